@@ -1,0 +1,154 @@
+//! `NAME=VALUE`: from `-e`, from environment files, from `.s2i/environment`.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::Diagnostic;
+
+/// One environment variable.
+///
+/// `Debug` and `Display` show the name only: values are where secrets are.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct EnvVar {
+    name: String,
+    value: String,
+}
+
+/// Why a text is no environment variable.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum EnvVarError {
+    /// There is no `=` in it.
+    #[error("`{0}` has no `=`; write it as NAME=VALUE")]
+    NoEquals(String),
+    /// There is nothing before the `=`.
+    #[error("there is no name before the `=`; write it as NAME=VALUE")]
+    NoName,
+    /// A NUL can't be passed to a process.
+    #[error("the value of `{0}` has a NUL byte in it")]
+    Nul(String),
+}
+
+impl EnvVar {
+    /// A variable of this name and value.
+    ///
+    /// # Errors
+    /// [`EnvVarError`] when the name is empty or has a `=`, or either has a NUL.
+    pub fn new(name: &str, value: &str) -> Result<Self, EnvVarError> {
+        if name.is_empty() || name.contains('=') {
+            return Err(EnvVarError::NoName);
+        }
+        if name.contains('\0') || value.contains('\0') {
+            return Err(EnvVarError::Nul(name.replace('\0', "")));
+        }
+        Ok(Self { name: name.into(), value: value.into() })
+    }
+
+    /// The name; never empty.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The value; may be a secret.
+    #[must_use]
+    pub fn value(&self) -> &str {
+        &self.value
+    }
+
+    /// `NAME=VALUE`, as image configs and processes have it.
+    #[must_use]
+    pub fn to_entry(&self) -> String {
+        format!("{}={}", self.name, self.value)
+    }
+}
+
+impl FromStr for EnvVar {
+    type Err = EnvVarError;
+
+    /// Splits at the first `=` and trims the white space around name and value.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (name, value) = text.split_once('=').ok_or_else(|| EnvVarError::NoEquals(text.into()))?;
+        Self::new(name.trim(), value.trim())
+    }
+}
+
+impl fmt::Debug for EnvVar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}=…", self.name)
+    }
+}
+
+impl fmt::Display for EnvVar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
+/// Reads an environment file, `place` being its name in diagnostics.
+///
+/// One variable a line; blank lines and lines that start with `#` (also `//` where the file is the
+/// user's) are comments. A line that is no variable is skipped and reported.
+#[must_use]
+pub fn parse_file(place: &str, text: &str) -> (Vec<EnvVar>, Vec<Diagnostic>) {
+    let mut variables = Vec::new();
+    let mut diagnostics = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') || line.starts_with("//") {
+            continue;
+        }
+        match line.parse() {
+            Ok(variable) => variables.push(variable),
+            Err(_) => diagnostics.push(Diagnostic::new(
+                format!("{place}:{}", index + 1),
+                "this line is no NAME=VALUE and was skipped",
+            )),
+        }
+    }
+    (variables, diagnostics)
+}
+
+/// Joins lists of variables, the later lists and entries winning, each name kept once at the place
+/// where it first stood.
+#[must_use]
+pub fn merge<'a>(lists: impl IntoIterator<Item = &'a [EnvVar]>) -> Vec<EnvVar> {
+    let mut merged: Vec<EnvVar> = Vec::new();
+    for variable in lists.into_iter().flatten() {
+        match merged.iter_mut().find(|known| known.name == variable.name) {
+            Some(known) => known.value.clone_from(&variable.value),
+            None => merged.push(variable.clone()),
+        }
+    }
+    merged
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_keeps_values_as_they_are_and_reports_what_it_skips() {
+        let text = "# comment\nA=1\n  B = two words, c=d \nnonsense\n// also\n=x\nC=\"quoted\"\r\n";
+        let (variables, diagnostics) = parse_file("env", text);
+        let entries: Vec<_> = variables.iter().map(EnvVar::to_entry).collect();
+        assert_eq!(entries, ["A=1", "B=two words, c=d", "C=\"quoted\""]);
+        let places: Vec<_> = diagnostics.iter().map(|d| d.place.as_str()).collect();
+        assert_eq!(places, ["env:4", "env:6"]);
+    }
+
+    #[test]
+    fn later_values_win_at_the_first_place() {
+        let list = |text: &str| parse_file("x", text).0;
+        let merged = merge([&list("A=1\nB=2")[..], &list("C=3\nA=4")[..]]);
+        let entries: Vec<_> = merged.iter().map(EnvVar::to_entry).collect();
+        assert_eq!(entries, ["A=4", "B=2", "C=3"]);
+    }
+
+    #[test]
+    fn debug_does_not_show_values() {
+        let secret: EnvVar = "TOKEN=hunter2".parse().unwrap();
+        assert_eq!(format!("{secret:?} {secret}"), "TOKEN=… TOKEN");
+    }
+}

@@ -1,0 +1,112 @@
+//! The labels that images and s2i tell each other things with.
+
+use std::collections::BTreeMap;
+
+use crate::Diagnostic;
+
+/// Where the scripts of an image are, usually `image:///usr/libexec/s2i`.
+pub const SCRIPTS_URL: &str = "io.openshift.s2i.scripts-url";
+/// The old name of [`SCRIPTS_URL`].
+pub const SCRIPTS_URL_DEPRECATED: &str = "io.s2i.scripts-url";
+/// Below which directory the builder wants source, scripts and artifacts.
+pub const DESTINATION: &str = "io.openshift.s2i.destination";
+/// The old name of [`DESTINATION`].
+pub const DESTINATION_DEPRECATED: &str = "io.s2i.destination";
+/// The user that `assemble` runs as.
+pub const ASSEMBLE_USER: &str = "io.openshift.s2i.assemble-user";
+/// The user that `assemble-runtime` runs as.
+pub const ASSEMBLE_RUNTIME_USER: &str = "io.openshift.s2i.assemble-runtime-user";
+/// On a runtime image: the artifacts that it wants, as a [`mapping`](crate::mapping) list.
+pub const ASSEMBLE_INPUT_FILES: &str = "io.openshift.s2i.assemble-input-files";
+
+/// What the application is, for people.
+pub const DESCRIPTION: &str = "io.k8s.description";
+/// What the application is called, for people.
+pub const DISPLAY_NAME: &str = "io.k8s.display-name";
+
+/// The builder image that made this image.
+pub const BUILD_IMAGE: &str = "io.openshift.s2i.build.image";
+/// Author of the commit that was built, as `Name <e-mail>`.
+pub const BUILD_COMMIT_AUTHOR: &str = "io.openshift.s2i.build.commit.author";
+/// Author date of the commit that was built.
+pub const BUILD_COMMIT_DATE: &str = "io.openshift.s2i.build.commit.date";
+/// Full id of the commit that was built.
+pub const BUILD_COMMIT_ID: &str = "io.openshift.s2i.build.commit.id";
+/// Branch or tag that was built.
+pub const BUILD_COMMIT_REF: &str = "io.openshift.s2i.build.commit.ref";
+/// Subject line of the commit that was built.
+pub const BUILD_COMMIT_MESSAGE: &str = "io.openshift.s2i.build.commit.message";
+/// Where the source came from; never with credentials.
+pub const BUILD_SOURCE_LOCATION: &str = "io.openshift.s2i.build.source-location";
+/// The directory of the source that was built.
+pub const BUILD_SOURCE_CONTEXT_DIR: &str = "io.openshift.s2i.build.source-context-dir";
+
+/// The bytes that all keys and values of an image's labels may have together.
+pub const SIZE_LIMIT: usize = 10_240;
+
+/// What an image says of itself to s2i.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ImageLabels {
+    /// [`SCRIPTS_URL`]
+    pub scripts_url: Option<String>,
+    /// [`DESTINATION`]
+    pub destination: Option<String>,
+    /// [`ASSEMBLE_USER`]
+    pub assemble_user: Option<String>,
+    /// [`ASSEMBLE_RUNTIME_USER`]
+    pub assemble_runtime_user: Option<String>,
+    /// [`ASSEMBLE_INPUT_FILES`]
+    pub assemble_input_files: Option<String>,
+}
+
+impl ImageLabels {
+    /// Reads the labels and, where they are absent, their deprecated names and variables.
+    ///
+    /// `env` is the image's environment as `NAME=VALUE` texts.
+    #[must_use]
+    pub fn read(labels: &BTreeMap<String, String>, env: &[String]) -> (Self, Vec<Diagnostic>) {
+        let mut diagnostics = Vec::new();
+        let get = |name: &str| labels.get(name).filter(|value| !value.is_empty()).cloned();
+        let mut with_fallbacks = |name: &str, old_label: &str, old_variable: &str| {
+            get(name).or_else(|| {
+                let (old, value) = get(old_label).map(|value| (old_label, value)).or_else(|| {
+                    let value = env.iter().find_map(|entry| entry.strip_prefix(old_variable)?.strip_prefix('='));
+                    value.filter(|value| !value.is_empty()).map(|value| (old_variable, value.to_owned()))
+                })?;
+                let message = format!("`{old}` is deprecated, the image should have the label `{name}`");
+                diagnostics.push(Diagnostic::new("labels", message));
+                Some(value)
+            })
+        };
+        let labels = Self {
+            scripts_url: with_fallbacks(SCRIPTS_URL, SCRIPTS_URL_DEPRECATED, crate::env_var::STI_SCRIPTS_URL),
+            destination: with_fallbacks(DESTINATION, DESTINATION_DEPRECATED, crate::env_var::STI_LOCATION),
+            assemble_user: get(ASSEMBLE_USER),
+            assemble_runtime_user: get(ASSEMBLE_RUNTIME_USER),
+            assemble_input_files: get(ASSEMBLE_INPUT_FILES),
+        };
+        (labels, diagnostics)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_new_label_wins_and_old_names_are_reported() {
+        let labels = BTreeMap::from([
+            (SCRIPTS_URL.to_owned(), "image:///new".to_owned()),
+            (SCRIPTS_URL_DEPRECATED.to_owned(), "image:///old".to_owned()),
+        ]);
+        let env = ["STI_LOCATION=/opt".to_owned()];
+        let (read, diagnostics) = ImageLabels::read(&labels, &env);
+        assert_eq!(read.scripts_url.as_deref(), Some("image:///new"));
+        assert_eq!(read.destination.as_deref(), Some("/opt"));
+        let text: Vec<_> = diagnostics.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            text,
+            ["labels: `STI_LOCATION` is deprecated, the image should have the label `io.openshift.s2i.destination`"]
+        );
+    }
+}

@@ -1,0 +1,42 @@
+//! The scripts' protocol and the layout rules of source-to-image.
+//!
+//! A *builder image* carries a toolchain and five [scripts](Script). s2i puts the source of an
+//! application into a container of it, below the builder's [destination](Layout), runs `assemble`,
+//! and commits the result as an image whose command is `run`. Everything that both sides must agree
+//! on is here: [labels](label), [paths](Layout), [environment files](environment),
+//! [ignore rules](ignore), [archives](archive), [image names](ImageRef), and the
+//! [frames](wire) in which s2i talks to its agent in the container.
+//!
+//! The crate is a synchronous leaf: it knows no engine, starts no process, opens no connection, and
+//! touches files only where a caller hands it a directory. So the static programs inside containers
+//! can share it with the command on the host.
+//!
+//! ```
+//! use s2i_core::{Layout, Script};
+//!
+//! let layout = Layout::default();
+//! assert_eq!(layout.source().as_str(), "/tmp/src");
+//! assert_eq!(layout.script(Script::Assemble).as_str(), "/tmp/scripts/assemble");
+//! ```
+
+pub mod archive;
+mod chain;
+mod container_path;
+mod diagnostic;
+pub mod env_var;
+pub mod environment;
+pub mod ignore;
+mod image_ref;
+pub mod label;
+mod layout;
+pub mod mapping;
+mod script;
+pub mod wire;
+
+pub use chain::ErrorChain;
+pub use container_path::{ContainerPath, ContainerPathError};
+pub use diagnostic::Diagnostic;
+pub use environment::{EnvVar, EnvVarError};
+pub use image_ref::{ImageRef, ImageRefError};
+pub use layout::{IGNORE_FILE, Layout, SOURCE_ENVIRONMENT_FILE, SOURCE_S2I_DIR, SOURCE_SCRIPTS_DIR};
+pub use script::Script;

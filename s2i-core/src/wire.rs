@@ -1,0 +1,388 @@
+//! What s2i and the agent in a build container say to each other.
+//!
+//! Both directions are a sequence of frames: one byte of kind, four bytes of length (big endian),
+//! then the payload. The host sends [`Request`]s one after another and waits for the [`Answer`] to
+//! each; the archive of an unpack request follows it as data frames and one end frame. The agent
+//! answers in the same way, with the script's output in between. A stream that stops without an
+//! end frame was cut: the agent then ends every process and itself.
+
+use std::io::{self, Read, Write};
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::{ContainerPath, EnvVar};
+
+/// The version of this protocol. Agent and host come from one build, so they are always equal; a
+/// difference means that somebody replaced the agent.
+pub const VERSION: u32 = 1;
+
+/// The most bytes that the payload of one frame may have.
+pub const MAX_PAYLOAD: usize = 1 << 20;
+
+/// The bytes before a payload.
+pub const HEADER: usize = 5;
+
+/// What a frame carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Kind {
+    /// Host: a [`Request`].
+    Request = 1,
+    /// Both: a piece of an archive.
+    Data = 2,
+    /// Both: the archive is whole; a [`Trailer`].
+    End = 3,
+    /// Host: one byte, the number of a signal for the running script.
+    Signal = 4,
+    /// Agent: the first frame, a [`Hello`].
+    Hello = 16,
+    /// Agent: what the script wrote to its standard output.
+    Stdout = 17,
+    /// Agent: what the script wrote to its standard error.
+    Stderr = 18,
+    /// Agent: an [`Answer`].
+    Answer = 19,
+    /// Agent: a [`Failure`], in place of an answer.
+    Failure = 20,
+}
+
+impl Kind {
+    const ALL: [Self; 9] = [
+        Self::Request,
+        Self::Data,
+        Self::End,
+        Self::Signal,
+        Self::Hello,
+        Self::Stdout,
+        Self::Stderr,
+        Self::Answer,
+        Self::Failure,
+    ];
+
+    fn from_byte(byte: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| *kind as u8 == byte)
+    }
+}
+
+/// One frame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// What it carries.
+    pub kind: Kind,
+    /// At most [`MAX_PAYLOAD`] bytes.
+    pub payload: Vec<u8>,
+}
+
+impl Frame {
+    /// A frame whose payload is JSON.
+    ///
+    /// # Panics
+    /// Never: the messages of this module are plain data.
+    #[must_use]
+    pub fn json(kind: Kind, message: &impl Serialize) -> Self {
+        let payload = serde_json::to_vec(message).expect("messages are plain data");
+        Self { kind, payload }
+    }
+
+    /// Reads the payload as JSON.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::InvalidData`] when it is something else.
+    pub fn parse<T: DeserializeOwned>(&self) -> io::Result<T> {
+        serde_json::from_slice(&self.payload).map_err(|err| invalid(format!("{:?} frame: {err}", self.kind)))
+    }
+
+    /// Writes header and payload.
+    ///
+    /// # Errors
+    /// What `out` says.
+    pub fn write_to(&self, out: &mut impl Write) -> io::Result<()> {
+        write_frame(out, self.kind, &self.payload)
+    }
+
+    /// Reads one frame; `None` when the stream ends before one starts.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::UnexpectedEof`] when it ends inside one, [`io::ErrorKind::InvalidData`] when
+    /// it holds something else, and what `input` says.
+    pub fn read_from(input: &mut impl Read) -> io::Result<Option<Self>> {
+        let mut header = [0; HEADER];
+        if !read_or_end(input, &mut header)? {
+            return Ok(None);
+        }
+        let (kind, length) = parse_header(header)?;
+        let mut payload = vec![0; length];
+        input.read_exact(&mut payload)?;
+        Ok(Some(Self { kind, payload }))
+    }
+}
+
+/// Writes one frame without owning its payload.
+///
+/// # Errors
+/// What `out` says; [`io::ErrorKind::InvalidInput`] above [`MAX_PAYLOAD`].
+pub fn write_frame(out: &mut impl Write, kind: Kind, payload: &[u8]) -> io::Result<()> {
+    out.write_all(&header(kind, payload.len())?)?;
+    out.write_all(payload)
+}
+
+/// The header of a frame.
+///
+/// # Errors
+/// [`io::ErrorKind::InvalidInput`] above [`MAX_PAYLOAD`].
+pub fn header(kind: Kind, length: usize) -> io::Result<[u8; HEADER]> {
+    if length > MAX_PAYLOAD {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "a frame of more than 1 MiB"));
+    }
+    let [a, b, c, d] = u32::try_from(length).expect("checked above").to_be_bytes();
+    Ok([kind as u8, a, b, c, d])
+}
+
+fn parse_header([kind, a, b, c, d]: [u8; HEADER]) -> io::Result<(Kind, usize)> {
+    let length = u32::from_be_bytes([a, b, c, d]) as usize;
+    let kind = Kind::from_byte(kind).ok_or_else(|| invalid(format!("a frame of the unknown kind {kind}")))?;
+    if length > MAX_PAYLOAD {
+        return Err(invalid(format!("a frame of {length} bytes")));
+    }
+    Ok((kind, length))
+}
+
+fn read_or_end(input: &mut impl Read, buffer: &mut [u8]) -> io::Result<bool> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match input.read(&mut buffer[filled..]) {
+            Ok(0) if filled == 0 => return Ok(false),
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(count) => filled += count,
+            Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
+            Err(err) => return Err(err),
+        }
+    }
+    Ok(true)
+}
+
+fn invalid(message: String) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, message)
+}
+
+/// Cuts frames out of a stream that arrives in pieces of any size.
+#[derive(Debug, Default)]
+pub struct Decoder {
+    pending: Vec<u8>,
+}
+
+impl Decoder {
+    /// Adds what arrived.
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.pending.extend_from_slice(bytes);
+    }
+
+    /// The next whole frame, if one is there.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::InvalidData`] when the stream holds something else.
+    pub fn next_frame(&mut self) -> io::Result<Option<Frame>> {
+        let Some(header) = self.pending.first_chunk::<HEADER>() else { return Ok(None) };
+        let (kind, length) = parse_header(*header)?;
+        if self.pending.len() < HEADER + length {
+            return Ok(None);
+        }
+        let rest = self.pending.split_off(HEADER + length);
+        let mut payload = std::mem::replace(&mut self.pending, rest);
+        payload.drain(..HEADER);
+        Ok(Some(Frame { kind, payload }))
+    }
+
+    /// Whether the stream may end here: no frame has begun.
+    #[must_use]
+    pub fn is_between_frames(&self) -> bool {
+        self.pending.is_empty()
+    }
+}
+
+/// The agent's first words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// [`VERSION`] of the agent.
+    pub version: u32,
+}
+
+/// What the host wants done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Request {
+    /// Unpack the archive that follows.
+    Unpack {
+        /// The directory to unpack into; made when it is not there.
+        into: ContainerPath,
+        /// Who does it and owns the result, in the notation of image configs; empty is root.
+        user: String,
+    },
+    /// Run a program and wait for it.
+    Exec(Exec),
+    /// Stream files out as an archive.
+    Read {
+        /// What to stream, in this order.
+        items: Vec<ReadItem>,
+    },
+    /// End every process, remove what must not stay, and make times deterministic.
+    Finish(Finish),
+}
+
+/// A program to run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exec {
+    /// Program and arguments; the program is a path.
+    pub argv: Vec<String>,
+    /// The whole environment. `HOME` is added from the account where it is absent.
+    pub env: Vec<EnvVar>,
+    /// Where it starts.
+    pub cwd: ContainerPath,
+    /// Who it runs as; empty is root.
+    pub user: String,
+}
+
+/// One file or directory to stream out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReadItem {
+    /// Where it is.
+    pub path: ContainerPath,
+    /// Its relative path in the archive.
+    pub name: String,
+}
+
+/// How to leave the container.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finish {
+    /// What to remove, with everything below it. What is not there is fine.
+    pub remove: Vec<ContainerPath>,
+    /// The time in seconds since 1970 that everything gets which changed in this container.
+    pub mtime: u64,
+    /// What must be there and be executable.
+    pub require: Vec<ContainerPath>,
+}
+
+/// How a request went.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// The archive is unpacked.
+    Unpacked(Trailer),
+    /// The program ended.
+    Exited(Exit),
+    /// The archive is out.
+    Read,
+    /// The container may be committed or dropped.
+    Finished,
+}
+
+/// How a program ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Exit {
+    /// With this status.
+    Code(u8),
+    /// By this signal.
+    Signal(i32),
+}
+
+impl Exit {
+    /// Whether it ended with status 0.
+    #[must_use]
+    pub fn is_success(self) -> bool {
+        self == Self::Code(0)
+    }
+}
+
+/// What a whole archive amounts to, so that a cut one is never taken for it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trailer {
+    /// Bytes of the archive.
+    pub bytes: u64,
+    /// Entries, where the sender counted them.
+    pub entries: u64,
+}
+
+/// Why a request could not be done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// What kind of failure it is.
+    pub kind: FailureKind,
+    /// What failed, on what, and why: a lower-case fragment.
+    pub message: String,
+}
+
+/// The kinds of failure that the host tells apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailureKind {
+    /// The program is not there.
+    NotFound,
+    /// The program can't be executed.
+    NotExecutable,
+    /// The image has no such user.
+    NoSuchUser,
+    /// The archive is refused.
+    BadArchive,
+    /// What [`Finish::require`] asks for is not there or not executable.
+    Requirement,
+    /// The operating system refused something.
+    Os,
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn frames() -> impl Strategy<Value = Vec<Frame>> {
+        let frame = (0..Kind::ALL.len(), prop::collection::vec(any::<u8>(), 0..64))
+            .prop_map(|(kind, payload)| Frame { kind: Kind::ALL[kind], payload });
+        prop::collection::vec(frame, 0..8)
+    }
+
+    proptest! {
+        #[test]
+        fn frames_survive_pieces_of_any_size(frames in frames(), piece in 1_usize..16) {
+            let mut stream = Vec::new();
+            for frame in &frames {
+                frame.write_to(&mut stream).unwrap();
+            }
+            let mut decoder = Decoder::default();
+            let mut decoded = Vec::new();
+            for bytes in stream.chunks(piece) {
+                decoder.push(bytes);
+                while let Some(frame) = decoder.next_frame().unwrap() {
+                    decoded.push(frame);
+                }
+            }
+            prop_assert!(decoder.is_between_frames());
+            prop_assert_eq!(&decoded, &frames);
+            let mut input = &stream[..];
+            let read: Vec<_> = std::iter::from_fn(|| Frame::read_from(&mut input).unwrap()).collect();
+            prop_assert_eq!(&read, &frames);
+        }
+
+        #[test]
+        fn a_cut_stream_is_an_error_or_a_clean_end(frames in frames(), cut in any::<prop::sample::Index>()) {
+            let mut stream = Vec::new();
+            let mut ends = vec![0];
+            for frame in &frames {
+                frame.write_to(&mut stream).unwrap();
+                ends.push(stream.len());
+            }
+            let cut = cut.index(stream.len() + 1);
+            let mut input = &stream[..cut];
+            let outcome = std::iter::from_fn(|| Frame::read_from(&mut input).transpose()).last();
+            prop_assert_eq!(outcome.is_some_and(|last| last.is_err()), !ends.contains(&cut));
+        }
+    }
+
+    #[test]
+    fn foreign_bytes_are_refused() {
+        let mut decoder = Decoder::default();
+        decoder.push(b"hello world");
+        assert_eq!(decoder.next_frame().unwrap_err().to_string(), "a frame of the unknown kind 104");
+    }
+}

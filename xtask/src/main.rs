@@ -1,0 +1,48 @@
+//! The tasks of this workspace: `cargo xtask TASK`.
+//!
+//! One file or folder a task; what they share is in `host` (running programs, naming what is missing)
+//! and `paths` (where things are made).
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for people at a terminal")]
+
+mod engine;
+mod host;
+mod images;
+mod paths;
+mod tidy;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Tasks of this workspace.
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask")]
+struct Args {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Start, stop and list engines to test against.
+    Engine(engine::Args),
+    /// Compose the builder and runtime images.
+    Images(images::Args),
+    /// Check what compilers don't: arrows between crates, module heads, lints.
+    Tidy(tidy::Args),
+}
+
+fn main() -> ExitCode {
+    let done = match Args::parse().task {
+        Task::Engine(args) => engine::run(&args),
+        Task::Images(args) => images::run(&args),
+        Task::Tidy(args) => tidy::run(&args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(err) => {
+            eprintln!("xtask: {err:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
