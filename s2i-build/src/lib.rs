@@ -1,1 +1,40 @@
-//! Placeholder.
+//! Source-to-image builds: what the user asked, what was found, what will be done, and doing it.
+//!
+//! ```text
+//! BuildRequest ─► gather ─► Facts ─► plan ─► BuildPlan ─► execute ─► Outcome
+//!                   │                 pure                   │
+//!                   └────────── Engine, Source ──────────────┘
+//! ```
+//!
+//! [`gather`](gather::gather) asks the two ports, [`Engine`] and [`Source`], and decides nothing;
+//! [`plan`](plan::plan) decides everything and touches nothing; [`execute`](execute::execute) does
+//! what the plan says and has no choice. What happens on the way is told as [events](event::Event)
+//! to whoever owns the terminal.
+//!
+//! The crate is asynchronous without a runtime: it awaits the engine, blocking work goes to threads
+//! of its own, and no type of a runtime is in its interface.
+//!
+//! ```
+//! use s2i_build::request::{BuildRequest, PullPolicy};
+//!
+//! let request = BuildRequest::new("https://example.org/app.git".parse()?, "s2i/go".parse()?);
+//! assert_eq!(request.builder_pull, PullPolicy::IfNotPresent);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+pub mod build;
+pub mod cancel;
+pub mod engine;
+pub mod event;
+pub mod execute;
+pub mod facts;
+pub mod gather;
+pub mod plan;
+pub mod request;
+pub mod source;
+pub mod stream;
+
+pub use build::{BuildError, Outcome, build};
+pub use cancel::{CancelToken, Interrupt};
+pub use engine::{Engine, EngineError, Finished};
+pub use source::{Source, SourceError};

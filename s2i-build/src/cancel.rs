@@ -1,0 +1,85 @@
+//! Stopping a build from outside.
+
+use std::{
+    future::poll_fn,
+    sync::{Arc, Mutex, OnceLock},
+    task::{Poll, Waker},
+};
+
+/// Why a build is stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interrupt {
+    /// Ctrl-C: SIGINT.
+    Interrupted,
+    /// `kill`: SIGTERM.
+    Terminated,
+    /// The terminal went away: SIGHUP.
+    HungUp,
+}
+
+/// Stops a build: clones share one state, and what is stopped stays stopped.
+///
+/// A dropped future can't clean up what lives in a daemon, so engines watch this token instead and
+/// take down what they built before they return.
+#[derive(Clone, Debug, Default)]
+pub struct CancelToken(Arc<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    reason: OnceLock<Interrupt>,
+    wakers: Mutex<Vec<Waker>>,
+}
+
+impl CancelToken {
+    /// Stops everything that watches this token. Only the first reason counts.
+    ///
+    /// # Panics
+    /// Never: nothing panics while the lock is held.
+    pub fn cancel(&self, reason: Interrupt) {
+        let _ = self.0.reason.set(reason);
+        let wakers = std::mem::take(&mut *self.0.wakers.lock().expect("no panic under this lock"));
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// Why everything stops, if it does.
+    #[must_use]
+    pub fn reason(&self) -> Option<Interrupt> {
+        self.0.reason.get().copied()
+    }
+
+    /// Waits until somebody stops the build.
+    ///
+    /// # Panics
+    /// Never: nothing panics while the lock is held.
+    pub async fn cancelled(&self) -> Interrupt {
+        poll_fn(|context| {
+            if let Some(reason) = self.reason() {
+                return Poll::Ready(reason);
+            }
+            let mut wakers = self.0.wakers.lock().expect("no panic under this lock");
+            if !wakers.iter().any(|waker| waker.will_wake(context.waker())) {
+                wakers.push(context.waker().clone());
+            }
+            drop(wakers);
+            // It may have come between the look and the lock.
+            self.reason().map_or(Poll::Pending, Poll::Ready)
+        })
+        .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_waiting_task_is_woken_and_the_first_reason_stays() {
+        let token = CancelToken::default();
+        let other = token.clone();
+        let thread = std::thread::spawn(move || pollster::block_on(other.cancelled()));
+        token.cancel(Interrupt::Terminated);
+        token.cancel(Interrupt::Interrupted);
+        assert_eq!(thread.join().unwrap(), Interrupt::Terminated);
+        assert_eq!(pollster::block_on(token.cancelled()), Interrupt::Terminated);
+    }
+}

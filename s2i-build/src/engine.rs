@@ -1,0 +1,252 @@
+//! The port to whatever runs containers.
+//!
+//! It is about *runs*, not about anybody's API: a run starts from an image, gets inputs, runs one
+//! program, and what it left can be read, become an image, or be dropped. Where an input lies on the
+//! host, a run says so, and each engine decides whether to send, copy or mount it.
+
+use std::{error::Error, fmt};
+
+use s2i_core::{
+    ContainerPath, EnvVar, ImageRef,
+    wire::{Exit, Failure, ReadItem},
+};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::{
+    cancel::{CancelToken, Interrupt},
+    event::{Phase, Progress},
+    facts::{ImageConfig, ImageFacts},
+    request::{Network, PullPolicy},
+    stream::{ArchiveStream, Tree},
+};
+
+/// Runs containers and keeps images.
+pub trait Engine: Send + Sync {
+    /// A run that ended and is not yet cleaned away.
+    type Finished: Finished;
+
+    /// Asks whether the engine answers and what it is.
+    fn probe(&self) -> impl Future<Output = Result<EngineInfo, EngineError>> + Send;
+
+    /// Finds an image, pulls it if the policy says so, and pins it by its id.
+    fn resolve(
+        &self,
+        image: &ImageRef,
+        policy: PullPolicy,
+        progress: &Progress<'_>,
+        cancel: &CancelToken,
+    ) -> impl Future<Output = Result<ImageFacts, EngineError>> + Send;
+
+    /// Starts a container, brings the inputs in and runs the program in it. On any error nothing is
+    /// left behind; a program that ends with a status other than 0 is no error here.
+    fn run(
+        &self,
+        spec: RunSpec<'_>,
+        progress: &Progress<'_>,
+        cancel: &CancelToken,
+    ) -> impl Future<Output = Result<Self::Finished, EngineError>> + Send;
+
+    /// Takes in an archive of images, as `docker save` and OCI tools write them.
+    fn load(&self, archive: ArchiveStream<'static>) -> impl Future<Output = Result<Vec<String>, EngineError>> + Send;
+}
+
+/// A container whose program has ended.
+pub trait Finished: Send {
+    /// How the program ended.
+    fn exit(&self) -> Exit;
+
+    /// Streams files of it out. An item that is missing fails the stream.
+    fn read(&mut self, items: Vec<ReadItem>) -> ArchiveStream<'_>;
+
+    /// Removes what must not stay and makes an image of the rest, with exactly this config.
+    fn commit(
+        &mut self,
+        commit: &Commit,
+        progress: &Progress<'_>,
+        cancel: &CancelToken,
+    ) -> impl Future<Output = Result<Committed, EngineError>> + Send;
+
+    /// Drops the container and everything in it.
+    fn discard(self) -> impl Future<Output = Result<(), EngineError>> + Send;
+}
+
+/// What an engine says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EngineInfo {
+    /// `Docker`, `Podman` and so on.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Where it was found.
+    pub endpoint: String,
+}
+
+/// A container to run one program in.
+#[derive(Debug)]
+pub struct RunSpec<'a> {
+    /// What to start from.
+    pub image: &'a ImageFacts,
+    /// What goes in first.
+    pub inputs: Vec<Input<'a>>,
+    /// The program.
+    pub program: &'a Program,
+    /// What it can reach.
+    pub network: &'a Network,
+    /// The phase that the inputs count as.
+    pub input_phase: Phase,
+    /// The phase that the program counts as.
+    pub program_phase: Phase,
+}
+
+/// A program in a container.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Program {
+    /// Path and arguments.
+    pub argv: Vec<String>,
+    /// The whole environment.
+    pub env: Vec<EnvVar>,
+    /// Where it starts.
+    pub cwd: ContainerPath,
+    /// Who it runs as, in the notation of image configs; empty is root.
+    pub user: String,
+    /// Whether a program that is not there counts as one that ended well.
+    pub optional: bool,
+}
+
+/// Something that goes into a container before its program starts.
+#[derive(Debug)]
+pub struct Input<'a> {
+    /// The directory that it is unpacked into, made by the program's user when it is not there.
+    pub into: ContainerPath,
+    /// What it is.
+    pub content: Content<'a>,
+}
+
+/// What an input is made of.
+pub enum Content<'a> {
+    /// A directory of the host.
+    Tree(Tree),
+    /// An archive that is being made.
+    Archive(ArchiveStream<'a>),
+}
+
+impl fmt::Debug for Content<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tree(tree) => tree.fmt(f),
+            Self::Archive(_) => f.write_str("Archive"),
+        }
+    }
+}
+
+/// How a container becomes an image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Commit {
+    /// What is removed first, with everything below it.
+    pub remove: Vec<ContainerPath>,
+    /// The time that everything new gets, in seconds since 1970.
+    pub mtime: u64,
+    /// What must be there and be executable.
+    pub require: Vec<ContainerPath>,
+    /// The whole config of the image.
+    pub config: ImageConfig,
+    /// Its name.
+    pub tag: Option<ImageRef>,
+}
+
+/// An image that was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Committed {
+    /// What the engine calls it.
+    pub id: String,
+    /// Its size as the engine counts it, in bytes.
+    pub size: u64,
+}
+
+/// A cause of another crate.
+pub type BoxError = Box<dyn Error + Send + Sync>;
+
+/// Why an engine could not do something.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// Nothing answers.
+    #[error("no container engine answers at {endpoint}")]
+    Unreachable {
+        /// Where it was looked for.
+        endpoint: String,
+        /// What the connection said.
+        #[source]
+        source: BoxError,
+    },
+    /// It is not clear where to look for an engine.
+    #[error("can't tell which container engine to use: {reason}")]
+    NoEndpoint {
+        /// Why not.
+        reason: String,
+    },
+    /// The image is not there and the policy forbids to pull it.
+    #[error("the image `{image}` is not in the engine, and the pull policy is `never`")]
+    NoSuchImage {
+        /// The image.
+        image: ImageRef,
+    },
+    /// The image could not be pulled.
+    #[error("can't pull the image `{image}`")]
+    Pull {
+        /// The image.
+        image: ImageRef,
+        /// What the engine or the registry said.
+        #[source]
+        source: BoxError,
+    },
+    /// There is no agent for containers of this image.
+    #[error("the image `{image}` is for {architecture}, and this s2i has no agent for it")]
+    NoAgent {
+        /// The image.
+        image: ImageRef,
+        /// Its architecture.
+        architecture: String,
+    },
+    /// A program or a file in the container is not as it must be.
+    #[error("in a container of `{image}`: {}", failure.message)]
+    Container {
+        /// The image that the container is of.
+        image: ImageRef,
+        /// What the agent said.
+        failure: Failure,
+    },
+    /// What was to go into the container could not be read.
+    #[error("can't send `{into}` into the container")]
+    Input {
+        /// Where it was to go.
+        into: ContainerPath,
+        /// What reading it said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Somebody stopped it.
+    #[error("stopped")]
+    Interrupted(Interrupt),
+    /// The container ended on its own, or the connection to it was cut.
+    #[error("the container of `{image}` ended before its work was done")]
+    Lost {
+        /// The image that the container is of.
+        image: ImageRef,
+        /// What is known of it.
+        #[source]
+        source: BoxError,
+    },
+    /// The engine refused or failed an operation.
+    #[error("the engine failed to {operation} `{subject}`")]
+    Failed {
+        /// What was to be done, such as `create a container of`.
+        operation: &'static str,
+        /// With what.
+        subject: String,
+        /// What the engine said.
+        #[source]
+        source: BoxError,
+    },
+}

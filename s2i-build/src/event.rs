@@ -1,0 +1,151 @@
+//! What a build tells while it runs.
+
+use std::{
+    sync::Mutex,
+    time::{Duration, Instant},
+};
+
+use s2i_core::Diagnostic;
+use serde::Serialize;
+
+/// A part of a build that takes time worth naming.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// Getting the source.
+    Source,
+    /// Finding and pulling images.
+    Images,
+    /// Starting the container.
+    Start,
+    /// Putting source and scripts into the container.
+    Upload,
+    /// The script `assemble`.
+    Assemble,
+    /// Carrying artifacts from the builder to the runtime image.
+    Artifacts,
+    /// The script `assemble-runtime`.
+    AssembleRuntime,
+    /// Removing what must not stay.
+    Clean,
+    /// Making the image.
+    Commit,
+}
+
+impl Phase {
+    /// The name that people and machines see.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Source => "source",
+            Self::Images => "images",
+            Self::Start => "start",
+            Self::Upload => "upload",
+            Self::Assemble => "assemble",
+            Self::Artifacts => "artifacts",
+            Self::AssembleRuntime => "assemble-runtime",
+            Self::Clean => "clean",
+            Self::Commit => "commit",
+        }
+    }
+}
+
+/// Which of a script's streams a text came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Output {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+/// Something that happened.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A phase began; the one before it ended.
+    PhaseStarted(Phase),
+    /// A phase ended after this time.
+    PhaseEnded(Phase, Duration),
+    /// A script wrote this, not cut at line ends.
+    Output(Output, Vec<u8>),
+    /// One sentence that a user wants to read.
+    Notice(String),
+    /// A soft problem.
+    Warning(Diagnostic),
+    /// A line of progress of something long, replaced by the next one.
+    Progress(String),
+    /// So many bytes of archive have gone into the container in this phase.
+    Uploaded(u64),
+}
+
+/// Receives events, in order.
+pub trait EventSink: Send + Sync {
+    /// Takes one event; must not block for long.
+    fn event(&self, event: Event);
+}
+
+/// Tells events and takes the time of phases.
+pub struct Progress<'a> {
+    sink: &'a dyn EventSink,
+    clock: Mutex<Clock>,
+}
+
+#[derive(Default)]
+struct Clock {
+    current: Option<(Phase, Instant)>,
+    ended: Vec<(Phase, Duration)>,
+}
+
+impl<'a> Progress<'a> {
+    /// Tells events to `sink`.
+    #[must_use]
+    pub fn new(sink: &'a dyn EventSink) -> Self {
+        Self { sink, clock: Mutex::default() }
+    }
+
+    /// Ends the current phase and begins another.
+    pub fn phase(&self, phase: Phase) {
+        self.end_phase();
+        self.lock().current = Some((phase, Instant::now()));
+        self.sink.event(Event::PhaseStarted(phase));
+    }
+
+    /// Ends the current phase, if there is one.
+    pub fn end_phase(&self) {
+        let ended = {
+            let mut clock = self.lock();
+            let ended = clock.current.take().map(|(phase, start)| (phase, start.elapsed()));
+            clock.ended.extend(ended);
+            ended
+        };
+        if let Some((phase, time)) = ended {
+            self.sink.event(Event::PhaseEnded(phase, time));
+        }
+    }
+
+    /// Tells any other event.
+    pub fn tell(&self, event: Event) {
+        self.sink.event(event);
+    }
+
+    /// Tells one sentence.
+    pub fn notice(&self, sentence: impl Into<String>) {
+        self.tell(Event::Notice(sentence.into()));
+    }
+
+    /// Tells soft problems.
+    pub fn warn(&self, diagnostics: impl IntoIterator<Item = Diagnostic>) {
+        diagnostics.into_iter().for_each(|diagnostic| self.tell(Event::Warning(diagnostic)));
+    }
+
+    /// The phases that ended so far and their times, in order.
+    #[must_use]
+    pub fn times(&self) -> Vec<(Phase, Duration)> {
+        self.lock().ended.clone()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Clock> {
+        self.clock.lock().expect("no panic under this lock")
+    }
+}

@@ -1,0 +1,123 @@
+//! Does what a plan says, and has no choice.
+
+use s2i_core::{Script, wire::Exit};
+
+use crate::{
+    build::BuildError,
+    cancel::CancelToken,
+    engine::{Committed, Content, Engine, EngineError, Finished, Input, RunSpec},
+    event::{Phase, Progress},
+    plan::{BuildPlan, RunPlan, Uploaded},
+    source::Fetched,
+    stream::ArchiveStream,
+};
+
+/// What went wrong, and whether cleaning up after it went wrong too.
+#[derive(Debug)]
+pub struct Failed {
+    /// What went wrong first.
+    pub error: BuildError,
+    /// What may have been left behind, and why.
+    pub cleanup: Option<EngineError>,
+}
+
+impl<T: Into<BuildError>> From<T> for Failed {
+    fn from(error: T) -> Self {
+        Self { error: error.into(), cleanup: None }
+    }
+}
+
+/// Runs the containers of the plan and makes the image.
+///
+/// # Errors
+/// [`Failed`]; no container is left behind unless its `cleanup` says so.
+pub async fn execute<E: Engine>(
+    engine: &E,
+    plan: &BuildPlan,
+    source: &Fetched,
+    progress: &Progress<'_>,
+    cancel: &CancelToken,
+) -> Result<Committed, Failed> {
+    let steps = Steps { engine, plan, source, progress, cancel };
+    let built = steps.run(&plan.assemble, None, (Phase::Upload, Phase::Assemble)).await?;
+    let committed = match &plan.runtime {
+        None => steps.commit(built).await,
+        Some(runtime) => {
+            let mut built = built;
+            let artifacts = built.read(runtime.artifacts.clone());
+            let phases = (Phase::Artifacts, Phase::AssembleRuntime);
+            let assembled = steps.run(&runtime.run, Some(artifacts), phases).await;
+            // The first container has given what it had; whatever became of that, it goes.
+            let discarded = built.discard().await;
+            match (assembled, discarded) {
+                (Ok(last), Ok(())) => steps.commit(last).await,
+                (Ok(last), Err(left)) => Err(both(left.into(), last.discard().await)),
+                (Err(failed), discarded) => Err(Failed { cleanup: failed.cleanup.or(discarded.err()), ..failed }),
+            }
+        }
+    };
+    progress.end_phase();
+    committed
+}
+
+struct Steps<'a, E> {
+    engine: &'a E,
+    plan: &'a BuildPlan,
+    source: &'a Fetched,
+    progress: &'a Progress<'a>,
+    cancel: &'a CancelToken,
+}
+
+impl<E: Engine> Steps<'_, E> {
+    /// Runs one script; a status other than 0 is an error, and then the container is gone.
+    async fn run(
+        &self,
+        run: &RunPlan,
+        mut artifacts: Option<ArchiveStream<'_>>,
+        (input_phase, program_phase): (Phase, Phase),
+    ) -> Result<E::Finished, Failed> {
+        let mtime = self.plan.epoch;
+        let inputs = run.uploads.iter().map(|upload| Input {
+            into: upload.into.clone(),
+            content: match &upload.what {
+                Uploaded::Source => Content::Tree(self.source.tree(mtime)),
+                Uploaded::Scripts(scripts) => Content::Archive(self.source.scripts(scripts, mtime)),
+                Uploaded::Artifacts => {
+                    Content::Archive(artifacts.take().expect("the plan has artifacts in one upload of a second run"))
+                }
+            },
+        });
+        let spec = RunSpec {
+            image: &run.image,
+            inputs: inputs.collect(),
+            program: &run.program,
+            network: &run.network,
+            input_phase,
+            program_phase,
+        };
+        let finished = self.engine.run(spec, self.progress, self.cancel).await?;
+        match finished.exit() {
+            exit if exit.is_success() => Ok(finished),
+            exit => Err(both(script_failed(run, exit), finished.discard().await)),
+        }
+    }
+
+    async fn commit(&self, mut last: E::Finished) -> Result<Committed, Failed> {
+        let committed = last.commit(&self.plan.commit, self.progress, self.cancel).await;
+        let discarded = last.discard().await;
+        match (committed, discarded) {
+            (Ok(committed), Ok(())) => Ok(committed),
+            (Ok(_), Err(left)) => Err(left.into()),
+            (Err(error), discarded) => Err(both(error.into(), discarded)),
+        }
+    }
+}
+
+fn both(error: BuildError, cleanup: Result<(), EngineError>) -> Failed {
+    Failed { error, cleanup: cleanup.err() }
+}
+
+fn script_failed(run: &RunPlan, exit: Exit) -> BuildError {
+    let script: Script = run.script;
+    BuildError::Script { script, image: run.image.name.clone(), exit }
+}

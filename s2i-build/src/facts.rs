@@ -1,0 +1,87 @@
+//! What was found: everything that a plan depends on, as plain data.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use s2i_core::{EnvVar, ImageRef, Script};
+use serde::{Deserialize, Serialize};
+
+/// Everything that a plan depends on beside the request.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// The builder image.
+    pub builder: ImageFacts,
+    /// The runtime image, in a split build.
+    pub runtime: Option<ImageFacts>,
+    /// The source.
+    pub source: SourceFacts,
+}
+
+/// An image as the engine has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageFacts {
+    /// What the user called it.
+    pub name: ImageRef,
+    /// What the engine calls it: a digest, good for this engine alone.
+    pub id: String,
+    /// The architecture in Go's names, `amd64` or `arm64` for example.
+    pub architecture: String,
+    /// Its config.
+    pub config: ImageConfig,
+}
+
+/// The part of an image config that containers start from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageConfig {
+    /// `NAME=VALUE` entries.
+    pub env: Vec<String>,
+    /// User, `user:group` or empty.
+    pub user: String,
+    /// Working directory or empty.
+    pub working_dir: String,
+    /// The program before the command.
+    pub entrypoint: Vec<String>,
+    /// The command.
+    pub cmd: Vec<String>,
+    /// Labels.
+    pub labels: BTreeMap<String, String>,
+    /// Ports such as `8080/tcp`.
+    pub exposed_ports: BTreeSet<String>,
+    /// Paths that become volumes.
+    pub volumes: BTreeSet<String>,
+    /// The signal that stops a container.
+    pub stop_signal: Option<String>,
+    /// Triggers for builds from a Dockerfile.
+    pub on_build: Vec<String>,
+}
+
+/// What the source says about itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SourceFacts {
+    /// Where it came from, for labels: without credentials.
+    pub location: String,
+    /// The directory of it that is built.
+    pub context_dir: Option<String>,
+    /// The commit, where it came through Git.
+    pub commit: Option<CommitFacts>,
+    /// The scripts in its `.s2i/bin`.
+    pub scripts: BTreeSet<Script>,
+    /// The variables of its `.s2i/environment`.
+    pub environment: Vec<EnvVar>,
+}
+
+/// A commit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CommitFacts {
+    /// Full id.
+    pub id: String,
+    /// Branch or tag that was asked for; else the branch that the remote's `HEAD` is on.
+    pub reference: String,
+    /// `Name <e-mail>` of the author.
+    pub author: String,
+    /// Author date in Git's default format.
+    pub date: String,
+    /// First line of the message, cut to 80 characters.
+    pub subject: String,
+    /// Commit time in seconds since 1970.
+    pub time: u64,
+}

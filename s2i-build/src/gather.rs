@@ -1,0 +1,35 @@
+//! Asks the ports for facts and decides nothing.
+
+use crate::{
+    build::BuildError,
+    cancel::CancelToken,
+    engine::Engine,
+    event::{Phase, Progress},
+    facts::Facts,
+    request::BuildRequest,
+    source::{Fetched, Source},
+};
+
+/// Gets the source and finds the images.
+///
+/// # Errors
+/// What the ports say.
+pub async fn gather<E: Engine, S: Source>(
+    engine: &E,
+    source: &S,
+    request: &BuildRequest,
+    progress: &Progress<'_>,
+    cancel: &CancelToken,
+) -> Result<(Facts, Fetched), BuildError> {
+    progress.phase(Phase::Source);
+    let mut fetched = source.fetch(&request.source, progress, cancel).await?;
+    progress.warn(std::mem::take(&mut fetched.diagnostics));
+    progress.phase(Phase::Images);
+    let builder = engine.resolve(&request.builder, request.builder_pull, progress, cancel).await?;
+    let runtime = match &request.runtime {
+        Some(runtime) => Some(engine.resolve(&runtime.image, runtime.pull, progress, cancel).await?),
+        None => None,
+    };
+    progress.end_phase();
+    Ok((Facts { builder, runtime, source: fetched.facts.clone() }, fetched))
+}

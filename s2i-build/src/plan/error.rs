@@ -1,0 +1,103 @@
+//! Why a request can't be planned.
+
+use s2i_core::{ContainerPath, ContainerPathError, ImageRef, Script, label, mapping::MappingError};
+use thiserror::Error;
+
+/// A request that can't end well.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum PlanError {
+    /// Nobody has a script that is needed.
+    #[error("there is no script `{script}`: the image `{image}` has no label `{}`, and the source has no `.s2i/bin/{script}`", label::SCRIPTS_URL)]
+    NoScript {
+        /// What is needed.
+        script: Script,
+        /// The image that lacks it.
+        image: ImageRef,
+    },
+    /// The label does not point into the image.
+    #[error("the image `{image}` says that its scripts are at `{url}`; only image:///absolute/path is supported")]
+    ScriptsUrl {
+        /// The image.
+        image: ImageRef,
+        /// What its label says.
+        url: String,
+    },
+    /// The image's config has a path that is none.
+    #[error("the {what} of the image `{image}` is no usable path")]
+    ImagePath {
+        /// The image.
+        image: ImageRef,
+        /// Which part of its config.
+        what: &'static str,
+        /// What is wrong with it.
+        #[source]
+        source: ContainerPathError,
+    },
+    /// The image starts in `/proc`.
+    #[error("the image `{image}` has the working directory `{dir}`, which could lead out of the container")]
+    WorkingDirInProc {
+        /// The image.
+        image: ImageRef,
+        /// Its working directory.
+        dir: ContainerPath,
+    },
+    /// The image has ONBUILD triggers.
+    #[error("the image `{image}` has ONBUILD triggers, which only a Dockerfile build would run")]
+    OnBuild {
+        /// The image.
+        image: ImageRef,
+    },
+    /// The result is to be known by a digest.
+    #[error("the result can't be called `{tag}`: a digest is known only after the build")]
+    DigestTag {
+        /// What was asked for.
+        tag: ImageRef,
+    },
+    /// The result would replace an image that it is built from.
+    #[error("the result can't be called `{tag}`: that is the name of an image that it is built from")]
+    TagIsInput {
+        /// What was asked for.
+        tag: ImageRef,
+    },
+    /// Nobody says what the runtime image gets.
+    #[error("nothing says which artifacts the runtime image `{image}` gets: it has no label `{}`", label::ASSEMBLE_INPUT_FILES)]
+    NoArtifacts {
+        /// The runtime image.
+        image: ImageRef,
+    },
+    /// A bad artifact.
+    #[error("the runtime artifacts can't be used")]
+    Artifact(#[source] MappingError),
+    /// Two artifacts would be one file.
+    #[error("two artifacts would both be `{name}` in the runtime image")]
+    SameArtifact {
+        /// The path that both would have.
+        name: String,
+    },
+    /// The labels are too long.
+    #[error("the labels of the result would have {bytes} bytes; images can have {}", label::SIZE_LIMIT)]
+    Labels {
+        /// What they would have.
+        bytes: usize,
+    },
+}
+
+impl PlanError {
+    /// What the user can do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::NoScript { script, .. } => {
+                format!("use a builder image, or put an executable script into the source as .s2i/bin/{script}")
+            }
+            Self::OnBuild { .. } => "use an image without ONBUILD, with its scripts in a directory and the label for it".into(),
+            Self::DigestTag { .. } => "give a name with an optional tag, for example app:latest".into(),
+            Self::TagIsInput { .. } => "give the result a name of its own".into(),
+            Self::NoArtifacts { .. } => "name them with --runtime-artifact /path/in/builder[:directory]".into(),
+            Self::SameArtifact { .. } => "give one of them a directory of its own: /path:directory".into(),
+            Self::Labels { .. } => "shorten the description, or the labels of the image that is built on".into(),
+            _ => return None,
+        })
+    }
+}

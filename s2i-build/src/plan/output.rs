@@ -1,0 +1,80 @@
+//! What the image that is made looks like: its name, its config, its labels.
+
+use std::collections::BTreeMap;
+
+use s2i_core::{EnvVar, environment, label};
+
+use super::{PlanError, scripts::Found};
+use crate::{
+    facts::{Facts, ImageConfig, ImageFacts},
+    request::BuildRequest,
+};
+
+/// Refuses names that could not work, or would replace what others build from.
+pub(super) fn check_tag(request: &BuildRequest, facts: &Facts) -> Result<(), PlanError> {
+    let Some(tag) = &request.tag else { return Ok(()) };
+    if tag.digest().is_some() {
+        return Err(PlanError::DigestTag { tag: tag.clone() });
+    }
+    let mut inputs = std::iter::once(&facts.builder).chain(&facts.runtime);
+    if inputs.any(|image| image.name.normalised() == tag.normalised()) {
+        return Err(PlanError::TagIsInput { tag: tag.clone() });
+    }
+    Ok(())
+}
+
+/// The config of the base image, with the build's variables, labels, and `run` as its command.
+pub(super) fn config(
+    request: &BuildRequest,
+    facts: &Facts,
+    base: &ImageFacts,
+    run: &Found,
+    env: &[EnvVar],
+) -> Result<ImageConfig, PlanError> {
+    let mut labels = base.config.labels.clone();
+    labels.extend(generated_labels(request, facts));
+    let bytes = labels.iter().map(|(name, value)| name.len() + value.len()).sum();
+    if bytes > label::SIZE_LIMIT {
+        return Err(PlanError::Labels { bytes });
+    }
+    Ok(ImageConfig {
+        env: merged_env(&base.config.env, env),
+        entrypoint: Vec::new(),
+        cmd: vec![run.path.to_string()],
+        labels,
+        on_build: Vec::new(),
+        ..base.config.clone()
+    })
+}
+
+fn merged_env(base: &[String], env: &[EnvVar]) -> Vec<String> {
+    let base: Vec<EnvVar> = base.iter().filter_map(|entry| {
+        let (name, value) = entry.split_once('=')?;
+        EnvVar::new(name, value).ok()
+    }).collect();
+    environment::merge([&base[..], env]).iter().map(EnvVar::to_entry).collect()
+}
+
+fn generated_labels(request: &BuildRequest, facts: &Facts) -> BTreeMap<String, String> {
+    let source = &facts.source;
+    let display_name = request.application_name.clone().or_else(|| request.tag.as_ref().map(ToString::to_string));
+    let builder = facts.builder.name.normalised();
+    let mut labels = vec![
+        (label::DESCRIPTION, request.description.clone()),
+        (label::DISPLAY_NAME, display_name),
+        (label::BUILD_IMAGE, Some(builder)),
+        (label::BUILD_SOURCE_LOCATION, Some(source.location.clone())),
+        (label::BUILD_SOURCE_CONTEXT_DIR, source.context_dir.clone()),
+    ];
+    if let Some(commit) = &source.commit {
+        labels.extend([
+            (label::BUILD_COMMIT_AUTHOR, Some(commit.author.clone())),
+            (label::BUILD_COMMIT_DATE, Some(commit.date.clone())),
+            (label::BUILD_COMMIT_ID, Some(commit.id.clone())),
+            (label::BUILD_COMMIT_REF, Some(commit.reference.clone())),
+            (label::BUILD_COMMIT_MESSAGE, Some(commit.subject.clone())),
+        ]);
+    }
+    let known = |(name, value): (&str, Option<String>)| Some((name.to_owned(), value.filter(|v| !v.is_empty())?));
+    labels.into_iter().filter_map(known).collect()
+}

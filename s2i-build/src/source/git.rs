@@ -1,0 +1,211 @@
+//! Fetching one commit with the `git` command, so that its configured credentials, SSH agents and
+//! proxies work, but nothing that a repository says can run a program.
+
+use std::{
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use super::{SourceError, location::without_credentials};
+use crate::{cancel::CancelToken, facts::CommitFacts};
+
+/// Overrides of everything in a configuration that could run a program or leave the checkout.
+const SAFE_CONFIG: [&str; 7] = [
+    "core.hooksPath=/dev/null",
+    "core.fsmonitor=false",
+    "protocol.ext.allow=never",
+    "protocol.file.allow=user",
+    "transfer.bundleURI=false",
+    "log.showSignature=false",
+    "submodule.recurse=false",
+];
+
+/// Variables that point Git at other repositories or programs than those that it is told.
+const FOREIGN_VARIABLES: [&str; 8] = [
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_NAMESPACE",
+    "GIT_EXTERNAL_DIFF",
+    "GIT_TEMPLATE_DIR",
+];
+
+/// One repository and the checkout that is made of it.
+pub(super) struct Git<'a> {
+    /// What Git is given.
+    pub(super) url: &'a str,
+    /// What people are shown.
+    pub(super) location: &'a str,
+    /// Where the checkout goes: an empty directory.
+    pub(super) checkout: &'a Path,
+    pub(super) cancel: &'a CancelToken,
+}
+
+/// Fetches `reference`, or the remote's `HEAD`, and checks it out.
+pub(super) fn fetch(git: &Git<'_>, reference: Option<&str>) -> Result<CommitFacts, SourceError> {
+    if let Some(reference) = reference {
+        check_ref(reference)?;
+    }
+    git.run("init", &["init", "--quiet", "--template=", "."])?;
+    let shallow = git.run("fetch", &["fetch", "--quiet", "--depth=1", "--no-tags", "--end-of-options", git.url, reference.unwrap_or("HEAD")]);
+    let commit = match shallow {
+        Ok(_) => "FETCH_HEAD".to_owned(),
+        Err(err) if git.may_need_everything(reference) => {
+            git.fetch_everything(reference).map_err(|_| err)?
+        }
+        Err(err) => return Err(err),
+    };
+    git.run("checkout", &["checkout", "--quiet", "--detach", "--end-of-options", &commit])?;
+    git.facts(reference)
+}
+
+impl Git<'_> {
+    /// Servers of plain files know no shallow fetch, and short ids can't be asked for.
+    fn may_need_everything(&self, reference: Option<&str>) -> bool {
+        let is_short_id = |r: &str| (4..40).contains(&r.len()) && r.chars().all(|c| c.is_ascii_hexdigit());
+        self.cancel.reason().is_none() && (self.url.starts_with("http") || reference.is_some_and(is_short_id))
+    }
+
+    /// Fetches all branches and tags, and says what to check out.
+    fn fetch_everything(&self, reference: Option<&str>) -> Result<String, SourceError> {
+        let Some(reference) = reference else {
+            self.run("fetch", &["fetch", "--quiet", "--no-tags", "--end-of-options", self.url, "HEAD"])?;
+            return Ok("FETCH_HEAD".into());
+        };
+        let all = ["+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*"];
+        self.run("fetch", &["fetch", "--quiet", "--end-of-options", self.url, all[0], all[1]])?;
+        let candidates = [format!("refs/remotes/origin/{reference}"), format!("refs/tags/{reference}"), reference.to_owned()];
+        let known = candidates.iter().find_map(|name| {
+            let commit = format!("{name}^{{commit}}");
+            self.run("rev-parse", &["rev-parse", "--verify", "--quiet", "--end-of-options", &commit]).ok()
+        });
+        let id = known.and_then(|output| output.lines().last().map(str::to_owned));
+        id.ok_or_else(|| self.error("rev-parse", &format!("there is no `{reference}`")))
+    }
+
+    fn facts(&self, reference: Option<&str>) -> Result<CommitFacts, SourceError> {
+        let format = "--format=%H%x00%an <%ae>%x00%ad%x00%ct%x00%s";
+        let text = self.run("log", &["log", "-1", "--date=default", format])?;
+        let mut fields = text.trim_end_matches('\n').split('\0').map(str::to_owned);
+        let mut next = || fields.next().unwrap_or_default();
+        let (id, author, date, time, subject) = (next(), next(), next(), next(), next());
+        Ok(CommitFacts {
+            id,
+            reference: reference.map_or_else(|| self.remote_branch(), str::to_owned),
+            author,
+            date,
+            subject: shorten(&subject),
+            time: time.parse().unwrap_or_default(),
+        })
+    }
+
+    /// The branch that the remote's `HEAD` is on, or `HEAD`.
+    fn remote_branch(&self) -> String {
+        let listed = self.run("ls-remote", &["ls-remote", "--symref", "--end-of-options", self.url, "HEAD"]);
+        let branch = listed.ok().and_then(|text| {
+            let target = text.lines().find_map(|line| line.strip_prefix("ref: "))?;
+            Some(target.split('\t').next()?.strip_prefix("refs/heads/")?.to_owned())
+        });
+        branch.unwrap_or_else(|| "HEAD".into())
+    }
+
+    fn run(&self, operation: &'static str, args: &[&str]) -> Result<String, SourceError> {
+        let mut command = Command::new("git");
+        for setting in SAFE_CONFIG {
+            command.args(["-c", setting]);
+        }
+        for variable in FOREIGN_VARIABLES {
+            command.env_remove(variable);
+        }
+        command.args(args).current_dir(self.checkout);
+        // Nobody sits in front of it: a prompt would hang the build.
+        command.env("GIT_TERMINAL_PROMPT", "0").env("LC_ALL", "C");
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = command.spawn().map_err(|err| match err.kind() {
+            std::io::ErrorKind::NotFound => SourceError::NoGit { location: self.location.into() },
+            _ => self.error(operation, &err.to_string()),
+        })?;
+        self.wait(operation, child)
+    }
+
+    fn wait(&self, operation: &'static str, mut child: Child) -> Result<String, SourceError> {
+        let (stdout, stderr) = (collect(child.stdout.take()), collect(child.stderr.take()));
+        let mut pause = Duration::from_millis(1);
+        let status = loop {
+            if let Some(reason) = self.cancel.reason() {
+                let _ = child.kill();
+                let _ = child.wait();
+                return Err(SourceError::Interrupted(reason));
+            }
+            match child.try_wait() {
+                Ok(Some(status)) => break status,
+                Ok(None) => std::thread::sleep(pause),
+                Err(err) => return Err(self.error(operation, &err.to_string())),
+            }
+            pause = (pause * 2).min(Duration::from_millis(20));
+        };
+        let (stdout, stderr) = (stdout.join().unwrap_or_default(), stderr.join().unwrap_or_default());
+        if status.success() { Ok(stdout) } else { Err(self.error(operation, &stderr)) }
+    }
+
+    fn error(&self, operation: &'static str, text: &str) -> SourceError {
+        let text = text.replace(self.url, self.location);
+        let words = text.split_whitespace().map(without_credentials).collect::<Vec<_>>().join(" ");
+        let message = words.chars().filter(|c| !c.is_control()).collect();
+        SourceError::Git { location: self.location.into(), operation, message }
+    }
+}
+
+fn collect(stream: Option<impl std::io::Read + Send + 'static>) -> std::thread::JoinHandle<String> {
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut stream) = stream {
+            let _ = stream.read_to_end(&mut bytes);
+        }
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
+}
+
+/// The rules of `git check-ref-format` that keep a name from being an option or an expression.
+fn check_ref(reference: &str) -> Result<(), SourceError> {
+    let is_bad_char = |c: char| c.is_control() || c.is_whitespace() || "~^:?*[\\".contains(c);
+    let is_bad = reference.is_empty()
+        || reference.starts_with(['-', '/'])
+        || reference.ends_with(['/', '.'])
+        || reference.contains("..")
+        || reference.contains("@{")
+        || reference.contains(is_bad_char);
+    if is_bad { Err(SourceError::BadRef(reference.into())) } else { Ok(()) }
+}
+
+/// At most 80 characters, the last two being `..` when something was cut.
+fn shorten(subject: &str) -> String {
+    match subject.chars().count() {
+        0..=80 => subject.into(),
+        _ => subject.chars().take(78).chain("..".chars()).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refs_that_could_be_options_are_refused() {
+        for bad in ["", "-h", "--upload-pack=x", "a b", "a..b", "a@{1}", "a~1", "x:y", "/a", "a."] {
+            assert!(check_ref(bad).is_err(), "{bad}");
+        }
+        for good in ["main", "v1.2.3", "feature/x-y", "0123abc"] {
+            assert!(check_ref(good).is_ok(), "{good}");
+        }
+    }
+
+    #[test]
+    fn long_subjects_are_cut() {
+        assert_eq!(shorten("short"), "short");
+        assert_eq!(shorten(&"é".repeat(81)).chars().count(), 80);
+    }
+}

@@ -1,0 +1,110 @@
+//! The port to where source comes from, and its adapter for directories and Git.
+
+mod directory;
+mod fetch;
+mod git;
+pub mod location;
+mod tree;
+
+use std::{io, path::PathBuf};
+
+use thiserror::Error;
+
+pub use fetch::LocalAndGit;
+pub use tree::Fetched;
+
+use crate::{
+    cancel::{CancelToken, Interrupt},
+    event::Progress,
+    request::SourceRequest,
+};
+
+/// Gets source trees.
+pub trait Source: Send + Sync {
+    /// Gets what the request names and finds out about it.
+    fn fetch(
+        &self,
+        request: &SourceRequest,
+        progress: &Progress<'_>,
+        cancel: &CancelToken,
+    ) -> impl Future<Output = Result<Fetched, SourceError>> + Send;
+}
+
+/// Why the source could not be had.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SourceError {
+    /// There is no such directory.
+    #[error("the source `{}` does not exist", path.display())]
+    Missing {
+        /// What was looked for.
+        path: PathBuf,
+    },
+    /// It is a file or something else.
+    #[error("the source `{}` is not a directory", path.display())]
+    NotADirectory {
+        /// What was found.
+        path: PathBuf,
+    },
+    /// The context directory is not in the source.
+    #[error("the source has no directory `{context_dir}`")]
+    NoContextDir {
+        /// What was looked for.
+        context_dir: String,
+    },
+    /// The context directory leads out of the source.
+    #[error("the context directory `{context_dir}` leads out of the source")]
+    ContextDirOutside {
+        /// What was asked for.
+        context_dir: String,
+    },
+    /// The repository has no commit.
+    #[error("the Git repository `{location}` has no commit yet")]
+    EmptyRepository {
+        /// The repository, without credentials.
+        location: String,
+    },
+    /// `git` is not on this machine.
+    #[error("`git` is needed to fetch `{location}` and is not on this machine")]
+    NoGit {
+        /// The repository, without credentials.
+        location: String,
+    },
+    /// Git failed.
+    #[error("can't fetch `{location}`: git {operation} failed: {message}")]
+    Git {
+        /// The repository, without credentials.
+        location: String,
+        /// The command of Git.
+        operation: &'static str,
+        /// What it wrote, on one line, without control characters and credentials.
+        message: String,
+    },
+    /// A branch, tag or commit that Git can't take as one.
+    #[error("`{0}` can't be the name of a branch, tag or commit")]
+    BadRef(String),
+    /// `--exclude` is no regular expression.
+    #[error(transparent)]
+    Exclude(#[from] s2i_core::ignore::ExcludeError),
+    /// The file system refused something.
+    #[error("can't {operation} `{}`", path.display())]
+    Io {
+        /// What was to be done.
+        operation: &'static str,
+        /// With what.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// Somebody stopped it.
+    #[error("stopped")]
+    Interrupted(Interrupt),
+}
+
+impl SourceError {
+    fn io(operation: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io { operation, path, source }
+    }
+}

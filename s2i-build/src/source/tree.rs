@@ -1,0 +1,139 @@
+//! A source tree on this machine, and what it says about itself.
+
+use std::{
+    collections::BTreeSet,
+    io::{self, Write},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use cap_std::{ambient_authority, fs::Dir};
+use s2i_core::{
+    Diagnostic, EnvVar, IGNORE_FILE, SOURCE_ENVIRONMENT_FILE, SOURCE_SCRIPTS_DIR, Script, archive,
+    environment, ignore::Filter,
+};
+use tempfile::TempDir;
+
+use super::SourceError;
+use crate::{
+    facts::{CommitFacts, SourceFacts},
+    request::SourceRequest,
+    stream::{ArchiveStream, Tree, pieces_of},
+};
+
+/// A source tree that is there and was looked at.
+#[derive(Debug)]
+pub struct Fetched {
+    /// What a plan needs to know of it.
+    pub facts: SourceFacts,
+    /// Soft problems in its files.
+    pub diagnostics: Vec<Diagnostic>,
+    root: PathBuf,
+    filter: Arc<Filter>,
+    /// Lives as long as the tree is needed; removed on drop.
+    _checkout: Option<TempDir>,
+}
+
+impl Fetched {
+    /// Looks at the tree below `base`. Nothing in it is followed out of it.
+    pub(super) fn look_at(
+        base: &Path,
+        request: &SourceRequest,
+        location: String,
+        commit: Option<CommitFacts>,
+        checkout: Option<TempDir>,
+    ) -> Result<Self, SourceError> {
+        let root = context_root(base, request.context_dir.as_deref())?;
+        let dir = Dir::open_ambient_dir(&root, ambient_authority()).map_err(SourceError::io("open", &root))?;
+        let filter = Filter::excluding(&request.exclude)?;
+        let (filter, mut diagnostics) = match read_text(&dir, &root, IGNORE_FILE)? {
+            Some(text) => filter.with_ignore_file(IGNORE_FILE, &text),
+            None => (filter, Vec::new()),
+        };
+        let environment = match read_text(&dir, &root, SOURCE_ENVIRONMENT_FILE)? {
+            Some(text) if !filter.leaves_out(SOURCE_ENVIRONMENT_FILE) => {
+                let (environment, problems) = environment::parse_file(SOURCE_ENVIRONMENT_FILE, &text);
+                diagnostics.extend(problems);
+                environment
+            }
+            _ => Vec::new(),
+        };
+        let facts = SourceFacts {
+            location,
+            context_dir: request.context_dir.clone(),
+            commit,
+            scripts: scripts_in(&dir, &filter),
+            environment,
+        };
+        Ok(Self { facts, diagnostics, root, filter: Arc::new(filter), _checkout: checkout })
+    }
+
+    /// A tree made by hand, for tests of what works on trees.
+    #[must_use]
+    pub fn from_parts(root: PathBuf, facts: SourceFacts) -> Self {
+        Self { facts, diagnostics: Vec::new(), root, filter: Arc::default(), _checkout: None }
+    }
+
+    /// The tree as an input of a container.
+    #[must_use]
+    pub fn tree(&self, mtime: u64) -> Tree {
+        Tree { root: self.root.clone(), filter: Arc::clone(&self.filter), mtime }
+    }
+
+    /// These scripts of the tree as an archive: plain executable files, links followed inside the
+    /// tree only.
+    #[must_use]
+    pub fn scripts(&self, scripts: &[Script], mtime: u64) -> ArchiveStream<'static> {
+        let (root, scripts) = (self.root.clone(), scripts.to_vec());
+        pieces_of(move |out| write_scripts(&root, &scripts, mtime, out))
+    }
+
+    /// The variables of the tree.
+    #[must_use]
+    pub fn environment(&self) -> &[EnvVar] {
+        &self.facts.environment
+    }
+}
+
+fn write_scripts(root: &Path, scripts: &[Script], mtime: u64, out: &mut dyn Write) -> io::Result<()> {
+    let dir = Dir::open_ambient_dir(root, ambient_authority())?;
+    let mut archive = archive::Writer::new(out, mtime);
+    for script in scripts {
+        let content = dir.read(format!("{SOURCE_SCRIPTS_DIR}/{script}"))?;
+        archive.file(script.file_name(), 0o755, content.len() as u64, &mut &content[..])?;
+    }
+    archive.finish().map(drop)
+}
+
+/// The directory to build: the context directory, which must lie in the source itself.
+fn context_root(base: &Path, context_dir: Option<&str>) -> Result<PathBuf, SourceError> {
+    let base = base.canonicalize().map_err(SourceError::io("find", base))?;
+    let Some(context_dir) = context_dir else { return Ok(base) };
+    let Ok(root) = base.join(context_dir.trim_start_matches('/')).canonicalize() else {
+        return Err(SourceError::NoContextDir { context_dir: context_dir.into() });
+    };
+    if !root.starts_with(&base) {
+        return Err(SourceError::ContextDirOutside { context_dir: context_dir.into() });
+    }
+    if !root.is_dir() {
+        return Err(SourceError::NoContextDir { context_dir: context_dir.into() });
+    }
+    Ok(root)
+}
+
+/// A text file of the tree; `None` when it is not there.
+fn read_text(dir: &Dir, root: &Path, name: &str) -> Result<Option<String>, SourceError> {
+    match dir.read(name) {
+        Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+        Err(err) if matches!(err.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+        Err(err) => Err(SourceError::io("read", root.join(name))(err)),
+    }
+}
+
+fn scripts_in(dir: &Dir, filter: &Filter) -> BTreeSet<Script> {
+    let is_there = |script: &Script| {
+        let path = format!("{SOURCE_SCRIPTS_DIR}/{script}");
+        !filter.leaves_out(&path) && dir.metadata(&path).is_ok_and(|metadata| metadata.is_file())
+    };
+    Script::ALL.into_iter().filter(is_there).collect()
+}

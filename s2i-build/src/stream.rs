@@ -1,0 +1,158 @@
+//! Archives on their way: produced by a thread, consumed piece by piece, never whole in memory.
+
+use std::{
+    fmt,
+    io::{self, Write},
+    path::PathBuf,
+    pin::Pin,
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use futures_util::{SinkExt as _, Stream, StreamExt as _};
+use s2i_core::{archive, ignore::Filter};
+
+/// The size of the pieces that a tree is sent in, in bytes.
+const PIECE: usize = 256 * 1024;
+
+/// How many pieces may wait: what bounds the memory of an upload.
+const WAITING: usize = 8;
+
+/// An uncompressed tar archive in pieces.
+pub type ArchiveStream<'a> = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send + 'a>>;
+
+/// A directory of the host that goes into a container.
+#[derive(Clone)]
+pub struct Tree {
+    /// The directory.
+    pub root: PathBuf,
+    /// What of it is left out.
+    pub filter: Arc<Filter>,
+    /// The modification time that every entry gets, in seconds since 1970.
+    pub mtime: u64,
+}
+
+impl fmt::Debug for Tree {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tree").field("root", &self.root).finish_non_exhaustive()
+    }
+}
+
+impl Tree {
+    /// The tree as an archive, written by a thread of its own that waits while nobody takes the
+    /// pieces and ends when the stream is dropped.
+    #[must_use]
+    pub fn into_archive(self) -> ArchiveStream<'static> {
+        pieces_of(move |out| {
+            let options = archive::TreeOptions { filter: &self.filter, mtime: self.mtime, prefix: "" };
+            archive::write_tree(&self.root, &options, out).map(drop)
+        })
+    }
+}
+
+/// Runs `write` on a thread of its own and streams what it writes.
+pub fn pieces_of(write: impl FnOnce(&mut dyn Write) -> io::Result<()> + Send + 'static) -> ArchiveStream<'static> {
+    let (sender, receiver) = futures_channel::mpsc::channel(WAITING);
+    std::thread::spawn(move || {
+        let mut out = Pieces { sender, piece: Vec::with_capacity(PIECE) };
+        let written = write(&mut out).and_then(|()| out.flush());
+        if let Err(err) = written {
+            // A receiver that is gone has no use for the error either.
+            let _ = out.send(Err(err));
+        }
+    });
+    receiver.boxed()
+}
+
+struct Pieces {
+    sender: futures_channel::mpsc::Sender<io::Result<Bytes>>,
+    piece: Vec<u8>,
+}
+
+impl Pieces {
+    fn send(&mut self, piece: io::Result<Bytes>) -> io::Result<()> {
+        let sent = block_on(self.sender.send(piece));
+        sent.map_err(|_| io::Error::new(io::ErrorKind::BrokenPipe, "the receiver of the archive is gone"))
+    }
+}
+
+impl Write for Pieces {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = bytes.len().min(PIECE - self.piece.len());
+        self.piece.extend_from_slice(&bytes[..count]);
+        if self.piece.len() == PIECE {
+            self.flush()?;
+        }
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.piece.is_empty() {
+            return Ok(());
+        }
+        let piece = std::mem::replace(&mut self.piece, Vec::with_capacity(PIECE));
+        self.send(Ok(piece.into()))
+    }
+}
+
+/// Waits on this thread for a future, parking it in between.
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    struct Unpark(std::thread::Thread);
+    impl std::task::Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Arc::new(Unpark(std::thread::current())).into();
+    let mut context = std::task::Context::from_waker(&waker);
+    let mut future = std::pin::pin!(future);
+    loop {
+        match future.as_mut().poll(&mut context) {
+            std::task::Poll::Ready(value) => return value,
+            std::task::Poll::Pending => std::thread::park(),
+        }
+    }
+}
+
+/// Runs blocking work on a thread of its own and waits for it without blocking.
+///
+/// # Errors
+/// When the work panicked.
+pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
+    let (sender, receiver) = futures_channel::oneshot::channel();
+    std::thread::spawn(move || sender.send(work()));
+    receiver.await.map_err(|_| io::Error::other("a worker thread panicked"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_arrives_in_order_and_errors_come_last() {
+        let stream = pieces_of(|out| {
+            for number in 0..200_000_u32 {
+                out.write_all(&number.to_be_bytes())?;
+            }
+            out.flush()?;
+            Err(io::Error::other("broken"))
+        });
+        let mut pieces = pollster::block_on(stream.collect::<Vec<_>>());
+        assert_eq!(pieces.pop().unwrap().unwrap_err().to_string(), "broken");
+        let bytes: Vec<u8> = pieces.into_iter().flat_map(Result::unwrap).collect();
+        let numbers = bytes.chunks(4).map(|four| u32::from_be_bytes(four.try_into().unwrap()));
+        assert!(numbers.eq(0..200_000));
+    }
+
+    #[test]
+    fn the_writer_stops_when_nobody_listens() {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let stream = pieces_of(move |out| {
+            let outcome = std::iter::repeat_with(|| out.write_all(&[0; 1024])).find(Result::is_err);
+            sender.send(()).unwrap();
+            outcome.unwrap_or(Ok(()))
+        });
+        drop(stream);
+        receiver.recv().unwrap();
+    }
+}
