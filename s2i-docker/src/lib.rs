@@ -1,1 +1,34 @@
-//! Placeholder.
+//! The engine port over Docker's API, which Podman speaks as well.
+//!
+//! [`Endpoint::find`] tells which socket to use, [`DockerEngine`] is the engine. A run is one
+//! container whose first process is [s2i's agent](Agents): the container is made, the agent is put
+//! into it while it has not started, s2i attaches to it, and from then on all that happens goes
+//! through that one connection. So nothing is asked of the image, no archive goes to or from a
+//! running container, and when s2i dies the connection ends, the agent with it, and the engine
+//! removes the container.
+//!
+//! ```no_run
+//! use s2i_build::Engine as _;
+//! use s2i_docker::{Agents, DockerEngine, Endpoint, HostEnv};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let endpoint = Endpoint::find(Some("unix:///var/run/docker.sock"), None, &HostEnv::default())?;
+//! let engine = DockerEngine::connect(endpoint, Agents::default(), &HostEnv::default())?;
+//! println!("{:?}", engine.probe().await?);
+//! # Ok(()) }
+//! ```
+
+mod agent;
+mod auth;
+mod container;
+mod convert;
+mod endpoint;
+mod engine;
+mod error;
+mod finished;
+mod session;
+
+pub use agent::Agents;
+pub use endpoint::{Endpoint, Flavour, HostEnv};
+pub use engine::DockerEngine;
+pub use finished::DockerFinished;

@@ -1,0 +1,127 @@
+//! Leaving the container as it goes into the image.
+
+use std::{
+    collections::HashSet,
+    ffi::OsStr,
+    fs, io,
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _},
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime},
+};
+
+use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, utimensat};
+use s2i_core::wire::{Answer, Failure, FailureKind, Finish};
+
+use crate::processes;
+
+/// File times lag behind the clock by up to a tick of the kernel.
+const TICK: Duration = Duration::from_millis(20);
+
+/// Ends every process, removes what must not stay, checks what must be there, and gives everything
+/// that changed since `started` the one time that was asked for.
+pub(crate) fn finish(finish: &Finish, made: &[PathBuf], started: SystemTime) -> Result<Answer, Failure> {
+    processes::end_all();
+    processes::collect_all();
+    let os = |path: &Path, err: &io::Error| Failure {
+        kind: FailureKind::Os,
+        message: format!("can't clean up `{}`: {err}", path.display()),
+    };
+    for path in &finish.remove {
+        let path = Path::new(path.as_str());
+        remove(path).map_err(|err| os(path, &err))?;
+    }
+    // Directories that were made for what is gone now; those still in use stay.
+    made.iter().rev().for_each(|dir| drop(fs::remove_dir(dir)));
+    for path in &finish.require {
+        check_executable(Path::new(path.as_str()))?;
+    }
+    let changed_since = started.checked_sub(TICK).unwrap_or(started);
+    let walk = Walk { changed_since, mtime: finish.mtime, mounts: mount_points() };
+    walk.directory(Path::new("/")).map_err(|(path, err)| os(&path, &err))?;
+    Ok(Answer::Finished)
+}
+
+/// Removes this program's own file, which must not be in any image, and tells when it came into the
+/// container: what changed before belongs to the image.
+pub(crate) fn remove_own_file() -> SystemTime {
+    let own = std::env::args_os().next().unwrap_or_default();
+    if !own.as_encoded_bytes().starts_with(b"/.s2i") {
+        return SystemTime::now();
+    }
+    let came = fs::symlink_metadata(&own).map_or_else(|_| SystemTime::now(), |metadata| changed(&metadata));
+    let _ = fs::remove_file(own);
+    came
+}
+
+fn changed(metadata: &fs::Metadata) -> SystemTime {
+    let seconds = metadata.ctime().try_into().unwrap_or_default();
+    SystemTime::UNIX_EPOCH + Duration::new(seconds, metadata.ctime_nsec().try_into().unwrap_or_default())
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    let removed = match path.symlink_metadata() {
+        Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
+        Ok(_) => fs::remove_file(path),
+        Err(err) => Err(err),
+    };
+    removed.or_else(|err| match err.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Ok(()),
+        _ => Err(err),
+    })
+}
+
+fn check_executable(path: &Path) -> Result<(), Failure> {
+    let message = match path.metadata() {
+        Err(_) => format!("`{}` would be the command of the image and is not there", path.display()),
+        Ok(metadata) if !metadata.is_file() || metadata.permissions().mode() & 0o111 == 0 => {
+            format!("`{}` would be the command of the image and is not executable", path.display())
+        }
+        Ok(_) => return Ok(()),
+    };
+    Err(Failure { kind: FailureKind::Requirement, message })
+}
+
+/// Where something else is mounted over the container's own files.
+fn mount_points() -> HashSet<PathBuf> {
+    let text = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let point = |line: &str| Some(PathBuf::from(line.split(' ').nth(4)?.replace("\\040", " ")));
+    text.lines().filter_map(point).filter(|point| point.as_os_str() != OsStr::new("/")).collect()
+}
+
+struct Walk {
+    changed_since: SystemTime,
+    mtime: u64,
+    mounts: HashSet<PathBuf>,
+}
+
+impl Walk {
+    /// Everything below the directory first, because that is what changes the directory's own time.
+    fn directory(&self, path: &Path) -> Result<(), (PathBuf, io::Error)> {
+        let in_path = |err| (path.to_owned(), err);
+        for entry in fs::read_dir(path).map_err(in_path)? {
+            let entry = entry.map_err(in_path)?;
+            let child = entry.path();
+            if self.mounts.contains(&child) {
+                continue;
+            }
+            if entry.file_type().map_err(in_path)?.is_dir() {
+                self.directory(&child)?;
+            } else {
+                self.clamp(&child).map_err(|err| (child, err))?;
+            }
+        }
+        self.clamp(path).map_err(in_path)
+    }
+
+    /// Sets the time of what changed. What the script itself gave an older time keeps it.
+    fn clamp(&self, path: &Path) -> io::Result<()> {
+        let metadata = path.symlink_metadata()?;
+        let is_new = changed(&metadata) >= self.changed_since && metadata.modified()? >= self.changed_since;
+        if !is_new {
+            return Ok(());
+        }
+        let time = Timespec { tv_sec: self.mtime.try_into().unwrap_or(i64::MAX), tv_nsec: 0 };
+        let times = Timestamps { last_access: time, last_modification: time };
+        utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW).map_err(Into::into)
+    }
+}

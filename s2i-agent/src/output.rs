@@ -1,0 +1,53 @@
+//! The way back to the host: whole frames, from any thread.
+
+use std::{
+    fs::File,
+    io::{self, Write},
+    sync::{Arc, Mutex},
+};
+
+use s2i_core::wire::{Failure, Frame, Kind, MAX_PAYLOAD, write_frame};
+
+/// Writes frames to standard output, without a buffer in between.
+#[derive(Clone)]
+pub(crate) struct Output(Arc<Mutex<File>>);
+
+impl Output {
+    pub(crate) fn new() -> io::Result<Self> {
+        let stdout = rustix::stdio::stdout().try_clone_to_owned()?;
+        Ok(Self(Arc::new(Mutex::new(File::from(stdout)))))
+    }
+
+    /// Sends bytes of one kind in as many frames as they need.
+    pub(crate) fn send(&self, kind: Kind, bytes: &[u8]) -> io::Result<()> {
+        let mut file = self.0.lock().map_err(|_| io::Error::other("a thread panicked"))?;
+        bytes.chunks(MAX_PAYLOAD).try_for_each(|piece| write_frame(&mut *file, kind, piece))
+    }
+
+    /// Sends one frame.
+    pub(crate) fn frame(&self, frame: &Frame) -> io::Result<()> {
+        self.send(frame.kind, &frame.payload)
+    }
+
+    pub(crate) fn failure(&self, failure: &Failure) -> io::Result<()> {
+        self.frame(&Frame::json(Kind::Failure, failure))
+    }
+}
+
+/// Sends what is written to it as frames of data, and counts.
+pub(crate) struct Data<'a> {
+    pub(crate) output: &'a Output,
+    pub(crate) bytes: u64,
+}
+
+impl Write for Data<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.output.send(Kind::Data, bytes)?;
+        self.bytes += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,47 @@
+//! One request after another, until the host is done.
+
+use std::{path::PathBuf, sync::mpsc::Receiver, time::SystemTime};
+
+use s2i_core::wire::{Answer, Failure, FailureKind, Frame, Hello, Kind, Request, VERSION};
+
+use crate::{exec, finish, output::Output, read, unpack};
+
+pub(crate) struct Session {
+    frames: Receiver<Frame>,
+    output: Output,
+    started: SystemTime,
+    /// Directories that did not exist before; see [`unpack::unpack`].
+    made: Vec<PathBuf>,
+}
+
+impl Session {
+    pub(crate) fn new(frames: Receiver<Frame>, output: Output, started: SystemTime) -> Self {
+        Self { frames, output, started, made: Vec::new() }
+    }
+
+    /// Serves requests for as long as the host listens.
+    pub(crate) fn serve(mut self) {
+        let mut sent = self.output.frame(&Frame::json(Kind::Hello, &Hello { version: VERSION }));
+        while sent.is_ok() {
+            let Ok(frame) = self.frames.recv() else { return };
+            if frame.kind != Kind::Request {
+                // The rest of an archive whose unpacking failed.
+                continue;
+            }
+            sent = match self.answer(&frame) {
+                Ok(answer) => self.output.frame(&Frame::json(Kind::Answer, &answer)),
+                Err(failure) => self.output.failure(&failure),
+            };
+        }
+    }
+
+    fn answer(&mut self, frame: &Frame) -> Result<Answer, Failure> {
+        let request = frame.parse().map_err(|err| Failure { kind: FailureKind::Os, message: err.to_string() })?;
+        match request {
+            Request::Unpack { into, user } => unpack::unpack(&into, &user, &mut self.frames, &mut self.made),
+            Request::Exec(exec) => exec::exec(&exec, &self.output),
+            Request::Read { items } => read::read(&items, &self.output),
+            Request::Finish(finish) => finish::finish(&finish, &self.made, self.started),
+        }
+    }
+}

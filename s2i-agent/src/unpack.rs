@@ -1,0 +1,70 @@
+//! Unpacking an archive as the user that it is for.
+
+use std::{
+    fs, io,
+    os::unix::fs::{DirBuilderExt as _, chown},
+    path::{Path, PathBuf},
+    sync::mpsc::Receiver,
+};
+
+use cap_std::{ambient_authority, fs::Dir};
+use s2i_core::{
+    ContainerPath, ErrorChain,
+    archive::{self, Limits},
+    wire::{Answer, Failure, FailureKind, Frame, Trailer},
+};
+
+use crate::{account::Account, input::Archive};
+
+/// Unpacks the archive that follows the request. Directories that had to be made on the way are added
+/// to `made`, the outermost first.
+pub(crate) fn unpack(
+    into: &ContainerPath,
+    user: &str,
+    frames: &mut Receiver<Frame>,
+    made: &mut Vec<PathBuf>,
+) -> Result<Answer, Failure> {
+    let mut archive = Archive::new(frames);
+    let unpacked = try_unpack(into, user, &mut archive, made);
+    archive.drain();
+    let entries = unpacked?;
+    Ok(Answer::Unpacked(Trailer { bytes: archive.bytes, entries }))
+}
+
+fn try_unpack(
+    into: &ContainerPath,
+    user: &str,
+    archive: &mut Archive<'_>,
+    made: &mut Vec<PathBuf>,
+) -> Result<u64, Failure> {
+    let account = Account::find(user)?;
+    let path = Path::new(into.as_str());
+    let os = |err: io::Error| Failure { kind: FailureKind::Os, message: format!("can't unpack into `{into}` as `{user}`: {err}") };
+    make(path, &account, made).map_err(os)?;
+    let work = || {
+        let dir = Dir::open_ambient_dir(path, ambient_authority()).map_err(os)?;
+        archive::unpack(archive, &dir, &Limits::default()).map_err(|err| Failure {
+            kind: if err.is_refusal() { FailureKind::BadArchive } else { FailureKind::Os },
+            message: format!("can't unpack into `{into}`: {}", ErrorChain(&err)),
+        })
+    };
+    let unpacked = account.act(work).map_err(os)??;
+    Ok(unpacked.entries)
+}
+
+/// Makes the directory for the account. Parents that the image lacks belong to root.
+fn make(path: &Path, account: &Account, made: &mut Vec<PathBuf>) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = path.parent() {
+        let missing = parent.ancestors().take_while(|above| !above.exists()).collect::<Vec<_>>();
+        for above in missing.into_iter().rev() {
+            fs::DirBuilder::new().mode(0o755).create(above)?;
+            made.push(above.to_owned());
+        }
+    }
+    fs::DirBuilder::new().mode(0o755).create(path)?;
+    made.push(path.to_owned());
+    chown(path, Some(account.uid), Some(account.gid))
+}

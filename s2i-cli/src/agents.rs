@@ -1,0 +1,8 @@
+//! The agents that this s2i carries.
+
+use s2i_docker::Agents;
+
+/// The agents that were embedded when this program was built.
+pub(crate) fn embedded() -> Agents {
+    include!(concat!(env!("OUT_DIR"), "/agents.rs"))
+}

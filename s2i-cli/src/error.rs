@@ -1,0 +1,171 @@
+//! The top of every error: what the user reads, what they can do, and how the program exits.
+
+use std::{fmt, io, path::PathBuf};
+
+use s2i_build::{BuildError, EngineError, Interrupt, SourceError, execute::Failed, plan::PlanError};
+use s2i_core::wire::FailureKind;
+
+use crate::exit::{self, Code};
+
+/// Why a command failed.
+#[derive(Debug)]
+pub(crate) enum Error {
+    /// A build or the engine failed.
+    Build(Failed),
+    /// A file that was named can't be read.
+    ReadFile { path: PathBuf, source: io::Error },
+    /// `SOURCE_DATE_EPOCH` is no number.
+    Epoch(String),
+    /// The asynchronous runtime did not start.
+    Runtime(io::Error),
+}
+
+impl From<Failed> for Error {
+    fn from(failed: Failed) -> Self {
+        Self::Build(failed)
+    }
+}
+
+impl From<EngineError> for Error {
+    fn from(err: EngineError) -> Self {
+        Self::Build(err.into())
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Build(failed) => failed.error.fmt(f),
+            Self::ReadFile { path, .. } => write!(f, "can't read `{}`", path.display()),
+            Self::Epoch(text) => write!(f, "SOURCE_DATE_EPOCH is `{text}`, not a number of seconds since 1970"),
+            Self::Runtime(_) => f.write_str("can't start"),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Build(failed) => std::error::Error::source(&failed.error),
+            Self::ReadFile { source, .. } | Self::Runtime(source) => Some(source),
+            Self::Epoch(_) => None,
+        }
+    }
+}
+
+impl Error {
+    /// What went wrong while cleaning up after the failure.
+    pub(crate) fn cleanup(&self) -> Option<&EngineError> {
+        match self {
+            Self::Build(failed) => failed.cleanup.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// What the user can do about it.
+    pub(crate) fn hint(&self) -> Option<String> {
+        match self {
+            Self::Build(failed) => match &failed.error {
+                BuildError::Plan(err) => err.hint(),
+                BuildError::Source(err) => source_hint(err),
+                BuildError::Engine(err) => engine_hint(err),
+                BuildError::Script { .. } => Some("what it wrote is above".into()),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    pub(crate) fn exit_code(&self) -> Code {
+        match self {
+            Self::Build(failed) => build_code(&failed.error),
+            Self::ReadFile { .. } | Self::Epoch(_) => exit::USAGE,
+            Self::Runtime(_) => exit::INTERNAL,
+        }
+    }
+}
+
+fn build_code(err: &BuildError) -> Code {
+    match err {
+        BuildError::Source(err) => source_code(err),
+        BuildError::Plan(PlanError::NoScript { .. }) => exit::NO_SCRIPT,
+        BuildError::Plan(_) => exit::PLAN,
+        BuildError::Engine(err) => engine_code(err),
+        BuildError::Script { .. } => exit::SCRIPT_FAILED,
+        _ => exit::INTERNAL,
+    }
+}
+
+fn source_code(err: &SourceError) -> Code {
+    match err {
+        SourceError::Missing { .. }
+        | SourceError::NotADirectory { .. }
+        | SourceError::NoContextDir { .. }
+        | SourceError::ContextDirOutside { .. } => exit::NO_SOURCE,
+        SourceError::EmptyRepository { .. } => exit::EMPTY_REPOSITORY,
+        SourceError::BadRef(_) | SourceError::Exclude(_) => exit::USAGE,
+        SourceError::Interrupted(reason) => interrupt_code(*reason),
+        _ => exit::FETCH,
+    }
+}
+
+fn engine_code(err: &EngineError) -> Code {
+    match err {
+        EngineError::Unreachable { .. } | EngineError::NoEndpoint { .. } => exit::NO_ENGINE,
+        EngineError::NoSuchImage { .. } | EngineError::Pull { .. } => exit::NO_IMAGE,
+        EngineError::Container { failure, .. } => match failure.kind {
+            FailureKind::NotFound => exit::NO_SCRIPT,
+            FailureKind::NotExecutable => exit::NOT_EXECUTABLE,
+            FailureKind::NoSuchUser => exit::USER,
+            FailureKind::BadArchive => exit::INPUT,
+            FailureKind::Requirement => exit::COMMIT,
+            FailureKind::Os => exit::ENGINE,
+        },
+        EngineError::Input { .. } => exit::INPUT,
+        EngineError::Interrupted(reason) => interrupt_code(*reason),
+        EngineError::Lost { .. } => exit::LOST,
+        EngineError::Failed { operation, .. } if operation.starts_with("commit") => exit::COMMIT,
+        _ => exit::ENGINE,
+    }
+}
+
+fn interrupt_code(reason: Interrupt) -> Code {
+    match reason {
+        Interrupt::Interrupted => exit::INTERRUPTED,
+        Interrupt::Terminated => exit::TERMINATED,
+        Interrupt::HungUp => exit::HUNG_UP,
+    }
+}
+
+fn source_hint(err: &SourceError) -> Option<String> {
+    Some(match err {
+        SourceError::Missing { .. } => "name a directory that exists, or a URL that Git can fetch".into(),
+        SourceError::EmptyRepository { .. } => "commit something, or build the files as they are with --copy".into(),
+        SourceError::NoGit { .. } => "install it, for example: apt-get install git".into(),
+        SourceError::NoContextDir { .. } => "--context-dir is relative to the root of the source".into(),
+        _ => return None,
+    })
+}
+
+fn engine_hint(err: &EngineError) -> Option<String> {
+    Some(match err {
+        EngineError::Unreachable { .. } | EngineError::NoEndpoint { .. } => {
+            "start Docker or Podman, or name its socket with --url unix:///path/to/socket".into()
+        }
+        EngineError::NoSuchImage { image } => {
+            format!("put it there, for example with `s2i load -i FILE`, or allow to pull `{image}` with --pull-policy")
+        }
+        EngineError::Pull { .. } => {
+            "check its name and that its registry can be reached; an image of this machine needs no pull".into()
+        }
+        EngineError::NoAgent { .. } => "build s2i with `cargo xtask dist`, which puts the agents in".into(),
+        EngineError::Container { failure, .. } => match failure.kind {
+            FailureKind::NotExecutable => "make it executable in the image: chmod +x".into(),
+            FailureKind::NoSuchUser => "name a user by number, for example --assemble-user 1001".into(),
+            FailureKind::Requirement => "let `assemble` put it there, or use a runtime image that has it".into(),
+            _ => return None,
+        },
+        EngineError::Lost { .. } => "was it removed by somebody, or out of memory?".into(),
+        _ => return None,
+    })
+}

@@ -1,0 +1,78 @@
+//! Exit codes. They are part of the interface: scripts tell failures apart by them.
+//!
+//! Numbers that the Go `s2i` documents keep their meaning where it still exists; 0 is success and
+//! nothing else.
+
+use std::process::ExitCode;
+
+/// An exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Code(pub(crate) u8);
+
+impl From<Code> for ExitCode {
+    fn from(code: Code) -> Self {
+        Self::from(code.0)
+    }
+}
+
+/// Something that should not happen.
+pub(crate) const INTERNAL: Code = Code(1);
+/// The command line is wrong: an unknown flag, a bad image name, a bad pull policy.
+pub(crate) const USAGE: Code = Code(2);
+/// `assemble` or `assemble-runtime` ended with a status other than 0.
+pub(crate) const SCRIPT_FAILED: Code = Code(4);
+/// The image could not be made from the finished container.
+pub(crate) const COMMIT: Code = Code(6);
+/// The source could not be fetched.
+pub(crate) const FETCH: Code = Code(8);
+/// A script that is needed is nowhere.
+pub(crate) const NO_SCRIPT: Code = Code(11);
+/// The source does not exist, or has no such directory.
+pub(crate) const NO_SOURCE: Code = Code(14);
+/// The image has no such user.
+pub(crate) const USER: Code = Code(15);
+/// The Git repository has no commit.
+pub(crate) const EMPTY_REPOSITORY: Code = Code(16);
+/// A script is there but can't be executed.
+pub(crate) const NOT_EXECUTABLE: Code = Code(17);
+/// The request can't end well: a bad artifact, a tag that is an input, labels that are too long.
+pub(crate) const PLAN: Code = Code(18);
+/// No container engine answers.
+pub(crate) const NO_ENGINE: Code = Code(20);
+/// An image is missing and can't or must not be pulled.
+pub(crate) const NO_IMAGE: Code = Code(21);
+/// The engine refused or failed something.
+pub(crate) const ENGINE: Code = Code(22);
+/// The container ended on its own, or the connection to it was cut.
+pub(crate) const LOST: Code = Code(23);
+/// What goes into a container could not be read, or was refused there.
+pub(crate) const INPUT: Code = Code(24);
+/// The terminal went away (SIGHUP).
+pub(crate) const HUNG_UP: Code = Code(129);
+/// Ctrl-C (SIGINT).
+pub(crate) const INTERRUPTED: Code = Code(130);
+/// `kill` (SIGTERM).
+pub(crate) const TERMINATED: Code = Code(143);
+
+/// Every code with its meaning, for `s2i help exit-codes`.
+pub(crate) const TABLE: [(Code, &str); 19] = [
+    (INTERNAL, "something that should not happen"),
+    (USAGE, "the command line is wrong"),
+    (SCRIPT_FAILED, "assemble or assemble-runtime failed"),
+    (COMMIT, "the image could not be made from the finished container"),
+    (FETCH, "the source could not be fetched"),
+    (NO_SCRIPT, "a script that is needed is nowhere"),
+    (NO_SOURCE, "the source does not exist"),
+    (USER, "the image has no such user"),
+    (EMPTY_REPOSITORY, "the Git repository has no commit"),
+    (NOT_EXECUTABLE, "a script can't be executed"),
+    (PLAN, "the request can't end well, and nothing was started"),
+    (NO_ENGINE, "no container engine answers"),
+    (NO_IMAGE, "an image is missing"),
+    (ENGINE, "the container engine failed"),
+    (LOST, "the container ended on its own"),
+    (INPUT, "what goes into a container can't be read or was refused"),
+    (HUNG_UP, "stopped by SIGHUP"),
+    (INTERRUPTED, "stopped by Ctrl-C"),
+    (TERMINATED, "stopped by SIGTERM"),
+];

@@ -1,0 +1,78 @@
+//! Events for machines: one JSON object a line, on standard output.
+
+use std::sync::Mutex;
+
+use s2i_build::{
+    Outcome,
+    event::{Event, Output},
+};
+use s2i_core::ErrorChain;
+use serde_json::{Value, json};
+
+use super::lines::Lines;
+use crate::error::Error;
+
+/// Shows events to machines.
+#[derive(Default)]
+pub(crate) struct Json {
+    state: Mutex<(Lines, Lines)>,
+}
+
+impl Json {
+    pub(super) fn event(&self, event: Event) {
+        let mut state = self.state.lock().expect("no panic under this lock");
+        let (stdout, stderr) = &mut *state;
+        match event {
+            Event::PhaseStarted(phase) => print(&json!({"event": "phase-started", "phase": phase})),
+            Event::PhaseEnded(phase, time) => {
+                let rest = [("stdout", stdout.finish()), ("stderr", stderr.finish())];
+                for (stream, line) in rest {
+                    line.iter().for_each(|line| output(stream, line));
+                }
+                let milliseconds = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+                print(&json!({"event": "phase-ended", "phase": phase, "milliseconds": milliseconds}));
+            }
+            Event::Output(Output::Stdout, piece) => stdout.push(&piece).iter().for_each(|line| output("stdout", line)),
+            Event::Output(Output::Stderr, piece) => stderr.push(&piece).iter().for_each(|line| output("stderr", line)),
+            Event::Notice(text) => print(&json!({"event": "notice", "text": text})),
+            Event::Warning(problem) => {
+                print(&json!({"event": "warning", "place": problem.place, "text": problem.message}));
+            }
+            Event::Progress(text) => print(&json!({"event": "progress", "text": text})),
+            // Far too many to be worth a line each.
+            Event::Uploaded(_) => {}
+        }
+    }
+
+    pub(super) fn outcome(&self, outcome: &Outcome) {
+        let phases = outcome.times.iter().map(|(phase, time)| {
+            json!({"phase": phase, "milliseconds": u64::try_from(time.as_millis()).unwrap_or(u64::MAX)})
+        });
+        print(&json!({
+            "event": "built",
+            "image": outcome.tag.as_ref().map(ToString::to_string),
+            "id": outcome.image_id,
+            "size": outcome.size,
+            "phases": phases.collect::<Vec<_>>(),
+        }));
+    }
+}
+
+/// The event that says why a command failed.
+pub(super) fn error(err: &Error) -> Value {
+    json!({
+        "event": "failed",
+        "message": ErrorChain(err).to_string(),
+        "hint": err.hint(),
+        "exit_code": err.exit_code().0,
+        "cleanup": err.cleanup().map(|err| ErrorChain(err).to_string()),
+    })
+}
+
+fn output(stream: &str, line: &str) {
+    print(&json!({"event": "output", "stream": stream, "line": line}));
+}
+
+fn print(event: &Value) {
+    println!("{event}");
+}

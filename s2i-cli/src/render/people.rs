@@ -1,0 +1,101 @@
+//! Events for people: a live line on a terminal, plain lines elsewhere.
+
+use std::{sync::Mutex, time::Duration};
+
+use s2i_build::{
+    Outcome,
+    event::{Event, Output},
+};
+
+use super::{lines::Lines, size};
+
+/// Shows events to people, on standard error.
+pub(crate) struct People {
+    quiet: bool,
+    interactive: bool,
+    color: bool,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    stdout: Lines,
+    stderr: Lines,
+    /// What stands on the last line of the terminal and is to be replaced.
+    live: String,
+}
+
+impl People {
+    pub(super) fn new(quiet: bool, interactive: bool, color: bool) -> Self {
+        Self { quiet, interactive, color, state: Mutex::default() }
+    }
+
+    pub(super) fn event(&self, event: Event) {
+        let mut state = self.state.lock().expect("no panic under this lock");
+        match event {
+            Event::PhaseStarted(phase) => {
+                self.flush(&mut state);
+                self.line(&mut state, &self.bold(&format!("==> {}", phase.name())));
+            }
+            Event::PhaseEnded(_, _) => self.flush(&mut state),
+            Event::Output(Output::Stdout, _) if self.quiet => {}
+            Event::Output(output, piece) => {
+                let lines = match output {
+                    Output::Stdout => state.stdout.push(&piece),
+                    Output::Stderr => state.stderr.push(&piece),
+                };
+                lines.iter().for_each(|line| self.line(&mut state, line));
+            }
+            Event::Notice(sentence) => self.line(&mut state, &sentence),
+            Event::Warning(problem) => self.line(&mut state, &format!("warning: {problem}")),
+            Event::Progress(text) => self.live(&mut state, &super::lines::printable(&text)),
+            Event::Uploaded(bytes) => self.live(&mut state, &size(bytes)),
+        }
+    }
+
+    pub(super) fn outcome(&self, outcome: &Outcome) {
+        let mut state = self.state.lock().expect("no panic under this lock");
+        self.flush(&mut state);
+        self.clear(&mut state);
+        let times = outcome.times.iter().map(|(phase, time)| format!("{} {}", phase.name(), seconds(*time)));
+        let total: Duration = outcome.times.iter().map(|(_, time)| *time).sum();
+        let name = outcome.tag.as_ref().map_or_else(|| "(no name)".into(), ToString::to_string);
+        println!("image  {name}");
+        println!("id     {}", outcome.image_id);
+        println!("size   {}", size(outcome.size));
+        println!("time   {} ({})", seconds(total), times.collect::<Vec<_>>().join(", "));
+    }
+
+    fn flush(&self, state: &mut State) {
+        let rest = [state.stdout.finish().filter(|_| !self.quiet), state.stderr.finish()];
+        rest.iter().flatten().for_each(|line| self.line(state, line));
+    }
+
+    fn line(&self, state: &mut State, text: &str) {
+        self.clear(state);
+        eprintln!("{text}");
+    }
+
+    /// Puts a text on the last line that the next one replaces; without a terminal it is not shown.
+    fn live(&self, state: &mut State, text: &str) {
+        if self.interactive && state.live != text {
+            eprint!("\r\u{1b}[K{text}");
+            state.live = text.to_owned();
+        }
+    }
+
+    fn clear(&self, state: &mut State) {
+        if !state.live.is_empty() {
+            eprint!("\r\u{1b}[K");
+            state.live.clear();
+        }
+    }
+
+    fn bold(&self, text: &str) -> String {
+        if self.color { format!("\u{1b}[1m{text}\u{1b}[0m") } else { text.into() }
+    }
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.2} s", time.as_secs_f64())
+}

@@ -1,0 +1,56 @@
+//! From what was typed to what is meant.
+
+use s2i_build::request::{BuildRequest, RuntimeRequest, SourceRequest};
+use s2i_core::{Diagnostic, EnvVar, environment, mapping::Mapping};
+
+use crate::{args::Build, error::Error, host::Host};
+
+/// The build that was typed, and soft problems in the files that it names.
+pub(crate) fn build(args: &Build, host: &Host) -> Result<(BuildRequest, Vec<Diagnostic>), Error> {
+    let (env, diagnostics) = variables(args, host)?;
+    let request = BuildRequest {
+        source: SourceRequest {
+            location: args.source.clone(),
+            git_ref: args.git_ref.clone().filter(|reference| !reference.is_empty()),
+            context_dir: args.context_dir.clone().filter(|dir| !dir.is_empty()),
+            copy: args.copy,
+            exclude: args.exclude.clone(),
+        },
+        builder: args.builder.clone(),
+        builder_pull: args.pull_policy,
+        tag: args.tag.clone(),
+        runtime: args.runtime_image.clone().map(|image| RuntimeRequest {
+            image,
+            pull: args.runtime_pull_policy,
+            artifacts: artifacts(args),
+        }),
+        env,
+        network: args.network.clone().unwrap_or_default(),
+        destination: args.destination.clone(),
+        assemble_user: args.assemble_user.clone().filter(|user| !user.is_empty()),
+        assemble_runtime_user: args.assemble_runtime_user.clone().filter(|user| !user.is_empty()),
+        application_name: args.application_name.clone(),
+        description: args.description.clone(),
+        keep_source: args.keep_source,
+        epoch: epoch(host)?,
+    };
+    Ok((request, diagnostics))
+}
+
+fn artifacts(args: &Build) -> Vec<Mapping> {
+    args.runtime_artifact.iter().flat_map(|list| list.0.clone()).collect()
+}
+
+/// The variables of the command line, then those of the file, which win.
+fn variables(args: &Build, host: &Host) -> Result<(Vec<EnvVar>, Vec<Diagnostic>), Error> {
+    let Some(file) = &args.environment_file else { return Ok((args.env.clone(), Vec::new())) };
+    let path = host.working_dir.join(file);
+    let text = std::fs::read_to_string(&path).map_err(|source| Error::ReadFile { path, source })?;
+    let (from_file, diagnostics) = environment::parse_file(&file.display().to_string(), &text);
+    Ok((environment::merge([&args.env[..], &from_file[..]]), diagnostics))
+}
+
+fn epoch(host: &Host) -> Result<Option<u64>, Error> {
+    let parse = |text: &String| text.parse().map_err(|_| Error::Epoch(text.clone()));
+    host.epoch.as_ref().map(parse).transpose()
+}

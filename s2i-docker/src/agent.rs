@@ -1,0 +1,49 @@
+//! The agent's program, one for each architecture, and the archive that brings it into a container.
+
+use std::borrow::Cow;
+
+use s2i_core::archive::Writer;
+
+/// Where the agent lies in a container until it has started.
+pub(crate) const PATH: &str = "/.s2i-agent";
+
+/// The static agent programs that there are.
+#[derive(Clone, Debug, Default)]
+pub struct Agents {
+    /// For `amd64`.
+    pub amd64: Option<Cow<'static, [u8]>>,
+    /// For `arm64`.
+    pub arm64: Option<Cow<'static, [u8]>>,
+}
+
+impl Agents {
+    /// The agent for an architecture in Go's names.
+    #[must_use]
+    pub fn of(&self, architecture: &str) -> Option<&[u8]> {
+        match architecture {
+            "amd64" => self.amd64.as_deref(),
+            "arm64" => self.arm64.as_deref(),
+            _ => None,
+        }
+    }
+}
+
+/// The archive that puts `agent` at [`PATH`]. It is not compressed: a daemon may unpack a compressed
+/// one with a program of the image (CVE-2026-41567).
+pub(crate) fn archive(agent: &[u8]) -> Vec<u8> {
+    let mut archive = Writer::new(Vec::with_capacity(agent.len() + 4096), 0);
+    let written = archive.file(&PATH[1..], 0o755, agent.len() as u64, &mut &agent[..]);
+    written.and_then(|()| archive.finish()).expect("writing to memory can't fail").0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_archive_is_a_plain_tar() {
+        let archive = archive(b"program");
+        assert_eq!(&archive[257..262], b"ustar");
+        assert_eq!(&archive[..10], b".s2i-agent");
+    }
+}

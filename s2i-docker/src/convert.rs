@@ -1,0 +1,130 @@
+//! From the port's data to the API's and back. Pure.
+
+use bollard::models::{ContainerConfig, ContainerCreateBody, HostConfig, HostConfigLogConfig, ImageInspect};
+use s2i_build::{
+    engine::RunSpec,
+    facts::{ImageConfig, ImageFacts},
+    request::Network,
+};
+use s2i_core::ImageRef;
+
+use crate::agent;
+
+/// What the agent needs to act for a user who is not root: to own what it makes, to become the user,
+/// to end processes of the user, and to clean up after it.
+const AGENT_CAPABILITIES: [&str; 6] = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "SETGID", "SETUID"];
+
+/// The container for a run. It holds nothing of the build but its image and its limits: variables,
+/// which may be secrets, go through the agent.
+pub(crate) fn create_body(spec: &RunSpec<'_>) -> ContainerCreateBody {
+    let user = &spec.program.user;
+    let is_root = matches!(user.split(':').next().unwrap_or_default(), "" | "0" | "root");
+    let (cap_drop, cap_add) = if is_root {
+        (None, None)
+    } else {
+        (Some(vec!["ALL".to_owned()]), Some(AGENT_CAPABILITIES.map(str::to_owned).to_vec()))
+    };
+    ContainerCreateBody {
+        image: Some(spec.image.id.clone()),
+        user: Some("0:0".into()),
+        entrypoint: Some(vec![agent::PATH.into()]),
+        cmd: Some(Vec::new()),
+        // The engine would make the image's own directory, and date it now.
+        working_dir: Some("/".into()),
+        open_stdin: Some(true),
+        stdin_once: Some(true),
+        attach_stdin: Some(true),
+        attach_stdout: Some(true),
+        attach_stderr: Some(true),
+        tty: Some(false),
+        host_config: Some(HostConfig {
+            auto_remove: Some(true),
+            cap_drop,
+            cap_add,
+            security_opt: Some(vec!["no-new-privileges".into()]),
+            network_mode: network_mode(spec.network),
+            // All that passes through is frames and artifacts: nothing to keep in a log.
+            log_config: Some(HostConfigLogConfig { typ: Some("none".into()), config: None }),
+            ..HostConfig::default()
+        }),
+        ..ContainerCreateBody::default()
+    }
+}
+
+fn network_mode(network: &Network) -> Option<String> {
+    match network {
+        Network::Default => None,
+        Network::None => Some("none".into()),
+        Network::Host => Some("host".into()),
+        Network::Named(name) => Some(name.clone()),
+    }
+}
+
+/// The name of a container: recognisable as ours, and unlike any other.
+pub(crate) fn container_name(image: &ImageRef) -> String {
+    use std::hash::{BuildHasher as _, RandomState};
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
+    let image: String = image.to_string().chars().map(plain).take(60).collect();
+    // Freshly seeded by the operating system for every state.
+    let random = RandomState::new().hash_one(std::process::id()) as u32;
+    format!("s2i_{image}_{random:08x}")
+}
+
+/// The whole config for a commit. Empty lists are sent as such: left out, the engine would put the
+/// container's own in their place.
+pub(crate) fn container_config(config: &ImageConfig) -> ContainerConfig {
+    let list = |set: &std::collections::BTreeSet<String>| {
+        Some(set.iter().cloned().collect::<Vec<_>>()).filter(|list| !list.is_empty())
+    };
+    ContainerConfig {
+        env: Some(config.env.clone()),
+        cmd: Some(config.cmd.clone()),
+        entrypoint: Some(config.entrypoint.clone()),
+        user: Some(config.user.clone()),
+        working_dir: Some(if config.working_dir.is_empty() { "/".into() } else { config.working_dir.clone() }),
+        labels: Some(config.labels.clone().into_iter().collect()),
+        exposed_ports: list(&config.exposed_ports),
+        volumes: list(&config.volumes),
+        stop_signal: config.stop_signal.clone(),
+        ..ContainerConfig::default()
+    }
+}
+
+/// The same config as instructions, for Podman, which ignores the other form.
+pub(crate) fn changes(config: &ImageConfig) -> Vec<String> {
+    let json = |list: &[String]| serde_json::to_string(list).expect("a list of texts");
+    let mut changes = vec![
+        format!("ENTRYPOINT {}", json(&config.entrypoint)),
+        format!("CMD {}", json(&config.cmd)),
+        format!("WORKDIR {}", if config.working_dir.is_empty() { "/" } else { &config.working_dir }),
+        format!("USER {}", if config.user.is_empty() { "0" } else { &config.user }),
+    ];
+    changes.extend(config.env.iter().map(|entry| format!("ENV {entry}")));
+    changes.extend(config.labels.iter().map(|(name, value)| format!("LABEL {name}={value}")));
+    changes.extend(config.exposed_ports.iter().map(|port| format!("EXPOSE {port}")));
+    changes.extend(config.volumes.iter().map(|path| format!("VOLUME {path}")));
+    changes.extend(config.stop_signal.iter().map(|signal| format!("STOPSIGNAL {signal}")));
+    changes
+}
+
+/// What an inspection says of an image. Engines leave out what is empty, each another part.
+pub(crate) fn image_facts(name: &ImageRef, inspect: ImageInspect) -> ImageFacts {
+    let config = inspect.config.unwrap_or_default();
+    ImageFacts {
+        name: name.clone(),
+        id: inspect.id.unwrap_or_default(),
+        architecture: inspect.architecture.unwrap_or_default(),
+        config: ImageConfig {
+            env: config.env.unwrap_or_default(),
+            user: config.user.unwrap_or_default(),
+            working_dir: config.working_dir.unwrap_or_default(),
+            entrypoint: config.entrypoint.unwrap_or_default(),
+            cmd: config.cmd.unwrap_or_default(),
+            labels: config.labels.unwrap_or_default().into_iter().collect(),
+            exposed_ports: config.exposed_ports.unwrap_or_default().into_iter().collect(),
+            volumes: config.volumes.unwrap_or_default().into_iter().collect(),
+            stop_signal: config.stop_signal.filter(|signal| !signal.is_empty()),
+            on_build: config.on_build.unwrap_or_default(),
+        },
+    }
+}

@@ -1,0 +1,58 @@
+//! From what bollard says to what the port says.
+
+use bollard::errors::Error;
+use s2i_build::{EngineError, engine::BoxError};
+use thiserror::Error as ThisError;
+
+/// A message of the engine itself.
+#[derive(Debug, ThisError)]
+#[error("{0}")]
+pub(crate) struct Said(pub(crate) String);
+
+/// Adds to an error of the API what was to be done with what.
+pub(crate) fn failed(operation: &'static str, subject: impl Into<String>, endpoint: &str) -> impl FnOnce(Error) -> EngineError {
+    let (subject, endpoint) = (subject.into(), endpoint.to_owned());
+    move |err| {
+        if is_unreachable(&err) {
+            return EngineError::Unreachable { endpoint, source: cause(err) };
+        }
+        EngineError::Failed { operation, subject, source: cause(err) }
+    }
+}
+
+/// The status that the engine answered with.
+pub(crate) fn status(err: &Error) -> Option<u16> {
+    match err {
+        Error::DockerResponseServerError { status_code, .. } => Some(*status_code),
+        _ => None,
+    }
+}
+
+/// The engine's own words where it answered, else the whole error.
+pub(crate) fn cause(err: Error) -> BoxError {
+    match err {
+        Error::DockerResponseServerError { message, .. } => Said(message.trim().to_owned()).into(),
+        Error::DockerStreamError { error } => Said(error).into(),
+        err => err.into(),
+    }
+}
+
+fn is_unreachable(err: &Error) -> bool {
+    match err {
+        Error::RequestTimeoutError => true,
+        Error::HyperResponseError { .. } | Error::HttpClientError { .. } | Error::IOError { .. } => has_connection_cause(err),
+        _ => false,
+    }
+}
+
+fn has_connection_cause(err: &Error) -> bool {
+    use std::io::ErrorKind::{ConnectionRefused, NotFound, PermissionDenied};
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(err);
+    while let Some(err) = cause {
+        if let Some(io) = err.downcast_ref::<std::io::Error>() {
+            return matches!(io.kind(), ConnectionRefused | NotFound | PermissionDenied);
+        }
+        cause = err.source();
+    }
+    false
+}

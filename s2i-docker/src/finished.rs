@@ -1,0 +1,111 @@
+//! A container whose program has ended.
+
+use bollard::query_parameters::{CommitContainerOptions, RemoveImageOptionsBuilder, TagImageOptionsBuilder};
+use s2i_build::{
+    CancelToken, EngineError, Finished,
+    engine::{Commit, Committed},
+    event::{Phase, Progress},
+    stream::ArchiveStream,
+};
+use s2i_core::{
+    ImageRef,
+    wire::{Answer, Exit, Finish, ReadItem, Request},
+};
+
+use crate::{
+    container::Container,
+    convert,
+    endpoint::Flavour,
+    error::{Said, failed},
+    session::Session,
+};
+
+/// A container whose program has ended and whose agent waits.
+pub struct DockerFinished {
+    pub(crate) container: Container,
+    pub(crate) session: Session,
+    pub(crate) exit: Exit,
+    pub(crate) flavour: Flavour,
+}
+
+impl Finished for DockerFinished {
+    fn exit(&self) -> Exit {
+        self.exit
+    }
+
+    fn read(&mut self, items: Vec<ReadItem>) -> ArchiveStream<'_> {
+        self.session.read(Request::Read { items })
+    }
+
+    async fn commit(
+        &mut self,
+        commit: &Commit,
+        progress: &Progress<'_>,
+        cancel: &CancelToken,
+    ) -> Result<Committed, EngineError> {
+        progress.phase(Phase::Clean);
+        let finish = Finish { remove: commit.remove.clone(), mtime: commit.mtime, require: commit.require.clone() };
+        match self.session.ask(&Request::Finish(finish), progress).await? {
+            Answer::Finished => {}
+            other => return Err(self.session.unexpected(&other)),
+        }
+        progress.phase(Phase::Commit);
+        let container = &self.container;
+        let id = container.commit(commit, self.flavour).await?;
+        // A commit can't be called off; an image that nobody wants any more can be removed.
+        if let Some(reason) = cancel.reason() {
+            container.remove_image(&id).await?;
+            return Err(EngineError::Interrupted(reason));
+        }
+        match container.name_and_measure(&id, commit.tag.as_ref()).await {
+            Ok(size) => Ok(Committed { id, size }),
+            Err(err) => {
+                let _ = container.remove_image(&id).await;
+                Err(err)
+            }
+        }
+    }
+
+    async fn discard(self) -> Result<(), EngineError> {
+        drop(self.session);
+        self.container.remove().await
+    }
+}
+
+/// What a container becomes.
+impl Container {
+    async fn commit(&self, commit: &Commit, flavour: Flavour) -> Result<String, EngineError> {
+        let Container { docker, endpoint, name, .. } = self;
+        let changes = match flavour {
+            Flavour::Docker => None,
+            Flavour::Podman => Some(convert::changes(&commit.config).join("\n")),
+        };
+        // Nothing runs in it but the agent, which writes nothing: no need to freeze it.
+        let options = CommitContainerOptions { container: Some(name.clone()), pause: false, changes, ..Default::default() };
+        let committed = docker.commit_container(options, convert::container_config(&commit.config)).await;
+        let committed = committed.map_err(failed("commit the container", name.clone(), endpoint))?;
+        if committed.id.is_empty() {
+            let source = Said("it gave no image id".into()).into();
+            return Err(EngineError::Failed { operation: "commit the container", subject: name.clone(), source });
+        }
+        Ok(committed.id)
+    }
+
+    async fn name_and_measure(&self, id: &str, tag: Option<&ImageRef>) -> Result<u64, EngineError> {
+        let Container { docker, endpoint, .. } = self;
+        if let Some(tag) = tag {
+            let options = TagImageOptionsBuilder::new().repo(&tag.name()).tag(tag.tag_or_latest()).build();
+            let tagged = docker.tag_image(id, Some(options)).await;
+            tagged.map_err(failed("give the image the name", tag.to_string(), endpoint))?;
+        }
+        let inspected = docker.inspect_image(id).await.map_err(failed("inspect the image", id, endpoint))?;
+        Ok(inspected.size.and_then(|size| u64::try_from(size).ok()).unwrap_or_default())
+    }
+
+    async fn remove_image(&self, id: &str) -> Result<(), EngineError> {
+        let Container { docker, endpoint, .. } = self;
+        let options = RemoveImageOptionsBuilder::new().force(true).build();
+        let removed = docker.remove_image(id, Some(options), None).await;
+        removed.map(drop).map_err(failed("remove the image", id, endpoint))
+    }
+}
