@@ -6,7 +6,8 @@ fn main() {
     println!("cargo:rerun-if-env-changed=S2I_AGENT_DIR");
     let manifest_dir = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("set by cargo"));
     let out_dir = PathBuf::from(env::var_os("OUT_DIR").expect("set by cargo"));
-    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| manifest_dir.join("../target"), PathBuf::from);
+    let target = env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| manifest_dir.join("../target"), PathBuf::from);
     let agents = env::var_os("S2I_AGENT_DIR").map_or_else(|| target.join("s2i"), PathBuf::from);
     let mut code = String::from("Agents {\n");
     for (field, directory) in [("amd64", "x86_64"), ("arm64", "aarch64")] {
@@ -14,7 +15,11 @@ fn main() {
         println!("cargo:rerun-if-changed={}", agent.display());
         match agent.canonicalize() {
             Ok(agent) => {
-                let _ = writeln!(code, "    {field}: Some(std::borrow::Cow::Borrowed(include_bytes!({:?}))),", agent.display().to_string());
+                let _ = writeln!(
+                    code,
+                    "    {field}: Some(std::borrow::Cow::Borrowed(include_bytes!({:?}))),",
+                    agent.display().to_string()
+                );
             }
             Err(_) => {
                 let _ = writeln!(code, "    {field}: None,");

@@ -31,20 +31,41 @@ impl Account {
             None => (user, None),
         };
         let user = if user.is_empty() { "0" } else { user };
-        let entry = passwd.lines().map(fields).find(|entry| entry.first() == Some(&user) || entry.get(2) == Some(&user));
-        let number = |entry: &[&str], index: usize| entry.get(index).and_then(|text| text.parse().ok());
-        let uid = entry.as_deref().and_then(|entry| number(entry, 2)).or_else(|| user.parse().ok());
+        let entry = passwd
+            .lines()
+            .map(fields)
+            .find(|entry| entry.first() == Some(&user) || entry.get(2) == Some(&user));
+        let number =
+            |entry: &[&str], index: usize| entry.get(index).and_then(|text| text.parse().ok());
+        let uid = entry
+            .as_deref()
+            .and_then(|entry| number(entry, 2))
+            .or_else(|| user.parse().ok());
         let uid = uid.ok_or_else(|| no_such("user", user))?;
         let name = entry.as_ref().and_then(|entry| entry.first().copied());
         let (gid, groups) = match wanted_group {
             Some(wanted) => (find_group(wanted, group)?, Vec::new()),
             None => {
-                let gid = entry.as_deref().and_then(|entry| number(entry, 3)).unwrap_or(0);
-                (gid, name.map(|name| groups_of(name, group)).unwrap_or_default())
+                let gid = entry
+                    .as_deref()
+                    .and_then(|entry| number(entry, 3))
+                    .unwrap_or(0);
+                (
+                    gid,
+                    name.map(|name| groups_of(name, group)).unwrap_or_default(),
+                )
             }
         };
-        let home = entry.as_ref().and_then(|entry| entry.get(5).copied()).filter(|home| home.starts_with('/'));
-        Ok(Self { uid, gid, groups, home: home.unwrap_or("/").into() })
+        let home = entry
+            .as_ref()
+            .and_then(|entry| entry.get(5).copied())
+            .filter(|home| home.starts_with('/'));
+        Ok(Self {
+            uid,
+            gid,
+            groups,
+            home: home.unwrap_or("/").into(),
+        })
     }
 
     /// Does `work` on a thread that has this account's rights and can't get others.
@@ -53,7 +74,9 @@ impl Account {
     pub(crate) fn act<T: Send>(&self, work: impl FnOnce() -> T + Send) -> io::Result<T> {
         std::thread::scope(|scope| {
             let thread = scope.spawn(|| self.become_it().map(|()| work()));
-            thread.join().unwrap_or_else(|_| Err(io::Error::other("a thread of the agent panicked")))
+            thread
+                .join()
+                .unwrap_or_else(|_| Err(io::Error::other("a thread of the agent panicked")))
         })
     }
 
@@ -62,7 +85,11 @@ impl Account {
         if !geteuid().is_root() {
             // Already nobody special: what is asked for must be what there is.
             let same = geteuid().as_raw() == self.uid;
-            return if same { Ok(()) } else { Err(io::ErrorKind::PermissionDenied.into()) };
+            return if same {
+                Ok(())
+            } else {
+                Err(io::ErrorKind::PermissionDenied.into())
+            };
         }
         let (uid, gid) = (Uid::from_raw(self.uid), Gid::from_raw(self.gid));
         let groups: Vec<Gid> = self.groups.iter().copied().map(Gid::from_raw).collect();
@@ -78,25 +105,43 @@ fn fields(line: &str) -> Vec<&str> {
 }
 
 fn find_group(wanted: &str, group: &str) -> Result<u32, Failure> {
-    let entry = group.lines().map(fields).find(|entry| entry.first() == Some(&wanted));
+    let entry = group
+        .lines()
+        .map(fields)
+        .find(|entry| entry.first() == Some(&wanted));
     let named = entry.and_then(|entry| entry.get(2)?.parse().ok());
-    named.or_else(|| wanted.parse().ok()).ok_or_else(|| no_such("group", wanted))
+    named
+        .or_else(|| wanted.parse().ok())
+        .ok_or_else(|| no_such("group", wanted))
 }
 
 fn groups_of(name: &str, group: &str) -> Vec<u32> {
-    let is_member = |entry: &Vec<&str>| entry.get(3).is_some_and(|members| members.split(',').any(|m| m == name));
-    group.lines().map(fields).filter(is_member).filter_map(|entry| entry.get(2)?.parse().ok()).collect()
+    let is_member = |entry: &Vec<&str>| {
+        entry
+            .get(3)
+            .is_some_and(|members| members.split(',').any(|m| m == name))
+    };
+    group
+        .lines()
+        .map(fields)
+        .filter(is_member)
+        .filter_map(|entry| entry.get(2)?.parse().ok())
+        .collect()
 }
 
 fn no_such(what: &str, name: &str) -> Failure {
-    Failure { kind: FailureKind::NoSuchUser, message: format!("the image has no {what} `{name}`") }
+    Failure {
+        kind: FailureKind::NoSuchUser,
+        message: format!("the image has no {what} `{name}`"),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh\ndefault:x:1001:0::/opt/app-root/src:/sbin/nologin\n";
+    const PASSWD: &str =
+        "root:x:0:0:root:/root:/bin/sh\ndefault:x:1001:0::/opt/app-root/src:/sbin/nologin\n";
     const GROUP: &str = "root:x:0:\nbuild:x:7:default,other\nwheel:x:10:root\n";
 
     #[track_caller]

@@ -18,9 +18,14 @@ pub(crate) fn exec(exec: &Exec, output: &Output) -> Result<Answer, Failure> {
     let account = Account::find(&exec.user)?;
     make_working_dir(exec)?;
     let program = exec.argv.first().cloned().unwrap_or_default();
-    let spawned = account.act(|| command(exec, &account).spawn()).and_then(|spawned| spawned);
+    let spawned = account
+        .act(|| command(exec, &account).spawn())
+        .and_then(|spawned| spawned);
     let mut child = spawned.map_err(|err| cannot_start(&program, exec, &err))?;
-    let failed = |err: io::Error| Failure { kind: FailureKind::Os, message: format!("lost `{program}`: {err}") };
+    let failed = |err: io::Error| Failure {
+        kind: FailureKind::Os,
+        message: format!("lost `{program}`: {err}"),
+    };
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     let pid = pid.ok_or_else(|| failed(io::ErrorKind::InvalidData.into()))?;
     processes::script_started(pid);
@@ -38,10 +43,20 @@ fn make_working_dir(exec: &Exec) -> Result<(), Failure> {
 
 fn command(exec: &Exec, account: &Account) -> Command {
     let mut command = Command::new(exec.argv.first().map_or("", String::as_str));
-    command.args(exec.argv.iter().skip(1)).current_dir(exec.cwd.as_str()).env_clear();
+    command
+        .args(exec.argv.iter().skip(1))
+        .current_dir(exec.cwd.as_str())
+        .env_clear();
     command.env("PATH", DEFAULT_PATH).env("HOME", &account.home);
-    command.envs(exec.env.iter().map(|variable| (variable.name(), variable.value())));
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.envs(
+        exec.env
+            .iter()
+            .map(|variable| (variable.name(), variable.value())),
+    );
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     // A group of its own, so that signals reach what the script started as well.
     command.process_group(0);
     command
@@ -81,14 +96,21 @@ fn exit_of(status: WaitStatus) -> Exit {
 
 /// Tells the ways of not starting apart: the program or its interpreter.
 fn cannot_start(program: &str, exec: &Exec, err: &io::Error) -> Failure {
-    let os = |message| Failure { kind: FailureKind::Os, message };
+    let os = |message| Failure {
+        kind: FailureKind::Os,
+        message,
+    };
     match (err.kind(), std::fs::metadata(program)) {
-        (io::ErrorKind::NotFound, Err(_)) => {
-            Failure { kind: FailureKind::NotFound, message: format!("there is no `{program}`") }
-        }
+        (io::ErrorKind::NotFound, Err(_)) => Failure {
+            kind: FailureKind::NotFound,
+            message: format!("there is no `{program}`"),
+        },
         (io::ErrorKind::NotFound, Ok(_)) => Failure {
             kind: FailureKind::NotExecutable,
-            message: format!("`{program}` can't start: its interpreter or loader{} is not in the image", interpreter(program)),
+            message: format!(
+                "`{program}` can't start: its interpreter or loader{} is not in the image",
+                interpreter(program)
+            ),
         },
         (io::ErrorKind::PermissionDenied, Ok(metadata)) if metadata.is_file() => Failure {
             kind: FailureKind::NotExecutable,
@@ -96,7 +118,9 @@ fn cannot_start(program: &str, exec: &Exec, err: &io::Error) -> Failure {
         },
         _ if err.raw_os_error() == Some(rustix::io::Errno::NOEXEC.raw_os_error()) => Failure {
             kind: FailureKind::NotExecutable,
-            message: format!("`{program}` is no program: it has neither a `#!` line nor a known binary format"),
+            message: format!(
+                "`{program}` is no program: it has neither a `#!` line nor a known binary format"
+            ),
         },
         _ => os(format!("can't start `{program}` as `{}`: {err}", exec.user)),
     }
@@ -105,9 +129,15 @@ fn cannot_start(program: &str, exec: &Exec, err: &io::Error) -> Failure {
 /// What the `#!` line of a script names, as an addition to a sentence.
 fn interpreter(program: &str) -> String {
     let start = std::fs::read(program).unwrap_or_default();
-    let line = start.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let line = start
+        .split(|byte| *byte == b'\n')
+        .next()
+        .unwrap_or_default();
     let line = String::from_utf8_lossy(line.get(..200).unwrap_or(line)).into_owned();
-    match line.strip_prefix("#!").and_then(|rest| rest.split_whitespace().next()) {
+    match line
+        .strip_prefix("#!")
+        .and_then(|rest| rest.split_whitespace().next())
+    {
         Some(interpreter) => format!(" `{interpreter}`"),
         None => String::new(),
     }

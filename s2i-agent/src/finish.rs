@@ -19,7 +19,11 @@ const TICK: Duration = Duration::from_millis(20);
 
 /// Ends every process, removes what must not stay, checks what must be there, and gives everything
 /// that changed since `started` the one time that was asked for.
-pub(crate) fn finish(finish: &Finish, made: &[PathBuf], started: SystemTime) -> Result<Answer, Failure> {
+pub(crate) fn finish(
+    finish: &Finish,
+    made: &[PathBuf],
+    started: SystemTime,
+) -> Result<Answer, Failure> {
     processes::end_all();
     processes::collect_all();
     let os = |path: &Path, err: &io::Error| Failure {
@@ -36,8 +40,13 @@ pub(crate) fn finish(finish: &Finish, made: &[PathBuf], started: SystemTime) -> 
         check_executable(Path::new(path.as_str()))?;
     }
     let changed_since = started.checked_sub(TICK).unwrap_or(started);
-    let walk = Walk { changed_since, mtime: finish.mtime, mounts: mount_points() };
-    walk.directory(Path::new("/")).map_err(|(path, err)| os(&path, &err))?;
+    let walk = Walk {
+        changed_since,
+        mtime: finish.mtime,
+        mounts: mount_points(),
+    };
+    walk.directory(Path::new("/"))
+        .map_err(|(path, err)| os(&path, &err))?;
     Ok(Answer::Finished)
 }
 
@@ -48,14 +57,19 @@ pub(crate) fn remove_own_file() -> SystemTime {
     if !own.as_encoded_bytes().starts_with(b"/.s2i") {
         return SystemTime::now();
     }
-    let came = fs::symlink_metadata(&own).map_or_else(|_| SystemTime::now(), |metadata| changed(&metadata));
+    let came = fs::symlink_metadata(&own)
+        .map_or_else(|_| SystemTime::now(), |metadata| changed(&metadata));
     let _ = fs::remove_file(own);
     came
 }
 
 fn changed(metadata: &fs::Metadata) -> SystemTime {
     let seconds = metadata.ctime().try_into().unwrap_or_default();
-    SystemTime::UNIX_EPOCH + Duration::new(seconds, metadata.ctime_nsec().try_into().unwrap_or_default())
+    SystemTime::UNIX_EPOCH
+        + Duration::new(
+            seconds,
+            metadata.ctime_nsec().try_into().unwrap_or_default(),
+        )
 }
 
 fn remove(path: &Path) -> io::Result<()> {
@@ -72,20 +86,32 @@ fn remove(path: &Path) -> io::Result<()> {
 
 fn check_executable(path: &Path) -> Result<(), Failure> {
     let message = match path.metadata() {
-        Err(_) => format!("`{}` would be the command of the image and is not there", path.display()),
+        Err(_) => format!(
+            "`{}` would be the command of the image and is not there",
+            path.display()
+        ),
         Ok(metadata) if !metadata.is_file() || metadata.permissions().mode() & 0o111 == 0 => {
-            format!("`{}` would be the command of the image and is not executable", path.display())
+            format!(
+                "`{}` would be the command of the image and is not executable",
+                path.display()
+            )
         }
         Ok(_) => return Ok(()),
     };
-    Err(Failure { kind: FailureKind::Requirement, message })
+    Err(Failure {
+        kind: FailureKind::Requirement,
+        message,
+    })
 }
 
 /// Where something else is mounted over the container's own files.
 fn mount_points() -> HashSet<PathBuf> {
     let text = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
     let point = |line: &str| Some(PathBuf::from(line.split(' ').nth(4)?.replace("\\040", " ")));
-    text.lines().filter_map(point).filter(|point| point.as_os_str() != OsStr::new("/")).collect()
+    text.lines()
+        .filter_map(point)
+        .filter(|point| point.as_os_str() != OsStr::new("/"))
+        .collect()
 }
 
 struct Walk {
@@ -116,12 +142,19 @@ impl Walk {
     /// Sets the time of what changed. What the script itself gave an older time keeps it.
     fn clamp(&self, path: &Path) -> io::Result<()> {
         let metadata = path.symlink_metadata()?;
-        let is_new = changed(&metadata) >= self.changed_since && metadata.modified()? >= self.changed_since;
+        let is_new =
+            changed(&metadata) >= self.changed_since && metadata.modified()? >= self.changed_since;
         if !is_new {
             return Ok(());
         }
-        let time = Timespec { tv_sec: self.mtime.try_into().unwrap_or(i64::MAX), tv_nsec: 0 };
-        let times = Timestamps { last_access: time, last_modification: time };
+        let time = Timespec {
+            tv_sec: self.mtime.try_into().unwrap_or(i64::MAX),
+            tv_nsec: 0,
+        };
+        let times = Timestamps {
+            last_access: time,
+            last_modification: time,
+        };
         utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW).map_err(Into::into)
     }
 }

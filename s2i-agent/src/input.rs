@@ -47,7 +47,12 @@ pub(crate) struct Archive<'a> {
 
 impl<'a> Archive<'a> {
     pub(crate) fn new(frames: &'a mut Receiver<Frame>) -> Self {
-        Self { frames, piece: io::Cursor::default(), bytes: 0, ended: false }
+        Self {
+            frames,
+            piece: io::Cursor::default(),
+            bytes: 0,
+            ended: false,
+        }
     }
 
     /// Takes what is left, so that the next frame is a request again.
@@ -56,7 +61,10 @@ impl<'a> Archive<'a> {
     }
 
     fn next_piece(&mut self) -> io::Result<()> {
-        let frame = self.frames.recv().map_err(|_| io::ErrorKind::UnexpectedEof)?;
+        let frame = self
+            .frames
+            .recv()
+            .map_err(|_| io::ErrorKind::UnexpectedEof)?;
         match frame.kind {
             Kind::Data => {
                 self.bytes += frame.payload.len() as u64;
@@ -65,7 +73,10 @@ impl<'a> Archive<'a> {
             Kind::End => self.ended = true,
             kind => {
                 self.ended = true;
-                return Err(io::Error::new(io::ErrorKind::InvalidData, format!("a {kind:?} frame in an archive")));
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    format!("a {kind:?} frame in an archive"),
+                ));
             }
         }
         Ok(())

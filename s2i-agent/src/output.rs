@@ -20,8 +20,13 @@ impl Output {
 
     /// Sends bytes of one kind in as many frames as they need.
     pub(crate) fn send(&self, kind: Kind, bytes: &[u8]) -> io::Result<()> {
-        let mut file = self.0.lock().map_err(|_| io::Error::other("a thread panicked"))?;
-        bytes.chunks(MAX_PAYLOAD).try_for_each(|piece| write_frame(&mut *file, kind, piece))
+        let mut file = self
+            .0
+            .lock()
+            .map_err(|_| io::Error::other("a thread panicked"))?;
+        bytes
+            .chunks(MAX_PAYLOAD)
+            .try_for_each(|piece| write_frame(&mut *file, kind, piece))
     }
 
     /// Sends one frame.

@@ -11,11 +11,20 @@ use s2i_core::{
 use crate::output::{Data, Output};
 
 pub(crate) fn read(items: &[ReadItem], output: &Output) -> Result<Answer, Failure> {
-    if let Some(missing) = items.iter().find(|item| Path::new(item.path.as_str()).symlink_metadata().is_err()) {
+    if let Some(missing) = items
+        .iter()
+        .find(|item| Path::new(item.path.as_str()).symlink_metadata().is_err())
+    {
         let message = format!("there is no `{}` to take", missing.path);
-        return Err(Failure { kind: FailureKind::NotFound, message });
+        return Err(Failure {
+            kind: FailureKind::NotFound,
+            message,
+        });
     }
-    let os = |err: io::Error| Failure { kind: FailureKind::Os, message: format!("can't read the artifacts: {err}") };
+    let os = |err: io::Error| Failure {
+        kind: FailureKind::Os,
+        message: format!("can't read the artifacts: {err}"),
+    };
     let data = io::BufWriter::with_capacity(256 * 1024, Data { output, bytes: 0 });
     let mut archive = Writer::new(data, 0);
     for item in items {
@@ -23,8 +32,13 @@ pub(crate) fn read(items: &[ReadItem], output: &Output) -> Result<Answer, Failur
     }
     let (data, written) = archive.finish().map_err(os)?;
     let data = data.into_inner().map_err(|err| os(err.into_error()))?;
-    let trailer = Trailer { bytes: data.bytes, entries: written.entries };
-    output.frame(&Frame::json(Kind::End, &trailer)).map_err(os)?;
+    let trailer = Trailer {
+        bytes: data.bytes,
+        entries: written.entries,
+    };
+    output
+        .frame(&Frame::json(Kind::End, &trailer))
+        .map_err(os)?;
     Ok(Answer::Read)
 }
 
@@ -33,9 +47,17 @@ fn write<W: io::Write>(item: &ReadItem, archive: &mut Writer<W>) -> io::Result<(
     let path = Path::new(item.path.as_str());
     let metadata = path.metadata()?;
     if metadata.is_dir() {
-        let options = TreeOptions { filter: &Filter::default(), mtime: 0, prefix: &item.name };
+        let options = TreeOptions {
+            filter: &Filter::default(),
+            mtime: 0,
+            prefix: &item.name,
+        };
         return archive.tree(path, &options);
     }
-    let mode = if metadata.permissions().mode() & 0o111 == 0 { 0o644 } else { 0o755 };
+    let mode = if metadata.permissions().mode() & 0o111 == 0 {
+        0o644
+    } else {
+        0o755
+    };
     archive.file(&item.name, mode, metadata.len(), &mut File::open(path)?)
 }

@@ -16,14 +16,23 @@ pub(crate) struct Session {
 
 impl Session {
     pub(crate) fn new(frames: Receiver<Frame>, output: Output, started: SystemTime) -> Self {
-        Self { frames, output, started, made: Vec::new() }
+        Self {
+            frames,
+            output,
+            started,
+            made: Vec::new(),
+        }
     }
 
     /// Serves requests for as long as the host listens.
     pub(crate) fn serve(mut self) {
-        let mut sent = self.output.frame(&Frame::json(Kind::Hello, &Hello { version: VERSION }));
+        let mut sent = self
+            .output
+            .frame(&Frame::json(Kind::Hello, &Hello { version: VERSION }));
         while sent.is_ok() {
-            let Ok(frame) = self.frames.recv() else { return };
+            let Ok(frame) = self.frames.recv() else {
+                return;
+            };
             if frame.kind != Kind::Request {
                 // The rest of an archive whose unpacking failed.
                 continue;
@@ -36,9 +45,14 @@ impl Session {
     }
 
     fn answer(&mut self, frame: &Frame) -> Result<Answer, Failure> {
-        let request = frame.parse().map_err(|err| Failure { kind: FailureKind::Os, message: err.to_string() })?;
+        let request = frame.parse().map_err(|err| Failure {
+            kind: FailureKind::Os,
+            message: err.to_string(),
+        })?;
         match request {
-            Request::Unpack { into, user } => unpack::unpack(&into, &user, &mut self.frames, &mut self.made),
+            Request::Unpack { into, user } => {
+                unpack::unpack(&into, &user, &mut self.frames, &mut self.made)
+            }
             Request::Exec(exec) => exec::exec(&exec, &self.output),
             Request::Read { items } => read::read(&items, &self.output),
             Request::Finish(finish) => finish::finish(&finish, &self.made, self.started),

@@ -28,7 +28,10 @@ pub(crate) fn unpack(
     let unpacked = try_unpack(into, user, &mut archive, made);
     archive.drain();
     let entries = unpacked?;
-    Ok(Answer::Unpacked(Trailer { bytes: archive.bytes, entries }))
+    Ok(Answer::Unpacked(Trailer {
+        bytes: archive.bytes,
+        entries,
+    }))
 }
 
 fn try_unpack(
@@ -39,12 +42,19 @@ fn try_unpack(
 ) -> Result<u64, Failure> {
     let account = Account::find(user)?;
     let path = Path::new(into.as_str());
-    let os = |err: io::Error| Failure { kind: FailureKind::Os, message: format!("can't unpack into `{into}` as `{user}`: {err}") };
+    let os = |err: io::Error| Failure {
+        kind: FailureKind::Os,
+        message: format!("can't unpack into `{into}` as `{user}`: {err}"),
+    };
     make(path, &account, made).map_err(os)?;
     let work = || {
         let dir = Dir::open_ambient_dir(path, ambient_authority()).map_err(os)?;
         archive::unpack(archive, &dir, &Limits::default()).map_err(|err| Failure {
-            kind: if err.is_refusal() { FailureKind::BadArchive } else { FailureKind::Os },
+            kind: if err.is_refusal() {
+                FailureKind::BadArchive
+            } else {
+                FailureKind::Os
+            },
             message: format!("can't unpack into `{into}`: {}", ErrorChain(&err)),
         })
     };
@@ -58,7 +68,10 @@ fn make(path: &Path, account: &Account, made: &mut Vec<PathBuf>) -> io::Result<(
         return Ok(());
     }
     if let Some(parent) = path.parent() {
-        let missing = parent.ancestors().take_while(|above| !above.exists()).collect::<Vec<_>>();
+        let missing = parent
+            .ancestors()
+            .take_while(|above| !above.exists())
+            .collect::<Vec<_>>();
         for above in missing.into_iter().rev() {
             fs::DirBuilder::new().mode(0o755).create(above)?;
             made.push(above.to_owned());

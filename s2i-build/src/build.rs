@@ -59,9 +59,8 @@ impl BuildError {
     #[must_use]
     pub fn interrupt(&self) -> Option<Interrupt> {
         match self {
-            Self::Source(SourceError::Interrupted(reason)) | Self::Engine(EngineError::Interrupted(reason)) => {
-                Some(*reason)
-            }
+            Self::Source(SourceError::Interrupted(reason))
+            | Self::Engine(EngineError::Interrupted(reason)) => Some(*reason),
             _ => None,
         }
     }
@@ -90,5 +89,10 @@ pub async fn build<E: Engine, S: Source>(
     let (facts, fetched) = gather(engine, source, request, &progress, cancel).await?;
     let plan = plan(request, &facts)?;
     let committed = execute(engine, &plan, &fetched, &progress, cancel).await?;
-    Ok(Outcome { image_id: committed.id, tag: request.tag.clone(), size: committed.size, times: progress.times() })
+    Ok(Outcome {
+        image_id: committed.id,
+        tag: request.tag.clone(),
+        size: committed.size,
+        times: progress.times(),
+    })
 }

@@ -48,7 +48,10 @@ pub trait Engine: Send + Sync {
     ) -> impl Future<Output = Result<Self::Finished, EngineError>> + Send;
 
     /// Takes in an archive of images, as `docker save` and OCI tools write them.
-    fn load(&self, archive: ArchiveStream<'static>) -> impl Future<Output = Result<Vec<String>, EngineError>> + Send;
+    fn load(
+        &self,
+        archive: ArchiveStream<'static>,
+    ) -> impl Future<Output = Result<Vec<String>, EngineError>> + Send;
 }
 
 /// A container whose program has ended.

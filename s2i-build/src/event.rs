@@ -101,7 +101,10 @@ impl<'a> Progress<'a> {
     /// Tells events to `sink`.
     #[must_use]
     pub fn new(sink: &'a dyn EventSink) -> Self {
-        Self { sink, clock: Mutex::default() }
+        Self {
+            sink,
+            clock: Mutex::default(),
+        }
     }
 
     /// Ends the current phase and begins another.
@@ -115,7 +118,10 @@ impl<'a> Progress<'a> {
     pub fn end_phase(&self) {
         let ended = {
             let mut clock = self.lock();
-            let ended = clock.current.take().map(|(phase, start)| (phase, start.elapsed()));
+            let ended = clock
+                .current
+                .take()
+                .map(|(phase, start)| (phase, start.elapsed()));
             clock.ended.extend(ended);
             ended
         };
@@ -136,7 +142,9 @@ impl<'a> Progress<'a> {
 
     /// Tells soft problems.
     pub fn warn(&self, diagnostics: impl IntoIterator<Item = Diagnostic>) {
-        diagnostics.into_iter().for_each(|diagnostic| self.tell(Event::Warning(diagnostic)));
+        diagnostics
+            .into_iter()
+            .for_each(|diagnostic| self.tell(Event::Warning(diagnostic)));
     }
 
     /// The phases that ended so far and their times, in order.

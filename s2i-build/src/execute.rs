@@ -23,7 +23,10 @@ pub struct Failed {
 
 impl<T: Into<BuildError>> From<T> for Failed {
     fn from(error: T) -> Self {
-        Self { error: error.into(), cleanup: None }
+        Self {
+            error: error.into(),
+            cleanup: None,
+        }
     }
 }
 
@@ -38,8 +41,16 @@ pub async fn execute<E: Engine>(
     progress: &Progress<'_>,
     cancel: &CancelToken,
 ) -> Result<Committed, Failed> {
-    let steps = Steps { engine, plan, source, progress, cancel };
-    let built = steps.run(&plan.assemble, None, (Phase::Upload, Phase::Assemble)).await?;
+    let steps = Steps {
+        engine,
+        plan,
+        source,
+        progress,
+        cancel,
+    };
+    let built = steps
+        .run(&plan.assemble, None, (Phase::Upload, Phase::Assemble))
+        .await?;
     let committed = match &plan.runtime {
         None => steps.commit(built).await,
         Some(runtime) => {
@@ -52,7 +63,10 @@ pub async fn execute<E: Engine>(
             match (assembled, discarded) {
                 (Ok(last), Ok(())) => steps.commit(last).await,
                 (Ok(last), Err(left)) => Err(both(left.into(), last.discard().await)),
-                (Err(failed), discarded) => Err(Failed { cleanup: failed.cleanup.or(discarded.err()), ..failed }),
+                (Err(failed), discarded) => Err(Failed {
+                    cleanup: failed.cleanup.or(discarded.err()),
+                    ..failed
+                }),
             }
         }
     };
@@ -82,9 +96,11 @@ impl<E: Engine> Steps<'_, E> {
             content: match &upload.what {
                 Uploaded::Source => Content::Tree(self.source.tree(mtime)),
                 Uploaded::Scripts(scripts) => Content::Archive(self.source.scripts(scripts, mtime)),
-                Uploaded::Artifacts => {
-                    Content::Archive(artifacts.take().expect("the plan has artifacts in one upload of a second run"))
-                }
+                Uploaded::Artifacts => Content::Archive(
+                    artifacts
+                        .take()
+                        .expect("the plan has artifacts in one upload of a second run"),
+                ),
             },
         });
         let spec = RunSpec {
@@ -103,7 +119,9 @@ impl<E: Engine> Steps<'_, E> {
     }
 
     async fn commit(&self, mut last: E::Finished) -> Result<Committed, Failed> {
-        let committed = last.commit(&self.plan.commit, self.progress, self.cancel).await;
+        let committed = last
+            .commit(&self.plan.commit, self.progress, self.cancel)
+            .await;
         let discarded = last.discard().await;
         match (committed, discarded) {
             (Ok(committed), Ok(())) => Ok(committed),
@@ -114,10 +132,17 @@ impl<E: Engine> Steps<'_, E> {
 }
 
 fn both(error: BuildError, cleanup: Result<(), EngineError>) -> Failed {
-    Failed { error, cleanup: cleanup.err() }
+    Failed {
+        error,
+        cleanup: cleanup.err(),
+    }
 }
 
 fn script_failed(run: &RunPlan, exit: Exit) -> BuildError {
     let script: Script = run.script;
-    BuildError::Script { script, image: run.image.name.clone(), exit }
+    BuildError::Script {
+        script,
+        image: run.image.name.clone(),
+        exit,
+    }
 }

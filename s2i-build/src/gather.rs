@@ -25,11 +25,24 @@ pub async fn gather<E: Engine, S: Source>(
     let mut fetched = source.fetch(&request.source, progress, cancel).await?;
     progress.warn(std::mem::take(&mut fetched.diagnostics));
     progress.phase(Phase::Images);
-    let builder = engine.resolve(&request.builder, request.builder_pull, progress, cancel).await?;
+    let builder = engine
+        .resolve(&request.builder, request.builder_pull, progress, cancel)
+        .await?;
     let runtime = match &request.runtime {
-        Some(runtime) => Some(engine.resolve(&runtime.image, runtime.pull, progress, cancel).await?),
+        Some(runtime) => Some(
+            engine
+                .resolve(&runtime.image, runtime.pull, progress, cancel)
+                .await?,
+        ),
         None => None,
     };
     progress.end_phase();
-    Ok((Facts { builder, runtime, source: fetched.facts.clone() }, fetched))
+    Ok((
+        Facts {
+            builder,
+            runtime,
+            source: fetched.facts.clone(),
+        },
+        fetched,
+    ))
 }

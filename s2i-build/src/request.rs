@@ -119,8 +119,11 @@ pub enum PullPolicy {
 
 impl PullPolicy {
     /// Every policy with the name that flags use.
-    pub const NAMES: [(&'static str, Self); 3] =
-        [("always", Self::Always), ("if-not-present", Self::IfNotPresent), ("never", Self::Never)];
+    pub const NAMES: [(&'static str, Self); 3] = [
+        ("always", Self::Always),
+        ("if-not-present", Self::IfNotPresent),
+        ("never", Self::Never),
+    ];
 }
 
 /// A text that names no [`PullPolicy`].
@@ -133,7 +136,9 @@ impl FromStr for PullPolicy {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let known = Self::NAMES.into_iter().find(|(name, _)| *name == text);
-        known.map(|(_, policy)| policy).ok_or_else(|| PullPolicyError(text.into()))
+        known
+            .map(|(_, policy)| policy)
+            .ok_or_else(|| PullPolicyError(text.into()))
     }
 }
 

@@ -34,7 +34,9 @@ pub struct Tree {
 
 impl fmt::Debug for Tree {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tree").field("root", &self.root).finish_non_exhaustive()
+        f.debug_struct("Tree")
+            .field("root", &self.root)
+            .finish_non_exhaustive()
     }
 }
 
@@ -44,17 +46,26 @@ impl Tree {
     #[must_use]
     pub fn into_archive(self) -> ArchiveStream<'static> {
         pieces_of(move |out| {
-            let options = archive::TreeOptions { filter: &self.filter, mtime: self.mtime, prefix: "" };
+            let options = archive::TreeOptions {
+                filter: &self.filter,
+                mtime: self.mtime,
+                prefix: "",
+            };
             archive::write_tree(&self.root, &options, out).map(drop)
         })
     }
 }
 
 /// Runs `write` on a thread of its own and streams what it writes.
-pub fn pieces_of(write: impl FnOnce(&mut dyn Write) -> io::Result<()> + Send + 'static) -> ArchiveStream<'static> {
+pub fn pieces_of(
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()> + Send + 'static,
+) -> ArchiveStream<'static> {
     let (sender, receiver) = futures_channel::mpsc::channel(WAITING);
     std::thread::spawn(move || {
-        let mut out = Pieces { sender, piece: Vec::with_capacity(PIECE) };
+        let mut out = Pieces {
+            sender,
+            piece: Vec::with_capacity(PIECE),
+        };
         let written = write(&mut out).and_then(|()| out.flush());
         if let Err(err) = written {
             // A receiver that is gone has no use for the error either.
@@ -72,7 +83,12 @@ struct Pieces {
 impl Pieces {
     fn send(&mut self, piece: io::Result<Bytes>) -> io::Result<()> {
         let sent = block_on(self.sender.send(piece));
-        sent.map_err(|_| io::Error::new(io::ErrorKind::BrokenPipe, "the receiver of the archive is gone"))
+        sent.map_err(|_| {
+            io::Error::new(
+                io::ErrorKind::BrokenPipe,
+                "the receiver of the archive is gone",
+            )
+        })
     }
 }
 
@@ -118,10 +134,14 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 ///
 /// # Errors
 /// When the work panicked.
-pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
+pub async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<T> {
     let (sender, receiver) = futures_channel::oneshot::channel();
     std::thread::spawn(move || sender.send(work()));
-    receiver.await.map_err(|_| io::Error::other("a worker thread panicked"))
+    receiver
+        .await
+        .map_err(|_| io::Error::other("a worker thread panicked"))
 }
 
 #[cfg(test)]
@@ -140,7 +160,9 @@ mod tests {
         let mut pieces = pollster::block_on(stream.collect::<Vec<_>>());
         assert_eq!(pieces.pop().unwrap().unwrap_err().to_string(), "broken");
         let bytes: Vec<u8> = pieces.into_iter().flat_map(Result::unwrap).collect();
-        let numbers = bytes.chunks(4).map(|four| u32::from_be_bytes(four.try_into().unwrap()));
+        let numbers = bytes
+            .chunks(4)
+            .map(|four| u32::from_be_bytes(four.try_into().unwrap()));
         assert!(numbers.eq(0..200_000));
     }
 

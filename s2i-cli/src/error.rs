@@ -2,7 +2,9 @@
 
 use std::{fmt, io, path::PathBuf};
 
-use s2i_build::{BuildError, EngineError, Interrupt, SourceError, execute::Failed, plan::PlanError};
+use s2i_build::{
+    BuildError, EngineError, Interrupt, SourceError, execute::Failed, plan::PlanError,
+};
 use s2i_core::wire::FailureKind;
 
 use crate::exit::{self, Code};
@@ -37,7 +39,10 @@ impl fmt::Display for Error {
         match self {
             Self::Build(failed) => failed.error.fmt(f),
             Self::ReadFile { path, .. } => write!(f, "can't read `{}`", path.display()),
-            Self::Epoch(text) => write!(f, "SOURCE_DATE_EPOCH is `{text}`, not a number of seconds since 1970"),
+            Self::Epoch(text) => write!(
+                f,
+                "SOURCE_DATE_EPOCH is `{text}`, not a number of seconds since 1970"
+            ),
             Self::Runtime(_) => f.write_str("can't start"),
         }
     }
@@ -139,10 +144,16 @@ fn interrupt_code(reason: Interrupt) -> Code {
 
 fn source_hint(err: &SourceError) -> Option<String> {
     Some(match err {
-        SourceError::Missing { .. } => "name a directory that exists, or a URL that Git can fetch".into(),
-        SourceError::EmptyRepository { .. } => "commit something, or build the files as they are with --copy".into(),
+        SourceError::Missing { .. } => {
+            "name a directory that exists, or a URL that Git can fetch".into()
+        }
+        SourceError::EmptyRepository { .. } => {
+            "commit something, or build the files as they are with --copy".into()
+        }
         SourceError::NoGit { .. } => "install it, for example: apt-get install git".into(),
-        SourceError::NoContextDir { .. } => "--context-dir is relative to the root of the source".into(),
+        SourceError::NoContextDir { .. } => {
+            "--context-dir is relative to the root of the source".into()
+        }
         _ => return None,
     })
 }

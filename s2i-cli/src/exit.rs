@@ -59,7 +59,10 @@ pub(crate) const TABLE: [(Code, &str); 19] = [
     (INTERNAL, "something that should not happen"),
     (USAGE, "the command line is wrong"),
     (SCRIPT_FAILED, "assemble or assemble-runtime failed"),
-    (COMMIT, "the image could not be made from the finished container"),
+    (
+        COMMIT,
+        "the image could not be made from the finished container",
+    ),
     (FETCH, "the source could not be fetched"),
     (NO_SCRIPT, "a script that is needed is nowhere"),
     (NO_SOURCE, "the source does not exist"),
@@ -71,7 +74,10 @@ pub(crate) const TABLE: [(Code, &str); 19] = [
     (NO_IMAGE, "an image is missing"),
     (ENGINE, "the container engine failed"),
     (LOST, "the container ended on its own"),
-    (INPUT, "what goes into a container can't be read or was refused"),
+    (
+        INPUT,
+        "what goes into a container can't be read or was refused",
+    ),
     (HUNG_UP, "stopped by SIGHUP"),
     (INTERRUPTED, "stopped by Ctrl-C"),
     (TERMINATED, "stopped by SIGTERM"),

@@ -11,7 +11,10 @@ pub(crate) fn build(args: &Build, host: &Host) -> Result<(BuildRequest, Vec<Diag
     let request = BuildRequest {
         source: SourceRequest {
             location: args.source.clone(),
-            git_ref: args.git_ref.clone().filter(|reference| !reference.is_empty()),
+            git_ref: args
+                .git_ref
+                .clone()
+                .filter(|reference| !reference.is_empty()),
             context_dir: args.context_dir.clone().filter(|dir| !dir.is_empty()),
             copy: args.copy,
             exclude: args.exclude.clone(),
@@ -28,7 +31,10 @@ pub(crate) fn build(args: &Build, host: &Host) -> Result<(BuildRequest, Vec<Diag
         network: args.network.clone().unwrap_or_default(),
         destination: args.destination.clone(),
         assemble_user: args.assemble_user.clone().filter(|user| !user.is_empty()),
-        assemble_runtime_user: args.assemble_runtime_user.clone().filter(|user| !user.is_empty()),
+        assemble_runtime_user: args
+            .assemble_runtime_user
+            .clone()
+            .filter(|user| !user.is_empty()),
         application_name: args.application_name.clone(),
         description: args.description.clone(),
         keep_source: args.keep_source,
@@ -38,16 +44,24 @@ pub(crate) fn build(args: &Build, host: &Host) -> Result<(BuildRequest, Vec<Diag
 }
 
 fn artifacts(args: &Build) -> Vec<Mapping> {
-    args.runtime_artifact.iter().flat_map(|list| list.0.clone()).collect()
+    args.runtime_artifact
+        .iter()
+        .flat_map(|list| list.0.clone())
+        .collect()
 }
 
 /// The variables of the command line, then those of the file, which win.
 fn variables(args: &Build, host: &Host) -> Result<(Vec<EnvVar>, Vec<Diagnostic>), Error> {
-    let Some(file) = &args.environment_file else { return Ok((args.env.clone(), Vec::new())) };
+    let Some(file) = &args.environment_file else {
+        return Ok((args.env.clone(), Vec::new()));
+    };
     let path = host.working_dir.join(file);
     let text = std::fs::read_to_string(&path).map_err(|source| Error::ReadFile { path, source })?;
     let (from_file, diagnostics) = environment::parse_file(&file.display().to_string(), &text);
-    Ok((environment::merge([&args.env[..], &from_file[..]]), diagnostics))
+    Ok((
+        environment::merge([&args.env[..], &from_file[..]]),
+        diagnostics,
+    ))
 }
 
 fn epoch(host: &Host) -> Result<Option<u64>, Error> {

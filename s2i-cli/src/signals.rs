@@ -8,12 +8,22 @@ use crate::exit;
 /// Passes signals on to the token for as long as the program runs.
 pub(crate) fn watch(cancel: &CancelToken) {
     let kinds = [
-        (SignalKind::interrupt(), Interrupt::Interrupted, exit::INTERRUPTED),
-        (SignalKind::terminate(), Interrupt::Terminated, exit::TERMINATED),
+        (
+            SignalKind::interrupt(),
+            Interrupt::Interrupted,
+            exit::INTERRUPTED,
+        ),
+        (
+            SignalKind::terminate(),
+            Interrupt::Terminated,
+            exit::TERMINATED,
+        ),
         (SignalKind::hangup(), Interrupt::HungUp, exit::HUNG_UP),
     ];
     for (kind, reason, code) in kinds {
-        let Ok(mut signals) = signal(kind) else { continue };
+        let Ok(mut signals) = signal(kind) else {
+            continue;
+        };
         let cancel = cancel.clone();
         tokio::spawn(async move {
             signals.recv().await;

@@ -33,7 +33,10 @@ impl Agents {
 pub(crate) fn archive(agent: &[u8]) -> Vec<u8> {
     let mut archive = Writer::new(Vec::with_capacity(agent.len() + 4096), 0);
     let written = archive.file(&PATH[1..], 0o755, agent.len() as u64, &mut &agent[..]);
-    written.and_then(|()| archive.finish()).expect("writing to memory can't fail").0
+    written
+        .and_then(|()| archive.finish())
+        .expect("writing to memory can't fail")
+        .0
 }
 
 #[cfg(test)]

@@ -27,7 +27,11 @@ pub(crate) fn credentials(dir: Option<&Path>, image: &ImageRef) -> Option<Docker
     let bytes = std::fs::read(dir?.join("config.json")).ok()?;
     let mut config: Config = serde_json::from_slice(&bytes).ok()?;
     let registry = image.registry().unwrap_or(DOCKER_HUB);
-    let keys = [registry.to_owned(), format!("https://{registry}"), format!("https://{registry}/v1/")];
+    let keys = [
+        registry.to_owned(),
+        format!("https://{registry}"),
+        format!("https://{registry}/v1/"),
+    ];
     let entry = keys.iter().find_map(|key| config.auths.remove(key))?;
     Some(DockerCredentials {
         auth: entry.auth,

@@ -9,8 +9,8 @@ use bollard::{
     Docker, body_full,
     models::ContainerCreateBody,
     query_parameters::{
-        AttachContainerOptionsBuilder, CreateContainerOptionsBuilder, RemoveContainerOptionsBuilder,
-        UploadToContainerOptionsBuilder,
+        AttachContainerOptionsBuilder, CreateContainerOptionsBuilder,
+        RemoveContainerOptionsBuilder, UploadToContainerOptionsBuilder,
     },
 };
 use s2i_build::EngineError;
@@ -49,7 +49,12 @@ impl Created {
         let options = CreateContainerOptionsBuilder::new().name(&name).build();
         let created = docker.create_container(Some(options), body).await;
         created.map_err(failed("create a container of", image.to_string(), endpoint))?;
-        Ok(Self(Container { docker: docker.clone(), endpoint: endpoint.into(), name, image }))
+        Ok(Self(Container {
+            docker: docker.clone(),
+            endpoint: endpoint.into(),
+            name,
+            image,
+        }))
     }
 
     pub(crate) fn container(&self) -> Container {
@@ -58,16 +63,31 @@ impl Created {
 
     /// Puts the agent in, attaches to it and starts it.
     pub(crate) async fn start(self, agent: &[u8]) -> Result<Session, EngineError> {
-        let Container { docker, endpoint, name, image } = self.0;
+        let Container {
+            docker,
+            endpoint,
+            name,
+            image,
+        } = self.0;
         let fail = |operation| failed(operation, image.to_string(), &endpoint);
         let options = UploadToContainerOptionsBuilder::new().path("/").build();
         let body = body_full(agent::archive(agent).into());
         let uploaded = docker.upload_to_container(&name, Some(options), body).await;
         uploaded.map_err(fail("put the agent into a container of"))?;
-        let options = AttachContainerOptionsBuilder::new().stream(true).stdin(true).stdout(true).stderr(true).build();
+        let options = AttachContainerOptionsBuilder::new()
+            .stream(true)
+            .stdin(true)
+            .stdout(true)
+            .stderr(true)
+            .build();
         let attached = docker.attach_container(&name, Some(options)).await;
         let attached = attached.map_err(fail("attach to a container of"))?;
-        let started = docker.start_container(&name, None::<bollard::query_parameters::StartContainerOptions>).await;
+        let started = docker
+            .start_container(
+                &name,
+                None::<bollard::query_parameters::StartContainerOptions>,
+            )
+            .await;
         started.map_err(fail("start a container of"))?;
         Session::open(image, attached).await
     }
@@ -76,8 +96,15 @@ impl Created {
 impl Container {
     /// Removes the container, whatever its state, and waits until it is gone.
     pub(crate) async fn remove(&self) -> Result<(), EngineError> {
-        let options = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
-        match self.docker.remove_container(&self.name, Some(options)).await {
+        let options = RemoveContainerOptionsBuilder::new()
+            .force(true)
+            .v(true)
+            .build();
+        match self
+            .docker
+            .remove_container(&self.name, Some(options))
+            .await
+        {
             Ok(()) => Ok(()),
             // Gone already: it removes itself when the agent ends.
             Err(err) if status(&err) == Some(404) => Ok(()),
@@ -92,14 +119,28 @@ impl Container {
 
     async fn wait_until_gone(&self) -> Result<(), EngineError> {
         let gone = async {
-            while self.docker.inspect_container(&self.name, None::<bollard::query_parameters::InspectContainerOptions>).await.is_ok() {
+            while self
+                .docker
+                .inspect_container(
+                    &self.name,
+                    None::<bollard::query_parameters::InspectContainerOptions>,
+                )
+                .await
+                .is_ok()
+            {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         };
-        tokio::time::timeout(REMOVAL, gone).await.map_err(|_| EngineError::Failed {
-            operation: "finish the removal of the container",
-            subject: self.name.clone(),
-            source: crate::error::Said(format!("it was still there after {} s", REMOVAL.as_secs())).into(),
-        })
+        tokio::time::timeout(REMOVAL, gone)
+            .await
+            .map_err(|_| EngineError::Failed {
+                operation: "finish the removal of the container",
+                subject: self.name.clone(),
+                source: crate::error::Said(format!(
+                    "it was still there after {} s",
+                    REMOVAL.as_secs()
+                ))
+                .into(),
+            })
     }
 }

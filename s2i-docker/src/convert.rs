@@ -1,6 +1,8 @@
 //! From the port's data to the API's and back. Pure.
 
-use bollard::models::{ContainerConfig, ContainerCreateBody, HostConfig, HostConfigLogConfig, ImageInspect};
+use bollard::models::{
+    ContainerConfig, ContainerCreateBody, HostConfig, HostConfigLogConfig, ImageInspect,
+};
 use s2i_build::{
     engine::RunSpec,
     facts::{ImageConfig, ImageFacts},
@@ -12,17 +14,30 @@ use crate::agent;
 
 /// What the agent needs to act for a user who is not root: to own what it makes, to become the user,
 /// to end processes of the user, and to clean up after it.
-const AGENT_CAPABILITIES: [&str; 6] = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "SETGID", "SETUID"];
+const AGENT_CAPABILITIES: [&str; 6] = [
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "FOWNER",
+    "KILL",
+    "SETGID",
+    "SETUID",
+];
 
 /// The container for a run. It holds nothing of the build but its image and its limits: variables,
 /// which may be secrets, go through the agent.
 pub(crate) fn create_body(spec: &RunSpec<'_>) -> ContainerCreateBody {
     let user = &spec.program.user;
-    let is_root = matches!(user.split(':').next().unwrap_or_default(), "" | "0" | "root");
+    let is_root = matches!(
+        user.split(':').next().unwrap_or_default(),
+        "" | "0" | "root"
+    );
     let (cap_drop, cap_add) = if is_root {
         (None, None)
     } else {
-        (Some(vec!["ALL".to_owned()]), Some(AGENT_CAPABILITIES.map(str::to_owned).to_vec()))
+        (
+            Some(vec!["ALL".to_owned()]),
+            Some(AGENT_CAPABILITIES.map(str::to_owned).to_vec()),
+        )
     };
     ContainerCreateBody {
         image: Some(spec.image.id.clone()),
@@ -44,7 +59,10 @@ pub(crate) fn create_body(spec: &RunSpec<'_>) -> ContainerCreateBody {
             security_opt: Some(vec!["no-new-privileges".into()]),
             network_mode: network_mode(spec.network),
             // All that passes through is frames and artifacts: nothing to keep in a log.
-            log_config: Some(HostConfigLogConfig { typ: Some("none".into()), config: None }),
+            log_config: Some(HostConfigLogConfig {
+                typ: Some("none".into()),
+                config: None,
+            }),
             ..HostConfig::default()
         }),
         ..ContainerCreateBody::default()
@@ -81,7 +99,11 @@ pub(crate) fn container_config(config: &ImageConfig) -> ContainerConfig {
         cmd: Some(config.cmd.clone()),
         entrypoint: Some(config.entrypoint.clone()),
         user: Some(config.user.clone()),
-        working_dir: Some(if config.working_dir.is_empty() { "/".into() } else { config.working_dir.clone() }),
+        working_dir: Some(if config.working_dir.is_empty() {
+            "/".into()
+        } else {
+            config.working_dir.clone()
+        }),
         labels: Some(config.labels.clone().into_iter().collect()),
         exposed_ports: list(&config.exposed_ports),
         volumes: list(&config.volumes),
@@ -96,14 +118,43 @@ pub(crate) fn changes(config: &ImageConfig) -> Vec<String> {
     let mut changes = vec![
         format!("ENTRYPOINT {}", json(&config.entrypoint)),
         format!("CMD {}", json(&config.cmd)),
-        format!("WORKDIR {}", if config.working_dir.is_empty() { "/" } else { &config.working_dir }),
-        format!("USER {}", if config.user.is_empty() { "0" } else { &config.user }),
+        format!(
+            "WORKDIR {}",
+            if config.working_dir.is_empty() {
+                "/"
+            } else {
+                &config.working_dir
+            }
+        ),
+        format!(
+            "USER {}",
+            if config.user.is_empty() {
+                "0"
+            } else {
+                &config.user
+            }
+        ),
     ];
     changes.extend(config.env.iter().map(|entry| format!("ENV {entry}")));
-    changes.extend(config.labels.iter().map(|(name, value)| format!("LABEL {name}={value}")));
-    changes.extend(config.exposed_ports.iter().map(|port| format!("EXPOSE {port}")));
+    changes.extend(
+        config
+            .labels
+            .iter()
+            .map(|(name, value)| format!("LABEL {name}={value}")),
+    );
+    changes.extend(
+        config
+            .exposed_ports
+            .iter()
+            .map(|port| format!("EXPOSE {port}")),
+    );
     changes.extend(config.volumes.iter().map(|path| format!("VOLUME {path}")));
-    changes.extend(config.stop_signal.iter().map(|signal| format!("STOPSIGNAL {signal}")));
+    changes.extend(
+        config
+            .stop_signal
+            .iter()
+            .map(|signal| format!("STOPSIGNAL {signal}")),
+    );
     changes
 }
 
@@ -121,7 +172,11 @@ pub(crate) fn image_facts(name: &ImageRef, inspect: ImageInspect) -> ImageFacts 
             entrypoint: config.entrypoint.unwrap_or_default(),
             cmd: config.cmd.unwrap_or_default(),
             labels: config.labels.unwrap_or_default().into_iter().collect(),
-            exposed_ports: config.exposed_ports.unwrap_or_default().into_iter().collect(),
+            exposed_ports: config
+                .exposed_ports
+                .unwrap_or_default()
+                .into_iter()
+                .collect(),
             volumes: config.volumes.unwrap_or_default().into_iter().collect(),
             stop_signal: config.stop_signal.filter(|signal| !signal.is_empty()),
             on_build: config.on_build.unwrap_or_default(),

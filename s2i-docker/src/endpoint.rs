@@ -56,7 +56,11 @@ impl Endpoint {
     ///
     /// # Errors
     /// [`EngineError::NoEndpoint`] when none of them is there.
-    pub fn find(url: Option<&str>, flavour: Option<Flavour>, env: &HostEnv) -> Result<Self, EngineError> {
+    pub fn find(
+        url: Option<&str>,
+        flavour: Option<Flavour>,
+        env: &HostEnv,
+    ) -> Result<Self, EngineError> {
         if let Some(url) = url {
             return Self::checked(url, "--url", env);
         }
@@ -69,7 +73,11 @@ impl Endpoint {
             }
         }
         if flavour != Some(Flavour::Docker) {
-            if let Some(host) = env.container_host.as_deref().filter(|host| !host.is_empty()) {
+            if let Some(host) = env
+                .container_host
+                .as_deref()
+                .filter(|host| !host.is_empty())
+            {
                 return Self::checked(host, "CONTAINER_HOST", env);
             }
         }
@@ -78,19 +86,34 @@ impl Endpoint {
 
     fn checked(url: &str, from: &str, env: &HostEnv) -> Result<Self, EngineError> {
         let no = |reason: String| Err(EngineError::NoEndpoint { reason });
-        let url = if url.starts_with('/') { format!("unix://{url}") } else { url.to_owned() };
+        let url = if url.starts_with('/') {
+            format!("unix://{url}")
+        } else {
+            url.to_owned()
+        };
         match url.split_once("://") {
             Some(("unix", path)) if path.starts_with('/') => {}
             Some(("tcp" | "http", _)) if env.docker_tls => {
-                return no(format!("{from} names `{url}` and TLS is asked for, which this s2i does not speak"));
+                return no(format!(
+                    "{from} names `{url}` and TLS is asked for, which this s2i does not speak"
+                ));
             }
             Some(("tcp" | "http", host)) if !host.is_empty() => {}
             Some((scheme @ ("https" | "ssh"), _)) => {
-                return no(format!("{from} names `{url}`, and this s2i does not speak {scheme} to engines"));
+                return no(format!(
+                    "{from} names `{url}`, and this s2i does not speak {scheme} to engines"
+                ));
             }
-            _ => return no(format!("{from} names `{url}`, which is neither unix:///path nor tcp://host:port")),
+            _ => {
+                return no(format!(
+                    "{from} names `{url}`, which is neither unix:///path nor tcp://host:port"
+                ));
+            }
         }
-        Ok(Self { url, from: from.into() })
+        Ok(Self {
+            url,
+            from: from.into(),
+        })
     }
 }
 
@@ -105,13 +128,23 @@ fn usual_socket(flavour: Option<Flavour>, env: &HostEnv) -> Result<Endpoint, Eng
     ];
     let wanted = |of: Flavour| flavour.is_none_or(|wanted| wanted == of);
     let mut tried = Vec::new();
-    for path in sockets.into_iter().filter_map(|(of, path)| path.filter(|_| wanted(of))) {
+    for path in sockets
+        .into_iter()
+        .filter_map(|(of, path)| path.filter(|_| wanted(of)))
+    {
         match UnixStream::connect(&path) {
-            Ok(_) => return Ok(Endpoint { url: format!("unix://{}", path.display()), from: "its usual socket".into() }),
+            Ok(_) => {
+                return Ok(Endpoint {
+                    url: format!("unix://{}", path.display()),
+                    from: "its usual socket".into(),
+                });
+            }
             Err(err) => tried.push(format!("{} ({})", path.display(), short(&err))),
         }
     }
-    Err(EngineError::NoEndpoint { reason: format!("nobody listens on {}", tried.join(", ")) })
+    Err(EngineError::NoEndpoint {
+        reason: format!("nobody listens on {}", tried.join(", ")),
+    })
 }
 
 fn short(err: &std::io::Error) -> &'static str {
@@ -143,7 +176,9 @@ struct ContextEndpoint {
 
 /// The host of Docker's current context, and what to call it. The default context has none.
 fn context_host(env: &HostEnv) -> Result<Option<(String, String)>, EngineError> {
-    let Some(dir) = &env.docker_config else { return Ok(None) };
+    let Some(dir) = &env.docker_config else {
+        return Ok(None);
+    };
     let name = match &env.docker_context {
         Some(name) if !name.is_empty() => name.clone(),
         _ => current_context(dir),
@@ -152,17 +187,26 @@ fn context_host(env: &HostEnv) -> Result<Option<(String, String)>, EngineError> 
         return Ok(None);
     }
     let from = format!("the Docker context `{name}`");
-    let file = dir.join("contexts/meta").join(hex(&Sha256::digest(&name))).join("meta.json");
-    let meta = std::fs::read(&file).ok().and_then(|bytes| serde_json::from_slice::<ContextMeta>(&bytes).ok());
+    let file = dir
+        .join("contexts/meta")
+        .join(hex(&Sha256::digest(&name)))
+        .join("meta.json");
+    let meta = std::fs::read(&file)
+        .ok()
+        .and_then(|bytes| serde_json::from_slice::<ContextMeta>(&bytes).ok());
     match meta.and_then(|mut meta| meta.endpoints.remove("docker")) {
         Some(endpoint) => Ok(Some((endpoint.host, from))),
-        None => Err(EngineError::NoEndpoint { reason: format!("{from} has no Docker endpoint in {}", file.display()) }),
+        None => Err(EngineError::NoEndpoint {
+            reason: format!("{from} has no Docker endpoint in {}", file.display()),
+        }),
     }
 }
 
 fn current_context(dir: &Path) -> String {
     let bytes = std::fs::read(dir.join("config.json")).unwrap_or_default();
-    serde_json::from_slice::<Config>(&bytes).unwrap_or_default().current_context
+    serde_json::from_slice::<Config>(&bytes)
+        .unwrap_or_default()
+        .current_context
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -189,11 +233,25 @@ mod tests {
     #[test]
     fn the_user_wins_over_the_variable_over_the_context() {
         let dir = tempfile::tempdir().unwrap();
-        let meta = dir.path().join("contexts/meta").join(hex(&Sha256::digest("lab")));
+        let meta = dir
+            .path()
+            .join("contexts/meta")
+            .join(hex(&Sha256::digest("lab")));
         std::fs::create_dir_all(&meta).unwrap();
-        std::fs::write(meta.join("meta.json"), r#"{"Name":"lab","Endpoints":{"docker":{"Host":"unix:///lab.sock"}}}"#).unwrap();
-        std::fs::write(dir.path().join("config.json"), r#"{"currentContext":"lab","auths":{}}"#).unwrap();
-        let mut env = HostEnv { docker_config: Some(dir.path().into()), ..HostEnv::default() };
+        std::fs::write(
+            meta.join("meta.json"),
+            r#"{"Name":"lab","Endpoints":{"docker":{"Host":"unix:///lab.sock"}}}"#,
+        )
+        .unwrap();
+        std::fs::write(
+            dir.path().join("config.json"),
+            r#"{"currentContext":"lab","auths":{}}"#,
+        )
+        .unwrap();
+        let mut env = HostEnv {
+            docker_config: Some(dir.path().into()),
+            ..HostEnv::default()
+        };
         check(None, &env, "unix:///lab.sock from the Docker context `lab`");
         env.docker_host = Some("tcp://127.0.0.1:2375".into());
         check(None, &env, "tcp://127.0.0.1:2375 from DOCKER_HOST");
@@ -204,9 +262,26 @@ mod tests {
     fn what_can_not_be_spoken_is_said() {
         let no = "can't tell which container engine to use: ";
         let env = HostEnv::default();
-        check(Some("ssh://h"), &env, &format!("{no}--url names `ssh://h`, and this s2i does not speak ssh to engines"));
-        check(Some("x"), &env, &format!("{no}--url names `x`, which is neither unix:///path nor tcp://host:port"));
-        let tls = HostEnv { docker_tls: true, ..HostEnv::default() };
-        check(Some("tcp://h:1"), &tls, &format!("{no}--url names `tcp://h:1` and TLS is asked for, which this s2i does not speak"));
+        check(
+            Some("ssh://h"),
+            &env,
+            &format!("{no}--url names `ssh://h`, and this s2i does not speak ssh to engines"),
+        );
+        check(
+            Some("x"),
+            &env,
+            &format!("{no}--url names `x`, which is neither unix:///path nor tcp://host:port"),
+        );
+        let tls = HostEnv {
+            docker_tls: true,
+            ..HostEnv::default()
+        };
+        check(
+            Some("tcp://h:1"),
+            &tls,
+            &format!(
+                "{no}--url names `tcp://h:1` and TLS is asked for, which this s2i does not speak"
+            ),
+        );
     }
 }

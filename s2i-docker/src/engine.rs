@@ -53,42 +53,81 @@ impl DockerEngine {
     /// [`EngineError::NoEndpoint`] when its address is unusable.
     pub fn connect(endpoint: Endpoint, agents: Agents, env: &HostEnv) -> Result<Self, EngineError> {
         let docker = match endpoint.url.split_once("://") {
-            Some(("unix", path)) => Docker::connect_with_unix(path, PATIENCE.as_secs(), API_DEFAULT_VERSION),
+            Some(("unix", path)) => {
+                Docker::connect_with_unix(path, PATIENCE.as_secs(), API_DEFAULT_VERSION)
+            }
             _ => Docker::connect_with_http(&endpoint.url, PATIENCE.as_secs(), API_DEFAULT_VERSION),
         };
-        let docker = docker.map_err(|err| EngineError::Unreachable { endpoint: endpoint.url.clone(), source: cause(err) })?;
-        Ok(Self { docker, endpoint, agents, config_dir: env.docker_config.clone() })
+        let docker = docker.map_err(|err| EngineError::Unreachable {
+            endpoint: endpoint.url.clone(),
+            source: cause(err),
+        })?;
+        Ok(Self {
+            docker,
+            endpoint,
+            agents,
+            config_dir: env.docker_config.clone(),
+        })
     }
 
     async fn flavour(&self) -> Result<(Flavour, EngineInfo), EngineError> {
         let endpoint = format!("{} (from {})", self.endpoint.url, self.endpoint.from);
         let asked = tokio::time::timeout(PROBE, self.docker.version()).await;
         let answered = asked.unwrap_or(Err(bollard::errors::Error::RequestTimeoutError));
-        let version = answered.map_err(|err| EngineError::Unreachable { endpoint: endpoint.clone(), source: cause(err) })?;
+        let version = answered.map_err(|err| EngineError::Unreachable {
+            endpoint: endpoint.clone(),
+            source: cause(err),
+        })?;
         let components = version.components.unwrap_or_default();
-        let is_podman = components.iter().any(|component| component.name.starts_with("Podman"));
-        let (flavour, name) = if is_podman { (Flavour::Podman, "Podman") } else { (Flavour::Docker, "Docker") };
+        let is_podman = components
+            .iter()
+            .any(|component| component.name.starts_with("Podman"));
+        let (flavour, name) = if is_podman {
+            (Flavour::Podman, "Podman")
+        } else {
+            (Flavour::Docker, "Docker")
+        };
         let version = version.version.unwrap_or_default();
-        Ok((flavour, EngineInfo { name: name.into(), version, endpoint }))
+        Ok((
+            flavour,
+            EngineInfo {
+                name: name.into(),
+                version,
+                endpoint,
+            },
+        ))
     }
 
     async fn inspect(&self, image: &ImageRef) -> Result<Option<ImageFacts>, EngineError> {
         match self.docker.inspect_image(&image.to_string()).await {
             Ok(inspect) => Ok(Some(convert::image_facts(image, inspect))),
             Err(err) if status(&err) == Some(404) => Ok(None),
-            Err(err) => Err(failed("inspect the image", image.to_string(), &self.endpoint.url)(err)),
+            Err(err) => Err(failed(
+                "inspect the image",
+                image.to_string(),
+                &self.endpoint.url,
+            )(err)),
         }
     }
 
     async fn pull(&self, image: &ImageRef, progress: &Progress<'_>) -> Result<(), EngineError> {
         progress.notice(format!("pulling {image}"));
         let reference = image.digest().or(image.tag()).unwrap_or("latest");
-        let options = CreateImageOptionsBuilder::new().from_image(&image.name()).tag(reference).build();
+        let options = CreateImageOptionsBuilder::new()
+            .from_image(&image.name())
+            .tag(reference)
+            .build();
         let credentials = auth::credentials(self.config_dir.as_deref(), image);
         let mut pull = self.docker.create_image(Some(options), None, credentials);
         while let Some(step) = pull.next().await {
-            let step = step.map_err(|err| EngineError::Pull { image: image.clone(), source: cause(err) })?;
-            let parts = [step.id, step.status].into_iter().flatten().collect::<Vec<_>>();
+            let step = step.map_err(|err| EngineError::Pull {
+                image: image.clone(),
+                source: cause(err),
+            })?;
+            let parts = [step.id, step.status]
+                .into_iter()
+                .flatten()
+                .collect::<Vec<_>>();
             progress.tell(Event::Progress(parts.join(": ")));
         }
         Ok(())
@@ -106,7 +145,9 @@ impl DockerEngine {
                 Content::Tree(tree) => tree.into_archive(),
                 Content::Archive(archive) => archive,
             };
-            session.unpack(&input.into, &spec.program.user, archive, progress).await?;
+            session
+                .unpack(&input.into, &spec.program.user, archive, progress)
+                .await?;
         }
         progress.phase(spec.program_phase);
         let program = spec.program;
@@ -119,7 +160,9 @@ impl DockerEngine {
         match session.ask(&exec, progress).await {
             Ok(Answer::Exited(exit)) => Ok((session, exit)),
             Ok(other) => Err(session.unexpected(&other)),
-            Err(EngineError::Container { failure, .. }) if program.optional && failure.kind == FailureKind::NotFound => {
+            Err(EngineError::Container { failure, .. })
+                if program.optional && failure.kind == FailureKind::NotFound =>
+            {
                 Ok((session, Exit::Code(0)))
             }
             Err(err) => Err(err),
@@ -147,7 +190,9 @@ impl Engine for DockerEngine {
                     return Ok(facts);
                 }
                 if policy == PullPolicy::Never {
-                    return Err(EngineError::NoSuchImage { image: image.clone() });
+                    return Err(EngineError::NoSuchImage {
+                        image: image.clone(),
+                    });
                 }
             }
             self.pull(image, progress).await?;
@@ -168,24 +213,36 @@ impl Engine for DockerEngine {
     ) -> Result<DockerFinished, EngineError> {
         let (flavour, _) = self.flavour().await?;
         let image = spec.image;
-        let agent = self.agents.of(&image.architecture).ok_or_else(|| EngineError::NoAgent {
-            image: image.name.clone(),
-            architecture: image.architecture.clone(),
-        })?;
+        let agent = self
+            .agents
+            .of(&image.architecture)
+            .ok_or_else(|| EngineError::NoAgent {
+                image: image.name.clone(),
+                architecture: image.architecture.clone(),
+            })?;
         progress.phase(Phase::Start);
         let body = convert::create_body(&spec);
-        let created = Created::new(&self.docker, &self.endpoint.url, image.name.clone(), body).await?;
+        let created =
+            Created::new(&self.docker, &self.endpoint.url, image.name.clone(), body).await?;
         let container = created.container();
         let work = async {
             let session = created.start(agent).await?;
             self.try_run(session, spec, progress).await
         };
         match or_interrupted(work, cancel).await {
-            Ok((session, exit)) => Ok(DockerFinished { container, session, exit, flavour }),
+            Ok((session, exit)) => Ok(DockerFinished {
+                container,
+                session,
+                exit,
+                flavour,
+            }),
             Err(err) => match container.remove().await {
                 Ok(()) => Err(err),
                 Err(left) => {
-                    progress.warn([s2i_core::Diagnostic::new("cleanup", s2i_core::ErrorChain(&left).to_string())]);
+                    progress.warn([s2i_core::Diagnostic::new(
+                        "cleanup",
+                        s2i_core::ErrorChain(&left).to_string(),
+                    )]);
                     Err(err)
                 }
             },
@@ -202,7 +259,11 @@ impl Engine for DockerEngine {
         while let Some(step) = load.next().await {
             let step = step.map_err(failed("load", "the archive", &self.endpoint.url))?;
             let line = step.stream.unwrap_or_default();
-            loaded.extend(line.trim().split_once(": ").map(|(_, name)| name.to_owned()));
+            loaded.extend(
+                line.trim()
+                    .split_once(": ")
+                    .map(|(_, name)| name.to_owned()),
+            );
         }
         Ok(loaded)
     }

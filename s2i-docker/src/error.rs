@@ -10,13 +10,24 @@ use thiserror::Error as ThisError;
 pub(crate) struct Said(pub(crate) String);
 
 /// Adds to an error of the API what was to be done with what.
-pub(crate) fn failed(operation: &'static str, subject: impl Into<String>, endpoint: &str) -> impl FnOnce(Error) -> EngineError {
+pub(crate) fn failed(
+    operation: &'static str,
+    subject: impl Into<String>,
+    endpoint: &str,
+) -> impl FnOnce(Error) -> EngineError {
     let (subject, endpoint) = (subject.into(), endpoint.to_owned());
     move |err| {
         if is_unreachable(&err) {
-            return EngineError::Unreachable { endpoint, source: cause(err) };
+            return EngineError::Unreachable {
+                endpoint,
+                source: cause(err),
+            };
         }
-        EngineError::Failed { operation, subject, source: cause(err) }
+        EngineError::Failed {
+            operation,
+            subject,
+            source: cause(err),
+        }
     }
 }
 
@@ -40,7 +51,9 @@ pub(crate) fn cause(err: Error) -> BoxError {
 fn is_unreachable(err: &Error) -> bool {
     match err {
         Error::RequestTimeoutError => true,
-        Error::HyperResponseError { .. } | Error::HttpClientError { .. } | Error::IOError { .. } => has_connection_cause(err),
+        Error::HyperResponseError { .. }
+        | Error::HttpClientError { .. }
+        | Error::IOError { .. } => has_connection_cause(err),
         _ => false,
     }
 }

@@ -1,6 +1,8 @@
 //! A container whose program has ended.
 
-use bollard::query_parameters::{CommitContainerOptions, RemoveImageOptionsBuilder, TagImageOptionsBuilder};
+use bollard::query_parameters::{
+    CommitContainerOptions, RemoveImageOptionsBuilder, TagImageOptionsBuilder,
+};
 use s2i_build::{
     CancelToken, EngineError, Finished,
     engine::{Commit, Committed},
@@ -44,7 +46,11 @@ impl Finished for DockerFinished {
         cancel: &CancelToken,
     ) -> Result<Committed, EngineError> {
         progress.phase(Phase::Clean);
-        let finish = Finish { remove: commit.remove.clone(), mtime: commit.mtime, require: commit.require.clone() };
+        let finish = Finish {
+            remove: commit.remove.clone(),
+            mtime: commit.mtime,
+            require: commit.require.clone(),
+        };
         match self.session.ask(&Request::Finish(finish), progress).await? {
             Answer::Finished => {}
             other => return Err(self.session.unexpected(&other)),
@@ -75,37 +81,70 @@ impl Finished for DockerFinished {
 /// What a container becomes.
 impl Container {
     async fn commit(&self, commit: &Commit, flavour: Flavour) -> Result<String, EngineError> {
-        let Container { docker, endpoint, name, .. } = self;
+        let Container {
+            docker,
+            endpoint,
+            name,
+            ..
+        } = self;
         let changes = match flavour {
             Flavour::Docker => None,
             Flavour::Podman => Some(convert::changes(&commit.config).join("\n")),
         };
         // Nothing runs in it but the agent, which writes nothing: no need to freeze it.
-        let options = CommitContainerOptions { container: Some(name.clone()), pause: false, changes, ..Default::default() };
-        let committed = docker.commit_container(options, convert::container_config(&commit.config)).await;
-        let committed = committed.map_err(failed("commit the container", name.clone(), endpoint))?;
+        let options = CommitContainerOptions {
+            container: Some(name.clone()),
+            pause: false,
+            changes,
+            ..Default::default()
+        };
+        let committed = docker
+            .commit_container(options, convert::container_config(&commit.config))
+            .await;
+        let committed =
+            committed.map_err(failed("commit the container", name.clone(), endpoint))?;
         if committed.id.is_empty() {
             let source = Said("it gave no image id".into()).into();
-            return Err(EngineError::Failed { operation: "commit the container", subject: name.clone(), source });
+            return Err(EngineError::Failed {
+                operation: "commit the container",
+                subject: name.clone(),
+                source,
+            });
         }
         Ok(committed.id)
     }
 
     async fn name_and_measure(&self, id: &str, tag: Option<&ImageRef>) -> Result<u64, EngineError> {
-        let Container { docker, endpoint, .. } = self;
+        let Container {
+            docker, endpoint, ..
+        } = self;
         if let Some(tag) = tag {
-            let options = TagImageOptionsBuilder::new().repo(&tag.name()).tag(tag.tag_or_latest()).build();
+            let options = TagImageOptionsBuilder::new()
+                .repo(&tag.name())
+                .tag(tag.tag_or_latest())
+                .build();
             let tagged = docker.tag_image(id, Some(options)).await;
             tagged.map_err(failed("give the image the name", tag.to_string(), endpoint))?;
         }
-        let inspected = docker.inspect_image(id).await.map_err(failed("inspect the image", id, endpoint))?;
-        Ok(inspected.size.and_then(|size| u64::try_from(size).ok()).unwrap_or_default())
+        let inspected =
+            docker
+                .inspect_image(id)
+                .await
+                .map_err(failed("inspect the image", id, endpoint))?;
+        Ok(inspected
+            .size
+            .and_then(|size| u64::try_from(size).ok())
+            .unwrap_or_default())
     }
 
     async fn remove_image(&self, id: &str) -> Result<(), EngineError> {
-        let Container { docker, endpoint, .. } = self;
+        let Container {
+            docker, endpoint, ..
+        } = self;
         let options = RemoveImageOptionsBuilder::new().force(true).build();
         let removed = docker.remove_image(id, Some(options), None).await;
-        removed.map(drop).map_err(failed("remove the image", id, endpoint))
+        removed
+            .map(drop)
+            .map_err(failed("remove the image", id, endpoint))
     }
 }

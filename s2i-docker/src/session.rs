@@ -45,10 +45,20 @@ struct Frames {
 
 impl Session {
     /// Waits for the agent's first words.
-    pub(crate) async fn open(image: ImageRef, attached: AttachContainerResults) -> Result<Self, EngineError> {
-        let frames =
-            Frames { image, output: attached.output, decoder: Decoder::default(), complaint: String::new() };
-        let mut session = Self { input: BufWriter::with_capacity(BUFFER, attached.input), frames };
+    pub(crate) async fn open(
+        image: ImageRef,
+        attached: AttachContainerResults,
+    ) -> Result<Self, EngineError> {
+        let frames = Frames {
+            image,
+            output: attached.output,
+            decoder: Decoder::default(),
+            complaint: String::new(),
+        };
+        let mut session = Self {
+            input: BufWriter::with_capacity(BUFFER, attached.input),
+            frames,
+        };
         let frame = session.frames.next().await?;
         match frame.parse::<Hello>() {
             Ok(Hello { version: VERSION }) if frame.kind == Kind::Hello => Ok(session),
@@ -64,7 +74,10 @@ impl Session {
         archive: ArchiveStream<'_>,
         progress: &Progress<'_>,
     ) -> Result<Trailer, EngineError> {
-        let request = Request::Unpack { into: into.clone(), user: user.into() };
+        let request = Request::Unpack {
+            into: into.clone(),
+            user: user.into(),
+        };
         let Self { input, frames } = self;
         let answer = {
             let sending = std::pin::pin!(send_archive(input, &request, archive, progress));
@@ -72,9 +85,10 @@ impl Session {
             match select(answering, sending).await {
                 Either::Left((answer, _)) => answer,
                 Either::Right((Ok(()) | Err(Sending::Connection), answering)) => answering.await,
-                Either::Right((Err(Sending::Archive(source)), _)) => {
-                    Err(EngineError::Input { into: into.clone(), source })
-                }
+                Either::Right((Err(Sending::Archive(source)), _)) => Err(EngineError::Input {
+                    into: into.clone(),
+                    source,
+                }),
             }
         };
         match answer? {
@@ -84,7 +98,11 @@ impl Session {
     }
 
     /// Sends a request and waits for its answer; what a script writes in between is told.
-    pub(crate) async fn ask(&mut self, request: &Request, progress: &Progress<'_>) -> Result<Answer, EngineError> {
+    pub(crate) async fn ask(
+        &mut self,
+        request: &Request,
+        progress: &Progress<'_>,
+    ) -> Result<Answer, EngineError> {
         // Whether it arrived shows in the answer.
         let _ = self.send(request).await;
         self.frames.answer(progress).await
@@ -114,15 +132,25 @@ impl Session {
             match frame.kind {
                 Kind::Data => {
                     let received = received + frame.payload.len() as u64;
-                    Ok(Some((Bytes::from(frame.payload), At::Middle(session, received))))
+                    Ok(Some((
+                        Bytes::from(frame.payload),
+                        At::Middle(session, received),
+                    )))
                 }
                 Kind::End => {
                     let promised: Trailer = frame.parse()?;
                     session.frames.next().await.map_err(other)?;
-                    if promised.bytes == received { Ok(None) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+                    if promised.bytes == received {
+                        Ok(None)
+                    } else {
+                        Err(io::ErrorKind::UnexpectedEof.into())
+                    }
                 }
                 Kind::Failure => Err(other(session.frames.refused(&frame))),
-                kind => Err(io::Error::new(io::ErrorKind::InvalidData, format!("a {kind:?} frame"))),
+                kind => Err(io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    format!("a {kind:?} frame"),
+                )),
             }
         })
         .boxed()
@@ -146,22 +174,31 @@ async fn send_archive(
     progress: &Progress<'_>,
 ) -> Result<(), Sending> {
     let cut = |_| Sending::Connection;
-    write_frame(input, &Frame::json(Kind::Request, request)).await.map_err(cut)?;
+    write_frame(input, &Frame::json(Kind::Request, request))
+        .await
+        .map_err(cut)?;
     let mut bytes = 0;
     while let Some(piece) = archive.next().await {
         let piece = piece.map_err(Sending::Archive)?;
-        input.write_all(&header(Kind::Data, piece.len()).map_err(Sending::Archive)?).await.map_err(cut)?;
+        input
+            .write_all(&header(Kind::Data, piece.len()).map_err(Sending::Archive)?)
+            .await
+            .map_err(cut)?;
         input.write_all(&piece).await.map_err(cut)?;
         bytes += piece.len() as u64;
         progress.tell(Event::Uploaded(bytes));
     }
     let trailer = Trailer { bytes, entries: 0 };
-    write_frame(input, &Frame::json(Kind::End, &trailer)).await.map_err(cut)?;
+    write_frame(input, &Frame::json(Kind::End, &trailer))
+        .await
+        .map_err(cut)?;
     input.flush().await.map_err(cut)
 }
 
 async fn write_frame(input: &mut Input, frame: &Frame) -> io::Result<()> {
-    input.write_all(&header(frame.kind, frame.payload.len())?).await?;
+    input
+        .write_all(&header(frame.kind, frame.payload.len())?)
+        .await?;
     input.write_all(&frame.payload).await
 }
 
@@ -198,7 +235,10 @@ impl Frames {
 
     fn refused(&self, frame: &Frame) -> EngineError {
         match frame.parse::<Failure>() {
-            Ok(failure) => EngineError::Container { image: self.image.clone(), failure },
+            Ok(failure) => EngineError::Container {
+                image: self.image.clone(),
+                failure,
+            },
             Err(err) => self.lost(err.to_string()),
         }
     }
@@ -210,7 +250,11 @@ impl Frames {
     fn complain(&mut self, message: &[u8]) {
         let room = COMPLAINT.saturating_sub(self.complaint.len());
         let text = String::from_utf8_lossy(message);
-        self.complaint.extend(text.chars().filter(|c| *c == '\n' || !c.is_control()).take(room));
+        self.complaint.extend(
+            text.chars()
+                .filter(|c| *c == '\n' || !c.is_control())
+                .take(room),
+        );
     }
 
     fn lost(&self, why: impl Into<String>) -> EngineError {
@@ -219,6 +263,9 @@ impl Frames {
         if !complaint.is_empty() {
             why = format!("{why}; it said: {complaint}");
         }
-        EngineError::Lost { image: self.image.clone(), source: Said(why).into() }
+        EngineError::Lost {
+            image: self.image.clone(),
+            source: Said(why).into(),
+        }
     }
 }

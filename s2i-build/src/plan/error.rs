@@ -8,7 +8,10 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum PlanError {
     /// Nobody has a script that is needed.
-    #[error("there is no script `{script}`: the image `{image}` has no label `{}`, and the source has no `.s2i/bin/{script}`", label::SCRIPTS_URL)]
+    #[error(
+        "there is no script `{script}`: the image `{image}` has no label `{}`, and the source has no `.s2i/bin/{script}`",
+        label::SCRIPTS_URL
+    )]
     NoScript {
         /// What is needed.
         script: Script,
@@ -16,7 +19,9 @@ pub enum PlanError {
         image: ImageRef,
     },
     /// The label does not point into the image.
-    #[error("the image `{image}` says that its scripts are at `{url}`; only image:///absolute/path is supported")]
+    #[error(
+        "the image `{image}` says that its scripts are at `{url}`; only image:///absolute/path is supported"
+    )]
     ScriptsUrl {
         /// The image.
         image: ImageRef,
@@ -35,7 +40,9 @@ pub enum PlanError {
         source: ContainerPathError,
     },
     /// The image starts in `/proc`.
-    #[error("the image `{image}` has the working directory `{dir}`, which could lead out of the container")]
+    #[error(
+        "the image `{image}` has the working directory `{dir}`, which could lead out of the container"
+    )]
     WorkingDirInProc {
         /// The image.
         image: ImageRef,
@@ -55,13 +62,18 @@ pub enum PlanError {
         tag: ImageRef,
     },
     /// The result would replace an image that it is built from.
-    #[error("the result can't be called `{tag}`: that is the name of an image that it is built from")]
+    #[error(
+        "the result can't be called `{tag}`: that is the name of an image that it is built from"
+    )]
     TagIsInput {
         /// What was asked for.
         tag: ImageRef,
     },
     /// Nobody says what the runtime image gets.
-    #[error("nothing says which artifacts the runtime image `{image}` gets: it has no label `{}`", label::ASSEMBLE_INPUT_FILES)]
+    #[error(
+        "nothing says which artifacts the runtime image `{image}` gets: it has no label `{}`",
+        label::ASSEMBLE_INPUT_FILES
+    )]
     NoArtifacts {
         /// The runtime image.
         image: ImageRef,
@@ -76,7 +88,10 @@ pub enum PlanError {
         name: String,
     },
     /// The labels are too long.
-    #[error("the labels of the result would have {bytes} bytes; images can have {}", label::SIZE_LIMIT)]
+    #[error(
+        "the labels of the result would have {bytes} bytes; images can have {}",
+        label::SIZE_LIMIT
+    )]
     Labels {
         /// What they would have.
         bytes: usize,
@@ -89,14 +104,27 @@ impl PlanError {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::NoScript { script, .. } => {
-                format!("use a builder image, or put an executable script into the source as .s2i/bin/{script}")
+                format!(
+                    "use a builder image, or put an executable script into the source as .s2i/bin/{script}"
+                )
             }
-            Self::OnBuild { .. } => "use an image without ONBUILD, with its scripts in a directory and the label for it".into(),
-            Self::DigestTag { .. } => "give a name with an optional tag, for example app:latest".into(),
+            Self::OnBuild { .. } => {
+                "use an image without ONBUILD, with its scripts in a directory and the label for it"
+                    .into()
+            }
+            Self::DigestTag { .. } => {
+                "give a name with an optional tag, for example app:latest".into()
+            }
             Self::TagIsInput { .. } => "give the result a name of its own".into(),
-            Self::NoArtifacts { .. } => "name them with --runtime-artifact /path/in/builder[:directory]".into(),
-            Self::SameArtifact { .. } => "give one of them a directory of its own: /path:directory".into(),
-            Self::Labels { .. } => "shorten the description, or the labels of the image that is built on".into(),
+            Self::NoArtifacts { .. } => {
+                "name them with --runtime-artifact /path/in/builder[:directory]".into()
+            }
+            Self::SameArtifact { .. } => {
+                "give one of them a directory of its own: /path:directory".into()
+            }
+            Self::Labels { .. } => {
+                "shorten the description, or the labels of the image that is built on".into()
+            }
             _ => return None,
         })
     }

@@ -7,9 +7,7 @@ mod runtime;
 mod scripts;
 
 use s2i_core::{
-    ContainerPath, EnvVar, Layout, Script, environment,
-    label::ImageLabels,
-    wire::ReadItem,
+    ContainerPath, EnvVar, Layout, Script, env_var, environment, label::ImageLabels, wire::ReadItem,
 };
 use serde::Serialize;
 
@@ -90,15 +88,28 @@ pub struct RuntimePlan {
 pub fn plan(request: &BuildRequest, facts: &Facts) -> Result<BuildPlan, PlanError> {
     output::check_tag(request, facts)?;
     let images = std::iter::once(&facts.builder).chain(&facts.runtime);
-    if let Some(image) = images.into_iter().find(|image| !image.config.on_build.is_empty()) {
-        return Err(PlanError::OnBuild { image: image.name.clone() });
+    if let Some(image) = images
+        .into_iter()
+        .find(|image| !image.config.on_build.is_empty())
+    {
+        return Err(PlanError::OnBuild {
+            image: image.name.clone(),
+        });
     }
-    let epoch = request.epoch.or_else(|| Some(facts.source.commit.as_ref()?.time)).unwrap_or(DEFAULT_EPOCH);
+    let epoch = request
+        .epoch
+        .or_else(|| Some(facts.source.commit.as_ref()?.time))
+        .unwrap_or(DEFAULT_EPOCH);
     let env = environment::merge([&facts.source.environment[..], &request.env[..]]);
     let labels = labels_of(&facts.builder);
     let layout = layout(request, &labels)?;
-    let places = scripts::Places { image: &facts.builder, labels: &labels, layout: &layout, source: &facts.source };
-    let assemble = assemble(request, facts, &places, &env)?;
+    let places = scripts::Places {
+        image: &facts.builder,
+        labels: &labels,
+        layout: &layout,
+        source: &facts.source,
+    };
+    let assemble = assemble(request, facts, &places, &env, epoch)?;
     match &facts.runtime {
         Some(image) => runtime::plan(request, facts, image, &env, assemble, epoch),
         None => {
@@ -114,7 +125,12 @@ pub fn plan(request: &BuildRequest, facts: &Facts) -> Result<BuildPlan, PlanErro
                 config: output::config(request, facts, &facts.builder, &run, &env)?,
                 tag: request.tag.clone(),
             };
-            Ok(BuildPlan { epoch, assemble, runtime: None, commit })
+            Ok(BuildPlan {
+                epoch,
+                assemble,
+                runtime: None,
+                commit,
+            })
         }
     }
 }
@@ -124,19 +140,35 @@ fn assemble(
     facts: &Facts,
     places: &scripts::Places<'_>,
     env: &[EnvVar],
+    epoch: u64,
 ) -> Result<RunPlan, PlanError> {
     let script = places.find(Script::Assemble)?;
-    let mut uploads = vec![Upload { what: Uploaded::Source, into: places.layout.source() }];
-    let own: Vec<_> = facts.source.scripts.iter().copied().filter(|s| *s != Script::AssembleRuntime).collect();
+    let mut uploads = vec![Upload {
+        what: Uploaded::Source,
+        into: places.layout.source(),
+    }];
+    let own: Vec<_> = facts
+        .source
+        .scripts
+        .iter()
+        .copied()
+        .filter(|s| *s != Script::AssembleRuntime)
+        .collect();
     if !own.is_empty() {
-        uploads.push(Upload { what: Uploaded::Scripts(own), into: places.layout.scripts() });
+        uploads.push(Upload {
+            what: Uploaded::Scripts(own),
+            into: places.layout.scripts(),
+        });
     }
-    let user = request.assemble_user.clone().or_else(|| places.labels.assemble_user.clone());
+    let user = request
+        .assemble_user
+        .clone()
+        .or_else(|| places.labels.assemble_user.clone());
     Ok(RunPlan {
         image: facts.builder.clone(),
         uploads,
         script: Script::Assemble,
-        program: program(&facts.builder, &script.path, user, env, false)?,
+        program: program(&facts.builder, &script.path, user, env, epoch, false)?,
         network: request.network.clone(),
     })
 }
@@ -148,19 +180,30 @@ fn program(
     path: &ContainerPath,
     user: Option<String>,
     env: &[EnvVar],
+    epoch: u64,
     optional: bool,
 ) -> Result<Program, PlanError> {
-    let own: Vec<EnvVar> = image.config.env.iter().filter_map(|entry| {
-        let (name, value) = entry.split_once('=')?;
-        EnvVar::new(name, value).ok()
-    }).collect();
+    let own: Vec<EnvVar> = image
+        .config
+        .env
+        .iter()
+        .filter_map(|entry| {
+            let (name, value) = entry.split_once('=')?;
+            EnvVar::new(name, value).ok()
+        })
+        .collect();
     Ok(Program {
         argv: vec![path.to_string()],
-        env: environment::merge([&own[..], env]),
+        env: environment::merge([&own[..], &epoch_variable(epoch)[..], env]),
         cwd: working_dir(image)?,
         user: user.unwrap_or_else(|| image.config.user.clone()),
         optional,
     })
+}
+
+/// Tells the tools of a build which time to write down. It is not for the application.
+fn epoch_variable(epoch: u64) -> [EnvVar; 1] {
+    [EnvVar::new(env_var::SOURCE_DATE_EPOCH, &epoch.to_string()).expect("a name and a number")]
 }
 
 fn working_dir(image: &ImageFacts) -> Result<ContainerPath, PlanError> {
@@ -168,12 +211,19 @@ fn working_dir(image: &ImageFacts) -> Result<ContainerPath, PlanError> {
         "" => "/",
         dir => dir,
     };
-    let bad = |source| PlanError::ImagePath { image: image.name.clone(), what: "working directory", source };
+    let bad = |source| PlanError::ImagePath {
+        image: image.name.clone(),
+        what: "working directory",
+        source,
+    };
     let dir: ContainerPath = dir.parse().map_err(bad)?;
     // A working directory there is a known way to an open file of the host (CVE-2024-21626).
     let proc = "/proc".parse::<ContainerPath>().expect("a normalised path");
     if proc.contains(&dir) {
-        return Err(PlanError::WorkingDirInProc { image: image.name.clone(), dir });
+        return Err(PlanError::WorkingDirInProc {
+            image: image.name.clone(),
+            dir,
+        });
     }
     Ok(dir)
 }
@@ -186,7 +236,13 @@ fn layout(request: &BuildRequest, labels: &ImageLabels) -> Result<Layout, PlanEr
     if let Some(destination) = &request.destination {
         return Ok(Layout::new(destination.clone()));
     }
-    let Some(destination) = &labels.destination else { return Ok(Layout::default()) };
-    let bad = |source| PlanError::ImagePath { image: request.builder.clone(), what: "destination label", source };
+    let Some(destination) = &labels.destination else {
+        return Ok(Layout::default());
+    };
+    let bad = |source| PlanError::ImagePath {
+        image: request.builder.clone(),
+        what: "destination label",
+        source,
+    };
     destination.parse().map(Layout::new).map_err(bad)
 }

@@ -12,7 +12,9 @@ use crate::{
 
 /// Refuses names that could not work, or would replace what others build from.
 pub(super) fn check_tag(request: &BuildRequest, facts: &Facts) -> Result<(), PlanError> {
-    let Some(tag) = &request.tag else { return Ok(()) };
+    let Some(tag) = &request.tag else {
+        return Ok(());
+    };
     if tag.digest().is_some() {
         return Err(PlanError::DigestTag { tag: tag.clone() });
     }
@@ -33,7 +35,10 @@ pub(super) fn config(
 ) -> Result<ImageConfig, PlanError> {
     let mut labels = base.config.labels.clone();
     labels.extend(generated_labels(request, facts));
-    let bytes = labels.iter().map(|(name, value)| name.len() + value.len()).sum();
+    let bytes = labels
+        .iter()
+        .map(|(name, value)| name.len() + value.len())
+        .sum();
     if bytes > label::SIZE_LIMIT {
         return Err(PlanError::Labels { bytes });
     }
@@ -48,16 +53,25 @@ pub(super) fn config(
 }
 
 fn merged_env(base: &[String], env: &[EnvVar]) -> Vec<String> {
-    let base: Vec<EnvVar> = base.iter().filter_map(|entry| {
-        let (name, value) = entry.split_once('=')?;
-        EnvVar::new(name, value).ok()
-    }).collect();
-    environment::merge([&base[..], env]).iter().map(EnvVar::to_entry).collect()
+    let base: Vec<EnvVar> = base
+        .iter()
+        .filter_map(|entry| {
+            let (name, value) = entry.split_once('=')?;
+            EnvVar::new(name, value).ok()
+        })
+        .collect();
+    environment::merge([&base[..], env])
+        .iter()
+        .map(EnvVar::to_entry)
+        .collect()
 }
 
 fn generated_labels(request: &BuildRequest, facts: &Facts) -> BTreeMap<String, String> {
     let source = &facts.source;
-    let display_name = request.application_name.clone().or_else(|| request.tag.as_ref().map(ToString::to_string));
+    let display_name = request
+        .application_name
+        .clone()
+        .or_else(|| request.tag.as_ref().map(ToString::to_string));
     let builder = facts.builder.name.normalised();
     let mut labels = vec![
         (label::DESCRIPTION, request.description.clone()),
@@ -75,6 +89,8 @@ fn generated_labels(request: &BuildRequest, facts: &Facts) -> BTreeMap<String, S
             (label::BUILD_COMMIT_MESSAGE, Some(commit.subject.clone())),
         ]);
     }
-    let known = |(name, value): (&str, Option<String>)| Some((name.to_owned(), value.filter(|v| !v.is_empty())?));
+    let known = |(name, value): (&str, Option<String>)| {
+        Some((name.to_owned(), value.filter(|v| !v.is_empty())?))
+    };
     labels.into_iter().filter_map(known).collect()
 }

@@ -14,34 +14,67 @@ impl fmt::Display for BuildPlan {
             runtime.run.fmt(f)?;
         }
         let commit = &self.commit;
-        commit.remove.iter().try_for_each(|path| writeln!(f, "remove {path}"))?;
-        commit.require.iter().try_for_each(|path| writeln!(f, "require {path}"))?;
-        let tag = commit.tag.as_ref().map_or_else(|| "no name".into(), ToString::to_string);
+        commit
+            .remove
+            .iter()
+            .try_for_each(|path| writeln!(f, "remove {path}"))?;
+        commit
+            .require
+            .iter()
+            .try_for_each(|path| writeln!(f, "require {path}"))?;
+        let tag = commit
+            .tag
+            .as_ref()
+            .map_or_else(|| "no name".into(), ToString::to_string);
         writeln!(f, "commit as {tag}, files from {}", commit.mtime)?;
         let config = &commit.config;
-        writeln!(f, "  cmd {:?} entrypoint {:?} user {:?} workdir {:?}", config.cmd, config.entrypoint, config.user, config.working_dir)?;
-        let names = config.env.iter().map(|entry| entry.split('=').next().unwrap_or_default());
+        writeln!(
+            f,
+            "  cmd {:?} entrypoint {:?} user {:?} workdir {:?}",
+            config.cmd, config.entrypoint, config.user, config.working_dir
+        )?;
+        let names = config
+            .env
+            .iter()
+            .map(|entry| entry.split('=').next().unwrap_or_default());
         writeln!(f, "  env {}", names.collect::<Vec<_>>().join(" "))?;
-        config.labels.iter().try_for_each(|(name, value)| writeln!(f, "  label {name}={value}"))
+        config
+            .labels
+            .iter()
+            .try_for_each(|(name, value)| writeln!(f, "  label {name}={value}"))
     }
 }
 
 impl fmt::Display for RunPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "container of {} ({}), network {}", self.image.name, self.image.id, self.network)?;
+        writeln!(
+            f,
+            "container of {} ({}), network {}",
+            self.image.name, self.image.id, self.network
+        )?;
         for upload in &self.uploads {
             let what = match &upload.what {
                 Uploaded::Source => "source".into(),
                 Uploaded::Artifacts => "artifacts".into(),
-                Uploaded::Scripts(scripts) => {
-                    scripts.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
-                }
+                Uploaded::Scripts(scripts) => scripts
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>()
+                    .join(", "),
             };
             writeln!(f, "  upload {what} into {}", upload.into)?;
         }
         let program = &self.program;
-        let optional = if program.optional { " if it is there" } else { "" };
-        writeln!(f, "  run {:?} as {:?} in {}{optional}", program.argv, program.user, program.cwd)?;
+        let optional = if program.optional {
+            " if it is there"
+        } else {
+            ""
+        };
+        writeln!(
+            f,
+            "  run {:?} as {:?} in {}{optional}",
+            program.argv, program.user, program.cwd
+        )?;
         let names: Vec<_> = program.env.iter().map(ToString::to_string).collect();
         writeln!(f, "  env {}", names.join(" "))
     }

@@ -7,7 +7,10 @@ use s2i_core::{
     wire::ReadItem,
 };
 
-use super::{BuildPlan, PlanError, RunPlan, RuntimePlan, Upload, Uploaded, labels_of, output, program, scripts, working_dir};
+use super::{
+    BuildPlan, PlanError, RunPlan, RuntimePlan, Upload, Uploaded, labels_of, output, program,
+    scripts, working_dir,
+};
 use crate::{
     engine::Commit,
     facts::{Facts, ImageFacts},
@@ -25,23 +28,39 @@ pub(super) fn plan(
     let labels = labels_of(image);
     let into = working_dir(image)?;
     let layout = Layout::new(into.clone());
-    let places = scripts::Places { image, labels: &labels, layout: &layout, source: &facts.source };
+    let places = scripts::Places {
+        image,
+        labels: &labels,
+        layout: &layout,
+        source: &facts.source,
+    };
     let run = places.find(Script::Run)?;
     let assemble_runtime = places.find(Script::AssembleRuntime)?;
     let own = [Script::AssembleRuntime, Script::Run].into_iter();
-    let own: Vec<_> = own.filter(|script| facts.source.scripts.contains(script)).collect();
-    let mut uploads = vec![Upload { what: Uploaded::Artifacts, into: into.clone() }];
+    let own: Vec<_> = own
+        .filter(|script| facts.source.scripts.contains(script))
+        .collect();
+    let mut uploads = vec![Upload {
+        what: Uploaded::Artifacts,
+        into: into.clone(),
+    }];
     if !own.is_empty() {
-        uploads.push(Upload { what: Uploaded::Scripts(own), into: layout.scripts() });
+        uploads.push(Upload {
+            what: Uploaded::Scripts(own),
+            into: layout.scripts(),
+        });
     }
-    let user = request.assemble_runtime_user.clone().or_else(|| labels.assemble_runtime_user.clone());
+    let user = request
+        .assemble_runtime_user
+        .clone()
+        .or_else(|| labels.assemble_runtime_user.clone());
     let runtime = RuntimePlan {
         artifacts: artifacts(request, image, &labels)?,
         run: RunPlan {
             image: image.clone(),
             uploads,
             script: Script::AssembleRuntime,
-            program: program(image, &assemble_runtime.path, user, env, true)?,
+            program: program(image, &assemble_runtime.path, user, env, epoch, true)?,
             network: request.network.clone(),
         },
     };
@@ -52,23 +71,40 @@ pub(super) fn plan(
         config: output::config(request, facts, image, &run, env)?,
         tag: request.tag.clone(),
     };
-    Ok(BuildPlan { epoch, assemble, runtime: Some(runtime), commit })
+    Ok(BuildPlan {
+        epoch,
+        assemble,
+        runtime: Some(runtime),
+        commit,
+    })
 }
 
 /// What the user names, else what the runtime image's label names.
-fn artifacts(request: &BuildRequest, image: &ImageFacts, labels: &ImageLabels) -> Result<Vec<ReadItem>, PlanError> {
-    let asked = request.runtime.as_ref().map(|runtime| runtime.artifacts.clone()).unwrap_or_default();
+fn artifacts(
+    request: &BuildRequest,
+    image: &ImageFacts,
+    labels: &ImageLabels,
+) -> Result<Vec<ReadItem>, PlanError> {
+    let asked = request
+        .runtime
+        .as_ref()
+        .map(|runtime| runtime.artifacts.clone())
+        .unwrap_or_default();
     let mappings = match (&asked[..], &labels.assemble_input_files) {
         ([], Some(label)) => label.parse::<MappingList>().map_err(PlanError::Artifact)?.0,
         _ => asked,
     };
     if mappings.is_empty() {
-        return Err(PlanError::NoArtifacts { image: image.name.clone() });
+        return Err(PlanError::NoArtifacts {
+            image: image.name.clone(),
+        });
     }
     let items: Vec<ReadItem> = mappings.iter().map(item).collect::<Result<_, _>>()?;
     for (index, item) in items.iter().enumerate() {
         if items[..index].iter().any(|other| other.name == item.name) {
-            return Err(PlanError::SameArtifact { name: item.name.clone() });
+            return Err(PlanError::SameArtifact {
+                name: item.name.clone(),
+            });
         }
     }
     Ok(items)
@@ -76,7 +112,11 @@ fn artifacts(request: &BuildRequest, image: &ImageFacts, labels: &ImageLabels) -
 
 fn item(mapping: &Mapping) -> Result<ReadItem, PlanError> {
     mapping.check_artifact().map_err(PlanError::Artifact)?;
-    let bad = || PlanError::Artifact(s2i_core::mapping::MappingError::RelativeSource(mapping.source.clone()));
+    let bad = || {
+        PlanError::Artifact(s2i_core::mapping::MappingError::RelativeSource(
+            mapping.source.clone(),
+        ))
+    };
     let path: ContainerPath = mapping.source.parse().map_err(|_| bad())?;
     let base = path.file_name().ok_or_else(bad)?;
     let name = match mapping.destination.as_str() {

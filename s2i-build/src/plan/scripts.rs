@@ -22,19 +22,33 @@ pub(super) struct Found {
 impl Places<'_> {
     pub(super) fn find(&self, script: Script) -> Result<Found, PlanError> {
         if self.source.scripts.contains(&script) {
-            return Ok(Found { path: self.layout.script(script) });
+            return Ok(Found {
+                path: self.layout.script(script),
+            });
         }
         match self.in_image(script)? {
             Some(path) => Ok(Found { path }),
-            None => Err(PlanError::NoScript { script, image: self.image.name.clone() }),
+            None => Err(PlanError::NoScript {
+                script,
+                image: self.image.name.clone(),
+            }),
         }
     }
 
     /// Where the image says that it keeps this script; whether it is there only a run can tell.
     fn in_image(&self, script: Script) -> Result<Option<ContainerPath>, PlanError> {
-        let Some(url) = &self.labels.scripts_url else { return Ok(None) };
-        let bad = || PlanError::ScriptsUrl { image: self.image.name.clone(), url: url.clone() };
-        let dir: ContainerPath = url.strip_prefix("image://").ok_or_else(bad)?.parse().map_err(|_| bad())?;
+        let Some(url) = &self.labels.scripts_url else {
+            return Ok(None);
+        };
+        let bad = || PlanError::ScriptsUrl {
+            image: self.image.name.clone(),
+            url: url.clone(),
+        };
+        let dir: ContainerPath = url
+            .strip_prefix("image://")
+            .ok_or_else(bad)?
+            .parse()
+            .map_err(|_| bad())?;
         dir.join(script.file_name()).map(Some).map_err(|_| bad())
     }
 }

@@ -28,8 +28,13 @@ pub(super) fn kind_of(path: &Path) -> Result<Kind, SourceError> {
     if dot_git.is_file() {
         return Ok(git_file(path, &dot_git).map_or(Kind::Plain, Kind::Repository));
     }
-    let is_bare = path.join("HEAD").is_file() && path.join("objects").is_dir() && path.join("refs").is_dir();
-    Ok(if is_bare { Kind::Repository(path.into()) } else { Kind::Plain })
+    let is_bare =
+        path.join("HEAD").is_file() && path.join("objects").is_dir() && path.join("refs").is_dir();
+    Ok(if is_bare {
+        Kind::Repository(path.into())
+    } else {
+        Kind::Plain
+    })
 }
 
 /// Where the `.git` file of a submodule or linked work tree points.
@@ -48,7 +53,9 @@ pub(super) fn is_empty_repository(git_dir: &Path) -> bool {
 }
 
 fn holds_a_file(dir: &Path) -> bool {
-    let Ok(entries) = std::fs::read_dir(dir) else { return false };
+    let Ok(entries) = std::fs::read_dir(dir) else {
+        return false;
+    };
     entries.flatten().any(|entry| match entry.file_type() {
         Ok(kind) if kind.is_dir() => holds_a_file(&entry.path()),
         Ok(_) => true,

@@ -33,13 +33,21 @@ impl Source for LocalAndGit {
         cancel: &CancelToken,
     ) -> Result<Fetched, SourceError> {
         let way = self.way(request)?;
-        progress.notice(sentence(&way, &request.location, request.git_ref.as_deref()));
+        progress.notice(sentence(
+            &way,
+            &request.location,
+            request.git_ref.as_deref(),
+        ));
         let (request, temp_dir, cancel) = (request.clone(), self.temp_dir.clone(), cancel.clone());
         let work = move || match way {
-            Way::Copy(path) => Fetched::look_at(&path, &request, request.location.public(), None, None),
+            Way::Copy(path) => {
+                Fetched::look_at(&path, &request, request.location.public(), None, None)
+            }
             Way::Git { url } => check_out(&url, &request, &temp_dir, &cancel),
         };
-        blocking(work).await.unwrap_or_else(|err| Err(SourceError::io("read", "the source")(err)))
+        blocking(work)
+            .await
+            .unwrap_or_else(|err| Err(SourceError::io("read", "the source")(err)))
     }
 }
 
@@ -52,10 +60,16 @@ impl LocalAndGit {
         match directory::kind_of(&path)? {
             Kind::Repository(git_dir) if !request.copy => {
                 if directory::is_empty_repository(&git_dir) {
-                    return Err(SourceError::EmptyRepository { location: request.location.public() });
+                    return Err(SourceError::EmptyRepository {
+                        location: request.location.public(),
+                    });
                 }
-                let path = path.canonicalize().map_err(SourceError::io("find", &path))?;
-                Ok(Way::Git { url: format!("file://{}", path.display()) })
+                let path = path
+                    .canonicalize()
+                    .map_err(SourceError::io("find", &path))?;
+                Ok(Way::Git {
+                    url: format!("file://{}", path.display()),
+                })
             }
             _ => Ok(Way::Copy(path)),
         }
@@ -73,7 +87,11 @@ fn sentence(way: &Way, location: &SourceLocation, git_ref: Option<&str>) -> Stri
             location.public()
         ),
         (Way::Git { .. }, Place::Remote(_)) => {
-            format!("source: {} of {}", reference.unwrap_or("HEAD"), location.public())
+            format!(
+                "source: {} of {}",
+                reference.unwrap_or("HEAD"),
+                location.public()
+            )
         }
     }
 }
@@ -87,14 +105,24 @@ fn check_out(
     let checkout = tempfile::Builder::new().prefix("s2i-").tempdir_in(temp_dir);
     let checkout = checkout.map_err(SourceError::io("make a directory in", temp_dir))?;
     let location = request.location.public();
-    let reference = request.git_ref.as_deref().or(request.location.fragment.as_deref());
-    let git = Git { url, location: &location, checkout: checkout.path(), cancel };
+    let reference = request
+        .git_ref
+        .as_deref()
+        .or(request.location.fragment.as_deref());
+    let git = Git {
+        url,
+        location: &location,
+        checkout: checkout.path(),
+        cancel,
+    };
     let commit = git::fetch(&git, reference)?;
     let base = checkout.path().to_owned();
     let mut fetched = Fetched::look_at(&base, request, location, Some(commit), Some(checkout))?;
     if base.join(".gitmodules").exists() {
         let message = "the submodules of this repository are not fetched";
-        fetched.diagnostics.push(s2i_core::Diagnostic::new(".gitmodules", message));
+        fetched
+            .diagnostics
+            .push(s2i_core::Diagnostic::new(".gitmodules", message));
     }
     Ok(fetched)
 }

@@ -50,7 +50,18 @@ pub(super) fn fetch(git: &Git<'_>, reference: Option<&str>) -> Result<CommitFact
         check_ref(reference)?;
     }
     git.run("init", &["init", "--quiet", "--template=", "."])?;
-    let shallow = git.run("fetch", &["fetch", "--quiet", "--depth=1", "--no-tags", "--end-of-options", git.url, reference.unwrap_or("HEAD")]);
+    let shallow = git.run(
+        "fetch",
+        &[
+            "fetch",
+            "--quiet",
+            "--depth=1",
+            "--no-tags",
+            "--end-of-options",
+            git.url,
+            reference.unwrap_or("HEAD"),
+        ],
+    );
     let commit = match shallow {
         Ok(_) => "FETCH_HEAD".to_owned(),
         Err(err) if git.may_need_everything(reference) => {
@@ -58,29 +69,68 @@ pub(super) fn fetch(git: &Git<'_>, reference: Option<&str>) -> Result<CommitFact
         }
         Err(err) => return Err(err),
     };
-    git.run("checkout", &["checkout", "--quiet", "--detach", "--end-of-options", &commit])?;
+    git.run("checkout", &["checkout", "--quiet", "--detach", &commit])?;
     git.facts(reference)
 }
 
 impl Git<'_> {
     /// Servers of plain files know no shallow fetch, and short ids can't be asked for.
     fn may_need_everything(&self, reference: Option<&str>) -> bool {
-        let is_short_id = |r: &str| (4..40).contains(&r.len()) && r.chars().all(|c| c.is_ascii_hexdigit());
-        self.cancel.reason().is_none() && (self.url.starts_with("http") || reference.is_some_and(is_short_id))
+        let is_short_id =
+            |r: &str| (4..40).contains(&r.len()) && r.chars().all(|c| c.is_ascii_hexdigit());
+        self.cancel.reason().is_none()
+            && (self.url.starts_with("http") || reference.is_some_and(is_short_id))
     }
 
     /// Fetches all branches and tags, and says what to check out.
     fn fetch_everything(&self, reference: Option<&str>) -> Result<String, SourceError> {
         let Some(reference) = reference else {
-            self.run("fetch", &["fetch", "--quiet", "--no-tags", "--end-of-options", self.url, "HEAD"])?;
+            self.run(
+                "fetch",
+                &[
+                    "fetch",
+                    "--quiet",
+                    "--no-tags",
+                    "--end-of-options",
+                    self.url,
+                    "HEAD",
+                ],
+            )?;
             return Ok("FETCH_HEAD".into());
         };
-        let all = ["+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*"];
-        self.run("fetch", &["fetch", "--quiet", "--end-of-options", self.url, all[0], all[1]])?;
-        let candidates = [format!("refs/remotes/origin/{reference}"), format!("refs/tags/{reference}"), reference.to_owned()];
+        let all = [
+            "+refs/heads/*:refs/remotes/origin/*",
+            "+refs/tags/*:refs/tags/*",
+        ];
+        self.run(
+            "fetch",
+            &[
+                "fetch",
+                "--quiet",
+                "--end-of-options",
+                self.url,
+                all[0],
+                all[1],
+            ],
+        )?;
+        let candidates = [
+            format!("refs/remotes/origin/{reference}"),
+            format!("refs/tags/{reference}"),
+            reference.to_owned(),
+        ];
         let known = candidates.iter().find_map(|name| {
             let commit = format!("{name}^{{commit}}");
-            self.run("rev-parse", &["rev-parse", "--verify", "--quiet", "--end-of-options", &commit]).ok()
+            self.run(
+                "rev-parse",
+                &[
+                    "rev-parse",
+                    "--verify",
+                    "--quiet",
+                    "--end-of-options",
+                    &commit,
+                ],
+            )
+            .ok()
         });
         let id = known.and_then(|output| output.lines().last().map(str::to_owned));
         id.ok_or_else(|| self.error("rev-parse", &format!("there is no `{reference}`")))
@@ -104,10 +154,25 @@ impl Git<'_> {
 
     /// The branch that the remote's `HEAD` is on, or `HEAD`.
     fn remote_branch(&self) -> String {
-        let listed = self.run("ls-remote", &["ls-remote", "--symref", "--end-of-options", self.url, "HEAD"]);
+        let listed = self.run(
+            "ls-remote",
+            &[
+                "ls-remote",
+                "--symref",
+                "--end-of-options",
+                self.url,
+                "HEAD",
+            ],
+        );
         let branch = listed.ok().and_then(|text| {
             let target = text.lines().find_map(|line| line.strip_prefix("ref: "))?;
-            Some(target.split('\t').next()?.strip_prefix("refs/heads/")?.to_owned())
+            Some(
+                target
+                    .split('\t')
+                    .next()?
+                    .strip_prefix("refs/heads/")?
+                    .to_owned(),
+            )
         });
         branch.unwrap_or_else(|| "HEAD".into())
     }
@@ -123,9 +188,14 @@ impl Git<'_> {
         command.args(args).current_dir(self.checkout);
         // Nobody sits in front of it: a prompt would hang the build.
         command.env("GIT_TERMINAL_PROMPT", "0").env("LC_ALL", "C");
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         let child = command.spawn().map_err(|err| match err.kind() {
-            std::io::ErrorKind::NotFound => SourceError::NoGit { location: self.location.into() },
+            std::io::ErrorKind::NotFound => SourceError::NoGit {
+                location: self.location.into(),
+            },
             _ => self.error(operation, &err.to_string()),
         })?;
         self.wait(operation, child)
@@ -147,15 +217,30 @@ impl Git<'_> {
             }
             pause = (pause * 2).min(Duration::from_millis(20));
         };
-        let (stdout, stderr) = (stdout.join().unwrap_or_default(), stderr.join().unwrap_or_default());
-        if status.success() { Ok(stdout) } else { Err(self.error(operation, &stderr)) }
+        let (stdout, stderr) = (
+            stdout.join().unwrap_or_default(),
+            stderr.join().unwrap_or_default(),
+        );
+        if status.success() {
+            Ok(stdout)
+        } else {
+            Err(self.error(operation, &stderr))
+        }
     }
 
     fn error(&self, operation: &'static str, text: &str) -> SourceError {
         let text = text.replace(self.url, self.location);
-        let words = text.split_whitespace().map(without_credentials).collect::<Vec<_>>().join(" ");
+        let words = text
+            .split_whitespace()
+            .map(without_credentials)
+            .collect::<Vec<_>>()
+            .join(" ");
         let message = words.chars().filter(|c| !c.is_control()).collect();
-        SourceError::Git { location: self.location.into(), operation, message }
+        SourceError::Git {
+            location: self.location.into(),
+            operation,
+            message,
+        }
     }
 }
 
@@ -178,7 +263,11 @@ fn check_ref(reference: &str) -> Result<(), SourceError> {
         || reference.contains("..")
         || reference.contains("@{")
         || reference.contains(is_bad_char);
-    if is_bad { Err(SourceError::BadRef(reference.into())) } else { Ok(()) }
+    if is_bad {
+        Err(SourceError::BadRef(reference.into()))
+    } else {
+        Ok(())
+    }
 }
 
 /// At most 80 characters, the last two being `..` when something was cut.
@@ -195,7 +284,18 @@ mod tests {
 
     #[test]
     fn refs_that_could_be_options_are_refused() {
-        for bad in ["", "-h", "--upload-pack=x", "a b", "a..b", "a@{1}", "a~1", "x:y", "/a", "a."] {
+        for bad in [
+            "",
+            "-h",
+            "--upload-pack=x",
+            "a b",
+            "a..b",
+            "a@{1}",
+            "a~1",
+            "x:y",
+            "/a",
+            "a.",
+        ] {
             assert!(check_ref(bad).is_err(), "{bad}");
         }
         for good in ["main", "v1.2.3", "feature/x-y", "0123abc"] {

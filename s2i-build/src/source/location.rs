@@ -56,16 +56,24 @@ impl FromStr for SourceLocation {
             Some((rest, fragment)) => (rest, Some(fragment.to_owned()).filter(|f| !f.is_empty())),
             None => (text, None),
         };
-        Ok(Self { place: place(rest)?, fragment })
+        Ok(Self {
+            place: place(rest)?,
+            fragment,
+        })
     }
 }
 
 fn place(text: &str) -> Result<Place, LocationError> {
-    if let Some((scheme, rest)) = text.split_once("://").filter(|(scheme, _)| is_scheme(scheme)) {
+    if let Some((scheme, rest)) = text
+        .split_once("://")
+        .filter(|(scheme, _)| is_scheme(scheme))
+    {
         return url(text, &scheme.to_ascii_lowercase(), rest);
     }
     if text.contains("::") && is_scheme(text.split("::").next().unwrap_or_default()) {
-        return Err(LocationError::Scheme(text.split("::").next().unwrap_or_default().into()));
+        return Err(LocationError::Scheme(
+            text.split("::").next().unwrap_or_default().into(),
+        ));
     }
     match text.split_once(':') {
         Some((host, path)) if is_scp_host(host) => {
@@ -93,7 +101,10 @@ fn url(text: &str, scheme: &str, rest: &str) -> Result<Place, LocationError> {
     }
 }
 
-fn check_no_option<'a>(text: &str, mut parts: impl Iterator<Item = &'a str>) -> Result<(), LocationError> {
+fn check_no_option<'a>(
+    text: &str,
+    mut parts: impl Iterator<Item = &'a str>,
+) -> Result<(), LocationError> {
     if parts.any(|part| part.starts_with('-')) {
         return Err(LocationError::Option(without_credentials(text)));
     }
@@ -102,7 +113,9 @@ fn check_no_option<'a>(text: &str, mut parts: impl Iterator<Item = &'a str>) -> 
 
 fn is_scheme(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphabetic())
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
 }
 
 /// Before the colon of `[user@]host:path`: no slash, and not a drive letter.
@@ -113,12 +126,16 @@ fn is_scp_host(host: &str) -> bool {
 /// A URL with `user:password@` reduced to `user@`, and `token@` of HTTP left out.
 #[must_use]
 pub fn without_credentials(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.into() };
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return url.into();
+    };
     let (authority, path) = match rest.find('/') {
         Some(at) => rest.split_at(at),
         None => (rest, ""),
     };
-    let Some((user, host)) = authority.rsplit_once('@') else { return url.into() };
+    let Some((user, host)) = authority.rsplit_once('@') else {
+        return url.into();
+    };
     match user.split_once(':') {
         _ if scheme.starts_with("http") => format!("{scheme}://{host}{path}"),
         Some((user, _)) => format!("{scheme}://{user}@{host}{path}"),
@@ -140,7 +157,9 @@ impl SourceLocation {
 impl fmt::Display for SourceLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.public())?;
-        self.fragment.as_ref().map_or(Ok(()), |fragment| write!(f, "#{fragment}"))
+        self.fragment
+            .as_ref()
+            .map_or(Ok(()), |fragment| write!(f, "#{fragment}"))
     }
 }
 
@@ -173,23 +192,59 @@ mod tests {
         check("app#v1", "directory app#v1");
         check("C:\\app", "directory C:\\app");
         check("file:///srv/app.git#main", "directory /srv/app.git#main");
-        check("git@example.org:team/app.git", "remote git@example.org:team/app.git");
-        check("https://user:secret@example.org/app.git#v1", "remote https://example.org/app.git#v1");
-        check("https://token@example.org/app", "remote https://example.org/app");
-        check("ssh://git:pw@example.org/app", "remote ssh://git@example.org/app");
-        check("git://127.0.0.1:9418/app", "remote git://127.0.0.1:9418/app");
+        check(
+            "git@example.org:team/app.git",
+            "remote git@example.org:team/app.git",
+        );
+        check(
+            "https://user:secret@example.org/app.git#v1",
+            "remote https://example.org/app.git#v1",
+        );
+        check(
+            "https://token@example.org/app",
+            "remote https://example.org/app",
+        );
+        check(
+            "ssh://git:pw@example.org/app",
+            "remote ssh://git@example.org/app",
+        );
+        check(
+            "git://127.0.0.1:9418/app",
+            "remote git://127.0.0.1:9418/app",
+        );
     }
 
     #[test]
     fn what_could_be_an_option_or_a_helper_is_refused() {
         check("", "the source can't be empty");
-        check("ssh://-oProxyCommand=x/y", "the source `ssh://-oProxyCommand=x/y` has a part that starts with `-`");
-        check("-oProxyCommand=x:y", "the source `-oProxyCommand=x:y` has a part that starts with `-`");
-        check("host:-x", "the source `host:-x` has a part that starts with `-`");
-        check("ssh://u@-h/x", "the source `ssh://u@-h/x` has a part that starts with `-`");
-        check("ext::sh -c id", "sources can't be fetched over `ext`; use https, http, ssh, git, file or a directory");
-        check("fd://7", "sources can't be fetched over `fd`; use https, http, ssh, git, file or a directory");
-        check("file://host/x", "`file://host/x` must be written as file:///absolute/path");
+        check(
+            "ssh://-oProxyCommand=x/y",
+            "the source `ssh://-oProxyCommand=x/y` has a part that starts with `-`",
+        );
+        check(
+            "-oProxyCommand=x:y",
+            "the source `-oProxyCommand=x:y` has a part that starts with `-`",
+        );
+        check(
+            "host:-x",
+            "the source `host:-x` has a part that starts with `-`",
+        );
+        check(
+            "ssh://u@-h/x",
+            "the source `ssh://u@-h/x` has a part that starts with `-`",
+        );
+        check(
+            "ext::sh -c id",
+            "sources can't be fetched over `ext`; use https, http, ssh, git, file or a directory",
+        );
+        check(
+            "fd://7",
+            "sources can't be fetched over `fd`; use https, http, ssh, git, file or a directory",
+        );
+        check(
+            "file://host/x",
+            "`file://host/x` must be written as file:///absolute/path",
+        );
         check("a\nb", "the source \"a\\nb\" has a control character in it");
     }
 

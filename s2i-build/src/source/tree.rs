@@ -44,7 +44,8 @@ impl Fetched {
         checkout: Option<TempDir>,
     ) -> Result<Self, SourceError> {
         let root = context_root(base, request.context_dir.as_deref())?;
-        let dir = Dir::open_ambient_dir(&root, ambient_authority()).map_err(SourceError::io("open", &root))?;
+        let dir = Dir::open_ambient_dir(&root, ambient_authority())
+            .map_err(SourceError::io("open", &root))?;
         let filter = Filter::excluding(&request.exclude)?;
         let (filter, mut diagnostics) = match read_text(&dir, &root, IGNORE_FILE)? {
             Some(text) => filter.with_ignore_file(IGNORE_FILE, &text),
@@ -52,7 +53,8 @@ impl Fetched {
         };
         let environment = match read_text(&dir, &root, SOURCE_ENVIRONMENT_FILE)? {
             Some(text) if !filter.leaves_out(SOURCE_ENVIRONMENT_FILE) => {
-                let (environment, problems) = environment::parse_file(SOURCE_ENVIRONMENT_FILE, &text);
+                let (environment, problems) =
+                    environment::parse_file(SOURCE_ENVIRONMENT_FILE, &text);
                 diagnostics.extend(problems);
                 environment
             }
@@ -65,19 +67,35 @@ impl Fetched {
             scripts: scripts_in(&dir, &filter),
             environment,
         };
-        Ok(Self { facts, diagnostics, root, filter: Arc::new(filter), _checkout: checkout })
+        Ok(Self {
+            facts,
+            diagnostics,
+            root,
+            filter: Arc::new(filter),
+            _checkout: checkout,
+        })
     }
 
     /// A tree made by hand, for tests of what works on trees.
     #[must_use]
     pub fn from_parts(root: PathBuf, facts: SourceFacts) -> Self {
-        Self { facts, diagnostics: Vec::new(), root, filter: Arc::default(), _checkout: None }
+        Self {
+            facts,
+            diagnostics: Vec::new(),
+            root,
+            filter: Arc::default(),
+            _checkout: None,
+        }
     }
 
     /// The tree as an input of a container.
     #[must_use]
     pub fn tree(&self, mtime: u64) -> Tree {
-        Tree { root: self.root.clone(), filter: Arc::clone(&self.filter), mtime }
+        Tree {
+            root: self.root.clone(),
+            filter: Arc::clone(&self.filter),
+            mtime,
+        }
     }
 
     /// These scripts of the tree as an archive: plain executable files, links followed inside the
@@ -95,12 +113,22 @@ impl Fetched {
     }
 }
 
-fn write_scripts(root: &Path, scripts: &[Script], mtime: u64, out: &mut dyn Write) -> io::Result<()> {
+fn write_scripts(
+    root: &Path,
+    scripts: &[Script],
+    mtime: u64,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let dir = Dir::open_ambient_dir(root, ambient_authority())?;
     let mut archive = archive::Writer::new(out, mtime);
     for script in scripts {
         let content = dir.read(format!("{SOURCE_SCRIPTS_DIR}/{script}"))?;
-        archive.file(script.file_name(), 0o755, content.len() as u64, &mut &content[..])?;
+        archive.file(
+            script.file_name(),
+            0o755,
+            content.len() as u64,
+            &mut &content[..],
+        )?;
     }
     archive.finish().map(drop)
 }
@@ -108,15 +136,26 @@ fn write_scripts(root: &Path, scripts: &[Script], mtime: u64, out: &mut dyn Writ
 /// The directory to build: the context directory, which must lie in the source itself.
 fn context_root(base: &Path, context_dir: Option<&str>) -> Result<PathBuf, SourceError> {
     let base = base.canonicalize().map_err(SourceError::io("find", base))?;
-    let Some(context_dir) = context_dir else { return Ok(base) };
-    let Ok(root) = base.join(context_dir.trim_start_matches('/')).canonicalize() else {
-        return Err(SourceError::NoContextDir { context_dir: context_dir.into() });
+    let Some(context_dir) = context_dir else {
+        return Ok(base);
+    };
+    let Ok(root) = base
+        .join(context_dir.trim_start_matches('/'))
+        .canonicalize()
+    else {
+        return Err(SourceError::NoContextDir {
+            context_dir: context_dir.into(),
+        });
     };
     if !root.starts_with(&base) {
-        return Err(SourceError::ContextDirOutside { context_dir: context_dir.into() });
+        return Err(SourceError::ContextDirOutside {
+            context_dir: context_dir.into(),
+        });
     }
     if !root.is_dir() {
-        return Err(SourceError::NoContextDir { context_dir: context_dir.into() });
+        return Err(SourceError::NoContextDir {
+            context_dir: context_dir.into(),
+        });
     }
     Ok(root)
 }
@@ -125,7 +164,14 @@ fn context_root(base: &Path, context_dir: Option<&str>) -> Result<PathBuf, Sourc
 fn read_text(dir: &Dir, root: &Path, name: &str) -> Result<Option<String>, SourceError> {
     match dir.read(name) {
         Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
-        Err(err) if matches!(err.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+        Err(err)
+            if matches!(
+                err.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ) =>
+        {
+            Ok(None)
+        }
         Err(err) => Err(SourceError::io("read", root.join(name))(err)),
     }
 }

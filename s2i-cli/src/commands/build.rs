@@ -14,12 +14,17 @@ pub(crate) async fn run(args: &Build, global: &Global, host: &Host) -> Result<()
     let (request, diagnostics) = request::build(args, host)?;
     let engine = engine(global, host)?;
     let renderer = render::Renderer::new(global.progress, args.quiet, host);
-    diagnostics.into_iter().for_each(|problem| renderer.event(s2i_build::event::Event::Warning(problem)));
+    diagnostics
+        .into_iter()
+        .for_each(|problem| renderer.event(s2i_build::event::Event::Warning(problem)));
     let cancel = CancelToken::default();
     signals::watch(&cancel);
     // Asked before the source is fetched, so that nothing is fetched in vain.
     engine.probe().await?;
-    let source = LocalAndGit { working_dir: host.working_dir.clone(), temp_dir: host.temp_dir.clone() };
+    let source = LocalAndGit {
+        working_dir: host.working_dir.clone(),
+        temp_dir: host.temp_dir.clone(),
+    };
     let outcome = s2i_build::build(&engine, &source, &request, &renderer, &cancel).await?;
     renderer.outcome(&outcome);
     Ok(())

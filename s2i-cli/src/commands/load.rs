@@ -26,6 +26,11 @@ pub(crate) async fn run(args: &Load, global: &Global, host: &Host) -> Result<(),
         }
     });
     let loaded = engine(global, host)?.load(archive).await?;
-    render::data(&loaded.iter().map(|name| format!("{name}\n")).collect::<String>());
+    render::data(
+        &loaded
+            .iter()
+            .map(|name| format!("{name}\n"))
+            .collect::<String>(),
+    );
     Ok(())
 }

@@ -21,7 +21,9 @@ pub(crate) async fn run(args: &Args, host: &Host) -> Result<(), Error> {
         Command::Load(load) => load::run(load, &args.global, host).await,
         Command::Version => version::run(&args.global, host).await,
         Command::ExitCodes => {
-            let lines = exit::TABLE.iter().map(|(code, meaning)| format!("{:>3}  {meaning}\n", code.0));
+            let lines = exit::TABLE
+                .iter()
+                .map(|(code, meaning)| format!("{:>3}  {meaning}\n", code.0));
             render::data(&format!("  0  success\n{}", lines.collect::<String>()));
             Ok(())
         }
@@ -35,5 +37,9 @@ fn engine(global: &Global, host: &Host) -> Result<DockerEngine, Error> {
         EngineName::Podman => Flavour::Podman,
     });
     let endpoint = Endpoint::find(global.url.as_deref(), flavour, &host.engine)?;
-    Ok(DockerEngine::connect(endpoint, agents::embedded(), &host.engine)?)
+    Ok(DockerEngine::connect(
+        endpoint,
+        agents::embedded(),
+        &host.engine,
+    )?)
 }

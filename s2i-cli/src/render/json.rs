@@ -30,13 +30,23 @@ impl Json {
                     line.iter().for_each(|line| output(stream, line));
                 }
                 let milliseconds = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-                print(&json!({"event": "phase-ended", "phase": phase, "milliseconds": milliseconds}));
+                print(
+                    &json!({"event": "phase-ended", "phase": phase, "milliseconds": milliseconds}),
+                );
             }
-            Event::Output(Output::Stdout, piece) => stdout.push(&piece).iter().for_each(|line| output("stdout", line)),
-            Event::Output(Output::Stderr, piece) => stderr.push(&piece).iter().for_each(|line| output("stderr", line)),
+            Event::Output(Output::Stdout, piece) => stdout
+                .push(&piece)
+                .iter()
+                .for_each(|line| output("stdout", line)),
+            Event::Output(Output::Stderr, piece) => stderr
+                .push(&piece)
+                .iter()
+                .for_each(|line| output("stderr", line)),
             Event::Notice(text) => print(&json!({"event": "notice", "text": text})),
             Event::Warning(problem) => {
-                print(&json!({"event": "warning", "place": problem.place, "text": problem.message}));
+                print(
+                    &json!({"event": "warning", "place": problem.place, "text": problem.message}),
+                );
             }
             Event::Progress(text) => print(&json!({"event": "progress", "text": text})),
             // Far too many to be worth a line each.

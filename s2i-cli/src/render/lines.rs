@@ -72,6 +72,9 @@ mod tests {
 
     #[test]
     fn what_could_steer_a_terminal_is_taken_out() {
-        assert_eq!(printable("\u{1b}[31mred\u{1b}[0m \u{1b}]0;title\u{7}\tx\u{8}"), "red ]0;title\tx");
+        assert_eq!(
+            printable("\u{1b}[31mred\u{1b}[0m \u{1b}]0;title\u{7}\tx\u{8}"),
+            "red ]0;title\tx"
+        );
     }
 }

@@ -1,5 +1,9 @@
 //! Shows what happens: to people on a terminal, to people in a log, to machines.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the one place that speaks to the outside")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "the one place that speaks to the outside"
+)]
 
 mod json;
 mod lines;
@@ -23,7 +27,11 @@ impl Renderer {
     pub(crate) fn new(style: ProgressStyle, quiet: bool, host: &Host) -> Self {
         match style {
             ProgressStyle::Json => Self::Json(json::Json::default()),
-            ProgressStyle::Auto => Self::People(people::People::new(quiet, host.is_interactive, host.wants_color)),
+            ProgressStyle::Auto => Self::People(people::People::new(
+                quiet,
+                host.is_interactive,
+                host.wants_color,
+            )),
             ProgressStyle::Plain => Self::People(people::People::new(quiet, false, false)),
         }
     }
@@ -62,7 +70,10 @@ pub(crate) fn error(err: &Error, json: bool) {
         eprintln!("hint: {hint}");
     }
     if let Some(cleanup) = err.cleanup() {
-        eprintln!("warning: while cleaning up: {}", lines::printable(&ErrorChain(cleanup).to_string()));
+        eprintln!(
+            "warning: while cleaning up: {}",
+            lines::printable(&ErrorChain(cleanup).to_string())
+        );
     }
 }
 

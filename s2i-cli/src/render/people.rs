@@ -27,7 +27,12 @@ struct State {
 
 impl People {
     pub(super) fn new(quiet: bool, interactive: bool, color: bool) -> Self {
-        Self { quiet, interactive, color, state: Mutex::default() }
+        Self {
+            quiet,
+            interactive,
+            color,
+            state: Mutex::default(),
+        }
     }
 
     pub(super) fn event(&self, event: Event) {
@@ -57,18 +62,33 @@ impl People {
         let mut state = self.state.lock().expect("no panic under this lock");
         self.flush(&mut state);
         self.clear(&mut state);
-        let times = outcome.times.iter().map(|(phase, time)| format!("{} {}", phase.name(), seconds(*time)));
+        let times = outcome
+            .times
+            .iter()
+            .map(|(phase, time)| format!("{} {}", phase.name(), seconds(*time)));
         let total: Duration = outcome.times.iter().map(|(_, time)| *time).sum();
-        let name = outcome.tag.as_ref().map_or_else(|| "(no name)".into(), ToString::to_string);
+        let name = outcome
+            .tag
+            .as_ref()
+            .map_or_else(|| "(no name)".into(), ToString::to_string);
         println!("image  {name}");
         println!("id     {}", outcome.image_id);
         println!("size   {}", size(outcome.size));
-        println!("time   {} ({})", seconds(total), times.collect::<Vec<_>>().join(", "));
+        println!(
+            "time   {} ({})",
+            seconds(total),
+            times.collect::<Vec<_>>().join(", ")
+        );
     }
 
     fn flush(&self, state: &mut State) {
-        let rest = [state.stdout.finish().filter(|_| !self.quiet), state.stderr.finish()];
-        rest.iter().flatten().for_each(|line| self.line(state, line));
+        let rest = [
+            state.stdout.finish().filter(|_| !self.quiet),
+            state.stderr.finish(),
+        ];
+        rest.iter()
+            .flatten()
+            .for_each(|line| self.line(state, line));
     }
 
     fn line(&self, state: &mut State, text: &str) {
@@ -92,7 +112,11 @@ impl People {
     }
 
     fn bold(&self, text: &str) -> String {
-        if self.color { format!("\u{1b}[1m{text}\u{1b}[0m") } else { text.into() }
+        if self.color {
+            format!("\u{1b}[1m{text}\u{1b}[0m")
+        } else {
+            text.into()
+        }
     }
 }
 

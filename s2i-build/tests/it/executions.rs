@@ -1,0 +1,189 @@
+//! What an executor does to an engine.
+
+use std::path::Path;
+
+use insta::assert_snapshot;
+use s2i_build::{
+    BuildError, CancelToken, EngineError, Interrupt, Outcome, build,
+    execute::Failed,
+    facts::SourceFacts,
+    request::{BuildRequest, RuntimeRequest},
+};
+use s2i_core::{Script, label, wire::Exit};
+use s2i_testkit::{FixedSource, Quiet, ScriptedEngine};
+
+fn engine() -> ScriptedEngine {
+    let engine = ScriptedEngine::new();
+    engine.add_image("s2i/go", |config| config.user = "1001".into());
+    engine.add_image("s2i/go-runtime", |config| {
+        config.working_dir = "/opt/app-root".into();
+        config.labels.insert(
+            label::ASSEMBLE_INPUT_FILES.into(),
+            "/opt/app-root/bin".into(),
+        );
+    });
+    engine
+}
+
+fn plain() -> BuildRequest {
+    let mut request = BuildRequest::new("app".parse().unwrap(), "s2i/go".parse().unwrap());
+    request.tag = Some("web".parse().unwrap());
+    request
+}
+
+fn split() -> BuildRequest {
+    let mut request = plain();
+    request.runtime = Some(RuntimeRequest {
+        image: "s2i/go-runtime".parse().unwrap(),
+        pull: Default::default(),
+        artifacts: Vec::new(),
+    });
+    request
+}
+
+fn run(
+    engine: &ScriptedEngine,
+    request: &BuildRequest,
+    cancel: &CancelToken,
+) -> Result<Outcome, Failed> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/plan");
+    let facts = SourceFacts {
+        location: "app".into(),
+        ..SourceFacts::default()
+    };
+    let source = FixedSource { root, facts };
+    pollster::block_on(build(engine, &source, request, &Quiet, cancel))
+}
+
+#[test]
+fn a_plain_build_is_one_container() {
+    let engine = engine();
+    run(&engine, &plain(), &CancelToken::default()).unwrap();
+    assert_snapshot!(engine.journal(), @r#"
+    resolve s2i/go
+    start s2i/go
+    unpack into /tmp/src
+    exec /usr/libexec/s2i/assemble
+    commit s2i/go
+    discard s2i/go
+    "#);
+    assert_eq!(
+        (engine.live_containers(), engine.tags()),
+        (0, vec!["web".to_owned()])
+    );
+}
+
+#[test]
+fn a_split_build_drops_the_builder_before_it_commits() {
+    let engine = engine();
+    run(&engine, &split(), &CancelToken::default()).unwrap();
+    assert_snapshot!(engine.journal(), @r#"
+    resolve s2i/go
+    resolve s2i/go-runtime
+    start s2i/go
+    unpack into /tmp/src
+    exec /usr/libexec/s2i/assemble
+    read /opt/app-root/bin as bin
+    start s2i/go-runtime
+    unpack into /opt/app-root
+    exec /usr/libexec/s2i/assemble-runtime
+    discard s2i/go
+    commit s2i/go-runtime
+    discard s2i/go-runtime
+    "#);
+    assert_eq!(engine.live_containers(), 0);
+}
+
+#[test]
+fn a_failing_script_is_told_with_its_status_and_nothing_is_committed() {
+    for (image, script) in [
+        ("s2i/go", Script::Assemble),
+        ("s2i/go-runtime", Script::AssembleRuntime),
+    ] {
+        let engine = engine();
+        engine.script_ends(image, Exit::Code(3));
+        let failed = run(&engine, &split(), &CancelToken::default()).unwrap_err();
+        assert!(
+            matches!(failed.error, BuildError::Script { script: s, exit: Exit::Code(3), .. } if s == script)
+        );
+        assert_eq!(
+            failed.error.to_string(),
+            format!("`{script}` of `{image}` failed with status 3")
+        );
+        assert_eq!((engine.live_containers(), engine.tags().len()), (0, 0));
+    }
+}
+
+/// Fails every operation in turn. Whatever fails, no container stays, unless it is the removal itself,
+/// and then the failure says so.
+#[test]
+fn nothing_is_left_behind_whatever_fails() {
+    for request in [plain(), split()] {
+        let whole = engine();
+        run(&whole, &request, &CancelToken::default()).unwrap();
+        let names: Vec<String> = whole.journal().lines().map(str::to_owned).collect();
+        assert!(names.len() >= 5);
+        for (number, name) in names.iter().enumerate() {
+            let engine = engine();
+            engine.fail_at(number);
+            let failed = run(&engine, &request, &CancelToken::default()).unwrap_err();
+            let left = engine.live_containers();
+            if name.starts_with("discard") {
+                assert_eq!(left, 1, "{name}");
+                assert!(says_removal_failed(&failed), "{name}: {failed:?}");
+            } else {
+                assert_eq!(left, 0, "{name}: {}", engine.journal());
+                assert!(failed.cleanup.is_none(), "{name}");
+            }
+            let is_after_commit = name.starts_with("discard") && number + 1 == names.len();
+            assert_eq!(engine.tags().is_empty(), !is_after_commit, "{name}");
+        }
+    }
+}
+
+fn says_removal_failed(failed: &Failed) -> bool {
+    let is_discard = |err: &EngineError| {
+        matches!(
+            err,
+            EngineError::Failed {
+                operation: "discard",
+                ..
+            }
+        )
+    };
+    failed.cleanup.as_ref().is_some_and(is_discard)
+        || matches!(&failed.error, BuildError::Engine(err) if is_discard(err))
+}
+
+/// A script that fails and a removal that fails are both told.
+#[test]
+fn both_failures_are_told() {
+    let engine = engine();
+    engine.script_ends("s2i/go", Exit::Code(1));
+    let discard = 4;
+    engine.fail_at(discard);
+    let failed = run(&engine, &plain(), &CancelToken::default()).unwrap_err();
+    assert!(matches!(failed.error, BuildError::Script { .. }));
+    assert!(failed.cleanup.is_some(), "{}", engine.journal());
+}
+
+#[test]
+fn an_interrupt_at_any_time_leaves_nothing_and_says_who_it_was() {
+    let whole = engine();
+    run(&whole, &split(), &CancelToken::default()).unwrap();
+    let journal = whole.journal();
+    for (number, name) in journal.lines().enumerate() {
+        let (engine, cancel) = (engine(), CancelToken::default());
+        engine.cancel_at(number, &cancel);
+        match run(&engine, &split(), &cancel) {
+            Err(failed) => assert_eq!(
+                failed.error.interrupt(),
+                Some(Interrupt::Interrupted),
+                "{name}"
+            ),
+            // Nothing is left to interrupt when the container of a finished image goes.
+            Ok(_) => assert_eq!(number + 1, journal.lines().count(), "{name}"),
+        }
+        assert_eq!(engine.live_containers(), 0, "{name}");
+    }
+}

@@ -1,0 +1,9 @@
+//! Builds without an engine.
+//!
+//! - `plans`: what is planned from which request and facts, as text
+//! - `executions`: what an executor does to an engine, with a fault at every operation
+//! - `sources`: directories and Git repositories, with the real `git`
+
+mod executions;
+mod plans;
+mod sources;

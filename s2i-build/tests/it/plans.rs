@@ -1,0 +1,345 @@
+//! What is planned from which request and facts. Each case is one line of difference from the plain
+//! build at the top.
+
+use insta::assert_snapshot;
+use s2i_build::{
+    facts::{CommitFacts, Facts, ImageConfig, ImageFacts, SourceFacts},
+    plan::plan,
+    request::{BuildRequest, Network, RuntimeRequest},
+};
+use s2i_core::{EnvVar, Script, label, mapping::MappingList};
+
+fn image(name: &str, change: impl FnOnce(&mut ImageConfig)) -> ImageFacts {
+    let mut config = ImageConfig {
+        env: vec!["PATH=/bin".into(), "LANG=C".into()],
+        user: "1001".into(),
+        working_dir: "/opt/app-root/src".into(),
+        ..ImageConfig::default()
+    };
+    config
+        .labels
+        .insert(label::SCRIPTS_URL.into(), "image:///usr/libexec/s2i".into());
+    change(&mut config);
+    ImageFacts {
+        name: name.parse().unwrap(),
+        id: format!("sha256:{name}"),
+        architecture: "amd64".into(),
+        config,
+    }
+}
+
+fn request() -> BuildRequest {
+    let mut request = BuildRequest::new("app".parse().unwrap(), "s2i/go".parse().unwrap());
+    request.tag = Some("web:1".parse().unwrap());
+    request
+}
+
+fn facts() -> Facts {
+    let source = SourceFacts {
+        location: "app".into(),
+        ..SourceFacts::default()
+    };
+    Facts {
+        builder: image("s2i/go", |_| ()),
+        runtime: None,
+        source,
+    }
+}
+
+/// The plan or the error, as people see it.
+fn planned(request: &BuildRequest, facts: &Facts) -> String {
+    match plan(request, facts) {
+        Ok(plan) => plan.to_string(),
+        Err(err) => match err.hint() {
+            Some(hint) => format!("{}\nhint: {hint}", s2i_core::ErrorChain(&err)),
+            None => s2i_core::ErrorChain(&err).to_string(),
+        },
+    }
+}
+
+#[test]
+fn a_plain_build() {
+    assert_snapshot!(planned(&request(), &facts()), @r#"
+    container of s2i/go (sha256:s2i/go), network default
+      upload source into /tmp/src
+      run ["/usr/libexec/s2i/assemble"] as "1001" in /opt/app-root/src
+      env PATH LANG SOURCE_DATE_EPOCH
+    remove /tmp/src
+    remove /tmp/artifacts
+    require /usr/libexec/s2i/run
+    commit as web:1, files from 315532801
+      cmd ["/usr/libexec/s2i/run"] entrypoint [] user "1001" workdir "/opt/app-root/src"
+      env PATH LANG
+      label io.k8s.display-name=web:1
+      label io.openshift.s2i.build.image=docker.io/s2i/go:latest
+      label io.openshift.s2i.build.source-location=app
+      label io.openshift.s2i.scripts-url=image:///usr/libexec/s2i
+    "#);
+}
+
+#[test]
+fn scripts_of_the_source_come_first_and_stay() {
+    let mut facts = facts();
+    facts.source.scripts.extend([Script::Run, Script::Assemble]);
+    assert_snapshot!(planned(&request(), &facts), @r#"
+    container of s2i/go (sha256:s2i/go), network default
+      upload source into /tmp/src
+      upload assemble, run into /tmp/scripts
+      run ["/tmp/scripts/assemble"] as "1001" in /opt/app-root/src
+      env PATH LANG SOURCE_DATE_EPOCH
+    remove /tmp/src
+    remove /tmp/artifacts
+    require /tmp/scripts/run
+    commit as web:1, files from 315532801
+      cmd ["/tmp/scripts/run"] entrypoint [] user "1001" workdir "/opt/app-root/src"
+      env PATH LANG
+      label io.k8s.display-name=web:1
+      label io.openshift.s2i.build.image=docker.io/s2i/go:latest
+      label io.openshift.s2i.build.source-location=app
+      label io.openshift.s2i.scripts-url=image:///usr/libexec/s2i
+    "#);
+}
+
+#[test]
+fn the_commit_dates_and_labels_the_image() {
+    let mut facts = facts();
+    facts.source.context_dir = Some("cmd".into());
+    facts.source.commit = Some(CommitFacts {
+        id: "0123".into(),
+        reference: "main".into(),
+        author: "A <a@example.org>".into(),
+        date: "Mon Jan 1 00:00:00 2024 +0000".into(),
+        subject: "Start".into(),
+        time: 1_704_067_200,
+    });
+    let mut request = request();
+    request.description = Some("A web application".into());
+    request.application_name = Some("web".into());
+    assert_snapshot!(planned(&request, &facts), @r#"
+    container of s2i/go (sha256:s2i/go), network default
+      upload source into /tmp/src
+      run ["/usr/libexec/s2i/assemble"] as "1001" in /opt/app-root/src
+      env PATH LANG SOURCE_DATE_EPOCH
+    remove /tmp/src
+    remove /tmp/artifacts
+    require /usr/libexec/s2i/run
+    commit as web:1, files from 1704067200
+      cmd ["/usr/libexec/s2i/run"] entrypoint [] user "1001" workdir "/opt/app-root/src"
+      env PATH LANG
+      label io.k8s.description=A web application
+      label io.k8s.display-name=web
+      label io.openshift.s2i.build.commit.author=A <a@example.org>
+      label io.openshift.s2i.build.commit.date=Mon Jan 1 00:00:00 2024 +0000
+      label io.openshift.s2i.build.commit.id=0123
+      label io.openshift.s2i.build.commit.message=Start
+      label io.openshift.s2i.build.commit.ref=main
+      label io.openshift.s2i.build.image=docker.io/s2i/go:latest
+      label io.openshift.s2i.build.source-context-dir=cmd
+      label io.openshift.s2i.build.source-location=app
+      label io.openshift.s2i.scripts-url=image:///usr/libexec/s2i
+    "#);
+}
+
+#[test]
+fn flags_win_over_labels_and_the_command_line_over_the_source() {
+    let mut facts = facts();
+    facts.builder = image("s2i/go", |config| {
+        config
+            .labels
+            .insert(label::DESTINATION.into(), "/opt/s2i".into());
+        config
+            .labels
+            .insert(label::ASSEMBLE_USER.into(), "7".into());
+    });
+    facts.source.environment = vec!["A=source".parse().unwrap(), "LANG=source".parse().unwrap()];
+    let mut request = request();
+    request.env = vec![EnvVar::new("A", "flag").unwrap()];
+    request.network = Network::None;
+    request.keep_source = true;
+    request.epoch = Some(1);
+    assert_snapshot!(planned(&request, &facts), @r#"
+    container of s2i/go (sha256:s2i/go), network none
+      upload source into /opt/s2i/src
+      run ["/usr/libexec/s2i/assemble"] as "7" in /opt/app-root/src
+      env PATH LANG SOURCE_DATE_EPOCH A
+    remove /opt/s2i/artifacts
+    require /usr/libexec/s2i/run
+    commit as web:1, files from 1
+      cmd ["/usr/libexec/s2i/run"] entrypoint [] user "1001" workdir "/opt/app-root/src"
+      env PATH LANG A
+      label io.k8s.display-name=web:1
+      label io.openshift.s2i.assemble-user=7
+      label io.openshift.s2i.build.image=docker.io/s2i/go:latest
+      label io.openshift.s2i.build.source-location=app
+      label io.openshift.s2i.destination=/opt/s2i
+      label io.openshift.s2i.scripts-url=image:///usr/libexec/s2i
+    "#);
+    request.destination = Some("/elsewhere".parse().unwrap());
+    request.assemble_user = Some("1000620000:0".into());
+    assert_snapshot!(planned(&request, &facts).lines().take(4).collect::<Vec<_>>().join("\n"), @r#"
+    container of s2i/go (sha256:s2i/go), network none
+      upload source into /elsewhere/src
+      run ["/usr/libexec/s2i/assemble"] as "1000620000:0" in /opt/app-root/src
+      env PATH LANG SOURCE_DATE_EPOCH A
+    "#);
+    assert_eq!(
+        plan(&request, &facts).unwrap().commit.config.env,
+        ["PATH=/bin", "LANG=source", "A=flag"]
+    );
+}
+
+fn with_runtime(artifacts: &str, label: Option<&str>) -> (BuildRequest, Facts) {
+    let (mut request, mut facts) = (request(), facts());
+    request.runtime = Some(RuntimeRequest {
+        image: "s2i/go-runtime".parse().unwrap(),
+        pull: Default::default(),
+        artifacts: artifacts.parse::<MappingList>().unwrap().0,
+    });
+    facts.runtime = Some(image("s2i/go-runtime", |config| {
+        config.working_dir = "/opt/app-root".into();
+        config
+            .labels
+            .extend(label.map(|label| (label::ASSEMBLE_INPUT_FILES.into(), label.into())));
+    }));
+    (request, facts)
+}
+
+#[test]
+fn a_runtime_image_gets_what_its_label_says() {
+    let (request, facts) = with_runtime("", Some("/opt/app-root/bin"));
+    assert_snapshot!(planned(&request, &facts), @r#"
+    container of s2i/go (sha256:s2i/go), network default
+      upload source into /tmp/src
+      run ["/usr/libexec/s2i/assemble"] as "1001" in /opt/app-root/src
+      env PATH LANG SOURCE_DATE_EPOCH
+    take /opt/app-root/bin as bin
+    container of s2i/go-runtime (sha256:s2i/go-runtime), network default
+      upload artifacts into /opt/app-root
+      run ["/usr/libexec/s2i/assemble-runtime"] as "1001" in /opt/app-root if it is there
+      env PATH LANG SOURCE_DATE_EPOCH
+    require /usr/libexec/s2i/run
+    commit as web:1, files from 315532801
+      cmd ["/usr/libexec/s2i/run"] entrypoint [] user "1001" workdir "/opt/app-root"
+      env PATH LANG
+      label io.k8s.display-name=web:1
+      label io.openshift.s2i.assemble-input-files=/opt/app-root/bin
+      label io.openshift.s2i.build.image=docker.io/s2i/go:latest
+      label io.openshift.s2i.build.source-location=app
+      label io.openshift.s2i.scripts-url=image:///usr/libexec/s2i
+    "#);
+}
+
+#[test]
+fn the_users_artifacts_win_over_the_label() {
+    let (mut request, mut facts) = with_runtime("/a/b;/c:d/e", Some("/opt/app-root/bin"));
+    facts.source.scripts.extend([Script::Run]);
+    request.assemble_runtime_user = Some("5".into());
+    assert_snapshot!(planned(&request, &facts), @r#"
+    container of s2i/go (sha256:s2i/go), network default
+      upload source into /tmp/src
+      upload run into /tmp/scripts
+      run ["/usr/libexec/s2i/assemble"] as "1001" in /opt/app-root/src
+      env PATH LANG SOURCE_DATE_EPOCH
+    take /a/b as b
+    take /c as d/e/c
+    container of s2i/go-runtime (sha256:s2i/go-runtime), network default
+      upload artifacts into /opt/app-root
+      upload run into /opt/app-root/scripts
+      run ["/usr/libexec/s2i/assemble-runtime"] as "5" in /opt/app-root if it is there
+      env PATH LANG SOURCE_DATE_EPOCH
+    require /opt/app-root/scripts/run
+    commit as web:1, files from 315532801
+      cmd ["/opt/app-root/scripts/run"] entrypoint [] user "1001" workdir "/opt/app-root"
+      env PATH LANG
+      label io.k8s.display-name=web:1
+      label io.openshift.s2i.assemble-input-files=/opt/app-root/bin
+      label io.openshift.s2i.build.image=docker.io/s2i/go:latest
+      label io.openshift.s2i.build.source-location=app
+      label io.openshift.s2i.scripts-url=image:///usr/libexec/s2i
+    "#);
+}
+
+#[track_caller]
+fn refused(request: &BuildRequest, facts: &Facts, expected: &str) {
+    assert_eq!(planned(request, facts), expected);
+}
+
+#[test]
+fn artifacts_that_can_not_work_are_refused() {
+    let (request, facts) = with_runtime("", None);
+    refused(
+        &request,
+        &facts,
+        "nothing says which artifacts the runtime image `s2i/go-runtime` gets: it has no label `io.openshift.s2i.assemble-input-files`\nhint: name them with --runtime-artifact /path/in/builder[:directory]",
+    );
+    let (request, facts) = with_runtime("/a/x;/b/x", None);
+    refused(
+        &request,
+        &facts,
+        "two artifacts would both be `x` in the runtime image\nhint: give one of them a directory of its own: /path:directory",
+    );
+    let (request, facts) = with_runtime("bin", None);
+    refused(
+        &request,
+        &facts,
+        "the runtime artifacts can't be used: the artifact `bin` must be an absolute path in the builder image",
+    );
+    let (request, facts) = with_runtime("/bin:../x", None);
+    refused(
+        &request,
+        &facts,
+        "the runtime artifacts can't be used: the destination `../x` must be a directory below the runtime image's working directory",
+    );
+}
+
+#[test]
+fn requests_that_can_not_end_well_are_refused_before_anything_starts() {
+    let (mut request, mut facts) = (request(), facts());
+    request.tag = Some("docker.io/s2i/go:latest".parse().unwrap());
+    refused(
+        &request,
+        &facts,
+        "the result can't be called `docker.io/s2i/go:latest`: that is the name of an image that it is built from\nhint: give the result a name of its own",
+    );
+    request.tag = Some(format!("web@sha256:{}", "0".repeat(64)).parse().unwrap());
+    assert!(planned(&request, &facts).contains("a digest is known only after the build"));
+    request.tag = None;
+    request.description = Some("x".repeat(label::SIZE_LIMIT));
+    assert!(planned(&request, &facts).contains("images can have 10240"));
+    request.description = None;
+    for (dir, message) in [
+        ("/proc/self/fd/8", "could lead out of the container"),
+        ("relative", "no usable path"),
+    ] {
+        facts.builder.config.working_dir = dir.into();
+        assert!(
+            planned(&request, &facts).contains(message),
+            "{}",
+            planned(&request, &facts)
+        );
+    }
+    facts = self::facts();
+    facts.builder.config.on_build = vec!["RUN id".into()];
+    assert!(planned(&request, &facts).contains("ONBUILD"));
+}
+
+#[test]
+fn images_without_scripts_are_refused() {
+    let (request, mut facts) = (request(), facts());
+    facts.builder.config.labels.clear();
+    refused(
+        &request,
+        &facts,
+        "there is no script `assemble`: the image `s2i/go` has no label `io.openshift.s2i.scripts-url`, and the source has no `.s2i/bin/assemble`\nhint: use a builder image, or put an executable script into the source as .s2i/bin/assemble",
+    );
+    facts
+        .builder
+        .config
+        .labels
+        .insert(label::SCRIPTS_URL.into(), "https://example.org/s2i".into());
+    refused(
+        &request,
+        &facts,
+        "the image `s2i/go` says that its scripts are at `https://example.org/s2i`; only image:///absolute/path is supported",
+    );
+}

@@ -1,0 +1,286 @@
+//! The scripted engine.
+
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    sync::{Arc, Mutex, MutexGuard},
+};
+
+use bytes::Bytes;
+use futures_util::{StreamExt as _, stream};
+use s2i_build::{
+    CancelToken, Engine, EngineError, Finished,
+    engine::{Commit, Committed, Content, EngineInfo, RunSpec},
+    event::{Event, Output, Progress},
+    facts::{ImageConfig, ImageFacts},
+    request::PullPolicy,
+    stream::ArchiveStream,
+};
+use s2i_core::{
+    ImageRef,
+    wire::{Exit, ReadItem},
+};
+
+/// An engine that is a model in memory.
+#[derive(Clone, Default)]
+pub struct ScriptedEngine(Arc<Mutex<Model>>);
+
+#[derive(Default)]
+struct Model {
+    images: BTreeMap<String, ImageFacts>,
+    exits: BTreeMap<String, Exit>,
+    live: usize,
+    tags: Vec<String>,
+    journal: String,
+    operations: usize,
+    fail_at: Option<usize>,
+    cancel_at: Option<(usize, CancelToken)>,
+}
+
+impl ScriptedEngine {
+    /// An engine without images.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds an image with the label for scripts in `/usr/libexec/s2i` and what `change` makes of it.
+    ///
+    /// # Panics
+    /// When `name` is no image name.
+    pub fn add_image(&self, name: &str, change: impl FnOnce(&mut ImageConfig)) {
+        let mut config = ImageConfig::default();
+        config.labels.insert(
+            s2i_core::label::SCRIPTS_URL.into(),
+            "image:///usr/libexec/s2i".into(),
+        );
+        change(&mut config);
+        let facts = ImageFacts {
+            name: name.parse().expect("a valid image name"),
+            id: format!("sha256:{name}"),
+            architecture: "amd64".into(),
+            config,
+        };
+        self.model().images.insert(name.into(), facts);
+    }
+
+    /// Makes programs in containers of this image end in this way.
+    pub fn script_ends(&self, image: &str, exit: Exit) {
+        self.model().exits.insert(image.into(), exit);
+    }
+
+    /// Makes the operation of this number, counted from 0, fail.
+    pub fn fail_at(&self, operation: usize) {
+        self.model().fail_at = Some(operation);
+    }
+
+    /// Pulls the token when the operation of this number begins.
+    pub fn cancel_at(&self, operation: usize, token: &CancelToken) {
+        self.model().cancel_at = Some((operation, token.clone()));
+    }
+
+    /// How many operations there were.
+    #[must_use]
+    pub fn operations(&self) -> usize {
+        self.model().operations
+    }
+
+    /// How many containers are there now.
+    #[must_use]
+    pub fn live_containers(&self) -> usize {
+        self.model().live
+    }
+
+    /// The names that images were given.
+    #[must_use]
+    pub fn tags(&self) -> Vec<String> {
+        self.model().tags.clone()
+    }
+
+    /// What was done, one line each.
+    #[must_use]
+    pub fn journal(&self) -> String {
+        self.model().journal.clone()
+    }
+
+    fn model(&self) -> MutexGuard<'_, Model> {
+        self.0
+            .lock()
+            .expect("no test goes on after a panic under this lock")
+    }
+
+    /// Notes one operation; fails when it is its turn to.
+    fn operation(&self, name: &'static str, subject: &str) -> Result<(), EngineError> {
+        let mut model = self.model();
+        let number = model.operations;
+        model.operations += 1;
+        let _ = writeln!(model.journal, "{name} {subject}");
+        if let Some((at, token)) = &model.cancel_at {
+            if *at == number {
+                token.cancel(s2i_build::Interrupt::Interrupted);
+            }
+        }
+        if model.fail_at == Some(number) {
+            let source = "the test wants it so".into();
+            return Err(EngineError::Failed {
+                operation: name,
+                subject: subject.into(),
+                source,
+            });
+        }
+        Ok(())
+    }
+
+    fn interrupted(cancel: &CancelToken) -> Result<(), EngineError> {
+        cancel
+            .reason()
+            .map_or(Ok(()), |reason| Err(EngineError::Interrupted(reason)))
+    }
+
+    async fn fill(
+        &self,
+        spec: RunSpec<'_>,
+        progress: &Progress<'_>,
+        cancel: &CancelToken,
+    ) -> Result<Exit, EngineError> {
+        progress.phase(spec.input_phase);
+        for input in spec.inputs {
+            self.operation("unpack into", input.into.as_str())?;
+            let mut archive = match input.content {
+                Content::Tree(tree) => tree.into_archive(),
+                Content::Archive(archive) => archive,
+            };
+            while let Some(piece) = archive.next().await {
+                piece.map_err(|source| EngineError::Input {
+                    into: input.into.clone(),
+                    source,
+                })?;
+            }
+            Self::interrupted(cancel)?;
+        }
+        progress.phase(spec.program_phase);
+        self.operation("exec", &spec.program.argv.join(" "))?;
+        Self::interrupted(cancel)?;
+        progress.tell(Event::Output(
+            Output::Stdout,
+            b"hello from the script\n".to_vec(),
+        ));
+        let exit = self
+            .model()
+            .exits
+            .get(&spec.image.name.to_string())
+            .copied();
+        Ok(exit.unwrap_or(Exit::Code(0)))
+    }
+}
+
+impl Engine for ScriptedEngine {
+    type Finished = ScriptedFinished;
+
+    async fn probe(&self) -> Result<EngineInfo, EngineError> {
+        self.operation("probe", "the engine")?;
+        Ok(EngineInfo {
+            name: "Scripted".into(),
+            version: "1".into(),
+            endpoint: "memory".into(),
+        })
+    }
+
+    async fn resolve(
+        &self,
+        image: &ImageRef,
+        policy: PullPolicy,
+        _progress: &Progress<'_>,
+        cancel: &CancelToken,
+    ) -> Result<ImageFacts, EngineError> {
+        self.operation("resolve", &image.to_string())?;
+        Self::interrupted(cancel)?;
+        let known = self.model().images.get(&image.to_string()).cloned();
+        known.ok_or_else(|| match policy {
+            PullPolicy::Never => EngineError::NoSuchImage {
+                image: image.clone(),
+            },
+            _ => EngineError::Pull {
+                image: image.clone(),
+                source: "there is no registry".into(),
+            },
+        })
+    }
+
+    async fn run(
+        &self,
+        spec: RunSpec<'_>,
+        progress: &Progress<'_>,
+        cancel: &CancelToken,
+    ) -> Result<ScriptedFinished, EngineError> {
+        let image = spec.image.name.to_string();
+        self.operation("start", &image)?;
+        self.model().live += 1;
+        match self.fill(spec, progress, cancel).await {
+            Ok(exit) => Ok(ScriptedFinished {
+                engine: self.clone(),
+                image,
+                exit,
+            }),
+            Err(err) => {
+                self.model().live -= 1;
+                Err(err)
+            }
+        }
+    }
+
+    async fn load(&self, mut archive: ArchiveStream<'static>) -> Result<Vec<String>, EngineError> {
+        self.operation("load", "an archive")?;
+        while archive.next().await.is_some() {}
+        Ok(Vec::new())
+    }
+}
+
+/// A container of the scripted engine whose program has ended.
+pub struct ScriptedFinished {
+    engine: ScriptedEngine,
+    image: String,
+    exit: Exit,
+}
+
+impl Finished for ScriptedFinished {
+    fn exit(&self) -> Exit {
+        self.exit
+    }
+
+    fn read(&mut self, items: Vec<ReadItem>) -> ArchiveStream<'_> {
+        let names: Vec<_> = items
+            .iter()
+            .map(|item| format!("{} as {}", item.path, item.name))
+            .collect();
+        let read = self.engine.operation("read", &names.join(", "));
+        stream::once(async {
+            read.map(|()| Bytes::from_static(&[0; 1024]))
+                .map_err(std::io::Error::other)
+        })
+        .boxed()
+    }
+
+    async fn commit(
+        &mut self,
+        commit: &Commit,
+        progress: &Progress<'_>,
+        cancel: &CancelToken,
+    ) -> Result<Committed, EngineError> {
+        progress.phase(s2i_build::event::Phase::Commit);
+        self.engine.operation("commit", &self.image)?;
+        ScriptedEngine::interrupted(cancel)?;
+        let tag = commit.tag.as_ref().map(ToString::to_string);
+        self.engine.model().tags.extend(tag);
+        Ok(Committed {
+            id: "sha256:made".into(),
+            size: 1,
+        })
+    }
+
+    async fn discard(self) -> Result<(), EngineError> {
+        self.engine.operation("discard", &self.image)?;
+        self.engine.model().live -= 1;
+        Ok(())
+    }
+}
