@@ -1,0 +1,177 @@
+//! Versions of Go, in Go's own order.
+
+use std::fmt;
+
+use super::ModFile;
+use crate::Error;
+
+/// A version of Go or of its language, such as `1.24`, `1.25rc1` or `1.26.8`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Version {
+    major: u32,
+    minor: u32,
+    release: Release,
+}
+
+/// What follows the minor version, in ascending order: `1.25` < `1.25rc1` < `1.25.0`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Release {
+    Language,
+    Beta(u32),
+    Candidate(u32),
+    Patch(u32),
+}
+
+impl Version {
+    /// Reads a version as go.mod and `go env GOVERSION` write it; `None` for development versions
+    /// and the like, of which nothing can be said.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let text = text.strip_prefix("go").unwrap_or(text);
+        let end = text
+            .find(|c: char| !c.is_ascii_alphanumeric() && c != '.')
+            .unwrap_or(text.len());
+        let (major, rest) = text[..end].split_once('.')?;
+        let digits = rest
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(rest.len());
+        let (minor, rest) = rest.split_at(digits);
+        let release = if rest.is_empty() {
+            Release::Language
+        } else if let Some(patch) = rest.strip_prefix('.') {
+            Release::Patch(patch.parse().ok()?)
+        } else if let Some(number) = rest.strip_prefix("beta") {
+            Release::Beta(number.parse().ok()?)
+        } else {
+            Release::Candidate(rest.strip_prefix("rc")?.parse().ok()?)
+        };
+        Some(Self {
+            major: major.parse().ok()?,
+            minor: minor.parse().ok()?,
+            release,
+        })
+    }
+
+    /// The version of the language, as a go.mod has it.
+    #[must_use]
+    pub fn language(self) -> String {
+        format!("{}.{}", self.major, self.minor)
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.major, self.minor)?;
+        match self.release {
+            Release::Language => Ok(()),
+            Release::Beta(number) => write!(f, "beta{number}"),
+            Release::Candidate(number) => write!(f, "rc{number}"),
+            Release::Patch(number) => write!(f, ".{number}"),
+        }
+    }
+}
+
+/// Whether the toolchain can build the module, as far as its go.mod says.
+///
+/// Only the `go` line binds; the `toolchain` line is a wish, returned for the user to read about
+/// when it is not fulfilled.
+pub(super) fn check(
+    toolchain: Option<Version>,
+    module: &ModFile,
+) -> Result<Option<Version>, Error> {
+    let parse = |text: &Option<String>| text.as_deref().and_then(Version::parse);
+    let Some(present) = toolchain else {
+        return Ok(None);
+    };
+    match parse(&module.go) {
+        Some(needed) if needed > present => Err(Error::ToolchainTooOld {
+            needed: needed.to_string(),
+            present: present.to_string(),
+        }),
+        _ => Ok(parse(&module.toolchain).filter(|wanted| *wanted > present)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_in_order() {
+        let texts = [
+            "go1.9.7",
+            "1.21",
+            "1.21beta1",
+            "go1.21rc2",
+            "1.21.0",
+            "1.21.10",
+            "1.22",
+            "go2.0",
+        ];
+        let versions: Vec<_> = texts.map(|text| Version::parse(text).unwrap()).into();
+        assert!(versions.is_sorted(), "{versions:?}");
+        for (version, text) in versions.iter().zip(texts) {
+            assert_eq!(version.to_string(), text.trim_start_matches("go"));
+        }
+    }
+
+    #[test]
+    fn suffixes_are_ignored_and_nonsense_is_no_version() {
+        for (text, expected) in [
+            ("go1.26.8 X:nogreenteagc", Some("1.26.8")),
+            ("go1.25.3-custom", Some("1.25.3")),
+            ("go1.27-devel_abc", Some("1.27")),
+            ("devel go1.27-abc", None),
+            ("default", None),
+            ("1", None),
+            ("1.99999999999", None),
+            ("", None),
+        ] {
+            assert_eq!(
+                Version::parse(text)
+                    .map(|version| version.to_string())
+                    .as_deref(),
+                expected,
+                "{text}"
+            );
+        }
+    }
+
+    #[track_caller]
+    fn check_lines(toolchain: &str, go_mod: &str, expected: Result<Option<&str>, &str>) {
+        let result = check(Version::parse(toolchain), &ModFile::parse(go_mod));
+        let result = result
+            .map(|wanted| wanted.map(|version| version.to_string()))
+            .map_err(|err| err.to_string());
+        assert_eq!(
+            result,
+            expected
+                .map(|wanted| wanted.map(str::to_owned))
+                .map_err(str::to_owned)
+        );
+    }
+
+    #[test]
+    fn the_go_line_binds_and_the_toolchain_line_does_not() {
+        check_lines("go1.26.8", "go 1.26.8", Ok(None));
+        check_lines(
+            "go1.26.8",
+            "go 1.27",
+            Err("the source needs Go 1.27 and this image has Go 1.26.8"),
+        );
+        check_lines(
+            "go1.26.8",
+            "go 1.26.9",
+            Err("the source needs Go 1.26.9 and this image has Go 1.26.8"),
+        );
+        check_lines(
+            "go1.26.8",
+            "go 1.20\ntoolchain go1.27.0",
+            Ok(Some("1.27.0")),
+        );
+        check_lines("go1.26.8", "go 1.20\ntoolchain default", Ok(None));
+        check_lines("go1.26.8", "module x", Ok(None));
+        check_lines("devel", "go 1.99", Ok(None));
+    }
+}

@@ -1,0 +1,68 @@
+//! The five scripts of the builder and runtime images, as one static multicall binary.
+//!
+//! Every image links `assemble`, `run`, `save-artifacts`, `usage` and `assemble-runtime` to the same
+//! file, and [`dispatch()`] looks at the name that it was started by; `s2i-scripts assemble …` does the
+//! same without a link. The binary needs no shell, no `tar`, no libc and no entry in `/etc/passwd`,
+//! so it works in images that have nothing but a toolchain, and as any user of group 0.
+//!
+//! # How `assemble` works
+//!
+//! 1. [`detect`] looks at the source and names the recipe that builds it.
+//! 2. The recipe gathers *facts*: what the toolchain and the source say ([`go::facts`]). It reads and
+//!    asks, and decides nothing.
+//! 3. The recipe makes a [`Plan`] of facts and request ([`go::plan`]). It decides everything and
+//!    touches nothing, so a table of texts tests it, and `assemble --plan` prints it as JSON.
+//! 4. [`execute`] performs the plan's steps one after the other. It has no choices left.
+//!
+//! A language is added as a module beside [`go`] and a variant of [`detect::Recipe`]; steps, execution,
+//! caches and messages are shared.
+//!
+//! # Rules that hold everywhere
+//!
+//! - Process state (arguments, environment, standard streams) enters through [`Host`] and nowhere else.
+//! - The standard output of `save-artifacts` is an archive and nothing but an archive.
+//! - Every line that the scripts print themselves passes [`console`], which removes credentials from
+//!   URLs.
+//! - Whatever a build needs only while it runs lies in one scratch directory, which is gone afterwards,
+//!   whether or not the build worked.
+//! - An [`Error`] says what failed and on what; `cause` says why, `try` says what to do. Each has one
+//!   of the exit codes of [`exit`].
+//! - Every environment variable is described in [`variables`], from which `usage` is made.
+//!
+//! ```
+//! use s2i_scripts::{Host, dispatch, exit};
+//!
+//! let (mut out, mut err) = (Vec::new(), Vec::new());
+//! let arguments = ["/usr/libexec/s2i/usage"];
+//! let environment = [("PATH", "/usr/local/go/bin")];
+//! let mut host = Host::new(arguments, environment, &mut out, &mut err);
+//!
+//! assert_eq!(dispatch(&mut host), exit::OK);
+//! assert!(String::from_utf8(out)?.contains("Sample invocation"));
+//! # Ok::<(), std::string::FromUtf8Error>(())
+//! ```
+
+pub mod application;
+mod assemble;
+mod assemble_runtime;
+pub mod console;
+pub mod detect;
+mod dispatch;
+mod error;
+pub mod execute;
+pub mod exit;
+pub mod go;
+mod host;
+pub mod places;
+pub mod plan;
+mod run;
+mod save_artifacts;
+mod tree;
+mod usage;
+pub mod variables;
+
+pub use dispatch::dispatch;
+pub use error::Error;
+pub use host::Host;
+pub use places::Places;
+pub use plan::Plan;

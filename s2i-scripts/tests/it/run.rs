@@ -1,0 +1,198 @@
+//! Becoming the application.
+
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt as _,
+};
+
+use s2i_core::Script;
+
+use crate::image::Image;
+
+impl Image {
+    /// Adds a program of the host to the image under a name.
+    fn program(self, name: &str, host: &str) -> Self {
+        fs::copy(host, self.path("app-root/bin").join(name)).unwrap();
+        self
+    }
+}
+
+#[track_caller]
+fn check(image: &Image, args: &[&str], code: i32, stdout: &str, stderr: &str) {
+    let outcome = image.script(Script::Run, args);
+    let root = image.path("");
+    let text = outcome
+        .stderr
+        .replace(root.to_str().unwrap().trim_end_matches('/'), "ROOT");
+    assert_eq!(
+        (outcome.text().as_str(), text.as_str(), outcome.code),
+        (stdout, stderr, Some(code))
+    );
+}
+
+#[test]
+fn arguments_and_status_are_the_applications() {
+    let image = Image::new().program("app", "/bin/echo");
+    check(
+        &image,
+        &["-n", "two words", "*", "$HOME"],
+        0,
+        "two words * $HOME",
+        "",
+    );
+    let image = Image::new().program("app", "/bin/sh");
+    check(&image, &["-c", "exit 7"], 7, "", "");
+    check(&image, &["-c", "echo $PORT"], 0, "8080\n", "");
+    check(
+        &image.env("PORT", "99"),
+        &["-c", "echo $PORT"],
+        0,
+        "99\n",
+        "",
+    );
+    let image = Image::new().program("app", "/usr/bin/basename");
+    check(
+        &image,
+        &["-h/x"],
+        1,
+        "",
+        "ROOT/app-root/bin/app: invalid option -- 'h'\nTry 'ROOT/app-root/bin/app --help' for more information.\n",
+    );
+}
+
+#[test]
+fn signals_reach_the_application_itself() {
+    let image = Image::new().program("app", "/bin/sh");
+    let child = image
+        .command(Script::Run, &["-c", "kill -TERM $$; echo survived"])
+        .output()
+        .unwrap();
+    assert_eq!((child.status.code(), child.stdout.len()), (None, 0));
+    let output = image
+        .command(Script::Run, &["-c", "echo $$"])
+        .spawn_and_compare();
+    assert_eq!(output.0, output.1);
+}
+
+/// Whether a child is its own process and not one that we wait for.
+trait SpawnAndCompare {
+    fn spawn_and_compare(&mut self) -> (String, String);
+}
+
+impl SpawnAndCompare for std::process::Command {
+    fn spawn_and_compare(&mut self) -> (String, String) {
+        let child = self.stdout(std::process::Stdio::piped()).spawn().unwrap();
+        let id = child.id().to_string();
+        let output = child.wait_with_output().unwrap();
+        (
+            id,
+            String::from_utf8(output.stdout).unwrap().trim().to_owned(),
+        )
+    }
+}
+
+#[test]
+fn several_applications_are_a_choice() {
+    let image = Image::new()
+        .program("web", "/bin/echo")
+        .program("tool", "/bin/true");
+    check(
+        &image,
+        &["x"],
+        11,
+        "",
+        "run: there are several applications in `ROOT/app-root/bin`\n  cause: found tool, web\n  \
+         try: choose with APP, for example `-e APP=tool`\n",
+    );
+    let image = image.env("APP", "web");
+    check(&image, &["x"], 0, "x\n", "");
+    let image = image.env("APP", "../../bin/sh");
+    check(
+        &image,
+        &[],
+        11,
+        "",
+        "run: APP names `../../bin/sh`, which is no application in `ROOT/app-root/bin`\n  \
+         cause: there are tool, web\n  try: choose with APP, for example `-e APP=tool`\n",
+    );
+}
+
+#[test]
+fn without_an_application_run_and_assemble_runtime_say_so() {
+    let image = Image::new();
+    let text = "there is no application in `ROOT/app-root/bin`\n  \
+                try: make an image of an application first: `s2i build <source> <this image> <name>`\n";
+    check(&image, &[], 127, "", &format!("run: {text}"));
+    assert_eq!(image.script(Script::AssembleRuntime, &[]).code, Some(127));
+
+    image.write("app-root/bin/app", "#!/nonexistent/interpreter\n");
+    check(
+        &image,
+        &[],
+        126,
+        "",
+        "run: no file in `ROOT/app-root/bin` is executable\n  cause: found only app\n  \
+         try: the mode of the application must have an x\n",
+    );
+    fs::set_permissions(
+        image.path("app-root/bin/app"),
+        Permissions::from_mode(0o755),
+    )
+    .unwrap();
+    let outcome = image.script(Script::Run, &[]);
+    assert_eq!(outcome.code, Some(126));
+    assert!(
+        outcome.stderr.contains("cause: No such file"),
+        "{}",
+        outcome.stderr
+    );
+}
+
+#[test]
+fn assemble_runtime_seals_what_it_finds() {
+    let image = Image::new()
+        .program("app", "/bin/true")
+        .env("SOURCE_DATE_EPOCH", "1700000000");
+    fs::set_permissions(
+        image.path("app-root/bin/app"),
+        Permissions::from_mode(0o700),
+    )
+    .unwrap();
+    let outcome = image.script(Script::AssembleRuntime, &[]);
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""));
+    assert!(outcome.text().contains("     found "), "{}", outcome.text());
+    assert_eq!(image.mode("app-root/bin/app"), 0o755);
+    let time = fs::metadata(image.path("app-root/bin/app"))
+        .unwrap()
+        .modified()
+        .unwrap();
+    assert_eq!(
+        time.duration_since(std::time::UNIX_EPOCH)
+            .unwrap()
+            .as_secs(),
+        1_700_000_000
+    );
+}
+
+#[test]
+fn usage_is_printed_by_every_script_but_run() {
+    let image = Image::new();
+    let usage = image.script(Script::Usage, &[]);
+    assert_eq!(usage.code, Some(0));
+    assert!(usage.text().contains("Sample invocation"));
+    for script in [
+        Script::Assemble,
+        Script::SaveArtifacts,
+        Script::AssembleRuntime,
+        Script::Usage,
+    ] {
+        for flag in ["-h", "--help"] {
+            let help = image.script(script, &[flag]);
+            assert_eq!((help.code, help.text()), (Some(0), usage.text()));
+        }
+    }
+    let json = image.script(Script::Usage, &["--json"]);
+    let json: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(json["scripts"][2]["name"], "save-artifacts");
+    assert_eq!(json["variables"][0]["name"], "GO_TARGET");
+}
