@@ -68,7 +68,10 @@ impl ContainerPath {
     pub fn contains(&self, other: &Self) -> bool {
         self.0 == "/"
             || other.0 == self.0
-            || other.0.strip_prefix(&self.0).is_some_and(|rest| rest.starts_with('/'))
+            || other
+                .0
+                .strip_prefix(&self.0)
+                .is_some_and(|rest| rest.starts_with('/'))
     }
 }
 
@@ -83,7 +86,10 @@ impl FromStr for ContainerPath {
             return Err(ContainerPathError::Relative(text.into()));
         }
         let mut path = String::with_capacity(text.len());
-        for part in text.split('/').filter(|part| !part.is_empty() && *part != ".") {
+        for part in text
+            .split('/')
+            .filter(|part| !part.is_empty() && *part != ".")
+        {
             if part == ".." {
                 return Err(ContainerPathError::Climbs(text.into()));
             }
@@ -124,7 +130,10 @@ mod tests {
     #[track_caller]
     fn check(input: &str, expected: Result<&str, &str>) {
         let actual = input.parse::<ContainerPath>();
-        let actual = actual.as_ref().map(ContainerPath::as_str).map_err(ToString::to_string);
+        let actual = actual
+            .as_ref()
+            .map(ContainerPath::as_str)
+            .map_err(ToString::to_string);
         assert_eq!(actual, expected.map_err(ToString::to_string));
     }
 
@@ -132,7 +141,10 @@ mod tests {
     fn normalises_and_refuses() {
         check("/", Ok("/"));
         check("//tmp/./src/", Ok("/tmp/src"));
-        check("tmp", Err("`tmp` is not an absolute path inside the container"));
+        check(
+            "tmp",
+            Err("`tmp` is not an absolute path inside the container"),
+        );
         check("/tmp/../etc", Err("`/tmp/../etc` has a `..` in it"));
         check("/a\nb", Err("\"/a\\nb\" has a control character in it"));
     }

@@ -42,7 +42,10 @@ impl EnvVar {
         if name.contains('\0') || value.contains('\0') {
             return Err(EnvVarError::Nul(name.replace('\0', "")));
         }
-        Ok(Self { name: name.into(), value: value.into() })
+        Ok(Self {
+            name: name.into(),
+            value: value.into(),
+        })
     }
 
     /// The name; never empty.
@@ -69,7 +72,9 @@ impl FromStr for EnvVar {
 
     /// Splits at the first `=` and trims the white space around name and value.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (name, value) = text.split_once('=').ok_or_else(|| EnvVarError::NoEquals(text.into()))?;
+        let (name, value) = text
+            .split_once('=')
+            .ok_or_else(|| EnvVarError::NoEquals(text.into()))?;
         Self::new(name.trim(), value.trim())
     }
 }

@@ -51,7 +51,10 @@ impl Filter {
                 source: Box::new(source),
             })?),
         };
-        Ok(Self { exclude, rules: Vec::new() })
+        Ok(Self {
+            exclude,
+            rules: Vec::new(),
+        })
     }
 
     /// Adds the lines of an ignore file, `place` being its name in diagnostics.
@@ -86,18 +89,26 @@ impl Filter {
     }
 
     fn is_excluded(&self, path: &str) -> bool {
-        self.exclude.as_ref().is_some_and(|exclude| ancestors(path).any(|part| exclude.is_match(part)))
+        self.exclude
+            .as_ref()
+            .is_some_and(|exclude| ancestors(path).any(|part| exclude.is_match(part)))
     }
 
     fn is_ignored(&self, path: &str) -> bool {
-        let last = self.rules.iter().rev().find(|rule| ancestors(path).any(|part| rule.glob.is_match(part)));
+        let last = self
+            .rules
+            .iter()
+            .rev()
+            .find(|rule| ancestors(path).any(|part| rule.glob.is_match(part)));
         last.is_some_and(|rule| !rule.rescues)
     }
 }
 
 /// The path and every directory above it, the path first.
 fn ancestors(path: &str) -> impl Iterator<Item = &str> {
-    std::iter::successors(Some(path), |path| path.rsplit_once('/').map(|(above, _)| above))
+    std::iter::successors(Some(path), |path| {
+        path.rsplit_once('/').map(|(above, _)| above)
+    })
 }
 
 fn parse_line(line: &str) -> Result<Option<Rule>, String> {
@@ -109,17 +120,27 @@ fn parse_line(line: &str) -> Result<Option<Rule>, String> {
         Some(pattern) => (true, pattern),
         None => (false, line),
     };
-    let parts = pattern.split('/').filter(|part| !part.is_empty() && *part != ".");
+    let parts = pattern
+        .split('/')
+        .filter(|part| !part.is_empty() && *part != ".");
     let pattern = parts.collect::<Vec<_>>().join("/");
     if pattern.split('/').any(|part| part == "..") {
-        return Err("a pattern with `..` can't match anything in the source and was skipped".into());
+        return Err(
+            "a pattern with `..` can't match anything in the source and was skipped".into(),
+        );
     }
     if pattern.is_empty() {
         return Err("a pattern of the root alone matches nothing and was skipped".into());
     }
-    let glob = GlobBuilder::new(&pattern).literal_separator(true).backslash_escape(true).build();
+    let glob = GlobBuilder::new(&pattern)
+        .literal_separator(true)
+        .backslash_escape(true)
+        .build();
     let glob = glob.map_err(|err| format!("this is no pattern and was skipped: {}", err.kind()))?;
-    Ok(Some(Rule { rescues, glob: glob.compile_matcher() }))
+    Ok(Some(Rule {
+        rescues,
+        glob: glob.compile_matcher(),
+    }))
 }
 
 #[cfg(test)]
@@ -131,34 +152,56 @@ mod tests {
     /// Shows which of the paths are left out.
     #[track_caller]
     fn check(ignore_file: &str, paths: &[&str], left_out: &[&str]) {
-        let (filter, diagnostics) =
-            Filter::excluding(DEFAULT_EXCLUDE).unwrap().with_ignore_file(".s2iignore", ignore_file);
+        let (filter, diagnostics) = Filter::excluding(DEFAULT_EXCLUDE)
+            .unwrap()
+            .with_ignore_file(".s2iignore", ignore_file);
         assert_eq!(diagnostics, []);
-        let actual: Vec<_> = paths.iter().copied().filter(|path| filter.leaves_out(path)).collect();
+        let actual: Vec<_> = paths
+            .iter()
+            .copied()
+            .filter(|path| filter.leaves_out(path))
+            .collect();
         assert_eq!(actual, left_out);
     }
 
     #[test]
     fn git_is_left_out_by_default_and_look_alikes_are_not() {
-        check("", &[".git", ".git/config", "a/.git/x", ".gitignore", "x.git"], &[".git", ".git/config", "a/.git/x"]);
+        check(
+            "",
+            &[".git", ".git/config", "a/.git/x", ".gitignore", "x.git"],
+            &[".git", ".git/config", "a/.git/x"],
+        );
     }
 
     #[test]
     fn patterns_are_rooted_and_stay_in_a_component() {
         check("*.log", &["a.log", ".log", "dir/a.log"], &["a.log", ".log"]);
-        check("**/*.log", &["a.log", "dir/sub/a.log"], &["a.log", "dir/sub/a.log"]);
-        check("/build/ ", &["build", "build/x/y", "src/build"], &["build", "build/x/y"]);
+        check(
+            "**/*.log",
+            &["a.log", "dir/sub/a.log"],
+            &["a.log", "dir/sub/a.log"],
+        );
+        check(
+            "/build/ ",
+            &["build", "build/x/y", "src/build"],
+            &["build", "build/x/y"],
+        );
     }
 
     #[test]
     fn the_last_matching_line_wins() {
-        check("docs\n!docs/keep.md", &["docs", "docs/a.md", "docs/keep.md"], &["docs", "docs/a.md"]);
+        check(
+            "docs\n!docs/keep.md",
+            &["docs", "docs/a.md", "docs/keep.md"],
+            &["docs", "docs/a.md"],
+        );
         check("!a\na", &["a"], &["a"]);
     }
 
     #[test]
     fn bad_lines_are_reported_and_skipped() {
-        let (filter, diagnostics) = Filter::default().with_ignore_file("f", "../x\n[\n/\n# comment\nok");
+        let (filter, diagnostics) =
+            Filter::default().with_ignore_file("f", "../x\n[\n/\n# comment\nok");
         let text: Vec<_> = diagnostics.iter().map(ToString::to_string).collect();
         assert_eq!(text.len(), 3, "{text:?}");
         assert!(text[0].starts_with("f:1: a pattern with `..`"));

@@ -99,8 +99,8 @@ impl ImageRef {
         match (&self.tag, &self.digest) {
             (None, None) => full.push_str(":latest"),
             (tag, digest) => {
-                tag.iter().for_each(|tag| full.extend([":", tag]));
-                digest.iter().for_each(|digest| full.extend(["@", digest]));
+                full.extend(tag.iter().flat_map(|tag| [":", tag]));
+                full.extend(digest.iter().flat_map(|digest| ["@", digest]));
             }
         }
         full
@@ -134,7 +134,10 @@ impl FromStr for ImageRef {
             None => (typed, None),
         };
         if let Some(digest) = digest.filter(|digest| !is_digest(digest)) {
-            return Err(ImageRefError::Digest { name: typed.into(), digest: digest.into() });
+            return Err(ImageRefError::Digest {
+                name: typed.into(),
+                digest: digest.into(),
+            });
         }
         let last_slash = rest.rfind('/').map_or(0, |at| at + 1);
         let (path, tag) = match rest[last_slash..].find(':') {
@@ -142,11 +145,17 @@ impl FromStr for ImageRef {
             None => (rest, None),
         };
         if let Some(tag) = tag.filter(|tag| !is_tag(tag)) {
-            return Err(ImageRefError::Tag { name: typed.into(), tag: tag.into() });
+            return Err(ImageRefError::Tag {
+                name: typed.into(),
+                tag: tag.into(),
+            });
         }
         let (registry, repository) = split_registry(path);
         if let Some(registry) = registry.filter(|registry| !is_registry(registry)) {
-            return Err(ImageRefError::Registry { name: typed.into(), registry: registry.into() });
+            return Err(ImageRefError::Registry {
+                name: typed.into(),
+                registry: registry.into(),
+            });
         }
         check_repository(typed, repository)?;
         Ok(Self {
@@ -162,7 +171,9 @@ impl FromStr for ImageRef {
 /// The first component is a registry when it has a dot or a port, or is `localhost`.
 fn split_registry(path: &str) -> (Option<&str>, &str) {
     match path.split_once('/') {
-        Some((first, rest)) if first.contains(['.', ':']) || first == "localhost" => (Some(first), rest),
+        Some((first, rest)) if first.contains(['.', ':']) || first == "localhost" => {
+            (Some(first), rest)
+        }
         _ => (None, path),
     }
 }
@@ -175,7 +186,10 @@ fn check_repository(typed: &str, repository: &str) -> Result<(), ImageRefError> 
         return Err(ImageRefError::UpperCase(typed.into()));
     }
     match repository.split('/').find(|part| !is_component(part)) {
-        Some(part) => Err(ImageRefError::Repository { name: typed.into(), part: part.into() }),
+        Some(part) => Err(ImageRefError::Repository {
+            name: typed.into(),
+            part: part.into(),
+        }),
         None => Ok(()),
     }
 }
@@ -184,7 +198,9 @@ fn check_repository(typed: &str, repository: &str) -> Result<(), ImageRefError> 
 fn is_component(part: &str) -> bool {
     let is_alphanumeric = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     let valid_ends = part.starts_with(is_alphanumeric) && part.ends_with(is_alphanumeric);
-    let mut separators = part.split(is_alphanumeric).filter(|separator| !separator.is_empty());
+    let mut separators = part
+        .split(is_alphanumeric)
+        .filter(|separator| !separator.is_empty());
     valid_ends
         && separators.all(|separator| {
             matches!(separator, "." | "_" | "__") || separator.chars().all(|c| c == '-')
@@ -255,18 +271,33 @@ mod tests {
         check("localhost:5000/a/b", "localhost:5000/a/b:latest");
         check("registry.example/a__b", "registry.example/a__b:latest");
         let digest = format!("sha256:{}", "a".repeat(64));
-        check(&format!("go@{digest}"), &format!("docker.io/library/go@{digest}"));
+        check(
+            &format!("go@{digest}"),
+            &format!("docker.io/library/go@{digest}"),
+        );
     }
 
     #[test]
     fn mistakes_are_named() {
         check("", "an image name can't be empty");
         check("Go", "`Go`: the name of a repository must be lower case");
-        check("go:", "`go:`: `` is no valid tag (letters, digits, `_`, `.` and `-`, at most 128)");
-        check("go:a b", "`go:a b`: `a b` is no valid tag (letters, digits, `_`, `.` and `-`, at most 128)");
+        check(
+            "go:",
+            "`go:`: `` is no valid tag (letters, digits, `_`, `.` and `-`, at most 128)",
+        );
+        check(
+            "go:a b",
+            "`go:a b`: `a b` is no valid tag (letters, digits, `_`, `.` and `-`, at most 128)",
+        );
         check("a//b", "`a//b`: `` is no valid part of a repository name");
-        check("a___b", "`a___b`: `a___b` is no valid part of a repository name");
-        check("go@sha256:12", "`go@sha256:12`: `sha256:12` is no valid digest, for example sha256:…64 hex digits");
+        check(
+            "a___b",
+            "`a___b`: `a___b` is no valid part of a repository name",
+        );
+        check(
+            "go@sha256:12",
+            "`go@sha256:12`: `sha256:12` is no valid digest, for example sha256:…64 hex digits",
+        );
         check("-x.y/a", "`-x.y/a`: `-x.y` is no valid registry host");
     }
 }

@@ -69,18 +69,32 @@ impl ImageLabels {
         let get = |name: &str| labels.get(name).filter(|value| !value.is_empty()).cloned();
         let mut with_fallbacks = |name: &str, old_label: &str, old_variable: &str| {
             get(name).or_else(|| {
-                let (old, value) = get(old_label).map(|value| (old_label, value)).or_else(|| {
-                    let value = env.iter().find_map(|entry| entry.strip_prefix(old_variable)?.strip_prefix('='));
-                    value.filter(|value| !value.is_empty()).map(|value| (old_variable, value.to_owned()))
-                })?;
-                let message = format!("`{old}` is deprecated, the image should have the label `{name}`");
+                let (old, value) =
+                    get(old_label).map(|value| (old_label, value)).or_else(|| {
+                        let value = env
+                            .iter()
+                            .find_map(|entry| entry.strip_prefix(old_variable)?.strip_prefix('='));
+                        value
+                            .filter(|value| !value.is_empty())
+                            .map(|value| (old_variable, value.to_owned()))
+                    })?;
+                let message =
+                    format!("`{old}` is deprecated, the image should have the label `{name}`");
                 diagnostics.push(Diagnostic::new("labels", message));
                 Some(value)
             })
         };
         let labels = Self {
-            scripts_url: with_fallbacks(SCRIPTS_URL, SCRIPTS_URL_DEPRECATED, crate::env_var::STI_SCRIPTS_URL),
-            destination: with_fallbacks(DESTINATION, DESTINATION_DEPRECATED, crate::env_var::STI_LOCATION),
+            scripts_url: with_fallbacks(
+                SCRIPTS_URL,
+                SCRIPTS_URL_DEPRECATED,
+                crate::env_var::STI_SCRIPTS_URL,
+            ),
+            destination: with_fallbacks(
+                DESTINATION,
+                DESTINATION_DEPRECATED,
+                crate::env_var::STI_LOCATION,
+            ),
             assemble_user: get(ASSEMBLE_USER),
             assemble_runtime_user: get(ASSEMBLE_RUNTIME_USER),
             assemble_input_files: get(ASSEMBLE_INPUT_FILES),
@@ -106,7 +120,9 @@ mod tests {
         let text: Vec<_> = diagnostics.iter().map(ToString::to_string).collect();
         assert_eq!(
             text,
-            ["labels: `STI_LOCATION` is deprecated, the image should have the label `io.openshift.s2i.destination`"]
+            [
+                "labels: `STI_LOCATION` is deprecated, the image should have the label `io.openshift.s2i.destination`"
+            ]
         );
     }
 }

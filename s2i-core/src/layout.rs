@@ -52,13 +52,19 @@ impl Layout {
     }
 
     fn below(&self, name: &str) -> ContainerPath {
-        self.destination.join(name).expect("a plain name below a normalised path")
+        self.destination
+            .join(name)
+            .expect("a plain name below a normalised path")
     }
 }
 
 impl Default for Layout {
     fn default() -> Self {
-        Self::new(Self::DEFAULT_DESTINATION.parse().expect("a normalised path"))
+        Self::new(
+            Self::DEFAULT_DESTINATION
+                .parse()
+                .expect("a normalised path"),
+        )
     }
 }
 

@@ -20,7 +20,9 @@ pub struct Mapping {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum MappingError {
     /// A shell-special character, which no path of this kind may have.
-    #[error("`{entry}` has a `{character}` in it; paths are taken literally, there are no wildcards or quotes")]
+    #[error(
+        "`{entry}` has a `{character}` in it; paths are taken literally, there are no wildcards or quotes"
+    )]
     Forbidden {
         /// The entry as typed.
         entry: String,
@@ -31,7 +33,9 @@ pub enum MappingError {
     #[error("the artifact `{0}` must be an absolute path in the builder image")]
     RelativeSource(String),
     /// An artifact's destination that is absolute or climbs.
-    #[error("the destination `{0}` must be a directory below the runtime image's working directory")]
+    #[error(
+        "the destination `{0}` must be a directory below the runtime image's working directory"
+    )]
     OutsideDestination(String),
 }
 
@@ -43,7 +47,10 @@ impl FromStr for MappingList {
     type Err = MappingError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let entries = text.split(';').map(str::trim).filter(|entry| !entry.is_empty());
+        let entries = text
+            .split(';')
+            .map(str::trim)
+            .filter(|entry| !entry.is_empty());
         entries.map(str::parse).collect::<Result<_, _>>().map(Self)
     }
 }
@@ -54,14 +61,24 @@ impl FromStr for Mapping {
     /// Splits at the last `:`.
     fn from_str(entry: &str) -> Result<Self, Self::Err> {
         let (source, destination) = entry.rsplit_once(':').unwrap_or((entry, ""));
-        let unquote = |half: &str| half.trim().trim_matches(|c| c == '"' || c == '\'').to_owned();
+        let unquote = |half: &str| {
+            half.trim()
+                .trim_matches(|c| c == '"' || c == '\'')
+                .to_owned()
+        };
         let (source, destination) = (unquote(source), unquote(destination));
         for half in [&source, &destination] {
             if let Some(character) = half.chars().find(|c| is_forbidden(*c)) {
-                return Err(MappingError::Forbidden { entry: entry.into(), character });
+                return Err(MappingError::Forbidden {
+                    entry: entry.into(),
+                    character,
+                });
             }
         }
-        Ok(Self { source: clean(&source), destination: clean(&destination) })
+        Ok(Self {
+            source: clean(&source),
+            destination: clean(&destination),
+        })
     }
 }
 
@@ -100,7 +117,10 @@ fn climbs(path: &str) -> bool {
 fn clean(path: &str) -> String {
     let absolute = path.starts_with('/');
     let mut parts: Vec<&str> = Vec::new();
-    for part in path.split('/').filter(|part| !part.is_empty() && *part != ".") {
+    for part in path
+        .split('/')
+        .filter(|part| !part.is_empty() && *part != ".")
+    {
         match (part, parts.last()) {
             ("..", Some(last)) if *last != ".." => drop(parts.pop()),
             ("..", None) if absolute => {}
@@ -121,7 +141,12 @@ mod tests {
     #[track_caller]
     fn check(text: &str, expected: &str) {
         let shown = match text.parse::<MappingList>() {
-            Ok(list) => list.0.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
+            Ok(list) => list
+                .0
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(" "),
             Err(err) => err.to_string(),
         };
         assert_eq!(shown, expected);
@@ -136,7 +161,10 @@ mod tests {
         check("'/a b':c//d/", "/a b:c/d");
         check("", "");
         check("/a/../../b", "/b:.");
-        check("/a/*:b", "`/a/*:b` has a `*` in it; paths are taken literally, there are no wildcards or quotes");
+        check(
+            "/a/*:b",
+            "`/a/*:b` has a `*` in it; paths are taken literally, there are no wildcards or quotes",
+        );
     }
 
     #[test]

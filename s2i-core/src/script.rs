@@ -22,8 +22,13 @@ pub enum Script {
 
 impl Script {
     /// Every script, in the order in which builds meet them.
-    pub const ALL: [Self; 5] =
-        [Self::Assemble, Self::Run, Self::SaveArtifacts, Self::Usage, Self::AssembleRuntime];
+    pub const ALL: [Self; 5] = [
+        Self::Assemble,
+        Self::Run,
+        Self::SaveArtifacts,
+        Self::Usage,
+        Self::AssembleRuntime,
+    ];
 
     /// The file name of the script in every place where scripts are looked up.
     #[must_use]
@@ -40,7 +45,9 @@ impl Script {
     /// The script of this exact file name.
     #[must_use]
     pub fn from_file_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|script| script.file_name() == name)
+        Self::ALL
+            .into_iter()
+            .find(|script| script.file_name() == name)
     }
 
     /// The script that a multicall binary was started as: the last component of `arg0`.
@@ -62,7 +69,10 @@ mod tests {
 
     #[test]
     fn arg0_names_the_script_by_its_last_component() {
-        assert_eq!(Script::from_arg0("/usr/libexec/s2i/save-artifacts"), Some(Script::SaveArtifacts));
+        assert_eq!(
+            Script::from_arg0("/usr/libexec/s2i/save-artifacts"),
+            Some(Script::SaveArtifacts)
+        );
         assert_eq!(Script::from_arg0("run"), Some(Script::Run));
         assert_eq!(Script::from_arg0("/usr/libexec/s2i/run.sh"), None);
         assert_eq!(Script::from_arg0(""), None);

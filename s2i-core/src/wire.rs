@@ -89,7 +89,8 @@ impl Frame {
     /// # Errors
     /// [`io::ErrorKind::InvalidData`] when it is something else.
     pub fn parse<T: DeserializeOwned>(&self) -> io::Result<T> {
-        serde_json::from_slice(&self.payload).map_err(|err| invalid(format!("{:?} frame: {err}", self.kind)))
+        serde_json::from_slice(&self.payload)
+            .map_err(|err| invalid(format!("{:?} frame: {err}", self.kind)))
     }
 
     /// Writes header and payload.
@@ -131,16 +132,16 @@ pub fn write_frame(out: &mut impl Write, kind: Kind, payload: &[u8]) -> io::Resu
 /// # Errors
 /// [`io::ErrorKind::InvalidInput`] above [`MAX_PAYLOAD`].
 pub fn header(kind: Kind, length: usize) -> io::Result<[u8; HEADER]> {
-    if length > MAX_PAYLOAD {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "a frame of more than 1 MiB"));
-    }
-    let [a, b, c, d] = u32::try_from(length).expect("checked above").to_be_bytes();
+    let length = u32::try_from(length).ok().filter(|_| length <= MAX_PAYLOAD);
+    let too_long = || io::Error::new(io::ErrorKind::InvalidInput, "a frame of more than 1 MiB");
+    let [a, b, c, d] = length.ok_or_else(too_long)?.to_be_bytes();
     Ok([kind as u8, a, b, c, d])
 }
 
 fn parse_header([kind, a, b, c, d]: [u8; HEADER]) -> io::Result<(Kind, usize)> {
     let length = u32::from_be_bytes([a, b, c, d]) as usize;
-    let kind = Kind::from_byte(kind).ok_or_else(|| invalid(format!("a frame of the unknown kind {kind}")))?;
+    let kind = Kind::from_byte(kind)
+        .ok_or_else(|| invalid(format!("a frame of the unknown kind {kind}")))?;
     if length > MAX_PAYLOAD {
         return Err(invalid(format!("a frame of {length} bytes")));
     }
@@ -182,7 +183,9 @@ impl Decoder {
     /// # Errors
     /// [`io::ErrorKind::InvalidData`] when the stream holds something else.
     pub fn next_frame(&mut self) -> io::Result<Option<Frame>> {
-        let Some(header) = self.pending.first_chunk::<HEADER>() else { return Ok(None) };
+        let Some(header) = self.pending.first_chunk::<HEADER>() else {
+            return Ok(None);
+        };
         let (kind, length) = parse_header(*header)?;
         if self.pending.len() < HEADER + length {
             return Ok(None);
@@ -337,8 +340,14 @@ mod tests {
     use super::*;
 
     fn frames() -> impl Strategy<Value = Vec<Frame>> {
-        let frame = (0..Kind::ALL.len(), prop::collection::vec(any::<u8>(), 0..64))
-            .prop_map(|(kind, payload)| Frame { kind: Kind::ALL[kind], payload });
+        let frame = (
+            0..Kind::ALL.len(),
+            prop::collection::vec(any::<u8>(), 0..64),
+        )
+            .prop_map(|(kind, payload)| Frame {
+                kind: Kind::ALL[kind],
+                payload,
+            });
         prop::collection::vec(frame, 0..8)
     }
 
@@ -383,6 +392,9 @@ mod tests {
     fn foreign_bytes_are_refused() {
         let mut decoder = Decoder::default();
         decoder.push(b"hello world");
-        assert_eq!(decoder.next_frame().unwrap_err().to_string(), "a frame of the unknown kind 104");
+        assert_eq!(
+            decoder.next_frame().unwrap_err().to_string(),
+            "a frame of the unknown kind 104"
+        );
     }
 }

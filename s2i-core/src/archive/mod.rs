@@ -5,9 +5,23 @@
 //! order. [`unpack`] takes an archive from anywhere: every entry is checked before a byte of it is
 //! used, and files are made through a directory handle, so that neither `..`, nor absolute names, nor
 //! links that the archive itself planted lead out of the directory.
+//!
+//! The reader is stricter than other readers. Where two of them could see different entries in the same
+//! bytes (two sizes, two names, text after the end of a field, archives glued together), it sees none
+//! and says so.
 
+mod entry;
+mod error;
+mod header;
+mod input;
+mod jail;
+mod name;
+mod pax;
 mod read;
+mod tree;
 mod write;
 
-pub use read::{Limits, UnpackError, Unpacked, unpack};
-pub use write::{TreeOptions, Written, Writer, write_tree};
+pub use error::{ArchiveFault, EntryFault, HeaderFault, UnpackError};
+pub use read::{Limits, Unpacked, unpack};
+pub use tree::{TreeOptions, write_tree};
+pub use write::{Writer, Written};

@@ -1,12 +1,23 @@
 //! The reader that nothing escapes from.
 
-use std::io::{self, Read};
+use std::{
+    ffi::OsStr,
+    io::{Read, Write},
+    time::{Duration, SystemTime},
+};
 
 use cap_std::fs::Dir;
-use thiserror::Error;
+
+use super::{
+    ArchiveFault, EntryFault, UnpackError,
+    entry::{Entries, Entry, Kind},
+    input::Input,
+    jail::{Jail, Place, set_mode},
+    name::{self, shown},
+};
 
 /// What an archive may amount to at most.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of file contents.
     pub bytes: u64,
@@ -14,6 +25,18 @@ pub struct Limits {
     pub entries: u64,
     /// Bytes of one path or link target.
     pub path: usize,
+}
+
+impl Default for Limits {
+    /// Far above what applications need, and below what fills a disk unnoticed: 64 GiB in two million
+    /// entries, paths as long as the kernel takes them.
+    fn default() -> Self {
+        Self {
+            bytes: 64 << 30,
+            entries: 2_000_000,
+            path: 4095,
+        }
+    }
 }
 
 /// What was unpacked.
@@ -25,19 +48,105 @@ pub struct Unpacked {
     pub bytes: u64,
 }
 
-/// Why an archive was refused or could not be unpacked.
-#[derive(Debug, Error)]
-pub enum UnpackError {
-    /// placeholder
-    #[error("todo")]
-    Io(#[source] io::Error),
-}
-
-/// Unpacks an uncompressed archive into `into`.
+/// Unpacks an uncompressed archive into `into` and reads the stream to its end.
+///
+/// Files, directories, symbolic links and hard links are made; everything else is refused. Links are
+/// made with whatever target they have, and never followed: an entry below one is refused, one of the
+/// same name replaces it. Of the modes, the nine permission bits are kept. The owner is who unpacks.
+/// The directory itself keeps its mode and time even where the archive has an entry for it, and so do
+/// directories that are there already and that the archive has no entry for.
+///
+/// What was unpacked before an error stays; the caller drops the directory.
 ///
 /// # Errors
 /// [`UnpackError`].
-pub fn unpack(archive: &mut dyn Read, into: &Dir, limits: &Limits) -> Result<Unpacked, UnpackError> {
-    let _ = (archive, into, limits);
-    todo!()
+pub fn unpack(
+    archive: &mut dyn Read,
+    into: &Dir,
+    limits: &Limits,
+) -> Result<Unpacked, UnpackError> {
+    let mut entries = Entries::new(Input::new(archive), limits);
+    let mut jail = Jail::new(into);
+    let mut done = Unpacked::default();
+    while let Some(entry) = entries.next_entry()? {
+        done.entries += 1;
+        done.bytes = match done.bytes.checked_add(entry.size) {
+            Some(bytes) if bytes <= limits.bytes => bytes,
+            _ => return Err(ArchiveFault::Bytes(limits.bytes).into()),
+        };
+        unpack_entry(&entry, &mut entries.input, &mut jail, limits)?;
+    }
+    jail.leave(0)?;
+    Ok(done)
+}
+
+fn unpack_entry(
+    entry: &Entry,
+    input: &mut Input<'_>,
+    jail: &mut Jail<'_>,
+    limits: &Limits,
+) -> Result<(), UnpackError> {
+    let refuse = |fault| entry.refuse(fault);
+    let components = name::components(&entry.name, limits.path).map_err(refuse)?;
+    let Some((name, parents)) = components.split_last() else {
+        return match entry.kind {
+            Kind::Directory => Ok(()),
+            _ => Err(refuse(EntryFault::Root)),
+        };
+    };
+    let place = Place {
+        entry,
+        parents,
+        name,
+    };
+    match entry.kind {
+        Kind::Directory => jail.directory(&place, entry.mode & 0o777, modified(entry)),
+        Kind::Symlink => {
+            let target = name::os(&entry.target).map_err(refuse)?;
+            jail.symlink(&place, target)
+        }
+        Kind::HardLink => {
+            let target = hard_link_target(entry, limits)?;
+            if target == components {
+                return Err(refuse(EntryFault::TargetItself));
+            }
+            jail.hard_link(&place, &target)
+        }
+        Kind::File => unpack_file(&place, input, jail),
+    }
+}
+
+fn unpack_file(
+    place: &Place<'_>,
+    input: &mut Input<'_>,
+    jail: &mut Jail<'_>,
+) -> Result<(), UnpackError> {
+    let entry = place.entry;
+    let mut file = jail.file(place)?;
+    input.contents(entry.size, |piece| {
+        file.write_all(piece).map_err(|err| place.failed(err))
+    })?;
+    set_mode(&file, entry.mode & 0o777).map_err(|err| place.failed(err))?;
+    match modified(entry) {
+        Some(time) => file.set_modified(time).map_err(|err| place.failed(err)),
+        None => Ok(()),
+    }
+}
+
+/// The target of a hard link is the name of an earlier entry, so the same rules hold.
+fn hard_link_target<'e>(entry: &'e Entry, limits: &Limits) -> Result<Vec<&'e OsStr>, UnpackError> {
+    let fault = match name::components(&entry.target, limits.path) {
+        Ok(components) if components.is_empty() => EntryFault::TargetNotFile(shown(&entry.target)),
+        Ok(components) => return Ok(components),
+        Err(fault) => EntryFault::Target {
+            target: shown(&entry.target),
+            fault: Box::new(fault),
+        },
+    };
+    Err(entry.refuse(fault))
+}
+
+/// The entry's time, where the platform can express it.
+fn modified(entry: &Entry) -> Option<SystemTime> {
+    SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(entry.mtime))
 }

@@ -1,0 +1,260 @@
+//! Puts headers together into entries.
+
+use super::{
+    ArchiveFault, EntryFault, Limits, UnpackError,
+    header::{self, BLOCK, Head},
+    input::{self, Input},
+    name::shown,
+    pax::Pax,
+};
+
+/// The most bytes of the headers that describe one entry: long names and PAX records.
+const MAX_DESCRIPTION: u64 = 1 << 20;
+
+/// What can be unpacked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    File,
+    Directory,
+    Symlink,
+    HardLink,
+}
+
+/// One entry; its contents are next in the input.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) kind: Kind,
+    pub(super) name: Vec<u8>,
+    /// The target of a link, else empty.
+    pub(super) target: Vec<u8>,
+    /// Bytes of contents; not 0 for files only.
+    pub(super) size: u64,
+    /// Permissions.
+    pub(super) mode: u32,
+    /// Seconds since 1970.
+    pub(super) mtime: u64,
+}
+
+impl Entry {
+    /// The error that says this of the entry.
+    pub(super) fn refuse(&self, fault: EntryFault) -> UnpackError {
+        UnpackError::Entry {
+            entry: shown(&self.name),
+            fault,
+        }
+    }
+}
+
+/// The headers before an entry that describe it.
+#[derive(Default)]
+struct Description {
+    name: Option<Vec<u8>>,
+    target: Option<Vec<u8>>,
+    pax: Option<Pax>,
+    bytes: u64,
+}
+
+impl Description {
+    fn is_empty(&self) -> bool {
+        self.name.is_none() && self.target.is_none() && self.pax.is_none()
+    }
+}
+
+/// The entries of an archive.
+pub(super) struct Entries<'a> {
+    pub(super) input: Input<'a>,
+    limits: &'a Limits,
+    headers: u64,
+}
+
+impl<'a> Entries<'a> {
+    pub(super) fn new(input: Input<'a>, limits: &'a Limits) -> Self {
+        Self {
+            input,
+            limits,
+            headers: 0,
+        }
+    }
+
+    /// The next entry; `None` at the end of a whole archive.
+    pub(super) fn next_entry(&mut self) -> Result<Option<Entry>, UnpackError> {
+        let mut description = Description::default();
+        loop {
+            let Some(head) = self.header()? else {
+                return if description.is_empty() {
+                    Ok(None)
+                } else {
+                    Err(ArchiveFault::Dangling.into())
+                };
+            };
+            match head.kind {
+                b'L' | b'K' | b'x' => self.describe(&head, &mut description)?,
+                b'g' => self.describe_all(&head, &description)?,
+                _ => {
+                    self.count()?;
+                    return assemble(head, description, self.limits).map(Some);
+                }
+            }
+        }
+    }
+
+    /// The next header; `None` at the end.
+    fn header(&mut self) -> Result<Option<Head>, UnpackError> {
+        let position = self.input.position();
+        let block = self.input.block()?;
+        if block == [0; BLOCK] {
+            if self.input.block()? != [0; BLOCK] {
+                return Err(ArchiveFault::LoneZeros.into());
+            }
+            self.input.padding()?;
+            return Ok(None);
+        }
+        let head =
+            header::decode(&block).map_err(|fault| match input::compression(position, &block) {
+                Some(compressed) => compressed,
+                None if position == 0 => ArchiveFault::NotTar,
+                None => ArchiveFault::Header { position, fault },
+            })?;
+        Ok(Some(head))
+    }
+
+    /// Takes a header that describes the entry after it.
+    fn describe(&mut self, head: &Head, description: &mut Description) -> Result<(), UnpackError> {
+        description.bytes = description.bytes.saturating_add(head.size);
+        let text = self.text(head, description.bytes)?;
+        let is_second = match head.kind {
+            b'L' => description.name.replace(long_name(text)?).is_some(),
+            b'K' => description.target.replace(long_name(text)?).is_some(),
+            _ => description.pax.replace(Pax::parse(&text)?).is_some(),
+        };
+        if is_second {
+            Err(ArchiveFault::DescribedTwice.into())
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Takes a header that describes all entries after it: Git has the commit there.
+    fn describe_all(&mut self, head: &Head, description: &Description) -> Result<(), UnpackError> {
+        self.count()?;
+        let pax = Pax::parse(&self.text(head, head.size)?)?;
+        if let Some(key) = pax.first_key() {
+            return Err(ArchiveFault::GlobalPax(key).into());
+        }
+        if description.is_empty() {
+            Ok(())
+        } else {
+            Err(ArchiveFault::Dangling.into())
+        }
+    }
+
+    fn text(&mut self, head: &Head, total: u64) -> Result<Vec<u8>, UnpackError> {
+        if total > MAX_DESCRIPTION {
+            return Err(ArchiveFault::Description(MAX_DESCRIPTION).into());
+        }
+        let mut text = Vec::new();
+        self.input.contents(head.size, |piece| {
+            text.extend_from_slice(piece);
+            Ok(())
+        })?;
+        Ok(text)
+    }
+
+    fn count(&mut self) -> Result<(), ArchiveFault> {
+        self.headers += 1;
+        if self.headers > self.limits.entries {
+            Err(ArchiveFault::Entries(self.limits.entries))
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// The text of a GNU long name, without the NULs that end it. Some readers look for the first NUL and
+/// others at the size, so both must say the same.
+fn long_name(mut text: Vec<u8>) -> Result<Vec<u8>, ArchiveFault> {
+    let end = text
+        .iter()
+        .position(|byte| *byte == 0)
+        .ok_or(ArchiveFault::LongNameEnd)?;
+    if text[end..].iter().any(|byte| *byte != 0) {
+        return Err(ArchiveFault::LongNameNul);
+    }
+    text.truncate(end);
+    Ok(text)
+}
+
+fn assemble(head: Head, description: Description, limits: &Limits) -> Result<Entry, UnpackError> {
+    let pax = description.pax.unwrap_or_default();
+    let is_named_twice = (pax.path.is_some() && description.name.is_some())
+        || (pax.link_path.is_some() && description.target.is_some());
+    let mut entry = Entry {
+        kind: Kind::File,
+        name: pax.path.or(description.name).unwrap_or(head.name),
+        target: pax.link_path.or(description.target).unwrap_or(head.target),
+        size: head.size,
+        mode: head.mode,
+        mtime: head.mtime,
+    };
+    let fault = match pax.size {
+        _ if is_named_twice => Some(EntryFault::NamedTwice),
+        _ if pax.is_sparse => Some(EntryFault::Type(SPARSE)),
+        Some(pax) if pax != head.size => Some(EntryFault::TwoSizes {
+            header: head.size,
+            pax,
+        }),
+        _ => None,
+    };
+    if let Some(fault) = fault {
+        return Err(entry.refuse(fault));
+    }
+    entry.kind = kind(head.kind).map_err(|fault| entry.refuse(fault))?;
+    check(&entry, limits).map_err(|fault| entry.refuse(fault))?;
+    Ok(entry)
+}
+
+const SPARSE: &str = "a sparse file, which can't be unpacked";
+
+fn kind(flag: u8) -> Result<Kind, EntryFault> {
+    match flag {
+        b'0' | 0 => Ok(Kind::File),
+        b'1' => Ok(Kind::HardLink),
+        b'2' => Ok(Kind::Symlink),
+        b'5' => Ok(Kind::Directory),
+        b'3' => Err(EntryFault::Type(
+            "a character device, which can't be unpacked",
+        )),
+        b'4' => Err(EntryFault::Type("a block device, which can't be unpacked")),
+        b'6' => Err(EntryFault::Type("a FIFO, which can't be unpacked")),
+        b'S' => Err(EntryFault::Type(SPARSE)),
+        other => Err(EntryFault::UnknownType(other.into())),
+    }
+}
+
+fn check(entry: &Entry, limits: &Limits) -> Result<(), EntryFault> {
+    match entry.kind {
+        Kind::File => {}
+        _ if entry.size != 0 => return Err(EntryFault::Contents(entry.size)),
+        Kind::Directory => return Ok(()),
+        Kind::Symlink | Kind::HardLink => check_target(&entry.target, limits.path)?,
+    }
+    if entry.name.ends_with(b"/") {
+        Err(EntryFault::Slash)
+    } else {
+        Ok(())
+    }
+}
+
+fn check_target(target: &[u8], limit: usize) -> Result<(), EntryFault> {
+    if target.is_empty() {
+        return Err(EntryFault::NoTarget);
+    }
+    if target.contains(&0) {
+        return Err(EntryFault::TargetNul);
+    }
+    if target.len() > limit {
+        Err(EntryFault::LongTarget(limit))
+    } else {
+        Ok(())
+    }
+}

@@ -1,0 +1,354 @@
+//! Makes files below one directory handle and never goes through a link.
+//!
+//! Every operation takes one component and the handle of the directory that it is in. The handles of
+//! the directories above the last entry stay open, so that entries in order cost no walk each.
+
+use std::{
+    ffi::{OsStr, OsString},
+    fs::File,
+    io::{self, ErrorKind},
+    time::SystemTime,
+};
+
+use cap_fs_ext::{
+    FollowSymlinks, OpenOptionsFollowExt, OpenOptionsMaybeDirExt, OpenOptionsSyncExt,
+};
+use cap_std::fs::{Dir, DirBuilder, Metadata, OpenOptions};
+
+use super::{
+    EntryFault, UnpackError,
+    entry::Entry,
+    name::{shown, shown_path},
+};
+
+/// The mode of directories that the archive has no entry for.
+const IMPLIED_MODE: u32 = 0o755;
+
+/// What the owner must be allowed to while a directory is filled.
+const FILLING: u32 = 0o700;
+
+/// An entry and where it goes.
+pub(super) struct Place<'e> {
+    pub(super) entry: &'e Entry,
+    pub(super) parents: &'e [&'e OsStr],
+    pub(super) name: &'e OsStr,
+}
+
+impl Place<'_> {
+    /// The error for what the file system said.
+    pub(super) fn failed(&self, source: io::Error) -> UnpackError {
+        UnpackError::Write {
+            entry: shown(&self.entry.name),
+            source,
+        }
+    }
+}
+
+/// The directory, and the ones below it that are being filled.
+pub(super) struct Jail<'a> {
+    root: &'a Dir,
+    levels: Vec<Level>,
+}
+
+/// A directory that is being filled.
+struct Level {
+    name: OsString,
+    dir: Dir,
+    after: After,
+}
+
+/// What a directory gets once it is filled.
+struct After {
+    mode: Option<u32>,
+    modified: Option<SystemTime>,
+    /// It was there and only gets back what it had. That may fail: it may be somebody else's.
+    is_found: bool,
+}
+
+impl<'a> Jail<'a> {
+    pub(super) fn new(root: &'a Dir) -> Self {
+        Self {
+            root,
+            levels: Vec::new(),
+        }
+    }
+
+    /// Makes a directory, or takes the one that is there.
+    pub(super) fn directory(
+        &mut self,
+        place: &Place<'_>,
+        mode: u32,
+        modified: Option<SystemTime>,
+    ) -> Result<(), UnpackError> {
+        let parent = self.enter(place)?;
+        let dir = match kind_of(parent, place.name).map_err(|err| place.failed(err))? {
+            Some(found) if found.is_dir() => open_found(parent, place.name, &found),
+            Some(_) => parent
+                .remove_file(place.name)
+                .and_then(|()| make_directory(parent, place.name)),
+            None => make_directory(parent, place.name),
+        };
+        let dir = dir.map_err(|err| place.failed(err))?;
+        let after = After {
+            mode: Some(mode),
+            modified,
+            is_found: false,
+        };
+        self.levels.push(Level {
+            name: place.name.into(),
+            dir,
+            after,
+        });
+        Ok(())
+    }
+
+    /// Makes an empty file for the owner alone.
+    pub(super) fn file(&mut self, place: &Place<'_>) -> Result<File, UnpackError> {
+        let mut options = OpenOptions::new();
+        options
+            .write(true)
+            .create_new(true)
+            .follow(FollowSymlinks::No);
+        #[cfg(unix)]
+        cap_std::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = self.replace(place, |dir, name| dir.open_with(name, &options))?;
+        Ok(file.into_std())
+    }
+
+    /// Makes a symbolic link, wherever it leads.
+    #[cfg(unix)]
+    pub(super) fn symlink(&mut self, place: &Place<'_>, target: &OsStr) -> Result<(), UnpackError> {
+        self.replace(place, |dir, name| dir.symlink_contents(target, name))
+    }
+
+    /// Links to files and to directories differ here, and an archive does not say which it means.
+    #[cfg(not(unix))]
+    pub(super) fn symlink(&mut self, place: &Place<'_>, _: &OsStr) -> Result<(), UnpackError> {
+        Err(place.failed(ErrorKind::Unsupported.into()))
+    }
+
+    /// Makes a hard link to a regular file that is there already.
+    pub(super) fn hard_link(
+        &mut self,
+        place: &Place<'_>,
+        target: &[&OsStr],
+    ) -> Result<(), UnpackError> {
+        let missing = || {
+            place
+                .entry
+                .refuse(EntryFault::TargetMissing(shown_path(target)))
+        };
+        let no_file = || {
+            place
+                .entry
+                .refuse(EntryFault::TargetNotFile(shown_path(target)))
+        };
+        let Some((name, parents)) = target.split_last() else {
+            return Err(no_file());
+        };
+        let mut source = self.root.try_clone().map_err(|err| place.failed(err))?;
+        for parent in parents {
+            match kind_of(&source, parent).map_err(|err| place.failed(err))? {
+                Some(found) if found.is_dir() => {}
+                Some(_) => return Err(no_file()),
+                None => return Err(missing()),
+            }
+            source = open_directory(&source, parent).map_err(|err| place.failed(err))?;
+        }
+        match kind_of(&source, name).map_err(|err| place.failed(err))? {
+            Some(found) if found.is_file() => {}
+            Some(_) => return Err(no_file()),
+            None => return Err(missing()),
+        }
+        self.replace(place, |dir, to| source.hard_link(name, dir, to))
+    }
+
+    /// Makes something that must not be there; what is there goes first, unless it is a directory.
+    fn replace<T>(
+        &mut self,
+        place: &Place<'_>,
+        make: impl Fn(&Dir, &OsStr) -> io::Result<T>,
+    ) -> Result<T, UnpackError> {
+        let parent = self.enter(place)?;
+        let result = match make(parent, place.name) {
+            Err(err) if err.kind() == ErrorKind::AlreadyExists => {
+                let found = kind_of(parent, place.name).map_err(|err| place.failed(err))?;
+                if found.is_some_and(|found| found.is_dir()) {
+                    return Err(place.entry.refuse(EntryFault::OnDirectory));
+                }
+                parent
+                    .remove_file(place.name)
+                    .and_then(|()| make(parent, place.name))
+            }
+            other => other,
+        };
+        result.map_err(|err| place.failed(err))
+    }
+
+    /// Opens the directory that an entry is in, making what is missing.
+    fn enter(&mut self, place: &Place<'_>) -> Result<&Dir, UnpackError> {
+        let levels = self.levels.iter().map(|level| level.name.as_os_str());
+        let common = levels
+            .zip(place.parents)
+            .take_while(|(level, parent)| level == *parent)
+            .count();
+        self.leave(common)?;
+        for depth in common..place.parents.len() {
+            let level = self.descend(place, depth)?;
+            self.levels.push(level);
+        }
+        Ok(self.current())
+    }
+
+    fn current(&self) -> &Dir {
+        self.levels.last().map_or(self.root, |level| &level.dir)
+    }
+
+    /// Opens or makes the parent at this depth.
+    fn descend(&self, place: &Place<'_>, depth: usize) -> Result<Level, UnpackError> {
+        let (name, above) = (place.parents[depth], self.current());
+        let failed = |err| place.failed(err);
+        let path = || shown_path(&place.parents[..=depth]);
+        let (dir, after) = match kind_of(above, name).map_err(failed)? {
+            Some(found) if found.is_symlink() => {
+                return Err(place.entry.refuse(EntryFault::BelowLink(path())));
+            }
+            Some(found) if !found.is_dir() => {
+                return Err(place.entry.refuse(EntryFault::BelowFile(path())));
+            }
+            Some(found) => {
+                let modified = found
+                    .modified()
+                    .ok()
+                    .map(cap_std::time::SystemTime::into_std);
+                let mode = Some(mode_of(&found)).filter(|mode| mode & FILLING != FILLING);
+                (
+                    open_found(above, name, &found),
+                    After {
+                        mode,
+                        modified,
+                        is_found: true,
+                    },
+                )
+            }
+            None => {
+                let after = After {
+                    mode: Some(IMPLIED_MODE),
+                    modified: None,
+                    is_found: false,
+                };
+                (make_directory(above, name), after)
+            }
+        };
+        Ok(Level {
+            name: name.into(),
+            dir: dir.map_err(failed)?,
+            after,
+        })
+    }
+
+    /// Finishes the directories below this depth.
+    pub(super) fn leave(&mut self, depth: usize) -> Result<(), UnpackError> {
+        while self.levels.len() > depth {
+            let names: Vec<_> = self
+                .levels
+                .iter()
+                .map(|level| level.name.as_os_str())
+                .collect();
+            let entry = shown_path(&names);
+            let Some(Level { dir, after, .. }) = self.levels.pop() else {
+                break;
+            };
+            match finish(&dir.into_std_file(), &after) {
+                Err(source) if !after.is_found => return Err(UnpackError::Write { entry, source }),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+fn finish(dir: &File, after: &After) -> io::Result<()> {
+    if let Some(mode) = after.mode {
+        set_mode(dir, mode)?;
+    }
+    after
+        .modified
+        .map_or(Ok(()), |modified| dir.set_modified(modified))
+}
+
+/// What is there, itself and not what it may link to.
+fn kind_of(dir: &Dir, name: &OsStr) -> io::Result<Option<Metadata>> {
+    match dir.symlink_metadata(name) {
+        Ok(found) => Ok(Some(found)),
+        Err(err) if err.kind() == ErrorKind::NotFound => Ok(None),
+        Err(err) => Err(err),
+    }
+}
+
+/// Opens a directory in such a way that its mode and times can be set. Fails on everything else.
+fn open_directory(dir: &Dir, name: &OsStr) -> io::Result<Dir> {
+    let mut options = OpenOptions::new();
+    options
+        .read(true)
+        .follow(FollowSymlinks::No)
+        .maybe_dir(true)
+        .nonblock(true);
+    let file = dir.open_with(name, &options)?;
+    if file.metadata()?.is_dir() {
+        Ok(Dir::from_std_file(file.into_std()))
+    } else {
+        Err(ErrorKind::NotADirectory.into())
+    }
+}
+
+/// Opens a directory that was there, and lets its owner fill it.
+fn open_found(dir: &Dir, name: &OsStr, found: &Metadata) -> io::Result<Dir> {
+    let dir = open_directory(dir, name)?.into_std_file();
+    let mode = mode_of(found);
+    if mode & FILLING != FILLING {
+        // Where this fails, so does the first file, and that error says more.
+        let _ = set_mode(&dir, mode | FILLING);
+    }
+    Ok(Dir::from_std_file(dir))
+}
+
+/// Makes a directory for the owner alone.
+fn make_directory(dir: &Dir, name: &OsStr) -> io::Result<Dir> {
+    dir.create_dir_with(name, &private_directory())?;
+    open_directory(dir, name)
+}
+
+#[cfg(unix)]
+fn private_directory() -> DirBuilder {
+    let mut builder = DirBuilder::new();
+    cap_std::fs::DirBuilderExt::mode(&mut builder, FILLING);
+    builder
+}
+
+#[cfg(not(unix))]
+fn private_directory() -> DirBuilder {
+    DirBuilder::new()
+}
+
+#[cfg(unix)]
+fn mode_of(found: &Metadata) -> u32 {
+    cap_std::fs::MetadataExt::mode(found) & 0o7777
+}
+
+#[cfg(not(unix))]
+fn mode_of(_: &Metadata) -> u32 {
+    FILLING
+}
+
+/// Sets the mode through a handle.
+#[cfg(unix)]
+pub(super) fn set_mode(file: &File, mode: u32) -> io::Result<()> {
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(mode))
+}
+
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "it can fail on Unix")]
+pub(super) fn set_mode(_: &File, _: u32) -> io::Result<()> {
+    Ok(())
+}

@@ -1,0 +1,91 @@
+//! Which names an entry may have, and how a name is shown.
+
+use std::ffi::OsStr;
+
+use super::EntryFault;
+
+/// The most components that a name may have: each is an open directory while an archive is unpacked.
+pub(super) const MAX_DEPTH: usize = 200;
+
+/// The most bytes of one component, as file systems have it.
+const MAX_COMPONENT: usize = 255;
+
+/// Splits a name into its components, none for the root itself.
+pub(super) fn components(name: &[u8], limit: usize) -> Result<Vec<&OsStr>, EntryFault> {
+    if name.is_empty() {
+        return Err(EntryFault::NoName);
+    }
+    if name.len() > limit {
+        return Err(EntryFault::LongName(limit));
+    }
+    if name.contains(&0) {
+        return Err(EntryFault::Nul);
+    }
+    if name.contains(&b'\\') {
+        return Err(EntryFault::Backslash);
+    }
+    if name.starts_with(b"/") {
+        return Err(EntryFault::Absolute);
+    }
+    let mut parts = Vec::new();
+    for part in name.split(|byte| *byte == b'/') {
+        match part {
+            b"" | b"." => continue,
+            b".." => return Err(EntryFault::Climbs),
+            _ if part.len() > MAX_COMPONENT => {
+                return Err(EntryFault::LongComponent(MAX_COMPONENT));
+            }
+            _ => parts.push(os(part)?),
+        }
+        if parts.len() > MAX_DEPTH {
+            return Err(EntryFault::Deep(MAX_DEPTH));
+        }
+    }
+    Ok(parts)
+}
+
+/// The bytes as the platform has them.
+#[cfg(unix)]
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "other platforms can't express every name"
+)]
+pub(super) fn os(bytes: &[u8]) -> Result<&OsStr, EntryFault> {
+    Ok(std::os::unix::ffi::OsStrExt::from_bytes(bytes))
+}
+
+/// The bytes as the platform has them.
+#[cfg(not(unix))]
+pub(super) fn os(bytes: &[u8]) -> Result<&OsStr, EntryFault> {
+    str::from_utf8(bytes)
+        .map(OsStr::new)
+        .map_err(|_| EntryFault::NotUnicode)
+}
+
+/// A name as messages show it: without control characters, and cut when it is long.
+pub(super) fn shown(name: &[u8]) -> String {
+    const MOST: usize = 120;
+    let text = String::from_utf8_lossy(&name[..name.len().min(4 * MOST)]);
+    let mut shown = String::new();
+    for (index, character) in text.chars().enumerate() {
+        if index == MOST {
+            shown.push('…');
+            break;
+        }
+        if character.is_control() {
+            shown.extend(character.escape_default());
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
+}
+
+/// Joined components, as messages show them.
+pub(super) fn shown_path(components: &[&OsStr]) -> String {
+    let parts: Vec<_> = components
+        .iter()
+        .map(|part| part.as_encoded_bytes())
+        .collect();
+    shown(&parts.join(&b'/'))
+}

@@ -1,0 +1,14 @@
+//! Tests of `s2i-core` from outside: archives on a file system, and properties of the small grammars.
+
+#[cfg(test)]
+mod hostile_archives;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod raw;
+#[cfg(test)]
+mod round_trips;
+#[cfg(test)]
+mod sandbox;
+#[cfg(test)]
+mod trees;

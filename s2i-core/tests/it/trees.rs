@@ -1,0 +1,328 @@
+//! What the writer makes of a directory.
+
+use std::{
+    ffi::{CString, OsStr},
+    fs::{self, File, Permissions},
+    io::{self, Write},
+    os::unix::{
+        ffi::OsStrExt,
+        fs::{PermissionsExt, symlink},
+        net::UnixListener,
+    },
+    path::Path,
+    process::Command,
+};
+
+use s2i_core::{
+    ErrorChain,
+    archive::{Limits, TreeOptions, Writer, Written, write_tree},
+    ignore::{DEFAULT_EXCLUDE, Filter},
+};
+use tempfile::TempDir;
+
+use crate::sandbox::{Sandbox, outcome};
+
+fn options(filter: &Filter) -> TreeOptions<'_> {
+    TreeOptions {
+        filter,
+        mtime: 1_700_000_000,
+        prefix: "",
+    }
+}
+
+/// A small source tree with a bit of everything.
+fn source() -> TempDir {
+    let temp = TempDir::new().unwrap();
+    let root = temp.path();
+    for dir in ["a", "a/empty", "docs", ".git", "a.d"] {
+        fs::create_dir(root.join(dir)).unwrap();
+    }
+    for (file, mode) in [
+        ("a/run", 0o701),
+        ("a/plain", 0o600),
+        ("a.txt", 0o666),
+        ("docs/a.md", 0o644),
+        ("docs/keep.md", 0o4755),
+        (".git/config", 0o644),
+    ] {
+        fs::write(root.join(file), file).unwrap();
+        fs::set_permissions(root.join(file), Permissions::from_mode(mode)).unwrap();
+    }
+    fs::hard_link(root.join("a/plain"), root.join("a/same")).unwrap();
+    symlink("/etc/passwd", root.join("absolute")).unwrap();
+    symlink("a", root.join("link")).unwrap();
+    temp
+}
+
+/// Lists what is in an archive of our own, with the modes.
+fn list(archive: &[u8]) -> Vec<String> {
+    let mut archive = tar::Archive::new(archive);
+    let entries = archive.entries().unwrap().map(|entry| {
+        let entry = entry.unwrap();
+        let header = entry.header();
+        assert_eq!((header.uid().unwrap(), header.gid().unwrap()), (0, 0));
+        assert_eq!(
+            (
+                header.username_bytes().unwrap(),
+                header.groupname_bytes().unwrap()
+            ),
+            (&b""[..], &b""[..])
+        );
+        assert_eq!(header.mtime().unwrap(), 1_700_000_000);
+        let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        let target = entry
+            .link_name_bytes()
+            .map(|target| format!(" -> {}", String::from_utf8_lossy(&target)));
+        format!(
+            "{:o} {name}{}",
+            header.mode().unwrap(),
+            target.unwrap_or_default()
+        )
+    });
+    entries.collect()
+}
+
+#[track_caller]
+fn check(ignore_file: &str, prefix: &str, expected: &[&str]) {
+    let temp = source();
+    let (filter, _) = Filter::excluding(DEFAULT_EXCLUDE)
+        .unwrap()
+        .with_ignore_file("f", ignore_file);
+    let mut out = Vec::new();
+    let written = write_tree(
+        temp.path(),
+        &TreeOptions {
+            prefix,
+            ..options(&filter)
+        },
+        &mut out,
+    )
+    .unwrap();
+    assert_eq!(list(&out), expected);
+    assert_eq!(written.entries, expected.len() as u64);
+}
+
+/// The error of writing this tree, without the tree's own path.
+#[track_caller]
+fn check_error(prepare: impl Fn(&Path), expected: &str) {
+    let temp = TempDir::new().unwrap();
+    prepare(temp.path());
+    let mut out = Vec::new();
+    let err = write_tree(temp.path(), &options(&Filter::default()), &mut out).unwrap_err();
+    let shown = ErrorChain(&err)
+        .to_string()
+        .replace(temp.path().to_str().unwrap(), "ROOT");
+    assert_eq!(shown, expected);
+    assert!(!out.ends_with(&[0; 1024]), "a failed archive looks whole");
+}
+
+#[test]
+fn entries_are_sorted_and_normalised() {
+    let docs = ["755 docs", "644 docs/a.md", "755 docs/keep.md"];
+    let a = [
+        "755 a",
+        "755 a/empty",
+        "644 a/plain",
+        "755 a/run",
+        "644 a/same",
+        "755 a.d",
+        "644 a.txt",
+    ];
+    let links = ["777 absolute -> /etc/passwd"];
+    check(
+        "",
+        "",
+        &[&a[..], &links, &docs, &["777 link -> a"]].concat(),
+    );
+}
+
+#[test]
+fn an_ignored_directory_comes_with_what_is_rescued_in_it() {
+    check(
+        "docs\n!docs/keep.md\na*\n!a/empty",
+        "",
+        &[
+            "755 a",
+            "755 a/empty",
+            "755 docs",
+            "755 docs/keep.md",
+            "777 link -> a",
+        ],
+    );
+    check("docs\n!nothing\na*", "", &["777 link -> a"]);
+    check("*", "", &[]);
+}
+
+#[test]
+fn a_prefix_is_put_above_everything() {
+    check(
+        "*\n!a.txt",
+        "up/src/",
+        &["755 up", "755 up/src", "644 up/src/a.txt"],
+    );
+    check("*", "/up//src", &["755 up", "755 up/src"]);
+}
+
+#[test]
+fn hard_links_become_files() {
+    let temp = source();
+    let mut out = Vec::new();
+    write_tree(temp.path(), &options(&Filter::default()), &mut out).unwrap();
+    let sandbox = Sandbox::new();
+    sandbox.unpack(&out, &Limits::default()).unwrap();
+    assert_eq!(fs::read(sandbox.jail().join("a/same")).unwrap(), b"a/plain");
+    assert_eq!(
+        fs::read(sandbox.jail().join("a/plain")).unwrap(),
+        b"a/plain"
+    );
+}
+
+#[test]
+fn what_is_no_file_is_named_and_not_waited_for() {
+    let what = |what: &str| format!("`ROOT/d/x` is {what}, which no archive of a source can have");
+    let in_dir = |root: &Path| {
+        fs::create_dir(root.join("d")).unwrap();
+        root.join("d/x")
+    };
+    check_error(|root| make_node(&in_dir(root), "p"), &what("a FIFO"));
+    check_error(
+        |root| drop(UnixListener::bind(in_dir(root)).unwrap()),
+        &what("a socket"),
+    );
+}
+
+#[test]
+fn a_special_file_that_is_left_out_does_no_harm() {
+    let temp = TempDir::new().unwrap();
+    make_node(&temp.path().join("x"), "p");
+    let (filter, _) = Filter::default().with_ignore_file("f", "x");
+    assert_eq!(
+        write_tree(temp.path(), &options(&filter), &mut Vec::new()).unwrap(),
+        Written::default()
+    );
+}
+
+fn make_node(path: &Path, kind: &str) {
+    let path = CString::new(path.as_os_str().as_bytes()).unwrap();
+    let status = Command::new("mknod")
+        .arg(OsStr::from_bytes(path.as_bytes()))
+        .arg(kind)
+        .status()
+        .unwrap();
+    assert!(status.success());
+}
+
+#[test]
+fn what_can_not_be_read_is_named() {
+    check_error(
+        |root| fs::remove_dir(root).unwrap(),
+        "can't read `ROOT`: No such file or directory (os error 2)",
+    );
+    check_error(
+        |root| fs::write(root.join("a\\b"), "").unwrap(),
+        "`a\\b` has a backslash in its name",
+    );
+    let is_all_readable = |path: &Path| {
+        fs::set_permissions(path, Permissions::from_mode(0o0)).unwrap();
+        File::open(path).is_ok()
+    };
+    let probe = TempDir::new().unwrap();
+    if is_all_readable(probe.path()) {
+        return;
+    }
+    check_error(
+        |root| {
+            fs::write(root.join("f"), "").unwrap();
+            fs::set_permissions(root.join("f"), Permissions::from_mode(0o0)).unwrap();
+        },
+        "can't read `ROOT/f`: Permission denied (os error 13)",
+    );
+}
+
+/// Gives a file of the tree another size as soon as something of the archive comes out.
+struct Resizer<'a>(&'a Path, u64);
+
+impl Write for Resizer<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        File::options().write(true).open(self.0)?.set_len(self.1)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Err(io::Error::other("a failed archive was ended"))
+    }
+}
+
+#[track_caller]
+fn check_resized(size: u64, expected: &str) {
+    let temp = TempDir::new().unwrap();
+    let file = temp.path().join("file");
+    File::create(&file).unwrap().set_len(4 << 20).unwrap();
+    let err = write_tree(
+        temp.path(),
+        &options(&Filter::default()),
+        &mut Resizer(&file, size),
+    )
+    .unwrap_err();
+    assert_eq!(
+        err.to_string()
+            .replace(temp.path().to_str().unwrap(), "ROOT"),
+        expected
+    );
+}
+
+#[test]
+fn a_file_that_changes_while_it_is_read_is_refused() {
+    check_resized(1 << 20, "`file` ended after 1048576 of 4194304 bytes");
+    check_resized(5 << 20, "`ROOT/file` grew while it was read");
+}
+
+#[test]
+fn trees_can_be_joined_in_one_archive() {
+    let temp = source();
+    let (filter, _) = Filter::default().with_ignore_file("f", "*\n!a.txt");
+    let mut writer = Writer::new(Vec::new(), 1_700_000_000);
+    writer
+        .tree(
+            temp.path(),
+            &TreeOptions {
+                prefix: "one",
+                ..options(&filter)
+            },
+        )
+        .unwrap();
+    writer.file("single", 0o640, 2, &mut &b"xy"[..]).unwrap();
+    writer
+        .tree(
+            temp.path(),
+            &TreeOptions {
+                prefix: "two",
+                ..options(&filter)
+            },
+        )
+        .unwrap();
+    let (archive, written) = writer.finish().unwrap();
+    assert_eq!(
+        written,
+        Written {
+            entries: 5,
+            bytes: 12
+        }
+    );
+    assert_eq!(
+        list(&archive),
+        [
+            "755 one",
+            "644 one/a.txt",
+            "640 single",
+            "755 two",
+            "644 two/a.txt"
+        ]
+    );
+    let sandbox = Sandbox::new();
+    let result = sandbox.unpack(&archive, &Limits::default());
+    assert_eq!(
+        outcome(&sandbox, &result),
+        "one/, one/a.txt=a.txt, single=xy, two/, two/a.txt=a.txt"
+    );
+}
