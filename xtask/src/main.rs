@@ -2,8 +2,13 @@
 //!
 //! One file or folder a task; what they share is in `host` (running programs, naming what is missing)
 //! and `paths` (where things are made).
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for people at a terminal")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program for people at a terminal"
+)]
 
+mod dist;
 mod engine;
 mod host;
 mod images;
@@ -24,6 +29,8 @@ struct Args {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Build the static programs that live inside images.
+    Dist(dist::Args),
     /// Start, stop and list engines to test against.
     Engine(engine::Args),
     /// Compose the builder and runtime images.
@@ -34,6 +41,7 @@ enum Task {
 
 fn main() -> ExitCode {
     let done = match Args::parse().task {
+        Task::Dist(args) => dist::run(&args),
         Task::Engine(args) => engine::run(&args),
         Task::Images(args) => images::run(&args),
         Task::Tidy(args) => tidy::run(&args),

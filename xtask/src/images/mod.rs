@@ -1,11 +1,123 @@
-//! Placeholder.
+//! Composing the builder and runtime images, without a daemon and without running anything of them.
+//!
+//! `definition` reads what an image is (`builder-images/NAME/image.toml`), `lock` which artifacts it is
+//! made of (`builder-images/images.lock`), `fetch` gets these, `compose` makes layers and images,
+//! `deliver` hands them over. The rest is one idea a file: `go` takes from a toolchain what builds
+//! need, by `constraint` and `gosource`, with programs freed from `symbols`; `certificates`, `zones`
+//! and `accounts` are what every image has.
 
-use anyhow::Result;
+mod accounts;
+mod certificates;
+mod compose;
+mod constraint;
+mod definition;
+mod deliver;
+mod dockerfile;
+mod fetch;
+mod go;
+mod gosource;
+mod lock;
+mod symbols;
+mod update;
+mod zones;
+
+use std::{
+    fs::File,
+    io::BufWriter,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result};
+use s2i_oci::{Image, archive};
+
+use self::{compose::Composer, definition::Definition, lock::Lock};
+use crate::{dist::Arch, paths};
 
 /// Arguments.
 #[derive(clap::Args)]
-pub(crate) struct Args {}
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
+pub(crate) struct Args {
+    /// Which images; all when none is named.
+    #[arg(value_parser = definition::NAMES)]
+    names: Vec<String>,
+    /// The processor to compose for; this machine's by default.
+    #[arg(long, value_enum)]
+    arch: Option<Arch>,
+    /// Write one archive for `docker load` and OCI tools to this file, and load nothing.
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Load the images into an engine, also when `--output`, `--rootfs` or `--sizes` is given.
+    #[arg(long)]
+    load: bool,
+    /// The engine to load into, for example `unix:///run/docker.sock`.
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+    /// Compress the layers in the archive.
+    #[arg(long)]
+    gzip: bool,
+    /// Write each layer as an archive into this directory, for the Dockerfile beside `image.toml`.
+    #[arg(long, value_name = "DIR")]
+    rootfs: Option<PathBuf>,
+    /// Print how large the images are, and fail when one is over its limit.
+    #[arg(long)]
+    sizes: bool,
+    /// Look for newer artifacts, and write their digests to `images.lock`.
+    #[arg(long)]
+    update: bool,
+}
 
-pub(crate) fn run(_args: &Args) -> Result<()> {
+/// `cargo xtask images`.
+pub(crate) fn run(args: &Args) -> Result<()> {
+    let arch = args.arch.map_or_else(Arch::host, Ok)?;
+    if args.update {
+        update::run()?;
+    }
+    let elsewhere = args.output.is_some() || args.rootfs.is_some() || args.sizes || args.update;
+    let load = args.load || !elsewhere;
+    if args.update && args.output.is_none() && args.rootfs.is_none() && !args.sizes && !load {
+        return Ok(());
+    }
+    let names = if args.names.is_empty() { definition::all() } else { args.names.clone() };
+    let mut composer = Composer::new(Lock::read()?, arch)?;
+    let mut images = Vec::new();
+    for name in &names {
+        let definition = Definition::read(name, composer.lock())?;
+        let image = composer.compose(&definition)?;
+        eprintln!("{name}: {}", image.id());
+        images.push((definition, image));
+    }
+    if let Some(directory) = &args.rootfs {
+        compose::write_rootfs(&images, directory)?;
+    }
+    if args.sizes {
+        composer.sizes(&images)?;
+    }
+    let images = images.into_iter().map(|(_, image)| image);
+    let images: Vec<_> =
+        if args.gzip { images.map(|image| composer.compress(image)).collect::<Result<_>>()? } else { images.collect() };
+    if let Some(file) = &args.output {
+        write(&images, file)?;
+    }
+    if load {
+        let file = composer.work().join("images.tar");
+        write(&images, &file)?;
+        deliver::deliver(&file, args.url.as_deref())?;
+    }
     Ok(())
+}
+
+fn write(images: &[Image], to: &Path) -> Result<()> {
+    let show = || format!("can't write {}", to.display());
+    let mut out = BufWriter::with_capacity(256 * 1024, File::create(to).with_context(show)?);
+    archive::write(images, &mut out).with_context(show)
+}
+
+/// Where what images are made of is described.
+fn folder() -> PathBuf {
+    paths::root().join("builder-images")
+}
+
+/// Bytes for people: in millions, as `docker images` shows them.
+fn megabytes(bytes: u64) -> String {
+    format!("{}.{:02} MB", bytes / 1_000_000, bytes % 1_000_000 / 10_000)
 }

@@ -1,11 +1,62 @@
-//! Placeholder.
+//! `cargo xtask tidy`: what no compiler checks. One file a rule.
 
-use anyhow::Result;
+mod arrows;
+mod closures;
+mod deny;
+mod heads;
+mod manifests;
+mod metadata;
+mod silenced;
+mod sizes;
+mod tracked;
+mod workspace;
 
-/// Arguments.
+use anyhow::{Result, bail};
+
+use self::workspace::Workspace;
+
+/// Arguments of `cargo xtask tidy`.
 #[derive(clap::Args)]
-pub(crate) struct Args {}
+pub(crate) struct Args {
+    /// Ask the database of advisories too: it changes without us, and is fetched.
+    #[arg(long)]
+    advisories: bool,
+}
 
-pub(crate) fn run(_args: &Args) -> Result<()> {
+/// A rule: its name, and what it finds, a line each.
+type Rule = (&'static str, fn(&Workspace) -> Vec<String>);
+
+/// What these find fails.
+const RULES: [Rule; 7] = [
+    ("arrows", arrows::check),
+    ("closures", closures::check),
+    ("direct", closures::check_direct),
+    ("heads", heads::check),
+    ("manifests", manifests::check),
+    ("silenced", silenced::check),
+    ("tracked", tracked::check),
+];
+
+/// What these find is told.
+const WARNINGS: [Rule; 1] = [("sizes", sizes::check)];
+
+pub(crate) fn run(args: &Args) -> Result<()> {
+    let workspace = Workspace::read()?;
+    for (name, rule) in WARNINGS {
+        for line in rule(&workspace) {
+            eprintln!("warning: {name}: {line}");
+        }
+    }
+    let mut found = 0;
+    for (name, rule) in RULES {
+        for line in rule(&workspace) {
+            eprintln!("error: {name}: {line}");
+            found += 1;
+        }
+    }
+    deny::run(args.advisories)?;
+    if found > 0 {
+        bail!("tidy found {found} problems");
+    }
     Ok(())
 }

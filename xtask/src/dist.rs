@@ -1,0 +1,140 @@
+//! Building the static programs that live inside images.
+
+use std::{
+    fmt, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, Result, bail};
+
+use crate::{host, paths};
+
+/// The processors that images are made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+pub(crate) enum Arch {
+    /// x86-64.
+    #[value(alias = "x86_64")]
+    Amd64,
+    /// 64-bit ARM.
+    #[value(alias = "aarch64")]
+    Arm64,
+}
+
+impl Arch {
+    /// All of them.
+    pub(crate) const ALL: [Self; 2] = [Self::Amd64, Self::Arm64];
+
+    /// The processor of this machine.
+    pub(crate) fn host() -> Result<Self> {
+        match std::env::consts::ARCH {
+            "x86_64" => Ok(Self::Amd64),
+            "aarch64" => Ok(Self::Arm64),
+            other => {
+                bail!("there are no images for {other}: choose with --arch amd64 or --arch arm64")
+            }
+        }
+    }
+
+    /// As Go and OCI call it.
+    pub(crate) fn go(self) -> &'static str {
+        match self {
+            Self::Amd64 => "amd64",
+            Self::Arm64 => "arm64",
+        }
+    }
+
+    /// As Rust and Linux call it.
+    pub(crate) fn rust(self) -> &'static str {
+        match self {
+            Self::Amd64 => "x86_64",
+            Self::Arm64 => "aarch64",
+        }
+    }
+
+    /// Rust's name for static programs on it.
+    pub(crate) fn target(self) -> String {
+        format!("{}-unknown-linux-musl", self.rust())
+    }
+}
+
+impl fmt::Display for Arch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.go())
+    }
+}
+
+/// Arguments of `dist`.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The processors to build for; this machine's when none is given.
+    #[arg(long, value_enum)]
+    arch: Vec<Arch>,
+}
+
+/// `cargo xtask dist`.
+pub(crate) fn run(args: &Args) -> Result<()> {
+    let arches = if args.arch.is_empty() {
+        vec![Arch::host()?]
+    } else {
+        args.arch.clone()
+    };
+    for arch in arches {
+        println!("{}", scripts(arch)?.display());
+        println!("{}", program("s2i-agent", arch)?.display());
+    }
+    Ok(())
+}
+
+/// Builds `s2i-scripts`, the scripts of builder and runtime images, and returns where it is.
+pub(crate) fn scripts(arch: Arch) -> Result<PathBuf> {
+    program("s2i-scripts", arch)
+}
+
+/// Builds one static program. One package a call, so that features of others don't get into it.
+fn program(package: &str, arch: Arch) -> Result<PathBuf> {
+    let made = paths::made().join(arch.rust()).join(package);
+    let target = arch.target();
+    if !is_installed(&target)? {
+        if made.is_file() {
+            eprintln!(
+                "{}: taken as it is, for Rust's target {target} is not installed",
+                made.display()
+            );
+            return Ok(made);
+        }
+        bail!(
+            "can't build {package} for {arch}; add Rust's target with: rustup target add {target}"
+        );
+    }
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo
+        .current_dir(paths::root())
+        .args(["build", "--quiet", "--locked", "--profile", "dist"]);
+    host::run(cargo.args(["--package", package, "--target", &target]))?;
+    let built = paths::target().join(&target).join("dist").join(package);
+    install(&built, &made)?;
+    Ok(made)
+}
+
+/// Copies only what changed, so that times tell what is new.
+fn install(built: &Path, made: &Path) -> Result<()> {
+    let bytes = fs::read(built).with_context(|| format!("can't read {}", built.display()))?;
+    if fs::read(made).is_ok_and(|old| old == bytes) {
+        return Ok(());
+    }
+    fs::create_dir_all(made.parent().context("a file below a directory")?)?;
+    let unfinished = made.with_extension("new");
+    fs::copy(built, &unfinished)
+        .with_context(|| format!("can't write {}", unfinished.display()))?;
+    fs::rename(&unfinished, made).with_context(|| format!("can't write {}", made.display()))
+}
+
+/// Whether the standard library for `target` is here: rustup's targets are directories beside the
+/// compiler's own.
+fn is_installed(target: &str) -> Result<bool> {
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let libraries =
+        host::output(Command::new(rustc).args(["--print", "target-libdir", "--target", target]))?;
+    Ok(Path::new(libraries.trim()).is_dir())
+}

@@ -1,0 +1,182 @@
+//! Removing an engine: its containers, processes, mounts, control groups, bridge, user and folder.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    thread,
+    time::Duration,
+};
+
+use anyhow::{Context, Result};
+use rustix::mount::{UnmountFlags, unmount};
+
+use super::{
+    cni, docker,
+    kind::Kind,
+    network::Bridge,
+    podman_user,
+    process::{self, Process},
+    state::Record,
+};
+
+/// How long a daemon may take to end by itself.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The control group of an engine's containers, where the engine can be told.
+pub(crate) fn cgroup(kind: Kind) -> String {
+    format!("/s2i-engine-{kind}")
+}
+
+/// Removes all that an engine left, whatever state it is in. The folder with the record goes last:
+/// until then, another attempt knows what is left.
+pub(crate) fn all(kind: Kind) -> Result<()> {
+    let dir = kind.dir();
+    let record = Record::load(kind).unwrap_or_default();
+    remove_containers(kind, &record);
+    for process in record.processes.iter().rev() {
+        process.end(PATIENCE)?;
+    }
+    for stray in process::strays(&dir, &format!("{}/", cgroup(kind))) {
+        stray.kill()?;
+    }
+    unmount_below(&dir)?;
+    remove_shim_sockets(&dir)?;
+    remove_cgroups(kind)?;
+    if let Some(bridge) = Bridge::of(kind) {
+        cni::remove_chains(&record, bridge)?;
+        bridge.down()?;
+    }
+    podman_user::remove_user(&record)?;
+    match fs::remove_dir_all(&dir) {
+        Err(err) if err.kind() != io::ErrorKind::NotFound => {
+            Err(err).with_context(|| format!("can't remove `{}`", dir.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The gentle way, by the engine itself. Where it fails, its processes and mounts are found without
+/// it.
+fn remove_containers(kind: Kind, record: &Record) {
+    let Some(endpoint) = &record.endpoint else {
+        return;
+    };
+    if !record.processes.iter().all(Process::is_alive) {
+        return;
+    }
+    let done = match kind {
+        Kind::Docker | Kind::DockerLatest | Kind::Podman | Kind::PodmanUser => {
+            docker::remove_containers(&endpoint.url)
+        }
+        Kind::Registry => Ok(()),
+    };
+    if let Err(err) = done {
+        eprintln!("{kind} does not remove its containers: {err:#}");
+    }
+}
+
+/// A shim that was killed leaves its socket in a folder of the host; its address is in
+/// containerd's.
+fn remove_shim_sockets(dir: &Path) -> Result<()> {
+    let tasks = dir.join("containerd-run/io.containerd.runtime.v2.task/moby");
+    for task in fs::read_dir(tasks).into_iter().flatten().flatten() {
+        let Ok(address) = fs::read_to_string(task.path().join("address")) else {
+            continue;
+        };
+        let socket = Path::new(address.trim().trim_start_matches("unix://"));
+        if socket.starts_with("/run/containerd/s") && socket.exists() {
+            fs::remove_file(socket)
+                .with_context(|| format!("can't remove `{}`", socket.display()))?;
+        }
+    }
+    Ok(())
+}
+
+/// Deepest first. A mount that is in use goes when its last user does.
+fn unmount_below(dir: &Path) -> Result<()> {
+    let table = fs::read_to_string("/proc/self/mountinfo").context("can't read the mounts")?;
+    for point in mounts_below(&table, dir) {
+        unmount(&point, UnmountFlags::DETACH)
+            .with_context(|| format!("can't unmount `{}`", point.display()))?;
+    }
+    Ok(())
+}
+
+fn mounts_below(table: &str, dir: &Path) -> Vec<PathBuf> {
+    let points = table
+        .lines()
+        .filter_map(|line| line.split(' ').nth(4))
+        .map(PathBuf::from);
+    let mut points: Vec<_> = points.filter(|point| point.starts_with(dir)).collect();
+    points.reverse();
+    points
+}
+
+/// In every hierarchy of version 1, and in that of version 2.
+fn remove_cgroups(kind: Kind) -> Result<()> {
+    let name = cgroup(kind);
+    let name = name.trim_start_matches('/');
+    for hierarchy in hierarchies() {
+        let group = hierarchy.join(name);
+        if group.is_dir() {
+            remove_cgroup(&group, 50)
+                .with_context(|| format!("can't remove the control group `{}`", group.display()))?;
+        }
+        // Podman can't be told a group; other Podmans may use the same, and then it stays.
+        if kind == Kind::Podman {
+            drop(remove_cgroup(&hierarchy.join("libpod_parent"), 1));
+        }
+    }
+    Ok(())
+}
+
+fn hierarchies() -> Vec<PathBuf> {
+    let root = PathBuf::from("/sys/fs/cgroup");
+    let below = fs::read_dir(&root)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path());
+    below
+        .filter(|path| path.is_dir())
+        .chain([root.clone()])
+        .collect()
+}
+
+/// A group is busy for a moment after its last process, hence attempts, a tenth of a second apart.
+fn remove_cgroup(group: &Path, attempts: u32) -> io::Result<()> {
+    for child in fs::read_dir(group)?
+        .flatten()
+        .filter(|entry| entry.path().is_dir())
+    {
+        remove_cgroup(&child.path(), attempts)?;
+    }
+    let mut removed = fs::remove_dir(group);
+    for _ in 1..attempts {
+        if !removed
+            .as_ref()
+            .is_err_and(|err| err.kind() == io::ErrorKind::ResourceBusy)
+        {
+            break;
+        }
+        thread::sleep(Duration::from_millis(100));
+        removed = fs::remove_dir(group);
+    }
+    removed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mounts_below_a_folder_come_deepest_first() {
+        let table = "1 0 8:1 / / rw - ext4 a rw\n2 1 8:1 /x /v/e/docker rw - ext4 a rw\n\
+                     3 2 0:4 / /v/e/docker/ns rw - nsfs n rw\n4 1 8:1 / /v/e/docker-latest rw - ext4 a rw\n";
+        let expected = [
+            PathBuf::from("/v/e/docker/ns"),
+            PathBuf::from("/v/e/docker"),
+        ];
+        assert_eq!(mounts_below(table, Path::new("/v/e/docker")), expected);
+    }
+}

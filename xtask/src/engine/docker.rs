@@ -1,0 +1,109 @@
+//! Docker: a `containerd` and a `dockerd` of our own.
+//!
+//! Both the oldest supported Docker and the newest start this way. Whatever `/etc/docker` and the
+//! system's containerd hold is not read: the file of settings is ours and empty, and so is
+//! containerd's.
+
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, Result};
+
+use super::{clean, http, network::Bridge, process::detached, state::Endpoint, wait::Starting};
+use crate::host;
+
+const SOCKET: &str = "docker.sock";
+const CONTAINERD_SOCKET: &str = "containerd.sock";
+
+/// Which programs make the engine.
+pub(crate) struct Programs {
+    pub(crate) dockerd: PathBuf,
+    /// Where both daemons look for `runc`, `docker-proxy` and the shim.
+    pub(crate) path: OsString,
+}
+
+impl Programs {
+    /// The first on `PATH`.
+    pub(crate) fn of_the_host() -> Result<Self> {
+        let dockerd = host::find("dockerd").context("`dockerd` is gone")?;
+        Ok(Self {
+            dockerd,
+            path: std::env::var_os("PATH").context("PATH is not set")?,
+        })
+    }
+}
+
+/// Starts the engine.
+pub(crate) fn start(starting: &mut Starting, programs: &Programs) -> Result<Endpoint> {
+    let bridge = Bridge::of(starting.kind()).context("this kind has no bridge")?;
+    bridge.up()?;
+    let containerd = starting.write("containerd.toml", &containerd_settings(starting))?;
+    let mut command = detached(Path::new("containerd"));
+    command
+        .arg("--config")
+        .arg(containerd)
+        .env("PATH", &programs.path);
+    starting.spawn("containerd", &mut command)?;
+    starting.wait_for_file(CONTAINERD_SOCKET)?;
+
+    let url = format!("unix://{}", starting.text(SOCKET));
+    starting.spawn("dockerd", &mut dockerd(starting, programs, bridge, &url)?)?;
+    starting.wait_for_answer(url, None)
+}
+
+fn dockerd(starting: &Starting, programs: &Programs, bridge: Bridge, url: &str) -> Result<Command> {
+    let mut command = detached(&programs.dockerd);
+    command
+        .arg("--config-file")
+        .arg(starting.write("daemon.json", "{}\n")?);
+    command
+        .arg("--containerd")
+        .arg(starting.path(CONTAINERD_SOCKET));
+    command.arg("--data-root").arg(starting.path("data"));
+    command.arg("--exec-root").arg(starting.path("exec"));
+    command.arg("--pidfile").arg(starting.path("docker.pid"));
+    command.args([
+        "--host",
+        url,
+        "--bridge",
+        bridge.name,
+        "--iptables=false",
+        "--ip6tables=false",
+    ]);
+    command.args([
+        "--exec-opt",
+        "native.cgroupdriver=cgroupfs",
+        "--cgroup-parent",
+        &clean::cgroup(starting.kind()),
+    ]);
+    command
+        .env("PATH", &programs.path)
+        .env_remove("NOTIFY_SOCKET");
+    Ok(command)
+}
+
+fn containerd_settings(starting: &Starting) -> String {
+    format!(
+        "version = 2\nroot = {:?}\nstate = {:?}\ndisabled_plugins = [\"io.containerd.grpc.v1.cri\"]\n\n[grpc]\naddress = {:?}\n",
+        starting.text("containerd"),
+        starting.text("containerd-run"),
+        starting.text(CONTAINERD_SOCKET),
+    )
+}
+
+/// Removes all containers, running or not, so that no process and no mount of theirs stays.
+pub(crate) fn remove_containers(url: &str) -> Result<()> {
+    let containers = http::get(url, "/containers/json?all=1")?;
+    let ids = containers
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|container| container.get("Id")?.as_str());
+    for id in ids {
+        http::request(url, "DELETE", &format!("/containers/{id}?force=1&v=1"))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,156 @@
+//! The newest Docker: `dockerd`, its proxy and `runc` are built from source, once, and kept in the
+//! cache.
+//!
+//! containerd and its shim are those of the host.
+
+use std::{
+    ffi::OsString,
+    io::{BufRead, BufReader},
+    path::PathBuf,
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context, Result, ensure};
+
+use super::docker;
+use crate::paths;
+
+/// A program that is built from a module: the versions are pinned here and nowhere else.
+struct Built {
+    program: &'static str,
+    package: &'static str,
+    version: &'static str,
+    tags: &'static str,
+    cgo: &'static str,
+}
+
+const MOBY: &str = "v2.0.0-beta.24";
+const RUNC: &str = "v1.5.2";
+/// The variable that holds the version that Docker tells; a program without it takes no notice.
+const MOBY_TOLD: &str = "github.com/moby/moby/v2/dockerversion.Version";
+
+const BUILT: [Built; 3] = [
+    Built {
+        program: "runc",
+        package: "github.com/opencontainers/runc",
+        version: RUNC,
+        tags: "seccomp",
+        cgo: "1",
+    },
+    Built {
+        program: "docker-proxy",
+        package: "github.com/moby/moby/v2/cmd/docker-proxy",
+        version: MOBY,
+        tags: "",
+        cgo: "0",
+    },
+    Built {
+        program: "dockerd",
+        package: "github.com/moby/moby/v2/cmd/dockerd",
+        version: MOBY,
+        tags: "exclude_graphdriver_btrfs",
+        cgo: "0",
+    },
+];
+
+impl Built {
+    /// A folder for each version, so that a new pin is a new build.
+    fn dir(&self) -> Result<PathBuf> {
+        let dir = paths::made()
+            .join("engines")
+            .join(format!("{}-{}", self.program, self.version));
+        std::path::absolute(&dir).with_context(|| format!("can't resolve `{}`", dir.display()))
+    }
+
+    fn is_there(&self) -> bool {
+        self.dir().is_ok_and(|dir| dir.join(self.program).is_file())
+    }
+
+    fn build(&self) -> Result<()> {
+        eprintln!(
+            "building {} {} from source, once",
+            self.program, self.version
+        );
+        let mut command = Command::new("go");
+        let told = format!("-X {MOBY_TOLD}={}", self.version.trim_start_matches('v'));
+        let package = format!("{}@{}", self.package, self.version);
+        command.args([
+            "install", "-v", "-tags", self.tags, "-ldflags", &told, &package,
+        ]);
+        command
+            .env("GOBIN", self.dir()?)
+            .env("CGO_ENABLED", self.cgo)
+            .current_dir("/");
+        let mut child = command
+            .stderr(Stdio::piped())
+            .spawn()
+            .context("can't start `go`")?;
+        if let Some(stderr) = child.stderr.take() {
+            report(BufReader::new(stderr));
+        }
+        let status = child.wait().context("can't wait for `go`")?;
+        ensure!(
+            status.success(),
+            "building {} ended with {status}",
+            self.program
+        );
+        Ok(())
+    }
+}
+
+/// The compiler names a package a line: those are counted, other lines are shown.
+fn report(lines: impl BufRead) {
+    let mut packages = 0;
+    for line in lines.lines().map_while(Result::ok) {
+        if line.contains(' ') {
+            if !line.starts_with("go: downloading") {
+                eprintln!("{line}");
+            }
+            continue;
+        }
+        packages += 1;
+        if packages % 100 == 0 {
+            eprintln!("  {packages} packages compiled");
+        }
+    }
+}
+
+/// Whether all programs are in the cache.
+pub(crate) fn is_built() -> bool {
+    BUILT.iter().all(Built::is_there)
+}
+
+/// Builds what is not in the cache.
+pub(crate) fn build() -> Result<()> {
+    BUILT
+        .iter()
+        .filter(|built| !built.is_there())
+        .try_for_each(Built::build)
+}
+
+/// The programs of this engine: those that were built come first on its `PATH`.
+pub(crate) fn programs() -> Result<docker::Programs> {
+    let mut dirs = BUILT.iter().map(Built::dir).collect::<Result<Vec<_>>>()?;
+    let dockerd = dirs.last().context("nothing is built")?.join("dockerd");
+    let host: OsString = std::env::var_os("PATH").context("PATH is not set")?;
+    dirs.extend(std::env::split_paths(&host));
+    let path = std::env::join_paths(dirs).context("a folder on PATH holds a colon")?;
+    Ok(docker::Programs { dockerd, path })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_that_were_built_come_before_those_of_the_host() {
+        let programs = programs().unwrap();
+        let first = std::env::split_paths(&programs.path).next().unwrap();
+        assert_eq!(first, BUILT[0].dir().unwrap());
+        assert!(
+            programs
+                .dockerd
+                .ends_with(format!("dockerd-{MOBY}/dockerd"))
+        );
+    }
+}

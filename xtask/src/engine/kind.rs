@@ -1,0 +1,74 @@
+//! The kinds of engine.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
+
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+
+use super::state::ROOT;
+
+/// What can be started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Kind {
+    /// Debian's Docker, API 1.41: the oldest that is supported.
+    Docker,
+    /// The newest Docker, built from source, with the containerd image store.
+    DockerLatest,
+    /// Debian's Podman as root.
+    Podman,
+    /// Debian's Podman as an ordinary user.
+    PodmanUser,
+    /// Debian's registry, on loopback.
+    Registry,
+}
+
+impl Kind {
+    /// All kinds, in the order in which they are listed.
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Docker,
+        Self::DockerLatest,
+        Self::Podman,
+        Self::PodmanUser,
+        Self::Registry,
+    ];
+
+    /// The name that is typed at the command line.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Docker => "docker",
+            Self::DockerLatest => "docker-latest",
+            Self::Podman => "podman",
+            Self::PodmanUser => "podman-user",
+            Self::Registry => "registry",
+        }
+    }
+
+    /// The folder of this engine: everything it writes lies below.
+    pub(crate) fn dir(self) -> PathBuf {
+        Path::new(ROOT).join(self.name())
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn typed_printed_and_stored_names_are_the_same() {
+        for kind in Kind::ALL {
+            assert_eq!(kind.to_possible_value().unwrap().get_name(), kind.name());
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
+        }
+        assert_eq!(Kind::value_variants(), Kind::ALL);
+    }
+}

@@ -1,0 +1,136 @@
+//! `cargo xtask engine list`.
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+
+use super::{Kind, programs, state::Endpoint};
+
+#[derive(Serialize)]
+struct Line {
+    kind: Kind,
+    state: State,
+    #[serde(flatten)]
+    endpoint: Option<Where>,
+    missing: Vec<&'static str>,
+}
+
+#[derive(Serialize)]
+struct Where {
+    url: String,
+    user: Option<String>,
+    version: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum State {
+    Up,
+    Down,
+    /// It was started and does not answer; `up` and `down` clean up.
+    Broken,
+    MissingPrograms,
+}
+
+/// Prints a line for each kind.
+pub(crate) fn print(json: bool) -> Result<()> {
+    let lines: Vec<Line> = Kind::ALL.into_iter().map(line).collect();
+    if json {
+        println!(
+            "{}",
+            serde_json::to_string_pretty(&lines).context("can't encode the list")?
+        );
+        return Ok(());
+    }
+    for line in lines {
+        println!("{}", line.text());
+    }
+    Ok(())
+}
+
+fn line(kind: Kind) -> Line {
+    let endpoint = super::endpoint(kind);
+    let missing = if endpoint.is_some() {
+        Vec::new()
+    } else {
+        programs::missing_names(kind)
+    };
+    let state = match &endpoint {
+        Some(_) => State::Up,
+        None if kind.dir().exists() => State::Broken,
+        None if missing.is_empty() => State::Down,
+        None => State::MissingPrograms,
+    };
+    let endpoint = endpoint.map(
+        |Endpoint {
+             kind: _,
+             url,
+             user,
+             version,
+         }| Where { url, user, version },
+    );
+    Line {
+        kind,
+        state,
+        endpoint,
+        missing,
+    }
+}
+
+impl Line {
+    fn text(&self) -> String {
+        let head = format!("{:<14}", self.kind);
+        match (&self.endpoint, self.state) {
+            (Some(at), _) => {
+                let user = at
+                    .user
+                    .as_ref()
+                    .map(|user| format!(" as {user}"))
+                    .unwrap_or_default();
+                format!("{head}up       {}  {}{user}", at.url, at.version)
+            }
+            (None, State::MissingPrograms) => format!("{head}missing  {}", self.missing.join(", ")),
+            (None, State::Broken) => format!(
+                "{head}broken   `cargo xtask engine down {}` removes it",
+                self.kind
+            ),
+            (None, State::Down | State::Up) => {
+                format!("{head}down     cargo xtask engine up {}", self.kind)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_tells_where_an_engine_is() {
+        let at = Where {
+            url: "unix:///s".into(),
+            user: Some("u".into()),
+            version: "1".into(),
+        };
+        let line = Line {
+            kind: Kind::Podman,
+            state: State::Up,
+            endpoint: Some(at),
+            missing: vec![],
+        };
+        assert_eq!(line.text(), "podman        up       unix:///s  1 as u");
+        let json = serde_json::to_value(&line).unwrap();
+        assert_eq!(json["url"], "unix:///s");
+        assert_eq!(json["state"], "up");
+    }
+
+    #[test]
+    fn a_line_tells_what_is_missing() {
+        let line = Line {
+            kind: Kind::Docker,
+            state: State::MissingPrograms,
+            endpoint: None,
+            missing: vec!["dockerd"],
+        };
+        assert_eq!(line.text(), "docker        missing  dockerd");
+    }
+}

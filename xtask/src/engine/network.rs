@@ -1,0 +1,163 @@
+//! A bridge of the engine's own, with NAT for its containers.
+//!
+//! Engines are told to leave iptables alone: two that share its chains delete each other's rules.
+//! So the rules are these, told from others by a comment, and gone with the bridge.
+
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context, Result};
+
+use super::kind::Kind;
+use crate::host;
+
+const IP_FORWARD: &str = "/proc/sys/net/ipv4/ip_forward";
+
+/// The bridge of one engine.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bridge {
+    /// At most 15 bytes.
+    pub(crate) name: &'static str,
+    /// The third number of its addresses: `10.221.N.0/24`.
+    net: u8,
+}
+
+impl Bridge {
+    /// The bridge of a kind of engine that has one.
+    pub(crate) fn of(kind: Kind) -> Option<Self> {
+        match kind {
+            Kind::Docker => Some(Self {
+                name: "s2i-docker",
+                net: 1,
+            }),
+            Kind::DockerLatest => Some(Self {
+                name: "s2i-latest",
+                net: 2,
+            }),
+            Kind::Podman => Some(Self {
+                name: "s2i-podman",
+                net: 3,
+            }),
+            Kind::PodmanUser | Kind::Registry => None,
+        }
+    }
+
+    /// The addresses of its containers.
+    pub(crate) fn subnet(self) -> String {
+        format!("10.221.{}.0/24", self.net)
+    }
+
+    /// Its own address.
+    pub(crate) fn gateway(self) -> String {
+        format!("10.221.{}.1", self.net)
+    }
+
+    /// Makes the bridge and its rules.
+    pub(crate) fn up(self) -> Result<()> {
+        ip(&["link", "add", self.name, "type", "bridge"])?;
+        ip(&[
+            "address",
+            "add",
+            &format!("{}/24", self.gateway()),
+            "dev",
+            self.name,
+        ])?;
+        ip(&["link", "set", self.name, "up"])?;
+        // Stays on when the bridge goes: others that started since may rely on it.
+        fs::write(IP_FORWARD, "1").with_context(|| format!("can't write {IP_FORWARD}"))?;
+        self.rules()
+            .iter()
+            .try_for_each(|rule| iptables("-I", rule))
+    }
+
+    /// Removes what [`Bridge::up`] made, as far as it is there.
+    pub(crate) fn down(self) -> Result<()> {
+        for rule in &self.rules() {
+            while iptables_quiet("-C", rule) {
+                iptables("-D", rule)?;
+            }
+        }
+        if Path::new("/sys/class/net").join(self.name).exists() {
+            ip(&["link", "delete", self.name])?;
+        }
+        Ok(())
+    }
+
+    /// Ahead of other rules: another Docker makes dropping the policy of `FORWARD`.
+    fn rules(self) -> [Rule; 3] {
+        let words = |words: &[&str]| words.iter().copied().map(str::to_owned).collect::<Vec<_>>();
+        let (name, subnet) = (self.name, self.subnet());
+        let comment = ["-m", "comment", "--comment", name];
+        let rule = |table, chain, matching: &[&str], target| Rule {
+            table,
+            chain,
+            words: [words(matching), words(&comment), words(&["-j", target])].concat(),
+        };
+        [
+            rule(
+                "nat",
+                "POSTROUTING",
+                &["-s", &subnet, "!", "-o", name],
+                "MASQUERADE",
+            ),
+            rule("filter", "FORWARD", &["-i", name], "ACCEPT"),
+            rule("filter", "FORWARD", &["-o", name], "ACCEPT"),
+        ]
+    }
+}
+
+struct Rule {
+    table: &'static str,
+    chain: &'static str,
+    words: Vec<String>,
+}
+
+fn ip(words: &[&str]) -> Result<()> {
+    host::run(Command::new("ip").args(words))
+}
+
+fn iptables(action: &str, rule: &Rule) -> Result<()> {
+    host::run(&mut iptables_command(action, rule))
+}
+
+fn iptables_quiet(action: &str, rule: &Rule) -> bool {
+    iptables_command(action, rule)
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+fn iptables_command(action: &str, rule: &Rule) -> Command {
+    let mut command = Command::new("iptables");
+    command
+        .args(["-w", "-t", rule.table, action, rule.chain])
+        .args(&rule.words);
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bridges_have_names_and_addresses_of_their_own() {
+        let bridges: Vec<Bridge> = Kind::ALL.into_iter().filter_map(Bridge::of).collect();
+        for (i, bridge) in bridges.iter().enumerate() {
+            assert!(bridge.name.len() <= 15);
+            for other in &bridges[i + 1..] {
+                assert!(bridge.name != other.name && bridge.subnet() != other.subnet());
+            }
+        }
+    }
+
+    #[test]
+    fn every_rule_names_its_bridge() {
+        let bridge = Bridge::of(Kind::Docker).unwrap();
+        for rule in bridge.rules() {
+            assert!(rule.words.join(" ").contains("--comment s2i-docker"));
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Podman as root, as a service with Docker's API.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result};
+
+use super::{cni, network::Bridge, process::detached, registry, state::Endpoint, wait::Starting};
+
+/// Folders of the host that Podman and its helpers write to, wherever their data lies.
+const SHARED: [&str; 4] = [
+    "/run/netns",
+    "/run/runc",
+    "/var/lib/cni",
+    "/var/lib/containers",
+];
+
+/// Puts folders of the engine's own in the place of [`SHARED`], for this process and its children
+/// alone, whose mounts end with them. Arguments: pairs of folders, `--`, a program.
+const IN_PRIVATE: &str = r#"
+while [ "$1" != -- ]; do
+    mkdir -p "$1" "$2" && mount --bind "$1" "$2" || exit 1
+    shift 2
+done
+shift
+exec "$@"
+"#;
+
+/// Starts the engine.
+pub(crate) fn start(starting: &mut Starting) -> Result<Endpoint> {
+    starting.record.chains_before = Some(cni::chains()?);
+    starting.save()?;
+    let bridge = Bridge::of(starting.kind()).context("this kind has no bridge")?;
+    bridge.up()?;
+    fs::create_dir(starting.path("networks")).context("can't create the folder of networks")?;
+    starting.write(
+        "networks/podman.conflist",
+        &cni::network(bridge, &starting.text("addresses")),
+    )?;
+    let environment = settings(
+        starting,
+        &Folders {
+            graph: "data",
+            run: "run",
+            network: "networks",
+        },
+    )?;
+    let url = format!("unix://{}", starting.text("podman.sock"));
+    // What a service may raise its containers' limits to is what it has itself.
+    let mut command = detached(Path::new("prlimit"));
+    command.args([
+        "--nofile=4096:4096",
+        "--nproc=4096:4096",
+        "unshare",
+        "--mount",
+        "--propagation",
+        "private",
+    ]);
+    command.args(["sh", "-c", IN_PRIVATE, "sh"]);
+    for folder in SHARED {
+        command
+            .arg(
+                starting
+                    .path("private")
+                    .join(folder.trim_start_matches('/').replace('/', "-")),
+            )
+            .arg(folder);
+    }
+    command.args(["--", "podman", "system", "service", "--time=0", &url]);
+    command.envs(environment).env_remove("NOTIFY_SOCKET");
+    starting.spawn("podman", &mut command)?;
+    starting.wait_for_answer(url, None)
+}
+
+/// Where an engine keeps things, below its folder.
+pub(crate) struct Folders {
+    pub(crate) graph: &'static str,
+    pub(crate) run: &'static str,
+    pub(crate) network: &'static str,
+}
+
+/// Writes the files of settings, and returns the variables that select them.
+pub(crate) fn settings(
+    starting: &Starting,
+    folders: &Folders,
+) -> Result<[(&'static str, PathBuf); 3]> {
+    let containers = format!(
+        "[engine]\nruntime = \"runc\"\ncgroup_manager = \"cgroupfs\"\nevents_logger = \"file\"\ntmp_dir = \"{tmp}/libpod\"\n\n\
+         [network]\nnetwork_backend = \"cni\"\nnetwork_config_dir = {network:?}\n",
+        tmp = starting.text(folders.run),
+        network = starting.text(folders.network),
+    );
+    let storage = format!(
+        "[storage]\ndriver = \"overlay\"\ngraphroot = {graph:?}\nrootless_storage_path = {graph:?}\nrunroot = {run:?}\n",
+        graph = starting.text(folders.graph),
+        run = starting.text(folders.run),
+    );
+    let registries = format!(
+        "[[registry]]\nlocation = {:?}\ninsecure = true\n",
+        registry::ADDRESS
+    );
+    Ok([
+        (
+            "CONTAINERS_CONF",
+            starting.write("containers.conf", &containers)?,
+        ),
+        (
+            "CONTAINERS_STORAGE_CONF",
+            starting.write("storage.conf", &storage)?,
+        ),
+        (
+            "CONTAINERS_REGISTRIES_CONF",
+            starting.write("registries.conf", &registries)?,
+        ),
+    ])
+}

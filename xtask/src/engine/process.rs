@@ -1,0 +1,261 @@
+//! Processes: starting them in a session of their own, finding them again, ending them.
+
+use std::{
+    collections::BTreeSet,
+    fs::{self, File},
+    path::Path,
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use serde::{Deserialize, Serialize};
+
+/// A process that was started, told from later owners of its number by the time it started.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Process {
+    pid: i32,
+    /// Clock ticks since boot.
+    started: u64,
+    name: String,
+}
+
+/// A command that runs `program` in a session of its own, so that it survives this terminal.
+pub(crate) fn detached(program: &Path) -> Command {
+    let mut command = Command::new("setsid");
+    command.arg(program);
+    command
+}
+
+/// Starts a command made by [`detached`]; what it prints goes to the file `log`.
+pub(crate) fn spawn(command: &mut Command, log: &Path) -> Result<(Process, Child)> {
+    let file = File::options()
+        .create(true)
+        .append(true)
+        .open(log)
+        .with_context(|| format!("can't write `{}`", log.display()))?;
+    let copy = file.try_clone().context("can't duplicate a descriptor")?;
+    command
+        .stdin(Stdio::null())
+        .stdout(file)
+        .stderr(copy)
+        .current_dir("/");
+    let child = command
+        .spawn()
+        .with_context(|| format!("can't start {command:?}"))?;
+    let pid = i32::try_from(child.id()).context("a process number out of range")?;
+    // `setsid` becomes its argument: the number and the start time stay.
+    let Some(stat) = Stat::read(pid) else {
+        bail!("{command:?} ended at once")
+    };
+    let name = log
+        .file_stem()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    Ok((
+        Process {
+            pid,
+            started: stat.started,
+            name,
+        },
+        child,
+    ))
+}
+
+impl Process {
+    /// What the process is called in messages, and its log.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether it still runs.
+    pub(crate) fn is_alive(&self) -> bool {
+        Stat::read(self.pid).is_some_and(|stat| stat.started == self.started && stat.state != 'Z')
+    }
+
+    /// Asks it to end, and ends it when it has not done so in time.
+    pub(crate) fn end(&self, patience: Duration) -> Result<()> {
+        if self.signal(Signal::TERM)? && !self.gone_within(patience) {
+            self.kill()?;
+        }
+        Ok(())
+    }
+
+    /// Ends it at once.
+    pub(crate) fn kill(&self) -> Result<()> {
+        if self.signal(Signal::KILL)? && !self.gone_within(Duration::from_secs(10)) {
+            bail!("process {} ({}) does not end", self.pid, self.name);
+        }
+        Ok(())
+    }
+
+    /// Sends a signal through a descriptor of the process, so that it can't reach another with the
+    /// same number.
+    fn signal(&self, signal: Signal) -> Result<bool> {
+        let Some(pid) = Pid::from_raw(self.pid) else {
+            return Ok(false);
+        };
+        let Ok(fd) = pidfd_open(pid, PidfdFlags::empty()) else {
+            return Ok(false);
+        };
+        if !self.is_alive() {
+            return Ok(false);
+        }
+        match pidfd_send_signal(fd, signal) {
+            Ok(()) => Ok(true),
+            Err(rustix::io::Errno::SRCH) => Ok(false),
+            Err(err) => Err(err)
+                .with_context(|| format!("can't signal process {} ({})", self.pid, self.name)),
+        }
+    }
+
+    fn gone_within(&self, patience: Duration) -> bool {
+        let until = Instant::now() + patience;
+        while self.is_alive() {
+            if Instant::now() > until {
+                return false;
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        true
+    }
+}
+
+/// Helpers of engines that may outlive them. A client whose arguments name the folder is none of
+/// them.
+const HELPERS: [&str; 6] = [
+    "containerd-shim",
+    "conmon",
+    "docker-proxy",
+    "fuse-overlayfs",
+    "podman pause",
+    "runc",
+];
+
+/// What an engine started and did not end: helpers whose arguments or environment name its folder,
+/// what is in its control group, and all descendants of those.
+pub(crate) fn strays(dir: &Path, cgroup: &str) -> Vec<Process> {
+    let all: Vec<(i32, Stat)> = pids()
+        .filter_map(|pid| Some((pid, Stat::read(pid)?)))
+        .collect();
+    let below = format!("{}/", dir.display());
+    let mut ours: BTreeSet<i32> = all
+        .iter()
+        .filter(|(pid, stat)| is_stray(*pid, stat, &below, cgroup))
+        .map(|(pid, _)| *pid)
+        .collect();
+    loop {
+        let more: Vec<i32> = all
+            .iter()
+            .filter(|(pid, stat)| ours.contains(&stat.parent) && !ours.contains(pid))
+            .map(|p| p.0)
+            .collect();
+        if more.is_empty() {
+            break;
+        }
+        ours.extend(more);
+    }
+    let found = all
+        .into_iter()
+        .filter(|(pid, stat)| ours.contains(pid) && stat.state != 'Z');
+    found
+        .map(|(pid, stat)| Process {
+            pid,
+            started: stat.started,
+            name: stat.name,
+        })
+        .collect()
+}
+
+fn is_stray(pid: i32, stat: &Stat, below: &str, cgroup: &str) -> bool {
+    let read = |file: &str| {
+        let bytes = fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    };
+    // An ordinary user's Podman serves from a child.
+    let serves = stat.name == "podman" && read("cmdline").contains("\0system\0service\0");
+    if serves || HELPERS.contains(&stat.name.as_str()) {
+        return ["cmdline", "environ"]
+            .iter()
+            .any(|file| read(file).contains(below));
+    }
+    let groups = read("cgroup");
+    let mut paths = groups.lines().filter_map(|line| line.splitn(3, ':').nth(2));
+    paths.any(|path| path.starts_with(cgroup))
+}
+
+fn pids() -> impl Iterator<Item = i32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+}
+
+/// Parts of `/proc/PID/stat`.
+#[derive(Debug, PartialEq, Eq)]
+struct Stat {
+    name: String,
+    state: char,
+    parent: i32,
+    started: u64,
+}
+
+impl Stat {
+    fn read(pid: i32) -> Option<Self> {
+        Self::parse(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+    }
+
+    /// The name stands in parentheses and may hold any character, parentheses and spaces too.
+    fn parse(line: &str) -> Option<Self> {
+        let (head, tail) = line.rsplit_once(") ")?;
+        let name = head.split_once('(')?.1.to_owned();
+        let fields: Vec<&str> = tail.split(' ').collect();
+        let state = fields.first()?.chars().next()?;
+        Some(Self {
+            name,
+            state,
+            parent: fields.get(1)?.parse().ok()?,
+            started: fields.get(19)?.parse().ok()?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_with_parentheses_is_read() {
+        let line = "7 (a) (b c) S 3 7 7 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 4242 1000 5";
+        let expected = Stat {
+            name: "a) (b c".into(),
+            state: 'S',
+            parent: 3,
+            started: 4242,
+        };
+        assert_eq!(Stat::parse(line), Some(expected));
+        assert_eq!(Stat::parse("7 (a"), None);
+    }
+
+    #[test]
+    fn a_process_is_started_found_and_ended() {
+        let log = std::env::temp_dir().join(format!("xtask-process-{}.log", std::process::id()));
+        let (process, mut child) = spawn(detached(Path::new("sleep")).arg("60"), &log).unwrap();
+        assert!(process.is_alive());
+        let other = Process {
+            started: process.started + 1,
+            ..process.clone()
+        };
+        assert!(
+            !other.is_alive(),
+            "the same number, started later, is another process"
+        );
+        other.end(Duration::from_secs(5)).unwrap();
+        assert!(process.is_alive());
+        process.end(Duration::from_secs(5)).unwrap();
+        assert!(!process.is_alive());
+        child.wait().unwrap();
+        fs::remove_file(log).unwrap();
+    }
+}

@@ -1,0 +1,221 @@
+//! Which programs an engine needs, and how to get those that are missing.
+
+use std::{collections::BTreeSet, path::Path, process::Command};
+
+use anyhow::{Result, bail};
+
+use super::{docker_latest, kind::Kind};
+use crate::host;
+
+/// Something an engine needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Need {
+    /// A name on `PATH`, or the path of a file.
+    what: &'static str,
+    source: Source,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    /// A Debian package.
+    Apt(&'static str),
+    /// Something to do by hand.
+    Hand(&'static str),
+}
+
+const fn apt(what: &'static str, package: &'static str) -> Need {
+    Need {
+        what,
+        source: Source::Apt(package),
+    }
+}
+
+const SETSID: Need = apt("setsid", "util-linux");
+const IP: Need = apt("ip", "iproute2");
+const IPTABLES: Need = apt("iptables", "iptables");
+const CONTAINERD: Need = apt("containerd", "containerd");
+const SHIM: Need = apt("containerd-shim-runc-v2", "containerd");
+const RUNC: Need = apt("runc", "runc");
+const PODMAN: Need = apt("podman", "podman");
+const CONMON: Need = apt("conmon", "conmon");
+const PRLIMIT: Need = apt("prlimit", "util-linux");
+
+const DOCKER: &[Need] = &[
+    apt("dockerd", "docker.io"),
+    apt("docker-proxy", "docker.io"),
+    CONTAINERD,
+    SHIM,
+    RUNC,
+    IP,
+    IPTABLES,
+    SETSID,
+];
+const DOCKER_LATEST: &[Need] = &[CONTAINERD, SHIM, IP, IPTABLES, SETSID];
+const DOCKER_LATEST_BUILD: &[Need] = &[
+    Need {
+        what: "go",
+        source: Source::Hand("unpack a release of Go, 1.26 or newer, and put its `bin` on PATH"),
+    },
+    apt("gcc", "gcc"),
+    apt("pkg-config", "pkg-config"),
+    apt("/usr/include/seccomp.h", "libseccomp-dev"),
+    apt("git", "git"),
+];
+const PODMAN_ROOT: &[Need] = &[
+    PODMAN,
+    CONMON,
+    RUNC,
+    apt("/usr/lib/cni/bridge", "containernetworking-plugins"),
+    IP,
+    IPTABLES,
+    apt("iptables-restore", "iptables"),
+    apt("unshare", "util-linux"),
+    PRLIMIT,
+    SETSID,
+];
+const PODMAN_USER: &[Need] = &[
+    PODMAN,
+    CONMON,
+    RUNC,
+    apt("newuidmap", "uidmap"),
+    apt("fuse-overlayfs", "fuse-overlayfs"),
+    apt("useradd", "passwd"),
+    apt("setpriv", "util-linux"),
+    PRLIMIT,
+    SETSID,
+];
+const REGISTRY: &[Need] = &[apt("docker-registry", "docker-registry"), SETSID];
+
+/// Fails with the lines that install what these kinds lack, or runs those lines.
+pub(crate) fn check(kinds: &[Kind], install: bool) -> Result<()> {
+    let lacking = |kinds: &[Kind]| {
+        kinds
+            .iter()
+            .flat_map(|kind| missing(*kind))
+            .collect::<Vec<_>>()
+    };
+    let mut needs = lacking(kinds);
+    if install
+        && needs
+            .iter()
+            .any(|need| matches!(need.source, Source::Apt(_)))
+    {
+        apt_get(&needs)?;
+        needs = lacking(kinds);
+    }
+    if needs.is_empty() {
+        return Ok(());
+    }
+    bail!("{}", explain(&needs))
+}
+
+/// The names of what a kind lacks.
+pub(crate) fn missing_names(kind: Kind) -> Vec<&'static str> {
+    missing(kind).into_iter().map(|need| need.what).collect()
+}
+
+fn missing(kind: Kind) -> Vec<Need> {
+    let mut needs = match kind {
+        Kind::Docker => DOCKER.to_vec(),
+        Kind::DockerLatest => DOCKER_LATEST.to_vec(),
+        Kind::Podman => PODMAN_ROOT.to_vec(),
+        Kind::PodmanUser => PODMAN_USER.to_vec(),
+        Kind::Registry => REGISTRY.to_vec(),
+    };
+    if kind == Kind::DockerLatest && !docker_latest::is_built() {
+        needs.extend(DOCKER_LATEST_BUILD);
+    }
+    needs.retain(|need| !is_there(need.what));
+    needs
+}
+
+fn is_there(what: &str) -> bool {
+    if what.starts_with('/') {
+        Path::new(what).exists()
+    } else {
+        host::find(what).is_some()
+    }
+}
+
+fn packages(needs: &[Need]) -> BTreeSet<&'static str> {
+    let packages = needs.iter().filter_map(|need| match need.source {
+        Source::Apt(package) => Some(package),
+        Source::Hand(_) => None,
+    });
+    packages.collect()
+}
+
+fn explain(needs: &[Need]) -> String {
+    let names: BTreeSet<String> = needs
+        .iter()
+        .map(|need| format!("`{}`", need.what))
+        .collect();
+    let names = names.into_iter().collect::<Vec<_>>().join(", ");
+    let packages = packages(needs).into_iter().collect::<Vec<_>>().join(" ");
+    let by_hand = needs.iter().filter_map(|need| match need.source {
+        Source::Apt(_) => None,
+        Source::Hand(how) => Some(how.to_owned()),
+    });
+    let mut lines = vec![format!("not on this machine: {names}; install with:")];
+    if !packages.is_empty() {
+        lines.push(format!(
+            "apt-get install --no-install-recommends {packages}"
+        ));
+        lines.push("(`cargo xtask engine up --install` does that)".to_owned());
+    }
+    lines.extend(by_hand);
+    lines.join("\n  ")
+}
+
+fn apt_get(needs: &[Need]) -> Result<()> {
+    let command = || {
+        let mut command = Command::new("apt-get");
+        command.env("DEBIAN_FRONTEND", "noninteractive");
+        command
+    };
+    host::run(command().arg("update"))?;
+    host::run(
+        command()
+            .args(["install", "--yes", "--no-install-recommends"])
+            .args(packages(needs)),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_comes_with_the_line_that_installs_it() {
+        let text = explain(&[
+            apt("dockerd", "docker.io"),
+            apt("docker-proxy", "docker.io"),
+            RUNC,
+        ]);
+        assert!(
+            text.starts_with(
+                "not on this machine: `docker-proxy`, `dockerd`, `runc`; install with:"
+            ),
+            "{text}"
+        );
+        assert!(
+            text.contains("\n  apt-get install --no-install-recommends docker.io runc\n"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn what_no_package_holds_is_explained() {
+        let text = explain(&DOCKER_LATEST_BUILD[..1]);
+        assert!(
+            text.contains("unpack a release of Go") && !text.contains("apt-get"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_need_is_a_program_or_a_file() {
+        assert!(is_there("sh") && is_there("/etc"));
+        assert!(!is_there("no-such-program") && !is_there("/no/such/file"));
+    }
+}

@@ -1,0 +1,38 @@
+//! A registry on loopback, without a certificate and without users.
+
+use std::{path::Path, process::Command};
+
+use anyhow::{Context, Result};
+
+use super::{process::detached, state::Endpoint, wait::Starting};
+use crate::host;
+
+/// Where it listens. Engines take an address on loopback as one without a certificate; Podman is
+/// told.
+pub(crate) const ADDRESS: &str = "127.0.0.1:5005";
+
+/// Starts the registry.
+pub(crate) fn start(starting: &mut Starting) -> Result<Endpoint> {
+    let settings = format!(
+        "version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {:?}\n  delete:\n    enabled: true\nhttp:\n  addr: {ADDRESS}\n",
+        starting.text("data"),
+    );
+    let settings = starting.write("config.yml", &settings)?;
+    starting.spawn(
+        "registry",
+        detached(Path::new("docker-registry"))
+            .arg("serve")
+            .arg(settings),
+    )?;
+    starting.wait_for_answer(format!("http://{ADDRESS}"), None)
+}
+
+/// The version of the program: the registry does not tell its own.
+pub(crate) fn version() -> Result<String> {
+    let text = host::output(Command::new("docker-registry").arg("--version"))?;
+    let version = text
+        .split_whitespace()
+        .last()
+        .context("`docker-registry --version` says nothing")?;
+    Ok(version.to_owned())
+}

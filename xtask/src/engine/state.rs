@@ -1,0 +1,142 @@
+//! What is remembered of an engine that was started: enough to find it again, and to remove it.
+
+use std::{
+    fs::{self, File},
+    os::unix::fs::{DirBuilderExt, MetadataExt},
+    path::Path,
+};
+
+use anyhow::{Context, Result, ensure};
+use serde::{Deserialize, Serialize};
+
+use super::{kind::Kind, process::Process};
+
+/// All engines live below this folder. Short, because a socket's path has at most 107 bytes.
+pub(crate) const ROOT: &str = "/var/tmp/s2i-engines";
+
+const FILE: &str = "state.json";
+
+/// How an engine is reached.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Endpoint {
+    /// Which engine.
+    pub(crate) kind: Kind,
+    /// `unix:///…`, or `http://…` for the registry.
+    pub(crate) url: String,
+    /// The ordinary user whose engine it is.
+    pub(crate) user: Option<String>,
+    /// The version it told.
+    pub(crate) version: String,
+}
+
+impl Endpoint {
+    /// Shell text that selects this engine; `eval` takes it.
+    pub(crate) fn selecting(&self) -> String {
+        match self.kind {
+            Kind::Registry => format!("# push to {}/NAME", self.url.trim_start_matches("http://")),
+            Kind::Docker | Kind::DockerLatest | Kind::Podman | Kind::PodmanUser => {
+                format!(
+                    "export DOCKER_HOST={url}\n# or: s2i --url {url}",
+                    url = self.url
+                )
+            }
+        }
+    }
+}
+
+/// The record of one engine, kept in its folder.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Record {
+    /// How it is reached, once it answered.
+    pub(crate) endpoint: Option<Endpoint>,
+    /// What was started, in order.
+    pub(crate) processes: Vec<Process>,
+    /// The user that was created for it.
+    pub(crate) created_user: Option<String>,
+    /// Chains of iptables that existed before.
+    pub(crate) chains_before: Option<Vec<String>>,
+}
+
+impl Record {
+    /// The record of an engine that was started, running or not.
+    pub(crate) fn load(kind: Kind) -> Option<Self> {
+        let text = fs::read(kind.dir().join(FILE)).ok()?;
+        serde_json::from_slice(&text).ok()
+    }
+
+    /// Writes the record, all or nothing.
+    pub(crate) fn save(&self, kind: Kind) -> Result<()> {
+        let (file, new) = (kind.dir().join(FILE), kind.dir().join("state.new"));
+        let text = serde_json::to_vec_pretty(self).context("can't encode the state")?;
+        fs::write(&new, text)
+            .and_then(|()| fs::rename(&new, &file))
+            .with_context(|| format!("can't write `{}`", file.display()))
+    }
+}
+
+/// Keeps others from starting and stopping the same engine at the same time.
+pub(crate) struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Waits for its turn.
+    pub(crate) fn take(kind: Kind) -> Result<Self> {
+        make_root()?;
+        let path = Path::new(ROOT).join(format!("{kind}.lock"));
+        let file =
+            File::create(&path).with_context(|| format!("can't create `{}`", path.display()))?;
+        rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive)
+            .with_context(|| format!("can't lock `{}`", path.display()))?;
+        Ok(Self { _file: file })
+    }
+}
+
+/// Makes the folder of all engines, and refuses one that somebody else put there: its parent is
+/// writable for all.
+fn make_root() -> Result<()> {
+    let made = fs::DirBuilder::new().mode(0o755).create(ROOT);
+    if let Err(err) = made
+        && err.kind() != std::io::ErrorKind::AlreadyExists
+    {
+        return Err(err).with_context(|| format!("can't create {ROOT}"));
+    }
+    let meta = fs::symlink_metadata(ROOT).with_context(|| format!("can't read {ROOT}"))?;
+    let ours = meta.is_dir() && meta.uid() == 0 && meta.mode() & 0o022 == 0;
+    ensure!(
+        ours,
+        "{ROOT} must be a folder that only root writes; remove it"
+    );
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn endpoint(kind: Kind, url: &str) -> Endpoint {
+        Endpoint {
+            kind,
+            url: url.into(),
+            user: None,
+            version: "1".into(),
+        }
+    }
+
+    #[test]
+    fn an_engine_is_selected_by_a_variable() {
+        let line = endpoint(Kind::Docker, "unix:///x/docker.sock").selecting();
+        assert_eq!(
+            line,
+            "export DOCKER_HOST=unix:///x/docker.sock\n# or: s2i --url unix:///x/docker.sock"
+        );
+    }
+
+    #[test]
+    fn a_registry_is_part_of_a_name() {
+        assert_eq!(
+            endpoint(Kind::Registry, "http://127.0.0.1:1").selecting(),
+            "# push to 127.0.0.1:1/NAME"
+        );
+    }
+}

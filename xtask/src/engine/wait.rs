@@ -1,0 +1,186 @@
+//! An engine on its way: starting its processes, and waiting until it answers.
+
+use std::{
+    fs,
+    path::PathBuf,
+    process::{Child, Command},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail};
+
+use super::{
+    http,
+    kind::Kind,
+    process,
+    state::{Endpoint, Record},
+};
+
+/// How long an engine may take until it answers.
+const PATIENCE: Duration = Duration::from_secs(60);
+const LOG_LINES: usize = 15;
+
+/// An engine that is being started. All of it is in the record before it exists, so that it can be
+/// removed.
+pub(crate) struct Starting {
+    kind: Kind,
+    dir: PathBuf,
+    pub(crate) record: Record,
+    children: Vec<Child>,
+}
+
+impl Starting {
+    /// An empty folder, an empty record.
+    pub(crate) fn new(kind: Kind) -> Result<Self> {
+        let dir = kind.dir();
+        fs::create_dir(&dir).with_context(|| format!("can't create `{}`", dir.display()))?;
+        let starting = Self {
+            kind,
+            dir,
+            record: Record::default(),
+            children: Vec::new(),
+        };
+        starting.save()?;
+        Ok(starting)
+    }
+
+    /// Which engine.
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// A path in the engine's folder.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+
+    /// The same as text, for files of settings.
+    pub(crate) fn text(&self, name: &str) -> String {
+        self.path(name).display().to_string()
+    }
+
+    /// Writes a file into the engine's folder.
+    pub(crate) fn write(&self, name: &str, text: &str) -> Result<PathBuf> {
+        let path = self.path(name);
+        fs::write(&path, text).with_context(|| format!("can't write `{}`", path.display()))?;
+        Ok(path)
+    }
+
+    /// Keeps what is known by now.
+    pub(crate) fn save(&self) -> Result<()> {
+        self.record.save(self.kind)
+    }
+
+    /// Starts a process whose log is `NAME.log`.
+    pub(crate) fn spawn(&mut self, name: &str, command: &mut Command) -> Result<()> {
+        let (process, child) = process::spawn(command, &self.path(&format!("{name}.log")))?;
+        self.record.processes.push(process);
+        self.children.push(child);
+        self.save()
+    }
+
+    /// Waits for a file, say a socket.
+    pub(crate) fn wait_for_file(&mut self, name: &str) -> Result<()> {
+        let path = self.path(name);
+        self.poll(|| {
+            if path.exists() {
+                Ok(())
+            } else {
+                bail!("there is no `{}`", path.display())
+            }
+        })
+    }
+
+    /// Waits until the engine tells its version, and keeps where it is.
+    pub(crate) fn wait_for_answer(
+        &mut self,
+        url: String,
+        user: Option<String>,
+    ) -> Result<Endpoint> {
+        let mut endpoint = Endpoint {
+            kind: self.kind,
+            url,
+            user,
+            version: String::new(),
+        };
+        endpoint.version = self.poll(|| version(&endpoint))?;
+        self.record.endpoint = Some(endpoint.clone());
+        self.save()?;
+        Ok(endpoint)
+    }
+
+    /// The last lines of all logs.
+    pub(crate) fn log_tail(&self) -> String {
+        let logs = self
+            .record
+            .processes
+            .iter()
+            .map(|process| format!("{}.log", process.name()));
+        let texts = logs.map(|log| fs::read_to_string(self.path(&log)).unwrap_or_default());
+        texts
+            .flat_map(|text| last_lines(&text))
+            .collect::<Vec<_>>()
+            .join("\n")
+    }
+
+    fn poll<T>(&mut self, mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let err = match attempt() {
+                Ok(done) => return Ok(done),
+                Err(err) => err,
+            };
+            for child in &mut self.children {
+                if let Some(status) = child.try_wait().context("can't wait for a process")? {
+                    bail!("process {} ended with {status}", child.id());
+                }
+            }
+            if Instant::now() > until {
+                return Err(err.context("it does not answer"));
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+/// Asks an engine for its version: an error as long as it does not answer.
+pub(crate) fn version(endpoint: &Endpoint) -> Result<String> {
+    if endpoint.kind == Kind::Registry {
+        http::get(&endpoint.url, "/v2/")?;
+        return super::registry::version();
+    }
+    let answer = http::get(&endpoint.url, "/version")?;
+    let field = |name: &str| {
+        answer
+            .get(name)
+            .and_then(|value| value.as_str())
+            .unwrap_or("?")
+            .to_owned()
+    };
+    Ok(format!("{}, API {}", field("Version"), field("ApiVersion")))
+}
+
+fn last_lines(text: &str) -> Vec<String> {
+    let skipped = text.lines().count().saturating_sub(LOG_LINES);
+    text.lines()
+        .skip(skipped)
+        .map(|line| format!("  {line}"))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_is_cut_to_its_end() {
+        let text = (1..=20)
+            .map(|n| n.to_string())
+            .collect::<Vec<_>>()
+            .join("\n");
+        assert_eq!(last_lines(&text).first().map(String::as_str), Some("  6"));
+        assert_eq!(last_lines(&text).len(), LOG_LINES);
+        assert_eq!(last_lines("one"), ["  one"]);
+    }
+}

@@ -1,0 +1,180 @@
+//! Layers and images.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
+use anyhow::{Context, Result, bail};
+use s2i_oci::{
+    Image,
+    layer::{Layer, LayerBuilder, Owner},
+};
+
+use super::{
+    accounts, certificates,
+    definition::{Definition, Part},
+    fetch, folder,
+    go::Toolchain,
+    lock::Lock,
+    megabytes, zones,
+};
+use crate::{
+    dist::{self, Arch},
+    paths,
+};
+
+/// The modification time of every file, in seconds since 1970: the first second that a zip archive can
+/// tell, and one more, for programs that take round times for missing ones.
+const MTIME: u64 = 315_532_801;
+
+/// Where images keep their scripts.
+const SCRIPTS: &str = "usr/libexec/s2i";
+
+/// What makes a layer what it is, so that images share layers.
+type Key = (Part, BTreeSet<String>);
+
+/// Composes images for one processor.
+pub(super) struct Composer {
+    lock: Lock,
+    arch: Arch,
+    work: tempfile::TempDir,
+    layers: BTreeMap<Key, Layer>,
+}
+
+impl Composer {
+    /// A composer with a directory of its own for layers, which goes with it.
+    pub(super) fn new(lock: Lock, arch: Arch) -> Result<Self> {
+        let made = paths::made();
+        fs::create_dir_all(&made).with_context(|| format!("can't make {}", made.display()))?;
+        let work = tempfile::Builder::new().prefix("images-").tempdir_in(&made)?;
+        Ok(Self { lock, arch, work, layers: BTreeMap::new() })
+    }
+
+    /// The lock that images are made from.
+    pub(super) fn lock(&self) -> &Lock {
+        &self.lock
+    }
+
+    /// The composer's directory.
+    pub(super) fn work(&self) -> &Path {
+        self.work.path()
+    }
+
+    /// Composes an image.
+    pub(super) fn compose(&mut self, definition: &Definition) -> Result<Image> {
+        let mut image = Image::new(definition.config(self.arch, &self.lock.created));
+        for &part in &definition.contents {
+            let layer = self.layer(part, definition).with_context(|| format!("the layer `{}`", part.name()))?;
+            image.push(layer.into_blob(), part.history());
+        }
+        image.names.clone_from(&definition.names);
+        Ok(image)
+    }
+
+    fn layer(&mut self, part: Part, definition: &Definition) -> Result<Layer> {
+        let key = match part {
+            Part::System => (part, BTreeSet::new()),
+            Part::Go => (part, definition.files.keys().cloned().collect()),
+            Part::Scripts => (part, definition.scripts.clone()),
+        };
+        if let Some(layer) = self.layers.get(&key) {
+            return Ok(layer.clone());
+        }
+        let start = Instant::now();
+        let mut builder = LayerBuilder::new(MTIME);
+        match part {
+            Part::System => self.add_system(&mut builder)?,
+            Part::Go => self.add_go(&mut builder, definition)?,
+            Part::Scripts => add_scripts(&mut builder, &definition.scripts, self.arch)?,
+        }
+        let layer = builder.build(&self.work.path().join(format!("{}.tar", self.layers.len())))?;
+        let seconds = start.elapsed().as_secs_f32();
+        eprintln!("{}: layer `{}`, {} in {seconds:.1} s", definition.name, part.name(), megabytes(layer.size()));
+        self.layers.insert(key, layer.clone());
+        Ok(layer)
+    }
+
+    fn toolchain(&self) -> Result<Toolchain> {
+        let artifact = self.lock.artifact("go", self.arch)?;
+        Toolchain::open(&fetch::artifact(artifact)?, self.arch)
+    }
+
+    fn add_system(&self, layer: &mut LayerBuilder) -> Result<()> {
+        accounts::add(layer)?;
+        certificates::add(layer)?;
+        zones::add(layer, self.toolchain()?.file("lib/time/zoneinfo.zip")?)
+    }
+
+    fn add_go(&self, layer: &mut LayerBuilder, definition: &Definition) -> Result<()> {
+        self.toolchain()?.add(layer, self.work.path())?;
+        for (place, file) in &definition.files {
+            let path = folder().join(&definition.name).join(file);
+            layer.file(place, 0o644, Owner::ROOT, path)?;
+        }
+        Ok(())
+    }
+
+    /// The same image with compressed layers.
+    pub(super) fn compress(&self, image: Image) -> Result<Image> {
+        let mut compressed = Image::new(image.config().clone());
+        for (layer, history) in image.layers().iter().zip(&image.config().history) {
+            let layer = self.layers.values().find(|known| known.diff_id() == layer.diff_id());
+            let layer = layer.context("a layer that was composed here")?;
+            let to = layer.path().with_extension("tar.gz");
+            compressed.push(layer.gzip(&to)?, history.created_by.as_deref().unwrap_or_default());
+        }
+        compressed.names = image.names;
+        Ok(compressed)
+    }
+
+    /// Prints what images weigh, and fails when one weighs too much.
+    pub(super) fn sizes(&self, images: &[(Definition, Image)]) -> Result<()> {
+        println!("{:<12} {:<9} {:>10} {:>10} {:>10}", "image", "layer", "plain", "gzip", "limit");
+        let mut over = Vec::new();
+        for (definition, image) in images {
+            let name = &definition.name;
+            let compressed = self.compress(image.clone())?;
+            let size = |image: &Image| image.layers().iter().map(|layer| layer.descriptor().size).sum::<u64>();
+            for (index, part) in definition.contents.iter().enumerate() {
+                let [plain, gzip] = [image, &compressed].map(|image| image.layers()[index].descriptor().size);
+                println!("{name:<12} {:<9} {:>10} {:>10}", part.name(), megabytes(plain), megabytes(gzip));
+            }
+            let (plain, limit) = (size(image), definition.size_limit);
+            let verdict = if plain <= limit { "ok" } else { "over" };
+            let [plain_text, gzip, limit_text] = [plain, size(&compressed), limit].map(megabytes);
+            println!("{name:<12} {:<9} {plain_text:>10} {gzip:>10} {limit_text:>10} {verdict}", "all");
+            over.extend((plain > limit).then_some(name.as_str()));
+        }
+        if !over.is_empty() {
+            bail!("over the limit of image.toml: {}", over.join(", "));
+        }
+        Ok(())
+    }
+}
+
+fn add_scripts(layer: &mut LayerBuilder, scripts: &BTreeSet<String>, arch: Arch) -> Result<()> {
+    let program = dist::scripts(arch)?;
+    layer.directories(SCRIPTS, 0o755, Owner::ROOT)?;
+    layer.file(&format!("{SCRIPTS}/s2i-scripts"), 0o755, Owner::ROOT, program)?;
+    for script in scripts {
+        layer.symlink(&format!("{SCRIPTS}/{script}"), "s2i-scripts", Owner::ROOT)?;
+    }
+    Ok(())
+}
+
+/// Writes the layers of images as `DIR/PART.tar`, or `DIR/IMAGE/PART.tar` for several images.
+pub(super) fn write_rootfs(images: &[(Definition, Image)], directory: &Path) -> Result<()> {
+    for (definition, image) in images {
+        let directory: PathBuf =
+            if images.len() == 1 { directory.into() } else { directory.join(&definition.name) };
+        fs::create_dir_all(&directory).with_context(|| format!("can't make {}", directory.display()))?;
+        for (part, layer) in definition.contents.iter().zip(image.layers()) {
+            let to = directory.join(format!("{}.tar", part.name()));
+            fs::copy(layer.path(), &to).with_context(|| format!("can't write {}", to.display()))?;
+        }
+    }
+    Ok(())
+}

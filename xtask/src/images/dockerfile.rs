@@ -1,0 +1,65 @@
+//! The Dockerfiles beside the definitions: the same images for people who compose with other tools.
+
+use std::fmt::Write as _;
+
+use anyhow::{Context, Result};
+
+use super::{definition::Definition, folder};
+
+/// Writes the Dockerfile of an image.
+pub(super) fn write(definition: &Definition) -> Result<()> {
+    let path = folder().join(&definition.name).join("Dockerfile");
+    std::fs::write(&path, render(definition)).with_context(|| format!("can't write {}", path.display()))
+}
+
+fn render(definition: &Definition) -> String {
+    let Definition { name, names, .. } = definition;
+    let tags: Vec<_> = names.iter().map(|name| format!("-t {name}")).collect();
+    let tags = tags.join(" ");
+    let mut text = format!(
+        "# The image that image.toml describes, as a Dockerfile; `cargo xtask images --update` writes it.\n\
+         # The layers come from xtask too, as archives, which keep owners and modes:\n\
+         #\n\
+         #     cargo xtask images --rootfs DIR {name}\n\
+         #     docker build {tags} -f builder-images/{name}/Dockerfile DIR\n\
+         #\n\
+         # To add to the image, start from it instead: see README.md.\n\
+         FROM scratch\n\n"
+    );
+    for part in &definition.contents {
+        let _ = writeln!(text, "ADD {}.tar /", part.name());
+    }
+    text.push('\n');
+    for variable in &definition.env {
+        let (name, value) = variable.split_once('=').unwrap_or((variable, ""));
+        let _ = writeln!(text, "ENV {name}={value:?}");
+    }
+    text.push('\n');
+    for (name, value) in &definition.labels {
+        let _ = writeln!(text, "LABEL {name}={value:?}");
+    }
+    text.push('\n');
+    for port in &definition.ports {
+        let _ = writeln!(text, "EXPOSE {port}");
+    }
+    let _ = writeln!(text, "WORKDIR {}\nUSER {}\nCMD {:?}", definition.working_dir, definition.user, definition.cmd);
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{definition::NAMES, lock::Lock},
+        *,
+    };
+
+    #[test]
+    fn dockerfiles_say_what_the_definitions_say() {
+        let lock = Lock::read().unwrap();
+        for name in NAMES {
+            let definition = Definition::read(name, &lock).unwrap();
+            let text = std::fs::read_to_string(folder().join(name).join("Dockerfile")).unwrap();
+            assert!(text == render(&definition), "{name}: renew it with `cargo xtask images --update`");
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Getting artifacts with the ordinary clients of their ecosystems.
+//!
+//! Downloads are kept by digest, and checked by digest each time that they are used.
+
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+    process::Command,
+    time::Instant,
+};
+
+use anyhow::{Context, Result, anyhow, bail};
+use s2i_oci::Digest;
+use serde::Deserialize;
+
+use super::{
+    lock::{Artifact, Package, RENEW, Source},
+    megabytes,
+};
+use crate::{host, paths};
+
+/// The artifact as a file: from the downloads, else from the first source that works.
+pub(super) fn artifact(artifact: &Artifact) -> Result<PathBuf> {
+    for source in &artifact.sources {
+        let kept = kept(source.digest()?);
+        if kept.is_file() && check(&kept, source).is_ok() {
+            return Ok(kept);
+        }
+    }
+    let mut problems = Vec::new();
+    for source in &artifact.sources {
+        match download(source) {
+            Ok(path) => return Ok(path),
+            Err(err) => {
+                eprintln!("  not from there: {err:#}");
+                problems.push(format!("\n  {}: {err:#}", source.package));
+            }
+        }
+    }
+    let Artifact { name, version, arch, .. } = artifact;
+    let problems = problems.concat();
+    Err(anyhow!(
+        "can't get `{name}` {version} for {arch} of images.lock:{problems}\n\
+         If it is gone or has changed, renew the lock with: {RENEW}"
+    ))
+}
+
+fn kept(digest: Digest) -> PathBuf {
+    paths::made().join("downloads").join(digest.hex())
+}
+
+/// Downloads a source, whatever is kept already, and checks it.
+fn download(source: &Source) -> Result<PathBuf> {
+    let kept = kept(source.digest()?);
+    let got = get(&source.package)?;
+    check(&got.path, source)?;
+    keep(&got.path, &kept)?;
+    Ok(kept)
+}
+
+/// Downloads a package that nothing is known of yet, and says what it is.
+pub(super) fn pin(package: Package) -> Result<Source> {
+    let got = get(&package)?;
+    let (digest, size) = Digest::of_reader(&mut File::open(&got.path)?)?;
+    keep(&got.path, &kept(digest))?;
+    Ok(Source { package, sha256: digest.hex(), size })
+}
+
+/// The file that [`pin`] kept.
+pub(super) fn pinned(source: &Source) -> Result<PathBuf> {
+    Ok(kept(source.digest()?))
+}
+
+fn check(path: &Path, source: &Source) -> Result<()> {
+    let (digest, size) = Digest::of_reader(&mut File::open(path)?)?;
+    if (digest, size) != (source.digest()?, source.size) {
+        bail!("it is {size} bytes with the digest {}, not {} with {}", digest.hex(), source.size, source.sha256);
+    }
+    Ok(())
+}
+
+/// A copy first, so that a file with this name is always whole.
+fn keep(file: &Path, kept: &Path) -> Result<()> {
+    let show = || format!("can't write {}", kept.display());
+    fs::create_dir_all(kept.parent().context("a file in a directory")?).with_context(show)?;
+    let unfinished = kept.with_extension(format!("{}.new", std::process::id()));
+    fs::copy(file, &unfinished).with_context(show)?;
+    fs::rename(&unfinished, kept).with_context(show)
+}
+
+/// A file that a client downloaded, and the directory that goes with it.
+struct Got {
+    path: PathBuf,
+    _directory: tempfile::TempDir,
+}
+
+fn get(package: &Package) -> Result<Got> {
+    eprintln!("downloading {package}");
+    let start = Instant::now();
+    fs::create_dir_all(paths::made())?;
+    let directory = tempfile::tempdir_in(paths::made())?;
+    let path = match package {
+        Package::GoModule(module) => go_module(module, directory.path()),
+        Package::Pypi(wheel) => pypi(wheel, directory.path()),
+    }?;
+    let size = fs::metadata(&path)?.len();
+    eprintln!("  {} in {:.1} s", megabytes(size), start.elapsed().as_secs_f32());
+    Ok(Got { path, _directory: directory })
+}
+
+/// What `go mod download -json` says.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+#[derive(Default)]
+struct Downloaded {
+    zip: PathBuf,
+    error: String,
+}
+
+/// The zip archive of a module, which stays in Go's own cache.
+fn go_module(module: &str, directory: &Path) -> Result<PathBuf> {
+    let mut go = go()?;
+    let output = go.args(["mod", "download", "-json", module]).current_dir(directory).output()?;
+    let said = serde_json::from_slice::<Downloaded>(&output.stdout).unwrap_or_default();
+    if !said.error.is_empty() {
+        bail!("{}", said.error);
+    }
+    if !output.status.success() || said.zip.as_os_str().is_empty() {
+        bail!("`go mod download` ended with {}: {}", output.status, String::from_utf8_lossy(&output.stderr).trim());
+    }
+    Ok(said.zip)
+}
+
+/// The `go` of this machine, as it is: no other toolchain, no settings for a module.
+pub(super) fn go() -> Result<Command> {
+    let mut go = Command::new(host::require("go", "apt-get install golang-go")?);
+    go.env("GOTOOLCHAIN", "local").env("GOFLAGS", "-mod=mod").env("GOWORK", "off");
+    Ok(go)
+}
+
+/// The one file that `pip download` puts into `directory`.
+fn pypi(wheel: &str, directory: &Path) -> Result<PathBuf> {
+    let (requirement, platform) = wheel.split_once(" for ").context("it must be `name==version for platform`")?;
+    let pip = host::find("pip").map_or_else(|| host::require("pip3", "apt-get install python3-pip"), Ok)?;
+    let mut command = Command::new(pip);
+    command.args(["download", "--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary", ":all:"]);
+    command.args(["--platform", platform, "--dest"]).arg(directory).arg(requirement);
+    let output = command.current_dir(directory).output()?;
+    if !output.status.success() {
+        bail!("`pip download` ended with {}: {}", output.status, String::from_utf8_lossy(&output.stderr).trim());
+    }
+    let mut files = fs::read_dir(directory)?.map(|entry| entry.map(|entry| entry.path()));
+    files.next().context("`pip download` left no file")?.map_err(Into::into)
+}

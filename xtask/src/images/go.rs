@@ -1,0 +1,211 @@
+//! The part of a Go toolchain that builds need.
+//!
+//! A toolchain as it is released has the sources of its own tools, the tests of the standard library
+//! and the variants of it for thirty platforms. A builder needs four programs and the files of the
+//! standard library that its own platform compiles, without cgo and without comments. Both shapes that
+//! toolchains come in are read: the module's zip archive, and the wheel.
+
+use std::{
+    fs::{self, File},
+    io::{BufReader, Read},
+    path::Path,
+};
+
+use anyhow::{Context, Result, bail};
+use s2i_oci::layer::{Content, LayerBuilder, Owner};
+use zip::ZipArchive;
+
+use super::{
+    constraint::{self, Truth},
+    gosource, symbols,
+};
+use crate::dist::Arch;
+
+/// Where the toolchain lies in the image.
+const GOROOT: &str = "usr/local/go";
+
+/// Packages below `src` that no application can import, and that only tests and tools use which are
+/// not in the image. They alone embed files.
+const NOT_FOR_APPLICATIONS: &[&str] = &["cmd", "encoding/json/internal/jsontest", "internal/trace/traceviewer"];
+
+/// What becomes of a file of the toolchain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    /// It is taken as it is.
+    Plain,
+    /// It is taken without symbols.
+    Program,
+    /// It is taken where its constraint holds, without comments.
+    Source,
+}
+
+/// A toolchain in its archive.
+pub(super) struct Toolchain {
+    zip: ZipArchive<BufReader<File>>,
+    arch: Arch,
+    /// Number in the archive, and name below `GOROOT`.
+    files: Vec<(usize, String)>,
+}
+
+impl Toolchain {
+    /// Opens the archive.
+    pub(super) fn open(archive: &Path, arch: Arch) -> Result<Self> {
+        let file = File::open(archive).with_context(|| format!("can't open {}", archive.display()))?;
+        let zip = ZipArchive::new(BufReader::new(file)).context("the toolchain is no zip archive")?;
+        let names: Vec<_> =
+            (0..zip.len()).map(|index| zip.name_for_index(index).unwrap_or_default().to_owned()).collect();
+        let version = names.iter().filter(|name| name.ends_with("/VERSION")).min_by_key(|name| name.len());
+        let root = version.context("the toolchain has no file `VERSION`")?.trim_end_matches("VERSION");
+        let files = names.iter().enumerate();
+        let files = files.filter_map(|(index, name)| Some((index, name.strip_prefix(root)?)));
+        let files = files.filter(|(_, name)| !name.is_empty() && !name.ends_with('/'));
+        let mut files: Vec<_> = files.map(|(index, name)| (index, original(name))).collect();
+        files.sort_unstable_by(|one, two| one.1.cmp(&two.1));
+        Ok(Self { zip, arch, files })
+    }
+
+    /// One file.
+    pub(super) fn file(&mut self, name: &str) -> Result<Vec<u8>> {
+        let found = self.files.binary_search_by(|(_, file)| file.as_str().cmp(name));
+        let index = found.ok().with_context(|| format!("the toolchain has no file `{name}`"))?;
+        self.read(index)
+    }
+
+    fn read(&mut self, file: usize) -> Result<Vec<u8>> {
+        let (index, name) = &self.files[file];
+        let mut entry = self.zip.by_index(*index).with_context(|| format!("`{name}` of the toolchain"))?;
+        let mut bytes = Vec::with_capacity(usize::try_from(entry.size())?);
+        entry.read_to_end(&mut bytes).with_context(|| format!("`{name}` of the toolchain"))?;
+        Ok(bytes)
+    }
+
+    /// Adds what builds need. Programs are put into `work` until the layer is built.
+    pub(super) fn add(&mut self, layer: &mut LayerBuilder, work: &Path) -> Result<()> {
+        let mut programs = 0;
+        for file in 0..self.files.len() {
+            let name = self.files[file].1.clone();
+            let failed = || format!("`{name}` of the toolchain");
+            match part(&name, self.arch) {
+                Some(Part::Plain) => put(layer, &name, 0o644, self.read(file)?)?,
+                Some(Part::Program) => {
+                    let program = symbols::strip(&self.read(file)?).with_context(failed)?;
+                    let path = work.join(name.replace('/', "-"));
+                    fs::write(&path, program).with_context(failed)?;
+                    put(layer, &name, 0o755, path)?;
+                    programs += 1;
+                }
+                Some(Part::Source) => {
+                    if let Some(source) = source(&self.read(file)?, self.arch).with_context(failed)? {
+                        put(layer, &name, 0o644, source)?;
+                    }
+                }
+                None => {}
+            }
+        }
+        if programs != PROGRAMS.len() {
+            bail!("the toolchain has {programs} of the programs {}", PROGRAMS.join(", "));
+        }
+        Ok(())
+    }
+}
+
+/// The programs that `go build` needs, below `pkg/tool/linux_ARCH` but for `go` itself.
+const PROGRAMS: &[&str] = &["go", "asm", "compile", "link"];
+
+/// In modules, `go.mod` files are called `_go.mod`, because a directory with one is another module.
+fn original(name: &str) -> String {
+    match name.strip_suffix("_go.mod") {
+        Some(directory) if directory.is_empty() || directory.ends_with('/') => format!("{directory}go.mod"),
+        _ => name.to_owned(),
+    }
+}
+
+fn part(name: &str, arch: Arch) -> Option<Part> {
+    let tool = name.strip_prefix("pkg/tool/linux_").and_then(|tool| tool.strip_prefix(arch.go())?.strip_prefix('/'));
+    match name {
+        "VERSION" | "go.env" | "src/go.mod" | "src/vendor/modules.txt" => Some(Part::Plain),
+        "bin/go" => Some(Part::Program),
+        _ if tool.is_some_and(|tool| PROGRAMS.contains(&tool)) => Some(Part::Program),
+        _ if name.starts_with("pkg/include/") => Some(Part::Plain),
+        _ => standard_library(name.strip_prefix("src/")?, arch),
+    }
+}
+
+fn standard_library(name: &str, arch: Arch) -> Option<Part> {
+    let (directory, file) = name.rsplit_once('/')?;
+    let is_ignored = |part: &str| part == "testdata" || part.starts_with(['_', '.']);
+    let is_below = |left_out: &&str| {
+        directory.strip_prefix(left_out).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    if NOT_FOR_APPLICATIONS.iter().any(is_below) || directory.split('/').any(is_ignored) || is_ignored(file) {
+        return None;
+    }
+    match Path::new(file).extension()?.to_str()? {
+        "go" | "s" | "h" => constraint::file_name(file, arch.go()).then_some(Part::Source),
+        _ => None,
+    }
+}
+
+/// The source as it comes into the image; `None` where it is for others.
+fn source(bytes: &[u8], arch: Arch) -> Result<Option<Vec<u8>>> {
+    let text = std::str::from_utf8(bytes).context("it is no text")?;
+    if constraint::source(text, arch.go())? == Truth::No {
+        return Ok(None);
+    }
+    let source = gosource::without_comments(bytes);
+    if gosource::embeds(&source) {
+        bail!("it embeds files, which would have to be in the image with it");
+    }
+    Ok((!gosource::imports_c(&source)).then_some(source))
+}
+
+fn put(layer: &mut LayerBuilder, name: &str, mode: u32, content: impl Into<Content>) -> Result<()> {
+    let name = format!("{GOROOT}/{name}");
+    let (directory, _) = name.rsplit_once('/').context("a file in a directory")?;
+    layer.directories(directory, 0o755, Owner::ROOT)?;
+    layer.file(&name, mode, Owner::ROOT, content)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts() {
+        let at = |name| part(name, Arch::Arm64);
+        assert_eq!(at("bin/go"), Some(Part::Program));
+        assert_eq!(at("bin/gofmt"), None);
+        assert_eq!(at("pkg/tool/linux_arm64/link"), Some(Part::Program));
+        assert_eq!(at("pkg/tool/linux_arm64/vet"), None);
+        assert_eq!(at("pkg/tool/linux_amd64/link"), None);
+        assert_eq!(at("src/net/http/server.go"), Some(Part::Source));
+        assert_eq!(at("src/net/http/server_test.go"), None);
+        assert_eq!(at("src/runtime/asm_amd64.s"), None);
+        assert_eq!(at("src/runtime/asm_arm64.s"), Some(Part::Source));
+        assert_eq!(at("src/runtime/textflag.h"), Some(Part::Source));
+        assert_eq!(at("src/cmd/go/main.go"), None);
+        assert_eq!(at("src/go/build/testdata/a.go"), None);
+        assert_eq!(at("src/internal/trace/traceviewer/http.go"), None);
+        assert_eq!(at("src/cmdx/a.go"), Some(Part::Source));
+        assert_eq!(at("src/cmd/a.go"), None);
+        assert_eq!(at("src/crypto/x/README.md"), None);
+        assert_eq!(at("test/a.go"), None);
+    }
+
+    #[test]
+    fn modules_rename_module_files() {
+        assert_eq!(original("src/_go.mod"), "src/go.mod");
+        assert_eq!(original("src/a_go.mod"), "src/a_go.mod");
+        assert_eq!(original("src/go.mod"), "src/go.mod");
+    }
+
+    #[test]
+    fn sources_for_others_are_left_out() {
+        let at = |text: &str| source(text.as_bytes(), Arch::Arm64).map(|source| source.map(String::from_utf8));
+        assert_eq!(at("package a // b\n").unwrap(), Some(Ok("package a\n".into())));
+        assert_eq!(at("//go:build windows\n\npackage a\n").unwrap(), None);
+        assert_eq!(at("package a\n\nimport \"C\"\n").unwrap(), None);
+        assert!(at("package a\n\n//go:embed b.bin\nvar x embed.FS\n").is_err());
+    }
+}

@@ -1,0 +1,144 @@
+//! Go source without its comments.
+//!
+//! Comments become blanks and blanks at the ends of lines go, so that every token keeps its line and
+//! column and errors and traces point to where they did. Comments that speak to the toolchain stay.
+//! Go's assembler has the same comments and literals, so its source goes through here too.
+
+/// Comments that the toolchain reads.
+const DIRECTIVES: &[&[u8]] = &[b"//go:", b"//line ", b"//export ", b"// +build", b"//extern ", b"/*line "];
+
+/// The source without comments. Text that is not valid Go comes out as it may; nothing is refused.
+pub(super) fn without_comments(source: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(source.len());
+    let mut at = 0;
+    while let Some(&byte) = source.get(at) {
+        let rest = &source[at..];
+        let length = match byte {
+            b'/' if rest.starts_with(b"//") => find(rest, b"\n").unwrap_or(rest.len()),
+            b'/' if rest.starts_with(b"/*") => find(&rest[2..], b"*/").map_or(rest.len(), |end| end + 4),
+            b'"' | b'\'' => quoted(rest, byte),
+            b'`' => find(&rest[1..], b"`").map_or(rest.len(), |end| end + 2),
+            _ => 1,
+        };
+        let token = &rest[..length];
+        let is_comment = token.starts_with(b"//") || token.starts_with(b"/*");
+        if is_comment && !DIRECTIVES.iter().any(|directive| token.starts_with(directive)) {
+            for &byte in token {
+                push(&mut out, if byte == b'\n' { byte } else { b' ' });
+            }
+        } else if length == 1 {
+            push(&mut out, byte);
+        } else {
+            out.extend_from_slice(token);
+        }
+        at += length;
+    }
+    trim(&mut out);
+    out
+}
+
+/// Adds a byte that is not in a literal; the end of a line takes the blanks before it away.
+fn push(out: &mut Vec<u8>, byte: u8) {
+    if byte == b'\n' {
+        trim(out);
+    }
+    out.push(byte);
+}
+
+fn trim(out: &mut Vec<u8>) {
+    while let Some(b' ' | b'\t') = out.last() {
+        out.pop();
+    }
+}
+
+fn find(text: &[u8], what: &[u8]) -> Option<usize> {
+    text.windows(what.len()).position(|window| window == what)
+}
+
+/// The length of a literal in these quotes, which ends with its line at the latest.
+fn quoted(text: &[u8], quote: u8) -> usize {
+    let mut at = 1;
+    while let Some(&byte) = text.get(at) {
+        match byte {
+            b'\\' => at += 1,
+            b'\n' => return at,
+            _ if byte == quote => return at + 1,
+            _ => {}
+        }
+        at += 1;
+    }
+    text.len()
+}
+
+/// Whether the source needs a C compiler. `source` has no comments any more.
+pub(super) fn imports_c(source: &[u8]) -> bool {
+    let is_import = |line: &&[u8]| matches!(line.trim_ascii(), b"import \"C\"" | b"\"C\"");
+    source.split(|&byte| byte == b'\n').any(|line| is_import(&line))
+}
+
+/// Whether the source embeds files.
+pub(super) fn embeds(source: &[u8]) -> bool {
+    source.split(|&byte| byte == b'\n').any(|line| line.starts_with(b"//go:embed "))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(source: &str, expected: &str) {
+        let actual = without_comments(source.as_bytes());
+        assert_eq!(String::from_utf8_lossy(&actual), expected);
+    }
+
+    #[test]
+    fn tokens_keep_their_places() {
+        check("// Copyright\n\npackage a // why\n", "\n\npackage a\n");
+        check("a /* b */ c\n", "a         c\n");
+        check("a /* b\n  c */ d\n", "a\n       d\n");
+        check("\t// ä\n\tx\n", "\n\tx\n");
+        check("a // no newline", "a");
+        check("a /* no end", "a");
+        check("a / b /= c", "a / b /= c");
+    }
+
+    #[test]
+    fn literals_are_no_comments() {
+        check("\"// a\" // b\n", "\"// a\"\n");
+        check("\"\\\"// a\" // b\n", "\"\\\"// a\"\n");
+        check("'\"' // b\n'\\'' // c\n", "'\"'\n'\\''\n");
+        check("`a // b  \n /* c */ ` // d\n", "`a // b  \n /* c */ `\n");
+        check("// don't\nx\n", "\nx\n");
+        check("/* don't */ x\n", "            x\n");
+    }
+
+    #[test]
+    fn the_toolchain_keeps_its_comments() {
+        for line in ["//go:build linux", "//go:noinline", "//line a.go:1", "//export f", "// +build linux", "/*line a:1*/"] {
+            check(&format!("{line}\n"), &format!("{line}\n"));
+        }
+        check("// go:noinline\n", "\n");
+    }
+
+    #[test]
+    fn imports_and_embeds() {
+        assert!(imports_c(b"package a\nimport \"C\"\n"));
+        assert!(imports_c(b"import (\n\t\"C\"\n)\n"));
+        assert!(!imports_c(b"import \"fmt\"\nvar a = \"C\"\n"));
+        assert!(embeds(b"package a\n//go:embed a.txt\nvar f embed.FS\n"));
+        assert!(!embeds(b"package a\n"));
+    }
+
+    proptest! {
+        #[test]
+        fn lines_stay_and_a_second_pass_changes_nothing(source in "([a-z /*\"'`\\\\\n\t]|//|/\\*|\\*/|//go:x){0,60}") {
+            let once = without_comments(source.as_bytes());
+            let newlines = |text: &[u8]| text.iter().filter(|&&byte| byte == b'\n').count();
+            prop_assert_eq!(newlines(&once), newlines(source.as_bytes()));
+            prop_assert!(once.len() <= source.len());
+            prop_assert_eq!(without_comments(&once), once);
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! `images.lock`: which artifacts images are made of, where each can be had, and what it must be.
+//!
+//! A source names an ecosystem and a package in it, never a host: the ecosystem's own client knows its
+//! registry and the mirrors and proxies of this machine. Every source has the digest of the file that
+//! it gives, so it does not matter who delivers.
+
+use std::fmt;
+
+use anyhow::{Context, Result, bail};
+use s2i_oci::Digest;
+use serde::Deserialize;
+
+use crate::dist::Arch;
+
+const HEAD: &str = "\
+# What builder and runtime images are made of. Written by `cargo xtask images --update`.
+#
+# Sources name an ecosystem and a package in it; any one of an artifact's sources will do, and all of
+# them give the same image. Digests and sizes are those of the file that the source's client downloads.
+";
+
+/// The whole file.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Lock {
+    /// The `created` of all images, as RFC 3339 text: when the newest artifact was released.
+    pub(super) created: String,
+    /// The artifacts.
+    #[serde(rename = "artifact", default)]
+    pub(super) artifacts: Vec<Artifact>,
+}
+
+/// One artifact for one processor.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Artifact {
+    /// What it is called in the recipes here.
+    pub(super) name: String,
+    /// Its version.
+    pub(super) version: String,
+    /// Its processor, as Go calls it.
+    pub(super) arch: String,
+    /// Where it can be had, best first.
+    #[serde(rename = "source")]
+    pub(super) sources: Vec<Source>,
+}
+
+/// Where an artifact can be had.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub(super) struct Source {
+    /// The package.
+    #[serde(flatten)]
+    pub(super) package: Package,
+    /// The digest of the file.
+    pub(super) sha256: String,
+    /// The length of the file in bytes.
+    pub(super) size: u64,
+}
+
+/// A package in an ecosystem.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Package {
+    /// A Go module: `path@version`.
+    GoModule(String),
+    /// A wheel of `PyPI`: `name==version for platform`.
+    Pypi(String),
+}
+
+impl fmt::Display for Package {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::GoModule(module) => write!(f, "go-module = {module:?}"),
+            Self::Pypi(wheel) => write!(f, "pypi = {wheel:?}"),
+        }
+    }
+}
+
+impl Source {
+    /// The digest of the file.
+    pub(super) fn digest(&self) -> Result<Digest> {
+        format!("sha256:{}", self.sha256).parse().with_context(|| format!("in images.lock, {}", self.package))
+    }
+}
+
+impl Lock {
+    /// Reads the file of this workspace.
+    pub(super) fn read() -> Result<Self> {
+        let path = super::folder().join("images.lock");
+        let text = std::fs::read_to_string(&path);
+        let text = text.with_context(|| format!("can't read {}; make it with: {RENEW}", path.display()))?;
+        toml::from_str(&text).with_context(|| format!("can't understand {}", path.display()))
+    }
+
+    /// Replaces the file of this workspace.
+    pub(super) fn write(&self) -> Result<()> {
+        let path = super::folder().join("images.lock");
+        std::fs::write(&path, self.to_string()).with_context(|| format!("can't write {}", path.display()))
+    }
+
+    /// The artifact of this name for this processor.
+    pub(super) fn artifact(&self, name: &str, arch: Arch) -> Result<&Artifact> {
+        let found = self.artifacts.iter().find(|artifact| artifact.name == name && artifact.arch == arch.go());
+        match found {
+            Some(artifact) => Ok(artifact),
+            None => bail!("images.lock has no `{name}` for {arch}; renew it with: {RENEW}"),
+        }
+    }
+}
+
+/// The command that renews the lock.
+pub(super) const RENEW: &str = "cargo xtask images --update";
+
+impl fmt::Display for Lock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{HEAD}\ncreated = {:?}\n", self.created)?;
+        for Artifact { name, version, arch, sources } in &self.artifacts {
+            write!(f, "\n[[artifact]]\nname = {name:?}\nversion = {version:?}\narch = {arch:?}\n")?;
+            for Source { package, sha256, size } in sources {
+                write!(f, "\n[[artifact.source]]\n{package}\nsha256 = {sha256:?}\nsize = {size}\n")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_what_is_read() {
+        let source = |package| Source { package, sha256: "a".repeat(64), size: 7 };
+        let module = Package::GoModule("example.com/a@v1".into());
+        let wheel = Package::Pypi("a==1 for manylinux_2_17_x86_64".into());
+        let lock = Lock {
+            created: "1980-01-01T00:00:01Z".into(),
+            artifacts: vec![Artifact {
+                name: "a".into(),
+                version: "1".into(),
+                arch: "amd64".into(),
+                sources: vec![source(module), source(wheel)],
+            }],
+        };
+        assert_eq!(toml::from_str::<Lock>(&lock.to_string()).unwrap(), lock);
+        let err = lock.artifact("b", Arch::Amd64).unwrap_err();
+        assert_eq!(
+            err.to_string(),
+            "images.lock has no `b` for amd64; renew it with: cargo xtask images --update"
+        );
+    }
+
+    #[test]
+    fn the_lock_of_this_workspace_is_in_its_one_form() {
+        let lock = Lock::read().unwrap();
+        let text = std::fs::read_to_string(super::super::folder().join("images.lock")).unwrap();
+        assert_eq!(lock.to_string(), text);
+        for artifact in &lock.artifacts {
+            assert!(artifact.sources.iter().all(|source| source.digest().is_ok()), "{}", artifact.name);
+        }
+        for arch in Arch::ALL {
+            lock.artifact("go", arch).unwrap();
+        }
+    }
+}

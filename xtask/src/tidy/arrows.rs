@@ -1,0 +1,108 @@
+//! Which member may depend on which.
+
+use super::{metadata::Package, workspace::Workspace};
+
+/// Each member, and the members it may name.
+const ALLOWED: &[(&str, &[&str])] = &[
+    ("s2i-core", &[]),
+    ("s2i-build", &["s2i-core"]),
+    ("s2i-docker", &["s2i-build", "s2i-core"]),
+    ("s2i-oci", &["s2i-core"]),
+    ("s2i-native", &["s2i-build", "s2i-core", "s2i-oci"]),
+    ("s2i-agent", &["s2i-core"]),
+    ("s2i-scripts", &["s2i-core"]),
+    ("s2i-toolbox", &["s2i-core"]),
+    (
+        "s2i-cli",
+        &[
+            "s2i-build",
+            "s2i-core",
+            "s2i-docker",
+            "s2i-native",
+            "s2i-oci",
+        ],
+    ),
+    ("s2i-testkit", &["s2i-build", "s2i-core"]),
+    ("xtask", &["s2i-core", "s2i-oci"]),
+];
+
+/// What tests of every member may name.
+const DEV_TARGET: &str = "s2i-testkit";
+
+/// Whose tests may name every member.
+const DEV_SOURCE: &str = "s2i-cli";
+
+pub(crate) fn check(workspace: &Workspace) -> Vec<String> {
+    let members: Vec<&Package> = workspace.metadata.members().collect();
+    let names: Vec<&str> = members.iter().map(|member| member.name.as_str()).collect();
+    members
+        .iter()
+        .flat_map(|member| check_member(member, &names))
+        .collect()
+}
+
+fn check_member(member: &Package, members: &[&str]) -> Vec<String> {
+    let from = member.name.as_str();
+    let Some((_, allowed)) = ALLOWED.iter().find(|(name, _)| *name == from) else {
+        return vec![format!("{from} has no row in `{}`", file!())];
+    };
+    let inside = member
+        .dependencies
+        .iter()
+        .filter(|dep| members.contains(&dep.name.as_str()));
+    let forbidden = inside.filter(|dep| {
+        let dev = dep.is_dev() && (dep.name == DEV_TARGET || from == DEV_SOURCE);
+        !dev && !allowed.contains(&dep.name.as_str())
+    });
+    forbidden
+        .map(|dep| format!("{from} → {} is no arrow of this workspace", dep.name))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{metadata::tests::metadata, workspace::tests::of_packages},
+        *,
+    };
+
+    #[test]
+    fn arrows_outwards_are_found() {
+        let graph = metadata(&[
+            ("s2i-core", true, &[("s2i-build", None), ("serde", None)]),
+            ("s2i-build", true, &[("s2i-core", None)]),
+            ("serde", false, &[]),
+        ]);
+        assert_eq!(
+            check(&of_packages(graph)),
+            ["s2i-core → s2i-build is no arrow of this workspace"]
+        );
+    }
+
+    #[test]
+    fn tests_may_name_the_test_kit_and_nothing_else() {
+        let dev = Some("dev");
+        let graph = metadata(&[
+            ("s2i-core", true, &[("s2i-testkit", dev), ("s2i-oci", dev)]),
+            ("s2i-cli", true, &[("xtask", dev)]),
+            ("s2i-docker", true, &[("s2i-testkit", None)]),
+            ("s2i-testkit", true, &[]),
+            ("s2i-oci", true, &[]),
+            ("xtask", true, &[]),
+        ]);
+        let expected = [
+            "s2i-core → s2i-oci is no arrow of this workspace",
+            "s2i-docker → s2i-testkit is no arrow of this workspace",
+        ];
+        assert_eq!(check(&of_packages(graph)), expected);
+    }
+
+    #[test]
+    fn a_member_without_a_row_is_found() {
+        let found = check(&of_packages(metadata(&[("s2i-new", true, &[])])));
+        assert!(
+            found.len() == 1 && found[0].starts_with("s2i-new has no row"),
+            "{found:?}"
+        );
+    }
+}

@@ -1,0 +1,96 @@
+//! Which crates may not be reached from which member, however long the path.
+//!
+//! Cargo resolves the features of the whole workspace at once, so an optional dependency that one
+//! member turns on is on for all.
+
+use super::workspace::Workspace;
+
+/// Members, and the crates that stay out of them.
+const DENIED: &[(&str, &[&str])] = &[
+    ("s2i-core", &["tokio", "hyper", "bollard"]),
+    ("s2i-build", &["tokio", "hyper", "bollard"]),
+    ("s2i-scripts", &["tokio", "hyper", "bollard", "clap"]),
+    ("s2i-agent", &["tokio", "hyper", "bollard", "clap"]),
+    ("s2i-oci", &["tokio", "hyper", "bollard"]),
+    ("s2i-docker", &["clap"]),
+];
+
+/// Crates that one member alone names.
+const SOLE: &[(&str, &str)] = &[("bollard", "s2i-docker")];
+
+/// Walks the ordinary dependencies.
+pub(crate) fn check(workspace: &Workspace) -> Vec<String> {
+    let pairs = DENIED
+        .iter()
+        .flat_map(|(member, crates)| crates.iter().map(move |denied| (member, denied)));
+    let paths = pairs.filter_map(|(member, denied)| workspace.metadata.path(member, denied));
+    paths
+        .map(|path| format!("denied: {}", path.join(" → ")))
+        .collect()
+}
+
+/// Looks at what members name themselves.
+pub(crate) fn check_direct(workspace: &Workspace) -> Vec<String> {
+    let mut found = Vec::new();
+    for member in workspace.metadata.members() {
+        for dep in member.dependencies.iter().filter(|dep| !dep.is_dev()) {
+            if let Some((_, owner)) = SOLE
+                .iter()
+                .find(|(name, owner)| *name == dep.name && *owner != member.name)
+            {
+                found.push(format!(
+                    "{} → {}: only {owner} may name it",
+                    member.name, dep.name
+                ));
+            }
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{metadata::tests::metadata, workspace::tests::of_packages},
+        *,
+    };
+
+    #[test]
+    fn a_denied_crate_is_found_at_the_end_of_its_path() {
+        let graph = metadata(&[
+            ("s2i-build", true, &[("s2i-core", None), ("clap", None)]),
+            ("s2i-core", true, &[("helper", None)]),
+            ("helper", false, &[("tokio", None)]),
+            ("tokio", false, &[]),
+            ("clap", false, &[]),
+        ]);
+        let expected = [
+            "denied: s2i-core → helper → tokio",
+            "denied: s2i-build → s2i-core → helper → tokio",
+        ];
+        assert_eq!(check(&of_packages(graph)), expected);
+    }
+
+    #[test]
+    fn tests_may_use_a_denied_crate() {
+        let graph = metadata(&[
+            ("s2i-core", true, &[("tokio", Some("dev"))]),
+            ("tokio", false, &[]),
+        ]);
+        assert!(check(&of_packages(graph)).is_empty());
+    }
+
+    #[test]
+    fn one_member_alone_names_the_client() {
+        let graph = metadata(&[
+            ("s2i-docker", true, &[("bollard", None)]),
+            ("s2i-cli", true, &[("bollard", None)]),
+            ("s2i-oci", true, &[("bollard", Some("dev"))]),
+            ("bollard", false, &[]),
+        ]);
+        assert_eq!(
+            check_direct(&of_packages(graph)),
+            ["s2i-cli → bollard: only s2i-docker may name it"]
+        );
+    }
+}

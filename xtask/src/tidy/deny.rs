@@ -1,0 +1,27 @@
+//! Licences, banned crates and known holes: `cargo deny`, where it is installed.
+
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::{host, paths};
+
+/// Runs it; its settings are in `deny.toml`.
+pub(crate) fn run(advisories: bool) -> Result<()> {
+    if host::find("cargo-deny").is_none() {
+        eprintln!("skipped: cargo deny; install it with: cargo install --locked cargo-deny");
+        return Ok(());
+    }
+    let mut command = Command::new("cargo-deny");
+    command.args([
+        "check",
+        "--hide-inclusion-graph",
+        "bans",
+        "licenses",
+        "sources",
+    ]);
+    if advisories {
+        command.arg("advisories");
+    }
+    host::run(command.current_dir(paths::root()))
+}

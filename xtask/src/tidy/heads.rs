@@ -1,0 +1,34 @@
+//! Every source file says what it is for: its first line is `//!`.
+
+use super::workspace::Workspace;
+
+pub(crate) fn check(workspace: &Workspace) -> Vec<String> {
+    let headless = workspace
+        .sources
+        .iter()
+        .filter(|file| !file.content.starts_with(b"//!"));
+    headless
+        .map(|file| format!("{} does not start with `//!`", file.path.display()))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::workspace::tests::of_files, *};
+
+    #[test]
+    fn a_file_without_a_head_is_found() {
+        let workspace = of_files(&[
+            ("a.rs", "//! A.\n"),
+            ("b.rs", "\n//! B.\n"),
+            ("c.rs", "// C\n"),
+        ]);
+        assert_eq!(
+            check(&workspace),
+            [
+                "b.rs does not start with `//!`",
+                "c.rs does not start with `//!`"
+            ]
+        );
+    }
+}

@@ -1,0 +1,123 @@
+//! Members take their lints, their package fields and their dependencies from the workspace.
+
+use std::fs;
+
+use toml::{Table, Value};
+
+use super::workspace::Workspace;
+
+const PACKAGE_FIELDS: [&str; 4] = ["version", "edition", "rust-version", "license"];
+const TABLES: [&str; 3] = ["dependencies", "dev-dependencies", "build-dependencies"];
+
+pub(crate) fn check(workspace: &Workspace) -> Vec<String> {
+    let mut found = Vec::new();
+    for member in workspace.metadata.members() {
+        let problems = match fs::read_to_string(&member.manifest_path) {
+            Ok(text) => check_manifest(&text),
+            Err(err) => vec![format!("can't be read: {err}")],
+        };
+        found.extend(
+            problems
+                .into_iter()
+                .map(|problem| format!("{}: {problem}", member.name)),
+        );
+    }
+    found
+}
+
+fn check_manifest(text: &str) -> Vec<String> {
+    let manifest: Table = match text.parse() {
+        Ok(manifest) => manifest,
+        Err(err) => return vec![format!("is no TOML: {err}")],
+    };
+    let mut found = Vec::new();
+    if !manifest.get("lints").is_some_and(inherits) {
+        found.push("lacks `[lints] workspace = true`".to_owned());
+    }
+    let package = manifest.get("package");
+    for field in PACKAGE_FIELDS {
+        if !package
+            .and_then(|package| package.get(field))
+            .is_some_and(inherits)
+        {
+            found.push(format!("does not inherit `{field}`"));
+        }
+    }
+    for (name, value) in dependencies(&manifest) {
+        if !inherits(value) {
+            found.push(format!("takes `{name}` not from the workspace's table"));
+        }
+    }
+    found
+}
+
+/// Of every kind, for every platform.
+fn dependencies(manifest: &Table) -> impl Iterator<Item = (&String, &Value)> {
+    let platforms = manifest
+        .get("target")
+        .and_then(Value::as_table)
+        .into_iter()
+        .flat_map(Table::values);
+    let owners = platforms.filter_map(Value::as_table).chain([manifest]);
+    let tables = owners.flat_map(|owner| {
+        TABLES
+            .iter()
+            .filter_map(move |table| owner.get(*table)?.as_table())
+    });
+    tables.flatten()
+}
+
+fn inherits(value: &Value) -> bool {
+    value.get("workspace").and_then(Value::as_bool) == Some(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "[package]\nname = \"a\"\nversion.workspace = true\nedition.workspace = true\n\
+        rust-version.workspace = true\nlicense.workspace = true\n[lints]\nworkspace = true\n\
+        [dependencies]\nserde = { workspace = true, features = [\"rc\"] }\n";
+
+    #[track_caller]
+    fn check(text: &str, expected: &[&str]) {
+        assert_eq!(check_manifest(text), expected);
+    }
+
+    #[test]
+    fn what_is_inherited_passes() {
+        check(GOOD, &[]);
+    }
+
+    #[test]
+    fn what_is_not_inherited_is_found() {
+        check(
+            &GOOD.replace("[lints]\nworkspace = true\n", ""),
+            &["lacks `[lints] workspace = true`"],
+        );
+        check(
+            &GOOD.replace("edition.workspace = true", "edition = \"2024\""),
+            &["does not inherit `edition`"],
+        );
+        check(
+            &GOOD.replace("license.workspace = true\n", ""),
+            &["does not inherit `license`"],
+        );
+    }
+
+    #[test]
+    fn dependencies_with_versions_of_their_own_are_found() {
+        let found = "takes `libc` not from the workspace's table";
+        for table in [
+            "build-dependencies",
+            "dev-dependencies",
+            "target.'cfg(unix)'.dependencies",
+        ] {
+            check(&format!("{GOOD}[{table}]\nlibc = \"0.2\"\n"), &[found]);
+        }
+        check(
+            &format!("{GOOD}libc = {{ path = \"../libc\" }}\n"),
+            &[found],
+        );
+    }
+}

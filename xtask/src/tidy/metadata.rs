@@ -1,0 +1,186 @@
+//! What `cargo metadata` tells, as far as rules need it.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    path::PathBuf,
+};
+
+use serde::Deserialize;
+
+/// The workspace and all it depends on.
+#[derive(Deserialize)]
+pub(crate) struct Metadata {
+    packages: Vec<Package>,
+    workspace_members: Vec<String>,
+    resolve: Resolve,
+}
+
+/// A package, a member or a third party's.
+#[derive(Deserialize)]
+pub(crate) struct Package {
+    id: String,
+    pub(crate) name: String,
+    pub(crate) manifest_path: PathBuf,
+    /// As the manifest declares them.
+    pub(crate) dependencies: Vec<Dependency>,
+}
+
+/// A declared dependency.
+#[derive(Deserialize)]
+pub(crate) struct Dependency {
+    pub(crate) name: String,
+    /// Nothing where it is an ordinary one.
+    pub(crate) kind: Option<String>,
+}
+
+impl Dependency {
+    /// Whether only tests, examples and benchmarks see it.
+    pub(crate) fn is_dev(&self) -> bool {
+        self.kind.as_deref() == Some("dev")
+    }
+}
+
+#[derive(Deserialize)]
+struct Resolve {
+    nodes: Vec<Node>,
+}
+
+#[derive(Deserialize)]
+struct Node {
+    id: String,
+    deps: Vec<NodeDep>,
+}
+
+#[derive(Deserialize)]
+struct NodeDep {
+    pkg: String,
+    dep_kinds: Vec<DepKind>,
+}
+
+#[derive(Deserialize)]
+struct DepKind {
+    kind: Option<String>,
+}
+
+impl Metadata {
+    /// The packages of the workspace.
+    pub(crate) fn members(&self) -> impl Iterator<Item = &Package> {
+        self.packages
+            .iter()
+            .filter(|package| self.workspace_members.contains(&package.id))
+    }
+
+    /// A shortest path of ordinary dependencies from a member to a package with the name `to`.
+    pub(crate) fn path(&self, member: &str, to: &str) -> Option<Vec<&str>> {
+        let names: BTreeMap<&str, &str> = self
+            .packages
+            .iter()
+            .map(|p| (p.id.as_str(), p.name.as_str()))
+            .collect();
+        let nodes: BTreeMap<&str, &Node> = self
+            .resolve
+            .nodes
+            .iter()
+            .map(|node| (node.id.as_str(), node))
+            .collect();
+        let start = self
+            .members()
+            .find(|package| package.name == member)?
+            .id
+            .as_str();
+        let mut reached_from = BTreeMap::from([(start, None)]);
+        let mut queue = VecDeque::from([start]);
+        while let Some(id) = queue.pop_front() {
+            if names.get(id) == Some(&to) {
+                let ids =
+                    std::iter::successors(Some(id), |id| reached_from.get(id).copied().flatten());
+                let mut path: Vec<&str> = ids.filter_map(|id| names.get(id).copied()).collect();
+                path.reverse();
+                return Some(path);
+            }
+            for next in nodes.get(id).into_iter().flat_map(|node| node.ordinary()) {
+                if !reached_from.contains_key(next) {
+                    reached_from.insert(next, Some(id));
+                    queue.push_back(next);
+                }
+            }
+        }
+        None
+    }
+}
+
+impl Node {
+    fn ordinary(&self) -> impl Iterator<Item = &str> {
+        let ordinary = |dep: &&NodeDep| dep.dep_kinds.iter().any(|kind| kind.kind.is_none());
+        self.deps
+            .iter()
+            .filter(ordinary)
+            .map(|dep| dep.pkg.as_str())
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// Names of dependencies and their kinds.
+    type Deps<'a> = &'a [(&'a str, Option<&'a str>)];
+
+    /// A workspace of packages: the name, whether it is a member, what it depends on.
+    pub(crate) fn metadata(packages: &[(&str, bool, Deps)]) -> Metadata {
+        let declared = |deps: Deps| -> Vec<Value> {
+            deps.iter()
+                .map(|(name, kind)| json!({ "name": name, "kind": kind }))
+                .collect()
+        };
+        let resolved = |deps: Deps| -> Vec<Value> {
+            deps.iter()
+                .map(|(name, kind)| json!({ "pkg": name, "dep_kinds": [{ "kind": kind }] }))
+                .collect()
+        };
+        let listed: Vec<Value> = packages
+            .iter()
+            .map(|(name, _, deps)| {
+                json!({ "id": name, "name": name, "manifest_path": "/x/Cargo.toml", "dependencies": declared(deps) })
+            })
+            .collect();
+        let nodes: Vec<Value> = packages
+            .iter()
+            .map(|(name, _, deps)| json!({ "id": name, "deps": resolved(deps) }))
+            .collect();
+        let members: Vec<&str> = packages
+            .iter()
+            .filter(|(_, member, _)| *member)
+            .map(|(name, ..)| *name)
+            .collect();
+        let value = json!({
+            "packages": listed, "workspace_members": members, "resolve": { "nodes": nodes },
+        });
+        serde_json::from_value(value).unwrap()
+    }
+
+    #[test]
+    fn the_shortest_path_is_found() {
+        let graph = metadata(&[
+            ("a", true, &[("b", None), ("c", None)]),
+            ("b", false, &[("d", None)]),
+            ("c", false, &[("b", None)]),
+            ("d", false, &[("a", None)]),
+        ]);
+        assert_eq!(graph.path("a", "d"), Some(vec!["a", "b", "d"]));
+        assert_eq!(graph.path("a", "e"), None);
+    }
+
+    #[test]
+    fn dependencies_of_tests_and_build_scripts_are_no_path() {
+        let graph = metadata(&[
+            ("a", true, &[("b", Some("dev")), ("c", Some("build"))]),
+            ("b", false, &[]),
+            ("c", false, &[]),
+        ]);
+        assert_eq!(graph.path("a", "b"), None);
+        assert_eq!(graph.path("a", "c"), None);
+    }
+}

@@ -1,0 +1,142 @@
+//! What rules look at: the packages and the files of the workspace.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, Result};
+
+use super::metadata::Metadata;
+use crate::{host, paths};
+
+/// The workspace as it lies on disk.
+pub(crate) struct Workspace {
+    pub(crate) metadata: Metadata,
+    /// Where it lies.
+    pub(crate) root: PathBuf,
+    /// What git tracks.
+    pub(crate) tracked: Vec<File>,
+    /// Rust sources, tracked or about to be.
+    pub(crate) sources: Vec<File>,
+}
+
+/// A file of the workspace.
+#[derive(Clone)]
+pub(crate) struct File {
+    /// Relative to the root.
+    pub(crate) path: PathBuf,
+    pub(crate) content: Vec<u8>,
+}
+
+impl File {
+    /// As text; bytes that are none are replaced.
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.content).into_owned()
+    }
+}
+
+impl Workspace {
+    /// Reads the workspace that holds this task.
+    pub(crate) fn read() -> Result<Self> {
+        let root = paths::root();
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let mut command = Command::new(cargo);
+        let json = host::output(
+            command
+                .args(["metadata", "--format-version", "1"])
+                .current_dir(root),
+        )?;
+        let metadata =
+            serde_json::from_str(&json).context("can't read what `cargo metadata` tells")?;
+        let is_source = |file: &File| {
+            file.path
+                .extension()
+                .is_some_and(|extension| extension == "rs")
+        };
+        let mut sources = files(
+            root,
+            &["--cached", "--others", "--exclude-standard", "--", "*.rs"],
+        )?;
+        sources.retain(is_source);
+        Ok(Self {
+            metadata,
+            root: root.to_owned(),
+            tracked: files(root, &["--cached"])?,
+            sources,
+        })
+    }
+}
+
+/// The files that `git ls-files` lists, those that are deleted or links left out.
+fn files(root: &Path, args: &[&str]) -> Result<Vec<File>> {
+    let list = host::output(
+        Command::new("git")
+            .args(["ls-files", "-z"])
+            .args(args)
+            .current_dir(root),
+    )?;
+    let names = list.split_terminator('\0').map(PathBuf::from);
+    let names =
+        names.filter(|name| fs::symlink_metadata(root.join(name)).is_ok_and(|meta| meta.is_file()));
+    let read = |path: PathBuf| {
+        let content = fs::read(root.join(&path))
+            .with_context(|| format!("can't read `{}`", path.display()))?;
+        Ok(File { path, content })
+    };
+    names.map(read).collect()
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::{super::metadata::tests::metadata, *};
+
+    /// A workspace of files alone.
+    pub(crate) fn of_files(files: &[(&str, &str)]) -> Workspace {
+        let file = |(path, text): &(&str, &str)| File {
+            path: path.into(),
+            content: text.as_bytes().to_vec(),
+        };
+        let files: Vec<File> = files.iter().map(file).collect();
+        Workspace {
+            metadata: metadata(&[]),
+            root: "/checkout".into(),
+            tracked: files.clone(),
+            sources: files,
+        }
+    }
+
+    /// A workspace of packages alone.
+    pub(crate) fn of_packages(metadata: Metadata) -> Workspace {
+        Workspace {
+            metadata,
+            root: "/checkout".into(),
+            tracked: vec![],
+            sources: vec![],
+        }
+    }
+
+    #[test]
+    fn this_workspace_is_read() {
+        let workspace = Workspace::read().unwrap();
+        assert!(
+            workspace
+                .metadata
+                .members()
+                .any(|member| member.name == "xtask")
+        );
+        assert!(
+            workspace
+                .sources
+                .iter()
+                .any(|file| file.path.ends_with("xtask/src/tidy/workspace.rs"))
+        );
+        assert!(
+            workspace
+                .tracked
+                .iter()
+                .any(|file| file.path == Path::new("Cargo.toml"))
+        );
+    }
+}
