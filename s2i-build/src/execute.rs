@@ -1,15 +1,15 @@
 //! Does what a plan says, and has no choice.
 
-use s2i_core::{Script, wire::Exit};
+use s2i_core::{Script, archive, wire::Exit};
 
 use crate::{
     build::BuildError,
     cancel::CancelToken,
     engine::{Committed, Content, Engine, EngineError, Finished, Input, RunSpec},
     event::{Phase, Progress},
-    plan::{BuildPlan, RunPlan, Uploaded},
+    plan::{BuildPlan, RunPlan, TRUST_FILE, Uploaded},
     source::Fetched,
-    stream::ArchiveStream,
+    stream::{ArchiveStream, pieces_of},
 };
 
 /// What went wrong, and whether cleaning up after it went wrong too.
@@ -96,6 +96,9 @@ impl<E: Engine> Steps<'_, E> {
             content: match &upload.what {
                 Uploaded::Source => Content::Tree(self.source.tree(mtime)),
                 Uploaded::Scripts(scripts) => Content::Archive(self.source.scripts(scripts, mtime)),
+                Uploaded::Certificates(certificates) => {
+                    Content::Archive(one_file(TRUST_FILE, certificates, mtime))
+                }
                 Uploaded::Artifacts => Content::Archive(
                     artifacts
                         .take()
@@ -129,6 +132,16 @@ impl<E: Engine> Steps<'_, E> {
             (Err(error), discarded) => Err(both(error.into(), discarded)),
         }
     }
+}
+
+/// An archive of one text file.
+fn one_file(name: &'static str, text: &str, mtime: u64) -> ArchiveStream<'static> {
+    let text = text.to_owned();
+    pieces_of(move |out| {
+        let mut archive = archive::Writer::new(out, mtime);
+        archive.file(name, 0o644, text.len() as u64, &mut text.as_bytes())?;
+        archive.finish().map(drop)
+    })
 }
 
 fn both(error: BuildError, cleanup: Result<(), EngineError>) -> Failed {

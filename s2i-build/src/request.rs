@@ -23,6 +23,9 @@ pub struct BuildRequest {
     pub runtime: Option<RuntimeRequest>,
     /// Variables for the scripts and the result; later ones win, and they win over the source's.
     pub env: Vec<EnvVar>,
+    /// Certificates in PEM that the scripts trust beside the image's own, for networks that look into
+    /// TLS. They do not get into the result.
+    pub trust: Option<String>,
     /// What the scripts can reach.
     pub network: Network,
     /// Replaces the builder's own destination.
@@ -52,6 +55,7 @@ impl BuildRequest {
             tag: None,
             runtime: None,
             env: Vec::new(),
+            trust: None,
             network: Network::Default,
             destination: None,
             assemble_user: None,

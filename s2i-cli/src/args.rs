@@ -94,6 +94,9 @@ pub(crate) struct Build {
     /// What the scripts can reach: none, host, or a network of the engine
     #[arg(long, value_name = "NETWORK", value_parser = |text: &str| Ok::<_, std::convert::Infallible>(Network::from(text)))]
     pub(crate) network: Option<Network>,
+    /// Certificates (PEM) that `assemble` trusts beside the builder's own; not in the result
+    #[arg(long, env = "S2I_TRUST_CA", value_name = "FILE")]
+    pub(crate) trust_ca: Option<PathBuf>,
     /// The user of `assemble`, in place of the builder's own
     #[arg(long, value_name = "USER")]
     pub(crate) assemble_user: Option<String>,

@@ -1,5 +1,7 @@
 //! From what was typed to what is meant.
 
+use std::path::Path;
+
 use s2i_build::request::{BuildRequest, RuntimeRequest, SourceRequest};
 use s2i_core::{Diagnostic, EnvVar, environment, mapping::Mapping};
 
@@ -28,6 +30,11 @@ pub(crate) fn build(args: &Build, host: &Host) -> Result<(BuildRequest, Vec<Diag
             artifacts: artifacts(args),
         }),
         env,
+        trust: args
+            .trust_ca
+            .as_deref()
+            .map(|file| read(file, host))
+            .transpose()?,
         network: args.network.clone().unwrap_or_default(),
         destination: args.destination.clone(),
         assemble_user: args.assemble_user.clone().filter(|user| !user.is_empty()),
@@ -55,13 +62,17 @@ fn variables(args: &Build, host: &Host) -> Result<(Vec<EnvVar>, Vec<Diagnostic>)
     let Some(file) = &args.environment_file else {
         return Ok((args.env.clone(), Vec::new()));
     };
-    let path = host.working_dir.join(file);
-    let text = std::fs::read_to_string(&path).map_err(|source| Error::ReadFile { path, source })?;
+    let text = read(file, host)?;
     let (from_file, diagnostics) = environment::parse_file(&file.display().to_string(), &text);
     Ok((
         environment::merge([&args.env[..], &from_file[..]]),
         diagnostics,
     ))
+}
+
+fn read(file: &Path, host: &Host) -> Result<String, Error> {
+    let path = host.working_dir.join(file);
+    std::fs::read_to_string(&path).map_err(|source| Error::ReadFile { path, source })
 }
 
 fn epoch(host: &Host) -> Result<Option<u64>, Error> {

@@ -4,6 +4,12 @@
 /// when it is absent. See <https://reproducible-builds.org/specs/source-date-epoch/>.
 pub const SOURCE_DATE_EPOCH: &str = "SOURCE_DATE_EPOCH";
 
+/// Directories of certificates that Go's and OpenSSL's programs trust.
+pub const SSL_CERT_DIR: &str = "SSL_CERT_DIR";
+
+/// A file of certificates that Node.js trusts beside its own.
+pub const NODE_EXTRA_CA_CERTS: &str = "NODE_EXTRA_CA_CERTS";
+
 /// Where the scripts of old builder images are; superseded by the label
 /// [`SCRIPTS_URL`](crate::label::SCRIPTS_URL).
 pub const STI_SCRIPTS_URL: &str = "STI_SCRIPTS_URL";

@@ -51,6 +51,12 @@ impl Layout {
         self.below("artifacts")
     }
 
+    /// Where the scripts find certificates that they are to trust beside the image's own.
+    #[must_use]
+    pub fn trust(&self) -> ContainerPath {
+        self.below("trust")
+    }
+
     fn below(&self, name: &str) -> ContainerPath {
         self.destination
             .join(name)

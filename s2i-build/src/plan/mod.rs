@@ -23,6 +23,9 @@ use crate::{
 /// 1980 that every archive format can hold.
 pub const DEFAULT_EPOCH: u64 = 315_532_801;
 
+/// The file that the certificates of [`Uploaded::Certificates`] are in.
+pub const TRUST_FILE: &str = "ca.pem";
+
 /// What will be done, with no choice left.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct BuildPlan {
@@ -70,6 +73,8 @@ pub enum Uploaded {
     Scripts(Vec<Script>),
     /// The artifacts of the container before.
     Artifacts,
+    /// These certificates, in PEM.
+    Certificates(String),
 }
 
 /// The second container of a split build.
@@ -81,26 +86,29 @@ pub struct RuntimePlan {
     pub run: RunPlan,
 }
 
+/// What every part of planning starts from.
+struct Given<'a> {
+    request: &'a BuildRequest,
+    facts: &'a Facts,
+    /// The variables of the source and of the user.
+    env: Vec<EnvVar>,
+    epoch: u64,
+}
+
 /// Plans the build that was asked for from what was found.
 ///
 /// # Errors
 /// [`PlanError`] for every request that can't end well, before anything has been started.
 pub fn plan(request: &BuildRequest, facts: &Facts) -> Result<BuildPlan, PlanError> {
     output::check_tag(request, facts)?;
-    let images = std::iter::once(&facts.builder).chain(&facts.runtime);
-    if let Some(image) = images
-        .into_iter()
-        .find(|image| !image.config.on_build.is_empty())
-    {
-        return Err(PlanError::OnBuild {
-            image: image.name.clone(),
-        });
-    }
-    let epoch = request
-        .epoch
-        .or_else(|| Some(facts.source.commit.as_ref()?.time))
-        .unwrap_or(DEFAULT_EPOCH);
-    let env = environment::merge([&facts.source.environment[..], &request.env[..]]);
+    check_on_build(facts)?;
+    let commit_time = facts.source.commit.as_ref().map(|commit| commit.time);
+    let given = Given {
+        request,
+        facts,
+        env: environment::merge([&facts.source.environment[..], &request.env[..]]),
+        epoch: request.epoch.or(commit_time).unwrap_or(DEFAULT_EPOCH),
+    };
     let labels = labels_of(&facts.builder);
     let layout = layout(request, &labels)?;
     let places = scripts::Places {
@@ -109,101 +117,135 @@ pub fn plan(request: &BuildRequest, facts: &Facts) -> Result<BuildPlan, PlanErro
         layout: &layout,
         source: &facts.source,
     };
-    let assemble = assemble(request, facts, &places, &env, epoch)?;
-    match &facts.runtime {
-        Some(image) => runtime::plan(request, facts, image, &env, assemble, epoch),
-        None => {
-            let run = places.find(Script::Run)?;
-            let mut remove = vec![layout.artifacts()];
-            if !request.keep_source {
-                remove.insert(0, layout.source());
-            }
-            let commit = Commit {
-                remove,
-                mtime: epoch,
-                require: vec![run.path.clone()],
-                config: output::config(request, facts, &facts.builder, &run, &env)?,
-                tag: request.tag.clone(),
-            };
-            Ok(BuildPlan {
-                epoch,
-                assemble,
-                runtime: None,
-                commit,
-            })
+    let assemble = assemble(&given, &places)?;
+    let (runtime, commit) = match &facts.runtime {
+        Some(image) => {
+            let (runtime, commit) = runtime::plan(&given, image)?;
+            (Some(runtime), commit)
         }
+        None => (None, commit(&given, &places)?),
+    };
+    Ok(BuildPlan {
+        epoch: given.epoch,
+        assemble,
+        runtime,
+        commit,
+    })
+}
+
+/// Triggers would need a second way of building, one that the engine runs and nobody fences in.
+fn check_on_build(facts: &Facts) -> Result<(), PlanError> {
+    let mut images = std::iter::once(&facts.builder).chain(&facts.runtime);
+    match images.find(|image| !image.config.on_build.is_empty()) {
+        Some(image) => Err(PlanError::OnBuild {
+            image: image.name.clone(),
+        }),
+        None => Ok(()),
     }
 }
 
-fn assemble(
-    request: &BuildRequest,
-    facts: &Facts,
-    places: &scripts::Places<'_>,
-    env: &[EnvVar],
-    epoch: u64,
-) -> Result<RunPlan, PlanError> {
+fn assemble(given: &Given<'_>, places: &scripts::Places<'_>) -> Result<RunPlan, PlanError> {
+    let layout = places.layout;
     let script = places.find(Script::Assemble)?;
     let mut uploads = vec![Upload {
         what: Uploaded::Source,
-        into: places.layout.source(),
+        into: layout.source(),
     }];
-    let own: Vec<_> = facts
-        .source
-        .scripts
-        .iter()
-        .copied()
-        .filter(|s| *s != Script::AssembleRuntime)
-        .collect();
+    let own = places.in_source(&[
+        Script::Assemble,
+        Script::Run,
+        Script::SaveArtifacts,
+        Script::Usage,
+    ]);
     if !own.is_empty() {
         uploads.push(Upload {
             what: Uploaded::Scripts(own),
-            into: places.layout.scripts(),
+            into: layout.scripts(),
         });
     }
-    let user = request
-        .assemble_user
-        .clone()
-        .or_else(|| places.labels.assemble_user.clone());
+    let mut extra = Vec::new();
+    if let Some(certificates) = &given.request.trust {
+        uploads.push(Upload {
+            what: Uploaded::Certificates(certificates.clone()),
+            into: layout.trust(),
+        });
+        extra = trust_variables(layout);
+    }
+    let asked = given.request.assemble_user.clone();
+    let user = asked.or_else(|| places.labels.assemble_user.clone());
     Ok(RunPlan {
-        image: facts.builder.clone(),
+        image: places.image.clone(),
         uploads,
         script: Script::Assemble,
-        program: program(&facts.builder, &script.path, user, env, epoch, false)?,
-        network: request.network.clone(),
+        program: program(given, places.image, &script.path, user, &extra)?,
+        network: given.request.network.clone(),
+    })
+}
+
+/// How the builder's own container becomes the image.
+fn commit(given: &Given<'_>, places: &scripts::Places<'_>) -> Result<Commit, PlanError> {
+    let run = places.find(Script::Run)?;
+    let layout = places.layout;
+    let mut remove = vec![layout.artifacts(), layout.trust()];
+    if !given.request.keep_source {
+        remove.push(layout.source());
+    }
+    Ok(Commit {
+        remove,
+        mtime: given.epoch,
+        require: vec![run.path.clone()],
+        config: output::config(given, places.image, &run)?,
+        tag: given.request.tag.clone(),
     })
 }
 
 /// A script as a program: in the image's own environment and directory, as the image's own user
-/// unless another one was chosen.
+/// unless another one was chosen. `extra` is for the script alone.
 fn program(
+    given: &Given<'_>,
     image: &ImageFacts,
     path: &ContainerPath,
     user: Option<String>,
-    env: &[EnvVar],
-    epoch: u64,
-    optional: bool,
+    extra: &[EnvVar],
 ) -> Result<Program, PlanError> {
-    let own: Vec<EnvVar> = image
-        .config
-        .env
-        .iter()
-        .filter_map(|entry| {
-            let (name, value) = entry.split_once('=')?;
-            EnvVar::new(name, value).ok()
-        })
-        .collect();
+    let own = variables_of(image);
+    // Tells the tools of a build which time to write down.
+    let epoch = variable(env_var::SOURCE_DATE_EPOCH, &given.epoch.to_string());
     Ok(Program {
         argv: vec![path.to_string()],
-        env: environment::merge([&own[..], &epoch_variable(epoch)[..], env]),
+        env: environment::merge([&own[..], &[epoch], extra, &given.env[..]]),
         cwd: working_dir(image)?,
         user: user.unwrap_or_else(|| image.config.user.clone()),
-        optional,
+        optional: false,
     })
 }
 
-/// Tells the tools of a build which time to write down. It is not for the application.
-fn epoch_variable(epoch: u64) -> [EnvVar; 1] {
-    [EnvVar::new(env_var::SOURCE_DATE_EPOCH, &epoch.to_string()).expect("a name and a number")]
+/// The variables of an image. Entries that are none are of no use to anybody.
+fn variables_of(image: &ImageFacts) -> Vec<EnvVar> {
+    let entries = image
+        .config
+        .env
+        .iter()
+        .filter_map(|entry| entry.split_once('='));
+    entries
+        .filter_map(|(name, value)| EnvVar::new(name, value).ok())
+        .collect()
+}
+
+/// Makes Go, OpenSSL and Node.js trust the certificates beside what they trust anyway.
+fn trust_variables(layout: &Layout) -> Vec<EnvVar> {
+    let trust = layout.trust();
+    vec![
+        variable(env_var::SSL_CERT_DIR, &format!("{trust}:/etc/ssl/certs")),
+        variable(
+            env_var::NODE_EXTRA_CA_CERTS,
+            &format!("{trust}/{TRUST_FILE}"),
+        ),
+    ]
+}
+
+fn variable(name: &str, value: &str) -> EnvVar {
+    EnvVar::new(name, value).expect("a plain name and no NUL")
 }
 
 fn working_dir(image: &ImageFacts) -> Result<ContainerPath, PlanError> {

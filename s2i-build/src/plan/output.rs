@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use s2i_core::{EnvVar, environment, label};
 
-use super::{PlanError, scripts::Found};
+use super::{Given, PlanError, scripts::Found, variables_of};
 use crate::{
     facts::{Facts, ImageConfig, ImageFacts},
     request::BuildRequest,
@@ -27,14 +27,12 @@ pub(super) fn check_tag(request: &BuildRequest, facts: &Facts) -> Result<(), Pla
 
 /// The config of the base image, with the build's variables, labels, and `run` as its command.
 pub(super) fn config(
-    request: &BuildRequest,
-    facts: &Facts,
+    given: &Given<'_>,
     base: &ImageFacts,
     run: &Found,
-    env: &[EnvVar],
 ) -> Result<ImageConfig, PlanError> {
     let mut labels = base.config.labels.clone();
-    labels.extend(generated_labels(request, facts));
+    labels.extend(generated_labels(given.request, given.facts));
     let bytes = labels
         .iter()
         .map(|(name, value)| name.len() + value.len())
@@ -42,28 +40,15 @@ pub(super) fn config(
     if bytes > label::SIZE_LIMIT {
         return Err(PlanError::Labels { bytes });
     }
+    let env = environment::merge([&variables_of(base)[..], &given.env[..]]);
     Ok(ImageConfig {
-        env: merged_env(&base.config.env, env),
+        env: env.iter().map(EnvVar::to_entry).collect(),
         entrypoint: Vec::new(),
         cmd: vec![run.path.to_string()],
         labels,
         on_build: Vec::new(),
         ..base.config.clone()
     })
-}
-
-fn merged_env(base: &[String], env: &[EnvVar]) -> Vec<String> {
-    let base: Vec<EnvVar> = base
-        .iter()
-        .filter_map(|entry| {
-            let (name, value) = entry.split_once('=')?;
-            EnvVar::new(name, value).ok()
-        })
-        .collect();
-    environment::merge([&base[..], env])
-        .iter()
-        .map(EnvVar::to_entry)
-        .collect()
 }
 
 fn generated_labels(request: &BuildRequest, facts: &Facts) -> BTreeMap<String, String> {

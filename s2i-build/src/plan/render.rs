@@ -56,6 +56,7 @@ impl fmt::Display for RunPlan {
             let what = match &upload.what {
                 Uploaded::Source => "source".into(),
                 Uploaded::Artifacts => "artifacts".into(),
+                Uploaded::Certificates(_) => "certificates".into(),
                 Uploaded::Scripts(scripts) => scripts
                     .iter()
                     .map(ToString::to_string)

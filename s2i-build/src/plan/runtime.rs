@@ -1,30 +1,26 @@
 //! The second half of a split build.
 
 use s2i_core::{
-    ContainerPath, EnvVar, Layout, Script,
+    ContainerPath, Layout, Script,
     label::ImageLabels,
     mapping::{Mapping, MappingList},
     wire::ReadItem,
 };
 
 use super::{
-    BuildPlan, PlanError, RunPlan, RuntimePlan, Upload, Uploaded, labels_of, output, program,
-    scripts, working_dir,
+    Given, PlanError, RunPlan, RuntimePlan, Upload, Uploaded, labels_of, output, program, scripts,
+    working_dir,
 };
 use crate::{
-    engine::Commit,
-    facts::{Facts, ImageFacts},
+    engine::{Commit, Program},
+    facts::ImageFacts,
     request::BuildRequest,
 };
 
 pub(super) fn plan(
-    request: &BuildRequest,
-    facts: &Facts,
+    given: &Given<'_>,
     image: &ImageFacts,
-    env: &[EnvVar],
-    assemble: RunPlan,
-    epoch: u64,
-) -> Result<BuildPlan, PlanError> {
+) -> Result<(RuntimePlan, Commit), PlanError> {
     let labels = labels_of(image);
     let into = working_dir(image)?;
     let layout = Layout::new(into.clone());
@@ -32,51 +28,46 @@ pub(super) fn plan(
         image,
         labels: &labels,
         layout: &layout,
-        source: &facts.source,
+        source: &given.facts.source,
     };
     let run = places.find(Script::Run)?;
     let assemble_runtime = places.find(Script::AssembleRuntime)?;
-    let own = [Script::AssembleRuntime, Script::Run].into_iter();
-    let own: Vec<_> = own
-        .filter(|script| facts.source.scripts.contains(script))
-        .collect();
     let mut uploads = vec![Upload {
         what: Uploaded::Artifacts,
-        into: into.clone(),
+        into,
     }];
+    let own = places.in_source(&[Script::AssembleRuntime, Script::Run]);
     if !own.is_empty() {
         uploads.push(Upload {
             what: Uploaded::Scripts(own),
             into: layout.scripts(),
         });
     }
-    let user = request
-        .assemble_runtime_user
-        .clone()
-        .or_else(|| labels.assemble_runtime_user.clone());
+    let asked = given.request.assemble_runtime_user.clone();
+    let user = asked.or_else(|| labels.assemble_runtime_user.clone());
+    let program = program(given, image, &assemble_runtime.path, user, &[])?;
     let runtime = RuntimePlan {
-        artifacts: artifacts(request, image, &labels)?,
+        artifacts: artifacts(given.request, image, &labels)?,
         run: RunPlan {
             image: image.clone(),
             uploads,
             script: Script::AssembleRuntime,
-            program: program(image, &assemble_runtime.path, user, env, epoch, true)?,
-            network: request.network.clone(),
+            // A runtime image may have nothing to do when the artifacts are there.
+            program: Program {
+                optional: true,
+                ..program
+            },
+            network: given.request.network.clone(),
         },
     };
     let commit = Commit {
         remove: Vec::new(),
-        mtime: epoch,
+        mtime: given.epoch,
         require: vec![run.path.clone()],
-        config: output::config(request, facts, image, &run, env)?,
-        tag: request.tag.clone(),
+        config: output::config(given, image, &run)?,
+        tag: given.request.tag.clone(),
     };
-    Ok(BuildPlan {
-        epoch,
-        assemble,
-        runtime: Some(runtime),
-        commit,
-    })
+    Ok((runtime, commit))
 }
 
 /// What the user names, else what the runtime image's label names.

@@ -35,6 +35,12 @@ impl Places<'_> {
         }
     }
 
+    /// Those of the scripts that the source brings.
+    pub(super) fn in_source(&self, scripts: &[Script]) -> Vec<Script> {
+        let brings = |script: &&Script| self.source.scripts.contains(script);
+        scripts.iter().filter(brings).copied().collect()
+    }
+
     /// Where the image says that it keeps this script; whether it is there only a run can tell.
     fn in_image(&self, script: Script) -> Result<Option<ContainerPath>, PlanError> {
         let Some(url) = &self.labels.scripts_url else {

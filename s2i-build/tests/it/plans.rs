@@ -64,8 +64,9 @@ fn a_plain_build() {
       upload source into /tmp/src
       run ["/usr/libexec/s2i/assemble"] as "1001" in /opt/app-root/src
       env PATH LANG SOURCE_DATE_EPOCH
-    remove /tmp/src
     remove /tmp/artifacts
+    remove /tmp/trust
+    remove /tmp/src
     require /usr/libexec/s2i/run
     commit as web:1, files from 315532801
       cmd ["/usr/libexec/s2i/run"] entrypoint [] user "1001" workdir "/opt/app-root/src"
@@ -87,8 +88,9 @@ fn scripts_of_the_source_come_first_and_stay() {
       upload assemble, run into /tmp/scripts
       run ["/tmp/scripts/assemble"] as "1001" in /opt/app-root/src
       env PATH LANG SOURCE_DATE_EPOCH
-    remove /tmp/src
     remove /tmp/artifacts
+    remove /tmp/trust
+    remove /tmp/src
     require /tmp/scripts/run
     commit as web:1, files from 315532801
       cmd ["/tmp/scripts/run"] entrypoint [] user "1001" workdir "/opt/app-root/src"
@@ -120,8 +122,9 @@ fn the_commit_dates_and_labels_the_image() {
       upload source into /tmp/src
       run ["/usr/libexec/s2i/assemble"] as "1001" in /opt/app-root/src
       env PATH LANG SOURCE_DATE_EPOCH
-    remove /tmp/src
     remove /tmp/artifacts
+    remove /tmp/trust
+    remove /tmp/src
     require /usr/libexec/s2i/run
     commit as web:1, files from 1704067200
       cmd ["/usr/libexec/s2i/run"] entrypoint [] user "1001" workdir "/opt/app-root/src"
@@ -163,6 +166,7 @@ fn flags_win_over_labels_and_the_command_line_over_the_source() {
       run ["/usr/libexec/s2i/assemble"] as "7" in /opt/app-root/src
       env PATH LANG SOURCE_DATE_EPOCH A
     remove /opt/s2i/artifacts
+    remove /opt/s2i/trust
     require /usr/libexec/s2i/run
     commit as web:1, files from 1
       cmd ["/usr/libexec/s2i/run"] entrypoint [] user "1001" workdir "/opt/app-root/src"
@@ -186,6 +190,20 @@ fn flags_win_over_labels_and_the_command_line_over_the_source() {
         plan(&request, &facts).unwrap().commit.config.env,
         ["PATH=/bin", "LANG=source", "A=flag"]
     );
+}
+
+#[test]
+fn certificates_are_for_assemble_alone_and_do_not_stay() {
+    let mut request = request();
+    request.trust = Some("PEM".into());
+    let plan = plan(&request, &facts()).unwrap();
+    let upload = plan.assemble.uploads.last().unwrap();
+    assert_eq!(upload.into.as_str(), "/tmp/trust");
+    let entries: Vec<_> = plan.assemble.program.env.iter().map(EnvVar::to_entry).collect();
+    assert!(entries.contains(&"SSL_CERT_DIR=/tmp/trust:/etc/ssl/certs".into()), "{entries:?}");
+    assert!(entries.contains(&"NODE_EXTRA_CA_CERTS=/tmp/trust/ca.pem".into()), "{entries:?}");
+    assert!(plan.commit.remove.contains(&upload.into));
+    assert_eq!(plan.commit.config.env, ["PATH=/bin", "LANG=C"]);
 }
 
 fn with_runtime(artifacts: &str, label: Option<&str>) -> (BuildRequest, Facts) {
