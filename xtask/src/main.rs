@@ -8,6 +8,7 @@
     reason = "a program for people at a terminal"
 )]
 
+mod demo;
 mod dist;
 mod engine;
 mod host;
@@ -29,6 +30,8 @@ struct Args {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Show it all: build the sample application from source, run it, fetch its page.
+    Demo(demo::Args),
     /// Build the static programs that live inside images.
     Dist(dist::Args),
     /// Start, stop and list engines to test against.
@@ -41,6 +44,7 @@ enum Task {
 
 fn main() -> ExitCode {
     let done = match Args::parse().task {
+        Task::Demo(args) => demo::run(&args),
         Task::Dist(args) => dist::run(&args),
         Task::Engine(args) => engine::run(&args),
         Task::Images(args) => images::run(&args),

@@ -1,5 +1,5 @@
-//! Requests without a body, by hand: enough to ask an engine whether it is there and to remove its
-//! containers.
+//! Small requests, by hand: enough to ask an engine whether it is there, to run a container, to remove
+//! what was made.
 
 use std::{
     io::{Read, Write},
@@ -14,9 +14,17 @@ use serde_json::Value;
 /// How long one answer may take. Removing a container waits for its end.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// `POST` of JSON; the answer is JSON.
+pub(crate) fn post(url: &str, path: &str, body: &Value) -> Result<Value> {
+    let show = || format!("POST {url}{path}");
+    let text = exchange(url, "POST", path, &body.to_string()).with_context(show)?;
+    let answer = parse(&text).with_context(show)?;
+    serde_json::from_str(&answer).with_context(|| format!("{} answered no JSON: {answer}", show()))
+}
+
 /// Sends a request to an engine and returns the body of its answer, when the answer is a success.
 pub(crate) fn request(url: &str, method: &str, path: &str) -> Result<String> {
-    let text = exchange(url, method, path).with_context(|| format!("{method} {url}{path}"))?;
+    let text = exchange(url, method, path, "").with_context(|| format!("{method} {url}{path}"))?;
     parse(&text).with_context(|| format!("{method} {url}{path}"))
 }
 
@@ -27,8 +35,11 @@ pub(crate) fn get(url: &str, path: &str) -> Result<Value> {
 }
 
 /// Version 1.0 of the protocol: the answer is not in chunks, and ends with the connection.
-fn exchange(url: &str, method: &str, path: &str) -> Result<String> {
-    let request = format!("{method} {path} HTTP/1.0\r\nHost: localhost\r\n\r\n");
+fn exchange(url: &str, method: &str, path: &str, body: &str) -> Result<String> {
+    let length = body.len();
+    let request = format!(
+        "{method} {path} HTTP/1.0\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+    );
     if let Some(socket) = url.strip_prefix("unix://") {
         let stream = UnixStream::connect(socket).context("can't connect")?;
         stream

@@ -5,11 +5,12 @@
 //! NAT rules, so it lives beside whatever else runs on the host. Other tasks call [`up`], [`down`]
 //! and [`endpoint`].
 
+mod choice;
 mod clean;
 mod cni;
 mod docker;
 mod docker_latest;
-mod http;
+pub(crate) mod http;
 mod kind;
 mod list;
 mod network;
@@ -23,7 +24,7 @@ mod wait;
 
 use anyhow::{Context, Result, anyhow, ensure};
 
-pub(crate) use self::{kind::Kind, state::Endpoint};
+pub(crate) use self::{choice::Choice, kind::Kind, state::Endpoint};
 use self::{
     state::{Lock, Record},
     wait::Starting,
