@@ -1,1 +1,58 @@
-//! Placeholder.
+//! OCI images without a daemon.
+//!
+//! An image is a few [layers](layer), a [config](config::ImageConfig) that says how to start what is
+//! in them, and a [manifest](manifest::Manifest) that names both by [digest](Digest). Nothing of that
+//! needs a container engine: this crate makes layers from explicit lists of entries, writes the JSON,
+//! and puts all of it into [archives](archive) that every engine and tool can read.
+//!
+//! Everything is **deterministic**: entries are sorted, times and owners are what the caller says,
+//! JSON has one form, compression has a pinned level. The same input gives the same bytes, so it gives
+//! the same digests, so an image has the same ID wherever and whenever it was composed. (Compressed
+//! bytes also depend on the version of the compressor, which `Cargo.lock` pins; the image ID does not,
+//! as it names uncompressed layers.)
+//!
+//! Everything **streams**: a layer is spooled to a file that the caller names and is never in memory
+//! as a whole, so the memory that is used does not grow with the image.
+//!
+//! The crate is synchronous, starts no process and opens no connection.
+//!
+//! ```
+//! use s2i_oci::{
+//!     Image, archive,
+//!     config::{ContainerConfig, ImageConfig, Platform},
+//!     layer::{LayerBuilder, Owner},
+//! };
+//!
+//! # let spool = tempfile::tempdir()?;
+//! // A layer with one program and the directories that it lies in.
+//! let mut builder = LayerBuilder::new(315_532_801);
+//! builder.directories("usr/bin", 0o755, Owner::ROOT)?;
+//! builder.file("usr/bin/hello", 0o755, Owner::ROOT, b"\x7fELF...".to_vec())?;
+//! let layer = builder.build(&spool.path().join("layer.tar"))?;
+//!
+//! // How to start it.
+//! let config = ImageConfig::new(Platform::linux("amd64")).with_config(ContainerConfig {
+//!     user: "1001".into(),
+//!     cmd: vec!["/usr/bin/hello".into()],
+//!     ..ContainerConfig::default()
+//! });
+//!
+//! // One file for `docker load`, `podman load`, skopeo and everything that reads OCI layouts.
+//! let mut image = Image::new(config);
+//! image.push(layer.into_blob(), "the program");
+//! image.names.push("example/hello:latest".parse()?);
+//! let mut file = Vec::new();
+//! archive::write(&[image], &mut file)?;
+//! assert_eq!(file.len() % 512, 0);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+pub mod archive;
+pub mod config;
+mod digest;
+mod image;
+pub mod layer;
+pub mod manifest;
+
+pub use digest::{Digest, DigestError, HashingWriter};
+pub use image::{Blob, Image};

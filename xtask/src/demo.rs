@@ -38,20 +38,35 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<()> {
     let start = Instant::now();
     check_programs()?;
-    step(start, "building s2i, its agent and the scripts of the images");
+    step(
+        start,
+        "building s2i, its agent and the scripts of the images",
+    );
     let s2i = dist::s2i(Arch::host()?)?;
     step(start, "finding a container engine");
     let engine = Choice::make(args.engine.as_deref())?;
     println!("using {}", engine.url);
     step(start, "composing the images s2i/go and s2i/go-runtime");
     images::load(&["go", "go-runtime"], &engine.url)?;
-    let demo = Demo { s2i: &s2i, url: &engine.url };
-    step(start, "building the sample application, builder image included");
+    let demo = Demo {
+        s2i: &s2i,
+        url: &engine.url,
+    };
+    step(
+        start,
+        "building the sample application, builder image included",
+    );
     demo.build_and_ask("s2i-demo/web", &[])?;
     step(start, "building it again, into the slim runtime image");
     demo.build_and_ask("s2i-demo/web-slim", &["--runtime-image", "s2i/go-runtime"])?;
-    step(start, "done; the images of the application are removed, s2i/go and s2i/go-runtime stay");
-    println!("build your own: {} build DIRECTORY s2i/go NAME --runtime-image s2i/go-runtime", s2i.display());
+    step(
+        start,
+        "done; the images of the application are removed, s2i/go and s2i/go-runtime stay",
+    );
+    println!(
+        "build your own: {} build DIRECTORY s2i/go NAME --runtime-image s2i/go-runtime",
+        s2i.display()
+    );
     Ok(())
 }
 
@@ -80,7 +95,9 @@ impl Demo<'_> {
     /// Builds the image, runs it, fetches its page, and removes both.
     fn build_and_ask(&self, tag: &str, more: &[&str]) -> Result<()> {
         let mut command = Command::new(self.s2i);
-        command.current_dir(paths::root()).args(["--url", self.url, "build", "--copy", SAMPLE, "s2i/go", tag]);
+        command
+            .current_dir(paths::root())
+            .args(["--url", self.url, "build", "--copy", SAMPLE, "s2i/go", tag]);
         host::run(command.args(more))?;
         let asked = self.run_and_ask(tag);
         let removed = http::request(self.url, "DELETE", &format!("/images/{tag}?force=true"));
@@ -99,9 +116,16 @@ impl Demo<'_> {
             },
         });
         let created = http::post(self.url, "/containers/create", &body)?;
-        let id = created["Id"].as_str().context("the engine gave no container id")?.to_owned();
+        let id = created["Id"]
+            .as_str()
+            .context("the engine gave no container id")?
+            .to_owned();
         let asked = self.start_and_ask(&id);
-        let removed = http::request(self.url, "DELETE", &format!("/containers/{id}?force=true&v=true"));
+        let removed = http::request(
+            self.url,
+            "DELETE",
+            &format!("/containers/{id}?force=true&v=true"),
+        );
         asked?;
         removed.map(drop)
     }
@@ -119,7 +143,11 @@ impl Demo<'_> {
                 Err(err) => return Err(err),
             }
         };
-        println!("GET {address}/ answers after {:.2} s: {}", start.elapsed().as_secs_f64(), page.trim());
+        println!(
+            "GET {address}/ answers after {:.2} s: {}",
+            start.elapsed().as_secs_f64(),
+            page.trim()
+        );
         if !page.contains(GREETING) {
             bail!("the page does not say `{GREETING}`");
         }
@@ -129,5 +157,7 @@ impl Demo<'_> {
 
 fn published_port(container: &Value) -> Result<&str> {
     let ports = &container["NetworkSettings"]["Ports"]["8080/tcp"];
-    ports[0]["HostPort"].as_str().context("the engine published no port")
+    ports[0]["HostPort"]
+        .as_str()
+        .context("the engine published no port")
 }

@@ -81,19 +81,50 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     };
     for arch in arches {
         println!("{}", scripts(arch)?.display());
-        println!("{}", program("s2i-agent", arch)?.display());
+        println!("{}", program("s2i-agent", "s2i-agent", arch)?.display());
     }
+    println!("{}", s2i(Arch::host()?)?.display());
     Ok(())
 }
 
 /// Builds `s2i-scripts`, the scripts of builder and runtime images, and returns where it is.
 pub(crate) fn scripts(arch: Arch) -> Result<PathBuf> {
-    program("s2i-scripts", arch)
+    program("s2i-scripts", "s2i-scripts", arch)
+}
+
+/// Builds the program that stands for all scripts in the images of tests and benchmarks.
+pub(crate) fn test_script(arch: Arch) -> Result<PathBuf> {
+    program("s2i-testkit", "test-script", arch)
+}
+
+/// Builds everything: the static programs, then `s2i` with the agents in it, and returns where it is.
+pub(crate) fn s2i(arch: Arch) -> Result<PathBuf> {
+    scripts(arch)?;
+    program("s2i-agent", "s2i-agent", arch)?;
+    host::run(cargo().args(["build", "--release", "--locked", "--package", "s2i-cli"]))?;
+    let made = paths::made().join("s2i");
+    install(&paths::target().join("release/s2i"), &made)?;
+    Ok(made)
+}
+
+/// Fails with the line that helps when the static programs can't be built here.
+pub(crate) fn check(arch: Arch) -> Result<()> {
+    let target = arch.target();
+    if is_installed(&target)? {
+        return Ok(());
+    }
+    bail!("Rust's target {target} is not installed; add it with: rustup target add {target}")
+}
+
+fn cargo() -> Command {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(paths::root());
+    cargo
 }
 
 /// Builds one static program. One package a call, so that features of others don't get into it.
-fn program(package: &str, arch: Arch) -> Result<PathBuf> {
-    let made = paths::made().join(arch.rust()).join(package);
+fn program(package: &str, binary: &str, arch: Arch) -> Result<PathBuf> {
+    let made = paths::made().join(arch.rust()).join(binary);
     let target = arch.target();
     if !is_installed(&target)? {
         if made.is_file() {
@@ -104,17 +135,34 @@ fn program(package: &str, arch: Arch) -> Result<PathBuf> {
             return Ok(made);
         }
         bail!(
-            "can't build {package} for {arch}; add Rust's target with: rustup target add {target}"
+            "can't build {binary} for {arch}; add Rust's target with: rustup target add {target}"
         );
     }
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut cargo = cargo();
     cargo
-        .current_dir(paths::root())
-        .args(["build", "--quiet", "--locked", "--profile", "dist"]);
-    host::run(cargo.args(["--package", package, "--target", &target]))?;
-    let built = paths::target().join(&target).join("dist").join(package);
+        .args(["build", "--locked", "--profile", "dist"])
+        .arg("--config")
+        .arg(format!("target.{target}.rustflags = {:?}", neutral_paths()));
+    host::run(cargo.args(["--package", package, "--bin", binary, "--target", &target]))?;
+    let built = paths::target().join(&target).join("dist").join(binary);
     install(&built, &made)?;
     Ok(made)
+}
+
+/// Options for the compiler that keep the places of this machine out of programs, so that the same
+/// source gives the same program elsewhere.
+fn neutral_paths() -> Vec<String> {
+    let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo"));
+    let cargo = std::env::var_os("CARGO_HOME").map(PathBuf::from).or(home);
+    let cargo = cargo
+        .iter()
+        .map(|from| format!("--remap-path-prefix={}=/cargo", from.display()));
+    cargo
+        .chain([format!(
+            "--remap-path-prefix={}=/s2i",
+            paths::root().display()
+        )])
+        .collect()
 }
 
 /// Copies only what changed, so that times tell what is new.
@@ -124,7 +172,7 @@ fn install(built: &Path, made: &Path) -> Result<()> {
         return Ok(());
     }
     fs::create_dir_all(made.parent().context("a file below a directory")?)?;
-    let unfinished = made.with_extension("new");
+    let unfinished = made.with_extension(format!("{}.new", std::process::id()));
     fs::copy(built, &unfinished)
         .with_context(|| format!("can't write {}", unfinished.display()))?;
     fs::rename(&unfinished, made).with_context(|| format!("can't write {}", made.display()))

@@ -1,15 +1,31 @@
 //! Running programs of the host, and naming those that are missing.
 
-use std::{path::PathBuf, process::Command};
+use std::{
+    fs,
+    path::PathBuf,
+    process::{Child, Command},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+    time::Duration,
+};
 
 use anyhow::{Context, Result, bail};
 
 /// Where `program` is on `PATH`.
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path)
-        .map(|dir| dir.join(program))
-        .find(|file| file.is_file())
+    find_all(program).next()
+}
+
+/// Everywhere that `program` is on `PATH`, in its order.
+pub(crate) fn find_all(program: &str) -> impl Iterator<Item = PathBuf> + use<'_> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let dirs: Vec<PathBuf> = std::env::split_paths(&path).collect();
+    dirs.into_iter()
+        .map(move |dir| dir.join(program))
+        .filter(|file| file.is_file())
 }
 
 /// Fails with the line that installs `program` when it is not there.
@@ -37,4 +53,34 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
         bail!("{command:?} ended with {}", output.status);
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// The memory of a process, looked at for as long as it lives.
+pub(crate) struct Watched(Arc<AtomicU64>);
+
+impl Watched {
+    /// Starts to look at the process.
+    pub(crate) fn new(child: &Child) -> Self {
+        let most = Arc::new(AtomicU64::new(0));
+        let (status, watched) = (format!("/proc/{}/status", child.id()), Arc::clone(&most));
+        thread::spawn(move || {
+            // The line is gone as soon as the process is.
+            while let Some(bytes) = high_water_mark(&status) {
+                watched.fetch_max(bytes, Ordering::Relaxed);
+                thread::sleep(Duration::from_millis(5));
+            }
+        });
+        Self(most)
+    }
+
+    /// The most that it had while somebody looked, in bytes.
+    pub(crate) fn most_memory(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+fn high_water_mark(status: &str) -> Option<u64> {
+    let text = fs::read_to_string(status).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
 }

@@ -8,6 +8,7 @@
     reason = "a program for people at a terminal"
 )]
 
+mod bench;
 mod demo;
 mod dist;
 mod engine;
@@ -30,6 +31,8 @@ struct Args {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Measure builds, and compare them to BuildKit.
+    Bench(bench::Args),
     /// Show it all: build the sample application from source, run it, fetch its page.
     Demo(demo::Args),
     /// Build the static programs that live inside images.
@@ -44,6 +47,7 @@ enum Task {
 
 fn main() -> ExitCode {
     let done = match Args::parse().task {
+        Task::Bench(args) => bench::run(&args),
         Task::Demo(args) => demo::run(&args),
         Task::Dist(args) => dist::run(&args),
         Task::Engine(args) => engine::run(&args),

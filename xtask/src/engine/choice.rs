@@ -30,7 +30,8 @@ impl Choice {
             };
         }
         if let Ok(url) = std::env::var("DOCKER_HOST") {
-            return Self::answering(&url).context("DOCKER_HOST names an engine that does not answer");
+            return Self::answering(&url)
+                .context("DOCKER_HOST names an engine that does not answer");
         }
         if let Some(endpoint) = endpoint(Kind::Docker) {
             return Self::of_kind(endpoint.kind);
@@ -46,12 +47,21 @@ impl Choice {
     fn of_kind(kind: Kind) -> Result<Self> {
         let was_up = endpoint(kind).is_some();
         let endpoint = up(kind)?;
-        Ok(Self { url: endpoint.url, kind: Some(kind), started: !was_up })
+        Ok(Self {
+            url: endpoint.url,
+            kind: Some(kind),
+            started: !was_up,
+        })
     }
 
     fn answering(url: &str) -> Result<Self> {
-        http::get(url, "/version").with_context(|| format!("no container engine answers at {url}"))?;
-        Ok(Self { url: url.to_owned(), kind: None, started: false })
+        http::get(url, "/version")
+            .with_context(|| format!("no container engine answers at {url}"))?;
+        Ok(Self {
+            url: url.to_owned(),
+            kind: None,
+            started: false,
+        })
     }
 }
 

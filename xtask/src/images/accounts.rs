@@ -29,7 +29,12 @@ pub(super) fn add(layer: &mut LayerBuilder) -> Result<()> {
     layer.directory("etc", 0o755, Owner::ROOT)?;
     layer.file("etc/passwd", 0o664, Owner::ROOT, PASSWD.as_bytes().to_vec())?;
     layer.file("etc/group", 0o644, Owner::ROOT, GROUP.as_bytes().to_vec())?;
-    layer.file("etc/nsswitch.conf", 0o644, Owner::ROOT, NSSWITCH.as_bytes().to_vec())?;
+    layer.file(
+        "etc/nsswitch.conf",
+        0o644,
+        Owner::ROOT,
+        NSSWITCH.as_bytes().to_vec(),
+    )?;
     layer.directory("tmp", 0o1777, Owner::ROOT)?;
     layer.directory("root", 0o700, Owner::ROOT)?;
     layer.directory("opt", 0o755, Owner::ROOT)?;

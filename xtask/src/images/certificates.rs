@@ -7,20 +7,33 @@ use s2i_oci::layer::{LayerBuilder, Owner};
 /// Adds Mozilla's list, which is a crate that `Cargo.lock` pins, where Go and most others look for it.
 pub(super) fn add(layer: &mut LayerBuilder) -> Result<()> {
     layer.directories("etc/ssl/certs", 0o755, Owner::ROOT)?;
-    layer.file("etc/ssl/certs/ca-certificates.crt", 0o644, Owner::ROOT, bundle().into_bytes())?;
+    layer.file(
+        "etc/ssl/certs/ca-certificates.crt",
+        0o644,
+        Owner::ROOT,
+        bundle().into_bytes(),
+    )?;
     Ok(())
 }
 
 /// All certificates as PEM, in the order of their bytes.
 fn bundle() -> String {
-    let mut certificates: Vec<&[u8]> = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().map(AsRef::as_ref).collect();
+    let mut certificates: Vec<&[u8]> = webpki_root_certs::TLS_SERVER_ROOT_CERTS
+        .iter()
+        .map(AsRef::as_ref)
+        .collect();
     certificates.sort_unstable();
     certificates.into_iter().map(pem).collect()
 }
 
 fn pem(certificate: &[u8]) -> String {
-    let lines = certificate.chunks(48).map(|line| STANDARD.encode(line) + "\n");
-    format!("-----BEGIN CERTIFICATE-----\n{}-----END CERTIFICATE-----\n", lines.collect::<String>())
+    let lines = certificate
+        .chunks(48)
+        .map(|line| STANDARD.encode(line) + "\n");
+    format!(
+        "-----BEGIN CERTIFICATE-----\n{}-----END CERTIFICATE-----\n",
+        lines.collect::<String>()
+    )
 }
 
 #[cfg(test)]

@@ -49,8 +49,15 @@ impl Composer {
     pub(super) fn new(lock: Lock, arch: Arch) -> Result<Self> {
         let made = paths::made();
         fs::create_dir_all(&made).with_context(|| format!("can't make {}", made.display()))?;
-        let work = tempfile::Builder::new().prefix("images-").tempdir_in(&made)?;
-        Ok(Self { lock, arch, work, layers: BTreeMap::new() })
+        let work = tempfile::Builder::new()
+            .prefix("images-")
+            .tempdir_in(&made)?;
+        Ok(Self {
+            lock,
+            arch,
+            work,
+            layers: BTreeMap::new(),
+        })
     }
 
     /// The lock that images are made from.
@@ -67,7 +74,9 @@ impl Composer {
     pub(super) fn compose(&mut self, definition: &Definition) -> Result<Image> {
         let mut image = Image::new(definition.config(self.arch, &self.lock.created));
         for &part in &definition.contents {
-            let layer = self.layer(part, definition).with_context(|| format!("the layer `{}`", part.name()))?;
+            let layer = self
+                .layer(part, definition)
+                .with_context(|| format!("the layer `{}`", part.name()))?;
             image.push(layer.into_blob(), part.history());
         }
         image.names.clone_from(&definition.names);
@@ -92,7 +101,12 @@ impl Composer {
         }
         let layer = builder.build(&self.work.path().join(format!("{}.tar", self.layers.len())))?;
         let seconds = start.elapsed().as_secs_f32();
-        eprintln!("{}: layer `{}`, {} in {seconds:.1} s", definition.name, part.name(), megabytes(layer.size()));
+        eprintln!(
+            "{}: layer `{}`, {} in {seconds:.1} s",
+            definition.name,
+            part.name(),
+            megabytes(layer.size())
+        );
         self.layers.insert(key, layer.clone());
         Ok(layer)
     }
@@ -121,10 +135,16 @@ impl Composer {
     pub(super) fn compress(&self, image: Image) -> Result<Image> {
         let mut compressed = Image::new(image.config().clone());
         for (layer, history) in image.layers().iter().zip(&image.config().history) {
-            let layer = self.layers.values().find(|known| known.diff_id() == layer.diff_id());
+            let layer = self
+                .layers
+                .values()
+                .find(|known| known.diff_id() == layer.diff_id());
             let layer = layer.context("a layer that was composed here")?;
             let to = layer.path().with_extension("tar.gz");
-            compressed.push(layer.gzip(&to)?, history.created_by.as_deref().unwrap_or_default());
+            compressed.push(
+                layer.gzip(&to)?,
+                history.created_by.as_deref().unwrap_or_default(),
+            );
         }
         compressed.names = image.names;
         Ok(compressed)
@@ -132,20 +152,38 @@ impl Composer {
 
     /// Prints what images weigh, and fails when one weighs too much.
     pub(super) fn sizes(&self, images: &[(Definition, Image)]) -> Result<()> {
-        println!("{:<12} {:<9} {:>10} {:>10} {:>10}", "image", "layer", "plain", "gzip", "limit");
+        println!(
+            "{:<12} {:<9} {:>10} {:>10} {:>10}",
+            "image", "layer", "plain", "gzip", "limit"
+        );
         let mut over = Vec::new();
         for (definition, image) in images {
             let name = &definition.name;
             let compressed = self.compress(image.clone())?;
-            let size = |image: &Image| image.layers().iter().map(|layer| layer.descriptor().size).sum::<u64>();
+            let size = |image: &Image| {
+                image
+                    .layers()
+                    .iter()
+                    .map(|layer| layer.descriptor().size)
+                    .sum::<u64>()
+            };
             for (index, part) in definition.contents.iter().enumerate() {
-                let [plain, gzip] = [image, &compressed].map(|image| image.layers()[index].descriptor().size);
-                println!("{name:<12} {:<9} {:>10} {:>10}", part.name(), megabytes(plain), megabytes(gzip));
+                let [plain, gzip] =
+                    [image, &compressed].map(|image| image.layers()[index].descriptor().size);
+                println!(
+                    "{name:<12} {:<9} {:>10} {:>10}",
+                    part.name(),
+                    megabytes(plain),
+                    megabytes(gzip)
+                );
             }
             let (plain, limit) = (size(image), definition.size_limit);
             let verdict = if plain <= limit { "ok" } else { "over" };
             let [plain_text, gzip, limit_text] = [plain, size(&compressed), limit].map(megabytes);
-            println!("{name:<12} {:<9} {plain_text:>10} {gzip:>10} {limit_text:>10} {verdict}", "all");
+            println!(
+                "{name:<12} {:<9} {plain_text:>10} {gzip:>10} {limit_text:>10} {verdict}",
+                "all"
+            );
             over.extend((plain > limit).then_some(name.as_str()));
         }
         if !over.is_empty() {
@@ -158,7 +196,12 @@ impl Composer {
 fn add_scripts(layer: &mut LayerBuilder, scripts: &BTreeSet<String>, arch: Arch) -> Result<()> {
     let program = dist::scripts(arch)?;
     layer.directories(SCRIPTS, 0o755, Owner::ROOT)?;
-    layer.file(&format!("{SCRIPTS}/s2i-scripts"), 0o755, Owner::ROOT, program)?;
+    layer.file(
+        &format!("{SCRIPTS}/s2i-scripts"),
+        0o755,
+        Owner::ROOT,
+        program,
+    )?;
     for script in scripts {
         layer.symlink(&format!("{SCRIPTS}/{script}"), "s2i-scripts", Owner::ROOT)?;
     }
@@ -168,9 +211,13 @@ fn add_scripts(layer: &mut LayerBuilder, scripts: &BTreeSet<String>, arch: Arch)
 /// Writes the layers of images as `DIR/PART.tar`, or `DIR/IMAGE/PART.tar` for several images.
 pub(super) fn write_rootfs(images: &[(Definition, Image)], directory: &Path) -> Result<()> {
     for (definition, image) in images {
-        let directory: PathBuf =
-            if images.len() == 1 { directory.into() } else { directory.join(&definition.name) };
-        fs::create_dir_all(&directory).with_context(|| format!("can't make {}", directory.display()))?;
+        let directory: PathBuf = if images.len() == 1 {
+            directory.into()
+        } else {
+            directory.join(&definition.name)
+        };
+        fs::create_dir_all(&directory)
+            .with_context(|| format!("can't make {}", directory.display()))?;
         for (part, layer) in definition.contents.iter().zip(image.layers()) {
             let to = directory.join(format!("{}.tar", part.name()));
             fs::copy(layer.path(), &to).with_context(|| format!("can't write {}", to.display()))?;

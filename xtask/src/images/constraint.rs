@@ -8,21 +8,66 @@ use anyhow::{Result, bail};
 
 /// Operating systems that file names and tags can mean.
 const SYSTEMS: &[&str] = &[
-    "aix", "android", "darwin", "dragonfly", "freebsd", "hurd", "illumos", "ios", "js", "linux", "nacl", "netbsd",
-    "openbsd", "plan9", "solaris", "wasip1", "windows", "zos",
+    "aix",
+    "android",
+    "darwin",
+    "dragonfly",
+    "freebsd",
+    "hurd",
+    "illumos",
+    "ios",
+    "js",
+    "linux",
+    "nacl",
+    "netbsd",
+    "openbsd",
+    "plan9",
+    "solaris",
+    "wasip1",
+    "windows",
+    "zos",
 ];
 
 /// Processors that file names and tags can mean.
 const PROCESSORS: &[&str] = &[
-    "386", "amd64", "amd64p32", "arm", "armbe", "arm64", "arm64be", "loong64", "mips", "mipsle", "mips64",
-    "mips64le", "mips64p32", "mips64p32le", "ppc", "ppc64", "ppc64le", "riscv", "riscv64", "s390", "s390x",
-    "sparc", "sparc64", "wasm",
+    "386",
+    "amd64",
+    "amd64p32",
+    "arm",
+    "armbe",
+    "arm64",
+    "arm64be",
+    "loong64",
+    "mips",
+    "mipsle",
+    "mips64",
+    "mips64le",
+    "mips64p32",
+    "mips64p32le",
+    "ppc",
+    "ppc64",
+    "ppc64le",
+    "riscv",
+    "riscv64",
+    "s390",
+    "s390x",
+    "sparc",
+    "sparc64",
+    "wasm",
 ];
 
 /// What is never so in our images: there is no C compiler, and nothing is bootstrapped.
 const NEVER: &[&str] = &[
-    "asan", "boringcrypto", "cgo", "cmd_go_bootstrap", "compiler_bootstrap", "gccgo", "goexperiment.boringcrypto",
-    "ignore", "msan", "race",
+    "asan",
+    "boringcrypto",
+    "cgo",
+    "cmd_go_bootstrap",
+    "compiler_bootstrap",
+    "gccgo",
+    "goexperiment.boringcrypto",
+    "ignore",
+    "msan",
+    "race",
 ];
 
 /// Whether something holds for every choice of the user, for none, or for some.
@@ -44,7 +89,9 @@ fn tag(tag: &str, arch: &str) -> Truth {
     match tag {
         "linux" | "unix" | "gc" => Truth::Yes,
         _ if tag == arch || tag.starts_with("go1.") => Truth::Yes,
-        _ if SYSTEMS.contains(&tag) || PROCESSORS.contains(&tag) || NEVER.contains(&tag) => Truth::No,
+        _ if SYSTEMS.contains(&tag) || PROCESSORS.contains(&tag) || NEVER.contains(&tag) => {
+            Truth::No
+        }
         _ => Truth::Open,
     }
 }
@@ -86,10 +133,16 @@ pub(super) fn source(text: &str, arch: &str) -> Result<Truth> {
 }
 
 fn expression_holds(text: &str, arch: &str) -> Result<Truth> {
-    let mut parser = Parser { rest: text.trim(), arch };
+    let mut parser = Parser {
+        rest: text.trim(),
+        arch,
+    };
     let truth = parser.or()?;
     if !parser.rest.is_empty() {
-        bail!("can't read the build constraint `{text}` from `{}` on", parser.rest);
+        bail!(
+            "can't read the build constraint `{text}` from `{}` on",
+            parser.rest
+        );
     }
     Ok(truth)
 }
@@ -137,12 +190,17 @@ impl Parser<'_> {
         if self.eat("(") {
             let truth = self.or()?;
             if !self.eat(")") {
-                bail!("a `)` is missing in a build constraint before `{}`", self.rest);
+                bail!(
+                    "a `)` is missing in a build constraint before `{}`",
+                    self.rest
+                );
             }
             return Ok(truth);
         }
         let is_tag = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.');
-        let (name, rest) = self.rest.split_at(self.rest.find(|c| !is_tag(c)).unwrap_or(self.rest.len()));
+        let (name, rest) = self
+            .rest
+            .split_at(self.rest.find(|c| !is_tag(c)).unwrap_or(self.rest.len()));
         if name.is_empty() {
             bail!("a tag is missing in a build constraint before `{rest}`");
         }
@@ -157,10 +215,26 @@ mod tests {
 
     #[test]
     fn names() {
-        for name in ["a.go", "linux.go", "amd64.go", "a_linux.go", "a_linux_amd64.s", "a_unix.go", "a_amd64.x.go"] {
+        for name in [
+            "a.go",
+            "linux.go",
+            "amd64.go",
+            "a_linux.go",
+            "a_linux_amd64.s",
+            "a_unix.go",
+            "a_amd64.x.go",
+        ] {
             assert!(file_name(name, "amd64"), "{name}");
         }
-        for name in ["a_test.go", "a_linux_test.go", "a_1.2_test.go", "a_windows.go", "a_arm64.s", "a_linux_arm64.go", "a_js_wasm.go"] {
+        for name in [
+            "a_test.go",
+            "a_linux_test.go",
+            "a_1.2_test.go",
+            "a_windows.go",
+            "a_arm64.s",
+            "a_linux_arm64.go",
+            "a_js_wasm.go",
+        ] {
             assert!(!file_name(name, "amd64"), "{name}");
         }
         assert!(file_name("a_arm64.s", "arm64"));
@@ -168,7 +242,11 @@ mod tests {
 
     #[track_caller]
     fn check(expression: &str, expected: Truth) {
-        assert_eq!(expression_holds(expression, "amd64").unwrap(), expected, "{expression}");
+        assert_eq!(
+            expression_holds(expression, "amd64").unwrap(),
+            expected,
+            "{expression}"
+        );
     }
 
     #[test]
@@ -190,7 +268,10 @@ mod tests {
     #[test]
     fn only_above_the_code() {
         let at = |text| source(text, "amd64").unwrap();
-        assert_eq!(at("// Copyright\n\n/* long\n*/\n//go:build windows\n\npackage a\n"), Truth::No);
+        assert_eq!(
+            at("// Copyright\n\n/* long\n*/\n//go:build windows\n\npackage a\n"),
+            Truth::No
+        );
         assert_eq!(at("package a\n\n//go:build windows\n"), Truth::Yes);
         assert_eq!(at("/* one line */\n// x\n\npackage a\n"), Truth::Yes);
     }

@@ -86,13 +86,19 @@ impl Definition {
     /// Reads the description of an image.
     pub(super) fn read(name: &str, lock: &Lock) -> Result<Self> {
         let path = folder().join(name).join("image.toml");
-        let text = std::fs::read_to_string(&path).with_context(|| format!("can't read {}", path.display()))?;
+        let text = std::fs::read_to_string(&path)
+            .with_context(|| format!("can't read {}", path.display()))?;
         let version = &lock.artifact("go", Arch::Amd64)?.version;
-        let minor = version.rsplit_once('.').map_or(version.as_str(), |(minor, _)| minor);
+        let minor = version
+            .rsplit_once('.')
+            .map_or(version.as_str(), |(minor, _)| minor);
         let text = text.replace("{version}", version).replace("{minor}", minor);
-        let definition: Self =
-            toml::from_str(&text).with_context(|| format!("can't understand {}", path.display()))?;
-        Ok(Self { name: name.to_owned(), ..definition })
+        let definition: Self = toml::from_str(&text)
+            .with_context(|| format!("can't understand {}", path.display()))?;
+        Ok(Self {
+            name: name.to_owned(),
+            ..definition
+        })
     }
 
     /// The config of the image, without layers.

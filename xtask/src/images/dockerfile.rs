@@ -9,7 +9,8 @@ use super::{definition::Definition, folder};
 /// Writes the Dockerfile of an image.
 pub(super) fn write(definition: &Definition) -> Result<()> {
     let path = folder().join(&definition.name).join("Dockerfile");
-    std::fs::write(&path, render(definition)).with_context(|| format!("can't write {}", path.display()))
+    std::fs::write(&path, render(definition))
+        .with_context(|| format!("can't write {}", path.display()))
 }
 
 fn render(definition: &Definition) -> String {
@@ -42,7 +43,11 @@ fn render(definition: &Definition) -> String {
     for port in &definition.ports {
         let _ = writeln!(text, "EXPOSE {port}");
     }
-    let _ = writeln!(text, "WORKDIR {}\nUSER {}\nCMD {:?}", definition.working_dir, definition.user, definition.cmd);
+    let _ = writeln!(
+        text,
+        "WORKDIR {}\nUSER {}\nCMD {:?}",
+        definition.working_dir, definition.user, definition.cmd
+    );
     text
 }
 
@@ -59,7 +64,10 @@ mod tests {
         for name in NAMES {
             let definition = Definition::read(name, &lock).unwrap();
             let text = std::fs::read_to_string(folder().join(name).join("Dockerfile")).unwrap();
-            assert!(text == render(&definition), "{name}: renew it with `cargo xtask images --update`");
+            assert!(
+                text == render(&definition),
+                "{name}: renew it with `cargo xtask images --update`"
+            );
         }
     }
 }

@@ -37,7 +37,12 @@ pub(super) fn artifact(artifact: &Artifact) -> Result<PathBuf> {
             }
         }
     }
-    let Artifact { name, version, arch, .. } = artifact;
+    let Artifact {
+        name,
+        version,
+        arch,
+        ..
+    } = artifact;
     let problems = problems.concat();
     Err(anyhow!(
         "can't get `{name}` {version} for {arch} of images.lock:{problems}\n\
@@ -63,7 +68,11 @@ pub(super) fn pin(package: Package) -> Result<Source> {
     let got = get(&package)?;
     let (digest, size) = Digest::of_reader(&mut File::open(&got.path)?)?;
     keep(&got.path, &kept(digest))?;
-    Ok(Source { package, sha256: digest.hex(), size })
+    Ok(Source {
+        package,
+        sha256: digest.hex(),
+        size,
+    })
 }
 
 /// The file that [`pin`] kept.
@@ -74,7 +83,12 @@ pub(super) fn pinned(source: &Source) -> Result<PathBuf> {
 fn check(path: &Path, source: &Source) -> Result<()> {
     let (digest, size) = Digest::of_reader(&mut File::open(path)?)?;
     if (digest, size) != (source.digest()?, source.size) {
-        bail!("it is {size} bytes with the digest {}, not {} with {}", digest.hex(), source.size, source.sha256);
+        bail!(
+            "it is {size} bytes with the digest {}, not {} with {}",
+            digest.hex(),
+            source.size,
+            source.sha256
+        );
     }
     Ok(())
 }
@@ -104,8 +118,15 @@ fn get(package: &Package) -> Result<Got> {
         Package::Pypi(wheel) => pypi(wheel, directory.path()),
     }?;
     let size = fs::metadata(&path)?.len();
-    eprintln!("  {} in {:.1} s", megabytes(size), start.elapsed().as_secs_f32());
-    Ok(Got { path, _directory: directory })
+    eprintln!(
+        "  {} in {:.1} s",
+        megabytes(size),
+        start.elapsed().as_secs_f32()
+    );
+    Ok(Got {
+        path,
+        _directory: directory,
+    })
 }
 
 /// What `go mod download -json` says.
@@ -120,13 +141,20 @@ struct Downloaded {
 /// The zip archive of a module, which stays in Go's own cache.
 fn go_module(module: &str, directory: &Path) -> Result<PathBuf> {
     let mut go = go()?;
-    let output = go.args(["mod", "download", "-json", module]).current_dir(directory).output()?;
+    let output = go
+        .args(["mod", "download", "-json", module])
+        .current_dir(directory)
+        .output()?;
     let said = serde_json::from_slice::<Downloaded>(&output.stdout).unwrap_or_default();
     if !said.error.is_empty() {
         bail!("{}", said.error);
     }
     if !output.status.success() || said.zip.as_os_str().is_empty() {
-        bail!("`go mod download` ended with {}: {}", output.status, String::from_utf8_lossy(&output.stderr).trim());
+        bail!(
+            "`go mod download` ended with {}: {}",
+            output.status,
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
     }
     Ok(said.zip)
 }
@@ -134,21 +162,43 @@ fn go_module(module: &str, directory: &Path) -> Result<PathBuf> {
 /// The `go` of this machine, as it is: no other toolchain, no settings for a module.
 pub(super) fn go() -> Result<Command> {
     let mut go = Command::new(host::require("go", "apt-get install golang-go")?);
-    go.env("GOTOOLCHAIN", "local").env("GOFLAGS", "-mod=mod").env("GOWORK", "off");
+    go.env("GOTOOLCHAIN", "local")
+        .env("GOFLAGS", "-mod=mod")
+        .env("GOWORK", "off");
     Ok(go)
 }
 
 /// The one file that `pip download` puts into `directory`.
 fn pypi(wheel: &str, directory: &Path) -> Result<PathBuf> {
-    let (requirement, platform) = wheel.split_once(" for ").context("it must be `name==version for platform`")?;
-    let pip = host::find("pip").map_or_else(|| host::require("pip3", "apt-get install python3-pip"), Ok)?;
+    let (requirement, platform) = wheel
+        .split_once(" for ")
+        .context("it must be `name==version for platform`")?;
+    let pip = host::find("pip")
+        .map_or_else(|| host::require("pip3", "apt-get install python3-pip"), Ok)?;
     let mut command = Command::new(pip);
-    command.args(["download", "--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary", ":all:"]);
-    command.args(["--platform", platform, "--dest"]).arg(directory).arg(requirement);
+    command.args([
+        "download",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-deps",
+        "--only-binary",
+        ":all:",
+    ]);
+    command
+        .args(["--platform", platform, "--dest"])
+        .arg(directory)
+        .arg(requirement);
     let output = command.current_dir(directory).output()?;
     if !output.status.success() {
-        bail!("`pip download` ended with {}: {}", output.status, String::from_utf8_lossy(&output.stderr).trim());
+        bail!(
+            "`pip download` ended with {}: {}",
+            output.status,
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
     }
     let mut files = fs::read_dir(directory)?.map(|entry| entry.map(|entry| entry.path()));
-    files.next().context("`pip download` left no file")?.map_err(Into::into)
+    files
+        .next()
+        .context("`pip download` left no file")?
+        .map_err(Into::into)
 }

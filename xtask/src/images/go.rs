@@ -26,7 +26,11 @@ const GOROOT: &str = "usr/local/go";
 
 /// Packages below `src` that no application can import, and that only tests and tools use which are
 /// not in the image. They alone embed files.
-const NOT_FOR_APPLICATIONS: &[&str] = &["cmd", "encoding/json/internal/jsontest", "internal/trace/traceviewer"];
+const NOT_FOR_APPLICATIONS: &[&str] = &[
+    "cmd",
+    "encoding/json/internal/jsontest",
+    "internal/trace/traceviewer",
+];
 
 /// What becomes of a file of the toolchain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,12 +54,20 @@ pub(super) struct Toolchain {
 impl Toolchain {
     /// Opens the archive.
     pub(super) fn open(archive: &Path, arch: Arch) -> Result<Self> {
-        let file = File::open(archive).with_context(|| format!("can't open {}", archive.display()))?;
-        let zip = ZipArchive::new(BufReader::new(file)).context("the toolchain is no zip archive")?;
-        let names: Vec<_> =
-            (0..zip.len()).map(|index| zip.name_for_index(index).unwrap_or_default().to_owned()).collect();
-        let version = names.iter().filter(|name| name.ends_with("/VERSION")).min_by_key(|name| name.len());
-        let root = version.context("the toolchain has no file `VERSION`")?.trim_end_matches("VERSION");
+        let file =
+            File::open(archive).with_context(|| format!("can't open {}", archive.display()))?;
+        let zip =
+            ZipArchive::new(BufReader::new(file)).context("the toolchain is no zip archive")?;
+        let names: Vec<_> = (0..zip.len())
+            .map(|index| zip.name_for_index(index).unwrap_or_default().to_owned())
+            .collect();
+        let version = names
+            .iter()
+            .filter(|name| name.ends_with("/VERSION"))
+            .min_by_key(|name| name.len());
+        let root = version
+            .context("the toolchain has no file `VERSION`")?
+            .trim_end_matches("VERSION");
         let files = names.iter().enumerate();
         let files = files.filter_map(|(index, name)| Some((index, name.strip_prefix(root)?)));
         let files = files.filter(|(_, name)| !name.is_empty() && !name.ends_with('/'));
@@ -66,16 +78,25 @@ impl Toolchain {
 
     /// One file.
     pub(super) fn file(&mut self, name: &str) -> Result<Vec<u8>> {
-        let found = self.files.binary_search_by(|(_, file)| file.as_str().cmp(name));
-        let index = found.ok().with_context(|| format!("the toolchain has no file `{name}`"))?;
+        let found = self
+            .files
+            .binary_search_by(|(_, file)| file.as_str().cmp(name));
+        let index = found
+            .ok()
+            .with_context(|| format!("the toolchain has no file `{name}`"))?;
         self.read(index)
     }
 
     fn read(&mut self, file: usize) -> Result<Vec<u8>> {
         let (index, name) = &self.files[file];
-        let mut entry = self.zip.by_index(*index).with_context(|| format!("`{name}` of the toolchain"))?;
+        let mut entry = self
+            .zip
+            .by_index(*index)
+            .with_context(|| format!("`{name}` of the toolchain"))?;
         let mut bytes = Vec::with_capacity(usize::try_from(entry.size())?);
-        entry.read_to_end(&mut bytes).with_context(|| format!("`{name}` of the toolchain"))?;
+        entry
+            .read_to_end(&mut bytes)
+            .with_context(|| format!("`{name}` of the toolchain"))?;
         Ok(bytes)
     }
 
@@ -95,7 +116,9 @@ impl Toolchain {
                     programs += 1;
                 }
                 Some(Part::Source) => {
-                    if let Some(source) = source(&self.read(file)?, self.arch).with_context(failed)? {
+                    if let Some(source) =
+                        source(&self.read(file)?, self.arch).with_context(failed)?
+                    {
                         put(layer, &name, 0o644, source)?;
                     }
                 }
@@ -103,7 +126,10 @@ impl Toolchain {
             }
         }
         if programs != PROGRAMS.len() {
-            bail!("the toolchain has {programs} of the programs {}", PROGRAMS.join(", "));
+            bail!(
+                "the toolchain has {programs} of the programs {}",
+                PROGRAMS.join(", ")
+            );
         }
         Ok(())
     }
@@ -115,13 +141,17 @@ const PROGRAMS: &[&str] = &["go", "asm", "compile", "link"];
 /// In modules, `go.mod` files are called `_go.mod`, because a directory with one is another module.
 fn original(name: &str) -> String {
     match name.strip_suffix("_go.mod") {
-        Some(directory) if directory.is_empty() || directory.ends_with('/') => format!("{directory}go.mod"),
+        Some(directory) if directory.is_empty() || directory.ends_with('/') => {
+            format!("{directory}go.mod")
+        }
         _ => name.to_owned(),
     }
 }
 
 fn part(name: &str, arch: Arch) -> Option<Part> {
-    let tool = name.strip_prefix("pkg/tool/linux_").and_then(|tool| tool.strip_prefix(arch.go())?.strip_prefix('/'));
+    let tool = name
+        .strip_prefix("pkg/tool/linux_")
+        .and_then(|tool| tool.strip_prefix(arch.go())?.strip_prefix('/'));
     match name {
         "VERSION" | "go.env" | "src/go.mod" | "src/vendor/modules.txt" => Some(Part::Plain),
         "bin/go" => Some(Part::Program),
@@ -135,9 +165,14 @@ fn standard_library(name: &str, arch: Arch) -> Option<Part> {
     let (directory, file) = name.rsplit_once('/')?;
     let is_ignored = |part: &str| part == "testdata" || part.starts_with(['_', '.']);
     let is_below = |left_out: &&str| {
-        directory.strip_prefix(left_out).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        directory
+            .strip_prefix(left_out)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
-    if NOT_FOR_APPLICATIONS.iter().any(is_below) || directory.split('/').any(is_ignored) || is_ignored(file) {
+    if NOT_FOR_APPLICATIONS.iter().any(is_below)
+        || directory.split('/').any(is_ignored)
+        || is_ignored(file)
+    {
         return None;
     }
     match Path::new(file).extension()?.to_str()? {
@@ -200,10 +235,106 @@ mod tests {
         assert_eq!(original("src/go.mod"), "src/go.mod");
     }
 
+    /// A toolchain of few files, in an archive below `root`.
+    fn toolchain(at: &Path, root: &str, names: &[&str]) {
+        let mut program = Vec::new();
+        let mut elf = object::build::elf::Builder::new(object::Endianness::Little, true);
+        elf.header.e_type = object::elf::ET_EXEC;
+        let names_of_sections = elf.sections.add();
+        names_of_sections.name = b".shstrtab".as_slice().into();
+        names_of_sections.sh_type = object::elf::SHT_STRTAB;
+        names_of_sections.data = object::build::elf::SectionData::SectionString;
+        elf.write(&mut program).unwrap();
+        let mut zip = zip::ZipWriter::new(File::create(at).unwrap());
+        for name in names {
+            let compression = zip::CompressionMethod::Deflated;
+            let options = zip::write::SimpleFileOptions::default().compression_method(compression);
+            zip.start_file(format!("{root}{name}"), options).unwrap();
+            let is_program = name.starts_with("bin/") || name.starts_with("pkg/tool/");
+            let bytes = if is_program {
+                program.as_slice()
+            } else {
+                b"package a // why\n"
+            };
+            std::io::Write::write_all(&mut zip, bytes).unwrap();
+        }
+        zip.finish().unwrap();
+    }
+
+    const FILES: [&str; 10] = [
+        "VERSION",
+        "bin/go",
+        "bin/gofmt",
+        "pkg/tool/linux_arm64/asm",
+        "pkg/tool/linux_arm64/compile",
+        "pkg/tool/linux_arm64/link",
+        "pkg/tool/linux_arm64/vet",
+        "src/a/a.go",
+        "src/a/a_test.go",
+        "src/a/a_windows.go",
+    ];
+
+    #[test]
+    fn modules_and_wheels_give_the_same_layer_every_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let (module, wheel) = (dir.path().join("module"), dir.path().join("wheel"));
+        toolchain(
+            &module,
+            "golang.org/toolchain@v0.0.1/",
+            &[FILES.as_slice(), &["src/_go.mod"]].concat(),
+        );
+        toolchain(
+            &wheel,
+            "go/",
+            &[FILES.as_slice(), &["src/go.mod", "misc/x"]].concat(),
+        );
+        let build = |archive: &Path| {
+            let mut layer = LayerBuilder::new(1);
+            Toolchain::open(archive, Arch::Arm64)
+                .unwrap()
+                .add(&mut layer, dir.path())
+                .unwrap();
+            let at = dir.path().join("layer.tar");
+            (layer.build(&at).unwrap().diff_id(), fs::read(at).unwrap())
+        };
+        let (once, bytes) = build(&module);
+        assert_eq!(once, build(&module).0);
+        assert_eq!(once, build(&wheel).0);
+        let text = String::from_utf8_lossy(&bytes);
+        for name in [
+            "usr/local/go/bin/go",
+            "usr/local/go/src/go.mod",
+            "usr/local/go/src/a/a.go",
+        ] {
+            assert!(text.contains(name), "{name}");
+        }
+        assert!(!text.contains("vet") && !text.contains("_test"));
+    }
+
+    #[test]
+    fn a_toolchain_without_its_programs_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let archive = dir.path().join("archive");
+        toolchain(&archive, "go/", &FILES);
+        let mut layer = LayerBuilder::new(1);
+        let added = Toolchain::open(&archive, Arch::Amd64)
+            .unwrap()
+            .add(&mut layer, dir.path());
+        assert_eq!(
+            format!("{:#}", added.unwrap_err()),
+            "the toolchain has 1 of the programs go, asm, compile, link"
+        );
+    }
+
     #[test]
     fn sources_for_others_are_left_out() {
-        let at = |text: &str| source(text.as_bytes(), Arch::Arm64).map(|source| source.map(String::from_utf8));
-        assert_eq!(at("package a // b\n").unwrap(), Some(Ok("package a\n".into())));
+        let at = |text: &str| {
+            source(text.as_bytes(), Arch::Arm64).map(|source| source.map(String::from_utf8))
+        };
+        assert_eq!(
+            at("package a // b\n").unwrap(),
+            Some(Ok("package a\n".into()))
+        );
         assert_eq!(at("//go:build windows\n\npackage a\n").unwrap(), None);
         assert_eq!(at("package a\n\nimport \"C\"\n").unwrap(), None);
         assert!(at("package a\n\n//go:embed b.bin\nvar x embed.FS\n").is_err());

@@ -79,7 +79,9 @@ impl fmt::Display for Package {
 impl Source {
     /// The digest of the file.
     pub(super) fn digest(&self) -> Result<Digest> {
-        format!("sha256:{}", self.sha256).parse().with_context(|| format!("in images.lock, {}", self.package))
+        format!("sha256:{}", self.sha256)
+            .parse()
+            .with_context(|| format!("in images.lock, {}", self.package))
     }
 }
 
@@ -88,19 +90,24 @@ impl Lock {
     pub(super) fn read() -> Result<Self> {
         let path = super::folder().join("images.lock");
         let text = std::fs::read_to_string(&path);
-        let text = text.with_context(|| format!("can't read {}; make it with: {RENEW}", path.display()))?;
+        let text =
+            text.with_context(|| format!("can't read {}; make it with: {RENEW}", path.display()))?;
         toml::from_str(&text).with_context(|| format!("can't understand {}", path.display()))
     }
 
     /// Replaces the file of this workspace.
     pub(super) fn write(&self) -> Result<()> {
         let path = super::folder().join("images.lock");
-        std::fs::write(&path, self.to_string()).with_context(|| format!("can't write {}", path.display()))
+        std::fs::write(&path, self.to_string())
+            .with_context(|| format!("can't write {}", path.display()))
     }
 
     /// The artifact of this name for this processor.
     pub(super) fn artifact(&self, name: &str, arch: Arch) -> Result<&Artifact> {
-        let found = self.artifacts.iter().find(|artifact| artifact.name == name && artifact.arch == arch.go());
+        let found = self
+            .artifacts
+            .iter()
+            .find(|artifact| artifact.name == name && artifact.arch == arch.go());
         match found {
             Some(artifact) => Ok(artifact),
             None => bail!("images.lock has no `{name}` for {arch}; renew it with: {RENEW}"),
@@ -114,10 +121,27 @@ pub(super) const RENEW: &str = "cargo xtask images --update";
 impl fmt::Display for Lock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{HEAD}\ncreated = {:?}\n", self.created)?;
-        for Artifact { name, version, arch, sources } in &self.artifacts {
-            write!(f, "\n[[artifact]]\nname = {name:?}\nversion = {version:?}\narch = {arch:?}\n")?;
-            for Source { package, sha256, size } in sources {
-                write!(f, "\n[[artifact.source]]\n{package}\nsha256 = {sha256:?}\nsize = {size}\n")?;
+        for Artifact {
+            name,
+            version,
+            arch,
+            sources,
+        } in &self.artifacts
+        {
+            write!(
+                f,
+                "\n[[artifact]]\nname = {name:?}\nversion = {version:?}\narch = {arch:?}\n"
+            )?;
+            for Source {
+                package,
+                sha256,
+                size,
+            } in sources
+            {
+                write!(
+                    f,
+                    "\n[[artifact.source]]\n{package}\nsha256 = {sha256:?}\nsize = {size}\n"
+                )?;
             }
         }
         Ok(())
@@ -130,7 +154,11 @@ mod tests {
 
     #[test]
     fn what_is_written_is_what_is_read() {
-        let source = |package| Source { package, sha256: "a".repeat(64), size: 7 };
+        let source = |package| Source {
+            package,
+            sha256: "a".repeat(64),
+            size: 7,
+        };
         let module = Package::GoModule("example.com/a@v1".into());
         let wheel = Package::Pypi("a==1 for manylinux_2_17_x86_64".into());
         let lock = Lock {
@@ -156,7 +184,14 @@ mod tests {
         let text = std::fs::read_to_string(super::super::folder().join("images.lock")).unwrap();
         assert_eq!(lock.to_string(), text);
         for artifact in &lock.artifacts {
-            assert!(artifact.sources.iter().all(|source| source.digest().is_ok()), "{}", artifact.name);
+            assert!(
+                artifact
+                    .sources
+                    .iter()
+                    .all(|source| source.digest().is_ok()),
+                "{}",
+                artifact.name
+            );
         }
         for arch in Arch::ALL {
             lock.artifact("go", arch).unwrap();

@@ -35,7 +35,10 @@ use crate::{dist::Arch, paths};
 
 /// Arguments.
 #[derive(clap::Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of its own"
+)]
 pub(crate) struct Args {
     /// Which images; all when none is named.
     #[arg(value_parser = definition::NAMES)]
@@ -77,7 +80,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if args.update && args.output.is_none() && args.rootfs.is_none() && !args.sizes && !load {
         return Ok(());
     }
-    let names = if args.names.is_empty() { definition::all() } else { args.names.clone() };
+    let names = if args.names.is_empty() {
+        definition::all()
+    } else {
+        args.names.clone()
+    };
     let mut composer = Composer::new(Lock::read()?, arch)?;
     let mut images = Vec::new();
     for name in &names {
@@ -93,8 +100,13 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         composer.sizes(&images)?;
     }
     let images = images.into_iter().map(|(_, image)| image);
-    let images: Vec<_> =
-        if args.gzip { images.map(|image| composer.compress(image)).collect::<Result<_>>()? } else { images.collect() };
+    let images: Vec<_> = if args.gzip {
+        images
+            .map(|image| composer.compress(image))
+            .collect::<Result<_>>()?
+    } else {
+        images.collect()
+    };
     if let Some(file) = &args.output {
         write(&images, file)?;
     }
@@ -104,6 +116,21 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         deliver::deliver(&file, args.url.as_deref())?;
     }
     Ok(())
+}
+
+/// Composes the images for this machine and loads them into the engine at `url`.
+pub(crate) fn load(names: &[&str], url: &str) -> Result<()> {
+    run(&Args {
+        names: names.iter().map(ToString::to_string).collect(),
+        arch: None,
+        output: None,
+        load: true,
+        url: Some(url.to_owned()),
+        gzip: false,
+        rootfs: None,
+        sizes: false,
+        update: false,
+    })
 }
 
 fn write(images: &[Image], to: &Path) -> Result<()> {

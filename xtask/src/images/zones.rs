@@ -14,7 +14,8 @@ const PLACE: &str = "usr/share/zoneinfo";
 /// Adds the zones of `archive`, the `zoneinfo.zip` of a Go toolchain, where programs of all languages
 /// look for them. Zones with several names are links to the first.
 pub(super) fn add(layer: &mut LayerBuilder, archive: Vec<u8>) -> Result<()> {
-    let mut archive = ZipArchive::new(Cursor::new(archive)).context("the toolchain's zone data is no zip archive")?;
+    let mut archive = ZipArchive::new(Cursor::new(archive))
+        .context("the toolchain's zone data is no zip archive")?;
     layer.directories(PLACE, 0o755, Owner::ROOT)?;
     let mut first = BTreeMap::<Vec<u8>, String>::new();
     for index in 0..archive.len() {

@@ -1,0 +1,359 @@
+//! One file that every engine loads and every tool reads.
+//!
+//! The archive is two things at once: what `docker load` has always taken (a `manifest.json` that
+//! names configs and layers by their place in the archive), and an
+//! OCI layout (`oci-layout`, `index.json` and `blobs/sha256/…`). Both name the same blobs, and each
+//! blob is there once, however many images share it. Engines of either age find what they know:
+//! Docker 20.10 reads `manifest.json`; Docker with the containerd store and Podman read `index.json`.
+//!
+//! In `index.json` an image is listed once for each of its names, with the whole name in the
+//! annotation [`IMAGE_NAME`] and the tag in [`REF_NAME`], as Docker's own archives have it. Names are
+//! whole in `manifest.json` too: Podman takes a short one to be of `localhost`.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs::File,
+    io::{self, Read, Write},
+    path::PathBuf,
+};
+
+use s2i_core::ImageRef;
+use serde::Serialize;
+use tar::{EntryType, Header};
+use thiserror::Error;
+
+use crate::{
+    Digest, Image,
+    manifest::{self, Descriptor, IMAGE_NAME, Index, REF_NAME},
+};
+
+/// Why an archive can't be written.
+#[derive(Debug, Error)]
+pub enum ArchiveError {
+    /// A name that has a digest can't be given to an image: the digest follows from the image.
+    #[error("`{0}` has a digest, but an image can only be given a name with a tag")]
+    Digest(ImageRef),
+    /// Two images with the same name.
+    #[error("two images in one archive have the name `{0}`")]
+    Name(String),
+    /// A layer's file could not be read, or is not what its digest says.
+    #[error("can't read the layer {}", path.display())]
+    Layer {
+        /// The layer's file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The archive could not be written.
+    #[error("can't write the archive")]
+    Write(#[source] io::Error),
+}
+
+/// One image in `manifest.json`.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct DockerImage {
+    config: String,
+    repo_tags: Vec<String>,
+    layers: Vec<String>,
+}
+
+/// What a blob of the archive consists of.
+enum Bytes<'a> {
+    Memory(Vec<u8>),
+    Layer(&'a crate::Blob),
+}
+
+/// Writes an archive of `images`, in this order, to `out`, which is flushed.
+///
+/// The digest of every layer is checked on the way, so an archive that was written whole is right.
+///
+/// # Errors
+/// [`ArchiveError`].
+pub fn write(images: &[Image], out: &mut dyn Write) -> Result<(), ArchiveError> {
+    check_names(images)?;
+    let mut blobs = BTreeMap::new();
+    let mut index = Vec::new();
+    let mut docker = Vec::new();
+    for image in images {
+        let manifest = image.manifest();
+        let bytes = json(&manifest);
+        let mut descriptor = Descriptor::of(manifest::MANIFEST, &bytes);
+        descriptor.platform = Some(image.config().platform.clone());
+        list(image, &descriptor, &mut index);
+        docker.push(DockerImage {
+            config: place(manifest.config.digest),
+            repo_tags: image.names.iter().map(ImageRef::normalised).collect(),
+            layers: manifest
+                .layers
+                .iter()
+                .map(|layer| place(layer.digest))
+                .collect(),
+        });
+        blobs.insert(descriptor.digest, Bytes::Memory(bytes));
+        blobs.insert(
+            manifest.config.digest,
+            Bytes::Memory(image.config().to_json()),
+        );
+        blobs.extend(
+            image
+                .layers()
+                .iter()
+                .map(|layer| (layer.descriptor().digest, Bytes::Layer(layer))),
+        );
+    }
+    let mut tar = tar::Builder::new(out);
+    small(&mut tar, "oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#)?;
+    small(&mut tar, "index.json", &json(&Index::new(index)))?;
+    small(&mut tar, "manifest.json", &json(&docker))?;
+    for directory in ["blobs/", "blobs/sha256/"] {
+        append(&mut tar, directory, 0, &mut io::empty()).map_err(ArchiveError::Write)?;
+    }
+    for (digest, bytes) in &blobs {
+        match bytes {
+            Bytes::Memory(bytes) => small(&mut tar, &place(*digest), bytes)?,
+            Bytes::Layer(layer) => copy(&mut tar, layer)?,
+        }
+    }
+    tar.into_inner()
+        .and_then(Write::flush)
+        .map_err(ArchiveError::Write)
+}
+
+fn check_names(images: &[Image]) -> Result<(), ArchiveError> {
+    let mut seen = BTreeSet::new();
+    for name in images.iter().flat_map(|image| &image.names) {
+        if name.digest().is_some() {
+            return Err(ArchiveError::Digest(name.clone()));
+        }
+        if !seen.insert(name.normalised()) {
+            return Err(ArchiveError::Name(name.normalised()));
+        }
+    }
+    Ok(())
+}
+
+/// The index entries of an image: one for each name, or one without.
+fn list(image: &Image, descriptor: &Descriptor, index: &mut Vec<Descriptor>) {
+    if image.names.is_empty() {
+        index.push(descriptor.clone());
+    }
+    for name in &image.names {
+        let mut descriptor = descriptor.clone();
+        descriptor
+            .annotations
+            .insert(IMAGE_NAME.into(), name.normalised());
+        descriptor
+            .annotations
+            .insert(REF_NAME.into(), name.tag_or_latest().into());
+        index.push(descriptor);
+    }
+}
+
+fn place(digest: Digest) -> String {
+    format!("blobs/sha256/{}", digest.hex())
+}
+
+fn json(value: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).expect("maps with text keys")
+}
+
+fn small(tar: &mut tar::Builder<impl Write>, name: &str, bytes: &[u8]) -> Result<(), ArchiveError> {
+    append(tar, name, bytes.len() as u64, &mut &*bytes).map_err(ArchiveError::Write)
+}
+
+/// A directory where the name ends with `/`, else a file.
+fn append(
+    tar: &mut tar::Builder<impl Write>,
+    name: &str,
+    size: u64,
+    content: &mut dyn Read,
+) -> io::Result<()> {
+    let mut header = Header::new_gnu();
+    let (kind, mode) = if name.ends_with('/') {
+        (EntryType::Directory, 0o755)
+    } else {
+        (EntryType::Regular, 0o644)
+    };
+    header.set_entry_type(kind);
+    header.set_mode(mode);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(0);
+    header.set_size(size);
+    tar.append_data(&mut header, name, content)
+}
+
+fn copy(tar: &mut tar::Builder<impl Write>, layer: &crate::Blob) -> Result<(), ArchiveError> {
+    let wrong = |source| ArchiveError::Layer {
+        path: layer.path().into(),
+        source,
+    };
+    let Descriptor { digest, size, .. } = *layer.descriptor();
+    let file = File::open(layer.path()).map_err(wrong)?;
+    let mut content = Tee {
+        content: file.take(size),
+        hash: crate::HashingWriter::new(io::sink()),
+        failed: None,
+    };
+    let written = append(tar, &place(digest), size, &mut content);
+    if let Some(source) = content.failed {
+        return Err(wrong(source));
+    }
+    written.map_err(ArchiveError::Write)?;
+    let (_, found, read) = content.hash.finish();
+    if (found, read) != (digest, size) {
+        let message = format!(
+            "it should be {size} bytes with the digest {digest}, but is {read} with {found}"
+        );
+        return Err(wrong(io::Error::new(io::ErrorKind::InvalidData, message)));
+    }
+    Ok(())
+}
+
+/// Hashes what is read through it, and keeps its own errors apart from those of the output.
+struct Tee<R> {
+    content: R,
+    hash: crate::HashingWriter<io::Sink>,
+    failed: Option<io::Error>,
+}
+
+impl<R: Read> Read for Tee<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.content.read(buffer) {
+            Ok(read) => {
+                self.hash.write_all(&buffer[..read])?;
+                Ok(read)
+            }
+            Err(err) if err.kind() == io::ErrorKind::Interrupted => Err(err),
+            Err(err) => {
+                self.failed = Some(err);
+                Err(io::Error::other("see above"))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    use super::*;
+    use crate::{
+        config::{ImageConfig, Platform},
+        layer::{LayerBuilder, Owner},
+    };
+
+    fn layer(dir: &Path, name: &str) -> crate::Blob {
+        let mut builder = LayerBuilder::new(1);
+        builder
+            .file(name, 0o644, Owner::ROOT, b"x".to_vec())
+            .unwrap();
+        builder.build(&dir.join(name)).unwrap().into_blob()
+    }
+
+    fn image(layers: &[crate::Blob], names: &[&str]) -> Image {
+        let mut image = Image::new(ImageConfig::new(Platform::linux("arm64")));
+        for layer in layers {
+            image.push(layer.clone(), "test");
+        }
+        image.names = names.iter().map(|name| name.parse().unwrap()).collect();
+        image
+    }
+
+    fn unpack(bytes: &[u8]) -> BTreeMap<String, Vec<u8>> {
+        let mut archive = tar::Archive::new(bytes);
+        let entries = archive.entries().unwrap().map(|entry| {
+            let mut entry = entry.unwrap();
+            let mut bytes = Vec::new();
+            entry.read_to_end(&mut bytes).unwrap();
+            (entry.path().unwrap().display().to_string(), bytes)
+        });
+        let all: Vec<_> = entries.collect();
+        let count = all.len();
+        let map = BTreeMap::from_iter(all);
+        assert_eq!(map.len(), count, "an entry is there twice");
+        map
+    }
+
+    #[test]
+    fn both_formats_name_the_same_blobs_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let (base, app) = (layer(dir.path(), "base"), layer(dir.path(), "app"));
+        let images = [
+            image(&[base.clone(), app], &["s2i/go", "s2i/go:1.27"]),
+            image(&[base], &[]),
+        ];
+        let mut bytes = Vec::new();
+        write(&images, &mut bytes).unwrap();
+        let entries = unpack(&bytes);
+        // Two manifests, two configs, two layers, three files at the top, two directories.
+        assert_eq!(entries.len(), 11);
+        for (name, bytes) in entries.iter().filter(|(name, _)| name.len() > 64) {
+            assert_eq!(*name, place(Digest::of(bytes)));
+        }
+
+        let docker: serde_json::Value = serde_json::from_slice(&entries["manifest.json"]).unwrap();
+        assert_eq!(
+            docker[0]["RepoTags"],
+            serde_json::json!(["docker.io/s2i/go:latest", "docker.io/s2i/go:1.27"])
+        );
+        assert_eq!(docker[1]["RepoTags"], serde_json::json!([]));
+        assert_eq!(docker[0]["Config"], place(images[0].id()));
+        assert_eq!(docker[0]["Layers"][0], docker[1]["Layers"][0]);
+        assert!(entries.contains_key(docker[0]["Layers"][1].as_str().unwrap()));
+
+        let index: Index = serde_json::from_slice(&entries["index.json"]).unwrap();
+        let names: Vec<_> = index
+            .manifests
+            .iter()
+            .map(|entry| entry.annotations.get(IMAGE_NAME))
+            .collect();
+        assert_eq!(names[0].unwrap(), "docker.io/s2i/go:latest");
+        assert_eq!(names[1].unwrap(), "docker.io/s2i/go:1.27");
+        assert_eq!(names[2], None);
+        let manifest: manifest::Manifest =
+            serde_json::from_slice(&entries[&place(index.manifests[0].digest)]).unwrap();
+        assert_eq!(manifest, images[0].manifest());
+        let config: ImageConfig =
+            serde_json::from_slice(&entries[&place(manifest.config.digest)]).unwrap();
+        assert_eq!(config.rootfs.diff_ids.len(), 2);
+
+        let mut again = Vec::new();
+        write(&images, &mut again).unwrap();
+        assert!(bytes == again);
+    }
+
+    #[test]
+    fn wrong_layers_and_names_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let blob = layer(dir.path(), "base");
+        let shown = |images: &[Image]| write(images, &mut io::sink()).unwrap_err();
+        let digest = format!("a@sha256:{}", "a".repeat(64));
+        assert!(matches!(
+            shown(&[image(&[], &[&digest])]),
+            ArchiveError::Digest(_)
+        ));
+        let err = shown(&[
+            image(&[], &["a"]),
+            image(&[], &["docker.io/library/a:latest"]),
+        ]);
+        assert_eq!(
+            err.to_string(),
+            "two images in one archive have the name `docker.io/library/a:latest`"
+        );
+
+        let mut bytes = fs::read(blob.path()).unwrap();
+        bytes[512] ^= 1;
+        fs::write(blob.path(), &bytes).unwrap();
+        assert!(matches!(
+            shown(&[image(std::slice::from_ref(&blob), &[])]),
+            ArchiveError::Layer { .. }
+        ));
+        fs::write(blob.path(), &bytes[..512]).unwrap();
+        assert!(matches!(
+            shown(&[image(&[blob], &[])]),
+            ArchiveError::Layer { .. }
+        ));
+    }
+}

@@ -1,0 +1,644 @@
+//! Layers from explicit lists of entries.
+//!
+//! A [`LayerBuilder`] takes directories, files and symbolic links, each with its mode and owner, and
+//! writes them in the order of their names, all with one modification time. Nothing is taken over
+//! from the host but the bytes of files.
+
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::{self, BufReader, BufWriter, Read, Write},
+    path::{Path, PathBuf},
+};
+
+use flate2::{Compression, GzBuilder};
+use tar::{EntryType, Header};
+use thiserror::Error;
+
+use crate::{Blob, Digest, HashingWriter, manifest, manifest::Descriptor};
+
+/// The level that layers are compressed with: of 1 to 9, where most tools have their default.
+pub const GZIP_LEVEL: u32 = 6;
+
+/// Who a file belongs to, by number: names are no matter of a layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// The user.
+    pub uid: u32,
+    /// The group.
+    pub gid: u32,
+}
+
+impl Owner {
+    /// User 0, group 0.
+    pub const ROOT: Self = Self { uid: 0, gid: 0 };
+}
+
+/// Where the bytes of a file come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// From memory.
+    Bytes(Vec<u8>),
+    /// From a regular file of the host, which is opened when the layer is written.
+    File(PathBuf),
+}
+
+impl From<Vec<u8>> for Content {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::Bytes(bytes)
+    }
+}
+
+impl From<PathBuf> for Content {
+    fn from(path: PathBuf) -> Self {
+        Self::File(path)
+    }
+}
+
+/// Why a layer can't be made.
+#[derive(Debug, Error)]
+pub enum LayerError {
+    /// A name that is no relative, normalised path.
+    #[error("`{name}` can't be the name of an entry: {problem}")]
+    Name {
+        /// The name.
+        name: String,
+        /// What is wrong with it: a lower-case fragment.
+        problem: &'static str,
+    },
+    /// A name that was added before.
+    #[error("`{0}` is in the layer twice")]
+    Duplicate(String),
+    /// An entry lies below something that is no directory.
+    #[error("`{name}` can't be in the layer: `{parent}` is no directory")]
+    Parent {
+        /// The entry.
+        name: String,
+        /// What it lies below.
+        parent: String,
+    },
+    /// A mode with more than the twelve bits for permissions, set-ID and sticky.
+    #[error("`{name}` has the mode {mode:o}, but modes go to 7777")]
+    Mode {
+        /// The entry.
+        name: String,
+        /// The mode.
+        mode: u32,
+    },
+    /// A file could not be read.
+    #[error("can't read {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The layer could not be written.
+    #[error("can't write {}", path.display())]
+    Write {
+        /// The layer's file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Kind {
+    Directory,
+    File(Content),
+    Symlink(String),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Entry {
+    kind: Kind,
+    mode: u32,
+    owner: Owner,
+}
+
+/// A list of entries that becomes a layer.
+///
+/// Names are relative to the root of the image and `/`-separated: `usr/bin/env`. Directories that no
+/// entry names, engines make with mode 0755 for root, or take from a layer below.
+#[derive(Clone, Debug)]
+pub struct LayerBuilder {
+    entries: BTreeMap<String, Entry>,
+    mtime: u64,
+}
+
+impl LayerBuilder {
+    /// A layer whose entries all were modified at `mtime`, in seconds since 1970.
+    #[must_use]
+    pub fn new(mtime: u64) -> Self {
+        Self {
+            entries: BTreeMap::new(),
+            mtime,
+        }
+    }
+
+    /// Adds a directory. `mode` is at most `0o7777`, here and below.
+    ///
+    /// # Errors
+    /// All but [`LayerError::Read`] and [`LayerError::Write`], here and below.
+    pub fn directory(&mut self, name: &str, mode: u32, owner: Owner) -> Result<(), LayerError> {
+        self.add(
+            name,
+            Entry {
+                kind: Kind::Directory,
+                mode,
+                owner,
+            },
+        )
+    }
+
+    /// Adds a directory and those that it lies in. What is there already stays as it is.
+    ///
+    /// # Errors
+    /// As [`directory`](Self::directory).
+    pub fn directories(&mut self, name: &str, mode: u32, owner: Owner) -> Result<(), LayerError> {
+        let ends = name
+            .match_indices('/')
+            .map(|(at, _)| at)
+            .chain([name.len()]);
+        for part in ends.map(|end| &name[..end]) {
+            match self.entries.get(part).map(|entry| &entry.kind) {
+                Some(Kind::Directory) => {}
+                _ => self.directory(part, mode, owner)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds a file.
+    ///
+    /// # Errors
+    /// As [`directory`](Self::directory).
+    pub fn file(
+        &mut self,
+        name: &str,
+        mode: u32,
+        owner: Owner,
+        content: impl Into<Content>,
+    ) -> Result<(), LayerError> {
+        self.add(
+            name,
+            Entry {
+                kind: Kind::File(content.into()),
+                mode,
+                owner,
+            },
+        )
+    }
+
+    /// Adds a symbolic link to `target`, which is any text without NUL; relative ones start at the
+    /// directory of the link.
+    ///
+    /// # Errors
+    /// As [`directory`](Self::directory).
+    pub fn symlink(&mut self, name: &str, target: &str, owner: Owner) -> Result<(), LayerError> {
+        if target.is_empty() || target.contains('\0') {
+            return Err(LayerError::Name {
+                name: target.into(),
+                problem: "it is the target of a link",
+            });
+        }
+        self.add(
+            name,
+            Entry {
+                kind: Kind::Symlink(target.into()),
+                mode: 0o777,
+                owner,
+            },
+        )
+    }
+
+    fn add(&mut self, name: &str, entry: Entry) -> Result<(), LayerError> {
+        if let Some(problem) = problem(name) {
+            return Err(LayerError::Name {
+                name: name.into(),
+                problem,
+            });
+        }
+        if entry.mode > 0o7777 {
+            return Err(LayerError::Mode {
+                name: name.into(),
+                mode: entry.mode,
+            });
+        }
+        if self.entries.contains_key(name) {
+            return Err(LayerError::Duplicate(name.into()));
+        }
+        self.entries.insert(name.into(), entry);
+        Ok(())
+    }
+
+    /// Writes the layer, uncompressed, to the file `at`, which is replaced.
+    ///
+    /// # Errors
+    /// [`LayerError::Parent`], [`LayerError::Read`], [`LayerError::Write`].
+    pub fn build(&self, at: &Path) -> Result<Layer, LayerError> {
+        self.check_parents()?;
+        let failed = |source| LayerError::Write {
+            path: at.into(),
+            source,
+        };
+        let file = File::create(at).map_err(failed)?;
+        let out = HashingWriter::new(BufWriter::with_capacity(256 * 1024, file));
+        let mut tar = tar::Builder::new(out);
+        for (name, entry) in &self.entries {
+            self.append(&mut tar, name, entry, at)?;
+        }
+        let (file, diff_id, size) = tar.into_inner().map_err(failed)?.finish();
+        file.into_inner().map_err(|err| failed(err.into_error()))?;
+        Ok(Layer {
+            path: at.into(),
+            diff_id,
+            size,
+        })
+    }
+
+    fn check_parents(&self) -> Result<(), LayerError> {
+        for name in self.entries.keys() {
+            for (end, _) in name.match_indices('/') {
+                let parent = &name[..end];
+                if self
+                    .entries
+                    .get(parent)
+                    .is_some_and(|entry| entry.kind != Kind::Directory)
+                {
+                    return Err(LayerError::Parent {
+                        name: name.clone(),
+                        parent: parent.into(),
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn append(
+        &self,
+        tar: &mut tar::Builder<impl Write>,
+        name: &str,
+        entry: &Entry,
+        at: &Path,
+    ) -> Result<(), LayerError> {
+        let mut header = Header::new_gnu();
+        header.set_mode(entry.mode);
+        header.set_uid(entry.owner.uid.into());
+        header.set_gid(entry.owner.gid.into());
+        header.set_mtime(self.mtime);
+        header.set_size(0);
+        let written = match &entry.kind {
+            Kind::Directory => {
+                header.set_entry_type(EntryType::Directory);
+                tar.append_data(&mut header, format!("{name}/"), io::empty())
+            }
+            Kind::Symlink(target) => {
+                header.set_entry_type(EntryType::Symlink);
+                tar.append_link(&mut header, name, target)
+            }
+            Kind::File(Content::Bytes(bytes)) => {
+                header.set_size(bytes.len() as u64);
+                tar.append_data(&mut header, name, bytes.as_slice())
+            }
+            Kind::File(Content::File(path)) => {
+                let mut content = open(path)?;
+                header.set_size(content.left);
+                let written = tar.append_data(&mut header, name, &mut content);
+                if let Some(source) = content.failed {
+                    return Err(LayerError::Read {
+                        path: path.clone(),
+                        source,
+                    });
+                }
+                written
+            }
+        };
+        written.map_err(|source| LayerError::Write {
+            path: at.into(),
+            source,
+        })
+    }
+}
+
+/// What is wrong with a name, as a lower-case fragment.
+fn problem(name: &str) -> Option<&'static str> {
+    match name {
+        "" => Some("it is empty"),
+        _ if name.starts_with('/') => Some("it is absolute"),
+        _ if name.contains('\0') => Some("it has a NUL in it"),
+        _ => name.split('/').find_map(|part| match part {
+            "" => Some("it has an empty part"),
+            "." => Some("it has a `.` in it"),
+            ".." => Some("it has a `..` in it"),
+            _ => part
+                .starts_with(".wh.")
+                .then_some("`.wh.` marks removed files"),
+        }),
+    }
+}
+
+/// Exactly as many bytes of a file as it had when it was opened, and the file's own errors apart from
+/// those of the output.
+struct Source {
+    file: BufReader<File>,
+    left: u64,
+    failed: Option<io::Error>,
+}
+
+fn open(path: &Path) -> Result<Source, LayerError> {
+    let failed = |source| LayerError::Read {
+        path: path.into(),
+        source,
+    };
+    let file = File::open(path).map_err(failed)?;
+    let metadata = file.metadata().map_err(failed)?;
+    if !metadata.is_file() {
+        return Err(failed(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "it is no regular file",
+        )));
+    }
+    Ok(Source {
+        file: BufReader::new(file),
+        left: metadata.len(),
+        failed: None,
+    })
+}
+
+impl Read for Source {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.left == 0 {
+            return Ok(0);
+        }
+        let most = usize::try_from(self.left).map_or(buffer.len(), |left| left.min(buffer.len()));
+        let read = match self.file.read(&mut buffer[..most]) {
+            Ok(0) => Err(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                "the file got shorter",
+            )),
+            read => read,
+        };
+        match read {
+            Ok(read) => {
+                self.left -= read as u64;
+                Ok(read)
+            }
+            Err(err) if err.kind() == io::ErrorKind::Interrupted => Err(err),
+            Err(err) => {
+                self.failed = Some(err);
+                Err(io::Error::other("see above"))
+            }
+        }
+    }
+}
+
+/// An uncompressed layer in a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layer {
+    path: PathBuf,
+    diff_id: Digest,
+    size: u64,
+}
+
+impl Layer {
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The digest of the file.
+    #[must_use]
+    pub fn diff_id(&self) -> Digest {
+        self.diff_id
+    }
+
+    /// The length of the file in bytes.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// The layer as it is.
+    #[must_use]
+    pub fn into_blob(self) -> Blob {
+        let descriptor = Descriptor {
+            media_type: manifest::LAYER.into(),
+            digest: self.diff_id,
+            size: self.size,
+            platform: None,
+            annotations: BTreeMap::new(),
+        };
+        Blob::new(self.path, descriptor, self.diff_id)
+    }
+
+    /// The layer compressed with gzip at [`GZIP_LEVEL`] to the file `at`, which is replaced. Neither
+    /// name nor time get into it.
+    ///
+    /// # Errors
+    /// [`LayerError::Read`], [`LayerError::Write`].
+    pub fn gzip(&self, at: &Path) -> Result<Blob, LayerError> {
+        let failed = |source| LayerError::Write {
+            path: at.into(),
+            source,
+        };
+        let file = File::create(at).map_err(failed)?;
+        let out = HashingWriter::new(BufWriter::with_capacity(256 * 1024, file));
+        let mut gzip = GzBuilder::new()
+            .mtime(0)
+            .operating_system(255)
+            .write(out, Compression::new(GZIP_LEVEL));
+        let mut content = open(&self.path)?;
+        let copied = io::copy(&mut content, &mut gzip);
+        if let Some(source) = content.failed {
+            return Err(LayerError::Read {
+                path: self.path.clone(),
+                source,
+            });
+        }
+        copied.map_err(failed)?;
+        let (file, digest, size) = gzip.finish().map_err(failed)?.finish();
+        file.into_inner().map_err(|err| failed(err.into_error()))?;
+        let descriptor = Descriptor {
+            media_type: manifest::LAYER_GZIP.into(),
+            digest,
+            size,
+            platform: None,
+            annotations: BTreeMap::new(),
+        };
+        Ok(Blob::new(at.into(), descriptor, self.diff_id))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn listing(layer: &Layer) -> Vec<String> {
+        let mut archive = tar::Archive::new(File::open(layer.path()).unwrap());
+        let show = |entry: io::Result<tar::Entry<'_, File>>| {
+            let entry = entry.unwrap();
+            let header = entry.header();
+            let (uid, gid, mtime) = (
+                header.uid().unwrap(),
+                header.gid().unwrap(),
+                header.mtime().unwrap(),
+            );
+            let target = entry.link_name().unwrap();
+            let target = target.map_or(String::new(), |target| format!(" -> {}", target.display()));
+            let name = entry.path().unwrap();
+            let (mode, size) = (header.mode().unwrap(), entry.size());
+            format!(
+                "{mode:o} {uid}:{gid} @{mtime} {size} {}{target}",
+                name.display()
+            )
+        };
+        archive.entries().unwrap().map(show).collect()
+    }
+
+    #[test]
+    fn entries_are_sorted_and_say_what_they_were_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let host = dir.path().join("host");
+        fs::write(&host, "from the host").unwrap();
+        let app = Owner { uid: 1001, gid: 0 };
+        let long = format!("opt/{}/x", "long".repeat(40));
+        let mut builder = LayerBuilder::new(7);
+        builder
+            .symlink("usr/bin/b", "../lib/b", Owner::ROOT)
+            .unwrap();
+        builder.file("usr/bin/a", 0o755, app, host).unwrap();
+        builder.file(&long, 0o644, app, b"12".to_vec()).unwrap();
+        builder.directory("tmp", 0o1777, Owner::ROOT).unwrap();
+        builder.directories("usr/bin", 0o755, Owner::ROOT).unwrap();
+        let layer = builder.build(&dir.path().join("layer")).unwrap();
+        let expected = [
+            format!("644 1001:0 @7 2 {long}"),
+            "1777 0:0 @7 0 tmp/".into(),
+            "755 0:0 @7 0 usr/".into(),
+            "755 0:0 @7 0 usr/bin/".into(),
+            "755 1001:0 @7 13 usr/bin/a".into(),
+            "777 0:0 @7 0 usr/bin/b -> ../lib/b".into(),
+        ];
+        assert_eq!(listing(&layer), expected);
+        let (digest, size) = Digest::of_reader(&mut File::open(layer.path()).unwrap()).unwrap();
+        assert_eq!((digest, size), (layer.diff_id(), layer.size()));
+    }
+
+    #[track_caller]
+    fn check(add: impl FnOnce(&mut LayerBuilder) -> Result<(), LayerError>, expected: &str) {
+        let dir = tempfile::tempdir().unwrap();
+        let mut builder = LayerBuilder::new(0);
+        builder
+            .file("here", 0o644, Owner::ROOT, Vec::new())
+            .unwrap();
+        let added =
+            add(&mut builder).and_then(|()| builder.build(&dir.path().join("layer")).map(drop));
+        assert_eq!(added.unwrap_err().to_string(), expected);
+    }
+
+    #[test]
+    fn bad_entries_are_refused() {
+        let directory =
+            |name: &'static str| move |b: &mut LayerBuilder| b.directory(name, 0o755, Owner::ROOT);
+        check(
+            directory(""),
+            "`` can't be the name of an entry: it is empty",
+        );
+        check(
+            directory("/etc"),
+            "`/etc` can't be the name of an entry: it is absolute",
+        );
+        check(
+            directory("a/../b"),
+            "`a/../b` can't be the name of an entry: it has a `..` in it",
+        );
+        check(
+            directory("./a"),
+            "`./a` can't be the name of an entry: it has a `.` in it",
+        );
+        check(
+            directory("a//b"),
+            "`a//b` can't be the name of an entry: it has an empty part",
+        );
+        check(
+            directory("a/"),
+            "`a/` can't be the name of an entry: it has an empty part",
+        );
+        check(
+            directory("a\0"),
+            "`a\0` can't be the name of an entry: it has a NUL in it",
+        );
+        check(
+            directory("a/.wh.b"),
+            "`a/.wh.b` can't be the name of an entry: `.wh.` marks removed files",
+        );
+        check(directory("here"), "`here` is in the layer twice");
+        check(
+            directory("here/a"),
+            "`here/a` can't be in the layer: `here` is no directory",
+        );
+        check(
+            |b| b.directories("here/a", 0o755, Owner::ROOT),
+            "`here` is in the layer twice",
+        );
+        check(
+            |b| b.directory("a", 0o10_000, Owner::ROOT),
+            "`a` has the mode 10000, but modes go to 7777",
+        );
+        check(
+            |b| b.symlink("a", "", Owner::ROOT),
+            "`` can't be the name of an entry: it is the target of a link",
+        );
+        check(
+            |b| b.file("a", 0o644, Owner::ROOT, PathBuf::from("/nowhere")),
+            "can't read /nowhere",
+        );
+        check(
+            |b| b.file("a", 0o644, Owner::ROOT, PathBuf::from("/")),
+            "can't read /",
+        );
+    }
+
+    #[test]
+    fn gzip_unpacks_to_the_layer_and_has_no_clock() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut builder = LayerBuilder::new(0);
+        builder
+            .file("a", 0o644, Owner::ROOT, vec![7; 100_000])
+            .unwrap();
+        let layer = builder.build(&dir.path().join("layer")).unwrap();
+        let blob = layer.gzip(&dir.path().join("layer.gz")).unwrap();
+        let bytes = fs::read(blob.path()).unwrap();
+        assert_eq!(bytes[4..8], [0; 4], "the time in the header");
+        assert_eq!(blob.descriptor().digest, Digest::of(&bytes));
+        assert_eq!(blob.descriptor().size, bytes.len() as u64);
+        let (diff_id, size) =
+            Digest::of_reader(&mut flate2::read::GzDecoder::new(bytes.as_slice())).unwrap();
+        assert_eq!((diff_id, size), (blob.diff_id(), layer.size()));
+    }
+
+    proptest! {
+        #[test]
+        fn the_order_of_adding_does_not_matter(names in prop::collection::btree_set("[a-c]{1,2}/[a-z]{1,120}", 1..12)) {
+            let dir = tempfile::tempdir().unwrap();
+            let build = |names: &mut dyn Iterator<Item = &String>, at: &str| {
+                let mut builder = LayerBuilder::new(1);
+                for name in names {
+                    builder.file(name, 0o644, Owner::ROOT, name.clone().into_bytes()).unwrap();
+                }
+                builder.build(&dir.path().join(at)).unwrap()
+            };
+            let (one, two) = (build(&mut names.iter(), "one"), build(&mut names.iter().rev(), "two"));
+            prop_assert_eq!(one.diff_id(), two.diff_id());
+            prop_assert_eq!(listing(&one).len(), names.len());
+        }
+    }
+}

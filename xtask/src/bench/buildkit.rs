@@ -1,0 +1,81 @@
+//! The other side: BuildKit, doing the same steps from a Dockerfile.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::Instant,
+};
+
+use anyhow::{Context, Result, bail};
+
+use super::{Turn, image};
+use crate::{
+    engine::http,
+    host::{self, Watched},
+};
+
+/// What the result is called.
+pub(crate) const TAG: &str = "s2i-bench/buildkit";
+
+/// A client that speaks BuildKit: up to version 22 by itself, later ones with their plug-in.
+pub(crate) fn client() -> Result<PathBuf> {
+    let speaks = |client: &PathBuf| {
+        let ask = |args: &[&str]| {
+            Command::new(client)
+                .args(args)
+                .stderr(Stdio::null())
+                .output()
+                .ok()
+        };
+        let version =
+            ask(&["--version"]).map(|out| String::from_utf8_lossy(&out.stdout).into_owned());
+        let major = version.and_then(|text| {
+            text.split_once("version ")?
+                .1
+                .split('.')
+                .next()?
+                .parse::<u32>()
+                .ok()
+        });
+        major.is_some_and(|major| major < 23)
+            || ask(&["buildx", "version"]).is_some_and(|out| out.status.success())
+    };
+    host::find_all("docker").find(speaks).context(
+        "no `docker` client that speaks BuildKit is on this machine; install one with: apt-get install docker.io, \
+         or measure without it: --alone",
+    )
+}
+
+pub(crate) fn build(docker: &Path, url: &str, tree: &Path) -> Result<Turn> {
+    // What it kept of the source the last time would make this another kind of build.
+    http::post(url, "/build/prune?all=true", &serde_json::Value::Null)?;
+    let dockerfile = tree.with_extension("Dockerfile");
+    let text = format!(
+        "FROM {}\nRUN --mount=type=bind,target=/tmp/src [\"/usr/libexec/s2i/assemble\"]\n\
+         CMD [\"/usr/libexec/s2i/run\"]\n",
+        image::NAME
+    );
+    fs::write(&dockerfile, text)
+        .with_context(|| format!("can't write {}", dockerfile.display()))?;
+    let mut command = Command::new(docker);
+    command
+        .env("DOCKER_BUILDKIT", "1")
+        .args(["-H", url, "build", "--quiet", "--no-cache", "--tag", TAG, "--file"]);
+    command.arg(&dockerfile).arg(tree).stdout(Stdio::null());
+    let start = Instant::now();
+    let mut child = command
+        .spawn()
+        .with_context(|| format!("can't start {command:?}"))?;
+    let watched = Watched::new(&child);
+    let status = child.wait()?;
+    let wall = start.elapsed();
+    if !status.success() {
+        bail!("{command:?} ended with {status}");
+    }
+    Ok(Turn {
+        wall,
+        memory: watched.most_memory(),
+        phases: Vec::new(),
+    })
+}

@@ -1,0 +1,84 @@
+//! The builder that both sides start from: one static program on nothing.
+
+use std::{
+    fs::{self, File},
+    io::BufWriter,
+    path::Path,
+    process::Command,
+};
+
+use anyhow::{Context, Result};
+use s2i_core::label;
+use s2i_oci::{
+    Image, archive,
+    config::{ContainerConfig, ImageConfig, Platform},
+    layer::{LayerBuilder, Owner},
+};
+
+use crate::{
+    dist::{self, Arch},
+    host,
+};
+
+/// What the image is called.
+pub(crate) const NAME: &str = "s2i-bench/builder";
+
+/// The time of everything in it, in seconds since 1970.
+const MTIME: u64 = 315_532_801;
+
+/// Composes the image and loads it.
+pub(crate) fn load(dir: &Path, s2i: &Path, url: &str) -> Result<()> {
+    fs::create_dir_all(dir).with_context(|| format!("can't make {}", dir.display()))?;
+    let arch = Arch::host()?;
+    let program = dist::test_script(arch)?;
+    let mut layer = LayerBuilder::new(MTIME);
+    layer.directories("usr/libexec/s2i", 0o755, Owner::ROOT)?;
+    layer.directories("etc", 0o755, Owner::ROOT)?;
+    layer.directory("tmp", 0o1777, Owner::ROOT)?;
+    layer.directory("app", 0o755, Owner::ROOT)?;
+    layer.file(
+        "etc/passwd",
+        0o644,
+        Owner::ROOT,
+        b"root:x:0:0:root:/:/sbin/nologin\n".to_vec(),
+    )?;
+    // BuildKit looks up the user's groups.
+    layer.file("etc/group", 0o644, Owner::ROOT, b"root:x:0:\n".to_vec())?;
+    for script in ["assemble", "run"] {
+        let bytes =
+            fs::read(&program).with_context(|| format!("can't read {}", program.display()))?;
+        layer.file(
+            &format!("usr/libexec/s2i/{script}"),
+            0o755,
+            Owner::ROOT,
+            bytes,
+        )?;
+    }
+    let config = ImageConfig::new(Platform::linux(arch.go())).with_config(ContainerConfig {
+        user: "0".into(),
+        working_dir: "/app".into(),
+        labels: [(
+            label::SCRIPTS_URL.to_owned(),
+            "image:///usr/libexec/s2i".to_owned(),
+        )]
+        .into(),
+        ..ContainerConfig::default()
+    });
+    let mut image = Image::new(config);
+    image.push(
+        layer.build(&dir.join("layer.tar"))?.into_blob(),
+        "the builder of the benchmark",
+    );
+    image.names.push(NAME.parse()?);
+    let file = dir.join("builder.tar");
+    let mut out = BufWriter::new(
+        File::create(&file).with_context(|| format!("can't write {}", file.display()))?,
+    );
+    archive::write(&[image], &mut out)?;
+    drop(out);
+    host::run(
+        Command::new(s2i)
+            .args(["--url", url, "load", "-i"])
+            .arg(&file),
+    )
+}

@@ -1,0 +1,54 @@
+//! Our side: one `s2i build`.
+
+use std::{
+    io::{BufRead as _, BufReader},
+    path::Path,
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+use super::{Turn, image};
+use crate::host::Watched;
+
+/// What the result is called.
+pub(crate) const TAG: &str = "s2i-bench/ours";
+
+pub(crate) fn build(s2i: &Path, url: &str, tree: &Path) -> Result<Turn> {
+    let mut command = Command::new(s2i);
+    command
+        .args(["--url", url, "--progress", "json", "build", "--copy"])
+        .arg(tree)
+        .args([image::NAME, TAG]);
+    command.stdout(Stdio::piped());
+    let start = Instant::now();
+    let mut child = command
+        .spawn()
+        .with_context(|| format!("can't start {command:?}"))?;
+    let watched = Watched::new(&child);
+    let events = child.stdout.take().context("its output is a pipe")?;
+    let events = BufReader::new(events).lines().map_while(Result::ok);
+    let built = events
+        .filter_map(|line| serde_json::from_str::<Value>(&line).ok())
+        .find(|event| event["event"] == "built");
+    let status = child.wait()?;
+    let wall = start.elapsed();
+    let (true, Some(built)) = (status.success(), built) else {
+        bail!("{command:?} ended with {status}")
+    };
+    let phases = built["phases"].as_array().cloned().unwrap_or_default();
+    let phases = phases.iter().map(|phase| {
+        let name = phase["phase"].as_str().unwrap_or_default().to_owned();
+        (
+            name,
+            Duration::from_millis(phase["milliseconds"].as_u64().unwrap_or_default()),
+        )
+    });
+    Ok(Turn {
+        wall,
+        memory: watched.most_memory(),
+        phases: phases.collect(),
+    })
+}

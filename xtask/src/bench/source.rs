@@ -1,0 +1,74 @@
+//! The source trees that are built.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result};
+
+/// A tree by its numbers.
+pub(crate) struct Shape {
+    /// What it is called in the report.
+    pub(crate) name: &'static str,
+    directories: usize,
+    files: usize,
+    /// Bytes of each file in a directory, in turn.
+    sizes: &'static [usize],
+}
+
+/// The trees of the report.
+pub(crate) const SHAPES: [Shape; 2] = [
+    Shape {
+        name: "trivial: 1 file",
+        directories: 1,
+        files: 1,
+        sizes: &[20],
+    },
+    Shape {
+        name: "large: 20,000 files, 400 MB",
+        directories: 200,
+        files: 100,
+        sizes: &[2_000, 8_000, 20_000, 50_000],
+    },
+];
+
+/// Makes the tree below `dir`, once: the same bytes every time.
+pub(crate) fn make(dir: &Path, shape: &Shape) -> Result<PathBuf> {
+    let root = dir.join(format!("source-{}-{}", shape.directories, shape.files));
+    if root.is_dir() {
+        return Ok(root);
+    }
+    let unfinished = root.with_extension("new");
+    let _ = fs::remove_dir_all(&unfinished);
+    let mut noise = Noise(1);
+    for directory in 0..shape.directories {
+        let path = unfinished.join(format!("d{directory:03}"));
+        fs::create_dir_all(&path).with_context(|| format!("can't make {}", path.display()))?;
+        for file in 0..shape.files {
+            let size = shape.sizes[file % shape.sizes.len()];
+            let file = path.join(format!("f{file:03}"));
+            fs::write(&file, noise.bytes(size))
+                .with_context(|| format!("can't write {}", file.display()))?;
+        }
+    }
+    fs::rename(&unfinished, &root).with_context(|| format!("can't make {}", root.display()))?;
+    Ok(root)
+}
+
+/// Bytes that don't compress, from a xorshift generator.
+struct Noise(u64);
+
+impl Noise {
+    fn bytes(&mut self, count: usize) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(count + 8);
+        while bytes.len() < count {
+            self.0 ^= self.0 << 13;
+            self.0 ^= self.0 >> 7;
+            self.0 ^= self.0 << 17;
+            bytes.extend_from_slice(&self.0.to_le_bytes());
+        }
+        bytes.truncate(count);
+        bytes
+    }
+}
