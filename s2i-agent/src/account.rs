@@ -43,18 +43,12 @@ impl Account {
             .or_else(|| user.parse().ok());
         let uid = uid.ok_or_else(|| no_such("user", user))?;
         let name = entry.as_ref().and_then(|entry| entry.first().copied());
-        let (gid, groups) = match wanted_group {
-            Some(wanted) => (find_group(wanted, group)?, Vec::new()),
-            None => {
-                let gid = entry
-                    .as_deref()
-                    .and_then(|entry| number(entry, 3))
-                    .unwrap_or(0);
-                (
-                    gid,
-                    name.map(|name| groups_of(name, group)).unwrap_or_default(),
-                )
-            }
+        let (gid, groups) = if let Some(wanted) = wanted_group {
+            (find_group(wanted, group)?, Vec::new())
+        } else {
+            let own = entry.as_deref().and_then(|entry| number(entry, 3));
+            let groups = name.map(|name| groups_of(name, group));
+            (own.unwrap_or(0), groups.unwrap_or_default())
         };
         let home = entry
             .as_ref()

@@ -21,9 +21,17 @@ pub(crate) fn start() -> Receiver<Frame> {
         let ended_well = read_all(&sender).is_ok();
         // Whoever started the container is gone or has what it wanted; nothing may outlive it.
         processes::end_all();
-        std::process::exit(i32::from(!ended_well));
+        leave(ended_well);
     });
     receiver
+}
+
+#[expect(
+    clippy::exit,
+    reason = "the end of the input ends everything, whatever the other threads wait for"
+)]
+fn leave(ended_well: bool) -> ! {
+    std::process::exit(i32::from(!ended_well))
 }
 
 fn read_all(sender: &SyncSender<Frame>) -> io::Result<()> {

@@ -30,9 +30,8 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     // Nobody in the container may look into the memory that the secrets pass through.
     let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
-    let output = match output::Output::new() {
-        Ok(output) => output,
-        Err(_) => return ExitCode::FAILURE,
+    let Ok(output) = output::Output::new() else {
+        return ExitCode::FAILURE;
     };
     session::Session::new(input::start(), output, finish::remove_own_file()).serve();
     ExitCode::SUCCESS

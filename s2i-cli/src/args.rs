@@ -19,7 +19,7 @@ pub(crate) struct Args {
 /// Options of every command.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Global {
-    /// Where the container engine listens: unix:///path or tcp://host:port
+    /// Where the container engine listens: `unix:///path` or `tcp://host:port`
     #[arg(short = 'U', long, global = true, value_name = "URL")]
     pub(crate) url: Option<String>,
     /// The container engine to use; without it, the first that answers

@@ -8,7 +8,11 @@ use thiserror::Error;
 /// A parsed image name. Shown as it was typed; [`normalised`](Self::normalised) is the full form.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct ImageRef {
+pub struct ImageRef(Box<Parts>);
+
+/// Boxed, because image names travel in every error.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Parts {
     typed: String,
     registry: Option<String>,
     repository: String,
@@ -66,37 +70,37 @@ impl ImageRef {
     /// The registry host, where one was typed.
     #[must_use]
     pub fn registry(&self) -> Option<&str> {
-        self.registry.as_deref()
+        self.0.registry.as_deref()
     }
 
     /// The repository, without registry, tag and digest.
     #[must_use]
     pub fn repository(&self) -> &str {
-        &self.repository
+        &self.0.repository
     }
 
     /// The tag, where one was typed.
     #[must_use]
     pub fn tag(&self) -> Option<&str> {
-        self.tag.as_deref()
+        self.0.tag.as_deref()
     }
 
     /// The digest, where one was typed.
     #[must_use]
     pub fn digest(&self) -> Option<&str> {
-        self.digest.as_deref()
+        self.0.digest.as_deref()
     }
 
     /// The full form: registry, repository, and `latest` where neither tag nor digest was typed.
     #[must_use]
     pub fn normalised(&self) -> String {
-        let (registry, repository) = match &self.registry {
-            Some(registry) => (registry.as_str(), self.repository.clone()),
-            None if self.repository.contains('/') => ("docker.io", self.repository.clone()),
-            None => ("docker.io", format!("library/{}", self.repository)),
+        let (registry, repository) = match &self.0.registry {
+            Some(registry) => (registry.as_str(), self.0.repository.clone()),
+            None if self.0.repository.contains('/') => ("docker.io", self.0.repository.clone()),
+            None => ("docker.io", format!("library/{}", self.0.repository)),
         };
         let mut full = format!("{registry}/{repository}");
-        match (&self.tag, &self.digest) {
+        match (&self.0.tag, &self.0.digest) {
             (None, None) => full.push_str(":latest"),
             (tag, digest) => {
                 full.extend(tag.iter().flat_map(|tag| [":", tag]));
@@ -109,9 +113,9 @@ impl ImageRef {
     /// The name without tag and digest, as it was typed.
     #[must_use]
     pub fn name(&self) -> String {
-        match &self.registry {
-            Some(registry) => format!("{registry}/{}", self.repository),
-            None => self.repository.clone(),
+        match &self.0.registry {
+            Some(registry) => format!("{registry}/{}", self.0.repository),
+            None => self.0.repository.clone(),
         }
     }
 
@@ -158,13 +162,13 @@ impl FromStr for ImageRef {
             });
         }
         check_repository(typed, repository)?;
-        Ok(Self {
+        Ok(Self(Box::new(Parts {
             typed: typed.into(),
             registry: registry.map(Into::into),
             repository: repository.into(),
             tag: tag.map(Into::into),
             digest: digest.map(Into::into),
-        })
+        })))
     }
 }
 
@@ -241,13 +245,13 @@ impl TryFrom<String> for ImageRef {
 
 impl From<ImageRef> for String {
     fn from(image: ImageRef) -> Self {
-        image.typed
+        image.0.typed
     }
 }
 
 impl fmt::Display for ImageRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.typed)
+        f.write_str(&self.0.typed)
     }
 }
 

@@ -84,7 +84,7 @@ pub(crate) fn container_name(image: &ImageRef) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
     let image: String = image.to_string().chars().map(plain).take(60).collect();
     // Freshly seeded by the operating system for every state.
-    let random = RandomState::new().hash_one(std::process::id()) as u32;
+    let random = RandomState::new().hash_one(std::process::id()) >> 32;
     format!("s2i_{image}_{random:08x}")
 }
 

@@ -72,14 +72,11 @@ impl Endpoint {
                 return Self::checked(&host.0, &host.1, env);
             }
         }
-        if flavour != Some(Flavour::Docker) {
-            if let Some(host) = env
-                .container_host
-                .as_deref()
-                .filter(|host| !host.is_empty())
-            {
-                return Self::checked(host, "CONTAINER_HOST", env);
-            }
+        let container_host = env.container_host.as_deref();
+        if let Some(host) = container_host.filter(|host| !host.is_empty())
+            && flavour != Some(Flavour::Docker)
+        {
+            return Self::checked(host, "CONTAINER_HOST", env);
         }
         usual_socket(flavour, env)
     }

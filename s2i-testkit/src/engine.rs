@@ -115,10 +115,10 @@ impl ScriptedEngine {
         let number = model.operations;
         model.operations += 1;
         let _ = writeln!(model.journal, "{name} {subject}");
-        if let Some((at, token)) = &model.cancel_at {
-            if *at == number {
-                token.cancel(s2i_build::Interrupt::Interrupted);
-            }
+        if let Some((at, token)) = &model.cancel_at
+            && *at == number
+        {
+            token.cancel(s2i_build::Interrupt::Interrupted);
         }
         if model.fail_at == Some(number) {
             let source = "the test wants it so".into();

@@ -15,6 +15,7 @@ mod engine;
 mod host;
 mod images;
 mod paths;
+mod test;
 mod tidy;
 
 use std::process::ExitCode;
@@ -41,6 +42,8 @@ enum Task {
     Engine(engine::Args),
     /// Compose the builder and runtime images.
     Images(images::Args),
+    /// Run all tests, those on a real engine too.
+    Test(test::Args),
     /// Check what compilers don't: arrows between crates, module heads, lints.
     Tidy(tidy::Args),
 }
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         Task::Dist(args) => dist::run(&args),
         Task::Engine(args) => engine::run(&args),
         Task::Images(args) => images::run(&args),
+        Task::Test(args) => test::run(&args),
         Task::Tidy(args) => tidy::run(&args),
     };
     match done {

@@ -7,7 +7,7 @@ use s2i_build::{
     BuildError, CancelToken, EngineError, Interrupt, Outcome, build,
     execute::Failed,
     facts::SourceFacts,
-    request::{BuildRequest, RuntimeRequest},
+    request::{BuildRequest, PullPolicy, RuntimeRequest},
 };
 use s2i_core::{Script, label, wire::Exit};
 use s2i_testkit::{FixedSource, Quiet, ScriptedEngine};
@@ -35,7 +35,7 @@ fn split() -> BuildRequest {
     let mut request = plain();
     request.runtime = Some(RuntimeRequest {
         image: "s2i/go-runtime".parse().unwrap(),
-        pull: Default::default(),
+        pull: PullPolicy::default(),
         artifacts: Vec::new(),
     });
     request

@@ -5,7 +5,7 @@ use insta::assert_snapshot;
 use s2i_build::{
     facts::{CommitFacts, Facts, ImageConfig, ImageFacts, SourceFacts},
     plan::plan,
-    request::{BuildRequest, Network, RuntimeRequest},
+    request::{BuildRequest, Network, PullPolicy, RuntimeRequest},
 };
 use s2i_core::{EnvVar, Script, label, mapping::MappingList};
 
@@ -199,9 +199,21 @@ fn certificates_are_for_assemble_alone_and_do_not_stay() {
     let plan = plan(&request, &facts()).unwrap();
     let upload = plan.assemble.uploads.last().unwrap();
     assert_eq!(upload.into.as_str(), "/tmp/trust");
-    let entries: Vec<_> = plan.assemble.program.env.iter().map(EnvVar::to_entry).collect();
-    assert!(entries.contains(&"SSL_CERT_DIR=/tmp/trust:/etc/ssl/certs".into()), "{entries:?}");
-    assert!(entries.contains(&"NODE_EXTRA_CA_CERTS=/tmp/trust/ca.pem".into()), "{entries:?}");
+    let entries: Vec<_> = plan
+        .assemble
+        .program
+        .env
+        .iter()
+        .map(EnvVar::to_entry)
+        .collect();
+    assert!(
+        entries.contains(&"SSL_CERT_DIR=/tmp/trust:/etc/ssl/certs".into()),
+        "{entries:?}"
+    );
+    assert!(
+        entries.contains(&"NODE_EXTRA_CA_CERTS=/tmp/trust/ca.pem".into()),
+        "{entries:?}"
+    );
     assert!(plan.commit.remove.contains(&upload.into));
     assert_eq!(plan.commit.config.env, ["PATH=/bin", "LANG=C"]);
 }
@@ -210,7 +222,7 @@ fn with_runtime(artifacts: &str, label: Option<&str>) -> (BuildRequest, Facts) {
     let (mut request, mut facts) = (request(), facts());
     request.runtime = Some(RuntimeRequest {
         image: "s2i/go-runtime".parse().unwrap(),
-        pull: Default::default(),
+        pull: PullPolicy::default(),
         artifacts: artifacts.parse::<MappingList>().unwrap().0,
     });
     facts.runtime = Some(image("s2i/go-runtime", |config| {

@@ -65,7 +65,7 @@ impl Place {
     #[track_caller]
     fn check(&self, request: &SourceRequest, expected: Result<&str, &str>) {
         let shown = match self.fetch(request) {
-            Ok(fetched) => Ok(names(fetched)),
+            Ok(fetched) => Ok(names(&fetched)),
             Err(err) => Err(err
                 .to_string()
                 .replace(self.dir.path().to_str().unwrap(), "PLACE")),
@@ -94,7 +94,7 @@ fn git(dir: &Path, args: &[&str]) {
 }
 
 /// The entries of the tree's archive.
-fn names(fetched: Fetched) -> String {
+fn names(fetched: &Fetched) -> String {
     let bytes = pollster::block_on(async {
         use futures_util::StreamExt as _;
         let pieces: Vec<_> = fetched.tree(0).into_archive().collect().await;
@@ -287,7 +287,7 @@ fn links_are_not_followed_out_of_the_source() {
         Ok(fetched) => {
             assert!(!fetched.facts.scripts.contains(&Script::Assemble));
             assert!(fetched.environment().is_empty());
-            names(fetched)
+            names(&fetched)
         }
         Err(err) => err.to_string(),
     };

@@ -1,6 +1,10 @@
 //! `s2i build`.
 
-use s2i_build::{CancelToken, Engine as _, event::EventSink as _, source::LocalAndGit};
+use s2i_build::{
+    CancelToken, Engine as _,
+    event::{Event, EventSink as _},
+    source::LocalAndGit,
+};
 
 use super::engine;
 use crate::{
@@ -14,9 +18,9 @@ pub(crate) async fn run(args: &Build, global: &Global, host: &Host) -> Result<()
     let (request, diagnostics) = request::build(args, host)?;
     let engine = engine(global, host)?;
     let renderer = render::Renderer::new(global.progress, args.quiet, host);
-    diagnostics
-        .into_iter()
-        .for_each(|problem| renderer.event(s2i_build::event::Event::Warning(problem)));
+    for problem in diagnostics {
+        renderer.event(Event::Warning(problem));
+    }
     let cancel = CancelToken::default();
     signals::watch(&cancel);
     // Asked before the source is fetched, so that nothing is fetched in vain.

@@ -25,12 +25,8 @@ pub(crate) async fn run(args: &Load, global: &Global, host: &Host) -> Result<(),
             }
         }
     });
-    let loaded = engine(global, host)?.load(archive).await?;
-    render::data(
-        &loaded
-            .iter()
-            .map(|name| format!("{name}\n"))
-            .collect::<String>(),
-    );
+    for name in engine(global, host)?.load(archive).await? {
+        render::data(&format!("{name}\n"));
+    }
     Ok(())
 }

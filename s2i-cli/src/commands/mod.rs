@@ -21,10 +21,10 @@ pub(crate) async fn run(args: &Args, host: &Host) -> Result<(), Error> {
         Command::Load(load) => load::run(load, &args.global, host).await,
         Command::Version => version::run(&args.global, host).await,
         Command::ExitCodes => {
-            let lines = exit::TABLE
-                .iter()
-                .map(|(code, meaning)| format!("{:>3}  {meaning}\n", code.0));
-            render::data(&format!("  0  success\n{}", lines.collect::<String>()));
+            render::data("  0  success\n");
+            for (code, meaning) in &exit::TABLE {
+                render::data(&format!("{:>3}  {meaning}\n", code.0));
+            }
             Ok(())
         }
     }

@@ -7,15 +7,14 @@ use super::engine;
 use crate::{args::Global, error::Error, host::Host, render};
 
 pub(crate) async fn run(global: &Global, host: &Host) -> Result<(), Error> {
-    let mut text = format!("s2i {}\n", env!("CARGO_PKG_VERSION"));
     let probed = match engine(global, host) {
         Ok(engine) => engine.probe().await.map_err(Error::from),
         Err(err) => Err(err),
     };
-    text += &match probed {
-        Ok(info) => format!("{} {} at {}\n", info.name, info.version, info.endpoint),
-        Err(err) => format!("no engine: {}\n", ErrorChain(&err)),
+    let engine = match probed {
+        Ok(info) => format!("{} {} at {}", info.name, info.version, info.endpoint),
+        Err(err) => format!("no engine: {}", ErrorChain(&err)),
     };
-    render::data(&text);
+    render::data(&format!("s2i {}\n{engine}\n", env!("CARGO_PKG_VERSION")));
     Ok(())
 }

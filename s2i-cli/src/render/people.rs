@@ -7,7 +7,7 @@ use s2i_build::{
     event::{Event, Output},
 };
 
-use super::{lines::Lines, size};
+use super::{aside, lines::Lines, size};
 
 /// Shows events to people, on standard error.
 pub(crate) struct People {
@@ -40,7 +40,7 @@ impl People {
         match event {
             Event::PhaseStarted(phase) => {
                 self.flush(&mut state);
-                self.line(&mut state, &self.bold(&format!("==> {}", phase.name())));
+                Self::line(&mut state, &self.bold(&format!("==> {}", phase.name())));
             }
             Event::PhaseEnded(_, _) => self.flush(&mut state),
             Event::Output(Output::Stdout, _) if self.quiet => {}
@@ -49,10 +49,12 @@ impl People {
                     Output::Stdout => state.stdout.push(&piece),
                     Output::Stderr => state.stderr.push(&piece),
                 };
-                lines.iter().for_each(|line| self.line(&mut state, line));
+                for line in lines {
+                    Self::line(&mut state, &line);
+                }
             }
-            Event::Notice(sentence) => self.line(&mut state, &sentence),
-            Event::Warning(problem) => self.line(&mut state, &format!("warning: {problem}")),
+            Event::Notice(sentence) => Self::line(&mut state, &sentence),
+            Event::Warning(problem) => Self::line(&mut state, &format!("warning: {problem}")),
             Event::Progress(text) => self.live(&mut state, &super::lines::printable(&text)),
             Event::Uploaded(bytes) => self.live(&mut state, &size(bytes)),
         }
@@ -61,7 +63,7 @@ impl People {
     pub(super) fn outcome(&self, outcome: &Outcome) {
         let mut state = self.state.lock().expect("no panic under this lock");
         self.flush(&mut state);
-        self.clear(&mut state);
+        Self::clear(&mut state);
         let times = outcome
             .times
             .iter()
@@ -71,14 +73,13 @@ impl People {
             .tag
             .as_ref()
             .map_or_else(|| "(no name)".into(), ToString::to_string);
-        println!("image  {name}");
-        println!("id     {}", outcome.image_id);
-        println!("size   {}", size(outcome.size));
-        println!(
-            "time   {} ({})",
+        super::data(&format!(
+            "image  {name}\nid     {}\nsize   {}\ntime   {} ({})\n",
+            outcome.image_id,
+            size(outcome.size),
             seconds(total),
             times.collect::<Vec<_>>().join(", ")
-        );
+        ));
     }
 
     fn flush(&self, state: &mut State) {
@@ -88,25 +89,25 @@ impl People {
         ];
         rest.iter()
             .flatten()
-            .for_each(|line| self.line(state, line));
+            .for_each(|line| Self::line(state, line));
     }
 
-    fn line(&self, state: &mut State, text: &str) {
-        self.clear(state);
-        eprintln!("{text}");
+    fn line(state: &mut State, text: &str) {
+        Self::clear(state);
+        aside(&format!("{text}\n"));
     }
 
     /// Puts a text on the last line that the next one replaces; without a terminal it is not shown.
     fn live(&self, state: &mut State, text: &str) {
         if self.interactive && state.live != text {
-            eprint!("\r\u{1b}[K{text}");
-            state.live = text.to_owned();
+            aside(&format!("\r\u{1b}[K{text}"));
+            text.clone_into(&mut state.live);
         }
     }
 
-    fn clear(&self, state: &mut State) {
+    fn clear(state: &mut State) {
         if !state.live.is_empty() {
-            eprint!("\r\u{1b}[K");
+            aside("\r\u{1b}[K");
             state.live.clear();
         }
     }

@@ -59,9 +59,16 @@ pub(crate) fn build(docker: &Path, url: &str, tree: &Path) -> Result<Turn> {
     fs::write(&dockerfile, text)
         .with_context(|| format!("can't write {}", dockerfile.display()))?;
     let mut command = Command::new(docker);
-    command
-        .env("DOCKER_BUILDKIT", "1")
-        .args(["-H", url, "build", "--quiet", "--no-cache", "--tag", TAG, "--file"]);
+    command.env("DOCKER_BUILDKIT", "1").args([
+        "-H",
+        url,
+        "build",
+        "--quiet",
+        "--no-cache",
+        "--tag",
+        TAG,
+        "--file",
+    ]);
     command.arg(&dockerfile).arg(tree).stdout(Stdio::null());
     let start = Instant::now();
     let mut child = command

@@ -1,7 +1,5 @@
 //! Which engine a task works with: what was asked for, what answers anyway, else one of our own.
 
-use std::path::Path;
-
 use anyhow::{Context, Result};
 use clap::ValueEnum as _;
 
@@ -36,12 +34,8 @@ impl Choice {
         if let Some(endpoint) = endpoint(Kind::Docker) {
             return Self::of_kind(endpoint.kind);
         }
-        if Path::new(USUAL_SOCKET.trim_start_matches("unix://")).exists() {
-            if let Ok(choice) = Self::answering(USUAL_SOCKET) {
-                return Ok(choice);
-            }
-        }
-        Self::of_kind(Kind::Docker)
+        // Nobody there, or nobody who answers: one of our own.
+        Self::answering(USUAL_SOCKET).or_else(|_| Self::of_kind(Kind::Docker))
     }
 
     fn of_kind(kind: Kind) -> Result<Self> {
@@ -67,10 +61,11 @@ impl Choice {
 
 impl Drop for Choice {
     fn drop(&mut self) {
-        if let Some(kind) = self.kind.filter(|_| self.started) {
-            if let Err(err) = down(kind) {
-                eprintln!("warning: can't stop {kind}: {err:#}");
-            }
+        let Some(kind) = self.kind.filter(|_| self.started) else {
+            return;
+        };
+        if let Err(err) = down(kind) {
+            eprintln!("warning: can't stop {kind}: {err:#}");
         }
     }
 }
