@@ -59,8 +59,9 @@ pub trait Finished: Send {
     /// How the program ended.
     fn exit(&self) -> Exit;
 
-    /// Streams files of it out. An item that is missing fails the stream.
-    fn read(&mut self, items: Vec<ReadItem>) -> ArchiveStream<'_>;
+    /// Streams files of it out, all with this modification time in seconds since 1970. An item that is
+    /// missing fails the stream.
+    fn read(&mut self, items: Vec<ReadItem>, mtime: u64) -> ArchiveStream<'_>;
 
     /// Removes what must not stay and makes an image of the rest, with exactly this config.
     fn commit(

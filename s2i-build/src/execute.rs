@@ -1,6 +1,7 @@
 //! Does what a plan says, and has no choice.
 
 use s2i_core::{Script, archive, wire::Exit};
+use tracing::Instrument as _;
 
 use crate::{
     build::BuildError,
@@ -10,6 +11,7 @@ use crate::{
     plan::{BuildPlan, RunPlan, TRUST_FILE, Uploaded},
     source::Fetched,
     stream::{ArchiveStream, pieces_of},
+    trace,
 };
 
 /// What went wrong, and whether cleaning up after it went wrong too.
@@ -55,7 +57,7 @@ pub async fn execute<E: Engine>(
         None => steps.commit(built).await,
         Some(runtime) => {
             let mut built = built;
-            let artifacts = built.read(runtime.artifacts.clone());
+            let artifacts = built.read(runtime.artifacts.clone(), plan.epoch);
             let phases = (Phase::Artifacts, Phase::AssembleRuntime);
             let assembled = steps.run(&runtime.run, Some(artifacts), phases).await;
             // The first container has given what it had; whatever became of that, it goes.
@@ -114,7 +116,9 @@ impl<E: Engine> Steps<'_, E> {
             input_phase,
             program_phase,
         };
-        let finished = self.engine.run(spec, self.progress, self.cancel).await?;
+        let span = tracing::info_span!("run", { trace::IMAGE } = %run.image.name, { trace::SCRIPT } = %run.script);
+        let running = self.engine.run(spec, self.progress, self.cancel);
+        let finished = running.instrument(span).await?;
         match finished.exit() {
             exit if exit.is_success() => Ok(finished),
             exit => Err(both(script_failed(run, exit), finished.discard().await)),
@@ -122,9 +126,8 @@ impl<E: Engine> Steps<'_, E> {
     }
 
     async fn commit(&self, mut last: E::Finished) -> Result<Committed, Failed> {
-        let committed = last
-            .commit(&self.plan.commit, self.progress, self.cancel)
-            .await;
+        let committing = last.commit(&self.plan.commit, self.progress, self.cancel);
+        let committed = committing.instrument(tracing::info_span!("commit")).await;
         let discarded = last.discard().await;
         match (committed, discarded) {
             (Ok(committed), Ok(())) => Ok(committed),

@@ -33,6 +33,7 @@ pub mod plan;
 pub mod request;
 pub mod source;
 pub mod stream;
+pub mod trace;
 
 pub use build::{BuildError, Outcome, build};
 pub use cancel::{CancelToken, Interrupt};

@@ -25,6 +25,9 @@ pub(crate) struct Global {
     /// The container engine to use; without it, the first that answers
     #[arg(long, global = true, env = "S2I_ENGINE", value_name = "ENGINE")]
     pub(crate) engine: Option<EngineName>,
+    /// How much of its own work s2i tells on standard error, from 0 to 5
+    #[arg(long, global = true, default_value_t = 0, value_name = "LEVEL", value_parser = clap::value_parser!(u8).range(0..=5))]
+    pub(crate) loglevel: u8,
     /// How progress is shown
     #[arg(long, global = true, default_value = "auto", value_name = "HOW")]
     pub(crate) progress: ProgressStyle,

@@ -30,6 +30,7 @@ fn main() -> ExitCode {
             };
         }
     };
+    render::trace(args.global.loglevel);
     let host = host::Host::read();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

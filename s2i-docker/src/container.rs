@@ -3,7 +3,7 @@
 //! The types are its states: only a [`Created`] container takes an archive, because the archive calls
 //! of a daemon can be raced by what runs in a container (CVE-2018-15664, CVE-2026-41568).
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bollard::{
     Docker, body_full,
@@ -13,7 +13,7 @@ use bollard::{
         RemoveContainerOptionsBuilder, UploadToContainerOptionsBuilder,
     },
 };
-use s2i_build::EngineError;
+use s2i_build::{EngineError, trace};
 use s2i_core::ImageRef;
 
 use crate::{
@@ -49,6 +49,7 @@ impl Created {
         let options = CreateContainerOptionsBuilder::new().name(&name).build();
         let created = docker.create_container(Some(options), body).await;
         created.map_err(failed("create a container of", image.to_string(), endpoint))?;
+        tracing::debug!({ trace::CONTAINER } = %name, { trace::IMAGE } = %image, "made a container");
         Ok(Self(Container {
             docker: docker.clone(),
             endpoint: endpoint.into(),
@@ -70,6 +71,7 @@ impl Created {
             image,
         } = self.0;
         let fail = |operation| failed(operation, image.to_string(), &endpoint);
+        tracing::debug!({ trace::CONTAINER } = %name, "putting the agent in");
         let options = UploadToContainerOptionsBuilder::new().path("/").build();
         let body = body_full(agent::archive(agent).into());
         let uploaded = docker.upload_to_container(&name, Some(options), body).await;
@@ -82,6 +84,7 @@ impl Created {
             .build();
         let attached = docker.attach_container(&name, Some(options)).await;
         let attached = attached.map_err(fail("attach to a container of"))?;
+        tracing::debug!({ trace::CONTAINER } = %name, "starting");
         let started = docker
             .start_container(
                 &name,
@@ -94,53 +97,36 @@ impl Created {
 }
 
 impl Container {
-    /// Removes the container, whatever its state, and waits until it is gone.
+    /// Removes the container, whatever its state, and waits until it is gone. It also goes by itself
+    /// when the agent ends, and an engine refuses to remove what it is removing or stopping already.
     pub(crate) async fn remove(&self) -> Result<(), EngineError> {
-        let options = RemoveContainerOptionsBuilder::new()
-            .force(true)
-            .v(true)
-            .build();
-        match self
-            .docker
-            .remove_container(&self.name, Some(options))
-            .await
-        {
-            Ok(()) => Ok(()),
-            // Gone already: it removes itself when the agent ends.
-            Err(err) if status(&err) == Some(404) => Ok(()),
-            Err(err) if status(&err) == Some(409) => self.wait_until_gone().await,
-            Err(err) => Err(EngineError::Failed {
-                operation: "remove the container",
-                subject: self.name.clone(),
-                source: cause(err),
-            }),
-        }
-    }
-
-    async fn wait_until_gone(&self) -> Result<(), EngineError> {
-        let gone = async {
-            while self
+        let deadline = Instant::now() + REMOVAL;
+        loop {
+            tracing::debug!({ trace::CONTAINER } = %self.name, "removing");
+            let options = RemoveContainerOptionsBuilder::new()
+                .force(true)
+                .v(true)
+                .build();
+            let removed = self
                 .docker
-                .inspect_container(
-                    &self.name,
-                    None::<bollard::query_parameters::InspectContainerOptions>,
-                )
-                .await
-                .is_ok()
-            {
-                tokio::time::sleep(Duration::from_millis(50)).await;
+                .remove_container(&self.name, Some(options))
+                .await;
+            match removed {
+                Ok(()) => return Ok(()),
+                Err(err) if status(&err) == Some(404) => return Ok(()),
+                Err(err)
+                    if matches!(status(&err), Some(409 | 500)) && Instant::now() < deadline =>
+                {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+                Err(err) => {
+                    return Err(EngineError::Failed {
+                        operation: "remove the container",
+                        subject: self.name.clone(),
+                        source: cause(err),
+                    });
+                }
             }
-        };
-        tokio::time::timeout(REMOVAL, gone)
-            .await
-            .map_err(|_| EngineError::Failed {
-                operation: "finish the removal of the container",
-                subject: self.name.clone(),
-                source: crate::error::Said(format!(
-                    "it was still there after {} s",
-                    REMOVAL.as_secs()
-                ))
-                .into(),
-            })
+        }
     }
 }

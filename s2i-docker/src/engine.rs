@@ -14,6 +14,7 @@ use s2i_build::{
     facts::ImageFacts,
     request::PullPolicy,
     stream::ArchiveStream,
+    trace,
 };
 use s2i_core::{
     ImageRef,
@@ -88,6 +89,12 @@ impl DockerEngine {
             (Flavour::Docker, "Docker")
         };
         let version = version.version.unwrap_or_default();
+        tracing::debug!(
+            { trace::ENDPOINT } = endpoint,
+            name,
+            version,
+            "the engine answers"
+        );
         Ok((
             flavour,
             EngineInfo {

@@ -35,8 +35,8 @@ impl Finished for DockerFinished {
         self.exit
     }
 
-    fn read(&mut self, items: Vec<ReadItem>) -> ArchiveStream<'_> {
-        self.session.read(Request::Read { items })
+    fn read(&mut self, items: Vec<ReadItem>, mtime: u64) -> ArchiveStream<'_> {
+        self.session.read(Request::Read { items, mtime })
     }
 
     async fn commit(

@@ -109,6 +109,7 @@ impl Session {
     }
 
     async fn send(&mut self, request: &Request) -> io::Result<()> {
+        tracing::trace!(?request, "asking the agent");
         write_frame(&mut self.input, &Frame::json(Kind::Request, request)).await?;
         self.input.flush().await
     }

@@ -10,6 +10,7 @@ use s2i_build::{
     event::{Event, EventSink},
 };
 use s2i_core::ErrorChain;
+use tracing::level_filters::LevelFilter;
 
 use crate::{args::ProgressStyle, error::Error, host::Host};
 
@@ -57,6 +58,20 @@ pub(crate) fn data(text: &str) {
 /// Writes what people read beside it to standard error.
 fn aside(text: &str) {
     let _ = io::stderr().write_all(text.as_bytes());
+}
+
+/// Tells traces up to a level, from 0 for none to 5 for all, on standard error.
+pub(crate) fn trace(level: u8) {
+    let level = match level {
+        0 => return,
+        1 | 2 => LevelFilter::INFO,
+        3 | 4 => LevelFilter::DEBUG,
+        _ => LevelFilter::TRACE,
+    };
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_ansi(false);
+    subscriber.with_writer(io::stderr).init();
 }
 
 /// Shows why the command failed.
