@@ -113,7 +113,7 @@ pub(crate) struct Build {
     /// A slim image that receives the artifacts and becomes the result
     #[arg(long, value_name = "IMAGE")]
     pub(crate) runtime_image: Option<ImageRef>,
-    /// What it receives, SOURCE[:DIRECTORY], more with `;`; else what its label says
+    /// What it receives, `SOURCE[:DIRECTORY]`, more with `;`; else what its label says
     #[arg(short = 'a', long, value_name = "PATHS", requires = "runtime_image")]
     pub(crate) runtime_artifact: Vec<MappingList>,
     /// When to pull the runtime image
