@@ -2,18 +2,18 @@
 
 use std::time::Duration;
 
-use s2i_core::{ImageRef, Script, wire::Exit};
-use thiserror::Error;
+use s2i_core::ImageRef;
 
 use crate::{
-    cancel::{CancelToken, Interrupt},
-    engine::{Engine, EngineError},
+    cancel::CancelToken,
+    engine::Engine,
+    error::Failed,
     event::{EventSink, Phase, Progress},
-    execute::{Failed, execute},
+    execute::execute,
     gather::gather,
-    plan::{PlanError, plan},
+    plan::plan,
     request::BuildRequest,
-    source::{Source, SourceError},
+    source::Source,
 };
 
 /// A build that ended well.
@@ -27,51 +27,6 @@ pub struct Outcome {
     pub size: u64,
     /// The phases in order, with what each took.
     pub times: Vec<(Phase, Duration)>,
-}
-
-/// A build that did not.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum BuildError {
-    /// The source could not be had.
-    #[error(transparent)]
-    Source(#[from] SourceError),
-    /// The request can't end well.
-    #[error(transparent)]
-    Plan(#[from] PlanError),
-    /// The engine could not do something.
-    #[error(transparent)]
-    Engine(#[from] EngineError),
-    /// A script ended with a status other than 0.
-    #[error("`{script}` of `{image}` {}", how(*exit))]
-    Script {
-        /// Which one.
-        script: Script,
-        /// The image that it ran in.
-        image: ImageRef,
-        /// How it ended.
-        exit: Exit,
-    },
-}
-
-impl BuildError {
-    /// Who stopped the build, if somebody did.
-    #[must_use]
-    pub fn interrupt(&self) -> Option<Interrupt> {
-        match self {
-            Self::Source(SourceError::Interrupted(reason))
-            | Self::Engine(EngineError::Interrupted(reason)) => Some(*reason),
-            _ => None,
-        }
-    }
-}
-
-fn how(exit: Exit) -> String {
-    match exit {
-        Exit::Code(code) => format!("failed with status {code}"),
-        Exit::Signal(9) => "was killed by signal 9 (is there enough memory?)".into(),
-        Exit::Signal(signal) => format!("was killed by signal {signal}"),
-    }
 }
 
 /// Builds what was asked for.

@@ -4,33 +4,15 @@ use s2i_core::{Script, archive, wire::Exit};
 use tracing::Instrument as _;
 
 use crate::{
-    build::BuildError,
     cancel::CancelToken,
     engine::{Committed, Content, Engine, EngineError, Finished, Input, RunSpec},
+    error::{BuildError, Failed},
     event::{Phase, Progress},
     plan::{BuildPlan, RunPlan, TRUST_FILE, Uploaded},
     source::Fetched,
     stream::{ArchiveStream, pieces_of},
     trace,
 };
-
-/// What went wrong, and whether cleaning up after it went wrong too.
-#[derive(Debug)]
-pub struct Failed {
-    /// What went wrong first.
-    pub error: BuildError,
-    /// What may have been left behind, and why.
-    pub cleanup: Option<EngineError>,
-}
-
-impl<T: Into<BuildError>> From<T> for Failed {
-    fn from(error: T) -> Self {
-        Self {
-            error: error.into(),
-            cleanup: None,
-        }
-    }
-}
 
 /// Runs the containers of the plan and makes the image.
 ///

@@ -1,9 +1,9 @@
 //! Asks the ports for facts and decides nothing.
 
 use crate::{
-    build::BuildError,
     cancel::CancelToken,
     engine::Engine,
+    error::BuildError,
     event::{Phase, Progress},
     facts::Facts,
     request::BuildRequest,

@@ -25,6 +25,7 @@
 pub mod build;
 pub mod cancel;
 pub mod engine;
+pub mod error;
 pub mod event;
 pub mod execute;
 pub mod facts;
@@ -35,7 +36,8 @@ pub mod source;
 pub mod stream;
 pub mod trace;
 
-pub use build::{BuildError, Outcome, build};
+pub use build::{Outcome, build};
 pub use cancel::{CancelToken, Interrupt};
 pub use engine::{Engine, EngineError, Finished};
+pub use error::{BuildError, Failed};
 pub use source::{Source, SourceError};

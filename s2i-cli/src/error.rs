@@ -2,9 +2,7 @@
 
 use std::{fmt, io, path::PathBuf};
 
-use s2i_build::{
-    BuildError, EngineError, Interrupt, SourceError, execute::Failed, plan::PlanError,
-};
+use s2i_build::{BuildError, EngineError, Failed, Interrupt, SourceError, plan::PlanError};
 use s2i_core::wire::FailureKind;
 
 use crate::exit::{self, Code};

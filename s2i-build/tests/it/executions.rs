@@ -4,8 +4,7 @@ use std::path::Path;
 
 use insta::assert_snapshot;
 use s2i_build::{
-    BuildError, CancelToken, EngineError, Interrupt, Outcome, build,
-    execute::Failed,
+    BuildError, CancelToken, EngineError, Failed, Interrupt, Outcome, build,
     facts::SourceFacts,
     request::{BuildRequest, PullPolicy, RuntimeRequest},
 };
