@@ -1,7 +1,6 @@
 //! `cargo xtask demo`: from a fresh clone to a page of an application that was built from source.
 
 use std::{
-    fmt::Display,
     process::Command,
     thread,
     time::{Duration, Instant},
@@ -14,6 +13,7 @@ use crate::{
     dist::{self, Arch},
     engine::{Choice, http},
     host, images, paths,
+    setup::{check_programs, step},
 };
 
 /// The application that is built.
@@ -68,22 +68,6 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         s2i.display()
     );
     Ok(())
-}
-
-/// Names everything that is missing before any long work.
-fn check_programs() -> Result<()> {
-    host::require("git", "apt-get install git")?;
-    if host::find("go").or_else(|| host::find("pip")).is_none() {
-        bail!(
-            "the Go toolchain of the builder image comes through `go` or `pip`, and neither is on this machine; \
-             install one with: apt-get install golang-go"
-        );
-    }
-    dist::check(Arch::host()?)
-}
-
-fn step(start: Instant, what: impl Display) {
-    println!("\n[{:>5.1} s] {what}", start.elapsed().as_secs_f64());
 }
 
 struct Demo<'a> {

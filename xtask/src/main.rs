@@ -15,6 +15,7 @@ mod engine;
 mod host;
 mod images;
 mod paths;
+mod setup;
 mod test;
 mod tidy;
 

@@ -22,11 +22,6 @@ use super::{
 /// How long a daemon may take to end by itself.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// The control group of an engine's containers, where the engine can be told.
-pub(crate) fn cgroup(kind: Kind) -> String {
-    format!("/s2i-engine-{kind}")
-}
-
 /// Removes all that an engine left, whatever state it is in. The folder with the record goes last:
 /// until then, another attempt knows what is left.
 pub(crate) fn all(kind: Kind) -> Result<()> {
@@ -36,7 +31,7 @@ pub(crate) fn all(kind: Kind) -> Result<()> {
     for process in record.processes.iter().rev() {
         process.end(PATIENCE)?;
     }
-    for stray in process::strays(&dir, &format!("{}/", cgroup(kind))) {
+    for stray in process::strays(&dir, &format!("{}/", kind.cgroup())) {
         stray.kill()?;
     }
     unmount_below(&dir)?;
@@ -114,7 +109,7 @@ fn mounts_below(table: &str, dir: &Path) -> Vec<PathBuf> {
 
 /// In every hierarchy of version 1, and in that of version 2.
 fn remove_cgroups(kind: Kind) -> Result<()> {
-    let name = cgroup(kind);
+    let name = kind.cgroup();
     let name = name.trim_start_matches('/');
     for hierarchy in hierarchies() {
         let group = hierarchy.join(name);

@@ -12,7 +12,7 @@ use std::{
 
 use anyhow::{Context, Result};
 
-use super::{clean, http, network::Bridge, process::detached, state::Endpoint, wait::Starting};
+use super::{http, network::Bridge, process::detached, state::Endpoint, wait::Starting};
 use crate::host;
 
 const SOCKET: &str = "docker.sock";
@@ -77,7 +77,7 @@ fn dockerd(starting: &Starting, programs: &Programs, bridge: Bridge, url: &str) 
         "--exec-opt",
         "native.cgroupdriver=cgroupfs",
         "--cgroup-parent",
-        &clean::cgroup(starting.kind()),
+        &starting.kind().cgroup(),
     ]);
     command
         .env("PATH", &programs.path)

@@ -8,7 +8,8 @@ use std::{
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-use super::state::ROOT;
+/// All engines live below this folder. Short, because a socket's path has at most 107 bytes.
+pub(crate) const ROOT: &str = "/var/tmp/s2i-engines";
 
 /// What can be started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
@@ -50,6 +51,11 @@ impl Kind {
     /// The folder of this engine: everything it writes lies below.
     pub(crate) fn dir(self) -> PathBuf {
         Path::new(ROOT).join(self.name())
+    }
+
+    /// The control group of this engine's containers, where the engine can be told.
+    pub(crate) fn cgroup(self) -> String {
+        format!("/s2i-engine-{self}")
     }
 }
 

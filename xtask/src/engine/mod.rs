@@ -1,7 +1,7 @@
 //! `cargo xtask engine`: container engines and a registry to test against, started and removed on
 //! demand.
 //!
-//! Each engine has its own folder below [`state::ROOT`], its own socket, its own bridge and its own
+//! Each engine has its own folder below [`kind::ROOT`], its own socket, its own bridge and its own
 //! NAT rules, so it lives beside whatever else runs on the host. Other tasks call [`up`], [`down`]
 //! and [`endpoint`].
 
@@ -20,6 +20,7 @@ mod process;
 mod programs;
 mod registry;
 mod state;
+mod version;
 mod wait;
 
 use anyhow::{Context, Result, anyhow, ensure};
@@ -128,7 +129,7 @@ pub(crate) fn endpoint(kind: Kind) -> Option<Endpoint> {
     let record = Record::load(kind)?;
     let endpoint = record.endpoint?;
     let live = record.processes.iter().all(process::Process::is_alive);
-    (live && wait::version(&endpoint).is_ok()).then_some(endpoint)
+    (live && version::version(&endpoint).is_ok()).then_some(endpoint)
 }
 
 /// The long work that comes before anything is started.

@@ -1,11 +1,10 @@
 //! A registry on loopback, without a certificate and without users.
 
-use std::{path::Path, process::Command};
+use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use super::{process::detached, state::Endpoint, wait::Starting};
-use crate::host;
 
 /// Where it listens. Engines take an address on loopback as one without a certificate; Podman is
 /// told.
@@ -25,14 +24,4 @@ pub(crate) fn start(starting: &mut Starting) -> Result<Endpoint> {
             .arg(settings),
     )?;
     starting.wait_for_answer(format!("http://{ADDRESS}"), None)
-}
-
-/// The version of the program: the registry does not tell its own.
-pub(crate) fn version() -> Result<String> {
-    let text = host::output(Command::new("docker-registry").arg("--version"))?;
-    let version = text
-        .split_whitespace()
-        .last()
-        .context("`docker-registry --version` says nothing")?;
-    Ok(version.to_owned())
 }

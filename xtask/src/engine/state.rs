@@ -9,10 +9,10 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
-use super::{kind::Kind, process::Process};
-
-/// All engines live below this folder. Short, because a socket's path has at most 107 bytes.
-pub(crate) const ROOT: &str = "/var/tmp/s2i-engines";
+use super::{
+    kind::{Kind, ROOT},
+    process::Process,
+};
 
 const FILE: &str = "state.json";
 

@@ -11,10 +11,10 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 use super::{
-    http,
     kind::Kind,
     process,
     state::{Endpoint, Record},
+    version::version,
 };
 
 /// How long an engine may take until it answers.
@@ -142,23 +142,6 @@ impl Starting {
             thread::sleep(Duration::from_millis(50));
         }
     }
-}
-
-/// Asks an engine for its version: an error as long as it does not answer.
-pub(crate) fn version(endpoint: &Endpoint) -> Result<String> {
-    if endpoint.kind == Kind::Registry {
-        http::get(&endpoint.url, "/v2/")?;
-        return super::registry::version();
-    }
-    let answer = http::get(&endpoint.url, "/version")?;
-    let field = |name: &str| {
-        answer
-            .get(name)
-            .and_then(|value| value.as_str())
-            .unwrap_or("?")
-            .to_owned()
-    };
-    Ok(format!("{}, API {}", field("Version"), field("ApiVersion")))
 }
 
 fn last_lines(text: &str) -> Vec<String> {
