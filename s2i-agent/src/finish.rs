@@ -14,7 +14,7 @@ use s2i_core::wire::{Answer, Failure, FailureKind, Finish};
 
 use crate::processes;
 
-/// File times lag behind the clock by up to a tick of the kernel.
+/// File times lag behind the clock by up to a tick of the kernel, and never behind each other.
 const TICK: Duration = Duration::from_millis(20);
 
 /// Ends every process, removes what must not stay, checks what must be there, and gives everything
@@ -39,9 +39,8 @@ pub(crate) fn finish(
     for path in &finish.require {
         check_executable(Path::new(path.as_str()))?;
     }
-    let changed_since = started.checked_sub(TICK).unwrap_or(started);
     let walk = Walk {
-        changed_since,
+        started,
         mtime: finish.mtime,
         mounts: mount_points(),
     };
@@ -54,11 +53,12 @@ pub(crate) fn finish(
 /// container: what changed before belongs to the image.
 pub(crate) fn remove_own_file() -> SystemTime {
     let own = std::env::args_os().next().unwrap_or_default();
+    let now = SystemTime::now();
+    let now = now.checked_sub(TICK).unwrap_or(now);
     if !own.as_encoded_bytes().starts_with(b"/.s2i") {
-        return SystemTime::now();
+        return now;
     }
-    let came = fs::symlink_metadata(&own)
-        .map_or_else(|_| SystemTime::now(), |metadata| changed(&metadata));
+    let came = fs::symlink_metadata(&own).map_or(now, |metadata| changed(&metadata));
     let _ = fs::remove_file(own);
     came
 }
@@ -115,7 +115,7 @@ fn mount_points() -> HashSet<PathBuf> {
 }
 
 struct Walk {
-    changed_since: SystemTime,
+    started: SystemTime,
     mtime: u64,
     mounts: HashSet<PathBuf>,
 }
@@ -142,8 +142,8 @@ impl Walk {
     /// Sets the time of what changed. What the script itself gave an older time keeps it.
     fn clamp(&self, path: &Path) -> io::Result<()> {
         let metadata = path.symlink_metadata()?;
-        let is_new =
-            changed(&metadata) >= self.changed_since && metadata.modified()? >= self.changed_since;
+        // What came at the same moment as this program was put there by the engine.
+        let is_new = changed(&metadata) > self.started && metadata.modified()? > self.started;
         if !is_new {
             return Ok(());
         }

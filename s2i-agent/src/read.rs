@@ -10,7 +10,7 @@ use s2i_core::{
 
 use crate::output::{Data, Output};
 
-pub(crate) fn read(items: &[ReadItem], output: &Output) -> Result<Answer, Failure> {
+pub(crate) fn read(items: &[ReadItem], mtime: u64, output: &Output) -> Result<Answer, Failure> {
     if let Some(missing) = items
         .iter()
         .find(|item| Path::new(item.path.as_str()).symlink_metadata().is_err())
@@ -26,9 +26,9 @@ pub(crate) fn read(items: &[ReadItem], output: &Output) -> Result<Answer, Failur
         message: format!("can't read the artifacts: {err}"),
     };
     let data = io::BufWriter::with_capacity(256 * 1024, Data { output, bytes: 0 });
-    let mut archive = Writer::new(data, 0);
+    let mut archive = Writer::new(data, mtime);
     for item in items {
-        write(item, &mut archive).map_err(os)?;
+        write(item, mtime, &mut archive).map_err(os)?;
     }
     let (data, written) = archive.finish().map_err(os)?;
     let data = data.into_inner().map_err(|err| os(err.into_error()))?;
@@ -43,13 +43,13 @@ pub(crate) fn read(items: &[ReadItem], output: &Output) -> Result<Answer, Failur
 }
 
 /// One item: a tree, or a file. A link that is named itself stands for what it points to.
-fn write<W: io::Write>(item: &ReadItem, archive: &mut Writer<W>) -> io::Result<()> {
+fn write<W: io::Write>(item: &ReadItem, mtime: u64, archive: &mut Writer<W>) -> io::Result<()> {
     let path = Path::new(item.path.as_str());
     let metadata = path.metadata()?;
     if metadata.is_dir() {
         let options = TreeOptions {
             filter: &Filter::default(),
-            mtime: 0,
+            mtime,
             prefix: &item.name,
         };
         return archive.tree(path, &options);

@@ -54,7 +54,7 @@ impl Session {
                 unpack::unpack(&into, &user, &mut self.frames, &mut self.made)
             }
             Request::Exec(exec) => exec::exec(&exec, &self.output),
-            Request::Read { items } => read::read(&items, &self.output),
+            Request::Read { items, mtime } => read::read(&items, mtime, &self.output),
             Request::Finish(finish) => finish::finish(&finish, &self.made, self.started),
         }
     }

@@ -227,6 +227,8 @@ pub enum Request {
     Read {
         /// What to stream, in this order.
         items: Vec<ReadItem>,
+        /// The modification time of every entry, in seconds since 1970.
+        mtime: u64,
     },
     /// End every process, remove what must not stay, and make times deterministic.
     Finish(Finish),

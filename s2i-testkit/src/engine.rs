@@ -248,7 +248,7 @@ impl Finished for ScriptedFinished {
         self.exit
     }
 
-    fn read(&mut self, items: Vec<ReadItem>) -> ArchiveStream<'_> {
+    fn read(&mut self, items: Vec<ReadItem>, _mtime: u64) -> ArchiveStream<'_> {
         let names: Vec<_> = items
             .iter()
             .map(|item| format!("{} as {}", item.path, item.name))

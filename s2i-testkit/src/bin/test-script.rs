@@ -1,0 +1,266 @@
+//! The scripts of the builder images that live tests make: one static program that is `assemble`,
+//! `assemble-runtime` or `run` by the name it is started with.
+//!
+//! `assemble` does what the file `instructions` in the source says, a line each; without that file it
+//! copies the source to `/app`. `assemble-runtime` does the same with `app/runtime-instructions` in its
+//! working directory. The verbs are the arms of [`perform`]. `run` serves `app/page` over HTTP where it
+//! is, else it prints its arguments.
+//!
+//! The source is below `/tmp/src` unless `TEST_SOURCE` names another directory.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "what it writes is what tests look at"
+)]
+
+use std::{
+    env, fs,
+    io::{self, Read as _, Write as _},
+    net::TcpListener,
+    os::unix::{
+        fs::{PermissionsExt as _, symlink},
+        process::CommandExt as _,
+    },
+    path::{Path, PathBuf},
+    process::{Command, ExitCode, Stdio},
+    thread,
+    time::Duration,
+};
+
+use rustix::process::{Signal, getpid, kill_process};
+
+/// The argument with which this program is an orphan.
+const ORPHAN: &str = "be-an-orphan";
+
+type Outcome = Result<(), Box<dyn std::error::Error>>;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = env::args().collect();
+    let name = args
+        .first()
+        .and_then(|path| path.rsplit('/').next())
+        .unwrap_or_default();
+    let done = match (name, args.get(1).map(String::as_str)) {
+        (_, Some(ORPHAN)) => sleep(args.get(2).map_or("60", String::as_str)),
+        ("assemble", _) => assemble(),
+        ("assemble-runtime", _) => assemble_runtime(),
+        ("run", _) => run(&args[1..]),
+        _ => Err(format!("`{name}` is no script").into()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(err) => {
+            eprintln!("test-script: {err}");
+            ExitCode::from(101)
+        }
+    }
+}
+
+fn source() -> PathBuf {
+    env::var_os("TEST_SOURCE").map_or_else(|| "/tmp/src".into(), PathBuf::from)
+}
+
+fn assemble() -> Outcome {
+    let source = source();
+    match fs::read_to_string(source.join("instructions")) {
+        Ok(instructions) => instructions.lines().try_for_each(perform),
+        Err(_) => Ok(copy(&source, Path::new("/app"))?),
+    }
+}
+
+fn assemble_runtime() -> Outcome {
+    println!("assemble-runtime in {}", env::current_dir()?.display());
+    match fs::read_to_string("app/runtime-instructions") {
+        Ok(instructions) => instructions.lines().try_for_each(perform),
+        Err(_) => Ok(()),
+    }
+}
+
+/// Does what one line says: a verb and its arguments.
+fn perform(line: &str) -> Outcome {
+    let (verb, rest) = line.split_once(' ').unwrap_or((line, ""));
+    let (path, text) = rest.split_once(' ').unwrap_or((rest, ""));
+    match verb {
+        "" => {}
+        "copy" => copy(&source(), Path::new(rest))?,
+        "print" => println!("{rest}"),
+        "eprint" => eprintln!("{rest}"),
+        "escapes" => println!("\u{1b}[31mred\u{1b}[0m\u{1b}]0;title\u{7} after"),
+        "sleep" => sleep(rest)?,
+        "exit" => leave(rest.parse()?),
+        "kill-self" => kill_self(rest.parse()?)?,
+        "write" => fs::write(path, text)?,
+        "make-dir" => fs::create_dir_all(rest)?,
+        "mode" => fs::set_permissions(
+            path,
+            fs::Permissions::from_mode(u32::from_str_radix(text, 8)?),
+        )?,
+        "link" => symlink(text, path)?,
+        "remove" => remove(Path::new(rest))?,
+        "orphan" => orphan(rest)?,
+        "show-id" => show_id()?,
+        "show-env" => println!("{rest}={:?}", env::var(rest).ok()),
+        "show-cwd" => println!("cwd={}", env::current_dir()?.display()),
+        "show-file" => print!("{}", fs::read_to_string(rest)?),
+        "show-list" => show_list(Path::new(rest))?,
+        "must-not-exist" => must_not_exist(Path::new(rest))?,
+        "net-down" => net_down()?,
+        "lines" => lines(rest.parse()?),
+        "big-line" => big_line(rest.parse()?)?,
+        _ => return Err(format!("what is `{line}`?").into()),
+    }
+    io::stdout().flush()?;
+    Ok(())
+}
+
+fn sleep(seconds: &str) -> Outcome {
+    thread::sleep(Duration::from_secs_f64(seconds.parse()?));
+    Ok(())
+}
+
+#[expect(
+    clippy::exit,
+    reason = "a script that ends in the middle is what a test wants"
+)]
+fn leave(status: i32) -> ! {
+    std::process::exit(status)
+}
+
+fn kill_self(number: i32) -> Outcome {
+    let signal = Signal::from_named_raw(number).ok_or("no such signal")?;
+    kill_process(getpid(), signal)?;
+    Err(format!("signal {number} did not end it").into())
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    if path.symlink_metadata()?.is_dir() {
+        fs::remove_dir_all(path)
+    } else {
+        fs::remove_file(path)
+    }
+}
+
+/// Leaves a process behind that holds the output open, in a group of its own.
+fn orphan(seconds: &str) -> Outcome {
+    let child = Command::new(env::current_exe()?)
+        .args([ORPHAN, seconds])
+        .process_group(0)
+        .stdin(Stdio::null())
+        .spawn()?;
+    println!("left {} behind", child.id());
+    Ok(())
+}
+
+fn show_id() -> Outcome {
+    let status = fs::read_to_string("/proc/self/status")?;
+    let wanted = [
+        "Uid:",
+        "Gid:",
+        "Groups:",
+        "CapEff:",
+        "CapBnd:",
+        "NoNewPrivs:",
+    ];
+    for line in status
+        .lines()
+        .filter(|line| wanted.iter().any(|name| line.starts_with(name)))
+    {
+        println!("{}", line.split_whitespace().collect::<Vec<_>>().join(" "));
+    }
+    Ok(())
+}
+
+/// Prints the names in a directory, quoted.
+fn show_list(dir: &Path) -> Outcome {
+    let names = fs::read_dir(dir)?.map(|entry| entry.map(|entry| entry.file_name()));
+    let mut names = names.collect::<io::Result<Vec<_>>>()?;
+    names.sort();
+    names.iter().for_each(|name| println!("{name:?}"));
+    Ok(())
+}
+
+fn must_not_exist(path: &Path) -> Outcome {
+    match path.symlink_metadata() {
+        Ok(_) => Err(format!("{} is there", path.display()).into()),
+        Err(_) => Ok(()),
+    }
+}
+
+fn net_down() -> Outcome {
+    let table = fs::read_to_string("/proc/self/net/dev")?;
+    let names = table
+        .lines()
+        .skip(2)
+        .filter_map(|line| line.split(':').next());
+    match names.map(str::trim).find(|name| *name != "lo") {
+        Some(name) => Err(format!("there is the interface {name}").into()),
+        None => Ok(()),
+    }
+}
+
+fn lines(count: usize) {
+    for number in 1..=count {
+        println!("out {number}");
+        eprintln!("err {number}");
+    }
+}
+
+fn big_line(bytes: usize) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    let piece = [b'x'; 4096];
+    let mut left = bytes;
+    while left > 0 {
+        let count = left.min(piece.len());
+        out.write_all(&piece[..count])?;
+        left -= count;
+    }
+    out.write_all(b"\n")
+}
+
+/// Copies a tree with its modes and links.
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        let kind = entry.file_type()?;
+        if kind.is_symlink() {
+            symlink(fs::read_link(entry.path())?, &target)?;
+        } else if kind.is_dir() {
+            fs::create_dir_all(&target)?;
+            copy(&entry.path(), &target)?;
+        } else {
+            fs::copy(entry.path(), &target)?;
+        }
+    }
+    Ok(())
+}
+
+fn run(args: &[String]) -> Outcome {
+    let page = ["/app/page", "app/page"]
+        .iter()
+        .find_map(|path| fs::read(path).ok());
+    match page {
+        Some(page) if args.is_empty() => serve(&page),
+        _ => {
+            args.iter().for_each(|arg| println!("{arg}"));
+            println!("run ended");
+            Ok(())
+        }
+    }
+}
+
+fn serve(page: &[u8]) -> Outcome {
+    let port = env::var("PORT").unwrap_or_else(|_| "8080".into());
+    let listener = TcpListener::bind(format!("0.0.0.0:{port}"))?;
+    println!("listening on port {port}");
+    for connection in listener.incoming() {
+        let mut connection = connection?;
+        let mut request = [0; 4096];
+        let _ = connection.read(&mut request)?;
+        let head = format!("HTTP/1.0 200 OK\r\nContent-Length: {}\r\n\r\n", page.len());
+        let _ = connection
+            .write_all(head.as_bytes())
+            .and_then(|()| connection.write_all(page));
+    }
+    Ok(())
+}
