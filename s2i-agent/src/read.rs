@@ -17,7 +17,7 @@ pub(crate) fn read(items: &[ReadItem], mtime: u64, output: &Output) -> Result<An
     {
         let message = format!("there is no `{}` to take", missing.path);
         return Err(Failure {
-            kind: FailureKind::NotFound,
+            kind: FailureKind::NoArtifact,
             message,
         });
     }

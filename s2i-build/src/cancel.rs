@@ -1,6 +1,7 @@
 //! Stopping a build from outside.
 
 use std::{
+    fmt,
     future::poll_fn,
     sync::{Arc, Mutex, OnceLock},
     task::{Poll, Waker},
@@ -15,6 +16,16 @@ pub enum Interrupt {
     Terminated,
     /// The terminal went away: SIGHUP.
     HungUp,
+}
+
+impl fmt::Display for Interrupt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Interrupted => "Ctrl-C",
+            Self::Terminated => "SIGTERM",
+            Self::HungUp => "SIGHUP",
+        })
+    }
 }
 
 /// Stops a build: clones share one state, and what is stopped stays stopped.

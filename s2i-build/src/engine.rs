@@ -231,7 +231,7 @@ pub enum EngineError {
         source: std::io::Error,
     },
     /// Somebody stopped it.
-    #[error("stopped")]
+    #[error("stopped by {0}")]
     Interrupted(Interrupt),
     /// The container ended on its own, or the connection to it was cut.
     #[error("the container of `{image}` ended before its work was done")]

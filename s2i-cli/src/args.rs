@@ -78,7 +78,12 @@ pub(crate) struct Build {
     #[arg(long, value_name = "DIR")]
     pub(crate) context_dir: Option<String>,
     /// The branch, tag or commit to build
-    #[arg(short, long = "ref", value_name = "REF", allow_hyphen_values = true)]
+    #[arg(
+        short = 'r',
+        long = "ref",
+        value_name = "REF",
+        allow_hyphen_values = true
+    )]
     pub(crate) git_ref: Option<String>,
     /// Leave out what this regular expression matches; "" leaves out nothing
     #[arg(long, value_name = "REGEX", default_value = s2i_core::ignore::DEFAULT_EXCLUDE)]
@@ -145,5 +150,67 @@ pub(crate) struct Load {
 impl Args {
     pub(crate) fn is_json(&self) -> bool {
         self.global.progress == ProgressStyle::Json
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Build, String> {
+        let words = std::iter::once("s2i").chain(line.split_whitespace());
+        let args = Args::try_parse_from(words).map_err(|err| err.to_string())?;
+        match args.command {
+            Command::Build(build) => Ok(*build),
+            other => Err(format!("{other:?}")),
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        <Args as clap::CommandFactory>::command().debug_assert();
+    }
+
+    /// The short forms and the freedom of order that users of the Go tool know.
+    #[test]
+    fn short_forms_and_flags_between_names() {
+        let build = parse(
+            "build -c . -e A=1 s2i/go -p never -e B=2 app -r v1 -a /x:y -a /z --runtime-image r",
+        )
+        .unwrap();
+        assert!(build.copy);
+        assert_eq!(
+            build.env.iter().map(EnvVar::to_entry).collect::<Vec<_>>(),
+            ["A=1", "B=2"]
+        );
+        assert_eq!(
+            (build.pull_policy, build.git_ref.as_deref()),
+            (PullPolicy::Never, Some("v1"))
+        );
+        assert_eq!(build.runtime_artifact.len(), 2);
+        assert_eq!(
+            build.tag.unwrap().normalised(),
+            "docker.io/library/app:latest"
+        );
+    }
+
+    #[test]
+    fn mistakes_are_told_before_anything_starts() {
+        for (line, expected) in [
+            ("build . Go", "must be lower case"),
+            ("build . go app:", "is no valid tag"),
+            ("build . go app -e A", "has no `=`"),
+            ("build . go app -p often", "is no pull policy"),
+            ("build . go app -a /x", "--runtime-image"),
+            (
+                "build . go app -a /x* --runtime-image r",
+                "there are no wildcards",
+            ),
+            ("build -oProxyCommand=x:y go", "unexpected argument"),
+            ("build ssh://-x/y go", "starts with `-`"),
+        ] {
+            let message = parse(line).unwrap_err();
+            assert!(message.contains(expected), "{line}: {message}");
+        }
     }
 }

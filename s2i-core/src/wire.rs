@@ -323,6 +323,8 @@ pub struct Failure {
 pub enum FailureKind {
     /// The program is not there.
     NotFound,
+    /// A file or directory to stream out is not there.
+    NoArtifact,
     /// The program can't be executed.
     NotExecutable,
     /// The image has no such user.

@@ -85,10 +85,7 @@ impl Session {
             match select(answering, sending).await {
                 Either::Left((answer, _)) => answer,
                 Either::Right((Ok(()) | Err(Sending::Connection), answering)) => answering.await,
-                Either::Right((Err(Sending::Archive(source)), _)) => Err(EngineError::Input {
-                    into: into.clone(),
-                    source,
-                }),
+                Either::Right((Err(Sending::Archive(source)), _)) => Err(cannot_send(into, source)),
             }
         };
         match answer? {
@@ -166,6 +163,16 @@ impl Session {
 enum Sending {
     Archive(io::Error),
     Connection,
+}
+
+/// An archive that comes from another container fails with that container's own error.
+fn cannot_send(into: &ContainerPath, source: io::Error) -> EngineError {
+    source
+        .downcast::<EngineError>()
+        .unwrap_or_else(|source| EngineError::Input {
+            into: into.clone(),
+            source,
+        })
 }
 
 async fn send_archive(

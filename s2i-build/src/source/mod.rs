@@ -98,7 +98,7 @@ pub enum SourceError {
         source: io::Error,
     },
     /// Somebody stopped it.
-    #[error("stopped")]
+    #[error("stopped by {0}")]
     Interrupted(Interrupt),
 }
 

@@ -120,7 +120,7 @@ fn engine_code(err: &EngineError) -> Code {
             FailureKind::NotFound => exit::NO_SCRIPT,
             FailureKind::NotExecutable => exit::NOT_EXECUTABLE,
             FailureKind::NoSuchUser => exit::USER,
-            FailureKind::BadArchive => exit::INPUT,
+            FailureKind::BadArchive | FailureKind::NoArtifact => exit::INPUT,
             FailureKind::Requirement => exit::COMMIT,
             FailureKind::Os => exit::ENGINE,
         },
@@ -169,6 +169,12 @@ fn engine_hint(err: &EngineError) -> Option<String> {
         }
         EngineError::NoAgent { .. } => "build s2i with `cargo xtask dist`, which puts the agents in".into(),
         EngineError::Container { failure, .. } => match failure.kind {
+            FailureKind::NotFound => {
+                "is it a builder image, and does its label io.openshift.s2i.scripts-url name the right directory?".into()
+            }
+            FailureKind::NoArtifact => {
+                "name what `assemble` makes, with --runtime-artifact /path/in/builder[:directory]".into()
+            }
             FailureKind::NotExecutable => "make it executable in the image: chmod +x".into(),
             FailureKind::NoSuchUser => "name a user by number, for example --assemble-user 1001".into(),
             FailureKind::Requirement => "let `assemble` put it there, or use a runtime image that has it".into(),
@@ -178,3 +184,6 @@ fn engine_hint(err: &EngineError) -> Option<String> {
         _ => return None,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,234 @@
+//! Every message that a user can get, with its hint and its exit code.
+
+use std::io;
+
+use s2i_build::{BuildError, EngineError, Failed, Interrupt, SourceError, plan::PlanError};
+use s2i_core::{
+    ErrorChain, Script,
+    wire::{Exit, Failure, FailureKind},
+};
+
+use super::Error;
+
+/// The code, the message with its causes, and the hint.
+fn shown(err: &Error) -> String {
+    let hint = err.hint().map(|hint| format!(" | {hint}"));
+    format!(
+        "{} {}{}",
+        err.exit_code().0,
+        ErrorChain(err),
+        hint.unwrap_or_default()
+    )
+}
+
+fn of(err: impl Into<BuildError>) -> String {
+    shown(&Error::Build(Failed::from(err.into())))
+}
+
+fn text<'a>(lines: impl IntoIterator<Item = &'a String>) -> String {
+    lines
+        .into_iter()
+        .fold(String::new(), |text, line| text + line + "\n")
+}
+
+fn denied() -> io::Error {
+    io::Error::from(io::ErrorKind::PermissionDenied)
+}
+
+#[test]
+fn engines() {
+    let image = || "s2i/go".parse().unwrap();
+    let failed = |operation| {
+        of(EngineError::Failed {
+            operation,
+            subject: "s2i/go".into(),
+            source: "no space left on device".into(),
+        })
+    };
+    let lines = [
+        of(EngineError::Unreachable {
+            endpoint: "unix:///x.sock".into(),
+            source: Box::new(denied()),
+        }),
+        of(EngineError::NoEndpoint {
+            reason: "nobody listens on /x.sock".into(),
+        }),
+        of(EngineError::NoSuchImage { image: image() }),
+        of(EngineError::Pull {
+            image: image(),
+            source: "no such host".into(),
+        }),
+        of(EngineError::NoAgent {
+            image: image(),
+            architecture: "s390x".into(),
+        }),
+        of(EngineError::Input {
+            into: "/tmp/src".parse().unwrap(),
+            source: denied(),
+        }),
+        of(EngineError::Interrupted(Interrupt::Interrupted)),
+        of(EngineError::Interrupted(Interrupt::Terminated)),
+        of(EngineError::Interrupted(Interrupt::HungUp)),
+        of(EngineError::Lost {
+            image: image(),
+            source: "the connection to the container ended".into(),
+        }),
+        failed("create a container of"),
+        failed("commit the container"),
+    ];
+    insta::assert_snapshot!(text(&lines), @r#"
+    20 no container engine answers at unix:///x.sock: permission denied | start Docker or Podman, or name its socket with --url unix:///path/to/socket
+    20 can't tell which container engine to use: nobody listens on /x.sock | start Docker or Podman, or name its socket with --url unix:///path/to/socket
+    21 the image `s2i/go` is not in the engine, and the pull policy is `never` | put it there, for example with `s2i load -i FILE`, or allow to pull `s2i/go` with --pull-policy
+    21 can't pull the image `s2i/go`: no such host | check its name and that its registry can be reached; an image of this machine needs no pull
+    22 the image `s2i/go` is for s390x, and this s2i has no agent for it | build s2i with `cargo xtask dist`, which puts the agents in
+    24 can't send `/tmp/src` into the container: permission denied
+    130 stopped by Ctrl-C
+    143 stopped by SIGTERM
+    129 stopped by SIGHUP
+    23 the container of `s2i/go` ended before its work was done: the connection to the container ended | was it removed by somebody, or out of memory?
+    22 the engine failed to create a container of `s2i/go`: no space left on device
+    6 the engine failed to commit the container `s2i/go`: no space left on device
+    "#);
+}
+
+#[test]
+fn containers() {
+    let lines = [
+        (FailureKind::NotFound, "there is no `/s2i/assemble`"),
+        (
+            FailureKind::NotExecutable,
+            "`/s2i/assemble` is not executable for the user `1001`",
+        ),
+        (FailureKind::NoArtifact, "there is no `/app` to take"),
+        (FailureKind::NoSuchUser, "the image has no user `nobody`"),
+        (
+            FailureKind::BadArchive,
+            "can't unpack into `/tmp/src`: `../x` climbs",
+        ),
+        (
+            FailureKind::Requirement,
+            "`/run` would be the command of the image and is not there",
+        ),
+        (FailureKind::Os, "can't clean up `/tmp/src`: no space"),
+    ];
+    let lines = lines.map(|(kind, message)| {
+        let failure = Failure {
+            kind,
+            message: message.into(),
+        };
+        of(EngineError::Container {
+            image: "s2i/go".parse().unwrap(),
+            failure,
+        })
+    });
+    insta::assert_snapshot!(text(&lines), @r#"
+    11 in a container of `s2i/go`: there is no `/s2i/assemble` | is it a builder image, and does its label io.openshift.s2i.scripts-url name the right directory?
+    17 in a container of `s2i/go`: `/s2i/assemble` is not executable for the user `1001` | make it executable in the image: chmod +x
+    24 in a container of `s2i/go`: there is no `/app` to take | name what `assemble` makes, with --runtime-artifact /path/in/builder[:directory]
+    15 in a container of `s2i/go`: the image has no user `nobody` | name a user by number, for example --assemble-user 1001
+    24 in a container of `s2i/go`: can't unpack into `/tmp/src`: `../x` climbs
+    6 in a container of `s2i/go`: `/run` would be the command of the image and is not there | let `assemble` put it there, or use a runtime image that has it
+    22 in a container of `s2i/go`: can't clean up `/tmp/src`: no space
+    "#);
+}
+
+#[test]
+fn sources() {
+    let location = || "https://example.org/app".to_owned();
+    let exclude = s2i_core::ignore::Filter::excluding("(").unwrap_err();
+    let lines = [
+        of(SourceError::Missing { path: "app".into() }),
+        of(SourceError::NotADirectory { path: "app".into() }),
+        of(SourceError::NoContextDir {
+            context_dir: "cmd".into(),
+        }),
+        of(SourceError::ContextDirOutside {
+            context_dir: "../x".into(),
+        }),
+        of(SourceError::EmptyRepository {
+            location: location(),
+        }),
+        of(SourceError::NoGit {
+            location: location(),
+        }),
+        of(SourceError::Git {
+            location: location(),
+            operation: "fetch",
+            message: "could not read Username".into(),
+        }),
+        of(SourceError::BadRef("-h".into())),
+        of(SourceError::Io {
+            operation: "read",
+            path: "app/.s2iignore".into(),
+            source: denied(),
+        }),
+        of(SourceError::Interrupted(Interrupt::Interrupted)),
+    ];
+    insta::assert_snapshot!(text(&lines), @r#"
+    14 the source `app` does not exist | name a directory that exists, or a URL that Git can fetch
+    14 the source `app` is not a directory
+    14 the source has no directory `cmd` | --context-dir is relative to the root of the source
+    14 the context directory `../x` leads out of the source
+    16 the Git repository `https://example.org/app` has no commit yet | commit something, or build the files as they are with --copy
+    8 `git` is needed to fetch `https://example.org/app` and is not on this machine | install it, for example: apt-get install git
+    8 can't fetch `https://example.org/app`: git fetch failed: could not read Username
+    2 `-h` can't be the name of a branch, tag or commit
+    8 can't read `app/.s2iignore`: permission denied
+    130 stopped by Ctrl-C
+    "#);
+    assert!(of(SourceError::Exclude(exclude)).starts_with("2 `(` is no regular expression: "));
+}
+
+#[test]
+fn the_rest() {
+    let script = |exit| BuildError::Script {
+        script: Script::Assemble,
+        image: "s2i/go".parse().unwrap(),
+        exit,
+    };
+    let no_script = PlanError::NoScript {
+        script: Script::Run,
+        image: "debian".parse().unwrap(),
+    };
+    let tag = PlanError::TagIsInput {
+        tag: "s2i/go".parse().unwrap(),
+    };
+    let lines = [
+        of(script(Exit::Code(3))),
+        of(script(Exit::Signal(9))),
+        of(no_script),
+        of(tag),
+        shown(&Error::ReadFile {
+            path: "vars".into(),
+            source: denied(),
+        }),
+        shown(&Error::Epoch("now".into())),
+        shown(&Error::Runtime(denied())),
+    ];
+    insta::assert_snapshot!(text(&lines), @r#"
+    4 `assemble` of `s2i/go` failed with status 3 | what it wrote is above
+    4 `assemble` of `s2i/go` was killed by signal 9 (is there enough memory?) | what it wrote is above
+    11 there is no script `run`: the image `debian` has no label `io.openshift.s2i.scripts-url`, and the source has no `.s2i/bin/run` | use a builder image, or put an executable script into the source as .s2i/bin/run
+    18 the result can't be called `s2i/go`: that is the name of an image that it is built from | give the result a name of its own
+    2 can't read `vars`: permission denied
+    2 SOURCE_DATE_EPOCH is `now`, not a number of seconds since 1970
+    1 can't start: permission denied
+    "#);
+}
+
+#[test]
+fn every_exit_code_is_documented_once() {
+    let codes: Vec<u8> = crate::exit::TABLE.iter().map(|(code, _)| code.0).collect();
+    let mut sorted = codes.clone();
+    sorted.sort_unstable();
+    sorted.dedup();
+    assert_eq!(codes, sorted);
+    let readme = include_str!("../../../README.md");
+    for code in codes {
+        assert!(
+            readme.contains(&format!("| {code} | ")),
+            "README.md does not document {code}"
+        );
+    }
+}
