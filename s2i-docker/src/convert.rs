@@ -1,5 +1,7 @@
 //! From the port's data to the API's and back. Pure.
 
+use std::collections::HashMap;
+
 use bollard::models::{
     ContainerConfig, ContainerCreateBody, HostConfig, HostConfigLogConfig, ImageInspect,
 };
@@ -112,8 +114,10 @@ pub(crate) fn container_config(config: &ImageConfig) -> ContainerConfig {
     }
 }
 
-/// The same config as instructions, for Podman, which ignores the other form.
-pub(crate) fn changes(config: &ImageConfig) -> Vec<String> {
+/// The same config as instructions, for Podman, which ignores the other form. Labels that the
+/// container has `already` are in its image without one; an instruction could not say all of them, as
+/// it ends with its line and loses spaces at the ends.
+pub(crate) fn changes(config: &ImageConfig, already: &HashMap<String, String>) -> Vec<String> {
     let json = |list: &[String]| serde_json::to_string(list).expect("a list of texts");
     let mut changes = vec![
         format!("ENTRYPOINT {}", json(&config.entrypoint)),
@@ -136,12 +140,9 @@ pub(crate) fn changes(config: &ImageConfig) -> Vec<String> {
         ),
     ];
     changes.extend(config.env.iter().map(|entry| format!("ENV {entry}")));
-    changes.extend(
-        config
-            .labels
-            .iter()
-            .map(|(name, value)| format!("LABEL {name}={value}")),
-    );
+    let labels = config.labels.iter();
+    let labels = labels.filter(|(name, value)| already.get(*name) != Some(*value));
+    changes.extend(labels.map(|(name, value)| format!("LABEL {name}={value}")));
     changes.extend(
         config
             .exposed_ports

@@ -1,7 +1,10 @@
 //! A container whose program has ended.
 
+use std::collections::HashMap;
+
 use bollard::query_parameters::{
-    CommitContainerOptions, RemoveImageOptionsBuilder, TagImageOptionsBuilder,
+    CommitContainerOptions, InspectContainerOptions, RemoveImageOptionsBuilder,
+    TagImageOptionsBuilder,
 };
 use s2i_build::{
     CancelToken, EngineError, Finished,
@@ -89,7 +92,10 @@ impl Container {
         } = self;
         let changes = match flavour {
             Flavour::Docker => None,
-            Flavour::Podman => Some(convert::changes(&commit.config).join("\n")),
+            Flavour::Podman => {
+                let labels = self.labels().await?;
+                Some(convert::changes(&commit.config, &labels).join("\n"))
+            }
         };
         // Nothing runs in it but the agent, which writes nothing: no need to freeze it.
         let options = CommitContainerOptions {
@@ -112,6 +118,22 @@ impl Container {
             });
         }
         Ok(committed.id)
+    }
+
+    async fn labels(&self) -> Result<HashMap<String, String>, EngineError> {
+        let Container {
+            docker,
+            endpoint,
+            name,
+            ..
+        } = self;
+        let inspected = docker
+            .inspect_container(name, None::<InspectContainerOptions>)
+            .await;
+        let inspected =
+            inspected.map_err(failed("inspect the container", name.clone(), endpoint))?;
+        let config = inspected.config.unwrap_or_default();
+        Ok(config.labels.unwrap_or_default())
     }
 
     async fn name_and_measure(&self, id: &str, tag: Option<&ImageRef>) -> Result<u64, EngineError> {

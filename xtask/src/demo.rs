@@ -38,14 +38,14 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<()> {
     let start = Instant::now();
     check_programs()?;
+    step(start, "finding a container engine");
+    let engine = Choice::make(args.engine.as_deref())?;
+    println!("using {}", engine.url);
     step(
         start,
         "building s2i, its agent and the scripts of the images",
     );
     let s2i = dist::s2i(Arch::host()?)?;
-    step(start, "finding a container engine");
-    let engine = Choice::make(args.engine.as_deref())?;
-    println!("using {}", engine.url);
     step(start, "composing the images s2i/go and s2i/go-runtime");
     images::load(&["go", "go-runtime"], &engine.url)?;
     let demo = Demo {

@@ -171,11 +171,17 @@ fn show_id() -> Outcome {
 }
 
 /// Prints the names in a directory, quoted.
+#[expect(
+    clippy::unnecessary_debug_formatting,
+    reason = "names can have any bytes"
+)]
 fn show_list(dir: &Path) -> Outcome {
     let names = fs::read_dir(dir)?.map(|entry| entry.map(|entry| entry.file_name()));
     let mut names = names.collect::<io::Result<Vec<_>>>()?;
     names.sort();
-    names.iter().for_each(|name| println!("{name:?}"));
+    for name in names {
+        println!("{name:?}");
+    }
     Ok(())
 }
 
@@ -242,7 +248,9 @@ fn run(args: &[String]) -> Outcome {
     match page {
         Some(page) if args.is_empty() => serve(&page),
         _ => {
-            args.iter().for_each(|arg| println!("{arg}"));
+            for arg in args {
+                println!("{arg}");
+            }
             println!("run ended");
             Ok(())
         }

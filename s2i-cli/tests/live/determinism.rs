@@ -1,0 +1,148 @@
+//! What a layer holds: what assemble made, nothing else, with times that are always the same.
+
+use std::{collections::BTreeSet, os::unix::fs::PermissionsExt as _};
+
+use tar::EntryType;
+
+use crate::{engine::Layer, harness::live};
+
+/// The time of sources without one, in seconds since 1970.
+const EPOCH: u64 = 315_532_801;
+
+const MAKE_THINGS: &str = "make-dir /app/dir\n\
+    write /app/dir/file text\n\
+    write /app/private secret\n\
+    mode /app/private 0600\n\
+    write /app/program text\n\
+    mode /app/program 4755\n\
+    link /app/link dir/file\n\
+    write /tmp/scratch text\n\
+    remove /tmp/scratch\n";
+
+/// What Podman itself makes in every container, to mount things on.
+const PODMAN: [&str; 13] = [
+    "dev",
+    "etc",
+    "etc/group",
+    "etc/hostname",
+    "etc/hosts",
+    "etc/mtab",
+    "etc/passwd",
+    "etc/resolv.conf",
+    "proc",
+    "run",
+    "run/.containerenv",
+    "run/secrets",
+    "sys",
+];
+
+/// Takes out of a layer what is the engine's own.
+fn without_the_engines(mut layer: Layer, is_podman: bool) -> Layer {
+    let is_engines = |name: &str| name.is_empty() || is_podman && PODMAN.contains(&name);
+    layer.retain(|name, _| !is_engines(name));
+    layer
+}
+
+#[test]
+fn a_layer_holds_what_assemble_made_and_nothing_else() {
+    let Some(live) = live() else { return };
+    live.build(&[], live.instructions(MAKE_THINGS)).succeeds();
+    let layer = live.engine.last_layer(&live.image("app"), &live.path(""));
+    let mut layer = without_the_engines(layer, live.engine.is_podman());
+    // It is as it was: some engines notice that, some don't.
+    if let Some(tmp) = layer.remove("tmp") {
+        assert_eq!((tmp.mode, tmp.mtime), (0o1777, EPOCH));
+    }
+    let names: BTreeSet<_> = layer.keys().map(String::as_str).collect();
+    let expected = [
+        "app",
+        "app/dir",
+        "app/dir/file",
+        "app/link",
+        "app/private",
+        "app/program",
+    ];
+    assert_eq!(names, expected.into());
+    let mode = |name: &str| layer[name].mode;
+    assert_eq!(mode("app/private"), 0o600);
+    assert_eq!(mode("app/program"), 0o4755);
+    assert_eq!(mode("app/dir/file"), 0o644);
+    assert_eq!(layer["app/link"].kind, EntryType::Symlink);
+    assert_eq!(layer["app/link"].target.as_deref(), Some("dir/file"));
+    for (name, file) in &layer {
+        assert_eq!(file.mtime, EPOCH, "{name}");
+        assert_eq!((file.uid, file.gid), (1001, 0), "{name}");
+    }
+}
+
+#[test]
+fn the_same_source_gives_the_same_layers() {
+    let Some(live) = live() else { return };
+    let source = live.instructions(MAKE_THINGS);
+    let is_podman = live.engine.is_podman();
+    let built = || {
+        live.build(&[], &source).succeeds();
+        let image = live.engine.image(&live.image("app")).unwrap();
+        let layer = live.engine.last_layer(&live.image("app"), &live.path(""));
+        let digests = image.root_fs.unwrap().layers.unwrap();
+        (digests, without_the_engines(layer, is_podman))
+    };
+    let (first, second) = (built(), built());
+    assert_eq!(first.1, second.1);
+    assert_eq!(first.0.len(), 2);
+    // What Podman makes in a container has the time of the day.
+    if !is_podman {
+        assert_eq!(first.0, second.0);
+    }
+}
+
+#[test]
+fn times_of_the_source_do_not_matter_and_its_epoch_does() {
+    let Some(live) = live() else { return };
+    let source = live.instructions("copy /app");
+    let mut command = live.command();
+    command
+        .env("SOURCE_DATE_EPOCH", "1000000000")
+        .args(["--url", &live.engine.url])
+        .args(live.build_args(live.builder(), &[], source.as_os_str()));
+    crate::process::Running::start(&mut command)
+        .finish()
+        .succeeds();
+    let layer = live.engine.last_layer(&live.image("app"), &live.path(""));
+    assert_eq!(layer["app/instructions"].mtime, 1_000_000_000);
+    assert_eq!(layer["app"].mtime, 1_000_000_000);
+}
+
+#[test]
+fn the_time_of_a_commit_is_the_time_of_the_image() {
+    let Some(live) = live() else { return };
+    let source = live.instructions("copy /app\nshow-env SOURCE_DATE_EPOCH");
+    crate::repository::Repository::of(&source);
+    live.build(&[], &source)
+        .succeeds()
+        .says("SOURCE_DATE_EPOCH=Some(\"981173106\")");
+    let layer = live.engine.last_layer(&live.image("app"), &live.path(""));
+    assert_eq!(layer["app/instructions"].mtime, 981_173_106);
+}
+
+#[test]
+fn modes_of_the_source_arrive() {
+    let Some(live) = live() else { return };
+    let source = live.source(&[("program", "text"), ("file", "text")]);
+    let mode = |name: &str, mode| {
+        let permissions = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(source.join(name), permissions).unwrap();
+    };
+    mode("program", 0o700);
+    mode("file", 0o600);
+    std::os::unix::fs::symlink("program", source.join("link")).unwrap();
+    live.build(&["--keep-source"], &source).succeeds();
+    let layer = live.engine.last_layer(&live.image("app"), &live.path(""));
+    for place in ["tmp/src", "app"] {
+        let file = |name: &str| &layer[&format!("{place}/{name}")];
+        assert_eq!(file("program").mode & 0o111, 0o111, "{place}");
+        assert_eq!(file("file").mode & 0o111, 0, "{place}");
+        assert_eq!(file("link").target.as_deref(), Some("program"), "{place}");
+        assert_eq!((file("file").uid, file("file").gid), (1001, 0), "{place}");
+    }
+}

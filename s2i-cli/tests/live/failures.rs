@@ -1,0 +1,249 @@
+//! What can go wrong: one clear message, an exit code of its own, nothing left.
+
+use std::{os::unix::net::UnixListener, process::Command};
+
+use crate::{
+    harness::{Live, live},
+    images::{Entry, Recipe},
+    process::Done,
+};
+
+/// Builds with a builder of this recipe.
+fn build(live: &Live, recipe: &Recipe, options: &[&str]) -> Done {
+    let builder = live.load("other", recipe);
+    let source = live.source(&[("file", "text")]);
+    live.build_with(&builder, options, source)
+}
+
+#[test]
+fn a_status_is_told() {
+    let Some(live) = live() else { return };
+    live.build(&[], live.instructions("print before\nexit 7"))
+        .ends_with(4)
+        .says("before")
+        .says("`assemble` of")
+        .says("failed with status 7");
+    live.nothing_left();
+}
+
+#[test]
+fn a_killed_script_is_told() {
+    let Some(live) = live() else { return };
+    live.build(&[], live.instructions("kill-self 9"))
+        .ends_with(4)
+        .says("was killed by signal 9 (is there enough memory?)");
+    live.nothing_left();
+}
+
+#[test]
+fn a_file_that_is_not_executable_is_named() {
+    let Some(live) = live() else { return };
+    let script = Entry::Text(0o644, "#!/bin/sh\n");
+    let recipe = Recipe::builder().with("usr/libexec/s2i/assemble", script);
+    build(&live, &recipe, &[])
+        .ends_with(17)
+        .says("`/usr/libexec/s2i/assemble` is not executable for the user `1001:0`")
+        .says("hint: make it executable in the image");
+    live.nothing_left();
+}
+
+#[test]
+fn a_script_that_is_not_there_is_named() {
+    let Some(live) = live() else { return };
+    let recipe = Recipe::builder().without("usr/libexec/s2i/assemble");
+    build(&live, &recipe, &[])
+        .ends_with(11)
+        .says("there is no `/usr/libexec/s2i/assemble`");
+    live.nothing_left();
+}
+
+#[test]
+fn an_interpreter_that_is_not_there_is_named() {
+    let Some(live) = live() else { return };
+    let script = Entry::Text(0o755, "#!/bin/nowhere -e\n");
+    let recipe = Recipe::builder().with("usr/libexec/s2i/assemble", script);
+    build(&live, &recipe, &[])
+        .ends_with(17)
+        .says("its interpreter or loader `/bin/nowhere` is not in the image");
+    live.nothing_left();
+}
+
+#[test]
+fn a_text_is_no_program() {
+    let Some(live) = live() else { return };
+    let script = Entry::Text(0o755, "echo hello\n");
+    let recipe = Recipe::builder().with("usr/libexec/s2i/assemble", script);
+    build(&live, &recipe, &[])
+        .ends_with(17)
+        .says("`/usr/libexec/s2i/assemble` is no program");
+    live.nothing_left();
+}
+
+#[test]
+fn a_user_that_the_image_does_not_know_is_named() {
+    let Some(live) = live() else { return };
+    let mut recipe = Recipe::builder();
+    recipe.user = "nobody-knows";
+    build(&live, &recipe, &[])
+        .ends_with(15)
+        .says("the image has no user `nobody-knows`")
+        .says("hint: name a user by number");
+    live.nothing_left();
+}
+
+#[test]
+fn an_image_that_is_no_builder_is_refused_before_anything_starts() {
+    let Some(live) = live() else { return };
+    let mut recipe = Recipe::builder();
+    recipe.labels.clear();
+    build(&live, &recipe, &[])
+        .ends_with(11)
+        .says("has no label `io.openshift.s2i.scripts-url`")
+        .never_says("==> start");
+    live.nothing_left();
+}
+
+#[test]
+fn an_image_without_its_command_is_not_made() {
+    let Some(live) = live() else { return };
+    let recipe = Recipe::builder().without("usr/libexec/s2i/run");
+    build(&live, &recipe, &[])
+        .ends_with(6)
+        .says("`/usr/libexec/s2i/run` would be the command of the image and is not there");
+    live.nothing_left();
+}
+
+#[test]
+fn a_builder_that_is_missing_is_named() {
+    let Some(live) = live() else { return };
+    let source = live.source(&[("file", "text")]);
+    let missing = live.image("missing");
+    live.build_with(&missing, &["--pull-policy", "never"], &source)
+        .ends_with(21)
+        .says(&format!("the image `{missing}` is not in the engine"))
+        .says("hint: ");
+    // Nobody listens on this port.
+    let missing = "127.0.0.1:9/missing:latest";
+    live.build_with(missing, &[], &source)
+        .ends_with(21)
+        .says(&format!("can't pull the image `{missing}`"))
+        .says("hint: ");
+    live.nothing_left();
+}
+
+#[test]
+fn names_that_can_not_be_are_refused() {
+    let Some(live) = live() else { return };
+    let source = live.source(&[("file", "text")]);
+    let source = source.to_str().unwrap();
+    live.s2i(["build", source, live.builder(), "Bad:Tag"])
+        .ends_with(2)
+        .says("`Bad:Tag`: the name of a repository must be lower case");
+    live.s2i(["build", source, live.builder(), live.builder()])
+        .ends_with(18)
+        .says("that is the name of an image that it is built from");
+    live.s2i([
+        "build",
+        source,
+        live.builder(),
+        "a",
+        "--pull-policy",
+        "sometimes",
+    ])
+    .ends_with(2)
+    .says("`sometimes` is no pull policy");
+    live.s2i(["build", "--no-such-flag", source, live.builder(), "a"])
+        .ends_with(2);
+    live.build(&["-E", "not-there"], source)
+        .ends_with(2)
+        .says("can't read");
+    live.nothing_left();
+}
+
+#[test]
+fn a_source_that_is_not_there_is_named() {
+    let Some(live) = live() else { return };
+    live.build(&[], "nowhere")
+        .ends_with(14)
+        .says("/nowhere` does not exist")
+        .says("hint: ");
+    let file = live.path("file");
+    std::fs::write(&file, "text").unwrap();
+    live.build(&[], &file)
+        .ends_with(14)
+        .says("is not a directory");
+    let source = live.source(&[("dir/file", "text")]);
+    live.build(&["--context-dir", "other"], &source)
+        .ends_with(14)
+        .says("the source has no directory `other`");
+    live.build(&["--context-dir", "../tmp"], &source)
+        .ends_with(14)
+        .says("the context directory `../tmp` leads out of the source");
+    live.nothing_left();
+}
+
+#[test]
+fn a_repository_without_a_commit_is_named() {
+    let Some(live) = live() else { return };
+    let source = live.source(&[("file", "text")]);
+    let init = Command::new("git")
+        .arg("init")
+        .arg(&source)
+        .output()
+        .unwrap();
+    assert!(init.status.success(), "{init:?}");
+    live.build(&[], &source)
+        .ends_with(16)
+        .says("has no commit yet")
+        .says("--copy");
+    live.build(&["--copy"], &source).succeeds();
+}
+
+#[test]
+fn an_engine_that_does_not_answer_is_named() {
+    let Some(live) = live() else { return };
+    let source = live.source(&[("file", "text")]);
+    let socket = live.path("dead.sock");
+    for listens_no_more in [false, true] {
+        if listens_no_more {
+            drop(UnixListener::bind(&socket).unwrap());
+        }
+        let url = format!("unix://{}", socket.display());
+        let mut command = live.command();
+        command.args(["build", "--url", &url]).arg(&source);
+        crate::process::Running::start(command.args(["s2i/any", "app"]))
+            .finish()
+            .ends_with(20)
+            .says(&format!("no container engine answers at {url}"))
+            .says("hint: start Docker or Podman");
+    }
+    live.nothing_left();
+}
+
+#[test]
+fn a_container_that_somebody_removes_is_told() {
+    let Some(live) = live() else { return };
+    let running = live.start_build(&[], live.instructions("print ready\nsleep 60"));
+    running.wait_for("ready");
+    live.engine.remove_container(&live.container());
+    running
+        .finish()
+        .ends_with(23)
+        .says("ended before its work was done")
+        .says("hint: was it removed by somebody");
+    live.nothing_left();
+}
+
+#[test]
+fn a_container_that_somebody_kills_is_told() {
+    let Some(live) = live() else { return };
+    let running = live.start_build(&[], live.instructions("print ready\nsleep 60"));
+    running.wait_for("ready");
+    live.engine.kill_container(&live.container(), "SIGKILL");
+    running
+        .finish()
+        .ends_with(23)
+        .says("ended before its work was done");
+    live.wait_until_no_container();
+    live.nothing_left();
+}

@@ -1,0 +1,165 @@
+//! Real Go applications with the images `s2i/go` and `s2i/go-runtime`.
+
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use testcontainers::core::WaitFor;
+
+use crate::{
+    containers,
+    harness::{Live, has_network, live, skip},
+    images::SCRIPTS,
+};
+
+const BUILDER: &str = "s2i/go";
+const RUNTIME: &str = "s2i/go-runtime";
+
+/// A live test with the images; without them there is none.
+fn go() -> Option<Live> {
+    let live = live()?;
+    let missing = [BUILDER, RUNTIME]
+        .into_iter()
+        .find(|name| live.engine.image(name).is_none());
+    let Some(missing) = missing else {
+        return Some(live);
+    };
+    skip(&format!(
+        "the engine has no {missing}: cargo xtask images --url {}",
+        live.engine.url
+    ));
+    let required = std::env::var_os("S2I_TEST_REQUIRE_LIVE").is_some();
+    assert!(
+        !required,
+        "live tests are required, and there is no {missing}"
+    );
+    None
+}
+
+fn sample(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../builder-images/go/samples")
+        .join(name)
+}
+
+/// The user that clusters give, where the engine has numbers as high.
+fn random_user(live: &Live) -> &'static str {
+    if live.has_user(1_000_620_000) {
+        "1000620000:0"
+    } else {
+        "62000:0"
+    }
+}
+
+/// What the image has beside the application's own program, in bytes.
+fn above_the_program(live: &Live, program: &str) -> u64 {
+    let layers = live.engine.layers(&live.image("app"), &live.path(""));
+    let all: u64 = layers
+        .iter()
+        .flat_map(|layer| layer.values())
+        .map(|file| file.size)
+        .sum();
+    all - layers.last().unwrap()[program].size
+}
+
+#[test]
+fn vendored_dependencies_need_no_network() {
+    let Some(live) = go() else { return };
+    let options = ["--network", "none", "--assemble-user", random_user(&live)];
+    live.build_with(BUILDER, &options, sample("vendored"))
+        .succeeds();
+    let run = format!("{SCRIPTS}/run");
+    let ran = containers::run(&live.image("app"), &[&run, "https://example.com/"]);
+    assert_eq!(
+        ran.stdout.trim_end(),
+        "dd2c1780-811a-5296-81c5-178a0ef488bc"
+    );
+    assert_eq!(ran.code, 0);
+}
+
+#[test]
+fn arguments_reach_the_application_and_its_status_comes_back() {
+    let Some(live) = go() else { return };
+    live.build_with(BUILDER, &["--network", "none"], sample("plain"))
+        .succeeds();
+    let run = format!("{SCRIPTS}/run");
+    let ran = containers::run(&live.image("app"), &[&run, "exit=3", "two words", ""]);
+    assert_eq!(ran.stdout, "exit=3\ntwo words\n\n");
+    assert_eq!(ran.code, 3);
+}
+
+#[test]
+fn a_compile_error_is_the_compilers_own() {
+    let Some(live) = go() else { return };
+    live.build_with(BUILDER, &["--network", "none"], sample("broken"))
+        .ends_with(4)
+        .says("main.go:5")
+        .says("undefinedOnPurpose")
+        .says("failed with status 13");
+    live.nothing_left();
+}
+
+#[test]
+fn a_web_application_answers_from_its_builder() {
+    let Some(live) = go() else { return };
+    live.build_with(BUILDER, &["--network", "none"], sample("web"))
+        .succeeds();
+    answers_and_stops(&live);
+}
+
+#[test]
+fn a_web_application_in_the_runtime_image_is_its_program_and_little_more() {
+    let Some(live) = go() else { return };
+    let options = ["--network", "none", "--runtime-image", RUNTIME];
+    live.build_with(BUILDER, &options, sample("web")).succeeds();
+    let layer = live.engine.last_layer(&live.image("app"), &live.path(""));
+    let programs: Vec<_> = layer
+        .iter()
+        .filter(|(name, file)| name.starts_with("opt/app-root/bin/") && file.size > 0)
+        .collect();
+    let [(program, file)] = programs[..] else {
+        panic!("{programs:?}")
+    };
+    assert_eq!(file.mode & 0o111, 0o111);
+    let above = above_the_program(&live, program);
+    assert!(above <= 2_500_000, "{above} bytes");
+    answers_and_stops(&live);
+}
+
+fn answers_and_stops(live: &Live) {
+    if !has_network() {
+        return skip("containers of this engine have no network");
+    }
+    let ready = WaitFor::message_on_stderr("listening on port 8080");
+    let server = containers::serve(&live.image("app"), ready);
+    let page = containers::get(&server, "/", "");
+    let greeting = "hello from s2i, version 1.0, built with go";
+    assert!(page.starts_with(greeting), "{page}");
+    assert_eq!(containers::get(&server, "/healthz", ""), "ok\n");
+    let start = Instant::now();
+    server.stop_with_timeout(Some(30)).unwrap();
+    let took = start.elapsed();
+    assert!(took < Duration::from_secs(10), "{took:?}");
+    assert_eq!(server.exit_code().unwrap(), Some(0));
+}
+
+#[test]
+fn modules_are_downloaded() {
+    let Some(live) = go() else { return };
+    if !has_network() {
+        return skip("containers of this engine have no network");
+    }
+    let certificates = "/etc/ssl/certs/ca-certificates.crt";
+    let mut options = vec!["--runtime-image", RUNTIME];
+    if Path::new(certificates).exists() {
+        options.extend(["--trust-ca", certificates]);
+    }
+    live.build_with(BUILDER, &options, sample("modules"))
+        .succeeds();
+    let ready = WaitFor::message_on_stderr("listening on port 8080");
+    let server = containers::serve(&live.image("app"), ready);
+    assert_eq!(containers::get(&server, "/", ""), "hello from s2i");
+    let german = "Accept-Language: de\r\n";
+    assert_eq!(containers::get(&server, "/", german), "hallo von s2i");
+}

@@ -1,0 +1,265 @@
+//! What every live test works with: a name of its own, a private temp directory, `s2i` as a process,
+//! and the check that nothing is left.
+
+use std::{
+    cell::{OnceCell, RefCell},
+    ffi::{OsStr, OsString},
+    fs,
+    io::Write as _,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::atomic::{AtomicU32, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+use tempfile::TempDir;
+
+use crate::{
+    engine::{Engine, GOING, VARIABLE},
+    images::Recipe,
+    process::{Done, Running},
+};
+
+/// One live test.
+pub(crate) struct Live {
+    pub(crate) engine: Engine,
+    /// What is unlike in any two tests, also of other processes.
+    unique: String,
+    dir: TempDir,
+    images: RefCell<Vec<String>>,
+    builder: OnceCell<String>,
+}
+
+/// Begins a live test; without an engine there is none, which is said as loudly as can be.
+pub(crate) fn live() -> Option<Live> {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let Some(engine) = Engine::from_env() else {
+        skip(&format!("{VARIABLE} names no engine"));
+        let required = std::env::var_os("S2I_TEST_REQUIRE_LIVE").is_some();
+        assert!(
+            !required,
+            "live tests are required, and {VARIABLE} names no engine"
+        );
+        return None;
+    };
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    let dir = tempfile::Builder::new().prefix("live-").tempdir().unwrap();
+    fs::create_dir(dir.path().join("tmp")).unwrap();
+    Some(Live {
+        engine,
+        unique: format!("{}-{number}", std::process::id()),
+        dir,
+        images: RefCell::default(),
+        builder: OnceCell::new(),
+    })
+}
+
+/// Says that a test does not happen, past the test runner, which hides what successful tests print.
+pub(crate) fn skip(why: &str) {
+    let name = thread::current().name().unwrap_or("a test").to_owned();
+    let _ = writeln!(std::io::stderr(), "\n!!! SKIPPED: {name}: {why}");
+}
+
+/// Whether containers of the engine can be reached and reach others.
+pub(crate) fn has_network() -> bool {
+    std::env::var_os("S2I_TEST_NETWORK").is_some()
+}
+
+impl Live {
+    /// A name for an image of this test, which goes away with it.
+    pub(crate) fn image(&self, what: &str) -> String {
+        let name = format!("s2i-test/{}-{what}", self.unique);
+        if !self.images.borrow().contains(&name) {
+            self.images.borrow_mut().push(name.clone());
+        }
+        name
+    }
+
+    /// Puts an image into the engine with `s2i load`.
+    pub(crate) fn load(&self, what: &str, recipe: &Recipe) -> String {
+        let name = self.image(what);
+        let dir = self.path(&format!("image-{what}"));
+        fs::create_dir(&dir).unwrap();
+        let archive = recipe.write(&name, &dir);
+        self.s2i(["load".as_ref(), "-i".as_ref(), archive.as_os_str()])
+            .succeeds();
+        fs::remove_dir_all(dir).unwrap();
+        name
+    }
+
+    /// The usual builder.
+    pub(crate) fn builder(&self) -> &str {
+        self.builder
+            .get_or_init(|| self.load("builder", &Recipe::builder()))
+    }
+
+    /// Whether containers of the engine have this user: those of an ordinary user have few.
+    pub(crate) fn has_user(&self, number: u64) -> bool {
+        let source = self.instructions("show-file /proc/self/uid_map");
+        let done = self.build(&[], source).succeeds();
+        let ranges = done.lines.iter().filter_map(|line| {
+            let fields = line.text.split_whitespace().map(str::parse::<u64>);
+            match &fields.collect::<Result<Vec<_>, _>>().ok()?[..] {
+                [first, _, count] => Some(*first..first + count),
+                _ => None,
+            }
+        });
+        let ranges: Vec<_> = ranges.collect();
+        assert!(!ranges.is_empty(), "no map of users");
+        ranges.iter().any(|range| range.contains(&number))
+    }
+
+    /// A path in the directory of this test.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Makes a directory with these files.
+    pub(crate) fn source(&self, files: &[(&str, &str)]) -> PathBuf {
+        let root = self.path("source");
+        for (name, text) in files {
+            let path = root.join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        root
+    }
+
+    /// Makes a source whose `assemble` does this.
+    pub(crate) fn instructions(&self, lines: &str) -> PathBuf {
+        self.source(&[("instructions", lines)])
+    }
+
+    /// Builds `source` with the usual builder to the image `app`.
+    pub(crate) fn build(&self, options: &[&str], source: impl AsRef<OsStr>) -> Done {
+        self.start_build(options, source).finish()
+    }
+
+    /// The same with another builder.
+    pub(crate) fn build_with(
+        &self,
+        builder: &str,
+        options: &[&str],
+        source: impl AsRef<OsStr>,
+    ) -> Done {
+        self.spawn(self.build_args(builder, options, source.as_ref()))
+            .finish()
+    }
+
+    /// Starts a build with the usual builder.
+    pub(crate) fn start_build(&self, options: &[&str], source: impl AsRef<OsStr>) -> Running {
+        self.spawn(self.build_args(self.builder(), options, source.as_ref()))
+    }
+
+    /// The arguments of a build to the image `app`. Where containers have no network, they are asked
+    /// for none.
+    pub(crate) fn build_args(
+        &self,
+        builder: &str,
+        options: &[&str],
+        source: &OsStr,
+    ) -> Vec<OsString> {
+        // An image that loses its name to another one would stay.
+        self.engine.remove_image(&self.image("app")).unwrap();
+        let mut args: Vec<OsString> = vec!["build".into()];
+        args.extend(options.iter().map(Into::into));
+        if !has_network() && !options.contains(&"--network") {
+            args.extend(["--network".into(), "none".into()]);
+        }
+        args.extend([source.into(), builder.into(), self.image("app").into()]);
+        args
+    }
+
+    /// Runs `s2i` on the engine under test.
+    pub(crate) fn s2i(&self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Done {
+        self.spawn(args).finish()
+    }
+
+    /// Starts `s2i` on the engine under test.
+    pub(crate) fn spawn(&self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Running {
+        let url = self.engine.url.clone();
+        Running::start(self.command().args(["--url", &url]).args(args))
+    }
+
+    /// `s2i` in the private surroundings of this test.
+    pub(crate) fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_s2i"));
+        command.current_dir(self.dir.path());
+        command.env_clear();
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command.env("HOME", self.dir.path());
+        command.env("TMPDIR", self.path("tmp"));
+        command
+    }
+
+    /// The one container of this test, as soon as it is there.
+    pub(crate) fn container(&self) -> String {
+        let start = Instant::now();
+        loop {
+            if let [name] = &self.containers()[..] {
+                return name.clone();
+            }
+            assert!(start.elapsed() < GOING, "no container of {}", self.unique);
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// The containers of this test.
+    fn containers(&self) -> Vec<String> {
+        let prefix = format!("s2i_s2i_test_{}_", self.unique.replace('-', "_"));
+        self.engine.containers(&prefix)
+    }
+
+    /// Waits until no container of this test is there, as after a kill of `s2i`.
+    pub(crate) fn wait_until_no_container(&self) {
+        let start = Instant::now();
+        while !self.containers().is_empty() {
+            assert!(
+                start.elapsed() < GOING,
+                "still there: {:?}",
+                self.containers()
+            );
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Fails when a container or a temporary file of this test is there, or the image `app`.
+    pub(crate) fn nothing_left(&self) {
+        assert_eq!(self.containers(), [""; 0]);
+        assert_eq!(names_in(&self.path("tmp")), [""; 0]);
+        assert!(
+            self.engine.image(&self.image("app")).is_none(),
+            "there is an image"
+        );
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        let containers = self.containers();
+        for name in &containers {
+            self.engine.remove_container(name);
+        }
+        // What was built last goes first, as older images may be below it.
+        let images = self.images.take();
+        let removed = images
+            .iter()
+            .rev()
+            .map(|name| self.engine.remove_image(name));
+        let problems: Vec<_> = removed.filter_map(Result::err).collect();
+        let temporary = names_in(&self.path("tmp"));
+        if !thread::panicking() {
+            assert!(containers.is_empty(), "left behind: {containers:?}");
+            assert!(temporary.is_empty(), "left behind: {temporary:?}");
+            assert!(problems.is_empty(), "{problems:?}");
+        }
+    }
+}
+
+fn names_in(dir: &Path) -> Vec<String> {
+    let entries = fs::read_dir(dir).unwrap();
+    entries
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .collect()
+}

@@ -1,0 +1,135 @@
+//! Git repositories for tests, and servers for them on loopback.
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader, Write as _},
+    net::{TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// A repository with a work tree.
+pub(crate) struct Repository {
+    pub(crate) root: PathBuf,
+}
+
+impl Repository {
+    /// Makes a repository of a directory and commits what is in it.
+    pub(crate) fn of(root: &Path) -> Self {
+        let repository = Self { root: root.into() };
+        repository.git(&["init", "--quiet", "--initial-branch=main"]);
+        repository.git(&["config", "user.name", "Ada Lovelace"]);
+        repository.git(&["config", "user.email", "ada@example.org"]);
+        repository.commit("first");
+        repository
+    }
+
+    /// Commits everything and returns the commit's id.
+    pub(crate) fn commit(&self, message: &str) -> String {
+        self.git(&["add", "--all"]);
+        self.git(&["commit", "--quiet", "--message", message]);
+        self.git(&["rev-parse", "HEAD"])
+    }
+
+    /// Runs Git in it, without the configuration of this machine and at a fixed time.
+    pub(crate) fn git(&self, args: &[&str]) -> String {
+        let mut command = Command::new("git");
+        command.args(args).current_dir(&self.root);
+        command.env("GIT_CONFIG_GLOBAL", "/dev/null");
+        command.env("GIT_CONFIG_SYSTEM", "/dev/null");
+        command.env("GIT_AUTHOR_DATE", "2001-02-03T04:05:06Z");
+        command.env("GIT_COMMITTER_DATE", "2001-02-03T04:05:06Z");
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{command:?}: {output:?}");
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    /// A bare copy that servers of plain files can serve, at `to`.
+    pub(crate) fn bare(&self, to: &Path) {
+        self.git(&["clone", "--quiet", "--bare", ".", to.to_str().unwrap()]);
+        Self { root: to.into() }.git(&["update-server-info"]);
+    }
+}
+
+/// `git daemon` for the repositories below a directory.
+pub(crate) struct Daemon {
+    child: Child,
+    pub(crate) url: String,
+}
+
+impl Daemon {
+    pub(crate) fn start(base: &Path) -> Self {
+        // A port that was free a moment ago.
+        let free = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = free.local_addr().unwrap();
+        drop(free);
+        let child = Command::new("git")
+            .args(["daemon", "--reuseaddr", "--export-all"])
+            .arg(format!("--listen={}", address.ip()))
+            .arg(format!("--port={}", address.port()))
+            .arg(format!("--base-path={}", base.display()))
+            .stdin(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let daemon = Self {
+            child,
+            url: format!("git://{address}"),
+        };
+        let start = Instant::now();
+        while TcpStream::connect(address).is_err() {
+            assert!(start.elapsed() < Duration::from_secs(10), "no git daemon");
+            thread::sleep(Duration::from_millis(10));
+        }
+        daemon
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // `git` hands SIGTERM on to the daemon that it started.
+        let pid = rustix::process::Pid::from_child(&self.child);
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        let _ = self.child.wait();
+    }
+}
+
+/// Serves the plain files below a directory over HTTP for as long as the tests run; returns its URL.
+pub(crate) fn serve_files(base: &Path) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let base = base.to_owned();
+    thread::spawn(move || {
+        for connection in listener.incoming().flatten() {
+            // A client that goes away has no use for an error.
+            let _ = answer(connection, &base);
+        }
+    });
+    url
+}
+
+fn answer(mut connection: TcpStream, base: &Path) -> std::io::Result<()> {
+    let mut head = BufReader::new(connection.try_clone()?).lines();
+    let request = head.next().transpose()?.unwrap_or_default();
+    while head
+        .next()
+        .transpose()?
+        .is_some_and(|line| !line.is_empty())
+    {}
+    let path = request.split(' ').nth(1).unwrap_or_default();
+    let path = path.split('?').next().unwrap_or_default();
+    match fs::read(base.join(path.trim_start_matches('/'))) {
+        Ok(bytes) => {
+            let length = bytes.len();
+            write!(
+                connection,
+                "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
+            )?;
+            connection.write_all(&bytes)
+        }
+        Err(_) => connection
+            .write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"),
+    }
+}

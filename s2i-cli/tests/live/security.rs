@@ -1,0 +1,112 @@
+//! Sources, scripts and images that mean harm.
+
+use std::{ffi::OsStr, fs, os::unix::ffi::OsStrExt as _, time::Duration};
+
+use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+use crate::{
+    harness::live,
+    images::{Entry, Recipe},
+    process::Stream,
+};
+
+#[test]
+fn a_pipe_in_the_source_is_refused() {
+    let Some(live) = live() else { return };
+    let source = live.source(&[("file", "text")]);
+    mknodat(CWD, source.join("pipe"), FileType::Fifo, Mode::RWXU, 0).unwrap();
+    live.build(&[], &source).ends_with(24).says("pipe");
+    live.nothing_left();
+}
+
+#[test]
+fn links_are_not_followed() {
+    let Some(live) = live() else { return };
+    let source = live.source(&[("instructions", "copy /app\nshow-list /app")]);
+    for (name, target) in [("loop", "loop"), ("up", ".."), ("outside", "/etc/hostname")] {
+        std::os::unix::fs::symlink(target, source.join(name)).unwrap();
+    }
+    let done = live.build(&[], &source);
+    if done.status.code() == Some(24) {
+        // Refusing a link that leads out of the source is as good as carrying it as a link.
+        done.says("outside");
+        return live.nothing_left();
+    }
+    done.succeeds();
+    let layer = live.engine.last_layer(&live.image("app"), &live.path(""));
+    assert_eq!(layer["app/loop"].target.as_deref(), Some("loop"));
+    assert_eq!(
+        layer["app/outside"].target.as_deref(),
+        Some("/etc/hostname")
+    );
+}
+
+#[test]
+fn names_of_any_bytes_arrive() {
+    let Some(live) = live() else { return };
+    let source = live.source(&[("instructions", "show-list /tmp/src")]);
+    let names: [&[u8]; 4] = [b"new\nline", b"not\xffutf8", b"-rf", b" space "];
+    for name in names {
+        fs::write(source.join(OsStr::from_bytes(name)), "text").unwrap();
+    }
+    live.build(&["--exclude", ""], &source)
+        .succeeds()
+        .says(r#""new\nline""#)
+        .says(r#""not\xFFutf8""#)
+        .says(r#""-rf""#)
+        .says(r#"" space ""#);
+}
+
+#[test]
+fn a_line_without_end_does_not_fill_the_memory() {
+    let Some(live) = live() else { return };
+    let bytes = 4 << 20;
+    let lines = format!("print before\nbig-line {bytes}\nprint after");
+    let done = live.build(&[], live.instructions(&lines)).succeeds();
+    let shown: usize = done
+        .stream(Stream::Stderr)
+        .iter()
+        .filter(|line| line.starts_with("xxx"))
+        .map(|line| line.len())
+        .sum();
+    assert_eq!(shown, bytes);
+    assert!(done.peak_kib < 64 * 1024, "{} KiB", done.peak_kib);
+    done.says("after");
+}
+
+#[test]
+fn what_steers_terminals_is_taken_out() {
+    let Some(live) = live() else { return };
+    let done = live.build(&[], live.instructions("escapes")).succeeds();
+    assert!(done.lines.iter().all(|line| !line.text.contains('\u{1b}')));
+    assert!(done.lines.iter().all(|line| !line.text.contains('\u{7}')));
+    done.says("red").says("after");
+}
+
+#[test]
+fn a_link_in_the_image_does_not_lead_the_source_astray() {
+    let Some(live) = live() else { return };
+    let recipe = Recipe::builder().with("tmp/src", Entry::Link("/app"));
+    let builder = live.load("astray", &recipe);
+    let source = live.source(&[("file", "text")]);
+    let done = live.build_with(&builder, &[], source);
+    // Whether it refuses or follows the image's own link: the image stays whole, and nothing is left.
+    if done.status.success() {
+        let layer = live.engine.last_layer(&live.image("app"), &live.path(""));
+        assert!(!layer.contains_key("usr"), "{layer:?}");
+    } else {
+        done.says("/tmp/src");
+        live.nothing_left();
+    }
+}
+
+#[test]
+fn a_flood_of_processes_ends_with_the_script() {
+    let Some(live) = live() else { return };
+    let lines = "orphan 600\n".repeat(50) + "print flooded";
+    let running = live.start_build(&[], live.instructions(&lines));
+    let flooded = running.wait_for("flooded");
+    let done = running.finish().succeeds();
+    let took = done.ended - flooded;
+    assert!(took < Duration::from_secs(30), "{took:?}");
+}

@@ -1,0 +1,163 @@
+//! Where source comes from: directories, repositories, servers on loopback.
+
+use std::{collections::HashMap, fs};
+
+use s2i_core::label;
+
+use crate::{
+    harness::{Live, live},
+    repository::{Daemon, Repository, serve_files},
+};
+
+/// What `assemble` prints to show which state of the source it has.
+fn state(text: &str) -> String {
+    format!("print state: {text}\nmust-not-exist /tmp/src/.git\n")
+}
+
+/// A repository whose branch `main` has the state `main`, its tag `v1` and branch `old` the state
+/// before, and whose work tree another one.
+fn repository(live: &Live) -> Repository {
+    let root = live.source(&[
+        ("instructions", &state("old")),
+        ("sub/instructions", &state("sub")),
+    ]);
+    let repository = Repository::of(&root);
+    repository.git(&["tag", "v1"]);
+    repository.git(&["branch", "old"]);
+    fs::write(root.join("instructions"), state("main")).unwrap();
+    repository.commit("Say main\n\nAt length.");
+    fs::write(root.join("instructions"), state("work tree")).unwrap();
+    repository
+}
+
+fn labels(live: &Live) -> HashMap<String, String> {
+    let image = live.engine.image(&live.image("app")).unwrap();
+    image.config.unwrap().labels.unwrap()
+}
+
+#[test]
+fn a_local_repository_gives_its_commit_and_copy_its_files() {
+    let Some(live) = live() else { return };
+    let repository = repository(&live);
+    live.build(&[], &repository.root)
+        .succeeds()
+        .says("state: main")
+        .says("uncommitted changes are not built");
+    let labels = labels(&live);
+    let id = repository.git(&["rev-parse", "HEAD"]);
+    let expected = [
+        (label::BUILD_COMMIT_ID, id.as_str()),
+        (label::BUILD_COMMIT_REF, "main"),
+        (label::BUILD_COMMIT_AUTHOR, "Ada Lovelace <ada@example.org>"),
+        (label::BUILD_COMMIT_MESSAGE, "Say main"),
+        (label::BUILD_COMMIT_DATE, "Sat Feb 3 04:05:06 2001 +0000"),
+        (
+            label::BUILD_SOURCE_LOCATION,
+            repository.root.to_str().unwrap(),
+        ),
+        (label::DISPLAY_NAME, &live.image("app")),
+    ];
+    for (name, value) in expected {
+        assert_eq!(labels.get(name).map(String::as_str), Some(value), "{name}");
+    }
+    let source = live.path("plain");
+    fs::create_dir(&source).unwrap();
+    fs::write(source.join("instructions"), state("copied")).unwrap();
+    live.build(&["--copy"], &source)
+        .succeeds()
+        .says("state: copied");
+}
+
+#[test]
+fn every_way_to_name_a_state_works() {
+    let Some(live) = live() else { return };
+    let repository = repository(&live);
+    let bare = live.path("app.git");
+    repository.bare(&bare);
+    let url = format!("file://{}", bare.display());
+    let first = repository.git(&["rev-parse", "v1"]);
+    for options in [
+        ["--ref", "v1"],
+        ["--ref", "old"],
+        ["--ref", &first],
+        ["--ref", &first[..8]],
+    ] {
+        live.build(&options, &url).succeeds().says("state: old");
+    }
+    live.build(&[], format!("{url}#v1"))
+        .succeeds()
+        .says("state: old");
+    live.build(&["--ref", "main"], format!("{url}#v1"))
+        .succeeds()
+        .says("state: main");
+    live.build(&["--context-dir", "sub"], &url)
+        .succeeds()
+        .says("state: sub");
+    let labels = labels(&live);
+    assert_eq!(labels[label::BUILD_SOURCE_CONTEXT_DIR], "sub");
+    live.build(&["--ref", "nothing"], &url)
+        .ends_with(8)
+        .says("git fetch failed");
+    live.build(&["--ref", "--upload-pack=x"], &url)
+        .ends_with(2)
+        .says("can't be the name of a branch, tag or commit");
+}
+
+#[test]
+fn a_git_daemon_gives_source() {
+    let Some(live) = live() else { return };
+    repository(&live).bare(&live.path("app.git"));
+    let daemon = Daemon::start(&live.path(""));
+    let url = format!("{}/app.git", daemon.url);
+    live.build(&[], &url).succeeds().says("state: main");
+    assert_eq!(labels(&live)[label::BUILD_SOURCE_LOCATION], url);
+    live.build(&[], format!("{url}#old"))
+        .succeeds()
+        .says("state: old");
+    live.build(&[], format!("{}/other.git", daemon.url))
+        .ends_with(8)
+        .says("can't fetch");
+}
+
+#[test]
+fn a_server_of_plain_files_gives_source_and_credentials_stay_out_of_sight() {
+    let Some(live) = live() else { return };
+    repository(&live).bare(&live.path("app.git"));
+    let url = serve_files(&live.path(""));
+    let with_credentials = url.replace("http://", "http://ada:hunter2@");
+    live.build(&[], format!("{with_credentials}/app.git"))
+        .succeeds()
+        .says("state: main")
+        .never_says("hunter2");
+    assert_eq!(
+        labels(&live)[label::BUILD_SOURCE_LOCATION],
+        format!("{url}/app.git")
+    );
+    live.build(&["--ref", "v1"], format!("{url}/app.git"))
+        .succeeds()
+        .says("state: old");
+    live.build(&[], format!("{with_credentials}/other.git"))
+        .ends_with(8)
+        .never_says("hunter2");
+}
+
+#[test]
+fn what_is_left_out_does_not_arrive() {
+    let Some(live) = live() else { return };
+    let source = live.source(&[
+        (
+            "instructions",
+            "show-list /tmp/src\nmust-not-exist /tmp/src/logs/x",
+        ),
+        (".s2iignore", "*.log\nlogs/\n!keep.log\n"),
+        ("a.log", ""),
+        ("keep.log", ""),
+        ("logs/x", ""),
+        ("secret.key", ""),
+    ]);
+    live.build(&["--exclude", r"\.key$"], source)
+        .succeeds()
+        .says("\"keep.log\"")
+        .never_says("\"a.log\"")
+        .never_says("\"secret.key\"");
+}
