@@ -21,7 +21,8 @@ pub(crate) struct Account {
 impl Account {
     /// Finds who `user[:group]` is, as image configs write it: names or numbers, empty for root.
     pub(crate) fn find(user: &str) -> Result<Self, Failure> {
-        let read = |path| std::fs::read_to_string(path).unwrap_or_default();
+        let read =
+            |path| String::from_utf8_lossy(&std::fs::read(path).unwrap_or_default()).into_owned();
         Self::find_in(user, &read("/etc/passwd"), &read("/etc/group"))
     }
 
@@ -50,6 +51,10 @@ impl Account {
             let groups = name.map(|name| groups_of(name, group));
             (own.unwrap_or(0), groups.unwrap_or_default())
         };
+        // To the kernel, this number means "as it is", and as it is would be root.
+        if uid == u32::MAX || gid == u32::MAX {
+            return Err(no_such("user", user));
+        }
         let home = entry
             .as_ref()
             .and_then(|entry| entry.get(5).copied())
@@ -157,6 +162,8 @@ mod tests {
         check("1000620000", "1000620000:0 [] /");
         check("1000620000:0", "1000620000:0 [] /");
         check("nobody", "the image has no user `nobody`");
+        check("4294967295", "the image has no user `4294967295`");
+        check("1:4294967295", "the image has no user `1`");
         check("1001:staff", "the image has no group `staff`");
     }
 }

@@ -6,7 +6,10 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use rustix::process::{Pid, WaitStatus};
+use rustix::{
+    fs::{Access, access},
+    process::{Pid, WaitStatus},
+};
 use s2i_core::wire::{Answer, Exec, Exit, Failure, FailureKind, Kind};
 
 use crate::{account::Account, output::Output, processes};
@@ -21,7 +24,16 @@ pub(crate) fn exec(exec: &Exec, output: &Output) -> Result<Answer, Failure> {
     let spawned = account
         .act(|| command(exec, &account).spawn())
         .and_then(|spawned| spawned);
-    let mut child = spawned.map_err(|err| cannot_start(&program, exec, &err))?;
+    let mut child = spawned.map_err(|err| match err.kind() {
+        io::ErrorKind::PermissionDenied if !may_enter(exec, &account) => Failure {
+            kind: FailureKind::Os,
+            message: format!(
+                "the user `{}` can't enter the directory `{}`",
+                exec.user, exec.cwd
+            ),
+        },
+        _ => cannot_start(&program, exec, &err),
+    })?;
     let failed = |err: io::Error| Failure {
         kind: FailureKind::Os,
         message: format!("lost `{program}`: {err}"),
@@ -39,6 +51,13 @@ fn make_working_dir(exec: &Exec) -> Result<(), Failure> {
         kind: FailureKind::Os,
         message: format!("can't make the working directory `{}`: {err}", exec.cwd),
     })
+}
+
+/// Whether the account can have the working directory as its own. Spawning fails in the same way
+/// when it can't and when it can't run the program.
+fn may_enter(exec: &Exec, account: &Account) -> bool {
+    let may = || access(exec.cwd.as_str(), Access::EXEC_OK).is_ok();
+    account.act(may).unwrap_or(true)
 }
 
 fn command(exec: &Exec, account: &Account) -> Command {
@@ -134,10 +153,14 @@ fn interpreter(program: &str) -> String {
         .next()
         .unwrap_or_default();
     let line = String::from_utf8_lossy(line.get(..200).unwrap_or(line)).into_owned();
-    match line
+    let words = line
         .strip_prefix("#!")
-        .and_then(|rest| rest.split_whitespace().next())
-    {
+        .map(|rest| rest.trim_start_matches([' ', '\t']));
+    match words.and_then(|words| words.split([' ', '\t']).next()) {
+        Some(interpreter) if interpreter.ends_with('\r') => format!(
+            " `{}` with a carriage return, as lines end on Windows,",
+            interpreter.trim_end()
+        ),
         Some(interpreter) => format!(" `{interpreter}`"),
         None => String::new(),
     }

@@ -7,7 +7,7 @@ use std::{
     sync::mpsc::{Receiver, SyncSender, sync_channel},
 };
 
-use s2i_core::wire::{Frame, Kind};
+use s2i_core::wire::{Frame, Kind, Trailer};
 
 use crate::processes;
 
@@ -63,11 +63,6 @@ impl<'a> Archive<'a> {
         }
     }
 
-    /// Takes what is left, so that the next frame is a request again.
-    pub(crate) fn drain(&mut self) {
-        while !self.ended && self.next_piece().is_ok() {}
-    }
-
     fn next_piece(&mut self) -> io::Result<()> {
         let frame = self
             .frames
@@ -78,7 +73,13 @@ impl<'a> Archive<'a> {
                 self.bytes += frame.payload.len() as u64;
                 self.piece = io::Cursor::new(frame.payload);
             }
-            Kind::End => self.ended = true,
+            Kind::End => {
+                self.ended = true;
+                let promised: Trailer = frame.parse()?;
+                if promised.bytes != self.bytes {
+                    return Err(io::ErrorKind::UnexpectedEof.into());
+                }
+            }
             kind => {
                 self.ended = true;
                 return Err(io::Error::new(

@@ -54,7 +54,7 @@ impl Session {
                 unpack::unpack(&into, &user, &mut self.frames, &mut self.made)
             }
             Request::Exec(exec) => exec::exec(&exec, &self.output),
-            Request::Read { items, mtime } => read::read(&items, mtime, &self.output),
+            Request::Read { items, mtime, user } => read::read(&items, mtime, &user, &self.output),
             Request::Finish(finish) => finish::finish(&finish, &self.made, self.started),
         }
     }

@@ -25,9 +25,8 @@ pub(crate) fn unpack(
     made: &mut Vec<PathBuf>,
 ) -> Result<Answer, Failure> {
     let mut archive = Archive::new(frames);
-    let unpacked = try_unpack(into, user, &mut archive, made);
-    archive.drain();
-    let entries = unpacked?;
+    // A refusal is told at once; the session passes over what is left of the archive.
+    let entries = try_unpack(into, user, &mut archive, made)?;
     Ok(Answer::Unpacked(Trailer {
         bytes: archive.bytes,
         entries,

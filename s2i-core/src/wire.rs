@@ -14,7 +14,7 @@ use crate::{ContainerPath, EnvVar};
 
 /// The version of this protocol. Agent and host come from one build, so they are always equal; a
 /// difference means that somebody replaced the agent.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// The most bytes that the payload of one frame may have.
 pub const MAX_PAYLOAD: usize = 1 << 20;
@@ -212,7 +212,7 @@ pub struct Hello {
 
 /// What the host wants done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Request {
     /// Unpack the archive that follows.
     Unpack {
@@ -229,6 +229,8 @@ pub enum Request {
         items: Vec<ReadItem>,
         /// The modification time of every entry, in seconds since 1970.
         mtime: u64,
+        /// Who reads, so that nothing comes out that the user of the container could not see.
+        user: String,
     },
     /// End every process, remove what must not stay, and make times deterministic.
     Finish(Finish),

@@ -13,13 +13,14 @@ use bollard::{
         RemoveContainerOptionsBuilder, UploadToContainerOptionsBuilder,
     },
 };
-use s2i_build::{EngineError, trace};
+use s2i_build::{EngineError, event::Progress, trace};
 use s2i_core::ImageRef;
 
 use crate::{
     agent, convert,
-    error::{cause, failed, status},
+    error::{cause, failed, is_unreachable, status},
     session::Session,
+    stop::warn_of,
 };
 
 /// How long the engine may take to finish a removal that it has begun.
@@ -44,18 +45,29 @@ impl Created {
         endpoint: &str,
         image: ImageRef,
         body: ContainerCreateBody,
+        progress: &Progress<'_>,
     ) -> Result<Self, EngineError> {
-        let name = convert::container_name(&image);
-        let options = CreateContainerOptionsBuilder::new().name(&name).build();
-        let created = docker.create_container(Some(options), body).await;
-        created.map_err(failed("create a container of", image.to_string(), endpoint))?;
-        tracing::debug!({ trace::CONTAINER } = %name, { trace::IMAGE } = %image, "made a container");
-        Ok(Self(Container {
+        let container = Container {
             docker: docker.clone(),
             endpoint: endpoint.into(),
-            name,
+            name: convert::container_name(&image),
             image,
-        }))
+        };
+        let options = CreateContainerOptionsBuilder::new().name(&container.name);
+        let Err(err) = docker.create_container(Some(options.build()), body).await else {
+            let Container { name, image, .. } = &container;
+            tracing::debug!({ trace::CONTAINER } = %name, { trace::IMAGE } = %image, "made a container");
+            return Ok(Self(container));
+        };
+        // Without a whole answer it may be there all the same; its name is known.
+        if status(&err).is_none()
+            && !is_unreachable(&err)
+            && let Err(left) = container.remove().await
+        {
+            warn_of(&left, progress);
+        }
+        let image = container.image.to_string();
+        Err(failed("create a container of", image, endpoint)(err))
     }
 
     pub(crate) fn container(&self) -> Container {

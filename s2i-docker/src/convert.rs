@@ -3,14 +3,16 @@
 use std::collections::HashMap;
 
 use bollard::models::{
-    ContainerConfig, ContainerCreateBody, HostConfig, HostConfigLogConfig, ImageInspect,
+    ContainerConfig, ContainerCreateBody, HealthConfig, HostConfig, HostConfigLogConfig,
+    ImageInspect,
 };
 use s2i_build::{
     engine::RunSpec,
-    facts::{ImageConfig, ImageFacts},
+    facts::{Healthcheck, ImageConfig, ImageFacts},
     request::Network,
 };
 use s2i_core::ImageRef;
+use thiserror::Error;
 
 use crate::agent;
 
@@ -48,6 +50,8 @@ pub(crate) fn create_body(spec: &RunSpec<'_>) -> ContainerCreateBody {
         cmd: Some(Vec::new()),
         // The engine would make the image's own directory, and date it now.
         working_dir: Some("/".into()),
+        // The image's own would run as root beside the script.
+        healthcheck: Some(no_health()),
         open_stdin: Some(true),
         stdin_once: Some(true),
         attach_stdin: Some(true),
@@ -109,15 +113,29 @@ pub(crate) fn container_config(config: &ImageConfig) -> ContainerConfig {
         labels: Some(config.labels.clone().into_iter().collect()),
         exposed_ports: list(&config.exposed_ports),
         volumes: list(&config.volumes),
+        healthcheck: Some(
+            config
+                .healthcheck
+                .as_ref()
+                .map_or_else(no_health, health_config),
+        ),
         stop_signal: config.stop_signal.clone(),
         ..ContainerConfig::default()
     }
 }
 
+/// A part of a config that Podman can't be told, by its name alone: its value may be a secret.
+#[derive(Debug, Error)]
+#[error("the value of `{0}` has a line break, which this engine can't put into an image")]
+pub(crate) struct Unsayable(String);
+
 /// The same config as instructions, for Podman, which ignores the other form. Labels that the
 /// container has `already` are in its image without one; an instruction could not say all of them, as
 /// it ends with its line and loses spaces at the ends.
-pub(crate) fn changes(config: &ImageConfig, already: &HashMap<String, String>) -> Vec<String> {
+pub(crate) fn changes(
+    config: &ImageConfig,
+    already: &HashMap<String, String>,
+) -> Result<Vec<String>, Unsayable> {
     let json = |list: &[String]| serde_json::to_string(list).expect("a list of texts");
     let mut changes = vec![
         format!("ENTRYPOINT {}", json(&config.entrypoint)),
@@ -156,7 +174,44 @@ pub(crate) fn changes(config: &ImageConfig, already: &HashMap<String, String>) -
             .iter()
             .map(|signal| format!("STOPSIGNAL {signal}")),
     );
-    changes
+    // An instruction ends with its line, and what comes after it would be another one.
+    match changes.iter().find(|change| change.contains(['\n', '\r'])) {
+        Some(change) => Err(Unsayable(
+            change.split('=').next().unwrap_or_default().into(),
+        )),
+        None => Ok(changes),
+    }
+}
+
+/// None at all. Left out, the engine would put the image's or the container's own in its place.
+fn no_health() -> HealthConfig {
+    HealthConfig {
+        test: Some(vec!["NONE".into()]),
+        ..HealthConfig::default()
+    }
+}
+
+fn health_config(health: &Healthcheck) -> HealthConfig {
+    HealthConfig {
+        test: Some(health.test.clone()),
+        interval: health.interval,
+        timeout: health.timeout,
+        retries: health.retries,
+        start_period: health.start_period,
+        ..HealthConfig::default()
+    }
+}
+
+fn healthcheck(health: HealthConfig) -> Option<Healthcheck> {
+    let test = health.test?;
+    let is_one = test.first().is_some_and(|first| first != "NONE");
+    is_one.then_some(Healthcheck {
+        test,
+        interval: health.interval,
+        timeout: health.timeout,
+        retries: health.retries,
+        start_period: health.start_period,
+    })
 }
 
 /// What an inspection says of an image. Engines leave out what is empty, each another part.
@@ -180,6 +235,7 @@ pub(crate) fn image_facts(name: &ImageRef, inspect: ImageInspect) -> ImageFacts 
                 .collect(),
             volumes: config.volumes.unwrap_or_default().into_iter().collect(),
             stop_signal: config.stop_signal.filter(|signal| !signal.is_empty()),
+            healthcheck: config.healthcheck.and_then(healthcheck),
             on_build: config.on_build.unwrap_or_default(),
         },
     }

@@ -3,10 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use bollard::{API_DEFAULT_VERSION, Docker, query_parameters::CreateImageOptionsBuilder};
-use futures_util::{
-    StreamExt as _,
-    future::{Either, select},
-};
+use futures_util::StreamExt as _;
 use s2i_build::{
     CancelToken, Engine, EngineError,
     engine::{Content, EngineInfo, RunSpec},
@@ -27,9 +24,10 @@ use crate::{
     container::Created,
     convert,
     endpoint::{Endpoint, Flavour, HostEnv},
-    error::{Said, cause, failed, status},
+    error::{Said, cause, failed, is_only_the_end, is_unreachable, status},
     finished::DockerFinished,
     session::Session,
+    stop::{or_interrupted, warn_of},
 };
 
 /// How long a commit or a load may take before its answer: in practice for ever, because only a stall
@@ -127,10 +125,19 @@ impl DockerEngine {
         let credentials = auth::credentials(self.config_dir.as_deref(), image);
         let mut pull = self.docker.create_image(Some(options), None, credentials);
         while let Some(step) = pull.next().await {
-            let step = step.map_err(|err| EngineError::Pull {
-                image: image.clone(),
-                source: cause(err),
-            })?;
+            let step = match step {
+                Err(err) if is_only_the_end(&err) => break,
+                Err(err) if is_unreachable(&err) => {
+                    return Err(failed("pull", image.to_string(), &self.endpoint.url)(err));
+                }
+                Err(err) => {
+                    return Err(EngineError::Pull {
+                        image: image.clone(),
+                        source: cause(err),
+                    });
+                }
+                Ok(step) => step,
+            };
             let parts = [step.id, step.status]
                 .into_iter()
                 .flatten()
@@ -218,7 +225,7 @@ impl Engine for DockerEngine {
         progress: &Progress<'_>,
         cancel: &CancelToken,
     ) -> Result<DockerFinished, EngineError> {
-        let (flavour, _) = self.flavour().await?;
+        let (flavour, _) = or_interrupted(self.flavour(), cancel).await?;
         let image = spec.image;
         let agent = self
             .agents
@@ -229,9 +236,10 @@ impl Engine for DockerEngine {
             })?;
         progress.phase(Phase::Start);
         let body = convert::create_body(&spec);
-        let created =
-            Created::new(&self.docker, &self.endpoint.url, image.name.clone(), body).await?;
+        let name = image.name.clone();
+        let created = Created::new(&self.docker, &self.endpoint.url, name, body, progress).await?;
         let container = created.container();
+        let user = spec.program.user.clone();
         let work = async {
             let session = created.start(agent).await?;
             self.try_run(session, spec, progress).await
@@ -241,18 +249,15 @@ impl Engine for DockerEngine {
                 container,
                 session,
                 exit,
+                user,
                 flavour,
             }),
-            Err(err) => match container.remove().await {
-                Ok(()) => Err(err),
-                Err(left) => {
-                    progress.warn([s2i_core::Diagnostic::new(
-                        "cleanup",
-                        s2i_core::ErrorChain(&left).to_string(),
-                    )]);
-                    Err(err)
+            Err(err) => {
+                if let Err(left) = container.remove().await {
+                    warn_of(&left, progress);
                 }
-            },
+                Err(err)
+            }
         }
     }
 
@@ -264,6 +269,9 @@ impl Engine for DockerEngine {
         );
         let mut loaded = Vec::new();
         while let Some(step) = load.next().await {
+            if step.as_ref().is_err_and(is_only_the_end) {
+                break;
+            }
             let step = step.map_err(failed("load", "the archive", &self.endpoint.url))?;
             let line = step.stream.unwrap_or_default();
             loaded.extend(
@@ -273,16 +281,5 @@ impl Engine for DockerEngine {
             );
         }
         Ok(loaded)
-    }
-}
-
-/// Does the work unless somebody stops it first.
-async fn or_interrupted<T>(
-    work: impl Future<Output = Result<T, EngineError>>,
-    cancel: &CancelToken,
-) -> Result<T, EngineError> {
-    match select(std::pin::pin!(cancel.cancelled()), std::pin::pin!(work)).await {
-        Either::Left((reason, _)) => Err(EngineError::Interrupted(reason)),
-        Either::Right((done, _)) => done,
     }
 }

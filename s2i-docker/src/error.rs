@@ -44,18 +44,28 @@ pub(crate) fn cause(err: Error) -> BoxError {
     match err {
         Error::DockerResponseServerError { message, .. } => Said(message.trim().to_owned()).into(),
         Error::DockerStreamError { error } => Said(error).into(),
+        // Its own text repeats that of its cause.
+        Error::HyperLegacyError { err } => err.into(),
         err => err.into(),
     }
 }
 
-fn is_unreachable(err: &Error) -> bool {
+/// Whether nobody is there to talk to.
+pub(crate) fn is_unreachable(err: &Error) -> bool {
     match err {
         Error::RequestTimeoutError => true,
-        Error::HyperResponseError { .. }
+        Error::HyperLegacyError { .. }
+        | Error::HyperResponseError { .. }
         | Error::HttpClientError { .. }
         | Error::IOError { .. } => has_connection_cause(err),
         _ => false,
     }
+}
+
+/// Whether this is what bollard makes of the line end after the last value of a stream, when the two
+/// arrive apart: an error, although all is there. (A stream that was cut is another error.)
+pub(crate) fn is_only_the_end(err: &Error) -> bool {
+    matches!(err, Error::IOError { err } if err.to_string() == "bytes remaining on stream")
 }
 
 fn has_connection_cause(err: &Error) -> bool {

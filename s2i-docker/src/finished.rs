@@ -23,6 +23,7 @@ use crate::{
     endpoint::Flavour,
     error::{Said, failed},
     session::Session,
+    stop::{or_interrupted, warn_of},
 };
 
 /// A container whose program has ended and whose agent waits.
@@ -30,6 +31,8 @@ pub struct DockerFinished {
     pub(crate) container: Container,
     pub(crate) session: Session,
     pub(crate) exit: Exit,
+    /// Who the program ran as, and who reads what it left.
+    pub(crate) user: String,
     pub(crate) flavour: Flavour,
 }
 
@@ -39,7 +42,11 @@ impl Finished for DockerFinished {
     }
 
     fn read(&mut self, items: Vec<ReadItem>, mtime: u64) -> ArchiveStream<'_> {
-        self.session.read(Request::Read { items, mtime })
+        self.session.read(Request::Read {
+            items,
+            mtime,
+            user: self.user.clone(),
+        })
     }
 
     async fn commit(
@@ -54,7 +61,8 @@ impl Finished for DockerFinished {
             mtime: commit.mtime,
             require: commit.require.clone(),
         };
-        match self.session.ask(&Request::Finish(finish), progress).await? {
+        let finish = Request::Finish(finish);
+        match or_interrupted(self.session.ask(&finish, progress), cancel).await? {
             Answer::Finished => {}
             other => return Err(self.session.unexpected(&other)),
         }
@@ -63,13 +71,17 @@ impl Finished for DockerFinished {
         let id = container.commit(commit, self.flavour).await?;
         // A commit can't be called off; an image that nobody wants any more can be removed.
         if let Some(reason) = cancel.reason() {
-            container.remove_image(&id).await?;
+            if let Err(left) = container.remove_image(&id).await {
+                warn_of(&left, progress);
+            }
             return Err(EngineError::Interrupted(reason));
         }
         match container.name_and_measure(&id, commit.tag.as_ref()).await {
             Ok(size) => Ok(Committed { id, size }),
             Err(err) => {
-                let _ = container.remove_image(&id).await;
+                if let Err(left) = container.remove_image(&id).await {
+                    warn_of(&left, progress);
+                }
                 Err(err)
             }
         }
@@ -94,7 +106,13 @@ impl Container {
             Flavour::Docker => None,
             Flavour::Podman => {
                 let labels = self.labels().await?;
-                Some(convert::changes(&commit.config, &labels).join("\n"))
+                let changes = convert::changes(&commit.config, &labels);
+                let changes = changes.map_err(|err| EngineError::Failed {
+                    operation: "commit the container",
+                    subject: name.clone(),
+                    source: err.into(),
+                })?;
+                Some(changes.join("\n"))
             }
         };
         // Nothing runs in it but the agent, which writes nothing: no need to freeze it.

@@ -27,6 +27,7 @@ mod engine;
 mod error;
 mod finished;
 mod session;
+mod stop;
 
 pub use agent::Agents;
 pub use endpoint::{Endpoint, Flavour, HostEnv};

@@ -15,7 +15,10 @@ use s2i_build::{
 };
 use s2i_core::{
     ContainerPath, ImageRef,
-    wire::{Answer, Decoder, Failure, Frame, Hello, Kind, Request, Trailer, VERSION, header},
+    wire::{
+        Answer, Decoder, Failure, Frame, Hello, Kind, MAX_PAYLOAD, Request, Trailer, VERSION,
+        header,
+    },
 };
 use tokio::io::{AsyncWrite, AsyncWriteExt as _, BufWriter};
 
@@ -100,15 +103,28 @@ impl Session {
         request: &Request,
         progress: &Progress<'_>,
     ) -> Result<Answer, EngineError> {
-        // Whether it arrived shows in the answer.
-        let _ = self.send(request).await;
+        self.send(request).await?;
         self.frames.answer(progress).await
     }
 
-    async fn send(&mut self, request: &Request) -> io::Result<()> {
+    /// Sends a request. Whether it arrived shows in the answer; one that is too large never leaves.
+    async fn send(&mut self, request: &Request) -> Result<(), EngineError> {
         tracing::trace!(?request, "asking the agent");
-        write_frame(&mut self.input, &Frame::json(Kind::Request, request)).await?;
-        self.input.flush().await
+        let frame = Frame::json(Kind::Request, request);
+        let header =
+            header(frame.kind, frame.payload.len()).map_err(|source| EngineError::Failed {
+                operation: "describe the work to a container of",
+                subject: self.frames.image.to_string(),
+                source: source.into(),
+            })?;
+        let input = &mut self.input;
+        let _ = async {
+            input.write_all(&header).await?;
+            input.write_all(&frame.payload).await?;
+            input.flush().await
+        }
+        .await;
+        Ok(())
     }
 
     /// Asks for files and streams them; the stream fails when it is cut or less than promised.
@@ -121,7 +137,7 @@ impl Session {
         futures_util::stream::try_unfold(At::Start(self, request), move |at| async move {
             let (session, received) = match at {
                 At::Start(session, request) => {
-                    let _ = session.send(&request).await;
+                    session.send(&request).await.map_err(other)?;
                     (session, 0)
                 }
                 At::Middle(session, received) => (session, received),
@@ -188,11 +204,11 @@ async fn send_archive(
     let mut bytes = 0;
     while let Some(piece) = archive.next().await {
         let piece = piece.map_err(Sending::Archive)?;
-        input
-            .write_all(&header(Kind::Data, piece.len()).map_err(Sending::Archive)?)
-            .await
-            .map_err(cut)?;
-        input.write_all(&piece).await.map_err(cut)?;
+        for part in piece.chunks(MAX_PAYLOAD) {
+            let header = header(Kind::Data, part.len()).map_err(Sending::Archive)?;
+            input.write_all(&header).await.map_err(cut)?;
+            input.write_all(part).await.map_err(cut)?;
+        }
         bytes += piece.len() as u64;
         progress.tell(Event::Uploaded(bytes));
     }

@@ -1,0 +1,126 @@
+//! A build that is stopped, at every moment.
+
+use s2i_build::{CancelToken, EngineError, Finished as _, Interrupt, request::PullPolicy};
+
+use crate::{
+    daemon::{Cancel, Conduct, Daemon, Endpoint, Fault, Knobs, MADE, Moment, Step},
+    scene::{Scene, outcome},
+};
+
+fn knobs(at: Moment, hangs: bool) -> Knobs {
+    let token = CancelToken::default();
+    Knobs {
+        cancel: Some(Cancel { at, token, hangs }),
+        ..Knobs::default()
+    }
+}
+
+async fn is_interrupted(at: Moment, hangs: bool) -> Daemon {
+    let scene = Scene::new(knobs(at, hangs));
+    let (committed, cleaned) = scene.build().await;
+    assert!(
+        matches!(
+            committed,
+            Err(EngineError::Interrupted(Interrupt::Interrupted))
+        ),
+        "{at:?}: {}",
+        outcome(&committed)
+    );
+    cleaned.unwrap();
+    scene.daemon.check();
+    assert!(
+        !scene.daemon.model().images.contains(MADE),
+        "{at:?}: the image is left"
+    );
+    assert_eq!(scene.recorder.warnings(), "");
+    scene.daemon.clone()
+}
+
+/// Even when the engine or the agent never answers.
+#[tokio::test]
+async fn whatever_is_waited_for_can_be_stopped() {
+    for at in [
+        Moment::Call(Endpoint::Pull, 0),
+        Moment::Call(Endpoint::InspectImage, 0),
+        Moment::Call(Endpoint::Version, 0),
+        Moment::Call(Endpoint::Archive, 0),
+        Moment::Call(Endpoint::Attach, 0),
+        Moment::Call(Endpoint::Start, 0),
+        Moment::Agent(Step::Hello),
+        Moment::Agent(Step::Unpack),
+        Moment::Agent(Step::Exec),
+        Moment::Agent(Step::Finish),
+    ] {
+        is_interrupted(at, true).await;
+    }
+}
+
+/// These are waited for, because nobody could tell what became of them.
+#[tokio::test]
+async fn what_the_engine_has_begun_is_taken_back() {
+    let daemon = is_interrupted(Moment::Call(Endpoint::Create, 0), false).await;
+    assert_eq!(
+        (
+            daemon.count(Endpoint::Start),
+            daemon.count(Endpoint::Remove)
+        ),
+        (0, 1)
+    );
+    let daemon = is_interrupted(Moment::Call(Endpoint::Commit, 0), false).await;
+    assert_eq!(
+        (
+            daemon.count(Endpoint::Tag),
+            daemon.count(Endpoint::RemoveImage)
+        ),
+        (0, 1)
+    );
+}
+
+#[tokio::test]
+async fn an_image_that_can_not_be_taken_back_is_said() {
+    let scene = Scene::new(Knobs {
+        fault: Some((Endpoint::RemoveImage, 0, Fault::Status(409, "it is in use"))),
+        ..knobs(Moment::Call(Endpoint::Commit, 0), false)
+    });
+    let (committed, cleaned) = scene.build().await;
+    cleaned.unwrap();
+    assert!(
+        matches!(committed, Err(EngineError::Interrupted(_))),
+        "{}",
+        outcome(&committed)
+    );
+    let warnings = scene.recorder.warnings();
+    assert!(warnings.contains("it is in use"), "{warnings}");
+}
+
+#[tokio::test]
+async fn a_stopped_build_does_not_begin() {
+    let scene = Scene::new(Knobs::default());
+    scene.cancel.cancel(Interrupt::Terminated);
+    let err = scene.resolve(PullPolicy::Always).await.unwrap_err();
+    assert!(matches!(
+        err,
+        EngineError::Interrupted(Interrupt::Terminated)
+    ));
+    let err = scene.run().await.map(drop).unwrap_err();
+    assert!(matches!(
+        err,
+        EngineError::Interrupted(Interrupt::Terminated)
+    ));
+    scene.daemon.check();
+    assert_eq!(scene.daemon.count(Endpoint::Start), 0);
+}
+
+/// The executor drops a run whose agent has stopped to listen.
+#[tokio::test]
+async fn a_cut_connection_ends_a_run_without_waiting() {
+    let scene = Scene::new(Knobs {
+        conduct: Some((Step::Finish, Conduct::Dies("killed"))),
+        ..Knobs::default()
+    });
+    let mut finished = scene.run().await.unwrap();
+    let err = scene.commit(&mut finished).await.unwrap_err();
+    assert!(matches!(err, EngineError::Lost { .. }), "{err:?}");
+    finished.discard().await.unwrap();
+    scene.daemon.check();
+}

@@ -1,0 +1,76 @@
+//! What engines answer, each in its own way.
+
+use serde_json::{Value, json};
+
+use super::knobs::Answers;
+
+pub(crate) const MADE: &str =
+    "sha256:1111111111111111111111111111111111111111111111111111111111111111";
+
+pub(crate) const BUILDER: &str =
+    "sha256:2222222222222222222222222222222222222222222222222222222222222222";
+
+pub(crate) fn version(answers: Answers) -> Value {
+    match answers {
+        Answers::Old => json!({
+            "Platform": {"Name": "Docker Engine - Community"},
+            "Components": [{"Name": "Engine", "Version": "20.10.24", "Details": {
+                "ApiVersion": "1.41", "Arch": "amd64", "BuildTime": "2023-04-04T18:21:18.000000000+00:00",
+                "Experimental": "false", "MinAPIVersion": "1.12", "Os": "linux",
+            }}],
+            "Version": "20.10.24", "ApiVersion": "1.41", "MinAPIVersion": "1.12",
+            "Os": "linux", "Arch": "amd64", "KernelVersion": "6.1",
+        }),
+        Answers::New => json!({"Version": "29.5.1", "ApiVersion": "1.53", "MinAPIVersion": "1.44"}),
+        Answers::Podman => json!({
+            "Platform": {"Name": "linux/amd64/debian-12"},
+            "Components": [
+                {"Name": "Podman Engine", "Version": "5.4.2", "Details": {"APIVersion": "5.4.2"}},
+                {"Name": "Conmon", "Version": "conmon version 2.1.12"},
+                {"Name": "OCI Runtime (crun)", "Version": "crun version 1.21"},
+            ],
+            "Version": "5.4.2", "ApiVersion": "1.41", "MinAPIVersion": "1.24",
+        }),
+    }
+}
+
+pub(crate) fn image(answers: Answers, id: &str, name: &str) -> Value {
+    let labels = json!({"io.openshift.s2i.scripts-url": "image:///usr/libexec/s2i"});
+    match answers {
+        Answers::New => json!({
+            "Id": id, "Architecture": "amd64", "Os": "linux", "Size": 4242,
+            "Config": {"Labels": labels},
+        }),
+        Answers::Old | Answers::Podman => json!({
+            "Id": id, "RepoTags": [name], "RepoDigests": [], "Parent": "", "Comment": "",
+            "Created": "0001-01-01T00:00:00Z", "Container": "", "DockerVersion": "", "Author": "",
+            "Config": {
+                "Hostname": "", "Domainname": "", "User": "", "AttachStdin": false,
+                "AttachStdout": false, "AttachStderr": false, "Tty": false, "OpenStdin": false,
+                "StdinOnce": false, "Env": null, "Cmd": null, "Image": "", "Volumes": null,
+                "WorkingDir": "", "Entrypoint": null, "OnBuild": null, "Labels": labels,
+            },
+            "Architecture": "amd64", "Os": "linux", "Size": 4242, "VirtualSize": 4242,
+            "GraphDriver": {"Data": null, "Name": "overlay2"},
+            "RootFS": {"Type": "layers", "Layers": null},
+            "Metadata": {"LastTagTime": "0001-01-01T00:00:00Z"},
+        }),
+    }
+}
+
+pub(crate) fn created(answers: Answers) -> Value {
+    let id = "3".repeat(64);
+    match answers {
+        Answers::Old => json!({"Id": id, "Warnings": null}),
+        Answers::New | Answers::Podman => json!({"Id": id, "Warnings": []}),
+    }
+}
+
+/// A container whose image has labels, one of them of two lines.
+pub(crate) fn container() -> Value {
+    json!({
+        "Id": "3".repeat(64),
+        "State": {"Status": "running"},
+        "Config": {"Labels": {"of.the.image": "two\nlines", "io.k8s.display-name": "another"}},
+    })
+}

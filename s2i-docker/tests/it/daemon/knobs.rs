@@ -1,0 +1,192 @@
+//! What a test can turn on the scripted daemon.
+
+use s2i_build::CancelToken;
+use s2i_core::wire::{Exit, Failure, Kind, VERSION};
+
+/// The calls that s2i may make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Endpoint {
+    Version,
+    InspectImage,
+    Pull,
+    Create,
+    Archive,
+    Attach,
+    Start,
+    Remove,
+    InspectContainer,
+    Commit,
+    Tag,
+    RemoveImage,
+    Load,
+}
+
+impl Endpoint {
+    /// What a call is, and the image or container in its path.
+    pub(crate) fn of(method: &str, path: &str) -> Option<(Self, String)> {
+        let plain = match (method, path) {
+            ("GET", "/version") => Some(Self::Version),
+            ("POST", "/images/create") => Some(Self::Pull),
+            ("POST", "/containers/create") => Some(Self::Create),
+            ("POST", "/commit") => Some(Self::Commit),
+            ("POST", "/images/load") => Some(Self::Load),
+            _ => None,
+        };
+        if let Some(endpoint) = plain {
+            return Some((endpoint, String::new()));
+        }
+        let (of_image, rest) = match path.strip_prefix("/images/") {
+            Some(rest) => (true, rest),
+            None => (false, path.strip_prefix("/containers/")?),
+        };
+        let (name, action) = match rest.rsplit_once('/') {
+            Some((name, action)) if method != "DELETE" => (name, action),
+            _ => (rest, ""),
+        };
+        let endpoint = match (method, of_image, action) {
+            ("GET", true, "json") => Self::InspectImage,
+            ("POST", true, "tag") => Self::Tag,
+            ("DELETE", true, "") => Self::RemoveImage,
+            ("GET", false, "json") => Self::InspectContainer,
+            ("PUT", false, "archive") => Self::Archive,
+            ("POST", false, "attach") => Self::Attach,
+            ("POST", false, "start") => Self::Start,
+            ("DELETE", false, "") => Self::Remove,
+            _ => return None,
+        };
+        Some((endpoint, name.to_owned()))
+    }
+}
+
+/// What the agent does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    Hello,
+    Unpack,
+    Exec,
+    Read,
+    Finish,
+}
+
+/// A moment of a build.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Moment {
+    /// A call of the engine, and the how many-th of its kind.
+    Call(Endpoint, usize),
+    /// A step of the agent.
+    Agent(Step),
+}
+
+/// Whose answers the daemon gives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Answers {
+    /// API 1.41: every field there, `null` where it is empty.
+    #[default]
+    Old,
+    /// The newest: what is empty is left out.
+    New,
+    /// Podman's.
+    Podman,
+}
+
+/// What goes wrong with a call.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Fault {
+    /// It is refused with this status.
+    Status(u16, &'static str),
+    /// The connection ends before it is done.
+    CutBefore,
+    /// It is done, but the connection ends in the middle of its answer.
+    CutAfter,
+}
+
+/// What the agent does wrong.
+#[derive(Clone, Debug)]
+pub(crate) enum Conduct {
+    /// Answers with this.
+    Refuses(Failure),
+    /// Reads one piece of an archive, no more, and answers with this.
+    StopsReading(Failure),
+    /// Complains and ends.
+    Dies(&'static str),
+    /// Says something that is no frame.
+    Babbles(&'static str),
+    /// Says something that belongs elsewhere.
+    Says(Kind, &'static str),
+    /// Sends half of the files and ends as if that was all.
+    SendsHalf,
+}
+
+/// How a removal goes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) enum Removal {
+    #[default]
+    Immediate,
+    /// The container was gone already.
+    Missing,
+    /// Somebody else removes it, and it is there for so many more calls.
+    Underway(usize),
+}
+
+/// A cancellation that comes from inside the daemon, so that its moment is exact.
+#[derive(Clone, Debug)]
+pub(crate) struct Cancel {
+    pub(crate) at: Moment,
+    pub(crate) token: CancelToken,
+    /// Whether the answer never comes.
+    pub(crate) hangs: bool,
+}
+
+/// Everything that a test can turn.
+#[derive(Clone, Debug)]
+pub(crate) struct Knobs {
+    pub(crate) answers: Answers,
+    pub(crate) dribble: bool,
+    pub(crate) fault: Option<(Endpoint, usize, Fault)>,
+    pub(crate) conduct: Option<(Step, Conduct)>,
+    pub(crate) cancel: Option<Cancel>,
+    pub(crate) removal: Removal,
+    /// The pieces of the answer to a pull.
+    pub(crate) pull: Vec<&'static str>,
+    /// The pieces of the answer to a load.
+    pub(crate) load: Vec<&'static str>,
+    /// Whether a pull brings the image.
+    pub(crate) pull_brings: bool,
+    pub(crate) version: u32,
+    pub(crate) exit: Exit,
+    pub(crate) output: Vec<(Kind, Vec<u8>)>,
+    /// What the agent answers a request for files with.
+    pub(crate) files: Vec<u8>,
+    /// How much of what the agent says goes into one frame of the daemon, in bytes.
+    pub(crate) piece: usize,
+    /// Whether others get their turn many times between two frames that the agent reads.
+    pub(crate) slow: bool,
+}
+
+impl Default for Knobs {
+    fn default() -> Self {
+        Self {
+            answers: Answers::default(),
+            dribble: false,
+            fault: None,
+            conduct: None,
+            cancel: None,
+            removal: Removal::default(),
+            pull: vec![
+                "{\"status\":\"Pulling from s2i/go\",\"id\":\"latest\"}\r\n",
+                "{\"status\":\"Status: Downloaded newer image\"}\r\n",
+            ],
+            load: vec!["{\"stream\":\"Loaded image: s2i/go:latest\\n\"}\r\n"],
+            pull_brings: true,
+            version: VERSION,
+            exit: Exit::Code(0),
+            output: vec![
+                (Kind::Stdout, b"building\n".to_vec()),
+                (Kind::Stderr, b"a warning\n".to_vec()),
+            ],
+            files: vec![7; 3000],
+            piece: 32 * 1024,
+            slow: false,
+        }
+    }
+}
