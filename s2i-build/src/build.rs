@@ -6,7 +6,7 @@ use s2i_core::ImageRef;
 
 use crate::{
     cancel::CancelToken,
-    engine::Engine,
+    engine::{Committed, Engine},
     error::Failed,
     event::{EventSink, Phase, Progress},
     execute::execute,
@@ -41,13 +41,26 @@ pub async fn build<E: Engine, S: Source>(
     cancel: &CancelToken,
 ) -> Result<Outcome, Failed> {
     let progress = Progress::new(events);
-    let (facts, fetched) = gather(engine, source, request, &progress, cancel).await?;
-    let plan = plan(request, &facts)?;
-    let committed = execute(engine, &plan, &fetched, &progress, cancel).await?;
+    let built = phases(engine, source, request, &progress, cancel).await;
+    // Whatever came of it: what a script wrote last is shown before anybody says more.
+    progress.end_phase();
+    let committed = built?;
     Ok(Outcome {
         image_id: committed.id,
         tag: request.tag.clone(),
         size: committed.size,
         times: progress.times(),
     })
+}
+
+async fn phases<E: Engine, S: Source>(
+    engine: &E,
+    source: &S,
+    request: &BuildRequest,
+    progress: &Progress<'_>,
+    cancel: &CancelToken,
+) -> Result<Committed, Failed> {
+    let (facts, fetched) = gather(engine, source, request, progress, cancel).await?;
+    let plan = plan(request, &facts)?;
+    execute(engine, &plan, &fetched, progress, cancel).await
 }

@@ -1,6 +1,6 @@
 //! Does what a plan says, and has no choice.
 
-use s2i_core::{Script, archive, wire::Exit};
+use s2i_core::{Diagnostic, ErrorChain, Script, archive, wire::Exit};
 use tracing::Instrument as _;
 
 use crate::{
@@ -35,7 +35,7 @@ pub async fn execute<E: Engine>(
     let built = steps
         .run(&plan.assemble, None, (Phase::Upload, Phase::Assemble))
         .await?;
-    let committed = match &plan.runtime {
+    match &plan.runtime {
         None => steps.commit(built).await,
         Some(runtime) => {
             let mut built = built;
@@ -45,17 +45,17 @@ pub async fn execute<E: Engine>(
             // The first container has given what it had; whatever became of that, it goes.
             let discarded = built.discard().await;
             match (assembled, discarded) {
-                (Ok(last), Ok(())) => steps.commit(last).await,
-                (Ok(last), Err(left)) => Err(both(left.into(), last.discard().await)),
+                (Ok(last), discarded) => {
+                    steps.tell_left(discarded.err());
+                    steps.commit(last).await
+                }
                 (Err(failed), discarded) => Err(Failed {
                     cleanup: failed.cleanup.or(discarded.err()),
                     ..failed
                 }),
             }
         }
-    };
-    progress.end_phase();
-    committed
+    }
 }
 
 struct Steps<'a, E> {
@@ -107,13 +107,21 @@ impl<E: Engine> Steps<'_, E> {
         }
     }
 
+    /// A container that could not be removed is no reason to throw away what was built.
+    fn tell_left(&self, left: Option<EngineError>) {
+        let tell = |err| Diagnostic::new("cleanup", ErrorChain(&err).to_string());
+        self.progress.warn(left.map(tell));
+    }
+
     async fn commit(&self, mut last: E::Finished) -> Result<Committed, Failed> {
         let committing = last.commit(&self.plan.commit, self.progress, self.cancel);
         let committed = committing.instrument(tracing::info_span!("commit")).await;
         let discarded = last.discard().await;
         match (committed, discarded) {
-            (Ok(committed), Ok(())) => Ok(committed),
-            (Ok(_), Err(left)) => Err(left.into()),
+            (Ok(committed), discarded) => {
+                self.tell_left(discarded.err());
+                Ok(committed)
+            }
             (Err(error), discarded) => Err(both(error.into(), discarded)),
         }
     }

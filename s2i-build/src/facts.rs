@@ -50,8 +50,25 @@ pub struct ImageConfig {
     pub volumes: BTreeSet<String>,
     /// The signal that stops a container.
     pub stop_signal: Option<String>,
+    /// How the engine finds out whether the application is well; `None` when it does not.
+    pub healthcheck: Option<Healthcheck>,
     /// Triggers for builds from a Dockerfile.
     pub on_build: Vec<String>,
+}
+
+/// How the engine finds out whether the application is well. Times are in nanoseconds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Healthcheck {
+    /// `CMD` or `CMD-SHELL`, and the program.
+    pub test: Vec<String>,
+    /// Between two looks.
+    pub interval: Option<i64>,
+    /// For one look.
+    pub timeout: Option<i64>,
+    /// Looks that may fail in a row.
+    pub retries: Option<i64>,
+    /// For the application to start.
+    pub start_period: Option<i64>,
 }
 
 /// What the source says about itself.

@@ -1,5 +1,7 @@
 //! Asks the ports for facts and decides nothing.
 
+use s2i_core::label::ImageLabels;
+
 use crate::{
     cancel::CancelToken,
     engine::Engine,
@@ -36,6 +38,10 @@ pub async fn gather<E: Engine, S: Source>(
         ),
         None => None,
     };
+    let images = std::iter::once(&builder).chain(&runtime);
+    for image in images {
+        progress.warn(ImageLabels::read(&image.config.labels, &image.config.env).1);
+    }
     progress.end_phase();
     Ok((
         Facts {

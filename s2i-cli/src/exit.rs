@@ -54,7 +54,7 @@ pub(crate) const INTERRUPTED: Code = Code(130);
 /// `kill` (SIGTERM).
 pub(crate) const TERMINATED: Code = Code(143);
 
-/// Every code with its meaning, for `s2i help exit-codes`.
+/// Every code with its meaning, for `s2i exit-codes`.
 pub(crate) const TABLE: [(Code, &str); 19] = [
     (INTERNAL, "something that should not happen"),
     (USAGE, "the command line is wrong"),

@@ -94,12 +94,7 @@ impl ImageRef {
     /// The full form: registry, repository, and `latest` where neither tag nor digest was typed.
     #[must_use]
     pub fn normalised(&self) -> String {
-        let (registry, repository) = match &self.0.registry {
-            Some(registry) => (registry.as_str(), self.0.repository.clone()),
-            None if self.0.repository.contains('/') => ("docker.io", self.0.repository.clone()),
-            None => ("docker.io", format!("library/{}", self.0.repository)),
-        };
-        let mut full = format!("{registry}/{repository}");
+        let mut full = self.full_name();
         match (&self.0.tag, &self.0.digest) {
             (None, None) => full.push_str(":latest"),
             (tag, digest) => {
@@ -108,6 +103,17 @@ impl ImageRef {
             }
         }
         full
+    }
+
+    /// Registry and repository, without tag and digest: what names of one repository have in common.
+    #[must_use]
+    pub fn full_name(&self) -> String {
+        let repository = &self.0.repository;
+        match &self.0.registry {
+            Some(registry) if !is_hub(registry) => format!("{registry}/{repository}"),
+            _ if repository.contains('/') => format!("{HUB}/{repository}"),
+            _ => format!("{HUB}/library/{repository}"),
+        }
     }
 
     /// The name without tag and digest, as it was typed.
@@ -170,6 +176,14 @@ impl FromStr for ImageRef {
             digest: digest.map(Into::into),
         })))
     }
+}
+
+/// The registry of names without one.
+const HUB: &str = "docker.io";
+
+/// Whether it is that registry, by one of its names.
+fn is_hub(registry: &str) -> bool {
+    matches!(registry, "docker.io" | "index.docker.io")
 }
 
 /// The first component is a registry when it has a dot or a port, or is `localhost`.
@@ -272,6 +286,8 @@ mod tests {
     fn names_are_completed() {
         check("go", "docker.io/library/go:latest");
         check("s2i/go:1.27", "docker.io/s2i/go:1.27");
+        check("docker.io/go", "docker.io/library/go:latest");
+        check("index.docker.io/a/b:1", "docker.io/a/b:1");
         check("localhost:5000/a/b", "localhost:5000/a/b:latest");
         check("registry.example/a__b", "registry.example/a__b:latest");
         let digest = format!("sha256:{}", "a".repeat(64));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use s2i_core::{EnvVar, environment, label};
+use s2i_core::{EnvVar, ImageRef, environment, label};
 
 use super::{Given, PlanError, scripts::Found, variables_of};
 use crate::{
@@ -19,10 +19,17 @@ pub(super) fn check_tag(request: &BuildRequest, facts: &Facts) -> Result<(), Pla
         return Err(PlanError::DigestTag { tag: tag.clone() });
     }
     let mut inputs = std::iter::once(&facts.builder).chain(&facts.runtime);
-    if inputs.any(|image| image.name.normalised() == tag.normalised()) {
+    if inputs.any(|image| may_be(&image.name, tag)) {
         return Err(PlanError::TagIsInput { tag: tag.clone() });
     }
     Ok(())
+}
+
+/// Whether the tag names the input, which may have been typed with a digest alone.
+fn may_be(input: &ImageRef, tag: &ImageRef) -> bool {
+    let any_tag = input.digest().is_some() && input.tag().is_none();
+    input.full_name() == tag.full_name()
+        && (any_tag || input.tag_or_latest() == tag.tag_or_latest())
 }
 
 /// The config of the base image, with the build's variables, labels, and `run` as its command.

@@ -68,12 +68,27 @@ impl LocalAndGit {
                     .canonicalize()
                     .map_err(SourceError::io("find", &path))?;
                 Ok(Way::Git {
-                    url: format!("file://{}", path.display()),
+                    url: file_url(&path),
                 })
             }
-            _ => Ok(Way::Copy(path)),
+            _ => match request
+                .git_ref
+                .as_ref()
+                .or(request.location.fragment.as_ref())
+            {
+                Some(reference) => Err(SourceError::RefOfFiles {
+                    reference: reference.clone(),
+                    path: path.clone(),
+                }),
+                None => Ok(Way::Copy(path)),
+            },
         }
     }
+}
+
+/// Git decodes URLs, so what looks encoded in a path is encoded.
+fn file_url(path: &Path) -> String {
+    format!("file://{}", path.display().to_string().replace('%', "%25"))
 }
 
 /// Says which of the two ways is taken, because for a local repository they give different files.

@@ -2,10 +2,13 @@
 //! proxies work, but nothing that a repository says can run a program.
 
 use std::{
+    os::unix::process::CommandExt as _,
     path::Path,
     process::{Child, Command, Stdio},
     time::Duration,
 };
+
+use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::{SourceError, location::without_credentials};
 use crate::{cancel::CancelToken, facts::CommitFacts};
@@ -64,9 +67,7 @@ pub(super) fn fetch(git: &Git<'_>, reference: Option<&str>) -> Result<CommitFact
     );
     let commit = match shallow {
         Ok(_) => "FETCH_HEAD".to_owned(),
-        Err(err) if git.may_need_everything(reference) => {
-            git.fetch_everything(reference).map_err(|_| err)?
-        }
+        Err(_) if git.may_need_everything(reference) => git.fetch_everything(reference)?,
         Err(err) => return Err(err),
     };
     git.run("checkout", &["checkout", "--quiet", "--detach", &commit])?;
@@ -74,12 +75,12 @@ pub(super) fn fetch(git: &Git<'_>, reference: Option<&str>) -> Result<CommitFact
 }
 
 impl Git<'_> {
-    /// Servers of plain files know no shallow fetch, and short ids can't be asked for.
+    /// Servers of plain files know no shallow fetch, and ids can't be asked for everywhere.
     fn may_need_everything(&self, reference: Option<&str>) -> bool {
-        let is_short_id =
-            |r: &str| (4..40).contains(&r.len()) && r.chars().all(|c| c.is_ascii_hexdigit());
+        let is_id =
+            |r: &str| (4..=40).contains(&r.len()) && r.chars().all(|c| c.is_ascii_hexdigit());
         self.cancel.reason().is_none()
-            && (self.url.starts_with("http") || reference.is_some_and(is_short_id))
+            && (self.url.starts_with("http") || reference.is_some_and(is_id))
     }
 
     /// Fetches all branches and tags, and says what to check out.
@@ -186,6 +187,8 @@ impl Git<'_> {
             command.env_remove(variable);
         }
         command.args(args).current_dir(self.checkout);
+        // A group of its own, so that its helpers end with it.
+        command.process_group(0);
         // Nobody sits in front of it: a prompt would hang the build.
         command.env("GIT_TERMINAL_PROMPT", "0").env("LC_ALL", "C");
         command
@@ -206,7 +209,7 @@ impl Git<'_> {
         let mut pause = Duration::from_millis(1);
         let status = loop {
             if let Some(reason) = self.cancel.reason() {
-                let _ = child.kill();
+                end_group(&child);
                 let _ = child.wait();
                 return Err(SourceError::Interrupted(reason));
             }
@@ -241,6 +244,14 @@ impl Git<'_> {
             operation,
             message,
         }
+    }
+}
+
+/// Ends Git and the helpers that it started, which would go on writing into the checkout.
+fn end_group(child: &Child) {
+    let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    if let Some(group) = group {
+        let _ = kill_process_group(group, Signal::KILL);
     }
 }
 

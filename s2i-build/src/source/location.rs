@@ -149,7 +149,11 @@ impl SourceLocation {
     pub fn public(&self) -> String {
         match &self.place {
             Place::Directory(path) => path.display().to_string(),
-            Place::Remote(url) => without_credentials(url),
+            Place::Remote(url) => {
+                let url = without_credentials(url);
+                // Some servers take a token there.
+                url.split('?').next().unwrap_or(&url).to_owned()
+            }
         }
     }
 }

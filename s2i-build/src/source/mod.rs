@@ -83,6 +83,14 @@ pub enum SourceError {
     /// A branch, tag or commit that Git can't take as one.
     #[error("`{0}` can't be the name of a branch, tag or commit")]
     BadRef(String),
+    /// A reference for files that Git is not asked for.
+    #[error("`{reference}` can't be built: the source is taken as the files in `{}`", path.display())]
+    RefOfFiles {
+        /// The branch, tag or commit that was asked for.
+        reference: String,
+        /// The directory.
+        path: PathBuf,
+    },
     /// `--exclude` is no regular expression.
     #[error(transparent)]
     Exclude(#[from] s2i_core::ignore::ExcludeError),

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeSet,
-    io::{self, Write},
+    io::{self, Read as _, Write},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -20,6 +20,9 @@ use crate::{
     request::SourceRequest,
     stream::{ArchiveStream, Tree, pieces_of},
 };
+
+/// The most bytes that a file of s2i's own in a tree may have.
+const SMALL: u64 = 1 << 20;
 
 /// A source tree that is there and was looked at.
 #[derive(Debug)]
@@ -122,7 +125,7 @@ fn write_scripts(
     let dir = Dir::open_ambient_dir(root, ambient_authority())?;
     let mut archive = archive::Writer::new(out, mtime);
     for script in scripts {
-        let content = dir.read(format!("{SOURCE_SCRIPTS_DIR}/{script}"))?;
+        let content = read_small(&dir, &format!("{SOURCE_SCRIPTS_DIR}/{script}"))?;
         archive.file(
             script.file_name(),
             0o755,
@@ -162,7 +165,7 @@ fn context_root(base: &Path, context_dir: Option<&str>) -> Result<PathBuf, Sourc
 
 /// A text file of the tree; `None` when it is not there.
 fn read_text(dir: &Dir, root: &Path, name: &str) -> Result<Option<String>, SourceError> {
-    match dir.read(name) {
+    match read_small(dir, name) {
         Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
         Err(err)
             if matches!(
@@ -174,6 +177,26 @@ fn read_text(dir: &Dir, root: &Path, name: &str) -> Result<Option<String>, Sourc
         }
         Err(err) => Err(SourceError::io("read", root.join(name))(err)),
     }
+}
+
+/// Reads a file of s2i's own in the tree. Whoever wrote the tree may have put anything there.
+fn read_small(dir: &Dir, name: &str) -> io::Result<Vec<u8>> {
+    // Before it is opened: opening a pipe would wait for its other end.
+    if !dir.metadata(name)?.is_file() {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "it is not a file",
+        ));
+    }
+    let mut bytes = Vec::new();
+    dir.open(name)?.take(SMALL + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > SMALL {
+        return Err(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            "it has more than 1 MiB",
+        ));
+    }
+    Ok(bytes)
 }
 
 fn scripts_in(dir: &Dir, filter: &Filter) -> BTreeSet<Script> {

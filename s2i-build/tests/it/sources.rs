@@ -223,6 +223,31 @@ fn bare_repositories_are_repositories() {
 }
 
 #[test]
+fn a_reference_of_plain_files_is_refused() {
+    let place = Place::new();
+    place.write("main.go", "1");
+    let request = SourceRequest {
+        git_ref: Some("v1".into()),
+        ..place.request()
+    };
+    let text = "`v1` can't be built: the source is taken as the files in `PLACE/app`";
+    place.check(&request, Err(text));
+}
+
+#[test]
+fn a_pipe_and_a_huge_file_in_place_of_an_own_file_are_refused() {
+    let place = Place::new();
+    place.write(".s2iignore", &"#".repeat((1 << 20) + 1));
+    assert!(place.fetch(&place.request()).is_err());
+    fs::remove_file(place.path("app/.s2iignore")).unwrap();
+    let status = Command::new("mkfifo")
+        .arg(place.path("app/.s2iignore"))
+        .status();
+    assert!(status.unwrap().success());
+    assert!(place.fetch(&place.request()).is_err());
+}
+
+#[test]
 fn what_can_not_be_fetched_is_said() {
     let place = Place::new();
     let nowhere = place.path("nowhere");

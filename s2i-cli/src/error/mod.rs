@@ -106,7 +106,9 @@ fn source_code(err: &SourceError) -> Code {
         | SourceError::NoContextDir { .. }
         | SourceError::ContextDirOutside { .. } => exit::NO_SOURCE,
         SourceError::EmptyRepository { .. } => exit::EMPTY_REPOSITORY,
-        SourceError::BadRef(_) | SourceError::Exclude(_) => exit::USAGE,
+        SourceError::BadRef(_) | SourceError::Exclude(_) | SourceError::RefOfFiles { .. } => {
+            exit::USAGE
+        }
         SourceError::Interrupted(reason) => interrupt_code(*reason),
         _ => exit::FETCH,
     }
@@ -149,6 +151,9 @@ fn source_hint(err: &SourceError) -> Option<String> {
             "commit something, or build the files as they are with --copy".into()
         }
         SourceError::NoGit { .. } => "install it, for example: apt-get install git".into(),
+        SourceError::RefOfFiles { .. } => {
+            "leave out --copy to build from the Git repository, or leave out the reference".into()
+        }
         SourceError::NoContextDir { .. } => {
             "--context-dir is relative to the root of the source".into()
         }

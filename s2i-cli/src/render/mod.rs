@@ -70,7 +70,9 @@ pub(crate) fn trace(level: u8) {
     };
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(level)
-        .with_ansi(false);
+        .with_ansi(false)
+        // It would complain about a closed standard error on standard error, and panic.
+        .log_internal_errors(false);
     subscriber.with_writer(io::stderr).init();
 }
 

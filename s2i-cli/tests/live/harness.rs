@@ -79,6 +79,8 @@ impl Live {
     /// Puts an image into the engine with `s2i load`.
     pub(crate) fn load(&self, what: &str, recipe: &Recipe) -> String {
         let name = self.image(what);
+        // An image that loses its name to another one would stay.
+        self.engine.remove_image(&name).unwrap();
         let dir = self.path(&format!("image-{what}"));
         fs::create_dir(&dir).unwrap();
         let archive = recipe.write(&name, &dir);

@@ -59,6 +59,13 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     dist::check(Arch::host()?)?;
     let s2i = dist::s2i(Arch::host()?)?;
     let engine = Choice::make(args.engine.as_deref())?;
+    if docker.is_some() && engine.kind.is_none() {
+        bail!(
+            "this would empty the build cache of {}; name an engine of `cargo xtask engine` with --engine, \
+             or measure without BuildKit: --alone",
+            engine.url
+        );
+    }
     let dir = paths::made().join("bench");
     image::load(&dir, &s2i, &engine.url)?;
     println!(
