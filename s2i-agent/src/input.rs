@@ -39,6 +39,10 @@ fn read_all(sender: &SyncSender<Frame>) -> io::Result<()> {
     while let Some(frame) = Frame::read_from(&mut stdin)? {
         match (frame.kind, &frame.payload[..]) {
             (Kind::Signal, [number]) => processes::signal_script(i32::from(*number)),
+            (Kind::Request, _) => {
+                processes::request_came();
+                sender.send(frame).map_err(|_| io::ErrorKind::BrokenPipe)?;
+            }
             _ => sender.send(frame).map_err(|_| io::ErrorKind::BrokenPipe)?,
         }
     }

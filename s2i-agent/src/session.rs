@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::mpsc::Receiver, time::SystemTime};
 
 use s2i_core::wire::{Answer, Failure, FailureKind, Frame, Hello, Kind, Request, VERSION};
 
-use crate::{exec, finish, output::Output, read, unpack};
+use crate::{exec, finish, output::Output, processes, read, unpack};
 
 pub(crate) struct Session {
     frames: Receiver<Frame>,
@@ -37,7 +37,9 @@ impl Session {
                 // The rest of an archive whose unpacking failed.
                 continue;
             }
-            sent = match self.answer(&frame) {
+            let answer = self.answer(&frame);
+            processes::request_done();
+            sent = match answer {
                 Ok(answer) => self.output.frame(&Frame::json(Kind::Answer, &answer)),
                 Err(failure) => self.output.failure(&failure),
             };

@@ -45,6 +45,15 @@ fn try_unpack(
         kind: FailureKind::Os,
         message: format!("can't unpack into `{into}` as `{user}`: {err}"),
     };
+    if path.is_symlink() {
+        // It would lead elsewhere, and what lies there would not be removed in the end.
+        return Err(Failure {
+            kind: FailureKind::BadArchive,
+            message: format!(
+                "`{into}` is a link in the image, and nothing is unpacked through links"
+            ),
+        });
+    }
     make(path, &account, made).map_err(os)?;
     let work = || {
         let dir = Dir::open_ambient_dir(path, ambient_authority()).map_err(os)?;

@@ -32,7 +32,7 @@ pub struct Outcome {
 /// Builds what was asked for.
 ///
 /// # Errors
-/// [`Failed`]; nothing is left behind unless its `cleanup` says so.
+/// [`Failed`]; nothing is left behind unless its `cleanup` or a warning says so.
 pub async fn build<E: Engine, S: Source>(
     engine: &E,
     source: &S,

@@ -121,7 +121,7 @@ pub struct Program {
 /// Something that goes into a container before its program starts.
 #[derive(Debug)]
 pub struct Input<'a> {
-    /// The directory that it is unpacked into, made by the program's user when it is not there.
+    /// The directory that it is unpacked into, made for the program's user when it is not there.
     pub into: ContainerPath,
     /// What it is.
     pub content: Content<'a>,

@@ -17,7 +17,7 @@ use crate::{
 /// Runs the containers of the plan and makes the image.
 ///
 /// # Errors
-/// [`Failed`]; no container is left behind unless its `cleanup` says so.
+/// [`Failed`]; no container is left behind unless its `cleanup` or a warning says so.
 pub async fn execute<E: Engine>(
     engine: &E,
     plan: &BuildPlan,

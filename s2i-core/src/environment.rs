@@ -93,8 +93,8 @@ impl fmt::Display for EnvVar {
 
 /// Reads an environment file, `place` being its name in diagnostics.
 ///
-/// One variable a line; blank lines and lines that start with `#` (also `//` where the file is the
-/// user's) are comments. A line that is no variable is skipped and reported.
+/// One variable a line; blank lines and lines that start with `#` or `//` are comments. A line that is
+/// no variable is skipped and reported.
 #[must_use]
 pub fn parse_file(place: &str, text: &str) -> (Vec<EnvVar>, Vec<Diagnostic>) {
     let mut variables = Vec::new();
