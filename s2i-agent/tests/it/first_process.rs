@@ -165,26 +165,26 @@ fn finishing_removes_what_must_not_stay_and_what_was_made_for_it() {
     fs::create_dir(root.at("victim")).unwrap();
     root.put("victim/file", "stays");
     let mut agent = root.start();
-    for into in ["/work/a/src", "/work/b/scripts", "/srv/deep/src"] {
+    for into in ["/made/a/src", "/made/b/scripts", "/srv/deep/src"] {
         let heard = agent.unpack(into, "", &archive(&[("x/y", b"1")]));
         assert!(matches!(heard.answer(), Answer::Unpacked(_)));
     }
     let script =
-        "echo in use > /work/b/own; ln -s /victim /work/a/src/x/link; ln -s /victim /srv/link";
+        "echo in use > /made/b/own; ln -s /victim /made/a/src/x/link; ln -s /victim /srv/link";
     assert_eq!(agent.ask(&sh(script, "")).exit(), Exit::Code(0));
     let gone = [
-        "/work/a/src",
-        "/work/b/scripts",
+        "/made/a/src",
+        "/made/b/scripts",
         "/srv/deep/src",
         "/srv/link",
         "/no/such",
         "/old/x",
     ];
     assert_eq!(agent.ask(&finish(&gone, &[])).answer(), Answer::Finished);
-    for path in ["work/a", "work/b/scripts", "srv"] {
+    for path in ["made/a", "made/b/scripts", "srv"] {
         assert!(!root.at(path).exists(), "/{path} is left");
     }
-    assert!(root.at("work/b/own").exists());
+    assert!(root.at("made/b/own").exists());
     assert_eq!(fs::read(root.at("victim/file")).unwrap(), b"stays");
 }
 

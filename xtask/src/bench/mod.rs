@@ -57,7 +57,6 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         Some(buildkit::client()?)
     };
     dist::check(Arch::host()?)?;
-    let s2i = dist::s2i(Arch::host()?)?;
     let engine = Choice::make(args.engine.as_deref())?;
     if docker.is_some() && engine.kind.is_none() {
         bail!(
@@ -66,26 +65,31 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             engine.url
         );
     }
+    let s2i = dist::s2i(Arch::host()?)?;
+    let measured = measure(args.runs, &s2i, docker.as_deref(), &engine.url);
+    // Whatever became of it.
+    remove_images(&engine.url);
+    print!("\n{}", measured?);
+    Ok(())
+}
+
+/// Builds every source in turn, and returns a line of each.
+fn measure(runs: usize, s2i: &Path, docker: Option<&Path>, url: &str) -> Result<String> {
     let dir = paths::made().join("bench");
-    image::load(&dir, &s2i, &engine.url)?;
-    println!(
-        "engine {}, {} runs each, times in seconds: median (min)",
-        engine.url, args.runs
-    );
+    image::load(&dir, s2i, url)?;
+    println!("engine {url}, {runs} runs each, times in seconds: median (min)");
     let mut summary = String::new();
     for shape in source::SHAPES {
         let tree = source::make(&dir, &shape)?;
         let bench = Bench {
-            s2i: &s2i,
-            docker: docker.as_deref(),
-            url: &engine.url,
+            s2i,
+            docker,
+            url,
             tree: &tree,
         };
-        bench.compare(shape.name, args.runs, &mut summary)?;
+        bench.compare(shape.name, runs, &mut summary)?;
     }
-    remove_images(&engine.url);
-    print!("\n{summary}");
-    Ok(())
+    Ok(summary)
 }
 
 fn remove_images(url: &str) {
