@@ -27,6 +27,9 @@ use crate::{
     manifest::{self, Descriptor, IMAGE_NAME, Index, REF_NAME},
 };
 
+/// The size of a block of an archive.
+const BLOCK: usize = 512;
+
 /// Why an archive can't be written.
 #[derive(Debug, Error)]
 pub enum ArchiveError {
@@ -58,10 +61,25 @@ struct DockerImage {
     layers: Vec<String>,
 }
 
+/// An image as it goes into an archive.
+pub(crate) struct Item<'a, L> {
+    /// What the index says of its manifest.
+    pub(crate) descriptor: Descriptor,
+    /// The manifest's bytes.
+    pub(crate) manifest: Vec<u8>,
+    /// The digest of the config.
+    pub(crate) id: Digest,
+    /// The config's bytes.
+    pub(crate) config: Vec<u8>,
+    /// The layers, and where their bytes come from: without that, the layer is left out.
+    pub(crate) layers: Vec<(Descriptor, Option<L>)>,
+    pub(crate) names: &'a [ImageRef],
+}
+
 /// What a blob of the archive consists of.
-enum Bytes<'a> {
-    Memory(Vec<u8>),
-    Layer(&'a crate::Blob),
+enum Bytes<'a, L> {
+    Memory(&'a [u8]),
+    Layer(u64, &'a L),
 }
 
 /// Writes an archive of `images`, in this order, to `out`, which is flushed.
@@ -71,58 +89,79 @@ enum Bytes<'a> {
 /// # Errors
 /// [`ArchiveError`].
 pub fn write(images: &[Image], out: &mut dyn Write) -> Result<(), ArchiveError> {
-    check_names(images)?;
-    let mut blobs = BTreeMap::new();
-    let mut index = Vec::new();
-    let mut docker = Vec::new();
-    for image in images {
+    let items = images.iter().map(|image| {
         let manifest = image.manifest();
         let bytes = json(&manifest);
         let mut descriptor = Descriptor::of(manifest::MANIFEST, &bytes);
         descriptor.platform = Some(image.config().platform.clone());
-        list(image, &descriptor, &mut index);
-        docker.push(DockerImage {
-            config: place(manifest.config.digest),
-            repo_tags: image.names.iter().map(ImageRef::normalised).collect(),
-            layers: manifest
-                .layers
-                .iter()
-                .map(|layer| place(layer.digest))
+        let layers = image.layers().iter();
+        Item {
+            descriptor,
+            manifest: bytes,
+            id: manifest.config.digest,
+            config: image.config().to_json(),
+            layers: layers
+                .map(|layer| (layer.descriptor().clone(), Some(layer)))
                 .collect(),
-        });
-        blobs.insert(descriptor.digest, Bytes::Memory(bytes));
-        blobs.insert(
-            manifest.config.digest,
-            Bytes::Memory(image.config().to_json()),
-        );
-        blobs.extend(
-            image
-                .layers()
-                .iter()
-                .map(|layer| (layer.descriptor().digest, Bytes::Layer(layer))),
-        );
-    }
-    let mut tar = tar::Builder::new(out);
-    small(&mut tar, "oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#)?;
-    small(&mut tar, "index.json", &json(&Index::new(index)))?;
-    small(&mut tar, "manifest.json", &json(&docker))?;
-    for directory in ["blobs/", "blobs/sha256/"] {
-        append(&mut tar, directory, 0, &mut io::empty()).map_err(ArchiveError::Write)?;
-    }
-    for (digest, bytes) in &blobs {
-        match bytes {
-            Bytes::Memory(bytes) => small(&mut tar, &place(*digest), bytes)?,
-            Bytes::Layer(layer) => copy(&mut tar, layer)?,
+            names: &image.names,
         }
-    }
-    tar.into_inner()
-        .and_then(Write::flush)
-        .map_err(ArchiveError::Write)
+    });
+    write_items(
+        &items.collect::<Vec<_>>(),
+        |layer, out| copy(layer, out),
+        out,
+    )
 }
 
-fn check_names(images: &[Image]) -> Result<(), ArchiveError> {
+/// The same with layers from anywhere: `copy` writes all bytes of one, and checks them.
+pub(crate) fn write_items<L, E: From<ArchiveError>>(
+    items: &[Item<'_, L>],
+    mut copy: impl FnMut(&L, &mut dyn Write) -> Result<(), E>,
+    out: &mut dyn Write,
+) -> Result<(), E> {
+    check_names(items)?;
+    let mut blobs = BTreeMap::new();
+    let mut index = Vec::new();
+    let mut docker = Vec::new();
+    for item in items {
+        list(item, &mut index);
+        docker.push(DockerImage {
+            config: place(item.id),
+            repo_tags: item.names.iter().map(ImageRef::normalised).collect(),
+            layers: item
+                .layers
+                .iter()
+                .map(|(layer, _)| place(layer.digest))
+                .collect(),
+        });
+        blobs.insert(item.descriptor.digest, Bytes::Memory(&item.manifest));
+        blobs.insert(item.id, Bytes::Memory(&item.config));
+        for (descriptor, layer) in &item.layers {
+            if let Some(layer) = layer {
+                blobs.insert(descriptor.digest, Bytes::Layer(descriptor.size, layer));
+            }
+        }
+    }
+    small(out, "oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#)?;
+    small(out, "index.json", &json(&Index::new(index)))?;
+    small(out, "manifest.json", &json(&docker))?;
+    small(out, "blobs/", b"")?;
+    small(out, "blobs/sha256/", b"")?;
+    for (digest, bytes) in blobs {
+        match bytes {
+            Bytes::Memory(bytes) => small(out, &place(digest), bytes)?,
+            Bytes::Layer(size, layer) => {
+                append(out, &place(digest), size, |out| copy(layer, out))?;
+            }
+        }
+    }
+    let ended = out.write_all(&[0; 2 * BLOCK]).and_then(|()| out.flush());
+    ended.map_err(|err| ArchiveError::Write(err).into())
+}
+
+fn check_names<L>(items: &[Item<'_, L>]) -> Result<(), ArchiveError> {
     let mut seen = BTreeSet::new();
-    for name in images.iter().flat_map(|image| &image.names) {
+    for name in items.iter().flat_map(|item| item.names) {
         if name.digest().is_some() {
             return Err(ArchiveError::Digest(name.clone()));
         }
@@ -134,12 +173,12 @@ fn check_names(images: &[Image]) -> Result<(), ArchiveError> {
 }
 
 /// The index entries of an image: one for each name, or one without.
-fn list(image: &Image, descriptor: &Descriptor, index: &mut Vec<Descriptor>) {
-    if image.names.is_empty() {
-        index.push(descriptor.clone());
+fn list<L>(item: &Item<'_, L>, index: &mut Vec<Descriptor>) {
+    if item.names.is_empty() {
+        index.push(item.descriptor.clone());
     }
-    for name in &image.names {
-        let mut descriptor = descriptor.clone();
+    for name in item.names {
+        let mut descriptor = item.descriptor.clone();
         descriptor
             .annotations
             .insert(IMAGE_NAME.into(), name.normalised());
@@ -158,80 +197,93 @@ fn json(value: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(value).expect("maps with text keys")
 }
 
-fn small(tar: &mut tar::Builder<impl Write>, name: &str, bytes: &[u8]) -> Result<(), ArchiveError> {
-    append(tar, name, bytes.len() as u64, &mut &*bytes).map_err(ArchiveError::Write)
+fn small(out: &mut dyn Write, name: &str, bytes: &[u8]) -> Result<(), ArchiveError> {
+    append(out, name, bytes.len() as u64, |out| {
+        out.write_all(bytes).map_err(ArchiveError::Write)
+    })
 }
 
-/// A directory where the name ends with `/`, else a file.
-fn append(
-    tar: &mut tar::Builder<impl Write>,
+/// A directory where the name ends with `/`, else a file of `size` bytes, which `fill` writes.
+fn append<E: From<ArchiveError>>(
+    out: &mut dyn Write,
     name: &str,
     size: u64,
-    content: &mut dyn Read,
-) -> io::Result<()> {
+    fill: impl FnOnce(&mut dyn Write) -> Result<(), E>,
+) -> Result<(), E> {
     let mut header = Header::new_gnu();
     let (kind, mode) = if name.ends_with('/') {
         (EntryType::Directory, 0o755)
     } else {
         (EntryType::Regular, 0o644)
     };
+    header.set_path(name).expect("all names are short");
     header.set_entry_type(kind);
     header.set_mode(mode);
     header.set_uid(0);
     header.set_gid(0);
     header.set_mtime(0);
     header.set_size(size);
-    tar.append_data(&mut header, name, content)
+    header.set_cksum();
+    let failed = |err: io::Error| E::from(ArchiveError::Write(err));
+    out.write_all(header.as_bytes()).map_err(failed)?;
+    let mut exact = Exact { out, left: size };
+    fill(&mut exact)?;
+    if exact.left > 0 {
+        return Err(failed(io::ErrorKind::UnexpectedEof.into()));
+    }
+    let rest = usize::try_from(size % BLOCK as u64).expect("less than a block");
+    out.write_all(&[0; BLOCK][..(BLOCK - rest) % BLOCK])
+        .map_err(failed)
 }
 
-fn copy(tar: &mut tar::Builder<impl Write>, layer: &crate::Blob) -> Result<(), ArchiveError> {
+/// Takes so many bytes and drops what comes after them, so that no content can pass for a header: who
+/// writes too much finds that out by the digest.
+struct Exact<'a> {
+    out: &'a mut dyn Write,
+    left: u64,
+}
+
+impl Write for Exact<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let most = usize::try_from(self.left).map_or(bytes.len(), |left| left.min(bytes.len()));
+        if most == 0 {
+            return Ok(bytes.len());
+        }
+        let written = self.out.write(&bytes[..most])?;
+        self.left -= written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+fn copy(layer: &crate::Blob, out: &mut dyn Write) -> Result<(), ArchiveError> {
     let wrong = |source| ArchiveError::Layer {
         path: layer.path().into(),
         source,
     };
     let Descriptor { digest, size, .. } = *layer.descriptor();
-    let file = File::open(layer.path()).map_err(wrong)?;
-    let mut content = Tee {
-        content: file.take(size),
-        hash: crate::HashingWriter::new(io::sink()),
-        failed: None,
-    };
-    let written = append(tar, &place(digest), size, &mut content);
-    if let Some(source) = content.failed {
-        return Err(wrong(source));
+    let mut file = File::open(layer.path()).map_err(wrong)?.take(size);
+    let mut out = crate::HashingWriter::new(out);
+    let mut buffer = vec![0; 256 << 10];
+    loop {
+        let read = match file.read(&mut buffer) {
+            Ok(0) => break,
+            Err(err) if err.kind() == io::ErrorKind::Interrupted => continue,
+            read => read.map_err(wrong)?,
+        };
+        out.write_all(&buffer[..read])
+            .map_err(ArchiveError::Write)?;
     }
-    written.map_err(ArchiveError::Write)?;
-    let (_, found, read) = content.hash.finish();
-    if (found, read) != (digest, size) {
-        let message = format!(
-            "it should be {size} bytes with the digest {digest}, but is {read} with {found}"
-        );
-        return Err(wrong(io::Error::new(io::ErrorKind::InvalidData, message)));
+    let (_, found, read) = out.finish();
+    if (found, read) == (digest, size) {
+        return Ok(());
     }
-    Ok(())
-}
-
-/// Hashes what is read through it, and keeps its own errors apart from those of the output.
-struct Tee<R> {
-    content: R,
-    hash: crate::HashingWriter<io::Sink>,
-    failed: Option<io::Error>,
-}
-
-impl<R: Read> Read for Tee<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self.content.read(buffer) {
-            Ok(read) => {
-                self.hash.write_all(&buffer[..read])?;
-                Ok(read)
-            }
-            Err(err) if err.kind() == io::ErrorKind::Interrupted => Err(err),
-            Err(err) => {
-                self.failed = Some(err);
-                Err(io::Error::other("see above"))
-            }
-        }
-    }
+    let message =
+        format!("it should be {size} bytes with the digest {digest}, but is {read} with {found}");
+    Err(wrong(io::Error::new(io::ErrorKind::InvalidData, message)))
 }
 
 #[cfg(test)]

@@ -4,7 +4,10 @@
 //! order of the types here, maps sorted, empty fields left out. Fields that these types have no name
 //! for are kept in `other`, so that a config that was read can be changed and written without loss.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -33,6 +36,30 @@ impl Platform {
             variant: None,
         }
     }
+
+    /// Linux on the processor that this program was compiled for.
+    #[must_use]
+    pub fn of_this_machine() -> Self {
+        Self::linux(match std::env::consts::ARCH {
+            "x86_64" => "amd64",
+            "x86" => "386",
+            "aarch64" => "arm64",
+            "powerpc64" if cfg!(target_endian = "little") => "ppc64le",
+            "powerpc64" => "ppc64",
+            other => other,
+        })
+    }
+}
+
+impl fmt::Display for Platform {
+    /// As engines write it: `os/architecture[/variant]`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.os, self.architecture)?;
+        match self.variant.as_deref() {
+            None | Some("") => Ok(()),
+            Some(variant) => write!(f, "/{variant}"),
+        }
+    }
 }
 
 /// The config of an image.
@@ -49,12 +76,16 @@ pub struct ImageConfig {
     #[serde(flatten)]
     pub platform: Platform,
     /// How it starts.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub config: ContainerConfig,
     /// What it consists of.
     pub rootfs: RootFs,
     /// How each layer came to be, lowest first.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "or_default"
+    )]
     pub history: Vec<History>,
     /// Fields that have no name here.
     #[serde(flatten)]
@@ -132,7 +163,7 @@ pub struct ContainerConfig {
 }
 
 /// Docker writes `null` for what is empty.
-fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+pub(crate) fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: serde::Deserializer<'de>,
     T: Deserialize<'de> + Default,
@@ -170,6 +201,7 @@ pub struct RootFs {
     #[serde(rename = "type")]
     pub kind: String,
     /// The digest of each uncompressed layer, lowest first.
+    #[serde(default, deserialize_with = "or_default")]
     pub diff_ids: Vec<Digest>,
 }
 
@@ -228,6 +260,52 @@ pub fn timestamp(seconds: u64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
+/// The inverse of [`timestamp`], also for fractions of seconds, which are dropped, and other time zones;
+/// `None` for a text that is no such time.
+///
+/// ```
+/// use s2i_oci::config::seconds;
+///
+/// assert_eq!(seconds("1980-01-01T00:00:01Z"), Some(315_532_801));
+/// assert_eq!(seconds("1980-01-01T01:30:01.5+01:30"), Some(315_532_801));
+/// assert_eq!(seconds("yesterday"), None);
+/// ```
+#[must_use]
+pub fn seconds(text: &str) -> Option<i64> {
+    let (date, time) = text.split_once(['T', 't', ' '])?;
+    let mut parts = date.splitn(3, '-').map(|part| part.parse::<i64>().ok());
+    let (year, month, day) = (parts.next()??, parts.next()??, parts.next()??);
+    let (time, zone) = time.split_at(time.find(['Z', 'z', '+', '-'])?);
+    let time = time.split('.').next()?;
+    let ahead = match zone.split_at(1) {
+        ("Z" | "z", "") => 0,
+        ("+", zone) => clock(zone)?,
+        ("-", zone) => -clock(zone)?,
+        _ => return None,
+    };
+    if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+        return None;
+    }
+    // Days from a civil date, with years that start in March.
+    let year = if month <= 2 { year - 1 } else { year };
+    let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    let days = era * 146_097 + day_of_era - 719_468;
+    Some(days * 86_400 + clock(time)? - ahead)
+}
+
+/// Seconds of `HH:MM[:SS]`.
+fn clock(text: &str) -> Option<i64> {
+    let units = [3600, 60, 1];
+    let parts = text.split(':').map(|part| part.parse::<u8>().ok());
+    let parts = parts.collect::<Option<Vec<_>>>()?;
+    (2..=3).contains(&parts.len()).then(|| {
+        let sums = parts.iter().zip(units);
+        sums.map(|(part, unit)| i64::from(*part) * unit).sum()
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -265,6 +343,13 @@ mod tests {
 
     #[test]
     fn timestamps() {
+        for time in (0..4_000_000_000).step_by(86_399 * 17) {
+            assert_eq!(
+                seconds(&timestamp(time)),
+                i64::try_from(time).ok(),
+                "{time}"
+            );
+        }
         assert_eq!(timestamp(951_782_399), "2000-02-28T23:59:59Z");
         assert_eq!(timestamp(951_782_400), "2000-02-29T00:00:00Z");
         assert_eq!(timestamp(1_735_689_599), "2024-12-31T23:59:59Z");

@@ -441,36 +441,47 @@ impl Layer {
     /// # Errors
     /// [`LayerError::Read`], [`LayerError::Write`].
     pub fn gzip(&self, at: &Path) -> Result<Blob, LayerError> {
-        let failed = |source| LayerError::Write {
-            path: at.into(),
-            source,
-        };
-        let file = File::create(at).map_err(failed)?;
-        let out = HashingWriter::new(BufWriter::with_capacity(256 * 1024, file));
-        let mut gzip = GzBuilder::new()
-            .mtime(0)
-            .operating_system(255)
-            .write(out, Compression::new(GZIP_LEVEL));
         let mut content = open(&self.path)?;
-        let copied = io::copy(&mut content, &mut gzip);
+        let descriptor = gzip(at, |out| io::copy(&mut content, out).map(drop));
         if let Some(source) = content.failed {
             return Err(LayerError::Read {
                 path: self.path.clone(),
                 source,
             });
         }
-        copied.map_err(failed)?;
-        let (file, digest, size) = gzip.finish().map_err(failed)?.finish();
-        file.into_inner().map_err(|err| failed(err.into_error()))?;
-        let descriptor = Descriptor {
-            media_type: manifest::LAYER_GZIP.into(),
-            digest,
-            size,
-            platform: None,
-            annotations: BTreeMap::new(),
-        };
+        let descriptor = descriptor.map_err(|source| LayerError::Write {
+            path: at.into(),
+            source,
+        })?;
         Ok(Blob::new(at.into(), descriptor, self.diff_id))
     }
+}
+
+/// Compresses what `write` writes with gzip at [`GZIP_LEVEL`] to the file `at`, which is replaced, and
+/// says what it became as a layer. Neither name nor time get into it.
+///
+/// # Errors
+/// What `write` and the file system say.
+pub fn gzip(
+    at: &Path,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<Descriptor> {
+    let out = BufWriter::with_capacity(256 * 1024, File::create(at)?);
+    let mut gzip = GzBuilder::new()
+        .mtime(0)
+        .operating_system(255)
+        .write(HashingWriter::new(out), Compression::new(GZIP_LEVEL));
+    write(&mut gzip)?;
+    let (file, digest, size) = gzip.finish()?.finish();
+    file.into_inner()
+        .map_err(std::io::IntoInnerError::into_error)?;
+    Ok(Descriptor {
+        media_type: manifest::LAYER_GZIP.into(),
+        digest,
+        size,
+        platform: None,
+        annotations: BTreeMap::new(),
+    })
 }
 
 #[cfg(test)]

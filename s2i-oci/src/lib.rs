@@ -53,6 +53,10 @@ mod digest;
 mod image;
 pub mod layer;
 pub mod manifest;
+pub mod overlay;
+#[cfg(feature = "registry")]
+pub mod registry;
+pub mod store;
 
 pub use digest::{Digest, DigestError, HashingWriter};
 pub use image::{Blob, Image};

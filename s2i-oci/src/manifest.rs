@@ -3,8 +3,12 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
-use crate::{Digest, config::Platform};
+use crate::{
+    Digest,
+    config::{Platform, or_default},
+};
 
 /// Media type of a [`Manifest`].
 pub const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -16,6 +20,25 @@ pub const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 pub const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
 /// Media type of a layer that is compressed with gzip.
 pub const LAYER_GZIP: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
+
+/// Media type of a layer that is compressed with zstd.
+pub const LAYER_ZSTD: &str = "application/vnd.oci.image.layer.v1.tar+zstd";
+
+/// Docker's media type of a [`Manifest`], which differs in nothing else.
+pub const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
+/// Docker's media type of an [`Index`].
+pub const DOCKER_INDEX: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
+/// Docker's media type of a config.
+pub const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
+/// Docker's media type of a layer that is not compressed.
+pub const DOCKER_LAYER: &str = "application/vnd.docker.image.rootfs.diff.tar";
+/// Docker's media type of a layer that is compressed with gzip.
+pub const DOCKER_LAYER_GZIP: &str = "application/vnd.docker.image.rootfs.diff.tar.gzip";
+/// A media type of a layer that is compressed with zstd, as some tools write it beside Docker's own.
+pub const DOCKER_LAYER_ZSTD: &str = "application/vnd.docker.image.rootfs.diff.tar.zstd";
+
+/// The most bytes that a manifest, an index or a config may have: registries take no more either.
+pub const MAX_JSON: u64 = 4 << 20;
 
 /// The annotation of an index entry that holds its tag.
 pub const REF_NAME: &str = "org.opencontainers.image.ref.name";
@@ -36,7 +59,11 @@ pub struct Descriptor {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub platform: Option<Platform>,
     /// Remarks for programs.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(
+        default,
+        skip_serializing_if = "BTreeMap::is_empty",
+        deserialize_with = "or_default"
+    )]
     pub annotations: BTreeMap<String, String>,
 }
 
@@ -66,9 +93,14 @@ pub struct Manifest {
     /// The config.
     pub config: Descriptor,
     /// The layers, lowest first.
+    #[serde(deserialize_with = "or_default")]
     pub layers: Vec<Descriptor>,
     /// Remarks for programs.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(
+        default,
+        skip_serializing_if = "BTreeMap::is_empty",
+        deserialize_with = "or_default"
+    )]
     pub annotations: BTreeMap<String, String>,
 }
 
@@ -87,6 +119,141 @@ impl Manifest {
     }
 }
 
+impl Manifest {
+    /// Reads a manifest that is said to have this media type.
+    ///
+    /// Two readers must not see different images in the same bytes, so what could be a manifest for one
+    /// and an index for the other is neither.
+    ///
+    /// # Errors
+    /// [`ManifestFault`].
+    pub fn parse(bytes: &[u8], media_type: &str) -> Result<Self, ManifestFault> {
+        if !is_manifest(media_type) {
+            return Err(ManifestFault::Type(media_type.into()));
+        }
+        let manifest: Self = parse(bytes, media_type, &["manifests", "fsLayers"])?;
+        if !is_config(&manifest.config.media_type) {
+            return Err(ManifestFault::Config(manifest.config.media_type));
+        }
+        match manifest
+            .layers
+            .iter()
+            .find(|layer| !is_layer(&layer.media_type))
+        {
+            Some(layer) => Err(ManifestFault::Layer(layer.media_type.clone())),
+            None => Ok(manifest),
+        }
+    }
+}
+
+/// Why the bytes of a manifest or an index can't be used.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum ManifestFault {
+    /// More bytes than [`MAX_JSON`].
+    #[error("has more than {MAX_JSON} bytes")]
+    TooLong,
+    /// Not the JSON of what it should be.
+    #[error("can't be read: {0}")]
+    Json(String),
+    /// Neither a manifest nor an index.
+    #[error("has the media type `{0}`, which is of no image")]
+    Type(String),
+    /// It says of itself that it is something else than the descriptor of it says.
+    #[error("has the media type `{found}` in itself, but was said to have `{expected}`")]
+    Types {
+        /// In itself.
+        found: String,
+        /// In its descriptor.
+        expected: String,
+    },
+    /// A version of the format that is not known.
+    #[error("has the schema version {0}, but 2 is the only one known")]
+    Version(u32),
+    /// A field that something else than what it is said to be would have.
+    #[error("has the field `{0}`, which makes it two things at once")]
+    TwoThings(&'static str),
+    /// What has this config is no container image.
+    #[error("has a config of the media type `{0}`, which is of no container image")]
+    Config(String),
+    /// A layer that is no archive, or one that may not be distributed.
+    #[error("has a layer of the media type `{0}`, which can't be used")]
+    Layer(String),
+}
+
+/// Reads JSON that must not have these fields, as others would take it for something else then.
+fn parse<T>(bytes: &[u8], media_type: &str, foreign: &[&'static str]) -> Result<T, ManifestFault>
+where
+    T: serde::de::DeserializeOwned + Kind,
+{
+    if bytes.len() as u64 > MAX_JSON {
+        return Err(ManifestFault::TooLong);
+    }
+    let wrong = |err: serde_json::Error| ManifestFault::Json(err.to_string());
+    let fields: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_slice(bytes).map_err(wrong)?;
+    if let Some(field) = foreign.iter().find(|field| fields.contains_key(**field)) {
+        return Err(ManifestFault::TwoThings(field));
+    }
+    let parsed: T = serde_json::from_slice(bytes).map_err(wrong)?;
+    match parsed.kind() {
+        (2, found) if found.is_empty() || found == media_type => Ok(parsed),
+        (2, found) => Err(ManifestFault::Types {
+            found: found.into(),
+            expected: media_type.into(),
+        }),
+        (version, _) => Err(ManifestFault::Version(version)),
+    }
+}
+
+/// What says of itself what it is.
+trait Kind {
+    /// The version of its schema and its media type.
+    fn kind(&self) -> (u32, &str);
+}
+
+impl Kind for Manifest {
+    fn kind(&self) -> (u32, &str) {
+        (self.schema_version, &self.media_type)
+    }
+}
+
+impl Kind for Index {
+    fn kind(&self) -> (u32, &str) {
+        (self.schema_version, &self.media_type)
+    }
+}
+
+/// Whether this is a media type of a [`Manifest`].
+#[must_use]
+pub fn is_manifest(media_type: &str) -> bool {
+    matches!(media_type, MANIFEST | DOCKER_MANIFEST)
+}
+
+/// Whether this is a media type of an [`Index`].
+#[must_use]
+pub fn is_index(media_type: &str) -> bool {
+    matches!(media_type, INDEX | DOCKER_INDEX)
+}
+
+fn is_config(media_type: &str) -> bool {
+    matches!(media_type, CONFIG | DOCKER_CONFIG)
+}
+
+fn is_layer(media_type: &str) -> bool {
+    matches!(oci_layer(media_type), LAYER | LAYER_GZIP | LAYER_ZSTD)
+}
+
+/// OCI's media type of a layer that may have Docker's; others are left as they are.
+#[must_use]
+pub fn oci_layer(media_type: &str) -> &str {
+    match media_type {
+        DOCKER_LAYER => LAYER,
+        DOCKER_LAYER_GZIP => LAYER_GZIP,
+        DOCKER_LAYER_ZSTD => LAYER_ZSTD,
+        other => other,
+    }
+}
+
 /// Several manifests: of several platforms, or in an archive of several images.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -97,6 +264,7 @@ pub struct Index {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub media_type: String,
     /// The manifests.
+    #[serde(deserialize_with = "or_default")]
     pub manifests: Vec<Descriptor>,
 }
 
@@ -108,6 +276,18 @@ impl Index {
             schema_version: 2,
             media_type: INDEX.into(),
             manifests,
+        }
+    }
+
+    /// Reads an index that is said to have this media type; as [`Manifest::parse`] does.
+    ///
+    /// # Errors
+    /// [`ManifestFault`].
+    pub fn parse(bytes: &[u8], media_type: &str) -> Result<Self, ManifestFault> {
+        if is_index(media_type) {
+            parse(bytes, media_type, &["config", "layers", "fsLayers"])
+        } else {
+            Err(ManifestFault::Type(media_type.into()))
         }
     }
 }
@@ -125,5 +305,69 @@ mod tests {
             r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a","size":2},"layers":[]}"#
         );
         assert_eq!(serde_json::from_str::<Manifest>(&json).unwrap(), manifest);
+    }
+
+    #[track_caller]
+    fn check(json: &str, expected: &str) {
+        let err = Manifest::parse(json.as_bytes(), MANIFEST).unwrap_err();
+        assert_eq!(err.to_string(), expected);
+    }
+
+    #[test]
+    fn manifests_that_are_not_what_they_should_be_are_refused() {
+        let digest = Digest::of(b"");
+        let with = |config: &str, layer: &str, more: &str| {
+            format!(
+                r#"{{"schemaVersion":2,{more}"config":{{"mediaType":"{config}","digest":"{digest}","size":0}},"layers":[{{"mediaType":"{layer}","digest":"{digest}","size":0}}]}}"#
+            )
+        };
+        let docker = with(DOCKER_CONFIG, DOCKER_LAYER_GZIP, "");
+        assert_eq!(
+            Manifest::parse(docker.as_bytes(), DOCKER_MANIFEST)
+                .unwrap()
+                .layers[0]
+                .size,
+            0
+        );
+        check(
+            &" ".repeat(4 << 20),
+            "can't be read: EOF while parsing a value at line 1 column 4194304",
+        );
+        check(&" ".repeat((4 << 20) + 1), "has more than 4194304 bytes");
+        check(
+            &with(CONFIG, LAYER, r#""manifests":[],"#),
+            "has the field `manifests`, which makes it two things at once",
+        );
+        check(
+            &with(CONFIG, LAYER, r#""mediaType":"application/json","#),
+            "has the media type `application/json` in itself, but was said to have `application/vnd.oci.image.manifest.v1+json`",
+        );
+        check(
+            &with("application/vnd.cncf.helm.config.v1+json", LAYER, ""),
+            "has a config of the media type `application/vnd.cncf.helm.config.v1+json`, which is of no container image",
+        );
+        check(
+            &with(
+                CONFIG,
+                "application/vnd.oci.image.layer.nondistributable.v1.tar",
+                "",
+            ),
+            "has a layer of the media type `application/vnd.oci.image.layer.nondistributable.v1.tar`, which can't be used",
+        );
+        let index = br#"{"schemaVersion":2,"manifests":[],"layers":[]}"#;
+        assert_eq!(
+            Index::parse(index, INDEX),
+            Err(ManifestFault::TwoThings("layers"))
+        );
+        assert_eq!(
+            Index::parse(index, MANIFEST),
+            Err(ManifestFault::Type(MANIFEST.into()))
+        );
+        let empty = br#"{"schemaVersion":2,"manifests":null}"#;
+        assert_eq!(Index::parse(empty, DOCKER_INDEX).unwrap().manifests, []);
+        assert_eq!(
+            Index::parse(br#"{"schemaVersion":1,"manifests":null}"#, INDEX),
+            Err(ManifestFault::Version(1))
+        );
     }
 }

@@ -11,7 +11,8 @@ const DENIED: &[(&str, &[&str])] = &[
     ("s2i-build", &["tokio", "hyper", "bollard"]),
     ("s2i-scripts", &["tokio", "hyper", "bollard", "clap"]),
     ("s2i-agent", &["tokio", "hyper", "bollard", "clap"]),
-    ("s2i-oci", &["tokio", "hyper", "bollard"]),
+    ("s2i-oci", &["bollard", "clap"]),
+    ("s2i-native", &["bollard", "clap"]),
     ("s2i-docker", &["clap"]),
 ];
 

@@ -1,0 +1,64 @@
+//! Fills a file with contents and leaves holes where there are only zeros.
+
+use std::{fs::File, io, os::unix::fs::FileExt};
+
+use super::{entry::Entry, error::Trouble, input::Input};
+
+/// Zeros of this many bytes become a hole.
+const HOLE: usize = 64 << 10;
+
+static ZEROS: [u8; HOLE] = [0; HOLE];
+
+/// Takes the contents of an entry from the input.
+pub(super) fn fill(file: &File, entry: &Entry, input: &mut Input<'_>) -> Result<(), Trouble> {
+    let mut filling = Filling {
+        file,
+        at: 0,
+        end: 0,
+    };
+    let whole = [(0, entry.stored)];
+    for &(offset, length) in entry.map.as_ref().map_or(&whole[..], |map| &map.parts) {
+        filling.at = offset;
+        input.exactly(length, |piece| Ok::<_, Trouble>(filling.put(piece)?))?;
+    }
+    if filling.end < entry.size() {
+        file.set_len(entry.size())?;
+    }
+    Ok(())
+}
+
+struct Filling<'f> {
+    file: &'f File,
+    /// Where the next bytes go.
+    at: u64,
+    /// Where the file ends by now.
+    end: u64,
+}
+
+impl Filling<'_> {
+    fn put(&mut self, piece: &[u8]) -> io::Result<()> {
+        let mut rest = piece;
+        while !rest.is_empty() {
+            let mut data = 0;
+            while data < rest.len() && !rest[data..].starts_with(&ZEROS) {
+                data += HOLE.min(rest.len() - data);
+            }
+            self.write(&rest[..data])?;
+            rest = &rest[data..];
+            while let Some(after) = rest.strip_prefix(&ZEROS) {
+                self.at += HOLE as u64;
+                rest = after;
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, data: &[u8]) -> io::Result<()> {
+        if !data.is_empty() {
+            self.file.write_all_at(data, self.at)?;
+            self.at += data.len() as u64;
+            self.end = self.at;
+        }
+        Ok(())
+    }
+}

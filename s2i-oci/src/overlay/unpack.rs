@@ -1,0 +1,274 @@
+//! Makes a tree of a layer.
+
+use std::{
+    ffi::OsStr,
+    fs::File,
+    io::{ErrorKind, Read},
+    os::{
+        fd::{AsFd, BorrowedFd},
+        unix::ffi::OsStrExt,
+    },
+    path::Path,
+};
+
+use rustix::{
+    fs::{
+        AtFlags, CWD, FileType, Mode, OFlags, linkat, makedev, mknodat, openat, statat, symlinkat,
+        unlinkat,
+    },
+    io::Errno,
+};
+use s2i_core::archive::ArchiveFault;
+
+use super::{
+    Dialect, EntryFault, Limits, Size, UnpackError, content,
+    dirs::Dirs,
+    entry::{Entries, Entry, Kind},
+    error::Trouble,
+    input::{Input, fill_up},
+    meta,
+    name::{self, Meaning, shown},
+    xattr,
+};
+use crate::Digest;
+
+/// Unpacks a layer, compressed with gzip or zstd or not at all, into an empty directory. Returns the
+/// digest of the uncompressed archive, from its first byte to the last one of the stream, and its size.
+///
+/// Entries may come in any order. Directories that no entry names become root's, with mode 0755 and the
+/// first second of 1970 as their time, and so does `into` itself where no entry names it. What has the
+/// name of an earlier entry replaces it, directories take over what is in the earlier one, and nothing
+/// but an empty directory makes room for something that is none. Whiteouts and marks mean lower layers
+/// only: wherever they stand in the archive, what the same layer has stays, and a directory that it both
+/// removes and has hides what lower layers have in it. Long runs of zeros become holes.
+///
+/// Nothing is made outside `into`: absolute names start at it, `..` is refused, and links that the layer
+/// made are followed as if `into` were the root of the file system. Nobody else may write to `into`.
+///
+/// What was unpacked before an error stays; the caller removes the directory.
+///
+/// # Errors
+/// [`UnpackError`].
+pub fn unpack(
+    layer: &mut dyn Read,
+    into: &Path,
+    dialect: Dialect,
+    limits: &Limits,
+) -> Result<(Digest, Size), UnpackError> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let dirs = openat(CWD, into, flags, Mode::empty())
+        .and_then(|root| Dirs::new(root, dialect, limits))
+        .map_err(|err| UnpackError::Directory {
+            path: into.into(),
+            source: err.into(),
+        })?;
+    let mut entries = Entries::new(Input::new(layer, limits.bytes)?, limits);
+    let mut unpacking = Unpacking {
+        dirs,
+        dialect,
+        limits,
+        bytes: 0,
+    };
+    let mut files = 0;
+    while let Some(entry) = entries.next_entry()? {
+        files += 1;
+        unpacking
+            .entry(&entry, &mut entries.input)
+            .map_err(|trouble| trouble.with(&entry.name))?;
+    }
+    let finished = unpacking.dirs.finish();
+    finished.map_err(|trouble| trouble.with(b"/"))?;
+    let (digest, bytes) = entries.input.finish();
+    Ok((digest, Size { bytes, files }))
+}
+
+struct Unpacking<'l> {
+    dirs: Dirs<'l>,
+    dialect: Dialect,
+    limits: &'l Limits,
+    /// The bytes of all files so far.
+    bytes: u64,
+}
+
+impl Unpacking<'_> {
+    fn entry(&mut self, entry: &Entry, input: &mut Input<'_>) -> Result<(), Trouble> {
+        self.bytes = match self.bytes.checked_add(entry.size()) {
+            Some(bytes) if bytes <= self.limits.bytes => bytes,
+            _ => return Err(ArchiveFault::Bytes(self.limits.bytes).into()),
+        };
+        let path = name::components(&entry.name, self.limits.depth)?;
+        let Some((name, parents)) = path.split_last() else {
+            return self.root(entry);
+        };
+        match name::meaning(parents, name)? {
+            Meaning::Itself => self.make(entry, parents, name, input)?,
+            Meaning::Nothing => input.skip(entry.stored)?,
+            Meaning::Opaque | Meaning::Whiteout(_)
+                if !matches!(entry.kind, Kind::File | Kind::HardLink) =>
+            {
+                return Err(EntryFault::WhiteoutType.into());
+            }
+            Meaning::Opaque => {
+                xattr::set_opaque(self.dirs.enter(parents)?, self.dialect)?;
+                input.skip(entry.stored)?;
+            }
+            Meaning::Whiteout(removed) => {
+                self.whiteout(parents, removed)?;
+                input.skip(entry.stored)?;
+            }
+        }
+        Ok(input.skip(fill_up(entry.stored))?)
+    }
+
+    fn root(&mut self, entry: &Entry) -> Result<(), Trouble> {
+        if entry.kind != Kind::Directory {
+            return Err(EntryFault::Root.into());
+        }
+        self.dirs.enter(&[])?;
+        self.dirs.describe(entry)
+    }
+
+    fn make(
+        &mut self,
+        entry: &Entry,
+        parents: &[&OsStr],
+        name: &OsStr,
+        input: &mut Input<'_>,
+    ) -> Result<(), Trouble> {
+        match entry.kind {
+            Kind::Directory => self.dirs.directory(parents, name, entry),
+            Kind::File => self.file(entry, parents, name, input),
+            Kind::HardLink => self.hard_link(entry, parents, name),
+            Kind::Symlink => {
+                let dir = self.dirs.enter(parents)?;
+                let target = OsStr::from_bytes(&entry.target);
+                replace(dir, name, || symlinkat(target, dir, name))?;
+                Ok(meta::finish_at(dir, name, entry, self.dialect, false)?)
+            }
+            Kind::Node(kind) => self.node(entry, kind, parents, name),
+        }
+    }
+
+    fn file(
+        &mut self,
+        entry: &Entry,
+        parents: &[&OsStr],
+        name: &OsStr,
+        input: &mut Input<'_>,
+    ) -> Result<(), Trouble> {
+        let dir = self.dirs.enter(parents)?;
+        let flags =
+            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = replace(dir, name, || {
+            openat(dir, name, flags, Mode::RUSR | Mode::WUSR)
+        })?;
+        let file = File::from(file);
+        content::fill(&file, entry, input)?;
+        Ok(meta::finish_file(file.as_fd(), entry, self.dialect)?)
+    }
+
+    /// Makes a device or FIFO. Where a user namespace forbids it there is none.
+    fn node(
+        &mut self,
+        entry: &Entry,
+        kind: FileType,
+        parents: &[&OsStr],
+        name: &OsStr,
+    ) -> Result<(), Trouble> {
+        let dir = self.dirs.enter(parents)?;
+        let device = makedev(entry.device.0, entry.device.1);
+        let made = replace(dir, name, || mknodat(dir, name, kind, Mode::RUSR, device));
+        match made {
+            Err(Trouble::Failed(err))
+                if self.dialect == Dialect::User && err.kind() == ErrorKind::PermissionDenied =>
+            {
+                Ok(())
+            }
+            made => {
+                made?;
+                Ok(meta::finish_at(dir, name, entry, self.dialect, true)?)
+            }
+        }
+    }
+
+    /// Makes a hard link to anything but a directory that the layer has made.
+    fn hard_link(
+        &mut self,
+        entry: &Entry,
+        parents: &[&OsStr],
+        name: &OsStr,
+    ) -> Result<(), Trouble> {
+        let target = || shown(&entry.target);
+        let missing = || EntryFault::TargetMissing(target());
+        let path = name::components(&entry.target, self.limits.depth);
+        let path = path.map_err(|fault| EntryFault::Target {
+            target: target(),
+            fault: Box::new(fault),
+        })?;
+        let Some((source_name, source_parents)) = path.split_last() else {
+            return Err(EntryFault::TargetDirectory(target()).into());
+        };
+        let source = self.dirs.find(source_parents).map_err(|trouble| {
+            if trouble.is_absence() {
+                missing().into()
+            } else {
+                trouble
+            }
+        })?;
+        let found = match statat(&source, *source_name, AtFlags::SYMLINK_NOFOLLOW) {
+            Err(Errno::NOENT) => return Err(missing().into()),
+            found => found?,
+        };
+        if FileType::from_raw_mode(found.st_mode) == FileType::Directory {
+            return Err(EntryFault::TargetDirectory(target()).into());
+        }
+        if meta::is_whiteout(&found) {
+            return Err(missing().into());
+        }
+        let dir = self.dirs.enter(parents)?;
+        if let Ok(there) = statat(dir, name, AtFlags::SYMLINK_NOFOLLOW)
+            && (there.st_dev, there.st_ino) == (found.st_dev, found.st_ino)
+        {
+            return Ok(());
+        }
+        replace(dir, name, || {
+            linkat(&source, *source_name, dir, name, AtFlags::empty())
+        })
+    }
+
+    /// Says that lower layers' file of this name is removed.
+    fn whiteout(&mut self, parents: &[&OsStr], name: &OsStr) -> Result<(), Trouble> {
+        let dir = self.dirs.enter(parents)?;
+        match mknodat(dir, name, FileType::CharacterDevice, Mode::empty(), 0) {
+            Err(Errno::EXIST) => {}
+            made => return Ok(made?),
+        }
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        match openat(dir, name, flags, Mode::empty()) {
+            Ok(made) => Ok(xattr::set_opaque(made.as_fd(), self.dialect)?),
+            Err(Errno::NOTDIR | Errno::LOOP) => Ok(()),
+            Err(err) => Err(err.into()),
+        }
+    }
+}
+
+/// Makes something that is no directory; what has its name goes, unless it is a directory with something
+/// in it.
+fn replace<T>(
+    dir: BorrowedFd<'_>,
+    name: &OsStr,
+    make: impl Fn() -> Result<T, Errno>,
+) -> Result<T, Trouble> {
+    match make() {
+        Err(Errno::EXIST) => {}
+        done => return Ok(done?),
+    }
+    match unlinkat(dir, name, AtFlags::empty()) {
+        Err(Errno::ISDIR) => match unlinkat(dir, name, AtFlags::REMOVEDIR) {
+            Err(Errno::NOTEMPTY) => return Err(EntryFault::OnDirectory.into()),
+            removed => removed?,
+        },
+        removed => removed?,
+    }
+    Ok(make()?)
+}

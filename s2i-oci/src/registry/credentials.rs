@@ -1,0 +1,440 @@
+//! Credentials for registries, from the files of Docker and Podman and from credential helpers.
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    fmt, io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde::Deserialize;
+use thiserror::Error;
+
+use super::{HUB, helper};
+
+/// The name that Docker files its own registry under.
+const HUB_KEY: &str = "https://index.docker.io/v1/";
+
+/// Why credentials can't be read. Its texts never quote from the files.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum CredentialError {
+    /// The file can't be read.
+    #[error("can't read `{}`", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// The file is not what it should be.
+    #[error("`{}` is no valid configuration: see its line {line}, column {column}", path.display())]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// Where the mistake is, from 1.
+        line: usize,
+        /// Where the mistake is, from 1.
+        column: usize,
+    },
+    /// The entry for the registry is not the base64 of `user:password`.
+    #[error("the entry `{key}` in `{}` does not hold a user and a password", path.display())]
+    Entry {
+        /// The file.
+        path: PathBuf,
+        /// The entry's name.
+        key: String,
+    },
+    /// A configured credential helper has a name that could lead elsewhere.
+    #[error("`{0}` can't be the name of a credential helper")]
+    HelperName(String),
+    /// A configured credential helper is not installed.
+    #[error("there is no credential helper `docker-credential-{0}`")]
+    NoHelper(String),
+    /// A credential helper can't be run.
+    #[error("can't run `{}`", program.display())]
+    RunHelper {
+        /// The program.
+        program: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// A credential helper takes too long.
+    #[error("`{}` did not end within {} seconds", program.display(), limit.as_secs_f32())]
+    HelperTime {
+        /// The program.
+        program: PathBuf,
+        /// How long it may take.
+        limit: Duration,
+    },
+    /// A credential helper failed.
+    #[error("`{}` ended with {status}", program.display())]
+    HelperFailed {
+        /// The program.
+        program: PathBuf,
+        /// How it ended.
+        status: std::process::ExitStatus,
+    },
+    /// A credential helper did not follow the protocol.
+    #[error("`{}` did not answer with credentials", program.display())]
+    HelperAnswer {
+        /// The program.
+        program: PathBuf,
+    },
+}
+
+impl CredentialError {
+    /// What the user can do about it.
+    pub(super) fn hint(&self) -> Option<String> {
+        match self {
+            Self::NoHelper(_) | Self::HelperName(_) => Some(
+                "install it, or remove it from `credsStore` and `credHelpers` of the configuration and log in again".into(),
+            ),
+            Self::HelperTime { program, .. }
+            | Self::HelperFailed { program, .. }
+            | Self::HelperAnswer { program } => Some(format!(
+                "see what `{} get` says when it reads the name of the registry",
+                program.display()
+            )),
+            _ => None,
+        }
+    }
+}
+
+/// A text that is shown to nobody.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Secret(String);
+
+impl Secret {
+    pub(super) fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text, for what is sent to the registry.
+    pub(super) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
+}
+
+/// What a registry is told to know who asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Credential {
+    /// A user with a password.
+    Password { user: String, password: Secret },
+    /// A token that login services exchange for others.
+    Identity(Secret),
+}
+
+impl Credential {
+    /// Whom messages name.
+    pub(super) fn user(&self) -> &str {
+        match self {
+            Self::Password { user, .. } => user,
+            Self::Identity(_) => helper::TOKEN_USER,
+        }
+    }
+}
+
+/// Where credentials are looked for.
+#[derive(Debug)]
+pub(super) struct Keyring {
+    /// Files of one format, the first that knows the registry counts. They need not exist.
+    pub(super) files: Vec<PathBuf>,
+    /// Directories with credential helpers, as in `PATH`.
+    pub(super) helper_path: Option<OsString>,
+}
+
+impl Keyring {
+    /// The credentials for `repository` of `registry`, where there are some.
+    pub(super) async fn find(
+        &self,
+        registry: &str,
+        repository: &str,
+    ) -> Result<Option<Credential>, CredentialError> {
+        for path in &self.files {
+            if let Some(file) = ConfigFile::read(path)?
+                && let Some(credential) = self.find_in(path, &file, registry, repository).await?
+            {
+                return Ok(Some(credential));
+            }
+        }
+        Ok(None)
+    }
+
+    /// A helper for this registry comes first, then what stands in the file, then the helper for
+    /// all registries: whoever logs in gets an entry in exactly one of them.
+    async fn find_in(
+        &self,
+        path: &Path,
+        file: &ConfigFile,
+        registry: &str,
+        repository: &str,
+    ) -> Result<Option<Credential>, CredentialError> {
+        let server = if registry == HUB { HUB_KEY } else { registry };
+        for name in names(registry, repository) {
+            if let Some((_, helper)) = best(&file.cred_helpers, &name, |helper| !helper.is_empty())
+                && let Some(found) = helper::get(helper, server, self.helper_path.as_ref()).await?
+            {
+                return Ok(Some(found));
+            }
+            if let Some((key, entry)) = best(&file.auths, &name, Entry::is_usable) {
+                return match entry.credential() {
+                    Some(credential) => Ok(Some(credential)),
+                    None => Err(CredentialError::Entry {
+                        path: path.into(),
+                        key: key.clone(),
+                    }),
+                };
+            }
+        }
+        match file.creds_store.as_deref() {
+            None | Some("") => Ok(None),
+            Some(helper) => helper::get(helper, server, self.helper_path.as_ref()).await,
+        }
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct ConfigFile {
+    auths: BTreeMap<String, Entry>,
+    cred_helpers: BTreeMap<String, String>,
+    creds_store: Option<String>,
+}
+
+impl ConfigFile {
+    fn read(path: &Path) -> Result<Option<Self>, CredentialError> {
+        let bytes = match std::fs::read(path) {
+            Ok(bytes) => bytes,
+            Err(err)
+                if matches!(
+                    err.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+                ) =>
+            {
+                return Ok(None);
+            }
+            Err(source) => {
+                return Err(CredentialError::Read {
+                    path: path.into(),
+                    source,
+                });
+            }
+        };
+        // The parser's own message may quote a password that stands in the wrong place.
+        serde_json::from_slice(&bytes)
+            .map(Some)
+            .map_err(|err| CredentialError::Parse {
+                path: path.into(),
+                line: err.line(),
+                column: err.column(),
+            })
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Entry {
+    auth: Option<String>,
+    username: Option<String>,
+    password: Option<String>,
+    identitytoken: Option<String>,
+}
+
+impl Entry {
+    /// Files that go with a helper have empty entries for what the helper knows.
+    fn is_usable(&self) -> bool {
+        let fields = [&self.auth, &self.identitytoken, &self.username];
+        fields.into_iter().flatten().any(|field| !field.is_empty())
+    }
+
+    fn credential(&self) -> Option<Credential> {
+        if let Some(token) = self
+            .identitytoken
+            .as_ref()
+            .filter(|token| !token.is_empty())
+        {
+            return Some(Credential::Identity(Secret::new(token.clone())));
+        }
+        let (user, password) = match self.auth.as_deref().filter(|auth| !auth.is_empty()) {
+            Some(auth) => {
+                let text = String::from_utf8(STANDARD.decode(auth).ok()?).ok()?;
+                let (user, password) = text.split_once(':')?;
+                // Docker has filled up with zeroes once.
+                (user.to_owned(), password.trim_matches('\0').to_owned())
+            }
+            None => (self.username.clone()?, self.password.clone()?),
+        };
+        let password = Secret::new(password);
+        Some(Credential::Password { user, password })
+    }
+}
+
+/// What an entry for this repository can be called, most particular first.
+fn names(registry: &str, repository: &str) -> Vec<String> {
+    let full = format!("{registry}/{repository}");
+    let ends = full.match_indices('/').map(|(at, _)| at);
+    let mut names: Vec<_> = ends.map(|end| full[..end].to_owned()).collect();
+    names.push(full.clone());
+    names.reverse();
+    names
+}
+
+/// The usable entry of that name. One that is called exactly so comes before others that mean it.
+fn best<'a, T>(
+    entries: &'a BTreeMap<String, T>,
+    name: &str,
+    is_usable: impl Fn(&T) -> bool,
+) -> Option<(&'a String, &'a T)> {
+    let exact = entries.get_key_value(name);
+    let others = entries.iter().filter(|(key, _)| plain(key) == name);
+    exact
+        .into_iter()
+        .chain(others)
+        .find(|(_, value)| is_usable(value))
+}
+
+/// A key without what Docker, Podman and their ancestors put around the host.
+fn plain(key: &str) -> String {
+    let key = ["https://", "http://"]
+        .iter()
+        .find_map(|scheme| key.strip_prefix(scheme))
+        .unwrap_or(key);
+    let key = key.trim_end_matches('/');
+    let key = ["/v1", "/v2"]
+        .iter()
+        .find_map(|version| key.strip_suffix(version))
+        .unwrap_or(key);
+    let (host, path) = key.split_at(key.find('/').unwrap_or(key.len()));
+    let host = match host {
+        "index.docker.io" | "registry-1.docker.io" => HUB,
+        host => host,
+    };
+    format!("{host}{path}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Entries `name: user`, each with the password `p:w`.
+    fn keyring(dir: &Path, users: &[(&str, &str)]) -> Keyring {
+        let auths: BTreeMap<_, _> = users
+            .iter()
+            .map(|(name, user)| {
+                let auth = STANDARD.encode(format!("{user}:p:w\0"));
+                (name, BTreeMap::from([("auth", auth)]))
+            })
+            .collect();
+        let path = dir.join("config.json");
+        let config = serde_json::json!({ "auths": auths, "HttpHeaders": {"x": "y"} });
+        std::fs::write(&path, config.to_string()).unwrap();
+        Keyring {
+            files: vec![dir.join("absent/auth.json"), path],
+            helper_path: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn the_most_particular_entry_counts() {
+        let dir = tempfile::tempdir().unwrap();
+        let keys = keyring(
+            dir.path(),
+            &[
+                ("https://index.docker.io/v1/", "hub"),
+                ("docker.io/team", "hub-team"),
+                ("https://example.org/v2/", "scheme"),
+                ("example.org:5000", "port"),
+                ("example.org/a", "path"),
+                ("example.org/a/b", "longer"),
+                ("plain.example.org", "exact"),
+                ("http://plain.example.org", "alias"),
+            ],
+        );
+        for (registry, repository, expected) in [
+            ("docker.io", "library/go", Some("hub")),
+            ("docker.io", "team/go", Some("hub-team")),
+            ("docker.io", "teamwork/go", Some("hub")),
+            ("example.org", "x", Some("scheme")),
+            ("example.org", "ab", Some("scheme")),
+            ("example.org", "a", Some("path")),
+            ("example.org", "a/c/d", Some("path")),
+            ("example.org", "a/b/c", Some("longer")),
+            ("example.org:5000", "a/b", Some("port")),
+            ("example.org:5001", "a/b", None),
+            ("plain.example.org", "a", Some("exact")),
+            ("other.example.org", "a", None),
+        ] {
+            let found = keys.find(registry, repository).await.unwrap();
+            assert_eq!(
+                found.as_ref().map(Credential::user),
+                expected,
+                "{registry}/{repository}"
+            );
+            if let Some(Credential::Password { password, .. }) = found {
+                assert_eq!(password.reveal(), "p:w");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn every_form_of_entry_is_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("auth.json");
+        let keys = Keyring {
+            files: vec![path.clone()],
+            helper_path: None,
+        };
+        for (entry, expected) in [
+            (r#"{"username": "u", "password": "p"}"#, Ok(Some("u"))),
+            (
+                r#"{"auth": "dTo=", "identitytoken": "t"}"#,
+                Ok(Some("<token>")),
+            ),
+            (r#"{"email": "a@example.org"}"#, Ok(None)),
+            ("{}", Ok(None)),
+            (r#"{"auth": ""}"#, Ok(None)),
+            (
+                r#"{"auth": "top-secret"}"#,
+                Err("the entry `r.example` in `FILE` does not hold a user and a password"),
+            ),
+            (
+                r#""top-secret""#,
+                Err("`FILE` is no valid configuration: see its line 1, column 36"),
+            ),
+        ] {
+            std::fs::write(&path, format!(r#"{{"auths": {{"r.example": {entry}}}}}"#)).unwrap();
+            let found = keys.find("r.example", "a").await;
+            let found = found
+                .as_ref()
+                .map(|found| found.as_ref().map(Credential::user))
+                .map_err(|err| {
+                    assert!(!format!("{err:?}").contains("top-secret"));
+                    err.to_string().replace(path.to_str().unwrap(), "FILE")
+                });
+            assert_eq!(found, expected.map_err(str::to_owned), "{entry}");
+        }
+    }
+
+    #[test]
+    fn secrets_are_not_shown() {
+        let credential = Credential::Password {
+            user: "u".into(),
+            password: Secret::new("top-secret".into()),
+        };
+        assert_eq!(
+            format!("{credential:?}"),
+            r#"Password { user: "u", password: … }"#
+        );
+    }
+}

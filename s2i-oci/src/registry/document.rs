@@ -1,0 +1,233 @@
+//! What a registry sends for a name: a manifest, or an index of several.
+
+use serde::{Deserialize, de::IgnoredAny};
+
+use super::error::Trouble;
+use crate::{
+    config::Platform,
+    manifest::{Descriptor, INDEX, Index, MANIFEST, Manifest},
+};
+
+/// Docker's media type of a manifest.
+const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
+/// Docker's media type of an index.
+const DOCKER_INDEX: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
+
+/// What is asked for, as an `Accept` header.
+pub(super) const ACCEPT: &str = "application/vnd.oci.image.manifest.v1+json, \
+    application/vnd.oci.image.index.v1+json, \
+    application/vnd.docker.distribution.manifest.v2+json, \
+    application/vnd.docker.distribution.manifest.list.v2+json";
+
+/// What a name can stand for.
+#[derive(Debug)]
+pub(super) enum Document {
+    Manifest(Manifest),
+    Index(Index),
+}
+
+/// The shape of a document.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Shape {
+    schema_version: u32,
+    media_type: Option<String>,
+    config: Option<IgnoredAny>,
+    layers: Option<IgnoredAny>,
+    manifests: Option<IgnoredAny>,
+}
+
+impl Document {
+    /// Reads a document that was sent as this type. The bytes must mean the same to everybody: what
+    /// is a manifest to one and an index to another could be a different image to whoever checked
+    /// it (CVE-2021-41190).
+    pub(super) fn parse(bytes: &[u8], content_type: Option<&str>) -> Result<Self, Trouble> {
+        let shape: Shape = serde_json::from_slice(bytes).map_err(|_| Trouble::NoManifest)?;
+        if shape.schema_version != 2 {
+            return Err(Trouble::NoManifest);
+        }
+        let is_manifest = shape.config.is_some() && shape.layers.is_some();
+        let is_index = shape.manifests.is_some();
+        if is_index && (shape.config.is_some() || shape.layers.is_some()) {
+            return Err(Trouble::Ambiguous);
+        }
+        let types = [shape.media_type.as_deref(), content_type];
+        let says = |names: [&str; 2]| {
+            let mut types = types.into_iter().flatten();
+            types.any(|name| names.contains(&name))
+        };
+        if is_index && !says([MANIFEST, DOCKER_MANIFEST]) {
+            let index = serde_json::from_slice(bytes).map_err(|_| Trouble::NoManifest)?;
+            Ok(Self::Index(index))
+        } else if is_manifest && !says([INDEX, DOCKER_INDEX]) {
+            let manifest = serde_json::from_slice(bytes).map_err(|_| Trouble::NoManifest)?;
+            Ok(Self::Manifest(manifest))
+        } else if is_index || is_manifest {
+            Err(Trouble::Ambiguous)
+        } else {
+            Err(Trouble::NoManifest)
+        }
+    }
+}
+
+/// The manifest in the index that runs best on this platform.
+pub(super) fn choose<'a>(index: &'a Index, platform: &Platform) -> Option<&'a Descriptor> {
+    let wanted = level(platform)?;
+    let manifests = index.manifests.iter().filter_map(|manifest| {
+        let other = manifest.platform.as_ref()?;
+        let level = level(other)?;
+        let is_same = other.os == platform.os && other.architecture == platform.architecture;
+        (is_same && level <= wanted).then_some((level, manifest))
+    });
+    // Of equals, the first.
+    let best = manifests.reduce(|best, next| if next.0 > best.0 { next } else { best });
+    best.map(|(_, manifest)| manifest)
+}
+
+/// How much a processor can do: the number of its variant, or what images without one need.
+fn level(platform: &Platform) -> Option<u32> {
+    let variant = platform.variant.as_deref().unwrap_or_default();
+    match (platform.architecture.as_str(), variant) {
+        ("arm", "") => Some(7),
+        ("arm64", "") => Some(8),
+        (_, "") => Some(1),
+        (_, variant) => variant.strip_prefix('v')?.parse().ok(),
+    }
+}
+
+/// A platform as it is written: `os/architecture/variant`.
+pub(super) fn shown(platform: &Platform) -> String {
+    let mut text = format!("{}/{}", platform.os, platform.architecture);
+    let variant = platform
+        .variant
+        .iter()
+        .filter(|variant| !variant.is_empty());
+    text.extend(variant.flat_map(|variant| ["/", variant]));
+    text
+}
+
+/// What the index is for, as text. What is for no platform is no image, but about one.
+pub(super) fn available(index: &Index) -> String {
+    let platforms = index.manifests.iter().filter_map(|m| m.platform.as_ref());
+    let texts: Vec<_> = platforms
+        .filter(|platform| platform.os != "unknown")
+        .map(shown)
+        .collect();
+    match texts.as_slice() {
+        [] => "no platform".into(),
+        texts => texts.join(", "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::CONFIG;
+
+    fn platform(text: &str) -> Platform {
+        let mut parts = text.split('/').map(str::to_owned);
+        Platform {
+            os: parts.next().unwrap(),
+            architecture: parts.next().unwrap(),
+            variant: parts.next(),
+        }
+    }
+
+    #[test]
+    fn the_best_that_runs_is_chosen() {
+        let index = |platforms: &[&str]| {
+            let manifests = platforms.iter().map(|text| Descriptor {
+                platform: Some(platform(text)),
+                ..Descriptor::of(MANIFEST, text.as_bytes())
+            });
+            Index::new(manifests.collect())
+        };
+        let everything = index(&[
+            "unknown/unknown",
+            "windows/amd64",
+            "linux/amd64",
+            "linux/amd64/v3",
+            "linux/arm/v5",
+            "linux/arm/v6",
+            "linux/arm/v7",
+            "linux/arm64/v8",
+            "linux/s390x",
+        ]);
+        for (wanted, expected) in [
+            ("linux/amd64", Some("linux/amd64")),
+            ("linux/amd64/v2", Some("linux/amd64")),
+            ("linux/amd64/v4", Some("linux/amd64/v3")),
+            ("windows/amd64", Some("windows/amd64")),
+            ("linux/arm", Some("linux/arm/v7")),
+            ("linux/arm/v6", Some("linux/arm/v6")),
+            ("linux/arm64", Some("linux/arm64/v8")),
+            ("linux/arm64/v8", Some("linux/arm64/v8")),
+            ("linux/s390x", Some("linux/s390x")),
+            ("linux/riscv64", None),
+            ("linux/amd64/odd", None),
+        ] {
+            let found = choose(&everything, &platform(wanted));
+            let found = found.and_then(|found| found.platform.as_ref()).map(shown);
+            assert_eq!(found.as_deref(), expected, "{wanted}");
+        }
+        let other = index(&["linux/amd64/v2", "unknown/unknown"]);
+        assert!(choose(&other, &platform("linux/amd64")).is_none());
+        assert_eq!(available(&other), "linux/amd64/v2");
+    }
+
+    #[test]
+    fn documents_mean_one_thing() {
+        let manifest =
+            serde_json::to_value(Manifest::new(Descriptor::of(CONFIG, b"{}"), Vec::new())).unwrap();
+        let index = serde_json::to_value(Index::new(Vec::new())).unwrap();
+        let with = |value: &serde_json::Value, key: &str, new: serde_json::Value| {
+            let mut value = value.clone();
+            value[key] = new;
+            value
+        };
+        let kind = |value: &serde_json::Value, content_type: &str| {
+            let bytes = serde_json::to_vec(value).unwrap();
+            match Document::parse(&bytes, Some(content_type).filter(|text| !text.is_empty())) {
+                Ok(Document::Manifest(_)) => "manifest".to_owned(),
+                Ok(Document::Index(_)) => "index".to_owned(),
+                Err(err) => format!("{err:?}"),
+            }
+        };
+        let docker = with(&manifest, "mediaType", DOCKER_MANIFEST.into());
+        let list = with(&index, "mediaType", DOCKER_INDEX.into());
+        let mut bare = manifest.clone();
+        bare.as_object_mut().unwrap().remove("mediaType");
+        for (value, content_type, expected) in [
+            (&manifest, MANIFEST, "manifest"),
+            (&manifest, "", "manifest"),
+            (&manifest, "application/json", "manifest"),
+            (&docker, DOCKER_MANIFEST, "manifest"),
+            (&bare, "text/plain", "manifest"),
+            (&index, INDEX, "index"),
+            (&list, DOCKER_INDEX, "index"),
+            (&manifest, INDEX, "Ambiguous"),
+            (&index, DOCKER_MANIFEST, "Ambiguous"),
+            (&with(&manifest, "mediaType", INDEX.into()), "", "Ambiguous"),
+            (
+                &with(&manifest, "manifests", serde_json::json!([])),
+                "",
+                "Ambiguous",
+            ),
+            (&with(&index, "config", 1.into()), "", "Ambiguous"),
+            (
+                &with(&manifest, "schemaVersion", 1.into()),
+                "",
+                "NoManifest",
+            ),
+            (&with(&manifest, "layers", 1.into()), "", "NoManifest"),
+            (&serde_json::json!({"schemaVersion": 2}), "", "NoManifest"),
+            (&serde_json::json!([]), "", "NoManifest"),
+        ] {
+            assert_eq!(
+                kind(value, content_type),
+                expected,
+                "{value} {content_type}"
+            );
+        }
+    }
+}

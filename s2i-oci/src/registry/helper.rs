@@ -1,0 +1,210 @@
+//! Credential helpers: programs that keep passwords for Docker and Podman.
+
+use std::{
+    ffi::{OsStr, OsString},
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+
+use serde::Deserialize;
+use tokio::{io::AsyncWriteExt as _, process::Command};
+
+use super::credentials::{Credential, CredentialError, Secret};
+
+/// How long a helper may take. Some ask a service on the network, some ask the user.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// The user that helpers name when the secret is an identity token.
+pub(super) const TOKEN_USER: &str = "<token>";
+
+/// What helpers write, by their protocol, when they simply have nothing; an exit code for that does
+/// not exist.
+const NOTHING: &[u8] = b"credentials not found in native keychain";
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Answer {
+    username: String,
+    secret: String,
+}
+
+/// What `docker-credential-NAME` has for `server`, where it has something.
+pub(super) async fn get(
+    name: &str,
+    server: &str,
+    path: Option<&OsString>,
+) -> Result<Option<Credential>, CredentialError> {
+    let program = find(name, path.map(OsString::as_os_str))?;
+    let run = run(&program, server, path);
+    let output = match tokio::time::timeout(LIMIT, run).await {
+        Ok(output) => output.map_err(|source| CredentialError::RunHelper {
+            program: program.clone(),
+            source,
+        })?,
+        Err(_) => {
+            return Err(CredentialError::HelperTime {
+                program,
+                limit: LIMIT,
+            });
+        }
+    };
+    if !output.status.success() {
+        return match output.stdout.trim_ascii() {
+            NOTHING => Ok(None),
+            _ => Err(CredentialError::HelperFailed {
+                program,
+                status: output.status,
+            }),
+        };
+    }
+    // No word of the parser's about what it found: that may be the secret.
+    let Ok(answer) = serde_json::from_slice::<Answer>(&output.stdout) else {
+        return Err(CredentialError::HelperAnswer { program });
+    };
+    let secret = Secret::new(answer.secret);
+    Ok(Some(match answer.username.as_str() {
+        TOKEN_USER => Credential::Identity(secret),
+        _ => Credential::Password {
+            user: answer.username,
+            password: secret,
+        },
+    }))
+}
+
+/// Runs the program. It is killed when nobody waits for it any more.
+async fn run(
+    program: &Path,
+    server: &str,
+    path: Option<&OsString>,
+) -> std::io::Result<std::process::Output> {
+    let mut command = Command::new(program);
+    command
+        .arg("get")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .kill_on_drop(true);
+    if let Some(path) = path {
+        command.env("PATH", path);
+    }
+    let mut child = command.spawn()?;
+    if let Some(mut input) = child.stdin.take() {
+        // One that needs no input may have ended by now; its answer counts.
+        let _ = input.write_all(server.as_bytes()).await;
+    }
+    child.wait_with_output().await
+}
+
+/// The program in the first directory that has it. Relative directories are left out, so that
+/// nothing from a source directory is ever run.
+fn find(name: &str, path: Option<&OsStr>) -> Result<PathBuf, CredentialError> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if name.is_empty() || !name.chars().all(is_plain) {
+        return Err(CredentialError::HelperName(name.into()));
+    }
+    let file = format!("docker-credential-{name}");
+    std::env::split_paths(path.unwrap_or_default())
+        .filter(|dir| dir.is_absolute())
+        .map(|dir| dir.join(&file))
+        .find(|program| is_executable(program))
+        .ok_or_else(|| CredentialError::NoHelper(name.into()))
+}
+
+fn is_executable(program: &Path) -> bool {
+    let meta = program.metadata();
+    meta.is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A directory with a helper `x` that is this script.
+    fn helper(script: &str) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        let text = dir.path().join("text");
+        std::fs::write(&text, format!("#!/bin/sh\n{script}\n")).unwrap();
+        // Copied by a process of its own: what another test starts at this moment could inherit
+        // the open file, and a program that is open for writing can't be run.
+        let installed = std::process::Command::new("install")
+            .args(["-m", "755"])
+            .args([&text, &dir.path().join("docker-credential-x")])
+            .status();
+        assert!(installed.unwrap().success());
+        dir
+    }
+
+    async fn answer(script: &str) -> Result<Option<Credential>, String> {
+        let dir = helper(script);
+        let mut path = dir.path().as_os_str().to_owned();
+        path.push(":/usr/bin:/bin");
+        let answer = get("x", "r.example", Some(&path)).await;
+        answer.map_err(|err| {
+            assert!(!format!("{err:?}").contains("top-secret"));
+            err.to_string().replace(dir.path().to_str().unwrap(), "DIR")
+        })
+    }
+
+    fn password(user: &str, password: &str) -> Credential {
+        Credential::Password {
+            user: user.into(),
+            password: Secret::new(password.into()),
+        }
+    }
+
+    #[tokio::test]
+    async fn helpers_are_asked_as_docker_asks_them() {
+        assert_eq!(
+            answer(r#"printf '{"ServerURL":"","Username":"%s","Secret":"%s"}' "$1" "$(cat)""#)
+                .await,
+            Ok(Some(password("get", "r.example")))
+        );
+        assert_eq!(
+            answer(r#"echo '{"Username":"<token>","Secret":"t"}'"#).await,
+            Ok(Some(Credential::Identity(Secret::new("t".into()))))
+        );
+        assert_eq!(
+            answer("echo credentials not found in native keychain; exit 1").await,
+            Ok(None)
+        );
+        assert_eq!(
+            answer("echo top-secret; exit 3").await,
+            Err("`DIR/docker-credential-x` ended with exit status: 3".into())
+        );
+        assert_eq!(
+            answer(r#"echo '{"Username":"u","Secret":["top-secret"]}'"#).await,
+            Err("`DIR/docker-credential-x` did not answer with credentials".into())
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_helper_that_hangs_is_given_up() {
+        assert_eq!(
+            answer("exec sleep 1000").await,
+            Err("`DIR/docker-credential-x` did not end within 60 seconds".into())
+        );
+    }
+
+    #[test]
+    fn only_plain_names_in_absolute_directories_are_run() {
+        let dir = helper("exit 0");
+        let path = dir.path().as_os_str();
+        assert!(find("x", Some(path)).is_ok());
+        for name in ["", "../x", "a/b", "x y", "x;y", "$x", "ä"] {
+            let err = find(name, Some(path)).unwrap_err();
+            assert!(matches!(err, CredentialError::HelperName(_)), "{name}");
+        }
+        for path in [None, Some(OsStr::new("")), Some(OsStr::new(".:relative"))] {
+            let err = find("x", path).unwrap_err();
+            assert!(matches!(err, CredentialError::NoHelper(_)), "{path:?}");
+        }
+        std::fs::set_permissions(
+            dir.path().join("docker-credential-x"),
+            PermissionsExt::from_mode(0o644),
+        )
+        .unwrap();
+        assert!(find("x", Some(path)).is_err());
+    }
+}

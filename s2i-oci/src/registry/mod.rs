@@ -1,0 +1,192 @@
+//! Pulling images from registries and pushing them there.
+//!
+//! A [`Registry`] speaks the distribution protocol of OCI and Docker: it resolves names to manifests,
+//! downloads blobs into files and uploads blobs from readers. It knows digests and descriptors, and
+//! leaves it to the caller what is kept where.
+//!
+//! - Everything is **verified**: manifests, configs and blobs against their digests and lengths.
+//! - Everything **goes on**: a transfer that is cut or stalls continues where it ended, also in
+//!   another process.
+//! - Nothing is **unencrypted**, except to loopback addresses; there is no option for it. No
+//!   credential goes to another host than the one that it is for and the login service that this
+//!   one names.
+//! - Credentials are those of Docker and Podman, helpers included. They are looked up when a
+//!   registry asks for them and are in no log, no error and no `Debug` text.
+//!
+//! All of it is asynchronous and needs a tokio runtime with time and I/O enabled; one thread is
+//! enough. Hashing and files are dealt with on tokio's threads for blocking work.
+
+mod auth;
+mod blob;
+mod client;
+mod credentials;
+mod document;
+mod error;
+mod helper;
+mod host;
+mod loopback;
+mod partial;
+mod pull;
+mod push;
+mod remote;
+mod retry;
+mod upload;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    ffi::OsString,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use s2i_core::ImageRef;
+
+pub use credentials::CredentialError;
+pub use error::{Found, RegistryError};
+pub use pull::Pulled;
+pub use push::{Count, Push, PushBlob, Pushed, Source};
+
+use credentials::Keyring;
+use host::Host;
+use remote::Remote;
+
+/// The registry of names without one, as names have it.
+const HUB: &str = "docker.io";
+
+/// How registries are to be spoken to.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Docker's directory for configuration, usually `~/.docker`; its `config.json` has
+    /// credentials. It need not exist.
+    pub config_dir: Option<PathBuf>,
+    /// Files with credentials that come before that one, first first: Podman's `auth.json`. They
+    /// need not exist.
+    pub auth_files: Vec<PathBuf>,
+    /// Directories with credential helpers, as in `PATH`; relative ones are not looked into.
+    pub helper_path: Option<OsString>,
+    /// Directories with certificates, as `/etc/docker/certs.d`: in a subdirectory that is called
+    /// like a registry (`host` or `host:port`), `*.crt` are authorities that are trusted for this
+    /// registry, and `NAME.cert` with `NAME.key` is what s2i identifies itself with.
+    pub certs_dirs: Vec<PathBuf>,
+    /// Authorities that are trusted for every registry, as PEM text, besides the system's own.
+    pub extra_ca: Option<String>,
+    /// Who is asked before the registry when something is pulled: from the registry's host
+    /// (`docker.io`) to `host[:port][/prefix]` of mirrors, first first.
+    pub mirrors: BTreeMap<String, Vec<String>>,
+    /// How many blobs are transferred at once.
+    pub parallel: usize,
+    /// How long a transfer may go without a single byte before it is begun again.
+    pub stall: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            config_dir: None,
+            auth_files: Vec::new(),
+            helper_path: None,
+            certs_dirs: Vec::new(),
+            extra_ca: None,
+            mirrors: BTreeMap::new(),
+            parallel: 3,
+            stall: Duration::from_secs(60),
+        }
+    }
+}
+
+/// The way to all registries: connections, logins and what was learnt about hosts. One is enough for
+/// a process.
+#[derive(Debug)]
+pub struct Registry {
+    options: Options,
+    keyring: Arc<Keyring>,
+    hosts: Mutex<HashMap<String, Arc<Host>>>,
+}
+
+impl Registry {
+    /// The way to registries with these options. Opens no connection and reads no credentials.
+    ///
+    /// It makes *ring* the process's provider of cryptography for TLS, unless there is one already.
+    ///
+    /// # Errors
+    /// `extra_ca` is not PEM text with certificates.
+    pub fn new(options: Options) -> Result<Self, RegistryError> {
+        // The error says that there is one already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        client::extra_authorities(&options)?;
+        let docker = options.config_dir.iter().map(|dir| dir.join("config.json"));
+        let keyring = Arc::new(Keyring {
+            files: options.auth_files.iter().cloned().chain(docker).collect(),
+            helper_path: options.helper_path.clone(),
+        });
+        Ok(Self {
+            options,
+            keyring,
+            hosts: Mutex::default(),
+        })
+    }
+
+    /// The repository of the image in its own registry.
+    fn origin(&self, image: &ImageRef) -> Result<Remote, RegistryError> {
+        let (host, repository) = place(image);
+        Ok(Remote::new(self.host(&host)?, repository))
+    }
+
+    /// The repositories to pull from before that one. A mirror that can't be used is none.
+    fn mirrors(&self, image: &ImageRef) -> Vec<Remote> {
+        let (registry, repository) = place(image);
+        let mirrors = self.options.mirrors.get(&registry).into_iter().flatten();
+        let remotes = mirrors.filter_map(|mirror| {
+            let mirror = mirror.strip_prefix("https://").unwrap_or(mirror);
+            let (host, prefix) = mirror.split_once('/').unwrap_or((mirror, ""));
+            let prefix = prefix.trim_matches('/');
+            let repository = match prefix {
+                "" => repository.clone(),
+                prefix => format!("{prefix}/{repository}"),
+            };
+            match self.host(host) {
+                Ok(host) => Some(Remote::mirror(host, repository)),
+                Err(err) => {
+                    tracing::debug!(mirror, error = %Chain(&err), "mirror left out");
+                    None
+                }
+            }
+        });
+        remotes.filter(Remote::is_up).collect()
+    }
+
+    /// What is known about a host; the same for all callers.
+    fn host(&self, name: &str) -> Result<Arc<Host>, RegistryError> {
+        let name = name.to_ascii_lowercase();
+        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(host) = hosts.get(&name) {
+            return Ok(Arc::clone(host));
+        }
+        let host = Arc::new(Host::new(&name, &self.options, Arc::clone(&self.keyring))?);
+        hosts.insert(name, Arc::clone(&host));
+        Ok(host)
+    }
+}
+
+/// The host and the repository that a name stands for.
+fn place(image: &ImageRef) -> (String, String) {
+    let full = image.full_name();
+    let (host, repository) = full.split_once('/').expect("a full name has a registry");
+    (host.to_ascii_lowercase(), repository.to_owned())
+}
+
+/// An error with its causes, for traces.
+struct Chain<'a>(&'a dyn std::error::Error);
+
+impl std::fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut cause = self.0.source();
+        while let Some(err) = cause {
+            write!(f, ": {err}")?;
+            cause = err.source();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,169 @@
+//! Bytes under their digests, and layers as the archives that they are or were.
+
+use std::{
+    fs::File,
+    io::{self, Read, Write},
+    path::Path,
+};
+
+use super::{
+    Store, StoredImage, StoredLayer, disk,
+    error::{StoreError, disk as failed},
+    lock::{Exclusive, Held},
+    plain::decompressed,
+};
+use crate::{
+    Digest, HashingWriter,
+    manifest::Descriptor,
+    overlay::{self, PackError},
+};
+
+impl Store {
+    /// Whether there is a blob with this digest. Layers that were built here are none.
+    #[must_use]
+    pub fn has_blob(&self, digest: Digest) -> bool {
+        self.layout().blob(digest).is_file()
+    }
+
+    /// The blob, to be read as it is; `None` if there is none. It was verified when it came.
+    ///
+    /// # Errors
+    /// [`StoreError::Disk`], [`StoreError::Damaged`] if it has another length.
+    pub fn open_blob(&self, blob: &Descriptor) -> Result<Option<File>, StoreError> {
+        let path = self.layout().blob(blob.digest);
+        let file = match File::open(&path) {
+            Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(None),
+            file => file.map_err(failed("read", &path))?,
+        };
+        let length = file.metadata().map_err(failed("read", &path))?.len();
+        if length == blob.size {
+            return Ok(Some(file));
+        }
+        let problem = format!("it has {length} bytes, but should have {}", blob.size);
+        Err(StoreError::damaged(&path, problem))
+    }
+
+    /// Writes the layer as a plain archive: its blob, decompressed if need be, or its tree, packed again.
+    /// What is written is verified, so nothing that was written before an error is any good.
+    ///
+    /// A [`Work`](super::Work) of the caller's must protect the image.
+    ///
+    /// # Errors
+    /// [`StoreError::NoLayer`], [`StoreError::Write`], [`StoreError::Disk`], [`StoreError::Damaged`],
+    /// [`StoreError::Pack`], [`StoreError::Torn`].
+    pub fn write_layer(&self, layer: &StoredLayer, out: &mut dyn Write) -> Result<(), StoreError> {
+        let Some(mut blob) = self.open_blob(&layer.descriptor)? else {
+            return self.pack_layer(layer.diff_id, out);
+        };
+        let path = self.layout().blob(layer.descriptor.digest);
+        if layer.is_plain() {
+            return copy(&path, &mut blob, layer.diff_id, out);
+        }
+        let mut plain = decompressed(&mut blob).map_err(failed("read", &path))?;
+        copy(&path, &mut *plain, layer.diff_id, out)
+    }
+
+    /// Writes a blob as it is, and verifies it on the way.
+    pub(super) fn copy_blob(
+        &self,
+        blob: &Descriptor,
+        out: &mut dyn Write,
+    ) -> Result<(), StoreError> {
+        match self.open_blob(blob)? {
+            Some(mut file) => copy(
+                &self.layout().blob(blob.digest),
+                &mut file,
+                blob.digest,
+                out,
+            ),
+            None => Err(StoreError::NoLayer(blob.digest)),
+        }
+    }
+
+    fn pack_layer(&self, diff_id: Digest, out: &mut dyn Write) -> Result<(), StoreError> {
+        let record = self.record(diff_id)?.filter(|record| record.packs);
+        let record = record.ok_or(StoreError::NoLayer(diff_id))?;
+        let tree = self.tree(diff_id);
+        match overlay::pack(&tree, self.dialect(), None, out) {
+            Ok((found, _)) if found == diff_id => Ok(()),
+            Ok(_) if record.is_settled(self.boot()) => {
+                let problem = "its files are not those of the layer any more";
+                Err(StoreError::damaged(&tree, problem))
+            }
+            Ok(_) => Err(StoreError::Torn(diff_id)),
+            Err(PackError::Write(source)) => Err(StoreError::Write {
+                layer: diff_id,
+                source,
+            }),
+            Err(source) => Err(StoreError::Pack { tree, source }),
+        }
+    }
+
+    /// Whether the image has all that it needs.
+    pub(super) fn check_present(
+        &self,
+        image: &StoredImage,
+        held: &impl Held,
+    ) -> Result<(), StoreError> {
+        let is_there = self.has_blob(image.manifest_digest())
+            && self.has_blob(image.id)
+            && image.layers().all(|layer| self.has_layer(&layer, held));
+        if is_there {
+            Ok(())
+        } else {
+            Err(StoreError::Gone(image.id))
+        }
+    }
+
+    /// Whether there is what the layer can be read from.
+    pub(super) fn has_layer(&self, layer: &StoredLayer, _held: &impl Held) -> bool {
+        self.has_blob(layer.descriptor.digest)
+            || layer.is_plain()
+                && matches!(self.record(layer.diff_id), Ok(Some(record)) if record.packs)
+    }
+
+    /// Makes a file, which the disk has, the blob with this digest, unless there is one already. The
+    /// name is on the disk only after [`sync_blobs`](Self::sync_blobs).
+    pub(super) fn put_blob(
+        &self,
+        from: &Path,
+        digest: Digest,
+        _held: &Exclusive,
+    ) -> Result<(), StoreError> {
+        if self.has_blob(digest) {
+            return Ok(());
+        }
+        disk::rename(from, &self.layout().blob(digest))
+    }
+
+    /// Waits until the disk has the names of all blobs.
+    pub(super) fn sync_blobs(&self) -> Result<(), StoreError> {
+        disk::sync_dir(&self.layout().blobs())
+    }
+}
+
+/// Copies a blob that must have this digest, as it is read.
+fn copy(
+    path: &Path,
+    content: &mut dyn Read,
+    digest: Digest,
+    out: &mut dyn Write,
+) -> Result<(), StoreError> {
+    let mut out = HashingWriter::new(out);
+    let mut buffer = vec![0; 256 << 10];
+    loop {
+        let read = disk::read_some(content, &mut buffer).map_err(failed("read", path))?;
+        if read == 0 {
+            break;
+        }
+        let written = out.write_all(&buffer[..read]);
+        written.map_err(|source| StoreError::Write {
+            layer: digest,
+            source,
+        })?;
+    }
+    match out.finish() {
+        (_, found, _) if found == digest => Ok(()),
+        _ => Err(StoreError::damaged(path, "it has another digest")),
+    }
+}

@@ -1,0 +1,150 @@
+//! Every change of the store's files but those in trees, one function each.
+//!
+//! Each first asks [`step`], which does nothing but in tests: there it ends the process or fails, so
+//! that a test can stop at every change that an operation makes. A full disk does not stop what removes.
+
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions},
+    io::{self, Read, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+use super::error::{StoreError, disk};
+
+#[cfg(test)]
+pub(super) use super::faults::step;
+
+/// What a change does to the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    /// It may need space.
+    Adds,
+    /// It needs none.
+    Removes,
+}
+
+#[cfg(not(test))]
+#[expect(clippy::unnecessary_wraps, reason = "in tests it fails")]
+pub(super) fn step(_change: Change) -> io::Result<()> {
+    Ok(())
+}
+
+/// Makes a directory for the owner alone; false if something is there already.
+pub(super) fn make_dir(path: &Path) -> Result<bool, StoreError> {
+    let made = step(Change::Adds).and_then(|()| DirBuilder::new().mode(0o700).create(path));
+    match made {
+        Ok(()) => Ok(true),
+        Err(err) if err.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(err) => Err(disk("make", path)(err)),
+    }
+}
+
+/// Creates or empties a file for the owner alone.
+pub(super) fn create(path: &Path) -> Result<File, StoreError> {
+    step(Change::Adds)
+        .and_then(|()| {
+            OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .mode(0o600)
+                .open(path)
+        })
+        .map_err(disk("create", path))
+}
+
+/// Waits until the file is on the disk.
+pub(super) fn sync(file: &File, path: &Path) -> Result<(), StoreError> {
+    step(Change::Adds)
+        .and_then(|()| file.sync_all())
+        .map_err(disk("write", path))
+}
+
+/// Writes a file, which is on the disk then.
+pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    let mut file = create(path)?;
+    step(Change::Adds)
+        .and_then(|()| file.write_all(bytes))
+        .map_err(disk("write", path))?;
+    sync(&file, path)
+}
+
+/// Renames; what is there is replaced.
+pub(super) fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {
+    step(Change::Adds)
+        .and_then(|()| fs::rename(from, to))
+        .map_err(disk("rename", from))
+}
+
+/// Waits until the names in the directory are on the disk.
+pub(super) fn sync_dir(path: &Path) -> Result<(), StoreError> {
+    step(Change::Adds)
+        .and_then(|()| File::open(path)?.sync_all())
+        .map_err(disk("write", path))
+}
+
+/// Puts a file in the place of another, or where none was: readers see the one or the other, also
+/// after a crash. Only who has the store's lock may do this, as the file has a fixed name at first:
+/// `new`.
+pub(super) fn replace(new: &Path, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    let written = write(new, bytes).and_then(|()| rename(new, path));
+    if written.is_err() {
+        // Else the next one that opens the store does it.
+        let _ = remove_file(new);
+    }
+    written?;
+    sync_dir(path.parent().expect("files of the store lie in it"))
+}
+
+/// Removes a file, if it is there.
+pub(super) fn remove_file(path: &Path) -> Result<(), StoreError> {
+    match step(Change::Removes).and_then(|()| fs::remove_file(path)) {
+        Err(err) if err.kind() != io::ErrorKind::NotFound => Err(disk("remove", path)(err)),
+        _ => Ok(()),
+    }
+}
+
+/// Reads some bytes; none at the end.
+pub(super) fn read_some(content: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match content.read(buffer) {
+            Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
+            read => return read,
+        }
+    }
+}
+
+/// A file as a whole, if it is there; an error if it has more than `most` bytes.
+pub(super) fn read(path: &Path, most: u64) -> Result<Option<Vec<u8>>, StoreError> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(err) => return Err(disk("read", path)(err)),
+    };
+    let mut bytes = Vec::new();
+    let read = file.take(most + 1).read_to_end(&mut bytes);
+    read.map_err(disk("read", path))?;
+    if bytes.len() as u64 > most {
+        return Err(StoreError::damaged(
+            path,
+            format!("it has more than {most} bytes"),
+        ));
+    }
+    Ok(Some(bytes))
+}
+
+/// The names in a directory.
+pub(super) fn entries(path: &Path) -> Result<Vec<PathBuf>, StoreError> {
+    fs::read_dir(path)
+        .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect())
+        .map_err(disk("read", path))
+}
+
+/// Writes a file that need not survive a crash.
+pub(super) fn scratch(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    let mut file = create(path)?;
+    step(Change::Adds)
+        .and_then(|()| file.write_all(bytes))
+        .map_err(disk("write", path))
+}

@@ -1,0 +1,187 @@
+//! What can go wrong with a store.
+
+use std::{
+    error::Error,
+    io,
+    path::{Path, PathBuf},
+};
+
+use s2i_core::ImageRef;
+use thiserror::Error;
+
+use super::import::ImportFault;
+use crate::{
+    Digest,
+    archive::ArchiveError,
+    manifest::ManifestFault,
+    overlay::{PackError, UnpackError},
+};
+
+/// Why the store can't do something.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// The file system refused something.
+    #[error("can't {operation} {}", path.display())]
+    Disk {
+        /// What was to be done, as a verb.
+        operation: &'static str,
+        /// With what.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The directory holds something, and no store.
+    #[error("{} is not empty, and no image store", .0.display())]
+    NotAStore(PathBuf),
+    /// Another user's store: its files have owners that this process may not give or see.
+    #[error("the image store {} belongs to the user {owner}, but this is the user {user}", path.display())]
+    Owner {
+        /// The store.
+        path: PathBuf,
+        /// Whose it is.
+        owner: u32,
+        /// Who asks.
+        user: u32,
+    },
+    /// A later version made the store.
+    #[error("the image store {} has format {found}, but this version knows formats up to {known} only", path.display())]
+    Newer {
+        /// The store.
+        path: PathBuf,
+        /// Its format.
+        found: u64,
+        /// Ours.
+        known: u64,
+    },
+    /// Removed files and opaque directories are marked in another way than this process can use.
+    #[error("the image store {} is for {found}, but this is {user}", path.display())]
+    Dialect {
+        /// The store.
+        path: PathBuf,
+        /// Who it was made by.
+        found: &'static str,
+        /// Who asks.
+        user: &'static str,
+    },
+    /// A file of the store does not hold what the store wrote there.
+    #[error("{} is damaged: {problem}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The start of an id that several images have in common.
+    #[error("`{text}` is the start of the ids of {count} images")]
+    Ambiguous {
+        /// What was asked for.
+        text: String,
+        /// How many images there are.
+        count: usize,
+    },
+    /// Somebody else removed the image.
+    #[error("the image {0} is not in the store any more")]
+    Gone(Digest),
+    /// Neither the layer's bytes nor its tree are there.
+    #[error("the layer {0} is not in the store")]
+    NoLayer(Digest),
+    /// A name that has a digest can't be given to an image: the digest follows from the image.
+    #[error("`{0}` has a digest, but an image can only be given a name with a tag")]
+    NamedByDigest(ImageRef),
+    /// Bytes have another digest or length than was said.
+    #[error("{what} has the digest {found} and {size} bytes, but {expected} was expected")]
+    Mismatch {
+        /// What.
+        what: String,
+        /// What it should be.
+        expected: Digest,
+        /// What it is.
+        found: Digest,
+        /// How long it is.
+        size: u64,
+    },
+    /// The parts of an image don't fit together.
+    #[error("the image is inconsistent: {0}")]
+    Inconsistent(String),
+    /// A manifest can't be used.
+    #[error("the manifest {digest} {fault}")]
+    Manifest {
+        /// The manifest.
+        digest: Digest,
+        /// What is wrong with it.
+        fault: ManifestFault,
+    },
+    /// A tree that was not on the disk when the machine stopped, and can't be made again.
+    #[error(
+        "the files of the layer {0} are not what was built: the machine stopped before they were on the disk"
+    )]
+    Torn(Digest),
+    /// A layer can't be unpacked.
+    #[error("can't unpack the layer {layer}")]
+    Unpack {
+        /// The layer.
+        layer: Digest,
+        /// Why.
+        source: UnpackError,
+    },
+    /// A tree can't be made a layer.
+    #[error("can't read the files of {}", tree.display())]
+    Pack {
+        /// The tree.
+        tree: PathBuf,
+        /// Why.
+        source: PackError,
+    },
+    /// A tree is to be taken over that is in no working directory.
+    #[error("{} is in no working directory of the store", .0.display())]
+    Outside(PathBuf),
+    /// An archive can't be imported.
+    #[error("the archive {0}")]
+    Import(ImportFault),
+    /// The stream that an archive comes from failed.
+    #[error("can't read the archive")]
+    Read(#[source] io::Error),
+    /// An image can't be put into an archive.
+    #[error(transparent)]
+    Export(#[from] ArchiveError),
+    /// What is written to failed.
+    #[error("can't write the layer {layer}")]
+    Write {
+        /// The layer.
+        layer: Digest,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl StoreError {
+    /// Whether there was no space left for what was to be written.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        let mut cause: Option<&(dyn Error + 'static)> = Some(self);
+        while let Some(err) = cause {
+            let kind = err.downcast_ref::<io::Error>().map(io::Error::kind);
+            if let Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) = kind {
+                return true;
+            }
+            cause = err.source();
+        }
+        false
+    }
+
+    pub(super) fn damaged(path: &Path, problem: impl Into<String>) -> Self {
+        Self::Damaged {
+            path: path.into(),
+            problem: problem.into(),
+        }
+    }
+}
+
+/// Makes a [`StoreError::Disk`] of what the file system said.
+pub(super) fn disk(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
+    move |source| StoreError::Disk {
+        operation,
+        path: path.into(),
+        source,
+    }
+}

@@ -1,0 +1,173 @@
+//! What nothing stands for any more, and how it goes.
+//!
+//! Under the lock it is found and moved aside, which takes no time; it is removed after that.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    Store, Work, disk, error::StoreError, index::Index, lock::Exclusive, remove::remove,
+    work::Lease,
+};
+use crate::{
+    Digest,
+    config::ImageConfig,
+    manifest::{DOCKER_MANIFEST, Descriptor, MANIFEST, Manifest},
+};
+
+/// What was removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Freed {
+    /// Bytes, about: of trees, the length of their archives.
+    pub bytes: u64,
+    /// Images.
+    pub images: u64,
+    /// Layers, unpacked or as they came; one that was both counts once.
+    pub layers: u64,
+}
+
+/// What must stay.
+#[derive(Default)]
+struct Roots {
+    blobs: BTreeSet<Digest>,
+    layers: BTreeSet<Digest>,
+}
+
+/// What goes.
+struct Waste {
+    blobs: Vec<PathBuf>,
+    layers: Vec<PathBuf>,
+}
+
+impl Store {
+    /// Removes what no image needs, neither a listed one nor one that a [`Work`]
+    /// protects, and what killed processes left behind.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`], and then nothing was removed: it is not known what an image needs that
+    /// can't be read. [`StoreError::Disk`].
+    pub fn collect(&self) -> Result<Freed, StoreError> {
+        self.clean(self.exclusive()?)
+    }
+
+    /// The same, and also removes images without a name and downloads that nobody goes on with.
+    ///
+    /// # Errors
+    /// As [`collect`](Self::collect).
+    pub fn prune(&self) -> Result<Freed, StoreError> {
+        // On a full disk, this makes the space that the rest needs.
+        self.sweep()?;
+        let partials = self.remove_partials()?;
+        let held = self.exclusive()?;
+        let mut index = Index::load(self.layout(), &held)?;
+        if !index.remove(|entry| entry.name.is_none()).is_empty() {
+            index.save(self.layout(), &held)?;
+        }
+        let mut freed = self.clean(held)?;
+        freed.bytes += partials;
+        Ok(freed)
+    }
+
+    fn clean(&self, held: Exclusive) -> Result<Freed, StoreError> {
+        let works = self.works(&held)?;
+        let roots = self.roots(&Index::load(self.layout(), &held)?, &works.leases)?;
+        let waste = self.waste(&roots)?;
+        let freed = self.freed(&waste, &roots);
+        let trash = self.discard(&waste, &held)?;
+        drop(held);
+        for dead in &works.dead {
+            remove(&dead.path)?;
+        }
+        trash.map_or(Ok(()), Work::remove)?;
+        Ok(freed)
+    }
+
+    /// Moves waste aside, or removes it at once if a full disk does not even have space for that.
+    fn discard(&self, waste: &Waste, held: &Exclusive) -> Result<Option<Work>, StoreError> {
+        let paths = || waste.blobs.iter().chain(&waste.layers);
+        let aside = || {
+            let trash = Work::start(self, Lease::default(), held)?;
+            for (number, path) in paths().enumerate() {
+                disk::rename(path, &trash.path().join(number.to_string()))?;
+            }
+            Ok(trash)
+        };
+        match aside() {
+            Err(err) if StoreError::is_full(&err) => {}
+            trash => return trash.map(Some),
+        }
+        for path in paths() {
+            remove(path)?;
+        }
+        Ok(None)
+    }
+
+    fn roots(&self, index: &Index, leases: &[Lease]) -> Result<Roots, StoreError> {
+        let mut roots = Roots::default();
+        let listed = index.entries().iter().map(|entry| &entry.manifest);
+        for manifest in listed.chain(leases.iter().flat_map(|lease| &lease.images)) {
+            if roots.blobs.insert(manifest.digest) {
+                let (manifest, config) = self.parts(manifest)?;
+                roots.blobs.insert(manifest.config.digest);
+                roots
+                    .blobs
+                    .extend(manifest.layers.iter().map(|layer| layer.digest));
+                roots.layers.extend(config.rootfs.diff_ids);
+            }
+        }
+        roots
+            .blobs
+            .extend(leases.iter().flat_map(|lease| &lease.blobs));
+        Ok(roots)
+    }
+
+    fn waste(&self, roots: &Roots) -> Result<Waste, StoreError> {
+        let without = |directory: &Path, kept: &BTreeSet<Digest>| {
+            let mut entries = disk::entries(directory)?;
+            entries.retain(|path| digest(path).is_none_or(|digest| !kept.contains(&digest)));
+            Ok::<_, StoreError>(entries)
+        };
+        Ok(Waste {
+            blobs: without(&self.layout().blobs(), &roots.blobs)?,
+            layers: without(&self.layout().layers(), &roots.layers)?,
+        })
+    }
+
+    /// What is won, as far as it can be told: what is removed may be damaged.
+    fn freed(&self, waste: &Waste, roots: &Roots) -> Freed {
+        let mut freed = Freed::default();
+        let mut layers = BTreeSet::new();
+        for path in &waste.blobs {
+            freed.bytes += fs::metadata(path).map_or(0, |metadata| metadata.len());
+            if let Some((_, config)) = digest(path).and_then(|digest| self.image(digest)) {
+                freed.images += 1;
+                layers.extend(config.rootfs.diff_ids);
+            }
+        }
+        for diff_id in waste.layers.iter().filter_map(|path| digest(path)) {
+            let record = self.record(diff_id).ok().flatten();
+            freed.bytes += record.map_or(0, |record| record.size);
+            layers.insert(diff_id);
+        }
+        freed.layers = layers.difference(&roots.layers).count() as u64;
+        freed
+    }
+
+    /// The image that the blob is the manifest of, if it is one.
+    fn image(&self, blob: Digest) -> Option<(Manifest, ImageConfig)> {
+        [MANIFEST, DOCKER_MANIFEST].iter().find_map(|media_type| {
+            let mut descriptor = Descriptor::of(media_type, &[]);
+            descriptor.digest = blob;
+            self.parts(&descriptor).ok()
+        })
+    }
+}
+
+/// What a file or directory is called after.
+fn digest(path: &Path) -> Option<Digest> {
+    let name = path.file_name()?.to_str()?;
+    format!("sha256:{name}").parse().ok()
+}

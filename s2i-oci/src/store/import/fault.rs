@@ -1,0 +1,101 @@
+//! Why an archive can't be imported.
+
+use s2i_core::ImageRefError;
+use thiserror::Error;
+
+use crate::{
+    Digest,
+    manifest::{MAX_JSON, ManifestFault},
+};
+
+/// What is wrong with an archive of images.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum ImportFault {
+    /// The first bytes are none of a tar archive.
+    #[error("is no tar archive, neither plain nor compressed with gzip or zstd")]
+    NotTar,
+    /// The stream ends before the zeros that end an archive.
+    #[error("is cut: it stops before its end")]
+    Cut,
+    /// A header breaks the rules of the format.
+    #[error("has a header that can't be read")]
+    Header,
+    /// More members than any image needs.
+    #[error("has more than {0} members")]
+    Members(u64),
+    /// A member whose name can't be one.
+    #[error("has a member with the name `{0}`")]
+    MemberName(String),
+    /// Two different members of one name.
+    #[error("has two different members with the name `{0}`")]
+    Twice(String),
+    /// A link without an end.
+    #[error("has a link `{0}` that does not lead to a file")]
+    Link(String),
+    /// Neither an image of Docker's nor an OCI layout.
+    #[error("holds no image: it has neither an `index.json` nor a `manifest.json` that names one")]
+    NoImage,
+    /// More images than one archive is taken for.
+    #[error("names more than {0} images")]
+    Images(usize),
+    /// A file that must be there.
+    #[error("names the file `{0}`, but does not have it")]
+    NoFile(String),
+    /// A blob that must be there, under whichever name.
+    #[error("names the blob {0}, but has nothing with this digest")]
+    NoBlob(Digest),
+    /// A blob of another length than was said.
+    #[error("has the blob {digest} with {found} bytes, but says that it has {expected}")]
+    Length {
+        /// The blob.
+        digest: Digest,
+        /// What its descriptor says.
+        expected: u64,
+        /// What it has.
+        found: u64,
+    },
+    /// A description that is too large.
+    #[error("has more than {MAX_JSON} bytes in `{0}`")]
+    TooLong(String),
+    /// A description that is not what it should be.
+    #[error("has a `{file}` that can't be read: {problem}")]
+    Json {
+        /// Where it is.
+        file: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A manifest or an index that can't be used.
+    #[error("has the manifest {digest}, which {fault}")]
+    Manifest {
+        /// The manifest or index.
+        digest: Digest,
+        /// What is wrong with it.
+        fault: ManifestFault,
+    },
+    /// Indexes in indexes in indexes.
+    #[error("has more than {0} indexes in each other")]
+    Depth(usize),
+    /// A name that is none.
+    #[error("gives an image a name that it can't have: {0}")]
+    Name(ImageRefError),
+    /// A name with a digest.
+    #[error("gives an image the name `{0}`, but no image can be given a name with a digest")]
+    NamedByDigest(String),
+    /// An image for other machines.
+    #[error("has an image for {found}, but none for {wanted}")]
+    Platform {
+        /// What it is for.
+        found: String,
+        /// What is wanted.
+        wanted: String,
+    },
+    /// A layer that is not compressed, and is not what the config says.
+    #[error("has the layer {found} where the config says {expected}")]
+    Layer {
+        /// In the config.
+        expected: Digest,
+        /// In the archive.
+        found: Digest,
+    },
+}

@@ -1,0 +1,295 @@
+//! Takes images out of the archives of engines and tools.
+//!
+//! An archive is read once, from its start to its end, as it may come through a pipe: each file in it is
+//! hashed while it is put aside. Only then, when everything is known, is it looked at: as an OCI layout
+//! if it has an `index.json`, else as what `docker save` writes. Names in the archive are looked up among
+//! names in the archive, and never become paths.
+
+mod docker;
+mod fault;
+mod members;
+mod oci;
+
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    fs::{self, File},
+    io::{Read, Write},
+    path::PathBuf,
+};
+
+use s2i_core::ImageRef;
+use serde::de::DeserializeOwned;
+
+use super::{
+    Store, StoredLayer, Work, disk,
+    error::{StoreError, disk as failed},
+    lock::Exclusive,
+    plain::{Compression, decompressed},
+    publish::Listing,
+};
+use crate::{Digest, HashingWriter, manifest::MAX_JSON};
+
+pub use fault::ImportFault;
+use members::{Kind, Members};
+
+/// The most images of one archive.
+const MAX_IMAGES: usize = 1000;
+
+/// The most links that lead to each other.
+const MAX_LINKS: usize = 16;
+
+/// An image that was imported.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loaded {
+    /// The image's ID.
+    pub id: Digest,
+    /// The names that the archive gave to it.
+    pub names: Vec<ImageRef>,
+}
+
+impl From<ImportFault> for StoreError {
+    fn from(fault: ImportFault) -> Self {
+        Self::Import(fault)
+    }
+}
+
+/// A file of the archive that was put aside.
+#[derive(Clone, Debug)]
+struct Spooled {
+    digest: Digest,
+    size: u64,
+    path: PathBuf,
+}
+
+/// All that an archive has.
+#[derive(Default)]
+struct Contents {
+    files: BTreeMap<String, Digest>,
+    /// To which names links lead.
+    links: BTreeMap<String, String>,
+    blobs: BTreeMap<Digest, Spooled>,
+}
+
+impl Store {
+    /// Imports what `docker save`, `podman save`, [`export`](Self::export) and other tools wrote, also
+    /// compressed as a whole with gzip or zstd. The archive is read to its end, and may come through a
+    /// pipe.
+    ///
+    /// Of an image for several platforms, the one for Linux on this processor is taken. Layers that the
+    /// archive leaves out may be in the store already. All images are listed at once, or none is; what
+    /// had one of their names before loses it.
+    ///
+    /// # Errors
+    /// [`StoreError::Import`], [`StoreError::Read`], [`StoreError::Mismatch`],
+    /// [`StoreError::Inconsistent`], [`StoreError::NoLayer`], [`StoreError::Disk`].
+    pub fn import(&self, archive: &mut dyn Read) -> Result<Vec<Loaded>, StoreError> {
+        let work = self.work(&[])?;
+        let contents = spool(archive, &work)?;
+        let mut images = oci::images(&contents)?;
+        if images.is_empty() {
+            images = docker::images(&contents)?;
+        }
+        if images.is_empty() {
+            return Err(ImportFault::NoImage.into());
+        }
+        let mut wanted = BTreeMap::new();
+        for Listing { parts, .. } in &images {
+            parts.spool(&work)?;
+            for layer in parts.layers() {
+                if let Some(blob) = contents.check(&layer)? {
+                    wanted.insert(blob.digest, blob);
+                }
+            }
+        }
+        for blob in wanted.values() {
+            let file = File::open(&blob.path).map_err(failed("read", &blob.path))?;
+            disk::sync(&file, &blob.path)?;
+        }
+        let held = self.exclusive()?;
+        self.take(&wanted, &held)?;
+        let listed = self.list_images(&images, &work, &held)?;
+        let loaded = images
+            .into_iter()
+            .zip(listed)
+            .map(|(image, listed)| Loaded {
+                id: listed.id(),
+                names: image.names,
+            });
+        Ok(loaded.collect())
+    }
+
+    fn take(
+        &self,
+        wanted: &BTreeMap<Digest, &Spooled>,
+        held: &Exclusive,
+    ) -> Result<(), StoreError> {
+        for blob in wanted.values() {
+            self.put_blob(&blob.path, blob.digest, held)?;
+        }
+        Ok(())
+    }
+}
+
+/// Reads the archive to its end.
+fn spool(archive: &mut dyn Read, work: &Work) -> Result<Contents, StoreError> {
+    let mut plain = decompressed(archive).map_err(StoreError::Read)?;
+    let mut members = Members::new(&mut plain);
+    let mut contents = Contents::default();
+    let mut number = 0;
+    while let Some(member) = members.next()? {
+        let name = key("", &member.name)?;
+        match member.kind {
+            Kind::Other => {}
+            Kind::Symlink(target) => {
+                let parent = name.rsplit_once('/').map_or("", |(parent, _)| parent);
+                // Links that lead out matter only if something is looked for there.
+                let target = key(parent, &target).unwrap_or_default();
+                contents.links.insert(name, target);
+            }
+            Kind::HardLink(target) => {
+                contents.links.insert(name, key("", &target)?);
+            }
+            Kind::File => {
+                number += 1;
+                let path = work.path().join(format!("member-{number}"));
+                let blob = put_aside(&mut members, path)?;
+                contents.add(name, blob)?;
+            }
+        }
+    }
+    Ok(contents)
+}
+
+/// Writes one file of the archive to a place of ours, and hashes it on the way.
+fn put_aside(content: &mut dyn Read, path: PathBuf) -> Result<Spooled, StoreError> {
+    let mut file = HashingWriter::new(disk::create(&path)?);
+    let mut buffer = vec![0; 256 << 10];
+    loop {
+        let read = disk::read_some(content, &mut buffer).map_err(StoreError::Read)?;
+        if read == 0 {
+            break;
+        }
+        disk::step(disk::Change::Adds)
+            .and_then(|()| file.write_all(&buffer[..read]))
+            .map_err(failed("write", &path))?;
+    }
+    let (_, digest, size) = file.finish();
+    Ok(Spooled { digest, size, path })
+}
+
+/// The name of a member that a path from the directory `parent` of the archive leads to.
+fn key(parent: &str, path: &[u8]) -> Result<String, ImportFault> {
+    let shown = || ImportFault::MemberName(String::from_utf8_lossy(path).escape_debug().collect());
+    let path = str::from_utf8(path).map_err(|_| shown())?;
+    let mut parts: Vec<&str> = parent.split('/').filter(|part| !part.is_empty()).collect();
+    if path.starts_with('/') || path.len() > 4096 {
+        return Err(shown());
+    }
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop().ok_or_else(shown)?),
+            part => parts.push(part),
+        }
+    }
+    Ok(parts.join("/"))
+}
+
+impl Contents {
+    fn add(&mut self, name: String, blob: Spooled) -> Result<(), StoreError> {
+        match self.files.insert(name.clone(), blob.digest) {
+            Some(other) if other != blob.digest => return Err(ImportFault::Twice(name).into()),
+            _ => {}
+        }
+        match self.blobs.entry(blob.digest) {
+            Entry::Occupied(_) => fs::remove_file(&blob.path).map_err(failed("remove", &blob.path)),
+            Entry::Vacant(place) => {
+                place.insert(blob);
+                Ok(())
+            }
+        }
+    }
+
+    /// The file that the name stands for.
+    fn file(&self, name: &str) -> Result<Option<&Spooled>, ImportFault> {
+        let mut found = name;
+        for _ in 0..MAX_LINKS {
+            if let Some(digest) = self.files.get(found) {
+                return Ok(self.blobs.get(digest));
+            }
+            match self.links.get(found) {
+                Some(target) => found = target,
+                None if found == name => return Ok(None),
+                None => break,
+            }
+        }
+        Err(ImportFault::Link(name.into()))
+    }
+
+    /// A description with this name, if it is there.
+    fn read<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, StoreError> {
+        let Some(blob) = self.file(name)? else {
+            return Ok(None);
+        };
+        let read = serde_json::from_slice(&json(name, blob)?);
+        read.map(Some).map_err(|err| {
+            let fault = ImportFault::Json {
+                file: name.into(),
+                problem: err.to_string(),
+            };
+            fault.into()
+        })
+    }
+
+    /// The layer's blob, if the archive has it: then it must be what manifest and config say.
+    fn check(&self, layer: &StoredLayer) -> Result<Option<&Spooled>, StoreError> {
+        let Some(blob) = self.blobs.get(&layer.descriptor.digest) else {
+            return Ok(None);
+        };
+        check_length(blob, layer.descriptor.size)?;
+        if compression(blob)? == Compression::None && !layer.is_plain() {
+            let fault = ImportFault::Layer {
+                expected: layer.diff_id,
+                found: blob.digest,
+            };
+            return Err(fault.into());
+        }
+        Ok(Some(blob))
+    }
+}
+
+/// The bytes of a description.
+fn json(name: &str, blob: &Spooled) -> Result<Vec<u8>, StoreError> {
+    if blob.size > MAX_JSON {
+        return Err(ImportFault::TooLong(name.into()).into());
+    }
+    fs::read(&blob.path).map_err(failed("read", &blob.path))
+}
+
+fn compression(blob: &Spooled) -> Result<Compression, StoreError> {
+    let mut start = Vec::new();
+    File::open(&blob.path)
+        .and_then(|file| file.take(4).read_to_end(&mut start))
+        .map_err(failed("read", &blob.path))?;
+    Ok(Compression::of(&start))
+}
+
+fn check_length(blob: &Spooled, expected: u64) -> Result<(), ImportFault> {
+    if blob.size == expected {
+        return Ok(());
+    }
+    Err(ImportFault::Length {
+        digest: blob.digest,
+        expected,
+        found: blob.size,
+    })
+}
+
+/// A name that an archive gives to an image.
+fn name(text: &str) -> Result<ImageRef, ImportFault> {
+    let name: ImageRef = text.parse().map_err(ImportFault::Name)?;
+    match name.digest() {
+        Some(_) => Err(ImportFault::NamedByDigest(text.into())),
+        None => Ok(name),
+    }
+}

@@ -1,0 +1,141 @@
+//! Which images there are, and by which names: `index.json`.
+
+use std::collections::BTreeSet;
+
+use s2i_core::ImageRef;
+
+use super::{
+    disk,
+    error::StoreError,
+    layout::Layout,
+    lock::{Exclusive, Held},
+};
+use crate::{
+    Digest,
+    manifest::{self, Descriptor, IMAGE_NAME, REF_NAME},
+};
+
+/// The annotation of an index entry that holds the image's ID, so that no manifest must be read to
+/// know it.
+const IMAGE_ID: &str = "io.s2i.image.id";
+
+/// The most bytes of an index: that of a hundred thousand names.
+const MAX_INDEX: u64 = 64 << 20;
+
+/// What the store knows of one name, or of an image without one.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    /// The whole name.
+    pub(super) name: Option<String>,
+    /// The image's ID.
+    pub(super) id: Digest,
+    /// Its manifest.
+    pub(super) manifest: Descriptor,
+}
+
+/// All entries.
+#[derive(Debug, Default)]
+pub(super) struct Index {
+    entries: Vec<Entry>,
+}
+
+impl Index {
+    /// Reads the index; there is none in a new store.
+    pub(super) fn load(layout: &Layout, _held: &impl Held) -> Result<Self, StoreError> {
+        let path = layout.index();
+        let Some(bytes) = disk::read(&path, MAX_INDEX)? else {
+            return Ok(Self::default());
+        };
+        let index: manifest::Index = serde_json::from_slice(&bytes)
+            .map_err(|err| StoreError::damaged(&path, err.to_string()))?;
+        let entries = index.manifests.into_iter().map(Entry::read);
+        let entries = entries
+            .collect::<Option<_>>()
+            .ok_or_else(|| StoreError::damaged(&path, "an entry has no image ID"))?;
+        Ok(Self { entries })
+    }
+
+    /// Puts this in the place of the index that is there.
+    pub(super) fn save(mut self, layout: &Layout, _held: &Exclusive) -> Result<(), StoreError> {
+        self.entries
+            .sort_by(|a, b| (&a.name, a.manifest.digest).cmp(&(&b.name, b.manifest.digest)));
+        let entries = self.entries.into_iter().map(Entry::write).collect();
+        let json = serde_json::to_vec(&manifest::Index::new(entries)).expect("text keys");
+        disk::replace(&layout.new_file(), &layout.index(), &json)
+    }
+
+    pub(super) fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// Lists an image by a name, which no other image has then, or, without one, lists it if it is
+    /// not.
+    pub(super) fn add(&mut self, name: Option<&ImageRef>, id: Digest, manifest: &Descriptor) {
+        let digest = manifest.digest;
+        let name = name.map(ImageRef::normalised);
+        if name.is_none()
+            && self
+                .entries
+                .iter()
+                .any(|entry| entry.manifest.digest == digest)
+        {
+            return;
+        }
+        self.entries.retain(|entry| match &entry.name {
+            None => entry.manifest.digest != digest,
+            some => *some != name,
+        });
+        self.entries.push(Entry {
+            name,
+            id,
+            manifest: manifest.clone(),
+        });
+    }
+
+    /// Removes the entries that this is true for, and returns their names.
+    pub(super) fn remove(&mut self, is_unwanted: impl Fn(&Entry) -> bool) -> Vec<Option<String>> {
+        let unwanted = self.entries.extract_if(.., |entry| is_unwanted(entry));
+        unwanted.map(|entry| entry.name).collect()
+    }
+
+    /// The names of an image, sorted.
+    pub(super) fn names(&self, id: Digest) -> Vec<ImageRef> {
+        let names: BTreeSet<&String> = self
+            .entries
+            .iter()
+            .filter(|entry| entry.id == id)
+            .filter_map(|entry| entry.name.as_ref())
+            .collect();
+        // Names were checked before they got here, so none is lost.
+        names
+            .into_iter()
+            .filter_map(|name| name.parse().ok())
+            .collect()
+    }
+}
+
+impl Entry {
+    fn read(mut manifest: Descriptor) -> Option<Self> {
+        let name = manifest.annotations.remove(IMAGE_NAME);
+        let id = manifest.annotations.remove(IMAGE_ID)?.parse().ok()?;
+        manifest.annotations.clear();
+        Some(Self { name, id, manifest })
+    }
+
+    fn write(self) -> Descriptor {
+        let mut descriptor = self.manifest;
+        let mut annotate = |key: &str, value| descriptor.annotations.insert(key.into(), value);
+        annotate(IMAGE_ID, self.id.to_string());
+        if let Some(name) = self.name {
+            let tag = name
+                .parse()
+                .ok()
+                .and_then(|name: ImageRef| name.tag().map(str::to_owned));
+            if let Some(tag) = tag {
+                annotate(REF_NAME, tag);
+            }
+            annotate(IMAGE_NAME, name);
+        }
+        descriptor
+    }
+}

@@ -1,0 +1,239 @@
+//! Layers as trees: unpacked on first use, or taken over from builds.
+
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    Store, StoredImage, StoredLayer, Work, disk,
+    error::{StoreError, disk as failed},
+    lock::Exclusive,
+    record::{Record, wait_for_disk},
+};
+use crate::{
+    Digest,
+    manifest::{self, Descriptor},
+    overlay::{self, Clamp, Limits, Size},
+};
+
+/// A layer that is about to be unpacked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unpacking {
+    /// The digest of the plain archive.
+    pub layer: Digest,
+    /// The length of the archive as it is, in bytes.
+    pub bytes: u64,
+    /// Whether it was unpacked before, but in another boot, and it is not known whether the disk has it.
+    pub again: bool,
+}
+
+/// A tree that became a layer, for [`Store::publish`]. It is removed if it is dropped before.
+#[derive(Debug)]
+pub struct Adopted {
+    work: Work,
+    layer: StoredLayer,
+    size: Size,
+}
+
+impl Adopted {
+    /// The digest of the layer, which is never compressed.
+    #[must_use]
+    pub fn diff_id(&self) -> Digest {
+        self.layer.diff_id
+    }
+
+    /// The length of the layer's archive in bytes, and its entries.
+    #[must_use]
+    pub fn size(&self) -> Size {
+        self.size
+    }
+
+    pub(super) fn layer(&self) -> &StoredLayer {
+        &self.layer
+    }
+
+    /// The directory that is to become the layer's, and whose it is.
+    pub(super) fn place(&self) -> (PathBuf, &Work) {
+        (self.work.path().join("layer"), &self.work)
+    }
+}
+
+impl Store {
+    /// The trees of the image's layers, lowest first. Those that are not there are unpacked, and
+    /// `progress` is told before. A layer that the image has twice is there once, at its higher place:
+    /// overlayfs takes no directory twice, and a higher layer hides itself below.
+    ///
+    /// The trees stay as long as a [`Work`] of the caller's protects the image.
+    ///
+    /// # Errors
+    /// [`StoreError::Gone`], [`StoreError::NoLayer`], [`StoreError::Unpack`], [`StoreError::Mismatch`],
+    /// [`StoreError::Torn`], [`StoreError::Disk`].
+    pub fn trees(
+        &self,
+        image: &StoredImage,
+        progress: &dyn Fn(Unpacking),
+    ) -> Result<Vec<PathBuf>, StoreError> {
+        let work = self.work(&[image])?;
+        let mut trees = Vec::new();
+        for layer in image.layers() {
+            self.unpack(&layer, &work, progress)?;
+            let tree = self.tree(layer.diff_id);
+            trees.retain(|other| *other != tree);
+            trees.push(tree);
+        }
+        Ok(trees)
+    }
+
+    /// Makes a layer of a tree that lies in a [`Work`] of this store: reads it once for its digest, gives
+    /// what `clamp` says is new its time, and takes the tree away to where only
+    /// [`publish`](Self::publish) finds it.
+    ///
+    /// # Errors
+    /// [`StoreError::Outside`], [`StoreError::Pack`], [`StoreError::Disk`].
+    pub fn adopt(&self, tree: &Path, clamp: Option<&Clamp>) -> Result<Adopted, StoreError> {
+        self.check_inside(tree)?;
+        let packed = overlay::pack(tree, self.dialect(), clamp, &mut io::sink());
+        let (diff_id, size) = packed.map_err(|source| StoreError::Pack {
+            tree: tree.into(),
+            source,
+        })?;
+        let descriptor = Descriptor {
+            media_type: manifest::LAYER.into(),
+            digest: diff_id,
+            size: size.bytes,
+            platform: None,
+            annotations: BTreeMap::new(),
+        };
+        let adopted = Adopted {
+            work: self.work(&[])?,
+            layer: StoredLayer {
+                descriptor,
+                diff_id,
+            },
+            size,
+        };
+        let (place, _) = adopted.place();
+        disk::make_dir(&place)?;
+        disk::rename(tree, &place.join("tree"))?;
+        Record::new(size, true, self.boot()).write(&place)?;
+        Ok(adopted)
+    }
+
+    /// A tree is taken over by renaming, so it must be the store's own.
+    fn check_inside(&self, tree: &Path) -> Result<(), StoreError> {
+        let metadata = tree.symlink_metadata().map_err(failed("read", tree))?;
+        let path = tree.canonicalize().map_err(failed("read", tree))?;
+        match path.strip_prefix(self.layout().work()) {
+            Ok(inside) if metadata.is_dir() && inside.components().count() > 1 => Ok(()),
+            _ => Err(StoreError::Outside(tree.into())),
+        }
+    }
+
+    /// Where the tree of a layer is.
+    pub(super) fn tree(&self, diff_id: Digest) -> PathBuf {
+        self.layout().layer(diff_id).join("tree")
+    }
+
+    /// The length of a layer, uncompressed if that is known.
+    pub(super) fn layer_size(&self, layer: &StoredLayer) -> u64 {
+        match self.record(layer.diff_id) {
+            Ok(Some(record)) => record.size,
+            _ => layer.descriptor.size,
+        }
+    }
+
+    /// Makes sure that the layer's tree is there and right.
+    fn unpack(
+        &self,
+        layer: &StoredLayer,
+        work: &Work,
+        progress: &dyn Fn(Unpacking),
+    ) -> Result<(), StoreError> {
+        let old = self.record(layer.diff_id)?;
+        if let Some(old) = &old
+            && (old.is_settled(self.boot()) || self.settle(layer.diff_id, old)?)
+        {
+            return Ok(());
+        }
+        let Some(blob) = self.open_blob(&layer.descriptor)? else {
+            return Err(match old {
+                Some(_) => StoreError::Torn(layer.diff_id),
+                None => StoreError::NoLayer(layer.diff_id),
+            });
+        };
+        progress(Unpacking {
+            layer: layer.diff_id,
+            bytes: layer.descriptor.size,
+            again: old.is_some(),
+        });
+        let place = work.path().join(layer.diff_id.hex());
+        let size = self.unpack_blob(layer, blob, &place)?;
+        let record = match &old {
+            None => Record::new(size, false, self.boot()),
+            // Others may have this layer from here only, as the archive that its tree gives.
+            Some(old) => {
+                let packs = old.packs && self.packs(&place.join("tree"), layer.diff_id)?;
+                wait_for_disk(&place)?;
+                Record::new(size, packs, self.boot()).settled()
+            }
+        };
+        record.write(&place)?;
+        self.place(
+            &place,
+            layer.diff_id,
+            old.as_ref(),
+            work,
+            &self.exclusive()?,
+        )
+    }
+
+    fn unpack_blob(
+        &self,
+        layer: &StoredLayer,
+        mut blob: File,
+        place: &Path,
+    ) -> Result<Size, StoreError> {
+        let tree = place.join("tree");
+        disk::make_dir(place)?;
+        disk::make_dir(&tree)?;
+        let unpacked = overlay::unpack(&mut blob, &tree, self.dialect(), &Limits::default());
+        let (found, size) = unpacked.map_err(|source| StoreError::Unpack {
+            layer: layer.diff_id,
+            source,
+        })?;
+        if found == layer.diff_id {
+            return Ok(size);
+        }
+        Err(StoreError::Mismatch {
+            what: format!("the unpacked layer {}", layer.descriptor.digest),
+            expected: layer.diff_id,
+            found,
+            size: size.bytes,
+        })
+    }
+
+    /// Makes the directory the layer's, unless it has one that is not the `old` one any more.
+    pub(super) fn place(
+        &self,
+        fresh: &Path,
+        diff_id: Digest,
+        old: Option<&Record>,
+        work: &Work,
+        _held: &Exclusive,
+    ) -> Result<(), StoreError> {
+        let to = self.layout().layer(diff_id);
+        let found = self.record(diff_id)?;
+        if found.as_ref() != old {
+            return Ok(());
+        }
+        if found.is_some() {
+            let away = work.path().join(format!("old-{}", diff_id.hex()));
+            disk::rename(&to, &away)?;
+        }
+        disk::rename(fresh, &to)?;
+        disk::sync_dir(&self.layout().layers())
+    }
+}

@@ -1,0 +1,223 @@
+//! Where everything lies in a store, and what makes a directory one.
+//!
+//! ```text
+//! store.json         the version of this layout, and who the trees are for
+//! oci-layout         as in every OCI layout
+//! index.json         an OCI index: an entry for each name, one for an image without
+//! blobs/sha256/HEX   manifests, configs, and layers as they arrived
+//! layers/HEX/        a layer that is unpacked or was built here, by the digest of its plain archive
+//!     tree/          its files, in overlayfs' own form
+//!     layer.json     what is known of it
+//! work/RANDOM/       what a running build, run or import has: gone when it ends
+//!     lock           held as long as its owner lives
+//!     lease.json     which images and blobs must stay
+//! partial/HEX        downloads that were not finished
+//! lock               held by who changes, or reads, any of this
+//! new                what is about to be put in the place of another file
+//! ```
+
+use std::{
+    fs::{self, DirBuilder, Permissions},
+    os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt},
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    disk,
+    error::{StoreError, disk as failed},
+    lock,
+};
+use crate::{Digest, overlay::Dialect};
+
+/// The version of the layout.
+const VERSION: u64 = 1;
+
+/// The paths of a store.
+#[derive(Clone, Debug)]
+pub(super) struct Layout {
+    root: PathBuf,
+}
+
+impl Layout {
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub(super) fn index(&self) -> PathBuf {
+        self.root.join("index.json")
+    }
+
+    pub(super) fn lock(&self) -> PathBuf {
+        self.root.join("lock")
+    }
+
+    pub(super) fn blobs(&self) -> PathBuf {
+        self.root.join("blobs/sha256")
+    }
+
+    pub(super) fn blob(&self, digest: Digest) -> PathBuf {
+        self.blobs().join(digest.hex())
+    }
+
+    pub(super) fn layers(&self) -> PathBuf {
+        self.root.join("layers")
+    }
+
+    pub(super) fn layer(&self, diff_id: Digest) -> PathBuf {
+        self.layers().join(diff_id.hex())
+    }
+
+    pub(super) fn work(&self) -> PathBuf {
+        self.root.join("work")
+    }
+
+    pub(super) fn partials(&self) -> PathBuf {
+        self.root.join("partial")
+    }
+
+    pub(super) fn partial(&self, digest: Digest) -> PathBuf {
+        self.partials().join(digest.hex())
+    }
+
+    /// What a file is called before it is put in the place of another.
+    pub(super) fn new_file(&self) -> PathBuf {
+        self.root.join("new")
+    }
+
+    fn marker(&self) -> PathBuf {
+        self.root.join("store.json")
+    }
+}
+
+/// What makes a directory a store.
+#[derive(Serialize, Deserialize)]
+struct Marker {
+    version: u64,
+    trees: String,
+}
+
+/// Finds the store, or makes an empty one of a directory that is empty or not there.
+pub(super) fn open(root: &Path, dialect: Dialect) -> Result<Layout, StoreError> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(root)
+        .map_err(failed("make", root))?;
+    let root = root.canonicalize().map_err(failed("open", root))?;
+    check_owner(&root)?;
+    let layout = Layout { root };
+    if !is_marked(&layout, dialect)? {
+        check_empty(&layout)?;
+        mark(&layout, dialect)?;
+    }
+    complete(&layout)?;
+    Ok(layout)
+}
+
+/// Others must not be able to change what programs are run from here, nor to run its set-ID programs.
+fn check_owner(root: &Path) -> Result<(), StoreError> {
+    let metadata = fs::metadata(root).map_err(failed("open", root))?;
+    let (owner, user) = (metadata.uid(), rustix::process::geteuid().as_raw());
+    if owner != user {
+        return Err(StoreError::Owner {
+            path: root.into(),
+            owner,
+            user,
+        });
+    }
+    Ok(())
+}
+
+fn is_marked(layout: &Layout, dialect: Dialect) -> Result<bool, StoreError> {
+    let path = layout.marker();
+    let Some(bytes) = disk::read(&path, 4096)? else {
+        return Ok(false);
+    };
+    let damaged = |err: serde_json::Error| StoreError::damaged(&path, err.to_string());
+    let fields: serde_json::Value = serde_json::from_slice(&bytes).map_err(damaged)?;
+    if let Some(found) = fields["version"].as_u64().filter(|found| *found > VERSION) {
+        return Err(StoreError::Newer {
+            path: layout.root.clone(),
+            found,
+            known: VERSION,
+        });
+    }
+    let marker: Marker = serde_json::from_value(fields).map_err(damaged)?;
+    match [Dialect::Trusted, Dialect::User]
+        .map(of)
+        .into_iter()
+        .find(|(trees, _)| *trees == marker.trees)
+    {
+        Some((trees, _)) if trees == of(dialect).0 => Ok(true),
+        Some((_, found)) => Err(StoreError::Dialect {
+            path: layout.root.clone(),
+            found,
+            user: of(dialect).1,
+        }),
+        None => Err(StoreError::damaged(&path, "its field `trees` is unknown")),
+    }
+}
+
+/// How a dialect is called in the marker and in messages.
+fn of(dialect: Dialect) -> (&'static str, &'static str) {
+    match dialect {
+        Dialect::Trusted => ("trusted", "the root user of the machine"),
+        Dialect::User => ("user", "a user namespace"),
+    }
+}
+
+/// Only what [`mark`] itself leaves behind when it is killed may be there.
+fn check_empty(layout: &Layout) -> Result<(), StoreError> {
+    let own = [layout.lock(), layout.marker(), layout.new_file()];
+    let entries = disk::entries(&layout.root)?;
+    if entries.iter().all(|entry| own.contains(entry)) {
+        Ok(())
+    } else {
+        Err(StoreError::NotAStore(layout.root.clone()))
+    }
+}
+
+/// The marker comes first: where it is, everything may be removed that has a name of ours.
+fn mark(layout: &Layout, dialect: Dialect) -> Result<(), StoreError> {
+    let _held = lock::exclusive(layout)?;
+    // Another process may have been faster.
+    if is_marked(layout, dialect)? {
+        return Ok(());
+    }
+    let marker = Marker {
+        version: VERSION,
+        trees: of(dialect).0.into(),
+    };
+    let json = serde_json::to_vec(&marker).expect("two fields");
+    disk::replace(&layout.new_file(), &layout.marker(), &json)
+}
+
+/// Makes what is missing, as it is in a new store and in one whose maker was killed.
+fn complete(layout: &Layout) -> Result<(), StoreError> {
+    let private = Permissions::from_mode(0o700);
+    fs::set_permissions(&layout.root, private).map_err(failed("make private", &layout.root))?;
+    let blobs = layout.blobs();
+    let parent = blobs.parent().expect("`blobs/sha256` has one");
+    let places = [
+        parent,
+        &blobs,
+        &layout.layers(),
+        &layout.work(),
+        &layout.partials(),
+    ];
+    for place in places {
+        disk::make_dir(place)?;
+    }
+    let mark = layout.root.join("oci-layout");
+    if !mark.exists() {
+        let _held = lock::exclusive(layout)?;
+        disk::replace(
+            &layout.new_file(),
+            &mark,
+            br#"{"imageLayoutVersion":"1.0.0"}"#,
+        )?;
+    }
+    Ok(())
+}

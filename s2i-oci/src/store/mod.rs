@@ -1,0 +1,141 @@
+//! Images on this machine, without a daemon: one directory that many processes share.
+//!
+//! A [`Store`] holds images as a registry does, by digest, and their layers unpacked, so that a build
+//! can start on them at once and what it leaves behind becomes a layer by being renamed.
+//!
+//! - **Everything belongs together at every moment.** A name is listed after all that it stands for is
+//!   on the disk, and what is not listed is in a directory that goes with the process that made it. A
+//!   process may be killed, and a disk may be full, at any point.
+//! - **Many may use it at once.** Changes are made under one lock that is held for moments; what takes
+//!   long is done before, elsewhere. [`Work`] keeps images from being [collected](Store::collect).
+//! - **Nothing is believed.** What comes from an archive or a registry is taken by the digest of its
+//!   bytes; no name in it becomes a path.
+//!
+//! ```no_run
+//! use s2i_oci::store::{LayerSource, NewImage, Store};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let store = Store::open("/var/lib/example".as_ref())?;
+//! let base = store.find(&"example/base".parse()?)?.ok_or("no such image")?;
+//! // From here on, `base` stays.
+//! let work = store.work(&[&base])?;
+//! let lower = store.trees(&base, &|layer| eprintln!("unpacking {}", layer.layer))?;
+//! # let _ = lower;
+//! // … something runs on `lower` and leaves its changes in `upper` …
+//! let upper = work.path().join("upper");
+//! let adopted = store.adopt(&upper, None)?;
+//! let mut config = base.config().clone();
+//! config.rootfs.diff_ids.push(adopted.diff_id());
+//! let mut layers: Vec<_> = base.layers().map(LayerSource::Stored).collect();
+//! layers.push(LayerSource::Adopted(adopted));
+//! store.publish(NewImage { config, layers }, Some(&"example/app".parse()?))?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod blobs;
+#[cfg(test)]
+mod crashes;
+mod disk;
+mod error;
+mod export;
+#[cfg(test)]
+mod faults;
+mod find;
+mod gc;
+mod image;
+mod import;
+mod index;
+mod layers;
+mod layout;
+mod lock;
+mod partial;
+mod plain;
+mod publish;
+mod record;
+mod remove;
+mod work;
+
+use std::{path::Path, sync::Arc};
+
+pub use error::StoreError;
+pub use gc::Freed;
+pub use image::{StoredImage, StoredLayer};
+pub use import::{ImportFault, Loaded};
+pub use layers::{Adopted, Unpacking};
+pub use partial::Partial;
+pub use publish::{LayerSource, NewImage};
+pub use work::Work;
+
+use crate::overlay::Dialect;
+use layout::Layout;
+use lock::{Exclusive, Shared};
+
+/// A directory with images.
+#[derive(Clone, Debug)]
+pub struct Store(Arc<Inner>);
+
+#[derive(Clone, Debug)]
+struct Inner {
+    layout: Layout,
+    dialect: Dialect,
+    boot: String,
+}
+
+impl Store {
+    /// Opens the store in this directory, which is made if it is not there, and removes what killed
+    /// processes left in it. What can't be removed is left to [`collect`](Self::collect), which says
+    /// why.
+    ///
+    /// # Errors
+    /// [`StoreError::NotAStore`], [`StoreError::Owner`], [`StoreError::Newer`], [`StoreError::Dialect`],
+    /// [`StoreError::Disk`].
+    pub fn open(root: &Path) -> Result<Self, StoreError> {
+        let dialect = Dialect::of_this_process();
+        let store = Self(Arc::new(Inner {
+            layout: layout::open(root, dialect)?,
+            dialect,
+            boot: record::boot_id(),
+        }));
+        let _ = store.sweep();
+        Ok(store)
+    }
+
+    /// The same store in another boot of the machine: for tests of what then becomes of trees.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn in_boot(&self, boot: &str) -> Self {
+        Self(Arc::new(Inner {
+            boot: boot.into(),
+            ..Inner::clone(&self.0)
+        }))
+    }
+
+    /// The directory: absolute, and without links.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        self.0.layout.root()
+    }
+
+    /// How removed files and opaque directories are marked in its trees.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        self.0.dialect
+    }
+
+    fn layout(&self) -> &Layout {
+        &self.0.layout
+    }
+
+    fn boot(&self) -> &str {
+        &self.0.boot
+    }
+
+    fn shared(&self) -> Result<Shared, StoreError> {
+        lock::shared(self.layout())
+    }
+
+    fn exclusive(&self) -> Result<Exclusive, StoreError> {
+        lock::exclusive(self.layout())
+    }
+}

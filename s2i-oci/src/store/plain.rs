@@ -1,0 +1,140 @@
+//! Takes the compression of layers and archives away, whichever of the usual ones it is.
+
+use std::io::{self, BufRead, BufReader, Cursor, ErrorKind, Read};
+
+use flate2::bufread::MultiGzDecoder;
+use ruzstd::decoding::{
+    BlockDecodingStrategy, FrameDecoder,
+    errors::{FrameDecoderError, ReadFrameHeaderError},
+};
+
+/// The bytes that tell a compression.
+const MAGIC: u64 = 4;
+
+/// How a stream is compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Compression {
+    /// Not at all, or in a way that is not known.
+    None,
+    Gzip,
+    Zstd,
+}
+
+impl Compression {
+    /// Of what starts with these bytes.
+    pub(super) fn of(start: &[u8]) -> Self {
+        match start {
+            [0x1f, 0x8b, ..] => Self::Gzip,
+            // A frame with contents, or one that is to be skipped.
+            [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Self::Zstd,
+            _ => Self::None,
+        }
+    }
+}
+
+/// The stream without its compression.
+pub(super) fn decompressed<'a>(mut stream: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
+    let mut start = Vec::new();
+    stream.by_ref().take(MAGIC).read_to_end(&mut start)?;
+    let compression = Compression::of(&start);
+    let stream = BufReader::new(Cursor::new(start).chain(stream));
+    Ok(match compression {
+        Compression::None => Box::new(stream),
+        Compression::Gzip => Box::new(MultiGzDecoder::new(stream)),
+        Compression::Zstd => Box::new(Frames {
+            source: stream,
+            decoder: FrameDecoder::new(),
+        }),
+    })
+}
+
+/// All frames of a zstd stream, one after another.
+struct Frames<R> {
+    source: R,
+    decoder: FrameDecoder,
+}
+
+impl<R: BufRead> Frames<R> {
+    /// Starts the next frame that has contents, if there is one.
+    fn next_frame(&mut self) -> io::Result<bool> {
+        while !self.source.fill_buf()?.is_empty() {
+            match self.decoder.init(&mut self.source) {
+                Ok(()) => return Ok(true),
+                Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame {
+                    length,
+                    ..
+                })) => {
+                    let mut skipped = self.source.by_ref().take(length.into());
+                    if io::copy(&mut skipped, &mut io::sink())? < u64::from(length) {
+                        return Err(ErrorKind::UnexpectedEof.into());
+                    }
+                }
+                Err(err) => return Err(io::Error::new(ErrorKind::InvalidData, err)),
+            }
+        }
+        Ok(false)
+    }
+}
+
+impl<R: BufRead> Read for Frames<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.decoder.can_collect() == 0 {
+            if self.decoder.is_finished() {
+                if !self.next_frame()? {
+                    return Ok(0);
+                }
+                continue;
+            }
+            let some = BlockDecodingStrategy::UptoBlocks(1);
+            let decoded = self.decoder.decode_blocks(&mut self.source, some);
+            decoded.map_err(|err| io::Error::new(ErrorKind::InvalidData, err))?;
+        }
+        self.decoder.read(buffer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::write::GzEncoder;
+    use ruzstd::encoding::{CompressionLevel, compress_to_vec};
+
+    use super::*;
+
+    #[test]
+    fn every_compression_gives_the_same() {
+        let content = vec![7; 300_000];
+        let gzip = |part: &[u8]| {
+            let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            encoder.write_all(part).unwrap();
+            encoder.finish().unwrap()
+        };
+        let zstd = |part: &[u8]| compress_to_vec(part, CompressionLevel::Fastest);
+        let skipped = b"\x50\x2a\x4d\x18\x01\0\0\0x".to_vec();
+        let (one, two) = content.split_at(1000);
+        for stream in [
+            content.clone(),
+            gzip(&content),
+            [gzip(one), gzip(two)].concat(),
+            zstd(&content),
+            [skipped.clone(), zstd(one), zstd(two), skipped].concat(),
+        ] {
+            let mut read = Vec::new();
+            let mut plain = decompressed(stream.as_slice()).unwrap();
+            plain.read_to_end(&mut read).unwrap();
+            assert!(read == content);
+        }
+        let mut nothing = Vec::new();
+        decompressed(&b""[..])
+            .unwrap()
+            .read_to_end(&mut nothing)
+            .unwrap();
+        assert_eq!(nothing, b"");
+        let cut = &zstd(&content)[..12];
+        decompressed(cut)
+            .unwrap()
+            .read_to_end(&mut nothing)
+            .unwrap_err();
+    }
+}

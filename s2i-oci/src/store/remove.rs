@@ -1,0 +1,152 @@
+//! Removes trees that anybody may have made.
+//!
+//! No link is followed, no mount point is entered (not even one that a killed build left behind), and
+//! no depth is too much: what lies deep is brought up before it is removed.
+
+use std::{
+    ffi::{CStr, CString, OsStr},
+    io,
+    os::{fd::OwnedFd, unix::ffi::OsStrExt},
+    path::{Path, PathBuf},
+    rc::Rc,
+};
+
+use rustix::{
+    fs::{AtFlags, CWD, Dir, Mode, OFlags, ResolveFlags, openat, openat2, renameat, unlinkat},
+    io::Errno,
+};
+
+use super::{
+    disk,
+    error::{StoreError, disk as failed},
+    work::random_name,
+};
+
+/// How many directories may be open at once.
+const DEPTH: usize = 64;
+
+/// Removes what has this path, if it is there: a file, a link, or a directory with all that is in it.
+/// Something else that removes the same at the same time does no harm.
+pub(super) fn remove(path: &Path) -> Result<(), StoreError> {
+    disk::step(disk::Change::Removes).map_err(failed("remove", path))?;
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+        return Err(failed("remove", path)(io::ErrorKind::InvalidInput.into()));
+    };
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let opened = match openat(CWD, parent, flags, Mode::empty()) {
+        Err(Errno::NOENT) => return Ok(()),
+        opened => opened.map_err(|err| failed("remove", path)(err.into()))?,
+    };
+    let mut removal = Removal {
+        frames: Vec::new(),
+        path: parent.into(),
+        moved: 0,
+        mark: random_name(),
+    };
+    let name = CString::new(name.as_bytes()).expect("paths that were used have no NUL");
+    let removed = removal.run(&opened, &name);
+    removed.map_err(|err| failed("remove", &removal.path)(err.into()))
+}
+
+/// A directory that is being emptied.
+struct Frame {
+    name: CString,
+    fd: Rc<OwnedFd>,
+    entries: Dir,
+    /// Whether this pass found anything.
+    found: bool,
+}
+
+struct Removal {
+    /// From the top down.
+    frames: Vec<Frame>,
+    /// What is being removed, for messages.
+    path: PathBuf,
+    /// How many directories were brought up.
+    moved: u64,
+    /// What no name in the tree starts with.
+    mark: String,
+}
+
+impl Removal {
+    fn run(&mut self, parent: &OwnedFd, name: &CStr) -> Result<(), Errno> {
+        self.take(parent, name)?;
+        while let Some(frame) = self.frames.last_mut() {
+            let next = match frame.entries.read() {
+                Some(entry) => Some(entry?.file_name().to_owned()),
+                None => None,
+            };
+            match next {
+                Some(name) if matches!(name.to_bytes(), b"." | b"..") => {}
+                Some(name) => {
+                    frame.found = true;
+                    let fd = Rc::clone(&frame.fd);
+                    self.take(&fd, &name)?;
+                }
+                None => self.leave(parent)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes the entry, or goes into it if it is a directory.
+    fn take(&mut self, parent: &OwnedFd, name: &CStr) -> Result<(), Errno> {
+        self.path.push(OsStr::from_bytes(name.to_bytes()));
+        match unlinkat(parent, name, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => {
+                self.path.pop();
+                return Ok(());
+            }
+            Err(Errno::ISDIR) => {}
+            Err(err) => return Err(err),
+        }
+        if self.frames.len() >= DEPTH {
+            let top = &self.frames[0].fd;
+            let new = format!("{}-{}", self.mark, self.moved);
+            self.moved += 1;
+            renameat(parent, name, top, new)?;
+            self.path.pop();
+            return Ok(());
+        }
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_XDEV | ResolveFlags::NO_SYMLINKS;
+        match openat2(parent, name, flags, Mode::empty(), resolve) {
+            Ok(fd) => {
+                let entries = Dir::read_from(&fd)?;
+                self.frames.push(Frame {
+                    name: name.to_owned(),
+                    fd: Rc::new(fd),
+                    entries,
+                    found: false,
+                });
+            }
+            Err(Errno::NOENT) => {
+                self.path.pop();
+            }
+            Err(err) => return Err(err),
+        }
+        Ok(())
+    }
+
+    /// Removes the directory that was emptied. What was brought up meanwhile, or what the file system
+    /// did not list because the directory changed, is taken in another pass.
+    fn leave(&mut self, root: &OwnedFd) -> Result<(), Errno> {
+        let Some(mut frame) = self.frames.pop() else {
+            return Ok(());
+        };
+        let parent = self.frames.last().map_or(root, |frame| &*frame.fd);
+        match unlinkat(parent, &frame.name, AtFlags::REMOVEDIR) {
+            Ok(()) | Err(Errno::NOENT) => {
+                self.path.pop();
+                Ok(())
+            }
+            Err(Errno::NOTEMPTY | Errno::EXIST) if frame.found => {
+                frame.found = false;
+                frame.entries = Dir::read_from(&frame.fd)?;
+                self.frames.push(frame);
+                Ok(())
+            }
+            Err(err) => Err(err),
+        }
+    }
+}

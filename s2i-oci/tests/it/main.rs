@@ -1,0 +1,6 @@
+//! Tests of `s2i-oci` from outside.
+
+#[cfg(test)]
+mod overlay;
+#[cfg(test)]
+mod store;

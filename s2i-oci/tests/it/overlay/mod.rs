@@ -1,0 +1,10 @@
+//! Layers as trees, and trees as layers.
+
+mod hostile;
+mod kernel;
+mod layers;
+mod packs;
+mod raw;
+mod round_trips;
+mod sandbox;
+mod trees;

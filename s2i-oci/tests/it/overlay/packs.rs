@@ -1,0 +1,401 @@
+//! What is written to a layer.
+
+use std::{
+    fs,
+    os::unix::{
+        fs::{MetadataExt, PermissionsExt, symlink},
+        net::UnixListener,
+    },
+    path::Path,
+    time::{Duration, SystemTime},
+};
+
+use rustix::fs::{
+    AtFlags, CWD, FileType, Mode, Timespec, Timestamps, XattrFlags, lsetxattr, mkdirat, mknodat,
+    utimensat,
+};
+use s2i_oci::{
+    Digest,
+    overlay::{Clamp, Dialect, pack},
+};
+
+use super::{
+    raw::{Block, dir, file, padded, record, tar},
+    sandbox::{Sandbox, chain, is_skipped},
+};
+
+fn touch(path: &Path, seconds: i64, nanoseconds: i64) {
+    let time = Timespec {
+        tv_sec: seconds,
+        tv_nsec: nanoseconds,
+    };
+    let times = Timestamps {
+        last_access: time,
+        last_modification: time,
+    };
+    utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW).unwrap();
+}
+
+fn set(path: &Path, name: &str, value: &[u8]) {
+    lsetxattr(path, name, value, XattrFlags::empty()).unwrap();
+}
+
+fn whiteout(path: &Path) {
+    mknodat(CWD, path, FileType::CharacterDevice, Mode::empty(), 0).unwrap();
+}
+
+/// Type, mode, owner, time, size, name and target of every entry, as `tar -tv` has it.
+fn list(layer: &[u8]) -> Vec<String> {
+    let mut archive = tar_crate(layer);
+    let entries = archive.entries().unwrap();
+    let shown = entries.map(|entry| {
+        let entry = entry.unwrap();
+        let header = entry.header();
+        let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        let target = entry.link_name_bytes();
+        let target = target.map(|target| format!(" -> {}", String::from_utf8_lossy(&target)));
+        format!(
+            "{} {:o} {}:{} {} {} {name}{}",
+            char::from(header.entry_type().as_byte()),
+            header.mode().unwrap(),
+            header.uid().unwrap(),
+            header.gid().unwrap(),
+            header.mtime().unwrap(),
+            header.size().unwrap(),
+            target.unwrap_or_default(),
+        )
+    });
+    shown.collect()
+}
+
+fn tar_crate(layer: &[u8]) -> ::tar::Archive<&[u8]> {
+    ::tar::Archive::new(layer)
+}
+
+#[test]
+fn entries_are_sorted_and_marks_always_look_the_same() {
+    if is_skipped() {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let root = sandbox.path();
+    for name in ["b", "a-", "a"] {
+        fs::create_dir(root.join(name)).unwrap();
+        fs::write(root.join(name).join("z"), name).unwrap();
+    }
+    symlink("a", root.join("link")).unwrap();
+    fs::hard_link(root.join("a/z"), root.join("hard")).unwrap();
+    whiteout(&root.join("a/gone"));
+    fs::hard_link(root.join("a/gone"), root.join("gone")).unwrap();
+    set(&root.join("a"), sandbox.dialect.opaque(), b"y");
+    set(&root, sandbox.dialect.opaque(), b"y");
+    let _socket = UnixListener::bind(root.join("socket")).unwrap();
+    std::os::unix::fs::lchown(root.join("link"), Some(3), Some(4)).unwrap();
+    fs::set_permissions(root.join("b"), fs::Permissions::from_mode(0o1751)).unwrap();
+    for path in ["a/z", "a-/z", "b/z", "link", "a", "a-", "b", "a/gone"] {
+        touch(&root.join(path), 1000, 999_999_999);
+    }
+    for path in ["a/z", "a-/z", "b/z"] {
+        fs::set_permissions(root.join(path), fs::Permissions::from_mode(0o644)).unwrap();
+    }
+    for path in ["a", "a-"] {
+        fs::set_permissions(root.join(path), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let layer = sandbox.pack();
+    let expected = [
+        "0 755 0:0 0 0 .wh..wh..opq",
+        "5 755 0:0 1000 0 a/",
+        "0 755 0:0 0 0 a/.wh..wh..opq",
+        "0 600 0:0 0 0 a/.wh.gone",
+        "0 644 0:0 1000 1 a/z",
+        "5 755 0:0 1000 0 a-/",
+        "0 644 0:0 1000 2 a-/z",
+        "5 1751 0:0 1000 0 b/",
+        "0 644 0:0 1000 1 b/z",
+        "0 600 0:0 0 0 .wh.gone",
+        "1 644 0:0 1000 0 hard -> a/z",
+        "2 777 3:4 1000 0 link -> a",
+    ];
+    assert_eq!(list(&layer), expected);
+}
+
+/// The bytes are a promise: another version of this program must find the digests of earlier ones.
+#[test]
+fn the_bytes_of_a_layer_do_not_change() {
+    if is_skipped() {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let root = sandbox.path();
+    let long = "n".repeat(98);
+    fs::create_dir(root.join(&long)).unwrap();
+    fs::write(root.join(&long).join("f"), "content").unwrap();
+    set(&root.join(&long).join("f"), "user.b", b"\0");
+    set(&root.join(&long).join("f"), "user.a", b"1");
+    fs::set_permissions(
+        root.join(&long).join("f"),
+        fs::Permissions::from_mode(0o4755),
+    )
+    .unwrap();
+    fs::set_permissions(root.join(&long), fs::Permissions::from_mode(0o755)).unwrap();
+    touch(&root.join(&long).join("f"), 1000, 5);
+    touch(&root.join(&long), -7, 0);
+    let name = format!("{long}/f");
+    let block = |kind: u8, name: &str, size: usize, mode: u32| {
+        let mut block = Block::new(kind, name.as_bytes(), size as u64);
+        block.mode(mode).device(0, 0);
+        block
+    };
+    let described = |records: &[Vec<u8>]| {
+        let text = records.concat();
+        let mut header = block(b'x', "././@PaxHeader", text.len(), 0o644);
+        [header.put(136, b"00000000000\0").done(), padded(&text)].concat()
+    };
+    let expected = tar(&[
+        described(&[record("mtime", b"-7")]),
+        block(b'5', &format!("{long}/"), 0, 0o755)
+            .put(136, b"00000000000\0")
+            .done(),
+        block(b'0', &name, 7, 0o4755).done(),
+        padded(b"content"),
+    ]);
+    // Exactly 100 bytes need no record.
+    assert_eq!(name.len(), 100);
+    let at = expected.len() - 1024 - 1024;
+    let xattrs = described(&[
+        record("SCHILY.xattr.user.a", b"1"),
+        record("SCHILY.xattr.user.b", b"\0"),
+    ]);
+    let expected = [&expected[..at], &xattrs, &expected[at..]].concat();
+    assert!(sandbox.pack() == expected);
+}
+
+#[test]
+fn what_is_new_gets_one_time_in_the_layer_and_in_the_tree() {
+    if is_skipped() {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let root = sandbox.path();
+    fs::create_dir(root.join("new")).unwrap();
+    for name in ["old", "new/file", "equal"] {
+        fs::write(root.join(name), "x").unwrap();
+    }
+    symlink("x", root.join("new/link")).unwrap();
+    fs::hard_link(root.join("new/file"), root.join("other")).unwrap();
+    whiteout(&root.join("gone"));
+    mknodat(CWD, root.join("fifo"), FileType::Fifo, Mode::RUSR, 0).unwrap();
+    touch(&root.join("old"), 4999, 999_999_999);
+    touch(&root.join("equal"), 5000, 500);
+    for name in ["new/file", "new/link", "fifo", "gone"] {
+        touch(&root.join(name), 5000, 501);
+    }
+    touch(&root.join("new"), 9000, 0);
+    let clamp = Clamp {
+        after: SystemTime::UNIX_EPOCH + Duration::new(5000, 500),
+        mtime: 3000,
+    };
+    let mut layer = Vec::new();
+    let packed = pack(&root, sandbox.dialect, Some(&clamp), &mut layer).unwrap();
+    for (name, mtime) in [
+        ("old", (4999, 999_999_999)),
+        ("equal", (5000, 500)),
+        ("new", (3000, 0)),
+        ("new/file", (3000, 0)),
+        ("new/link", (3000, 0)),
+        ("other", (3000, 0)),
+        ("fifo", (3000, 0)),
+    ] {
+        let meta = root.join(name).symlink_metadata().unwrap();
+        assert_eq!((meta.mtime(), meta.mtime_nsec()), mtime, "{name}");
+    }
+    let times: Vec<_> = list(&layer)
+        .iter()
+        .map(|line| {
+            let parts: Vec<_> = line.split(' ').collect();
+            format!("{} {}", parts[3], parts[5])
+        })
+        .collect();
+    let expected = [
+        "5000 equal",
+        "3000 fifo",
+        "0 .wh.gone",
+        "3000 new/",
+        "3000 new/file",
+        "3000 new/link",
+        "4999 old",
+        "3000 other",
+    ];
+    assert_eq!(times, expected);
+    let again = pack(&root, sandbox.dialect, None, &mut Vec::new()).unwrap();
+    assert_eq!(again, packed);
+}
+
+#[test]
+fn only_attributes_that_a_layer_has_are_written() {
+    if is_skipped() {
+        return;
+    }
+    for (dialect, other) in [
+        (Dialect::Trusted, Dialect::User),
+        (Dialect::User, Dialect::Trusted),
+    ] {
+        let mut sandbox = Sandbox::new();
+        sandbox.dialect = dialect;
+        let path = sandbox.path().join("d");
+        fs::create_dir(&path).unwrap();
+        set(&path, other.opaque(), b"y");
+        set(&path, dialect.opaque(), b"x");
+        set(&path, &dialect.opaque().replace("opaque", "origin"), b"1");
+        set(
+            &path,
+            &other.opaque().replace("opaque", "redirect"),
+            b"/etc",
+        );
+        set(&path, "trusted.other", b"1");
+        set(&path, "security.selinux", b"1");
+        set(&path, "user.mine", b"1");
+        let layer = sandbox.pack();
+        let mut archive = tar_crate(&layer);
+        let mut entries = archive.entries().unwrap();
+        let mut first = entries.next().unwrap().unwrap();
+        let keys = first.pax_extensions().unwrap().unwrap();
+        let keys: Vec<_> = keys
+            .into_iter()
+            .map(|record| record.unwrap().key().unwrap().to_owned())
+            .collect();
+        assert_eq!(keys, ["SCHILY.xattr.user.mine"]);
+        assert!(entries.next().is_none());
+    }
+}
+
+/// Changes a directory with a file in it, and compares why it can't be packed.
+#[track_caller]
+fn check_refusal(make: impl Fn(&Path), expected: &str) {
+    let sandbox = Sandbox::new();
+    fs::create_dir(sandbox.path().join("d")).unwrap();
+    fs::write(sandbox.path().join("d/f"), "x").unwrap();
+    make(&sandbox.path().join("d"));
+    assert_eq!(sandbox.pack_error(), expected);
+}
+
+#[test]
+fn what_no_layer_can_express_is_an_error() {
+    if is_skipped() {
+        return;
+    }
+    for name in [".wh.a", ".wh..wh..opq", ".wh."] {
+        let expected =
+            format!("`d/{name}` of the layer has a name that means a removal in a layer");
+        check_refusal(|dir| fs::write(dir.join(name), "").unwrap(), &expected);
+    }
+    let prefix = Dialect::of_this_process().opaque().replace("opaque", "");
+    for (path, mark) in [("", "redirect"), ("f", "metacopy"), ("f", "whiteout")] {
+        let name = format!("{prefix}{mark}");
+        let shown = if path.is_empty() { "d" } else { "d/f" };
+        let expected = format!(
+            "`{shown}` of the layer carries overlayfs' mark `{name}`, which no layer can express"
+        );
+        check_refusal(|dir| set(&dir.join(path), &name, b"x"), &expected);
+    }
+    check_refusal(
+        |dir| set(&dir.join("f"), "user.a=b", b"x"),
+        "`d/f` of the layer has an extended attribute with `=` in its name, `user.a=b`",
+    );
+    let deep = "d/".repeat(200);
+    check_refusal(
+        |dir| fs::create_dir_all(dir.join(&deep)).unwrap(),
+        &format!(
+            "`d/{}…` of the layer is more than 200 directories deep",
+            &deep[..118]
+        ),
+    );
+    let long = format!("{}/", "n".repeat(255)).repeat(15);
+    check_refusal(
+        |dir| {
+            // Longer than a path may be in one call.
+            fs::create_dir_all(dir.join(&long)).unwrap();
+            let above = fs::File::open(dir.join(&long)).unwrap();
+            mkdirat(&above, "m".repeat(254), Mode::RWXU).unwrap();
+        },
+        &format!(
+            "`d/{}…` of the layer has a path of more than 4095 bytes",
+            &long[..118]
+        ),
+    );
+}
+
+#[test]
+fn a_tree_that_is_not_there_or_can_not_be_written_is_an_error() {
+    let mut out = Vec::new();
+    let err = pack("/nonexistent".as_ref(), Dialect::User, None, &mut out).unwrap_err();
+    assert!(chain(&err).starts_with("can't read `/` of the layer: No such file"));
+    let mut full = fs::OpenOptions::new()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
+    let temp = tempfile::TempDir::new().unwrap();
+    let err = pack(temp.path(), Dialect::User, None, &mut full).unwrap_err();
+    assert!(chain(&err).starts_with("the layer can't be written: No space"));
+}
+
+/// Files of `/proc` and `/sys` have other sizes than they say.
+#[test]
+fn files_that_shrink_or_grow_are_an_error() {
+    let err = pack(
+        "/proc/sys/kernel/random".as_ref(),
+        Dialect::User,
+        None,
+        &mut Vec::new(),
+    );
+    let text = chain(&err.unwrap_err());
+    assert_eq!(text, "`boot_id` of the layer grew while it was read");
+    let Some(dir) = [
+        "/sys/kernel/mm/ksm",
+        "/sys/kernel/mm/transparent_hugepage",
+        "/sys/kernel",
+    ]
+    .iter()
+    .find(|dir| Path::new(dir).is_dir()) else {
+        eprintln!("SKIPPED: there is no /sys");
+        return;
+    };
+    let err = pack(dir.as_ref(), Dialect::User, None, &mut Vec::new());
+    let text = chain(&err.unwrap_err());
+    assert!(
+        text.ends_with("of the layer shrank while it was read"),
+        "{text}"
+    );
+}
+
+#[test]
+fn an_empty_tree_is_an_empty_layer() {
+    let temp = tempfile::TempDir::new().unwrap();
+    let mut layer = Vec::new();
+    let (digest, size) = pack(temp.path(), Dialect::User, None, &mut layer).unwrap();
+    assert_eq!(
+        (digest, size.bytes, size.files),
+        (Digest::of(&[0; 1024]), 1024, 0)
+    );
+}
+
+#[test]
+fn what_was_unpacked_is_packed_in_order() {
+    if is_skipped() {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    sandbox.tree(&tar(&[
+        file("b", "x"),
+        file("a/.wh.c", ""),
+        dir("a"),
+        file("a/.wh..wh..opq", ""),
+    ]));
+    let expected = [
+        "5 755 0:0 1000 0 a/",
+        "0 755 0:0 0 0 a/.wh..wh..opq",
+        "0 600 0:0 0 0 a/.wh.c",
+        "0 644 0:0 1000 1 b",
+    ];
+    assert_eq!(list(&sandbox.pack()), expected);
+}

@@ -1,0 +1,126 @@
+//! Which directories are stores, and whose.
+
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt, chown, symlink},
+    path::Path,
+};
+
+use s2i_oci::store::{Store, StoreError};
+use tempfile::TempDir;
+
+use super::scene::{Scene, build, chain, name};
+
+fn mode(path: &Path) -> u32 {
+    fs::symlink_metadata(path).unwrap().permissions().mode() & 0o7777
+}
+
+#[test]
+fn a_store_is_made_where_nothing_is_and_is_private() {
+    let temp = TempDir::with_prefix("s2i-store-").unwrap();
+    let there = temp.path().join("there");
+    fs::create_dir(&there).unwrap();
+    fs::set_permissions(&there, fs::Permissions::from_mode(0o755)).unwrap();
+    for root in [there, temp.path().join("not/there")] {
+        let store = Store::open(&root).unwrap();
+        assert_eq!(store.root(), root.canonicalize().unwrap());
+        build(&store, "a", Some("a"));
+        assert_eq!(mode(&root), 0o700);
+        for entry in fs::read_dir(&root).unwrap() {
+            let path = entry.unwrap().path();
+            let expected = if path.is_dir() { 0o700 } else { 0o600 };
+            assert_eq!(mode(&path), expected, "{}", path.display());
+        }
+        let again = Store::open(&root).unwrap();
+        assert!(again.find(&name("a")).unwrap().is_some());
+    }
+}
+
+#[test]
+fn the_way_to_a_store_may_be_a_link() {
+    let scene = Scene::new();
+    let link = scene.temp.path().join("link");
+    symlink(scene.store.root(), &link).unwrap();
+    assert_eq!(Store::open(&link).unwrap().root(), scene.store.root());
+}
+
+#[test]
+fn other_directories_are_refused_and_left_alone() {
+    let temp = TempDir::with_prefix("s2i-store-").unwrap();
+    for content in ["work", "index.json", "blobs", ".hidden"] {
+        let root = temp.path().join(content);
+        fs::create_dir_all(root.join(content)).unwrap();
+        fs::write(root.join(content).join("precious"), "x").unwrap();
+        let err = Store::open(&root).unwrap_err();
+        let expected = format!("{} is not empty, and no image store", root.display());
+        assert_eq!(err.to_string(), expected);
+        assert!(root.join(content).join("precious").exists());
+        assert_eq!(fs::read_dir(&root).unwrap().count(), 1);
+        assert_ne!(mode(&root), 0o700);
+    }
+    let file = temp.path().join("file");
+    fs::write(&file, "").unwrap();
+    let err = Store::open(&file).unwrap_err();
+    assert!(matches!(err, StoreError::Disk { .. }), "{err:?}");
+}
+
+#[test]
+fn a_store_whose_making_was_cut_off_is_made_again() {
+    let temp = TempDir::with_prefix("s2i-store-").unwrap();
+    fs::write(temp.path().join("lock"), "").unwrap();
+    fs::write(temp.path().join("new"), "{").unwrap();
+    let store = Store::open(temp.path()).unwrap();
+    build(&store, "a", Some("a"));
+    assert!(!temp.path().join("new").exists());
+}
+
+#[test]
+fn what_this_version_does_not_know_is_refused() {
+    let scene = Scene::new();
+    let root = scene.store.root();
+    let marker = root.join("store.json");
+    let ours = fs::read_to_string(&marker).unwrap();
+    let trees = if ours.contains("trusted") {
+        "user"
+    } else {
+        "trusted"
+    };
+    let check = |content: &str, expected: &str| {
+        fs::write(&marker, content).unwrap();
+        let err = chain(&Store::open(root).unwrap_err());
+        assert!(err.ends_with(expected), "{err}");
+    };
+    check(
+        r#"{"version":2,"something":"else"}"#,
+        "has format 2, but this version knows formats up to 1 only",
+    );
+    check(
+        "{",
+        "store.json is damaged: EOF while parsing an object at line 1 column 1",
+    );
+    check(
+        r#"{"version":1,"trees":"none"}"#,
+        "store.json is damaged: its field `trees` is unknown",
+    );
+    fs::write(&marker, format!(r#"{{"version":1,"trees":"{trees}"}}"#)).unwrap();
+    let err = Store::open(root).unwrap_err();
+    assert!(matches!(err, StoreError::Dialect { .. }), "{err:?}");
+    fs::write(&marker, ours).unwrap();
+    Store::open(root).unwrap();
+}
+
+#[test]
+fn stores_of_others_are_refused() {
+    let scene = Scene::new();
+    let root = scene.store.root();
+    if chown(root, Some(12345), None).is_err() {
+        eprintln!("SKIPPED: only root can give a directory away");
+        return;
+    }
+    let err = Store::open(root).unwrap_err();
+    let expected = format!(
+        "the image store {} belongs to the user 12345, but this is the user 0",
+        root.display()
+    );
+    assert_eq!(err.to_string(), expected);
+}

@@ -1,0 +1,261 @@
+//! Archives that are no good, and those that are meant ill.
+
+use std::io::{self, Read, Write};
+
+use s2i_oci::{
+    Digest,
+    config::ImageConfig,
+    manifest::{self, Descriptor, Index, MANIFEST},
+    store::{ImportFault, StoreError},
+};
+use tar::{EntryType, Header};
+
+use super::{
+    archives::{Layout, Tar, config, docker_archive, layer},
+    scene::{Scene, chain, gzip},
+};
+
+/// What is wrong with an archive, as text.
+#[track_caller]
+fn refused(archive: &[u8]) -> String {
+    let scene = Scene::new();
+    let err = scene.store.import(&mut &*archive).unwrap_err();
+    assert_eq!(scene.names("work").len(), 0);
+    assert_eq!(scene.names("blobs/sha256").len(), 0);
+    assert!(scene.store.list().unwrap().is_empty());
+    chain(&err)
+}
+
+#[test]
+fn what_is_no_archive_of_images_is_refused() {
+    let not_tar = "the archive is no tar archive, neither plain nor compressed with gzip or zstd";
+    assert_eq!(refused(b""), not_tar);
+    assert_eq!(refused(&[b'x'; 2000]), not_tar);
+    assert_eq!(refused(&gzip(b"hello")), not_tar);
+    assert_eq!(refused(b"BZh91AY&SY"), not_tar);
+    let no_image = "the archive holds no image: it has neither an `index.json` nor a `manifest.json` that names one";
+    assert_eq!(refused(&layer("a")), no_image);
+    assert_eq!(refused(&Layout::default().end(Vec::new())), no_image);
+    assert_eq!(
+        refused(&Tar::default().file("manifest.json", b"[]").end()),
+        no_image
+    );
+    assert_eq!(
+        refused(&Tar::default().file("manifest.json", b"[").end()),
+        "the archive has a `manifest.json` that can't be read: EOF while parsing a list at line 1 column 1"
+    );
+    let whole = docker_archive(&[(&config("amd64", &[]), &[], &[])]);
+    assert_eq!(
+        refused(&whole[..whole.len() - 1024]),
+        "the archive is cut: it stops before its end"
+    );
+    assert_eq!(
+        refused(&whole[..700]),
+        "can't read the archive: it stops before its end"
+    );
+    let half = gzip(&whole);
+    assert!(refused(&half[..half.len() / 2]).starts_with("can't read the archive: "));
+    let mut broken = whole;
+    broken[1024 + 200] ^= 1;
+    assert_eq!(
+        refused(&broken),
+        "the archive has a header that can't be read"
+    );
+}
+
+#[test]
+fn images_whose_parts_do_not_fit_are_refused() {
+    let content = layer("a");
+    let right = config("amd64", &[&content]);
+    let wrong = |config: &ImageConfig, layers: &[Vec<u8>]| {
+        refused(&docker_archive(&[(config, &[], layers)]))
+    };
+    assert_eq!(
+        wrong(&right, &[]),
+        "the image is inconsistent: its manifest has 0 layers, but its config 1"
+    );
+    assert_eq!(
+        wrong(&right, &[content.clone(), content.clone()]),
+        "the image is inconsistent: its manifest has 2 layers, but its config 1"
+    );
+    let other = layer("b");
+    assert_eq!(
+        wrong(&right, std::slice::from_ref(&other)),
+        format!(
+            "the archive has the layer {} where the config says {}",
+            Digest::of(&other),
+            Digest::of(&content)
+        )
+    );
+    let bad_name = |tag| {
+        refused(&docker_archive(&[(
+            &right,
+            &[tag],
+            std::slice::from_ref(&content),
+        )]))
+    };
+    assert!(
+        bad_name("Upper")
+            .starts_with("the archive gives an image a name that it can't have: `Upper`")
+    );
+    let digest = format!("a@{}", Digest::of(b""));
+    assert!(bad_name(&digest).ends_with("but no image can be given a name with a digest"));
+
+    let json = |text: &[u8]| {
+        Tar::default()
+            .file("c", text)
+            .file("manifest.json", br#"[{"Config":"c"}]"#)
+            .end()
+    };
+    assert!(
+        refused(&json(b"[]")).starts_with("the image is inconsistent: its config can't be read: ")
+    );
+    assert_eq!(
+        refused(&json(&vec![b' '; (4 << 20) + 1])),
+        "the archive has more than 4194304 bytes in `c`"
+    );
+    assert_eq!(
+        refused(
+            &Tar::default()
+                .file("manifest.json", br#"[{"Config":"c"}]"#)
+                .end()
+        ),
+        "the archive names the file `c`, but does not have it"
+    );
+}
+
+#[test]
+fn layouts_that_lie_are_refused() {
+    let digest = Digest::of(b"missing");
+    let mut missing = Descriptor::of(MANIFEST, b"missing");
+    let nothing = format!("the archive names the blob {digest}, but has nothing with this digest");
+    assert_eq!(
+        refused(&Layout::default().end(vec![missing.clone()])),
+        nothing
+    );
+    // A blob under a name that is not its own.
+    let mut layout = Layout::default();
+    layout.blobs.insert(digest, b"something else".to_vec());
+    assert_eq!(refused(&layout.end(vec![missing.clone()])), nothing);
+    let mut layout = Layout::default();
+    layout.blob(MANIFEST, b"missing");
+    missing.size = 1;
+    assert_eq!(
+        refused(&layout.end(vec![missing])),
+        format!("the archive has the blob {digest} with 7 bytes, but says that it has 1")
+    );
+
+    let mut layout = Layout::default();
+    let mut index = layout.image("amd64", "deep");
+    for _ in 0..6 {
+        index = layout.index(vec![index]);
+    }
+    assert_eq!(
+        refused(&layout.end(vec![index])),
+        "the archive has more than 4 indexes in each other"
+    );
+
+    let mut layout = Layout::default();
+    let both = br#"{"schemaVersion":2,"layers":[],"manifests":[]}"#;
+    let both = layout.blob(manifest::INDEX, both);
+    let text = refused(&layout.end(vec![both]));
+    assert!(
+        text.ends_with("has the field `layers`, which makes it two things at once"),
+        "{text}"
+    );
+
+    let mut layout = Layout::default();
+    let artifact = layout.blob("application/vnd.example", b"{}");
+    let text = refused(&layout.end(vec![artifact]));
+    assert!(
+        text.ends_with("has the media type `application/vnd.example`, which is of no image"),
+        "{text}"
+    );
+
+    let index = Index::new(vec![Descriptor::of(MANIFEST, b""); 1001]);
+    let index = serde_json::to_vec(&index).unwrap();
+    let many = Tar::default().file("index.json", &index).end();
+    assert_eq!(refused(&many), "the archive names more than 1000 images");
+}
+
+#[test]
+fn members_lead_nowhere_else() {
+    let with = |tar: Tar| refused(&tar.file("manifest.json", br#"[{"Config":"c"}]"#).end());
+    for name in ["../c", "a/../../c", "/c"] {
+        let expected = format!("the archive has a member with the name `{name}`");
+        assert_eq!(with(Tar::default().file(name, b"{}")), expected);
+    }
+    let nowhere = "the archive has a link `c` that does not lead to a file";
+    for target in ["c", "missing", "/etc/hostname", "../../etc/hostname", ""] {
+        assert_eq!(
+            with(Tar::default().link(EntryType::Symlink, "c", target)),
+            nowhere
+        );
+    }
+    let mut circle = Tar::default();
+    for (from, to) in [("c", "d"), ("d", "e"), ("e", "c")] {
+        circle = circle.link(EntryType::Symlink, from, to);
+    }
+    assert_eq!(with(circle), nowhere);
+    let twice = Tar::default()
+        .file("a", b"1")
+        .file("./a", b"1")
+        .file("a", b"2");
+    assert_eq!(
+        with(twice),
+        "the archive has two different members with the name `a`"
+    );
+    let devices = Tar::default()
+        .link(EntryType::Char, "c", "")
+        .link(EntryType::Fifo, "d", "");
+    assert_eq!(
+        with(devices),
+        "the archive names the file `c`, but does not have it"
+    );
+}
+
+/// An endless archive, of which nothing may be kept in memory.
+struct Endless {
+    block: Vec<u8>,
+    given: u64,
+}
+
+impl Read for Endless {
+    fn read(&mut self, mut buffer: &mut [u8]) -> io::Result<usize> {
+        let at = usize::try_from(self.given % self.block.len() as u64).unwrap();
+        let written = buffer.write(&self.block[at..])?;
+        self.given += written as u64;
+        Ok(written)
+    }
+}
+
+#[test]
+fn bombs_are_refused_early() {
+    let scene = Scene::new();
+    let refuse = |block: Vec<u8>, most: u64| {
+        let mut endless = Endless { block, given: 0 };
+        let err = scene.store.import(&mut endless).unwrap_err();
+        assert!(endless.given < most, "{} bytes were read", endless.given);
+        assert_eq!(scene.names("work").len(), 0);
+        match err {
+            StoreError::Import(fault) => fault,
+            other => panic!("{other:?}"),
+        }
+    };
+    let members = Tar::default().link(EntryType::Directory, "d/", "").0;
+    assert_eq!(refuse(members, 100_000_000), ImportFault::Members(100_000));
+    for kind in [
+        EntryType::GNULongName,
+        EntryType::GNULongLink,
+        EntryType::XHeader,
+    ] {
+        let mut header = Header::new_gnu();
+        header.set_size(1 << 40);
+        header.set_entry_type(kind);
+        header.set_cksum();
+        assert_eq!(
+            refuse(header.as_bytes().to_vec(), 1_000_000),
+            ImportFault::Header
+        );
+    }
+}
