@@ -39,13 +39,16 @@ pub(crate) fn finish(
     for path in &finish.require {
         check_executable(Path::new(path.as_str()))?;
     }
-    let walk = Walk {
-        started,
-        mtime: finish.mtime,
-        mounts: mount_points(),
-    };
-    walk.directory(Path::new("/"))
-        .map_err(|(path, err)| os(&path, &err))?;
+    if let Some(mtime) = finish.mtime {
+        let mounts = mount_points();
+        let walk = Walk {
+            started,
+            mtime,
+            mounts,
+        };
+        walk.directory(Path::new("/"))
+            .map_err(|(path, err)| os(&path, &err))?;
+    }
     Ok(Answer::Finished)
 }
 

@@ -11,9 +11,9 @@ use crate::{
     event::{EventSink, Phase, Progress},
     execute::execute,
     gather::gather,
-    plan::plan,
+    plan::{BuildPlan, plan},
     request::BuildRequest,
-    source::Source,
+    source::{Fetched, Source},
 };
 
 /// A build that ended well.
@@ -62,5 +62,30 @@ async fn phases<E: Engine, S: Source>(
 ) -> Result<Committed, Failed> {
     let (facts, fetched) = gather(engine, source, request, progress, cancel).await?;
     let plan = plan(request, &facts)?;
-    execute(engine, &plan, &fetched, progress, cancel).await
+    if let (Some(previous), None) = (&facts.previous, &plan.save) {
+        let name = &previous.name;
+        progress.notice(format!(
+            "a clean build: `{name}` does not say where its save-artifacts is"
+        ));
+    }
+    let key = key(request, &plan, &fetched).await;
+    if let Some(key) = &key
+        && let Some(made) = engine.recall(key, request.tag.as_ref()).await?
+    {
+        progress.notice("nothing has changed since this image was built");
+        return Ok(made);
+    }
+    let made = execute(engine, &plan, &fetched, progress, cancel).await?;
+    if let Some(key) = &key {
+        engine.remember(key, &made).await;
+    }
+    Ok(made)
+}
+
+/// What the engine may remember the build by; nothing where it must be done in any case.
+async fn key(request: &BuildRequest, plan: &BuildPlan, source: &Fetched) -> Option<String> {
+    if request.no_cache {
+        return None;
+    }
+    plan.key(&source.fingerprint().await?)
 }

@@ -7,6 +7,10 @@ use std::{
     task::{Poll, Waker},
 };
 
+use futures_util::future::{Either, select};
+
+use crate::engine::EngineError;
+
 /// Why a build is stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interrupt {
@@ -76,6 +80,20 @@ impl CancelToken {
             self.reason().map_or(Poll::Pending, Poll::Ready)
         })
         .await
+    }
+}
+
+/// Does the work unless somebody stops it first.
+///
+/// # Errors
+/// [`EngineError::Interrupted`], and what the work says.
+pub async fn or_interrupted<T>(
+    work: impl Future<Output = Result<T, EngineError>>,
+    cancel: &CancelToken,
+) -> Result<T, EngineError> {
+    match select(std::pin::pin!(cancel.cancelled()), std::pin::pin!(work)).await {
+        Either::Left((reason, _)) => Err(EngineError::Interrupted(reason)),
+        Either::Right((done, _)) => done,
     }
 }
 

@@ -15,16 +15,16 @@ use thiserror::Error;
 
 use crate::{
     cancel::{CancelToken, Interrupt},
-    event::{Phase, Progress},
+    event::Progress,
     facts::{ImageConfig, ImageFacts},
     request::{Network, PullPolicy},
     stream::{ArchiveStream, Tree},
 };
 
-/// Runs containers and keeps images.
+/// Runs containers.
 pub trait Engine: Send + Sync {
-    /// A run that ended and is not yet cleaned away.
-    type Finished: Finished;
+    /// A container of this engine.
+    type Container: Container;
 
     /// Asks whether the engine answers and what it is.
     fn probe(&self) -> impl Future<Output = Result<EngineInfo, EngineError>> + Send;
@@ -38,26 +38,55 @@ pub trait Engine: Send + Sync {
         cancel: &CancelToken,
     ) -> impl Future<Output = Result<ImageFacts, EngineError>> + Send;
 
-    /// Starts a container, brings the inputs in and runs the program in it. On any error nothing is
-    /// left behind; a program that ends with a status other than 0 is no error here.
-    fn run(
+    /// Starts a container in which nothing of the image runs yet. On any error nothing is left behind.
+    fn start(
         &self,
-        spec: RunSpec<'_>,
+        start: &Start<'_>,
         progress: &Progress<'_>,
         cancel: &CancelToken,
-    ) -> impl Future<Output = Result<Self::Finished, EngineError>> + Send;
+    ) -> impl Future<Output = Result<Self::Container, EngineError>> + Send;
 
-    /// Takes in an archive of images, as `docker save` and OCI tools write them.
-    fn load(
+    /// The image that a build of this key has made, now with this name. An engine that remembers
+    /// nothing builds every time.
+    fn recall(
         &self,
-        archive: ArchiveStream<'static>,
-    ) -> impl Future<Output = Result<Vec<String>, EngineError>> + Send;
+        key: &str,
+        tag: Option<&ImageRef>,
+    ) -> impl Future<Output = Result<Option<Committed>, EngineError>> + Send {
+        let _ = (key, tag);
+        std::future::ready(Ok(None))
+    }
+
+    /// Remembers what a build of this key has made. It is no loss when that fails.
+    fn remember(&self, key: &str, made: &Committed) -> impl Future<Output = ()> + Send {
+        let _ = (key, made);
+        std::future::ready(())
+    }
 }
 
-/// A container whose program has ended.
-pub trait Finished: Send {
-    /// How the program ended.
-    fn exit(&self) -> Exit;
+/// A container in which one thing is done after another. Whoever has one discards it in the end,
+/// whatever became of it; after an error or an interrupt it is good for nothing else.
+pub trait Container: Send {
+    /// Brings something in.
+    fn unpack(
+        &mut self,
+        input: Input<'_>,
+        progress: &Progress<'_>,
+        cancel: &CancelToken,
+    ) -> impl Future<Output = Result<(), EngineError>> + Send;
+
+    /// Runs a program and waits for it; what it writes is told as events. A status other than 0 is no
+    /// error here.
+    fn exec(
+        &mut self,
+        program: &Program,
+        progress: &Progress<'_>,
+        cancel: &CancelToken,
+    ) -> impl Future<Output = Result<Exit, EngineError>> + Send;
+
+    /// Runs a program and streams what it writes to its standard output, which is an archive. The
+    /// stream fails unless the program ends with status 0.
+    fn pour<'a>(&'a mut self, program: &Program, progress: &'a Progress<'_>) -> ArchiveStream<'a>;
 
     /// Streams files of it out, all with this modification time in seconds since 1970. An item that is
     /// missing fails the stream.
@@ -86,21 +115,15 @@ pub struct EngineInfo {
     pub endpoint: String,
 }
 
-/// A container to run one program in.
-#[derive(Debug)]
-pub struct RunSpec<'a> {
+/// A container to start.
+#[derive(Clone, Copy, Debug)]
+pub struct Start<'a> {
     /// What to start from.
     pub image: &'a ImageFacts,
-    /// What goes in first.
-    pub inputs: Vec<Input<'a>>,
-    /// The program.
-    pub program: &'a Program,
+    /// Who everything in it is done as, in the notation of image configs; empty is root.
+    pub user: &'a str,
     /// What it can reach.
     pub network: &'a Network,
-    /// The phase that the inputs count as.
-    pub input_phase: Phase,
-    /// The phase that the program counts as.
-    pub program_phase: Phase,
 }
 
 /// A program in a container.
@@ -112,16 +135,16 @@ pub struct Program {
     pub env: Vec<EnvVar>,
     /// Where it starts.
     pub cwd: ContainerPath,
-    /// Who it runs as, in the notation of image configs; empty is root.
+    /// Who it runs as; see [`Start::user`].
     pub user: String,
     /// Whether a program that is not there counts as one that ended well.
     pub optional: bool,
 }
 
-/// Something that goes into a container before its program starts.
+/// Something that goes into a container.
 #[derive(Debug)]
 pub struct Input<'a> {
-    /// The directory that it is unpacked into, made for the program's user when it is not there.
+    /// The directory that it is unpacked into, made for the container's user when it is not there.
     pub into: ContainerPath,
     /// What it is.
     pub content: Content<'a>,
@@ -220,6 +243,16 @@ pub enum EngineError {
         image: ImageRef,
         /// What the agent said.
         failure: Failure,
+    },
+    /// A program whose output is an archive ended otherwise than with status 0.
+    #[error("`{program}` in a container of `{image}` {}", crate::error::how(*exit))]
+    Poured {
+        /// The program.
+        program: String,
+        /// The image that the container is of.
+        image: ImageRef,
+        /// How it ended.
+        exit: Exit,
     },
     /// What was to go into the container could not be read.
     #[error("can't send `{into}` into the container")]

@@ -60,7 +60,7 @@ impl BuildError {
     }
 }
 
-fn how(exit: Exit) -> String {
+pub(crate) fn how(exit: Exit) -> String {
     match exit {
         Exit::Code(code) => format!("failed with status {code}"),
         Exit::Signal(9) => "was killed by signal 9 (is there enough memory?)".into(),

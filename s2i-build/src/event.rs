@@ -18,6 +18,8 @@ pub enum Phase {
     Images,
     /// Starting the container.
     Start,
+    /// The script `save-artifacts` of the previous image, whose output goes into the container.
+    SaveArtifacts,
     /// Putting source and scripts into the container.
     Upload,
     /// The script `assemble`.
@@ -40,6 +42,7 @@ impl Phase {
             Self::Source => "source",
             Self::Images => "images",
             Self::Start => "start",
+            Self::SaveArtifacts => "save-artifacts",
             Self::Upload => "upload",
             Self::Assemble => "assemble",
             Self::Artifacts => "artifacts",

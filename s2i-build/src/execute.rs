@@ -1,14 +1,17 @@
 //! Does what a plan says, and has no choice.
 
-use s2i_core::{Diagnostic, ErrorChain, Script, archive, wire::Exit};
+use s2i_core::{
+    Diagnostic, ErrorChain, Script, archive,
+    wire::{Exit, FailureKind},
+};
 use tracing::Instrument as _;
 
 use crate::{
     cancel::CancelToken,
-    engine::{Committed, Content, Engine, EngineError, Finished, Input, RunSpec},
+    engine::{Committed, Container, Content, Engine, EngineError, Input, Start},
     error::{BuildError, Failed},
     event::{Phase, Progress},
-    plan::{BuildPlan, RunPlan, TRUST_FILE, Uploaded},
+    plan::{BuildPlan, RunPlan, SavePlan, TRUST_FILE, Upload, Uploaded},
     source::Fetched,
     stream::{ArchiveStream, pieces_of},
     trace,
@@ -32,29 +35,23 @@ pub async fn execute<E: Engine>(
         progress,
         cancel,
     };
-    let built = steps
-        .run(&plan.assemble, None, (Phase::Upload, Phase::Assemble))
-        .await?;
-    match &plan.runtime {
-        None => steps.commit(built).await,
-        Some(runtime) => {
-            let mut built = built;
-            let artifacts = built.read(runtime.artifacts.clone(), plan.epoch);
-            let phases = (Phase::Artifacts, Phase::AssembleRuntime);
-            let assembled = steps.run(&runtime.run, Some(artifacts), phases).await;
-            // The first container has given what it had; whatever became of that, it goes.
-            let discarded = built.discard().await;
-            match (assembled, discarded) {
-                (Ok(last), discarded) => {
-                    steps.tell_left(discarded.err());
-                    steps.commit(last).await
-                }
-                (Err(failed), discarded) => Err(Failed {
-                    cleanup: failed.cleanup.or(discarded.err()),
-                    ..failed
-                }),
-            }
+    let mut built = steps.assemble().await?;
+    let Some(runtime) = &plan.runtime else {
+        return steps.commit(built).await;
+    };
+    let artifacts = built.read(runtime.artifacts.clone(), plan.epoch);
+    let assembled = steps.assemble_runtime(&runtime.run, artifacts).await;
+    // The first container has given what it had; whatever became of that, it goes.
+    let discarded = built.discard().await;
+    match (assembled, discarded) {
+        (Ok(last), discarded) => {
+            steps.tell_left(discarded.err());
+            steps.commit(last).await
         }
+        (Err(failed), discarded) => Err(Failed {
+            cleanup: failed.cleanup.or(discarded.err()),
+            ..failed
+        }),
     }
 }
 
@@ -67,43 +64,137 @@ struct Steps<'a, E> {
 }
 
 impl<E: Engine> Steps<'_, E> {
-    /// Runs one script; a status other than 0 is an error, and then the container is gone.
+    async fn assemble(&self) -> Result<E::Container, Failed> {
+        let run = &self.plan.assemble;
+        let mut container = self.start(run).await?;
+        if let Some(save) = &self.plan.save {
+            container = self.reuse(container, save).await?;
+        }
+        let phases = (Phase::Upload, Phase::Assemble);
+        self.run(container, run, None, phases).await
+    }
+
+    async fn assemble_runtime(
+        &self,
+        run: &RunPlan,
+        artifacts: ArchiveStream<'_>,
+    ) -> Result<E::Container, Failed> {
+        let container = self.start(run).await?;
+        let phases = (Phase::Artifacts, Phase::AssembleRuntime);
+        self.run(container, run, Some(artifacts), phases).await
+    }
+
+    async fn start(&self, run: &RunPlan) -> Result<E::Container, EngineError> {
+        let start = Start {
+            image: &run.image,
+            user: &run.program.user,
+            network: &run.network,
+        };
+        self.engine.start(&start, self.progress, self.cancel).await
+    }
+
+    /// Brings in what the build before has saved. When that fails, the container may have a part of it,
+    /// and the build goes on in a fresh one.
+    async fn reuse(
+        &self,
+        mut container: E::Container,
+        save: &SavePlan,
+    ) -> Result<E::Container, Failed> {
+        let Err(error) = self.save(&mut container, save).await else {
+            return Ok(container);
+        };
+        let discarded = container.discard().await;
+        if let (EngineError::Interrupted(_), _) | (_, Err(_)) = (&error, &discarded) {
+            return Err(both(error.into(), discarded));
+        }
+        let name = &save.image.name;
+        let why = format!("a clean build: {}", ErrorChain(&error));
+        self.progress.warn([Diagnostic::new(name.to_string(), why)]);
+        Ok(self.start(&self.plan.assemble).await?)
+    }
+
+    async fn save(&self, into: &mut E::Container, save: &SavePlan) -> Result<(), EngineError> {
+        let start = Start {
+            image: &save.image,
+            user: &save.program.user,
+            network: &save.network,
+        };
+        let mut previous = self
+            .engine
+            .start(&start, self.progress, self.cancel)
+            .await?;
+        self.progress.phase(Phase::SaveArtifacts);
+        let input = Input {
+            into: save.into.clone(),
+            content: Content::Archive(previous.pour(&save.program, self.progress)),
+        };
+        let saved = into.unpack(input, self.progress, self.cancel).await;
+        self.tell_left(previous.discard().await.err());
+        saved
+    }
+
+    /// Brings everything into a container and runs its script; a status other than 0 is an error, and
+    /// then the container is gone.
     async fn run(
         &self,
+        mut container: E::Container,
+        run: &RunPlan,
+        artifacts: Option<ArchiveStream<'_>>,
+        phases: (Phase, Phase),
+    ) -> Result<E::Container, Failed> {
+        let span = tracing::info_span!("run", { trace::IMAGE } = %run.image.name, { trace::SCRIPT } = %run.script);
+        let running = self.fill_and_exec(&mut container, run, artifacts, phases);
+        let error = match running.instrument(span).await {
+            Ok(exit) if exit.is_success() => return Ok(container),
+            Ok(exit) => script_failed(run, exit),
+            Err(err) => err.into(),
+        };
+        Err(both(error, container.discard().await))
+    }
+
+    async fn fill_and_exec(
+        &self,
+        container: &mut E::Container,
         run: &RunPlan,
         mut artifacts: Option<ArchiveStream<'_>>,
         (input_phase, program_phase): (Phase, Phase),
-    ) -> Result<E::Finished, Failed> {
+    ) -> Result<Exit, EngineError> {
+        self.progress.phase(input_phase);
+        for upload in &run.uploads {
+            let into = upload.into.clone();
+            let content = self.content(upload, &mut artifacts);
+            let input = Input { into, content };
+            container.unpack(input, self.progress, self.cancel).await?;
+        }
+        self.progress.phase(program_phase);
+        let exec = container.exec(&run.program, self.progress, self.cancel);
+        match exec.await {
+            Err(EngineError::Container { failure, .. })
+                if run.program.optional && failure.kind == FailureKind::NotFound =>
+            {
+                Ok(Exit::Code(0))
+            }
+            done => done,
+        }
+    }
+
+    fn content<'a>(
+        &self,
+        upload: &Upload,
+        artifacts: &mut Option<ArchiveStream<'a>>,
+    ) -> Content<'a> {
         let mtime = self.plan.epoch;
-        let inputs = run.uploads.iter().map(|upload| Input {
-            into: upload.into.clone(),
-            content: match &upload.what {
-                Uploaded::Source => Content::Tree(self.source.tree(mtime)),
-                Uploaded::Scripts(scripts) => Content::Archive(self.source.scripts(scripts, mtime)),
-                Uploaded::Certificates(certificates) => {
-                    Content::Archive(one_file(TRUST_FILE, certificates, mtime))
-                }
-                Uploaded::Artifacts => Content::Archive(
-                    artifacts
-                        .take()
-                        .expect("the plan has artifacts in one upload of a second run"),
-                ),
-            },
-        });
-        let spec = RunSpec {
-            image: &run.image,
-            inputs: inputs.collect(),
-            program: &run.program,
-            network: &run.network,
-            input_phase,
-            program_phase,
-        };
-        let span = tracing::info_span!("run", { trace::IMAGE } = %run.image.name, { trace::SCRIPT } = %run.script);
-        let running = self.engine.run(spec, self.progress, self.cancel);
-        let finished = running.instrument(span).await?;
-        match finished.exit() {
-            exit if exit.is_success() => Ok(finished),
-            exit => Err(both(script_failed(run, exit), finished.discard().await)),
+        match &upload.what {
+            Uploaded::Source => Content::Tree(self.source.tree(mtime)),
+            Uploaded::Scripts(scripts) => Content::Archive(self.source.scripts(scripts, mtime)),
+            Uploaded::Certificates(certificates) => {
+                Content::Archive(one_file(TRUST_FILE, certificates, mtime))
+            }
+            Uploaded::Artifacts => Content::Archive(
+                artifacts
+                    .take()
+                    .expect("the plan has artifacts in one upload of a second run"),
+            ),
         }
     }
 
@@ -113,7 +204,7 @@ impl<E: Engine> Steps<'_, E> {
         self.progress.warn(left.map(tell));
     }
 
-    async fn commit(&self, mut last: E::Finished) -> Result<Committed, Failed> {
+    async fn commit(&self, mut last: E::Container) -> Result<Committed, Failed> {
         let committing = last.commit(&self.plan.commit, self.progress, self.cancel);
         let committed = committing.instrument(tracing::info_span!("commit")).await;
         let discarded = last.discard().await;

@@ -12,6 +12,8 @@ pub struct Facts {
     pub builder: ImageFacts,
     /// The runtime image, in a split build.
     pub runtime: Option<ImageFacts>,
+    /// The image of the build before, where it was asked for and is there.
+    pub previous: Option<ImageFacts>,
     /// The source.
     pub source: SourceFacts,
 }

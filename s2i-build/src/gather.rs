@@ -4,11 +4,11 @@ use s2i_core::label::ImageLabels;
 
 use crate::{
     cancel::CancelToken,
-    engine::Engine,
+    engine::{Engine, EngineError},
     error::BuildError,
     event::{Phase, Progress},
-    facts::Facts,
-    request::BuildRequest,
+    facts::{Facts, ImageFacts},
+    request::{BuildRequest, PreviousRequest},
     source::{Fetched, Source},
 };
 
@@ -38,17 +38,37 @@ pub async fn gather<E: Engine, S: Source>(
         ),
         None => None,
     };
+    let previous = previous(engine, request, progress, cancel).await?;
     let images = std::iter::once(&builder).chain(&runtime);
     for image in images {
         progress.warn(ImageLabels::read(&image.config.labels, &image.config.env).1);
     }
     progress.end_phase();
-    Ok((
-        Facts {
-            builder,
-            runtime,
-            source: fetched.facts.clone(),
-        },
-        fetched,
-    ))
+    let facts = Facts {
+        builder,
+        runtime,
+        previous,
+        source: fetched.facts.clone(),
+    };
+    Ok((facts, fetched))
+}
+
+/// An image of the build before that is not there is no reason not to build.
+async fn previous<E: Engine>(
+    engine: &E,
+    request: &BuildRequest,
+    progress: &Progress<'_>,
+    cancel: &CancelToken,
+) -> Result<Option<ImageFacts>, BuildError> {
+    let Some(PreviousRequest { image, pull }) = &request.previous else {
+        return Ok(None);
+    };
+    match engine.resolve(image, *pull, progress, cancel).await {
+        Ok(facts) => Ok(Some(facts)),
+        Err(EngineError::NoSuchImage { .. } | EngineError::Pull { .. }) => {
+            progress.notice(format!("a clean build: there is no image `{image}` yet"));
+            Ok(None)
+        }
+        Err(err) => Err(err.into()),
+    }
 }

@@ -22,6 +22,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod agents;
 pub mod build;
 pub mod cancel;
 pub mod engine;
@@ -30,14 +31,18 @@ pub mod event;
 pub mod execute;
 pub mod facts;
 pub mod gather;
+pub mod images;
 pub mod plan;
 pub mod request;
+pub mod session;
 pub mod source;
 pub mod stream;
 pub mod trace;
 
+pub use agents::Agents;
 pub use build::{Outcome, build};
 pub use cancel::{CancelToken, Interrupt};
-pub use engine::{Engine, EngineError, Finished};
+pub use engine::{Container, Engine, EngineError};
 pub use error::{BuildError, Failed};
+pub use images::Images;
 pub use source::{Source, SourceError};

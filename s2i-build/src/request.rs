@@ -21,6 +21,8 @@ pub struct BuildRequest {
     pub tag: Option<ImageRef>,
     /// The slim image that receives the artifacts.
     pub runtime: Option<RuntimeRequest>,
+    /// The image of the build before, whose saved artifacts this one starts with.
+    pub previous: Option<PreviousRequest>,
     /// Variables for the scripts and the result; later ones win, and they win over the source's.
     pub env: Vec<EnvVar>,
     /// Certificates in PEM that the scripts trust beside the image's own, for networks that look into
@@ -40,6 +42,8 @@ pub struct BuildRequest {
     pub description: Option<String>,
     /// Whether the source stays in the image, for builders that run from it.
     pub keep_source: bool,
+    /// Whether scripts run although nothing has changed since the engine built the same.
+    pub no_cache: bool,
     /// The time that everything new in the image gets, in seconds since 1970; else the source's.
     pub epoch: Option<u64>,
 }
@@ -54,6 +58,7 @@ impl BuildRequest {
             builder_pull: PullPolicy::IfNotPresent,
             tag: None,
             runtime: None,
+            previous: None,
             env: Vec::new(),
             trust: None,
             network: Network::Default,
@@ -63,6 +68,7 @@ impl BuildRequest {
             application_name: None,
             description: None,
             keep_source: false,
+            no_cache: false,
             epoch: None,
         }
     }
@@ -106,6 +112,15 @@ pub struct RuntimeRequest {
     pub pull: PullPolicy,
     /// What it gets; when empty, what its label says.
     pub artifacts: Vec<Mapping>,
+}
+
+/// The image of the build before. When it is not there, or saves nothing, the build is a clean one.
+#[derive(Clone, Debug)]
+pub struct PreviousRequest {
+    /// The image.
+    pub image: ImageRef,
+    /// When to pull it.
+    pub pull: PullPolicy,
 }
 
 /// When an image is pulled.

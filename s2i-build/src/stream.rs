@@ -112,7 +112,7 @@ impl Write for Pieces {
 }
 
 /// Waits on this thread for a future, parking it in between.
-fn block_on<T>(future: impl Future<Output = T>) -> T {
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     struct Unpark(std::thread::Thread);
     impl std::task::Wake for Unpark {
         fn wake(self: Arc<Self>) {

@@ -2,6 +2,7 @@
 
 use std::{
     env,
+    ffi::OsString,
     io::{self, IsTerminal as _},
     path::PathBuf,
 };
@@ -9,13 +10,29 @@ use std::{
 use s2i_docker::HostEnv;
 
 /// Everything about the process that behaviour depends on.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Host {
     pub(crate) engine: HostEnv,
     pub(crate) working_dir: PathBuf,
     pub(crate) temp_dir: PathBuf,
     /// `SOURCE_DATE_EPOCH` as it was set.
     pub(crate) epoch: Option<String>,
+    /// `S2I_CONFIG`
+    pub(crate) config_file: Option<PathBuf>,
+    /// `XDG_CONFIG_HOME`, else `~/.config`.
+    pub(crate) config_home: Option<PathBuf>,
+    /// `XDG_DATA_HOME`, else `~/.local/share`.
+    pub(crate) data_home: Option<PathBuf>,
+    /// `REGISTRY_AUTH_FILE`, which Podman uses.
+    pub(crate) auth_file: Option<PathBuf>,
+    /// `PATH`
+    pub(crate) path: Option<OsString>,
+    /// Whether the user is root of the machine.
+    pub(crate) is_root: bool,
+    /// Whether standard input comes from a keyboard.
+    pub(crate) stdin_is_terminal: bool,
+    /// Whether standard output goes to a screen.
+    pub(crate) stdout_is_terminal: bool,
     /// Whether somebody watches standard error who sees a line change in place.
     pub(crate) is_interactive: bool,
     pub(crate) wants_color: bool,
@@ -23,36 +40,48 @@ pub(crate) struct Host {
 
 impl Host {
     pub(crate) fn read() -> Self {
-        let text = |name| {
-            env::var(name)
-                .ok()
-                .filter(|value: &String| !value.is_empty())
-        };
-        let path = |name| {
-            env::var_os(name)
-                .filter(|value| !value.is_empty())
-                .map(PathBuf::from)
-        };
         let is_terminal = io::stderr().is_terminal();
+        let home = path("HOME");
+        let below_home = |name| home.as_ref().map(|home| home.join(name));
         Self {
             engine: HostEnv {
                 docker_host: text("DOCKER_HOST"),
                 docker_context: text("DOCKER_CONTEXT"),
-                docker_config: path("DOCKER_CONFIG")
-                    .or_else(|| path("HOME").map(|home| home.join(".docker"))),
+                docker_config: path("DOCKER_CONFIG").or_else(|| below_home(".docker")),
                 docker_tls: text("DOCKER_TLS_VERIFY")
                     .or_else(|| text("DOCKER_TLS"))
                     .is_some(),
                 container_host: text("CONTAINER_HOST"),
                 runtime_dir: path("XDG_RUNTIME_DIR"),
+                configured: None,
             },
             working_dir: env::current_dir().unwrap_or_default(),
             temp_dir: env::temp_dir(),
             epoch: text(s2i_core::env_var::SOURCE_DATE_EPOCH),
+            config_file: path("S2I_CONFIG"),
+            config_home: path("XDG_CONFIG_HOME").or_else(|| below_home(".config")),
+            data_home: path("XDG_DATA_HOME").or_else(|| below_home(".local/share")),
+            auth_file: path("REGISTRY_AUTH_FILE"),
+            path: env::var_os("PATH"),
+            is_root: crate::native::is_root(),
+            stdin_is_terminal: io::stdin().is_terminal(),
+            stdout_is_terminal: io::stdout().is_terminal(),
             is_interactive: is_terminal
                 && text("CI").is_none()
                 && text("TERM").is_none_or(|term| term != "dumb"),
             wants_color: is_terminal && text("NO_COLOR").is_none(),
         }
     }
+}
+
+fn text(name: &str) -> Option<String> {
+    env::var(name)
+        .ok()
+        .filter(|value: &String| !value.is_empty())
+}
+
+fn path(name: &str) -> Option<PathBuf> {
+    env::var_os(name)
+        .filter(|value| !value.is_empty())
+        .map(PathBuf::from)
 }

@@ -1,25 +1,36 @@
 //! `s2i`: source code in, runnable container image out.
 //!
-//! Arguments are read in two steps: [`args`] is what was typed, [`request`] is what it means. Whatever
-//! happens is told as events, which [`render`] shows to people or machines, and every error ends in
-//! [`error`], which knows its hint and its [exit code](exit).
+//! Arguments are read in two steps: [`args`] is what was typed, [`request`] is what it means. The
+//! [`choice`] of an engine falls once, before anything else starts. Whatever happens is told as events,
+//! which [`render`] shows to people or machines, and every error ends in [`error`], which knows its
+//! hint and its [exit code](exit).
 
 mod agents;
 mod args;
+mod choice;
 mod commands;
+mod config;
+mod engine;
 mod error;
 mod exit;
 mod host;
+mod native;
 mod render;
 mod request;
 mod signals;
 
 use std::process::ExitCode;
 
+use args::{Args, Command};
 use clap::Parser as _;
+use commands::Setting;
+use error::Error;
 
 fn main() -> ExitCode {
-    let args = match args::Args::try_parse() {
+    if let Some(code) = s2i_native::reexec() {
+        return code;
+    }
+    let args = match Args::try_parse() {
         Ok(args) => args,
         Err(err) => {
             let _ = err.print();
@@ -31,24 +42,53 @@ fn main() -> ExitCode {
         }
     };
     render::trace(args.global.loglevel);
-    let host = host::Host::read();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    let done = match runtime {
-        Ok(runtime) => {
-            let done = runtime.block_on(commands::run(&args, &host));
-            // A name look-up that hangs must not keep a finished program.
-            runtime.shutdown_background();
-            done
-        }
-        Err(err) => Err(error::Error::Runtime(err)),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
+    match begin(&args) {
+        Ok(code) => code,
         Err(err) => {
             render::error(&err, args.is_json());
             err.exit_code().into()
         }
     }
+}
+
+/// What comes before the asynchronous part: nothing here starts a thread, so that the program can
+/// still become another one.
+fn begin(args: &Args) -> Result<ExitCode, Error> {
+    let mut host = host::Host::read();
+    let config = config::Config::read(&host)?;
+    host.engine.configured = config.url.clone().zip(config.file.clone());
+    let setting = Setting {
+        global: &args.global,
+        config: &config,
+        host: &host,
+    };
+    match &args.command {
+        Command::ExitCodes => commands::exit_codes(),
+        Command::Version => in_runtime(commands::version(&setting))?,
+        Command::Doctor => {
+            let before = commands::doctor::Before::find(&setting);
+            return in_runtime(commands::doctor::run(before, &setting));
+        }
+        command => {
+            let choice = choice::choose(&args.global, &config, &host)?;
+            if choice.is_fallback {
+                setting.notice(&format!("using the embedded engine: {}", choice.because));
+            }
+            let engine = engine::AnyEngine::open(choice.chosen, &config, &host)?;
+            return in_runtime(commands::run(command, &engine, &setting))?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Does the asynchronous part.
+fn in_runtime<T>(work: impl Future<Output = T>) -> Result<T, Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Error::Runtime)?;
+    let done = runtime.block_on(work);
+    // A name look-up that hangs must not keep a finished program.
+    runtime.shutdown_background();
+    Ok(done)
 }

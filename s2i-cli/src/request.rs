@@ -2,14 +2,15 @@
 
 use std::path::Path;
 
-use s2i_build::request::{BuildRequest, RuntimeRequest, SourceRequest};
+use s2i_build::request::{BuildRequest, PreviousRequest, RuntimeRequest, SourceRequest};
 use s2i_core::{Diagnostic, EnvVar, environment, mapping::Mapping};
 
 use crate::{args::Build, error::Error, host::Host};
 
 /// The build that was typed, and soft problems in the files that it names.
 pub(crate) fn build(args: &Build, host: &Host) -> Result<(BuildRequest, Vec<Diagnostic>), Error> {
-    let (env, diagnostics) = variables(args, host)?;
+    let file = args.environment_file.as_deref();
+    let (env, diagnostics) = variables(&args.env, file, host)?;
     let request = BuildRequest {
         source: SourceRequest {
             location: args.source.clone(),
@@ -29,6 +30,14 @@ pub(crate) fn build(args: &Build, host: &Host) -> Result<(BuildRequest, Vec<Diag
             pull: args.runtime_pull_policy,
             artifacts: artifacts(args),
         }),
+        previous: args
+            .tag
+            .clone()
+            .filter(|_| args.incremental)
+            .map(|image| PreviousRequest {
+                image,
+                pull: args.incremental_pull_policy,
+            }),
         env,
         trust: args
             .trust_ca
@@ -45,6 +54,7 @@ pub(crate) fn build(args: &Build, host: &Host) -> Result<(BuildRequest, Vec<Diag
         application_name: args.application_name.clone(),
         description: args.description.clone(),
         keep_source: args.keep_source,
+        no_cache: args.no_cache,
         epoch: epoch(host)?,
     };
     Ok((request, diagnostics))
@@ -57,17 +67,18 @@ fn artifacts(args: &Build) -> Vec<Mapping> {
         .collect()
 }
 
-/// The variables of the command line, then those of the file, which win.
-fn variables(args: &Build, host: &Host) -> Result<(Vec<EnvVar>, Vec<Diagnostic>), Error> {
-    let Some(file) = &args.environment_file else {
-        return Ok((args.env.clone(), Vec::new()));
+/// The variables of the command line, then those of a file, which win.
+pub(crate) fn variables(
+    typed: &[EnvVar],
+    file: Option<&Path>,
+    host: &Host,
+) -> Result<(Vec<EnvVar>, Vec<Diagnostic>), Error> {
+    let Some(file) = file else {
+        return Ok((typed.to_vec(), Vec::new()));
     };
     let text = read(file, host)?;
     let (from_file, diagnostics) = environment::parse_file(&file.display().to_string(), &text);
-    Ok((
-        environment::merge([&args.env[..], &from_file[..]]),
-        diagnostics,
-    ))
+    Ok((environment::merge([typed, &from_file]), diagnostics))
 }
 
 fn read(file: &Path, host: &Host) -> Result<String, Error> {

@@ -14,7 +14,7 @@ use crate::{ContainerPath, EnvVar};
 
 /// The version of this protocol. Agent and host come from one build, so they are always equal; a
 /// difference means that somebody replaced the agent.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// The most bytes that the payload of one frame may have.
 pub const MAX_PAYLOAD: usize = 1 << 20;
@@ -263,8 +263,9 @@ pub struct ReadItem {
 pub struct Finish {
     /// What to remove, with everything below it. What is not there is fine.
     pub remove: Vec<ContainerPath>,
-    /// The time in seconds since 1970 that everything gets which changed in this container.
-    pub mtime: u64,
+    /// The time in seconds since 1970 that everything gets which changed in this container. Without
+    /// one, whoever makes the layer gives it, and nothing is looked at here.
+    pub mtime: Option<u64>,
     /// What must be there and be executable.
     pub require: Vec<ContainerPath>,
 }

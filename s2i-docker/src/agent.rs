@@ -1,32 +1,9 @@
-//! The agent's program, one for each architecture, and the archive that brings it into a container.
-
-use std::borrow::Cow;
+//! The archive that brings the agent into a container.
 
 use s2i_core::archive::Writer;
 
 /// Where the agent lies in a container until it has started.
 pub(crate) const PATH: &str = "/.s2i-agent";
-
-/// The static agent programs that there are.
-#[derive(Clone, Debug, Default)]
-pub struct Agents {
-    /// For `amd64`.
-    pub amd64: Option<Cow<'static, [u8]>>,
-    /// For `arm64`.
-    pub arm64: Option<Cow<'static, [u8]>>,
-}
-
-impl Agents {
-    /// The agent for an architecture in Go's names.
-    #[must_use]
-    pub fn of(&self, architecture: &str) -> Option<&[u8]> {
-        match architecture {
-            "amd64" => self.amd64.as_deref(),
-            "arm64" => self.arm64.as_deref(),
-            _ => None,
-        }
-    }
-}
 
 /// The archive that puts `agent` at [`PATH`]. It is not compressed: a daemon may unpack a compressed
 /// one with a program of the image (CVE-2026-41567).

@@ -7,20 +7,30 @@ use std::time::{Duration, Instant};
 
 use bollard::{
     Docker, body_full,
+    container::{AttachContainerResults, LogOutput},
+    errors::Error,
     models::ContainerCreateBody,
     query_parameters::{
         AttachContainerOptionsBuilder, CreateContainerOptionsBuilder,
-        RemoveContainerOptionsBuilder, UploadToContainerOptionsBuilder,
+        RemoveContainerOptionsBuilder, StartContainerOptions, UploadToContainerOptionsBuilder,
     },
 };
-use s2i_build::{EngineError, event::Progress, trace};
+use bytes::Bytes;
+use futures_util::{StreamExt as _, sink};
+use s2i_build::{
+    EngineError,
+    event::Progress,
+    session::{Piece, Session, Transport},
+    trace,
+};
 use s2i_core::ImageRef;
+use tokio::io::AsyncWriteExt as _;
 
 use crate::{
-    agent, convert,
+    agent,
+    cleanup::warn_of,
+    convert,
     error::{cause, failed, is_unreachable, status},
-    session::Session,
-    stop::warn_of,
 };
 
 /// How long the engine may take to finish a removal that it has begun.
@@ -28,7 +38,7 @@ const REMOVAL: Duration = Duration::from_secs(30);
 
 /// The name of a container and the way to its engine.
 #[derive(Clone)]
-pub(crate) struct Container {
+pub(crate) struct Handle {
     pub(crate) docker: Docker,
     pub(crate) endpoint: String,
     pub(crate) name: String,
@@ -36,7 +46,7 @@ pub(crate) struct Container {
 }
 
 /// A container that has not started.
-pub(crate) struct Created(Container);
+pub(crate) struct Created(Handle);
 
 impl Created {
     /// Makes the container.
@@ -47,7 +57,7 @@ impl Created {
         body: ContainerCreateBody,
         progress: &Progress<'_>,
     ) -> Result<Self, EngineError> {
-        let container = Container {
+        let container = Handle {
             docker: docker.clone(),
             endpoint: endpoint.into(),
             name: convert::container_name(&image),
@@ -55,7 +65,7 @@ impl Created {
         };
         let options = CreateContainerOptionsBuilder::new().name(&container.name);
         let Err(err) = docker.create_container(Some(options.build()), body).await else {
-            let Container { name, image, .. } = &container;
+            let Handle { name, image, .. } = &container;
             tracing::debug!({ trace::CONTAINER } = %name, { trace::IMAGE } = %image, "made a container");
             return Ok(Self(container));
         };
@@ -70,45 +80,74 @@ impl Created {
         Err(failed("create a container of", image, endpoint)(err))
     }
 
-    pub(crate) fn container(&self) -> Container {
+    pub(crate) fn handle(&self) -> Handle {
         self.0.clone()
     }
 
     /// Puts the agent in, attaches to it and starts it.
     pub(crate) async fn start(self, agent: &[u8]) -> Result<Session, EngineError> {
-        let Container {
-            docker,
-            endpoint,
-            name,
-            image,
-        } = self.0;
-        let fail = |operation| failed(operation, image.to_string(), &endpoint);
-        tracing::debug!({ trace::CONTAINER } = %name, "putting the agent in");
+        let handle = self.0;
+        tracing::debug!({ trace::CONTAINER } = %handle.name, "putting the agent in");
         let options = UploadToContainerOptionsBuilder::new().path("/").build();
         let body = body_full(agent::archive(agent).into());
-        let uploaded = docker.upload_to_container(&name, Some(options), body).await;
-        uploaded.map_err(fail("put the agent into a container of"))?;
-        let options = AttachContainerOptionsBuilder::new()
-            .stream(true)
-            .stdin(true)
-            .stdout(true)
-            .stderr(true)
-            .build();
-        let attached = docker.attach_container(&name, Some(options)).await;
-        let attached = attached.map_err(fail("attach to a container of"))?;
-        tracing::debug!({ trace::CONTAINER } = %name, "starting");
-        let started = docker
-            .start_container(
-                &name,
-                None::<bollard::query_parameters::StartContainerOptions>,
-            )
-            .await;
-        started.map_err(fail("start a container of"))?;
-        Session::open(image, attached).await
+        let uploading = handle
+            .docker
+            .upload_to_container(&handle.name, Some(options), body);
+        let uploaded = uploading.await;
+        uploaded.map_err(handle.fail("put the agent into a container of"))?;
+        let attached = handle.attach(true).await?;
+        handle.begin().await?;
+        Session::open(handle.image, transport(attached)).await
     }
 }
 
-impl Container {
+/// The attached connection as the agent's streams.
+fn transport(attached: AttachContainerResults) -> Transport {
+    let input = sink::unfold(attached.input, |mut input, bytes: Bytes| async move {
+        input.write_all(&bytes).await?;
+        input.flush().await?;
+        Ok(input)
+    });
+    let output = attached.output.map(|piece| match piece {
+        Ok(LogOutput::StdErr { message }) => Ok(Piece::Stderr(message)),
+        Ok(output) => Ok(Piece::Stdout(output.into_bytes())),
+        Err(err) => Err(std::io::Error::other(err)),
+    });
+    Transport {
+        input: Box::pin(input),
+        output: output.boxed(),
+    }
+}
+
+impl Handle {
+    /// Connects to the streams of the container.
+    pub(crate) async fn attach(&self, stdin: bool) -> Result<AttachContainerResults, EngineError> {
+        let options = AttachContainerOptionsBuilder::new()
+            .stream(true)
+            .stdin(stdin)
+            .stdout(true)
+            .stderr(true)
+            .build();
+        let attached = self
+            .docker
+            .attach_container(&self.name, Some(options))
+            .await;
+        attached.map_err(self.fail("attach to a container of"))
+    }
+
+    /// Starts what the container is for.
+    pub(crate) async fn begin(&self) -> Result<(), EngineError> {
+        tracing::debug!({ trace::CONTAINER } = %self.name, "starting");
+        let options = None::<StartContainerOptions>;
+        let started = self.docker.start_container(&self.name, options).await;
+        started.map_err(self.fail("start a container of"))
+    }
+
+    /// Adds to an error what was to be done with the container.
+    pub(crate) fn fail(&self, operation: &'static str) -> impl FnOnce(Error) -> EngineError {
+        failed(operation, self.image.to_string(), &self.endpoint)
+    }
+
     /// Removes the container, whatever its state, and waits until it is gone. It also goes by itself
     /// when the agent ends, and an engine refuses to remove what it is removing or stopping already.
     pub(crate) async fn remove(&self) -> Result<(), EngineError> {

@@ -4,14 +4,15 @@ use std::collections::HashMap;
 
 use bollard::models::{
     ContainerConfig, ContainerCreateBody, HealthConfig, HostConfig, HostConfigLogConfig,
-    ImageInspect,
+    ImageDeleteResponseItem, ImageInspect, PortBinding, PortMap,
 };
 use s2i_build::{
-    engine::RunSpec,
+    engine::Start,
     facts::{Healthcheck, ImageConfig, ImageFacts},
+    images::{ImageSummary, Launch, Publish},
     request::Network,
 };
-use s2i_core::ImageRef;
+use s2i_core::{EnvVar, ImageRef};
 use thiserror::Error;
 
 use crate::agent;
@@ -27,10 +28,12 @@ const AGENT_CAPABILITIES: [&str; 6] = [
     "SETUID",
 ];
 
-/// The container for a run. It holds nothing of the build but its image and its limits: variables,
+const NO_NEW_PRIVILEGES: &str = "no-new-privileges";
+
+/// The container for a build. It holds nothing of the build but its image and its limits: variables,
 /// which may be secrets, go through the agent.
-pub(crate) fn create_body(spec: &RunSpec<'_>) -> ContainerCreateBody {
-    let user = &spec.program.user;
+pub(crate) fn create_body(start: &Start<'_>) -> ContainerCreateBody {
+    let user = start.user;
     let is_root = matches!(
         user.split(':').next().unwrap_or_default(),
         "" | "0" | "root"
@@ -44,7 +47,7 @@ pub(crate) fn create_body(spec: &RunSpec<'_>) -> ContainerCreateBody {
         )
     };
     ContainerCreateBody {
-        image: Some(spec.image.id.clone()),
+        image: Some(start.image.id.clone()),
         user: Some("0:0".into()),
         entrypoint: Some(vec![agent::PATH.into()]),
         cmd: Some(Vec::new()),
@@ -62,16 +65,60 @@ pub(crate) fn create_body(spec: &RunSpec<'_>) -> ContainerCreateBody {
             auto_remove: Some(true),
             cap_drop,
             cap_add,
-            security_opt: Some(vec!["no-new-privileges".into()]),
-            network_mode: network_mode(spec.network),
-            // All that passes through is frames and artifacts: nothing to keep in a log.
-            log_config: Some(HostConfigLogConfig {
-                typ: Some("none".into()),
-                config: None,
-            }),
+            security_opt: Some(vec![NO_NEW_PRIVILEGES.into()]),
+            network_mode: network_mode(start.network),
+            log_config: Some(no_log()),
             ..HostConfig::default()
         }),
         ..ContainerCreateBody::default()
+    }
+}
+
+/// The container for the command of an image.
+pub(crate) fn launch_body(launch: &Launch<'_>) -> ContainerCreateBody {
+    let some = |list: Vec<String>| Some(list).filter(|list| !list.is_empty());
+    let port = |publish: &Publish| format!("{}/tcp", publish.container);
+    let binding = |publish: &Publish| PortBinding {
+        host_ip: Some(String::new()),
+        host_port: Some(publish.host.to_string()),
+    };
+    let mut bindings = PortMap::new();
+    for publish in &launch.ports {
+        let of_port = bindings.entry(port(publish)).or_default();
+        of_port.get_or_insert_default().push(binding(publish));
+    }
+    ContainerCreateBody {
+        image: Some(launch.image.id.clone()),
+        cmd: some(launch.args.clone()),
+        env: some(launch.env.iter().map(EnvVar::to_entry).collect()),
+        user: launch.user.clone(),
+        exposed_ports: some(launch.ports.iter().map(port).collect()),
+        attach_stdout: Some(true),
+        attach_stderr: Some(true),
+        tty: Some(false),
+        host_config: Some(HostConfig {
+            auto_remove: Some(true),
+            security_opt: Some(vec![NO_NEW_PRIVILEGES.into()]),
+            network_mode: network_mode(&launch.network),
+            port_bindings: Some(bindings).filter(|bindings| !bindings.is_empty()),
+            readonly_rootfs: Some(launch.read_only),
+            // Some applications run what they unpack there.
+            tmpfs: launch.read_only.then(|| {
+                let options = "rw,exec,nosuid,nodev,mode=1777";
+                [("/tmp".to_owned(), options.to_owned())].into()
+            }),
+            log_config: Some(no_log()),
+            ..HostConfig::default()
+        }),
+        ..ContainerCreateBody::default()
+    }
+}
+
+/// Everything that a container writes goes to whoever is attached: nothing to keep in a log.
+fn no_log() -> HostConfigLogConfig {
+    HostConfigLogConfig {
+        typ: Some("none".into()),
+        config: None,
     }
 }
 
@@ -239,4 +286,47 @@ pub(crate) fn image_facts(name: &ImageRef, inspect: ImageInspect) -> ImageFacts 
             on_build: config.on_build.unwrap_or_default(),
         },
     }
+}
+
+/// An image of a list. Engines give the time of one that has none as 0 or as before 1970.
+pub(crate) fn summary(image: bollard::models::ImageSummary) -> ImageSummary {
+    ImageSummary {
+        id: image.id,
+        names: names(image.repo_tags).collect(),
+        size: u64::try_from(image.size).unwrap_or_default(),
+        created: Some(image.created).filter(|created| *created > 0),
+    }
+}
+
+/// The names of an image in their full form.
+pub(crate) fn names(tags: Vec<String>) -> impl Iterator<Item = String> {
+    // What has lost its name is called so.
+    let is_name = |tag: &String| tag != "<none>:<none>";
+    tags.into_iter().filter(is_name).map(|tag| full(&tag))
+}
+
+fn full(name: &str) -> String {
+    let parsed = name.parse::<ImageRef>();
+    parsed.map_or_else(|_| name.to_owned(), |name| name.normalised())
+}
+
+/// The digest in `repository@digest` that a registry knows the image of this name by, if there is one.
+pub(crate) fn digest_of(image: &ImageRef, digests: &[String]) -> Option<String> {
+    let names = digests
+        .iter()
+        .filter_map(|text| text.parse::<ImageRef>().ok());
+    let mut digests = names
+        .filter(|name| name.full_name() == image.full_name())
+        .filter_map(|name| name.digest().map(str::to_owned));
+    let digest = digests.next()?;
+    digests.next().is_none().then_some(digest)
+}
+
+/// What a removal removed, a line each.
+pub(crate) fn removed(items: Vec<ImageDeleteResponseItem>) -> impl Iterator<Item = String> {
+    items.into_iter().flat_map(|item| {
+        let untagged = item.untagged.map(|name| format!("untagged {name}"));
+        let deleted = item.deleted.map(|id| format!("deleted {id}"));
+        untagged.into_iter().chain(deleted)
+    })
 }

@@ -1,9 +1,6 @@
 //! Which socket to speak to.
 
-use std::{
-    os::unix::net::UnixStream,
-    path::{Path, PathBuf},
-};
+use std::{os::unix::net::UnixStream, path::PathBuf};
 
 use s2i_build::EngineError;
 use serde::Deserialize;
@@ -24,6 +21,8 @@ pub struct HostEnv {
     pub container_host: Option<String>,
     /// `XDG_RUNTIME_DIR`
     pub runtime_dir: Option<PathBuf>,
+    /// A URL that comes after those of variables, and the file that it is in.
+    pub configured: Option<(String, PathBuf)>,
 }
 
 /// The engines that speak this API.
@@ -51,8 +50,8 @@ const DOCKER_SOCKET: &str = "/var/run/docker.sock";
 const PODMAN_SOCKET: &str = "/run/podman/podman.sock";
 
 impl Endpoint {
-    /// Finds the engine: what the user names, what the variables name, what Docker's current context
-    /// names, then the usual sockets in the order Docker, rootless Docker, rootless Podman, Podman.
+    /// Finds the engine: the one that is [named](Self::named), else one that
+    /// [listens](Self::listening).
     ///
     /// # Errors
     /// [`EngineError::NoEndpoint`] when none of them is there.
@@ -61,23 +60,50 @@ impl Endpoint {
         flavour: Option<Flavour>,
         env: &HostEnv,
     ) -> Result<Self, EngineError> {
-        if let Some(url) = url {
-            return Self::checked(url, "--url", env);
+        match Self::named(url, flavour, env)? {
+            Some(endpoint) => Ok(endpoint),
+            None => Self::listening(flavour, env),
         }
-        if flavour != Some(Flavour::Podman) {
-            if let Some(host) = env.docker_host.as_deref().filter(|host| !host.is_empty()) {
-                return Self::checked(host, "DOCKER_HOST", env);
-            }
-            if let Some(host) = context_host(env)? {
-                return Self::checked(&host.0, &host.1, env);
-            }
-        }
-        let container_host = env.container_host.as_deref();
-        if let Some(host) = container_host.filter(|host| !host.is_empty())
-            && flavour != Some(Flavour::Docker)
-        {
-            return Self::checked(host, "CONTAINER_HOST", env);
-        }
+    }
+
+    /// What somebody names, whether anybody listens there or not: the user, the variables, s2i's own
+    /// configuration, Docker's current context.
+    ///
+    /// # Errors
+    /// [`EngineError::NoEndpoint`] when it is no address, or one that s2i can't speak to.
+    pub fn named(
+        url: Option<&str>,
+        flavour: Option<Flavour>,
+        env: &HostEnv,
+    ) -> Result<Option<Self>, EngineError> {
+        let set = |value: &Option<String>| value.clone().filter(|value| !value.is_empty());
+        let is_docker = flavour != Some(Flavour::Podman);
+        let is_podman = flavour != Some(Flavour::Docker);
+        let named = if let Some(url) = url {
+            Some((url.to_owned(), "--url".to_owned()))
+        } else if let Some(host) = set(&env.docker_host).filter(|_| is_docker) {
+            Some((host, "DOCKER_HOST".into()))
+        } else if let Some(name) = set(&env.docker_context).filter(|_| is_docker) {
+            context_host(&name, env)?
+        } else if let Some(host) = set(&env.container_host).filter(|_| is_podman) {
+            Some((host, "CONTAINER_HOST".into()))
+        } else if let Some((url, file)) = &env.configured {
+            Some((url.clone(), file.display().to_string()))
+        } else if is_docker {
+            context_host(&current_context(env), env)?
+        } else {
+            None
+        };
+        let endpoint = named.map(|(url, from)| Self::checked(&url, &from, env));
+        endpoint.transpose()
+    }
+
+    /// The first usual socket that somebody listens on, in the order Docker, rootless Docker, rootless
+    /// Podman, Podman.
+    ///
+    /// # Errors
+    /// [`EngineError::NoEndpoint`] when nobody does.
+    pub fn listening(flavour: Option<Flavour>, env: &HostEnv) -> Result<Self, EngineError> {
         usual_socket(flavour, env)
     }
 
@@ -116,21 +142,10 @@ impl Endpoint {
 
 /// The first usual socket that somebody listens on.
 fn usual_socket(flavour: Option<Flavour>, env: &HostEnv) -> Result<Endpoint, EngineError> {
-    let in_runtime_dir = |name: &str| env.runtime_dir.as_ref().map(|dir| dir.join(name));
-    let sockets = [
-        (Flavour::Docker, Some(PathBuf::from(DOCKER_SOCKET))),
-        (Flavour::Docker, in_runtime_dir("docker.sock")),
-        (Flavour::Podman, in_runtime_dir("podman/podman.sock")),
-        (Flavour::Podman, Some(PathBuf::from(PODMAN_SOCKET))),
-    ];
-    let wanted = |of: Flavour| flavour.is_none_or(|wanted| wanted == of);
     let mut tried = Vec::new();
-    for path in sockets
-        .into_iter()
-        .filter_map(|(of, path)| path.filter(|_| wanted(of)))
-    {
-        match UnixStream::connect(&path) {
-            Ok(_) => {
+    for (path, connected) in sockets(flavour, env) {
+        match connected {
+            Ok(()) => {
                 return Ok(Endpoint {
                     url: format!("unix://{}", path.display()),
                     from: "its usual socket".into(),
@@ -141,6 +156,28 @@ fn usual_socket(flavour: Option<Flavour>, env: &HostEnv) -> Result<Endpoint, Eng
     }
     Err(EngineError::NoEndpoint {
         reason: format!("nobody listens on {}", tried.join(", ")),
+    })
+}
+
+/// The usual sockets, and what came of trying to connect to each, one after another.
+pub fn sockets(
+    flavour: Option<Flavour>,
+    env: &HostEnv,
+) -> impl Iterator<Item = (PathBuf, std::io::Result<()>)> {
+    let in_runtime_dir = |name: &str| env.runtime_dir.as_ref().map(|dir| dir.join(name));
+    let sockets = [
+        (Flavour::Docker, Some(PathBuf::from(DOCKER_SOCKET))),
+        (Flavour::Docker, in_runtime_dir("docker.sock")),
+        (Flavour::Podman, in_runtime_dir("podman/podman.sock")),
+        (Flavour::Podman, Some(PathBuf::from(PODMAN_SOCKET))),
+    ];
+    let wanted = move |of: Flavour| flavour.is_none_or(|wanted| wanted == of);
+    let paths = sockets
+        .into_iter()
+        .filter_map(move |(of, path)| path.filter(|_| wanted(of)));
+    paths.map(|path| {
+        let connected = UnixStream::connect(&path).map(drop);
+        (path, connected)
     })
 }
 
@@ -171,14 +208,10 @@ struct ContextEndpoint {
     host: String,
 }
 
-/// The host of Docker's current context, and what to call it. The default context has none.
-fn context_host(env: &HostEnv) -> Result<Option<(String, String)>, EngineError> {
+/// The host of a context of Docker, and what to call it. The default context has none.
+fn context_host(name: &str, env: &HostEnv) -> Result<Option<(String, String)>, EngineError> {
     let Some(dir) = &env.docker_config else {
         return Ok(None);
-    };
-    let name = match &env.docker_context {
-        Some(name) if !name.is_empty() => name.clone(),
-        _ => current_context(dir),
     };
     if name.is_empty() || name == "default" {
         return Ok(None);
@@ -186,7 +219,7 @@ fn context_host(env: &HostEnv) -> Result<Option<(String, String)>, EngineError> 
     let from = format!("the Docker context `{name}`");
     let file = dir
         .join("contexts/meta")
-        .join(hex(&Sha256::digest(&name)))
+        .join(hex(&Sha256::digest(name)))
         .join("meta.json");
     let meta = std::fs::read(&file)
         .ok()
@@ -199,8 +232,15 @@ fn context_host(env: &HostEnv) -> Result<Option<(String, String)>, EngineError> 
     }
 }
 
-fn current_context(dir: &Path) -> String {
-    let bytes = std::fs::read(dir.join("config.json")).unwrap_or_default();
+fn current_context(env: &HostEnv) -> String {
+    let config = env
+        .docker_config
+        .as_ref()
+        .map(|dir| dir.join("config.json"));
+    let bytes = config
+        .map(std::fs::read)
+        .and_then(Result::ok)
+        .unwrap_or_default();
     serde_json::from_slice::<Config>(&bytes)
         .unwrap_or_default()
         .current_context
@@ -228,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn the_user_wins_over_the_variable_over_the_context() {
+    fn the_user_wins_over_variables_over_files() {
         let dir = tempfile::tempdir().unwrap();
         let meta = dir
             .path()
@@ -249,6 +289,12 @@ mod tests {
             docker_config: Some(dir.path().into()),
             ..HostEnv::default()
         };
+        check(None, &env, "unix:///lab.sock from the Docker context `lab`");
+        env.configured = Some(("unix:///own.sock".into(), "/etc/s2i/config.toml".into()));
+        check(None, &env, "unix:///own.sock from /etc/s2i/config.toml");
+        env.container_host = Some("unix:///podman.sock".into());
+        check(None, &env, "unix:///podman.sock from CONTAINER_HOST");
+        env.docker_context = Some("lab".into());
         check(None, &env, "unix:///lab.sock from the Docker context `lab`");
         env.docker_host = Some("tcp://127.0.0.1:2375".into());
         check(None, &env, "tcp://127.0.0.1:2375 from DOCKER_HOST");

@@ -5,29 +5,24 @@ use std::{path::PathBuf, time::Duration};
 use bollard::{API_DEFAULT_VERSION, Docker, query_parameters::CreateImageOptionsBuilder};
 use futures_util::StreamExt as _;
 use s2i_build::{
-    CancelToken, Engine, EngineError,
-    engine::{Content, EngineInfo, RunSpec},
+    Agents, CancelToken, Engine, EngineError,
+    cancel::or_interrupted,
+    engine::{EngineInfo, Start},
     event::{Event, Phase, Progress},
     facts::ImageFacts,
     request::PullPolicy,
-    stream::ArchiveStream,
     trace,
 };
-use s2i_core::{
-    ImageRef,
-    wire::{Answer, Exec, Exit, FailureKind, Request},
-};
+use s2i_core::ImageRef;
 
 use crate::{
-    agent::Agents,
     auth,
+    cleanup::warn_of,
     container::Created,
     convert,
     endpoint::{Endpoint, Flavour, HostEnv},
     error::{Said, cause, failed, is_only_the_end, is_unreachable, status},
-    finished::DockerFinished,
-    session::Session,
-    stop::{or_interrupted, warn_of},
+    running::DockerContainer,
 };
 
 /// How long a commit or a load may take before its answer: in practice for ever, because only a stall
@@ -39,10 +34,10 @@ const PROBE: Duration = Duration::from_secs(20);
 
 /// Docker or Podman.
 pub struct DockerEngine {
-    docker: Docker,
-    endpoint: Endpoint,
+    pub(crate) docker: Docker,
+    pub(crate) endpoint: Endpoint,
     agents: Agents,
-    config_dir: Option<PathBuf>,
+    pub(crate) config_dir: Option<PathBuf>,
 }
 
 impl DockerEngine {
@@ -69,7 +64,7 @@ impl DockerEngine {
         })
     }
 
-    async fn flavour(&self) -> Result<(Flavour, EngineInfo), EngineError> {
+    pub(crate) async fn flavour(&self) -> Result<(Flavour, EngineInfo), EngineError> {
         let endpoint = format!("{} (from {})", self.endpoint.url, self.endpoint.from);
         let asked = tokio::time::timeout(PROBE, self.docker.version()).await;
         let answered = asked.unwrap_or(Err(bollard::errors::Error::RequestTimeoutError));
@@ -146,46 +141,10 @@ impl DockerEngine {
         }
         Ok(())
     }
-
-    async fn try_run(
-        &self,
-        mut session: Session,
-        spec: RunSpec<'_>,
-        progress: &Progress<'_>,
-    ) -> Result<(Session, Exit), EngineError> {
-        progress.phase(spec.input_phase);
-        for input in spec.inputs {
-            let archive = match input.content {
-                Content::Tree(tree) => tree.into_archive(),
-                Content::Archive(archive) => archive,
-            };
-            session
-                .unpack(&input.into, &spec.program.user, archive, progress)
-                .await?;
-        }
-        progress.phase(spec.program_phase);
-        let program = spec.program;
-        let exec = Request::Exec(Exec {
-            argv: program.argv.clone(),
-            env: program.env.clone(),
-            cwd: program.cwd.clone(),
-            user: program.user.clone(),
-        });
-        match session.ask(&exec, progress).await {
-            Ok(Answer::Exited(exit)) => Ok((session, exit)),
-            Ok(other) => Err(session.unexpected(&other)),
-            Err(EngineError::Container { failure, .. })
-                if program.optional && failure.kind == FailureKind::NotFound =>
-            {
-                Ok((session, Exit::Code(0)))
-            }
-            Err(err) => Err(err),
-        }
-    }
 }
 
 impl Engine for DockerEngine {
-    type Finished = DockerFinished;
+    type Container = DockerContainer;
 
     async fn probe(&self) -> Result<EngineInfo, EngineError> {
         self.flavour().await.map(|(_, info)| info)
@@ -219,14 +178,14 @@ impl Engine for DockerEngine {
         or_interrupted(find, cancel).await
     }
 
-    async fn run(
+    async fn start(
         &self,
-        spec: RunSpec<'_>,
+        start: &Start<'_>,
         progress: &Progress<'_>,
         cancel: &CancelToken,
-    ) -> Result<DockerFinished, EngineError> {
+    ) -> Result<DockerContainer, EngineError> {
         let (flavour, _) = or_interrupted(self.flavour(), cancel).await?;
-        let image = spec.image;
+        let image = start.image;
         let agent = self
             .agents
             .of(&image.architecture)
@@ -235,51 +194,23 @@ impl Engine for DockerEngine {
                 architecture: image.architecture.clone(),
             })?;
         progress.phase(Phase::Start);
-        let body = convert::create_body(&spec);
+        let body = convert::create_body(start);
         let name = image.name.clone();
         let created = Created::new(&self.docker, &self.endpoint.url, name, body, progress).await?;
-        let container = created.container();
-        let user = spec.program.user.clone();
-        let work = async {
-            let session = created.start(agent).await?;
-            self.try_run(session, spec, progress).await
-        };
-        match or_interrupted(work, cancel).await {
-            Ok((session, exit)) => Ok(DockerFinished {
-                container,
+        let handle = created.handle();
+        match or_interrupted(created.start(agent), cancel).await {
+            Ok(session) => Ok(DockerContainer {
+                handle,
                 session,
-                exit,
-                user,
+                user: start.user.to_owned(),
                 flavour,
             }),
             Err(err) => {
-                if let Err(left) = container.remove().await {
+                if let Err(left) = handle.remove().await {
                     warn_of(&left, progress);
                 }
                 Err(err)
             }
         }
-    }
-
-    async fn load(&self, archive: ArchiveStream<'static>) -> Result<Vec<String>, EngineError> {
-        let mut load = self.docker.import_image_stream(
-            bollard::query_parameters::ImportImageOptions::default(),
-            archive,
-            None,
-        );
-        let mut loaded = Vec::new();
-        while let Some(step) = load.next().await {
-            if step.as_ref().is_err_and(is_only_the_end) {
-                break;
-            }
-            let step = step.map_err(failed("load", "the archive", &self.endpoint.url))?;
-            let line = step.stream.unwrap_or_default();
-            loaded.extend(
-                line.trim()
-                    .split_once(": ")
-                    .map(|(_, name)| name.to_owned()),
-            );
-        }
-        Ok(loaded)
     }
 }

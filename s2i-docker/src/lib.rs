@@ -1,15 +1,15 @@
 //! The engine port over Docker's API, which Podman speaks as well.
 //!
-//! [`Endpoint::find`] tells which socket to use, [`DockerEngine`] is the engine. A run is one
-//! container whose first process is [s2i's agent](Agents): the container is made, the agent is put
-//! into it while it has not started, s2i attaches to it, and from then on all that happens goes
+//! [`Endpoint::find`] tells which socket to use, [`DockerEngine`] is the engine. The first
+//! process of every container is [s2i's agent](s2i_build::Agents): the container is made, the agent is
+//! put into it while it has not started, s2i attaches to it, and from then on all that happens goes
 //! through that one connection. So nothing is asked of the image, no archive goes to or from a
 //! running container, and when s2i dies the connection ends, the agent with it, and the engine
 //! removes the container.
 //!
 //! ```no_run
-//! use s2i_build::Engine as _;
-//! use s2i_docker::{Agents, DockerEngine, Endpoint, HostEnv};
+//! use s2i_build::{Agents, Engine as _};
+//! use s2i_docker::{DockerEngine, Endpoint, HostEnv};
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let endpoint = Endpoint::find(Some("unix:///var/run/docker.sock"), None, &HostEnv::default())?;
@@ -18,18 +18,20 @@
 //! # Ok(()) }
 //! ```
 
+mod about;
 mod agent;
 mod auth;
+mod cleanup;
 mod container;
 mod convert;
 mod endpoint;
 mod engine;
 mod error;
-mod finished;
-mod session;
-mod stop;
+mod images;
+mod launch;
+mod running;
 
-pub use agent::Agents;
-pub use endpoint::{Endpoint, Flavour, HostEnv};
+pub use about::About;
+pub use endpoint::{Endpoint, Flavour, HostEnv, sockets};
 pub use engine::DockerEngine;
-pub use finished::DockerFinished;
+pub use running::DockerContainer;

@@ -9,8 +9,8 @@ use std::{
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 use s2i_build::{
-    CancelToken, Engine, EngineError, Finished,
-    engine::{Commit, Committed, Content, EngineInfo, RunSpec},
+    CancelToken, Container, Engine, EngineError,
+    engine::{Commit, Committed, Content, EngineInfo, Input, Program, Start},
     event::{Event, Output, Progress},
     facts::{ImageConfig, ImageFacts},
     request::PullPolicy,
@@ -18,7 +18,7 @@ use s2i_build::{
 };
 use s2i_core::{
     ImageRef,
-    wire::{Exit, ReadItem},
+    wire::{Exit, Failure, FailureKind, ReadItem},
 };
 
 /// An engine that is a model in memory.
@@ -29,6 +29,7 @@ pub struct ScriptedEngine(Arc<Mutex<Model>>);
 struct Model {
     images: BTreeMap<String, ImageFacts>,
     exits: BTreeMap<String, Exit>,
+    refusals: BTreeMap<String, FailureKind>,
     live: usize,
     tags: Vec<String>,
     journal: String,
@@ -67,6 +68,11 @@ impl ScriptedEngine {
     /// Makes programs in containers of this image end in this way.
     pub fn script_ends(&self, image: &str, exit: Exit) {
         self.model().exits.insert(image.into(), exit);
+    }
+
+    /// Makes programs in containers of this image not start, for this reason.
+    pub fn script_is_refused(&self, image: &str, kind: FailureKind) {
+        self.model().refusals.insert(image.into(), kind);
     }
 
     /// Makes the operation of this number, counted from 0, fail.
@@ -136,46 +142,10 @@ impl ScriptedEngine {
             .reason()
             .map_or(Ok(()), |reason| Err(EngineError::Interrupted(reason)))
     }
-
-    async fn fill(
-        &self,
-        spec: RunSpec<'_>,
-        progress: &Progress<'_>,
-        cancel: &CancelToken,
-    ) -> Result<Exit, EngineError> {
-        progress.phase(spec.input_phase);
-        for input in spec.inputs {
-            self.operation("unpack into", input.into.as_str())?;
-            let mut archive = match input.content {
-                Content::Tree(tree) => tree.into_archive(),
-                Content::Archive(archive) => archive,
-            };
-            while let Some(piece) = archive.next().await {
-                piece.map_err(|source| EngineError::Input {
-                    into: input.into.clone(),
-                    source,
-                })?;
-            }
-            Self::interrupted(cancel)?;
-        }
-        progress.phase(spec.program_phase);
-        self.operation("exec", &spec.program.argv.join(" "))?;
-        Self::interrupted(cancel)?;
-        progress.tell(Event::Output(
-            Output::Stdout,
-            b"hello from the script\n".to_vec(),
-        ));
-        let exit = self
-            .model()
-            .exits
-            .get(&spec.image.name.to_string())
-            .copied();
-        Ok(exit.unwrap_or(Exit::Code(0)))
-    }
 }
 
 impl Engine for ScriptedEngine {
-    type Finished = ScriptedFinished;
+    type Container = ScriptedContainer;
 
     async fn probe(&self) -> Result<EngineInfo, EngineError> {
         self.operation("probe", "the engine")?;
@@ -207,45 +177,92 @@ impl Engine for ScriptedEngine {
         })
     }
 
-    async fn run(
+    async fn start(
         &self,
-        spec: RunSpec<'_>,
+        start: &Start<'_>,
         progress: &Progress<'_>,
         cancel: &CancelToken,
-    ) -> Result<ScriptedFinished, EngineError> {
-        let image = spec.image.name.to_string();
+    ) -> Result<ScriptedContainer, EngineError> {
+        progress.phase(s2i_build::event::Phase::Start);
+        let image = start.image.name.to_string();
         self.operation("start", &image)?;
+        Self::interrupted(cancel)?;
         self.model().live += 1;
-        match self.fill(spec, progress, cancel).await {
-            Ok(exit) => Ok(ScriptedFinished {
-                engine: self.clone(),
-                image,
-                exit,
-            }),
-            Err(err) => {
-                self.model().live -= 1;
-                Err(err)
-            }
-        }
-    }
-
-    async fn load(&self, mut archive: ArchiveStream<'static>) -> Result<Vec<String>, EngineError> {
-        self.operation("load", "an archive")?;
-        while archive.next().await.is_some() {}
-        Ok(Vec::new())
+        Ok(ScriptedContainer {
+            engine: self.clone(),
+            image,
+        })
     }
 }
 
-/// A container of the scripted engine whose program has ended.
-pub struct ScriptedFinished {
+/// A container of the scripted engine.
+pub struct ScriptedContainer {
     engine: ScriptedEngine,
     image: String,
-    exit: Exit,
 }
 
-impl Finished for ScriptedFinished {
+impl ScriptedContainer {
     fn exit(&self) -> Exit {
-        self.exit
+        let exit = self.engine.model().exits.get(&self.image).copied();
+        exit.unwrap_or(Exit::Code(0))
+    }
+}
+
+impl Container for ScriptedContainer {
+    async fn unpack(
+        &mut self,
+        input: Input<'_>,
+        _progress: &Progress<'_>,
+        cancel: &CancelToken,
+    ) -> Result<(), EngineError> {
+        self.engine.operation("unpack into", input.into.as_str())?;
+        let mut archive = match input.content {
+            Content::Tree(tree) => tree.into_archive(),
+            Content::Archive(archive) => archive,
+        };
+        while let Some(piece) = archive.next().await {
+            piece.map_err(|source| EngineError::Input {
+                into: input.into.clone(),
+                source,
+            })?;
+        }
+        ScriptedEngine::interrupted(cancel)
+    }
+
+    async fn exec(
+        &mut self,
+        program: &Program,
+        progress: &Progress<'_>,
+        cancel: &CancelToken,
+    ) -> Result<Exit, EngineError> {
+        self.engine.operation("exec", &program.argv.join(" "))?;
+        ScriptedEngine::interrupted(cancel)?;
+        if let Some(kind) = self.engine.model().refusals.get(&self.image) {
+            let failure = Failure {
+                kind: *kind,
+                message: "the test wants it so".into(),
+            };
+            let image = self.image.parse().expect("it was the name of an image");
+            return Err(EngineError::Container { image, failure });
+        }
+        let output = b"hello from the script\n".to_vec();
+        progress.tell(Event::Output(Output::Stdout, output));
+        Ok(self.exit())
+    }
+
+    fn pour<'a>(&'a mut self, program: &Program, _progress: &'a Progress<'_>) -> ArchiveStream<'a> {
+        let poured = self.engine.operation("pour", &program.argv.join(" "));
+        let end = match (poured, self.exit()) {
+            (Err(err), _) => Err(std::io::Error::other(err)),
+            (Ok(()), Exit::Code(0)) => Ok(Bytes::from_static(&[0; 1024])),
+            (Ok(()), exit) => Err(std::io::Error::other(EngineError::Poured {
+                program: program.argv.join(" "),
+                image: self.image.parse().expect("it was the name of an image"),
+                exit,
+            })),
+        };
+        let pieces = [Ok(Bytes::from_static(&[0; 512])), end];
+        stream::iter(pieces).boxed()
     }
 
     fn read(&mut self, items: Vec<ReadItem>, _mtime: u64) -> ArchiveStream<'_> {

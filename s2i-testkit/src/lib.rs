@@ -15,5 +15,5 @@
 mod engine;
 mod source;
 
-pub use engine::{ScriptedEngine, ScriptedFinished};
+pub use engine::{ScriptedContainer, ScriptedEngine};
 pub use source::{FixedSource, Quiet};

@@ -25,7 +25,7 @@ fn finish(remove: &[&str], require: &[&str]) -> Request {
     let paths = |paths: &[&str]| paths.iter().map(|path| path.parse().unwrap()).collect();
     Request::Finish(Finish {
         remove: paths(remove),
-        mtime: EPOCH,
+        mtime: Some(EPOCH),
         require: paths(require),
     })
 }

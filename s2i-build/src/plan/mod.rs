@@ -1,13 +1,16 @@
 //! Makes every choice of a build, and touches nothing.
 
 mod error;
+mod key;
 mod output;
 mod render;
 mod runtime;
+mod save;
 mod scripts;
 
 use s2i_core::{
-    ContainerPath, EnvVar, Layout, Script, env_var, environment, label::ImageLabels, wire::ReadItem,
+    ContainerPath, EnvVar, ImageRef, Layout, Script, env_var, environment, label::ImageLabels,
+    wire::ReadItem,
 };
 use serde::Serialize;
 
@@ -31,6 +34,9 @@ pub const TRUST_FILE: &str = "ca.pem";
 pub struct BuildPlan {
     /// The time that everything which is uploaded or new gets, in seconds since 1970.
     pub epoch: u64,
+    /// In an incremental build: what goes into that container before anything else. When that fails, the
+    /// build goes on without.
+    pub save: Option<SavePlan>,
     /// `assemble` in a container of the builder.
     pub assemble: RunPlan,
     /// In a split build: the second container, which becomes the image.
@@ -77,6 +83,19 @@ pub enum Uploaded {
     Certificates(String),
 }
 
+/// The container of the previous image, whose output goes into that of `assemble`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SavePlan {
+    /// What it starts from.
+    pub image: ImageFacts,
+    /// `save-artifacts`.
+    pub program: Program,
+    /// What it can reach.
+    pub network: Network,
+    /// Where its output is unpacked in the container of `assemble`.
+    pub into: ContainerPath,
+}
+
 /// The second container of a split build.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RuntimePlan {
@@ -118,6 +137,7 @@ pub fn plan(request: &BuildRequest, facts: &Facts) -> Result<BuildPlan, PlanErro
         source: &facts.source,
     };
     let assemble = assemble(&given, &places)?;
+    let save = save::plan(&given, &layout)?;
     let (runtime, commit) = match &facts.runtime {
         Some(image) => {
             let (runtime, commit) = runtime::plan(&given, image)?;
@@ -127,6 +147,7 @@ pub fn plan(request: &BuildRequest, facts: &Facts) -> Result<BuildPlan, PlanErro
     };
     Ok(BuildPlan {
         epoch: given.epoch,
+        save,
         assemble,
         runtime,
         commit,
@@ -278,11 +299,16 @@ fn layout(request: &BuildRequest, labels: &ImageLabels) -> Result<Layout, PlanEr
     if let Some(destination) = &request.destination {
         return Ok(Layout::new(destination.clone()));
     }
+    own_layout(&request.builder, labels)
+}
+
+/// The layout that an image's label names.
+fn own_layout(image: &ImageRef, labels: &ImageLabels) -> Result<Layout, PlanError> {
     let Some(destination) = &labels.destination else {
         return Ok(Layout::default());
     };
     let bad = |source| PlanError::ImagePath {
-        image: request.builder.clone(),
+        image: image.clone(),
         what: "destination label",
         source,
     };

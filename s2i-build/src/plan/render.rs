@@ -3,9 +3,15 @@
 use std::fmt;
 
 use super::{BuildPlan, RunPlan, Uploaded};
+use crate::engine::Program;
 
 impl fmt::Display for BuildPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(save) = &self.save {
+            let (name, id) = (&save.image.name, &save.image.id);
+            writeln!(f, "save from {name} ({id}) into {}", save.into)?;
+            program(&save.program, f)?;
+        }
         self.assemble.fmt(f)?;
         if let Some(runtime) = &self.runtime {
             for item in &runtime.artifacts {
@@ -65,18 +71,21 @@ impl fmt::Display for RunPlan {
             };
             writeln!(f, "  upload {what} into {}", upload.into)?;
         }
-        let program = &self.program;
-        let optional = if program.optional {
-            " if it is there"
-        } else {
-            ""
-        };
-        writeln!(
-            f,
-            "  run {:?} as {:?} in {}{optional}",
-            program.argv, program.user, program.cwd
-        )?;
-        let names: Vec<_> = program.env.iter().map(ToString::to_string).collect();
-        writeln!(f, "  env {}", names.join(" "))
+        program(&self.program, f)
     }
+}
+
+fn program(program: &Program, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let optional = if program.optional {
+        " if it is there"
+    } else {
+        ""
+    };
+    writeln!(
+        f,
+        "  run {:?} as {:?} in {}{optional}",
+        program.argv, program.user, program.cwd
+    )?;
+    let names: Vec<_> = program.env.iter().map(ToString::to_string).collect();
+    writeln!(f, "  env {}", names.join(" "))
 }

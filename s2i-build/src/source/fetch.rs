@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{
     Fetched, Source, SourceError,
+    checkout::Checkout,
     directory::{self, Kind},
     git::{self, Git},
     location::{Place, SourceLocation},
@@ -117,7 +118,7 @@ fn check_out(
     temp_dir: &Path,
     cancel: &CancelToken,
 ) -> Result<Fetched, SourceError> {
-    let checkout = tempfile::Builder::new().prefix("s2i-").tempdir_in(temp_dir);
+    let checkout = Checkout::new(temp_dir);
     let checkout = checkout.map_err(SourceError::io("make a directory in", temp_dir))?;
     let location = request.location.public();
     let reference = request

@@ -1,7 +1,9 @@
 //! The port to where source comes from, and its adapter for directories and Git.
 
+mod checkout;
 mod directory;
 mod fetch;
+mod fingerprint;
 mod git;
 pub mod location;
 mod tree;

@@ -12,13 +12,12 @@ use s2i_core::{
     Diagnostic, EnvVar, IGNORE_FILE, SOURCE_ENVIRONMENT_FILE, SOURCE_SCRIPTS_DIR, Script, archive,
     environment, ignore::Filter,
 };
-use tempfile::TempDir;
 
-use super::SourceError;
+use super::{SourceError, checkout::Checkout, fingerprint};
 use crate::{
     facts::{CommitFacts, SourceFacts},
     request::SourceRequest,
-    stream::{ArchiveStream, Tree, pieces_of},
+    stream::{ArchiveStream, Tree, blocking, pieces_of},
 };
 
 /// The most bytes that a file of s2i's own in a tree may have.
@@ -34,7 +33,7 @@ pub struct Fetched {
     root: PathBuf,
     filter: Arc<Filter>,
     /// Lives as long as the tree is needed; removed on drop.
-    _checkout: Option<TempDir>,
+    checkout: Option<Checkout>,
 }
 
 impl Fetched {
@@ -44,7 +43,7 @@ impl Fetched {
         request: &SourceRequest,
         location: String,
         commit: Option<CommitFacts>,
-        checkout: Option<TempDir>,
+        checkout: Option<Checkout>,
     ) -> Result<Self, SourceError> {
         let root = context_root(base, request.context_dir.as_deref())?;
         let dir = Dir::open_ambient_dir(&root, ambient_authority())
@@ -75,7 +74,7 @@ impl Fetched {
             diagnostics,
             root,
             filter: Arc::new(filter),
-            _checkout: checkout,
+            checkout,
         })
     }
 
@@ -87,7 +86,7 @@ impl Fetched {
             diagnostics: Vec::new(),
             root,
             filter: Arc::default(),
-            _checkout: None,
+            checkout: None,
         }
     }
 
@@ -107,6 +106,19 @@ impl Fetched {
     pub fn scripts(&self, scripts: &[Script], mtime: u64) -> ArchiveStream<'static> {
         let (root, scripts) = (self.root.clone(), scripts.to_vec());
         pieces_of(move |out| write_scripts(&root, &scripts, mtime, out))
+    }
+
+    /// What is the same for two trees only if their files are: the commit of a checkout, else a digest
+    /// of the names and times of the files. `None` where nobody can tell, because the tree is gone or
+    /// changed a moment ago.
+    pub async fn fingerprint(&self) -> Option<String> {
+        if let (Some(commit), Some(_)) = (&self.facts.commit, &self.checkout) {
+            return Some(format!("commit {}", commit.id));
+        }
+        let (root, filter) = (self.root.clone(), Arc::clone(&self.filter));
+        let found = blocking(move || fingerprint::of(&root, &filter)).await;
+        let digest = found.ok()?.ok()??;
+        Some(digest.iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
     /// The variables of the tree.

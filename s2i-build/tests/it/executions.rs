@@ -7,14 +7,18 @@ use s2i_build::{
     BuildError, CancelToken, Failed, Interrupt, Outcome, build,
     event::{Event, EventSink},
     facts::SourceFacts,
-    request::{BuildRequest, PullPolicy, RuntimeRequest},
+    request::{BuildRequest, PreviousRequest, PullPolicy, RuntimeRequest},
 };
-use s2i_core::{Script, label, wire::Exit};
+use s2i_core::{
+    Script, label,
+    wire::{Exit, FailureKind},
+};
 use s2i_testkit::{FixedSource, Quiet, ScriptedEngine};
 
 fn engine() -> ScriptedEngine {
     let engine = ScriptedEngine::new();
     engine.add_image("s2i/go", |config| config.user = "1001".into());
+    engine.add_image("web", |config| config.user = "1001".into());
     engine.add_image("s2i/go-runtime", |config| {
         config.working_dir = "/opt/app-root".into();
         config.labels.insert(
@@ -37,6 +41,15 @@ fn split() -> BuildRequest {
         image: "s2i/go-runtime".parse().unwrap(),
         pull: PullPolicy::default(),
         artifacts: Vec::new(),
+    });
+    request
+}
+
+fn incremental() -> BuildRequest {
+    let mut request = plain();
+    request.previous = Some(PreviousRequest {
+        image: "web".parse().unwrap(),
+        pull: PullPolicy::default(),
     });
     request
 }
@@ -104,6 +117,71 @@ fn a_split_build_drops_the_builder_before_it_commits() {
     discard s2i/go-runtime
     "#);
     assert_eq!(engine.live_containers(), 0);
+}
+
+/// Artifacts go from one container straight into the other, before anything else does.
+#[test]
+fn an_incremental_build_pours_from_the_image_before() {
+    let engine = engine();
+    run(&engine, &incremental(), &CancelToken::default()).unwrap();
+    assert_snapshot!(engine.journal(), @r#"
+    resolve s2i/go
+    resolve web
+    start s2i/go
+    start web
+    pour /usr/libexec/s2i/save-artifacts
+    unpack into /tmp/artifacts
+    discard web
+    unpack into /tmp/src
+    exec /usr/libexec/s2i/assemble
+    commit s2i/go
+    discard s2i/go
+    "#);
+    assert_eq!(engine.live_containers(), 0);
+}
+
+/// Whatever goes wrong with the artifacts, the build is done, in a container that has seen none of them.
+#[test]
+fn artifacts_that_can_not_be_had_make_a_clean_build() {
+    let whole = engine();
+    run(&whole, &incremental(), &CancelToken::default()).unwrap();
+    let names: Vec<String> = whole.journal().lines().map(str::to_owned).collect();
+    for step in ["start web", "pour", "unpack into /tmp/artifacts"] {
+        let (engine, told) = (engine(), Warnings::default());
+        let number = names.iter().position(|name| name.starts_with(step));
+        engine.fail_at(number.unwrap());
+        run_telling(&engine, &incremental(), &told).unwrap();
+        let (journal, warnings) = (engine.journal(), told.0.lock().unwrap());
+        let fresh = journal.rfind("start s2i/go").unwrap();
+        assert!(fresh > 0, "{step}: {journal}");
+        assert!(!journal[fresh..].contains("artifacts"), "{step}: {journal}");
+        assert!(warnings[0].contains("a clean build"), "{step}: {warnings:?}");
+        assert_eq!((engine.live_containers(), engine.tags().len()), (0, 1));
+    }
+}
+
+#[test]
+fn the_first_incremental_build_is_a_clean_one() {
+    let engine = engine();
+    let mut request = incremental();
+    request.previous.as_mut().unwrap().image = "nowhere".parse().unwrap();
+    run(&engine, &request, &CancelToken::default()).unwrap();
+    assert_eq!(engine.journal().matches("start").count(), 1);
+}
+
+#[test]
+fn an_optional_script_may_be_missing_but_not_broken() {
+    for (kind, expected) in [
+        (FailureKind::NotFound, true),
+        (FailureKind::NotExecutable, false),
+        (FailureKind::Os, false),
+    ] {
+        let engine = engine();
+        engine.script_is_refused("s2i/go-runtime", kind);
+        let built = run(&engine, &split(), &CancelToken::default());
+        assert_eq!(built.is_ok(), expected, "{kind:?}");
+        assert_eq!(engine.live_containers(), 0, "{kind:?}");
+    }
 }
 
 #[test]

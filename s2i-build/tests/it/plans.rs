@@ -42,6 +42,7 @@ fn facts() -> Facts {
     Facts {
         builder: image("s2i/go", |_| ()),
         runtime: None,
+        previous: None,
         source,
     }
 }

@@ -1,32 +1,50 @@
 //! `s2i load`.
 
-use std::io::Read as _;
-
-use s2i_build::{Engine as _, stream::pieces_of};
-
-use super::engine;
-use crate::{
-    args::{Global, Load},
-    error::Error,
-    host::Host,
-    render,
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::Path,
 };
 
-pub(crate) async fn run(args: &Load, global: &Global, host: &Host) -> Result<(), Error> {
-    let path = host.working_dir.join(&args.input);
-    let file = std::fs::File::open(&path).map_err(|source| Error::ReadFile { path, source })?;
-    let archive = pieces_of(move |out| {
-        let mut file = file;
-        let mut buffer = vec![0; 256 * 1024];
-        loop {
-            match file.read(&mut buffer)? {
-                0 => return Ok(()),
-                count => out.write_all(&buffer[..count])?,
-            }
-        }
-    });
-    for name in engine(global, host)?.load(archive).await? {
-        render::data(&format!("{name}\n"));
+use s2i_build::{
+    CancelToken, Images,
+    cancel::or_interrupted,
+    stream::{ArchiveStream, pieces_of},
+};
+use serde_json::json;
+
+use super::Setting;
+use crate::{args::Load, error::Error};
+
+pub(crate) async fn run(
+    engine: &impl Images,
+    args: &Load,
+    setting: &Setting<'_>,
+    cancel: &CancelToken,
+) -> Result<(), Error> {
+    let archive = open(args, setting)?;
+    let loaded = or_interrupted(engine.load(archive), cancel).await?;
+    let renderer = setting.renderer();
+    for image in loaded {
+        let object = json!({"event": "loaded", "image": image});
+        renderer.answer(&format!("{image}\n"), &object);
     }
     Ok(())
+}
+
+fn open(args: &Load, setting: &Setting<'_>) -> Result<ArchiveStream<'static>, Error> {
+    let input = args.input.as_ref().filter(|input| *input != Path::new("-"));
+    let Some(input) = input else {
+        if setting.host.stdin_is_terminal {
+            return Err(Error::Terminal("standard input"));
+        }
+        return Ok(stream(io::stdin()));
+    };
+    let path = setting.host.working_dir.join(input);
+    let file = File::open(&path).map_err(|source| Error::ReadFile { path, source })?;
+    Ok(stream(file))
+}
+
+fn stream(mut archive: impl Read + Send + 'static) -> ArchiveStream<'static> {
+    pieces_of(move |mut out| io::copy(&mut archive, &mut out).map(drop))
 }

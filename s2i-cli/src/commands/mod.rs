@@ -1,45 +1,108 @@
 //! One file a command.
 
 mod build;
+mod deliver;
+pub(crate) mod doctor;
+mod export;
+mod images;
 mod load;
+mod prune;
+mod pull;
+mod push;
+mod rmi;
+mod run;
 mod version;
 
-use s2i_docker::{DockerEngine, Endpoint, Flavour};
+use std::process::ExitCode;
+
+use s2i_build::{
+    CancelToken, Engine, Images,
+    event::{Event, EventSink as _},
+};
 
 use crate::{
-    agents,
-    args::{Args, Command, EngineName, Global},
+    args::{Command, Global},
+    config::Config,
+    engine::AnyEngine,
     error::Error,
     exit,
     host::Host,
-    render,
+    render::{self, Renderer},
+    signals,
 };
 
-pub(crate) async fn run(args: &Args, host: &Host) -> Result<(), Error> {
-    match &args.command {
-        Command::Build(build) => build::run(build, &args.global, host).await,
-        Command::Load(load) => load::run(load, &args.global, host).await,
-        Command::Version => version::run(&args.global, host).await,
-        Command::ExitCodes => {
-            render::data("  0  success\n");
-            for (code, meaning) in &exit::TABLE {
-                render::data(&format!("{:>3}  {meaning}\n", code.0));
-            }
-            Ok(())
-        }
+pub(crate) use version::run as version;
+
+/// What every command knows.
+pub(crate) struct Setting<'a> {
+    pub(crate) global: &'a Global,
+    pub(crate) config: &'a Config,
+    pub(crate) host: &'a Host,
+}
+
+impl Setting<'_> {
+    fn renderer(&self) -> Renderer {
+        Renderer::new(self.global.progress, false, self.host)
+    }
+
+    /// Tells one sentence.
+    pub(crate) fn notice(&self, sentence: &str) {
+        self.renderer().event(Event::Notice(sentence.into()));
     }
 }
 
-/// The engine that was asked for, else the first that answers.
-fn engine(global: &Global, host: &Host) -> Result<DockerEngine, Error> {
-    let flavour = global.engine.map(|name| match name {
-        EngineName::Docker => Flavour::Docker,
-        EngineName::Podman => Flavour::Podman,
-    });
-    let endpoint = Endpoint::find(global.url.as_deref(), flavour, &host.engine)?;
-    Ok(DockerEngine::connect(
-        endpoint,
-        agents::embedded(),
-        &host.engine,
-    )?)
+/// Does a command with the engine that was chosen.
+pub(crate) async fn run(
+    command: &Command,
+    engine: &AnyEngine,
+    setting: &Setting<'_>,
+) -> Result<ExitCode, Error> {
+    let cancel = CancelToken::default();
+    signals::watch(&cancel);
+    let load = match command {
+        Command::Build(args) => args.load.as_ref().map(|load| (args, load)),
+        _ => None,
+    };
+    match (engine, load) {
+        (AnyEngine::Native(engine), Some((args, load))) => {
+            deliver::run(engine, args, load, setting, &cancel).await?;
+            Ok(ExitCode::SUCCESS)
+        }
+        (AnyEngine::Api(_), Some(_)) => Err(Error::LoadOfApi),
+        (AnyEngine::Api(engine), None) => with(engine, command, setting, &cancel).await,
+        (AnyEngine::Native(engine), None) => with(engine, command, setting, &cancel).await,
+    }
+}
+
+async fn with<E: Engine + Images>(
+    engine: &E,
+    command: &Command,
+    setting: &Setting<'_>,
+    cancel: &CancelToken,
+) -> Result<ExitCode, Error> {
+    match command {
+        Command::Build(args) => {
+            build::run(engine, args, setting, cancel).await?;
+        }
+        Command::Run(args) => return run::run(engine, args, setting, cancel).await,
+        Command::Images(args) => images::run(engine, args, setting).await?,
+        Command::Rmi(args) => return rmi::run(engine, args, setting).await,
+        Command::Push(args) => push::run(engine, args, setting, cancel).await?,
+        Command::Pull(args) => pull::run(engine, args, setting, cancel).await?,
+        Command::Load(args) => load::run(engine, args, setting, cancel).await?,
+        Command::Export(args) => export::run(engine, args, setting, cancel).await?,
+        Command::Prune => prune::run(engine, setting).await?,
+        Command::Doctor | Command::ExitCodes | Command::Version => {
+            unreachable!("these need no engine")
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `s2i exit-codes`.
+pub(crate) fn exit_codes() {
+    render::data("  0  success\n");
+    for (code, meaning) in &exit::TABLE {
+        render::data(&format!("{:>3}  {meaning}\n", code.0));
+    }
 }

@@ -2,19 +2,47 @@
 
 use s2i_build::Engine as _;
 use s2i_core::ErrorChain;
+use serde_json::json;
 
-use super::engine;
-use crate::{args::Global, error::Error, host::Host, render};
+use super::Setting;
+use crate::{
+    choice::{self, Chosen},
+    engine,
+    error::Error,
+    render::Renderer,
+};
 
-pub(crate) async fn run(global: &Global, host: &Host) -> Result<(), Error> {
-    let probed = match engine(global, host) {
-        Ok(engine) => engine.probe().await.map_err(Error::from),
-        Err(err) => Err(err),
+pub(crate) async fn run(setting: &Setting<'_>) {
+    let version = env!("CARGO_PKG_VERSION");
+    let (engine, object) = match describe(setting).await {
+        Ok((name, version, place)) => (
+            format!("{name} {version} at {place}"),
+            json!({"name": name, "version": version, "place": place}),
+        ),
+        Err(err) => (format!("no engine: {}", ErrorChain(&err)), json!(null)),
     };
-    let engine = match probed {
-        Ok(info) => format!("{} {} at {}", info.name, info.version, info.endpoint),
-        Err(err) => format!("no engine: {}", ErrorChain(&err)),
-    };
-    render::data(&format!("s2i {}\n{engine}\n", env!("CARGO_PKG_VERSION")));
-    Ok(())
+    let object = json!({"event": "version", "s2i": version, "engine": object});
+    let Setting { global, host, .. } = setting;
+    let renderer = Renderer::new(global.progress, false, host);
+    renderer.answer(&format!("s2i {version}\n{engine}\n"), &object);
+}
+
+/// The engine that would be used: name, version, and where it is.
+async fn describe(setting: &Setting<'_>) -> Result<(String, String, String), Error> {
+    let Setting {
+        global,
+        config,
+        host,
+    } = setting;
+    match choice::choose(global, config, host)?.chosen {
+        Chosen::Api(endpoint) => {
+            let info = engine::api(endpoint, host)?.probe().await?;
+            Ok((info.name, info.version, info.endpoint))
+        }
+        Chosen::Native(store) => Ok((
+            "the embedded engine".into(),
+            env!("CARGO_PKG_VERSION").into(),
+            store.display().to_string(),
+        )),
+    }
 }

@@ -3,19 +3,39 @@
 use std::{fmt, io, path::PathBuf};
 
 use s2i_build::{BuildError, EngineError, Failed, Interrupt, SourceError, plan::PlanError};
-use s2i_core::wire::FailureKind;
+use s2i_core::{ImageRefError, wire::FailureKind};
 
-use crate::exit::{self, Code};
+use crate::{
+    config::ConfigError,
+    exit::{self, Code},
+    native::Impossible,
+};
 
 /// Why a command failed.
 #[derive(Debug)]
 pub(crate) enum Error {
     /// A build or the engine failed.
     Build(Failed),
+    /// The configuration is wrong.
+    Config(ConfigError),
+    /// What was typed is no name of an image.
+    Image(ImageRefError),
     /// A file that was named can't be read.
     ReadFile { path: PathBuf, source: io::Error },
+    /// A file that was named can't be written.
+    WriteFile { path: PathBuf, source: io::Error },
+    /// An archive would go to a screen or come from a keyboard.
+    Terminal(&'static str),
     /// `SOURCE_DATE_EPOCH` is no number.
     Epoch(String),
+    /// A URL was given for the embedded engine.
+    UrlOfNative(String),
+    /// `--load` was given for another engine than the embedded one.
+    LoadOfApi,
+    /// Neither Docker nor Podman listens, for this reason, and the embedded engine can't work.
+    NoEngine(Box<(String, Impossible)>),
+    /// The embedded engine was asked for and can't work.
+    Native(Impossible),
     /// The asynchronous runtime did not start.
     Runtime(io::Error),
 }
@@ -32,15 +52,53 @@ impl From<EngineError> for Error {
     }
 }
 
+impl From<ImageRefError> for Error {
+    fn from(err: ImageRefError) -> Self {
+        Self::Image(err)
+    }
+}
+
+impl From<ConfigError> for Error {
+    fn from(err: ConfigError) -> Self {
+        Self::Config(err)
+    }
+}
+
+impl From<Impossible> for Error {
+    fn from(impossible: Impossible) -> Self {
+        Self::Native(impossible)
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Build(failed) => failed.error.fmt(f),
+            Self::Config(err) => err.fmt(f),
+            Self::Image(err) => err.fmt(f),
             Self::ReadFile { path, .. } => write!(f, "can't read `{}`", path.display()),
+            Self::WriteFile { path, .. } => write!(f, "can't write `{}`", path.display()),
+            Self::Terminal(stream) => {
+                write!(f, "{stream} is a terminal, and an archive is no text")
+            }
             Self::Epoch(text) => write!(
                 f,
                 "SOURCE_DATE_EPOCH is `{text}`, not a number of seconds since 1970"
             ),
+            Self::UrlOfNative(url) => {
+                write!(f, "the embedded engine has no URL, and `{url}` was given")
+            }
+            Self::LoadOfApi => f.write_str("--load is for builds of the embedded engine"),
+            Self::NoEngine(reasons) => {
+                let (api, native) = &**reasons;
+                write!(
+                    f,
+                    "no container engine can be used; Docker, Podman: {api}; the embedded one: {native}"
+                )
+            }
+            Self::Native(impossible) => {
+                write!(f, "the embedded engine can't work here: {impossible}")
+            }
             Self::Runtime(_) => f.write_str("can't start"),
         }
     }
@@ -50,8 +108,11 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Build(failed) => std::error::Error::source(&failed.error),
-            Self::ReadFile { source, .. } | Self::Runtime(source) => Some(source),
-            Self::Epoch(_) => None,
+            Self::Config(err) => std::error::Error::source(err),
+            Self::ReadFile { source, .. }
+            | Self::WriteFile { source, .. }
+            | Self::Runtime(source) => Some(source),
+            _ => None,
         }
     }
 }
@@ -75,6 +136,14 @@ impl Error {
                 BuildError::Script { .. } => Some("what it wrote is above".into()),
                 _ => None,
             },
+            Self::Terminal(_) => Some("name a file, or use a pipe".into()),
+            Self::UrlOfNative(_) => {
+                Some("leave out --url, or --engine native and S2I_ENGINE".into())
+            }
+            Self::LoadOfApi => Some("the result is in the engine that built it already".into()),
+            Self::NoEngine(_) | Self::Native(_) => {
+                Some("`s2i doctor` says what is missing, and how to get it".into())
+            }
             _ => None,
         }
     }
@@ -82,7 +151,15 @@ impl Error {
     pub(crate) fn exit_code(&self) -> Code {
         match self {
             Self::Build(failed) => build_code(&failed.error),
-            Self::ReadFile { .. } | Self::Epoch(_) => exit::USAGE,
+            Self::Config(_)
+            | Self::Image(_)
+            | Self::ReadFile { .. }
+            | Self::WriteFile { .. }
+            | Self::Terminal(_)
+            | Self::Epoch(_)
+            | Self::UrlOfNative(_)
+            | Self::LoadOfApi => exit::USAGE,
+            Self::NoEngine(_) | Self::Native(_) => exit::NO_ENGINE,
             Self::Runtime(_) => exit::INTERNAL,
         }
     }
@@ -126,6 +203,7 @@ fn engine_code(err: &EngineError) -> Code {
             FailureKind::Requirement => exit::COMMIT,
             FailureKind::Os => exit::ENGINE,
         },
+        EngineError::Poured { .. } => exit::SCRIPT_FAILED,
         EngineError::Input { .. } => exit::INPUT,
         EngineError::Interrupted(reason) => interrupt_code(*reason),
         EngineError::Lost { .. } => exit::LOST,
@@ -164,7 +242,7 @@ fn source_hint(err: &SourceError) -> Option<String> {
 fn engine_hint(err: &EngineError) -> Option<String> {
     Some(match err {
         EngineError::Unreachable { .. } | EngineError::NoEndpoint { .. } => {
-            "start Docker or Podman, or name its socket with --url unix:///path/to/socket".into()
+            "start Docker or Podman, name its socket with --url unix:///path/to/socket, or use the engine of s2i itself with --engine native".into()
         }
         EngineError::NoSuchImage { image } => {
             format!("put it there, for example with `s2i load -i FILE`, or allow to pull `{image}` with --pull-policy")
@@ -185,6 +263,9 @@ fn engine_hint(err: &EngineError) -> Option<String> {
             FailureKind::Requirement => "let `assemble` put it there, or use a runtime image that has it".into(),
             _ => return None,
         },
+        EngineError::Poured { .. } => {
+            "what it wrote is above; without --incremental, the build does without what it saves".into()
+        }
         EngineError::Lost { .. } => "was it removed by somebody, or out of memory?".into(),
         _ => return None,
     })

@@ -4,11 +4,15 @@ use std::io;
 
 use s2i_build::{BuildError, EngineError, Failed, Interrupt, SourceError, plan::PlanError};
 use s2i_core::{
-    ErrorChain, Script,
+    ErrorChain, ImageRef, Script,
     wire::{Exit, Failure, FailureKind},
 };
 
 use super::Error;
+use crate::{
+    config::{Config, ConfigError},
+    native::{Impossible, Missing},
+};
 
 /// The code, the message with its causes, and the hint.
 fn shown(err: &Error) -> String {
@@ -66,6 +70,11 @@ fn engines() {
             into: "/tmp/src".parse().unwrap(),
             source: denied(),
         }),
+        of(EngineError::Poured {
+            program: "/usr/libexec/s2i/save-artifacts".into(),
+            image: image(),
+            exit: Exit::Code(2),
+        }),
         of(EngineError::Interrupted(Interrupt::Interrupted)),
         of(EngineError::Interrupted(Interrupt::Terminated)),
         of(EngineError::Interrupted(Interrupt::HungUp)),
@@ -77,12 +86,13 @@ fn engines() {
         failed("commit the container"),
     ];
     insta::assert_snapshot!(text(&lines), @r#"
-    20 no container engine answers at unix:///x.sock: permission denied | start Docker or Podman, or name its socket with --url unix:///path/to/socket
-    20 can't tell which container engine to use: nobody listens on /x.sock | start Docker or Podman, or name its socket with --url unix:///path/to/socket
+    20 no container engine answers at unix:///x.sock: permission denied | start Docker or Podman, name its socket with --url unix:///path/to/socket, or use the engine of s2i itself with --engine native
+    20 can't tell which container engine to use: nobody listens on /x.sock | start Docker or Podman, name its socket with --url unix:///path/to/socket, or use the engine of s2i itself with --engine native
     21 the image `s2i/go` is not in the engine, and the pull policy is `never` | put it there, for example with `s2i load -i FILE`, or allow to pull `s2i/go` with --pull-policy
     21 can't pull the image `s2i/go`: no such host | check its name and that its registry can be reached; an image of this machine needs no pull
     22 the image `s2i/go` is for s390x, and this s2i has no agent for it | build s2i with `cargo xtask dist`, which puts the agents in
     24 can't send `/tmp/src` into the container: permission denied
+    4 `/usr/libexec/s2i/save-artifacts` in a container of `s2i/go` failed with status 2 | what it wrote is above; without --incremental, the build does without what it saves
     130 stopped by Ctrl-C
     143 stopped by SIGTERM
     129 stopped by SIGHUP
@@ -203,6 +213,12 @@ fn the_rest() {
             path: "vars".into(),
             source: denied(),
         }),
+        shown(&Error::WriteFile {
+            path: "image.tar".into(),
+            source: denied(),
+        }),
+        shown(&Error::Terminal("standard output")),
+        shown(&Error::Image("Bad".parse::<ImageRef>().unwrap_err())),
         shown(&Error::Epoch("now".into())),
         shown(&Error::Runtime(denied())),
     ];
@@ -212,9 +228,42 @@ fn the_rest() {
     11 there is no script `run`: the image `debian` has no label `io.openshift.s2i.scripts-url`, and the source has no `.s2i/bin/run` | use a builder image, or put an executable script into the source as .s2i/bin/run
     18 the result can't be called `s2i/go`: that is the name of an image that it is built from | give the result a name of its own
     2 can't read `vars`: permission denied
+    2 can't write `image.tar`: permission denied
+    2 standard output is a terminal, and an archive is no text | name a file, or use a pipe
+    2 `Bad`: the name of a repository must be lower case
     2 SOURCE_DATE_EPOCH is `now`, not a number of seconds since 1970
     1 can't start: permission denied
     "#);
+}
+
+#[test]
+fn choosing_an_engine() {
+    let missing = |what: &str| Missing {
+        what: what.into(),
+        step: None,
+    };
+    let impossible = || Impossible(vec![missing("no user namespaces"), missing("no luck")]);
+    let nobody = "nobody listens on /x.sock (not there)".to_owned();
+    let config = Config::parse("/etc/s2i/config.toml".as_ref(), "engin = 'x'").unwrap_err();
+    let lines = [
+        shown(&Error::NoEngine(Box::new((nobody, impossible())))),
+        shown(&Error::Native(impossible())),
+        shown(&Error::UrlOfNative("unix:///x.sock".into())),
+        shown(&Error::LoadOfApi),
+        shown(&Error::Config(config)),
+        shown(&Error::Config(ConfigError::Read {
+            file: "/etc/s2i/config.toml".into(),
+            source: denied(),
+        })),
+    ];
+    insta::assert_snapshot!(text(&lines), @"
+    20 no container engine can be used; Docker, Podman: nobody listens on /x.sock (not there); the embedded one: no user namespaces; no luck | `s2i doctor` says what is missing, and how to get it
+    20 the embedded engine can't work here: no user namespaces; no luck | `s2i doctor` says what is missing, and how to get it
+    2 the embedded engine has no URL, and `unix:///x.sock` was given | leave out --url, or --engine native and S2I_ENGINE
+    2 --load is for builds of the embedded engine | the result is in the engine that built it already
+    2 /etc/s2i/config.toml:1: `engin = 'x'`: unknown field `engin`, expected one of `engine`, `url`, `store`, `registry`
+    2 can't read the configuration `/etc/s2i/config.toml`: permission denied
+    ");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use s2i_build::{
     Outcome,
     event::{Event, Output},
 };
-use s2i_core::ErrorChain;
+use s2i_core::{ErrorChain, wire::Exit};
 use serde_json::{Value, json};
 
 use super::lines::Lines;
@@ -25,12 +25,7 @@ impl Json {
         match event {
             Event::PhaseStarted(phase) => print(&json!({"event": "phase-started", "phase": phase})),
             Event::PhaseEnded(phase, time) => {
-                let rest = [("stdout", stdout.finish()), ("stderr", stderr.finish())];
-                for (stream, line) in rest {
-                    if let Some(line) = line {
-                        output(stream, &line);
-                    }
-                }
+                finish(stdout, stderr);
                 let milliseconds = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
                 print(
                     &json!({"event": "phase-ended", "phase": phase, "milliseconds": milliseconds}),
@@ -54,6 +49,13 @@ impl Json {
             // Far too many to be worth a line each.
             Event::Uploaded(_) => {}
         }
+    }
+
+    pub(super) fn ended(&self, exit: Exit) {
+        let mut state = self.state.lock().expect("no panic under this lock");
+        let (stdout, stderr) = &mut *state;
+        finish(stdout, stderr);
+        print(&json!({"event": "ended", "exit": exit}));
     }
 
     pub(super) fn outcome(outcome: &Outcome) {
@@ -81,10 +83,20 @@ pub(super) fn error(err: &Error) -> Value {
     })
 }
 
+/// What was written last and has no line end.
+fn finish(stdout: &mut Lines, stderr: &mut Lines) {
+    let rest = [("stdout", stdout.finish()), ("stderr", stderr.finish())];
+    for (stream, line) in rest {
+        if let Some(line) = line {
+            output(stream, &line);
+        }
+    }
+}
+
 fn output(stream: &str, line: &str) {
     print(&json!({"event": "output", "stream": stream, "line": line}));
 }
 
-fn print(event: &Value) {
+pub(super) fn print(event: &Value) {
     super::data(&format!("{event}\n"));
 }

@@ -2,6 +2,8 @@
 mod json;
 mod lines;
 mod people;
+mod table;
+mod through;
 
 use std::io::{self, Write as _};
 
@@ -9,7 +11,8 @@ use s2i_build::{
     Outcome,
     event::{Event, EventSink},
 };
-use s2i_core::ErrorChain;
+use s2i_core::{ErrorChain, wire::Exit};
+use serde_json::Value;
 use tracing::level_filters::LevelFilter;
 
 use crate::{args::ProgressStyle, error::Error, host::Host};
@@ -17,6 +20,7 @@ use crate::{args::ProgressStyle, error::Error, host::Host};
 /// Shows events in the style that was asked for.
 pub(crate) enum Renderer {
     People(people::People),
+    Through(through::Through),
     Json(json::Json),
 }
 
@@ -33,10 +37,39 @@ impl Renderer {
         }
     }
 
+    /// For an application, whose output goes where it would go without s2i, as it is.
+    pub(crate) fn through(style: ProgressStyle, host: &Host) -> Self {
+        match Self::new(style, false, host) {
+            Self::People(people) => Self::Through(through::Through::new(people)),
+            other => other,
+        }
+    }
+
     pub(crate) fn outcome(&self, outcome: &Outcome) {
         match self {
             Self::People(people) => people.outcome(outcome),
+            Self::Through(_) => {}
             Self::Json(_) => json::Json::outcome(outcome),
+        }
+    }
+
+    pub(crate) fn is_json(&self) -> bool {
+        matches!(self, Self::Json(_))
+    }
+
+    /// Shows that an application has ended, and how.
+    pub(crate) fn ended(&self, exit: Exit) {
+        if let Self::Json(json) = self {
+            json.ended(exit);
+        }
+    }
+
+    /// Shows what a command was asked for: text to people, an object to machines.
+    pub(crate) fn answer(&self, text: &str, object: &Value) {
+        match self {
+            Self::People(people) => people.answer(text),
+            Self::Through(_) => data(text),
+            Self::Json(_) => json::print(object),
         }
     }
 }
@@ -45,10 +78,13 @@ impl EventSink for Renderer {
     fn event(&self, event: Event) {
         match self {
             Self::People(people) => people.event(event),
+            Self::Through(through) => through.event(event),
             Self::Json(json) => json.event(event),
         }
     }
 }
+
+pub(crate) use table::{images, short_id};
 
 /// Writes what a command was asked for to standard output. A reader that is gone is no error of ours.
 pub(crate) fn data(text: &str) {
@@ -93,7 +129,7 @@ pub(crate) fn error(err: &Error, json: bool) {
 }
 
 /// Bytes in the unit that people read, with powers of ten as image listings have them.
-fn size(bytes: u64) -> String {
+pub(crate) fn size(bytes: u64) -> String {
     let unit = [("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1_000)];
     match unit.into_iter().find(|(_, size)| bytes >= *size) {
         None => format!("{bytes} B"),

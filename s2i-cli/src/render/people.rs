@@ -61,9 +61,6 @@ impl People {
     }
 
     pub(super) fn outcome(&self, outcome: &Outcome) {
-        let mut state = self.state.lock().expect("no panic under this lock");
-        self.flush(&mut state);
-        Self::clear(&mut state);
         let times = outcome
             .times
             .iter()
@@ -73,13 +70,20 @@ impl People {
             .tag
             .as_ref()
             .map_or_else(|| "(no name)".into(), ToString::to_string);
-        super::data(&format!(
+        self.answer(&format!(
             "image  {name}\nid     {}\nsize   {}\ntime   {} ({})\n",
             outcome.image_id,
             size(outcome.size),
             seconds(total),
             times.collect::<Vec<_>>().join(", ")
         ));
+    }
+
+    pub(super) fn answer(&self, text: &str) {
+        let mut state = self.state.lock().expect("no panic under this lock");
+        self.flush(&mut state);
+        Self::clear(&mut state);
+        super::data(text);
     }
 
     fn flush(&self, state: &mut State) {

@@ -21,10 +21,7 @@ fn a_directory_becomes_an_image_that_runs() {
     assert_eq!(config.entrypoint.unwrap_or_default(), [""; 0]);
     assert_eq!(config.user.as_deref(), Some("1001:0"));
     assert_eq!(config.working_dir.as_deref(), Some("/app"));
-    let ran = containers::run(
-        &live.image("app"),
-        &[&format!("{SCRIPTS}/run"), "one two", "3"],
-    );
+    let ran = containers::run(&live, &[&format!("{SCRIPTS}/run"), "one two", "3"]);
     assert_eq!(ran.stdout, "one two\n3\nrun ended\n");
     assert_eq!(ran.code, 0);
 }

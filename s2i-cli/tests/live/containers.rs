@@ -1,23 +1,32 @@
-//! Containers of images that were built: started, awaited and asked through `testcontainers`.
+//! Containers of images that were built: started, awaited and asked through `testcontainers`, which
+//! speaks to Docker and Podman, or `s2i run`.
 
 use std::{
     io::{Read as _, Write as _},
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
     thread,
     time::{Duration, Instant},
 };
 
 use bollard::models::PortBinding;
+use rustix::process::Signal;
 use testcontainers::{
     Container, GenericImage, ImageExt as _, TestcontainersError,
     core::{WaitFor, wait::ExitWaitStrategy},
     runners::SyncRunner as _,
 };
 
-use crate::engine::VARIABLE;
+use crate::{
+    engine::VARIABLE,
+    harness::Live,
+    process::{Running, Stream},
+};
 
 /// How long a container may take to start or to answer.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What servers say when they are ready, on one of their outputs.
+const READY: &str = "listening on port";
 
 /// How a container ended.
 pub(crate) struct Ran {
@@ -25,11 +34,21 @@ pub(crate) struct Ran {
     pub(crate) code: i64,
 }
 
-/// Runs a container of a local image to its end.
-pub(crate) fn run(image: &str, command: &[&str]) -> Ran {
+/// Runs a container of the image `app` to its end.
+pub(crate) fn run(live: &Live, command: &[&str]) -> Ran {
+    let image = live.image("app");
+    if live.engine.is_native() {
+        let args = ["run", "--network", "none", &image];
+        let done = live.s2i(args.iter().chain(command));
+        let lines = done.stream(Stream::Stdout);
+        return Ran {
+            stdout: lines.iter().map(|line| format!("{line}\n")).collect(),
+            code: done.status.code().expect("it has ended").into(),
+        };
+    }
     let start = Instant::now();
     let container = loop {
-        match run_once(image, command) {
+        match run_once(&image, command) {
             Ok(container) => break container,
             // Podman has a state between running and ended that the client does not know.
             Err(err) if is_odd_state(&err) && start.elapsed() < PATIENCE => {}
@@ -64,10 +83,25 @@ fn is_odd_state(err: &TestcontainersError) -> bool {
     false
 }
 
-/// Starts a server that listens on port 8080, and waits for a line of its output.
-pub(crate) fn serve(image: &str, ready: WaitFor) -> Container<GenericImage> {
-    generic(image)
-        .with_wait_for(ready)
+/// A server in a container of the image `app`.
+pub(crate) struct Server {
+    process: Process,
+    port: u16,
+}
+
+enum Process {
+    Container(Box<Container<GenericImage>>),
+    S2i(Running),
+}
+
+/// Starts a server that says when it is ready, on the port that it is told or 8080.
+pub(crate) fn serve(live: &Live) -> Server {
+    let image = live.image("app");
+    if live.engine.is_native() {
+        return serve_natively(live, &image);
+    }
+    let started = generic(&image)
+        .with_wait_for(WaitFor::message_on_either_std(READY))
         .with_host_config_modifier(|host| {
             // Without an address, Podman names none for a port that it publishes.
             let binding = PortBinding {
@@ -77,22 +111,55 @@ pub(crate) fn serve(image: &str, ready: WaitFor) -> Container<GenericImage> {
             host.port_bindings = Some([("8080/tcp".into(), Some(vec![binding]))].into());
             host.publish_all_ports = None;
         })
-        .start()
-        .unwrap_or_else(|err| panic!("a container of {image}: {err}"))
+        .start();
+    let container = started.unwrap_or_else(|err| panic!("a container of {image}: {err}"));
+    Server {
+        port: container.get_host_port_ipv4(8080).unwrap(),
+        process: Process::Container(Box::new(container)),
+    }
 }
 
-/// The body of what a server answers, asked until it does.
-pub(crate) fn get(server: &Container<GenericImage>, path: &str, header: &str) -> String {
-    let port = server.get_host_port_ipv4(8080).unwrap();
-    let start = Instant::now();
-    loop {
-        match request(port, path, header) {
-            Ok(answer) if answer.contains("\r\n\r\n") => {
-                return answer.split_once("\r\n\r\n").unwrap().1.to_owned();
+/// Containers of the embedded engine have the host's own ports.
+fn serve_natively(live: &Live, image: &str) -> Server {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = free.local_addr().unwrap().port();
+    drop(free);
+    let running = live.spawn(["run", "-e", &format!("PORT={port}"), image]);
+    running.wait_for(READY);
+    Server {
+        process: Process::S2i(running),
+        port,
+    }
+}
+
+impl Server {
+    /// The body of what it answers, asked until it does.
+    pub(crate) fn get(&self, path: &str, header: &str) -> String {
+        let start = Instant::now();
+        loop {
+            match request(self.port, path, header) {
+                Ok(answer) if answer.contains("\r\n\r\n") => {
+                    return answer.split_once("\r\n\r\n").unwrap().1.to_owned();
+                }
+                other => {
+                    assert!(start.elapsed() < PATIENCE, "{other:?}");
+                    thread::sleep(Duration::from_millis(50));
+                }
             }
-            other => {
-                assert!(start.elapsed() < PATIENCE, "{other:?}");
-                thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Asks it to end, and gives its status.
+    pub(crate) fn stop(self) -> i64 {
+        match self.process {
+            Process::Container(container) => {
+                container.stop_with_timeout(Some(30)).unwrap();
+                container.exit_code().unwrap().expect("it has ended")
+            }
+            Process::S2i(running) => {
+                running.signal(Signal::TERM);
+                let status = running.finish().status;
+                status.code().expect("it has ended").into()
             }
         }
     }

@@ -103,7 +103,7 @@ fn times_of_the_source_do_not_matter_and_its_epoch_does() {
     let mut command = live.command();
     command
         .env("SOURCE_DATE_EPOCH", "1000000000")
-        .args(["--url", &live.engine.url])
+        .args(live.engine.options())
         .args(live.build_args(live.builder(), &[], source.as_os_str()));
     crate::process::Running::start(&mut command)
         .finish()

@@ -239,7 +239,7 @@ fn a_container_that_somebody_kills_is_told() {
     let Some(live) = live() else { return };
     let running = live.start_build(&[], live.instructions("print ready\nsleep 60"));
     running.wait_for("ready");
-    live.engine.kill_container(&live.container(), "SIGKILL");
+    live.engine.kill_container(&live.container());
     running
         .finish()
         .ends_with(23)

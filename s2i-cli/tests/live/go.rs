@@ -5,8 +5,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use testcontainers::core::WaitFor;
-
 use crate::{
     containers,
     harness::{Live, has_network, live, skip},
@@ -26,8 +24,7 @@ fn go() -> Option<Live> {
         return Some(live);
     };
     skip(&format!(
-        "the engine has no {missing}: cargo xtask images --url {}",
-        live.engine.url
+        "the engine has no {missing}; `cargo xtask test` puts it there"
     ));
     let required = std::env::var_os("S2I_TEST_REQUIRE_LIVE").is_some();
     assert!(
@@ -70,7 +67,7 @@ fn vendored_dependencies_need_no_network() {
     live.build_with(BUILDER, &options, sample("vendored"))
         .succeeds();
     let run = format!("{SCRIPTS}/run");
-    let ran = containers::run(&live.image("app"), &[&run, "https://example.com/"]);
+    let ran = containers::run(&live, &[&run, "https://example.com/"]);
     assert_eq!(
         ran.stdout.trim_end(),
         "dd2c1780-811a-5296-81c5-178a0ef488bc"
@@ -84,7 +81,7 @@ fn arguments_reach_the_application_and_its_status_comes_back() {
     live.build_with(BUILDER, &["--network", "none"], sample("plain"))
         .succeeds();
     let run = format!("{SCRIPTS}/run");
-    let ran = containers::run(&live.image("app"), &[&run, "exit=3", "two words", ""]);
+    let ran = containers::run(&live, &[&run, "exit=3", "two words", ""]);
     assert_eq!(ran.stdout, "exit=3\ntwo words\n\n");
     assert_eq!(ran.code, 3);
 }
@@ -131,17 +128,16 @@ fn answers_and_stops(live: &Live) {
     if !has_network() {
         return skip("containers of this engine have no network");
     }
-    let ready = WaitFor::message_on_stderr("listening on port 8080");
-    let server = containers::serve(&live.image("app"), ready);
-    let page = containers::get(&server, "/", "");
+    let server = containers::serve(live);
+    let page = server.get("/", "");
     let greeting = "hello from s2i, version 1.0, built with go";
     assert!(page.starts_with(greeting), "{page}");
-    assert_eq!(containers::get(&server, "/healthz", ""), "ok\n");
+    assert_eq!(server.get("/healthz", ""), "ok\n");
     let start = Instant::now();
-    server.stop_with_timeout(Some(30)).unwrap();
+    let code = server.stop();
     let took = start.elapsed();
     assert!(took < Duration::from_secs(10), "{took:?}");
-    assert_eq!(server.exit_code().unwrap(), Some(0));
+    assert_eq!(code, 0);
 }
 
 #[test]
@@ -157,9 +153,8 @@ fn modules_are_downloaded() {
     }
     live.build_with(BUILDER, &options, sample("modules"))
         .succeeds();
-    let ready = WaitFor::message_on_stderr("listening on port 8080");
-    let server = containers::serve(&live.image("app"), ready);
-    assert_eq!(containers::get(&server, "/", ""), "hello from s2i");
+    let server = containers::serve(&live);
+    assert_eq!(server.get("/", ""), "hello from s2i");
     let german = "Accept-Language: de\r\n";
-    assert_eq!(containers::get(&server, "/", german), "hallo von s2i");
+    assert_eq!(server.get("/", german), "hallo von s2i");
 }

@@ -180,13 +180,13 @@ impl Live {
 
     /// Starts `s2i` on the engine under test.
     pub(crate) fn spawn(&self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Running {
-        let url = self.engine.url.clone();
-        Running::start(self.command().args(["--url", &url]).args(args))
+        Running::start(self.command().args(self.engine.options()).args(args))
     }
 
     /// `s2i` in the private surroundings of this test.
     pub(crate) fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_s2i"));
+        self.engine.give(self.dir.path());
+        let mut command = self.engine.s2i();
         command.current_dir(self.dir.path());
         command.env_clear();
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
@@ -209,7 +209,7 @@ impl Live {
 
     /// The containers of this test.
     fn containers(&self) -> Vec<String> {
-        let prefix = format!("s2i_s2i_test_{}_", self.unique.replace('-', "_"));
+        let prefix = format!("s2i-test/{}-", self.unique);
         self.engine.containers(&prefix)
     }
 

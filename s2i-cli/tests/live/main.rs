@@ -6,10 +6,15 @@
 //! | [`scripts`] | who scripts run as, what they see, how their output arrives |
 //! | [`sources`] | directories, repositories, servers on loopback, what is left out |
 //! | [`runtime`] | split builds with a runtime image |
+//! | [`incremental`] | builds that begin with what the build before has saved |
 //! | [`determinism`] | exactly what a layer holds, and that it is always the same |
 //! | [`failures`] | messages, exit codes, nothing left |
 //! | [`signals`] | stopping `s2i` at any time |
+//! | [`kills`] | killing it, and several at once |
+//! | [`parity`] | the embedded engine beside the one under test |
 //! | [`security`] | sources, scripts and images that mean harm |
+//! | [`running`] | `s2i run` |
+//! | [`keeping`] | `images`, `rmi`, `load`, `export`, `prune`, `doctor`, and `build --load` |
 //! | [`go`] | real applications with `s2i/go` and `s2i/go-runtime` |
 //! | [`big`] | a large source: memory and size |
 //!
@@ -17,7 +22,9 @@
 //! is in the engine), [`images`] (builders made for tests), [`containers`] (running what was built) and
 //! [`repository`] (Git).
 //!
-//! `S2I_TEST_ENGINE` names the engine, as `unix:///path`, and `DOCKER_HOST` the same one;
+//! `S2I_TEST_ENGINE` names the engine: as `unix:///path`, and then `DOCKER_HOST` names the same one, or
+//! as `native`. The embedded engine works over the store that `S2I_TEST_STORE` names, else over one that
+//! is made for the tests, and for the user that `S2I_TEST_USER` names, else for whoever runs the tests.
 //! `S2I_TEST_NETWORK` says that its containers have a network, `S2I_TEST_BIG` that there is time for a
 //! large source. `cargo xtask test` sets them and makes what is needed. Without an engine these tests
 //! are skipped, or fail if `S2I_TEST_REQUIRE_LIVE` is set.
@@ -32,8 +39,13 @@ mod failures;
 mod go;
 mod harness;
 mod images;
+mod incremental;
+mod keeping;
+mod kills;
+mod parity;
 mod process;
 mod repository;
+mod running;
 mod runtime;
 mod scripts;
 mod security;

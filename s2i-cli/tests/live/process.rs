@@ -54,10 +54,16 @@ pub(crate) struct Done {
 }
 
 impl Running {
+    /// Starts it with nothing to read.
     pub(crate) fn start(command: &mut Command) -> Self {
+        Self::start_with(command, Stdio::null())
+    }
+
+    /// Starts it with this to read.
+    pub(crate) fn start_with(command: &mut Command, stdin: Stdio) -> Self {
         let shown = format!("{command:?}");
         let mut child = command
-            .stdin(Stdio::null())
+            .stdin(stdin)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

@@ -35,10 +35,8 @@ impl Repository {
 
     /// Runs Git in it, without the configuration of this machine and at a fixed time.
     pub(crate) fn git(&self, args: &[&str]) -> String {
-        let mut command = Command::new("git");
+        let mut command = git();
         command.args(args).current_dir(&self.root);
-        command.env("GIT_CONFIG_GLOBAL", "/dev/null");
-        command.env("GIT_CONFIG_SYSTEM", "/dev/null");
         command.env("GIT_AUTHOR_DATE", "2001-02-03T04:05:06Z");
         command.env("GIT_COMMITTER_DATE", "2001-02-03T04:05:06Z");
         let output = command.output().unwrap();
@@ -53,6 +51,17 @@ impl Repository {
     }
 }
 
+/// Git without the configuration of this machine, for repositories of whoever starts `s2i`.
+fn git() -> Command {
+    let mut command = Command::new("git");
+    command.env("GIT_CONFIG_GLOBAL", "/dev/null");
+    command.env("GIT_CONFIG_SYSTEM", "/dev/null");
+    command.env("GIT_CONFIG_COUNT", "1");
+    command.env("GIT_CONFIG_KEY_0", "safe.directory");
+    command.env("GIT_CONFIG_VALUE_0", "*");
+    command
+}
+
 /// `git daemon` for the repositories below a directory.
 pub(crate) struct Daemon {
     child: Child,
@@ -65,7 +74,7 @@ impl Daemon {
         let free = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = free.local_addr().unwrap();
         drop(free);
-        let child = Command::new("git")
+        let child = git()
             .args(["daemon", "--reuseaddr", "--export-all"])
             .arg(format!("--listen={}", address.ip()))
             .arg(format!("--port={}", address.port()))

@@ -1,14 +1,12 @@
 //! Split builds: a builder makes artifacts, a slim image gets them.
 
-use s2i_core::label;
-use testcontainers::core::WaitFor;
-
 use crate::{
     containers,
     harness::{Live, has_network, live, skip},
     images::{Entry, Recipe, SCRIPTS},
     process::Done,
 };
+use s2i_core::label;
 
 /// Builds with the usual builder and a runtime image of this recipe.
 fn build(live: &Live, recipe: &Recipe, options: &[&str], lines: &str) -> Done {
@@ -55,9 +53,8 @@ fn the_result_serves_what_the_builder_made() {
         return skip("containers of this engine have no network");
     }
     build(&live, &Recipe::runtime(), &[], "write /app/page served").succeeds();
-    let ready = WaitFor::message_on_stdout("listening on port 8080");
-    let server = containers::serve(&live.image("app"), ready);
-    assert_eq!(containers::get(&server, "/", ""), "served");
+    let server = containers::serve(&live);
+    assert_eq!(server.get("/", ""), "served");
 }
 
 #[test]

@@ -167,11 +167,14 @@ fn a_file_of_variables_wins_over_single_ones() {
 #[test]
 fn the_container_shows_nothing_and_can_little() {
     let Some(live) = live() else { return };
+    let Some(api) = live.engine.api() else {
+        return skip("the embedded engine shows its containers to nobody");
+    };
     let source = live.instructions("show-env SECRET\nprint ready\nsleep 60");
     let options = ["-e", "SECRET=hunter2", "--network", "none"];
     let running = live.start_build(&options, source);
     running.wait_for("ready");
-    let container = live.engine.container(&live.container());
+    let container = api.container(&live.container());
     let shown = serde_json::to_string(&container).unwrap();
     assert!(!shown.contains("hunter2"), "{shown}");
     let config = container.config.unwrap();
@@ -358,6 +361,6 @@ fn scripts_of_the_source_win() {
     let layer = live.engine.last_layer(&live.image("app"), &live.path(""));
     assert_eq!(layer["tmp/scripts/run"].mode, 0o755);
     assert!(!layer.contains_key("tmp/scripts/assemble"));
-    let ran = crate::containers::run(&live.image("app"), &[]);
+    let ran = crate::containers::run(&live, &[]);
     assert!(ran.stdout.ends_with("run ended\n"), "{}", ran.stdout);
 }

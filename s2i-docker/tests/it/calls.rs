@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// The calls, a line each, without what differs between two runs.
-fn journal(daemon: &Daemon) -> String {
+pub(crate) fn journal(daemon: &Daemon) -> String {
     let lines = daemon.model().calls.iter().map(line).collect::<Vec<_>>();
     lines.join("\n")
 }
@@ -41,7 +41,7 @@ fn redacted(line: &str) -> String {
     line
 }
 
-fn body_of(daemon: &Daemon, endpoint: Endpoint) -> String {
+pub(crate) fn body_of(daemon: &Daemon, endpoint: Endpoint) -> String {
     let is_it = |call: &&Call| {
         Endpoint::of(&call.method, &call.path).is_some_and(|(found, _)| found == endpoint)
     };
@@ -162,7 +162,7 @@ async fn a_container_for_root_keeps_the_capabilities_of_its_engine_and_no_more()
         .run_program(&program, crate::scene::archive(&[]))
         .await
         .unwrap();
-    s2i_build::Finished::discard(finished).await.unwrap();
+    finished.discard().await.unwrap();
     let body = body_of(&scene.daemon, Endpoint::Create);
     let from_host = &body[body.find("\"HostConfig\"").unwrap()..];
     assert_snapshot!(from_host, @r#"
@@ -273,21 +273,16 @@ async fn a_network_is_passed_on() {
         (Network::Host, "host"),
         (Network::Named("ci".into()), "ci"),
     ] {
-        let spec = s2i_build::engine::RunSpec {
+        let start = s2i_build::engine::Start {
             image: &facts,
-            inputs: Vec::new(),
-            program: &program,
+            user: &program.user,
             network: &network,
-            input_phase: s2i_build::event::Phase::Upload,
-            program_phase: s2i_build::event::Phase::Assemble,
         };
         let progress = s2i_build::event::Progress::new(&scene.recorder);
-        let finished = scene
-            .engine
-            .run(spec, &progress, &scene.cancel)
+        let container = scene.engine.start(&start, &progress, &scene.cancel).await;
+        s2i_build::Container::discard(container.unwrap())
             .await
             .unwrap();
-        s2i_build::Finished::discard(finished).await.unwrap();
         let body = body_of(&scene.daemon, Endpoint::Create);
         assert!(
             body.contains(&format!("\"NetworkMode\": \"{expected}\"")),

@@ -1,6 +1,6 @@
 //! A build that is stopped, at every moment.
 
-use s2i_build::{CancelToken, EngineError, Finished as _, Interrupt, request::PullPolicy};
+use s2i_build::{CancelToken, EngineError, Interrupt, request::PullPolicy};
 
 use crate::{
     daemon::{Cancel, Conduct, Daemon, Endpoint, Fault, Knobs, MADE, Moment, Step},

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use futures_util::StreamExt as _;
 use insta::assert_snapshot;
-use s2i_build::{Engine as _, EngineError};
+use s2i_build::{Engine as _, EngineError, Images as _};
 
 use crate::{
     daemon::{Answers, Conduct, Endpoint, Fault, Knobs, Step},

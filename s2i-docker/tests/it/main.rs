@@ -14,6 +14,10 @@ mod daemon;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod images;
+#[cfg(test)]
+mod launches;
+#[cfg(test)]
 mod pieces;
 #[cfg(test)]
 mod refusals;

@@ -2,7 +2,7 @@
 
 use futures_util::TryStreamExt as _;
 use s2i_build::{
-    Engine as _, Finished as _,
+    Container as _, Images as _,
     event::{Event, Output},
     request::PullPolicy,
 };
@@ -137,7 +137,12 @@ async fn files_arrive_whole() {
             path: "/opt/app-root/bin".parse().unwrap(),
             name: "bin".into(),
         };
-        let pieces: Vec<_> = finished.read(vec![item], 0).try_collect().await.unwrap();
+        let pieces: Vec<_> = finished
+            .container
+            .read(vec![item], 0)
+            .try_collect()
+            .await
+            .unwrap();
         assert_eq!(pieces.concat(), files);
         // The conversation goes on after it.
         scene.commit(&mut finished).await.unwrap();

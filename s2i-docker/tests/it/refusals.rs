@@ -2,12 +2,12 @@
 
 use futures_util::TryStreamExt as _;
 use insta::assert_snapshot;
-use s2i_build::{EngineError, Finished as _, request::PullPolicy};
-use s2i_core::wire::{Exit, Failure, FailureKind, Kind, ReadItem};
+use s2i_build::{Container as _, EngineError, request::PullPolicy};
+use s2i_core::wire::{Failure, FailureKind, Kind, ReadItem};
 
 use crate::{
     daemon::{Conduct, Endpoint, Knobs, Step},
-    scene::{Scene, archive, chain, outcome, program},
+    scene::{Scene, chain, outcome},
 };
 
 const KINDS: [FailureKind; 7] = [
@@ -48,22 +48,6 @@ async fn every_kind_of_failure_arrives_and_ends_the_run() {
             cleaned.unwrap();
             scene.daemon.check();
         }
-    }
-}
-
-#[tokio::test]
-async fn an_optional_program_may_be_missing_but_not_broken() {
-    let mut optional = program();
-    optional.optional = true;
-    for kind in KINDS {
-        let scene = conducting(Step::Exec, Conduct::Refuses(failure(kind)));
-        let ran = scene.run_program(&optional, archive(&[])).await;
-        assert_eq!(ran.is_ok(), kind == FailureKind::NotFound, "{kind:?}");
-        if let Ok(finished) = ran {
-            assert_eq!(finished.exit(), Exit::Code(0));
-            finished.discard().await.unwrap();
-        }
-        scene.daemon.check();
     }
 }
 
@@ -131,7 +115,7 @@ async fn files_that_are_cut_are_never_taken_for_whole() {
             path: "/x".parse().unwrap(),
             name: "x".into(),
         }];
-        let read: Result<Vec<_>, _> = finished.read(items, 0).try_collect().await;
+        let read: Result<Vec<_>, _> = finished.container.read(items, 0).try_collect().await;
         lines.push(chain(&read.unwrap_err()));
         finished.discard().await.unwrap();
         scene.daemon.check();

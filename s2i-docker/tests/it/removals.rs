@@ -1,7 +1,5 @@
 //! The ways in which a container goes away.
 
-use s2i_build::Finished as _;
-
 use crate::{
     daemon::{Endpoint, Fault, Knobs, Removal},
     scene::{Scene, chain},

@@ -10,16 +10,17 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::StreamExt as _;
+use s2i_build::Agents;
 use s2i_build::{
-    CancelToken, Engine as _, EngineError, Finished as _,
-    engine::{Commit, Committed, Content, Input, Program, RunSpec},
+    CancelToken, Container as _, Engine as _, EngineError,
+    engine::{Commit, Committed, Content, Input, Program, Start},
     event::{Event, EventSink, Phase, Progress},
     facts::{ImageConfig, ImageFacts},
     request::{Network, PullPolicy},
     stream::ArchiveStream,
 };
-use s2i_core::{EnvVar, archive::Writer};
-use s2i_docker::{Agents, DockerEngine, DockerFinished, Endpoint, HostEnv};
+use s2i_core::{EnvVar, archive::Writer, wire::Exit};
+use s2i_docker::{DockerContainer, DockerEngine, Endpoint, HostEnv};
 
 use crate::daemon::{BUILDER, Daemon, Knobs};
 
@@ -60,6 +61,22 @@ pub(crate) struct Scene {
     pub(crate) image: String,
 }
 
+/// A container whose program has ended.
+pub(crate) struct Finished {
+    exit: Exit,
+    pub(crate) container: DockerContainer,
+}
+
+impl Finished {
+    pub(crate) fn exit(&self) -> Exit {
+        self.exit
+    }
+
+    pub(crate) async fn discard(self) -> Result<(), EngineError> {
+        self.container.discard().await
+    }
+}
+
 impl Scene {
     pub(crate) fn new(knobs: Knobs) -> Self {
         Self::with_config(knobs, None)
@@ -97,7 +114,7 @@ impl Scene {
     }
 
     /// Runs the usual program as the usual user.
-    pub(crate) async fn run(&self) -> Result<DockerFinished, EngineError> {
+    pub(crate) async fn run(&self) -> Result<Finished, EngineError> {
         self.run_program(&program(), archive(&[("main.go", b"package main\n")]))
             .await
     }
@@ -106,27 +123,37 @@ impl Scene {
         &self,
         program: &Program,
         content: ArchiveStream<'_>,
-    ) -> Result<DockerFinished, EngineError> {
+    ) -> Result<Finished, EngineError> {
         let facts = facts();
-        let inputs = vec![Input {
-            into: "/tmp/src".parse().unwrap(),
-            content: Content::Archive(content),
-        }];
-        let spec = RunSpec {
+        let start = Start {
             image: &facts,
-            inputs,
-            program,
+            user: &program.user,
             network: &Network::Default,
-            input_phase: Phase::Upload,
-            program_phase: Phase::Assemble,
         };
         let progress = Progress::new(&self.recorder);
-        in_time(self.engine.run(spec, &progress, &self.cancel)).await
+        let mut container = in_time(self.engine.start(&start, &progress, &self.cancel)).await?;
+        let input = Input {
+            into: "/tmp/src".parse().unwrap(),
+            content: Content::Archive(content),
+        };
+        let work = async {
+            progress.phase(Phase::Upload);
+            container.unpack(input, &progress, &self.cancel).await?;
+            progress.phase(Phase::Assemble);
+            container.exec(program, &progress, &self.cancel).await
+        };
+        match in_time(work).await {
+            Ok(exit) => Ok(Finished { exit, container }),
+            Err(err) => {
+                container.discard().await.unwrap();
+                Err(err)
+            }
+        }
     }
 
-    pub(crate) async fn commit(&self, last: &mut DockerFinished) -> Result<Committed, EngineError> {
+    pub(crate) async fn commit(&self, last: &mut Finished) -> Result<Committed, EngineError> {
         let progress = Progress::new(&self.recorder);
-        in_time(last.commit(&commit(), &progress, &self.cancel)).await
+        in_time(last.container.commit(&commit(), &progress, &self.cancel)).await
     }
 
     /// Everything that a build does, and what could not be cleaned up after it.

@@ -2,8 +2,9 @@
 
 use std::{os::unix::net::UnixListener, path::Path};
 
+use s2i_build::Agents;
 use s2i_build::Engine as _;
-use s2i_docker::{Agents, DockerEngine, Endpoint, Flavour, HostEnv};
+use s2i_docker::{DockerEngine, Endpoint, Flavour, HostEnv};
 
 use crate::daemon::{Answers, Daemon, Knobs};
 

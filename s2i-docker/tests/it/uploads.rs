@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
-use s2i_build::{EngineError, Finished as _, event::Event, stream::ArchiveStream};
+use s2i_build::{EngineError, event::Event, stream::ArchiveStream};
 use s2i_core::{
     EnvVar,
     wire::{Failure, FailureKind, MAX_PAYLOAD},

@@ -1,9 +1,10 @@
 //! The scripts of the builder images that live tests make: one static program that is `assemble`,
-//! `assemble-runtime` or `run` by the name it is started with.
+//! `assemble-runtime`, `save-artifacts` or `run` by the name it is started with.
 //!
 //! `assemble` does what the file `instructions` in the source says, a line each; without that file it
 //! copies the source to `/app`. `assemble-runtime` does the same with `app/runtime-instructions` in its
-//! working directory. The verbs are the arms of [`perform`]. `run` serves `app/page` over HTTP where it
+//! working directory, and `save-artifacts` what `/app/save-instructions` says, else it writes
+//! `/app/artifacts` to its standard output as an archive. The verbs are the arms of [`perform`]. `run` serves `app/page` over HTTP where it
 //! is, else it prints its arguments.
 //!
 //! The source is below `/tmp/src` unless `TEST_SOURCE` names another directory.
@@ -28,6 +29,7 @@ use std::{
 };
 
 use rustix::process::{Signal, getpid, kill_process};
+use s2i_core::{archive, ignore::Filter};
 
 /// The argument with which this program is an orphan.
 const ORPHAN: &str = "be-an-orphan";
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
         (_, Some(ORPHAN)) => sleep(args.get(2).map_or("60", String::as_str)),
         ("assemble", _) => assemble(),
         ("assemble-runtime", _) => assemble_runtime(),
+        ("save-artifacts", _) => save_artifacts(),
         ("run", _) => run(&args[1..]),
         _ => Err(format!("`{name}` is no script").into()),
     };
@@ -76,6 +79,25 @@ fn assemble_runtime() -> Outcome {
     }
 }
 
+fn save_artifacts() -> Outcome {
+    eprintln!("save-artifacts runs");
+    match fs::read_to_string("/app/save-instructions") {
+        Ok(instructions) => instructions.lines().try_for_each(perform),
+        Err(_) => write_artifacts(),
+    }
+}
+
+fn write_artifacts() -> Outcome {
+    let options = archive::TreeOptions {
+        filter: &Filter::default(),
+        mtime: 1,
+        prefix: "",
+    };
+    let mut out = io::BufWriter::with_capacity(256 * 1024, io::stdout().lock());
+    archive::write_tree(Path::new("/app/artifacts"), &options, &mut out)?;
+    Ok(out.flush()?)
+}
+
 /// Does what one line says: a verb and its arguments.
 fn perform(line: &str) -> Outcome {
     let (verb, rest) = line.split_once(' ').unwrap_or((line, ""));
@@ -90,14 +112,20 @@ fn perform(line: &str) -> Outcome {
         "exit" => leave(rest.parse()?),
         "kill-self" => kill_self(rest.parse()?)?,
         "write" => fs::write(path, text)?,
+        "write-lines" => fs::write(path, text.replace("\\n", "\n"))?,
         "make-dir" => fs::create_dir_all(rest)?,
         "mode" => fs::set_permissions(
             path,
             fs::Permissions::from_mode(u32::from_str_radix(text, 8)?),
         )?,
         "link" => symlink(text, path)?,
+        "hard-link" => fs::hard_link(text, path)?,
+        "capability" => capability(Path::new(rest))?,
         "remove" => remove(Path::new(rest))?,
         "orphan" => orphan(rest)?,
+        "make-artifacts" => make_artifacts(path.parse()?, text.parse()?)?,
+        "take-artifacts" => fs::rename("/tmp/artifacts", "/app/artifacts")?,
+        "write-artifacts" => write_artifacts()?,
         "show-id" => show_id()?,
         "show-env" => println!("{rest}={:?}", env::var(rest).ok()),
         "show-cwd" => println!("cwd={}", env::current_dir()?.display()),
@@ -126,10 +154,37 @@ fn leave(status: i32) -> ! {
     std::process::exit(status)
 }
 
+/// Makes so many files of so many bytes each.
+fn make_artifacts(files: usize, bytes: usize) -> io::Result<()> {
+    for number in 0..files {
+        let dir = PathBuf::from(format!("/app/artifacts/{}", number / 100));
+        if number % 100 == 0 {
+            fs::create_dir_all(&dir)?;
+        }
+        fs::write(dir.join(number.to_string()), vec![b'a'; bytes])?;
+    }
+    Ok(())
+}
+
 fn kill_self(number: i32) -> Outcome {
     let signal = Signal::from_named_raw(number).ok_or("no such signal")?;
     kill_process(getpid(), signal)?;
     Err(format!("signal {number} did not end it").into())
+}
+
+/// Lets whoever runs the file bind to low ports.
+fn capability(path: &Path) -> io::Result<()> {
+    let net_bind_service: u32 = 1 << 10;
+    let mut data = 0x0200_0001_u32.to_le_bytes().to_vec();
+    for word in [net_bind_service, 0, 0, 0] {
+        data.extend(word.to_le_bytes());
+    }
+    Ok(rustix::fs::setxattr(
+        path,
+        "security.capability",
+        &data,
+        rustix::fs::XattrFlags::empty(),
+    )?)
 }
 
 fn remove(path: &Path) -> io::Result<()> {

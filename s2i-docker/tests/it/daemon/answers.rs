@@ -74,3 +74,37 @@ pub(crate) fn container() -> Value {
         "Config": {"Labels": {"of.the.image": "two\nlines", "io.k8s.display-name": "another"}},
     })
 }
+
+/// Three images: one of two names, one of one, one of none.
+pub(crate) fn list(answers: Answers) -> Value {
+    let none = match answers {
+        Answers::Old => json!(["<none>:<none>"]),
+        Answers::New => json!([]),
+        Answers::Podman => json!(null),
+    };
+    let image = |id: &str, tags: Value, created: i64| {
+        json!({
+            "Id": id, "ParentId": "", "RepoTags": tags, "RepoDigests": null, "Created": created,
+            "Size": 4242, "SharedSize": -1, "Labels": null, "Containers": -1,
+        })
+    };
+    json!([
+        image(
+            MADE,
+            json!(["web:1", "registry.test:5000/team/web:1"]),
+            1_700_000_000
+        ),
+        image(BUILDER, json!(["s2i/go:latest"]), 0),
+        image("sha256:4", none, -62_135_596_800),
+    ])
+}
+
+pub(crate) fn pruned(answers: Answers) -> Value {
+    match answers {
+        Answers::Old | Answers::New => json!({
+            "ImagesDeleted": [{"Untagged": "web@sha256:5"}, {"Deleted": "sha256:4"}],
+            "SpaceReclaimed": 4242,
+        }),
+        Answers::Podman => json!({"ImagesDeleted": null, "SpaceReclaimed": 0}),
+    }
+}

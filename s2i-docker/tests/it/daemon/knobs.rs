@@ -19,6 +19,12 @@ pub(crate) enum Endpoint {
     Tag,
     RemoveImage,
     Load,
+    List,
+    Push,
+    Export,
+    Prune,
+    Wait,
+    Kill,
 }
 
 impl Endpoint {
@@ -30,6 +36,8 @@ impl Endpoint {
             ("POST", "/containers/create") => Some(Self::Create),
             ("POST", "/commit") => Some(Self::Commit),
             ("POST", "/images/load") => Some(Self::Load),
+            ("GET", "/images/json") => Some(Self::List),
+            ("POST", "/images/prune") => Some(Self::Prune),
             _ => None,
         };
         if let Some(endpoint) = plain {
@@ -46,11 +54,15 @@ impl Endpoint {
         let endpoint = match (method, of_image, action) {
             ("GET", true, "json") => Self::InspectImage,
             ("POST", true, "tag") => Self::Tag,
+            ("POST", true, "push") => Self::Push,
+            ("GET", true, "get") => Self::Export,
             ("DELETE", true, "") => Self::RemoveImage,
             ("GET", false, "json") => Self::InspectContainer,
             ("PUT", false, "archive") => Self::Archive,
             ("POST", false, "attach") => Self::Attach,
             ("POST", false, "start") => Self::Start,
+            ("POST", false, "wait") => Self::Wait,
+            ("POST", false, "kill") => Self::Kill,
             ("DELETE", false, "") => Self::Remove,
             _ => return None,
         };
@@ -87,6 +99,18 @@ pub(crate) enum Answers {
     New,
     /// Podman's.
     Podman,
+}
+
+/// How long the command of an image runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Life {
+    /// It writes its output and ends.
+    #[default]
+    Short,
+    /// It goes on until it gets a signal.
+    UntilSignal,
+    /// It goes on until it is killed.
+    UntilKilled,
 }
 
 /// What goes wrong with a call.
@@ -150,6 +174,13 @@ pub(crate) struct Knobs {
     pub(crate) pull: Vec<&'static str>,
     /// The pieces of the answer to a load.
     pub(crate) load: Vec<&'static str>,
+    /// The pieces of the answer to a push.
+    pub(crate) push: Vec<&'static str>,
+    /// The names of every image, in place of the one that it is asked by.
+    pub(crate) tags: Vec<&'static str>,
+    /// What registries know every image by.
+    pub(crate) digests: Vec<&'static str>,
+    pub(crate) life: Life,
     /// Whether a pull brings the image.
     pub(crate) pull_brings: bool,
     pub(crate) version: u32,
@@ -177,6 +208,14 @@ impl Default for Knobs {
                 "{\"status\":\"Status: Downloaded newer image\"}\r\n",
             ],
             load: vec!["{\"stream\":\"Loaded image: s2i/go:latest\\n\"}\r\n"],
+            push: vec![
+                "{\"status\":\"The push refers to repository [registry.test/app]\"}\r\n",
+                "{\"status\":\"Pushing\",\"progressDetail\":{\"current\":1,\"total\":4}}\r\n",
+                "{\"progressDetail\":{},\"aux\":{\"Tag\":\"1\",\"Size\":528}}\r\n",
+            ],
+            tags: Vec::new(),
+            digests: Vec::new(),
+            life: Life::default(),
             pull_brings: true,
             version: VERSION,
             exit: Exit::Code(0),

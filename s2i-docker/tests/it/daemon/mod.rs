@@ -8,6 +8,7 @@ mod answers;
 mod http;
 mod knobs;
 mod peer;
+mod plain;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -31,7 +32,7 @@ use self::http::{Connection, Reply};
 pub(crate) use self::{
     answers::{BUILDER, MADE},
     http::{Call, decoded},
-    knobs::{Answers, Cancel, Conduct, Endpoint, Fault, Knobs, Moment, Removal, Step},
+    knobs::{Answers, Cancel, Conduct, Endpoint, Fault, Knobs, Life, Moment, Removal, Step},
 };
 
 #[derive(Clone)]
@@ -53,6 +54,10 @@ pub(crate) struct Model {
     pub(crate) requests: Vec<Request>,
     pub(crate) images: BTreeSet<String>,
     containers: BTreeMap<String, State>,
+    /// The containers of commands, and the status of those that have ended.
+    plain: BTreeMap<String, Option<u8>>,
+    /// What commands were sent.
+    pub(crate) signals: Vec<String>,
     seen: Vec<Endpoint>,
     violations: Vec<String>,
 }
@@ -145,6 +150,10 @@ impl Daemon {
             if reply.status == 101 && !reply.cut {
                 return self.hijack(connection, &name).await;
             }
+            let reply = match (endpoint, reply.status) {
+                (Endpoint::Wait, 200) if !reply.cut => self.ended(&name).await,
+                _ => reply,
+            };
             if !reply.write(&mut connection, self.0.knobs.dribble).await? {
                 break;
             }
@@ -193,13 +202,19 @@ impl Daemon {
             Endpoint::Create => model.create(knobs, call),
             Endpoint::Archive => model.step(name, State::Created, State::Created, 200),
             Endpoint::Attach => model.step(name, State::Created, State::Attached, 101),
-            Endpoint::Start => model.step(name, State::Attached, State::Running, 204),
+            Endpoint::Start => model.start(name),
             Endpoint::Remove => model.remove(knobs, name),
             Endpoint::InspectContainer => model.inspect_container(name),
             Endpoint::Commit => model.commit(call),
             Endpoint::Tag => model.tag(name),
             Endpoint::RemoveImage => model.remove_image(name),
             Endpoint::Load => Reply::pieces(200, &knobs.load),
+            Endpoint::List => Reply::json(200, &answers::list(knobs.answers)),
+            Endpoint::Push => Reply::pieces(200, &knobs.push),
+            Endpoint::Export => Reply::pieces(200, &["an ", "archive"]),
+            Endpoint::Prune => Reply::json(200, &answers::pruned(knobs.answers)),
+            Endpoint::Wait => Reply::empty(200),
+            Endpoint::Kill => model.kill(knobs, name, call),
         };
         drop(model);
         self.0.changed.notify_waiters();
@@ -213,9 +228,13 @@ impl Daemon {
             Connection: Upgrade\r\nUpgrade: tcp\r\n\r\n";
         connection.write_all(head).await?;
         let stream = connection.into_inner();
+        let is_plain = self.model().plain.contains_key(name);
         let converse = async {
             self.until(|state| state == Some(State::Running), name)
                 .await;
+            if is_plain {
+                return self.clone().command(name, stream).await;
+            }
             peer::Peer::new(self.clone(), name, stream).converse().await
         };
         tokio::select! {
@@ -255,7 +274,14 @@ impl Model {
             return Reply::error(404, &format!("No such image: {name}"));
         }
         let id = if name == MADE { MADE } else { BUILDER };
-        Reply::json(200, &answers::image(knobs.answers, id, name))
+        let mut image = answers::image(knobs.answers, id, name);
+        if !knobs.tags.is_empty() {
+            image["RepoTags"] = json!(knobs.tags);
+        }
+        if !knobs.digests.is_empty() {
+            image["RepoDigests"] = json!(knobs.digests);
+        }
+        Reply::json(200, &image)
     }
 
     fn pull(&mut self, knobs: &Knobs, call: &Call) -> Reply {
@@ -270,6 +296,10 @@ impl Model {
 
     fn create(&mut self, knobs: &Knobs, call: &Call) -> Reply {
         let name = call.asked("name").unwrap_or_default();
+        let body: serde_json::Value = serde_json::from_slice(&call.body).unwrap_or_default();
+        if body["Entrypoint"].is_null() {
+            self.plain.insert(name.clone(), None);
+        }
         self.containers.insert(name, State::Created);
         Reply::json(201, &answers::created(knobs.answers))
     }

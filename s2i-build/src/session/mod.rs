@@ -1,82 +1,173 @@
-//! The conversation with the agent over the attached streams of its container.
+//! The conversation with the agent in a container, whatever carries it.
+//!
+//! An engine that has started the [agent](s2i_core::wire) hands its streams over as a [`Transport`],
+//! and from then on everything that happens in the container is a request here.
+
+mod pipes;
 
 use std::{io, pin::Pin};
 
-use bollard::container::{AttachContainerResults, LogOutput};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::{
-    Stream, StreamExt as _,
+    Sink, SinkExt as _, Stream, StreamExt as _,
     future::{Either, select},
-};
-use s2i_build::{
-    EngineError,
-    event::{Event, Output, Progress},
-    stream::ArchiveStream,
 };
 use s2i_core::{
     ContainerPath, ImageRef,
     wire::{
-        Answer, Decoder, Failure, Frame, Hello, Kind, MAX_PAYLOAD, Request, Trailer, VERSION,
-        header,
+        Answer, Decoder, Exec, Exit, Failure, Finish, Frame, HEADER, Hello, Kind, MAX_PAYLOAD,
+        ReadItem, Request, Trailer, VERSION, header,
     },
 };
-use tokio::io::{AsyncWrite, AsyncWriteExt as _, BufWriter};
+use thiserror::Error;
 
-use crate::error::Said;
-
-/// As much as a piece of an archive with its header, so that the two travel together.
-const BUFFER: usize = 512 * 1024;
+use crate::{
+    engine::{Content, EngineError, Input, Program},
+    event::{Event, Output, Progress},
+    stream::ArchiveStream,
+};
 
 /// How much of what the agent itself complains about is kept for a message, in bytes.
 const COMPLAINT: usize = 2048;
 
-/// A running agent.
-pub(crate) struct Session {
-    input: Input,
-    frames: Frames,
+/// What engines say of a conversation that ended early.
+#[derive(Debug, Error)]
+#[error("{0}")]
+struct Said(String);
+
+/// The streams of an agent.
+pub struct Transport {
+    /// To its standard input.
+    pub input: Pin<Box<dyn Sink<Bytes, Error = io::Error> + Send>>,
+    /// From its two outputs.
+    pub output: Pin<Box<dyn Stream<Item = io::Result<Piece>> + Send>>,
 }
 
-type Input = BufWriter<Pin<Box<dyn AsyncWrite + Send>>>;
+/// Bytes of one of the agent's outputs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// Standard output, which carries the frames.
+    Stdout(Bytes),
+    /// Standard error, where only something that went wrong in the agent itself would be.
+    Stderr(Bytes),
+}
+
+/// A running agent.
+pub struct Session {
+    input: Pin<Box<dyn Sink<Bytes, Error = io::Error> + Send>>,
+    frames: Frames,
+}
 
 /// What comes from the agent.
 struct Frames {
     image: ImageRef,
-    output: Pin<Box<dyn Stream<Item = Result<LogOutput, bollard::errors::Error>> + Send>>,
+    output: Pin<Box<dyn Stream<Item = io::Result<Piece>> + Send>>,
     decoder: Decoder,
     complaint: String,
 }
 
 impl Session {
-    /// Waits for the agent's first words.
-    pub(crate) async fn open(
-        image: ImageRef,
-        attached: AttachContainerResults,
-    ) -> Result<Self, EngineError> {
+    /// Waits for the agent's first words. `image` is what errors name.
+    ///
+    /// # Errors
+    /// [`EngineError::Container`] when the container could not be set up, [`EngineError::Lost`] when
+    /// the agent says nothing or something else.
+    pub async fn open(image: ImageRef, transport: Transport) -> Result<Self, EngineError> {
         let frames = Frames {
             image,
-            output: attached.output,
+            output: transport.output,
             decoder: Decoder::default(),
             complaint: String::new(),
         };
         let mut session = Self {
-            input: BufWriter::with_capacity(BUFFER, attached.input),
+            input: transport.input,
             frames,
         };
         let frame = session.frames.next().await?;
+        if frame.kind == Kind::Failure {
+            return Err(session.frames.refused(&frame));
+        }
         match frame.parse::<Hello>() {
             Ok(Hello { version: VERSION }) if frame.kind == Kind::Hello => Ok(session),
             _ => Err(session.frames.lost("the agent speaks another language")),
         }
     }
 
-    /// Sends an archive to be unpacked, as fast as it is taken. The agent may refuse it at any time.
-    pub(crate) async fn unpack(
+    /// Runs a program and waits for it; what it writes is told.
+    ///
+    /// # Errors
+    /// What the agent says.
+    pub async fn exec(
         &mut self,
-        into: &ContainerPath,
-        user: &str,
-        archive: ArchiveStream<'_>,
+        program: &Program,
         progress: &Progress<'_>,
-    ) -> Result<Trailer, EngineError> {
+    ) -> Result<Exit, EngineError> {
+        match self.ask(&exec(program), progress).await? {
+            Answer::Exited(exit) => Ok(exit),
+            other => Err(self.frames.unexpected(&other)),
+        }
+    }
+
+    /// Runs a program and streams its standard output; see [`Container::pour`](crate::Container::pour).
+    pub fn pour<'a>(
+        &'a mut self,
+        program: &Program,
+        progress: &'a Progress<'_>,
+    ) -> ArchiveStream<'a> {
+        let name = program.argv.first().cloned().unwrap_or_default();
+        let request = Some(exec(program));
+        let state = (self, request);
+        futures_util::stream::try_unfold(state, move |(session, request)| {
+            let name = name.clone();
+            async move {
+                if let Some(request) = request {
+                    session.send(&request).await.map_err(io::Error::other)?;
+                }
+                let poured = session.frames.poured(&name, progress).await;
+                let piece = poured.map_err(io::Error::other)?;
+                Ok(piece.map(|piece| (piece, (session, None))))
+            }
+        })
+        .boxed()
+    }
+
+    /// Streams files out, as `user` reads them; see [`Container::read`](crate::Container::read).
+    pub fn read(&mut self, items: Vec<ReadItem>, mtime: u64, user: &str) -> ArchiveStream<'_> {
+        let user = user.to_owned();
+        self.stream(Request::Read { items, mtime, user })
+    }
+
+    /// Leaves the container as it goes into the image.
+    ///
+    /// # Errors
+    /// What the agent says.
+    pub async fn finish(
+        &mut self,
+        finish: Finish,
+        progress: &Progress<'_>,
+    ) -> Result<(), EngineError> {
+        match self.ask(&Request::Finish(finish), progress).await? {
+            Answer::Finished => Ok(()),
+            other => Err(self.frames.unexpected(&other)),
+        }
+    }
+
+    /// Sends an input to be unpacked by `user`, as fast as it is taken. The agent may refuse it at any
+    /// time.
+    ///
+    /// # Errors
+    /// What the agent says, and what reading the input says.
+    pub async fn unpack(
+        &mut self,
+        input: Input<'_>,
+        user: &str,
+        progress: &Progress<'_>,
+    ) -> Result<(), EngineError> {
+        let into = &input.into;
+        let archive = match input.content {
+            Content::Tree(tree) => tree.into_archive(),
+            Content::Archive(archive) => archive,
+        };
         let request = Request::Unpack {
             into: into.clone(),
             user: user.into(),
@@ -92,13 +183,13 @@ impl Session {
             }
         };
         match answer? {
-            Answer::Unpacked(trailer) => Ok(trailer),
+            Answer::Unpacked(_) => Ok(()),
             other => Err(frames.unexpected(&other)),
         }
     }
 
     /// Sends a request and waits for its answer; what a script writes in between is told.
-    pub(crate) async fn ask(
+    async fn ask(
         &mut self,
         request: &Request,
         progress: &Progress<'_>,
@@ -117,18 +208,12 @@ impl Session {
                 subject: self.frames.image.to_string(),
                 source: source.into(),
             })?;
-        let input = &mut self.input;
-        let _ = async {
-            input.write_all(&header).await?;
-            input.write_all(&frame.payload).await?;
-            input.flush().await
-        }
-        .await;
+        let _ = self.input.send(framed(&header, &frame.payload)).await;
         Ok(())
     }
 
     /// Asks for files and streams them; the stream fails when it is cut or less than promised.
-    pub(crate) fn read(&mut self, request: Request) -> ArchiveStream<'_> {
+    fn stream(&mut self, request: Request) -> ArchiveStream<'_> {
         enum At<'a> {
             Start(&'a mut Session, Request),
             Middle(&'a mut Session, u64),
@@ -169,10 +254,15 @@ impl Session {
         })
         .boxed()
     }
+}
 
-    pub(crate) fn unexpected(&self, answer: &Answer) -> EngineError {
-        self.frames.unexpected(answer)
-    }
+fn exec(program: &Program) -> Request {
+    Request::Exec(Exec {
+        argv: program.argv.clone(),
+        env: program.env.clone(),
+        cwd: program.cwd.clone(),
+        user: program.user.clone(),
+    })
 }
 
 /// Which side of sending an archive failed.
@@ -192,13 +282,15 @@ fn cannot_send(into: &ContainerPath, source: io::Error) -> EngineError {
 }
 
 async fn send_archive(
-    input: &mut Input,
+    input: &mut Pin<Box<dyn Sink<Bytes, Error = io::Error> + Send>>,
     request: &Request,
     mut archive: ArchiveStream<'_>,
     progress: &Progress<'_>,
 ) -> Result<(), Sending> {
     let cut = |_| Sending::Connection;
-    write_frame(input, &Frame::json(Kind::Request, request))
+    let request = Frame::json(Kind::Request, request);
+    input
+        .feed(whole(&request).map_err(Sending::Archive)?)
         .await
         .map_err(cut)?;
     let mut bytes = 0;
@@ -206,24 +298,31 @@ async fn send_archive(
         let piece = piece.map_err(Sending::Archive)?;
         for part in piece.chunks(MAX_PAYLOAD) {
             let header = header(Kind::Data, part.len()).map_err(Sending::Archive)?;
-            input.write_all(&header).await.map_err(cut)?;
-            input.write_all(part).await.map_err(cut)?;
+            input.feed(framed(&header, part)).await.map_err(cut)?;
         }
         bytes += piece.len() as u64;
         progress.tell(Event::Uploaded(bytes));
     }
-    let trailer = Trailer { bytes, entries: 0 };
-    write_frame(input, &Frame::json(Kind::End, &trailer))
+    let trailer = Frame::json(Kind::End, &Trailer { bytes, entries: 0 });
+    input
+        .send(whole(&trailer).map_err(Sending::Archive)?)
         .await
-        .map_err(cut)?;
-    input.flush().await.map_err(cut)
+        .map_err(cut)
 }
 
-async fn write_frame(input: &mut Input, frame: &Frame) -> io::Result<()> {
-    input
-        .write_all(&header(frame.kind, frame.payload.len())?)
-        .await?;
-    input.write_all(&frame.payload).await
+/// A frame in one piece, so that header and payload travel together.
+fn whole(frame: &Frame) -> io::Result<Bytes> {
+    Ok(framed(
+        &header(frame.kind, frame.payload.len())?,
+        &frame.payload,
+    ))
+}
+
+fn framed(header: &[u8; HEADER], payload: &[u8]) -> Bytes {
+    let mut frame = BytesMut::with_capacity(HEADER + payload.len());
+    frame.extend_from_slice(header);
+    frame.extend_from_slice(payload);
+    frame.freeze()
 }
 
 impl Frames {
@@ -236,8 +335,8 @@ impl Frames {
                 Err(err) => return Err(self.lost(err.to_string())),
             }
             match self.output.next().await {
-                Some(Ok(LogOutput::StdErr { message })) => self.complain(&message),
-                Some(Ok(output)) => self.decoder.push(&output.into_bytes()),
+                Some(Ok(Piece::Stderr(message))) => self.complain(&message),
+                Some(Ok(Piece::Stdout(bytes))) => self.decoder.push(&bytes),
                 Some(Err(err)) => return Err(self.lost(err.to_string())),
                 None => return Err(self.lost("the connection to the container ended")),
             }
@@ -252,6 +351,35 @@ impl Frames {
                 Kind::Stderr => progress.tell(Event::Output(Output::Stderr, frame.payload)),
                 Kind::Answer => return frame.parse().map_err(|err| self.lost(err.to_string())),
                 Kind::Failure => return Err(self.refused(&frame)),
+                kind => return Err(self.lost(format!("the agent sent a {kind:?} frame"))),
+            }
+        }
+    }
+
+    /// The next piece of a program's standard output; `None` when it has ended well.
+    async fn poured(
+        &mut self,
+        program: &str,
+        progress: &Progress<'_>,
+    ) -> Result<Option<Bytes>, EngineError> {
+        loop {
+            let frame = self.next().await?;
+            match frame.kind {
+                Kind::Stdout => return Ok(Some(frame.payload.into())),
+                Kind::Stderr => progress.tell(Event::Output(Output::Stderr, frame.payload)),
+                Kind::Failure => return Err(self.refused(&frame)),
+                Kind::Answer => match frame.parse() {
+                    Ok(Answer::Exited(Exit::Code(0))) => return Ok(None),
+                    Ok(Answer::Exited(exit)) => {
+                        return Err(EngineError::Poured {
+                            program: program.into(),
+                            image: self.image.clone(),
+                            exit,
+                        });
+                    }
+                    Ok(other) => return Err(self.unexpected(&other)),
+                    Err(err) => return Err(self.lost(err.to_string())),
+                },
                 kind => return Err(self.lost(format!("the agent sent a {kind:?} frame"))),
             }
         }

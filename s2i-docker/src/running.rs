@@ -1,4 +1,4 @@
-//! A container whose program has ended.
+//! A container whose agent waits for the next request.
 
 use std::collections::HashMap;
 
@@ -7,46 +7,61 @@ use bollard::query_parameters::{
     TagImageOptionsBuilder,
 };
 use s2i_build::{
-    CancelToken, EngineError, Finished,
-    engine::{Commit, Committed},
+    CancelToken, Container, EngineError,
+    cancel::or_interrupted,
+    engine::{Commit, Committed, Input, Program},
     event::{Phase, Progress},
+    session::Session,
     stream::ArchiveStream,
 };
 use s2i_core::{
     ImageRef,
-    wire::{Answer, Exit, Finish, ReadItem, Request},
+    wire::{Exit, Finish, ReadItem},
 };
 
 use crate::{
-    container::Container,
+    cleanup::warn_of,
+    container::Handle,
     convert,
     endpoint::Flavour,
     error::{Said, failed},
-    session::Session,
-    stop::{or_interrupted, warn_of},
 };
 
-/// A container whose program has ended and whose agent waits.
-pub struct DockerFinished {
-    pub(crate) container: Container,
+/// A container whose agent waits for the next request.
+pub struct DockerContainer {
+    pub(crate) handle: Handle,
     pub(crate) session: Session,
-    pub(crate) exit: Exit,
-    /// Who the program ran as, and who reads what it left.
+    /// Who everything in it is done as.
     pub(crate) user: String,
     pub(crate) flavour: Flavour,
 }
 
-impl Finished for DockerFinished {
-    fn exit(&self) -> Exit {
-        self.exit
+impl Container for DockerContainer {
+    async fn unpack(
+        &mut self,
+        input: Input<'_>,
+        progress: &Progress<'_>,
+        cancel: &CancelToken,
+    ) -> Result<(), EngineError> {
+        let unpacking = self.session.unpack(input, &self.user, progress);
+        or_interrupted(unpacking, cancel).await
+    }
+
+    async fn exec(
+        &mut self,
+        program: &Program,
+        progress: &Progress<'_>,
+        cancel: &CancelToken,
+    ) -> Result<Exit, EngineError> {
+        or_interrupted(self.session.exec(program, progress), cancel).await
+    }
+
+    fn pour<'a>(&'a mut self, program: &Program, progress: &'a Progress<'_>) -> ArchiveStream<'a> {
+        self.session.pour(program, progress)
     }
 
     fn read(&mut self, items: Vec<ReadItem>, mtime: u64) -> ArchiveStream<'_> {
-        self.session.read(Request::Read {
-            items,
-            mtime,
-            user: self.user.clone(),
-        })
+        self.session.read(items, mtime, &self.user)
     }
 
     async fn commit(
@@ -58,16 +73,12 @@ impl Finished for DockerFinished {
         progress.phase(Phase::Clean);
         let finish = Finish {
             remove: commit.remove.clone(),
-            mtime: commit.mtime,
+            mtime: Some(commit.mtime),
             require: commit.require.clone(),
         };
-        let finish = Request::Finish(finish);
-        match or_interrupted(self.session.ask(&finish, progress), cancel).await? {
-            Answer::Finished => {}
-            other => return Err(self.session.unexpected(&other)),
-        }
+        or_interrupted(self.session.finish(finish, progress), cancel).await?;
         progress.phase(Phase::Commit);
-        let container = &self.container;
+        let container = &self.handle;
         let id = container.commit(commit, self.flavour).await?;
         // A commit can't be called off; an image that nobody wants any more can be removed.
         if let Some(reason) = cancel.reason() {
@@ -89,14 +100,14 @@ impl Finished for DockerFinished {
 
     async fn discard(self) -> Result<(), EngineError> {
         drop(self.session);
-        self.container.remove().await
+        self.handle.remove().await
     }
 }
 
 /// What a container becomes.
-impl Container {
+impl Handle {
     async fn commit(&self, commit: &Commit, flavour: Flavour) -> Result<String, EngineError> {
-        let Container {
+        let Handle {
             docker,
             endpoint,
             name,
@@ -139,7 +150,7 @@ impl Container {
     }
 
     async fn labels(&self) -> Result<HashMap<String, String>, EngineError> {
-        let Container {
+        let Handle {
             docker,
             endpoint,
             name,
@@ -155,7 +166,7 @@ impl Container {
     }
 
     async fn name_and_measure(&self, id: &str, tag: Option<&ImageRef>) -> Result<u64, EngineError> {
-        let Container {
+        let Handle {
             docker, endpoint, ..
         } = self;
         if let Some(tag) = tag {
@@ -178,7 +189,7 @@ impl Container {
     }
 
     async fn remove_image(&self, id: &str) -> Result<(), EngineError> {
-        let Container {
+        let Handle {
             docker, endpoint, ..
         } = self;
         let options = RemoveImageOptionsBuilder::new().force(true).build();

@@ -1,0 +1,28 @@
+//! What two builds have in common whose result is the same.
+
+use sha2::{Digest as _, Sha256};
+
+use super::BuildPlan;
+
+/// A change of how plans are done makes another build of the same plan.
+const VERSION: &str = concat!("s2i ", env!("CARGO_PKG_VERSION"), " plan 1");
+
+impl BuildPlan {
+    /// The key that an engine remembers the result by: a digest of everything in the plan and of the
+    /// source. An incremental build has none, because what it starts with changes every time.
+    ///
+    /// # Panics
+    /// Never: a plan is plain data.
+    #[must_use]
+    pub fn key(&self, source: &str) -> Option<String> {
+        if self.save.is_some() {
+            return None;
+        }
+        let mut hash = Sha256::new();
+        hash.update(VERSION);
+        hash.update(serde_json::to_vec(self).expect("a plan is plain data"));
+        hash.update(source);
+        let digest = hash.finalize();
+        Some(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+}

@@ -1,0 +1,45 @@
+//! Which artifacts of the previous build this one starts with.
+
+use s2i_core::{Layout, Script};
+
+use super::{
+    Given, PlanError, SavePlan, labels_of, own_layout, scripts, variables_of, working_dir,
+};
+use crate::engine::Program;
+
+/// `save-artifacts` of the previous image, if it says where that is. It runs as that image would, with
+/// none of this build's variables: what it saves must not depend on them.
+pub(super) fn plan(given: &Given<'_>, layout: &Layout) -> Result<Option<SavePlan>, PlanError> {
+    let Some(image) = &given.facts.previous else {
+        return Ok(None);
+    };
+    let labels = labels_of(image);
+    // A script of the source is where the build before has left it.
+    let own = match &given.request.destination {
+        Some(destination) => Layout::new(destination.clone()),
+        None => own_layout(&image.name, &labels)?,
+    };
+    let places = scripts::Places {
+        image,
+        labels: &labels,
+        layout: &own,
+        source: &given.facts.source,
+    };
+    let Ok(script) = places.find(Script::SaveArtifacts) else {
+        return Ok(None);
+    };
+    let asked = given.request.assemble_user.clone();
+    let program = Program {
+        argv: vec![script.path.to_string()],
+        env: variables_of(image),
+        cwd: working_dir(image)?,
+        user: asked.unwrap_or_else(|| image.config.user.clone()),
+        optional: false,
+    };
+    Ok(Some(SavePlan {
+        image: image.clone(),
+        program,
+        network: given.request.network.clone(),
+        into: layout.artifacts(),
+    }))
+}

@@ -1,0 +1,108 @@
+//! A temporary directory for a checkout, which goes even when the process that made it was killed.
+//!
+//! Whoever uses such a directory holds a lock on it. One that nobody holds was left behind, and the
+//! next one that makes a directory removes it.
+
+use std::{
+    fs::{self, File},
+    io,
+    os::unix::fs::MetadataExt as _,
+    path::Path,
+};
+
+use rustix::{
+    fs::{FlockOperation, flock},
+    io::Errno,
+    process::geteuid,
+};
+use tempfile::TempDir;
+
+/// How the names of all such directories start.
+const PREFIX: &str = "s2i-checkout-";
+
+/// A directory that is removed when it is dropped, or by the next process.
+#[derive(Debug)]
+pub(super) struct Checkout {
+    dir: TempDir,
+    /// Held as long as the directory is in use; not inherited by Git.
+    _lock: File,
+}
+
+impl Checkout {
+    /// Makes a directory in `temp_dir`, after it has removed those that were left behind.
+    pub(super) fn new(temp_dir: &Path) -> io::Result<Self> {
+        sweep(temp_dir)?;
+        loop {
+            let dir = tempfile::Builder::new()
+                .prefix(PREFIX)
+                .tempdir_in(temp_dir)?;
+            let lock = File::open(dir.path())?;
+            flock(&lock, FlockOperation::LockExclusive)?;
+            // Somebody who sweeps may have been quicker than the lock.
+            if is_same(&lock, dir.path()) {
+                return Ok(Self { dir, _lock: lock });
+            }
+        }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        self.dir.path()
+    }
+}
+
+fn is_same(open: &File, path: &Path) -> bool {
+    match (open.metadata(), path.symlink_metadata()) {
+        (Ok(open), Ok(named)) => (open.dev(), open.ino()) == (named.dev(), named.ino()),
+        _ => false,
+    }
+}
+
+/// Removes what belongs to this user and nobody holds. What can't be removed is no reason to fail.
+fn sweep(temp_dir: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(temp_dir)?.flatten() {
+        if entry
+            .file_name()
+            .as_encoded_bytes()
+            .starts_with(PREFIX.as_bytes())
+            && let Err(err) = sweep_one(&entry.path())
+        {
+            tracing::debug!(path = %entry.path().display(), %err, "left where it is");
+        }
+    }
+    Ok(())
+}
+
+fn sweep_one(path: &Path) -> io::Result<()> {
+    let metadata = path.symlink_metadata()?;
+    if !metadata.is_dir() || metadata.uid() != geteuid().as_raw() {
+        return Ok(());
+    }
+    let dir = File::open(path)?;
+    match flock(&dir, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) if is_same(&dir, path) => fs::remove_dir_all(path),
+        Ok(()) | Err(Errno::WOULDBLOCK) => Ok(()),
+        Err(err) => Err(err.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_holds_goes_with_the_next_one() {
+        let temp = tempfile::tempdir().unwrap();
+        let held = Checkout::new(temp.path()).unwrap();
+        fs::write(held.path().join("file"), "").unwrap();
+        let left = temp.path().join(format!("{PREFIX}left"));
+        fs::create_dir_all(left.join("a/b")).unwrap();
+        let foreign = temp.path().join("s2i-other");
+        fs::create_dir(&foreign).unwrap();
+
+        let next = Checkout::new(temp.path()).unwrap();
+        assert!(!left.exists());
+        assert!(held.path().join("file").exists() && foreign.exists());
+        drop((held, next));
+        assert_eq!(fs::read_dir(temp.path()).unwrap().count(), 1);
+    }
+}

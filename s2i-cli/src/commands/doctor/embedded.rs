@@ -1,0 +1,62 @@
+//! The embedded engine.
+
+use std::path::Path;
+
+use s2i_native::userns::{Plan, Report};
+
+use super::{Finding, Offer};
+use crate::native;
+
+/// What it is called, also for `--engine`.
+pub(super) const NAME: &str = "native";
+
+pub(super) fn look(report: &Report, store: &Path) -> Finding {
+    let verdict = native::verdict(report);
+    let works = verdict.is_ok();
+    let mut remarks = verdict
+        .err()
+        .map(|impossible| impossible.0)
+        .unwrap_or_default();
+    remarks.extend(native::drawbacks(report));
+    let limits = match &report.cgroup {
+        Ok(_) => "memory, processors, processes",
+        Err(_) => "none",
+    };
+    let rootless = if report.euid == 0 && !report.is_inside {
+        "no"
+    } else {
+        "yes"
+    };
+    let offers = [
+        ("isolation", isolation(report)),
+        ("rootless", rootless.into()),
+        ("limits", limits.into()),
+        ("networks", "host, none".into()),
+        ("kernel", report.kernel.clone()),
+    ];
+    Finding {
+        name: NAME.into(),
+        works,
+        version: Some(env!("CARGO_PKG_VERSION").into()),
+        place: Some(store.display().to_string()),
+        offers: offers.map(|(name, what)| Offer { name, what }).into(),
+        remarks,
+    }
+}
+
+fn isolation(report: &Report) -> String {
+    let guard = if report.has_seccomp {
+        "seccomp"
+    } else {
+        "none"
+    };
+    let users = match &report.plan {
+        Plan::Nothing => "namespaces of its own".to_owned(),
+        Plan::Single { .. } => "namespaces of its own, one user".into(),
+        Plan::Ranges { uids, .. } => {
+            let count: u32 = uids.iter().map(|range| range.count).sum();
+            format!("namespaces of its own, {} users", count + 1)
+        }
+    };
+    format!("{users}; guards: {guard}")
+}

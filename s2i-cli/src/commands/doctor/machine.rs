@@ -1,0 +1,65 @@
+//! What engines do not tell.
+
+use std::{
+    fs,
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use super::{Store, is_there};
+
+/// The unit of what files take on a disk, in bytes.
+const BLOCK: u64 = 512;
+
+/// The version of Git.
+pub(super) fn git() -> Option<String> {
+    let output = Command::new("git").arg("--version").output().ok()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let version = text.trim().trim_start_matches("git version ");
+    (output.status.success() && !version.is_empty()).then(|| version.to_owned())
+}
+
+/// How large the store is, as far as this user may look.
+pub(super) fn store(path: &Path) -> Store {
+    let mut at_least = false;
+    let bytes = is_there(path).then(|| {
+        let mut bytes = 0;
+        let mut rest: Vec<PathBuf> = vec![path.into()];
+        while let Some(path) = rest.pop() {
+            let Ok(metadata) = path.symlink_metadata() else {
+                continue;
+            };
+            bytes += metadata.blocks() * BLOCK;
+            if metadata.is_dir() {
+                match fs::read_dir(&path) {
+                    Ok(entries) => rest.extend(entries.flatten().map(|entry| entry.path())),
+                    Err(_) => at_least = true,
+                }
+            }
+        }
+        bytes
+    });
+    Store {
+        path: path.into(),
+        bytes,
+        at_least,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_is_as_large_as_its_files() {
+        let dir = tempfile::tempdir().unwrap();
+        let missing = store(&dir.path().join("none"));
+        assert_eq!((missing.bytes, missing.at_least), (None, false));
+        fs::create_dir(dir.path().join("sub")).unwrap();
+        fs::write(dir.path().join("sub/file"), vec![7; 100_000]).unwrap();
+        std::os::unix::fs::symlink(".", dir.path().join("loop")).unwrap();
+        let bytes = store(dir.path()).bytes.unwrap();
+        assert!((100_000..200_000).contains(&bytes), "{bytes}");
+    }
+}

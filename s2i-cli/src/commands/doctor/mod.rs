@@ -1,0 +1,161 @@
+//! `s2i doctor`.
+
+mod advisories;
+mod api;
+mod embedded;
+mod machine;
+mod text;
+
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use s2i_core::ErrorChain;
+use s2i_native::userns::Report;
+use serde::Serialize;
+
+use super::Setting;
+use crate::{
+    choice::{self, Choice, Chosen},
+    exit,
+    native::Missing,
+};
+
+/// Everything that was found out.
+#[derive(Debug, Serialize)]
+struct Findings {
+    event: &'static str,
+    s2i: &'static str,
+    /// The configuration file.
+    config: Option<PathBuf>,
+    engines: Vec<Finding>,
+    /// The version of Git, where there is one.
+    git: Option<String>,
+    store: Store,
+    used: Used,
+}
+
+/// One engine.
+#[derive(Debug, Serialize)]
+struct Finding {
+    name: String,
+    works: bool,
+    version: Option<String>,
+    place: Option<String>,
+    /// What it offers, each with its name.
+    offers: Vec<Offer>,
+    /// What it lacks, and what should be known of it.
+    remarks: Vec<Missing>,
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct Offer {
+    name: &'static str,
+    what: String,
+}
+
+/// Where the embedded engine keeps images.
+#[derive(Debug, Serialize)]
+struct Store {
+    path: PathBuf,
+    /// How much room it takes, in bytes; none when it is not there yet.
+    bytes: Option<u64>,
+    /// Whether there is something in it that this user may not look at.
+    at_least: bool,
+}
+
+/// The engine that commands would work with.
+#[derive(Debug, Serialize)]
+struct Used {
+    engine: Option<String>,
+    /// Why this one, or why none.
+    because: String,
+}
+
+/// What the embedded engine's part needs, found out before anything asynchronous starts.
+pub(crate) struct Before {
+    report: Report,
+    choice: Result<Choice, String>,
+    store: PathBuf,
+}
+
+impl Before {
+    pub(crate) fn find(setting: &Setting<'_>) -> Self {
+        let Setting {
+            global,
+            config,
+            host,
+        } = setting;
+        let store = choice::store(global, config, host);
+        let report = crate::native::probe(&store);
+        let choice = choice::choose_with(global, config, host, |_| crate::native::verdict(&report));
+        Self {
+            choice: choice.map_err(|err| ErrorChain(&err).to_string()),
+            report,
+            store,
+        }
+    }
+}
+
+pub(crate) async fn run(before: Before, setting: &Setting<'_>) -> ExitCode {
+    let Before {
+        report,
+        choice,
+        store,
+    } = before;
+    let mut engines = api::look(setting).await;
+    engines.push(embedded::look(&report, &store));
+    let works = engines.iter().any(|engine| engine.works);
+    let findings = Findings {
+        event: "doctor",
+        s2i: env!("CARGO_PKG_VERSION"),
+        config: setting.config.file.clone(),
+        git: machine::git(),
+        store: machine::store(&store),
+        used: used(choice, &engines),
+        engines,
+    };
+    let object = serde_json::to_value(&findings).expect("plain data");
+    setting.renderer().answer(&text::of(&findings), &object);
+    if works {
+        ExitCode::SUCCESS
+    } else {
+        exit::NO_ENGINE.into()
+    }
+}
+
+fn used(choice: Result<Choice, String>, engines: &[Finding]) -> Used {
+    match choice {
+        Ok(Choice {
+            chosen, because, ..
+        }) => {
+            let at = |url: &str| {
+                let is_it = |engine: &&Finding| engine.place.as_deref() == Some(url);
+                engines.iter().find(is_it).map(|engine| engine.name.clone())
+            };
+            Used {
+                engine: Some(match chosen {
+                    Chosen::Native(_) => embedded::NAME.into(),
+                    Chosen::Api(endpoint) => at(&endpoint.url).unwrap_or(endpoint.url),
+                }),
+                because,
+            }
+        }
+        Err(because) => Used {
+            engine: None,
+            because,
+        },
+    }
+}
+
+fn remark(what: impl Into<String>, step: Option<&str>) -> Missing {
+    Missing {
+        what: what.into(),
+        step: step.map(str::to_owned),
+    }
+}
+
+fn is_there(path: &Path) -> bool {
+    path.symlink_metadata().is_ok()
+}

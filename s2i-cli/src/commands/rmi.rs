@@ -1,0 +1,35 @@
+//! `s2i rmi`.
+
+use std::process::ExitCode;
+
+use s2i_build::Images;
+use serde_json::json;
+
+use super::Setting;
+use crate::{args, error::Error, render};
+
+/// One that can't be removed does not keep the others; the first failure is how it ends.
+pub(crate) async fn run(
+    engine: &impl Images,
+    args: &args::Images,
+    setting: &Setting<'_>,
+) -> Result<ExitCode, Error> {
+    let renderer = setting.renderer();
+    let mut failed = None;
+    for image in &args.images {
+        match engine.remove(image).await.map_err(Error::from) {
+            Ok(lines) => {
+                for line in lines {
+                    let object =
+                        json!({"event": "removed", "image": image.to_string(), "what": line});
+                    renderer.answer(&format!("{line}\n"), &object);
+                }
+            }
+            Err(err) => {
+                render::error(&err, renderer.is_json());
+                failed = failed.or(Some(err.exit_code()));
+            }
+        }
+    }
+    Ok(failed.map_or(ExitCode::SUCCESS, Into::into))
+}

@@ -1,0 +1,54 @@
+//! `s2i run`.
+
+use std::process::ExitCode;
+
+use s2i_build::{
+    CancelToken, Engine, Images,
+    event::{Event, EventSink as _, Progress},
+    images::Launch,
+};
+use s2i_core::wire::Exit;
+
+use super::Setting;
+use crate::{args::Run, error::Error, render::Renderer, request};
+
+/// What shells add to the number of the signal that ended a program.
+const SIGNALLED: i32 = 128;
+
+pub(crate) async fn run<E: Engine + Images>(
+    engine: &E,
+    args: &Run,
+    setting: &Setting<'_>,
+    cancel: &CancelToken,
+) -> Result<ExitCode, Error> {
+    let Setting { global, host, .. } = setting;
+    let (name, words) = args.image()?;
+    let (env, diagnostics) = request::variables(&args.env, args.environment_file.as_deref(), host)?;
+    let renderer = Renderer::through(global.progress, host);
+    for problem in diagnostics {
+        renderer.event(Event::Warning(problem));
+    }
+    let progress = Progress::new(&renderer);
+    let resolving = engine.resolve(&name, args.pull_policy, &progress, cancel);
+    let image = resolving.await?;
+    let launch = Launch {
+        image: &image,
+        args: words.to_vec(),
+        env,
+        user: args.user.clone().filter(|user| !user.is_empty()),
+        network: args.network.clone().unwrap_or_default(),
+        ports: args.publish.iter().map(|port| port.0).collect(),
+        read_only: args.read_only,
+    };
+    let exit = engine.launch(&launch, &progress, cancel).await?;
+    renderer.ended(exit);
+    Ok(code(exit))
+}
+
+/// The status of the application, as shells have it.
+fn code(exit: Exit) -> ExitCode {
+    match exit {
+        Exit::Code(code) => code.into(),
+        Exit::Signal(signal) => u8::try_from(SIGNALLED + signal).unwrap_or(u8::MAX).into(),
+    }
+}

@@ -1,0 +1,215 @@
+//! The configuration file.
+
+use std::{
+    collections::BTreeMap,
+    fmt, io,
+    path::{Path, PathBuf},
+};
+
+use serde::Deserialize;
+
+use crate::{args::EngineName, host::Host};
+
+/// The configuration of the machine.
+const SYSTEM: &str = "/etc/s2i/config.toml";
+
+/// What the file says; every key may be left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Config {
+    /// The file that it is from.
+    #[serde(skip)]
+    pub(crate) file: Option<PathBuf>,
+    /// As `--engine`.
+    pub(crate) engine: Option<EngineName>,
+    /// As `--url`.
+    pub(crate) url: Option<String>,
+    /// As `--store`.
+    pub(crate) store: Option<PathBuf>,
+    /// What the embedded engine knows of registries.
+    pub(crate) registry: Registry,
+}
+
+/// What the embedded engine knows of registries. (Docker and Podman have files of their own for it.)
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Registry {
+    /// A directory as `/etc/docker/certs.d`, which is looked at as well.
+    pub(crate) certificates: Option<PathBuf>,
+    /// A file of authorities (PEM) that are trusted for every registry.
+    pub(crate) trust_ca: Option<PathBuf>,
+    /// How many blobs are transferred at once.
+    pub(crate) parallel: Option<u8>,
+    /// Who is asked before a registry, `host[:port][/prefix]`, by the registry's host.
+    pub(crate) mirrors: BTreeMap<String, Vec<String>>,
+}
+
+/// Why a file is no configuration.
+#[derive(Debug)]
+pub(crate) enum ConfigError {
+    /// It can't be read.
+    Read { file: PathBuf, source: io::Error },
+    /// It says something wrong.
+    Line {
+        file: PathBuf,
+        /// From 1.
+        line: usize,
+        /// What stands there.
+        text: String,
+        message: String,
+    },
+}
+
+impl Config {
+    /// Reads the file that `S2I_CONFIG` names, else the user's, else the machine's, else none.
+    pub(crate) fn read(host: &Host) -> Result<Self, ConfigError> {
+        if let Some(file) = &host.config_file {
+            return Self::read_file(file);
+        }
+        let own = host
+            .config_home
+            .as_ref()
+            .map(|dir| dir.join("s2i/config.toml"));
+        let files = own.into_iter().chain([SYSTEM.into()]);
+        // A directory above it that only others may enter has no configuration for us.
+        match files
+            .into_iter()
+            .find(|file| file.symlink_metadata().is_ok())
+        {
+            Some(file) => Self::read_file(&file),
+            None => Ok(Self::default()),
+        }
+    }
+
+    fn read_file(file: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(file).map_err(|source| ConfigError::Read {
+            file: file.into(),
+            source,
+        })?;
+        Self::parse(file, &text)
+    }
+
+    /// Relative paths in it are relative to the file.
+    pub(crate) fn parse(file: &Path, text: &str) -> Result<Self, ConfigError> {
+        let mut config: Self = toml::from_str(text).map_err(|err| {
+            let at = err.span().map_or(0, |span| span.start.min(text.len()));
+            let line = text[..at].matches('\n').count();
+            ConfigError::Line {
+                file: file.into(),
+                line: line + 1,
+                text: text.lines().nth(line).unwrap_or_default().trim().into(),
+                message: err.message().lines().collect::<Vec<_>>().join(", "),
+            }
+        })?;
+        let dir = file.parent().unwrap_or(file);
+        let paths = [
+            &mut config.store,
+            &mut config.registry.certificates,
+            &mut config.registry.trust_ca,
+        ];
+        for path in paths.into_iter().flatten() {
+            *path = dir.join(&path);
+        }
+        config.file = Some(file.into());
+        Ok(config)
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Read { file, .. } => {
+                write!(f, "can't read the configuration `{}`", file.display())
+            }
+            Self::Line {
+                file,
+                line,
+                text,
+                message,
+            } => write!(f, "{}:{line}: `{text}`: {message}", file.display()),
+        }
+    }
+}
+
+impl std::error::Error for ConfigError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Read { source, .. } => Some(source),
+            Self::Line { .. } => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn refused(text: &str, expected: &str) {
+        let err = Config::parse(Path::new("/etc/s2i/config.toml"), text).unwrap_err();
+        assert_eq!(err.to_string(), expected);
+    }
+
+    #[test]
+    fn every_key_is_read() {
+        let text = "engine = 'native'\nurl = 'unix:///x.sock'\nstore = '/srv/s2i'\n\
+            [registry]\ncertificates = 'certs.d'\ntrust_ca = '/ca.pem'\nparallel = 5\n\
+            [registry.mirrors]\n'docker.io' = ['mirror.example.org/hub', 'localhost:5000']\n";
+        let config = Config::parse(Path::new("/etc/s2i/config.toml"), text).unwrap();
+        let mirrors = ["mirror.example.org/hub", "localhost:5000"].map(str::to_owned);
+        let expected = Config {
+            file: Some("/etc/s2i/config.toml".into()),
+            engine: Some(EngineName::Native),
+            url: Some("unix:///x.sock".into()),
+            store: Some("/srv/s2i".into()),
+            registry: Registry {
+                certificates: Some("/etc/s2i/certs.d".into()),
+                trust_ca: Some("/ca.pem".into()),
+                parallel: Some(5),
+                mirrors: [("docker.io".to_owned(), mirrors.to_vec())].into(),
+            },
+        };
+        assert_eq!(config, expected);
+    }
+
+    #[test]
+    fn mistakes_are_told_with_file_and_line() {
+        refused(
+            "# mine\nengin = 'native'\n",
+            "/etc/s2i/config.toml:2: `engin = 'native'`: unknown field `engin`, expected one of \
+             `engine`, `url`, `store`, `registry`",
+        );
+        refused(
+            "engine = 'kaniko'",
+            "/etc/s2i/config.toml:1: `engine = 'kaniko'`: unknown variant `kaniko`, expected one of \
+             `docker`, `podman`, `native`",
+        );
+        refused(
+            "\n[registry]\nparallel = 'many'",
+            "/etc/s2i/config.toml:3: `parallel = 'many'`: invalid type: string \"many\", expected u8",
+        );
+        refused(
+            "store = ",
+            "/etc/s2i/config.toml:1: `store =`: string values must be quoted, expected literal string",
+        );
+    }
+
+    #[test]
+    fn the_first_file_that_is_there_counts() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut host = Host {
+            config_home: Some(dir.path().into()),
+            ..Host::default()
+        };
+        let own = dir.path().join("s2i/config.toml");
+        std::fs::create_dir(dir.path().join("s2i")).unwrap();
+        std::fs::write(&own, "store = 'own'").unwrap();
+        let store = |host: &Host| Config::read(host).unwrap().store.unwrap();
+        assert_eq!(store(&host), dir.path().join("s2i/own"));
+        host.config_file = Some(dir.path().join("named.toml"));
+        let err = Config::read(&host).unwrap_err();
+        assert!(matches!(err, ConfigError::Read { .. }), "{err}");
+        std::fs::write(dir.path().join("named.toml"), "store = '/named'").unwrap();
+        assert_eq!(store(&host), Path::new("/named"));
+    }
+}

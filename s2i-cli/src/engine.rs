@@ -1,0 +1,37 @@
+//! The engines as one.
+
+use s2i_docker::{DockerEngine, Endpoint};
+use s2i_native::NativeEngine;
+
+use crate::{agents, choice::Chosen, config::Config, error::Error, host::Host, native};
+
+/// An engine that is ready.
+pub(crate) enum AnyEngine {
+    /// Docker or Podman.
+    Api(DockerEngine),
+    /// The embedded one.
+    Native(NativeEngine),
+}
+
+impl AnyEngine {
+    /// Prepares the engine. To be called before any thread starts: the embedded one changes what this
+    /// process may do, and that is for all of it.
+    pub(crate) fn open(chosen: Chosen, config: &Config, host: &Host) -> Result<Self, Error> {
+        match chosen {
+            Chosen::Api(endpoint) => api(endpoint, host).map(Self::Api),
+            Chosen::Native(store) => {
+                native::enter(&store)?;
+                native::open(store, config, host).map(Self::Native)
+            }
+        }
+    }
+}
+
+/// Docker or Podman.
+pub(crate) fn api(endpoint: Endpoint, host: &Host) -> Result<DockerEngine, Error> {
+    Ok(DockerEngine::connect(
+        endpoint,
+        agents::embedded(),
+        &host.engine,
+    )?)
+}

@@ -1,0 +1,221 @@
+//! The embedded engine: whether it can work here, and opening it.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
+
+use s2i_core::ErrorChain;
+use s2i_native::{
+    NativeEngine, Options,
+    userns::{self, Plan, Report},
+};
+use s2i_oci::registry;
+use serde::Serialize;
+
+use crate::{agents, config::Config, error::Error, host::Host};
+
+/// Where the certificates of registries are on most machines.
+const CERTIFICATES: [&str; 2] = ["/etc/docker/certs.d", "/etc/containers/certs.d"];
+
+/// Something that is missing, and the next step to get it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Missing {
+    pub(crate) what: String,
+    pub(crate) step: Option<String>,
+}
+
+/// Why the embedded engine can't work here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Impossible(pub(crate) Vec<Missing>);
+
+impl fmt::Display for Impossible {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let all = self.0.iter().map(|missing| missing.what.as_str());
+        f.write_str(&all.collect::<Vec<_>>().join("; "))
+    }
+}
+
+/// Finds out what this machine lets it do over this store. It takes as long as starting a container.
+pub(crate) fn probe(store: &Path) -> Report {
+    // A store is made by whoever opens it, not by a trial.
+    let there = store.ancestors().find(|dir| dir.is_dir());
+    userns::probe(there.unwrap_or(store))
+}
+
+/// Whether it can work here.
+pub(crate) fn possible(store: &Path) -> Result<(), Impossible> {
+    verdict(&probe(store))
+}
+
+/// What a report comes down to.
+pub(crate) fn verdict(report: &Report) -> Result<(), Impossible> {
+    match &report.trial {
+        Ok(()) => Ok(()),
+        Err(why) => Err(Impossible(reasons(report, why))),
+    }
+}
+
+/// What is behind a trial that failed; first what can be done something about.
+fn reasons(report: &Report, why: &str) -> Vec<Missing> {
+    let missing = |what: &str, step: &str| Missing {
+        what: what.into(),
+        step: Some(step.into()),
+    };
+    let is_user = report.euid != 0;
+    let mut reasons = Vec::new();
+    if is_user && report.max_user_namespaces == Some(0) {
+        reasons.push(missing(
+            "this machine has no user namespaces (user.max_user_namespaces is 0)",
+            "sudo sysctl -w user.max_user_namespaces=28633",
+        ));
+    }
+    if is_user && report.unprivileged_userns_clone == Some(0) {
+        reasons.push(missing(
+            "user namespaces are for root (kernel.unprivileged_userns_clone is 0)",
+            "sudo sysctl -w kernel.unprivileged_userns_clone=1",
+        ));
+    }
+    if is_user && report.apparmor_restricts_userns == Some(1) {
+        reasons.push(missing(
+            "AppArmor restricts user namespaces (kernel.apparmor_restrict_unprivileged_userns is 1)",
+            "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0, or give s2i a profile with `userns,`",
+        ));
+    }
+    if let Some(kind) = report.unsuited_store {
+        reasons.push(missing(
+            &format!("containers can't be on the {kind} that the store is on"),
+            "name a directory on another file system with --store",
+        ));
+    }
+    reasons.push(Missing {
+        what: why.to_owned(),
+        step: None,
+    });
+    reasons
+}
+
+/// What works less well than it could.
+pub(crate) fn drawbacks(report: &Report) -> Vec<Missing> {
+    let mut drawbacks = Vec::new();
+    if let Plan::Single { why } = &report.plan {
+        let step = if report.newuidmap.is_none() || report.newgidmap.is_none() {
+            "sudo apt-get install uidmap".to_owned()
+        } else {
+            let range = free_range(&["/etc/subuid", "/etc/subgid"].map(read));
+            format!("sudo usermod --add-subuids {range} --add-subgids {range} \"$USER\"")
+        };
+        drawbacks.push(Missing {
+            what: format!("images with another user than root can't be used: {why}"),
+            step: Some(step),
+        });
+    }
+    if let Err(why) = &report.cgroup {
+        drawbacks.push(Missing {
+            what: format!("no limits for memory, processes and processors: {why}"),
+            step: None,
+        });
+    }
+    if !report.has_seccomp {
+        drawbacks.push(Missing {
+            what: "this kernel can't restrict system calls".into(),
+            step: None,
+        });
+    }
+    drawbacks
+}
+
+fn read(table: &str) -> String {
+    std::fs::read_to_string(table).unwrap_or_default()
+}
+
+/// A range of numbers, as many as users have, that these tables give to nobody.
+fn free_range(tables: &[String]) -> String {
+    const COUNT: u64 = 65_536;
+    const FIRST: u64 = 100_000;
+    let end = |line: &str| {
+        let mut numbers = line.split(':').skip(1).map(|number| number.trim().parse());
+        let mut number = || -> Option<u64> { numbers.next()?.ok() };
+        Some(number()? + number()?)
+    };
+    let ends = tables
+        .iter()
+        .flat_map(|table| table.lines().filter_map(end));
+    let first = ends.max().unwrap_or_default().max(FIRST);
+    format!("{first}-{}", first + COUNT - 1)
+}
+
+/// Whether the user is root of the machine. Root of a namespace has what a user has.
+pub(crate) fn is_root() -> bool {
+    rustix::process::geteuid().is_root() && !userns::is_inside()
+}
+
+/// Makes an ordinary user's process root of a user namespace. To be called before any thread starts.
+pub(crate) fn enter(store: &Path) -> Result<(), Error> {
+    match userns::enter() {
+        Ok(plan) => {
+            tracing::debug!(?plan, "root for the embedded engine");
+            Ok(())
+        }
+        Err(err) => {
+            let why = ErrorChain(&err).to_string();
+            Err(Impossible(reasons(&probe(store), &why)).into())
+        }
+    }
+}
+
+/// Opens it.
+pub(crate) fn open(store: PathBuf, config: &Config, host: &Host) -> Result<NativeEngine, Error> {
+    Ok(NativeEngine::open(Options {
+        store,
+        agents: agents::embedded(),
+        registry: registry(config, host)?,
+    })?)
+}
+
+/// How registries are reached: with the credentials and certificates of Docker and Podman.
+fn registry(config: &Config, host: &Host) -> Result<registry::Options, Error> {
+    let own = &config.registry;
+    let extra_ca = own.trust_ca.as_ref().map(|path| {
+        std::fs::read_to_string(path).map_err(|source| Error::ReadFile {
+            path: path.clone(),
+            source,
+        })
+    });
+    let usual = registry::Options::default();
+    let podmans = [&host.engine.runtime_dir, &host.config_home];
+    let podmans = podmans.into_iter().flatten();
+    Ok(registry::Options {
+        config_dir: host.engine.docker_config.clone(),
+        auth_files: match &host.auth_file {
+            Some(file) => vec![file.clone()],
+            None => podmans
+                .map(|dir| dir.join("containers/auth.json"))
+                .collect(),
+        },
+        helper_path: host.path.clone(),
+        certs_dirs: own
+            .certificates
+            .clone()
+            .into_iter()
+            .chain(CERTIFICATES.map(PathBuf::from))
+            .collect(),
+        extra_ca: extra_ca.transpose()?,
+        mirrors: own.mirrors.clone(),
+        parallel: own.parallel.map_or(usual.parallel, usize::from),
+        ..usual
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_free_range_comes_after_all_others() {
+        let tables = |uids: &str, gids: &str| [uids.to_owned(), gids.to_owned()];
+        assert_eq!(free_range(&tables("", "broken\n")), "100000-165535");
+        let tables = tables("me:100000:65536\n", "you:165536:65536\nme:100000:65536\n");
+        assert_eq!(free_range(&tables), "231072-296607");
+    }
+}

@@ -1,0 +1,31 @@
+//! What an application writes, passed on as it is.
+
+use std::io::{self, Write as _};
+
+use s2i_build::event::{Event, Output};
+
+use super::people::People;
+
+/// Passes output on; all else is told to people.
+pub(crate) struct Through(People);
+
+impl Through {
+    pub(super) fn new(people: People) -> Self {
+        Self(people)
+    }
+
+    /// A reader that is gone is the application's own affair.
+    pub(super) fn event(&self, event: Event) {
+        let _ = match event {
+            Event::Output(Output::Stdout, piece) => {
+                let mut stdout = io::stdout().lock();
+                stdout.write_all(&piece).and_then(|()| stdout.flush())
+            }
+            Event::Output(Output::Stderr, piece) => io::stderr().write_all(&piece),
+            event => {
+                self.0.event(event);
+                Ok(())
+            }
+        };
+    }
+}

@@ -1,0 +1,138 @@
+//! The engine under test, asked past `s2i`: what is in it, what is left in it.
+
+mod api;
+mod layers;
+mod native;
+
+use std::{ffi::OsString, path::Path, process::Command, time::Duration};
+
+use bollard::models::ImageInspect;
+
+pub(crate) use self::layers::Layer;
+use self::{api::Api, native::Native};
+
+/// The variable that names the engine: `unix:///path`, `tcp://host:port` or `native`.
+pub(crate) const VARIABLE: &str = "S2I_TEST_ENGINE";
+
+/// How long something that was ended may still be seen.
+pub(crate) const GOING: Duration = Duration::from_secs(15);
+
+/// The engine under test.
+pub(crate) enum Engine {
+    Api(Api),
+    Native(Native),
+}
+
+impl Engine {
+    /// The engine that the variable names.
+    pub(crate) fn from_env() -> Option<Self> {
+        let name = std::env::var(VARIABLE)
+            .ok()
+            .filter(|name| !name.is_empty())?;
+        Some(match name.as_str() {
+            "native" => Self::Native(Native::new()),
+            _ => Self::Api(Api::connect(name)),
+        })
+    }
+
+    /// The embedded engine, beside the one under test.
+    pub(crate) fn beside() -> Self {
+        Self::Native(Native::new())
+    }
+
+    /// `s2i`, as whoever uses this engine starts it.
+    pub(crate) fn s2i(&self) -> Command {
+        match self {
+            Self::Api(_) => Command::new(env!("CARGO_BIN_EXE_s2i")),
+            Self::Native(native) => native.s2i(),
+        }
+    }
+
+    /// The options of `s2i` that select it.
+    pub(crate) fn options(&self) -> Vec<OsString> {
+        match self {
+            Self::Api(api) => vec!["--url".into(), (&api.url).into()],
+            Self::Native(native) => native.options(),
+        }
+    }
+
+    /// Gives a directory that `s2i` works with to whoever starts it.
+    pub(crate) fn give(&self, dir: &Path) {
+        if let Self::Native(native) = self {
+            native.give(dir);
+        }
+    }
+
+    /// Docker or Podman, for what the embedded engine does not have.
+    pub(crate) fn api(&self) -> Option<&Api> {
+        match self {
+            Self::Api(api) => Some(api),
+            Self::Native(_) => None,
+        }
+    }
+
+    pub(crate) fn is_podman(&self) -> bool {
+        self.api().is_some_and(Api::is_podman)
+    }
+
+    pub(crate) fn is_native(&self) -> bool {
+        self.api().is_none()
+    }
+
+    pub(crate) fn image(&self, name: &str) -> Option<ImageInspect> {
+        match self {
+            Self::Api(api) => api.image(name),
+            Self::Native(native) => native.image(name),
+        }
+    }
+
+    /// Removes a name of an image, and the image with its last name. One that is not there is fine.
+    pub(crate) fn remove_image(&self, name: &str) -> Result<(), String> {
+        match self {
+            Self::Api(api) => api.remove_image(name),
+            Self::Native(native) => native.remove_image(name),
+        }
+    }
+
+    /// The containers of images whose names start with `prefix`.
+    pub(crate) fn containers(&self, prefix: &str) -> Vec<String> {
+        match self {
+            Self::Api(api) => api.containers(prefix),
+            Self::Native(native) => native.containers(prefix),
+        }
+    }
+
+    /// Takes a container away, as somebody else could.
+    pub(crate) fn remove_container(&self, name: &str) {
+        match self {
+            Self::Api(api) => api.remove_container(name),
+            Self::Native(native) => native.kill_container(name),
+        }
+    }
+
+    /// Kills the first process of a container.
+    pub(crate) fn kill_container(&self, name: &str) {
+        match self {
+            Self::Api(api) => api.kill_container(name, "SIGKILL"),
+            Self::Native(native) => native.kill_container(name),
+        }
+    }
+
+    /// What each layer of an image adds and changes, lowest first, by path without slashes at the
+    /// ends.
+    pub(crate) fn layers(&self, image: &str, scratch: &Path) -> Vec<Layer> {
+        let file = scratch.join("exported.tar");
+        match self {
+            Self::Api(api) => api.export(image, &file).unwrap(),
+            Self::Native(native) => native.export(image, &file),
+        }
+        let layers = layers::layers(&file);
+        std::fs::remove_file(file).unwrap();
+        layers
+    }
+
+    /// What the highest layer of an image adds and changes.
+    pub(crate) fn last_layer(&self, image: &str, scratch: &Path) -> Layer {
+        self.layers(image, scratch).pop().unwrap()
+    }
+}

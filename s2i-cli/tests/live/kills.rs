@@ -1,0 +1,100 @@
+//! What is left when `s2i` is killed, which no program can do anything about at that moment.
+
+use std::{fs, path::Path};
+
+use rustix::process::Signal;
+
+use crate::{
+    engine::Layer,
+    harness::{Live, live, skip},
+    process::Done,
+    repository::Repository,
+};
+
+/// The phases of a build, as they are shown.
+const PHASES: [&str; 7] = [
+    "source", "images", "start", "upload", "assemble", "clean", "commit",
+];
+
+/// A source that takes a moment in every phase.
+fn repository(live: &Live) -> String {
+    let root = live.source(&[(
+        "instructions",
+        "copy /app\nsleep 0.2\nmake-artifacts 500 1000",
+    )]);
+    for number in 0..500 {
+        fs::write(root.join(format!("file-{number}")), vec![b'x'; 4096]).unwrap();
+    }
+    Repository::of(&root);
+    root.to_str().unwrap().to_owned()
+}
+
+fn layer(live: &Live) -> Layer {
+    live.engine.last_layer(&live.image("app"), &live.path(""))
+}
+
+fn names(dir: &Path) -> Vec<String> {
+    let entries = fs::read_dir(dir).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name());
+    names
+        .map(|name| name.to_string_lossy().into_owned())
+        .collect()
+}
+
+/// A build from Git, after which nothing of any other one is left.
+fn build(live: &Live, source: &str) -> Done {
+    let done = live.build(&["--no-cache"], source).succeeds();
+    assert_eq!(names(&live.path("tmp")), [""; 0]);
+    done
+}
+
+#[test]
+fn the_build_after_a_kill_finds_everything_and_leaves_nothing() {
+    let Some(live) = live() else { return };
+    let source = repository(&live);
+    build(&live, &source);
+    let expected = layer(&live);
+    for phase in PHASES {
+        if matches!(phase, "start" | "commit") && !live.engine.is_native() {
+            skip("what a daemon is doing at this moment, it ends, and nobody is there to take it");
+            continue;
+        }
+        let running = live.start_build(&["--no-cache"], &source);
+        running.wait_for(&format!("==> {phase}"));
+        running.signal(Signal::KILL);
+        running.finish();
+        live.wait_until_no_container();
+        build(&live, &source);
+        assert!(
+            layer(&live) == expected,
+            "another layer after a kill in {phase}"
+        );
+    }
+}
+
+#[test]
+fn builds_at_once_and_a_prune_meanwhile_lose_nothing() {
+    let Some(live) = live() else { return };
+    if !live.engine.is_native() {
+        skip("a prune of a daemon would take what other tests work with");
+        return;
+    }
+    let source = repository(&live);
+    build(&live, &source);
+    let expected = layer(&live);
+    for _ in 0..3 {
+        let builds: Vec<_> = (0..3)
+            .map(|_| live.spawn(live.build_args(live.builder(), &["--no-cache"], source.as_ref())))
+            .collect();
+        for _ in 0..10 {
+            live.s2i(["prune"]).succeeds();
+        }
+        for build in builds {
+            build.finish().succeeds();
+        }
+        assert!(layer(&live) == expected);
+        live.s2i(["run", &live.image("app")])
+            .succeeds()
+            .says("run ended");
+    }
+}

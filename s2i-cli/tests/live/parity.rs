@@ -1,0 +1,148 @@
+//! The embedded engine beside the one under test: the same layers, and images that run on both.
+
+use std::path::Path;
+
+use crate::{
+    engine::{Engine, Layer},
+    harness::{Live, live, skip},
+    images::{Entry, Recipe},
+    process::{Done, Running},
+};
+
+/// Everything that a layer can have, done by a script that is root.
+const EVERYTHING: &str = "\
+copy /app
+make-dir /app/made/deep
+write /app/made/deep/file some text
+mode /app/made/deep/file 4755
+mode /app/made 1777
+link /app/link ../nowhere
+hard-link /app/made/second /app/made/deep/file
+write /app/able text
+capability /app/able
+remove /data/gone
+remove /data/replaced
+make-dir /data/replaced
+write /data/replaced/new text
+write /data/changed other
+mode /data/mode 600
+make-artifacts 20 1000
+write /usr/libexec/s2i/new text
+orphan 30";
+
+fn builder() -> Recipe {
+    let mut recipe = Recipe::builder()
+        .with("data", Entry::Directory(0o755))
+        .with("data/gone", Entry::Text(0o644, "text"))
+        .with("data/changed", Entry::Text(0o644, "text"))
+        .with("data/mode", Entry::Text(0o644, "text"))
+        .with("data/replaced", Entry::Directory(0o755))
+        .with("data/replaced/old", Entry::Text(0o644, "text"));
+    recipe.user = "0";
+    recipe
+}
+
+/// Runs `s2i` on the embedded engine.
+fn native(live: &Live, engine: &Engine, args: &[&str]) -> Done {
+    let mut command = live.command();
+    Running::start(command.args(engine.options()).args(args)).finish()
+}
+
+fn export(live: &Live, image: &str) -> String {
+    let file = live.path("exported-image.tar");
+    live.s2i(["export", image, "-o", file.to_str().unwrap()])
+        .succeeds();
+    file.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_layer_is_the_same_on_both() {
+    let Some(live) = live() else { return };
+    if live.engine.is_native() || live.engine.is_podman() {
+        skip("it compares the embedded engine to Docker; Podman adds entries of its own");
+        return;
+    }
+    let beside = Engine::beside();
+    let builder = live.load("parity", &builder());
+    native(&live, &beside, &["load", "-i", &export(&live, &builder)]).succeeds();
+    let source = live.source(&[("instructions", EVERYTHING), ("file", "text")]);
+    let app = live.image("app");
+    let build = ["build", "--copy", "--network", "none"];
+    let args = [&build[..], &[source.to_str().unwrap(), &builder, &app]].concat();
+    live.s2i(&args).succeeds();
+    native(&live, &beside, &args).succeeds();
+    let layer = |engine: &Engine| {
+        let mut layer = engine.last_layer(&app, &live.path(""));
+        // Docker dates what is removed with the time of the build.
+        let removed = layer.iter_mut().filter(|(name, _)| name.contains("/.wh."));
+        removed.for_each(|(_, file)| file.mtime = 0);
+        layer
+    };
+    let (theirs, ours) = (layer(&live.engine), layer(&beside));
+    assert_eq!(difference(&theirs, &ours), [""; 0]);
+    assert!(
+        ours["app/able"]
+            .attributes
+            .contains_key("security.capability")
+    );
+    assert!(ours.contains_key("data/.wh.gone"));
+    native(&live, &beside, &["rmi", &app, &builder]).succeeds();
+}
+
+/// What is not the same, a line each.
+fn difference(theirs: &Layer, ours: &Layer) -> Vec<String> {
+    let mut names: Vec<_> = theirs.keys().chain(ours.keys()).collect();
+    names.sort();
+    names.dedup();
+    let unlike = names
+        .into_iter()
+        .filter(|name| theirs.get(*name) != ours.get(*name));
+    unlike
+        .map(|name| format!("{name}: {:?}, but {:?}", theirs.get(name), ours.get(name)))
+        .collect()
+}
+
+#[test]
+fn what_one_built_runs_on_the_other() {
+    let Some(live) = live() else { return };
+    if live.engine.is_native() {
+        skip("it needs two engines");
+        return;
+    }
+    let beside = Engine::beside();
+    let source = live.instructions("write /app/made text");
+    live.build(&[], &source).succeeds();
+    let app = live.image("app");
+    native(&live, &beside, &["load", "-i", &export(&live, &app)]).succeeds();
+    native(&live, &beside, &["run", &app])
+        .succeeds()
+        .says("run ended");
+    // And the other way round.
+    native(
+        &live,
+        &beside,
+        &["load", "-i", &export(&live, live.builder())],
+    )
+    .succeeds();
+    let own = live.image("own");
+    let args = [
+        "build",
+        "--copy",
+        "--network",
+        "none",
+        source.to_str().unwrap(),
+    ];
+    native(
+        &live,
+        &beside,
+        &[&args[..], &[live.builder(), &own]].concat(),
+    )
+    .succeeds();
+    let file = live.path("own.tar");
+    let file = file.to_str().unwrap();
+    native(&live, &beside, &["export", &own, "-o", file]).succeeds();
+    live.s2i(["load", "-i", file]).succeeds();
+    live.s2i(["run", &own]).succeeds().says("run ended");
+    native(&live, &beside, &["rmi", &app, &own, live.builder()]).succeeds();
+    assert!(Path::new(file).is_file());
+}

@@ -1,0 +1,108 @@
+//! What an engine says of itself and offers.
+
+use bollard::query_parameters::ListNetworksOptions;
+use s2i_build::{EngineError, engine::EngineInfo};
+
+use crate::{DockerEngine, Flavour, error::failed};
+
+/// What an engine says of itself and offers.
+#[derive(Clone, Debug)]
+pub struct About {
+    /// Name, version and place.
+    pub info: EngineInfo,
+    /// Which of the two it is.
+    pub flavour: Flavour,
+    /// Whether it belongs to an ordinary user.
+    pub is_rootless: bool,
+    /// What guards the machine from containers, such as `seccomp`.
+    pub guards: Vec<String>,
+    /// What containers can be limited in, such as `memory`.
+    pub limits: Vec<&'static str>,
+    /// The names of its networks.
+    pub networks: Vec<String>,
+    /// How it keeps layers.
+    pub storage: String,
+    /// What starts its containers.
+    pub runtime: String,
+}
+
+/// What an engine calls itself among its guards when it belongs to an ordinary user.
+const ROOTLESS: &str = "rootless";
+
+/// How containerd's store shows among the properties of the storage.
+const CONTAINERD: [&str; 2] = ["driver-type", "io.containerd.snapshotter.v1"];
+
+impl DockerEngine {
+    /// Whether it keeps layers by themselves, so that an archive of an image may leave out those that
+    /// it has. With containerd's store it keeps the archives of layers: it would take such an image and
+    /// could run it, but not give it to anybody.
+    ///
+    /// # Errors
+    /// What the engine says.
+    pub async fn keeps_layers(&self) -> Result<bool, EngineError> {
+        let system = self.docker.info().await;
+        let system = system.map_err(failed("describe", "itself", &self.endpoint.url))?;
+        let status = system.driver_status.unwrap_or_default();
+        Ok(!status.iter().any(|entry| *entry == CONTAINERD))
+    }
+
+    /// Asks for all of it.
+    ///
+    /// # Errors
+    /// [`EngineError::Unreachable`] when nobody answers, and what the engine says.
+    pub async fn about(&self) -> Result<About, EngineError> {
+        let (flavour, info) = self.flavour().await?;
+        let endpoint = &self.endpoint.url;
+        let system = self.docker.info().await;
+        let system = system.map_err(failed("describe", "itself", endpoint))?;
+        let networks = self.docker.list_networks(None::<ListNetworksOptions>).await;
+        let networks = networks.map_err(failed("list", "its networks", endpoint))?;
+        let mut networks: Vec<_> = networks
+            .into_iter()
+            .filter_map(|network| network.name)
+            .collect();
+        networks.sort();
+        let options = system.security_options.unwrap_or_default();
+        let guards: Vec<_> = options.iter().map(|option| guard(option)).collect();
+        let limits = [
+            ("memory", system.memory_limit),
+            ("processors", system.cpu_cfs_quota),
+            ("processes", system.pids_limit),
+        ];
+        Ok(About {
+            info,
+            flavour,
+            is_rootless: guards.iter().any(|guard| guard == ROOTLESS),
+            guards: guards
+                .into_iter()
+                .filter(|guard| guard != ROOTLESS)
+                .collect(),
+            limits: limits
+                .into_iter()
+                .filter_map(|(name, has)| has.unwrap_or_default().then_some(name))
+                .collect(),
+            networks,
+            storage: system.driver.unwrap_or_default(),
+            runtime: system.default_runtime.unwrap_or_default(),
+        })
+    }
+}
+
+/// `name=seccomp,profile=default` is `seccomp`.
+fn guard(option: &str) -> String {
+    let mut parts = option.split(',');
+    let name = parts.find_map(|part| part.strip_prefix("name="));
+    name.unwrap_or(option).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn guards_have_short_names() {
+        assert_eq!(guard("name=seccomp,profile=default"), "seccomp");
+        assert_eq!(guard("name=rootless"), "rootless");
+        assert_eq!(guard("apparmor"), "apparmor");
+    }
+}

@@ -1,0 +1,222 @@
+//! The port to images over the API.
+
+use std::{collections::HashMap, io};
+
+use bollard::{
+    Docker,
+    models::{ImageInspect, PushImageInfo},
+    query_parameters::{
+        ImportImageOptions, ListImagesOptions, PruneImagesOptionsBuilder, PushImageOptionsBuilder,
+        RemoveImageOptions,
+    },
+};
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use s2i_build::{
+    CancelToken, EngineError, Images,
+    cancel::or_interrupted,
+    event::{Event, Progress},
+    images::{ImageSummary, Launch, Pruned, Pushed},
+    stream::ArchiveStream,
+};
+use s2i_core::{ImageRef, wire::Exit};
+
+use crate::{
+    DockerEngine, auth, convert,
+    error::{failed, is_only_the_end, status},
+};
+
+impl Images for DockerEngine {
+    async fn list(&self) -> Result<Vec<ImageSummary>, EngineError> {
+        let listed = self.docker.list_images(None::<ListImagesOptions>).await;
+        let images = listed.map_err(failed("list", "its images", &self.endpoint.url))?;
+        Ok(images.into_iter().map(convert::summary).collect())
+    }
+
+    async fn remove(&self, image: &ImageRef) -> Result<Vec<String>, EngineError> {
+        let found = find(&self.docker, &self.endpoint.url, image).await?;
+        let mut lines = Vec::new();
+        for name in found.all_that_is_meant() {
+            let removing = self
+                .docker
+                .remove_image(&name, None::<RemoveImageOptions>, None);
+            let removed = removing.await;
+            let removed = removed.map_err(failed("remove the image", name, &self.endpoint.url))?;
+            lines.extend(convert::removed(removed));
+        }
+        Ok(lines)
+    }
+
+    async fn push(
+        &self,
+        image: &ImageRef,
+        progress: &Progress<'_>,
+        cancel: &CancelToken,
+    ) -> Result<Pushed, EngineError> {
+        let push = async {
+            find(&self.docker, &self.endpoint.url, image).await?;
+            self.send(image, progress).await?;
+            let found = find(&self.docker, &self.endpoint.url, image).await?;
+            Ok(Pushed {
+                digest: convert::digest_of(image, &found.digests),
+            })
+        };
+        or_interrupted(push, cancel).await
+    }
+
+    async fn load(&self, archive: ArchiveStream<'static>) -> Result<Vec<String>, EngineError> {
+        let options = ImportImageOptions::default();
+        let mut load = self.docker.import_image_stream(options, archive, None);
+        let mut loaded = Vec::new();
+        while let Some(step) = load.next().await {
+            if step.as_ref().is_err_and(is_only_the_end) {
+                break;
+            }
+            let step = step.map_err(failed("load", "the archive", &self.endpoint.url))?;
+            // `Loaded image: NAME`, or `Loaded image ID: ID`.
+            let line = step.stream.unwrap_or_default();
+            let parts = line.trim().split_once(": ");
+            loaded.extend(parts.map(|(_, name)| name.to_owned()));
+        }
+        Ok(loaded)
+    }
+
+    fn export(&self, image: &ImageRef) -> ArchiveStream<'static> {
+        let (docker, endpoint) = (self.docker.clone(), self.endpoint.url.clone());
+        let image = image.clone();
+        let open = async move {
+            let found = find(&docker, &endpoint, &image).await;
+            let found = found.map_err(io::Error::other)?;
+            let archive = docker.export_image(&found.one_that_is_meant());
+            let fail =
+                move |err| io::Error::other(failed("export", image.to_string(), &endpoint)(err));
+            Ok::<_, io::Error>(archive.map_err(fail.clone()))
+        };
+        futures_util::stream::once(open).try_flatten().boxed()
+    }
+
+    async fn prune(&self) -> Result<Pruned, EngineError> {
+        let filters = HashMap::from([("dangling", vec!["true"])]);
+        let options = PruneImagesOptionsBuilder::new().filters(&filters).build();
+        let pruned = self.docker.prune_images(Some(options)).await;
+        let pruned = pruned.map_err(failed("prune", "its images", &self.endpoint.url))?;
+        let bytes = pruned.space_reclaimed.unwrap_or_default();
+        Ok(Pruned {
+            removed: convert::removed(pruned.images_deleted.unwrap_or_default()).collect(),
+            bytes: u64::try_from(bytes).unwrap_or_default(),
+        })
+    }
+
+    async fn launch(
+        &self,
+        launch: &Launch<'_>,
+        progress: &Progress<'_>,
+        cancel: &CancelToken,
+    ) -> Result<Exit, EngineError> {
+        self.launch_container(launch, progress, cancel).await
+    }
+}
+
+impl DockerEngine {
+    /// The digests of the uncompressed layers of an image, lowest first; none when it is not there.
+    ///
+    /// # Errors
+    /// What the engine says.
+    pub async fn layers_of(&self, image: &str) -> Result<Vec<String>, EngineError> {
+        match self.docker.inspect_image(image).await {
+            Ok(inspect) => Ok(inspect
+                .root_fs
+                .and_then(|root| root.layers)
+                .unwrap_or_default()),
+            Err(err) if status(&err) == Some(404) => Ok(Vec::new()),
+            Err(err) => Err(failed("inspect the image", image, &self.endpoint.url)(err)),
+        }
+    }
+
+    async fn send(&self, image: &ImageRef, progress: &Progress<'_>) -> Result<(), EngineError> {
+        progress.notice(format!("pushing {image}"));
+        let options = PushImageOptionsBuilder::new().tag(image.tag_or_latest());
+        let credentials = auth::credentials(self.config_dir.as_deref(), image);
+        let name = image.name();
+        let mut push = self
+            .docker
+            .push_image(&name, Some(options.build()), credentials);
+        while let Some(step) = push.next().await {
+            if step.as_ref().is_err_and(is_only_the_end) {
+                break;
+            }
+            let step = step.map_err(failed("push", image.to_string(), &self.endpoint.url))?;
+            progress.tell(Event::Progress(line(&step)));
+        }
+        Ok(())
+    }
+}
+
+/// A step of a push as people read it.
+fn line(step: &PushImageInfo) -> String {
+    let status = step.status.clone().unwrap_or_default();
+    let detail = step.progress_detail.clone().unwrap_or_default();
+    match (detail.current, detail.total) {
+        (Some(current), Some(total)) if (0..=total).contains(&current) && total > 0 => {
+            format!("{status}: {} %", current * 100 / total)
+        }
+        _ => status,
+    }
+}
+
+/// An image that is there, and what it was called.
+struct Found {
+    typed: String,
+    id: String,
+    /// The name of it that was typed, as the engine has it.
+    name: Option<String>,
+    names: Vec<String>,
+    digests: Vec<String>,
+}
+
+async fn find(docker: &Docker, endpoint: &str, image: &ImageRef) -> Result<Found, EngineError> {
+    match docker.inspect_image(&image.to_string()).await {
+        Ok(inspect) => Ok(Found::new(image, inspect)),
+        Err(err) if status(&err) == Some(404) => Err(EngineError::NoSuchImage {
+            image: image.clone(),
+        }),
+        Err(err) => Err(failed("inspect the image", image.to_string(), endpoint)(
+            err,
+        )),
+    }
+}
+
+impl Found {
+    fn new(image: &ImageRef, inspect: ImageInspect) -> Self {
+        let names = inspect.repo_tags.unwrap_or_default();
+        let is_it = |name: &&String| {
+            let name = name.parse::<ImageRef>();
+            name.is_ok_and(|name| name.normalised() == image.normalised())
+        };
+        Self {
+            typed: image.to_string(),
+            id: inspect.id.unwrap_or_default(),
+            name: names.iter().find(is_it).cloned(),
+            names,
+            digests: inspect.repo_digests.unwrap_or_default(),
+        }
+    }
+
+    /// Whether it was called by its id or the beginning of it.
+    fn is_by_id(&self) -> bool {
+        let digits = |id: &str| id.strip_prefix("sha256:").unwrap_or(id).to_owned();
+        self.name.is_none() && digits(&self.id).starts_with(&digits(&self.typed))
+    }
+
+    /// What a removal has to remove: an id stands for all names.
+    fn all_that_is_meant(&self) -> Vec<String> {
+        if self.is_by_id() && !self.names.is_empty() {
+            return self.names.clone();
+        }
+        vec![self.typed.clone()]
+    }
+
+    /// What to ask the engine for. A name without a tag would be all tags to it.
+    fn one_that_is_meant(&self) -> String {
+        self.name.clone().unwrap_or_else(|| self.id.clone())
+    }
+}

@@ -1,0 +1,147 @@
+//! The command of an image in a container of its own.
+
+use std::{pin::Pin, time::Duration};
+
+use bollard::{
+    container::{AttachContainerResults, LogOutput},
+    errors::Error,
+    query_parameters::{KillContainerOptions, WaitContainerOptions},
+};
+use futures_util::{
+    StreamExt as _,
+    future::{Either, select, try_join},
+};
+use s2i_build::{
+    CancelToken, EngineError, Interrupt,
+    cancel::or_interrupted,
+    event::{Event, Output, Progress},
+    images::Launch,
+};
+use s2i_core::wire::Exit;
+
+use crate::{
+    DockerEngine,
+    cleanup::warn_of,
+    container::{Created, Handle},
+    convert,
+    error::{Said, status},
+};
+
+/// How long a command may take to end when it was asked to.
+const GRACE: Duration = Duration::from_secs(10);
+
+impl DockerEngine {
+    pub(crate) async fn launch_container(
+        &self,
+        launch: &Launch<'_>,
+        progress: &Progress<'_>,
+        cancel: &CancelToken,
+    ) -> Result<Exit, EngineError> {
+        let body = convert::launch_body(launch);
+        let name = launch.image.name.clone();
+        let created = Created::new(&self.docker, &self.endpoint.url, name, body, progress).await?;
+        let handle = created.handle();
+        let exit = handle.live(progress, cancel).await;
+        // It goes by itself when it has ended; here that is waited for.
+        if let Err(left) = handle.remove().await {
+            warn_of(&left, progress);
+        }
+        exit
+    }
+}
+
+impl Handle {
+    /// The life of a container, from its start to its end.
+    async fn live(
+        &self,
+        progress: &Progress<'_>,
+        cancel: &CancelToken,
+    ) -> Result<Exit, EngineError> {
+        let attached = or_interrupted(self.attach(false), cancel).await?;
+        // Its end is asked for before it begins: it takes its status along when it goes.
+        let ending = try_join(self.end(), self.begin());
+        let work = try_join(ending, self.tell(attached, progress));
+        let work = std::pin::pin!(work);
+        let (cancelled, rest) = match select(std::pin::pin!(cancel.cancelled()), work).await {
+            Either::Right((done, _)) => return done.map(|((exit, ()), ())| exit),
+            Either::Left((reason, work)) => (reason, work),
+        };
+        self.stop(cancelled, rest)
+            .await
+            .map(|((exit, ()), ())| exit)
+    }
+
+    /// Passes on why it is to stop and waits for the end.
+    async fn stop<T>(
+        &self,
+        reason: Interrupt,
+        mut work: Pin<&mut impl Future<Output = Result<T, EngineError>>>,
+    ) -> Result<T, EngineError> {
+        for signal in [name_of(reason), "SIGKILL"] {
+            let signal = signal.to_owned();
+            let options = KillContainerOptions { signal };
+            if self
+                .docker
+                .kill_container(&self.name, Some(options))
+                .await
+                .is_err()
+            {
+                // It has not started, or is gone.
+                break;
+            }
+            if let Ok(done) = tokio::time::timeout(GRACE, work.as_mut()).await {
+                return done;
+            }
+        }
+        Err(EngineError::Interrupted(reason))
+    }
+
+    /// Tells what the container writes, until it ends.
+    async fn tell(
+        &self,
+        attached: AttachContainerResults,
+        progress: &Progress<'_>,
+    ) -> Result<(), EngineError> {
+        let mut output = attached.output;
+        while let Some(piece) = output.next().await {
+            let piece = piece.map_err(|err| self.lost(err.to_string()))?;
+            let stream = match piece {
+                LogOutput::StdErr { .. } => Output::Stderr,
+                _ => Output::Stdout,
+            };
+            progress.tell(Event::Output(stream, piece.into_bytes().to_vec()));
+        }
+        Ok(())
+    }
+
+    /// Waits for the end that comes next.
+    async fn end(&self) -> Result<Exit, EngineError> {
+        let condition = "next-exit".to_owned();
+        let options = WaitContainerOptions { condition };
+        let mut waiting = self.docker.wait_container(&self.name, Some(options));
+        let code = match waiting.next().await {
+            Some(Ok(ended)) => ended.status_code,
+            Some(Err(Error::DockerContainerWaitError { code, error })) if error.is_empty() => code,
+            Some(Err(err)) if status(&err) != Some(404) => {
+                return Err(self.fail("wait for a container of")(err));
+            }
+            Some(Err(_)) | None => return Err(self.lost("nobody knows its status")),
+        };
+        Ok(Exit::Code(u8::try_from(code).unwrap_or(u8::MAX)))
+    }
+
+    fn lost(&self, why: impl Into<String>) -> EngineError {
+        EngineError::Lost {
+            image: self.image.clone(),
+            source: Said(why.into()).into(),
+        }
+    }
+}
+
+fn name_of(reason: Interrupt) -> &'static str {
+    match reason {
+        Interrupt::Interrupted => "SIGINT",
+        Interrupt::Terminated => "SIGTERM",
+        Interrupt::HungUp => "SIGHUP",
+    }
+}

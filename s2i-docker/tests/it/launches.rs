@@ -1,0 +1,261 @@
+//! The command of an image in a container of its own.
+
+use std::time::Duration;
+
+use insta::assert_snapshot;
+use s2i_build::{
+    EngineError, Images as _,
+    event::{Event, Output, Progress},
+    images::{Launch, Publish},
+    request::Network,
+};
+use s2i_core::{
+    EnvVar,
+    wire::{Exit, Kind},
+};
+
+use crate::{
+    calls::{body_of, journal},
+    daemon::{Cancel, Endpoint, Fault, Knobs, Life, Moment, Removal},
+    scene::{Scene, chain, facts},
+};
+
+async fn launch(scene: &Scene) -> Result<Exit, EngineError> {
+    let image = facts();
+    let launch = Launch {
+        image: &image,
+        args: Vec::new(),
+        env: Vec::new(),
+        user: None,
+        network: Network::Default,
+        ports: Vec::new(),
+        read_only: false,
+    };
+    launch_this(scene, &launch).await
+}
+
+async fn launch_this(scene: &Scene, launch: &Launch<'_>) -> Result<Exit, EngineError> {
+    let progress = Progress::new(&scene.recorder);
+    let launching = scene.engine.launch(launch, &progress, &scene.cancel);
+    let done = tokio::time::timeout(Duration::from_secs(60), launching).await;
+    done.expect("one of both sides goes on")
+}
+
+fn written(scene: &Scene, wanted: Output) -> Vec<u8> {
+    let events = scene.recorder.events();
+    let pieces = events.iter().filter_map(|event| match event {
+        Event::Output(output, piece) if *output == wanted => Some(piece.clone()),
+        _ => None,
+    });
+    pieces.collect::<Vec<_>>().concat()
+}
+
+#[tokio::test]
+async fn a_command_makes_these_calls() {
+    let scene = Scene::new(Knobs {
+        exit: Exit::Code(3),
+        ..Knobs::default()
+    });
+    assert_eq!(launch(&scene).await.unwrap(), Exit::Code(3));
+    scene.daemon.check();
+    assert_snapshot!(journal(&scene.daemon), @"
+    POST /containers/create?name=s2i_s2i_go_########&platform= {…}
+    POST /containers/s2i_s2i_go_########/attach?logs=false&stream=true&stdin=false&stdout=true&stderr=true
+    POST /containers/s2i_s2i_go_########/wait?condition=next-exit
+    POST /containers/s2i_s2i_go_########/start
+    DELETE /containers/s2i_s2i_go_########?v=true&force=true&link=false
+    ");
+    assert_snapshot!(body_of(&scene.daemon, Endpoint::Create), @r#"
+    {
+      "AttachStderr": true,
+      "AttachStdout": true,
+      "HostConfig": {
+        "AutoRemove": true,
+        "LogConfig": {
+          "Type": "none"
+        },
+        "ReadonlyRootfs": false,
+        "SecurityOpt": [
+          "no-new-privileges"
+        ]
+      },
+      "Image": "sha256:2222222222222222222222222222222222222222222222222222222222222222",
+      "Tty": false
+    }
+    "#);
+}
+
+#[tokio::test]
+async fn everything_that_is_asked_for_is_in_the_container() {
+    let scene = Scene::new(Knobs::default());
+    let image = facts();
+    let port = |host, container| Publish { host, container };
+    let launch = Launch {
+        image: &image,
+        args: vec!["serve".into(), "--fast".into()],
+        env: vec![EnvVar::new("A", "b c").unwrap()],
+        user: Some("1001".into()),
+        network: Network::Named("lab".into()),
+        ports: vec![port(80, 8080), port(443, 8443), port(81, 8080)],
+        read_only: true,
+    };
+    launch_this(&scene, &launch).await.unwrap();
+    scene.daemon.check();
+    let body = body_of(&scene.daemon, Endpoint::Create);
+    let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(body["Cmd"], serde_json::json!(["serve", "--fast"]));
+    assert_eq!(body["Env"], serde_json::json!(["A=b c"]));
+    assert_eq!(body["User"], "1001");
+    let host = &body["HostConfig"];
+    assert_eq!(host["NetworkMode"], "lab");
+    assert_eq!(host["ReadonlyRootfs"], true);
+    assert!(
+        host["Tmpfs"]["/tmp"]
+            .as_str()
+            .unwrap()
+            .contains("mode=1777")
+    );
+    let bound = |port: &str| host["PortBindings"][port].as_array().unwrap().len();
+    assert_eq!((bound("8080/tcp"), bound("8443/tcp")), (2, 1));
+    let exposed = &body["ExposedPorts"];
+    assert!(
+        exposed["8080/tcp"].is_object() && exposed["8443/tcp"].is_object(),
+        "{exposed}"
+    );
+}
+
+#[tokio::test]
+async fn what_it_writes_arrives_whatever_the_pieces() {
+    let bytes: Vec<u8> = (0..=255).cycle().take(70_000).collect();
+    for piece in [1, 7, 4096, 70_000] {
+        let scene = Scene::new(Knobs {
+            output: vec![
+                (Kind::Stdout, bytes.clone()),
+                (Kind::Stderr, b"err\n".to_vec()),
+                (Kind::Stdout, b"no line end".to_vec()),
+            ],
+            piece,
+            ..Knobs::default()
+        });
+        assert_eq!(launch(&scene).await.unwrap(), Exit::Code(0));
+        scene.daemon.check();
+        assert_eq!(
+            written(&scene, Output::Stdout),
+            [&bytes[..], b"no line end"].concat()
+        );
+        assert_eq!(written(&scene, Output::Stderr), b"err\n");
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_left_when_a_call_fails() {
+    let calls = [
+        Endpoint::Create,
+        Endpoint::Attach,
+        Endpoint::Wait,
+        Endpoint::Start,
+    ];
+    let faults = [
+        Fault::Status(500, "broken"),
+        Fault::CutBefore,
+        Fault::CutAfter,
+    ];
+    for (endpoint, fault) in calls
+        .into_iter()
+        .flat_map(|call| faults.map(|fault| (call, fault)))
+    {
+        // The answer to a start has nothing to cut; a command may close its outputs and go on.
+        let is_none = matches!(endpoint, Endpoint::Start | Endpoint::Attach);
+        if is_none && matches!(fault, Fault::CutAfter) {
+            continue;
+        }
+        let scene = Scene::new(Knobs {
+            fault: Some((endpoint, 0, fault)),
+            life: Life::UntilKilled,
+            ..Knobs::default()
+        });
+        let err = launch(&scene).await.unwrap_err();
+        scene.daemon.check();
+        assert_eq!(scene.recorder.warnings(), "", "{endpoint:?} {fault:?}");
+        assert!(!chain(&err).is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_status_that_nobody_knows_is_no_success() {
+    let scene = Scene::new(Knobs {
+        fault: Some((Endpoint::Wait, 0, Fault::Status(404, "no such container"))),
+        life: Life::UntilKilled,
+        ..Knobs::default()
+    });
+    let err = launch(&scene).await.unwrap_err();
+    assert!(matches!(err, EngineError::Lost { .. }), "{err:?}");
+    scene.daemon.check();
+}
+
+#[tokio::test]
+async fn one_that_goes_by_itself_is_fine() {
+    for removal in [Removal::Missing, Removal::Underway(3)] {
+        let scene = Scene::new(Knobs {
+            removal,
+            ..Knobs::default()
+        });
+        launch(&scene).await.unwrap();
+        scene.daemon.check();
+        assert_eq!(scene.recorder.warnings(), "");
+    }
+}
+
+fn cancelled(at: Moment, hangs: bool, life: Life) -> Scene {
+    let token = s2i_build::CancelToken::default();
+    Scene::new(Knobs {
+        cancel: Some(Cancel { at, token, hangs }),
+        life,
+        ..Knobs::default()
+    })
+}
+
+#[tokio::test]
+async fn a_launch_that_is_stopped_before_the_start_does_not_start() {
+    for endpoint in [Endpoint::Attach, Endpoint::Start] {
+        let scene = cancelled(Moment::Call(endpoint, 0), true, Life::UntilKilled);
+        let err = launch(&scene).await.unwrap_err();
+        assert!(
+            matches!(err, EngineError::Interrupted(_)),
+            "{endpoint:?}: {err:?}"
+        );
+        scene.daemon.check();
+    }
+}
+
+/// Stops the command once it has written something.
+async fn stopped(life: Life) -> (Scene, Result<Exit, EngineError>) {
+    let scene = Scene::new(Knobs {
+        life,
+        ..Knobs::default()
+    });
+    let stop = async {
+        while written(&scene, Output::Stdout).is_empty() {
+            tokio::task::yield_now().await;
+        }
+        tokio::time::pause();
+        scene.cancel.cancel(s2i_build::Interrupt::Terminated);
+    };
+    let (exit, ()) = futures_util::join!(launch(&scene), stop);
+    scene.daemon.check();
+    (scene, exit)
+}
+
+#[tokio::test]
+async fn the_reason_is_passed_on_as_a_signal() {
+    let (scene, exit) = stopped(Life::UntilSignal).await;
+    assert_eq!(exit.unwrap(), Exit::Code(0), "it ended by itself");
+    assert_eq!(scene.daemon.model().signals, ["SIGTERM"]);
+}
+
+#[tokio::test]
+async fn one_that_does_not_listen_is_killed() {
+    let (scene, exit) = stopped(Life::UntilKilled).await;
+    assert_eq!(exit.unwrap(), Exit::Code(137));
+    assert_eq!(scene.daemon.model().signals, ["SIGTERM", "SIGKILL"]);
+}

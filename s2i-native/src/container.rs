@@ -1,0 +1,104 @@
+//! One container: a place in the store, a sandbox over it, and the agent in the sandbox.
+
+use s2i_build::{
+    CancelToken, Container, EngineError,
+    cancel::or_interrupted,
+    engine::{Commit, Committed, Input, Program},
+    event::{Phase, Progress},
+    session::Session,
+    stream::ArchiveStream,
+};
+use s2i_core::wire::{Exit, Finish, ReadItem};
+
+use crate::{commit, error::blocking, place::Place};
+
+/// A container whose agent waits for the next request.
+pub struct NativeContainer {
+    /// Away while it is committed.
+    place: Option<Place>,
+    /// Gone once the agent was told to go.
+    session: Option<Session>,
+    /// Who everything in it is done as.
+    user: String,
+}
+
+impl NativeContainer {
+    pub(crate) fn new(place: Place, session: Session, user: &str) -> Self {
+        Self {
+            place: Some(place),
+            session: Some(session),
+            user: user.into(),
+        }
+    }
+
+    fn session(&mut self) -> &mut Session {
+        self.session.as_mut().expect("a commit is the last request")
+    }
+}
+
+impl Container for NativeContainer {
+    async fn unpack(
+        &mut self,
+        input: Input<'_>,
+        progress: &Progress<'_>,
+        cancel: &CancelToken,
+    ) -> Result<(), EngineError> {
+        let user = self.user.clone();
+        let unpacking = self.session().unpack(input, &user, progress);
+        or_interrupted(unpacking, cancel).await
+    }
+
+    async fn exec(
+        &mut self,
+        program: &Program,
+        progress: &Progress<'_>,
+        cancel: &CancelToken,
+    ) -> Result<Exit, EngineError> {
+        or_interrupted(self.session().exec(program, progress), cancel).await
+    }
+
+    fn pour<'a>(&'a mut self, program: &Program, progress: &'a Progress<'_>) -> ArchiveStream<'a> {
+        self.session().pour(program, progress)
+    }
+
+    fn read(&mut self, items: Vec<ReadItem>, mtime: u64) -> ArchiveStream<'_> {
+        let user = self.user.clone();
+        self.session().read(items, mtime, &user)
+    }
+
+    async fn commit(
+        &mut self,
+        commit: &Commit,
+        progress: &Progress<'_>,
+        cancel: &CancelToken,
+    ) -> Result<Committed, EngineError> {
+        progress.phase(Phase::Clean);
+        let finish = Finish {
+            remove: commit.remove.clone(),
+            // What changed is known here, without a walk through the whole image.
+            mtime: None,
+            require: commit.require.clone(),
+        };
+        or_interrupted(self.session().finish(finish, progress), cancel).await?;
+        self.session = None;
+        progress.phase(Phase::Commit);
+        let mut place = self.place.take().expect("nothing follows a commit");
+        let (commit, cancel) = (commit.clone(), cancel.clone());
+        let (place, committed) = blocking(move || {
+            let committed = place
+                .end()
+                .and_then(|()| commit::commit(&place, &commit, &cancel));
+            Ok((place, committed))
+        })
+        .await?;
+        self.place = Some(place);
+        committed
+    }
+
+    async fn discard(self) -> Result<(), EngineError> {
+        let Self { place, session, .. } = self;
+        drop(session);
+        let Some(place) = place else { return Ok(()) };
+        blocking(move || place.remove()).await
+    }
+}

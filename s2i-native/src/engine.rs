@@ -1,0 +1,212 @@
+//! The engine port over the store and the sandbox.
+
+use std::path::PathBuf;
+
+use futures_util::{StreamExt as _, future::join};
+use s2i_build::{
+    Agents, CancelToken, Engine, EngineError,
+    cancel::or_interrupted,
+    engine::{Committed, EngineInfo, Start},
+    event::{Event, Phase, Progress},
+    facts::ImageFacts,
+    request::{self, PullPolicy},
+    session::{Session, Transport},
+};
+use s2i_core::ImageRef;
+use s2i_oci::{
+    registry::{self, Registry},
+    store::{Store, StoredImage},
+};
+
+use crate::{
+    container::NativeContainer,
+    error::{blocking, failed, no_such_image},
+    facts, memory,
+    place::{Origin, Place},
+    sandbox::{Network, Program, Running},
+};
+
+/// What an embedded engine needs to know.
+#[derive(Debug)]
+pub struct Options {
+    /// Where images are kept; made when it is not there.
+    pub store: PathBuf,
+    /// The agents that there are.
+    pub agents: Agents,
+    /// How registries are reached.
+    pub registry: registry::Options,
+}
+
+/// The engine in this very process.
+pub struct NativeEngine {
+    pub(crate) store: Store,
+    pub(crate) registry: Registry,
+    agents: Agents,
+}
+
+impl NativeEngine {
+    /// Opens the store, and takes away what builds that were killed have left in it.
+    ///
+    /// # Errors
+    /// [`EngineError::Failed`] when the store can't be used.
+    pub fn open(options: Options) -> Result<Self, EngineError> {
+        let Options {
+            store,
+            agents,
+            registry,
+        } = options;
+        let opened = Store::open(&store);
+        Ok(Self {
+            store: opened.map_err(failed("open the store", store.display()))?,
+            registry: Registry::new(registry).map_err(failed("prepare for", "registries"))?,
+            agents,
+        })
+    }
+
+    /// The image of this name or id, as the store has it.
+    pub(crate) async fn find(&self, image: &ImageRef) -> Result<Option<StoredImage>, EngineError> {
+        let (store, image) = (self.store.clone(), image.clone());
+        blocking(move || store.find(&image).map_err(failed("find the image", &image))).await
+    }
+
+    /// The same, where it must be there.
+    pub(crate) async fn get(&self, image: &ImageRef) -> Result<StoredImage, EngineError> {
+        let found = self.find(image).await?;
+        found.ok_or_else(|| no_such_image(image))
+    }
+
+    /// The image that facts were found of.
+    pub(crate) async fn pinned(&self, facts: &ImageFacts) -> Result<StoredImage, EngineError> {
+        let (store, name, id) = (self.store.clone(), facts.name.clone(), facts.id.clone());
+        let find = move || {
+            let id = id.parse().map_err(failed("find the image", &name))?;
+            let found = store.find_id(id).map_err(failed("find the image", &name))?;
+            found.ok_or_else(|| no_such_image(&name))
+        };
+        blocking(find).await
+    }
+
+    /// Starts a container. Unpacking its image can't be called off; the next one has the use of it.
+    pub(crate) async fn place(
+        &self,
+        origin: Origin,
+        agent: Option<Vec<u8>>,
+        progress: &Progress<'_>,
+    ) -> Result<(Place, Running, Transport), EngineError> {
+        let store = self.store.clone();
+        let (tell, mut told) = futures_channel::mpsc::unbounded();
+        let starting = blocking(move || Place::start(&store, origin, agent.as_deref(), tell));
+        let telling = async {
+            while let Some(text) = told.next().await {
+                progress.tell(Event::Progress(text));
+            }
+        };
+        join(starting, telling).await.0
+    }
+}
+
+impl Engine for NativeEngine {
+    type Container = NativeContainer;
+
+    async fn probe(&self) -> Result<EngineInfo, EngineError> {
+        Ok(EngineInfo {
+            name: "native".into(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            endpoint: self.store.root().display().to_string(),
+        })
+    }
+
+    async fn resolve(
+        &self,
+        image: &ImageRef,
+        policy: PullPolicy,
+        progress: &Progress<'_>,
+        cancel: &CancelToken,
+    ) -> Result<ImageFacts, EngineError> {
+        let facts = |stored: &StoredImage| {
+            facts::image_facts(image, stored.id().to_string(), stored.config())
+        };
+        if policy != PullPolicy::Always {
+            if let Some(stored) = self.find(image).await? {
+                return Ok(facts(&stored));
+            }
+            if policy == PullPolicy::Never {
+                return Err(no_such_image(image));
+            }
+        }
+        progress.notice(format!("pulling {image}"));
+        let pulled = or_interrupted(self.pull(image, progress), cancel).await?;
+        Ok(facts(&pulled))
+    }
+
+    async fn start(
+        &self,
+        start: &Start<'_>,
+        progress: &Progress<'_>,
+        cancel: &CancelToken,
+    ) -> Result<NativeContainer, EngineError> {
+        let name = &start.image.name;
+        let architecture = &start.image.architecture;
+        let agent = self.agents.of(architecture).map(<[u8]>::to_vec);
+        let agent = agent.ok_or_else(|| EngineError::NoAgent {
+            image: name.clone(),
+            architecture: architecture.clone(),
+        })?;
+        progress.phase(Phase::Start);
+        let origin = Origin {
+            name: name.clone(),
+            image: self.pinned(start.image).await?,
+            network: network(start.network)?,
+            program: Program::Agent {
+                for_root: is_root(start.user),
+            },
+            tmpfs: Vec::new(),
+            read_only: false,
+        };
+        let (mut place, running, transport) = self.place(origin, Some(agent), progress).await?;
+        place.running = Some(running);
+        match or_interrupted(Session::open(name.clone(), transport), cancel).await {
+            Ok(session) => Ok(NativeContainer::new(place, session, start.user)),
+            Err(err) => {
+                blocking(move || place.remove()).await?;
+                Err(err)
+            }
+        }
+    }
+
+    async fn recall(
+        &self,
+        key: &str,
+        tag: Option<&ImageRef>,
+    ) -> Result<Option<Committed>, EngineError> {
+        let (store, key, tag) = (self.store.clone(), key.to_owned(), tag.cloned());
+        blocking(move || memory::recall(&store, &key, tag.as_ref())).await
+    }
+
+    async fn remember(&self, key: &str, made: &Committed) {
+        let (store, key, id) = (self.store.clone(), key.to_owned(), made.id.clone());
+        let remembered = blocking(move || memory::remember(&store, &key, &id)).await;
+        if let Err(err) = remembered {
+            tracing::debug!(%err, "this build will not be remembered");
+        }
+    }
+}
+
+/// Whether programs in the container are done as root, which keeps more capabilities for them.
+fn is_root(user: &str) -> bool {
+    let name = user.split(':').next().unwrap_or_default();
+    matches!(name, "" | "0" | "root")
+}
+
+/// Containers use the host's network, or none: a network of their own would need a program that
+/// carries packets.
+pub(crate) fn network(network: &request::Network) -> Result<Network, EngineError> {
+    match network {
+        request::Network::Default | request::Network::Host => Ok(Network::Host),
+        request::Network::None => Ok(Network::None),
+        request::Network::Named(name) => {
+            let why = "the embedded engine has the networks `host` and `none`";
+            Err(failed("use the network", name)(why))
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! From what the store and the system say to what the port says.
+
+use std::io;
+
+use s2i_build::{EngineError, engine::BoxError};
+use s2i_core::ImageRef;
+
+/// Adds to any error what was to be done with what.
+pub(crate) fn failed<E: Into<BoxError>>(
+    operation: &'static str,
+    subject: impl ToString,
+) -> impl FnOnce(E) -> EngineError {
+    let subject = subject.to_string();
+    move |source| EngineError::Failed {
+        operation,
+        subject,
+        source: source.into(),
+    }
+}
+
+/// Blocking work that gives an error of the port, on a thread of its own.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, EngineError> + Send + 'static,
+) -> Result<T, EngineError> {
+    let lost = |source: io::Error| failed("wait for", "a worker thread")(source);
+    s2i_build::stream::blocking(work).await.map_err(lost)?
+}
+
+/// The image is not in the store.
+pub(crate) fn no_such_image(image: &ImageRef) -> EngineError {
+    EngineError::NoSuchImage {
+        image: image.clone(),
+    }
+}

@@ -1,0 +1,156 @@
+//! The port for images over the store.
+
+use futures_util::future::join;
+use s2i_build::{
+    CancelToken, EngineError, Images,
+    cancel::or_interrupted,
+    event::Progress,
+    images::{ImageSummary, Launch, Pruned, Pushed},
+    stream::{ArchiveStream, pieces_of},
+};
+use s2i_core::{ImageRef, wire::Exit};
+use s2i_oci::{
+    Digest,
+    store::{Loaded, Store, StoreError, StoredImage},
+};
+
+use crate::{
+    archive::Pieces,
+    engine::NativeEngine,
+    error::{blocking, failed, no_such_image},
+    launch, memory,
+};
+
+impl Images for NativeEngine {
+    async fn list(&self) -> Result<Vec<ImageSummary>, EngineError> {
+        let store = self.store.clone();
+        let images = blocking(move || {
+            store
+                .list()
+                .map_err(failed("list", "the images of the store"))
+        })
+        .await?;
+        Ok(images.iter().map(summary).collect())
+    }
+
+    async fn remove(&self, image: &ImageRef) -> Result<Vec<String>, EngineError> {
+        let (store, name) = (self.store.clone(), image.clone());
+        let stored = self.get(image).await?;
+        blocking(move || {
+            let removed = take_away(&store, &name, &stored);
+            removed.map_err(failed("remove the image", &name))
+        })
+        .await
+    }
+
+    async fn push(
+        &self,
+        image: &ImageRef,
+        progress: &Progress<'_>,
+        cancel: &CancelToken,
+    ) -> Result<Pushed, EngineError> {
+        or_interrupted(self.send(image, progress), cancel).await
+    }
+
+    async fn load(&self, archive: ArchiveStream<'static>) -> Result<Vec<String>, EngineError> {
+        let store = self.store.clone();
+        let (feed, mut pieces) = Pieces::of(archive);
+        let load = move || {
+            let loaded = store.import(&mut pieces);
+            loaded.map_err(failed("load", "the archive"))
+        };
+        let (loaded, ()) = join(blocking(load), feed).await;
+        Ok(loaded?.iter().flat_map(names).collect())
+    }
+
+    fn export(&self, image: &ImageRef) -> ArchiveStream<'static> {
+        self.export_without(image, Vec::new())
+    }
+
+    async fn prune(&self) -> Result<Pruned, EngineError> {
+        let store = self.store.clone();
+        let prune = move || {
+            let before = store.list().map_err(failed("list", "the images"))?;
+            let unnamed = before.iter().filter(|image| image.names().is_empty());
+            let removed = unnamed.map(|image| format!("deleted {}", image.id()));
+            let freed = store.prune().map_err(failed("prune", "the store"))?;
+            memory::prune(&store)?;
+            Ok(Pruned {
+                removed: removed.collect(),
+                bytes: freed.bytes,
+            })
+        };
+        blocking(prune).await
+    }
+
+    async fn launch(
+        &self,
+        launch: &Launch<'_>,
+        progress: &Progress<'_>,
+        cancel: &CancelToken,
+    ) -> Result<Exit, EngineError> {
+        launch::launch(self, launch, progress, cancel).await
+    }
+}
+
+impl NativeEngine {
+    /// The same as [`export`](Images::export) without the lowest layers, as far as `there` has the
+    /// digests of their plain archives: for an engine that has them.
+    #[must_use]
+    pub fn export_without(&self, image: &ImageRef, there: Vec<String>) -> ArchiveStream<'static> {
+        let (store, name) = (self.store.clone(), image.clone());
+        pieces_of(move |out| {
+            let cannot = || failed("export", &name);
+            let found = store.find(&name).map_err(cannot());
+            let stored = found.and_then(|found| found.ok_or_else(|| no_such_image(&name)));
+            let stored = stored.map_err(std::io::Error::other)?;
+            let is_name = |known: &&ImageRef| known.normalised() == name.normalised();
+            // An id is no name to give to others.
+            let names = match stored.names().iter().find(is_name) {
+                Some(_) => vec![name.clone()],
+                None => stored.names().to_vec(),
+            };
+            let omit = |diff_id: Digest| there.contains(&diff_id.to_string());
+            let written = store.export(&[(&stored, names)], &omit, out);
+            written.map_err(|err| std::io::Error::other(cannot()(err)))
+        })
+    }
+}
+
+/// Takes the name, or all of them when it is an id, and everything that is of no use to anybody then.
+fn take_away(
+    store: &Store,
+    name: &ImageRef,
+    image: &StoredImage,
+) -> Result<Vec<String>, StoreError> {
+    let mut went = Vec::new();
+    if store.untag(name)? {
+        went.push(format!("untagged {}", name.normalised()));
+    } else {
+        let names = store.remove_id(image.id())?;
+        went.extend(names.iter().map(|name| format!("untagged {name}")));
+    }
+    if store.find_id(image.id())?.is_none() {
+        store.collect()?;
+        went.push(format!("deleted {}", image.id()));
+    }
+    Ok(went)
+}
+
+/// What people call what was loaded.
+fn names(loaded: &Loaded) -> Vec<String> {
+    if loaded.names.is_empty() {
+        return vec![loaded.id.to_string()];
+    }
+    loaded.names.iter().map(ToString::to_string).collect()
+}
+
+fn summary(image: &StoredImage) -> ImageSummary {
+    let created = image.config().created.as_deref();
+    ImageSummary {
+        id: image.id().to_string(),
+        names: image.names().iter().map(ToString::to_string).collect(),
+        size: image.size(),
+        created: created.and_then(s2i_oci::config::seconds),
+    }
+}

@@ -1,0 +1,140 @@
+//! Running the command of an image.
+
+use std::time::Duration;
+
+use futures_util::{
+    StreamExt as _,
+    future::{Either, select},
+};
+use rustix::process::Signal;
+use s2i_build::{
+    CancelToken, EngineError, Interrupt,
+    event::{Event, Output, Progress},
+    images::{Launch, Publish},
+    session::{Piece, Transport},
+};
+use s2i_core::wire::Exit;
+
+use crate::{
+    engine::{NativeEngine, network},
+    error::{blocking, failed},
+    place::Origin,
+    sandbox::{Direct, Killer, Program},
+};
+
+/// How long an application may take to end when it is asked to.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Starts it, tells what it writes, and waits. When somebody stops that, the application gets the
+/// signal, and is ended when it does not end by itself.
+pub(crate) async fn launch(
+    engine: &NativeEngine,
+    launch: &Launch<'_>,
+    progress: &Progress<'_>,
+    cancel: &CancelToken,
+) -> Result<Exit, EngineError> {
+    check_ports(&launch.ports)?;
+    let origin = Origin {
+        name: launch.image.name.clone(),
+        image: engine.pinned(launch.image).await?,
+        network: network(&launch.network)?,
+        program: Program::Direct(command(launch)),
+        tmpfs: if launch.read_only {
+            vec!["/tmp".into()]
+        } else {
+            Vec::new()
+        },
+        read_only: launch.read_only,
+    };
+    let (place, mut running, transport) = engine.place(origin, None, progress).await?;
+    let killer = running.killer();
+    let telling = tell(transport, progress);
+    let ended = async {
+        match select(std::pin::pin!(cancel.cancelled()), std::pin::pin!(telling)).await {
+            Either::Right(((), _)) => {}
+            Either::Left((reason, telling)) => {
+                stop(killer, reason);
+                telling.await;
+            }
+        }
+    };
+    ended.await;
+    let name = launch.image.name.clone();
+    let waiting = blocking(move || {
+        let exit = running
+            .wait()
+            .map_err(failed("wait for a container of", name));
+        drop(running);
+        place.remove().and(exit)
+    });
+    waiting.await
+}
+
+/// Passes everything on until both outputs end, which they do with the last process.
+async fn tell(transport: Transport, progress: &Progress<'_>) {
+    let Transport { input, mut output } = transport;
+    drop(input);
+    while let Some(Ok(piece)) = output.next().await {
+        progress.tell(match piece {
+            Piece::Stdout(bytes) => Event::Output(Output::Stdout, bytes.into()),
+            Piece::Stderr(bytes) => Event::Output(Output::Stderr, bytes.into()),
+        });
+    }
+}
+
+/// Asks the application to end, and ends it after a while.
+fn stop(killer: Killer, reason: Interrupt) {
+    let signal = match reason {
+        Interrupt::Interrupted => Signal::INT,
+        Interrupt::Terminated => Signal::TERM,
+        Interrupt::HungUp => Signal::HUP,
+    };
+    // One that has ended needs no signal.
+    let _ = killer.signal(signal);
+    std::thread::spawn(move || {
+        std::thread::sleep(PATIENCE);
+        killer.kill();
+    });
+}
+
+/// As `docker run` puts them together.
+fn command(launch: &Launch<'_>) -> Direct {
+    let config = &launch.image.config;
+    let args = if launch.args.is_empty() {
+        &config.cmd
+    } else {
+        &launch.args
+    };
+    let own = launch.env.iter().map(s2i_core::EnvVar::to_entry);
+    let is_replaced = |entry: &&String| {
+        let name = entry.split('=').next();
+        launch
+            .env
+            .iter()
+            .any(|variable| Some(variable.name()) == name)
+    };
+    let kept = config
+        .env
+        .iter()
+        .filter(|entry| !is_replaced(entry))
+        .cloned();
+    Direct {
+        argv: config.entrypoint.iter().chain(args).cloned().collect(),
+        env: kept.chain(own).collect(),
+        cwd: config.working_dir.clone(),
+        user: launch.user.clone().unwrap_or_else(|| config.user.clone()),
+    }
+}
+
+/// Containers have the host's own ports here, so none can lead to another.
+fn check_ports(ports: &[Publish]) -> Result<(), EngineError> {
+    match ports.iter().find(|port| port.host != port.container) {
+        None => Ok(()),
+        Some(port) => {
+            let why = "the embedded engine has no network of its own: the application listens on the host's \
+                       ports, so the two numbers must be the same";
+            let ports = format!("{}:{}", port.host, port.container);
+            Err(failed("publish the port", ports)(why))
+        }
+    }
+}

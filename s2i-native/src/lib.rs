@@ -1,0 +1,47 @@
+//! The embedded engine: builds and runs images in Linux namespaces, with no daemon.
+//!
+//! [`NativeEngine`] is the engine port over two things: a [store](s2i_oci::store) that keeps layers as
+//! directories, and a [`sandbox`] that starts processes over them. A container is a directory of the
+//! store and an overlay of the image's layers under it; the [agent](s2i_build::Agents) is its first
+//! process, as it is on Docker, and everything that happens in it is a request to the agent. What the
+//! container changed is a directory in the end, and that directory becomes the layer: it is read once,
+//! for its digest, and renamed. Nothing is packed, and nothing is unpacked again for the next build.
+//!
+//! An ordinary user is root of a [user namespace](userns) meanwhile. Nothing here needs a helper but
+//! `newuidmap` there, and nothing listens anywhere: when s2i ends, however it ends, its containers end.
+//!
+//! ```no_run
+//! use s2i_build::{Agents, Engine as _, Images as _};
+//! use s2i_native::{NativeEngine, Options};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let engine = NativeEngine::open(Options {
+//!     store: "/var/lib/s2i".into(),
+//!     agents: Agents::default(),
+//!     registry: s2i_oci::registry::Options::default(),
+//! })?;
+//! for image in engine.list().await? {
+//!     println!("{} {:?}", image.id, image.names);
+//! }
+//! # Ok(()) }
+//! ```
+
+mod archive;
+mod commit;
+mod container;
+mod engine;
+mod error;
+mod facts;
+mod images;
+mod launch;
+mod memory;
+mod parcel;
+mod place;
+mod reexec;
+mod registry;
+pub mod sandbox;
+pub mod userns;
+
+pub use container::NativeContainer;
+pub use engine::{NativeEngine, Options};
+pub use reexec::reexec;

@@ -1,0 +1,151 @@
+//! Images on their way between the store and registries.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
+
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use s2i_build::{
+    EngineError,
+    event::{Event, Progress},
+    images::Pushed,
+};
+use s2i_core::ImageRef;
+use s2i_oci::{
+    Digest,
+    config::Platform,
+    manifest::Descriptor,
+    store::{StoredImage, Work},
+};
+
+use crate::{
+    engine::NativeEngine,
+    error::{blocking, failed},
+    parcel,
+};
+
+/// How many blobs are under way at once.
+pub(crate) const PARALLEL: usize = 3;
+
+impl NativeEngine {
+    /// Pulls the image for this machine's processor. What is there is not downloaded.
+    pub(crate) async fn pull(
+        &self,
+        image: &ImageRef,
+        progress: &Progress<'_>,
+    ) -> Result<StoredImage, EngineError> {
+        let platform = Platform::linux(architecture());
+        let pulled = self.registry.manifest(image, &platform).await;
+        let pulled = pulled.map_err(|source| EngineError::Pull {
+            image: image.clone(),
+            source: source.into(),
+        })?;
+        let store = self.store.clone();
+        let work = blocking(move || store.work(&[]).map_err(failed("pull into", "the store")));
+        let work = Arc::new(work.await?);
+        let counter = Counter::new(progress, &pulled.manifest.layers);
+        let mut downloads = Vec::new();
+        for layer in &pulled.manifest.layers {
+            downloads.push(self.download(image, layer, &work, &counter));
+        }
+        let downloads = stream::iter(downloads).buffer_unordered(PARALLEL);
+        downloads.try_collect::<()>().await?;
+        let (store, name) = (self.store.clone(), image.clone());
+        blocking(move || {
+            let published =
+                store.publish_pulled(&pulled.manifest_bytes, &pulled.config_bytes, &name);
+            // Until now it has protected the layers.
+            drop(work);
+            published.map_err(failed("keep the image", &name))
+        })
+        .await
+    }
+
+    /// Downloads a layer, unless it is there.
+    async fn download(
+        &self,
+        image: &ImageRef,
+        layer: &Descriptor,
+        work: &Arc<Work>,
+        counter: &Counter<'_>,
+    ) -> Result<(), EngineError> {
+        let (store, work, blob) = (self.store.clone(), Arc::clone(work), layer.clone());
+        let place = move || {
+            let place = store.partial(&work, &blob);
+            place.map_err(failed("keep the layer", blob.digest))
+        };
+        let Some(partial) = blocking(place).await? else {
+            counter.at(layer, layer.size);
+            return Ok(());
+        };
+        let told = |bytes| counter.at(layer, bytes);
+        let downloaded = self.registry.blob(image, layer, partial.path(), &told);
+        downloaded.await.map_err(|source| EngineError::Pull {
+            image: image.clone(),
+            source: source.into(),
+        })?;
+        let digest = layer.digest;
+        blocking(move || partial.finish().map_err(failed("keep the layer", digest))).await
+    }
+
+    /// Sends an image to its registry.
+    pub(crate) async fn send(
+        &self,
+        image: &ImageRef,
+        progress: &Progress<'_>,
+    ) -> Result<Pushed, EngineError> {
+        let stored = self.get(image).await?;
+        let (store, name) = (self.store.clone(), image.clone());
+        progress.notice(format!("pushing {image}"));
+        let packed = blocking(move || parcel::pack(&store, &stored, &name)).await?;
+        let blobs: Vec<Descriptor> = packed
+            .push
+            .blobs
+            .iter()
+            .map(|blob| blob.descriptor.clone())
+            .collect();
+        let counter = Counter::new(progress, &blobs);
+        let told = |blob: &Descriptor, bytes| counter.at(blob, bytes);
+        let pushed = self.registry.push(image, &packed.push, &told).await;
+        let pushed = pushed.map_err(failed("push", image))?;
+        Ok(Pushed {
+            digest: Some(pushed.digest.to_string()),
+        })
+    }
+}
+
+/// The name that Go has for this machine's processor.
+pub(crate) fn architecture() -> &'static str {
+    match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    }
+}
+
+/// Tells how far several transfers are together.
+struct Counter<'a> {
+    progress: &'a Progress<'a>,
+    total: u64,
+    done: Mutex<BTreeMap<Digest, u64>>,
+}
+
+impl<'a> Counter<'a> {
+    fn new(progress: &'a Progress<'a>, blobs: &[Descriptor]) -> Self {
+        Self {
+            progress,
+            total: blobs.iter().map(|blob| blob.size).sum(),
+            done: Mutex::default(),
+        }
+    }
+
+    fn at(&self, blob: &Descriptor, bytes: u64) {
+        let mut done = self.done.lock().expect("no panic under this lock");
+        done.insert(blob.digest, bytes);
+        let sum: u64 = done.values().sum();
+        let megabytes = |bytes: u64| format!("{}.{} MB", bytes / 1_000_000, bytes / 100_000 % 10);
+        let text = format!("{} of {}", megabytes(sum), megabytes(self.total));
+        self.progress.tell(Event::Progress(text));
+    }
+}

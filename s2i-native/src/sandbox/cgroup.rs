@@ -1,0 +1,203 @@
+//! Limits, by a cgroup (version 2) of the container's own.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+use super::{Error, Limits, error::os};
+
+const HIERARCHY: &str = "/sys/fs/cgroup";
+
+/// How long a share of the processor's time is counted, in microseconds; the kernel's own default.
+const PERIOD: u64 = 100_000;
+
+/// Makes names unlike.
+static COUNT: AtomicU32 = AtomicU32::new(0);
+
+/// The cgroup of a container; removed when this is dropped, which must be after its last process.
+pub(super) struct Cgroup(PathBuf);
+
+impl Cgroup {
+    /// Makes one, if there is anything to limit.
+    pub(super) fn create(limits: &Limits) -> Result<Option<Self>, Error> {
+        if *limits == Limits::default() {
+            return Ok(None);
+        }
+        let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+        Self::create_in(Path::new(HIERARCHY), &own, limits).map(Some)
+    }
+
+    fn create_in(hierarchy: &Path, own: &str, limits: &Limits) -> Result<Self, Error> {
+        let parent = place_in(hierarchy, own, &controllers(limits))?;
+        sweep(&parent);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let dir = parent.join(format!("s2i-{}-{count}", std::process::id()));
+        fs::create_dir(&dir).map_err(os("make the cgroup", &dir.display()))?;
+        let cgroup = Self(dir);
+        for (file, value) in settings(limits) {
+            let path = cgroup.0.join(file);
+            match fs::write(&path, value) {
+                // There is none where nothing can be swapped out.
+                Err(err) if err.kind() == io::ErrorKind::NotFound && file == SWAP => {}
+                written => written.map_err(os("set the limit", &path.display()))?,
+            }
+        }
+        Ok(cgroup)
+    }
+
+    /// The file that a process enters by.
+    pub(super) fn procs(&self) -> PathBuf {
+        self.0.join("cgroup.procs")
+    }
+}
+
+impl Drop for Cgroup {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir(&self.0);
+    }
+}
+
+const SWAP: &str = "memory.swap.max";
+
+fn settings(limits: &Limits) -> Vec<(&'static str, String)> {
+    let memory = limits.memory.map(|bytes| ("memory.max", bytes.to_string()));
+    let swap = limits.memory.map(|bytes| (SWAP, bytes.to_string()));
+    let pids = limits.pids.map(|pids| ("pids.max", pids.to_string()));
+    let cpu = limits.cpu_millis.map(|millis| {
+        let quota = millis * (PERIOD / 1000);
+        ("cpu.max", format!("{quota} {PERIOD}"))
+    });
+    [memory, swap, pids, cpu].into_iter().flatten().collect()
+}
+
+fn controllers(limits: &Limits) -> Vec<&'static str> {
+    let asked = [
+        ("memory", limits.memory.is_some()),
+        ("pids", limits.pids.is_some()),
+        ("cpu", limits.cpu_millis.is_some()),
+    ];
+    let asked = asked.into_iter().filter(|(_, is_asked)| *is_asked);
+    asked.map(|(controller, _)| controller).collect()
+}
+
+/// Where this process can make a cgroup with these controllers.
+pub(crate) fn place(controllers: &[&str]) -> Result<PathBuf, Error> {
+    let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    place_in(Path::new(HIERARCHY), &own, controllers)
+}
+
+/// The nearest cgroup from this process's own upwards that gives all controllers to its children and lets this
+/// process in. Its own does not, as a rule: one that has processes can't have children with controllers.
+fn place_in(hierarchy: &Path, own: &str, controllers: &[&str]) -> Result<PathBuf, Error> {
+    if !hierarchy.join("cgroup.controllers").exists() {
+        return Err(Error::NoCgroups);
+    }
+    // Only this version has the number 0 and no name.
+    let own = own.lines().find_map(|line| line.strip_prefix("0::/"));
+    let own = hierarchy.join(own.ok_or(Error::NoCgroups)?);
+    let up = own.ancestors().take_while(|dir| dir.starts_with(hierarchy));
+    let mut fit = up.filter(|dir| gives(dir, controllers) && is_writable(dir));
+    fit.next()
+        .map(Path::to_owned)
+        .ok_or_else(|| Error::NoDelegation {
+            own: own.display().to_string(),
+            controllers: controllers.join(", "),
+        })
+}
+
+fn gives(dir: &Path, controllers: &[&str]) -> bool {
+    let given = fs::read_to_string(dir.join("cgroup.subtree_control")).unwrap_or_default();
+    controllers
+        .iter()
+        .all(|wanted| given.split_whitespace().any(|given| given == *wanted))
+}
+
+/// A process is moved by whoever may write to where both of its cgroups are.
+fn is_writable(dir: &Path) -> bool {
+    use rustix::fs::{Access, access};
+    let may = |path: &Path| access(path, Access::WRITE_OK).is_ok();
+    may(dir) && may(&dir.join("cgroup.procs"))
+}
+
+/// Removes what programs left that were killed. One with processes in it can't be removed.
+fn sweep(parent: &Path) {
+    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let pid = name
+            .to_str()
+            .and_then(|name| name.strip_prefix("s2i-")?.split('-').next());
+        let is_left = |pid: &str| !pid.is_empty() && !Path::new("/proc").join(pid).exists();
+        if pid.is_some_and(is_left) {
+            let _ = fs::remove_dir(entry.path());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: Limits = Limits {
+        memory: Some(1 << 30),
+        pids: Some(100),
+        cpu_millis: Some(1500),
+    };
+
+    /// A hierarchy like that of systemd: what is below `user.slice` may be limited.
+    fn hierarchy(given: &str) -> tempfile::TempDir {
+        let temp = tempfile::tempdir().unwrap();
+        let session = temp.path().join("user.slice/session.scope");
+        fs::create_dir_all(&session).unwrap();
+        fs::write(temp.path().join("cgroup.controllers"), "").unwrap();
+        for dir in [&session, session.parent().unwrap(), temp.path()] {
+            fs::write(dir.join("cgroup.procs"), "").unwrap();
+            fs::write(dir.join("cgroup.subtree_control"), "").unwrap();
+        }
+        fs::write(temp.path().join("user.slice/cgroup.subtree_control"), given).unwrap();
+        temp
+    }
+
+    #[test]
+    fn the_nearest_that_gives_all_is_used_and_left_clean() {
+        let temp = hierarchy("cpu memory pids\n");
+        let left = temp.path().join("user.slice/s2i-4194399-0");
+        fs::create_dir(&left).unwrap();
+        let own = "1:name=systemd:/x\n0::/user.slice/session.scope\n";
+        let cgroup = Cgroup::create_in(temp.path(), own, &LIMITS).unwrap();
+        let dir = cgroup.0.clone();
+        assert_eq!(dir.parent(), left.parent());
+        assert!(!left.exists());
+        let read = |file| fs::read_to_string(dir.join(file)).unwrap();
+        let found = ["memory.max", "memory.swap.max", "pids.max", "cpu.max"].map(read);
+        assert_eq!(found, ["1073741824", "1073741824", "100", "150000 100000"]);
+        // A real one needs no files to be removed first.
+        for file in fs::read_dir(&dir).unwrap() {
+            fs::remove_file(file.unwrap().path()).unwrap();
+        }
+        drop(cgroup);
+        assert!(!dir.exists());
+    }
+
+    #[test]
+    fn what_is_not_given_is_an_error() {
+        let temp = hierarchy("memory\n");
+        let refused = |own: &str, expected: &str| {
+            let err = Cgroup::create_in(temp.path(), own, &LIMITS).err().unwrap();
+            assert!(err.to_string().contains(expected), "{err}");
+        };
+        refused(
+            "0::/user.slice/session.scope\n",
+            "lets this process limit memory, pids, cpu",
+        );
+        refused("4:memory:/\n", "has it not");
+        fs::remove_file(temp.path().join("cgroup.controllers")).unwrap();
+        refused("0::/user.slice/session.scope\n", "has it not");
+    }
+
+    #[test]
+    fn without_limits_there_is_none() {
+        assert!(Cgroup::create(&Limits::default()).unwrap().is_none());
+    }
+}

@@ -1,0 +1,49 @@
+//! What can go wrong before anything has started.
+
+use std::{fmt::Display, io};
+
+use thiserror::Error;
+
+/// Why a container was not started.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// The operating system refused something.
+    #[error("can't {operation} `{subject}`")]
+    Os {
+        /// What was to be done.
+        operation: &'static str,
+        /// With what.
+        subject: String,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Limits were asked for, and the machine has no cgroup v2.
+    #[error(
+        "limits need cgroup v2, and this machine has it not, or not alone, at `/sys/fs/cgroup`"
+    )]
+    NoCgroups,
+    /// Limits were asked for, and nothing that this process may use can set them.
+    #[error(
+        "no cgroup from `{own}` upwards lets this process limit {controllers}; where systemd is, \
+         `systemd-run --user --scope -p Delegate=yes` starts a program in one that does"
+    )]
+    NoDelegation {
+        /// The cgroup of this process.
+        own: String,
+        /// What was to be limited.
+        controllers: String,
+    },
+}
+
+/// Adds what was to be done with what.
+pub(super) fn os<E: Into<io::Error>>(
+    operation: &'static str,
+    subject: &(impl Display + ?Sized),
+) -> impl FnOnce(E) -> Error {
+    let subject = subject.to_string();
+    move |source| Error::Os {
+        operation,
+        subject,
+        source: source.into(),
+    }
+}

@@ -1,0 +1,279 @@
+//! The mounts of a container, and making its root the root.
+
+use std::{fs, io, path::Path};
+
+use rustix::{
+    fs::{AtFlags, CWD, Mode, OFlags, StatxFlags, open, statx},
+    io::Errno,
+    mount::{MountFlags, UnmountFlags, mount_move, mount_remount, unmount},
+    process::{chdir, chroot, fchdir, getcwd, pivot_root},
+};
+
+use super::{
+    Network, Sandbox, dev,
+    fault::{Fault, OrFault as _},
+    init_layer::{Kind, Point},
+    overlay::Stage,
+    point::{NONE, Root},
+};
+
+/// What tells too much of the machine. Those of the kernel's own file systems that this one lacks are fine.
+const MASKED: [&str; 12] = [
+    "/proc/acpi",
+    "/proc/asound",
+    "/proc/interrupts",
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/latency_stats",
+    "/proc/sched_debug",
+    "/proc/scsi",
+    "/proc/timer_list",
+    "/proc/timer_stats",
+    "/sys/devices/virtual/powercap",
+    "/sys/firmware",
+];
+
+/// What would change the machine.
+const READ_ONLY: [&str; 5] = [
+    "/proc/bus",
+    "/proc/fs",
+    "/proc/irq",
+    "/proc/sys",
+    "/proc/sysrq-trigger",
+];
+
+const RESOLV_CONF: &str = "/etc/resolv.conf";
+const HOSTS: &str = "/etc/hosts";
+const HOSTNAME: &str = "/etc/hostname";
+
+/// Makes the container's root and all that is mounted in it, and makes it the root of this process. Nothing of
+/// the host can be reached then but what is open.
+pub(super) fn make_root(sandbox: &Sandbox) -> Result<(), Fault> {
+    let stage = Stage::make(&sandbox.work)?;
+    stage.mount(sandbox, &points(sandbox)?)?;
+    let path = stage.root();
+    let root = Root::open(&path).or_fault(|| "can't open the new root".into())?;
+    generate(&root, sandbox, &stage.files())?;
+    mount_proc(&root)?;
+    mount_sys(&root, sandbox)?;
+    dev::mount(&root)?;
+    for path in READ_ONLY {
+        root.freeze(Path::new(path))?;
+    }
+    for path in MASKED {
+        mask(&root, path)?;
+    }
+    for path in &sandbox.tmpfs {
+        let at = path.to_str().unwrap_or_default();
+        let flags = MountFlags::NOSUID | MountFlags::NODEV;
+        root.mount("tmpfs", at, flags, "mode=1777")?;
+    }
+    for bind in &sandbox.binds {
+        let mut flags = MountFlags::NOSUID | MountFlags::NODEV;
+        flags.set(MountFlags::RDONLY, bind.read_only);
+        root.bind(&bind.from, &bind.to, flags)?;
+    }
+    drop(root);
+    enter(&path).or_fault(|| "can't make the container's root the root".into())
+}
+
+/// Where something is mounted on what the image has, or lacks.
+fn points(sandbox: &Sandbox) -> Result<Vec<Point>, Fault> {
+    let dir = |path: &Path| Point::new(path, Kind::Dir);
+    let mut points: Vec<_> = ["/dev", "/proc", "/sys"]
+        .map(|path| dir(path.as_ref()))
+        .into();
+    points.extend([RESOLV_CONF, HOSTS, HOSTNAME].map(|path| Point::new(path.as_ref(), Kind::File)));
+    points.extend(sandbox.tmpfs.iter().map(|path| dir(path)));
+    for bind in &sandbox.binds {
+        let metadata = fs::metadata(&bind.from);
+        let metadata = metadata.or_fault(|| format!("can't mount `{}`", bind.from.display()))?;
+        let kind = if metadata.is_dir() {
+            Kind::Dir
+        } else {
+            Kind::File
+        };
+        points.push(Point::new(&bind.to, kind));
+    }
+    Ok(points)
+}
+
+/// Makes and mounts the files that tell a container who and where it is.
+fn generate(root: &Root, sandbox: &Sandbox, dir: &Path) -> Result<(), Fault> {
+    let name = &sandbox.hostname;
+    let (servers, hosts) = match sandbox.network {
+        Network::Host => {
+            let read = |path| fs::read_to_string(path).unwrap_or_default();
+            (read(RESOLV_CONF), read(HOSTS))
+        }
+        Network::None => (String::new(), String::new()),
+    };
+    let files = [
+        (RESOLV_CONF, servers),
+        (HOSTS, with_names(&hosts, name)),
+        (HOSTNAME, format!("{name}\n")),
+    ];
+    for (path, content) in files {
+        let file = Path::new(path).file_name().expect("it is a path of a file");
+        let file = dir.join(file);
+        fs::write(&file, content).or_fault(|| format!("can't make `{path}`"))?;
+        root.bind(&file, Path::new(path), NONE | MountFlags::RDONLY)?;
+    }
+    Ok(())
+}
+
+/// Adds to a table of hosts the names that everybody expects there.
+fn with_names(hosts: &str, own: &str) -> String {
+    let knows = |name: &str| {
+        let entries = hosts
+            .lines()
+            .map(|line| line.split('#').next().unwrap_or_default());
+        let mut names = entries.flat_map(|line| line.split_whitespace().skip(1));
+        names.any(|known| known == name)
+    };
+    let mut lines: Vec<_> = hosts.lines().map(str::to_owned).collect();
+    if !knows("localhost") {
+        lines.push("127.0.0.1\tlocalhost".into());
+        lines.push("::1\tlocalhost ip6-localhost ip6-loopback".into());
+    }
+    if !knows(own) {
+        lines.push(format!("127.0.0.1\t{own}"));
+    }
+    lines.join("\n") + "\n"
+}
+
+fn mount_proc(root: &Root) -> Result<(), Fault> {
+    match root.try_mount("proc", "/proc", NONE, "") {
+        // The kernel gives nobody a clearer view than he has.
+        Err(err) if err.kind() == io::ErrorKind::PermissionDenied => Err(Fault::new(format!(
+            "can't mount a new `/proc`, most likely because this is a container that hides parts of its own: {err}"
+        ))),
+        mounted => mounted.or_fault(|| "can't mount proc at `/proc`".into()),
+    }
+}
+
+fn mount_sys(root: &Root, sandbox: &Sandbox) -> Result<(), Fault> {
+    let flags = NONE | MountFlags::RDONLY;
+    match root.try_mount("sysfs", "/sys", flags, "") {
+        Ok(()) => {}
+        // It shows the network too, which in a user namespace is not ours when it is the host's.
+        Err(err) if err.kind() == io::ErrorKind::PermissionDenied => {
+            root.bind(Path::new("/sys"), Path::new("/sys"), flags)?;
+            // What is mounted below it is writable for whoever may.
+            cover(root, "/sys/fs/cgroup")?;
+        }
+        Err(err) => return Err(err).or_fault(|| "can't mount sysfs at `/sys`".into()),
+    }
+    if sandbox.limits != super::Limits::default() {
+        // So that programs see their limits. Those that can't have them all the same.
+        let _ = root.try_mount("cgroup2", "/sys/fs/cgroup", flags, "");
+    }
+    Ok(())
+}
+
+fn mask(root: &Root, path: &str) -> Result<(), Fault> {
+    let what = || format!("can't hide `{path}`");
+    let is_dir = match root.find(Path::new(path)) {
+        Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(()),
+        found => {
+            let stat = found.and_then(|found| Ok(rustix::fs::fstat(found)?));
+            rustix::fs::FileType::from_raw_mode(stat.or_fault(what)?.st_mode).is_dir()
+        }
+    };
+    if is_dir {
+        return cover(root, path);
+    }
+    root.bind(Path::new("/dev/null"), Path::new(path), MountFlags::RDONLY)
+}
+
+/// Puts an empty directory over one.
+fn cover(root: &Root, path: &str) -> Result<(), Fault> {
+    match root.try_mount("tmpfs", path, NONE | MountFlags::RDONLY, "mode=755") {
+        Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(()),
+        covered => covered.or_fault(|| format!("can't hide `{path}`")),
+    }
+}
+
+/// Leaves the host's root for good.
+fn enter(path: &Path) -> io::Result<()> {
+    std::env::set_current_dir(path)?;
+    match pivot_root(".", ".") {
+        // The old root lies on the new one now.
+        Ok(()) => unmount(".", UnmountFlags::DETACH)?,
+        // Refused inside of Docker, and where the root is the boot loader's.
+        Err(Errno::PERM | Errno::INVAL) => {
+            mount_move(".", "/")?;
+            chroot(".")?;
+        }
+        Err(err) => return Err(err.into()),
+    }
+    std::env::set_current_dir("/")
+}
+
+/// Whether nothing lies above this process's root. Where s2i itself has another root than its machine, something
+/// does, and whoever may change his root once more gets there; so does this, to find out.
+pub(super) fn is_top() -> io::Result<bool> {
+    let root = open(
+        "/",
+        OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC,
+        Mode::empty(),
+    )?;
+    // Any other directory. Outside of his root, nothing keeps one from going up.
+    match chroot("/proc") {
+        // Then nobody in the container may, either.
+        Err(Errno::PERM) => return Ok(true),
+        changed => changed?,
+    }
+    fchdir(&root)?;
+    let itself = here()?;
+    let mut above = itself;
+    loop {
+        chdir("..")?;
+        let higher = here()?;
+        if higher == above {
+            break;
+        }
+        above = higher;
+    }
+    fchdir(&root)?;
+    chroot(".")?;
+    Ok(above == itself)
+}
+
+/// The mount and the number of the current directory.
+fn here() -> io::Result<(u64, u64)> {
+    let what = StatxFlags::MNT_ID | StatxFlags::INO;
+    let stat = statx(CWD, ".", AtFlags::empty(), what)?;
+    Ok((stat.stx_mnt_id, stat.stx_ino))
+}
+
+/// Lets nobody write to what is not mounted apart. For a root that is entered already.
+pub(super) fn make_read_only() -> io::Result<()> {
+    let flags = MountFlags::BIND | MountFlags::RDONLY | MountFlags::NODEV;
+    Ok(mount_remount("/", flags, "")?)
+}
+
+/// Whether the directory that this process is in lies in its root.
+pub(super) fn is_inside() -> bool {
+    // For one that does not, the kernel gives no absolute path.
+    let cwd = getcwd(Vec::new()).map(std::ffi::CString::into_bytes);
+    cwd.is_ok_and(|cwd| cwd.starts_with(b"/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_of_hosts_knows_the_machine_itself() {
+        let own = with_names("", "box");
+        assert!(own.starts_with("127.0.0.1\tlocalhost\n") && own.ends_with("\tbox\n"));
+        let known = "127.0.0.1 localhost # box\n10.0.0.1 other";
+        assert_eq!(
+            with_names(known, "box"),
+            format!("{known}\n127.0.0.1\tbox\n")
+        );
+        let known = "127.0.0.1 localhost box\n";
+        assert_eq!(with_names(known, "box"), known);
+    }
+}

@@ -1,0 +1,221 @@
+//! The layers of an image and the directory for what changes, as one file system.
+
+use std::{
+    fmt::Write as _,
+    fs, io,
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink},
+    path::{Path, PathBuf},
+};
+
+use rustix::{
+    fs::{AtFlags, CWD, Timespec, Timestamps, statfs, utimensat},
+    io::Errno,
+    mount::{MountFlags, UnmountFlags, mount, unmount},
+};
+
+use super::{
+    Sandbox,
+    fault::{Fault, OrFault as _},
+    init_layer::{InitLayer, Point},
+    point::Root,
+};
+
+/// The kernel's own bound, less the layer that is ours.
+const MOST_LAYERS: usize = 499;
+
+/// Options in the order in which they are tried, as older kernels lack some. What is switched off would
+/// leave marks in the layer that nobody else understands; `volatile` spares writing everything to the disk,
+/// which would be for a directory that nobody uses after a crash.
+const OPTIONS: [&str; 3] = [
+    ",index=off,metacopy=off,redirect_dir=off,xino=off,volatile",
+    ",index=off,metacopy=off,redirect_dir=off,xino=off",
+    "",
+];
+
+/// File systems that can't hold the directory for what changes, by their numbers.
+const UNSUITED: [(u32, &str); 6] = [
+    (0x794c_7630, "overlay"),
+    (0x6969, "NFS"),
+    (0xff53_4d42, "CIFS"),
+    (0xfe53_4d42, "SMB"),
+    (0x4d44, "FAT"),
+    (0x2011_bab0, "exFAT"),
+];
+
+/// The name of a file system that no container can be on, if this is one.
+pub(crate) fn unsuited(path: &Path) -> io::Result<Option<&'static str>> {
+    let kind = statfs(path)?.f_type;
+    let known = UNSUITED
+        .iter()
+        .find(|(number, _)| i64::from(*number) == kind);
+    Ok(known.map(|(_, name)| *name))
+}
+
+/// Where a root is put together. It lies in memory and can only be seen in this mount namespace.
+pub(super) struct Stage {
+    dir: PathBuf,
+}
+
+impl Stage {
+    pub(super) fn make(work: &Path) -> Result<Self, Fault> {
+        let what = || format!("can't prepare `{}`", work.display());
+        let dir = work.join("stage");
+        // The kernel's own, which must be in the file system of the changes.
+        for dir in [&work.join("overlay"), &dir] {
+            fs::create_dir_all(dir).or_fault(what)?;
+        }
+        let flags = MountFlags::NOSUID | MountFlags::NODEV;
+        mount("tmpfs", &dir, "tmpfs", flags, c"mode=755").or_fault(what)?;
+        let stage = Self { dir };
+        for dir in [stage.links(), stage.init(), stage.files(), stage.root()] {
+            fs::create_dir(dir).or_fault(what)?;
+        }
+        Ok(stage)
+    }
+
+    /// The new root.
+    pub(super) fn root(&self) -> PathBuf {
+        self.dir.join("root")
+    }
+
+    /// For files that are mounted in it one by one.
+    pub(super) fn files(&self) -> PathBuf {
+        self.dir.join("files")
+    }
+
+    fn init(&self) -> PathBuf {
+        self.dir.join("init")
+    }
+
+    fn links(&self) -> PathBuf {
+        self.dir.join("links")
+    }
+
+    /// Mounts the root, in which all points can be mounted on.
+    pub(super) fn mount(&self, sandbox: &Sandbox, points: &[Point]) -> Result<(), Fault> {
+        check(sandbox)?;
+        self.link(sandbox)
+            .or_fault(|| "can't prepare the layers".into())?;
+        let lowers = lowers(sandbox);
+        let init = self.lacking(sandbox, &lowers, points)?;
+        init.make(&self.init())
+            .or_fault(|| "can't make places to mount on".into())?;
+        adopt_root(sandbox).or_fault(|| format!("can't prepare `{}`", sandbox.upper.display()))?;
+        let own = format!("{lowers},upperdir=upper,workdir=work");
+        self.overlay(sandbox, &own, MountFlags::NODEV)
+    }
+
+    /// Options may be no longer than a page, which the paths of a hundred layers are. So they are relative
+    /// paths of links with short names, and need no escapes. The container can see the options, too.
+    fn link(&self, sandbox: &Sandbox) -> io::Result<()> {
+        let links = self.links();
+        for (number, lower) in sandbox.lowers.iter().enumerate() {
+            symlink(lower, links.join(number.to_string()))?;
+        }
+        symlink(self.init(), links.join("init"))?;
+        symlink(&sandbox.upper, links.join("upper"))?;
+        symlink(sandbox.work.join("overlay"), links.join("work"))?;
+        std::env::set_current_dir(links)
+    }
+
+    /// Looks for the points in the image.
+    fn lacking(
+        &self,
+        sandbox: &Sandbox,
+        lowers: &str,
+        points: &[Point],
+    ) -> Result<InitLayer, Fault> {
+        if sandbox.lowers.is_empty() {
+            return Ok(InitLayer::for_nothing(points));
+        }
+        let what = || "can't look into the image".to_owned();
+        self.overlay(sandbox, lowers, MountFlags::RDONLY)?;
+        let init = Root::open(&self.root()).and_then(|root| InitLayer::find(&root, points));
+        let init = init.or_fault(what)?;
+        unmount(self.root(), UnmountFlags::empty()).or_fault(what)?;
+        Ok(init)
+    }
+
+    fn overlay(&self, sandbox: &Sandbox, own: &str, flags: MountFlags) -> Result<(), Fault> {
+        let dialect = if sandbox.user_xattrs {
+            ",userxattr"
+        } else {
+            ""
+        };
+        let mut result = Err(Errno::INVAL);
+        for more in OPTIONS {
+            let options = std::ffi::CString::new(format!("{own}{more}{dialect}"));
+            let options = options.or_fault(|| "can't name the layers".into())?;
+            result = mount("overlay", self.root(), "overlay", flags, options.as_c_str());
+            if result != Err(Errno::INVAL) {
+                break;
+            }
+        }
+        result.or_fault(|| {
+            format!(
+                "can't mount {} layers with `{}` as overlay",
+                sandbox.lowers.len(),
+                sandbox.upper.display()
+            )
+        })
+    }
+}
+
+fn lowers(sandbox: &Sandbox) -> String {
+    let mut lowers = "lowerdir=init".to_owned();
+    for number in 0..sandbox.lowers.len() {
+        write!(lowers, ":{number}").expect("memory takes everything");
+    }
+    lowers
+}
+
+/// What the kernel would tell less clearly.
+fn check(sandbox: &Sandbox) -> Result<(), Fault> {
+    let layers = sandbox.lowers.len();
+    if layers > MOST_LAYERS {
+        return Err(Fault::new(format!(
+            "the image has {layers} layers, and the kernel takes {MOST_LAYERS} at most"
+        )));
+    }
+    for dir in sandbox.lowers.iter().chain([&sandbox.upper]) {
+        let metadata = fs::metadata(dir);
+        let metadata = metadata.or_fault(|| format!("can't use `{}`", dir.display()))?;
+        if !metadata.is_dir() {
+            return Err(Fault::new(format!("`{}` is no directory", dir.display())));
+        }
+    }
+    let upper = &sandbox.upper;
+    let unsuited = unsuited(upper).or_fault(|| format!("can't look at `{}`", upper.display()))?;
+    match unsuited {
+        Some(kind) => Err(Fault::new(format!(
+            "`{}` is in a file system of type {kind}, which can't hold a container; use another directory",
+            upper.display()
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// The root of a container is the directory of the changes itself, and looks like the image's.
+fn adopt_root(sandbox: &Sandbox) -> io::Result<()> {
+    let Some(top) = sandbox.lowers.first() else {
+        return Ok(());
+    };
+    let (image, upper) = (fs::metadata(top)?, &sandbox.upper);
+    // Who may not give files away sees owners that are not his anyway.
+    let _ = chown(upper, Some(image.uid()), Some(image.gid()));
+    fs::set_permissions(upper, fs::Permissions::from_mode(image.mode() & 0o7777))?;
+    set_time(upper, image.mtime(), image.mtime_nsec())
+}
+
+/// Sets both times of a file or directory.
+pub(super) fn set_time(path: &Path, seconds: i64, nanoseconds: i64) -> io::Result<()> {
+    let time = Timespec {
+        tv_sec: seconds,
+        tv_nsec: nanoseconds,
+    };
+    let times = Timestamps {
+        last_access: time,
+        last_modification: time,
+    };
+    Ok(utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW)?)
+}

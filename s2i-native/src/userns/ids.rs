@@ -1,0 +1,140 @@
+//! The numbers that users have in a namespace, and who says so.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use rustix::process::{getegid, geteuid};
+use serde::{Deserialize, Serialize};
+
+/// Numbers of users or groups that belong to a user, as `/etc/subuid` and `/etc/subgid` have them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Range {
+    /// The first, outside of any namespace.
+    pub first: u32,
+    /// How many.
+    pub count: u32,
+}
+
+/// How this process gets root's rights in a namespace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Plan {
+    /// It is root already, of the machine or of a namespace.
+    Nothing,
+    /// With numbers for other users as well.
+    Ranges {
+        /// Those of users.
+        uids: Vec<Range>,
+        /// Those of groups.
+        gids: Vec<Range>,
+    },
+    /// With its own number alone. Images with another user than root can't be used.
+    Single {
+        /// What is missing for more.
+        why: String,
+    },
+}
+
+impl Plan {
+    /// Finds out; changes nothing.
+    #[must_use]
+    pub fn make() -> Self {
+        if geteuid().is_root() {
+            return Self::Nothing;
+        }
+        let [uids, gids] = ["/etc/subuid", "/etc/subgid"].map(ranges);
+        let missing = [
+            (uids.is_empty(), "no range for this user in `/etc/subuid`"),
+            (gids.is_empty(), "no range for this user in `/etc/subgid`"),
+            (helper("newuidmap").is_none(), "no program `newuidmap`"),
+            (helper("newgidmap").is_none(), "no program `newgidmap`"),
+        ];
+        match missing.iter().find(|(is_missing, _)| *is_missing) {
+            Some((_, why)) => Self::Single {
+                why: (*why).to_owned(),
+            },
+            None => Self::Ranges { uids, gids },
+        }
+    }
+}
+
+/// The ranges that a table gives to the user of this process.
+pub(super) fn ranges(table: &str) -> Vec<Range> {
+    let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
+    let uid = geteuid().as_raw();
+    ranges_in(&read(table), &read("/etc/passwd"), uid)
+}
+
+fn ranges_in(table: &str, passwd: &str, uid: u32) -> Vec<Range> {
+    let uid = uid.to_string();
+    let entries = passwd
+        .lines()
+        .map(|line| line.split(':').collect::<Vec<_>>());
+    let mine = entries.filter(|entry| entry.get(2) == Some(&uid.as_str()));
+    let names: Vec<_> = mine.filter_map(|entry| entry.first().copied()).collect();
+    let range = |line: &str| {
+        let mut fields = line.split(':');
+        let owner = fields.next()?;
+        let is_mine = owner == uid || names.contains(&owner);
+        let mut number = || fields.next()?.trim().parse().ok();
+        let (first, count) = (number()?, number()?);
+        (is_mine && count > 0).then_some(Range { first, count })
+    };
+    table.lines().filter_map(range).collect()
+}
+
+/// What `newuidmap` and `newgidmap` are asked for: root inside is `own` outside, and from 1 on come the ranges.
+pub(super) fn mapping(own: u32, ranges: &[Range]) -> Vec<String> {
+    let mut mapping = vec![[0, own, 1]];
+    let mut next = 1;
+    for range in ranges {
+        mapping.push([next, range.first, range.count]);
+        next += range.count;
+    }
+    mapping.concat().iter().map(u32::to_string).collect()
+}
+
+/// The numbers of this process.
+pub(super) fn own() -> (u32, u32) {
+    (geteuid().as_raw(), getegid().as_raw())
+}
+
+/// Where a program is that may write mappings; not every user's `PATH` leads there.
+pub(super) fn helper(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let more = ["/usr/bin", "/usr/sbin", "/bin"].map(PathBuf::from);
+    let dirs = std::env::split_paths(&path).chain(more);
+    let found = |dir: PathBuf| dir.join(name);
+    dirs.filter(|dir| dir.is_absolute())
+        .map(found)
+        .find(|file| is_program(file))
+}
+
+fn is_program(file: &Path) -> bool {
+    use rustix::fs::{Access, access};
+    file.is_file() && access(file, Access::EXEC_OK).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_belong_to_names_and_numbers() {
+        let passwd = "root:x:0:0::/:\nme:x:1000:1000::/:\n";
+        let table = "you:1:1\nme:100000:65536\n1000:300000:10\nme:5:0\nme:broken\nme2:7:7\n";
+        let expected = [(100_000, 65536), (300_000, 10)];
+        let expected = expected.map(|(first, count)| Range { first, count });
+        assert_eq!(ranges_in(table, passwd, 1000), expected);
+        assert_eq!(ranges_in(table, "", 1000), expected[1..]);
+    }
+
+    #[test]
+    fn ranges_follow_each_other_inside() {
+        let range = |first, count| Range { first, count };
+        let mapping = mapping(1000, &[range(100_000, 65536), range(300_000, 10)]);
+        assert_eq!(mapping.join(" "), "0 1000 1 1 100000 65536 65537 300000 10");
+    }
+}

@@ -1,0 +1,70 @@
+//! The helper that stays outside of a new user namespace and gives numbers to its users.
+
+use std::{
+    ffi::OsString,
+    io::{self, Read as _, Write as _},
+    process::{Child, Command, ExitCode, Stdio},
+};
+
+use super::{enter, ids, ids::Plan};
+
+/// The name of this stage.
+pub(crate) const STAGE: &str = "mapper";
+
+/// What it waits for.
+pub(super) const GO: &[u8] = b"go";
+
+/// Starts it for this process.
+pub(super) fn start(plan: &Plan, uid: u32, gid: u32) -> io::Result<Child> {
+    let Plan::Ranges { uids, gids } = plan else {
+        return Err(io::ErrorKind::InvalidInput.into());
+    };
+    let mappings = [
+        ("newuidmap", ids::mapping(uid, uids)),
+        ("newgidmap", ids::mapping(gid, gids)),
+    ];
+    let commands = mappings.map(|(program, mapping)| {
+        let mut args = vec![std::process::id().to_string()];
+        args.extend(mapping);
+        (program.to_owned(), args)
+    });
+    let commands = serde_json::to_string(&commands)?;
+    enter::helper().arg(commands).spawn()
+}
+
+/// Runs the stage.
+pub(crate) fn mapper(args: &[OsString]) -> ExitCode {
+    match map(args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(err) => {
+            let _ = writeln!(io::stderr(), "{err}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn map(args: &[OsString]) -> io::Result<()> {
+    let arg = args.first().and_then(|arg| arg.to_str());
+    let commands: Vec<(String, Vec<String>)> = serde_json::from_str(arg.unwrap_or_default())?;
+    let mut said = Vec::new();
+    io::stdin().read_to_end(&mut said)?;
+    if said != GO {
+        return Err(io::Error::other("there is no namespace"));
+    }
+    commands.iter().try_for_each(|(name, args)| run(name, args))
+}
+
+fn run(name: &str, args: &[String]) -> io::Result<()> {
+    let missing = || io::Error::other(format!("there is no program `{name}`"));
+    let program = ids::helper(name).ok_or_else(missing)?;
+    let mut command = Command::new(program);
+    let output = command.args(args).stdin(Stdio::null()).output()?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    Err(io::Error::other(format!(
+        "`{name}` failed with {}: {said}",
+        output.status
+    )))
+}

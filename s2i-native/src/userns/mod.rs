@@ -1,0 +1,34 @@
+//! Being root of a user namespace, which is how an ordinary user has containers.
+//!
+//! [`enter`] puts this very process into one: it keeps its number, its terminal, its signals, its
+//! environment and its groups, and what it starts is in there with it. Its own user is root there, and the
+//! users of images are numbers that the administrator has set apart (`/etc/subuid`). Files that those own in
+//! a store can only be removed from inside.
+//!
+//! What asks for the account by its number finds root in there: OpenSSH looks for its keys in root's home
+//! directory. Programs that go by `HOME` are not misled.
+
+mod enter;
+mod ids;
+mod mapper;
+mod probe;
+mod trial;
+
+pub use enter::{Error, enter};
+pub use ids::{Plan, Range};
+pub use probe::{Report, probe};
+
+pub(crate) use mapper::{STAGE as MAPPER, mapper};
+pub(crate) use trial::{STAGE as TRIAL, trial};
+
+/// Whether this process is root of a user namespace that is not the machine's own.
+#[must_use]
+pub fn is_inside() -> bool {
+    rustix::process::geteuid().is_root() && !is_outermost()
+}
+
+fn is_outermost() -> bool {
+    let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    // Without such namespaces, the file is not there.
+    map.is_empty() || map.split_whitespace().eq(["0", "0", "4294967295"])
+}

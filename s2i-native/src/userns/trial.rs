@@ -1,0 +1,87 @@
+//! A helper that finds out whether containers are possible, by making an empty one.
+
+use std::{
+    ffi::OsString,
+    fs,
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+    process::{ExitCode, Stdio},
+};
+
+use s2i_core::{ErrorChain, wire::Exit};
+
+use super::enter;
+use crate::{
+    reexec,
+    sandbox::{Limits, Network, Program, Sandbox},
+};
+
+/// The name of this stage.
+pub(crate) const STAGE: &str = "trial";
+
+/// Makes a container in a new directory below this one, as this process could after [`enter`]; says why
+/// it could not.
+pub(super) fn run(below: &Path) -> Result<(), String> {
+    let dir = below.join(format!("trial-{}", std::process::id()));
+    let tried = fs::create_dir_all(&dir).and_then(|()| {
+        reexec::command(reexec::SELF, STAGE)
+            .arg(&dir)
+            .stdin(Stdio::null())
+            .output()
+    });
+    let _ = fs::remove_dir_all(&dir);
+    match tried {
+        Ok(output) if output.status.success() => Ok(()),
+        Ok(output) => {
+            let said = String::from_utf8_lossy(&output.stderr);
+            Err(said.trim().trim_start_matches("s2i: ").to_owned())
+        }
+        Err(err) => Err(format!("can't try in `{}`: {err}", dir.display())),
+    }
+}
+
+/// Runs the stage.
+pub(crate) fn trial(args: &[OsString]) -> ExitCode {
+    let dir = PathBuf::from(args.first().cloned().unwrap_or_default());
+    let said = match enter() {
+        Ok(_) => try_in(&dir),
+        Err(err) => Err(ErrorChain(&err).to_string()),
+    };
+    // What only root of the namespace may remove.
+    let _ = fs::remove_dir_all(&dir);
+    match said {
+        Ok(code) => ExitCode::from(code),
+        Err(said) => {
+            let _ = writeln!(io::stderr(), "{said}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Its exit status; it has said itself what went wrong.
+fn try_in(dir: &Path) -> Result<u8, String> {
+    let [upper, work] = ["upper", "work"].map(|name| dir.join(name));
+    for dir in [&upper, &work] {
+        fs::create_dir(dir).map_err(|err| format!("can't make `{}`: {err}", dir.display()))?;
+    }
+    let sandbox = Sandbox {
+        lowers: Vec::new(),
+        upper,
+        work,
+        user_xattrs: super::is_inside(),
+        network: Network::Host,
+        hostname: "s2i".into(),
+        limits: Limits::default(),
+        tmpfs: Vec::new(),
+        binds: Vec::new(),
+        read_only: false,
+        program: Program::Nothing,
+    };
+    let running = sandbox.spawn(None, Stdio::null(), Stdio::null(), Stdio::inherit());
+    let mut running = running.map_err(|err| ErrorChain(&err).to_string())?;
+    match running.wait() {
+        Ok(Exit::Code(code)) => Ok(code),
+        Ok(Exit::Signal(signal)) => Err(format!("it ended by signal {signal}")),
+        Err(err) => Err(err.to_string()),
+    }
+}

@@ -1,0 +1,224 @@
+//! Nothing outlives what started it.
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader, Read as _},
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use rustix::process::Signal;
+use s2i_core::wire::Exit;
+
+use crate::scene::{Scene, can_run};
+
+crate::tests!(
+    it_ends_with_whoever_started_it,
+    it_ends_when_it_is_killed,
+    it_ends_when_it_is_dropped,
+    the_first_process_ends_all_others,
+    a_signal_reaches_the_first_process,
+    the_thread_that_started_it_may_end,
+);
+
+/// Starts processes that would live for long, and says so.
+const LONG: &str = "sleep 4711 & (sleep 4711 &) ; echo started; sleep 4711";
+
+/// The processes of a container, as the host sees them, by a variable that they have.
+fn processes_of(scene: &Scene) -> Vec<String> {
+    let upper = scene.sandbox.upper.to_str().unwrap();
+    let marker = format!("MARK={upper}");
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc").unwrap().flatten() {
+        let pid = entry.file_name().to_string_lossy().into_owned();
+        let is_number = pid.bytes().all(|byte| byte.is_ascii_digit());
+        let environ = fs::read(entry.path().join("environ")).unwrap_or_default();
+        let has_mark = environ
+            .split(|byte| *byte == 0)
+            .any(|entry| entry == marker.as_bytes());
+        if is_number && has_mark {
+            found.push(pid);
+        }
+    }
+    found
+}
+
+fn long() -> Scene {
+    let mut scene = Scene::script(LONG);
+    let mark = format!("MARK={}", scene.sandbox.upper.display());
+    scene.direct().env.push(mark);
+    scene
+}
+
+#[track_caller]
+fn assert_gone_soon(scene: &Scene) {
+    let until = Instant::now() + Duration::from_secs(1);
+    while !processes_of(scene).is_empty() {
+        assert!(Instant::now() < until, "left: {:?}", processes_of(scene));
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    assert!(!mounts.contains(scene.temp.path().to_str().unwrap()));
+    // With the last mount, its directories are free.
+    fs::remove_dir_all(&scene.sandbox.work).unwrap();
+}
+
+fn it_ends_with_whoever_started_it() {
+    if !can_run("kill -9 of the program") {
+        return;
+    }
+    // With the change of the user, the kernel forgets what else is to happen.
+    for user in ["", "user"] {
+        let mut scene = long();
+        scene.direct().user = user.into();
+        let spec = scene.temp.path().join("spec.json");
+        fs::write(&spec, serde_json::to_vec(&scene.sandbox).unwrap()).unwrap();
+        let helper = Helper::start(&spec);
+        wait_until(|| processes_of(&scene).len() == 4);
+        let outer = children_of(helper.0.id());
+        assert_eq!(outer.len(), 1);
+        drop(helper);
+        assert_gone_soon(&scene);
+        assert!(!is_alive(&outer[0]));
+    }
+}
+
+/// This program as one that starts a container; killed when it is dropped.
+struct Helper(Child);
+
+impl Helper {
+    fn start(spec: &Path) -> Self {
+        let mut command = Command::new("/proc/self/exe");
+        let command = command.arg("--run").arg(spec).stdout(Stdio::null());
+        Self(command.spawn().unwrap())
+    }
+}
+
+impl Drop for Helper {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+#[track_caller]
+fn wait_until(condition: impl Fn() -> bool) {
+    let until = Instant::now() + Duration::from_secs(10);
+    while !condition() {
+        assert!(Instant::now() < until, "it takes too long");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Whether it still runs; who would collect it may be late.
+fn is_alive(pid: &str) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let state = stat
+        .rsplit(") ")
+        .next()
+        .and_then(|rest| rest.chars().next());
+    state.is_some_and(|state| !"ZX".contains(state))
+}
+
+/// The processes that a process has started.
+fn children_of(parent: u32) -> Vec<String> {
+    let all = fs::read_dir("/proc").unwrap().flatten();
+    let all = all.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let is_child = |pid: &String| {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let after_name = stat.rsplit(')').next().unwrap_or_default();
+        after_name.split_whitespace().nth(1) == Some(&parent.to_string())
+    };
+    all.filter(is_child).collect()
+}
+
+fn it_ends_when_it_is_killed() {
+    if !can_run("killing") {
+        return;
+    }
+    let scene = long();
+    let mut running = scene.start();
+    let mut stdout = BufReader::new(running.stdout.take().unwrap());
+    stdout.read_line(&mut String::new()).unwrap();
+    assert_eq!(running.wait_for(Duration::from_millis(20)).unwrap(), None);
+    let killer = running.killer();
+    std::thread::spawn(move || killer.kill());
+    assert_eq!(running.wait().unwrap(), Exit::Code(137));
+    // Not soon, but already.
+    assert!(processes_of(&scene).is_empty());
+    assert_gone_soon(&scene);
+    running.kill();
+    assert_eq!(running.wait().unwrap(), Exit::Code(137));
+}
+
+fn it_ends_when_it_is_dropped() {
+    if !can_run("dropping") {
+        return;
+    }
+    let scene = long();
+    let mut running = scene.start();
+    let mut stdout = BufReader::new(running.stdout.take().unwrap());
+    stdout.read_line(&mut String::new()).unwrap();
+    drop(running);
+    assert!(processes_of(&scene).is_empty());
+    assert_gone_soon(&scene);
+    // At once, too, when nothing of it may be there yet.
+    for delay in [0, 1, 2, 4, 8, 16] {
+        let scene = long();
+        let running = scene.start();
+        std::thread::sleep(Duration::from_millis(delay));
+        drop(running);
+        assert_gone_soon(&scene);
+    }
+}
+
+fn the_first_process_ends_all_others() {
+    if !can_run("the end of the first process") {
+        return;
+    }
+    let mut scene = long();
+    scene.direct().argv[2] = "sleep 4711 & echo started; exit 3".into();
+    let outcome = scene.run();
+    assert_eq!(outcome.exit, Exit::Code(3), "{outcome:?}");
+    assert_gone_soon(&scene);
+}
+
+fn a_signal_reaches_the_first_process() {
+    if !can_run("signals") {
+        return;
+    }
+    let scene =
+        Scene::script("trap 'echo got it; exit 5' TERM; echo ready; while :; do sleep 0.01; done");
+    let mut running = scene.start();
+    let mut stdout = BufReader::new(running.stdout.take().unwrap());
+    stdout.read_line(&mut String::new()).unwrap();
+    running.killer().signal(Signal::TERM).unwrap();
+    let mut rest = String::new();
+    stdout.read_to_string(&mut rest).unwrap();
+    assert_eq!(
+        (rest.as_str(), running.wait().unwrap()),
+        ("got it\n", Exit::Code(5))
+    );
+    let err = running.killer().signal(Signal::TERM).unwrap_err();
+    assert_eq!(err.kind(), std::io::ErrorKind::NotFound);
+}
+
+fn the_thread_that_started_it_may_end() {
+    if !can_run("ending threads") {
+        return;
+    }
+    let scene = Scene::script("sleep 0.2; echo alive");
+    let mut running = std::thread::scope(|scope| scope.spawn(|| scene.start()).join().unwrap());
+    let mut out = String::new();
+    running
+        .stdout
+        .take()
+        .unwrap()
+        .read_to_string(&mut out)
+        .unwrap();
+    assert_eq!(
+        (out.as_str(), running.wait().unwrap()),
+        ("alive\n", Exit::Code(0))
+    );
+}
