@@ -1,17 +1,17 @@
 //! `cargo xtask demo`: from a fresh clone to a page of an application that was built from source.
 
 use std::{
-    process::Command,
+    net::TcpListener,
+    process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, bail};
-use serde_json::{Value, json};
 
 use crate::{
     dist::{self, Arch},
-    engine::{Choice, http},
+    engine::{Choice, Otherwise, Target, http},
     host, images, paths,
     setup::{check_programs, step},
 };
@@ -28,8 +28,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Arguments of `demo`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The engine: a kind of `cargo xtask engine`, or a URL; without it, one that answers, else one
-    /// that is started for the demo
+    /// The engine: `native`, a kind of `cargo xtask engine`, or a URL; without it, one that answers,
+    /// else the embedded one
     #[arg(long)]
     engine: Option<String>,
 }
@@ -39,18 +39,17 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let start = Instant::now();
     check_programs()?;
     step(start, "finding a container engine");
-    let engine = Choice::make(args.engine.as_deref())?;
-    println!("using {}", engine.url);
+    let engine = Choice::make(args.engine.as_deref(), Otherwise::Native)?;
+    println!("using {}", engine.target);
     step(
         start,
         "building s2i, its agent and the scripts of the images",
     );
     let s2i = dist::s2i(Arch::host()?)?;
     step(start, "composing the images s2i/go and s2i/go-runtime");
-    images::load(&["go", "go-runtime"], &engine.url)?;
+    images::load(&["go", "go-runtime"], &engine.target)?;
     let demo = Demo {
-        s2i: &s2i,
-        url: &engine.url,
+        target: &engine.target,
     };
     step(
         start,
@@ -71,77 +70,67 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 }
 
 struct Demo<'a> {
-    s2i: &'a std::path::Path,
-    url: &'a str,
+    target: &'a Target,
 }
 
 impl Demo<'_> {
     /// Builds the image, runs it, fetches its page, and removes both.
     fn build_and_ask(&self, tag: &str, more: &[&str]) -> Result<()> {
-        let mut command = Command::new(self.s2i);
-        command
-            .current_dir(paths::root())
-            .args(["--url", self.url, "build", "--copy", SAMPLE, "s2i/go", tag]);
-        host::run(command.args(more))?;
+        let mut build = self.target.s2i()?;
+        build.current_dir(paths::root());
+        build.args(["build", "--copy", SAMPLE, "s2i/go", tag]);
+        host::run(build.args(more))?;
         let asked = self.run_and_ask(tag);
-        let removed = http::request(self.url, "DELETE", &format!("/images/{tag}?force=true"));
+        let removed = host::run(self.target.s2i()?.args(["rmi", tag]).stdout(Stdio::null()));
         asked?;
-        removed.map(drop)
+        removed
     }
 
     fn run_and_ask(&self, tag: &str) -> Result<()> {
-        let body = json!({
-            "Image": tag,
-            "ExposedPorts": {"8080/tcp": {}},
-            "HostConfig": {
-                "AutoRemove": true,
-                "ReadonlyRootfs": true,
-                "PortBindings": {"8080/tcp": [{"HostIp": "127.0.0.1", "HostPort": ""}]},
-            },
-        });
-        let created = http::post(self.url, "/containers/create", &body)?;
-        let id = created["Id"]
-            .as_str()
-            .context("the engine gave no container id")?
-            .to_owned();
-        let asked = self.start_and_ask(&id);
-        let removed = http::request(
-            self.url,
-            "DELETE",
-            &format!("/containers/{id}?force=true&v=true"),
-        );
+        let port = free_port()?;
+        let mut run = self.target.s2i()?;
+        run.args(["run", "--read-only", "--env"]);
+        run.args([format!("PORT={port}"), "--publish".into()]);
+        let mut running = run.args([format!("{port}:{port}"), tag.into()]).spawn()?;
+        let asked = ask(&format!("http://127.0.0.1:{port}"), &mut running);
+        // The application gets the signal, and its container goes with it.
+        let pid = running.id().to_string();
+        let stopped = host::run(Command::new("kill").arg(pid));
+        running.wait()?;
         asked?;
-        removed.map(drop)
-    }
-
-    fn start_and_ask(&self, id: &str) -> Result<()> {
-        http::request(self.url, "POST", &format!("/containers/{id}/start"))?;
-        let container = http::get(self.url, &format!("/containers/{id}/json"))?;
-        let port = published_port(&container)?;
-        let address = format!("http://127.0.0.1:{port}");
-        let start = Instant::now();
-        let page = loop {
-            match http::request(&address, "GET", "/") {
-                Ok(page) => break page,
-                Err(_) if start.elapsed() < PATIENCE => thread::sleep(Duration::from_millis(20)),
-                Err(err) => return Err(err),
-            }
-        };
-        println!(
-            "GET {address}/ answers after {:.2} s: {}",
-            start.elapsed().as_secs_f64(),
-            page.trim()
-        );
-        if !page.contains(GREETING) {
-            bail!("the page does not say `{GREETING}`");
-        }
-        Ok(())
+        stopped
     }
 }
 
-fn published_port(container: &Value) -> Result<&str> {
-    let ports = &container["NetworkSettings"]["Ports"]["8080/tcp"];
-    ports[0]["HostPort"]
-        .as_str()
-        .context("the engine published no port")
+/// A port that nobody listens on; it may be taken by the time it is used, and then the demo says so.
+fn free_port() -> Result<u16> {
+    let listener = TcpListener::bind("127.0.0.1:0").context("can't find a free port")?;
+    Ok(listener.local_addr()?.port())
+}
+
+fn ask(address: &str, running: &mut Child) -> Result<()> {
+    let start = Instant::now();
+    let page = loop {
+        match http::request(address, "GET", "/") {
+            Ok(page) => break page,
+            Err(err) => {
+                if let Some(status) = running.try_wait()? {
+                    bail!("the application ended before it answered: {status}");
+                }
+                if start.elapsed() > PATIENCE {
+                    return Err(err);
+                }
+                thread::sleep(Duration::from_millis(20));
+            }
+        }
+    };
+    println!(
+        "GET {address}/ answers after {:.2} s: {}",
+        start.elapsed().as_secs_f64(),
+        page.trim()
+    );
+    if !page.contains(GREETING) {
+        bail!("the page does not say `{GREETING}`");
+    }
+    Ok(())
 }

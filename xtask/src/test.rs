@@ -1,6 +1,7 @@
 //! `cargo xtask test`: every test, those on a real engine too, and then a look at what is left there.
 
 use std::{
+    path::Path,
     process::Command,
     thread,
     time::{Duration, Instant},
@@ -11,7 +12,7 @@ use serde_json::Value;
 
 use crate::{
     dist::{self, Arch},
-    engine::{Choice, Kind, http},
+    engine::{Choice, Kind, Otherwise, Target, http},
     host, images, paths,
     setup::{check_programs, step},
 };
@@ -31,8 +32,8 @@ const GOING: Duration = Duration::from_secs(20);
 /// Arguments of `test`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The engine: a kind of `cargo xtask engine`, or a URL; without it, one that answers, else one
-    /// that is started for the tests
+    /// The engine: `native`, `native-user`, a kind of `cargo xtask engine`, or a URL; without it, one that answers,
+    /// else one that is started for the tests
     #[arg(long)]
     engine: Option<String>,
     /// Leave out the large source
@@ -48,19 +49,20 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let start = Instant::now();
     check_programs()?;
     step(start, "finding a container engine");
-    let engine = Choice::make(args.engine.as_deref())?;
-    println!("using {}", engine.url);
+    let engine = Choice::make(args.engine.as_deref(), Otherwise::Docker)?;
+    let target = &engine.target;
+    println!("using {target}");
     let arch = Arch::host()?;
     step(start, "building s2i, its agent and the scripts of images");
     dist::s2i(arch)?;
     dist::test_script(arch)?;
     step(start, "composing the images s2i/go and s2i/go-runtime");
-    images::load(&BUILDERS, &engine.url)?;
-    let before = Contents::of(&engine.url)?;
+    images::load(&BUILDERS, target)?;
+    let before = Contents::of(target)?;
     step(start, "running the tests");
     let tested = host::run(&mut tests(args, &engine));
     step(start, "looking at what the tests left in the engine");
-    let left = left_behind(&engine.url, &before)?;
+    let left = left_behind(target, &before)?;
     if left.is_empty() {
         println!("nothing");
     }
@@ -75,10 +77,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 }
 
 /// What tests left, looked at until there is nothing: a container that goes by itself takes a moment.
-fn left_behind(url: &str, before: &Contents) -> Result<Vec<String>> {
+fn left_behind(target: &Target, before: &Contents) -> Result<Vec<String>> {
     let start = Instant::now();
     loop {
-        let left = Contents::of(url)?.beyond(before);
+        let left = Contents::of(target)?.beyond(before);
         if left.is_empty() || start.elapsed() > GOING {
             return Ok(left);
         }
@@ -92,9 +94,19 @@ fn tests(args: &Args, engine: &Choice) -> Command {
         .current_dir(paths::root())
         .args(["test", "--workspace", "--locked"])
         .args(&args.filters)
-        .env("S2I_TEST_ENGINE", &engine.url)
-        .env("S2I_TEST_REQUIRE_LIVE", "1")
-        .env("DOCKER_HOST", &engine.url);
+        .env("S2I_TEST_REQUIRE_LIVE", "1");
+    match &engine.target {
+        Target::Api(url) => cargo.env("S2I_TEST_ENGINE", url).env("DOCKER_HOST", url),
+        native => {
+            if let Target::NativeUser { user, .. } = native {
+                cargo.env("S2I_TEST_USER", user);
+            }
+            cargo
+                .env("S2I_TEST_ENGINE", "native")
+                .envs(native.store().map(|store| ("S2I_TEST_STORE", store)))
+                .env_remove("DOCKER_HOST")
+        }
+    };
     for (name, wanted) in [
         // Containers of an ordinary user's Podman start without a network here.
         ("S2I_TEST_NETWORK", engine.kind != Some(Kind::PodmanUser)),
@@ -113,7 +125,30 @@ fn tests(args: &Args, engine: &Choice) -> Command {
 struct Contents(Vec<String>);
 
 impl Contents {
-    fn of(url: &str) -> Result<Self> {
+    fn of(target: &Target) -> Result<Self> {
+        match target {
+            Target::Api(url) => Self::of_api(url),
+            native => Self::of_store(native, native.store().as_deref()),
+        }
+    }
+
+    fn of_store(target: &Target, store: Option<&Path>) -> Result<Self> {
+        let images = host::output(target.s2i()?.arg("images"))?;
+        let mut lines: Vec<String> = images.lines().map(|line| format!("image {line}")).collect();
+        let work = store.map(|store| store.join("work"));
+        let places = work
+            .map(std::fs::read_dir)
+            .transpose()?
+            .into_iter()
+            .flatten();
+        for place in places {
+            let name = place?.file_name();
+            lines.push(format!("container {CONTAINER}{}", name.display()));
+        }
+        Ok(Self(lines))
+    }
+
+    fn of_api(url: &str) -> Result<Self> {
         let mut lines = Vec::new();
         let containers = http::get(url, "/containers/json?all=true")?;
         lines.extend(names(&containers, "Names").map(|name| format!("container {name}")));

@@ -47,9 +47,11 @@ pub(crate) fn client() -> Result<PathBuf> {
     )
 }
 
-pub(crate) fn build(docker: &Path, url: &str, tree: &Path) -> Result<Turn> {
-    // What it kept of the source the last time would make this another kind of build.
-    http::post(url, "/build/prune?all=true", &serde_json::Value::Null)?;
+/// Builds the tree; a first build with nothing that it kept of the last one.
+pub(crate) fn build(docker: &Path, url: &str, tree: &Path, is_first: bool) -> Result<Turn> {
+    if is_first {
+        http::post(url, "/build/prune?all=true", &serde_json::Value::Null)?;
+    }
     let dockerfile = tree.with_extension("Dockerfile");
     let text = format!(
         "FROM {}\nRUN --mount=type=bind,target=/tmp/src [\"/usr/libexec/s2i/assemble\"]\n\
@@ -59,17 +61,14 @@ pub(crate) fn build(docker: &Path, url: &str, tree: &Path) -> Result<Turn> {
     fs::write(&dockerfile, text)
         .with_context(|| format!("can't write {}", dockerfile.display()))?;
     let mut command = Command::new(docker);
-    command.env("DOCKER_BUILDKIT", "1").args([
-        "-H",
-        url,
-        "build",
-        "--quiet",
-        "--no-cache",
-        "--tag",
-        TAG,
-        "--file",
-    ]);
-    command.arg(&dockerfile).arg(tree).stdout(Stdio::null());
+    command
+        .env("DOCKER_BUILDKIT", "1")
+        .args(["-H", url, "build", "--quiet", "--tag", TAG, "--file"]);
+    command.arg(&dockerfile);
+    if is_first {
+        command.arg("--no-cache");
+    }
+    command.arg(tree).stdout(Stdio::null());
     let start = Instant::now();
     let mut child = command
         .spawn()

@@ -2,9 +2,8 @@
 
 use std::{
     fs::{self, File},
-    io::BufWriter,
-    path::Path,
-    process::Command,
+    io::{BufWriter, Write as _},
+    path::{Path, PathBuf},
 };
 
 use anyhow::{Context, Result};
@@ -15,10 +14,7 @@ use s2i_oci::{
     layer::{LayerBuilder, Owner},
 };
 
-use crate::{
-    dist::{self, Arch},
-    host,
-};
+use crate::dist::{self, Arch};
 
 /// What the image is called.
 pub(crate) const NAME: &str = "s2i-bench/builder";
@@ -26,8 +22,8 @@ pub(crate) const NAME: &str = "s2i-bench/builder";
 /// The time of everything in it, in seconds since 1970.
 const MTIME: u64 = 315_532_801;
 
-/// Composes the image and loads it.
-pub(crate) fn load(dir: &Path, s2i: &Path, url: &str) -> Result<()> {
+/// Composes the image, and gives the archive that it is in.
+pub(crate) fn compose(dir: &Path) -> Result<PathBuf> {
     fs::create_dir_all(dir).with_context(|| format!("can't make {}", dir.display()))?;
     let arch = Arch::host()?;
     let program = dist::test_script(arch)?;
@@ -44,7 +40,7 @@ pub(crate) fn load(dir: &Path, s2i: &Path, url: &str) -> Result<()> {
     )?;
     // BuildKit looks up the user's groups.
     layer.file("etc/group", 0o644, Owner::ROOT, b"root:x:0:\n".to_vec())?;
-    for script in ["assemble", "run"] {
+    for script in ["assemble", "run", "save-artifacts"] {
         let bytes =
             fs::read(&program).with_context(|| format!("can't read {}", program.display()))?;
         layer.file(
@@ -75,10 +71,6 @@ pub(crate) fn load(dir: &Path, s2i: &Path, url: &str) -> Result<()> {
         File::create(&file).with_context(|| format!("can't write {}", file.display()))?,
     );
     archive::write(&[image], &mut out)?;
-    drop(out);
-    host::run(
-        Command::new(s2i)
-            .args(["--url", url, "load", "-i"])
-            .arg(&file),
-    )
+    out.flush()?;
+    Ok(file)
 }

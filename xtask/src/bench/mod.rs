@@ -1,5 +1,6 @@
-//! `cargo xtask bench`: how long builds take, phase by phase, and how that compares to BuildKit doing
-//! the same steps on the same engine in the same run.
+//! `cargo xtask bench`: how long builds take, phase by phase: on the embedded engine, on the embedded
+//! engine with the result loaded into Docker, on Docker, and with BuildKit doing the same steps on the
+//! same Docker in the same run.
 //!
 //! Figures of different runs or machines can't be compared; ratios of one run can. Both sides start
 //! from the same builder image, whose `assemble` copies the source to `/app`, and take turns. BuildKit
@@ -11,29 +12,34 @@ mod buildkit;
 mod image;
 mod ours;
 mod source;
+mod work;
 
 use std::{fmt::Write as _, path::Path, time::Duration};
 
 use anyhow::{Result, bail};
 
+use self::work::{Side, Work};
 use crate::{
     dist::{self, Arch},
-    engine::{Choice, http},
-    paths,
+    engine::{Choice, Otherwise, Target},
+    host, paths,
 };
 
 /// Arguments of `bench`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The engine: a kind of `cargo xtask engine`, or a URL
+    /// The engine beside the embedded one: a kind of `cargo xtask engine`, or a URL
     #[arg(long)]
     engine: Option<String>,
     /// How often each side takes its turn
     #[arg(long, default_value_t = 3)]
     runs: usize,
-    /// Only our own side, for engines that have no BuildKit
+    /// Only our own sides, for engines that have no BuildKit
     #[arg(long)]
     alone: bool,
+    /// Only rows whose name has this in it
+    #[arg(long, default_value = "")]
+    row: String,
 }
 
 /// One turn of one side.
@@ -51,87 +57,113 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if args.runs == 0 {
         bail!("--runs must be at least 1");
     }
-    let docker = if args.alone {
+    let client = if args.alone {
         None
     } else {
         Some(buildkit::client()?)
     };
     dist::check(Arch::host()?)?;
-    let engine = Choice::make(args.engine.as_deref())?;
-    if docker.is_some() && engine.kind.is_none() {
+    let engine = Choice::make(args.engine.as_deref(), Otherwise::Docker)?;
+    if client.is_some() && engine.kind.is_none() {
         bail!(
             "this would empty the build cache of {}; name an engine of `cargo xtask engine` with --engine, \
              or measure without BuildKit: --alone",
-            engine.url
+            engine.target
         );
     }
-    let s2i = dist::s2i(Arch::host()?)?;
-    let measured = measure(args.runs, &s2i, docker.as_deref(), &engine.url);
+    dist::s2i(Arch::host()?)?;
+    let native = Target::private();
+    let measured = measure(args, &native, &engine.target, client.as_deref());
     // Whatever became of it.
-    remove_images(&engine.url);
+    for target in [&native, &engine.target] {
+        target.remove_images(&[ours::TAG, buildkit::TAG, image::NAME])?;
+    }
     print!("\n{}", measured?);
     Ok(())
 }
 
-/// Builds every source in turn, and returns a line of each.
-fn measure(runs: usize, s2i: &Path, docker: Option<&Path>, url: &str) -> Result<String> {
+/// Does every row, and returns a line of each.
+fn measure(args: &Args, native: &Target, docker: &Target, client: Option<&Path>) -> Result<String> {
     let dir = paths::made().join("bench");
-    image::load(&dir, s2i, url)?;
-    println!("engine {url}, {runs} runs each, times in seconds: median (min)");
+    let builder = image::compose(&dir)?;
+    for target in [native, docker] {
+        host::run(target.s2i()?.args(["load", "-i"]).arg(&builder))?;
+    }
+    println!(
+        "native, and {docker}; {} runs each, times in seconds: median (min)",
+        args.runs
+    );
+    let sides = sides(native, docker, client);
     let mut summary = String::new();
-    for shape in source::SHAPES {
-        let tree = source::make(&dir, &shape)?;
-        let bench = Bench {
-            s2i,
-            docker,
-            url,
-            tree: &tree,
-        };
-        bench.compare(shape.name, runs, &mut summary)?;
+    for (name, work) in work::ROWS {
+        if name.contains(&args.row) {
+            compare(name, work, &sides, args.runs, &dir, &mut summary)?;
+        }
     }
     Ok(summary)
 }
 
-fn remove_images(url: &str) {
-    for name in [image::NAME, ours::TAG, buildkit::TAG] {
-        let _ = http::request(url, "DELETE", &format!("/images/{name}?force=true"));
+fn sides<'a>(native: &'a Target, docker: &'a Target, client: Option<&'a Path>) -> Vec<Side<'a>> {
+    let mut sides = vec![Side::Ours {
+        name: "native",
+        target: native,
+        options: Vec::new(),
+    }];
+    if let Some(url) = docker.url() {
+        sides.push(Side::Ours {
+            name: "native, loaded",
+            target: native,
+            options: vec![format!("--load={url}")],
+        });
+        sides.push(Side::Ours {
+            name: "s2i on it",
+            target: docker,
+            options: Vec::new(),
+        });
+        sides.extend(client.map(|client| Side::BuildKit { client, url }));
     }
+    sides
 }
 
-/// One source, built by both sides.
-struct Bench<'a> {
-    s2i: &'a Path,
-    docker: Option<&'a Path>,
-    url: &'a str,
-    tree: &'a Path,
+/// One row: the sides take turns.
+fn compare(
+    name: &str,
+    work: Work,
+    sides: &[Side<'_>],
+    runs: usize,
+    dir: &Path,
+    summary: &mut String,
+) -> Result<()> {
+    println!("\n{name}");
+    let sides: Vec<&Side<'_>> = sides.iter().filter(|side| work.is_for(side)).collect();
+    for side in &sides {
+        work.prepare(side, dir)?;
+    }
+    let mut turns: Vec<Vec<Turn>> = sides.iter().map(|_| Vec::new()).collect();
+    for _ in 0..runs {
+        for (side, turns) in sides.iter().zip(&mut turns) {
+            turns.push(work.turn(side, dir)?);
+        }
+    }
+    let mut medians = Vec::new();
+    for (side, turns) in sides.iter().zip(&turns) {
+        report(side.name(), turns);
+        medians.push((side.name(), median(turns, |turn| turn.wall).as_secs_f64()));
+    }
+    let _ = writeln!(summary, "{name}:{}", ratios(&medians));
+    Ok(())
 }
 
-impl Bench<'_> {
-    fn compare(&self, shape: &str, runs: usize, summary: &mut String) -> Result<()> {
-        println!("\n{shape}");
-        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-        for _ in 0..runs {
-            ours.push(ours::build(self.s2i, self.url, self.tree)?);
-            if let Some(docker) = self.docker {
-                theirs.push(buildkit::build(docker, self.url, self.tree)?);
-            }
-        }
-        report("s2i", &ours);
-        let mine = median(&ours, |turn| turn.wall);
-        let _ = write!(summary, "{shape}: s2i {:.2}", mine.as_secs_f64());
-        if !theirs.is_empty() {
-            report("BuildKit", &theirs);
-            let other = median(&theirs, |turn| turn.wall);
-            let ratio = mine.as_secs_f64() / other.as_secs_f64();
-            let _ = write!(
-                summary,
-                ", BuildKit {:.2}, ratio {ratio:.2}",
-                other.as_secs_f64()
-            );
-        }
-        summary.push('\n');
-        Ok(())
+/// Each side's time, and how many times the last one's that is.
+fn ratios(medians: &[(&str, f64)]) -> String {
+    let Some((_, last)) = medians.last() else {
+        return String::new();
+    };
+    let mut text = String::new();
+    for (name, time) in medians {
+        let _ = write!(text, " {name} {time:.3} (x{:.2})", time / last);
     }
+    text
 }
 
 fn report(side: &str, turns: &[Turn]) {

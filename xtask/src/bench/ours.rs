@@ -3,7 +3,7 @@
 use std::{
     io::{BufRead as _, BufReader},
     path::Path,
-    process::{Command, Stdio},
+    process::Stdio,
     time::{Duration, Instant},
 };
 
@@ -11,17 +11,16 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use super::{Turn, image};
-use crate::host::Watched;
+use crate::{engine::Target, host::Watched};
 
 /// What the result is called.
 pub(crate) const TAG: &str = "s2i-bench/ours";
 
-pub(crate) fn build(s2i: &Path, url: &str, tree: &Path) -> Result<Turn> {
-    let mut command = Command::new(s2i);
-    command
-        .args(["--url", url, "--progress", "json", "build", "--copy"])
-        .arg(tree)
-        .args([image::NAME, TAG]);
+/// Builds the tree with these options beside the usual ones.
+pub(crate) fn build(target: &Target, options: &[&str], tree: &Path) -> Result<Turn> {
+    let mut command = target.s2i()?;
+    command.args(["--progress", "json", "build", "--copy"]);
+    command.args(options).arg(tree).args([image::NAME, TAG]);
     command.stdout(Stdio::piped());
     let start = Instant::now();
     let mut child = command
@@ -41,10 +40,8 @@ pub(crate) fn build(s2i: &Path, url: &str, tree: &Path) -> Result<Turn> {
     let phases = built["phases"].as_array().cloned().unwrap_or_default();
     let phases = phases.iter().map(|phase| {
         let name = phase["phase"].as_str().unwrap_or_default().to_owned();
-        (
-            name,
-            Duration::from_millis(phase["milliseconds"].as_u64().unwrap_or_default()),
-        )
+        let time = phase["milliseconds"].as_u64().unwrap_or_default();
+        (name, Duration::from_millis(time))
     });
     Ok(Turn {
         wall,

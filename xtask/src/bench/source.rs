@@ -8,30 +8,37 @@ use std::{
 use anyhow::{Context, Result};
 
 /// A tree by its numbers.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Shape {
-    /// What it is called in the report.
-    pub(crate) name: &'static str,
     directories: usize,
     files: usize,
     /// Bytes of each file in a directory, in turn.
     sizes: &'static [usize],
 }
 
-/// The trees of the report.
-pub(crate) const SHAPES: [Shape; 2] = [
-    Shape {
-        name: "trivial: 1 file",
-        directories: 1,
-        files: 1,
-        sizes: &[20],
-    },
-    Shape {
-        name: "large: 20,000 files, 400 MB",
-        directories: 200,
-        files: 100,
-        sizes: &[2_000, 8_000, 20_000, 50_000],
-    },
-];
+/// One small file.
+pub(crate) const TRIVIAL: Shape = Shape {
+    directories: 1,
+    files: 1,
+    sizes: &[20],
+};
+
+/// 20,000 files, 400 MB.
+pub(crate) const LARGE: Shape = Shape {
+    directories: 200,
+    files: 100,
+    sizes: &[2_000, 8_000, 20_000, 50_000],
+};
+
+/// Makes a tree that tells the builder what to do.
+pub(crate) fn instructions(dir: &Path, name: &str, lines: &str) -> Result<PathBuf> {
+    let root = dir.join(format!("source-{name}"));
+    let file = root.join("instructions");
+    fs::create_dir_all(&root)
+        .and_then(|()| fs::write(&file, lines))
+        .with_context(|| format!("can't write {}", file.display()))?;
+    Ok(root)
+}
 
 /// Makes the tree below `dir`, once: the same bytes every time.
 pub(crate) fn make(dir: &Path, shape: &Shape) -> Result<PathBuf> {

@@ -20,12 +20,19 @@ mod process;
 mod programs;
 mod registry;
 mod state;
+mod target;
+pub(crate) mod user;
 mod version;
 mod wait;
 
 use anyhow::{Context, Result, anyhow, ensure};
 
-pub(crate) use self::{choice::Choice, kind::Kind, state::Endpoint};
+pub(crate) use self::{
+    choice::{Choice, Otherwise},
+    kind::Kind,
+    state::Endpoint,
+    target::Target,
+};
 use self::{
     state::{Lock, Record},
     wait::Starting,

@@ -31,7 +31,11 @@ use anyhow::{Context, Result};
 use s2i_oci::{Image, archive};
 
 use self::{compose::Composer, definition::Definition, lock::Lock};
-use crate::{dist::Arch, paths};
+use crate::{
+    dist::Arch,
+    engine::{Choice, Otherwise, Target},
+    paths,
+};
 
 /// Arguments.
 #[derive(clap::Args)]
@@ -52,9 +56,10 @@ pub(crate) struct Args {
     /// Load the images into an engine, also when `--output`, `--rootfs` or `--sizes` is given.
     #[arg(long)]
     load: bool,
-    /// The engine to load into, for example `unix:///run/docker.sock`.
-    #[arg(long, value_name = "URL")]
-    url: Option<String>,
+    /// The engine to load into: `native`, a kind of `cargo xtask engine`, or a URL; without it, one
+    /// that answers, else the embedded one.
+    #[arg(long, visible_alias = "url", value_name = "ENGINE")]
+    engine: Option<String>,
     /// Compress the layers in the archive.
     #[arg(long)]
     gzip: bool,
@@ -71,6 +76,13 @@ pub(crate) struct Args {
 
 /// `cargo xtask images`.
 pub(crate) fn run(args: &Args) -> Result<()> {
+    run_into(args, || {
+        Choice::make(args.engine.as_deref(), Otherwise::Native).map(|choice| choice.target.clone())
+    })
+}
+
+/// The same; `target` is asked for once something is to be loaded.
+fn run_into(args: &Args, target: impl FnOnce() -> Result<Target>) -> Result<()> {
     let arch = args.arch.map_or_else(Arch::host, Ok)?;
     if args.update {
         update::run()?;
@@ -113,24 +125,25 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if load {
         let file = composer.work().join("images.tar");
         write(&images, &file)?;
-        deliver::deliver(&file, args.url.as_deref())?;
+        deliver::deliver(&file, &target()?)?;
     }
     Ok(())
 }
 
-/// Composes the images for this machine and loads them into the engine at `url`.
-pub(crate) fn load(names: &[&str], url: &str) -> Result<()> {
-    run(&Args {
+/// Composes the images for this machine and loads them into an engine.
+pub(crate) fn load(names: &[&str], target: &Target) -> Result<()> {
+    let args = Args {
         names: names.iter().map(ToString::to_string).collect(),
         arch: None,
         output: None,
         load: true,
-        url: Some(url.to_owned()),
+        engine: None,
         gzip: false,
         rootfs: None,
         sizes: false,
         update: false,
-    })
+    };
+    run_into(&args, || Ok(target.clone()))
 }
 
 fn write(images: &[Image], to: &Path) -> Result<()> {
