@@ -167,8 +167,8 @@ mod tests {
     }
 
     #[test]
-    fn the_command_line_comes_before_variables_before_the_file() {
-        let mut host = user();
+    fn the_command_line_comes_before_the_file() {
+        let host = user();
         let own = "/home/me/.local/share/s2i";
         for (args, config, expected) in [
             (
@@ -209,7 +209,13 @@ mod tests {
         ] {
             assert_eq!(choose(args, config, &host), expected, "{args} {config}");
         }
+    }
+
+    #[test]
+    fn what_a_variable_names_is_used_or_nothing() {
+        let mut host = user();
         host.engine.docker_host = Some("unix:///d".into());
+        let own = "/home/me/.local/share/s2i";
         for (args, config, expected) in [
             ("", "", "unix:///d because DOCKER_HOST names it".to_owned()),
             (

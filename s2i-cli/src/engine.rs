@@ -1,5 +1,6 @@
 //! The engines as one.
 
+use s2i_core::Diagnostic;
 use s2i_docker::{DockerEngine, Endpoint};
 use s2i_native::NativeEngine;
 
@@ -9,8 +10,8 @@ use crate::{agents, choice::Chosen, config::Config, error::Error, host::Host, na
 pub(crate) enum AnyEngine {
     /// Docker or Podman.
     Api(DockerEngine),
-    /// The embedded one.
-    Native(NativeEngine),
+    /// The embedded one, and what its containers can't have here.
+    Native(NativeEngine, Option<Diagnostic>),
 }
 
 impl AnyEngine {
@@ -20,8 +21,8 @@ impl AnyEngine {
         match chosen {
             Chosen::Api(endpoint) => api(endpoint, host).map(Self::Api),
             Chosen::Native(store) => {
-                native::enter(&store)?;
-                native::open(store, config, host).map(Self::Native)
+                let lacking = native::enter(&store)?;
+                Ok(Self::Native(native::open(store, config, host)?, lacking))
             }
         }
     }

@@ -11,6 +11,7 @@ use s2i_docker::HostEnv;
 
 /// Everything about the process that behaviour depends on.
 #[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(crate) struct Host {
     pub(crate) engine: HostEnv,
     pub(crate) working_dir: PathBuf,

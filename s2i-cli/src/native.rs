@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use s2i_core::ErrorChain;
+use s2i_core::{Diagnostic, ErrorChain};
 use s2i_native::{
     NativeEngine, Options,
     userns::{self, Plan, Report},
@@ -150,13 +150,15 @@ pub(crate) fn is_root() -> bool {
     rustix::process::geteuid().is_root() && !userns::is_inside()
 }
 
-/// Makes an ordinary user's process root of a user namespace. To be called before any thread starts.
-pub(crate) fn enter(store: &Path) -> Result<(), Error> {
+/// Makes an ordinary user's process root of a user namespace, and says what containers can't have then.
+/// To be called before any thread starts.
+pub(crate) fn enter(store: &Path) -> Result<Option<Diagnostic>, Error> {
     match userns::enter() {
-        Ok(plan) => {
-            tracing::debug!(?plan, "root for the embedded engine");
-            Ok(())
-        }
+        Ok(Plan::Single { why }) => Ok(Some(Diagnostic::new(
+            "the embedded engine",
+            format!("images with another user than root can't be used ({why}); see `s2i doctor`"),
+        ))),
+        Ok(_) => Ok(None),
         Err(err) => {
             let why = ErrorChain(&err).to_string();
             Err(Impossible(reasons(&probe(store), &why)).into())
@@ -171,6 +173,12 @@ pub(crate) fn open(store: PathBuf, config: &Config, host: &Host) -> Result<Nativ
         agents: agents::embedded(),
         registry: registry(config, host)?,
     })?)
+}
+
+/// Where rootless Docker and Podman look for certificates of registries.
+fn own_certificates(host: &Host) -> impl Iterator<Item = PathBuf> {
+    let below = |dir: PathBuf| ["docker", "containers"].map(|name| dir.join(name).join("certs.d"));
+    host.config_home.clone().into_iter().flat_map(below)
 }
 
 /// How registries are reached: with the credentials and certificates of Docker and Podman.
@@ -198,6 +206,7 @@ fn registry(config: &Config, host: &Host) -> Result<registry::Options, Error> {
             .certificates
             .clone()
             .into_iter()
+            .chain(own_certificates(host))
             .chain(CERTIFICATES.map(PathBuf::from))
             .collect(),
         extra_ca: extra_ca.transpose()?,

@@ -8,6 +8,7 @@ use s2i_core::{ContainerPath, EnvVar, ImageRef, mapping::MappingList};
 
 /// Build an image from source.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct Build {
     /// A directory, or the URL of a Git repository; `#branch` picks a branch, tag or commit
     pub(crate) source: SourceLocation,

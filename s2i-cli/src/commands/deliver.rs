@@ -25,7 +25,7 @@ pub(crate) async fn run(
     // Asked before the build, which would be in vain.
     let api = engine::api(endpoint(load, setting)?, setting.host)?;
     let info = api.probe().await?;
-    let outcome = build::run(native, args, setting, cancel).await?;
+    let outcome = Box::pin(build::run(native, args, setting, cancel)).await?;
     let image = image(&outcome)?;
     setting.notice(&format!(
         "loading it into {} at {}",

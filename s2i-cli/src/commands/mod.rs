@@ -45,9 +45,13 @@ impl Setting<'_> {
         Renderer::new(self.global.progress, false, self.host)
     }
 
+    fn tell(&self, event: Event) {
+        self.renderer().event(event);
+    }
+
     /// Tells one sentence.
     pub(crate) fn notice(&self, sentence: &str) {
-        self.renderer().event(Event::Notice(sentence.into()));
+        self.tell(Event::Notice(sentence.into()));
     }
 }
 
@@ -59,18 +63,23 @@ pub(crate) async fn run(
 ) -> Result<ExitCode, Error> {
     let cancel = CancelToken::default();
     signals::watch(&cancel);
+    if let (AnyEngine::Native(_, Some(lacking)), Command::Build(_) | Command::Run(_)) =
+        (engine, command)
+    {
+        setting.tell(Event::Warning(lacking.clone()));
+    }
     let load = match command {
         Command::Build(args) => args.load.as_ref().map(|load| (args, load)),
         _ => None,
     };
     match (engine, load) {
-        (AnyEngine::Native(engine), Some((args, load))) => {
+        (AnyEngine::Native(engine, _), Some((args, load))) => {
             deliver::run(engine, args, load, setting, &cancel).await?;
             Ok(ExitCode::SUCCESS)
         }
         (AnyEngine::Api(_), Some(_)) => Err(Error::LoadOfApi),
         (AnyEngine::Api(engine), None) => with(engine, command, setting, &cancel).await,
-        (AnyEngine::Native(engine), None) => with(engine, command, setting, &cancel).await,
+        (AnyEngine::Native(engine, _), None) => with(engine, command, setting, &cancel).await,
     }
 }
 
@@ -82,7 +91,7 @@ async fn with<E: Engine + Images>(
 ) -> Result<ExitCode, Error> {
     match command {
         Command::Build(args) => {
-            build::run(engine, args, setting, cancel).await?;
+            Box::pin(build::run(engine, args, setting, cancel)).await?;
         }
         Command::Run(args) => return run::run(engine, args, setting, cancel).await,
         Command::Images(args) => images::run(engine, args, setting).await?,

@@ -42,7 +42,7 @@ pub(crate) fn run(live: &Live, command: &[&str]) -> Ran {
         let done = live.s2i(args.iter().chain(command));
         let lines = done.stream(Stream::Stdout);
         return Ran {
-            stdout: lines.iter().map(|line| format!("{line}\n")).collect(),
+            stdout: lines.iter().flat_map(|line| [line, "\n"]).collect(),
             code: done.status.code().expect("it has ended").into(),
         };
     }

@@ -98,3 +98,66 @@ fn builds_at_once_and_a_prune_meanwhile_lose_nothing() {
             .says("run ended");
     }
 }
+
+/// A file system of few megabytes, until it is dropped.
+struct Small<'a>(&'a Path);
+
+impl<'a> Small<'a> {
+    fn mount(at: &'a Path) -> Option<Self> {
+        fs::create_dir(at).unwrap();
+        let flags = rustix::mount::MountFlags::empty();
+        let mounted = rustix::mount::mount("tmpfs", at, "tmpfs", flags, c"size=24m");
+        mounted.is_ok().then_some(Self(at))
+    }
+}
+
+impl Drop for Small<'_> {
+    fn drop(&mut self) {
+        rustix::mount::unmount(self.0, rustix::mount::UnmountFlags::DETACH).unwrap();
+    }
+}
+
+#[test]
+fn a_full_disk_ends_the_build_and_loses_nothing() {
+    let Some(live) = live() else { return };
+    let at = live.path("small");
+    let small = Small::mount(&at);
+    let (true, Some(_small)) = (live.engine.is_native(), small) else {
+        skip("it needs the embedded engine, and root to make a small file system");
+        return;
+    };
+    live.engine.give(&at);
+    let store = at.join("store");
+    let s2i = |args: &[&str]| {
+        let mut command = live.command();
+        command.args(["--engine", "native", "--store"]).arg(&store);
+        crate::process::Running::start(command.args(args)).finish()
+    };
+    let archive = live.path("builder.tar");
+    let archive = archive.to_str().unwrap();
+    live.s2i(["export", live.builder(), "-o", archive])
+        .succeeds();
+    s2i(&["load", "-i", archive]).succeeds();
+    let build = |lines: &str| {
+        let source = live.instructions(lines);
+        let source = source.to_str().unwrap();
+        s2i(&[
+            "build",
+            "--copy",
+            "--network",
+            "none",
+            source,
+            live.builder(),
+            "app",
+        ])
+    };
+    build("write /app/one text").succeeds();
+    // While it is written, and when little is left for the rest.
+    build("make-artifacts 400 100000")
+        .ends_with(4)
+        .says("No space left");
+    assert_eq!(names(&store.join("work")), [""; 0]);
+    s2i(&["run", "app"]).succeeds().says("run ended");
+    build("write /app/two text").succeeds();
+    assert_eq!(names(&store.join("work")), [""; 0]);
+}

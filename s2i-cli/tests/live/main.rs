@@ -12,6 +12,7 @@
 //! | [`signals`] | stopping `s2i` at any time |
 //! | [`kills`] | killing it, and several at once |
 //! | [`parity`] | the embedded engine beside the one under test |
+//! | [`registries`] | pushing and pulling, with logins and certificates |
 //! | [`security`] | sources, scripts and images that mean harm |
 //! | [`running`] | `s2i run` |
 //! | [`keeping`] | `images`, `rmi`, `load`, `export`, `prune`, `doctor`, and `build --load` |
@@ -44,6 +45,7 @@ mod keeping;
 mod kills;
 mod parity;
 mod process;
+mod registries;
 mod repository;
 mod running;
 mod runtime;

@@ -43,7 +43,7 @@ impl Store {
             }
             let file = lock::hold(&path)?;
             // While this waited, the file may have become the blob or have been removed.
-            if false {
+            if !is_same(&file, &path) {
                 continue;
             }
             let length = file.metadata().map_err(failed("read", &path))?.len();
