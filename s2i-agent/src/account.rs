@@ -3,6 +3,7 @@
 use std::io;
 
 use rustix::{
+    io::Errno,
     process::{Gid, Uid, geteuid},
     thread::{set_no_new_privs, set_thread_groups, set_thread_res_gid, set_thread_res_uid},
 };
@@ -92,11 +93,19 @@ impl Account {
         }
         let (uid, gid) = (Uid::from_raw(self.uid), Gid::from_raw(self.gid));
         let groups: Vec<Gid> = self.groups.iter().copied().map(Gid::from_raw).collect();
-        set_thread_groups(&groups)?;
+        match set_thread_groups(&groups) {
+            // Where this namespace has one user alone, nobody's groups can be changed.
+            Err(Errno::PERM) if are_groups_fixed() => {}
+            done => done?,
+        }
         set_thread_res_gid(gid, gid, gid)?;
         set_thread_res_uid(uid, uid, uid)?;
         Ok(())
     }
+}
+
+fn are_groups_fixed() -> bool {
+    std::fs::read_to_string("/proc/self/setgroups").is_ok_and(|text| text.trim() == "deny")
 }
 
 fn fields(line: &str) -> Vec<&str> {

@@ -213,8 +213,8 @@ pub enum EngineError {
         /// Why not.
         reason: String,
     },
-    /// The image is not there and the policy forbids to pull it.
-    #[error("the image `{image}` is not in the engine, and the pull policy is `never`")]
+    /// The image is not there, and is not to be pulled.
+    #[error("the image `{image}` is not in the engine")]
     NoSuchImage {
         /// The image.
         image: ImageRef,

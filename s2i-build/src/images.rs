@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Keeps images and starts them. Wherever an image is named, its id or the beginning of one does too,
-/// unless an image has that name.
+/// unless an image has that name. One that is not there is [`EngineError::NoSuchImage`].
 pub trait Images: Send + Sync {
     /// Every image.
     fn list(&self) -> impl Future<Output = Result<Vec<ImageSummary>, EngineError>> + Send;
@@ -46,7 +46,8 @@ pub trait Images: Send + Sync {
     fn prune(&self) -> impl Future<Output = Result<Pruned, EngineError>> + Send;
 
     /// Starts the command of an image and waits for it; what it writes is told as events. Stopping it
-    /// passes the reason on as a signal, and after ten seconds ends it. Nothing of it stays.
+    /// passes the reason on as a signal, and after ten seconds ends it; how it ended is no error then
+    /// either. Nothing of it stays.
     fn launch(
         &self,
         launch: &Launch<'_>,

@@ -31,6 +31,7 @@ pub mod event;
 pub mod execute;
 pub mod facts;
 pub mod gather;
+mod hex;
 pub mod images;
 pub mod plan;
 pub mod request;

@@ -95,7 +95,7 @@ impl NativeEngine {
     ) -> Result<(Place, Running, Transport), EngineError> {
         let store = self.store.clone();
         let (tell, mut told) = futures_channel::mpsc::unbounded();
-        let starting = blocking(move || Place::start(&store, origin, agent.as_deref(), tell));
+        let starting = blocking(move || Place::start(&store, &origin, agent.as_deref(), tell));
         let telling = async {
             while let Some(text) = told.next().await {
                 progress.tell(Event::Progress(text));

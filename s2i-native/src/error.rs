@@ -6,6 +6,10 @@ use s2i_build::{EngineError, engine::BoxError};
 use s2i_core::ImageRef;
 
 /// Adds to any error what was to be done with what.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "most callers make it for this call"
+)]
 pub(crate) fn failed<E: Into<BoxError>>(
     operation: &'static str,
     subject: impl ToString,

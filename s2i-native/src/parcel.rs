@@ -96,14 +96,13 @@ fn compressed(
         return Ok(in_store(store, &layer.descriptor));
     }
     let diff_id = layer.diff_id;
-    let descriptor = match memory::compressed(store, diff_id) {
-        Some(known) => known,
-        None => {
-            let made = gzip(store, work, &layer);
-            let made = made.map_err(failed("compress the layer", diff_id))?;
-            memory::remember_compressed(store, diff_id, &made);
-            made
-        }
+    let descriptor = if let Some(known) = memory::compressed(store, diff_id) {
+        known
+    } else {
+        let made = gzip(store, work, &layer);
+        let made = made.map_err(failed("compress the layer", diff_id))?;
+        memory::remember_compressed(store, diff_id, &made);
+        made
     };
     let (store, work) = (store.clone(), Arc::clone(work));
     let open = move || -> io::Result<Box<dyn Read + Send>> {

@@ -63,7 +63,7 @@ impl Place {
     /// Makes a place for a container and starts it there. What takes long is told as lines of progress.
     pub(crate) fn start(
         store: &Store,
-        origin: Origin,
+        origin: &Origin,
         agent: Option<&[u8]>,
         tell: UnboundedSender<String>,
     ) -> Result<(Self, Running, Transport), EngineError> {
@@ -77,7 +77,7 @@ impl Place {
             work,
             name: origin.name.clone(),
         };
-        let sandbox = place.sandbox(&origin, &tell)?;
+        let sandbox = place.sandbox(origin, &tell)?;
         // Nothing takes long any more.
         drop(tell);
         let pipe = Stdio::piped;

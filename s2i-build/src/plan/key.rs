@@ -3,6 +3,7 @@
 use sha2::{Digest as _, Sha256};
 
 use super::BuildPlan;
+use crate::hex::hex;
 
 /// A change of how plans are done makes another build of the same plan.
 const VERSION: &str = concat!("s2i ", env!("CARGO_PKG_VERSION"), " plan 1");
@@ -22,7 +23,6 @@ impl BuildPlan {
         hash.update(VERSION);
         hash.update(serde_json::to_vec(self).expect("a plan is plain data"));
         hash.update(source);
-        let digest = hash.finalize();
-        Some(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+        Some(hex(&hash.finalize()))
     }
 }

@@ -208,7 +208,7 @@ impl Session {
                 subject: self.frames.image.to_string(),
                 source: source.into(),
             })?;
-        let _ = self.input.send(framed(&header, &frame.payload)).await;
+        let _ = self.input.send(framed(header, &frame.payload)).await;
         Ok(())
     }
 
@@ -298,7 +298,7 @@ async fn send_archive(
         let piece = piece.map_err(Sending::Archive)?;
         for part in piece.chunks(MAX_PAYLOAD) {
             let header = header(Kind::Data, part.len()).map_err(Sending::Archive)?;
-            input.feed(framed(&header, part)).await.map_err(cut)?;
+            input.feed(framed(header, part)).await.map_err(cut)?;
         }
         bytes += piece.len() as u64;
         progress.tell(Event::Uploaded(bytes));
@@ -313,14 +313,14 @@ async fn send_archive(
 /// A frame in one piece, so that header and payload travel together.
 fn whole(frame: &Frame) -> io::Result<Bytes> {
     Ok(framed(
-        &header(frame.kind, frame.payload.len())?,
+        header(frame.kind, frame.payload.len())?,
         &frame.payload,
     ))
 }
 
-fn framed(header: &[u8; HEADER], payload: &[u8]) -> Bytes {
+fn framed(header: [u8; HEADER], payload: &[u8]) -> Bytes {
     let mut frame = BytesMut::with_capacity(HEADER + payload.len());
-    frame.extend_from_slice(header);
+    frame.extend_from_slice(&header);
     frame.extend_from_slice(payload);
     frame.freeze()
 }

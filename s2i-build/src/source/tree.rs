@@ -16,6 +16,7 @@ use s2i_core::{
 use super::{SourceError, checkout::Checkout, fingerprint};
 use crate::{
     facts::{CommitFacts, SourceFacts},
+    hex::hex,
     request::SourceRequest,
     stream::{ArchiveStream, Tree, blocking, pieces_of},
 };
@@ -117,8 +118,7 @@ impl Fetched {
         }
         let (root, filter) = (self.root.clone(), Arc::clone(&self.filter));
         let found = blocking(move || fingerprint::of(&root, &filter)).await;
-        let digest = found.ok()?.ok()??;
-        Some(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+        found.ok()?.ok()?.map(|digest| hex(&digest))
     }
 
     /// The variables of the tree.

@@ -88,7 +88,7 @@ fn engines() {
     insta::assert_snapshot!(text(&lines), @r#"
     20 no container engine answers at unix:///x.sock: permission denied | start Docker or Podman, name its socket with --url unix:///path/to/socket, or use the engine of s2i itself with --engine native
     20 can't tell which container engine to use: nobody listens on /x.sock | start Docker or Podman, name its socket with --url unix:///path/to/socket, or use the engine of s2i itself with --engine native
-    21 the image `s2i/go` is not in the engine, and the pull policy is `never` | put it there, for example with `s2i load -i FILE`, or allow to pull `s2i/go` with --pull-policy
+    21 the image `s2i/go` is not in the engine | put it there, for example with `s2i load -i FILE`, or allow to pull `s2i/go` with --pull-policy
     21 can't pull the image `s2i/go`: no such host | check its name and that its registry can be reached; an image of this machine needs no pull
     22 the image `s2i/go` is for s390x, and this s2i has no agent for it | build s2i with `cargo xtask dist`, which puts the agents in
     24 can't send `/tmp/src` into the container: permission denied

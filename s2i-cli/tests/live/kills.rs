@@ -29,8 +29,11 @@ fn repository(live: &Live) -> String {
     root.to_str().unwrap().to_owned()
 }
 
+/// What was built, but for what Podman dates with the time of the build.
 fn layer(live: &Live) -> Layer {
-    live.engine.last_layer(&live.image("app"), &live.path(""))
+    let mut layer = live.engine.last_layer(&live.image("app"), &live.path(""));
+    layer.retain(|name, _| name.starts_with("app/"));
+    layer
 }
 
 fn names(dir: &Path) -> Vec<String> {

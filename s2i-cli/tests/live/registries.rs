@@ -34,10 +34,11 @@ impl Registry {
         let users = dir.join("users");
         fs::write(&users, USERS).unwrap();
         let settings = format!(
-            "version: 0.1\nlog:\n  level: error\nstorage:\n  filesystem:\n    rootdirectory: {:?}\n\
-             auth:\n  htpasswd:\n    realm: test\n    path: {users:?}\n\
+            "version: 0.1\nlog:\n  level: error\nstorage:\n  filesystem:\n    rootdirectory: {}\n\
+             auth:\n  htpasswd:\n    realm: test\n    path: {}\n\
              http:\n  addr: 127.0.0.1:{port}\n{http}",
-            dir.join("data"),
+            dir.join("data").display(),
+            users.display(),
         );
         let config = dir.join("registry.yml");
         fs::write(&config, settings).unwrap();
@@ -89,17 +90,15 @@ fn log_in(live: &Live, registry: &str, password: &str) {
 /// Builds an image, pushes it, loses it, pulls it and runs it.
 fn there_and_back(live: &Live, registry: &str) {
     let app = live.image("app");
-    let source = live.instructions("write /app/made text");
-    live.build(&[], source).succeeds();
     let own = format!("{registry}/team/app:1");
-    let built = live.source(&[("instructions", "write /app/made text")]);
+    let made = live.source(&[("instructions", "write /app/made text")]);
     let build = |tag: &str| {
         let args = [
             "build",
             "--copy",
             "--network",
             "none",
-            built.to_str().unwrap(),
+            made.to_str().unwrap(),
         ];
         live.s2i([&args[..], &[live.builder(), tag]].concat())
     };
@@ -125,7 +124,7 @@ fn there_and_back(live: &Live, registry: &str) {
     live.s2i(["rmi", &own]).succeeds();
     // A builder from there as well.
     let nowhere = format!("{registry}/team/nothing");
-    let source = built.to_str().unwrap();
+    let source = made.to_str().unwrap();
     live.s2i(["build", source, &nowhere, &app]).ends_with(21);
 }
 
@@ -152,7 +151,11 @@ fn with_a_certificate_that_nobody_else_trusts() {
     let (certificate, private) = (dir.path().join("own.crt"), dir.path().join("own.key"));
     fs::write(&certificate, own.unwrap().pem()).unwrap();
     fs::write(&private, key.serialize_pem()).unwrap();
-    let tls = format!("  tls:\n    certificate: {certificate:?}\n    key: {private:?}\n");
+    let tls = format!(
+        "  tls:\n    certificate: {}\n    key: {}\n",
+        certificate.display(),
+        private.display(),
+    );
     let registry = Registry::start(dir.path(), &tls);
     let registry = format!("localhost:{}", registry.port);
     let app = format!("{registry}/team/app:1");

@@ -95,7 +95,8 @@ fn a_read_only_application_writes_to_tmp_alone() {
 #[test]
 fn a_command_that_is_not_there_is_named() {
     let Some(live) = live() else { return };
-    let done = live.s2i(["run", live.builder(), "/no/such/program"]);
+    let options = ["run", "--network", "none"];
+    let done = live.s2i(options.iter().chain(&[live.builder(), "/no/such/program"]));
     assert!(!done.status.success());
     done.says("/no/such/program");
     live.nothing_left();

@@ -104,3 +104,31 @@ async fn what_answers_says_what_it_is() {
     }
     assert_eq!(lines, ["Docker 20.10.24", "Docker 29.5.1", "Podman 5.4.2"]);
 }
+
+#[tokio::test]
+async fn what_answers_says_what_it_offers() {
+    let mut lines = Vec::new();
+    for answers in [Answers::Old, Answers::New, Answers::Podman] {
+        let scene = crate::scene::Scene::new(Knobs {
+            answers,
+            ..Knobs::default()
+        });
+        let about = scene.engine.about().await.unwrap();
+        let keeps_layers = scene.engine.keeps_layers().await.unwrap();
+        lines.push(format!(
+            "{:?} rootless: {}, guards: {}, limits: {}, networks: {}, {} {}, keeps layers: {keeps_layers}",
+            about.flavour,
+            about.is_rootless,
+            about.guards.join(" "),
+            about.limits.join(" "),
+            about.networks.join(" "),
+            about.storage,
+            about.runtime,
+        ));
+    }
+    insta::assert_snapshot!(lines.join("\n"), @"
+    Docker rootless: false, guards: apparmor seccomp, limits: memory processors, networks: bridge host none, overlay2 runc, keeps layers: true
+    Docker rootless: false, guards: seccomp, limits: memory processors processes, networks: bridge host none, overlayfs runc, keeps layers: false
+    Podman rootless: true, guards: seccomp, limits: , networks: podman, vfs crun, keeps layers: true
+    ");
+}

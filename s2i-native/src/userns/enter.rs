@@ -32,7 +32,7 @@ pub enum Error {
 /// To be called before any thread starts.
 ///
 /// # Errors
-/// See [`Error`].
+/// See [`Error`](enum@Error).
 pub fn enter() -> Result<Plan, Error> {
     let plan = Plan::make();
     if plan == Plan::Nothing {

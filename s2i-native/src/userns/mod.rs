@@ -1,6 +1,6 @@
 //! Being root of a user namespace, which is how an ordinary user has containers.
 //!
-//! [`enter`] puts this very process into one: it keeps its number, its terminal, its signals, its
+//! [`enter()`] puts this very process into one: it keeps its number, its terminal, its signals, its
 //! environment and its groups, and what it starts is in there with it. Its own user is root there, and the
 //! users of images are numbers that the administrator has set apart (`/etc/subuid`). Files that those own in
 //! a store can only be removed from inside.

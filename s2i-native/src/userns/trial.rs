@@ -19,7 +19,7 @@ use crate::{
 /// The name of this stage.
 pub(crate) const STAGE: &str = "trial";
 
-/// Makes a container in a new directory below this one, as this process could after [`enter`]; says why
+/// Makes a container in a new directory below this one, as this process could after [`enter()`]; says why
 /// it could not.
 pub(super) fn run(below: &Path) -> Result<(), String> {
     let dir = below.join(format!("trial-{}", std::process::id()));

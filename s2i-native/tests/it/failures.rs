@@ -9,60 +9,48 @@ use crate::scene::{Scene, can_run};
 
 crate::tests!(
     commands_fail_as_with_docker_run,
+    commands_end_as_with_docker_run,
     an_agent_fails_in_a_frame,
     what_is_missing_on_the_host_is_named,
 );
+
+/// Command and user, and the exit status and the message that they give.
+type Row = (&'static str, &'static str, u8, &'static str);
+
+const FAILURES: &[Row] = &[
+    (
+        "none",
+        "",
+        127,
+        "there is no program `none` on the path `/usr/",
+    ),
+    ("/none", "", 127, "there is no `/none`"),
+    ("/etc/passwd", "", 126, "`/etc/passwd` is not executable"),
+    ("plain", "", 126, "`/usr/bin/plain` is not executable"),
+    ("/etc", "", 126, "`/etc` is not executable for the user"),
+    (
+        "lost",
+        "",
+        127,
+        "`/usr/bin/lost` can't start: its interpreter",
+    ),
+    (
+        "private",
+        "user",
+        126,
+        "`/usr/bin/private` is not executable",
+    ),
+    ("sh", "nobody", 125, "the image has no user `nobody`"),
+    ("sh", "user:none", 125, "the image has no group `none`"),
+    ("", "", 125, "the image has no command"),
+];
 
 fn commands_fail_as_with_docker_run() {
     if !can_run("failing commands") {
         return;
     }
-    let table: &[(&[&str], &str, u8, &str)] = &[
-        (
-            &["none"],
-            "",
-            127,
-            "there is no program `none` on the path `/usr/local/sbin:",
-        ),
-        (&["/none"], "", 127, "there is no `/none`"),
-        (
-            &["/etc/passwd"],
-            "",
-            126,
-            "`/etc/passwd` is not executable for the user",
-        ),
-        (
-            &["plain"],
-            "",
-            126,
-            "`/usr/bin/plain` is not executable for the user",
-        ),
-        (&["/etc"], "", 126, "`/etc` is not executable for the user"),
-        (
-            &["lost"],
-            "",
-            127,
-            "`/usr/bin/lost` can't start: its interpreter or loader is not in the image",
-        ),
-        (
-            &["private"],
-            "user",
-            126,
-            "`/usr/bin/private` is not executable for the user",
-        ),
-        (&["sh"], "nobody", 125, "the image has no user `nobody`"),
-        (&["sh"], "user:none", 125, "the image has no group `none`"),
-        (&[], "", 125, "the image has no command"),
-        (&["sh", "-c", "exit 7"], "", 7, ""),
-        (
-            &["sh", "-c", "kill -9 $$; sleep 1 & kill -9 $!; wait $!"],
-            "",
-            137,
-            "",
-        ),
-    ];
-    for (argv, user, code, message) in table {
-        let mut scene = Scene::of(argv);
+    for (program, user, code, message) in FAILURES {
+        let mut scene = Scene::of(&[program]);
         scene.direct().user = (*user).into();
         let bin = scene.sandbox.upper.join("usr/bin");
         fs::create_dir_all(&bin).unwrap();
@@ -75,14 +63,23 @@ fn commands_fail_as_with_docker_run() {
             fs::set_permissions(bin.join(name), fs::Permissions::from_mode(mode)).unwrap();
         }
         let outcome = scene.run();
-        assert_eq!(outcome.exit, Exit::Code(*code), "{argv:?}: {outcome:?}");
-        let expected = if message.is_empty() {
-            String::new()
-        } else {
-            format!("s2i: {message}")
-        };
-        let is_expected = outcome.err.starts_with(&expected) && outcome.err.lines().count() <= 1;
-        assert!(is_expected, "{argv:?}: {outcome:?}");
+        assert_eq!(outcome.exit, Exit::Code(*code), "{program}: {outcome:?}");
+        let is_told = outcome.err.starts_with(&format!("s2i: {message}"));
+        assert!(
+            is_told && outcome.err.lines().count() == 1,
+            "{program}: {outcome:?}"
+        );
+    }
+}
+
+fn commands_end_as_with_docker_run() {
+    if !can_run("ending commands") {
+        return;
+    }
+    let killed = "sleep 9 & kill -9 $!; wait $!";
+    for (script, code) in [("exit 7", 7), (killed, 137), ("kill -9 $$; exit 3", 3)] {
+        let outcome = Scene::script(script).run();
+        assert_eq!(outcome.exit, Exit::Code(code), "{script}: {outcome:?}");
     }
 }
 

@@ -137,7 +137,7 @@ fn devices_do_no_harm() {
     }
     let scene = Scene::script(
         "echo x >/dev/null && read -r line </dev/zero & \
-         chmod 600 /dev/null 2>&1; rm -f /dev/null 2>&1; \
+         chmod 666 /dev/null 2>&1; rm -f /dev/null 2>&1; \
          cat /own 2>&1; ls /dev; echo $(stat -c %a /dev/null)",
     );
     // As in the layer of an image that was unpacked by root.

@@ -141,10 +141,11 @@ pub(super) fn entries(path: &Path) -> Result<Vec<PathBuf>, StoreError> {
         .map_err(disk("read", path))
 }
 
-/// Writes a file that need not survive a crash.
-pub(super) fn scratch(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
-    let mut file = create(path)?;
+/// Puts a file in the place of another that need not survive a crash, or leaves that.
+pub(super) fn scratch(new: &Path, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    let mut file = create(new)?;
     step(Change::Adds)
         .and_then(|()| file.write_all(bytes))
-        .map_err(disk("write", path))
+        .map_err(disk("write", new))?;
+    rename(new, path)
 }

@@ -58,8 +58,8 @@ impl Store {
     /// # Errors
     /// As [`collect`](Self::collect).
     pub fn prune(&self) -> Result<Freed, StoreError> {
-        // On a full disk, this makes the space that the rest needs.
-        self.sweep()?;
+        // On a full disk, this makes the space that the rest needs. What can't be swept is told later.
+        let _ = self.sweep();
         let partials = self.remove_partials()?;
         let held = self.exclusive()?;
         let mut index = Index::load(self.layout(), &held)?;
@@ -78,11 +78,9 @@ impl Store {
         let freed = self.freed(&waste, &roots);
         let trash = self.discard(&waste, &held)?;
         drop(held);
-        for dead in &works.dead {
-            remove(&dead.path)?;
-        }
+        let buried = works.bury();
         trash.map_or(Ok(()), Work::remove)?;
-        Ok(freed)
+        buried.map(|()| freed)
     }
 
     /// Moves waste aside, or removes it at once if a full disk does not even have space for that.

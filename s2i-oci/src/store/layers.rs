@@ -229,7 +229,8 @@ impl Store {
         if found.as_ref() != old {
             return Ok(());
         }
-        if found.is_some() {
+        // Without a record it is what a crash left of one.
+        if to.exists() {
             let away = work.path().join(format!("old-{}", diff_id.hex()));
             disk::rename(&to, &away)?;
         }

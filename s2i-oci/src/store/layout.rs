@@ -145,15 +145,13 @@ fn is_marked(layout: &Layout, dialect: Dialect) -> Result<bool, StoreError> {
         });
     }
     let marker: Marker = serde_json::from_value(fields).map_err(damaged)?;
-    match [Dialect::Trusted, Dialect::User]
-        .map(of)
-        .into_iter()
-        .find(|(trees, _)| *trees == marker.trees)
-    {
-        Some((trees, _)) if trees == of(dialect).0 => Ok(true),
-        Some((_, found)) => Err(StoreError::Dialect {
+    let dialects = [Dialect::Trusted, Dialect::User];
+    let found = dialects.into_iter().find(|d| of(*d).0 == marker.trees);
+    match found {
+        Some(found) if found == dialect => Ok(true),
+        Some(found) => Err(StoreError::Dialect {
             path: layout.root.clone(),
-            found,
+            found: of(found).1,
             user: of(dialect).1,
         }),
         None => Err(StoreError::damaged(&path, "its field `trees` is unknown")),
@@ -208,7 +206,9 @@ fn complete(layout: &Layout) -> Result<(), StoreError> {
         &layout.partials(),
     ];
     for place in places {
-        disk::make_dir(place)?;
+        if disk::make_dir(place)? {
+            disk::sync_dir(place.parent().expect("they lie in the store"))?;
+        }
     }
     let mark = layout.root.join("oci-layout");
     if !mark.exists() {

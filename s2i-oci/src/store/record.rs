@@ -60,7 +60,8 @@ impl Record {
 
     /// Writes the record into a layer's directory that nobody else knows yet.
     pub(super) fn write(&self, place: &Path) -> Result<(), StoreError> {
-        disk::write(&place.join(NAME), &self.json())
+        disk::write(&place.join(NAME), &self.json())?;
+        disk::sync_dir(place)
     }
 
     fn json(&self) -> Vec<u8> {

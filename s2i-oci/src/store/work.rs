@@ -72,10 +72,7 @@ impl Store {
             disk::remove_file(&new)?;
             self.works(&held)?
         };
-        for dead in works.dead {
-            remove(&dead.path)?;
-        }
-        Ok(())
+        works.bury()
     }
 
     /// Tells the living from the dead. None is being made meanwhile, as that needs the store's lock.
@@ -102,12 +99,20 @@ pub(super) struct Works {
     /// What the living protect.
     pub(super) leases: Vec<Lease>,
     /// What is left of the others.
-    pub(super) dead: Vec<Dead>,
+    dead: Vec<Dead>,
+}
+
+impl Works {
+    /// Removes what is dead. What can't be removed does not keep the rest, and is told at the end.
+    pub(super) fn bury(self) -> Result<(), StoreError> {
+        let buried = self.dead.iter().map(|dead| remove(&dead.path));
+        buried.fold(Ok(()), Result::and)
+    }
 }
 
 /// What a process left behind. Nobody else takes it for dead while this lives.
-pub(super) struct Dead {
-    pub(super) path: PathBuf,
+struct Dead {
+    path: PathBuf,
     _lock: Option<File>,
 }
 
@@ -139,7 +144,7 @@ impl Work {
         Ok(work)
     }
 
-    /// The directory. It holds `lock` and `lease.json`, which are the store's; the rest is the owner's.
+    /// The directory. It holds `lock` and `lease.*`, which are the store's; the rest is the owner's.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -162,7 +167,11 @@ impl Work {
         let mut lease = self.lease.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut lease);
         let json = serde_json::to_vec(&*lease).expect("text keys");
-        disk::scratch(&self.path.join("lease.json"), &json)
+        disk::scratch(
+            &self.path.join("lease.new"),
+            &self.path.join("lease.json"),
+            &json,
+        )
     }
 }
 

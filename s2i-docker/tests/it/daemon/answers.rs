@@ -108,3 +108,32 @@ pub(crate) fn pruned(answers: Answers) -> Value {
         Answers::Podman => json!({"ImagesDeleted": null, "SpaceReclaimed": 0}),
     }
 }
+
+pub(crate) fn info(answers: Answers) -> Value {
+    match answers {
+        Answers::Old => json!({
+            "Driver": "overlay2", "DriverStatus": [["Backing Filesystem", "extfs"]],
+            "MemoryLimit": true, "CpuCfsQuota": true, "PidsLimit": false, "DefaultRuntime": "runc",
+            "SecurityOptions": ["name=apparmor", "name=seccomp,profile=default"],
+        }),
+        Answers::New => json!({
+            "Driver": "overlayfs",
+            "DriverStatus": [["driver-type", "io.containerd.snapshotter.v1"]],
+            "MemoryLimit": true, "CpuCfsQuota": true, "PidsLimit": true, "DefaultRuntime": "runc",
+            "SecurityOptions": ["name=seccomp,profile=builtin"],
+        }),
+        Answers::Podman => json!({
+            "Driver": "vfs", "DriverStatus": null, "MemoryLimit": false, "DefaultRuntime": "crun",
+            "SecurityOptions": ["name=rootless", "name=seccomp,profile=default"],
+        }),
+    }
+}
+
+pub(crate) fn networks(answers: Answers) -> Value {
+    match answers {
+        Answers::Old | Answers::New => {
+            json!([{"Name": "none"}, {"Name": "bridge"}, {"Name": "host"}])
+        }
+        Answers::Podman => json!([{"Name": "podman"}]),
+    }
+}

@@ -25,6 +25,8 @@ pub(crate) enum Endpoint {
     Prune,
     Wait,
     Kill,
+    Info,
+    Networks,
 }
 
 impl Endpoint {
@@ -38,6 +40,8 @@ impl Endpoint {
             ("POST", "/images/load") => Some(Self::Load),
             ("GET", "/images/json") => Some(Self::List),
             ("POST", "/images/prune") => Some(Self::Prune),
+            ("GET", "/info") => Some(Self::Info),
+            ("GET", "/networks") => Some(Self::Networks),
             _ => None,
         };
         if let Some(endpoint) = plain {

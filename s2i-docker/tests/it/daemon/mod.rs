@@ -213,6 +213,8 @@ impl Daemon {
             Endpoint::Push => Reply::pieces(200, &knobs.push),
             Endpoint::Export => Reply::pieces(200, &["an ", "archive"]),
             Endpoint::Prune => Reply::json(200, &answers::pruned(knobs.answers)),
+            Endpoint::Info => Reply::json(200, &answers::info(knobs.answers)),
+            Endpoint::Networks => Reply::json(200, &answers::networks(knobs.answers)),
             Endpoint::Wait => Reply::empty(200),
             Endpoint::Kill => model.kill(knobs, name, call),
         };

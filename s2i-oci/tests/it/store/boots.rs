@@ -147,3 +147,27 @@ fn two_who_find_a_torn_tree_put_one_in_its_place() {
         inode(found[0].metadata().unwrap())
     );
 }
+
+#[test]
+fn a_layer_of_which_only_a_part_is_left_is_made_again() {
+    if is_skipped() {
+        return;
+    }
+    let scene = Scene::new();
+    let foreign = import(&scene, Packing::Plain);
+    let built = build(&scene.store, "built", Some("built"));
+    for image in [&foreign, &built] {
+        let tree = trees(&scene.store, image).remove(0);
+        fs::remove_file(tree.with_file_name("layer.json")).unwrap();
+    }
+    assert_eq!(unpacked(&scene.store, &foreign).unwrap(), [false]);
+    let err = scene.store.trees(&built, &|_| {}).unwrap_err();
+    assert!(
+        matches!(err, StoreError::Gone(id) if id == built.id()),
+        "{err:?}"
+    );
+    assert_eq!(build(&scene.store, "built", Some("built")), built);
+    assert_eq!(trees(&scene.store, &built).len(), 1);
+    scene.store.collect().unwrap();
+    assert_eq!(scene.names("layers").len(), 2);
+}

@@ -6,6 +6,7 @@ use std::{
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicBool, Ordering},
     thread,
+    time::Duration,
 };
 
 use s2i_oci::store::{Store, StoreError};
@@ -160,4 +161,32 @@ fn many_make_the_same_image_at_once() {
     assert_eq!(scene.names("blobs/sha256").len(), 2);
     assert_eq!(scene.names("work").len(), 0);
     plain_layers(&scene.store, &images[0]);
+}
+
+#[test]
+fn who_is_killed_harms_nobody() {
+    let scene = Scene::new();
+    let store = &scene.store;
+    let kept = build(store, "kept", Some("kept"));
+    for delay in 0..12 {
+        let mut victims = [1, 2].map(|n| process(store.root(), &format!("{delay}victim{n}")));
+        // They are at work when the first one has made something.
+        let first = name(&format!("own/{delay}victim1"));
+        while store.find(&first).unwrap().is_none() {
+            assert!(victims[0].try_wait().unwrap().is_none(), "it ended");
+            thread::sleep(Duration::from_millis(1));
+        }
+        thread::sleep(Duration::from_millis(5 * delay));
+        for victim in &mut victims {
+            victim.kill().unwrap();
+            victim.wait().unwrap();
+        }
+        let store = Store::open(store.root()).unwrap();
+        assert_eq!(scene.names("work").len(), 0);
+        for image in store.list().unwrap() {
+            plain_layers(&store, &image);
+        }
+        store.collect().unwrap();
+        assert_eq!(store.find(&name("kept")).unwrap().as_ref(), Some(&kept));
+    }
 }

@@ -55,8 +55,7 @@ fn layers_are_unpacked_once() {
     for (tree, content) in first.iter().zip(["plain", "gzip", "zstd"]) {
         let file = tree.join("etc/s2i").join(content);
         assert_eq!(fs::read_to_string(&file).unwrap(), content);
-        let metadata = file.metadata().unwrap();
-        assert_eq!((metadata.uid(), metadata.mtime()), (1001, 3));
+        assert_eq!(file.metadata().unwrap().mtime(), 3);
     }
     assert_eq!(scene.store.trees(&image, &tell).unwrap(), first);
     assert_eq!(told.take(), []);

@@ -112,9 +112,8 @@ fn layer(dir: &Path, content: &str, packing: Packing) -> Blob {
     let mut builder = LayerBuilder::new(3);
     builder.directories("etc/s2i", 0o755, Owner::ROOT).unwrap();
     let path = format!("etc/s2i/{content}");
-    let owner = Owner { uid: 1001, gid: 0 };
     builder
-        .file(&path, 0o640, owner, content.as_bytes().to_vec())
+        .file(&path, 0o640, Owner::ROOT, content.as_bytes().to_vec())
         .unwrap();
     let at = |suffix: &str| dir.join(format!("{content}{suffix}"));
     let layer = builder.build(&at(".tar")).unwrap();
