@@ -3,7 +3,8 @@
 //! An image is a few [layers](layer), a [config](config::ImageConfig) that says how to start what is
 //! in them, and a [manifest](manifest::Manifest) that names both by [digest](Digest). Nothing of that
 //! needs a container engine: this crate makes layers from explicit lists of entries, writes the JSON,
-//! and puts all of it into [archives](archive) that every engine and tool can read.
+//! and puts all of it into [archives](archive) that every engine and tool can read. A [store] keeps
+//! images, with their layers as [trees](overlay) that can be mounted.
 //!
 //! Everything is **deterministic**: entries are sorted, times and owners are what the caller says,
 //! JSON has one form, compression has a pinned level. The same input gives the same bytes, so it gives
@@ -14,7 +15,8 @@
 //! Everything **streams**: a layer is spooled to a file that the caller names and is never in memory
 //! as a whole, so the memory that is used does not grow with the image.
 //!
-//! The crate is synchronous, starts no process and opens no connection.
+//! The crate is synchronous, starts no process and opens no connection, but for the feature `registry`:
+//! pulling from and pushing to registries.
 //!
 //! ```
 //! use s2i_oci::{

@@ -1,7 +1,7 @@
 //! Layer archives as trees in overlayfs' own dialect, and back.
 //!
-//! [`unpack`] makes of a layer, compressed or not, a directory that overlayfs takes as a lower one;
-//! [`pack`] makes of such a directory, or of what a build left in the upper one, a layer. In an archive
+//! [`unpack()`] makes of a layer, compressed or not, a directory that overlayfs takes as a lower one;
+//! [`pack()`] makes of such a directory, or of what a build left in the upper one, a layer. In an archive
 //! a removed file is a file `.wh.NAME` and a directory that hides what lower layers have in it holds a
 //! file `.wh..wh..opq`; in a tree the first is a character device 0/0 and the second an extended
 //! attribute, whose name is the [`Dialect`].
@@ -24,8 +24,8 @@
 //!
 //! # In a user namespace
 //! Device nodes can't be made there and are left out of the tree. Owners that the namespace does not map
-//! can't exist there: such a file stays root's, without its set-ID bits. So [`pack`] gives back what
-//! [`unpack`] took only for layers without such files; those that are built there have none.
+//! can't exist there: such a file stays root's, without its set-ID bits. So [`pack()`] gives back what
+//! [`unpack()`] took only for layers without such files; those that are built there have none.
 
 mod clock;
 mod content;
