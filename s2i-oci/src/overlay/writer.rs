@@ -263,7 +263,7 @@ mod tests {
             let xattrs = [(b"user.a".to_vec(), value.clone())];
             let item = Item {
                 xattrs: &xattrs,
-                ..Item::mark(b"a")
+                ..Item::mark(b"a", 0)
             };
             let pax = Pax::parse(&text(&records(&item))).unwrap();
             assert_eq!(pax.xattrs[&b"user.a"[..]], value);
@@ -280,7 +280,7 @@ mod tests {
         let size = size as u64;
         let item = Item {
             size,
-            ..Item::mark(b"a")
+            ..Item::mark(b"a", 0)
         };
         writer.entry(&item).map_err(Broken::Write)?;
         writer.contents(&mut file, size)?;
@@ -313,7 +313,7 @@ mod tests {
             size: MAX_LARGE,
             uid: MAX_ID,
             gid: MAX_ID,
-            ..Item::mark(&name)
+            ..Item::mark(&name, 0)
         };
         assert!(records(&item).is_empty());
         let name = [b'n'; FIELD + 1];
@@ -323,7 +323,7 @@ mod tests {
             size: MAX_LARGE + 1,
             uid: MAX_ID + 1,
             gid: u32::MAX - 1,
-            ..Item::mark(&name)
+            ..Item::mark(&name, 0)
         };
         let long = "n".repeat(FIELD + 1);
         let expected = format!(

@@ -1,8 +1,8 @@
 //! What a task works with: the API of an engine, or the embedded engine of `s2i`.
 
-use std::{ffi::OsString, fmt, path::PathBuf, process::Command};
+use std::{ffi::OsString, fmt, fs, path::PathBuf, process::Command};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use crate::{host, paths};
 
@@ -52,6 +52,11 @@ impl Target {
         }
         let mut command = match self {
             Self::NativeUser { user, home } => {
+                // The workspace may lie where nobody else can look.
+                let own = home.join("s2i");
+                fs::copy(&program, &own)
+                    .with_context(|| format!("can't copy {} for {user}", program.display()))?;
+                let program = own;
                 let mut command = Command::new("setpriv");
                 command.args(["--reuid", user, "--regid", user, "--init-groups"]);
                 command.arg(program).env("HOME", home).current_dir(home);

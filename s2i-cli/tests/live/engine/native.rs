@@ -37,7 +37,10 @@ pub(crate) struct Native {
 /// A directory for a store. One that is made for tests goes with the last of them.
 enum Store {
     Named(PathBuf),
-    Own(tempfile::TempDir),
+    Own {
+        dir: tempfile::TempDir,
+        store: PathBuf,
+    },
 }
 
 /// An ordinary user of this machine.
@@ -72,6 +75,7 @@ impl Native {
         let Some(user) = &self.user else {
             return Command::new(program);
         };
+        let program = self.store.program(Path::new(program));
         let mut command = Command::new("setpriv");
         let ids = [user.uid, user.gid].map(|id| id.to_string());
         command.args(["--reuid", &ids[0], "--regid", &ids[1], "--init-groups"]);
@@ -188,13 +192,30 @@ impl Store {
         if let Some(user) = user {
             chown(dir.path(), Some(user.uid), Some(user.gid)).unwrap();
         }
-        Self::Own(dir)
+        let store = dir.path().join("store");
+        Self::Own { dir, store }
+    }
+
+    /// A copy of the program beside the store: it may lie where its user can't look.
+    fn program(&self, original: &Path) -> PathBuf {
+        static COPY: Mutex<Option<PathBuf>> = Mutex::new(None);
+        let mut copy = COPY.lock().unwrap();
+        let made = copy.get_or_insert_with(|| {
+            let dir = match self {
+                Self::Named(path) => path.parent().unwrap(),
+                Self::Own { dir, .. } => dir.path(),
+            };
+            let own = dir.join("s2i-under-test");
+            fs::copy(original, &own).unwrap();
+            own
+        });
+        made.clone()
     }
 
     fn path(&self) -> &Path {
         match self {
             Self::Named(path) => path,
-            Self::Own(dir) => dir.path(),
+            Self::Own { store, .. } => store,
         }
     }
 
