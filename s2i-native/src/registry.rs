@@ -35,8 +35,10 @@ impl NativeEngine {
         image: &ImageRef,
         progress: &Progress<'_>,
     ) -> Result<StoredImage, EngineError> {
-        let platform = Platform::linux(architecture());
-        let pulled = self.registry.manifest(image, &platform).await;
+        let pulled = self
+            .registry
+            .manifest(image, &Platform::of_this_machine())
+            .await;
         let pulled = pulled.map_err(|source| EngineError::Pull {
             image: image.clone(),
             source: source.into(),
@@ -112,15 +114,6 @@ impl NativeEngine {
         Ok(Pushed {
             digest: Some(pushed.digest.to_string()),
         })
-    }
-}
-
-/// The name that Go has for this machine's processor.
-pub(crate) fn architecture() -> &'static str {
-    match std::env::consts::ARCH {
-        "x86_64" => "amd64",
-        "aarch64" => "arm64",
-        other => other,
     }
 }
 

@@ -1,16 +1,28 @@
 //! Why a script stopped: what failed, on what, why, and what to do.
+//!
+//! What all scripts and recipes share is here; each recipe has the rest in its own `error`.
 
 use std::{fmt::Write as _, io};
 
 use s2i_core::{ErrorChain, Script};
 use thiserror::Error as ThisError;
 
-use crate::{exit, variables};
+use crate::{binary, exit, go, launch, node};
+
+/// What people and programs get of an error, beside what failed and on what.
+pub trait Explain {
+    /// The code that the script ends with.
+    fn exit_code(&self) -> u8;
+    /// Why it failed, where more is known than what failed.
+    fn cause(&self) -> Option<String>;
+    /// What the user may do about it, one thing a line.
+    fn tries(&self) -> Vec<String>;
+}
 
 /// Why a script stopped.
 ///
-/// `Display` says what failed and on what; [`cause`](Error::cause) why, [`tries`](Error::tries) what
-/// to do about it, and [`render`](Error::render) all of it.
+/// `Display` says what failed and on what; [`cause`](Explain::cause) why, [`tries`](Explain::tries)
+/// what to do about it, and [`render`](Error::render) all of it.
 #[derive(Debug, ThisError)]
 #[expect(
     missing_docs,
@@ -36,40 +48,29 @@ pub enum Error {
     #[error("there is no source in `{path}`")]
     NoSource { path: String },
     #[error("no application of a kind that this image builds is in `{path}`")]
-    NotRecognised { path: String },
+    NotRecognised { path: String, found: String },
     #[error("there is no `{program}` on the PATH")]
     NoToolchain { program: &'static str },
     #[error("cannot start `{program}`")]
     Start { program: String, source: io::Error },
-    #[error("the source needs Go {needed} and this image has Go {present}")]
-    ToolchainTooOld { needed: String, present: String },
     #[error("`{command}` failed ({status})")]
-    Command { command: String, status: String },
-    #[error("there is no program to build in `{path}`")]
-    NoProgram {
-        path: String,
-        elsewhere: Vec<String>,
+    Command {
+        command: String,
+        status: String,
+        advice: Vec<String>,
     },
-    #[error("there are several programs to build and none of them at the root")]
-    SeveralPrograms { found: Vec<String> },
-    #[error("GO_TARGET names `{target}`, which is no program of this source")]
-    NoSuchTarget { target: String, found: Vec<String> },
-    #[error("there is no application in `{path}`")]
-    NoApplication { path: String },
-    #[error("no file in `{path}` is executable")]
-    NotExecutable { path: String, found: Vec<String> },
-    #[error("there are several applications in `{path}`")]
-    SeveralApplications { path: String, found: Vec<String> },
-    #[error("APP names `{name}`, which is no application in `{path}`")]
-    NoSuchApplication {
-        path: String,
-        name: String,
-        found: Vec<String>,
-    },
-    #[error("cannot execute `{path}`")]
-    Execute { path: String, source: io::Error },
+    #[error("the file `{path}` holds the value of {variable}")]
+    SecretLeft { path: String, variable: String },
     #[error("cannot save `{path}`")]
     Save { path: String, source: io::Error },
+    #[error(transparent)]
+    Go(#[from] go::Error),
+    #[error(transparent)]
+    Node(#[from] node::Error),
+    #[error(transparent)]
+    Binary(#[from] binary::Error),
+    #[error(transparent)]
+    Launch(#[from] launch::Error),
 }
 
 impl Error {
@@ -94,117 +95,6 @@ impl Error {
         }
     }
 
-    /// The code that the script ends with.
-    #[must_use]
-    pub fn exit_code(&self) -> u8 {
-        match self {
-            Self::UnknownScript { .. } => exit::UNKNOWN_SCRIPT,
-            Self::Argument { .. } | Self::Variable { .. } => exit::USAGE,
-            Self::File { .. } => exit::FAILED,
-            Self::NoSource { .. } | Self::NotRecognised { .. } | Self::NoProgram { .. } => {
-                exit::NOT_RECOGNISED
-            }
-            Self::NoToolchain { .. } | Self::Start { .. } | Self::ToolchainTooOld { .. } => {
-                exit::TOOLCHAIN
-            }
-            Self::Command { .. } => exit::BUILD,
-            Self::SeveralPrograms { .. }
-            | Self::NoSuchTarget { .. }
-            | Self::SeveralApplications { .. }
-            | Self::NoSuchApplication { .. } => exit::CHOICE,
-            Self::NoApplication { .. } => exit::NO_APPLICATION,
-            Self::NotExecutable { .. } | Self::Execute { .. } => exit::NOT_EXECUTABLE,
-            Self::Save { .. } => exit::SAVE,
-        }
-    }
-
-    /// Why it failed, where more is known than what failed.
-    #[must_use]
-    pub fn cause(&self) -> Option<String> {
-        match self {
-            Self::UnknownScript { .. } => Some(format!("the scripts are {}", all_scripts())),
-            Self::Variable { problem, .. } => Some(problem.clone()),
-            Self::NotRecognised { .. } => {
-                Some("neither a `go.mod` nor a file of Go is at the root of the source".into())
-            }
-            Self::NoProgram { elsewhere, .. } if elsewhere.is_empty() => {
-                Some("no package of the source is a `package main`".into())
-            }
-            Self::NoProgram { elsewhere, .. } => Some(format!(
-                "the root is no `package main` and none is below `cmd/`; programs elsewhere: {}",
-                elsewhere.join(", ")
-            )),
-            Self::SeveralPrograms { found } | Self::SeveralApplications { found, .. } => {
-                Some(format!("found {}", found.join(", ")))
-            }
-            Self::NoSuchTarget { found, .. } | Self::NoSuchApplication { found, .. } => {
-                Some(listed(found))
-            }
-            Self::NotExecutable { found, .. } => Some(format!("found only {}", found.join(", "))),
-            Self::Command { .. } => Some("its own messages stand above".into()),
-            Self::File { source, .. }
-            | Self::Start { source, .. }
-            | Self::Execute { source, .. }
-            | Self::Save { source, .. } => Some(ErrorChain(source).to_string()),
-            Self::Argument { .. }
-            | Self::NoSource { .. }
-            | Self::NoToolchain { .. }
-            | Self::ToolchainTooOld { .. }
-            | Self::NoApplication { .. } => None,
-        }
-    }
-
-    /// What the user may do about it, one thing a line.
-    #[must_use]
-    pub fn tries(&self) -> Vec<String> {
-        match self {
-            Self::UnknownScript { .. } => {
-                vec![
-                    "link one of these names to the program, or give one as the first argument"
-                        .into(),
-                ]
-            }
-            Self::Argument { script, .. } => vec![format!("`{script} -h` shows what there is")],
-            Self::Variable { name, .. } => vec![format!("`usage` says what {name} may be")],
-            Self::File { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
-                vec!["the image must let any user of group 0 write below APP_ROOT and /tmp".into()]
-            }
-            Self::NoSource { .. } => {
-                vec!["give `s2i build` a directory or a repository with files in it".into()]
-            }
-            Self::NotRecognised { .. } => {
-                vec!["if the application is in a subdirectory, name it with `--context-dir`".into()]
-            }
-            Self::NoToolchain { .. } => {
-                vec!["build with a builder image; a runtime image has no toolchain".into()]
-            }
-            Self::ToolchainTooOld { needed, .. } => vec![
-                format!("build with a builder image that has Go {needed} or newer"),
-                "or lower the `go` line of go.mod, if the code allows it".into(),
-            ],
-            Self::NoProgram { elsewhere, .. } | Self::SeveralPrograms { found: elsewhere } => {
-                choose(variables::GO_TARGET, elsewhere)
-            }
-            Self::NoSuchTarget { found, .. } => choose(variables::GO_TARGET, found),
-            Self::SeveralApplications { found, .. } | Self::NoSuchApplication { found, .. } => {
-                choose(variables::APP, found)
-            }
-            Self::NoApplication { .. } => {
-                vec!["make an image of an application first: `s2i build <source> <this image> <name>`".into()]
-            }
-            Self::NotExecutable { .. } => vec!["the mode of the application must have an x".into()],
-            Self::Execute { .. } => {
-                vec![
-                    "the application must be built for the system and the processor of this image"
-                        .into(),
-                ]
-            }
-            Self::File { .. } | Self::Start { .. } | Self::Command { .. } | Self::Save { .. } => {
-                Vec::new()
-            }
-        }
-    }
-
     /// The whole message, as the script prints it.
     #[must_use]
     pub fn render(&self, script: &str) -> String {
@@ -218,11 +108,81 @@ impl Error {
     }
 }
 
+impl Explain for Error {
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::UnknownScript { .. } => exit::UNKNOWN_SCRIPT,
+            Self::Argument { .. } | Self::Variable { .. } => exit::USAGE,
+            Self::File { .. } => exit::FAILED,
+            Self::NoSource { .. } | Self::NotRecognised { .. } => exit::NOT_RECOGNISED,
+            Self::NoToolchain { .. } | Self::Start { .. } => exit::TOOLCHAIN,
+            Self::Command { .. } => exit::BUILD,
+            Self::SecretLeft { .. } => exit::SECRET,
+            Self::Save { .. } => exit::SAVE,
+            Self::Go(err) => err.exit_code(),
+            Self::Node(err) => err.exit_code(),
+            Self::Binary(err) => err.exit_code(),
+            Self::Launch(err) => err.exit_code(),
+        }
+    }
+
+    fn cause(&self) -> Option<String> {
+        match self {
+            Self::UnknownScript { .. } => Some(format!("the scripts are {}", all_scripts())),
+            Self::Variable { problem, .. } => Some(problem.clone()),
+            Self::NotRecognised { found, .. } => Some(found.clone()),
+            Self::Command { .. } => Some("its own messages stand above".into()),
+            Self::SecretLeft { .. } => Some("everybody who has the image could read it".into()),
+            Self::File { source, .. } | Self::Start { source, .. } | Self::Save { source, .. } => {
+                Some(ErrorChain(source).to_string())
+            }
+            Self::Argument { .. } | Self::NoSource { .. } | Self::NoToolchain { .. } => None,
+            Self::Go(err) => err.cause(),
+            Self::Node(err) => err.cause(),
+            Self::Binary(err) => err.cause(),
+            Self::Launch(err) => err.cause(),
+        }
+    }
+
+    fn tries(&self) -> Vec<String> {
+        let text = match self {
+            Self::UnknownScript { .. } => {
+                "link one of these names to the program, or give one as the first argument".into()
+            }
+            Self::Argument { script, .. } => format!("`{script} -h` shows what there is"),
+            Self::Variable { name, .. } => format!("`usage` says what {name} may be"),
+            Self::File { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+                "the image must let any user of group 0 write below APP_ROOT and /tmp".into()
+            }
+            Self::NoSource { .. } => {
+                "give `s2i build` a directory or a repository with files in it".into()
+            }
+            Self::NotRecognised { .. } => {
+                "if the application is in a subdirectory, name it with `--context-dir`".into()
+            }
+            Self::NoToolchain { .. } => {
+                "build with a builder image; a runtime image has no toolchain".into()
+            }
+            Self::SecretLeft { variable, .. } => {
+                format!("write `${{{variable}}}` in its place, or remove the file in the build")
+            }
+            Self::Command { advice, .. } => return advice.clone(),
+            Self::File { .. } | Self::Start { .. } | Self::Save { .. } => return Vec::new(),
+            Self::Go(err) => return err.tries(),
+            Self::Node(err) => return err.tries(),
+            Self::Binary(err) => return err.tries(),
+            Self::Launch(err) => return err.tries(),
+        };
+        vec![text]
+    }
+}
+
 pub(crate) fn all_scripts() -> String {
     Script::ALL.map(Script::file_name).join(", ")
 }
 
-fn listed(found: &[String]) -> String {
+/// What there is to choose from.
+pub(crate) fn listed(found: &[String]) -> String {
     if found.is_empty() {
         "there is none".into()
     } else {
@@ -230,7 +190,8 @@ fn listed(found: &[String]) -> String {
     }
 }
 
-fn choose(variable: &str, found: &[String]) -> Vec<String> {
+/// How to choose the first of them.
+pub(crate) fn choose(variable: &str, found: &[String]) -> Vec<String> {
     found
         .first()
         .map(|first| format!("choose with {variable}, for example `-e {variable}={first}`"))
@@ -245,10 +206,14 @@ mod tests {
     #[test]
     fn a_message_says_what_why_and_what_to_do() {
         let found = vec!["./cmd/a".to_owned(), "./cmd/b".to_owned()];
+        let error = go::Error::NoSuchTarget {
+            target: "./cmd/c".into(),
+            found,
+        };
         assert_eq!(
-            Error::SeveralPrograms { found }.render("assemble"),
-            "assemble: there are several programs to build and none of them at the root\n\
-             \x20 cause: found ./cmd/a, ./cmd/b\n\
+            Error::from(error).render("assemble"),
+            "assemble: GO_TARGET names `./cmd/c`, which is no program of this source\n\
+             \x20 cause: there are ./cmd/a, ./cmd/b\n\
              \x20 try: choose with GO_TARGET, for example `-e GO_TARGET=./cmd/a`"
         );
         let source = io::Error::from(io::ErrorKind::PermissionDenied);
@@ -265,6 +230,7 @@ mod tests {
         let error = Error::Command {
             command: String::new(),
             status: String::new(),
+            advice: Vec::new(),
         };
         assert!(
             exit::MEANINGS

@@ -12,19 +12,23 @@ pub const UNKNOWN_SCRIPT: u8 = 3;
 pub const NOT_RECOGNISED: u8 = 10;
 /// The source or the image leaves a choice that the user has to make.
 pub const CHOICE: u8 = 11;
-/// The toolchain is missing, does not work, or is older than the source asks for.
+/// The toolchain is missing, does not work, or is not what the source asks for.
 pub const TOOLCHAIN: u8 = 12;
 /// A command of the toolchain failed; its own messages stand above.
 pub const BUILD: u8 = 13;
 /// The artifacts could not be saved; what stands on the standard output is not to be used.
 pub const SAVE: u8 = 14;
+/// A file of the image holds a secret.
+pub const SECRET: u8 = 15;
+/// A file of the source is not what it should be: another digest, another processor.
+pub const NOT_FIT: u8 = 16;
 /// The application is there and can't be executed.
 pub const NOT_EXECUTABLE: u8 = 126;
 /// There is no application in the image.
 pub const NO_APPLICATION: u8 = 127;
 
 /// Every code with what it means, as `usage --json` prints them.
-pub const MEANINGS: [(u8, &str); 11] = [
+pub const MEANINGS: [(u8, &str); 13] = [
     (OK, "everything worked"),
     (
         FAILED,
@@ -48,10 +52,15 @@ pub const MEANINGS: [(u8, &str); 11] = [
     ),
     (
         TOOLCHAIN,
-        "the toolchain is missing, does not work, or is too old",
+        "the toolchain is missing, does not work, or is not what the source asks for",
     ),
     (BUILD, "a command of the toolchain failed"),
     (SAVE, "the artifacts could not be saved"),
+    (SECRET, "a file of the image holds a secret"),
+    (
+        NOT_FIT,
+        "a file of the source has another digest than it should, or is for another processor or system",
+    ),
     (NOT_EXECUTABLE, "the application can't be executed"),
     (NO_APPLICATION, "there is no application in the image"),
 ];

@@ -5,14 +5,30 @@
 //! same without a link. The binary needs no shell, no `tar`, no libc and no entry in `/etc/passwd`,
 //! so it works in images that have nothing but a toolchain, and as any user of group 0.
 //!
+//! # Where what is
+//!
+//! | folder | what |
+//! |---|---|
+//! | `scripts` | what each of the five does, and which one this process is |
+//! | [`detect`] | which recipe builds a source |
+//! | [`go`], [`node`], [`binary`] | the recipes: from a source and the tools of the image to a plan |
+//! | [`build`] | what recipes share: plans and how they are done, places, caches, trees |
+//! | [`launch`] | what `run` starts: programs, Procfiles, command lines without a shell, the first process |
+//! | [`site`] | serving static sites |
+//! | [`host`] | the process: arguments, environment, streams, other programs, secrets |
+//! | [`variables`], [`exit`] | the interface: what is read, and the codes that are returned |
+//!
 //! # How `assemble` works
 //!
 //! 1. [`detect`] looks at the source and names the recipe that builds it.
-//! 2. The recipe gathers *facts*: what the toolchain and the source say ([`go::facts`]). It reads and
-//!    asks, and decides nothing.
-//! 3. The recipe makes a [`Plan`] of facts and request ([`go::plan`]). It decides everything and
-//!    touches nothing, so a table of texts tests it, and `assemble --plan` prints it as JSON.
-//! 4. [`execute`] performs the plan's steps one after the other. It has no choices left.
+//! 2. The recipe gathers *facts*: what the toolchain and the source say ([`go::facts`],
+//!    [`node::facts`], [`binary::facts`]). It reads and asks, and decides nothing.
+//! 3. The recipe makes a [`Plan`] of facts and request ([`go::plan`], [`node::plan`],
+//!    [`binary::plan`]). It decides everything and touches nothing, so a table of texts tests it, and
+//!    `assemble --plan` prints it as JSON.
+//! 4. [`build::execute`] performs the plan's steps one after the other. It has no choices left.
+//! 5. [`launch::find`] looks at what was made as `run` will do, so that an image that can't start is
+//!    never made.
 //!
 //! A language is added as a module beside [`go`] and a variant of [`detect::Recipe`]; steps, execution,
 //! caches and messages are shared.
@@ -21,8 +37,9 @@
 //!
 //! - Process state (arguments, environment, standard streams) enters through [`Host`] and nowhere else.
 //! - The standard output of `save-artifacts` is an archive and nothing but an archive.
-//! - Every line that the scripts print themselves passes [`console`], which removes credentials from
-//!   URLs.
+//! - Every line, of the scripts and of the commands that they run, passes [`host::Console`], which takes
+//!   secrets out of it. What `run` has started writes for itself.
+//! - No file has a secret in it, not even one that is removed again: it has the name of the variable.
 //! - Whatever a build needs only while it runs lies in one scratch directory, which is gone afterwards,
 //!   whether or not the build worked.
 //! - An [`Error`] says what failed and on what; `cause` says why, `try` says what to do. Each has one
@@ -42,27 +59,20 @@
 //! # Ok::<(), std::string::FromUtf8Error>(())
 //! ```
 
-pub mod application;
-mod assemble;
-mod assemble_runtime;
-pub mod console;
+pub mod binary;
+pub mod build;
 pub mod detect;
-mod dispatch;
 mod error;
-pub mod execute;
 pub mod exit;
 pub mod go;
-mod host;
-pub mod places;
-pub mod plan;
-mod run;
-mod save_artifacts;
-mod tree;
-mod usage;
+pub mod host;
+pub mod launch;
+pub mod node;
+mod scripts;
+pub mod site;
 pub mod variables;
 
-pub use dispatch::dispatch;
-pub use error::Error;
+pub use build::{Plan, places::Places};
+pub use error::{Error, Explain};
 pub use host::Host;
-pub use places::Places;
-pub use plan::Plan;
+pub use scripts::dispatch;

@@ -155,7 +155,10 @@ fn artifacts_that_can_not_be_had_make_a_clean_build() {
         let fresh = journal.rfind("start s2i/go").unwrap();
         assert!(fresh > 0, "{step}: {journal}");
         assert!(!journal[fresh..].contains("artifacts"), "{step}: {journal}");
-        assert!(warnings[0].contains("a clean build"), "{step}: {warnings:?}");
+        assert!(
+            warnings[0].contains("a clean build"),
+            "{step}: {warnings:?}"
+        );
         assert_eq!((engine.live_containers(), engine.tags().len()), (0, 1));
     }
 }

@@ -1,27 +1,55 @@
 //! Asks the source and the toolchain.
 
-use std::fs;
+use std::{fs, path::Path};
 
-use super::{Layout, ModFile, Request, Version, overlay, preparation, version};
-use crate::{Error, Host, Places, execute, places::below, plan::Invocation};
+use super::{
+    Layout, ModFile, Origin, Request, Version,
+    environment::Setting,
+    layout::{FILES_NAME, import_comment},
+    version,
+};
+use crate::{
+    Error, Host, Places,
+    build::{Invocation, cache, cache::Caches, execute, places::below},
+    launch::PROCFILE,
+};
 
 /// What is known before anything is decided.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Facts {
-    /// How the source is laid out.
-    pub layout: Layout,
+    /// Where the build happens.
+    pub setting: Setting,
     /// The `go` program.
     pub go: String,
     /// Its version, if it has one that can be compared.
     pub toolchain: Option<Version>,
-    /// A newer toolchain that the module would like.
+    /// A newer toolchain that the source would like.
     pub wished: Option<Version>,
-    /// What go.mod says; nothing where there is none.
+    /// What go.mod, or go.work, says; nothing where there is none.
     pub module: ModFile,
-    /// The directories of all main packages, `.` being the root and `./cmd/web` one below it.
-    pub programs: Vec<String>,
+    /// All main packages.
+    pub programs: Vec<Program>,
     /// Which caches the previous build has saved.
-    pub artifacts: Vec<&'static str>,
+    pub caches: Caches,
+    /// Where the source comes from.
+    pub origin: Origin,
+    /// The Procfile.
+    pub procfile: Option<String>,
+    /// The `upx` program.
+    pub packer: Option<String>,
+    /// There is a C compiler.
+    pub compiler: bool,
+    /// There is a `git`.
+    pub git: bool,
+}
+
+/// A main package.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Program {
+    /// Its directory: `.` is the root and `./cmd/web` one below it.
+    pub directory: String,
+    /// Its import path.
+    pub import: String,
 }
 
 /// Gathers the facts. The version is checked as soon as it is known, before `go` looks at the module.
@@ -32,113 +60,210 @@ pub fn gather(
     layout: &Layout,
     request: &Request,
     places: &Places,
-    host: &Host<'_>,
+    host: &mut Host<'_>,
 ) -> Result<Facts, Error> {
     let go = host
         .find("go")
         .ok_or(Error::NoToolchain { program: "go" })?
         .to_string_lossy()
         .into_owned();
-    for step in preparation(layout, None, places) {
+    let source = Path::new(places.source.as_str());
+    let module = read_module(layout, places)?;
+    let mut setting = setting(layout, request, source);
+    for step in setting.preparation(None, places) {
         execute::perform(&step, host)?;
     }
-    let module = read_module(layout, places)?;
-    let toolchain = Version::parse(&ask(
-        &question(&go, &["env", "GOVERSION"], request, places),
-        host,
-    )?);
+    let question = Question {
+        go: &go,
+        request,
+        places,
+    };
+    let args = ["env", "GOVERSION", "GOOS", "GOARCH"];
+    let known = question.ask(&args.map(str::to_owned), &setting, host)?;
+    let mut known = known.lines();
+    let version = known.next().unwrap_or_default();
+    let platform = known.collect::<Vec<_>>().join("-");
+    let toolchain = Version::parse(version);
     let wished = version::check(toolchain, &module)?;
-    let format = [
+    setting.build_cache = cache::plain(&format!("build-{version}-{platform}"));
+    let caches = Caches::find(&setting.caches(), places)?;
+    let mut args = [
         "list",
         "-e",
         "-find",
-        "-f={{if eq .Name \"main\"}}{{.Dir}}{{end}}",
-    ];
-    let mut list = question(&go, &format, request, places);
-    list.args.extend(build_flags(layout, request, places));
-    list.args.push("./...".into());
-    let directories = ask(&list, host)?;
-    let programs = directories
-        .lines()
-        .filter_map(|path| relative(path, places.source.as_str()))
-        .collect();
-    let saved = |name: &&str| {
-        fs::metadata(
-            places
-                .artifacts
-                .join(name)
-                .map_or(String::new(), String::from),
-        )
-        .is_ok()
-    };
-    let artifacts = crate::save_artifacts::CACHES
-        .into_iter()
-        .filter(saved)
-        .collect();
+        "-f={{if eq .Name \"main\"}}{{.Dir}}\t{{.ImportPath}}{{end}}",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    args.extend(setting.flags(request, places));
+    args.extend(patterns(layout, &module));
+    let list = question.ask(&args, &setting, host)?;
+    let root = setting.directory(places);
+    let programs = list.lines().filter_map(|line| program(line, root.as_str()));
     Ok(Facts {
-        layout: layout.clone(),
-        go,
+        programs: programs.collect(),
+        go: go.clone(),
         toolchain,
         wished,
         module,
-        programs,
-        artifacts,
+        caches,
+        origin: Origin::find(source, request.epoch, host),
+        procfile: fs::read_to_string(source.join(PROCFILE)).ok(),
+        packer: host.find("upx").map(|path| path.display().to_string()),
+        compiler: ["gcc", "cc", "clang"]
+            .into_iter()
+            .any(|name| host.find(name).is_some())
+            || host.has("CC"),
+        git: host.find("git").is_some(),
+        setting,
     })
 }
 
-/// The flags that say which files belong to the build.
-pub(super) fn build_flags(layout: &Layout, request: &Request, places: &Places) -> Vec<String> {
-    let mut flags = Vec::new();
-    if *layout == Layout::Files {
-        flags.push(format!("-overlay={}", overlay(places)));
+/// What is to be known about the layout before `go` is asked.
+fn setting(layout: &Layout, request: &Request, source: &Path) -> Setting {
+    let has_modules = matches!(layout, Layout::Module { .. } | Layout::Workspace);
+    let import = request
+        .import
+        .clone()
+        .or_else(|| find_comment(source))
+        .filter(|_| !has_modules);
+    let layout = match layout {
+        Layout::Files if import.is_some() => Layout::Gopath { godeps: false },
+        layout => layout.clone(),
+    };
+    Setting {
+        import: match layout {
+            Layout::Gopath { .. } => Some(import.unwrap_or_else(|| FILES_NAME.into())),
+            _ => None,
+        },
+        layout,
+        build_cache: "questions".into(),
     }
-    flags.extend(request.tags.as_ref().map(|tags| format!("-tags={tags}")));
-    flags
+}
+
+/// The first import comment of a file at the root.
+fn find_comment(source: &Path) -> Option<String> {
+    let entries = fs::read_dir(source).ok()?;
+    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    let mut files: Vec<_> = paths
+        .filter(|path| path.extension().is_some_and(|ending| ending == "go"))
+        .collect();
+    files.sort();
+    files.iter().find_map(|path| {
+        let code = fs::read(path).ok()?;
+        import_comment(&String::from_utf8_lossy(&code)).map(str::to_owned)
+    })
 }
 
 fn read_module(layout: &Layout, places: &Places) -> Result<ModFile, Error> {
-    if *layout == Layout::Files {
-        return Ok(ModFile::default());
-    }
-    let path = below(&places.source, "go.mod");
+    let name = match layout {
+        Layout::Workspace => "go.work",
+        Layout::Module { .. } => "go.mod",
+        Layout::Files | Layout::Gopath { .. } => return Ok(ModFile::default()),
+    };
+    let path = below(&places.source, name);
     let text = fs::read(path.as_str()).map_err(Error::file("read", path))?;
     Ok(ModFile::parse(&String::from_utf8_lossy(&text)))
 }
 
-/// A command that only asks: it uses the modules that the previous build has saved, where they lie,
-/// and leaves nothing in the caches of the build.
-fn question(go: &str, args: &[&str], request: &Request, places: &Places) -> Invocation {
-    let mut env = request.environment(places);
-    env.insert("GOCACHE".into(), places.scratch("questions").to_string());
-    let saved = below(&places.artifacts, "mod");
-    if fs::metadata(saved.as_str()).is_ok() {
-        env.insert("GOMODCACHE".into(), saved.to_string());
-    }
-    Invocation {
-        program: go.to_owned(),
-        args: args.iter().map(|&arg| arg.to_owned()).collect(),
-        env,
-        directory: places.source.clone(),
+/// What `go` is asked about; the root of a workspace is no module.
+pub(super) fn patterns(layout: &Layout, module: &ModFile) -> Vec<String> {
+    match layout {
+        Layout::Workspace => module
+            .uses
+            .iter()
+            .map(|path| match normal(path).as_str() {
+                "." => "./...".to_owned(),
+                path => format!("{path}/..."),
+            })
+            .collect(),
+        _ => vec!["./...".to_owned()],
     }
 }
 
-fn ask(question: &Invocation, host: &Host<'_>) -> Result<String, Error> {
-    let (status, answer) = host
-        .ask(question)
-        .map_err(|err| execute::start_error(question, err))?;
-    if status.success() {
-        Ok(answer)
+/// A directory as `go` wants it on the command line.
+pub(super) fn normal(path: &str) -> String {
+    let path = path
+        .strip_prefix("./")
+        .unwrap_or(path)
+        .trim_end_matches('/');
+    if matches!(path, "" | ".") {
+        ".".to_owned()
     } else {
-        Err(execute::failed(question, status))
+        format!("./{path}")
     }
 }
 
-/// The path of a package as the command line wants it; `None` outside of the source.
-fn relative(path: &str, source: &str) -> Option<String> {
-    match path.strip_prefix(source)? {
-        "" => Some(".".to_owned()),
-        below => below.starts_with('/').then(|| format!(".{below}")),
+/// Commands that only ask: they use the modules that the previous build has saved, where they lie, and
+/// leave nothing in the caches of the build.
+pub(super) struct Question<'a> {
+    pub(super) go: &'a str,
+    pub(super) request: &'a Request,
+    pub(super) places: &'a Places,
+}
+
+impl Question<'_> {
+    pub(super) fn ask(
+        &self,
+        args: &[String],
+        setting: &Setting,
+        host: &mut Host<'_>,
+    ) -> Result<String, Error> {
+        let question = self.invocation(args, setting);
+        let (status, answer) = host
+            .ask(&question)
+            .map_err(|err| execute::start_error(&question, err))?;
+        if status.success() {
+            Ok(answer)
+        } else {
+            Err(execute::failed(&question, status))
+        }
     }
+
+    /// Asks as if there were a C compiler: files with C are told only then, and nothing is compiled
+    /// for that. An answer that can't be had is empty.
+    pub(super) fn ask_about_c(
+        &self,
+        args: &[String],
+        setting: &Setting,
+        host: &mut Host<'_>,
+    ) -> String {
+        let mut question = self.invocation(args, setting);
+        question
+            .env
+            .insert(crate::variables::CGO_ENABLED.into(), "1".into());
+        host.ask_quietly(&question).unwrap_or_default()
+    }
+
+    fn invocation(&self, args: &[String], setting: &Setting) -> Invocation {
+        let mut env = setting.environment(self.request, self.places);
+        let scratch = self.places.scratch("questions").to_string();
+        env.insert("GOCACHE".into(), scratch);
+        let saved = below(&self.places.artifacts, super::environment::MODULES);
+        if fs::metadata(saved.as_str()).is_ok() {
+            env.insert("GOMODCACHE".into(), saved.to_string());
+        }
+        Invocation {
+            program: self.go.to_owned(),
+            args: args.to_vec(),
+            env,
+            directory: setting.directory(self.places),
+            advice: Vec::new(),
+        }
+    }
+}
+
+/// A main package as `go list` tells it; `None` outside of the source.
+fn program(line: &str, source: &str) -> Option<Program> {
+    let (path, import) = line.split_once('\t')?;
+    let directory = match path.strip_prefix(source)? {
+        "" => ".".to_owned(),
+        below => below.starts_with('/').then(|| format!(".{below}"))?,
+    };
+    Some(Program {
+        directory,
+        import: import.to_owned(),
+    })
 }
 
 #[cfg(test)]
@@ -147,12 +272,23 @@ mod tests {
 
     #[test]
     fn packages_are_relative_to_the_source() {
-        assert_eq!(relative("/tmp/src", "/tmp/src").as_deref(), Some("."));
+        let directory = |line| program(line, "/tmp/src").map(|program| program.directory);
+        assert_eq!(directory("/tmp/src\tm").as_deref(), Some("."));
         assert_eq!(
-            relative("/tmp/src/cmd/web", "/tmp/src").as_deref(),
+            directory("/tmp/src/cmd/web\tm/cmd/web").as_deref(),
             Some("./cmd/web")
         );
-        assert_eq!(relative("/tmp/srcs/web", "/tmp/src"), None);
-        assert_eq!(relative("/opt", "/tmp/src"), None);
+        assert_eq!(directory("/tmp/srcs/web\tm"), None);
+        assert_eq!(directory("/opt\tm"), None);
+    }
+
+    #[test]
+    fn a_workspace_is_asked_module_by_module() {
+        let work = ModFile::parse("use (\n\t.\n\t./a/\n\tb\n)\n");
+        assert_eq!(
+            patterns(&Layout::Workspace, &work),
+            ["./...", "./a/...", "./b/..."]
+        );
+        assert_eq!(patterns(&Layout::Files, &work), ["./..."]);
     }
 }

@@ -1,6 +1,6 @@
-//! Reads from a go.mod what has to be known before `go` itself reads it.
+//! Reads from a go.mod or a go.work what has to be known before `go` itself reads it.
 
-/// The lines of a go.mod that matter before `go` runs.
+/// The lines of a go.mod or a go.work that matter before `go` runs.
 ///
 /// Lenient on purpose: `go` refuses what is wrong, with better words.
 ///
@@ -9,7 +9,6 @@
 ///
 /// let file = ModFile::parse("module example.com/shop/v2 // the shop\n\ngo 1.24\n");
 /// assert_eq!(file.go.as_deref(), Some("1.24"));
-/// assert_eq!(file.program_name(), Some("shop"));
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ModFile {
@@ -19,6 +18,8 @@ pub struct ModFile {
     pub go: Option<String>,
     /// The toolchain that the module would like.
     pub toolchain: Option<String>,
+    /// The directories of a workspace's modules.
+    pub uses: Vec<String>,
 }
 
 impl ModFile {
@@ -46,6 +47,10 @@ impl ModFile {
                 "module" => &mut file.module,
                 "go" => &mut file.go,
                 "toolchain" => &mut file.toolchain,
+                "use" => {
+                    file.uses.extend(values.first().cloned());
+                    continue;
+                }
                 _ => continue,
             };
             if field.is_none() {
@@ -54,31 +59,27 @@ impl ModFile {
         }
         file
     }
+}
 
-    /// What `go install` would call a program at the root of the module: the last element of its
-    /// path that is not a major version.
-    #[must_use]
-    pub fn program_name(&self) -> Option<&str> {
-        let path = self.module.as_deref()?;
-        let name = match path.rsplit_once('/') {
-            Some((before, last)) if is_major_version(last) => {
-                before.rsplit('/').next().unwrap_or(before)
-            }
-            Some((_, last)) => last,
-            None => path,
-        };
-        // gopkg.in puts the major version behind a dot.
-        let name = match name.rsplit_once('.') {
-            Some((before, last)) if path.starts_with("gopkg.in/") && is_major_version(last) => {
-                before
-            }
-            _ => name,
-        };
-        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.~+".contains(c);
-        (name.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
-            && name.chars().all(plain))
+/// What `go install` would call a program of this import path: the last element that is not a major
+/// version.
+#[must_use]
+pub fn program_name(path: &str) -> Option<&str> {
+    let name = match path.rsplit_once('/') {
+        Some((before, last)) if is_major_version(last) => {
+            before.rsplit('/').next().unwrap_or(before)
+        }
+        Some((_, last)) => last,
+        None => path,
+    };
+    // gopkg.in puts the major version behind a dot.
+    let name = match name.rsplit_once('.') {
+        Some((before, last)) if path.starts_with("gopkg.in/") && is_major_version(last) => before,
+        _ => name,
+    };
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.~+".contains(c);
+    (name.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_') && name.chars().all(plain))
         .then_some(name)
-    }
 }
 
 fn is_major_version(text: &str) -> bool {
@@ -181,6 +182,15 @@ mod tests {
     }
 
     #[test]
+    fn workspaces_name_their_modules() {
+        let file = ModFile::parse(
+            "go 1.25\n\nuse ./a // first\nuse (\n\t./b/c\n\t\"./d e\"\n)\nreplace x => ./y\n",
+        );
+        assert_eq!(file.uses, ["./a", "./b/c", "./d e"]);
+        assert_eq!(file.go.as_deref(), Some("1.25"));
+    }
+
+    #[test]
     fn programs_are_named_as_go_names_them() {
         for (path, expected) in [
             ("example.com/shop", Some("shop")),
@@ -196,11 +206,7 @@ mod tests {
             ("a/.hidden", None),
             ("a b", None),
         ] {
-            let file = ModFile {
-                module: Some(path.into()),
-                ..ModFile::default()
-            };
-            assert_eq!(file.program_name(), expected, "{path}");
+            assert_eq!(program_name(path), expected, "{path}");
         }
     }
 
@@ -208,7 +214,7 @@ mod tests {
         #[test]
         fn nothing_panics(text in "(module|go|toolchain|require|[ ()\"`/\\\\\r\n\tvé.0-9a-c]){0,60}") {
             let file = ModFile::parse(&text);
-            let name = file.program_name().unwrap_or("app");
+            let name = file.module.as_deref().and_then(program_name).unwrap_or("app");
             prop_assert!(!name.is_empty() && !name.contains('/') && !name.starts_with('.'));
         }
 

@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-use super::ModFile;
-use crate::Error;
+use super::{Error as GoError, ModFile};
 
 /// A version of Go or of its language, such as `1.24`, `1.25rc1` or `1.26.8`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -79,13 +78,13 @@ impl fmt::Display for Version {
 pub(super) fn check(
     toolchain: Option<Version>,
     module: &ModFile,
-) -> Result<Option<Version>, Error> {
+) -> Result<Option<Version>, GoError> {
     let parse = |text: &Option<String>| text.as_deref().and_then(Version::parse);
     let Some(present) = toolchain else {
         return Ok(None);
     };
     match parse(&module.go) {
-        Some(needed) if needed > present => Err(Error::ToolchainTooOld {
+        Some(needed) if needed > present => Err(GoError::ToolchainTooOld {
             needed: needed.to_string(),
             present: present.to_string(),
         }),

@@ -11,7 +11,7 @@ use s2i_core::{
 use crate::image::Image;
 
 /// Unpacks an archive in the way that s2i does, below a directory of the image.
-fn restore(mut archive: &[u8], image: &Image, name: &str) {
+pub(crate) fn restore(mut archive: &[u8], image: &Image, name: &str) {
     fs::create_dir_all(image.path(name)).unwrap();
     let directory = Dir::open_ambient_dir(image.path(name), ambient_authority()).unwrap();
     let archive: &mut dyn Read = &mut archive;
@@ -32,8 +32,14 @@ fn the_next_build_uses_what_this_one_kept() {
     let first = source(first);
     let text = first.assemble();
     assert!(!text.contains("Restoring"), "{text}");
-    assert!(first.path("app-root/cache/build/00").is_dir());
-    assert_eq!(first.mode("app-root/cache/build/00") & 0o070, 0o070);
+    let names = first.list("app-root/cache");
+    let build = names
+        .iter()
+        .find(|name| name.starts_with("build-go1."))
+        .unwrap();
+    let build = format!("app-root/cache/{build}/00");
+    assert!(first.path(&build).is_dir());
+    assert_eq!(first.mode(&build) & 0o070, 0o070);
 
     let saved = first.script(Script::SaveArtifacts, &[]);
     assert_eq!((saved.code, saved.stderr.as_str()), (Some(0), ""));
@@ -118,11 +124,8 @@ fn nothing_kept_is_an_empty_archive_and_a_word() {
 #[test]
 fn a_failed_save_is_no_archive() {
     let image = Image::new();
-    image.write("app-root/cache/build/a", "first");
-    image.write(
-        "app-root/cache/build/b\\c",
-        "a name that the reader refuses",
-    );
+    image.write("app-root/cache/mod/a", "first");
+    image.write("app-root/cache/mod/b\\c", "a name that the reader refuses");
     let saved = image.script(Script::SaveArtifacts, &[]);
     assert_eq!(saved.code, Some(14));
     assert!(
@@ -135,7 +138,7 @@ fn a_failed_save_is_no_archive() {
         saved.stderr
     );
 
-    fs::remove_file(image.path("app-root/cache/build/b\\c")).unwrap();
+    fs::remove_file(image.path("app-root/cache/mod/b\\c")).unwrap();
     let full = fs::File::options().write(true).open("/dev/full").unwrap();
     let status = image
         .command(Script::SaveArtifacts, &[])

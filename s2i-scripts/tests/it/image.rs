@@ -6,7 +6,7 @@ use std::{
     fs::{self, Permissions},
     io::Write as _,
     os::unix::{
-        fs::{PermissionsExt as _, symlink},
+        fs::{PermissionsExt as _, lchown, symlink},
         process::CommandExt as _,
     },
     path::{Path, PathBuf},
@@ -40,14 +40,62 @@ impl Image {
             .chain([usual])
             .find(|directory| directory.join("go").is_file());
         let Some(directory) = found else {
-            // Not through the macro: the test harness would keep it to itself.
-            drop(writeln!(
-                std::io::stderr(),
-                "\n!!! SKIPPED: there is no Go on this host\n"
-            ));
+            skip("there is no Go on this host");
             return None;
         };
         Some(Self::new().env("PATH", directory.to_str().unwrap()))
+    }
+
+    /// An image with Node.js, npm, a shell and `env`, and nothing else of the host. `None`, and a word
+    /// about it, where the host has no Node.js.
+    pub(crate) fn with_node() -> Option<Self> {
+        let image = Self::new();
+        fs::create_dir(image.path("tools")).unwrap();
+        let image = ["node", "npm", "sh", "env"]
+            .into_iter()
+            .try_fold(image, Self::tool);
+        if image.is_none() {
+            skip("there is no Node.js with npm on this host");
+        }
+        let image = image?;
+        let path = image.path("tools").to_str().unwrap().to_owned();
+        // No test downloads unless it says so.
+        Some(image.env("PATH", &path).env("npm_config_offline", "true"))
+    }
+
+    /// Adds a program of the host to the tools.
+    pub(crate) fn tool(self, name: &str) -> Option<Self> {
+        let path = env::var_os("PATH").unwrap_or_default();
+        let found = env::split_paths(&path)
+            .map(|directory| directory.join(name))
+            .find(|path| path.is_file())?;
+        symlink(found, self.path("tools").join(name)).unwrap();
+        Some(self)
+    }
+
+    /// Lets the image download, as far as the host may. `None`, and a word about it, unless that is
+    /// asked for.
+    pub(crate) fn online(self) -> Option<Self> {
+        if env::var_os("S2I_TEST_NETWORK").is_none() {
+            skip("S2I_TEST_NETWORK=1 lets a test download packages");
+            return None;
+        }
+        let mut image = self.without("GOPROXY").without("npm_config_offline");
+        for name in [
+            "GOPROXY",
+            "GOSUMDB",
+            "HTTPS_PROXY",
+            "https_proxy",
+            "NO_PROXY",
+            "NODE_EXTRA_CA_CERTS",
+            "npm_config_registry",
+            "SSL_CERT_FILE",
+        ] {
+            if let Ok(value) = env::var(name) {
+                image = image.env(name, &value);
+            }
+        }
+        Some(image)
     }
 
     /// An image with nothing but the scripts.
@@ -93,6 +141,11 @@ impl Image {
         self
     }
 
+    /// The value of a variable.
+    pub(crate) fn variable(&self, name: &str) -> &str {
+        &self.env[name]
+    }
+
     pub(crate) fn without(mut self, name: &str) -> Self {
         self.env.remove(name);
         self
@@ -110,10 +163,9 @@ impl Image {
         self
     }
 
-    /// Takes a sample application as the source.
+    /// Takes a sample application, such as `go/web`, as the source.
     pub(crate) fn sample(self, name: &str) -> Self {
-        let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../builder-images/go/samples");
-        copy(&samples.join(name), &self.path("tmp/src"));
+        copy(&sample(name), &self.path("tmp/src"));
         self
     }
 
@@ -155,6 +207,10 @@ impl Image {
 
     /// Runs a script to its end.
     pub(crate) fn script(&self, script: Script, args: &[&str]) -> Outcome {
+        if let (Some(user), Script::Assemble) = (self.user, script) {
+            // As s2i unpacks it.
+            own(&self.path("tmp/src"), user);
+        }
         Outcome::of(
             self.command(script, args)
                 .stdin(Stdio::null())
@@ -208,6 +264,27 @@ impl Outcome {
 
     pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.stdout).into_owned()
+    }
+}
+
+/// Where a sample application of a builder is.
+pub(crate) fn sample(name: &str) -> PathBuf {
+    let (builder, name) = name.split_once('/').unwrap();
+    let images = Path::new(env!("CARGO_MANIFEST_DIR")).join("../builder-images");
+    images.join(builder).join("samples").join(name)
+}
+
+/// Says that a test did not run. Not through the macro: the test harness would keep it to itself.
+pub(crate) fn skip(reason: &str) {
+    drop(writeln!(std::io::stderr(), "\n!!! SKIPPED: {reason}\n"));
+}
+
+fn own(path: &Path, user: u32) {
+    lchown(path, Some(user), Some(0)).unwrap();
+    if fs::symlink_metadata(path).unwrap().is_dir() {
+        for entry in fs::read_dir(path).unwrap() {
+            own(&entry.unwrap().path(), user);
+        }
     }
 }
 

@@ -1,15 +1,23 @@
-//! Runs the real program, by its links, against the Go toolchain of the host.
+//! Runs the real program, by its links, against the toolchains of the host.
 //!
 //! - `artifacts`: what `save-artifacts` writes, and what the next build makes of it
-//! - `assemble`: sources that build and sources that do not
+//! - `binary`: programs that are built already
+//! - `go`: sources of Go
 //! - `image`: the fixture, a directory that stands for an image
-//! - `run`: becoming the application
-//! - `samples`: the sample applications of the Go builder
+//! - `node`: applications for Node.js
+//! - `ranges`: ranges of versions, compared with npm's own
+//! - `run`: becoming a program
+//! - `server`: applications that run, and what their pages say
+//! - `site`: sites, served by `run` itself
 
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 mod artifacts;
-mod assemble;
+mod binary;
+mod go;
 mod image;
+mod node;
+mod ranges;
 mod run;
-mod samples;
+mod server;
+mod site;

@@ -61,6 +61,23 @@ fn arguments_and_status_are_the_applications() {
 }
 
 #[test]
+fn arguments_may_come_from_a_variable_and_a_process_from_a_procfile() {
+    let image = Image::new()
+        .program("echo", "/bin/echo")
+        .env("ARGS", "-n 'two words' \"$HOME\"");
+    check(&image, &["*"], 0, "two words $HOME *", "");
+    let image = Image::new()
+        .program("echo", "/bin/echo")
+        .program("tool", "/bin/true");
+    image.write(
+        "app-root/bin/Procfile",
+        "web: bin/echo \"port $PORT\"\nother: VALUE=x tool\n",
+    );
+    check(&image, &["x"], 0, "port 8080 x\n", "");
+    check(&image.env("APP", "other"), &[], 0, "", "");
+}
+
+#[test]
 fn signals_reach_the_application_itself() {
     let image = Image::new().program("app", "/bin/sh");
     let child = image
@@ -94,17 +111,17 @@ impl SpawnAndCompare for std::process::Command {
 #[test]
 fn several_applications_are_a_choice() {
     let image = Image::new()
-        .program("web", "/bin/echo")
+        .program("echo", "/bin/echo")
         .program("tool", "/bin/true");
     check(
         &image,
         &["x"],
         11,
         "",
-        "run: there are several applications in `ROOT/app-root/bin`\n  cause: found tool, web\n  \
-         try: choose with APP, for example `-e APP=tool`\n",
+        "run: there are several applications in `ROOT/app-root/bin`\n  cause: found echo, tool\n  \
+         try: choose with APP, for example `-e APP=echo`\n",
     );
-    let image = image.env("APP", "web");
+    let image = image.env("APP", "echo");
     check(&image, &["x"], 0, "x\n", "");
     let image = image.env("APP", "../../bin/sh");
     check(
@@ -113,7 +130,7 @@ fn several_applications_are_a_choice() {
         11,
         "",
         "run: APP names `../../bin/sh`, which is no application in `ROOT/app-root/bin`\n  \
-         cause: there are tool, web\n  try: choose with APP, for example `-e APP=tool`\n",
+         cause: there are echo, tool\n  try: choose with APP, for example `-e APP=echo`\n",
     );
 }
 
@@ -194,5 +211,7 @@ fn usage_is_printed_by_every_script_but_run() {
     let json = image.script(Script::Usage, &["--json"]);
     let json: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
     assert_eq!(json["scripts"][2]["name"], "save-artifacts");
-    assert_eq!(json["variables"][0]["name"], "GO_TARGET");
+    assert_eq!(json["image"], "binary");
+    assert_eq!(json["groups"][0]["variables"][0]["name"], "GO_TARGET");
+    assert_eq!(json["groups"][0]["is_read_here"], false);
 }

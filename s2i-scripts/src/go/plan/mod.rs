@@ -1,12 +1,14 @@
 //! Decides how Go builds an application, and touches nothing.
 
+mod programs;
+
 use s2i_core::ContainerPath;
 
-use super::{Facts, Layout, Request, facts::build_flags, flags, layout::FILES_NAME, preparation};
+use super::{Error as GoError, Facts, Layout, Request, facts::patterns, flags};
 use crate::{
     Error, Places, Plan,
-    places::below,
-    plan::{Invocation, Phase, Step},
+    build::{Invocation, Phase, Step, cache, places::below},
+    launch::PROCFILE,
     variables,
 };
 
@@ -15,118 +17,60 @@ use crate::{
 /// # Errors
 /// When there is no program to build, or a choice that only the user can make.
 pub fn plan(facts: &Facts, request: &Request, places: &Places) -> Result<Plan, Error> {
-    let package = choose(facts, request, places)?;
-    let name = program_name(&package, facts);
+    if request.cgo && !facts.compiler {
+        return Err(GoError::NoCompiler.into());
+    }
+    let packer = match &facts.packer {
+        None if request.compress => return Err(GoError::NoPacker.into()),
+        packer => packer.as_deref().filter(|_| request.compress),
+    };
+    let chosen = programs::choose(facts, request, places)?;
     let bin = places.bin();
-    let application = bin
-        .join(&name)
-        .map_err(|err| Error::variable(variables::GO_TARGET, &package, &err.to_string()))?;
-    let cache = request.cache(places);
-
+    let mut outputs = Vec::new();
+    for (name, package) in &chosen {
+        let output = bin
+            .join(name)
+            .map_err(|err| Error::variable(variables::GO_TARGET, package, &err.to_string()))?;
+        outputs.push(output);
+    }
     let mut phases = Vec::new();
-    let moves = facts.artifacts.iter().map(|&name| Step::Move {
-        from: below(&places.artifacts, name),
-        to: below(&cache, name),
-    });
-    let moves: Vec<_> = moves.collect();
-    if !moves.is_empty() {
-        phases.push(Phase {
-            title: "Restoring build artifacts".into(),
-            steps: moves,
-        });
+    phases.extend(facts.caches.restore(places, request.keep_cache));
+    let mut steps = facts.setting.preparation(facts.toolchain.as_ref(), places);
+    if request.test {
+        steps.push(Step::Run(test(facts, request, places)));
+        let steps = std::mem::take(&mut steps);
+        phases.push(Phase::new("Testing", steps));
     }
-    let mut steps = preparation(&facts.layout, facts.toolchain.as_ref(), places);
-    steps.push(Step::MakeDirectory { path: bin });
-    steps.push(Step::Run(build(
-        facts,
-        request,
-        places,
-        &application,
-        &package,
-    )));
-    phases.push(Phase {
-        title: "Building application from source".into(),
-        steps,
-    });
-    let mut steps = vec![Step::Seal {
-        path: application.clone(),
-        epoch: request.epoch,
-    }];
-    if request.keep_cache {
-        steps.push(Step::Share { path: cache });
-    }
-    phases.push(Phase {
-        title: "Installing application".into(),
-        steps,
-    });
+    steps.push(Step::MakeDirectory { path: bin.clone() });
+    let output = match &outputs[..] {
+        [only] => only.to_string(),
+        _ => format!("{bin}/"),
+    };
+    let packages: Vec<_> = chosen.iter().map(|(_, package)| package.clone()).collect();
+    steps.push(Step::Run(build(facts, request, places, output, &packages)));
+    phases.push(Phase::new("Building application from source", steps));
+    phases.push(Phase::new(
+        "Installing application",
+        install(facts, request, places, packer, &outputs),
+    ));
     Ok(Plan {
         recipe: "go",
-        reasons: reasons(facts, &package),
-        application,
+        reasons: reasons(facts, &packages),
+        warnings: Vec::new(),
+        application: match &outputs[..] {
+            [only] => only.clone(),
+            _ => bin,
+        },
         phases,
     })
-}
-
-/// The package to build: the wanted one, else the root, else the only one below `cmd/`.
-fn choose(facts: &Facts, request: &Request, places: &Places) -> Result<String, Error> {
-    let programs = &facts.programs;
-    if let Some(target) = &request.target {
-        let path = target
-            .strip_prefix("./")
-            .unwrap_or(target)
-            .trim_end_matches('/');
-        let wanted = if matches!(path, "" | ".") {
-            ".".to_owned()
-        } else {
-            format!("./{path}")
-        };
-        let found = || Error::NoSuchTarget {
-            target: target.clone(),
-            found: programs.clone(),
-        };
-        return programs
-            .contains(&wanted)
-            .then_some(wanted)
-            .ok_or_else(found);
-    }
-    if programs.iter().any(|program| program == ".") {
-        return Ok(".".into());
-    }
-    let mut commands = programs
-        .iter()
-        .filter(|program| program.starts_with("./cmd/"));
-    match (commands.next(), commands.next()) {
-        (Some(only), None) => Ok(only.clone()),
-        (None, _) => Err(Error::NoProgram {
-            path: places.source.to_string(),
-            elsewhere: programs.clone(),
-        }),
-        (Some(_), Some(_)) => {
-            let found = programs
-                .iter()
-                .filter(|program| program.starts_with("./cmd/"))
-                .cloned();
-            Err(Error::SeveralPrograms {
-                found: found.collect(),
-            })
-        }
-    }
-}
-
-fn program_name(package: &str, facts: &Facts) -> String {
-    let name = match package.rsplit_once('/') {
-        Some((_, directory)) => Some(directory),
-        None => facts.module.program_name(),
-    };
-    name.unwrap_or(FILES_NAME).to_owned()
 }
 
 fn build(
     facts: &Facts,
     request: &Request,
     places: &Places,
-    output: &ContainerPath,
-    package: &str,
+    output: String,
+    packages: &[String],
 ) -> Invocation {
     let mut args = vec!["build".to_owned()];
     let defaults = [("trimpath", "-trimpath"), ("buildvcs", "-buildvcs=false")];
@@ -138,24 +82,88 @@ fn build(
             .map(|(_, flag)| (*flag).to_owned()),
     );
     match &request.ldflags {
-        Some(ldflags) => args.push(format!("-ldflags={ldflags}")),
+        Some(ldflags) => args.push(format!("-ldflags={}", facts.origin.fill(ldflags))),
         None if flags::sets(goflags, "ldflags") => {}
         None => args.push("-ldflags=-s -w".into()),
     }
-    args.extend(build_flags(&facts.layout, request, places));
-    args.extend(["-o".to_owned(), output.to_string(), package.to_owned()]);
+    args.extend(facts.setting.flags(request, places));
+    args.extend(["-o".to_owned(), output]);
+    args.extend_from_slice(packages);
+    go(facts, request, places, args)
+}
+
+fn test(facts: &Facts, request: &Request, places: &Places) -> Invocation {
+    let mut args = vec!["test".to_owned()];
+    args.extend(facts.setting.flags(request, places));
+    args.extend(patterns(&facts.setting.layout, &facts.module));
+    let mut test = go(facts, request, places, args);
+    test.advice.push(
+        "tests need `go vet`, which not every image has; without GO_TEST they don't run".into(),
+    );
+    test
+}
+
+fn go(facts: &Facts, request: &Request, places: &Places, args: Vec<String>) -> Invocation {
+    let mut advice = Vec::new();
+    if let (Layout::Gopath { .. }, Some(import)) = (&facts.setting.layout, &facts.setting.import) {
+        advice.push(format!(
+            "if packages are missing: run `go mod init {import} && go mod tidy` in the source, and commit go.mod and go.sum"
+        ));
+    }
     Invocation {
         program: facts.go.clone(),
         args,
-        env: request.environment(places),
-        directory: places.source.clone(),
+        env: facts.setting.environment(request, places),
+        directory: facts.setting.directory(places),
+        advice,
     }
 }
 
+/// What remains to be done with the programs.
+fn install(
+    facts: &Facts,
+    request: &Request,
+    places: &Places,
+    packer: Option<&str>,
+    outputs: &[ContainerPath],
+) -> Vec<Step> {
+    let mut steps = Vec::new();
+    for output in outputs {
+        steps.extend(packer.map(|packer| {
+            Step::Run(Invocation {
+                program: packer.to_owned(),
+                args: vec!["--best".into(), "--lzma".into(), output.to_string()],
+                env: std::collections::BTreeMap::new(),
+                directory: places.scratch.clone(),
+                advice: Vec::new(),
+            })
+        }));
+        steps.push(Step::Seal {
+            path: output.clone(),
+            epoch: request.epoch,
+        });
+    }
+    steps.extend(facts.procfile.as_ref().map(|content| Step::Write {
+        path: below(&places.bin(), PROCFILE),
+        content: content.clone(),
+    }));
+    if request.keep_cache {
+        let caches = facts.setting.caches();
+        steps.extend(cache::leave(&caches, request.cache_limit, places));
+    }
+    steps
+}
+
 /// What was found and chosen, for people.
-fn reasons(facts: &Facts, package: &str) -> Vec<String> {
-    let mut reasons = vec![match &facts.layout {
+fn reasons(facts: &Facts, packages: &[String]) -> Vec<String> {
+    let import = facts.setting.import.as_deref().unwrap_or_default();
+    let mut reasons = vec![match &facts.setting.layout {
         Layout::Files => "Go: files without a go.mod".to_owned(),
+        Layout::Workspace => format!("Go: workspace of {}", facts.module.uses.join(", ")),
+        Layout::Gopath { godeps: false } => format!("Go: without modules, as {import}"),
+        Layout::Gopath { godeps: true } => {
+            format!("Go: without modules, as {import}, with Godeps/_workspace")
+        }
         Layout::Module { vendored } => {
             let module = facts.module.module.as_deref().unwrap_or("(without a name)");
             format!(
@@ -165,13 +173,22 @@ fn reasons(facts: &Facts, package: &str) -> Vec<String> {
         }
     }];
     if let Some(present) = facts.toolchain {
-        reasons.push(format!("building package {package} with Go {present}"));
+        let noun = if packages.len() == 1 {
+            "package"
+        } else {
+            "packages"
+        };
+        reasons.push(format!(
+            "building {noun} {} with Go {present}",
+            packages.join(" ")
+        ));
     }
     if let Some(wished) = facts.wished {
         reasons.push(format!(
             "go.mod would like the toolchain {wished}; its go line is content with this one"
         ));
     }
+    reasons.extend(facts.caches.reasons());
     reasons
 }
 

@@ -1,40 +1,47 @@
 //! Plans as tables: facts and request in, the plan as text out.
 
 use super::*;
-use crate::go::{ModFile, Version};
+use crate::{
+    Explain as _,
+    build::{
+        cache::Caches,
+        testing::{places, render},
+    },
+    go::{ModFile, Origin, Version, environment::Setting, facts::Program},
+};
 
-fn places() -> Places {
-    let path = |text: &str| text.parse().unwrap();
-    Places {
-        source: path("/tmp/src"),
-        artifacts: path("/tmp/artifacts"),
-        app_root: path("/opt/app-root"),
-        scratch: path("/tmp/s2i-scratch"),
-    }
-}
-
+/// Programs are directories; their import paths are those of the module.
 fn facts(layout: Layout, module: &str, programs: &[&str]) -> Facts {
+    let module = ModFile::parse(module);
+    let root = module.module.clone().unwrap_or_else(|| "app".into());
+    let program = |directory: &&str| Program {
+        directory: (*directory).to_owned(),
+        import: match directory.strip_prefix("./") {
+            Some(below) => format!("{root}/{below}"),
+            None => root.clone(),
+        },
+    };
     Facts {
-        layout,
+        setting: Setting {
+            layout,
+            import: None,
+            build_cache: "build-go1.26.8-linux-amd64".into(),
+        },
         go: "/usr/local/go/bin/go".into(),
         toolchain: Version::parse("1.26.8"),
         wished: None,
-        module: ModFile::parse(module),
-        programs: programs.iter().map(|&program| program.to_owned()).collect(),
-        artifacts: Vec::new(),
+        programs: programs.iter().map(program).collect(),
+        module,
+        caches: Caches::default(),
+        origin: Origin::default(),
+        procfile: None,
+        packer: None,
+        compiler: false,
+        git: false,
     }
 }
 
 const MODULE: Layout = Layout::Module { vendored: false };
-
-fn render(plan: &Plan) -> String {
-    let mut lines = plan.reasons.clone();
-    for phase in &plan.phases {
-        lines.push(format!("# {}", phase.title));
-        lines.extend(phase.steps.iter().map(ToString::to_string));
-    }
-    lines.join("\n")
-}
 
 #[test]
 fn a_module_is_built_in_the_scratch_directory() {
@@ -49,7 +56,7 @@ building package . with Go 1.26.8
 make /tmp/s2i-scratch/tmp
 write /tmp/s2i-scratch/config/go/telemetry/mode \"off\"
 make /opt/app-root/bin
-in /tmp/src CGO_ENABLED=0 GOCACHE=/tmp/s2i-scratch/cache/build GOENV=off GOFLAGS=-modcacherw \
+in /tmp/src CGO_ENABLED=0 GOCACHE=/tmp/s2i-scratch/cache/build-go1.26.8-linux-amd64 GOENV=off GOFLAGS=-modcacherw \
 GOMODCACHE=/tmp/s2i-scratch/cache/mod GOPATH=/tmp/s2i-scratch/gopath GOTMPDIR=/tmp/s2i-scratch/tmp \
 GOTOOLCHAIN=local PWD=/tmp/src XDG_CONFIG_HOME=/tmp/s2i-scratch/config \
 go build -trimpath -buildvcs=false '-ldflags=-s -w' -o /opt/app-root/bin/shop .
@@ -83,20 +90,23 @@ fn files_without_a_module_get_one_beside_the_source() {
 #[test]
 fn kept_caches_are_restored_at_their_own_level_and_shared() {
     let mut facts = facts(MODULE, "module shop", &["."]);
-    facts.artifacts = vec!["build", "mod"];
+    facts.caches.saved = vec!["build-go1.26.8-linux-amd64".into(), "mod".into()];
     let request = Request {
         keep_cache: true,
+        cache_limit: 9,
         epoch: 7,
         ..Request::default()
     };
     let text = render(&plan(&facts, &request, &places()).unwrap());
     for part in [
         "# Restoring build artifacts\n\
-         move /tmp/artifacts/build -> /opt/app-root/cache/build\n\
+         move /tmp/artifacts/build-go1.26.8-linux-amd64 -> /opt/app-root/cache/build-go1.26.8-linux-amd64\n\
          move /tmp/artifacts/mod -> /opt/app-root/cache/mod\n# Building",
-        " GOCACHE=/opt/app-root/cache/build ",
+        " GOCACHE=/opt/app-root/cache/build-go1.26.8-linux-amd64 ",
         " GOMODCACHE=/opt/app-root/cache/mod ",
-        "seal /opt/app-root/bin/shop @7\nshare /opt/app-root/cache",
+        "seal /opt/app-root/bin/shop @7\n\
+         trim /opt/app-root/cache/build-go1.26.8-linux-amd64 to 9\n\
+         trim /opt/app-root/cache/mod to 9\nshare /opt/app-root/cache",
     ] {
         assert!(text.contains(part), "{part}\n\n{text}");
     }
@@ -160,20 +170,34 @@ fn what_the_user_says_wins() {
     );
 }
 
-/// Which package is built as which program, or why none is.
+/// Which packages are built as which programs, or why none is.
 #[track_caller]
-fn check_choice(programs: &[&str], target: &str, expected: &str) {
-    let target = Some(target.to_owned()).filter(|target| !target.is_empty());
+fn check_choice(programs: &[&str], targets: &str, expected: &str) {
+    let facts = facts(MODULE, "module example.com/shop", programs);
+    check_facts(&facts, targets, expected);
+}
+
+#[track_caller]
+fn check_facts(facts: &Facts, targets: &str, expected: &str) {
     let request = Request {
-        target,
+        targets: targets.split_whitespace().map(str::to_owned).collect(),
         ..Request::default()
     };
-    let actual = match plan(
-        &facts(MODULE, "module example.com/shop", programs),
-        &request,
-        &places(),
-    ) {
-        Ok(plan) => format!("{} -> {}", plan.reasons[1], plan.application),
+    let actual = match plan(facts, &request, &places()) {
+        Ok(plan) => {
+            let seals = plan.phases.iter().flat_map(|phase| &phase.steps);
+            let names = seals.filter_map(|step| match step {
+                Step::Seal { path, .. } => path.file_name(),
+                _ => None,
+            });
+            let names: Vec<_> = names.collect();
+            format!(
+                "{} -> {} {}",
+                plan.reasons[1],
+                plan.application,
+                names.join(" ")
+            )
+        }
         Err(err) => format!(
             "{} | {} | {}",
             err,
@@ -184,30 +208,45 @@ fn check_choice(programs: &[&str], target: &str, expected: &str) {
     assert_eq!(actual, expected);
 }
 
+fn one(package: &str, name: &str) -> String {
+    format!("building package {package} with Go 1.26.8 -> /opt/app-root/bin/{name} {name}")
+}
+
+fn several(packages: &str, names: &str) -> String {
+    format!("building packages {packages} with Go 1.26.8 -> /opt/app-root/bin {names}")
+}
+
 #[test]
-fn the_root_wins_then_the_only_command() {
-    let built = |package: &str, name: &str| {
-        format!("building package {package} with Go 1.26.8 -> /opt/app-root/bin/{name}")
-    };
-    check_choice(&[".", "./cmd/a", "./cmd/b"], "", &built(".", "shop"));
-    check_choice(&["./cmd/a", "./tools/gen"], "", &built("./cmd/a", "a"));
+fn the_root_wins_then_all_commands() {
+    check_choice(&[".", "./cmd/a", "./cmd/b"], "", &one(".", "shop"));
+    check_choice(&["./cmd/a", "./tools/gen"], "", &one("./cmd/a", "a"));
+    check_choice(
+        &["./cmd/a", "./cmd/b", "./x"],
+        "",
+        &several("./cmd/a ./cmd/b", "a b"),
+    );
     for target in ["cmd/b", "./cmd/b", "./cmd/b/"] {
-        check_choice(&[".", "./cmd/a", "./cmd/b"], target, &built("./cmd/b", "b"));
+        check_choice(&[".", "./cmd/a", "./cmd/b"], target, &one("./cmd/b", "b"));
     }
     for target in [".", "./"] {
-        check_choice(&[".", "./cmd/a"], target, &built(".", "shop"));
+        check_choice(&[".", "./cmd/a"], target, &one(".", "shop"));
     }
-    check_choice(&["./tools/gen"], "tools/gen", &built("./tools/gen", "gen"));
+    check_choice(&["./tools/gen"], "tools/gen", &one("./tools/gen", "gen"));
+    check_choice(
+        &[".", "./cmd/a", "./x"],
+        "x . x",
+        &several("./x .", "x shop"),
+    );
+    check_choice(&[".", "./cmd/a"], "./...", &several(". ./cmd/a", "shop a"));
+    check_choice(
+        &[".", "./cmd", "./cmd/a"],
+        "./cmd/...",
+        &several("./cmd ./cmd/a", "cmd a"),
+    );
 }
 
 #[test]
 fn choices_that_only_the_user_can_make_are_named() {
-    check_choice(
-        &["./cmd/a", "./cmd/b", "./x"],
-        "",
-        "there are several programs to build and none of them at the root | found ./cmd/a, ./cmd/b | \
-         choose with GO_TARGET, for example `-e GO_TARGET=./cmd/a`",
-    );
     check_choice(
         &["./tools/gen"],
         "",
@@ -229,4 +268,85 @@ fn choices_that_only_the_user_can_make_are_named() {
             ),
         );
     }
+    check_choice(
+        &["./a/tool", "./b/tool"],
+        "./...",
+        "several programs would be called `tool` | found ./a/tool, ./b/tool | \
+         choose with GO_TARGET, for example `-e GO_TARGET=./a/tool`",
+    );
+}
+
+#[test]
+fn a_workspace_has_the_programs_of_its_modules() {
+    let mut facts = facts(
+        Layout::Workspace,
+        "go 1.25\nuse (\n./api\n./tools\n./lib\n)",
+        &[],
+    );
+    let program = |directory: &str, import: &str| Program {
+        directory: directory.into(),
+        import: import.into(),
+    };
+    facts.programs = vec![
+        program("./api", "example.com/api/v2"),
+        program("./api/cmd/x", "example.com/api/v2/cmd/x"),
+        program("./tools/cmd/gen", "example.com/tools/cmd/gen"),
+        program("./lib/internal/try", "example.com/lib/internal/try"),
+    ];
+    check_facts(&facts, "", &several("./api ./tools/cmd/gen", "api gen"));
+    check_facts(
+        &facts,
+        "./lib/internal/try",
+        &one("./lib/internal/try", "try"),
+    );
+}
+
+#[test]
+fn a_source_without_modules_is_built_where_its_import_path_says() {
+    let mut facts = facts(Layout::Gopath { godeps: true }, "", &["."]);
+    facts.setting.import = Some("example.com/old/shop".into());
+    facts.programs[0].import = "example.com/old/shop".into();
+    let text = render(&plan(&facts, &Request::default(), &places()).unwrap());
+    for part in [
+        "Go: without modules, as example.com/old/shop, with Godeps/_workspace",
+        "link /tmp/s2i-scratch/gopath/src/example.com/old/shop -> /tmp/src",
+        "in /tmp/s2i-scratch/gopath/src/example.com/old/shop CGO_ENABLED=0 GO111MODULE=off ",
+        " GOPATH=/tmp/s2i-scratch/gopath/src/example.com/old/shop/Godeps/_workspace:/tmp/s2i-scratch/gopath ",
+        " -o /opt/app-root/bin/shop .",
+    ] {
+        assert!(text.contains(part), "{part}\n\n{text}");
+    }
+}
+
+#[test]
+fn tests_compression_and_processes_are_steps() {
+    let mut facts = facts(MODULE, "module shop", &["."]);
+    facts.packer = Some("/usr/bin/upx".into());
+    facts.procfile = Some("web: shop --serve\n".into());
+    let request = Request {
+        test: true,
+        compress: true,
+        ..Request::default()
+    };
+    let text = render(&plan(&facts, &request, &places()).unwrap());
+    for part in [
+        "# Testing\nmake /tmp/s2i-scratch/tmp\n",
+        " go test ./...\n# Building application from source\nmake /opt/app-root/bin\n",
+        " upx --best --lzma /opt/app-root/bin/shop\nseal /opt/app-root/bin/shop @0\n\
+         write /opt/app-root/bin/Procfile \"web: shop --serve\\n\"",
+    ] {
+        assert!(text.contains(part), "{part}\n\n{text}");
+    }
+    facts.packer = None;
+    let error = plan(&facts, &request, &places()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "COMPRESS_BINARY=true needs `upx`, and this image has none"
+    );
+    let request = Request {
+        cgo: true,
+        ..Request::default()
+    };
+    let error = plan(&facts, &request, &places()).unwrap_err();
+    assert_eq!(error.exit_code(), crate::exit::TOOLCHAIN);
 }

@@ -1,0 +1,1 @@
+const broken = ; // the build must fail and name this file and line

@@ -1,0 +1,1 @@
+console.log('only here to be left out');

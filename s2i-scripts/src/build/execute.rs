@@ -1,0 +1,134 @@
+//! Performs what a [`Plan`] says.
+
+use std::{fs, os::unix::fs::symlink, path::Path, time::Instant};
+
+use super::{
+    Invocation, Plan, Step, promote,
+    search::{self, Needle},
+    tree,
+};
+use crate::{Error, Host};
+
+/// Performs every phase, telling what is done and how long it took.
+///
+/// # Errors
+/// That of the first step that fails; those after it are not performed.
+pub fn execute(plan: &Plan, host: &mut Host<'_>) -> Result<(), Error> {
+    for phase in &plan.phases {
+        let start = Instant::now();
+        host.console.phase(&phase.title);
+        for step in &phase.steps {
+            if let Step::Run(invocation) = step {
+                host.console.detail(invocation.words());
+            }
+            perform(step, host)?;
+        }
+        host.console.took(start.elapsed());
+    }
+    Ok(())
+}
+
+/// Performs one step.
+///
+/// # Errors
+/// What the file system or the command said.
+pub fn perform(step: &Step, host: &mut Host<'_>) -> Result<(), Error> {
+    match step {
+        Step::MakeDirectory { path } => make_directory(path.as_str()),
+        Step::Write { path, content } => {
+            make_parent(path.as_str())?;
+            fs::write(path.as_str(), content).map_err(Error::file("write", path))
+        }
+        Step::Move { from, to } => tree::move_tree(from.as_str().as_ref(), to.as_str().as_ref()),
+        Step::Install { from, to } => tree::install(from.as_str().as_ref(), to.as_str().as_ref()),
+        Step::Link { path, target } => {
+            make_parent(path.as_str())?;
+            tree::remove(path.as_str().as_ref())?;
+            symlink(target, path.as_str()).map_err(Error::file("link", path))
+        }
+        Step::Run(invocation) => run(invocation, host),
+        Step::Promote {
+            part,
+            whole,
+            keep,
+            procfile,
+        } => promote::promote(part, whole, keep, procfile.as_deref(), host),
+        Step::Remove { path } => tree::remove(path.as_str().as_ref()),
+        Step::Search { path, variables } => search(path.as_str().as_ref(), variables, host),
+        Step::Trim { path, limit } => trim(path.as_str().as_ref(), *limit, host),
+        Step::Seal { path, epoch } => tree::seal(path.as_str().as_ref(), *epoch),
+        Step::Share { path } => tree::share(path.as_str().as_ref()),
+    }
+}
+
+pub(super) fn make_directory(path: &str) -> Result<(), Error> {
+    fs::create_dir_all(path).map_err(Error::file("make the directory", path))
+}
+
+fn make_parent(path: &str) -> Result<(), Error> {
+    path.rsplit_once('/')
+        .map_or(Ok(()), |(directory, _)| make_directory(directory))
+}
+
+fn run(invocation: &Invocation, host: &mut Host<'_>) -> Result<(), Error> {
+    let status = host
+        .call(invocation)
+        .map_err(|source| start_error(invocation, source))?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(failed(invocation, status))
+    }
+}
+
+/// The command could not be started.
+pub(crate) fn start_error(invocation: &Invocation, source: std::io::Error) -> Error {
+    Error::Start {
+        program: invocation.program.clone(),
+        source,
+    }
+}
+
+/// The command ended, and not well.
+pub(crate) fn failed(invocation: &Invocation, status: std::process::ExitStatus) -> Error {
+    Error::Command {
+        command: invocation.words(),
+        status: status.to_string(),
+        advice: invocation.advice.clone(),
+    }
+}
+
+fn search(path: &Path, variables: &[&str], host: &Host<'_>) -> Result<(), Error> {
+    let secrets = host.console.secrets();
+    let needles: Vec<_> = secrets
+        .iter()
+        .filter(|(variable, _)| variables.contains(variable))
+        .map(|(variable, value)| Needle {
+            variable,
+            value: value.as_bytes(),
+        })
+        .collect();
+    if needles.is_empty() {
+        return Ok(());
+    }
+    match search::search(path, &needles)? {
+        None => Ok(()),
+        Some((file, variable)) => Err(Error::SecretLeft {
+            path: file.display().to_string(),
+            variable: variable.to_owned(),
+        }),
+    }
+}
+
+fn trim(path: &Path, limit: u64, host: &mut Host<'_>) -> Result<(), Error> {
+    let size = tree::size(path)?;
+    if size <= limit {
+        return Ok(());
+    }
+    host.console.detail(format_args!(
+        "{} has {} MB, more than it may: the next build fills it anew",
+        path.display(),
+        size / 1_000_000
+    ));
+    tree::remove(path)
+}

@@ -1,0 +1,25 @@
+//! What tests of plans have in common.
+
+use super::{Plan, places::Places};
+
+/// The places of an image as it is made.
+pub(crate) fn places() -> Places {
+    let path = |text: &str| text.parse().expect("a path");
+    Places {
+        source: path("/tmp/src"),
+        artifacts: path("/tmp/artifacts"),
+        app_root: path("/opt/app-root"),
+        scratch: path("/tmp/s2i-scratch"),
+    }
+}
+
+/// A plan as lines: reasons, warnings, and the steps of every phase.
+pub(crate) fn render(plan: &Plan) -> String {
+    let mut lines = plan.reasons.clone();
+    lines.extend(plan.warnings.iter().map(|text| format!("! {text}")));
+    for phase in &plan.phases {
+        lines.push(format!("# {}", phase.title));
+        lines.extend(phase.steps.iter().map(ToString::to_string));
+    }
+    lines.join("\n")
+}

@@ -1,0 +1,254 @@
+//! Moving, sharing and removing trees of files.
+
+use std::{
+    fs::{self, File, Metadata, Permissions},
+    io::{self, ErrorKind},
+    os::unix::fs::{PermissionsExt as _, symlink},
+    path::{Path, PathBuf},
+    time::{Duration, UNIX_EPOCH},
+};
+
+use crate::Error;
+
+/// Removes a tree or a file, also where directories in it are read-only, as Go's module cache makes
+/// them.
+pub(crate) fn remove(path: &Path) -> Result<(), Error> {
+    let removed = match fs::remove_dir_all(path) {
+        Err(err) if err.kind() == ErrorKind::NotADirectory => fs::remove_file(path),
+        Err(err) if err.kind() == ErrorKind::PermissionDenied => {
+            unlock(path);
+            fs::remove_dir_all(path)
+        }
+        removed => removed,
+    };
+    match removed {
+        Err(err) if err.kind() != ErrorKind::NotFound => {
+            Err(Error::file("remove", path.display())(err))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Lets the owner into every directory. What fails here fails again, and is told, in the removal.
+fn unlock(path: &Path) {
+    if fs::symlink_metadata(path).is_ok_and(|data| data.is_dir()) {
+        drop(fs::set_permissions(path, Permissions::from_mode(0o700)));
+        for entry in fs::read_dir(path).into_iter().flatten().flatten() {
+            unlock(&entry.path());
+        }
+    }
+}
+
+/// Moves the tree `from` so that it becomes `to`; what `to` has already stays. Directories, regular
+/// files and links move: nothing that is built has anything else. Nothing happens when there is no
+/// `from`.
+pub(crate) fn move_tree(from: &Path, to: &Path) -> Result<(), Error> {
+    if !is_there(from) {
+        return Ok(());
+    }
+    if let Some(parent) = to.parent() {
+        fs::create_dir_all(parent).map_err(Error::file("make the directory", parent.display()))?;
+    }
+    if !is_there(to) && fs::rename(from, to).is_ok() {
+        return Ok(());
+    }
+    merge(from, to)?;
+    // The copy is complete; an original that can't be removed is the caller's to clean up.
+    drop(remove(from));
+    Ok(())
+}
+
+/// Moves what the directory `from` holds into `to`, in place of what has the same name there. Both
+/// directories stay the ones that they are, for they may be mounts or somebody's working directory.
+pub(crate) fn install(from: &Path, to: &Path) -> Result<(), Error> {
+    fs::create_dir_all(to).map_err(Error::file("make the directory", to.display()))?;
+    for child in children(from)? {
+        let target = to.join(child.file_name().expect("a child has a name"));
+        remove(&target)?;
+        move_tree(&child, &target)?;
+    }
+    Ok(())
+}
+
+fn merge(from: &Path, to: &Path) -> Result<(), Error> {
+    let data = stat(from)?;
+    if data.is_dir() {
+        fs::create_dir_all(to).map_err(Error::file("make the directory", to.display()))?;
+        for child in children(from)? {
+            let name = child.file_name().expect("a child has a name");
+            merge(&child, &to.join(name))?;
+        }
+    } else if data.is_symlink() && !is_there(to) {
+        let copied = fs::read_link(from).and_then(|target| symlink(target, to));
+        copied.map_err(Error::file("copy", from.display()))?;
+    } else if data.is_file() && !is_there(to) {
+        fs::copy(from, to).map_err(Error::file("copy", from.display()))?;
+    }
+    Ok(())
+}
+
+/// Whether there is something of this name, be it a link that leads nowhere.
+pub(crate) fn is_there(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok()
+}
+
+/// The bytes of all files of a tree.
+pub(crate) fn size(path: &Path) -> Result<u64, Error> {
+    if !is_there(path) {
+        return Ok(0);
+    }
+    let data = stat(path)?;
+    if !data.is_dir() {
+        return Ok(if data.is_file() { data.len() } else { 0 });
+    }
+    let mut sum = 0;
+    for child in children(path)? {
+        sum += size(&child)?;
+    }
+    Ok(sum)
+}
+
+/// Gives a program mode 0755 and its time, and its directory's group the owner's rights.
+pub(crate) fn seal(program: &Path, epoch: u64) -> Result<(), Error> {
+    let mode = Permissions::from_mode(0o755);
+    if stat(program)?.permissions().mode() & 0o7777 != 0o755 {
+        fs::set_permissions(program, mode)
+            .map_err(Error::file("set the mode of", program.display()))?;
+    }
+    set_time(program, epoch)?;
+    let directory = program.parent().unwrap_or(program);
+    share_one(directory, &stat(directory)?)?;
+    set_time(directory, epoch)
+}
+
+/// Gives the group the owner's rights on everything in a tree.
+pub(crate) fn share(path: &Path) -> Result<(), Error> {
+    if !path.exists() {
+        return Ok(());
+    }
+    let data = stat(path)?;
+    if data.is_symlink() {
+        return Ok(());
+    }
+    share_one(path, &data)?;
+    if data.is_dir() {
+        children(path)?.iter().try_for_each(|child| share(child))
+    } else {
+        Ok(())
+    }
+}
+
+fn share_one(path: &Path, data: &Metadata) -> Result<(), Error> {
+    let mode = data.permissions().mode() & 0o7777;
+    let shared = mode | ((mode & 0o700) >> 3);
+    if shared == mode {
+        return Ok(());
+    }
+    fs::set_permissions(path, Permissions::from_mode(shared))
+        .map_err(Error::file("set the mode of", path.display()))
+}
+
+/// Sets the time of a file or directory, unless it belongs to somebody else: then only its owner may.
+fn set_time(path: &Path, epoch: u64) -> Result<(), Error> {
+    let set = || -> io::Result<()> {
+        File::open(path)?.set_modified(UNIX_EPOCH + Duration::from_secs(epoch))
+    };
+    match set() {
+        Err(err) if err.kind() != ErrorKind::PermissionDenied => {
+            Err(Error::file("set the time of", path.display())(err))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What a directory holds, by name.
+pub(crate) fn children(path: &Path) -> Result<Vec<PathBuf>, Error> {
+    let read = || {
+        fs::read_dir(path)?
+            .map(|entry| Ok(entry?.path()))
+            .collect::<io::Result<Vec<_>>>()
+    };
+    let mut children = read().map_err(Error::file("read the directory", path.display()))?;
+    children.sort();
+    Ok(children)
+}
+
+/// What a path is, without following a link.
+pub(crate) fn stat(path: &Path) -> Result<Metadata, Error> {
+    fs::symlink_metadata(path).map_err(Error::file("look at", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moved_tree_is_at_the_right_level_and_keeps_what_was_there() {
+        let root = tempfile::tempdir().unwrap();
+        let path = |name: &str| root.path().join(name);
+        fs::create_dir_all(path("artifacts/build/00")).unwrap();
+        fs::write(path("artifacts/build/00/a"), "new").unwrap();
+        fs::create_dir_all(path("other/00")).unwrap();
+        fs::write(path("other/00/a"), "old").unwrap();
+        fs::write(path("other/00/b"), "b").unwrap();
+
+        move_tree(&path("none"), &path("cache/none")).unwrap();
+        move_tree(&path("artifacts/build"), &path("cache/build")).unwrap();
+        assert!(path("cache/build/00/a").is_file());
+        assert!(!path("artifacts/build").exists() && !path("cache/none").exists());
+
+        move_tree(&path("cache/build"), &path("other")).unwrap();
+        assert_eq!(fs::read_to_string(path("other/00/a")).unwrap(), "old");
+        assert!(path("other/00/b").exists() && !path("cache/build").exists());
+    }
+
+    #[test]
+    fn an_installed_tree_takes_the_place_of_the_old_one_with_its_links() {
+        let root = tempfile::tempdir().unwrap();
+        let path = |name: &str| root.path().join(name);
+        for name in ["src/lib", "app/lib", "other"] {
+            fs::create_dir_all(path(name)).unwrap();
+        }
+        fs::write(path("src/lib/new"), "new").unwrap();
+        symlink("lib/new", path("src/link")).unwrap();
+        symlink("nowhere", path("src/lib/broken")).unwrap();
+        fs::write(path("app/lib/old"), "old").unwrap();
+        fs::write(path("app/kept"), "kept").unwrap();
+        install(&path("src"), &path("app")).unwrap();
+        assert!(children(&path("src")).unwrap().is_empty());
+        assert!(!is_there(&path("app/lib/old")) && is_there(&path("app/kept")));
+        assert_eq!(fs::read_to_string(path("app/link")).unwrap(), "new");
+        assert_eq!(size(&path("app")).unwrap(), 7);
+
+        // What can't be renamed is copied, links as links.
+        merge(&path("app"), &path("other")).unwrap();
+        assert_eq!(
+            fs::read_link(path("other/lib/broken")).unwrap(),
+            Path::new("nowhere")
+        );
+        assert_eq!(fs::read_to_string(path("other/link")).unwrap(), "new");
+        remove(&path("other/link")).unwrap();
+        assert!(!is_there(&path("other/link")) && is_there(&path("other/lib/new")));
+    }
+
+    #[test]
+    fn seal_and_share_set_modes() {
+        let root = tempfile::tempdir().unwrap();
+        let bin = root.path().join("bin");
+        fs::create_dir(&bin).unwrap();
+        fs::set_permissions(&bin, Permissions::from_mode(0o700)).unwrap();
+        fs::write(bin.join("app"), "x").unwrap();
+        seal(&bin.join("app"), 7).unwrap();
+        let mode = |path: &Path| stat(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&bin), mode(&bin.join("app"))), (0o770, 0o755));
+        assert_eq!(
+            stat(&bin).unwrap().modified().unwrap(),
+            UNIX_EPOCH + Duration::from_secs(7)
+        );
+
+        fs::write(bin.join("data"), "x").unwrap();
+        fs::set_permissions(bin.join("data"), Permissions::from_mode(0o644)).unwrap();
+        share(&bin).unwrap();
+        assert_eq!(mode(&bin.join("data")), 0o664);
+    }
+}

@@ -1,0 +1,121 @@
+//! The only way to the terminal: lines for people, without credentials.
+
+use std::{
+    fmt::Display,
+    io::{self, Write},
+    time::Duration,
+};
+
+use super::Secrets;
+
+/// The standard output and the standard error of a script.
+///
+/// Lines are written at once and whole, so that they stand in order with those of child processes.
+/// Nobody could be told that a line was lost, so failures to write are dropped; data goes through
+/// [`data`](Self::data), where they are not.
+pub struct Console<'io> {
+    out: &'io mut dyn Write,
+    err: &'io mut dyn Write,
+    secrets: Secrets,
+}
+
+impl<'io> Console<'io> {
+    /// A console on these streams, which says none of these secrets.
+    pub fn new(out: &'io mut dyn Write, err: &'io mut dyn Write, secrets: Secrets) -> Self {
+        Self { out, err, secrets }
+    }
+
+    /// Announces a phase, in the way that users of s2i know.
+    pub fn phase(&mut self, title: &str) {
+        self.line(format_args!("---> {title}"));
+    }
+
+    /// Says something about the phase that was announced.
+    pub fn detail(&mut self, text: impl Display) {
+        self.line(format_args!("     {text}"));
+    }
+
+    /// Says how long the phase took.
+    pub fn took(&mut self, time: Duration) {
+        self.detail(format_args!("done in {:.1} s", time.as_secs_f64()));
+    }
+
+    /// A line on the standard output.
+    pub fn line(&mut self, text: impl Display) {
+        write_line(self.out, &self.secrets.redact(&text.to_string()));
+    }
+
+    /// A line on the standard error.
+    pub fn note(&mut self, text: impl Display) {
+        write_line(self.err, &self.secrets.redact(&text.to_string()));
+    }
+
+    /// The secrets that are kept from the terminal.
+    #[must_use]
+    pub fn secrets(&self) -> &Secrets {
+        &self.secrets
+    }
+
+    /// The standard output for data.
+    pub fn data(&mut self) -> &mut dyn Write {
+        self.out
+    }
+}
+
+fn write_line(to: &mut dyn Write, text: &str) {
+    let line = format!("{text}\n");
+    let written: io::Result<()> = to.write_all(line.as_bytes()).and_then(|()| to.flush());
+    drop(written);
+}
+
+/// The text with the user information of every URL in it replaced by `redacted`.
+///
+/// ```
+/// use s2i_scripts::host::redact;
+///
+/// assert_eq!(redact("from https://me:pass@host/x, then"), "from https://redacted@host/x, then");
+/// assert_eq!(redact("mail me@host"), "mail me@host");
+/// ```
+#[must_use]
+pub fn redact(text: &str) -> String {
+    let mut redacted = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find("://") {
+        let (before, after) = rest.split_at(start + 3);
+        redacted.push_str(before);
+        let end = after.find(|c: char| c.is_whitespace() || "/?#".contains(c));
+        let authority = &after[..end.unwrap_or(after.len())];
+        rest = match authority.rfind('@') {
+            Some(at) => {
+                redacted.push_str("redacted");
+                &after[at..]
+            }
+            None => after,
+        };
+    }
+    redacted.push_str(rest);
+    redacted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_in_urls_are_hidden_and_nothing_else_is() {
+        for (text, expected) in [
+            ("no url", "no url"),
+            ("https://host/a@b", "https://host/a@b"),
+            ("https://token@host", "https://redacted@host"),
+            (
+                "'http://a:b@c',ssh://d@e:22/f",
+                "'http://redacted@c',ssh://redacted@e:22/f",
+            ),
+            ("https://a:p@ss@host/", "https://redacted@host/"),
+            ("https://a:p'`\"<|,s@host", "https://redacted@host"),
+            ("https://", "https://"),
+        ] {
+            assert_eq!(redact(text), expected);
+        }
+    }
+}

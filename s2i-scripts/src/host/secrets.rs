@@ -1,0 +1,127 @@
+//! Which values of the environment must not be seen.
+
+use std::{cmp::Reverse, ffi::OsString};
+
+use super::console::redact;
+
+/// What stands in the place of a secret.
+const MASK: &str = "redacted";
+
+/// The fewest bytes of a value that is masked wherever it stands: shorter ones are words as well.
+const SHORTEST: usize = 6;
+
+/// How names of variables end whose values are secret.
+const ENDINGS: [&str; 7] = [
+    "TOKEN",
+    "PASSWORD",
+    "PASSWD",
+    "SECRET",
+    "NPM_AUTH",
+    "CREDENTIALS",
+    "PRIVATE_KEY",
+];
+
+/// The secrets that a process was given.
+#[derive(Debug, Default)]
+pub struct Secrets(Vec<Secret>);
+
+#[derive(Debug)]
+struct Secret {
+    variable: String,
+    value: String,
+}
+
+impl Secrets {
+    /// The secrets of an environment: what variables hold that are named as such, and the passwords
+    /// in URLs.
+    #[must_use]
+    pub fn of(environment: &[(OsString, OsString)]) -> Self {
+        let mut secrets = Vec::new();
+        for (name, value) in environment {
+            let (Some(name), Some(value)) = (name.to_str(), value.to_str()) else {
+                continue;
+            };
+            let value = if is_secret(name) {
+                Some(value.trim())
+            } else {
+                password(value)
+            };
+            let value = value.filter(|value| value.len() >= SHORTEST);
+            secrets.extend(value.map(|value| Secret {
+                variable: name.to_owned(),
+                value: value.to_owned(),
+            }));
+        }
+        // A secret that holds another one is masked whole.
+        secrets.sort_by_key(|secret| Reverse(secret.value.len()));
+        Self(secrets)
+    }
+
+    /// The text without secrets and without the user information of URLs.
+    #[must_use]
+    pub fn redact(&self, text: &str) -> String {
+        let mut text = redact(text);
+        for secret in &self.0 {
+            if text.contains(&secret.value) {
+                text = text.replace(&secret.value, MASK);
+            }
+        }
+        text
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Every secret with the variable that holds it.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0
+            .iter()
+            .map(|secret| (secret.variable.as_str(), secret.value.as_str()))
+    }
+}
+
+fn is_secret(name: &str) -> bool {
+    let name = name.to_ascii_uppercase();
+    ENDINGS.iter().any(|ending| name.ends_with(ending))
+}
+
+/// The password of a URL.
+fn password(value: &str) -> Option<&str> {
+    let (_, rest) = value.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let (user, _) = authority.rsplit_once('@')?;
+    user.split_once(':').map(|(_, password)| password)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_masked_wherever_they_stand() {
+        let environment = [
+            ("NPM_TOKEN", "npm_0123456789"),
+            ("MY_SECRET", "short"),
+            ("HTTPS_PROXY", "http://me:wordpass@proxy.example.org:3128"),
+            ("github_token", "npm_0123456789-and-more"),
+            ("TOKENS", "not-a-secret"),
+        ];
+        let environment: Vec<_> = environment.map(|(n, v)| (n.into(), v.into())).into();
+        let secrets = Secrets::of(&environment);
+        for (text, expected) in [
+            ("a npm_0123456789b", "a redactedb"),
+            ("npm_0123456789-and-more", "redacted"),
+            ("wordpass short not-a-secret", "redacted short not-a-secret"),
+            (
+                "https://u:p@example.org/npm_0123456789",
+                "https://redacted@example.org/redacted",
+            ),
+        ] {
+            assert_eq!(secrets.redact(text), expected);
+        }
+        assert!(Secrets::of(&[]).is_empty());
+    }
+}

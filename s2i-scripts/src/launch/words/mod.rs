@@ -1,0 +1,291 @@
+//! Command lines without a shell.
+//!
+//! What start scripts and Procfiles mostly are: words, quotes, variables, assignments in front, and one
+//! command after the other. Whatever else a shell would do something about is left to a shell, so
+//! that what is done here is what a shell would have done.
+
+/// A command of a line.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Simple {
+    /// What the line assigns for this command.
+    pub assignments: Vec<(String, String)>,
+    /// Its words; never empty.
+    pub words: Vec<String>,
+}
+
+/// The line has something that only a shell can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NeedsShell;
+
+/// Words that are no programs to a shell.
+const RESERVED: &[&str] = &[
+    "!", ".", ":", "[[", "alias", "bg", "break", "case", "command", "continue", "do", "done",
+    "elif", "else", "esac", "eval", "exit", "export", "fc", "fg", "fi", "for", "function",
+    "getopts", "hash", "if", "in", "jobs", "local", "read", "readonly", "return", "select", "set",
+    "shift", "source", "then", "time", "times", "trap", "type", "ulimit", "umask", "unalias",
+    "unset", "until", "wait", "while",
+];
+
+/// The commands of a line, each to be run when the one before has ended well.
+///
+/// `lookup` gives the values of variables.
+///
+/// # Errors
+/// When only a shell can do it.
+///
+/// ```
+/// use s2i_scripts::launch::words::parse;
+///
+/// let port = |name: &str| (name == "PORT").then(|| "8080".to_owned());
+/// let commands = parse("node -r dotenv/config 'my server.js' --port=${PORT:-3000}", &port).unwrap();
+/// assert_eq!(commands[0].words[3..], ["my server.js", "--port=8080"]);
+/// assert!(parse("node a.js | tee log", &port).is_err());
+/// ```
+pub fn parse(
+    line: &str,
+    lookup: &dyn Fn(&str) -> Option<String>,
+) -> Result<Vec<Simple>, NeedsShell> {
+    let mut commands = Vec::new();
+    let mut reader = Reader {
+        rest: line.trim_matches([' ', '\t', '\n']),
+        lookup,
+    };
+    loop {
+        let command = reader.command()?;
+        commands.push(command);
+        match reader.rest.strip_prefix("&&") {
+            Some(rest) => reader.rest = rest,
+            None if reader.rest.is_empty() => return Ok(commands),
+            None => return Err(NeedsShell),
+        }
+    }
+}
+
+/// The words of a list in which only quotes and backslashes mean something; a quote without an end
+/// goes to the end.
+#[must_use]
+pub fn split(list: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    let mut quote = None;
+    let mut chars = list.chars();
+    while let Some(c) = chars.next() {
+        match (c, quote) {
+            (c, Some(end)) if c == end => quote = None,
+            ('\\', None | Some('"')) => word.get_or_insert_default().extend(chars.next()),
+            ('\'' | '"', None) => {
+                quote = Some(c);
+                word.get_or_insert_default();
+            }
+            (c, None) if c.is_whitespace() => words.extend(word.take()),
+            (c, _) => word.get_or_insert_default().push(c),
+        }
+    }
+    words.extend(word);
+    words
+}
+
+/// A word while it is read.
+#[derive(Default)]
+struct Word {
+    text: String,
+    /// It is a word even if it has no text.
+    is_quoted: bool,
+    /// The words that an unquoted variable has put before it.
+    before: Vec<String>,
+    /// Something in it does not stand in the line as it is.
+    is_made: bool,
+    /// Where the `=` of an assignment is.
+    equals: Option<usize>,
+}
+
+struct Reader<'a> {
+    rest: &'a str,
+    lookup: &'a dyn Fn(&str) -> Option<String>,
+}
+
+impl Reader<'_> {
+    /// Reads up to `&&` or the end.
+    fn command(&mut self) -> Result<Simple, NeedsShell> {
+        let mut command = Simple::default();
+        loop {
+            self.rest = self.rest.trim_start_matches([' ', '\t']);
+            if self.rest.is_empty() || self.rest.starts_with("&&") {
+                break;
+            }
+            let word = self.word(command.words.is_empty())?;
+            let is_first = command.words.is_empty();
+            match assignment(&word) {
+                Some(assignment) if is_first => command.assignments.push(assignment),
+                _ => {
+                    let is_word = word.is_quoted || !word.text.is_empty();
+                    if is_first && RESERVED.contains(&word.text.as_str()) {
+                        return Err(NeedsShell);
+                    }
+                    command.words.extend(word.before);
+                    command.words.extend(is_word.then_some(word.text));
+                }
+            }
+        }
+        match command.words.first().map(String::as_str) {
+            Some("exec") if command.words.len() > 1 => {
+                command.words.remove(0);
+                Ok(command)
+            }
+            None | Some("exec") => Err(NeedsShell),
+            Some(_) => Ok(command),
+        }
+    }
+
+    fn word(&mut self, may_assign: bool) -> Result<Word, NeedsShell> {
+        let mut word = Word::default();
+        let start = self.rest;
+        while let Some(c) = self.rest.chars().next() {
+            match c {
+                ' ' | '\t' => break,
+                '&' if self.rest.starts_with("&&") => break,
+                '|' | '&' | ';' | '<' | '>' | '(' | ')' | '`' | '\n' | '*' | '?' | '[' | '{'
+                | '}' | '\r' => return Err(NeedsShell),
+                '~' | '#' if self.rest.len() == start.len() => return Err(NeedsShell),
+                // A shell expands it behind `=` and `:` of an assignment.
+                '~' if may_assign => return Err(NeedsShell),
+                '\'' => self.single(&mut word)?,
+                '"' => self.double(&mut word)?,
+                '\\' => {
+                    let mut chars = self.rest[1..].chars();
+                    let escaped = chars.next().filter(|&c| c != '\n').ok_or(NeedsShell)?;
+                    word.quote(|text| text.push(escaped));
+                    self.rest = chars.as_str();
+                }
+                '$' => {
+                    let value = self.variable()?;
+                    word.is_made = true;
+                    if word.equals.is_some() && may_assign {
+                        word.text.push_str(&value);
+                    } else {
+                        word.split(&value);
+                    }
+                }
+                c => {
+                    let is_name = !word.is_made && name_end(&word.text) == word.text.len();
+                    if c == '=' && is_name && !word.text.is_empty() && word.equals.is_none() {
+                        word.equals = Some(word.text.len());
+                    }
+                    word.text.push(c);
+                    self.rest = &self.rest[c.len_utf8()..];
+                }
+            }
+        }
+        Ok(word)
+    }
+
+    fn single(&mut self, word: &mut Word) -> Result<(), NeedsShell> {
+        let (text, rest) = self.rest[1..].split_once('\'').ok_or(NeedsShell)?;
+        word.quote(|to| to.push_str(text));
+        self.rest = rest;
+        Ok(())
+    }
+
+    fn double(&mut self, word: &mut Word) -> Result<(), NeedsShell> {
+        self.rest = &self.rest[1..];
+        let mut content = String::new();
+        loop {
+            match self.rest.chars().next().ok_or(NeedsShell)? {
+                '"' => break,
+                '`' => return Err(NeedsShell),
+                '$' => content.push_str(&self.variable()?),
+                '\\' => {
+                    let escaped = self.rest[1..].chars().next().ok_or(NeedsShell)?;
+                    match escaped {
+                        '$' | '`' | '"' | '\\' => content.push(escaped),
+                        '\n' => {}
+                        other => content.extend(['\\', other]),
+                    }
+                    self.rest = &self.rest[1 + escaped.len_utf8()..];
+                }
+                c => {
+                    content.push(c);
+                    self.rest = &self.rest[c.len_utf8()..];
+                }
+            }
+        }
+        self.rest = &self.rest[1..];
+        word.quote(|to| to.push_str(&content));
+        Ok(())
+    }
+
+    /// The value of `$NAME`, `${NAME}`, `${NAME:-default}` and `${NAME-default}`.
+    fn variable(&mut self) -> Result<String, NeedsShell> {
+        let after = &self.rest[1..];
+        let (braced, after) = match after.strip_prefix('{') {
+            Some(after) => (true, after),
+            None => (false, after),
+        };
+        let end = name_end(after);
+        let (name, after) = after.split_at(end);
+        if name.is_empty() {
+            return Err(NeedsShell);
+        }
+        let value = (self.lookup)(name);
+        if !braced {
+            self.rest = after;
+            return Ok(value.unwrap_or_default());
+        }
+        let (operator, after) = after.split_once('}').ok_or(NeedsShell)?;
+        let (default, value) = if let Some(default) = operator.strip_prefix(":-") {
+            (default, value.filter(|value| !value.is_empty()))
+        } else if let Some(default) = operator.strip_prefix('-') {
+            (default, value)
+        } else if operator.is_empty() {
+            ("", value)
+        } else {
+            return Err(NeedsShell);
+        };
+        if default.contains(['$', '"', '\'', '\\', '`', '{', '~', '*', '?', '[']) {
+            return Err(NeedsShell);
+        }
+        self.rest = after;
+        Ok(value.unwrap_or_else(|| default.to_owned()))
+    }
+}
+
+impl Word {
+    fn quote(&mut self, add: impl FnOnce(&mut String)) {
+        self.is_quoted = true;
+        self.is_made = true;
+        add(&mut self.text);
+    }
+
+    /// Adds the value of an unquoted variable, which white space divides.
+    fn split(&mut self, value: &str) {
+        for c in value.chars() {
+            if matches!(c, ' ' | '\t' | '\n') {
+                if self.is_quoted || !self.text.is_empty() {
+                    self.before.push(std::mem::take(&mut self.text));
+                    self.is_quoted = false;
+                }
+            } else {
+                self.text.push(c);
+            }
+        }
+    }
+}
+
+/// The name and the value, if the word is an assignment.
+fn assignment(word: &Word) -> Option<(String, String)> {
+    let (name, value) = word.text.split_at(word.equals?);
+    Some((name.to_owned(), value[1..].to_owned()))
+}
+
+/// The length of the variable's name that a text begins with.
+fn name_end(text: &str) -> usize {
+    let is_digit = |c: char| c.is_ascii_digit();
+    if text.starts_with(is_digit) {
+        return 0;
+    }
+    text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+        .unwrap_or(text.len())
+}
+
+#[cfg(test)]
+mod tests;

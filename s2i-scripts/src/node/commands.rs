@@ -1,0 +1,305 @@
+//! What the package managers are called with.
+
+use std::collections::BTreeMap;
+
+use s2i_core::ContainerPath;
+
+use super::{Facts, Request, facts::Tool, manager::Manager, request::DEVELOPMENT};
+use crate::{
+    Places,
+    build::{Invocation, cache, places::below},
+};
+
+/// Makes the commands of a build.
+pub(super) struct Commands<'a> {
+    pub(super) facts: &'a Facts,
+    pub(super) request: &'a Request,
+    pub(super) places: &'a Places,
+}
+
+impl Commands<'_> {
+    /// Gets the package manager, where the image does not have it.
+    pub(super) fn fetch(&self) -> Option<Invocation> {
+        let Tool::Registry { npm, version } = &self.facts.tool else {
+            return None;
+        };
+        let package = self.facts.choice.manager.package();
+        let mut args = ["install", "--no-save", "--no-package-lock", "--prefix"]
+            .map(str::to_owned)
+            .to_vec();
+        args.extend([
+            self.manager_home().to_string(),
+            format!("{package}@{version}"),
+        ]);
+        Some(Invocation {
+            program: npm.clone(),
+            args,
+            env: self.environment(DEVELOPMENT),
+            directory: self.places.scratch.clone(),
+            advice: vec![format!(
+                "this image does not have {package}, and so npm must be able to get it; an image that has it needs no registry for that"
+            )],
+        })
+    }
+
+    /// Installs the packages of the source, those for development included unless `production` says
+    /// that nothing needs them.
+    pub(super) fn install(&self, production: bool) -> Invocation {
+        let has_lock = self.facts.choice.lock.is_some();
+        let args: &[&str] = match (self.facts.choice.manager, has_lock) {
+            (Manager::Npm, true) => &["ci"],
+            (Manager::Npm, false) => &["install"],
+            (Manager::Pnpm, true) => &["install", "--frozen-lockfile"],
+            (Manager::Pnpm, false) => &["install", "--no-frozen-lockfile"],
+            (Manager::Yarn, true) => &["install", "--frozen-lockfile", "--non-interactive"],
+            (Manager::Yarn, false) => &["install", "--no-lockfile", "--non-interactive"],
+            (Manager::Berry, true) => &["install", "--immutable"],
+            (Manager::Berry, false) => &["install", "--no-immutable"],
+        };
+        let kind: &[&str] = match (self.facts.choice.manager, production) {
+            (Manager::Npm, false) => &["--include=dev"],
+            (Manager::Npm, true) => &["--omit=dev"],
+            (Manager::Pnpm, false) => &["--prod=false"],
+            (Manager::Pnpm, true) => &["--prod"],
+            (Manager::Yarn, false) => &["--production=false"],
+            (Manager::Yarn, true) => &["--production"],
+            (Manager::Berry, _) => &[],
+        };
+        let mut args = [args, kind].concat();
+        if self.facts.choice.manager == Manager::Berry && self.is_zero_install() && has_lock {
+            args.extend(["--immutable-cache", "--check-cache"]);
+        }
+        let env = if production {
+            &self.request.env
+        } else {
+            DEVELOPMENT
+        };
+        let mut invocation = self.invocation(&args, env, self.places.app());
+        invocation.advice = self.advice();
+        invocation
+    }
+
+    /// Runs a script of a package.
+    pub(super) fn run(&self, words: &[String], directory: ContainerPath) -> Invocation {
+        let mut args = vec!["run", words[0].as_str()];
+        let is_npm = self.facts.choice.manager == Manager::Npm;
+        if is_npm && words.len() > 1 && words[1] != "--" {
+            args.push("--");
+        }
+        let rest = words[1..].iter().map(String::as_str);
+        args.extend(rest.skip_while(|word| !is_npm && *word == "--"));
+        let mut invocation = self.invocation(&args, &self.request.env, directory);
+        if !self.facts.shell {
+            invocation
+                .advice
+                .push("scripts need a shell, and there is no `sh` on the PATH".into());
+        }
+        invocation
+    }
+
+    /// Takes away what only development needs; `None` where the package manager can't.
+    pub(super) fn prune(&self, package: Option<&str>) -> Option<Invocation> {
+        let filter = package.map(|name| format!("{name}..."));
+        let args: Vec<&str> = match (self.facts.choice.manager, package) {
+            (Manager::Npm, _) => vec!["prune", "--omit=dev", "--ignore-scripts"],
+            (Manager::Pnpm, None) => vec!["prune", "--prod", "--ignore-scripts"],
+            (Manager::Pnpm, Some(_)) => vec![
+                "--filter",
+                filter.as_deref().unwrap_or_default(),
+                "install",
+                "--prod",
+                "--frozen-lockfile",
+                "--ignore-scripts",
+                "--offline",
+                "--config.modules-cache-max-age=0",
+            ],
+            (Manager::Yarn, _) => vec![
+                "install",
+                "--production",
+                if self.facts.choice.lock.is_some() {
+                    "--frozen-lockfile"
+                } else {
+                    "--no-lockfile"
+                },
+                "--ignore-scripts",
+                "--prefer-offline",
+                "--non-interactive",
+            ],
+            (Manager::Berry, package) => {
+                if self.major().is_none_or(|major| major < 4) {
+                    return None;
+                }
+                match package {
+                    Some(name) => vec!["workspaces", "focus", name, "--production"],
+                    None => vec!["workspaces", "focus", "--all", "--production"],
+                }
+            }
+        };
+        Some(self.invocation(&args, &self.request.env, self.places.app()))
+    }
+
+    /// Whether an installation can leave out what only development needs.
+    pub(super) fn prunes_by_install(&self) -> bool {
+        self.facts.choice.manager != Manager::Berry
+    }
+
+    /// Whether the cache of the packages is a part of the source, and of the application.
+    pub(super) fn is_zero_install(&self) -> bool {
+        let names = &self.facts.names;
+        self.facts.choice.manager == Manager::Berry
+            && names.iter().any(|name| name == ".yarn")
+            && self.facts.yarnrc.global_cache == Some(false)
+    }
+
+    /// Whether packages stay in archives, which Node.js reads through a file of Yarn's.
+    pub(super) fn is_pnp(&self) -> bool {
+        let linker = self.facts.yarnrc.linker.as_deref();
+        self.facts.choice.manager == Manager::Berry && linker.is_none_or(|linker| linker == "pnp")
+    }
+
+    fn invocation(&self, args: &[&str], env: &str, directory: ContainerPath) -> Invocation {
+        let bin = || {
+            let name = self.facts.choice.manager.program();
+            format!("{}/node_modules/.bin/{name}", self.manager_home())
+        };
+        let (program, before) = match &self.facts.tool {
+            Tool::Present { program, .. } => (program.clone(), None),
+            Tool::Unneeded => (self.facts.choice.manager.program().to_owned(), None),
+            Tool::Registry { .. } => (bin(), None),
+            Tool::Source { file } => (
+                self.facts.node.program.clone(),
+                Some(format!("{}/{file}", self.places.app())),
+            ),
+        };
+        let args = args.iter().map(|&arg| arg.to_owned());
+        Invocation {
+            program,
+            args: before
+                .into_iter()
+                .chain(self.settings())
+                .chain(args)
+                .collect(),
+            env: self.environment(env),
+            directory,
+            advice: Vec::new(),
+        }
+    }
+
+    /// The variables. Whatever a package manager keeps for itself goes to the scratch directory, or to
+    /// a cache; `PATH` has a package manager that was fetched, for scripts that call it.
+    fn environment(&self, env: &str) -> BTreeMap<String, String> {
+        let home = self.places.scratch("home");
+        let cache = self.cache();
+        let mut variables = BTreeMap::from(
+            [
+                ("HOME", home.to_string()),
+                ("NODE_ENV", env.to_owned()),
+                ("npm_config_audit", "false".to_owned()),
+                ("npm_config_cache", format!("{cache}/npm")),
+                ("npm_config_fund", "false".to_owned()),
+                // It would lie where nothing stays.
+                ("npm_config_logs_max", "0".to_owned()),
+                ("npm_config_update_notifier", "false".to_owned()),
+                ("TMPDIR", self.places.scratch("tmp").to_string()),
+                ("npm_config_userconfig", below(&home, ".npmrc").to_string()),
+                ("XDG_CACHE_HOME", below(&home, ".cache").to_string()),
+                ("XDG_CONFIG_HOME", below(&home, ".config").to_string()),
+                ("XDG_DATA_HOME", below(&home, ".local/share").to_string()),
+            ]
+            .map(|(name, value)| (name.to_owned(), value)),
+        );
+        let mut set = |name: &str, value: String| variables.insert(name.to_owned(), value);
+        if let (Tool::Registry { .. }, Some(path)) = (&self.facts.tool, &self.facts.path) {
+            let bin = format!("{}/node_modules/.bin", self.manager_home());
+            set("PATH", format!("{bin}:{path}"));
+        }
+        match self.facts.choice.manager {
+            Manager::Npm => {}
+            Manager::Pnpm => {
+                // Another version than the one that was chosen would be fetched elsewhere.
+                set("npm_config_manage_package_manager_versions", "false".into());
+                set(
+                    "pnpm_config_manage_package_manager_versions",
+                    "false".into(),
+                );
+                // It asks nobody.
+                set("CI", "true".into());
+            }
+            Manager::Yarn => {
+                set("YARN_CACHE_FOLDER", format!("{cache}/yarn"));
+                set("YARN_IGNORE_PATH", "1".into());
+            }
+            Manager::Berry => {
+                set("YARN_ENABLE_TELEMETRY", "0".into());
+                set("YARN_ENABLE_GLOBAL_CACHE", "false".into());
+                set("YARN_IGNORE_PATH", "1".into());
+                if !self.is_pnp() && !self.is_zero_install() {
+                    set("YARN_CACHE_FOLDER", format!("{cache}/berry"));
+                }
+            }
+        }
+        variables
+    }
+
+    /// What pnpm is told whatever it does: where it keeps packages, on the file system of the
+    /// application, into which it links them; that it does not become another version, before and since pnpm 11; and that it
+    /// links programs of packages instead of writing scripts that need a shell and more.
+    fn settings(&self) -> Vec<String> {
+        if self.facts.choice.manager != Manager::Pnpm {
+            return Vec::new();
+        }
+        vec![
+            format!("--config.store-dir={}/pnpm", self.cache()),
+            "--config.manage-package-manager-versions=false".to_owned(),
+            "--config.pm-on-fail=ignore".to_owned(),
+            "--config.prefer-symlinked-executables=true".to_owned(),
+        ]
+    }
+
+    fn cache(&self) -> ContainerPath {
+        cache::place(
+            &self.facts.cache_names.packages,
+            self.places,
+            self.request.keep_cache,
+        )
+    }
+
+    fn manager_home(&self) -> ContainerPath {
+        self.places.scratch("manager")
+    }
+
+    /// The major version, where it is known.
+    pub(super) fn major(&self) -> Option<u64> {
+        match &self.facts.tool {
+            Tool::Present { version, .. } => version.map(|version| version.major),
+            Tool::Registry { version, .. } => version.split('.').next()?.parse().ok(),
+            Tool::Unneeded => None,
+            // The file is called `yarn-4.5.1.cjs`.
+            Tool::Source { file } => {
+                let (_, version) = file.rsplit_once("yarn-")?;
+                version.split('.').next()?.parse().ok()
+            }
+        }
+    }
+
+    fn advice(&self) -> Vec<String> {
+        let manager = self.facts.choice.manager;
+        let mut advice = Vec::new();
+        if let Some(lock) = self.facts.choice.lock {
+            let command = match manager {
+                Manager::Npm => "npm install",
+                Manager::Pnpm => "pnpm install",
+                Manager::Yarn | Manager::Berry => "yarn install",
+            };
+            advice.push(format!(
+                "if {lock} does not fit package.json: run `{command}`, and commit {lock}"
+            ));
+        }
+        if self.request.has_token {
+            advice.push(
+                "if the registry refuses NPM_TOKEN: where it wants user and password, give them base64-encoded with NPM_AUTH".into(),
+            );
+        }
+        advice
+    }
+}

@@ -1,0 +1,166 @@
+//! Tools whose builds make something that needs less than the source to run.
+
+use super::{Manifest, Request};
+use crate::launch::words;
+
+/// Tools that make static sites, and the directories that they make them in.
+const SITES: &[(&str, &str)] = &[
+    ("astro", "dist"),
+    ("gatsby", "public"),
+    ("@docusaurus/core", "build"),
+    ("@11ty/eleventy", "_site"),
+    ("react-scripts", "build"),
+    ("@vue/cli-service", "dist"),
+    ("parcel", "dist"),
+    ("vite", "dist"),
+];
+
+/// Packages that make a server of what would be a site.
+const SERVERS: &[&str] = &[
+    "@astrojs/node",
+    "@react-router/node",
+    "@remix-run/node",
+    "@sveltejs/kit",
+    "nuxt",
+    "vike",
+];
+
+/// Programs that serve while a site is developed; none is meant for production.
+const DEVELOPMENT: &[&str] = &[
+    "astro",
+    "docusaurus",
+    "eleventy",
+    "gatsby",
+    "ng",
+    "parcel",
+    "react-scripts",
+    "vite",
+    "vue-cli-service",
+    "webpack",
+    "webpack-dev-server",
+];
+
+/// What a build makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Product<'a> {
+    /// What runs from where it was built.
+    Application,
+    /// What Next.js may make, if its configuration says so: an application that has all it needs, or
+    /// a site.
+    Next,
+    /// A site in this directory.
+    Site {
+        directory: &'a str,
+        /// What says so.
+        reason: &'a str,
+    },
+}
+
+/// What the build of a package makes.
+pub(super) fn product<'a>(
+    manifest: &'a Manifest,
+    is_server: bool,
+    request: &'a Request,
+) -> Product<'a> {
+    if let Some(directory) = &request.static_dir {
+        return Product::Site {
+            directory: directory.trim_start_matches("./").trim_end_matches('/'),
+            reason: crate::variables::STATIC_DIR,
+        };
+    }
+    if request.is_dev || request.has_start {
+        return Product::Application;
+    }
+    if manifest.needs("next") {
+        return Product::Next;
+    }
+    let serves = match manifest.scripts.get("start") {
+        Some(start) => !is_for_development(start),
+        None => is_server,
+    };
+    let builds = manifest.scripts.contains_key("build") || request.build.is_some();
+    if serves || !builds || SERVERS.iter().any(|package| manifest.needs(package)) {
+        return Product::Application;
+    }
+    let mut sites = SITES.iter();
+    match sites.find(|(package, _)| manifest.needs(package)) {
+        Some((package, directory)) => Product::Site {
+            directory,
+            reason: package,
+        },
+        None => Product::Application,
+    }
+}
+
+fn is_for_development(start: &str) -> bool {
+    match words::parse(start, &|_| None) {
+        Ok(commands) => commands
+            .last()
+            .is_some_and(|last| DEVELOPMENT.contains(&last.words[0].as_str())),
+        Err(words::NeedsShell) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(package: &str, is_server: bool, env: &[(&str, &str)], expected: &str) {
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let host = crate::Host::new(["assemble"], env.iter().copied(), &mut out, &mut err);
+        let request = Request::read(&host).unwrap();
+        let manifest = Manifest::parse(package).unwrap();
+        let actual = match product(&manifest, is_server, &request) {
+            Product::Application => "application".to_owned(),
+            Product::Next => "next".to_owned(),
+            Product::Site { directory, reason } => format!("{directory} by {reason}"),
+        };
+        assert_eq!(actual, expected, "{package}");
+    }
+
+    #[test]
+    fn a_site_is_what_nothing_serves() {
+        let vite = r#"{"scripts":{"build":"vite build"},"devDependencies":{"vite":"7"}}"#;
+        check(vite, false, &[], "dist by vite");
+        check(vite, true, &[], "application");
+        check(vite, false, &[("DEV_MODE", "true")], "application");
+        check(vite, false, &[("NODE_CMD", "node x.js")], "application");
+        check(
+            vite,
+            true,
+            &[("NODE_STATIC_DIR", "./out/web/")],
+            "out/web by NODE_STATIC_DIR",
+        );
+        for (start, expected) in [
+            ("vite preview", "dist by vite"),
+            ("NODE_ENV=x vite --port 3000", "dist by vite"),
+            ("node server.js", "application"),
+            ("serve -s dist", "application"),
+            ("vite | tee log", "application"),
+        ] {
+            let package = format!(
+                r#"{{"scripts":{{"build":"x","start":"{start}"}},"devDependencies":{{"vite":"7"}}}}"#
+            );
+            check(&package, true, &[], expected);
+        }
+        check(
+            r#"{"devDependencies":{"vite":"7"}}"#,
+            false,
+            &[],
+            "application",
+        );
+        check(
+            r#"{"scripts":{"build":"x"},"devDependencies":{"vite":"7","@sveltejs/kit":"2"}}"#,
+            false,
+            &[],
+            "application",
+        );
+        check(
+            r#"{"scripts":{"start":"next start"},"dependencies":{"next":"15"}}"#,
+            true,
+            &[],
+            "next",
+        );
+    }
+}

@@ -1,0 +1,168 @@
+//! What a package.json says.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use serde_json::Value;
+
+use crate::Error;
+
+/// The file.
+pub(crate) const PACKAGE_JSON: &str = "package.json";
+
+/// The fields that matter here. A field of another type than it should have counts as absent, as it
+/// does for npm.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Manifest {
+    /// The name of the package.
+    pub name: Option<String>,
+    /// Its version.
+    pub version: Option<String>,
+    /// The file that it is entered by.
+    pub main: Option<String>,
+    /// Its scripts.
+    pub scripts: BTreeMap<String, String>,
+    /// The package manager that it wants, such as `pnpm@10.2.0`.
+    pub package_manager: Option<String>,
+    /// The versions that it wants of Node.js and others.
+    pub engines: BTreeMap<String, String>,
+    /// The patterns of a workspace's directories.
+    pub workspaces: Vec<String>,
+    /// The names of what it needs.
+    pub dependencies: Vec<String>,
+    /// The names of what its development needs.
+    pub dev_dependencies: Vec<String>,
+    /// Its programs: names and files.
+    pub bin: BTreeMap<String, String>,
+}
+
+impl Manifest {
+    /// Reads the text of a package.json; `None` when it is no object of JSON.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        // Editors of some systems put it there, and npm takes it.
+        let text = text.trim_start_matches('\u{feff}');
+        let value: Value = serde_json::from_str(text).ok()?;
+        let value = value.as_object()?;
+        let text = |name: &str| value.get(name)?.as_str().map(str::to_owned);
+        let name = text("name");
+        let names = |field: &str| texts(value.get(field)).into_keys().collect::<Vec<_>>();
+        let mut dependencies = names("dependencies");
+        dependencies.extend(names("optionalDependencies"));
+        let bin = match value.get("bin") {
+            Some(Value::String(file)) => {
+                let short = name.as_deref().and_then(|name| name.rsplit('/').next());
+                BTreeMap::from_iter([(short.unwrap_or_default().to_owned(), file.clone())])
+            }
+            bin => texts(bin),
+        };
+        Some(Self {
+            version: text("version"),
+            main: text("main"),
+            scripts: texts(value.get("scripts")),
+            package_manager: text("packageManager"),
+            engines: texts(value.get("engines")),
+            workspaces: patterns(value.get("workspaces")),
+            dev_dependencies: names("devDependencies"),
+            dependencies,
+            name,
+            bin,
+        })
+    }
+
+    /// Reads the package.json of a directory, if it has one.
+    ///
+    /// # Errors
+    /// When it can't be read or is no JSON.
+    pub fn read(directory: &Path) -> Result<Option<Self>, Error> {
+        let path = directory.join(PACKAGE_JSON);
+        let text = match fs::read(&path) {
+            Err(err) if err.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            text => text.map_err(Error::file("read", path.display()))?,
+        };
+        let manifest = Self::parse(&String::from_utf8_lossy(&text));
+        let path = path.display().to_string();
+        manifest
+            .map(Some)
+            .ok_or_else(|| super::Error::Manifest { path }.into())
+    }
+
+    /// Whether it names a package in any of its lists.
+    #[must_use]
+    pub fn needs(&self, package: &str) -> bool {
+        let mut all = self.dependencies.iter().chain(&self.dev_dependencies);
+        all.any(|known| known == package)
+    }
+}
+
+/// The program of this name among the packages that a directory's package.json names, as its file.
+///
+/// The links that package managers make are not looked at: some are scripts of a shell.
+pub(crate) fn find_program(directories: &[PathBuf], name: &str) -> Option<PathBuf> {
+    for directory in directories {
+        let Ok(Some(manifest)) = Manifest::read(directory) else {
+            continue;
+        };
+        for package in manifest
+            .dependencies
+            .iter()
+            .chain(&manifest.dev_dependencies)
+        {
+            for root in directories {
+                let home = root.join("node_modules").join(package);
+                let Ok(Some(package)) = Manifest::read(&home) else {
+                    continue;
+                };
+                let file = package.bin.get(name).map(|file| home.join(file));
+                if let Some(file) = file.filter(|file| file.is_file()) {
+                    return Some(file);
+                }
+            }
+        }
+    }
+    None
+}
+
+fn texts(value: Option<&Value>) -> BTreeMap<String, String> {
+    let fields = value.and_then(Value::as_object).into_iter().flatten();
+    fields
+        .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())))
+        .collect()
+}
+
+/// A list, or the field `packages` of an object.
+fn patterns(value: Option<&Value>) -> Vec<String> {
+    let list = match value {
+        Some(Value::Object(fields)) => fields.get("packages"),
+        list => list,
+    };
+    let list = list.and_then(Value::as_array).into_iter().flatten();
+    list.filter_map(|pattern| pattern.as_str().map(str::to_owned))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_fields_of_the_right_type_at_the_right_place_count() {
+        let manifest = Manifest::parse(
+            "\u{feff}{\"name\": \"@a/b\", \"main\": 3, \"config\": {\"start\": \"no\", \"main\": \"no\"},\
+             \"scripts\": {\"start\": \"node \\\"x y\\\"\", \"odd\": 1}, \"bin\": \"cli.js\",\
+             \"workspaces\": {\"packages\": [\"a/*\", 1]}, \"dependencies\": {\"x\": \"1\"}, \"devDependencies\": []}",
+        )
+        .unwrap();
+        assert_eq!(manifest.main, None);
+        assert_eq!(manifest.scripts.len(), 1);
+        assert_eq!(manifest.scripts["start"], "node \"x y\"");
+        assert_eq!(manifest.bin["b"], "cli.js");
+        assert_eq!(manifest.workspaces, ["a/*"]);
+        assert!(manifest.needs("x") && !manifest.needs("y"));
+        assert_eq!(Manifest::parse("[]"), None);
+        assert_eq!(Manifest::parse("{"), None);
+    }
+}

@@ -1,0 +1,84 @@
+//! What people are told about the facts and the choices.
+
+use super::{
+    super::{facts::Tool, project::Target, range::Fit, range::Range},
+    Facts, Request,
+};
+
+/// What was found and chosen.
+pub(super) fn reasons(facts: &Facts, target: Target<'_>, request: &Request) -> Vec<String> {
+    let node = &facts.node;
+    let mut reasons = vec![format!(
+        "Node.js {} ({}, ABI {}), for {}",
+        node.version, node.arch, node.abi, request.env
+    )];
+    if facts.project.is_bare {
+        reasons.push("there is no package.json, so nothing is installed".into());
+        return reasons;
+    }
+    let manifest = facts.manifest(target);
+    let name = manifest.name.as_deref().unwrap_or("(without a name)");
+    let version = manifest.version.as_deref().unwrap_or_default();
+    reasons.push(match target {
+        Target::Root => format!("application: {name} {version}")
+            .trim_end()
+            .to_owned(),
+        Target::Package(package) => format!(
+            "application: {name} in {}, one of {} packages",
+            package.directory,
+            facts.project.packages.len()
+        ),
+    });
+    let title = facts.choice.manager.title();
+    let place = match &facts.tool {
+        Tool::Present {
+            version: Some(version),
+            ..
+        } => format!("{title} {version}"),
+        Tool::Present { version: None, .. } | Tool::Unneeded => title.to_owned(),
+        Tool::Source { file } => format!("{title} of {file}"),
+        Tool::Registry { version, .. } => format!("{title} {version} from the registry"),
+    };
+    reasons.push(format!(
+        "packages: {place}, because of {}",
+        facts.choice.reason
+    ));
+    for (variable, what) in [
+        (request.https_proxy, "https:"),
+        (request.http_proxy, "http:"),
+    ] {
+        reasons.extend(variable.map(|name| format!("{what} addresses are reached as {name} says")));
+    }
+    reasons.extend(facts.caches.reasons());
+    reasons
+}
+
+/// What people should know before they rely on the result.
+pub(super) fn warnings(facts: &Facts) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let manager = facts.choice.manager;
+    if !facts.project.is_bare {
+        if facts.choice.lock.is_none() {
+            let lock = manager.locks().last().unwrap_or(&"a lock file");
+            warnings.push(format!(
+                "there is no {lock}: packages are those of today, and the next build may get others; commit one"
+            ));
+        }
+        for lock in ["bun.lock", "bun.lockb"] {
+            if facts.names.iter().any(|name| name == lock) {
+                warnings.push(format!("{lock} is not read: this image has no Bun"));
+            }
+        }
+    }
+    if let Some(wished) = &facts.wished {
+        // Names such as `lts/iron` say nothing here.
+        let range = wished.parse::<Range>();
+        if range.is_ok_and(|range| range.fit(facts.node.version) != Fit::Inside) {
+            warnings.push(format!(
+                "the source would like Node.js {wished}, and this is {}",
+                facts.node.version
+            ));
+        }
+    }
+    warnings
+}

@@ -1,0 +1,163 @@
+//! What the user asks of a build for Node.js.
+
+use crate::{Error, Host, launch::words, variables};
+
+/// What the user asks for, and what the rest of the environment says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
+pub struct Request {
+    /// What the application runs for.
+    pub env: String,
+    /// The application is under development.
+    pub is_dev: bool,
+    /// [`variables::NPM_BUILD`], as words; the first one is the script.
+    pub build: Option<Vec<String>>,
+    /// [`variables::PACKAGE_MANAGER`]
+    pub manager: Option<String>,
+    /// [`variables::WORKSPACE`]
+    pub workspace: Option<String>,
+    /// [`variables::STATIC_DIR`]
+    pub static_dir: Option<String>,
+    /// Whether development dependencies go.
+    pub prune: bool,
+    /// What starts the application is said by variables.
+    pub has_start: bool,
+    /// The registry that the user names, without user and password.
+    pub mirror: Option<String>,
+    /// [`variables::NPM_TOKEN`] is set.
+    pub has_token: bool,
+    /// [`variables::NPM_AUTH`] is set.
+    pub has_auth: bool,
+    /// The variable with the proxy for `https:`.
+    pub https_proxy: Option<&'static str>,
+    /// The variable with the proxy for `http:`.
+    pub http_proxy: Option<&'static str>,
+    /// Packages for other versions of Node.js are refused.
+    pub engine_strict: bool,
+    /// [`variables::KEEP_CACHE`]
+    pub keep_cache: bool,
+    /// The bytes that a kept cache may have.
+    pub cache_limit: u64,
+}
+
+/// What an application runs for, and that it is under development.
+pub(super) fn environment(host: &Host<'_>) -> Result<(String, bool), Error> {
+    let is_dev = host.switch(variables::DEV_MODE)?;
+    let usual = if is_dev { DEVELOPMENT } else { PRODUCTION };
+    let env = host.variable(variables::NODE_ENV)?.unwrap_or(usual);
+    Ok((env.to_owned(), is_dev))
+}
+
+/// What an application runs for, unless it is said.
+const PRODUCTION: &str = "production";
+
+/// What it runs for while it is developed.
+pub(super) const DEVELOPMENT: &str = "development";
+
+impl Request {
+    /// Reads the host's environment.
+    ///
+    /// # Errors
+    /// When a variable has a value that can't be used.
+    pub fn read(host: &Host<'_>) -> Result<Self, Error> {
+        let (env, is_dev) = environment(host)?;
+        let is_set = |name| Ok::<_, Error>(host.variable(name)?.is_some());
+        let first = |names: [&'static str; 2]| names.into_iter().find(|name| host.has(name));
+        let build = host.variable(variables::NPM_BUILD)?.map(words::split);
+        let mirror = host
+            .variable(variables::NPM_MIRROR)?
+            .map(address)
+            .transpose()?;
+        let [https, http] = [["HTTPS_PROXY", "https_proxy"], ["HTTP_PROXY", "http_proxy"]];
+        Ok(Self {
+            build: build.filter(|words| !words.is_empty()),
+            manager: host.text(variables::PACKAGE_MANAGER)?,
+            workspace: host.text(variables::WORKSPACE)?,
+            static_dir: host.text(variables::STATIC_DIR)?,
+            prune: env == PRODUCTION && host.answer(variables::PRUNE)?.unwrap_or(true),
+            has_start: is_set(variables::NODE_CMD)? || is_set(variables::NPM_RUN)?,
+            mirror,
+            has_token: is_set(variables::NPM_TOKEN)?,
+            has_auth: is_set(variables::NPM_AUTH)?,
+            https_proxy: first(https),
+            http_proxy: first(http),
+            engine_strict: host.value("npm_config_engine_strict").as_deref() == Some("true"),
+            keep_cache: host.switch(variables::KEEP_CACHE)?,
+            cache_limit: crate::build::cache::limit(host)?,
+            env,
+            is_dev,
+        })
+    }
+}
+
+impl Request {
+    /// Whether what is built is for those who develop it, who want all of it.
+    pub(super) fn is_development(&self) -> bool {
+        self.is_dev || self.env == DEVELOPMENT
+    }
+}
+
+/// The address of a registry without user and password, and with a slash at its end.
+fn address(value: &str) -> Result<String, Error> {
+    let problem = || {
+        Error::variable(
+            variables::NPM_MIRROR,
+            value,
+            "it is no address that begins with `https://` or `http://`",
+        )
+    };
+    let (scheme, rest) = value.split_once("://").ok_or_else(problem)?;
+    let rest = rest.split(['?', '#']).next().unwrap_or_default();
+    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let host = host.rsplit('@').next().unwrap_or_default();
+    if !matches!(scheme, "http" | "https") || host.is_empty() {
+        return Err(problem());
+    }
+    let path = path.trim_matches('/');
+    let slash = if path.is_empty() { "" } else { "/" };
+    Ok(format!("{scheme}://{host}/{path}{slash}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_lose_their_user_and_end_in_a_slash() {
+        for (value, expected) in [
+            ("https://example.org", Some("https://example.org/")),
+            (
+                "http://me:p@w@example.org:4873/npm/all//?x",
+                Some("http://example.org:4873/npm/all/"),
+            ),
+            ("example.org", None),
+            ("ftp://example.org", None),
+            ("https://", None),
+        ] {
+            assert_eq!(address(value).ok().as_deref(), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn development_is_a_mode_and_an_environment() {
+        for (env, expected) in [
+            (&[][..], ("production", false, true)),
+            (&[("DEV_MODE", "true")], ("development", true, false)),
+            (
+                &[("DEV_MODE", "true"), ("NODE_ENV", "production")],
+                ("production", true, true),
+            ),
+            (&[("NODE_ENV", "staging")], ("staging", false, false)),
+            (&[("NODE_PRUNE", "false")], ("production", false, false)),
+        ] {
+            let (mut out, mut err) = (Vec::new(), Vec::new());
+            let host = Host::new(["assemble"], env.iter().copied(), &mut out, &mut err);
+            let request = Request::read(&host).unwrap();
+            assert_eq!(
+                (request.env.as_str(), request.is_dev, request.prune),
+                expected,
+                "{env:?}"
+            );
+        }
+    }
+}

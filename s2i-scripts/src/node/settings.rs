@@ -1,0 +1,163 @@
+//! What the settings of package managers say: `.npmrc` and `.yarnrc.yml`.
+//!
+//! Only single lines are looked for; the package managers themselves read the rest.
+
+/// What an `.npmrc` says that matters here.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Npmrc {
+    /// Packages whose `engines` are not those of the image are refused.
+    pub engine_strict: bool,
+    /// There are credentials in it, and not the name of a variable that has them.
+    pub has_credentials: bool,
+}
+
+impl Npmrc {
+    /// Reads the text of an `.npmrc`.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        let mut settings = Self::default();
+        for line in text.lines().map(str::trim) {
+            let Some((name, value)) = line.split_once('=') else {
+                continue;
+            };
+            let (name, value) = (name.trim(), value.trim().trim_matches(['"', '\'']));
+            if name.starts_with(['#', ';']) {
+                continue;
+            }
+            if name == "engine-strict" {
+                settings.engine_strict = value == "true";
+            }
+            let is_secret = ["_authToken", "_auth", "_password"]
+                .iter()
+                .any(|ending| name.ends_with(ending));
+            settings.has_credentials |= is_secret && !value.is_empty() && !value.starts_with("${");
+        }
+        settings
+    }
+}
+
+/// What a `.yarnrc.yml` says that matters here.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Yarnrc {
+    /// The file of Yarn itself, in the source.
+    pub yarn_path: Option<String>,
+    /// How packages are laid out: `node-modules`, or `pnp`, which is what holds where nothing is said.
+    pub linker: Option<String>,
+    /// Whether the cache lies outside of the source.
+    pub global_cache: Option<bool>,
+    /// There are credentials in it, and not the name of a variable that has them.
+    pub has_credentials: bool,
+}
+
+impl Yarnrc {
+    /// Reads the text of a `.yarnrc.yml`.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        let value = |name: &str| yaml_value(text, name);
+        let is_secret = |line: &str| {
+            let (name, value) = line.trim().split_once(':')?;
+            let value = value.trim().trim_matches(['"', '\'']);
+            let is_secret = matches!(name, "npmAuthToken" | "npmAuthIdent");
+            Some(is_secret && !value.is_empty() && !value.starts_with("${"))
+        };
+        Self {
+            yarn_path: value("yarnPath"),
+            linker: value("nodeLinker"),
+            global_cache: value("enableGlobalCache").map(|value| value == "true"),
+            has_credentials: text.lines().any(|line| is_secret(line).unwrap_or(false)),
+        }
+    }
+}
+
+/// The value of a field at the top of a document of YAML, if it is one word.
+pub(super) fn yaml_value(text: &str, name: &str) -> Option<String> {
+    text.lines().find_map(|line| {
+        let value = line.strip_prefix(name)?.strip_prefix(':')?;
+        let value = word(value)?;
+        (!value.is_empty()).then_some(value)
+    })
+}
+
+/// The entries of a list at the top of a document of YAML.
+pub(super) fn yaml_list(text: &str, name: &str) -> Vec<String> {
+    let mut lines = text.lines().skip_while(|line| {
+        let rest = line
+            .strip_prefix(name)
+            .and_then(|rest| rest.strip_prefix(':'));
+        rest.is_none()
+    });
+    let Some(first) = lines.next() else {
+        return Vec::new();
+    };
+    let inline = first[name.len() + 1..].trim();
+    if let Some(list) = inline
+        .strip_prefix('[')
+        .and_then(|list| list.split(']').next())
+    {
+        return list.split(',').filter_map(word).collect();
+    }
+    lines
+        .take_while(|line| line.is_empty() || line.starts_with([' ', '-', '#']))
+        .filter_map(|line| word(line.trim().strip_prefix('-')?))
+        .collect()
+}
+
+/// A word of YAML without its quotes and what is behind it.
+fn word(text: &str) -> Option<String> {
+    let text = text.trim();
+    let word = match text.chars().next()? {
+        quote @ ('"' | '\'') => text[1..].split(quote).next()?,
+        _ => text.split(" #").next()?.trim(),
+    };
+    (!word.is_empty()).then(|| word.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_are_literal_ones() {
+        for (text, expected) in [
+            ("//example.org/:_authToken=abc", true),
+            ("_auth = \"YTpi\"", true),
+            ("//example.org/:_authToken=${NPM_TOKEN}", false),
+            ("# _auth=abc\n; _auth=abc", false),
+            ("registry=https://example.org", false),
+        ] {
+            assert_eq!(Npmrc::parse(text).has_credentials, expected, "{text}");
+        }
+        assert!(Npmrc::parse("engine-strict = true").engine_strict);
+        assert!(!Npmrc::parse("engine-strict=false").engine_strict);
+    }
+
+    #[test]
+    fn a_yarnrc_has_lines_at_its_top() {
+        let text = "nodeLinker: node-modules # x\nyarnPath: \".yarn/releases/yarn-4.0.0.cjs\"\nnpmScopes:\n  x:\n    npmAuthToken: \"${T}\"\n";
+        let yarnrc = Yarnrc::parse(text);
+        assert_eq!(yarnrc.linker.as_deref(), Some("node-modules"));
+        assert_eq!(
+            yarnrc.yarn_path.as_deref(),
+            Some(".yarn/releases/yarn-4.0.0.cjs")
+        );
+        assert!(!yarnrc.has_credentials);
+        assert!(Yarnrc::parse("npmScopes:\n  x:\n    npmAuthToken: abc").has_credentials);
+        assert_eq!(
+            Yarnrc::parse("enableGlobalCache: false").global_cache,
+            Some(false)
+        );
+    }
+
+    #[test]
+    fn lists_are_read_in_both_forms() {
+        let expected = ["packages/*", "!x", "apps/web"];
+        for text in [
+            "# all\npackages:\n  - packages/* # those\n\n  - \"!x\"\n  # no\n  - 'apps/web'\nother:\n  - no\n",
+            "packages: ['packages/*', \"!x\", apps/web]\n",
+            "packages:\n- packages/*\n- '!x'\n- apps/web\n",
+        ] {
+            assert_eq!(yaml_list(text, "packages"), expected, "{text}");
+        }
+        assert!(yaml_list("onlyBuiltDependencies:\n  - x\n", "packages").is_empty());
+    }
+}

@@ -1,0 +1,219 @@
+//! How an application for Node.js starts: without npm and without a shell where that is possible.
+
+mod commands;
+
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
+
+use self::commands::Starter;
+use super::{Error as NodeError, Manifest, Project, manifest::PACKAGE_JSON, request::environment};
+use crate::{
+    Error, Host,
+    launch::{self, DEFAULT_PROCESS, Launch, PROCFILE, Procfile},
+    site::INDEX,
+    variables,
+};
+
+/// How many of [`FILES`] are called after servers.
+const SERVERS: usize = 3;
+
+/// Files that are started where nothing says which, in this order.
+const FILES: [&str; 12] = [
+    "server.js",
+    "server.mjs",
+    "server.cjs",
+    "app.js",
+    "app.mjs",
+    "app.cjs",
+    "main.js",
+    "main.mjs",
+    "main.cjs",
+    "index.js",
+    "index.mjs",
+    "index.cjs",
+];
+
+/// What is started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Start {
+    /// A command.
+    Command(String),
+    /// A script of package.json, with those before and after it.
+    Script(String),
+    /// A file, relative to the application.
+    File(String),
+    /// Nothing: the files of the directory are a site.
+    Site,
+}
+
+/// What the user says about it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Wish {
+    command: Option<String>,
+    script: Option<String>,
+    process: Option<String>,
+}
+
+/// Whether the root of a source is one for Node.js, by what is there.
+pub(crate) fn is_source(names: &[String]) -> bool {
+    needs_node(names) || names.iter().any(|name| name == INDEX)
+}
+
+/// The same, where Node.js itself is needed for it.
+pub(crate) fn needs_node(names: &[String]) -> bool {
+    let mut names = names.iter().map(String::as_str);
+    names.any(|name| name == PACKAGE_JSON || FILES.contains(&name))
+}
+
+/// Whether a directory of an image has an application for Node.js.
+pub(crate) fn is_application(app: &Path) -> bool {
+    let mut names = [PACKAGE_JSON, PROCFILE].iter().chain(files(app));
+    names.any(|name| app.join(name).is_file())
+}
+
+/// The files that may be started. Beside a page and without a package.json, other names than those of
+/// servers are those of scripts that the page loads.
+fn files(home: &Path) -> &'static [&'static str] {
+    let is_page = home.join(INDEX).is_file() && !home.join(PACKAGE_JSON).is_file();
+    if is_page { &FILES[..SERVERS] } else { &FILES }
+}
+
+/// Whether a package can be started as it is, without a build.
+pub(super) fn is_startable(root: &Path, manifest: &Manifest) -> bool {
+    manifest.scripts.contains_key("start")
+        || root.join(PROCFILE).is_file()
+        || main_file(root, manifest).is_some()
+        || files(root).iter().any(|name| root.join(name).is_file())
+}
+
+/// Whether a package has a server that needs no script to be started: the names of others of the files
+/// are those of scripts for pages too.
+pub(super) fn is_server(root: &Path, manifest: &Manifest) -> bool {
+    root.join(PROCFILE).is_file()
+        || main_file(root, manifest).is_some()
+        || FILES[..SERVERS]
+            .iter()
+            .any(|name| root.join(name).is_file())
+}
+
+/// What `run` does with the application; `args` are for it.
+pub(crate) fn launch(app: &Path, args: &[OsString], host: &Host<'_>) -> Result<Launch, Error> {
+    let project = Project::read(app)?;
+    let (env, is_dev) = environment(host)?;
+    let wish = Wish {
+        command: host.text(variables::NODE_CMD)?,
+        script: host.text(variables::NPM_RUN)?,
+        process: host.text(variables::APP)?,
+    };
+    let has_wish = wish.command.is_some() || wish.script.is_some();
+    let target = project.target(
+        host.variable(variables::WORKSPACE)?,
+        has_wish || is_startable(app, &project.root),
+    )?;
+    let home = match target.directory() {
+        "" => app.to_owned(),
+        directory => app.join(directory),
+    };
+    let manifest = target.manifest(&project);
+    let procfile = launch::read_procfile(app)?;
+    let starter = Starter {
+        host,
+        app,
+        home: &home,
+        manifest,
+        env,
+        is_dev,
+    };
+    let start = choose(&home, manifest, procfile.as_ref(), &wish)?;
+    let Some(tasks) = starter.tasks(&start, args)? else {
+        let path = home.display().to_string();
+        let site = crate::site::Site::find(&home, host)?;
+        return Ok(Launch::Serve(
+            site.ok_or(NodeError::NothingToStart { path })?,
+        ));
+    };
+    let stays = host.answer(variables::INIT_WRAPPER)?.unwrap_or(true);
+    match &tasks[..] {
+        [only] if !stays => Ok(Launch::Become(only.clone())),
+        _ => Ok(Launch::Supervise(tasks)),
+    }
+}
+
+/// Chooses what is started.
+fn choose(
+    home: &Path,
+    manifest: &Manifest,
+    procfile: Option<&Procfile>,
+    wish: &Wish,
+) -> Result<Start, NodeError> {
+    if let Some(command) = &wish.command {
+        return Ok(Start::Command(command.clone()));
+    }
+    if let Some(name) = &wish.script {
+        if manifest.scripts.contains_key(name) {
+            return Ok(Start::Script(name.clone()));
+        }
+        return Err(NodeError::NoSuchScript {
+            name: name.clone(),
+            variable: variables::NPM_RUN,
+            found: manifest.scripts.keys().cloned().collect(),
+        });
+    }
+    if let Some(procfile) = procfile {
+        let name = wish.process.as_deref().unwrap_or(DEFAULT_PROCESS);
+        match procfile.command(name) {
+            Some(command) => return Ok(Start::Command(command.to_owned())),
+            None if wish.process.is_some() => {
+                return Err(NodeError::NoSuchProcess {
+                    name: name.to_owned(),
+                    found: procfile.names(),
+                });
+            }
+            None => {}
+        }
+    }
+    if manifest.scripts.contains_key("start") {
+        return Ok(Start::Script("start".into()));
+    }
+    let by_name = || {
+        let name = files(home).iter().find(|name| home.join(name).is_file());
+        name.map(|name| (*name).to_owned())
+    };
+    if let Some(file) = main_file(home, manifest).or_else(by_name) {
+        return Ok(Start::File(file));
+    }
+    if let Some(main) = &manifest.main {
+        return Err(NodeError::NoSuchFile {
+            path: home.join(main).display().to_string(),
+            origin: "`main` of package.json".into(),
+        });
+    }
+    if home.join(INDEX).is_file() {
+        return Ok(Start::Site);
+    }
+    Err(NodeError::NothingToStart {
+        path: home.display().to_string(),
+    })
+}
+
+/// The file that `main` names, as Node.js finds it.
+fn main_file(home: &Path, manifest: &Manifest) -> Option<String> {
+    let main = manifest.main.as_deref()?;
+    let main = main.trim_start_matches("./").trim_end_matches('/');
+    if main.is_empty() || main.starts_with('/') || main.split('/').any(|part| part == "..") {
+        return None;
+    }
+    let candidates = [
+        main.to_owned(),
+        format!("{main}.js"),
+        format!("{main}.json"),
+        format!("{main}/index.js"),
+    ];
+    let is_file = |name: &String| PathBuf::from(home).join(name).is_file();
+    candidates.into_iter().find(is_file)
+}
+
+#[cfg(test)]
+mod tests;

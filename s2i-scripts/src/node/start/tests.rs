@@ -1,0 +1,211 @@
+//! Which of all that could be started is started.
+
+use std::fs;
+
+use super::*;
+
+fn tree(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let root = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        let path = root.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    root
+}
+
+/// What is started, as text; `APP`, `N` for the application's directory and for Node.js.
+fn show(files: &[(&str, &str)], env: &[(&str, &str)]) -> String {
+    let root = tree(files);
+    fs::create_dir(root.path().join("bin")).unwrap();
+    let node = root.path().join("bin/node");
+    fs::write(&node, "").unwrap();
+    fs::set_permissions(&node, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let bin = root.path().join("bin").display().to_string();
+    let env = env.iter().copied().chain([("PATH", bin.as_str())]);
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let host = Host::new(["run"], env, &mut out, &mut err);
+    let text = match launch(root.path(), &["--x".into()], &host) {
+        Ok(Launch::Become(task)) => format!("become {task}"),
+        Ok(launch) => launch.to_string(),
+        Err(err) => err.to_string(),
+    };
+    text.replace(root.path().to_str().unwrap(), "APP")
+}
+
+fn package(fields: &str) -> String {
+    format!("{{\"name\":\"a\",{fields}}}")
+}
+
+#[test]
+fn the_nearest_to_the_user_wins() {
+    let start = package(r#""scripts":{"start":"node a.js","other":"node b.js"},"main":"m.js""#);
+    let all = [
+        ("package.json", start.as_str()),
+        ("Procfile", "web: node p.js\nworker: node w.js\n"),
+        ("m.js", ""),
+        ("server.js", ""),
+    ];
+    assert_eq!(
+        show(&all, &[("NODE_CMD", "node c.js"), ("NPM_RUN", "other")]),
+        "node c.js --x"
+    );
+    assert_eq!(show(&all, &[("NPM_RUN", "other")]), "node b.js --x");
+    assert_eq!(show(&all, &[]), "node p.js --x");
+    assert_eq!(show(&all, &[("APP", "worker")]), "node w.js --x");
+    let rest = [all[0], all[2], all[3]];
+    assert_eq!(show(&rest, &[]), "node a.js --x");
+    let main = package(r#""main":"m""#);
+    assert_eq!(
+        show(&[("package.json", &main), all[2], all[3]], &[]),
+        "node m.js --x"
+    );
+    assert_eq!(
+        show(&[("package.json", &main), all[3]], &[]),
+        "node server.js --x"
+    );
+    for file in ["server.js", "app.mjs", "main.cjs", "index.js"] {
+        assert_eq!(show(&[(file, "")], &[]), format!("node {file} --x"));
+    }
+    let site = [("index.html", ""), ("main.js", "")];
+    assert_eq!(show(&site, &[]), "serve the files of APP");
+    let both = [("index.html", ""), ("server.js", "")];
+    assert_eq!(show(&both, &[]), "node server.js --x");
+    let package = [("package.json", "{}"), ("index.html", ""), ("main.js", "")];
+    assert_eq!(show(&package, &[]), "node main.js --x");
+}
+
+#[test]
+fn what_can_not_be_started_is_told() {
+    let main = package(r#""main":"dist/x.js","scripts":{"x":"node x"}"#);
+    let files = [("package.json", main.as_str())];
+    assert_eq!(
+        show(&files, &[]),
+        "the file `APP/dist/x.js` that is to be started is not there"
+    );
+    assert_eq!(
+        show(&files, &[("NPM_RUN", "y")]),
+        "package.json has no script `y`"
+    );
+    assert_eq!(
+        show(&[("package.json", "{}")], &[]),
+        "there is nothing to start in `APP`"
+    );
+    let all = [("package.json", "{}"), ("Procfile", "web: node x\n")];
+    assert_eq!(
+        show(&all, &[("APP", "cron")]),
+        "the process `cron` is not in the Procfile"
+    );
+    let none = package(r#""scripts":{"start":"next start"}"#);
+    assert_eq!(
+        show(&[("package.json", &none)], &[]),
+        "there is no `next` to start `next start` with"
+    );
+    let pipe = package(r#""scripts":{"start":"node a | cat"}"#);
+    assert_eq!(
+        show(&[("package.json", &pipe)], &[]),
+        "the command `node a | cat` needs a shell, and this image has none"
+    );
+    let circle = package(r#""scripts":{"start":"npm run b","b":"npm start"}"#);
+    assert_eq!(
+        show(&[("package.json", &circle)], &[]),
+        "the script `start` calls itself"
+    );
+}
+
+#[test]
+fn scripts_are_run_without_npm() {
+    for (scripts, expected) in [
+        (
+            r#""start":"PORT=$PORT node -r x 'a b.js'""#,
+            "node -r x 'a b.js' --x",
+        ),
+        (
+            r#""start":"node a && cd sub && node b""#,
+            "node a && node b --x",
+        ),
+        (
+            r#""prestart":"node pre","start":"node a","poststart":"node post""#,
+            "node pre && node a --x && node post",
+        ),
+        (
+            r#""start":"npm run serve -- --port 1","serve":"node s""#,
+            "node s --port 1 --x",
+        ),
+        (
+            r#""start":"yarn serve:it","serve:it":"node s""#,
+            "node s --x",
+        ),
+        (
+            r#""start":"yarn other""#,
+            "there is no `yarn` to start `yarn other` with",
+        ),
+        (r#""start":"yarn s -v","s":"node s""#, "node s -v --x"),
+    ] {
+        let package = package(&format!("\"scripts\":{{{scripts}}}"));
+        assert_eq!(show(&[("package.json", &package)], &[]), expected);
+    }
+}
+
+#[test]
+fn programs_of_packages_are_found_by_their_manifests() {
+    let package =
+        package(r#""scripts":{"start":"tool go"},"dependencies":{"@x/tool":"1","other":"1"}"#);
+    let files = [
+        ("package.json", package.as_str()),
+        (
+            "node_modules/@x/tool/package.json",
+            r#"{"name":"@x/tool","bin":"cli"}"#,
+        ),
+        ("node_modules/@x/tool/cli", "#!/usr/bin/env node\n"),
+        ("node_modules/.bin/tool", "#!/bin/sh\n"),
+    ];
+    assert_eq!(
+        show(&files, &[]),
+        "node APP/node_modules/@x/tool/cli go --x"
+    );
+}
+
+#[test]
+fn development_watches_and_lets_a_debugger_in() {
+    let package = package(r#""scripts":{"start":"node --inspect a.js"}"#);
+    let files = [("package.json", package.as_str())];
+    assert_eq!(
+        show(&files, &[("DEV_MODE", "true")]),
+        "node --watch --inspect a.js --x"
+    );
+    let files = [("server.js", "")];
+    assert_eq!(
+        show(&files, &[("DEV_MODE", "true")]),
+        "node --watch --inspect=5858 server.js --x"
+    );
+    assert_eq!(
+        show(
+            &files,
+            &[("DEV_MODE", "true"), ("DEBUG_PORT", "0.0.0.0:9229")]
+        ),
+        "node --watch --inspect=0.0.0.0:9229 server.js --x"
+    );
+}
+
+#[test]
+fn without_an_init_it_becomes_the_application() {
+    let files = [("server.js", "")];
+    assert_eq!(
+        show(&files, &[("INIT_WRAPPER", "false")]),
+        "become node server.js --x"
+    );
+    assert_eq!(
+        show(&files, &[("INIT_WRAPPER", "true")]),
+        "node server.js --x"
+    );
+}
+
+#[test]
+fn packages_in_archives_are_found_through_yarns_file() {
+    let files = [("server.js", ""), (".pnp.cjs", "")];
+    assert_eq!(
+        show(&files, &[]),
+        "node --require APP/.pnp.cjs server.js --x"
+    );
+}

@@ -1,0 +1,28 @@
+//! `assemble-runtime`: makes sure that a runtime image can run what it was given.
+
+use std::path::Path;
+
+use crate::{
+    Error, Host,
+    build::{Step, execute, tree},
+    launch,
+};
+
+/// Gives every program its final mode and time, everything else the modes that any user of group 0
+/// needs, and checks that there is an application.
+pub(super) fn assemble_runtime(host: &mut Host<'_>) -> Result<(), Error> {
+    let places = host.places()?;
+    let (bin, epoch) = (places.bin(), host.epoch()?);
+    host.console.phase("Checking the application");
+    for name in launch::programs(&bin).unwrap_or_default() {
+        let path = bin
+            .join(&name)
+            .map_err(|err| Error::variable("the name of a program", &name, &err.to_string()))?;
+        host.console.detail(format_args!("found {path}"));
+        execute::perform(&Step::Seal { path, epoch }, host)?;
+    }
+    if tree::is_there(Path::new(places.app().as_str())) {
+        execute::perform(&Step::Share { path: places.app() }, host)?;
+    }
+    super::assemble::tell_start(host)
+}

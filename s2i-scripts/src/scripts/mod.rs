@@ -1,0 +1,135 @@
+//! Which script this process is, and what each of them does.
+
+mod assemble;
+mod assemble_runtime;
+mod run;
+mod save_artifacts;
+mod usage;
+
+use std::{borrow::Cow, ffi::OsString};
+
+use s2i_core::Script;
+
+use crate::{Error, Explain as _, Host, exit};
+
+/// Runs the script that the host's arguments name, and returns the code to exit with.
+///
+/// The file name of the first argument decides; where it is no script, the second argument does.
+pub fn dispatch(host: &mut Host<'_>) -> u8 {
+    let args = host.args().to_vec();
+    let (name, result) = match script_of(&args) {
+        Ok((script, args)) => (script.file_name(), start(script, args, host)),
+        Err(err) => ("s2i-scripts", Err(err)),
+    };
+    result.unwrap_or_else(|err| {
+        host.console.note(err.render(name));
+        err.exit_code()
+    })
+}
+
+/// The script and what is left of the arguments for it.
+fn script_of(args: &[OsString]) -> Result<(Script, &[OsString]), Error> {
+    for (index, name) in args.iter().take(2).enumerate() {
+        let name = name.to_string_lossy();
+        let script = if index == 0 {
+            Script::from_arg0(&name)
+        } else {
+            Script::from_file_name(&name)
+        };
+        if let Some(script) = script {
+            return Ok((script, &args[index + 1..]));
+        }
+    }
+    let name = args
+        .get(1)
+        .or(args.first())
+        .map_or(Cow::default(), |name| name.to_string_lossy());
+    Err(Error::UnknownScript {
+        name: name.into_owned(),
+    })
+}
+
+/// Runs a script, and returns the code to exit with when it did what it should.
+fn start(script: Script, args: &[OsString], host: &mut Host<'_>) -> Result<u8, Error> {
+    let args = match script {
+        // Its arguments belong to the application, whatever they look like.
+        Script::Run => return run::run(args, host),
+        _ => args
+            .iter()
+            .map(|arg| arg.to_string_lossy())
+            .collect::<Vec<_>>(),
+    };
+    let args: Vec<&str> = args.iter().map(Cow::as_ref).collect();
+    match (script, args.as_slice()) {
+        (_, ["-h" | "--help"]) | (Script::Usage, []) => {
+            usage::print(host);
+        }
+        (Script::Assemble, []) => assemble::assemble(host)?,
+        (Script::Assemble, ["--plan"]) => assemble::print_plan(host)?,
+        (Script::SaveArtifacts, []) => save_artifacts::save_artifacts(host)?,
+        (Script::AssembleRuntime, []) => assemble_runtime::assemble_runtime(host)?,
+        (Script::Usage, ["--json"]) => usage::print_json(host),
+        (_, args) => return Err(unknown(script, args)),
+    }
+    Ok(exit::OK)
+}
+
+fn unknown(script: Script, args: &[&str]) -> Error {
+    let known = |arg: &&&str| !matches!(**arg, "-h" | "--help" | "--plan" | "--json");
+    let argument = args
+        .iter()
+        .find(known)
+        .or(args.last())
+        .copied()
+        .unwrap_or_default();
+    Error::Argument {
+        script,
+        argument: argument.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(args: &[&str], expected: Result<(Script, usize), &str>) {
+        let args: Vec<_> = args.iter().map(OsString::from).collect();
+        let actual = script_of(&args)
+            .map(|(script, rest)| (script, rest.len()))
+            .map_err(|err| err.to_string());
+        assert_eq!(
+            actual,
+            expected.map_err(|name| format!("`{name}` is none of the scripts of an image"))
+        );
+    }
+
+    #[test]
+    fn the_name_decides_then_the_first_argument() {
+        check(&["/x/assemble"], Ok((Script::Assemble, 0)));
+        check(
+            &["/x/s2i-scripts", "assemble", "-h"],
+            Ok((Script::Assemble, 1)),
+        );
+        check(&["/x/run", "assemble"], Ok((Script::Run, 1)));
+        check(&["/x/s2i-scripts", "/x/run"], Err("/x/run"));
+        check(&["/x/s2i-scripts"], Err("/x/s2i-scripts"));
+        check(&[], Err(""));
+    }
+
+    #[test]
+    fn arguments_that_are_not_known_are_named() {
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let mut host = Host::new(
+            ["assemble", "--plan", "now"],
+            [("A", "b")],
+            &mut out,
+            &mut err,
+        );
+        assert_eq!(dispatch(&mut host), exit::USAGE);
+        assert_eq!(
+            String::from_utf8(err).unwrap(),
+            "assemble: assemble does not know the argument `now`\n  try: `assemble -h` shows what there is\n"
+        );
+    }
+}

@@ -1,0 +1,147 @@
+//! Connections: a few threads that take turns.
+
+use std::{
+    collections::HashMap,
+    fs::File,
+    io::{self, Write},
+    net::{Ipv4Addr, Ipv6Addr, TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+    thread,
+    time::Duration,
+};
+
+use super::{
+    answer::{self, Answer, Found},
+    request::{self, Request},
+};
+use crate::build::digest;
+
+/// How many connections are served at once.
+const THREADS: usize = 64;
+
+/// The bytes that a thread needs: no file is held in memory.
+const STACK: usize = 128 << 10;
+
+/// How long a client may say or take nothing.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// The tags of files that were asked for; files of an image don't change.
+type Tags = Mutex<HashMap<PathBuf, String>>;
+
+/// Listens on all addresses.
+pub(super) fn listen(port: u16) -> io::Result<TcpListener> {
+    TcpListener::bind((Ipv6Addr::UNSPECIFIED, port))
+        .or_else(|_| TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)))
+}
+
+/// Serves for ever.
+pub(super) fn serve(listener: &TcpListener, root: &Path) -> io::Result<()> {
+    let tags = Tags::default();
+    thread::scope(|scope| {
+        for _ in 0..THREADS {
+            thread::Builder::new()
+                .stack_size(STACK)
+                .spawn_scoped(scope, || {
+                    loop {
+                        match listener.accept() {
+                            // A client that goes away is no trouble of ours.
+                            Ok((stream, _)) => drop(talk(stream, root, &tags)),
+                            // All descriptors may be in use for a moment.
+                            Err(_) => thread::sleep(Duration::from_millis(50)),
+                        }
+                    }
+                })?;
+        }
+        Ok(())
+    })
+}
+
+fn talk(mut stream: TcpStream, root: &Path, tags: &Tags) -> io::Result<()> {
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    stream.set_nodelay(true)?;
+    let mut buffer = Vec::new();
+    while let Some(request) = request::read(&mut stream, &mut buffer)? {
+        reply(&mut stream, &request, &answer::choose(root, &request), tags)?;
+        if !request.stays {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn reply(
+    stream: &mut TcpStream,
+    request: &Request,
+    answer: &Answer,
+    tags: &Tags,
+) -> io::Result<()> {
+    let connection = if request.stays { "keep-alive" } else { "close" };
+    let common = format!("Connection: {connection}\r\nX-Content-Type-Options: nosniff\r\n");
+    match answer {
+        Answer::Redirect(to) => write!(
+            stream,
+            "HTTP/1.1 308 Permanent Redirect\r\nLocation: {to}\r\nContent-Length: 0\r\n{common}\r\n"
+        ),
+        Answer::Status(status) => {
+            let body = if request.method == "HEAD" { "" } else { status };
+            let head = format!("Content-Type: text/plain\r\nAllow: GET, HEAD\r\n{common}");
+            let length = status.len();
+            write!(
+                stream,
+                "HTTP/1.1 {status}\r\nContent-Length: {length}\r\n{head}\r\n{body}"
+            )
+        }
+        Answer::File(file) => send(stream, request, file, &common, tags),
+    }
+}
+
+fn send(
+    stream: &mut TcpStream,
+    request: &Request,
+    found: &Found,
+    common: &str,
+    tags: &Tags,
+) -> io::Result<()> {
+    let tag = tag(&found.path, tags)?;
+    let encoding = match found.encoding {
+        Some(encoding) => format!("Content-Encoding: {encoding}\r\n"),
+        None => String::new(),
+    };
+    let head = format!(
+        "Content-Type: {}\r\nETag: {tag}\r\nCache-Control: no-cache\r\nVary: Accept-Encoding\r\n{encoding}{common}",
+        found.kind
+    );
+    let is_known = |known: &str| known == "*" || known.contains(&tag);
+    if found.is_page_asked_for && request.tags.as_deref().is_some_and(is_known) {
+        return write!(stream, "HTTP/1.1 304 Not Modified\r\n{head}\r\n");
+    }
+    let mut file = File::open(&found.path)?;
+    let length = file.metadata()?.len();
+    let status = if found.is_page_asked_for {
+        "200 OK"
+    } else {
+        "404 Not Found"
+    };
+    write!(
+        stream,
+        "HTTP/1.1 {status}\r\nContent-Length: {length}\r\n{head}\r\n"
+    )?;
+    if request.method != "HEAD" {
+        io::copy(&mut file, stream)?;
+    }
+    Ok(())
+}
+
+/// What stands for the content of a file. Not its time: all files of an image have the same.
+fn tag(path: &Path, tags: &Tags) -> io::Result<String> {
+    let known = || tags.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(tag) = known().get(path) {
+        return Ok(tag.clone());
+    }
+    let digest = digest::read(path)?;
+    let tag = format!("\"{}\"", digest::hex(&digest[..12]));
+    known().insert(path.to_owned(), tag.clone());
+    Ok(tag)
+}

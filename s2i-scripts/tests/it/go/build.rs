@@ -1,0 +1,374 @@
+//! Sources that build and sources that do not.
+
+use std::{fs, os::unix::fs::MetadataExt as _};
+
+use s2i_core::Script;
+
+use crate::image::Image;
+
+/// A program that needs next to nothing of the standard library, so that it builds quickly.
+const TINY: &str = "package main\n\nfunc main() { println(\"tiny\") }\n";
+
+#[test]
+fn a_random_user_builds_the_same_program_twice_and_leaves_nothing_else() {
+    let build = || {
+        let image = Image::with_go()?;
+        let image = image
+            .source("go.mod", "module example.com/tiny/v3\n\ngo 1.24\n")
+            .source("main.go", TINY);
+        // Any user of group 0 that has no entry in /etc/passwd and no home; only root can become one.
+        let is_root = fs::metadata("/proc/self").unwrap().uid() == 0;
+        let image = if is_root {
+            image.user(1_000_620_000)
+        } else {
+            image
+        };
+        let text = image.assemble();
+        for line in [
+            "---> Looking at the source\n",
+            "     Go: module example.com/tiny/v3\n",
+            "     building package . with Go 1.",
+            "---> Building application from source\n     go build -trimpath -buildvcs=false '-ldflags=-s -w' -o ",
+            "---> Installing application\n     done in ",
+        ] {
+            assert!(text.contains(line), "{line}\n\n{text}");
+        }
+        assert_eq!(image.list("app-root"), ["bin", "bin/tiny"]);
+        assert_eq!(image.list("tmp"), ["src", "src/go.mod", "src/main.go"]);
+        assert_eq!(
+            (image.mode("app-root/bin/tiny"), image.mode("app-root/bin")),
+            (0o755, 0o775)
+        );
+        assert_eq!(
+            fs::metadata(image.path("app-root/bin/tiny"))
+                .unwrap()
+                .mtime(),
+            0
+        );
+        let ran = image.script(Script::Run, &[]);
+        assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), "tiny\n"));
+        Some(fs::read(image.path("app-root/bin/tiny")).unwrap())
+    };
+    assert!(build() == build(), "two builds of the same source differ");
+}
+
+#[test]
+fn files_without_a_module_build_by_their_constraints_and_the_source_stays_as_it_was() {
+    let Some(image) = Image::with_go() else {
+        return;
+    };
+    let image = image
+        .source("main.go", "package main\n\nfunc main() { println(name) }\n")
+        .source("name_linux.go", "package main\n\nconst name = \"linux\"\n")
+        .source(
+            "name_windows.go",
+            "package main\n\nconst name = \"windows\"\n",
+        )
+        .source("main_test.go", "package main\n\nfunc main() {}\n")
+        .source(
+            "gen.go",
+            "//go:build ignore\n\npackage main\n\nfunc main() {}\n",
+        );
+    let home = image.path("home");
+    fs::create_dir(&home).unwrap();
+    let image = image.env("HOME", home.to_str().unwrap());
+    image.assemble();
+    assert!(image.list("home").is_empty());
+    assert_eq!(image.list("app-root/bin"), ["app"]);
+    assert_eq!(image.script(Script::Run, &[]).stderr, "linux\n");
+    assert!(!image.path("tmp/src/go.mod").exists());
+}
+
+#[test]
+fn tags_flags_and_target_reach_the_build() {
+    let Some(image) = Image::with_go() else {
+        return;
+    };
+    let image = image
+        .source("go.mod", "module m\n\ngo 1.24\n")
+        .source("cmd/a/a.go", TINY)
+        .source(
+            "cmd/b/b.go",
+            "//go:build extra\n\npackage main\n\nvar v = \"0\"\n\nfunc main() { println(v) }\n",
+        );
+    let image = image
+        .env("GO_TARGET", "cmd/b")
+        .env("GO_TAGS", "extra")
+        .env("GO_LDFLAGS", "-X main.v=7");
+    image.assemble();
+    assert_eq!(image.list("app-root/bin"), ["b"]);
+    assert_eq!(image.script(Script::Run, &[]).stderr, "7\n");
+}
+
+#[test]
+fn a_plan_is_json_and_nothing_happens() {
+    let Some(image) = Image::with_go() else {
+        return;
+    };
+    let image = image
+        .source("go.mod", "module m\n\ngo 1.24\n")
+        .source("main.go", TINY);
+    let outcome = image.script(Script::Assemble, &["--plan"]);
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""));
+    let plan: serde_json::Value = serde_json::from_slice(&outcome.stdout).unwrap();
+    assert_eq!(plan["recipe"], "go");
+    assert_eq!(
+        plan["application"],
+        image.path("app-root/bin/m").to_str().unwrap()
+    );
+    assert_eq!(plan["phases"][0]["steps"][3]["do"], "run");
+    assert_eq!(plan["phases"][0]["steps"][3]["args"][0], "build");
+    assert_eq!(image.list("app-root"), ["bin"]);
+    assert_eq!(image.list("tmp"), ["src", "src/go.mod", "src/main.go"]);
+}
+
+#[test]
+fn a_module_that_needs_a_newer_go_is_refused_before_anything_else() {
+    let Some(image) = Image::with_go() else {
+        return;
+    };
+    let image = image
+        .source(
+            "go.mod",
+            "module m\n\ngo 1.999\n\nrequire example.com/x v1.0.0\n",
+        )
+        .source("main.go", TINY);
+    let text = image.refuse(12);
+    assert!(
+        text.starts_with("assemble: the source needs Go 1.999 and this image has Go 1."),
+        "{text}"
+    );
+    assert!(
+        text.contains("\n  try: build with a builder image that has Go 1.999 or newer\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn an_inconsistent_vendor_directory_is_told_in_the_words_of_go() {
+    let Some(image) = Image::with_go() else {
+        return;
+    };
+    let image = image
+        .source(
+            "go.mod",
+            "module m\n\ngo 1.24\n\nrequire example.com/x v1.0.0\n",
+        )
+        .source("main.go", TINY)
+        .source("vendor/modules.txt", "# example.com/y v1.0.0\n");
+    let text = image.refuse(13);
+    assert!(
+        text.starts_with("go: inconsistent vendoring in ROOT/tmp/src:\n"),
+        "{text}"
+    );
+    assert!(text.contains("\nassemble: `go list "), "{text}");
+}
+
+#[test]
+fn a_program_that_does_not_compile_is_named_and_the_scratch_directory_goes() {
+    let Some(image) = Image::with_go() else {
+        return;
+    };
+    let text = image.sample("go/broken").refuse(13);
+    assert!(
+        text.contains("./main.go:5:2: undefined: undefinedOnPurpose\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("\n  cause: its own messages stand above\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn all_commands_are_built_and_kept_and_run_starts_the_wanted_one() {
+    let Some(image) = Image::with_go() else {
+        return;
+    };
+    let program = |text: &str| format!("package main\n\nfunc main() {{ println(\"{text}\") }}\n");
+    let image = image
+        .source("go.mod", "module m\n\ngo 1.24\n")
+        .source("cmd/a/a.go", &program("first"))
+        .source("cmd/b/b.go", &program("second"))
+        .source("Procfile", "both: b --flag\n");
+    let text = image.assemble();
+    assert!(
+        text.contains("     run starts one of a, b: APP says which\n"),
+        "{text}"
+    );
+    assert_eq!(image.list("app-root/bin"), ["Procfile", "a", "b"]);
+    let image = image.env("APP", "a");
+    assert_eq!(image.script(Script::Run, &[]).stderr, "first\n");
+    let image = image.env("APP", "both");
+    assert_eq!(image.script(Script::Run, &[]).stderr, "second\n");
+}
+
+#[test]
+fn a_workspace_is_built_module_by_module() {
+    let Some(image) = Image::with_go() else {
+        return;
+    };
+    let image = image
+        .source("go.work", "go 1.24\n\nuse (\n\t./api\n\t./lib\n)\n")
+        .source(
+            "api/go.mod",
+            "module example.com/api\n\ngo 1.24\n\nrequire example.com/lib v1.0.0\n",
+        )
+        .source(
+            "api/main.go",
+            "package main\n\nimport \"example.com/lib\"\n\nfunc main() { println(lib.Name) }\n",
+        )
+        .source("lib/go.mod", "module example.com/lib\n\ngo 1.24\n")
+        .source(
+            "lib/lib.go",
+            "package lib\n\nconst Name = \"from the other module\"\n",
+        );
+    let text = image.assemble();
+    assert!(
+        text.contains("     Go: workspace of ./api, ./lib\n"),
+        "{text}"
+    );
+    assert_eq!(
+        image.script(Script::Run, &[]).stderr,
+        "from the other module\n"
+    );
+}
+
+#[test]
+fn sources_from_before_there_were_modules_are_built_by_their_import_path() {
+    let Some(image) = Image::with_go() else {
+        return;
+    };
+    let image = image
+        .source("main.go", "package main // import \"example.com/old/shop\"\n\nimport (\n\t\"example.com/dep\"\n\t\"example.com/old/shop/inner\"\n)\n\nfunc main() { println(inner.Name + dep.Name) }\n")
+        .source("inner/inner.go", "package inner\n\nconst Name = \"inner\"\n")
+        .source("Godeps/_workspace/src/example.com/dep/dep.go", "package dep\n\nconst Name = \" and dep\"\n");
+    let text = image.assemble();
+    assert!(
+        text.contains(
+            "     Go: without modules, as example.com/old/shop, with Godeps/_workspace\n"
+        ),
+        "{text}"
+    );
+    assert_eq!(image.list("app-root"), ["bin", "bin/shop"]);
+    assert_eq!(image.script(Script::Run, &[]).stderr, "inner and dep\n");
+}
+
+#[test]
+fn tests_are_a_gate_where_that_is_wanted() {
+    let Some(image) = Image::with_go() else {
+        return;
+    };
+    let image = image
+        .source("go.mod", "module m\n\ngo 1.24\n")
+        .source("main.go", TINY)
+        .source("main_test.go", "package main\n\nimport \"testing\"\n\nfunc TestIt(t *testing.T) { t.Fatal(\"not today\") }\n");
+    let image = image.env("GO_TEST", "true").env("GOFLAGS", "-vet=off");
+    let outcome = image.script(Script::Assemble, &[]);
+    assert_eq!(outcome.code, Some(13), "{}", outcome.stderr);
+    assert!(outcome.text().contains("not today"), "{}", outcome.text());
+    assert!(
+        outcome.stderr.contains("`go test ./...` failed"),
+        "{}",
+        outcome.stderr
+    );
+}
+
+#[test]
+fn packages_that_need_c_are_named() {
+    let Some(image) = Image::with_go() else {
+        return;
+    };
+    let image = image
+        .source("go.mod", "module m\n\ngo 1.24\n")
+        .source(
+            "main.go",
+            "package main\n\nimport \"m/native\"\n\nfunc main() { native.Call() }\n",
+        )
+        .source(
+            "native/native.go",
+            "package native\n\n// void call(void) {}\nimport \"C\"\n\nfunc Call() { C.call() }\n",
+        );
+    let text = image.refuse(13);
+    assert!(text.contains("\n  try: these packages need cgo and so a C compiler, which this image does not have: m/native; "), "{text}");
+    let image = image.env("CGO_ENABLED", "1");
+    assert_eq!(
+        image.refuse(12),
+        "assemble: CGO_ENABLED=1 needs a C compiler, and this image has none\n  \
+         try: build without it: CGO_ENABLED=0\n  \
+         try: or add a C compiler to the image, and the parts of Go's standard library for it\n"
+    );
+}
+
+#[test]
+fn what_stands_for_the_source_is_filled_in_and_secrets_are_not_told() {
+    let Some(image) = Image::with_go() else {
+        return;
+    };
+    let image = image
+        .source("go.mod", "module m\n\ngo 1.24\n")
+        .source(
+            "main.go",
+            "package main\n\nvar v string\n\nfunc main() { println(v) }\n",
+        )
+        .env(
+            "GO_LDFLAGS",
+            "-X main.v={{.Version}}@{{.Date}}@s3cr3t-value",
+        )
+        .env("OPENSHIFT_BUILD_REFERENCE", "v1.2.3")
+        .env("MY_TOKEN", "s3cr3t-value");
+    let text = image.assemble();
+    assert!(
+        text.contains("-X main.v=v1.2.3@1970-01-01T00:00:00Z@redacted"),
+        "{text}"
+    );
+    assert_eq!(
+        image.script(Script::Run, &[]).stderr,
+        "v1.2.3@1970-01-01T00:00:00Z@s3cr3t-value\n"
+    );
+    let netrc = image.path("tmp/src/.netrc");
+    fs::write(&netrc, "machine example.org login me password x\n").unwrap();
+    let outcome = image
+        .env("NETRC", netrc.to_str().unwrap())
+        .script(Script::Assemble, &[]);
+    assert_eq!(outcome.code, Some(2));
+    assert!(
+        outcome
+            .stderr
+            .contains("cause: the file would stay in the image"),
+        "{}",
+        outcome.stderr
+    );
+}
+
+#[test]
+fn what_cannot_be_built_is_refused() {
+    if let Some(image) = Image::with_go() {
+        let image = image.source("pom.xml", "");
+        assert_eq!(
+            image.refuse(10),
+            "assemble: no application of a kind that this image builds is in `ROOT/tmp/src`\n  \
+             cause: neither a `go.mod`, a `go.work` nor a file of Go is at the root of the source\n  \
+             try: if the application is in a subdirectory, name it with `--context-dir`\n"
+        );
+    }
+    let image = Image::new();
+    assert_eq!(
+        image.refuse(10),
+        "assemble: there is no source in `ROOT/tmp/src`\n  \
+         try: give `s2i build` a directory or a repository with files in it\n"
+    );
+    let image = image.source("main.go", TINY);
+    assert_eq!(
+        image.refuse(12),
+        "assemble: there is no `go` on the PATH\n  \
+         try: build with a builder image; a runtime image has no toolchain\n"
+    );
+    let image = image.env("APP_ROOT", "https://me:secret@host");
+    let text = image.script(Script::Assemble, &[]).stderr;
+    assert!(
+        text.starts_with("assemble: the value `https://redacted@host` of APP_ROOT can't be used\n"),
+        "{text}"
+    );
+    assert!(!text.contains("secret"), "{text}");
+}

@@ -1,0 +1,78 @@
+//! Ranges of versions, compared with npm's own.
+
+use std::{fmt::Write as _, fs, process::Command};
+
+use s2i_scripts::node::range::{Fit, Range, Version};
+
+use crate::image::{Image, skip};
+
+/// Parts of ranges, each with each in all ways that `engines` has.
+const COMPARATORS: [&str; 26] = [
+    "*", "", "20", "20.x", "20.1", "20.1.x", "20.1.2", "v20.1.2", "=20.1.2", ">20", ">=20", "<20",
+    "<=20", ">20.1", ">=20.1", "<20.1", "<=20.1", ">20.1.2", "<=20.1.2", "^20", "^20.1", "^20.1.2",
+    "~20", "~20.1", "~20.1.2", "^0.1.2",
+];
+
+const VERSIONS: [&str; 14] = [
+    "0.1.2", "0.1.3", "0.2.0", "19.9.9", "20.0.0", "20.0.9", "20.1.0", "20.1.1", "20.1.2",
+    "20.1.3", "20.2.0", "20.9.0", "21.0.0", "22.3.4",
+];
+
+fn ranges() -> Vec<String> {
+    let mut ranges: Vec<_> = COMPARATORS.map(str::to_owned).to_vec();
+    for first in COMPARATORS {
+        for second in ["<21", ">=20.1.1", "~20.1"] {
+            ranges.push(format!("{first} {second}").trim().to_owned());
+            ranges.push(format!("{first} || {second}"));
+        }
+    }
+    for (from, to) in [
+        ("20", "20"),
+        ("20.0.1", "20.1"),
+        ("19.x", "20.1.2"),
+        ("0.1", "19"),
+    ] {
+        ranges.push(format!("{from} - {to}"));
+    }
+    ranges.extend([">= 20.1", "> 19 <= 20.1.2", "^20.1 || ^0.1", ">=20 <20"].map(str::to_owned));
+    ranges
+}
+
+#[test]
+fn every_version_stands_to_every_range_as_npm_says() {
+    let Some(image) = Image::with_node() else {
+        return;
+    };
+    let npm = fs::canonicalize(image.path("tools/npm")).unwrap();
+    let package = npm.ancestors().map(|path| path.join("node_modules/semver"));
+    let Some(semver) = package.into_iter().find(|path| path.is_dir()) else {
+        skip("npm does not come with its package semver");
+        return;
+    };
+    let ranges = ranges();
+    let script = format!(
+        "const s = require({semver:?}); for (const r of {ranges:?}) console.log({VERSIONS:?}.map(v => s.satisfies(v, r) ? 'y' : s.validRange(r) === null ? '?' : 'n').join(''))",
+    );
+    let output = Command::new(image.path("tools/node"))
+        .args(["-e", &script])
+        .output()
+        .unwrap();
+    let theirs = String::from_utf8(output.stdout).unwrap();
+    let mut ours = String::new();
+    for range in &ranges {
+        let parsed: Option<Range> = range.parse().ok();
+        for version in VERSIONS {
+            let version: Version = version.parse().unwrap();
+            ours.push(match parsed.as_ref().map(|range| range.fit(version)) {
+                None => '?',
+                Some(Fit::Inside) => 'y',
+                Some(Fit::TooOld | Fit::TooNew) => 'n',
+            });
+        }
+        writeln!(ours).unwrap();
+    }
+    for ((range, ours), theirs) in ranges.iter().zip(ours.lines()).zip(theirs.lines()) {
+        assert_eq!(ours, theirs, "{range:?} against {VERSIONS:?}");
+    }
+    assert_eq!(theirs.lines().count(), ranges.len());
+}

@@ -1,0 +1,66 @@
+//! Sites, served by `run` itself.
+
+use std::{fs, os::unix::fs::symlink};
+
+use s2i_core::Script;
+
+use crate::{
+    image::Image,
+    server::{Server, free_port, get},
+};
+
+#[test]
+fn a_site_is_served_with_tags_and_nothing_beside_it() {
+    let port = free_port();
+    let image = Image::new().env("PORT", &port.to_string());
+    image.write("app-root/src/index.html", "<h1>home</h1>");
+    image.write("app-root/src/app.js", "1");
+    image.write("app-root/src/app.js.gz", "packed");
+    image.write("app-root/secret.txt", "no");
+    symlink("../secret.txt", image.path("app-root/src/link.txt")).unwrap();
+    let mut server = Server::start(&image);
+    let page = get(port, "/", "");
+    assert!(page.starts_with("HTTP/1.1 200 OK\r\nContent-Length: 13\r\nContent-Type: text/html; charset=utf-8\r\nETag: \""), "{page}");
+    assert!(page.ends_with("\r\n\r\n<h1>home</h1>"), "{page}");
+    let tag = page
+        .lines()
+        .find_map(|line| line.strip_prefix("ETag: "))
+        .unwrap();
+    let again = get(port, "/", &format!("If-None-Match: {tag}\r\n"));
+    assert!(
+        again.starts_with("HTTP/1.1 304 ") && again.ends_with("\r\n\r\n"),
+        "{again}"
+    );
+    let packed = get(port, "/app.js", "Accept-Encoding: gzip\r\n");
+    assert!(
+        packed.contains("Content-Encoding: gzip\r\n") && packed.ends_with("packed"),
+        "{packed}"
+    );
+    for path in [
+        "/none.js",
+        "/../secret.txt",
+        "/%2e%2e/secret.txt",
+        "/link.txt",
+    ] {
+        assert!(get(port, path, "").starts_with("HTTP/1.1 404 "), "{path}");
+    }
+    assert!(get(port, "/a/page", "").ends_with("<h1>home</h1>"));
+    assert_eq!(server.stop(), Some(0));
+}
+
+#[test]
+fn an_image_without_any_toolchain_packs_a_plain_site() {
+    let image = Image::new().sample("node/html");
+    let text = image.assemble();
+    assert!(
+        text.contains("     run starts: serve the files of "),
+        "{text}"
+    );
+    assert_eq!(image.list("app-root/src"), ["index.html"]);
+    assert_eq!(image.script(Script::AssembleRuntime, &[]).code, Some(0));
+    fs::remove_file(image.path("app-root/src/index.html")).unwrap();
+    assert_eq!(image.script(Script::AssembleRuntime, &[]).code, Some(127));
+    let port = image.env("PORT", "many");
+    port.write("app-root/src/index.html", "");
+    assert_eq!(port.script(Script::Run, &[]).code, Some(2));
+}
