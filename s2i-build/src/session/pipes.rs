@@ -74,8 +74,8 @@ mod tests {
         let (reader, writer) = io::pipe().unwrap();
         let Transport { mut input, output } = Transport::over(writer, reader, io::empty());
         let sending = std::thread::spawn(move || {
-            for piece in [&b"one"[..], &[7; 300_000], b"end"] {
-                block_on(input.send(Bytes::copy_from_slice(piece))).unwrap();
+            for piece in [b"one".to_vec(), vec![7; 300_000], b"end".to_vec()] {
+                block_on(input.send(Bytes::from(piece))).unwrap();
             }
         });
         let pieces = block_on(output.collect::<Vec<_>>());
