@@ -115,9 +115,10 @@ impl Reader<'_> {
             }
             let word = self.word(command.words.is_empty())?;
             let is_first = command.words.is_empty();
-            match assignment(&word) {
-                Some(assignment) if is_first => command.assignments.push(assignment),
-                _ => {
+            // Behind the program's name it would be an argument, which white space may have divided.
+            match is_first.then(|| assignment(&word)).flatten() {
+                Some(assignment) => command.assignments.push(assignment),
+                None => {
                     let is_word = word.is_quoted || !word.text.is_empty();
                     if is_first && RESERVED.contains(&word.text.as_str()) {
                         return Err(NeedsShell);

@@ -110,6 +110,13 @@ fn lists_are_split_at_white_space_outside_of_quotes() {
     }
 }
 
+#[test]
+fn behind_the_program_there_are_no_assignments() {
+    let commands = parse("show A=$B", &lookup).unwrap();
+    assert!(commands[0].assignments.is_empty());
+    assert!(commands[0].words.len() > 1);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
