@@ -116,17 +116,16 @@ impl Reader<'_> {
             let word = self.word(command.words.is_empty())?;
             let is_first = command.words.is_empty();
             // Behind the program's name it would be an argument, which white space may have divided.
-            match is_first.then(|| assignment(&word)).flatten() {
-                Some(assignment) => command.assignments.push(assignment),
-                None => {
-                    let is_word = word.is_quoted || !word.text.is_empty();
-                    if is_first && RESERVED.contains(&word.text.as_str()) {
-                        return Err(NeedsShell);
-                    }
-                    command.words.extend(word.before);
-                    command.words.extend(is_word.then_some(word.text));
-                }
+            if let Some(assignment) = is_first.then(|| assignment(&word)).flatten() {
+                command.assignments.push(assignment);
+                continue;
             }
+            let is_word = word.is_quoted || !word.text.is_empty();
+            if is_first && RESERVED.contains(&word.text.as_str()) {
+                return Err(NeedsShell);
+            }
+            command.words.extend(word.before);
+            command.words.extend(is_word.then_some(word.text));
         }
         match command.words.first().map(String::as_str) {
             Some("exec") if command.words.len() > 1 => {
