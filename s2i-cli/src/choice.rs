@@ -160,7 +160,7 @@ mod tests {
 
     fn user() -> Host {
         Host {
-            working_dir: "/work".into(),
+            working_dir: "/here".into(),
             data_home: Some("/home/me/.local/share".into()),
             ..Host::default()
         }
@@ -276,6 +276,6 @@ mod tests {
         assert_eq!(native("", "", &user()), "/home/me/.local/share/s2i");
         assert_eq!(native("", "store = '/c'", &user()), "/c");
         assert_eq!(native("--store /s", "store = '/c'", &user()), "/s");
-        assert_eq!(native("--store s", "", &root), "/work/s");
+        assert_eq!(native("--store s", "", &root), "/here/s");
     }
 }

@@ -12,7 +12,7 @@ use s2i_build::{
     request::{self, PullPolicy},
     session::{Session, Transport},
 };
-use s2i_core::ImageRef;
+use s2i_core::{Diagnostic, ErrorChain, ImageRef};
 use s2i_oci::{
     registry::{self, Registry},
     store::{Store, StoredImage},
@@ -168,7 +168,9 @@ impl Engine for NativeEngine {
         match or_interrupted(Session::open(name.clone(), transport), cancel).await {
             Ok(session) => Ok(NativeContainer::new(place, session, start.user)),
             Err(err) => {
-                blocking(move || place.remove()).await?;
+                if let Err(left) = blocking(move || place.remove()).await {
+                    progress.warn([Diagnostic::new("cleanup", ErrorChain(&left).to_string())]);
+                }
                 Err(err)
             }
         }

@@ -48,29 +48,28 @@ pub(crate) async fn launch(
     };
     let (place, mut running, transport) = engine.place(origin, None, progress).await?;
     let killer = running.killer();
-    let telling = tell(transport, progress);
-    let ended = async {
-        match select(std::pin::pin!(cancel.cancelled()), std::pin::pin!(telling)).await {
-            Either::Right(((), _)) => {}
-            Either::Left((reason, telling)) => {
-                stop(killer, reason);
-                telling.await;
-            }
-        }
-    };
-    ended.await;
     let name = launch.image.name.clone();
-    let waiting = blocking(move || {
-        let exit = running
-            .wait()
-            .map_err(failed("wait for a container of", name));
-        drop(running);
-        place.remove().and(exit)
-    });
-    waiting.await
+    // An application may close its outputs and go on.
+    let ending = async {
+        tell(transport, progress).await;
+        let waiting = move || {
+            let exit = running.wait();
+            drop(running);
+            let exit = exit.map_err(failed("wait for a container of", name));
+            place.remove().and(exit)
+        };
+        blocking(waiting).await
+    };
+    match select(std::pin::pin!(cancel.cancelled()), std::pin::pin!(ending)).await {
+        Either::Right((exit, _)) => exit,
+        Either::Left((reason, ending)) => {
+            stop(killer, reason);
+            ending.await
+        }
+    }
 }
 
-/// Passes everything on until both outputs end, which they do with the last process.
+/// Passes everything on until both outputs end, which they do with the last process at the latest.
 async fn tell(transport: Transport, progress: &Progress<'_>) {
     let Transport { input, mut output } = transport;
     drop(input);

@@ -25,9 +25,6 @@ use crate::{
     parcel,
 };
 
-/// How many blobs are under way at once.
-pub(crate) const PARALLEL: usize = 3;
-
 impl NativeEngine {
     /// Pulls the image for this machine's processor. What is there is not downloaded.
     pub(crate) async fn pull(
@@ -51,7 +48,7 @@ impl NativeEngine {
         for layer in &pulled.manifest.layers {
             downloads.push(self.download(image, layer, &work, &counter));
         }
-        let downloads = stream::iter(downloads).buffer_unordered(PARALLEL);
+        let downloads = stream::iter(downloads).buffer_unordered(self.registry.parallel());
         downloads.try_collect::<()>().await?;
         let (store, name) = (self.store.clone(), image.clone());
         blocking(move || {

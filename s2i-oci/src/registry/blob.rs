@@ -75,7 +75,7 @@ impl Registry {
             });
         }
         stream::iter(downloads)
-            .buffer_unordered(self.options.parallel.max(1))
+            .buffer_unordered(self.parallel())
             .try_collect()
             .await
     }

@@ -127,6 +127,12 @@ impl Registry {
         })
     }
 
+    /// How many blobs are transferred at once; at least one.
+    #[must_use]
+    pub fn parallel(&self) -> usize {
+        self.options.parallel.max(1)
+    }
+
     /// The repository of the image in its own registry.
     fn origin(&self, image: &ImageRef) -> Result<Remote, RegistryError> {
         let (host, repository) = place(image);

@@ -129,7 +129,7 @@ impl Registry {
                 });
             }
         }
-        let uploads = stream::iter(uploads).buffer_unordered(self.options.parallel.max(1));
+        let uploads = stream::iter(uploads).buffer_unordered(self.parallel());
         let mut pushed = Pushed {
             digest,
             uploaded: Count::default(),
