@@ -5,6 +5,7 @@ use std::{
     net::{TcpListener, TcpStream},
     path::Path,
     process::{Child, Command, Stdio},
+    sync::Mutex,
     thread,
     time::{Duration, Instant},
 };
@@ -28,6 +29,16 @@ struct Registry {
 impl Registry {
     /// Starts a registry in this directory, with more settings for HTTP.
     fn start(dir: &Path, http: &str) -> Self {
+        // A port that was found free is not taken yet: one at a time, and again when others took it.
+        static STARTING: Mutex<()> = Mutex::new(());
+        let _one = STARTING.lock().unwrap();
+        (0..5)
+            .find_map(|_| Self::try_start(dir, http))
+            .expect("a registry that starts")
+    }
+
+    /// `None` when it ended at once, as when somebody else has its port.
+    fn try_start(dir: &Path, http: &str) -> Option<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         drop(listener);
@@ -44,7 +55,7 @@ impl Registry {
         fs::write(&config, settings).unwrap();
         let mut command = Command::new(PROGRAM);
         command.arg("serve").arg(config).stdout(Stdio::null());
-        let registry = Self {
+        let mut registry = Self {
             port,
             child: command.stderr(Stdio::null()).spawn().unwrap(),
         };
@@ -53,7 +64,9 @@ impl Registry {
             assert!(start.elapsed() < Duration::from_secs(20));
             thread::sleep(Duration::from_millis(50));
         }
-        registry
+        thread::sleep(Duration::from_millis(200));
+        let has_ended = registry.child.try_wait().unwrap().is_some();
+        (!has_ended).then_some(registry)
     }
 }
 

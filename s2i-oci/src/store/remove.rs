@@ -25,6 +25,10 @@ use super::{
 /// How many directories may be open at once.
 const DEPTH: usize = 64;
 
+/// How often a directory that is not empty may show nothing in a row. Others that remove the same bring
+/// directories up, also between a look and the removal.
+const FRUITLESS: u32 = 100;
+
 /// Removes what has this path, if it is there: a file, a link, or a directory with all that is in it.
 /// Something else that removes the same at the same time does no harm.
 pub(super) fn remove(path: &Path) -> Result<(), StoreError> {
@@ -53,8 +57,8 @@ struct Frame {
     name: CString,
     fd: Rc<OwnedFd>,
     entries: Dir,
-    /// Whether this pass found anything.
-    found: bool,
+    /// How many passes in a row found nothing, this one included as long as it has not.
+    fruitless: u32,
 }
 
 struct Removal {
@@ -79,7 +83,7 @@ impl Removal {
             match next {
                 Some(name) if matches!(name.to_bytes(), b"." | b"..") => {}
                 Some(name) => {
-                    frame.found = true;
+                    frame.fruitless = 0;
                     let fd = Rc::clone(&frame.fd);
                     self.take(&fd, &name)?;
                 }
@@ -104,9 +108,13 @@ impl Removal {
             let top = &self.frames[0].fd;
             let new = format!("{}-{}", self.mark, self.moved);
             self.moved += 1;
-            renameat(parent, name, top, new)?;
-            self.path.pop();
-            return Ok(());
+            match renameat(parent, name, top, new) {
+                Ok(()) | Err(Errno::NOENT) => {
+                    self.path.pop();
+                    return Ok(());
+                }
+                Err(err) => return Err(err),
+            }
         }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_XDEV | ResolveFlags::NO_SYMLINKS;
@@ -117,7 +125,7 @@ impl Removal {
                     name: name.to_owned(),
                     fd: Rc::new(fd),
                     entries,
-                    found: false,
+                    fruitless: 1,
                 });
             }
             Err(Errno::NOENT) => {
@@ -140,8 +148,8 @@ impl Removal {
                 self.path.pop();
                 Ok(())
             }
-            Err(Errno::NOTEMPTY | Errno::EXIST) if frame.found => {
-                frame.found = false;
+            Err(Errno::NOTEMPTY | Errno::EXIST) if frame.fruitless < FRUITLESS => {
+                frame.fruitless += 1;
                 frame.entries = Dir::read_from(&frame.fd)?;
                 self.frames.push(frame);
                 Ok(())
