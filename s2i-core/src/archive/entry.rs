@@ -13,26 +13,34 @@ const MAX_DESCRIPTION: u64 = 1 << 20;
 
 /// What can be unpacked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub enum Kind {
+    /// A regular file.
     File,
+    /// A directory.
     Directory,
+    /// A symbolic link.
     Symlink,
+    /// Another name of an earlier file.
     HardLink,
 }
 
-/// One entry; its contents are next in the input.
+/// One entry, as the archive has it: nothing of it was checked for what it would do when unpacked.
 #[derive(Debug)]
-pub(super) struct Entry {
-    pub(super) kind: Kind,
-    pub(super) name: Vec<u8>,
+pub struct Entry {
+    /// What it is.
+    pub kind: Kind,
+    /// Its name.
+    pub name: Vec<u8>,
     /// The target of a link, else empty.
-    pub(super) target: Vec<u8>,
+    pub target: Vec<u8>,
     /// Bytes of contents; not 0 for files only.
-    pub(super) size: u64,
+    pub size: u64,
     /// Permissions.
-    pub(super) mode: u32,
+    pub mode: u32,
     /// Seconds since 1970.
-    pub(super) mtime: u64,
+    pub mtime: u64,
+    /// The numbers of its user and its group, where the archive has such.
+    pub owner: Option<(u32, u32)>,
 }
 
 impl Entry {
@@ -195,6 +203,7 @@ fn assemble(head: Head, description: Description, limits: &Limits) -> Result<Ent
         size: head.size,
         mode: head.mode,
         mtime: head.mtime,
+        owner: head.owner,
     };
     let fault = match pax.size {
         _ if is_named_twice => Some(EntryFault::NamedTwice),

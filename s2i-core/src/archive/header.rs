@@ -25,6 +25,8 @@ pub(super) struct Head {
     pub(super) mode: u32,
     /// Seconds since 1970.
     pub(super) mtime: u64,
+    /// The numbers of user and group, where they are ones.
+    pub(super) owner: Option<(u32, u32)>,
 }
 
 /// Reads one header block.
@@ -46,6 +48,7 @@ pub(super) fn decode(block: &[u8; BLOCK]) -> Result<Head, HeaderFault> {
         mode: u32::try_from(mode & 0o7777).expect("twelve bits"),
         // Times before 1970 are negative numbers.
         mtime: number(&fields.mtime).unwrap_or(0),
+        owner: owner(&fields.uid).zip(owner(&fields.gid)),
     })
 }
 
@@ -69,6 +72,10 @@ fn name(header: &Header) -> Result<Vec<u8>, HeaderFault> {
         b"" => Ok(name.to_vec()),
         prefix => Ok([prefix, name].join(&b'/')),
     }
+}
+
+fn owner(field: &[u8]) -> Option<u32> {
+    number(field)?.try_into().ok()
 }
 
 /// The text of a field, which must have nothing but NULs after its first NUL.

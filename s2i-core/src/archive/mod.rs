@@ -21,7 +21,8 @@ mod read;
 mod tree;
 mod write;
 
+pub use entry::{Entry, Kind};
 pub use error::{ArchiveFault, EntryFault, HeaderFault, UnpackError};
-pub use read::{Limits, Unpacked, unpack};
+pub use read::{Limits, Selection, Unpacked, unpack, unpack_selected};
 pub use tree::{TreeOptions, write_tree};
 pub use write::{Writer, Written};

@@ -12,7 +12,7 @@ use super::{
     ArchiveFault, EntryFault, UnpackError,
     entry::{Entries, Entry, Kind},
     input::Input,
-    jail::{Jail, Place, set_mode},
+    jail::{Jail, Place, set_mode, set_owner},
     name::{self, shown},
 };
 
@@ -65,6 +65,36 @@ pub fn unpack(
     into: &Dir,
     limits: &Limits,
 ) -> Result<Unpacked, UnpackError> {
+    let selection = Selection {
+        wants: &mut |_| true,
+        strip: 0,
+        keeps_owners: false,
+    };
+    unpack_selected(archive, into, limits, selection)
+}
+
+/// What [`unpack_selected`] takes out of an archive, and how.
+pub struct Selection<'s> {
+    /// Asked for every entry; those that it declines are read over, with whatever name they have.
+    pub wants: &'s mut dyn FnMut(&Entry) -> bool,
+    /// How many leading components names, and the targets of hard links, lose. Entries with no more
+    /// than these are read over.
+    pub strip: usize,
+    /// Whether files and directories get the owner that the archive names. Only root can give files
+    /// away. Symbolic links belong to who unpacks.
+    pub keeps_owners: bool,
+}
+
+/// Unpacks some of an archive in the way of [`unpack`].
+///
+/// # Errors
+/// [`UnpackError`].
+pub fn unpack_selected(
+    archive: &mut dyn Read,
+    into: &Dir,
+    limits: &Limits,
+    mut selection: Selection<'_>,
+) -> Result<Unpacked, UnpackError> {
     let mut entries = Entries::new(Input::new(archive), limits);
     let mut jail = Jail::new(into);
     let mut done = Unpacked::default();
@@ -74,7 +104,13 @@ pub fn unpack(
             Some(bytes) if bytes <= limits.bytes => bytes,
             _ => return Err(ArchiveFault::Bytes(limits.bytes).into()),
         };
-        unpack_entry(&entry, &mut entries.input, &mut jail, limits)?;
+        unpack_entry(
+            &entry,
+            &mut entries.input,
+            &mut jail,
+            limits,
+            &mut selection,
+        )?;
     }
     jail.leave(0)?;
     Ok(done)
@@ -85,9 +121,18 @@ fn unpack_entry(
     input: &mut Input<'_>,
     jail: &mut Jail<'_>,
     limits: &Limits,
+    selection: &mut Selection<'_>,
 ) -> Result<(), UnpackError> {
+    if !(selection.wants)(entry) {
+        return input.contents(entry.size, |_| Ok(()));
+    }
     let refuse = |fault| entry.refuse(fault);
     let components = name::components(&entry.name, limits.path).map_err(refuse)?;
+    if selection.strip > 0 && components.len() <= selection.strip {
+        return input.contents(entry.size, |_| Ok(()));
+    }
+    let components = &components[selection.strip..];
+    let owner = entry.owner.filter(|_| selection.keeps_owners);
     let Some((name, parents)) = components.split_last() else {
         return match entry.kind {
             Kind::Directory => Ok(()),
@@ -100,24 +145,25 @@ fn unpack_entry(
         name,
     };
     match entry.kind {
-        Kind::Directory => jail.directory(&place, entry.mode & 0o777, modified(entry)),
+        Kind::Directory => jail.directory(&place, owner, entry.mode & 0o777, modified(entry)),
         Kind::Symlink => {
             let target = name::os(&entry.target).map_err(refuse)?;
             jail.symlink(&place, target)
         }
         Kind::HardLink => {
-            let target = hard_link_target(entry, limits)?;
+            let target = hard_link_target(entry, limits, selection.strip)?;
             if target == components {
                 return Err(refuse(EntryFault::TargetItself));
             }
             jail.hard_link(&place, &target)
         }
-        Kind::File => unpack_file(&place, input, jail),
+        Kind::File => unpack_file(&place, owner, input, jail),
     }
 }
 
 fn unpack_file(
     place: &Place<'_>,
+    owner: Option<(u32, u32)>,
     input: &mut Input<'_>,
     jail: &mut Jail<'_>,
 ) -> Result<(), UnpackError> {
@@ -126,6 +172,7 @@ fn unpack_file(
     input.contents(entry.size, |piece| {
         file.write_all(piece).map_err(|err| place.failed(err))
     })?;
+    set_owner(&file, owner).map_err(|err| place.failed(err))?;
     set_mode(&file, entry.mode & 0o777).map_err(|err| place.failed(err))?;
     match modified(entry) {
         Some(time) => file.set_modified(time).map_err(|err| place.failed(err)),
@@ -134,10 +181,16 @@ fn unpack_file(
 }
 
 /// The target of a hard link is the name of an earlier entry, so the same rules hold.
-fn hard_link_target<'e>(entry: &'e Entry, limits: &Limits) -> Result<Vec<&'e OsStr>, UnpackError> {
+fn hard_link_target<'e>(
+    entry: &'e Entry,
+    limits: &Limits,
+    strip: usize,
+) -> Result<Vec<&'e OsStr>, UnpackError> {
     let fault = match name::components(&entry.target, limits.path) {
-        Ok(components) if components.is_empty() => EntryFault::TargetNotFile(shown(&entry.target)),
-        Ok(components) => return Ok(components),
+        Ok(components) if components.len() <= strip => {
+            EntryFault::TargetNotFile(shown(&entry.target))
+        }
+        Ok(mut components) => return Ok(components.split_off(strip)),
         Err(fault) => EntryFault::Target {
             target: shown(&entry.target),
             fault: Box::new(fault),

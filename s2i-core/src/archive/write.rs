@@ -31,11 +31,12 @@ pub struct Written {
 /// Writes entries one by one.
 ///
 /// Names are relative and `/`-separated, in any encoding; those that the reader would refuse are an
-/// error. All entries belong to user and group 0 and have no names for them. Output is held back until
-/// a buffer is full, and dropped unless [`finish`](Self::finish) is called.
+/// error. Entries belong to user and group 0 unless told otherwise, and have no names for them. Output
+/// is held back until a buffer is full, and dropped unless [`finish`](Self::finish) is called.
 pub struct Writer<W: Write> {
     out: W,
     mtime: u64,
+    owner: (u32, u32),
     buffer: Vec<u8>,
     filled: usize,
     written: Written,
@@ -44,16 +45,24 @@ pub struct Writer<W: Write> {
 }
 
 impl<W: Write> Writer<W> {
-    /// An archive in `out` whose entries all carry this modification time (seconds since 1970).
+    /// An archive in `out` whose entries carry this modification time (seconds since 1970).
     pub fn new(out: W, mtime: u64) -> Self {
         Self {
             out,
             mtime,
+            owner: (0, 0),
             buffer: vec![0; BUFFER],
             filled: 0,
             written: Written::default(),
             is_broken: false,
         }
+    }
+
+    /// The entries added from now on belong to this user and group and carry this modification time
+    /// (seconds since 1970).
+    pub fn set_owner_and_time(&mut self, owner: (u32, u32), mtime: u64) {
+        self.owner = owner;
+        self.mtime = mtime;
     }
 
     /// Adds a directory.
@@ -182,8 +191,8 @@ impl<W: Write> Writer<W> {
         let mut header = Header::new_gnu();
         header.set_entry_type(kind);
         header.set_mode(mode);
-        header.set_uid(0);
-        header.set_gid(0);
+        header.set_uid(self.owner.0.into());
+        header.set_gid(self.owner.1.into());
         header.set_mtime(self.mtime);
         header.set_size(size);
         let fields = header.as_old_mut();

@@ -11,4 +11,6 @@ mod round_trips;
 #[cfg(test)]
 mod sandbox;
 #[cfg(test)]
+mod selections;
+#[cfg(test)]
 mod trees;
