@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// The images of builders that tests use.
-const BUILDERS: [&str; 2] = ["go", "go-runtime"];
+const BUILDERS: [&str; 5] = ["go", "go-runtime", "node", "node-runtime", "binary"];
 
 /// How the names of images start that tests make.
 const TEST_IMAGE: &str = "s2i-test/";
@@ -56,7 +56,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     step(start, "building s2i, its agent and the scripts of images");
     dist::s2i(arch)?;
     dist::test_script(arch)?;
-    step(start, "composing the images s2i/go and s2i/go-runtime");
+    step(start, "composing the images of builders");
     images::load(&BUILDERS, target)?;
     let before = Contents::of(target)?;
     step(start, "running the tests");

@@ -14,12 +14,13 @@ use s2i_oci::{
 };
 
 use super::{
-    accounts, certificates,
+    accounts, certificates, debian,
     definition::{Definition, Part},
-    fetch, folder,
-    go::Toolchain,
+    fetch,
+    go::{self, Toolchain},
+    libraries,
     lock::Lock,
-    megabytes, zones,
+    megabytes, node, toolbox, zones,
 };
 use crate::{
     dist::{self, Arch},
@@ -85,9 +86,10 @@ impl Composer {
 
     fn layer(&mut self, part: Part, definition: &Definition) -> Result<Layer> {
         let key = match part {
-            Part::System => (part, BTreeSet::new()),
             Part::Go => (part, definition.files.keys().cloned().collect()),
+            Part::Node | Part::Npm => (part, BTreeSet::from([definition.toolchain.clone()])),
             Part::Scripts => (part, definition.scripts.clone()),
+            _ => (part, BTreeSet::new()),
         };
         if let Some(layer) = self.layers.get(&key) {
             return Ok(layer.clone());
@@ -97,6 +99,11 @@ impl Composer {
         match part {
             Part::System => self.add_system(&mut builder)?,
             Part::Go => self.add_go(&mut builder, definition)?,
+            Part::GoTest => self.add_go_test(&mut builder)?,
+            Part::Toolbox => toolbox::add(&mut builder, dist::toolbox(self.arch)?)?,
+            Part::Libraries => self.add_libraries(&mut builder)?,
+            Part::Node => self.add_node(&mut builder, &definition.toolchain)?,
+            Part::Npm => self.add_npm(&mut builder, &definition.toolchain)?,
             Part::Scripts => add_scripts(&mut builder, &definition.scripts, self.arch)?,
         }
         let layer = builder.build(&self.work.path().join(format!("{}.tar", self.layers.len())))?;
@@ -111,9 +118,13 @@ impl Composer {
         Ok(layer)
     }
 
+    /// The file of an artifact.
+    fn artifact(&self, name: &str) -> Result<PathBuf> {
+        fetch::artifact(self.lock.artifact(name, self.arch)?)
+    }
+
     fn toolchain(&self) -> Result<Toolchain> {
-        let artifact = self.lock.artifact("go", self.arch)?;
-        Toolchain::open(&fetch::artifact(artifact)?, self.arch)
+        Toolchain::open(&self.artifact("go")?, self.arch)
     }
 
     fn add_system(&self, layer: &mut LayerBuilder) -> Result<()> {
@@ -125,10 +136,32 @@ impl Composer {
     fn add_go(&self, layer: &mut LayerBuilder, definition: &Definition) -> Result<()> {
         self.toolchain()?.add(layer, self.work.path())?;
         for (place, file) in &definition.files {
-            let path = folder().join(&definition.name).join(file);
+            let path = definition.folder().join(file);
             layer.file(place, 0o644, Owner::ROOT, path)?;
         }
         Ok(())
+    }
+
+    fn add_go_test(&self, layer: &mut LayerBuilder) -> Result<()> {
+        let work = self.work.path();
+        self.toolchain()?.add_programs(layer, work, go::FOR_TESTS)
+    }
+
+    fn add_libraries(&self, layer: &mut LayerBuilder) -> Result<()> {
+        let mut items = Vec::new();
+        for package in libraries::PACKAGES {
+            let items_of = debian::items(&self.artifact(package)?);
+            items.extend(items_of.with_context(|| format!("the package `{package}`"))?);
+        }
+        libraries::add(layer, &items, self.arch)
+    }
+
+    fn add_node(&self, layer: &mut LayerBuilder, toolchain: &str) -> Result<()> {
+        node::add(layer, &self.artifact(toolchain)?, self.work.path())
+    }
+
+    fn add_npm(&self, layer: &mut LayerBuilder, toolchain: &str) -> Result<()> {
+        node::add_npm(layer, &self.artifact(&node::npm_of(toolchain))?)
     }
 
     /// The same image with compressed layers.
@@ -153,7 +186,7 @@ impl Composer {
     /// Prints what images weigh, and fails when one weighs too much.
     pub(super) fn sizes(&self, images: &[(Definition, Image)]) -> Result<()> {
         println!(
-            "{:<12} {:<9} {:>10} {:>10} {:>10}",
+            "{:<16} {:<9} {:>10} {:>10} {:>10}",
             "image", "layer", "plain", "gzip", "limit"
         );
         let mut over = Vec::new();
@@ -171,7 +204,7 @@ impl Composer {
                 let [plain, gzip] =
                     [image, &compressed].map(|image| image.layers()[index].descriptor().size);
                 println!(
-                    "{name:<12} {:<9} {:>10} {:>10}",
+                    "{name:<16} {:<9} {:>10} {:>10}",
                     part.name(),
                     megabytes(plain),
                     megabytes(gzip)
@@ -181,7 +214,7 @@ impl Composer {
             let verdict = if plain <= limit { "ok" } else { "over" };
             let [plain_text, gzip, limit_text] = [plain, size(&compressed), limit].map(megabytes);
             println!(
-                "{name:<12} {:<9} {plain_text:>10} {gzip:>10} {limit_text:>10} {verdict}",
+                "{name:<16} {:<9} {plain_text:>10} {gzip:>10} {limit_text:>10} {verdict}",
                 "all"
             );
             over.extend((plain > limit).then_some(name.as_str()));
@@ -214,7 +247,7 @@ pub(super) fn write_rootfs(images: &[(Definition, Image)], directory: &Path) -> 
         let directory: PathBuf = if images.len() == 1 {
             directory.into()
         } else {
-            directory.join(&definition.name)
+            directory.join(definition.name.replace(':', "-"))
         };
         fs::create_dir_all(&directory)
             .with_context(|| format!("can't make {}", directory.display()))?;

@@ -8,7 +8,7 @@ use super::{definition::Definition, folder};
 
 /// Writes the Dockerfile of an image.
 pub(super) fn write(definition: &Definition) -> Result<()> {
-    let path = folder().join(&definition.name).join("Dockerfile");
+    let path = definition.dockerfile();
     std::fs::write(&path, render(definition))
         .with_context(|| format!("can't write {}", path.display()))
 }
@@ -17,12 +17,14 @@ fn render(definition: &Definition) -> String {
     let Definition { name, names, .. } = definition;
     let tags: Vec<_> = names.iter().map(|name| format!("-t {name}")).collect();
     let tags = tags.join(" ");
+    let file = definition.dockerfile();
+    let file = file.strip_prefix(folder()).unwrap_or(&file).display();
     let mut text = format!(
         "# The image that image.toml describes, as a Dockerfile; `cargo xtask images --update` writes it.\n\
          # The layers come from xtask too, as archives, which keep owners and modes:\n\
          #\n\
          #     cargo xtask images --rootfs DIR {name}\n\
-         #     docker build {tags} -f builder-images/{name}/Dockerfile DIR\n\
+         #     docker build {tags} -f builder-images/{file} DIR\n\
          #\n\
          # To add to the image, start from it instead: see README.md.\n\
          FROM scratch\n\n"
@@ -63,7 +65,7 @@ mod tests {
         let lock = Lock::read().unwrap();
         for name in NAMES {
             let definition = Definition::read(name, &lock).unwrap();
-            let text = std::fs::read_to_string(folder().join(name).join("Dockerfile")).unwrap();
+            let text = std::fs::read_to_string(definition.dockerfile()).unwrap();
             assert!(
                 text == render(&definition),
                 "{name}: renew it with `cargo xtask images --update`"

@@ -116,6 +116,8 @@ fn get(package: &Package) -> Result<Got> {
     let path = match package {
         Package::GoModule(module) => go_module(module, directory.path()),
         Package::Pypi(wheel) => pypi(wheel, directory.path()),
+        Package::Npm(package) => npm(package, directory.path()),
+        Package::Debian(place) => super::debian::download(place, directory.path()),
     }?;
     let size = fs::metadata(&path)?.len();
     eprintln!(
@@ -196,9 +198,33 @@ fn pypi(wheel: &str, directory: &Path) -> Result<PathBuf> {
             String::from_utf8_lossy(&output.stderr).trim()
         );
     }
+    only_file(directory).context("`pip download` left no file")
+}
+
+/// The one file that `npm pack` puts into `directory`.
+fn npm(package: &str, directory: &Path) -> Result<PathBuf> {
+    let output = npm_command()?
+        .args(["pack", "--silent", "--pack-destination"])
+        .arg(directory)
+        .arg(package)
+        .current_dir(directory)
+        .output()?;
+    if !output.status.success() {
+        bail!(
+            "`npm pack` ended with {}: {}",
+            output.status,
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
+    }
+    only_file(directory).context("`npm pack` left no file")
+}
+
+/// The `npm` of this machine.
+pub(super) fn npm_command() -> Result<Command> {
+    Ok(Command::new(host::require("npm", "apt-get install npm")?))
+}
+
+fn only_file(directory: &Path) -> Result<PathBuf> {
     let mut files = fs::read_dir(directory)?.map(|entry| entry.map(|entry| entry.path()));
-    files
-        .next()
-        .context("`pip download` left no file")?
-        .map_err(Into::into)
+    Ok(files.next().context("the directory is empty")??)
 }

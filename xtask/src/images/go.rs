@@ -37,8 +37,6 @@ const NOT_FOR_APPLICATIONS: &[&str] = &[
 enum Part {
     /// It is taken as it is.
     Plain,
-    /// It is taken without symbols.
-    Program,
     /// It is taken where its constraint holds, without comments.
     Source,
 }
@@ -102,19 +100,12 @@ impl Toolchain {
 
     /// Adds what builds need. Programs are put into `work` until the layer is built.
     pub(super) fn add(&mut self, layer: &mut LayerBuilder, work: &Path) -> Result<()> {
-        let mut programs = 0;
+        self.add_programs(layer, work, PROGRAMS)?;
         for file in 0..self.files.len() {
             let name = self.files[file].1.clone();
             let failed = || format!("`{name}` of the toolchain");
             match part(&name, self.arch) {
                 Some(Part::Plain) => put(layer, &name, 0o644, self.read(file)?)?,
-                Some(Part::Program) => {
-                    let program = symbols::strip(&self.read(file)?).with_context(failed)?;
-                    let path = work.join(name.replace('/', "-"));
-                    fs::write(&path, program).with_context(failed)?;
-                    put(layer, &name, 0o755, path)?;
-                    programs += 1;
-                }
                 Some(Part::Source) => {
                     if let Some(source) =
                         source(&self.read(file)?, self.arch).with_context(failed)?
@@ -125,18 +116,41 @@ impl Toolchain {
                 None => {}
             }
         }
-        if programs != PROGRAMS.len() {
-            bail!(
-                "the toolchain has {programs} of the programs {}",
-                PROGRAMS.join(", ")
-            );
+        Ok(())
+    }
+
+    /// Adds programs without their symbols. They are put into `work` until the layer is built.
+    pub(super) fn add_programs(
+        &mut self,
+        layer: &mut LayerBuilder,
+        work: &Path,
+        programs: &[&str],
+    ) -> Result<()> {
+        for program in programs {
+            let name = if IN_BIN.contains(program) {
+                format!("bin/{program}")
+            } else {
+                format!("pkg/tool/linux_{}/{program}", self.arch)
+            };
+            let stripped = symbols::strip(&self.file(&name)?);
+            let stripped = stripped.with_context(|| format!("`{name}` of the toolchain"))?;
+            let path = work.join(name.replace('/', "-"));
+            fs::write(&path, stripped)
+                .with_context(|| format!("can't write {}", path.display()))?;
+            put(layer, &name, 0o755, path)?;
         }
         Ok(())
     }
 }
 
-/// The programs that `go build` needs, below `pkg/tool/linux_ARCH` but for `go` itself.
+/// The programs that `go build` needs, below `pkg/tool/linux_ARCH` but for [`IN_BIN`].
 const PROGRAMS: &[&str] = &["go", "asm", "compile", "link"];
+
+/// The programs that `go test`, `go vet` and `go fmt` need besides.
+pub(super) const FOR_TESTS: &[&str] = &["cover", "gofmt", "vet"];
+
+/// Programs that lie in `bin`.
+const IN_BIN: &[&str] = &["go", "gofmt"];
 
 /// In modules, `go.mod` files are called `_go.mod`, because a directory with one is another module.
 fn original(name: &str) -> String {
@@ -149,13 +163,8 @@ fn original(name: &str) -> String {
 }
 
 fn part(name: &str, arch: Arch) -> Option<Part> {
-    let tool = name
-        .strip_prefix("pkg/tool/linux_")
-        .and_then(|tool| tool.strip_prefix(arch.go())?.strip_prefix('/'));
     match name {
         "VERSION" | "go.env" | "src/go.mod" | "src/vendor/modules.txt" => Some(Part::Plain),
-        "bin/go" => Some(Part::Program),
-        _ if tool.is_some_and(|tool| PROGRAMS.contains(&tool)) => Some(Part::Program),
         _ if name.starts_with("pkg/include/") => Some(Part::Plain),
         _ => standard_library(name.strip_prefix("src/")?, arch),
     }
@@ -209,11 +218,8 @@ mod tests {
     #[test]
     fn parts() {
         let at = |name| part(name, Arch::Arm64);
-        assert_eq!(at("bin/go"), Some(Part::Program));
-        assert_eq!(at("bin/gofmt"), None);
-        assert_eq!(at("pkg/tool/linux_arm64/link"), Some(Part::Program));
+        assert_eq!(at("bin/go"), None);
         assert_eq!(at("pkg/tool/linux_arm64/vet"), None);
-        assert_eq!(at("pkg/tool/linux_amd64/link"), None);
         assert_eq!(at("src/net/http/server.go"), Some(Part::Source));
         assert_eq!(at("src/net/http/server_test.go"), None);
         assert_eq!(at("src/runtime/asm_amd64.s"), None);
@@ -322,7 +328,7 @@ mod tests {
             .add(&mut layer, dir.path());
         assert_eq!(
             format!("{:#}", added.unwrap_err()),
-            "the toolchain has 1 of the programs go, asm, compile, link"
+            "the toolchain has no file `pkg/tool/linux_amd64/asm`"
         );
     }
 

@@ -19,11 +19,15 @@ const HEAD: &str = "\
 # them give the same image. Digests and sizes are those of the file that the source's client downloads.
 ";
 
+/// The `arch` of an artifact that is the same for all processors.
+pub(super) const ANY: &str = "any";
+
 /// The whole file.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Lock {
-    /// The `created` of all images, as RFC 3339 text: when the newest artifact was released.
+    /// The `created` of all images, as RFC 3339 text: when the Go toolchain was released. That does not
+    /// depend on when images are composed, and tells how old they are.
     pub(super) created: String,
     /// The artifacts.
     #[serde(rename = "artifact", default)]
@@ -38,7 +42,7 @@ pub(super) struct Artifact {
     pub(super) name: String,
     /// Its version.
     pub(super) version: String,
-    /// Its processor, as Go calls it.
+    /// Its processor, as Go calls it, or [`ANY`].
     pub(super) arch: String,
     /// Where it can be had, best first.
     #[serde(rename = "source")]
@@ -65,6 +69,10 @@ pub(super) enum Package {
     GoModule(String),
     /// A wheel of `PyPI`: `name==version for platform`.
     Pypi(String),
+    /// A package of npm: `name@version`.
+    Npm(String),
+    /// A package of Debian: its place in an archive, from `pool` on.
+    Debian(String),
 }
 
 impl fmt::Display for Package {
@@ -72,6 +80,8 @@ impl fmt::Display for Package {
         match self {
             Self::GoModule(module) => write!(f, "go-module = {module:?}"),
             Self::Pypi(wheel) => write!(f, "pypi = {wheel:?}"),
+            Self::Npm(package) => write!(f, "npm = {package:?}"),
+            Self::Debian(place) => write!(f, "debian = {place:?}"),
         }
     }
 }
@@ -107,7 +117,7 @@ impl Lock {
         let found = self
             .artifacts
             .iter()
-            .find(|artifact| artifact.name == name && artifact.arch == arch.go());
+            .find(|artifact| artifact.name == name && [arch.go(), ANY].contains(&&*artifact.arch));
         match found {
             Some(artifact) => Ok(artifact),
             None => bail!("images.lock has no `{name}` for {arch}; renew it with: {RENEW}"),
@@ -161,13 +171,15 @@ mod tests {
         };
         let module = Package::GoModule("example.com/a@v1".into());
         let wheel = Package::Pypi("a==1 for manylinux_2_17_x86_64".into());
+        let npm = Package::Npm("a@1".into());
+        let debian = Package::Debian("pool/main/a/a/a_1_amd64.deb".into());
         let lock = Lock {
             created: "1980-01-01T00:00:01Z".into(),
             artifacts: vec![Artifact {
                 name: "a".into(),
                 version: "1".into(),
                 arch: "amd64".into(),
-                sources: vec![source(module), source(wheel)],
+                sources: vec![source(module), source(wheel), source(npm), source(debian)],
             }],
         };
         assert_eq!(toml::from_str::<Lock>(&lock.to_string()).unwrap(), lock);

@@ -5,18 +5,27 @@ use std::collections::BTreeSet;
 use anyhow::{Context, Result};
 
 use super::{
+    debian,
     definition::{Definition, NAMES},
     dockerfile, fetch,
     go::Toolchain,
-    lock::{Artifact, Lock, Package},
+    libraries,
+    lock::{ANY, Artifact, Lock, Package},
+    node,
 };
 use crate::{dist::Arch, host};
+
+/// The lines of Node.js that images are made for, and the line of npm that goes with each.
+const NODE: [(u32, u32); 2] = [(22, 10), (24, 11)];
+
+/// A version, by its numbers.
+type Version = Vec<u32>;
 
 /// Looks for the newest artifacts and writes the lock and the Dockerfiles.
 pub(super) fn run() -> Result<()> {
     let version = newest_go()?;
     eprintln!("the newest Go for all processors is {version}");
-    let artifacts = Arch::ALL
+    let mut artifacts = Arch::ALL
         .iter()
         .map(|&arch| go(&version, arch))
         .collect::<Result<Vec<_>>>()?;
@@ -27,6 +36,10 @@ pub(super) fn run() -> Result<()> {
         .lines()
         .find_map(|line| line.strip_prefix("time "))
         .context("VERSION tells no time")?;
+    for (line, npm) in NODE {
+        artifacts.extend(node(line, npm)?);
+    }
+    artifacts.extend(libraries()?);
     let lock = Lock {
         created: time.trim().to_owned(),
         artifacts,
@@ -42,38 +55,36 @@ pub(super) fn run() -> Result<()> {
 fn newest_go() -> Result<String> {
     let versions =
         host::output(fetch::go()?.args(["list", "-m", "-versions", "golang.org/toolchain"]))?;
-    newest(&versions).context("no version of Go is there for all processors")
+    newest_toolchain(&versions).context("no version of Go is there for all processors")
 }
 
 /// The newest of versions like `v0.0.1-go1.27.3.linux-amd64` that has all processors. Release
 /// candidates don't count.
-fn newest(versions: &str) -> Option<String> {
-    let of = |arch: Arch| {
+fn newest_toolchain(versions: &str) -> Option<String> {
+    newest(&Arch::ALL.map(|arch| {
         let suffix = format!(".linux-{arch}");
         let versions = versions.split_whitespace();
         let versions =
             versions.filter_map(|version| version.strip_prefix("v0.0.1-go")?.strip_suffix(&suffix));
-        versions
-            .filter_map(|version| {
-                version
-                    .split('.')
-                    .map(|number| number.parse().ok())
-                    .collect()
-            })
-            .collect()
-    };
-    let sets: Vec<BTreeSet<Vec<u32>>> = Arch::ALL.map(of).to_vec();
-    let newest = sets[0]
+        versions.filter_map(parse).collect()
+    }))
+}
+
+/// A version that has nothing but numbers.
+fn parse(version: &str) -> Option<Version> {
+    let numbers = version.split('.').map(|number| number.parse().ok());
+    numbers.collect()
+}
+
+/// The newest version that is in all sets.
+fn newest(sets: &[BTreeSet<Version>]) -> Option<String> {
+    let (first, others) = sets.split_first()?;
+    let newest = first
         .iter()
         .rev()
-        .find(|version| sets.iter().all(|set| set.contains(*version)))?;
-    Some(
-        newest
-            .iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-            .join("."),
-    )
+        .find(|version| others.iter().all(|set| set.contains(*version)))?;
+    let numbers: Vec<_> = newest.iter().map(ToString::to_string).collect();
+    Some(numbers.join("."))
 }
 
 fn go(version: &str, arch: Arch) -> Result<Artifact> {
@@ -97,6 +108,66 @@ fn go(version: &str, arch: Arch) -> Result<Artifact> {
     })
 }
 
+/// A line of Node.js for all processors, and npm.
+fn node(line: u32, npm_line: u32) -> Result<Vec<Artifact>> {
+    let of_line = |package: &str, line: u32| -> Result<BTreeSet<Version>> {
+        let versions = versions_in_npm(package)?;
+        let versions = versions.iter().filter_map(|version| parse(version));
+        Ok(versions
+            .filter(|version| version.first() == Some(&line))
+            .collect())
+    };
+    let mut sets = Arch::ALL.map(|_| BTreeSet::new());
+    for (set, arch) in sets.iter_mut().zip(Arch::ALL) {
+        let package = node::package("", arch);
+        *set = of_line(package.trim_end_matches('@'), line)?;
+    }
+    let version =
+        newest(&sets).with_context(|| format!("no Node.js {line} is there for all processors"))?;
+    let npm = newest(&[of_line("npm", npm_line)?]);
+    let npm = npm.with_context(|| format!("there is no npm {npm_line}"))?;
+    eprintln!("the newest Node.js {line} for all processors is {version}, with npm {npm}");
+    let name = format!("node-{line}");
+    let mut artifacts = Vec::new();
+    for arch in Arch::ALL {
+        let package = node::package(&version, arch);
+        artifacts.push(of_npm(name.clone(), &version, arch.go(), package)?);
+    }
+    let package = format!("npm@{npm}");
+    artifacts.push(of_npm(node::npm_of(&name), &npm, ANY, package)?);
+    Ok(artifacts)
+}
+
+fn of_npm(name: String, version: &str, arch: &str, package: String) -> Result<Artifact> {
+    Ok(Artifact {
+        name,
+        version: version.into(),
+        arch: arch.into(),
+        sources: vec![fetch::pin(Package::Npm(package))?],
+    })
+}
+
+fn versions_in_npm(package: &str) -> Result<Vec<String>> {
+    let said = host::output(fetch::npm_command()?.args(["view", package, "versions", "--json"]))?;
+    serde_json::from_str(&said).with_context(|| format!("can't understand npm about `{package}`"))
+}
+
+/// The packages of the libraries for all processors.
+fn libraries() -> Result<Vec<Artifact>> {
+    let mut artifacts = Vec::new();
+    for arch in Arch::ALL {
+        for (name, version, place) in debian::newest(&libraries::PACKAGES, arch)? {
+            artifacts.push(Artifact {
+                name,
+                version,
+                arch: arch.go().into(),
+                sources: vec![fetch::pin(Package::Debian(place))?],
+            });
+        }
+    }
+    Ok(artifacts)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,7 +178,7 @@ mod tests {
              v0.0.1-go1.27.9.linux-amd64 v0.0.1-go1.27.9.linux-arm64 v0.0.1-go1.27.10.linux-amd64 \
              v0.0.1-go1.27.10.linux-arm64 v0.0.1-go1.27.11.linux-amd64 v0.0.1-go1.28rc1.linux-amd64 \
              v0.0.1-go1.28rc1.linux-arm64 v0.0.1-go1.28.0.windows-amd64";
-        assert_eq!(newest(versions).as_deref(), Some("1.27.10"));
-        assert_eq!(newest("golang.org/toolchain"), None);
+        assert_eq!(newest_toolchain(versions).as_deref(), Some("1.27.10"));
+        assert_eq!(newest_toolchain("golang.org/toolchain"), None);
     }
 }

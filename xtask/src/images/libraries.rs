@@ -1,0 +1,131 @@
+//! The C and C++ libraries that Node.js and the modules of applications are linked with.
+
+use anyhow::{Context, Result, bail};
+use s2i_oci::layer::{LayerBuilder, Owner};
+
+use super::debian::Item;
+use crate::dist::Arch;
+
+/// The packages that they are in.
+pub(super) const PACKAGES: [&str; 4] = ["libatomic1", "libc6", "libgcc-s1", "libstdc++6"];
+
+/// The libraries. Some have been parts of `libc` for long, and are there for programs that ask for them.
+const LIBRARIES: [&str; 11] = [
+    "libatomic.so.1",
+    "libc.so.6",
+    "libdl.so.2",
+    "libgcc_s.so.1",
+    "libm.so.6",
+    "libpthread.so.0",
+    "libresolv.so.2",
+    "librt.so.1",
+    "libstdc++.so.6",
+    "libutil.so.1",
+    "libanl.so.1",
+];
+
+/// What loads programs, where programs say that it is.
+fn loader(arch: Arch) -> &'static str {
+    match arch {
+        Arch::Amd64 => "lib64/ld-linux-x86-64.so.2",
+        Arch::Arm64 => "lib/ld-linux-aarch64.so.1",
+    }
+}
+
+/// Adds the libraries, which are in the items of [`PACKAGES`].
+pub(super) fn add(layer: &mut LayerBuilder, items: &[(String, Item)], arch: Arch) -> Result<()> {
+    let triple = format!("{}-linux-gnu", arch.rust());
+    let loader = loader(arch);
+    let (_, loader_file) = loader.rsplit_once('/').context("a file in a directory")?;
+    let directory = format!("lib/{triple}");
+    for name in [
+        &*directory,
+        loader.trim_end_matches(loader_file).trim_end_matches('/'),
+    ] {
+        layer.directories(name, 0o755, Owner::ROOT)?;
+    }
+    for name in LIBRARIES {
+        let bytes = find(items, &triple, name)?;
+        layer.file(&format!("{directory}/{name}"), 0o644, Owner::ROOT, bytes)?;
+    }
+    let bytes = find(items, &triple, loader_file)?;
+    layer.file(loader, 0o755, Owner::ROOT, bytes)?;
+    for (name, item) in items {
+        if let (Item::File(bytes), true) = (item, name.ends_with("/copyright")) {
+            let (parent, _) = name.rsplit_once('/').context("a file in a directory")?;
+            layer.directories(parent, 0o755, Owner::ROOT)?;
+            layer.file(name, 0o644, Owner::ROOT, bytes.clone())?;
+        }
+    }
+    Ok(())
+}
+
+/// The file of this name, wherever links lead.
+fn find(items: &[(String, Item)], triple: &str, name: &str) -> Result<Vec<u8>> {
+    let mut name = name.to_owned();
+    for _ in 0..8 {
+        let places = [
+            format!("lib/{triple}/{name}"),
+            format!("usr/lib/{triple}/{name}"),
+        ];
+        let found = items.iter().find(|(place, _)| places.contains(place));
+        match found {
+            Some((_, Item::File(bytes))) => return Ok(bytes.clone()),
+            Some((_, Item::Link(target))) => {
+                let file = target.rsplit('/').next().unwrap_or(target);
+                file.clone_into(&mut name);
+            }
+            None => bail!("none of {} has `{name}`", PACKAGES.join(", ")),
+        }
+    }
+    bail!("`{name}` is a link that leads nowhere")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn items(triple: &str) -> Vec<(String, Item)> {
+        let file = |name: &str| (name.to_owned(), Item::File(name.as_bytes().to_vec()));
+        let mut items: Vec<_> = LIBRARIES
+            .iter()
+            .filter(|name| **name != "libstdc++.so.6")
+            .map(|name| file(&format!("lib/{triple}/{name}")))
+            .collect();
+        items.extend([
+            file(&format!("usr/lib/{triple}/libstdc++.so.6.0.30")),
+            (
+                format!("usr/lib/{triple}/libstdc++.so.6"),
+                Item::Link("libstdc++.so.6.0.30".into()),
+            ),
+            file(&format!("lib/{triple}/ld-linux-aarch64.so.1")),
+            file("usr/share/doc/libc6/copyright"),
+            file("usr/share/doc/libc6/changelog"),
+        ]);
+        items
+    }
+
+    #[test]
+    fn links_become_what_they_lead_to() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut layer = LayerBuilder::new(1);
+        add(&mut layer, &items("aarch64-linux-gnu"), Arch::Arm64).unwrap();
+        let at = dir.path().join("layer.tar");
+        layer.build(&at).unwrap();
+        let bytes = std::fs::read(&at).unwrap();
+        let text = String::from_utf8_lossy(&bytes);
+        assert!(text.contains("usr/lib/aarch64-linux-gnu/libstdc++.so.6.0.30"));
+        assert!(text.contains("lib/aarch64-linux-gnu/libstdc++.so.6\0"));
+        assert!(text.contains("lib/ld-linux-aarch64.so.1\0"));
+        assert!(text.contains("usr/share/doc/libc6/copyright"));
+        assert!(!text.contains("changelog"));
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let mut layer = LayerBuilder::new(1);
+        let err = add(&mut layer, &[], Arch::Amd64).unwrap_err();
+        let expected = "none of libatomic1, libc6, libgcc-s1, libstdc++6 has `libatomic.so.1`";
+        assert_eq!(err.to_string(), expected);
+    }
+}
