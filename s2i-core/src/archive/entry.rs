@@ -2,9 +2,9 @@
 
 use super::{
     ArchiveFault, EntryFault, Limits, UnpackError,
-    header::{self, BLOCK, Head},
+    grammar::{BLOCK, long_name, shown},
+    header::{self, Head},
     input::{self, Input},
-    name::shown,
     pax::Pax,
 };
 
@@ -176,20 +176,6 @@ impl<'a> Entries<'a> {
             Ok(())
         }
     }
-}
-
-/// The text of a GNU long name, without the NULs that end it. Some readers look for the first NUL and
-/// others at the size, so both must say the same.
-fn long_name(mut text: Vec<u8>) -> Result<Vec<u8>, ArchiveFault> {
-    let end = text
-        .iter()
-        .position(|byte| *byte == 0)
-        .ok_or(ArchiveFault::LongNameEnd)?;
-    if text[end..].iter().any(|byte| *byte != 0) {
-        return Err(ArchiveFault::LongNameNul);
-    }
-    text.truncate(end);
-    Ok(text)
 }
 
 fn assemble(head: Head, description: Description, limits: &Limits) -> Result<Entry, UnpackError> {

@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 
-use super::{ArchiveFault, UnpackError, header::BLOCK};
+use super::{ArchiveFault, UnpackError, grammar::BLOCK};
 
 /// One buffer for everything: contents go from it straight into files.
 const BUFFER: usize = 256 << 10;

@@ -15,11 +15,7 @@ use cap_fs_ext::{
 };
 use cap_std::fs::{Dir, DirBuilder, Metadata, OpenOptions};
 
-use super::{
-    EntryFault, UnpackError,
-    entry::Entry,
-    name::{shown, shown_path},
-};
+use super::{EntryFault, UnpackError, entry::Entry, grammar::shown, name::shown_path};
 
 /// The mode of directories that the archive has no entry for.
 const IMPLIED_MODE: u32 = 0o755;

@@ -8,10 +8,11 @@
 //!
 //! The reader is stricter than other readers. Where two of them could see different entries in the same
 //! bytes (two sizes, two names, text after the end of a field, archives glued together), it sees none
-//! and says so.
+//! and says so. What readers of other dialects need of that is in [`grammar`].
 
 mod entry;
 mod error;
+pub mod grammar;
 mod header;
 mod input;
 mod jail;

@@ -1,8 +1,8 @@
-//! Which names an entry may have, and how a name is shown.
+//! Which names an entry may have.
 
 use std::ffi::OsStr;
 
-use super::EntryFault;
+use super::{EntryFault, grammar::shown};
 
 /// The most components that a name may have: each is an open directory while an archive is unpacked.
 pub(super) const MAX_DEPTH: usize = 200;
@@ -60,25 +60,6 @@ pub(super) fn os(bytes: &[u8]) -> Result<&OsStr, EntryFault> {
     str::from_utf8(bytes)
         .map(OsStr::new)
         .map_err(|_| EntryFault::NotUnicode)
-}
-
-/// A name as messages show it: without control characters, and cut when it is long.
-pub(super) fn shown(name: &[u8]) -> String {
-    const MOST: usize = 120;
-    let text = String::from_utf8_lossy(&name[..name.len().min(4 * MOST)]);
-    let mut shown = String::new();
-    for (index, character) in text.chars().enumerate() {
-        if index == MOST {
-            shown.push('…');
-            break;
-        }
-        if character.is_control() {
-            shown.extend(character.escape_default());
-        } else {
-            shown.push(character);
-        }
-    }
-    shown
 }
 
 /// Joined components, as messages show them.

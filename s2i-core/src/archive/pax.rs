@@ -1,6 +1,9 @@
 //! Reads PAX headers: `length key=value` lines that change the entry after them.
 
-use super::ArchiveFault;
+use super::{
+    ArchiveFault,
+    grammar::{decimal, once, records, text_of_record as text},
+};
 
 /// The records that matter here.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -17,12 +20,11 @@ pub(super) struct Pax {
 
 impl Pax {
     /// Reads the records of one header.
-    pub(super) fn parse(mut text: &[u8]) -> Result<Self, ArchiveFault> {
+    pub(super) fn parse(text: &[u8]) -> Result<Self, ArchiveFault> {
         let mut pax = Self::default();
-        while !text.is_empty() {
-            let (key, value, rest) = record(text).ok_or(ArchiveFault::Pax)?;
+        for record in records(text) {
+            let (key, value) = record?;
             pax.take(key, value)?;
-            text = rest;
         }
         Ok(pax)
     }
@@ -52,42 +54,6 @@ impl Pax {
             (self.is_sparse, "GNU.sparse"),
         ];
         keys.iter().find_map(|(is_set, key)| is_set.then_some(*key))
-    }
-}
-
-/// Splits the first record off: key, value, rest.
-fn record(text: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
-    let space = text.iter().position(|byte| *byte == b' ')?;
-    let length = usize::try_from(decimal(&text[..space])?).ok()?;
-    let (record, rest) = text.split_at_checked(length)?;
-    let record = record.get(space + 1..)?.strip_suffix(b"\n")?;
-    let equals = record.iter().position(|byte| *byte == b'=')?;
-    let (key, value) = (&record[..equals], &record[equals + 1..]);
-    (!key.is_empty() && !key.contains(&0)).then_some((key, value, rest))
-}
-
-fn decimal(digits: &[u8]) -> Option<u64> {
-    let is_number = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
-    str::from_utf8(digits)
-        .ok()
-        .filter(|_| is_number)?
-        .parse()
-        .ok()
-}
-
-/// An empty value would mean the header's own, to some readers.
-fn text(value: &[u8]) -> Result<Vec<u8>, ArchiveFault> {
-    if value.is_empty() {
-        Err(ArchiveFault::Pax)
-    } else {
-        Ok(value.to_vec())
-    }
-}
-
-fn once<T>(key: &'static str, slot: &mut Option<T>, value: T) -> Result<(), ArchiveFault> {
-    match slot.replace(value) {
-        Some(_) => Err(ArchiveFault::PaxTwice(key)),
-        None => Ok(()),
     }
 }
 

@@ -11,9 +11,10 @@ use cap_std::fs::Dir;
 use super::{
     ArchiveFault, EntryFault, UnpackError,
     entry::{Entries, Entry, Kind},
+    grammar::shown,
     input::Input,
     jail::{Jail, Place, set_mode, set_owner},
-    name::{self, shown},
+    name,
 };
 
 /// What an archive may amount to at most.

@@ -5,8 +5,8 @@ use std::io::{self, ErrorKind, Read, Write};
 use tar::{EntryType, Header};
 
 use super::{
-    header::BLOCK,
-    name::{self, shown},
+    grammar::{BLOCK, shown},
+    name,
     read::Limits,
 };
 

@@ -20,14 +20,13 @@ use rustix::{
     },
     io::Errno,
 };
-use s2i_core::archive::ArchiveFault;
+use s2i_core::archive::{ArchiveFault, grammar::shown};
 
 use super::{
     Dialect, EntryFault, Limits,
     entry::Entry,
     error::Trouble,
     meta::{self, IMPLIED_MODE, IMPLIED_TIME},
-    name::shown,
     xattr,
 };
 

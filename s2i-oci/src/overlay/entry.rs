@@ -1,13 +1,15 @@
 //! Puts headers together into entries.
 
 use rustix::fs::{FileType, Timespec};
-use s2i_core::archive::ArchiveFault;
+use s2i_core::archive::{
+    ArchiveFault,
+    grammar::{BLOCK, long_name, shown},
+};
 
 use super::{
     EntryFault, Limits, MAX_PATH, UnpackError,
     header::{self, Head},
-    input::{BLOCK, Input, fill_up},
-    name::shown,
+    input::{Input, fill_up},
     pax::Pax,
     sparse::{self, Map},
 };
@@ -232,20 +234,6 @@ fn entry(head: Head, pax: Pax, map: Option<Map>) -> Result<Entry, EntryFault> {
     };
     check(&entry)?;
     Ok(entry)
-}
-
-/// The text of a GNU long name, without the NULs that end it. Some readers look for the first NUL and
-/// others at the size, so both must say the same.
-fn long_name(mut text: Vec<u8>) -> Result<Vec<u8>, ArchiveFault> {
-    let end = text
-        .iter()
-        .position(|byte| *byte == 0)
-        .ok_or(ArchiveFault::LongNameEnd)?;
-    if text[end..].iter().any(|byte| *byte != 0) {
-        return Err(ArchiveFault::LongNameNul);
-    }
-    text.truncate(end);
-    Ok(text)
 }
 
 fn kind(flag: u8) -> Result<Kind, EntryFault> {

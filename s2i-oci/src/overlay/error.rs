@@ -3,10 +3,8 @@
 use std::{io, path::PathBuf};
 
 use rustix::io::Errno;
-use s2i_core::archive::ArchiveFault;
+use s2i_core::archive::{ArchiveFault, grammar::shown};
 use thiserror::Error;
-
-use super::name::shown;
 
 /// Why a layer was refused or could not be unpacked.
 #[derive(Debug, Error)]

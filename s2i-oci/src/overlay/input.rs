@@ -3,13 +3,10 @@
 use std::io::{self, BufReader, Cursor, ErrorKind, Read, Write};
 
 use flate2::bufread::MultiGzDecoder;
-use s2i_core::archive::ArchiveFault;
+use s2i_core::archive::{ArchiveFault, grammar::BLOCK};
 
 use super::{UnpackError, zstd::Frames};
 use crate::{Digest, HashingWriter};
-
-/// The size of a block.
-pub(super) const BLOCK: usize = 512;
 
 /// One buffer for everything: contents go from it straight into files.
 const BUFFER: usize = 256 << 10;

@@ -1,4 +1,4 @@
-//! Which names an entry of a layer may have, what they mean, and how they are shown.
+//! Which names an entry of a layer may have and what they mean.
 
 use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
 
@@ -68,25 +68,6 @@ pub(super) fn meaning<'n>(parents: &[&OsStr], name: &'n OsStr) -> Result<Meaning
         b"" | b"." | b".." => Err(EntryFault::Whiteout),
         _ => Ok(Meaning::Whiteout(OsStr::from_bytes(removed))),
     }
-}
-
-/// A name as messages show it: without control characters, and cut when it is long.
-pub(super) fn shown(name: &[u8]) -> String {
-    const MOST: usize = 120;
-    let text = String::from_utf8_lossy(&name[..name.len().min(4 * MOST)]);
-    let mut shown = String::new();
-    for (index, character) in text.chars().enumerate() {
-        if index == MOST {
-            shown.push('…');
-            break;
-        }
-        if character.is_control() {
-            shown.extend(character.escape_default());
-        } else {
-            shown.push(character);
-        }
-    }
-    shown
 }
 
 #[cfg(test)]

@@ -17,13 +17,13 @@ use rustix::{
     },
     io::Errno,
 };
+use s2i_core::archive::grammar::shown;
 use tar::EntryType;
 
 use super::{
     Clamp, Dialect, Limits, MAX_PATH, OPAQUE, PackError, PackFault, Size, WHITEOUT,
     clock::Clock,
     meta,
-    name::shown,
     writer::{Broken, Item, Writer},
     xattr::{Found, Reader},
 };

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use rustix::fs::{Nsecs, Secs, Timespec};
-use s2i_core::archive::ArchiveFault;
+use s2i_core::archive::{
+    ArchiveFault,
+    grammar::{decimal, once, records, text_of_record as text},
+};
 
 use super::xattr;
 
@@ -30,12 +33,11 @@ pub(super) struct Pax {
 
 impl Pax {
     /// Reads the records of one header.
-    pub(super) fn parse(mut text: &[u8]) -> Result<Self, ArchiveFault> {
+    pub(super) fn parse(text: &[u8]) -> Result<Self, ArchiveFault> {
         let mut pax = Self::default();
-        while !text.is_empty() {
-            let (key, value, rest) = record(text).ok_or(ArchiveFault::Pax)?;
+        for record in records(text) {
+            let (key, value) = record?;
             pax.take(key, value)?;
-            text = rest;
         }
         Ok(pax)
     }
@@ -87,26 +89,6 @@ impl Pax {
     }
 }
 
-/// Splits the first record off: key, value, rest.
-fn record(text: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
-    let space = text.iter().position(|byte| *byte == b' ')?;
-    let length = usize::try_from(decimal(&text[..space])?).ok()?;
-    let (record, rest) = text.split_at_checked(length)?;
-    let record = record.get(space + 1..)?.strip_suffix(b"\n")?;
-    let equals = record.iter().position(|byte| *byte == b'=')?;
-    let (key, value) = (&record[..equals], &record[equals + 1..]);
-    (!key.is_empty() && !key.contains(&0)).then_some((key, value, rest))
-}
-
-fn decimal(digits: &[u8]) -> Option<u64> {
-    let is_number = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
-    str::from_utf8(digits)
-        .ok()
-        .filter(|_| is_number)?
-        .parse()
-        .ok()
-}
-
 /// Seconds since 1970 with a fraction, of which nine digits count.
 fn time(value: &[u8]) -> Option<Timespec> {
     let (is_negative, value) = match value {
@@ -138,22 +120,6 @@ fn time(value: &[u8]) -> Option<Timespec> {
             tv_nsec: 1_000_000_000 - nanoseconds,
         },
     })
-}
-
-/// An empty value would mean the header's own, to some readers.
-fn text(value: &[u8]) -> Result<Vec<u8>, ArchiveFault> {
-    if value.is_empty() {
-        Err(ArchiveFault::Pax)
-    } else {
-        Ok(value.to_vec())
-    }
-}
-
-fn once<T>(key: &'static str, slot: &mut Option<T>, value: T) -> Result<(), ArchiveFault> {
-    match slot.replace(value) {
-        Some(_) => Err(ArchiveFault::PaxTwice(key)),
-        None => Ok(()),
-    }
 }
 
 #[cfg(test)]

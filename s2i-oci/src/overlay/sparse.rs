@@ -3,15 +3,13 @@
 //! The formats that put the map into PAX records or contents are refused: no tool that makes layers
 //! writes them.
 
-use s2i_core::archive::ArchiveFault;
+use s2i_core::archive::{
+    ArchiveFault,
+    grammar::{BLOCK, number},
+};
 use tar::{GnuExtSparseHeader, GnuSparseHeader, Header};
 
-use super::{
-    EntryFault, UnpackError,
-    entry::MAX_DESCRIPTION,
-    header,
-    input::{BLOCK, Input},
-};
+use super::{EntryFault, UnpackError, entry::MAX_DESCRIPTION, input::Input};
 
 /// Why a map is refused.
 pub(super) const BROKEN: EntryFault = EntryFault::Sparse("with a map that can't be read");
@@ -47,7 +45,7 @@ pub(super) fn read(
         parts.extend(more.sparse.iter().filter_map(part));
         is_extended = more.is_extended();
     }
-    let size = header::number(&gnu.realsize).ok_or(BROKEN);
+    let size = number(&gnu.realsize).ok_or(BROKEN);
     let parts = parts.into_iter().collect::<Result<_, _>>();
     Ok(parts.and_then(|parts| size.map(|size| Map { parts, size })))
 }
@@ -56,7 +54,7 @@ pub(super) fn read(
 fn part(field: &GnuSparseHeader) -> Option<Result<(u64, u64), EntryFault>> {
     let is_used = field.offset[0] != 0 || field.numbytes[0] != 0;
     is_used.then(|| {
-        let part = header::number(&field.offset).zip(header::number(&field.numbytes));
+        let part = number(&field.offset).zip(number(&field.numbytes));
         part.ok_or(BROKEN)
     })
 }

@@ -18,7 +18,7 @@ use rustix::{
     },
     io::Errno,
 };
-use s2i_core::archive::ArchiveFault;
+use s2i_core::archive::{ArchiveFault, grammar::shown};
 
 use super::{
     Dialect, EntryFault, Limits, Size, UnpackError, content,
@@ -27,7 +27,7 @@ use super::{
     error::Trouble,
     input::{Input, fill_up},
     meta,
-    name::{self, Meaning, shown},
+    name::{self, Meaning},
     xattr,
 };
 use crate::Digest;

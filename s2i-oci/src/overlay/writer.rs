@@ -11,13 +11,10 @@ use std::{
     io::{self, ErrorKind, Read, Write},
 };
 
+use s2i_core::archive::grammar::BLOCK;
 use tar::{EntryType, Header};
 
-use super::{
-    PackFault, Size,
-    input::{BLOCK, fill_up},
-    pax::XATTR,
-};
+use super::{PackFault, Size, input::fill_up, pax::XATTR};
 use crate::{Digest, HashingWriter};
 
 /// Files are read into this buffer and written from it.

@@ -1,0 +1,211 @@
+//! The grammar of archives: what every reader of one has to know, whatever it unpacks.
+//!
+//! Readers differ in what they make of sloppy headers. These functions take exactly the POSIX (`ustar`)
+//! and the GNU format, and in them only what all readers understand in the same way.
+
+use tar::Header;
+
+use super::{ArchiveFault, HeaderFault};
+
+/// The bytes of a block: every header is one.
+pub const BLOCK: usize = 512;
+
+/// The name in a header block, with its prefix.
+///
+/// # Errors
+/// [`HeaderFault`] when the sum of the block is wrong, or the name could be read in two ways.
+pub fn name(block: &[u8; BLOCK]) -> Result<Vec<u8>, HeaderFault> {
+    let header = Header::from_byte_slice(block);
+    if number(&header.as_old().cksum) != Some(checksum(block)) {
+        return Err(HeaderFault::Checksum);
+    }
+    let name = text(&header.as_old().name).ok_or(HeaderFault::Text("name"))?;
+    if let Some(gnu) = header.as_gnu() {
+        // Some readers take these for a prefix when they are no times.
+        let is_time = |field: &[u8]| field[0] == 0 || number(field).is_some();
+        return if is_time(&gnu.atime) && is_time(&gnu.ctime) {
+            Ok(name.to_vec())
+        } else {
+            Err(HeaderFault::Number("access or change time"))
+        };
+    }
+    let ustar = header.as_ustar().ok_or(HeaderFault::Format)?;
+    // In the format of star, the prefix is shorter and has times and a mark behind it.
+    if ustar.pad.iter().any(|byte| *byte != 0) {
+        return Err(HeaderFault::Format);
+    }
+    match text(&ustar.prefix).ok_or(HeaderFault::Text("prefix"))? {
+        b"" => Ok(name.to_vec()),
+        prefix => Ok([prefix, name].join(&b'/')),
+    }
+}
+
+/// The text of a field, which must have nothing but NULs after its first NUL.
+#[must_use]
+pub fn text(field: &[u8]) -> Option<&[u8]> {
+    let end = field
+        .iter()
+        .position(|byte| *byte == 0)
+        .unwrap_or(field.len());
+    let (text, rest) = field.split_at(end);
+    rest.iter().all(|byte| *byte == 0).then_some(text)
+}
+
+/// An octal number, or a binary one as GNU has it for large values.
+#[must_use]
+pub fn number(field: &[u8]) -> Option<u64> {
+    if let [0x80, digits @ ..] = field {
+        let (high, low) = digits.split_at(digits.len().saturating_sub(8));
+        let is_small = high.iter().all(|byte| *byte == 0);
+        return is_small.then(|| low.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte)));
+    }
+    let field = field.trim_ascii_start();
+    let digits = field
+        .iter()
+        .position(|byte| !matches!(byte, b'0'..=b'7'))
+        .unwrap_or(field.len());
+    let (digits, rest) = field.split_at(digits);
+    if digits.is_empty() || rest.iter().any(|byte| !matches!(byte, 0 | b' ')) {
+        return None;
+    }
+    Some(
+        digits
+            .iter()
+            .fold(0, |sum, digit| sum << 3 | u64::from(digit - b'0')),
+    )
+}
+
+/// The sum of all bytes, the field of the sum itself counting as spaces.
+fn checksum(block: &[u8; BLOCK]) -> u64 {
+    let others = block[..148].iter().chain(&block[156..]);
+    others.map(|byte| u64::from(*byte)).sum::<u64>() + 8 * u64::from(b' ')
+}
+
+/// The text of a GNU long name, without the NULs that end it. Some readers look for the first NUL and
+/// others at the size, so both must say the same.
+///
+/// # Errors
+/// [`ArchiveFault`] when they do not.
+pub fn long_name(mut text: Vec<u8>) -> Result<Vec<u8>, ArchiveFault> {
+    let end = text
+        .iter()
+        .position(|byte| *byte == 0)
+        .ok_or(ArchiveFault::LongNameEnd)?;
+    if text[end..].iter().any(|byte| *byte != 0) {
+        return Err(ArchiveFault::LongNameNul);
+    }
+    text.truncate(end);
+    Ok(text)
+}
+
+/// The records of a PAX header, as keys and values.
+pub fn records(mut text: &[u8]) -> impl Iterator<Item = Result<(&[u8], &[u8]), ArchiveFault>> {
+    std::iter::from_fn(move || {
+        if text.is_empty() {
+            return None;
+        }
+        let Some((key, value, rest)) = record(text) else {
+            text = b"";
+            return Some(Err(ArchiveFault::Pax));
+        };
+        text = rest;
+        Some(Ok((key, value)))
+    })
+}
+
+/// Splits the first record off: key, value, rest.
+fn record(text: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
+    let space = text.iter().position(|byte| *byte == b' ')?;
+    let length = usize::try_from(decimal(&text[..space])?).ok()?;
+    let (record, rest) = text.split_at_checked(length)?;
+    let record = record.get(space + 1..)?.strip_suffix(b"\n")?;
+    let equals = record.iter().position(|byte| *byte == b'=')?;
+    let (key, value) = (&record[..equals], &record[equals + 1..]);
+    (!key.is_empty() && !key.contains(&0)).then_some((key, value, rest))
+}
+
+/// A number in decimal digits, as PAX has it.
+#[must_use]
+pub fn decimal(digits: &[u8]) -> Option<u64> {
+    let is_number = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+    str::from_utf8(digits)
+        .ok()
+        .filter(|_| is_number)?
+        .parse()
+        .ok()
+}
+
+/// The text of a record. An empty one would mean the header's own, to some readers.
+///
+/// # Errors
+/// [`ArchiveFault::Pax`] when it is empty.
+pub fn text_of_record(value: &[u8]) -> Result<Vec<u8>, ArchiveFault> {
+    if value.is_empty() {
+        Err(ArchiveFault::Pax)
+    } else {
+        Ok(value.to_vec())
+    }
+}
+
+/// Puts the value of a record into its place.
+///
+/// # Errors
+/// [`ArchiveFault::PaxTwice`] when there is one already.
+pub fn once<T>(key: &'static str, slot: &mut Option<T>, value: T) -> Result<(), ArchiveFault> {
+    match slot.replace(value) {
+        Some(_) => Err(ArchiveFault::PaxTwice(key)),
+        None => Ok(()),
+    }
+}
+
+/// A name as messages show it: without control characters, and cut when it is long.
+#[must_use]
+pub fn shown(name: &[u8]) -> String {
+    const MOST: usize = 120;
+    let text = String::from_utf8_lossy(&name[..name.len().min(4 * MOST)]);
+    let mut shown = String::new();
+    for (index, character) in text.chars().enumerate() {
+        if index == MOST {
+            shown.push('…');
+            break;
+        }
+        if character.is_control() {
+            shown.extend(character.escape_default());
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_octal_or_binary_and_nothing_else() {
+        let cases: [(&[u8], Option<u64>); 13] = [
+            (b"0000644\0", Some(0o644)),
+            (b"   644 \0", Some(0o644)),
+            (b"00000644", Some(0o644)),
+            (b"777777777777", Some(0o777_777_777_777)),
+            (b"\x80\0\0\0\0\0\0\x02\0\0\0\0", Some(0x2_0000_0000)),
+            (b"\x80\0\0\x01\0\0\0\x02\0\0\0\0", None),
+            (b"\xff\xff\xff\xff\xff\xff\xff\xff", None),
+            (b"\0\0\0\0\0\0\0\0", None),
+            (b"        ", None),
+            (b"+000644\0", None),
+            (b"0000648\0", None),
+            (b"00644\x001\0", None),
+            (b"\x000644\0\0\0", None),
+        ];
+        for (field, expected) in cases {
+            assert_eq!(
+                number(field),
+                expected,
+                "{:?}",
+                String::from_utf8_lossy(field)
+            );
+        }
+    }
+}
