@@ -10,20 +10,26 @@ use rustix::{
     fs::{Access, access},
     process::{Pid, WaitStatus},
 };
-use s2i_core::wire::{Answer, Exec, Exit, Failure, FailureKind, Kind};
+use s2i_core::{
+    Account,
+    wire::{Answer, Exec, Exit, Failure, FailureKind, Kind},
+};
 
-use crate::{account::Account, output::Output, processes};
+use crate::{
+    account::{self, act},
+    output::Output,
+    processes,
+};
 
 /// Where programs are looked for when the image says nothing.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 pub(crate) fn exec(exec: &Exec, output: &Output) -> Result<Answer, Failure> {
-    let account = Account::find(&exec.user)?;
+    let account = account::find(&exec.user)?;
     make_working_dir(exec)?;
     let program = exec.argv.first().cloned().unwrap_or_default();
-    let spawned = account
-        .act(|| command(exec, &account).spawn())
-        .and_then(|spawned| spawned);
+    let spawned = act(&account, || command(exec, &account).spawn());
+    let spawned = spawned.and_then(|spawned| spawned);
     let mut child = spawned.map_err(|err| match err.kind() {
         io::ErrorKind::PermissionDenied if !may_enter(exec, &account) => Failure {
             kind: FailureKind::Os,
@@ -57,7 +63,7 @@ fn make_working_dir(exec: &Exec) -> Result<(), Failure> {
 /// when it can't and when it can't run the program.
 fn may_enter(exec: &Exec, account: &Account) -> bool {
     let may = || access(exec.cwd.as_str(), Access::EXEC_OK).is_ok();
-    account.act(may).unwrap_or(true)
+    act(account, may).unwrap_or(true)
 }
 
 fn command(exec: &Exec, account: &Account) -> Command {

@@ -7,7 +7,7 @@
 //! and the exit status that s2i sees is the script's own.
 //!
 //! It starts as root of the container, with few capabilities, and does for a user what the user could
-//! do: every [`Account`](account::Account) acts on a thread of its own that has given up the rest.
+//! do: every account [acts](account::act) on a thread of its own that has given up the rest.
 //! When its standard input ends, whoever started it is gone: it then ends every process and itself,
 //! and the engine removes the container.
 //!

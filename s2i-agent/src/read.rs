@@ -15,7 +15,7 @@ use s2i_core::{
 };
 
 use crate::{
-    account::Account,
+    account::{self, act},
     output::{Data, Output},
 };
 
@@ -26,14 +26,12 @@ pub(crate) fn read(
     user: &str,
     output: &Output,
 ) -> Result<Answer, Failure> {
-    let account = Account::find(user)?;
+    let account = account::find(user)?;
     let os = |err: io::Error| Failure {
         kind: FailureKind::Os,
         message: format!("can't read the artifacts as `{user}`: {err}"),
     };
-    let trailer = account
-        .act(|| archive(items, mtime, output))
-        .map_err(os)??;
+    let trailer = act(&account, || archive(items, mtime, output)).map_err(os)??;
     output
         .frame(&Frame::json(Kind::End, &trailer))
         .map_err(os)?;

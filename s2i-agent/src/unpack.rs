@@ -9,12 +9,15 @@ use std::{
 
 use cap_std::{ambient_authority, fs::Dir};
 use s2i_core::{
-    ContainerPath, ErrorChain,
+    Account, ContainerPath, ErrorChain,
     archive::{self, Limits},
     wire::{Answer, Failure, FailureKind, Frame, Trailer},
 };
 
-use crate::{account::Account, input::Archive};
+use crate::{
+    account::{self, act},
+    input::Archive,
+};
 
 /// Unpacks the archive that follows the request. Directories that had to be made on the way are added
 /// to `made`, the outermost first.
@@ -39,7 +42,7 @@ fn try_unpack(
     archive: &mut Archive<'_>,
     made: &mut Vec<PathBuf>,
 ) -> Result<u64, Failure> {
-    let account = Account::find(user)?;
+    let account = account::find(user)?;
     let path = Path::new(into.as_str());
     let os = |err: io::Error| Failure {
         kind: FailureKind::Os,
@@ -66,7 +69,7 @@ fn try_unpack(
             message: format!("can't unpack into `{into}`: {}", ErrorChain(&err)),
         })
     };
-    let unpacked = account.act(work).map_err(os)??;
+    let unpacked = act(&account, work).map_err(os)??;
     Ok(unpacked.entries)
 }
 

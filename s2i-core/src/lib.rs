@@ -19,6 +19,7 @@
 //! assert_eq!(layout.script(Script::Assemble).as_str(), "/tmp/scripts/assemble");
 //! ```
 
+mod account;
 pub mod archive;
 mod chain;
 mod container_path;
@@ -33,6 +34,7 @@ pub mod mapping;
 mod script;
 pub mod wire;
 
+pub use account::{Account, AccountError};
 pub use chain::ErrorChain;
 pub use container_path::{ContainerPath, ContainerPathError};
 pub use diagnostic::Diagnostic;

@@ -12,10 +12,10 @@ use rustix::{
     io::Errno,
     thread::CapabilitySet,
 };
+use s2i_core::Account;
 
 use super::{
-    Direct, Sandbox,
-    account::Account,
+    Direct, Sandbox, account,
     fault::{Fault, OrFault as _},
     inner::{Lifeline, Never},
     mounts, privileges,
@@ -36,7 +36,7 @@ pub(super) fn prepare<'a>(direct: &'a Direct, sandbox: &Sandbox) -> Result<Prepa
     if direct.argv.first().is_none_or(String::is_empty) {
         return Err(Fault::new("the image has no command"));
     }
-    let account = Account::find(&direct.user)?;
+    let account = account::find(&direct.user)?;
     let env = environment(direct, sandbox, &account);
     go_to(&direct.cwd)?;
     Ok(Prepared {

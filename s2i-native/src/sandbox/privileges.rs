@@ -11,10 +11,10 @@ use rustix::{
         set_no_new_privs, set_thread_groups, set_thread_res_gid, set_thread_res_uid,
     },
 };
+use s2i_core::Account;
 
 use super::{
     Network,
-    account::Account,
     fault::{Fault, OrFault as _},
     inner::Lifeline,
     seccomp,

@@ -1,0 +1,122 @@
+//! Who `user[:group]` of an image's config is, by the user tables of that image.
+
+use thiserror::Error;
+
+/// A user with its groups.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// The user's number.
+    pub uid: u32,
+    /// The number of its group.
+    pub gid: u32,
+    /// The numbers of the other groups that it is in.
+    pub groups: Vec<u32>,
+    /// The home directory; `/` for users that nobody has heard of.
+    pub home: String,
+}
+
+/// Nobody in an image has such a name, and it is no number that somebody could have.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum AccountError {
+    /// The user.
+    #[error("the image has no user `{0}`")]
+    User(String),
+    /// The group.
+    #[error("the image has no group `{0}`")]
+    Group(String),
+}
+
+impl Account {
+    /// Finds who this is: names or numbers, empty for root. `passwd` and `group` are what the image has
+    /// in these files. A group that is named is the only one.
+    ///
+    /// # Errors
+    /// [`AccountError`].
+    ///
+    /// ```
+    /// use s2i_core::Account;
+    ///
+    /// let account = Account::find("app", "app:x:1001:0::/app:/bin/sh\n", "").unwrap();
+    /// assert_eq!((account.uid, account.gid, &*account.home), (1001, 0, "/app"));
+    /// ```
+    pub fn find(user: &str, passwd: &str, group: &str) -> Result<Self, AccountError> {
+        let (user, wanted_group) = user.split_once(':').unwrap_or((user, ""));
+        let user = if user.is_empty() { "0" } else { user };
+        let entry = entries(passwd)
+            .find(|entry| entry.first() == Some(&user) || entry.get(2) == Some(&user))
+            .unwrap_or_default();
+        let number = |index: usize| entry.get(index).and_then(|text| text.parse().ok());
+        let uid = number(2).or_else(|| user.parse().ok());
+        let (gid, groups) = if wanted_group.is_empty() {
+            let own = number(3).unwrap_or(0);
+            (Some(own), groups_of(entry.first(), group))
+        } else {
+            (find_group(wanted_group, group), Vec::new())
+        };
+        // To the kernel, this number means "as it is", and as it is would be root.
+        let known = |id: Option<u32>| id.filter(|id| *id != u32::MAX);
+        let home = entry.get(5).filter(|home| home.starts_with('/'));
+        Ok(Self {
+            uid: known(uid).ok_or_else(|| AccountError::User(user.into()))?,
+            gid: known(gid).ok_or_else(|| AccountError::Group(wanted_group.into()))?,
+            groups,
+            home: home.map_or("/", |home| home).into(),
+        })
+    }
+}
+
+fn entries(table: &str) -> impl Iterator<Item = Vec<&str>> {
+    table.lines().map(|line| line.split(':').collect())
+}
+
+fn find_group(wanted: &str, group: &str) -> Option<u32> {
+    let entry = entries(group).find(|entry| entry.first() == Some(&wanted));
+    let named = entry.and_then(|entry| entry.get(2)?.parse().ok());
+    named.or_else(|| wanted.parse().ok())
+}
+
+fn groups_of(name: Option<&&str>, group: &str) -> Vec<u32> {
+    let Some(name) = name else { return Vec::new() };
+    let is_member = |entry: &Vec<&str>| {
+        let members = entry.get(3).copied().unwrap_or_default();
+        members.split(',').any(|member| member == *name)
+    };
+    entries(group)
+        .filter(is_member)
+        .filter_map(|entry| entry.get(2)?.parse().ok())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PASSWD: &str =
+        "root:x:0:0:root:/root:/bin/sh\ndefault:x:1001:0::/opt/app-root/src:/sbin/nologin\n";
+    const GROUP: &str = "root:x:0:\nbuild:x:7:default,other\nwheel:x:10:root\n";
+
+    #[track_caller]
+    fn check(user: &str, expected: &str) {
+        let shown = match Account::find(user, PASSWD, GROUP) {
+            Ok(a) => format!("{}:{} {:?} {}", a.uid, a.gid, a.groups, a.home),
+            Err(err) => err.to_string(),
+        };
+        assert_eq!(shown, expected, "{user}");
+    }
+
+    #[test]
+    fn names_numbers_and_strangers() {
+        check("", "0:0 [10] /root");
+        check("root", "0:0 [10] /root");
+        check("default", "1001:0 [7] /opt/app-root/src");
+        check("1001", "1001:0 [7] /opt/app-root/src");
+        check("1001:", "1001:0 [7] /opt/app-root/src");
+        check("1001:build", "1001:7 [] /opt/app-root/src");
+        check("1000620000", "1000620000:0 [] /");
+        check("1000620000:0", "1000620000:0 [] /");
+        check("nobody", "the image has no user `nobody`");
+        check("4294967295", "the image has no user `4294967295`");
+        check("1:4294967295", "the image has no group `4294967295`");
+        check("1001:staff", "the image has no group `staff`");
+    }
+}
