@@ -4,6 +4,9 @@
 /// when it is absent. See <https://reproducible-builds.org/specs/source-date-epoch/>.
 pub const SOURCE_DATE_EPOCH: &str = "SOURCE_DATE_EPOCH";
 
+/// `true` while `assemble` runs for a build that the next one wants to begin with what this one saves.
+pub const S2I_INCREMENTAL: &str = "S2I_INCREMENTAL";
+
 /// Directories of certificates that Go's and OpenSSL's programs trust.
 pub const SSL_CERT_DIR: &str = "SSL_CERT_DIR";
 

@@ -19,6 +19,16 @@ pub const ASSEMBLE_RUNTIME_USER: &str = "io.openshift.s2i.assemble-runtime-user"
 /// On a runtime image: the artifacts that it wants, as a [`mapping`](crate::mapping) list.
 pub const ASSEMBLE_INPUT_FILES: &str = "io.openshift.s2i.assemble-input-files";
 
+/// On a builder: the variables that only `assemble` gets and no image keeps, as [`NamePatterns`].
+/// Nobody else knows this label: the prefix `io.openshift.` is not ours to extend.
+pub const BUILD_VARIABLES: &str = "io.s2i.build-variables";
+
+/// On a builder and what is built with it: the directory whose children are exactly what
+/// `save-artifacts` writes, and which group 0 may read and change. `assemble` of such an image does as well
+/// with artifacts that are a mount: it takes them by copying where it can't rename, and leaves the
+/// directory itself. An engine may then lend them instead of running `save-artifacts`.
+pub const ARTIFACTS: &str = "io.s2i.artifacts";
+
 /// What the application is, for people.
 pub const DESCRIPTION: &str = "io.k8s.description";
 /// What the application is called, for people.
@@ -57,6 +67,36 @@ pub struct ImageLabels {
     pub assemble_runtime_user: Option<String>,
     /// [`ASSEMBLE_INPUT_FILES`]
     pub assemble_input_files: Option<String>,
+    /// [`ARTIFACTS`]
+    pub artifacts: Option<String>,
+    /// [`BUILD_VARIABLES`]
+    pub build_variables: NamePatterns,
+}
+
+/// Names of variables, with white space or commas between them. A `*` at the end of one stands for
+/// anything, and large and small letters are the same, because many programs take variables so.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NamePatterns(Vec<String>);
+
+impl NamePatterns {
+    /// Reads a list.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        let words = text.split(|c: char| c.is_whitespace() || c == ',');
+        let words = words.filter(|word| !word.is_empty());
+        Self(words.map(str::to_ascii_lowercase).collect())
+    }
+
+    /// Whether this is one of the names.
+    #[must_use]
+    pub fn matches(&self, name: &str) -> bool {
+        let name = name.to_ascii_lowercase();
+        let is_it = |pattern: &String| match pattern.strip_suffix('*') {
+            Some(start) => name.starts_with(start),
+            None => name == *pattern,
+        };
+        self.0.iter().any(is_it)
+    }
 }
 
 impl ImageLabels {
@@ -98,6 +138,8 @@ impl ImageLabels {
             assemble_user: get(ASSEMBLE_USER),
             assemble_runtime_user: get(ASSEMBLE_RUNTIME_USER),
             assemble_input_files: get(ASSEMBLE_INPUT_FILES),
+            artifacts: get(ARTIFACTS),
+            build_variables: NamePatterns::new(&get(BUILD_VARIABLES).unwrap_or_default()),
         };
         (labels, diagnostics)
     }
@@ -124,5 +166,23 @@ mod tests {
                 "labels: `STI_LOCATION` is deprecated, the image should have the label `io.openshift.s2i.destination`"
             ]
         );
+    }
+
+    #[test]
+    fn patterns_name_variables() {
+        let names = NamePatterns::new(" NPM_TOKEN,npm_config_//*\n\tOther,, ");
+        for (name, expected) in [
+            ("NPM_TOKEN", true),
+            ("npm_token", true),
+            ("NPM_TOKENS", false),
+            ("npm_config_//example.org/:_authToken", true),
+            ("npm_config_registry", false),
+            ("OTHER", true),
+            ("", false),
+        ] {
+            assert_eq!(names.matches(name), expected, "{name}");
+        }
+        assert!(!NamePatterns::default().matches("NPM_TOKEN"));
+        assert!(NamePatterns::new("*").matches("ANY"));
     }
 }

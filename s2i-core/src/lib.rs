@@ -32,6 +32,7 @@ pub mod label;
 mod layout;
 pub mod mapping;
 mod script;
+pub mod secret;
 pub mod wire;
 
 pub use account::{Account, AccountError};
@@ -44,3 +45,4 @@ pub use layout::{
     IGNORE_FILE, Layout, SOURCE_ENVIRONMENT_FILE, SOURCE_S2I_DIR, SOURCE_SCRIPTS_DIR,
 };
 pub use script::Script;
+pub use secret::Secret;
