@@ -52,13 +52,16 @@ impl Caches {
     /// The phase that puts the caches into place, if there are any.
     pub(crate) fn restore(&self, places: &Places, keep: bool) -> Option<Phase> {
         let into = directory(places, keep);
-        let moves = self.saved.iter().filter_map(|name| {
-            Some(Step::Move {
-                from: places.artifacts.join(name).ok()?,
-                to: into.join(name).ok()?,
+        let steps = self.saved.iter().filter_map(|name| {
+            let from = places.artifacts.join(name).ok()?;
+            let to = into.join(name).ok()?;
+            Some(if keep {
+                Step::Move { from, to }
+            } else {
+                Step::Use { from, to }
             })
         });
-        let steps: Vec<_> = moves.collect();
+        let steps: Vec<_> = steps.collect();
         (!steps.is_empty()).then(|| Phase::new("Restoring build artifacts", steps))
     }
 
@@ -90,6 +93,14 @@ pub(crate) fn leave(wanted: &[String], limit: u64, places: &Places) -> Vec<Step>
         path: cache.clone(),
     }])
     .collect()
+}
+
+/// Whether caches stay in the image: as the user says, else if the next build wants them.
+pub(crate) fn is_kept(host: &Host<'_>) -> Result<bool, Error> {
+    match host.answer(variables::KEEP_CACHE)? {
+        Some(answer) => Ok(answer),
+        None => host.switch(variables::INCREMENTAL),
+    }
 }
 
 /// The bytes that a kept cache may have.
@@ -124,6 +135,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn caches_are_kept_for_a_next_build_unless_somebody_says_otherwise() {
+        for (env, expected) in [
+            (&[][..], false),
+            (&[("S2I_INCREMENTAL", "true")], true),
+            (&[("S2I_KEEP_CACHE", "true")], true),
+            (
+                &[("S2I_INCREMENTAL", "true"), ("S2I_KEEP_CACHE", "false")],
+                false,
+            ),
+        ] {
+            let (mut out, mut err) = (Vec::new(), Vec::new());
+            let host = Host::new(["assemble"], env.iter().copied(), &mut out, &mut err);
+            assert_eq!(is_kept(&host).unwrap(), expected, "{env:?}");
+        }
+    }
+
+    #[test]
     fn only_caches_of_the_same_tools_come_back() {
         let root = tempfile::tempdir().unwrap();
         let path = |name: &str| root.path().join(name).to_str().unwrap().parse().unwrap();
@@ -143,7 +171,9 @@ mod tests {
         assert_eq!(caches.foreign, ["build-go1.26-amd64"]);
         assert_eq!(caches.reasons().count(), 1);
         let phase = caches.restore(&places, true).unwrap();
-        assert_eq!(phase.steps.len(), 1);
+        assert!(matches!(phase.steps[..], [Step::Move { .. }]));
+        let phase = caches.restore(&places, false).unwrap();
+        assert!(matches!(phase.steps[..], [Step::Use { .. }]));
         assert!(Caches::default().restore(&places, true).is_none());
         assert_eq!(plain("go1.27-rc/../1 x"), "go1.27-rc-..-1-x");
     }

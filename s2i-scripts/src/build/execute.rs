@@ -1,6 +1,11 @@
 //! Performs what a [`Plan`] says.
 
-use std::{fs, os::unix::fs::symlink, path::Path, time::Instant};
+use std::{
+    fs,
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+    time::Instant,
+};
 
 use super::{
     Invocation, Plan, Step, promote,
@@ -40,6 +45,7 @@ pub fn perform(step: &Step, host: &mut Host<'_>) -> Result<(), Error> {
             fs::write(path.as_str(), content).map_err(Error::file("write", path))
         }
         Step::Move { from, to } => tree::move_tree(from.as_str().as_ref(), to.as_str().as_ref()),
+        Step::Use { from, to } => tree::make_usable(from.as_str().as_ref(), to.as_str().as_ref()),
         Step::Install { from, to } => tree::install(from.as_str().as_ref(), to.as_str().as_ref()),
         Step::Link { path, target } => {
             make_parent(path.as_str())?;
@@ -54,7 +60,19 @@ pub fn perform(step: &Step, host: &mut Host<'_>) -> Result<(), Error> {
             procfile,
         } => promote::promote(part, whole, keep, procfile.as_deref(), host),
         Step::Remove { path } => tree::remove(path.as_str().as_ref()),
-        Step::Search { path, variables } => search(path.as_str().as_ref(), variables, host),
+        Step::Forget { path, variables } => {
+            let found = holders(path.as_str().as_ref(), variables, host)?;
+            found.iter().try_for_each(|(file, _)| tree::remove(file))
+        }
+        Step::Search { path, variables } => {
+            match holders(path.as_str().as_ref(), variables, host)?.first() {
+                None => Ok(()),
+                Some((file, variable)) => Err(Error::SecretLeft {
+                    path: file.display().to_string(),
+                    variable: (*variable).to_owned(),
+                }),
+            }
+        }
         Step::Trim { path, limit } => trim(path.as_str().as_ref(), *limit, host),
         Step::Seal { path, epoch } => tree::seal(path.as_str().as_ref(), *epoch),
         Step::Share { path } => tree::share(path.as_str().as_ref()),
@@ -98,26 +116,25 @@ pub(crate) fn failed(invocation: &Invocation, status: std::process::ExitStatus) 
     }
 }
 
-fn search(path: &Path, variables: &[&str], host: &Host<'_>) -> Result<(), Error> {
+/// The files that hold the values of these variables, and of which one.
+fn holders<'a>(
+    path: &Path,
+    variables: &[String],
+    host: &'a Host<'_>,
+) -> Result<Vec<(PathBuf, &'a str)>, Error> {
     let secrets = host.console.secrets();
     let needles: Vec<_> = secrets
         .iter()
-        .filter(|(variable, _)| variables.contains(variable))
+        .filter(|(variable, _)| variables.iter().any(|name| name == variable))
         .map(|(variable, value)| Needle {
             variable,
             value: value.as_bytes(),
         })
         .collect();
     if needles.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
-    match search::search(path, &needles)? {
-        None => Ok(()),
-        Some((file, variable)) => Err(Error::SecretLeft {
-            path: file.display().to_string(),
-            variable: variable.to_owned(),
-        }),
-    }
+    search::search(path, &needles)
 }
 
 fn trim(path: &Path, limit: u64, host: &mut Host<'_>) -> Result<(), Error> {

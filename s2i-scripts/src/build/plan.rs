@@ -64,6 +64,14 @@ pub enum Step {
         /// What it becomes.
         to: ContainerPath,
     },
+    /// Makes a tree be at another place for as long as the build runs, without a copy of it: by its name,
+    /// or by a link to what is a mount's.
+    Use {
+        /// The tree; nothing happens where there is none.
+        from: ContainerPath,
+        /// Where it is used.
+        to: ContainerPath,
+    },
     /// Moves everything that a directory holds into another one, where it takes the place of what has
     /// the same name.
     Install {
@@ -97,12 +105,19 @@ pub enum Step {
         /// The tree.
         path: ContainerPath,
     },
+    /// Removes the files of a cache that hold a secret: what is missing there is made again.
+    Forget {
+        /// The cache.
+        path: ContainerPath,
+        /// The variables that hold the secrets.
+        variables: Vec<String>,
+    },
     /// Fails when a file of a tree holds a secret.
     Search {
         /// The tree.
         path: ContainerPath,
         /// The variables that hold the secrets.
-        variables: Vec<&'static str>,
+        variables: Vec<String>,
     },
     /// Empties a cache that has grown too large, so that the next build fills it anew.
     Trim {
@@ -170,6 +185,7 @@ impl fmt::Display for Step {
             Self::MakeDirectory { path } => write!(f, "make {path}"),
             Self::Write { path, content } => write!(f, "write {path} {content:?}"),
             Self::Move { from, to } => write!(f, "move {from} -> {to}"),
+            Self::Use { from, to } => write!(f, "use {from} as {to}"),
             Self::Install { from, to } => write!(f, "install {from}/* -> {to}"),
             Self::Link { path, target } => write!(f, "link {path} -> {target}"),
             Self::Run(invocation) => {
@@ -194,6 +210,9 @@ impl fmt::Display for Step {
                     .try_for_each(|text| write!(f, ", Procfile {text:?}"))
             }
             Self::Remove { path } => write!(f, "remove {path}"),
+            Self::Forget { path, variables } => {
+                write!(f, "forget {} in {path}", variables.join(", "))
+            }
             Self::Search { path, variables } => {
                 write!(f, "search {path} for {}", variables.join(", "))
             }

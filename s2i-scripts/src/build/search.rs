@@ -18,33 +18,32 @@ pub(super) struct Needle<'a> {
     pub(super) value: &'a [u8],
 }
 
-/// The first file of a tree that holds a needle, and the needle's variable.
+/// The files of a tree that hold a needle, each with the variable of one.
 ///
 /// A link is looked at, not what it leads to. What can't be read can't have been written by this
 /// build either.
 pub(super) fn search<'a>(
     path: &Path,
     needles: &[Needle<'a>],
-) -> Result<Option<(PathBuf, &'a str)>, Error> {
+) -> Result<Vec<(PathBuf, &'a str)>, Error> {
+    let mut found = Vec::new();
     if !path.exists() {
-        return Ok(None);
+        return Ok(found);
     }
     let data = tree::stat(path)?;
     if data.is_dir() {
         for child in tree::children(path)? {
-            if let Some(found) = search(&child, needles)? {
-                return Ok(Some(found));
-            }
+            found.extend(search(&child, needles)?);
         }
     } else if data.is_file() {
-        let found = match File::open(path) {
-            Err(err) if err.kind() == ErrorKind::PermissionDenied => return Ok(None),
+        let variable = match File::open(path) {
+            Err(err) if err.kind() == ErrorKind::PermissionDenied => Ok(None),
             file => file.and_then(|file| search_stream(file, needles)),
         };
-        let found = found.map_err(Error::file("read", path.display()))?;
-        return Ok(found.map(|variable| (path.to_owned(), variable)));
+        let variable = variable.map_err(Error::file("read", path.display()))?;
+        found.extend(variable.map(|variable| (path.to_owned(), variable)));
     }
-    Ok(None)
+    Ok(found)
 }
 
 fn search_stream<'a>(
@@ -108,15 +107,14 @@ mod tests {
             variable: "NPM_TOKEN",
             value: b"the-secret",
         }];
-        assert_eq!(search(&path("tree"), &needles).unwrap(), None);
-        assert_eq!(search(&path("none"), &needles).unwrap(), None);
+        assert_eq!(search(&path("tree"), &needles).unwrap(), []);
+        assert_eq!(search(&path("none"), &needles).unwrap(), []);
         let mut large = vec![b't'; WINDOW + 3];
         large.extend(b"the-secret");
         fs::write(path("tree/a/b/.npmrc"), large).unwrap();
-        assert_eq!(
-            search(&path("tree"), &needles).unwrap(),
-            Some((path("tree/a/b/.npmrc"), "NPM_TOKEN"))
-        );
+        fs::write(path("tree/z"), "it is the-secret").unwrap();
+        let holders = [path("tree/a/b/.npmrc"), path("tree/z")].map(|path| (path, "NPM_TOKEN"));
+        assert_eq!(search(&path("tree"), &needles).unwrap(), holders);
     }
 
     /// Gives a few bytes at a time.

@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File, Metadata, Permissions},
     io::{self, ErrorKind},
-    os::unix::fs::{PermissionsExt as _, symlink},
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink},
     path::{Path, PathBuf},
     time::{Duration, UNIX_EPOCH},
 };
@@ -53,9 +53,35 @@ pub(crate) fn move_tree(from: &Path, to: &Path) -> Result<(), Error> {
         return Ok(());
     }
     merge(from, to)?;
-    // The copy is complete; an original that can't be removed is the caller's to clean up.
-    drop(remove(from));
+    // A mount goes with its container. Removing what it lends would cost as much as the copy.
+    if !is_mounted_apart(from, to) {
+        // The copy is complete; an original that can't be removed is the caller's to clean up.
+        drop(remove(from));
+    }
     Ok(())
+}
+
+/// Makes the tree `from` usable at `to`: it is moved there, or, where it would have to be copied because it is
+/// in a mount of its own, linked.
+pub(crate) fn make_usable(from: &Path, to: &Path) -> Result<(), Error> {
+    if !is_there(from) || is_there(to) {
+        return move_tree(from, to);
+    }
+    if let Some(parent) = to.parent() {
+        fs::create_dir_all(parent).map_err(Error::file("make the directory", parent.display()))?;
+    }
+    match fs::rename(from, to) {
+        Err(err) if err.kind() == ErrorKind::CrossesDevices => {
+            symlink(from, to).map_err(Error::file("link", to.display()))
+        }
+        Ok(()) => Ok(()),
+        Err(_) => move_tree(from, to),
+    }
+}
+
+fn is_mounted_apart(one: &Path, other: &Path) -> bool {
+    let device = |path: &Path| fs::symlink_metadata(path).ok().map(|data| data.dev());
+    device(one) != device(other)
 }
 
 /// Moves what the directory `from` holds into `to`, in place of what has the same name there. Both
@@ -73,10 +99,16 @@ pub(crate) fn install(from: &Path, to: &Path) -> Result<(), Error> {
 fn merge(from: &Path, to: &Path) -> Result<(), Error> {
     let data = stat(from)?;
     if data.is_dir() {
+        let is_new = !is_there(to);
         fs::create_dir_all(to).map_err(Error::file("make the directory", to.display()))?;
         for child in children(from)? {
             let name = child.file_name().expect("a child has a name");
             merge(&child, &to.join(name))?;
+        }
+        if is_new {
+            // As after a renaming, which is the usual way.
+            fs::set_permissions(to, data.permissions())
+                .map_err(Error::file("set the mode of", to.display()))?;
         }
     } else if data.is_symlink() && !is_there(to) {
         let copied = fs::read_link(from).and_then(|target| symlink(target, to));
@@ -229,6 +261,37 @@ mod tests {
         assert_eq!(fs::read_to_string(path("other/link")).unwrap(), "new");
         remove(&path("other/link")).unwrap();
         assert!(!is_there(&path("other/link")) && is_there(&path("other/lib/new")));
+    }
+
+    /// `/dev/shm` is a mount of its own on every machine that this is tested on.
+    #[test]
+    fn what_lies_in_another_mount_is_copied_or_linked_and_stays() {
+        let (Ok(apart), root) = (
+            tempfile::tempdir_in("/dev/shm"),
+            tempfile::tempdir().unwrap(),
+        ) else {
+            return;
+        };
+        if !is_mounted_apart(apart.path(), root.path()) {
+            return;
+        }
+        let from = apart.path().join("cache");
+        fs::create_dir_all(from.join("sub")).unwrap();
+        fs::write(from.join("sub/file"), "x").unwrap();
+        fs::set_permissions(from.join("sub"), Permissions::from_mode(0o2750)).unwrap();
+        let path = |name: &str| root.path().join(name);
+        make_usable(&from, &path("scratch/used")).unwrap();
+        assert_eq!(fs::read_link(path("scratch/used")).unwrap(), from);
+        move_tree(&from, &path("kept")).unwrap();
+        assert!(from.join("sub/file").is_file() && path("kept/sub/file").is_file());
+        assert_eq!(stat(&path("kept/sub")).unwrap().mode() & 0o7777, 0o2750);
+        make_usable(&path("kept"), &path("scratch/moved")).unwrap();
+        assert!(!is_there(&path("kept")) && path("scratch/moved/sub/file").is_file());
+        make_usable(&path("kept"), &path("scratch/none")).unwrap();
+        assert!(!is_there(&path("scratch/none")));
+        // The link goes with the scratch directory, what it leads to does not.
+        remove(&path("scratch")).unwrap();
+        assert!(from.join("sub/file").is_file());
     }
 
     #[test]

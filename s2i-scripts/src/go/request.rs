@@ -30,7 +30,7 @@ pub struct Request {
     pub cgo: bool,
     /// Variables that have a default of ours and that the user has set.
     pub set: Vec<&'static str>,
-    /// [`variables::KEEP_CACHE`]
+    /// Whether caches stay: [`variables::KEEP_CACHE`], [`variables::INCREMENTAL`]
     pub keep_cache: bool,
     /// The bytes that a kept cache may have.
     pub cache_limit: u64,
@@ -78,7 +78,7 @@ impl Request {
             is_private: host.variable(variables::GOPRIVATE)?.is_some(),
             cgo: host.variable(variables::CGO_ENABLED)? == Some("1"),
             set,
-            keep_cache: host.switch(variables::KEEP_CACHE)?,
+            keep_cache: crate::build::cache::is_kept(host)?,
             cache_limit: crate::build::cache::limit(host)?,
             epoch: host.epoch()?,
         })

@@ -105,6 +105,12 @@ impl<'io> Host<'io> {
         self.raw(name).is_some_and(|value| !value.is_empty())
     }
 
+    /// The names of the variables that have a value.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        let set = self.env.iter().filter(|(_, value)| !value.is_empty());
+        set.filter_map(|(name, _)| name.to_str())
+    }
+
     /// The value of a variable as text, for commands that name it.
     #[must_use]
     pub fn value(&self, name: &str) -> Option<String> {

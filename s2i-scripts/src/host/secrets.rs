@@ -2,7 +2,10 @@
 
 use std::{cmp::Reverse, ffi::OsString};
 
+use s2i_core::label::NamePatterns;
+
 use super::console::redact;
+use crate::variables;
 
 /// What stands in the place of a secret.
 const MASK: &str = "redacted";
@@ -32,22 +35,23 @@ struct Secret {
 }
 
 impl Secrets {
-    /// The secrets of an environment: what variables hold that are named as such, and the passwords
-    /// in URLs.
+    /// The secrets of an environment: each line of what variables hold that are named as such, and the
+    /// passwords in URLs.
     #[must_use]
     pub fn of(environment: &[(OsString, OsString)]) -> Self {
+        let logins = NamePatterns::new(variables::LOGINS);
         let mut secrets = Vec::new();
         for (name, value) in environment {
             let (Some(name), Some(value)) = (name.to_str(), value.to_str()) else {
                 continue;
             };
-            let value = if is_secret(name) {
-                Some(value.trim())
+            let values: Vec<_> = if is_secret(name) || logins.matches(name) {
+                value.lines().map(str::trim).collect()
             } else {
-                password(value)
+                password(value).into_iter().collect()
             };
-            let value = value.filter(|value| value.len() >= SHORTEST);
-            secrets.extend(value.map(|value| Secret {
+            let values = values.into_iter().filter(|value| value.len() >= SHORTEST);
+            secrets.extend(values.map(|value| Secret {
                 variable: name.to_owned(),
                 value: value.to_owned(),
             }));
@@ -108,6 +112,8 @@ mod tests {
             ("HTTPS_PROXY", "http://me:wordpass@proxy.example.org:3128"),
             ("github_token", "npm_0123456789-and-more"),
             ("TOKENS", "not-a-secret"),
+            ("DEPLOY_SECRET", "-- begin\nline-of-a-key\n"),
+            ("npm_config__auth", "dXNlcjpwYXNz"),
         ];
         let environment: Vec<_> = environment.map(|(n, v)| (n.into(), v.into())).into();
         let secrets = Secrets::of(&environment);
@@ -115,6 +121,7 @@ mod tests {
             ("a npm_0123456789b", "a redactedb"),
             ("npm_0123456789-and-more", "redacted"),
             ("wordpass short not-a-secret", "redacted short not-a-secret"),
+            ("line-of-a-key, dXNlcjpwYXNz", "redacted, redacted"),
             (
                 "https://u:p@example.org/npm_0123456789",
                 "https://redacted@example.org/redacted",

@@ -82,15 +82,9 @@ fn yarnrc(request: &Request) -> String {
 }
 
 /// The variables whose values must not be found in the image.
-pub(super) fn secrets(request: &Request) -> Vec<&'static str> {
-    let set = [
-        (variables::NPM_TOKEN, request.has_token),
-        (variables::NPM_AUTH, request.has_auth),
-        (variables::NPM_MIRROR, request.mirror.is_some()),
-    ];
-    let set = set.into_iter().filter(|(_, is_set)| *is_set);
-    set.map(|(name, _)| name)
-        .chain(request.https_proxy)
-        .chain(request.http_proxy)
-        .collect()
+pub(super) fn secrets(request: &Request) -> Vec<String> {
+    let mirror = request.mirror.is_some().then_some(variables::NPM_MIRROR);
+    let addresses = mirror.into_iter().chain(request.https_proxy);
+    let addresses = addresses.chain(request.http_proxy).map(str::to_owned);
+    request.logins.iter().cloned().chain(addresses).collect()
 }

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     Error, Host, Places,
-    build::{Invocation, cache, cache::Caches, execute},
+    build::{Invocation, cache, cache::Caches, digest, execute},
     launch::PROCFILE,
 };
 
@@ -66,9 +66,11 @@ pub struct Facts {
 /// The names of caches.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CacheNames {
-    /// What the package manager downloads, which any Node.js can use.
+    /// What the package manager downloads. It is found by digests and checked whenever it is used, so
+    /// any Node.js and any lock can use it; and where a new lock changes one package, the others are there.
     pub packages: String,
-    /// What tools of the source keep for themselves, which belongs to this Node.js.
+    /// What tools of the source keep for themselves. It may hold what was compiled, and the lock says
+    /// which tools they are: it belongs to the ABI of Node.js, the processor and the lock.
     pub tools: String,
 }
 
@@ -132,7 +134,7 @@ pub fn gather(request: &Request, places: &Places, host: &mut Host<'_>) -> Result
         .map(read)
         .into_iter()
         .find(|text| !text.is_empty());
-    let cache_names = cache_names(&choice, &node);
+    let cache_names = cache_names(&choice, &node, root)?;
     let wanted = [cache_names.packages.clone(), cache_names.tools.clone()];
     let has_any = |names: &[&str]| names.iter().any(|name| host.find(name).is_some());
     Ok(Facts {
@@ -282,16 +284,21 @@ fn registry(request: &Request, places: &Places, host: &mut Host<'_>) -> Option<S
     address.contains("://").then_some(address)
 }
 
-fn cache_names(choice: &Choice, node: &Node) -> CacheNames {
+fn cache_names(choice: &Choice, node: &Node, root: &Path) -> Result<CacheNames, Error> {
     let manager = choice.manager.program();
     let kind = match choice.manager {
         Manager::Berry => "berry",
         _ => manager,
     };
-    CacheNames {
+    let lock = choice.lock.map(|name| digest::of_file(&root.join(name)));
+    let lock = lock
+        .transpose()?
+        .map(|digest| format!("-{}", &digest[..16]));
+    let (abi, arch, lock) = (&node.abi, &node.arch, lock.unwrap_or_default());
+    Ok(CacheNames {
         packages: format!("packages-{kind}"),
-        tools: cache::plain(&format!("tools-abi{}-{}", node.abi, node.arch)),
-    }
+        tools: cache::plain(&format!("tools-abi{abi}-{arch}{lock}")),
+    })
 }
 
 /// A command that only asks, away from the source.

@@ -1,5 +1,7 @@
 //! What the user asks of a build for Node.js.
 
+use s2i_core::label::NamePatterns;
+
 use crate::{Error, Host, launch::words, variables};
 
 /// What the user asks for, and what the rest of the environment says.
@@ -28,13 +30,15 @@ pub struct Request {
     pub has_token: bool,
     /// [`variables::NPM_AUTH`] is set.
     pub has_auth: bool,
+    /// Those of [`variables::LOGINS`] that are set.
+    pub logins: Vec<String>,
     /// The variable with the proxy for `https:`.
     pub https_proxy: Option<&'static str>,
     /// The variable with the proxy for `http:`.
     pub http_proxy: Option<&'static str>,
     /// Packages for other versions of Node.js are refused.
     pub engine_strict: bool,
-    /// [`variables::KEEP_CACHE`]
+    /// Whether caches stay: [`variables::KEEP_CACHE`], [`variables::INCREMENTAL`]
     pub keep_cache: bool,
     /// The bytes that a kept cache may have.
     pub cache_limit: u64,
@@ -63,6 +67,7 @@ impl Request {
         let (env, is_dev) = environment(host)?;
         let is_set = |name| Ok::<_, Error>(host.variable(name)?.is_some());
         let first = |names: [&'static str; 2]| names.into_iter().find(|name| host.has(name));
+        let logins = NamePatterns::new(variables::LOGINS);
         let build = host.variable(variables::NPM_BUILD)?.map(words::split);
         let mirror = host
             .variable(variables::NPM_MIRROR)?
@@ -79,10 +84,15 @@ impl Request {
             mirror,
             has_token: is_set(variables::NPM_TOKEN)?,
             has_auth: is_set(variables::NPM_AUTH)?,
+            logins: host
+                .names()
+                .filter(|name| logins.matches(name))
+                .map(str::to_owned)
+                .collect(),
             https_proxy: first(https),
             http_proxy: first(http),
             engine_strict: host.value("npm_config_engine_strict").as_deref() == Some("true"),
-            keep_cache: host.switch(variables::KEEP_CACHE)?,
+            keep_cache: crate::build::cache::is_kept(host)?,
             cache_limit: crate::build::cache::limit(host)?,
             env,
             is_dev,

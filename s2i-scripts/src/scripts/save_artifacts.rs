@@ -25,9 +25,10 @@ pub(super) fn save_artifacts(host: &mut Host<'_>) -> Result<(), Error> {
         Vec::new()
     };
     if roots.is_empty() {
-        let (path, name) = (cache.display(), variables::KEEP_CACHE);
+        let path = cache.display();
         host.console.note(format_args!(
-            "save-artifacts: there is nothing in {path}; build with {name}=true to keep caches"
+            "save-artifacts: there is nothing in {path}; builds with --incremental or {}=true keep caches",
+            variables::KEEP_CACHE
         ));
     }
     let mut archive = Writer::new(host.console.data(), epoch);

@@ -12,6 +12,8 @@ pub const DEFAULT_APP_ROOT: &str = "/opt/app-root";
 pub const DESTINATION: &str = "S2I_DESTINATION";
 /// Whether caches stay in the image.
 pub const KEEP_CACHE: &str = "S2I_KEEP_CACHE";
+/// Whether the next build begins with what this one saves.
+pub const INCREMENTAL: &str = env_var::S2I_INCREMENTAL;
 /// How large one cache may be, in millions of bytes.
 pub const CACHE_LIMIT: &str = "S2I_CACHE_LIMIT";
 /// The value of [`CACHE_LIMIT`] where it is not set.
@@ -21,15 +23,21 @@ pub const RECIPE: &str = "S2I_RECIPE";
 /// The directory for what only a running build needs.
 pub const TMPDIR: &str = "TMPDIR";
 
-pub(super) const ALL: [Variable; 7] = [
+pub(super) const ALL: [Variable; 8] = [
     Variable {
         name: RECIPE,
         meaning: "what the source is, where it could be several things: `go`, `node` or `binary`",
         ..VARIABLE
     },
     Variable {
-        name: KEEP_CACHE,
+        name: INCREMENTAL,
         default: "false",
+        meaning: "`true` says that the next build begins with what save-artifacts hands to it; `s2i build --incremental` sets it",
+        ..VARIABLE
+    },
+    Variable {
+        name: KEEP_CACHE,
+        default: "$S2I_INCREMENTAL",
         scripts: &[Script::Assemble, Script::SaveArtifacts],
         meaning: "`true` keeps caches in the image, from where save-artifacts hands them to the next build",
         ..VARIABLE

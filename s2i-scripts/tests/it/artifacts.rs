@@ -115,7 +115,7 @@ fn nothing_kept_is_an_empty_archive_and_a_word() {
     assert!(
         saved
             .stderr
-            .contains("build with S2I_KEEP_CACHE=true to keep caches"),
+            .contains("builds with --incremental or S2I_KEEP_CACHE=true keep caches"),
         "{}",
         saved.stderr
     );

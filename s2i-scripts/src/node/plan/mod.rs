@@ -238,6 +238,13 @@ impl Decider<'_> {
         }
         let secrets = credentials::secrets(self.request);
         if !secrets.is_empty() {
+            if self.request.keep_cache {
+                // With an answer that depends on it (`Vary: Authorization`), npm keeps the token.
+                steps.push(Step::Forget {
+                    path: self.places.cache(),
+                    variables: secrets.clone(),
+                });
+            }
             steps.push(Step::Search {
                 path: self.places.app_root.clone(),
                 variables: secrets,

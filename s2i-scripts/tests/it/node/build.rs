@@ -402,6 +402,46 @@ fn kept_caches_come_back_when_the_same_tools_made_them() {
 }
 
 #[test]
+fn what_tools_keep_belongs_to_a_lock_and_packages_to_none() {
+    let lock = |name: &str| {
+        format!(
+            "{{\"name\":\"{name}\",\"lockfileVersion\":3,\"requires\":true,\"packages\":{{\"\":{{\"name\":\"{name}\",\"version\":\"1.0.0\",\"license\":\"MIT\"}}}}}}"
+        )
+    };
+    let built = |lock: &str, saved: Option<&[u8]>| {
+        let image = Image::with_node()?
+            .source("package.json", &package(r#""scripts":{"build":"node build.js","start":"node -p 1"}"#))
+            .source("package-lock.json", lock)
+            .source("build.js", "const fs = require('fs'); const at = 'node_modules/.cache/x'; console.log('cached:', fs.existsSync(at)); fs.mkdirSync('node_modules/.cache', { recursive: true }); fs.writeFileSync(at, '')")
+            .env("S2I_KEEP_CACHE", "true");
+        if let Some(saved) = saved {
+            crate::artifacts::restore(saved, &image, "tmp/artifacts");
+        }
+        let text = image.assemble();
+        Some((image.script(Script::SaveArtifacts, &[]).stdout, text, image))
+    };
+    let Some((saved, text, _)) = built(&lock("one"), None) else {
+        return;
+    };
+    assert!(text.contains("cached: false\n"), "{text}");
+    let (_, text, _) = built(&lock("one"), Some(&saved)).unwrap();
+    assert!(text.contains("cached: true\n"), "{text}");
+    let (_, text, image) = built(&lock("two"), Some(&saved)).unwrap();
+    for part in [
+        "cached: false\n",
+        " is not used: other tools have made it\n",
+        "---> Restoring build artifacts\n",
+    ] {
+        assert!(text.contains(part), "{part}\n\n{text}");
+    }
+    let names = image.list("app-root/cache");
+    let tools = names
+        .iter()
+        .filter(|name| name.starts_with("tools-") && !name.contains('/'));
+    assert_eq!(tools.count(), 1, "{names:?}");
+}
+
+#[test]
 fn a_site_takes_the_place_of_its_source() {
     let Some(image) = Image::with_node() else {
         return;

@@ -1,0 +1,217 @@
+//! A registry on loopback that gives its packages to whoever has its token, and the real npm.
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader, Write as _},
+    net::{Ipv4Addr, TcpListener, TcpStream},
+    path::Path,
+    sync::{Arc, Mutex},
+    thread,
+};
+
+use flate2::{Compression, write::GzEncoder};
+use s2i_core::{Script, archive::Writer};
+use sha2::{Digest as _, Sha512};
+
+use crate::image::Image;
+
+/// The token, which must be nowhere afterwards.
+const MARKER: &str = "0123456789abcdefMARKERfedcba9876543";
+
+const PACKAGE: &str = r#"{"name":"sample","version":"1.0.0","license":"MIT","scripts":{"start":"node start.js"},"dependencies":{"private":"^1.0.0"}}"#;
+
+const START: &str = "console.log(require('private'))";
+
+/// A registry with one package. It runs as long as the tests do.
+struct Registry {
+    port: u16,
+    /// The lines of requests, and what was answered.
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl Registry {
+    fn start() -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let asked = Arc::<Mutex<Vec<String>>>::default();
+        let seen = Arc::clone(&asked);
+        let archive = package();
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                // One that is cut is npm's affair.
+                drop(answer(stream.unwrap(), port, &archive, &seen));
+            }
+        });
+        Self { port, asked }
+    }
+
+    fn address(&self) -> String {
+        format!("http://127.0.0.1:{}/all", self.port)
+    }
+
+    fn asked(&self) -> Vec<String> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+fn answer(
+    mut stream: TcpStream,
+    port: u16,
+    archive: &[u8],
+    asked: &Mutex<Vec<String>>,
+) -> std::io::Result<()> {
+    let lines = BufReader::new(stream.try_clone()?).lines();
+    let head = lines
+        .map_while(Result::ok)
+        .take_while(|line| !line.is_empty());
+    let head: Vec<_> = head.collect();
+    let path = head
+        .first()
+        .and_then(|line| line.split(' ').nth(1))
+        .unwrap_or_default();
+    let is_known = head.iter().any(|line| {
+        let (name, value) = line.split_once(": ").unwrap_or_default();
+        name.eq_ignore_ascii_case("authorization") && value == format!("Bearer {MARKER}")
+    });
+    let tarball = format!("http://127.0.0.1:{port}/all/private/-/private-1.0.0.tgz");
+    let description = format!(
+        r#"{{"name":"private","dist-tags":{{"latest":"1.0.0"}},"versions":{{"1.0.0":{{"name":"private","version":"1.0.0","dist":{{"tarball":"{tarball}","integrity":"{}"}}}}}}}}"#,
+        integrity(archive)
+    );
+    let (status, body) = match path {
+        _ if !is_known => ("401 Unauthorized", &b"{\"error\":\"who are you?\"}"[..]),
+        "/all/private" => ("200 OK", description.as_bytes()),
+        "/all/private/-/private-1.0.0.tgz" => ("200 OK", archive),
+        _ => ("404 Not Found", &b"{}"[..]),
+    };
+    asked.lock().unwrap().push(format!("{path} {status}"));
+    // What an answer depends on, npm writes into its cache.
+    let head = format!(
+        "HTTP/1.1 {status}\r\nContent-Length: {}\r\nCache-Control: max-age=300\r\nVary: Authorization\r\nConnection: close\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes())?;
+    stream.write_all(body)
+}
+
+/// The digest of an archive, in the notation of registries.
+fn integrity(archive: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let digest = Sha512::digest(archive);
+    let digits = digest.chunks(3).flat_map(|bytes| {
+        let bits = (0..3).fold(0, |bits, at| {
+            bits << 8 | usize::from(bytes.get(at).copied().unwrap_or_default())
+        });
+        let digit = move |at: usize| char::from(DIGITS[bits >> (18 - 6 * at) & 63]);
+        (0..4).map(move |at| if at > bytes.len() { '=' } else { digit(at) })
+    });
+    format!("sha512-{}", digits.collect::<String>())
+}
+
+/// The archive of the package, as registries have them.
+fn package() -> Vec<u8> {
+    let compressed = GzEncoder::new(Vec::new(), Compression::fast());
+    let mut archive = Writer::new(compressed, 1);
+    for (name, text) in [
+        (
+            "package/package.json",
+            r#"{"name":"private","version":"1.0.0","main":"index.js"}"#,
+        ),
+        ("package/index.js", "module.exports = 'from the registry'"),
+    ] {
+        let size = text.len() as u64;
+        archive
+            .file(name.as_bytes(), 0o644, size, &mut text.as_bytes())
+            .unwrap();
+    }
+    let (compressed, _) = archive.finish().unwrap();
+    compressed.finish().unwrap()
+}
+
+fn image(registry: &Registry) -> Option<Image> {
+    let image = Image::with_node()?;
+    let image = image
+        .source("package.json", PACKAGE)
+        .source("start.js", START)
+        .without("npm_config_offline")
+        .env("npm_config_fetch_retries", "0")
+        .env("npm_config_loglevel", "silly")
+        .env("NPM_MIRROR", &registry.address());
+    Some(image)
+}
+
+/// The files below a directory that hold the token.
+fn holders(path: &Path) -> Vec<String> {
+    let data = fs::symlink_metadata(path).unwrap();
+    if data.is_dir() {
+        let children = fs::read_dir(path).unwrap();
+        return children
+            .flat_map(|child| holders(&child.unwrap().path()))
+            .collect();
+    }
+    let holds = |text: &[u8]| {
+        text.windows(MARKER.len())
+            .any(|part| part == MARKER.as_bytes())
+    };
+    let is_holder = data.is_file() && holds(&fs::read(path).unwrap());
+    is_holder
+        .then(|| path.display().to_string())
+        .into_iter()
+        .collect()
+}
+
+#[test]
+fn a_package_that_needs_a_token_is_installed_and_the_token_is_nowhere() {
+    let registry = Registry::start();
+    for keep in ["false", "true"] {
+        let Some(image) = image(&registry) else {
+            return;
+        };
+        let image = image.env("NPM_TOKEN", MARKER).env("S2I_KEEP_CACHE", keep);
+        installed_without_a_trace(&image);
+        let saved = image.script(Script::SaveArtifacts, &[]);
+        assert_eq!(saved.stdout.len() > 10_000, keep == "true");
+    }
+}
+
+/// Builds the application, which says what it has got; its token is in no file and no output.
+#[track_caller]
+fn installed_without_a_trace(image: &Image) {
+    let outcome = image.script(Script::Assemble, &[]);
+    let said = format!("{}{}", outcome.text(), outcome.stderr);
+    assert_eq!(outcome.code, Some(0), "{said}");
+    assert!(!said.contains(MARKER), "{said}");
+    assert_eq!(holders(&image.path("")), [""; 0]);
+    let ran = image.script(Script::Run, &[]);
+    assert_eq!(ran.text(), "from the registry\n");
+}
+
+#[test]
+fn other_package_managers_of_the_host_keep_no_token_either() {
+    let registry = Registry::start();
+    for manager in ["pnpm", "yarn"] {
+        let Some(image) = image(&registry) else {
+            return;
+        };
+        let Some(image) = image.tool(manager) else {
+            crate::image::skip(&format!("there is no {manager} on this host"));
+            continue;
+        };
+        let image = image
+            .env("NODE_PACKAGE_MANAGER", manager)
+            .env("NPM_TOKEN", MARKER)
+            .env("S2I_KEEP_CACHE", "true");
+        installed_without_a_trace(&image);
+    }
+}
+
+#[test]
+fn without_the_token_the_registry_gives_nothing() {
+    let registry = Registry::start();
+    let Some(image) = image(&registry) else {
+        return;
+    };
+    let outcome = image.script(Script::Assemble, &[]);
+    assert_eq!(outcome.code, Some(13), "{}", outcome.stderr);
+    assert_eq!(registry.asked(), ["/all/private 401 Unauthorized"]);
+}
