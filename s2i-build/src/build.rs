@@ -1,4 +1,4 @@
-//! A whole build: gather, plan, execute.
+//! A whole build: gather, choose, plan, execute.
 
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use crate::{
     error::Failed,
     event::{EventSink, Phase, Progress},
     execute::execute,
-    gather::gather,
-    plan::{BuildPlan, plan},
+    gather,
+    plan::{BuildPlan, choose, plan},
     request::BuildRequest,
     source::{Fetched, Source},
 };
@@ -23,6 +23,8 @@ pub struct Outcome {
     pub image_id: String,
     /// Its name, if it got one.
     pub tag: Option<ImageRef>,
+    /// The image that has built it.
+    pub builder: ImageRef,
     /// Its size as the engine counts it, in bytes.
     pub size: u64,
     /// The phases in order, with what each took.
@@ -44,23 +46,36 @@ pub async fn build<E: Engine, S: Source>(
     let built = phases(engine, source, request, &progress, cancel).await;
     // Whatever came of it: what a script wrote last is shown before anybody says more.
     progress.end_phase();
-    let committed = built?;
+    let (builder, tag, committed) = built?;
     Ok(Outcome {
         image_id: committed.id,
-        tag: request.tag.clone(),
+        tag,
+        builder,
         size: committed.size,
         times: progress.times(),
     })
 }
 
+/// Gives the builder, the name of the result, and the result.
 async fn phases<E: Engine, S: Source>(
     engine: &E,
     source: &S,
     request: &BuildRequest,
     progress: &Progress<'_>,
     cancel: &CancelToken,
-) -> Result<Committed, Failed> {
-    let (facts, fetched) = gather(engine, source, request, progress, cancel).await?;
+) -> Result<(ImageRef, Option<ImageRef>, Committed), Failed> {
+    let fetched = gather::source(source, request, progress, cancel).await?;
+    let facts = gather::for_choice(engine, &fetched, request, progress, cancel).await?;
+    let choice = choose(request, &facts)?;
+    if let Some(sentence) = &choice.sentence {
+        progress.notice(sentence);
+    }
+    let request = &BuildRequest {
+        tag: choice.tag.clone(),
+        ..request.clone()
+    };
+    let given = (request, &choice);
+    let facts = gather::images(engine, &fetched, given, progress, cancel).await?;
     let plan = plan(request, &facts)?;
     if let (Some(previous), None) = (&facts.previous, &plan.save) {
         let name = &previous.name;
@@ -68,14 +83,27 @@ async fn phases<E: Engine, S: Source>(
             "a clean build: `{name}` does not say where its save-artifacts is"
         ));
     }
-    let key = key(request, &plan, &fetched).await;
+    let made = make(engine, request, &plan, &fetched, progress, cancel).await?;
+    Ok((choice.builder, choice.tag, made))
+}
+
+/// Does what was planned, unless the engine remembers the result.
+async fn make<E: Engine>(
+    engine: &E,
+    request: &BuildRequest,
+    plan: &BuildPlan,
+    source: &Fetched,
+    progress: &Progress<'_>,
+    cancel: &CancelToken,
+) -> Result<Committed, Failed> {
+    let key = key(request, plan, source).await;
     if let Some(key) = &key
         && let Some(made) = engine.recall(key, request.tag.as_ref()).await?
     {
         progress.notice("nothing has changed since this image was built");
         return Ok(made);
     }
-    let made = execute(engine, &plan, &fetched, progress, cancel).await?;
+    let made = execute(engine, plan, source, progress, cancel).await?;
     if let Some(key) = &key {
         engine.remember(key, &made).await;
     }

@@ -7,7 +7,7 @@
 use std::{error::Error, fmt};
 
 use s2i_core::{
-    ContainerPath, EnvVar, ImageRef,
+    ContainerPath, EnvVar, ImageRef, Secret,
     wire::{Exit, Failure, ReadItem},
 };
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,7 @@ use crate::{
     cancel::{CancelToken, Interrupt},
     event::Progress,
     facts::{ImageConfig, ImageFacts},
-    request::{Network, PullPolicy},
+    request::{Limits, Network, PullPolicy},
     stream::{ArchiveStream, Tree},
 };
 
@@ -46,6 +46,16 @@ pub trait Engine: Send + Sync {
         cancel: &CancelToken,
     ) -> impl Future<Output = Result<Self::Container, EngineError>> + Send;
 
+    /// Gives an image that was made without a name this one.
+    fn name(
+        &self,
+        made: &Committed,
+        name: &ImageRef,
+    ) -> impl Future<Output = Result<(), EngineError>> + Send;
+
+    /// Removes an image that was made without a name and has none.
+    fn forget(&self, made: &Committed) -> impl Future<Output = Result<(), EngineError>> + Send;
+
     /// The image that a build of this key has made, now with this name. An engine that remembers
     /// nothing builds every time.
     fn recall(
@@ -67,6 +77,11 @@ pub trait Engine: Send + Sync {
 /// A container in which one thing is done after another. Whoever has one discards it in the end,
 /// whatever became of it; after an error or an interrupt it is good for nothing else.
 pub trait Container: Send {
+    /// Whether it has the [artifacts](Start::artifacts) that it was started with.
+    fn has_artifacts(&self) -> bool {
+        false
+    }
+
     /// Brings something in.
     fn unpack(
         &mut self,
@@ -124,15 +139,32 @@ pub struct Start<'a> {
     pub user: &'a str,
     /// What it can reach.
     pub network: &'a Network,
+    /// What it may use.
+    pub limits: Limits,
+    /// What it is to have of another image, from an engine that can lend it; others leave it out.
+    pub artifacts: Option<Artifacts<'a>>,
+}
+
+/// A directory of an image that a container has a copy of, which costs nothing to make.
+#[derive(Clone, Copy, Debug)]
+pub struct Artifacts<'a> {
+    /// The image.
+    pub image: &'a ImageFacts,
+    /// The directory in it.
+    pub directory: &'a ContainerPath,
+    /// Where it is in the container. It can't be removed there, and gets into no image.
+    pub at: &'a ContainerPath,
 }
 
 /// A program in a container.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Program {
     /// Path and arguments.
     pub argv: Vec<String>,
-    /// The whole environment.
+    /// The whole environment but for secrets.
     pub env: Vec<EnvVar>,
+    /// Variables that win over those, and whose values are masked in what the program writes.
+    pub secrets: Vec<Secret>,
     /// Where it starts.
     pub cwd: ContainerPath,
     /// Who it runs as; see [`Start::user`].

@@ -36,6 +36,17 @@ pub enum BuildError {
     /// The engine could not do something.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// The builder that s2i has picked is not there.
+    #[error("there is no builder image `{builder}`, which was picked because {because}")]
+    NoPickedBuilder {
+        /// The builder.
+        builder: ImageRef,
+        /// Why it was picked.
+        because: String,
+        /// What the engine said.
+        #[source]
+        source: Box<EngineError>,
+    },
     /// A script ended with a status other than 0.
     #[error("`{script}` of `{image}` {}", how(*exit))]
     Script {

@@ -32,6 +32,8 @@ pub enum Phase {
     Clean,
     /// Making the image.
     Commit,
+    /// The script `usage`.
+    Usage,
 }
 
 impl Phase {
@@ -49,6 +51,7 @@ impl Phase {
             Self::AssembleRuntime => "assemble-runtime",
             Self::Clean => "clean",
             Self::Commit => "commit",
+            Self::Usage => "usage",
         }
     }
 }

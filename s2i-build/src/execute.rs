@@ -8,10 +8,10 @@ use tracing::Instrument as _;
 
 use crate::{
     cancel::CancelToken,
-    engine::{Committed, Container, Content, Engine, EngineError, Input, Start},
+    engine::{Artifacts, Commit, Committed, Container, Content, Engine, EngineError, Input, Start},
     error::{BuildError, Failed},
     event::{Phase, Progress},
-    plan::{BuildPlan, RunPlan, SavePlan, TRUST_FILE, Upload, Uploaded},
+    plan::{BuildPlan, KeepPlan, RunPlan, RuntimePlan, SavePlan, TRUST_FILE, Upload, Uploaded},
     source::Fetched,
     stream::{ArchiveStream, pieces_of},
     trace,
@@ -35,23 +35,10 @@ pub async fn execute<E: Engine>(
         progress,
         cancel,
     };
-    let mut built = steps.assemble().await?;
-    let Some(runtime) = &plan.runtime else {
-        return steps.commit(built).await;
-    };
-    let artifacts = built.read(runtime.artifacts.clone(), plan.epoch);
-    let assembled = steps.assemble_runtime(&runtime.run, artifacts).await;
-    // The first container has given what it had; whatever became of that, it goes.
-    let discarded = built.discard().await;
-    match (assembled, discarded) {
-        (Ok(last), discarded) => {
-            steps.tell_left(discarded.err());
-            steps.commit(last).await
-        }
-        (Err(failed), discarded) => Err(Failed {
-            cleanup: failed.cleanup.or(discarded.err()),
-            ..failed
-        }),
+    let built = steps.assemble().await?;
+    match &plan.runtime {
+        Some(runtime) => steps.split(built, runtime).await,
+        None => steps.commit(built, &plan.commit).await,
     }
 }
 
@@ -66,12 +53,56 @@ struct Steps<'a, E> {
 impl<E: Engine> Steps<'_, E> {
     async fn assemble(&self) -> Result<E::Container, Failed> {
         let run = &self.plan.assemble;
-        let mut container = self.start(run).await?;
-        if let Some(save) = &self.plan.save {
-            container = self.reuse(container, save).await?;
-        }
+        let container = match &self.plan.save {
+            Some(save) => self.start_with(run, save).await?,
+            None => self.start(run, None).await?,
+        };
         let phases = (Phase::Upload, Phase::Assemble);
         self.run(container, run, None, phases).await
+    }
+
+    /// Carries the artifacts into the second container and makes the image of that. The first one goes
+    /// once it has given what it had, whatever became of that.
+    async fn split(
+        &self,
+        mut built: E::Container,
+        runtime: &RuntimePlan,
+    ) -> Result<Committed, Failed> {
+        let artifacts = built.read(runtime.artifacts.clone(), self.plan.epoch);
+        let last = match self.assemble_runtime(&runtime.run, artifacts).await {
+            Ok(last) => last,
+            Err(failed) => return Err(also(failed, built.discard().await)),
+        };
+        if let Some(keep) = &runtime.keep {
+            return self.commit_both(built, keep, last).await;
+        }
+        self.tell_left(built.discard().await.err());
+        self.commit(last, &self.plan.commit).await
+    }
+
+    /// Makes images of both containers. Neither name changes before both images are there, and the
+    /// last thing that can fail spoils no result.
+    async fn commit_both(
+        &self,
+        built: E::Container,
+        keep: &KeepPlan,
+        last: E::Container,
+    ) -> Result<Committed, Failed> {
+        let kept = match self.commit(built, &keep.commit).await {
+            Ok(kept) => kept,
+            Err(failed) => return Err(also(failed, last.discard().await)),
+        };
+        let made = match self.commit(last, &self.plan.commit).await {
+            Ok(made) => made,
+            Err(failed) => return Err(also(failed, self.engine.forget(&kept).await)),
+        };
+        if let Err(error) = self.engine.name(&kept, &keep.name).await {
+            let what = format!("the artifacts are not kept: {}", ErrorChain(&error));
+            let diagnostic = Diagnostic::new(keep.name.to_string(), what);
+            self.progress.warn([diagnostic]);
+            self.tell_left(self.engine.forget(&kept).await.err());
+        }
+        Ok(made)
     }
 
     async fn assemble_runtime(
@@ -79,16 +110,48 @@ impl<E: Engine> Steps<'_, E> {
         run: &RunPlan,
         artifacts: ArchiveStream<'_>,
     ) -> Result<E::Container, Failed> {
-        let container = self.start(run).await?;
+        let container = self.start(run, None).await?;
         let phases = (Phase::Artifacts, Phase::AssembleRuntime);
         self.run(container, run, Some(artifacts), phases).await
     }
 
-    async fn start(&self, run: &RunPlan) -> Result<E::Container, EngineError> {
+    /// Starts a container with what the build before has saved: lent, or else brought in.
+    async fn start_with(&self, run: &RunPlan, save: &SavePlan) -> Result<E::Container, Failed> {
+        let artifacts = save.directory.as_ref().map(|directory| Artifacts {
+            image: &save.image,
+            directory,
+            at: &save.into,
+        });
+        let container = match self.start(run, artifacts).await {
+            Err(EngineError::Interrupted(reason)) => {
+                return Err(EngineError::Interrupted(reason).into());
+            }
+            // Whatever was wrong with them, the build is done.
+            Err(error) if artifacts.is_some() => {
+                let why = format!("artifacts can't be lent: {}", ErrorChain(&error));
+                let name = save.image.name.to_string();
+                self.progress.warn([Diagnostic::new(name, why)]);
+                self.start(run, None).await?
+            }
+            started => started?,
+        };
+        if container.has_artifacts() {
+            return Ok(container);
+        }
+        self.reuse(container, save).await
+    }
+
+    async fn start(
+        &self,
+        run: &RunPlan,
+        artifacts: Option<Artifacts<'_>>,
+    ) -> Result<E::Container, EngineError> {
         let start = Start {
             image: &run.image,
             user: &run.program.user,
             network: &run.network,
+            limits: run.limits,
+            artifacts,
         };
         self.engine.start(&start, self.progress, self.cancel).await
     }
@@ -110,7 +173,7 @@ impl<E: Engine> Steps<'_, E> {
         let name = &save.image.name;
         let why = format!("a clean build: {}", ErrorChain(&error));
         self.progress.warn([Diagnostic::new(name.to_string(), why)]);
-        Ok(self.start(&self.plan.assemble).await?)
+        Ok(self.start(&self.plan.assemble, None).await?)
     }
 
     async fn save(&self, into: &mut E::Container, save: &SavePlan) -> Result<(), EngineError> {
@@ -118,6 +181,8 @@ impl<E: Engine> Steps<'_, E> {
             image: &save.image,
             user: &save.program.user,
             network: &save.network,
+            limits: save.limits,
+            artifacts: None,
         };
         let mut previous = self
             .engine
@@ -204,10 +269,15 @@ impl<E: Engine> Steps<'_, E> {
         self.progress.warn(left.map(tell));
     }
 
-    async fn commit(&self, mut last: E::Container) -> Result<Committed, Failed> {
-        let committing = last.commit(&self.plan.commit, self.progress, self.cancel);
+    /// Makes an image of a container, which goes.
+    async fn commit(
+        &self,
+        mut container: E::Container,
+        commit: &Commit,
+    ) -> Result<Committed, Failed> {
+        let committing = container.commit(commit, self.progress, self.cancel);
         let committed = committing.instrument(tracing::info_span!("commit")).await;
-        let discarded = last.discard().await;
+        let discarded = container.discard().await;
         match (committed, discarded) {
             (Ok(committed), discarded) => {
                 self.tell_left(discarded.err());
@@ -226,6 +296,14 @@ fn one_file(name: &'static str, text: &str, mtime: u64) -> ArchiveStream<'static
         archive.file(name, 0o644, text.len() as u64, &mut text.as_bytes())?;
         archive.finish().map(drop)
     })
+}
+
+/// A failure, and what became of cleaning up after it.
+fn also(failed: Failed, cleanup: Result<(), EngineError>) -> Failed {
+    Failed {
+        cleanup: failed.cleanup.or(cleanup.err()),
+        ..failed
+    }
 }
 
 fn both(error: BuildError, cleanup: Result<(), EngineError>) -> Failed {

@@ -18,6 +18,24 @@ pub struct Facts {
     pub source: SourceFacts,
 }
 
+/// What the choice of a builder depends on, where the request leaves it open.
+#[derive(Clone, Debug, Default)]
+pub struct ChoiceFacts {
+    /// The files at the top of the source, by name.
+    pub root: Vec<RootFile>,
+    /// The image that [`Builder::Either`](crate::request::Builder::Either) names, if the engine has it.
+    pub either: Option<ImageFacts>,
+}
+
+/// A file at the top of the source that is not left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RootFile {
+    /// Its name.
+    pub name: String,
+    /// What it begins with: 512 bytes, or all of it.
+    pub head: Vec<u8>,
+}
+
 /// An image as the engine has it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageFacts {

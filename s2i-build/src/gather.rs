@@ -7,29 +7,69 @@ use crate::{
     engine::{Engine, EngineError},
     error::BuildError,
     event::{Phase, Progress},
-    facts::{Facts, ImageFacts},
-    request::{BuildRequest, PreviousRequest},
+    facts::{ChoiceFacts, Facts, ImageFacts},
+    plan::Choice,
+    request::{BuildRequest, Builder, PreviousRequest, PullPolicy},
     source::{Fetched, Source},
 };
 
-/// Gets the source and finds the images.
+/// Gets the source.
 ///
 /// # Errors
-/// What the ports say.
-pub async fn gather<E: Engine, S: Source>(
-    engine: &E,
+/// What the port says.
+pub async fn source<S: Source>(
     source: &S,
     request: &BuildRequest,
     progress: &Progress<'_>,
     cancel: &CancelToken,
-) -> Result<(Facts, Fetched), BuildError> {
+) -> Result<Fetched, BuildError> {
     progress.phase(Phase::Source);
     let mut fetched = source.fetch(&request.source, progress, cancel).await?;
     progress.warn(std::mem::take(&mut fetched.diagnostics));
+    Ok(fetched)
+}
+
+/// Finds out what the choice of a builder depends on, where the request leaves it open.
+///
+/// # Errors
+/// What the ports say.
+pub async fn for_choice<E: Engine>(
+    engine: &E,
+    source: &Fetched,
+    request: &BuildRequest,
+    progress: &Progress<'_>,
+    cancel: &CancelToken,
+) -> Result<ChoiceFacts, BuildError> {
     progress.phase(Phase::Images);
-    let builder = engine
-        .resolve(&request.builder, request.builder_pull, progress, cancel)
-        .await?;
+    let either = match &request.builder {
+        Builder::Named(_) => return Ok(ChoiceFacts::default()),
+        Builder::Detected => None,
+        Builder::Either(image) => {
+            let found = engine.resolve(image, PullPolicy::Never, progress, cancel);
+            match found.await {
+                Ok(facts) => Some(facts),
+                Err(EngineError::NoSuchImage { .. }) => None,
+                Err(err) => return Err(err.into()),
+            }
+        }
+    };
+    let root = source.root_files().await?;
+    Ok(ChoiceFacts { root, either })
+}
+
+/// Finds the images.
+///
+/// # Errors
+/// What the port says; [`BuildError::NoPickedBuilder`] where nobody named the builder that is missing.
+pub async fn images<E: Engine>(
+    engine: &E,
+    source: &Fetched,
+    (request, choice): (&BuildRequest, &Choice),
+    progress: &Progress<'_>,
+    cancel: &CancelToken,
+) -> Result<Facts, BuildError> {
+    let builder = engine.resolve(&choice.builder, request.builder_pull, progress, cancel);
+    let builder = builder.await.map_err(|err| picked(err, choice))?;
     let runtime = match &request.runtime {
         Some(runtime) => Some(
             engine
@@ -44,13 +84,26 @@ pub async fn gather<E: Engine, S: Source>(
         progress.warn(ImageLabels::read(&image.config.labels, &image.config.env).1);
     }
     progress.end_phase();
-    let facts = Facts {
+    Ok(Facts {
         builder,
         runtime,
         previous,
-        source: fetched.facts.clone(),
-    };
-    Ok((facts, fetched))
+        source: source.facts.clone(),
+    })
+}
+
+/// The user has not named an image that s2i has picked, and would not know why it is missed.
+fn picked(err: EngineError, choice: &Choice) -> BuildError {
+    match (err, &choice.because) {
+        (source @ (EngineError::NoSuchImage { .. } | EngineError::Pull { .. }), Some(because)) => {
+            BuildError::NoPickedBuilder {
+                builder: choice.builder.clone(),
+                because: because.clone(),
+                source: source.into(),
+            }
+        }
+        (err, _) => err.into(),
+    }
 }
 
 /// An image of the build before that is not there is no reason not to build.

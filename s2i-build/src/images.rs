@@ -6,7 +6,11 @@ use s2i_core::{EnvVar, ImageRef, wire::Exit};
 use serde::Serialize;
 
 use crate::{
-    cancel::CancelToken, engine::EngineError, event::Progress, facts::ImageFacts, request::Network,
+    cancel::CancelToken,
+    engine::EngineError,
+    event::Progress,
+    facts::ImageFacts,
+    request::{Limits, Network},
     stream::ArchiveStream,
 };
 
@@ -98,6 +102,8 @@ pub struct Launch<'a> {
     pub user: Option<String>,
     /// What it reaches, and what reaches it.
     pub network: Network,
+    /// What it may use.
+    pub limits: Limits,
     /// Ports of the host that lead to ports of the container.
     pub ports: Vec<Publish>,
     /// Whether its file system can't be written to, but for `/tmp`.

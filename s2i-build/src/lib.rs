@@ -6,9 +6,11 @@
 //!                   └────────── Engine, Source ──────────────┘
 //! ```
 //!
-//! [`gather`](gather::gather) asks the two ports, [`Engine`] and [`Source`], and decides nothing;
+//! [`gather`] asks the two ports, [`Engine`] and [`Source`], and decides nothing;
 //! [`plan`](plan::plan) decides everything and touches nothing; [`execute`](execute::execute) does
-//! what the plan says and has no choice. What happens on the way is told as [events](event::Event)
+//! what the plan says and has no choice. Where the request leaves the builder open,
+//! [`choose`](plan::choose) decides on it in between, as the source must be there for that and the builder
+//! must not. What happens on the way is told as [events](event::Event)
 //! to whoever owns the terminal.
 //!
 //! The crate is asynchronous without a runtime: it awaits the engine, blocking work goes to threads
@@ -25,6 +27,7 @@
 pub mod agents;
 pub mod build;
 pub mod cancel;
+pub mod detect;
 pub mod engine;
 pub mod error;
 pub mod event;
@@ -33,12 +36,14 @@ pub mod facts;
 pub mod gather;
 mod hex;
 pub mod images;
+pub mod limits;
 pub mod plan;
 pub mod request;
 pub mod session;
 pub mod source;
 pub mod stream;
 pub mod trace;
+pub mod usage;
 
 pub use agents::Agents;
 pub use build::{Outcome, build};
@@ -47,3 +52,4 @@ pub use engine::{Container, Engine, EngineError};
 pub use error::{BuildError, Failed};
 pub use images::Images;
 pub use source::{Source, SourceError};
+pub use usage::usage;

@@ -2,11 +2,15 @@
 
 use std::{fmt, str::FromStr};
 
-use s2i_core::{ContainerPath, EnvVar, ImageRef, mapping::Mapping};
+use s2i_core::{ContainerPath, EnvVar, ImageRef, ImageRefError, Secret, mapping::Mapping};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-pub use crate::source::location::{LocationError, SourceLocation};
+pub use crate::{
+    detect::Builders,
+    limits::Limits,
+    source::location::{LocationError, SourceLocation},
+};
 
 /// One build, as asked for: typed values, nothing looked up yet.
 #[derive(Clone, Debug)]
@@ -14,7 +18,9 @@ pub struct BuildRequest {
     /// Where the source is and which part of it counts.
     pub source: SourceRequest,
     /// The image with the toolchain.
-    pub builder: ImageRef,
+    pub builder: Builder,
+    /// The images that are picked from where no builder is named.
+    pub builders: Builders,
     /// When to pull the builder.
     pub builder_pull: PullPolicy,
     /// The name of the result; without one it is known by its id alone.
@@ -25,11 +31,16 @@ pub struct BuildRequest {
     pub previous: Option<PreviousRequest>,
     /// Variables for the scripts and the result; later ones win, and they win over the source's.
     pub env: Vec<EnvVar>,
+    /// Variables for `assemble` alone, whose values are in no image and no log; later ones win, and they
+    /// win over all others.
+    pub secrets: Vec<Secret>,
     /// Certificates in PEM that the scripts trust beside the image's own, for networks that look into
     /// TLS. They do not get into the result.
     pub trust: Option<String>,
     /// What the scripts can reach.
     pub network: Network,
+    /// What each container of the build may use.
+    pub limits: Limits,
     /// Replaces the builder's own destination.
     pub destination: Option<ContainerPath>,
     /// Replaces the user of `assemble`, in the notation of image configs.
@@ -54,14 +65,17 @@ impl BuildRequest {
     pub fn new(location: SourceLocation, builder: ImageRef) -> Self {
         Self {
             source: SourceRequest::new(location),
-            builder,
+            builder: Builder::Named(builder),
+            builders: Builders::default(),
             builder_pull: PullPolicy::IfNotPresent,
             tag: None,
             runtime: None,
             previous: None,
             env: Vec::new(),
+            secrets: Vec::new(),
             trust: None,
             network: Network::Default,
+            limits: Limits::default(),
             destination: None,
             assemble_user: None,
             assemble_runtime_user: None,
@@ -72,6 +86,18 @@ impl BuildRequest {
             epoch: None,
         }
     }
+}
+
+/// Which image the source goes into.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Builder {
+    /// This one.
+    Named(ImageRef),
+    /// The one for what the source is.
+    Detected,
+    /// This one if it is a builder that the engine has. Else this is the name of the result, and the
+    /// builder is the one for what the source is.
+    Either(ImageRef),
 }
 
 /// Where the source is and which part of it counts.
@@ -117,10 +143,42 @@ pub struct RuntimeRequest {
 /// The image of the build before. When it is not there, or saves nothing, the build is a clean one.
 #[derive(Clone, Debug)]
 pub struct PreviousRequest {
+    /// The image. In a split build, whose result has no artifacts of the builder, this is the name that
+    /// the builder's container gets as an image of its own.
+    pub image: ImageRef,
+    /// When to pull it.
+    pub pull: PullPolicy,
+}
+
+/// What the tag of the image that the builder's container becomes in a split build ends with.
+const BUILD_IMAGE: &str = "-build";
+
+impl PreviousRequest {
+    /// For builds of this name: the result of the one before, or the image beside it in a split build.
+    ///
+    /// # Errors
+    /// [`ImageRefError::Tag`] when the tag of that would be too long.
+    pub fn of(tag: &ImageRef, is_split: bool, pull: PullPolicy) -> Result<Self, ImageRefError> {
+        let image = if is_split {
+            format!("{}:{}{BUILD_IMAGE}", tag.name(), tag.tag_or_latest()).parse()?
+        } else {
+            tag.clone()
+        };
+        Ok(Self { image, pull })
+    }
+}
+
+/// A question to an image: what it is for, and how it is used.
+#[derive(Clone, Debug)]
+pub struct UsageRequest {
     /// The image.
     pub image: ImageRef,
     /// When to pull it.
     pub pull: PullPolicy,
+    /// Variables for the script; they win over the image's.
+    pub env: Vec<EnvVar>,
+    /// Whether programs read the answer, if the script can answer them.
+    pub json: bool,
 }
 
 /// When an image is pulled.

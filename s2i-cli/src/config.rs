@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use s2i_build::request::Builders;
 use serde::Deserialize;
 
 use crate::{args::EngineName, host::Host};
@@ -26,6 +27,8 @@ pub(crate) struct Config {
     pub(crate) url: Option<String>,
     /// As `--store`.
     pub(crate) store: Option<PathBuf>,
+    /// The images that `s2i build` picks from where no builder is named.
+    pub(crate) builders: Builders,
     /// What the embedded engine knows of registries.
     pub(crate) registry: Registry,
 }
@@ -153,6 +156,7 @@ mod tests {
     #[test]
     fn every_key_is_read() {
         let text = "engine = 'native'\nurl = 'unix:///x.sock'\nstore = '/srv/s2i'\n\
+            [builders]\ngo = 'example.org/go:1'\n\
             [registry]\ncertificates = 'certs.d'\ntrust_ca = '/ca.pem'\nparallel = 5\n\
             [registry.mirrors]\n'docker.io' = ['mirror.example.org/hub', 'localhost:5000']\n";
         let config = Config::parse(Path::new("/etc/s2i/config.toml"), text).unwrap();
@@ -162,6 +166,10 @@ mod tests {
             engine: Some(EngineName::Native),
             url: Some("unix:///x.sock".into()),
             store: Some("/srv/s2i".into()),
+            builders: Builders {
+                go: "example.org/go:1".parse().unwrap(),
+                ..Builders::default()
+            },
             registry: Registry {
                 certificates: Some("/etc/s2i/certs.d".into()),
                 trust_ca: Some("/ca.pem".into()),
@@ -177,7 +185,7 @@ mod tests {
         refused(
             "# mine\nengin = 'native'\n",
             "/etc/s2i/config.toml:2: `engin = 'native'`: unknown field `engin`, expected one of \
-             `engine`, `url`, `store`, `registry`",
+             `engine`, `url`, `store`, `builders`, `registry`",
         );
         refused(
             "engine = 'kaniko'",
@@ -187,6 +195,10 @@ mod tests {
         refused(
             "\n[registry]\nparallel = 'many'",
             "/etc/s2i/config.toml:3: `parallel = 'many'`: invalid type: string \"many\", expected u8",
+        );
+        refused(
+            "[builders]\ngo = 'Go'",
+            "/etc/s2i/config.toml:2: `go = 'Go'`: `Go`: the name of a repository must be lower case",
         );
         refused(
             "store = ",

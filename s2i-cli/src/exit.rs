@@ -19,7 +19,7 @@ impl From<Code> for ExitCode {
 pub(crate) const INTERNAL: Code = Code(1);
 /// The command line is wrong: an unknown flag, a bad image name, a bad pull policy.
 pub(crate) const USAGE: Code = Code(2);
-/// `assemble` or `assemble-runtime` ended with a status other than 0.
+/// A script of an image, `assemble` or another one, ended with a status other than 0.
 pub(crate) const SCRIPT_FAILED: Code = Code(4);
 /// The image could not be made from the finished container.
 pub(crate) const COMMIT: Code = Code(6);
@@ -58,7 +58,7 @@ pub(crate) const TERMINATED: Code = Code(143);
 pub(crate) const TABLE: [(Code, &str); 19] = [
     (INTERNAL, "something that should not happen"),
     (USAGE, "the command line is wrong"),
-    (SCRIPT_FAILED, "assemble or assemble-runtime failed"),
+    (SCRIPT_FAILED, "a script failed: assemble or another one"),
     (
         COMMIT,
         "the image could not be made from the finished container",

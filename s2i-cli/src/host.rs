@@ -1,9 +1,12 @@
 //! What the process knows of its surroundings: the one place that reads them.
 
 use std::{
+    collections::BTreeMap,
     env,
-    ffi::OsString,
+    ffi::{OsStr, OsString},
+    fmt,
     io::{self, IsTerminal as _},
+    os::unix::ffi::OsStrExt as _,
     path::PathBuf,
 };
 
@@ -37,6 +40,32 @@ pub(crate) struct Host {
     /// Whether somebody watches standard error who sees a line change in place.
     pub(crate) is_interactive: bool,
     pub(crate) wants_color: bool,
+    /// Every variable, for what is named when `s2i` is called.
+    pub(crate) variables: Variables,
+}
+
+/// The variables of the process. Their values, among which there are secrets, are not shown.
+#[derive(Clone, Default)]
+pub(crate) struct Variables(BTreeMap<OsString, OsString>);
+
+impl Variables {
+    /// The value of a variable, which may be empty.
+    pub(crate) fn get(&self, name: &str) -> Option<Vec<u8>> {
+        let value = self.0.get(OsStr::new(name))?;
+        Some(value.as_bytes().to_vec())
+    }
+}
+
+impl FromIterator<(OsString, OsString)> for Variables {
+    fn from_iter<T: IntoIterator<Item = (OsString, OsString)>>(variables: T) -> Self {
+        Self(variables.into_iter().collect())
+    }
+}
+
+impl fmt::Debug for Variables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.keys()).finish()
+    }
 }
 
 impl Host {
@@ -71,6 +100,7 @@ impl Host {
                 && text("CI").is_none()
                 && text("TERM").is_none_or(|term| term != "dumb"),
             wants_color: is_terminal && text("NO_COLOR").is_none(),
+            variables: env::vars_os().collect(),
         }
     }
 }

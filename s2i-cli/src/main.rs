@@ -17,6 +17,7 @@ mod host;
 mod native;
 mod render;
 mod request;
+mod secrets;
 mod signals;
 
 use std::process::ExitCode;

@@ -2,13 +2,20 @@
 
 use std::path::Path;
 
-use s2i_build::request::{BuildRequest, PreviousRequest, RuntimeRequest, SourceRequest};
+use s2i_build::{
+    Failed,
+    plan::PlanError,
+    request::{BuildRequest, Builder, PreviousRequest, RuntimeRequest, SourceRequest},
+};
 use s2i_core::{Diagnostic, EnvVar, environment, mapping::Mapping};
 
-use crate::{args::Build, error::Error, host::Host};
+use crate::{args::Build, commands::Setting, error::Error, host::Host, secrets};
 
 /// The build that was typed, and soft problems in the files that it names.
-pub(crate) fn build(args: &Build, host: &Host) -> Result<(BuildRequest, Vec<Diagnostic>), Error> {
+pub(crate) fn build(
+    args: &Build,
+    Setting { host, config, .. }: &Setting<'_>,
+) -> Result<(BuildRequest, Vec<Diagnostic>), Error> {
     let file = args.environment_file.as_deref();
     let (env, diagnostics) = variables(&args.env, file, host)?;
     let request = BuildRequest {
@@ -22,7 +29,8 @@ pub(crate) fn build(args: &Build, host: &Host) -> Result<(BuildRequest, Vec<Diag
             copy: args.copy,
             exclude: args.exclude.clone(),
         },
-        builder: args.builder.clone(),
+        builder: builder(args),
+        builders: config.builders.clone(),
         builder_pull: args.pull_policy,
         tag: args.tag.clone(),
         runtime: args.runtime_image.clone().map(|image| RuntimeRequest {
@@ -30,21 +38,16 @@ pub(crate) fn build(args: &Build, host: &Host) -> Result<(BuildRequest, Vec<Diag
             pull: args.runtime_pull_policy,
             artifacts: artifacts(args),
         }),
-        previous: args
-            .tag
-            .clone()
-            .filter(|_| args.incremental)
-            .map(|image| PreviousRequest {
-                image,
-                pull: args.incremental_pull_policy,
-            }),
+        previous: previous(args)?,
         env,
+        secrets: secrets::read(&args.secret, host)?,
         trust: args
             .trust_ca
             .as_deref()
             .map(|file| read(file, host))
             .transpose()?,
         network: args.network.clone().unwrap_or_default(),
+        limits: args.limited.limits(),
         destination: args.destination.clone(),
         assemble_user: args.assemble_user.clone().filter(|user| !user.is_empty()),
         assemble_runtime_user: args
@@ -58,6 +61,26 @@ pub(crate) fn build(args: &Build, host: &Host) -> Result<(BuildRequest, Vec<Diag
         epoch: epoch(host)?,
     };
     Ok((request, diagnostics))
+}
+
+fn previous(args: &Build) -> Result<Option<PreviousRequest>, Error> {
+    let (is_split, pull) = (args.runtime_image.is_some(), args.incremental_pull_policy);
+    if !args.incremental {
+        return Ok(None);
+    }
+    // The only name may turn out to be the builder; then there is none for the result.
+    match args.tag.as_ref().or(args.builder.as_ref()) {
+        Some(tag) => Ok(Some(PreviousRequest::of(tag, is_split, pull)?)),
+        None => Err(Failed::from(PlanError::NoTag).into()),
+    }
+}
+
+fn builder(args: &Build) -> Builder {
+    match (&args.builder, &args.tag) {
+        (Some(builder), Some(_)) => Builder::Named(builder.clone()),
+        (Some(either), None) => Builder::Either(either.clone()),
+        (None, _) => Builder::Detected,
+    }
 }
 
 fn artifacts(args: &Build) -> Vec<Mapping> {

@@ -23,7 +23,7 @@ use s2i_build::{
     session::{Piece, Session, Transport},
     trace,
 };
-use s2i_core::ImageRef;
+use s2i_core::{Diagnostic, ImageRef};
 use tokio::io::AsyncWriteExt as _;
 
 use crate::{
@@ -64,10 +64,17 @@ impl Created {
             image,
         };
         let options = CreateContainerOptionsBuilder::new().name(&container.name);
-        let Err(err) = docker.create_container(Some(options.build()), body).await else {
-            let Handle { name, image, .. } = &container;
-            tracing::debug!({ trace::CONTAINER } = %name, { trace::IMAGE } = %image, "made a container");
-            return Ok(Self(container));
+        let created = docker.create_container(Some(options.build()), body);
+        let err = match created.await {
+            Ok(created) => {
+                let Handle { name, image, .. } = &container;
+                tracing::debug!({ trace::CONTAINER } = %name, { trace::IMAGE } = %image, "made a container");
+                // Such as a limit that the machine can't keep.
+                let told = |warning| Diagnostic::new(image.to_string(), warning);
+                progress.warn(created.warnings.into_iter().map(told));
+                return Ok(Self(container));
+            }
+            Err(err) => err,
         };
         // Without a whole answer it may be there all the same; its name is known.
         if status(&err).is_none()

@@ -10,7 +10,7 @@ use s2i_build::{
     engine::Start,
     facts::{Healthcheck, ImageConfig, ImageFacts},
     images::{ImageSummary, Launch, Publish},
-    request::Network,
+    request::{Limits, Network},
 };
 use s2i_core::{EnvVar, ImageRef};
 use thiserror::Error;
@@ -68,7 +68,7 @@ pub(crate) fn create_body(start: &Start<'_>) -> ContainerCreateBody {
             security_opt: Some(vec![NO_NEW_PRIVILEGES.into()]),
             network_mode: network_mode(start.network),
             log_config: Some(no_log()),
-            ..HostConfig::default()
+            ..limited(&start.limits)
         }),
         ..ContainerCreateBody::default()
     }
@@ -108,9 +108,26 @@ pub(crate) fn launch_body(launch: &Launch<'_>) -> ContainerCreateBody {
                 [("/tmp".to_owned(), options.to_owned())].into()
             }),
             log_config: Some(no_log()),
-            ..HostConfig::default()
+            ..limited(&launch.limits)
         }),
         ..ContainerCreateBody::default()
+    }
+}
+
+/// How long a share of the processor's time is counted, in microseconds; the kernel's own default.
+const PERIOD: i64 = 100_000;
+
+/// The limits and nothing else. A quota of a period, because not every Podman knows thousandths.
+fn limited(limits: &Limits) -> HostConfig {
+    let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    HostConfig {
+        memory: limits.memory.map(signed),
+        cpu_period: limits.cpu_millis.map(|_| PERIOD),
+        cpu_quota: limits
+            .cpu_millis
+            .map(|millis| signed(millis).saturating_mul(PERIOD / 1000)),
+        pids_limit: limits.pids.map(signed),
+        ..HostConfig::default()
     }
 }
 

@@ -7,7 +7,7 @@ use futures_util::StreamExt as _;
 use s2i_build::{
     Agents, CancelToken, Engine, EngineError,
     cancel::or_interrupted,
-    engine::{EngineInfo, Start},
+    engine::{Committed, EngineInfo, Start},
     event::{Event, Phase, Progress},
     facts::ImageFacts,
     request::PullPolicy,
@@ -22,6 +22,7 @@ use crate::{
     convert,
     endpoint::{Endpoint, Flavour, HostEnv},
     error::{Said, cause, failed, is_only_the_end, is_unreachable, status},
+    made,
     running::DockerContainer,
 };
 
@@ -212,5 +213,13 @@ impl Engine for DockerEngine {
                 Err(err)
             }
         }
+    }
+
+    async fn name(&self, image: &Committed, name: &ImageRef) -> Result<(), EngineError> {
+        made::name(&self.docker, &self.endpoint.url, &image.id, name).await
+    }
+
+    async fn forget(&self, image: &Committed) -> Result<(), EngineError> {
+        made::remove(&self.docker, &self.endpoint.url, &image.id).await
     }
 }

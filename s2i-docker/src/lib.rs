@@ -29,6 +29,7 @@ mod engine;
 mod error;
 mod images;
 mod launch;
+mod made;
 mod running;
 
 pub use about::About;

@@ -2,10 +2,7 @@
 
 use std::collections::HashMap;
 
-use bollard::query_parameters::{
-    CommitContainerOptions, InspectContainerOptions, RemoveImageOptionsBuilder,
-    TagImageOptionsBuilder,
-};
+use bollard::query_parameters::{CommitContainerOptions, InspectContainerOptions};
 use s2i_build::{
     CancelToken, Container, EngineError,
     cancel::or_interrupted,
@@ -25,6 +22,7 @@ use crate::{
     convert,
     endpoint::Flavour,
     error::{Said, failed},
+    made,
 };
 
 /// A container whose agent waits for the next request.
@@ -170,12 +168,7 @@ impl Handle {
             docker, endpoint, ..
         } = self;
         if let Some(tag) = tag {
-            let options = TagImageOptionsBuilder::new()
-                .repo(&tag.name())
-                .tag(tag.tag_or_latest())
-                .build();
-            let tagged = docker.tag_image(id, Some(options)).await;
-            tagged.map_err(failed("give the image the name", tag.to_string(), endpoint))?;
+            made::name(docker, endpoint, id, tag).await?;
         }
         let inspected =
             docker
@@ -189,13 +182,6 @@ impl Handle {
     }
 
     async fn remove_image(&self, id: &str) -> Result<(), EngineError> {
-        let Handle {
-            docker, endpoint, ..
-        } = self;
-        let options = RemoveImageOptionsBuilder::new().force(true).build();
-        let removed = docker.remove_image(id, Some(options), None).await;
-        removed
-            .map(drop)
-            .map_err(failed("remove the image", id, endpoint))
+        made::remove(&self.docker, &self.endpoint, id).await
     }
 }

@@ -4,11 +4,12 @@ use s2i_build::{
     CancelToken, EngineError,
     engine::{Commit, Committed},
 };
+use s2i_core::ImageRef;
 use s2i_oci::{
     Digest,
     config::{History, ImageConfig, timestamp},
     overlay::Clamp,
-    store::{LayerSource, NewImage, StoredImage},
+    store::{LayerSource, NewImage, Store, StoredImage},
 };
 
 use crate::{error::failed, facts, place::Place};
@@ -49,6 +50,31 @@ pub(crate) fn commit(
     })
 }
 
+/// Gives an image that was made without a name one.
+pub(crate) fn name(store: &Store, id: &str, name: &ImageRef) -> Result<(), EngineError> {
+    let digest = digest(id)?;
+    let found = store
+        .find_id(digest)
+        .map_err(failed("find the image", id))?;
+    let image = found.ok_or_else(|| failed("find the image", id)("somebody has removed it"))?;
+    store
+        .tag(&image, name)
+        .map_err(failed("give the image the name", name))
+}
+
+/// Removes an image that was made without a name, unless it has got one.
+pub(crate) fn forget(store: &Store, id: &str) -> Result<(), EngineError> {
+    let digest = digest(id)?;
+    let removed = store
+        .remove_unnamed(digest)
+        .and_then(|()| store.collect().map(drop));
+    removed.map_err(failed("remove the image", id))
+}
+
+fn digest(id: &str) -> Result<Digest, EngineError> {
+    id.parse().map_err(failed("find the image", id))
+}
+
 fn config(base: &StoredImage, commit: &Commit, layer: Digest) -> ImageConfig {
     let mut config = base.config().clone();
     let created = Some(timestamp(commit.mtime));
@@ -65,4 +91,39 @@ fn config(base: &StoredImage, commit: &Commit, layer: Digest) -> ImageConfig {
         ..History::default()
     });
     config
+}
+
+#[cfg(test)]
+mod tests {
+    use s2i_oci::config::Platform;
+
+    use super::*;
+
+    #[test]
+    fn an_image_without_a_name_gets_one_or_goes() {
+        let temp = tempfile::tempdir().unwrap();
+        let store = Store::open(temp.path()).unwrap();
+        let publish = || {
+            let image = NewImage {
+                config: ImageConfig::new(Platform::linux("amd64")),
+                layers: Vec::new(),
+            };
+            store.publish(image, None).unwrap().id().to_string()
+        };
+        let names = || -> Vec<_> {
+            let images = store.list().unwrap();
+            images.iter().map(|image| image.names().to_vec()).collect()
+        };
+        let id = publish();
+        forget(&store, &id).unwrap();
+        assert!(names().is_empty());
+        let tag: ImageRef = "docker.io/library/app:latest-build".parse().unwrap();
+        assert!(name(&store, &id, &tag).is_err());
+        assert_eq!(publish(), id);
+        name(&store, &id, &tag).unwrap();
+        // The same image may be somebody else's as well.
+        assert_eq!(publish(), id);
+        forget(&store, &id).unwrap();
+        assert_eq!(names(), [[tag]]);
+    }
 }

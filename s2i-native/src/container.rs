@@ -8,7 +8,10 @@ use s2i_build::{
     session::Session,
     stream::ArchiveStream,
 };
-use s2i_core::wire::{Exit, Finish, ReadItem};
+use s2i_core::{
+    ContainerPath,
+    wire::{Exit, Finish, ReadItem},
+};
 
 use crate::{commit, error::blocking, place::Place};
 
@@ -37,6 +40,12 @@ impl NativeContainer {
 }
 
 impl Container for NativeContainer {
+    fn has_artifacts(&self) -> bool {
+        self.place
+            .as_ref()
+            .is_some_and(|place| place.lent.is_some())
+    }
+
     async fn unpack(
         &mut self,
         input: Input<'_>,
@@ -73,8 +82,11 @@ impl Container for NativeContainer {
         cancel: &CancelToken,
     ) -> Result<Committed, EngineError> {
         progress.phase(Phase::Clean);
+        let lent = self.place.as_ref().and_then(|place| place.lent.clone());
+        let is_kept = |path: &&ContainerPath| Some(*path) != lent.as_ref();
         let finish = Finish {
-            remove: commit.remove.clone(),
+            // What is mounted can't be removed, and is in no layer.
+            remove: commit.remove.iter().filter(is_kept).cloned().collect(),
             // What changed is known here, without a walk through the whole image.
             mtime: None,
             require: commit.require.clone(),

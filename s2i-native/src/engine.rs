@@ -19,11 +19,12 @@ use s2i_oci::{
 };
 
 use crate::{
+    commit,
     container::NativeContainer,
     error::{blocking, failed, no_such_image},
     facts, memory,
-    place::{Origin, Place},
-    sandbox::{Network, Program, Running},
+    place::{Lent, Origin, Place},
+    sandbox::{Limits, Network, Program, Running},
 };
 
 /// What an embedded engine needs to know.
@@ -84,6 +85,22 @@ impl NativeEngine {
             found.ok_or_else(|| no_such_image(&name))
         };
         blocking(find).await
+    }
+
+    /// The artifacts that a container is to have; none where the image is gone meanwhile.
+    async fn lent(&self, start: &Start<'_>) -> Result<Option<Lent>, EngineError> {
+        let Some(artifacts) = start.artifacts else {
+            return Ok(None);
+        };
+        match self.pinned(artifacts.image).await {
+            Ok(image) => Ok(Some(Lent {
+                image,
+                directory: artifacts.directory.clone(),
+                at: artifacts.at.clone(),
+            })),
+            Err(EngineError::NoSuchImage { .. }) => Ok(None),
+            Err(err) => Err(err),
+        }
     }
 
     /// Starts a container. Unpacking its image can't be called off; the next one has the use of it.
@@ -160,6 +177,8 @@ impl Engine for NativeEngine {
             program: Program::Agent {
                 for_root: is_root(start.user),
             },
+            limits: limits(&start.limits),
+            artifacts: self.lent(start).await?,
             tmpfs: Vec::new(),
             read_only: false,
         };
@@ -174,6 +193,16 @@ impl Engine for NativeEngine {
                 Err(err)
             }
         }
+    }
+
+    async fn name(&self, image: &Committed, name: &ImageRef) -> Result<(), EngineError> {
+        let (store, id, name) = (self.store.clone(), image.id.clone(), name.clone());
+        blocking(move || commit::name(&store, &id, &name)).await
+    }
+
+    async fn forget(&self, image: &Committed) -> Result<(), EngineError> {
+        let (store, id) = (self.store.clone(), image.id.clone());
+        blocking(move || commit::forget(&store, &id)).await
     }
 
     async fn recall(
@@ -198,6 +227,20 @@ impl Engine for NativeEngine {
 fn is_root(user: &str) -> bool {
     let name = user.split(':').next().unwrap_or_default();
     matches!(name, "" | "0" | "root")
+}
+
+/// What the sandbox is to keep.
+pub(crate) fn limits(limits: &request::Limits) -> Limits {
+    let request::Limits {
+        memory,
+        cpu_millis,
+        pids,
+    } = *limits;
+    Limits {
+        memory,
+        pids,
+        cpu_millis,
+    }
 }
 
 /// Containers use the host's network, or none: a network of their own would need a program that

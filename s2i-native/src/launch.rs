@@ -16,7 +16,7 @@ use s2i_build::{
 use s2i_core::wire::Exit;
 
 use crate::{
-    engine::{NativeEngine, network},
+    engine::{NativeEngine, limits, network},
     error::{blocking, failed},
     place::Origin,
     sandbox::{Direct, Killer, Program},
@@ -39,6 +39,8 @@ pub(crate) async fn launch(
         image: engine.pinned(launch.image).await?,
         network: network(&launch.network)?,
         program: Program::Direct(command(launch)),
+        limits: limits(&launch.limits),
+        artifacts: None,
         tmpfs: if launch.read_only {
             vec!["/tmp".into()]
         } else {

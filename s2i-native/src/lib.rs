@@ -27,6 +27,7 @@
 //! ```
 
 mod archive;
+mod artifacts;
 mod commit;
 mod container;
 mod engine;

@@ -9,15 +9,16 @@ use std::{
 
 use futures_channel::mpsc::UnboundedSender;
 use s2i_build::{EngineError, session::Transport};
-use s2i_core::ImageRef;
+use s2i_core::{ContainerPath, ImageRef};
 use s2i_oci::{
     overlay::{Dialect, is_opaque},
     store::{Store, StoredImage, Unpacking, Work},
 };
 
 use crate::{
+    artifacts,
     error::failed,
-    sandbox::{Limits, Network, Program, Running, Sandbox},
+    sandbox::{Limits, Network, Overlay, Program, Running, Sandbox},
 };
 
 /// What a container changes, below its directory.
@@ -25,6 +26,10 @@ const UPPER: &str = "upper";
 
 /// What overlayfs needs for itself, beside it.
 const WORK: &str = "work";
+
+/// The same two for what it was lent.
+const LENT_UPPER: &str = "lent";
+const LENT_WORK: &str = "lent-work";
 
 /// The same everywhere, so that no build depends on it.
 const HOSTNAME: &str = "s2i";
@@ -41,10 +46,19 @@ pub(crate) struct Origin {
     pub(crate) image: StoredImage,
     pub(crate) network: Network,
     pub(crate) program: Program,
+    pub(crate) limits: Limits,
+    pub(crate) artifacts: Option<Lent>,
     /// Directories that are empty and not kept.
     pub(crate) tmpfs: Vec<PathBuf>,
     /// Whether nothing else can be written to.
     pub(crate) read_only: bool,
+}
+
+/// A directory of an image that a container is to have as its own.
+pub(crate) struct Lent {
+    pub(crate) image: StoredImage,
+    pub(crate) directory: ContainerPath,
+    pub(crate) at: ContainerPath,
 }
 
 /// A directory of the store and the processes that use it. Both go when it is dropped.
@@ -53,6 +67,8 @@ pub(crate) struct Place {
     pub(crate) base: StoredImage,
     /// Nothing that the container changed is older.
     pub(crate) started: SystemTime,
+    /// Where it has what it was lent.
+    pub(crate) lent: Option<ContainerPath>,
     name: ImageRef,
     // The processes go before what they use.
     pub(crate) running: Option<Running>,
@@ -67,13 +83,16 @@ impl Place {
         agent: Option<&[u8]>,
         tell: UnboundedSender<String>,
     ) -> Result<(Self, Running, Transport), EngineError> {
-        let work = store.work(&[&origin.image]);
+        let lent = origin.artifacts.iter().map(|lent| &lent.image);
+        let images: Vec<_> = std::iter::once(&origin.image).chain(lent).collect();
+        let work = store.work(&images);
         let work = work.map_err(failed("make a place for a container of", &origin.name))?;
-        let place = Self {
+        let mut place = Self {
             store: store.clone(),
             base: origin.image.clone(),
             started: SystemTime::now() - TICK,
             running: None,
+            lent: None,
             work,
             name: origin.name.clone(),
         };
@@ -95,28 +114,18 @@ impl Place {
     }
 
     fn sandbox(
-        &self,
+        &mut self,
         origin: &Origin,
         tell: &UnboundedSender<String>,
     ) -> Result<Sandbox, EngineError> {
-        let telling = |unpacking: Unpacking| {
-            let _ = tell.unbounded_send(format!(
-                "unpacking {} ({} bytes)",
-                unpacking.layer, unpacking.bytes
-            ));
-        };
-        let trees = self.store.trees(&self.base, &telling);
-        let mut lowers = trees.map_err(failed("unpack the image", &self.name))?;
-        lowers.reverse();
-        // overlayfs does not look for the mark at the root of a layer.
-        let hides = |tree: &PathBuf| is_opaque(tree, self.store.dialect()).unwrap_or(false);
-        if let Some(last) = lowers.iter().position(hides) {
-            lowers.truncate(last + 1);
-        }
+        let lowers = self.layers(&self.base, tell)?;
         let work = self.work.path().join(WORK);
-        for dir in [self.upper(), work.clone()] {
-            fs::create_dir(&dir).map_err(failed("make the directory", dir.display()))?;
-        }
+        make_dirs([&self.upper(), &work])?;
+        let overlays = match &origin.artifacts {
+            Some(lent) => self.lend(lent, &lowers, tell)?,
+            None => None,
+        };
+        self.lent = overlays.as_ref().map(|(at, _)| at.clone());
         Ok(Sandbox {
             lowers,
             upper: self.upper(),
@@ -124,12 +133,63 @@ impl Place {
             user_xattrs: self.store.dialect() == Dialect::User,
             network: origin.network,
             hostname: HOSTNAME.into(),
-            limits: Limits::default(),
+            limits: origin.limits,
+            overlays: overlays.map(|(_, overlay)| overlay).into_iter().collect(),
             tmpfs: origin.tmpfs.clone(),
             binds: Vec::new(),
             read_only: origin.read_only,
             program: origin.program.clone(),
         })
+    }
+
+    /// The layers of an image that count, the topmost first.
+    fn layers(
+        &self,
+        image: &StoredImage,
+        tell: &UnboundedSender<String>,
+    ) -> Result<Vec<PathBuf>, EngineError> {
+        let telling = |unpacking: Unpacking| {
+            let _ = tell.unbounded_send(format!(
+                "unpacking {} ({} bytes)",
+                unpacking.layer, unpacking.bytes
+            ));
+        };
+        let trees = self.store.trees(image, &telling);
+        let mut layers = trees.map_err(failed("unpack the image", &self.name))?;
+        layers.reverse();
+        // overlayfs does not look for the mark at the root of a layer.
+        let hides = |tree: &PathBuf| is_opaque(tree, self.store.dialect()).unwrap_or(false);
+        if let Some(last) = layers.iter().position(hides) {
+            layers.truncate(last + 1);
+        }
+        Ok(layers)
+    }
+
+    /// What is to be lent, as a mount. An image that has it not as a plain directory lends nothing, and
+    /// neither does one go over something that the container has.
+    fn lend(
+        &self,
+        lent: &Lent,
+        own: &[PathBuf],
+        tell: &UnboundedSender<String>,
+    ) -> Result<Option<(ContainerPath, Overlay)>, EngineError> {
+        let dialect = self.store.dialect();
+        let cannot = || failed("look for artifacts in", &lent.directory);
+        let layers = self.layers(&lent.image, tell)?;
+        let lowers = artifacts::layers_of(&layers, &lent.directory, dialect).map_err(cannot())?;
+        let is_free = artifacts::is_free(own, &lent.at, dialect).map_err(cannot())?;
+        let Some(lowers) = lowers.filter(|_| is_free) else {
+            return Ok(None);
+        };
+        let [upper, work] = [LENT_UPPER, LENT_WORK].map(|name| self.work.path().join(name));
+        make_dirs([&upper, &work])?;
+        let overlay = Overlay {
+            lowers,
+            upper,
+            work,
+            at: lent.at.as_str().into(),
+        };
+        Ok(Some((lent.at.clone(), overlay)))
     }
 
     /// What the container changed, in overlayfs' dialect. Complete once it has ended.
@@ -156,4 +216,10 @@ impl Place {
     pub(crate) fn remove(mut self) -> Result<(), EngineError> {
         self.end()
     }
+}
+
+fn make_dirs<const COUNT: usize>(dirs: [&PathBuf; COUNT]) -> Result<(), EngineError> {
+    dirs.into_iter().try_for_each(|dir| {
+        fs::create_dir(dir).map_err(failed("make the directory", dir.display()))
+    })
 }

@@ -32,9 +32,13 @@ struct Model {
     refusals: BTreeMap<String, FailureKind>,
     live: usize,
     tags: Vec<String>,
+    lends: bool,
+    /// How many images have no name.
+    unnamed: usize,
     journal: String,
+    programs: Vec<Program>,
     operations: usize,
-    fail_at: Option<usize>,
+    fail_at: Vec<usize>,
     cancel_at: Option<(usize, CancelToken)>,
 }
 
@@ -65,6 +69,11 @@ impl ScriptedEngine {
         self.model().images.insert(name.into(), facts);
     }
 
+    /// Makes it an engine that lends artifacts.
+    pub fn lends(&self) {
+        self.model().lends = true;
+    }
+
     /// Makes programs in containers of this image end in this way.
     pub fn script_ends(&self, image: &str, exit: Exit) {
         self.model().exits.insert(image.into(), exit);
@@ -75,9 +84,9 @@ impl ScriptedEngine {
         self.model().refusals.insert(image.into(), kind);
     }
 
-    /// Makes the operation of this number, counted from 0, fail.
+    /// Makes the operation of this number, counted from 0, fail; more than once, each of these.
     pub fn fail_at(&self, operation: usize) {
-        self.model().fail_at = Some(operation);
+        self.model().fail_at.push(operation);
     }
 
     /// Pulls the token when the operation of this number begins.
@@ -103,6 +112,18 @@ impl ScriptedEngine {
         self.model().tags.clone()
     }
 
+    /// How many images without a name there are now.
+    #[must_use]
+    pub fn unnamed_images(&self) -> usize {
+        self.model().unnamed
+    }
+
+    /// The programs that ran in containers, in order.
+    #[must_use]
+    pub fn programs(&self) -> Vec<Program> {
+        self.model().programs.clone()
+    }
+
     /// What was done, one line each.
     #[must_use]
     pub fn journal(&self) -> String {
@@ -126,7 +147,7 @@ impl ScriptedEngine {
         {
             token.cancel(s2i_build::Interrupt::Interrupted);
         }
-        if model.fail_at == Some(number) {
+        if model.fail_at.contains(&number) {
             let source = "the test wants it so".into();
             return Err(EngineError::Failed {
                 operation: name,
@@ -191,7 +212,22 @@ impl Engine for ScriptedEngine {
         Ok(ScriptedContainer {
             engine: self.clone(),
             image,
+            has_artifacts: start.artifacts.is_some() && self.model().lends,
         })
+    }
+
+    async fn name(&self, _made: &Committed, name: &ImageRef) -> Result<(), EngineError> {
+        self.operation("name", &name.to_string())?;
+        let mut model = self.model();
+        model.unnamed -= 1;
+        model.tags.push(name.to_string());
+        Ok(())
+    }
+
+    async fn forget(&self, made: &Committed) -> Result<(), EngineError> {
+        self.operation("forget", &made.id)?;
+        self.model().unnamed -= 1;
+        Ok(())
     }
 }
 
@@ -199,6 +235,7 @@ impl Engine for ScriptedEngine {
 pub struct ScriptedContainer {
     engine: ScriptedEngine,
     image: String,
+    has_artifacts: bool,
 }
 
 impl ScriptedContainer {
@@ -209,6 +246,10 @@ impl ScriptedContainer {
 }
 
 impl Container for ScriptedContainer {
+    fn has_artifacts(&self) -> bool {
+        self.has_artifacts
+    }
+
     async fn unpack(
         &mut self,
         input: Input<'_>,
@@ -236,6 +277,7 @@ impl Container for ScriptedContainer {
         cancel: &CancelToken,
     ) -> Result<Exit, EngineError> {
         self.engine.operation("exec", &program.argv.join(" "))?;
+        self.engine.model().programs.push(program.clone());
         ScriptedEngine::interrupted(cancel)?;
         if let Some(kind) = self.engine.model().refusals.get(&self.image) {
             let failure = Failure {
@@ -252,6 +294,7 @@ impl Container for ScriptedContainer {
 
     fn pour<'a>(&'a mut self, program: &Program, _progress: &'a Progress<'_>) -> ArchiveStream<'a> {
         let poured = self.engine.operation("pour", &program.argv.join(" "));
+        self.engine.model().programs.push(program.clone());
         let end = match (poured, self.exit()) {
             (Err(err), _) => Err(std::io::Error::other(err)),
             (Ok(()), Exit::Code(0)) => Ok(Bytes::from_static(&[0; 1024])),
@@ -287,8 +330,12 @@ impl Container for ScriptedContainer {
         progress.phase(s2i_build::event::Phase::Commit);
         self.engine.operation("commit", &self.image)?;
         ScriptedEngine::interrupted(cancel)?;
-        let tag = commit.tag.as_ref().map(ToString::to_string);
-        self.engine.model().tags.extend(tag);
+        let mut model = self.engine.model();
+        match &commit.tag {
+            Some(tag) => model.tags.push(tag.to_string()),
+            None => model.unnamed += 1,
+        }
+        drop(model);
         Ok(Committed {
             id: "sha256:made".into(),
             size: 1,

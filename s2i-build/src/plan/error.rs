@@ -3,6 +3,8 @@
 use s2i_core::{ContainerPath, ContainerPathError, ImageRef, Script, label, mapping::MappingError};
 use thiserror::Error;
 
+use crate::detect::LOOKED_FOR;
+
 /// A request that can't end well.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -18,6 +20,25 @@ pub enum PlanError {
         /// The image that lacks it.
         image: ImageRef,
     },
+    /// The image says of itself that it has no scripts.
+    #[error(
+        "the image `{image}` has no script `usage`: it has no label `{}`",
+        label::SCRIPTS_URL
+    )]
+    NoUsage {
+        /// The image.
+        image: ImageRef,
+    },
+    /// Nothing tells what the source is for.
+    #[error(
+        "no builder image can be picked: at its top, the source has none of these: {LOOKED_FOR}"
+    )]
+    NoBuilder,
+    /// An incremental build without a name.
+    #[error(
+        "an incremental build finds the one before by the name of its result, and there is none"
+    )]
+    NoTag,
     /// The label does not point into the image.
     #[error(
         "the image `{image}` says that its scripts are at `{url}`; only image:///absolute/path is supported"
@@ -107,6 +128,16 @@ impl PlanError {
                 format!(
                     "use a builder image, or put an executable script into the source as .s2i/bin/{script}"
                 )
+            }
+            Self::NoUsage { .. } => {
+                "name an image that builds from source; its scripts and that label make it one"
+                    .into()
+            }
+            Self::NoBuilder => {
+                "name one, with `s2i build SOURCE BUILDER TAG`, or the directory of the application, with --context-dir".into()
+            }
+            Self::NoTag => {
+                "name it after the builder: `s2i build SOURCE BUILDER TAG --incremental`".into()
             }
             Self::OnBuild { .. } => {
                 "use an image without ONBUILD, with its scripts in a directory and the label for it"

@@ -10,13 +10,18 @@ const VERSION: &str = concat!("s2i ", env!("CARGO_PKG_VERSION"), " plan 1");
 
 impl BuildPlan {
     /// The key that an engine remembers the result by: a digest of everything in the plan and of the
-    /// source. An incremental build has none, because what it starts with changes every time.
+    /// source. An incremental build has none, because what it starts with changes every time, and it makes
+    /// a second image for the next.
     ///
     /// # Panics
     /// Never: a plan is plain data.
     #[must_use]
     pub fn key(&self, source: &str) -> Option<String> {
-        if self.save.is_some() {
+        let keeps = self
+            .runtime
+            .as_ref()
+            .is_some_and(|runtime| runtime.keep.is_some());
+        if self.save.is_some() || keeps {
             return None;
         }
         let mut hash = Sha256::new();

@@ -1,5 +1,6 @@
 //! Makes every choice of a build, and touches nothing.
 
+mod builder;
 mod error;
 mod key;
 mod output;
@@ -7,19 +8,24 @@ mod render;
 mod runtime;
 mod save;
 mod scripts;
+mod usage;
+mod variables;
 
 use s2i_core::{
-    ContainerPath, EnvVar, ImageRef, Layout, Script, env_var, environment, label::ImageLabels,
-    wire::ReadItem,
+    ContainerPath, EnvVar, ImageRef, Layout, Script, Secret, env_var, environment,
+    label::ImageLabels, wire::ReadItem,
 };
 use serde::Serialize;
 
+pub use builder::{Choice, choose};
 pub use error::PlanError;
+pub use usage::{UsagePlan, usage};
+use variables::Variables;
 
 use crate::{
     engine::{Commit, Program},
     facts::{Facts, ImageFacts},
-    request::{BuildRequest, Network},
+    request::{BuildRequest, Limits, Network},
 };
 
 /// The time that new files get when neither the user nor the source has one: the first second of
@@ -58,6 +64,8 @@ pub struct RunPlan {
     pub program: Program,
     /// What it can reach.
     pub network: Network,
+    /// What it may use.
+    pub limits: Limits,
 }
 
 /// Something that goes into a container.
@@ -92,8 +100,13 @@ pub struct SavePlan {
     pub program: Program,
     /// What it can reach.
     pub network: Network,
+    /// What it may use.
+    pub limits: Limits,
     /// Where its output is unpacked in the container of `assemble`.
     pub into: ContainerPath,
+    /// The directory of the image that has just what would be unpacked, where both images say that it
+    /// may be lent instead.
+    pub directory: Option<ContainerPath>,
 }
 
 /// The second container of a split build.
@@ -103,14 +116,29 @@ pub struct RuntimePlan {
     pub artifacts: Vec<ReadItem>,
     /// The container that they go into.
     pub run: RunPlan,
+    /// In an incremental build: what becomes of the first container.
+    pub keep: Option<KeepPlan>,
+}
+
+/// How the builder's container becomes an image of its own, which the next build begins with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct KeepPlan {
+    /// How it becomes an image, at first without a name.
+    pub commit: Commit,
+    /// The name that this gets once the result has its own.
+    pub name: ImageRef,
 }
 
 /// What every part of planning starts from.
 struct Given<'a> {
     request: &'a BuildRequest,
     facts: &'a Facts,
-    /// The variables of the source and of the user.
+    /// The variables of the source and of the user, for every script and for the result.
     env: Vec<EnvVar>,
+    /// Variables of ours that only `assemble` gets.
+    build_env: Vec<EnvVar>,
+    /// Those of the source and of the user that only `assemble` gets.
+    secrets: Vec<Secret>,
     epoch: u64,
 }
 
@@ -122,14 +150,17 @@ pub fn plan(request: &BuildRequest, facts: &Facts) -> Result<BuildPlan, PlanErro
     output::check_tag(request, facts)?;
     check_on_build(facts)?;
     let commit_time = facts.source.commit.as_ref().map(|commit| commit.time);
+    let labels = labels_of(&facts.builder);
+    let layout = layout(request, &facts.builder, &labels)?;
+    let variables = Variables::new(&facts.source, request, &labels.build_variables);
     let given = Given {
         request,
         facts,
-        env: environment::merge([&facts.source.environment[..], &request.env[..]]),
+        env: variables.kept,
+        build_env: build_variables(request, &layout),
+        secrets: variables.secrets,
         epoch: request.epoch.or(commit_time).unwrap_or(DEFAULT_EPOCH),
     };
-    let labels = labels_of(&facts.builder);
-    let layout = layout(request, &labels)?;
     let places = scripts::Places {
         image: &facts.builder,
         labels: &labels,
@@ -137,10 +168,10 @@ pub fn plan(request: &BuildRequest, facts: &Facts) -> Result<BuildPlan, PlanErro
         source: &facts.source,
     };
     let assemble = assemble(&given, &places)?;
-    let save = save::plan(&given, &layout)?;
+    let save = save::plan(&given, &places)?;
     let (runtime, commit) = match &facts.runtime {
         Some(image) => {
-            let (runtime, commit) = runtime::plan(&given, image)?;
+            let (runtime, commit) = runtime::plan(&given, image, &places)?;
             (Some(runtime), commit)
         }
         None => (None, commit(&given, &places)?),
@@ -184,40 +215,47 @@ fn assemble(given: &Given<'_>, places: &scripts::Places<'_>) -> Result<RunPlan, 
             into: layout.scripts(),
         });
     }
-    let mut extra = Vec::new();
     if let Some(certificates) = &given.request.trust {
         uploads.push(Upload {
             what: Uploaded::Certificates(certificates.clone()),
             into: layout.trust(),
         });
-        extra = trust_variables(layout);
     }
     let asked = given.request.assemble_user.clone();
     let user = asked.or_else(|| places.labels.assemble_user.clone());
+    let program = program(given, places.image, &script.path, user, &given.build_env)?;
     Ok(RunPlan {
         image: places.image.clone(),
         uploads,
         script: Script::Assemble,
-        program: program(given, places.image, &script.path, user, &extra)?,
+        program: Program {
+            secrets: given.secrets.clone(),
+            ..program
+        },
         network: given.request.network.clone(),
+        limits: given.request.limits,
     })
 }
 
 /// How the builder's own container becomes the image.
 fn commit(given: &Given<'_>, places: &scripts::Places<'_>) -> Result<Commit, PlanError> {
     let run = places.find(Script::Run)?;
-    let layout = places.layout;
-    let mut remove = vec![layout.artifacts(), layout.trust()];
-    if !given.request.keep_source {
-        remove.push(layout.source());
-    }
     Ok(Commit {
-        remove,
+        remove: removed(given, places.layout),
         mtime: given.epoch,
         require: vec![run.path.clone()],
         config: output::config(given, places.image, &run)?,
         tag: given.request.tag.clone(),
     })
+}
+
+/// What of a build does not stay in an image of the builder's container.
+fn removed(given: &Given<'_>, layout: &Layout) -> Vec<ContainerPath> {
+    let mut removed = vec![layout.artifacts(), layout.trust()];
+    if !given.request.keep_source {
+        removed.push(layout.source());
+    }
+    removed
 }
 
 /// A script as a program: in the image's own environment and directory, as the image's own user
@@ -235,6 +273,7 @@ fn program(
     Ok(Program {
         argv: vec![path.to_string()],
         env: environment::merge([&own[..], &[epoch], extra, &given.env[..]]),
+        secrets: Vec::new(),
         cwd: working_dir(image)?,
         user: user.unwrap_or_else(|| image.config.user.clone()),
         optional: false,
@@ -251,6 +290,14 @@ fn variables_of(image: &ImageFacts) -> Vec<EnvVar> {
     entries
         .filter_map(|(name, value)| EnvVar::new(name, value).ok())
         .collect()
+}
+
+/// What s2i itself tells `assemble` and nobody else.
+fn build_variables(request: &BuildRequest, layout: &Layout) -> Vec<EnvVar> {
+    let trust = request.trust.iter().flat_map(|_| trust_variables(layout));
+    let before = request.previous.iter();
+    let incremental = before.map(|_| variable(env_var::S2I_INCREMENTAL, "true"));
+    trust.chain(incremental).collect()
 }
 
 /// Makes Go, OpenSSL and Node.js trust the certificates beside what they trust anyway.
@@ -295,11 +342,15 @@ fn labels_of(image: &ImageFacts) -> ImageLabels {
     ImageLabels::read(&image.config.labels, &image.config.env).0
 }
 
-fn layout(request: &BuildRequest, labels: &ImageLabels) -> Result<Layout, PlanError> {
+fn layout(
+    request: &BuildRequest,
+    builder: &ImageFacts,
+    labels: &ImageLabels,
+) -> Result<Layout, PlanError> {
     if let Some(destination) = &request.destination {
         return Ok(Layout::new(destination.clone()));
     }
-    own_layout(&request.builder, labels)
+    own_layout(&builder.name, labels)
 }
 
 /// The layout that an image's label names.

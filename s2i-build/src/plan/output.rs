@@ -15,6 +15,11 @@ pub(super) fn check_tag(request: &BuildRequest, facts: &Facts) -> Result<(), Pla
     let Some(tag) = &request.tag else {
         return Ok(());
     };
+    check_name(tag, facts)
+}
+
+/// The same for one name.
+pub(super) fn check_name(tag: &ImageRef, facts: &Facts) -> Result<(), PlanError> {
     if tag.digest().is_some() {
         return Err(PlanError::DigestTag { tag: tag.clone() });
     }
@@ -26,7 +31,7 @@ pub(super) fn check_tag(request: &BuildRequest, facts: &Facts) -> Result<(), Pla
 }
 
 /// Whether the tag names the input, which may have been typed with a digest alone.
-fn may_be(input: &ImageRef, tag: &ImageRef) -> bool {
+pub(super) fn may_be(input: &ImageRef, tag: &ImageRef) -> bool {
     let any_tag = input.digest().is_some() && input.tag().is_none();
     input.full_name() == tag.full_name()
         && (any_tag || input.tag_or_latest() == tag.tag_or_latest())

@@ -8,8 +8,8 @@ use s2i_core::{
 };
 
 use super::{
-    Given, PlanError, RunPlan, RuntimePlan, Upload, Uploaded, labels_of, output, program, scripts,
-    working_dir,
+    Given, KeepPlan, PlanError, RunPlan, RuntimePlan, Upload, Uploaded, labels_of, output, program,
+    removed, scripts, working_dir,
 };
 use crate::{
     engine::{Commit, Program},
@@ -20,6 +20,7 @@ use crate::{
 pub(super) fn plan(
     given: &Given<'_>,
     image: &ImageFacts,
+    builder: &scripts::Places<'_>,
 ) -> Result<(RuntimePlan, Commit), PlanError> {
     let labels = labels_of(image);
     let into = working_dir(image)?;
@@ -58,7 +59,9 @@ pub(super) fn plan(
                 ..program
             },
             network: given.request.network.clone(),
+            limits: given.request.limits,
         },
+        keep: keep(given, builder)?,
     };
     let commit = Commit {
         remove: Vec::new(),
@@ -68,6 +71,36 @@ pub(super) fn plan(
         tag: given.request.tag.clone(),
     };
     Ok((runtime, commit))
+}
+
+/// The slim result has nothing to save, so the builder's container is kept beside it, as if it were the
+/// result. It may lack `run`, which nobody has asked it for.
+fn keep(given: &Given<'_>, builder: &scripts::Places<'_>) -> Result<Option<KeepPlan>, PlanError> {
+    let Some(previous) = &given.request.previous else {
+        return Ok(None);
+    };
+    let name = previous.image.clone();
+    output::check_name(&name, given.facts)?;
+    if given
+        .request
+        .tag
+        .as_ref()
+        .is_some_and(|tag| output::may_be(tag, &name))
+    {
+        return Err(PlanError::TagIsInput { tag: name });
+    }
+    let run = builder.find(Script::Run);
+    let run = run.or_else(|_| builder.find(Script::Assemble))?;
+    Ok(Some(KeepPlan {
+        commit: Commit {
+            remove: removed(given, builder.layout),
+            mtime: given.epoch,
+            require: Vec::new(),
+            config: output::config(given, builder.image, &run)?,
+            tag: None,
+        },
+        name,
+    }))
 }
 
 /// What the user names, else what the runtime image's label names.

@@ -1,6 +1,6 @@
 //! Which artifacts of the previous build this one starts with.
 
-use s2i_core::{Layout, Script};
+use s2i_core::{ContainerPath, Layout, Script, label::ImageLabels};
 
 use super::{
     Given, PlanError, SavePlan, labels_of, own_layout, scripts, variables_of, working_dir,
@@ -9,7 +9,10 @@ use crate::engine::Program;
 
 /// `save-artifacts` of the previous image, if it says where that is. It runs as that image would, with
 /// none of this build's variables: what it saves must not depend on them.
-pub(super) fn plan(given: &Given<'_>, layout: &Layout) -> Result<Option<SavePlan>, PlanError> {
+pub(super) fn plan(
+    given: &Given<'_>,
+    builder: &scripts::Places<'_>,
+) -> Result<Option<SavePlan>, PlanError> {
     let Some(image) = &given.facts.previous else {
         return Ok(None);
     };
@@ -32,6 +35,7 @@ pub(super) fn plan(given: &Given<'_>, layout: &Layout) -> Result<Option<SavePlan
     let program = Program {
         argv: vec![script.path.to_string()],
         env: variables_of(image),
+        secrets: Vec::new(),
         cwd: working_dir(image)?,
         user: asked.unwrap_or_else(|| image.config.user.clone()),
         optional: false,
@@ -40,6 +44,17 @@ pub(super) fn plan(given: &Given<'_>, layout: &Layout) -> Result<Option<SavePlan
         image: image.clone(),
         program,
         network: given.request.network.clone(),
-        into: layout.artifacts(),
+        limits: given.request.limits,
+        into: builder.layout.artifacts(),
+        directory: lent(&labels, builder.labels),
     }))
+}
+
+/// The one image has it to lend, and the other one can do with what is lent. A script of the source
+/// would be asked in vain.
+fn lent(previous: &ImageLabels, builder: &ImageLabels) -> Option<ContainerPath> {
+    builder.artifacts.as_ref()?;
+    let directory: ContainerPath = previous.artifacts.as_ref()?.parse().ok()?;
+    directory.file_name()?;
+    Some(directory)
 }

@@ -3,7 +3,10 @@
 //! An engine that has started the [agent](s2i_core::wire) hands its streams over as a [`Transport`],
 //! and from then on everything that happens in the container is a request here.
 
+mod mask;
 mod pipes;
+#[cfg(test)]
+mod tests;
 
 use std::{io, pin::Pin};
 
@@ -13,7 +16,7 @@ use futures_util::{
     future::{Either, select},
 };
 use s2i_core::{
-    ContainerPath, ImageRef,
+    ContainerPath, ImageRef, environment,
     wire::{
         Answer, Decoder, Exec, Exit, Failure, Finish, Frame, HEADER, Hello, Kind, MAX_PAYLOAD,
         ReadItem, Request, Trailer, VERSION, header,
@@ -21,6 +24,7 @@ use s2i_core::{
 };
 use thiserror::Error;
 
+use self::mask::Mask;
 use crate::{
     engine::{Content, EngineError, Input, Program},
     event::{Event, Output, Progress},
@@ -64,6 +68,10 @@ struct Frames {
     output: Pin<Box<dyn Stream<Item = io::Result<Piece>> + Send>>,
     decoder: Decoder,
     complaint: String,
+    /// For both outputs, from the first program on that has secrets: what it has left running may
+    /// still write after it.
+    stdout: Mask,
+    stderr: Mask,
 }
 
 impl Session {
@@ -78,6 +86,8 @@ impl Session {
             output: transport.output,
             decoder: Decoder::default(),
             complaint: String::new(),
+            stdout: Mask::default(),
+            stderr: Mask::default(),
         };
         let mut session = Self {
             input: transport.input,
@@ -93,7 +103,7 @@ impl Session {
         }
     }
 
-    /// Runs a program and waits for it; what it writes is told.
+    /// Runs a program and waits for it; what it writes is told, without its secrets.
     ///
     /// # Errors
     /// What the agent says.
@@ -102,6 +112,7 @@ impl Session {
         program: &Program,
         progress: &Progress<'_>,
     ) -> Result<Exit, EngineError> {
+        self.frames.mask(program);
         match self.ask(&exec(program), progress).await? {
             Answer::Exited(exit) => Ok(exit),
             other => Err(self.frames.unexpected(&other)),
@@ -114,6 +125,7 @@ impl Session {
         program: &Program,
         progress: &'a Progress<'_>,
     ) -> ArchiveStream<'a> {
+        self.frames.mask(program);
         let name = program.argv.first().cloned().unwrap_or_default();
         let request = Some(exec(program));
         let state = (self, request);
@@ -257,9 +269,11 @@ impl Session {
 }
 
 fn exec(program: &Program) -> Request {
+    let secrets = program.secrets.iter().map(|secret| secret.reveal().clone());
+    let secrets: Vec<_> = secrets.collect();
     Request::Exec(Exec {
         argv: program.argv.clone(),
-        env: program.env.clone(),
+        env: environment::merge([&program.env[..], &secrets]),
         cwd: program.cwd.clone(),
         user: program.user.clone(),
     })
@@ -325,6 +339,12 @@ fn framed(header: [u8; HEADER], payload: &[u8]) -> Bytes {
     frame.freeze()
 }
 
+fn tell(output: Output, piece: Vec<u8>, progress: &Progress<'_>) {
+    if !piece.is_empty() {
+        progress.tell(Event::Output(output, piece));
+    }
+}
+
 impl Frames {
     /// The next frame; the end of the stream is an error, because the agent never ends first.
     async fn next(&mut self) -> Result<Frame, EngineError> {
@@ -346,9 +366,10 @@ impl Frames {
     async fn answer(&mut self, progress: &Progress<'_>) -> Result<Answer, EngineError> {
         loop {
             let frame = self.next().await?;
+            self.tell_rest_before(frame.kind, progress);
             match frame.kind {
-                Kind::Stdout => progress.tell(Event::Output(Output::Stdout, frame.payload)),
-                Kind::Stderr => progress.tell(Event::Output(Output::Stderr, frame.payload)),
+                Kind::Stdout => tell(Output::Stdout, self.stdout.push(frame.payload), progress),
+                Kind::Stderr => tell(Output::Stderr, self.stderr.push(frame.payload), progress),
                 Kind::Answer => return frame.parse().map_err(|err| self.lost(err.to_string())),
                 Kind::Failure => return Err(self.refused(&frame)),
                 kind => return Err(self.lost(format!("the agent sent a {kind:?} frame"))),
@@ -364,9 +385,10 @@ impl Frames {
     ) -> Result<Option<Bytes>, EngineError> {
         loop {
             let frame = self.next().await?;
+            self.tell_rest_before(frame.kind, progress);
             match frame.kind {
                 Kind::Stdout => return Ok(Some(frame.payload.into())),
-                Kind::Stderr => progress.tell(Event::Output(Output::Stderr, frame.payload)),
+                Kind::Stderr => tell(Output::Stderr, self.stderr.push(frame.payload), progress),
                 Kind::Failure => return Err(self.refused(&frame)),
                 Kind::Answer => match frame.parse() {
                     Ok(Answer::Exited(Exit::Code(0))) => return Ok(None),
@@ -383,6 +405,23 @@ impl Frames {
                 kind => return Err(self.lost(format!("the agent sent a {kind:?} frame"))),
             }
         }
+    }
+
+    fn mask(&mut self, program: &Program) {
+        if !program.secrets.is_empty() {
+            self.stdout = Mask::new(&program.secrets);
+            self.stderr = Mask::new(&program.secrets);
+        }
+    }
+
+    /// At the end of a program, tells what was held back because it could have been the beginning of a
+    /// secret.
+    fn tell_rest_before(&mut self, kind: Kind, progress: &Progress<'_>) {
+        if !matches!(kind, Kind::Answer | Kind::Failure) {
+            return;
+        }
+        tell(Output::Stdout, self.stdout.finish(), progress);
+        tell(Output::Stderr, self.stderr.finish(), progress);
     }
 
     fn refused(&self, frame: &Frame) -> EngineError {

@@ -6,6 +6,7 @@ mod fetch;
 mod fingerprint;
 mod git;
 pub mod location;
+mod root;
 mod tree;
 
 use std::{io, path::PathBuf};

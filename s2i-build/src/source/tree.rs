@@ -13,9 +13,9 @@ use s2i_core::{
     environment, ignore::Filter,
 };
 
-use super::{SourceError, checkout::Checkout, fingerprint};
+use super::{SourceError, checkout::Checkout, fingerprint, root};
 use crate::{
-    facts::{CommitFacts, SourceFacts},
+    facts::{CommitFacts, RootFile, SourceFacts},
     hex::hex,
     request::SourceRequest,
     stream::{ArchiveStream, Tree, blocking, pieces_of},
@@ -119,6 +119,18 @@ impl Fetched {
         let (root, filter) = (self.root.clone(), Arc::clone(&self.filter));
         let found = blocking(move || fingerprint::of(&root, &filter)).await;
         found.ok()?.ok()?.map(|digest| hex(&digest))
+    }
+
+    /// The files at the top of the tree.
+    ///
+    /// # Errors
+    /// [`SourceError::Io`] when they can't be listed.
+    pub async fn root_files(&self) -> Result<Vec<RootFile>, SourceError> {
+        let (root, filter) = (self.root.clone(), Arc::clone(&self.filter));
+        let listed = blocking(move || root::files(&root, &filter)).await;
+        listed
+            .and_then(|files| files)
+            .map_err(SourceError::io("list", &self.root))
     }
 
     /// The variables of the tree.

@@ -19,6 +19,7 @@ fn engine() -> ScriptedEngine {
     let engine = ScriptedEngine::new();
     engine.add_image("s2i/go", |config| config.user = "1001".into());
     engine.add_image("web", |config| config.user = "1001".into());
+    engine.add_image("web:latest-build", |config| config.user = "1001".into());
     engine.add_image("s2i/go-runtime", |config| {
         config.working_dir = "/opt/app-root".into();
         config.labels.insert(
@@ -51,6 +52,14 @@ fn incremental() -> BuildRequest {
         image: "web".parse().unwrap(),
         pull: PullPolicy::default(),
     });
+    request
+}
+
+/// A split build that begins with what the builder's container of the one before has saved.
+fn split_incremental() -> BuildRequest {
+    let mut request = split();
+    let tag = request.tag.as_ref().unwrap();
+    request.previous = Some(PreviousRequest::of(tag, true, PullPolicy::default()).unwrap());
     request
 }
 
@@ -117,6 +126,90 @@ fn a_split_build_drops_the_builder_before_it_commits() {
     discard s2i/go-runtime
     "#);
     assert_eq!(engine.live_containers(), 0);
+}
+
+/// An engine with images that can lend artifacts, those of these names.
+fn lending(labels: &[&str]) -> ScriptedEngine {
+    let engine = engine();
+    for name in labels {
+        engine.add_image(name, |config| {
+            let value = "/opt/app-root/cache".into();
+            config.labels.insert(label::ARTIFACTS.into(), value);
+        });
+    }
+    engine
+}
+
+/// Where artifacts are lent nothing is written and read.
+#[test]
+fn an_engine_that_lends_artifacts_needs_no_second_container() {
+    let journal = |engine: &ScriptedEngine| {
+        run(engine, &incremental(), &CancelToken::default()).unwrap();
+        assert_eq!(engine.live_containers(), 0);
+        engine.journal()
+    };
+    let engine = lending(&["s2i/go", "web"]);
+    assert!(journal(&engine).contains("pour"));
+    let engine = lending(&["s2i/go", "web"]);
+    engine.lends();
+    assert_snapshot!(journal(&engine), @r#"
+    resolve s2i/go
+    resolve web
+    start s2i/go
+    unpack into /tmp/src
+    exec /usr/libexec/s2i/assemble
+    commit s2i/go
+    discard s2i/go
+    "#);
+    for label in ["s2i/go", "web"] {
+        let engine = lending(&[label]);
+        engine.lends();
+        assert!(journal(&engine).contains("pour"), "{label}");
+    }
+}
+
+#[test]
+fn artifacts_that_can_not_be_lent_are_brought_in() {
+    let (engine, told) = (lending(&["s2i/go", "web"]), Warnings::default());
+    engine.lends();
+    let start = 2;
+    engine.fail_at(start);
+    run_telling(&engine, &incremental(), &told).unwrap();
+    let (journal, warnings) = (engine.journal(), told.0.lock().unwrap().join("\n"));
+    let expected = "start s2i/go\nstart s2i/go\nstart web\npour";
+    assert!(journal.contains(expected), "{journal}");
+    assert!(warnings.contains("artifacts can't be lent"), "{warnings}");
+    assert_eq!(engine.live_containers(), 0);
+}
+
+/// Neither name changes before both images are there.
+#[test]
+fn an_incremental_split_build_keeps_the_builders_container_beside_the_result() {
+    let engine = engine();
+    run(&engine, &split_incremental(), &CancelToken::default()).unwrap();
+    assert_snapshot!(engine.journal(), @r#"
+    resolve s2i/go
+    resolve s2i/go-runtime
+    resolve web:latest-build
+    start s2i/go
+    start web:latest-build
+    pour /usr/libexec/s2i/save-artifacts
+    unpack into /tmp/artifacts
+    discard web:latest-build
+    unpack into /tmp/src
+    exec /usr/libexec/s2i/assemble
+    read /opt/app-root/bin as bin
+    start s2i/go-runtime
+    unpack into /opt/app-root
+    exec /usr/libexec/s2i/assemble-runtime
+    commit s2i/go
+    discard s2i/go
+    commit s2i/go-runtime
+    discard s2i/go-runtime
+    name web:latest-build
+    "#);
+    assert_eq!((engine.live_containers(), engine.unnamed_images()), (0, 0));
+    assert_eq!(engine.tags(), ["web", "web:latest-build"]);
 }
 
 /// Artifacts go from one container straight into the other, before anything else does.
@@ -238,6 +331,48 @@ fn nothing_is_left_behind_whatever_fails() {
     }
 }
 
+/// The same where two images are made: either both names change or none does, and what has no name goes.
+/// A name that can't be given costs the artifacts and not the result.
+#[test]
+fn an_incremental_split_build_leaves_both_names_or_none() {
+    let whole = engine();
+    run(&whole, &split_incremental(), &CancelToken::default()).unwrap();
+    let names: Vec<String> = whole.journal().lines().map(str::to_owned).collect();
+    for (number, name) in names.iter().enumerate() {
+        let (engine, told) = (engine(), Warnings::default());
+        engine.fail_at(number);
+        let built = run_telling(&engine, &split_incremental(), &told);
+        let (journal, warnings) = (engine.journal(), told.0.lock().unwrap().join("\n"));
+        assert_eq!(engine.unnamed_images(), 0, "{name}: {journal}");
+        let left = usize::from(name.starts_with("discard"));
+        assert_eq!(engine.live_containers(), left, "{name}: {journal}");
+        let names = match &name[..] {
+            // The old name means the old image.
+            "name web:latest-build" => 1,
+            _ if built.is_ok() => 2,
+            _ => 0,
+        };
+        assert_eq!(engine.tags().len(), names, "{name}: {journal}");
+        let is_told = built.is_err() || !warnings.is_empty() || name.ends_with("web:latest-build");
+        assert!(is_told, "{name}: {warnings}");
+        if let Err(failed) = built {
+            assert!(failed.cleanup.is_none(), "{name}");
+        }
+    }
+}
+
+#[test]
+fn an_image_without_a_name_that_can_not_be_removed_is_told() {
+    let engine = engine();
+    // The commit of the result, and what removes the other image then.
+    engine.fail_at(16);
+    engine.fail_at(18);
+    let failed = run(&engine, &split_incremental(), &CancelToken::default()).unwrap_err();
+    let journal = engine.journal();
+    assert!(journal.ends_with("forget sha256:made\n"), "{journal}");
+    assert!(failed.cleanup.is_some(), "{journal}");
+}
+
 /// Keeps the warnings.
 #[derive(Default)]
 struct Warnings(Mutex<Vec<String>>);
@@ -264,21 +399,26 @@ fn both_failures_are_told() {
 
 #[test]
 fn an_interrupt_at_any_time_leaves_nothing_and_says_who_it_was() {
-    let whole = engine();
-    run(&whole, &split(), &CancelToken::default()).unwrap();
-    let journal = whole.journal();
-    for (number, name) in journal.lines().enumerate() {
-        let (engine, cancel) = (engine(), CancelToken::default());
-        engine.cancel_at(number, &cancel);
-        match run(&engine, &split(), &cancel) {
-            Err(failed) => assert_eq!(
-                failed.error.interrupt(),
-                Some(Interrupt::Interrupted),
-                "{name}"
-            ),
-            // Nothing is left to interrupt when the container of a finished image goes.
-            Ok(_) => assert_eq!(number + 1, journal.lines().count(), "{name}"),
+    for request in [split(), split_incremental()] {
+        let whole = engine();
+        run(&whole, &request, &CancelToken::default()).unwrap();
+        let journal = whole.journal();
+        let last = journal.rfind("\ncommit").unwrap() + 1;
+        let until_commit = journal[..last].lines().count();
+        for (number, name) in journal.lines().enumerate() {
+            let (engine, cancel) = (engine(), CancelToken::default());
+            engine.cancel_at(number, &cancel);
+            match run(&engine, &request, &cancel) {
+                Err(failed) => {
+                    let reason = failed.error.interrupt();
+                    assert_eq!(reason, Some(Interrupt::Interrupted), "{name}");
+                    assert!(engine.tags().is_empty(), "{name}");
+                }
+                // Nothing is left to interrupt when the image is there.
+                Ok(_) => assert!(number > until_commit, "{name}"),
+            }
+            let left = (engine.live_containers(), engine.unnamed_images());
+            assert_eq!(left, (0, 0), "{name}: {}", engine.journal());
         }
-        assert_eq!(engine.live_containers(), 0, "{name}");
     }
 }

@@ -5,7 +5,7 @@ use insta::assert_snapshot;
 use s2i_build::{
     facts::{CommitFacts, Facts, ImageConfig, ImageFacts, SourceFacts},
     plan::plan,
-    request::{BuildRequest, Network, PullPolicy, RuntimeRequest},
+    request::{BuildRequest, Limits, Network, PreviousRequest, PullPolicy, RuntimeRequest},
 };
 use s2i_core::{EnvVar, Script, label, mapping::MappingList};
 
@@ -288,6 +288,153 @@ fn the_users_artifacts_win_over_the_label() {
       label io.openshift.s2i.build.source-location=app
       label io.openshift.s2i.scripts-url=image:///usr/libexec/s2i
     "#);
+}
+
+fn incremental(request: &mut BuildRequest, facts: &mut Facts) {
+    let tag = request.tag.as_ref().unwrap();
+    let is_split = request.runtime.is_some();
+    let previous = PreviousRequest::of(tag, is_split, PullPolicy::default()).unwrap();
+    facts.previous = Some(image(&previous.image.to_string(), |_| ()));
+    request.previous = Some(previous);
+}
+
+/// `assemble` knows that its caches are wanted, and the image knows nothing of that.
+#[test]
+fn an_incremental_build_begins_with_what_its_own_result_saved() {
+    let (mut request, mut facts) = (request(), facts());
+    incremental(&mut request, &mut facts);
+    request.limits.pids = Some(100);
+    assert_snapshot!(planned(&request, &facts), @r#"
+    save from web:1 (sha256:web:1) into /tmp/artifacts, at most 100 processes
+      run ["/usr/libexec/s2i/save-artifacts"] as "1001" in /opt/app-root/src
+      env PATH LANG
+    container of s2i/go (sha256:s2i/go), network default, at most 100 processes
+      upload source into /tmp/src
+      run ["/usr/libexec/s2i/assemble"] as "1001" in /opt/app-root/src
+      env PATH LANG SOURCE_DATE_EPOCH S2I_INCREMENTAL
+    remove /tmp/artifacts
+    remove /tmp/trust
+    remove /tmp/src
+    require /usr/libexec/s2i/run
+    commit as web:1, files from 315532801
+      cmd ["/usr/libexec/s2i/run"] entrypoint [] user "1001" workdir "/opt/app-root/src"
+      env PATH LANG
+      label io.k8s.display-name=web:1
+      label io.openshift.s2i.build.image=docker.io/s2i/go:latest
+      label io.openshift.s2i.build.source-location=app
+      label io.openshift.s2i.scripts-url=image:///usr/libexec/s2i
+    "#);
+}
+
+/// The result is the one of a build that is not incremental; the builder's container stays beside it.
+#[test]
+fn an_incremental_split_build_begins_with_the_builders_container_of_the_one_before() {
+    let (mut request, mut facts) = with_runtime("", Some("/opt/app-root/bin"));
+    request.limits = Limits {
+        memory: Some(1 << 30),
+        cpu_millis: Some(500),
+        pids: None,
+    };
+    let clean = plan(&request, &facts).unwrap();
+    incremental(&mut request, &mut facts);
+    assert_snapshot!(planned(&request, &facts), @r#"
+    save from web:1-build (sha256:web:1-build) into /tmp/artifacts, at most 1073741824 bytes of memory, 0.500 processors
+      run ["/usr/libexec/s2i/save-artifacts"] as "1001" in /opt/app-root/src
+      env PATH LANG
+    container of s2i/go (sha256:s2i/go), network default, at most 1073741824 bytes of memory, 0.500 processors
+      upload source into /tmp/src
+      run ["/usr/libexec/s2i/assemble"] as "1001" in /opt/app-root/src
+      env PATH LANG SOURCE_DATE_EPOCH S2I_INCREMENTAL
+    take /opt/app-root/bin as bin
+    container of s2i/go-runtime (sha256:s2i/go-runtime), network default, at most 1073741824 bytes of memory, 0.500 processors
+      upload artifacts into /opt/app-root
+      run ["/usr/libexec/s2i/assemble-runtime"] as "1001" in /opt/app-root if it is there
+      env PATH LANG SOURCE_DATE_EPOCH
+    keep the builder's container as web:1-build
+    remove /tmp/artifacts
+    remove /tmp/trust
+    remove /tmp/src
+    commit as no name, files from 315532801
+      cmd ["/usr/libexec/s2i/run"] entrypoint [] user "1001" workdir "/opt/app-root/src"
+      env PATH LANG
+      label io.k8s.display-name=web:1
+      label io.openshift.s2i.build.image=docker.io/s2i/go:latest
+      label io.openshift.s2i.build.source-location=app
+      label io.openshift.s2i.scripts-url=image:///usr/libexec/s2i
+    require /usr/libexec/s2i/run
+    commit as web:1, files from 315532801
+      cmd ["/usr/libexec/s2i/run"] entrypoint [] user "1001" workdir "/opt/app-root"
+      env PATH LANG
+      label io.k8s.display-name=web:1
+      label io.openshift.s2i.assemble-input-files=/opt/app-root/bin
+      label io.openshift.s2i.build.image=docker.io/s2i/go:latest
+      label io.openshift.s2i.build.source-location=app
+      label io.openshift.s2i.scripts-url=image:///usr/libexec/s2i
+    "#);
+    let incremental = plan(&request, &facts).unwrap();
+    assert_eq!(incremental.commit, clean.commit);
+    assert_eq!(incremental.key("x"), None);
+    // The first one has nothing to begin with, and makes the image for the second.
+    facts.previous = None;
+    assert_eq!(plan(&request, &facts).unwrap().key("x"), None);
+    assert!(clean.key("x").is_some());
+}
+
+/// Both images have to say so, because both scripts have to be ready for it.
+#[test]
+fn artifacts_are_lent_where_both_images_are_made_for_it() {
+    let lent = |previous: &str, builder: &str| {
+        let (mut request, mut facts) = (request(), facts());
+        incremental(&mut request, &mut facts);
+        let images = [
+            (facts.previous.as_mut().unwrap(), previous),
+            (&mut facts.builder, builder),
+        ];
+        for (image, value) in images {
+            image
+                .config
+                .labels
+                .insert(label::ARTIFACTS.into(), value.into());
+        }
+        let save = plan(&request, &facts).unwrap().save.unwrap();
+        save.directory.map(|directory| directory.to_string())
+    };
+    let cache = "/opt/app-root/cache";
+    assert_eq!(lent(cache, "/elsewhere").as_deref(), Some(cache));
+    for (previous, builder) in [
+        ("", cache),
+        (cache, ""),
+        ("/", cache),
+        ("cache", cache),
+        ("/a/../b\0", cache),
+    ] {
+        assert_eq!(lent(previous, builder), None, "{previous} {builder}");
+    }
+}
+
+#[test]
+fn the_name_of_the_builders_container_is_refused_where_it_can_not_be_given() {
+    let (mut request, mut facts) = with_runtime("", Some("/opt/app-root/bin"));
+    facts.builder = image("web:1-build", |_| ());
+    incremental(&mut request, &mut facts);
+    refused(
+        &request,
+        &facts,
+        "the result can't be called `web:1-build`: that is the name of an image that it is built from\nhint: give the result a name of its own",
+    );
+    request.previous.as_mut().unwrap().image = "web:1".parse().unwrap();
+    assert!(planned(&request, &facts).contains("can't be called `web:1`"));
+    let of = |tag: &str| {
+        let tag = format!("app:{tag}").parse().unwrap();
+        PreviousRequest::of(&tag, true, PullPolicy::default())
+    };
+    assert!(of(&"x".repeat(122)).is_ok());
+    assert!(
+        of(&"x".repeat(123))
+            .unwrap_err()
+            .to_string()
+            .contains("at most 128")
+    );
 }
 
 #[track_caller]

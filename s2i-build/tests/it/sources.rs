@@ -369,3 +369,46 @@ fn nothing_that_a_repository_says_runs_a_program() {
     );
     assert!(!canary.exists());
 }
+
+/// What tells of which kind a source is: not what is left out, nothing that leads out of it, and nothing
+/// that would have to be waited for.
+#[test]
+fn files_at_the_top_are_known_with_their_beginnings() {
+    let place = Place::new();
+    for (name, text) in [
+        ("go.mod", "module x"),
+        ("package.json", "{}"),
+        ("notes.txt", ""),
+        ("cmd/main.go", ""),
+        (".s2iignore", "package.json\n"),
+    ] {
+        place.write(name, text);
+    }
+    place.write("big", &"b".repeat(2000));
+    let app = place.path("app");
+    std::os::unix::fs::symlink("go.mod", app.join("inside")).unwrap();
+    std::os::unix::fs::symlink("/etc/passwd", app.join("outside")).unwrap();
+    let made = Command::new("mkfifo").arg(app.join("pipe")).status();
+    assert!(made.unwrap().success());
+    let mut request = place.request();
+    let shown = |request: &SourceRequest| {
+        let fetched = place.fetch(request).unwrap();
+        let files = pollster::block_on(fetched.root_files()).unwrap();
+        let files = files
+            .iter()
+            .map(|file| format!("{} {}", file.name, file.head.len()));
+        files.collect::<Vec<_>>()
+    };
+    let expected = [
+        ".s2iignore 13",
+        "big 512",
+        "go.mod 8",
+        "inside 8",
+        "notes.txt 0",
+    ];
+    assert_eq!(shown(&request), expected);
+    request.exclude = "^(big|inside|.*txt)$".into();
+    assert_eq!(shown(&request), [".s2iignore 13", "go.mod 8"]);
+    request.context_dir = Some("cmd".into());
+    assert_eq!(shown(&request), ["main.go 0"]);
+}

@@ -6,14 +6,30 @@ use clap::Args;
 use s2i_build::request::{Network, PullPolicy, SourceLocation};
 use s2i_core::{ContainerPath, EnvVar, ImageRef, mapping::MappingList};
 
+use super::limits::Limited;
+
+const AFTER_HELP: &str = "\
+One name after SOURCE is the BUILDER if the engine has a builder image of that name that s2i has not \
+made itself. Else it is the TAG, and a builder is picked; a line says which it was.
+
+By the files at the top of the source, the first of these builders is picked:
+  s2i/go      for a go.work, a go.mod or files of Go
+  s2i/node    for a package.json, or a server.js, app.js, main.js or index.js
+  s2i/binary  for a program for Linux, an archive (.tar, .tar.gz, .gz, .zip), or an index.html
+Others can be set in the configuration file: [builders] go = \"IMAGE\".";
+
 /// Build an image from source.
 #[derive(Debug, Args)]
+#[command(
+    override_usage = "s2i build [OPTIONS] <SOURCE> [BUILDER] [TAG]",
+    after_help = AFTER_HELP
+)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct Build {
     /// A directory, or the URL of a Git repository; `#branch` picks a branch, tag or commit
     pub(crate) source: SourceLocation,
-    /// The builder image
-    pub(crate) builder: ImageRef,
+    /// The builder image; without it, s2i picks one by what the source is
+    pub(crate) builder: Option<ImageRef>,
     /// The name of the result; without it, it is known by its id alone
     pub(crate) tag: Option<ImageRef>,
 
@@ -41,6 +57,10 @@ pub(crate) struct Build {
     /// A file with such variables, one on a line
     #[arg(short = 'E', long, value_name = "FILE")]
     pub(crate) environment_file: Option<PathBuf>,
+    /// A variable for `assemble` alone, in no image and no log, `id=NAME[,env=VARIABLE][,src=FILE]`;
+    /// with nothing but `id=`, the variable NAME of whoever calls
+    #[arg(long, value_name = "id=NAME")]
+    pub(crate) secret: Vec<String>,
 
     /// When to pull the builder: always, if-not-present or never
     #[arg(short, long, value_name = "WHEN", default_value = "if-not-present")]
@@ -48,6 +68,8 @@ pub(crate) struct Build {
     /// What the scripts can reach: none, host, or a network of the engine
     #[arg(long, value_name = "NETWORK", value_parser = |text: &str| Ok::<_, Infallible>(Network::from(text)))]
     pub(crate) network: Option<Network>,
+    #[command(flatten)]
+    pub(crate) limited: Limited,
     /// Certificates (PEM) that `assemble` trusts beside the builder's own; not in the result
     #[arg(long, env = "S2I_TRUST_CA", value_name = "FILE")]
     pub(crate) trust_ca: Option<PathBuf>,
@@ -78,7 +100,7 @@ pub(crate) struct Build {
     #[arg(long)]
     pub(crate) no_cache: bool,
     /// Begin with the artifacts that the build before has saved
-    #[arg(long, requires = "tag")]
+    #[arg(long)]
     pub(crate) incremental: bool,
     /// When to pull the image of the build before
     #[arg(

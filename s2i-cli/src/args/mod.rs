@@ -3,7 +3,9 @@
 
 mod build;
 mod images;
+mod limits;
 mod run;
+mod usage;
 
 use std::path::PathBuf;
 
@@ -14,6 +16,7 @@ pub(crate) use self::{
     build::{Build, LoadInto},
     images::{Export, Image, Images, List, Load},
     run::Run,
+    usage::Usage,
 };
 
 /// Source code in, runnable container image out, no Dockerfile.
@@ -69,6 +72,8 @@ pub(crate) enum ProgressStyle {
 pub(crate) enum Command {
     /// Build an image from source
     Build(Box<Build>),
+    /// Show what a builder image is for and how it is used
+    Usage(Usage),
     /// Run the command of an image, and end as it ends
     Run(Run),
     /// List the images
@@ -142,6 +147,48 @@ mod tests {
             build.tag.unwrap().normalised(),
             "docker.io/library/app:latest"
         );
+    }
+
+    /// With one name it is known only later what it is the name of.
+    #[test]
+    fn names_after_the_source_may_be_left_out() {
+        for (line, builder, tag) in [
+            ("build .", None, None),
+            ("build . --incremental go", Some("go"), None),
+            ("build . -c go app", Some("go"), Some("app")),
+        ] {
+            let build = parse(line).unwrap();
+            let names =
+                [&build.builder, &build.tag].map(|name| name.as_ref().map(ToString::to_string));
+            assert_eq!(
+                names,
+                [builder, tag].map(|name| name.map(str::to_owned)),
+                "{line}"
+            );
+        }
+        assert!(parse("build . go app more").is_err());
+    }
+
+    #[test]
+    fn usage_asks_one_image() {
+        let line = "s2i usage --json s2i/go -p never -e A=1 -e B=2";
+        let args = Args::try_parse_from(line.split_whitespace()).unwrap();
+        let Command::Usage(usage) = args.command else {
+            panic!("{args:?}")
+        };
+        assert_eq!(usage.image.to_string(), "s2i/go");
+        assert_eq!((usage.json, usage.env.len()), (true, 2));
+        assert_eq!(usage.pull_policy, PullPolicy::Never);
+        for bad in [
+            "usage",
+            "usage a b",
+            "usage Go",
+            "usage go -e A",
+            "usage go -p often",
+        ] {
+            let words = std::iter::once("s2i").chain(bad.split_whitespace());
+            assert!(Args::try_parse_from(words).is_err(), "{bad}");
+        }
     }
 
     /// What comes after the image is for the application.

@@ -9,6 +9,8 @@ use s2i_build::{
 };
 use s2i_core::{EnvVar, ImageRef, ImageRefError};
 
+use super::limits::Limited;
+
 /// Run the command of an image, and end as it ends.
 #[derive(Debug, Args)]
 #[command(
@@ -32,6 +34,8 @@ pub(crate) struct Run {
     /// What the application can reach: none, host, or a network of the engine
     #[arg(long, value_name = "NETWORK", value_parser = |text: &str| Ok::<_, Infallible>(Network::from(text)))]
     pub(crate) network: Option<Network>,
+    #[command(flatten)]
+    pub(crate) limited: Limited,
     /// Let the application write nowhere but to /tmp, which is gone with it
     #[arg(long)]
     pub(crate) read_only: bool,

@@ -16,7 +16,7 @@ pub(crate) async fn run(
     cancel: &CancelToken,
 ) -> Result<Outcome, Error> {
     let Setting { global, host, .. } = setting;
-    let (request, diagnostics) = request::build(args, host)?;
+    let (request, diagnostics) = request::build(args, setting)?;
     let renderer = Renderer::new(global.progress, args.quiet, host);
     for problem in diagnostics {
         renderer.event(Event::Warning(problem));

@@ -31,7 +31,7 @@ pub(crate) async fn run(
         "loading it into {} at {}",
         info.name, info.endpoint
     ));
-    let there = layers(&api, args).await?;
+    let there = layers(&api, args, &outcome).await?;
     or_interrupted(deliver(native, &api, &image, there), cancel).await?;
     let object = json!({"event": "loaded", "image": image.to_string(), "engine": info.name, "place": info.endpoint});
     setting.renderer().answer("", &object);
@@ -58,13 +58,17 @@ fn image(outcome: &Outcome) -> Result<ImageRef, Error> {
 
 /// The layers that the engine probably has: those of the images that this one is made of, and of its
 /// last build.
-async fn layers(api: &DockerEngine, args: &Build) -> Result<Vec<String>, EngineError> {
+async fn layers(
+    api: &DockerEngine,
+    args: &Build,
+    outcome: &Outcome,
+) -> Result<Vec<String>, EngineError> {
     if !api.keeps_layers().await? {
         return Ok(Vec::new());
     }
-    let base = args.runtime_image.as_ref().unwrap_or(&args.builder);
+    let base = args.runtime_image.as_ref().unwrap_or(&outcome.builder);
     let mut layers = api.layers_of(&base.to_string()).await?;
-    if let Some(tag) = &args.tag {
+    if let Some(tag) = &outcome.tag {
         layers.extend(api.layers_of(&tag.to_string()).await?);
     }
     Ok(layers)

@@ -11,6 +11,7 @@ mod pull;
 mod push;
 mod rmi;
 mod run;
+mod usage;
 mod version;
 
 use std::process::ExitCode;
@@ -63,9 +64,11 @@ pub(crate) async fn run(
 ) -> Result<ExitCode, Error> {
     let cancel = CancelToken::default();
     signals::watch(&cancel);
-    if let (AnyEngine::Native(_, Some(lacking)), Command::Build(_) | Command::Run(_)) =
-        (engine, command)
-    {
+    let runs = matches!(
+        command,
+        Command::Build(_) | Command::Run(_) | Command::Usage(_)
+    );
+    if let (AnyEngine::Native(_, Some(lacking)), true) = (engine, runs) {
         setting.tell(Event::Warning(lacking.clone()));
     }
     let load = match command {
@@ -94,6 +97,7 @@ async fn with<E: Engine + Images>(
             Box::pin(build::run(engine, args, setting, cancel)).await?;
         }
         Command::Run(args) => return run::run(engine, args, setting, cancel).await,
+        Command::Usage(args) => usage::run(engine, args, setting, cancel).await?,
         Command::Images(args) => images::run(engine, args, setting).await?,
         Command::Rmi(args) => return rmi::run(engine, args, setting).await,
         Command::Push(args) => push::run(engine, args, setting, cancel).await?,

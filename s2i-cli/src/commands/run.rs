@@ -37,6 +37,7 @@ pub(crate) async fn run<E: Engine + Images>(
         env,
         user: args.user.clone().filter(|user| !user.is_empty()),
         network: args.network.clone().unwrap_or_default(),
+        limits: args.limited.limits(),
         ports: args.publish.iter().map(|port| port.0).collect(),
         read_only: args.read_only,
     };

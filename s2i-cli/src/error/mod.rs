@@ -3,13 +3,18 @@
 use std::{fmt, io, path::PathBuf};
 
 use s2i_build::{BuildError, EngineError, Failed, Interrupt, SourceError, plan::PlanError};
-use s2i_core::{ImageRefError, wire::FailureKind};
+use s2i_core::{ImageRefError, Script, wire::FailureKind};
 
 use crate::{
     config::ConfigError,
     exit::{self, Code},
     native::Impossible,
+    secrets::SecretError,
 };
+
+/// What to do without the builder that s2i has picked.
+const NO_PICKED_BUILDER: &str = "`cargo xtask images` makes the images of s2i and puts them into an engine; \
+     or name a builder, with `s2i build SOURCE BUILDER TAG`, or as [builders] in the configuration file";
 
 /// Why a command failed.
 #[derive(Debug)]
@@ -18,6 +23,8 @@ pub(crate) enum Error {
     Build(Failed),
     /// The configuration is wrong.
     Config(ConfigError),
+    /// What `--secret` names is no secret.
+    Secret(SecretError),
     /// What was typed is no name of an image.
     Image(ImageRefError),
     /// A file that was named can't be read.
@@ -64,6 +71,12 @@ impl From<ConfigError> for Error {
     }
 }
 
+impl From<SecretError> for Error {
+    fn from(err: SecretError) -> Self {
+        Self::Secret(err)
+    }
+}
+
 impl From<Impossible> for Error {
     fn from(impossible: Impossible) -> Self {
         Self::Native(impossible)
@@ -75,6 +88,7 @@ impl fmt::Display for Error {
         match self {
             Self::Build(failed) => failed.error.fmt(f),
             Self::Config(err) => err.fmt(f),
+            Self::Secret(err) => err.fmt(f),
             Self::Image(err) => err.fmt(f),
             Self::ReadFile { path, .. } => write!(f, "can't read `{}`", path.display()),
             Self::WriteFile { path, .. } => write!(f, "can't write `{}`", path.display()),
@@ -109,6 +123,7 @@ impl std::error::Error for Error {
         match self {
             Self::Build(failed) => std::error::Error::source(&failed.error),
             Self::Config(err) => std::error::Error::source(err),
+            Self::Secret(err) => std::error::Error::source(err),
             Self::ReadFile { source, .. }
             | Self::WriteFile { source, .. }
             | Self::Runtime(source) => Some(source),
@@ -133,9 +148,15 @@ impl Error {
                 BuildError::Plan(err) => err.hint(),
                 BuildError::Source(err) => source_hint(err),
                 BuildError::Engine(err) => engine_hint(err),
+                BuildError::NoPickedBuilder { .. } => Some(NO_PICKED_BUILDER.into()),
+                BuildError::Script {
+                    script: Script::Usage,
+                    ..
+                } => Some("what it wrote is above; not every one knows --json".into()),
                 BuildError::Script { .. } => Some("what it wrote is above".into()),
                 _ => None,
             },
+            Self::Secret(err) => err.hint(),
             Self::Terminal(_) => Some("name a file, or use a pipe".into()),
             Self::UrlOfNative(_) => {
                 Some("leave out --url, or --engine native and S2I_ENGINE".into())
@@ -152,6 +173,7 @@ impl Error {
         match self {
             Self::Build(failed) => build_code(&failed.error),
             Self::Config(_)
+            | Self::Secret(_)
             | Self::Image(_)
             | Self::ReadFile { .. }
             | Self::WriteFile { .. }
@@ -168,7 +190,9 @@ impl Error {
 fn build_code(err: &BuildError) -> Code {
     match err {
         BuildError::Source(err) => source_code(err),
-        BuildError::Plan(PlanError::NoScript { .. }) => exit::NO_SCRIPT,
+        BuildError::Plan(PlanError::NoScript { .. } | PlanError::NoUsage { .. }) => exit::NO_SCRIPT,
+        BuildError::Plan(PlanError::NoTag) => exit::USAGE,
+        BuildError::NoPickedBuilder { .. } => exit::NO_IMAGE,
         BuildError::Plan(_) => exit::PLAN,
         BuildError::Engine(err) => engine_code(err),
         BuildError::Script { .. } => exit::SCRIPT_FAILED,

@@ -192,8 +192,8 @@ fn sources() {
 
 #[test]
 fn the_rest() {
-    let script = |exit| BuildError::Script {
-        script: Script::Assemble,
+    let script = |script, exit| BuildError::Script {
+        script,
         image: "s2i/go".parse().unwrap(),
         exit,
     };
@@ -205,9 +205,21 @@ fn the_rest() {
         tag: "s2i/go".parse().unwrap(),
     };
     let lines = [
-        of(script(Exit::Code(3))),
-        of(script(Exit::Signal(9))),
+        of(script(Script::Assemble, Exit::Code(3))),
+        of(script(Script::Assemble, Exit::Signal(9))),
+        of(script(Script::Usage, Exit::Code(2))),
         of(no_script),
+        of(PlanError::NoUsage {
+            image: "debian".parse().unwrap(),
+        }),
+        of(PlanError::NoTag),
+        of(BuildError::NoPickedBuilder {
+            builder: "s2i/go".parse().unwrap(),
+            because: "the source has a go.mod".into(),
+            source: Box::new(EngineError::NoSuchImage {
+                image: "s2i/go".parse().unwrap(),
+            }),
+        }),
         of(tag),
         shown(&Error::ReadFile {
             path: "vars".into(),
@@ -225,7 +237,11 @@ fn the_rest() {
     insta::assert_snapshot!(text(&lines), @r#"
     4 `assemble` of `s2i/go` failed with status 3 | what it wrote is above
     4 `assemble` of `s2i/go` was killed by signal 9 (is there enough memory?) | what it wrote is above
+    4 `usage` of `s2i/go` failed with status 2 | what it wrote is above; not every one knows --json
     11 there is no script `run`: the image `debian` has no label `io.openshift.s2i.scripts-url`, and the source has no `.s2i/bin/run` | use a builder image, or put an executable script into the source as .s2i/bin/run
+    11 the image `debian` has no script `usage`: it has no label `io.openshift.s2i.scripts-url` | name an image that builds from source; its scripts and that label make it one
+    2 an incremental build finds the one before by the name of its result, and there is none | name it after the builder: `s2i build SOURCE BUILDER TAG --incremental`
+    21 there is no builder image `s2i/go`, which was picked because the source has a go.mod: the image `s2i/go` is not in the engine | `cargo xtask images` makes the images of s2i and puts them into an engine; or name a builder, with `s2i build SOURCE BUILDER TAG`, or as [builders] in the configuration file
     18 the result can't be called `s2i/go`: that is the name of an image that it is built from | give the result a name of its own
     2 can't read `vars`: permission denied
     2 can't write `image.tar`: permission denied
@@ -261,7 +277,7 @@ fn choosing_an_engine() {
     20 the embedded engine can't work here: no user namespaces; no luck | `s2i doctor` says what is missing, and how to get it
     2 the embedded engine has no URL, and `unix:///x.sock` was given | leave out --url, or --engine native and S2I_ENGINE
     2 --load is for builds of the embedded engine | the result is in the engine that built it already
-    2 /etc/s2i/config.toml:1: `engin = 'x'`: unknown field `engin`, expected one of `engine`, `url`, `store`, `registry`
+    2 /etc/s2i/config.toml:1: `engin = 'x'`: unknown field `engin`, expected one of `engine`, `url`, `store`, `builders`, `registry`
     2 can't read the configuration `/etc/s2i/config.toml`: permission denied
     ");
 }

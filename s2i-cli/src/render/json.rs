@@ -66,6 +66,7 @@ impl Json {
             "event": "built",
             "image": outcome.tag.as_ref().map(ToString::to_string),
             "id": outcome.image_id,
+            "builder": outcome.builder.to_string(),
             "size": outcome.size,
             "phases": phases.collect::<Vec<_>>(),
         }));

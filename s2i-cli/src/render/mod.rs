@@ -128,6 +128,12 @@ pub(crate) fn error(err: &Error, json: bool) {
     }
 }
 
+/// A text of several lines as a screen can take it.
+pub(crate) fn printable_lines(text: &str) -> String {
+    let lines = text.lines().map(lines::printable);
+    lines.fold(String::new(), |text, line| text + &line + "\n")
+}
+
 /// Bytes in the unit that people read, with powers of ten as image listings have them.
 pub(crate) fn size(bytes: u64) -> String {
     let unit = [("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1_000)];

@@ -1,7 +1,10 @@
 //! Which calls a build makes, and what is in them.
 
 use insta::assert_snapshot;
-use s2i_build::{Engine as _, request::Network};
+use s2i_build::{
+    Engine as _,
+    request::{Limits, Network},
+};
 use s2i_core::wire::Request;
 
 use crate::{
@@ -277,6 +280,11 @@ async fn a_network_is_passed_on() {
             image: &facts,
             user: &program.user,
             network: &network,
+            limits: Limits {
+                memory: Some(6 << 20),
+                ..Limits::default()
+            },
+            artifacts: None,
         };
         let progress = s2i_build::event::Progress::new(&scene.recorder);
         let container = scene.engine.start(&start, &progress, &scene.cancel).await;
@@ -288,6 +296,7 @@ async fn a_network_is_passed_on() {
             body.contains(&format!("\"NetworkMode\": \"{expected}\"")),
             "{body}"
         );
+        assert!(body.contains("\"Memory\": 6291456"), "{body}");
         scene.daemon.model().calls.clear();
     }
 }

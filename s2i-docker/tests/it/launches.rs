@@ -7,7 +7,7 @@ use s2i_build::{
     EngineError, Images as _,
     event::{Event, Output, Progress},
     images::{Launch, Publish},
-    request::Network,
+    request::{Limits, Network},
 };
 use s2i_core::{
     EnvVar,
@@ -28,6 +28,7 @@ async fn launch(scene: &Scene) -> Result<Exit, EngineError> {
         env: Vec::new(),
         user: None,
         network: Network::Default,
+        limits: Limits::default(),
         ports: Vec::new(),
         read_only: false,
     };
@@ -96,6 +97,11 @@ async fn everything_that_is_asked_for_is_in_the_container() {
         env: vec![EnvVar::new("A", "b c").unwrap()],
         user: Some("1001".into()),
         network: Network::Named("lab".into()),
+        limits: Limits {
+            memory: Some(64 << 20),
+            cpu_millis: Some(1500),
+            pids: Some(50),
+        },
         ports: vec![port(80, 8080), port(443, 8443), port(81, 8080)],
         read_only: true,
     };
@@ -108,6 +114,12 @@ async fn everything_that_is_asked_for_is_in_the_container() {
     assert_eq!(body["User"], "1001");
     let host = &body["HostConfig"];
     assert_eq!(host["NetworkMode"], "lab");
+    assert_eq!(host["Memory"], 64 << 20);
+    assert_eq!(
+        (&host["CpuQuota"], &host["CpuPeriod"]),
+        (&150_000.into(), &100_000.into())
+    );
+    assert_eq!(host["PidsLimit"], 50);
     assert_eq!(host["ReadonlyRootfs"], true);
     assert!(
         host["Tmpfs"]["/tmp"]

@@ -16,7 +16,7 @@ use s2i_build::{
     engine::{Commit, Committed, Content, Input, Program, Start},
     event::{Event, EventSink, Phase, Progress},
     facts::{ImageConfig, ImageFacts},
-    request::{Network, PullPolicy},
+    request::{Limits, Network, PullPolicy},
     stream::ArchiveStream,
 };
 use s2i_core::{EnvVar, archive::Writer, wire::Exit};
@@ -129,6 +129,8 @@ impl Scene {
             image: &facts,
             user: &program.user,
             network: &Network::Default,
+            limits: Limits::default(),
+            artifacts: None,
         };
         let progress = Progress::new(&self.recorder);
         let mut container = in_time(self.engine.start(&start, &progress, &self.cancel)).await?;
@@ -189,6 +191,7 @@ pub(crate) fn program() -> Program {
     Program {
         argv: vec!["/usr/libexec/s2i/assemble".into()],
         env: vec![EnvVar::new("TOKEN", SECRET).unwrap()],
+        secrets: Vec::new(),
         cwd: "/opt/app-root".parse().unwrap(),
         user: "1001".into(),
         optional: false,

@@ -78,6 +78,8 @@ pub struct Sandbox {
     pub hostname: String,
     /// What may be used.
     pub limits: Limits,
+    /// Directories of other layers, mounted before everything that follows.
+    pub overlays: Vec<Overlay>,
     /// Directories that are empty, writable and not kept.
     pub tmpfs: Vec<PathBuf>,
     /// Files and directories of the host, mounted in this order.
@@ -86,6 +88,22 @@ pub struct Sandbox {
     pub read_only: bool,
     /// What runs.
     pub program: Program,
+}
+
+/// Directories of other layers in the container, as one.
+///
+/// Nothing in it can be a device or give rights. The place that it is mounted at is made where it is not
+/// there, and is not among the changes of the container.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Overlay {
+    /// The directories, the topmost first; at least one. What they lie in does not count.
+    pub lowers: Vec<PathBuf>,
+    /// As for the [container](Sandbox::upper).
+    pub upper: PathBuf,
+    /// As for the [container](Sandbox::work).
+    pub work: PathBuf,
+    /// Where it is in the container.
+    pub at: PathBuf,
 }
 
 /// What a container can reach.

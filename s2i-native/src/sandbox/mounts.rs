@@ -63,6 +63,9 @@ pub(super) fn make_root(sandbox: &Sandbox) -> Result<(), Fault> {
     for path in MASKED {
         mask(&root, path)?;
     }
+    for (number, overlay) in sandbox.overlays.iter().enumerate() {
+        stage.mount_over(sandbox, number, overlay, &root)?;
+    }
     for path in &sandbox.tmpfs {
         let at = path.to_str().unwrap_or_default();
         let flags = MountFlags::NOSUID | MountFlags::NODEV;
@@ -84,6 +87,7 @@ fn points(sandbox: &Sandbox) -> Result<Vec<Point>, Fault> {
         .map(|path| dir(path.as_ref()))
         .into();
     points.extend([RESOLV_CONF, HOSTS, HOSTNAME].map(|path| Point::new(path.as_ref(), Kind::File)));
+    points.extend(sandbox.overlays.iter().map(|overlay| dir(&overlay.at)));
     points.extend(sandbox.tmpfs.iter().map(|path| dir(path)));
     for bind in &sandbox.binds {
         let metadata = fs::metadata(&bind.from);

@@ -14,7 +14,7 @@ use rustix::{
 };
 
 use super::{
-    Sandbox,
+    Overlay, Sandbox,
     fault::{Fault, OrFault as _},
     init_layer::{InitLayer, Point},
     point::Root,
@@ -100,9 +100,46 @@ impl Stage {
         let init = self.lacking(sandbox, &lowers, points)?;
         init.make(&self.init())
             .or_fault(|| "can't make places to mount on".into())?;
-        adopt_root(sandbox).or_fault(|| format!("can't prepare `{}`", sandbox.upper.display()))?;
+        let upper = &sandbox.upper;
+        adopt(sandbox.lowers.first(), upper)
+            .or_fault(|| format!("can't prepare `{}`", upper.display()))?;
         let own = format!("{lowers},upperdir=upper,workdir=work");
         self.overlay(sandbox, &own, MountFlags::NODEV)
+    }
+
+    /// Mounts another one in the root. It has links of its own beside those of the root.
+    pub(super) fn mount_over(
+        &self,
+        sandbox: &Sandbox,
+        number: usize,
+        overlay: &Overlay,
+        root: &Root,
+    ) -> Result<(), Fault> {
+        let Overlay {
+            lowers,
+            upper,
+            work,
+            at,
+        } = overlay;
+        let what = || format!("can't mount layers at `{}`", at.display());
+        let links = self.links().join(format!("over-{number}"));
+        let make = || -> io::Result<()> {
+            fs::create_dir(&links)?;
+            for (number, lower) in lowers.iter().enumerate() {
+                symlink(lower, links.join(number.to_string()))?;
+            }
+            symlink(upper, links.join("upper"))?;
+            symlink(work, links.join("work"))?;
+            std::env::set_current_dir(&links)?;
+            adopt(lowers.first(), upper)
+        };
+        make().or_fault(what)?;
+        let names: Vec<_> = (0..lowers.len()).map(|number| number.to_string()).collect();
+        let own = format!("lowerdir={},upperdir=upper,workdir=work", names.join(":"));
+        let flags = MountFlags::NODEV | MountFlags::NOSUID;
+        let mount =
+            |options: &str| root.try_mount("overlay", &at.to_string_lossy(), flags, options);
+        with_options(&own, sandbox.user_xattrs, mount).or_fault(what)
     }
 
     /// Options may be no longer than a page, which the paths of a hundred layers are. So they are relative
@@ -137,21 +174,17 @@ impl Stage {
     }
 
     fn overlay(&self, sandbox: &Sandbox, own: &str, flags: MountFlags) -> Result<(), Fault> {
-        let dialect = if sandbox.user_xattrs {
-            ",userxattr"
-        } else {
-            ""
+        let mount = |options: &str| -> io::Result<()> {
+            let options = std::ffi::CString::new(options)?;
+            Ok(mount(
+                "overlay",
+                self.root(),
+                "overlay",
+                flags,
+                options.as_c_str(),
+            )?)
         };
-        let mut result = Err(Errno::INVAL);
-        for more in OPTIONS {
-            let options = std::ffi::CString::new(format!("{own}{more}{dialect}"));
-            let options = options.or_fault(|| "can't name the layers".into())?;
-            result = mount("overlay", self.root(), "overlay", flags, options.as_c_str());
-            if result != Err(Errno::INVAL) {
-                break;
-            }
-        }
-        result.or_fault(|| {
+        with_options(own, sandbox.user_xattrs, mount).or_fault(|| {
             format!(
                 "can't mount {} layers with `{}` as overlay",
                 sandbox.lowers.len(),
@@ -159,6 +192,24 @@ impl Stage {
             )
         })
     }
+}
+
+/// Tries the options that kernels have, the newest first.
+fn with_options(
+    own: &str,
+    user_xattrs: bool,
+    mount: impl Fn(&str) -> io::Result<()>,
+) -> io::Result<()> {
+    let dialect = if user_xattrs { ",userxattr" } else { "" };
+    let mut result = Err(Errno::INVAL.into());
+    for more in OPTIONS {
+        result = mount(&format!("{own}{more}{dialect}"));
+        let is_unknown = |err: &io::Error| err.raw_os_error() == Some(Errno::INVAL.raw_os_error());
+        if !result.as_ref().is_err_and(is_unknown) {
+            break;
+        }
+    }
+    result
 }
 
 fn lowers(sandbox: &Sandbox) -> String {
@@ -195,12 +246,12 @@ fn check(sandbox: &Sandbox) -> Result<(), Fault> {
     }
 }
 
-/// The root of a container is the directory of the changes itself, and looks like the image's.
-fn adopt_root(sandbox: &Sandbox) -> io::Result<()> {
-    let Some(top) = sandbox.lowers.first() else {
+/// The root of an overlay is the directory of the changes itself, and looks like that of the topmost layer.
+fn adopt(top: Option<&PathBuf>, upper: &Path) -> io::Result<()> {
+    let Some(top) = top else {
         return Ok(());
     };
-    let (image, upper) = (fs::metadata(top)?, &sandbox.upper);
+    let image = fs::metadata(top)?;
     // Who may not give files away sees owners that are not his anyway.
     let _ = chown(upper, Some(image.uid()), Some(image.gid()));
     fs::set_permissions(upper, fs::Permissions::from_mode(image.mode() & 0o7777))?;

@@ -72,6 +72,7 @@ fn try_in(dir: &Path) -> Result<u8, String> {
         network: Network::Host,
         hostname: "s2i".into(),
         limits: Limits::default(),
+        overlays: Vec::new(),
         tmpfs: Vec::new(),
         binds: Vec::new(),
         read_only: false,

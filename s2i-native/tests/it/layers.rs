@@ -3,11 +3,13 @@
 use std::{
     fs,
     os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink},
+    path::{Path, PathBuf},
     process::Command,
     time::{Duration, SystemTime},
 };
 
 use s2i_core::wire::Exit;
+use s2i_native::sandbox::{Overlay, Sandbox};
 
 use crate::scene::{Scene, can_run, layer};
 
@@ -19,6 +21,7 @@ crate::tests!(
     too_many_layers_are_refused_with_their_number,
     a_layer_is_the_base_of_the_next,
     links_of_the_image_lead_nowhere,
+    what_is_lent_can_be_changed_and_gets_into_no_layer,
 );
 
 fn only_what_the_program_changed_is_there() {
@@ -49,6 +52,52 @@ fn only_what_the_program_changed_is_there() {
         "a removed file is a device 0:0"
     );
     assert_eq!(metadata("etc").mode() & 0o777, 0o755);
+}
+
+/// Two layers with a directory at `cache`, the topmost first, and where it is mounted.
+pub(crate) fn lend(sandbox: &mut Sandbox, dir: &Path) -> [PathBuf; 2] {
+    let path = |name: &str| dir.join(name);
+    let lowers = [path("top/cache"), path("bottom/cache")];
+    for dir in [
+        &lowers[0].join("deep"),
+        &lowers[1],
+        &path("lent"),
+        &path("lent-work"),
+    ] {
+        fs::create_dir_all(dir).unwrap();
+    }
+    fs::write(lowers[0].join("deep/new"), "new").unwrap();
+    fs::write(lowers[1].join("old"), "old").unwrap();
+    fs::set_permissions(&lowers[0], fs::Permissions::from_mode(0o775)).unwrap();
+    let overlay = Overlay {
+        lowers: lowers.to_vec(),
+        upper: path("lent"),
+        work: path("lent-work"),
+        at: "/tmp/artifacts".into(),
+    };
+    sandbox.overlays.push(overlay);
+    lowers
+}
+
+/// What a script does with what it was lent, and sees of it.
+pub(crate) const USE_LENT: &str = "cd /tmp/artifacts; cat deep/new old; echo; stat -c %a .; echo changed >old; \
+    rm deep/new; echo x >more; cat old; ls; rm -r /tmp/artifacts 2>/dev/null; ls -d /tmp/artifacts";
+
+/// And what it shows then.
+pub(crate) const LENT: &str = "newold\n775\nchanged\ndeep\nmore\nold\n/tmp/artifacts\n";
+
+fn what_is_lent_can_be_changed_and_gets_into_no_layer() {
+    if !can_run("lent directories") {
+        return;
+    }
+    let mut scene = Scene::script(USE_LENT);
+    let lowers = lend(&mut scene.sandbox, scene.temp.path());
+    let outcome = scene.run();
+    assert_eq!((outcome.out.as_str(), outcome.err.as_str()), (LENT, ""));
+    assert_eq!(scene.changes(), [""; 0]);
+    let read = |path: PathBuf| fs::read_to_string(path).unwrap();
+    assert_eq!(read(lowers[0].join("deep/new")), "new");
+    assert_eq!(read(lowers[1].join("old")), "old");
 }
 
 fn nothing_is_there_when_nothing_changed() {

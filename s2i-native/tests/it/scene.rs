@@ -229,6 +229,7 @@ pub(crate) fn sandbox(dir: &Path, lowers: Vec<PathBuf>, argv: &[&str]) -> Sandbo
         network: Network::Host,
         hostname: "box".into(),
         limits: Limits::default(),
+        overlays: Vec::new(),
         tmpfs: Vec::new(),
         binds: Vec::new(),
         read_only: false,

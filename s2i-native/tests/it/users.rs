@@ -15,13 +15,17 @@ use s2i_native::sandbox::{Program, Sandbox};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::scene::{can_run, layer, sandbox, temporary};
+use crate::{
+    layers::{self, LENT, USE_LENT},
+    scene::{can_run, layer, paths, sandbox, temporary},
+};
 
 crate::tests!(
     numbers_are_the_users_own,
     rights_are_those_of_root_on_the_machine,
     a_single_number_is_enough_for_root,
     a_probe_tells_what_is_possible,
+    an_ordinary_user_is_lent_directories_too,
 );
 
 /// A user with ranges of numbers, and one without.
@@ -209,6 +213,21 @@ fn numbers_are_the_users_own() {
     let output = home.run(&second);
     let out = String::from_utf8_lossy(&output.stdout);
     assert_eq!(out, "1001\n7\n0:0\n1001:7\ny\nz\nno\n0\n", "{output:?}");
+}
+
+fn an_ordinary_user_is_lent_directories_too() {
+    if !can_enter("lent directories of a user") {
+        return;
+    }
+    let home = Home::of(user("s2i-ranges", true));
+    let mut sandbox = home.sandbox("lent", vec![layer()], USE_LENT);
+    let dir = home.temp.path().join("lent");
+    let lowers = layers::lend(&mut sandbox, &dir);
+    let owner = format!("{}:{}", home.user.uid, home.user.gid);
+    run(Command::new("chown").args(["-R", &owner]).arg(&dir));
+    assert_eq!(text(&home.run(&sandbox)), LENT);
+    assert_eq!(paths(&sandbox.upper), [""; 0]);
+    assert_eq!(fs::read_to_string(lowers[1].join("old")).unwrap(), "old");
 }
 
 fn rights_are_those_of_root_on_the_machine() {

@@ -98,6 +98,15 @@ impl Store {
         Ok(removed.into_iter().flatten().collect())
     }
 
+    /// Takes the image out of the list unless it has a name.
+    ///
+    /// # Errors
+    /// [`StoreError::Disk`].
+    pub fn remove_unnamed(&self, id: Digest) -> Result<(), StoreError> {
+        self.unlist(|entry| entry.id == id && entry.name.is_none())
+            .map(drop)
+    }
+
     fn unlist(
         &self,
         is_unwanted: impl Fn(&Entry) -> bool,

@@ -1,10 +1,11 @@
 //! The scripts of the builder images that live tests make: one static program that is `assemble`,
-//! `assemble-runtime`, `save-artifacts` or `run` by the name it is started with.
+//! `assemble-runtime`, `save-artifacts`, `usage` or `run` by the name it is started with.
 //!
 //! `assemble` does what the file `instructions` in the source says, a line each; without that file it
 //! copies the source to `/app`. `assemble-runtime` does the same with `app/runtime-instructions` in its
 //! working directory, and `save-artifacts` what `/app/save-instructions` says, else it writes
-//! `/app/artifacts` to its standard output as an archive. The verbs are the arms of [`perform`]. `run` serves `app/page` over HTTP where it
+//! `/app/artifacts` to its standard output as an archive. `usage` does what `/usage-instructions` says,
+//! else it prints its arguments. The verbs are the arms of [`perform`]. `run` serves `app/page` over HTTP where it
 //! is, else it prints its arguments.
 //!
 //! The source is below `/tmp/src` unless `TEST_SOURCE` names another directory.
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
         ("assemble", _) => assemble(),
         ("assemble-runtime", _) => assemble_runtime(),
         ("save-artifacts", _) => save_artifacts(),
+        ("usage", _) => usage(&args[1..]),
         ("run", _) => run(&args[1..]),
         _ => Err(format!("`{name}` is no script").into()),
     };
@@ -87,6 +89,14 @@ fn save_artifacts() -> Outcome {
     }
 }
 
+fn usage(args: &[String]) -> Outcome {
+    if let Ok(instructions) = fs::read_to_string("/usage-instructions") {
+        return instructions.lines().try_for_each(perform);
+    }
+    println!("usage {}", args.join(" "));
+    Ok(())
+}
+
 fn write_artifacts() -> Outcome {
     let options = archive::TreeOptions {
         filter: &Filter::default(),
@@ -125,6 +135,7 @@ fn perform(line: &str) -> Outcome {
         "orphan" => orphan(rest)?,
         "make-artifacts" => make_artifacts(path.parse()?, text.parse()?)?,
         "take-artifacts" => fs::rename("/tmp/artifacts", "/app/artifacts")?,
+        "copy-artifacts" => copy_artifacts()?,
         "write-artifacts" => write_artifacts()?,
         "show-id" => show_id()?,
         "show-env" => println!("{rest}={:?}", env::var(rest).ok()),
@@ -170,6 +181,13 @@ fn kill_self(number: i32) -> Outcome {
     let signal = Signal::from_named_raw(number).ok_or("no such signal")?;
     kill_process(getpid(), signal)?;
     Err(format!("signal {number} did not end it").into())
+}
+
+/// Takes them as a script does that may find them in a mount.
+fn copy_artifacts() -> io::Result<()> {
+    let kept = Path::new("/app/artifacts");
+    fs::create_dir_all(kept)?;
+    copy(Path::new("/tmp/artifacts"), kept)
 }
 
 /// Lets whoever runs the file bind to low ports.

@@ -1,0 +1,60 @@
+//! How an image is asked what it is for.
+
+use s2i_core::{Layout, Script, environment};
+use serde::Serialize;
+
+use super::{PlanError, labels_of, scripts, variables_of, working_dir};
+use crate::{
+    engine::Program,
+    facts::{ImageFacts, SourceFacts},
+    request::{Limits, Network, UsageRequest},
+};
+
+/// The argument with which our images answer programs.
+const JSON: &str = "--json";
+
+/// One container in which the script `usage` runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct UsagePlan {
+    /// What it starts from.
+    pub image: ImageFacts,
+    /// The script.
+    pub program: Program,
+    /// What it can reach: nothing, as it has nothing to fetch.
+    pub network: Network,
+    /// What it may use.
+    pub limits: Limits,
+}
+
+/// Plans a run of the image's own `usage`, as the image's own user.
+///
+/// # Errors
+/// [`PlanError`] when the image does not say where its scripts are, or can't be started from.
+pub fn usage(request: &UsageRequest, image: &ImageFacts) -> Result<UsagePlan, PlanError> {
+    let places = scripts::Places {
+        image,
+        labels: &labels_of(image),
+        layout: &Layout::default(),
+        source: &SourceFacts::default(),
+    };
+    let script = places.find(Script::Usage).map_err(|err| match err {
+        PlanError::NoScript { image, .. } => PlanError::NoUsage { image },
+        other => other,
+    })?;
+    let path = script.path.to_string();
+    let json = request.json.then(|| JSON.to_owned());
+    let program = Program {
+        argv: std::iter::once(path).chain(json).collect(),
+        env: environment::merge([&variables_of(image)[..], &request.env[..]]),
+        secrets: Vec::new(),
+        cwd: working_dir(image)?,
+        user: image.config.user.clone(),
+        optional: false,
+    };
+    Ok(UsagePlan {
+        image: image.clone(),
+        program,
+        network: Network::None,
+        limits: Limits::default(),
+    })
+}

@@ -1,0 +1,137 @@
+//! What is told of a program's output, against an agent that is a list of frames.
+
+use std::sync::{Arc, Mutex};
+
+use futures_util::{future, sink, stream};
+use s2i_core::{EnvVar, Secret};
+
+use super::*;
+use crate::{event::EventSink, stream::block_on};
+
+/// Keeps what was told, each output by itself.
+#[derive(Default)]
+struct Told(Mutex<[Vec<u8>; 2]>);
+
+impl EventSink for Told {
+    fn event(&self, event: Event) {
+        let (number, piece) = match event {
+            Event::Output(Output::Stdout, piece) => (0, piece),
+            Event::Output(Output::Stderr, piece) => (1, piece),
+            _ => return,
+        };
+        self.0.lock().unwrap()[number].extend(piece);
+    }
+}
+
+impl Told {
+    fn texts(self) -> [String; 2] {
+        let told = self.0.into_inner().unwrap();
+        told.map(|bytes| String::from_utf8(bytes).unwrap())
+    }
+}
+
+fn program(secrets: &[(&str, &str)]) -> Program {
+    let secret = |(name, value): &(&str, &str)| Secret::from(EnvVar::new(name, value).unwrap());
+    Program {
+        argv: vec!["/assemble".into()],
+        env: vec![EnvVar::new("TOKEN", "of-the-image").unwrap()],
+        secrets: secrets.iter().map(secret).collect(),
+        cwd: "/".parse().unwrap(),
+        user: String::new(),
+        optional: false,
+    }
+}
+
+/// A session with an agent that says this, whatever it is asked; and what it was asked.
+fn session(frames: &[Frame]) -> (Session, Arc<Mutex<Vec<u8>>>) {
+    let hello = Frame::json(Kind::Hello, &Hello { version: VERSION });
+    let pieces = std::iter::once(&hello).chain(frames);
+    let pieces: Vec<_> = pieces
+        .map(|frame| Ok(Piece::Stdout(whole(frame).unwrap())))
+        .collect();
+    let asked = Arc::<Mutex<Vec<u8>>>::default();
+    let heard = asked.clone();
+    let input = sink::unfold((), move |(), bytes: Bytes| {
+        heard.lock().unwrap().extend(&bytes);
+        future::ready(Ok::<_, io::Error>(()))
+    });
+    let transport = Transport {
+        input: Box::pin(input),
+        output: stream::iter(pieces).boxed(),
+    };
+    let session = block_on(Session::open("s2i/go".parse().unwrap(), transport)).unwrap();
+    (session, asked)
+}
+
+fn says(kind: Kind, text: &str) -> Frame {
+    Frame {
+        kind,
+        payload: text.as_bytes().to_vec(),
+    }
+}
+
+fn exited() -> Frame {
+    Frame::json(Kind::Answer, &Answer::Exited(Exit::Code(0)))
+}
+
+#[test]
+fn a_secret_reaches_the_program_and_not_the_log() {
+    let (mut session, asked) = session(&[
+        says(Kind::Stdout, "it is hun"),
+        says(Kind::Stderr, "hunter22 hunter"),
+        says(Kind::Stdout, "ter22.\nhunte"),
+        exited(),
+        // A process that is still there while the container is being left.
+        says(Kind::Stderr, "late: hunter22\n"),
+        Frame::json(Kind::Answer, &Answer::Finished),
+    ]);
+    let told = Told::default();
+    let progress = Progress::new(&told);
+    let program = program(&[("TOKEN", "hunter22")]);
+    block_on(session.exec(&program, &progress)).unwrap();
+    let finish = Finish {
+        remove: Vec::new(),
+        mtime: None,
+        require: Vec::new(),
+    };
+    block_on(session.finish(finish, &progress)).unwrap();
+    drop(progress);
+    let expected = [
+        "it is [redacted].\nhunte",
+        "[redacted] hunterlate: [redacted]\n",
+    ];
+    assert_eq!(told.texts(), expected);
+    let asked = String::from_utf8_lossy(&asked.lock().unwrap()).into_owned();
+    assert!(
+        asked.contains("hunter22") && !asked.contains("of-the-image"),
+        "{asked}"
+    );
+}
+
+#[test]
+fn without_secrets_output_passes_as_it_is() {
+    let (mut session, _) = session(&[
+        says(Kind::Stdout, "hunter"),
+        says(Kind::Stdout, "22"),
+        exited(),
+    ]);
+    let told = Told::default();
+    block_on(session.exec(&program(&[]), &Progress::new(&told))).unwrap();
+    assert_eq!(told.texts(), ["hunter22", ""]);
+}
+
+#[test]
+fn what_waits_is_told_when_a_program_can_not_go_on() {
+    let failure = Failure {
+        kind: s2i_core::wire::FailureKind::Os,
+        message: "full".into(),
+    };
+    let (mut session, _) = session(&[
+        says(Kind::Stdout, "hunter"),
+        Frame::json(Kind::Failure, &failure),
+    ]);
+    let told = Told::default();
+    let program = program(&[("TOKEN", "hunter22")]);
+    block_on(session.exec(&program, &Progress::new(&told))).unwrap_err();
+    assert_eq!(told.texts(), ["hunter", ""]);
+}

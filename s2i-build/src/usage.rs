@@ -1,0 +1,124 @@
+//! Asks an image what it is for: resolve, plan, run.
+
+use std::sync::{Mutex, MutexGuard};
+
+use s2i_core::{Diagnostic, ErrorChain, Script};
+
+use crate::{
+    cancel::CancelToken,
+    engine::{Container as _, Engine, Start},
+    error::{BuildError, Failed},
+    event::{Event, EventSink, Output, Phase, Progress},
+    plan::{self, UsagePlan},
+    request::UsageRequest,
+};
+
+/// The most that is kept of what a script writes, in bytes.
+const MOST: usize = 1 << 20;
+
+/// Runs the script `usage` of an image, and gives what it writes to its standard output, up to a
+/// mebibyte. What it writes to standard error is told; all of it, when the script fails.
+///
+/// # Errors
+/// [`Failed`]; no container is left behind unless its `cleanup` or a warning says so.
+pub async fn usage<E: Engine>(
+    engine: &E,
+    request: &UsageRequest,
+    events: &dyn EventSink,
+    cancel: &CancelToken,
+) -> Result<Vec<u8>, Failed> {
+    let kept = Kept {
+        others: events,
+        text: Mutex::default(),
+    };
+    let progress = Progress::new(&kept);
+    let done = phases(engine, request, &progress, cancel).await;
+    let text = kept.take();
+    if done.is_err() {
+        events.event(Event::Output(Output::Stdout, text.clone()));
+    }
+    progress.end_phase();
+    done.map(|()| text)
+}
+
+async fn phases<E: Engine>(
+    engine: &E,
+    request: &UsageRequest,
+    progress: &Progress<'_>,
+    cancel: &CancelToken,
+) -> Result<(), Failed> {
+    progress.phase(Phase::Images);
+    let resolving = engine.resolve(&request.image, request.pull, progress, cancel);
+    let image = resolving.await?;
+    let plan = plan::usage(request, &image)?;
+    execute(engine, &plan, progress, cancel).await
+}
+
+/// Runs the container of the plan.
+async fn execute<E: Engine>(
+    engine: &E,
+    plan: &UsagePlan,
+    progress: &Progress<'_>,
+    cancel: &CancelToken,
+) -> Result<(), Failed> {
+    let start = Start {
+        image: &plan.image,
+        user: &plan.program.user,
+        network: &plan.network,
+        limits: plan.limits,
+        artifacts: None,
+    };
+    let mut container = engine.start(&start, progress, cancel).await?;
+    progress.phase(Phase::Usage);
+    let ran = container.exec(&plan.program, progress, cancel).await;
+    let left = container.discard().await.err();
+    let error = match ran {
+        Ok(exit) if exit.is_success() => {
+            let tell = |err| Diagnostic::new("cleanup", ErrorChain(&err).to_string());
+            progress.warn(left.map(tell));
+            return Ok(());
+        }
+        Ok(exit) => BuildError::Script {
+            script: Script::Usage,
+            image: plan.image.name.clone(),
+            exit,
+        },
+        Err(err) => err.into(),
+    };
+    Err(Failed {
+        error,
+        cleanup: left,
+    })
+}
+
+/// Keeps what a script writes to its standard output, and passes on all else.
+struct Kept<'a> {
+    others: &'a dyn EventSink,
+    text: Mutex<Vec<u8>>,
+}
+
+impl Kept<'_> {
+    fn text(&self) -> MutexGuard<'_, Vec<u8>> {
+        self.text.lock().expect("no panic under this lock")
+    }
+
+    fn take(&self) -> Vec<u8> {
+        std::mem::take(&mut self.text())
+    }
+}
+
+impl EventSink for Kept<'_> {
+    fn event(&self, event: Event) {
+        let Event::Output(Output::Stdout, piece) = event else {
+            return self.others.event(event);
+        };
+        let mut text = self.text();
+        let room = MOST - text.len();
+        if room > 0 && piece.len() > room {
+            let message = "it writes more than 1 MiB; the rest is left out";
+            let problem = Diagnostic::new(Script::Usage.file_name(), message);
+            self.others.event(Event::Warning(problem));
+        }
+        text.extend_from_slice(&piece[..piece.len().min(room)]);
+    }
+}

@@ -1,0 +1,188 @@
+//! Which image builds a source where the request leaves it open, and what its result is called.
+
+use std::sync::Mutex;
+
+use insta::assert_snapshot;
+use s2i_build::{
+    BuildError, CancelToken, Failed, Outcome, build,
+    event::{Event, EventSink},
+    facts::SourceFacts,
+    plan::PlanError,
+    request::{BuildRequest, Builder, PreviousRequest, PullPolicy},
+};
+use s2i_core::{ErrorChain, label};
+use s2i_testkit::{FixedSource, ScriptedEngine};
+use tempfile::TempDir;
+
+/// An engine with the usual builders, a builder of others, an image that s2i has made, and one that is
+/// no builder.
+fn engine() -> ScriptedEngine {
+    let engine = ScriptedEngine::new();
+    for name in ["s2i/go", "s2i/node", "s2i/binary", "other/builder"] {
+        engine.add_image(name, |_| ());
+    }
+    engine.add_image("old-builder", |config| {
+        config.labels.clear();
+        config.env = vec!["STI_SCRIPTS_URL=image:///scripts".into()];
+    });
+    engine.add_image("app", |config| {
+        let builder = "docker.io/s2i/go:latest".to_owned();
+        config.labels.insert(label::BUILD_IMAGE.into(), builder);
+    });
+    engine.add_image("debian", |config| config.labels.clear());
+    engine
+}
+
+fn request(builder: Builder) -> BuildRequest {
+    let mut request = BuildRequest::new("app".parse().unwrap(), "replaced".parse().unwrap());
+    request.builder = builder;
+    request.builder_pull = PullPolicy::Never;
+    request
+}
+
+fn either(name: &str) -> BuildRequest {
+    request(Builder::Either(name.parse().unwrap()))
+}
+
+/// Keeps what the user reads.
+#[derive(Default)]
+struct Notices(Mutex<Vec<String>>);
+
+impl EventSink for Notices {
+    fn event(&self, event: Event) {
+        if let Event::Notice(text) = event {
+            self.0.lock().unwrap().push(text);
+        }
+    }
+}
+
+/// Builds a source that has these files.
+fn run(
+    engine: &ScriptedEngine,
+    request: &BuildRequest,
+    files: &str,
+) -> (Result<Outcome, Failed>, Vec<String>) {
+    let root = TempDir::new().unwrap();
+    for name in files.split_whitespace() {
+        std::fs::write(root.path().join(name), "text").unwrap();
+    }
+    let source = FixedSource {
+        root: root.path().into(),
+        facts: SourceFacts::default(),
+    };
+    let (notices, cancel) = (Notices::default(), CancelToken::default());
+    let built = pollster::block_on(build(engine, &source, request, &notices, &cancel));
+    (built, notices.0.into_inner().unwrap())
+}
+
+/// Builder, name of the result and what is told, else the error with what to do about it.
+fn told(request: &BuildRequest, files: &str) -> String {
+    match run(&engine(), request, files) {
+        (Ok(outcome), notices) => {
+            let tag = outcome.tag.map_or("none".into(), |tag| tag.to_string());
+            format!(
+                "by {}, called {tag}: {}",
+                outcome.builder,
+                notices.join(", ")
+            )
+        }
+        (Err(failed), _) => {
+            let hint = match &failed.error {
+                BuildError::Plan(err) => err.hint(),
+                _ => None,
+            };
+            let hint = hint.map_or(String::new(), |hint| format!(" | {hint}"));
+            format!("{}{hint}", ErrorChain(&failed.error))
+        }
+    }
+}
+
+#[test]
+fn without_a_builder_the_source_decides() {
+    let asked = request(Builder::Detected);
+    assert_snapshot!(told(&asked, "go.mod main.go"), @"by s2i/go, called none: builder s2i/go: the source has a go.mod");
+    assert_snapshot!(told(&asked, "package.json index.html go.mod"), @"by s2i/go, called none: builder s2i/go: the source has a go.mod, which comes before a package.json and an index.html");
+    assert_snapshot!(told(&asked, "package.json"), @"by s2i/node, called none: builder s2i/node: the source has a package.json");
+    assert_snapshot!(told(&asked, "README.md"), @"no builder image can be picked: at its top, the source has none of these: a `go.mod`, a `go.work` or a file of Go (for s2i/go); a `package.json` or a `server.js`, `app.js`, `main.js` or `index.js` (for s2i/node); a program for Linux, an archive or an `index.html` (for s2i/binary) | name one, with `s2i build SOURCE BUILDER TAG`, or the directory of the application, with --context-dir");
+}
+
+#[test]
+fn one_name_is_the_builder_if_it_can_be() {
+    let builder = "other/builder, called none: builder other/builder: the engine has this builder image; the result gets no name";
+    assert_eq!(
+        told(&either("other/builder"), "go.mod"),
+        format!("by {builder}")
+    );
+    // Whether the source says anything does not matter then.
+    assert_eq!(told(&either("other/builder"), ""), format!("by {builder}"));
+    assert!(told(&either("old-builder"), "").starts_with("by old-builder, called none"));
+    for (name, why) in [
+        ("new", "the engine has no such image"),
+        ("app", "that image was made by s2i"),
+        ("debian", "that image is no builder"),
+    ] {
+        let expected = format!(
+            "by s2i/go, called {name}: builder s2i/go: the source has a go.mod; {name} is the name of the result: {why}"
+        );
+        assert_eq!(told(&either(name), "go.mod"), expected);
+    }
+}
+
+#[test]
+fn an_incremental_build_needs_a_name() {
+    let incremental = |name: &str| {
+        let mut request = either(name);
+        let image = name.parse().unwrap();
+        let pull = PullPolicy::Never;
+        request.previous = Some(PreviousRequest { image, pull });
+        request
+    };
+    assert!(told(&incremental("app"), "go.mod").starts_with("by s2i/go, called app"));
+    let (refused, _) = run(&engine(), &incremental("other/builder"), "go.mod");
+    assert!(matches!(
+        refused.unwrap_err().error,
+        BuildError::Plan(PlanError::NoTag)
+    ));
+}
+
+#[test]
+fn a_builder_that_was_picked_can_be_another_one() {
+    let mut asked = request(Builder::Detected);
+    asked.builders.go = "other/builder".parse().unwrap();
+    assert!(told(&asked, "go.mod").starts_with("by other/builder"));
+    asked.builders.go = "nowhere".parse().unwrap();
+    assert_snapshot!(told(&asked, "main.go"), @"there is no builder image `nowhere`, which was picked because the source has the Go file main.go: the image `nowhere` is not in the engine");
+}
+
+/// The name of the result may be that of an image, but not of the one that it is built from.
+#[test]
+fn the_result_does_not_replace_its_builder() {
+    let engine = ScriptedEngine::new();
+    engine.add_image("s2i/go", |config| config.labels.clear());
+    let (refused, _) = run(&engine, &either("s2i/go"), "go.mod");
+    assert!(matches!(
+        refused.unwrap_err().error,
+        BuildError::Plan(PlanError::TagIsInput { .. })
+    ));
+}
+
+/// What is asked of the engine, and that an image that the engine has is not pulled to find out.
+#[test]
+fn an_engine_that_fails_is_no_engine_without_the_image() {
+    let whole = engine();
+    run(&whole, &either("new"), "go.mod").0.unwrap();
+    assert_snapshot!(whole.journal(), @r#"
+    resolve new
+    resolve s2i/go
+    start s2i/go
+    unpack into /tmp/src
+    exec /usr/libexec/s2i/assemble
+    commit s2i/go
+    discard s2i/go
+    "#);
+    let engine = engine();
+    engine.fail_at(0);
+    let (failed, _) = run(&engine, &either("new"), "go.mod");
+    assert!(matches!(failed.unwrap_err().error, BuildError::Engine(_)));
+    assert_eq!(engine.journal().lines().count(), 1);
+}

@@ -1,0 +1,240 @@
+//! Variables that only `assemble` gets: where they are in a plan, and where they are not.
+
+use std::{collections::BTreeSet, path::Path};
+
+use s2i_build::{
+    CancelToken, build,
+    facts::{Facts, ImageConfig, ImageFacts, SourceFacts},
+    plan::{BuildPlan, plan},
+    request::{BuildRequest, PreviousRequest, PullPolicy, RuntimeRequest},
+};
+use s2i_core::{EnvVar, Secret, label};
+use s2i_testkit::{FixedSource, Quiet, ScriptedEngine};
+
+/// What must be nowhere.
+const VALUE: &str = "0123456789abcdef0123456789abcdef";
+
+const NAMED: &str = "NPM_TOKEN, npm_config_//*";
+
+fn label_it(config: &mut ImageConfig) {
+    let labels = [
+        (label::SCRIPTS_URL, "image:///usr/libexec/s2i"),
+        (label::BUILD_VARIABLES, NAMED),
+        (label::ASSEMBLE_INPUT_FILES, "/opt/app-root/bin"),
+    ];
+    let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    config.labels.extend(labels);
+    config.env = vec!["PATH=/bin".into()];
+    config.working_dir = "/opt/app-root".into();
+}
+
+fn image(name: &str) -> ImageFacts {
+    let mut config = ImageConfig::default();
+    label_it(&mut config);
+    ImageFacts {
+        name: name.parse().unwrap(),
+        id: format!("sha256:{name}"),
+        architecture: "amd64".into(),
+        config,
+    }
+}
+
+fn variable(name: &str, value: &str) -> EnvVar {
+    EnvVar::new(name, value).unwrap()
+}
+
+fn secret(name: &str, value: &str) -> Secret {
+    variable(name, value).into()
+}
+
+fn request() -> BuildRequest {
+    let mut request = BuildRequest::new("app".parse().unwrap(), "s2i/node".parse().unwrap());
+    request.tag = Some("web".parse().unwrap());
+    request
+}
+
+fn facts() -> Facts {
+    Facts {
+        builder: image("s2i/node"),
+        runtime: None,
+        previous: None,
+        source: SourceFacts {
+            location: "app".into(),
+            ..SourceFacts::default()
+        },
+    }
+}
+
+fn names(plan: &BuildPlan) -> [Vec<&str>; 2] {
+    let program = &plan.assemble.program;
+    let secrets = program.secrets.iter().map(Secret::name);
+    let kept = plan.commit.config.env.iter();
+    [
+        secrets.collect(),
+        kept.map(|entry| entry.split_once('=').unwrap().0).collect(),
+    ]
+}
+
+#[test]
+fn who_gets_a_variable_and_what_the_image_keeps() {
+    let all = [
+        "NPM_TOKEN",
+        "npm_config_//example.org/:_authToken",
+        "HTTPS_PROXY",
+        "OTHER",
+    ];
+    let login = format!("http://me:{VALUE}@proxy.example.org:3128");
+    for (env, source, secrets, expected, kept) in [
+        // What the builder's label names, in any spelling.
+        (&all[..2], &[][..], &[][..], &all[..2], &[][..]),
+        (&["npm_token"], &[], &[], &["npm_token"], &[]),
+        (&[], &all[..1], &[], &all[..1], &[]),
+        // What the user calls a secret; with the same name it wins, and nothing of the name stays.
+        (&[], &[], &all[3..], &all[3..], &[]),
+        (&all[3..], &all[3..], &all[3..], &all[3..], &[]),
+        (&all[..1], &[], &all[..1], &all[..1], &[]),
+        (&all[3..], &["X"], &all[..1], &all[..1], &["X", "OTHER"]),
+        // A proxy where somebody logs in.
+        (&all[2..3], &[], &[], &all[2..3], &[]),
+        (&["PATH"], &[], &[], &[], &[]),
+    ] {
+        let (mut request, mut facts) = (request(), facts());
+        let of = |name: &&str| match *name {
+            "HTTPS_PROXY" => variable(name, &login),
+            name => variable(name, VALUE),
+        };
+        request.env = env.iter().map(of).collect();
+        request.secrets = secrets
+            .iter()
+            .map(|name| secret(name, "of-the-user"))
+            .collect();
+        facts.source.environment = source.iter().map(of).collect();
+        let plan = plan(&request, &facts).unwrap();
+        let kept: Vec<_> = ["PATH"].iter().chain(kept).copied().collect();
+        assert_eq!(
+            names(&plan),
+            [expected.to_vec(), kept],
+            "{env:?} {source:?} {secrets:?}"
+        );
+        let is_users = |secret: &Secret| {
+            secrets.contains(&secret.name()) == (secret.reveal().value() == "of-the-user")
+        };
+        assert!(plan.assemble.program.secrets.iter().all(is_users));
+    }
+}
+
+#[test]
+fn a_proxy_where_nobody_logs_in_is_kept() {
+    let mut request = request();
+    request.env = vec![variable("HTTPS_PROXY", "http://proxy.example.org:3128")];
+    let plan = plan(&request, &facts()).unwrap();
+    assert_eq!(names(&plan), [vec![], vec!["PATH", "HTTPS_PROXY"]]);
+}
+
+/// A request with a value in every place where one may be, and its facts.
+fn everywhere() -> (BuildRequest, Facts) {
+    let (mut request, mut facts) = (request(), facts());
+    request.env = vec![
+        variable("NPM_TOKEN", VALUE),
+        variable(
+            "HTTP_PROXY",
+            &format!("http://me:{VALUE}@proxy.example.org"),
+        ),
+    ];
+    request.secrets = vec![secret("OTHER", VALUE)];
+    facts.source.environment = vec![variable("npm_config_//x", VALUE)];
+    request.runtime = Some(RuntimeRequest {
+        image: "s2i/node-runtime".parse().unwrap(),
+        pull: PullPolicy::default(),
+        artifacts: Vec::new(),
+    });
+    facts.runtime = Some(image("s2i/node-runtime"));
+    request.previous = Some(PreviousRequest {
+        image: "web-before".parse().unwrap(),
+        pull: PullPolicy::default(),
+    });
+    facts.previous = Some(image("web-before"));
+    (request, facts)
+}
+
+#[test]
+fn no_form_of_a_plan_shows_a_value() {
+    let (request, facts) = everywhere();
+    let plan = plan(&request, &facts).unwrap();
+    let json = serde_json::to_string(&plan).unwrap();
+    for shown in [
+        plan.to_string(),
+        format!("{plan:?}"),
+        format!("{request:?}"),
+        json,
+    ] {
+        assert!(!shown.contains(VALUE), "{shown}");
+        assert!(
+            shown.contains("NPM_TOKEN") && shown.contains("OTHER"),
+            "{shown}"
+        );
+    }
+    assert!(
+        plan.to_string()
+            .contains("  secrets npm_config_//x NPM_TOKEN HTTP_PROXY OTHER\n")
+    );
+}
+
+#[test]
+fn the_key_of_a_build_has_names_and_no_values() {
+    let key = |request: &BuildRequest| plan(request, &facts()).unwrap().key("source").unwrap();
+    let with = |env: &[(&str, &str)], secrets: &[(&str, &str)]| {
+        let mut request = request();
+        request.env = env
+            .iter()
+            .map(|(name, value)| variable(name, value))
+            .collect();
+        request.secrets = secrets
+            .iter()
+            .map(|(name, value)| secret(name, value))
+            .collect();
+        key(&request)
+    };
+    let keys = [
+        with(&[], &[]),
+        with(&[("NPM_TOKEN", "a")], &[]),
+        with(&[], &[("OTHER", "a")]),
+        with(&[("OTHER", "a")], &[]),
+        with(&[("OTHER", "b")], &[]),
+    ];
+    assert_eq!(keys.iter().collect::<BTreeSet<_>>().len(), keys.len());
+    assert_eq!(with(&[("NPM_TOKEN", "b")], &[]), keys[1]);
+    assert_eq!(with(&[], &[("NPM_TOKEN", "b")]), keys[1]);
+    assert_eq!(with(&[], &[("OTHER", "b")]), keys[2]);
+}
+
+#[test]
+fn of_all_programs_only_assemble_gets_secrets() {
+    let engine = ScriptedEngine::new();
+    for name in ["s2i/node", "s2i/node-runtime", "web-before"] {
+        engine.add_image(name, label_it);
+    }
+    let (request, facts) = everywhere();
+    let source = FixedSource {
+        root: Path::new(env!("CARGO_MANIFEST_DIR")).join("src/plan"),
+        facts: facts.source,
+    };
+    let cancel = CancelToken::default();
+    pollster::block_on(build(&engine, &source, &request, &Quiet, &cancel)).unwrap();
+    let programs = engine.programs();
+    let seen = programs.iter().map(|program| {
+        let has = |variable: &EnvVar| variable.value().contains(VALUE);
+        let in_env = program.env.iter().any(has);
+        (
+            program.argv[0].rsplit('/').next().unwrap(),
+            program.secrets.len(),
+            in_env,
+        )
+    });
+    let expected = [
+        ("save-artifacts", 0, false),
+        ("assemble", 4, false),
+        ("assemble-runtime", 0, false),
+    ];
+    assert_eq!(seen.collect::<Vec<_>>(), expected);
+}

@@ -1,0 +1,195 @@
+//! Asking an image what it is for: what is planned, and what it does to an engine.
+
+use std::sync::Mutex;
+
+use insta::assert_snapshot;
+use s2i_build::{
+    BuildError, CancelToken, EngineError, Failed, Interrupt,
+    event::{Event, EventSink, Output},
+    facts::{ImageConfig, ImageFacts},
+    plan,
+    request::{PullPolicy, UsageRequest},
+    usage,
+};
+use s2i_core::{
+    ErrorChain, Script, label,
+    wire::{Exit, FailureKind},
+};
+use s2i_testkit::{Quiet, ScriptedEngine};
+
+fn request() -> UsageRequest {
+    UsageRequest {
+        image: "s2i/go".parse().unwrap(),
+        pull: PullPolicy::Never,
+        env: Vec::new(),
+        json: false,
+    }
+}
+
+fn image(change: impl FnOnce(&mut ImageConfig)) -> ImageFacts {
+    let mut config = ImageConfig {
+        env: vec!["PATH=/bin".into(), "LANG=C".into()],
+        user: "1001".into(),
+        working_dir: "/opt/app-root/src".into(),
+        ..ImageConfig::default()
+    };
+    let labels = &mut config.labels;
+    labels.insert(label::SCRIPTS_URL.into(), "image:///usr/libexec/s2i".into());
+    // It is for builds.
+    labels.insert(label::ASSEMBLE_USER.into(), "0".into());
+    change(&mut config);
+    ImageFacts {
+        name: "s2i/go".parse().unwrap(),
+        id: "sha256:go".into(),
+        architecture: "amd64".into(),
+        config,
+    }
+}
+
+fn planned(request: &UsageRequest, image: &ImageFacts) -> String {
+    match plan::usage(request, image) {
+        Ok(plan) => plan.to_string(),
+        Err(err) => format!("{}\nhint: {:?}", ErrorChain(&err), err.hint()),
+    }
+}
+
+#[test]
+fn the_script_of_the_image_runs_as_its_user_without_network() {
+    assert_snapshot!(planned(&request(), &image(|_| ())), @r#"
+    container of s2i/go (sha256:go), network none
+      run ["/usr/libexec/s2i/usage"] as "1001" in /opt/app-root/src
+      env PATH LANG
+    "#);
+    let asked = UsageRequest {
+        env: vec!["LANG=de".parse().unwrap(), "GO_TAGS=x".parse().unwrap()],
+        json: true,
+        ..request()
+    };
+    assert_snapshot!(planned(&asked, &image(|_| ())), @r#"
+    container of s2i/go (sha256:go), network none
+      run ["/usr/libexec/s2i/usage", "--json"] as "1001" in /opt/app-root/src
+      env PATH LANG GO_TAGS
+    "#);
+}
+
+#[test]
+fn an_image_without_scripts_is_refused() {
+    let plain = image(|config| config.labels.clear());
+    assert_snapshot!(planned(&request(), &plain), @r#"
+    the image `s2i/go` has no script `usage`: it has no label `io.openshift.s2i.scripts-url`
+    hint: Some("name an image that builds from source; its scripts and that label make it one")
+    "#);
+    let far = image(|config| {
+        let labels = &mut config.labels;
+        labels.insert(label::SCRIPTS_URL.into(), "https://example.org/".into());
+    });
+    assert_snapshot!(planned(&request(), &far), @r#"
+    the image `s2i/go` says that its scripts are at `https://example.org/`; only image:///absolute/path is supported
+    hint: None
+    "#);
+}
+
+fn engine() -> ScriptedEngine {
+    let engine = ScriptedEngine::new();
+    engine.add_image("s2i/go", |config| config.user = "1001".into());
+    engine
+}
+
+fn run(
+    engine: &ScriptedEngine,
+    events: &dyn EventSink,
+    cancel: &CancelToken,
+) -> Result<String, Failed> {
+    let answer = pollster::block_on(usage(engine, &request(), events, cancel));
+    answer.map(|answer| String::from_utf8(answer).unwrap())
+}
+
+/// Keeps what is told beside the answer.
+#[derive(Default)]
+struct Told(Mutex<Vec<String>>);
+
+impl EventSink for Told {
+    fn event(&self, event: Event) {
+        let text = match event {
+            Event::Output(Output::Stdout, piece) => String::from_utf8(piece).unwrap(),
+            Event::Warning(problem) => format!("warning: {problem}"),
+            _ => return,
+        };
+        self.0.lock().unwrap().push(text);
+    }
+}
+
+#[test]
+fn what_the_script_writes_is_the_answer_and_nothing_else() {
+    let (engine, told) = (engine(), Told::default());
+    let answer = run(&engine, &told, &CancelToken::default()).unwrap();
+    assert_eq!(answer, "hello from the script\n");
+    assert_eq!(*told.0.lock().unwrap(), [""; 0]);
+    assert_snapshot!(engine.journal(), @r#"
+    resolve s2i/go
+    start s2i/go
+    exec /usr/libexec/s2i/usage
+    discard s2i/go
+    "#);
+    assert_eq!(
+        (engine.live_containers(), engine.tags()),
+        (0, Vec::<String>::new())
+    );
+}
+
+#[test]
+fn what_a_script_that_fails_has_written_is_told() {
+    let (engine, told) = (engine(), Told::default());
+    engine.script_ends("s2i/go", Exit::Code(3));
+    let failed = run(&engine, &told, &CancelToken::default()).unwrap_err();
+    let is_it = matches!(
+        failed.error,
+        BuildError::Script {
+            script: Script::Usage,
+            exit: Exit::Code(3),
+            ..
+        }
+    );
+    assert!(is_it, "{failed:?}");
+    assert_eq!(*told.0.lock().unwrap(), ["hello from the script\n"]);
+    assert_eq!(engine.live_containers(), 0);
+}
+
+#[test]
+fn a_script_that_is_not_there_is_an_error() {
+    let engine = engine();
+    engine.script_is_refused("s2i/go", FailureKind::NotFound);
+    let failed = run(&engine, &Quiet, &CancelToken::default()).unwrap_err();
+    let is_it = matches!(
+        &failed.error,
+        BuildError::Engine(EngineError::Container { failure, .. }) if failure.kind == FailureKind::NotFound
+    );
+    assert!(is_it, "{failed:?}");
+    assert_eq!(engine.live_containers(), 0);
+}
+
+#[test]
+fn nothing_is_left_behind_whatever_fails() {
+    let whole = engine();
+    run(&whole, &Quiet, &CancelToken::default()).unwrap();
+    let journal = whole.journal();
+    for (number, name) in journal.lines().enumerate() {
+        let (engine, told) = (engine(), Told::default());
+        engine.fail_at(number);
+        let answer = run(&engine, &told, &CancelToken::default());
+        if name.starts_with("discard") {
+            answer.unwrap();
+            assert_eq!(engine.live_containers(), 1);
+            assert!(told.0.lock().unwrap()[0].starts_with("warning: cleanup"));
+        } else {
+            assert!(answer.unwrap_err().cleanup.is_none(), "{name}");
+            assert_eq!(engine.live_containers(), 0, "{name}");
+        }
+        let (engine, cancel) = (self::engine(), CancelToken::default());
+        engine.cancel_at(number, &cancel);
+        if let Err(failed) = run(&engine, &Quiet, &cancel) {
+            assert_eq!(failed.error.interrupt(), Some(Interrupt::Interrupted));
+        }
+        assert_eq!(engine.live_containers(), 0, "{name}");
+    }
+}

@@ -1,0 +1,26 @@
+//! What can be typed after `s2i usage`.
+
+use clap::Args;
+use s2i_build::request::PullPolicy;
+use s2i_core::{EnvVar, ImageRef};
+
+/// Show what a builder image is for and how it is used.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The script `usage` of the image says it, in a container of its own and without network. With --json \
+there is a JSON object in any case: what the script answers to `--json`, else its text as \
+{\"text\": …}.")]
+pub(crate) struct Usage {
+    /// The builder image
+    #[arg(value_name = "BUILDER")]
+    pub(crate) image: ImageRef,
+    /// Ask for what programs can read
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// A variable for the script
+    #[arg(short, long, value_name = "NAME=VALUE")]
+    pub(crate) env: Vec<EnvVar>,
+    /// When to pull the image: always, if-not-present or never
+    #[arg(short, long, value_name = "WHEN", default_value = "if-not-present")]
+    pub(crate) pull_policy: PullPolicy,
+}

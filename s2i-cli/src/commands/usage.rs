@@ -1,0 +1,78 @@
+//! `s2i usage`.
+
+use s2i_build::{
+    CancelToken, Engine,
+    event::{Event, EventSink},
+    request::UsageRequest,
+};
+use serde_json::{Value, json};
+
+use super::Setting;
+use crate::{
+    args::Usage,
+    error::Error,
+    render::{Renderer, printable_lines},
+};
+
+pub(crate) async fn run(
+    engine: &impl Engine,
+    args: &Usage,
+    setting: &Setting<'_>,
+    cancel: &CancelToken,
+) -> Result<(), Error> {
+    let request = UsageRequest {
+        image: args.image.clone(),
+        pull: args.pull_policy,
+        env: args.env.clone(),
+        json: args.json,
+    };
+    let renderer = setting.renderer();
+    let events = WithoutHeadings(&renderer);
+    let answer = s2i_build::usage(engine, &request, &events, cancel).await?;
+    let answer = String::from_utf8_lossy(&answer);
+    let usage = if args.json {
+        object(&answer)
+    } else {
+        Value::from(&*answer)
+    };
+    let text = match &usage {
+        Value::String(text) if setting.host.stdout_is_terminal => printable_lines(text),
+        Value::String(text) => text.clone(),
+        object => format!("{object:#}\n"),
+    };
+    let object = json!({"event": "usage", "image": args.image.to_string(), "usage": usage});
+    renderer.answer(&text, &object);
+    Ok(())
+}
+
+/// The answer where it is an object, else an object with it.
+fn object(answer: &str) -> Value {
+    match serde_json::from_str(answer) {
+        Ok(value @ Value::Object(_)) => value,
+        _ => json!({"text": answer}),
+    }
+}
+
+/// Shows everything to machines, and to people all but how far it is: what they asked for is a text.
+struct WithoutHeadings<'a>(&'a Renderer);
+
+impl EventSink for WithoutHeadings<'_> {
+    fn event(&self, event: Event) {
+        if self.0.is_json() || !matches!(event, Event::PhaseStarted(_)) {
+            self.0.event(event);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_is_an_object_in_any_case() {
+        assert_eq!(object("{\"a\": [1]}\n"), json!({"a": [1]}));
+        for text in ["", "[1]", "3", "How to use it\n", "{\"a\": 1} more"] {
+            assert_eq!(object(text), json!({"text": text}));
+        }
+    }
+}

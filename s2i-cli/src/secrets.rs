@@ -1,0 +1,293 @@
+//! `--secret`, in the notation of `docker buildx build`: where values come from that nobody may see.
+
+use std::{
+    fmt,
+    fs::File,
+    io::{self, Read as _},
+    path::PathBuf,
+};
+
+use s2i_core::{EnvVar, EnvVarError, Secret};
+
+use crate::host::Host;
+
+/// The bytes that Linux takes as one variable: its name, a `=`, the value and a NUL.
+const LONGEST: usize = 128 * 1024;
+
+/// Where the value of a secret is.
+#[derive(Debug, PartialEq, Eq)]
+enum Place {
+    Variable(String),
+    File(PathBuf),
+}
+
+/// Why there is no secret. None of it shows a value, or what could be one because it stands at the
+/// wrong place.
+#[derive(Debug)]
+pub(crate) enum SecretError {
+    /// There is something else than fields.
+    Syntax,
+    /// It has no name.
+    NoId,
+    /// A name has a `=` in it; what follows may be a value.
+    Name,
+    /// It has two places.
+    TwoPlaces { id: String },
+    /// It is to come from a file, and there is none.
+    NoFile { id: String },
+    /// The variable is not there.
+    Unset { id: String, variable: String },
+    /// The file can't be read.
+    Read {
+        id: String,
+        path: PathBuf,
+        source: io::Error,
+    },
+    /// The value can't be a variable.
+    Value { id: String, what: &'static str },
+}
+
+/// Reads what `--secret` names.
+pub(crate) fn read(typed: &[String], host: &Host) -> Result<Vec<Secret>, SecretError> {
+    let secret = |text: &String| {
+        let (id, place) = parse(text)?;
+        let value = match place {
+            Place::Variable(variable) => value_of(&id, &variable, host)?,
+            Place::File(path) => content_of(&id, host.working_dir.join(path))?,
+        };
+        variable(&id, value)
+    };
+    typed.iter().map(secret).collect()
+}
+
+fn parse(text: &str) -> Result<(String, Place), SecretError> {
+    let (mut id, mut variable, mut file, mut kind) = (None, None, None, None);
+    for field in text.split(',') {
+        let (name, value) = field.split_once('=').ok_or(SecretError::Syntax)?;
+        let place = match name.trim() {
+            "id" => &mut id,
+            "env" => &mut variable,
+            "src" | "source" => &mut file,
+            "type" => &mut kind,
+            _ => return Err(SecretError::Syntax),
+        };
+        *place = Some(value.to_owned()).filter(|value| !value.is_empty());
+    }
+    let id = id.ok_or(SecretError::NoId)?;
+    let mut names = std::iter::once(&id).chain(&variable);
+    if names.any(|name| name.contains('=')) {
+        return Err(SecretError::Name);
+    }
+    if kind.as_deref() == Some("env") {
+        // Then buildx takes what `src` says for a variable.
+        variable = variable.or_else(|| file.take());
+    }
+    let place = match (variable, file) {
+        (Some(_), Some(_)) => return Err(SecretError::TwoPlaces { id }),
+        (Some(variable), None) => Place::Variable(variable),
+        (None, Some(file)) => Place::File(file.into()),
+        (None, None) => match kind.as_deref() {
+            None | Some("env") => Place::Variable(id.clone()),
+            Some("file") => return Err(SecretError::NoFile { id }),
+            Some(_) => return Err(SecretError::Syntax),
+        },
+    };
+    Ok((id, place))
+}
+
+fn value_of(id: &str, variable: &str, host: &Host) -> Result<Vec<u8>, SecretError> {
+    let value = host.variables.get(variable);
+    value.ok_or_else(|| SecretError::Unset {
+        id: id.to_owned(),
+        variable: variable.to_owned(),
+    })
+}
+
+/// What a file holds, without the end of its last line: editors put one there, and no token has one.
+fn content_of(id: &str, path: PathBuf) -> Result<Vec<u8>, SecretError> {
+    let mut content = Vec::new();
+    let limit = LONGEST as u64;
+    let read = File::open(&path).and_then(|file| file.take(limit).read_to_end(&mut content));
+    if let Err(source) = read {
+        let id = id.to_owned();
+        return Err(SecretError::Read { id, path, source });
+    }
+    if content.ends_with(b"\n") {
+        content.pop();
+        content.pop_if(|last| *last == b'\r');
+    }
+    Ok(content)
+}
+
+fn variable(id: &str, value: Vec<u8>) -> Result<Secret, SecretError> {
+    let bad = |what| SecretError::Value {
+        id: id.to_owned(),
+        what,
+    };
+    if id.len() + value.len() + 2 > LONGEST {
+        return Err(bad("is longer than 128 KiB, and no variable can be"));
+    }
+    let value = String::from_utf8(value).map_err(|_| bad("is no text in UTF-8"))?;
+    let variable = EnvVar::new(id, &value).map_err(|err| match err {
+        EnvVarError::Nul(_) => bad("has a NUL byte in it"),
+        _ => bad("has a name that no variable can have"),
+    });
+    variable.map(Secret::from)
+}
+
+impl fmt::Display for SecretError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Syntax => {
+                f.write_str("a part of --secret is none of id=NAME, env=VARIABLE and src=FILE")
+            }
+            Self::NoId => f.write_str("a --secret has no id=NAME"),
+            Self::Name => f.write_str("a --secret has the name of a variable with a `=` in it"),
+            Self::TwoPlaces { id } => {
+                write!(f, "the secret `{id}` can't come from env= and from src=")
+            }
+            Self::NoFile { id } => write!(f, "the secret `{id}` is a file, and no src= names it"),
+            Self::Unset { id, variable } => write!(
+                f,
+                "the secret `{id}` is not there: the variable `{variable}` is not set"
+            ),
+            Self::Read { id, path, .. } => {
+                write!(f, "can't read the secret `{id}` from `{}`", path.display())
+            }
+            Self::Value { id, what } => write!(f, "the secret `{id}` {what}"),
+        }
+    }
+}
+
+impl std::error::Error for SecretError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Read { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}
+
+impl SecretError {
+    /// What the user can do about it.
+    pub(crate) fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Syntax | Self::NoId | Self::Name => {
+                "for example --secret id=NPM_TOKEN, with the value in the variable NPM_TOKEN; or --secret id=NPM_TOKEN,src=FILE".into()
+            }
+            Self::Unset { id, .. } => {
+                format!("set it, or name a file: --secret id={id},src=FILE")
+            }
+            _ => return None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use s2i_core::ErrorChain;
+
+    use super::*;
+    use crate::host::Variables;
+
+    /// A value that must not be in a message.
+    const VALUE: &str = "hunter22";
+
+    fn host(dir: &std::path::Path) -> Host {
+        Host {
+            working_dir: dir.to_owned(),
+            variables: Variables::from_iter([
+                ("NPM_TOKEN".into(), VALUE.into()),
+                ("EMPTY".into(), String::new().into()),
+                (
+                    "BYTES".into(),
+                    std::os::unix::ffi::OsStringExt::from_vec(vec![b'h', 0xff]),
+                ),
+            ]),
+            ..Host::default()
+        }
+    }
+
+    #[test]
+    fn a_secret_comes_from_a_variable_or_a_file() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("token"), "hunter22\n").unwrap();
+        std::fs::write(dir.path().join("key"), "one\r\ntwo\n\r\n").unwrap();
+        for (typed, name, value) in [
+            ("id=NPM_TOKEN", "NPM_TOKEN", VALUE),
+            ("id=TOKEN,env=NPM_TOKEN", "TOKEN", VALUE),
+            ("type=env,id=TOKEN,src=NPM_TOKEN", "TOKEN", VALUE),
+            ("id=EMPTY", "EMPTY", ""),
+            ("id=TOKEN,src=token", "TOKEN", VALUE),
+            ("type=file,source=token,id=TOKEN", "TOKEN", VALUE),
+            ("id=KEY,src=key", "KEY", "one\r\ntwo\n"),
+        ] {
+            let secrets = read(&[typed.to_owned()], &host(dir.path())).unwrap();
+            let variable = secrets[0].reveal();
+            assert_eq!(
+                (variable.name(), variable.value()),
+                (name, value),
+                "{typed}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_without_the_value() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        std::fs::write(path("nul"), "hunter22\0").unwrap();
+        std::fs::write(path("bytes"), b"hunter22\xff").unwrap();
+        std::fs::write(path("long"), VALUE.repeat(LONGEST / VALUE.len() + 1)).unwrap();
+        let said = |typed: &str| {
+            let err = read(&[typed.to_owned()], &host(dir.path())).unwrap_err();
+            let text = ErrorChain(&err).to_string();
+            assert!(
+                !text.contains(VALUE) && !format!("{err:?}").contains(VALUE),
+                "{text}"
+            );
+            text.replace(dir.path().to_str().unwrap(), "DIR")
+        };
+        let lines = [
+            "hunter22",
+            "NPM_TOKEN=hunter22",
+            "id=A,hunter22",
+            "id=A,value=hunter22",
+            "id=A,type=other",
+            "env=NPM_TOKEN",
+            "id=,env=NPM_TOKEN",
+            "id=A,env=NPM_TOKEN,src=nul",
+            "id=A,type=file",
+            "id=A",
+            "id=A,env=B",
+            "id=A,src=none",
+            "id=A,src=nul",
+            "id=A,src=bytes",
+            "id=A,env=BYTES",
+            "id=A,src=long",
+            "id=A=hunter22,env=NPM_TOKEN",
+            "id=A,env=NPM_TOKEN=hunter22",
+        ];
+        let said: Vec<_> = lines.iter().map(|typed| said(typed)).collect();
+        insta::assert_snapshot!(said.join("\n"), @"
+        a part of --secret is none of id=NAME, env=VARIABLE and src=FILE
+        a part of --secret is none of id=NAME, env=VARIABLE and src=FILE
+        a part of --secret is none of id=NAME, env=VARIABLE and src=FILE
+        a part of --secret is none of id=NAME, env=VARIABLE and src=FILE
+        a part of --secret is none of id=NAME, env=VARIABLE and src=FILE
+        a --secret has no id=NAME
+        a --secret has no id=NAME
+        the secret `A` can't come from env= and from src=
+        the secret `A` is a file, and no src= names it
+        the secret `A` is not there: the variable `A` is not set
+        the secret `A` is not there: the variable `B` is not set
+        can't read the secret `A` from `DIR/none`: No such file or directory (os error 2)
+        the secret `A` has a NUL byte in it
+        the secret `A` is no text in UTF-8
+        the secret `A` is no text in UTF-8
+        the secret `A` is longer than 128 KiB, and no variable can be
+        a --secret has the name of a variable with a `=` in it
+        a --secret has the name of a variable with a `=` in it
+        ");
+    }
+}

@@ -1,0 +1,34 @@
+//! An image that was made of a container: its name, and its removal when nobody wants it any more.
+
+use bollard::{
+    Docker,
+    query_parameters::{RemoveImageOptionsBuilder, TagImageOptionsBuilder},
+};
+use s2i_build::EngineError;
+use s2i_core::ImageRef;
+
+use crate::error::failed;
+
+/// Gives the image of this id a name.
+pub(crate) async fn name(
+    docker: &Docker,
+    endpoint: &str,
+    id: &str,
+    tag: &ImageRef,
+) -> Result<(), EngineError> {
+    let options = TagImageOptionsBuilder::new()
+        .repo(&tag.name())
+        .tag(tag.tag_or_latest())
+        .build();
+    let tagged = docker.tag_image(id, Some(options)).await;
+    tagged.map_err(failed("give the image the name", tag.to_string(), endpoint))
+}
+
+/// Removes the image of this id.
+pub(crate) async fn remove(docker: &Docker, endpoint: &str, id: &str) -> Result<(), EngineError> {
+    let options = RemoveImageOptionsBuilder::new().force(true).build();
+    let removed = docker.remove_image(id, Some(options), None).await;
+    removed
+        .map(drop)
+        .map_err(failed("remove the image", id, endpoint))
+}

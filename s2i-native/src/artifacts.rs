@@ -1,0 +1,224 @@
+//! The artifacts of the image before as layers for a container of the next: nothing is written or read.
+//!
+//! An image can be made to do harm. A directory of it is therefore found component by component as
+//! overlayfs would show it, and no link is followed: where there is one, the image has to write its
+//! artifacts itself.
+
+use std::{
+    io,
+    os::fd::{AsRawFd as _, OwnedFd},
+    path::{Path, PathBuf},
+};
+
+use rustix::{
+    fs::{CWD, FileType, Mode, OFlags, ResolveFlags, Stat, fstat, openat, openat2},
+    io::Errno,
+};
+use s2i_core::ContainerPath;
+use s2i_oci::overlay::{Dialect, is_opaque};
+
+/// What a layer has at a path.
+enum Found {
+    /// A directory, and whether it or one above hides what is below the layer.
+    Directory { hides: bool },
+    /// Nothing: what is below shines through.
+    Nothing,
+    /// Nothing, and nothing shines through.
+    Hidden,
+    /// Something else, or a link on the way.
+    Other,
+}
+
+/// The directory as it is in each layer that has it, the topmost first; `None` where the image has no
+/// such directory. `trees` are the layers, the topmost first.
+pub(crate) fn layers_of(
+    trees: &[PathBuf],
+    directory: &ContainerPath,
+    dialect: Dialect,
+) -> io::Result<Option<Vec<PathBuf>>> {
+    let below = below_root(directory);
+    let mut layers = Vec::new();
+    for tree in trees {
+        match look(tree, below, dialect)? {
+            Found::Directory { hides } => {
+                layers.push(tree.join(below));
+                if hides {
+                    break;
+                }
+            }
+            Found::Nothing => {}
+            Found::Hidden | Found::Other => break,
+        }
+    }
+    Ok(Some(layers).filter(|layers| !layers.is_empty()))
+}
+
+/// Whether no layer has anything at this path or a link on the way to it, so that a place to mount on
+/// is made for the container alone.
+pub(crate) fn is_free(
+    trees: &[PathBuf],
+    path: &ContainerPath,
+    dialect: Dialect,
+) -> io::Result<bool> {
+    for tree in trees {
+        match look(tree, below_root(path), dialect)? {
+            Found::Nothing => {}
+            Found::Hidden => break,
+            Found::Directory { .. } | Found::Other => return Ok(false),
+        }
+    }
+    Ok(true)
+}
+
+fn below_root(path: &ContainerPath) -> &Path {
+    Path::new(path.as_str().trim_start_matches('/'))
+}
+
+fn look(tree: &Path, below: &Path, dialect: Dialect) -> io::Result<Found> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let root = openat(CWD, tree, flags, Mode::empty())?;
+    let mut hides = false;
+    let mut prefix = PathBuf::new();
+    for component in below.components() {
+        prefix.push(component);
+        let found = match find(&root, &prefix) {
+            Err(Errno::NOENT) if hides => return Ok(Found::Hidden),
+            Err(Errno::NOENT) => return Ok(Found::Nothing),
+            Err(Errno::LOOP) => return Ok(Found::Other),
+            found => found?,
+        };
+        let stat = fstat(&found)?;
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::Directory => hides |= is_opaque(&through_proc(&found), dialect)?,
+            FileType::CharacterDevice if is_whiteout(&stat) => return Ok(Found::Hidden),
+            _ => return Ok(Found::Other),
+        }
+    }
+    Ok(Found::Directory { hides })
+}
+
+fn find(root: &OwnedFd, path: &Path) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    loop {
+        match openat2(root, path, flags, Mode::empty(), resolve) {
+            Err(Errno::AGAIN) => {}
+            found => return found,
+        }
+    }
+}
+
+fn is_whiteout(stat: &Stat) -> bool {
+    stat.st_rdev == 0
+}
+
+fn through_proc(found: &OwnedFd) -> PathBuf {
+    PathBuf::from(format!("/proc/self/fd/{}", found.as_raw_fd()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::symlink};
+
+    use rustix::fs::{XattrFlags, mknodat, setxattr};
+
+    use super::*;
+
+    const DIALECT: Dialect = Dialect::User;
+
+    fn tree(temp: &Path, name: &str, make: impl FnOnce(&Path)) -> PathBuf {
+        let tree = temp.join(name);
+        fs::create_dir(&tree).unwrap();
+        make(&tree);
+        tree
+    }
+
+    fn dirs(path: &'static str) -> impl Fn(&Path) {
+        move |tree| fs::create_dir_all(tree.join(path)).unwrap()
+    }
+
+    fn opaque(path: &Path) {
+        setxattr(path, DIALECT.opaque(), b"y", XattrFlags::empty()).unwrap();
+    }
+
+    fn whiteout(path: &Path) {
+        let made = mknodat(CWD, path, FileType::CharacterDevice, Mode::empty(), 0);
+        made.unwrap();
+    }
+
+    #[track_caller]
+    fn check(trees: &[PathBuf], expected: &[usize]) {
+        let directory: ContainerPath = "/opt/cache".parse().unwrap();
+        let found = layers_of(trees, &directory, DIALECT).unwrap();
+        let expected: Vec<_> = expected
+            .iter()
+            .map(|number| trees[*number].join("opt/cache"))
+            .collect();
+        assert_eq!(found.unwrap_or_default(), expected);
+    }
+
+    #[test]
+    fn layers_show_what_overlayfs_would_show() {
+        let temp = tempfile::tempdir().unwrap();
+        let tree = |name: &str, make: &dyn Fn(&Path)| tree(temp.path(), name, make);
+        let plain = tree("plain", &dirs("opt/cache/a"));
+        let other = tree("other", &dirs("opt/cache/b"));
+        let nothing = tree("nothing", &dirs("opt"));
+        let gone = tree("gone", &|tree| {
+            fs::create_dir(tree.join("opt")).unwrap();
+            whiteout(&tree.join("opt/cache"));
+        });
+        let all_gone = tree("all-gone", &|tree| whiteout(&tree.join("opt")));
+        let hiding = tree("hiding", &|tree| {
+            fs::create_dir_all(tree.join("opt/cache")).unwrap();
+            opaque(&tree.join("opt/cache"));
+        });
+        let above = tree("above", &|tree| {
+            fs::create_dir_all(tree.join("opt")).unwrap();
+            opaque(&tree.join("opt"));
+        });
+        let of = |trees: &[&PathBuf]| trees.iter().map(|tree| (*tree).clone()).collect::<Vec<_>>();
+        check(&of(&[&plain, &nothing, &other]), &[0, 2]);
+        check(&of(&[&plain, &gone, &other]), &[0]);
+        check(&of(&[&gone, &other]), &[]);
+        check(&of(&[&plain, &all_gone, &other]), &[0]);
+        check(&of(&[&plain, &hiding, &other]), &[0, 1]);
+        check(&of(&[&plain, &above, &other]), &[0]);
+        check(&of(&[&nothing]), &[]);
+    }
+
+    #[test]
+    fn no_link_leads_anywhere() {
+        let temp = tempfile::tempdir().unwrap();
+        let outside = tree(temp.path(), "outside", dirs("cache"));
+        for (name, link, target) in [
+            ("middle", "opt", outside.to_str().unwrap()),
+            ("within", "opt", "real"),
+            ("last", "opt/cache", "/etc"),
+            ("up", "opt/cache", "../../outside"),
+        ] {
+            let linked = tree(temp.path(), name, |tree| {
+                fs::create_dir_all(tree.join("real/cache")).unwrap();
+                if link.contains('/') {
+                    fs::create_dir(tree.join("opt")).unwrap();
+                }
+                symlink(target, tree.join(link)).unwrap();
+            });
+            let plain = tree(temp.path(), &format!("plain-{name}"), dirs("opt/cache"));
+            check(std::slice::from_ref(&linked), &[]);
+            // Below a directory, it is hidden by it; above one, it hides it.
+            check(&[plain.clone(), linked.clone()], &[0]);
+            check(&[linked.clone(), plain], &[]);
+            let path = "/opt/cache".parse().unwrap();
+            assert!(!is_free(&[linked], &path, DIALECT).unwrap());
+        }
+        let file = tree(temp.path(), "file", |tree| {
+            fs::write(tree.join("opt"), "").unwrap();
+        });
+        check(std::slice::from_ref(&file), &[]);
+        let path = "/opt/cache".parse().unwrap();
+        assert!(!is_free(&[file], &path, DIALECT).unwrap());
+        let empty = tree(temp.path(), "empty", dirs("opt"));
+        assert!(is_free(&[empty], &path, DIALECT).unwrap());
+    }
+}
