@@ -7,6 +7,7 @@ use super::{
     Error as NodeError, Facts, Request,
     commands::Commands,
     credentials,
+    manager::Manager,
     project::{Package, Target},
     range::{Fit, Range},
 };
@@ -28,6 +29,21 @@ const LIFECYCLE: &[&str] = &[
     "preprepare",
     "prepare",
     "postprepare",
+];
+
+/// What an image for production has no use for.
+const REMAINS: [&str; 4] = [
+    ".git",
+    "node_modules/.cache",
+    ".next/cache",
+    ".yarn/install-state.gz",
+];
+
+/// What pnpm notes for itself, with the time at which it did.
+const PNPM_NOTES: [&str; 3] = [
+    "node_modules/.modules.yaml",
+    "node_modules/.pnpm-workspace-state.json",
+    "node_modules/.pnpm-workspace-state-v1.json",
 ];
 
 /// Decides.
@@ -218,12 +234,11 @@ impl Decider<'_> {
         }
         if !self.request.is_development() {
             steps.extend(self.product());
-            for name in [
-                ".git",
-                "node_modules/.cache",
-                ".next/cache",
-                ".yarn/install-state.gz",
-            ] {
+            let notes: &[_] = match self.facts.choice.manager {
+                Manager::Pnpm => &PNPM_NOTES,
+                _ => &[],
+            };
+            for name in REMAINS.iter().chain(notes) {
                 let path = below(&app, name);
                 steps.push(Step::Remove { path });
             }
