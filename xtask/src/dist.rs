@@ -147,7 +147,9 @@ fn program(package: &str, binary: &str, arch: Arch) -> Result<PathBuf> {
     build(package, binary, arch, None, &[])
 }
 
-/// The same, with a home for cargo and with arguments for the compiler of the program itself.
+/// The same, with a home for cargo and with arguments for the compiler of the program itself. With
+/// another home, other paths are kept out of the program, so all of it is compiled apart from the rest:
+/// in one directory, each would make the other start again.
 fn build(
     package: &str,
     binary: &str,
@@ -171,7 +173,9 @@ fn build(
     }
     let mut cargo = cargo();
     let users = users_cargo_home();
+    let mut compiled = paths::target();
     if let Some(home) = home {
+        compiled = paths::made().join("compiled").join(binary);
         cargo.env("CARGO_HOME", home);
     }
     let neutral = neutral_paths(home.or(users.as_deref()));
@@ -181,10 +185,12 @@ fn build(
         .arg("--config")
         .arg(format!("target.{target}.rustflags = {neutral:?}"))
         .args(["--package", package, "--bin", binary, "--target", &target])
+        .arg("--target-dir")
+        .arg(&compiled)
         .arg("--")
         .args(args);
     host::run(&mut cargo)?;
-    let built = paths::target().join(&target).join("dist").join(binary);
+    let built = compiled.join(&target).join("dist").join(binary);
     install(&built, &made)?;
     Ok(made)
 }
