@@ -128,10 +128,11 @@ impl<E: Engine> Steps<'_, E> {
             }
             // Whatever was wrong with them, the build is done.
             Err(error) if artifacts.is_some() => {
+                let container = self.start(run, None).await?;
                 let why = format!("artifacts can't be lent: {}", ErrorChain(&error));
                 let name = save.image.name.to_string();
                 self.progress.warn([Diagnostic::new(name, why)]);
-                self.start(run, None).await?
+                container
             }
             started => started?,
         };

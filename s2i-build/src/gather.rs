@@ -45,7 +45,12 @@ pub async fn for_choice<E: Engine>(
         Builder::Named(_) => return Ok(ChoiceFacts::default()),
         Builder::Detected => None,
         Builder::Either(image) => {
-            let found = engine.resolve(image, PullPolicy::Never, progress, cancel);
+            // Whoever wants it pulled in any case means a builder.
+            let policy = match request.builder_pull {
+                PullPolicy::Always => PullPolicy::Always,
+                _ => PullPolicy::Never,
+            };
+            let found = engine.resolve(image, policy, progress, cancel);
             match found.await {
                 Ok(facts) => Some(facts),
                 Err(EngineError::NoSuchImage { .. }) => None,
@@ -68,7 +73,12 @@ pub async fn images<E: Engine>(
     progress: &Progress<'_>,
     cancel: &CancelToken,
 ) -> Result<Facts, BuildError> {
-    let builder = engine.resolve(&choice.builder, request.builder_pull, progress, cancel);
+    let policy = if choice.is_ours {
+        PullPolicy::Never
+    } else {
+        request.builder_pull
+    };
+    let builder = engine.resolve(&choice.builder, policy, progress, cancel);
     let builder = builder.await.map_err(|err| picked(err, choice))?;
     let runtime = match &request.runtime {
         Some(runtime) => Some(

@@ -5,8 +5,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// What one container may use; what is absent is not limited. An engine that can't keep a limit refuses
-/// to start the container.
+/// What one container may use; what is absent is not limited. The embedded engine
+/// refuses to start a container with a limit that it can't keep; Docker starts it with a warning, which
+/// is passed on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     /// Bytes of memory; as much again may be swapped out.

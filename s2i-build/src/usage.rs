@@ -1,6 +1,9 @@
 //! Asks an image what it is for: resolve, plan, run.
 
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{
+    Mutex, MutexGuard,
+    atomic::{AtomicBool, Ordering},
+};
 
 use s2i_core::{Diagnostic, ErrorChain, Script};
 
@@ -30,6 +33,7 @@ pub async fn usage<E: Engine>(
     let kept = Kept {
         others: events,
         text: Mutex::default(),
+        is_told: AtomicBool::new(false),
     };
     let progress = Progress::new(&kept);
     let done = phases(engine, request, &progress, cancel).await;
@@ -95,6 +99,8 @@ async fn execute<E: Engine>(
 struct Kept<'a> {
     others: &'a dyn EventSink,
     text: Mutex<Vec<u8>>,
+    /// Whether it was said that there is more.
+    is_told: AtomicBool,
 }
 
 impl Kept<'_> {
@@ -114,7 +120,7 @@ impl EventSink for Kept<'_> {
         };
         let mut text = self.text();
         let room = MOST - text.len();
-        if room > 0 && piece.len() > room {
+        if piece.len() > room && !self.is_told.swap(true, Ordering::Relaxed) {
             let message = "it writes more than 1 MiB; the rest is left out";
             let problem = Diagnostic::new(Script::Usage.file_name(), message);
             self.others.event(Event::Warning(problem));

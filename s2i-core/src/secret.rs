@@ -61,15 +61,21 @@ impl Serialize for Secret {
     }
 }
 
-/// What stands before the host in each URL of a text, `user:password` or a token, and each password
-/// by itself.
+/// What stands before the host in each address of a text, `user:password` or a token, and each password
+/// by itself. An address is a URL; a text without one is an address as a whole.
 pub fn credentials(text: &str) -> impl Iterator<Item = &str> {
-    let urls = text.match_indices("://").map(|(at, sign)| {
-        let rest = &text[at + sign.len()..];
-        let end = rest.find(|c: char| c.is_whitespace() || "/?#".contains(c));
-        &rest[..end.unwrap_or(rest.len())]
-    });
-    urls.filter_map(|authority| authority.rsplit_once('@'))
+    let whole = Some(text).filter(|text| !text.contains("://"));
+    let urls = text
+        .match_indices("://")
+        .map(|(at, sign)| &text[at + sign.len()..]);
+    let authority = |address: &'_ str| {
+        let end = address.find(|c: char| c.is_whitespace() || "/?#".contains(c));
+        end.unwrap_or(address.len())
+    };
+    whole
+        .into_iter()
+        .chain(urls)
+        .filter_map(move |address| address[..authority(address)].rsplit_once('@'))
         .flat_map(|(user, _)| {
             let password = user.split_once(':').map(|(_, password)| password);
             [Some(user), password].into_iter().flatten()

@@ -1,4 +1,5 @@
-//! The artifacts of the image before as layers for a container of the next: nothing is written or read.
+//! The artifacts of the image before as layers for a container of the next: nothing is written or read
+//! until a script of the container does it.
 //!
 //! An image can be made to do harm. A directory of it is therefore found component by component as
 //! overlayfs would show it, and no link is followed: where there is one, the image has to write its
@@ -68,6 +69,22 @@ pub(crate) fn is_free(
         }
     }
     Ok(true)
+}
+
+/// Whether the directory that it would be in is the image's own. One that is made for it would stay.
+pub(crate) fn has_parent(
+    trees: &[PathBuf],
+    path: &ContainerPath,
+    dialect: Dialect,
+) -> io::Result<bool> {
+    let Some((parent, _)) = path.as_str().rsplit_once('/') else {
+        return Ok(false);
+    };
+    match parent.parse() {
+        Ok(parent) => Ok(layers_of(trees, &parent, dialect)?.is_some()),
+        // The root.
+        Err(_) => Ok(true),
+    }
 }
 
 fn below_root(path: &ContainerPath) -> &Path {

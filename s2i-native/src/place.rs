@@ -177,7 +177,8 @@ impl Place {
         let cannot = || failed("look for artifacts in", &lent.directory);
         let layers = self.layers(&lent.image, tell)?;
         let lowers = artifacts::layers_of(&layers, &lent.directory, dialect).map_err(cannot())?;
-        let is_free = artifacts::is_free(own, &lent.at, dialect).map_err(cannot())?;
+        let is_free = artifacts::is_free(own, &lent.at, dialect).map_err(cannot())?
+            && artifacts::has_parent(own, &lent.at, dialect).map_err(cannot())?;
         let Some(lowers) = lowers.filter(|_| is_free) else {
             return Ok(None);
         };

@@ -4,7 +4,7 @@ use s2i_core::{ImageRef, label};
 
 use super::{PlanError, labels_of};
 use crate::{
-    detect::{Clue, clues},
+    detect::{Builders, Clue, clues},
     facts::{ChoiceFacts, ImageFacts},
     request::{BuildRequest, Builder},
 };
@@ -18,6 +18,9 @@ pub struct Choice {
     pub tag: Option<ImageRef>,
     /// Why it is this builder, where s2i has picked it.
     pub because: Option<String>,
+    /// Whether nobody has said its name, not even in a configuration. Such an image is made here; one
+    /// that a registry has under that name could be anybody's.
+    pub is_ours: bool,
     /// What the user is told, where there was something to choose.
     pub sentence: Option<String>,
 }
@@ -27,28 +30,36 @@ enum Standing {
     Builder,
     /// No builder, for this reason.
     Result(&'static str),
+    /// Somebody else's, who would lose it.
+    Others,
 }
 
 /// Chooses the builder that was asked for from what was found.
 ///
 /// # Errors
 /// [`PlanError::NoBuilder`] when nothing tells what the source is for, [`PlanError::NoTag`] when an
-/// incremental build has no name.
+/// incremental build has no name, [`PlanError::OthersImage`] when the only name is that of an image that is
+/// neither a builder nor made by s2i.
 pub fn choose(request: &BuildRequest, facts: &ChoiceFacts) -> Result<Choice, PlanError> {
     match &request.builder {
         Builder::Named(builder) => Ok(Choice {
             builder: builder.clone(),
             tag: request.tag.clone(),
             because: None,
+            is_ours: false,
             sentence: None,
         }),
         Builder::Detected => pick(request, facts, request.tag.clone()),
         Builder::Either(image) => match standing(facts.either.as_ref()) {
             Standing::Builder if request.previous.is_some() => Err(PlanError::NoTag),
+            Standing::Others => Err(PlanError::OthersImage {
+                image: image.clone(),
+            }),
             Standing::Builder => Ok(Choice {
                 builder: image.clone(),
                 tag: None,
                 because: None,
+                is_ours: false,
                 sentence: Some(format!(
                     "builder {image}: the engine has this builder image; the result gets no name"
                 )),
@@ -74,7 +85,7 @@ fn standing(image: Option<&ImageFacts>) -> Standing {
         return Standing::Result("that image was made by s2i");
     }
     if labels_of(image).scripts_url.is_none() {
-        return Standing::Result("that image is no builder");
+        return Standing::Others;
     }
     Standing::Builder
 }
@@ -92,6 +103,7 @@ fn pick(
     let because = format!("the source has {first}{}", before(others));
     Ok(Choice {
         sentence: Some(format!("builder {builder}: {because}")),
+        is_ours: builder == *Builders::default().of(first.kind),
         builder,
         tag,
         because: Some(because),

@@ -39,6 +39,12 @@ pub enum PlanError {
         "an incremental build finds the one before by the name of its result, and there is none"
     )]
     NoTag,
+    /// The one name of a build is that of an image that s2i has not made, and that builds nothing.
+    #[error("`{image}` is an image that is no builder, and that s2i has not made")]
+    OthersImage {
+        /// The image.
+        image: ImageRef,
+    },
     /// The label does not point into the image.
     #[error(
         "the image `{image}` says that its scripts are at `{url}`; only image:///absolute/path is supported"
@@ -139,6 +145,9 @@ impl PlanError {
             Self::NoTag => {
                 "name it after the builder: `s2i build SOURCE BUILDER TAG --incremental`".into()
             }
+            Self::OthersImage { image } => format!(
+                "to give its name to the result, name the builder too: `s2i build SOURCE BUILDER {image}`"
+            ),
             Self::OnBuild { .. } => {
                 "use an image without ONBUILD, with its scripts in a directory and the label for it"
                     .into()

@@ -1,6 +1,6 @@
 //! Which artifacts of the previous build this one starts with.
 
-use s2i_core::{ContainerPath, Layout, Script, label::ImageLabels};
+use s2i_core::{ContainerPath, EnvVar, Layout, Script, env_var, environment, label::ImageLabels};
 
 use super::{
     Given, PlanError, SavePlan, labels_of, own_layout, scripts, variables_of, working_dir,
@@ -8,7 +8,7 @@ use super::{
 use crate::engine::Program;
 
 /// `save-artifacts` of the previous image, if it says where that is. It runs as that image would, with
-/// none of this build's variables: what it saves must not depend on them.
+/// none of this build's variables but its time: what it saves must not depend on them.
 pub(super) fn plan(
     given: &Given<'_>,
     builder: &scripts::Places<'_>,
@@ -32,9 +32,12 @@ pub(super) fn plan(
         return Ok(None);
     };
     let asked = given.request.assemble_user.clone();
+    // What is saved is as new as what is built, on every engine.
+    let epoch = EnvVar::new(env_var::SOURCE_DATE_EPOCH, &given.epoch.to_string());
+    let epoch = epoch.expect("a plain name");
     let program = Program {
         argv: vec![script.path.to_string()],
-        env: variables_of(image),
+        env: environment::merge([&variables_of(image)[..], &[epoch]]),
         secrets: Vec::new(),
         cwd: working_dir(image)?,
         user: asked.unwrap_or_else(|| image.config.user.clone()),
@@ -46,13 +49,17 @@ pub(super) fn plan(
         network: given.request.network.clone(),
         limits: given.request.limits,
         into: builder.layout.artifacts(),
-        directory: lent(&labels, builder.labels),
+        directory: lent(given, &labels, builder.labels),
     }))
 }
 
-/// The one image has it to lend, and the other one can do with what is lent. A script of the source
-/// would be asked in vain.
-fn lent(previous: &ImageLabels, builder: &ImageLabels) -> Option<ContainerPath> {
+/// The one image has it to lend, and the other one can do with what is lent. Both promise that of their
+/// own scripts, so with one of the source nothing is lent.
+fn lent(given: &Given<'_>, previous: &ImageLabels, builder: &ImageLabels) -> Option<ContainerPath> {
+    let replaced = &given.facts.source.scripts;
+    if replaced.contains(&Script::SaveArtifacts) || replaced.contains(&Script::Assemble) {
+        return None;
+    }
     builder.artifacts.as_ref()?;
     let directory: ContainerPath = previous.artifacts.as_ref()?.parse().ok()?;
     directory.file_name()?;

@@ -1,6 +1,6 @@
 //! Which variables the result keeps, and which only `assemble` gets.
 
-use s2i_core::{EnvVar, Secret, environment, label::NamePatterns};
+use s2i_core::{EnvVar, Secret, environment, label::NamePatterns, secret};
 
 use crate::{facts::SourceFacts, request::BuildRequest};
 
@@ -43,7 +43,8 @@ impl Variables {
 /// Whether it is an address with a user in it.
 fn is_login(variable: &EnvVar) -> bool {
     let name = variable.name().to_ascii_lowercase();
-    variable.value().contains('@') && ADDRESSES.iter().any(|ending| name.ends_with(ending))
+    let is_address = ADDRESSES.iter().any(|ending| name.ends_with(ending));
+    is_address && secret::credentials(variable.value()).next().is_some()
 }
 
 #[cfg(test)]
@@ -61,6 +62,7 @@ mod tests {
             ("GOPROXY=https://example.org,https://me@example.org", true),
             ("NPM_MIRROR=https://token@example.org/all/", true),
             ("HTTPS_PROXY=http://proxy.example.org:3128", false),
+            ("NPM_CONFIG_REGISTRY=https://npm.example.org/@team/", false),
             ("GOPROXY=direct", false),
             ("DATABASE_URL=postgres://me:password@db/app", false),
             ("MAINTAINER=me@example.org", false),

@@ -119,13 +119,13 @@ fn one_name_is_the_builder_if_it_can_be() {
     for (name, why) in [
         ("new", "the engine has no such image"),
         ("app", "that image was made by s2i"),
-        ("debian", "that image is no builder"),
     ] {
         let expected = format!(
             "by s2i/go, called {name}: builder s2i/go: the source has a go.mod; {name} is the name of the result: {why}"
         );
         assert_eq!(told(&either(name), "go.mod"), expected);
     }
+    assert_snapshot!(told(&either("debian"), "go.mod"), @"`debian` is an image that is no builder, and that s2i has not made | to give its name to the result, name the builder too: `s2i build SOURCE BUILDER debian`");
 }
 
 #[test]
@@ -158,7 +158,9 @@ fn a_builder_that_was_picked_can_be_another_one() {
 #[test]
 fn the_result_does_not_replace_its_builder() {
     let engine = ScriptedEngine::new();
-    engine.add_image("s2i/go", |config| config.labels.clear());
+    engine.add_image("s2i/go", |config| {
+        config.labels.insert(label::BUILD_IMAGE.into(), "x".into());
+    });
     let (refused, _) = run(&engine, &either("s2i/go"), "go.mod");
     assert!(matches!(
         refused.unwrap_err().error,

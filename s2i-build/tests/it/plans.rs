@@ -307,7 +307,7 @@ fn an_incremental_build_begins_with_what_its_own_result_saved() {
     assert_snapshot!(planned(&request, &facts), @r#"
     save from web:1 (sha256:web:1) into /tmp/artifacts, at most 100 processes
       run ["/usr/libexec/s2i/save-artifacts"] as "1001" in /opt/app-root/src
-      env PATH LANG
+      env PATH LANG SOURCE_DATE_EPOCH
     container of s2i/go (sha256:s2i/go), network default, at most 100 processes
       upload source into /tmp/src
       run ["/usr/libexec/s2i/assemble"] as "1001" in /opt/app-root/src
@@ -340,7 +340,7 @@ fn an_incremental_split_build_begins_with_the_builders_container_of_the_one_befo
     assert_snapshot!(planned(&request, &facts), @r#"
     save from web:1-build (sha256:web:1-build) into /tmp/artifacts, at most 1073741824 bytes of memory, 0.500 processors
       run ["/usr/libexec/s2i/save-artifacts"] as "1001" in /opt/app-root/src
-      env PATH LANG
+      env PATH LANG SOURCE_DATE_EPOCH
     container of s2i/go (sha256:s2i/go), network default, at most 1073741824 bytes of memory, 0.500 processors
       upload source into /tmp/src
       run ["/usr/libexec/s2i/assemble"] as "1001" in /opt/app-root/src

@@ -38,6 +38,7 @@ pub(crate) async fn run(
     let text = match &usage {
         Value::String(text) if setting.host.stdout_is_terminal => printable_lines(text),
         Value::String(text) => text.clone(),
+        object if setting.host.stdout_is_terminal => printable_lines(&format!("{object:#}\n")),
         object => format!("{object:#}\n"),
     };
     let object = json!({"event": "usage", "image": args.image.to_string(), "usage": usage});
