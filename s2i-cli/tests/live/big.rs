@@ -10,10 +10,15 @@ const FILE_SIZE: u64 = 20_000;
 /// What `s2i` may need at most, in KiB.
 const MEMORY: u64 = 64 * 1024;
 
+/// Whether there is time for what takes long.
+pub(crate) fn is_thorough() -> bool {
+    std::env::var_os("S2I_TEST_BIG").is_some()
+}
+
 #[test]
 fn twenty_thousand_files_fit_through_little_memory() {
     let Some(live) = live() else { return };
-    if std::env::var_os("S2I_TEST_BIG").is_none() {
+    if !is_thorough() {
         return skip("S2I_TEST_BIG=1 runs it");
     }
     let source = live.path("source");

@@ -25,9 +25,6 @@ use crate::{
 /// How long a container may take to start or to answer.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What servers say when they are ready, on one of their outputs.
-const READY: &str = "listening on port";
-
 /// How a container ended.
 pub(crate) struct Ran {
     pub(crate) stdout: String,
@@ -94,25 +91,59 @@ enum Process {
     S2i(Running),
 }
 
-/// Starts a server that says when it is ready, on the port that it is told or 8080.
+impl Process {
+    /// What it has written, for messages.
+    fn said(&self) -> String {
+        match self {
+            Self::Container(container) => {
+                let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+                let [stdout, stderr] = [container.stdout_to_vec(), container.stderr_to_vec()];
+                text(&stdout.unwrap_or_default()) + &text(&stderr.unwrap_or_default())
+            }
+            Self::S2i(running) => running.said(),
+        }
+    }
+}
+
+/// What a server may do.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Rights {
+    /// Whom it runs as, if not as the image says.
+    pub(crate) user: Option<&'static str>,
+    /// Whether it can write to `/tmp` alone.
+    pub(crate) read_only: bool,
+}
+
+/// Starts a server, on the port that it is told or 8080.
 pub(crate) fn serve(live: &Live) -> Server {
+    serve_with(live, Rights::default())
+}
+
+/// The same with these rights.
+pub(crate) fn serve_with(live: &Live, rights: Rights) -> Server {
     let image = live.image("app");
     if live.engine.is_native() {
-        return serve_natively(live, &image);
+        return serve_natively(live, &image, rights);
     }
-    let started = generic(&image)
-        .with_wait_for(WaitFor::message_on_either_std(READY))
-        .with_host_config_modifier(|host| {
-            // Without an address, Podman names none for a port that it publishes.
-            let binding = PortBinding {
-                host_ip: Some("127.0.0.1".into()),
-                host_port: Some(String::new()),
-            };
-            host.port_bindings = Some([("8080/tcp".into(), Some(vec![binding]))].into());
-            host.publish_all_ports = None;
-        })
-        .start();
-    let container = started.unwrap_or_else(|err| panic!("a container of {image}: {err}"));
+    let mut request = generic(&image).with_host_config_modifier(move |host| {
+        host.readonly_rootfs = Some(rights.read_only);
+        host.tmpfs = rights
+            .read_only
+            .then(|| [("/tmp".into(), String::new())].into());
+        // Without an address, Podman names none for a port that it publishes.
+        let binding = PortBinding {
+            host_ip: Some("127.0.0.1".into()),
+            host_port: Some(String::new()),
+        };
+        host.port_bindings = Some([("8080/tcp".into(), Some(vec![binding]))].into());
+        host.publish_all_ports = None;
+    });
+    if let Some(user) = rights.user {
+        request = request.with_user(user);
+    }
+    let container = request
+        .start()
+        .unwrap_or_else(|err| panic!("a container of {image}: {err}"));
     Server {
         port: container.get_host_port_ipv4(8080).unwrap(),
         process: Process::Container(Box::new(container)),
@@ -120,12 +151,20 @@ pub(crate) fn serve(live: &Live) -> Server {
 }
 
 /// Containers of the embedded engine have the host's own ports.
-fn serve_natively(live: &Live, image: &str) -> Server {
+fn serve_natively(live: &Live, image: &str, rights: Rights) -> Server {
     let free = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = free.local_addr().unwrap().port();
     drop(free);
-    let running = live.spawn(["run", "-e", &format!("PORT={port}"), image]);
-    running.wait_for(READY);
+    let variable = format!("PORT={port}");
+    let mut args = vec!["run", "-e", &variable];
+    if let Some(user) = rights.user {
+        args.extend(["--user", user]);
+    }
+    if rights.read_only {
+        args.push("--read-only");
+    }
+    args.push(image);
+    let running = live.spawn(args);
     Server {
         process: Process::S2i(running),
         port,
@@ -142,7 +181,11 @@ impl Server {
                     return answer.split_once("\r\n\r\n").unwrap().1.to_owned();
                 }
                 other => {
-                    assert!(start.elapsed() < PATIENCE, "{other:?}");
+                    assert!(
+                        start.elapsed() < PATIENCE,
+                        "{other:?}\n{}",
+                        self.process.said()
+                    );
                     thread::sleep(Duration::from_millis(50));
                 }
             }

@@ -1,14 +1,15 @@
 //! Real Go applications with the images `s2i/go` and `s2i/go-runtime`.
 
 use std::{
-    path::{Path, PathBuf},
+    path::PathBuf,
     time::{Duration, Instant},
 };
 
 use crate::{
     containers,
-    harness::{Live, has_network, live, skip},
+    harness::{Live, has_network, skip},
     images::SCRIPTS,
+    kit,
 };
 
 const BUILDER: &str = "s2i/go";
@@ -16,37 +17,11 @@ const RUNTIME: &str = "s2i/go-runtime";
 
 /// A live test with the images; without them there is none.
 fn go() -> Option<Live> {
-    let live = live()?;
-    let missing = [BUILDER, RUNTIME]
-        .into_iter()
-        .find(|name| live.engine.image(name).is_none());
-    let Some(missing) = missing else {
-        return Some(live);
-    };
-    skip(&format!(
-        "the engine has no {missing}; `cargo xtask test` puts it there"
-    ));
-    let required = std::env::var_os("S2I_TEST_REQUIRE_LIVE").is_some();
-    assert!(
-        !required,
-        "live tests are required, and there is no {missing}"
-    );
-    None
+    kit::with(&[BUILDER, RUNTIME])
 }
 
 fn sample(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../builder-images/go/samples")
-        .join(name)
-}
-
-/// The user that clusters give, where the engine has numbers as high.
-fn random_user(live: &Live) -> &'static str {
-    if live.has_user(1_000_620_000) {
-        "1000620000:0"
-    } else {
-        "62000:0"
-    }
+    kit::sample("go", name)
 }
 
 /// What the image has beside the application's own program, in bytes.
@@ -63,7 +38,12 @@ fn above_the_program(live: &Live, program: &str) -> u64 {
 #[test]
 fn vendored_dependencies_need_no_network() {
     let Some(live) = go() else { return };
-    let options = ["--network", "none", "--assemble-user", random_user(&live)];
+    let options = [
+        "--network",
+        "none",
+        "--assemble-user",
+        kit::random_user(&live),
+    ];
     live.build_with(BUILDER, &options, sample("vendored"))
         .succeeds();
     let run = format!("{SCRIPTS}/run");
@@ -146,11 +126,9 @@ fn modules_are_downloaded() {
     if !has_network() {
         return skip("containers of this engine have no network");
     }
-    let certificates = "/etc/ssl/certs/ca-certificates.crt";
+    let trust = kit::trust();
     let mut options = vec!["--runtime-image", RUNTIME];
-    if Path::new(certificates).exists() {
-        options.extend(["--trust-ca", certificates]);
-    }
+    options.extend(trust.iter().map(String::as_str));
     live.build_with(BUILDER, &options, sample("modules"))
         .succeeds();
     let server = containers::serve(&live);

@@ -1,10 +1,14 @@
 //! Builds that begin with what the build before has saved.
 
 use crate::{
-    harness::{Live, live},
+    harness::{Live, live, skip},
     images::{Entry, Recipe},
     process::Done,
 };
+use s2i_core::label;
+
+/// The image that the builder's container becomes in a split build.
+const BESIDE: &str = "app:latest-build";
 
 /// A builder whose images save `/app/artifacts`.
 fn builder(live: &Live) -> String {
@@ -80,6 +84,51 @@ fn a_save_that_fails_makes_a_clean_build_and_a_word_about_it() {
     }
 }
 
+/// A builder whose artifacts can be lent.
+pub(crate) fn lending() -> Recipe {
+    let recipe = Recipe::builder().with("usr/libexec/s2i/save-artifacts", Entry::Program);
+    recipe.label(label::ARTIFACTS, "/app/artifacts")
+}
+
+/// The embedded engine runs no `save-artifacts` then, and the image is none the wiser.
+#[test]
+fn artifacts_that_can_be_lent_are_there_all_the_same() {
+    let Some(live) = live() else { return };
+    let builder = live.load("lending", &lending());
+    build(&live, &builder, &["--incremental"], "make-artifacts 150 10").succeeds();
+    let take = "show-list /tmp/artifacts/1\nwrite /tmp/artifacts/1/100 changed\nremove /tmp/artifacts/1/101\n\
+                write /tmp/artifacts/more text\ncopy-artifacts\nshow-id";
+    let second = build(&live, &builder, &["--incremental"], take);
+    let second = second.succeeds().says("\"149\"");
+    if live.engine.is_native() {
+        second.never_says("save-artifacts runs");
+    } else {
+        second.says("save-artifacts runs");
+    }
+    let layer = live.engine.last_layer(&live.image("app"), &live.path(""));
+    assert!(
+        layer.keys().all(|name| !name.starts_with("tmp/")),
+        "{layer:?}"
+    );
+    assert_eq!(layer["app/artifacts/1/100"].size, 7);
+    assert!(!layer.contains_key("app/artifacts/1/101"));
+    // What the build before did to its own copy is not in the image that lent it.
+    let third = build(
+        &live,
+        &builder,
+        &["--incremental"],
+        "show-list /tmp/artifacts",
+    );
+    third.succeeds().says("\"more\"");
+    // What is no directory can't be lent, and is asked for as ever.
+    let link = "make-dir /app/real\nlink /app/artifacts real\nwrite /app/real/it text";
+    build(&live, &builder, &[], link).succeeds();
+    let done = build(&live, &builder, &["--incremental"], "print done");
+    done.succeeds().says("save-artifacts runs").says("done");
+    live.engine.remove_image(&live.image("app")).unwrap();
+    live.nothing_left();
+}
+
 #[test]
 fn an_image_that_saves_nothing_is_no_reason_to_fail() {
     let Some(live) = live() else { return };
@@ -87,4 +136,188 @@ fn an_image_that_saves_nothing_is_no_reason_to_fail() {
     build(&live, &builder, &[], "print one").succeeds();
     let done = build(&live, &builder, &["--incremental"], "print two");
     done.succeeds().says("a clean build").says("two");
+}
+
+/// A split build of `app` with these instructions, over the images that are there.
+fn split(live: &Live, (builder, runtime): (&str, &str), options: &[&str], lines: &str) -> Done {
+    let id = |name: &str| live.engine.image(&live.image(name)).map(|found| found.id);
+    let before = ["app", BESIDE].map(|name| (name, id(name)));
+    let source = live.instructions(lines);
+    let app = live.image("app");
+    let usual = ["build", "--copy", "--network", "none", "-a", "/app/page"];
+    let last = [
+        "--runtime-image",
+        runtime,
+        source.to_str().unwrap(),
+        builder,
+        &app,
+    ];
+    let done = live.s2i([&usual[..], options, &last].concat());
+    for (name, before) in before {
+        // What lost its name would stay, as it does in every build.
+        if let Some(before) = before
+            .flatten()
+            .filter(|before| id(name).flatten().as_ref() != Some(before))
+        {
+            live.engine.remove_image(&before).unwrap();
+        }
+    }
+    done
+}
+
+/// The images of a split build.
+fn images(live: &Live, runtime: &Recipe) -> (String, String) {
+    (builder(live), live.load("runtime", runtime))
+}
+
+#[test]
+fn artifacts_of_a_split_build_are_kept_beside_the_result() {
+    let Some(live) = live() else { return };
+    let images = images(&live, &Recipe::runtime());
+    let images = (&images.0[..], &images.1[..]);
+    let page = "write /app/page text";
+    let make = format!("show-env S2I_INCREMENTAL\nmake-artifacts 150 10\n{page}");
+    split(&live, images, &[], &make)
+        .succeeds()
+        .says("S2I_INCREMENTAL=None");
+    assert!(live.engine.image(&live.image(BESIDE)).is_none());
+    let (app, scratch) = (live.image("app"), live.path(""));
+    let clean = live.engine.layers(&app, &scratch);
+
+    let incremental = ["--incremental"];
+    split(&live, images, &incremental, &make)
+        .succeeds()
+        .says("a clean build: there is no image")
+        .says("S2I_INCREMENTAL=Some(\"true\")");
+    let result = live.engine.layers(&app, &scratch);
+    if !live.engine.is_podman() {
+        assert_eq!(result, clean);
+    }
+    assert!(
+        result
+            .iter()
+            .flat_map(|layer| layer.keys())
+            .all(|name| !name.contains("artifacts"))
+    );
+
+    let take = format!("show-list /tmp/artifacts/1\ntake-artifacts\n{page} two");
+    let second = split(&live, images, &incremental, &take).succeeds();
+    second.says("save-artifacts runs").says("\"149\"");
+    // As if it were the result: it can be started, and has nothing that was only for the build.
+    let beside = live.image(BESIDE);
+    let config = live.engine.image(&beside).unwrap().config.unwrap();
+    assert!(config.cmd.unwrap()[0].ends_with("/run"));
+    assert!(
+        config
+            .env
+            .unwrap()
+            .iter()
+            .all(|entry| !entry.contains("INCREMENTAL"))
+    );
+    let layer = live.engine.last_layer(&beside, &scratch);
+    assert!(layer.contains_key("app/artifacts/1/149"), "{layer:?}");
+    let inside = |name: &&String| name.starts_with("tmp/");
+    assert_eq!(layer.keys().find(inside), None);
+    live.s2i([
+        "run",
+        "--network",
+        "none",
+        &beside,
+        "/usr/libexec/s2i/run",
+        "it",
+    ])
+    .succeeds()
+    .says("run ended");
+}
+
+/// Whatever fails, both names stay what they were.
+#[test]
+fn a_split_build_that_fails_leaves_both_images_as_they_were() {
+    let Some(live) = live() else { return };
+    let builder = builder(&live);
+    let runtime = live.load("runtime", &Recipe::runtime());
+    let broken = Recipe::runtime().without("usr/libexec/s2i/run");
+    let broken = live.load("broken", &broken);
+    let incremental = ["--incremental"];
+    let make = "make-artifacts 3 10\nwrite /app/page text";
+    split(&live, (&builder, &runtime), &incremental, make).succeeds();
+    let ids = || ["app", BESIDE].map(|name| live.engine.image(&live.image(name)).unwrap().id);
+    let before = ids();
+    let other = "make-artifacts 5 10\nwrite /app/page other";
+    for (runtime, more, code) in [
+        (&runtime, "exit 3", 4),
+        (&runtime, "remove /app/page", 24),
+        // The builder's container is an image already when it turns out that the result can't be one.
+        (&broken, "", 6),
+    ] {
+        let lines = format!("{other}\n{more}");
+        split(&live, (&builder, runtime), &incremental, &lines).ends_with(code);
+        assert_eq!(ids(), before, "{more}");
+        assert_eq!(live.engine.unnamed(&live.image("app")), 0, "{more}");
+    }
+}
+
+/// The same where somebody stops it.
+#[test]
+fn a_split_build_that_is_stopped_leaves_both_images_as_they_were() {
+    let Some(live) = live() else { return };
+    let images = images(&live, &Recipe::runtime());
+    let images = (&images.0[..], &images.1[..]);
+    let incremental = ["--incremental"];
+    split(
+        &live,
+        images,
+        &incremental,
+        "make-artifacts 3 10\nwrite /app/page text",
+    )
+    .succeeds();
+    let ids = || ["app", BESIDE].map(|name| live.engine.image(&live.image(name)).unwrap().id);
+    let before = ids();
+    let source = live.instructions("make-artifacts 9 10\nwrite /app/page other");
+    let app = live.image("app");
+    let args = [
+        "build",
+        "--copy",
+        "--network",
+        "none",
+        "-a",
+        "/app/page",
+        "--incremental",
+    ];
+    let last = [
+        "--runtime-image",
+        images.1,
+        source.to_str().unwrap(),
+        images.0,
+        &app,
+    ];
+    // The first commit is that of the builder's container.
+    let running = live.spawn([&args[..], &last].concat());
+    running.wait_for("==> commit");
+    running.signal(rustix::process::Signal::INT);
+    let done = running.finish();
+    if done.status.code() == Some(0) {
+        skip("it was done before it could be stopped");
+        return;
+    }
+    done.ends_with(130);
+    assert_eq!(ids(), before);
+    assert_eq!(live.engine.unnamed(&app), 0);
+}
+
+#[test]
+fn a_tag_without_room_for_the_other_name_is_refused() {
+    let Some(live) = live() else { return };
+    let tag = format!("app:{}", "x".repeat(125));
+    let args = [
+        "build",
+        ".",
+        live.builder(),
+        &tag,
+        "--runtime-image",
+        "nowhere",
+    ];
+    live.s2i([&args[..], &["--incremental"]].concat())
+        .ends_with(2)
+        .says("at most 128");
 }

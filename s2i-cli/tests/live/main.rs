@@ -14,25 +14,33 @@
 //! | [`parity`] | the embedded engine beside the one under test |
 //! | [`registries`] | pushing and pulling, with logins and certificates |
 //! | [`security`] | sources, scripts and images that mean harm |
+//! | [`choices`] | builds without a builder, and with one name that could be two things |
+//! | [`usage`] | `s2i usage` |
+//! | [`secrets`] | variables that only `assemble` gets |
 //! | [`running`] | `s2i run` |
+//! | [`limits`] | memory, processors and processes of containers |
 //! | [`keeping`] | `images`, `rmi`, `load`, `export`, `prune`, `doctor`, and `build --load` |
 //! | [`go`] | real applications with `s2i/go` and `s2i/go-runtime` |
+//! | [`samples`] | every sample application with the images of this project |
+//! | [`others`] | the images of this project in the hands of other tools |
+//! | [`pages`] | every command of the pages in `docs/` |
 //! | [`big`] | a large source: memory and size |
 //!
 //! They stand on [`harness`] (a test's surroundings), [`process`] (`s2i` as a process), [`engine`] (what
-//! is in the engine), [`images`] (builders made for tests), [`containers`] (running what was built) and
-//! [`repository`] (Git).
+//! is in the engine), [`images`] (builders made for tests), [`kit`] (those of this project),
+//! [`containers`] (running what was built) and [`repository`] (Git).
 //!
 //! `S2I_TEST_ENGINE` names the engine: as `unix:///path`, and then `DOCKER_HOST` names the same one, or
 //! as `native`. The embedded engine works over the store that `S2I_TEST_STORE` names, else over one that
 //! is made for the tests, and for the user that `S2I_TEST_USER` names, else for whoever runs the tests.
 //! `S2I_TEST_NETWORK` says that its containers have a network, `S2I_TEST_BIG` that there is time for a
-//! large source. `cargo xtask test` sets them and makes what is needed. Without an engine these tests
+//! large source and for all that can be said of samples. `cargo xtask test` sets them and makes what is needed. Without an engine these tests
 //! are skipped, or fail if `S2I_TEST_REQUIRE_LIVE` is set.
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 mod big;
 mod builds;
+mod choices;
 mod containers;
 mod determinism;
 mod engine;
@@ -43,13 +51,21 @@ mod images;
 mod incremental;
 mod keeping;
 mod kills;
+mod kit;
+mod limits;
+mod others;
+mod pages;
 mod parity;
 mod process;
 mod registries;
+mod registry;
 mod repository;
 mod running;
 mod runtime;
+mod samples;
 mod scripts;
+mod secrets;
 mod security;
 mod signals;
 mod sources;
+mod usage;

@@ -6,6 +6,7 @@ use crate::{
     engine::{Engine, Layer},
     harness::{Live, live, skip},
     images::{Entry, Recipe},
+    incremental,
     process::{Done, Running},
 };
 
@@ -86,6 +87,41 @@ fn a_layer_is_the_same_on_both() {
             .contains_key("security.capability")
     );
     assert!(ours.contains_key("data/.wh.gone"));
+    native(&live, &beside, &["rmi", &app, &builder]).succeeds();
+}
+
+/// Docker runs `save-artifacts`, and the embedded engine lends what that would write.
+#[test]
+fn an_incremental_build_has_the_same_layer_on_both() {
+    let Some(live) = live() else { return };
+    if live.engine.is_native() || live.engine.is_podman() {
+        skip("it compares the embedded engine to Docker; Podman adds entries of its own");
+        return;
+    }
+    let beside = Engine::beside();
+    let builder = live.load("lending", &incremental::lending());
+    native(&live, &beside, &["load", "-i", &export(&live, &builder)]).succeeds();
+    let app = live.image("app");
+    let build = ["build", "--copy", "--network", "none", "--incremental"];
+    for lines in [
+        "make-artifacts 250 100\nlink /app/artifacts/link 1/100\nmode /app/artifacts/2 750",
+        "copy-artifacts\nwrite /app/artifacts/1/100 new\nremove /app/artifacts/0",
+    ] {
+        let source = live.instructions(lines);
+        let args = [&build[..], &[source.to_str().unwrap(), &builder, &app]].concat();
+        let before = live.engine.image(&app).and_then(|image| image.id);
+        live.s2i(&args).succeeds();
+        native(&live, &beside, &args)
+            .succeeds()
+            .never_says("save-artifacts runs");
+        if let Some(before) = before {
+            live.engine.remove_image(&before).unwrap();
+        }
+    }
+    let [theirs, ours] =
+        [&live.engine, &beside].map(|engine| engine.last_layer(&app, &live.path("")));
+    assert_eq!(difference(&theirs, &ours), [""; 0]);
+    assert!(ours.contains_key("app/artifacts/1/199"));
     native(&live, &beside, &["rmi", &app, &builder]).succeeds();
 }
 

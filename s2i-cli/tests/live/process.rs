@@ -102,6 +102,11 @@ impl Running {
         }
     }
 
+    /// What it has written, for messages.
+    pub(crate) fn said(&self) -> String {
+        show(&self.transcript.lines.lock().unwrap())
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }

@@ -1,81 +1,13 @@
 //! Images on their way to a registry and back, with a login and with a certificate of its own.
 
-use std::{
-    fs,
-    net::{TcpListener, TcpStream},
-    path::Path,
-    process::{Child, Command, Stdio},
-    sync::Mutex,
-    thread,
-    time::{Duration, Instant},
-};
+use std::fs;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 
-use crate::harness::{Live, live, skip};
-
-/// Debian's registry.
-const PROGRAM: &str = "/usr/bin/docker-registry";
-
-/// A user `me` with the password `correct horse`, as `htpasswd -B` writes it.
-const USERS: &str = "me:$2b$04$iTftwzxHwUymuNHLJGDuU.uzO7TNtZmIHkEw9F5woLULiIZz.2eCq\n";
-
-/// A registry, until it is dropped.
-struct Registry {
-    port: u16,
-    child: Child,
-}
-
-impl Registry {
-    /// Starts a registry in this directory, with more settings for HTTP.
-    fn start(dir: &Path, http: &str) -> Self {
-        // A port that was found free is not taken yet: one at a time, and again when others took it.
-        static STARTING: Mutex<()> = Mutex::new(());
-        let _one = STARTING.lock().unwrap();
-        (0..5)
-            .find_map(|_| Self::try_start(dir, http))
-            .expect("a registry that starts")
-    }
-
-    /// `None` when it ended at once, as when somebody else has its port.
-    fn try_start(dir: &Path, http: &str) -> Option<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        drop(listener);
-        let users = dir.join("users");
-        fs::write(&users, USERS).unwrap();
-        let settings = format!(
-            "version: 0.1\nlog:\n  level: error\nstorage:\n  filesystem:\n    rootdirectory: {}\n\
-             auth:\n  htpasswd:\n    realm: test\n    path: {}\n\
-             http:\n  addr: 127.0.0.1:{port}\n{http}",
-            dir.join("data").display(),
-            users.display(),
-        );
-        let config = dir.join("registry.yml");
-        fs::write(&config, settings).unwrap();
-        let mut command = Command::new(PROGRAM);
-        command.arg("serve").arg(config).stdout(Stdio::null());
-        let mut registry = Self {
-            port,
-            child: command.stderr(Stdio::null()).spawn().unwrap(),
-        };
-        let start = Instant::now();
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(start.elapsed() < Duration::from_secs(20));
-            thread::sleep(Duration::from_millis(50));
-        }
-        thread::sleep(Duration::from_millis(200));
-        let has_ended = registry.child.try_wait().unwrap().is_some();
-        (!has_ended).then_some(registry)
-    }
-}
-
-impl Drop for Registry {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use crate::{
+    harness::{Live, live, skip},
+    registry::{self, PASSWORD, Registry, USER},
+};
 
 /// Begins a test, where there are the engine and the registry for it.
 fn ready() -> Option<Live> {
@@ -84,18 +16,14 @@ fn ready() -> Option<Live> {
         skip("a daemon has its own way to registries");
         return None;
     }
-    if !Path::new(PROGRAM).exists() {
-        skip("`docker-registry` is not installed");
-        return None;
-    }
-    Some(live)
+    registry::is_installed().then_some(live)
 }
 
 /// Writes the credentials that `docker login` would.
 fn log_in(live: &Live, registry: &str, password: &str) {
     let dir = live.path(".docker");
     fs::create_dir_all(&dir).unwrap();
-    let config = serde_json::json!({"auths": {registry: {"username": "me", "password": password}}});
+    let config = serde_json::json!({"auths": {registry: {"username": USER, "password": password}}});
     fs::write(dir.join("config.json"), config.to_string()).unwrap();
     live.engine.give(&dir);
 }
@@ -122,11 +50,9 @@ fn there_and_back(live: &Live, registry: &str) {
         .ends_with(22)
         .says("refuses")
         .never_says("wrong horse");
-    log_in(live, registry, "correct horse");
+    log_in(live, registry, PASSWORD);
     live.s2i(["push", &own]).succeeds().says("sha256:");
-    live.s2i(["push", &own])
-        .succeeds()
-        .never_says("correct horse");
+    live.s2i(["push", &own]).succeeds().never_says(PASSWORD);
     live.s2i(["rmi", &own]).succeeds();
     live.s2i(["run", "--pull-policy", "never", &own])
         .ends_with(21);
@@ -145,7 +71,7 @@ fn there_and_back(live: &Live, registry: &str) {
 fn with_a_login() {
     let Some(live) = ready() else { return };
     let dir = tempfile::tempdir().unwrap();
-    let registry = Registry::start(dir.path(), "");
+    let registry = Registry::with_login(dir.path(), "");
     there_and_back(&live, &format!("127.0.0.1:{}", registry.port));
 }
 
@@ -169,10 +95,10 @@ fn with_a_certificate_that_nobody_else_trusts() {
         certificate.display(),
         private.display(),
     );
-    let registry = Registry::start(dir.path(), &tls);
+    let registry = Registry::with_login(dir.path(), &tls);
     let registry = format!("localhost:{}", registry.port);
     let app = format!("{registry}/team/app:1");
-    log_in(&live, &registry, "correct horse");
+    log_in(&live, &registry, PASSWORD);
     // Before it is trusted, and after.
     live.s2i(["pull", &app]).ends_with(21).says("secure");
     let trusted = live.path(".config/docker/certs.d").join(&registry);

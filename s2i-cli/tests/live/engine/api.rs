@@ -14,7 +14,7 @@ use bollard::{
     models::{ContainerInspectResponse, ImageInspect},
     query_parameters::{
         InspectContainerOptions, KillContainerOptions, ListContainersOptionsBuilder,
-        RemoveContainerOptionsBuilder, RemoveImageOptionsBuilder,
+        ListImagesOptionsBuilder, RemoveContainerOptionsBuilder, RemoveImageOptionsBuilder,
     },
 };
 use futures_util::StreamExt as _;
@@ -71,6 +71,20 @@ impl Api {
             }) => Ok(()),
             Err(err) => Err(format!("can't remove {name}: {err}")),
         }
+    }
+
+    /// How many images without a name say that this is what they are called.
+    pub(super) fn unnamed(&self, tag: &str) -> usize {
+        let label = format!("{}={tag}", s2i_core::label::DISPLAY_NAME);
+        let filters = [
+            ("label", vec![label]),
+            ("dangling", vec!["true".to_owned()]),
+        ];
+        let options = ListImagesOptionsBuilder::new()
+            .filters(&filters.into())
+            .build();
+        let list = self.docker.list_images(Some(options));
+        self.runtime.block_on(list).unwrap().len()
     }
 
     /// The containers of images whose names start with `prefix`.

@@ -94,6 +94,14 @@ impl Engine {
         }
     }
 
+    /// How many images without a name there are that were made for this one.
+    pub(crate) fn unnamed(&self, tag: &str) -> usize {
+        match self {
+            Self::Api(api) => api.unnamed(tag),
+            Self::Native(native) => native.unnamed(tag),
+        }
+    }
+
     /// The containers of images whose names start with `prefix`.
     pub(crate) fn containers(&self, prefix: &str) -> Vec<String> {
         match self {

@@ -127,6 +127,15 @@ impl Native {
         }
     }
 
+    /// How many images without a name say that this is what they are called.
+    pub(super) fn unnamed(&self, tag: &str) -> usize {
+        let images = self.store.images();
+        let unnamed = images.iter().filter(|image| image.name.is_none());
+        let is_it =
+            |image: &&Image| image.config["config"]["Labels"][s2i_core::label::DISPLAY_NAME] == tag;
+        unnamed.filter(is_it).count()
+    }
+
     /// The directories of what runs on images with such names.
     pub(super) fn containers(&self, prefix: &str) -> Vec<String> {
         let images = self.store.images();

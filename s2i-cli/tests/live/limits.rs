@@ -1,0 +1,104 @@
+//! What containers may use: a limit is kept, or the container does not start.
+
+use std::path::Path;
+
+use crate::{
+    harness::{Live, live},
+    images::{Entry, Recipe},
+    process::{Done, Line},
+};
+
+/// What is asked for, and what the kernel's files show of it.
+const OPTIONS: [&str; 6] = ["--memory", "64m", "--cpus", "0.5", "--pids-limit", "50"];
+const MEMORY: &str = "67108864";
+
+/// Where a container of this machine sees its limits for memory and processes.
+fn files() -> [&'static str; 2] {
+    if Path::new("/sys/fs/cgroup/cgroup.controllers").exists() {
+        ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/pids.max"]
+    } else {
+        [
+            "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+            "/sys/fs/cgroup/pids/pids.max",
+        ]
+    }
+}
+
+/// The limits, and a word before them.
+fn script() -> String {
+    let [memory, pids] = files();
+    format!("print begun\nshow-file {memory}\nshow-file {pids}")
+}
+
+/// Limits that hold are seen in the container. The embedded engine may refuse them, where the doctor
+/// says that there are none.
+fn check(live: &Live, done: Done) {
+    let doctor = live.s2i(["doctor"]).succeeds();
+    let is_none = |line: &Line| line.text.split_whitespace().eq(["limits", "none"]);
+    if live.engine.is_native() && doctor.lines.iter().any(is_none) {
+        done.ends_with(22)
+            .says("limit")
+            .says("cgroup")
+            .never_says("begun");
+        return;
+    }
+    let done = done.succeeds();
+    let shown: Vec<_> = done.lines.iter().map(|line| line.text.trim()).collect();
+    assert!(shown.contains(&MEMORY), "{shown:?}");
+    assert!(shown.contains(&"50"), "{shown:?}");
+}
+
+#[test]
+fn a_build_keeps_to_its_limits_or_does_not_begin() {
+    let Some(live) = live() else { return };
+    let done = live.build(&OPTIONS, live.instructions(&script()));
+    check(&live, done);
+}
+
+#[test]
+fn an_application_keeps_to_its_limits_or_does_not_begin() {
+    let Some(live) = live() else { return };
+    let recipe = Recipe::builder().with("do/instructions", Entry::Text(0o644, script().leak()));
+    let image = live.load("program", &recipe);
+    let usual = ["run", "--network", "none", "-e", "TEST_SOURCE=/do"];
+    let program = [&image[..], "/usr/libexec/s2i/assemble"];
+    let done = live.s2i([&usual[..], &OPTIONS, &program].concat());
+    check(&live, done);
+}
+
+/// Not every kernel file shows them, but the engine does.
+#[test]
+fn the_engine_knows_the_limits_of_a_container() {
+    let Some(live) = live() else { return };
+    let Some(api) = live.engine.api() else { return };
+    let running = live.start_build(&OPTIONS, live.instructions("print begun\nsleep 60"));
+    running.wait_for("begun");
+    let host = api.container(&live.container()).host_config.unwrap();
+    assert_eq!(host.memory, Some(64 << 20));
+    assert_eq!(host.pids_limit, Some(50));
+    let nano = host.nano_cpus.unwrap_or_default();
+    let share = (host.cpu_quota, host.cpu_period);
+    assert!(
+        share == (Some(50_000), Some(100_000)) || nano == 500_000_000,
+        "{share:?} {nano}"
+    );
+    running.signal(rustix::process::Signal::INT);
+    running.finish().ends_with(130);
+    live.nothing_left();
+}
+
+#[test]
+fn what_is_no_limit_is_refused_before_anything_starts() {
+    let Some(live) = live() else { return };
+    for (option, value, expected) in [
+        ("--memory", "much", "is no amount of memory"),
+        ("--memory", "5m", "less memory than a container can have"),
+        ("--cpus", "none", "is no number of processors"),
+        ("--pids-limit", "0", "--pids-limit"),
+    ] {
+        for command in [&["build", "."][..], &["run"]] {
+            let args = [command, &[option, value, "nowhere"]].concat();
+            live.s2i(args).ends_with(2).says(expected);
+        }
+    }
+}
