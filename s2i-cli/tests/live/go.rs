@@ -126,9 +126,9 @@ fn modules_are_downloaded() {
     if !has_network() {
         return skip("containers of this engine have no network");
     }
-    let trust = kit::trust();
+    let online = kit::online();
     let mut options = vec!["--runtime-image", RUNTIME];
-    options.extend(trust.iter().map(String::as_str));
+    options.extend(online.iter().map(String::as_str));
     live.build_with(BUILDER, &options, sample("modules"))
         .succeeds();
     let server = containers::serve(&live);

@@ -114,7 +114,7 @@ impl Sample {
             options.extend(["--runtime-artifact", artifacts].map(ToOwned::to_owned));
         }
         if self.downloads {
-            options.extend(kit::trust());
+            options.extend(kit::online());
         } else {
             options.extend(["--network", "none"].map(ToOwned::to_owned));
         }
