@@ -18,7 +18,14 @@ use crate::{
 };
 
 /// The images of builders that tests use.
-const BUILDERS: [&str; 5] = ["go", "go-runtime", "node", "node-runtime", "binary"];
+const BUILDERS: [&str; 6] = [
+    "go",
+    "go:test",
+    "go-runtime",
+    "node",
+    "node-runtime",
+    "binary",
+];
 
 /// How the names of images start that tests make.
 const TEST_IMAGE: &str = "s2i-test/";

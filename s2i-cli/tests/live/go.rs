@@ -1,7 +1,9 @@
 //! Real Go applications with the images `s2i/go` and `s2i/go-runtime`.
 
 use std::{
+    fs,
     path::PathBuf,
+    process::Command,
     time::{Duration, Instant},
 };
 
@@ -75,6 +77,38 @@ fn a_compile_error_is_the_compilers_own() {
         .says("undefinedOnPurpose")
         .says("failed with status 13");
     live.nothing_left();
+}
+
+#[test]
+fn a_program_that_needs_c_is_named() {
+    let Some(live) = go() else { return };
+    live.build_with(BUILDER, &["--network", "none"], sample("cgo"))
+        .ends_with(4)
+        .says("cgo is needed")
+        .says("example.org/cgo");
+    live.nothing_left();
+}
+
+#[test]
+fn tests_that_fail_end_the_build() {
+    let Some(live) = kit::with(&["s2i/go:test"]) else {
+        return;
+    };
+    let source = live.path("tested");
+    let copied = Command::new("cp")
+        .arg("-r")
+        .arg(sample("tested"))
+        .arg(&source)
+        .status();
+    assert!(copied.unwrap().success());
+    let options = ["--copy", "--network", "none", "-e", "GO_TEST=true"];
+    live.build_with("s2i/go:test", &options, &source).succeeds();
+    let main = source.join("main.go");
+    let code = fs::read_to_string(&main).unwrap();
+    fs::write(main, code.replace("{ return \"hello", "{ return \"bye")).unwrap();
+    live.build_with("s2i/go:test", &options, &source)
+        .ends_with(4)
+        .says("TestText");
 }
 
 #[test]

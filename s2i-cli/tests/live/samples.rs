@@ -223,6 +223,40 @@ samples! {
         ends: SIGNALLED,
         ..SAMPLE
     };
+    go_workspace: Sample {
+        name: ("go", "workspace"),
+        page: ("/", "hello from the workspace"),
+        ends: SIGNALLED,
+        downloads: false,
+        is_slow: true,
+        ..SAMPLE
+    };
+    go_several: Sample {
+        name: ("go", "several"),
+        page: ("/", "hello from web"),
+        ends: SIGNALLED,
+        downloads: false,
+        is_slow: true,
+        ..SAMPLE
+    };
+    go_gopath: Sample {
+        name: ("go", "gopath"),
+        page: ("/", "hello from GOPATH"),
+        ends: SIGNALLED,
+        downloads: false,
+        is_slow: true,
+        ..SAMPLE
+    };
+    go_procfile_in_the_runtime_image_as_a_whole: Sample {
+        name: ("go", "procfile"),
+        runtime: Some("s2i/go-runtime"),
+        artifacts: Some("/opt/app-root"),
+        page: ("/", "hello from the Procfile"),
+        ends: SIGNALLED,
+        downloads: false,
+        is_slow: true,
+        ..SAMPLE
+    };
     node_plain: Sample {
         name: ("node", "plain"),
         page: ("/", "hello from s2i, on Node.js v"),

@@ -23,6 +23,8 @@ pub enum Error {
         path: String,
         elsewhere: Vec<String>,
     },
+    #[error("cgo is needed, and so a C compiler, which this image does not have")]
+    NeedsC { programs: Vec<String> },
     #[error("GO_TARGET names `{target}`, which is no program of this source")]
     NoSuchTarget { target: String, found: Vec<String> },
     #[error("several programs would be called `{name}`")]
@@ -36,7 +38,10 @@ pub enum Error {
 impl Explain for Error {
     fn exit_code(&self) -> u8 {
         match self {
-            Self::ToolchainTooOld { .. } | Self::NoCompiler | Self::NoPacker => exit::TOOLCHAIN,
+            Self::ToolchainTooOld { .. }
+            | Self::NoCompiler
+            | Self::NeedsC { .. }
+            | Self::NoPacker => exit::TOOLCHAIN,
             Self::NoProgram { .. } => exit::NOT_RECOGNISED,
             Self::NoSuchTarget { .. } | Self::SameName { .. } => exit::CHOICE,
         }
@@ -45,6 +50,10 @@ impl Explain for Error {
     fn cause(&self) -> Option<String> {
         match self {
             Self::ToolchainTooOld { .. } | Self::NoCompiler | Self::NoPacker => None,
+            Self::NeedsC { programs } => Some(format!(
+                "there is nothing but files with C in {}",
+                programs.join(", ")
+            )),
             Self::SameName { found, .. } => Some(format!("found {}", found.join(", "))),
             Self::NoProgram { elsewhere, .. } if elsewhere.is_empty() => {
                 Some("no package of the source is a `package main`".into())
@@ -64,6 +73,7 @@ impl Explain for Error {
                 "or lower the `go` line of go.mod, if the code allows it".into(),
             ],
             Self::NoProgram { elsewhere, .. } => choose(GO_TARGET, elsewhere),
+            Self::NeedsC { .. } => vec!["leave C out with build tags: GO_TAGS".into()],
             Self::NoSuchTarget { found, .. } | Self::SameName { found, .. } => {
                 choose(GO_TARGET, found)
             }

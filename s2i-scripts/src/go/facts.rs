@@ -29,6 +29,8 @@ pub struct Facts {
     pub module: ModFile,
     /// All main packages.
     pub programs: Vec<Program>,
+    /// Those that there would be with a C compiler, if there are no others.
+    pub with_c: Vec<Program>,
     /// Which caches the previous build has saved.
     pub caches: Caches,
     /// Where the source comes from.
@@ -87,21 +89,10 @@ pub fn gather(
     let wished = version::check(toolchain, &module)?;
     setting.build_cache = cache::plain(&format!("build-{version}-{platform}"));
     let caches = Caches::find(&setting.caches(), places)?;
-    let mut args = [
-        "list",
-        "-e",
-        "-find",
-        "-f={{if eq .Name \"main\"}}{{.Dir}}\t{{.ImportPath}}{{end}}",
-    ]
-    .map(str::to_owned)
-    .to_vec();
-    args.extend(setting.flags(request, places));
-    args.extend(patterns(layout, &module));
-    let list = question.ask(&args, &setting, host)?;
-    let root = setting.directory(places);
-    let programs = list.lines().filter_map(|line| program(line, root.as_str()));
+    let (programs, with_c) = programs(&question, &setting, patterns(layout, &module), host)?;
     Ok(Facts {
-        programs: programs.collect(),
+        programs,
+        with_c,
         go: go.clone(),
         toolchain,
         wished,
@@ -117,6 +108,34 @@ pub fn gather(
         git: host.find("git").is_some(),
         setting,
     })
+}
+
+/// The main packages, and if there are none, those that there would be with a C compiler: one of nothing
+/// but files with C is none as long as those are left out.
+fn programs(
+    question: &Question<'_>,
+    setting: &Setting,
+    patterns: Vec<String>,
+    host: &mut Host<'_>,
+) -> Result<(Vec<Program>, Vec<Program>), Error> {
+    let format = "-f={{if eq .Name \"main\"}}{{.Dir}}\t{{.ImportPath}}{{end}}";
+    let mut args = ["list", "-e", "-find", format].map(str::to_owned).to_vec();
+    args.extend(setting.flags(question.request, question.places));
+    args.extend(patterns);
+    let root = setting.directory(question.places);
+    let found = |list: &str| -> Vec<Program> {
+        let lines = list.lines();
+        lines
+            .filter_map(|line| program(line, root.as_str()))
+            .collect()
+    };
+    let programs = found(&question.ask(&args, setting, host)?);
+    let with_c = if programs.is_empty() {
+        found(&question.ask_about_c(&args, setting, host))
+    } else {
+        Vec::new()
+    };
+    Ok((programs, with_c))
 }
 
 /// What is to be known about the layout before `go` is asked.

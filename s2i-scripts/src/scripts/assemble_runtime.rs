@@ -12,6 +12,7 @@ use crate::{
 /// needs, and checks that there is an application.
 pub(super) fn assemble_runtime(host: &mut Host<'_>) -> Result<(), Error> {
     let places = host.places()?;
+    unnest(Path::new(places.app_root.as_str()))?;
     let (bin, epoch) = (places.bin(), host.epoch()?);
     host.console.phase("Checking the application");
     for name in launch::programs(&bin).unwrap_or_default() {
@@ -25,4 +26,14 @@ pub(super) fn assemble_runtime(host: &mut Host<'_>) -> Result<(), Error> {
         execute::perform(&Step::Share { path: places.app() }, host)?;
     }
     super::assemble::tell_start(host)
+}
+
+/// Takes out what was given as the whole directory of the application, and so lies below itself.
+fn unnest(app_root: &Path) -> Result<(), Error> {
+    let nested = app_root.file_name().map(|name| app_root.join(name));
+    let Some(nested) = nested.filter(|path| path.is_dir()) else {
+        return Ok(());
+    };
+    tree::install(&nested, app_root)?;
+    tree::remove(&nested)
 }

@@ -192,6 +192,20 @@ fn assemble_runtime_seals_what_it_finds() {
 }
 
 #[test]
+fn the_directory_of_the_application_may_be_given_as_a_whole() {
+    let image = Image::new().program("app", "/bin/true");
+    let root = image.path("app-root");
+    let nested = root.join("app-root");
+    fs::create_dir(&nested).unwrap();
+    fs::rename(root.join("bin"), nested.join("bin")).unwrap();
+    fs::create_dir(root.join("bin")).unwrap();
+    let outcome = image.script(Script::AssembleRuntime, &[]);
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""));
+    assert_eq!(image.list("app-root/bin"), ["app"]);
+    assert!(!nested.exists());
+}
+
+#[test]
 fn usage_is_printed_by_every_script_but_run() {
     let image = Image::new();
     let usage = image.script(Script::Usage, &[]);

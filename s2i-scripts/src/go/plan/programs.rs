@@ -56,6 +56,12 @@ fn usual<'a>(facts: &'a Facts, places: &Places) -> Result<Vec<&'a Program>, GoEr
             }
         }
     }
+    if found.is_empty() && !facts.with_c.is_empty() {
+        let programs = facts.with_c.iter().map(|program| program.import.clone());
+        return Err(GoError::NeedsC {
+            programs: programs.collect(),
+        });
+    }
     if found.is_empty() {
         return Err(GoError::NoProgram {
             path: places.source.to_string(),

@@ -31,6 +31,7 @@ fn facts(layout: Layout, module: &str, programs: &[&str]) -> Facts {
         toolchain: Version::parse("1.26.8"),
         wished: None,
         programs: programs.iter().map(program).collect(),
+        with_c: Vec::new(),
         module,
         caches: Caches::default(),
         origin: Origin::default(),

@@ -1,0 +1,21 @@
+// Web is the program that starts unless another is named.
+package main
+
+import (
+	"fmt"
+	"log"
+	"net/http"
+	"os"
+)
+
+func main() {
+	port := os.Getenv("PORT")
+	if port == "" {
+		port = "8080"
+	}
+	http.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, "hello from web")
+	})
+	log.Printf("listening on port %s", port)
+	log.Fatal(http.ListenAndServe(":"+port, nil))
+}

@@ -1,0 +1,3 @@
+module example.org/several
+
+go 1.24
