@@ -195,17 +195,19 @@ fn buildah_builds_from_a_dockerfile() {
         id.as_ref(),
         BUILDER.as_ref(),
     ]));
+    // The name goes into the archive as well.
+    let name = format!("docker.io/{}:latest", live.image("app"));
     let options = [
         "build",
         "--isolation",
         "chroot",
         "--pull=never",
         "--tag",
-        "app",
+        &name,
     ];
     let options: Vec<_> = options.iter().map(OsStr::new).collect();
     succeeds(buildah(&options).arg(&context));
-    let to = format!("docker-archive:{}:{}", app.display(), live.image("app"));
+    let to = format!("docker-archive:{}", app.display());
     succeeds(&mut buildah(&[
         "push".as_ref(),
         "app".as_ref(),
