@@ -208,11 +208,7 @@ fn buildah_builds_from_a_dockerfile() {
     let options: Vec<_> = options.iter().map(OsStr::new).collect();
     succeeds(buildah(&options).arg(&context));
     let to = format!("docker-archive:{}", app.display());
-    succeeds(&mut buildah(&[
-        "push".as_ref(),
-        "app".as_ref(),
-        to.as_ref(),
-    ]));
+    succeeds(&mut buildah(&["push".as_ref(), name.as_ref(), to.as_ref()]));
     succeeds(&mut buildah(&[
         "rmi".as_ref(),
         "--all".as_ref(),

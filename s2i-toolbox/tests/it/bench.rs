@@ -69,7 +69,7 @@ impl Bench {
 
     /// Where programs work.
     pub(crate) fn work(&self) -> PathBuf {
-        self.dir.path().join("work")
+        self.dir.path().join("here")
     }
 
     /// A tool of the program, with nothing else to be found.

@@ -9,6 +9,11 @@ use crate::image::Image;
 /// A program that needs next to nothing of the standard library, so that it builds quickly.
 const TINY: &str = "package main\n\nfunc main() { println(\"tiny\") }\n";
 
+/// An image with Go, and a source that is a module.
+fn module() -> Option<Image> {
+    Some(Image::with_go()?.source("go.mod", "module m\n\ngo 1.24\n"))
+}
+
 #[test]
 fn a_random_user_builds_the_same_program_twice_and_leaves_nothing_else() {
     let build = || {
@@ -81,16 +86,11 @@ fn files_without_a_module_build_by_their_constraints_and_the_source_stays_as_it_
 
 #[test]
 fn tags_flags_and_target_reach_the_build() {
-    let Some(image) = Image::with_go() else {
-        return;
-    };
-    let image = image
-        .source("go.mod", "module m\n\ngo 1.24\n")
-        .source("cmd/a/a.go", TINY)
-        .source(
-            "cmd/b/b.go",
-            "//go:build extra\n\npackage main\n\nvar v = \"0\"\n\nfunc main() { println(v) }\n",
-        );
+    let Some(image) = module() else { return };
+    let image = image.source("cmd/a/a.go", TINY).source(
+        "cmd/b/b.go",
+        "//go:build extra\n\npackage main\n\nvar v = \"0\"\n\nfunc main() { println(v) }\n",
+    );
     let image = image
         .env("GO_TARGET", "cmd/b")
         .env("GO_TAGS", "extra")
@@ -102,12 +102,8 @@ fn tags_flags_and_target_reach_the_build() {
 
 #[test]
 fn a_plan_is_json_and_nothing_happens() {
-    let Some(image) = Image::with_go() else {
-        return;
-    };
-    let image = image
-        .source("go.mod", "module m\n\ngo 1.24\n")
-        .source("main.go", TINY);
+    let Some(image) = module() else { return };
+    let image = image.source("main.go", TINY);
     let outcome = image.script(Script::Assemble, &["--plan"]);
     assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""));
     let plan: serde_json::Value = serde_json::from_slice(&outcome.stdout).unwrap();
@@ -256,11 +252,8 @@ fn sources_from_before_there_were_modules_are_built_by_their_import_path() {
 
 #[test]
 fn tests_are_a_gate_where_that_is_wanted() {
-    let Some(image) = Image::with_go() else {
-        return;
-    };
+    let Some(image) = module() else { return };
     let image = image
-        .source("go.mod", "module m\n\ngo 1.24\n")
         .source("main.go", TINY)
         .source("main_test.go", "package main\n\nimport \"testing\"\n\nfunc TestIt(t *testing.T) { t.Fatal(\"not today\") }\n");
     let image = image.env("GO_TEST", "true").env("GOFLAGS", "-vet=off");
@@ -276,11 +269,8 @@ fn tests_are_a_gate_where_that_is_wanted() {
 
 #[test]
 fn packages_that_need_c_are_named() {
-    let Some(image) = Image::with_go() else {
-        return;
-    };
+    let Some(image) = module() else { return };
     let image = image
-        .source("go.mod", "module m\n\ngo 1.24\n")
         .source(
             "main.go",
             "package main\n\nimport \"m/native\"\n\nfunc main() { native.Call() }\n",
@@ -302,11 +292,8 @@ fn packages_that_need_c_are_named() {
 
 #[test]
 fn what_stands_for_the_source_is_filled_in_and_secrets_are_not_told() {
-    let Some(image) = Image::with_go() else {
-        return;
-    };
+    let Some(image) = module() else { return };
     let image = image
-        .source("go.mod", "module m\n\ngo 1.24\n")
         .source(
             "main.go",
             "package main\n\nvar v string\n\nfunc main() { println(v) }\n",
