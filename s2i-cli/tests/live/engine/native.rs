@@ -89,13 +89,16 @@ impl Native {
         options.into_iter().chain([store]).collect()
     }
 
+    /// What has the user already is left alone: a new owner, even the old one, is a change of the file.
     pub(super) fn give(&self, dir: &Path) {
         if let Some(user) = &self.user {
-            let owner = format!("{}:{}", user.uid, user.gid);
-            let given = Command::new("chown")
-                .args(["-Rh", &owner])
-                .arg(dir)
-                .status();
+            let (uid, gid) = (user.uid.to_string(), user.gid.to_string());
+            let owner = format!("{uid}:{gid}");
+            let mut find = Command::new("find");
+            find.arg(dir)
+                .args(["(", "!", "-uid", &uid, "-o", "!", "-gid", &gid, ")"])
+                .args(["-exec", "chown", "-h", &owner, "{}", "+"]);
+            let given = find.status();
             assert!(given.unwrap().success(), "can't give {}", dir.display());
         }
     }
