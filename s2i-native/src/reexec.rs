@@ -45,6 +45,7 @@ pub fn reexec() -> Option<ExitCode> {
         Some(sandbox::OUTER) => sandbox::outer(&args),
         Some(sandbox::INNER) => sandbox::inner(&args),
         Some(userns::MAPPER) => userns::mapper(&args),
+        Some(userns::ONESELF) => userns::become_oneself(&args),
         Some(userns::TRIAL) => userns::trial(&args),
         _ => ExitCode::FAILURE,
     })

@@ -1,6 +1,9 @@
 //! The adapter for directories and Git repositories.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use super::{
     Fetched, Source, SourceError,
@@ -18,6 +21,14 @@ pub struct LocalAndGit {
     pub working_dir: PathBuf,
     /// Where checkouts go for as long as they are needed.
     pub temp_dir: PathBuf,
+    /// How Git is started.
+    pub git: fn() -> Command,
+}
+
+/// The `git` that is found in `PATH`.
+#[must_use]
+pub fn usual_git() -> Command {
+    Command::new("git")
 }
 
 /// What is to be done, after looking at the place.
@@ -39,12 +50,12 @@ impl Source for LocalAndGit {
             &request.location,
             request.git_ref.as_deref(),
         ));
-        let (request, temp_dir, cancel) = (request.clone(), self.temp_dir.clone(), cancel.clone());
+        let (request, setting, cancel) = (request.clone(), self.clone(), cancel.clone());
         let work = move || match way {
             Way::Copy(path) => {
                 Fetched::look_at(&path, &request, request.location.public(), None, None)
             }
-            Way::Git { url } => check_out(&url, &request, &temp_dir, &cancel),
+            Way::Git { url } => setting.check_out(&url, &request, &cancel),
         };
         blocking(work)
             .await
@@ -85,6 +96,38 @@ impl LocalAndGit {
             },
         }
     }
+
+    fn check_out(
+        &self,
+        url: &str,
+        request: &SourceRequest,
+        cancel: &CancelToken,
+    ) -> Result<Fetched, SourceError> {
+        let checkout = Checkout::new(&self.temp_dir);
+        let checkout = checkout.map_err(SourceError::io("make a directory in", &self.temp_dir))?;
+        let location = request.location.public();
+        let reference = request
+            .git_ref
+            .as_deref()
+            .or(request.location.fragment.as_deref());
+        let git = Git {
+            program: self.git,
+            url,
+            location: &location,
+            checkout: checkout.path(),
+            cancel,
+        };
+        let commit = git::fetch(&git, reference)?;
+        let base = checkout.path().to_owned();
+        let mut fetched = Fetched::look_at(&base, request, location, Some(commit), Some(checkout))?;
+        if base.join(".gitmodules").exists() {
+            let message = "the submodules of this repository are not fetched";
+            fetched
+                .diagnostics
+                .push(s2i_core::Diagnostic::new(".gitmodules", message));
+        }
+        Ok(fetched)
+    }
 }
 
 /// Git decodes URLs, so what looks encoded in a path is encoded.
@@ -110,35 +153,4 @@ fn sentence(way: &Way, location: &SourceLocation, git_ref: Option<&str>) -> Stri
             )
         }
     }
-}
-
-fn check_out(
-    url: &str,
-    request: &SourceRequest,
-    temp_dir: &Path,
-    cancel: &CancelToken,
-) -> Result<Fetched, SourceError> {
-    let checkout = Checkout::new(temp_dir);
-    let checkout = checkout.map_err(SourceError::io("make a directory in", temp_dir))?;
-    let location = request.location.public();
-    let reference = request
-        .git_ref
-        .as_deref()
-        .or(request.location.fragment.as_deref());
-    let git = Git {
-        url,
-        location: &location,
-        checkout: checkout.path(),
-        cancel,
-    };
-    let commit = git::fetch(&git, reference)?;
-    let base = checkout.path().to_owned();
-    let mut fetched = Fetched::look_at(&base, request, location, Some(commit), Some(checkout))?;
-    if base.join(".gitmodules").exists() {
-        let message = "the submodules of this repository are not fetched";
-        fetched
-            .diagnostics
-            .push(s2i_core::Diagnostic::new(".gitmodules", message));
-    }
-    Ok(fetched)
 }

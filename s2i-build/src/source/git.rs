@@ -38,6 +38,8 @@ const FOREIGN_VARIABLES: [&str; 8] = [
 
 /// One repository and the checkout that is made of it.
 pub(super) struct Git<'a> {
+    /// How it is started.
+    pub(super) program: fn() -> Command,
     /// What Git is given.
     pub(super) url: &'a str,
     /// What people are shown.
@@ -179,7 +181,7 @@ impl Git<'_> {
     }
 
     fn run(&self, operation: &'static str, args: &[&str]) -> Result<String, SourceError> {
-        let mut command = Command::new("git");
+        let mut command = (self.program)();
         for setting in SAFE_CONFIG {
             command.args(["-c", setting]);
         }

@@ -13,7 +13,7 @@ use std::{io, path::PathBuf};
 
 use thiserror::Error;
 
-pub use fetch::LocalAndGit;
+pub use fetch::{LocalAndGit, usual_git};
 pub use tree::Fetched;
 
 use crate::{

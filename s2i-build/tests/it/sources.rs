@@ -11,7 +11,7 @@ use s2i_build::{
     CancelToken, Source as _, SourceError,
     event::Progress,
     request::SourceRequest,
-    source::{Fetched, LocalAndGit},
+    source::{Fetched, LocalAndGit, usual_git},
 };
 use s2i_core::Script;
 use s2i_testkit::Quiet;
@@ -57,6 +57,7 @@ impl Place {
         let source = LocalAndGit {
             working_dir: self.dir.path().into(),
             temp_dir: self.path("tmp"),
+            git: usual_git,
         };
         pollster::block_on(source.fetch(request, &Progress::new(&Quiet), &CancelToken::default()))
     }

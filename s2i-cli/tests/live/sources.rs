@@ -1,11 +1,16 @@
 //! Where source comes from: directories, repositories, servers on loopback.
 
-use std::{collections::HashMap, fs};
+use std::{
+    collections::HashMap,
+    fs,
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _},
+};
 
 use s2i_core::label;
 
 use crate::{
     harness::{Live, live},
+    process::Running,
     repository::{Daemon, Repository, serve_files},
 };
 
@@ -117,6 +122,30 @@ fn a_git_daemon_gives_source() {
     live.build(&[], format!("{}/other.git", daemon.url))
         .ends_with(8)
         .says("can't fetch");
+}
+
+#[test]
+fn ssh_is_started_by_who_called() {
+    let Some(live) = live() else { return };
+    repository(&live).bare(&live.path("app.git"));
+    // It does what a server would do, and tells who it is.
+    let ssh = live.path("ssh");
+    let script = "#!/bin/sh\nid -u >\"$0.user\"\nshift $(($# - 1))\nexec sh -c \"$1\"\n";
+    fs::write(&ssh, script).unwrap();
+    fs::set_permissions(&ssh, fs::Permissions::from_mode(0o755)).unwrap();
+    let url = format!("ssh://example.org{}", live.path("app.git").display());
+    let args = live.build_args(live.builder(), &[], url.as_ref());
+    let mut command = live.command();
+    command
+        .env("GIT_SSH", &ssh)
+        .env("GIT_SSH_VARIANT", "simple");
+    Running::start(command.args(live.engine.options()).args(args))
+        .finish()
+        .succeeds()
+        .says("state: main");
+    let said = fs::read_to_string(live.path("ssh.user")).unwrap();
+    let caller = fs::metadata(live.path("")).unwrap().uid();
+    assert_eq!(said.trim(), caller.to_string());
 }
 
 #[test]

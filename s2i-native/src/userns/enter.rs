@@ -9,7 +9,7 @@ use std::{
 use nix::sched::{CloneFlags, unshare};
 use thiserror::Error;
 
-use super::{ids, ids::Plan, mapper};
+use super::{ids, ids::Plan, mapper, oneself};
 use crate::reexec;
 
 /// Why a process is not in a user namespace. When it is past [`Error::Threads`], its rights are undefined and
@@ -56,6 +56,7 @@ pub fn enter() -> Result<Plan, Error> {
             finish(mapper).map_err(Error::Map)?;
         }
     }
+    oneself::remember(uid, gid);
     Ok(plan)
 }
 

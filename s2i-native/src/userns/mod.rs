@@ -5,20 +5,23 @@
 //! users of images are numbers that the administrator has set apart (`/etc/subuid`). Files that those own in
 //! a store can only be removed from inside.
 //!
-//! What asks for the account by its number finds root in there: OpenSSH looks for its keys in root's home
-//! directory. Programs that go by `HOME` are not misled.
+//! What asks for the account by its number finds root in there, as OpenSSH does, which looks for its keys in
+//! the account's home directory. Such programs are started with [`oneself()`].
 
 mod enter;
 mod ids;
 mod mapper;
+mod oneself;
 mod probe;
 mod trial;
 
 pub use enter::{Error, enter};
 pub use ids::{Plan, Range};
+pub use oneself::oneself;
 pub use probe::{Report, probe};
 
 pub(crate) use mapper::{STAGE as MAPPER, mapper};
+pub(crate) use oneself::{STAGE as ONESELF, become_oneself};
 pub(crate) use trial::{STAGE as TRIAL, trial};
 
 /// Whether this process is root of a user namespace that is not the machine's own.

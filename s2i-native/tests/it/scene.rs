@@ -247,6 +247,7 @@ pub(crate) fn helper() -> Option<ExitCode> {
     match args[..] {
         ["--run", spec] => Some(run_helper(spec)),
         ["--probe", store] => Some(probe(store)),
+        ["--oneself", script, file] => Some(as_oneself(script, file)),
         [.., "--write-to-exe"] => Some(write_to_exe()),
         _ => None,
     }
@@ -255,6 +256,16 @@ pub(crate) fn helper() -> Option<ExitCode> {
 fn probe(store: &str) -> ExitCode {
     let report = s2i_native::userns::probe(Path::new(store));
     println!("{}", serde_json::to_string(&report).unwrap());
+    ExitCode::SUCCESS
+}
+
+/// Runs a script as who started this program, from a namespace where that is root.
+fn as_oneself(script: &str, file: &str) -> ExitCode {
+    s2i_native::userns::enter().unwrap();
+    let status = s2i_native::userns::oneself("sh")
+        .args(["-c", script, file])
+        .status();
+    assert!(status.unwrap().success());
     ExitCode::SUCCESS
 }
 

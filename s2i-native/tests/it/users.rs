@@ -26,6 +26,7 @@ crate::tests!(
     a_single_number_is_enough_for_root,
     a_probe_tells_what_is_possible,
     an_ordinary_user_is_lent_directories_too,
+    programs_of_the_user_know_who_that_is,
 );
 
 /// A user with ranges of numbers, and one without.
@@ -228,6 +229,22 @@ fn an_ordinary_user_is_lent_directories_too() {
     assert_eq!(text(&home.run(&sandbox)), LENT);
     assert_eq!(paths(&sandbox.upper), [""; 0]);
     assert_eq!(fs::read_to_string(lowers[1].join("old")).unwrap(), "old");
+}
+
+fn programs_of_the_user_know_who_that_is() {
+    if !can_enter("programs of the user") {
+        return;
+    }
+    for name in ["s2i-ranges", "s2i-single"] {
+        let home = Home::of(user(name, name == "s2i-ranges"));
+        let file = home.temp.path().join("file");
+        let script = "id -u; id -g; id -un; echo x >\"$0\"";
+        let out = text(&home.program(&["--oneself", script, file.to_str().unwrap()]));
+        let User { uid, gid, .. } = home.user;
+        assert_eq!(out, format!("{uid}\n{gid}\n{name}\n"));
+        let metadata = fs::metadata(&file).unwrap();
+        assert_eq!((metadata.uid(), metadata.gid()), (uid, gid));
+    }
 }
 
 fn rights_are_those_of_root_on_the_machine() {

@@ -1,0 +1,75 @@
+//! Programs of the user from inside a namespace where the user is root.
+//!
+//! Some ask for the account by its number and find root there: OpenSSH looks for keys in root's home, and
+//! tells the server that root wants to come in. For those the user becomes oneself again, in a namespace
+//! below, where the number is the one that it is outside.
+
+use std::{
+    ffi::OsString,
+    fs,
+    io::{self, Write as _},
+    os::unix::process::CommandExt as _,
+    process::{Command, ExitCode},
+    sync::OnceLock,
+};
+
+use nix::sched::{CloneFlags, unshare};
+
+use super::ids;
+use crate::reexec;
+
+/// The name of this stage.
+pub(crate) const STAGE: &str = "oneself";
+
+/// What shells end with where a program can't be started.
+const CANNOT_START: u8 = 126;
+
+/// The numbers that this process had before it was root of a namespace.
+static BEFORE: OnceLock<(u32, u32)> = OnceLock::new();
+
+/// Keeps the numbers of the user, when this process becomes root.
+pub(super) fn remember(uid: u32, gid: u32) {
+    let _ = BEFORE.set((uid, gid));
+}
+
+/// A command for a program of the user, with the number that the user had before [`enter()`](super::enter()).
+/// Where nothing was entered it is an ordinary one: root of a container that somebody else made is at home
+/// there.
+///
+/// A program that is nowhere fails when it is started, as always.
+///
+/// ```no_run
+/// let said = s2i_native::userns::oneself("id").arg("--user").output()?;
+/// println!("{}", String::from_utf8_lossy(&said.stdout));
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[must_use]
+pub fn oneself(program: &str) -> Command {
+    match BEFORE.get() {
+        Some((uid, gid)) if ids::helper(program).is_some() => {
+            let mut command = reexec::command(reexec::SELF, STAGE);
+            command.args([&uid.to_string(), &gid.to_string(), program]);
+            command
+        }
+        _ => Command::new(program),
+    }
+}
+
+/// Runs the stage: it comes back only when the program can't be started.
+pub(crate) fn become_oneself(args: &[OsString]) -> ExitCode {
+    let [uid, gid, program, args @ ..] = args else {
+        return ExitCode::FAILURE;
+    };
+    // As root of the namespace a program does all but what this is for.
+    let _ = leave(&uid.display().to_string(), &gid.display().to_string());
+    let err = Command::new(program).args(args).exec();
+    let _ = writeln!(io::stderr(), "{}: {err}", program.display());
+    ExitCode::from(CANNOT_START)
+}
+
+fn leave(uid: &str, gid: &str) -> io::Result<()> {
+    unshare(CloneFlags::CLONE_NEWUSER)?;
+    fs::write("/proc/self/setgroups", "deny")?;
+    fs::write("/proc/self/uid_map", format!("{uid} 0 1"))?;
+    fs::write("/proc/self/gid_map", format!("{gid} 0 1"))
+}
