@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use s2i_core::ImageRef;
+use s2i_core::{ImageRef, Secret};
 
 use crate::{
     cancel::CancelToken,
@@ -83,8 +83,21 @@ async fn phases<E: Engine, S: Source>(
             "a clean build: `{name}` does not say where its save-artifacts is"
         ));
     }
+    let withheld = withheld(request, &plan).join(", ");
+    if !withheld.is_empty() {
+        progress.notice(format!(
+            "assemble alone gets these variables, the image does not: {withheld}"
+        ));
+    }
     let made = make(engine, request, &plan, &fetched, progress, cancel).await?;
     Ok((choice.builder, choice.tag, made))
+}
+
+/// Variables that nobody called secrets, and that are.
+fn withheld<'a>(request: &BuildRequest, plan: &'a BuildPlan) -> Vec<&'a str> {
+    let secrets = plan.assemble.program.secrets.iter().map(Secret::name);
+    let is_declared = |name: &str| request.secrets.iter().any(|known| known.name() == name);
+    secrets.filter(|name| !is_declared(name)).collect()
 }
 
 /// Does what was planned, unless the engine remembers the result.

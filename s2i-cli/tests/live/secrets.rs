@@ -65,6 +65,7 @@ fn assemble_gets_secrets_and_nothing_keeps_them() {
         build(&live, &builder, &options, SHOW)
             .succeeds()
             .says(&format!("NPM_TOKEN=Some({quote}[redacted]{quote})"))
+            .says("assemble alone gets these variables, the image does not: NPM_TOKEN")
             .says(&format!("KEY=Some({quote}[redacted]{quote})"))
             .says(&format!("KEPT=Some({quote}{KEPT}{quote})"));
         nothing_has_them(&live);
