@@ -18,13 +18,14 @@ use crate::{
 };
 
 /// The images of builders that tests use.
-const BUILDERS: [&str; 6] = [
+const BUILDERS: [&str; 7] = [
     "go",
     "go:test",
     "go-runtime",
     "node",
     "node-runtime",
     "binary",
+    "scratch",
 ];
 
 /// How the names of images start that tests make.

@@ -18,7 +18,7 @@ use super::{folder, lock::Lock};
 use crate::dist::Arch;
 
 /// The images that there are: a folder, or a folder and the variant in it that is meant.
-pub(super) const NAMES: [&str; 8] = [
+pub(super) const NAMES: [&str; 9] = [
     "binary",
     "go",
     "go:test",
@@ -27,6 +27,7 @@ pub(super) const NAMES: [&str; 8] = [
     "node:22",
     "node-runtime",
     "node-runtime:22",
+    "scratch",
 ];
 
 /// All names.
@@ -41,7 +42,8 @@ pub(super) struct Definition {
     /// What it is called here: its folder, and its variant if it is one.
     #[serde(skip)]
     pub(super) name: String,
-    /// The artifact whose version the image has: `go`, `node-24`.
+    /// The artifact whose version the image has: `go`, `node-24`. None for an image without anything.
+    #[serde(default)]
     pub(super) toolchain: String,
     /// What engines are to know it by.
     pub(super) names: Vec<ImageRef>,
@@ -132,11 +134,10 @@ impl Definition {
         let text = std::fs::read_to_string(&path)
             .with_context(|| format!("can't read {}", path.display()))?;
         let mut table = choose(&text, variant).with_context(understand)?;
-        let toolchain = table.get("toolchain").and_then(toml::Value::as_str);
-        let toolchain = toolchain
-            .context("it has no `toolchain`")
-            .with_context(understand)?;
-        let version = lock.artifact(toolchain, Arch::Amd64)?.version.clone();
+        let version = match table.get("toolchain").and_then(toml::Value::as_str) {
+            Some(toolchain) => lock.artifact(toolchain, Arch::Amd64)?.version.clone(),
+            None => String::new(),
+        };
         table
             .iter_mut()
             .for_each(|(_, value)| fill(value, &version));
@@ -258,6 +259,7 @@ mod tests {
             let Definition {
                 names,
                 size_limit,
+                contents,
                 scripts,
                 user,
                 ports,
@@ -266,16 +268,25 @@ mod tests {
                 labels,
                 ..
             } = Definition::read(name, &lock).unwrap();
-            assert!(size_limit > 0 && !names.is_empty(), "{name}");
+            // What goes into an image without anything is its script.
+            let is_empty = contents.is_empty();
+            assert!((size_limit == 0) == is_empty && !names.is_empty(), "{name}");
             assert!(user.parse::<u32>().is_ok_and(|user| user > 0), "{name}");
             assert!(
-                scripts.contains("run") && scripts.contains("usage"),
+                is_empty || scripts.contains("run") && scripts.contains("usage"),
                 "{name}"
             );
-            assert_eq!(cmd, ["/usr/libexec/s2i/usage"], "{name}");
-            assert!(env.contains(&"HOME=/opt/app-root/src".into()), "{name}");
+            let (url, script) = if is_empty {
+                (Some("image:///app"), "/app/run")
+            } else {
+                (Some("image:///usr/libexec/s2i"), "/usr/libexec/s2i/usage")
+            };
+            assert_eq!(cmd, [script], "{name}");
+            assert!(
+                is_empty || env.contains(&"HOME=/opt/app-root/src".into()),
+                "{name}"
+            );
             let label = |key: &str| labels.get(key).map(String::as_str);
-            let url = Some("image:///usr/libexec/s2i");
             assert_eq!(label("io.openshift.s2i.scripts-url"), url, "{name}");
             assert_eq!(label("io.s2i.scripts-url"), url, "{name}");
             for port in &ports {
@@ -284,7 +295,7 @@ mod tests {
                 let services = label("io.openshift.expose-services").unwrap();
                 assert_eq!(services, format!("{port}:http"), "{name}");
             }
-            let is_runtime = scripts.contains("assemble-runtime");
+            let is_runtime = is_empty || scripts.contains("assemble-runtime");
             let inputs = label("io.openshift.s2i.assemble-input-files");
             assert_eq!(inputs.is_some(), is_runtime, "{name}");
             let tags = label("io.openshift.tags").unwrap();

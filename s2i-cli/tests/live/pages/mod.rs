@@ -61,7 +61,7 @@ const PAGES: [Page; 5] = [
     },
     Page {
         name: "tiny-go-images.md",
-        images: &["s2i/go", "s2i/go-runtime", "s2i/binary"],
+        images: &["s2i/go", "s2i/go-runtime", "s2i/binary", "s2i/scratch"],
         registry: Needs::Nothing,
     },
     Page {
@@ -76,7 +76,7 @@ const PAGES: [Page; 5] = [
     },
     Page {
         name: "ci.md",
-        images: &["s2i/go"],
+        images: &["s2i/go", "s2i/scratch"],
         registry: Needs::Login,
     },
 ];
