@@ -229,5 +229,9 @@ fn the_doctor_says_which_engine_is_used() {
         .find(|engine| engine["name"] == used)
         .unwrap();
     assert_eq!(used["works"], true, "{used}");
+    let native = engines.iter().find(|engine| engine["name"] == "native");
+    if used["name"] == "Docker" && native.unwrap()["works"] == true {
+        assert!(used["remarks"].to_string().contains("--load"), "{used}");
+    }
     live.s2i(["version"]).succeeds().says("s2i 0.");
 }

@@ -77,6 +77,8 @@ impl Work {
             Self::First(shape) | Self::Again(shape) => source::make(dir, &shape)?,
             Self::Incremental => source::instructions(dir, "incremental", TAKE)?,
         };
+        // What others have left to write to the disk is not for this one to wait for.
+        rustix::fs::sync();
         match side {
             Side::BuildKit { client, url } => {
                 let is_first = matches!(self, Self::First(_));

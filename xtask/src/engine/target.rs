@@ -4,7 +4,7 @@ use std::{ffi::OsString, fmt, fs, path::PathBuf, process::Command};
 
 use anyhow::{Context, Result, bail};
 
-use crate::{host, paths};
+use crate::paths;
 
 /// The name of the embedded engine, for `--engine`.
 pub(crate) const NATIVE: &str = "native";
@@ -89,9 +89,8 @@ impl Target {
     pub(crate) fn remove_images(&self, names: &[&str]) -> Result<()> {
         for name in names {
             let mut command = self.s2i()?;
-            command.stderr(std::process::Stdio::null());
             // One that is not there is fine, and what is in use is told where it matters.
-            let _ = host::output(command.args(["rmi", name]));
+            let _ = command.args(["rmi", name]).output();
         }
         Ok(())
     }

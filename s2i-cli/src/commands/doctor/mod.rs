@@ -106,6 +106,7 @@ pub(crate) async fn run(before: Before, setting: &Setting<'_>) -> ExitCode {
     } = before;
     let mut engines = api::look(setting).await;
     engines.push(embedded::look(&report, &store));
+    compare(&mut engines);
     let works = engines.iter().any(|engine| engine.works);
     let findings = Findings {
         event: "doctor",
@@ -122,6 +123,22 @@ pub(crate) async fn run(before: Before, setting: &Setting<'_>) -> ExitCode {
         ExitCode::SUCCESS
     } else {
         exit::NO_ENGINE.into()
+    }
+}
+
+/// Says where two of them together are faster than one, as `cargo xtask bench` has measured.
+fn compare(engines: &mut [Finding]) {
+    let has_embedded = engines
+        .iter()
+        .any(|engine| engine.works && engine.name == embedded::NAME);
+    let docker = engines
+        .iter_mut()
+        .find(|engine| engine.works && engine.name == "Docker");
+    if let (true, Some(docker)) = (has_embedded, docker) {
+        docker.remarks.push(remark(
+            "builds of small sources are faster with the embedded engine, which can put the result here",
+            Some("s2i build --engine native --load=docker …"),
+        ));
     }
 }
 
