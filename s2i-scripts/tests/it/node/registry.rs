@@ -1,19 +1,21 @@
 //! A registry on loopback that gives its packages to whoever has its token, and the real npm.
 
 use std::{
-    fs,
+    env, fs,
     io::{BufRead as _, BufReader, Write as _},
     net::{Ipv4Addr, TcpListener, TcpStream},
     path::Path,
+    process::Command,
     sync::{Arc, Mutex},
     thread,
 };
 
 use flate2::{Compression, write::GzEncoder};
 use s2i_core::{Script, archive::Writer};
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha512};
 
-use crate::image::Image;
+use crate::image::{Image, skip};
 
 /// The token, which must be nowhere afterwards.
 const MARKER: &str = "0123456789abcdefMARKERfedcba9876543";
@@ -22,7 +24,16 @@ const PACKAGE: &str = r#"{"name":"sample","version":"1.0.0","license":"MIT","scr
 
 const START: &str = "console.log(require('private'))";
 
-/// A registry with one package. It runs as long as the tests do.
+/// What a registry has of a package.
+struct Package {
+    name: String,
+    version: String,
+    /// Its `package.json`.
+    manifest: Value,
+    archive: Vec<u8>,
+}
+
+/// A registry with some packages. It runs as long as the tests do.
 struct Registry {
     port: u16,
     /// The lines of requests, and what was answered.
@@ -30,16 +41,15 @@ struct Registry {
 }
 
 impl Registry {
-    fn start() -> Self {
+    fn start(packages: Vec<Package>) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         let asked = Arc::<Mutex<Vec<String>>>::default();
         let seen = Arc::clone(&asked);
-        let archive = package();
         thread::spawn(move || {
             for stream in listener.incoming() {
                 // One that is cut is npm's affair.
-                drop(answer(stream.unwrap(), port, &archive, &seen));
+                drop(answer(stream.unwrap(), port, &packages, &seen));
             }
         });
         Self { port, asked }
@@ -57,7 +67,7 @@ impl Registry {
 fn answer(
     mut stream: TcpStream,
     port: u16,
-    archive: &[u8],
+    packages: &[Package],
     asked: &Mutex<Vec<String>>,
 ) -> std::io::Result<()> {
     let lines = BufReader::new(stream.try_clone()?).lines();
@@ -73,16 +83,15 @@ fn answer(
         let (name, value) = line.split_once(": ").unwrap_or_default();
         name.eq_ignore_ascii_case("authorization") && value == format!("Bearer {MARKER}")
     });
-    let tarball = format!("http://127.0.0.1:{port}/all/private/-/private-1.0.0.tgz");
-    let description = format!(
-        r#"{{"name":"private","dist-tags":{{"latest":"1.0.0"}},"versions":{{"1.0.0":{{"name":"private","version":"1.0.0","dist":{{"tarball":"{tarball}","integrity":"{}"}}}}}}}}"#,
-        integrity(archive)
-    );
-    let (status, body) = match path {
-        _ if !is_known => ("401 Unauthorized", &b"{\"error\":\"who are you?\"}"[..]),
-        "/all/private" => ("200 OK", description.as_bytes()),
-        "/all/private/-/private-1.0.0.tgz" => ("200 OK", archive),
-        _ => ("404 Not Found", &b"{}"[..]),
+    // Names with a scope have a slash, which is encoded in addresses.
+    let path = path.replace("%2f", "/").replace("%2F", "/");
+    let found = packages
+        .iter()
+        .find_map(|package| package.answer(&path, port));
+    let (status, body) = match found {
+        _ if !is_known => ("401 Unauthorized", b"{\"error\":\"who are you?\"}".to_vec()),
+        Some(body) => ("200 OK", body),
+        None => ("404 Not Found", b"{}".to_vec()),
     };
     asked.lock().unwrap().push(format!("{path} {status}"));
     // What an answer depends on, npm writes into its cache.
@@ -91,7 +100,63 @@ fn answer(
         body.len()
     );
     stream.write_all(head.as_bytes())?;
-    stream.write_all(body)
+    stream.write_all(&body)
+}
+
+impl Package {
+    /// The only one of this project's own.
+    fn private() -> Self {
+        Self {
+            name: "private".into(),
+            version: "1.0.0".into(),
+            manifest: json!({"name": "private", "version": "1.0.0"}),
+            archive: archive(),
+        }
+    }
+
+    /// One that everybody has, such as `pnpm@10.0.0`, from where npm gets packages on this host.
+    fn of_npm(named: &str) -> Self {
+        let npm = |args: &[&str], dir: &Path| {
+            let output = Command::new("npm").args(args).current_dir(dir).output();
+            let output = output.unwrap();
+            assert!(output.status.success(), "npm {args:?}: {output:?}");
+            String::from_utf8(output.stdout).unwrap()
+        };
+        let dir = tempfile::tempdir().unwrap();
+        let file = npm(&["pack", named, "--silent"], dir.path());
+        let archive = fs::read(dir.path().join(file.trim())).unwrap();
+        let manifest: Value =
+            serde_json::from_str(&npm(&["view", named, "--json"], dir.path())).unwrap();
+        let field = |name: &str| manifest[name].as_str().unwrap().to_owned();
+        Self {
+            name: field("name"),
+            version: field("version"),
+            archive,
+            manifest,
+        }
+    }
+
+    /// What there is of it at this path.
+    fn answer(&self, path: &str, port: u16) -> Option<Vec<u8>> {
+        let (description, archive) = (
+            format!("/all/{}", self.name),
+            format!("/all/{}/-/{}.tgz", self.name, self.version),
+        );
+        if path == archive {
+            return Some(self.archive.clone());
+        }
+        let mut manifest = self.manifest.clone();
+        let tarball = format!("http://127.0.0.1:{port}{archive}");
+        manifest["dist"] = json!({"tarball": tarball, "integrity": integrity(&self.archive)});
+        let all = json!({
+            "name": self.name,
+            "dist-tags": {"latest": self.version},
+            "versions": {&self.version: manifest},
+            // Yarn takes nothing that was published a moment ago.
+            "time": {&self.version: "2001-02-03T04:05:06.000Z"},
+        });
+        (path == description).then(|| all.to_string().into_bytes())
+    }
 }
 
 /// The digest of an archive, in the notation of registries.
@@ -109,7 +174,7 @@ fn integrity(archive: &[u8]) -> String {
 }
 
 /// The archive of the package, as registries have them.
-fn package() -> Vec<u8> {
+fn archive() -> Vec<u8> {
     let compressed = GzEncoder::new(Vec::new(), Compression::fast());
     let mut archive = Writer::new(compressed, 1);
     for (name, text) in [
@@ -162,7 +227,7 @@ fn holders(path: &Path) -> Vec<String> {
 
 #[test]
 fn a_package_that_needs_a_token_is_installed_and_the_token_is_nowhere() {
-    let registry = Registry::start();
+    let registry = Registry::start(vec![Package::private()]);
     for keep in ["false", "true"] {
         let Some(image) = image(&registry) else {
             return;
@@ -187,27 +252,34 @@ fn installed_without_a_trace(image: &Image) {
 }
 
 #[test]
-fn other_package_managers_of_the_host_keep_no_token_either() {
-    let registry = Registry::start();
-    for manager in ["pnpm", "yarn"] {
+fn other_package_managers_keep_no_token_either() {
+    if env::var_os("S2I_TEST_NETWORK").is_none() {
+        return skip("S2I_TEST_NETWORK=1 lets a test download package managers");
+    }
+    for (manager, package) in [
+        ("pnpm@10.34.9", "pnpm@10.34.9"),
+        ("yarn@1.22.22", "yarn@1.22.22"),
+        ("yarn@4.18.1", "@yarnpkg/cli-dist@4.18.1"),
+    ] {
+        let registry = Registry::start(vec![Package::private(), Package::of_npm(package)]);
         let Some(image) = image(&registry) else {
             return;
         };
-        let Some(image) = image.tool(manager) else {
-            crate::image::skip(&format!("there is no {manager} on this host"));
-            continue;
-        };
-        let image = image
+        let mut image = image
             .env("NODE_PACKAGE_MANAGER", manager)
             .env("NPM_TOKEN", MARKER)
             .env("S2I_KEEP_CACHE", "true");
+        if package.starts_with('@') {
+            let settings = "nodeLinker: node-modules\nunsafeHttpWhitelist:\n  - 127.0.0.1\n";
+            image = image.source(".yarnrc.yml", settings);
+        }
         installed_without_a_trace(&image);
     }
 }
 
 #[test]
 fn without_the_token_the_registry_gives_nothing() {
-    let registry = Registry::start();
+    let registry = Registry::start(vec![Package::private()]);
     let Some(image) = image(&registry) else {
         return;
     };
