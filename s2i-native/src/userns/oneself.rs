@@ -60,15 +60,21 @@ pub(crate) fn become_oneself(args: &[OsString]) -> ExitCode {
     let [uid, gid, program, args @ ..] = args else {
         return ExitCode::FAILURE;
     };
-    // As root of the namespace a program does all but what this is for.
-    let _ = leave(&uid.display().to_string(), &gid.display().to_string());
-    let err = Command::new(program).args(args).exec();
-    let _ = writeln!(io::stderr(), "{}: {err}", program.display());
+    // Where no namespace is to be had, root of this one does all but what this is for. In one without
+    // numbers a program would be nobody, who may read nothing.
+    let mapped = match unshare(CloneFlags::CLONE_NEWUSER) {
+        Ok(()) => map(&uid.display().to_string(), &gid.display().to_string()),
+        Err(_) => Ok(()),
+    };
+    let err = match mapped {
+        Ok(()) => Command::new(program).args(args).exec(),
+        Err(err) => err,
+    };
+    let _ = writeln!(io::stderr(), "can't start {}: {err}", program.display());
     ExitCode::from(CANNOT_START)
 }
 
-fn leave(uid: &str, gid: &str) -> io::Result<()> {
-    unshare(CloneFlags::CLONE_NEWUSER)?;
+fn map(uid: &str, gid: &str) -> io::Result<()> {
     fs::write("/proc/self/setgroups", "deny")?;
     fs::write("/proc/self/uid_map", format!("{uid} 0 1"))?;
     fs::write("/proc/self/gid_map", format!("{gid} 0 1"))
