@@ -210,6 +210,7 @@ fn complete(layout: &Layout) -> Result<(), StoreError> {
             disk::sync_dir(place.parent().expect("they lie in the store"))?;
         }
     }
+    disk::spread(&layout.work());
     let mark = layout.root.join("oci-layout");
     if !mark.exists() {
         let _held = lock::exclusive(layout)?;

@@ -6,6 +6,7 @@ use std::{
     path::Path,
 };
 
+use rustix::fs::{IFlags, ioctl_getflags, ioctl_setflags};
 use s2i_oci::store::{Store, StoreError};
 use tempfile::TempDir;
 
@@ -34,6 +35,26 @@ fn a_store_is_made_where_nothing_is_and_is_private() {
         let again = Store::open(&root).unwrap();
         assert!(again.find(&name("a")).unwrap().is_some());
     }
+}
+
+/// Work is spread where the file system can: each build has files of its own to make and to remove.
+#[test]
+fn work_is_spread_over_the_disk() {
+    let scene = Scene::new();
+    let flags = |path: &Path| ioctl_getflags(fs::File::open(path).unwrap());
+    let probe = fs::File::open(scene.temp.path()).unwrap();
+    let can = ioctl_getflags(&probe).and_then(|old| ioctl_setflags(&probe, old | IFlags::TOPDIR));
+    if can.is_err() {
+        eprintln!("skipped: the file system of temporary files has no such flag");
+        return;
+    }
+    let work = scene.store.root().join("work");
+    assert!(flags(&work).unwrap().contains(IFlags::TOPDIR));
+    // Also in a store that was made before.
+    let file = fs::File::open(&work).unwrap();
+    ioctl_setflags(&file, flags(&work).unwrap() - IFlags::TOPDIR).unwrap();
+    Store::open(scene.store.root()).unwrap();
+    assert!(flags(&work).unwrap().contains(IFlags::TOPDIR));
 }
 
 #[test]
