@@ -27,6 +27,13 @@ pub trait Images: Send + Sync {
         image: &ImageRef,
     ) -> impl Future<Output = Result<Vec<String>, EngineError>> + Send;
 
+    /// Gives an image one more name, which another image may lose by that.
+    fn tag(
+        &self,
+        image: &ImageRef,
+        name: &ImageRef,
+    ) -> impl Future<Output = Result<(), EngineError>> + Send;
+
     /// Sends an image to the registry that its name names.
     fn push(
         &self,
@@ -71,6 +78,17 @@ pub struct ImageSummary {
     pub size: u64,
     /// When its config says that it was made, in seconds since 1970, where it says so.
     pub created: Option<i64>,
+}
+
+/// Digests, as text, of what an engine has whole, and need not be sent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Holdings {
+    /// Images, by what the engine knows them by: the digest of the config or that of the manifest. What
+    /// is known by its manifest is there with all archives that the manifest names.
+    pub images: BTreeSet<String>,
+    /// Layers that an archive of an image may leave out in any form, by the digest of their plain
+    /// archive.
+    pub layers: BTreeSet<String>,
 }
 
 /// What became of a push.

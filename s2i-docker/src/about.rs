@@ -29,23 +29,7 @@ pub struct About {
 /// What an engine calls itself among its guards when it belongs to an ordinary user.
 const ROOTLESS: &str = "rootless";
 
-/// How containerd's store shows among the properties of the storage.
-const CONTAINERD: [&str; 2] = ["driver-type", "io.containerd.snapshotter.v1"];
-
 impl DockerEngine {
-    /// Whether it keeps layers by themselves, so that an archive of an image may leave out those that
-    /// it has. With containerd's store it keeps the archives of layers: it would take such an image and
-    /// could run it, but not give it to anybody.
-    ///
-    /// # Errors
-    /// What the engine says.
-    pub async fn keeps_layers(&self) -> Result<bool, EngineError> {
-        let system = self.docker.info().await;
-        let system = system.map_err(failed("describe", "itself", &self.endpoint.url))?;
-        let status = system.driver_status.unwrap_or_default();
-        Ok(!status.iter().any(|entry| *entry == CONTAINERD))
-    }
-
     /// Asks for all of it.
     ///
     /// # Errors

@@ -23,6 +23,7 @@ use s2i_core::{ImageRef, wire::Exit};
 use crate::{
     DockerEngine, auth, convert,
     error::{failed, is_only_the_end, status},
+    made,
 };
 
 impl Images for DockerEngine {
@@ -44,6 +45,12 @@ impl Images for DockerEngine {
             lines.extend(convert::removed(removed));
         }
         Ok(lines)
+    }
+
+    async fn tag(&self, image: &ImageRef, name: &ImageRef) -> Result<(), EngineError> {
+        let endpoint = &self.endpoint.url;
+        let found = find(&self.docker, endpoint, image).await?;
+        made::name(&self.docker, endpoint, &found.id, name).await
     }
 
     async fn push(
@@ -117,21 +124,6 @@ impl Images for DockerEngine {
 }
 
 impl DockerEngine {
-    /// The digests of the uncompressed layers of an image, lowest first; none when it is not there.
-    ///
-    /// # Errors
-    /// What the engine says.
-    pub async fn layers_of(&self, image: &str) -> Result<Vec<String>, EngineError> {
-        match self.docker.inspect_image(image).await {
-            Ok(inspect) => Ok(inspect
-                .root_fs
-                .and_then(|root| root.layers)
-                .unwrap_or_default()),
-            Err(err) if status(&err) == Some(404) => Ok(Vec::new()),
-            Err(err) => Err(failed("inspect the image", image, &self.endpoint.url)(err)),
-        }
-    }
-
     async fn send(&self, image: &ImageRef, progress: &Progress<'_>) -> Result<(), EngineError> {
         progress.notice(format!("pushing {image}"));
         let options = PushImageOptionsBuilder::new().tag(image.tag_or_latest());

@@ -27,6 +27,7 @@ mod convert;
 mod endpoint;
 mod engine;
 mod error;
+mod holdings;
 mod images;
 mod launch;
 mod made;

@@ -5,19 +5,16 @@ use s2i_build::{
     CancelToken, EngineError, Images,
     cancel::or_interrupted,
     event::Progress,
-    images::{ImageSummary, Launch, Pruned, Pushed},
-    stream::{ArchiveStream, pieces_of},
+    images::{Holdings, ImageSummary, Launch, Pruned, Pushed},
+    stream::ArchiveStream,
 };
 use s2i_core::{ImageRef, wire::Exit};
-use s2i_oci::{
-    Digest,
-    store::{Loaded, Store, StoreError, StoredImage},
-};
+use s2i_oci::store::{Loaded, Store, StoreError, StoredImage};
 
 use crate::{
     archive::Pieces,
     engine::NativeEngine,
-    error::{blocking, failed, no_such_image},
+    error::{blocking, failed},
     launch, memory,
 };
 
@@ -43,6 +40,16 @@ impl Images for NativeEngine {
         .await
     }
 
+    async fn tag(&self, image: &ImageRef, name: &ImageRef) -> Result<(), EngineError> {
+        let (store, name) = (self.store.clone(), name.clone());
+        let stored = self.get(image).await?;
+        blocking(move || {
+            let tagged = store.tag(&stored, &name);
+            tagged.map_err(failed("give the image the name", &name))
+        })
+        .await
+    }
+
     async fn push(
         &self,
         image: &ImageRef,
@@ -64,7 +71,7 @@ impl Images for NativeEngine {
     }
 
     fn export(&self, image: &ImageRef) -> ArchiveStream<'static> {
-        self.export_without(image, Vec::new())
+        self.export_without(image, Holdings::default())
     }
 
     async fn prune(&self) -> Result<Pruned, EngineError> {
@@ -90,30 +97,6 @@ impl Images for NativeEngine {
         cancel: &CancelToken,
     ) -> Result<Exit, EngineError> {
         launch::launch(self, launch, progress, cancel).await
-    }
-}
-
-impl NativeEngine {
-    /// The same as [`export`](Images::export) without the lowest layers, as far as `there` has the
-    /// digests of their plain archives: for an engine that has them.
-    #[must_use]
-    pub fn export_without(&self, image: &ImageRef, there: Vec<String>) -> ArchiveStream<'static> {
-        let (store, name) = (self.store.clone(), image.clone());
-        pieces_of(move |out| {
-            let cannot = || failed("export", &name);
-            let found = store.find(&name).map_err(cannot());
-            let stored = found.and_then(|found| found.ok_or_else(|| no_such_image(&name)));
-            let stored = stored.map_err(std::io::Error::other)?;
-            let is_name = |known: &&ImageRef| known.normalised() == name.normalised();
-            // An id is no name to give to others.
-            let names = match stored.names().iter().find(is_name) {
-                Some(_) => vec![name.clone()],
-                None => stored.names().to_vec(),
-            };
-            let omit = |diff_id: Digest| there.contains(&diff_id.to_string());
-            let written = store.export(&[(&stored, names)], &omit, out);
-            written.map_err(|err| std::io::Error::other(cannot()(err)))
-        })
     }
 }
 

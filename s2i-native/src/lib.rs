@@ -37,6 +37,7 @@ mod images;
 mod launch;
 mod memory;
 mod parcel;
+mod part;
 mod place;
 mod reexec;
 mod registry;

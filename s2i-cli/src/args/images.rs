@@ -3,13 +3,32 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use s2i_core::ImageRef;
+use s2i_core::{ImageRef, ImageRefError};
 
 /// One image.
 #[derive(Debug, Args)]
 pub(crate) struct Image {
     /// The image
     pub(crate) image: ImageRef,
+}
+
+/// An image and a name.
+#[derive(Debug, Args)]
+pub(crate) struct Tag {
+    /// The image, by name or id
+    pub(crate) image: ImageRef,
+    /// The name that it gets as well
+    #[arg(value_parser = new_name)]
+    pub(crate) name: ImageRef,
+}
+
+/// A name that can be given.
+fn new_name(text: &str) -> Result<ImageRef, String> {
+    let name: ImageRef = text.parse().map_err(|err: ImageRefError| err.to_string())?;
+    match name.digest() {
+        Some(_) => Err("a digest follows from the image and can't be given".into()),
+        None => Ok(name),
+    }
 }
 
 /// Several images.

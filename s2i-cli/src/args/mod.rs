@@ -14,7 +14,7 @@ use serde::Deserialize;
 
 pub(crate) use self::{
     build::{Build, LoadInto},
-    images::{Export, Image, Images, List, Load},
+    images::{Export, Image, Images, List, Load, Tag},
     run::Run,
     usage::Usage,
 };
@@ -80,6 +80,8 @@ pub(crate) enum Command {
     Images(List),
     /// Remove images, or names of them
     Rmi(Images),
+    /// Give an image one more name
+    Tag(Tag),
     /// Send an image to its registry
     Push(Image),
     /// Get an image from its registry

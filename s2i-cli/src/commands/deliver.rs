@@ -1,7 +1,14 @@
 //! `s2i build --load`: the result of the embedded engine in Docker or Podman as well.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use futures_util::TryStreamExt as _;
 use s2i_build::{
     CancelToken, Engine as _, EngineError, Images as _, Outcome, cancel::or_interrupted,
+    images::Holdings, stream::ArchiveStream,
 };
 use s2i_core::ImageRef;
 use s2i_docker::{DockerEngine, Endpoint, Flavour};
@@ -31,9 +38,10 @@ pub(crate) async fn run(
         "loading it into {} at {}",
         info.name, info.endpoint
     ));
-    let there = layers(&api, args, &outcome).await?;
-    or_interrupted(deliver(native, &api, &image, there), cancel).await?;
-    let object = json!({"event": "loaded", "image": image.to_string(), "engine": info.name, "place": info.endpoint});
+    let there = api.holdings(&relatives(args, &outcome, &image)).await?;
+    let delivered = or_interrupted(deliver(native, &api, &outcome, &image, there), cancel);
+    let bytes = delivered.await?;
+    let object = json!({"event": "loaded", "image": image.to_string(), "engine": info.name, "place": info.endpoint, "bytes": bytes});
     setting.renderer().answer("", &object);
     Ok(())
 }
@@ -56,38 +64,53 @@ fn image(outcome: &Outcome) -> Result<ImageRef, Error> {
     }
 }
 
-/// The layers that the engine probably has: those of the images that this one is made of, and of its
-/// last build.
-async fn layers(
-    api: &DockerEngine,
-    args: &Build,
-    outcome: &Outcome,
-) -> Result<Vec<String>, EngineError> {
-    if !api.keeps_layers().await? {
-        return Ok(Vec::new());
-    }
+/// What the engine probably has of it: the image that it is made on, its last build, and itself.
+fn relatives(args: &Build, outcome: &Outcome, image: &ImageRef) -> Vec<ImageRef> {
     let base = args.runtime_image.as_ref().unwrap_or(&outcome.builder);
-    let mut layers = api.layers_of(&base.to_string()).await?;
-    if let Some(tag) = &outcome.tag {
-        layers.extend(api.layers_of(&tag.to_string()).await?);
-    }
-    Ok(layers)
+    let id = outcome.image_id.parse().ok();
+    [Some(base.clone()), Some(image.clone()), id]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
-/// Without the layers that are there, and with all of them where that is refused: some engines take
-/// whole images alone.
+/// Without what is there, and with all of it where that is refused: some engines take whole images
+/// alone. Gives how many bytes that took.
 async fn deliver(
     native: &NativeEngine,
     api: &DockerEngine,
+    outcome: &Outcome,
     image: &ImageRef,
-    there: Vec<String>,
-) -> Result<(), EngineError> {
-    if !there.is_empty() {
-        let part = native.export_without(image, there);
-        match api.load(part).await {
-            Ok(_) => return Ok(()),
+    there: Holdings,
+) -> Result<u64, EngineError> {
+    if let Some(known) = native.held(image, &there).await? {
+        match name(api, &known, outcome.tag.as_ref()).await {
+            Ok(()) => return Ok(0),
+            Err(why) => tracing::debug!(%why, "an image that was there can't be named"),
+        }
+    }
+    if there != Holdings::default() {
+        match send(api, native.export_without(image, there)).await {
+            Ok(bytes) => return Ok(bytes),
             Err(why) => tracing::debug!(%why, "an archive of new layers was refused"),
         }
     }
-    api.load(native.export(image)).await.map(drop)
+    send(api, native.export(image)).await
+}
+
+async fn name(api: &DockerEngine, known: &str, name: Option<&ImageRef>) -> Result<(), EngineError> {
+    let (Some(name), Ok(known)) = (name, known.parse()) else {
+        return Ok(());
+    };
+    api.tag(&known, name).await
+}
+
+async fn send(api: &DockerEngine, archive: ArchiveStream<'static>) -> Result<u64, EngineError> {
+    let bytes = Arc::new(AtomicU64::new(0));
+    let sent = Arc::clone(&bytes);
+    let counted = archive.inspect_ok(move |piece| {
+        sent.fetch_add(piece.len() as u64, Ordering::Relaxed);
+    });
+    api.load(Box::pin(counted)).await?;
+    Ok(bytes.load(Ordering::Relaxed))
 }

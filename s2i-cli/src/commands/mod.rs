@@ -11,6 +11,7 @@ mod pull;
 mod push;
 mod rmi;
 mod run;
+mod tag;
 mod usage;
 mod version;
 
@@ -100,6 +101,7 @@ async fn with<E: Engine + Images>(
         Command::Usage(args) => usage::run(engine, args, setting, cancel).await?,
         Command::Images(args) => images::run(engine, args, setting).await?,
         Command::Rmi(args) => return rmi::run(engine, args, setting).await,
+        Command::Tag(args) => tag::run(engine, args, setting).await?,
         Command::Push(args) => push::run(engine, args, setting, cancel).await?,
         Command::Pull(args) => pull::run(engine, args, setting, cancel).await?,
         Command::Load(args) => load::run(engine, args, setting, cancel).await?,

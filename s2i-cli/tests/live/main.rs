@@ -19,7 +19,7 @@
 //! | [`secrets`] | variables that only `assemble` gets |
 //! | [`running`] | `s2i run` |
 //! | [`limits`] | memory, processors and processes of containers |
-//! | [`keeping`] | `images`, `rmi`, `load`, `export`, `prune`, `doctor`, and `build --load` |
+//! | [`keeping`] | `images`, `rmi`, `tag`, `load`, `export`, `prune`, `doctor`, and `build --load` |
 //! | [`go`] | real applications with `s2i/go` and `s2i/go-runtime` |
 //! | [`samples`] | every sample application with the images of this project |
 //! | [`others`] | the images of this project in the hands of other tools |

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use futures_util::TryStreamExt as _;
 use insta::assert_snapshot;
-use s2i_build::{EngineError, Images as _, event::Progress};
+use s2i_build::{EngineError, Images as _, event::Progress, images::Holdings};
 use s2i_core::ImageRef;
 
 use crate::{
     calls::journal,
-    daemon::{Answers, BUILDER, Cancel, Endpoint, Fault, Knobs, Moment},
+    daemon::{Answers, BUILDER, Cancel, Endpoint, Fault, Knobs, LAYER, Moment},
     scene::{Scene, chain},
 };
 
@@ -116,8 +116,51 @@ async fn what_is_not_there_is_no_image() {
         "{exported:?}"
     );
     push(&scene, "nothing").await.unwrap_err();
-    assert_eq!(scene.engine.layers_of("nothing").await.unwrap(), [""; 0]);
+    let tagged = scene.engine.tag(&image, &name("other")).await.unwrap_err();
+    assert!(
+        matches!(tagged, EngineError::NoSuchImage { .. }),
+        "{tagged:?}"
+    );
     assert_eq!(scene.daemon.count(Endpoint::Push), 0);
+    scene.daemon.check();
+}
+
+/// By layers where an engine keeps those, by whole manifests where it keeps archives.
+#[tokio::test]
+async fn what_is_there_need_not_be_sent() {
+    let known = |digests: [&str; 1]| digests.map(str::to_owned).into();
+    for answers in [Answers::Old, Answers::New, Answers::Podman] {
+        let scene = with(
+            &["s2i/go"],
+            Knobs {
+                answers,
+                ..Knobs::default()
+            },
+        );
+        let images = [name("s2i/go"), name("nothing")];
+        let there = scene.engine.holdings(&images).await.unwrap();
+        let mut expected = Holdings {
+            images: known([BUILDER]),
+            layers: known([LAYER]),
+        };
+        if answers == Answers::New {
+            expected.layers.clear();
+        }
+        assert_eq!(there, expected, "{answers:?}");
+        let nothing = scene.engine.holdings(&images[1..]).await.unwrap();
+        assert_eq!(nothing, Holdings::default(), "{answers:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_name_is_given_by_id() {
+    let scene = with(&["s2i/go", BUILDER], Knobs::default());
+    let image = name("s2i/go");
+    scene.engine.tag(&image, &name("team/go:2")).await.unwrap();
+    assert_snapshot!(journal(&scene.daemon), @"
+    GET /images/s2i/go/json
+    POST /images/sha256:2222222222222222222222222222222222222222222222222222222222222222/tag?repo=team/go&tag=2
+    ");
     scene.daemon.check();
 }
 

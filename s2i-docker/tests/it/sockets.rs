@@ -114,9 +114,8 @@ async fn what_answers_says_what_it_offers() {
             ..Knobs::default()
         });
         let about = scene.engine.about().await.unwrap();
-        let keeps_layers = scene.engine.keeps_layers().await.unwrap();
         lines.push(format!(
-            "{:?} rootless: {}, guards: {}, limits: {}, networks: {}, {} {}, keeps layers: {keeps_layers}",
+            "{:?} rootless: {}, guards: {}, limits: {}, networks: {}, {} {}",
             about.flavour,
             about.is_rootless,
             about.guards.join(" "),
@@ -127,8 +126,8 @@ async fn what_answers_says_what_it_offers() {
         ));
     }
     insta::assert_snapshot!(lines.join("\n"), @"
-    Docker rootless: false, guards: apparmor seccomp, limits: memory processors, networks: bridge host none, overlay2 runc, keeps layers: true
-    Docker rootless: false, guards: seccomp, limits: memory processors processes, networks: bridge host none, overlayfs runc, keeps layers: false
-    Podman rootless: true, guards: seccomp, limits: , networks: podman, vfs crun, keeps layers: true
+    Docker rootless: false, guards: apparmor seccomp, limits: memory processors, networks: bridge host none, overlay2 runc
+    Docker rootless: false, guards: seccomp, limits: memory processors processes, networks: bridge host none, overlayfs runc
+    Podman rootless: true, guards: seccomp, limits: , networks: podman, vfs crun
     ");
 }

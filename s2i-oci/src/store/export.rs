@@ -5,10 +5,7 @@ use std::io::Write;
 use s2i_core::ImageRef;
 
 use super::{Store, StoredImage, StoredLayer, error::StoreError};
-use crate::{
-    Digest,
-    archive::{Item, write_items},
-};
+use crate::archive::{Item, write_items};
 
 impl Store {
     /// Writes an archive of images under these names, in the form of [`archive::write`]: Docker, Podman
@@ -16,8 +13,8 @@ impl Store {
     /// came, and those that were built here uncompressed. What is written is verified, so nothing that
     /// was written before an error is any good.
     ///
-    /// Layers from the lowest on that `omit` is true for, by the digest of the plain archive, are left
-    /// out, for an engine that has them already.
+    /// Layers from the lowest on that `omit` is true for are left out, for an engine that has them
+    /// already.
     ///
     /// [`archive::write`]: crate::archive::write
     ///
@@ -27,7 +24,7 @@ impl Store {
     pub fn export(
         &self,
         images: &[(&StoredImage, Vec<ImageRef>)],
-        omit: &dyn Fn(Digest) -> bool,
+        omit: &dyn Fn(&StoredLayer) -> bool,
         out: &mut dyn Write,
     ) -> Result<(), StoreError> {
         let protected: Vec<_> = images.iter().map(|(image, _)| *image).collect();
@@ -53,11 +50,11 @@ impl Store {
         &self,
         image: &StoredImage,
         names: &'a [ImageRef],
-        omit: &dyn Fn(Digest) -> bool,
+        omit: &dyn Fn(&StoredLayer) -> bool,
     ) -> Result<Item<'a, StoredLayer>, StoreError> {
         let mut is_below = true;
         let layers = image.layers().map(|layer| {
-            is_below &= omit(layer.diff_id);
+            is_below &= omit(&layer);
             (layer.descriptor.clone(), (!is_below).then_some(layer))
         });
         Ok(Item {

@@ -76,7 +76,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let measured = measure(args, &native, &engine.target, client.as_deref());
     // Whatever became of it.
     for target in [&native, &engine.target] {
-        target.remove_images(&[ours::TAG, buildkit::TAG, image::NAME])?;
+        target.remove_images(&ours::TAGS)?;
+        target.remove_images(&[buildkit::TAG, image::NAME])?;
     }
     print!("\n{}", measured?);
     Ok(())
@@ -107,18 +108,18 @@ fn sides<'a>(native: &'a Target, docker: &'a Target, client: Option<&'a Path>) -
     let mut sides = vec![Side::Ours {
         name: "native",
         target: native,
-        options: Vec::new(),
+        load: None,
     }];
     if let Some(url) = docker.url() {
         sides.push(Side::Ours {
             name: "native, loaded",
             target: native,
-            options: vec![format!("--load={url}")],
+            load: Some(docker),
         });
         sides.push(Side::Ours {
             name: "s2i on it",
             target: docker,
-            options: Vec::new(),
+            load: None,
         });
         sides.extend(client.map(|client| Side::BuildKit { client, url }));
     }

@@ -13,14 +13,25 @@ use serde_json::Value;
 use super::{Turn, image};
 use crate::{engine::Target, host::Watched};
 
-/// What the result is called.
-pub(crate) const TAG: &str = "s2i-bench/ours";
+/// What results are called: those that stay where they were built, and those that are loaded elsewhere,
+/// where they would take each other's name.
+pub(crate) const TAGS: [&str; 2] = ["s2i-bench/ours", "s2i-bench/loaded"];
 
-/// Builds the tree with these options beside the usual ones.
-pub(crate) fn build(target: &Target, options: &[&str], tree: &Path) -> Result<Turn> {
+/// Builds the tree with these options beside the usual ones, and loads the result into another engine.
+pub(crate) fn build(
+    target: &Target,
+    load: Option<&Target>,
+    options: &[&str],
+    tree: &Path,
+) -> Result<Turn> {
     let mut command = target.s2i()?;
     command.args(["--progress", "json", "build", "--copy"]);
-    command.args(options).arg(tree).args([image::NAME, TAG]);
+    let url = load.and_then(Target::url);
+    command.args(url.map(|url| format!("--load={url}")));
+    command
+        .args(options)
+        .arg(tree)
+        .args([image::NAME, TAGS[usize::from(load.is_some())]]);
     command.stdout(Stdio::piped());
     let start = Instant::now();
     let mut child = command

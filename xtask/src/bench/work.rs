@@ -13,8 +13,8 @@ pub(crate) enum Side<'a> {
     Ours {
         name: &'static str,
         target: &'a Target,
-        /// What a build has beside the usual options.
-        options: Vec<String>,
+        /// Where the result goes as well.
+        load: Option<&'a Target>,
     },
     /// BuildKit, on the engine at this URL.
     BuildKit { client: &'a Path, url: &'a str },
@@ -65,7 +65,7 @@ impl Work {
             (Self::Again(_), _) => self.turn(side, dir).map(drop),
             (Self::Incremental, Side::Ours { target, .. }) => {
                 let tree = source::instructions(dir, "artifacts", MAKE)?;
-                ours::build(target, &[], &tree).map(drop)
+                ours::build(target, None, &[], &tree).map(drop)
             }
             (Self::First(_), _) | (Self::Incremental, Side::BuildKit { .. }) => Ok(()),
         }
@@ -77,6 +77,7 @@ impl Work {
             Self::First(shape) | Self::Again(shape) => source::make(dir, &shape)?,
             Self::Incremental => source::instructions(dir, "incremental", TAKE)?,
         };
+        self.forget(side)?;
         // What others have left to write to the disk is not for this one to wait for.
         rustix::fs::sync();
         match side {
@@ -84,17 +85,24 @@ impl Work {
                 let is_first = matches!(self, Self::First(_));
                 buildkit::build(client, url, &tree, is_first)
             }
-            Side::Ours {
-                target, options, ..
-            } => {
-                let mut options: Vec<&str> = options.iter().map(String::as_str).collect();
-                match self {
-                    Self::First(_) => options.push("--no-cache"),
-                    Self::Again(_) => {}
-                    Self::Incremental => options.extend(["--no-cache", "--incremental"]),
-                }
-                ours::build(target, &options, &tree)
+            Side::Ours { target, load, .. } => {
+                let options: &[_] = match self {
+                    Self::First(_) => &["--no-cache"],
+                    Self::Again(_) => &[],
+                    Self::Incremental => &["--no-cache", "--incremental"],
+                };
+                ours::build(target, *load, options, &tree)
             }
         }
+    }
+
+    /// What the turn before made is not there for a first build, which would have nothing to store.
+    fn forget(self, side: &Side<'_>) -> Result<()> {
+        if let (Self::First(_), Side::Ours { target, load, .. }) = (self, side) {
+            for target in std::iter::once(*target).chain(*load) {
+                target.remove_images(&ours::TAGS)?;
+            }
+        }
+        Ok(())
     }
 }

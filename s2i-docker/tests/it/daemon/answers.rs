@@ -10,6 +10,10 @@ pub(crate) const MADE: &str =
 pub(crate) const BUILDER: &str =
     "sha256:2222222222222222222222222222222222222222222222222222222222222222";
 
+/// The digest of the plain archive of every image's one layer.
+pub(crate) const LAYER: &str =
+    "sha256:5555555555555555555555555555555555555555555555555555555555555555";
+
 pub(crate) fn version(answers: Answers) -> Value {
     match answers {
         Answers::Old => json!({
@@ -38,8 +42,8 @@ pub(crate) fn image(answers: Answers, id: &str, name: &str) -> Value {
     let labels = json!({"io.openshift.s2i.scripts-url": "image:///usr/libexec/s2i"});
     match answers {
         Answers::New => json!({
-            "Id": id, "Architecture": "amd64", "Os": "linux", "Size": 4242,
-            "Config": {"Labels": labels},
+            "Id": id, "RepoTags": [name], "Architecture": "amd64", "Os": "linux", "Size": 4242,
+            "Config": {"Labels": labels}, "RootFS": {"Type": "layers", "Layers": [LAYER]},
         }),
         Answers::Old | Answers::Podman => json!({
             "Id": id, "RepoTags": [name], "RepoDigests": [], "Parent": "", "Comment": "",
@@ -52,7 +56,7 @@ pub(crate) fn image(answers: Answers, id: &str, name: &str) -> Value {
             },
             "Architecture": "amd64", "Os": "linux", "Size": 4242, "VirtualSize": 4242,
             "GraphDriver": {"Data": null, "Name": "overlay2"},
-            "RootFS": {"Type": "layers", "Layers": null},
+            "RootFS": {"Type": "layers", "Layers": [LAYER]},
             "Metadata": {"LastTagTime": "0001-01-01T00:00:00Z"},
         }),
     }
@@ -73,6 +77,23 @@ pub(crate) fn container() -> Value {
         "State": {"Status": "running"},
         "Config": {"Labels": {"of.the.image": "two\nlines", "io.k8s.display-name": "another"}},
     })
+}
+
+/// The same list with the manifests of each image, for engines that tell them: one of which all parts are
+/// there, and one of which not.
+pub(crate) fn list_with_manifests(answers: Answers) -> Value {
+    let mut images = list(answers);
+    if answers == Answers::New {
+        for (image, available) in [(0, false), (1, true)] {
+            let id = images[image]["Id"].clone();
+            let descriptor = json!({"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": id, "size": 42});
+            images[image]["Manifests"] = json!([{
+                "ID": id, "Descriptor": descriptor, "Available": available, "Kind": "image",
+                "Size": {"Content": 42, "Total": 4242},
+            }]);
+        }
+    }
+    images
 }
 
 /// Three images: one of two names, one of one, one of none.

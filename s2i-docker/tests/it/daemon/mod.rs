@@ -30,7 +30,7 @@ use tokio::{
 
 use self::http::{Connection, Reply};
 pub(crate) use self::{
-    answers::{BUILDER, MADE},
+    answers::{BUILDER, LAYER, MADE},
     http::{Call, decoded},
     knobs::{Answers, Cancel, Conduct, Endpoint, Fault, Knobs, Life, Moment, Removal, Step},
 };
@@ -209,6 +209,9 @@ impl Daemon {
             Endpoint::Tag => model.tag(name),
             Endpoint::RemoveImage => model.remove_image(name),
             Endpoint::Load => Reply::pieces(200, &knobs.load),
+            Endpoint::List if call.asked("manifests").as_deref() == Some("true") => {
+                Reply::json(200, &answers::list_with_manifests(knobs.answers))
+            }
             Endpoint::List => Reply::json(200, &answers::list(knobs.answers)),
             Endpoint::Push => Reply::pieces(200, &knobs.push),
             Endpoint::Export => Reply::pieces(200, &["an ", "archive"]),

@@ -9,7 +9,7 @@ use std::{
 use s2i_oci::{
     Digest,
     manifest::Index,
-    store::{Store, StoreError, StoredImage},
+    store::{Store, StoreError, StoredImage, StoredLayer},
 };
 
 use super::scene::{
@@ -116,7 +116,7 @@ fn layers_that_are_there_can_be_left_out() {
     let scene = Scene::new();
     let app = image(&scene);
     let base = scene.store.find(&name("base")).unwrap().unwrap();
-    let export = |images: &[&StoredImage], has: &dyn Fn(Digest) -> bool| {
+    let export = |images: &[&StoredImage], has: &dyn Fn(&StoredLayer) -> bool| {
         let images: Vec<_> = images
             .iter()
             .map(|image| (*image, image.names().to_vec()))
@@ -135,25 +135,25 @@ fn layers_that_are_there_can_be_left_out() {
     let all = count(&export(&[&app], &|_| false));
     assert_eq!(all, 2 + 4);
     assert_eq!(
-        count(&export(&[&app], &|diff_id| diff_ids[..3].contains(&diff_id))),
+        count(&export(&[&app], &|layer| diff_ids[..3].contains(&layer.diff_id))),
         2 + 1
     );
     // One above what is missing can't be used.
     assert_eq!(
-        count(&export(&[&app], &|diff_id| diff_ids[1..].contains(&diff_id))),
+        count(&export(&[&app], &|layer| diff_ids[1..].contains(&layer.diff_id))),
         all
     );
     // What one image needs is there, although the other does not.
     let top = build_on(&scene.store, None, "built", None).unwrap();
     assert_eq!(top.config().rootfs.diff_ids, diff_ids[3..]);
-    let both = export(&[&app, &top], &|diff_id| diff_id == diff_ids[3]);
+    let both = export(&[&app, &top], &|layer| layer.diff_id == diff_ids[3]);
     assert_eq!(count(&both), 2 + 2 + 4);
 
     let other = scene.other();
     other
         .import(&mut export(&[&base], &|_| false).as_slice())
         .unwrap();
-    let rest = export(&[&app], &|diff_id| diff_ids[..3].contains(&diff_id));
+    let rest = export(&[&app], &|layer| diff_ids[..3].contains(&layer.diff_id));
     other.import(&mut rest.as_slice()).unwrap();
     assert_eq!(other.find(&name("app:1")).unwrap().unwrap().id(), app.id());
 }

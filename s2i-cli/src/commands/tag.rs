@@ -1,0 +1,19 @@
+//! `s2i tag`.
+
+use s2i_build::Images;
+use serde_json::json;
+
+use super::Setting;
+use crate::{args, error::Error};
+
+pub(crate) async fn run(
+    engine: &impl Images,
+    args: &args::Tag,
+    setting: &Setting<'_>,
+) -> Result<(), Error> {
+    engine.tag(&args.image, &args.name).await?;
+    let (image, name) = (args.image.to_string(), args.name.to_string());
+    let object = json!({"event": "tagged", "image": image, "name": name});
+    setting.renderer().answer("", &object);
+    Ok(())
+}

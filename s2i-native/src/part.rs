@@ -1,0 +1,83 @@
+//! An image as an archive for an engine that may have some of it.
+
+use std::{collections::BTreeSet, io};
+
+use s2i_build::{
+    EngineError,
+    images::Holdings,
+    stream::{ArchiveStream, pieces_of},
+};
+use s2i_core::ImageRef;
+use s2i_oci::{
+    Digest,
+    store::{Store, StoreError, StoredImage, StoredLayer},
+};
+
+use crate::{
+    engine::NativeEngine,
+    error::{failed, no_such_image},
+};
+
+impl NativeEngine {
+    /// What an engine that has this calls the image, if it has all of it.
+    ///
+    /// # Errors
+    /// [`EngineError::NoSuchImage`], and what the store says.
+    pub async fn held(
+        &self,
+        image: &ImageRef,
+        there: &Holdings,
+    ) -> Result<Option<String>, EngineError> {
+        let stored = self.get(image).await?;
+        let names = [stored.id(), stored.manifest_digest()].map(|digest| digest.to_string());
+        Ok(names.into_iter().find(|name| there.images.contains(name)))
+    }
+
+    /// [`Images::export`](s2i_build::Images::export) without the lowest layers that are there already,
+    /// for an engine that has this.
+    #[must_use]
+    pub fn export_without(&self, image: &ImageRef, there: Holdings) -> ArchiveStream<'static> {
+        let (store, name) = (self.store.clone(), image.clone());
+        pieces_of(move |out| {
+            let cannot = || failed("export", &name);
+            let found = store.find(&name).map_err(cannot());
+            let stored = found.and_then(|found| found.ok_or_else(|| no_such_image(&name)));
+            let stored = stored.map_err(io::Error::other)?;
+            let archives =
+                archives(&store, &there).map_err(|err| io::Error::other(cannot()(err)))?;
+            let omit = |layer: &StoredLayer| {
+                there.layers.contains(&layer.diff_id.to_string())
+                    || archives.contains(&layer.descriptor.digest)
+            };
+            let images = [(&stored, names(&stored, &name))];
+            let written = store.export(&images, &omit, out);
+            written.map_err(|err| io::Error::other(cannot()(err)))
+        })
+    }
+}
+
+/// The archives that come with manifests that are there, as far as this store knows those.
+fn archives(store: &Store, there: &Holdings) -> Result<BTreeSet<Digest>, StoreError> {
+    if there.images.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let is_there =
+        |image: &StoredImage| there.images.contains(&image.manifest_digest().to_string());
+    let images = store.list()?.into_iter().filter(is_there);
+    let digests = |image: StoredImage| -> Vec<_> {
+        image
+            .layers()
+            .map(|layer| layer.descriptor.digest)
+            .collect()
+    };
+    Ok(images.flat_map(digests).collect())
+}
+
+/// What the image is called there: as it was asked for. An id is no name to give to others.
+fn names(image: &StoredImage, asked: &ImageRef) -> Vec<ImageRef> {
+    let is_it = |known: &ImageRef| known.normalised() == asked.normalised();
+    if image.names().iter().any(is_it) {
+        return vec![asked.clone()];
+    }
+    image.names().to_vec()
+}
