@@ -58,6 +58,9 @@ fn begin(args: &[OsString]) -> Result<(Handover, Order), Fault> {
 }
 
 fn start(handover: &Handover, order: &Order) -> Result<Inner, Fault> {
+    // Before there are limits: what this program needs for itself is not the container's to pay for.
+    let image = own_image(&order.sandbox.program)
+        .or_fault(|| "can't start the first process of the container".into())?;
     if let Some(procs) = &order.cgroup {
         fs::write(procs, "0")
             .or_fault(|| format!("can't enter a cgroup by `{}`", procs.display()))?;
@@ -74,7 +77,7 @@ fn start(handover: &Handover, order: &Order) -> Result<Inner, Fault> {
     unshare(namespaces).or_fault(|| "can't make namespaces".into())?;
     let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
     mount_change("/", private).or_fault(|| "can't make mounts private".into())?;
-    Inner::start(handover, &sandbox.program)
+    Inner::start(handover, image.as_ref())
 }
 
 /// The second stage, and what it needs of this one while it runs.
@@ -88,15 +91,14 @@ struct Inner {
 }
 
 impl Inner {
-    fn start(handover: &Handover, program: &Program) -> Result<Self, Fault> {
+    fn start(handover: &Handover, image: Option<&File>) -> Result<Self, Fault> {
         let what = || "can't start the first process of the container".to_owned();
         let spec = handover.spec().or_fault(what)?;
         let agent = handover.agent().or_fault(what)?;
         let lifeline = pipe_with(PipeFlags::CLOEXEC).or_fault(what)?;
         let null = File::options().read(true).write(true).open("/dev/null");
         let handed = Handover::new(&spec, agent.as_ref(), Some(lifeline.0.as_raw_fd()));
-        let image = own_image(program).or_fault(what)?;
-        let path = match &image {
+        let path = match image {
             Some(image) => format!("/proc/self/fd/{}", image.as_raw_fd()),
             None => reexec::SELF.to_owned(),
         };
