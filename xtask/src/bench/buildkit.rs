@@ -47,11 +47,13 @@ pub(crate) fn client() -> Result<PathBuf> {
     )
 }
 
-/// Builds the tree; a first build with nothing that it kept of the last one.
+/// Takes away what it has kept of builds before.
+pub(crate) fn forget(url: &str) -> Result<()> {
+    http::post(url, "/build/prune?all=true", &serde_json::Value::Null).map(drop)
+}
+
+/// Builds the tree; a first build uses nothing of the one before.
 pub(crate) fn build(docker: &Path, url: &str, tree: &Path, is_first: bool) -> Result<Turn> {
-    if is_first {
-        http::post(url, "/build/prune?all=true", &serde_json::Value::Null)?;
-    }
     let dockerfile = tree.with_extension("Dockerfile");
     let text = format!(
         "FROM {}\nRUN --mount=type=bind,target=/tmp/src [\"/usr/libexec/s2i/assemble\"]\n\

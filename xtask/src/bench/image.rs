@@ -53,10 +53,11 @@ pub(crate) fn compose(dir: &Path) -> Result<PathBuf> {
     let config = ImageConfig::new(Platform::linux(arch.go())).with_config(ContainerConfig {
         user: "0".into(),
         working_dir: "/app".into(),
-        labels: [(
-            label::SCRIPTS_URL.to_owned(),
-            "image:///usr/libexec/s2i".to_owned(),
-        )]
+        labels: [
+            (label::SCRIPTS_URL, "image:///usr/libexec/s2i"),
+            (label::ARTIFACTS, "/app/artifacts"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .into(),
         ..ContainerConfig::default()
     });

@@ -11,6 +11,7 @@
 mod buildkit;
 mod image;
 mod ours;
+mod settle;
 mod source;
 mod work;
 

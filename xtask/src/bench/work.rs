@@ -4,7 +4,11 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::{Turn, buildkit, ours, source};
+use super::{
+    Turn, buildkit, ours,
+    settle::{forget_files, settle},
+    source,
+};
 use crate::engine::Target;
 
 /// A way to build, one of those that are compared.
@@ -48,9 +52,10 @@ pub(crate) const ROWS: [(&str, Work); 4] = [
     ("incremental: 20,000 artifacts, 112 MB", Work::Incremental),
 ];
 
-/// What `assemble` does in the build that leaves artifacts, and in those that reuse them.
+/// What `assemble` does in the build that leaves artifacts, and in those that reuse them: all of them get
+/// into the new image.
 const MAKE: &str = "make-artifacts 20000 5600\n";
-const TAKE: &str = "take-artifacts\n";
+const TAKE: &str = "copy-artifacts\n";
 
 impl Work {
     /// Whether this side does such builds.
@@ -63,9 +68,9 @@ impl Work {
     pub(crate) fn prepare(self, side: &Side<'_>, dir: &Path) -> Result<()> {
         match (self, side) {
             (Self::Again(_), _) => self.turn(side, dir).map(drop),
-            (Self::Incremental, Side::Ours { target, .. }) => {
+            (Self::Incremental, Side::Ours { target, load, .. }) => {
                 let tree = source::instructions(dir, "artifacts", MAKE)?;
-                ours::build(target, None, &[], &tree).map(drop)
+                ours::build(target, *load, &[], &tree).map(drop)
             }
             (Self::First(_), _) | (Self::Incremental, Side::BuildKit { .. }) => Ok(()),
         }
@@ -78,8 +83,10 @@ impl Work {
             Self::Incremental => source::instructions(dir, "incremental", TAKE)?,
         };
         self.forget(side)?;
-        // What others have left to write to the disk is not for this one to wait for.
-        rustix::fs::sync();
+        if let Self::First(source::LARGE) | Self::Again(source::LARGE) = self {
+            forget_files(&tree)?;
+        }
+        settle();
         match side {
             Side::BuildKit { client, url } => {
                 let is_first = matches!(self, Self::First(_));
@@ -98,11 +105,13 @@ impl Work {
 
     /// What the turn before made is not there for a first build, which would have nothing to store.
     fn forget(self, side: &Side<'_>) -> Result<()> {
-        if let (Self::First(_), Side::Ours { target, load, .. }) = (self, side) {
-            for target in std::iter::once(*target).chain(*load) {
-                target.remove_images(&ours::TAGS)?;
+        match (self, side) {
+            (Self::First(_), Side::Ours { target, load, .. }) => {
+                let mut targets = std::iter::once(*target).chain(*load);
+                targets.try_for_each(|target| target.remove_images(&ours::TAGS))
             }
+            (Self::First(_), Side::BuildKit { url, .. }) => buildkit::forget(url),
+            (Self::Again(_) | Self::Incremental, _) => Ok(()),
         }
-        Ok(())
     }
 }
