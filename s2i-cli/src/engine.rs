@@ -1,10 +1,20 @@
 //! The engines as one.
 
+use std::sync::Arc;
+
 use s2i_core::Diagnostic;
 use s2i_docker::{DockerEngine, Endpoint};
 use s2i_native::NativeEngine;
 
-use crate::{agents, choice::Chosen, config::Config, error::Error, host::Host, native};
+use crate::{
+    agents,
+    choice::Chosen,
+    config::Config,
+    error::Error,
+    host::Host,
+    keyring::{self, Keys},
+    native,
+};
 
 /// An engine that is ready.
 pub(crate) enum AnyEngine {
@@ -30,9 +40,6 @@ impl AnyEngine {
 
 /// Docker or Podman.
 pub(crate) fn api(endpoint: Endpoint, host: &Host) -> Result<DockerEngine, Error> {
-    Ok(DockerEngine::connect(
-        endpoint,
-        agents::embedded(),
-        &host.engine,
-    )?)
+    let engine = DockerEngine::connect(endpoint, agents::embedded())?;
+    Ok(engine.with_keyring(Arc::new(Keys(keyring::read(host)))))
 }

@@ -14,6 +14,7 @@ mod engine;
 mod error;
 mod exit;
 mod host;
+mod keyring;
 mod native;
 mod render;
 mod request;

@@ -13,7 +13,7 @@ use s2i_native::{
 use s2i_oci::registry;
 use serde::Serialize;
 
-use crate::{agents, config::Config, error::Error, host::Host};
+use crate::{agents, config::Config, error::Error, host::Host, keyring};
 
 /// Where the certificates of registries are on most machines.
 const CERTIFICATES: [&str; 2] = ["/etc/docker/certs.d", "/etc/containers/certs.d"];
@@ -191,17 +191,8 @@ fn registry(config: &Config, host: &Host) -> Result<registry::Options, Error> {
         })
     });
     let usual = registry::Options::default();
-    let podmans = [&host.engine.runtime_dir, &host.config_home];
-    let podmans = podmans.into_iter().flatten();
     Ok(registry::Options {
-        config_dir: host.engine.docker_config.clone(),
-        auth_files: match &host.auth_file {
-            Some(file) => vec![file.clone()],
-            None => podmans
-                .map(|dir| dir.join("containers/auth.json"))
-                .collect(),
-        },
-        helper_path: host.path.clone(),
+        keyring: keyring::read(host),
         certs_dirs: own
             .certificates
             .clone()

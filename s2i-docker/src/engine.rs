@@ -1,11 +1,11 @@
 //! The engine port over the API.
 
-use std::{path::PathBuf, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use bollard::{API_DEFAULT_VERSION, Docker, query_parameters::CreateImageOptionsBuilder};
 use futures_util::StreamExt as _;
 use s2i_build::{
-    Agents, CancelToken, Engine, EngineError,
+    Agents, CancelToken, Engine, EngineError, Keyring,
     cancel::or_interrupted,
     engine::{Committed, EngineInfo, Start},
     event::{Event, Phase, Progress},
@@ -16,11 +16,10 @@ use s2i_build::{
 use s2i_core::ImageRef;
 
 use crate::{
-    auth,
     cleanup::warn_of,
     container::Created,
     convert,
-    endpoint::{Endpoint, Flavour, HostEnv},
+    endpoint::{Endpoint, Flavour},
     error::{Said, cause, failed, is_only_the_end, is_unreachable, status},
     made,
     running::DockerContainer,
@@ -38,7 +37,7 @@ pub struct DockerEngine {
     pub(crate) docker: Docker,
     pub(crate) endpoint: Endpoint,
     agents: Agents,
-    pub(crate) config_dir: Option<PathBuf>,
+    pub(crate) keyring: Option<Arc<dyn Keyring>>,
 }
 
 impl DockerEngine {
@@ -46,7 +45,7 @@ impl DockerEngine {
     ///
     /// # Errors
     /// [`EngineError::NoEndpoint`] when its address is unusable.
-    pub fn connect(endpoint: Endpoint, agents: Agents, env: &HostEnv) -> Result<Self, EngineError> {
+    pub fn connect(endpoint: Endpoint, agents: Agents) -> Result<Self, EngineError> {
         let docker = match endpoint.url.split_once("://") {
             Some(("unix", path)) => {
                 Docker::connect_with_unix(path, PATIENCE.as_secs(), API_DEFAULT_VERSION)
@@ -61,8 +60,15 @@ impl DockerEngine {
             docker,
             endpoint,
             agents,
-            config_dir: env.docker_config.clone(),
+            keyring: None,
         })
+    }
+
+    /// Lets registries know who the user is. Without that nobody is told anything.
+    #[must_use]
+    pub fn with_keyring(mut self, keyring: Arc<dyn Keyring>) -> Self {
+        self.keyring = Some(keyring);
+        self
     }
 
     pub(crate) async fn flavour(&self) -> Result<(Flavour, EngineInfo), EngineError> {
@@ -118,7 +124,11 @@ impl DockerEngine {
             .from_image(&image.name())
             .tag(reference)
             .build();
-        let credentials = auth::credentials(self.config_dir.as_deref(), image);
+        let credentials = self.credentials(image).await;
+        let credentials = credentials.map_err(|source| EngineError::Pull {
+            image: image.clone(),
+            source,
+        })?;
         let mut pull = self.docker.create_image(Some(options), None, credentials);
         while let Some(step) = pull.next().await {
             let step = match step {

@@ -21,7 +21,7 @@ use s2i_build::{
 use s2i_core::{ImageRef, wire::Exit};
 
 use crate::{
-    DockerEngine, auth, convert,
+    DockerEngine, convert,
     error::{failed, is_only_the_end, status},
     made,
 };
@@ -127,7 +127,12 @@ impl DockerEngine {
     async fn send(&self, image: &ImageRef, progress: &Progress<'_>) -> Result<(), EngineError> {
         progress.notice(format!("pushing {image}"));
         let options = PushImageOptionsBuilder::new().tag(image.tag_or_latest());
-        let credentials = auth::credentials(self.config_dir.as_deref(), image);
+        let credentials = self.credentials(image).await;
+        let credentials = credentials.map_err(|source| EngineError::Failed {
+            operation: "push",
+            subject: image.to_string(),
+            source,
+        })?;
         let name = image.name();
         let mut push = self
             .docker

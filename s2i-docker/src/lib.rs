@@ -13,7 +13,7 @@
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let endpoint = Endpoint::find(Some("unix:///var/run/docker.sock"), None, &HostEnv::default())?;
-//! let engine = DockerEngine::connect(endpoint, Agents::default(), &HostEnv::default())?;
+//! let engine = DockerEngine::connect(endpoint, Agents::default())?;
 //! println!("{:?}", engine.probe().await?);
 //! # Ok(()) }
 //! ```

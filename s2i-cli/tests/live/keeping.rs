@@ -90,7 +90,10 @@ fn an_image_gets_one_more_name() {
     let [first, without] = [&name, &other].map(|name| id(name).as_str().unwrap().to_owned());
     live.s2i(["tag", &first, &other]).succeeds();
     assert_eq!(id(&other), first.as_str());
-    live.s2i(["rmi", &without]).succeeds().says("deleted");
+    if !live.engine.is_native() {
+        // A daemon keeps what has lost its name.
+        live.s2i(["rmi", &without]).succeeds().says("deleted");
+    }
     live.s2i(["rmi", &name]).succeeds().never_says("deleted");
     live.s2i(["tag", &name, &more])
         .ends_with(21)

@@ -17,6 +17,7 @@
 //! | [`choices`] | builds without a builder, and with one name that could be two things |
 //! | [`usage`] | `s2i usage` |
 //! | [`secrets`] | variables that only `assemble` gets |
+//! | [`modules`] | Go modules of a proxy that asks for a token |
 //! | [`running`] | `s2i run` |
 //! | [`limits`] | memory, processors and processes of containers |
 //! | [`keeping`] | `images`, `rmi`, `tag`, `load`, `export`, `prune`, `doctor`, and `build --load` |
@@ -53,6 +54,7 @@ mod keeping;
 mod kills;
 mod kit;
 mod limits;
+mod modules;
 mod others;
 mod pages;
 mod parity;

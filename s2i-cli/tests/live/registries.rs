@@ -1,11 +1,13 @@
 //! Images on their way to a registry and back, with a login and with a certificate of its own.
 
-use std::fs;
+use std::{ffi::OsString, fs, process::Command};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use serde_json::{Value, json};
 
 use crate::{
     harness::{Live, live, skip},
+    process::Running,
     registry::{self, PASSWORD, Registry, USER},
 };
 
@@ -21,11 +23,8 @@ fn ready() -> Option<Live> {
 
 /// Writes the credentials that `docker login` would.
 fn log_in(live: &Live, registry: &str, password: &str) {
-    let dir = live.path(".docker");
-    fs::create_dir_all(&dir).unwrap();
-    let config = serde_json::json!({"auths": {registry: {"username": USER, "password": password}}});
-    fs::write(dir.join("config.json"), config.to_string()).unwrap();
-    live.engine.give(&dir);
+    let entry = json!({"username": USER, "password": password});
+    configure(live, &json!({"auths": {registry: entry}}));
 }
 
 /// Builds an image, pushes it, loses it, pulls it and runs it.
@@ -106,4 +105,62 @@ fn with_a_certificate_that_nobody_else_trusts() {
     fs::write(trusted.join("ca.crt"), authority.pem()).unwrap();
     live.engine.give(&live.path(".config"));
     there_and_back(&live, &registry);
+}
+
+/// A program knows the password, whoever speaks to the registry.
+#[test]
+fn with_a_credential_helper() {
+    let Some(live) = live() else { return };
+    if live.engine.is_podman() {
+        return skip("Podman wants to be told which registries have no TLS");
+    }
+    if !registry::is_installed() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let registry = Registry::with_login(dir.path(), "");
+    let registry = format!("127.0.0.1:{}", registry.port);
+    let app = format!("{registry}/team/app:1");
+    let source = live.instructions("write /app/made text");
+    let build = ["build", "--copy", "--network", "none"];
+    let names = [source.to_str().unwrap(), live.builder(), &app];
+    live.s2i([&build[..], &names].concat()).succeeds();
+
+    configure(&live, &json!({"credsStore": "missing"}));
+    live.s2i(["push", &app])
+        .ends_with(22)
+        .says("docker-credential-missing");
+    let path = install_helper(&live, &registry);
+    configure(&live, &json!({"credHelpers": {&registry: "test"}}));
+    let s2i = |args: &[&str]| {
+        let mut command = live.command();
+        command.env("PATH", &path);
+        Running::start(command.args(live.engine.options()).args(args)).finish()
+    };
+    for verb in ["push", "rmi", "pull", "rmi"] {
+        s2i(&[verb, &app]).succeeds().never_says(PASSWORD);
+    }
+}
+
+/// Puts a helper `test` beside the programs of the machine, that knows this registry's password.
+fn install_helper(live: &Live, registry: &str) -> OsString {
+    let answer = json!({"Username": USER, "Secret": PASSWORD});
+    let text = format!("#!/bin/sh\nread server\n[ \"$server\" = {registry} ] && echo '{answer}'\n");
+    fs::write(live.path("helper"), text).unwrap();
+    let dir = live.path("helpers");
+    // Copied by a process of its own: a program that another test's process has open for writing, because
+    // it was started meanwhile, can't be run.
+    let mut install = Command::new("install");
+    install.arg("-D").arg(live.path("helper"));
+    let installed = install.arg(dir.join("docker-credential-test")).status();
+    assert!(installed.unwrap().success());
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::join_paths(std::iter::once(dir).chain(std::env::split_paths(&path))).unwrap()
+}
+
+fn configure(live: &Live, config: &Value) {
+    let dir = live.path(".docker");
+    fs::create_dir_all(&dir).unwrap();
+    fs::write(dir.join("config.json"), config.to_string()).unwrap();
+    live.engine.give(&dir);
 }

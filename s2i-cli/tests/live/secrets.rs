@@ -126,12 +126,24 @@ fn a_secret_that_is_not_there_stops_the_build() {
     live.nothing_left();
 }
 
-/// Looks at the image in the form of an archive, at the list of images, at the files of the store and at
-/// those of the test.
+/// What is kept is found where what is given was not.
 fn nothing_has_them(live: &Live) {
+    let found = look_for(live, &[TOKEN, KEY, LINE], &[live.path("certificate")]);
+    assert!(found, "not even what is kept is found");
+}
+
+/// Nothing of the build of the image `app` has these secrets.
+pub(crate) fn nothing_holds(live: &Live, secrets: &[&str]) {
+    look_for(live, secrets, &[]);
+}
+
+/// Looks at the image in the form of an archive, at the list of images, at the files of the store and at
+/// those of the test, of which some were given with secrets in them. Gives whether what is no secret was
+/// found.
+fn look_for(live: &Live, secrets: &[&str], given: &[PathBuf]) -> bool {
     let image = live.image("app");
     let config = serde_json::to_string(&live.engine.image(&image)).unwrap();
-    for secret in [TOKEN, KEY, LINE] {
+    for secret in secrets {
         assert!(!config.contains(secret), "{config}");
         live.s2i(["images"]).succeeds().never_says(secret);
     }
@@ -144,10 +156,9 @@ fn nothing_has_them(live: &Live) {
         let mut entry = entry.unwrap();
         let name = entry.path().unwrap().display().to_string();
         let bytes = content(&mut entry);
-        assert!(!holds(&bytes, &[TOKEN, KEY, LINE]), "{name} of the image");
+        assert!(!holds(&bytes, secrets), "{name} of the image");
         found |= holds(&bytes, &[KEPT]);
     }
-    assert!(found, "not even what is kept is found");
     fs::remove_file(archive).unwrap();
     let places = if live.engine.is_native() {
         vec![live.path(""), PathBuf::from(&live.engine.options()[3])]
@@ -155,12 +166,13 @@ fn nothing_has_them(live: &Live) {
         vec![live.path("")]
     };
     for file in places.iter().flat_map(|place| files(place)) {
-        let is_given = file == live.path("certificate");
+        let is_given = given.contains(&file);
         // Others use the store as well, and their files come and go.
         let bytes = fs::read(&file).unwrap_or_default();
-        let has = holds(&bytes, &[TOKEN, KEY, LINE]);
+        let has = holds(&bytes, secrets);
         assert_eq!(has, is_given, "{}", file.display());
     }
+    found
 }
 
 /// Everything of a member of an archive, which may be compressed itself.

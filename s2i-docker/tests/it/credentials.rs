@@ -1,23 +1,66 @@
 //! Credentials go to the registry that they are for, in the one call that needs them.
 
+use std::sync::{Arc, Mutex};
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use s2i_build::request::PullPolicy;
+use futures_util::{FutureExt as _, future::BoxFuture};
+use s2i_build::{EngineError, Keyring, engine::BoxError, keyring::Credential, request::PullPolicy};
 use s2i_core::ImageRef;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::{
-    daemon::{Call, Knobs},
-    scene::Scene,
+    daemon::{Call, Endpoint, Knobs},
+    scene::{Scene, chain},
 };
 
 const HEADERS: [&str; 2] = ["x-registry-auth", "x-registry-config"];
 
-/// Pulls an image with this configuration and tells what went along.
-async fn sent_for(image: &str, auths: Value) -> Option<Value> {
-    let dir = tempfile::tempdir().unwrap();
-    let config = json!({ "auths": auths }).to_string();
-    std::fs::write(dir.path().join("config.json"), config).unwrap();
-    let mut scene = Scene::with_config(Knobs::default(), Some(dir.path().into()));
+/// Knows what is told for one image, and whom it was asked about.
+pub(crate) struct Keys {
+    image: ImageRef,
+    credential: Result<Credential, String>,
+    asked: Mutex<Vec<String>>,
+}
+
+impl Keys {
+    pub(crate) fn knowing(image: &str, credential: Credential) -> Arc<Self> {
+        Self::answering(image, Ok(credential))
+    }
+
+    fn answering(image: &str, credential: Result<Credential, String>) -> Arc<Self> {
+        Arc::new(Self {
+            image: image.parse().unwrap(),
+            credential,
+            asked: Mutex::default(),
+        })
+    }
+}
+
+impl Keyring for Keys {
+    fn find<'a>(
+        &'a self,
+        image: &'a ImageRef,
+    ) -> BoxFuture<'a, Result<Option<Credential>, BoxError>> {
+        self.asked.lock().unwrap().push(image.to_string());
+        let found = match &self.credential {
+            Ok(credential) if *image == self.image => Ok(Some(credential.clone())),
+            Ok(_) => Ok(None),
+            Err(why) => Err(why.clone().into()),
+        };
+        async { found }.boxed()
+    }
+}
+
+pub(crate) fn password() -> Credential {
+    Credential::Password {
+        user: "me".into(),
+        password: "pass:word".into(),
+    }
+}
+
+/// Pulls an image with these keys and tells what went along.
+async fn sent_for(image: &str, keys: Arc<Keys>) -> Option<Value> {
+    let mut scene = Scene::new(Knobs::default()).with_keyring(keys);
     scene.image = image.to_owned();
     let (committed, cleaned) = scene.build().await;
     cleaned.unwrap();
@@ -34,32 +77,16 @@ async fn sent_for(image: &str, auths: Value) -> Option<Value> {
     Some(serde_json::from_slice(&STANDARD.decode(header).unwrap()).unwrap())
 }
 
-fn auth(text: &str) -> Value {
-    json!({ "auth": STANDARD.encode(text) })
-}
-
-/// Engines look at name and password; only clients know the form of the file.
 #[tokio::test]
-async fn the_matching_registry_gets_name_and_password() {
-    let auths = json!({
-        "registry.test:5000": auth("me:pass:word"),
-        "other.test": auth("other:secret"),
-    });
-    let sent = sent_for("registry.test:5000/team/go:1", auths)
-        .await
-        .unwrap();
+async fn the_registry_gets_name_and_password() {
+    let image = "registry.test:5000/team/go:1";
+    let keys = Keys::knowing(image, password());
+    let sent = sent_for(image, Arc::clone(&keys)).await.unwrap();
     assert_eq!(sent["username"], "me");
     assert_eq!(sent["password"], "pass:word");
     assert_eq!(sent["serveraddress"], "registry.test:5000");
-    assert!(!sent.to_string().contains("secret"));
-}
-
-#[tokio::test]
-async fn another_registry_gets_nothing() {
-    let auths = || json!({"registry.test": auth("me:secret"), "registry.test:5000": auth("me:x")});
-    assert_eq!(sent_for("registry.test:5001/go", auths()).await, None);
-    assert_eq!(sent_for("evil.registry.test/go", auths()).await, None);
-    assert_eq!(sent_for("go", auths()).await, None);
+    assert_eq!(*keys.asked.lock().unwrap(), [image]);
+    assert_eq!(sent_for("registry.test:5001/team/go:1", keys).await, None);
 }
 
 #[tokio::test]
@@ -67,31 +94,43 @@ async fn the_registry_without_a_name_has_its_old_key() {
     let bare: ImageRef = "image".parse().unwrap();
     let full = bare.normalised();
     let host = full.split('/').next().unwrap();
-    let auths = || {
-        let key = format!("https://index.{host}/v1/");
-        json!({ key: auth("me:secret") })
-    };
     for image in [
         "go".to_owned(),
         "s2i/go".to_owned(),
         format!("{host}/s2i/go"),
     ] {
-        let sent = sent_for(&image, auths()).await.unwrap();
-        assert_eq!(sent["password"], "secret", "{image}");
+        let sent = sent_for(&image, Keys::knowing(&image, password())).await;
+        let expected = format!("https://index.{host}/v1/");
+        assert_eq!(sent.unwrap()["serveraddress"], expected, "{image}");
     }
 }
 
 #[tokio::test]
 async fn a_token_takes_the_place_of_a_password() {
-    let auths = json!({"registry.test": {"auth": "", "identitytoken": "long"}});
-    let sent = sent_for("registry.test/go", auths).await.unwrap();
+    let image = "registry.test/go";
+    let keys = Keys::knowing(image, Credential::Identity("long".into()));
+    let sent = sent_for(image, keys).await.unwrap();
     assert_eq!(sent["identitytoken"], "long");
+    assert_eq!(sent["password"], Value::Null);
 }
 
 #[tokio::test]
 async fn an_image_that_is_there_needs_none() {
-    let scene = Scene::new(Knobs::default());
+    let keys = Keys::answering("s2i/go", Err("nobody asks".into()));
+    let scene = Scene::new(Knobs::default()).with_keyring(Arc::clone(&keys) as _);
     scene.daemon.model().images.insert(scene.image.clone());
     scene.resolve(PullPolicy::IfNotPresent).await.unwrap();
-    assert_eq!(scene.daemon.count(crate::daemon::Endpoint::Pull), 0);
+    assert_eq!(scene.daemon.count(Endpoint::Pull), 0);
+    assert!(keys.asked.lock().unwrap().is_empty());
+}
+
+/// A pull without the login would only end with a worse message.
+#[tokio::test]
+async fn keys_that_can_not_be_read_end_the_pull() {
+    let keys = Keys::answering("s2i/go", Err("the helper is not installed".into()));
+    let scene = Scene::new(Knobs::default()).with_keyring(keys);
+    let err = scene.resolve(PullPolicy::IfNotPresent).await.unwrap_err();
+    assert!(matches!(err, EngineError::Pull { .. }), "{err:?}");
+    assert!(chain(&err).ends_with(": the helper is not installed"));
+    assert_eq!(scene.daemon.count(Endpoint::Pull), 0);
 }

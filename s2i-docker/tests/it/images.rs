@@ -1,7 +1,5 @@
 //! Listing, removing, moving and pruning images.
 
-use std::path::PathBuf;
-
 use futures_util::TryStreamExt as _;
 use insta::assert_snapshot;
 use s2i_build::{EngineError, Images as _, event::Progress, images::Holdings};
@@ -9,17 +7,14 @@ use s2i_core::ImageRef;
 
 use crate::{
     calls::journal,
+    credentials::{Keys, password},
     daemon::{Answers, BUILDER, Cancel, Endpoint, Fault, Knobs, LAYER, Moment},
     scene::{Scene, chain},
 };
 
 /// A scene with these images in the engine.
 fn with(images: &[&str], knobs: Knobs) -> Scene {
-    with_config(images, knobs, None)
-}
-
-fn with_config(images: &[&str], knobs: Knobs, config: Option<PathBuf>) -> Scene {
-    let scene = Scene::with_config(knobs, config);
+    let scene = Scene::new(knobs);
     let names = images.iter().map(ToString::to_string);
     scene.daemon.model().images.extend(names);
     scene
@@ -166,9 +161,6 @@ async fn a_name_is_given_by_id() {
 
 #[tokio::test]
 async fn a_push_asks_for_one_tag_with_credentials_and_tells_the_digest() {
-    let dir = tempfile::tempdir().unwrap();
-    let config = r#"{"auths": {"registry.test": {"auth": "bWU6c2VjcmV0"}}}"#;
-    std::fs::write(dir.path().join("config.json"), config).unwrap();
     let knobs = Knobs {
         digests: vec![
             "other.test/team/web@sha256:1111111111111111111111111111111111111111111111111111111111111111",
@@ -177,7 +169,7 @@ async fn a_push_asks_for_one_tag_with_credentials_and_tells_the_digest() {
         ..Knobs::default()
     };
     let image = "registry.test/team/web:1";
-    let scene = with_config(&[image], knobs, Some(dir.path().into()));
+    let scene = with(&[image], knobs).with_keyring(Keys::knowing(image, password()));
     let digest = push(&scene, image).await.unwrap();
     assert_eq!(digest.as_deref(), Some(BUILDER));
     assert_snapshot!(journal(&scene.daemon), @"

@@ -3,8 +3,7 @@
 use std::{
     borrow::Cow,
     error::Error,
-    path::PathBuf,
-    sync::{Mutex, MutexGuard},
+    sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
 
@@ -12,7 +11,7 @@ use bytes::Bytes;
 use futures_util::StreamExt as _;
 use s2i_build::Agents;
 use s2i_build::{
-    CancelToken, Container as _, Engine as _, EngineError,
+    CancelToken, Container as _, Engine as _, EngineError, Keyring,
     engine::{Commit, Committed, Content, Input, Program, Start},
     event::{Event, EventSink, Phase, Progress},
     facts::{ImageConfig, ImageFacts},
@@ -20,7 +19,7 @@ use s2i_build::{
     stream::ArchiveStream,
 };
 use s2i_core::{EnvVar, archive::Writer, wire::Exit};
-use s2i_docker::{DockerContainer, DockerEngine, Endpoint, HostEnv};
+use s2i_docker::{DockerContainer, DockerEngine, Endpoint};
 
 use crate::daemon::{BUILDER, Daemon, Knobs};
 
@@ -79,17 +78,8 @@ impl Finished {
 
 impl Scene {
     pub(crate) fn new(knobs: Knobs) -> Self {
-        Self::with_config(knobs, None)
-    }
-
-    /// With a directory for Docker's own configuration.
-    pub(crate) fn with_config(knobs: Knobs, docker_config: Option<PathBuf>) -> Self {
         let cancel = knobs.cancel.as_ref().map(|cancel| cancel.token.clone());
         let daemon = Daemon::start(knobs);
-        let env = HostEnv {
-            docker_config,
-            ..HostEnv::default()
-        };
         let endpoint = Endpoint {
             url: format!("unix://{}", daemon.socket().display()),
             from: "the test".into(),
@@ -100,11 +90,17 @@ impl Scene {
         };
         Self {
             daemon,
-            engine: DockerEngine::connect(endpoint, agents, &env).unwrap(),
+            engine: DockerEngine::connect(endpoint, agents).unwrap(),
             recorder: Recorder::default(),
             cancel: cancel.unwrap_or_default(),
             image: "s2i/go".to_owned(),
         }
+    }
+
+    /// With somebody who knows passwords.
+    pub(crate) fn with_keyring(mut self, keyring: Arc<dyn Keyring>) -> Self {
+        self.engine = self.engine.with_keyring(keyring);
+        self
     }
 
     pub(crate) async fn resolve(&self, policy: PullPolicy) -> Result<ImageFacts, EngineError> {

@@ -96,8 +96,7 @@ async fn what_answers_says_what_it_is() {
         });
         let url = format!("unix://{}", daemon.socket().display());
         let endpoint = Endpoint::find(Some(&url), None, &HostEnv::default()).unwrap();
-        let engine =
-            DockerEngine::connect(endpoint, Agents::default(), &HostEnv::default()).unwrap();
+        let engine = DockerEngine::connect(endpoint, Agents::default()).unwrap();
         let info = engine.probe().await.unwrap();
         assert_eq!(info.endpoint, format!("{url} (from --url)"));
         lines.push(format!("{} {}", info.name, info.version));

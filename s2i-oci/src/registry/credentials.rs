@@ -9,10 +9,11 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use s2i_core::ImageRef;
 use serde::Deserialize;
 use thiserror::Error;
 
-use super::{HUB, helper};
+use super::{HUB, helper, place};
 
 /// The name that Docker files its own registry under.
 const HUB_KEY: &str = "https://index.docker.io/v1/";
@@ -107,7 +108,7 @@ impl CredentialError {
 
 /// A text that is shown to nobody.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct Secret(String);
+pub struct Secret(String);
 
 impl Secret {
     pub(super) fn new(text: String) -> Self {
@@ -115,7 +116,8 @@ impl Secret {
     }
 
     /// The text, for what is sent to the registry.
-    pub(super) fn reveal(&self) -> &str {
+    #[must_use]
+    pub fn reveal(&self) -> &str {
         &self.0
     }
 }
@@ -128,9 +130,14 @@ impl fmt::Debug for Secret {
 
 /// What a registry is told to know who asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Credential {
+pub enum Credential {
     /// A user with a password.
-    Password { user: String, password: Secret },
+    Password {
+        /// The user.
+        user: String,
+        /// What nobody else knows.
+        password: Secret,
+    },
     /// A token that login services exchange for others.
     Identity(Secret),
 }
@@ -145,16 +152,26 @@ impl Credential {
     }
 }
 
-/// Where credentials are looked for.
-#[derive(Debug)]
-pub(super) struct Keyring {
-    /// Files of one format, the first that knows the registry counts. They need not exist.
-    pub(super) files: Vec<PathBuf>,
-    /// Directories with credential helpers, as in `PATH`.
-    pub(super) helper_path: Option<OsString>,
+/// Where credentials are looked for: the files of Docker and Podman, and the helpers that these name.
+#[derive(Clone, Debug, Default)]
+pub struct Keyring {
+    /// Files of one format; the first that knows the registry counts. They need not exist.
+    pub files: Vec<PathBuf>,
+    /// Directories with credential helpers, as in `PATH`; relative ones are not looked into.
+    pub helper_path: Option<OsString>,
 }
 
 impl Keyring {
+    /// The credentials for the repository of this image, where there are some. Helpers are run for that,
+    /// which needs a tokio runtime with time and I/O enabled.
+    ///
+    /// # Errors
+    /// A file that is there can't be read, or a helper that it names fails.
+    pub async fn find_for(&self, image: &ImageRef) -> Result<Option<Credential>, CredentialError> {
+        let (registry, repository) = place(image);
+        self.find(&registry, &repository).await
+    }
+
     /// The credentials for `repository` of `registry`, where there are some.
     pub(super) async fn find(
         &self,

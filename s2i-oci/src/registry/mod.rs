@@ -34,7 +34,6 @@ mod upload;
 
 use std::{
     collections::{BTreeMap, HashMap},
-    ffi::OsString,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -42,12 +41,11 @@ use std::{
 
 use s2i_core::ImageRef;
 
-pub use credentials::CredentialError;
+pub use credentials::{Credential, CredentialError, Keyring, Secret};
 pub use error::{Found, RegistryError};
 pub use pull::Pulled;
 pub use push::{Count, Push, PushBlob, Pushed, Source};
 
-use credentials::Keyring;
 use host::Host;
 use remote::Remote;
 
@@ -57,14 +55,8 @@ const HUB: &str = "docker.io";
 /// How registries are to be spoken to.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Docker's directory for configuration, usually `~/.docker`; its `config.json` has
-    /// credentials. It need not exist.
-    pub config_dir: Option<PathBuf>,
-    /// Files with credentials that come before that one, first first: Podman's `auth.json`. They
-    /// need not exist.
-    pub auth_files: Vec<PathBuf>,
-    /// Directories with credential helpers, as in `PATH`; relative ones are not looked into.
-    pub helper_path: Option<OsString>,
+    /// Who knows what registries are told.
+    pub keyring: Keyring,
     /// Directories with certificates, as `/etc/docker/certs.d`: in a subdirectory that is called
     /// like a registry (`host` or `host:port`), `*.crt` are authorities that are trusted for this
     /// registry, and `NAME.cert` with `NAME.key` is what s2i identifies itself with.
@@ -83,9 +75,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            config_dir: None,
-            auth_files: Vec::new(),
-            helper_path: None,
+            keyring: Keyring::default(),
             certs_dirs: Vec::new(),
             extra_ca: None,
             mirrors: BTreeMap::new(),
@@ -115,11 +105,7 @@ impl Registry {
         // The error says that there is one already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         client::extra_authorities(&options)?;
-        let docker = options.config_dir.iter().map(|dir| dir.join("config.json"));
-        let keyring = Arc::new(Keyring {
-            files: options.auth_files.iter().cloned().chain(docker).collect(),
-            helper_path: options.helper_path.clone(),
-        });
+        let keyring = Arc::new(options.keyring.clone());
         Ok(Self {
             options,
             keyring,

@@ -9,11 +9,11 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use s2i_oci::registry::{Options, Registry, RegistryError};
+use s2i_oci::registry::{Keyring, Options, Registry, RegistryError};
 
 use crate::{
     image::{Image, amd64, named, registry, told},
-    redirects::{guarded, logged_in},
+    redirects::{guarded, keyring, logged_in},
     server::{Reply, Request, Server},
 };
 
@@ -126,8 +126,10 @@ async fn login_services_get_the_password_or_the_identity_token() {
     let file = dir.path().join("auth.json");
     std::fs::write(&file, auths).unwrap();
     let registry = Registry::new(Options {
-        auth_files: vec![file],
-        config_dir: Some(dir.path().into()),
+        keyring: Keyring {
+            files: vec![file, dir.path().join("config.json")],
+            helper_path: None,
+        },
         ..Options::default()
     });
     registry.unwrap().manifest(&name, &amd64()).await.unwrap();
@@ -300,8 +302,10 @@ async fn credential_helpers_are_asked_when_a_registry_asks() {
     ] {
         std::fs::write(dir.path().join("config.json"), config.to_string()).unwrap();
         let registry = Registry::new(Options {
-            config_dir: Some(dir.path().into()),
-            helper_path,
+            keyring: Keyring {
+                helper_path,
+                ..keyring(dir.path())
+            },
             ..Options::default()
         });
         let name = named(&server, ":1");
@@ -314,7 +318,7 @@ async fn credential_helpers_are_asked_when_a_registry_asks() {
     // Nobody looks for credentials that nobody asks for.
     let open = Arc::new(Image::new(1, 10)).serve();
     let registry = Registry::new(Options {
-        config_dir: Some(dir.path().into()),
+        keyring: keyring(dir.path()),
         ..Options::default()
     });
     let name = named(&open, ":1");

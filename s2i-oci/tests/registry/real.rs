@@ -2,7 +2,7 @@
 
 use std::{
     net::{TcpListener, TcpStream},
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -11,10 +11,13 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair}
 use s2i_core::ImageRef;
 use s2i_oci::{
     Digest,
-    registry::{Options, Registry, RegistryError},
+    registry::{Keyring, Options, Registry, RegistryError},
 };
 
-use crate::image::{Image, amd64, told};
+use crate::{
+    image::{Image, amd64, told},
+    redirects::keyring,
+};
 
 /// A user `me` with the password `correct horse`, as `htpasswd -B` writes it.
 const USERS: &str = "me:$2b$04$iTftwzxHwUymuNHLJGDuU.uzO7TNtZmIHkEw9F5woLULiIZz.2eCq\n";
@@ -71,14 +74,14 @@ impl Real {
         format!("127.0.0.1:{}/{rest}", self.port).parse().unwrap()
     }
 
-    /// A directory with the credentials of this user.
-    fn config_dir(&self, user: &str, password: &str) -> PathBuf {
+    /// The credentials of this user.
+    fn keyring(&self, user: &str, password: &str) -> Keyring {
         let dir = self.dir.path().join(format!("{user}-{password}"));
         std::fs::create_dir_all(&dir).unwrap();
         let key = format!("http://127.0.0.1:{}/v2/", self.port);
         let config = serde_json::json!({"auths": {key: {"username": user, "password": password}}});
         std::fs::write(dir.join("config.json"), config.to_string()).unwrap();
-        dir
+        keyring(&dir)
     }
 }
 
@@ -178,20 +181,20 @@ async fn with_users() {
     }) else {
         return;
     };
-    let with = |config_dir| {
+    let with = |keyring| {
         Registry::new(Options {
-            config_dir,
+            keyring,
             ..Options::default()
         })
         .unwrap()
     };
-    there_and_back(&with(Some(real.config_dir("me", "correct horse"))), &real).await;
+    there_and_back(&with(real.keyring("me", "correct horse")), &real).await;
     let name = real.named("team/app:1");
-    for (config_dir, expected) in [
-        (None, None),
-        (Some(real.config_dir("me", "wrong-horse")), Some("me")),
+    for (keyring, expected) in [
+        (Keyring::default(), None),
+        (real.keyring("me", "wrong-horse"), Some("me")),
     ] {
-        let registry = with(config_dir);
+        let registry = with(keyring);
         let pull = registry.manifest(&name, &amd64()).await.map(drop);
         let push = Image::new(2, 9).push();
         let push = registry.push(&name, &push, &|_, _| ()).await.map(drop);

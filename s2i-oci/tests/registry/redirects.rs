@@ -3,12 +3,20 @@
 use std::sync::Arc;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use s2i_oci::registry::{Options, Registry};
+use s2i_oci::registry::{Keyring, Options, Registry};
 
 use crate::{
     image::{Image, named},
     server::{Reply, Request, Server},
 };
+
+/// The logins of Docker in this directory.
+pub(crate) fn keyring(dir: &std::path::Path) -> Keyring {
+    Keyring {
+        files: vec![dir.join("config.json")],
+        helper_path: None,
+    }
+}
 
 /// A way to registries with the password `top-secret` of the user `me` at the server.
 pub(crate) fn logged_in(dir: &std::path::Path, server: &Server) -> Registry {
@@ -17,7 +25,7 @@ pub(crate) fn logged_in(dir: &std::path::Path, server: &Server) -> Registry {
     let config = serde_json::json!({"auths": {server: {"auth": auth}}});
     std::fs::write(dir.join("config.json"), config.to_string()).unwrap();
     Registry::new(Options {
-        config_dir: Some(dir.into()),
+        keyring: keyring(dir),
         ..Options::default()
     })
     .unwrap()

@@ -1,0 +1,23 @@
+// Shop says a greeting that is in a module of its own, which only the team may have.
+package main
+
+import (
+	"fmt"
+	"log"
+	"net/http"
+	"os"
+
+	"example.org/team/greeting"
+)
+
+func main() {
+	port := os.Getenv("PORT")
+	if port == "" {
+		port = "8080"
+	}
+	http.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, greeting.To("the team"))
+	})
+	log.Printf("listening on port %s", port)
+	log.Fatal(http.ListenAndServe(":"+port, nil))
+}
