@@ -30,9 +30,12 @@ pub(crate) fn finish(
         kind: FailureKind::Os,
         message: format!("can't clean up `{}`: {err}", path.display()),
     };
-    for path in &finish.remove {
+    for (number, path) in finish.remove.iter().enumerate() {
         let path = Path::new(path.as_str());
-        remove(path).map_err(|err| os(path, &err))?;
+        let aside = finish.aside.as_ref();
+        if !aside.is_some_and(|aside| put_aside(path, &format!("{aside}{number}"))) {
+            remove(path).map_err(|err| os(path, &err))?;
+        }
     }
     // Directories that were made for what is gone now; those still in use stay.
     made.iter().rev().for_each(|dir| drop(fs::remove_dir(dir)));
@@ -73,6 +76,14 @@ fn changed(metadata: &fs::Metadata) -> SystemTime {
             seconds,
             metadata.ctime_nsec().try_into().unwrap_or_default(),
         )
+}
+
+/// Moves a directory; false when it is none, or can't be moved: a part of it may be the image's own.
+fn put_aside(path: &Path, aside: &str) -> bool {
+    let is_directory = path
+        .symlink_metadata()
+        .is_ok_and(|metadata| metadata.is_dir());
+    is_directory && fs::rename(path, aside).is_ok()
 }
 
 fn remove(path: &Path) -> io::Result<()> {

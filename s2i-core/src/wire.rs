@@ -263,6 +263,10 @@ pub struct ReadItem {
 pub struct Finish {
     /// What to remove, with everything below it. What is not there is fine.
     pub remove: Vec<ContainerPath>,
+    /// Where directories are put that could be removed, for whoever makes the layer to remove them: this
+    /// path and a number. What can't be moved there is removed.
+    #[serde(default)]
+    pub aside: Option<ContainerPath>,
     /// The time in seconds since 1970 that everything gets which changed in this container. Without
     /// one, whoever makes the layer gives it, and nothing is looked at here.
     pub mtime: Option<u64>,

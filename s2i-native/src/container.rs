@@ -1,5 +1,7 @@
 //! One container: a place in the store, a sandbox over it, and the agent in the sandbox.
 
+use std::thread;
+
 use s2i_build::{
     CancelToken, Container, EngineError,
     cancel::or_interrupted,
@@ -82,11 +84,13 @@ impl Container for NativeContainer {
         cancel: &CancelToken,
     ) -> Result<Committed, EngineError> {
         progress.phase(Phase::Clean);
-        let lent = self.place.as_ref().and_then(|place| place.lent.clone());
+        let place = self.place.as_ref().expect("it is given back");
+        let (lent, aside) = (place.lent.clone(), place.aside());
         let is_kept = |path: &&ContainerPath| Some(*path) != lent.as_ref();
         let finish = Finish {
             // What is mounted can't be removed, and is in no layer.
             remove: commit.remove.iter().filter(is_kept).cloned().collect(),
+            aside: Some(aside),
             // What changed is known here, without a walk through the whole image.
             mtime: None,
             require: commit.require.clone(),
@@ -99,7 +103,14 @@ impl Container for NativeContainer {
         let (place, committed) = blocking(move || {
             let committed = place
                 .end()
-                .and_then(|()| commit::commit(&place, &commit, &cancel));
+                .and_then(|()| place.take_aside())
+                .and_then(|aside| {
+                    thread::scope(|scope| {
+                        // Nobody waits for the source to be gone, but for the digest of what is left.
+                        scope.spawn(place.removal(&aside));
+                        commit::commit(&place, &commit, &cancel)
+                    })
+                });
             Ok((place, committed))
         })
         .await?;

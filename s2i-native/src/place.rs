@@ -1,7 +1,7 @@
 //! Where a container is, and what runs in it.
 
 use std::{
-    fs,
+    fs, io,
     path::PathBuf,
     process::Stdio,
     time::{Duration, SystemTime},
@@ -196,6 +196,47 @@ impl Place {
     /// What the container changed, in overlayfs' dialect. Complete once it has ended.
     pub(crate) fn upper(&self) -> PathBuf {
         self.work.path().join(UPPER)
+    }
+
+    /// Where the agent puts what is to be removed: at the container's root, under a name that is no
+    /// other place's.
+    pub(crate) fn aside(&self) -> ContainerPath {
+        let path = format!("/{}", self.aside_prefix());
+        path.parse().expect("letters and digits")
+    }
+
+    fn aside_prefix(&self) -> String {
+        let own = self.work.path().file_name().unwrap_or_default();
+        format!(".s2i-{}-", own.display())
+    }
+
+    /// Takes what the agent has put there out of the container, and gives the names that it has in the
+    /// place.
+    pub(crate) fn take_aside(&self) -> Result<Vec<PathBuf>, EngineError> {
+        let (upper, prefix) = (self.upper(), self.aside_prefix());
+        let take = || -> io::Result<Vec<PathBuf>> {
+            let mut taken = Vec::new();
+            for entry in fs::read_dir(&upper)? {
+                let name = entry?.file_name();
+                if name.as_encoded_bytes().starts_with(prefix.as_bytes()) {
+                    fs::rename(upper.join(&name), self.work.path().join(&name))?;
+                    taken.push(name.into());
+                }
+            }
+            Ok(taken)
+        };
+        take().map_err(failed("clean up a container of", &self.name))
+    }
+
+    /// What removes what was taken out, for another thread. What can't be removed now is removed with the
+    /// place.
+    pub(crate) fn removal<'a>(&'a self, taken: &'a [PathBuf]) -> impl FnOnce() + Send + 'a {
+        let work = &self.work;
+        move || {
+            for name in taken {
+                let _ = work.clear(name);
+            }
+        }
     }
 
     /// Waits until the container has ended: its agent goes when nobody is left to ask it for anything.

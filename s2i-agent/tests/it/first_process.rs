@@ -25,6 +25,7 @@ fn finish(remove: &[&str], require: &[&str]) -> Request {
     let paths = |paths: &[&str]| paths.iter().map(|path| path.parse().unwrap()).collect();
     Request::Finish(Finish {
         remove: paths(remove),
+        aside: None,
         mtime: Some(EPOCH),
         require: paths(require),
     })
@@ -157,6 +158,32 @@ fn finishing_makes_times_equal_and_leaves_older_ones() {
     assert_eq!(root.mtime("new/older"), 5);
     assert_eq!(root.mtime("old"), OLD);
     assert_eq!(fs::read(root.at("old")).unwrap(), b"old");
+}
+
+#[test]
+fn what_is_put_aside_is_whole_and_the_rest_is_removed() {
+    let Some(root) = Root::new() else { return };
+    let mut agent = root.start();
+    let script = "mkdir -p /src/deep /other /gone-2/full; echo x >/src/deep/file; echo y >/file; echo z >/other/file";
+    agent.ask(&sh(script, ""));
+    let paths = ["/src", "/file", "/other", "/nothing"];
+    let request = Request::Finish(Finish {
+        remove: paths.iter().map(|path| path.parse().unwrap()).collect(),
+        aside: Some("/gone-".parse().unwrap()),
+        mtime: None,
+        require: Vec::new(),
+    });
+    assert_eq!(agent.ask(&request).answer(), Answer::Finished);
+    for path in paths {
+        assert!(!root.at(&path[1..]).exists(), "{path}");
+    }
+    assert_eq!(
+        fs::read_to_string(root.at("gone-0/deep/file")).unwrap(),
+        "x\n"
+    );
+    // A file is no work to remove, and there was something in the way of the other directory.
+    assert!(!root.at("gone-1").exists());
+    assert!(!root.at("gone-2/file").exists());
 }
 
 #[test]

@@ -150,6 +150,14 @@ impl Work {
         &self.path
     }
 
+    /// Removes what has this name in it, whatever that is, and nothing that a link leads to.
+    ///
+    /// # Errors
+    /// [`StoreError::Disk`].
+    pub fn clear(&self, name: &Path) -> Result<(), StoreError> {
+        remove(&self.path.join(name))
+    }
+
     /// Removes the directory now, and tells what goes wrong with that.
     ///
     /// # Errors
