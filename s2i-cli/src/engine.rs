@@ -40,6 +40,7 @@ impl AnyEngine {
 
 /// Docker or Podman.
 pub(crate) fn api(endpoint: Endpoint, host: &Host) -> Result<DockerEngine, Error> {
+    let keys = Keys(keyring::read(host, endpoint.flavour()));
     let engine = DockerEngine::connect(endpoint, agents::embedded())?;
-    Ok(engine.with_keyring(Arc::new(Keys(keyring::read(host)))))
+    Ok(engine.with_keyring(Arc::new(keys)))
 }

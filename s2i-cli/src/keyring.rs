@@ -1,17 +1,16 @@
 //! The logins of Docker and Podman, which all engines use alike.
 
 use futures_util::{FutureExt as _, future::BoxFuture};
-use s2i_build::{
-    engine::BoxError,
-    keyring::{Credential, Keyring},
-};
-use s2i_core::ImageRef;
-use s2i_oci::registry;
+use s2i_build::{engine::BoxError, keyring::Keyring};
+use s2i_core::{ImageRef, login::Credential};
+use s2i_docker::Flavour;
+use s2i_oci::registry::{self, RegistryError};
 
 use crate::host::Host;
 
-/// Where logins are: in Podman's file, else in Docker's.
-pub(crate) fn read(host: &Host) -> registry::Keyring {
+/// Where logins are. The files of whose engine it is come first; the embedded one takes Podman's first,
+/// as Podman does.
+pub(crate) fn read(host: &Host, flavour: Flavour) -> registry::Keyring {
     let podmans = [&host.engine.runtime_dir, &host.config_home];
     let podmans = podmans.into_iter().flatten();
     let podmans: Vec<_> = match &host.auth_file {
@@ -21,9 +20,13 @@ pub(crate) fn read(host: &Host) -> registry::Keyring {
             .collect(),
     };
     let dockers = host.engine.docker_config.iter();
-    let dockers = dockers.map(|dir| dir.join("config.json"));
+    let dockers = dockers.map(|dir| dir.join("config.json")).collect();
+    let files = match flavour {
+        Flavour::Docker => [dockers, podmans],
+        Flavour::Podman => [podmans, dockers],
+    };
     registry::Keyring {
-        files: podmans.into_iter().chain(dockers).collect(),
+        files: files.concat(),
         helper_path: host.path.clone(),
     }
 }
@@ -37,19 +40,13 @@ impl Keyring for Keys {
         image: &'a ImageRef,
     ) -> BoxFuture<'a, Result<Option<Credential>, BoxError>> {
         let find = async {
-            let found = self.0.find_for(image).await?;
-            Ok(found.map(told))
+            let found = self.0.find_for(image).await;
+            found.map_err(|source| {
+                let full = image.full_name();
+                let registry = full.split('/').next().unwrap_or_default().to_owned();
+                RegistryError::Credentials { registry, source }.into()
+            })
         };
         find.boxed()
-    }
-}
-
-fn told(found: registry::Credential) -> Credential {
-    match found {
-        registry::Credential::Password { user, password } => Credential::Password {
-            user,
-            password: password.reveal().to_owned(),
-        },
-        registry::Credential::Identity(token) => Credential::Identity(token.reveal().to_owned()),
     }
 }

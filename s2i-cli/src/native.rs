@@ -6,6 +6,7 @@ use std::{
 };
 
 use s2i_core::{Diagnostic, ErrorChain};
+use s2i_docker::Flavour;
 use s2i_native::{
     NativeEngine, Options,
     userns::{self, Plan, Report},
@@ -192,7 +193,7 @@ fn registry(config: &Config, host: &Host) -> Result<registry::Options, Error> {
     });
     let usual = registry::Options::default();
     Ok(registry::Options {
-        keyring: keyring::read(host),
+        keyring: keyring::read(host, Flavour::Podman),
         certs_dirs: own
             .certificates
             .clone()

@@ -30,6 +30,7 @@ pub mod ignore;
 mod image_ref;
 pub mod label;
 mod layout;
+pub mod login;
 pub mod mapping;
 mod script;
 pub mod secret;

@@ -1,8 +1,8 @@
 //! What an engine tells a registry on behalf of the user.
 
 use bollard::auth::DockerCredentials;
-use s2i_build::{engine::BoxError, keyring::Credential};
-use s2i_core::ImageRef;
+use s2i_build::engine::BoxError;
+use s2i_core::{ImageRef, login::Credential};
 
 use crate::DockerEngine;
 
@@ -32,9 +32,9 @@ fn told(credential: Credential, image: &ImageRef) -> DockerCredentials {
     match credential {
         Credential::Password { user, password } => {
             told.username = Some(user);
-            told.password = Some(password);
+            told.password = Some(password.reveal().to_owned());
         }
-        Credential::Identity(token) => told.identitytoken = Some(token),
+        Credential::Identity(token) => told.identitytoken = Some(token.reveal().to_owned()),
     }
     told
 }

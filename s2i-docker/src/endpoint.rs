@@ -50,6 +50,16 @@ const DOCKER_SOCKET: &str = "/var/run/docker.sock";
 const PODMAN_SOCKET: &str = "/run/podman/podman.sock";
 
 impl Endpoint {
+    /// Whose engine listens there, by the usual name of the socket. Only the engine itself knows.
+    #[must_use]
+    pub fn flavour(&self) -> Flavour {
+        if self.url.ends_with("/podman.sock") {
+            Flavour::Podman
+        } else {
+            Flavour::Docker
+        }
+    }
+
     /// Finds the engine: the one that is [named](Self::named), else one that
     /// [listens](Self::listening).
     ///

@@ -13,14 +13,15 @@ use s2i_build::{
     request::PullPolicy,
     trace,
 };
-use s2i_core::ImageRef;
+use s2i_core::{Diagnostic, ErrorChain, ImageRef};
 
 use crate::{
     cleanup::warn_of,
     container::Created,
     convert,
     endpoint::{Endpoint, Flavour},
-    error::{Said, cause, failed, is_only_the_end, is_unreachable, status},
+    error::{Said, cause, failed, is_only_the_end, is_unreachable},
+    images::inspected,
     made,
     running::DockerContainer,
 };
@@ -106,15 +107,8 @@ impl DockerEngine {
     }
 
     async fn inspect(&self, image: &ImageRef) -> Result<Option<ImageFacts>, EngineError> {
-        match self.docker.inspect_image(&image.to_string()).await {
-            Ok(inspect) => Ok(Some(convert::image_facts(image, inspect))),
-            Err(err) if status(&err) == Some(404) => Ok(None),
-            Err(err) => Err(failed(
-                "inspect the image",
-                image.to_string(),
-                &self.endpoint.url,
-            )(err)),
-        }
+        let inspected = inspected(&self.docker, &self.endpoint.url, image).await?;
+        Ok(inspected.map(|inspect| convert::image_facts(image, inspect)))
     }
 
     async fn pull(&self, image: &ImageRef, progress: &Progress<'_>) -> Result<(), EngineError> {
@@ -124,11 +118,12 @@ impl DockerEngine {
             .from_image(&image.name())
             .tag(reference)
             .build();
-        let credentials = self.credentials(image).await;
-        let credentials = credentials.map_err(|source| EngineError::Pull {
-            image: image.clone(),
-            source,
-        })?;
+        // Most builders are public. Whether this one is, the registry says.
+        let credentials = self.credentials(image).await.unwrap_or_else(|why| {
+            let problem = format!("it is asked for without a login: {}", ErrorChain(&*why));
+            progress.tell(Event::Warning(Diagnostic::new(image.to_string(), problem)));
+            None
+        });
         let mut pull = self.docker.create_image(Some(options), None, credentials);
         while let Some(step) = pull.next().await {
             let step = match step {

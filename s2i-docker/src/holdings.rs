@@ -6,10 +6,7 @@ use bollard::{models::ImageInspect, query_parameters::ListImagesOptionsBuilder};
 use s2i_build::{EngineError, images::Holdings};
 use s2i_core::ImageRef;
 
-use crate::{
-    DockerEngine,
-    error::{failed, status},
-};
+use crate::{DockerEngine, error::failed, images::inspected};
 
 /// How containerd's store shows among the properties of the storage.
 const CONTAINERD: [&str; 2] = ["driver-type", "io.containerd.snapshotter.v1"];
@@ -26,7 +23,7 @@ impl DockerEngine {
     pub async fn holdings(&self, images: &[ImageRef]) -> Result<Holdings, EngineError> {
         let mut found = Vec::new();
         for image in images {
-            found.extend(self.inspected(image).await?);
+            found.extend(inspected(&self.docker, &self.endpoint.url, image).await?);
         }
         if !found.is_empty() && self.keeps_archives().await? {
             return self.manifests(&found).await;
@@ -38,15 +35,6 @@ impl DockerEngine {
             holdings.layers.extend(layers.unwrap_or_default());
         }
         Ok(holdings)
-    }
-
-    async fn inspected(&self, image: &ImageRef) -> Result<Option<ImageInspect>, EngineError> {
-        let name = image.to_string();
-        match self.docker.inspect_image(&name).await {
-            Ok(inspect) => Ok(Some(inspect)),
-            Err(err) if status(&err) == Some(404) => Ok(None),
-            Err(err) => Err(failed("inspect the image", name, &self.endpoint.url)(err)),
-        }
     }
 
     async fn keeps_archives(&self) -> Result<bool, EngineError> {

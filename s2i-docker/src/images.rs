@@ -170,16 +170,26 @@ struct Found {
     digests: Vec<String>,
 }
 
-async fn find(docker: &Docker, endpoint: &str, image: &ImageRef) -> Result<Found, EngineError> {
-    match docker.inspect_image(&image.to_string()).await {
-        Ok(inspect) => Ok(Found::new(image, inspect)),
-        Err(err) if status(&err) == Some(404) => Err(EngineError::NoSuchImage {
-            image: image.clone(),
-        }),
-        Err(err) => Err(failed("inspect the image", image.to_string(), endpoint)(
-            err,
-        )),
+/// What the engine says of an image, if it is there.
+pub(crate) async fn inspected(
+    docker: &Docker,
+    endpoint: &str,
+    image: &ImageRef,
+) -> Result<Option<ImageInspect>, EngineError> {
+    let name = image.to_string();
+    match docker.inspect_image(&name).await {
+        Ok(inspect) => Ok(Some(inspect)),
+        Err(err) if status(&err) == Some(404) => Ok(None),
+        Err(err) => Err(failed("inspect the image", name, endpoint)(err)),
     }
+}
+
+async fn find(docker: &Docker, endpoint: &str, image: &ImageRef) -> Result<Found, EngineError> {
+    let inspect = inspected(docker, endpoint, image).await?;
+    let inspect = inspect.ok_or_else(|| EngineError::NoSuchImage {
+        image: image.clone(),
+    })?;
+    Ok(Found::new(image, inspect))
 }
 
 impl Found {

@@ -106,7 +106,7 @@ impl Container for NativeContainer {
                 .and_then(|()| place.take_aside())
                 .and_then(|aside| {
                     thread::scope(|scope| {
-                        // Nobody waits for the source to be gone, but for the digest of what is left.
+                        // The source goes while the digest of what is left is made.
                         scope.spawn(place.removal(&aside));
                         commit::commit(&place, &commit, &cancel)
                     })

@@ -71,7 +71,7 @@ impl Images for NativeEngine {
     }
 
     fn export(&self, image: &ImageRef) -> ArchiveStream<'static> {
-        self.export_without(image, Holdings::default())
+        self.archive(image, None, Holdings::default())
     }
 
     async fn prune(&self) -> Result<Pruned, EngineError> {

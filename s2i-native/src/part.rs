@@ -33,15 +33,30 @@ impl NativeEngine {
         Ok(names.into_iter().find(|name| there.images.contains(name)))
     }
 
-    /// [`Images::export`](s2i_build::Images::export) without the lowest layers that are there already,
-    /// for an engine that has this.
+    /// [`Images::export`](s2i_build::Images::export) with these names, and without the lowest layers that
+    /// are there already, for an engine that has this.
     #[must_use]
-    pub fn export_without(&self, image: &ImageRef, there: Holdings) -> ArchiveStream<'static> {
-        let (store, name) = (self.store.clone(), image.clone());
+    pub fn export_part(
+        &self,
+        image: &ImageRef,
+        names: Vec<ImageRef>,
+        there: Holdings,
+    ) -> ArchiveStream<'static> {
+        self.archive(image, Some(names), there)
+    }
+
+    /// An archive of the image; without `names` under those that it has.
+    pub(crate) fn archive(
+        &self,
+        image: &ImageRef,
+        names: Option<Vec<ImageRef>>,
+        there: Holdings,
+    ) -> ArchiveStream<'static> {
+        let (store, asked) = (self.store.clone(), image.clone());
         pieces_of(move |out| {
-            let cannot = || failed("export", &name);
-            let found = store.find(&name).map_err(cannot());
-            let stored = found.and_then(|found| found.ok_or_else(|| no_such_image(&name)));
+            let cannot = || failed("export", &asked);
+            let found = store.find(&asked).map_err(cannot());
+            let stored = found.and_then(|found| found.ok_or_else(|| no_such_image(&asked)));
             let stored = stored.map_err(io::Error::other)?;
             let archives =
                 archives(&store, &there).map_err(|err| io::Error::other(cannot()(err)))?;
@@ -49,8 +64,8 @@ impl NativeEngine {
                 there.layers.contains(&layer.diff_id.to_string())
                     || archives.contains(&layer.descriptor.digest)
             };
-            let images = [(&stored, names(&stored, &name))];
-            let written = store.export(&images, &omit, out);
+            let names = names.unwrap_or_else(|| own_names(&stored, &asked));
+            let written = store.export(&[(&stored, names)], &omit, out);
             written.map_err(|err| io::Error::other(cannot()(err)))
         })
     }
@@ -74,7 +89,7 @@ fn archives(store: &Store, there: &Holdings) -> Result<BTreeSet<Digest>, StoreEr
 }
 
 /// What the image is called there: as it was asked for. An id is no name to give to others.
-fn names(image: &StoredImage, asked: &ImageRef) -> Vec<ImageRef> {
+fn own_names(image: &StoredImage, asked: &ImageRef) -> Vec<ImageRef> {
     let is_it = |known: &ImageRef| known.normalised() == asked.normalised();
     if image.names().iter().any(is_it) {
         return vec![asked.clone()];

@@ -1,6 +1,7 @@
 //! Where a container is, and what runs in it.
 
 use std::{
+    ffi::OsString,
     fs, io,
     path::PathBuf,
     process::Stdio,
@@ -212,15 +213,15 @@ impl Place {
 
     /// Takes what the agent has put there out of the container, and gives the names that it has in the
     /// place.
-    pub(crate) fn take_aside(&self) -> Result<Vec<PathBuf>, EngineError> {
+    pub(crate) fn take_aside(&self) -> Result<Vec<OsString>, EngineError> {
         let (upper, prefix) = (self.upper(), self.aside_prefix());
-        let take = || -> io::Result<Vec<PathBuf>> {
+        let take = || -> io::Result<Vec<OsString>> {
             let mut taken = Vec::new();
             for entry in fs::read_dir(&upper)? {
                 let name = entry?.file_name();
                 if name.as_encoded_bytes().starts_with(prefix.as_bytes()) {
                     fs::rename(upper.join(&name), self.work.path().join(&name))?;
-                    taken.push(name.into());
+                    taken.push(name);
                 }
             }
             Ok(taken)
@@ -230,7 +231,7 @@ impl Place {
 
     /// What removes what was taken out, for another thread. What can't be removed now is removed with the
     /// place.
-    pub(crate) fn removal<'a>(&'a self, taken: &'a [PathBuf]) -> impl FnOnce() + Send + 'a {
+    pub(crate) fn removal<'a>(&'a self, taken: &'a [OsString]) -> impl FnOnce() + Send + 'a {
         let work = &self.work;
         move || {
             for name in taken {

@@ -25,10 +25,12 @@ pub(crate) struct Tag {
 /// A name that can be given.
 fn new_name(text: &str) -> Result<ImageRef, String> {
     let name: ImageRef = text.parse().map_err(|err: ImageRefError| err.to_string())?;
-    match name.digest() {
-        Some(_) => Err("a digest follows from the image and can't be given".into()),
-        None => Ok(name),
+    let digits = text.strip_prefix("sha256:").unwrap_or(text);
+    let is_id = digits.len() == 64 && digits.bytes().all(|c| c.is_ascii_hexdigit());
+    if is_id || name.digest().is_some() {
+        return Err("a digest follows from the image and can't be given".into());
     }
+    Ok(name)
 }
 
 /// Several images.

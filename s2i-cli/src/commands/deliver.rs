@@ -7,8 +7,7 @@ use std::sync::{
 
 use futures_util::TryStreamExt as _;
 use s2i_build::{
-    CancelToken, Engine as _, EngineError, Images as _, Outcome, cancel::or_interrupted,
-    images::Holdings, stream::ArchiveStream,
+    CancelToken, Engine as _, EngineError, Images as _, cancel::or_interrupted, images::Holdings,
 };
 use s2i_core::ImageRef;
 use s2i_docker::{DockerEngine, Endpoint, Flavour};
@@ -33,15 +32,24 @@ pub(crate) async fn run(
     let api = engine::api(endpoint(load, setting)?, setting.host)?;
     let info = api.probe().await?;
     let outcome = Box::pin(build::run(native, args, setting, cancel)).await?;
-    let image = image(&outcome)?;
     setting.notice(&format!(
         "loading it into {} at {}",
         info.name, info.endpoint
     ));
-    let there = api.holdings(&relatives(args, &outcome, &image)).await?;
-    let delivered = or_interrupted(deliver(native, &api, &outcome, &image, there), cancel);
-    let bytes = delivered.await?;
-    let object = json!({"event": "loaded", "image": image.to_string(), "engine": info.name, "place": info.endpoint, "bytes": bytes});
+    let delivery = Delivery {
+        native,
+        api: &api,
+        image: outcome.image_id.parse()?,
+        name: outcome.tag.clone(),
+        base: args.runtime_image.clone().unwrap_or(outcome.builder),
+    };
+    let bytes = or_interrupted(delivery.run(), cancel).await?;
+    let image = delivery
+        .name
+        .as_ref()
+        .unwrap_or(&delivery.image)
+        .to_string();
+    let object = json!({"event": "loaded", "image": image, "engine": info.name, "place": info.endpoint, "bytes": bytes});
     setting.renderer().answer("", &object);
     Ok(())
 }
@@ -56,61 +64,70 @@ fn endpoint(load: &LoadInto, setting: &Setting<'_>) -> Result<Endpoint, EngineEr
     }
 }
 
-/// Its name, else its id.
-fn image(outcome: &Outcome) -> Result<ImageRef, Error> {
-    match &outcome.tag {
-        Some(tag) => Ok(tag.clone()),
-        None => Ok(outcome.image_id.parse()?),
+/// An image on its way from one engine to another.
+struct Delivery<'a> {
+    native: &'a NativeEngine,
+    api: &'a DockerEngine,
+    /// By its id: the name may be another image's by now.
+    image: ImageRef,
+    name: Option<ImageRef>,
+    /// What it is made on.
+    base: ImageRef,
+}
+
+impl Delivery<'_> {
+    /// Gives the image its name where it is, else sends what is not there, else all of it. Gives how many
+    /// bytes that took.
+    async fn run(&self) -> Result<u64, EngineError> {
+        let there = self.holdings().await;
+        if self.is_named(&there).await {
+            return Ok(0);
+        }
+        if there != Holdings::default() {
+            let sent = self.send(there).await;
+            // Some engines take whole images alone. Others don't say when something is missing, because
+            // somebody has removed it meanwhile.
+            match sent {
+                Ok(bytes) if self.is_named(&self.holdings().await).await => return Ok(bytes),
+                sent => tracing::debug!(?sent, "an archive of new layers was not enough"),
+            }
+        }
+        self.send(Holdings::default()).await
     }
-}
 
-/// What the engine probably has of it: the image that it is made on, its last build, and itself.
-fn relatives(args: &Build, outcome: &Outcome, image: &ImageRef) -> Vec<ImageRef> {
-    let base = args.runtime_image.as_ref().unwrap_or(&outcome.builder);
-    let id = outcome.image_id.parse().ok();
-    [Some(base.clone()), Some(image.clone()), id]
-        .into_iter()
-        .flatten()
-        .collect()
-}
+    /// What the engine has of the image, of its last build, and of what it is made on. Where that can't be
+    /// told, all is sent.
+    async fn holdings(&self) -> Holdings {
+        let mut images = vec![self.base.clone(), self.image.clone()];
+        images.extend(self.name.clone());
+        let found = self.api.holdings(&images).await;
+        found.unwrap_or_else(|why| {
+            tracing::debug!(%why, "it is not known what is there");
+            Holdings::default()
+        })
+    }
 
-/// Without what is there, and with all of it where that is refused: some engines take whole images
-/// alone. Gives how many bytes that took.
-async fn deliver(
-    native: &NativeEngine,
-    api: &DockerEngine,
-    outcome: &Outcome,
-    image: &ImageRef,
-    there: Holdings,
-) -> Result<u64, EngineError> {
-    if let Some(known) = native.held(image, &there).await? {
-        match name(api, &known, outcome.tag.as_ref()).await {
-            Ok(()) => return Ok(0),
-            Err(why) => tracing::debug!(%why, "an image that was there can't be named"),
+    /// Whether the image is there, and has the name now.
+    async fn is_named(&self, there: &Holdings) -> bool {
+        let Ok(Some(known)) = self.native.held(&self.image, there).await else {
+            return false;
+        };
+        match (&self.name, known.parse()) {
+            (None, _) => true,
+            (Some(name), Ok(known)) => self.api.tag(&known, name).await.is_ok(),
+            (Some(_), Err(_)) => false,
         }
     }
-    if there != Holdings::default() {
-        match send(api, native.export_without(image, there)).await {
-            Ok(bytes) => return Ok(bytes),
-            Err(why) => tracing::debug!(%why, "an archive of new layers was refused"),
-        }
+
+    async fn send(&self, there: Holdings) -> Result<u64, EngineError> {
+        let bytes = Arc::new(AtomicU64::new(0));
+        let sent = Arc::clone(&bytes);
+        let names = self.name.iter().cloned().collect();
+        let archive = self.native.export_part(&self.image, names, there);
+        let counted = archive.inspect_ok(move |piece| {
+            sent.fetch_add(piece.len() as u64, Ordering::Relaxed);
+        });
+        self.api.load(Box::pin(counted)).await?;
+        Ok(bytes.load(Ordering::Relaxed))
     }
-    send(api, native.export(image)).await
-}
-
-async fn name(api: &DockerEngine, known: &str, name: Option<&ImageRef>) -> Result<(), EngineError> {
-    let (Some(name), Ok(known)) = (name, known.parse()) else {
-        return Ok(());
-    };
-    api.tag(&known, name).await
-}
-
-async fn send(api: &DockerEngine, archive: ArchiveStream<'static>) -> Result<u64, EngineError> {
-    let bytes = Arc::new(AtomicU64::new(0));
-    let sent = Arc::clone(&bytes);
-    let counted = archive.inspect_ok(move |piece| {
-        sent.fetch_add(piece.len() as u64, Ordering::Relaxed);
-    });
-    api.load(Box::pin(counted)).await?;
-    Ok(bytes.load(Ordering::Relaxed))
 }

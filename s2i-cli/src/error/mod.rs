@@ -4,6 +4,7 @@ use std::{fmt, io, path::PathBuf};
 
 use s2i_build::{BuildError, EngineError, Failed, Interrupt, SourceError, plan::PlanError};
 use s2i_core::{ImageRefError, Script, wire::FailureKind};
+use s2i_oci::registry::RegistryError;
 
 use crate::{
     config::ConfigError,
@@ -264,6 +265,11 @@ fn source_hint(err: &SourceError) -> Option<String> {
 }
 
 fn engine_hint(err: &EngineError) -> Option<String> {
+    if let EngineError::Pull { source, .. } | EngineError::Failed { source, .. } = err
+        && let Some(hint) = source.downcast_ref().and_then(RegistryError::hint)
+    {
+        return Some(hint);
+    }
     Some(match err {
         EngineError::Unreachable { .. } | EngineError::NoEndpoint { .. } => {
             "start Docker or Podman, name its socket with --url unix:///path/to/socket, or use the engine of s2i itself with --engine native".into()

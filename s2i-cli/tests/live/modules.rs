@@ -155,7 +155,8 @@ fn a_module_of_the_team_is_fetched_with_a_token_that_nothing_keeps() {
         .ends_with(4)
         .says("401");
     build(&live, &proxy, &proxy.url(&format!("me:{TOKEN}@"))).succeeds();
-    secrets::nothing_holds(&live, &[TOKEN]);
+    // A text of the program, which is in the image.
+    secrets::nothing_holds(&live, &[TOKEN], "listening on port", &[]);
     let server = containers::serve(&live);
     assert_eq!(server.get("/", ""), "hello, the team");
     server.stop();

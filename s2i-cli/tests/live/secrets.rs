@@ -128,19 +128,12 @@ fn a_secret_that_is_not_there_stops_the_build() {
 
 /// What is kept is found where what is given was not.
 fn nothing_has_them(live: &Live) {
-    let found = look_for(live, &[TOKEN, KEY, LINE], &[live.path("certificate")]);
-    assert!(found, "not even what is kept is found");
+    nothing_holds(live, &[TOKEN, KEY, LINE], KEPT, &[live.path("certificate")]);
 }
 
-/// Nothing of the build of the image `app` has these secrets.
-pub(crate) fn nothing_holds(live: &Live, secrets: &[&str]) {
-    look_for(live, secrets, &[]);
-}
-
-/// Looks at the image in the form of an archive, at the list of images, at the files of the store and at
-/// those of the test, of which some were given with secrets in them. Gives whether what is no secret was
-/// found.
-fn look_for(live: &Live, secrets: &[&str], given: &[PathBuf]) -> bool {
+/// Looks at the image `app` in the form of an archive, at the list of images, at the files of the store and
+/// at those of the test, of which some were given with secrets in them. `kept` is no secret, and found.
+pub(crate) fn nothing_holds(live: &Live, secrets: &[&str], kept: &str, given: &[PathBuf]) {
     let image = live.image("app");
     let config = serde_json::to_string(&live.engine.image(&image)).unwrap();
     for secret in secrets {
@@ -157,8 +150,9 @@ fn look_for(live: &Live, secrets: &[&str], given: &[PathBuf]) -> bool {
         let name = entry.path().unwrap().display().to_string();
         let bytes = content(&mut entry);
         assert!(!holds(&bytes, secrets), "{name} of the image");
-        found |= holds(&bytes, &[KEPT]);
+        found |= holds(&bytes, &[kept]);
     }
+    assert!(found, "not even what is kept is found");
     fs::remove_file(archive).unwrap();
     let places = if live.engine.is_native() {
         vec![live.path(""), PathBuf::from(&live.engine.options()[3])]
@@ -172,7 +166,6 @@ fn look_for(live: &Live, secrets: &[&str], given: &[PathBuf]) -> bool {
         let has = holds(&bytes, secrets);
         assert_eq!(has, is_given, "{}", file.display());
     }
-    found
 }
 
 /// Everything of a member of an archive, which may be compressed itself.

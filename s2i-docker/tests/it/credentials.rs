@@ -4,8 +4,13 @@ use std::sync::{Arc, Mutex};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use futures_util::{FutureExt as _, future::BoxFuture};
-use s2i_build::{EngineError, Keyring, engine::BoxError, keyring::Credential, request::PullPolicy};
-use s2i_core::ImageRef;
+use s2i_build::{
+    EngineError, Images as _, Keyring, engine::BoxError, event::Progress, request::PullPolicy,
+};
+use s2i_core::{
+    ImageRef,
+    login::{Credential, Hidden},
+};
 use serde_json::Value;
 
 use crate::{
@@ -54,7 +59,7 @@ impl Keyring for Keys {
 pub(crate) fn password() -> Credential {
     Credential::Password {
         user: "me".into(),
-        password: "pass:word".into(),
+        password: Hidden::new("pass:word".into()),
     }
 }
 
@@ -108,7 +113,7 @@ async fn the_registry_without_a_name_has_its_old_key() {
 #[tokio::test]
 async fn a_token_takes_the_place_of_a_password() {
     let image = "registry.test/go";
-    let keys = Keys::knowing(image, Credential::Identity("long".into()));
+    let keys = Keys::knowing(image, Credential::Identity(Hidden::new("long".into())));
     let sent = sent_for(image, keys).await.unwrap();
     assert_eq!(sent["identitytoken"], "long");
     assert_eq!(sent["password"], Value::Null);
@@ -124,13 +129,32 @@ async fn an_image_that_is_there_needs_none() {
     assert!(keys.asked.lock().unwrap().is_empty());
 }
 
-/// A pull without the login would only end with a worse message.
+/// Most images that builds pull are public.
 #[tokio::test]
-async fn keys_that_can_not_be_read_end_the_pull() {
+async fn keys_that_can_not_be_read_are_told_and_the_pull_goes_on() {
+    let image = "registry.test/go";
+    let keys = || Keys::answering(image, Err("the helper is not installed".into()));
+    assert_eq!(sent_for(image, keys()).await, None);
+    let mut scene = Scene::new(Knobs::default()).with_keyring(keys());
+    scene.image = image.to_owned();
+    scene.resolve(PullPolicy::IfNotPresent).await.unwrap();
+    assert_eq!(
+        scene.recorder.warnings(),
+        "registry.test/go: it is asked for without a login: the helper is not installed"
+    );
+}
+
+/// Nobody may push without one.
+#[tokio::test]
+async fn keys_that_can_not_be_read_end_a_push() {
     let keys = Keys::answering("s2i/go", Err("the helper is not installed".into()));
     let scene = Scene::new(Knobs::default()).with_keyring(keys);
-    let err = scene.resolve(PullPolicy::IfNotPresent).await.unwrap_err();
-    assert!(matches!(err, EngineError::Pull { .. }), "{err:?}");
+    scene.daemon.model().images.insert(scene.image.clone());
+    let image = scene.image.parse().unwrap();
+    let progress = Progress::new(&scene.recorder);
+    let pushed = scene.engine.push(&image, &progress, &scene.cancel).await;
+    let err = pushed.unwrap_err();
+    assert!(matches!(err, EngineError::Failed { .. }), "{err:?}");
     assert!(chain(&err).ends_with(": the helper is not installed"));
-    assert_eq!(scene.daemon.count(Endpoint::Pull), 0);
+    assert_eq!(scene.daemon.count(Endpoint::Push), 0);
 }

@@ -142,6 +142,13 @@ async fn what_is_there_need_not_be_sent() {
             expected.layers.clear();
         }
         assert_eq!(there, expected, "{answers:?}");
+        if answers == Answers::New {
+            let model = scene.daemon.model();
+            let list = model.calls.iter().find(|call| call.path == "/images/json");
+            let asked = |name| list.and_then(|call| call.asked(name)).unwrap_or_default();
+            assert_eq!(asked("manifests"), "true");
+            assert_eq!(asked("filters"), r#"{"reference":["s2i/go"]}"#);
+        }
         let nothing = scene.engine.holdings(&images[1..]).await.unwrap();
         assert_eq!(nothing, Holdings::default(), "{answers:?}");
     }

@@ -14,10 +14,11 @@ use reqwest::{
         AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, WWW_AUTHENTICATE,
     },
 };
+use s2i_core::login::Credential;
 use serde::Deserialize;
 
 use super::{
-    credentials::{Credential, CredentialError},
+    credentials::CredentialError,
     error::{Failure, RegistryError, Trouble},
     loopback::is_allowed,
     remote::Remote,

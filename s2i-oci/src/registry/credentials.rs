@@ -3,13 +3,16 @@
 use std::{
     collections::BTreeMap,
     ffi::OsString,
-    fmt, io,
+    io,
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use s2i_core::ImageRef;
+use s2i_core::{
+    ImageRef,
+    login::{Credential, Hidden},
+};
 use serde::Deserialize;
 use thiserror::Error;
 
@@ -90,7 +93,8 @@ pub enum CredentialError {
 
 impl CredentialError {
     /// What the user can do about it.
-    pub(super) fn hint(&self) -> Option<String> {
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
         match self {
             Self::NoHelper(_) | Self::HelperName(_) => Some(
                 "install it, or remove it from `credsStore` and `credHelpers` of the configuration and log in again".into(),
@@ -102,52 +106,6 @@ impl CredentialError {
                 program.display()
             )),
             _ => None,
-        }
-    }
-}
-
-/// A text that is shown to nobody.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    pub(super) fn new(text: String) -> Self {
-        Self(text)
-    }
-
-    /// The text, for what is sent to the registry.
-    #[must_use]
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("…")
-    }
-}
-
-/// What a registry is told to know who asks.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Credential {
-    /// A user with a password.
-    Password {
-        /// The user.
-        user: String,
-        /// What nobody else knows.
-        password: Secret,
-    },
-    /// A token that login services exchange for others.
-    Identity(Secret),
-}
-
-impl Credential {
-    /// Whom messages name.
-    pub(super) fn user(&self) -> &str {
-        match self {
-            Self::Password { user, .. } => user,
-            Self::Identity(_) => helper::TOKEN_USER,
         }
     }
 }
@@ -281,7 +239,7 @@ impl Entry {
             .as_ref()
             .filter(|token| !token.is_empty())
         {
-            return Some(Credential::Identity(Secret::new(token.clone())));
+            return Some(Credential::Identity(Hidden::new(token.clone())));
         }
         let (user, password) = match self.auth.as_deref().filter(|auth| !auth.is_empty()) {
             Some(auth) => {
@@ -292,7 +250,7 @@ impl Entry {
             }
             None => (self.username.clone()?, self.password.clone()?),
         };
-        let password = Secret::new(password);
+        let password = Hidden::new(password);
         Some(Credential::Password { user, password })
     }
 }
@@ -441,17 +399,5 @@ mod tests {
                 });
             assert_eq!(found, expected.map_err(str::to_owned), "{entry}");
         }
-    }
-
-    #[test]
-    fn secrets_are_not_shown() {
-        let credential = Credential::Password {
-            user: "u".into(),
-            password: Secret::new("top-secret".into()),
-        };
-        assert_eq!(
-            format!("{credential:?}"),
-            r#"Password { user: "u", password: … }"#
-        );
     }
 }

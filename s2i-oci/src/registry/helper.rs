@@ -8,16 +8,14 @@ use std::{
     time::Duration,
 };
 
+use s2i_core::login::{Credential, Hidden, TOKEN_USER};
 use serde::Deserialize;
 use tokio::{io::AsyncWriteExt as _, process::Command};
 
-use super::credentials::{Credential, CredentialError, Secret};
+use super::credentials::CredentialError;
 
 /// How long a helper may take. Some ask a service on the network, some ask the user.
 const LIMIT: Duration = Duration::from_secs(60);
-
-/// The user that helpers name when the secret is an identity token.
-pub(super) const TOKEN_USER: &str = "<token>";
 
 /// What helpers write, by their protocol, when they simply have nothing; an exit code for that does
 /// not exist.
@@ -63,7 +61,7 @@ pub(super) async fn get(
     let Ok(answer) = serde_json::from_slice::<Answer>(&output.stdout) else {
         return Err(CredentialError::HelperAnswer { program });
     };
-    let secret = Secret::new(answer.secret);
+    let secret = Hidden::new(answer.secret);
     Ok(Some(match answer.username.as_str() {
         TOKEN_USER => Credential::Identity(secret),
         _ => Credential::Password {
@@ -150,7 +148,7 @@ mod tests {
     fn password(user: &str, password: &str) -> Credential {
         Credential::Password {
             user: user.into(),
-            password: Secret::new(password.into()),
+            password: Hidden::new(password.into()),
         }
     }
 
@@ -163,7 +161,7 @@ mod tests {
         );
         assert_eq!(
             answer(r#"echo '{"Username":"<token>","Secret":"t"}'"#).await,
-            Ok(Some(Credential::Identity(Secret::new("t".into()))))
+            Ok(Some(Credential::Identity(Hidden::new("t".into()))))
         );
         assert_eq!(
             answer("echo credentials not found in native keychain; exit 1").await,

@@ -41,7 +41,7 @@ use std::{
 
 use s2i_core::ImageRef;
 
-pub use credentials::{Credential, CredentialError, Keyring, Secret};
+pub use credentials::{CredentialError, Keyring};
 pub use error::{Found, RegistryError};
 pub use pull::Pulled;
 pub use push::{Count, Push, PushBlob, Pushed, Source};

@@ -2,8 +2,10 @@
 
 use std::{
     collections::BTreeSet,
+    ffi::OsStr,
     fs::File,
     hash::{BuildHasher, Hasher, RandomState},
+    io,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
 };
@@ -12,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Store, StoredImage, disk,
-    error::StoreError,
+    error::{StoreError, disk as disk_error},
     lock::{self, Attempt, Exclusive, Held},
     remove::remove,
 };
@@ -150,12 +152,20 @@ impl Work {
         &self.path
     }
 
-    /// Removes what has this name in it, whatever that is, and nothing that a link leads to.
+    /// Removes the owner's entry of this name, whatever it is, and nothing that a link leads to.
     ///
     /// # Errors
-    /// [`StoreError::Disk`].
-    pub fn clear(&self, name: &Path) -> Result<(), StoreError> {
-        remove(&self.path.join(name))
+    /// [`StoreError::Disk`], also for a path that is no name, and for a name that is the store's.
+    pub fn clear(&self, name: &OsStr) -> Result<(), StoreError> {
+        let path = self.path.join(name);
+        let bytes = name.as_encoded_bytes();
+        let is_own = path.file_name() == Some(name) && path.parent() == Some(&self.path);
+        if !is_own || bytes == b"lock" || bytes.starts_with(b"lease.") {
+            return Err(disk_error("remove", &path)(
+                io::ErrorKind::InvalidInput.into(),
+            ));
+        }
+        remove(&path)
     }
 
     /// Removes the directory now, and tells what goes wrong with that.

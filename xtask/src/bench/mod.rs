@@ -95,6 +95,9 @@ fn measure(args: &Args, native: &Target, docker: &Target, client: Option<&Path>)
         "native, and {docker}; {} runs each, times in seconds: median (min)",
         args.runs
     );
+    if let Some(disturbance) = settle::disturbance() {
+        println!("note: {disturbance}");
+    }
     let sides = sides(native, docker, client);
     let mut summary = String::new();
     for (name, work) in work::ROWS {

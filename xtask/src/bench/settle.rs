@@ -7,6 +7,17 @@ use anyhow::{Context, Result};
 /// About what a large build needs, in bytes.
 const MEMORY: usize = 1 << 30;
 
+/// What makes the kernel forget, where it is written to.
+const DROP_CACHES: &str = "/proc/sys/vm/drop_caches";
+
+/// What can't be helped here, and who could.
+pub(crate) fn disturbance() -> Option<&'static str> {
+    let is_open = fs::OpenOptions::new().write(true).open(DROP_CACHES).is_ok();
+    (!is_open).then_some(
+        "the kernel can't be made to forget removed files here, so sides slow each other down; run it as root",
+    )
+}
+
 /// Before each turn: nothing is left to write, and memory is there. A virtual machine gets back only in
 /// the moment of use what it has returned to its host.
 pub(crate) fn settle() {
@@ -18,11 +29,11 @@ pub(crate) fn settle() {
 /// has the source in memory.
 ///
 /// ext4 looks for minutes at each removed file again for every file that is made near it, so a side would
-/// pay for what another has removed. Only root can make the kernel forget.
+/// pay for what another has removed. Only root can make the kernel forget; for others that is a
+/// [`disturbance`].
 pub(crate) fn forget_files(tree: &Path) -> Result<()> {
     rustix::fs::sync();
-    let forget = fs::write("/proc/sys/vm/drop_caches", "3");
-    forget.context("can't make the kernel forget removed files; only root can")?;
+    let _ = fs::write(DROP_CACHES, "3");
     read_all(tree).with_context(|| format!("can't read {}", tree.display()))
 }
 

@@ -136,7 +136,7 @@ fn compare(engines: &mut [Finding]) {
         .find(|engine| engine.works && engine.name == "Docker");
     if let (true, Some(docker)) = (has_embedded, docker) {
         docker.remarks.push(remark(
-            "builds of small sources are faster with the embedded engine, which can put the result here",
+            "builds are faster with the embedded engine, which can put the result here",
             Some("s2i build --engine native --load=docker …"),
         ));
     }

@@ -1,0 +1,64 @@
+//! What registries are told to know who asks.
+//!
+//! ```
+//! use s2i_core::login::{Credential, Hidden};
+//!
+//! let password = Hidden::new("correct horse".into());
+//! let credential = Credential::Password { user: "me".into(), password };
+//! assert_eq!(credential.user(), "me");
+//! assert!(!format!("{credential:?}").contains("horse"));
+//! ```
+
+use std::fmt;
+
+/// The user that credential helpers name when the secret is an identity token.
+pub const TOKEN_USER: &str = "<token>";
+
+/// A text that is shown to nobody.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Hidden(String);
+
+impl Hidden {
+    /// Hides a text.
+    #[must_use]
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text, for what is sent to the registry.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
+}
+
+/// What a registry is told to know who asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Credential {
+    /// A user with a password.
+    Password {
+        /// The user.
+        user: String,
+        /// What nobody else knows.
+        password: Hidden,
+    },
+    /// A token that login services exchange for others.
+    Identity(Hidden),
+}
+
+impl Credential {
+    /// Whom messages name.
+    #[must_use]
+    pub fn user(&self) -> &str {
+        match self {
+            Self::Password { user, .. } => user,
+            Self::Identity(_) => TOKEN_USER,
+        }
+    }
+}
