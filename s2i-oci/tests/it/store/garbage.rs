@@ -226,3 +226,22 @@ fn what_can_not_be_removed_is_named_and_stops_nobody() {
     assert_eq!(scene.names("work").len(), 0);
     assert_eq!(trees(&store, &image).len(), 1);
 }
+
+#[test]
+fn only_what_is_the_owners_is_cleared() {
+    let scene = Scene::new();
+    let work = scene.store.work(&[]).unwrap();
+    let outside = scene.temp.path().join("outside");
+    fs::create_dir(&outside).unwrap();
+    fs::write(outside.join("file"), "stays").unwrap();
+    let own = work.path().join("own");
+    fs::create_dir(&own).unwrap();
+    symlink(&outside, own.join("link")).unwrap();
+    work.clear("own".as_ref()).unwrap();
+    assert!(!own.exists());
+    for name in ["lock", "lease.json", "", ".", "..", "a/b", "own/../lock"] {
+        assert!(work.clear(name.as_ref()).is_err(), "{name:?}");
+    }
+    assert!(work.clear(outside.as_os_str()).is_err());
+    assert!(outside.join("file").exists() && work.path().join("lock").exists());
+}
