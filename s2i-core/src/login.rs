@@ -14,6 +14,9 @@ use std::fmt;
 /// The user that credential helpers name when the secret is an identity token.
 pub const TOKEN_USER: &str = "<token>";
 
+/// The name that logins for `docker.io` are filed under, and that engines know them by.
+pub const HUB_KEY: &str = "https://index.docker.io/v1/";
+
 /// A text that is shown to nobody.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Hidden(String);

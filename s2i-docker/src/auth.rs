@@ -2,12 +2,12 @@
 
 use bollard::auth::DockerCredentials;
 use s2i_build::engine::BoxError;
-use s2i_core::{ImageRef, login::Credential};
+use s2i_core::{
+    ImageRef,
+    login::{Credential, HUB_KEY},
+};
 
 use crate::DockerEngine;
-
-/// The key that Docker files its own registry under.
-const DOCKER_HUB: &str = "https://index.docker.io/v1/";
 
 impl DockerEngine {
     /// What the keyring has for the registry of this image.
@@ -26,7 +26,7 @@ impl DockerEngine {
 fn told(credential: Credential, image: &ImageRef) -> DockerCredentials {
     let registry = image.registry().filter(|_| !is_default(image));
     let mut told = DockerCredentials {
-        serveraddress: Some(registry.unwrap_or(DOCKER_HUB).to_owned()),
+        serveraddress: Some(registry.unwrap_or(HUB_KEY).to_owned()),
         ..DockerCredentials::default()
     };
     match credential {

@@ -80,7 +80,7 @@ impl Delivery<'_> {
     /// bytes that took.
     async fn run(&self) -> Result<u64, EngineError> {
         let there = self.holdings().await;
-        if self.is_named(&there).await {
+        if self.name_it(&there).await {
             return Ok(0);
         }
         if there != Holdings::default() {
@@ -88,7 +88,7 @@ impl Delivery<'_> {
             // Some engines take whole images alone. Others don't say when something is missing, because
             // somebody has removed it meanwhile.
             match sent {
-                Ok(bytes) if self.is_named(&self.holdings().await).await => return Ok(bytes),
+                Ok(bytes) if self.name_it(&self.holdings().await).await => return Ok(bytes),
                 sent => tracing::debug!(?sent, "an archive of new layers was not enough"),
             }
         }
@@ -107,8 +107,8 @@ impl Delivery<'_> {
         })
     }
 
-    /// Whether the image is there, and has the name now.
-    async fn is_named(&self, there: &Holdings) -> bool {
+    /// Gives the image its name, if all of it is there; false if not, or if the engine refuses.
+    async fn name_it(&self, there: &Holdings) -> bool {
         let Ok(Some(known)) = self.native.held(&self.image, there).await else {
             return false;
         };

@@ -129,7 +129,8 @@ fn with_a_credential_helper() {
     configure(&live, &json!({"credsStore": "missing"}));
     live.s2i(["push", &app])
         .ends_with(22)
-        .says("docker-credential-missing");
+        .says("docker-credential-missing")
+        .says("hint: install it, or remove it from `credsStore`");
     let path = install_helper(&live, &registry);
     configure(&live, &json!({"credHelpers": {&registry: "test"}}));
     let s2i = |args: &[&str]| {

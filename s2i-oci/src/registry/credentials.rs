@@ -11,15 +11,12 @@ use std::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use s2i_core::{
     ImageRef,
-    login::{Credential, Hidden},
+    login::{Credential, HUB_KEY, Hidden},
 };
 use serde::Deserialize;
 use thiserror::Error;
 
 use super::{HUB, helper, place};
-
-/// The name that Docker files its own registry under.
-const HUB_KEY: &str = "https://index.docker.io/v1/";
 
 /// Why credentials can't be read. Its texts never quote from the files.
 #[derive(Debug, Error)]
@@ -93,8 +90,7 @@ pub enum CredentialError {
 
 impl CredentialError {
     /// What the user can do about it.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
+    pub(super) fn hint(&self) -> Option<String> {
         match self {
             Self::NoHelper(_) | Self::HelperName(_) => Some(
                 "install it, or remove it from `credsStore` and `credHelpers` of the configuration and log in again".into(),

@@ -13,9 +13,13 @@ use serde_json::Value;
 use super::{Turn, image};
 use crate::{engine::Target, host::Watched};
 
-/// What results are called: those that stay where they were built, and those that are loaded elsewhere,
-/// where they would take each other's name.
-pub(crate) const TAGS: [&str; 2] = ["s2i-bench/ours", "s2i-bench/loaded"];
+/// What results are called. Those that are loaded have a name of their own: they would take that of what
+/// was built there.
+const BUILT: &str = "s2i-bench/ours";
+const LOADED: &str = "s2i-bench/loaded";
+
+/// Both.
+pub(crate) const TAGS: [&str; 2] = [BUILT, LOADED];
 
 /// Builds the tree with these options beside the usual ones, and loads the result into another engine.
 pub(crate) fn build(
@@ -27,11 +31,9 @@ pub(crate) fn build(
     let mut command = target.s2i()?;
     command.args(["--progress", "json", "build", "--copy"]);
     let url = load.and_then(Target::url);
+    let tag = if url.is_some() { LOADED } else { BUILT };
     command.args(url.map(|url| format!("--load={url}")));
-    command
-        .args(options)
-        .arg(tree)
-        .args([image::NAME, TAGS[usize::from(load.is_some())]]);
+    command.args(options).arg(tree).args([image::NAME, tag]);
     command.stdout(Stdio::piped());
     let start = Instant::now();
     let mut child = command
