@@ -3,8 +3,8 @@
 
 use std::{
     fs::File,
-    io::{self, Read},
-    sync::mpsc::{Receiver, SyncSender, sync_channel},
+    io::{self, BufRead, Read},
+    sync::mpsc::{Receiver, RecvError, Sender, SyncSender, channel, sync_channel},
 };
 
 use s2i_core::wire::{Frame, Kind, Trailer};
@@ -14,16 +14,37 @@ use crate::processes;
 /// How many frames may wait: what bounds the memory of an upload.
 const WAITING: usize = 8;
 
-/// Starts to read frames. Requests and data arrive at the receiver; signals go to the script.
-pub(crate) fn start() -> Receiver<Frame> {
-    let (sender, receiver) = sync_channel(WAITING);
+/// What has arrived: requests and data. Signals go to the script.
+pub(crate) struct Frames {
+    arrived: Receiver<Frame>,
+    used: Sender<Vec<u8>>,
+}
+
+impl Frames {
+    /// Waits for the next one.
+    pub(crate) fn next(&self) -> Result<Frame, RecvError> {
+        self.arrived.recv()
+    }
+
+    /// Gives back the memory of one. Memory that is new for each piece of an archive costs more time than
+    /// reading the piece.
+    fn is_used(&self, payload: Vec<u8>) {
+        // Where nobody reads any more, nobody needs it.
+        let _ = self.used.send(payload);
+    }
+}
+
+/// Starts to read frames.
+pub(crate) fn start() -> Frames {
+    let (sender, arrived) = sync_channel(WAITING);
+    let (used, spare) = channel();
     std::thread::spawn(move || {
-        let ended_well = read_all(&sender).is_ok();
+        let ended_well = read_all(&sender, &spare).is_ok();
         // Whoever started the container is gone or has what it wanted; nothing may outlive it.
         processes::end_all();
         leave(ended_well);
     });
-    receiver
+    Frames { arrived, used }
 }
 
 #[expect(
@@ -34,9 +55,9 @@ fn leave(ended_well: bool) -> ! {
     std::process::exit(i32::from(!ended_well))
 }
 
-fn read_all(sender: &SyncSender<Frame>) -> io::Result<()> {
+fn read_all(sender: &SyncSender<Frame>, spare: &Receiver<Vec<u8>>) -> io::Result<()> {
     let mut stdin = File::from(rustix::stdio::stdin().try_clone_to_owned()?);
-    while let Some(frame) = Frame::read_from(&mut stdin)? {
+    while let Some(frame) = Frame::read_with(&mut stdin, spare.try_recv().unwrap_or_default())? {
         match (frame.kind, &frame.payload[..]) {
             (Kind::Signal, [number]) => processes::signal_script(i32::from(*number)),
             (Kind::Request, _) => {
@@ -51,14 +72,14 @@ fn read_all(sender: &SyncSender<Frame>) -> io::Result<()> {
 
 /// An archive that arrives as data frames up to an end frame.
 pub(crate) struct Archive<'a> {
-    frames: &'a mut Receiver<Frame>,
+    frames: &'a mut Frames,
     piece: io::Cursor<Vec<u8>>,
     pub(crate) bytes: u64,
     ended: bool,
 }
 
 impl<'a> Archive<'a> {
-    pub(crate) fn new(frames: &'a mut Receiver<Frame>) -> Self {
+    pub(crate) fn new(frames: &'a mut Frames) -> Self {
         Self {
             frames,
             piece: io::Cursor::default(),
@@ -70,12 +91,13 @@ impl<'a> Archive<'a> {
     fn next_piece(&mut self) -> io::Result<()> {
         let frame = self
             .frames
-            .recv()
+            .next()
             .map_err(|_| io::ErrorKind::UnexpectedEof)?;
         match frame.kind {
             Kind::Data => {
                 self.bytes += frame.payload.len() as u64;
-                self.piece = io::Cursor::new(frame.payload);
+                let used = std::mem::replace(&mut self.piece, io::Cursor::new(frame.payload));
+                self.frames.is_used(used.into_inner());
             }
             Kind::End => {
                 self.ended = true;
@@ -98,12 +120,21 @@ impl<'a> Archive<'a> {
 
 impl Read for Archive<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            let count = self.piece.read(buffer)?;
-            if count > 0 || buffer.is_empty() || self.ended {
-                return Ok(count);
-            }
+        let count = self.fill_buf()?.read(buffer)?;
+        self.consume(count);
+        Ok(count)
+    }
+}
+
+impl BufRead for Archive<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        while self.piece.fill_buf()?.is_empty() && !self.ended {
             self.next_piece()?;
         }
+        self.piece.fill_buf()
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.piece.consume(count);
     }
 }

@@ -1,13 +1,13 @@
 //! One request after another, until the host is done.
 
-use std::{path::PathBuf, sync::mpsc::Receiver, time::SystemTime};
+use std::{path::PathBuf, time::SystemTime};
 
 use s2i_core::wire::{Answer, Failure, FailureKind, Frame, Hello, Kind, Request, VERSION};
 
-use crate::{exec, finish, output::Output, processes, read, unpack};
+use crate::{exec, finish, input::Frames, output::Output, processes, read, unpack};
 
 pub(crate) struct Session {
-    frames: Receiver<Frame>,
+    frames: Frames,
     output: Output,
     started: SystemTime,
     /// Directories that did not exist before; see [`unpack::unpack`].
@@ -15,7 +15,7 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(crate) fn new(frames: Receiver<Frame>, output: Output, started: SystemTime) -> Self {
+    pub(crate) fn new(frames: Frames, output: Output, started: SystemTime) -> Self {
         Self {
             frames,
             output,
@@ -30,7 +30,7 @@ impl Session {
             .output
             .frame(&Frame::json(Kind::Hello, &Hello { version: VERSION }));
         while sent.is_ok() {
-            let Ok(frame) = self.frames.recv() else {
+            let Ok(frame) = self.frames.next() else {
                 return;
             };
             if frame.kind != Kind::Request {

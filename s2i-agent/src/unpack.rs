@@ -4,19 +4,18 @@ use std::{
     fs, io,
     os::unix::fs::{DirBuilderExt as _, chown},
     path::{Path, PathBuf},
-    sync::mpsc::Receiver,
 };
 
 use cap_std::{ambient_authority, fs::Dir};
 use s2i_core::{
     Account, ContainerPath, ErrorChain,
     archive::{self, Limits},
-    wire::{Answer, Failure, FailureKind, Frame, Trailer},
+    wire::{Answer, Failure, FailureKind, Trailer},
 };
 
 use crate::{
     account::{self, act},
-    input::Archive,
+    input::{Archive, Frames},
 };
 
 /// Unpacks the archive that follows the request. Directories that had to be made on the way are added
@@ -24,7 +23,7 @@ use crate::{
 pub(crate) fn unpack(
     into: &ContainerPath,
     user: &str,
-    frames: &mut Receiver<Frame>,
+    frames: &mut Frames,
     made: &mut Vec<PathBuf>,
 ) -> Result<Answer, Failure> {
     let mut archive = Archive::new(frames);

@@ -107,12 +107,21 @@ impl Frame {
     /// [`io::ErrorKind::UnexpectedEof`] when it ends inside one, [`io::ErrorKind::InvalidData`] when
     /// it holds something else, and what `input` says.
     pub fn read_from(input: &mut impl Read) -> io::Result<Option<Self>> {
+        Self::read_with(input, Vec::new())
+    }
+
+    /// Reads one frame as [`read_from`](Self::read_from) does, into the memory of a payload that is no
+    /// longer needed.
+    ///
+    /// # Errors
+    /// Those of [`read_from`](Self::read_from).
+    pub fn read_with(input: &mut impl Read, mut payload: Vec<u8>) -> io::Result<Option<Self>> {
         let mut header = [0; HEADER];
         if !read_or_end(input, &mut header)? {
             return Ok(None);
         }
         let (kind, length) = parse_header(header)?;
-        let mut payload = vec![0; length];
+        payload.resize(length, 0);
         input.read_exact(&mut payload)?;
         Ok(Some(Self { kind, payload }))
     }

@@ -1,24 +1,21 @@
 //! The stream of an archive, in blocks and with a count of bytes.
 
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead};
 
 use super::{ArchiveFault, UnpackError, grammar::BLOCK};
-
-/// One buffer for everything: contents go from it straight into files.
-const BUFFER: usize = 256 << 10;
 
 /// The most zeros after the end. Archives are padded to the record size of tapes, which is far less.
 const MAX_PADDING: u64 = 16 << 20;
 
 pub(super) struct Input<'a> {
-    stream: BufReader<&'a mut dyn Read>,
+    stream: &'a mut dyn BufRead,
     position: u64,
 }
 
 impl<'a> Input<'a> {
-    pub(super) fn new(stream: &'a mut dyn Read) -> Self {
+    pub(super) fn new(stream: &'a mut dyn BufRead) -> Self {
         Self {
-            stream: BufReader::with_capacity(BUFFER, stream),
+            stream,
             position: 0,
         }
     }
@@ -105,7 +102,8 @@ impl<'a> Input<'a> {
                 return Err(UnpackError::Read(err));
             }
         }
-        let piece = self.stream.buffer();
+        // What is there already: the borrow checker would not let it out of the loop.
+        let piece = self.stream.fill_buf().map_err(UnpackError::Read)?;
         Ok(&piece[..piece.len().min(most)])
     }
 

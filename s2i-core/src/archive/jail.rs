@@ -101,17 +101,23 @@ impl<'a> Jail<'a> {
         Ok(())
     }
 
-    /// Makes an empty file for the owner alone.
-    pub(super) fn file(&mut self, place: &Place<'_>) -> Result<File, UnpackError> {
+    /// Makes an empty file with this mode.
+    pub(super) fn file(&mut self, place: &Place<'_>, mode: u32) -> Result<File, UnpackError> {
         let mut options = OpenOptions::new();
         options
             .write(true)
             .create_new(true)
             .follow(FollowSymlinks::No);
         #[cfg(unix)]
-        cap_std::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        cap_std::fs::OpenOptionsExt::mode(&mut options, mode);
         let file = self.replace(place, |dir, name| dir.open_with(name, &options))?;
-        Ok(file.into_std())
+        let meta = file.metadata().map_err(|err| place.failed(err))?;
+        let file = file.into_std();
+        // The process's mask took something away. To ask first costs a tenth of setting it every time.
+        if mode_of(&meta) != mode {
+            set_mode(&file, mode).map_err(|err| place.failed(err))?;
+        }
+        Ok(file)
     }
 
     /// Makes a symbolic link, wherever it leads.
@@ -359,12 +365,12 @@ pub(super) fn set_owner(_: &File, _: Option<(u32, u32)>) -> io::Result<()> {
 
 /// Sets the mode through a handle.
 #[cfg(unix)]
-pub(super) fn set_mode(file: &File, mode: u32) -> io::Result<()> {
+fn set_mode(file: &File, mode: u32) -> io::Result<()> {
     file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(mode))
 }
 
 #[cfg(not(unix))]
 #[expect(clippy::unnecessary_wraps, reason = "it can fail on Unix")]
-pub(super) fn set_mode(_: &File, _: u32) -> io::Result<()> {
+fn set_mode(_: &File, _: u32) -> io::Result<()> {
     Ok(())
 }

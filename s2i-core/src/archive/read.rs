@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsStr,
-    io::{Read, Write},
+    io::{BufRead, Write},
     time::{Duration, SystemTime},
 };
 
@@ -13,7 +13,7 @@ use super::{
     entry::{Entries, Entry, Kind},
     grammar::shown,
     input::Input,
-    jail::{Jail, Place, set_mode, set_owner},
+    jail::{Jail, Place, set_owner},
     name,
 };
 
@@ -49,7 +49,8 @@ pub struct Unpacked {
     pub bytes: u64,
 }
 
-/// Unpacks an uncompressed archive into `into` and reads the stream to its end.
+/// Unpacks an uncompressed archive into `into` and reads the stream to its end. Contents go from the
+/// stream's own buffer straight into files.
 ///
 /// Files, directories, symbolic links and hard links are made; everything else is refused. Links are
 /// made with whatever target they have, and never followed: an entry below one is refused, one of the
@@ -62,7 +63,7 @@ pub struct Unpacked {
 /// # Errors
 /// [`UnpackError`].
 pub fn unpack(
-    archive: &mut dyn Read,
+    archive: &mut dyn BufRead,
     into: &Dir,
     limits: &Limits,
 ) -> Result<Unpacked, UnpackError> {
@@ -91,7 +92,7 @@ pub struct Selection<'s> {
 /// # Errors
 /// [`UnpackError`].
 pub fn unpack_selected(
-    archive: &mut dyn Read,
+    archive: &mut dyn BufRead,
     into: &Dir,
     limits: &Limits,
     mut selection: Selection<'_>,
@@ -169,12 +170,11 @@ fn unpack_file(
     jail: &mut Jail<'_>,
 ) -> Result<(), UnpackError> {
     let entry = place.entry;
-    let mut file = jail.file(place)?;
+    let mut file = jail.file(place, entry.mode & 0o777)?;
     input.contents(entry.size, |piece| {
         file.write_all(piece).map_err(|err| place.failed(err))
     })?;
     set_owner(&file, owner).map_err(|err| place.failed(err))?;
-    set_mode(&file, entry.mode & 0o777).map_err(|err| place.failed(err))?;
     match modified(entry) {
         Some(time) => file.set_modified(time).map_err(|err| place.failed(err)),
         None => Ok(()),

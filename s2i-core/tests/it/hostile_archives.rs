@@ -4,7 +4,7 @@
 
 use std::{
     fs::{self, Permissions},
-    io::{self, Read},
+    io::{self, BufReader, Read},
     os::unix::{
         fs::{MetadataExt, PermissionsExt, symlink},
         net::UnixListener,
@@ -684,7 +684,11 @@ fn a_stream_that_fails_is_no_refusal() {
     let sandbox = Sandbox::new();
     let jail = Dir::open_ambient_dir(sandbox.jail(), ambient_authority()).unwrap();
     let start = [dir("d"), file("d/a", "x")].concat();
-    let result = unpack(&mut start.chain(Broken), &jail, &Limits::default());
+    let result = unpack(
+        &mut BufReader::new(start.chain(Broken)),
+        &jail,
+        &Limits::default(),
+    );
     assert!(matches!(result, Err(UnpackError::Read(_))));
     assert_eq!(
         outcome(&sandbox, &result),

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    io::{self, BufReader, Read},
+    io::{self, BufRead, BufReader, Read},
     path::Path,
 };
 
@@ -48,7 +48,7 @@ pub(super) fn extract(file: &Path, packing: Packing, into: &Path) -> Result<(), 
     result.map_err(refuse)
 }
 
-fn tar(archive: &mut dyn Read, into: &Path) -> Result<(), String> {
+fn tar(archive: &mut dyn BufRead, into: &Path) -> Result<(), String> {
     let directory =
         Dir::open_ambient_dir(into, ambient_authority()).map_err(|err| err.to_string())?;
     let limits = Limits {
@@ -70,9 +70,9 @@ fn gzip(file: &Path, packed: File, into: &Path) -> Result<(), String> {
         .read_to_end(&mut head)
         .map_err(text)?;
     let is_archive = is_tar(&head);
-    let mut plain = io::Cursor::new(head).chain(plain);
+    let plain = io::Cursor::new(head).chain(plain);
     if is_archive {
-        return tar(&mut plain, into);
+        return tar(&mut BufReader::new(plain), into);
     }
     let name = file.file_stem().unwrap_or_default();
     let mut to = File::create(into.join(name)).map_err(text)?;

@@ -1,6 +1,6 @@
 //! What `save-artifacts` writes, and what the next build makes of it.
 
-use std::{fs, io::Read, process::Stdio};
+use std::{fs, process::Stdio};
 
 use cap_std::{ambient_authority, fs::Dir};
 use s2i_core::{
@@ -14,8 +14,7 @@ use crate::image::Image;
 pub(crate) fn restore(mut archive: &[u8], image: &Image, name: &str) {
     fs::create_dir_all(image.path(name)).unwrap();
     let directory = Dir::open_ambient_dir(image.path(name), ambient_authority()).unwrap();
-    let archive: &mut dyn Read = &mut archive;
-    unpack(archive, &directory, &Limits::default()).unwrap();
+    unpack(&mut archive, &directory, &Limits::default()).unwrap();
 }
 
 #[test]

@@ -15,6 +15,9 @@ use super::{
     chain,
 };
 
+/// How much of an archive is read at once, in bytes.
+const BUFFER: usize = 256 << 10;
+
 /// How a file starts that gzip has compressed.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
@@ -60,7 +63,7 @@ pub(super) fn run(args: &Arguments) -> Result<(), String> {
 }
 
 /// The plain bytes of the archive, whether it is compressed or not.
-fn open(file: Option<&Path>) -> Result<Box<dyn Read>, String> {
+fn open(file: Option<&Path>) -> Result<BufReader<Box<dyn Read>>, String> {
     let mut archive: Box<dyn Read> = match file {
         Some(path) => {
             let file = File::open(path);
@@ -76,11 +79,12 @@ fn open(file: Option<&Path>) -> Result<Box<dyn Read>, String> {
     read.map_err(|err| format!("can't read the archive: {err}"))?;
     let is_gzip = start == GZIP;
     let whole = io::Cursor::new(start).chain(archive);
-    Ok(if is_gzip {
+    let plain: Box<dyn Read> = if is_gzip {
         Box::new(MultiGzDecoder::new(BufReader::new(whole)))
     } else {
         Box::new(whole)
-    })
+    };
+    Ok(BufReader::with_capacity(BUFFER, plain))
 }
 
 /// An operand.
