@@ -24,7 +24,6 @@ const MTIME: u64 = 315_532_801;
 
 /// Composes the image, and gives the archive that it is in.
 pub(crate) fn compose(dir: &Path) -> Result<PathBuf> {
-    fs::create_dir_all(dir).with_context(|| format!("can't make {}", dir.display()))?;
     let arch = Arch::host()?;
     let program = dist::test_script(arch)?;
     let mut layer = LayerBuilder::new(MTIME);

@@ -9,15 +9,21 @@
 //! both sides, because a bound source belongs to whom it belongs to.
 
 mod buildkit;
+mod disk;
 mod image;
 mod ours;
 mod settle;
 mod source;
 mod work;
 
-use std::{fmt::Write as _, path::Path, time::Duration};
+use std::{
+    fmt::Write as _,
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use self::work::{Side, Work};
 use crate::{
@@ -64,6 +70,14 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         Some(buildkit::client()?)
     };
     dist::check(Arch::host()?)?;
+    let dir = dir()?;
+    if disk::is_slow(&dir) {
+        let Err(why) = disk::change(&dir);
+        println!(
+            "note: sides slow each other down by what they remove, because the disk has no journal; \
+             a disk for this alone can't be had: {why:#}"
+        );
+    }
     let engine = Choice::make(args.engine.as_deref(), Otherwise::Docker)?;
     if client.is_some() && engine.kind.is_none() {
         bail!(
@@ -74,7 +88,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     dist::s2i(Arch::host()?)?;
     let native = Target::private();
-    let measured = measure(args, &native, &engine.target, client.as_deref());
+    let measured = measure(args, &dir, &native, &engine.target, client.as_deref());
     // Whatever became of it.
     for target in [&native, &engine.target] {
         target.remove_images(&ours::TAGS)?;
@@ -84,10 +98,22 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// Does every row, and returns a line of each.
-fn measure(args: &Args, native: &Target, docker: &Target, client: Option<&Path>) -> Result<String> {
+/// Where sources and the builder lie.
+fn dir() -> Result<PathBuf> {
     let dir = paths::made().join("bench");
-    let builder = image::compose(&dir)?;
+    fs::create_dir_all(&dir).with_context(|| format!("can't make {}", dir.display()))?;
+    Ok(dir)
+}
+
+/// Does every row, and returns a line of each.
+fn measure(
+    args: &Args,
+    dir: &Path,
+    native: &Target,
+    docker: &Target,
+    client: Option<&Path>,
+) -> Result<String> {
+    let builder = image::compose(dir)?;
     for target in [native, docker] {
         host::run(target.s2i()?.args(["load", "-i"]).arg(&builder))?;
     }
@@ -95,14 +121,11 @@ fn measure(args: &Args, native: &Target, docker: &Target, client: Option<&Path>)
         "native, and {docker}; {} runs each, times in seconds: median (min)",
         args.runs
     );
-    if let Some(disturbance) = settle::disturbance() {
-        println!("note: {disturbance}");
-    }
     let sides = sides(native, docker, client);
     let mut summary = String::new();
     for (name, work) in work::ROWS {
         if name.contains(&args.row) {
-            compare(name, work, &sides, args.runs, &dir, &mut summary)?;
+            compare(name, work, &sides, args.runs, dir, &mut summary)?;
         }
     }
     Ok(summary)

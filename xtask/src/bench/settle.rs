@@ -4,37 +4,16 @@ use std::{fs, hint::black_box, io, path::Path};
 
 use anyhow::{Context, Result};
 
-/// About what a large build needs, in bytes.
-const MEMORY: usize = 1 << 30;
+/// About what a large build needs, all that the kernel keeps of its files included, in bytes.
+const MEMORY: usize = 3 << 30;
 
-/// What makes the kernel forget, where it is written to.
-const DROP_CACHES: &str = "/proc/sys/vm/drop_caches";
-
-/// What can't be helped here, and who could.
-pub(crate) fn disturbance() -> Option<&'static str> {
-    let is_open = fs::OpenOptions::new().write(true).open(DROP_CACHES).is_ok();
-    (!is_open).then_some(
-        "the kernel can't be made to forget removed files here, so sides slow each other down; run it as root",
-    )
-}
-
-/// Before each turn: nothing is left to write, and memory is there. A virtual machine gets back only in
-/// the moment of use what it has returned to its host.
-pub(crate) fn settle() {
+/// Before each turn: nothing is left to write, the source is in memory, and more memory is there. A virtual
+/// machine gets back only in the moment of use what it has returned to its host.
+pub(crate) fn settle(source: &Path) -> Result<()> {
     rustix::fs::sync();
-    black_box(vec![1_u8; MEMORY]);
-}
-
-/// Before a turn with many files: the kernel knows nothing of those that turns before have removed, and
-/// has the source in memory.
-///
-/// ext4 looks for minutes at each removed file again for every file that is made near it, so a side would
-/// pay for what another has removed. Only root can make the kernel forget; for others that is a
-/// [`disturbance`].
-pub(crate) fn forget_files(tree: &Path) -> Result<()> {
-    rustix::fs::sync();
-    let _ = fs::write(DROP_CACHES, "3");
-    read_all(tree).with_context(|| format!("can't read {}", tree.display()))
+    read_all(source).with_context(|| format!("can't read {}", source.display()))?;
+    black_box(vec![1_u8; MEMORY.min(available()? / 2)]);
+    Ok(())
 }
 
 fn read_all(tree: &Path) -> io::Result<()> {
@@ -47,4 +26,15 @@ fn read_all(tree: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// The memory that can be had, in bytes.
+fn available() -> Result<usize> {
+    const FILE: &str = "/proc/meminfo";
+    let text = fs::read_to_string(FILE).with_context(|| format!("can't read {FILE}"))?;
+    let kilobytes = text
+        .lines()
+        .find_map(|line| line.strip_prefix("MemAvailable:"))
+        .and_then(|rest| rest.trim().strip_suffix(" kB")?.parse::<usize>().ok());
+    Ok(kilobytes.with_context(|| format!("{FILE} does not say MemAvailable"))? * 1024)
 }

@@ -4,11 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::{
-    Turn, buildkit, ours,
-    settle::{forget_files, settle},
-    source,
-};
+use super::{Turn, buildkit, ours, settle::settle, source};
 use crate::engine::Target;
 
 /// A way to build, one of those that are compared.
@@ -83,10 +79,7 @@ impl Work {
             Self::Incremental => source::instructions(dir, "incremental", TAKE)?,
         };
         self.forget(side)?;
-        if let Self::First(source::LARGE) | Self::Again(source::LARGE) = self {
-            forget_files(&tree)?;
-        }
-        settle();
+        settle(&tree)?;
         match side {
             Side::BuildKit { client, url } => {
                 let is_first = matches!(self, Self::First(_));

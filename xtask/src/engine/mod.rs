@@ -29,7 +29,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 
 pub(crate) use self::{
     choice::{Choice, Otherwise},
-    kind::Kind,
+    kind::{Kind, ROOT},
     state::Endpoint,
     target::Target,
 };
