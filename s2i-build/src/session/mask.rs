@@ -1,8 +1,8 @@
 //! Takes secrets out of what a program writes.
 
-use std::cmp::Reverse;
-
 use s2i_core::Secret;
+
+use super::forms::forms;
 
 /// What stands in the place of a secret.
 const MASKED: &[u8] = b"[redacted]";
@@ -18,9 +18,9 @@ pub(super) struct Mask {
 
 impl Mask {
     pub(super) fn new(secrets: &[Secret]) -> Self {
-        let texts = secrets.iter().flat_map(Secret::texts);
-        let mut texts: Vec<_> = texts.map(|text| text.as_bytes().to_vec()).collect();
-        texts.sort_by_key(|text| Reverse(text.len()));
+        let texts = secrets.iter().flat_map(Secret::texts).flat_map(forms);
+        let mut texts: Vec<_> = texts.map(String::into_bytes).collect();
+        texts.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
         texts.dedup();
         Self {
             texts,
@@ -120,6 +120,13 @@ mod tests {
             ),
             (&["abc"], "abc", "abc"),
             (&["grüße"], "viele grüße", "viele [redacted]"),
+            // `me:hunter22`, as requests have it.
+            (
+                &["hunter22"],
+                "Basic bWU6aHVudGVyMjI=\n",
+                "Basic bWU6[redacted]I=\n",
+            ),
+            (&["top/secret"], "?key=top%2Fsecret&x", "?key=[redacted]&x"),
             (&[], "anything", "anything"),
         ] {
             for size in 1..=text.len() {

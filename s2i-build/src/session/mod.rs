@@ -3,6 +3,7 @@
 //! An engine that has started the [agent](s2i_core::wire) hands its streams over as a [`Transport`],
 //! and from then on everything that happens in the container is a request here.
 
+mod forms;
 mod mask;
 mod pipes;
 #[cfg(test)]

@@ -1,0 +1,77 @@
+//! The forms in which programs write a secret.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+/// What stands for itself in every part of a URL.
+const KEPT: AsciiSet = NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// The fewest characters of an encoded form: shorter ones are in other texts as well.
+const SHORTEST: usize = 6;
+
+/// The text itself, as part of a URL, and as part of what was made base64, which `user:password` is in
+/// requests and configurations.
+pub(super) fn forms(text: &str) -> impl Iterator<Item = String> {
+    let in_url = utf8_percent_encode(text, &KEPT).to_string();
+    let in_base64 = (0..3).map(|before| part_of_base64(text, before));
+    let encoded = in_base64.flat_map(|form| [form.replace('+', "-").replace('/', "_"), form]);
+    let encoded = encoded.filter(|form| form.len() >= SHORTEST);
+    [text.to_owned(), in_url].into_iter().chain(encoded)
+}
+
+/// What any base64 has of the text, if so many bytes come before it, or three or six more: the characters
+/// that neither what comes before nor what comes after has a part in.
+fn part_of_base64(text: &str, before: usize) -> String {
+    const BITS: usize = 6;
+    let bytes = [&vec![0; before][..], text.as_bytes()].concat();
+    let mut encoded = STANDARD_NO_PAD.encode(&bytes);
+    encoded.truncate(bytes.len() * 8 / BITS);
+    encoded.split_off((before * 8).div_ceil(BITS).min(encoded.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+
+    use super::*;
+
+    #[test]
+    fn a_secret_is_known_in_any_base64_of_a_text_around_it() {
+        let secret = "p?ss>wörd~1";
+        for before in ["", "u", "me", "you", "user:"] {
+            for after in ["", "x", "xy", "xyz", "\n"] {
+                let text = format!("{before}{secret}{after}");
+                for encoded in [STANDARD.encode(&text), URL_SAFE.encode(&text)] {
+                    let known: Vec<_> = forms(secret)
+                        .filter(|form| encoded.contains(form))
+                        .collect();
+                    assert!(!known.is_empty(), "{text}: {encoded}");
+                    let least = secret.len() * 8 / 6 - 2;
+                    assert!(known.iter().all(|form| form.len() >= least), "{known:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_secret_is_known_in_urls() {
+        let forms: Vec<_> = forms("a b/c@d").collect();
+        assert!(forms.contains(&"a%20b%2Fc%40d".to_owned()), "{forms:?}");
+    }
+
+    #[test]
+    fn short_parts_give_nothing_away() {
+        let forms: Vec<_> = forms("pass").collect();
+        assert!(
+            forms
+                .iter()
+                .all(|form| form == "pass" || form.len() >= SHORTEST),
+            "{forms:?}"
+        );
+        assert!(forms.contains(&"pass".to_owned()));
+    }
+}
