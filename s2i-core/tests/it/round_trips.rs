@@ -59,7 +59,13 @@ fn content() -> impl Strategy<Value = Content> {
         vec(any::<u8>(), 0..20),
         (500_usize..1100).prop_map(|length| vec![b'x'; length])
     ];
-    let mode = prop_oneof![Just(0o644), Just(0o600), Just(0o755), Just(0o710)];
+    let mode = prop_oneof![
+        Just(0o644),
+        Just(0o600),
+        Just(0o666),
+        Just(0o755),
+        Just(0o710)
+    ];
     prop_oneof![
         3 => (bytes, mode).prop_map(|(bytes, mode)| Content::File(bytes, mode)),
         1 => Just(Content::Directory),
