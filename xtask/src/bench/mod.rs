@@ -168,8 +168,13 @@ fn compare(
         work.prepare(side, dir)?;
     }
     let mut turns: Vec<Vec<Turn>> = sides.iter().map(|_| Vec::new()).collect();
-    for _ in 0..runs {
-        for (side, turns) in sides.iter().zip(&mut turns) {
+    for run in 0..runs {
+        let mut takers: Vec<_> = sides.iter().zip(&mut turns).collect();
+        // So that nobody always comes after the same one.
+        if run % 2 == 1 {
+            takers.reverse();
+        }
+        for (side, turns) in takers {
             turns.push(work.turn(side, dir)?);
         }
     }

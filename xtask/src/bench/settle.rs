@@ -1,16 +1,22 @@
 //! What makes turns alike, whoever had the one before.
 
-use std::{fs, hint::black_box, io, path::Path};
+use std::{fs, hint::black_box, io, path::Path, thread, time::Duration};
 
 use anyhow::{Context, Result};
 
 /// About what a large build needs, all that the kernel keeps of its files included, in bytes.
 const MEMORY: usize = 3 << 30;
 
+/// How long it takes a virtual machine to begin with giving free memory back to its host, and a bit more. Linux
+/// waits for two seconds (`mm/page_reporting.c`).
+const GIVING_BACK: Duration = Duration::from_secs(3);
+
 /// Before each turn: nothing is left to write, the source is in memory, and more memory is there. A virtual
-/// machine gets back only in the moment of use what it has returned to its host.
+/// machine gives back what is free, and gets it again only in the moment of use.
 pub(crate) fn settle(source: &Path) -> Result<()> {
     rustix::fs::sync();
+    // What was freed before is given back now, and not in the middle of the turn.
+    thread::sleep(GIVING_BACK);
     read_all(source).with_context(|| format!("can't read {}", source.display()))?;
     black_box(vec![1_u8; MEMORY.min(available()? / 2)]);
     Ok(())
