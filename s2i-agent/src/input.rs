@@ -28,7 +28,7 @@ impl Frames {
 
     /// Gives back the memory of one. Memory that is new for each piece of an archive costs more time than
     /// reading the piece.
-    fn is_used(&self, payload: Vec<u8>) {
+    fn give_back(&self, payload: Vec<u8>) {
         // Where nobody reads any more, nobody needs it.
         let _ = self.used.send(payload);
     }
@@ -97,7 +97,7 @@ impl<'a> Archive<'a> {
             Kind::Data => {
                 self.bytes += frame.payload.len() as u64;
                 let used = std::mem::replace(&mut self.piece, io::Cursor::new(frame.payload));
-                self.frames.is_used(used.into_inner());
+                self.frames.give_back(used.into_inner());
             }
             Kind::End => {
                 self.ended = true;

@@ -97,14 +97,19 @@ impl<'a> Input<'a> {
 
     /// At most `most` of the bytes that are there; none at the end of the stream.
     fn piece(&mut self, most: usize) -> Result<&[u8], UnpackError> {
-        while let Err(err) = self.stream.fill_buf() {
-            if err.kind() != io::ErrorKind::Interrupted {
-                return Err(UnpackError::Read(err));
+        let length = loop {
+            match self.stream.fill_buf() {
+                Ok(piece) => break piece.len().min(most),
+                Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
+                Err(err) => return Err(UnpackError::Read(err)),
             }
+        };
+        if length == 0 {
+            return Ok(&[]);
         }
-        // What is there already: the borrow checker would not let it out of the loop.
+        // It is there: this reads nothing.
         let piece = self.stream.fill_buf().map_err(UnpackError::Read)?;
-        Ok(&piece[..piece.len().min(most)])
+        Ok(&piece[..length])
     }
 
     fn consume(&mut self, count: usize) {
