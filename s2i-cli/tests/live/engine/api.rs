@@ -139,8 +139,18 @@ impl Api {
 
     pub(super) fn export(&self, image: &str, to: &Path) -> io::Result<()> {
         let mut file = File::create(to)?;
+        // Without a tag, Docker would write all images of that name, in any order.
+        let has_tag = image
+            .rsplit('/')
+            .next()
+            .is_some_and(|last| last.contains(':'));
+        let one = if has_tag {
+            image.into()
+        } else {
+            format!("{image}:latest")
+        };
         self.runtime.block_on(async {
-            let mut stream = std::pin::pin!(self.docker.export_image(image));
+            let mut stream = std::pin::pin!(self.docker.export_image(&one));
             while let Some(piece) = stream.next().await {
                 file.write_all(&piece.map_err(io::Error::other)?)?;
             }
