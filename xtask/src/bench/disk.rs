@@ -64,6 +64,9 @@ pub(crate) fn is_slow(dir: &Path) -> bool {
 /// Starts this very command again, on a disk of its own, to which `dir` belongs as well. Comes back with the
 /// reason if that can't be.
 pub(crate) fn change(dir: &Path) -> Result<Infallible> {
+    if !rustix::process::geteuid().is_root() {
+        bail!("it takes root");
+    }
     if let Some(kind) = Kind::ALL
         .iter()
         .find(|kind| engine::endpoint(**kind).is_some())
@@ -73,7 +76,15 @@ pub(crate) fn change(dir: &Path) -> Result<Infallible> {
     let made = paths::made();
     let disk = made.join("bench-disk");
     fs::create_dir_all(&disk).with_context(|| format!("can't make {}", disk.display()))?;
-    let file = blank(&made.join("bench-disk.img"))?;
+    let file = made.join("bench-disk.img");
+    let started = blank(&file).and_then(|()| start(&file, &disk, dir));
+    // Else it goes as soon as it is in use.
+    let _ = fs::remove_file(&file);
+    started
+}
+
+/// Goes on in [`SCRIPT`].
+fn start(file: &Path, disk: &Path, dir: &Path) -> Result<Infallible> {
     let err = Command::new(host::require("unshare", "apt-get install util-linux")?)
         .args([
             "--mount",
@@ -102,10 +113,9 @@ fn measured(dir: &Path) -> Vec<PathBuf> {
 }
 
 /// A file with an empty file system in it.
-fn blank(file: &Path) -> Result<PathBuf> {
+fn blank(file: &Path) -> Result<()> {
     let format = host::require("mkfs.ext4", "apt-get install e2fsprogs")?;
     let made = File::create(file).and_then(|file| file.set_len(SIZE));
     made.with_context(|| format!("can't make {}", file.display()))?;
-    host::run(Command::new(format).args(["-q", "-F"]).arg(file))?;
-    Ok(file.to_owned())
+    host::run(Command::new(format).args(["-q", "-F"]).arg(file))
 }
