@@ -29,11 +29,12 @@ const SIZE: u64 = 20 << 30;
 const SCRIPT: &str = r#"set -eu
 file=$1 disk=$2
 shift 2
-device=$(losetup --find --show --direct-io=on "$file")
+device=$(losetup --find --show --direct-io=on "$file") || lacks=device
 rm "$file"
-mount "$device" "$disk" || mounted=no
+[ -z "${lacks-}" ]
+mount "$device" "$disk" || lacks=mount
 losetup --detach "$device"
-[ -z "${mounted-}" ]
+[ -z "${lacks-}" ]
 while [ "$1" != -- ]; do
     mkdir -p "$1" "$disk$1"
     mount --bind "$disk$1" "$1"
@@ -66,6 +67,9 @@ pub(crate) fn is_slow(dir: &Path) -> bool {
 pub(crate) fn change(dir: &Path) -> Result<Infallible> {
     if !rustix::process::geteuid().is_root() {
         bail!("it takes root");
+    }
+    if !Path::new("/dev/loop-control").exists() {
+        bail!("the kernel has no loop devices here");
     }
     if let Some(kind) = Kind::ALL
         .iter()
