@@ -47,6 +47,8 @@ pub(crate) const ENGINE: Code = Code(22);
 pub(crate) const LOST: Code = Code(23);
 /// What goes into a container could not be read, or was refused there.
 pub(crate) const INPUT: Code = Code(24);
+/// A login was refused, can't be tried, or can't be kept.
+pub(crate) const LOGIN: Code = Code(25);
 /// The terminal went away (SIGHUP).
 pub(crate) const HUNG_UP: Code = Code(129);
 /// Ctrl-C (SIGINT).
@@ -55,7 +57,7 @@ pub(crate) const INTERRUPTED: Code = Code(130);
 pub(crate) const TERMINATED: Code = Code(143);
 
 /// Every code with its meaning, for `s2i exit-codes`.
-pub(crate) const TABLE: [(Code, &str); 19] = [
+pub(crate) const TABLE: [(Code, &str); 20] = [
     (INTERNAL, "something that should not happen"),
     (USAGE, "the command line is wrong"),
     (SCRIPT_FAILED, "a script failed: assemble or another one"),
@@ -77,6 +79,10 @@ pub(crate) const TABLE: [(Code, &str); 19] = [
     (
         INPUT,
         "what goes into a container can't be read or was refused",
+    ),
+    (
+        LOGIN,
+        "a login was refused, can't be tried or can't be kept",
     ),
     (HUNG_UP, "stopped by SIGHUP"),
     (INTERRUPTED, "stopped by Ctrl-C"),

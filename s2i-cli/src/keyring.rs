@@ -1,5 +1,7 @@
 //! The logins of Docker and Podman, which all engines use alike.
 
+use std::path::PathBuf;
+
 use futures_util::{FutureExt as _, future::BoxFuture};
 use s2i_build::{engine::BoxError, keyring::Keyring};
 use s2i_core::{ImageRef, login::Credential};
@@ -31,7 +33,14 @@ pub(crate) fn read(host: &Host, flavour: Flavour) -> registry::Keyring {
     }
 }
 
-/// The same for engines that speak to registries themselves.
+/// The file for a login that is the first for its registry: all engines and other tools read it.
+pub(crate) fn home(host: &Host) -> Option<PathBuf> {
+    let dockers = host.engine.docker_config.as_ref();
+    let dockers = dockers.map(|dir| dir.join("config.json"));
+    host.auth_file.clone().or(dockers)
+}
+
+/// The logins for engines that speak to registries themselves.
 pub(crate) struct Keys(pub(crate) registry::Keyring);
 
 impl Keyring for Keys {

@@ -67,6 +67,8 @@ fn begin(args: &Args) -> Result<ExitCode, Error> {
     match &args.command {
         Command::ExitCodes => commands::exit_codes(),
         Command::Version => in_runtime(commands::version(&setting))?,
+        Command::Login(args) => in_runtime(commands::login(args, &setting))??,
+        Command::Logout(args) => in_runtime(commands::logout(args, &setting))??,
         Command::Doctor => {
             let before = commands::doctor::Before::find(&setting);
             return in_runtime(commands::doctor::run(before, &setting));

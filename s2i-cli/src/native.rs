@@ -183,7 +183,7 @@ fn own_certificates(host: &Host) -> impl Iterator<Item = PathBuf> {
 }
 
 /// How registries are reached: with the credentials and certificates of Docker and Podman.
-fn registry(config: &Config, host: &Host) -> Result<registry::Options, Error> {
+pub(crate) fn registry(config: &Config, host: &Host) -> Result<registry::Options, Error> {
     let own = &config.registry;
     let extra_ca = own.trust_ca.as_ref().map(|path| {
         std::fs::read_to_string(path).map_err(|source| Error::ReadFile {

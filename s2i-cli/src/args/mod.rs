@@ -4,6 +4,7 @@
 mod build;
 mod images;
 mod limits;
+mod login;
 mod run;
 mod usage;
 
@@ -15,6 +16,7 @@ use serde::Deserialize;
 pub(crate) use self::{
     build::{Build, LoadInto},
     images::{Export, Image, Images, List, Load, Tag},
+    login::{Login, Logout, user},
     run::Run,
     usage::Usage,
 };
@@ -86,6 +88,10 @@ pub(crate) enum Command {
     Push(Image),
     /// Get an image from its registry
     Pull(Image),
+    /// Log in to a registry
+    Login(Login),
+    /// Forget the logins for a registry
+    Logout(Logout),
     /// Put images from an archive into the engine
     Load(Load),
     /// Write an image to an archive
@@ -187,6 +193,26 @@ mod tests {
             "usage Go",
             "usage go -e A",
             "usage go -p often",
+        ] {
+            let words = std::iter::once("s2i").chain(bad.split_whitespace());
+            assert!(Args::try_parse_from(words).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_login_is_for_a_registry() {
+        let words = "s2i login https://Index.Docker.io/v1/ -u me --password-stdin";
+        let args = Args::try_parse_from(words.split_whitespace()).unwrap();
+        let Command::Login(login) = args.command else {
+            panic!("{args:?}")
+        };
+        assert_eq!(login.registry, "docker.io");
+        for bad in [
+            "login example.org/team",
+            "login me@example.org",
+            "login -u a:b",
+            "login --password-stdin",
+            "logout -u me",
         ] {
             let words = std::iter::once("s2i").chain(bad.split_whitespace());
             assert!(Args::try_parse_from(words).is_err(), "{bad}");

@@ -6,6 +6,8 @@ pub(crate) mod doctor;
 mod export;
 mod images;
 mod load;
+mod login;
+mod logout;
 mod prune;
 mod pull;
 mod push;
@@ -33,6 +35,8 @@ use crate::{
     signals,
 };
 
+pub(crate) use login::run as login;
+pub(crate) use logout::run as logout;
 pub(crate) use version::run as version;
 
 /// What every command knows.
@@ -107,7 +111,11 @@ async fn with<E: Engine + Images>(
         Command::Load(args) => load::run(engine, args, setting, cancel).await?,
         Command::Export(args) => export::run(engine, args, setting, cancel).await?,
         Command::Prune => prune::run(engine, setting).await?,
-        Command::Doctor | Command::ExitCodes | Command::Version => {
+        Command::Doctor
+        | Command::ExitCodes
+        | Command::Login(_)
+        | Command::Logout(_)
+        | Command::Version => {
             unreachable!("these need no engine")
         }
     }

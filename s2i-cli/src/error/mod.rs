@@ -4,7 +4,7 @@ use std::{fmt, io, path::PathBuf};
 
 use s2i_build::{BuildError, EngineError, Failed, Interrupt, SourceError, plan::PlanError};
 use s2i_core::{ImageRefError, Script, wire::FailureKind};
-use s2i_oci::registry::RegistryError;
+use s2i_oci::registry::{CredentialError, RegistryError};
 
 use crate::{
     config::ConfigError,
@@ -44,6 +44,18 @@ pub(crate) enum Error {
     NoEngine(Box<(String, Impossible)>),
     /// The embedded engine was asked for and can't work.
     Native(Impossible),
+    /// A registry does not want this login, or can't be asked.
+    Registry(RegistryError),
+    /// Logins can't be read or kept.
+    Keyring(CredentialError),
+    /// There is no file to keep a login in.
+    NoHome,
+    /// Neither a terminal nor a pipe to get a password from.
+    NobodyToAsk,
+    /// A question got no answer.
+    Answer(io::Error),
+    /// An answer is none, and why.
+    NoAnswer(&'static str, &'static str),
     /// The asynchronous runtime did not start.
     Runtime(io::Error),
 }
@@ -114,6 +126,14 @@ impl fmt::Display for Error {
             Self::Native(impossible) => {
                 write!(f, "the embedded engine can't work here: {impossible}")
             }
+            Self::Registry(err) => err.fmt(f),
+            Self::Keyring(err) => err.fmt(f),
+            Self::NoHome => f.write_str("there is nowhere to keep a login"),
+            Self::NobodyToAsk => {
+                f.write_str("can't ask for a password: standard input is no terminal")
+            }
+            Self::Answer(_) => f.write_str("can't read the answer"),
+            Self::NoAnswer(what, why) => write!(f, "that can't be a {what}: {why}"),
             Self::Runtime(_) => f.write_str("can't start"),
         }
     }
@@ -125,8 +145,11 @@ impl std::error::Error for Error {
             Self::Build(failed) => std::error::Error::source(&failed.error),
             Self::Config(err) => std::error::Error::source(err),
             Self::Secret(err) => std::error::Error::source(err),
+            Self::Registry(err) => std::error::Error::source(err),
+            Self::Keyring(err) => std::error::Error::source(err),
             Self::ReadFile { source, .. }
             | Self::WriteFile { source, .. }
+            | Self::Answer(source)
             | Self::Runtime(source) => Some(source),
             _ => None,
         }
@@ -163,6 +186,12 @@ impl Error {
                 Some("leave out --url, or --engine native and S2I_ENGINE".into())
             }
             Self::LoadOfApi => Some("the result is in the engine that built it already".into()),
+            Self::Registry(err) => err.hint(),
+            Self::Keyring(err) => err.hint(),
+            Self::NoHome => Some("set HOME, or name a file in REGISTRY_AUTH_FILE".into()),
+            Self::NobodyToAsk => {
+                Some("put it into a pipe, with --username USER --password-stdin".into())
+            }
             Self::NoEngine(_) | Self::Native(_) => {
                 Some("`s2i doctor` says what is missing, and how to get it".into())
             }
@@ -181,7 +210,11 @@ impl Error {
             | Self::Terminal(_)
             | Self::Epoch(_)
             | Self::UrlOfNative(_)
-            | Self::LoadOfApi => exit::USAGE,
+            | Self::LoadOfApi
+            | Self::NobodyToAsk
+            | Self::Answer(_)
+            | Self::NoAnswer(..) => exit::USAGE,
+            Self::Registry(_) | Self::Keyring(_) | Self::NoHome => exit::LOGIN,
             Self::NoEngine(_) | Self::Native(_) => exit::NO_ENGINE,
             Self::Runtime(_) => exit::INTERNAL,
         }

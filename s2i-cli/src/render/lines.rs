@@ -41,7 +41,7 @@ impl Lines {
 
 /// The text without control characters, which could move the cursor or set titles; tabs stay. Colours
 /// are taken out whole.
-pub(super) fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {

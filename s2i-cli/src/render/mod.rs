@@ -84,6 +84,7 @@ impl EventSink for Renderer {
     }
 }
 
+pub(crate) use lines::printable;
 pub(crate) use table::{images, short_id};
 
 /// Writes what a command was asked for to standard output. A reader that is gone is no error of ours.

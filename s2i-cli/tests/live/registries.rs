@@ -1,13 +1,17 @@
 //! Images on their way to a registry and back, with a login and with a certificate of its own.
 
-use std::{ffi::OsString, fs, process::Command};
+use std::{
+    ffi::OsString,
+    fs::{self, File},
+    process::Command,
+};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use serde_json::{Value, json};
 
 use crate::{
     harness::{Live, live, skip},
-    process::Running,
+    process::{Done, Running},
     registry::{self, PASSWORD, Registry, USER},
 };
 
@@ -21,10 +25,19 @@ fn ready() -> Option<Live> {
     registry::is_installed().then_some(live)
 }
 
-/// Writes the credentials that `docker login` would.
-fn log_in(live: &Live, registry: &str, password: &str) {
+/// Writes a login that nobody has looked at.
+fn write_login(live: &Live, registry: &str, password: &str) {
     let entry = json!({"username": USER, "password": password});
     configure(live, &json!({"auths": {registry: entry}}));
+}
+
+/// Logs in with this password.
+fn log_in(live: &Live, registry: &str, password: &str) -> Done {
+    let file = live.path("password");
+    fs::write(&file, format!("{password}\n")).unwrap();
+    let mut command = live.command();
+    command.args(["login", "-u", USER, "--password-stdin", registry]);
+    Running::start_with(&mut command, File::open(file).unwrap().into()).finish()
 }
 
 /// Builds an image, pushes it, loses it, pulls it and runs it.
@@ -44,12 +57,21 @@ fn there_and_back(live: &Live, registry: &str) {
     };
     build(&own).succeeds();
 
-    log_in(live, registry, "wrong");
+    write_login(live, registry, "wrong horse");
     live.s2i(["push", &own])
         .ends_with(22)
         .says("refuses")
+        .says(&format!("s2i login {registry}"))
         .never_says("wrong horse");
-    log_in(live, registry, PASSWORD);
+    log_in(live, registry, "wrong horse")
+        .ends_with(25)
+        .says("does not accept the user `me`")
+        .never_says("wrong horse");
+    log_in(live, registry, PASSWORD)
+        .succeeds()
+        .says("logged in")
+        .says("config.json")
+        .never_says(PASSWORD);
     live.s2i(["push", &own]).succeeds().says("sha256:");
     live.s2i(["push", &own]).succeeds().never_says(PASSWORD);
     live.s2i(["rmi", &own]).succeeds();
@@ -64,6 +86,9 @@ fn there_and_back(live: &Live, registry: &str) {
     let nowhere = format!("{registry}/team/nothing");
     let source = made.to_str().unwrap();
     live.s2i(["build", source, &nowhere, &app]).ends_with(21);
+    live.s2i(["logout", registry]).succeeds().says("removed");
+    live.s2i(["pull", &own]).ends_with(21).says("anonymous");
+    live.s2i(["logout", registry]).succeeds().says("no login");
 }
 
 #[test]
@@ -97,8 +122,10 @@ fn with_a_certificate_that_nobody_else_trusts() {
     let registry = Registry::with_login(dir.path(), &tls);
     let registry = format!("localhost:{}", registry.port);
     let app = format!("{registry}/team/app:1");
-    log_in(&live, &registry, PASSWORD);
     // Before it is trusted, and after.
+    log_in(&live, &registry, PASSWORD)
+        .ends_with(25)
+        .says("secure");
     live.s2i(["pull", &app]).ends_with(21).says("secure");
     let trusted = live.path(".config/docker/certs.d").join(&registry);
     fs::create_dir_all(&trusted).unwrap();

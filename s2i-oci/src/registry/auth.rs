@@ -61,8 +61,16 @@ impl Scope {
         }
     }
 
+    /// Only to say who we are.
+    pub(super) fn none() -> Self {
+        Self::pull("")
+    }
+
     /// As login services want it.
     fn texts(&self) -> Vec<String> {
+        if self.repository.is_empty() {
+            return Vec::new();
+        }
         let rights = if self.push { "pull,push" } else { "pull" };
         let own = format!("repository:{}:{rights}", self.repository);
         let mounts = self.mounts.iter();
@@ -77,6 +85,18 @@ pub(super) struct State {
     challenge: Option<Challenge>,
     credentials: HashMap<String, Option<Credential>>,
     tokens: HashMap<Scope, Token>,
+}
+
+impl State {
+    /// Lets credentials be shown where no repository is meant.
+    pub(super) fn present(&mut self, credential: Credential) {
+        self.credentials.insert(String::new(), Some(credential));
+    }
+
+    /// Whether the host has asked who we are.
+    pub(super) fn was_asked(&self) -> bool {
+        self.challenge.is_some()
+    }
 }
 
 #[derive(Clone, Debug)]

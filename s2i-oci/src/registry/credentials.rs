@@ -13,10 +13,10 @@ use s2i_core::{
     ImageRef,
     login::{Credential, HUB_KEY, Hidden},
 };
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use thiserror::Error;
 
-use super::{HUB, helper, place};
+use super::{HUB, helper, host::is_address, place};
 
 /// Why credentials can't be read. Its texts never quote from the files.
 #[derive(Debug, Error)]
@@ -25,6 +25,15 @@ pub enum CredentialError {
     /// The file can't be read.
     #[error("can't read `{}`", path.display())]
     Read {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// The file can't be written.
+    #[error("can't write `{}`", path.display())]
+    Write {
         /// The file.
         path: PathBuf,
         /// Why not.
@@ -90,7 +99,8 @@ pub enum CredentialError {
 
 impl CredentialError {
     /// What the user can do about it.
-    pub(super) fn hint(&self) -> Option<String> {
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
         match self {
             Self::NoHelper(_) | Self::HelperName(_) => Some(
                 "install it, or remove it from `credsStore` and `credHelpers` of the configuration and log in again".into(),
@@ -177,45 +187,54 @@ impl Keyring {
 
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct ConfigFile {
-    auths: BTreeMap<String, Entry>,
-    cred_helpers: BTreeMap<String, String>,
-    creds_store: Option<String>,
+pub(super) struct ConfigFile {
+    pub(super) auths: BTreeMap<String, Entry>,
+    pub(super) cred_helpers: BTreeMap<String, String>,
+    pub(super) creds_store: Option<String>,
 }
 
 impl ConfigFile {
     fn read(path: &Path) -> Result<Option<Self>, CredentialError> {
-        let bytes = match std::fs::read(path) {
-            Ok(bytes) => bytes,
+        let bytes = Self::bytes(path)?;
+        bytes.map(|bytes| Self::parse(path, &bytes)).transpose()
+    }
+
+    /// What stands in the file, where there is one.
+    pub(super) fn bytes(path: &Path) -> Result<Option<Vec<u8>>, CredentialError> {
+        match std::fs::read(path) {
+            Ok(bytes) => Ok(Some(bytes)),
             Err(err)
                 if matches!(
                     err.kind(),
                     io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
                 ) =>
             {
-                return Ok(None);
+                Ok(None)
             }
-            Err(source) => {
-                return Err(CredentialError::Read {
-                    path: path.into(),
-                    source,
-                });
-            }
-        };
-        // The parser's own message may quote a password that stands in the wrong place.
-        serde_json::from_slice(&bytes)
-            .map(Some)
-            .map_err(|err| CredentialError::Parse {
+            Err(source) => Err(CredentialError::Read {
                 path: path.into(),
-                line: err.line(),
-                column: err.column(),
-            })
+                source,
+            }),
+        }
+    }
+
+    /// What a file means.
+    pub(super) fn parse<T: DeserializeOwned>(
+        path: &Path,
+        bytes: &[u8],
+    ) -> Result<T, CredentialError> {
+        // The parser's own message may quote a password that stands in the wrong place.
+        serde_json::from_slice(bytes).map_err(|err| CredentialError::Parse {
+            path: path.into(),
+            line: err.line(),
+            column: err.column(),
+        })
     }
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Entry {
+pub(super) struct Entry {
     auth: Option<String>,
     username: Option<String>,
     password: Option<String>,
@@ -224,7 +243,7 @@ struct Entry {
 
 impl Entry {
     /// Files that go with a helper have empty entries for what the helper knows.
-    fn is_usable(&self) -> bool {
+    pub(super) fn is_usable(&self) -> bool {
         let fields = [&self.auth, &self.identitytoken, &self.username];
         fields.into_iter().flatten().any(|field| !field.is_empty())
     }
@@ -275,8 +294,24 @@ fn best<'a, T>(
         .find(|(_, value)| is_usable(value))
 }
 
+/// What a registry is called in names of images and by what keeps logins, from how people write it: as `host` or
+/// `host:port`, with a scheme or a version, in capitals, or by another name of Docker Hub.
+///
+/// ```
+/// use s2i_oci::registry::registry_name;
+///
+/// assert_eq!(registry_name("https://index.docker.io/v1/").as_deref(), Some("docker.io"));
+/// assert_eq!(registry_name("Registry.example.org:5000").as_deref(), Some("registry.example.org:5000"));
+/// assert_eq!(registry_name("registry.example.org/team"), None);
+/// ```
+#[must_use]
+pub fn registry_name(text: &str) -> Option<String> {
+    let name = plain(&text.to_ascii_lowercase());
+    is_address(&name).then_some(name)
+}
+
 /// A key without what Docker, Podman and their ancestors put around the host.
-fn plain(key: &str) -> String {
+pub(super) fn plain(key: &str) -> String {
     let key = ["https://", "http://"]
         .iter()
         .find_map(|scheme| key.strip_prefix(scheme))

@@ -48,6 +48,23 @@ pub enum RegistryError {
         /// Who asked; nobody when there are no credentials for the registry.
         user: Option<String>,
     },
+    /// The registry does not accept a login.
+    #[error("the registry `{registry}` does not accept the user `{user}` with this password")]
+    Refused {
+        /// The registry.
+        registry: String,
+        /// Who wants to log in.
+        user: String,
+    },
+    /// A login can't be tried.
+    #[error("can't log in to the registry `{registry}`")]
+    Login {
+        /// The registry.
+        registry: String,
+        /// Why not.
+        #[source]
+        source: Cause,
+    },
     /// The registry asks for fewer requests.
     #[error("the registry `{registry}` refuses more requests for `{repository}` for now")]
     RateLimited {
@@ -157,14 +174,17 @@ impl RegistryError {
                 user: None,
                 ..
             } => Some(format!(
-                "if the name is right, log in with `docker login {registry}` or `podman login {registry}`"
+                "if the name is right, log in with `s2i login {registry}`, or as Docker or Podman do it"
             )),
             Self::Denied { registry, .. } => Some(format!(
-                "check the name and the rights of that user, or log in again with `docker login {registry}`"
+                "check the name and the rights of that user, or log in again with `s2i login {registry}`"
             )),
             Self::RateLimited { registry, .. } => Some(format!(
-                "wait, use a mirror, or log in with `docker login {registry}`: most registries allow users more than strangers"
+                "wait, use a mirror, or log in with `s2i login {registry}`: most registries allow users more than strangers"
             )),
+            Self::Refused { .. } => {
+                Some("check both; some registries want a token in place of the password".into())
+            }
             Self::Tls { registry, .. } => Some(format!(
                 "if it has a certificate of your own, put that of its authority at `/etc/docker/certs.d/{registry}/ca.crt`"
             )),

@@ -4,12 +4,13 @@ use std::{
     ffi::{OsStr, OsString},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    process::Stdio,
+    process::{Output, Stdio},
     time::Duration,
 };
 
 use s2i_core::login::{Credential, Hidden, TOKEN_USER};
 use serde::Deserialize;
+use serde_json::json;
 use tokio::{io::AsyncWriteExt as _, process::Command};
 
 use super::credentials::CredentialError;
@@ -34,27 +35,11 @@ pub(super) async fn get(
     server: &str,
     path: Option<&OsString>,
 ) -> Result<Option<Credential>, CredentialError> {
-    let program = find(name, path.map(OsString::as_os_str))?;
-    let run = run(&program, server, path);
-    let output = match tokio::time::timeout(LIMIT, run).await {
-        Ok(output) => output.map_err(|source| CredentialError::RunHelper {
-            program: program.clone(),
-            source,
-        })?,
-        Err(_) => {
-            return Err(CredentialError::HelperTime {
-                program,
-                limit: LIMIT,
-            });
-        }
-    };
+    let (program, output) = ask(name, "get", server, path).await?;
     if !output.status.success() {
         return match output.stdout.trim_ascii() {
             NOTHING => Ok(None),
-            _ => Err(CredentialError::HelperFailed {
-                program,
-                status: output.status,
-            }),
+            _ => Err(failed(program, &output)),
         };
     }
     // No word of the parser's about what it found: that may be the secret.
@@ -71,15 +56,82 @@ pub(super) async fn get(
     }))
 }
 
+/// Lets `docker-credential-NAME` keep a login for `server`.
+pub(super) async fn store(
+    name: &str,
+    server: &str,
+    credential: &Credential,
+    path: Option<&OsString>,
+) -> Result<(), CredentialError> {
+    let secret = match credential {
+        Credential::Password { password, .. } => password,
+        Credential::Identity(token) => token,
+    };
+    let login =
+        json!({"ServerURL": server, "Username": credential.user(), "Secret": secret.reveal()});
+    order(name, "store", &login.to_string(), path).await
+}
+
+/// Lets `docker-credential-NAME` forget its login for `server`.
+pub(super) async fn erase(
+    name: &str,
+    server: &str,
+    path: Option<&OsString>,
+) -> Result<(), CredentialError> {
+    order(name, "erase", server, path).await
+}
+
+/// Asks for something that has no answer.
+async fn order(
+    name: &str,
+    verb: &str,
+    input: &str,
+    path: Option<&OsString>,
+) -> Result<(), CredentialError> {
+    let (program, output) = ask(name, verb, input, path).await?;
+    if output.status.success() {
+        Ok(())
+    } else {
+        Err(failed(program, &output))
+    }
+}
+
+fn failed(program: PathBuf, output: &Output) -> CredentialError {
+    CredentialError::HelperFailed {
+        program,
+        status: output.status,
+    }
+}
+
+/// Finds the program and runs it, for a while.
+async fn ask(
+    name: &str,
+    verb: &str,
+    input: &str,
+    path: Option<&OsString>,
+) -> Result<(PathBuf, Output), CredentialError> {
+    let program = find(name, path.map(OsString::as_os_str))?;
+    let run = run(&program, verb, input, path);
+    match tokio::time::timeout(LIMIT, run).await {
+        Ok(Ok(output)) => Ok((program, output)),
+        Ok(Err(source)) => Err(CredentialError::RunHelper { program, source }),
+        Err(_) => Err(CredentialError::HelperTime {
+            program,
+            limit: LIMIT,
+        }),
+    }
+}
+
 /// Runs the program. It is killed when nobody waits for it any more.
 async fn run(
     program: &Path,
-    server: &str,
+    verb: &str,
+    input: &str,
     path: Option<&OsString>,
-) -> std::io::Result<std::process::Output> {
+) -> std::io::Result<Output> {
     let mut command = Command::new(program);
     command
-        .arg("get")
+        .arg(verb)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -88,9 +140,9 @@ async fn run(
         command.env("PATH", path);
     }
     let mut child = command.spawn()?;
-    if let Some(mut input) = child.stdin.take() {
+    if let Some(mut pipe) = child.stdin.take() {
         // One that needs no input may have ended by now; its answer counts.
-        let _ = input.write_all(server.as_bytes()).await;
+        let _ = pipe.write_all(input.as_bytes()).await;
     }
     child.wait_with_output().await
 }

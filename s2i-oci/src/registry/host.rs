@@ -179,6 +179,11 @@ fn url(scheme: &str, address: &str) -> Option<Url> {
     is_address.then_some(url)
 }
 
+/// Whether a registry can be at this address.
+pub(super) fn is_address(address: &str) -> bool {
+    url("https", address).is_some()
+}
+
 /// Whether TLS itself failed, not the connection below it.
 fn is_tls(err: &(dyn std::error::Error + 'static)) -> bool {
     let mut next = Some(err);

@@ -24,6 +24,8 @@ mod document;
 mod error;
 mod helper;
 mod host;
+mod keep;
+mod login;
 mod loopback;
 mod partial;
 mod pull;
@@ -41,8 +43,10 @@ use std::{
 
 use s2i_core::ImageRef;
 
-pub use credentials::{CredentialError, Keyring};
+pub use credentials::{CredentialError, Keyring, registry_name};
 pub use error::{Found, RegistryError};
+pub use keep::Keeper;
+pub use login::Verdict;
 pub use pull::Pulled;
 pub use push::{Count, Push, PushBlob, Pushed, Source};
 

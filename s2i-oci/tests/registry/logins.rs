@@ -174,7 +174,7 @@ async fn who_is_refused_is_told() {
                 format!("the registry `{address}` refuses {who} access to `team/app`")
             );
             let hint = err.hint().unwrap();
-            assert!(hint.contains(&format!("docker login {address}")), "{hint}");
+            assert!(hint.contains(&format!("s2i login {address}")), "{hint}");
             assert!(!format!("{err:?}").contains("top-secret"));
         }
         assert!(server.log().len() <= 8, "{:?}", server.lines());

@@ -6,6 +6,8 @@ mod blobs;
 #[cfg(test)]
 mod image;
 #[cfg(test)]
+mod keeping;
+#[cfg(test)]
 mod logins;
 #[cfg(test)]
 mod mirrors;

@@ -250,7 +250,7 @@ async fn what_a_registry_refuses_is_told() {
             server.address
         )
     );
-    assert!(err.hint().unwrap().contains("docker login"));
+    assert!(err.hint().unwrap().contains("s2i login"));
 
     let server = hesitant(vec![Reply::new(400).body("<html>")]);
     let err = registry().manifest(&named(&server, ":1"), &amd64()).await;

@@ -140,6 +140,9 @@ impl Reply {
     }
 }
 
+/// Whether somebody is a registry is asked here.
+const GREETING: &str = "/v2/";
+
 /// A server on a port of its own, until it is dropped.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
@@ -167,6 +170,23 @@ impl Server {
         pace: Duration,
         answer: impl Fn(&Request) -> Reply + Send + Sync + 'static,
     ) -> Self {
+        Self::listen(listener, pace, move |request| match request.path.as_str() {
+            GREETING => Reply::new(200),
+            _ => answer(request),
+        })
+    }
+
+    /// Also answers as `answer` says who asks whether it is a registry.
+    pub(crate) fn reserved(answer: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::listen(listener, Duration::ZERO, answer)
+    }
+
+    fn listen(
+        listener: TcpListener,
+        pace: Duration,
+        answer: impl Fn(&Request) -> Reply + Send + Sync + 'static,
+    ) -> Self {
         let server = Self {
             address: listener.local_addr().unwrap(),
             log: Arc::default(),
@@ -187,7 +207,7 @@ impl Server {
         server
     }
 
-    /// What came, but for the request that finds out whether the server is encrypted.
+    /// What came, but for requests that find out whether it is a registry, and an encrypted one.
     pub(crate) fn log(&self) -> Vec<Request> {
         self.log.lock().unwrap().clone()
     }
@@ -216,12 +236,10 @@ fn serve(
     let Some(request) = Request::read(&mut BufReader::new(stream), pace) else {
         return;
     };
-    let reply = if request.path == "/v2/" {
-        Reply::new(200)
-    } else {
+    if request.path != GREETING {
         log.lock().unwrap().push(request.clone());
-        answer(&request)
-    };
+    }
+    let reply = answer(&request);
     // A client that has gone is none of the server's business.
     let _ = reply.write(&mut writer, request.method != "HEAD", stop);
 }

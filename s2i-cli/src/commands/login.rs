@@ -1,0 +1,105 @@
+//! `s2i login`.
+
+use std::io::{self, Read as _, Write as _};
+
+use s2i_build::event::Event;
+use s2i_core::{
+    Diagnostic,
+    login::{Credential, Hidden},
+};
+use s2i_oci::registry::{Keeper, Registry, Verdict};
+use serde_json::{Value, json};
+
+use super::Setting;
+use crate::{args, error::Error, host::Host, keyring, native, render::printable};
+
+/// The longest password or token, in bytes.
+const LONGEST: u64 = 64 * 1024;
+
+pub(crate) async fn run(args: &args::Login, setting: &Setting<'_>) -> Result<(), Error> {
+    let (registry, host) = (&args.registry, setting.host);
+    let home = keyring::home(host).ok_or(Error::NoHome)?;
+    let options = native::registry(setting.config, host)?;
+    let keyring = options.keyring.clone();
+    let credential = ask(args, host)?;
+    let registries = Registry::new(options).map_err(Error::Registry)?;
+    let verdict = registries.log_in(registry, &credential).await;
+    if verdict.map_err(Error::Registry)? == Verdict::NotAsked {
+        setting.tell(Event::Warning(Diagnostic::new(
+            format!("the registry `{registry}`"),
+            "it did not ask who you are, so nobody knows whether the password is right",
+        )));
+    }
+    let keepers = keyring.keep(registry, &credential, &home).await;
+    let keepers = keepers.map_err(Error::Keyring)?;
+    let user = credential.user();
+    let text = keepers.iter().map(|keeper| {
+        let place = place(keeper);
+        format!(
+            "logged in to `{registry}` as `{}`, kept {place}\n",
+            printable(user)
+        )
+    });
+    let kept: Vec<_> = keepers.iter().map(object).collect();
+    let object = json!({"event": "logged_in", "registry": registry, "user": user, "kept": kept});
+    setting
+        .renderer()
+        .answer(&text.collect::<String>(), &object);
+    Ok(())
+}
+
+/// What people read about where a login is.
+pub(super) fn place(keeper: &Keeper) -> String {
+    match keeper {
+        Keeper::File(path) => format!("in `{}`, unencrypted", path.display()),
+        Keeper::Helper(name) => format!("by `docker-credential-{name}`"),
+        _ => "elsewhere".into(),
+    }
+}
+
+/// The same for machines.
+pub(super) fn object(keeper: &Keeper) -> Value {
+    match keeper {
+        Keeper::File(path) => json!({"file": path}),
+        Keeper::Helper(name) => json!({"helper": name}),
+        _ => json!({}),
+    }
+}
+
+/// The user and the password, from the command line and standard input, else from the terminal.
+fn ask(args: &args::Login, host: &Host) -> Result<Credential, Error> {
+    if !args.password_stdin && !host.stdin_is_terminal {
+        return Err(Error::NobodyToAsk);
+    }
+    let user = match &args.username {
+        Some(user) => user.clone(),
+        None => ask_user()?,
+    };
+    let password = if args.password_stdin {
+        read_password()
+    } else {
+        rpassword::prompt_password("Password: ")
+    };
+    let password = password.map_err(Error::Answer)?;
+    if password.is_empty() {
+        return Err(Error::NoAnswer("password", "it is empty"));
+    }
+    let password = Hidden::new(password);
+    Ok(Credential::Password { user, password })
+}
+
+fn ask_user() -> Result<String, Error> {
+    let mut line = String::new();
+    let asked = io::stderr().write_all(b"Username: ");
+    let asked = asked.and_then(|()| io::stdin().read_line(&mut line));
+    asked.map_err(Error::Answer)?;
+    args::user(line.trim()).map_err(|why| Error::NoAnswer("user", why))
+}
+
+/// All of standard input, without the end of a line that what writes passwords into pipes likes to add.
+fn read_password() -> io::Result<String> {
+    let mut text = String::new();
+    io::stdin().take(LONGEST).read_to_string(&mut text)?;
+    let text = text.strip_suffix('\n').unwrap_or(&text);
+    Ok(text.strip_suffix('\r').unwrap_or(text).to_owned())
+}

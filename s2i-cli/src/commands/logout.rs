@@ -1,0 +1,30 @@
+//! `s2i logout`.
+
+use s2i_oci::registry::Keeper;
+use serde_json::json;
+
+use super::{
+    Setting,
+    login::{object, place},
+};
+use crate::{args, error::Error, native};
+
+pub(crate) async fn run(args: &args::Logout, setting: &Setting<'_>) -> Result<(), Error> {
+    let registry = &args.registry;
+    let keyring = native::registry(setting.config, setting.host)?.keyring;
+    let keepers = keyring.forget(registry).await.map_err(Error::Keyring)?;
+    if keepers.is_empty() {
+        setting.notice(&format!("there was no login for `{registry}`"));
+    }
+    let line = |keeper: &Keeper| {
+        format!(
+            "removed the login for `{registry}` that was kept {}\n",
+            place(keeper)
+        )
+    };
+    let text: String = keepers.iter().map(line).collect();
+    let kept: Vec<_> = keepers.iter().map(object).collect();
+    let object = json!({"event": "logged_out", "registry": registry, "kept": kept});
+    setting.renderer().answer(&text, &object);
+    Ok(())
+}
