@@ -118,7 +118,7 @@ pub(crate) fn launch_body(launch: &Launch<'_>) -> ContainerCreateBody {
 const PERIOD: i64 = 100_000;
 
 /// The limits and nothing else. A quota of a period, because not every Podman knows thousandths.
-fn limited(limits: &Limits) -> HostConfig {
+pub(crate) fn limited(limits: &Limits) -> HostConfig {
     let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
     HostConfig {
         memory: limits.memory.map(signed),

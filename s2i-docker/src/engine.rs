@@ -204,7 +204,11 @@ impl Engine for DockerEngine {
         let name = image.name.clone();
         let created = Created::new(&self.docker, &self.endpoint.url, name, body, progress).await?;
         let handle = created.handle();
-        match or_interrupted(created.start(agent), cancel).await {
+        let starting = async {
+            handle.check_limits(&start.limits).await?;
+            created.start(agent).await
+        };
+        match or_interrupted(starting, cancel).await {
             Ok(session) => Ok(DockerContainer {
                 handle,
                 session,

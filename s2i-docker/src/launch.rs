@@ -41,7 +41,10 @@ impl DockerEngine {
         let name = launch.image.name.clone();
         let created = Created::new(&self.docker, &self.endpoint.url, name, body, progress).await?;
         let handle = created.handle();
-        let exit = handle.live(progress, cancel).await;
+        let exit = match or_interrupted(handle.check_limits(&launch.limits), cancel).await {
+            Ok(()) => handle.live(progress, cancel).await,
+            Err(err) => Err(err),
+        };
         // It goes by itself when it has ended; here that is waited for.
         if let Err(left) = handle.remove().await {
             warn_of(&left, progress);

@@ -31,6 +31,7 @@ mod error;
 mod holdings;
 mod images;
 mod launch;
+mod limits;
 mod made;
 mod running;
 

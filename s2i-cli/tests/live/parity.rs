@@ -178,7 +178,9 @@ fn what_one_built_runs_on_the_other() {
     let file = file.to_str().unwrap();
     native(&live, &beside, &["export", &own, "-o", file]).succeeds();
     live.s2i(["load", "-i", file]).succeeds();
-    live.s2i(["run", &own]).succeeds().says("run ended");
+    live.s2i(["run", "--network", "none", &own])
+        .succeeds()
+        .says("run ended");
     native(&live, &beside, &["rmi", &app, &own, live.builder()]).succeeds();
     assert!(Path::new(file).is_file());
 }

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use insta::assert_snapshot;
 use s2i_build::{
-    EngineError, Images as _,
+    Engine as _, EngineError, Images as _,
+    engine::Start,
     event::{Event, Output, Progress},
+    facts::ImageFacts,
     images::{Launch, Publish},
     request::{Limits, Network},
 };
@@ -22,17 +24,21 @@ use crate::{
 
 async fn launch(scene: &Scene) -> Result<Exit, EngineError> {
     let image = facts();
-    let launch = Launch {
-        image: &image,
+    launch_this(scene, &limited(&image, Limits::default())).await
+}
+
+/// The command of the image, with these limits.
+fn limited(image: &ImageFacts, limits: Limits) -> Launch<'_> {
+    Launch {
+        image,
         args: Vec::new(),
         env: Vec::new(),
         user: None,
         network: Network::Default,
-        limits: Limits::default(),
+        limits,
         ports: Vec::new(),
         read_only: false,
-    };
-    launch_this(scene, &launch).await
+    }
 }
 
 async fn launch_this(scene: &Scene, launch: &Launch<'_>) -> Result<Exit, EngineError> {
@@ -84,6 +90,55 @@ async fn a_command_makes_these_calls() {
       "Tty": false
     }
     "#);
+}
+
+/// Podman of an ordinary user does so with version 1 of control groups.
+#[tokio::test]
+async fn a_limit_that_is_left_out_is_no_limit() {
+    let image = facts();
+    let limits = Limits {
+        memory: Some(64 << 20),
+        cpu_millis: Some(1500),
+        pids: Some(50),
+    };
+    let scene = Scene::new(Knobs {
+        ignores: vec!["Memory", "PidsLimit"],
+        ..Knobs::default()
+    });
+    let launched = launch_this(&scene, &limited(&image, limits)).await;
+    let start = Start {
+        image: &image,
+        user: "1001",
+        network: &Network::Default,
+        limits,
+        artifacts: None,
+    };
+    let progress = Progress::new(&scene.recorder);
+    let started = scene.engine.start(&start, &progress, &scene.cancel).await;
+    for failed in [launched.map(drop), started.map(drop)] {
+        assert_eq!(
+            chain(&failed.unwrap_err()),
+            "the engine failed to limit a container of `s2i/go`: it keeps no limit for memory and processes here; \
+             for an ordinary user that takes version 2 of control groups"
+        );
+    }
+    scene.daemon.check();
+    assert_snapshot!(journal(&scene.daemon), @"
+    POST /containers/create?name=s2i_s2i_go_########&platform= {…}
+    GET /containers/s2i_s2i_go_########/json
+    DELETE /containers/s2i_s2i_go_########?v=true&force=true&link=false
+    GET /version
+    POST /containers/create?name=s2i_s2i_go_########&platform= {…}
+    GET /containers/s2i_s2i_go_########/json
+    DELETE /containers/s2i_s2i_go_########?v=true&force=true&link=false
+    ");
+    // What is not asked for is not missed.
+    let processors = Limits {
+        cpu_millis: Some(1500),
+        ..Limits::default()
+    };
+    let launched = launch_this(&scene, &limited(&image, processors)).await;
+    assert_eq!(launched.unwrap(), Exit::Code(0));
 }
 
 #[tokio::test]

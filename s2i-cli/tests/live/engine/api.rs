@@ -46,7 +46,7 @@ impl Api {
         }
     }
 
-    pub(super) fn is_podman(&self) -> bool {
+    pub(crate) fn is_podman(&self) -> bool {
         let version = self.runtime.block_on(self.docker.version()).unwrap();
         let components = version.components.unwrap_or_default();
         components

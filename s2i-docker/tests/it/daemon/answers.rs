@@ -71,10 +71,11 @@ pub(crate) fn created(answers: Answers) -> Value {
 }
 
 /// A container whose image has labels, one of them of two lines.
-pub(crate) fn container() -> Value {
+pub(crate) fn container(host_config: &Value) -> Value {
     json!({
         "Id": "3".repeat(64),
         "State": {"Status": "running"},
+        "HostConfig": host_config,
         "Config": {"Labels": {"of.the.image": "two\nlines", "io.k8s.display-name": "another"}},
     })
 }

@@ -185,6 +185,8 @@ pub(crate) struct Knobs {
     /// What registries know every image by.
     pub(crate) digests: Vec<&'static str>,
     pub(crate) life: Life,
+    /// The limits of a container that it leaves out, without a word.
+    pub(crate) ignores: Vec<&'static str>,
     /// Whether a pull brings the image.
     pub(crate) pull_brings: bool,
     pub(crate) version: u32,
@@ -220,6 +222,7 @@ impl Default for Knobs {
             tags: Vec::new(),
             digests: Vec::new(),
             life: Life::default(),
+            ignores: Vec::new(),
             pull_brings: true,
             version: VERSION,
             exit: Exit::Code(0),

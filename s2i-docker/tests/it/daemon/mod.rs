@@ -54,6 +54,8 @@ pub(crate) struct Model {
     pub(crate) requests: Vec<Request>,
     pub(crate) images: BTreeSet<String>,
     containers: BTreeMap<String, State>,
+    /// What the last container has.
+    host_config: serde_json::Value,
     /// The containers of commands, and the status of those that have ended.
     plain: BTreeMap<String, Option<u8>>,
     /// What commands were sent.
@@ -305,6 +307,10 @@ impl Model {
         if body["Entrypoint"].is_null() {
             self.plain.insert(name.clone(), None);
         }
+        self.host_config = body["HostConfig"].clone();
+        for limit in &knobs.ignores {
+            self.host_config[limit] = json!(0);
+        }
         self.containers.insert(name, State::Created);
         Reply::json(201, &answers::created(knobs.answers))
     }
@@ -351,7 +357,7 @@ impl Model {
         if !self.containers.contains_key(name) {
             return Reply::error(404, &format!("No such container: {name}"));
         }
-        Reply::json(200, &answers::container())
+        Reply::json(200, &answers::container(&self.host_config))
     }
 
     fn commit(&mut self, call: &Call) -> Reply {
