@@ -27,13 +27,17 @@ pub(crate) fn read(host: &Host, flavour: Flavour) -> registry::Keyring {
         Flavour::Docker => [dockers, podmans],
         Flavour::Podman => [podmans, dockers],
     };
+    let mut files = files.concat();
+    // `REGISTRY_AUTH_FILE` may name the other one.
+    files.dedup();
     registry::Keyring {
-        files: files.concat(),
+        files,
         helper_path: host.path.clone(),
     }
 }
 
-/// The file for a login that is the first for its registry: all engines and other tools read it.
+/// The file for a login that is the first for its registry: the one that the user has named, else Docker's, which
+/// Podman and other tools read as well.
 pub(crate) fn home(host: &Host) -> Option<PathBuf> {
     let dockers = host.engine.docker_config.as_ref();
     let dockers = dockers.map(|dir| dir.join("config.json"));

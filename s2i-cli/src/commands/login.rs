@@ -1,50 +1,65 @@
 //! `s2i login`.
 
-use std::io::{self, Read as _, Write as _};
+use std::{
+    io::{self, Read as _, Write as _},
+    path::Path,
+    pin::pin,
+};
 
-use s2i_build::event::Event;
+use futures_util::future::{Either, select};
+use s2i_build::{CancelToken, EngineError, Interrupt, event::Event};
 use s2i_core::{
     Diagnostic,
     login::{Credential, Hidden},
 };
-use s2i_oci::registry::{Keeper, Registry, Verdict};
+use s2i_oci::registry::{self, Keeper, Registry, Verdict};
 use serde_json::{Value, json};
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::Setting;
-use crate::{args, error::Error, host::Host, keyring, native, render::printable};
-
-/// The longest password or token, in bytes.
-const LONGEST: u64 = 64 * 1024;
+use crate::{args, error::Error, host::Host, keyring, native, render::printable, signals};
 
 pub(crate) async fn run(args: &args::Login, setting: &Setting<'_>) -> Result<(), Error> {
-    let (registry, host) = (&args.registry, setting.host);
-    let home = keyring::home(host).ok_or(Error::NoHome)?;
-    let options = native::registry(setting.config, host)?;
+    let home = keyring::home(setting.host).ok_or(Error::NoHome)?;
+    let options = native::registry(setting.config, setting.host)?;
+    let credential = ask(args, setting.host)?;
+    let cancel = CancelToken::default();
+    signals::watch(&cancel);
+    let login = log_in(&args.registry, &credential, options, &home, setting);
+    match select(pin!(cancel.cancelled()), pin!(login)).await {
+        Either::Left((reason, _)) => Err(EngineError::Interrupted(reason).into()),
+        Either::Right((done, _)) => done,
+    }
+}
+
+/// Shows the login to the registry, and keeps it.
+async fn log_in(
+    registry: &str,
+    credential: &Credential,
+    options: registry::Options,
+    home: &Path,
+    setting: &Setting<'_>,
+) -> Result<(), Error> {
     let keyring = options.keyring.clone();
-    let credential = ask(args, host)?;
     let registries = Registry::new(options).map_err(Error::Registry)?;
-    let verdict = registries.log_in(registry, &credential).await;
+    let verdict = registries.log_in(registry, credential).await;
     if verdict.map_err(Error::Registry)? == Verdict::NotAsked {
         setting.tell(Event::Warning(Diagnostic::new(
             format!("the registry `{registry}`"),
             "it did not ask who you are, so nobody knows whether the password is right",
         )));
     }
-    let keepers = keyring.keep(registry, &credential, &home).await;
+    let keepers = keyring.keep(registry, credential, home).await;
     let keepers = keepers.map_err(Error::Keyring)?;
     let user = credential.user();
-    let text = keepers.iter().map(|keeper| {
-        let place = place(keeper);
-        format!(
-            "logged in to `{registry}` as `{}`, kept {place}\n",
-            printable(user)
-        )
-    });
+    let known = format!("logged in to `{registry}` as `{}`", printable(user));
+    let lines = keepers
+        .iter()
+        .map(|keeper| format!("{known}, kept {}\n", place(keeper)));
     let kept: Vec<_> = keepers.iter().map(object).collect();
     let object = json!({"event": "logged_in", "registry": registry, "user": user, "kept": kept});
-    setting
-        .renderer()
-        .answer(&text.collect::<String>(), &object);
+    let text: String = lines.collect();
+    setting.renderer().answer(&text, &object);
     Ok(())
 }
 
@@ -76,11 +91,10 @@ fn ask(args: &args::Login, host: &Host) -> Result<Credential, Error> {
         None => ask_user()?,
     };
     let password = if args.password_stdin {
-        read_password()
+        read_password().map_err(Error::Answer)?
     } else {
-        rpassword::prompt_password("Password: ")
+        ask_password()?
     };
-    let password = password.map_err(Error::Answer)?;
     if password.is_empty() {
         return Err(Error::NoAnswer("password", "it is empty"));
     }
@@ -96,10 +110,21 @@ fn ask_user() -> Result<String, Error> {
     args::user(line.trim()).map_err(|why| Error::NoAnswer("user", why))
 }
 
+/// Asks on the terminal, which shows nothing of the answer. Ctrl-C must not end the program before the terminal is
+/// as it was.
+fn ask_password() -> Result<String, Error> {
+    let caught = signal(SignalKind::interrupt());
+    let answer = caught.and_then(|_caught| rpassword::prompt_password("Password: "));
+    answer.map_err(|err| match err.kind() {
+        io::ErrorKind::Interrupted => EngineError::Interrupted(Interrupt::Interrupted).into(),
+        _ => Error::Answer(err),
+    })
+}
+
 /// All of standard input, without the end of a line that what writes passwords into pipes likes to add.
 fn read_password() -> io::Result<String> {
     let mut text = String::new();
-    io::stdin().take(LONGEST).read_to_string(&mut text)?;
+    io::stdin().read_to_string(&mut text)?;
     let text = text.strip_suffix('\n').unwrap_or(&text);
     Ok(text.strip_suffix('\r').unwrap_or(text).to_owned())
 }

@@ -311,7 +311,7 @@ fn engine_hint(err: &EngineError) -> Option<String> {
             format!("put it there, for example with `s2i load -i FILE`, or allow to pull `{image}` with --pull-policy")
         }
         EngineError::Pull { .. } => {
-            "check its name and that its registry can be reached; an image of this machine needs no pull".into()
+            "check its name, that its registry can be reached, and the login there (`s2i login`); an image of this machine needs no pull".into()
         }
         EngineError::NoAgent { .. } => "build s2i with `cargo xtask dist`, which puts the agents in".into(),
         EngineError::Container { failure, .. } => match failure.kind {

@@ -7,6 +7,7 @@ use s2i_core::{
     ErrorChain, ImageRef, Script,
     wire::{Exit, Failure, FailureKind},
 };
+use s2i_oci::registry::{CredentialError, RegistryError};
 
 use super::Error;
 use crate::{
@@ -89,7 +90,7 @@ fn engines() {
     20 no container engine answers at unix:///x.sock: permission denied | start Docker or Podman, name its socket with --url unix:///path/to/socket, or use the engine of s2i itself with --engine native
     20 can't tell which container engine to use: nobody listens on /x.sock | start Docker or Podman, name its socket with --url unix:///path/to/socket, or use the engine of s2i itself with --engine native
     21 the image `s2i/go` is not in the engine | put it there, for example with `s2i load -i FILE`, or allow to pull `s2i/go` with --pull-policy
-    21 can't pull the image `s2i/go`: no such host | check its name and that its registry can be reached; an image of this machine needs no pull
+    21 can't pull the image `s2i/go`: no such host | check its name, that its registry can be reached, and the login there (`s2i login`); an image of this machine needs no pull
     22 the image `s2i/go` is for s390x, and this s2i has no agent for it | build s2i with `cargo xtask dist`, which puts the agents in
     24 can't send `/tmp/src` into the container: permission denied
     4 `/usr/libexec/s2i/save-artifacts` in a container of `s2i/go` failed with status 2 | what it wrote is above; without --incremental, the build does without what it saves
@@ -250,6 +251,34 @@ fn the_rest() {
     2 SOURCE_DATE_EPOCH is `now`, not a number of seconds since 1970
     1 can't start: permission denied
     "#);
+}
+
+#[test]
+fn logins() {
+    let lines = [
+        shown(&Error::Registry(RegistryError::Refused {
+            registry: "r.example".into(),
+            user: "me".into(),
+        })),
+        shown(&Error::Keyring(CredentialError::NoHelper("pass".into()))),
+        shown(&Error::Keyring(CredentialError::Write {
+            path: "config.json".into(),
+            source: denied(),
+        })),
+        shown(&Error::NoHome),
+        shown(&Error::NobodyToAsk),
+        shown(&Error::Answer(denied())),
+        shown(&Error::NoAnswer("password", "it is empty")),
+    ];
+    insta::assert_snapshot!(text(&lines), @"
+    25 the registry `r.example` does not accept the user `me` with this password | check both; some registries want a token in place of the password
+    25 there is no credential helper `docker-credential-pass` | install it, or remove it from `credsStore` and `credHelpers` of the configuration and log in again
+    25 can't write `config.json`: permission denied
+    25 there is nowhere to keep a login | set HOME, or name a file in REGISTRY_AUTH_FILE
+    2 can't ask for a password: standard input is no terminal | put it into a pipe, with --username USER --password-stdin
+    2 can't read the answer: permission denied
+    2 that can't be a password: it is empty
+    ");
 }
 
 #[test]

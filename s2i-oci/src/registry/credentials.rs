@@ -18,7 +18,7 @@ use thiserror::Error;
 
 use super::{HUB, helper, host::is_address, place};
 
-/// Why credentials can't be read. Its texts never quote from the files.
+/// Why credentials can't be read, kept or removed. Its texts never quote from the files.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum CredentialError {
@@ -108,7 +108,7 @@ impl CredentialError {
             Self::HelperTime { program, .. }
             | Self::HelperFailed { program, .. }
             | Self::HelperAnswer { program } => Some(format!(
-                "see what `{} get` says when it reads the name of the registry",
+                "see what `{} list` says; it must work without s2i first",
                 program.display()
             )),
             _ => None,
@@ -161,7 +161,7 @@ impl Keyring {
         registry: &str,
         repository: &str,
     ) -> Result<Option<Credential>, CredentialError> {
-        let server = if registry == HUB { HUB_KEY } else { registry };
+        let server = server(registry);
         for name in names(registry, repository) {
             if let Some((_, helper)) = best(&file.cred_helpers, &name, |helper| !helper.is_empty())
                 && let Some(found) = helper::get(helper, server, self.helper_path.as_ref()).await?
@@ -270,6 +270,11 @@ impl Entry {
     }
 }
 
+/// What helpers and Docker call a registry.
+pub(super) fn server(registry: &str) -> &str {
+    if registry == HUB { HUB_KEY } else { registry }
+}
+
 /// What an entry for this repository can be called, most particular first.
 fn names(registry: &str, repository: &str) -> Vec<String> {
     let full = format!("{registry}/{repository}");
@@ -281,7 +286,7 @@ fn names(registry: &str, repository: &str) -> Vec<String> {
 }
 
 /// The usable entry of that name. One that is called exactly so comes before others that mean it.
-fn best<'a, T>(
+pub(super) fn best<'a, T>(
     entries: &'a BTreeMap<String, T>,
     name: &str,
     is_usable: impl Fn(&T) -> bool,

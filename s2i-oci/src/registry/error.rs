@@ -16,7 +16,7 @@ use crate::Digest;
 /// Whatever made something fail.
 pub(super) type Cause = Box<dyn Error + Send + Sync>;
 
-/// Why an image could not be pulled or pushed. No text of it ever holds a password or a token.
+/// Why an image could not be pulled or pushed, or nobody logged in. No text of it ever holds a password or a token.
 #[derive(Debug, ThisError)]
 #[non_exhaustive]
 pub enum RegistryError {
@@ -167,7 +167,7 @@ impl RegistryError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::NotFound { .. } => {
-                Some("check the name; private images are hidden from who is not logged in".into())
+                Some("check the name; private images are hidden from who is not logged in with `s2i login`".into())
             }
             Self::Denied {
                 registry,
@@ -273,6 +273,10 @@ pub(super) enum Trouble {
     NoLocation,
     #[error("it led to `{0}`, which is not encrypted")]
     NotEncrypted(String),
+    #[error("it refuses everybody, and does not ask who we are")]
+    Closed,
+    #[error("it does not say that it is a registry")]
+    NoRegistry,
     #[error("it asks for a login of a kind that is not supported")]
     Challenge,
     #[error("its login service did not answer with a token")]

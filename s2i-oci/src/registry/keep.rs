@@ -3,18 +3,17 @@
 use std::{
     fs::DirBuilder,
     io::{self, Write as _},
-    os::unix::fs::DirBuilderExt as _,
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, fchown},
     path::{Path, PathBuf},
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use s2i_core::login::{Credential, HUB_KEY};
+use s2i_core::login::Credential;
 use serde_json::{Map, Value, json};
 use tempfile::NamedTempFile;
 
 use super::{
-    HUB,
-    credentials::{ConfigFile, CredentialError, Keyring, plain},
+    credentials::{ConfigFile, CredentialError, Keyring, best, plain, server},
     helper,
 };
 
@@ -29,8 +28,8 @@ pub enum Keeper {
 }
 
 impl Keyring {
-    /// Keeps a login for the registry of this [name](super::registry_name): in each file that has one for it,
-    /// in its place, else in `home`. Where a file names a helper, the helper gets it.
+    /// Keeps a login for the registry of this [name](super::registry_name): in place of each one that there is
+    /// for it, else in `home`. Where a file names a helper, the helper gets it.
     ///
     /// Helpers are run for that, which needs a tokio runtime with time and I/O enabled.
     ///
@@ -44,72 +43,83 @@ impl Keyring {
     ) -> Result<Vec<Keeper>, CredentialError> {
         let mut files = Vec::new();
         for path in &self.files {
-            let file = Logins::read(path)?;
-            if !file.keys(registry).is_empty() || file.own_helper(registry).is_some() {
-                files.push(file);
+            if self.knows(&Logins::read(path)?, registry).await {
+                files.push(path.as_path());
             }
         }
         if files.is_empty() {
-            files.push(Logins::read(home)?);
+            files.push(home);
         }
         let mut keepers = Vec::new();
-        for mut file in files {
-            keepers.push(self.keep_in(&mut file, registry, credential).await?);
+        for path in files {
+            keepers.push(self.keep_in(path, registry, credential).await?);
         }
         Ok(keepers)
     }
 
+    /// Whether this file leads to a login for the registry. A helper that fails knows none.
+    async fn knows(&self, file: &Logins, registry: &str) -> bool {
+        if !file.keys(registry).is_empty() || file.own_helper(registry).is_some() {
+            return true;
+        }
+        let Some(helper) = file.helper(registry) else {
+            return false;
+        };
+        let found = helper::get(helper, server(registry), self.helper_path.as_ref()).await;
+        matches!(found, Ok(Some(_)))
+    }
+
     async fn keep_in(
         &self,
-        file: &mut Logins,
+        path: &Path,
         registry: &str,
         credential: &Credential,
     ) -> Result<Keeper, CredentialError> {
-        let helper = file.helper(registry).map(str::to_owned);
-        let entry = match &helper {
-            Some(name) => {
-                let path = self.helper_path.as_ref();
-                helper::store(name, server(registry), credential, path).await?;
-                // So that nothing older stays, and everybody sees that there is a login.
-                json!({})
-            }
-            None => entry(credential),
+        let file = Logins::read(path)?;
+        let Some(helper) = file.helper(registry).map(str::to_owned) else {
+            Logins::change(path, |file| file.set(registry, &entry(credential)))?;
+            return Ok(Keeper::File(path.into()));
         };
-        file.set(registry, &entry);
-        file.write()?;
-        Ok(match helper {
-            Some(name) => Keeper::Helper(name),
-            None => Keeper::File(file.path.clone()),
-        })
+        let helpers = self.helper_path.as_ref();
+        helper::store(&helper, server(registry), credential, helpers).await?;
+        // So that nothing older stays, and everybody sees that there is a login.
+        Logins::change(path, |file| file.set(registry, &json!({})))?;
+        Ok(Keeper::Helper(helper))
     }
 
     /// Forgets the logins for the registry of this [name](super::registry_name), wherever they are kept, and
     /// says who kept them.
     ///
     /// # Errors
-    /// As [`keep`](Self::keep).
+    /// As [`keep`](Self::keep). What comes after a helper that failed is forgotten all the same.
     pub async fn forget(&self, registry: &str) -> Result<Vec<Keeper>, CredentialError> {
-        let (mut keepers, path) = (Vec::new(), self.helper_path.as_ref());
-        for file in &self.files {
-            let mut file = Logins::read(file)?;
-            if let Some(name) = file.helper(registry).map(str::to_owned)
-                && helper::get(&name, server(registry), path).await?.is_some()
-            {
-                helper::erase(&name, server(registry), path).await?;
-                keepers.push(Keeper::Helper(name));
+        let (mut keepers, mut failed) = (Vec::new(), None);
+        for path in &self.files {
+            let file = Logins::read(path)?;
+            if !file.keys(registry).is_empty() {
+                Logins::change(path, |file| file.remove(registry))?;
             }
-            if let Some(had_login) = file.remove(registry) {
-                file.write()?;
-                keepers.extend(had_login.then(|| Keeper::File(file.path.clone())));
+            keepers.extend(file.has_login(registry).then(|| Keeper::File(path.clone())));
+            for helper in file.helpers(registry) {
+                match self.erase(helper, registry).await {
+                    Ok(true) => keepers.push(Keeper::Helper(helper.into())),
+                    Ok(false) => {}
+                    Err(err) => failed = failed.or(Some(err)),
+                }
             }
         }
-        Ok(keepers)
+        failed.map_or(Ok(keepers), Err)
     }
-}
 
-/// What helpers and Docker call a registry.
-fn server(registry: &str) -> &str {
-    if registry == HUB { HUB_KEY } else { registry }
+    /// Lets a helper forget what it has for the registry. Says whether it had something.
+    async fn erase(&self, helper: &str, registry: &str) -> Result<bool, CredentialError> {
+        let path = self.helper_path.as_ref();
+        if helper::get(helper, server(registry), path).await?.is_none() {
+            return Ok(false);
+        }
+        helper::erase(helper, server(registry), path).await?;
+        Ok(true)
+    }
 }
 
 /// A login as files have it.
@@ -124,7 +134,6 @@ fn entry(credential: &Credential) -> Value {
 
 /// A file of logins, with everything else that stands in it.
 struct Logins {
-    path: PathBuf,
     known: ConfigFile,
     whole: Map<String, Value>,
 }
@@ -135,9 +144,18 @@ impl Logins {
         let bytes = ConfigFile::bytes(path)?;
         let bytes = bytes.as_deref().unwrap_or(b"{}");
         Ok(Self {
-            path: path.into(),
             known: ConfigFile::parse(path, bytes)?,
             whole: ConfigFile::parse(path, bytes)?,
+        })
+    }
+
+    /// Changes the file as it is at this moment.
+    fn change(path: &Path, change: impl FnOnce(&mut Self)) -> Result<(), CredentialError> {
+        let mut file = Self::read(path)?;
+        change(&mut file);
+        replace(path, &file.whole).map_err(|source| CredentialError::Write {
+            path: path.into(),
+            source,
         })
     }
 
@@ -148,17 +166,29 @@ impl Logins {
         own.cloned().collect()
     }
 
+    fn has_login(&self, registry: &str) -> bool {
+        let keys = self.keys(registry);
+        keys.iter().any(|key| self.known.auths[key].is_usable())
+    }
+
     /// The helper for this registry alone.
     fn own_helper(&self, registry: &str) -> Option<&str> {
-        let mut helpers = self.known.cred_helpers.iter();
-        let own = helpers.find(|(key, helper)| plain(key) == registry && !helper.is_empty());
+        let own = best(&self.known.cred_helpers, registry, |helper| {
+            !helper.is_empty()
+        });
         own.map(|(_, helper)| helper.as_str())
     }
 
-    fn helper(&self, registry: &str) -> Option<&str> {
+    /// The helpers that are asked for this registry, first first.
+    fn helpers(&self, registry: &str) -> impl Iterator<Item = &str> {
         let every = self.known.creds_store.as_deref();
         let every = every.filter(|helper| !helper.is_empty());
-        self.own_helper(registry).or(every)
+        self.own_helper(registry).into_iter().chain(every)
+    }
+
+    /// The helper that a login for the registry is for.
+    fn helper(&self, registry: &str) -> Option<&str> {
+        self.helpers(registry).next()
     }
 
     fn set(&mut self, registry: &str, entry: &Value) {
@@ -171,39 +201,38 @@ impl Logins {
         }
     }
 
-    /// Removes what stands there for the registry. Says whether a login was among it; nothing where there
-    /// was nothing.
-    fn remove(&mut self, registry: &str) -> Option<bool> {
-        let keys = self.keys(registry);
-        for key in &keys {
-            self.auths().remove(key);
+    fn remove(&mut self, registry: &str) {
+        for key in self.keys(registry) {
+            self.auths().remove(&key);
         }
-        let had_login = keys.iter().any(|key| self.known.auths[key].is_usable());
-        (!keys.is_empty()).then_some(had_login)
     }
 
     fn auths(&mut self) -> &mut Map<String, Value> {
         let auths = self.whole.entry("auths").or_insert_with(|| json!({}));
         auths.as_object_mut().expect("it was read as a map")
     }
+}
 
-    /// Replaces the file by one that is for this user alone. A link stays one.
-    fn write(&self) -> Result<(), CredentialError> {
-        let path = self.path.canonicalize();
-        let path = path.as_deref().unwrap_or(&self.path);
-        let written = || {
-            let dir = path.parent().unwrap_or(path);
-            DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
-            let mut file = NamedTempFile::new_in(dir)?;
-            serde_json::to_writer_pretty(&mut file, &self.whole)?;
-            file.write_all(b"\n")?;
-            file.as_file().sync_all()?;
-            file.persist(path)?;
-            io::Result::Ok(())
-        };
-        written().map_err(|source| CredentialError::Write {
-            path: self.path.clone(),
-            source,
-        })
+/// Replaces a file by one that is the same user's, and nobody else's. A link stays one.
+fn replace(path: &Path, whole: &Map<String, Value>) -> io::Result<()> {
+    let path = target(path);
+    let dir = path.parent().unwrap_or(&path);
+    DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    let mut file = NamedTempFile::new_in(dir)?;
+    serde_json::to_writer_pretty(&mut file, whole)?;
+    file.write_all(b"\n")?;
+    if let Ok(old) = path.metadata() {
+        fchown(file.as_file(), Some(old.uid()), Some(old.gid()))?;
     }
+    file.as_file().sync_all()?;
+    file.persist(&path)?;
+    Ok(())
+}
+
+/// Where a link leads, even if nothing is there yet.
+fn target(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| {
+        let leads = path.read_link().ok().zip(path.parent());
+        leads.map_or_else(|| path.into(), |(target, dir)| dir.join(target))
+    })
 }

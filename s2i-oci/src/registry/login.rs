@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
-use reqwest::{Method, header::HeaderMap};
+use reqwest::{
+    Method,
+    header::{CONTENT_TYPE, HeaderMap},
+};
 use s2i_core::login::Credential;
 
 use super::{
     Registry,
     auth::Scope,
-    error::{Failure, RegistryError},
+    error::{Failure, RegistryError, Trouble},
     remote::Remote,
 };
 
@@ -38,40 +41,67 @@ impl Registry {
         host.auth.lock().await.present(credential.clone());
         let everything = Remote::new(Arc::clone(&host), String::new());
         let mut backoff = everything.backoff();
-        while let Err(failure) = everything.greet().await {
-            let waited = backoff.wait(failure).await;
-            waited.map_err(|err| about_login(err, credential))?;
+        loop {
+            let greeted = everything.greet().await;
+            let was_asked = host.auth.lock().await.was_asked();
+            match greeted {
+                Ok(_) if was_asked => return Ok(Verdict::Accepted),
+                Ok(true) => return Ok(Verdict::NotAsked),
+                Ok(false) => return Err(everything.no_login(Trouble::NoRegistry)),
+                Err(failure) => {
+                    let waited = backoff.wait(failure).await;
+                    waited.map_err(|err| everything.about_login(err, credential, was_asked))?;
+                }
+            }
         }
-        Ok(if host.auth.lock().await.was_asked() {
-            Verdict::Accepted
-        } else {
-            Verdict::NotAsked
-        })
     }
 }
 
 impl Remote {
-    /// Asks whether it is a registry that speaks to us.
-    async fn greet(&self) -> Result<(), Failure> {
+    /// Asks whether it is a registry that speaks to us. Says whether it is one.
+    async fn greet(&self) -> Result<bool, Failure> {
         let (url, scope) = (self.host.base().await?.clone(), Scope::none());
-        let sent = self.send(Method::GET, url, HeaderMap::new(), &scope, OPERATION);
-        self.check(sent.await?, &scope, OPERATION).await.map(drop)
+        let sent = self.send(
+            Method::GET,
+            url.clone(),
+            HeaderMap::new(),
+            &scope,
+            OPERATION,
+        );
+        let answer = self.check(sent.await?, &scope, OPERATION).await?;
+        // Where people are led to and what pages are made of is no registry.
+        let kind = answer.headers().get(CONTENT_TYPE);
+        let is_page = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+        Ok(answer.url().path() == url.path() && !is_page)
     }
-}
 
-/// The same without the repository that there is none of.
-fn about_login(err: RegistryError, credential: &Credential) -> RegistryError {
-    match err {
-        RegistryError::Denied { registry, .. } => RegistryError::Refused {
-            registry,
-            user: credential.user().into(),
-        },
-        RegistryError::Other {
-            registry, source, ..
+    /// The same error without the repository that there is none of.
+    fn about_login(
+        &self,
+        err: RegistryError,
+        credential: &Credential,
+        was_asked: bool,
+    ) -> RegistryError {
+        match err {
+            RegistryError::Denied { registry, .. } if was_asked => RegistryError::Refused {
+                registry,
+                user: credential.user().into(),
+            },
+            RegistryError::Denied { .. } => self.no_login(Trouble::Closed),
+            RegistryError::Other {
+                registry, source, ..
+            }
+            | RegistryError::RateLimited {
+                registry, source, ..
+            } => RegistryError::Login { registry, source },
+            other => other,
         }
-        | RegistryError::RateLimited {
-            registry, source, ..
-        } => RegistryError::Login { registry, source },
-        other => other,
+    }
+
+    fn no_login(&self, why: Trouble) -> RegistryError {
+        RegistryError::Login {
+            registry: self.host.name.clone(),
+            source: Box::new(why),
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::{
     ffi::OsString,
     fs,
-    os::unix::fs::PermissionsExt as _,
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _},
     path::Path,
     process::Command,
     sync::{
@@ -82,7 +82,10 @@ async fn a_login_is_right_wrong_or_not_asked_for() {
             .iter()
             .all(|request| request.path == "/token?service=s")
     );
+}
 
+#[tokio::test]
+async fn nobody_is_told_who_does_not_ask() {
     let shown = Arc::new(AtomicBool::new(false));
     let seen = Arc::clone(&shown);
     let open = Server::reserved(move |request| {
@@ -93,17 +96,39 @@ async fn a_login_is_right_wrong_or_not_asked_for() {
     let verdict = registry().log_in(&name, &credential("top-secret")).await;
     assert_eq!(verdict.unwrap(), Verdict::NotAsked);
     assert!(!shown.load(Ordering::Relaxed));
+}
 
-    let other = Server::reserved(|_| Reply::new(404));
-    let name = other.address.to_string();
-    let err = registry().log_in(&name, &credential("top-secret")).await;
-    let text = told(&err.unwrap_err());
-    assert!(
-        text.starts_with(&format!(
-            "can't log in to the registry `{name}`: it answered 404"
-        )),
-        "{text}"
-    );
+#[tokio::test]
+async fn what_is_no_registry_gets_no_login() {
+    for (reply, expected) in [
+        (Reply::new(404), "it answered 404"),
+        (
+            Reply::new(403),
+            "it refuses everybody, and does not ask who we are",
+        ),
+        (
+            Reply::ok("<html>").header("content-type", "text/html; charset=utf-8"),
+            "it does not say that it is a registry",
+        ),
+        (
+            Reply::new(302).header("location", "/sign-in"),
+            "it does not say that it is a registry",
+        ),
+    ] {
+        let other = Server::reserved(move |request| match request.path.as_str() {
+            "/v2/" => reply.clone(),
+            _ => Reply::ok("{}"),
+        });
+        let name = other.address.to_string();
+        let err = registry().log_in(&name, &credential("top-secret")).await;
+        let err = err.unwrap_err();
+        assert!(matches!(err, RegistryError::Login { .. }), "{err:?}");
+        let (text, start) = (
+            told(&err),
+            format!("can't log in to the registry `{name}`: {expected}"),
+        );
+        assert!(text.starts_with(&start), "{text}");
+    }
 }
 
 /// A login replaces those that would be found, or is the first; nothing else in a file changes.
@@ -145,26 +170,47 @@ async fn a_login_goes_where_it_is_found() {
 async fn docker_hub_is_filed_under_its_old_name_and_links_stay() {
     let dir = tempfile::tempdir().unwrap();
     let [link, file] = ["config.json", "elsewhere.json"].map(|name| dir.path().join(name));
-    fs::write(&file, "{}").unwrap();
-    std::os::unix::fs::symlink(&file, &link).unwrap();
+    std::os::unix::fs::symlink("elsewhere.json", &link).unwrap();
     let keys = keyring(&[&link], None);
-    let kept = keys.keep("docker.io", &credential("a"), &link).await;
-    assert_eq!(kept.unwrap(), [Keeper::File(link.clone())]);
-    assert!(link.is_symlink());
-    let expected = json!({"auths": {"https://index.docker.io/v1/": entry("a")}});
-    assert_eq!(read(&file), expected);
+    // What it leads to is not there, and then is.
+    for password in ["a", "b"] {
+        let kept = keys.keep("docker.io", &credential(password), &link).await;
+        assert_eq!(kept.unwrap(), [Keeper::File(link.clone())]);
+        assert!(link.is_symlink());
+        let expected = json!({"auths": {"https://index.docker.io/v1/": entry(password)}});
+        assert_eq!(read(&file), expected);
+    }
 }
 
-/// A helper that keeps everything in a file, and answers as the protocol has it.
-fn install_helper(dir: &Path) -> OsString {
-    let script = "#!/bin/sh\ncd \"${0%/*}\"\ncase $1 in\nstore) cat >kept ;;\n\
-        get) cat kept 2>/dev/null || { echo credentials not found in native keychain; exit 1; } ;;\n\
-        erase) rm kept ;;\nesac\n";
+#[tokio::test]
+async fn a_file_stays_its_users() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("config.json");
+    fs::write(&file, "{}").unwrap();
+    std::os::unix::fs::chown(&file, Some(1234), Some(1235)).unwrap();
+    let keys = keyring(&[&file], None);
+    let kept = keys.keep("r.example", &credential("a"), &file).await;
+    kept.unwrap();
+    let meta = file.metadata().unwrap();
+    assert_eq!((meta.uid(), meta.gid()), (1234, 1235));
+    assert_eq!(meta.permissions().mode() & 0o777, 0o600);
+}
+
+/// Helpers of these names, each of which keeps everything in a file and answers as the protocol has it.
+fn install_helpers<'n>(dir: &Path, names: impl IntoIterator<Item = &'n str>) -> OsString {
+    let script = "#!/bin/sh\nfile=$0-kept\ncase $1 in\nstore) cat >\"$file\" ;;\n\
+        get) cat \"$file\" 2>/dev/null || { echo credentials not found in native keychain; exit 1; } ;;\n\
+        erase) rm \"$file\" ;;\nesac\n";
     fs::write(dir.join("text"), script).unwrap();
-    let mut install = Command::new("install");
-    install.args(["-m", "755"]).arg(dir.join("text"));
-    let installed = install.arg(dir.join("docker-credential-test")).status();
-    assert!(installed.unwrap().success());
+    for name in names {
+        let mut install = Command::new("install");
+        install.args(["-m", "755"]).arg(dir.join("text"));
+        let installed = install.arg(dir.join(format!("docker-credential-{name}")));
+        assert!(installed.status().unwrap().success());
+    }
     let mut path = dir.as_os_str().to_owned();
     path.push(":/usr/bin:/bin");
     path
@@ -173,38 +219,76 @@ fn install_helper(dir: &Path) -> OsString {
 #[tokio::test]
 async fn helpers_keep_what_files_say_they_keep() {
     let dir = tempfile::tempdir().unwrap();
-    let path = install_helper(dir.path());
+    let path = install_helpers(dir.path(), ["one"]);
     let file = dir.path().join("config.json");
     let keys = keyring(&[&file], Some(path));
     let login = credential("top-secret");
-    let old = json!({"auths": {"r.example": entry("old")}});
+    let image = "r.example/team/app".parse().unwrap();
+    let old = json!({"r.example": entry("old")});
     for config in [
-        json!({"credsStore": "test"}),
-        json!({"credHelpers": {"r.example": "test"}, "auths": old["auths"]}),
+        json!({"credsStore": "one"}),
+        json!({"credHelpers": {"r.example": "one"}, "auths": old}),
     ] {
         fs::write(&file, config.to_string()).unwrap();
         let kept = keys.keep("r.example", &login, &file).await;
-        assert_eq!(kept.unwrap(), [Keeper::Helper("test".into())]);
+        assert_eq!(kept.unwrap(), [Keeper::Helper("one".into())]);
         assert_eq!(read(&file)["auths"], json!({"r.example": {}}));
         assert_eq!(
-            read(&dir.path().join("kept")),
+            read(&dir.path().join("docker-credential-one-kept")),
             json!({"ServerURL": "r.example", "Username": "me", "Secret": "top-secret"})
         );
-        let image = "r.example/team/app".parse().unwrap();
         let found = keys.find_for(&image).await.unwrap();
-        assert_eq!(found, Some(credential("top-secret")));
+        assert_eq!(found.as_ref(), Some(&login));
         let forgotten = keys.forget("r.example").await.unwrap();
-        assert_eq!(forgotten, [Keeper::Helper("test".into())]);
+        assert_eq!(forgotten, [Keeper::Helper("one".into())]);
         assert_eq!(keys.find_for(&image).await.unwrap(), None);
         assert_eq!(keys.forget("r.example").await.unwrap(), []);
     }
-    fs::write(&file, r#"{"credsStore": "missing"}"#).unwrap();
-    let kept = keys.keep("r.example", &login, &file).await;
-    assert_eq!(
-        kept.unwrap_err().to_string(),
-        "there is no credential helper `docker-credential-missing`"
-    );
-    assert_eq!(read(&file), json!({"credsStore": "missing"}));
+}
+
+/// Wherever the reader looks: a file that comes first and only names a helper, and a helper for all registries
+/// beside one for this.
+#[tokio::test]
+async fn a_login_that_a_helper_knows_is_replaced_and_forgotten_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = install_helpers(dir.path(), ["one", "all"]);
+    let [first, second] = ["auth.json", "config.json"].map(|name| dir.path().join(name));
+    let keys = keyring(&[&first, &second], Some(path));
+    let image = "r.example/team/app".parse().unwrap();
+    let [old, new] = ["old", "new"].map(credential);
+    fs::write(&first, r#"{"credsStore": "all"}"#).unwrap();
+    keys.keep("r.example", &old, &first).await.unwrap();
+    fs::write(&first, r#"{"credsStore": "all"}"#).unwrap();
+    let kept = keys.keep("r.example", &new, &second).await.unwrap();
+    assert_eq!(kept, [Keeper::Helper("all".into())]);
+    assert_eq!(keys.find_for(&image).await.unwrap(), Some(new));
+    let both = json!({"credsStore": "all", "credHelpers": {"https://r.example": "all", "r.example": "one"}});
+    fs::write(&first, both.to_string()).unwrap();
+    let kept = keys.keep("r.example", &old, &second).await.unwrap();
+    assert_eq!(kept, [Keeper::Helper("one".into())]);
+    let helpers = ["one", "all"].map(|name| Keeper::Helper(name.into()));
+    assert_eq!(keys.forget("r.example").await.unwrap(), helpers);
+    assert_eq!(keys.find_for(&image).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_helper_that_is_missing_takes_nothing_and_hides_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let [first, second] = ["auth.json", "config.json"].map(|name| dir.path().join(name));
+    let keys = keyring(&[&first, &second], None);
+    let known = json!({"r.example": entry("old")});
+    let missing = json!({"credsStore": "missing", "auths": known});
+    fs::write(&first, missing.to_string()).unwrap();
+    fs::write(&second, json!({"auths": known}).to_string()).unwrap();
+    let text = "there is no credential helper `docker-credential-missing`";
+    let kept = keys.keep("r.example", &credential("new"), &second).await;
+    assert_eq!(kept.unwrap_err().to_string(), text);
+    assert_eq!(read(&first), missing);
+    let forgotten = keys.forget("r.example").await;
+    assert_eq!(forgotten.unwrap_err().to_string(), text);
+    let left = json!({"credsStore": "missing", "auths": {}});
+    assert_eq!(read(&first), left);
+    assert_eq!(read(&second), json!({"auths": {}}));
 }
 
 #[tokio::test]
