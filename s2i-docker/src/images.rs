@@ -1,6 +1,6 @@
 //! The port to images over the API.
 
-use std::{collections::HashMap, io};
+use std::{collections::HashMap, io, time::Duration};
 
 use bollard::{
     Docker,
@@ -26,9 +26,23 @@ use crate::{
     made,
 };
 
+/// How often an engine is asked for its images until its failure counts, and how long it is left alone between.
+const LISTINGS: usize = 5;
+const PAUSE: Duration = Duration::from_millis(100);
+
 impl Images for DockerEngine {
     async fn list(&self) -> Result<Vec<ImageSummary>, EngineError> {
-        let listed = self.docker.list_images(None::<ListImagesOptions>).await;
+        let mut attempts = 1;
+        let listed = loop {
+            match self.docker.list_images(None::<ListImagesOptions>).await {
+                // Podman looks at one image after the other, and fails when one goes meanwhile.
+                Err(err) if status(&err) == Some(500) && attempts < LISTINGS => {
+                    attempts += 1;
+                    tokio::time::sleep(PAUSE).await;
+                }
+                listed => break listed,
+            }
+        };
         let images = listed.map_err(failed("list", "its images", &self.endpoint.url))?;
         Ok(images.into_iter().map(convert::summary).collect())
     }

@@ -9,7 +9,7 @@ use crate::{
     calls::journal,
     credentials::{Keys, password},
     daemon::{Answers, BUILDER, Cancel, Endpoint, Fault, Knobs, LAYER, Moment},
-    scene::{Scene, chain},
+    scene::{Scene, chain, outcome},
 };
 
 /// A scene with these images in the engine.
@@ -54,6 +54,22 @@ async fn names_are_whole_and_what_has_none_has_none() {
         assert_eq!(created, [Some(1_700_000_000), None, None]);
         assert!(images.iter().all(|image| image.size == 4242));
         assert_eq!(images[1].id, BUILDER);
+    }
+}
+
+/// Podman fails when an image goes while it looks at all.
+#[tokio::test]
+async fn a_list_that_fails_is_asked_for_again() {
+    for (status, expected) in [
+        (500, "ok"),
+        (400, "the engine failed to list `its images`: no"),
+    ] {
+        let scene = Scene::new(Knobs {
+            answers: Answers::Podman,
+            fault: Some((Endpoint::List, 0, Fault::Status(status, "no"))),
+            ..Knobs::default()
+        });
+        assert_eq!(outcome(&scene.engine.list().await), expected);
     }
 }
 
