@@ -12,8 +12,8 @@ use crate::{args, error::Error, native};
 pub(crate) async fn run(args: &args::Logout, setting: &Setting<'_>) -> Result<(), Error> {
     let registry = &args.registry;
     let keyring = native::registry(setting.config, setting.host)?.keyring;
-    let keepers = keyring.forget(registry).await.map_err(Error::Keyring)?;
-    if keepers.is_empty() {
+    let (keepers, all) = keyring.forget(registry).await;
+    if keepers.is_empty() && all.is_ok() {
         setting.notice(&format!("there was no login for `{registry}`"));
     }
     let line = |keeper: &Keeper| {
@@ -26,5 +26,5 @@ pub(crate) async fn run(args: &args::Logout, setting: &Setting<'_>) -> Result<()
     let kept: Vec<_> = keepers.iter().map(object).collect();
     let object = json!({"event": "logged_out", "registry": registry, "kept": kept});
     setting.renderer().answer(&text, &object);
-    Ok(())
+    all.map_err(Error::Keyring)
 }

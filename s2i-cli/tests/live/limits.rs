@@ -33,7 +33,7 @@ fn script() -> String {
     format!("print begun\nshow-file {memory}\nshow-file {pids}")
 }
 
-/// Whether the engine has limits here: the doctor knows of the embedded one, and Podman of an ordinary user has
+/// Whether the engine has limits here: the doctor knows of the embedded one, and a daemon of an ordinary user has
 /// them with version 2 of control groups alone.
 fn has_limits(live: &Live) -> bool {
     let Some(api) = live.engine.api() else {
@@ -43,7 +43,7 @@ fn has_limits(live: &Live) -> bool {
     };
     let socket = api.url.strip_prefix("unix://").unwrap();
     let is_roots = fs::metadata(socket).unwrap().uid() == 0;
-    !api.is_podman() || is_roots || Path::new(V2).exists()
+    is_roots || Path::new(V2).exists()
 }
 
 /// Limits that hold are seen in the container; one that does not hold is an error.

@@ -1,7 +1,7 @@
 //! Logins that are kept: in the files of Docker and Podman, or with the helpers that these name.
 
 use std::{
-    fs::DirBuilder,
+    fs::{DirBuilder, File, Metadata},
     io::{self, Write as _},
     os::unix::fs::{DirBuilderExt as _, MetadataExt as _, fchown},
     path::{Path, PathBuf},
@@ -16,6 +16,9 @@ use super::{
     credentials::{ConfigFile, CredentialError, Keyring, best, plain, server},
     helper,
 };
+
+/// How many links are followed, as the kernel does.
+const LINKS: usize = 40;
 
 /// Who keeps a login.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +46,7 @@ impl Keyring {
     ) -> Result<Vec<Keeper>, CredentialError> {
         let mut files = Vec::new();
         for path in &self.files {
-            if self.knows(&Logins::read(path)?, registry).await {
+            if self.knows(&Logins::read(path)?, registry).await? {
                 files.push(path.as_path());
             }
         }
@@ -57,16 +60,17 @@ impl Keyring {
         Ok(keepers)
     }
 
-    /// Whether this file leads to a login for the registry. A helper that fails knows none.
-    async fn knows(&self, file: &Logins, registry: &str) -> bool {
+    /// Whether this file leads to a login for the registry.
+    async fn knows(&self, file: &Logins, registry: &str) -> Result<bool, CredentialError> {
         if !file.keys(registry).is_empty() || file.own_helper(registry).is_some() {
-            return true;
+            return Ok(true);
         }
         let Some(helper) = file.helper(registry) else {
-            return false;
+            return Ok(false);
         };
-        let found = helper::get(helper, server(registry), self.helper_path.as_ref()).await;
-        matches!(found, Ok(Some(_)))
+        // One that fails would end the search for a login as well.
+        let found = helper::get(helper, server(registry), self.helper_path.as_ref()).await?;
+        Ok(found.is_some())
     }
 
     async fn keep_in(
@@ -88,27 +92,41 @@ impl Keyring {
     }
 
     /// Forgets the logins for the registry of this [name](super::registry_name), wherever they are kept, and
-    /// says who kept them.
+    /// says who kept them. What comes after something that failed is forgotten all the same.
     ///
     /// # Errors
-    /// As [`keep`](Self::keep). What comes after a helper that failed is forgotten all the same.
-    pub async fn forget(&self, registry: &str) -> Result<Vec<Keeper>, CredentialError> {
-        let (mut keepers, mut failed) = (Vec::new(), None);
+    /// As [`keep`](Self::keep); the first, beside those that did forget.
+    pub async fn forget(&self, registry: &str) -> (Vec<Keeper>, Result<(), CredentialError>) {
+        let (mut keepers, mut all) = (Vec::new(), Ok(()));
         for path in &self.files {
-            let file = Logins::read(path)?;
-            if !file.keys(registry).is_empty() {
-                Logins::change(path, |file| file.remove(registry))?;
-            }
-            keepers.extend(file.has_login(registry).then(|| Keeper::File(path.clone())));
-            for helper in file.helpers(registry) {
-                match self.erase(helper, registry).await {
-                    Ok(true) => keepers.push(Keeper::Helper(helper.into())),
-                    Ok(false) => {}
-                    Err(err) => failed = failed.or(Some(err)),
-                }
-            }
+            let done = self.forget_in(path, registry, &mut keepers).await;
+            all = all.and(done);
         }
-        failed.map_or(Ok(keepers), Err)
+        (keepers, all)
+    }
+
+    async fn forget_in(
+        &self,
+        path: &Path,
+        registry: &str,
+        keepers: &mut Vec<Keeper>,
+    ) -> Result<(), CredentialError> {
+        let file = Logins::read(path)?;
+        let mut all = Ok(());
+        if !file.keys(registry).is_empty() {
+            all = Logins::change(path, |file| file.remove(registry));
+        }
+        if all.is_ok() && file.has_login(registry) {
+            keepers.push(Keeper::File(path.into()));
+        }
+        for helper in file.helpers(registry) {
+            let erased = self.erase(helper, registry).await;
+            if let Ok(true) = erased {
+                keepers.push(Keeper::Helper(helper.into()));
+            }
+            all = all.and(erased.map(drop));
+        }
+        all
     }
 
     /// Lets a helper forget what it has for the registry. Says whether it had something.
@@ -222,17 +240,29 @@ fn replace(path: &Path, whole: &Map<String, Value>) -> io::Result<()> {
     serde_json::to_writer_pretty(&mut file, whole)?;
     file.write_all(b"\n")?;
     if let Ok(old) = path.metadata() {
-        fchown(file.as_file(), Some(old.uid()), Some(old.gid()))?;
+        give(file.as_file(), &old)?;
     }
     file.as_file().sync_all()?;
     file.persist(&path)?;
     Ok(())
 }
 
+/// Gives a file to whom another one belongs.
+fn give(file: &File, old: &Metadata) -> io::Result<()> {
+    // Whether its group may read it is of no matter: nobody but the user may.
+    let _ = fchown(file, None, Some(old.gid()));
+    if file.metadata()?.uid() == old.uid() {
+        return Ok(());
+    }
+    fchown(file, Some(old.uid()), None)
+}
+
 /// Where a link leads, even if nothing is there yet.
 fn target(path: &Path) -> PathBuf {
-    path.canonicalize().unwrap_or_else(|_| {
-        let leads = path.read_link().ok().zip(path.parent());
-        leads.map_or_else(|| path.into(), |(target, dir)| dir.join(target))
-    })
+    let mut path = path.to_path_buf();
+    for _ in 0..LINKS {
+        let Ok(leads) = path.read_link() else { break };
+        path = path.parent().unwrap_or(&path).join(leads);
+    }
+    path
 }

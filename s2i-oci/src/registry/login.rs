@@ -17,6 +17,13 @@ use super::{
 
 const OPERATION: &str = "log in to";
 
+/// What an answer is made of.
+enum Kind {
+    Api,
+    /// Something to look at. Some registries call their answers so, those that ask for a login.
+    Page,
+}
+
 /// What a registry says to a login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -46,8 +53,8 @@ impl Registry {
             let was_asked = host.auth.lock().await.was_asked();
             match greeted {
                 Ok(_) if was_asked => return Ok(Verdict::Accepted),
-                Ok(true) => return Ok(Verdict::NotAsked),
-                Ok(false) => return Err(everything.no_login(Trouble::NoRegistry)),
+                Ok(Kind::Api) => return Ok(Verdict::NotAsked),
+                Ok(Kind::Page) => return Err(everything.no_login(Trouble::NoRegistry)),
                 Err(failure) => {
                     let waited = backoff.wait(failure).await;
                     waited.map_err(|err| everything.about_login(err, credential, was_asked))?;
@@ -58,8 +65,8 @@ impl Registry {
 }
 
 impl Remote {
-    /// Asks whether it is a registry that speaks to us. Says whether it is one.
-    async fn greet(&self) -> Result<bool, Failure> {
+    /// Asks whether it is a registry that speaks to us, and says what the answer is made of.
+    async fn greet(&self) -> Result<Kind, Failure> {
         let (url, scope) = (self.host.base().await?.clone(), Scope::none());
         let sent = self.send(
             Method::GET,
@@ -69,10 +76,15 @@ impl Remote {
             OPERATION,
         );
         let answer = self.check(sent.await?, &scope, OPERATION).await?;
-        // Where people are led to and what pages are made of is no registry.
+        // People are led elsewhere, to log in with a form.
+        if answer.url().path() != url.path() {
+            return Err(self.trouble(OPERATION, Trouble::NoRegistry).into());
+        }
         let kind = answer.headers().get(CONTENT_TYPE);
-        let is_page = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
-        Ok(answer.url().path() == url.path() && !is_page)
+        Ok(match kind {
+            Some(kind) if kind.as_bytes().starts_with(b"text/html") => Kind::Page,
+            _ => Kind::Api,
+        })
     }
 
     /// The same error without the repository that there is none of.

@@ -41,6 +41,13 @@ fn read(file: &Path) -> Value {
     serde_json::from_slice(&fs::read(file).unwrap()).unwrap()
 }
 
+/// Who forgot a login, where all did that were to.
+async fn forget(keys: &Keyring) -> Vec<Keeper> {
+    let (keepers, all) = keys.forget("r.example").await;
+    all.unwrap();
+    keepers
+}
+
 /// The entry for this password of `me`.
 fn entry(password: &str) -> Value {
     json!({"auth": STANDARD.encode(format!("me:{password}"))})
@@ -82,6 +89,18 @@ async fn a_login_is_right_wrong_or_not_asked_for() {
             .iter()
             .all(|request| request.path == "/token?service=s")
     );
+}
+
+#[tokio::test]
+async fn a_form_for_people_is_no_welcome() {
+    let server = Server::reserved(|request| match request.path.as_str() {
+        "/v2/" => guarded(request, || Reply::new(302).header("location", "/sign-in")),
+        _ => Reply::ok("{}"),
+    });
+    let name = server.address.to_string();
+    let verdict = registry().log_in(&name, &credential("top-secret")).await;
+    let err = verdict.unwrap_err();
+    assert!(matches!(err, RegistryError::Login { .. }), "{err:?}");
 }
 
 #[tokio::test]
@@ -159,8 +178,8 @@ async fn a_login_goes_where_it_is_found() {
     assert_eq!(read(&docker), json!({"auths": {"r.example": entry("b")}}));
     assert_eq!(mode(&podman), 0o600);
 
-    assert_eq!(keys.forget("r.example").await.unwrap(), files);
-    assert_eq!(keys.forget("r.example").await.unwrap(), []);
+    assert_eq!(forget(&keys).await, files);
+    assert_eq!(forget(&keys).await, []);
     assert_eq!(read(&docker), json!({"auths": {}}));
     assert_eq!(read(&podman)["auths"]["b.example"], other);
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
@@ -170,7 +189,8 @@ async fn a_login_goes_where_it_is_found() {
 async fn docker_hub_is_filed_under_its_old_name_and_links_stay() {
     let dir = tempfile::tempdir().unwrap();
     let [link, file] = ["config.json", "elsewhere.json"].map(|name| dir.path().join(name));
-    std::os::unix::fs::symlink("elsewhere.json", &link).unwrap();
+    std::os::unix::fs::symlink("between", &link).unwrap();
+    std::os::unix::fs::symlink("elsewhere.json", dir.path().join("between")).unwrap();
     let keys = keyring(&[&link], None);
     // What it leads to is not there, and then is.
     for password in ["a", "b"] {
@@ -239,10 +259,9 @@ async fn helpers_keep_what_files_say_they_keep() {
         );
         let found = keys.find_for(&image).await.unwrap();
         assert_eq!(found.as_ref(), Some(&login));
-        let forgotten = keys.forget("r.example").await.unwrap();
-        assert_eq!(forgotten, [Keeper::Helper("one".into())]);
+        assert_eq!(forget(&keys).await, [Keeper::Helper("one".into())]);
         assert_eq!(keys.find_for(&image).await.unwrap(), None);
-        assert_eq!(keys.forget("r.example").await.unwrap(), []);
+        assert_eq!(forget(&keys).await, []);
     }
 }
 
@@ -267,7 +286,7 @@ async fn a_login_that_a_helper_knows_is_replaced_and_forgotten_too() {
     let kept = keys.keep("r.example", &old, &second).await.unwrap();
     assert_eq!(kept, [Keeper::Helper("one".into())]);
     let helpers = ["one", "all"].map(|name| Keeper::Helper(name.into()));
-    assert_eq!(keys.forget("r.example").await.unwrap(), helpers);
+    assert_eq!(forget(&keys).await, helpers);
     assert_eq!(keys.find_for(&image).await.unwrap(), None);
 }
 
@@ -284,11 +303,33 @@ async fn a_helper_that_is_missing_takes_nothing_and_hides_nothing() {
     let kept = keys.keep("r.example", &credential("new"), &second).await;
     assert_eq!(kept.unwrap_err().to_string(), text);
     assert_eq!(read(&first), missing);
-    let forgotten = keys.forget("r.example").await;
-    assert_eq!(forgotten.unwrap_err().to_string(), text);
+    let (forgotten, all) = keys.forget("r.example").await;
+    assert_eq!(all.unwrap_err().to_string(), text);
+    let files = [&first, &second].map(|path| Keeper::File(path.clone()));
+    assert_eq!(forgotten, files);
     let left = json!({"credsStore": "missing", "auths": {}});
     assert_eq!(read(&first), left);
     assert_eq!(read(&second), json!({"auths": {}}));
+    // It would be asked before what is kept in the second file.
+    fs::write(&first, r#"{"credsStore": "missing"}"#).unwrap();
+    let kept = keys.keep("r.example", &credential("new"), &second).await;
+    assert_eq!(kept.unwrap_err().to_string(), text);
+}
+
+#[tokio::test]
+async fn a_file_that_is_broken_keeps_no_other_from_forgetting() {
+    let dir = tempfile::tempdir().unwrap();
+    let [first, second] = ["auth.json", "config.json"].map(|name| dir.path().join(name));
+    let keys = keyring(&[&first, &second], None);
+    fs::write(&first, "{").unwrap();
+    fs::write(
+        &second,
+        json!({"auths": {"r.example": entry("a")}}).to_string(),
+    )
+    .unwrap();
+    let (forgotten, all) = keys.forget("r.example").await;
+    assert_eq!(forgotten, [Keeper::File(second)]);
+    assert!(all.unwrap_err().to_string().contains("no valid"));
 }
 
 #[tokio::test]
