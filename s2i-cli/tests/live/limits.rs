@@ -49,9 +49,14 @@ fn has_limits(live: &Live) -> bool {
 /// Limits that hold are seen in the container; one that does not hold is an error.
 fn check(live: &Live, done: Done) {
     if !has_limits(live) {
+        let reason = if live.engine.is_native() {
+            "cgroup"
+        } else {
+            "version 2 of control groups"
+        };
         done.ends_with(22)
             .says("limit")
-            .says("group")
+            .says(reason)
             .never_says("begun");
         live.nothing_left();
         return;
