@@ -63,3 +63,29 @@ impl Keyring for Keys {
         find.boxed()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_both_name_is_looked_at_once() {
+        let mut host = Host::default();
+        host.engine.docker_config = Some("/home/me/.docker".into());
+        let dockers = PathBuf::from("/home/me/.docker/config.json");
+        assert_eq!(home(&host), Some(dockers.clone()));
+        host.auth_file = Some(dockers.clone());
+        for flavour in [Flavour::Docker, Flavour::Podman] {
+            assert_eq!(read(&host, flavour).files, std::slice::from_ref(&dockers));
+        }
+    }
+
+    #[test]
+    fn the_file_that_the_user_names_gets_the_first_login() {
+        let mut host = Host::default();
+        assert_eq!(home(&host), None);
+        host.engine.docker_config = Some("/home/me/.docker".into());
+        host.auth_file = Some("/run/auth.json".into());
+        assert_eq!(home(&host), Some("/run/auth.json".into()));
+    }
+}

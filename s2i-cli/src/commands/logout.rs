@@ -1,5 +1,6 @@
 //! `s2i logout`.
 
+use s2i_docker::Flavour;
 use s2i_oci::registry::Keeper;
 use serde_json::json;
 
@@ -7,11 +8,11 @@ use super::{
     Setting,
     login::{object, place},
 };
-use crate::{args, error::Error, native};
+use crate::{args, error::Error, keyring};
 
 pub(crate) async fn run(args: &args::Logout, setting: &Setting<'_>) -> Result<(), Error> {
     let registry = &args.registry;
-    let keyring = native::registry(setting.config, setting.host)?.keyring;
+    let keyring = keyring::read(setting.host, Flavour::Podman);
     let (keepers, all) = keyring.forget(registry).await;
     if keepers.is_empty() && all.is_ok() {
         setting.notice(&format!("there was no login for `{registry}`"));

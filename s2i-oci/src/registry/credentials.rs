@@ -195,41 +195,38 @@ pub(super) struct ConfigFile {
 
 impl ConfigFile {
     fn read(path: &Path) -> Result<Option<Self>, CredentialError> {
-        let bytes = Self::bytes(path)?;
-        bytes.map(|bytes| Self::parse(path, &bytes)).transpose()
+        let bytes = contents(path)?;
+        bytes.map(|bytes| parse(path, &bytes)).transpose()
     }
+}
 
-    /// What stands in the file, where there is one.
-    pub(super) fn bytes(path: &Path) -> Result<Option<Vec<u8>>, CredentialError> {
-        match std::fs::read(path) {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(err)
-                if matches!(
-                    err.kind(),
-                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-                ) =>
-            {
-                Ok(None)
-            }
-            Err(source) => Err(CredentialError::Read {
-                path: path.into(),
-                source,
-            }),
+/// What stands in the file, where there is one.
+pub(super) fn contents(path: &Path) -> Result<Option<Vec<u8>>, CredentialError> {
+    match std::fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(err)
+            if matches!(
+                err.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ) =>
+        {
+            Ok(None)
         }
-    }
-
-    /// What a file means.
-    pub(super) fn parse<T: DeserializeOwned>(
-        path: &Path,
-        bytes: &[u8],
-    ) -> Result<T, CredentialError> {
-        // The parser's own message may quote a password that stands in the wrong place.
-        serde_json::from_slice(bytes).map_err(|err| CredentialError::Parse {
+        Err(source) => Err(CredentialError::Read {
             path: path.into(),
-            line: err.line(),
-            column: err.column(),
-        })
+            source,
+        }),
     }
+}
+
+/// What a file means.
+pub(super) fn parse<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<T, CredentialError> {
+    // The parser's own message may quote a password that stands in the wrong place.
+    serde_json::from_slice(bytes).map_err(|err| CredentialError::Parse {
+        path: path.into(),
+        line: err.line(),
+        column: err.column(),
+    })
 }
 
 #[derive(Default, Deserialize)]

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use tempfile::NamedTempFile;
 
 use super::{
-    credentials::{ConfigFile, CredentialError, Keyring, best, plain, server},
+    credentials::{ConfigFile, CredentialError, Keyring, best, contents, parse, plain, server},
     helper,
 };
 
@@ -159,11 +159,11 @@ struct Logins {
 impl Logins {
     /// The file; an empty one where there is none.
     fn read(path: &Path) -> Result<Self, CredentialError> {
-        let bytes = ConfigFile::bytes(path)?;
+        let bytes = contents(path)?;
         let bytes = bytes.as_deref().unwrap_or(b"{}");
         Ok(Self {
-            known: ConfigFile::parse(path, bytes)?,
-            whole: ConfigFile::parse(path, bytes)?,
+            known: parse(path, bytes)?,
+            whole: parse(path, bytes)?,
         })
     }
 
