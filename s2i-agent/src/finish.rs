@@ -38,7 +38,9 @@ pub(crate) fn finish(
         }
     }
     // Directories that were made for what is gone now; those still in use stay.
-    made.iter().rev().for_each(|dir| drop(fs::remove_dir(dir)));
+    let told = finish.made.iter().map(|dir| Path::new(dir.as_str()));
+    let made = told.chain(made.iter().map(PathBuf::as_path));
+    made.rev().for_each(|dir| drop(fs::remove_dir(dir)));
     for path in &finish.require {
         check_executable(Path::new(path.as_str()))?;
     }

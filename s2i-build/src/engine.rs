@@ -82,6 +82,11 @@ pub trait Container: Send {
         false
     }
 
+    /// Whether it has the [source](Start::source) that it was started with.
+    fn has_source(&self) -> bool {
+        false
+    }
+
     /// Brings something in.
     fn unpack(
         &mut self,
@@ -143,6 +148,18 @@ pub struct Start<'a> {
     pub limits: Limits,
     /// What it is to have of another image, from an engine that can lend it; others leave it out.
     pub artifacts: Option<Artifacts<'a>>,
+    /// What it is to have of the host, from an engine that can put it there by itself; others leave it out, and get
+    /// it as an [input](Container::unpack).
+    pub source: Option<Source<'a>>,
+}
+
+/// A directory of the host that a container has a copy of.
+#[derive(Clone, Copy, Debug)]
+pub struct Source<'a> {
+    /// The directory.
+    pub tree: &'a Tree,
+    /// Where it is in the container; made for the container's user.
+    pub into: &'a ContainerPath,
 }
 
 /// A directory of an image that a container has a copy of, which costs nothing to make.

@@ -113,8 +113,15 @@ impl<'a> Progress<'a> {
         }
     }
 
-    /// Ends the current phase and begins another.
+    /// Ends the current phase and begins another. One that is going on goes on.
     pub fn phase(&self, phase: Phase) {
+        if self
+            .lock()
+            .current
+            .is_some_and(|(current, _)| current == phase)
+        {
+            return;
+        }
         self.end_phase();
         self.lock().current = Some((phase, Instant::now()));
         self.sink.event(Event::PhaseStarted(phase));

@@ -8,7 +8,9 @@ use tracing::Instrument as _;
 
 use crate::{
     cancel::CancelToken,
-    engine::{Artifacts, Commit, Committed, Container, Content, Engine, EngineError, Input, Start},
+    engine::{
+        Artifacts, Commit, Committed, Container, Content, Engine, EngineError, Input, Source, Start,
+    },
     error::{BuildError, Failed},
     event::{Phase, Progress},
     plan::{BuildPlan, KeepPlan, RunPlan, RuntimePlan, SavePlan, TRUST_FILE, Upload, Uploaded},
@@ -123,8 +125,9 @@ impl<E: Engine> Steps<'_, E> {
             at: &save.into,
         });
         let container = match self.start(run, artifacts).await {
-            Err(EngineError::Interrupted(reason)) => {
-                return Err(EngineError::Interrupted(reason).into());
+            // Nothing of that is about them.
+            Err(error @ (EngineError::Interrupted(_) | EngineError::Input { .. })) => {
+                return Err(error.into());
             }
             // Whatever was wrong with them, the build is done.
             Err(error) if artifacts.is_some() => {
@@ -147,12 +150,19 @@ impl<E: Engine> Steps<'_, E> {
         run: &RunPlan,
         artifacts: Option<Artifacts<'_>>,
     ) -> Result<E::Container, EngineError> {
+        let tree = self.source.tree(self.plan.epoch);
+        let source = run.uploads.iter().find(|upload| is_source(upload));
+        let source = source.map(|upload| Source {
+            tree: &tree,
+            into: &upload.into,
+        });
         let start = Start {
             image: &run.image,
             user: &run.program.user,
             network: &run.network,
             limits: run.limits,
             artifacts,
+            source,
         };
         self.engine.start(&start, self.progress, self.cancel).await
     }
@@ -184,6 +194,7 @@ impl<E: Engine> Steps<'_, E> {
             network: &save.network,
             limits: save.limits,
             artifacts: None,
+            source: None,
         };
         let mut previous = self
             .engine
@@ -226,7 +237,9 @@ impl<E: Engine> Steps<'_, E> {
         (input_phase, program_phase): (Phase, Phase),
     ) -> Result<Exit, EngineError> {
         self.progress.phase(input_phase);
-        for upload in &run.uploads {
+        let has_source = container.has_source();
+        let is_missing = |upload: &&Upload| !(has_source && is_source(upload));
+        for upload in run.uploads.iter().filter(is_missing) {
             let into = upload.into.clone();
             let content = self.content(upload, &mut artifacts);
             let input = Input { into, content };
@@ -287,6 +300,10 @@ impl<E: Engine> Steps<'_, E> {
             (Err(error), discarded) => Err(both(error.into(), discarded)),
         }
     }
+}
+
+fn is_source(upload: &Upload) -> bool {
+    upload.what == Uploaded::Source
 }
 
 /// An archive of one text file.

@@ -71,6 +71,7 @@ async fn execute<E: Engine>(
         network: &plan.network,
         limits: plan.limits,
         artifacts: None,
+        source: None,
     };
     let mut container = engine.start(&start, progress, cancel).await?;
     progress.phase(Phase::Usage);

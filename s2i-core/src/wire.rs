@@ -272,6 +272,9 @@ pub struct ReadItem {
 pub struct Finish {
     /// What to remove, with everything below it. What is not there is fine.
     pub remove: Vec<ContainerPath>,
+    /// Directories that were made for this container, which go if nothing is in them.
+    #[serde(default)]
+    pub made: Vec<ContainerPath>,
     /// Where directories are put that could be removed, for whoever makes the layer to remove them: this
     /// path and a number. What can't be moved there is removed.
     #[serde(default)]

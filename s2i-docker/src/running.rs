@@ -71,6 +71,7 @@ impl Container for DockerContainer {
         progress.phase(Phase::Clean);
         let finish = Finish {
             remove: commit.remove.clone(),
+            made: Vec::new(),
             aside: None,
             mtime: Some(commit.mtime),
             require: commit.require.clone(),

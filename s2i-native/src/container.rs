@@ -48,6 +48,12 @@ impl Container for NativeContainer {
             .is_some_and(|place| place.lent.is_some())
     }
 
+    fn has_source(&self) -> bool {
+        self.place
+            .as_ref()
+            .is_some_and(|place| place.source.is_some())
+    }
+
     async fn unpack(
         &mut self,
         input: Input<'_>,
@@ -90,6 +96,7 @@ impl Container for NativeContainer {
         let finish = Finish {
             // What is mounted can't be removed, and is in no layer.
             remove: commit.remove.iter().filter(is_kept).cloned().collect(),
+            made: place.source.iter().cloned().collect(),
             aside: Some(aside),
             // What changed is known here, without a walk through the whole image.
             mtime: None,

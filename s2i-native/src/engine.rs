@@ -23,8 +23,9 @@ use crate::{
     container::NativeContainer,
     error::{blocking, failed, no_such_image},
     facts, memory,
-    place::{Lent, Origin, Place},
+    place::{Lent, Origin, Place, Prepared},
     sandbox::{Limits, Network, Program, Running},
+    source::Source,
 };
 
 /// What an embedded engine needs to know.
@@ -109,17 +110,45 @@ impl NativeEngine {
         origin: Origin,
         agent: Option<Vec<u8>>,
         progress: &Progress<'_>,
+        cancel: &CancelToken,
     ) -> Result<(Place, Running, Transport), EngineError> {
         let store = self.store.clone();
-        let (tell, mut told) = futures_channel::mpsc::unbounded();
-        let starting = blocking(move || Place::start(&store, &origin, agent.as_deref(), tell));
-        let telling = async {
-            while let Some(text) = told.next().await {
-                progress.tell(Event::Progress(text));
-            }
+        let prepare = move |tell: &Tell| Place::prepare(&store, origin, tell);
+        let mut prepared = telling(progress, prepare).await?;
+        if let Some(landing) = prepared.landing.take() {
+            progress.phase(Phase::Upload);
+            let cancel = cancel.clone();
+            let fill = move |tell: &Tell| {
+                prepared.place.source = Some(landing.path().clone());
+                let told = |bytes| drop(tell.unbounded_send(Event::Uploaded(bytes)));
+                landing.fill(&told, &cancel).map(|()| prepared)
+            };
+            prepared = telling(progress, fill).await?;
+        }
+        let start = move || {
+            let Prepared { place, sandbox, .. } = prepared;
+            let (running, transport) = place.start(&sandbox, agent.as_deref())?;
+            Ok((place, running, transport))
         };
-        join(starting, telling).await.0
+        blocking(start).await
     }
+}
+
+type Tell = futures_channel::mpsc::UnboundedSender<Event>;
+
+/// Does blocking work and tells meanwhile what it tells.
+async fn telling<T: Send + 'static>(
+    progress: &Progress<'_>,
+    work: impl FnOnce(&Tell) -> Result<T, EngineError> + Send + 'static,
+) -> Result<T, EngineError> {
+    let (tell, mut told) = futures_channel::mpsc::unbounded();
+    let working = blocking(move || work(&tell));
+    let telling = async {
+        while let Some(event) = told.next().await {
+            progress.tell(event);
+        }
+    };
+    join(working, telling).await.0
 }
 
 impl Engine for NativeEngine {
@@ -179,10 +208,16 @@ impl Engine for NativeEngine {
             },
             limits: limits(&start.limits),
             artifacts: self.lent(start).await?,
+            source: start.source.map(|source| Source {
+                tree: source.tree.clone(),
+                into: source.into.clone(),
+                user: start.user.to_owned(),
+            }),
             tmpfs: Vec::new(),
             read_only: false,
         };
-        let (mut place, running, transport) = self.place(origin, Some(agent), progress).await?;
+        let placed = self.place(origin, Some(agent), progress, cancel);
+        let (mut place, running, transport) = placed.await?;
         place.running = Some(running);
         match or_interrupted(Session::open(name.clone(), transport), cancel).await {
             Ok(session) => Ok(NativeContainer::new(place, session, start.user)),

@@ -41,6 +41,7 @@ pub(crate) async fn launch(
         program: Program::Direct(command(launch)),
         limits: limits(&launch.limits),
         artifacts: None,
+        source: None,
         tmpfs: if launch.read_only {
             vec!["/tmp".into()]
         } else {
@@ -48,7 +49,8 @@ pub(crate) async fn launch(
         },
         read_only: launch.read_only,
     };
-    let (place, mut running, transport) = engine.place(origin, None, progress).await?;
+    let placed = engine.place(origin, None, progress, cancel);
+    let (place, mut running, transport) = placed.await?;
     let killer = running.killer();
     let name = launch.image.name.clone();
     // An application may close its outputs and go on.

@@ -27,7 +27,6 @@
 //! ```
 
 mod archive;
-mod artifacts;
 mod commit;
 mod container;
 mod engine;
@@ -35,6 +34,7 @@ mod error;
 mod facts;
 mod images;
 mod launch;
+mod layers;
 mod memory;
 mod parcel;
 mod part;
@@ -42,6 +42,7 @@ mod place;
 mod reexec;
 mod registry;
 pub mod sandbox;
+mod source;
 pub mod userns;
 
 pub use container::NativeContainer;

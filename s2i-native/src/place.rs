@@ -9,7 +9,7 @@ use std::{
 };
 
 use futures_channel::mpsc::UnboundedSender;
-use s2i_build::{EngineError, session::Transport};
+use s2i_build::{EngineError, event::Event, session::Transport};
 use s2i_core::{ContainerPath, ImageRef};
 use s2i_oci::{
     overlay::{Dialect, is_opaque},
@@ -17,9 +17,10 @@ use s2i_oci::{
 };
 
 use crate::{
-    artifacts,
     error::failed,
+    layers,
     sandbox::{Limits, Network, Overlay, Program, Running, Sandbox},
+    source::{Landing, Source},
 };
 
 /// What a container changes, below its directory.
@@ -49,6 +50,7 @@ pub(crate) struct Origin {
     pub(crate) program: Program,
     pub(crate) limits: Limits,
     pub(crate) artifacts: Option<Lent>,
+    pub(crate) source: Option<Source>,
     /// Directories that are empty and not kept.
     pub(crate) tmpfs: Vec<PathBuf>,
     /// Whether nothing else can be written to.
@@ -70,20 +72,29 @@ pub(crate) struct Place {
     pub(crate) started: SystemTime,
     /// Where it has what it was lent.
     pub(crate) lent: Option<ContainerPath>,
+    /// Where it has the source.
+    pub(crate) source: Option<ContainerPath>,
     name: ImageRef,
     // The processes go before what they use.
     pub(crate) running: Option<Running>,
     work: Work,
 }
 
+/// A place in which nothing runs yet.
+pub(crate) struct Prepared {
+    pub(crate) place: Place,
+    pub(crate) sandbox: Sandbox,
+    /// Where the source can be put by itself.
+    pub(crate) landing: Option<Landing>,
+}
+
 impl Place {
-    /// Makes a place for a container and starts it there. What takes long is told as lines of progress.
-    pub(crate) fn start(
+    /// Makes a place for a container. What takes long is told.
+    pub(crate) fn prepare(
         store: &Store,
-        origin: &Origin,
-        agent: Option<&[u8]>,
-        tell: UnboundedSender<String>,
-    ) -> Result<(Self, Running, Transport), EngineError> {
+        mut origin: Origin,
+        tell: &UnboundedSender<Event>,
+    ) -> Result<Prepared, EngineError> {
         let lent = origin.artifacts.iter().map(|lent| &lent.image);
         let images: Vec<_> = std::iter::once(&origin.image).chain(lent).collect();
         let work = store.work(&images);
@@ -94,15 +105,32 @@ impl Place {
             started: SystemTime::now() - TICK,
             running: None,
             lent: None,
+            source: None,
             work,
             name: origin.name.clone(),
         };
-        let sandbox = place.sandbox(origin, &tell)?;
-        // Nothing takes long any more.
-        drop(tell);
+        let source = origin.source.take();
+        let sandbox = place.sandbox(&origin, tell)?;
+        let landing = match source {
+            Some(source) => source.land(&sandbox.lowers, &sandbox.upper, store.dialect()),
+            None => Ok(None),
+        };
+        let landing = landing.map_err(failed("find the source's place in", &origin.name))?;
+        Ok(Prepared {
+            place,
+            sandbox,
+            landing,
+        })
+    }
+    /// Starts the container in its place.
+    pub(crate) fn start(
+        &self,
+        sandbox: &Sandbox,
+        agent: Option<&[u8]>,
+    ) -> Result<(Running, Transport), EngineError> {
         let pipe = Stdio::piped;
         let running = sandbox.spawn(agent, pipe(), pipe(), pipe());
-        let mut running = running.map_err(failed("start a container of", &origin.name))?;
+        let mut running = running.map_err(failed("start a container of", &self.name))?;
         let streams = (
             running.stdin.take(),
             running.stdout.take(),
@@ -111,13 +139,13 @@ impl Place {
         let (Some(stdin), Some(stdout), Some(stderr)) = streams else {
             unreachable!("all three were asked to be pipes");
         };
-        Ok((place, running, Transport::over(stdin, stdout, stderr)))
+        Ok((running, Transport::over(stdin, stdout, stderr)))
     }
 
     fn sandbox(
         &mut self,
         origin: &Origin,
-        tell: &UnboundedSender<String>,
+        tell: &UnboundedSender<Event>,
     ) -> Result<Sandbox, EngineError> {
         let lowers = self.layers(&self.base, tell)?;
         let work = self.work.path().join(WORK);
@@ -147,13 +175,12 @@ impl Place {
     fn layers(
         &self,
         image: &StoredImage,
-        tell: &UnboundedSender<String>,
+        tell: &UnboundedSender<Event>,
     ) -> Result<Vec<PathBuf>, EngineError> {
         let telling = |unpacking: Unpacking| {
-            let _ = tell.unbounded_send(format!(
-                "unpacking {} ({} bytes)",
-                unpacking.layer, unpacking.bytes
-            ));
+            let Unpacking { layer, bytes, .. } = unpacking;
+            let text = format!("unpacking {layer} ({bytes} bytes)");
+            let _ = tell.unbounded_send(Event::Progress(text));
         };
         let trees = self.store.trees(image, &telling);
         let mut layers = trees.map_err(failed("unpack the image", &self.name))?;
@@ -172,14 +199,14 @@ impl Place {
         &self,
         lent: &Lent,
         own: &[PathBuf],
-        tell: &UnboundedSender<String>,
+        tell: &UnboundedSender<Event>,
     ) -> Result<Option<(ContainerPath, Overlay)>, EngineError> {
         let dialect = self.store.dialect();
         let cannot = || failed("look for artifacts in", &lent.directory);
         let layers = self.layers(&lent.image, tell)?;
-        let lowers = artifacts::layers_of(&layers, &lent.directory, dialect).map_err(cannot())?;
-        let is_free = artifacts::is_free(own, &lent.at, dialect).map_err(cannot())?
-            && artifacts::has_parent(own, &lent.at, dialect).map_err(cannot())?;
+        let lowers = layers::layers_of(&layers, &lent.directory, dialect).map_err(cannot())?;
+        let is_free = layers::is_free(own, &lent.at, dialect).map_err(cannot())?
+            && layers::has_parent(own, &lent.at, dialect).map_err(cannot())?;
         let Some(lowers) = lowers.filter(|_| is_free) else {
             return Ok(None);
         };

@@ -33,6 +33,7 @@ struct Model {
     live: usize,
     tags: Vec<String>,
     lends: bool,
+    copies: bool,
     /// How many images have no name.
     unnamed: usize,
     journal: String,
@@ -72,6 +73,11 @@ impl ScriptedEngine {
     /// Makes it an engine that lends artifacts.
     pub fn lends(&self) {
         self.model().lends = true;
+    }
+
+    /// Makes it an engine that copies sources by itself.
+    pub fn copies(&self) {
+        self.model().copies = true;
     }
 
     /// Makes programs in containers of this image end in this way.
@@ -208,11 +214,17 @@ impl Engine for ScriptedEngine {
         let image = start.image.name.to_string();
         self.operation("start", &image)?;
         Self::interrupted(cancel)?;
+        let copies = self.model().copies;
+        let source = start.source.filter(|_| copies);
+        if let Some(source) = source {
+            self.operation("copy the source to", source.into.as_str())?;
+        }
         self.model().live += 1;
         Ok(ScriptedContainer {
             engine: self.clone(),
             image,
             has_artifacts: start.artifacts.is_some() && self.model().lends,
+            has_source: source.is_some(),
         })
     }
 
@@ -236,6 +248,7 @@ pub struct ScriptedContainer {
     engine: ScriptedEngine,
     image: String,
     has_artifacts: bool,
+    has_source: bool,
 }
 
 impl ScriptedContainer {
@@ -248,6 +261,10 @@ impl ScriptedContainer {
 impl Container for ScriptedContainer {
     fn has_artifacts(&self) -> bool {
         self.has_artifacts
+    }
+
+    fn has_source(&self) -> bool {
+        self.has_source
     }
 
     async fn unpack(

@@ -25,6 +25,7 @@ fn finish(remove: &[&str], require: &[&str]) -> Request {
     let paths = |paths: &[&str]| paths.iter().map(|path| path.parse().unwrap()).collect();
     Request::Finish(Finish {
         remove: paths(remove),
+        made: Vec::new(),
         aside: None,
         mtime: Some(EPOCH),
         require: paths(require),
@@ -169,6 +170,7 @@ fn what_is_put_aside_is_whole_and_the_rest_is_removed() {
     let paths = ["/src", "/file", "/other", "/nothing"];
     let request = Request::Finish(Finish {
         remove: paths.iter().map(|path| path.parse().unwrap()).collect(),
+        made: Vec::new(),
         aside: Some("/gone-".parse().unwrap()),
         mtime: None,
         require: Vec::new(),

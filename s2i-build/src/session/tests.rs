@@ -91,6 +91,7 @@ fn a_secret_reaches_the_program_and_not_the_log() {
     block_on(session.exec(&program, &progress)).unwrap();
     let finish = Finish {
         remove: Vec::new(),
+        made: Vec::new(),
         aside: None,
         mtime: None,
         require: Vec::new(),

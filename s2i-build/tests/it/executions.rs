@@ -128,6 +128,39 @@ fn a_split_build_drops_the_builder_before_it_commits() {
     assert_eq!(engine.live_containers(), 0);
 }
 
+/// The source goes through no archive then, and everything else does as ever.
+#[test]
+fn an_engine_that_copies_the_source_gets_no_archive_of_it() {
+    let engine = engine();
+    engine.copies();
+    let mut request = split_incremental();
+    request.trust = Some("certificates".into());
+    run(&engine, &request, &CancelToken::default()).unwrap();
+    assert_snapshot!(engine.journal(), @r#"
+    resolve s2i/go
+    resolve s2i/go-runtime
+    resolve web:latest-build
+    start s2i/go
+    copy the source to /tmp/src
+    start web:latest-build
+    pour /usr/libexec/s2i/save-artifacts
+    unpack into /tmp/artifacts
+    discard web:latest-build
+    unpack into /tmp/trust
+    exec /usr/libexec/s2i/assemble
+    read /opt/app-root/bin as bin
+    start s2i/go-runtime
+    unpack into /opt/app-root
+    exec /usr/libexec/s2i/assemble-runtime
+    commit s2i/go
+    discard s2i/go
+    commit s2i/go-runtime
+    discard s2i/go-runtime
+    name web:latest-build
+    "#);
+    assert_eq!(engine.live_containers(), 0);
+}
+
 /// An engine with images that can lend artifacts, those of these names.
 fn lending(labels: &[&str]) -> ScriptedEngine {
     let engine = engine();
@@ -304,15 +337,25 @@ fn a_failing_script_is_told_with_its_status_and_nothing_is_committed() {
 /// was built is kept, and somebody is told.
 #[test]
 fn nothing_is_left_behind_whatever_fails() {
-    for request in [plain(), split()] {
+    let copying = || {
+        let engine = engine();
+        engine.copies();
+        engine
+    };
+    let engines: [fn() -> ScriptedEngine; 2] = [engine, copying];
+    let requests = [plain(), split()];
+    for (engine, request) in engines
+        .iter()
+        .flat_map(|engine| requests.iter().map(move |request| (engine, request)))
+    {
         let whole = engine();
-        run(&whole, &request, &CancelToken::default()).unwrap();
+        run(&whole, request, &CancelToken::default()).unwrap();
         let names: Vec<String> = whole.journal().lines().map(str::to_owned).collect();
         assert!(names.len() >= 5);
         for (number, name) in names.iter().enumerate() {
             let (engine, told) = (engine(), Warnings::default());
             engine.fail_at(number);
-            let built = run_telling(&engine, &request, &told);
+            let built = run_telling(&engine, request, &told);
             if name.starts_with("discard") {
                 built.unwrap();
                 assert_eq!(

@@ -25,5 +25,5 @@ mod write;
 pub use entry::{Entry, Kind};
 pub use error::{ArchiveFault, EntryFault, HeaderFault, UnpackError};
 pub use read::{Limits, Selection, Unpacked, unpack, unpack_selected};
-pub use tree::{TreeOptions, write_tree};
+pub use tree::{TreeFile, TreeOptions, TreeSink, walk_tree, write_tree};
 pub use write::{Writer, Written};

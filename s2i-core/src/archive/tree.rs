@@ -1,9 +1,10 @@
-//! Walks a directory and writes what is in it.
+//! Walks a directory and tells what is in it, in one way for archives and for copies.
 
 use std::{
     error::Error,
     ffi::{OsStr, OsString},
     fmt,
+    fs::File,
     io::{self, ErrorKind, Read, Write},
     path::{Path, PathBuf},
     vec,
@@ -14,13 +15,21 @@ use cap_fs_ext::{
 };
 use cap_std::{
     ambient_authority,
-    fs::{Dir, DirEntry, File, FileType, Metadata, OpenOptions},
+    fs::{Dir, DirEntry, FileType, Metadata, OpenOptions},
 };
 
-use super::write::{Writer, Written, invalid};
+use super::{
+    Limits,
+    grammar::shown,
+    name,
+    write::{Writer, Written, invalid},
+};
 use crate::ignore::Filter;
 
 const DIRECTORY_MODE: u32 = 0o755;
+
+/// How many bytes are copied before somebody may end it.
+const AT_ONCE: u64 = 32 << 20;
 
 /// How [`write_tree`] names, dates and filters what it finds.
 #[derive(Clone, Debug)]
@@ -33,16 +42,118 @@ pub struct TreeOptions<'a> {
     pub prefix: &'a str,
 }
 
-/// Writes the tree below `root`: depth first, in the order of the names' bytes, without the root.
+/// What takes the entries of a [tree](walk_tree) in their order: a directory comes before what is in it, and
+/// nothing of another directory in between.
 ///
-/// Directories get the mode 0755, files 0755 where anybody may execute them and 0644 otherwise. Links
-/// are kept and never followed, hard links become files of their own. A directory that is left out and
-/// has something rescued in it is written with it.
+/// Names are relative to the root of the tree and `/`-separated.
+pub trait TreeSink {
+    /// Takes a directory.
+    ///
+    /// # Errors
+    /// What ends the walk.
+    fn directory(&mut self, name: &[u8], mode: u32) -> io::Result<()>;
+
+    /// Takes a symbolic link.
+    ///
+    /// # Errors
+    /// What ends the walk.
+    fn symlink(&mut self, name: &[u8], target: &[u8]) -> io::Result<()>;
+
+    /// Takes a file.
+    ///
+    /// # Errors
+    /// What ends the walk.
+    fn file(&mut self, name: &[u8], file: TreeFile) -> io::Result<()>;
+}
+
+/// A file of a tree, open. Reading it gives errors that name it.
+#[derive(Debug)]
+pub struct TreeFile {
+    file: File,
+    path: PathBuf,
+    mode: u32,
+    size: u64,
+}
+
+impl TreeFile {
+    /// The mode that every copy gets.
+    #[must_use]
+    pub fn mode(&self) -> u32 {
+        self.mode
+    }
+
+    /// How many bytes it had when it was opened.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Copies the contents into an empty file: file systems that can share them between two files do. After every
+    /// few megabytes `go_on` gets to know how many came to it, and may end it.
+    ///
+    /// # Errors
+    /// What reading, writing and `go_on` say; [`ErrorKind::UnexpectedEof`] and [`ErrorKind::InvalidInput`] for a
+    /// file that changed its size since it was opened.
+    pub fn copy_to(
+        mut self,
+        out: &mut File,
+        go_on: &mut dyn FnMut(u64) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let mut left = self.size;
+        while left > 0 {
+            // The kernel copies between the two, and an error does not say on which side it was.
+            let copied = io::copy(&mut (&mut self.file).take(left.min(AT_ONCE)), out);
+            let copied = copied.map_err(|err| FileError::wrap("copy", self.path.clone(), err))?;
+            left -= copied;
+            if copied == 0 {
+                let (path, size) = (self.path.display(), self.size);
+                let message = format!("`{path}` ended after {} of {size} bytes", size - left);
+                return Err(io::Error::new(ErrorKind::UnexpectedEof, message));
+            }
+            go_on(copied)?;
+        }
+        self.check_end()
+    }
+
+    /// Makes sure that there is nothing after what was read.
+    fn check_end(&mut self) -> io::Result<()> {
+        match self.read(&mut [0])? {
+            0 => Ok(()),
+            _ => Err(invalid(&format!(
+                "`{}` grew while it was read",
+                self.path.display()
+            ))),
+        }
+    }
+}
+
+impl Read for TreeFile {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.file.read(buffer).map_err(|err| match err.kind() {
+            ErrorKind::Interrupted => err,
+            _ => FileError::wrap("read", self.path.clone(), err),
+        })
+    }
+}
+
+/// Walks the tree below `root`: depth first, in the order of the names' bytes, without the root.
+///
+/// Directories have the mode 0755, files 0755 where anybody may execute them and 0644 otherwise. Links
+/// are told and never followed, hard links become files of their own. A directory that is left out and
+/// has something rescued in it is told with it.
 ///
 /// # Errors
-/// What the file system or `out` says, with the path in the message; [`ErrorKind::InvalidInput`] for
-/// FIFOs, sockets, devices, files that change while they are read, and names that the reader would
-/// refuse.
+/// What the file system or `sink` says, with the path in the message; [`ErrorKind::InvalidInput`] for
+/// FIFOs, sockets, devices, files that change while they are read, and names that the reader of archives
+/// would refuse.
+pub fn walk_tree(root: &Path, filter: &Filter, sink: &mut dyn TreeSink) -> io::Result<()> {
+    walk_below(Vec::new(), root, filter, sink)
+}
+
+/// Writes the [tree](walk_tree) below `root` as an archive.
+///
+/// # Errors
+/// Those of [`walk_tree`], and what `out` says.
 pub fn write_tree(
     root: &Path,
     options: &TreeOptions<'_>,
@@ -59,43 +170,61 @@ impl<W: Write> Writer<W> {
     /// # Errors
     /// Those of [`write_tree`].
     pub fn tree(&mut self, root: &Path, options: &TreeOptions<'_>) -> io::Result<()> {
-        self.at_time(options.mtime, |writer| add_tree(writer, root, options))
+        self.at_time(options.mtime, |writer| {
+            let mut path = Vec::new();
+            for part in options.prefix.split('/').filter(|part| !part.is_empty()) {
+                path.extend(path.last().map(|_| b'/'));
+                path.extend_from_slice(part.as_bytes());
+                writer.directory(&path, DIRECTORY_MODE)?;
+            }
+            walk_below(path, root, options.filter, writer)
+        })
     }
 }
 
-fn add_tree<W: Write>(
-    writer: &mut Writer<W>,
-    root: &Path,
-    options: &TreeOptions<'_>,
-) -> io::Result<()> {
-    let mut path = Vec::new();
-    for part in options.prefix.split('/').filter(|part| !part.is_empty()) {
-        path.extend(path.last().map(|_| b'/'));
-        path.extend_from_slice(part.as_bytes());
-        writer.directory(&path, DIRECTORY_MODE)?;
+impl<W: Write> TreeSink for Writer<W> {
+    fn directory(&mut self, name: &[u8], mode: u32) -> io::Result<()> {
+        self.directory(name, mode)
     }
-    let below = path.len() + usize::from(!path.is_empty());
-    let failed = |err| ReadError::wrap(root.to_path_buf(), err);
+
+    fn symlink(&mut self, name: &[u8], target: &[u8]) -> io::Result<()> {
+        self.symlink(name, target)
+    }
+
+    fn file(&mut self, name: &[u8], mut file: TreeFile) -> io::Result<()> {
+        self.file(name, file.mode, file.size, &mut file)?;
+        file.check_end()
+    }
+}
+
+/// Walks the tree; every name is put below `path`.
+fn walk_below(
+    path: Vec<u8>,
+    root: &Path,
+    filter: &Filter,
+    sink: &mut dyn TreeSink,
+) -> io::Result<()> {
+    let failed = |err| FileError::wrap("read", root.to_path_buf(), err);
     let dir = Dir::open_ambient_dir(root, ambient_authority()).map_err(failed)?;
     let names = read_names(&dir).map_err(failed)?;
     let frames = vec![Frame {
         dir,
         names,
         path: path.len(),
-        is_written: true,
+        is_told: true,
     }];
     Walk {
         root,
-        filter: options.filter,
-        below,
+        filter,
+        below: path.len() + usize::from(!path.is_empty()),
         path,
         frames,
-        writer,
+        sink,
     }
     .run()
 }
 
-struct Walk<'a, W: Write> {
+struct Walk<'a> {
     root: &'a Path,
     filter: &'a Filter,
     /// Where in `path` the part below the root starts.
@@ -104,7 +233,7 @@ struct Walk<'a, W: Write> {
     path: Vec<u8>,
     /// The directories that it is in.
     frames: Vec<Frame>,
-    writer: &'a mut Writer<W>,
+    sink: &'a mut dyn TreeSink,
 }
 
 struct Frame {
@@ -112,10 +241,10 @@ struct Frame {
     names: vec::IntoIter<(OsString, FileType)>,
     /// The length of its name.
     path: usize,
-    is_written: bool,
+    is_told: bool,
 }
 
-impl<W: Write> Walk<'_, W> {
+impl Walk<'_> {
     fn run(mut self) -> io::Result<()> {
         while let Some(frame) = self.frames.last_mut() {
             self.path.truncate(frame.path);
@@ -144,25 +273,23 @@ impl<W: Write> Walk<'_, W> {
         if is_out {
             return Ok(());
         }
-        self.write_parents()?;
+        self.tell_parents()?;
+        if let Some(kind) = special(kind) {
+            let shown = self.source().display().to_string();
+            return Err(invalid(&format!(
+                "`{shown}` is {kind}, which no archive of a source can have"
+            )));
+        }
+        check_name(&self.path)?;
         if kind.is_symlink() {
-            let target = self
-                .dir()
-                .read_link_contents(name)
-                .map_err(|err| self.failed(err))?;
+            let target = self.dir().read_link_contents(name);
+            let target = target.map_err(|err| self.failed(err))?;
             return self
-                .writer
+                .sink
                 .symlink(&self.path, target.as_os_str().as_encoded_bytes());
         }
-        match special(kind) {
-            None => self.write_file(name),
-            Some(kind) => {
-                let shown = self.source().display().to_string();
-                Err(invalid(&format!(
-                    "`{shown}` is {kind}, which no archive of a source can have"
-                )))
-            }
-        }
+        let file = self.open_file(name)?;
+        self.sink.file(&self.path, file)
     }
 
     fn enter(&mut self, name: &OsStr, is_out: bool) -> io::Result<()> {
@@ -179,44 +306,37 @@ impl<W: Write> Walk<'_, W> {
             dir,
             names,
             path: self.path.len(),
-            is_written: false,
+            is_told: false,
         });
-        if is_out { Ok(()) } else { self.write_parents() }
+        if is_out { Ok(()) } else { self.tell_parents() }
     }
 
-    /// Writes the directories that have something in them that is written.
-    fn write_parents(&mut self) -> io::Result<()> {
-        for frame in self.frames.iter_mut().filter(|frame| !frame.is_written) {
-            self.writer
-                .directory(&self.path[..frame.path], DIRECTORY_MODE)?;
-            frame.is_written = true;
+    /// Tells of the directories that have something in them that is told.
+    fn tell_parents(&mut self) -> io::Result<()> {
+        for frame in self.frames.iter_mut().filter(|frame| !frame.is_told) {
+            let path = &self.path[..frame.path];
+            check_name(path)?;
+            self.sink.directory(path, DIRECTORY_MODE)?;
+            frame.is_told = true;
         }
         Ok(())
     }
 
-    fn write_file(&mut self, name: &OsStr) -> io::Result<()> {
-        let (mut file, meta) = open(self.dir(), name).map_err(|err| self.failed(err))?;
+    fn open_file(&self, name: &OsStr) -> io::Result<TreeFile> {
+        let (file, meta) = open(self.dir(), name).map_err(|err| self.failed(err))?;
+        let path = self.source();
         if !meta.is_file() {
             return Err(invalid(&format!(
                 "`{}` is no file any more",
-                self.source().display()
+                path.display()
             )));
         }
-        let mode = if is_executable(&meta) { 0o755 } else { 0o644 };
-        let source = self.source();
-        let mut content = Content {
-            file: &mut file,
-            path: &source,
-        };
-        self.writer
-            .file(&self.path, mode, meta.len(), &mut content)?;
-        match content.read(&mut [0])? {
-            0 => Ok(()),
-            _ => Err(invalid(&format!(
-                "`{}` grew while it was read",
-                source.display()
-            ))),
-        }
+        Ok(TreeFile {
+            file: file.into_std(),
+            path,
+            mode: if is_executable(&meta) { 0o755 } else { 0o644 },
+            size: meta.len(),
+        })
     }
 
     fn dir(&self) -> &Dir {
@@ -234,52 +354,52 @@ impl<W: Write> Walk<'_, W> {
     }
 
     fn failed(&self, err: io::Error) -> io::Error {
-        ReadError::wrap(self.source(), err)
+        FileError::wrap("read", self.source(), err)
     }
 }
 
-/// A file whose errors name it.
-struct Content<'a> {
-    file: &'a mut File,
-    path: &'a Path,
-}
-
-impl Read for Content<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.file.read(buffer).map_err(|err| match err.kind() {
-            ErrorKind::Interrupted => err,
-            _ => ReadError::wrap(self.path.to_path_buf(), err),
-        })
-    }
-}
-
-/// What can't be read, and why.
+/// What can't be read or copied, and why.
 #[derive(Debug)]
-struct ReadError {
+struct FileError {
+    operation: &'static str,
     path: PathBuf,
     source: io::Error,
 }
 
-impl ReadError {
-    fn wrap(path: PathBuf, source: io::Error) -> io::Error {
-        io::Error::new(source.kind(), Self { path, source })
+impl FileError {
+    fn wrap(operation: &'static str, path: PathBuf, source: io::Error) -> io::Error {
+        let kind = source.kind();
+        let error = Self {
+            operation,
+            path,
+            source,
+        };
+        io::Error::new(kind, error)
     }
 }
 
-impl fmt::Display for ReadError {
+impl fmt::Display for FileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "can't read `{}`", self.path.display())
+        write!(f, "can't {} `{}`", self.operation, self.path.display())
     }
 }
 
-impl Error for ReadError {
+impl Error for FileError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         Some(&self.source)
     }
 }
 
+/// What the reader of archives would refuse is refused wherever a tree goes.
+fn check_name(name: &[u8]) -> io::Result<()> {
+    match name::components(name, Limits::default().path) {
+        Ok(_) => Ok(()),
+        Err(fault) => Err(invalid(&format!("`{}` {fault}", shown(name)))),
+    }
+}
+
 /// Opens a file or directory itself, and never waits for the other end of a FIFO.
-fn open(dir: &Dir, name: &OsStr) -> io::Result<(File, Metadata)> {
+fn open(dir: &Dir, name: &OsStr) -> io::Result<(cap_std::fs::File, Metadata)> {
     let mut options = OpenOptions::new();
     options
         .read(true)

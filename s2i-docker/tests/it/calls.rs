@@ -285,6 +285,7 @@ async fn a_network_is_passed_on() {
                 ..Limits::default()
             },
             artifacts: None,
+            source: None,
         };
         let progress = s2i_build::event::Progress::new(&scene.recorder);
         let container = scene.engine.start(&start, &progress, &scene.cancel).await;

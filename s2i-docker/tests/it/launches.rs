@@ -112,6 +112,7 @@ async fn a_limit_that_is_left_out_is_no_limit() {
         network: &Network::Default,
         limits,
         artifacts: None,
+        source: None,
     };
     let progress = Progress::new(&scene.recorder);
     let started = scene.engine.start(&start, &progress, &scene.cancel).await;

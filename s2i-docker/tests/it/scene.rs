@@ -127,6 +127,7 @@ impl Scene {
             network: &Network::Default,
             limits: Limits::default(),
             artifacts: None,
+            source: None,
         };
         let progress = Progress::new(&self.recorder);
         let mut container = in_time(self.engine.start(&start, &progress, &self.cancel)).await?;

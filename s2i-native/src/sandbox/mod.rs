@@ -55,7 +55,7 @@ pub use running::{Killer, Running};
 pub(crate) use cgroup::place as cgroup_place;
 pub(crate) use inner::{STAGE as INNER, inner};
 pub(crate) use outer::{STAGE as OUTER, outer};
-pub(crate) use overlay::unsuited;
+pub(crate) use overlay::{adopt, unsuited};
 
 /// A container that can be started.
 ///

@@ -101,8 +101,9 @@ impl Stage {
         init.make(&self.init())
             .or_fault(|| "can't make places to mount on".into())?;
         let upper = &sandbox.upper;
-        adopt(sandbox.lowers.first(), upper)
-            .or_fault(|| format!("can't prepare `{}`", upper.display()))?;
+        if let Some(top) = sandbox.lowers.first() {
+            adopt(top, upper).or_fault(|| format!("can't prepare `{}`", upper.display()))?;
+        }
         let own = format!("{lowers},upperdir=upper,workdir=work");
         self.overlay(sandbox, &own, MountFlags::NODEV)
     }
@@ -131,7 +132,7 @@ impl Stage {
             symlink(upper, links.join("upper"))?;
             symlink(work, links.join("work"))?;
             std::env::set_current_dir(&links)?;
-            adopt(lowers.first(), upper)
+            lowers.first().map_or(Ok(()), |top| adopt(top, upper))
         };
         make().or_fault(what)?;
         let names: Vec<_> = (0..lowers.len()).map(|number| number.to_string()).collect();
@@ -246,11 +247,9 @@ fn check(sandbox: &Sandbox) -> Result<(), Fault> {
     }
 }
 
-/// The root of an overlay is the directory of the changes itself, and looks like that of the topmost layer.
-fn adopt(top: Option<&PathBuf>, upper: &Path) -> io::Result<()> {
-    let Some(top) = top else {
-        return Ok(());
-    };
+/// Makes a directory of the changes look like that of the topmost layer: the root of an overlay, and everything that
+/// the kernel has not made itself.
+pub(crate) fn adopt(top: &Path, upper: &Path) -> io::Result<()> {
     let image = fs::metadata(top)?;
     // Who may not give files away sees owners that are not his anyway.
     let _ = chown(upper, Some(image.uid()), Some(image.gid()));

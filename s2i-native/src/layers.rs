@@ -1,12 +1,12 @@
-//! The artifacts of the image before as layers for a container of the next: nothing is written or read
-//! until a script of the container does it.
+//! What an image has at a path, by its layers: before there is a container, and without a mount.
 //!
-//! An image can be made to do harm. A directory of it is therefore found component by component as
-//! overlayfs would show it, and no link is followed: where there is one, the image has to write its
-//! artifacts itself.
+//! An image can be made to do harm. Everything in it is therefore found component by component as
+//! overlayfs would show it, and no link is followed: where there is one, nothing is found, and whoever asked has
+//! to do without.
 
 use std::{
-    io,
+    fs::File,
+    io::{self, Read as _},
     os::fd::{AsRawFd as _, OwnedFd},
     path::{Path, PathBuf},
 };
@@ -18,15 +18,20 @@ use rustix::{
 use s2i_core::ContainerPath;
 use s2i_oci::overlay::{Dialect, is_opaque};
 
+/// More than any table of users has, and less than would hurt.
+const MOST_BYTES: u64 = 1 << 20;
+
 /// What a layer has at a path.
 enum Found {
     /// A directory, and whether it or one above hides what is below the layer.
     Directory { hides: bool },
+    /// A file.
+    File(OwnedFd),
     /// Nothing: what is below shines through.
     Nothing,
     /// Nothing, and nothing shines through.
     Hidden,
-    /// Something else, or a link on the way.
+    /// Something else, or a file or link on the way.
     Other,
 }
 
@@ -48,7 +53,7 @@ pub(crate) fn layers_of(
                 }
             }
             Found::Nothing => {}
-            Found::Hidden | Found::Other => break,
+            Found::Hidden | Found::File(_) | Found::Other => break,
         }
     }
     Ok(Some(layers).filter(|layers| !layers.is_empty()))
@@ -65,10 +70,28 @@ pub(crate) fn is_free(
         match look(tree, below_root(path), dialect)? {
             Found::Nothing => {}
             Found::Hidden => break,
-            Found::Directory { .. } | Found::Other => return Ok(false),
+            Found::Directory { .. } | Found::File(_) | Found::Other => return Ok(false),
         }
     }
     Ok(true)
+}
+
+/// The text of a small file, empty where the image has none; `None` where a link or something else is in its place.
+pub(crate) fn text(trees: &[PathBuf], path: &Path, dialect: Dialect) -> io::Result<Option<String>> {
+    for tree in trees {
+        match look(tree, path, dialect)? {
+            Found::Nothing => {}
+            Found::Hidden => break,
+            Found::File(file) => {
+                let mut bytes = Vec::new();
+                let file = File::open(through_proc(&file))?;
+                file.take(MOST_BYTES).read_to_end(&mut bytes)?;
+                return Ok(Some(String::from_utf8_lossy(&bytes).into_owned()));
+            }
+            Found::Directory { .. } | Found::Other => return Ok(None),
+        }
+    }
+    Ok(Some(String::new()))
 }
 
 /// Whether the directory that it would be in is the image's own. One that is made for it would stay.
@@ -87,7 +110,8 @@ pub(crate) fn has_parent(
     }
 }
 
-fn below_root(path: &ContainerPath) -> &Path {
+/// The same path below the root of a layer.
+pub(crate) fn below_root(path: &ContainerPath) -> &Path {
     Path::new(path.as_str().trim_start_matches('/'))
 }
 
@@ -96,7 +120,8 @@ fn look(tree: &Path, below: &Path, dialect: Dialect) -> io::Result<Found> {
     let root = openat(CWD, tree, flags, Mode::empty())?;
     let mut hides = false;
     let mut prefix = PathBuf::new();
-    for component in below.components() {
+    let mut components = below.components();
+    while let Some(component) = components.next() {
         prefix.push(component);
         let found = match find(&root, &prefix) {
             Err(Errno::NOENT) if hides => return Ok(Found::Hidden),
@@ -108,6 +133,9 @@ fn look(tree: &Path, below: &Path, dialect: Dialect) -> io::Result<Found> {
         match FileType::from_raw_mode(stat.st_mode) {
             FileType::Directory => hides |= is_opaque(&through_proc(&found), dialect)?,
             FileType::CharacterDevice if is_whiteout(&stat) => return Ok(Found::Hidden),
+            FileType::RegularFile if components.as_path().as_os_str().is_empty() => {
+                return Ok(Found::File(found));
+            }
             _ => return Ok(Found::Other),
         }
     }
@@ -237,5 +265,44 @@ mod tests {
         assert!(!is_free(&[file], &path, DIALECT).unwrap());
         let empty = tree(temp.path(), "empty", dirs("opt"));
         assert!(is_free(&[empty], &path, DIALECT).unwrap());
+    }
+
+    #[test]
+    fn a_text_is_that_of_the_topmost_layer_and_never_behind_a_link() {
+        let temp = tempfile::tempdir().unwrap();
+        let with = |name: &str, text: &'static str| {
+            tree(temp.path(), name, |tree| {
+                fs::create_dir(tree.join("etc")).unwrap();
+                fs::write(tree.join("etc/passwd"), text).unwrap();
+            })
+        };
+        let (above, below) = (with("above", "above"), with("below", "below"));
+        let nothing = tree(temp.path(), "nothing", dirs("etc"));
+        let gone = tree(temp.path(), "gone", |tree| {
+            fs::create_dir(tree.join("etc")).unwrap();
+            whiteout(&tree.join("etc/passwd"));
+        });
+        let linked = tree(temp.path(), "linked", |tree| {
+            fs::create_dir(tree.join("etc")).unwrap();
+            symlink("/etc/hosts", tree.join("etc/passwd")).unwrap();
+        });
+        let moved = tree(temp.path(), "moved", |tree| {
+            symlink("/etc", tree.join("etc")).unwrap();
+        });
+        let directory = tree(temp.path(), "directory", dirs("etc/passwd"));
+        let check = |trees: &[&PathBuf], expected: Option<&str>| {
+            let trees: Vec<_> = trees.iter().map(|tree| (*tree).clone()).collect();
+            let found = text(&trees, Path::new("etc/passwd"), DIALECT).unwrap();
+            assert_eq!(found.as_deref(), expected, "{trees:?}");
+        };
+        check(&[&above, &below], Some("above"));
+        check(&[&nothing, &below], Some("below"));
+        check(&[&gone, &below], Some(""));
+        check(&[&nothing], Some(""));
+        for other in [&linked, &moved, &directory] {
+            check(&[other, &below], None);
+        }
+        let path = "/etc/passwd".parse().unwrap();
+        assert!(!is_free(&[above], &path, DIALECT).unwrap());
     }
 }
