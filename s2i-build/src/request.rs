@@ -1,6 +1,6 @@
 //! What the user asked for.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, path::PathBuf, str::FromStr};
 
 use s2i_core::{ContainerPath, EnvVar, ImageRef, ImageRefError, Secret, mapping::Mapping};
 use serde::{Deserialize, Serialize};
@@ -113,6 +113,8 @@ pub struct SourceRequest {
     pub copy: bool,
     /// The regular expression of what is left out.
     pub exclude: String,
+    /// Directories that are no part of any source, wherever they lie: where images are kept.
+    pub foreign: Vec<PathBuf>,
 }
 
 impl SourceRequest {
@@ -125,6 +127,7 @@ impl SourceRequest {
             context_dir: None,
             copy: false,
             exclude: s2i_core::ignore::DEFAULT_EXCLUDE.into(),
+            foreign: Vec::new(),
         }
     }
 }

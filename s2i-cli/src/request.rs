@@ -9,12 +9,16 @@ use s2i_build::{
 };
 use s2i_core::{Diagnostic, EnvVar, environment, mapping::Mapping};
 
-use crate::{args::Build, commands::Setting, error::Error, host::Host, secrets};
+use crate::{args::Build, choice, commands::Setting, error::Error, host::Host, secrets};
 
 /// The build that was typed, and soft problems in the files that it names.
 pub(crate) fn build(
     args: &Build,
-    Setting { host, config, .. }: &Setting<'_>,
+    Setting {
+        host,
+        config,
+        global,
+    }: &Setting<'_>,
 ) -> Result<(BuildRequest, Vec<Diagnostic>), Error> {
     let file = args.environment_file.as_deref();
     let (env, diagnostics) = variables(&args.env, file, host)?;
@@ -28,6 +32,8 @@ pub(crate) fn build(
             context_dir: args.context_dir.clone().filter(|dir| !dir.is_empty()),
             copy: args.copy,
             exclude: args.exclude.clone(),
+            // It changes while the source is read.
+            foreign: vec![choice::store(global, config, host)],
         },
         builder: builder(args),
         builders: config.builders.clone(),

@@ -18,6 +18,8 @@ pub const DEFAULT_EXCLUDE: &str = r"(^|/)\.git(/|$)";
 pub struct Filter {
     exclude: Option<Regex>,
     rules: Vec<Rule>,
+    /// Directories that nothing rescues.
+    foreign: Vec<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -53,8 +55,15 @@ impl Filter {
         };
         Ok(Self {
             exclude,
-            rules: Vec::new(),
+            ..Self::default()
         })
+    }
+
+    /// Leaves out what is at this `/`-separated path below the root too, whatever an ignore file says.
+    #[must_use]
+    pub fn without(mut self, path: impl Into<String>) -> Self {
+        self.foreign.push(path.into());
+        self
     }
 
     /// Adds the lines of an ignore file, `place` being its name in diagnostics.
@@ -89,9 +98,12 @@ impl Filter {
     }
 
     fn is_excluded(&self, path: &str) -> bool {
-        self.exclude
-            .as_ref()
-            .is_some_and(|exclude| ancestors(path).any(|part| exclude.is_match(part)))
+        let is_match = |part: &str| {
+            let exclude = self.exclude.as_ref();
+            self.foreign.iter().any(|foreign| foreign == part)
+                || exclude.is_some_and(|exclude| exclude.is_match(part))
+        };
+        ancestors(path).any(is_match)
     }
 
     fn is_ignored(&self, path: &str) -> bool {
@@ -186,6 +198,23 @@ mod tests {
             &["build", "build/x/y", "src/build"],
             &["build", "build/x/y"],
         );
+    }
+
+    #[test]
+    fn nothing_rescues_what_is_foreign() {
+        let (filter, _) = Filter::default()
+            .without("a/b*")
+            .with_ignore_file("f", "!a\n!a/b*");
+        for (path, expected) in [
+            ("a/b*", true),
+            ("a/b*/c", true),
+            ("a", false),
+            ("a/b", false),
+            ("b*", false),
+        ] {
+            assert_eq!(filter.leaves_out(path), expected, "{path}");
+            assert_eq!(filter.prunes(path), expected, "{path}");
+        }
     }
 
     #[test]

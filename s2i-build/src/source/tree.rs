@@ -49,7 +49,8 @@ impl Fetched {
         let root = context_root(base, request.context_dir.as_deref())?;
         let dir = Dir::open_ambient_dir(&root, ambient_authority())
             .map_err(SourceError::io("open", &root))?;
-        let filter = Filter::excluding(&request.exclude)?;
+        let filter = foreign_in(&root, &request.foreign)
+            .fold(Filter::excluding(&request.exclude)?, Filter::without);
         let (filter, mut diagnostics) = match read_text(&dir, &root, IGNORE_FILE)? {
             Some(text) => filter.with_ignore_file(IGNORE_FILE, &text),
             None => (filter, Vec::new()),
@@ -158,6 +159,17 @@ fn write_scripts(
         )?;
     }
     archive.finish().map(drop)
+}
+
+/// Where in the tree these directories are, those of them that are in it. A source that lies in one itself is a
+/// source.
+fn foreign_in(root: &Path, foreign: &[PathBuf]) -> impl Iterator<Item = String> {
+    let below = move |dir: &PathBuf| {
+        let dir = dir.canonicalize().ok()?;
+        let below = dir.strip_prefix(root).ok()?.to_string_lossy();
+        Some(below.into_owned()).filter(|below| !below.is_empty())
+    };
+    foreign.iter().filter_map(below)
 }
 
 /// The directory to build: the context directory, which must lie in the source itself.

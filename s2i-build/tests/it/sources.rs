@@ -209,6 +209,28 @@ fn branches_tags_commits_and_short_ids() {
     assert!(missing.to_string().contains("nowhere"), "{missing}");
 }
 
+/// It would go into the container, which lies in it, without end.
+#[test]
+fn where_images_are_kept_is_no_part_of_a_source() {
+    let place = Place::new();
+    place.write("main.go", "1");
+    place.write("keep/store/blob", "2");
+    place.write("keep/other", "3");
+    let with = |foreign: &[&str]| SourceRequest {
+        foreign: foreign.iter().map(|dir| place.path(dir)).collect(),
+        ..place.request()
+    };
+    let rest = "keep keep/other=3 main.go=1";
+    place.check(&with(&["app/keep/../keep/store"]), Ok(rest));
+    let all = "keep keep/other=3 keep/store keep/store/blob=2 main.go=1";
+    place.check(&with(&["app", "tmp", "nowhere"]), Ok(all));
+    let part = SourceRequest {
+        context_dir: Some("keep".into()),
+        ..with(&["app/keep/store"])
+    };
+    place.check(&part, Ok("other=3"));
+}
+
 #[test]
 fn bare_repositories_are_repositories() {
     let place = Place::new();

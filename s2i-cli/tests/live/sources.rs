@@ -9,7 +9,8 @@ use std::{
 use s2i_core::label;
 
 use crate::{
-    harness::{Live, live},
+    harness::{Live, live, skip},
+    images::Recipe,
     process::Running,
     repository::{Daemon, Repository, serve_files},
 };
@@ -38,6 +39,39 @@ fn repository(live: &Live) -> Repository {
 fn labels(live: &Live) -> HashMap<String, String> {
     let image = live.engine.image(&live.image("app")).unwrap();
     image.config.unwrap().labels.unwrap()
+}
+
+/// The container would be in its own source, and so without end.
+#[test]
+fn a_store_in_the_source_is_no_part_of_it() {
+    let Some(live) = live() else { return };
+    if !live.engine.is_native() {
+        return skip("it has no store that could be in a source");
+    }
+    let source = live.source(&[
+        ("instructions", "show-list /tmp/src/deep"),
+        ("deep/file", "text"),
+    ]);
+    let (store, text) = (source.join("deep/store"), source.to_str().unwrap());
+    let s2i = |args: &[&str]| {
+        let mut command = live.command();
+        command.args(["--engine", "native", "--store"]).arg(&store);
+        Running::start(command.args(args)).finish()
+    };
+    let archive = Recipe::builder().write("builder", &live.path(""));
+    s2i(&["load", "-i", archive.to_str().unwrap()]).succeeds();
+    s2i(&[
+        "build",
+        "--copy",
+        "--network",
+        "none",
+        text,
+        "builder",
+        "app",
+    ])
+    .succeeds()
+    .says("\"file\"")
+    .never_says("\"store\"");
 }
 
 #[test]
