@@ -303,7 +303,7 @@ pub enum EngineError {
         /// How it ended.
         exit: Exit,
     },
-    /// What was to go into the container could not be read.
+    /// What was to go into the container could not be read, or is nothing that a container can have.
     #[error("can't send `{into}` into the container")]
     Input {
         /// Where it was to go.

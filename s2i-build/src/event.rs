@@ -81,7 +81,7 @@ pub enum Event {
     Warning(Diagnostic),
     /// A line of progress of something long, replaced by the next one.
     Progress(String),
-    /// So many bytes of archive have gone into the container in this phase.
+    /// So many bytes, of an archive or of files, have gone into the container in this phase.
     Uploaded(u64),
 }
 
@@ -168,5 +168,38 @@ impl<'a> Progress<'a> {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Clock> {
         self.clock.lock().expect("no panic under this lock")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Names(Mutex<Vec<String>>);
+
+    impl EventSink for Names {
+        fn event(&self, event: Event) {
+            let name = match event {
+                Event::PhaseStarted(phase) => phase.name().to_owned(),
+                Event::PhaseEnded(phase, _) => format!("end of {}", phase.name()),
+                _ => return,
+            };
+            self.0.lock().unwrap().push(name);
+        }
+    }
+
+    #[test]
+    fn a_phase_that_is_going_on_goes_on() {
+        let names = Names(Mutex::default());
+        let progress = Progress::new(&names);
+        for phase in [Phase::Start, Phase::Upload, Phase::Upload, Phase::Start] {
+            progress.phase(phase);
+        }
+        progress.end_phase();
+        let times = progress.times();
+        let phases: Vec<_> = times.iter().map(|(phase, _)| *phase).collect();
+        assert_eq!(phases, [Phase::Start, Phase::Upload, Phase::Start]);
+        let expected = "start, end of start, upload, end of upload, start, end of start";
+        assert_eq!(names.0.lock().unwrap().join(", "), expected);
     }
 }

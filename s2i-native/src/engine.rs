@@ -116,12 +116,13 @@ impl NativeEngine {
         let prepare = move |tell: &Tell| Place::prepare(&store, origin, tell);
         let mut prepared = telling(progress, prepare).await?;
         if let Some(landing) = prepared.landing.take() {
+            // What is left of the start counts to it: it takes less than telling of it would.
             progress.phase(Phase::Upload);
-            let cancel = cancel.clone();
+            let (cancel, image) = (cancel.clone(), prepared.place.name.clone());
             let fill = move |tell: &Tell| {
                 prepared.place.source = Some(landing.path().clone());
                 let told = |bytes| drop(tell.unbounded_send(Event::Uploaded(bytes)));
-                landing.fill(&told, &cancel).map(|()| prepared)
+                landing.fill(&image, &told, &cancel).map(|()| prepared)
             };
             prepared = telling(progress, fill).await?;
         }

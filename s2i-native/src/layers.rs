@@ -59,8 +59,8 @@ pub(crate) fn layers_of(
     Ok(Some(layers).filter(|layers| !layers.is_empty()))
 }
 
-/// Whether no layer has anything at this path or a link on the way to it, so that a place to mount on
-/// is made for the container alone.
+/// Whether no layer has anything at this path or a link on the way to it, so that what is made there is
+/// the container's alone.
 pub(crate) fn is_free(
     trees: &[PathBuf],
     path: &ContainerPath,

@@ -3,7 +3,8 @@
 //! [`NativeEngine`] is the engine port over two things: a [store](s2i_oci::store) that keeps layers as
 //! directories, and a [`sandbox`] that starts processes over them. A container is a directory of the
 //! store and an overlay of the image's layers under it; the [agent](s2i_build::Agents) is its first
-//! process, as it is on Docker, and everything that happens in it is a request to the agent. What the
+//! process, as it is on Docker, and everything that happens in it is a request to the agent. Only the source
+//! is there before the agent is, where the image leaves no doubt about its place. What the
 //! container changed is a directory in the end, and that directory becomes the layer: it is read once,
 //! for its digest, and renamed. Nothing is packed, and nothing is unpacked again for the next build.
 //!

@@ -23,7 +23,7 @@ use crate::{
     source::{Landing, Source},
 };
 
-/// What a container changes, below its directory.
+/// What a container changes, and the source that it has from its start, below its directory.
 const UPPER: &str = "upper";
 
 /// What overlayfs needs for itself, beside it.
@@ -74,7 +74,7 @@ pub(crate) struct Place {
     pub(crate) lent: Option<ContainerPath>,
     /// Where it has the source.
     pub(crate) source: Option<ContainerPath>,
-    name: ImageRef,
+    pub(crate) name: ImageRef,
     // The processes go before what they use.
     pub(crate) running: Option<Running>,
     work: Work,

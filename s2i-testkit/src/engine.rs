@@ -217,7 +217,12 @@ impl Engine for ScriptedEngine {
         let copies = self.model().copies;
         let source = start.source.filter(|_| copies);
         if let Some(source) = source {
-            self.operation("copy the source to", source.into.as_str())?;
+            let done = self.operation("copy the source to", source.into.as_str());
+            done.map_err(|err| EngineError::Input {
+                into: source.into.clone(),
+                source: std::io::Error::other(err),
+            })?;
+            Self::interrupted(cancel)?;
         }
         self.model().live += 1;
         Ok(ScriptedContainer {

@@ -165,12 +165,14 @@ fn finishing_makes_times_equal_and_leaves_older_ones() {
 fn what_is_put_aside_is_whole_and_the_rest_is_removed() {
     let Some(root) = Root::new() else { return };
     let mut agent = root.start();
-    let script = "mkdir -p /src/deep /other /gone-2/full; echo x >/src/deep/file; echo y >/file; echo z >/other/file";
+    let script = "mkdir -p /src/deep /other /gone-2/full /empty /used; echo u >/used/file; echo x >/src/deep/file; echo y >/file; echo z >/other/file";
     agent.ask(&sh(script, ""));
     let paths = ["/src", "/file", "/other", "/nothing"];
     let request = Request::Finish(Finish {
         remove: paths.iter().map(|path| path.parse().unwrap()).collect(),
-        made: Vec::new(),
+        made: ["/src", "/empty", "/used", "/never"]
+            .map(|path| path.parse().unwrap())
+            .into(),
         aside: Some("/gone-".parse().unwrap()),
         mtime: None,
         require: Vec::new(),
@@ -183,6 +185,8 @@ fn what_is_put_aside_is_whole_and_the_rest_is_removed() {
         fs::read_to_string(root.at("gone-0/deep/file")).unwrap(),
         "x\n"
     );
+    assert!(!root.at("empty").exists());
+    assert!(root.at("used/file").exists());
     // A file is no work to remove, and there was something in the way of the other directory.
     assert!(!root.at("gone-1").exists());
     assert!(!root.at("gone-2/file").exists());

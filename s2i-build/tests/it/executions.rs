@@ -215,6 +215,24 @@ fn artifacts_that_can_not_be_lent_are_brought_in() {
     assert_eq!(engine.live_containers(), 0);
 }
 
+/// What is wrong with the source is not about artifacts, and would be wrong again.
+#[test]
+fn a_source_that_can_not_be_copied_ends_a_build_with_lent_artifacts() {
+    let (engine, told) = (lending(&["s2i/go", "web"]), Warnings::default());
+    engine.lends();
+    engine.copies();
+    let copy = 3;
+    engine.fail_at(copy);
+    let failed = run_telling(&engine, &incremental(), &told).unwrap_err();
+    let journal = engine.journal();
+    assert!(
+        journal.ends_with("copy the source to /tmp/src\n"),
+        "{journal}"
+    );
+    assert!(told.0.lock().unwrap().is_empty(), "{failed:?}");
+    assert_eq!(engine.live_containers(), 0);
+}
+
 /// Neither name changes before both images are there.
 #[test]
 fn an_incremental_split_build_keeps_the_builders_container_beside_the_result() {

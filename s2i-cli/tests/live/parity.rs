@@ -1,6 +1,12 @@
 //! The embedded engine beside the one under test: the same layers, and images that run on both.
 
-use std::path::Path;
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt as _, symlink},
+    path::Path,
+};
+
+use s2i_core::label;
 
 use crate::{
     engine::{Engine, Layer},
@@ -88,6 +94,49 @@ fn a_layer_is_the_same_on_both() {
     );
     assert!(ours.contains_key("data/.wh.gone"));
     native(&live, &beside, &["rmi", &app, &builder]).succeeds();
+}
+
+/// The embedded engine copies a source by itself; but through the agent where a directory gives its group away.
+#[test]
+fn a_source_that_stays_is_the_same_on_both() {
+    let Some(live) = live() else { return };
+    if live.engine.is_native() || live.engine.is_podman() {
+        skip("it compares the embedded engine to Docker; Podman adds entries of its own");
+        return;
+    }
+    let beside = Engine::beside();
+    let source = live.source(&[
+        (
+            "instructions",
+            "copy /app\nremove /opt/build/src/empty/gone",
+        ),
+        ("file", "text"),
+        ("empty/gone", "text"),
+        ("deep/er/file", "text"),
+    ]);
+    fs::set_permissions(source.join("file"), fs::Permissions::from_mode(0o700)).unwrap();
+    symlink("../nowhere", source.join("link")).unwrap();
+    fs::hard_link(source.join("file"), source.join("same")).unwrap();
+    for (name, mode) in [("copied", 0o755), ("through-the-agent", 0o2755)] {
+        let mut recipe = Recipe::builder()
+            .label(label::DESTINATION, "/opt/build")
+            .with("opt", Entry::Directory(mode))
+            .with("opt/build", Entry::Directory(0o775));
+        recipe.env.push("TEST_SOURCE=/opt/build/src");
+        let builder = live.load(name, &recipe);
+        native(&live, &beside, &["load", "-i", &export(&live, &builder)]).succeeds();
+        let app = live.image("app");
+        let build = ["build", "--copy", "--network", "none", "--keep-source"];
+        let args = [&build[..], &[source.to_str().unwrap(), &builder, &app]].concat();
+        live.s2i(&args).succeeds();
+        native(&live, &beside, &args).succeeds();
+        let [theirs, ours] =
+            [&live.engine, &beside].map(|engine| engine.last_layer(&app, &live.path("")));
+        assert_eq!(difference(&theirs, &ours), [""; 0], "{name}");
+        assert!(ours.contains_key("opt/build/src/deep/er/file"));
+        native(&live, &beside, &["rmi", &app, &builder]).succeeds();
+        live.engine.remove_image(&app).unwrap();
+    }
 }
 
 /// Docker runs `save-artifacts`, and the embedded engine lends what that would write.

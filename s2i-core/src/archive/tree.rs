@@ -82,14 +82,8 @@ impl TreeFile {
         self.mode
     }
 
-    /// How many bytes it had when it was opened.
-    #[must_use]
-    pub fn size(&self) -> u64 {
-        self.size
-    }
-
     /// Copies the contents into an empty file: file systems that can share them between two files do. After every
-    /// few megabytes `go_on` gets to know how many came to it, and may end it.
+    /// 32 MiB at the latest `go_on` gets to know how many came to it, and may end it.
     ///
     /// # Errors
     /// What reading, writing and `go_on` say; [`ErrorKind::UnexpectedEof`] and [`ErrorKind::InvalidInput`] for a
@@ -144,8 +138,8 @@ impl Read for TreeFile {
 ///
 /// # Errors
 /// What the file system or `sink` says, with the path in the message; [`ErrorKind::InvalidInput`] for
-/// FIFOs, sockets, devices, files that change while they are read, and names that the reader of archives
-/// would refuse.
+/// FIFOs, sockets, devices, files that change while they are read, and names and amounts that the reader of
+/// archives would refuse.
 pub fn walk_tree(root: &Path, filter: &Filter, sink: &mut dyn TreeSink) -> io::Result<()> {
     walk_below(Vec::new(), root, filter, sink)
 }
@@ -219,6 +213,7 @@ fn walk_below(
         below: path.len() + usize::from(!path.is_empty()),
         path,
         frames,
+        left: Limits::default(),
         sink,
     }
     .run()
@@ -233,6 +228,8 @@ struct Walk<'a> {
     path: Vec<u8>,
     /// The directories that it is in.
     frames: Vec<Frame>,
+    /// What may still come.
+    left: Limits,
     sink: &'a mut dyn TreeSink,
 }
 
@@ -277,10 +274,10 @@ impl Walk<'_> {
         if let Some(kind) = special(kind) {
             let shown = self.source().display().to_string();
             return Err(invalid(&format!(
-                "`{shown}` is {kind}, which no archive of a source can have"
+                "`{shown}` is {kind}, which can't go into a container"
             )));
         }
-        check_name(&self.path)?;
+        self.left.take(&self.path)?;
         if kind.is_symlink() {
             let target = self.dir().read_link_contents(name);
             let target = target.map_err(|err| self.failed(err))?;
@@ -289,6 +286,7 @@ impl Walk<'_> {
                 .symlink(&self.path, target.as_os_str().as_encoded_bytes());
         }
         let file = self.open_file(name)?;
+        self.left.take_bytes(file.size)?;
         self.sink.file(&self.path, file)
     }
 
@@ -315,7 +313,7 @@ impl Walk<'_> {
     fn tell_parents(&mut self) -> io::Result<()> {
         for frame in self.frames.iter_mut().filter(|frame| !frame.is_told) {
             let path = &self.path[..frame.path];
-            check_name(path)?;
+            self.left.take(path)?;
             self.sink.directory(path, DIRECTORY_MODE)?;
             frame.is_told = true;
         }
@@ -391,10 +389,24 @@ impl Error for FileError {
 }
 
 /// What the reader of archives would refuse is refused wherever a tree goes.
-fn check_name(name: &[u8]) -> io::Result<()> {
-    match name::components(name, Limits::default().path) {
-        Ok(_) => Ok(()),
-        Err(fault) => Err(invalid(&format!("`{}` {fault}", shown(name)))),
+impl Limits {
+    fn take(&mut self, name: &[u8]) -> io::Result<()> {
+        if let Err(fault) = name::components(name, self.path) {
+            return Err(invalid(&format!("`{}` {fault}", shown(name))));
+        }
+        let left = self.entries.checked_sub(1);
+        let most = Self::default().entries;
+        self.entries =
+            left.ok_or_else(|| invalid(&format!("the tree has more than {most} entries")))?;
+        Ok(())
+    }
+
+    fn take_bytes(&mut self, count: u64) -> io::Result<()> {
+        let left = self.bytes.checked_sub(count);
+        let most = Self::default().bytes;
+        self.bytes =
+            left.ok_or_else(|| invalid(&format!("the tree holds more than {most} bytes")))?;
+        Ok(())
     }
 }
 

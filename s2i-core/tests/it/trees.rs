@@ -15,7 +15,7 @@ use std::{
 
 use s2i_core::{
     ErrorChain,
-    archive::{Limits, TreeOptions, Writer, Written, write_tree},
+    archive::{Limits, TreeFile, TreeOptions, TreeSink, Writer, Written, walk_tree, write_tree},
     ignore::{DEFAULT_EXCLUDE, Filter},
 };
 use tempfile::TempDir;
@@ -179,7 +179,7 @@ fn hard_links_become_files() {
 
 #[test]
 fn what_is_no_file_is_named_and_not_waited_for() {
-    let what = |what: &str| format!("`ROOT/d/x` is {what}, which no archive of a source can have");
+    let what = |what: &str| format!("`ROOT/d/x` is {what}, which can't go into a container");
     let in_dir = |root: &Path| {
         fs::create_dir(root.join("d")).unwrap();
         root.join("d/x")
@@ -275,6 +275,79 @@ fn check_resized(size: u64, expected: &str) {
 fn a_file_that_changes_while_it_is_read_is_refused() {
     check_resized(1 << 20, "`file` ended after 1048576 of 4194304 bytes");
     check_resized(5 << 20, "`ROOT/file` grew while it was read");
+}
+
+/// Takes nothing but files, which it copies.
+struct Copies<'a> {
+    into: &'a Path,
+    go_on: &'a mut dyn FnMut(u64) -> io::Result<()>,
+}
+
+impl TreeSink for Copies<'_> {
+    fn directory(&mut self, _: &[u8], _: u32) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn symlink(&mut self, _: &[u8], _: &[u8]) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn file(&mut self, _: &[u8], file: TreeFile) -> io::Result<()> {
+        file.copy_to(&mut File::create(self.into)?, self.go_on)
+    }
+}
+
+/// Copies a file of this size, which gets another one as soon as something is copied.
+#[track_caller]
+fn check_copy(size: u64, then: u64, expected: Result<Vec<u64>, &str>) {
+    let (temp, other) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let (path, into) = (temp.path().join("file"), other.path().join("copy"));
+    let file = File::create(&path).unwrap();
+    file.set_len(size).unwrap();
+    let mut told = Vec::new();
+    let mut go_on = |bytes| {
+        told.push(bytes);
+        file.set_len(then)
+    };
+    let mut sink = Copies {
+        into: &into,
+        go_on: &mut go_on,
+    };
+    let copied = walk_tree(temp.path(), &Filter::default(), &mut sink);
+    let copied = copied.map(|()| told).map_err(|err| {
+        let shown = err.to_string();
+        shown.replace(temp.path().to_str().unwrap(), "ROOT")
+    });
+    assert_eq!(copied, expected.map_err(str::to_owned));
+    if copied.is_ok() {
+        assert_eq!(into.metadata().unwrap().len(), size);
+    }
+}
+
+#[test]
+fn a_file_is_copied_in_pieces_and_as_it_was_when_it_was_opened() {
+    check_copy(0, 0, Ok(vec![]));
+    check_copy(7, 7, Ok(vec![7]));
+    let (piece, more) = (32 << 20, 33 << 20);
+    check_copy(more, more, Ok(vec![piece, 1 << 20]));
+    check_copy(
+        more,
+        9,
+        Err("`ROOT/file` ended after 33554432 of 34603008 bytes"),
+    );
+    check_copy(7, 8, Err("`ROOT/file` grew while it was read"));
+}
+
+#[test]
+fn a_tree_that_would_fill_the_disk_is_refused() {
+    let temp = TempDir::new().unwrap();
+    let file = File::create(temp.path().join("hole")).unwrap();
+    file.set_len((64 << 30) + 1).unwrap();
+    let err = write_tree(temp.path(), &options(&Filter::default()), &mut io::sink()).unwrap_err();
+    assert_eq!(
+        err.to_string(),
+        "the tree holds more than 68719476736 bytes"
+    );
 }
 
 #[test]

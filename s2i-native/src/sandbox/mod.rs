@@ -55,6 +55,8 @@ pub use running::{Killer, Running};
 pub(crate) use cgroup::place as cgroup_place;
 pub(crate) use inner::{STAGE as INNER, inner};
 pub(crate) use outer::{STAGE as OUTER, outer};
+#[cfg(test)]
+pub(crate) use overlay::set_time;
 pub(crate) use overlay::{adopt, unsuited};
 
 /// A container that can be started.
@@ -64,8 +66,9 @@ pub(crate) use overlay::{adopt, unsuited};
 pub struct Sandbox {
     /// The unpacked layers of the image, the topmost first; at most 499.
     pub lowers: Vec<PathBuf>,
-    /// A directory that gets everything that the container changes. It gets the mode, owner and time of
-    /// the image's root, and nothing else that the container did not do itself.
+    /// A directory that gets everything that the container changes. What is in it already is in the container
+    /// as if it had made it. It gets the mode, owner and time of the image's root, and nothing else that the
+    /// container did not do itself.
     pub upper: PathBuf,
     /// An empty directory in the same file system as `upper`, of no use afterwards.
     pub work: PathBuf,

@@ -258,7 +258,7 @@ pub(crate) fn adopt(top: &Path, upper: &Path) -> io::Result<()> {
 }
 
 /// Sets both times of a file or directory.
-pub(super) fn set_time(path: &Path, seconds: i64, nanoseconds: i64) -> io::Result<()> {
+pub(crate) fn set_time(path: &Path, seconds: i64, nanoseconds: i64) -> io::Result<()> {
     let time = Timespec {
         tv_sec: seconds,
         tv_nsec: nanoseconds,

@@ -11,19 +11,20 @@ mod copy;
 use std::{
     ffi::OsStr,
     fs, io,
-    os::{
-        fd::OwnedFd,
-        unix::fs::{PermissionsExt as _, chown},
-    },
+    os::{fd::OwnedFd, unix::fs::MetadataExt as _},
     path::{Path, PathBuf},
 };
 
-use rustix::{fs::llistxattr, io::Errno};
+use rustix::{
+    fs::{Gid, Mode, OFlags, Uid, fchmod, fchown, llistxattr, open},
+    io::Errno,
+};
 use s2i_build::{CancelToken, EngineError, stream::Tree};
-use s2i_core::{Account, ContainerPath};
+use s2i_core::{Account, ContainerPath, ImageRef};
 use s2i_oci::overlay::Dialect;
 
-use crate::{layers, sandbox::adopt};
+use self::copy::Failure;
+use crate::{error::failed, layers, sandbox::adopt};
 
 /// What is mounted over whatever a container has there.
 const MOUNTED: [&str; 3] = ["dev", "proc", "sys"];
@@ -48,6 +49,9 @@ pub(crate) struct Landing {
     account: Account,
 }
 
+/// The directories that a place lies in: each as its image has it, and as it is to be made.
+type Above = Vec<(PathBuf, PathBuf)>;
+
 impl Source {
     /// Makes the directory in what a container of these layers has changed, which is nothing yet. `None` where
     /// it takes a container to know what it has there or who the user is.
@@ -69,23 +73,19 @@ impl Source {
         let Some(account) = self.account(lowers, dialect)? else {
             return Ok(None);
         };
-        if !make_parents(below, lowers, upper, dialect)? {
+        let Some(above) = above(below, lowers, upper, dialect, &account)? else {
             return Ok(None);
+        };
+        for (_, made) in &above {
+            fs::create_dir(made)?;
         }
-        let path = upper.join(below);
-        fs::create_dir(&path)?;
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
-        match chown(&path, Some(account.uid), Some(account.gid)) {
-            // Not one of the users that there are in this namespace.
-            Err(err) if err.raw_os_error() == Some(Errno::INVAL.raw_os_error()) => {
-                fs::remove_dir(&path)?;
-                return Ok(None);
-            }
-            given => given?,
+        // Not at once: what is made in a directory gives it another time.
+        for (top, made) in &above {
+            adopt(top, made)?;
         }
-        let dir = fs::File::open(path)?.into();
+        let landed = make_own(&upper.join(below), &account)?;
         let source = self;
-        Ok(Some(Landing {
+        Ok(landed.map(|dir| Landing {
             source,
             dir,
             account,
@@ -107,9 +107,10 @@ impl Landing {
         &self.source.into
     }
 
-    /// Copies the source; `tell` gets the bytes that are there, once in a while.
+    /// Copies the source into a container of this image; `tell` gets the bytes that are there, once in a while.
     pub(crate) fn fill(
         self,
+        image: &ImageRef,
         tell: &(dyn Fn(u64) + Sync),
         cancel: &CancelToken,
     ) -> Result<(), EngineError> {
@@ -122,39 +123,65 @@ impl Landing {
         if let Some(reason) = cancel.reason() {
             return Err(EngineError::Interrupted(reason));
         }
-        copied.map_err(|err| EngineError::Input {
-            into: source.into,
-            source: err,
+        copied.map_err(|failure| match failure {
+            Failure::Tree(err) => EngineError::Input {
+                into: source.into,
+                source: err,
+            },
+            Failure::Place(err) => failed("copy the source into a container of", image)(err),
         })
     }
 }
 
-/// Makes the directories above, as overlayfs would when something is made in them; false when they can't be the
-/// same.
-fn make_parents(
+/// Makes the directory of the source for this account; `None` where the account is not one of those that there are in
+/// this namespace.
+fn make_own(path: &Path, account: &Account) -> io::Result<Option<OwnedFd>> {
+    fs::create_dir(path)?;
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let dir = open(path, flags, Mode::empty())?;
+    fchmod(&dir, Mode::from_raw_mode(0o755))?;
+    let (user, group) = (Uid::from_raw(account.uid), Gid::from_raw(account.gid));
+    match fchown(&dir, Some(user), Some(group)) {
+        Err(Errno::INVAL) => {
+            fs::remove_dir(path)?;
+            Ok(None)
+        }
+        given => {
+            given?;
+            Ok(Some(dir))
+        }
+    }
+}
+
+/// Looks for the directories that the place lies in, the outermost first; `None` where they can't be made to look
+/// as overlayfs would make them, or where the account has no way through them.
+fn above(
     below: &Path,
     lowers: &[PathBuf],
     upper: &Path,
     dialect: Dialect,
-) -> io::Result<bool> {
-    let above = below.parent().unwrap_or(Path::new(""));
+    account: &Account,
+) -> io::Result<Option<Above>> {
+    let is_plain = |top: &Path| -> io::Result<bool> {
+        let mode = top.symlink_metadata()?.mode();
+        let is_open = mode & 0o001 != 0 || account.uid == 0;
+        // One that gives its group to what is made in it.
+        let is_setgid = mode & 0o2000 != 0;
+        Ok(is_open && !is_setgid && !has_attributes(top)?)
+    };
+    let mut above = Above::new();
     let mut path = PathBuf::new();
-    for component in above {
+    for component in below.parent().unwrap_or(Path::new("")) {
         path.push(component);
         let full = format!("/{}", path.display()).parse();
         let full: ContainerPath = full.map_err(io::Error::other)?;
         let found = layers::layers_of(lowers, &full, dialect)?;
-        let Some(top) = found.as_ref().and_then(|layers| layers.first()) else {
-            return Ok(false);
-        };
-        if has_attributes(top)? {
-            return Ok(false);
+        match found.as_ref().and_then(|layers| layers.first()) {
+            Some(top) if is_plain(top)? => above.push((top.clone(), upper.join(&path))),
+            _ => return Ok(None),
         }
-        let made = upper.join(&path);
-        fs::create_dir(&made)?;
-        adopt(top, &made)?;
     }
-    Ok(true)
+    Ok(Some(above))
 }
 
 fn has_attributes(dir: &Path) -> io::Result<bool> {
@@ -174,36 +201,44 @@ fn has_attributes(dir: &Path) -> io::Result<bool> {
 #[cfg(test)]
 mod tests {
     use std::{
-        os::unix::fs::{MetadataExt as _, symlink},
+        os::unix::fs::{PermissionsExt as _, symlink},
         sync::Arc,
     };
 
-    use rustix::fs::{XattrFlags, setxattr};
+    use rustix::fs::{FileType, XattrFlags, mknodat, setxattr};
 
     use super::*;
+    use crate::sandbox::set_time;
 
     const DIALECT: Dialect = Dialect::User;
 
+    /// Long ago, in seconds since 1970.
+    const THEN: i64 = 1_000_000_000;
+
     /// A layer with the users of an image, and a directory that everybody may write to.
-    fn layer(temp: &Path, change: impl FnOnce(&Path)) -> PathBuf {
+    fn layer(temp: &Path) -> PathBuf {
         let layer = temp.join("layer");
         for dir in ["etc", "tmp", "opt/app/deep", "dev/shm"] {
             fs::create_dir_all(layer.join(dir)).unwrap();
         }
-        fs::set_permissions(layer.join("tmp"), fs::Permissions::from_mode(0o1777)).unwrap();
+        fs::set_permissions(layer.join("tmp"), mode(0o1777)).unwrap();
         let own = fs::metadata(temp).unwrap();
         let passwd = format!("app:x:{}:{}::/app:\n", own.uid(), own.gid());
         fs::write(layer.join("etc/passwd"), passwd).unwrap();
-        change(&layer);
+        for dir in ["opt/app/deep", "opt/app", "opt"] {
+            set_time(&layer.join(dir), THEN, 0).unwrap();
+        }
         layer
     }
 
-    /// Whether the source gets its place at once, and how what is above it looks.
-    fn land(into: &str, user: &str, change: impl FnOnce(&Path)) -> Option<Vec<u32>> {
+    fn mode(mode: u32) -> fs::Permissions {
+        fs::Permissions::from_mode(mode)
+    }
+
+    /// Whether the source gets its place at once, and how that looks and what is above it: modes, and whether times
+    /// are old.
+    fn land_on(lowers: &[PathBuf], into: &str, user: &str) -> Option<Vec<(u32, bool)>> {
         let temp = tempfile::tempdir().unwrap();
-        let upper = temp.path().join("upper");
-        fs::create_dir(&upper).unwrap();
-        let lowers = [layer(temp.path(), change)];
         let source = Source {
             tree: Tree {
                 root: temp.path().to_owned(),
@@ -213,40 +248,66 @@ mod tests {
             into: into.parse().unwrap(),
             user: user.into(),
         };
-        let landing = source.land(&lowers, &upper, DIALECT).unwrap();
+        let upper = temp.path();
+        let landing = source.land(lowers, upper, DIALECT).unwrap();
         let path = upper.join(into.trim_start_matches('/'));
         assert_eq!(path.exists(), landing.is_some());
         landing?;
-        let above = path
-            .ancestors()
-            .take_while(|above| *above != upper)
-            .map(|above| above.metadata().unwrap().mode() & 0o7777);
-        Some(above.collect())
+        let above = path.ancestors().take_while(|above| *above != upper);
+        let looks = |path: &Path| {
+            let metadata = path.metadata().unwrap();
+            (metadata.mode() & 0o7777, metadata.mtime() == THEN)
+        };
+        Some(above.map(looks).collect())
+    }
+
+    fn land(into: &str, user: &str, change: impl FnOnce(&Path)) -> Option<Vec<(u32, bool)>> {
+        let temp = tempfile::tempdir().unwrap();
+        let layer = layer(temp.path());
+        change(&layer);
+        land_on(&[layer], into, user)
     }
 
     #[test]
     fn a_place_that_the_image_shows_as_it_is_needs_no_container() {
         let nothing = |_: &Path| {};
-        assert_eq!(land("/tmp/src", "app", nothing), Some(vec![0o755, 0o1777]));
-        assert_eq!(land("/src", "app", nothing), Some(vec![0o755]));
+        let expected = [(0o755, false), (0o1777, false)];
+        assert_eq!(land("/tmp/src", "app", nothing).unwrap(), expected);
+        assert_eq!(land("/src", "app", nothing).unwrap(), expected[..1]);
+        // Only where something is made the time is another.
         let deep = land("/opt/app/deep/src", "app", |layer| {
-            let private = fs::Permissions::from_mode(0o700);
-            fs::set_permissions(layer.join("opt/app"), private).unwrap();
+            fs::set_permissions(layer.join("opt/app"), mode(0o711)).unwrap();
         });
-        assert_eq!(deep, Some(vec![0o755, 0o755, 0o700, 0o755]));
+        let expected = [(0o755, false), (0o755, false), (0o711, true), (0o755, true)];
+        assert_eq!(deep.unwrap(), expected);
         let mark = |layer: &Path| {
             let name = c"user.overlay.origin";
             setxattr(layer.join("tmp"), name, b"y", XattrFlags::empty()).unwrap();
         };
         assert!(land("/tmp/src", "app", mark).is_some());
+        let no_table = |layer: &Path| fs::remove_file(layer.join("etc/passwd")).unwrap();
+        let own = fs::metadata("/proc/self").unwrap().uid().to_string();
+        assert!(land("/tmp/src", &own, no_table).is_some());
+        assert!(land("/tmp/src", "app", no_table).is_none());
+    }
+
+    #[test]
+    fn what_another_layer_hides_is_not_there() {
+        let (temp, above) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let below = layer(temp.path());
+        fs::create_dir(below.join("tmp/src")).unwrap();
+        fs::create_dir(above.path().join("tmp")).unwrap();
+        let whiteout = above.path().join("tmp/src");
+        let device = FileType::CharacterDevice;
+        mknodat(rustix::fs::CWD, &whiteout, device, Mode::empty(), 0).unwrap();
+        let lowers = [above.path().to_owned(), below];
+        assert!(land_on(&lowers, "/tmp/src", "app").is_some());
+        assert!(land_on(&lowers[1..], "/tmp/src", "app").is_none());
     }
 
     #[test]
     fn what_only_a_container_can_tell_is_left_to_one() {
         let nothing = |_: &Path| {};
-        let dir =
-            |path: &'static str| move |layer: &Path| fs::create_dir(layer.join(path)).unwrap();
-        assert_eq!(land("/tmp/src", "app", dir("tmp/src")), None);
         assert_eq!(land("/missing/src", "app", nothing), None);
         assert_eq!(land("/dev/shm/src", "app", nothing), None);
         assert_eq!(land("/tmp/src", "nobody", nothing), None);
@@ -265,5 +326,13 @@ mod tests {
             setxattr(layer.join("tmp"), name, b"y", XattrFlags::empty()).unwrap();
         };
         assert_eq!(land("/tmp/src", "app", attribute), None);
+        for bits in [0o2775, 0o770] {
+            let change = |layer: &Path| fs::set_permissions(layer.join("opt"), mode(bits)).unwrap();
+            // Root gets through everything, and a group is no way through it.
+            let is_fine = bits == 0o770 && fs::metadata("/proc/self").unwrap().uid() == 0;
+            let landed = land("/opt/app/deep/src", "app", change);
+            assert_eq!(landed.is_some(), is_fine, "{bits:o}");
+            assert_eq!(land("/opt/app/deep/src", "4711", change), None, "{bits:o}");
+        }
     }
 }
