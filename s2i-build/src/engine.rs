@@ -150,12 +150,12 @@ pub struct Start<'a> {
     pub artifacts: Option<Artifacts<'a>>,
     /// What it is to have of the host, from an engine that can put it there by itself; others leave it out, and get
     /// it as an [input](Container::unpack).
-    pub source: Option<Source<'a>>,
+    pub source: Option<SourceTree<'a>>,
 }
 
 /// A directory of the host that a container has a copy of.
 #[derive(Clone, Copy, Debug)]
-pub struct Source<'a> {
+pub struct SourceTree<'a> {
     /// The directory.
     pub tree: &'a Tree,
     /// Where it is in the container; made for the container's user.

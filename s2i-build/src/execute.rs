@@ -9,7 +9,8 @@ use tracing::Instrument as _;
 use crate::{
     cancel::CancelToken,
     engine::{
-        Artifacts, Commit, Committed, Container, Content, Engine, EngineError, Input, Source, Start,
+        Artifacts, Commit, Committed, Container, Content, Engine, EngineError, Input, SourceTree,
+        Start,
     },
     error::{BuildError, Failed},
     event::{Phase, Progress},
@@ -152,7 +153,7 @@ impl<E: Engine> Steps<'_, E> {
     ) -> Result<E::Container, EngineError> {
         let tree = self.source.tree(self.plan.epoch);
         let source = run.uploads.iter().find(|upload| is_source(upload));
-        let source = source.map(|upload| Source {
+        let source = source.map(|upload| SourceTree {
             tree: &tree,
             into: &upload.into,
         });

@@ -122,6 +122,7 @@ impl Place {
             landing,
         })
     }
+
     /// Starts the container in its place.
     pub(crate) fn start(
         &self,

@@ -58,7 +58,7 @@ struct NotMade {
     source: io::Error,
 }
 
-/// Copies the tree into the directory. What was copied before a failure stays.
+/// Copies the tree into the directory, which gets the time of what is in it. What was copied before a failure stays.
 pub(super) fn copy(
     tree: &Tree,
     into: OwnedFd,

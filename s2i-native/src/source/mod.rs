@@ -66,7 +66,8 @@ impl Source {
         let is_mounted = first.is_none_or(|name| MOUNTED.contains(&name));
         if is_mounted
             || !layers::is_free(lowers, &self.into, dialect)?
-            || !layers::has_parent(lowers, &self.into, dialect)?
+            // Such as rights that everything in it inherits.
+            || has_attributes(upper)?
         {
             return Ok(None);
         }
@@ -221,6 +222,9 @@ mod tests {
         for dir in ["etc", "tmp", "opt/app/deep", "dev/shm"] {
             fs::create_dir_all(layer.join(dir)).unwrap();
         }
+        for dir in ["opt", "opt/app", "opt/app/deep"] {
+            fs::set_permissions(layer.join(dir), mode(0o755)).unwrap();
+        }
         fs::set_permissions(layer.join("tmp"), mode(0o1777)).unwrap();
         let own = fs::metadata(temp).unwrap();
         let passwd = format!("app:x:{}:{}::/app:\n", own.uid(), own.gid());
@@ -237,18 +241,21 @@ mod tests {
 
     /// Whether the source gets its place at once, and how that looks and what is above it: modes, and whether times
     /// are old.
-    fn land_on(lowers: &[PathBuf], into: &str, user: &str) -> Option<Vec<(u32, bool)>> {
-        let temp = tempfile::tempdir().unwrap();
+    fn land_in(
+        upper: &Path,
+        lowers: &[PathBuf],
+        into: &str,
+        user: &str,
+    ) -> Option<Vec<(u32, bool)>> {
         let source = Source {
             tree: Tree {
-                root: temp.path().to_owned(),
+                root: upper.to_owned(),
                 filter: Arc::default(),
                 mtime: 0,
             },
             into: into.parse().unwrap(),
             user: user.into(),
         };
-        let upper = temp.path();
         let landing = source.land(lowers, upper, DIALECT).unwrap();
         let path = upper.join(into.trim_start_matches('/'));
         assert_eq!(path.exists(), landing.is_some());
@@ -259,6 +266,11 @@ mod tests {
             (metadata.mode() & 0o7777, metadata.mtime() == THEN)
         };
         Some(above.map(looks).collect())
+    }
+
+    fn land_on(lowers: &[PathBuf], into: &str, user: &str) -> Option<Vec<(u32, bool)>> {
+        let upper = tempfile::tempdir().unwrap();
+        land_in(upper.path(), lowers, into, user)
     }
 
     fn land(into: &str, user: &str, change: impl FnOnce(&Path)) -> Option<Vec<(u32, bool)>> {
@@ -286,9 +298,21 @@ mod tests {
         };
         assert!(land("/tmp/src", "app", mark).is_some());
         let no_table = |layer: &Path| fs::remove_file(layer.join("etc/passwd")).unwrap();
-        let own = fs::metadata("/proc/self").unwrap().uid().to_string();
+        let own = fs::metadata("/proc/self").unwrap();
+        let own = format!("{}:{}", own.uid(), own.gid());
         assert!(land("/tmp/src", &own, no_table).is_some());
         assert!(land("/tmp/src", "app", no_table).is_none());
+    }
+
+    #[test]
+    fn what_would_be_inherited_from_the_store_is_not() {
+        let (temp, upper) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let lowers = [layer(temp.path())];
+        assert!(land_in(upper.path(), &lowers, "/tmp/src", "app").is_some());
+        let upper = tempfile::tempdir().unwrap();
+        let name = c"user.of-somebody";
+        setxattr(upper.path(), name, b"y", XattrFlags::empty()).unwrap();
+        assert_eq!(land_in(upper.path(), &lowers, "/tmp/src", "app"), None);
     }
 
     #[test]
