@@ -4,7 +4,8 @@ use std::{
     collections::BTreeSet,
     ffi::OsString,
     fs::{self, File},
-    os::unix::fs::{MetadataExt as _, chown},
+    io,
+    os::unix::fs::{MetadataExt as _, chown, lchown},
     path::{Path, PathBuf},
     process::Command,
     sync::{Arc, Mutex, Weak},
@@ -89,17 +90,10 @@ impl Native {
         options.into_iter().chain([store]).collect()
     }
 
-    /// What has the user already is left alone: a new owner, even the old one, is a change of the file.
     pub(super) fn give(&self, dir: &Path) {
         if let Some(user) = &self.user {
-            let (uid, gid) = (user.uid.to_string(), user.gid.to_string());
-            let owner = format!("{uid}:{gid}");
-            let mut find = Command::new("find");
-            find.arg(dir)
-                .args(["(", "!", "-uid", &uid, "-o", "!", "-gid", &gid, ")"])
-                .args(["-exec", "chown", "-h", &owner, "{}", "+"]);
-            let given = find.status();
-            assert!(given.unwrap().success(), "can't give {}", dir.display());
+            let given = user.take(dir);
+            given.unwrap_or_else(|error| panic!("can't give {}: {error}", dir.display()));
         }
     }
 
@@ -340,5 +334,24 @@ impl User {
         let entry = entry.unwrap_or_else(|| panic!("{USER}={name}: there is no such user"));
         let [uid, gid] = [2, 3].map(|field: usize| entry[field].parse().unwrap());
         Self { uid, gid }
+    }
+
+    /// Takes over what is at a path and all in it. What the user has already is left alone: a new owner,
+    /// even the old one, is a change of the file. What a build that is running takes away needs no owner.
+    fn take(&self, path: &Path) -> io::Result<()> {
+        let found = fs::symlink_metadata(path)?;
+        if (found.uid(), found.gid()) != (self.uid, self.gid) {
+            lchown(path, Some(self.uid), Some(self.gid))?;
+        }
+        if !found.is_dir() {
+            return Ok(());
+        }
+        for child in fs::read_dir(path)? {
+            match self.take(&child?.path()) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                taken => taken?,
+            }
+        }
+        Ok(())
     }
 }
