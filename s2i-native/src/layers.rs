@@ -39,15 +39,14 @@ enum Found {
 /// such directory. `trees` are the layers, the topmost first.
 pub(crate) fn layers_of(
     trees: &[PathBuf],
-    directory: &ContainerPath,
+    directory: &Path,
     dialect: Dialect,
 ) -> io::Result<Option<Vec<PathBuf>>> {
-    let below = below_root(directory);
     let mut layers = Vec::new();
     for tree in trees {
-        match look(tree, below, dialect)? {
+        match look(tree, directory, dialect)? {
             Found::Directory { hides } => {
-                layers.push(tree.join(below));
+                layers.push(tree.join(directory));
                 if hides {
                     break;
                 }
@@ -61,13 +60,9 @@ pub(crate) fn layers_of(
 
 /// Whether no layer has anything at this path or a link on the way to it, so that what is made there is
 /// the container's alone.
-pub(crate) fn is_free(
-    trees: &[PathBuf],
-    path: &ContainerPath,
-    dialect: Dialect,
-) -> io::Result<bool> {
+pub(crate) fn is_free(trees: &[PathBuf], path: &Path, dialect: Dialect) -> io::Result<bool> {
     for tree in trees {
-        match look(tree, below_root(path), dialect)? {
+        match look(tree, path, dialect)? {
             Found::Nothing => {}
             Found::Hidden => break,
             Found::Directory { .. } | Found::File(_) | Found::Other => return Ok(false),
@@ -95,22 +90,16 @@ pub(crate) fn text(trees: &[PathBuf], path: &Path, dialect: Dialect) -> io::Resu
 }
 
 /// Whether the directory that it would be in is the image's own. One that is made for it would stay.
-pub(crate) fn has_parent(
-    trees: &[PathBuf],
-    path: &ContainerPath,
-    dialect: Dialect,
-) -> io::Result<bool> {
-    let Some((parent, _)) = path.as_str().rsplit_once('/') else {
-        return Ok(false);
-    };
-    match parent.parse() {
-        Ok(parent) => Ok(layers_of(trees, &parent, dialect)?.is_some()),
+pub(crate) fn has_parent(trees: &[PathBuf], path: &Path, dialect: Dialect) -> io::Result<bool> {
+    match path.parent() {
+        Some(parent) if parent != "" => Ok(layers_of(trees, parent, dialect)?.is_some()),
         // The root.
-        Err(_) => Ok(true),
+        Some(_) => Ok(true),
+        None => Ok(false),
     }
 }
 
-/// The same path below the root of a layer.
+/// A path of a container as the functions here take it: relative to the root.
 pub(crate) fn below_root(path: &ContainerPath) -> &Path {
     Path::new(path.as_str().trim_start_matches('/'))
 }
@@ -193,8 +182,7 @@ mod tests {
 
     #[track_caller]
     fn check(trees: &[PathBuf], expected: &[usize]) {
-        let directory: ContainerPath = "/opt/cache".parse().unwrap();
-        let found = layers_of(trees, &directory, DIALECT).unwrap();
+        let found = layers_of(trees, Path::new("opt/cache"), DIALECT).unwrap();
         let expected: Vec<_> = expected
             .iter()
             .map(|number| trees[*number].join("opt/cache"))
@@ -254,17 +242,17 @@ mod tests {
             // Below a directory, it is hidden by it; above one, it hides it.
             check(&[plain.clone(), linked.clone()], &[0]);
             check(&[linked.clone(), plain], &[]);
-            let path = "/opt/cache".parse().unwrap();
-            assert!(!is_free(&[linked], &path, DIALECT).unwrap());
+            let path = Path::new("opt/cache");
+            assert!(!is_free(&[linked], path, DIALECT).unwrap());
         }
         let file = tree(temp.path(), "file", |tree| {
             fs::write(tree.join("opt"), "").unwrap();
         });
         check(std::slice::from_ref(&file), &[]);
-        let path = "/opt/cache".parse().unwrap();
-        assert!(!is_free(&[file], &path, DIALECT).unwrap());
+        let path = Path::new("opt/cache");
+        assert!(!is_free(&[file], path, DIALECT).unwrap());
         let empty = tree(temp.path(), "empty", dirs("opt"));
-        assert!(is_free(&[empty], &path, DIALECT).unwrap());
+        assert!(is_free(&[empty], path, DIALECT).unwrap());
     }
 
     #[test]
@@ -302,7 +290,7 @@ mod tests {
         for other in [&linked, &moved, &directory] {
             check(&[other, &below], None);
         }
-        let path = "/etc/passwd".parse().unwrap();
-        assert!(!is_free(&[above], &path, DIALECT).unwrap());
+        let path = Path::new("etc/passwd");
+        assert!(!is_free(&[above], path, DIALECT).unwrap());
     }
 }

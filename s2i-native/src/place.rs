@@ -204,10 +204,11 @@ impl Place {
     ) -> Result<Option<(ContainerPath, Overlay)>, EngineError> {
         let dialect = self.store.dialect();
         let cannot = || failed("look for artifacts in", &lent.directory);
+        let [directory, at] = [&lent.directory, &lent.at].map(layers::below_root);
         let layers = self.layers(&lent.image, tell)?;
-        let lowers = layers::layers_of(&layers, &lent.directory, dialect).map_err(cannot())?;
-        let is_free = layers::is_free(own, &lent.at, dialect).map_err(cannot())?
-            && layers::has_parent(own, &lent.at, dialect).map_err(cannot())?;
+        let lowers = layers::layers_of(&layers, directory, dialect).map_err(cannot())?;
+        let is_free = layers::is_free(own, at, dialect).map_err(cannot())?
+            && layers::has_parent(own, at, dialect).map_err(cannot())?;
         let Some(lowers) = lowers.filter(|_| is_free) else {
             return Ok(None);
         };

@@ -65,7 +65,7 @@ impl Source {
         let first = below.iter().next().and_then(OsStr::to_str);
         let is_mounted = first.is_none_or(|name| MOUNTED.contains(&name));
         if is_mounted
-            || !layers::is_free(lowers, &self.into, dialect)?
+            || !layers::is_free(lowers, below, dialect)?
             // Such as rights that everything in it inherits.
             || has_attributes(upper)?
         {
@@ -174,9 +174,7 @@ fn above(
     let mut path = PathBuf::new();
     for component in below.parent().unwrap_or(Path::new("")) {
         path.push(component);
-        let full = format!("/{}", path.display()).parse();
-        let full: ContainerPath = full.map_err(io::Error::other)?;
-        let found = layers::layers_of(lowers, &full, dialect)?;
+        let found = layers::layers_of(lowers, &path, dialect)?;
         match found.as_ref().and_then(|layers| layers.first()) {
             Some(top) if is_plain(top)? => above.push((top.clone(), upper.join(&path))),
             _ => return Ok(None),
