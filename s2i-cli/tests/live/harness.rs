@@ -259,7 +259,8 @@ impl Drop for Live {
     }
 }
 
-fn names_in(dir: &Path) -> Vec<String> {
+/// What is in a directory, in no order.
+pub(crate) fn names_in(dir: &Path) -> Vec<String> {
     let entries = fs::read_dir(dir).unwrap();
     entries
         .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::{
     engine::Engine,
-    harness::{Live, live, skip},
+    harness::{Live, live, names_in, skip},
     images::Recipe,
     process::{Done, Running, Stream},
 };
@@ -132,9 +132,8 @@ fn an_export_that_fails_leaves_nothing() {
     live.s2i(["export", &missing, "-o", "image.tar"])
         .ends_with(21);
     assert_eq!(fs::read_to_string(&file).unwrap(), "what was there");
-    let names = fs::read_dir(live.path("")).unwrap();
-    let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let hidden: Vec<_> = names.filter(|name| name.starts_with('.')).collect();
+    let mut hidden = names_in(&live.path(""));
+    hidden.retain(|name| name.starts_with('.'));
     assert_eq!(hidden, [""; 0]);
     live.s2i(["export", live.builder(), "-o", "nowhere/image.tar"])
         .ends_with(2)

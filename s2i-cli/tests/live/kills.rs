@@ -6,7 +6,7 @@ use rustix::process::Signal;
 
 use crate::{
     engine::Layer,
-    harness::{Live, live, skip},
+    harness::{Live, live, names_in, skip},
     process::Done,
     repository::Repository,
 };
@@ -36,18 +36,10 @@ fn layer(live: &Live) -> Layer {
     layer
 }
 
-fn names(dir: &Path) -> Vec<String> {
-    let entries = fs::read_dir(dir).unwrap();
-    let names = entries.map(|entry| entry.unwrap().file_name());
-    names
-        .map(|name| name.to_string_lossy().into_owned())
-        .collect()
-}
-
 /// A build from Git, after which nothing of any other one is left.
 fn build(live: &Live, source: &str) -> Done {
     let done = live.build(&["--no-cache"], source).succeeds();
-    assert_eq!(names(&live.path("tmp")), [""; 0]);
+    assert_eq!(names_in(&live.path("tmp")), [""; 0]);
     done
 }
 
@@ -159,8 +151,8 @@ fn a_full_disk_ends_the_build_and_loses_nothing() {
     build("make-artifacts 400 100000")
         .ends_with(4)
         .says("No space left");
-    assert_eq!(names(&store.join("work")), [""; 0]);
+    assert_eq!(names_in(&store.join("work")), [""; 0]);
     s2i(&["run", "app"]).succeeds().says("run ended");
     build("write /app/two text").succeeds();
-    assert_eq!(names(&store.join("work")), [""; 0]);
+    assert_eq!(names_in(&store.join("work")), [""; 0]);
 }
