@@ -297,6 +297,9 @@ fn a_split_build_that_is_stopped_leaves_both_images_as_they_were() {
     running.signal(rustix::process::Signal::INT);
     let done = running.finish();
     if done.status.code() == Some(0) {
+        for id in before.iter().flatten() {
+            live.engine.remove_image(id).unwrap();
+        }
         skip("it was done before it could be stopped");
         return;
     }

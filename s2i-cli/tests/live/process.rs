@@ -11,8 +11,8 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// How long `s2i` may take for anything here.
-const PATIENCE: Duration = Duration::from_secs(180);
+/// After this `s2i` hangs. A builder may have to download all that it needs, beside other tests.
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// One of the two streams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -85,6 +85,9 @@ impl Registry {
         };
         let start = Instant::now();
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            if registry.child.try_wait().unwrap().is_some() {
+                return None;
+            }
             assert!(start.elapsed() < Duration::from_secs(20));
             thread::sleep(Duration::from_millis(50));
         }

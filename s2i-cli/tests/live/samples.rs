@@ -18,8 +18,8 @@ use crate::{
     kit,
 };
 
-/// How long an application may take to stop.
-const STOPPING: Duration = Duration::from_secs(2);
+/// How long an application may take to stop, with what the engine does then: engines kill it after ten.
+const STOPPING: Duration = Duration::from_secs(8);
 
 /// An application and what its page says of it.
 struct Sample {

@@ -126,7 +126,11 @@ struct Home {
 impl Home {
     fn of(user: User) -> Self {
         let temp = temporary();
-        fs::copy("/proc/self/exe", temp.path().join("program")).unwrap();
+        // By another process: what another test starts meanwhile would hold it open, and it could not be run.
+        let mut copy = Command::new("cp");
+        copy.arg(std::env::current_exe().unwrap());
+        copy.arg(temp.path().join("program"));
+        assert!(copy.status().unwrap().success());
         chown(temp.path(), Some(user.uid), Some(user.gid)).unwrap();
         Self { user, temp }
     }

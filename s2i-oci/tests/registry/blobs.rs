@@ -226,13 +226,13 @@ async fn a_download_that_stalls_goes_on() {
         // Within a body, and before an answer.
         0 => part(request, layer).hang(1000),
         1 => {
-            std::thread::sleep(Duration::from_millis(900));
+            std::thread::sleep(Duration::from_millis(2500));
             Reply::new(500)
         }
         _ => part(request, layer),
     });
     let registry = Registry::new(Options {
-        stall: Duration::from_millis(300),
+        stall: Duration::from_secs(1),
         ..Options::default()
     });
     let download = Download::new();

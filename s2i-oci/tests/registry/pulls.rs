@@ -273,7 +273,8 @@ async fn a_registry_that_is_not_there_is_unreachable_at_once_and_not_for_ever() 
     let registry = registry();
     let err = registry.manifest(&name, &amd64()).await.unwrap_err();
     assert!(matches!(err, RegistryError::Unreachable { .. }));
-    assert!(start.elapsed() < Duration::from_millis(400));
+    // With all attempts it would take more than seven seconds.
+    assert!(start.elapsed() < Duration::from_secs(5));
     let image = Image::new(1, 10);
     let _server = Server::on(
         TcpListener::bind(address).unwrap(),

@@ -359,11 +359,11 @@ async fn an_upload_that_stalls_begins_again() {
     let puts = AtomicUsize::new(0);
     let server = Server::start(move |request| {
         if request.method == "PUT" && puts.fetch_add(1, Ordering::Relaxed) == 0 {
-            std::thread::sleep(Duration::from_secs(3));
+            std::thread::sleep(Duration::from_secs(7));
         }
         model.answer(request)
     });
-    let pushed = with_stall(300)
+    let pushed = with_stall(1000)
         .push(&named(&server, ":1"), &image.push(), &|_, _| ())
         .await;
     assert_eq!(pushed.unwrap().uploaded.blobs, 2);

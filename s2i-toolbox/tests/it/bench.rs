@@ -24,8 +24,8 @@ pub(crate) fn program() -> PathBuf {
 /// The shell to compare with.
 const DASH: &str = "/bin/dash";
 
-/// How long a script may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// After this a script hangs. Some take twenty seconds of a processor, without optimisations.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Two directories that go with it.
 pub(crate) struct Bench {

@@ -201,7 +201,7 @@ fn a_shell_with_something_left_to_do_stays() {
     for (line, expected) in [
         ("trap 'echo bye' EXIT; echo a | cat", "a\nbye\n"),
         ("f() { echo f; }; f", "f\n"),
-        ("sleep 0.1 && echo late & cat /dev/null", ""),
+        ("sleep 2 && echo late & cat /dev/null", ""),
         ("trap 'echo bye' EXIT; sh -c true", "bye\n"),
         ("if true; then cat /dev/null; fi; echo b", "b\n"),
     ] {
@@ -214,7 +214,7 @@ fn an_interrupt_ends_the_shell() {
     let bench = Bench::new();
     let mut command = bench.tool("sh");
     let mut child = command
-        .args(["-c", "sleep 0.3; echo no; sleep 60"])
+        .args(["-c", "sleep 5; echo no; sleep 60"])
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();

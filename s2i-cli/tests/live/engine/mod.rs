@@ -40,6 +40,13 @@ impl Engine {
         Self::Native(Native::new())
     }
 
+    /// Takes a new store from here on, if it has one.
+    pub(crate) fn part(&mut self) {
+        if let Self::Native(native) = self {
+            native.part();
+        }
+    }
+
     /// `s2i`, as whoever uses this engine starts it.
     pub(crate) fn s2i(&self) -> Command {
         match self {

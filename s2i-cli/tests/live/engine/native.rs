@@ -31,6 +31,8 @@ const NO_IMAGE: i32 = 21;
 
 /// The store of the embedded engine.
 pub(crate) struct Native {
+    /// The one of most tests, which also has what all start.
+    shared: Arc<Store>,
     store: Arc<Store>,
     user: Option<User>,
 }
@@ -60,7 +62,16 @@ impl Native {
             *shared = Arc::downgrade(&store);
             store
         });
-        Self { store, user }
+        Self {
+            shared: Arc::clone(&store),
+            store,
+            user,
+        }
+    }
+
+    /// Takes a store that no other test uses.
+    pub(super) fn part(&mut self) {
+        self.store = Arc::new(Store::own(self.user.as_ref()));
     }
 
     /// `s2i` without anything of whoever runs the tests.
@@ -76,7 +87,7 @@ impl Native {
         let Some(user) = &self.user else {
             return Command::new(program);
         };
-        let program = self.store.program(Path::new(program));
+        let program = self.shared.program(Path::new(program));
         let mut command = Command::new("setpriv");
         let ids = [user.uid, user.gid].map(|id| id.to_string());
         command.args(["--reuid", &ids[0], "--regid", &ids[1], "--init-groups"]);
@@ -191,6 +202,10 @@ impl Store {
         if let Some(path) = std::env::var_os(STORE) {
             return Self::Named(path.into());
         }
+        Self::own(user)
+    }
+
+    fn own(user: Option<&User>) -> Self {
         let dir = tempfile::Builder::new()
             .prefix("live-store-")
             .tempdir()
