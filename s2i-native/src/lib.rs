@@ -31,6 +31,7 @@ mod archive;
 mod commit;
 mod container;
 mod engine;
+mod errand;
 mod error;
 mod facts;
 mod images;
@@ -48,4 +49,5 @@ pub mod userns;
 
 pub use container::NativeContainer;
 pub use engine::{NativeEngine, Options};
+pub use errand::errand;
 pub use reexec::reexec;

@@ -9,7 +9,7 @@ use std::{
     process::{Command, ExitCode},
 };
 
-use crate::{sandbox, userns};
+use crate::{errand, sandbox, userns};
 
 /// The name that a helper is started under.
 const NAME: &str = "s2i-stage";
@@ -46,6 +46,7 @@ pub fn reexec() -> Option<ExitCode> {
         Some(sandbox::INNER) => sandbox::inner(&args),
         Some(userns::MAPPER) => userns::mapper(&args),
         Some(userns::ONESELF) => userns::become_oneself(&args),
+        Some(errand::STAGE) => errand::run_errand(&args),
         Some(userns::TRIAL) => userns::trial(&args),
         _ => ExitCode::FAILURE,
     })

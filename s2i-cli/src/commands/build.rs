@@ -5,7 +5,6 @@ use s2i_build::{
     event::{Event, EventSink as _},
     source::LocalAndGit,
 };
-use s2i_native::userns;
 
 use super::Setting;
 use crate::{args::Build, error::Error, render::Renderer, request};
@@ -27,7 +26,7 @@ pub(crate) async fn run(
     let source = LocalAndGit {
         working_dir: host.working_dir.clone(),
         temp_dir: host.temp_dir.clone(),
-        git: || userns::oneself("git"),
+        git: || s2i_native::errand("git"),
     };
     let outcome = s2i_build::build(engine, &source, &request, &renderer, cancel).await?;
     renderer.outcome(&outcome);

@@ -1,11 +1,11 @@
 //! What is left when `s2i` is killed, which no program can do anything about at that moment.
 
-use std::{fs, path::Path};
+use std::{fs, io::Read as _, net::TcpListener, path::Path};
 
 use rustix::process::Signal;
 
 use crate::{
-    engine::Layer,
+    engine::{GOING, Layer},
     harness::{Live, live, live_alone, names_in, skip},
     process::Done,
     repository::Repository,
@@ -66,6 +66,21 @@ fn the_build_after_a_kill_finds_everything_and_leaves_nothing() {
             "another layer after a kill in {phase}"
         );
     }
+}
+
+#[test]
+fn git_ends_with_s2i() {
+    let Some(live) = live() else { return };
+    // A server that says nothing.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let source = format!("git://{}/app", listener.local_addr().unwrap());
+    let running = live.start_build(&[], &source);
+    let (mut git, _) = listener.accept().unwrap();
+    running.signal(Signal::KILL);
+    running.finish();
+    git.set_read_timeout(Some(GOING)).unwrap();
+    git.read_to_end(&mut Vec::new()).unwrap();
+    build(&live, &repository(&live));
 }
 
 #[test]

@@ -101,6 +101,11 @@ pub(super) fn own() -> (u32, u32) {
     (geteuid().as_raw(), getegid().as_raw())
 }
 
+/// Whether there is such a program.
+pub(crate) fn is_found(program: &str) -> bool {
+    helper(program).is_some()
+}
+
 /// Where a program is that may write mappings; not every user's `PATH` leads there.
 pub(super) fn helper(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();

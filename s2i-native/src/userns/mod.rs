@@ -6,7 +6,7 @@
 //! a store can only be removed from inside.
 //!
 //! What asks for the account by its number finds root in there, as OpenSSH does, which looks for its keys in
-//! the account's home directory. Such programs are started with [`oneself()`].
+//! the account's home directory. Such programs are sent on an [errand](crate::errand()).
 
 mod enter;
 mod ids;
@@ -17,11 +17,11 @@ mod trial;
 
 pub use enter::{Error, enter};
 pub use ids::{Plan, Range};
-pub use oneself::oneself;
 pub use probe::{Report, probe};
 
+pub(crate) use ids::is_found;
 pub(crate) use mapper::{STAGE as MAPPER, mapper};
-pub(crate) use oneself::{STAGE as ONESELF, become_oneself};
+pub(crate) use oneself::{STAGE as ONESELF, become_oneself, before, stage as stage_of_oneself};
 pub(crate) use trial::{STAGE as TRIAL, trial};
 
 /// Whether this process is root of a user namespace that is not the machine's own.

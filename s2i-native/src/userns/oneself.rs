@@ -5,7 +5,7 @@
 //! below, where the number is the one that it is outside.
 
 use std::{
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     fs,
     io::{self, Write as _},
     os::unix::process::CommandExt as _,
@@ -15,7 +15,6 @@ use std::{
 
 use nix::sched::{CloneFlags, unshare};
 
-use super::ids;
 use crate::reexec;
 
 /// The name of this stage.
@@ -32,27 +31,17 @@ pub(super) fn remember(uid: u32, gid: u32) {
     let _ = BEFORE.set((uid, gid));
 }
 
-/// A command for a program of the user, with the number that the user had before [`enter()`](super::enter()).
-/// Where nothing was entered it is an ordinary one: root of a container that somebody else made is at home
-/// there.
-///
-/// A program that is nowhere fails when it is started, as always.
-///
-/// ```no_run
-/// let said = s2i_native::userns::oneself("id").arg("--user").output()?;
-/// println!("{}", String::from_utf8_lossy(&said.stdout));
-/// # Ok::<(), std::io::Error>(())
-/// ```
-#[must_use]
-pub fn oneself(program: &str) -> Command {
-    match BEFORE.get() {
-        Some((uid, gid)) if ids::helper(program).is_some() => {
-            let mut command = reexec::command(reexec::SELF, STAGE);
-            command.args([&uid.to_string(), &gid.to_string(), program]);
-            command
-        }
-        _ => Command::new(program),
-    }
+/// The numbers that the user had before [`enter()`](super::enter()), if that made it root.
+pub(crate) fn before() -> Option<(String, String)> {
+    let (uid, gid) = BEFORE.get()?;
+    Some((uid.to_string(), gid.to_string()))
+}
+
+/// A command that starts a program with these numbers again.
+pub(crate) fn stage(uid: &OsStr, gid: &OsStr, program: &OsStr) -> Command {
+    let mut command = reexec::command(reexec::SELF, STAGE);
+    command.args([uid, gid, program]);
+    command
 }
 
 /// Runs the stage: it comes back only when the program can't be started.

@@ -11,7 +11,7 @@ use std::{
 use rustix::process::Signal;
 use s2i_core::wire::Exit;
 
-use crate::scene::{Scene, can_run};
+use crate::scene::{Scene, can_run, temporary};
 
 crate::tests!(
     it_ends_with_whoever_started_it,
@@ -20,15 +20,21 @@ crate::tests!(
     the_first_process_ends_all_others,
     a_signal_reaches_the_first_process,
     the_thread_that_started_it_may_end,
+    an_errand_ends_with_whoever_sent_it,
+    an_errand_tells_how_it_ended,
 );
 
 /// Starts processes that would live for long, and says so.
 const LONG: &str = "sleep 4711 & (sleep 4711 &) ; echo started; sleep 4711";
 
-/// The processes of a container, as the host sees them, by a variable that they have.
+/// The processes of a container, as the host sees them.
 fn processes_of(scene: &Scene) -> Vec<String> {
     let upper = scene.sandbox.upper.to_str().unwrap();
-    let marker = format!("MARK={upper}");
+    marked(&format!("MARK={upper}"))
+}
+
+/// The processes with this variable.
+fn marked(marker: &str) -> Vec<String> {
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc").unwrap().flatten() {
         let pid = entry.file_name().to_string_lossy().into_owned();
@@ -221,4 +227,25 @@ fn the_thread_that_started_it_may_end() {
         (out.as_str(), running.wait().unwrap()),
         ("alive\n", Exit::Code(0))
     );
+}
+
+fn an_errand_ends_with_whoever_sent_it() {
+    let place = temporary();
+    let mark = place.path().to_str().unwrap();
+    let mut command = Command::new("/proc/self/exe");
+    let command = command.args(["--errand", LONG]).env("MARK", mark);
+    let sender = Helper(command.stdout(Stdio::null()).spawn().unwrap());
+    let there = || marked(&format!("MARK={mark}")).len();
+    // The sender, what stands between, and three that sleep, of which one may be the shell.
+    wait_until(|| there() >= 5);
+    drop(sender);
+    wait_until(|| there() == 0);
+}
+
+fn an_errand_tells_how_it_ended() {
+    for (script, code) in [("exit 7", 7), ("kill -TERM $$", 143), ("true", 0)] {
+        let mut command = Command::new("/proc/self/exe");
+        let status = command.args(["--errand", script]).status().unwrap();
+        assert_eq!(status.code(), Some(code), "{script}");
+    }
 }

@@ -248,6 +248,7 @@ pub(crate) fn helper() -> Option<ExitCode> {
         ["--run", spec] => Some(run_helper(spec)),
         ["--probe", store] => Some(probe(store)),
         ["--oneself", script, file] => Some(as_oneself(script, file)),
+        ["--errand", script] => Some(send(script)),
         [.., "--write-to-exe"] => Some(write_to_exe()),
         _ => None,
     }
@@ -262,11 +263,15 @@ fn probe(store: &str) -> ExitCode {
 /// Runs a script as who started this program, from a namespace where that is root.
 fn as_oneself(script: &str, file: &str) -> ExitCode {
     s2i_native::userns::enter().unwrap();
-    let status = s2i_native::userns::oneself("sh")
-        .args(["-c", script, file])
-        .status();
+    let status = s2i_native::errand("sh").args(["-c", script, file]).status();
     assert!(status.unwrap().success());
     ExitCode::SUCCESS
+}
+
+/// Sends for a script.
+fn send(script: &str) -> ExitCode {
+    let status = s2i_native::errand("sh").args(["-c", script]).status();
+    ExitCode::from(u8::try_from(status.unwrap().code().unwrap()).unwrap())
 }
 
 /// Keeps its own file open until it does not run any more.
