@@ -8,6 +8,7 @@ use std::{
     ffi::{OsStr, OsString},
     io::{self, Write as _},
     os::unix::process::{CommandExt as _, ExitStatusExt as _},
+    path::Path,
     process::{Child, Command, ExitCode},
 };
 
@@ -36,7 +37,8 @@ const SIGNALLED: i32 = 128;
 /// made is at home there, and stays root.
 ///
 /// A program that is nowhere fails when it is started, as always. Where the kernel has no handles of processes
-/// (before Linux 5.3, or forbidden), it ends when it is done.
+/// (before Linux 5.3, or forbidden) or there is no `/proc`, it ends when it is done. `main` must begin with
+/// [`reexec()`](crate::reexec()).
 ///
 /// ```no_run
 /// let said = s2i_native::errand("git").arg("--version").output()?;
@@ -45,7 +47,7 @@ const SIGNALLED: i32 = 128;
 /// ```
 #[must_use]
 pub fn errand(program: &str) -> Command {
-    if !userns::is_found(program) {
+    if !userns::is_found(program) || !Path::new(reexec::SELF).exists() {
         return Command::new(program);
     }
     let mut command = reexec::command(reexec::SELF, STAGE);

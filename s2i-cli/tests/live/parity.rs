@@ -37,6 +37,10 @@ make-artifacts 20 1000
 write /usr/libexec/s2i/new text
 orphan 30";
 
+/// What stands before the name of something that is removed, and what is in a directory with nothing from below.
+const REMOVED: &str = "/.wh.";
+const EMPTIED: &str = "/.wh..wh..opq";
+
 fn builder() -> Recipe {
     let mut recipe = Recipe::builder()
         .with("data", Entry::Directory(0o755))
@@ -78,15 +82,8 @@ fn a_layer_is_the_same_on_both() {
     let args = [&build[..], &[source.to_str().unwrap(), &builder, &app]].concat();
     live.s2i(&args).succeeds();
     native(&live, &beside, &args).succeeds();
-    let layer = |engine: &Engine| {
-        let mut layer = engine.last_layer(&app, &live.path(""));
-        // Docker dates what is removed with the time of the build.
-        let removed = layer.iter_mut().filter(|(name, _)| name.contains("/.wh."));
-        removed.for_each(|(_, file)| file.mtime = 0);
-        layer
-    };
-    let (theirs, ours) = (layer(&live.engine), layer(&beside));
-    assert_eq!(difference(&theirs, &ours), [""; 0]);
+    assert_eq!(difference(&live, &beside, &builder), [""; 0]);
+    let ours = beside.last_layer(&app, &live.path(""));
     assert!(
         ours["app/able"]
             .attributes
@@ -130,9 +127,8 @@ fn a_source_that_stays_is_the_same_on_both() {
         let args = [&build[..], &[source.to_str().unwrap(), &builder, &app]].concat();
         live.s2i(&args).succeeds();
         native(&live, &beside, &args).succeeds();
-        let [theirs, ours] =
-            [&live.engine, &beside].map(|engine| engine.last_layer(&app, &live.path("")));
-        assert_eq!(difference(&theirs, &ours), [""; 0], "{name}");
+        assert_eq!(difference(&live, &beside, &builder), [""; 0], "{name}");
+        let ours = beside.last_layer(&app, &live.path(""));
         assert!(ours.contains_key("opt/build/src/deep/er/file"));
         native(&live, &beside, &["rmi", &app, &builder]).succeeds();
         live.engine.remove_image(&app).unwrap();
@@ -167,15 +163,27 @@ fn an_incremental_build_has_the_same_layer_on_both() {
             live.engine.remove_image(&before).unwrap();
         }
     }
-    let [theirs, ours] =
-        [&live.engine, &beside].map(|engine| engine.last_layer(&app, &live.path("")));
-    assert_eq!(difference(&theirs, &ours), [""; 0]);
+    assert_eq!(difference(&live, &beside, &builder), [""; 0]);
+    let ours = beside.last_layer(&app, &live.path(""));
     assert!(ours.contains_key("app/artifacts/1/199"));
     native(&live, &beside, &["rmi", &app, &builder]).succeeds();
 }
 
-/// What is not the same, a line each.
-fn difference(theirs: &Layer, ours: &Layer) -> Vec<String> {
+/// What is not the same in the layer of `app` on the builder's, a line each.
+fn difference(live: &Live, beside: &Engine, builder: &str) -> Vec<String> {
+    let (app, scratch) = (live.image("app"), live.path(""));
+    let mut layers = [&live.engine, beside].map(|engine| engine.last_layer(&app, &scratch));
+    // Docker dates what is removed with the time of the build.
+    let files = layers.iter_mut().flatten();
+    let removed = files.filter(|(name, _)| name.contains(REMOVED));
+    removed.for_each(|(_, file)| file.mtime = 0);
+    if live.engine.has_containerd_store() {
+        let below = live.engine.last_layer(builder, &scratch);
+        for layer in &mut layers {
+            say_plainly(layer, &below);
+        }
+    }
+    let [theirs, ours] = &layers;
     let mut names: Vec<_> = theirs.keys().chain(ours.keys()).collect();
     names.sort();
     names.dedup();
@@ -185,6 +193,29 @@ fn difference(theirs: &Layer, ours: &Layer) -> Vec<String> {
     unlike
         .map(|name| format!("{name}: {:?}, but {:?}", theirs.get(name), ours.get(name)))
         .collect()
+}
+
+/// What containerd says in its own way: each thing that is removed by its name, with no rights, and nothing
+/// of a directory that has not changed.
+fn say_plainly(layer: &mut Layer, below: &Layer) {
+    let emptied: Vec<_> = layer
+        .keys()
+        .filter_map(|name| name.strip_suffix(EMPTIED).map(str::to_owned))
+        .collect();
+    for directory in emptied {
+        let mark = layer.remove(&format!("{directory}{EMPTIED}")).unwrap();
+        let was_in = below
+            .keys()
+            .filter_map(|name| name.strip_prefix(&directory)?.strip_prefix('/'));
+        for name in was_in.filter(|name| !name.contains('/')) {
+            if !layer.contains_key(&format!("{directory}/{name}")) {
+                layer.insert(format!("{directory}{REMOVED}{name}"), mark.clone());
+            }
+        }
+    }
+    let removed = layer.iter_mut().filter(|(name, _)| name.contains(REMOVED));
+    removed.for_each(|(_, file)| file.mode = 0);
+    layer.retain(|name, file| below.get(name) != Some(file));
 }
 
 #[test]

@@ -54,6 +54,16 @@ impl Api {
             .any(|component| component.name.starts_with("Podman"))
     }
 
+    /// Whether containerd keeps its images, as it does for the newest Docker.
+    pub(super) fn has_containerd_store(&self) -> bool {
+        let info = self.runtime.block_on(self.docker.info()).unwrap();
+        let properties = info.driver_status.unwrap_or_default();
+        properties.contains(&vec![
+            "driver-type".into(),
+            "io.containerd.snapshotter.v1".into(),
+        ])
+    }
+
     pub(super) fn image(&self, name: &str) -> Option<ImageInspect> {
         self.runtime.block_on(self.docker.inspect_image(name)).ok()
     }

@@ -82,6 +82,10 @@ impl Engine {
         self.api().is_some_and(Api::is_podman)
     }
 
+    pub(crate) fn has_containerd_store(&self) -> bool {
+        self.api().is_some_and(Api::has_containerd_store)
+    }
+
     pub(crate) fn is_native(&self) -> bool {
         self.api().is_none()
     }

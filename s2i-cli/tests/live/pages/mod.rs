@@ -211,7 +211,9 @@ impl<'a> Reader<'a> {
             self.look();
         }
         let done = running.finish().succeeds();
-        check(&done, &typed);
+        // containerd counts a layer twice: as it came, and unpacked.
+        let has_sizes = !self.live.engine.has_containerd_store();
+        check(&done, &typed, |line| has_sizes || !line.ends_with("MB"));
     }
 
     /// The script that does what the parts say, and the commands that are typed.
@@ -356,12 +358,14 @@ impl Drop for Reader<'_> {
     }
 }
 
-/// What each command says must be what the page shows.
-fn check(done: &Done, typed: &[&Typed<'_>]) {
+/// What each command says must be what the page shows, of the lines that count.
+fn check(done: &Done, typed: &[&Typed<'_>], counts: impl Fn(&str) -> bool) {
     let lines: Vec<_> = done.lines.iter().map(|line| line.text.as_str()).collect();
     let said = lines.split(|line| line.starts_with(ENDED));
     for (command, said) in typed.iter().zip(said) {
-        let missing = text::missing(&command.output, said);
+        let shown = command.output.iter().copied();
+        let shown: Vec<_> = shown.filter(|line| counts(line)).collect();
+        let missing = text::missing(&shown, said);
         assert_eq!(
             missing,
             None,
