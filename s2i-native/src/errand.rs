@@ -1,8 +1,9 @@
 //! Programs of the user that this one starts, such as Git.
 //!
 //! A process goes on when whoever started it is killed: Git would go on fetching, and write into a directory
-//! that the next build removes. So this very program stands between the two and ends what it has started when
-//! it is alone.
+//! that the next build removes. So this very program stands between the two and ends what it has started, with
+//! the helpers of that, when it is alone. What it has started also ends with it, so that nothing stays when both
+//! are killed.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -16,7 +17,10 @@ use rustix::{
     event::{PollFd, PollFlags, poll},
     fd::OwnedFd,
     io::{Errno, retry_on_intr},
-    process::{Pid, PidfdFlags, Signal, getpgrp, getppid, kill_process_group, pidfd_open, setpgid},
+    process::{
+        Pid, PidfdFlags, Signal, getpgrp, getppid, kill_process_group, pidfd_open,
+        set_parent_process_death_signal, setpgid,
+    },
 };
 
 use crate::{reexec, userns};
@@ -47,31 +51,48 @@ const SIGNALLED: i32 = 128;
 /// ```
 #[must_use]
 pub fn errand(program: &str) -> Command {
-    if !userns::is_found(program) || !Path::new(reexec::SELF).exists() {
+    let Some(found) = userns::find(program) else {
         return Command::new(program);
+    };
+    if !Path::new(reexec::SELF).exists() {
+        return Command::new(found);
     }
     let mut command = reexec::command(reexec::SELF, STAGE);
     let (uid, gid) = userns::before().unwrap_or_default();
-    command.args([&std::process::id().to_string(), &uid, &gid, program]);
+    command.args([&std::process::id().to_string(), &uid, &gid]);
+    command.arg(found);
     command
 }
 
 /// Runs the stage.
 pub(crate) fn run_errand(args: &[OsString]) -> ExitCode {
-    let [sender, uid, gid, program, args @ ..] = args else {
+    let [sender, args @ ..] = args else {
         return ExitCode::FAILURE;
     };
-    let mut command = if uid.is_empty() {
-        Command::new(program)
-    } else {
-        userns::stage_of_oneself(uid, gid, program)
-    };
-    let err = match attend(sender, command.args(args)) {
-        Ok(code) => return code,
-        Err(err) => err,
-    };
+    let own = std::process::id().to_string();
+    let mut command = reexec::command(reexec::SELF, userns::ONESELF);
+    match attend(sender, command.arg(own).args(args)) {
+        Ok(code) => code,
+        Err(err) => cannot_start(args.get(2), &err),
+    }
+}
+
+/// Says so as shells do.
+pub(crate) fn cannot_start(program: Option<&OsString>, err: &io::Error) -> ExitCode {
+    let program = program.map(OsString::as_os_str).unwrap_or_default();
     let _ = writeln!(io::stderr(), "can't start {}: {err}", program.display());
     ExitCode::from(CANNOT_START)
+}
+
+/// Lets this process end with its parent, of one thread, that has this number.
+pub(crate) fn end_with(parent: &OsStr) -> io::Result<()> {
+    set_parent_process_death_signal(Some(Signal::KILL))?;
+    // One who died before that sends no signal.
+    if getppid() == Some(number(parent)?) {
+        Ok(())
+    } else {
+        Err(io::Error::other("nobody waits for it"))
+    }
 }
 
 /// Starts it and waits until it ends, or whoever sent it does.
@@ -94,8 +115,7 @@ fn attend(sender: &OsStr, command: &mut Command) -> io::Result<ExitCode> {
 }
 
 fn handle_of_sender(sender: &OsStr) -> rustix::io::Result<OwnedFd> {
-    let sender = sender.to_str().and_then(|number| number.parse().ok());
-    let sender = sender.and_then(Pid::from_raw).ok_or(Errno::INVAL)?;
+    let sender = number(sender)?;
     let handle = pidfd_open(sender, PidfdFlags::empty())?;
     // The number of one who died before may be somebody else's.
     if getppid() == Some(sender) {
@@ -103,6 +123,11 @@ fn handle_of_sender(sender: &OsStr) -> rustix::io::Result<OwnedFd> {
     } else {
         Err(Errno::SRCH)
     }
+}
+
+fn number(process: &OsStr) -> rustix::io::Result<Pid> {
+    let number = process.to_str().and_then(|number| number.parse().ok());
+    number.and_then(Pid::from_raw).ok_or(Errno::INVAL)
 }
 
 fn code_of(child: &mut Child) -> io::Result<ExitCode> {

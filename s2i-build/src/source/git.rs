@@ -2,7 +2,8 @@
 //! proxies work, but nothing that a repository says can run a program.
 
 use std::{
-    os::unix::process::CommandExt as _,
+    ffi::OsString,
+    os::unix::process::{CommandExt as _, ExitStatusExt as _},
     path::Path,
     process::{Child, Command, Stdio},
     time::Duration,
@@ -23,6 +24,9 @@ const SAFE_CONFIG: [&str; 7] = [
     "log.showSignature=false",
     "submodule.recurse=false",
 ];
+
+/// Where programs are looked for when nothing says where.
+const USUAL_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
 /// Variables that point Git at other repositories or programs than those that it is told.
 const FOREIGN_VARIABLES: [&str; 8] = [
@@ -189,10 +193,12 @@ impl Git<'_> {
             command.env_remove(variable);
         }
         command.args(args).current_dir(self.checkout);
+        command.env("PATH", absolute(std::env::var_os("PATH")));
         // A group of its own, so that its helpers end with it.
         command.process_group(0);
         // Nobody sits in front of it: a prompt would hang the build.
         command.env("GIT_TERMINAL_PROMPT", "0").env("LC_ALL", "C");
+        command.env("SSH_ASKPASS_REQUIRE", "force");
         command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -222,6 +228,10 @@ impl Git<'_> {
             }
             pause = (pause * 2).min(Duration::from_millis(20));
         };
+        if status.signal().is_some() {
+            // Its helpers hold the other ends.
+            end_group(&child);
+        }
         let (stdout, stderr) = (
             stdout.join().unwrap_or_default(),
             stderr.join().unwrap_or_default(),
@@ -246,6 +256,19 @@ impl Git<'_> {
             operation,
             message,
         }
+    }
+}
+
+/// The places to look for programs in, but for those that depend on the working directory, which is the
+/// repository's.
+fn absolute(path: Option<OsString>) -> OsString {
+    let path = path.unwrap_or_default();
+    let places = std::env::split_paths(&path).filter(|place| place.is_absolute());
+    let path = std::env::join_paths(places).unwrap_or_default();
+    if path.is_empty() {
+        USUAL_PATH.into()
+    } else {
+        path
     }
 }
 

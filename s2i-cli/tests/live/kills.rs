@@ -1,13 +1,20 @@
 //! What is left when `s2i` is killed, which no program can do anything about at that moment.
 
-use std::{fs, io::Read as _, net::TcpListener, path::Path};
+use std::{
+    fs,
+    io::Read as _,
+    net::{TcpListener, TcpStream},
+    path::Path,
+    thread,
+    time::{Duration, Instant},
+};
 
 use rustix::process::Signal;
 
 use crate::{
     engine::{GOING, Layer},
     harness::{Live, live, live_alone, names_in, skip},
-    process::Done,
+    process::{Done, Running},
     repository::Repository,
 };
 
@@ -68,6 +75,18 @@ fn the_build_after_a_kill_finds_everything_and_leaves_nothing() {
     }
 }
 
+fn accept(listener: &TcpListener, running: &Running) -> TcpStream {
+    listener.set_nonblocking(true).unwrap();
+    let start = Instant::now();
+    loop {
+        match listener.accept() {
+            Ok((stream, _)) => return stream,
+            Err(_) if start.elapsed() < GOING => thread::sleep(Duration::from_millis(10)),
+            Err(err) => panic!("{err}: {}", running.said()),
+        }
+    }
+}
+
 #[test]
 fn git_ends_with_s2i() {
     let Some(live) = live() else { return };
@@ -75,7 +94,7 @@ fn git_ends_with_s2i() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let source = format!("git://{}/app", listener.local_addr().unwrap());
     let running = live.start_build(&[], &source);
-    let (mut git, _) = listener.accept().unwrap();
+    let mut git = accept(&listener, &running);
     running.signal(Signal::KILL);
     running.finish();
     git.set_read_timeout(Some(GOING)).unwrap();

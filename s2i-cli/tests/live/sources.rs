@@ -183,6 +183,27 @@ fn ssh_is_started_by_who_called() {
 }
 
 #[test]
+fn a_source_has_no_say_in_which_git_is_started() {
+    let Some(live) = live() else { return };
+    let root = live.source(&[("instructions", "print assembled")]);
+    let git = root.join("git");
+    fs::write(&git, "#!/bin/sh\necho from the source >&2\nexit 1\n").unwrap();
+    fs::set_permissions(&git, fs::Permissions::from_mode(0o755)).unwrap();
+    Repository::of(&root);
+    let usual = std::env::var("PATH").unwrap();
+    for before in [":", ".:"] {
+        let args = live.build_args(live.builder(), &[], root.as_ref());
+        let mut command = live.command();
+        command.env("PATH", format!("{before}{usual}"));
+        Running::start(command.args(live.engine.options()).args(args))
+            .finish()
+            .succeeds()
+            .says("assembled")
+            .never_says("from the source");
+    }
+}
+
+#[test]
 fn a_server_of_plain_files_gives_source_and_credentials_stay_out_of_sight() {
     let Some(live) = live() else { return };
     repository(&live).bare(&live.path("app.git"));

@@ -101,13 +101,9 @@ pub(super) fn own() -> (u32, u32) {
     (geteuid().as_raw(), getegid().as_raw())
 }
 
-/// Whether there is such a program.
-pub(crate) fn is_found(program: &str) -> bool {
-    helper(program).is_some()
-}
-
-/// Where a program is that may write mappings; not every user's `PATH` leads there.
-pub(super) fn helper(name: &str) -> Option<PathBuf> {
+/// Where a program is, also where a user's `PATH` does not lead: the programs that may write mappings are for
+/// root, as some see it. Places that depend on the working directory don't count.
+pub(crate) fn helper(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let more = ["/usr/bin", "/usr/sbin", "/bin"].map(PathBuf::from);
     let dirs = std::env::split_paths(&path).chain(more);

@@ -19,9 +19,9 @@ pub use enter::{Error, enter};
 pub use ids::{Plan, Range};
 pub use probe::{Report, probe};
 
-pub(crate) use ids::is_found;
+pub(crate) use ids::helper as find;
 pub(crate) use mapper::{STAGE as MAPPER, mapper};
-pub(crate) use oneself::{STAGE as ONESELF, become_oneself, before, stage as stage_of_oneself};
+pub(crate) use oneself::{STAGE as ONESELF, become_oneself, before};
 pub(crate) use trial::{STAGE as TRIAL, trial};
 
 /// Whether this process is root of a user namespace that is not the machine's own.

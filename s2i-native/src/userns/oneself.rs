@@ -6,8 +6,7 @@
 
 use std::{
     ffi::{OsStr, OsString},
-    fs,
-    io::{self, Write as _},
+    fs, io,
     os::unix::process::CommandExt as _,
     process::{Command, ExitCode},
     sync::OnceLock,
@@ -15,13 +14,10 @@ use std::{
 
 use nix::sched::{CloneFlags, unshare};
 
-use crate::reexec;
+use crate::errand;
 
 /// The name of this stage.
 pub(crate) const STAGE: &str = "oneself";
-
-/// What shells end with where a program can't be started.
-const CANNOT_START: u8 = 126;
 
 /// The numbers that this process had before it was root of a namespace.
 static BEFORE: OnceLock<(u32, u32)> = OnceLock::new();
@@ -37,30 +33,27 @@ pub(crate) fn before() -> Option<(String, String)> {
     Some((uid.to_string(), gid.to_string()))
 }
 
-/// A command that starts a program with these numbers again.
-pub(crate) fn stage(uid: &OsStr, gid: &OsStr, program: &OsStr) -> Command {
-    let mut command = reexec::command(reexec::SELF, STAGE);
-    command.args([uid, gid, program]);
-    command
-}
-
 /// Runs the stage: it comes back only when the program can't be started.
 pub(crate) fn become_oneself(args: &[OsString]) -> ExitCode {
-    let [uid, gid, program, args @ ..] = args else {
+    let [parent, uid, gid, program, args @ ..] = args else {
         return ExitCode::FAILURE;
     };
-    // Where no namespace is to be had, root of this one does all but what this is for. In one without
-    // numbers a program would be nobody, who may read nothing.
-    let mapped = match unshare(CloneFlags::CLONE_NEWUSER) {
-        Ok(()) => map(&uid.display().to_string(), &gid.display().to_string()),
-        Err(_) => Ok(()),
-    };
-    let err = match mapped {
+    let ready = take_numbers(uid, gid).and_then(|()| errand::end_with(parent));
+    let err = match ready {
         Ok(()) => Command::new(program).args(args).exec(),
         Err(err) => err,
     };
-    let _ = writeln!(io::stderr(), "can't start {}: {err}", program.display());
-    ExitCode::from(CANNOT_START)
+    errand::cannot_start(Some(program), &err)
+}
+
+/// Takes these numbers again, if there are any.
+fn take_numbers(uid: &OsStr, gid: &OsStr) -> io::Result<()> {
+    // Where no namespace is to be had, root of this one does all but what this is for. In one without
+    // numbers a program would be nobody, who may read nothing.
+    if uid.is_empty() || unshare(CloneFlags::CLONE_NEWUSER).is_err() {
+        return Ok(());
+    }
+    map(&uid.display().to_string(), &gid.display().to_string())
 }
 
 fn map(uid: &str, gid: &str) -> io::Result<()> {

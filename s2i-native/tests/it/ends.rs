@@ -232,14 +232,30 @@ fn the_thread_that_started_it_may_end() {
 fn an_errand_ends_with_whoever_sent_it() {
     let place = temporary();
     let mark = place.path().to_str().unwrap();
-    let mut command = Command::new("/proc/self/exe");
-    let command = command.args(["--errand", LONG]).env("MARK", mark);
-    let sender = Helper(command.stdout(Stdio::null()).spawn().unwrap());
     let there = || marked(&format!("MARK={mark}")).len();
+    let send = |script: &str| {
+        let mut command = Command::new("/proc/self/exe");
+        let command = command.args(["--errand", script]).env("MARK", mark);
+        Helper(command.stdout(Stdio::null()).spawn().unwrap())
+    };
+    let sender = send(LONG);
     // The sender, what stands between, and three that sleep, of which one may be the shell.
     wait_until(|| there() >= 5);
     drop(sender);
     wait_until(|| there() == 0);
+
+    // What stands between may be killed as well, and before.
+    let sender = send("exec sleep 4711");
+    wait_until(|| there() == 3);
+    let between = children_of(sender.0.id()).pop().unwrap();
+    kill(&between);
+    wait_until(|| there() <= 1);
+    drop(sender);
+}
+
+fn kill(pid: &str) {
+    let pid = rustix::process::Pid::from_raw(pid.parse().unwrap()).unwrap();
+    rustix::process::kill_process(pid, Signal::KILL).unwrap();
 }
 
 fn an_errand_tells_how_it_ended() {

@@ -271,7 +271,8 @@ fn as_oneself(script: &str, file: &str) -> ExitCode {
 /// Sends for a script.
 fn send(script: &str) -> ExitCode {
     let status = s2i_native::errand("sh").args(["-c", script]).status();
-    ExitCode::from(u8::try_from(status.unwrap().code().unwrap()).unwrap())
+    let code = status.unwrap().code().and_then(|code| code.try_into().ok());
+    code.map_or(ExitCode::FAILURE, u8::into)
 }
 
 /// Keeps its own file open until it does not run any more.

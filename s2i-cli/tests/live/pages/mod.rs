@@ -213,7 +213,8 @@ impl<'a> Reader<'a> {
         let done = running.finish().succeeds();
         // containerd counts a layer twice: as it came, and unpacked.
         let has_sizes = !self.live.engine.has_containerd_store();
-        check(&done, &typed, |line| has_sizes || !line.ends_with("MB"));
+        let is_size = |line: &str| line.starts_with("size ") || line.ends_with("…MB");
+        check(&done, &typed, |line| has_sizes || !is_size(line));
     }
 
     /// The script that does what the parts say, and the commands that are typed.
