@@ -41,8 +41,8 @@ const SIGNALLED: i32 = 128;
 /// made is at home there, and stays root.
 ///
 /// A program that is nowhere fails when it is started, as always. Where the kernel has no handles of processes
-/// (before Linux 5.3, or forbidden) or there is no `/proc`, it ends when it is done. `main` must begin with
-/// [`reexec()`](crate::reexec()).
+/// (before Linux 5.3, or forbidden), it alone ends, and with the thread that started it; without `/proc` it ends
+/// when it is done. `main` must begin with [`reexec()`](crate::reexec()).
 ///
 /// ```no_run
 /// let said = s2i_native::errand("git").arg("--version").output()?;
@@ -69,9 +69,7 @@ pub(crate) fn run_errand(args: &[OsString]) -> ExitCode {
     let [sender, args @ ..] = args else {
         return ExitCode::FAILURE;
     };
-    let own = std::process::id().to_string();
-    let mut command = reexec::command(reexec::SELF, userns::ONESELF);
-    match attend(sender, command.arg(own).args(args)) {
+    match attend(sender, args) {
         Ok(code) => code,
         Err(err) => cannot_start(args.get(2), &err),
     }
@@ -96,14 +94,15 @@ pub(crate) fn end_with(parent: &OsStr) -> io::Result<()> {
 }
 
 /// Starts it and waits until it ends, or whoever sent it does.
-fn attend(sender: &OsStr, command: &mut Command) -> io::Result<ExitCode> {
+fn attend(sender: &OsStr, args: &[OsString]) -> io::Result<ExitCode> {
     setpgid(None, None)?;
     let gone = match handle_of_sender(sender) {
         Ok(handle) => handle,
         Err(Errno::SRCH) => return Err(io::Error::other("nobody waits for it")),
-        Err(_) => return Err(command.exec()),
+        Err(_) => return Err(ending_with(sender, args).exec()),
     };
-    let mut child = command.spawn()?;
+    let own = std::process::id().to_string();
+    let mut child = ending_with(own.as_ref(), args).spawn()?;
     let ended = pidfd_open(Pid::from_child(&child), PidfdFlags::empty())?;
     let mut either = [&ended, &gone].map(|handle| PollFd::new(handle, PollFlags::IN));
     retry_on_intr(|| poll(&mut either, None))?;
@@ -112,6 +111,13 @@ fn attend(sender: &OsStr, command: &mut Command) -> io::Result<ExitCode> {
         kill_process_group(getpgrp(), Signal::KILL)?;
     }
     code_of(&mut child)
+}
+
+/// The program, which ends with its parent.
+fn ending_with(parent: &OsStr, args: &[OsString]) -> Command {
+    let mut command = reexec::command(reexec::SELF, userns::ONESELF);
+    command.arg(parent).args(args);
+    command
 }
 
 fn handle_of_sender(sender: &OsStr) -> rustix::io::Result<OwnedFd> {

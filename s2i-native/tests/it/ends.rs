@@ -22,6 +22,7 @@ crate::tests!(
     the_thread_that_started_it_may_end,
     an_errand_ends_with_whoever_sent_it,
     an_errand_tells_how_it_ended,
+    an_errand_needs_no_handles_of_processes,
 );
 
 /// Starts processes that would live for long, and says so.
@@ -233,24 +234,35 @@ fn an_errand_ends_with_whoever_sent_it() {
     let place = temporary();
     let mark = place.path().to_str().unwrap();
     let there = || marked(&format!("MARK={mark}")).len();
-    let send = |script: &str| {
-        let mut command = Command::new("/proc/self/exe");
-        let command = command.args(["--errand", script]).env("MARK", mark);
-        Helper(command.stdout(Stdio::null()).spawn().unwrap())
-    };
-    let sender = send(LONG);
+    let sender = send("--errand", LONG, mark);
     // The sender, what stands between, and three that sleep, of which one may be the shell.
     wait_until(|| there() >= 5);
     drop(sender);
     wait_until(|| there() == 0);
 
     // What stands between may be killed as well, and before.
-    let sender = send("exec sleep 4711");
+    let sender = send("--errand", "exec sleep 4711", mark);
     wait_until(|| there() == 3);
     let between = children_of(sender.0.id()).pop().unwrap();
     kill(&between);
     wait_until(|| there() <= 1);
     drop(sender);
+}
+
+fn an_errand_needs_no_handles_of_processes() {
+    let place = temporary();
+    let mark = place.path().to_str().unwrap();
+    let there = || marked(&format!("MARK={mark}")).len();
+    let sender = send("--errand-without-handles", "exec sleep 4711", mark);
+    wait_until(|| there() == 2);
+    drop(sender);
+    wait_until(|| there() == 0);
+}
+
+fn send(how: &str, script: &str, mark: &str) -> Helper {
+    let mut command = Command::new("/proc/self/exe");
+    let command = command.args([how, script]).env("MARK", mark);
+    Helper(command.stdout(Stdio::null()).spawn().unwrap())
 }
 
 fn kill(pid: &str) {

@@ -15,6 +15,7 @@ use std::{
 
 use s2i_core::wire::Exit;
 use s2i_native::sandbox::{Direct, Limits, Network, Program, Running, Sandbox};
+use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch};
 use tempfile::TempDir;
 
 /// What the image has; Perl makes any system call.
@@ -249,6 +250,10 @@ pub(crate) fn helper() -> Option<ExitCode> {
         ["--probe", store] => Some(probe(store)),
         ["--oneself", script, file] => Some(as_oneself(script, file)),
         ["--errand", script] => Some(send(script)),
+        ["--errand-without-handles", script] => {
+            forbid_handles();
+            Some(send(script))
+        }
         [.., "--write-to-exe"] => Some(write_to_exe()),
         _ => None,
     }
@@ -273,6 +278,16 @@ fn send(script: &str) -> ExitCode {
     let status = s2i_native::errand("sh").args(["-c", script]).status();
     let code = status.unwrap().code().and_then(|code| code.try_into().ok());
     code.map_or(ExitCode::FAILURE, u8::into)
+}
+
+/// Has no handles of processes from here on, as before Linux 5.3.
+fn forbid_handles() {
+    let rules = [(nix::libc::SYS_pidfd_open, Vec::new())];
+    let refused = SeccompAction::Errno(nix::libc::ENOSYS.cast_unsigned());
+    let arch = TargetArch::try_from(std::env::consts::ARCH).unwrap();
+    let filter = SeccompFilter::new(rules.into(), SeccompAction::Allow, refused, arch);
+    let program: BpfProgram = filter.unwrap().try_into().unwrap();
+    seccompiler::apply_filter(&program).unwrap();
 }
 
 /// Keeps its own file open until it does not run any more.
