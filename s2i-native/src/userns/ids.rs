@@ -48,8 +48,8 @@ impl Plan {
         let missing = [
             (uids.is_empty(), "no range for this user in `/etc/subuid`"),
             (gids.is_empty(), "no range for this user in `/etc/subgid`"),
-            (helper("newuidmap").is_none(), "no program `newuidmap`"),
-            (helper("newgidmap").is_none(), "no program `newgidmap`"),
+            (find("newuidmap").is_none(), "no program `newuidmap`"),
+            (find("newgidmap").is_none(), "no program `newgidmap`"),
         ];
         match missing.iter().find(|(is_missing, _)| *is_missing) {
             Some((_, why)) => Self::Single {
@@ -103,7 +103,7 @@ pub(super) fn own() -> (u32, u32) {
 
 /// Where a program is, also where a user's `PATH` does not lead: the programs that may write mappings are for
 /// root, as some see it. Places that depend on the working directory don't count.
-pub(crate) fn helper(name: &str) -> Option<PathBuf> {
+pub(crate) fn find(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let more = ["/usr/bin", "/usr/sbin", "/bin"].map(PathBuf::from);
     let dirs = std::env::split_paths(&path).chain(more);

@@ -56,7 +56,7 @@ fn map(args: &[OsString]) -> io::Result<()> {
 
 fn run(name: &str, args: &[String]) -> io::Result<()> {
     let missing = || io::Error::other(format!("there is no program `{name}`"));
-    let program = ids::helper(name).ok_or_else(missing)?;
+    let program = ids::find(name).ok_or_else(missing)?;
     let mut command = Command::new(program);
     let output = command.args(args).stdin(Stdio::null()).output()?;
     if output.status.success() {

@@ -19,7 +19,7 @@ pub use enter::{Error, enter};
 pub use ids::{Plan, Range};
 pub use probe::{Report, probe};
 
-pub(crate) use ids::helper as find;
+pub(crate) use ids::find;
 pub(crate) use mapper::{STAGE as MAPPER, mapper};
 pub(crate) use oneself::{STAGE as ONESELF, become_oneself, before};
 pub(crate) use trial::{STAGE as TRIAL, trial};
