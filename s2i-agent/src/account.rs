@@ -1,9 +1,8 @@
 //! Who does something: users and groups of the container, and acting as one of them.
 
-use std::{fs::OpenOptions, io, io::Read as _, os::unix::fs::OpenOptionsExt as _};
+use std::io;
 
 use rustix::{
-    fs::OFlags,
     io::Errno,
     process::{Gid, Uid, geteuid},
     thread::{set_no_new_privs, set_thread_groups, set_thread_res_gid, set_thread_res_uid},
@@ -12,6 +11,8 @@ use s2i_core::{
     Account,
     wire::{Failure, FailureKind},
 };
+
+use crate::files::{kernel_text, read_at_most};
 
 /// More than any table of users has, and less than would hurt.
 const MOST_BYTES: u64 = 1 << 20;
@@ -24,14 +25,9 @@ pub(crate) fn find(user: &str) -> Result<Account, Failure> {
     })
 }
 
-/// What an image has in such a place may be anything; opening a pipe would wait for its other end.
+/// What an image has in such a place may be anything.
 fn read(path: &str) -> String {
-    let flags = OFlags::NONBLOCK.bits().cast_signed();
-    let file = OpenOptions::new().read(true).custom_flags(flags).open(path);
-    let mut bytes = Vec::new();
-    if let Ok(file) = file {
-        let _ = file.take(MOST_BYTES).read_to_end(&mut bytes);
-    }
+    let bytes = read_at_most(path, MOST_BYTES).unwrap_or_default();
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
@@ -71,5 +67,5 @@ fn become_it(account: &Account) -> io::Result<()> {
 }
 
 fn are_groups_fixed() -> bool {
-    std::fs::read_to_string("/proc/self/setgroups").is_ok_and(|text| text.trim() == "deny")
+    kernel_text("/proc/self/setgroups").is_ok_and(|text| text.trim() == "deny")
 }

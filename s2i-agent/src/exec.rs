@@ -17,12 +17,16 @@ use s2i_core::{
 
 use crate::{
     account::{self, act},
+    files::read_at_most,
     output::Output,
     processes,
 };
 
 /// Where programs are looked for when the image says nothing.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// How much of a `#!` line the kernel looks at, in bytes.
+const LONGEST_LINE: u64 = 256;
 
 pub(crate) fn exec(exec: &Exec, output: &Output) -> Result<Answer, Failure> {
     let account = account::find(&exec.user)?;
@@ -153,12 +157,12 @@ fn cannot_start(program: &str, exec: &Exec, err: &io::Error) -> Failure {
 
 /// What the `#!` line of a script names, as an addition to a sentence.
 fn interpreter(program: &str) -> String {
-    let start = std::fs::read(program).unwrap_or_default();
+    let start = read_at_most(program, LONGEST_LINE).unwrap_or_default();
     let line = start
         .split(|byte| *byte == b'\n')
         .next()
         .unwrap_or_default();
-    let line = String::from_utf8_lossy(line.get(..200).unwrap_or(line)).into_owned();
+    let line = String::from_utf8_lossy(line);
     let words = line
         .strip_prefix("#!")
         .map(|rest| rest.trim_start_matches([' ', '\t']));

@@ -12,7 +12,7 @@ use std::{
 use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, utimensat};
 use s2i_core::wire::{Answer, Failure, FailureKind, Finish};
 
-use crate::processes;
+use crate::{files::kernel_text, processes};
 
 /// File times lag behind the clock by up to a tick of the kernel, and never behind each other.
 const TICK: Duration = Duration::from_millis(20);
@@ -122,7 +122,7 @@ fn check_executable(path: &Path) -> Result<(), Failure> {
 
 /// Where something else is mounted over the container's own files.
 fn mount_points() -> HashSet<PathBuf> {
-    let text = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let text = kernel_text("/proc/self/mountinfo").unwrap_or_default();
     let point = |line: &str| Some(PathBuf::from(line.split(' ').nth(4)?.replace("\\040", " ")));
     text.lines()
         .filter_map(point)

@@ -15,8 +15,11 @@
 //! printf '' | s2i-agent | od -c | head -n 1      # says hello in a frame, then ends
 //! ```
 
+#![cfg_attr(not(test), warn(clippy::disallowed_methods))]
+
 mod account;
 mod exec;
+mod files;
 mod finish;
 mod input;
 mod output;

@@ -6,7 +6,7 @@
 
 use std::{
     fs::File,
-    io::{self, Read as _},
+    io,
     os::fd::{AsRawFd as _, OwnedFd},
     path::{Path, PathBuf},
 };
@@ -17,6 +17,8 @@ use rustix::{
 };
 use s2i_core::ContainerPath;
 use s2i_oci::overlay::{Dialect, is_opaque};
+
+use crate::files::read_at_most;
 
 /// More than any table of users has, and less than would hurt.
 const MOST_BYTES: u64 = 1 << 20;
@@ -78,9 +80,7 @@ pub(crate) fn text(trees: &[PathBuf], path: &Path, dialect: Dialect) -> io::Resu
             Found::Nothing => {}
             Found::Hidden => break,
             Found::File(file) => {
-                let mut bytes = Vec::new();
-                let file = File::open(through_proc(&file))?;
-                file.take(MOST_BYTES).read_to_end(&mut bytes)?;
+                let bytes = read_at_most(File::open(through_proc(&file))?, MOST_BYTES)?;
                 return Ok(Some(String::from_utf8_lossy(&bytes).into_owned()));
             }
             Found::Directory { .. } | Found::Other => return Ok(None),

@@ -27,6 +27,8 @@
 //! # Ok(()) }
 //! ```
 
+#![cfg_attr(not(test), warn(clippy::disallowed_methods))]
+
 mod archive;
 mod commit;
 mod container;
@@ -34,6 +36,7 @@ mod engine;
 mod errand;
 mod error;
 mod facts;
+mod files;
 mod images;
 mod launch;
 mod layers;

@@ -2,7 +2,8 @@
 //! what a layer is when it is compressed.
 
 use std::{
-    fs, io,
+    fs::{self, File},
+    io,
     path::{Path, PathBuf},
 };
 
@@ -14,10 +15,13 @@ use s2i_oci::{
     store::{Store, StoredImage},
 };
 
-use crate::error::failed;
+use crate::{error::failed, files::read_at_most};
 
 /// Where the files are, in the store.
 const DIR: &str = "cache";
+
+/// More than any of the files has.
+const MOST_BYTES: u64 = 4096;
 
 /// How the names of files start that say what a layer is when it is compressed.
 const COMPRESSED: &str = "gzip-";
@@ -50,7 +54,7 @@ pub(crate) fn remember(store: &Store, key: &str, id: &str) -> Result<(), EngineE
 
 /// What the layer is when it is compressed, if that was found out before.
 pub(crate) fn compressed(store: &Store, diff_id: Digest) -> Option<Descriptor> {
-    let json = fs::read(place(store, &format!("{COMPRESSED}{}", diff_id.hex()))).ok()?;
+    let json = read(&place(store, &format!("{COMPRESSED}{}", diff_id.hex()))).ok()?;
     serde_json::from_slice(&json).ok()
 }
 
@@ -82,8 +86,12 @@ pub(crate) fn prune(store: &Store) -> Result<(), EngineError> {
 }
 
 fn image_of(store: &Store, path: &Path) -> Option<StoredImage> {
-    let id: Digest = fs::read_to_string(path).ok()?.parse().ok()?;
-    store.find_id(id).ok()?
+    let id = String::from_utf8(read(path).ok()?).ok()?;
+    store.find_id(id.parse().ok()?).ok()?
+}
+
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    read_at_most(File::open(path)?, MOST_BYTES)
 }
 
 fn place(store: &Store, key: &str) -> PathBuf {

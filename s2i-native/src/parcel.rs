@@ -15,7 +15,7 @@ use s2i_oci::{
     store::{Store, StoredImage, StoredLayer, Work},
 };
 
-use crate::{error::failed, memory};
+use crate::{error::failed, files::read_at_most, memory};
 
 /// What is pushed, and what protects it meanwhile.
 pub(crate) struct Parcel {
@@ -44,13 +44,10 @@ pub(crate) fn pack(
         let bytes = serde_json::to_vec(&manifest).expect("text keys");
         (bytes, manifest::MANIFEST.to_owned(), layers)
     } else {
-        let mut bytes = Vec::new();
-        let mut manifest = (in_store(store, image.descriptor()).source)();
-        let read = manifest
-            .as_mut()
-            .map_err(|err| io::Error::from(err.kind()))
-            .and_then(|file| file.read_to_end(&mut bytes));
-        read.map_err(failed("read the manifest of", name))?;
+        let descriptor = image.descriptor();
+        let manifest = (in_store(store, descriptor).source)()
+            .and_then(|file| read_at_most(file, descriptor.size));
+        let bytes = manifest.map_err(failed("read the manifest of", name))?;
         let layers = image
             .layers()
             .map(|layer| in_store(store, &layer.descriptor));

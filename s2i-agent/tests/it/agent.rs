@@ -167,6 +167,14 @@ impl Agent {
         self.say(frame.kind, &frame.payload);
     }
 
+    /// Returns the most memory that it ever had, in bytes.
+    pub(crate) fn peak_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = peak.unwrap().trim().trim_end_matches(" kB");
+        kib.parse::<u64>().unwrap() * 1024
+    }
+
     /// Closes the agent's input.
     pub(crate) fn hang_up(&mut self) {
         self.input = None;

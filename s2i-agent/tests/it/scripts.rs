@@ -203,3 +203,23 @@ fn no_program_at_all_is_a_failure() {
         .failure();
     assert_eq!(failure.kind, FailureKind::NotFound);
 }
+
+/// Only the start of a program can name its interpreter, whatever its size.
+#[test]
+fn a_large_program_without_interpreter_takes_no_memory() {
+    let dir = tempfile::tempdir().unwrap();
+    let program = dir.path().join("assemble");
+    fs::write(&program, "#!/nonexistent -x\n").unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let file = fs::File::options().write(true).open(&program).unwrap();
+    file.set_len(4 << 30).unwrap();
+    drop(file);
+    let mut agent = Agent::start();
+    let program = exec(&[program.to_str().unwrap()], &me());
+    let failure = agent.ask(&Request::Exec(program)).failure();
+    assert_eq!(failure.kind, FailureKind::NotExecutable);
+    let is_named = failure.message.contains("`/nonexistent` is not in");
+    assert!(is_named, "{}", failure.message);
+    let peak = agent.peak_memory();
+    assert!(peak < 64 << 20, "{peak} bytes");
+}

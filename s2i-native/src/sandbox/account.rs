@@ -1,11 +1,12 @@
 //! Who an image's command runs as, from the user tables of the image.
 
-use std::{fs::OpenOptions, io::Read as _, os::unix::fs::OpenOptionsExt as _};
+use std::{fs::OpenOptions, os::unix::fs::OpenOptionsExt as _};
 
 use rustix::fs::OFlags;
 use s2i_core::Account;
 
 use super::fault::Fault;
+use crate::files::read_at_most;
 
 /// More than any table has, and less than would hurt.
 const MOST_BYTES: u64 = 1 << 20;
@@ -20,9 +21,7 @@ pub(super) fn find(user: &str) -> Result<Account, Fault> {
 fn read(path: &str) -> String {
     let flags = OFlags::NONBLOCK.bits().cast_signed();
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path);
-    let mut bytes = Vec::new();
-    if let Ok(file) = file {
-        let _ = file.take(MOST_BYTES).read_to_end(&mut bytes);
-    }
+    let bytes = file.and_then(|file| read_at_most(file, MOST_BYTES));
+    let bytes = bytes.unwrap_or_default();
     String::from_utf8_lossy(&bytes).into_owned()
 }

@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::{Error, Limits, error::os};
+use crate::files::host_text;
 
 const HIERARCHY: &str = "/sys/fs/cgroup";
 
@@ -25,7 +26,7 @@ impl Cgroup {
         if *limits == Limits::default() {
             return Ok(None);
         }
-        let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+        let own = host_text("/proc/self/cgroup").unwrap_or_default();
         Self::create_in(Path::new(HIERARCHY), &own, limits).map(Some)
     }
 
@@ -84,7 +85,7 @@ fn controllers(limits: &Limits) -> Vec<&'static str> {
 
 /// Where this process can make a cgroup with these controllers.
 pub(crate) fn place(controllers: &[&str]) -> Result<PathBuf, Error> {
-    let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let own = host_text("/proc/self/cgroup").unwrap_or_default();
     place_in(Path::new(HIERARCHY), &own, controllers)
 }
 
@@ -108,7 +109,7 @@ fn place_in(hierarchy: &Path, own: &str, controllers: &[&str]) -> Result<PathBuf
 }
 
 fn gives(dir: &Path, controllers: &[&str]) -> bool {
-    let given = fs::read_to_string(dir.join("cgroup.subtree_control")).unwrap_or_default();
+    let given = host_text(dir.join("cgroup.subtree_control")).unwrap_or_default();
     controllers
         .iter()
         .all(|wanted| given.split_whitespace().any(|given| given == *wanted))

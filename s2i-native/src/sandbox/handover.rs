@@ -14,6 +14,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::spawn::Order;
+use crate::files::own_bytes;
 
 /// The files of the process that starts a stage.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -51,7 +52,7 @@ impl Handover {
 
     /// What it is to do.
     pub(super) fn order(&self) -> io::Result<Order> {
-        Ok(serde_json::from_str(&io::read_to_string(self.spec()?)?)?)
+        Ok(serde_json::from_slice(&own_bytes(self.spec()?)?)?)
     }
 
     pub(super) fn agent(&self) -> io::Result<Option<File>> {

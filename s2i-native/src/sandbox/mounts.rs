@@ -16,6 +16,7 @@ use super::{
     overlay::Stage,
     point::{NONE, Root},
 };
+use crate::files::host_text;
 
 /// What tells too much of the machine. Those of the kernel's own file systems that this one lacks are fine.
 const MASKED: [&str; 12] = [
@@ -107,7 +108,7 @@ fn generate(root: &Root, sandbox: &Sandbox, dir: &Path) -> Result<(), Fault> {
     let name = &sandbox.hostname;
     let (servers, hosts) = match sandbox.network {
         Network::Host => {
-            let read = |path| fs::read_to_string(path).unwrap_or_default();
+            let read = |path| host_text(path).unwrap_or_default();
             (read(RESOLV_CONF), read(HOSTS))
         }
         Network::None => (String::new(), String::new()),
@@ -163,7 +164,7 @@ fn mount_sys(root: &Root, sandbox: &Sandbox) -> Result<(), Fault> {
         // It shows the network too, which in a user namespace is not ours when it is the host's.
         Err(err) if err.kind() == io::ErrorKind::PermissionDenied => {
             root.bind(Path::new("/sys"), Path::new("/sys"), flags)?;
-            // What is mounted below it is writable for whoever may.
+            // The new one would not show the host's cgroups either.
             cover(root, "/sys/fs/cgroup")?;
         }
         Err(err) => return Err(err).or_fault(|| "can't mount sysfs at `/sys`".into()),

@@ -25,7 +25,7 @@ use super::{
     handover::Handover,
     spawn::Order,
 };
-use crate::reexec;
+use crate::{files::host_bytes, reexec};
 
 /// The name of this stage.
 pub(crate) const STAGE: &str = "outer";
@@ -135,7 +135,7 @@ impl Inner {
 /// starts what it starts from itself, which is such a copy already.
 fn own_image(program: &Program) -> std::io::Result<Option<File>> {
     match program {
-        Program::Direct(_) => Ok(Some(sealed("s2i", &fs::read(reexec::SELF)?)?)),
+        Program::Direct(_) => Ok(Some(sealed("s2i", &host_bytes(reexec::SELF)?)?)),
         Program::Agent { .. } | Program::Nothing => Ok(None),
     }
 }

@@ -1,7 +1,5 @@
 //! What the processes of a container may do.
 
-use std::fs;
-
 use rustix::{
     io::Errno,
     process::{Gid, Uid},
@@ -19,6 +17,7 @@ use super::{
     inner::Lifeline,
     seccomp,
 };
+use crate::files::host_text;
 
 /// What the agent needs to act for a user who is not root: to own what it makes, to become the user,
 /// to end processes of the user, and to clean up after it.
@@ -115,5 +114,5 @@ fn become_it(account: &Account) -> rustix::io::Result<()> {
 }
 
 fn are_groups_fixed() -> bool {
-    fs::read("/proc/self/setgroups").is_ok_and(|setting| setting.starts_with(b"deny"))
+    host_text("/proc/self/setgroups").is_ok_and(|setting| setting.starts_with("deny"))
 }

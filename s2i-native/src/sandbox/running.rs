@@ -1,7 +1,7 @@
 //! A container that has been started.
 
 use std::{
-    fs, io,
+    io,
     os::{fd::OwnedFd, unix::process::ExitStatusExt as _},
     process::{ChildStderr, ChildStdin, ChildStdout, ExitStatus},
     sync::{
@@ -19,6 +19,7 @@ use rustix::{
 use s2i_core::wire::Exit;
 
 use super::spawn::Streams;
+use crate::files::host_text;
 
 /// A container that has been started. It ends at the latest when this is dropped, and with this process.
 #[derive(Debug)]
@@ -154,7 +155,7 @@ impl Killer {
     /// Process 1 of the container is the only child that its outer stage ever has.
     fn first_process(&self) -> io::Result<Pid> {
         let pid = self.outer;
-        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))?;
+        let children = host_text(format!("/proc/{pid}/task/{pid}/children"))?;
         let first = children.split_whitespace().next();
         let first = first.and_then(|child| Pid::from_raw(child.parse().ok()?));
         first.ok_or_else(|| io::ErrorKind::NotFound.into())

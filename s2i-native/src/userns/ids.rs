@@ -1,12 +1,11 @@
 //! The numbers that users have in a namespace, and who says so.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use rustix::process::{getegid, geteuid};
 use serde::{Deserialize, Serialize};
+
+use crate::files::host_text;
 
 /// Numbers of users or groups that belong to a user, as `/etc/subuid` and `/etc/subgid` have them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,7 +61,7 @@ impl Plan {
 
 /// The ranges that a table gives to the user of this process.
 pub(super) fn ranges(table: &str) -> Vec<Range> {
-    let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
+    let read = |path: &str| host_text(path).unwrap_or_default();
     let uid = geteuid().as_raw();
     ranges_in(&read(table), &read("/etc/passwd"), uid)
 }

@@ -2,11 +2,12 @@
 
 use std::{
     ffi::OsString,
-    io::{self, Read as _, Write as _},
+    io::{self, Write as _},
     process::{Child, Command, ExitCode, Stdio},
 };
 
 use super::{enter, ids, ids::Plan};
+use crate::files::read_at_most;
 
 /// The name of this stage.
 pub(crate) const STAGE: &str = "mapper";
@@ -46,8 +47,7 @@ pub(crate) fn mapper(args: &[OsString]) -> ExitCode {
 fn map(args: &[OsString]) -> io::Result<()> {
     let arg = args.first().and_then(|arg| arg.to_str());
     let commands: Vec<(String, Vec<String>)> = serde_json::from_str(arg.unwrap_or_default())?;
-    let mut said = Vec::new();
-    io::stdin().read_to_end(&mut said)?;
+    let said = read_at_most(io::stdin(), GO.len() as u64)?;
     if said != GO {
         return Err(io::Error::other("there is no namespace"));
     }

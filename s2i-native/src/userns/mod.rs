@@ -15,6 +15,8 @@ mod oneself;
 mod probe;
 mod trial;
 
+use crate::files::host_text;
+
 pub use enter::{Error, enter};
 pub use ids::{Plan, Range};
 pub use probe::{Report, probe};
@@ -31,7 +33,7 @@ pub fn is_inside() -> bool {
 }
 
 fn is_outermost() -> bool {
-    let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    let map = host_text("/proc/self/uid_map").unwrap_or_default();
     // Without such namespaces, the file is not there.
     map.is_empty() || map.split_whitespace().eq(["0", "0", "4294967295"])
 }

@@ -1,9 +1,6 @@
 //! What this machine lets this process do, for those who wonder why it does not.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use rustix::{process::geteuid, system::uname};
 use serde::Serialize;
@@ -12,7 +9,10 @@ use super::{
     ids::{self, Plan, Range},
     is_inside, trial,
 };
-use crate::sandbox::{cgroup_place, unsuited};
+use crate::{
+    files::host_text,
+    sandbox::{cgroup_place, unsuited},
+};
 
 /// Everything that decides whether and how containers are possible. `None` is a question that this kernel does
 /// not have.
@@ -74,7 +74,7 @@ pub fn probe(store: &Path) -> Report {
 }
 
 fn setting(name: &str) -> Option<u64> {
-    let text = fs::read_to_string(Path::new("/proc/sys").join(name));
+    let text = host_text(Path::new("/proc/sys").join(name));
     text.ok()?.trim().parse().ok()
 }
 

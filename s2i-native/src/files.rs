@@ -1,0 +1,38 @@
+//! Reading whole files, which is done here alone.
+//!
+//! A file of an image, or one that a container left, can have any size: without a bound it would fill the
+//! memory of the machine. So `clippy.toml` forbids reading to the end, and what reads whole files goes through
+//! one of these.
+
+use std::{
+    io::{self, Read},
+    path::Path,
+};
+
+/// Returns the first bytes of what a reader has, at most this many.
+#[expect(clippy::disallowed_methods, reason = "it has a bound")]
+pub(crate) fn read_at_most(reader: impl Read, bytes: u64) -> io::Result<Vec<u8>> {
+    let mut read = Vec::new();
+    reader.take(bytes).read_to_end(&mut read)?;
+    Ok(read)
+}
+
+/// Returns what is in a file of the kernel or of the host's administrator, whose size no image decides.
+#[expect(clippy::disallowed_methods, reason = "it is the host's own")]
+pub(crate) fn host_bytes(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
+    std::fs::read(path)
+}
+
+/// Returns the same as text; bytes that are not UTF-8 are replaced.
+pub(crate) fn host_text(path: impl AsRef<Path>) -> io::Result<String> {
+    let bytes = host_bytes(path)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Returns what is in a file that s2i has made for itself.
+#[expect(clippy::disallowed_methods, reason = "s2i has made it")]
+pub(crate) fn own_bytes(mut file: impl Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
