@@ -36,6 +36,7 @@ mod handover;
 mod init_layer;
 mod inner;
 mod loopback;
+mod mountinfo;
 mod mounts;
 mod outer;
 mod overlay;
@@ -139,7 +140,7 @@ pub struct Bind {
     pub from: PathBuf,
     /// Where it is in the container.
     pub to: PathBuf,
-    /// Whether it can't be changed. What is mounted below it on the host stays as it is there.
+    /// Whether it can't be changed, with everything that is mounted below it on the host.
     pub read_only: bool,
 }
 

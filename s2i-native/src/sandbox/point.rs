@@ -6,17 +6,20 @@
 use std::{
     fs::File,
     io,
-    os::fd::{AsFd as _, AsRawFd as _, OwnedFd},
+    os::fd::{AsRawFd as _, OwnedFd},
     path::{Path, PathBuf},
 };
 
 use rustix::{
-    fs::{Mode, OFlags, ResolveFlags, StatVfsMountFlags, fstatvfs, openat2},
+    fs::{Mode, OFlags, ResolveFlags, openat2},
     io::Errno,
     mount::{MountFlags, mount, mount_bind_recursive, mount_remount},
 };
 
-use super::fault::{Fault, OrFault as _};
+use super::{
+    fault::{Fault, OrFault as _},
+    mountinfo,
+};
 
 /// What no mount of a container may do: run programs with other rights, have devices, have programs.
 pub(super) const NONE: MountFlags = MountFlags::NOSUID
@@ -95,7 +98,7 @@ impl Root {
         )?)
     }
 
-    /// Mounts something of the host, with everything that is mounted below it, and restricts it further.
+    /// Mounts something of the host, with everything that is mounted below it, and restricts all of it further.
     pub(super) fn bind(&self, from: &Path, at: &Path, flags: MountFlags) -> Result<(), Fault> {
         let bind = || -> io::Result<()> {
             mount_bind_recursive(from, through_proc(&self.find(at)?))?;
@@ -117,21 +120,34 @@ impl Root {
         }
     }
 
-    /// Adds restrictions to a mount. Those that it has stay: inside a user namespace they have to.
-    pub(super) fn restrict(&self, at: &Path, flags: MountFlags) -> io::Result<()> {
-        let mounted = self.find(at)?;
-        let has = fstatvfs(mounted.as_fd())?.f_flag;
-        let all = [
-            (StatVfsMountFlags::RDONLY, MountFlags::RDONLY),
-            (StatVfsMountFlags::NOSUID, MountFlags::NOSUID),
-            (StatVfsMountFlags::NODEV, MountFlags::NODEV),
-            (StatVfsMountFlags::NOEXEC, MountFlags::NOEXEC),
-        ];
-        let kept = all.iter().filter(|(flag, _)| has.contains(*flag));
-        let kept = kept.fold(MountFlags::empty(), |kept, (_, flag)| kept | *flag);
-        let flags = MountFlags::BIND | flags | kept;
-        Ok(mount_remount(through_proc(&mounted), flags, "")?)
+    /// Adds restrictions to a mount and to all below it. Those that they have stay: inside a user namespace they
+    /// have to.
+    ///
+    /// One call for all of them (`mount_setattr`) would need Linux 5.12 and code that is not safe. Nothing else
+    /// mounts or unmounts anything in this namespace meanwhile.
+    fn restrict(&self, at: &Path, flags: MountFlags) -> io::Result<()> {
+        let top = mountinfo::id_of(&self.find(at)?)?;
+        let root = through_proc(&self.dir).read_link()?;
+        for mount in mountinfo::tree(top)? {
+            let at = mount.point.strip_prefix(&root).map_err(io::Error::other)?;
+            let mounted = match self.find(at) {
+                // What this process can't get to, the container can't either, which has fewer rights.
+                Err(err) if mount.id != top && is_out_of_reach(&err) => continue,
+                mounted => mounted?,
+            };
+            // Something else is mounted on top of what is hidden.
+            if mountinfo::id_of(&mounted)? == mount.id {
+                let flags = MountFlags::BIND | flags | mount.flags;
+                mount_remount(through_proc(&mounted), flags, "")?;
+            }
+        }
+        Ok(())
     }
+}
+
+fn is_out_of_reach(err: &io::Error) -> bool {
+    use io::ErrorKind::{NotADirectory, NotFound, PermissionDenied};
+    matches!(err.kind(), NotADirectory | NotFound | PermissionDenied)
 }
 
 /// A path to something that is open, and has to stay so, for calls that take nothing but paths.

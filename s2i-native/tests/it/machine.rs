@@ -4,6 +4,7 @@ use std::{
     collections::BTreeSet,
     fs::{self, File},
     os::fd::AsRawFd as _,
+    process::Command,
 };
 
 use s2i_core::wire::Exit;
@@ -20,6 +21,7 @@ crate::tests!(
     without_network_there_is_itself,
     binds_and_memory_are_mounted,
     a_read_only_root_can_not_be_written,
+    what_is_mounted_below_a_bind_is_restricted_too,
 );
 
 fn mounts_are_its_own() {
@@ -230,4 +232,41 @@ fn a_read_only_root_can_not_be_written() {
     scene.direct().cwd = "/new".into();
     let outcome = scene.run();
     assert_eq!(outcome.out, "no\ny\n/new\n", "{outcome:?}");
+}
+
+fn what_is_mounted_below_a_bind_is_restricted_too() {
+    if !can_run("mounts below binds") {
+        return;
+    }
+    let mut scene = Scene::script(
+        "for dir in /fixed /fixed/below '/fixed/below/a b' /open /open/below '/open/below/a b'; do \
+             (echo x >\"$dir/new\") 2>/dev/null && echo wrote $dir; \
+         done; (: <'/open/below/a b/null') 2>/dev/null && echo opened; echo end",
+    );
+    let from = scene.temp.path().join("from");
+    fs::create_dir(&from).unwrap();
+    for (to, read_only) in [("/fixed", true), ("/open", false)] {
+        scene.sandbox.binds.push(Bind {
+            from: from.clone(),
+            to: to.into(),
+            read_only,
+        });
+    }
+    let spec = scene.temp.path().join("spec.json");
+    fs::write(&spec, serde_json::to_vec(&scene.sandbox).unwrap()).unwrap();
+    let script = "set -e; for dir in below 'below/a b'; do \
+                      mkdir \"$0/$dir\"; mount -t tmpfs t \"$0/$dir\"; \
+                  done; mknod -m 666 \"$0/below/a b/null\" c 1 3; exec $1 --run $2";
+    let output = Command::new("unshare")
+        .args(["--mount", "sh", "-c", script])
+        .arg(&from)
+        .arg(std::env::current_exe().unwrap())
+        .arg(spec)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(
+        said, "wrote /open\nwrote /open/below\nwrote /open/below/a b\nend\n",
+        "{output:?}"
+    );
 }

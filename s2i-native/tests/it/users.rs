@@ -27,6 +27,7 @@ crate::tests!(
     a_probe_tells_what_is_possible,
     an_ordinary_user_is_lent_directories_too,
     programs_of_the_user_know_who_that_is,
+    what_is_mounted_below_sys_can_not_be_written,
 );
 
 /// A user with ranges of numbers, and one without.
@@ -355,4 +356,37 @@ fn a_probe_tells_what_is_possible() {
         (&"nothing".into(), &Value::Null),
         "{found:#}"
     );
+}
+
+/// The `/sys` of an ordinary user's container is the host's, with what is mounted below it.
+fn what_is_mounted_below_sys_can_not_be_written() {
+    if !can_enter("mounts below /sys") {
+        return;
+    }
+    let home = Home::of(user("s2i-ranges", true));
+    let script = "cat /sys/kernel/file; for dir in /sys/kernel /sys/kernel/deep; do \
+                      (echo x >$dir/new) 2>/dev/null && echo wrote $dir; \
+                      (: <$dir/null) 2>/dev/null && echo opened $dir; \
+                      $dir/true 2>/dev/null && echo ran $dir; \
+                  done; echo end";
+    let sandbox = home.sandbox("one", vec![layer()], script);
+    let spec = home.temp.path().join("spec.json");
+    fs::write(&spec, serde_json::to_vec(&sandbox).unwrap()).unwrap();
+    // In `hidden` something is under another mount, and only root gets into `closed`.
+    let mounts = "set -e; mount -t tmpfs -o mode=777 t /sys/kernel; echo below >/sys/kernel/file; \
+                  for dir in deep hidden hidden/below closed closed/below; do \
+                      mkdir -p /sys/kernel/$dir; mount -t tmpfs -o mode=777 t /sys/kernel/$dir; \
+                  done; mount -t tmpfs t /sys/kernel/hidden; chmod 700 /sys/kernel/closed; \
+                  for dir in /sys/kernel /sys/kernel/deep; do \
+                      mknod -m 666 $dir/null c 1 3; cp /bin/true $dir/true; \
+                  done; exec setpriv --reuid $0 --regid $1 --clear-groups $2 --run $3";
+    let User { uid, gid, .. } = home.user;
+    let output = Command::new("unshare")
+        .args(["--mount", "sh", "-c", mounts])
+        .args([uid.to_string(), gid.to_string()])
+        .arg(home.temp.path().join("program"))
+        .arg(spec)
+        .output()
+        .unwrap();
+    assert_eq!(text(&output), "below\nend\n", "{output:?}");
 }
