@@ -57,7 +57,7 @@ pub fn errand(program: &str) -> Command {
     if !Path::new(reexec::SELF).exists() {
         return Command::new(found);
     }
-    let mut command = reexec::command(reexec::SELF, STAGE);
+    let mut command = reexec::command_with_environment(reexec::SELF, STAGE);
     let (uid, gid) = userns::before().unwrap_or_default();
     command.args([&std::process::id().to_string(), &uid, &gid]);
     command.arg(found);
@@ -115,7 +115,7 @@ fn attend(sender: &OsStr, args: &[OsString]) -> io::Result<ExitCode> {
 
 /// The program, which ends with its parent.
 fn ending_with(parent: &OsStr, args: &[OsString]) -> Command {
-    let mut command = reexec::command(reexec::SELF, userns::ONESELF);
+    let mut command = reexec::command_with_environment(reexec::SELF, userns::ONESELF);
     command.arg(parent).args(args);
     command
 }

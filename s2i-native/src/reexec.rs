@@ -52,8 +52,16 @@ pub fn reexec() -> Option<ExitCode> {
     })
 }
 
-/// A command that starts this program, or its copy in `program`, as a helper.
+/// A command that starts this program, or its copy in `program`, as a helper. It gets no environment: a stage
+/// lives as long as its container, and `/proc` would show what the user's environment has, such as tokens.
 pub(crate) fn command(program: impl AsRef<OsStr>, stage: &str) -> Command {
+    let mut command = command_with_environment(program, stage);
+    command.env_clear();
+    command
+}
+
+/// The same for a helper that starts programs of the user, with the environment of this process.
+pub(crate) fn command_with_environment(program: impl AsRef<OsStr>, stage: &str) -> Command {
     let mut command = Command::new(program);
     command.arg0(NAME).arg(stage);
     command

@@ -9,8 +9,7 @@ use std::{
 use nix::sched::{CloneFlags, unshare};
 use thiserror::Error;
 
-use super::{ids, ids::Plan, mapper, oneself};
-use crate::reexec;
+use super::{ids, ids::Plan, mapper, oneself, stage};
 
 /// Why a process is not in a user namespace. When it is past [`Error::Threads`], its rights are undefined and
 /// it should end.
@@ -86,7 +85,7 @@ fn finish(mut mapper: Child) -> io::Result<()> {
 
 /// How the helper is started.
 pub(super) fn helper() -> std::process::Command {
-    let mut command = reexec::command(reexec::SELF, mapper::STAGE);
+    let mut command = stage(mapper::STAGE);
     command
         .stdin(Stdio::piped())
         .stdout(Stdio::null())

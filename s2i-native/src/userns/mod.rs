@@ -15,7 +15,9 @@ mod oneself;
 mod probe;
 mod trial;
 
-use crate::files::host_text;
+use std::process::Command;
+
+use crate::{files::host_text, reexec};
 
 pub use enter::{Error, enter};
 pub use ids::{Plan, Range};
@@ -30,6 +32,13 @@ pub(crate) use trial::{STAGE as TRIAL, trial};
 #[must_use]
 pub fn is_inside() -> bool {
     rustix::process::geteuid().is_root() && !is_outermost()
+}
+
+/// A command for a stage of this module, which may look for programs.
+fn stage(name: &str) -> Command {
+    let mut command = reexec::command(reexec::SELF, name);
+    command.envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
+    command
 }
 
 fn is_outermost() -> bool {

@@ -10,11 +10,8 @@ use std::{
 
 use s2i_core::{ErrorChain, wire::Exit};
 
-use super::enter;
-use crate::{
-    reexec,
-    sandbox::{Limits, Network, Program, Sandbox},
-};
+use super::{enter, stage};
+use crate::sandbox::{Limits, Network, Program, Sandbox};
 
 /// The name of this stage.
 pub(crate) const STAGE: &str = "trial";
@@ -24,7 +21,7 @@ pub(crate) const STAGE: &str = "trial";
 pub(super) fn run(below: &Path) -> Result<(), String> {
     let dir = below.join(format!("trial-{}", std::process::id()));
     let tried = fs::create_dir_all(&dir).and_then(|()| {
-        reexec::command(reexec::SELF, STAGE)
+        stage(STAGE)
             .arg(&dir)
             .stdin(Stdio::null())
             .output()

@@ -15,6 +15,7 @@ use crate::scene::{Scene, can_run, temporary};
 
 crate::tests!(
     it_ends_with_whoever_started_it,
+    stages_have_no_environment_of_the_user,
     it_ends_when_it_is_killed,
     it_ends_when_it_is_dropped,
     the_first_process_ends_all_others,
@@ -89,6 +90,22 @@ fn it_ends_with_whoever_started_it() {
         assert_gone_soon(&scene);
         assert!(!is_alive(&outer[0]));
     }
+}
+
+/// A stage lives as long as its container, and `/proc` shows its environment.
+fn stages_have_no_environment_of_the_user() {
+    if !can_run("the environment of stages") {
+        return;
+    }
+    let scene = long();
+    let spec = scene.temp.path().join("spec.json");
+    fs::write(&spec, serde_json::to_vec(&scene.sandbox).unwrap()).unwrap();
+    let helper = Helper::start(&spec);
+    wait_until(|| processes_of(&scene).len() == 4);
+    let outer = children_of(helper.0.id()).pop().unwrap();
+    let environment = |pid: &str| fs::read(format!("/proc/{pid}/environ")).unwrap();
+    assert!(!environment(&helper.0.id().to_string()).is_empty());
+    assert!(environment(&outer).is_empty());
 }
 
 /// This program as one that starts a container; killed when it is dropped.
