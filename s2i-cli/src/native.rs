@@ -39,9 +39,7 @@ impl fmt::Display for Impossible {
 
 /// Finds out what this machine lets it do over this store. It takes as long as starting a container.
 pub(crate) fn probe(store: &Path) -> Report {
-    // A store is made by whoever opens it, not by a trial.
-    let there = store.ancestors().find(|dir| dir.is_dir());
-    userns::probe(there.unwrap_or(store))
+    userns::probe(store)
 }
 
 /// Whether it can work here.

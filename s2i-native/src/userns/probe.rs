@@ -50,16 +50,17 @@ pub struct Report {
     pub has_seccomp: bool,
 }
 
-/// Finds everything out. A directory that is made below `store`, where containers will be, is removed again.
-/// It takes as long as starting one.
+/// Finds everything out. Where containers will be, in `store` or where that would be made, a directory is made and
+/// removed again. It takes as long as starting one.
 #[must_use]
 pub fn probe(store: &Path) -> Report {
+    let there = nearest(store);
     Report {
         kernel: uname().release().to_string_lossy().into_owned(),
         euid: geteuid().as_raw(),
         is_inside: is_inside(),
         plan: Plan::make(),
-        trial: trial::run(store),
+        trial: trial::run(there),
         max_user_namespaces: setting("user/max_user_namespaces"),
         unprivileged_userns_clone: setting("kernel/unprivileged_userns_clone"),
         apparmor_restricts_userns: setting("kernel/apparmor_restrict_unprivileged_userns"),
@@ -67,7 +68,7 @@ pub fn probe(store: &Path) -> Report {
         newgidmap: ids::find("newgidmap"),
         subuids: ids::ranges("/etc/subuid"),
         subgids: ids::ranges("/etc/subgid"),
-        unsuited_store: nearest(store).and_then(|dir| unsuited(dir).ok().flatten()),
+        unsuited_store: unsuited(there).ok().flatten(),
         cgroup: cgroup_place(&["cpu", "memory", "pids"]).map_err(|err| err.to_string()),
         has_seccomp: Path::new("/proc/sys/kernel/seccomp/actions_avail").exists(),
     }
@@ -79,6 +80,6 @@ fn setting(name: &str) -> Option<u64> {
 }
 
 /// The directory itself, or where it would be made.
-fn nearest(dir: &Path) -> Option<&Path> {
-    dir.ancestors().find(|dir| dir.exists())
+fn nearest(dir: &Path) -> &Path {
+    dir.ancestors().find(|dir| dir.is_dir()).unwrap_or(dir)
 }

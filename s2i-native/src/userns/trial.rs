@@ -18,34 +18,35 @@ pub(crate) const STAGE: &str = "trial";
 
 /// Makes a container in a new directory below this one, as this process could after [`enter()`]; says why
 /// it could not.
+///
+/// The directory may be one that others can write to. So the name of the new one can't be foreseen, and it belongs
+/// to this user alone from its first moment.
 pub(super) fn run(below: &Path) -> Result<(), String> {
-    let dir = below.join(format!("trial-{}", std::process::id()));
-    let tried = fs::create_dir_all(&dir).and_then(|()| {
-        stage(STAGE)
-            .arg(&dir)
-            .stdin(Stdio::null())
-            .output()
-    });
-    let _ = fs::remove_dir_all(&dir);
+    let dir = tempfile::Builder::new().prefix("trial-").tempdir_in(below);
+    let dir = dir.map_err(|err| format!("can't try in `{}`: {err}", below.display()))?;
+    let tried = stage(STAGE).arg(dir.path()).stdin(Stdio::null()).output();
     match tried {
         Ok(output) if output.status.success() => Ok(()),
         Ok(output) => {
             let said = String::from_utf8_lossy(&output.stderr);
             Err(said.trim().trim_start_matches("s2i: ").to_owned())
         }
-        Err(err) => Err(format!("can't try in `{}`: {err}", dir.display())),
+        Err(err) => Err(format!("can't try in `{}`: {err}", below.display())),
     }
 }
 
 /// Runs the stage.
 pub(crate) fn trial(args: &[OsString]) -> ExitCode {
     let dir = PathBuf::from(args.first().cloned().unwrap_or_default());
+    let dirs = ["upper", "work"].map(|name| dir.join(name));
     let said = match enter() {
-        Ok(_) => try_in(&dir),
+        Ok(_) => try_in(&dirs),
         Err(err) => Err(ErrorChain(&err).to_string()),
     };
     // What only root of the namespace may remove.
-    let _ = fs::remove_dir_all(&dir);
+    for dir in dirs {
+        let _ = fs::remove_dir_all(dir);
+    }
     match said {
         Ok(code) => ExitCode::from(code),
         Err(said) => {
@@ -56,11 +57,11 @@ pub(crate) fn trial(args: &[OsString]) -> ExitCode {
 }
 
 /// Its exit status; it has said itself what went wrong.
-fn try_in(dir: &Path) -> Result<u8, String> {
-    let [upper, work] = ["upper", "work"].map(|name| dir.join(name));
-    for dir in [&upper, &work] {
+fn try_in(dirs: &[PathBuf; 2]) -> Result<u8, String> {
+    for dir in dirs {
         fs::create_dir(dir).map_err(|err| format!("can't make `{}`: {err}", dir.display()))?;
     }
+    let [upper, work] = dirs.clone();
     let sandbox = Sandbox {
         lowers: Vec::new(),
         upper,

@@ -28,6 +28,7 @@ crate::tests!(
     an_ordinary_user_is_lent_directories_too,
     programs_of_the_user_know_who_that_is,
     what_is_mounted_below_sys_can_not_be_written,
+    a_probe_uses_no_directory_that_others_made,
 );
 
 /// A user with ranges of numbers, and one without.
@@ -318,8 +319,8 @@ fn a_probe_tells_what_is_possible() {
     let report = |home: &Home| -> Value {
         let store = home.temp.path().join("store");
         let output = home.program(&["--probe", store.to_str().unwrap()]);
-        let left: Vec<_> = fs::read_dir(&store).unwrap().collect();
-        assert!(left.is_empty(), "{left:?}");
+        let left: Vec<_> = fs::read_dir(home.temp.path()).unwrap().flatten().collect();
+        assert_eq!(left.len(), 1, "beside the program: {left:?}");
         serde_json::from_str(&text(&output)).unwrap()
     };
     let home = Home::of(user("s2i-ranges", true));
@@ -389,4 +390,24 @@ fn what_is_mounted_below_sys_can_not_be_written() {
         .output()
         .unwrap();
     assert_eq!(text(&output), "below\nend\n", "{output:?}");
+}
+
+/// Any user may write to where a store is to be, as in `/tmp`.
+fn a_probe_uses_no_directory_that_others_made() {
+    if !can_run("probes in a shared directory") {
+        return;
+    }
+    let temp = temporary();
+    // What is executed in place of the shell has its number.
+    let script = "mkdir -m 777 $0/trial-$$; exec $1 --probe $0/store";
+    let output = Command::new("sh")
+        .args(["-c", script])
+        .arg(temp.path())
+        .arg(std::env::current_exe().unwrap())
+        .output()
+        .unwrap();
+    let report: Value = serde_json::from_str(&text(&output)).unwrap();
+    assert!(report["trial"].get("Ok").is_some(), "{report:#}");
+    // It is there, and nothing else.
+    assert_eq!(fs::read_dir(temp.path()).unwrap().count(), 1);
 }
