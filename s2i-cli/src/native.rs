@@ -121,6 +121,17 @@ pub(crate) fn drawbacks(report: &Report) -> Vec<Missing> {
             step: None,
         });
     }
+    if !report.has_scopes {
+        drawbacks.push(Missing {
+            what: "this kernel has no Landlock that can keep containers from abstract sockets: on the network \
+                   `host`, which is the default, they can reach daemons of this machine that listen on one"
+                .into(),
+            step: Some(
+                "s2i build --network none …, or Linux 6.12 or later with `landlock` among the kernel's `lsm`"
+                    .into(),
+            ),
+        });
+    }
     drawbacks
 }
 

@@ -1,6 +1,6 @@
 //! The engine port over the store and the sandbox.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Once};
 
 use futures_util::{StreamExt as _, future::join};
 use s2i_build::{
@@ -24,7 +24,7 @@ use crate::{
     error::{blocking, failed, no_such_image},
     facts, memory,
     place::{Lent, Origin, Place, Prepared},
-    sandbox::{Limits, Network, Program, Running},
+    sandbox::{self, Limits, Network, Program, Running},
     source::Source,
 };
 
@@ -44,6 +44,8 @@ pub struct NativeEngine {
     pub(crate) store: Store,
     pub(crate) registry: Registry,
     agents: Agents,
+    /// Done once the user was warned of what the containers can reach.
+    warned: Once,
 }
 
 impl NativeEngine {
@@ -62,6 +64,7 @@ impl NativeEngine {
             store: opened.map_err(failed("open the store", store.display()))?,
             registry: Registry::new(registry).map_err(failed("prepare for", "registries"))?,
             agents,
+            warned: Once::new(),
         })
     }
 
@@ -112,6 +115,9 @@ impl NativeEngine {
         progress: &Progress<'_>,
         cancel: &CancelToken,
     ) -> Result<(Place, Running, Transport), EngineError> {
+        if let Some(exposure) = exposure(origin.network, sandbox::has_scopes()) {
+            self.warned.call_once(|| progress.warn([exposure]));
+        }
         let store = self.store.clone();
         let prepare = move |tell: &Tell| Place::prepare(&store, origin, tell);
         let mut prepared = telling(progress, prepare).await?;
@@ -265,6 +271,19 @@ fn is_root(user: &str) -> bool {
     matches!(name, "" | "0" | "root")
 }
 
+/// What a container with this network can reach that it should not, if this kernel does not keep it from that.
+fn exposure(network: Network, has_scopes: bool) -> Option<Diagnostic> {
+    let is_exposed = network == Network::Host && !has_scopes;
+    is_exposed.then(|| {
+        Diagnostic::new(
+            "the embedded engine",
+            "this kernel has no Landlock that can keep containers from abstract sockets (Linux 6.12): \
+             on the network `host`, their programs can reach daemons of this machine by them; \
+             `--network none` prevents that",
+        )
+    })
+}
+
 /// What the sandbox is to keep.
 pub(crate) fn limits(limits: &request::Limits) -> Limits {
     let request::Limits {
@@ -288,6 +307,24 @@ pub(crate) fn network(network: &request::Network) -> Result<Network, EngineError
         request::Network::Named(name) => {
             let why = "the embedded engine has the networks `host` and `none`";
             Err(failed("use the network", name)(why))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_network_of_the_host_without_landlock_is_exposed() {
+        for (network, has_scopes, is_exposed) in [
+            (Network::Host, false, true),
+            (Network::Host, true, false),
+            (Network::None, false, false),
+            (Network::None, true, false),
+        ] {
+            let found = exposure(network, has_scopes);
+            assert_eq!(found.is_some(), is_exposed, "{network:?}, {has_scopes}");
         }
     }
 }

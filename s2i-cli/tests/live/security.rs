@@ -1,13 +1,13 @@
 //! Sources, scripts and images that mean harm.
 
-use std::{ffi::OsStr, fs, os::unix::ffi::OsStrExt as _, time::Duration};
+use std::{ffi::OsStr, fs, os::unix::ffi::OsStrExt as _, process::Command, time::Duration};
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 use crate::{
-    harness::live,
+    harness::{live, skip},
     images::{Entry, Recipe},
-    process::Stream,
+    process::{Running, Stream},
 };
 
 #[test]
@@ -17,6 +17,52 @@ fn a_pipe_in_the_source_is_refused() {
     mknodat(CWD, source.join("pipe"), FileType::Fifo, Mode::RWXU, 0).unwrap();
     live.build(&[], &source).ends_with(24).says("pipe");
     live.nothing_left();
+}
+
+/// Runs the program in its arguments as on a kernel that has no Landlock: a filter refuses the call that begins
+/// with it (444) as unknown.
+const WITHOUT_LANDLOCK: &str = r#"
+    my @filter = ([0x20, 0, 0, 0], [0x15, 0, 1, 444], [0x06, 0, 0, 0x00050000 | 38], [0x06, 0, 0, 0x7fff0000]);
+    my $filter = join "", map pack("S C C L", @$_), @filter;
+    my $program = pack("S x6 P", scalar @filter, $filter);
+    syscall(157, 22, 2, $program) == 0 or die "no filter: $!";
+    exec @ARGV or die "$ARGV[0]: $!";"#;
+
+#[test]
+fn what_a_kernel_without_landlock_leaves_open_is_said_once() {
+    let Some(live) = live() else { return };
+    if !live.engine.is_native() {
+        return skip("it is about the embedded engine");
+    }
+    if !rustix::process::geteuid().is_root() || !cfg!(target_arch = "x86_64") {
+        return skip("filters of system calls are made by root here, for one kind of processor");
+    }
+    let source = live.instructions("copy /app");
+    let build = |network: &str| {
+        let mut options = live.engine.options();
+        let build = ["build", "--incremental", "--no-cache", "--network", network];
+        options.extend(build.map(Into::into));
+        options.extend([
+            source.clone().into(),
+            live.builder().into(),
+            live.image("app").into(),
+        ]);
+        let command = live.command();
+        let mut filtered = Command::new("perl");
+        filtered.args(["-e", WITHOUT_LANDLOCK]);
+        filtered
+            .arg(command.get_program())
+            .args(command.get_args())
+            .args(options);
+        filtered.current_dir(live.path("")).env_clear();
+        let variables = command.get_envs();
+        filtered.envs(variables.filter_map(|(name, value)| Some((name, value?))));
+        let done = Running::start(&mut filtered).finish().succeeds();
+        let said = done.lines.iter().map(|line| line.text.matches("Landlock"));
+        said.flatten().count()
+    };
+    // The second one has two containers, for it begins with the artifacts of the first.
+    assert_eq!(["none", "host", "host"].map(build), [0, 1, 1]);
 }
 
 #[test]

@@ -18,8 +18,11 @@
 //! - no `SYS_CHROOT` where s2i itself does not have the machine's own root;
 //! - no programs of 32 bits on processors of 64;
 //! - no profile of `AppArmor` or `SELinux`;
-//! - no network of its own but for none at all. On the host's, everything can be reached that listens on the
-//!   machine, by address or by an abstract name.
+//! - no network of its own but for none at all. On the host's, everything can be reached that listens on an
+//!   address of the machine.
+//!
+//! More than there: Landlock keeps the container's processes from [abstract sockets](scope) of the host, where
+//! the kernel can.
 //!
 //! Real root is not put into a user namespace: files in the store would then have owners that no other
 //! user of the store understands. Who wants one starts s2i as an ordinary user.
@@ -43,6 +46,7 @@ mod overlay;
 mod point;
 mod privileges;
 mod running;
+mod scope;
 mod seccomp;
 mod spawn;
 
@@ -59,6 +63,7 @@ pub(crate) use outer::{STAGE as OUTER, outer};
 #[cfg(test)]
 pub(crate) use overlay::set_time;
 pub(crate) use overlay::{adopt, unsuited};
+pub(crate) use scope::is_supported as has_scopes;
 
 /// A container that can be started.
 ///

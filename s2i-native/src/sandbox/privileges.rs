@@ -15,7 +15,7 @@ use super::{
     Network,
     fault::{Fault, OrFault as _},
     inner::Lifeline,
-    seccomp,
+    scope, seccomp,
 };
 use crate::files::host_text;
 
@@ -61,8 +61,8 @@ pub(super) fn withheld(network: Network, is_top: bool) -> CapabilitySet {
     withheld
 }
 
-/// Gives up everything but these capabilities and what the seccomp filter lets through, and becomes the
-/// account. There is no way back, for this process and all that come from it.
+/// Gives up everything but these capabilities and what Landlock and the seccomp filter let through, and becomes
+/// the account. There is no way back, for this process and all that come from it.
 pub(super) fn confine(
     rights: CapabilitySet,
     account: Option<&Account>,
@@ -83,6 +83,7 @@ pub(super) fn confine(
     set_no_new_privs(true).or_fault(|| "can't forbid new privileges".into())?;
     // The kernel forgot about it with the change of the user.
     lifeline.hold()?;
+    scope::confine()?;
     seccomp::confine(rights)
 }
 

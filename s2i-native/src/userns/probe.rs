@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     files::host_text,
-    sandbox::{cgroup_place, unsuited},
+    sandbox::{cgroup_place, has_scopes, unsuited},
 };
 
 /// Everything that decides whether and how containers are possible. `None` is a question that this kernel does
@@ -48,6 +48,8 @@ pub struct Report {
     pub cgroup: Result<PathBuf, String>,
     /// Whether the kernel can restrict system calls.
     pub has_seccomp: bool,
+    /// Whether Landlock can keep containers from abstract sockets of the host.
+    pub has_scopes: bool,
 }
 
 /// Finds everything out. Where containers will be, in `store` or where that would be made, a directory is made and
@@ -71,6 +73,7 @@ pub fn probe(store: &Path) -> Report {
         unsuited_store: unsuited(there).ok().flatten(),
         cgroup: cgroup_place(&["cpu", "memory", "pids"]).map_err(|err| err.to_string()),
         has_seccomp: Path::new("/proc/sys/kernel/seccomp/actions_avail").exists(),
+        has_scopes: has_scopes(),
     }
 }
 

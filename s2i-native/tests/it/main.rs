@@ -17,6 +17,8 @@ mod rights;
 #[cfg(test)]
 mod scene;
 #[cfg(test)]
+mod sockets;
+#[cfg(test)]
 mod users;
 
 use std::process::ExitCode;
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
         ("limits", limits::TESTS),
         ("machine", machine::TESTS),
         ("rights", rights::TESTS),
+        ("sockets", sockets::TESTS),
         ("users", users::TESTS),
     ];
     let tests = modules.into_iter().flat_map(|(module, tests)| {

@@ -1,7 +1,7 @@
 //! An image made of this machine's own programs, and containers of it.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs,
     io::{Read as _, Write as _},
     os::{
@@ -247,11 +247,16 @@ pub(crate) fn helper() -> Option<ExitCode> {
     let args: Vec<_> = args.iter().map(String::as_str).collect();
     match args[..] {
         ["--run", spec] => Some(run_helper(spec)),
+        ["--run-without-landlock", spec] => {
+            forbid(&[nix::libc::SYS_landlock_create_ruleset]);
+            Some(run_helper(spec))
+        }
         ["--probe", store] => Some(probe(store)),
         ["--oneself", script, file] => Some(as_oneself(script, file)),
         ["--errand", script] => Some(send(script)),
         ["--errand-without-handles", script] => {
-            forbid_handles();
+            // As before Linux 5.3.
+            forbid(&[nix::libc::SYS_pidfd_open]);
             Some(send(script))
         }
         [.., "--write-to-exe"] => Some(write_to_exe()),
@@ -280,12 +285,12 @@ fn send(script: &str) -> ExitCode {
     code.map_or(ExitCode::FAILURE, u8::into)
 }
 
-/// Has no handles of processes from here on, as before Linux 5.3.
-fn forbid_handles() {
-    let rules = [(nix::libc::SYS_pidfd_open, Vec::new())];
+/// Has not these system calls from here on, as with a kernel before they were there.
+fn forbid(calls: &[i64]) {
+    let rules: BTreeMap<_, _> = calls.iter().map(|call| (*call, Vec::new())).collect();
     let refused = SeccompAction::Errno(nix::libc::ENOSYS.cast_unsigned());
     let arch = TargetArch::try_from(std::env::consts::ARCH).unwrap();
-    let filter = SeccompFilter::new(rules.into(), SeccompAction::Allow, refused, arch);
+    let filter = SeccompFilter::new(rules, SeccompAction::Allow, refused, arch);
     let program: BpfProgram = filter.unwrap().try_into().unwrap();
     seccompiler::apply_filter(&program).unwrap();
 }

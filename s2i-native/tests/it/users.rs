@@ -18,6 +18,7 @@ use tempfile::TempDir;
 use crate::{
     layers::{self, LENT, USE_LENT},
     scene::{can_run, layer, paths, sandbox, temporary},
+    sockets::{Daemon, has_scopes},
 };
 
 crate::tests!(
@@ -27,6 +28,7 @@ crate::tests!(
     a_probe_tells_what_is_possible,
     an_ordinary_user_is_lent_directories_too,
     programs_of_the_user_know_who_that_is,
+    abstract_sockets_are_out_of_reach_for_a_user,
     what_is_mounted_below_sys_can_not_be_written,
     a_probe_uses_no_directory_that_others_made,
 );
@@ -356,6 +358,20 @@ fn a_probe_tells_what_is_possible() {
         (&found["plan"], &found["trial"]["Ok"]),
         (&"nothing".into(), &Value::Null),
         "{found:#}"
+    );
+}
+
+fn abstract_sockets_are_out_of_reach_for_a_user() {
+    if !can_enter("abstract sockets of a user") || !has_scopes("abstract sockets of a user") {
+        return;
+    }
+    let daemon = Daemon::start();
+    let home = Home::of(user("s2i-ranges", true));
+    let connect = format!("perl -e '{}'", daemon.connect());
+    let not_permitted = "1";
+    assert_eq!(
+        text(&home.run(&home.sandbox("one", vec![layer()], &connect))),
+        not_permitted
     );
 }
 

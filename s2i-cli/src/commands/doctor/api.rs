@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, io};
 use s2i_core::ErrorChain;
 use s2i_docker::{About, Endpoint, Flavour};
 
-use super::{Finding, Offer, Setting, advisories, remark};
+use super::{Finding, Offer, Setting, advisories, list, remark};
 use crate::{choice, engine, native::Missing};
 
 /// Looks for both, whether one of them is asked for or not.
@@ -59,13 +59,6 @@ fn absent(name: &str, place: Option<String>) -> Finding {
 
 fn present(place: String, about: About) -> Finding {
     let remarks = remarks(&about);
-    let list = |words: &[&str]| {
-        if words.is_empty() {
-            "none".to_owned()
-        } else {
-            words.join(", ")
-        }
-    };
     let guards: Vec<&str> = about.guards.iter().map(String::as_str).collect();
     // Every engine has these two, whether it lists them or not.
     let networks = about.networks.iter().map(String::as_str);

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use s2i_native::userns::{Plan, Report};
 
-use super::{Finding, Offer};
+use super::{Finding, Offer, list};
 use crate::native;
 
 /// What it is called, also for `--engine`.
@@ -45,11 +45,13 @@ pub(super) fn look(report: &Report, store: &Path) -> Finding {
 }
 
 fn isolation(report: &Report) -> String {
-    let guard = if report.has_seccomp {
-        "seccomp"
-    } else {
-        "none"
-    };
+    let guards = [
+        (report.has_seccomp, "seccomp"),
+        (report.has_scopes, "landlock"),
+    ];
+    let guards = guards.iter().filter(|(has, _)| *has);
+    let guards: Vec<_> = guards.map(|(_, name)| *name).collect();
+    let guards = list(&guards);
     let users = match &report.plan {
         Plan::Nothing => "namespaces of its own".to_owned(),
         Plan::Single { .. } => "namespaces of its own, one user".into(),
@@ -58,5 +60,5 @@ fn isolation(report: &Report) -> String {
             format!("namespaces of its own, {} users", count + 1)
         }
     };
-    format!("{users}; guards: {guard}")
+    format!("{users}; guards: {guards}")
 }

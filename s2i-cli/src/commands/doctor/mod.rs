@@ -173,6 +173,15 @@ fn remark(what: impl Into<String>, step: Option<&str>) -> Missing {
     }
 }
 
+/// Returns the words as one text, `none` where there are none.
+fn list(words: &[&str]) -> String {
+    if words.is_empty() {
+        "none".into()
+    } else {
+        words.join(", ")
+    }
+}
+
 fn is_there(path: &Path) -> bool {
     path.symlink_metadata().is_ok()
 }
