@@ -1,6 +1,6 @@
 //! What an engine says of itself and offers.
 
-use bollard::query_parameters::ListNetworksOptions;
+use bollard::{models::SystemVersionComponents, query_parameters::ListNetworksOptions};
 use s2i_build::{EngineError, engine::EngineInfo};
 
 use crate::{DockerEngine, Flavour, error::failed};
@@ -24,6 +24,8 @@ pub struct About {
     pub storage: String,
     /// What starts its containers.
     pub runtime: String,
+    /// The version of that, where the engine says it.
+    pub runtime_version: Option<String>,
 }
 
 /// What an engine calls itself among its guards when it belongs to an ordinary user.
@@ -35,7 +37,9 @@ impl DockerEngine {
     /// # Errors
     /// [`EngineError::Unreachable`] when nobody answers, and what the engine says.
     pub async fn about(&self) -> Result<About, EngineError> {
-        let (flavour, info) = self.flavour().await?;
+        let version = self.version().await?;
+        let components = version.components.clone().unwrap_or_default();
+        let (flavour, info) = self.flavour_of(version);
         let endpoint = &self.endpoint.url;
         let system = self.docker.info().await;
         let system = system.map_err(failed("describe", "itself", endpoint))?;
@@ -53,6 +57,7 @@ impl DockerEngine {
             ("processors", system.cpu_cfs_quota),
             ("processes", system.pids_limit),
         ];
+        let runtime = system.default_runtime.unwrap_or_default();
         Ok(About {
             info,
             flavour,
@@ -67,9 +72,24 @@ impl DockerEngine {
                 .collect(),
             networks,
             storage: system.driver.unwrap_or_default(),
-            runtime: system.default_runtime.unwrap_or_default(),
+            runtime_version: runtime_version(&runtime, &components),
+            runtime,
         })
     }
+}
+
+/// Docker lists the program by its name, and Podman as `OCI Runtime (crun)`, with what the program says of itself,
+/// such as `crun version 1.14`.
+fn runtime_version(runtime: &str, components: &[SystemVersionComponents]) -> Option<String> {
+    let of_podman = format!("OCI Runtime ({runtime})");
+    let is_it = |component: &&SystemVersionComponents| {
+        component.name == runtime || component.name == of_podman
+    };
+    let said = &components.iter().find(is_it)?.version;
+    let mut words = said.split_whitespace();
+    // Docker says `N/A` where it does not know.
+    let version = words.find(|word| word.starts_with(|c: char| c.is_ascii_digit()));
+    version.map(str::to_owned)
 }
 
 /// `name=seccomp,profile=default` is `seccomp`.
@@ -88,5 +108,28 @@ mod tests {
         assert_eq!(guard("name=seccomp,profile=default"), "seccomp");
         assert_eq!(guard("name=rootless"), "rootless");
         assert_eq!(guard("apparmor"), "apparmor");
+    }
+
+    #[test]
+    fn the_version_of_the_runtime_is_found_in_each_form() {
+        let component = |name: &str, version: &str| SystemVersionComponents {
+            name: name.into(),
+            version: version.into(),
+            details: None,
+        };
+        for (name, version, expected) in [
+            ("runc", "1.1.5+ds1", Some("1.1.5+ds1")),
+            (
+                "OCI Runtime (runc)",
+                "runc version 1.1.5\ncommit: 1",
+                Some("1.1.5"),
+            ),
+            ("runc", "N/A", None),
+            ("crun", "1.14", None),
+        ] {
+            let components = [component("Engine", "1"), component(name, version)];
+            let found = runtime_version("runc", &components);
+            assert_eq!(found.as_deref(), expected, "{name} {version}");
+        }
     }
 }

@@ -2,7 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use bollard::{API_DEFAULT_VERSION, Docker, query_parameters::CreateImageOptionsBuilder};
+use bollard::{
+    API_DEFAULT_VERSION, Docker, models::SystemVersion, query_parameters::CreateImageOptionsBuilder,
+};
 use futures_util::StreamExt as _;
 use s2i_build::{
     Agents, CancelToken, Engine, EngineError, Keyring,
@@ -73,13 +75,26 @@ impl DockerEngine {
     }
 
     pub(crate) async fn flavour(&self) -> Result<(Flavour, EngineInfo), EngineError> {
-        let endpoint = format!("{} (from {})", self.endpoint.url, self.endpoint.from);
+        Ok(self.flavour_of(self.version().await?))
+    }
+
+    /// What it answers when it is asked for its version.
+    pub(crate) async fn version(&self) -> Result<SystemVersion, EngineError> {
         let asked = tokio::time::timeout(PROBE, self.docker.version()).await;
         let answered = asked.unwrap_or(Err(bollard::errors::Error::RequestTimeoutError));
-        let version = answered.map_err(|err| EngineError::Unreachable {
-            endpoint: endpoint.clone(),
+        answered.map_err(|err| EngineError::Unreachable {
+            endpoint: self.place(),
             source: cause(err),
-        })?;
+        })
+    }
+
+    fn place(&self) -> String {
+        format!("{} (from {})", self.endpoint.url, self.endpoint.from)
+    }
+
+    /// What it is, by that answer.
+    pub(crate) fn flavour_of(&self, version: SystemVersion) -> (Flavour, EngineInfo) {
+        let endpoint = self.place();
         let components = version.components.unwrap_or_default();
         let is_podman = components
             .iter()
@@ -96,14 +111,12 @@ impl DockerEngine {
             version,
             "the engine answers"
         );
-        Ok((
-            flavour,
-            EngineInfo {
-                name: name.into(),
-                version,
-                endpoint,
-            },
-        ))
+        let info = EngineInfo {
+            name: name.into(),
+            version,
+            endpoint,
+        };
+        (flavour, info)
     }
 
     async fn inspect(&self, image: &ImageRef) -> Result<Option<ImageFacts>, EngineError> {

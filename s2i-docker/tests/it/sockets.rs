@@ -114,7 +114,7 @@ async fn what_answers_says_what_it_offers() {
         });
         let about = scene.engine.about().await.unwrap();
         lines.push(format!(
-            "{:?} rootless: {}, guards: {}, limits: {}, networks: {}, {} {}",
+            "{:?} rootless: {}, guards: {}, limits: {}, networks: {}, {} {} {}",
             about.flavour,
             about.is_rootless,
             about.guards.join(" "),
@@ -122,11 +122,12 @@ async fn what_answers_says_what_it_offers() {
             about.networks.join(" "),
             about.storage,
             about.runtime,
+            about.runtime_version.as_deref().unwrap_or("?"),
         ));
     }
     insta::assert_snapshot!(lines.join("\n"), @"
-    Docker rootless: false, guards: apparmor seccomp, limits: memory processors, networks: bridge host none, overlay2 runc
-    Docker rootless: false, guards: seccomp, limits: memory processors processes, networks: bridge host none, overlayfs runc
-    Podman rootless: true, guards: seccomp, limits: , networks: podman, vfs crun
+    Docker rootless: false, guards: apparmor seccomp, limits: memory processors, networks: bridge host none, overlay2 runc 1.1.5
+    Docker rootless: false, guards: seccomp, limits: memory processors processes, networks: bridge host none, overlayfs runc ?
+    Podman rootless: true, guards: seccomp, limits: , networks: podman, vfs crun 1.21
     ");
 }

@@ -1,43 +1,98 @@
-//! What is known to be wrong with old versions of Docker, and why `s2i` is not concerned.
+//! What is known to be wrong with old versions of Docker, of what starts its containers and of Git, and how far
+//! `s2i` is concerned.
 
 use super::remark;
 use crate::native::Missing;
 
-/// A flaw of all versions before one.
+/// A flaw of all versions before those in which it was fixed.
 struct Advisory {
-    fixed: &'static str,
+    /// The first version without it in each branch that got the fix, in ascending order.
+    fixed: &'static [&'static str],
     names: &'static str,
     what: &'static str,
-    /// Why builds of s2i are not a way to use it.
+    /// How far builds of s2i are a way to use it.
     but: &'static str,
 }
 
-const ADVISORIES: [Advisory; 3] = [
+const DOCKER: [Advisory; 3] = [
     Advisory {
-        fixed: "19.03.1",
+        fixed: &["19.03.1"],
         names: "CVE-2019-14271",
         what: "`docker cp` out of a container can run code of its image as root",
         but: "s2i never copies out of containers that way",
     },
     Advisory {
-        fixed: "29.5.1",
+        fixed: &["29.5.1"],
         names: "CVE-2026-41567",
         what: "a compressed archive that is copied into a container is unpacked by a program of its image, as root",
         but: "s2i copies one file, uncompressed, and before the container starts",
     },
     Advisory {
-        fixed: "29.5.1",
+        fixed: &["29.5.1"],
         names: "CVE-2026-41568, CVE-2026-42306",
         what: "a container can lead what is copied into it elsewhere",
         but: "s2i copies before the container starts",
     },
 ];
 
-/// The flaws that this version has, unless whoever packed it has mended them.
+const RUNC: [Advisory; 2] = [
+    Advisory {
+        fixed: &["1.1.12"],
+        names: "CVE-2024-21626",
+        what: "an image can reach files of the host by its working directory",
+        but: "builds start in `/`, but `s2i run` starts where the image says",
+    },
+    Advisory {
+        fixed: &["1.2.8", "1.3.3", "1.4.0-rc.3"],
+        names: "CVE-2025-31133, CVE-2025-52565, CVE-2025-52881",
+        what: "a container that shares a mount with another one can write to files of the host while it starts",
+        but: "containers of s2i share none",
+    },
+];
+
+const GIT: [Advisory; 2] = [
+    Advisory {
+        fixed: &[
+            "2.39.4", "2.40.2", "2.41.1", "2.42.2", "2.43.4", "2.44.1", "2.45.1",
+        ],
+        names: "CVE-2024-32002",
+        what: "a clone with submodules can run a hook of the repository",
+        but: "s2i fetches no submodules",
+    },
+    Advisory {
+        fixed: &[
+            "2.43.7", "2.44.4", "2.45.4", "2.46.4", "2.47.3", "2.48.2", "2.49.1", "2.50.1",
+        ],
+        names: "CVE-2025-48384",
+        what: "a clone with submodules can write one of them elsewhere, and run a hook of it",
+        but: "s2i fetches no submodules",
+    },
+];
+
+/// Returns the flaws that this version of Docker has.
 pub(super) fn of_docker(version: &str) -> Vec<Missing> {
-    let version = numbers(version);
-    let concerned = |advisory: &&Advisory| version < numbers(advisory.fixed);
-    let remarks = ADVISORIES.iter().filter(concerned).map(|advisory| {
+    concerned(&DOCKER, "Docker", version)
+}
+
+/// Returns the flaws that this version of a program that starts containers has.
+pub(super) fn of_runtime(name: &str, version: &str) -> Vec<Missing> {
+    match name {
+        "runc" => concerned(&RUNC, name, version),
+        _ => Vec::new(),
+    }
+}
+
+/// Returns the flaws that this version of Git has.
+pub(super) fn of_git(version: &str) -> Vec<Missing> {
+    concerned(&GIT, "Git", version)
+}
+
+fn concerned(advisories: &[Advisory], program: &str, version: &str) -> Vec<Missing> {
+    let version = Version::parse(version);
+    let concerned = advisories
+        .iter()
+        .filter(|advisory| version.is_before(advisory.fixed));
+    let remarks = concerned.map(|advisory| {
         let Advisory {
             fixed,
             names,
@@ -45,22 +100,51 @@ pub(super) fn of_docker(version: &str) -> Vec<Missing> {
             but,
         } = advisory;
         remark(
-            format!("{names}, unless mended by who packed it: {what}; {but}"),
-            Some(&format!("update Docker to {fixed} or later")),
+            format!("{names}, unless your distribution has back-ported the fix: {what}; {but}"),
+            Some(&format!(
+                "update {program} to {}, or later",
+                fixed.join(", ")
+            )),
         )
     });
     remarks.collect()
 }
 
-/// The first three numbers of a version, `20.10.24+dfsg1` for example.
-fn numbers(version: &str) -> [u64; 3] {
-    let mut parts = version.split('.').map(|part| {
-        let end = part.find(|c: char| !c.is_ascii_digit());
-        part[..end.unwrap_or(part.len())]
-            .parse()
-            .unwrap_or_default()
-    });
-    std::array::from_fn(|_| parts.next().unwrap_or_default())
+/// A version, `20.10.24+dfsg1` for example.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Version {
+    /// The first three numbers.
+    numbers: [u64; 3],
+    /// The number of the release candidate; the highest number for the release.
+    candidate: u64,
+}
+
+impl Version {
+    fn parse(text: &str) -> Self {
+        let mut parts = text.split('.').map(leading_number);
+        let numbers = std::array::from_fn(|_| parts.next().unwrap_or_default());
+        let candidate = text.split_once("-rc").map(|(_, rest)| rest);
+        let candidate = candidate.map(|rest| leading_number(rest.trim_start_matches('.')));
+        Self {
+            numbers,
+            candidate: candidate.unwrap_or(u64::MAX),
+        }
+    }
+
+    /// Returns whether it is older than the fix in its branch, or than every fix where its branch got none.
+    fn is_before(self, fixed: &[&str]) -> bool {
+        let fixed: Vec<_> = fixed.iter().map(|fixed| Self::parse(fixed)).collect();
+        let in_branch = |fixed: &&Self| fixed.numbers[..2] == self.numbers[..2];
+        let fix = fixed.iter().find(in_branch).or(fixed.last());
+        fix.is_some_and(|fix| self < *fix)
+    }
+}
+
+fn leading_number(text: &str) -> u64 {
+    let end = text.find(|c: char| !c.is_ascii_digit());
+    text[..end.unwrap_or(text.len())]
+        .parse()
+        .unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -80,5 +164,53 @@ mod tests {
         ] {
             assert_eq!(of_docker(version).len(), count, "{version}");
         }
+    }
+
+    #[test]
+    fn fixes_count_in_their_branch() {
+        for (version, count) in [
+            ("1.1.11", 2),
+            ("1.1.12+ds1", 1),
+            ("1.2.7", 1),
+            ("1.2.8", 0),
+            ("1.3.0", 1),
+            ("1.3.3", 0),
+            ("1.4.0-rc.2", 1),
+            ("1.4.0-rc.3", 0),
+            ("1.4.0-rc.10", 0),
+            ("1.4.0", 0),
+            ("1.5.0-rc.1", 0),
+        ] {
+            assert_eq!(of_runtime("runc", version).len(), count, "{version}");
+        }
+        assert!(of_runtime("crun", "1.0").is_empty());
+        for (version, count) in [
+            ("2.30.2", 2),
+            ("2.39.3", 2),
+            ("2.39.5", 1),
+            ("2.42.4", 1),
+            ("2.43.6 (Apple Git-154)", 1),
+            ("2.43.7", 0),
+            ("2.50.0", 1),
+            ("2.50.1", 0),
+            ("2.51.0-rc1", 0),
+        ] {
+            assert_eq!(of_git(version).len(), count, "{version}");
+        }
+    }
+
+    #[test]
+    fn a_remark_says_what_to_do() {
+        let remarks = of_runtime("runc", "1.3.2");
+        let step = remarks[0].step.as_deref();
+        assert_eq!(
+            step,
+            Some("update runc to 1.2.8, 1.3.3, 1.4.0-rc.3, or later")
+        );
+        let what = &remarks[0].what;
+        assert!(
+            what.contains("unless your distribution has back-ported"),
+            "{what}"
+        );
     }
 }

@@ -64,11 +64,10 @@ fn present(place: String, about: About) -> Finding {
     let networks = about.networks.iter().map(String::as_str);
     let networks: BTreeSet<&str> = networks.chain(["host", "none"]).collect();
     let networks: Vec<&str> = networks.into_iter().collect();
+    let version = about.runtime_version.iter();
+    let runtime: String = version.fold(about.runtime, |name, version| format!("{name} {version}"));
     let offers = [
-        (
-            "isolation",
-            format!("{}; guards: {}", about.runtime, list(&guards)),
-        ),
+        ("isolation", format!("{runtime}; guards: {}", list(&guards))),
         (
             "rootless",
             if about.is_rootless { "yes" } else { "no" }.to_owned(),
@@ -95,6 +94,9 @@ fn remarks(about: &About) -> Vec<Missing> {
             None,
         )],
     };
+    if let Some(version) = &about.runtime_version {
+        remarks.extend(advisories::of_runtime(&about.runtime, version));
+    }
     if !about.guards.iter().any(|guard| guard == "seccomp") {
         remarks.push(remark(
             "system calls of containers are not restricted",

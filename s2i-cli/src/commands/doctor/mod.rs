@@ -32,6 +32,8 @@ struct Findings {
     engines: Vec<Finding>,
     /// The version of Git, where there is one.
     git: Option<String>,
+    /// What should be known of that version.
+    git_remarks: Vec<Missing>,
     store: Store,
     used: Used,
 }
@@ -108,11 +110,13 @@ pub(crate) async fn run(before: Before, setting: &Setting<'_>) -> ExitCode {
     engines.push(embedded::look(&report, &store));
     compare(&mut engines);
     let works = engines.iter().any(|engine| engine.works);
+    let git = machine::git();
     let findings = Findings {
         event: "doctor",
         s2i: env!("CARGO_PKG_VERSION"),
         config: setting.config.file.clone(),
-        git: machine::git(),
+        git_remarks: git.as_deref().map(advisories::of_git).unwrap_or_default(),
+        git,
         store: machine::store(&store),
         used: used(choice, &engines),
         engines,

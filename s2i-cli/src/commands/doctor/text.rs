@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{Finding, Findings, Store};
-use crate::render::size;
+use crate::{native::Missing, render::size};
 
 /// How wide the names of things are.
 const NAMES: usize = 12;
@@ -16,6 +16,7 @@ pub(super) fn of(findings: &Findings) -> String {
     line(&mut text, "", "config", &config);
     let git = "not there: sudo apt-get install git, to build from repositories";
     line(&mut text, "", "git", findings.git.as_deref().unwrap_or(git));
+    remarks(&mut text, &findings.git_remarks);
     line(&mut text, "", "store", &store(&findings.store));
     for engine in &findings.engines {
         describe(&mut text, engine);
@@ -41,7 +42,11 @@ fn describe(text: &mut String, engine: &Finding) {
     for offer in &engine.offers {
         line(text, "  ", offer.name, &offer.what);
     }
-    for remark in &engine.remarks {
+    remarks(text, &engine.remarks);
+}
+
+fn remarks(text: &mut String, remarks: &[Missing]) {
+    for remark in remarks {
         let _ = writeln!(text, "  - {}", remark.what);
         if let Some(step) = &remark.step {
             let _ = writeln!(text, "    do: {step}");

@@ -21,7 +21,7 @@ pub(crate) fn version(answers: Answers) -> Value {
             "Components": [{"Name": "Engine", "Version": "20.10.24", "Details": {
                 "ApiVersion": "1.41", "Arch": "amd64", "BuildTime": "2023-04-04T18:21:18.000000000+00:00",
                 "Experimental": "false", "MinAPIVersion": "1.12", "Os": "linux",
-            }}],
+            }}, {"Name": "runc", "Version": "1.1.5", "Details": {"GitCommit": ""}}],
             "Version": "20.10.24", "ApiVersion": "1.41", "MinAPIVersion": "1.12",
             "Os": "linux", "Arch": "amd64", "KernelVersion": "6.1",
         }),
