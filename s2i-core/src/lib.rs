@@ -34,6 +34,7 @@ pub mod login;
 pub mod mapping;
 mod script;
 pub mod secret;
+pub mod text;
 pub mod wire;
 
 pub use account::{Account, AccountError};
@@ -47,3 +48,4 @@ pub use layout::{
 };
 pub use script::Script;
 pub use secret::Secret;
+pub use text::Printable;

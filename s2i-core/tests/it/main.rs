@@ -13,4 +13,6 @@ mod sandbox;
 #[cfg(test)]
 mod selections;
 #[cfg(test)]
+mod texts;
+#[cfg(test)]
 mod trees;
