@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use crate::EnvVar;
+use crate::{EnvVar, text::Filter};
 
 /// The fewest characters of a text that is masked wherever it stands: shorter ones are words as well.
 const SHORTEST: usize = 4;
@@ -29,10 +29,15 @@ impl Secret {
     }
 
     /// The texts that give it away where they stand in a line: each line of its value, and user
-    /// information and passwords of URLs in it. Texts of less than four characters are none.
-    pub fn texts(&self) -> impl Iterator<Item = &str> {
+    /// information and passwords of URLs in it. One with characters that a [`Filter`] takes out is also there
+    /// without them. Texts of less than four characters are none.
+    pub fn texts(&self) -> impl Iterator<Item = String> {
         let value = self.0.value();
         let texts = value.lines().map(str::trim).chain(credentials(value));
+        let texts = texts.flat_map(|text| {
+            let shown = Some(Filter::strip(text)).filter(|shown| shown != text);
+            [Some(text.to_owned()), shown].into_iter().flatten()
+        });
         texts.filter(|text| text.chars().count() >= SHORTEST)
     }
 }
@@ -116,6 +121,9 @@ mod tests {
                 &["https://example.org,http://token@example.org/a@b", "token"],
             ),
             ("http://u:p@x", &["http://u:p@x"]),
+            // The mark of some editors at the beginning of a file.
+            ("\u{feff}hunter22", &["\u{feff}hunter22", "hunter22"]),
+            ("a\u{1b}[31mbc", &["a\u{1b}[31mbc"]),
         ] {
             let secret = secret(value);
             assert_eq!(secret.texts().collect::<Vec<_>>(), expected, "{value}");

@@ -1,5 +1,7 @@
 //! The forms in which programs write a secret.
 
+use std::fmt::Write as _;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -13,14 +15,57 @@ const KEPT: AsciiSet = NON_ALPHANUMERIC
 /// The fewest characters of an encoded form: shorter ones are in other texts as well.
 const SHORTEST: usize = 6;
 
-/// The text itself, as part of a URL, and as part of what was made base64, which `user:password` is in
-/// requests and configurations.
+/// The text itself, as part of a URL, of a text in JSON, of a word in a shell's quotes, and as part of what was
+/// made base64, which `user:password` is in requests and configurations.
 pub(super) fn forms(text: &str) -> impl Iterator<Item = String> {
     let in_url = utf8_percent_encode(text, &KEPT).to_string();
     let in_base64 = (0..3).map(|before| part_of_base64(text, before));
     let encoded = in_base64.flat_map(|form| [form.replace('+', "-").replace('/', "_"), form]);
     let encoded = encoded.filter(|form| form.len() >= SHORTEST);
-    [text.to_owned(), in_url].into_iter().chain(encoded)
+    let written = [text.to_owned(), in_url].into_iter();
+    let written = written.chain(in_json(text)).chain(in_quotes(text));
+    written.chain(encoded)
+}
+
+/// The text as JSON is usually written, as Go writes it, which escapes for HTML, and in ASCII as Python does.
+fn in_json(text: &str) -> [String; 3] {
+    let usual = serde_json::Value::from(text).to_string();
+    let usual = usual[1..usual.len() - 1].to_owned();
+    let for_html = escape(&usual, |c| "<>&\u{2028}\u{2029}".contains(c));
+    let in_ascii = escape(&usual, |c| !c.is_ascii());
+    [usual, for_html, in_ascii]
+}
+
+/// Writes some characters by their numbers in UTF-16.
+fn escape(text: &str, is_escaped: impl Fn(char) -> bool) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_escaped(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(escaped, "\\u{unit:04x}");
+            }
+        } else {
+            escaped.push(c);
+        }
+    }
+    escaped
+}
+
+/// The text between single quotes, in both ways in which shells write a single quote there, and between double
+/// quotes.
+fn in_quotes(text: &str) -> [String; 3] {
+    let mut double = String::with_capacity(text.len());
+    for c in text.chars() {
+        if "\"$`\\".contains(c) {
+            double.push('\\');
+        }
+        double.push(c);
+    }
+    [
+        text.replace('\'', r"'\''"),
+        text.replace('\'', r#"'"'"'"#),
+        double,
+    ]
 }
 
 /// What any base64 has of the text, if so many bytes come before it, or three or six more: the characters
@@ -61,6 +106,25 @@ mod tests {
     fn a_secret_is_known_in_urls() {
         let forms: Vec<_> = forms("a b/c@d").collect();
         assert!(forms.contains(&"a%20b%2Fc%40d".to_owned()), "{forms:?}");
+    }
+
+    #[test]
+    fn a_secret_is_known_in_json_and_in_quotes() {
+        let secret = "it's \"<$é😀\\\u{1b}";
+        let forms: Vec<_> = forms(secret).collect();
+        for expected in [
+            r#"it's \"<$é😀\\\u001b"#,
+            r#"it's \"\u003c$é😀\\\u001b"#,
+            r#"it's \"<$\u00e9\ud83d\ude00\\\u001b"#,
+            "it'\\''s \"<$é😀\\\u{1b}",
+            "it'\"'\"'s \"<$é😀\\\u{1b}",
+            "it's \\\"<\\$é😀\\\\\u{1b}",
+        ] {
+            assert!(
+                forms.iter().any(|form| form == expected),
+                "{expected}: {forms:?}"
+            );
+        }
     }
 
     #[test]

@@ -1,16 +1,18 @@
-//! Takes secrets out of what a program writes.
+//! Takes control sequences and secrets out of what a program writes.
 
-use s2i_core::Secret;
+use s2i_core::{Secret, text::Filter};
 
 use super::forms::forms;
 
 /// What stands in the place of a secret.
 const MASKED: &[u8] = b"[redacted]";
 
-/// One stream of a program. What may be the beginning of a secret waits for what comes next; a secret
-/// has no end of line in it, so a whole line never waits.
+/// One stream of a program. Control sequences go first, so that secrets are looked for in the text that is
+/// shown. What may be the beginning of a secret waits for what comes next; a secret has no end of line in it,
+/// so a whole line never waits.
 #[derive(Debug, Default)]
 pub(super) struct Mask {
+    filter: Filter,
     /// The longest first, so that one that has another one in it is masked whole.
     texts: Vec<Vec<u8>>,
     waiting: Vec<u8>,
@@ -18,18 +20,21 @@ pub(super) struct Mask {
 
 impl Mask {
     pub(super) fn new(secrets: &[Secret]) -> Self {
-        let texts = secrets.iter().flat_map(Secret::texts).flat_map(forms);
-        let mut texts: Vec<_> = texts.map(String::into_bytes).collect();
+        let mut texts = Vec::new();
+        for text in secrets.iter().flat_map(Secret::texts) {
+            texts.extend(forms(&text).map(String::into_bytes));
+        }
         texts.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
         texts.dedup();
         Self {
             texts,
-            waiting: Vec::new(),
+            ..Self::default()
         }
     }
 
     /// Takes the next piece and gives what can be shown.
-    pub(super) fn push(&mut self, piece: Vec<u8>) -> Vec<u8> {
+    pub(super) fn push(&mut self, piece: &[u8]) -> Vec<u8> {
+        let piece = self.filter.push(piece).into_bytes();
         if self.texts.is_empty() {
             return piece;
         }
@@ -41,8 +46,15 @@ impl Mask {
 
     /// Gives what still waits when the program has ended.
     pub(super) fn finish(&mut self) -> Vec<u8> {
-        let rest = std::mem::take(&mut self.waiting);
+        let mut rest = std::mem::take(&mut self.waiting);
+        rest.extend(self.filter.finish().into_bytes());
         self.masked(&rest, false).0
+    }
+
+    /// What can be shown of a text that is not part of the stream.
+    pub(super) fn apply(&self, text: &str) -> String {
+        let (shown, _) = self.masked(Filter::strip(text).as_bytes(), false);
+        String::from_utf8_lossy(&shown).into_owned()
     }
 
     /// The text without secrets, and how much of it that is.
@@ -87,7 +99,7 @@ mod tests {
     fn shown(values: &[&str], text: &str, size: usize) -> String {
         let mut mask = mask(values);
         let pieces = text.as_bytes().chunks(size);
-        let mut shown: Vec<u8> = pieces.flat_map(|piece| mask.push(piece.to_vec())).collect();
+        let mut shown: Vec<u8> = pieces.flat_map(|piece| mask.push(piece)).collect();
         shown.extend(mask.finish());
         String::from_utf8(shown).unwrap()
     }
@@ -128,6 +140,25 @@ mod tests {
             ),
             (&["top/secret"], "?key=top%2Fsecret&x", "?key=[redacted]&x"),
             (&[], "anything", "anything"),
+            // What is shown in the end has no control sequence in it.
+            (
+                &["s3cr3t", "s3cr3tABC"],
+                "s3cr3t\u{1b}[1mABC\u{1b}[0m s3\0cr\u{7}3t s3c\u{8}r3t\n",
+                "[redacted] [redacted] [redacted]\n",
+            ),
+            (
+                &["s3cr3t"],
+                "\u{1b}[01;31m\u{1b}[Ks3cr\u{1b}[m\u{1b}[K3t s3\u{1b}]0;title\u{7}cr\u{9b}1m3\u{200b}t\n",
+                "[redacted] [redacted]\n",
+            ),
+            (&["s3cr3t"], "s3c\r3t \u{1b}]s3cr3t", "s3c\r3t "),
+            (&["\u{feff}s3cr3t"], "\u{feff}s3cr3t", "[redacted]"),
+            (
+                &["pa\"ss\\word"],
+                "{\"p\": \"pa\\\"ss\\\\word\"}",
+                "{\"p\": \"[redacted]\"}",
+            ),
+            (&["it's me"], "+ echo 'it'\\''s me'", "+ echo '[redacted]'"),
         ] {
             for size in 1..=text.len() {
                 assert_eq!(shown(values, text, size), expected, "{text:?} by {size}");
@@ -138,10 +169,10 @@ mod tests {
     #[test]
     fn only_the_beginning_of_a_secret_waits() {
         let mut mask = mask(&["hunter22"]);
-        assert_eq!(mask.push(b"password: hun".to_vec()), b"password: ");
-        assert_eq!(mask.push(b"gry\nhunter".to_vec()), b"hungry\n");
-        assert_eq!(mask.push(b"\n".to_vec()), b"hunter\n");
-        assert_eq!(mask.push(b"h".to_vec()), b"");
+        assert_eq!(mask.push(b"password: hun"), b"password: ");
+        assert_eq!(mask.push(b"gry\nhunter"), b"hungry\n");
+        assert_eq!(mask.push(b"\n"), b"hunter\n");
+        assert_eq!(mask.push(b"h"), b"");
         assert_eq!(mask.finish(), b"h");
     }
 }

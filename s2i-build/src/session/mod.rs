@@ -369,8 +369,8 @@ impl Frames {
             let frame = self.next().await?;
             self.tell_rest_before(frame.kind, progress);
             match frame.kind {
-                Kind::Stdout => tell(Output::Stdout, self.stdout.push(frame.payload), progress),
-                Kind::Stderr => tell(Output::Stderr, self.stderr.push(frame.payload), progress),
+                Kind::Stdout => tell(Output::Stdout, self.stdout.push(&frame.payload), progress),
+                Kind::Stderr => tell(Output::Stderr, self.stderr.push(&frame.payload), progress),
                 Kind::Answer => return frame.parse().map_err(|err| self.lost(err.to_string())),
                 Kind::Failure => return Err(self.refused(&frame)),
                 kind => return Err(self.lost(format!("the agent sent a {kind:?} frame"))),
@@ -389,7 +389,7 @@ impl Frames {
             self.tell_rest_before(frame.kind, progress);
             match frame.kind {
                 Kind::Stdout => return Ok(Some(frame.payload.into())),
-                Kind::Stderr => tell(Output::Stderr, self.stderr.push(frame.payload), progress),
+                Kind::Stderr => tell(Output::Stderr, self.stderr.push(&frame.payload), progress),
                 Kind::Failure => return Err(self.refused(&frame)),
                 Kind::Answer => match frame.parse() {
                     Ok(Answer::Exited(Exit::Code(0))) => return Ok(None),
@@ -427,10 +427,14 @@ impl Frames {
 
     fn refused(&self, frame: &Frame) -> EngineError {
         match frame.parse::<Failure>() {
-            Ok(failure) => EngineError::Container {
-                image: self.image.clone(),
-                failure,
-            },
+            Ok(mut failure) => {
+                // It may name files that a script has made.
+                failure.message = self.stderr.apply(&failure.message);
+                EngineError::Container {
+                    image: self.image.clone(),
+                    failure,
+                }
+            }
             Err(err) => self.lost(err.to_string()),
         }
     }
@@ -442,11 +446,7 @@ impl Frames {
     fn complain(&mut self, message: &[u8]) {
         let room = COMPLAINT.saturating_sub(self.complaint.len());
         let text = String::from_utf8_lossy(message);
-        self.complaint.extend(
-            text.chars()
-                .filter(|c| *c == '\n' || !c.is_control())
-                .take(room),
-        );
+        self.complaint.extend(text.chars().take(room));
     }
 
     fn lost(&self, why: impl Into<String>) -> EngineError {
@@ -457,7 +457,7 @@ impl Frames {
         }
         EngineError::Lost {
             image: self.image.clone(),
-            source: Said(why).into(),
+            source: Said(self.stderr.apply(&why)).into(),
         }
     }
 }

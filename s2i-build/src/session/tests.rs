@@ -111,15 +111,58 @@ fn a_secret_reaches_the_program_and_not_the_log() {
 }
 
 #[test]
-fn without_secrets_output_passes_as_it_is() {
+fn without_secrets_only_control_sequences_are_taken_out() {
     let (mut session, _) = session(&[
-        says(Kind::Stdout, "hunter"),
-        says(Kind::Stdout, "22"),
+        says(Kind::Stdout, "hun\u{1b}[3"),
+        says(Kind::Stderr, "10%\r20%\r\n"),
+        says(Kind::Stdout, "1mter22"),
         exited(),
     ]);
     let told = Told::default();
     block_on(session.exec(&program(&[]), &Progress::new(&told))).unwrap();
-    assert_eq!(told.texts(), ["hunter22", ""]);
+    assert_eq!(told.texts(), ["hunter22", "10%\r20%\r\n"]);
+}
+
+/// The errors of an agent may name files that a program has made.
+#[test]
+fn a_secret_is_not_in_errors_either() {
+    let failure = Failure {
+        kind: s2i_core::wire::FailureKind::Os,
+        message: "can't open `/app/hun\u{1b}[1mter22`".into(),
+    };
+    let (mut refusing, _) = session(&[Frame::json(Kind::Failure, &failure)]);
+    let (mut lost, _) = session(&[]);
+    let said = Ok(Piece::Stderr("panicked at hun\u{1b}[0mter22".into()));
+    lost.frames.output = stream::iter([said]).boxed();
+    let told = Told::default();
+    let program = program(&[("TOKEN", "hunter22")]);
+    for (session, expected) in [
+        (&mut refusing, "can't open `/app/[redacted]`"),
+        (&mut lost, "it said: panicked at [redacted]"),
+    ] {
+        let failed = block_on(session.exec(&program, &Progress::new(&told))).unwrap_err();
+        let text = s2i_core::ErrorChain(&failed).to_string();
+        assert!(text.contains(expected), "{text}");
+    }
+}
+
+/// `save-artifacts` writes an archive there, and no text.
+#[test]
+fn poured_output_is_no_text() {
+    let archive = "hunter22\u{1b}[1m\0";
+    let (mut session, _) = session(&[
+        says(Kind::Stdout, archive),
+        says(Kind::Stderr, "hun\u{7}ter22"),
+        exited(),
+    ]);
+    let told = Told::default();
+    let progress = Progress::new(&told);
+    let program = program(&[("TOKEN", "hunter22")]);
+    let poured = block_on(session.pour(&program, &progress).collect::<Vec<_>>());
+    let poured: Vec<u8> = poured.into_iter().flat_map(Result::unwrap).collect();
+    assert_eq!(poured, archive.as_bytes());
+    drop(progress);
+    assert_eq!(told.texts(), ["", "[redacted]"]);
 }
 
 #[test]

@@ -76,7 +76,7 @@ async fn an_agent_that_is_not_ours_is_told_from_one_that_died() {
         lost(Step::Finish, Conduct::Dies("")).await,
     ];
     assert_snapshot!(lines.join("\n"), @r#"
-    the container of `s2i/go` ended before its work was done: the connection to the container ended; it said: exec /.s2i-agent: exec format error[31m
+    the container of `s2i/go` ended before its work was done: the connection to the container ended; it said: exec /.s2i-agent: exec format error
     the container of `s2i/go` ended before its work was done: a frame of the unknown kind 104
     the container of `s2i/go` ended before its work was done: the agent speaks another language
     the container of `s2i/go` ended before its work was done: Answer frame: unknown variant `unheard`, expected one of `unpacked`, `exited`, `read`, `finished` at line 1 column 10
