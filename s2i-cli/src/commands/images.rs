@@ -1,6 +1,7 @@
 //! `s2i images`.
 
 use s2i_build::Images;
+use s2i_core::Printable;
 use serde_json::json;
 
 use super::Setting;
@@ -25,9 +26,9 @@ pub(crate) async fn run(
         let ids = images
             .iter()
             .map(|image| render::short_id(&image.id) + "\n");
-        render::data(&ids.collect::<String>());
+        render::data(&Printable::lines(&ids.collect::<String>()));
     } else {
-        render::data(&render::images(&images));
+        render::data(&Printable::lines(&render::images(&images)));
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! `s2i login`.
 
 use std::{
-    io::{self, Read as _, Write as _},
+    io::{self, Read as _},
     path::Path,
     pin::pin,
 };
@@ -9,7 +9,7 @@ use std::{
 use futures_util::future::{Either, select};
 use s2i_build::{CancelToken, EngineError, Interrupt, event::Event};
 use s2i_core::{
-    Diagnostic,
+    Diagnostic, Printable,
     login::{Credential, Hidden},
 };
 use s2i_oci::registry::{self, Keeper, Registry, Verdict};
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::Setting;
-use crate::{args, error::Error, host::Host, keyring, native, render::printable, signals};
+use crate::{args, error::Error, host::Host, keyring, native, render, signals};
 
 pub(crate) async fn run(args: &args::Login, setting: &Setting<'_>) -> Result<(), Error> {
     let home = keyring::home(setting.host).ok_or(Error::NoHome)?;
@@ -52,7 +52,7 @@ async fn log_in(
     let keepers = keyring.keep(registry, credential, home).await;
     let keepers = keepers.map_err(Error::Keyring)?;
     let user = credential.user();
-    let known = format!("logged in to `{registry}` as `{}`", printable(user));
+    let known = format!("logged in to `{registry}` as `{}`", Printable::line(user));
     let lines = keepers
         .iter()
         .map(|keeper| format!("{known}, kept {}\n", place(keeper)));
@@ -104,9 +104,8 @@ fn ask(args: &args::Login, host: &Host) -> Result<Credential, Error> {
 
 fn ask_user() -> Result<String, Error> {
     let mut line = String::new();
-    let asked = io::stderr().write_all(b"Username: ");
-    let asked = asked.and_then(|()| io::stdin().read_line(&mut line));
-    asked.map_err(Error::Answer)?;
+    render::prompt("Username: ");
+    io::stdin().read_line(&mut line).map_err(Error::Answer)?;
     args::user(line.trim()).map_err(|why| Error::NoAnswer("user", why))
 }
 

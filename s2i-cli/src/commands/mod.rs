@@ -23,6 +23,7 @@ use s2i_build::{
     CancelToken, Engine, Images,
     event::{Event, EventSink as _},
 };
+use s2i_core::Printable;
 
 use crate::{
     args::{Command, Global},
@@ -124,8 +125,8 @@ async fn with<E: Engine + Images>(
 
 /// `s2i exit-codes`.
 pub(crate) fn exit_codes() {
-    render::data("  0  success\n");
+    render::data(&Printable::lines("  0  success\n"));
     for (code, meaning) in &exit::TABLE {
-        render::data(&format!("{:>3}  {meaning}\n", code.0));
+        render::data(&Printable::lines(&format!("{:>3}  {meaning}\n", code.0)));
     }
 }

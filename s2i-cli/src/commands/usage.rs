@@ -8,11 +8,7 @@ use s2i_build::{
 use serde_json::{Value, json};
 
 use super::Setting;
-use crate::{
-    args::Usage,
-    error::Error,
-    render::{Renderer, printable_lines},
-};
+use crate::{args::Usage, error::Error, render::Renderer};
 
 pub(crate) async fn run(
     engine: &impl Engine,
@@ -36,9 +32,7 @@ pub(crate) async fn run(
         Value::from(&*answer)
     };
     let text = match &usage {
-        Value::String(text) if setting.host.stdout_is_terminal => printable_lines(text),
         Value::String(text) => text.clone(),
-        object if setting.host.stdout_is_terminal => printable_lines(&format!("{object:#}\n")),
         object => format!("{object:#}\n"),
     };
     let object = json!({"event": "usage", "image": args.image.to_string(), "usage": usage});

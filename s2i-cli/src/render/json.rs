@@ -6,10 +6,10 @@ use s2i_build::{
     Outcome,
     event::{Event, Output},
 };
-use s2i_core::{ErrorChain, wire::Exit};
+use s2i_core::{Printable, wire::Exit};
 use serde_json::{Value, json};
 
-use super::lines::Lines;
+use super::{chain, lines::Lines};
 use crate::error::Error;
 
 /// Shows events to machines.
@@ -39,13 +39,17 @@ impl Json {
                 .push(&piece)
                 .iter()
                 .for_each(|line| output("stderr", line)),
-            Event::Notice(text) => print(&json!({"event": "notice", "text": text})),
-            Event::Warning(problem) => {
-                print(
-                    &json!({"event": "warning", "place": problem.place, "text": problem.message}),
-                );
+            Event::Notice(text) => {
+                print(&json!({"event": "notice", "text": Printable::line(&text)}));
             }
-            Event::Progress(text) => print(&json!({"event": "progress", "text": text})),
+            Event::Warning(problem) => {
+                let [place, text] =
+                    [&problem.place, &problem.message].map(|text| Printable::line(text));
+                print(&json!({"event": "warning", "place": place, "text": text}));
+            }
+            Event::Progress(text) => {
+                print(&json!({"event": "progress", "text": Printable::line(&text)}));
+            }
             // Far too many to be worth a line each.
             Event::Uploaded(_) => {}
         }
@@ -77,10 +81,10 @@ impl Json {
 pub(super) fn error(err: &Error) -> Value {
     json!({
         "event": "failed",
-        "message": ErrorChain(err).to_string(),
-        "hint": err.hint(),
+        "message": chain(err),
+        "hint": err.hint().map(|hint| Printable::line(&hint)),
         "exit_code": err.exit_code().0,
-        "cleanup": err.cleanup().map(|err| ErrorChain(err).to_string()),
+        "cleanup": err.cleanup().map(|err| chain(err)),
     })
 }
 
@@ -94,10 +98,41 @@ fn finish(stdout: &mut Lines, stderr: &mut Lines) {
     }
 }
 
-fn output(stream: &str, line: &str) {
+fn output(stream: &str, line: &Printable) {
     print(&json!({"event": "output", "stream": stream, "line": line}));
 }
 
+/// Writes an event in a line. Programs show its texts to people, so these are printable too.
 pub(super) fn print(event: &Value) {
-    super::data(&format!("{event}\n"));
+    let line = format!("{}\n", printable(event));
+    super::data(&Printable::lines(&line));
+}
+
+/// The value with every text in it as it can be shown.
+fn printable(value: &Value) -> Value {
+    let text = |text: &str| String::from(Printable::lines(text));
+    match value {
+        Value::String(value) => text(value).into(),
+        Value::Array(items) => items.iter().map(printable).collect(),
+        Value::Object(members) => {
+            let members = members.iter();
+            members
+                .map(|(name, value)| (text(name), printable(value)))
+                .collect()
+        }
+        other => other.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_text_of_an_event_can_be_shown() {
+        let event =
+            json!({"a\u{1b}[31m": ["b\u{202e}", {"c": "d\u{7}\ne\u{9b}1m"}], "f": 1, "g": null});
+        let expected = json!({"a": ["b", {"c": "d\ne"}], "f": 1, "g": null});
+        assert_eq!(printable(&event), expected);
+    }
 }

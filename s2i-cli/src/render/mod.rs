@@ -1,4 +1,7 @@
 //! Shows what happens: to people on a terminal, to people in a log, to machines.
+//!
+//! All of it is [`Printable`] by then, whatever it comes from. Only the application of `s2i run` and archives of
+//! `s2i export` write to the standard streams as they are.
 mod json;
 mod lines;
 mod people;
@@ -11,7 +14,7 @@ use s2i_build::{
     Outcome,
     event::{Event, EventSink},
 };
-use s2i_core::{ErrorChain, wire::Exit};
+use s2i_core::{ErrorChain, Printable, wire::Exit};
 use serde_json::Value;
 use tracing::level_filters::LevelFilter;
 
@@ -68,7 +71,7 @@ impl Renderer {
     pub(crate) fn answer(&self, text: &str, object: &Value) {
         match self {
             Self::People(people) => people.answer(text),
-            Self::Through(_) => data(text),
+            Self::Through(_) => data(&Printable::lines(text)),
             Self::Json(_) => json::print(object),
         }
     }
@@ -84,17 +87,21 @@ impl EventSink for Renderer {
     }
 }
 
-pub(crate) use lines::printable;
 pub(crate) use table::{images, short_id};
 
 /// Writes what a command was asked for to standard output. A reader that is gone is no error of ours.
-pub(crate) fn data(text: &str) {
-    let _ = io::stdout().write_all(text.as_bytes());
+pub(crate) fn data(text: &Printable) {
+    let _ = io::stdout().write_all(text.as_str().as_bytes());
 }
 
-/// Writes what people read beside it to standard error.
-fn aside(text: &str) {
-    let _ = io::stderr().write_all(text.as_bytes());
+/// Writes what people read beside it to standard error, between line ends and control sequences of our own.
+fn aside(before: &'static str, text: &Printable, after: &'static str) {
+    let _ = io::stderr().write_all(format!("{before}{text}{after}").as_bytes());
+}
+
+/// Asks for something on standard error.
+pub(crate) fn prompt(question: &'static str) {
+    aside(question, &Printable::default(), "");
 }
 
 /// Tells traces up to a level, from 0 for none to 5 for all, on standard error.
@@ -110,29 +117,40 @@ pub(crate) fn trace(level: u8) {
         .with_ansi(false)
         // It would complain about a closed standard error on standard error, and panic.
         .log_internal_errors(false);
-    subscriber.with_writer(io::stderr).init();
+    subscriber.with_writer(|| Traces).init();
+}
+
+/// Takes whole traces.
+struct Traces;
+
+impl io::Write for Traces {
+    fn write(&mut self, trace: &[u8]) -> io::Result<usize> {
+        aside("", &Printable::lines(&String::from_utf8_lossy(trace)), "");
+        Ok(trace.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Shows why the command failed.
 pub(crate) fn error(err: &Error, json: bool) {
     if json {
-        data(&format!("{}\n", json::error(err)));
+        json::print(&json::error(err));
     }
-    let chain = lines::printable(&ErrorChain(err).to_string());
-    aside(&format!("error: {chain}\n"));
+    aside("error: ", &chain(err), "\n");
     if let Some(hint) = err.hint() {
-        aside(&format!("hint: {hint}\n"));
+        aside("hint: ", &Printable::line(&hint), "\n");
     }
     if let Some(cleanup) = err.cleanup() {
-        let chain = lines::printable(&ErrorChain(cleanup).to_string());
-        aside(&format!("warning: while cleaning up: {chain}\n"));
+        aside("warning: while cleaning up: ", &chain(cleanup), "\n");
     }
 }
 
-/// A text of several lines as a screen can take it.
-pub(crate) fn printable_lines(text: &str) -> String {
-    let lines = text.lines().map(lines::printable);
-    lines.fold(String::new(), |text, line| text + &line + "\n")
+/// An error with its causes.
+fn chain(err: &dyn std::error::Error) -> Printable {
+    Printable::line(&ErrorChain(err).to_string())
 }
 
 /// Bytes in the unit that people read, with powers of ten as image listings have them.

@@ -6,8 +6,12 @@ use s2i_build::{
     Outcome,
     event::{Event, Output},
 };
+use s2i_core::Printable;
 
 use super::{aside, lines::Lines, size};
+
+/// Clears the last line of a terminal.
+const CLEAR: &str = "\r\u{1b}[K";
 
 /// Shows events to people, on standard error.
 pub(crate) struct People {
@@ -22,7 +26,7 @@ struct State {
     stdout: Lines,
     stderr: Lines,
     /// What stands on the last line of the terminal and is to be replaced.
-    live: String,
+    live: Printable,
 }
 
 impl People {
@@ -40,7 +44,7 @@ impl People {
         match event {
             Event::PhaseStarted(phase) => {
                 self.flush(&mut state);
-                Self::line(&mut state, &self.bold(&format!("==> {}", phase.name())));
+                self.heading(&mut state, &Printable::line(phase.name()));
             }
             Event::PhaseEnded(_, _) => self.flush(&mut state),
             Event::Output(Output::Stdout, _) if self.quiet => {}
@@ -53,10 +57,13 @@ impl People {
                     Self::line(&mut state, &line);
                 }
             }
-            Event::Notice(sentence) => Self::line(&mut state, &sentence),
-            Event::Warning(problem) => Self::line(&mut state, &format!("warning: {problem}")),
-            Event::Progress(text) => self.live(&mut state, &super::lines::printable(&text)),
-            Event::Uploaded(bytes) => self.live(&mut state, &size(bytes)),
+            Event::Notice(sentence) => Self::line(&mut state, &Printable::line(&sentence)),
+            Event::Warning(problem) => {
+                Self::clear(&mut state);
+                aside("warning: ", &Printable::line(&problem.to_string()), "\n");
+            }
+            Event::Progress(text) => self.live(&mut state, Printable::line(&text)),
+            Event::Uploaded(bytes) => self.live(&mut state, Printable::line(&size(bytes))),
         }
     }
 
@@ -83,7 +90,7 @@ impl People {
         let mut state = self.state.lock().expect("no panic under this lock");
         self.flush(&mut state);
         Self::clear(&mut state);
-        super::data(text);
+        super::data(&Printable::lines(text));
     }
 
     fn flush(&self, state: &mut State) {
@@ -96,31 +103,32 @@ impl People {
             .for_each(|line| Self::line(state, line));
     }
 
-    fn line(state: &mut State, text: &str) {
+    fn line(state: &mut State, text: &Printable) {
         Self::clear(state);
-        aside(&format!("{text}\n"));
+        aside("", text, "\n");
+    }
+
+    fn heading(&self, state: &mut State, text: &Printable) {
+        Self::clear(state);
+        if self.color {
+            aside("\u{1b}[1m==> ", text, "\u{1b}[0m\n");
+        } else {
+            aside("==> ", text, "\n");
+        }
     }
 
     /// Puts a text on the last line that the next one replaces; without a terminal it is not shown.
-    fn live(&self, state: &mut State, text: &str) {
+    fn live(&self, state: &mut State, text: Printable) {
         if self.interactive && state.live != text {
-            aside(&format!("\r\u{1b}[K{text}"));
-            text.clone_into(&mut state.live);
+            aside(CLEAR, &text, "");
+            state.live = text;
         }
     }
 
     fn clear(state: &mut State) {
-        if !state.live.is_empty() {
-            aside("\r\u{1b}[K");
-            state.live.clear();
-        }
-    }
-
-    fn bold(&self, text: &str) -> String {
-        if self.color {
-            format!("\u{1b}[1m{text}\u{1b}[0m")
-        } else {
-            text.into()
+        if state.live != Printable::default() {
+            aside(CLEAR, &Printable::default(), "");
+            state.live = Printable::default();
         }
     }
 }

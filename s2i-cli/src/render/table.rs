@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use s2i_build::images::ImageSummary;
+use s2i_core::Printable;
 
 /// A line for each name of an image, under a heading.
 pub(crate) fn images(images: &[ImageSummary]) -> String {
@@ -31,7 +32,7 @@ fn rows_of(image: &ImageSummary) -> impl Iterator<Item = [String; 4]> {
     let created = image.created.map_or_else(|| "-".to_owned(), time);
     names.into_iter().map(move |name| {
         [
-            familiar(&name).to_owned(),
+            Printable::line(familiar(&name)).into(),
             id.clone(),
             size.clone(),
             created.clone(),

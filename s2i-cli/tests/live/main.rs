@@ -17,6 +17,7 @@
 //! | [`choices`] | builds without a builder, and with one name that could be two things |
 //! | [`usage`] | `s2i usage` |
 //! | [`secrets`] | variables that only `assemble` gets |
+//! | [`texts`] | nothing that is shown steers a terminal, and no secret is in it |
 //! | [`modules`] | Go modules of a proxy that asks for a token |
 //! | [`running`] | `s2i run` |
 //! | [`limits`] | memory, processors and processes of containers |
@@ -70,4 +71,5 @@ mod secrets;
 mod security;
 mod signals;
 mod sources;
+mod texts;
 mod usage;

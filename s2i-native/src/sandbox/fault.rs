@@ -7,7 +7,10 @@ use std::{
     process::ExitCode,
 };
 
-use s2i_core::wire::{Failure, FailureKind, Frame, Kind};
+use s2i_core::{
+    Printable,
+    wire::{Failure, FailureKind, Frame, Kind},
+};
 
 use super::Program;
 
@@ -69,7 +72,8 @@ impl Fault {
     }
 
     pub(super) fn as_text(&self) -> io::Result<()> {
-        let line = format!("s2i: {}\n", self.message);
+        // Names of the image are in it, and it goes where the application writes to, as it is.
+        let line = format!("s2i: {}\n", Printable::line(&self.message));
         io::stderr().write_all(line.as_bytes())
     }
 }

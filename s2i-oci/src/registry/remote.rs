@@ -6,6 +6,7 @@ use reqwest::{
     Method, Request, Response, StatusCode, Url,
     header::{AUTHORIZATION, HeaderMap, RETRY_AFTER},
 };
+use s2i_core::Printable;
 use serde::Deserialize;
 
 use super::{
@@ -241,8 +242,8 @@ fn said(body: &[u8]) -> String {
         message => format!("{message} ({})", said.code),
     });
     let text = texts.collect::<Vec<_>>().join(", ");
-    let shown = text.chars().filter(|c| !c.is_control());
-    shown.take(SAID.1).collect()
+    let shown = Printable::line(&text);
+    shown.as_str().chars().take(SAID.1).collect()
 }
 
 #[cfg(test)]
@@ -254,7 +255,7 @@ mod tests {
         for (body, expected) in [
             (
                 r#"{"errors":[{"code":"DENIED","message":"no\u001b[31m","detail":{"x":1}},{"code":"B"}]}"#,
-                "no[31m (DENIED), B",
+                "no (DENIED), B",
             ),
             ("<html>", ""),
             (r#"{"errors":null}"#, ""),
