@@ -8,6 +8,7 @@ mod manifests;
 mod metadata;
 mod silenced;
 mod sizes;
+mod streams;
 mod tracked;
 mod workspace;
 
@@ -27,13 +28,14 @@ pub(crate) struct Args {
 type Rule = (&'static str, fn(&Workspace) -> Vec<String>);
 
 /// What these find fails.
-const RULES: [Rule; 7] = [
+const RULES: [Rule; 8] = [
     ("arrows", arrows::check),
     ("closures", closures::check),
     ("direct", closures::check_direct),
     ("heads", heads::check),
     ("manifests", manifests::check),
     ("silenced", silenced::check),
+    ("streams", streams::check),
     ("tracked", tracked::check),
 ];
 

@@ -1,0 +1,100 @@
+//! On the host, text goes to a terminal or a log through the renderer of `s2i`, which filters it. Other files
+//! write to the standard streams only for what is no such text.
+
+use super::workspace::{File, Workspace};
+
+/// The crates that run on the host.
+const CRATES: [&str; 6] = [
+    "s2i-build",
+    "s2i-cli",
+    "s2i-core",
+    "s2i-docker",
+    "s2i-native",
+    "s2i-oci",
+];
+
+/// Who writes there itself.
+const WRITERS: [&str; 7] = [
+    // Text, filtered.
+    "s2i-cli/src/render/mod.rs",
+    "s2i-native/src/sandbox/fault.rs",
+    // The output of an application and an archive, as they are.
+    "s2i-cli/src/render/through.rs",
+    "s2i-cli/src/commands/export.rs",
+    // Helpers whose standard error is a pipe of `s2i`.
+    "s2i-native/src/errand.rs",
+    "s2i-native/src/userns/mapper.rs",
+    "s2i-native/src/userns/trial.rs",
+];
+
+const STREAMS: [&str; 2] = ["io::stdout()", "io::stderr()"];
+
+pub(crate) fn check(workspace: &Workspace) -> Vec<String> {
+    let sources = workspace.sources.iter();
+    let mut found = Vec::new();
+    for file in sources.filter(|file| is_on_host(file) && !is_writer(file)) {
+        for (i, line) in file.text().lines().enumerate() {
+            if takes_stream(line) {
+                let place = format!("{}:{}", file.path.display(), i + 1);
+                found.push(format!(
+                    "{place}: only the renderer writes to a standard stream"
+                ));
+            }
+        }
+    }
+    found
+}
+
+fn is_on_host(file: &File) -> bool {
+    let mut parts = file.path.iter().filter_map(|part| part.to_str());
+    parts.next().is_some_and(|name| CRATES.contains(&name)) && parts.next() == Some("src")
+}
+
+fn is_writer(file: &File) -> bool {
+    file.path
+        .to_str()
+        .is_some_and(|path| WRITERS.contains(&path))
+}
+
+/// Whether code takes a stream for more than a look at what it is.
+fn takes_stream(line: &str) -> bool {
+    let code = line.split("//").next().unwrap_or_default();
+    STREAMS.iter().any(|stream| {
+        let mut after = code.split(stream).skip(1);
+        after.any(|rest| !rest.starts_with(".is_terminal()"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::workspace::tests::of_files, *};
+
+    #[test]
+    fn a_second_writer_is_found() {
+        let text = "//! A.\nlet mut out = io::stdout();\nstd::io::stderr().write_all(b\"\")\n";
+        let workspace = of_files(&[("s2i-cli/src/a.rs", text), ("s2i-native/src/b/c.rs", text)]);
+        let places = [
+            "s2i-cli/src/a.rs:2",
+            "s2i-cli/src/a.rs:3",
+            "s2i-native/src/b/c.rs:2",
+        ];
+        let found = check(&workspace);
+        for (found, place) in found.iter().zip(places) {
+            assert!(found.starts_with(place), "{found}");
+        }
+        assert_eq!(found.len(), 4);
+    }
+
+    #[test]
+    fn others_pass() {
+        let text = "let out = io::stdout();\n";
+        let looks = "io::stderr().is_terminal()\n//! io::stdout()\ncommand.stdout(io::piped())\nheard.stdout()";
+        let files = [
+            ("s2i-cli/src/render/mod.rs", text),
+            ("s2i-cli/tests/a.rs", text),
+            ("s2i-agent/src/a.rs", text),
+            ("s2i-cli/src/host.rs", looks),
+        ];
+        assert_eq!(check(&of_files(&files)), [""; 0]);
+    }
+}
