@@ -27,8 +27,27 @@ pub enum AccountError {
 }
 
 impl Account {
+    /// Returns the number of the user of `user[:group]` where the text alone says it: that of a number, and 0 where it
+    /// is empty. The number of a name is known by the tables of the image alone.
+    ///
+    /// ```
+    /// use s2i_core::Account;
+    ///
+    /// assert_eq!(Account::uid_of("1001:build"), Some(1001));
+    /// assert_eq!(Account::uid_of(":"), Some(0));
+    /// assert_eq!(Account::uid_of("root"), None);
+    /// ```
+    #[must_use]
+    pub fn uid_of(user: &str) -> Option<u32> {
+        match user.split_once(':').map_or(user, |(user, _)| user) {
+            "" => Some(0),
+            user => user.parse().ok(),
+        }
+    }
+
     /// Finds who this is: names or numbers, empty for root. `passwd` and `group` are what the image has
-    /// in these files. A group that is named is the only one.
+    /// in these files. A number is one even where the image has it as a name of another user, so that
+    /// [`uid_of`](Self::uid_of) holds. A group that is named is the only one.
     ///
     /// # Errors
     /// [`AccountError`].
@@ -40,15 +59,18 @@ impl Account {
     /// assert_eq!((account.uid, account.gid, &*account.home), (1001, 0, "/app"));
     /// ```
     pub fn find(user: &str, passwd: &str, group: &str) -> Result<Self, AccountError> {
+        let typed = Self::uid_of(user);
         let (user, wanted_group) = user.split_once(':').unwrap_or((user, ""));
-        let user = if user.is_empty() { "0" } else { user };
-        let entry = entries(passwd)
-            .find(|entry| entry.first() == Some(&user) || entry.get(2) == Some(&user))
-            .unwrap_or_default();
-        let number = |index: usize| entry.get(index).and_then(|text| text.parse().ok());
-        let uid = number(2).or_else(|| user.parse().ok());
+        let number =
+            |entry: &[&str], index: usize| -> Option<u32> { entry.get(index)?.parse().ok() };
+        let is_it = |entry: &Vec<&str>| match typed {
+            Some(uid) => number(entry, 2) == Some(uid),
+            None => entry.first() == Some(&user),
+        };
+        let entry = entries(passwd).find(is_it).unwrap_or_default();
+        let uid = typed.or_else(|| number(&entry, 2));
         let (gid, groups) = if wanted_group.is_empty() {
-            let own = number(3).unwrap_or(0);
+            let own = number(&entry, 3).unwrap_or(0);
             (Some(own), groups_of(entry.first(), group))
         } else {
             (find_group(wanted_group, group), Vec::new())
@@ -118,5 +140,30 @@ mod tests {
         check("4294967295", "the image has no user `4294967295`");
         check("1:4294967295", "the image has no group `4294967295`");
         check("1001:staff", "the image has no group `staff`");
+        check(":", "0:0 [10] /root");
+        check("00", "0:0 [10] /root");
+        check("+0", "0:0 [10] /root");
+        check(" 0", "the image has no user ` 0`");
+        check("-1", "the image has no user `-1`");
+    }
+
+    /// An image must not make root of a number that is not root's.
+    #[test]
+    fn a_number_is_not_the_name_of_another_user() {
+        let passwd = "1001:x:0:0::/root:/none\napp:x:1001:5::/app:/none\ntoor:x:0:7::/:/none\nbad:x:-1:0::/:/none\n";
+        for (user, expected) in [
+            ("1001", Some((1001, 5))),
+            ("1001:0", Some((1001, 0))),
+            ("0", Some((0, 0))),
+            ("toor", Some((0, 7))),
+            ("bad", None),
+        ] {
+            let found = Account::find(user, passwd, "").ok();
+            assert_eq!(
+                found.map(|account| (account.uid, account.gid)),
+                expected,
+                "{user}"
+            );
+        }
     }
 }

@@ -35,6 +35,7 @@ pub mod mapping;
 mod script;
 pub mod secret;
 pub mod text;
+mod uid_ranges;
 pub mod wire;
 
 pub use account::{Account, AccountError};
@@ -49,3 +50,4 @@ pub use layout::{
 pub use script::Script;
 pub use secret::Secret;
 pub use text::Printable;
+pub use uid_ranges::{UidRangeError, UidRanges};
