@@ -1,6 +1,6 @@
 //! Who does something: users and groups of the container, and acting as one of them.
 
-use std::io;
+use std::{collections::BTreeMap, io};
 
 use rustix::{
     io::Errno,
@@ -17,12 +17,25 @@ use crate::files::{kernel_text, read_at_most};
 /// More than any table of users has, and less than would hurt.
 const MOST_BYTES: u64 = 1 << 20;
 
-/// Finds who `user[:group]` is here, as image configs write it: names or numbers, empty for root.
-pub(crate) fn find(user: &str) -> Result<Account, Failure> {
-    Account::find(user, &read("/etc/passwd"), &read("/etc/group")).map_err(|err| Failure {
-        kind: FailureKind::NoSuchUser,
-        message: err.to_string(),
-    })
+/// The users that were found so far. Each is looked for once: what goes into the container later may change its
+/// tables, and must not make another user of one that the host has checked.
+#[derive(Default)]
+pub(crate) struct Accounts(BTreeMap<String, Account>);
+
+impl Accounts {
+    /// Finds who `user[:group]` is here, as image configs write it: names or numbers, empty for root.
+    pub(crate) fn find(&mut self, user: &str) -> Result<Account, Failure> {
+        if let Some(account) = self.0.get(user) {
+            return Ok(account.clone());
+        }
+        let found = Account::find(user, &read("/etc/passwd"), &read("/etc/group"));
+        let account = found.map_err(|err| Failure {
+            kind: FailureKind::NoSuchUser,
+            message: err.to_string(),
+        })?;
+        self.0.insert(user.into(), account.clone());
+        Ok(account)
+    }
 }
 
 /// What an image has in such a place may be anything.

@@ -15,12 +15,7 @@ use s2i_core::{
     wire::{Answer, Exec, Exit, Failure, FailureKind, Kind},
 };
 
-use crate::{
-    account::{self, act},
-    files::read_at_most,
-    output::Output,
-    processes,
-};
+use crate::{account::act, files::read_at_most, output::Output, processes};
 
 /// Where programs are looked for when the image says nothing.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -28,14 +23,14 @@ const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/s
 /// How much of a `#!` line the kernel looks at, in bytes.
 const LONGEST_LINE: u64 = 256;
 
-pub(crate) fn exec(exec: &Exec, output: &Output) -> Result<Answer, Failure> {
-    let account = account::find(&exec.user)?;
+/// Runs a program as `account`, which the request calls [`Exec::user`].
+pub(crate) fn exec(exec: &Exec, account: &Account, output: &Output) -> Result<Answer, Failure> {
     make_working_dir(exec)?;
     let program = exec.argv.first().cloned().unwrap_or_default();
-    let spawned = act(&account, || command(exec, &account).spawn());
+    let spawned = act(account, || command(exec, account).spawn());
     let spawned = spawned.and_then(|spawned| spawned);
     let mut child = spawned.map_err(|err| match err.kind() {
-        io::ErrorKind::PermissionDenied if !may_enter(exec, &account) => Failure {
+        io::ErrorKind::PermissionDenied if !may_enter(exec, account) => Failure {
             kind: FailureKind::Os,
             message: format!(
                 "the user `{}` can't enter the directory `{}`",

@@ -9,29 +9,30 @@ use std::{
 
 use rustix::fs::OFlags;
 use s2i_core::{
+    Account,
     archive::{TreeOptions, Writer},
     ignore::Filter,
     wire::{Answer, Failure, FailureKind, Frame, Kind, ReadItem, Trailer},
 };
 
 use crate::{
-    account::{self, act},
+    account::act,
     output::{Data, Output},
 };
 
-/// Streams the items out, as the user reads them.
+/// Streams the items out, as `account` reads them, which the request calls `user`.
 pub(crate) fn read(
     items: &[ReadItem],
     mtime: u64,
     user: &str,
+    account: &Account,
     output: &Output,
 ) -> Result<Answer, Failure> {
-    let account = account::find(user)?;
     let os = |err: io::Error| Failure {
         kind: FailureKind::Os,
         message: format!("can't read the artifacts as `{user}`: {err}"),
     };
-    let trailer = act(&account, || archive(items, mtime, output)).map_err(os)??;
+    let trailer = act(account, || archive(items, mtime, output)).map_err(os)??;
     output
         .frame(&Frame::json(Kind::End, &trailer))
         .map_err(os)?;

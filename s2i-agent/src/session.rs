@@ -4,12 +4,15 @@ use std::{path::PathBuf, time::SystemTime};
 
 use s2i_core::wire::{Answer, Failure, FailureKind, Frame, Hello, Kind, Request, VERSION};
 
-use crate::{exec, finish, input::Frames, output::Output, processes, read, unpack};
+use crate::{
+    account::Accounts, exec, finish, input::Frames, output::Output, processes, read, unpack,
+};
 
 pub(crate) struct Session {
     frames: Frames,
     output: Output,
     started: SystemTime,
+    accounts: Accounts,
     /// Directories that did not exist before; see [`unpack::unpack`].
     made: Vec<PathBuf>,
 }
@@ -20,6 +23,7 @@ impl Session {
             frames,
             output,
             started,
+            accounts: Accounts::default(),
             made: Vec::new(),
         }
     }
@@ -52,11 +56,22 @@ impl Session {
             message: err.to_string(),
         })?;
         match request {
-            Request::Unpack { into, user } => {
-                unpack::unpack(&into, &user, &mut self.frames, &mut self.made)
+            Request::Identify { user } => {
+                let uid = self.accounts.find(&user)?.uid;
+                Ok(Answer::Identified { uid })
             }
-            Request::Exec(exec) => exec::exec(&exec, &self.output),
-            Request::Read { items, mtime, user } => read::read(&items, mtime, &user, &self.output),
+            Request::Unpack { into, user } => {
+                let account = self.accounts.find(&user)?;
+                unpack::unpack(&into, &user, &account, &mut self.frames, &mut self.made)
+            }
+            Request::Exec(exec) => {
+                let account = self.accounts.find(&exec.user)?;
+                exec::exec(&exec, &account, &self.output)
+            }
+            Request::Read { items, mtime, user } => {
+                let account = self.accounts.find(&user)?;
+                read::read(&items, mtime, &user, &account, &self.output)
+            }
             Request::Finish(finish) => finish::finish(&finish, &self.made, self.started),
         }
     }

@@ -14,21 +14,22 @@ use s2i_core::{
 };
 
 use crate::{
-    account::{self, act},
+    account::act,
     input::{Archive, Frames},
 };
 
-/// Unpacks the archive that follows the request. Directories that had to be made on the way are added
+/// Unpacks the archive that follows the request, as `account`, which the request calls `user`. Directories that had to be made on the way are added
 /// to `made`, the outermost first.
 pub(crate) fn unpack(
     into: &ContainerPath,
     user: &str,
+    account: &Account,
     frames: &mut Frames,
     made: &mut Vec<PathBuf>,
 ) -> Result<Answer, Failure> {
     let mut archive = Archive::new(frames);
     // A refusal is told at once; the session passes over what is left of the archive.
-    let entries = try_unpack(into, user, &mut archive, made)?;
+    let entries = try_unpack(into, user, account, &mut archive, made)?;
     Ok(Answer::Unpacked(Trailer {
         bytes: archive.bytes,
         entries,
@@ -38,10 +39,10 @@ pub(crate) fn unpack(
 fn try_unpack(
     into: &ContainerPath,
     user: &str,
+    account: &Account,
     archive: &mut Archive<'_>,
     made: &mut Vec<PathBuf>,
 ) -> Result<u64, Failure> {
-    let account = account::find(user)?;
     let path = Path::new(into.as_str());
     let os = |err: io::Error| Failure {
         kind: FailureKind::Os,
@@ -56,7 +57,7 @@ fn try_unpack(
             ),
         });
     }
-    make(path, &account, made).map_err(os)?;
+    make(path, account, made).map_err(os)?;
     let work = || {
         let dir = Dir::open_ambient_dir(path, ambient_authority()).map_err(os)?;
         archive::unpack(archive, &dir, &Limits::default()).map_err(|err| Failure {
@@ -68,7 +69,7 @@ fn try_unpack(
             message: format!("can't unpack into `{into}`: {}", ErrorChain(&err)),
         })
     };
-    let unpacked = act(&account, work).map_err(os)??;
+    let unpacked = act(account, work).map_err(os)??;
     Ok(unpacked.entries)
 }
 

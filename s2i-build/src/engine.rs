@@ -7,7 +7,7 @@
 use std::{error::Error, fmt};
 
 use s2i_core::{
-    ContainerPath, EnvVar, ImageRef, Secret,
+    Account, ContainerPath, EnvVar, ImageRef, Secret,
     wire::{Exit, Failure, ReadItem},
 };
 use serde::{Deserialize, Serialize};
@@ -77,6 +77,9 @@ pub trait Engine: Send + Sync {
 /// A container in which one thing is done after another. Whoever has one discards it in the end,
 /// whatever became of it; after an error or an interrupt it is good for nothing else.
 pub trait Container: Send {
+    /// The number of the user that it was [started](Start::user) for, by the tables of its image.
+    fn uid(&self) -> u32;
+
     /// Whether it has the [artifacts](Start::artifacts) that it was started with.
     fn has_artifacts(&self) -> bool {
         false
@@ -151,6 +154,16 @@ pub struct Start<'a> {
     /// What it is to have of the host, from an engine that can put it there by itself; others leave it out, and get
     /// it as an [input](Container::unpack).
     pub source: Option<SourceTree<'a>>,
+}
+
+impl Start<'_> {
+    /// Returns whether the container is to have what root usually has: where its user is root by number, or by the name
+    /// `root`. Another name may turn out to be root's as well, and then there is no more than the agent needs for a user.
+    #[must_use]
+    pub fn is_for_root(&self) -> bool {
+        let name = self.user.split(':').next();
+        Account::uid_of(self.user) == Some(0) || name == Some("root")
+    }
 }
 
 /// A directory of the host that a container has a copy of.

@@ -3,7 +3,12 @@
 use s2i_core::{ImageRef, Script, wire::Exit};
 use thiserror::Error;
 
-use crate::{cancel::Interrupt, engine::EngineError, plan::PlanError, source::SourceError};
+use crate::{
+    cancel::Interrupt,
+    engine::EngineError,
+    plan::{PlanError, UserRefused},
+    source::SourceError,
+};
 
 /// What went wrong, and whether cleaning up after it went wrong too.
 #[derive(Debug)]
@@ -36,6 +41,9 @@ pub enum BuildError {
     /// The engine could not do something.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// A script would run as a user who is not allowed, as its container says.
+    #[error(transparent)]
+    User(#[from] Box<UserRefused>),
     /// The builder that s2i has picked is not there.
     #[error("there is no builder image `{builder}`, which was picked because {because}")]
     NoPickedBuilder {

@@ -14,7 +14,10 @@ use crate::{
     },
     error::{BuildError, Failed},
     event::{Phase, Progress},
-    plan::{BuildPlan, KeepPlan, RunPlan, RuntimePlan, SavePlan, TRUST_FILE, Upload, Uploaded},
+    plan::{
+        BuildPlan, KeepPlan, RunPlan, RuntimePlan, SavePlan, ScriptUser, TRUST_FILE, Upload,
+        Uploaded,
+    },
     source::Fetched,
     stream::{ArchiveStream, pieces_of},
     trace,
@@ -126,12 +129,11 @@ impl<E: Engine> Steps<'_, E> {
             at: &save.into,
         });
         let container = match self.start(run, artifacts).await {
-            // Nothing of that is about them.
-            Err(error @ (EngineError::Interrupted(_) | EngineError::Input { .. })) => {
-                return Err(error.into());
-            }
             // Whatever was wrong with them, the build is done.
-            Err(error) if artifacts.is_some() => {
+            Err(Failed {
+                error: BuildError::Engine(error),
+                ..
+            }) if artifacts.is_some() && may_be_about_artifacts(&error) => {
                 let container = self.start(run, None).await?;
                 let why = format!("artifacts can't be lent: {}", ErrorChain(&error));
                 let name = save.image.name.to_string();
@@ -150,7 +152,7 @@ impl<E: Engine> Steps<'_, E> {
         &self,
         run: &RunPlan,
         artifacts: Option<Artifacts<'_>>,
-    ) -> Result<E::Container, EngineError> {
+    ) -> Result<E::Container, Failed> {
         let tree = self.source.tree(self.plan.epoch);
         let source = run.uploads.iter().find(|upload| is_source(upload));
         let source = source.map(|upload| SourceTree {
@@ -165,7 +167,8 @@ impl<E: Engine> Steps<'_, E> {
             artifacts,
             source,
         };
-        self.engine.start(&start, self.progress, self.cancel).await
+        let container = self.engine.start(&start, self.progress, self.cancel);
+        admitted(container.await?, run.script_user()).await
     }
 
     /// Brings in what the build before has saved. When that fails, the container may have a part of it,
@@ -175,20 +178,27 @@ impl<E: Engine> Steps<'_, E> {
         mut container: E::Container,
         save: &SavePlan,
     ) -> Result<E::Container, Failed> {
-        let Err(error) = self.save(&mut container, save).await else {
+        let Err(failed) = self.save(&mut container, save).await else {
             return Ok(container);
         };
         let discarded = container.discard().await;
-        if let (EngineError::Interrupted(_), _) | (_, Err(_)) = (&error, &discarded) {
-            return Err(both(error.into(), discarded));
-        }
+        let error = match (failed, discarded) {
+            (
+                Failed {
+                    error: BuildError::Engine(error),
+                    cleanup: None,
+                },
+                Ok(()),
+            ) if !matches!(error, EngineError::Interrupted(_)) => error,
+            (failed, discarded) => return Err(also(failed, discarded)),
+        };
         let name = &save.image.name;
         let why = format!("a clean build: {}", ErrorChain(&error));
         self.progress.warn([Diagnostic::new(name.to_string(), why)]);
-        Ok(self.start(&self.plan.assemble, None).await?)
+        self.start(&self.plan.assemble, None).await
     }
 
-    async fn save(&self, into: &mut E::Container, save: &SavePlan) -> Result<(), EngineError> {
+    async fn save(&self, into: &mut E::Container, save: &SavePlan) -> Result<(), Failed> {
         let start = Start {
             image: &save.image,
             user: &save.program.user,
@@ -197,18 +207,17 @@ impl<E: Engine> Steps<'_, E> {
             artifacts: None,
             source: None,
         };
-        let mut previous = self
-            .engine
-            .start(&start, self.progress, self.cancel)
-            .await?;
+        let previous = self.engine.start(&start, self.progress, self.cancel);
+        let mut previous = admitted(previous.await?, save.script_user()).await?;
         self.progress.phase(Phase::SaveArtifacts);
+        tell_root(&previous, save.script_user(), self.progress);
         let input = Input {
             into: save.into.clone(),
             content: Content::Archive(previous.pour(&save.program, self.progress)),
         };
         let saved = into.unpack(input, self.progress, self.cancel).await;
         self.tell_left(previous.discard().await.err());
-        saved
+        Ok(saved?)
     }
 
     /// Brings everything into a container and runs its script; a status other than 0 is an error, and
@@ -247,6 +256,7 @@ impl<E: Engine> Steps<'_, E> {
             container.unpack(input, self.progress, self.cancel).await?;
         }
         self.progress.phase(program_phase);
+        tell_root(container, run.script_user(), self.progress);
         let exec = container.exec(&run.program, self.progress, self.cancel);
         match exec.await {
             Err(EngineError::Container { failure, .. })
@@ -301,6 +311,32 @@ impl<E: Engine> Steps<'_, E> {
             (Err(error), discarded) => Err(both(error.into(), discarded)),
         }
     }
+}
+
+/// Ends a container in which nothing has run yet when its user is one that the plan does not allow.
+pub(crate) async fn admitted<C: Container>(
+    container: C,
+    user: ScriptUser<'_>,
+) -> Result<C, Failed> {
+    match user.check(container.uid()) {
+        Ok(()) => Ok(container),
+        Err(refused) => Err(both(refused.into(), container.discard().await)),
+    }
+}
+
+/// Says that a script runs as root, where it does.
+pub(crate) fn tell_root(container: &impl Container, user: ScriptUser<'_>, progress: &Progress<'_>) {
+    if let Some(notice) = user.root_notice(container.uid()) {
+        progress.notice(notice);
+    }
+}
+
+/// Whether a container may have failed to start because of artifacts that it was to be lent.
+fn may_be_about_artifacts(error: &EngineError) -> bool {
+    !matches!(
+        error,
+        EngineError::Interrupted(_) | EngineError::Input { .. }
+    )
 }
 
 fn is_source(upload: &Upload) -> bool {

@@ -5,6 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use s2i_core::{EnvVar, ImageRef, Script};
 use serde::{Deserialize, Serialize};
 
+/// The operating system of images that containers can be of, by Go's names.
+pub const LINUX: &str = "linux";
+
 /// Everything that a plan depends on beside the request.
 #[derive(Clone, Debug)]
 pub struct Facts {
@@ -14,8 +17,17 @@ pub struct Facts {
     pub runtime: Option<ImageFacts>,
     /// The image of the build before, where it was asked for and is there.
     pub previous: Option<ImageFacts>,
+    /// The image that has the name of the result so far, if there is one.
+    pub tagged: Option<ImageFacts>,
     /// The source.
     pub source: SourceFacts,
+}
+
+impl Facts {
+    /// The images that the result is built from.
+    pub fn inputs(&self) -> impl Iterator<Item = &ImageFacts> {
+        std::iter::once(&self.builder).chain(&self.runtime)
+    }
 }
 
 /// What the choice of a builder depends on, where the request leaves it open.
@@ -45,6 +57,8 @@ pub struct ImageFacts {
     pub id: String,
     /// The architecture in Go's names, `amd64` or `arm64` for example.
     pub architecture: String,
+    /// The operating system in Go's names, [`LINUX`] for example.
+    pub os: String,
     /// Its config.
     pub config: ImageConfig,
 }

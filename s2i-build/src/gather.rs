@@ -1,6 +1,6 @@
 //! Asks the ports for facts and decides nothing.
 
-use s2i_core::label::ImageLabels;
+use s2i_core::{ImageRef, label::ImageLabels};
 
 use crate::{
     cancel::CancelToken,
@@ -89,6 +89,7 @@ pub async fn images<E: Engine>(
         None => None,
     };
     let previous = previous(engine, request, progress, cancel).await?;
+    let tagged = tagged(engine, request, progress, cancel).await?;
     let images = std::iter::once(&builder).chain(&runtime);
     for image in images {
         progress.warn(ImageLabels::read(&image.config.labels, &image.config.env).1);
@@ -98,6 +99,7 @@ pub async fn images<E: Engine>(
         builder,
         runtime,
         previous,
+        tagged,
         source: source.facts.clone(),
     })
 }
@@ -132,6 +134,27 @@ async fn previous<E: Engine>(
             progress.notice(format!("a clean build: there is no image `{image}` yet"));
             Ok(None)
         }
+        Err(err) => Err(err.into()),
+    }
+}
+
+/// The image that has the name of the result so far.
+async fn tagged<E: Engine>(
+    engine: &E,
+    request: &BuildRequest,
+    progress: &Progress<'_>,
+    cancel: &CancelToken,
+) -> Result<Option<ImageFacts>, BuildError> {
+    let Some(tag) = &request.tag else {
+        return Ok(None);
+    };
+    // With a tag it is a name to every engine. Without one it could be the beginning of an id.
+    let name = format!("{}:{}", tag.name(), tag.tag_or_latest());
+    let name: ImageRef = name.parse().expect("parts of a name");
+    let found = engine.resolve(&name, PullPolicy::Never, progress, cancel);
+    match found.await {
+        Ok(facts) => Ok(Some(facts)),
+        Err(EngineError::NoSuchImage { .. }) => Ok(None),
         Err(err) => Err(err.into()),
     }
 }

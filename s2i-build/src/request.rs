@@ -2,7 +2,9 @@
 
 use std::{fmt, path::PathBuf, str::FromStr};
 
-use s2i_core::{ContainerPath, EnvVar, ImageRef, ImageRefError, Secret, mapping::Mapping};
+use s2i_core::{
+    ContainerPath, EnvVar, ImageRef, ImageRefError, Secret, UidRanges, mapping::Mapping,
+};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -47,6 +49,8 @@ pub struct BuildRequest {
     pub assemble_user: Option<String>,
     /// Replaces the user of `assemble-runtime`.
     pub assemble_runtime_user: Option<String>,
+    /// The numbers that the users of scripts may have, whatever says who they are.
+    pub allowed_uids: UidRanges,
     /// What the application is called, for the display-name label.
     pub application_name: Option<String>,
     /// What the application is, for the description label.
@@ -79,6 +83,7 @@ impl BuildRequest {
             destination: None,
             assemble_user: None,
             assemble_runtime_user: None,
+            allowed_uids: UidRanges::default(),
             application_name: None,
             description: None,
             keep_source: false,
@@ -180,6 +185,8 @@ pub struct UsageRequest {
     pub pull: PullPolicy,
     /// Variables for the script; they win over the image's.
     pub env: Vec<EnvVar>,
+    /// The numbers that the user of the script may have.
+    pub allowed_uids: UidRanges,
     /// Whether programs read the answer, if the script can answer them.
     pub json: bool,
 }

@@ -12,6 +12,7 @@ use crate::{
     engine::{Container as _, Engine, Start},
     error::{BuildError, Failed},
     event::{Event, EventSink, Output, Phase, Progress},
+    execute::{admitted, tell_root},
     plan::{self, UsagePlan},
     request::UsageRequest,
 };
@@ -73,8 +74,10 @@ async fn execute<E: Engine>(
         artifacts: None,
         source: None,
     };
-    let mut container = engine.start(&start, progress, cancel).await?;
+    let container = engine.start(&start, progress, cancel).await?;
+    let mut container = admitted(container, plan.script_user()).await?;
     progress.phase(Phase::Usage);
+    tell_root(&container, plan.script_user(), progress);
     let ran = container.exec(&plan.program, progress, cancel).await;
     let left = container.discard().await.err();
     let error = match ran {

@@ -7,6 +7,7 @@ use std::{
 };
 
 use s2i_build::request::Builders;
+use s2i_core::UidRanges;
 use serde::Deserialize;
 
 use crate::{args::EngineName, host::Host};
@@ -27,6 +28,8 @@ pub(crate) struct Config {
     pub(crate) url: Option<String>,
     /// As `--store`.
     pub(crate) store: Option<PathBuf>,
+    /// As `--allowed-uids`.
+    pub(crate) allowed_uids: UidRanges,
     /// The images that `s2i build` picks from where no builder is named.
     pub(crate) builders: Builders,
     /// What the embedded engine knows of registries.
@@ -156,6 +159,7 @@ mod tests {
     #[test]
     fn every_key_is_read() {
         let text = "engine = 'native'\nurl = 'unix:///x.sock'\nstore = '/srv/s2i'\n\
+            allowed_uids = '1-'\n\
             [builders]\ngo = 'example.org/go:1'\n\
             [registry]\ncertificates = 'certs.d'\ntrust_ca = '/ca.pem'\nparallel = 5\n\
             [registry.mirrors]\n'docker.io' = ['mirror.example.org/hub', 'localhost:5000']\n";
@@ -166,6 +170,7 @@ mod tests {
             engine: Some(EngineName::Native),
             url: Some("unix:///x.sock".into()),
             store: Some("/srv/s2i".into()),
+            allowed_uids: "1-".parse().unwrap(),
             builders: Builders {
                 go: "example.org/go:1".parse().unwrap(),
                 ..Builders::default()
@@ -185,7 +190,7 @@ mod tests {
         refused(
             "# mine\nengin = 'native'\n",
             "/etc/s2i/config.toml:2: `engin = 'native'`: unknown field `engin`, expected one of \
-             `engine`, `url`, `store`, `builders`, `registry`",
+             `engine`, `url`, `store`, `allowed_uids`, `builders`, `registry`",
         );
         refused(
             "engine = 'kaniko'",
@@ -199,6 +204,11 @@ mod tests {
         refused(
             "[builders]\ngo = 'Go'",
             "/etc/s2i/config.toml:2: `go = 'Go'`: `Go`: the name of a repository must be lower case",
+        );
+        refused(
+            "allowed_uids = '1-x'",
+            "/etc/s2i/config.toml:1: `allowed_uids = '1-x'`: `1-x` is not a range of user numbers: \
+             write n, n-m, n- or -m with decimal numbers",
         );
         refused(
             "store = ",

@@ -29,14 +29,16 @@ pub(crate) const FETCH: Code = Code(8);
 pub(crate) const NO_SCRIPT: Code = Code(11);
 /// The source does not exist, or has no such directory.
 pub(crate) const NO_SOURCE: Code = Code(14);
-/// The image has no such user.
-pub(crate) const USER: Code = Code(15);
+/// A script would run as a user who is not allowed.
+pub(crate) const USER_NOT_ALLOWED: Code = Code(15);
 /// The Git repository has no commit.
 pub(crate) const EMPTY_REPOSITORY: Code = Code(16);
 /// A script is there but can't be executed.
 pub(crate) const NOT_EXECUTABLE: Code = Code(17);
 /// The request can't end well: a bad artifact, a tag that is an input, labels that are too long.
 pub(crate) const PLAN: Code = Code(18);
+/// The image has no such user.
+pub(crate) const NO_USER: Code = Code(19);
 /// No container engine answers.
 pub(crate) const NO_ENGINE: Code = Code(20);
 /// An image is missing and can't or must not be pulled.
@@ -57,7 +59,7 @@ pub(crate) const INTERRUPTED: Code = Code(130);
 pub(crate) const TERMINATED: Code = Code(143);
 
 /// Every code with its meaning, for `s2i exit-codes`.
-pub(crate) const TABLE: [(Code, &str); 20] = [
+pub(crate) const TABLE: [(Code, &str); 21] = [
     (INTERNAL, "something that should not happen"),
     (USAGE, "the command line is wrong"),
     (SCRIPT_FAILED, "a script failed: assemble or another one"),
@@ -68,10 +70,14 @@ pub(crate) const TABLE: [(Code, &str); 20] = [
     (FETCH, "the source could not be fetched"),
     (NO_SCRIPT, "a script that is needed is nowhere"),
     (NO_SOURCE, "the source does not exist"),
-    (USER, "the image has no such user"),
+    (
+        USER_NOT_ALLOWED,
+        "a script would run as a user who is not allowed",
+    ),
     (EMPTY_REPOSITORY, "the Git repository has no commit"),
     (NOT_EXECUTABLE, "a script can't be executed"),
     (PLAN, "the request can't end well, and nothing was started"),
+    (NO_USER, "the image has no such user"),
     (NO_ENGINE, "no container engine answers"),
     (NO_IMAGE, "an image is missing"),
     (ENGINE, "the container engine failed"),

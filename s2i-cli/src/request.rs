@@ -60,6 +60,7 @@ pub(crate) fn build(
             .assemble_runtime_user
             .clone()
             .filter(|user| !user.is_empty()),
+        allowed_uids: args.allowed.ranges(config),
         application_name: args.application_name.clone(),
         description: args.description.clone(),
         keep_source: args.keep_source,

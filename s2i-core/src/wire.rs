@@ -14,7 +14,7 @@ use crate::{ContainerPath, EnvVar};
 
 /// The version of this protocol. Agent and host come from one build, so they are always equal; a
 /// difference means that somebody replaced the agent.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// The most bytes that the payload of one frame may have.
 pub const MAX_PAYLOAD: usize = 1 << 20;
@@ -223,6 +223,12 @@ pub struct Hello {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Request {
+    /// Find who a user is, by the tables of the image. Later requests that name the same user are done as the one
+    /// that was found, whatever the tables say by then.
+    Identify {
+        /// The user, in the notation of image configs; empty is root.
+        user: String,
+    },
     /// Unpack the archive that follows.
     Unpack {
         /// The directory to unpack into; made when it is not there.
@@ -290,6 +296,11 @@ pub struct Finish {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
+    /// The user is there.
+    Identified {
+        /// The user's number.
+        uid: u32,
+    },
     /// The archive is unpacked.
     Unpacked(Trailer),
     /// The program ended.

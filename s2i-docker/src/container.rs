@@ -91,8 +91,8 @@ impl Created {
         self.0.clone()
     }
 
-    /// Puts the agent in, attaches to it and starts it.
-    pub(crate) async fn start(self, agent: &[u8]) -> Result<Session, EngineError> {
+    /// Puts the agent in, attaches to it, starts it, and asks it who the user is.
+    pub(crate) async fn start(self, agent: &[u8], user: &str) -> Result<Session, EngineError> {
         let handle = self.0;
         tracing::debug!({ trace::CONTAINER } = %handle.name, "putting the agent in");
         let options = UploadToContainerOptionsBuilder::new().path("/").build();
@@ -104,7 +104,7 @@ impl Created {
         uploaded.map_err(handle.fail("put the agent into a container of"))?;
         let attached = handle.attach(true).await?;
         handle.begin().await?;
-        Session::open(handle.image, transport(attached)).await
+        Session::open(handle.image, user, transport(attached)).await
     }
 }
 

@@ -8,7 +8,7 @@ use bollard::models::{
 };
 use s2i_build::{
     engine::Start,
-    facts::{Healthcheck, ImageConfig, ImageFacts},
+    facts::{Healthcheck, ImageConfig, ImageFacts, LINUX},
     images::{ImageSummary, Launch, Publish},
     request::{Limits, Network},
 };
@@ -33,12 +33,7 @@ const NO_NEW_PRIVILEGES: &str = "no-new-privileges";
 /// The container for a build. It holds nothing of the build but its image and its limits: variables,
 /// which may be secrets, go through the agent.
 pub(crate) fn create_body(start: &Start<'_>) -> ContainerCreateBody {
-    let user = start.user;
-    let is_root = matches!(
-        user.split(':').next().unwrap_or_default(),
-        "" | "0" | "root"
-    );
-    let (cap_drop, cap_add) = if is_root {
+    let (cap_drop, cap_add) = if start.is_for_root() {
         (None, None)
     } else {
         (
@@ -285,6 +280,8 @@ pub(crate) fn image_facts(name: &ImageRef, inspect: ImageInspect) -> ImageFacts 
         name: name.clone(),
         id: inspect.id.unwrap_or_default(),
         architecture: inspect.architecture.unwrap_or_default(),
+        // An engine that does not say it has images for its own containers alone.
+        os: inspect.os.unwrap_or_else(|| LINUX.into()),
         config: ImageConfig {
             env: config.env.unwrap_or_default(),
             user: config.user.unwrap_or_default(),

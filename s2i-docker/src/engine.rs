@@ -219,7 +219,7 @@ impl Engine for DockerEngine {
         let handle = created.handle();
         let starting = async {
             handle.check_limits(&start.limits).await?;
-            created.start(agent).await
+            created.start(agent, start.user).await
         };
         match or_interrupted(starting, cancel).await {
             Ok(session) => Ok(DockerContainer {

@@ -35,6 +35,10 @@ pub struct DockerContainer {
 }
 
 impl Container for DockerContainer {
+    fn uid(&self) -> u32 {
+        self.session.uid()
+    }
+
     async fn unpack(
         &mut self,
         input: Input<'_>,

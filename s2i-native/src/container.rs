@@ -25,12 +25,14 @@ pub struct NativeContainer {
     session: Option<Session>,
     /// Who everything in it is done as.
     user: String,
+    uid: u32,
 }
 
 impl NativeContainer {
     pub(crate) fn new(place: Place, session: Session, user: &str) -> Self {
         Self {
             place: Some(place),
+            uid: session.uid(),
             session: Some(session),
             user: user.into(),
         }
@@ -42,6 +44,10 @@ impl NativeContainer {
 }
 
 impl Container for NativeContainer {
+    fn uid(&self) -> u32 {
+        self.uid
+    }
+
     fn has_artifacts(&self) -> bool {
         self.place
             .as_ref()

@@ -211,7 +211,7 @@ impl Engine for NativeEngine {
             image: self.pinned(start.image).await?,
             network: network(start.network)?,
             program: Program::Agent {
-                for_root: is_root(start.user),
+                for_root: start.is_for_root(),
             },
             limits: limits(&start.limits),
             artifacts: self.lent(start).await?,
@@ -226,7 +226,8 @@ impl Engine for NativeEngine {
         let placed = self.place(origin, Some(agent), progress, cancel);
         let (mut place, running, transport) = placed.await?;
         place.running = Some(running);
-        match or_interrupted(Session::open(name.clone(), transport), cancel).await {
+        let opening = Session::open(name.clone(), start.user, transport);
+        match or_interrupted(opening, cancel).await {
             Ok(session) => Ok(NativeContainer::new(place, session, start.user)),
             Err(err) => {
                 if let Err(left) = blocking(move || place.remove()).await {
@@ -263,12 +264,6 @@ impl Engine for NativeEngine {
             tracing::debug!(%err, "this build will not be remembered");
         }
     }
-}
-
-/// Whether programs in the container are done as root, which keeps more capabilities for them.
-fn is_root(user: &str) -> bool {
-    let name = user.split(':').next().unwrap_or_default();
-    matches!(name, "" | "0" | "root")
 }
 
 /// What a container with this network can reach that it should not, if this kernel does not keep it from that.

@@ -29,10 +29,15 @@ struct Health {
 pub(crate) fn image_facts(name: &ImageRef, id: String, image: &config::ImageConfig) -> ImageFacts {
     let config = &image.config;
     let other = |field| config.other.get(field).cloned().unwrap_or(Value::Null);
+    let on_build = config
+        .other
+        .iter()
+        .filter(|(field, _)| field.eq_ignore_ascii_case(ON_BUILD));
     ImageFacts {
         name: name.clone(),
         id,
         architecture: image.platform.architecture.clone(),
+        os: image.platform.os.clone(),
         config: ImageConfig {
             env: config.env.clone(),
             user: config.user.clone(),
@@ -44,9 +49,18 @@ pub(crate) fn image_facts(name: &ImageRef, id: String, image: &config::ImageConf
             volumes: config.volumes.clone(),
             stop_signal: Some(config.stop_signal.clone()).filter(|signal| !signal.is_empty()),
             healthcheck: healthcheck(other(HEALTHCHECK)),
-            on_build: serde_json::from_value(other(ON_BUILD)).unwrap_or_default(),
+            on_build: on_build.flat_map(|(_, value)| triggers(value)).collect(),
         },
     }
+}
+
+/// The ONBUILD triggers of a config. A value that is no list of them counts as one, so that an image with triggers in a
+/// form of its own is not taken for one without.
+fn triggers(value: &Value) -> Vec<String> {
+    if value.is_null() {
+        return Vec::new();
+    }
+    serde_json::from_value(value.clone()).unwrap_or_else(|_| vec![value.to_string()])
 }
 
 fn healthcheck(value: Value) -> Option<Healthcheck> {
@@ -129,5 +143,29 @@ mod tests {
         assert_eq!(facts.architecture, "arm64");
         assert_eq!(facts.config.on_build, ["RUN x"]);
         assert_eq!(facts.config.healthcheck, None);
+        assert_eq!(facts.os, "linux");
+    }
+
+    #[test]
+    fn triggers_in_another_form_are_triggers() {
+        for (field, found) in [
+            (r#""Other":1"#, false),
+            (r#""OnBuild":null"#, false),
+            (r#""OnBuild":[]"#, false),
+            (r#""OnBuild":"RUN x""#, true),
+            (r#""OnBuild":{"0":"RUN x"}"#, true),
+            (r#""OnBuild":[["RUN x"]]"#, true),
+            (r#""OnBuild":[null]"#, true),
+            (r#""OnBuild":false"#, true),
+            (r#""onbuild":["RUN x"]"#, true),
+        ] {
+            let json = format!(
+                r#"{{"architecture":"amd64","os":"windows","rootfs":{{"type":"layers","diff_ids":[]}},"config":{{{field}}}}}"#
+            );
+            let image: config::ImageConfig = serde_json::from_str(&json).unwrap();
+            let facts = image_facts(&"app".parse().unwrap(), String::new(), &image);
+            assert_eq!(!facts.config.on_build.is_empty(), found, "{field}");
+            assert_eq!(facts.os, "windows");
+        }
     }
 }

@@ -17,7 +17,7 @@ use s2i_build::{
     stream::ArchiveStream,
 };
 use s2i_core::{
-    ImageRef,
+    Account, ImageRef,
     wire::{Exit, Failure, FailureKind, ReadItem},
 };
 
@@ -28,6 +28,7 @@ pub struct ScriptedEngine(Arc<Mutex<Model>>);
 #[derive(Default)]
 struct Model {
     images: BTreeMap<String, ImageFacts>,
+    users: BTreeMap<String, u32>,
     exits: BTreeMap<String, Exit>,
     refusals: BTreeMap<String, FailureKind>,
     live: usize,
@@ -65,9 +66,40 @@ impl ScriptedEngine {
             name: name.parse().expect("a valid image name"),
             id: format!("sha256:{name}"),
             architecture: "amd64".into(),
+            os: "linux".into(),
             config,
         };
         self.model().images.insert(name.into(), facts);
+    }
+
+    /// The config of an image.
+    ///
+    /// # Panics
+    /// When there is no such image.
+    #[must_use]
+    pub fn config(&self, image: &str) -> ImageConfig {
+        let model = self.model();
+        let known = model.images.get(image).expect("an image of the test");
+        known.config.clone()
+    }
+
+    /// Gives an image one more name.
+    ///
+    /// # Panics
+    /// When there is no such image, or `other` is no image name.
+    pub fn add_name(&self, image: &str, other: &str) {
+        let mut model = self.model();
+        let known = model.images.get(image).expect("an image of the test");
+        let facts = ImageFacts {
+            name: other.parse().expect("a valid image name"),
+            ..known.clone()
+        };
+        model.images.insert(other.into(), facts);
+    }
+
+    /// Gives a user of this name a number in the tables of every image.
+    pub fn add_user(&self, name: &str, uid: u32) {
+        self.model().users.insert(name.into(), uid);
     }
 
     /// Makes it an engine that lends artifacts.
@@ -164,6 +196,11 @@ impl ScriptedEngine {
         Ok(())
     }
 
+    fn uid_of(&self, user: &str) -> Option<u32> {
+        let name = user.split(':').next().unwrap_or_default();
+        Account::uid_of(user).or_else(|| self.model().users.get(name).copied())
+    }
+
     fn interrupted(cancel: &CancelToken) -> Result<(), EngineError> {
         cancel
             .reason()
@@ -224,9 +261,18 @@ impl Engine for ScriptedEngine {
             })?;
             Self::interrupted(cancel)?;
         }
+        let uid = self.uid_of(start.user);
+        let uid = uid.ok_or_else(|| EngineError::Container {
+            image: start.image.name.clone(),
+            failure: Failure {
+                kind: FailureKind::NoSuchUser,
+                message: format!("the image has no user `{}`", start.user),
+            },
+        })?;
         self.model().live += 1;
         Ok(ScriptedContainer {
             engine: self.clone(),
+            uid,
             image,
             has_artifacts: start.artifacts.is_some() && self.model().lends,
             has_source: source.is_some(),
@@ -251,6 +297,7 @@ impl Engine for ScriptedEngine {
 /// A container of the scripted engine.
 pub struct ScriptedContainer {
     engine: ScriptedEngine,
+    uid: u32,
     image: String,
     has_artifacts: bool,
     has_source: bool,
@@ -264,6 +311,10 @@ impl ScriptedContainer {
 }
 
 impl Container for ScriptedContainer {
+    fn uid(&self) -> u32 {
+        self.uid
+    }
+
     fn has_artifacts(&self) -> bool {
         self.has_artifacts
     }

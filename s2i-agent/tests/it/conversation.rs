@@ -2,7 +2,7 @@
 
 use std::io::Read as _;
 
-use s2i_core::wire::{FailureKind, Kind, MAX_PAYLOAD, Request};
+use s2i_core::wire::{Answer, FailureKind, Kind, MAX_PAYLOAD, Request};
 
 use crate::agent::{Agent, make_fifo, me, shell};
 
@@ -87,4 +87,25 @@ fn the_end_of_the_input_ends_an_upload() {
     agent.say(Kind::Data, &[0; 100]);
     agent.hang_up();
     assert_eq!(agent.wait().code(), Some(0));
+}
+
+/// A number says who it is, whatever names the tables of the machine have.
+#[test]
+fn a_user_is_found_by_number_and_by_name() {
+    let mut agent = Agent::start();
+    let identify = |user: &str| Request::Identify { user: user.into() };
+    for (user, uid) in [
+        ("", 0),
+        ("root", 0),
+        ("0:1001", 0),
+        ("00", 0),
+        ("1001", 1001),
+        ("1000620000:0", 1_000_620_000),
+    ] {
+        let answer = agent.ask(&identify(user)).answer();
+        assert_eq!(answer, Answer::Identified { uid }, "{user}");
+    }
+    let failure = agent.ask(&identify("no-such-user")).failure();
+    assert_eq!(failure.kind, FailureKind::NoSuchUser);
+    assert_eq!(agent.ask(&shell("echo on")).stdout(), "on\n");
 }

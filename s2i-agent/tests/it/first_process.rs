@@ -115,6 +115,27 @@ fn the_user_owns_the_source_and_has_no_rights_but_its_own() {
     assert_eq!(fs::read(root.at("old")).unwrap(), b"old");
 }
 
+/// What was said of a user holds, although the image, or what goes into it, could make another one of it.
+#[test]
+fn a_user_that_was_found_stays_who_it_is() {
+    let Some(root) = Root::new() else { return };
+    root.put(
+        "etc/passwd",
+        "toor:x:0:0::/:\n1001:x:0:0::/:\napp:x:1001:0::/:\n",
+    );
+    let mut agent = root.start();
+    let mut uid = |user: &str| {
+        let user = user.to_owned();
+        agent.ask(&Request::Identify { user }).answer()
+    };
+    assert_eq!(uid("toor"), Answer::Identified { uid: 0 });
+    assert_eq!(uid("1001"), Answer::Identified { uid: 1001 });
+    assert_eq!(uid("app:0"), Answer::Identified { uid: 1001 });
+    fs::write(root.at("etc/passwd"), "app:x:0:0::/:\n").unwrap();
+    assert_eq!(agent.ask(&sh("id -u", "app:0")).stdout(), "1001\n");
+    assert_eq!(agent.ask(&sh("id -u", "1001")).stdout(), "1001\n");
+}
+
 #[test]
 fn a_working_directory_that_is_closed_is_not_blamed_on_the_program() {
     let Some(root) = Root::new() else { return };

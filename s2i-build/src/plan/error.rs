@@ -3,6 +3,7 @@
 use s2i_core::{ContainerPath, ContainerPathError, ImageRef, Script, label, mapping::MappingError};
 use thiserror::Error;
 
+use super::UserRefused;
 use crate::detect::LOOKED_FOR;
 
 /// A request that can't end well.
@@ -18,6 +19,14 @@ pub enum PlanError {
         /// What is needed.
         script: Script,
         /// The image that lacks it.
+        image: ImageRef,
+    },
+    /// The image says nothing of itself.
+    #[error(
+        "the config of the image `{image}` is empty: it has no label that says where its scripts are, no user and no command"
+    )]
+    NoConfig {
+        /// The image.
         image: ImageRef,
     },
     /// The image says of itself that it has no scripts.
@@ -76,6 +85,19 @@ pub enum PlanError {
         /// Its working directory.
         dir: ContainerPath,
     },
+    /// The image is for another operating system.
+    #[error(
+        "the image `{image}` is for the operating system `{os}`, and containers here run Linux"
+    )]
+    NotLinux {
+        /// The image.
+        image: ImageRef,
+        /// Its operating system, by Go's names.
+        os: String,
+    },
+    /// A script would run as a user who is not allowed.
+    #[error(transparent)]
+    User(#[from] Box<UserRefused>),
     /// The image has ONBUILD triggers.
     #[error("the image `{image}` has ONBUILD triggers, which only a Dockerfile build would run")]
     OnBuild {
@@ -135,6 +157,12 @@ impl PlanError {
                     "use a builder image, or put an executable script into the source as .s2i/bin/{script}"
                 )
             }
+            Self::NoConfig { .. } => {
+                "use a builder image; an image that was imported from a plain archive of files has no config"
+                    .into()
+            }
+            Self::NotLinux { .. } => "use an image for linux".into(),
+            Self::User(refused) => refused.hint(),
             Self::NoUsage { .. } => {
                 "name an image that builds from source; its scripts and that label make it one"
                     .into()

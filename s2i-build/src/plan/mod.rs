@@ -9,6 +9,7 @@ mod runtime;
 mod save;
 mod scripts;
 mod usage;
+mod user;
 mod variables;
 
 use s2i_core::{
@@ -20,11 +21,12 @@ use serde::Serialize;
 pub use builder::{Choice, choose};
 pub use error::PlanError;
 pub use usage::{UsagePlan, usage};
+pub use user::{ScriptUser, UserOrigin, UserPolicy, UserRefused};
 use variables::Variables;
 
 use crate::{
     engine::{Commit, Program},
-    facts::{Facts, ImageFacts},
+    facts::{Facts, ImageFacts, LINUX},
     request::{BuildRequest, Limits, Network},
 };
 
@@ -62,6 +64,8 @@ pub struct RunPlan {
     pub script: Script,
     /// The program that it is.
     pub program: Program,
+    /// What says who it runs as, and who that may be.
+    pub user: UserPolicy,
     /// What it can reach.
     pub network: Network,
     /// What it may use.
@@ -98,6 +102,8 @@ pub struct SavePlan {
     pub image: ImageFacts,
     /// `save-artifacts`.
     pub program: Program,
+    /// What says who it runs as, and who that may be.
+    pub user: UserPolicy,
     /// What it can reach.
     pub network: Network,
     /// What it may use.
@@ -148,7 +154,9 @@ struct Given<'a> {
 /// [`PlanError`] for every request that can't end well, before anything has been started.
 pub fn plan(request: &BuildRequest, facts: &Facts) -> Result<BuildPlan, PlanError> {
     output::check_tag(request, facts)?;
-    check_on_build(facts)?;
+    facts.inputs().try_for_each(check_on_build)?;
+    let mut images = facts.inputs().chain(&facts.previous);
+    images.try_for_each(check_system)?;
     let commit_time = facts.source.commit.as_ref().map(|commit| commit.time);
     let labels = labels_of(&facts.builder);
     let layout = layout(request, &facts.builder, &labels)?;
@@ -176,24 +184,36 @@ pub fn plan(request: &BuildRequest, facts: &Facts) -> Result<BuildPlan, PlanErro
         }
         None => (None, commit(&given, &places)?),
     };
-    Ok(BuildPlan {
+    let plan = BuildPlan {
         epoch: given.epoch,
         save,
         assemble,
         runtime,
         commit,
+    };
+    plan.check_users()?;
+    Ok(plan)
+}
+
+/// Containers here run programs for Linux.
+fn check_system(image: &ImageFacts) -> Result<(), PlanError> {
+    if image.os == LINUX {
+        return Ok(());
+    }
+    Err(PlanError::NotLinux {
+        image: image.name.clone(),
+        os: image.os.clone(),
     })
 }
 
-/// Triggers would need a second way of building, one that the engine runs and nobody fences in.
-fn check_on_build(facts: &Facts) -> Result<(), PlanError> {
-    let mut images = std::iter::once(&facts.builder).chain(&facts.runtime);
-    match images.find(|image| !image.config.on_build.is_empty()) {
-        Some(image) => Err(PlanError::OnBuild {
-            image: image.name.clone(),
-        }),
-        None => Ok(()),
+/// Triggers would need a second way of building, one that the engine runs and nothing fences in.
+fn check_on_build(image: &ImageFacts) -> Result<(), PlanError> {
+    if image.config.on_build.is_empty() {
+        return Ok(());
     }
+    Err(PlanError::OnBuild {
+        image: image.name.clone(),
+    })
 }
 
 fn assemble(given: &Given<'_>, places: &scripts::Places<'_>) -> Result<RunPlan, PlanError> {
@@ -221,9 +241,9 @@ fn assemble(given: &Given<'_>, places: &scripts::Places<'_>) -> Result<RunPlan, 
             into: layout.trust(),
         });
     }
-    let asked = given.request.assemble_user.clone();
-    let user = asked.or_else(|| places.labels.assemble_user.clone());
-    let program = program(given, places.image, &script.path, user, &given.build_env)?;
+    let label = places.labels.assemble_user.clone();
+    let (name, user) = user::of_assemble(given.request, places.image, label);
+    let program = program(given, places.image, &script.path, name, &given.build_env)?;
     Ok(RunPlan {
         image: places.image.clone(),
         uploads,
@@ -232,6 +252,7 @@ fn assemble(given: &Given<'_>, places: &scripts::Places<'_>) -> Result<RunPlan, 
             secrets: given.secrets.clone(),
             ..program
         },
+        user,
         network: given.request.network.clone(),
         limits: given.request.limits,
     })
@@ -258,13 +279,12 @@ fn removed(given: &Given<'_>, layout: &Layout) -> Vec<ContainerPath> {
     removed
 }
 
-/// A script as a program: in the image's own environment and directory, as the image's own user
-/// unless another one was chosen. `extra` is for the script alone.
+/// A script as a program: in the image's own environment and directory. `extra` is for the script alone.
 fn program(
     given: &Given<'_>,
     image: &ImageFacts,
     path: &ContainerPath,
-    user: Option<String>,
+    user: String,
     extra: &[EnvVar],
 ) -> Result<Program, PlanError> {
     let own = variables_of(image);
@@ -275,7 +295,7 @@ fn program(
         env: environment::merge([&own[..], &[epoch], extra, &given.env[..]]),
         secrets: Vec::new(),
         cwd: working_dir(image)?,
-        user: user.unwrap_or_else(|| image.config.user.clone()),
+        user,
         optional: false,
     })
 }

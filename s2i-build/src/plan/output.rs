@@ -15,16 +15,22 @@ pub(super) fn check_tag(request: &BuildRequest, facts: &Facts) -> Result<(), Pla
     let Some(tag) = &request.tag else {
         return Ok(());
     };
-    check_name(tag, facts)
+    check_name(tag, facts.tagged.as_ref(), facts)
 }
 
-/// The same for one name.
-pub(super) fn check_name(tag: &ImageRef, facts: &Facts) -> Result<(), PlanError> {
+/// The same for one name and the image that has it so far. An input may have been given by its id, its digest or another
+/// of its names.
+pub(super) fn check_name(
+    tag: &ImageRef,
+    tagged: Option<&ImageFacts>,
+    facts: &Facts,
+) -> Result<(), PlanError> {
     if tag.digest().is_some() {
         return Err(PlanError::DigestTag { tag: tag.clone() });
     }
-    let mut inputs = std::iter::once(&facts.builder).chain(&facts.runtime);
-    if inputs.any(|image| may_be(&image.name, tag)) {
+    let is_tagged = |image: &ImageFacts| tagged.is_some_and(|tagged| tagged.id == image.id);
+    let is_taken = |image: &ImageFacts| may_be(&image.name, tag) || is_tagged(image);
+    if facts.inputs().any(is_taken) {
         return Err(PlanError::TagIsInput { tag: tag.clone() });
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{BuildPlan, KeepPlan, RunPlan, Uploaded, UsagePlan};
+use super::{BuildPlan, KeepPlan, RunPlan, Uploaded, UsagePlan, UserOrigin, UserPolicy};
 use crate::{
     engine::{Commit, Program},
     request::Limits,
@@ -14,7 +14,7 @@ impl fmt::Display for BuildPlan {
             let (name, id) = (&save.image.name, &save.image.id);
             let (into, limits) = (&save.into, limited(&save.limits));
             writeln!(f, "save from {name} ({id}) into {into}{limits}")?;
-            program(&save.program, f)?;
+            program(&save.program, &save.user, f)?;
             if let Some(directory) = &save.directory {
                 writeln!(f, "  or lend {directory}")?;
             }
@@ -88,7 +88,7 @@ impl fmt::Display for RunPlan {
             };
             writeln!(f, "  upload {what} into {}", upload.into)?;
         }
-        program(&self.program, f)
+        program(&self.program, &self.user, f)
     }
 }
 
@@ -97,7 +97,7 @@ impl fmt::Display for UsagePlan {
         let (image, limits) = (&self.image, limited(&self.limits));
         let (name, id, network) = (&image.name, &image.id, &self.network);
         writeln!(f, "container of {name} ({id}), network {network}{limits}")?;
-        program(&self.program, f)
+        program(&self.program, &self.user, f)
     }
 }
 
@@ -109,7 +109,7 @@ fn limited(limits: &Limits) -> String {
     format!(", at most {limits}")
 }
 
-fn program(program: &Program, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+fn program(program: &Program, user: &UserPolicy, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let optional = if program.optional {
         " if it is there"
     } else {
@@ -117,8 +117,11 @@ fn program(program: &Program, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     };
     writeln!(
         f,
-        "  run {:?} as {:?} in {}{optional}",
-        program.argv, program.user, program.cwd
+        "  run {:?} as {:?}{} in {}{optional}",
+        program.argv,
+        program.user,
+        said(user),
+        program.cwd
     )?;
     let names: Vec<_> = program.env.iter().map(ToString::to_string).collect();
     writeln!(f, "  env {}", names.join(" "))?;
@@ -127,4 +130,16 @@ fn program(program: &Program, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     }
     let names: Vec<_> = program.secrets.iter().map(ToString::to_string).collect();
     writeln!(f, "  secrets {}", names.join(" "))
+}
+
+/// What says who the user is, where it is not the image's own, and who it may be, where that is limited.
+fn said(user: &UserPolicy) -> String {
+    let origin = match user.origin {
+        UserOrigin::Image => String::new(),
+        UserOrigin::Label(name) | UserOrigin::Option(name) => format!(" by {name}"),
+    };
+    if user.allowed.is_empty() {
+        return origin;
+    }
+    format!("{origin} if it is one of {}", user.allowed)
 }

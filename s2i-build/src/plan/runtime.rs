@@ -9,7 +9,7 @@ use s2i_core::{
 
 use super::{
     Given, KeepPlan, PlanError, RunPlan, RuntimePlan, Upload, Uploaded, labels_of, output, program,
-    removed, scripts, working_dir,
+    removed, scripts, user, working_dir,
 };
 use crate::{
     engine::{Commit, Program},
@@ -44,9 +44,9 @@ pub(super) fn plan(
             into: layout.scripts(),
         });
     }
-    let asked = given.request.assemble_runtime_user.clone();
-    let user = asked.or_else(|| labels.assemble_runtime_user.clone());
-    let program = program(given, image, &assemble_runtime.path, user, &[])?;
+    let label = labels.assemble_runtime_user.clone();
+    let (name, user) = user::of_assemble_runtime(given.request, image, label);
+    let program = program(given, image, &assemble_runtime.path, name, &[])?;
     let runtime = RuntimePlan {
         artifacts: artifacts(given.request, image, &labels)?,
         run: RunPlan {
@@ -58,6 +58,7 @@ pub(super) fn plan(
                 optional: true,
                 ..program
             },
+            user,
             network: given.request.network.clone(),
             limits: given.request.limits,
         },
@@ -80,7 +81,8 @@ fn keep(given: &Given<'_>, builder: &scripts::Places<'_>) -> Result<Option<KeepP
         return Ok(None);
     };
     let name = previous.image.clone();
-    output::check_name(&name, given.facts)?;
+    // The image of the build before is the one that has this name so far.
+    output::check_name(&name, given.facts.previous.as_ref(), given.facts)?;
     if given
         .request
         .tag

@@ -3,7 +3,7 @@
 use s2i_core::{ContainerPath, EnvVar, Layout, Script, env_var, environment, label::ImageLabels};
 
 use super::{
-    Given, PlanError, SavePlan, labels_of, own_layout, scripts, variables_of, working_dir,
+    Given, PlanError, SavePlan, labels_of, own_layout, scripts, user, variables_of, working_dir,
 };
 use crate::engine::Program;
 
@@ -31,7 +31,7 @@ pub(super) fn plan(
     let Ok(script) = places.find(Script::SaveArtifacts) else {
         return Ok(None);
     };
-    let asked = given.request.assemble_user.clone();
+    let (name, user) = user::of_save_artifacts(given.request, image);
     // What is saved is as new as what is built, on every engine.
     let epoch = EnvVar::new(env_var::SOURCE_DATE_EPOCH, &given.epoch.to_string());
     let epoch = epoch.expect("a plain name");
@@ -40,12 +40,13 @@ pub(super) fn plan(
         env: environment::merge([&variables_of(image)[..], &[epoch]]),
         secrets: Vec::new(),
         cwd: working_dir(image)?,
-        user: asked.unwrap_or_else(|| image.config.user.clone()),
+        user: name,
         optional: false,
     };
     Ok(Some(SavePlan {
         image: image.clone(),
         program,
+        user,
         network: given.request.network.clone(),
         limits: given.request.limits,
         into: builder.layout.artifacts(),

@@ -3,7 +3,7 @@
 use s2i_core::{ContainerPath, Layout, Script, label::ImageLabels};
 
 use super::PlanError;
-use crate::facts::{ImageFacts, SourceFacts};
+use crate::facts::{ImageConfig, ImageFacts, SourceFacts};
 
 /// Where scripts can be: in the source first, then in the image.
 pub(super) struct Places<'a> {
@@ -28,6 +28,9 @@ impl Places<'_> {
         }
         match self.in_image(script)? {
             Some(path) => Ok(Found { path }),
+            None if self.image.config == ImageConfig::default() => Err(PlanError::NoConfig {
+                image: self.image.name.clone(),
+            }),
             None => Err(PlanError::NoScript {
                 script,
                 image: self.image.name.clone(),

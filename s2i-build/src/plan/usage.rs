@@ -3,7 +3,9 @@
 use s2i_core::{Layout, Script, environment};
 use serde::Serialize;
 
-use super::{PlanError, labels_of, scripts, variables_of, working_dir};
+use super::{
+    PlanError, UserOrigin, UserPolicy, check_system, labels_of, scripts, variables_of, working_dir,
+};
 use crate::{
     engine::Program,
     facts::{ImageFacts, SourceFacts},
@@ -20,6 +22,8 @@ pub struct UsagePlan {
     pub image: ImageFacts,
     /// The script.
     pub program: Program,
+    /// What says who it runs as, and who that may be.
+    pub user: UserPolicy,
     /// What it can reach: nothing, as it has nothing to fetch.
     pub network: Network,
     /// What it may use.
@@ -31,6 +35,7 @@ pub struct UsagePlan {
 /// # Errors
 /// [`PlanError`] when the image does not say where its scripts are, or can't be started from.
 pub fn usage(request: &UsageRequest, image: &ImageFacts) -> Result<UsagePlan, PlanError> {
+    check_system(image)?;
     let places = scripts::Places {
         image,
         labels: &labels_of(image),
@@ -51,10 +56,17 @@ pub fn usage(request: &UsageRequest, image: &ImageFacts) -> Result<UsagePlan, Pl
         user: image.config.user.clone(),
         optional: false,
     };
-    Ok(UsagePlan {
+    let user = UserPolicy {
+        origin: UserOrigin::Image,
+        allowed: request.allowed_uids.clone(),
+    };
+    let plan = UsagePlan {
         image: image.clone(),
         program,
+        user,
         network: Network::None,
         limits: Limits::default(),
-    })
+    };
+    plan.script_user().check_known()?;
+    Ok(plan)
 }

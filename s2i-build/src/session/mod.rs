@@ -61,6 +61,7 @@ pub enum Piece {
 pub struct Session {
     input: Pin<Box<dyn Sink<Bytes, Error = io::Error> + Send>>,
     frames: Frames,
+    uid: u32,
 }
 
 /// What comes from the agent.
@@ -76,12 +77,17 @@ struct Frames {
 }
 
 impl Session {
-    /// Waits for the agent's first words. `image` is what errors name.
+    /// Waits for the agent's first words, and asks who `user` is, in the notation of image configs. `image` is what
+    /// errors name.
     ///
     /// # Errors
-    /// [`EngineError::Container`] when the container could not be set up, [`EngineError::Lost`] when
-    /// the agent says nothing or something else.
-    pub async fn open(image: ImageRef, transport: Transport) -> Result<Self, EngineError> {
+    /// [`EngineError::Container`] when the container could not be set up or the image has no such user,
+    /// [`EngineError::Lost`] when the agent says nothing or something else.
+    pub async fn open(
+        image: ImageRef,
+        user: &str,
+        transport: Transport,
+    ) -> Result<Self, EngineError> {
         let frames = Frames {
             image,
             output: transport.output,
@@ -93,15 +99,38 @@ impl Session {
         let mut session = Self {
             input: transport.input,
             frames,
+            uid: 0,
         };
         let frame = session.frames.next().await?;
         if frame.kind == Kind::Failure {
             return Err(session.frames.refused(&frame));
         }
         match frame.parse::<Hello>() {
-            Ok(Hello { version: VERSION }) if frame.kind == Kind::Hello => Ok(session),
-            _ => Err(session.frames.lost("the agent speaks another language")),
+            Ok(Hello { version: VERSION }) if frame.kind == Kind::Hello => {}
+            _ => return Err(session.frames.lost("the agent speaks another language")),
         }
+        session.uid = session.identify(user).await?;
+        Ok(session)
+    }
+
+    async fn identify(&mut self, user: &str) -> Result<u32, EngineError> {
+        self.send(&Request::Identify { user: user.into() }).await?;
+        let frame = self.frames.next().await?;
+        match frame.kind {
+            Kind::Failure => Err(self.frames.refused(&frame)),
+            Kind::Answer => match frame.parse() {
+                Ok(Answer::Identified { uid }) => Ok(uid),
+                Ok(other) => Err(self.frames.unexpected(&other)),
+                Err(err) => Err(self.frames.lost(err.to_string())),
+            },
+            kind => Err(self.frames.lost(format!("the agent sent a {kind:?} frame"))),
+        }
+    }
+
+    /// The number of the user that it was [opened](Self::open) with, by the tables of the image.
+    #[must_use]
+    pub fn uid(&self) -> u32 {
+        self.uid
     }
 
     /// Runs a program and waits for it; what it writes is told, without its secrets.
@@ -185,7 +214,7 @@ impl Session {
             into: into.clone(),
             user: user.into(),
         };
-        let Self { input, frames } = self;
+        let Self { input, frames, .. } = self;
         let answer = {
             let sending = std::pin::pin!(send_archive(input, &request, archive, progress));
             let answering = std::pin::pin!(frames.answer(progress));

@@ -45,7 +45,8 @@ fn program(secrets: &[(&str, &str)]) -> Program {
 /// A session with an agent that says this, whatever it is asked; and what it was asked.
 fn session(frames: &[Frame]) -> (Session, Arc<Mutex<Vec<u8>>>) {
     let hello = Frame::json(Kind::Hello, &Hello { version: VERSION });
-    let pieces = std::iter::once(&hello).chain(frames);
+    let identified = Frame::json(Kind::Answer, &Answer::Identified { uid: 1001 });
+    let pieces = [&hello, &identified].into_iter().chain(frames);
     let pieces: Vec<_> = pieces
         .map(|frame| Ok(Piece::Stdout(whole(frame).unwrap())))
         .collect();
@@ -59,7 +60,7 @@ fn session(frames: &[Frame]) -> (Session, Arc<Mutex<Vec<u8>>>) {
         input: Box::pin(input),
         output: stream::iter(pieces).boxed(),
     };
-    let session = block_on(Session::open("s2i/go".parse().unwrap(), transport)).unwrap();
+    let session = block_on(Session::open("s2i/go".parse().unwrap(), "app", transport)).unwrap();
     (session, asked)
 }
 

@@ -19,9 +19,10 @@ use tempfile::TempDir;
 fn engine() -> ScriptedEngine {
     let engine = ScriptedEngine::new();
     for name in ["s2i/go", "s2i/node", "s2i/binary", "other/builder"] {
-        engine.add_image(name, |_| ());
+        engine.add_image(name, |config| config.user = "1001".into());
     }
     engine.add_image("old-builder", |config| {
+        config.user = "1001".into();
         config.labels.clear();
         config.env = vec!["STI_SCRIPTS_URL=image:///scripts".into()];
     });
@@ -29,7 +30,10 @@ fn engine() -> ScriptedEngine {
         let builder = "docker.io/s2i/go:latest".to_owned();
         config.labels.insert(label::BUILD_IMAGE.into(), builder);
     });
-    engine.add_image("debian", |config| config.labels.clear());
+    engine.add_image("debian", |config| {
+        config.user = "1001".into();
+        config.labels.clear();
+    });
     engine
 }
 
@@ -176,6 +180,7 @@ fn an_engine_that_fails_is_no_engine_without_the_image() {
     assert_snapshot!(whole.journal(), @r#"
     resolve new
     resolve s2i/go
+    resolve new:latest
     start s2i/go
     unpack into /tmp/src
     exec /usr/libexec/s2i/assemble

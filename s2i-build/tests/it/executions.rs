@@ -7,6 +7,7 @@ use s2i_build::{
     BuildError, CancelToken, Failed, Interrupt, Outcome, build,
     event::{Event, EventSink},
     facts::SourceFacts,
+    plan::PlanError,
     request::{BuildRequest, PreviousRequest, PullPolicy, RuntimeRequest},
 };
 use s2i_core::{
@@ -95,6 +96,7 @@ fn a_plain_build_is_one_container() {
     run(&engine, &plain(), &CancelToken::default()).unwrap();
     assert_snapshot!(engine.journal(), @r#"
     resolve s2i/go
+    resolve web:latest
     start s2i/go
     unpack into /tmp/src
     exec /usr/libexec/s2i/assemble
@@ -114,6 +116,7 @@ fn a_split_build_drops_the_builder_before_it_commits() {
     assert_snapshot!(engine.journal(), @r#"
     resolve s2i/go
     resolve s2i/go-runtime
+    resolve web:latest
     start s2i/go
     unpack into /tmp/src
     exec /usr/libexec/s2i/assemble
@@ -140,6 +143,7 @@ fn an_engine_that_copies_the_source_gets_no_archive_of_it() {
     resolve s2i/go
     resolve s2i/go-runtime
     resolve web:latest-build
+    resolve web:latest
     start s2i/go
     copy the source to /tmp/src
     start web:latest-build
@@ -188,6 +192,7 @@ fn an_engine_that_lends_artifacts_needs_no_second_container() {
     assert_snapshot!(journal(&engine), @r#"
     resolve s2i/go
     resolve web
+    resolve web:latest
     start s2i/go
     unpack into /tmp/src
     exec /usr/libexec/s2i/assemble
@@ -205,7 +210,7 @@ fn an_engine_that_lends_artifacts_needs_no_second_container() {
 fn artifacts_that_can_not_be_lent_are_brought_in() {
     let (engine, told) = (lending(&["s2i/go", "web"]), Warnings::default());
     engine.lends();
-    let start = 2;
+    let start = 3;
     engine.fail_at(start);
     run_telling(&engine, &incremental(), &told).unwrap();
     let (journal, warnings) = (engine.journal(), told.0.lock().unwrap().join("\n"));
@@ -221,7 +226,7 @@ fn a_source_that_can_not_be_copied_ends_a_build_with_lent_artifacts() {
     let (engine, told) = (lending(&["s2i/go", "web"]), Warnings::default());
     engine.lends();
     engine.copies();
-    let copy = 3;
+    let copy = 4;
     engine.fail_at(copy);
     let failed = run_telling(&engine, &incremental(), &told).unwrap_err();
     let journal = engine.journal();
@@ -242,6 +247,7 @@ fn an_incremental_split_build_keeps_the_builders_container_beside_the_result() {
     resolve s2i/go
     resolve s2i/go-runtime
     resolve web:latest-build
+    resolve web:latest
     start s2i/go
     start web:latest-build
     pour /usr/libexec/s2i/save-artifacts
@@ -271,6 +277,7 @@ fn an_incremental_build_pours_from_the_image_before() {
     assert_snapshot!(engine.journal(), @r#"
     resolve s2i/go
     resolve web
+    resolve web:latest
     start s2i/go
     start web
     pour /usr/libexec/s2i/save-artifacts
@@ -426,12 +433,192 @@ fn an_incremental_split_build_leaves_both_names_or_none() {
 fn an_image_without_a_name_that_can_not_be_removed_is_told() {
     let engine = engine();
     // The commit of the result, and what removes the other image then.
-    engine.fail_at(16);
-    engine.fail_at(18);
+    engine.fail_at(17);
+    engine.fail_at(19);
     let failed = run(&engine, &split_incremental(), &CancelToken::default()).unwrap_err();
     let journal = engine.journal();
     assert!(journal.ends_with("forget sha256:made\n"), "{journal}");
     assert!(failed.cleanup.is_some(), "{journal}");
+}
+
+/// What a build tells and how it ends where the builder has this user, the option this one, and these are allowed.
+fn as_user(user: &str, option: Option<&str>, allowed: &str) -> (ScriptedEngine, String) {
+    let engine = engine();
+    for (name, uid) in [("root", 0), ("toor", 0), ("app", 1001)] {
+        engine.add_user(name, uid);
+    }
+    engine.add_image("s2i/go", |config| config.user = user.into());
+    let mut request = plain();
+    request.assemble_user = option.map(str::to_owned);
+    request.allowed_uids = allowed.parse().unwrap();
+    let notices = Notices::default();
+    let end = match run_telling(&engine, &request, &notices) {
+        Ok(_) => notices.0.into_inner().unwrap().join("\n"),
+        Err(failed) => {
+            let is_refusal = matches!(
+                failed.error,
+                BuildError::User(_) | BuildError::Plan(PlanError::User(_))
+            );
+            assert!(is_refusal, "{failed:?}");
+            failed.error.to_string()
+        }
+    };
+    (engine, end)
+}
+
+/// The number counts, whatever text it comes from.
+#[test]
+fn a_script_that_runs_as_root_is_told() {
+    for (user, option, expected) in [
+        ("1001", None, ""),
+        ("app", None, ""),
+        ("0", Some("1001:0"), ""),
+        ("", None, "the image `s2i/go` has no USER"),
+        (":", None, "the image `s2i/go` has USER `:`"),
+        ("0", None, "the image `s2i/go` has USER `0`"),
+        ("00:1001", None, "the image `s2i/go` has USER `00:1001`"),
+        ("+0", None, "the image `s2i/go` has USER `+0`"),
+        (
+            "root",
+            None,
+            "the image `s2i/go` has USER `root`, by its table of users",
+        ),
+        (
+            "toor:app",
+            None,
+            "the image `s2i/go` has USER `toor:app`, by its table of users",
+        ),
+        ("1001", Some("0"), "--assemble-user is `0`"),
+        (
+            "1001",
+            Some("toor"),
+            "--assemble-user is `toor`, by its table of users",
+        ),
+    ] {
+        let (_, told) = as_user(user, option, "");
+        let expected = match expected {
+            "" => String::new(),
+            reason => format!("assemble runs as root of its container: {reason}"),
+        };
+        assert_eq!(told, expected, "{user} {option:?}");
+    }
+}
+
+/// Nothing of an image runs, and nothing goes into its container, before its user is known to be allowed.
+#[test]
+fn a_user_that_is_not_allowed_ends_the_build_before_anything_runs() {
+    for (user, option, allowed, uid) in [
+        ("", None, "1-", 0),
+        ("toor", None, "1-", 0),
+        ("root:1001", None, "1-65535", 0),
+        ("app", None, "2000-", 1001),
+        ("1001", Some("app:0"), "0,2000-", 1001),
+        ("1001", Some("0"), "1-", 0),
+    ] {
+        let (engine, end) = as_user(user, option, allowed);
+        let start = format!(
+            "`assemble` would run as uid {uid} in a container of `s2i/go`, and allowed are "
+        );
+        assert!(end.starts_with(&start), "{user} {option:?}: {end}");
+        let (live, tags) = (engine.live_containers(), engine.tags());
+        assert_eq!((live, tags.len()), (0, 0), "{user} {option:?}");
+        let journal = engine.journal();
+        let went_in = ["unpack", "exec", "pour"].map(|step| journal.contains(step));
+        assert_eq!(went_in, [false; 3], "{user} {option:?}: {journal}");
+    }
+    for (user, option, allowed) in [
+        ("app", None, "1-"),
+        ("root", None, "0"),
+        ("root", Some("app"), "1001"),
+        ("0", Some("1001:0"), "1-"),
+        ("", None, ",,"),
+    ] {
+        let (engine, _) = as_user(user, option, allowed);
+        assert_eq!(engine.tags(), ["web"], "{user} {option:?} {allowed}");
+    }
+}
+
+/// Each container has its own user, and the one before may be root's although this builder is not.
+#[test]
+fn every_image_of_a_build_is_held_to_the_allowed_numbers() {
+    for (image, script) in [
+        ("s2i/go-runtime", "assemble-runtime"),
+        ("web:latest-build", "save-artifacts"),
+    ] {
+        for user in ["", "toor"] {
+            let engine = engine();
+            engine.add_user("toor", 0);
+            engine.add_image("s2i/go-runtime", |config| {
+                config.user = "1001".into();
+                let label = label::ASSEMBLE_INPUT_FILES.into();
+                config.labels.insert(label, "/opt/app-root/bin".into());
+            });
+            let mut request = split_incremental();
+            request.allowed_uids = "1-".parse().unwrap();
+            let cancel = CancelToken::default();
+            run(&engine, &request, &cancel).unwrap();
+            let known = engine.config(image);
+            engine.add_image(image, |config| {
+                *config = known;
+                config.user = user.into();
+            });
+            let before = engine.journal().len();
+            let failed = run(&engine, &request, &cancel).unwrap_err();
+            let expected = format!("`{script}` would run as uid 0 in a container of `{image}`");
+            let error = failed.error.to_string();
+            assert!(error.starts_with(&expected), "{user}: {error}");
+            assert_eq!(engine.live_containers(), 0);
+            let journal = &engine.journal()[before..];
+            assert!(!journal.contains(&format!("/{script}")), "{journal}");
+            assert!(!journal.contains("commit"), "{journal}");
+        }
+    }
+}
+
+#[test]
+fn a_container_of_a_refused_user_that_stays_is_told() {
+    let engine = engine();
+    engine.add_user("toor", 0);
+    engine.add_image("s2i/go", |config| config.user = "toor".into());
+    let mut request = plain();
+    request.allowed_uids = "1-".parse().unwrap();
+    let discard = 3;
+    engine.fail_at(discard);
+    let failed = run(&engine, &request, &CancelToken::default()).unwrap_err();
+    assert!(matches!(failed.error, BuildError::User(_)), "{failed:?}");
+    assert!(failed.cleanup.is_some(), "{}", engine.journal());
+}
+
+/// The name of a builder that was given in another way is not taken from it.
+#[test]
+fn a_result_does_not_take_another_name_of_an_image_that_it_is_built_from() {
+    for image in ["s2i/go", "s2i/go-runtime"] {
+        let engine = engine();
+        engine.add_name(image, "victim/image:1");
+        let mut request = split();
+        request.tag = Some("victim/image:1".parse().unwrap());
+        let failed = run(&engine, &request, &CancelToken::default()).unwrap_err();
+        let is_it = matches!(failed.error, BuildError::Plan(PlanError::TagIsInput { .. }));
+        assert!(is_it, "{failed:?}");
+        assert!(!engine.journal().contains("start"), "{}", engine.journal());
+    }
+    // A result that is built again has the name already.
+    let engine = engine();
+    engine.add_name("web", "web:latest");
+    run(&engine, &plain(), &CancelToken::default()).unwrap();
+    assert_eq!(engine.tags(), ["web"]);
+}
+
+/// Keeps the notices.
+#[derive(Default)]
+struct Notices(Mutex<Vec<String>>);
+
+impl EventSink for Notices {
+    fn event(&self, event: Event) {
+        if let Event::Notice(sentence) = event {
+            self.0.lock().unwrap().push(sentence);
+        }
+    }
 }
 
 /// Keeps the warnings.
@@ -451,7 +638,7 @@ impl EventSink for Warnings {
 fn both_failures_are_told() {
     let engine = engine();
     engine.script_ends("s2i/go", Exit::Code(1));
-    let discard = 4;
+    let discard = 5;
     engine.fail_at(discard);
     let failed = run(&engine, &plain(), &CancelToken::default()).unwrap_err();
     assert!(matches!(failed.error, BuildError::Script { .. }));

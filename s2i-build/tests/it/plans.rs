@@ -24,6 +24,7 @@ fn image(name: &str, change: impl FnOnce(&mut ImageConfig)) -> ImageFacts {
         name: name.parse().unwrap(),
         id: format!("sha256:{name}"),
         architecture: "amd64".into(),
+        os: "linux".into(),
         config,
     }
 }
@@ -43,6 +44,7 @@ fn facts() -> Facts {
         builder: image("s2i/go", |_| ()),
         runtime: None,
         previous: None,
+        tagged: None,
         source,
     }
 }
@@ -164,7 +166,7 @@ fn flags_win_over_labels_and_the_command_line_over_the_source() {
     assert_snapshot!(planned(&request, &facts), @r#"
     container of s2i/go (sha256:s2i/go), network none
       upload source into /opt/s2i/src
-      run ["/usr/libexec/s2i/assemble"] as "7" in /opt/app-root/src
+      run ["/usr/libexec/s2i/assemble"] as "7" by io.openshift.s2i.assemble-user in /opt/app-root/src
       env PATH LANG SOURCE_DATE_EPOCH A
     remove /opt/s2i/artifacts
     remove /opt/s2i/trust
@@ -184,7 +186,7 @@ fn flags_win_over_labels_and_the_command_line_over_the_source() {
     assert_snapshot!(planned(&request, &facts).lines().take(4).collect::<Vec<_>>().join("\n"), @r#"
     container of s2i/go (sha256:s2i/go), network none
       upload source into /elsewhere/src
-      run ["/usr/libexec/s2i/assemble"] as "1000620000:0" in /opt/app-root/src
+      run ["/usr/libexec/s2i/assemble"] as "1000620000:0" by --assemble-user in /opt/app-root/src
       env PATH LANG SOURCE_DATE_EPOCH A
     "#);
     assert_eq!(
@@ -276,7 +278,7 @@ fn the_users_artifacts_win_over_the_label() {
     container of s2i/go-runtime (sha256:s2i/go-runtime), network default
       upload artifacts into /opt/app-root
       upload run into /opt/app-root/scripts
-      run ["/usr/libexec/s2i/assemble-runtime"] as "5" in /opt/app-root if it is there
+      run ["/usr/libexec/s2i/assemble-runtime"] as "5" by --assemble-runtime-user in /opt/app-root if it is there
       env PATH LANG SOURCE_DATE_EPOCH
     require /opt/app-root/scripts/run
     commit as web:1, files from 315532801
@@ -520,4 +522,141 @@ fn images_without_scripts_are_refused() {
         &facts,
         "the image `s2i/go` says that its scripts are at `https://example.org/s2i`; only image:///absolute/path is supported",
     );
+}
+
+/// Changes a build in which every script runs as 1001, so that one of them would run as root.
+#[track_caller]
+fn not_allowed(
+    change: impl Fn(&mut BuildRequest, &mut Facts),
+    (script, image): (&str, &str),
+    reason: &str,
+) {
+    let (mut request, mut facts) = with_runtime("/a", None);
+    incremental(&mut request, &mut facts);
+    request.allowed_uids = "1-".parse().unwrap();
+    plan(&request, &facts).unwrap();
+    change(&mut request, &mut facts);
+    let refusal = plan(&request, &facts).unwrap_err();
+    let start = format!("`{script}` would run as uid 0 in a container of `{image}`");
+    let expected = format!("{start}, and allowed are 1-: {reason}");
+    assert_eq!(refusal.to_string(), expected);
+    let hint = refusal.hint().unwrap();
+    let says_what_to_do = hint.contains("--assemble-") && hint.contains("--allowed-uids");
+    assert!(says_what_to_do, "{hint}");
+    request.allowed_uids = "-1001".parse().unwrap();
+    plan(&request, &facts).unwrap();
+}
+
+/// Whatever says who a script runs as, and whichever image it is of: a number is judged before anything starts.
+#[test]
+fn numbers_that_are_not_allowed_are_refused() {
+    for (user, reason) in [
+        ("", "the image `s2i/go` has no USER"),
+        ("0:1001", "the image `s2i/go` has USER `0:1001`"),
+        ("+0", "the image `s2i/go` has USER `+0`"),
+    ] {
+        let change = |_: &mut _, facts: &mut Facts| facts.builder.config.user = user.into();
+        not_allowed(change, ("assemble", "s2i/go"), reason);
+    }
+    not_allowed(
+        |request, _| request.assemble_user = Some(":".into()),
+        ("assemble", "s2i/go"),
+        "--assemble-user is `:`",
+    );
+    let root = |name: &str| (name.to_owned(), "0".to_owned());
+    not_allowed(
+        |_, facts| {
+            let labels = &mut facts.builder.config.labels;
+            labels.extend([root(label::ASSEMBLE_USER)]);
+        },
+        ("assemble", "s2i/go"),
+        "the image `s2i/go` has the label io.openshift.s2i.assemble-user=`0`",
+    );
+    let runtime = ("assemble-runtime", "s2i/go-runtime");
+    not_allowed(
+        |_, facts| facts.runtime.as_mut().unwrap().config.user = "00".into(),
+        runtime,
+        "the image `s2i/go-runtime` has USER `00`",
+    );
+    not_allowed(
+        |_, facts| {
+            let labels = &mut facts.runtime.as_mut().unwrap().config.labels;
+            labels.extend([root(label::ASSEMBLE_RUNTIME_USER)]);
+        },
+        runtime,
+        "the image `s2i/go-runtime` has the label io.openshift.s2i.assemble-runtime-user=`0`",
+    );
+    not_allowed(
+        |request, _| request.assemble_runtime_user = Some("0".into()),
+        runtime,
+        "--assemble-runtime-user is `0`",
+    );
+    not_allowed(
+        |_, facts| facts.previous.as_mut().unwrap().config.user = String::new(),
+        ("save-artifacts", "web:1-build"),
+        "the image `web:1-build` has no USER",
+    );
+}
+
+/// Names are judged in the container, by the ranges that the plan has. So a build under other ranges is another one.
+#[test]
+fn the_allowed_numbers_are_part_of_the_plan() {
+    let (mut request, mut facts) = (request(), facts());
+    facts.builder.config.user = "app".into();
+    let free = plan(&request, &facts).unwrap();
+    request.allowed_uids = "1-, 0".parse().unwrap();
+    let limited = plan(&request, &facts).unwrap();
+    assert_ne!(free.key("x"), limited.key("x"));
+    let text = limited.to_string();
+    let run = "run [\"/usr/libexec/s2i/assemble\"] as \"app\" if it is one of 1-,0 in";
+    assert!(text.contains(run), "{text}");
+}
+
+/// The builder may have been given by its id, its digest or another name.
+#[test]
+fn a_name_that_stands_for_an_image_of_the_build_is_refused() {
+    let (request, mut facts) = with_runtime("/a", None);
+    facts.tagged = Some(image("web:1", |_| ()));
+    plan(&request, &facts).unwrap();
+    for id in ["sha256:s2i/go", "sha256:s2i/go-runtime"] {
+        facts.tagged.as_mut().unwrap().id = id.into();
+        refused(
+            &request,
+            &facts,
+            "the result can't be called `web:1`: that is the name of an image that it is built from\nhint: give the result a name of its own",
+        );
+    }
+}
+
+#[test]
+fn the_name_of_the_kept_container_that_stands_for_an_image_of_the_build_is_refused() {
+    let (mut request, mut facts) = with_runtime("/a", None);
+    incremental(&mut request, &mut facts);
+    facts.previous.as_mut().unwrap().id = facts.builder.id.clone();
+    refused(
+        &request,
+        &facts,
+        "the result can't be called `web:1-build`: that is the name of an image that it is built from\nhint: give the result a name of its own",
+    );
+}
+
+#[test]
+fn images_that_no_container_can_be_of_are_refused() {
+    let (request, facts) = (request(), facts());
+    let (mut windows, mut empty) = (facts.clone(), facts);
+    windows.builder.os = "windows".into();
+    refused(
+        &request,
+        &windows,
+        "the image `s2i/go` is for the operating system `windows`, and containers here run Linux\nhint: use an image for linux",
+    );
+    empty.builder.config = ImageConfig::default();
+    refused(
+        &request,
+        &empty,
+        "the config of the image `s2i/go` is empty: it has no label that says where its scripts are, no user and no command\nhint: use a builder image; an image that was imported from a plain archive of files has no config",
+    );
+    // A source with scripts of its own needs none of the image.
+    empty.source.scripts.extend([Script::Assemble, Script::Run]);
+    plan(&request, &empty).unwrap();
 }

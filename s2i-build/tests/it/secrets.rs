@@ -35,6 +35,7 @@ fn image(name: &str) -> ImageFacts {
         name: name.parse().unwrap(),
         id: format!("sha256:{name}"),
         architecture: "amd64".into(),
+        os: "linux".into(),
         config,
     }
 }
@@ -58,6 +59,7 @@ fn facts() -> Facts {
         builder: image("s2i/node"),
         runtime: None,
         previous: None,
+        tagged: None,
         source: SourceFacts {
             location: "app".into(),
             ..SourceFacts::default()

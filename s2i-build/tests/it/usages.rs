@@ -12,7 +12,7 @@ use s2i_build::{
     usage,
 };
 use s2i_core::{
-    ErrorChain, Script, label,
+    ErrorChain, Script, UidRanges, label,
     wire::{Exit, FailureKind},
 };
 use s2i_testkit::{Quiet, ScriptedEngine};
@@ -22,6 +22,7 @@ fn request() -> UsageRequest {
         image: "s2i/go".parse().unwrap(),
         pull: PullPolicy::Never,
         env: Vec::new(),
+        allowed_uids: UidRanges::default(),
         json: false,
     }
 }
@@ -42,6 +43,7 @@ fn image(change: impl FnOnce(&mut ImageConfig)) -> ImageFacts {
         name: "s2i/go".parse().unwrap(),
         id: "sha256:go".into(),
         architecture: "amd64".into(),
+        os: "linux".into(),
         config,
     }
 }
@@ -87,6 +89,24 @@ fn an_image_without_scripts_is_refused() {
     the image `s2i/go` says that its scripts are at `https://example.org/`; only image:///absolute/path is supported
     hint: None
     "#);
+}
+
+#[test]
+fn a_user_that_is_not_allowed_is_refused() {
+    let mut request = request();
+    request.allowed_uids = "1-".parse().unwrap();
+    assert_snapshot!(planned(&request, &image(|config| config.user.clear())), @r#"
+    `usage` would run as uid 0 in a container of `s2i/go`, and allowed are 1-: the image `s2i/go` has no USER
+    hint: Some("allow this number with --allowed-uids")
+    "#);
+    let engine = engine();
+    engine.add_user("toor", 0);
+    engine.add_image("s2i/go", |config| config.user = "toor".into());
+    let failed = pollster::block_on(usage(&engine, &request, &Quiet, &CancelToken::default()));
+    let failed = failed.unwrap_err();
+    assert!(matches!(failed.error, BuildError::User(_)), "{failed:?}");
+    assert!(!engine.journal().contains("exec"), "{}", engine.journal());
+    assert_eq!(engine.live_containers(), 0);
 }
 
 fn engine() -> ScriptedEngine {

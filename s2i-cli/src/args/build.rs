@@ -6,7 +6,7 @@ use clap::Args;
 use s2i_build::request::{Network, PullPolicy, SourceLocation};
 use s2i_core::{ContainerPath, EnvVar, ImageRef, mapping::MappingList};
 
-use super::limits::Limited;
+use super::{limits::Limited, uids::AllowedUids};
 
 const AFTER_HELP: &str = "\
 One name after SOURCE is the BUILDER if the engine has a builder image of that name that s2i has not \
@@ -76,6 +76,8 @@ pub(crate) struct Build {
     /// The user of `assemble`, in place of the builder's own
     #[arg(long, value_name = "USER")]
     pub(crate) assemble_user: Option<String>,
+    #[command(flatten)]
+    pub(crate) allowed: AllowedUids,
     /// The directory below which source, scripts and artifacts go, in place of the builder's own
     #[arg(short, long, value_name = "PATH")]
     pub(crate) destination: Option<ContainerPath>,

@@ -6,6 +6,7 @@ mod images;
 mod limits;
 mod login;
 mod run;
+mod uids;
 mod usage;
 
 use std::path::PathBuf;
@@ -155,6 +156,30 @@ mod tests {
             build.tag.unwrap().normalised(),
             "docker.io/library/app:latest"
         );
+    }
+
+    /// A list that is repeated replaces the one before, and the configuration counts where there is none.
+    #[test]
+    fn the_last_list_of_allowed_users_counts() {
+        let config = crate::config::Config {
+            allowed_uids: "5".parse().unwrap(),
+            ..Default::default()
+        };
+        for (line, expected) in [
+            ("build .", "5"),
+            ("build . -u 1-", "1-"),
+            ("build . -u -10", "0-10"),
+            ("build . --allowed-uids=1001,2000- -u 7", "7"),
+            ("build . --allowed-uids=", ""),
+        ] {
+            let ranges = parse(line).unwrap().allowed.ranges(&config);
+            assert_eq!(ranges.to_string(), expected, "{line}");
+        }
+        for line in ["build . -u root", "build . -u 5-1", "build . -u -"] {
+            let message = parse(line).unwrap_err();
+            let expected = "is not a range of user numbers";
+            assert!(message.contains(expected), "{line}: {message}");
+        }
     }
 
     /// With one name it is known only later what it is the name of.

@@ -4,6 +4,8 @@ use clap::Args;
 use s2i_build::request::PullPolicy;
 use s2i_core::{EnvVar, ImageRef};
 
+use super::uids::AllowedUids;
+
 /// Show what a builder image is for and how it is used.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -23,4 +25,6 @@ pub(crate) struct Usage {
     /// When to pull the image: always, if-not-present or never
     #[arg(short, long, value_name = "WHEN", default_value = "if-not-present")]
     pub(crate) pull_policy: PullPolicy,
+    #[command(flatten)]
+    pub(crate) allowed: AllowedUids,
 }

@@ -20,6 +20,7 @@ pub(crate) async fn run(
         image: args.image.clone(),
         pull: args.pull_policy,
         env: args.env.clone(),
+        allowed_uids: args.allowed.ranges(setting.config),
         json: args.json,
     };
     let renderer = setting.renderer();

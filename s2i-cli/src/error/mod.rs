@@ -170,6 +170,7 @@ impl Error {
         match self {
             Self::Build(failed) => match &failed.error {
                 BuildError::Plan(err) => err.hint(),
+                BuildError::User(refused) => Some(refused.hint()),
                 BuildError::Source(err) => source_hint(err),
                 BuildError::Engine(err) => engine_hint(err),
                 BuildError::NoPickedBuilder { .. } => Some(NO_PICKED_BUILDER.into()),
@@ -224,7 +225,10 @@ impl Error {
 fn build_code(err: &BuildError) -> Code {
     match err {
         BuildError::Source(err) => source_code(err),
-        BuildError::Plan(PlanError::NoScript { .. } | PlanError::NoUsage { .. }) => exit::NO_SCRIPT,
+        BuildError::Plan(
+            PlanError::NoScript { .. } | PlanError::NoUsage { .. } | PlanError::NoConfig { .. },
+        ) => exit::NO_SCRIPT,
+        BuildError::User(_) | BuildError::Plan(PlanError::User(_)) => exit::USER_NOT_ALLOWED,
         BuildError::Plan(PlanError::NoTag) => exit::USAGE,
         BuildError::NoPickedBuilder { .. } => exit::NO_IMAGE,
         BuildError::Plan(_) => exit::PLAN,
@@ -256,7 +260,7 @@ fn engine_code(err: &EngineError) -> Code {
         EngineError::Container { failure, .. } => match failure.kind {
             FailureKind::NotFound => exit::NO_SCRIPT,
             FailureKind::NotExecutable => exit::NOT_EXECUTABLE,
-            FailureKind::NoSuchUser => exit::USER,
+            FailureKind::NoSuchUser => exit::NO_USER,
             FailureKind::BadArchive | FailureKind::NoArtifact => exit::INPUT,
             FailureKind::Requirement => exit::COMMIT,
             FailureKind::Os => exit::ENGINE,

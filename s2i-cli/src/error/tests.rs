@@ -2,7 +2,10 @@
 
 use std::io;
 
-use s2i_build::{BuildError, EngineError, Failed, Interrupt, SourceError, plan::PlanError};
+use s2i_build::{
+    BuildError, EngineError, Failed, Interrupt, SourceError,
+    plan::{PlanError, UserRefused},
+};
 use s2i_core::{
     ErrorChain, ImageRef, Script,
     wire::{Exit, Failure, FailureKind},
@@ -137,7 +140,7 @@ fn containers() {
     11 in a container of `s2i/go`: there is no `/s2i/assemble` | is it a builder image, and does its label io.openshift.s2i.scripts-url name the right directory?
     17 in a container of `s2i/go`: `/s2i/assemble` is not executable for the user `1001` | make it executable in the image: chmod +x
     24 in a container of `s2i/go`: there is no `/app` to take | name what `assemble` makes, with --runtime-artifact /path/in/builder[:directory]
-    15 in a container of `s2i/go`: the image has no user `nobody` | name a user by number, for example --assemble-user 1001
+    19 in a container of `s2i/go`: the image has no user `nobody` | name a user by number, for example --assemble-user 1001
     24 in a container of `s2i/go`: can't unpack into `/tmp/src`: `../x` climbs
     6 in a container of `s2i/go`: `/run` would be the command of the image and is not there | let `assemble` put it there, or use a runtime image that has it
     22 in a container of `s2i/go`: can't clean up `/tmp/src`: no space
@@ -189,6 +192,37 @@ fn sources() {
     130 stopped by Ctrl-C
     "#);
     assert!(of(SourceError::Exclude(exclude)).starts_with("2 `(` is no regular expression: "));
+}
+
+#[test]
+fn users_and_images() {
+    let refused = |script| {
+        Box::new(UserRefused {
+            script,
+            image: "s2i/go".parse().unwrap(),
+            uid: 0,
+            reason: "the image `s2i/go` has no USER".into(),
+            allowed: "1-".parse().unwrap(),
+        })
+    };
+    let image = || "debian".parse().unwrap();
+    let lines = [
+        of(refused(Script::Assemble)),
+        of(PlanError::User(refused(Script::AssembleRuntime))),
+        of(PlanError::User(refused(Script::Usage))),
+        of(PlanError::NoConfig { image: image() }),
+        of(PlanError::NotLinux {
+            image: image(),
+            os: "windows".into(),
+        }),
+    ];
+    insta::assert_snapshot!(text(&lines), @r#"
+    15 `assemble` would run as uid 0 in a container of `s2i/go`, and allowed are 1-: the image `s2i/go` has no USER | name a user of an allowed number with --assemble-user, or allow this one with --allowed-uids
+    15 `assemble-runtime` would run as uid 0 in a container of `s2i/go`, and allowed are 1-: the image `s2i/go` has no USER | name a user of an allowed number with --assemble-runtime-user, or allow this one with --allowed-uids
+    15 `usage` would run as uid 0 in a container of `s2i/go`, and allowed are 1-: the image `s2i/go` has no USER | allow this number with --allowed-uids
+    11 the config of the image `debian` is empty: it has no label that says where its scripts are, no user and no command | use a builder image; an image that was imported from a plain archive of files has no config
+    18 the image `debian` is for the operating system `windows`, and containers here run Linux | use an image for linux
+    "#);
 }
 
 #[test]
@@ -306,7 +340,7 @@ fn choosing_an_engine() {
     20 the embedded engine can't work here: no user namespaces; no luck | `s2i doctor` says what is missing, and how to get it
     2 the embedded engine has no URL, and `unix:///x.sock` was given | leave out --url, or --engine native and S2I_ENGINE
     2 --load is for builds of the embedded engine | the result is in the engine that built it already
-    2 /etc/s2i/config.toml:1: `engin = 'x'`: unknown field `engin`, expected one of `engine`, `url`, `store`, `builders`, `registry`
+    2 /etc/s2i/config.toml:1: `engin = 'x'`: unknown field `engin`, expected one of `engine`, `url`, `store`, `allowed_uids`, `builders`, `registry`
     2 can't read the configuration `/etc/s2i/config.toml`: permission denied
     ");
 }

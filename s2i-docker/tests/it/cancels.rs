@@ -47,6 +47,7 @@ async fn whatever_is_waited_for_can_be_stopped() {
         Moment::Call(Endpoint::Attach, 0),
         Moment::Call(Endpoint::Start, 0),
         Moment::Agent(Step::Hello),
+        Moment::Agent(Step::Identify),
         Moment::Agent(Step::Unpack),
         Moment::Agent(Step::Exec),
         Moment::Agent(Step::Finish),

@@ -37,7 +37,7 @@ fn failure(kind: FailureKind) -> Failure {
 #[tokio::test]
 async fn every_kind_of_failure_arrives_and_ends_the_run() {
     for kind in KINDS {
-        for step in [Step::Unpack, Step::Exec, Step::Finish] {
+        for step in [Step::Identify, Step::Unpack, Step::Exec, Step::Finish] {
             let scene = conducting(step, Conduct::Refuses(failure(kind)));
             let (committed, cleaned) = scene.build().await;
             let told = outcome(&committed);
@@ -69,6 +69,7 @@ async fn an_agent_that_is_not_ours_is_told_from_one_that_died() {
         lost(Step::Hello, dies()).await,
         lost(Step::Hello, Conduct::Babbles("hello world\n")).await,
         lost(Step::Hello, Conduct::Says(Kind::Answer, "{}")).await,
+        lost(Step::Identify, Conduct::Says(Kind::Answer, "\"read\"")).await,
         lost(Step::Unpack, Conduct::Says(Kind::Answer, "{\"unheard\":1}")).await,
         lost(Step::Exec, Conduct::Says(Kind::Answer, "\"finished\"")).await,
         lost(Step::Exec, Conduct::Says(Kind::Hello, "{}")).await,
@@ -79,7 +80,8 @@ async fn an_agent_that_is_not_ours_is_told_from_one_that_died() {
     the container of `s2i/go` ended before its work was done: the connection to the container ended; it said: exec /.s2i-agent: exec format error
     the container of `s2i/go` ended before its work was done: a frame of the unknown kind 104
     the container of `s2i/go` ended before its work was done: the agent speaks another language
-    the container of `s2i/go` ended before its work was done: Answer frame: unknown variant `unheard`, expected one of `unpacked`, `exited`, `read`, `finished` at line 1 column 10
+    the container of `s2i/go` ended before its work was done: the agent answered Read
+    the container of `s2i/go` ended before its work was done: Answer frame: unknown variant `unheard`, expected one of `identified`, `unpacked`, `exited`, `read`, `finished` at line 1 column 10
     the container of `s2i/go` ended before its work was done: the agent answered Finished
     the container of `s2i/go` ended before its work was done: the agent sent a Hello frame
     the container of `s2i/go` ended before its work was done: Failure frame: expected value at line 1 column 1

@@ -180,6 +180,7 @@ pub(crate) fn facts() -> ImageFacts {
         name: "s2i/go".parse().unwrap(),
         id: BUILDER.into(),
         architecture: "amd64".into(),
+        os: "linux".into(),
         config: ImageConfig::default(),
     }
 }

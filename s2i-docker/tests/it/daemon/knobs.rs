@@ -78,6 +78,7 @@ impl Endpoint {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     Hello,
+    Identify,
     Unpack,
     Exec,
     Read,

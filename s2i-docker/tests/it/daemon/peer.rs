@@ -50,6 +50,7 @@ impl Peer {
             let request: Request = frame.parse()?;
             self.daemon.model().requests.push(request.clone());
             let step = match &request {
+                Request::Identify { .. } => Step::Identify,
                 Request::Unpack { .. } => Step::Unpack,
                 Request::Exec(_) => Step::Exec,
                 Request::Read { .. } => Step::Read,
@@ -66,6 +67,7 @@ impl Peer {
 
     async fn answer(&mut self, step: Step) -> io::Result<Answer> {
         Ok(match step {
+            Step::Identify => Answer::Identified { uid: 1001 },
             Step::Hello | Step::Unpack => Answer::Unpacked(self.unpack().await?),
             Step::Exec => {
                 for (kind, bytes) in self.daemon.0.knobs.output.clone() {

@@ -1,0 +1,28 @@
+//! Which users scripts may run as.
+
+use clap::Args;
+use s2i_core::UidRanges;
+
+use crate::config::Config;
+
+/// The option of allowed users.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct AllowedUids {
+    /// The numbers of users that scripts may run as, such as 1- or 1000-1999,65534; names are looked up in the image
+    #[arg(
+        short = 'u',
+        long = "allowed-uids",
+        value_name = "RANGES",
+        allow_hyphen_values = true,
+        overrides_with = "ranges"
+    )]
+    ranges: Option<UidRanges>,
+}
+
+impl AllowedUids {
+    /// Returns the ranges: those of the option, else those of the configuration.
+    pub(crate) fn ranges(&self, config: &Config) -> UidRanges {
+        let ranges = self.ranges.as_ref();
+        ranges.unwrap_or(&config.allowed_uids).clone()
+    }
+}
