@@ -3,11 +3,12 @@
 use std::{
     collections::BTreeMap,
     fmt, io,
+    num::NonZeroU64,
     path::{Path, PathBuf},
 };
 
 use s2i_build::request::Builders;
-use s2i_core::UidRanges;
+use s2i_core::{UidRanges, bounds};
 use serde::Deserialize;
 
 use crate::{args::EngineName, host::Host};
@@ -34,6 +35,29 @@ pub(crate) struct Config {
     pub(crate) builders: Builders,
     /// What the embedded engine knows of registries.
     pub(crate) registry: Registry,
+    /// What the embedded engine takes at most.
+    pub(crate) limits: Limits,
+}
+
+/// What a layer of the embedded engine, or an archive for its `s2i load`, may hold at most.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Limits {
+    /// Bytes, 64 GiB where it is left out.
+    bytes: Option<NonZeroU64>,
+    /// Files, directories and the like, four million where it is left out.
+    entries: Option<NonZeroU64>,
+}
+
+impl Limits {
+    pub(crate) fn get(self) -> bounds::Limits {
+        let usual = bounds::Limits::default();
+        bounds::Limits {
+            bytes: self.bytes.map_or(usual.bytes, NonZeroU64::get),
+            entries: self.entries.map_or(usual.entries, NonZeroU64::get),
+            ..usual
+        }
+    }
 }
 
 /// What the embedded engine knows of registries. (Docker and Podman have files of their own for it.)
@@ -88,10 +112,11 @@ impl Config {
     }
 
     fn read_file(file: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(file).map_err(|source| ConfigError::Read {
-            file: file.into(),
-            source,
-        })?;
+        let text =
+            bounds::read_text_file(file, bounds::FILE).map_err(|source| ConfigError::Read {
+                file: file.into(),
+                source,
+            })?;
         Self::parse(file, &text)
     }
 
@@ -162,7 +187,8 @@ mod tests {
             allowed_uids = '1-'\n\
             [builders]\ngo = 'example.org/go:1'\n\
             [registry]\ncertificates = 'certs.d'\ntrust_ca = '/ca.pem'\nparallel = 5\n\
-            [registry.mirrors]\n'docker.io' = ['mirror.example.org/hub', 'localhost:5000']\n";
+            [registry.mirrors]\n'docker.io' = ['mirror.example.org/hub', 'localhost:5000']\n\
+            [limits]\nbytes = 1_000_000\nentries = 10\n";
         let config = Config::parse(Path::new("/etc/s2i/config.toml"), text).unwrap();
         let mirrors = ["mirror.example.org/hub", "localhost:5000"].map(str::to_owned);
         let expected = Config {
@@ -181,6 +207,10 @@ mod tests {
                 parallel: Some(5),
                 mirrors: [("docker.io".to_owned(), mirrors.to_vec())].into(),
             },
+            limits: Limits {
+                bytes: NonZeroU64::new(1_000_000),
+                entries: NonZeroU64::new(10),
+            },
         };
         assert_eq!(config, expected);
     }
@@ -190,7 +220,7 @@ mod tests {
         refused(
             "# mine\nengin = 'native'\n",
             "/etc/s2i/config.toml:2: `engin = 'native'`: unknown field `engin`, expected one of \
-             `engine`, `url`, `store`, `allowed_uids`, `builders`, `registry`",
+             `engine`, `url`, `store`, `allowed_uids`, `builders`, `registry`, `limits`",
         );
         refused(
             "engine = 'kaniko'",
@@ -200,6 +230,10 @@ mod tests {
         refused(
             "\n[registry]\nparallel = 'many'",
             "/etc/s2i/config.toml:3: `parallel = 'many'`: invalid type: string \"many\", expected u8",
+        );
+        refused(
+            "[limits]\nbytes = 0",
+            "/etc/s2i/config.toml:2: `bytes = 0`: invalid value: integer `0`, expected a nonzero u64",
         );
         refused(
             "[builders]\ngo = 'Go'",

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use s2i_core::{Diagnostic, ErrorChain};
+use s2i_core::{Diagnostic, ErrorChain, bounds};
 use s2i_docker::Flavour;
 use s2i_native::{
     NativeEngine, Options,
@@ -182,6 +182,7 @@ pub(crate) fn open(store: PathBuf, config: &Config, host: &Host) -> Result<Nativ
         store,
         agents: agents::embedded(),
         registry: registry(config, host)?,
+        limits: config.limits.get(),
     })?)
 }
 
@@ -195,7 +196,7 @@ fn own_certificates(host: &Host) -> impl Iterator<Item = PathBuf> {
 pub(crate) fn registry(config: &Config, host: &Host) -> Result<registry::Options, Error> {
     let own = &config.registry;
     let extra_ca = own.trust_ca.as_ref().map(|path| {
-        std::fs::read_to_string(path).map_err(|source| Error::ReadFile {
+        bounds::read_text_file(path, bounds::FILE).map_err(|source| Error::ReadFile {
             path: path.clone(),
             source,
         })

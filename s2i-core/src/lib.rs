@@ -21,6 +21,7 @@
 
 mod account;
 pub mod archive;
+pub mod bounds;
 mod chain;
 mod container_path;
 mod diagnostic;

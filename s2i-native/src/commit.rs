@@ -1,5 +1,7 @@
 //! From what a container changed to an image.
 
+use std::io;
+
 use s2i_build::{
     CancelToken, EngineError,
     engine::{Commit, Committed},
@@ -31,12 +33,16 @@ pub(crate) fn commit(
         after: place.started,
         mtime: commit.mtime,
     };
-    let adopted = place.store.adopt(&place.upper(), Some(&clamp));
-    let layer = adopted.map_err(failed("commit the layer of", name()))?;
+    let check = || match cancel.reason() {
+        Some(_) => Err(io::ErrorKind::Interrupted.into()),
+        None => Ok(()),
+    };
+    let adopted = place.store.adopt(&place.upper(), Some(&clamp), &check);
     // The last moment at which nothing has come of it.
     if let Some(reason) = cancel.reason() {
         return Err(EngineError::Interrupted(reason));
     }
+    let layer = adopted.map_err(failed("commit the layer of", name()))?;
     let below = place.base.layers().map(LayerSource::Stored);
     let image = NewImage {
         config: config(&place.base, commit, layer.diff_id()),

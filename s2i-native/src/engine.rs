@@ -12,7 +12,7 @@ use s2i_build::{
     request::{self, PullPolicy},
     session::{Session, Transport},
 };
-use s2i_core::{Diagnostic, ErrorChain, ImageRef};
+use s2i_core::{Diagnostic, ErrorChain, ImageRef, bounds};
 use s2i_oci::{
     registry::{self, Registry},
     store::{Store, StoredImage},
@@ -37,6 +37,8 @@ pub struct Options {
     pub agents: Agents,
     /// How registries are reached.
     pub registry: registry::Options,
+    /// What a layer that is built or unpacked, or an archive of images, may hold.
+    pub limits: bounds::Limits,
 }
 
 /// The engine in this very process.
@@ -58,10 +60,11 @@ impl NativeEngine {
             store,
             agents,
             registry,
+            limits,
         } = options;
-        let opened = Store::open(&store);
+        let opened = Store::open(&store).map_err(failed("open the store", store.display()))?;
         Ok(Self {
-            store: opened.map_err(failed("open the store", store.display()))?,
+            store: opened.with_limits(limits),
             registry: Registry::new(registry).map_err(failed("prepare for", "registries"))?,
             agents,
             warned: Once::new(),

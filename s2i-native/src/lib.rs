@@ -20,6 +20,7 @@
 //!     store: "/var/lib/s2i".into(),
 //!     agents: Agents::default(),
 //!     registry: s2i_oci::registry::Options::default(),
+//!     limits: s2i_core::bounds::Limits::default(),
 //! })?;
 //! for image in engine.list().await? {
 //!     println!("{} {:?}", image.id, image.names);

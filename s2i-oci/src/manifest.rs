@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use s2i_core::bounds;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -38,7 +39,7 @@ pub const DOCKER_LAYER_GZIP: &str = "application/vnd.docker.image.rootfs.diff.ta
 pub const DOCKER_LAYER_ZSTD: &str = "application/vnd.docker.image.rootfs.diff.tar.zstd";
 
 /// The most bytes that a manifest, an index or a config may have: registries take no more either.
-pub const MAX_JSON: u64 = 4 << 20;
+pub const MAX_JSON: u64 = bounds::DOCUMENT;
 
 /// The annotation of an index entry that holds its tag.
 pub const REF_NAME: &str = "org.opencontainers.image.ref.name";

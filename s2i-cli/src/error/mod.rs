@@ -4,7 +4,10 @@ use std::{fmt, io, path::PathBuf};
 
 use s2i_build::{BuildError, EngineError, Failed, Interrupt, SourceError, plan::PlanError};
 use s2i_core::{ImageRefError, Script, wire::FailureKind};
-use s2i_oci::registry::{CredentialError, RegistryError};
+use s2i_oci::{
+    registry::{CredentialError, RegistryError},
+    store::StoreError,
+};
 
 use crate::{
     config::ConfigError,
@@ -306,6 +309,13 @@ fn engine_hint(err: &EngineError) -> Option<String> {
         && let Some(hint) = source.downcast_ref().and_then(RegistryError::hint)
     {
         return Some(hint);
+    }
+    if let EngineError::Failed { source, .. } = err
+        && let Some(limit) = source.downcast_ref().and_then(StoreError::limit)
+    {
+        return Some(format!(
+            "leave out what the image does not need, or raise `{limit}` in the table [limits] of the configuration file"
+        ));
     }
     Some(match err {
         EngineError::Unreachable { .. } | EngineError::NoEndpoint { .. } => {

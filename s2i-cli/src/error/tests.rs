@@ -340,7 +340,7 @@ fn choosing_an_engine() {
     20 the embedded engine can't work here: no user namespaces; no luck | `s2i doctor` says what is missing, and how to get it
     2 the embedded engine has no URL, and `unix:///x.sock` was given | leave out --url, or --engine native and S2I_ENGINE
     2 --load is for builds of the embedded engine | the result is in the engine that built it already
-    2 /etc/s2i/config.toml:1: `engin = 'x'`: unknown field `engin`, expected one of `engine`, `url`, `store`, `allowed_uids`, `builders`, `registry`
+    2 /etc/s2i/config.toml:1: `engin = 'x'`: unknown field `engin`, expected one of `engine`, `url`, `store`, `allowed_uids`, `builders`, `registry`, `limits`
     2 can't read the configuration `/etc/s2i/config.toml`: permission denied
     ");
 }

@@ -7,9 +7,10 @@ use super::{
     input::{self, Input},
     pax::Pax,
 };
+use crate::bounds;
 
 /// The most bytes of the headers that describe one entry: long names and PAX records.
-const MAX_DESCRIPTION: u64 = 1 << 20;
+const MAX_DESCRIPTION: u64 = bounds::DESCRIPTION;
 
 /// What can be unpacked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

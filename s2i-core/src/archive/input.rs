@@ -3,9 +3,10 @@
 use std::io::{self, BufRead};
 
 use super::{ArchiveFault, UnpackError, grammar::BLOCK};
+use crate::bounds;
 
 /// The most zeros after the end. Archives are padded to the record size of tapes, which is far less.
-const MAX_PADDING: u64 = 16 << 20;
+const MAX_PADDING: u64 = bounds::PADDING;
 
 pub(super) struct Input<'a> {
     stream: &'a mut dyn BufRead,

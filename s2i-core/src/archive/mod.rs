@@ -22,8 +22,9 @@ mod read;
 mod tree;
 mod write;
 
+pub use crate::bounds::Limits;
 pub use entry::{Entry, Kind};
 pub use error::{ArchiveFault, EntryFault, HeaderFault, UnpackError};
-pub use read::{Limits, Selection, Unpacked, unpack, unpack_selected};
+pub use read::{Selection, Unpacked, unpack, unpack_selected};
 pub use tree::{TreeFile, TreeOptions, TreeSink, walk_tree, write_tree};
 pub use write::{Writer, Written};

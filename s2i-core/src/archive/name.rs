@@ -3,9 +3,10 @@
 use std::ffi::OsStr;
 
 use super::{EntryFault, grammar::shown};
+use crate::bounds;
 
 /// The most components that a name may have: each is an open directory while an archive is unpacked.
-pub(super) const MAX_DEPTH: usize = 200;
+pub(super) const MAX_DEPTH: usize = bounds::DEPTH;
 
 /// The most bytes of one component, as file systems have it.
 const MAX_COMPONENT: usize = 255;

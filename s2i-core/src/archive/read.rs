@@ -9,36 +9,13 @@ use std::{
 use cap_std::fs::Dir;
 
 use super::{
-    ArchiveFault, EntryFault, UnpackError,
+    ArchiveFault, EntryFault, Limits, UnpackError,
     entry::{Entries, Entry, Kind},
     grammar::shown,
     input::Input,
     jail::{Jail, Place, set_owner},
     name,
 };
-
-/// What an archive may amount to at most.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Bytes of file contents.
-    pub bytes: u64,
-    /// Entries of all types.
-    pub entries: u64,
-    /// Bytes of one path or link target.
-    pub path: usize,
-}
-
-impl Default for Limits {
-    /// Far above what applications need, and below what fills a disk unnoticed: 64 GiB in two million
-    /// entries, paths as long as the kernel takes them.
-    fn default() -> Self {
-        Self {
-            bytes: 64 << 30,
-            entries: 2_000_000,
-            path: 4095,
-        }
-    }
-}
 
 /// What was unpacked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

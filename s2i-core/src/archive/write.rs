@@ -5,9 +5,9 @@ use std::io::{self, ErrorKind, Read, Write};
 use tar::{EntryType, Header};
 
 use super::{
+    Limits,
     grammar::{BLOCK, shown},
     name,
-    read::Limits,
 };
 
 /// Files are read into this buffer and written from it.

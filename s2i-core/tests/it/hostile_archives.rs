@@ -616,6 +616,7 @@ fn bombs() {
         bytes: 1000,
         entries: 3,
         path: 20,
+        ..Limits::default()
     };
     let huge = Block::new(b'0', b"a", 1001).done();
     check_limited(&huge, &limits, "the archive holds more than 1000 bytes");

@@ -11,23 +11,17 @@ static ZEROS: [u8; HOLE] = [0; HOLE];
 
 /// Takes the contents of an entry from the input.
 pub(super) fn fill(file: &File, entry: &Entry, input: &mut Input<'_>) -> Result<(), Trouble> {
-    let mut filling = Filling {
-        file,
-        at: 0,
-        end: 0,
-    };
+    let mut filling = SparseWriter::new(file);
     let whole = [(0, entry.stored)];
     for &(offset, length) in entry.map.as_ref().map_or(&whole[..], |map| &map.parts) {
         filling.at = offset;
         input.exactly(length, |piece| Ok::<_, Trouble>(filling.put(piece)?))?;
     }
-    if filling.end < entry.size() {
-        file.set_len(entry.size())?;
-    }
-    Ok(())
+    Ok(filling.finish(entry.size())?)
 }
 
-struct Filling<'f> {
+/// Writes to an empty file, and leaves holes for long runs of zeros.
+pub(crate) struct SparseWriter<'f> {
     file: &'f File,
     /// Where the next bytes go.
     at: u64,
@@ -35,8 +29,24 @@ struct Filling<'f> {
     end: u64,
 }
 
-impl Filling<'_> {
-    fn put(&mut self, piece: &[u8]) -> io::Result<()> {
+impl<'f> SparseWriter<'f> {
+    pub(crate) fn new(file: &'f File) -> Self {
+        Self {
+            file,
+            at: 0,
+            end: 0,
+        }
+    }
+
+    /// Gives the file its size, which a hole at its end may make larger than what was written.
+    pub(crate) fn finish(self, size: u64) -> io::Result<()> {
+        if self.end < size {
+            self.file.set_len(size)?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn put(&mut self, piece: &[u8]) -> io::Result<()> {
         let mut rest = piece;
         while !rest.is_empty() {
             let mut data = 0;

@@ -1,9 +1,12 @@
 //! Puts headers together into entries.
 
 use rustix::fs::{FileType, Timespec};
-use s2i_core::archive::{
-    ArchiveFault,
-    grammar::{BLOCK, long_name, shown},
+use s2i_core::{
+    archive::{
+        ArchiveFault,
+        grammar::{BLOCK, long_name, shown},
+    },
+    bounds,
 };
 
 use super::{
@@ -15,7 +18,7 @@ use super::{
 };
 
 /// The most bytes of the headers that describe one entry: long names, PAX records, and maps of holes.
-pub(super) const MAX_DESCRIPTION: u64 = 1 << 20;
+pub(super) const MAX_DESCRIPTION: u64 = bounds::DESCRIPTION;
 
 /// What an entry is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

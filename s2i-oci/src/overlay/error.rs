@@ -3,7 +3,10 @@
 use std::{io, path::PathBuf};
 
 use rustix::io::Errno;
-use s2i_core::archive::{ArchiveFault, grammar::shown};
+use s2i_core::{
+    archive::{ArchiveFault, grammar::shown},
+    bounds::Limit,
+};
 use thiserror::Error;
 
 /// Why a layer was refused or could not be unpacked.
@@ -47,6 +50,16 @@ pub enum UnpackError {
 }
 
 impl UnpackError {
+    /// The limit that was reached, if that is why.
+    #[must_use]
+    pub fn limit(&self) -> Option<Limit> {
+        match self {
+            Self::Layer(ArchiveFault::Bytes(_)) => Some(Limit::Bytes),
+            Self::Layer(ArchiveFault::Entries(_)) => Some(Limit::Entries),
+            _ => None,
+        }
+    }
+
     /// Whether the layer is bad, in contrast to trouble with its stream or the file system.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
@@ -250,6 +263,27 @@ pub enum PackError {
     /// The archive can't be written.
     #[error("the layer can't be written")]
     Write(#[source] io::Error),
+    /// The caller's check ended it.
+    #[error("packing the layer was stopped")]
+    Stopped(#[source] io::Error),
+}
+
+impl PackError {
+    /// The limit that was reached, if that is why.
+    #[must_use]
+    pub fn limit(&self) -> Option<Limit> {
+        match self {
+            Self::Entry {
+                fault: PackFault::Bytes(_),
+                ..
+            } => Some(Limit::Bytes),
+            Self::Entry {
+                fault: PackFault::Entries(_),
+                ..
+            } => Some(Limit::Entries),
+            _ => None,
+        }
+    }
 }
 
 /// What can be wrong with something in a tree.
@@ -264,6 +298,12 @@ pub enum PackFault {
     /// It has fewer bytes than it had at the start.
     #[error("shrank while it was read")]
     Shrank,
+    /// With it the archive has more bytes than allowed.
+    #[error("brings it to more than {0} bytes")]
+    Bytes(u64),
+    /// With it, or with what is in it, there are more entries than allowed.
+    #[error("brings it to more than {0} entries")]
+    Entries(u64),
     /// Its path is too long.
     #[error("has a path of more than {0} bytes")]
     LongPath(usize),
@@ -276,6 +316,9 @@ pub enum PackFault {
     /// overlayfs left a mark on it that is worth nothing without the layers below.
     #[error("carries overlayfs' mark `{0}`, which no layer can express")]
     Mark(String),
+    /// More bytes of attributes than one entry can have.
+    #[error("has more than {0} bytes of extended attributes")]
+    Attributes(usize),
     /// The name of an attribute can't be written to an archive.
     #[error("has an extended attribute with `=` in its name, `{0}`")]
     Attribute(String),

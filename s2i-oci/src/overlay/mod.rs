@@ -47,9 +47,12 @@ mod zstd;
 use std::{fs, io, path::Path, time::SystemTime};
 
 use rustix::io::Errno;
+use s2i_core::bounds;
 
+pub(crate) use content::SparseWriter;
 pub use error::{EntryFault, PackError, PackFault, UnpackError};
-pub use pack::pack;
+pub use pack::{pack, pack_within};
+pub use s2i_core::bounds::Limits;
 pub use unpack::unpack;
 
 /// What a file's name starts with in an archive, where the rest of it is removed.
@@ -63,7 +66,7 @@ const MARK: &[u8] = b".wh..wh.";
 const OPAQUE: &[u8] = b".wh..wh..opq";
 
 /// The most bytes of a name or of a link's target: what the kernel takes.
-const MAX_PATH: usize = 4095;
+const MAX_PATH: usize = bounds::PATH;
 
 /// How the marks of an opaque directory are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,28 +122,6 @@ pub fn is_opaque(directory: &Path, dialect: Dialect) -> io::Result<bool> {
         Err(Errno::RANGE) => Ok(false),
         Err(err) if xattr::is_absent(err) => Ok(false),
         Err(err) => Err(err.into()),
-    }
-}
-
-/// What a layer may amount to at most.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Bytes of the uncompressed archive, and also of all files as they appear, holes included.
-    pub bytes: u64,
-    /// Entries of all types, and also directories that no entry names.
-    pub entries: u64,
-    /// Components of a path.
-    pub depth: usize,
-}
-
-impl Default for Limits {
-    /// Far above what images need: 64 GiB, four million entries, 200 directories deep.
-    fn default() -> Self {
-        Self {
-            bytes: 64 << 30,
-            entries: 4_000_000,
-            depth: 200,
-        }
     }
 }
 

@@ -1,12 +1,13 @@
 //! Makes a layer of a tree.
 
 use std::{
-    collections::{HashMap, hash_map::Entry},
+    collections::HashMap,
     ffi::{CStr, CString},
     fs::File,
     io::{self, Write},
     os::fd::{AsFd, OwnedFd},
     path::Path,
+    rc::Rc,
     vec,
 };
 
@@ -25,12 +26,15 @@ use super::{
     clock::Clock,
     meta,
     writer::{Broken, Item, Writer},
-    xattr::{Found, Reader},
+    xattr::{Found, MOST_IN_ENTRY, Reader},
 };
 use crate::Digest;
 
 /// The buffer for the names in a directory.
 const NAMES: usize = 32 << 10;
+
+/// The bytes of a block of `stat`.
+const BLOCK: u64 = 512;
 
 /// The permissions of whiteouts and marks in archives of Docker's, so that layers look alike.
 const WHITEOUT_MODE: u32 = 0o600;
@@ -51,6 +55,8 @@ const OPAQUE_MODE: u32 = 0o755;
 /// only has a meaning together with lower layers is an error; mounted with `redirect_dir=off` and
 /// `metacopy=off` it leaves none.
 ///
+/// Nothing limits its size: for the trees of layers, which were checked when they came.
+///
 /// # Errors
 /// [`PackError`]. What was written before is no whole archive.
 pub fn pack(
@@ -59,10 +65,29 @@ pub fn pack(
     clamp: Option<&Clamp>,
     out: &mut dyn Write,
 ) -> Result<(Digest, Size), PackError> {
+    pack_within(tree, dialect, clamp, &Limits::NONE, &|| Ok(()), out)
+}
+
+/// [Packs](pack) a tree that a build left, which may be of any size: holes of files are not read, and
+/// `check` is called between pieces of at most 256 KiB and between entries.
+///
+/// # Errors
+/// [`PackError`]; [`PackFault::Bytes`] and [`PackFault::Entries`] when the archive would be more than
+/// [`unpack`](super::unpack()) takes with these limits, and [`PackError::Stopped`] with the error of `check`.
+pub fn pack_within(
+    tree: &Path,
+    dialect: Dialect,
+    clamp: Option<&Clamp>,
+    limits: &Limits,
+    check: &dyn Fn() -> io::Result<()>,
+    out: &mut dyn Write,
+) -> Result<(Digest, Size), PackError> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let root = openat(CWD, tree, flags, Mode::empty());
     let mut packing = Packing {
-        writer: Writer::new(out),
+        writer: Writer::new(out, check),
+        limits,
+        check,
         clock: clamp.map(Clock::of),
         xattrs: Reader::new(dialect),
         links: HashMap::new(),
@@ -77,10 +102,12 @@ pub fn pack(
 
 struct Packing<'a> {
     writer: Writer<'a>,
+    limits: &'a Limits,
+    check: &'a dyn Fn() -> io::Result<()>,
     clock: Option<Clock>,
     xattrs: Reader,
-    /// The first paths of files that have more.
-    links: HashMap<(u64, u64), Vec<u8>>,
+    /// The first names of files that have more.
+    links: HashMap<(u64, u64), Name>,
     /// The directories that the entry at hand is in.
     frames: Vec<Frame>,
     /// The path of the entry at hand.
@@ -92,20 +119,41 @@ struct Frame {
     names: vec::IntoIter<(CString, FileType)>,
     /// The length of its path.
     path: usize,
+    /// Its name, once a file with several names was found in it; `None` for the root as well.
+    name: Option<Rc<Name>>,
+}
+
+/// A name in a directory. A path that is kept whole would take as much memory as the whole path for each entry.
+struct Name {
+    parent: Option<Rc<Name>>,
+    name: Box<[u8]>,
+}
+
+impl Name {
+    fn path(&self) -> Vec<u8> {
+        let mut parts = vec![&*self.name];
+        let mut parent = &self.parent;
+        while let Some(name) = parent {
+            parts.push(&name.name);
+            parent = &name.parent;
+        }
+        parts.reverse();
+        parts.join(&b'/')
+    }
 }
 
 impl Packing<'_> {
     fn root(&mut self, root: OwnedFd) -> Result<(), PackError> {
         let found = self.attributes(&root)?;
         if found.is_opaque {
-            let marked = self.writer.entry(&Item::mark(OPAQUE, OPAQUE_MODE));
-            marked.map_err(PackError::Write)?;
+            self.entry(&Item::mark(OPAQUE, OPAQUE_MODE))?;
         }
         self.push(root)
     }
 
     fn run(&mut self) -> Result<(), PackError> {
         while let Some(frame) = self.frames.last_mut() {
+            (self.check)().map_err(PackError::Stopped)?;
             self.path.truncate(frame.path);
             let Some((name, kind)) = frame.names.next() else {
                 self.frames.pop();
@@ -123,10 +171,11 @@ impl Packing<'_> {
             self.path.push(b'/');
         }
         self.path.extend_from_slice(name.to_bytes());
-        if self.path.len() > MAX_PATH {
-            return Err(self.fault(PackFault::LongPath(MAX_PATH)));
+        let most = self.limits.path.min(MAX_PATH);
+        if self.path.len() > most {
+            return Err(self.fault(PackFault::LongPath(most)));
         }
-        let depth = Limits::default().depth;
+        let depth = self.limits.depth;
         if self.frames.len() > depth {
             return Err(self.fault(PackFault::Deep(depth)));
         }
@@ -180,18 +229,18 @@ impl Packing<'_> {
         let found = self.attributes(&file)?;
         let mtime = self.time(&stat, |time| meta::touch(file.as_fd(), time))?;
         let size = u64::try_from(stat.st_size).unwrap_or(0);
-        let path = std::mem::take(&mut self.path);
-        let written = self.entry(&Item {
+        let path = self.path.clone();
+        self.entry(&Item {
             size,
             xattrs: &found.kept,
             ..item(EntryType::Regular, &path, &stat, mtime)
-        });
-        self.path = path;
-        written?;
-        let contents = self.writer.contents(&mut File::from(file), size);
+        })?;
+        let is_sparse = u64::try_from(stat.st_blocks).unwrap_or(0) < size / BLOCK;
+        let contents = self.writer.contents(&mut File::from(file), size, is_sparse);
         contents.map_err(|broken| match broken {
             Broken::Read(source) => self.unreadable(source),
             Broken::Write(source) => PackError::Write(source),
+            Broken::Stopped(source) => PackError::Stopped(source),
             Broken::Fault(fault) => self.fault(fault),
         })
     }
@@ -238,32 +287,77 @@ impl Packing<'_> {
         if stat.st_nlink < 2 {
             return Ok(false);
         }
-        let first = self.links.entry((stat.st_dev, stat.st_ino));
-        let first = match first {
-            Entry::Occupied(first) => first,
-            Entry::Vacant(place) => {
-                place.insert(self.path.clone());
-                return Ok(false);
-            }
+        let inode = (stat.st_dev, stat.st_ino);
+        let Some(first) = self.links.get(&inode) else {
+            let name = self.name();
+            self.links.insert(inode, name);
+            return Ok(false);
         };
-        let item = Item {
-            target: first.get(),
+        let target = first.path();
+        let path = self.path.clone();
+        self.entry(&Item {
+            target: &target,
             size: 0,
-            ..item(EntryType::Link, &self.path, stat, mtime_of(stat).tv_sec)
-        };
-        self.writer.entry(&item).map_err(PackError::Write)?;
+            ..item(EntryType::Link, &path, stat, mtime_of(stat).tv_sec)
+        })?;
         Ok(true)
+    }
+
+    /// The name of the entry at hand, and those of the directories that it is in.
+    fn name(&mut self) -> Name {
+        let mut parent: Option<Rc<Name>> = None;
+        let mut start = 0;
+        for frame in &mut self.frames {
+            if frame.path > 0 {
+                let name = frame.name.get_or_insert_with(|| {
+                    Rc::new(Name {
+                        parent: parent.clone(),
+                        name: self.path[start..frame.path].into(),
+                    })
+                });
+                parent = Some(Rc::clone(name));
+                start = frame.path + 1;
+            }
+        }
+        Name {
+            parent,
+            name: self.path[start..].into(),
+        }
     }
 
     /// Enters a directory.
     fn push(&mut self, dir: OwnedFd) -> Result<(), PackError> {
-        let names = read_names(&dir).map_err(|err| self.unreadable(err))?;
+        let names = self.read_names(&dir)?;
         self.frames.push(Frame {
             dir,
             names,
             path: self.path.len(),
+            name: None,
         });
         Ok(())
+    }
+
+    /// The names in a directory in the order of their bytes.
+    fn read_names(&self, dir: &OwnedFd) -> Result<vec::IntoIter<(CString, FileType)>, PackError> {
+        let mut buffer = Vec::with_capacity(NAMES);
+        let mut listing = RawDir::new(dir, buffer.spare_capacity_mut());
+        let left = self.limits.entries.saturating_sub(self.writer.files());
+        let mut names = Vec::new();
+        while let Some(entry) = listing.next() {
+            let entry = entry.map_err(|err| self.unreadable(err))?;
+            if matches!(entry.file_name().to_bytes(), b"." | b"..") {
+                continue;
+            }
+            if names.len() as u64 >= left {
+                return Err(self.fault(PackFault::Entries(self.limits.entries)));
+            }
+            names.push((entry.file_name().to_owned(), entry.file_type()));
+            if listing.is_buffer_empty() {
+                (self.check)().map_err(PackError::Stopped)?;
+            }
+        }
+        names.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        Ok(names.into_iter())
     }
 
     /// Opens a file or directory itself, and never waits for the other end of a FIFO.
@@ -285,6 +379,9 @@ impl Packing<'_> {
         let mut found = found.map_err(|err| self.unreadable(err))?;
         if let Some(mark) = found.mark.take() {
             return Err(self.fault(PackFault::Mark(mark)));
+        }
+        if found.is_too_large {
+            return Err(self.fault(PackFault::Attributes(MOST_IN_ENTRY)));
         }
         match found.kept.iter().find(|(name, _)| name.contains(&b'=')) {
             Some((name, _)) => Err(self.fault(PackFault::Attribute(shown(name)))),
@@ -311,8 +408,17 @@ impl Packing<'_> {
         }
     }
 
+    /// Writes an entry, whose contents must follow, unless it is too much.
     fn entry(&mut self, item: &Item<'_>) -> Result<(), PackError> {
-        self.writer.entry(item).map_err(PackError::Write)
+        self.writer.entry(item).map_err(PackError::Write)?;
+        let Limits { bytes, entries, .. } = *self.limits;
+        if self.writer.files() > entries {
+            return Err(self.fault(PackFault::Entries(entries)));
+        }
+        if self.writer.bytes_with(item.size) > bytes {
+            return Err(self.fault(PackFault::Bytes(bytes)));
+        }
+        Ok(())
     }
 
     fn dir(&self) -> &OwnedFd {
@@ -359,19 +465,4 @@ fn mtime_of(stat: &Stat) -> Timespec {
         tv_sec: stat.st_mtime,
         tv_nsec: stat.st_mtime_nsec.cast_signed(),
     }
-}
-
-/// The names in a directory in the order of their bytes.
-fn read_names(dir: &OwnedFd) -> Result<vec::IntoIter<(CString, FileType)>, Errno> {
-    let mut buffer = Vec::with_capacity(NAMES);
-    let mut listing = RawDir::new(dir, buffer.spare_capacity_mut());
-    let mut names = Vec::new();
-    while let Some(entry) = listing.next() {
-        let entry = entry?;
-        if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
-            names.push((entry.file_name().to_owned(), entry.file_type()));
-        }
-    }
-    names.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-    Ok(names.into_iter())
 }

@@ -8,9 +8,13 @@ use std::{
     borrow::Cow,
     collections::BTreeMap,
     fs::File,
-    io::{self, ErrorKind, Read, Write},
+    io::{self, ErrorKind, Read, Seek, SeekFrom::Start, Write},
 };
 
+use rustix::{
+    fs::{SeekFrom, seek},
+    io::Errno,
+};
 use s2i_core::archive::grammar::BLOCK;
 use tar::{EntryType, Header};
 
@@ -77,6 +81,7 @@ impl<'a> Item<'a> {
 pub(super) enum Broken {
     Read(io::Error),
     Write(io::Error),
+    Stopped(io::Error),
     Fault(PackFault),
 }
 
@@ -86,16 +91,33 @@ pub(super) struct Writer<'a> {
     buffer: Vec<u8>,
     filled: usize,
     files: u64,
+    /// All bytes so far, those in the buffer included.
+    bytes: u64,
+    /// Called for each piece of contents.
+    check: &'a dyn Fn() -> io::Result<()>,
 }
 
 impl<'a> Writer<'a> {
-    pub(super) fn new(out: &'a mut dyn Write) -> Self {
+    pub(super) fn new(out: &'a mut dyn Write, check: &'a dyn Fn() -> io::Result<()>) -> Self {
         Self {
             out: HashingWriter::new(out),
             buffer: vec![0; BUFFER],
             filled: 0,
             files: 0,
+            bytes: 0,
+            check,
         }
+    }
+
+    /// The entries so far.
+    pub(super) fn files(&self) -> u64 {
+        self.files
+    }
+
+    /// What the whole archive has, if contents of `size` bytes are all that follows.
+    pub(super) fn bytes_with(&self, size: u64) -> u64 {
+        let contents = size.saturating_add(fill_up(size));
+        (self.bytes + 2 * BLOCK as u64).saturating_add(contents)
     }
 
     /// Adds an entry; its contents must follow.
@@ -117,16 +139,53 @@ impl<'a> Writer<'a> {
         self.put(header_of(item).as_bytes())
     }
 
-    /// Adds contents, which must end after `size` bytes. They are read straight into the buffer, and
-    /// with one byte more than there should be: so the end needs no call of its own.
-    pub(super) fn contents(&mut self, file: &mut File, size: u64) -> Result<(), Broken> {
+    /// Adds contents, which must end after `size` bytes. Holes of a file that `is_sparse` are not read.
+    pub(super) fn contents(
+        &mut self,
+        file: &mut File,
+        size: u64,
+        is_sparse: bool,
+    ) -> Result<(), Broken> {
+        let mut at = 0;
+        while is_sparse && at < size {
+            let data = next(file, SeekFrom::Data(at), size)?;
+            self.zeros(data - at)?;
+            at = next(file, SeekFrom::Hole(data), size)?;
+            file.seek(Start(data)).map_err(Broken::Read)?;
+            self.copy(&mut Read::by_ref(file).take(at - data), at - data)?;
+            file.seek(Start(at)).map_err(Broken::Read)?;
+        }
+        self.copy(file, size - at)?;
+        self.pad(size).map_err(Broken::Write)
+    }
+
+    /// Adds zeros.
+    fn zeros(&mut self, size: u64) -> Result<(), Broken> {
+        let mut left = size;
+        while left > 0 {
+            if BUFFER == self.filled {
+                self.flush_checked()?;
+            }
+            let room = &mut self.buffer[self.filled..];
+            let count = usize::try_from(left).unwrap_or(usize::MAX).min(room.len());
+            room[..count].fill(0);
+            self.filled += count;
+            self.bytes += count as u64;
+            left -= count as u64;
+        }
+        Ok(())
+    }
+
+    /// Adds what must end after `size` bytes. It is read straight into the buffer, and with one byte more than
+    /// there should be: so the end needs no call of its own.
+    fn copy(&mut self, file: &mut dyn Read, size: u64) -> Result<(), Broken> {
         let mut left = size;
         loop {
             let wanted = usize::try_from(left)
                 .unwrap_or(usize::MAX)
                 .saturating_add(1);
             if BUFFER - self.filled < wanted.min(ROOM) {
-                self.flush().map_err(Broken::Write)?;
+                self.flush_checked()?;
             }
             let room = &mut self.buffer[self.filled..];
             let asked = wanted.min(room.len());
@@ -138,8 +197,9 @@ impl<'a> Writer<'a> {
                 .checked_sub(count as u64)
                 .ok_or(Broken::Fault(PackFault::Grew))?;
             self.filled += count;
+            self.bytes += count as u64;
             if left == 0 && count < asked {
-                return self.pad(size).map_err(Broken::Write);
+                return Ok(());
             }
             if count == 0 {
                 return Err(Broken::Fault(PackFault::Shrank));
@@ -171,14 +231,30 @@ impl<'a> Writer<'a> {
             let (now, later) = bytes.split_at(bytes.len().min(room.len()));
             room[..now.len()].copy_from_slice(now);
             self.filled += now.len();
+            self.bytes += now.len() as u64;
             bytes = later;
         }
         Ok(())
     }
 
+    fn flush_checked(&mut self) -> Result<(), Broken> {
+        (self.check)().map_err(Broken::Stopped)?;
+        self.flush().map_err(Broken::Write)
+    }
+
     fn flush(&mut self) -> io::Result<()> {
         let filled = std::mem::take(&mut self.filled);
         self.out.write_all(&self.buffer[..filled])
+    }
+}
+
+/// Where the next data or hole of a file starts, at most at its end.
+fn next(file: &File, to: SeekFrom, size: u64) -> Result<u64, Broken> {
+    match seek(file, to) {
+        Ok(at) => Ok(at.min(size)),
+        // There is none before the end.
+        Err(Errno::NXIO) => Ok(size),
+        Err(err) => Err(Broken::Read(err.into())),
     }
 }
 
@@ -248,8 +324,6 @@ fn cut(text: &[u8]) -> &[u8] {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Seek;
-
     use super::*;
     use crate::overlay::pax::Pax;
 
@@ -273,14 +347,14 @@ mod tests {
         file.write_all(&vec![b'x'; actual]).unwrap();
         file.rewind().unwrap();
         let mut out = Vec::new();
-        let mut writer = Writer::new(&mut out);
+        let mut writer = Writer::new(&mut out, &|| Ok(()));
         let size = size as u64;
         let item = Item {
             size,
             ..Item::mark(b"a", 0)
         };
         writer.entry(&item).map_err(Broken::Write)?;
-        writer.contents(&mut file, size)?;
+        writer.contents(&mut file, size, false)?;
         writer.finish().map_err(Broken::Write)?;
         Ok(out)
     }

@@ -12,6 +12,10 @@ use super::Dialect;
 /// The most bytes of a list of names and of a value that the kernel gives.
 const MOST: usize = 64 << 10;
 
+/// The most bytes of the attributes of one entry: with a long name and target they are still less than what the
+/// headers of an entry may have.
+pub(super) const MOST_IN_ENTRY: usize = 1_000_000;
+
 /// Whether a layer has attributes of this name: as with Docker, capabilities and those of users. Others
 /// belong to the host (labels, access lists) or to overlayfs.
 pub(super) fn is_kept(name: &[u8]) -> bool {
@@ -46,6 +50,8 @@ pub(super) struct Found {
     pub(super) is_opaque: bool,
     /// overlayfs left a mark that makes it something else than it seems.
     pub(super) mark: Option<String>,
+    /// There are more bytes of attributes than one entry can have, and not all were read.
+    pub(super) is_too_large: bool,
 }
 
 /// Reads attributes, always into the same buffers.
@@ -70,12 +76,18 @@ impl Reader {
             Err(err) if is_absent(err) => 0,
             length => length?,
         };
+        let mut bytes = 0;
         for name in self.names[..length].split_inclusive(|byte| *byte == 0) {
             let Ok(name) = CStr::from_bytes_with_nul(name) else {
                 continue;
             };
             if is_kept(name.to_bytes()) {
                 let value = get(fd, name, &mut self.value)?.to_vec();
+                bytes += name.count_bytes() + value.len();
+                if bytes > MOST_IN_ENTRY {
+                    found.is_too_large = true;
+                    return Ok(found);
+                }
                 found.kept.push((name.to_bytes().to_vec(), value));
             } else if let Some(mark) = name.to_bytes().strip_prefix(self.dialect.prefix()) {
                 match mark {

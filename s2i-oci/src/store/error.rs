@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use s2i_core::ImageRef;
+use s2i_core::{ImageRef, bounds::Limit};
 use thiserror::Error;
 
 use super::import::ImportFault;
@@ -155,6 +155,18 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// The limit that was reached, if that is why.
+    #[must_use]
+    pub fn limit(&self) -> Option<Limit> {
+        match self {
+            Self::Unpack { source, .. } => source.limit(),
+            Self::Pack { source, .. } => source.limit(),
+            Self::Import(ImportFault::Bytes(_)) => Some(Limit::Bytes),
+            Self::Import(ImportFault::Entries(_)) => Some(Limit::Entries),
+            _ => None,
+        }
+    }
+
     /// Whether there was no space left for what was to be written.
     #[must_use]
     pub fn is_full(&self) -> bool {

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     Digest,
     manifest::{self, Descriptor},
-    overlay::{self, Clamp, Limits, Size},
+    overlay::{self, Clamp, Size},
 };
 
 /// A layer that is about to be unpacked.
@@ -89,13 +89,26 @@ impl Store {
 
     /// Makes a layer of a tree that lies in a [`Work`] of this store: reads it once for its digest, gives
     /// what `clamp` says is new its time, and takes the tree away to where only
-    /// [`publish`](Self::publish) finds it.
+    /// [`publish`](Self::publish) finds it. `check` is called often while the tree is read, and an error of
+    /// it ends that.
     ///
     /// # Errors
     /// [`StoreError::Outside`], [`StoreError::Pack`], [`StoreError::Disk`].
-    pub fn adopt(&self, tree: &Path, clamp: Option<&Clamp>) -> Result<Adopted, StoreError> {
+    pub fn adopt(
+        &self,
+        tree: &Path,
+        clamp: Option<&Clamp>,
+        check: &dyn Fn() -> io::Result<()>,
+    ) -> Result<Adopted, StoreError> {
         self.check_inside(tree)?;
-        let packed = overlay::pack(tree, self.dialect(), clamp, &mut io::sink());
+        let packed = overlay::pack_within(
+            tree,
+            self.dialect(),
+            clamp,
+            self.limits(),
+            check,
+            &mut io::sink(),
+        );
         let (diff_id, size) = packed.map_err(|source| StoreError::Pack {
             tree: tree.into(),
             source,
@@ -199,7 +212,7 @@ impl Store {
         let tree = place.join("tree");
         disk::make_dir(place)?;
         disk::make_dir(&tree)?;
-        let unpacked = overlay::unpack(&mut blob, &tree, self.dialect(), &Limits::default());
+        let unpacked = overlay::unpack(&mut blob, &tree, self.dialect(), self.limits());
         let (found, size) = unpacked.map_err(|source| StoreError::Unpack {
             layer: layer.diff_id,
             source,

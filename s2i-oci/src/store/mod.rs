@@ -23,7 +23,7 @@
 //! # let _ = lower;
 //! // … something runs on `lower` and leaves its changes in `upper` …
 //! let upper = work.path().join("upper");
-//! let adopted = store.adopt(&upper, None)?;
+//! let adopted = store.adopt(&upper, None, &|| Ok(()))?;
 //! let mut config = base.config().clone();
 //! config.rootfs.diff_ids.push(adopted.diff_id());
 //! let mut layers: Vec<_> = base.layers().map(LayerSource::Stored).collect();
@@ -67,7 +67,7 @@ pub use partial::Partial;
 pub use publish::{LayerSource, NewImage};
 pub use work::Work;
 
-use crate::overlay::Dialect;
+use crate::overlay::{Dialect, Limits};
 use layout::Layout;
 use lock::{Exclusive, Shared};
 
@@ -80,6 +80,7 @@ struct Inner {
     layout: Layout,
     dialect: Dialect,
     boot: String,
+    limits: Limits,
 }
 
 impl Store {
@@ -96,9 +97,19 @@ impl Store {
             layout: layout::open(root, dialect)?,
             dialect,
             boot: record::boot_id(),
+            limits: Limits::default(),
         }));
         let _ = store.sweep();
         Ok(store)
+    }
+
+    /// The same store with other limits for layers that it unpacks or adopts, and for archives that it imports.
+    #[must_use]
+    pub fn with_limits(&self, limits: Limits) -> Self {
+        Self(Arc::new(Inner {
+            limits,
+            ..Inner::clone(&self.0)
+        }))
     }
 
     /// The same store in another boot of the machine: for tests of what then becomes of trees.
@@ -129,6 +140,10 @@ impl Store {
 
     fn boot(&self) -> &str {
         &self.0.boot
+    }
+
+    fn limits(&self) -> &Limits {
+        &self.0.limits
     }
 
     fn shared(&self) -> Result<Shared, StoreError> {

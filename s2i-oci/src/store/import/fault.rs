@@ -23,6 +23,12 @@ pub enum ImportFault {
     /// More members than any image needs.
     #[error("has more than {0} members")]
     Members(u64),
+    /// More members than allowed.
+    #[error("holds more than {0} entries")]
+    Entries(u64),
+    /// More bytes than allowed.
+    #[error("holds more than {0} bytes when it is decompressed")]
+    Bytes(u64),
     /// A member whose name can't be one.
     #[error("has a member with the name `{0}`")]
     MemberName(String),

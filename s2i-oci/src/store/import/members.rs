@@ -4,19 +4,9 @@ use std::io::{self, Read};
 
 use tar::{EntryType, Header, PaxExtensions};
 
-use super::{super::error::StoreError, ImportFault};
+use s2i_core::{archive::grammar::BLOCK, bounds};
 
-/// The size of a block.
-const BLOCK: usize = 512;
-
-/// The most members of an archive: far more than images with the most layers have.
-const MAX_MEMBERS: u64 = 100_000;
-
-/// The most bytes of the headers that describe one member: long names and PAX records.
-const MAX_DESCRIPTION: u64 = 1 << 20;
-
-/// The most zeros after the end: archives are padded to what tapes have.
-const MAX_PADDING: u64 = 16 << 20;
+use super::{super::error::StoreError, ImportFault, Limits};
 
 /// What a member is.
 #[derive(Debug, PartialEq, Eq)]
@@ -53,15 +43,20 @@ pub(super) struct Members<'a> {
     left: u64,
     fill: u64,
     count: u64,
+    /// The bytes of all members so far, headers included.
+    bytes: u64,
+    limits: &'a Limits,
 }
 
 impl<'a> Members<'a> {
-    pub(super) fn new(stream: &'a mut dyn Read) -> Self {
+    pub(super) fn new(stream: &'a mut dyn Read, limits: &'a Limits) -> Self {
         Self {
             stream,
             left: 0,
             fill: 0,
             count: 0,
+            bytes: 0,
+            limits,
         }
     }
 
@@ -74,22 +69,49 @@ impl<'a> Members<'a> {
             let Some(header) = self.header()? else {
                 return Ok(None);
             };
-            self.count += 1;
-            if self.count > MAX_MEMBERS {
-                return Err(ImportFault::Members(MAX_MEMBERS).into());
-            }
             let size = header.entry_size().map_err(|_| ImportFault::Header)?;
             let size = description.size.unwrap_or(size);
+            self.count()?;
             self.left = size;
             self.fill = size.wrapping_neg() % BLOCK as u64;
             match header.entry_type() {
                 EntryType::GNULongName => description.name = Some(self.long_name()?),
                 EntryType::GNULongLink => description.target = Some(self.long_name()?),
                 EntryType::XHeader => self.pax(&mut description)?,
-                EntryType::XGlobalHeader => {}
-                kind => return Ok(Some(member(&header, kind, description))),
+                EntryType::XGlobalHeader => self.count_bytes()?,
+                kind => {
+                    self.count_bytes()?;
+                    return Ok(Some(member(&header, kind, description)));
+                }
             }
         }
+    }
+
+    /// The bytes that were not read yet of the last member.
+    pub(super) fn left(&self) -> u64 {
+        self.left
+    }
+
+    /// Counts a header.
+    fn count(&mut self) -> Result<(), ImportFault> {
+        self.count += 1;
+        if self.count > bounds::MEMBERS {
+            return Err(ImportFault::Members(bounds::MEMBERS));
+        }
+        if self.count > self.limits.entries {
+            return Err(ImportFault::Entries(self.limits.entries));
+        }
+        Ok(())
+    }
+
+    /// Counts a header and the contents that follow.
+    fn count_bytes(&mut self) -> Result<(), ImportFault> {
+        let more = self.left.saturating_add(BLOCK as u64);
+        self.bytes = self.bytes.saturating_add(more);
+        if self.bytes > self.limits.bytes {
+            return Err(ImportFault::Bytes(self.limits.bytes));
+        }
+        Ok(())
     }
 
     /// The next header; `None` at the end.
@@ -97,17 +119,16 @@ impl<'a> Members<'a> {
         let mut header = Header::new_old();
         self.block(header.as_mut_bytes())?;
         if header.as_bytes() == &[0; BLOCK] {
-            let padding = io::copy(&mut self.stream.take(MAX_PADDING), &mut io::sink());
+            let padding = io::copy(&mut self.stream.take(bounds::PADDING), &mut io::sink());
             padding.map_err(StoreError::Read)?;
             return Ok(None);
         }
-        let fields = header.as_old();
-        let sum = |bytes: &[u8]| bytes.iter().map(|byte| u32::from(*byte)).sum::<u32>();
-        let without = sum(header.as_bytes()) - sum(&fields.cksum);
-        match header.cksum() {
-            Ok(expected) if expected == without + 8 * u32::from(b' ') => Ok(Some(header)),
-            _ if self.count == 0 => Err(ImportFault::NotTar.into()),
-            _ => Err(ImportFault::Header.into()),
+        if is_header(header.as_bytes()) {
+            Ok(Some(header))
+        } else if self.count == 0 {
+            Err(ImportFault::NotTar.into())
+        } else {
+            Err(ImportFault::Header.into())
         }
     }
 
@@ -147,13 +168,24 @@ impl<'a> Members<'a> {
     }
 
     fn text(&mut self) -> Result<Vec<u8>, StoreError> {
-        if self.left > MAX_DESCRIPTION {
+        if self.left > bounds::DESCRIPTION {
             return Err(ImportFault::Header.into());
         }
+        self.count_bytes()?;
         let mut text = Vec::new();
         self.read_to_end(&mut text).map_err(StoreError::Read)?;
         Ok(text)
     }
+}
+
+/// Whether the block has the checksum of a header.
+pub(super) fn is_header(block: &[u8; BLOCK]) -> bool {
+    let header = Header::from_byte_slice(block);
+    let sum = |bytes: &[u8]| bytes.iter().map(|byte| u32::from(*byte)).sum::<u32>();
+    let without = sum(block) - sum(&header.as_old().cksum);
+    header
+        .cksum()
+        .is_ok_and(|expected| expected == without + 8 * u32::from(b' '))
 }
 
 fn member(header: &Header, kind: EntryType, description: Description) -> Member {

@@ -13,11 +13,11 @@ mod oci;
 use std::{
     collections::{BTreeMap, btree_map::Entry},
     fs::{self, File},
-    io::{Read, Write},
+    io::{self, Cursor, Read, Write},
     path::PathBuf,
 };
 
-use s2i_core::ImageRef;
+use s2i_core::{ImageRef, archive::grammar::BLOCK, bounds};
 use serde::de::DeserializeOwned;
 
 use super::{
@@ -27,7 +27,11 @@ use super::{
     plain::{Compression, decompressed},
     publish::Listing,
 };
-use crate::{Digest, HashingWriter, manifest::MAX_JSON};
+use crate::{
+    Digest, HashingWriter,
+    manifest::MAX_JSON,
+    overlay::{Limits, SparseWriter},
+};
 
 pub use fault::ImportFault;
 use members::{Kind, Members};
@@ -73,7 +77,7 @@ struct Contents {
 impl Store {
     /// Imports what `docker save`, `podman save`, [`export`](Self::export) and other tools wrote, also
     /// compressed as a whole with gzip or zstd. The archive is read to its end, and may come through a
-    /// pipe.
+    /// pipe. What is long and no layer is dropped on the way, and zeros become holes.
     ///
     /// Of an image for several platforms, the one for Linux on this processor is taken. Layers that the
     /// archive leaves out may be in the store already. All images are listed at once, or none is; what
@@ -84,7 +88,7 @@ impl Store {
     /// [`StoreError::Inconsistent`], [`StoreError::NoLayer`], [`StoreError::Disk`].
     pub fn import(&self, archive: &mut dyn Read) -> Result<Vec<Loaded>, StoreError> {
         let work = self.work(&[])?;
-        let contents = spool(archive, &work)?;
+        let contents = spool(archive, &work, self.limits())?;
         let mut images = oci::images(&contents)?;
         if images.is_empty() {
             images = docker::images(&contents)?;
@@ -131,9 +135,9 @@ impl Store {
 }
 
 /// Reads the archive to its end.
-fn spool(archive: &mut dyn Read, work: &Work) -> Result<Contents, StoreError> {
+fn spool(archive: &mut dyn Read, work: &Work, limits: &Limits) -> Result<Contents, StoreError> {
     let mut plain = decompressed(archive).map_err(StoreError::Read)?;
-    let mut members = Members::new(&mut plain);
+    let mut members = Members::new(&mut plain, limits);
     let mut contents = Contents::default();
     let mut number = 0;
     while let Some(member) = members.next()? {
@@ -152,29 +156,56 @@ fn spool(archive: &mut dyn Read, work: &Work) -> Result<Contents, StoreError> {
             Kind::File => {
                 number += 1;
                 let path = work.path().join(format!("member-{number}"));
-                let blob = put_aside(&mut members, path)?;
-                contents.add(name, blob)?;
+                if let Some(blob) = put_aside(&mut members, path)? {
+                    contents.add(name, blob)?;
+                }
             }
         }
     }
     Ok(contents)
 }
 
-/// Writes one file of the archive to a place of ours, and hashes it on the way.
-fn put_aside(content: &mut dyn Read, path: PathBuf) -> Result<Spooled, StoreError> {
-    let mut file = HashingWriter::new(disk::create(&path)?);
+/// Writes one file of the archive to a place of ours, and hashes it on the way; `None` for one that is too
+/// long for a description and no layer.
+fn put_aside(content: &mut Members<'_>, path: PathBuf) -> Result<Option<Spooled>, StoreError> {
+    let is_long = content.left() > MAX_JSON;
+    let mut start = Vec::new();
+    Read::by_ref(content)
+        .take(BLOCK as u64)
+        .read_to_end(&mut start)
+        .map_err(StoreError::Read)?;
+    if is_long && !is_json(&start) && !is_layer(&start) {
+        return Ok(None);
+    }
+    let file = disk::create(&path)?;
+    let mut written = SparseWriter::new(&file);
+    let mut hash = HashingWriter::new(io::sink());
+    let mut content = Cursor::new(start).chain(content);
     let mut buffer = vec![0; 256 << 10];
     loop {
-        let read = disk::read_some(content, &mut buffer).map_err(StoreError::Read)?;
+        let read = disk::read_some(&mut content, &mut buffer).map_err(StoreError::Read)?;
         if read == 0 {
             break;
         }
         disk::step(disk::Change::Adds)
-            .and_then(|()| file.write_all(&buffer[..read]))
+            .and_then(|()| written.put(&buffer[..read]))
+            .and_then(|()| hash.write_all(&buffer[..read]))
             .map_err(failed("write", &path))?;
     }
-    let (_, digest, size) = file.finish();
-    Ok(Spooled { digest, size, path })
+    let (_, digest, size) = hash.finish();
+    written.finish(size).map_err(failed("write", &path))?;
+    Ok(Some(Spooled { digest, size, path }))
+}
+
+/// Whether what starts with this block can be a description, for which it is too long then.
+fn is_json(start: &[u8]) -> bool {
+    matches!(start.trim_ascii_start(), [b'{' | b'[', ..] | [])
+}
+
+/// Whether what starts with this block can be a layer: an archive, compressed or not.
+fn is_layer(start: &[u8]) -> bool {
+    let is_archive = |block: &[u8; BLOCK]| block == &[0; BLOCK] || members::is_header(block);
+    Compression::of(start) != Compression::None || start.try_into().is_ok_and(is_archive)
 }
 
 /// The name of a member that a path from the directory `parent` of the archive leads to.
@@ -182,7 +213,7 @@ fn key(parent: &str, path: &[u8]) -> Result<String, ImportFault> {
     let shown = || ImportFault::MemberName(String::from_utf8_lossy(path).escape_debug().collect());
     let path = str::from_utf8(path).map_err(|_| shown())?;
     let mut parts: Vec<&str> = parent.split('/').filter(|part| !part.is_empty()).collect();
-    if path.starts_with('/') || path.len() > 4096 {
+    if path.starts_with('/') || path.len() > bounds::MEMBER_NAME {
         return Err(shown());
     }
     for part in path.split('/') {
@@ -263,7 +294,7 @@ fn json(name: &str, blob: &Spooled) -> Result<Vec<u8>, StoreError> {
     if blob.size > MAX_JSON {
         return Err(ImportFault::TooLong(name.into()).into());
     }
-    fs::read(&blob.path).map_err(failed("read", &blob.path))
+    bounds::read_file(&blob.path, MAX_JSON).map_err(failed("read", &blob.path))
 }
 
 fn compression(blob: &Spooled) -> Result<Compression, StoreError> {

@@ -583,6 +583,7 @@ fn bombs() {
         bytes: 8000,
         entries: 3,
         depth: 5,
+        ..Limits::default()
     };
     let bytes = "the layer holds more than 8000 bytes";
     let huge = Block::new(b'0', b"a", 8001).done();

@@ -1,9 +1,10 @@
 //! What is written to a layer.
 
 use std::{
-    fs,
+    cell::Cell,
+    fs, io,
     os::unix::{
-        fs::{MetadataExt, PermissionsExt, symlink},
+        fs::{FileExt, MetadataExt, PermissionsExt, symlink},
         net::UnixListener,
     },
     path::Path,
@@ -16,7 +17,7 @@ use rustix::fs::{
 };
 use s2i_oci::{
     Digest,
-    overlay::{Clamp, Dialect, pack},
+    overlay::{Clamp, Dialect, Limits, pack, pack_within},
 };
 
 use super::{
@@ -398,4 +399,157 @@ fn what_was_unpacked_is_packed_in_order() {
         "0 644 0:0 1000 1 b",
     ];
     assert_eq!(list(&sandbox.pack()), expected);
+}
+
+fn within(root: &Path, limits: &Limits) -> String {
+    let packed = pack_within(
+        root,
+        Dialect::User,
+        None,
+        limits,
+        &|| Ok(()),
+        &mut io::sink(),
+    );
+    packed.map_or_else(|err| chain(&err), |(_, size)| format!("{size:?}"))
+}
+
+#[test]
+fn what_is_more_than_the_limits_is_refused_before_it_is_read() {
+    let temp = tempfile::TempDir::new().unwrap();
+    let root = temp.path();
+    fs::create_dir(root.join("d")).unwrap();
+    for name in ["d/a", "d/b"] {
+        fs::write(root.join(name), [1; 1000]).unwrap();
+    }
+    let limits = |bytes, entries| Limits {
+        bytes,
+        entries,
+        ..Limits::default()
+    };
+    // Three headers, two files, and the end.
+    let whole = 3 * 512 + 2 * 1024 + 1024;
+    let (_, size) = pack(root, Dialect::User, None, &mut io::sink()).unwrap();
+    assert_eq!((size.bytes, size.files), (whole, 3));
+    assert_eq!(within(root, &limits(whole, 3)), format!("{size:?}"));
+    assert_eq!(
+        within(root, &limits(whole - 1, 3)),
+        format!(
+            "`d/b` of the layer brings it to more than {} bytes",
+            whole - 1
+        )
+    );
+    assert_eq!(
+        within(root, &limits(whole, 2)),
+        "`d` of the layer brings it to more than 2 entries"
+    );
+    // What costs nothing to make costs nothing here.
+    let huge = fs::File::create(root.join("c")).unwrap();
+    huge.set_len(1 << 40).unwrap();
+    assert_eq!(
+        within(root, &Limits::default()),
+        "`c` of the layer brings it to more than 68719476736 bytes"
+    );
+}
+
+/// The archive has zeros for holes, wherever these are.
+#[test]
+fn holes_are_zeros_in_the_archive() {
+    const PAGE: u64 = 4096;
+    let temp = tempfile::TempDir::new().unwrap();
+    let dense = tempfile::TempDir::new().unwrap();
+    let at = |number: u64| number * 20 * PAGE;
+    let files: [(&str, u64, &[u64]); 6] = [
+        ("all", at(3), &[]),
+        ("end", at(3), &[at(0), at(1)]),
+        ("middle", at(3) - 7, &[at(1) + 5, at(2), at(3) - 8]),
+        ("none", 2, &[0, 1]),
+        ("odd", at(2) + 1, &[at(2)]),
+        ("start", at(30), &[at(29)]),
+    ];
+    for (name, size, parts) in files {
+        let file = fs::File::create(temp.path().join(name)).unwrap();
+        file.set_len(size).unwrap();
+        for part in parts {
+            file.write_all_at(b"x", *part).unwrap();
+        }
+        let content = fs::read(temp.path().join(name)).unwrap();
+        fs::write(dense.path().join(name), content).unwrap();
+        let metadata = fs::metadata(temp.path().join(name)).unwrap();
+        let times = fs::FileTimes::new().set_modified(metadata.modified().unwrap());
+        let copy = fs::File::options()
+            .write(true)
+            .open(dense.path().join(name));
+        copy.unwrap().set_times(times).unwrap();
+    }
+    let packed = |root: &Path| {
+        let mut layer = Vec::new();
+        pack(root, Dialect::User, None, &mut layer).unwrap();
+        layer
+    };
+    assert!(packed(temp.path()) == packed(dense.path()));
+}
+
+#[test]
+fn packing_ends_when_the_caller_says_so() {
+    let temp = tempfile::TempDir::new().unwrap();
+    let file = fs::File::create(temp.path().join("big")).unwrap();
+    file.set_len(1 << 30).unwrap();
+    let calls = Cell::new(0);
+    let check = || {
+        calls.set(calls.get() + 1);
+        match calls.get() {
+            10 => Err(io::ErrorKind::Interrupted.into()),
+            _ => Ok(()),
+        }
+    };
+    let mut layer = Vec::new();
+    let limits = Limits::default();
+    let packed = pack_within(
+        temp.path(),
+        Dialect::User,
+        None,
+        &limits,
+        &check,
+        &mut layer,
+    );
+    let text = chain(&packed.unwrap_err());
+    assert!(text.starts_with("packing the layer was stopped"), "{text}");
+    assert_eq!(calls.get(), 10);
+    assert!(layer.len() < 10 << 20);
+}
+
+/// The first name of each of these files is known by its directory, not as a whole path.
+#[test]
+fn links_into_other_directories_have_whole_targets() {
+    let sandbox = Sandbox::new();
+    let root = sandbox.path();
+    fs::create_dir_all(root.join("a/b/c")).unwrap();
+    fs::create_dir_all(root.join("d/e")).unwrap();
+    for (name, links) in [
+        ("a/b/c/one", &["a/b/two", "d/e/three", "zero"][..]),
+        ("a/four", &["a/five"]),
+        ("d/e/six", &["d/e/seven", "d/eight"]),
+    ] {
+        fs::write(root.join(name), name).unwrap();
+        for link in links {
+            fs::hard_link(root.join(name), root.join(link)).unwrap();
+        }
+    }
+    let layer = sandbox.pack();
+    let links: Vec<_> = list(&layer)
+        .iter()
+        .filter(|line| line.contains(" -> "))
+        .map(|line| line.split(' ').skip(5).collect::<Vec<_>>().join(" "))
+        .collect();
+    assert_eq!(
+        links,
+        [
+            "a/b/two -> a/b/c/one",
+            "a/four -> a/five",
+            "d/e/six -> d/e/seven",
+            "d/e/three -> a/b/c/one",
+            "d/eight -> d/e/seven",
+            "zero -> a/b/c/one",
+        ]
+    );
 }

@@ -1,7 +1,12 @@
 //! Archives that are no good, and those that are meant ill.
 
-use std::io::{self, Read, Write};
+use std::{
+    cell::Cell,
+    io::{self, Read, Write},
+    os::unix::fs::MetadataExt,
+};
 
+use s2i_core::bounds::{Limit, Limits};
 use s2i_oci::{
     Digest,
     config::ImageConfig,
@@ -258,4 +263,117 @@ fn bombs_are_refused_early() {
             ImportFault::Header
         );
     }
+}
+
+/// A run of bytes that need not lie in memory.
+fn run(byte: u8, count: u64) -> impl Read {
+    io::repeat(byte).take(count)
+}
+
+/// The header of a file.
+fn header(name: &str, size: u64) -> Vec<u8> {
+    let mut header = Header::new_gnu();
+    header.set_entry_type(EntryType::Regular);
+    header.as_old_mut().name[..name.len()].copy_from_slice(name.as_bytes());
+    header.set_size(size);
+    header.set_cksum();
+    header.as_bytes().to_vec()
+}
+
+#[test]
+fn the_limits_are_those_of_layers_for_the_whole_archive() {
+    let scene = Scene::new();
+    let content = layer("a");
+    let archive = docker_archive(&[(&config("amd64", &[&content]), &["a"], &[content])]);
+    let import = |bytes, entries| {
+        let limits = Limits {
+            bytes,
+            entries,
+            ..Limits::default()
+        };
+        let store = scene.store.with_limits(limits);
+        let imported = store.import(&mut &*gzip(&archive));
+        assert_eq!(scene.names("work").len(), 0);
+        imported.map_or_else(|err| (chain(&err), err.limit()), |_| (String::new(), None))
+    };
+    let whole = archive.len() as u64;
+    assert_eq!(
+        import(whole / 2, 7),
+        (
+            format!(
+                "the archive holds more than {} bytes when it is decompressed",
+                whole / 2
+            ),
+            Some(Limit::Bytes)
+        )
+    );
+    assert_eq!(
+        import(whole, 6),
+        (
+            "the archive holds more than 6 entries".into(),
+            Some(Limit::Entries)
+        )
+    );
+    assert_eq!(scene.names("blobs/sha256").len(), 0);
+    assert_eq!(import(whole, 7), (String::new(), None));
+    // A member that says that it is larger is not read at all.
+    let bomb = header("layer.tar", 1 << 40);
+    let err = scene.store.import(&mut &*bomb).unwrap_err();
+    assert_eq!(
+        chain(&err),
+        "the archive holds more than 68719476736 bytes when it is decompressed"
+    );
+}
+
+/// The disk that the working directories of a store take, in bytes.
+fn disk(scene: &Scene) -> u64 {
+    let work = scene.store.root().join("work");
+    let mut dirs = vec![work];
+    let mut blocks = 0;
+    while let Some(dir) = dirs.pop() {
+        for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+            match entry.metadata() {
+                Ok(metadata) if metadata.is_dir() => dirs.push(entry.path()),
+                Ok(metadata) => blocks += metadata.blocks(),
+                Err(_) => {}
+            }
+        }
+    }
+    blocks * 512
+}
+
+/// Looks at the disk when the archive is read as far as here.
+struct Look<'s>(&'s Scene, &'s Cell<u64>);
+
+impl Read for Look<'_> {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        self.1.set(disk(self.0));
+        Ok(0)
+    }
+}
+
+#[test]
+fn zeros_and_what_no_image_needs_take_no_disk() {
+    const SIZE: u64 = 200 << 20;
+    let scene = Scene::new();
+    let end = || vec![0; 1024];
+    let used = Cell::new(u64::MAX);
+    // The first two blocks of a layer, and zeros.
+    let zeros = [header("layer.tar", SIZE), header("zeros", SIZE)].concat();
+    let mut archive = (&*zeros)
+        .chain(run(0, SIZE - 512))
+        .chain(Look(&scene, &used))
+        .chain(io::Cursor::new(end()));
+    let err = scene.store.import(&mut archive).unwrap_err();
+    assert!(matches!(err, StoreError::Import(ImportFault::NoImage)));
+    assert!(used.get() < 1 << 20, "{} bytes", used.get());
+    let junk = header("junk", SIZE);
+    let mut archive = (&*junk)
+        .chain(run(b'x', SIZE))
+        .chain(Look(&scene, &used))
+        .chain(io::Cursor::new(end()));
+    let err = scene.store.import(&mut archive).unwrap_err();
+    assert!(matches!(err, StoreError::Import(ImportFault::NoImage)));
+    assert!(used.get() < 1 << 20, "{} bytes", used.get());
+    assert_eq!(scene.names("work").len(), 0);
 }
