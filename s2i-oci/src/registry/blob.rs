@@ -16,6 +16,7 @@ use super::{
     Registry,
     auth::Scope,
     error::{Failure, Found, RegistryError, Trouble},
+    pace::Pace,
     partial::{Partial, joined},
     pull::text,
     remote::Remote,
@@ -93,11 +94,13 @@ impl Remote {
     ) -> Result<(), RegistryError> {
         let mut backoff = self.backoff();
         let mut partial = Partial::open(to, blob.size).await?;
+        // What was lost and came again is no gain: else losing and gaining could go on without end.
+        let mut most = partial.size();
         loop {
-            let before = partial.size();
             let ended;
             (partial, ended) = self.attempt(partial, blob, progress).await?;
-            backoff.gained(partial.size().saturating_sub(before));
+            backoff.gained(partial.size().saturating_sub(most));
+            most = most.max(partial.size());
             let failure = match ended {
                 Ok(()) => {
                     let found = partial.digest();
@@ -182,8 +185,9 @@ impl Remote {
         let mut got = partial.size();
         progress(got);
         let (sender, filling) = partial.fill();
+        let mut pace = Pace::new(self.host.least_rate);
         let ended = loop {
-            let bytes = match self.chunk(&mut answer, OPERATION).await {
+            let bytes = match self.chunk(&mut answer, &mut pace, OPERATION).await {
                 Ok(Some(bytes)) => bytes,
                 Ok(None) if got == size => break Ok(()),
                 Ok(None) => {

@@ -263,6 +263,8 @@ pub(super) enum Trouble {
     Status { status: String, said: String },
     #[error("nothing moved for {} seconds", .0.as_secs_f32())]
     Stalled(Duration),
+    #[error("only {bytes} bytes came in {} seconds", .window.as_secs())]
+    Slow { bytes: u64, window: Duration },
     #[error("the transfer ended after {got} of {size} bytes")]
     Short { got: u64, size: u64 },
     #[error("the answer is longer than {0} bytes")]

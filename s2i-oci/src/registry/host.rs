@@ -12,7 +12,7 @@ use reqwest::{Client, Response, StatusCode, Url};
 use tokio::sync::{Mutex, OnceCell};
 
 use super::{
-    HUB, Options, auth,
+    HUB, LeastRate, Options, auth,
     client::client,
     credentials::Keyring,
     error::{Cause, Failure, RegistryError, Trouble},
@@ -31,6 +31,7 @@ pub(super) struct Host {
     pub(super) auth: Mutex<auth::State>,
     /// How long nothing may move.
     pub(super) stall: Duration,
+    pub(super) least_rate: LeastRate,
     /// `https://HOST/v2/`.
     secure: Url,
     /// `http://HOST/v2/`, for a host on loopback.
@@ -67,6 +68,7 @@ impl Host {
             keyring,
             auth: Mutex::default(),
             stall: options.stall,
+            least_rate: options.least_rate,
             secure,
             plain: url("http")?,
             base: OnceCell::new(),

@@ -27,6 +27,7 @@ mod host;
 mod keep;
 mod login;
 mod loopback;
+mod pace;
 mod partial;
 mod pull;
 mod push;
@@ -47,6 +48,7 @@ pub use credentials::{CredentialError, Keyring, registry_name};
 pub use error::{Found, RegistryError};
 pub use keep::Keeper;
 pub use login::Verdict;
+pub use pace::LeastRate;
 pub use pull::Pulled;
 pub use push::{Count, Push, PushBlob, Pushed, Source};
 
@@ -74,6 +76,8 @@ pub struct Options {
     pub parallel: usize,
     /// How long a transfer may go without a single byte before it is begun again.
     pub stall: Duration,
+    /// How fast a download must at least be, or it is begun again.
+    pub least_rate: LeastRate,
 }
 
 impl Default for Options {
@@ -85,6 +89,7 @@ impl Default for Options {
             mirrors: BTreeMap::new(),
             parallel: 3,
             stall: Duration::from_secs(60),
+            least_rate: LeastRate::default(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use reqwest::{
     Method, Request, Response, StatusCode, Url,
     header::{AUTHORIZATION, HeaderMap, RETRY_AFTER},
@@ -13,6 +14,7 @@ use super::{
     auth::Scope,
     error::{Cause, Failure, RegistryError, Trouble},
     host::Host,
+    pace::Pace,
     retry::Backoff,
 };
 
@@ -188,7 +190,8 @@ impl Remote {
         operation: &'static str,
     ) -> Result<Vec<u8>, Failure> {
         let mut body = Vec::new();
-        while let Some(chunk) = self.chunk(&mut answer, operation).await? {
+        let mut pace = Pace::new(self.host.least_rate);
+        while let Some(chunk) = self.chunk(&mut answer, &mut pace, operation).await? {
             if chunk.len() > limit - body.len() {
                 return Err(self.trouble(operation, Trouble::TooLong(limit)).into());
             }
@@ -197,19 +200,24 @@ impl Remote {
         Ok(body)
     }
 
-    /// The next part of a body, which must come in time.
+    /// The next part of a body, which must come in time and not be one of too few bytes.
     pub(super) async fn chunk(
         &self,
         answer: &mut Response,
+        pace: &mut Pace,
         operation: &'static str,
-    ) -> Result<Option<bytes::Bytes>, Failure> {
+    ) -> Result<Option<Bytes>, Failure> {
         let other = |cause| self.other(operation, cause);
         match tokio::time::timeout(self.host.stall, answer.chunk()).await {
             Err(_) => Err(Failure::again(
                 self.trouble(operation, Trouble::Stalled(self.host.stall)),
             )),
             Ok(Err(err)) => Err(self.host.failed(err, &other)),
-            Ok(Ok(chunk)) => Ok(chunk),
+            Ok(Ok(Some(chunk))) => match pace.came(chunk.len()) {
+                Ok(()) => Ok(Some(chunk)),
+                Err(slow) => Err(Failure::again(self.trouble(operation, slow))),
+            },
+            Ok(Ok(None)) => Ok(None),
         }
     }
 }

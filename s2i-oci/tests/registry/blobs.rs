@@ -12,8 +12,9 @@ use std::{
 use s2i_core::ImageRef;
 use s2i_oci::{
     Digest,
+    config::Platform,
     manifest::Descriptor,
-    registry::{Found, Options, Registry, RegistryError},
+    registry::{Found, LeastRate, Options, Registry, RegistryError},
 };
 
 use crate::{
@@ -243,6 +244,47 @@ async fn a_download_that_stalls_goes_on() {
         .unwrap();
     assert_eq!(std::fs::read(&download.path).unwrap(), image.layer);
     assert_eq!(starts(&server), [0, 1000, 1000]);
+}
+
+/// Below the least rate, but never still for long.
+#[tokio::test]
+async fn a_download_that_trickles_is_given_up() {
+    let (server, image) =
+        script(|_, request, layer| part(request, layer).trickle(Duration::from_millis(20)));
+    let registry = Registry::new(Options {
+        least_rate: LeastRate {
+            bytes: 100_000,
+            window: Duration::from_millis(300),
+        },
+        ..Options::default()
+    });
+    let registry = registry.unwrap();
+    let download = Download::new();
+    let name = named(&server, ":1");
+    let err = download.run(&registry, &name, &image.layer()).await;
+    let text = told(&err.unwrap_err());
+    assert!(text.contains("bytes came in"), "{text}");
+    // What came was kept, and was no reason for more patience.
+    let starts = starts(&server);
+    assert_eq!(starts.len(), 5);
+    assert!(starts.is_sorted() && starts[4] > 0, "{starts:?}");
+    let err = registry.manifest(&name, &Platform::linux("amd64")).await;
+    let text = told(&err.unwrap_err());
+    assert!(text.contains("bytes came in"), "{text}");
+}
+
+/// Each time more comes than makes an attempt worth while, and the next answer begins again.
+#[tokio::test]
+async fn what_is_lost_and_comes_again_is_no_progress() {
+    let (server, image) = script(|count, _, layer| match count % 2 {
+        0 => Reply::ok(layer).cut(280_000),
+        _ => Reply::new(416),
+    });
+    let download = Download::new();
+    let name = named(&server, ":1");
+    let err = download.run(&registry(), &name, &image.layer()).await;
+    assert!(err.is_err());
+    assert_eq!(server.log().len(), 5);
 }
 
 #[tokio::test]

@@ -74,6 +74,7 @@ pub(crate) struct Reply {
     cut: Option<usize>,
     hang: bool,
     chunked: bool,
+    trickle: Option<Duration>,
 }
 
 impl Reply {
@@ -85,6 +86,7 @@ impl Reply {
             cut: None,
             hang: false,
             chunked: false,
+            trickle: None,
         }
     }
 
@@ -120,6 +122,12 @@ impl Reply {
         self
     }
 
+    /// Sends one byte after the other, with this pause between them.
+    pub(crate) fn trickle(mut self, pause: Duration) -> Self {
+        self.trickle = Some(pause);
+        self
+    }
+
     fn write(&self, to: &mut TcpStream, has_body: bool, stop: &AtomicBool) -> std::io::Result<()> {
         let status = self.status;
         write!(to, "HTTP/1.1 {status} Some Reason\r\nConnection: close\r\n")?;
@@ -130,7 +138,15 @@ impl Reply {
             write!(to, "Content-Length: {}\r\n", self.body.len())?;
         }
         write!(to, "\r\n")?;
-        if has_body {
+        if let Some(pause) = self.trickle {
+            for byte in &self.body {
+                if stop.load(Ordering::Relaxed) {
+                    break;
+                }
+                to.write_all(&[*byte])?;
+                thread::sleep(pause);
+            }
+        } else if has_body {
             to.write_all(&self.body[..self.cut.unwrap_or(self.body.len())])?;
         }
         while self.hang && !stop.load(Ordering::Relaxed) {
