@@ -1,11 +1,15 @@
 //! `NAME=VALUE`: from `-e`, from environment files, from `.s2i/environment`.
 
-use std::{fmt, str::FromStr};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    fmt,
+    str::FromStr,
+};
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::Diagnostic;
+use crate::{Diagnostic, bounds};
 
 /// One environment variable.
 ///
@@ -94,11 +98,12 @@ impl fmt::Display for EnvVar {
 /// Reads an environment file, `place` being its name in diagnostics.
 ///
 /// One variable a line; blank lines and lines that start with `#` or `//` are comments. A line that is
-/// no variable is skipped and reported.
+/// no variable is skipped and reported; of many such lines the first are.
 #[must_use]
 pub fn parse_file(place: &str, text: &str) -> (Vec<EnvVar>, Vec<Diagnostic>) {
     let mut variables = Vec::new();
     let mut diagnostics = Vec::new();
+    let mut unreported = 0;
     for (index, line) in text.lines().enumerate() {
         let line = line.trim();
         if line.is_empty() || line.starts_with('#') || line.starts_with("//") {
@@ -106,11 +111,18 @@ pub fn parse_file(place: &str, text: &str) -> (Vec<EnvVar>, Vec<Diagnostic>) {
         }
         match line.parse() {
             Ok(variable) => variables.push(variable),
+            Err(_) if diagnostics.len() == bounds::DIAGNOSTICS => unreported += 1,
             Err(_) => diagnostics.push(Diagnostic::new(
                 format!("{place}:{}", index + 1),
                 "this line is no NAME=VALUE and was skipped",
             )),
         }
+    }
+    if unreported > 0 {
+        diagnostics.push(Diagnostic::new(
+            place,
+            format!("{unreported} more lines are no NAME=VALUE and were skipped"),
+        ));
     }
     (variables, diagnostics)
 }
@@ -120,10 +132,17 @@ pub fn parse_file(place: &str, text: &str) -> (Vec<EnvVar>, Vec<Diagnostic>) {
 #[must_use]
 pub fn merge<'a>(lists: impl IntoIterator<Item = &'a [EnvVar]>) -> Vec<EnvVar> {
     let mut merged: Vec<EnvVar> = Vec::new();
+    let mut places = HashMap::new();
     for variable in lists.into_iter().flatten() {
-        match merged.iter_mut().find(|known| known.name == variable.name) {
-            Some(known) => known.value.clone_from(&variable.value),
-            None => merged.push(variable.clone()),
+        match places.entry(variable.name.as_str()) {
+            Entry::Occupied(place) => {
+                let known: &mut EnvVar = &mut merged[*place.get()];
+                known.value.clone_from(&variable.value);
+            }
+            Entry::Vacant(place) => {
+                place.insert(merged.len());
+                merged.push(variable.clone());
+            }
         }
     }
     merged
@@ -141,6 +160,26 @@ mod tests {
         assert_eq!(entries, ["A=1", "B=two words, c=d", "C=\"quoted\""]);
         let places: Vec<_> = diagnostics.iter().map(|d| d.place.as_str()).collect();
         assert_eq!(places, ["env:4", "env:6"]);
+    }
+
+    #[test]
+    fn of_many_bad_lines_the_first_are_reported_and_the_others_counted() {
+        let (_, diagnostics) = parse_file("env", &"nonsense\n".repeat(1000));
+        assert_eq!(diagnostics.len(), bounds::DIAGNOSTICS + 1);
+        let last = diagnostics.last().unwrap().to_string();
+        assert_eq!(
+            last,
+            "env: 980 more lines are no NAME=VALUE and were skipped"
+        );
+    }
+
+    /// With a search for each one this takes minutes.
+    #[test]
+    fn a_million_variables_are_joined() {
+        let list: Vec<_> = (0..1_000_000)
+            .map(|number| EnvVar::new(&format!("V{number}"), "x").unwrap())
+            .collect();
+        assert_eq!(merge([&list[..], &list[..]]), list);
     }
 
     #[test]

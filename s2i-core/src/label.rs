@@ -87,6 +87,12 @@ impl NamePatterns {
         Self(words.map(str::to_ascii_lowercase).collect())
     }
 
+    /// How many names and patterns there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
     /// Whether this is one of the names.
     #[must_use]
     pub fn matches(&self, name: &str) -> bool {

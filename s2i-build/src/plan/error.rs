@@ -1,6 +1,8 @@
 //! Why a request can't be planned.
 
-use s2i_core::{ContainerPath, ContainerPathError, ImageRef, Script, label, mapping::MappingError};
+use s2i_core::{
+    ContainerPath, ContainerPathError, ImageRef, Script, bounds, label, mapping::MappingError,
+};
 use thiserror::Error;
 
 use super::UserRefused;
@@ -135,6 +137,16 @@ pub enum PlanError {
     SameArtifact {
         /// The path that both would have.
         name: String,
+    },
+    /// More variables or labels than are taken.
+    #[error("{place} has {count} {what}; at most {} are taken", bounds::VARIABLES)]
+    TooMany {
+        /// Where they are.
+        place: String,
+        /// What they are, for example `variables`.
+        what: &'static str,
+        /// How many there are.
+        count: usize,
     },
     /// The labels are too long.
     #[error(

@@ -1,6 +1,7 @@
 //! Makes every choice of a build, and touches nothing.
 
 mod builder;
+mod counts;
 mod error;
 mod key;
 mod output;
@@ -157,8 +158,10 @@ pub fn plan(request: &BuildRequest, facts: &Facts) -> Result<BuildPlan, PlanErro
     facts.inputs().try_for_each(check_on_build)?;
     let mut images = facts.inputs().chain(&facts.previous);
     images.try_for_each(check_system)?;
+    counts::check(request, facts)?;
     let commit_time = facts.source.commit.as_ref().map(|commit| commit.time);
     let labels = labels_of(&facts.builder);
+    counts::check_names(&labels.build_variables, &facts.builder)?;
     let layout = layout(request, &facts.builder, &labels)?;
     let variables = Variables::new(&facts.source, request, &labels.build_variables);
     let given = Given {

@@ -4,7 +4,8 @@ use s2i_core::{Layout, Script, environment};
 use serde::Serialize;
 
 use super::{
-    PlanError, UserOrigin, UserPolicy, check_system, labels_of, scripts, variables_of, working_dir,
+    PlanError, UserOrigin, UserPolicy, check_system, counts, labels_of, scripts, variables_of,
+    working_dir,
 };
 use crate::{
     engine::Program,
@@ -36,6 +37,7 @@ pub struct UsagePlan {
 /// [`PlanError`] when the image does not say where its scripts are, or can't be started from.
 pub fn usage(request: &UsageRequest, image: &ImageFacts) -> Result<UsagePlan, PlanError> {
     check_system(image)?;
+    counts::check_image(image)?;
     let places = scripts::Places {
         image,
         labels: &labels_of(image),

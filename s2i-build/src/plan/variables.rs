@@ -1,5 +1,7 @@
 //! Which variables the result keeps, and which only `assemble` gets.
 
+use std::collections::HashMap;
+
 use s2i_core::{EnvVar, Secret, environment, label::NamePatterns, secret};
 
 use crate::{facts::SourceFacts, request::BuildRequest};
@@ -26,16 +28,17 @@ impl Variables {
             .into_iter()
             .partition(|variable| named.matches(variable.name()) || is_login(variable));
         let found = found.into_iter().map(Secret::from);
-        let mut secrets: Vec<Secret> = Vec::new();
-        for secret in found.chain(request.secrets.iter().cloned()) {
-            secrets.retain(|known| known.name() != secret.name());
-            secrets.push(secret);
-        }
-        let is_secret = |variable: &EnvVar| secrets.iter().any(|s| s.name() == variable.name());
-        let kept = rest.into_iter().filter(|variable| !is_secret(variable));
+        let all: Vec<Secret> = found.chain(request.secrets.iter().cloned()).collect();
+        // Of one name the last counts.
+        let last: HashMap<_, _> = all.iter().map(Secret::name).zip(0..).collect();
+        let is_last = |(place, secret): &(usize, &Secret)| last[secret.name()] == *place;
+        let secrets = all.iter().enumerate().filter(is_last);
+        let kept = rest
+            .into_iter()
+            .filter(|variable| !last.contains_key(variable.name()));
         Self {
             kept: kept.collect(),
-            secrets,
+            secrets: secrets.map(|(_, secret)| secret.clone()).collect(),
         }
     }
 }

@@ -504,6 +504,56 @@ fn requests_that_can_not_end_well_are_refused_before_anything_starts() {
 }
 
 #[test]
+fn more_variables_and_labels_than_any_application_has_are_refused() {
+    let variables = |count: usize| -> Vec<EnvVar> {
+        let name = |number| EnvVar::new(&format!("V{number}"), "x").unwrap();
+        (0..count).map(name).collect()
+    };
+    let mut many = facts();
+    many.source.environment = variables(4096);
+    assert!(plan(&request(), &many).is_ok());
+    many.source.environment = variables(4097);
+    refused(
+        &request(),
+        &many,
+        "`.s2i/environment` has 4097 variables; at most 4096 are taken",
+    );
+    let mut asked = request();
+    asked.env = variables(5000);
+    refused(
+        &asked,
+        &facts(),
+        "the command has 5000 variables; at most 4096 are taken",
+    );
+    let mut many = facts();
+    many.builder.config.env = (0..5000).map(|number| format!("V{number}=x")).collect();
+    refused(
+        &request(),
+        &many,
+        "the image `s2i/go` has 5000 variables; at most 4096 are taken",
+    );
+    let mut many = facts();
+    many.runtime = Some(image("s2i/run", |config| {
+        let labels = (0..5000).map(|number| (format!("l{number}"), String::new()));
+        config.labels.extend(labels);
+    }));
+    refused(
+        &request(),
+        &many,
+        "the image `s2i/run` has 5001 labels; at most 4096 are taken",
+    );
+    let mut many = facts();
+    let names = "A* ".repeat(5000);
+    let labels = &mut many.builder.config.labels;
+    labels.insert(label::BUILD_VARIABLES.into(), names);
+    refused(
+        &request(),
+        &many,
+        "the label `io.s2i.build-variables` of the image `s2i/go` has 5000 names; at most 4096 are taken",
+    );
+}
+
+#[test]
 fn images_without_scripts_are_refused() {
     let (request, mut facts) = (request(), facts());
     facts.builder.config.labels.clear();
