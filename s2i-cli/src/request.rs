@@ -7,7 +7,7 @@ use s2i_build::{
     plan::PlanError,
     request::{BuildRequest, Builder, PreviousRequest, RuntimeRequest, SourceRequest},
 };
-use s2i_core::{Diagnostic, EnvVar, environment, mapping::Mapping};
+use s2i_core::{Diagnostic, EnvVar, bounds, environment, mapping::Mapping};
 
 use crate::{args::Build, choice, commands::Setting, error::Error, host::Host, secrets};
 
@@ -113,7 +113,7 @@ pub(crate) fn variables(
 
 fn read(file: &Path, host: &Host) -> Result<String, Error> {
     let path = host.working_dir.join(file);
-    std::fs::read_to_string(&path).map_err(|source| Error::ReadFile { path, source })
+    bounds::read_text_file(&path, bounds::FILE).map_err(|source| Error::ReadFile { path, source })
 }
 
 fn epoch(host: &Host) -> Result<Option<u64>, Error> {

@@ -3,6 +3,7 @@
 use std::{os::unix::net::UnixStream, path::PathBuf};
 
 use s2i_build::EngineError;
+use s2i_core::bounds;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
@@ -231,7 +232,7 @@ fn context_host(name: &str, env: &HostEnv) -> Result<Option<(String, String)>, E
         .join("contexts/meta")
         .join(hex(&Sha256::digest(name)))
         .join("meta.json");
-    let meta = std::fs::read(&file)
+    let meta = bounds::read_file(&file, bounds::FILE)
         .ok()
         .and_then(|bytes| serde_json::from_slice::<ContextMeta>(&bytes).ok());
     match meta.and_then(|mut meta| meta.endpoints.remove("docker")) {
@@ -248,8 +249,7 @@ fn current_context(env: &HostEnv) -> String {
         .as_ref()
         .map(|dir| dir.join("config.json"));
     let bytes = config
-        .map(std::fs::read)
-        .and_then(Result::ok)
+        .and_then(|file| bounds::read_file(&file, bounds::FILE).ok())
         .unwrap_or_default();
     serde_json::from_slice::<Config>(&bytes)
         .unwrap_or_default()

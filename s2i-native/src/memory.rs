@@ -2,26 +2,22 @@
 //! what a layer is when it is compressed.
 
 use std::{
-    fs::{self, File},
-    io,
+    fs, io,
     path::{Path, PathBuf},
 };
 
 use s2i_build::{EngineError, engine::Committed};
-use s2i_core::ImageRef;
+use s2i_core::{ImageRef, bounds};
 use s2i_oci::{
     Digest,
     manifest::Descriptor,
     store::{Store, StoredImage},
 };
 
-use crate::{error::failed, files::read_at_most};
+use crate::error::failed;
 
 /// Where the files are, in the store.
 const DIR: &str = "cache";
-
-/// More than any of the files has.
-const MOST_BYTES: u64 = 4096;
 
 /// How the names of files start that say what a layer is when it is compressed.
 const COMPRESSED: &str = "gzip-";
@@ -54,7 +50,8 @@ pub(crate) fn remember(store: &Store, key: &str, id: &str) -> Result<(), EngineE
 
 /// What the layer is when it is compressed, if that was found out before.
 pub(crate) fn compressed(store: &Store, diff_id: Digest) -> Option<Descriptor> {
-    let json = read(&place(store, &format!("{COMPRESSED}{}", diff_id.hex()))).ok()?;
+    let path = place(store, &format!("{COMPRESSED}{}", diff_id.hex()));
+    let json = bounds::read_file(&path, bounds::FILE).ok()?;
     serde_json::from_slice(&json).ok()
 }
 
@@ -86,12 +83,9 @@ pub(crate) fn prune(store: &Store) -> Result<(), EngineError> {
 }
 
 fn image_of(store: &Store, path: &Path) -> Option<StoredImage> {
-    let id = String::from_utf8(read(path).ok()?).ok()?;
-    store.find_id(id.parse().ok()?).ok()?
-}
-
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    read_at_most(File::open(path)?, MOST_BYTES)
+    let id = bounds::read_text_file(path, bounds::FILE).ok()?;
+    let id: Digest = id.parse().ok()?;
+    store.find_id(id).ok()?
 }
 
 fn place(store: &Store, key: &str) -> PathBuf {

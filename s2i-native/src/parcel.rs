@@ -7,7 +7,7 @@ use std::{
 };
 
 use s2i_build::EngineError;
-use s2i_core::ImageRef;
+use s2i_core::{ImageRef, bounds};
 use s2i_oci::{
     Digest, layer,
     manifest::{self, Descriptor, Manifest},
@@ -15,7 +15,7 @@ use s2i_oci::{
     store::{Store, StoredImage, StoredLayer, Work},
 };
 
-use crate::{error::failed, files::read_at_most, memory};
+use crate::{error::failed, memory};
 
 /// What is pushed, and what protects it meanwhile.
 pub(crate) struct Parcel {
@@ -44,10 +44,10 @@ pub(crate) fn pack(
         let bytes = serde_json::to_vec(&manifest).expect("text keys");
         (bytes, manifest::MANIFEST.to_owned(), layers)
     } else {
-        let descriptor = image.descriptor();
-        let manifest = (in_store(store, descriptor).source)()
-            .and_then(|file| read_at_most(file, descriptor.size));
-        let bytes = manifest.map_err(failed("read the manifest of", name))?;
+        let manifest = (in_store(store, image.descriptor()).source)();
+        let bytes = manifest
+            .and_then(|file| bounds::read(file, bounds::DOCUMENT))
+            .map_err(failed("read the manifest of", name))?;
         let layers = image
             .layers()
             .map(|layer| in_store(store, &layer.descriptor));

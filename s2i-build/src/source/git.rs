@@ -3,13 +3,16 @@
 
 use std::{
     ffi::OsString,
+    io::{self, ErrorKind, Read},
     os::unix::process::{CommandExt as _, ExitStatusExt as _},
     path::Path,
     process::{Child, Command, Stdio},
+    thread::{self, JoinHandle},
     time::Duration,
 };
 
 use rustix::process::{Pid, Signal, kill_process_group};
+use s2i_core::bounds;
 
 use super::{SourceError, location::without_credentials};
 use crate::{cancel::CancelToken, facts::CommitFacts};
@@ -204,7 +207,7 @@ impl Git<'_> {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         let child = command.spawn().map_err(|err| match err.kind() {
-            std::io::ErrorKind::NotFound => SourceError::NoGit {
+            ErrorKind::NotFound => SourceError::NoGit {
                 location: self.location.into(),
             },
             _ => self.error(operation, &err.to_string()),
@@ -213,7 +216,10 @@ impl Git<'_> {
     }
 
     fn wait(&self, operation: &'static str, mut child: Child) -> Result<String, SourceError> {
-        let (stdout, stderr) = (collect(child.stdout.take()), collect(child.stderr.take()));
+        let stdout = collect(child.stdout.take(), |stream| {
+            bounds::read(stream, bounds::ANSWER)
+        });
+        let stderr = collect(child.stderr.take(), messages);
         let mut pause = Duration::from_millis(1);
         let status = loop {
             if let Some(reason) = self.cancel.reason() {
@@ -223,7 +229,7 @@ impl Git<'_> {
             }
             match child.try_wait() {
                 Ok(Some(status)) => break status,
-                Ok(None) => std::thread::sleep(pause),
+                Ok(None) => thread::sleep(pause),
                 Err(err) => return Err(self.error(operation, &err.to_string())),
             }
             pause = (pause * 2).min(Duration::from_millis(20));
@@ -232,14 +238,14 @@ impl Git<'_> {
             // Its helpers hold the other ends.
             end_group(&child);
         }
-        let (stdout, stderr) = (
-            stdout.join().unwrap_or_default(),
-            stderr.join().unwrap_or_default(),
-        );
-        if status.success() {
-            Ok(stdout)
-        } else {
-            Err(self.error(operation, &stderr))
+        let (stdout, stderr) = (finished(stdout), finished(stderr));
+        match (stdout, stderr) {
+            (Err(err), _) if err.kind() == ErrorKind::FileTooLarge => {
+                Err(self.error(operation, &format!("its answer is too long: {err}")))
+            }
+            (Ok(stdout), _) if status.success() => Ok(stdout),
+            (Err(err), _) if status.success() => Err(self.error(operation, &err.to_string())),
+            (_, stderr) => Err(self.error(operation, &stderr.unwrap_or_default())),
         }
     }
 
@@ -250,7 +256,8 @@ impl Git<'_> {
             .map(without_credentials)
             .collect::<Vec<_>>()
             .join(" ");
-        let message = words.chars().filter(|c| !c.is_control()).collect();
+        let words: String = words.chars().filter(|c| !c.is_control()).collect();
+        let message = bounds::end_of(&words, bounds::SHOWN);
         SourceError::Git {
             location: self.location.into(),
             operation,
@@ -280,14 +287,28 @@ fn end_group(child: &Child) {
     }
 }
 
-fn collect(stream: Option<impl std::io::Read + Send + 'static>) -> std::thread::JoinHandle<String> {
-    std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        if let Some(mut stream) = stream {
-            let _ = stream.read_to_end(&mut bytes);
-        }
-        String::from_utf8_lossy(&bytes).into_owned()
-    })
+/// Reads what a program writes, while others wait for it.
+fn collect<S: Read + Send + 'static>(
+    stream: Option<S>,
+    read: impl FnOnce(S) -> io::Result<Vec<u8>> + Send + 'static,
+) -> JoinHandle<io::Result<Vec<u8>>> {
+    thread::spawn(move || stream.map_or_else(|| Ok(Vec::new()), read))
+}
+
+fn finished(collecting: JoinHandle<io::Result<Vec<u8>>>) -> io::Result<String> {
+    let bytes = collecting.join().unwrap_or_else(|_| Ok(Vec::new()))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// The end of what a program writes for people, from a whole word on: half of an address could hide that
+/// there is a password in it.
+fn messages(stream: impl Read) -> io::Result<Vec<u8>> {
+    let mut bytes = bounds::tail(stream, bounds::MESSAGES)?;
+    if bytes.len() == bounds::MESSAGES {
+        let space = bytes.iter().position(u8::is_ascii_whitespace);
+        bytes.drain(..space.unwrap_or(bytes.len()));
+    }
+    Ok(bytes)
 }
 
 /// The rules of `git check-ref-format` that keep a name from being an option or an expression.
@@ -337,6 +358,18 @@ mod tests {
         for good in ["main", "v1.2.3", "feature/x-y", "0123abc"] {
             assert!(check_ref(good).is_ok(), "{good}");
         }
+    }
+
+    #[test]
+    fn of_many_messages_whole_words_of_the_end_are_kept() {
+        let line = "remote: https://me:password@example.org/x\n";
+        let all = line.repeat(10_000);
+        let kept = messages(all.as_bytes()).unwrap();
+        assert!(kept.len() <= bounds::MESSAGES && kept.len() > bounds::MESSAGES - 100);
+        let kept = String::from_utf8(kept).unwrap();
+        let first = kept.split_whitespace().next().unwrap();
+        assert!(line.split_whitespace().any(|word| word == first), "{first}");
+        assert_eq!(messages(line.as_bytes()).unwrap(), line.as_bytes());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! `s2i login`.
 
 use std::{
-    io::{self, Read as _},
+    io::{self, BufRead as _, Read as _},
     path::Path,
     pin::pin,
 };
@@ -9,7 +9,7 @@ use std::{
 use futures_util::future::{Either, select};
 use s2i_build::{CancelToken, EngineError, Interrupt, event::Event};
 use s2i_core::{
-    Diagnostic, Printable,
+    Diagnostic, Printable, bounds,
     login::{Credential, Hidden},
 };
 use s2i_oci::registry::{self, Keeper, Registry, Verdict};
@@ -105,7 +105,8 @@ fn ask(args: &args::Login, host: &Host) -> Result<Credential, Error> {
 fn ask_user() -> Result<String, Error> {
     let mut line = String::new();
     render::prompt("Username: ");
-    io::stdin().read_line(&mut line).map_err(Error::Answer)?;
+    let mut answer = io::stdin().lock().take(bounds::PASSWORD);
+    answer.read_line(&mut line).map_err(Error::Answer)?;
     args::user(line.trim()).map_err(|why| Error::NoAnswer("user", why))
 }
 
@@ -122,8 +123,7 @@ fn ask_password() -> Result<String, Error> {
 
 /// All of standard input, without the end of a line that what writes passwords into pipes likes to add.
 fn read_password() -> io::Result<String> {
-    let mut text = String::new();
-    io::stdin().read_to_string(&mut text)?;
+    let text = bounds::read_text(io::stdin(), bounds::PASSWORD)?;
     let text = text.strip_suffix('\n').unwrap_or(&text);
     Ok(text.strip_suffix('\r').unwrap_or(text).to_owned())
 }

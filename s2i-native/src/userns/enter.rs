@@ -75,12 +75,11 @@ fn finish(mut mapper: Child) -> io::Result<()> {
     if let Some(mut stdin) = mapper.stdin.take() {
         stdin.write_all(mapper::GO)?;
     }
-    let output = mapper.wait_with_output()?;
-    if output.status.success() {
+    let (status, messages) = mapper::run_to_end(mapper)?;
+    if status.success() {
         return Ok(());
     }
-    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-    Err(io::Error::other(said))
+    Err(io::Error::other(messages))
 }
 
 /// How the helper is started.

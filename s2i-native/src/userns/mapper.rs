@@ -3,11 +3,12 @@
 use std::{
     ffi::OsString,
     io::{self, Write as _},
-    process::{Child, Command, ExitCode, Stdio},
+    process::{Child, Command, ExitCode, ExitStatus, Stdio},
 };
 
+use s2i_core::bounds;
+
 use super::{enter, ids, ids::Plan};
-use crate::files::read_at_most;
 
 /// The name of this stage.
 pub(crate) const STAGE: &str = "mapper";
@@ -47,7 +48,7 @@ pub(crate) fn mapper(args: &[OsString]) -> ExitCode {
 fn map(args: &[OsString]) -> io::Result<()> {
     let arg = args.first().and_then(|arg| arg.to_str());
     let commands: Vec<(String, Vec<String>)> = serde_json::from_str(arg.unwrap_or_default())?;
-    let said = read_at_most(io::stdin(), GO.len() as u64)?;
+    let said = bounds::read(io::stdin(), GO.len() as u64)?;
     if said != GO {
         return Err(io::Error::other("there is no namespace"));
     }
@@ -58,13 +59,25 @@ fn run(name: &str, args: &[String]) -> io::Result<()> {
     let missing = || io::Error::other(format!("there is no program `{name}`"));
     let program = ids::find(name).ok_or_else(missing)?;
     let mut command = Command::new(program);
-    let output = command.args(args).stdin(Stdio::null()).output()?;
-    if output.status.success() {
+    command
+        .args(args)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null());
+    let (status, messages) = run_to_end(command.stderr(Stdio::piped()).spawn()?)?;
+    if status.success() {
         return Ok(());
     }
-    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
     Err(io::Error::other(format!(
-        "`{name}` failed with {}: {said}",
-        output.status
+        "`{name}` failed with {status}: {messages}"
     )))
+}
+
+/// Waits for a program that writes messages only. Returns how it ended, and the end of them.
+pub(super) fn run_to_end(mut child: Child) -> io::Result<(ExitStatus, String)> {
+    let messages = match child.stderr.take() {
+        Some(stderr) => bounds::tail(stderr, bounds::MESSAGES)?,
+        None => Vec::new(),
+    };
+    let messages = String::from_utf8_lossy(&messages).trim().to_owned();
+    Ok((child.wait()?, bounds::end_of(&messages, bounds::SHOWN)))
 }

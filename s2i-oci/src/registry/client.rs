@@ -7,6 +7,7 @@ use std::{
 };
 
 use reqwest::{Certificate, Client, ClientBuilder, Identity, redirect};
+use s2i_core::bounds;
 
 use super::{
     Options,
@@ -123,7 +124,7 @@ fn shown(path: &Path) -> String {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, RegistryError> {
-    std::fs::read(path).map_err(|source| RegistryError::File {
+    bounds::read_file(path, bounds::FILE).map_err(|source| RegistryError::File {
         operation: "read",
         path: path.into(),
         source,

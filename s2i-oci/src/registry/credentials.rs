@@ -10,7 +10,7 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use s2i_core::{
-    ImageRef,
+    ImageRef, bounds,
     login::{Credential, HUB_KEY, Hidden},
 };
 use serde::{Deserialize, de::DeserializeOwned};
@@ -202,7 +202,7 @@ impl ConfigFile {
 
 /// What stands in the file, where there is one.
 pub(super) fn contents(path: &Path) -> Result<Option<Vec<u8>>, CredentialError> {
-    match std::fs::read(path) {
+    match bounds::read_file(path, bounds::FILE) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(err)
             if matches!(

@@ -2,16 +2,23 @@
 
 use std::{
     ffi::{OsStr, OsString},
+    io,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    process::{Output, Stdio},
+    process::{ExitStatus, Stdio},
     time::Duration,
 };
 
-use s2i_core::login::{Credential, Hidden, TOKEN_USER};
+use s2i_core::{
+    bounds,
+    login::{Credential, Hidden, TOKEN_USER},
+};
 use serde::Deserialize;
 use serde_json::json;
-use tokio::{io::AsyncWriteExt as _, process::Command};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    process::Command,
+};
 
 use super::credentials::CredentialError;
 
@@ -21,6 +28,12 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// What helpers write, by their protocol, when they simply have nothing; an exit code for that does
 /// not exist.
 const NOTHING: &[u8] = b"credentials not found in native keychain";
+
+/// How a helper ended, and what it wrote.
+struct Output {
+    status: ExitStatus,
+    stdout: Vec<u8>,
+}
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -128,7 +141,7 @@ async fn run(
     verb: &str,
     input: &str,
     path: Option<&OsString>,
-) -> std::io::Result<Output> {
+) -> io::Result<Output> {
     let mut command = Command::new(program);
     command
         .arg(verb)
@@ -144,7 +157,18 @@ async fn run(
         // One that needs no input may have ended by now; its answer counts.
         let _ = pipe.write_all(input.as_bytes()).await;
     }
-    child.wait_with_output().await
+    let mut stdout = Vec::new();
+    if let Some(pipe) = child.stdout.take() {
+        pipe.take(bounds::ANSWER + 1)
+            .read_to_end(&mut stdout)
+            .await?;
+    }
+    if stdout.len() as u64 > bounds::ANSWER {
+        let too_long = bounds::TooLong(bounds::ANSWER);
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, too_long));
+    }
+    let status = child.wait().await?;
+    Ok(Output { status, stdout })
 }
 
 /// The program in the first directory that has it. Relative directories are left out, so that

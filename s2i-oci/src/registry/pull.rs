@@ -4,7 +4,7 @@ use reqwest::{
     Method, StatusCode,
     header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue},
 };
-use s2i_core::ImageRef;
+use s2i_core::{ImageRef, bounds};
 
 use super::{
     Registry,
@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// The longest manifest, index or config, in bytes. What writes and what stores them has lower limits.
-const LONGEST: usize = 8 * 1024 * 1024;
+const LONGEST: usize = bounds::RESPONSE;
 /// The header with the digest of what is sent.
 pub(super) const CONTENT_DIGEST: &str = "docker-content-digest";
 const OPERATION: &str = "read a manifest of";

@@ -4,8 +4,10 @@ use std::{
     fs,
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
 };
+
+use s2i_core::bounds;
 
 use super::{Store, is_there};
 
@@ -14,10 +16,15 @@ const BLOCK: u64 = 512;
 
 /// The version of Git.
 pub(super) fn git() -> Option<String> {
-    let output = Command::new("git").arg("--version").output().ok()?;
-    let text = String::from_utf8_lossy(&output.stdout);
+    let mut command = Command::new("git");
+    command.arg("--version").stdin(Stdio::null());
+    command.stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.spawn().ok()?;
+    let text = bounds::read_text(child.stdout.take()?, bounds::ANSWER);
+    let status = child.wait().ok()?;
+    let text = text.ok()?;
     let version = text.trim().trim_start_matches("git version ");
-    (output.status.success() && !version.is_empty()).then(|| version.to_owned())
+    (status.success() && !version.is_empty()).then(|| version.to_owned())
 }
 
 /// How large the store is, as far as this user may look.
