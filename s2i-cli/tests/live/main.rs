@@ -20,6 +20,7 @@
 //! | [`texts`] | nothing that is shown steers a terminal, and no secret is in it |
 //! | [`modules`] | Go modules of a proxy that asks for a token |
 //! | [`running`] | `s2i run` |
+//! | [`bounds`] | how much s2i takes from outside, and what memory it needs for that |
 //! | [`limits`] | memory, processors and processes of containers |
 //! | [`keeping`] | `images`, `rmi`, `tag`, `load`, `export`, `prune`, `doctor`, and `build --load` |
 //! | [`go`] | real applications with `s2i/go` and `s2i/go-runtime` |
@@ -41,6 +42,7 @@
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 mod big;
+mod bounds;
 mod builds;
 mod choices;
 mod containers;

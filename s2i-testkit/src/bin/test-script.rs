@@ -123,6 +123,7 @@ fn perform(line: &str) -> Outcome {
         "kill-self" => kill_self(rest.parse()?)?,
         "write" => fs::write(path, text)?,
         "write-lines" => fs::write(path, text.replace("\\n", "\n"))?,
+        "write-hole" => fs::File::create(path)?.set_len(text.parse()?)?,
         "make-dir" => fs::create_dir_all(rest)?,
         "mode" => fs::set_permissions(
             path,
@@ -133,6 +134,7 @@ fn perform(line: &str) -> Outcome {
         "capability" => capability(Path::new(rest))?,
         "remove" => remove(Path::new(rest))?,
         "orphan" => orphan(rest)?,
+        "make-files" => make_files(Path::new(path), text.parse()?)?,
         "make-artifacts" => make_artifacts(path.parse()?, text.parse()?)?,
         "take-artifacts" => fs::rename("/tmp/artifacts", "/app/artifacts")?,
         "copy-artifacts" => copy_artifacts()?,
@@ -175,6 +177,12 @@ fn make_artifacts(files: usize, bytes: usize) -> io::Result<()> {
         fs::write(dir.join(number.to_string()), vec![b'a'; bytes])?;
     }
     Ok(())
+}
+
+/// Makes so many empty files in one directory.
+fn make_files(dir: &Path, files: usize) -> io::Result<()> {
+    fs::create_dir_all(dir)?;
+    (0..files).try_for_each(|number| fs::write(dir.join(number.to_string()), ""))
 }
 
 fn kill_self(number: i32) -> Outcome {

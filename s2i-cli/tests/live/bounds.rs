@@ -1,0 +1,193 @@
+//! What comes from outside without an end: refused at a limit, and in no more memory than a small thing.
+
+use std::{
+    fs::{self, File},
+    io::Write as _,
+    os::unix::fs::FileExt as _,
+    path::PathBuf,
+    time::Duration,
+};
+
+use rustix::process::Signal;
+
+use crate::{
+    harness::{Live, live, live_alone},
+    process::{Running, Stream},
+};
+
+/// More memory than `s2i` takes for a small build or archive of any kind, in KiB.
+const SMALL: u64 = 64 * 1024;
+
+/// How long cleaning up may take.
+const PROMPT: Duration = Duration::from_secs(10);
+
+/// A test of the embedded engine, which alone reads what `assemble` leaves.
+fn native() -> Option<Live> {
+    live().filter(|live| live.engine.is_native())
+}
+
+/// A configuration file.
+fn config(live: &Live, text: &str) -> PathBuf {
+    let file = live.path("config.toml");
+    fs::write(&file, text).unwrap();
+    file
+}
+
+#[test]
+fn a_gibibyte_of_holes_is_packed_in_little_memory() {
+    let Some(live) = native() else { return };
+    let source = live.instructions("write-hole /app/big 1073741824");
+    let done = live.build(&[], source).succeeds();
+    assert!(done.peak_kib < SMALL, "{} KiB", done.peak_kib);
+    let layer = live.engine.last_layer(&live.image("app"), &live.path(""));
+    assert_eq!(layer["app/big"].size, 1 << 30);
+}
+
+#[test]
+fn each_of_many_files_takes_little_memory() {
+    let Some(live) = native() else { return };
+    let peak = |files: u64| {
+        let source = live.instructions(&format!("make-files /app/files {files}"));
+        live.build(&["--no-cache"], source).succeeds().peak_kib * 1024
+    };
+    let (few, many) = (peak(1000), peak(300_000));
+    let each = many.saturating_sub(few) / 299_000;
+    assert!(each < 160, "{each} bytes an entry");
+}
+
+#[test]
+fn a_terabyte_of_holes_is_no_layer() {
+    let Some(live) = native() else { return };
+    let source = live.instructions("write-hole /app/big 1099511627776");
+    live.build(&[], source)
+        .ends_with(6)
+        .says("`app/big` of the layer brings it to more than 68719476736 bytes")
+        .says("raise `bytes` in the table [limits]");
+    live.nothing_left();
+}
+
+#[test]
+fn the_limits_of_the_configuration_hold_for_what_is_built() {
+    let Some(live) = native() else { return };
+    let build = |limits: &str, lines: &str| {
+        let source = live.instructions(lines);
+        let args = live.build_args(live.builder(), &["--no-cache"], source.as_ref());
+        let mut command = live.command();
+        command.env("S2I_CONFIG", config(&live, limits));
+        command.args(live.engine.options()).args(args);
+        Running::start(&mut command).finish()
+    };
+    // The builder's own layers were unpacked before.
+    let files = "make-artifacts 100 1";
+    build("", files).succeeds();
+    build("[limits]\nentries = 1000", files).succeeds();
+    build("[limits]\nentries = 50", files)
+        .ends_with(6)
+        .says("brings it to more than 50 entries")
+        .says("raise `entries` in the table [limits]");
+    build("[limits]\nbytes = 100000", "write-hole /app/big 100000")
+        .ends_with(6)
+        .says("`app/big` of the layer brings it to more than 100000 bytes");
+    build("[limits]\nbytes = 110000", "write-hole /app/big 100000").succeeds();
+}
+
+/// Its archive would be 60 GiB of zeros, which take minutes.
+#[test]
+fn ctrl_c_stops_a_commit() {
+    let Some(live) = native() else { return };
+    let source = live.instructions("write-hole /app/big 64424509440");
+    let running = live.start_build(&[], source);
+    let commit = running.wait_for("==> commit");
+    running.signal(Signal::INT);
+    let done = running.finish().ends_with(130);
+    let took = done.ended - commit;
+    assert!(took < PROMPT, "{took:?}");
+    live.nothing_left();
+}
+
+/// The text of a server, here of a program in the place of SSH.
+#[test]
+fn messages_of_git_fill_neither_the_memory_nor_the_log() {
+    let Some(live) = live() else { return };
+    let args = live.build_args(
+        live.builder(),
+        &[],
+        "ssh://git@server.invalid/app.git".as_ref(),
+    );
+    let mut command = live.command();
+    let flood = "yes remote: a flood of words | head -c 200000000 >&2; false";
+    command.env("GIT_SSH_COMMAND", flood);
+    command.args(live.engine.options()).args(args);
+    let done = Running::start(&mut command).finish();
+    let shown: usize = done.lines.iter().map(|line| line.text.len()).sum();
+    assert!(shown < 16 * 1024, "{shown} bytes");
+    assert!(done.peak_kib < SMALL, "{} KiB", done.peak_kib);
+    done.ends_with(8).says("flood of words");
+    live.nothing_left();
+}
+
+/// The header of a file in an archive.
+fn header(name: &str, size: u64) -> tar::Header {
+    let mut header = tar::Header::new_ustar();
+    header.set_path(name).unwrap();
+    header.set_size(size);
+    header.set_mode(0o644);
+    header.set_cksum();
+    header
+}
+
+#[test]
+fn an_archive_of_zeros_is_read_in_little_memory() {
+    let Some(live) = live_alone().filter(|live| live.engine.is_native()) else {
+        return;
+    };
+    let size = 2 << 30;
+    let archive = File::create(live.path("zeros.tar")).unwrap();
+    // A layer with a file of zeros, in an archive that names no image.
+    for (at, name, size) in [(0, "layer.tar", size), (512, "zeros", size - 1536)] {
+        archive
+            .write_all_at(header(name, size).as_bytes(), at)
+            .unwrap();
+    }
+    archive.set_len(512 + size + 1024).unwrap();
+    let done = live.s2i(["load", "-i", "zeros.tar"]);
+    assert!(done.peak_kib < SMALL, "{} KiB", done.peak_kib);
+    done.ends_with(22).says("holds no image");
+}
+
+#[test]
+fn an_archive_of_images_has_the_limits_of_a_layer() {
+    let Some(live) = live_alone().filter(|live| live.engine.is_native()) else {
+        return;
+    };
+    let mut archive = flate2::write::GzEncoder::new(
+        File::create(live.path("bomb.tar.gz")).unwrap(),
+        flate2::Compression::fast(),
+    );
+    archive
+        .write_all(header("layer.tar", 100 << 30).as_bytes())
+        .unwrap();
+    archive.finish().unwrap();
+    live.s2i(["load", "-i", "bomb.tar.gz"])
+        .ends_with(22)
+        .says("holds more than 68719476736 bytes when it is decompressed")
+        .says("raise `bytes` in the table [limits]");
+}
+
+#[test]
+fn variables_without_number_are_refused() {
+    let Some(live) = live() else { return };
+    let lines: Vec<_> = (0..80_000).map(|number| format!("V{number}=x")).collect();
+    let source = live.source(&[(".s2i/environment", &lines.join("\n"))]);
+    live.build(&[], &source)
+        .ends_with(18)
+        .says("`.s2i/environment` has 80000 variables; at most 4096 are taken");
+    fs::write(
+        source.join(".s2i/environment"),
+        "no variable\n".repeat(80_000),
+    )
+    .unwrap();
+    let done = live.build(&[], &source).succeeds();
+    assert!(done.stream(Stream::Stderr).len() < 100);
+    done.says("79980 more lines are no NAME=VALUE and were skipped");
+}
