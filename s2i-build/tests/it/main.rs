@@ -5,11 +5,15 @@
 //! - `usages`: asking an image what it is for
 //! - `executions`: what an executor does to an engine, with a fault at every operation
 //! - `sources`: directories and Git repositories, with the real `git`
+//! - `hostile_repositories`: repositories and requests that try to run a program by way of Git
+//! - `destinations`: no text of a user or a label leads an upload out of its directory
 
 #![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
 mod choices;
+mod destinations;
 mod executions;
+mod hostile_repositories;
 mod plans;
 mod secrets;
 mod sources;

@@ -9,7 +9,7 @@ use s2i_build::{
 };
 use s2i_core::{EnvVar, Script, label, mapping::MappingList};
 
-fn image(name: &str, change: impl FnOnce(&mut ImageConfig)) -> ImageFacts {
+pub(crate) fn image(name: &str, change: impl FnOnce(&mut ImageConfig)) -> ImageFacts {
     let mut config = ImageConfig {
         env: vec!["PATH=/bin".into(), "LANG=C".into()],
         user: "1001".into(),
@@ -29,13 +29,13 @@ fn image(name: &str, change: impl FnOnce(&mut ImageConfig)) -> ImageFacts {
     }
 }
 
-fn request() -> BuildRequest {
+pub(crate) fn request() -> BuildRequest {
     let mut request = BuildRequest::new("app".parse().unwrap(), "s2i/go".parse().unwrap());
     request.tag = Some("web:1".parse().unwrap());
     request
 }
 
-fn facts() -> Facts {
+pub(crate) fn facts() -> Facts {
     let source = SourceFacts {
         location: "app".into(),
         ..SourceFacts::default()
@@ -221,7 +221,7 @@ fn certificates_are_for_assemble_alone_and_do_not_stay() {
     assert_eq!(plan.commit.config.env, ["PATH=/bin", "LANG=C"]);
 }
 
-fn with_runtime(artifacts: &str, label: Option<&str>) -> (BuildRequest, Facts) {
+pub(crate) fn with_runtime(artifacts: &str, label: Option<&str>) -> (BuildRequest, Facts) {
     let (mut request, mut facts) = (request(), facts());
     request.runtime = Some(RuntimeRequest {
         image: "s2i/go-runtime".parse().unwrap(),
@@ -292,7 +292,7 @@ fn the_users_artifacts_win_over_the_label() {
     "#);
 }
 
-fn incremental(request: &mut BuildRequest, facts: &mut Facts) {
+pub(crate) fn incremental(request: &mut BuildRequest, facts: &mut Facts) {
     let tag = request.tag.as_ref().unwrap();
     let is_split = request.runtime.is_some();
     let previous = PreviousRequest::of(tag, is_split, PullPolicy::default()).unwrap();
@@ -380,6 +380,28 @@ fn an_incremental_split_build_begins_with_the_builders_container_of_the_one_befo
     facts.previous = None;
     assert_eq!(plan(&request, &facts).unwrap().key("x"), None);
     assert!(clean.key("x").is_some());
+}
+
+/// CVE-2016-3708: a phase with a network of its own is a way around the one that was asked for.
+#[test]
+fn the_network_is_the_same_in_every_container() {
+    for network in [
+        Network::Default,
+        Network::None,
+        Network::Host,
+        Network::Named("ci".into()),
+    ] {
+        let (mut request, mut facts) = with_runtime("/opt/app-root/bin", None);
+        incremental(&mut request, &mut facts);
+        request.network = network.clone();
+        let plan = plan(&request, &facts).unwrap();
+        let (save, runtime) = (plan.save.unwrap(), plan.runtime.unwrap());
+        let networks = [save.network, plan.assemble.network, runtime.run.network];
+        assert!(
+            networks.iter().all(|found| *found == network),
+            "{networks:?}"
+        );
+    }
 }
 
 /// Both images have to say so, because both scripts have to be ready for it.

@@ -18,42 +18,42 @@ use s2i_testkit::Quiet;
 use tempfile::TempDir;
 
 /// A place for one test: a source and a directory for checkouts.
-struct Place {
+pub(crate) struct Place {
     dir: TempDir,
 }
 
 impl Place {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir(dir.path().join("tmp")).unwrap();
         fs::create_dir(dir.path().join("app")).unwrap();
         Self { dir }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
-    fn write(&self, name: &str, text: &str) {
+    pub(crate) fn write(&self, name: &str, text: &str) {
         let path = self.path("app").join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
 
-    fn git(&self, args: &[&str]) {
+    pub(crate) fn git(&self, args: &[&str]) {
         git(&self.path("app"), args);
     }
 
-    fn commit(&self) {
+    pub(crate) fn commit(&self) {
         self.git(&["add", "-A"]);
         self.git(&["commit", "-q", "-m", "A subject"]);
     }
 
-    fn request(&self) -> SourceRequest {
+    pub(crate) fn request(&self) -> SourceRequest {
         SourceRequest::new(self.path("app").to_str().unwrap().parse().unwrap())
     }
 
-    fn fetch(&self, request: &SourceRequest) -> Result<Fetched, SourceError> {
+    pub(crate) fn fetch(&self, request: &SourceRequest) -> Result<Fetched, SourceError> {
         let source = LocalAndGit {
             working_dir: self.dir.path().into(),
             temp_dir: self.path("tmp"),
@@ -64,7 +64,7 @@ impl Place {
 
     /// Fetches and checks that no checkout stays.
     #[track_caller]
-    fn check(&self, request: &SourceRequest, expected: Result<&str, &str>) {
+    pub(crate) fn check(&self, request: &SourceRequest, expected: Result<&str, &str>) {
         let shown = match self.fetch(request) {
             Ok(fetched) => Ok(names(&fetched)),
             Err(err) => Err(err
@@ -95,7 +95,7 @@ fn git(dir: &Path, args: &[&str]) {
 }
 
 /// The entries of the tree's archive.
-fn names(fetched: &Fetched) -> String {
+pub(crate) fn names(fetched: &Fetched) -> String {
     let bytes = pollster::block_on(async {
         use futures_util::StreamExt as _;
         let pieces: Vec<_> = fetched.tree(0).into_archive().collect().await;
@@ -340,57 +340,6 @@ fn links_are_not_followed_out_of_the_source() {
         Err(err) => err.to_string(),
     };
     assert!(!text.contains("A=secret"), "{text}");
-}
-
-/// Everything in a repository's own configuration that could run a program, in one.
-#[test]
-fn nothing_that_a_repository_says_runs_a_program() {
-    let place = Place::new();
-    let canary = place.path("canary");
-    let touch = format!("touch {}", canary.display());
-    place.write("main.go", "1");
-    place.write(".gitattributes", "* filter=evil diff=evil\n");
-    place.git(&["init", "-q"]);
-    place.commit();
-    for hook in [
-        "post-checkout",
-        "post-merge",
-        "reference-transaction",
-        "pre-receive",
-        "post-upload-pack",
-    ] {
-        let hook = place.path("app/.git/hooks").join(hook);
-        fs::create_dir_all(hook.parent().unwrap()).unwrap();
-        fs::write(&hook, format!("#!/bin/sh\n{touch}\n")).unwrap();
-        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-        fs::set_permissions(&hook, mode).unwrap();
-    }
-    for key in [
-        "core.fsmonitor",
-        "core.sshCommand",
-        "core.editor",
-        "core.pager",
-        "filter.evil.smudge",
-        "filter.evil.clean",
-        "filter.evil.process",
-        "diff.evil.textconv",
-        "uploadpack.packObjectsHook",
-        "gpg.program",
-        "credential.helper",
-        "core.gitProxy",
-        "core.alternateRefsCommand",
-        "alias.log",
-        "alias.fetch",
-    ] {
-        place.git(&["config", key, &touch]);
-    }
-    place.git(&["config", "log.showSignature", "true"]);
-    let _ = fs::remove_file(&canary);
-    place.check(
-        &place.request(),
-        Ok(".gitattributes=* filter=evil diff=evil main.go=1"),
-    );
-    assert!(!canary.exists());
 }
 
 /// What tells of which kind a source is: not what is left out, nothing that leads out of it, and nothing

@@ -8,7 +8,8 @@
 //! else it prints its arguments. The verbs are the arms of [`perform`]. `run` serves `app/page` over HTTP where it
 //! is, else it prints its arguments.
 //!
-//! The source is below `/tmp/src` unless `TEST_SOURCE` names another directory.
+//! The source is below `/tmp/src` unless `TEST_SOURCE` names another directory. By the name of a program
+//! that unpacks archives it makes the file `/trojan-ran`.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -35,6 +36,11 @@ use s2i_core::{archive, ignore::Filter};
 /// The argument with which this program is an orphan.
 const ORPHAN: &str = "be-an-orphan";
 
+/// Programs of an image that an engine may be tempted to unpack archives with.
+const UNPACKERS: [&str; 8] = [
+    "bunzip2", "gunzip", "gzip", "pigz", "tar", "unpigz", "xz", "zstd",
+];
+
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
 fn main() -> ExitCode {
@@ -50,6 +56,9 @@ fn main() -> ExitCode {
         ("save-artifacts", _) => save_artifacts(),
         ("usage", _) => usage(&args[1..]),
         ("run", _) => run(&args[1..]),
+        (name, _) if UNPACKERS.contains(&name) => {
+            fs::write("/trojan-ran", name).map_err(Into::into)
+        }
         _ => Err(format!("`{name}` is no script").into()),
     };
     match done {
@@ -145,6 +154,8 @@ fn perform(line: &str) -> Outcome {
         "show-file" => print!("{}", fs::read_to_string(rest)?),
         "show-list" => show_list(Path::new(rest))?,
         "must-not-exist" => must_not_exist(Path::new(rest))?,
+        "must-not-write" => must_not_write(rest)?,
+        "must-be-empty" => must_be_empty(rest)?,
         "net-down" => net_down()?,
         "lines" => lines(rest.parse()?),
         "big-line" => big_line(rest.parse()?)?,
@@ -270,6 +281,27 @@ fn must_not_exist(path: &Path) -> Outcome {
     match path.symlink_metadata() {
         Ok(_) => Err(format!("{} is there", path.display()).into()),
         Err(_) => Ok(()),
+    }
+}
+
+/// Fails when a file can be opened for writing.
+fn must_not_write(path: &str) -> Outcome {
+    match fs::OpenOptions::new().append(true).open(path) {
+        Ok(_) => Err(format!("{path} can be written").into()),
+        Err(_) => Ok(()),
+    }
+}
+
+/// Fails when a file, or a directory with its names, holds anything that can be read.
+fn must_be_empty(path: &str) -> Outcome {
+    let has_names = fs::read_dir(path).is_ok_and(|mut names| names.next().is_some());
+    let mut byte = [0];
+    let has_bytes = fs::File::open(path)
+        .and_then(|mut file| file.read(&mut byte))
+        .is_ok_and(|count| count > 0);
+    match has_names || has_bytes {
+        true => Err(format!("{path} can be read").into()),
+        false => Ok(()),
     }
 }
 

@@ -1,0 +1,62 @@
+//! No text of a user or of a label leads something that is put into a container out of its directory
+//! (CVE-2024-7387).
+
+use proptest::prelude::*;
+use s2i_build::plan::plan;
+use s2i_core::{ContainerPath, label, mapping::MappingList};
+
+use crate::plans::{facts, image, request, with_runtime};
+
+/// Whether it is a path below the root of an archive that stays there.
+fn is_below(name: &str) -> bool {
+    name.split('/').all(|part| !matches!(part, "" | "." | ".."))
+}
+
+fn is_normalised(path: &ContainerPath) -> bool {
+    path.as_str().starts_with('/') && (path.relative().is_empty() || is_below(path.relative()))
+}
+
+/// Few letters, so that `..` and `//` are frequent.
+const PATH: &str = "[/.ab\\\\ ]{0,10}";
+
+proptest! {
+    #[test]
+    fn an_artifact_goes_below_the_working_directory(
+        source in PATH, destination in PATH, other in "(;/[ab]{1,3}(:[/.ab]{0,6})?)?", dir in "/[/.ab]{0,8}",
+    ) {
+        let text = format!("/{source}:{destination}{other}");
+        prop_assume!(text.parse::<MappingList>().is_ok());
+        for by_label in [false, true] {
+            let (request, mut facts) = match by_label {
+                true => with_runtime("", Some(&text)),
+                false => with_runtime(&text, None),
+            };
+            facts.runtime.as_mut().unwrap().config.working_dir.clone_from(&dir);
+            let Ok(plan) = plan(&request, &facts) else { continue };
+            let runtime = plan.runtime.unwrap();
+            let root = &runtime.run.uploads[0].into;
+            prop_assert!(is_normalised(root), "{}", root);
+            for item in &runtime.artifacts {
+                prop_assert!(is_normalised(&item.path), "{:?}", item);
+                prop_assert!(is_below(&item.name), "{:?}", item);
+                prop_assert!(root.contains(&root.join(&item.name).unwrap()), "{:?}", item);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_uploaded_and_removed_is_below_the_destination(text in PATH) {
+        let mut facts = facts();
+        facts.builder = image("s2i/go", |config| {
+            config.labels.insert(label::DESTINATION.into(), text.clone());
+        });
+        let Ok(plan) = plan(&request(), &facts) else { return Ok(()) };
+        let destination: ContainerPath = if text.is_empty() { "/tmp" } else { &text }.parse().unwrap();
+        prop_assert!(is_normalised(&destination));
+        let uploads = plan.assemble.uploads.iter().map(|upload| &upload.into);
+        for path in uploads.chain(&plan.commit.remove) {
+            prop_assert!(is_normalised(path), "{}", path);
+            prop_assert!(destination.contains(path) && *path != destination, "{} {}", destination, path);
+        }
+    }
+}

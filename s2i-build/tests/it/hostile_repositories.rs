@@ -1,0 +1,376 @@
+//! Repositories, servers and requests that try to run a program by way of Git, or to have more fetched
+//! than one commit. A canary is a file that only such a program would make.
+
+use std::{
+    fs,
+    net::TcpListener,
+    os::unix::fs::{PermissionsExt as _, symlink},
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use s2i_build::{
+    CancelToken, Source as _,
+    event::Progress,
+    request::{SourceLocation, SourceRequest},
+    source::LocalAndGit,
+};
+use s2i_testkit::Quiet;
+
+use crate::sources::{Place, names};
+
+/// Git that notes its arguments beside the checkout, a line each and an empty one after the last, and
+/// talks to no server.
+fn recording_git() -> Command {
+    let script = r#"printf '%s\n' "$@" '' >>../arguments; GIT_ALLOW_PROTOCOL=file exec git "$@""#;
+    let mut command = Command::new("sh");
+    command.args(["-c", script, "git"]);
+    command
+}
+
+/// The arguments of every call of Git for a request.
+fn calls(place: &Place, location: &str, reference: Option<&str>) -> Vec<Vec<String>> {
+    let Ok(location) = location.parse::<SourceLocation>() else {
+        return Vec::new();
+    };
+    let request = SourceRequest {
+        git_ref: reference.map(str::to_owned),
+        ..SourceRequest::new(location)
+    };
+    let source = LocalAndGit {
+        working_dir: place.path(""),
+        temp_dir: place.path("tmp"),
+        git: recording_git,
+    };
+    let (progress, cancel) = (Progress::new(&Quiet), CancelToken::default());
+    let fetch = source.fetch(&request, &progress, &cancel);
+    // Most of these can't be fetched, and what Git was asked is what matters.
+    drop(pollster::block_on(fetch));
+    let noted = place.path("tmp/arguments");
+    let Ok(text) = fs::read_to_string(&noted) else {
+        return Vec::new();
+    };
+    fs::remove_file(noted).unwrap();
+    let calls = text.trim_end().split("\n\n");
+    calls
+        .map(|call| call.lines().map(str::to_owned).collect())
+        .collect()
+}
+
+/// CVE-2017-1000117 and its like.
+#[test]
+fn git_gets_text_of_the_request_only_where_options_have_ended() {
+    let place = Place::new();
+    place.write("main.go", "1");
+    place.git(&["init", "-q"]);
+    place.commit();
+    place.git(&["branch", "evil"]);
+    let local = format!("file://{}", place.path("app").display());
+    let locations = [
+        local.as_str(),
+        "https://evil.example.org/a/--upload-pack=x",
+        "https://example.org/a --upload-pack=evil",
+        "ssh://evil.example.org/~-evil",
+        "git@evil.example.org:app.git",
+        "git@example.org:a/--upload-pack=evil",
+    ];
+    let references = ["evil", "evil/--upload-pack=x", "+evil", "@evil", "0123abcd"];
+    for location in locations {
+        for reference in references {
+            let calls = calls(&place, location, Some(reference));
+            let has = |arguments: &[String]| {
+                let is_given = |text: &String| text.contains(location) || text.contains(reference);
+                arguments.iter().any(is_given)
+            };
+            assert!(calls.iter().any(|call| has(call)), "{location} {reference}");
+            for call in calls {
+                let end = call.iter().position(|text| text == "--end-of-options");
+                let options = &call[..end.unwrap_or(call.len())];
+                assert!(!has(options), "{location} {reference}: {call:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn git_is_not_started_for_what_could_be_an_option() {
+    let place = Place::new();
+    place.write("main.go", "1");
+    place.git(&["init", "-q"]);
+    place.commit();
+    let local = format!("file://{}", place.path("app").display());
+    let is_asked = |location: &str, reference| {
+        let calls = calls(&place, location, reference);
+        // An empty repository is made before anything is asked.
+        let asked = calls.iter().filter(|call| !call.contains(&"init".into()));
+        asked.count() > 0
+    };
+    assert!(is_asked(&local, Some("main")));
+    for reference in [
+        "-h",
+        "--upload-pack=touch x",
+        "-",
+        "--",
+        "main:refs/heads/x",
+        "a..b",
+        "@{-1}",
+    ] {
+        assert!(!is_asked(&local, Some(reference)), "{reference}");
+    }
+    for location in [
+        "ssh://-oProxyCommand=touch x/y",
+        "ssh://user@-oProxyCommand=touch x/y",
+        "ssh://-oProxyCommand=touch@example.org/y",
+        "-oProxyCommand=touch:x",
+        "user@-oProxyCommand=touch:x",
+        "example.org:-x",
+        "https://-u/x",
+        "git://example.org/-x",
+        "--upload-pack=touch x",
+        "-h",
+        "ext::sh -c touch% x",
+        "fd::7",
+        "https::ext::sh",
+        "https://example.org/\nx",
+    ] {
+        assert!(!is_asked(location, None), "{location}");
+    }
+}
+
+/// A directory with the file `name`, a program that makes `canary`.
+fn program(name: &Path, canary: &Path) {
+    fs::create_dir_all(name.parent().unwrap()).unwrap();
+    fs::write(name, format!("#!/bin/sh\ntouch {}\n", canary.display())).unwrap();
+    fs::set_permissions(name, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+/// The keys of a configuration that name a program.
+const COMMAND_KEYS: [&str; 38] = [
+    "alias.checkout",
+    "alias.fetch",
+    "alias.log",
+    "browser.evil.cmd",
+    "core.alternateRefsCommand",
+    "core.askPass",
+    "core.editor",
+    "core.fsmonitor",
+    "core.gitProxy",
+    "core.pager",
+    "core.sshCommand",
+    "credential.helper",
+    "credential.https://example.org.helper",
+    "diff.evil.command",
+    "diff.evil.textconv",
+    "diff.external",
+    "difftool.evil.cmd",
+    "filter.evil.clean",
+    "filter.evil.process",
+    "filter.evil.smudge",
+    "gpg.program",
+    "gpg.ssh.defaultKeyCommand",
+    "gpg.ssh.program",
+    "gpg.x509.program",
+    "interactive.diffFilter",
+    "merge.evil.driver",
+    "mergetool.evil.cmd",
+    "pager.fetch",
+    "pager.log",
+    "remote.origin.receivepack",
+    "remote.origin.uploadpack",
+    "sequence.editor",
+    "sendemail.smtpServer",
+    "submodule.evil.update",
+    "tar.evil.command",
+    "trailer.evil.command",
+    "uploadpack.packObjectsHook",
+    "web.browser",
+];
+
+const HOOKS: [&str; 9] = [
+    "fsmonitor-watchman",
+    "post-checkout",
+    "post-index-change",
+    "post-merge",
+    "post-upload-pack",
+    "pre-auto-gc",
+    "pre-receive",
+    "proc-receive",
+    "reference-transaction",
+];
+
+/// CVE-2024-45496: everything in a repository's own configuration that could run a program, in one.
+#[test]
+fn nothing_that_a_repository_says_runs_a_program() {
+    let place = Place::new();
+    let canary = place.path("canary");
+    let touch = format!("touch {}", canary.display());
+    place.write("main.go", "1");
+    place.write(".gitattributes", "* filter=evil diff=evil merge=evil\n");
+    place.git(&["init", "-q"]);
+    place.commit();
+    for hook in HOOKS {
+        program(&place.path("app/.git/hooks").join(hook), &canary);
+        program(&place.path("hooks").join(hook), &canary);
+    }
+    for key in COMMAND_KEYS {
+        place.git(&["config", key, &touch]);
+    }
+    for (key, value) in [
+        ("core.hooksPath", place.path("hooks").to_str().unwrap()),
+        ("diff.trustExitCode", "true"),
+        ("filter.evil.required", "true"),
+        ("log.showSignature", "true"),
+        ("protocol.ext.allow", "always"),
+        ("url.ext::touch .insteadOf", "file:///"),
+    ] {
+        place.git(&["config", key, value]);
+    }
+    let _ = fs::remove_file(&canary);
+    place.check(
+        &place.request(),
+        Ok(".gitattributes=* filter=evil diff=evil merge=evil main.go=1"),
+    );
+    assert!(!canary.exists());
+}
+
+/// A submodule: its name, its path, and what else `.gitmodules` says of it.
+const SUBMODULES: [(&str, &str, &str); 7] = [
+    ("plain", "plain", ""),
+    // CVE-2018-11235.
+    ("../../evil", "named", ""),
+    // CVE-2018-17456.
+    ("option", "-evil", "url = -u./payload\n"),
+    // CVE-2025-48384: Git reads the path without its end and makes the directory with it.
+    ("end", "end\r", ""),
+    // CVE-2024-32002: where names have no case, `A` is the link.
+    ("case", "A/modules/evil", ""),
+    ("command", "command", "update = !touch CANARY\n"),
+    ("helper", "helper", "url = ext::touch CANARY\n"),
+];
+
+#[test]
+fn no_submodule_is_fetched_whatever_it_is_called() {
+    for (name, path, more) in SUBMODULES {
+        let place = Place::new();
+        let canary = place.path("canary");
+        let inner = place.path("inner");
+        program(&inner.join("inside"), &canary);
+        let commit = repository(&inner);
+        program(&inner.join(".git/hooks/post-checkout"), &canary);
+        place.write("main.go", "1");
+        symlink(".git", place.path("app/a")).unwrap();
+        let more = more.replace("CANARY", canary.to_str().unwrap());
+        let modules = format!(
+            "[submodule \"{name}\"]\npath = \"{path}\"\nurl = {}\n{more}",
+            inner.display()
+        );
+        place.write(".gitmodules", &modules);
+        place.git(&["init", "-q"]);
+        place.git(&["add", "-A"]);
+        let link = format!("160000,{commit},{path}");
+        place.git(&["update-index", "--add", "--cacheinfo", &link]);
+        place.git(&["commit", "-q", "-m", "A submodule"]);
+        let fetched = place.fetch(&place.request()).unwrap();
+        let found = names(&fetched);
+        assert!(found.contains("main.go=1"), "{found}");
+        assert!(!found.contains("inside"), "{path:?}: {found}");
+        assert!(!canary.exists(), "{path:?}");
+        let said: Vec<_> = fetched
+            .diagnostics
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        let expected = "the submodules of this repository are not fetched";
+        assert!(said.iter().any(|line| line.contains(expected)), "{said:?}");
+    }
+}
+
+/// Makes a repository of a directory; gives the id of its one commit.
+fn repository(dir: &Path) -> String {
+    let git = |args: &[&str]| {
+        let identity = ["-c", "user.name=A", "-c", "user.email=a@example.org"];
+        let mut command = Command::new("git");
+        let output = command.args(identity).args(args).current_dir(dir).output();
+        let output = output.unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    git(&["init", "-q"]);
+    git(&["add", "-A"]);
+    git(&["commit", "-q", "-m", "First"]);
+    git(&["rev-parse", "HEAD"])
+}
+
+/// CVE-2025-48385: a bundle that a server names is written where it says.
+#[test]
+fn no_bundle_is_fetched_that_a_repository_names() {
+    let place = Place::new();
+    place.write("main.go", "1");
+    place.git(&["init", "-q"]);
+    place.commit();
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let bundle = format!("http://{}/evil.bundle", server.local_addr().unwrap());
+    for (key, value) in [
+        ("uploadpack.advertiseBundleURIs", "true"),
+        ("transfer.bundleURI", "true"),
+        ("fetch.bundleURI", &bundle),
+        ("bundle.version", "1"),
+        ("bundle.mode", "all"),
+        ("bundle.evil.uri", &bundle),
+    ] {
+        place.git(&["config", key, value]);
+    }
+    place.check(&place.request(), Ok("main.go=1"));
+    server.set_nonblocking(true).unwrap();
+    assert!(server.accept().is_err(), "something asked for the bundle");
+}
+
+/// CVE-2024-32004: a repository that lacks an object says how Git gets it.
+#[test]
+fn a_repository_that_lacks_objects_runs_no_program_to_get_them() {
+    let place = Place::new();
+    let canary = place.path("canary");
+    place.write("main.go", "1");
+    place.git(&["init", "-q"]);
+    place.commit();
+    let app = place.path("app");
+    remove_object(&app, "HEAD:main.go");
+    let touch = format!("touch {}", canary.display());
+    let helper = format!("ext::{touch}");
+    for (key, value) in [
+        ("core.repositoryFormatVersion", "1"),
+        ("extensions.partialClone", "evil"),
+        ("remote.evil.promisor", "true"),
+        ("protocol.ext.allow", "always"),
+        ("protocol.file.allow", "always"),
+    ] {
+        place.git(&["config", key, value]);
+    }
+    for (key, value) in [
+        ("remote.evil.url", helper.as_str()),
+        ("remote.evil.uploadpack", &touch),
+    ] {
+        place.git(&["config", "remote.evil.url", app.to_str().unwrap()]);
+        place.git(&["config", key, value]);
+        // Whoever works in this repository does run it.
+        let mut show = Command::new("git");
+        let shown = show
+            .args(["show", "HEAD:main.go"])
+            .current_dir(&app)
+            .output();
+        assert!(!shown.unwrap().status.success());
+        fs::remove_file(&canary).unwrap();
+        assert!(place.fetch(&place.request()).is_err());
+        assert!(!canary.exists(), "{key}");
+    }
+}
+
+/// Takes an object out of a repository that was not packed yet.
+fn remove_object(repository: &Path, name: &str) {
+    let mut command = Command::new("git");
+    let output = command.args(["rev-parse", name]).current_dir(repository);
+    let id = String::from_utf8(output.output().unwrap().stdout).unwrap();
+    let (first, rest) = id.trim().split_at(2);
+    let object: PathBuf = [".git", "objects", first, rest].iter().collect();
+    fs::remove_file(repository.join(object)).unwrap();
+}
