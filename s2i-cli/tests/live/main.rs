@@ -14,6 +14,7 @@
 //! | [`parity`] | the embedded engine beside the one under test |
 //! | [`registries`] | pushing and pulling, with logins and certificates |
 //! | [`security`] | sources, scripts and images that mean harm |
+//! | [`attacks`] | attacks that other tools have met |
 //! | [`choices`] | builds without a builder, and with one name that could be two things |
 //! | [`usage`] | `s2i usage` |
 //! | [`secrets`] | variables that only `assemble` gets |
@@ -41,6 +42,7 @@
 //! are skipped, or fail if `S2I_TEST_REQUIRE_LIVE` is set.
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
+mod attacks;
 mod big;
 mod bounds;
 mod builds;

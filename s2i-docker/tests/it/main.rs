@@ -4,6 +4,8 @@
 //! notes every call, and a call that no engine should get at that moment fails the test.
 
 #[cfg(test)]
+mod builds;
+#[cfg(test)]
 mod calls;
 #[cfg(test)]
 mod cancels;

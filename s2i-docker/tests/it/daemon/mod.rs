@@ -53,6 +53,8 @@ pub(crate) struct Model {
     /// What agents were asked for.
     pub(crate) requests: Vec<Request>,
     pub(crate) images: BTreeSet<String>,
+    /// The ids of images that are not the usual builder, by name.
+    pub(crate) ids: BTreeMap<String, &'static str>,
     containers: BTreeMap<String, State>,
     /// What the last container has.
     host_config: serde_json::Value,
@@ -280,7 +282,8 @@ impl Model {
         if !self.images.contains(name) {
             return Reply::error(404, &format!("No such image: {name}"));
         }
-        let id = if name == MADE { MADE } else { BUILDER };
+        let usual = if name == MADE { MADE } else { BUILDER };
+        let id = self.ids.get(name).copied().unwrap_or(usual);
         let mut image = answers::image(knobs.answers, id, name);
         if !knobs.tags.is_empty() {
             image["RepoTags"] = json!(knobs.tags);
