@@ -1,6 +1,7 @@
 //! `cargo xtask tidy`: what no compiler checks. One file a rule.
 
 mod arrows;
+mod attacks;
 mod closures;
 mod deny;
 mod heads;
@@ -28,8 +29,9 @@ pub(crate) struct Args {
 type Rule = (&'static str, fn(&Workspace) -> Vec<String>);
 
 /// What these find fails.
-const RULES: [Rule; 8] = [
+const RULES: [Rule; 9] = [
     ("arrows", arrows::check),
+    ("attacks", attacks::check),
     ("closures", closures::check),
     ("direct", closures::check_direct),
     ("heads", heads::check),
