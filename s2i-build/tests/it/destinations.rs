@@ -27,9 +27,10 @@ proptest! {
         let text = format!("/{source}:{destination}{other}");
         prop_assume!(text.parse::<MappingList>().is_ok());
         for by_label in [false, true] {
-            let (request, mut facts) = match by_label {
-                true => with_runtime("", Some(&text)),
-                false => with_runtime(&text, None),
+            let (request, mut facts) = if by_label {
+                with_runtime("", Some(&text))
+            } else {
+                with_runtime(&text, None)
             };
             facts.runtime.as_mut().unwrap().config.working_dir.clone_from(&dir);
             let Ok(plan) = plan(&request, &facts) else { continue };

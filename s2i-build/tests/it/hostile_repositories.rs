@@ -330,6 +330,11 @@ fn no_bundle_is_fetched_that_a_repository_names() {
         was_asked.try_recv().is_err(),
         "something asked for the bundle"
     );
+    // Before version 2.40 it knows no bundles of servers.
+    let url = format!("file://{}", place.path("app").display());
+    let off = String::from("transfer.bundleURI=false");
+    let calls = calls(&place, &url, None);
+    assert!(!calls.is_empty() && calls.iter().all(|call| call.contains(&off)));
 }
 
 /// CVE-2024-32004: a repository that lacks an object says how Git gets it.
@@ -359,7 +364,7 @@ fn a_repository_that_lacks_objects_runs_no_program_to_get_them() {
     ] {
         place.git(&["config", "remote.evil.url", app.to_str().unwrap()]);
         place.git(&["config", key, value]);
-        // Whoever works in this repository does run it.
+        // Git that works in this repository does run it.
         let mut show = Command::new("git");
         let shown = show
             .args(["show", "HEAD:main.go"])

@@ -40,8 +40,8 @@ const SOCKETS: [&str; 13] = [
 ];
 
 /// Builds as the caller with this directory for what lives as long as a login.
-fn build_with_runtime_dir(live: &Live, runtime: &Path, options: &[&str], lines: &str) -> Done {
-    let source = live.instructions(lines);
+fn build_with_runtime_dir(live: &Live, runtime: &Path, options: &[&str], lines: &[String]) -> Done {
+    let source = live.instructions(&lines.join("\n"));
     let mut command = live.command();
     command.env("XDG_RUNTIME_DIR", runtime);
     command.args(live.engine.options());
@@ -62,11 +62,9 @@ fn no_socket_of_an_engine_is_in_a_container() {
     let url = live.engine.api().map(|api| api.url.clone());
     let url = url.unwrap_or_default();
     sockets.extend(url.strip_prefix("unix://").map(PathBuf::from));
-    let lines: String = sockets
-        .iter()
-        .map(|socket| format!("must-not-exist {}\n", socket.display()))
-        .collect();
-    let lines = lines + "show-env DOCKER_HOST\nshow-env XDG_RUNTIME_DIR";
+    let absent = |socket: &PathBuf| format!("must-not-exist {}", socket.display());
+    let mut lines: Vec<_> = sockets.iter().map(absent).collect();
+    lines.extend(["DOCKER_HOST", "XDG_RUNTIME_DIR"].map(|name| format!("show-env {name}")));
     build_with_runtime_dir(&live, &runtime, &[], &lines)
         .succeeds()
         .says("DOCKER_HOST=None")
@@ -95,18 +93,22 @@ fn a_build_neither_sees_nor_changes_files_of_logins() {
         runtime.join("containers/auth.json"),
     ];
     let text = format!(r#"{{"auths": {{"registry.example.org": {{"auth": "{LOGIN}"}}}}}}"#);
-    let mut lines = String::new();
+    let mut lines = Vec::new();
     for file in &files {
         let dir = file.parent().unwrap();
         fs::create_dir_all(dir).unwrap();
         fs::write(file, &text).unwrap();
         fs::set_permissions(file, fs::Permissions::from_mode(0o600)).unwrap();
         let (dir, file) = (dir.display(), file.display());
-        lines += &format!(
-            "must-not-exist {file}\nmake-dir {dir}\nwrite {file} by assemble\nmode {file} 777\n"
-        );
+        lines.extend([
+            format!("must-not-exist {file}"),
+            format!("make-dir {dir}"),
+            format!("write {file} by assemble"),
+            format!("mode {file} 777"),
+        ]);
     }
-    lines += "write /app/kept KEPTMARKER\nshow-env DOCKER_CONFIG\nshow-env REGISTRY_AUTH_FILE";
+    lines.push("write /app/kept KEPTMARKER".to_owned());
+    lines.extend(["DOCKER_CONFIG", "REGISTRY_AUTH_FILE"].map(|name| format!("show-env {name}")));
     let before = files.each_ref().map(|file| state(file));
     let options = ["--assemble-user", "0", "--loglevel", "5"];
     build_with_runtime_dir(&live, &runtime, &options, &lines)
@@ -163,11 +165,12 @@ const MASKED: [(&str, &str, &str); 8] = [
 fn links_of_an_image_open_nothing_that_is_masked() {
     let Some(live) = live() else { return };
     let mut recipe = Recipe::builder();
-    let mut lines = String::new();
+    let mut lines = Vec::new();
     for (verb, name, target) in MASKED {
         recipe = recipe.with(format!("links/{name}").leak(), Entry::Link(target));
-        lines += &format!("{verb} {target}\n{verb} /links/{name}\n");
+        lines.push(format!("{verb} {target}\n{verb} /links/{name}"));
     }
+    let lines = lines.join("\n");
     let options = ["--assemble-user", "0"];
     let builder = live.load("links", &recipe);
     live.build_with(&builder, &options, live.instructions(&lines))

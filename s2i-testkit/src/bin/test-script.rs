@@ -299,10 +299,10 @@ fn must_be_empty(path: &str) -> Outcome {
     let has_bytes = fs::File::open(path)
         .and_then(|mut file| file.read(&mut byte))
         .is_ok_and(|count| count > 0);
-    match has_names || has_bytes {
-        true => Err(format!("{path} can be read").into()),
-        false => Ok(()),
+    if has_names || has_bytes {
+        return Err(format!("{path} can be read").into());
     }
+    Ok(())
 }
 
 fn net_down() -> Outcome {

@@ -40,7 +40,10 @@ fn tests(line: &str) -> impl Iterator<Item = (&str, &str)> {
     links.filter_map(|link| {
         let (name, rest) = link.split_once("`](")?;
         let (target, _) = rest.split_once(')')?;
-        target.ends_with(".rs").then_some((name, target))
+        let is_source = Path::new(target)
+            .extension()
+            .is_some_and(|extension| extension == "rs");
+        is_source.then_some((name, target))
     })
 }
 
