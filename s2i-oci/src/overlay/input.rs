@@ -29,11 +29,17 @@ pub(super) struct Input<'a> {
     /// How many bytes may still come from the stream.
     allowed: u64,
     limit: u64,
+    /// Asked before the buffer is filled.
+    check: &'a dyn Fn() -> io::Result<()>,
 }
 
 impl<'a> Input<'a> {
     /// The layer without its compression, and at most `limit` bytes of it.
-    pub(super) fn new(layer: &'a mut dyn Read, limit: u64) -> Result<Self, UnpackError> {
+    pub(super) fn new(
+        layer: &'a mut dyn Read,
+        limit: u64,
+        check: &'a dyn Fn() -> io::Result<()>,
+    ) -> Result<Self, UnpackError> {
         Ok(Self {
             stream: decompressed(layer)?,
             hash: HashingWriter::new(io::sink()),
@@ -43,6 +49,7 @@ impl<'a> Input<'a> {
             position: 0,
             allowed: limit,
             limit,
+            check,
         })
     }
 
@@ -127,6 +134,7 @@ impl<'a> Input<'a> {
 
     /// Fills the buffer up, so that pieces are as large as can be.
     fn fill(&mut self) -> Result<(), UnpackError> {
+        (self.check)().map_err(UnpackError::Read)?;
         (self.start, self.end) = (0, 0);
         while self.end < BUFFER {
             match self.stream.read(&mut self.buffer[self.end..]) {
@@ -193,7 +201,7 @@ mod tests {
     }
 
     fn read(mut layer: &[u8]) -> Result<(Digest, u64), UnpackError> {
-        let mut input = Input::new(&mut layer, 2_000_000)?;
+        let mut input = Input::new(&mut layer, 2_000_000, &|| Ok(()))?;
         while input.block()?.is_some() {}
         Ok(input.finish())
     }

@@ -53,7 +53,7 @@ pub(crate) use content::SparseWriter;
 pub use error::{EntryFault, PackError, PackFault, UnpackError};
 pub use pack::{pack, pack_within};
 pub use s2i_core::bounds::Limits;
-pub use unpack::unpack;
+pub use unpack::{unpack, unpack_while};
 
 /// What a file's name starts with in an archive, where the rest of it is removed.
 const WHITEOUT: &[u8] = b".wh.";

@@ -3,7 +3,7 @@
 use std::{
     ffi::OsStr,
     fs::File,
-    io::{ErrorKind, Read},
+    io::{self, ErrorKind, Read},
     os::{
         fd::{AsFd, BorrowedFd},
         unix::ffi::OsStrExt,
@@ -55,6 +55,21 @@ pub fn unpack(
     dialect: Dialect,
     limits: &Limits,
 ) -> Result<(Digest, Size), UnpackError> {
+    unpack_while(layer, into, dialect, limits, &|| Ok(()))
+}
+
+/// [`unpack`] as long as `check` has no error, which is asked for at least once for each mebibyte of the
+/// uncompressed archive.
+///
+/// # Errors
+/// [`UnpackError`]; [`Read`](UnpackError::Read) with the error of `check`.
+pub fn unpack_while(
+    layer: &mut dyn Read,
+    into: &Path,
+    dialect: Dialect,
+    limits: &Limits,
+    check: &dyn Fn() -> io::Result<()>,
+) -> Result<(Digest, Size), UnpackError> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let dirs = openat(CWD, into, flags, Mode::empty())
         .and_then(|root| Dirs::new(root, dialect, limits))
@@ -62,7 +77,7 @@ pub fn unpack(
             path: into.into(),
             source: err.into(),
         })?;
-    let mut entries = Entries::new(Input::new(layer, limits.bytes)?, limits);
+    let mut entries = Entries::new(Input::new(layer, limits.bytes, check)?, limits);
     let mut unpacking = Unpacking {
         dirs,
         dialect,

@@ -52,6 +52,7 @@ impl Store {
     /// [`StoreError::NoLayer`], [`StoreError::Write`], [`StoreError::Disk`], [`StoreError::Damaged`],
     /// [`StoreError::Pack`], [`StoreError::Torn`].
     pub fn write_layer(&self, layer: &StoredLayer, out: &mut dyn Write) -> Result<(), StoreError> {
+        let out = &mut self.watch(out);
         let Some(mut blob) = self.open_blob(&layer.descriptor)? else {
             return self.pack_layer(layer.diff_id, out);
         };

@@ -115,7 +115,7 @@ fn build(store: &Store, content: &str, tag: Option<&str>) -> Result<StoredImage,
         after: SystemTime::UNIX_EPOCH,
         mtime: 1,
     };
-    let layer = store.adopt(&tree, Some(&clamp), &|| Ok(()))?;
+    let layer = store.adopt(&tree, Some(&clamp))?;
     let mut config = ImageConfig::new(Platform::linux("amd64"));
     config.rootfs.diff_ids.push(layer.diff_id());
     let layers = vec![LayerSource::Adopted(layer)];

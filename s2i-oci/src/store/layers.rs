@@ -94,19 +94,14 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Outside`], [`StoreError::Pack`], [`StoreError::Disk`].
-    pub fn adopt(
-        &self,
-        tree: &Path,
-        clamp: Option<&Clamp>,
-        check: &dyn Fn() -> io::Result<()>,
-    ) -> Result<Adopted, StoreError> {
+    pub fn adopt(&self, tree: &Path, clamp: Option<&Clamp>) -> Result<Adopted, StoreError> {
         self.check_inside(tree)?;
         let packed = overlay::pack_within(
             tree,
             self.dialect(),
             clamp,
             self.limits(),
-            check,
+            &|| self.check(),
             &mut io::sink(),
         );
         let (diff_id, size) = packed.map_err(|source| StoreError::Pack {
@@ -212,7 +207,8 @@ impl Store {
         let tree = place.join("tree");
         disk::make_dir(place)?;
         disk::make_dir(&tree)?;
-        let unpacked = overlay::unpack(&mut blob, &tree, self.dialect(), self.limits());
+        let (dialect, limits) = (self.dialect(), self.limits());
+        let unpacked = overlay::unpack_while(&mut blob, &tree, dialect, limits, &|| self.check());
         let (found, size) = unpacked.map_err(|source| StoreError::Unpack {
             layer: layer.diff_id,
             source,

@@ -45,6 +45,16 @@ pub(super) fn hold(path: &Path) -> Result<File, StoreError> {
     wait(path, FlockOperation::LockExclusive)
 }
 
+/// Holds the file, which is made if need be, unless another one does.
+pub(super) fn try_hold(path: &Path) -> Result<Option<File>, StoreError> {
+    let file = open(path, true).map_err(disk("open", path))?;
+    match retry_on_intr(|| flock(&file, FlockOperation::NonBlockingLockExclusive)) {
+        Ok(()) => Ok(Some(file)),
+        Err(Errno::WOULDBLOCK) => Ok(None),
+        Err(err) => Err(disk("lock", path)(err.into())),
+    }
+}
+
 fn wait(path: &Path, operation: FlockOperation) -> Result<File, StoreError> {
     let file = open(path, true).map_err(disk("open", path))?;
     retry_on_intr(|| flock(&file, operation)).map_err(|err| disk("lock", path)(err.into()))?;

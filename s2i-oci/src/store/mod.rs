@@ -23,7 +23,7 @@
 //! # let _ = lower;
 //! // … something runs on `lower` and leaves its changes in `upper` …
 //! let upper = work.path().join("upper");
-//! let adopted = store.adopt(&upper, None, &|| Ok(()))?;
+//! let adopted = store.adopt(&upper, None)?;
 //! let mut config = base.config().clone();
 //! config.rootfs.diff_ids.push(adopted.diff_id());
 //! let mut layers: Vec<_> = base.layers().map(LayerSource::Stored).collect();
@@ -54,6 +54,7 @@ mod plain;
 mod publish;
 mod record;
 mod remove;
+mod stop;
 mod work;
 
 use std::{path::Path, sync::Arc};
@@ -70,10 +71,14 @@ pub use work::Work;
 use crate::overlay::{Dialect, Limits};
 use layout::Layout;
 use lock::{Exclusive, Shared};
+use stop::Check;
 
 /// A directory with images.
 #[derive(Clone, Debug)]
-pub struct Store(Arc<Inner>);
+pub struct Store {
+    inner: Arc<Inner>,
+    check: Check,
+}
 
 #[derive(Clone, Debug)]
 struct Inner {
@@ -93,12 +98,16 @@ impl Store {
     /// [`StoreError::Disk`].
     pub fn open(root: &Path) -> Result<Self, StoreError> {
         let dialect = Dialect::of_this_process();
-        let store = Self(Arc::new(Inner {
+        let inner = Inner {
             layout: layout::open(root, dialect)?,
             dialect,
             boot: record::boot_id(),
             limits: Limits::default(),
-        }));
+        };
+        let store = Self {
+            inner: Arc::new(inner),
+            check: Check::default(),
+        };
         let _ = store.sweep();
         Ok(store)
     }
@@ -106,44 +115,51 @@ impl Store {
     /// The same store with other limits for layers that it unpacks or adopts, and for archives that it imports.
     #[must_use]
     pub fn with_limits(&self, limits: Limits) -> Self {
-        Self(Arc::new(Inner {
+        self.with(Inner {
             limits,
-            ..Inner::clone(&self.0)
-        }))
+            ..Inner::clone(&self.inner)
+        })
     }
 
     /// The same store in another boot of the machine: for tests of what then becomes of trees.
     #[doc(hidden)]
     #[must_use]
     pub fn in_boot(&self, boot: &str) -> Self {
-        Self(Arc::new(Inner {
+        self.with(Inner {
             boot: boot.into(),
-            ..Inner::clone(&self.0)
-        }))
+            ..Inner::clone(&self.inner)
+        })
+    }
+
+    fn with(&self, inner: Inner) -> Self {
+        Self {
+            inner: Arc::new(inner),
+            check: self.check.clone(),
+        }
     }
 
     /// The directory: absolute, and without links.
     #[must_use]
     pub fn root(&self) -> &Path {
-        self.0.layout.root()
+        self.inner.layout.root()
     }
 
     /// How removed files and opaque directories are marked in its trees.
     #[must_use]
     pub fn dialect(&self) -> Dialect {
-        self.0.dialect
+        self.inner.dialect
     }
 
     fn layout(&self) -> &Layout {
-        &self.0.layout
+        &self.inner.layout
     }
 
     fn boot(&self) -> &str {
-        &self.0.boot
+        &self.inner.boot
     }
 
     fn limits(&self) -> &Limits {
-        &self.0.limits
+        &self.inner.limits
     }
 
     fn shared(&self) -> Result<Shared, StoreError> {

@@ -4,6 +4,8 @@ use std::{
     fs::{self, File},
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
+    thread,
+    time::Duration,
 };
 
 use super::{
@@ -12,6 +14,9 @@ use super::{
     lock::{self, Attempt},
 };
 use crate::{Digest, manifest::Descriptor};
+
+/// The time between two looks whether another process still downloads the same.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// A blob that is not there yet, and a file for it, which nobody else writes.
 ///
@@ -41,10 +46,14 @@ impl Store {
             if self.has_blob(digest) {
                 return Ok(None);
             }
-            let file = lock::hold(&path)?;
+            let file = self.hold_partial(&path)?;
             // While this waited, the file may have become the blob or have been removed.
             if !is_same(&file, &path) {
                 continue;
+            }
+            if self.has_blob(digest) {
+                disk::remove_file(&path)?;
+                return Ok(None);
             }
             let length = file.metadata().map_err(failed("read", &path))?.len();
             if length > blob.size {
@@ -56,6 +65,17 @@ impl Store {
                 path,
                 file,
             }));
+        }
+    }
+
+    /// Waits until the file is free, which may take as long as a download.
+    fn hold_partial(&self, path: &Path) -> Result<File, StoreError> {
+        loop {
+            if let Some(file) = lock::try_hold(path)? {
+                return Ok(file);
+            }
+            self.check().map_err(failed("lock", path))?;
+            thread::sleep(PAUSE);
         }
     }
 
@@ -94,6 +114,7 @@ impl Partial {
     /// [`StoreError::Mismatch`], [`StoreError::Disk`].
     pub fn finish(self) -> Result<(), StoreError> {
         let mut content = File::open(&self.path).map_err(failed("read", &self.path))?;
+        let mut content = self.store.watch(&mut content);
         let (found, size) = Digest::of_reader(&mut content).map_err(failed("read", &self.path))?;
         if (found, size) != (self.blob.digest, self.blob.size) {
             disk::remove_file(&self.path)?;

@@ -263,7 +263,7 @@ impl Store {
         }
         let tree = adopted.place().0.join("tree");
         let mut file = disk::create(&path)?;
-        overlay::pack(&tree, self.dialect(), None, &mut file)
+        overlay::pack(&tree, self.dialect(), None, &mut self.watch(&mut file))
             .map_err(|source| StoreError::Pack { tree, source })?;
         disk::sync(&file, &path)
     }

@@ -108,7 +108,7 @@ impl Store {
 
     /// Whether the tree gives this layer when it is packed.
     pub(super) fn packs(&self, tree: &Path, diff_id: Digest) -> Result<bool, StoreError> {
-        let packed = overlay::pack(tree, self.dialect(), None, &mut io::sink());
+        let packed = overlay::pack(tree, self.dialect(), None, &mut self.watch(io::sink()));
         let (found, _) = packed.map_err(|source| StoreError::Pack {
             tree: tree.into(),
             source,

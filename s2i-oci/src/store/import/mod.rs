@@ -88,7 +88,7 @@ impl Store {
     /// [`StoreError::Inconsistent`], [`StoreError::NoLayer`], [`StoreError::Disk`].
     pub fn import(&self, archive: &mut dyn Read) -> Result<Vec<Loaded>, StoreError> {
         let work = self.work(&[])?;
-        let contents = spool(archive, &work, self.limits())?;
+        let contents = spool(archive, &work, self)?;
         let mut images = oci::images(&contents)?;
         if images.is_empty() {
             images = docker::images(&contents)?;
@@ -106,6 +106,7 @@ impl Store {
             }
         }
         for blob in wanted.values() {
+            self.check().map_err(StoreError::Read)?;
             let file = File::open(&blob.path).map_err(failed("read", &blob.path))?;
             disk::sync(&file, &blob.path)?;
         }
@@ -135,9 +136,10 @@ impl Store {
 }
 
 /// Reads the archive to its end.
-fn spool(archive: &mut dyn Read, work: &Work, limits: &Limits) -> Result<Contents, StoreError> {
-    let mut plain = decompressed(archive).map_err(StoreError::Read)?;
-    let mut members = Members::new(&mut plain, limits);
+fn spool(archive: &mut dyn Read, work: &Work, store: &Store) -> Result<Contents, StoreError> {
+    let plain = decompressed(archive).map_err(StoreError::Read)?;
+    let mut plain = store.watch(plain);
+    let mut members = Members::new(&mut plain, store.limits());
     let mut contents = Contents::default();
     let mut number = 0;
     while let Some(member) = members.next()? {

@@ -149,7 +149,7 @@ fn trees_are_taken_over_whole_and_become_of_one_time() {
     fs::write(tree.join("dir/file"), "x").unwrap();
     symlink("dir/file", tree.join("link")).unwrap();
     let inode = tree.join("dir/file").metadata().unwrap().ino();
-    let adopted = scene.store.adopt(&tree, Some(&CLAMP), &|| Ok(())).unwrap();
+    let adopted = scene.store.adopt(&tree, Some(&CLAMP)).unwrap();
     assert!(!tree.exists());
     assert_eq!(adopted.size().files, 3);
     let diff_id = adopted.diff_id();
@@ -175,7 +175,7 @@ fn what_is_not_published_goes() {
     let work = scene.store.work(&[]).unwrap();
     let tree = work.path().join("tree");
     fs::create_dir(&tree).unwrap();
-    let adopted = scene.store.adopt(&tree, None, &|| Ok(())).unwrap();
+    let adopted = scene.store.adopt(&tree, None).unwrap();
     // Nobody takes it away before.
     scene.store.prune().unwrap();
     s2i_oci::store::Store::open(scene.store.root()).unwrap();
@@ -201,11 +201,11 @@ fn only_the_stores_own_trees_are_taken_over() {
         &work.path().to_owned(),
         &scene.store.root().join("layers"),
     ] {
-        let err = scene.store.adopt(tree, None, &|| Ok(())).unwrap_err();
+        let err = scene.store.adopt(tree, None).unwrap_err();
         assert!(matches!(err, StoreError::Outside(_)), "{err:?}");
     }
     let missing = work.path().join("missing");
-    let err = scene.store.adopt(&missing, None, &|| Ok(())).unwrap_err();
+    let err = scene.store.adopt(&missing, None).unwrap_err();
     assert!(matches!(err, StoreError::Disk { .. }), "{err:?}");
     assert!(outside.exists());
 }

@@ -13,3 +13,4 @@ mod layers;
 mod opening;
 mod refusals;
 mod scene;
+mod stops;

@@ -71,7 +71,7 @@ pub(crate) fn build_on(
     let tree = work.path().join("tree");
     fs::create_dir(&tree).unwrap();
     fs::write(tree.join("file"), content).unwrap();
-    let layer = store.adopt(&tree, Some(&CLAMP), &|| Ok(()))?;
+    let layer = store.adopt(&tree, Some(&CLAMP))?;
     let mut config = match base {
         Some(base) => base.config().clone(),
         None => ImageConfig::new(Platform::linux("amd64")),
