@@ -5,7 +5,7 @@ use std::time::Duration;
 use s2i_core::{ImageRef, Secret};
 
 use crate::{
-    cancel::CancelToken,
+    cancel::{CancelToken, or_interrupted},
     engine::{Committed, Engine},
     error::Failed,
     event::{EventSink, Phase, Progress},
@@ -109,7 +109,8 @@ async fn make<E: Engine>(
     progress: &Progress<'_>,
     cancel: &CancelToken,
 ) -> Result<Committed, Failed> {
-    let key = key(request, plan, source).await;
+    let finding = async { Ok::<_, Failed>(key(request, plan, source).await) };
+    let key = or_interrupted(finding, cancel).await?;
     if let Some(key) = &key
         && let Some(made) = engine.recall(key, request.tag.as_ref()).await?
     {

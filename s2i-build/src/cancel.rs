@@ -9,7 +9,10 @@ use std::{
 
 use futures_util::future::{Either, select};
 
-use crate::engine::EngineError;
+use crate::{
+    engine::EngineError,
+    resource::{Resource, Resources, Tracked},
+};
 
 /// Why a build is stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +38,8 @@ impl fmt::Display for Interrupt {
 /// Stops a build: clones share one state, and what is stopped stays stopped.
 ///
 /// A dropped future can't clean up what lives in a daemon, so engines watch this token instead and
-/// take down what they built before they return.
+/// take down what they built before they return. Threads that go on for a moment after their future was
+/// dropped say by [`track`](Self::track) what they have to remove.
 #[derive(Clone, Debug, Default)]
 pub struct CancelToken(Arc<State>);
 
@@ -43,6 +47,7 @@ pub struct CancelToken(Arc<State>);
 struct State {
     reason: OnceLock<Interrupt>,
     wakers: Mutex<Vec<Waker>>,
+    resources: Resources,
 }
 
 impl CancelToken {
@@ -62,7 +67,32 @@ impl CancelToken {
         self.0.reason.get().copied()
     }
 
-    /// Waits until somebody stops the build.
+    /// Fails if everything stops.
+    ///
+    /// # Errors
+    /// The reason.
+    pub fn check(&self) -> Result<(), Interrupt> {
+        self.reason().map_or(Ok(()), Err)
+    }
+
+    /// Adds something that is about to be made to the [resources](Self::resources), unless everything
+    /// stops: nothing is made any more then.
+    ///
+    /// # Errors
+    /// The reason.
+    pub fn track(&self, resource: Resource) -> Result<Tracked, Interrupt> {
+        // Added first, and looked at the reason then: after it was set, a list that is empty stays so.
+        let tracked = self.0.resources.add(resource);
+        self.check().map(|()| tracked)
+    }
+
+    /// What is there of what was made.
+    #[must_use]
+    pub fn resources(&self) -> &Resources {
+        &self.0.resources
+    }
+
+    /// Waits until the build is stopped.
     ///
     /// # Panics
     /// Never: nothing panics while the lock is held.
@@ -83,16 +113,17 @@ impl CancelToken {
     }
 }
 
-/// Does the work unless somebody stops it first.
+/// Does the work unless it is stopped first. The work is dropped then, so it must leave nothing behind
+/// that is not [tracked](CancelToken::track).
 ///
 /// # Errors
 /// [`EngineError::Interrupted`], and what the work says.
-pub async fn or_interrupted<T>(
-    work: impl Future<Output = Result<T, EngineError>>,
+pub async fn or_interrupted<T, E: From<EngineError>>(
+    work: impl Future<Output = Result<T, E>>,
     cancel: &CancelToken,
-) -> Result<T, EngineError> {
+) -> Result<T, E> {
     match select(std::pin::pin!(cancel.cancelled()), std::pin::pin!(work)).await {
-        Either::Left((reason, _)) => Err(EngineError::Interrupted(reason)),
+        Either::Left((reason, _)) => Err(EngineError::Interrupted(reason).into()),
         Either::Right((done, _)) => done,
     }
 }
@@ -110,5 +141,18 @@ mod tests {
         token.cancel(Interrupt::Interrupted);
         assert_eq!(thread.join().unwrap(), Interrupt::Terminated);
         assert_eq!(pollster::block_on(token.cancelled()), Interrupt::Terminated);
+    }
+
+    #[test]
+    fn nothing_is_made_once_it_is_stopped() {
+        let token = CancelToken::default();
+        let image = || Resource::Image("id".into());
+        let tracked = token.track(image()).unwrap();
+        token.cancel(Interrupt::HungUp);
+        assert_eq!(token.resources().list(), [image()]);
+        let late = token.track(image()).map(drop);
+        assert_eq!(late, Err(Interrupt::HungUp));
+        drop(tracked);
+        assert_eq!(token.resources().list(), []);
     }
 }

@@ -253,6 +253,12 @@ pub struct Committed {
     pub size: u64,
 }
 
+impl From<Interrupt> for EngineError {
+    fn from(reason: Interrupt) -> Self {
+        Self::Interrupted(reason)
+    }
+}
+
 /// A cause of another crate.
 pub type BoxError = Box<dyn Error + Send + Sync>;
 

@@ -18,6 +18,7 @@ use crate::{
         BuildPlan, KeepPlan, RunPlan, RuntimePlan, SavePlan, ScriptUser, TRUST_FILE, Upload,
         Uploaded,
     },
+    resource::Resource,
     source::Fetched,
     stream::{ArchiveStream, pieces_of},
     trace,
@@ -98,6 +99,8 @@ impl<E: Engine> Steps<'_, E> {
             Ok(kept) => kept,
             Err(failed) => return Err(also(failed, last.discard().await)),
         };
+        // Where everything stops, so does the next commit.
+        let _unnamed = self.cancel.track(Resource::Image(kept.id.clone()));
         let made = match self.commit(last, &self.plan.commit).await {
             Ok(made) => made,
             Err(failed) => return Err(also(failed, self.engine.forget(&kept).await)),

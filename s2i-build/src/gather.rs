@@ -3,7 +3,7 @@
 use s2i_core::{ImageRef, label::ImageLabels};
 
 use crate::{
-    cancel::CancelToken,
+    cancel::{CancelToken, or_interrupted},
     engine::{Engine, EngineError},
     error::BuildError,
     event::{Phase, Progress},
@@ -24,7 +24,9 @@ pub async fn source<S: Source>(
     cancel: &CancelToken,
 ) -> Result<Fetched, BuildError> {
     progress.phase(Phase::Source);
-    let mut fetched = source.fetch(&request.source, progress, cancel).await?;
+    let fetching = source.fetch(&request.source, progress, cancel);
+    let fetched = or_interrupted(async { Ok::<_, BuildError>(fetching.await?) }, cancel);
+    let mut fetched = fetched.await?;
     progress.warn(std::mem::take(&mut fetched.diagnostics));
     Ok(fetched)
 }
@@ -58,7 +60,8 @@ pub async fn for_choice<E: Engine>(
             }
         }
     };
-    let root = source.root_files().await?;
+    let listing = async { Ok::<_, BuildError>(source.root_files().await?) };
+    let root = or_interrupted(listing, cancel).await?;
     Ok(ChoiceFacts { root, either })
 }
 

@@ -43,15 +43,17 @@ pub trait Images: Send + Sync {
     ) -> impl Future<Output = Result<Pushed, EngineError>> + Send;
 
     /// Takes in an archive of images, as `docker save` and OCI tools write them, and gives their names,
-    /// or the ids of those without one.
+    /// or the ids of those without one. An engine that has all of the archive and can't stop is waited
+    /// for, and then it is no error that everything is to stop.
     fn load(
         &self,
         archive: ArchiveStream<'static>,
+        cancel: &CancelToken,
     ) -> impl Future<Output = Result<Vec<String>, EngineError>> + Send;
 
     /// Streams an image out as such an archive. An image that is not there fails the stream's first
     /// piece with an [`EngineError`] inside the error.
-    fn export(&self, image: &ImageRef) -> ArchiveStream<'static>;
+    fn export(&self, image: &ImageRef, cancel: &CancelToken) -> ArchiveStream<'static>;
 
     /// Removes images without a name and what nothing needs any more.
     fn prune(&self) -> impl Future<Output = Result<Pruned, EngineError>> + Send;

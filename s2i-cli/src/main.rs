@@ -27,6 +27,7 @@ use args::{Args, Command};
 use clap::Parser as _;
 use commands::Setting;
 use error::Error;
+use s2i_build::{CancelToken, cancel::or_interrupted};
 
 fn main() -> ExitCode {
     if let Some(code) = s2i_native::reexec() {
@@ -66,12 +67,20 @@ fn begin(args: &Args) -> Result<ExitCode, Error> {
     };
     match &args.command {
         Command::ExitCodes => commands::exit_codes(),
-        Command::Version => in_runtime(commands::version(&setting))?,
-        Command::Login(args) => in_runtime(commands::login(args, &setting))??,
-        Command::Logout(args) => in_runtime(commands::logout(args, &setting))??,
+        Command::Version => in_runtime(&setting, async |cancel| {
+            or_interrupted(commands::version(&setting), cancel).await
+        })?,
+        Command::Login(args) => in_runtime(&setting, async |cancel| {
+            commands::login(args, &setting, cancel).await
+        })?,
+        Command::Logout(args) => in_runtime(&setting, async |cancel| {
+            or_interrupted(commands::logout(args, &setting), cancel).await
+        })?,
         Command::Doctor => {
             let before = commands::doctor::Before::find(&setting);
-            return in_runtime(commands::doctor::run(before, &setting));
+            return in_runtime(&setting, async |cancel| {
+                or_interrupted(commands::doctor::run(before, &setting), cancel).await
+            });
         }
         command => {
             let choice = choice::choose(&args.global, &config, &host)?;
@@ -79,20 +88,31 @@ fn begin(args: &Args) -> Result<ExitCode, Error> {
                 setting.notice(&format!("using the embedded engine: {}", choice.because));
             }
             let engine = engine::AnyEngine::open(choice.chosen, &config, &host)?;
-            return in_runtime(commands::run(command, &engine, &setting))?;
+            return in_runtime(&setting, async |cancel| {
+                commands::run(command, &engine, &setting, cancel).await
+            });
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Does the asynchronous part.
-fn in_runtime<T>(work: impl Future<Output = T>) -> Result<T, Error> {
+/// Does the asynchronous part, which signals stop from here on.
+fn in_runtime<T>(
+    setting: &Setting<'_>,
+    work: impl AsyncFnOnce(&CancelToken) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let cancel = CancelToken::default();
+    signals::watch(&cancel, setting.announcer()).map_err(Error::Runtime)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(Error::Runtime)?;
-    let done = runtime.block_on(work);
+    let done = runtime.block_on(work(&cancel));
+    if cancel.reason().is_some() {
+        // Threads that were left alone remove what they have made.
+        cancel.resources().wait_until_empty();
+    }
     // A name look-up that hangs must not keep a finished program.
     runtime.shutdown_background();
-    Ok(done)
+    done
 }

@@ -3,7 +3,10 @@
 //! The types are its states: only a [`Created`] container takes an archive, because the archive calls
 //! of a daemon can be raced by what runs in a container (CVE-2018-15664, CVE-2026-41568).
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bollard::{
     Docker, body_full,
@@ -18,8 +21,9 @@ use bollard::{
 use bytes::Bytes;
 use futures_util::{StreamExt as _, sink};
 use s2i_build::{
-    EngineError,
+    CancelToken, EngineError, Resource,
     event::Progress,
+    resource::Tracked,
     session::{Piece, Session, Transport},
     trace,
 };
@@ -27,7 +31,7 @@ use s2i_core::{Diagnostic, ImageRef};
 use tokio::io::AsyncWriteExt as _;
 
 use crate::{
-    agent,
+    DockerEngine, agent,
     cleanup::warn_of,
     convert,
     error::{cause, failed, is_unreachable, status},
@@ -43,24 +47,31 @@ pub(crate) struct Handle {
     pub(crate) endpoint: String,
     pub(crate) name: String,
     pub(crate) image: ImageRef,
+    /// Until the last handle is gone, which is after the removal.
+    _tracked: Arc<Tracked>,
 }
 
 /// A container that has not started.
 pub(crate) struct Created(Handle);
 
 impl Created {
-    /// Makes the container.
+    /// Makes the container, which is tracked as what `resource` makes of its name. The engine is waited
+    /// for also when everything stops: it could make the container later.
     pub(crate) async fn new(
-        docker: &Docker,
-        endpoint: &str,
+        engine: &DockerEngine,
         image: ImageRef,
         body: ContainerCreateBody,
+        resource: fn(String) -> Resource,
         progress: &Progress<'_>,
+        cancel: &CancelToken,
     ) -> Result<Self, EngineError> {
+        let (docker, endpoint) = (&engine.docker, &engine.endpoint.url);
+        let name = convert::container_name(&image);
         let container = Handle {
             docker: docker.clone(),
-            endpoint: endpoint.into(),
-            name: convert::container_name(&image),
+            endpoint: endpoint.clone(),
+            _tracked: Arc::new(cancel.track(resource(name.clone()))?),
+            name,
             image,
         };
         let options = CreateContainerOptionsBuilder::new().name(&container.name);

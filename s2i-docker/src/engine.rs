@@ -7,7 +7,7 @@ use bollard::{
 };
 use futures_util::StreamExt as _;
 use s2i_build::{
-    Agents, CancelToken, Engine, EngineError, Keyring,
+    Agents, CancelToken, Engine, EngineError, Keyring, Resource,
     cancel::or_interrupted,
     engine::{Committed, EngineInfo, Start},
     event::{Event, Phase, Progress},
@@ -215,7 +215,8 @@ impl Engine for DockerEngine {
         progress.phase(Phase::Start);
         let body = convert::create_body(start);
         let name = image.name.clone();
-        let created = Created::new(&self.docker, &self.endpoint.url, name, body, progress).await?;
+        let created = Created::new(self, name, body, Resource::Container, progress, cancel);
+        let created = created.await?;
         let handle = created.handle();
         let starting = async {
             handle.check_limits(&start.limits).await?;

@@ -1,6 +1,15 @@
 //! The port to images over the API.
 
-use std::{collections::HashMap, io, time::Duration};
+use std::{
+    collections::HashMap,
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::Poll,
+    time::Duration,
+};
 
 use bollard::{
     Docker,
@@ -10,9 +19,12 @@ use bollard::{
         RemoveImageOptions,
     },
 };
-use futures_util::{StreamExt as _, TryStreamExt as _};
+use futures_util::{
+    StreamExt as _, TryStreamExt as _,
+    future::{Either, select},
+};
 use s2i_build::{
-    CancelToken, EngineError, Images,
+    CancelToken, EngineError, Images, Resource,
     cancel::or_interrupted,
     event::{Event, Progress},
     images::{ImageSummary, Launch, Pruned, Pushed},
@@ -84,24 +96,23 @@ impl Images for DockerEngine {
         or_interrupted(push, cancel).await
     }
 
-    async fn load(&self, archive: ArchiveStream<'static>) -> Result<Vec<String>, EngineError> {
-        let options = ImportImageOptions::default();
-        let mut load = self.docker.import_image_stream(options, archive, None);
-        let mut loaded = Vec::new();
-        while let Some(step) = load.next().await {
-            if step.as_ref().is_err_and(is_only_the_end) {
-                break;
-            }
-            let step = step.map_err(failed("load", "the archive", &self.endpoint.url))?;
-            // `Loaded image: NAME`, or `Loaded image ID: ID`.
-            let line = step.stream.unwrap_or_default();
-            let parts = line.trim().split_once(": ");
-            loaded.extend(parts.map(|(_, name)| name.to_owned()));
+    async fn load(
+        &self,
+        archive: ArchiveStream<'static>,
+        cancel: &CancelToken,
+    ) -> Result<Vec<String>, EngineError> {
+        let _load = cancel.track(Resource::Load(self.endpoint.url.clone()))?;
+        let (archive, is_sent) = with_mark(archive);
+        let loading = std::pin::pin!(self.take(archive));
+        match select(std::pin::pin!(cancel.cancelled()), loading).await {
+            Either::Right((loaded, _)) => loaded,
+            Either::Left((_, loading)) if is_sent.load(Ordering::Relaxed) => loading.await,
+            // The end of the connection ends the load.
+            Either::Left((reason, _)) => Err(EngineError::Interrupted(reason)),
         }
-        Ok(loaded)
     }
 
-    fn export(&self, image: &ImageRef) -> ArchiveStream<'static> {
+    fn export(&self, image: &ImageRef, _cancel: &CancelToken) -> ArchiveStream<'static> {
         let (docker, endpoint) = (self.docker.clone(), self.endpoint.url.clone());
         let image = image.clone();
         let open = async move {
@@ -138,6 +149,23 @@ impl Images for DockerEngine {
 }
 
 impl DockerEngine {
+    async fn take(&self, archive: ArchiveStream<'static>) -> Result<Vec<String>, EngineError> {
+        let options = ImportImageOptions::default();
+        let mut load = self.docker.import_image_stream(options, archive, None);
+        let mut loaded = Vec::new();
+        while let Some(step) = load.next().await {
+            if step.as_ref().is_err_and(is_only_the_end) {
+                break;
+            }
+            let step = step.map_err(failed("load", "the archive", &self.endpoint.url))?;
+            // `Loaded image: NAME`, or `Loaded image ID: ID`.
+            let line = step.stream.unwrap_or_default();
+            let parts = line.trim().split_once(": ");
+            loaded.extend(parts.map(|(_, name)| name.to_owned()));
+        }
+        Ok(loaded)
+    }
+
     async fn send(&self, image: &ImageRef, progress: &Progress<'_>) -> Result<(), EngineError> {
         progress.notice(format!("pushing {image}"));
         let options = PushImageOptionsBuilder::new().tag(image.tag_or_latest());
@@ -160,6 +188,17 @@ impl DockerEngine {
         }
         Ok(())
     }
+}
+
+/// The same archive, and whether its end was reached.
+fn with_mark(archive: ArchiveStream<'static>) -> (ArchiveStream<'static>, Arc<AtomicBool>) {
+    let is_sent = Arc::new(AtomicBool::new(false));
+    let mark = Arc::clone(&is_sent);
+    let end = futures_util::stream::poll_fn(move |_| {
+        mark.store(true, Ordering::Relaxed);
+        Poll::Ready(None)
+    });
+    (archive.chain(end).boxed(), is_sent)
 }
 
 /// A step of a push as people read it.

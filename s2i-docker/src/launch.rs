@@ -12,7 +12,7 @@ use futures_util::{
     future::{Either, select, try_join},
 };
 use s2i_build::{
-    CancelToken, EngineError, Interrupt,
+    CancelToken, EngineError, Interrupt, Resource,
     cancel::or_interrupted,
     event::{Event, Output, Progress},
     images::Launch,
@@ -39,7 +39,8 @@ impl DockerEngine {
     ) -> Result<Exit, EngineError> {
         let body = convert::launch_body(launch);
         let name = launch.image.name.clone();
-        let created = Created::new(&self.docker, &self.endpoint.url, name, body, progress).await?;
+        let created = Created::new(self, name, body, Resource::Application, progress, cancel);
+        let created = created.await?;
         let handle = created.handle();
         let exit = match or_interrupted(handle.check_limits(&launch.limits), cancel).await {
             Ok(()) => handle.live(progress, cancel).await,

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use bollard::query_parameters::{CommitContainerOptions, InspectContainerOptions};
 use s2i_build::{
-    CancelToken, Container, EngineError,
+    CancelToken, Container, EngineError, Resource,
     cancel::or_interrupted,
     engine::{Commit, Committed, Input, Program},
     event::{Phase, Progress},
@@ -83,6 +83,7 @@ impl Container for DockerContainer {
         or_interrupted(self.session.finish(finish, progress), cancel).await?;
         progress.phase(Phase::Commit);
         let container = &self.handle;
+        let _commit = cancel.track(Resource::Commit(container.name.clone()))?;
         let id = container.commit(commit, self.flavour).await?;
         // A commit can't be called off; an image that nobody wants any more can be removed.
         if let Some(reason) = cancel.reason() {

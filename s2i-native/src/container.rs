@@ -15,7 +15,7 @@ use s2i_core::{
     wire::{Exit, Finish, ReadItem},
 };
 
-use crate::{commit, error::blocking, place::Place};
+use crate::{commit, error::blocking, place::Place, tracked::or_reason};
 
 /// A container whose agent waits for the next request.
 pub struct NativeContainer {
@@ -115,7 +115,7 @@ impl Container for NativeContainer {
         let (commit, cancel) = (commit.clone(), cancel.clone());
         let (place, committed) = blocking(move || {
             let committed = place
-                .end()
+                .end(&cancel)
                 .and_then(|()| place.take_aside())
                 .and_then(|aside| {
                     thread::scope(|scope| {
@@ -124,7 +124,7 @@ impl Container for NativeContainer {
                         commit::commit(&place, &commit, &cancel)
                     })
                 });
-            Ok((place, committed))
+            Ok((place, or_reason(committed, &cancel)))
         })
         .await?;
         self.place = Some(place);

@@ -110,7 +110,7 @@ impl NativeEngine {
         }
     }
 
-    /// Starts a container. Unpacking its image can't be called off; the next one has the use of it.
+    /// Starts a container, unless everything stops before; then nothing of it is left.
     pub(crate) async fn place(
         &self,
         origin: Origin,
@@ -121,8 +121,8 @@ impl NativeEngine {
         if let Some(exposure) = exposure(origin.network, sandbox::has_scopes()) {
             self.warned.call_once(|| progress.warn([exposure]));
         }
-        let store = self.store.clone();
-        let prepare = move |tell: &Tell| Place::prepare(&store, origin, tell);
+        let (store, token) = (self.store.clone(), cancel.clone());
+        let prepare = move |tell: &Tell| Place::prepare(&store, origin, tell, &token);
         let mut prepared = telling(progress, prepare).await?;
         if let Some(landing) = prepared.landing.take() {
             // What is left of the start counts to it: it takes less than telling of it would.
@@ -135,7 +135,9 @@ impl NativeEngine {
             };
             prepared = telling(progress, fill).await?;
         }
+        let cancel = cancel.clone();
         let start = move || {
+            cancel.check()?;
             let Prepared { place, sandbox, .. } = prepared;
             let (running, transport) = place.start(&sandbox, agent.as_deref())?;
             Ok((place, running, transport))
@@ -183,7 +185,7 @@ impl Engine for NativeEngine {
             facts::image_facts(image, stored.id().to_string(), stored.config())
         };
         if policy != PullPolicy::Always {
-            if let Some(stored) = self.find(image).await? {
+            if let Some(stored) = or_interrupted(self.find(image), cancel).await? {
                 return Ok(facts(&stored));
             }
             if policy == PullPolicy::Never {
@@ -191,7 +193,7 @@ impl Engine for NativeEngine {
             }
         }
         progress.notice(format!("pulling {image}"));
-        let pulled = or_interrupted(self.pull(image, progress), cancel).await?;
+        let pulled = or_interrupted(self.pull(image, progress, cancel), cancel).await?;
         Ok(facts(&pulled))
     }
 
@@ -211,13 +213,13 @@ impl Engine for NativeEngine {
         progress.phase(Phase::Start);
         let origin = Origin {
             name: name.clone(),
-            image: self.pinned(start.image).await?,
+            image: or_interrupted(self.pinned(start.image), cancel).await?,
             network: network(start.network)?,
             program: Program::Agent {
                 for_root: start.is_for_root(),
             },
             limits: limits(&start.limits),
-            artifacts: self.lent(start).await?,
+            artifacts: or_interrupted(self.lent(start), cancel).await?,
             source: start.source.map(|source| Source {
                 tree: source.tree.clone(),
                 into: source.into.clone(),

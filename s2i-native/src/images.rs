@@ -16,6 +16,7 @@ use crate::{
     engine::NativeEngine,
     error::{blocking, failed},
     launch, memory,
+    tracked::{stoppable, track},
 };
 
 impl Images for NativeEngine {
@@ -56,22 +57,29 @@ impl Images for NativeEngine {
         progress: &Progress<'_>,
         cancel: &CancelToken,
     ) -> Result<Pushed, EngineError> {
-        or_interrupted(self.send(image, progress), cancel).await
+        or_interrupted(self.send(image, progress, cancel), cancel).await
     }
 
-    async fn load(&self, archive: ArchiveStream<'static>) -> Result<Vec<String>, EngineError> {
-        let store = self.store.clone();
+    async fn load(
+        &self,
+        archive: ArchiveStream<'static>,
+        cancel: &CancelToken,
+    ) -> Result<Vec<String>, EngineError> {
+        let store = stoppable(&self.store, cancel);
+        let tracked = track(&store, cancel)?;
         let (feed, mut pieces) = Pieces::of(archive);
         let load = move || {
+            let _tracked = tracked;
             let loaded = store.import(&mut pieces);
             loaded.map_err(failed("load", "the archive"))
         };
-        let (loaded, ()) = join(blocking(load), feed).await;
-        Ok(loaded?.iter().flat_map(names).collect())
+        let work = async { join(blocking(load), feed).await.0 };
+        let loaded = or_interrupted(work, cancel).await?;
+        Ok(loaded.iter().flat_map(names).collect())
     }
 
-    fn export(&self, image: &ImageRef) -> ArchiveStream<'static> {
-        self.archive(image, None, Holdings::default())
+    fn export(&self, image: &ImageRef, cancel: &CancelToken) -> ArchiveStream<'static> {
+        self.archive(image, None, Holdings::default(), cancel)
     }
 
     async fn prune(&self) -> Result<Pruned, EngineError> {

@@ -9,6 +9,7 @@ use futures_util::{
 use rustix::process::Signal;
 use s2i_build::{
     CancelToken, EngineError, Interrupt,
+    cancel::or_interrupted,
     event::{Event, Output, Progress},
     images::{Launch, Publish},
     session::{Piece, Transport},
@@ -36,7 +37,7 @@ pub(crate) async fn launch(
     check_ports(&launch.ports)?;
     let origin = Origin {
         name: launch.image.name.clone(),
-        image: engine.pinned(launch.image).await?,
+        image: or_interrupted(engine.pinned(launch.image), cancel).await?,
         network: network(&launch.network)?,
         program: Program::Direct(command(launch)),
         limits: limits(&launch.limits),
@@ -51,6 +52,7 @@ pub(crate) async fn launch(
     };
     let placed = engine.place(origin, None, progress, cancel);
     let (place, mut running, transport) = placed.await?;
+    place.note_application();
     let killer = running.killer();
     let name = launch.image.name.clone();
     // An application may close its outputs and go on.

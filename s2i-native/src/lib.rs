@@ -49,6 +49,7 @@ mod reexec;
 mod registry;
 pub mod sandbox;
 mod source;
+mod tracked;
 pub mod userns;
 
 pub use container::NativeContainer;

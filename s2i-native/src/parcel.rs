@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use s2i_build::EngineError;
+use s2i_build::{CancelToken, EngineError};
 use s2i_core::{ImageRef, bounds};
 use s2i_oci::{
     Digest, layer,
@@ -15,12 +15,16 @@ use s2i_oci::{
     store::{Store, StoredImage, StoredLayer, Work},
 };
 
-use crate::{error::failed, memory};
+use crate::{
+    error::failed,
+    memory,
+    tracked::{TrackedWork, stoppable},
+};
 
 /// What is pushed, and what protects it meanwhile.
 pub(crate) struct Parcel {
     pub(crate) push: Push,
-    _work: Arc<Work>,
+    _work: Arc<TrackedWork>,
 }
 
 /// Puts together what a registry gets. An image that came compressed goes as it came; layers that were
@@ -30,9 +34,11 @@ pub(crate) fn pack(
     store: &Store,
     image: &StoredImage,
     name: &ImageRef,
+    cancel: &CancelToken,
 ) -> Result<Parcel, EngineError> {
-    let cannot = || failed("prepare the push of", name);
-    let work = Arc::new(store.work(&[image]).map_err(cannot())?);
+    let store = &stoppable(store, cancel);
+    let cannot = failed("prepare the push of", name);
+    let work = Arc::new(TrackedWork::make(store, &[image], cancel, cannot)?);
     let config = in_store(store, &image.manifest().config);
     let (push_manifest, media_type, layers) = if image.layers().any(|layer| layer.is_plain()) {
         let layers = image
@@ -86,7 +92,7 @@ fn in_store(store: &Store, blob: &Descriptor) -> PushBlob {
 /// takes.
 fn compressed(
     store: &Store,
-    work: &Arc<Work>,
+    work: &Arc<TrackedWork>,
     layer: StoredLayer,
 ) -> Result<PushBlob, EngineError> {
     if !layer.is_plain() {

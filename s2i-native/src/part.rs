@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, io};
 
 use s2i_build::{
-    EngineError,
+    CancelToken, EngineError,
     images::Holdings,
     stream::{ArchiveStream, pieces_of},
 };
@@ -16,6 +16,7 @@ use s2i_oci::{
 use crate::{
     engine::NativeEngine,
     error::{failed, no_such_image},
+    tracked::{stoppable, track},
 };
 
 impl NativeEngine {
@@ -41,8 +42,9 @@ impl NativeEngine {
         image: &ImageRef,
         names: Vec<ImageRef>,
         there: Holdings,
+        cancel: &CancelToken,
     ) -> ArchiveStream<'static> {
-        self.archive(image, Some(names), there)
+        self.archive(image, Some(names), there, cancel)
     }
 
     /// An archive of the image; without `names` under those that it has.
@@ -51,9 +53,12 @@ impl NativeEngine {
         image: &ImageRef,
         names: Option<Vec<ImageRef>>,
         there: Holdings,
+        cancel: &CancelToken,
     ) -> ArchiveStream<'static> {
-        let (store, asked) = (self.store.clone(), image.clone());
+        let store = stoppable(&self.store, cancel);
+        let (asked, tracked) = (image.clone(), track(&store, cancel));
         pieces_of(move |out| {
+            let _tracked = tracked.map_err(io::Error::other)?;
             let cannot = || failed("export", &asked);
             let found = store.find(&asked).map_err(cannot());
             let stored = found.and_then(|found| found.ok_or_else(|| no_such_image(&asked)));

@@ -5,15 +5,15 @@ use std::{
     fs, io,
     path::PathBuf,
     process::Stdio,
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use futures_channel::mpsc::UnboundedSender;
-use s2i_build::{EngineError, event::Event, session::Transport};
+use s2i_build::{CancelToken, EngineError, event::Event, session::Transport};
 use s2i_core::{ContainerPath, ImageRef};
 use s2i_oci::{
     overlay::{Dialect, is_opaque},
-    store::{Store, StoredImage, Unpacking, Work},
+    store::{Store, StoredImage, Unpacking},
 };
 
 use crate::{
@@ -21,6 +21,7 @@ use crate::{
     layers,
     sandbox::{Limits, Network, Overlay, Program, Running, Sandbox},
     source::{Landing, Source},
+    tracked::{TrackedWork, or_reason, stoppable},
 };
 
 /// What a container changes, and the source that it has from its start, below its directory.
@@ -39,8 +40,11 @@ const HOSTNAME: &str = "s2i";
 /// File times lag behind the clock by up to a tick of the kernel.
 const TICK: Duration = Duration::from_millis(20);
 
-/// How long the agent may take to go when it is told to.
+/// How long the agent may take to go after the end of its input.
 const GOING: Duration = Duration::from_secs(10);
+
+/// How often it is looked meanwhile whether everything stops.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// What a container starts from.
 pub(crate) struct Origin {
@@ -77,7 +81,7 @@ pub(crate) struct Place {
     pub(crate) name: ImageRef,
     // The processes go before what they use.
     pub(crate) running: Option<Running>,
-    work: Work,
+    work: TrackedWork,
 }
 
 /// A place in which nothing runs yet.
@@ -89,16 +93,27 @@ pub(crate) struct Prepared {
 }
 
 impl Place {
-    /// Makes a place for a container. What takes long is told.
+    /// Makes a place for a container. What takes long is reported to `tell`, and ends when everything stops.
     pub(crate) fn prepare(
+        store: &Store,
+        origin: Origin,
+        tell: &UnboundedSender<Event>,
+        cancel: &CancelToken,
+    ) -> Result<Prepared, EngineError> {
+        let store = stoppable(store, cancel);
+        or_reason(Self::prepare_in(&store, origin, tell, cancel), cancel)
+    }
+
+    fn prepare_in(
         store: &Store,
         mut origin: Origin,
         tell: &UnboundedSender<Event>,
+        cancel: &CancelToken,
     ) -> Result<Prepared, EngineError> {
         let lent = origin.artifacts.iter().map(|lent| &lent.image);
         let images: Vec<_> = std::iter::once(&origin.image).chain(lent).collect();
-        let work = store.work(&images);
-        let work = work.map_err(failed("make a place for a container of", &origin.name))?;
+        let cannot = failed("make a place for a container of", &origin.name);
+        let work = TrackedWork::make(store, &images, cancel, cannot)?;
         let mut place = Self {
             store: store.clone(),
             base: origin.image.clone(),
@@ -223,6 +238,11 @@ impl Place {
         Ok(Some((lent.at.clone(), overlay)))
     }
 
+    /// Notes that an application runs in it, which may take its time to end.
+    pub(crate) fn note_application(&self) {
+        self.work.note_application();
+    }
+
     /// What the container changed, in overlayfs' dialect. Complete once it has ended.
     pub(crate) fn upper(&self) -> PathBuf {
         self.work.path().join(UPPER)
@@ -269,24 +289,41 @@ impl Place {
         }
     }
 
-    /// Waits until the container has ended: its agent goes when nobody is left to ask it for anything.
-    pub(crate) fn end(&mut self) -> Result<(), EngineError> {
+    /// Waits until the container has ended: its agent goes when its input has ended. One that does not,
+    /// or not before everything stops, is killed.
+    pub(crate) fn end(&mut self, cancel: &CancelToken) -> Result<(), EngineError> {
+        let Some(running) = &mut self.running else {
+            return Ok(());
+        };
+        let deadline = Instant::now() + GOING;
+        let ended = loop {
+            let ended = running.wait_for(LOOK);
+            let is_over = Instant::now() >= deadline || cancel.reason().is_some();
+            if is_over || !matches!(ended, Ok(None)) {
+                break ended;
+            }
+        };
+        match ended {
+            Ok(Some(_)) => {
+                self.running = None;
+                Ok(())
+            }
+            _ => self.kill(),
+        }
+    }
+
+    fn kill(&mut self) -> Result<(), EngineError> {
         let Some(mut running) = self.running.take() else {
             return Ok(());
         };
-        let ended = match running.wait_for(GOING) {
-            Ok(None) => {
-                running.kill();
-                running.wait().map(drop)
-            }
-            ended => ended.map(drop),
-        };
+        running.kill();
+        let ended = running.wait().map(drop);
         ended.map_err(failed("end a container of", &self.name))
     }
 
-    /// Ends what runs and removes everything; what could not be removed, the next use of the store does.
+    /// Kills what runs and removes everything; what could not be removed, the next use of the store does.
     pub(crate) fn remove(mut self) -> Result<(), EngineError> {
-        self.end()
+        self.kill()
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use s2i_build::{
-    EngineError,
+    CancelToken, EngineError,
     event::{Event, Progress},
     images::Pushed,
 };
@@ -16,21 +16,24 @@ use s2i_oci::{
     Digest,
     config::Platform,
     manifest::Descriptor,
-    store::{StoredImage, Work},
+    store::{Store, StoredImage},
 };
 
 use crate::{
     engine::NativeEngine,
     error::{blocking, failed},
     parcel,
+    tracked::{TrackedWork, stoppable},
 };
 
 impl NativeEngine {
-    /// Pulls the image for this machine's processor. What is there is not downloaded.
+    /// Pulls the image for this machine's processor. What is there is not downloaded. The future may be
+    /// dropped when everything stops.
     pub(crate) async fn pull(
         &self,
         image: &ImageRef,
         progress: &Progress<'_>,
+        cancel: &CancelToken,
     ) -> Result<StoredImage, EngineError> {
         let pulled = self
             .registry
@@ -40,17 +43,23 @@ impl NativeEngine {
             image: image.clone(),
             source: source.into(),
         })?;
-        let store = self.store.clone();
-        let work = blocking(move || store.work(&[]).map_err(failed("pull into", "the store")));
-        let work = Arc::new(work.await?);
+        let store = stoppable(&self.store, cancel);
+        let (within, token) = (store.clone(), cancel.clone());
+        let cannot = failed("pull into", "the store");
+        let work = blocking(move || TrackedWork::make(&within, &[], &token, cannot));
+        let pulling = Pulling {
+            image,
+            store: store.clone(),
+            work: Arc::new(work.await?),
+        };
         let counter = Counter::new(progress, &pulled.manifest.layers);
         let mut downloads = Vec::new();
         for layer in &pulled.manifest.layers {
-            downloads.push(self.download(image, layer, &work, &counter));
+            downloads.push(self.download(&pulling, layer, &counter));
         }
         let downloads = stream::iter(downloads).buffer_unordered(self.registry.parallel());
         downloads.try_collect::<()>().await?;
-        let (store, name) = (self.store.clone(), image.clone());
+        let (name, work) = (image.clone(), pulling.work);
         blocking(move || {
             let published =
                 store.publish_pulled(&pulled.manifest_bytes, &pulled.config_bytes, &name);
@@ -64,12 +73,12 @@ impl NativeEngine {
     /// Downloads a layer, unless it is there.
     async fn download(
         &self,
-        image: &ImageRef,
+        pulling: &Pulling<'_>,
         layer: &Descriptor,
-        work: &Arc<Work>,
         counter: &Counter<'_>,
     ) -> Result<(), EngineError> {
-        let (store, work, blob) = (self.store.clone(), Arc::clone(work), layer.clone());
+        let Pulling { image, store, work } = pulling;
+        let (store, work, blob) = (store.clone(), Arc::clone(work), layer.clone());
         let place = move || {
             let place = store.partial(&work, &blob);
             place.map_err(failed("keep the layer", blob.digest))
@@ -81,23 +90,25 @@ impl NativeEngine {
         let told = |bytes| counter.at(layer, bytes);
         let downloaded = self.registry.blob(image, layer, partial.path(), &told);
         downloaded.await.map_err(|source| EngineError::Pull {
-            image: image.clone(),
+            image: (*image).clone(),
             source: source.into(),
         })?;
         let digest = layer.digest;
         blocking(move || partial.finish().map_err(failed("keep the layer", digest))).await
     }
 
-    /// Sends an image to its registry.
+    /// Sends an image to its registry. The future may be dropped when everything stops.
     pub(crate) async fn send(
         &self,
         image: &ImageRef,
         progress: &Progress<'_>,
+        cancel: &CancelToken,
     ) -> Result<Pushed, EngineError> {
         let stored = self.get(image).await?;
         let (store, name) = (self.store.clone(), image.clone());
+        let cancel = cancel.clone();
         progress.notice(format!("pushing {image}"));
-        let packed = blocking(move || parcel::pack(&store, &stored, &name)).await?;
+        let packed = blocking(move || parcel::pack(&store, &stored, &name, &cancel)).await?;
         let blobs: Vec<Descriptor> = packed
             .push
             .blobs
@@ -112,6 +123,14 @@ impl NativeEngine {
             digest: Some(pushed.digest.to_string()),
         })
     }
+}
+
+/// An image that is being pulled.
+struct Pulling<'a> {
+    image: &'a ImageRef,
+    store: Store,
+    /// Protects what has come so far.
+    work: Arc<TrackedWork>,
 }
 
 /// Tells how far several transfers are together.

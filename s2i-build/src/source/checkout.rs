@@ -17,6 +17,12 @@ use rustix::{
 };
 use tempfile::TempDir;
 
+use super::SourceError;
+use crate::{
+    cancel::CancelToken,
+    resource::{Resource, Tracked},
+};
+
 /// How the names of all such directories start.
 const PREFIX: &str = "s2i-checkout-";
 
@@ -26,12 +32,21 @@ pub(super) struct Checkout {
     dir: TempDir,
     /// Held as long as the directory is in use; not inherited by Git.
     _lock: File,
+    /// Dropped last, when the directory is gone.
+    _tracked: Tracked,
 }
 
 impl Checkout {
     /// Makes a directory in `temp_dir`, after it has removed those that were left behind.
-    pub(super) fn new(temp_dir: &Path) -> io::Result<Self> {
-        sweep(temp_dir)?;
+    pub(super) fn new(temp_dir: &Path, cancel: &CancelToken) -> Result<Self, SourceError> {
+        let failed = || SourceError::io("make a directory in", temp_dir);
+        sweep(temp_dir).map_err(failed())?;
+        let tracked = cancel.track(Resource::Checkout(temp_dir.into()));
+        let tracked = tracked.map_err(SourceError::Interrupted)?;
+        Self::make(temp_dir, tracked).map_err(failed())
+    }
+
+    fn make(temp_dir: &Path, tracked: Tracked) -> io::Result<Self> {
         loop {
             let dir = tempfile::Builder::new()
                 .prefix(PREFIX)
@@ -40,7 +55,12 @@ impl Checkout {
             flock(&lock, FlockOperation::LockExclusive)?;
             // Somebody who sweeps may have been quicker than the lock.
             if is_same(&lock, dir.path()) {
-                return Ok(Self { dir, _lock: lock });
+                tracked.set(Resource::Checkout(dir.path().into()));
+                return Ok(Self {
+                    dir,
+                    _lock: lock,
+                    _tracked: tracked,
+                });
             }
         }
     }
@@ -92,14 +112,15 @@ mod tests {
     #[test]
     fn what_nobody_holds_goes_with_the_next_one() {
         let temp = tempfile::tempdir().unwrap();
-        let held = Checkout::new(temp.path()).unwrap();
+        let new = || Checkout::new(temp.path(), &CancelToken::default()).unwrap();
+        let held = new();
         fs::write(held.path().join("file"), "").unwrap();
         let left = temp.path().join(format!("{PREFIX}left"));
         fs::create_dir_all(left.join("a/b")).unwrap();
         let foreign = temp.path().join("s2i-other");
         fs::create_dir(&foreign).unwrap();
 
-        let next = Checkout::new(temp.path()).unwrap();
+        let next = new();
         assert!(!left.exists());
         assert!(held.path().join("file").exists() && foreign.exists());
         drop((held, next));

@@ -103,8 +103,7 @@ impl LocalAndGit {
         request: &SourceRequest,
         cancel: &CancelToken,
     ) -> Result<Fetched, SourceError> {
-        let checkout = Checkout::new(&self.temp_dir);
-        let checkout = checkout.map_err(SourceError::io("make a directory in", &self.temp_dir))?;
+        let checkout = Checkout::new(&self.temp_dir, cancel)?;
         let location = request.location.public();
         let reference = request
             .git_ref

@@ -142,6 +142,7 @@ impl Git<'_> {
             )
             .ok()
         });
+        self.cancel.check().map_err(SourceError::Interrupted)?;
         let id = known.and_then(|output| output.lines().last().map(str::to_owned));
         id.ok_or_else(|| self.error("rev-parse", &format!("there is no `{reference}`")))
     }

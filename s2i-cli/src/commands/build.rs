@@ -2,6 +2,7 @@
 
 use s2i_build::{
     CancelToken, Engine, Outcome,
+    cancel::or_interrupted,
     event::{Event, EventSink as _},
     source::LocalAndGit,
 };
@@ -22,7 +23,7 @@ pub(crate) async fn run(
         renderer.event(Event::Warning(problem));
     }
     // Asked before the source is fetched, so that nothing is fetched in vain.
-    engine.probe().await?;
+    or_interrupted(engine.probe(), cancel).await?;
     let source = LocalAndGit {
         working_dir: host.working_dir.clone(),
         temp_dir: host.temp_dir.clone(),

@@ -30,7 +30,7 @@ pub(crate) async fn run(
 ) -> Result<(), Error> {
     // Asked before the build, which would be in vain.
     let api = engine::api(endpoint(load, setting)?, setting.host)?;
-    let info = api.probe().await?;
+    let info = or_interrupted(api.probe(), cancel).await?;
     let outcome = Box::pin(build::run(native, args, setting, cancel)).await?;
     setting.notice(&format!(
         "loading it into {} at {}",
@@ -42,8 +42,9 @@ pub(crate) async fn run(
         image: outcome.image_id.parse()?,
         name: outcome.tag.clone(),
         base: args.runtime_image.clone().unwrap_or(outcome.builder),
+        cancel,
     };
-    let bytes = or_interrupted(delivery.run(), cancel).await?;
+    let bytes = delivery.run().await?;
     let image = delivery
         .name
         .as_ref()
@@ -73,14 +74,20 @@ struct Delivery<'a> {
     name: Option<ImageRef>,
     /// What it is made on.
     base: ImageRef,
+    cancel: &'a CancelToken,
 }
 
 impl Delivery<'_> {
     /// Gives the image its name where it is, else sends what is not there, else all of it. Gives how many
     /// bytes that took.
     async fn run(&self) -> Result<u64, EngineError> {
-        let there = self.holdings().await;
-        if self.name_it(&there).await {
+        let naming = async {
+            let there = self.holdings().await;
+            let is_named = self.name_it(&there).await;
+            Ok::<_, EngineError>((there, is_named))
+        };
+        let (there, is_named) = or_interrupted(naming, self.cancel).await?;
+        if is_named {
             return Ok(0);
         }
         if there != Holdings::default() {
@@ -123,11 +130,12 @@ impl Delivery<'_> {
         let bytes = Arc::new(AtomicU64::new(0));
         let sent = Arc::clone(&bytes);
         let names = self.name.iter().cloned().collect();
-        let archive = self.native.export_part(&self.image, names, there);
+        let native = self.native;
+        let archive = native.export_part(&self.image, names, there, self.cancel);
         let counted = archive.inspect_ok(move |piece| {
             sent.fetch_add(piece.len() as u64, Ordering::Relaxed);
         });
-        self.api.load(Box::pin(counted)).await?;
+        self.api.load(Box::pin(counted), self.cancel).await?;
         Ok(bytes.load(Ordering::Relaxed))
     }
 }

@@ -7,11 +7,12 @@ use std::{
     path::Path,
 };
 
-use futures_util::{
-    StreamExt as _,
-    future::{Either, select},
+use futures_util::StreamExt as _;
+use s2i_build::{
+    CancelToken, EngineError, Images,
+    cancel::or_interrupted,
+    stream::{ArchiveStream, blocking},
 };
-use s2i_build::{CancelToken, EngineError, Images, stream::ArchiveStream};
 use s2i_core::ImageRef;
 use serde_json::json;
 
@@ -31,12 +32,13 @@ pub(crate) async fn run(
             return Err(Error::Terminal("standard output"));
         }
         let name = Path::new("standard output");
-        let archive = engine.export(image);
-        write(archive, image, io::stdout(), name, cancel).await?;
+        let archive = engine.export(image, cancel);
+        or_interrupted(write(archive, image, io::stdout(), name), cancel).await?;
         return Ok(());
     };
     let path = setting.host.working_dir.join(output);
-    let bytes = write_file(engine.export(image), image, &path, cancel).await?;
+    let archive = engine.export(image, cancel);
+    let bytes = or_interrupted(write_file(archive, image, &path), cancel).await?;
     let object =
         json!({"event": "exported", "image": image.to_string(), "file": path, "bytes": bytes});
     setting.renderer().answer("", &object);
@@ -48,7 +50,6 @@ async fn write_file(
     archive: ArchiveStream<'static>,
     image: &ImageRef,
     path: &Path,
-    cancel: &CancelToken,
 ) -> Result<u64, Error> {
     let failed = |source| Error::WriteFile {
         path: path.into(),
@@ -56,7 +57,7 @@ async fn write_file(
     };
     if path.exists() && !path.is_file() {
         let file = File::options().write(true).open(path).map_err(failed)?;
-        return write(archive, image, file, path, cancel).await;
+        return write(archive, image, file, path).await;
     }
     // Beside the file that a link leads to, not in place of the link.
     let target = path.canonicalize().unwrap_or_else(|_| path.into());
@@ -66,37 +67,35 @@ async fn write_file(
         .permissions(Permissions::from_mode(0o666))
         .tempfile_in(dir)
         .map_err(failed)?;
-    let bytes = write(archive, image, file.as_file(), path, cancel).await?;
+    let out = file.as_file().try_clone().map_err(failed)?;
+    let bytes = write(archive, image, out, path).await?;
     file.persist(&target).map_err(|err| failed(err.error))?;
     Ok(bytes)
 }
 
-/// Writes an archive, and gives its size in bytes.
+/// Writes an archive, and gives its size in bytes. Each piece is written by a thread of its own, as the
+/// reader may take its time.
 async fn write(
     mut archive: ArchiveStream<'static>,
     image: &ImageRef,
-    mut out: impl Write,
+    mut out: impl Write + Send + 'static,
     path: &Path,
-    cancel: &CancelToken,
 ) -> Result<u64, Error> {
     let failed = |source| Error::WriteFile {
         path: path.into(),
         source,
     };
-    let copy = async {
-        let mut bytes = 0;
-        while let Some(piece) = archive.next().await {
-            let piece = piece.map_err(|err| cannot_export(image, err))?;
-            out.write_all(&piece).map_err(failed)?;
-            bytes += piece.len() as u64;
-        }
-        out.flush().map_err(failed)?;
-        Ok(bytes)
-    };
-    match select(std::pin::pin!(cancel.cancelled()), std::pin::pin!(copy)).await {
-        Either::Left((reason, _)) => Err(EngineError::Interrupted(reason).into()),
-        Either::Right((done, _)) => done,
+    let mut bytes = 0;
+    while let Some(piece) = archive.next().await {
+        let piece = piece.map_err(|err| cannot_export(image, err))?;
+        bytes += piece.len() as u64;
+        let write = move || out.write_all(&piece).map(|()| out);
+        let written = blocking(write).await.and_then(|written| written);
+        out = written.map_err(failed)?;
     }
+    let flushed = blocking(move || out.flush()).await;
+    flushed.and_then(|flushed| flushed).map_err(failed)?;
+    Ok(bytes)
 }
 
 /// The engine's own error, where there is one in it.

@@ -8,7 +8,6 @@ use std::{
 
 use s2i_build::{
     CancelToken, Images,
-    cancel::or_interrupted,
     stream::{ArchiveStream, pieces_of},
 };
 use serde_json::json;
@@ -23,7 +22,7 @@ pub(crate) async fn run(
     cancel: &CancelToken,
 ) -> Result<(), Error> {
     let archive = open(args, setting)?;
-    let loaded = or_interrupted(engine.load(archive), cancel).await?;
+    let loaded = engine.load(archive, cancel).await?;
     let renderer = setting.renderer();
     for image in loaded {
         let object = json!({"event": "loaded", "image": image});

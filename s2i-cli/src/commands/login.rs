@@ -1,34 +1,75 @@
 //! `s2i login`.
 
 use std::{
+    fs::File,
     io::{self, BufRead as _, Read as _},
     path::Path,
-    pin::pin,
 };
 
-use futures_util::future::{Either, select};
-use s2i_build::{CancelToken, EngineError, Interrupt, event::Event};
+use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
+use s2i_build::{
+    CancelToken, EngineError, Interrupt, cancel::or_interrupted, event::Event, stream::blocking,
+};
 use s2i_core::{
     Diagnostic, Printable, bounds,
     login::{Credential, Hidden},
 };
 use s2i_oci::registry::{self, Keeper, Registry, Verdict};
 use serde_json::{Value, json};
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::Setting;
-use crate::{args, error::Error, host::Host, keyring, native, render, signals};
+use crate::{args, error::Error, host::Host, keyring, native, render};
 
-pub(crate) async fn run(args: &args::Login, setting: &Setting<'_>) -> Result<(), Error> {
+pub(crate) async fn run(
+    args: &args::Login,
+    setting: &Setting<'_>,
+    cancel: &CancelToken,
+) -> Result<(), Error> {
     let home = keyring::home(setting.host).ok_or(Error::NoHome)?;
     let options = native::registry(setting.config, setting.host)?;
-    let credential = ask(args, setting.host)?;
-    let cancel = CancelToken::default();
-    signals::watch(&cancel);
+    let credential = answer(args, setting.host, cancel).await?;
     let login = log_in(&args.registry, &credential, options, &home, setting);
-    match select(pin!(cancel.cancelled()), pin!(login)).await {
-        Either::Left((reason, _)) => Err(EngineError::Interrupted(reason).into()),
-        Either::Right((done, _)) => done,
+    or_interrupted(login, cancel).await
+}
+
+/// Asks on a thread of its own, which may wait for an answer for ever.
+async fn answer(
+    args: &args::Login,
+    host: &Host,
+    cancel: &CancelToken,
+) -> Result<Credential, Error> {
+    if !args.password_stdin && !host.stdin_is_terminal {
+        return Err(Error::NobodyToAsk);
+    }
+    let (user, password_stdin) = (args.username.clone(), args.password_stdin);
+    let terminal = Terminal::look();
+    let asking = async {
+        let asked = blocking(move || ask(user, password_stdin)).await;
+        asked.map_err(Error::Answer)?
+    };
+    let answer = or_interrupted(asking, cancel).await;
+    if let (Err(_), Some(terminal)) = (&answer, terminal) {
+        terminal.restore();
+    }
+    answer
+}
+
+/// The terminal as it was before a question whose answer it does not show.
+struct Terminal {
+    tty: File,
+    settings: Termios,
+}
+
+impl Terminal {
+    fn look() -> Option<Self> {
+        let tty = File::open("/dev/tty").ok()?;
+        let settings = tcgetattr(&tty).ok()?;
+        Some(Self { tty, settings })
+    }
+
+    fn restore(&self) {
+        // One that is gone needs nothing.
+        let _ = tcsetattr(&self.tty, OptionalActions::Now, &self.settings);
     }
 }
 
@@ -82,15 +123,9 @@ pub(super) fn object(keeper: &Keeper) -> Value {
 }
 
 /// The user and the password, from the command line and standard input, else from the terminal.
-fn ask(args: &args::Login, host: &Host) -> Result<Credential, Error> {
-    if !args.password_stdin && !host.stdin_is_terminal {
-        return Err(Error::NobodyToAsk);
-    }
-    let user = match &args.username {
-        Some(user) => user.clone(),
-        None => ask_user()?,
-    };
-    let password = if args.password_stdin {
+fn ask(user: Option<String>, password_stdin: bool) -> Result<Credential, Error> {
+    let user = user.map_or_else(ask_user, Ok)?;
+    let password = if password_stdin {
         read_password().map_err(Error::Answer)?
     } else {
         ask_password()?
@@ -110,12 +145,9 @@ fn ask_user() -> Result<String, Error> {
     args::user(line.trim()).map_err(|why| Error::NoAnswer("user", why))
 }
 
-/// Asks on the terminal, which shows nothing of the answer. Ctrl-C must not end the program before the terminal is
-/// as it was.
+/// Asks on the terminal, which shows nothing of the answer; Ctrl-C is an answer then, and no signal.
 fn ask_password() -> Result<String, Error> {
-    let caught = signal(SignalKind::interrupt());
-    let answer = caught.and_then(|_caught| rpassword::prompt_password("Password: "));
-    answer.map_err(|err| match err.kind() {
+    rpassword::prompt_password("Password: ").map_err(|err| match err.kind() {
         io::ErrorKind::Interrupted => EngineError::Interrupted(Interrupt::Interrupted).into(),
         _ => Error::Answer(err),
     })

@@ -21,6 +21,7 @@ use std::process::ExitCode;
 
 use s2i_build::{
     CancelToken, Engine, Images,
+    cancel::or_interrupted,
     event::{Event, EventSink as _},
 };
 use s2i_core::Printable;
@@ -32,8 +33,7 @@ use crate::{
     error::Error,
     exit,
     host::Host,
-    render::{self, Renderer},
-    signals,
+    render::{self, Announcer, Renderer},
 };
 
 pub(crate) use login::run as login;
@@ -52,6 +52,11 @@ impl Setting<'_> {
         Renderer::new(self.global.progress, false, self.host)
     }
 
+    /// What is said about signals.
+    pub(crate) fn announcer(&self) -> Announcer {
+        Announcer::new(self.renderer().is_json(), self.host.is_interactive)
+    }
+
     fn tell(&self, event: Event) {
         self.renderer().event(event);
     }
@@ -67,9 +72,8 @@ pub(crate) async fn run(
     command: &Command,
     engine: &AnyEngine,
     setting: &Setting<'_>,
+    cancel: &CancelToken,
 ) -> Result<ExitCode, Error> {
-    let cancel = CancelToken::default();
-    signals::watch(&cancel);
     let runs = matches!(
         command,
         Command::Build(_) | Command::Run(_) | Command::Usage(_)
@@ -83,12 +87,14 @@ pub(crate) async fn run(
     };
     match (engine, load) {
         (AnyEngine::Native(engine, _), Some((args, load))) => {
-            deliver::run(engine, args, load, setting, &cancel).await?;
+            deliver::run(engine, args, load, setting, cancel).await?;
             Ok(ExitCode::SUCCESS)
         }
         (AnyEngine::Api(_), Some(_)) => Err(Error::LoadOfApi),
-        (AnyEngine::Api(engine), None) => with(engine, command, setting, &cancel).await,
-        (AnyEngine::Native(engine, _), None) => with(engine, command, setting, &cancel).await,
+        (AnyEngine::Api(engine), None) => Box::pin(with(engine, command, setting, cancel)).await,
+        (AnyEngine::Native(engine, _), None) => {
+            Box::pin(with(engine, command, setting, cancel)).await
+        }
     }
 }
 
@@ -104,14 +110,14 @@ async fn with<E: Engine + Images>(
         }
         Command::Run(args) => return run::run(engine, args, setting, cancel).await,
         Command::Usage(args) => usage::run(engine, args, setting, cancel).await?,
-        Command::Images(args) => images::run(engine, args, setting).await?,
-        Command::Rmi(args) => return rmi::run(engine, args, setting).await,
-        Command::Tag(args) => tag::run(engine, args, setting).await?,
+        Command::Images(args) => or_interrupted(images::run(engine, args, setting), cancel).await?,
+        Command::Rmi(args) => return or_interrupted(rmi::run(engine, args, setting), cancel).await,
+        Command::Tag(args) => or_interrupted(tag::run(engine, args, setting), cancel).await?,
         Command::Push(args) => push::run(engine, args, setting, cancel).await?,
         Command::Pull(args) => pull::run(engine, args, setting, cancel).await?,
         Command::Load(args) => load::run(engine, args, setting, cancel).await?,
         Command::Export(args) => export::run(engine, args, setting, cancel).await?,
-        Command::Prune => prune::run(engine, setting).await?,
+        Command::Prune => or_interrupted(prune::run(engine, setting), cancel).await?,
         Command::Doctor
         | Command::ExitCodes
         | Command::Login(_)

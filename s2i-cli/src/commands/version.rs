@@ -12,7 +12,7 @@ use crate::{
     render::Renderer,
 };
 
-pub(crate) async fn run(setting: &Setting<'_>) {
+pub(crate) async fn run(setting: &Setting<'_>) -> Result<(), Error> {
     let version = env!("CARGO_PKG_VERSION");
     let (engine, object) = match describe(setting).await {
         Ok((name, version, place)) => (
@@ -25,6 +25,7 @@ pub(crate) async fn run(setting: &Setting<'_>) {
     let Setting { global, host, .. } = setting;
     let renderer = Renderer::new(global.progress, false, host);
     renderer.answer(&format!("s2i {version}\n{engine}\n"), &object);
+    Ok(())
 }
 
 /// The engine that would be used: name, version, and where it is.

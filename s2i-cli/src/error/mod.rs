@@ -277,7 +277,7 @@ fn engine_code(err: &EngineError) -> Code {
     }
 }
 
-fn interrupt_code(reason: Interrupt) -> Code {
+pub(crate) fn interrupt_code(reason: Interrupt) -> Code {
     match reason {
         Interrupt::Interrupted => exit::INTERRUPTED,
         Interrupt::Terminated => exit::TERMINATED,

@@ -109,7 +109,7 @@ pub(super) fn print(event: &Value) {
 }
 
 /// The value with every text in it as it can be shown.
-fn printable(value: &Value) -> Value {
+pub(super) fn printable(value: &Value) -> Value {
     let text = |text: &str| String::from(Printable::lines(text));
     match value {
         Value::String(value) => text(value).into(),

@@ -2,13 +2,18 @@
 //!
 //! All of it is [`Printable`] by then, whatever it comes from. Only the application of `s2i run` and archives of
 //! `s2i export` write to the standard streams as they are.
+
+mod announcer;
 mod json;
 mod lines;
 mod people;
 mod table;
 mod through;
 
-use std::io::{self, Write as _};
+use std::{
+    io::{self, Write as _},
+    sync::{Mutex, PoisonError},
+};
 
 use s2i_build::{
     Outcome,
@@ -87,10 +92,15 @@ impl EventSink for Renderer {
     }
 }
 
+pub(crate) use announcer::Announcer;
 pub(crate) use table::{images, short_id};
+
+/// Held while something is written to standard output, so that no line gets into the middle of another.
+static STDOUT: Mutex<()> = Mutex::new(());
 
 /// Writes what a command was asked for to standard output. A reader that is gone is no error of ours.
 pub(crate) fn data(text: &Printable) {
+    let _whole = STDOUT.lock().unwrap_or_else(PoisonError::into_inner);
     let _ = io::stdout().write_all(text.as_str().as_bytes());
 }
 

@@ -125,6 +125,8 @@ fn ctrl_c_ends_an_application() {
     running.signal(Signal::INT);
     let done = running.finish();
     assert!(!done.status.success(), "{}", done.status);
+    let done = done.says("stopping (Ctrl-C)");
+    let done = done.says("waiting for the application");
     let took = done.ended - ready;
     assert!(took < Duration::from_secs(30), "{took:?}");
     live.nothing_left();

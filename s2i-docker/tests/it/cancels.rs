@@ -1,10 +1,13 @@
 //! A build that is stopped, at every moment.
 
-use s2i_build::{CancelToken, EngineError, Interrupt, request::PullPolicy};
+use futures_util::{StreamExt as _, future, stream};
+use s2i_build::{
+    CancelToken, EngineError, Images as _, Interrupt, request::PullPolicy, stream::ArchiveStream,
+};
 
 use crate::{
     daemon::{Cancel, Conduct, Daemon, Endpoint, Fault, Knobs, MADE, Moment, Step},
-    scene::{Scene, outcome},
+    scene::{Scene, archive, outcome},
 };
 
 fn knobs(at: Moment, hangs: bool) -> Knobs {
@@ -110,6 +113,39 @@ async fn a_stopped_build_does_not_begin() {
     ));
     scene.daemon.check();
     assert_eq!(scene.daemon.count(Endpoint::Start), 0);
+}
+
+/// Loads this archive and cancels when the daemon has all of it.
+async fn load(archive: ArchiveStream<'static>) -> (Scene, Result<Vec<String>, EngineError>) {
+    let scene = Scene::new(knobs(Moment::Call(Endpoint::Load, 0), false));
+    let loaded = scene.engine.load(archive, &scene.cancel).await;
+    (scene, loaded)
+}
+
+#[tokio::test]
+async fn an_archive_that_the_engine_has_is_loaded_to_the_end() {
+    let (scene, loaded) = load(archive(&[("manifest.json", b"[]")])).await;
+    assert_eq!(loaded.unwrap(), ["s2i/go:latest"]);
+    assert_eq!(scene.cancel.reason(), Some(Interrupt::Interrupted));
+    assert_eq!(scene.cancel.resources().list(), []);
+}
+
+#[tokio::test]
+async fn an_archive_that_does_not_end_is_given_up() {
+    let scene = Scene::new(Knobs::default());
+    let cancel = scene.cancel.clone();
+    let pieces = archive(&[("manifest.json", b"[]")]);
+    let endless = pieces.chain(stream::once(async move {
+        cancel.cancel(Interrupt::HungUp);
+        future::pending().await
+    }));
+    let loaded = scene.engine.load(endless.boxed(), &scene.cancel).await;
+    let err = loaded.unwrap_err();
+    assert!(
+        matches!(err, EngineError::Interrupted(Interrupt::HungUp)),
+        "{err:?}"
+    );
+    assert_eq!(scene.cancel.resources().list(), []);
 }
 
 /// The executor drops a run whose agent has stopped to listen.

@@ -207,7 +207,7 @@ async fn a_load_that_fails_is_told() {
         let scene = Scene::new(knobs);
         let err = scene
             .engine
-            .load(archive(&[("manifest.json", b"[]")]))
+            .load(archive(&[("manifest.json", b"[]")]), &scene.cancel)
             .await
             .unwrap_err();
         assert_eq!(chain(&err), expected);
@@ -221,7 +221,11 @@ async fn an_archive_that_breaks_fails_its_load() {
         Ok(bytes::Bytes::from_static(b"half")),
         Err(std::io::Error::other("the disk went away")),
     ]);
-    let err = scene.engine.load(broken.boxed()).await.unwrap_err();
+    let err = scene
+        .engine
+        .load(broken.boxed(), &scene.cancel)
+        .await
+        .unwrap_err();
     let told = chain(&err);
     assert!(
         told.starts_with("the engine failed to load `the archive`: "),

@@ -120,7 +120,8 @@ async fn what_is_not_there_is_no_image() {
         matches!(removed, EngineError::NoSuchImage { .. }),
         "{removed:?}"
     );
-    let exported: Result<Vec<_>, _> = scene.engine.export(&image).try_collect().await;
+    let exported = scene.engine.export(&image, &scene.cancel);
+    let exported: Result<Vec<_>, _> = exported.try_collect().await;
     let exported = exported.unwrap_err().downcast::<EngineError>().unwrap();
     assert!(
         matches!(exported, EngineError::NoSuchImage { .. }),
@@ -277,7 +278,7 @@ async fn an_export_asks_for_one_name() {
             ..Knobs::default()
         };
         let scene = with(&[asked], knobs);
-        let export = scene.engine.export(&name(asked));
+        let export = scene.engine.export(&name(asked), &scene.cancel);
         let pieces: Vec<_> = export.try_collect().await.unwrap();
         assert_eq!(pieces.concat(), b"an archive");
         let path = scene.daemon.model().calls.last().unwrap().path.clone();
@@ -292,7 +293,8 @@ async fn an_export_that_is_cut_is_never_taken_for_whole() {
         ..Knobs::default()
     };
     let scene = with(&["app"], knobs);
-    let exported: Result<Vec<_>, _> = scene.engine.export(&name("app")).try_collect().await;
+    let exported = scene.engine.export(&name("app"), &scene.cancel);
+    let exported: Result<Vec<_>, _> = exported.try_collect().await;
     let err = exported.unwrap_err().downcast::<EngineError>().unwrap();
     assert!(
         chain(&err).starts_with("the engine failed to export `app`: "),

@@ -90,7 +90,7 @@ async fn a_load_may_be_cut_anywhere() {
             load: vec![&whole[..at], &whole[at..]],
             ..Knobs::default()
         });
-        let loaded = scene.engine.load(archive(&[])).await;
+        let loaded = scene.engine.load(archive(&[]), &scene.cancel).await;
         assert_eq!(loaded.unwrap(), ["s2i/go:latest"], "cut at {at}");
     }
 }

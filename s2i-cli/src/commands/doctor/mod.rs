@@ -11,6 +11,7 @@ use std::{
     process::ExitCode,
 };
 
+use s2i_build::stream::blocking;
 use s2i_core::ErrorChain;
 use s2i_native::userns::Report;
 use serde::Serialize;
@@ -18,6 +19,7 @@ use serde::Serialize;
 use super::Setting;
 use crate::{
     choice::{self, Choice, Chosen},
+    error::Error,
     exit,
     native::Missing,
 };
@@ -100,7 +102,7 @@ impl Before {
     }
 }
 
-pub(crate) async fn run(before: Before, setting: &Setting<'_>) -> ExitCode {
+pub(crate) async fn run(before: Before, setting: &Setting<'_>) -> Result<ExitCode, Error> {
     let Before {
         report,
         choice,
@@ -110,24 +112,26 @@ pub(crate) async fn run(before: Before, setting: &Setting<'_>) -> ExitCode {
     engines.push(embedded::look(&report, &store));
     compare(&mut engines);
     let works = engines.iter().any(|engine| engine.works);
-    let git = machine::git();
+    let path = store.clone();
+    let machine = blocking(move || (machine::git(), machine::store(&path))).await;
+    let (git, store) = machine.map_err(Error::Runtime)?;
     let findings = Findings {
         event: "doctor",
         s2i: env!("CARGO_PKG_VERSION"),
         config: setting.config.file.clone(),
         git_remarks: git.as_deref().map(advisories::of_git).unwrap_or_default(),
         git,
-        store: machine::store(&store),
+        store,
         used: used(choice, &engines),
         engines,
     };
     let object = serde_json::to_value(&findings).expect("plain data");
     setting.renderer().answer(&text::of(&findings), &object);
-    if works {
+    Ok(if works {
         ExitCode::SUCCESS
     } else {
         exit::NO_ENGINE.into()
-    }
+    })
 }
 
 /// Says where two of them together are faster than one, as `cargo xtask bench` has measured.
