@@ -145,7 +145,7 @@ impl Recipe {
 }
 
 /// This processor as images call it.
-fn architecture() -> &'static str {
+pub(crate) fn architecture() -> &'static str {
     match std::env::consts::ARCH {
         "x86_64" => "amd64",
         "aarch64" => "arm64",

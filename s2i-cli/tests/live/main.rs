@@ -32,7 +32,7 @@
 //!
 //! They stand on [`harness`] (a test's surroundings), [`process`] (`s2i` as a process), [`engine`] (what
 //! is in the engine), [`images`] (builders made for tests), [`kit`] (those of this project),
-//! [`containers`] (running what was built) and [`repository`] (Git).
+//! [`containers`] (running what was built), [`repository`] (Git) and [`stalls`] (servers and archives that take long).
 //!
 //! `S2I_TEST_ENGINE` names the engine: as `unix:///path`, and then `DOCKER_HOST` names the same one, or
 //! as `native`. The embedded engine works over the store that `S2I_TEST_STORE` names, else over one that
@@ -75,5 +75,6 @@ mod secrets;
 mod security;
 mod signals;
 mod sources;
+mod stalls;
 mod texts;
 mod usage;

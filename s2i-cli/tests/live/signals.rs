@@ -1,19 +1,74 @@
-//! Stopping `s2i`: gently, by accident, by force.
+//! Stopping `s2i`: gently in every phase and command, at once, by accident, by force.
 
-use std::{fs, net::TcpListener, time::Duration};
+use std::{
+    fs::{self, File},
+    io::{self, Read as _, Write as _},
+    net::TcpListener,
+    path::Path,
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 
-use crate::harness::{Live, live};
+use crate::{
+    harness::{Live, live, live_alone, skip},
+    images::{Entry, Recipe},
+    process::{Done, Running, Stream},
+    stalls::{self, Daemon},
+};
+
+/// How long an acknowledgement may take on a machine that does much else.
+const AT_ONCE: Duration = Duration::from_secs(2);
 
 /// How long cleaning up may take.
 const PROMPT: Duration = Duration::from_secs(10);
 
-fn stop_assemble(live: &Live, signal: Signal, code: i32) {
+/// What a build does when nothing stops it.
+const LONG: &str = "sleep 60";
+
+/// Waits until the process is at work: signals would end it before as they end every program.
+fn wait_until_at_work(id: u32) {
+    let start = Instant::now();
+    loop {
+        let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+        let caught = u64::from_str_radix(caught.unwrap_or_default().trim(), 16).unwrap_or_default();
+        if caught >> (Signal::INT.as_raw() - 1) & 1 == 1 {
+            break;
+        }
+        assert!(start.elapsed() < PROMPT, "it catches no signal");
+        thread::sleep(Duration::from_millis(5));
+    }
+    thread::sleep(Duration::from_millis(300));
+}
+
+/// Sends SIGINT, and makes sure that it is acknowledged, that `s2i` ends, and that nothing is left.
+fn interrupt(live: &Live, running: Running) -> Done {
+    let sent = Instant::now();
+    running.signal(Signal::INT);
+    let acknowledged = running.wait_for("stopping (Ctrl-C)");
+    let done = running.finish().ends_with(130).says("error: stopped by");
+    assert!(acknowledged - sent < AT_ONCE, "{:?}", acknowledged - sent);
+    assert!(done.ended - sent < PROMPT, "{:?}", done.ended - sent);
+    live.nothing_left();
+    assert_eq!(live.engine.unfinished(), [""; 0]);
+    done
+}
+
+/// Interrupts a build when it comes to this phase.
+fn interrupt_in(live: &Live, phase: &str, running: Running) -> Done {
+    running.wait_for(&format!("==> {phase}"));
+    interrupt(live, running)
+}
+
+fn stop_assemble(live: &Live, signal: Signal, name: &str, code: i32) {
     let running = live.start_build(&[], live.instructions("print ready\nsleep 60"));
     let ready = running.wait_for("ready");
     running.signal(signal);
     let done = running.finish().ends_with(code).says("error: stopped");
+    let done = done.says(&format!("stopping ({name})"));
     let took = done.ended - ready;
     assert!(took < PROMPT, "{took:?}");
     live.nothing_left();
@@ -22,51 +77,339 @@ fn stop_assemble(live: &Live, signal: Signal, code: i32) {
 #[test]
 fn ctrl_c_stops_assemble() {
     let Some(live) = live() else { return };
-    stop_assemble(&live, Signal::INT, 130);
+    stop_assemble(&live, Signal::INT, "Ctrl-C", 130);
 }
 
 #[test]
 fn sigterm_stops_assemble() {
     let Some(live) = live() else { return };
-    stop_assemble(&live, Signal::TERM, 143);
+    stop_assemble(&live, Signal::TERM, "SIGTERM", 143);
 }
 
 #[test]
 fn a_terminal_that_goes_away_stops_assemble() {
     let Some(live) = live() else { return };
-    stop_assemble(&live, Signal::HUP, 129);
+    stop_assemble(&live, Signal::HUP, "SIGHUP", 129);
 }
 
 #[test]
-fn ctrl_c_stops_an_upload() {
+fn machines_get_an_event() {
     let Some(live) = live() else { return };
-    let source = live.source(&[("small", "text")]);
-    // Holes: large to read, nothing on the disk.
-    let large = fs::File::create(source.join("large")).unwrap();
-    large.set_len(8 << 30).unwrap();
-    let running = live.start_build(&[], &source);
-    let start = running.wait_for("==> upload");
+    let source = live.instructions("print ready\nsleep 60");
+    let running = live.start_build(&["--progress", "json"], source);
+    running.wait_for("ready");
     running.signal(Signal::INT);
-    let done = running.finish().ends_with(130).never_says("==> assemble");
-    let took = done.ended - start;
-    assert!(took < PROMPT, "{took:?}");
-    live.nothing_left();
+    let done = running.finish().ends_with(130);
+    let stdout = done.stream(Stream::Stdout);
+    let events = stdout
+        .iter()
+        .map(|line| serde_json::from_str(line).unwrap());
+    let stopping: Vec<serde_json::Value> = events
+        .filter(|event: &serde_json::Value| event["event"] == "stopping")
+        .collect();
+    assert_eq!(
+        stopping,
+        [serde_json::json!({"event": "stopping", "reason": "Ctrl-C"})]
+    );
 }
 
 #[test]
 fn ctrl_c_stops_a_fetch() {
-    let Some(live) = live() else { return };
-    // Takes connections and never answers.
+    let Some(live) = live_alone() else { return };
     let server = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("git://{}/app.git", server.local_addr().unwrap());
     let running = live.start_build(&[], url);
-    let (connection, _) = server.accept().unwrap();
+    let (_connection, _) = server.accept().unwrap();
+    interrupt_in(&live, "source", running);
+}
+
+#[test]
+fn ctrl_c_stops_a_pull_that_stalls_or_trickles() {
+    let Some(live) = live_alone() else { return };
+    for server in [stalls::silent(), stalls::trickling()] {
+        let image = format!("{server}/team/builder");
+        let source = live.instructions(LONG);
+        let options = ["--pull-policy", "always"];
+        let running = live.spawn(live.build_args(&image, &options, source.as_ref()));
+        running.wait_for("pulling");
+        interrupt_in(&live, "images", running);
+        let running = live.spawn(["pull", &image]);
+        running.wait_for("pulling");
+        interrupt(&live, running);
+    }
+}
+
+#[test]
+fn ctrl_c_stops_the_unpacking_of_a_layer() {
+    let Some(live) = live_alone() else { return };
+    if !live.engine.is_native() {
+        return skip("a daemon unpacks before a build");
+    }
+    let image = live.image("large");
+    let archive = live.path("large.tar");
+    stalls::image_of_zeros(&image, &archive);
+    live.s2i(["load", "-i", archive.to_str().unwrap()])
+        .succeeds();
+    let source = live.instructions(LONG);
+    let running = live.spawn(live.build_args(&image, &[], source.as_ref()));
+    interrupt_in(&live, "start", running);
+    let running = live.spawn(["run", &image]);
+    wait_until_at_work(running.id());
+    interrupt(&live, running);
+}
+
+#[test]
+fn ctrl_c_stops_an_upload() {
+    let Some(live) = live_alone() else { return };
+    let source = live.instructions(LONG);
+    // Holes: large to read, nothing on the disk.
+    let large = File::create(source.join("large")).unwrap();
+    large.set_len(8 << 30).unwrap();
+    let running = live.start_build(&[], &source);
+    interrupt_in(&live, "upload", running).never_says("==> assemble");
+    fs::remove_file(source.join("large")).unwrap();
+    for number in 0..20_000 {
+        fs::write(source.join(number.to_string()), "text").unwrap();
+    }
+    let running = live.start_build(&[], &source);
+    interrupt_in(&live, "upload", running);
+}
+
+#[test]
+fn ctrl_c_stops_artifacts_and_assemble_runtime() {
+    let Some(live) = live_alone() else { return };
+    let runtime = live.load("runtime", &Recipe::runtime());
+    let lines = "make-artifacts 100 1000000\nwrite /app/runtime-instructions sleep 60";
+    let options = ["--runtime-image", &runtime, "--runtime-artifact", "/app"];
+    for phase in ["artifacts", "assemble-runtime"] {
+        let running = live.start_build(&options, live.instructions(lines));
+        interrupt_in(&live, phase, running);
+    }
+}
+
+#[test]
+fn ctrl_c_stops_save_artifacts() {
+    let Some(live) = live_alone() else { return };
+    let recipe = Recipe::builder().with("usr/libexec/s2i/save-artifacts", Entry::Program);
+    let builder = live.load("saving", &recipe);
+    let source = live.instructions("write /app/save-instructions sleep 60");
+    let app = live.image("app");
+    let mut args = vec!["build", "--copy", "--no-cache", "--incremental"];
+    args.extend([
+        "--network",
+        "none",
+        source.to_str().unwrap(),
+        &builder,
+        &app,
+    ]);
+    live.s2i(&args).succeeds();
+    let before = live.engine.image(&app).unwrap().id;
+    let running = live.spawn(&args);
+    running.wait_for("save-artifacts runs");
     running.signal(Signal::INT);
-    let done = running.finish().ends_with(130);
-    drop(connection);
-    let source = done.lines.iter().find(|line| line.text == "==> source");
-    assert!(done.ended - source.unwrap().at < PROMPT);
+    running.wait_for("stopping (Ctrl-C)");
+    running.finish().ends_with(130);
+    assert_eq!(live.engine.image(&app).unwrap().id, before);
+    assert_eq!(live.engine.unfinished(), [""; 0]);
+}
+
+#[test]
+fn ctrl_c_stops_cleaning_and_committing() {
+    let Some(live) = live_alone() else { return };
+    let source = live.instructions("make-artifacts 300 1000000");
+    for phase in ["clean", "commit"] {
+        let running = live.start_build(&["--no-cache"], &source);
+        interrupt_in(&live, phase, running);
+    }
+}
+
+#[test]
+fn ctrl_c_stops_usage() {
+    let Some(live) = live_alone() else { return };
+    let recipe = Recipe::builder().with("usr/libexec/s2i/usage", Entry::Program);
+    let recipe = recipe.with(
+        "usage-instructions",
+        Entry::Text(0o644, "eprint ready\nsleep 60"),
+    );
+    let builder = live.load("usage", &recipe);
+    let running = live.spawn(["usage", &builder]);
+    running.wait_for("ready");
+    interrupt(&live, running);
+}
+
+#[test]
+fn ctrl_c_stops_a_push_and_a_login() {
+    let Some(live) = live_alone() else { return };
+    let server = stalls::silent();
+    let name = format!("{server}/team/app:1");
+    live.s2i(["tag", live.builder(), &name]).succeeds();
+    let running = live.spawn(["push", &name]);
+    running.wait_for("pushing");
+    interrupt(&live, running);
+    live.s2i(["rmi", &name]).succeeds();
+    let password = live.path("password");
+    fs::write(&password, "secret\n").unwrap();
+    let mut command = live.command();
+    command.args(["login", "-u", "me", "--password-stdin", &server]);
+    let running = Running::start_with(&mut command, File::open(password).unwrap().into());
+    wait_until_at_work(running.id());
+    interrupt(&live, running);
+}
+
+#[test]
+fn ctrl_c_stops_a_load_from_a_pipe_and_of_a_bomb() {
+    let Some(live) = live_alone() else { return };
+    let (reader, mut writer) = io::pipe().unwrap();
+    let mut command = live.command();
+    command.args(live.engine.options()).arg("load");
+    let running = Running::start_with(&mut command, reader.into());
+    // A directory, and a file that does not come.
+    let mut header = tar::Header::new_ustar();
+    header.set_path("oci-layout").unwrap();
+    header.set_size(1 << 20);
+    header.set_cksum();
+    writer.write_all(header.as_bytes()).unwrap();
+    wait_until_at_work(running.id());
+    interrupt(&live, running);
+    drop(writer);
+    let bomb = live.path("bomb.tar");
+    fs::write(&bomb, stalls::zeros()).unwrap();
+    let running = live.spawn(["load", "-i", bomb.to_str().unwrap()]);
+    wait_until_at_work(running.id());
+    interrupt(&live, running);
+}
+
+/// `s2i` whose output is not read before its end.
+struct Unread(Child);
+
+impl Unread {
+    fn start(command: &mut Command) -> Self {
+        let piped = command.stdin(Stdio::null()).stdout(Stdio::piped());
+        Self(piped.stderr(Stdio::piped()).spawn().unwrap())
+    }
+
+    fn signal(&self) {
+        kill_process(Pid::from_child(&self.0), Signal::INT).unwrap();
+    }
+
+    /// Waits for the end, and gives the status and what was written to standard error.
+    fn finish(mut self) -> (i32, String) {
+        let start = Instant::now();
+        let status = loop {
+            if let Some(status) = self.0.try_wait().unwrap() {
+                break status;
+            }
+            if start.elapsed() > PROMPT {
+                self.0.kill().unwrap();
+                panic!("it hangs");
+            }
+            thread::sleep(Duration::from_millis(5));
+        };
+        let mut said = String::new();
+        self.0
+            .stderr
+            .take()
+            .unwrap()
+            .read_to_string(&mut said)
+            .unwrap();
+        (status.code().unwrap(), said)
+    }
+}
+
+#[test]
+fn ctrl_c_stops_an_export_that_is_not_read() {
+    let Some(live) = live_alone() else { return };
+    let mut command = live.command();
+    command.args(live.engine.options());
+    let exporting = Unread::start(command.args(["export", live.builder()]));
+    wait_until_at_work(exporting.0.id());
+    exporting.signal();
+    let (code, said) = exporting.finish();
+    assert_eq!(code, 130, "{said}");
+    assert!(said.starts_with("stopping (Ctrl-C)"), "{said}");
+    assert_eq!(live.engine.unfinished(), [""; 0]);
+}
+
+#[test]
+fn two_signals_end_a_program_that_hangs() {
+    let Some(live) = live_alone() else { return };
+    // The one thread of the runtime waits for a reader that reads nothing.
+    let source = live.instructions("print begin\nlines 100000\nsleep 60");
+    let mut command = live.command();
+    command.args(live.engine.options());
+    command.args(live.build_args(live.builder(), &[], source.as_ref()));
+    let hanging = Unread::start(&mut command);
+    live.container();
+    thread::sleep(Duration::from_secs(2));
+    hanging.signal();
+    thread::sleep(Duration::from_millis(500));
+    hanging.signal();
+    let (code, said) = hanging.finish();
+    assert_eq!(code, 130, "{said}");
+    live.wait_until_no_container();
+    // The next use of the store removes what stayed.
+    live.s2i(["images"]).succeeds();
     live.nothing_left();
+    assert_eq!(live.engine.unfinished(), [""; 0]);
+}
+
+#[test]
+fn a_second_signal_names_what_stays() {
+    let Some(live) = live_alone() else { return };
+    let source = live.instructions("make-artifacts 30000 1\nprint ready\nsleep 60");
+    let running = live.start_build(&[], source);
+    running.wait_for("ready");
+    running.signal(Signal::INT);
+    running.wait_for("stopping (Ctrl-C); press it again to leave at once");
+    running.signal(Signal::TERM);
+    let done = running
+        .finish()
+        .ends_with(143)
+        .says("left at once (SIGTERM)");
+    let done = done.never_says("error:");
+    if live.engine.is_native() {
+        done.says("left behind: unfinished files in `");
+        assert_eq!(live.engine.unfinished().len(), 1);
+    } else {
+        done.says("left behind: the container `s2i_");
+    }
+    live.wait_until_no_container();
+    live.s2i(["images"]).succeeds();
+    live.nothing_left();
+    assert_eq!(live.engine.unfinished(), [""; 0]);
+}
+
+/// Builds, and loads the result into a daemon.
+fn deliver(live: &Live, daemon: &Daemon, source: &Path) -> Running {
+    let load = format!("--load={}", daemon.url);
+    live.start_build(&["--no-cache", &load], source)
+}
+
+#[test]
+fn ctrl_c_stops_a_load_into_a_daemon_or_waits_for_it() {
+    let Some(live) = live_alone() else { return };
+    if !live.engine.is_native() {
+        return skip("only the embedded engine loads its results into others");
+    }
+    let source = live.instructions("write /app/file text");
+    // One that takes nothing of it.
+    let daemon = Daemon::start(0);
+    let running = deliver(&live, &daemon, &source);
+    daemon.wait_for_load();
+    running.signal(Signal::INT);
+    running.wait_for("stopping (Ctrl-C)");
+    running.finish().ends_with(130).says("error: stopped by");
+    assert_eq!(live.engine.unfinished(), [""; 0]);
+    // One that takes all and answers later.
+    let daemon = Daemon::start(u64::MAX);
+    let running = deliver(&live, &daemon, &source);
+    daemon.wait_for_load();
+    running.signal(Signal::INT);
+    running.wait_for("stopping (Ctrl-C)");
+    running.wait_for("waiting for the engine at ");
+    daemon.answer();
+    running.finish().succeeds();
+    assert_eq!(live.engine.unfinished(), [""; 0]);
 }
 
 #[test]

@@ -121,6 +121,14 @@ impl Engine {
         }
     }
 
+    /// The names of directories with unfinished files, as far as s2i has them by itself.
+    pub(crate) fn unfinished(&self) -> Vec<String> {
+        match self {
+            Self::Api(_) => Vec::new(),
+            Self::Native(native) => native.unfinished(),
+        }
+    }
+
     /// Takes a container away, as somebody else could.
     pub(crate) fn remove_container(&self, name: &str) {
         match self {

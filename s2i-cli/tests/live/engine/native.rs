@@ -20,6 +20,8 @@ use rustix::{
 use s2i_core::ImageRef;
 use serde_json::Value;
 
+use crate::harness::names_in;
+
 /// The variable that names a store to use; without it there is one for the tests of a process.
 const STORE: &str = "S2I_TEST_STORE";
 
@@ -173,6 +175,10 @@ impl Native {
         })
         .map(|work| work.file_name().unwrap().to_str().unwrap().to_owned())
         .collect()
+    }
+
+    pub(super) fn unfinished(&self) -> Vec<String> {
+        names_in(&self.store.path().join("work"))
     }
 
     /// Kills the first process of a container, and with it all of them.
