@@ -53,7 +53,7 @@ pub enum ImageRefError {
         /// The digest in it.
         digest: String,
     },
-    /// The repository has more than 255 characters.
+    /// The repository in the full form has more than 255 characters.
     #[error("`{0}`: the name is longer than 255 characters")]
     TooLong(String),
     /// The registry is no host with an optional port.
@@ -167,7 +167,7 @@ impl FromStr for ImageRef {
                 registry: registry.into(),
             });
         }
-        check_repository(typed, repository)?;
+        check_repository(typed, registry, repository)?;
         Ok(Self(Box::new(Parts {
             typed: typed.into(),
             registry: registry.map(Into::into),
@@ -196,8 +196,18 @@ fn split_registry(path: &str) -> (Option<&str>, &str) {
     }
 }
 
-fn check_repository(typed: &str, repository: &str) -> Result<(), ImageRefError> {
-    if repository.len() > 255 {
+fn check_repository(
+    typed: &str,
+    registry: Option<&str>,
+    repository: &str,
+) -> Result<(), ImageRefError> {
+    // The full form must be a name too.
+    let implied = match registry {
+        Some(registry) if !is_hub(registry) => "",
+        _ if repository.contains('/') => "",
+        _ => "library/",
+    };
+    if implied.len() + repository.len() > 255 {
         return Err(ImageRefError::TooLong(typed.into()));
     }
     if repository.chars().any(|c| c.is_ascii_uppercase()) {

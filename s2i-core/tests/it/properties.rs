@@ -48,6 +48,21 @@ fn last<'a>(list: &'a [EnvVar], name: &str) -> Option<&'a str> {
         .map(EnvVar::value)
 }
 
+#[test]
+fn the_longest_name_has_a_full_form() {
+    for (prefix, most) in [
+        ("", 247),
+        ("a/", 253),
+        ("example.org/", 255),
+        ("docker.io/", 247),
+    ] {
+        let name = |length| format!("{prefix}{}", "n".repeat(length));
+        let longest = ImageRef::from_str(&name(most)).unwrap();
+        assert!(ImageRef::from_str(&longest.normalised()).is_ok());
+        assert!(ImageRef::from_str(&name(most + 1)).is_err(), "{prefix}");
+    }
+}
+
 proptest! {
     #[test]
     fn an_image_is_shown_as_it_was_typed(typed in image()) {
