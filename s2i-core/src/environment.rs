@@ -15,9 +15,25 @@ use crate::{Diagnostic, bounds};
 ///
 /// `Debug` and `Display` show the name only: values are where secrets are.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "Fields")]
 pub struct EnvVar {
     name: String,
     value: String,
+}
+
+/// A variable before it is checked.
+#[derive(Deserialize)]
+struct Fields {
+    name: String,
+    value: String,
+}
+
+impl TryFrom<Fields> for EnvVar {
+    type Error = EnvVarError;
+
+    fn try_from(fields: Fields) -> Result<Self, Self::Error> {
+        Self::new(&fields.name, &fields.value)
+    }
 }
 
 /// Why a text is no environment variable.
@@ -188,6 +204,20 @@ mod tests {
         let merged = merge([&list("A=1\nB=2")[..], &list("C=3\nA=4")[..]]);
         let entries: Vec<_> = merged.iter().map(EnvVar::to_entry).collect();
         assert_eq!(entries, ["A=4", "B=2", "C=3"]);
+    }
+
+    #[test]
+    fn no_bad_variable_comes_out_of_json() {
+        for (name, is_good) in [
+            ("A", true),
+            ("", false),
+            ("A=B", false),
+            ("A\\u0000", false),
+        ] {
+            let json = format!(r#"{{"name":"{name}","value":"1"}}"#);
+            let read = serde_json::from_str::<EnvVar>(&json);
+            assert_eq!(read.is_ok(), is_good, "{json}");
+        }
     }
 
     #[test]
