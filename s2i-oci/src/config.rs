@@ -283,7 +283,7 @@ pub fn seconds(text: &str) -> Option<i64> {
         ("-", zone) => -clock(zone)?,
         _ => return None,
     };
-    if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+    if !(0..=9999).contains(&year) || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
         return None;
     }
     // Days from a civil date, with years that start in March.
@@ -339,6 +339,18 @@ mod tests {
         assert_eq!(config.config.other["OnBuild"][0], "RUN x");
         let again: ImageConfig = serde_json::from_slice(&config.to_json()).unwrap();
         assert_eq!(again, config);
+    }
+
+    #[test]
+    fn years_have_four_digits() {
+        for (year, is_one) in [
+            ("9999", true),
+            ("10000", false),
+            ("9223372036854775807", false),
+        ] {
+            let time = seconds(&format!("{year}-01-01T00:00:00Z"));
+            assert_eq!(time.is_some(), is_one, "{year}");
+        }
     }
 
     #[test]
