@@ -2,7 +2,7 @@
 
 use super::{
     ArchiveFault, EntryFault, Limits, UnpackError,
-    grammar::{BLOCK, long_name, shown},
+    grammar::{self, BLOCK, long_name, shown},
     header::{self, Head},
     input::{self, Input},
     pax::Pax,
@@ -26,7 +26,7 @@ pub enum Kind {
 }
 
 /// One entry, as the archive has it: nothing of it was checked for what it would do when unpacked.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// What it is.
     pub kind: Kind,
@@ -183,19 +183,20 @@ fn assemble(head: Head, description: Description, limits: &Limits) -> Result<Ent
     let pax = description.pax.unwrap_or_default();
     let is_named_twice = (pax.path.is_some() && description.name.is_some())
         || (pax.link_path.is_some() && description.target.is_some());
+    let size = grammar::size(head.size, pax.size);
     let mut entry = Entry {
         kind: Kind::File,
         name: pax.path.or(description.name).unwrap_or(head.name),
         target: pax.link_path.or(description.target).unwrap_or(head.target),
-        size: head.size,
+        size: size.unwrap_or(head.size),
         mode: head.mode,
         mtime: head.mtime,
         owner: head.owner,
     };
-    let fault = match pax.size {
+    let fault = match (size, pax.size) {
         _ if is_named_twice => Some(EntryFault::NamedTwice),
         _ if pax.is_sparse => Some(EntryFault::Type(SPARSE)),
-        Some(pax) if pax != head.size => Some(EntryFault::TwoSizes {
+        (None, Some(pax)) => Some(EntryFault::TwoSizes {
             header: head.size,
             pax,
         }),
@@ -205,6 +206,9 @@ fn assemble(head: Head, description: Description, limits: &Limits) -> Result<Ent
         return Err(entry.refuse(fault));
     }
     entry.kind = kind(head.kind).map_err(|fault| entry.refuse(fault))?;
+    if !matches!(entry.kind, Kind::Symlink | Kind::HardLink) {
+        entry.target.clear();
+    }
     check(&entry, limits).map_err(|fault| entry.refuse(fault))?;
     Ok(entry)
 }

@@ -13,12 +13,14 @@ pub const BLOCK: usize = 512;
 /// The name in a header block, with its prefix.
 ///
 /// # Errors
-/// [`HeaderFault`] when the sum of the block is wrong, or the name could be read in two ways.
+/// [`HeaderFault`] when the sum of the block is wrong, when a number in it can't be read, or when the
+/// name could be read in two ways.
 pub fn name(block: &[u8; BLOCK]) -> Result<Vec<u8>, HeaderFault> {
     let header = Header::from_byte_slice(block);
-    if number(&header.as_old().cksum) != Some(checksum(block)) {
+    if octal(&header.as_old().cksum) != Some(checksum(block)) {
         return Err(HeaderFault::Checksum);
     }
+    check_numbers(header)?;
     let name = text(&header.as_old().name).ok_or(HeaderFault::Text("name"))?;
     if let Some(gnu) = header.as_gnu() {
         // Some readers take these for a prefix when they are no times.
@@ -37,6 +39,41 @@ pub fn name(block: &[u8; BLOCK]) -> Result<Vec<u8>, HeaderFault> {
     match text(&ustar.prefix).ok_or(HeaderFault::Text("prefix"))? {
         b"" => Ok(name.to_vec()),
         prefix => Ok([prefix, name].join(&b'/')),
+    }
+}
+
+/// Checks the numbers that not every reader needs: some refuse the whole archive for a bad one.
+fn check_numbers(header: &Header) -> Result<(), HeaderFault> {
+    let old = header.as_old();
+    let (gnu, ustar) = (header.as_gnu(), header.as_ustar());
+    let devices = gnu
+        .map(|gnu| [&gnu.dev_major, &gnu.dev_minor])
+        .or(ustar.map(|ustar| [&ustar.dev_major, &ustar.dev_minor]));
+    let [major, minor] = devices.ok_or(HeaderFault::Format)?;
+    let fields: [(&'static str, &[u8]); 6] = [
+        ("mode", &old.mode),
+        ("user", &old.uid),
+        ("group", &old.gid),
+        ("time", &old.mtime),
+        ("device number", major),
+        ("device number", minor),
+    ];
+    match fields.into_iter().find(|(_, field)| !is_number(field)) {
+        Some((what, _)) => Err(HeaderFault::Number(what)),
+        None => Ok(()),
+    }
+}
+
+/// Whether the field is a [`number`], a negative binary one, or left out.
+fn is_number(field: &[u8]) -> bool {
+    if field.iter().all(|byte| matches!(byte, 0 | b' ')) {
+        return true;
+    }
+    match field.split_last_chunk() {
+        Some((high, low)) if field[0] == 0xff => {
+            high.iter().all(|byte| *byte == 0xff) && i64::from_be_bytes(*low) < 0
+        }
+        _ => number(field).is_some_and(|number| i64::try_from(number).is_ok()),
     }
 }
 
@@ -59,7 +96,13 @@ pub fn number(field: &[u8]) -> Option<u64> {
         let is_small = high.iter().all(|byte| *byte == 0);
         return is_small.then(|| low.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte)));
     }
-    let field = field.trim_ascii_start();
+    octal(field)
+}
+
+/// An octal number, with spaces before it and spaces or NULs after it.
+fn octal(field: &[u8]) -> Option<u64> {
+    let start = field.iter().position(|byte| *byte != b' ')?;
+    let field = &field[start..];
     let digits = field
         .iter()
         .position(|byte| !matches!(byte, b'0'..=b'7'))
@@ -98,7 +141,19 @@ pub fn long_name(mut text: Vec<u8>) -> Result<Vec<u8>, ArchiveFault> {
     Ok(text)
 }
 
-/// The records of a PAX header, as keys and values.
+/// The size of the contents of an entry, by its header and by its PAX record. The two must be one, unless
+/// the header can't say it; `None` when they are not.
+#[must_use]
+pub fn size(header: u64, pax: Option<u64>) -> Option<u64> {
+    const LARGEST_IN_HEADER: u64 = 0o777_7777_7777;
+    match pax {
+        Some(pax) if pax != header && pax <= LARGEST_IN_HEADER => None,
+        pax => Some(pax.unwrap_or(header)),
+    }
+}
+
+/// The records of a PAX header, as keys and values. Values that some readers refuse are
+/// [`ArchiveFault::Pax`].
 pub fn records(mut text: &[u8]) -> impl Iterator<Item = Result<(&[u8], &[u8]), ArchiveFault>> {
     std::iter::from_fn(move || {
         if text.is_empty() {
@@ -121,7 +176,32 @@ fn record(text: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     let record = record.get(space + 1..)?.strip_suffix(b"\n")?;
     let equals = record.iter().position(|byte| *byte == b'=')?;
     let (key, value) = (&record[..equals], &record[equals + 1..]);
-    (!key.is_empty() && !key.contains(&0)).then_some((key, value, rest))
+    let is_good = !key.is_empty() && !key.contains(&0) && is_value(key, value);
+    is_good.then_some((key, value, rest))
+}
+
+/// Whether the value of a standard record is what every reader takes.
+fn is_value(key: &[u8], value: &[u8]) -> bool {
+    match key {
+        b"path" | b"linkpath" | b"uname" | b"gname" => !value.contains(&0),
+        b"size" | b"uid" | b"gid" => is_signed(value),
+        b"mtime" | b"atime" | b"ctime" => {
+            let value = value.strip_prefix(b"-").unwrap_or(value);
+            let point = value.iter().position(|byte| *byte == b'.');
+            let (seconds, fraction) = value.split_at(point.unwrap_or(value.len()));
+            let is_fraction = match fraction {
+                [] => true,
+                [_, digits @ ..] => !digits.is_empty() && digits.iter().all(u8::is_ascii_digit),
+            };
+            is_fraction && is_signed(seconds)
+        }
+        _ => true,
+    }
+}
+
+/// Whether these decimal digits have a value that fits a signed number.
+fn is_signed(digits: &[u8]) -> bool {
+    decimal(digits).is_some_and(|number| i64::try_from(number).is_ok())
 }
 
 /// A number in decimal digits, as PAX has it.
@@ -184,7 +264,7 @@ mod tests {
 
     #[test]
     fn numbers_are_octal_or_binary_and_nothing_else() {
-        let cases: [(&[u8], Option<u64>); 13] = [
+        let cases: [(&[u8], Option<u64>); 14] = [
             (b"0000644\0", Some(0o644)),
             (b"   644 \0", Some(0o644)),
             (b"00000644", Some(0o644)),
@@ -195,6 +275,7 @@ mod tests {
             (b"\0\0\0\0\0\0\0\0", None),
             (b"        ", None),
             (b"+000644\0", None),
+            (b"\t000644\0", None),
             (b"0000648\0", None),
             (b"00644\x001\0", None),
             (b"\x000644\0\0\0", None),

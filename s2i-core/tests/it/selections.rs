@@ -114,7 +114,7 @@ fn owners_are_kept_for_root_alone_and_on_request() {
     let mut directory = Block::new(b'5', b"d/", 0);
     directory.put(108, b"0002322\0").put(116, b"0004451\0");
     let mut odd = Block::new(b'0', b"odd", 0);
-    odd.put(108, b"nobody\0\0");
+    odd.gnu().put(108, b"\x80\0\0\x01\0\0\0\0");
     let archive = tar(&[owned("f"), directory.done(), owned("d/g"), odd.done()]);
     let sandbox = Sandbox::new();
     let own = sandbox.jail().metadata().unwrap();

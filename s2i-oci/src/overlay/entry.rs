@@ -4,7 +4,7 @@ use rustix::fs::{FileType, Timespec};
 use s2i_core::{
     archive::{
         ArchiveFault,
-        grammar::{BLOCK, long_name, shown},
+        grammar::{self, BLOCK, long_name, shown},
     },
     bounds,
 };
@@ -219,10 +219,14 @@ impl<'a> Entries<'a> {
 }
 
 fn entry(head: Head, pax: Pax, map: Option<Map>) -> Result<Entry, EntryFault> {
+    let kind = kind(head.kind)?;
     let entry = Entry {
-        kind: kind(head.kind)?,
+        kind,
         name: head.name,
-        target: head.target,
+        target: match kind {
+            Kind::Symlink | Kind::HardLink => head.target,
+            _ => Vec::new(),
+        },
         stored: size(head.size, pax.size)?,
         map,
         mode: head.mode,
@@ -252,15 +256,9 @@ fn kind(flag: u8) -> Result<Kind, EntryFault> {
     }
 }
 
-/// The size in the header and the one in the PAX record must be one, unless the header can't say it.
 fn size(header: u64, pax: Option<u64>) -> Result<u64, EntryFault> {
-    const LARGEST_IN_HEADER: u64 = 0o777_7777_7777;
-    match pax {
-        Some(pax) if pax != header && pax <= LARGEST_IN_HEADER => {
-            Err(EntryFault::TwoSizes { header, pax })
-        }
-        pax => Ok(pax.unwrap_or(header)),
-    }
+    let two = |pax| EntryFault::TwoSizes { header, pax };
+    grammar::size(header, pax).ok_or_else(|| two(pax.unwrap_or(header)))
 }
 
 /// The largest number means "leave as it is" to the kernel.

@@ -31,32 +31,41 @@ pub(super) fn read(
     let Some(gnu) = Header::from_byte_slice(block).as_gnu() else {
         return Ok(Err(BROKEN));
     };
-    let mut parts: Vec<_> = gnu.sparse.iter().filter_map(part).collect();
-    let mut is_extended = gnu.is_extended();
+    let Some(size) = number(&gnu.realsize) else {
+        return Ok(Err(BROKEN));
+    };
+    let mut parts = Vec::new();
+    let mut more = take(&mut parts, &gnu.sparse, gnu.isextended);
     let mut bytes = 0;
-    while is_extended {
+    while more == Some(true) {
         bytes += BLOCK as u64;
         if bytes > MAX_DESCRIPTION {
             return Err(ArchiveFault::Description(MAX_DESCRIPTION).into());
         }
-        let mut more = GnuExtSparseHeader::new();
+        let mut header = GnuExtSparseHeader::new();
         let block = input.block()?.ok_or(ArchiveFault::Cut)?;
-        more.as_mut_bytes().copy_from_slice(&block);
-        parts.extend(more.sparse.iter().filter_map(part));
-        is_extended = more.is_extended();
+        header.as_mut_bytes().copy_from_slice(&block);
+        more = take(&mut parts, &header.sparse, header.isextended);
     }
-    let size = number(&gnu.realsize).ok_or(BROKEN);
-    let parts = parts.into_iter().collect::<Result<_, _>>();
-    Ok(parts.and_then(|parts| size.map(|size| Map { parts, size })))
+    Ok(more.map(|_| Map { parts, size }).ok_or(BROKEN))
 }
 
-/// Offset and length, if the field is used.
-fn part(field: &GnuSparseHeader) -> Option<Result<(u64, u64), EntryFault>> {
-    let is_used = field.offset[0] != 0 || field.numbytes[0] != 0;
-    is_used.then(|| {
-        let part = number(&field.offset).zip(number(&field.numbytes));
-        part.ok_or(BROKEN)
-    })
+/// Takes the parts of one block and returns whether another block follows. `None` where readers differ:
+/// some end the map at the first unused field, whatever comes after it, and some take any mark but 0
+/// for the announcement of another block.
+fn take(parts: &mut Vec<(u64, u64)>, fields: &[GnuSparseHeader], more: [u8; 1]) -> Option<bool> {
+    let is_empty = |field: &&GnuSparseHeader| field.offset[0] == 0 && field.numbytes[0] == 0;
+    let used = fields.iter().take_while(|field| !is_empty(field)).count();
+    let (used, unused) = fields.split_at(used);
+    for field in used {
+        parts.push(number(&field.offset).zip(number(&field.numbytes))?);
+    }
+    match more {
+        _ if !unused.iter().all(|field| is_empty(&field)) => None,
+        [0] => Some(false),
+        [1] if unused.is_empty() => Some(true),
+        _ => None,
+    }
 }
 
 impl Map {

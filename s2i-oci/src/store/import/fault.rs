@@ -17,7 +17,10 @@ pub enum ImportFault {
     /// The stream ends before the zeros that end an archive.
     #[error("is cut: it stops before its end")]
     Cut,
-    /// A header breaks the rules of the format.
+    /// There is more after the zeros that end an archive.
+    #[error("goes on after its end")]
+    GoesOn,
+    /// A header breaks the rules of the format, or could be read in two ways.
     #[error("has a header that can't be read")]
     Header,
     /// More members than any image needs.

@@ -1,10 +1,17 @@
 //! Reads the files and links of a tar archive from a stream, and trusts none of their sizes.
+//!
+//! Where two readers could see different members in the same bytes, this one sees none and says so.
 
 use std::io::{self, Read};
 
-use tar::{EntryType, Header, PaxExtensions};
-
-use s2i_core::{archive::grammar::BLOCK, bounds};
+use s2i_core::{
+    archive::{
+        ArchiveFault, HeaderFault,
+        grammar::{self, BLOCK},
+    },
+    bounds,
+};
+use tar::Header;
 
 use super::{super::error::StoreError, ImportFault, Limits};
 
@@ -28,12 +35,34 @@ pub(super) struct Member {
     pub(super) kind: Kind,
 }
 
+/// A header block.
+struct Head {
+    /// The type, by the letter of the format.
+    kind: u8,
+    name: Vec<u8>,
+    /// The target of a link.
+    target: Vec<u8>,
+    size: u64,
+}
+
 /// What headers before a member say of it.
 #[derive(Default)]
 struct Description {
     name: Option<Vec<u8>>,
     target: Option<Vec<u8>>,
     size: Option<u64>,
+}
+
+impl From<HeaderFault> for ImportFault {
+    fn from(_: HeaderFault) -> Self {
+        Self::Header
+    }
+}
+
+impl From<ArchiveFault> for ImportFault {
+    fn from(_: ArchiveFault) -> Self {
+        Self::Header
+    }
 }
 
 /// The members of an archive, one after another. What is read from this are the bytes of the last one.
@@ -62,27 +91,30 @@ impl<'a> Members<'a> {
 
     /// The next member; `None` at the end, to which the stream is read then.
     pub(super) fn next(&mut self) -> Result<Option<Member>, StoreError> {
-        let mut description = Description::default();
+        let mut description = None;
         loop {
             let skipped = io::copy(&mut self.by_ref(), &mut io::sink());
             skipped.map_err(StoreError::Read)?;
-            let Some(header) = self.header()? else {
-                return Ok(None);
+            let Some(head) = self.head()? else {
+                return match description {
+                    None => Ok(None),
+                    Some(_) => Err(ImportFault::Header.into()),
+                };
             };
-            let size = header.entry_size().map_err(|_| ImportFault::Header)?;
-            let size = description.size.unwrap_or(size);
             self.count()?;
-            self.left = size;
-            self.fill = size.wrapping_neg() % BLOCK as u64;
-            match header.entry_type() {
-                EntryType::GNULongName => description.name = Some(self.long_name()?),
-                EntryType::GNULongLink => description.target = Some(self.long_name()?),
-                EntryType::XHeader => self.pax(&mut description)?,
-                EntryType::XGlobalHeader => self.count_bytes()?,
-                kind => {
-                    self.count_bytes()?;
-                    return Ok(Some(member(&header, kind, description)));
+            self.begin(head.size);
+            match head.kind {
+                b'L' | b'K' | b'x' => self.describe(&head, description.get_or_insert_default())?,
+                // What describes all members gives none of them a name, a target or a size.
+                b'g' if description.is_none() => {
+                    let mut all = Description::default();
+                    self.pax(&mut all)?;
+                    if all.name.is_some() || all.target.is_some() || all.size.is_some() {
+                        return Err(ImportFault::Header.into());
+                    }
                 }
+                b'g' => return Err(ImportFault::Header.into()),
+                _ => return Ok(Some(self.member(head, description.unwrap_or_default())?)),
             }
         }
     }
@@ -104,6 +136,12 @@ impl<'a> Members<'a> {
         Ok(())
     }
 
+    /// Begins the contents that come next.
+    fn begin(&mut self, size: u64) {
+        self.left = size;
+        self.fill = size.wrapping_neg() % BLOCK as u64;
+    }
+
     /// Counts a header and the contents that follow.
     fn count_bytes(&mut self) -> Result<(), ImportFault> {
         let more = self.left.saturating_add(BLOCK as u64);
@@ -115,20 +153,44 @@ impl<'a> Members<'a> {
     }
 
     /// The next header; `None` at the end.
-    fn header(&mut self) -> Result<Option<Header>, StoreError> {
-        let mut header = Header::new_old();
-        self.block(header.as_mut_bytes())?;
-        if header.as_bytes() == &[0; BLOCK] {
-            let padding = io::copy(&mut self.stream.take(bounds::PADDING), &mut io::sink());
-            padding.map_err(StoreError::Read)?;
+    fn head(&mut self) -> Result<Option<Head>, StoreError> {
+        let mut block = [0; BLOCK];
+        self.block(&mut block)?;
+        if block == [0; BLOCK] {
+            self.end()?;
             return Ok(None);
         }
-        if is_header(header.as_bytes()) {
-            Ok(Some(header))
-        } else if self.count == 0 {
-            Err(ImportFault::NotTar.into())
-        } else {
-            Err(ImportFault::Header.into())
+        let is_first = self.count == 0;
+        let read = || -> Result<Head, ImportFault> {
+            let name = grammar::name(&block)?;
+            let fields = Header::from_byte_slice(&block).as_old();
+            let target = grammar::text(&fields.linkname).ok_or(ImportFault::Header)?;
+            Ok(Head {
+                kind: fields.linkflag[0],
+                name,
+                target: target.to_vec(),
+                size: grammar::number(&fields.size).ok_or(ImportFault::Header)?,
+            })
+        };
+        match read() {
+            Err(_) if is_first => Err(ImportFault::NotTar.into()),
+            read => Ok(Some(read?)),
+        }
+    }
+
+    /// Reads from the first block of zeros to the end of the stream.
+    fn end(&mut self) -> Result<(), StoreError> {
+        let mut padding = self.stream.take(bounds::PADDING);
+        let mut buffer = [0; 16 << 10];
+        loop {
+            let read = super::disk::read_some(&mut padding, &mut buffer);
+            match read.map_err(StoreError::Read)? {
+                0 => return Ok(()),
+                read if buffer[..read].iter().any(|byte| *byte != 0) => {
+                    return Err(ImportFault::GoesOn.into());
+                }
+                _ => {}
+            }
         }
     }
 
@@ -142,25 +204,33 @@ impl<'a> Members<'a> {
             })
     }
 
-    fn long_name(&mut self) -> Result<Vec<u8>, StoreError> {
-        let mut text = self.text()?;
-        let end = text.iter().position(|byte| *byte == 0);
-        text.truncate(end.unwrap_or(text.len()));
-        Ok(text)
+    /// Takes a header that describes the member after it.
+    fn describe(&mut self, head: &Head, description: &mut Description) -> Result<(), StoreError> {
+        let place = match head.kind {
+            b'L' => &mut description.name,
+            b'K' => &mut description.target,
+            _ => return self.pax(description),
+        };
+        let name = grammar::long_name(self.text()?).map_err(ImportFault::from)?;
+        set(place, name)?;
+        Ok(())
     }
 
     fn pax(&mut self, description: &mut Description) -> Result<(), StoreError> {
         let text = self.text()?;
-        for record in PaxExtensions::new(&text) {
-            let record = record.map_err(|_| ImportFault::Header)?;
-            let value = record.value_bytes();
-            match record.key_bytes() {
-                b"path" => description.name = Some(value.to_vec()),
-                b"linkpath" => description.target = Some(value.to_vec()),
+        for record in grammar::records(&text) {
+            let (key, value) = record.map_err(ImportFault::from)?;
+            let text = || grammar::text_of_record(value);
+            match key {
+                b"path" => set(&mut description.name, text().map_err(ImportFault::from)?)?,
+                b"linkpath" => set(&mut description.target, text().map_err(ImportFault::from)?)?,
                 b"size" => {
-                    let size = record.value().ok().and_then(|value| value.parse().ok());
-                    description.size = Some(size.ok_or(ImportFault::Header)?);
+                    let size = grammar::decimal(value).ok_or(ImportFault::Header)?;
+                    set(&mut description.size, size)?;
                 }
+                // Sparse files have other names, sizes and contents to readers that know them.
+                b"SCHILY.realsize" => return Err(ImportFault::Header.into()),
+                _ if key.starts_with(b"GNU.sparse.") => return Err(ImportFault::Header.into()),
                 _ => {}
             }
         }
@@ -176,33 +246,40 @@ impl<'a> Members<'a> {
         self.read_to_end(&mut text).map_err(StoreError::Read)?;
         Ok(text)
     }
+
+    /// The member of a header and what describes it; its contents are next.
+    fn member(&mut self, head: Head, description: Description) -> Result<Member, ImportFault> {
+        let size = grammar::size(head.size, description.size).ok_or(ImportFault::Header)?;
+        self.begin(size);
+        self.count_bytes()?;
+        let name = description.name.unwrap_or(head.name);
+        let target = description.target.unwrap_or(head.target);
+        let kind = match head.kind {
+            b'0' | 0 if !name.ends_with(b"/") => {
+                return Ok(Member {
+                    name,
+                    kind: Kind::File,
+                });
+            }
+            b'1' => Kind::HardLink(target),
+            b'2' => Kind::Symlink(target),
+            b'3'..=b'6' => Kind::Other,
+            _ => return Err(ImportFault::Header),
+        };
+        // Only files have contents; to some readers others have none, whatever their size.
+        if size == 0 {
+            Ok(Member { name, kind })
+        } else {
+            Err(ImportFault::Header)
+        }
+    }
 }
 
-/// Whether the block has the checksum of a header.
-pub(super) fn is_header(block: &[u8; BLOCK]) -> bool {
-    let header = Header::from_byte_slice(block);
-    let sum = |bytes: &[u8]| bytes.iter().map(|byte| u32::from(*byte)).sum::<u32>();
-    let without = sum(block) - sum(&header.as_old().cksum);
-    header
-        .cksum()
-        .is_ok_and(|expected| expected == without + 8 * u32::from(b' '))
-}
-
-fn member(header: &Header, kind: EntryType, description: Description) -> Member {
-    let target = || {
-        let own = header.link_name_bytes().map(|target| target.to_vec());
-        description.target.or(own).unwrap_or_default()
-    };
-    let kind = match kind {
-        EntryType::Regular | EntryType::Continuous => Kind::File,
-        EntryType::Symlink => Kind::Symlink(target()),
-        EntryType::Link => Kind::HardLink(target()),
-        _ => Kind::Other,
-    };
-    let name = description.name;
-    Member {
-        name: name.unwrap_or_else(|| header.path_bytes().to_vec()),
-        kind,
+/// Sets what is set once.
+fn set<T>(place: &mut Option<T>, value: T) -> Result<(), ImportFault> {
+    match place.replace(value) {
+        None => Ok(()),
+        Some(_) => Err(ImportFault::Header),
     }
 }
 

@@ -17,7 +17,11 @@ use std::{
     path::PathBuf,
 };
 
-use s2i_core::{ImageRef, archive::grammar::BLOCK, bounds};
+use s2i_core::{
+    ImageRef,
+    archive::grammar::{self, BLOCK},
+    bounds,
+};
 use serde::de::DeserializeOwned;
 
 use super::{
@@ -206,7 +210,7 @@ fn is_json(start: &[u8]) -> bool {
 
 /// Whether what starts with this block can be a layer: an archive, compressed or not.
 fn is_layer(start: &[u8]) -> bool {
-    let is_archive = |block: &[u8; BLOCK]| block == &[0; BLOCK] || members::is_header(block);
+    let is_archive = |block: &[u8; BLOCK]| block == &[0; BLOCK] || grammar::name(block).is_ok();
     Compression::of(start) != Compression::None || start.try_into().is_ok_and(is_archive)
 }
 

@@ -4,7 +4,7 @@ mod hostile;
 mod kernel;
 mod layers;
 mod packs;
-mod raw;
+pub(crate) mod raw;
 mod round_trips;
 mod sandbox;
 mod trees;

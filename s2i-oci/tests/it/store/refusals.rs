@@ -19,6 +19,7 @@ use super::{
     archives::{Layout, Tar, config, docker_archive, layer},
     scene::{Scene, chain, gzip},
 };
+use crate::overlay::raw;
 
 /// What is wrong with an archive, as text.
 #[track_caller]
@@ -58,6 +59,10 @@ fn what_is_no_archive_of_images_is_refused() {
         refused(&whole[..700]),
         "can't read the archive: it stops before its end"
     );
+    assert_eq!(
+        refused(&[&whole[..], b"more"].concat()),
+        "the archive goes on after its end"
+    );
     let half = gzip(&whole);
     assert!(refused(&half[..half.len() / 2]).starts_with("can't read the archive: "));
     let mut broken = whole;
@@ -66,6 +71,28 @@ fn what_is_no_archive_of_images_is_refused() {
         refused(&broken),
         "the archive has a header that can't be read"
     );
+}
+
+#[test]
+fn archives_that_others_read_in_another_way_are_refused() {
+    let two_sizes = [raw::pax(&[("size", "0")]), raw::file("a", "x")].concat();
+    let two_names = [raw::pax(&[("path", "b")]), raw::long(b'L', "c")].concat();
+    let sparse = [raw::pax(&[("GNU.sparse.name", "b")]), raw::file("a", "x")].concat();
+    let of_all = raw::typed(b'g', "g", raw::record("path", b"b"));
+    for part in [
+        two_sizes,
+        [two_names, raw::file("a", "x")].concat(),
+        sparse,
+        [of_all, raw::file("a", "x")].concat(),
+        raw::typed(b'S', "a", "x"),
+        raw::typed(b'2', "a", "x"),
+        raw::long(b'L', "a"),
+    ] {
+        assert_eq!(
+            refused(&raw::tar(&[raw::file("first", ""), part])),
+            "the archive has a header that can't be read"
+        );
+    }
 }
 
 #[test]
