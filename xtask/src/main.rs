@@ -12,6 +12,7 @@ mod bench;
 mod demo;
 mod dist;
 mod engine;
+mod fuzz;
 mod host;
 mod images;
 mod paths;
@@ -41,6 +42,8 @@ enum Task {
     Dist(dist::Args),
     /// Start, stop and list engines to test against.
     Engine(engine::Args),
+    /// Look for inputs that break what reads input from outside.
+    Fuzz(fuzz::Args),
     /// Compose the builder and runtime images.
     Images(images::Args),
     /// Run all tests, those on a real engine too.
@@ -55,6 +58,7 @@ fn main() -> ExitCode {
         Task::Demo(args) => demo::run(&args),
         Task::Dist(args) => dist::run(&args),
         Task::Engine(args) => engine::run(&args),
+        Task::Fuzz(args) => fuzz::run(&args),
         Task::Images(args) => images::run(&args),
         Task::Test(args) => test::run(&args),
         Task::Tidy(args) => tidy::run(&args),

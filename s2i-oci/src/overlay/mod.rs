@@ -34,6 +34,7 @@ mod entry;
 mod error;
 mod header;
 mod input;
+mod list;
 mod meta;
 mod name;
 mod pack;
@@ -51,6 +52,7 @@ use s2i_core::bounds;
 
 pub(crate) use content::SparseWriter;
 pub use error::{EntryFault, PackError, PackFault, UnpackError};
+pub use list::{EntryKind, Listed, Part, list};
 pub use pack::{pack, pack_within};
 pub use s2i_core::bounds::Limits;
 pub use unpack::{unpack, unpack_while};

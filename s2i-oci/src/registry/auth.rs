@@ -7,7 +7,6 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use http_auth::parser::ChallengeParser;
 use reqwest::{
     Body, Method, Request, StatusCode, Url,
     header::{
@@ -18,9 +17,9 @@ use s2i_core::login::Credential;
 use serde::Deserialize;
 
 use super::{
+    challenge::{Challenge, ChallengeFault},
     credentials::CredentialError,
     error::{Failure, RegistryError, Trouble},
-    loopback::is_allowed,
     remote::Remote,
 };
 
@@ -97,12 +96,6 @@ impl State {
     pub(super) fn was_asked(&self) -> bool {
         self.challenge.is_some()
     }
-}
-
-#[derive(Clone, Debug)]
-enum Challenge {
-    Basic,
-    Bearer { realm: Url, service: Option<String> },
 }
 
 #[derive(Clone, Debug)]
@@ -226,32 +219,17 @@ impl Remote {
         Ok(found)
     }
 
-    /// What the registry asks for. Where it offers a choice, a token is better than a password in
-    /// every request.
+    /// What the registry asks for.
     fn challenge(&self, headers: &HeaderMap) -> Result<Challenge, RegistryError> {
-        let mut found = None;
         let texts = headers.get_all(WWW_AUTHENTICATE).iter();
         let texts = texts.filter_map(|value| value.to_str().ok());
-        for challenge in texts.flat_map(ChallengeParser::new).map_while(Result::ok) {
-            let parameter = |name: &str| {
-                let mut parameters = challenge.params.iter();
-                let found = parameters.find(|(key, _)| key.eq_ignore_ascii_case(name));
-                found.map(|(_, value)| value.to_unescaped())
+        Challenge::parse(texts, self.host.loopback).map_err(|fault| {
+            let trouble = match fault {
+                ChallengeFault::None => Trouble::Challenge,
+                ChallengeFault::NotEncrypted(host) => Trouble::NotEncrypted(host),
             };
-            if challenge.scheme.eq_ignore_ascii_case("basic") {
-                found.get_or_insert(Challenge::Basic);
-            }
-            let realm = parameter("realm").and_then(|realm| Url::parse(&realm).ok());
-            if let Some(realm) = realm.filter(|_| challenge.scheme.eq_ignore_ascii_case("bearer")) {
-                if !is_allowed(&realm, self.host.loopback) {
-                    let host = realm.host_str().unwrap_or_default().to_owned();
-                    return Err(self.trouble(OPERATION, Trouble::NotEncrypted(host)));
-                }
-                let service = parameter("service");
-                return Ok(Challenge::Bearer { realm, service });
-            }
-        }
-        found.ok_or_else(|| self.trouble(OPERATION, Trouble::Challenge))
+            self.trouble(OPERATION, trouble)
+        })
     }
 
     /// Asks the login service for a token.

@@ -18,6 +18,7 @@
 
 mod auth;
 mod blob;
+mod challenge;
 mod client;
 mod credentials;
 mod document;
@@ -44,6 +45,7 @@ use std::{
 
 use s2i_core::ImageRef;
 
+pub use challenge::{Challenge, ChallengeFault};
 pub use credentials::{CredentialError, Keyring, registry_name};
 pub use error::{Found, RegistryError};
 pub use keep::Keeper;

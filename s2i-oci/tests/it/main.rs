@@ -3,4 +3,6 @@
 #[cfg(test)]
 mod overlay;
 #[cfg(test)]
+mod readers;
+#[cfg(test)]
 mod store;

@@ -1,0 +1,37 @@
+//! Environment files.
+
+use s2i_core::{
+    EnvVar,
+    environment::{merge, parse_file},
+};
+
+/// Each line is a variable, a comment or reported; variables are good, survive being written, and are
+/// merged to one for each name.
+pub(crate) fn check(input: &[u8]) {
+    let Ok(text) = str::from_utf8(input) else {
+        return;
+    };
+    let (variables, diagnostics) = parse_file("f", text);
+    let lines = text.lines().map(str::trim);
+    let lines =
+        lines.filter(|line| !(line.is_empty() || line.starts_with('#') || line.starts_with("//")));
+    assert_eq!(variables.len() + diagnostics.len(), lines.count());
+    for variable in &variables {
+        let made = EnvVar::new(variable.name(), variable.value());
+        assert_eq!(made.as_ref(), Ok(variable));
+        assert_eq!(variable.to_entry().parse().as_ref(), Ok(variable));
+        let json = serde_json::to_string(variable).expect("two texts");
+        assert_eq!(
+            serde_json::from_str::<EnvVar>(&json).expect("a variable"),
+            *variable
+        );
+    }
+    let merged = merge([&variables[..]]);
+    for (index, variable) in merged.iter().enumerate() {
+        let same = |other: &&EnvVar| other.name() == variable.name();
+        assert!(!merged[..index].iter().any(|other| same(&other)));
+        let last = variables.iter().rev().find(same);
+        assert_eq!(last.map(EnvVar::value), Some(variable.value()));
+    }
+    assert_eq!(merge([&merged[..], &variables[..]]), merged);
+}

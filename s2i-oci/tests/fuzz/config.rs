@@ -1,0 +1,19 @@
+//! Configs of images.
+
+use s2i_oci::config::{ImageConfig, seconds, timestamp};
+
+/// A config is the same after it was written and read again, in one form, so that an image that is
+/// built on another one has a stable ID.
+pub(crate) fn check(input: &[u8]) {
+    let Ok(config) = serde_json::from_slice::<ImageConfig>(input) else {
+        return;
+    };
+    let json = config.to_json();
+    let again: ImageConfig = serde_json::from_slice(&json).expect("JSON of ours");
+    assert_eq!(again, config);
+    assert_eq!(again.to_json(), json);
+    let time = config.created.as_deref().and_then(seconds);
+    if let Some(time) = time.and_then(|time| u64::try_from(time).ok()) {
+        assert_eq!(seconds(&timestamp(time)), time.try_into().ok());
+    }
+}

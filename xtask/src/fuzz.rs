@@ -1,0 +1,252 @@
+//! `cargo xtask fuzz`: coverage-guided fuzzing of what reads input from outside.
+//!
+//! The targets lie in `fuzz/src/bin`, a crate outside of the workspace, which is built with the
+//! instrumentation of libFuzzer. What a run finds goes into a corpus below the target directory;
+//! `--merge` takes over into `fuzz/corpus` what reaches code that nothing there reaches.
+
+use std::{
+    ffi::OsStr,
+    fs::{self, File},
+    path::{Path, PathBuf},
+    process::Command,
+    sync::Mutex,
+    thread,
+};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::{host, paths};
+
+/// Targets that make files, and so need more time for each input.
+const ON_DISK: [&str; 2] = ["images", "unpack"];
+
+/// How many inputs a target gets.
+const RUNS: u64 = 10_000_000;
+
+/// How many inputs a target gets that makes files.
+const RUNS_ON_DISK: u64 = 100_000;
+
+/// The most seconds that an input may take.
+const TIMEOUT: u32 = 10;
+
+/// The most memory of a target, in MiB: its own data and tables of libFuzzer, which grow with the corpus.
+const MEMORY: u32 = 1024;
+
+/// What makes the compiler count which code an input reaches, and show libFuzzer what is compared.
+const INSTRUMENTATION: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+    -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
+    -Cllvm-args=-sanitizer-coverage-trace-compares --cfg fuzzing";
+
+/// Arguments of `fuzz`.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Targets, as the files of `fuzz/src/bin` are called; without one, all
+    targets: Vec<String>,
+    /// How many inputs each target gets [default: 10000000, and 100000 where a target makes files]
+    #[arg(long)]
+    runs: Option<u64>,
+    /// How many targets run at once [default: as many as there are processors]
+    #[arg(long)]
+    jobs: Option<usize>,
+    /// Look for errors of memory in dependencies with unsafe code; slower, and needs rustup, which gets
+    /// its nightly toolchain
+    #[arg(long)]
+    address: bool,
+    /// Only take over from earlier runs what the committed corpus lacks
+    #[arg(long)]
+    merge: bool,
+}
+
+/// `cargo xtask fuzz`.
+pub(crate) fn run(args: &Args) -> Result<()> {
+    let known = known()?;
+    let is_known = |target: &&String| known.contains(target);
+    if let Some(unknown) = args.targets.iter().find(|target| !is_known(target)) {
+        bail!(
+            "there is no target `{unknown}`; there are {}",
+            known.join(", ")
+        );
+    }
+    let targets = if args.targets.is_empty() {
+        known
+    } else {
+        args.targets.clone()
+    };
+    let built = build(args.address)?;
+    if args.merge {
+        return targets.iter().try_for_each(|target| built.merge(target));
+    }
+    let jobs = match args.jobs {
+        Some(jobs) => jobs,
+        None => thread::available_parallelism()?.get(),
+    };
+    let queue = Mutex::new(targets.iter());
+    let next = || queue.lock().expect("no run panics").next();
+    let work = || {
+        let runs = std::iter::from_fn(next).map(|target| built.fuzz(target, runs(args, target)));
+        runs.filter_map(Result::err).collect::<Vec<_>>()
+    };
+    let failures: Vec<_> = thread::scope(|scope| {
+        let workers: Vec<_> = (0..jobs.max(1)).map(|_| scope.spawn(work)).collect();
+        let failures = workers.into_iter().map(thread::ScopedJoinHandle::join);
+        failures
+            .flat_map(|failures| failures.expect("no run panics"))
+            .collect()
+    });
+    for failure in &failures {
+        eprintln!("{failure:#}");
+    }
+    ensure!(
+        failures.is_empty(),
+        "{} of the targets failed",
+        failures.len()
+    );
+    Ok(())
+}
+
+fn runs(args: &Args, target: &str) -> u64 {
+    let usual = if ON_DISK.contains(&target) {
+        RUNS_ON_DISK
+    } else {
+        RUNS
+    };
+    args.runs.unwrap_or(usual)
+}
+
+/// The most bytes of an input: archives consist of blocks, and each line of an ignore file is compiled.
+fn longest(target: &str) -> u32 {
+    match target {
+        "archive" | "images" | "layer" | "unpack" => 8192,
+        "ignore" => 256,
+        _ => 2048,
+    }
+}
+
+fn home() -> PathBuf {
+    paths::root().join("fuzz")
+}
+
+/// The names of all targets, sorted.
+fn known() -> Result<Vec<String>> {
+    let dir = home().join("src/bin");
+    let entries = fs::read_dir(&dir).with_context(|| format!("can't read {}", dir.display()))?;
+    let mut names = Vec::new();
+    for entry in entries {
+        let stem = entry?.path().file_stem().map(OsStr::to_owned);
+        names.extend(stem.and_then(|stem| stem.into_string().ok()));
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// Compiled targets.
+struct Built {
+    programs: PathBuf,
+}
+
+fn build(address: bool) -> Result<Built> {
+    host::require("c++", "apt-get install g++")?;
+    let into = paths::target().join("fuzz");
+    let mut flags = INSTRUMENTATION.to_owned();
+    let mut cargo = if address {
+        flags.push_str(" -Zsanitizer=address");
+        host::require("rustup", "https://rustup.rs")?;
+        let mut rustup = Command::new("rustup");
+        rustup.args(["run", "--install", "nightly", "cargo"]);
+        rustup
+    } else {
+        Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    };
+    let into = into.join(if address { "address" } else { "plain" });
+    let triple = triple()?;
+    // With a target, build scripts and macros are compiled without the flags.
+    host::run(
+        cargo
+            .args(["build", "--release", "--locked", "--target", &triple])
+            .arg("--target-dir")
+            .arg(&into)
+            .current_dir(home())
+            .env("RUSTFLAGS", flags),
+    )?;
+    Ok(Built {
+        programs: into.join(triple).join("release"),
+    })
+}
+
+/// The target triple of this machine.
+fn triple() -> Result<String> {
+    let version = host::output(Command::new("rustc").arg("-vV"))?;
+    let line = version.lines().find_map(|line| line.strip_prefix("host: "));
+    line.map(str::to_owned).context("`rustc -vV` names no host")
+}
+
+impl Built {
+    /// A run of libFuzzer on directories of inputs.
+    fn command(&self, target: &str) -> Command {
+        let mut command = Command::new(self.programs.join(target));
+        // What a target writes does not outlive the run.
+        if Path::new("/dev/shm").is_dir() {
+            command.env("TMPDIR", "/dev/shm");
+        }
+        command.args([
+            format!("-max_len={}", longest(target)),
+            format!("-timeout={TIMEOUT}"),
+            format!("-rss_limit_mb={MEMORY}"),
+            "-print_final_stats=1".into(),
+        ]);
+        command
+    }
+
+    /// Where the inputs of earlier runs are, and those that broke something.
+    fn found(target: &str) -> Result<(PathBuf, PathBuf)> {
+        let dir = paths::target().join("fuzz");
+        let found = (
+            dir.join("corpus").join(target),
+            dir.join("broken").join(target),
+        );
+        fs::create_dir_all(&found.0)?;
+        fs::create_dir_all(&found.1)?;
+        Ok(found)
+    }
+
+    fn fuzz(&self, target: &str, runs: u64) -> Result<()> {
+        let (corpus, broken) = Self::found(target)?;
+        let log = paths::target().join("fuzz").join(format!("{target}.log"));
+        let out = File::create(&log)?;
+        let status = self
+            .command(target)
+            .arg(format!("-runs={runs}"))
+            .arg(format!("-artifact_prefix={}/", broken.display()))
+            .args([corpus, home().join("corpus").join(target)])
+            .stderr(out.try_clone()?)
+            .stdout(out)
+            .status()
+            .with_context(|| format!("can't start the target `{target}`"))?;
+        let said = fs::read(&log)?;
+        let said = String::from_utf8_lossy(&said);
+        if !status.success() {
+            let last: Vec<_> = said.lines().rev().take(40).collect();
+            for line in last.iter().rev() {
+                eprintln!("{target}: {line}");
+            }
+            bail!(
+                "the target `{target}` failed; its input is in {}, its output in {}",
+                broken.display(),
+                log.display()
+            );
+        }
+        let numbers = said.lines().filter_map(|line| line.strip_prefix("stat::"));
+        let numbers: Vec<_> = numbers
+            .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+            .collect();
+        println!("{target}: {}", numbers.join(", "));
+        Ok(())
+    }
+
+    fn merge(&self, target: &str) -> Result<()> {
+        let (found, _) = Self::found(target)?;
+        let corpus = home().join("corpus").join(target);
+        fs::create_dir_all(&corpus)?;
+        host::run(self.command(target).arg("-merge=1").args([corpus, found]))
+    }
+}
