@@ -122,6 +122,14 @@ fn longest(target: &str) -> u32 {
     }
 }
 
+/// The committed corpora that a target starts with: all readers of tar can use the same archives.
+fn seeds(target: &str) -> Vec<&str> {
+    match target {
+        "layer" | "unpack" => vec!["archive", target],
+        _ => vec![target],
+    }
+}
+
 fn home() -> PathBuf {
     paths::root().join("fuzz")
 }
@@ -217,7 +225,12 @@ impl Built {
             .command(target)
             .arg(format!("-runs={runs}"))
             .arg(format!("-artifact_prefix={}/", broken.display()))
-            .args([corpus, home().join("corpus").join(target)])
+            .arg(corpus)
+            .args(
+                seeds(target)
+                    .iter()
+                    .map(|seed| home().join("corpus").join(seed)),
+            )
             .stderr(out.try_clone()?)
             .stdout(out)
             .status()
@@ -247,6 +260,10 @@ impl Built {
         let (found, _) = Self::found(target)?;
         let corpus = home().join("corpus").join(target);
         fs::create_dir_all(&corpus)?;
-        host::run(self.command(target).arg("-merge=1").args([corpus, found]))
+        host::run(
+            self.command(target)
+                .arg("-set_cover_merge=1")
+                .args([corpus, found]),
+        )
     }
 }

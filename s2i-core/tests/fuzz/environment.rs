@@ -1,5 +1,7 @@
 //! Environment files.
 
+use std::collections::BTreeMap;
+
 use s2i_core::{
     EnvVar,
     environment::{merge, parse_file},
@@ -27,11 +29,12 @@ pub(crate) fn check(input: &[u8]) {
         );
     }
     let merged = merge([&variables[..]]);
-    for (index, variable) in merged.iter().enumerate() {
-        let same = |other: &&EnvVar| other.name() == variable.name();
-        assert!(!merged[..index].iter().any(|other| same(&other)));
-        let last = variables.iter().rev().find(same);
-        assert_eq!(last.map(EnvVar::value), Some(variable.value()));
-    }
+    let pairs = |list: &[EnvVar]| -> BTreeMap<String, String> {
+        let pair = |variable: &EnvVar| (variable.name().into(), variable.value().into());
+        list.iter().map(pair).collect()
+    };
+    // A map keeps the last value of each name, as merging must.
+    assert_eq!(pairs(&merged), pairs(&variables));
+    assert_eq!(pairs(&merged).len(), merged.len());
     assert_eq!(merge([&merged[..], &variables[..]]), merged);
 }

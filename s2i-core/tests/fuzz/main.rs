@@ -26,6 +26,7 @@ fn archives() {
 
 #[test]
 fn unpacked_archives() {
+    corpus::each("archive", unpack::check);
     corpus::each("unpack", unpack::check);
 }
 

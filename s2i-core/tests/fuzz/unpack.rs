@@ -71,7 +71,7 @@ fn state(dir: &Path) -> Vec<(String, u32, i64, u64, Vec<u8>)> {
 /// The bytes of the files below a directory, each counted once, and nothing that is no file, directory
 /// or link.
 fn bytes_below(dir: &Path) -> u64 {
-    // Modes come from the archive, and not everyone who runs this is root.
+    // Modes come from the archive, and this may run as an ordinary user.
     fs::set_permissions(dir, fs::Permissions::from_mode(0o700)).unwrap();
     let entries = fs::read_dir(dir).unwrap().map(|entry| {
         let path = entry.unwrap().path();

@@ -21,6 +21,7 @@ mod seal;
 
 #[test]
 fn layers() {
+    corpus::each("archive", layer::check);
     corpus::each("layer", layer::check);
 }
 

@@ -1,5 +1,5 @@
 //! The same archives to all readers of this project, to GNU tar and to Go's `archive/tar`: an archive is
-//! refused, or everyone sees the same entries in it.
+//! refused, or all see the same entries in it.
 
 mod archives;
 mod others;
