@@ -468,7 +468,7 @@ fn as_user(user: &str, option: Option<&str>, allowed: &str) -> (ScriptedEngine, 
 
 /// The number counts, whatever text it comes from.
 #[test]
-fn a_script_that_runs_as_root_is_told() {
+fn a_line_says_when_a_script_runs_as_root() {
     for (user, option, expected) in [
         ("1001", None, ""),
         ("app", None, ""),
@@ -576,7 +576,7 @@ fn every_image_of_a_build_is_held_to_the_allowed_numbers() {
 }
 
 #[test]
-fn a_container_of_a_refused_user_that_stays_is_told() {
+fn a_container_of_a_refused_user_that_stays_is_reported() {
     let engine = engine();
     engine.add_user("toor", 0);
     engine.add_image("s2i/go", |config| config.user = "toor".into());

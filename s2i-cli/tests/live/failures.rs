@@ -2,6 +2,8 @@
 
 use std::{os::unix::net::UnixListener, process::Command};
 
+use serde_json::json;
+
 use crate::{
     harness::{Live, live},
     images::{Entry, Recipe},
@@ -85,7 +87,7 @@ fn a_user_that_the_image_does_not_know_is_named() {
     let mut recipe = Recipe::builder();
     recipe.user = "nobody-knows";
     build(&live, &recipe, &[])
-        .ends_with(15)
+        .ends_with(19)
         .says("the image has no user `nobody-knows`")
         .says("hint: name a user by number");
     live.nothing_left();
@@ -101,6 +103,32 @@ fn an_image_that_is_no_builder_is_refused_before_anything_starts() {
         .says("has no label `io.openshift.s2i.scripts-url`")
         .never_says("==> start");
     live.nothing_left();
+}
+
+/// Other engines refuse such an archive, or take triggers in their usual form alone.
+#[test]
+fn images_that_no_container_can_be_of_are_refused_before_anything_starts() {
+    let Some(live) = live() else { return };
+    let mut triggers = Recipe::builder();
+    triggers.other.insert("OnBuild", json!(["RUN id"]));
+    let mut recipes = vec![(triggers, "has ONBUILD triggers")];
+    if live.engine.is_native() {
+        let mut windows = Recipe::builder();
+        windows.os = "windows";
+        recipes.push((windows, "is for the operating system `windows`"));
+        for value in [json!("RUN id"), json!({"0": "RUN id"}), json!([1])] {
+            let mut triggers = Recipe::builder();
+            triggers.other.insert("OnBuild", value);
+            recipes.push((triggers, "has ONBUILD triggers"));
+        }
+    }
+    for (recipe, expected) in recipes {
+        build(&live, &recipe, &[])
+            .ends_with(18)
+            .says(expected)
+            .never_says("==> start");
+        live.nothing_left();
+    }
 }
 
 #[test]

@@ -13,6 +13,7 @@ use s2i_oci::{
     config::{ContainerConfig, ImageConfig, Platform},
     layer::{LayerBuilder, Owner},
 };
+use serde_json::Value;
 
 /// The time of everything in these images, in seconds since 1970.
 const MTIME: u64 = 315_532_801;
@@ -39,10 +40,13 @@ pub(crate) enum Entry {
 /// What an image is to be; paths are relative to its root.
 #[derive(Clone, Debug)]
 pub(crate) struct Recipe {
+    pub(crate) os: &'static str,
     pub(crate) user: &'static str,
     pub(crate) working_dir: &'static str,
     pub(crate) env: Vec<&'static str>,
     pub(crate) labels: BTreeMap<&'static str, &'static str>,
+    /// Fields of the config that no OCI config has.
+    pub(crate) other: BTreeMap<&'static str, Value>,
     pub(crate) entries: BTreeMap<&'static str, Entry>,
 }
 
@@ -50,10 +54,12 @@ impl Recipe {
     /// A builder: `/tmp` for everybody, `/app` for user 1001 and the group 0.
     pub(crate) fn builder() -> Self {
         Self {
+            os: "linux",
             user: "1001:0",
             working_dir: "/app",
             env: vec!["FROM_IMAGE=builder", "PATH=/usr/bin:/bin"],
             labels: BTreeMap::from([(label::SCRIPTS_URL, "image:///usr/libexec/s2i")]),
+            other: BTreeMap::new(),
             entries: BTreeMap::from([
                 ("tmp", Entry::Directory(0o1777)),
                 ("app", Entry::Directory(0o775)),
@@ -66,6 +72,7 @@ impl Recipe {
     /// A runtime image that wants `/app` in its working directory `/srv`.
     pub(crate) fn runtime() -> Self {
         Self {
+            os: "linux",
             user: "1001:0",
             working_dir: "/srv",
             env: vec!["FROM_IMAGE=runtime", "PATH=/usr/bin:/bin"],
@@ -73,6 +80,7 @@ impl Recipe {
                 (label::SCRIPTS_URL, "image:///usr/libexec/s2i"),
                 (label::ASSEMBLE_INPUT_FILES, "/app"),
             ]),
+            other: BTreeMap::new(),
             entries: BTreeMap::from([
                 ("srv", Entry::Directory(0o775)),
                 ("usr/libexec/s2i/assemble-runtime", Entry::Program),
@@ -120,19 +128,26 @@ impl Recipe {
         }
         let own = format!("{name}\n").into_bytes();
         layer.file("s2i-test", 0o644, Owner::ROOT, own).unwrap();
-        let config =
-            ImageConfig::new(Platform::linux(architecture())).with_config(ContainerConfig {
-                user: self.user.into(),
-                working_dir: self.working_dir.into(),
-                env: self.env.iter().map(|entry| (*entry).to_owned()).collect(),
-                labels: self
-                    .labels
-                    .iter()
-                    .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-                    .collect(),
-                exposed_ports: ["8080/tcp".to_owned()].into(),
-                ..ContainerConfig::default()
-            });
+        let platform = Platform {
+            os: self.os.into(),
+            ..Platform::linux(architecture())
+        };
+        let other = self.other.iter();
+        let config = ImageConfig::new(platform).with_config(ContainerConfig {
+            user: self.user.into(),
+            working_dir: self.working_dir.into(),
+            env: self.env.iter().map(|entry| (*entry).to_owned()).collect(),
+            labels: self
+                .labels
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
+            exposed_ports: ["8080/tcp".to_owned()].into(),
+            other: other
+                .map(|(name, value)| ((*name).to_owned(), value.clone()))
+                .collect(),
+            ..ContainerConfig::default()
+        });
         let layer = layer.build(&dir.join("layer.tar")).unwrap();
         let mut image = Image::new(config);
         image.push(layer.into_blob(), "made by a test");

@@ -17,6 +17,7 @@
 //! | [`attacks`] | attacks that other tools have met |
 //! | [`choices`] | builds without a builder, and with one name that could be two things |
 //! | [`usage`] | `s2i usage` |
+//! | [`users`] | who scripts run as, and who is refused |
 //! | [`secrets`] | variables that only `assemble` gets |
 //! | [`texts`] | nothing that is shown steers a terminal, and no secret is in it |
 //! | [`modules`] | Go modules of a proxy that asks for a token |
@@ -78,3 +79,4 @@ mod sources;
 mod stalls;
 mod texts;
 mod usage;
+mod users;
