@@ -525,6 +525,28 @@ fn types_that_are_no_files() {
 }
 
 #[test]
+fn numbers_that_other_readers_refuse() {
+    let second = |at, bytes: &[u8], what: &str| {
+        let odd = Block::new(b'0', b"a", 0).put(at, bytes).done();
+        let expected = format!("the archive has a bad header at byte 512: its {what} is no number");
+        check(&tar(&[dir("d"), odd]), &expected);
+    };
+    second(108, b"root\0\0\0\0", "user");
+    second(136, b"yesterday\0\0\0", "time");
+    second(329, b"devices\0", "device number");
+    second(124, b"\t0000000001\0", "size");
+    let mut archive = tar(&[dir("d"), file("a", "x")]);
+    let sum: u32 = archive[512..1024].iter().map(|byte| u32::from(*byte)).sum();
+    let own: u32 = archive[660..668].iter().map(|byte| u32::from(*byte)).sum();
+    let binary = u64::from(sum - own + 8 * 32) | 1 << 63;
+    archive[660..668].copy_from_slice(&binary.to_be_bytes());
+    check(
+        &archive,
+        "the archive has a bad header at byte 512: its checksum is wrong",
+    );
+}
+
+#[test]
 fn headers_that_readers_understand_in_different_ways() {
     let second = |header: &mut Block, expected: &str| {
         let archive = tar(&[dir("d"), header.done()]);
@@ -556,16 +578,6 @@ fn headers_that_readers_understand_in_different_ways() {
         "its size is no number",
     );
     second(&mut header(100, b"rwxr-xr-"), "its mode is no number");
-    second(&mut header(108, b"root\0\0\0\0"), "its user is no number");
-    second(
-        &mut header(136, b"yesterday\0\0\0"),
-        "its time is no number",
-    );
-    second(
-        &mut header(329, b"devices\0"),
-        "its device number is no number",
-    );
-    second(&mut header(124, b"\t0000000001\0"), "its size is no number");
     second(
         header(345, b"../../../out").gnu(),
         "its access or change time is no number",
@@ -575,15 +587,6 @@ fn headers_that_readers_understand_in_different_ways() {
         "the archive's entry `../p/a` climbs with `..`",
     );
     check(&tar(&[header(345, b"p").done()]), "p/, p/a=");
-    let mut archive = tar(&[dir("d"), file("a", "x")]);
-    let sum: u32 = archive[512..1024].iter().map(|byte| u32::from(*byte)).sum();
-    let own: u32 = archive[660..668].iter().map(|byte| u32::from(*byte)).sum();
-    let binary = u64::from(sum - own + 8 * 32) | 1 << 63;
-    archive[660..668].copy_from_slice(&binary.to_be_bytes());
-    check(
-        &archive,
-        "the archive has a bad header at byte 512: its checksum is wrong",
-    );
     let mut archive = tar(&[dir("d"), file("a", "x")]);
     archive[512] = b'b';
     check(

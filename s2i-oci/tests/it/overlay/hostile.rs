@@ -502,6 +502,14 @@ fn entries_that_do_not_exist_on_linux() {
     check(&map(b"00000000000\x0000000000001\0", b""), &broken);
     let posix = Block::new(b'S', b"a", 0).done();
     check(&tar(&[posix]), &broken);
+}
+
+#[test]
+fn maps_that_other_readers_end_elsewhere() {
+    if is_skipped() {
+        return;
+    }
+    let broken = "the layer's entry `a` is a sparse file with a map that can't be read";
     // Some readers end the map at the first unused field, and take any mark for that of a longer map.
     let part = b"00000000000\x0000000000001\0";
     for (at, bytes) in [
@@ -512,7 +520,7 @@ fn entries_that_do_not_exist_on_linux() {
     ] {
         let mut header = Block::new(b'S', b"a", 1);
         header.gnu().put(386, part).put(483, b"00000000001\0");
-        check(&tar(&[header.put(at, bytes).done(), padded(b"x")]), &broken);
+        check(&tar(&[header.put(at, bytes).done(), padded(b"x")]), broken);
     }
 }
 

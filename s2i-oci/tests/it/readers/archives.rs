@@ -12,7 +12,19 @@ const DAMAGED: u64 = 600;
 
 /// Names and archives: written by hand, damaged ones of these, and the corpora of the fuzz targets.
 pub(super) fn all() -> Vec<(String, Vec<u8>)> {
-    let mut all: Vec<_> = [plain(), names(), numbers(), described(), sparse(), ends()]
+    let by_hand = [
+        plain(),
+        names(),
+        numbers(),
+        records(),
+        odd_records(),
+        long_names(),
+        sparse(),
+        odd_sparse(),
+        sparse_in_records(),
+        ends(),
+    ];
+    let mut all: Vec<_> = by_hand
         .into_iter()
         .flatten()
         .map(|(name, archive)| (name.to_owned(), archive))
@@ -197,13 +209,12 @@ fn numbers() -> Named {
     ]
 }
 
-fn described() -> Named {
-    let gnu = |name: &str, target: &str| [long(b'L', name), long(b'K', target)].concat();
-    let all = |key: &str, value: &str| typed(b'g', "g", record(key, value.as_bytes()));
-    let nul = |key: &str| typed(b'x', "x", record(key, b"a\0b"));
-    let described = |parts: &[Vec<u8>]| tar(&[parts.concat(), file("a", "abc"), file("b", "y")]);
-    let mut split = long(b'L', "name");
-    split[512 + 6] = b'x';
+/// These headers, an entry that they describe, and another one.
+fn described(parts: &[Vec<u8>]) -> Vec<u8> {
+    tar(&[parts.concat(), file("a", "abc"), file("b", "y")])
+}
+
+fn records() -> Named {
     vec![
         (
             "pax-name",
@@ -228,6 +239,12 @@ fn described() -> Named {
             "pax-target",
             tar(&[pax(&[("linkpath", "t t")]), link("l", "x"), file("b", "y")]),
         ),
+    ]
+}
+
+fn odd_records() -> Named {
+    let nul = |key: &str| typed(b'x', "x", record(key, b"a\0b"));
+    vec![
         ("pax-empty", described(&[pax(&[("path", "")])])),
         ("pax-nul", described(&[nul("path")])),
         ("pax-nul-owner", described(&[nul("uname")])),
@@ -267,6 +284,14 @@ fn described() -> Named {
             described(&[typed(b'x', "x", "010 path=x\n11 path=y\n")]),
         ),
         ("pax-equals", described(&[pax(&[("path", "x=y=z")])])),
+    ]
+}
+
+fn long_names() -> Named {
+    let all = |key: &str, value: &str| typed(b'g', "g", record(key, value.as_bytes()));
+    let mut split = long(b'L', "name");
+    split[512 + 6] = b'x';
+    vec![
         ("global", described(&[all("comment", "a commit")])),
         ("global-name", described(&[all("path", "x")])),
         ("global-size", described(&[all("size", "0")])),
@@ -279,7 +304,7 @@ fn described() -> Named {
             "global-after-long",
             described(&[long(b'L', "name"), all("comment", "c")]),
         ),
-        ("long", tar(&[gnu(&"n".repeat(300), ""), file("a", "x")])),
+        ("long", tar(&[long(b'L', "n".repeat(300)), file("a", "x")])),
         (
             "long-target",
             tar(&[long(b'K', "t/".repeat(100)), link("l", "x")]),
@@ -328,9 +353,6 @@ fn holes(parts: &[(u64, u64)], size: u64, data: usize, marks: &[(usize, u8)]) ->
 }
 
 fn sparse() -> Named {
-    let in_pax = |records: &[(&str, &str)], content: &str| {
-        tar(&[pax(records), file("a", content), file("b", "y")])
-    };
     vec![
         ("sparse", holes(&[(0, 512), (4096, 5)], 5000, 517, &[])),
         ("sparse-empty", holes(&[], 5000, 0, &[])),
@@ -356,6 +378,11 @@ fn sparse() -> Named {
                 &[],
             ),
         ),
+    ]
+}
+
+fn odd_sparse() -> Named {
+    vec![
         ("sparse-odd-mark", {
             let parts = [(0, 512), (1024, 512), (2048, 512), (4096, 512)];
             holes(&parts, 9000, 2048, &[(482, 2)])
@@ -402,6 +429,14 @@ fn sparse() -> Named {
             holes(&[(0, 512), (1024, 512)], 5000, 512, &[]),
         ),
         ("sparse-more", holes(&[(0, 512)], 5000, 1024, &[])),
+    ]
+}
+
+fn sparse_in_records() -> Named {
+    let in_pax = |records: &[(&str, &str)], content: &str| {
+        tar(&[pax(records), file("a", content), file("b", "y")])
+    };
+    vec![
         (
             "sparse-pax-1.0",
             in_pax(
