@@ -7,9 +7,10 @@ use std::{
     path::Path,
 };
 
+use cap_std::fs::Dir;
 use rustix::fs::OFlags;
 use s2i_core::{
-    Account,
+    Account, OpenDir,
     archive::{TreeOptions, Writer},
     ignore::Filter,
     wire::{Answer, Failure, FailureKind, Frame, Kind, ReadItem, Trailer},
@@ -93,7 +94,8 @@ fn write<W: io::Write>(item: &ReadItem, mtime: u64, archive: &mut Writer<W>) -> 
             mtime,
             prefix: &item.name,
         };
-        return archive.tree(path, &options);
+        let dir = OpenDir::new(Dir::from_std_file(file), path);
+        return archive.tree(&dir, &options);
     }
     if !metadata.is_file() {
         return Err(io::Error::new(

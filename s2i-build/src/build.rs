@@ -6,7 +6,7 @@ use s2i_core::{ImageRef, Secret};
 
 use crate::{
     cancel::{CancelToken, or_interrupted},
-    engine::{Committed, Engine},
+    engine::{Committed, Engine, EngineError},
     error::Failed,
     event::{EventSink, Phase, Progress},
     execute::execute,
@@ -109,25 +109,34 @@ async fn make<E: Engine>(
     progress: &Progress<'_>,
     cancel: &CancelToken,
 ) -> Result<Committed, Failed> {
-    let finding = async { Ok::<_, Failed>(key(request, plan, source).await) };
-    let key = or_interrupted(finding, cancel).await?;
-    if let Some(key) = &key
+    let key = || or_interrupted(key(request, plan, source), cancel);
+    let before = key().await?;
+    if let Some(key) = &before
         && let Some(made) = engine.recall(key, request.tag.as_ref()).await?
     {
         progress.notice("nothing has changed since this image was built");
         return Ok(made);
     }
     let made = execute(engine, plan, source, progress, cancel).await?;
-    if let Some(key) = &key {
-        engine.remember(key, &made).await;
+    // Where the source changed meanwhile, it is not known what was built. A stop comes too late here.
+    if let Some(before) = before
+        && let Ok(Some(after)) = key().await
+        && after == before
+    {
+        engine.remember(&before, &made).await;
     }
     Ok(made)
 }
 
 /// What the engine may remember the build by; nothing where it must be done in any case.
-async fn key(request: &BuildRequest, plan: &BuildPlan, source: &Fetched) -> Option<String> {
+async fn key(
+    request: &BuildRequest,
+    plan: &BuildPlan,
+    source: &Fetched,
+) -> Result<Option<String>, EngineError> {
     if request.no_cache {
-        return None;
+        return Ok(None);
     }
-    plan.key(&source.fingerprint().await?)
+    let fingerprint = source.fingerprint().await;
+    Ok(fingerprint.and_then(|fingerprint| plan.key(&fingerprint)))
 }

@@ -3,14 +3,13 @@
 use std::{
     fmt,
     io::{self, Write},
-    path::PathBuf,
     pin::Pin,
     sync::Arc,
 };
 
 use bytes::Bytes;
 use futures_util::{SinkExt as _, Stream, StreamExt as _};
-use s2i_core::{archive, ignore::Filter};
+use s2i_core::{OpenDir, archive, ignore::Filter};
 
 /// The size of the pieces that a tree is sent in, in bytes.
 const PIECE: usize = 256 * 1024;
@@ -24,8 +23,8 @@ pub type ArchiveStream<'a> = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send
 /// A directory of the host that goes into a container.
 #[derive(Clone)]
 pub struct Tree {
-    /// The directory.
-    pub root: PathBuf,
+    /// The directory, opened once.
+    pub root: Arc<OpenDir>,
     /// What of it is left out.
     pub filter: Arc<Filter>,
     /// The modification time that every entry gets, in seconds since 1970.
@@ -35,7 +34,7 @@ pub struct Tree {
 impl fmt::Debug for Tree {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tree")
-            .field("root", &self.root)
+            .field("root", &self.root.path())
             .finish_non_exhaustive()
     }
 }

@@ -4,8 +4,8 @@
 //! component and match dot files too. New here: `**` crosses components, a later line wins over an
 //! earlier one, `!` can rescue what lies in an ignored directory, and `..` can't leave the tree.
 
-use globset::{GlobBuilder, GlobMatcher};
-use regex::Regex;
+use globset::{Glob, GlobBuilder, GlobSet};
+use regex::{Regex, RegexBuilder};
 use thiserror::Error;
 
 use crate::Diagnostic;
@@ -13,30 +13,86 @@ use crate::Diagnostic;
 /// The expression that is excluded unless the user gives another one: Git's own directories.
 pub const DEFAULT_EXCLUDE: &str = r"(^|/)\.git(/|$)";
 
+/// The most rules that an ignore file may have.
+pub const MAX_RULES: usize = 10_000;
+
+/// The most bytes of an ignore file. A hundred times as much memory is taken while it is compiled at the worst.
+pub const MAX_FILE: usize = 256 << 10;
+
+/// The most bytes of a pattern in an ignore file.
+pub const MAX_PATTERN: usize = 4096;
+
+/// The most bytes of an expression of [`Filter::excluding`].
+pub const MAX_EXPRESSION: usize = 64 << 10;
+
+/// The most bytes that such an expression may take in memory.
+const MAX_COMPILED: usize = 10 << 20;
+
 /// Decides what of a source tree is left out.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
     exclude: Option<Regex>,
-    rules: Vec<Rule>,
+    rules: Rules,
     /// Directories that nothing rescues.
     foreign: Vec<String>,
 }
 
-#[derive(Clone, Debug)]
-struct Rule {
-    rescues: bool,
-    glob: GlobMatcher,
+/// The rules of ignore files, in their order.
+#[derive(Clone, Debug, Default)]
+struct Rules {
+    globs: Vec<Glob>,
+    /// All of them at once.
+    set: GlobSet,
+    /// Of each, whether it rescues what it matches.
+    rescues: Vec<bool>,
 }
 
-/// A `--exclude` that is no regular expression.
+struct Rule {
+    rescues: bool,
+    glob: Glob,
+}
+
+/// Why an expression can't say what is left out.
 #[derive(Debug, Error)]
-#[error("`{expression}` is no regular expression")]
-pub struct ExcludeError {
-    /// What was given.
-    pub expression: String,
-    /// What is wrong with it.
-    #[source]
-    pub source: Box<regex::Error>,
+pub enum ExcludeError {
+    /// It is no regular expression, or takes too much memory.
+    #[error("`{expression}` is no regular expression")]
+    Invalid {
+        /// What was given.
+        expression: String,
+        /// What is wrong with it.
+        #[source]
+        source: Box<regex::Error>,
+    },
+    /// It is too long.
+    #[error("the expression of what is left out has more than {MAX_EXPRESSION} bytes")]
+    TooLong,
+}
+
+/// Why the rules of an ignore file can't be used.
+#[derive(Debug, Error)]
+pub enum IgnoreError {
+    /// The file is too long.
+    #[error("`{place}` has more than {} KiB", MAX_FILE >> 10)]
+    TooLong {
+        /// The file.
+        place: String,
+    },
+    /// There are too many.
+    #[error("`{place}` has more than {MAX_RULES} rules")]
+    TooMany {
+        /// The file.
+        place: String,
+    },
+    /// They take too much memory.
+    #[error("the rules of `{place}` are too large to be used together")]
+    TooLarge {
+        /// The file.
+        place: String,
+        /// What compiling them said.
+        #[source]
+        source: Box<globset::Error>,
+    },
 }
 
 impl Filter {
@@ -48,10 +104,16 @@ impl Filter {
     pub fn excluding(expression: &str) -> Result<Self, ExcludeError> {
         let exclude = match expression {
             "" => None,
-            _ => Some(Regex::new(expression).map_err(|source| ExcludeError {
-                expression: expression.into(),
-                source: Box::new(source),
-            })?),
+            _ if expression.len() > MAX_EXPRESSION => return Err(ExcludeError::TooLong),
+            _ => {
+                let built = RegexBuilder::new(expression)
+                    .size_limit(MAX_COMPILED)
+                    .build();
+                Some(built.map_err(|source| ExcludeError::Invalid {
+                    expression: expression.into(),
+                    source: Box::new(source),
+                })?)
+            }
         };
         Ok(Self {
             exclude,
@@ -67,18 +129,41 @@ impl Filter {
     }
 
     /// Adds the lines of an ignore file, `place` being its name in diagnostics.
-    #[must_use]
-    pub fn with_ignore_file(mut self, place: &str, text: &str) -> (Self, Vec<Diagnostic>) {
+    ///
+    /// # Errors
+    /// [`IgnoreError`] for a text of more than [`MAX_FILE`] bytes or more than [`MAX_RULES`] rules in this filter.
+    pub fn with_ignore_file(
+        mut self,
+        place: &str,
+        text: &str,
+    ) -> Result<(Self, Vec<Diagnostic>), IgnoreError> {
+        if text.len() > MAX_FILE {
+            let place = place.into();
+            return Err(IgnoreError::TooLong { place });
+        }
         let mut diagnostics = Vec::new();
         for (index, line) in text.lines().enumerate() {
             match parse_line(line) {
-                Ok(rule) => self.rules.extend(rule),
+                Ok(None) => {}
+                Ok(Some(_)) if self.rules.globs.len() == MAX_RULES => {
+                    let place = place.into();
+                    return Err(IgnoreError::TooMany { place });
+                }
+                Ok(Some(Rule { rescues, glob })) => {
+                    self.rules.globs.push(glob);
+                    self.rules.rescues.push(rescues);
+                }
                 Err(message) => {
                     diagnostics.push(Diagnostic::new(format!("{place}:{}", index + 1), message));
                 }
             }
         }
-        (self, diagnostics)
+        let set = GlobSet::new(&self.rules.globs);
+        self.rules.set = set.map_err(|source| IgnoreError::TooLarge {
+            place: place.into(),
+            source: Box::new(source),
+        })?;
+        Ok((self, diagnostics))
     }
 
     /// Whether the file or directory at this `/`-separated path below the root is left out.
@@ -93,7 +178,7 @@ impl Filter {
     /// Whether everything below this directory is left out as well, so that nobody need look.
     #[must_use]
     pub fn prunes(&self, directory: &str) -> bool {
-        let may_rescue = self.rules.iter().any(|rule| rule.rescues);
+        let may_rescue = self.rules.rescues.contains(&true);
         self.is_excluded(directory) || (!may_rescue && self.is_ignored(directory))
     }
 
@@ -107,12 +192,11 @@ impl Filter {
     }
 
     fn is_ignored(&self, path: &str) -> bool {
-        let last = self
-            .rules
-            .iter()
-            .rev()
-            .find(|rule| ancestors(path).any(|part| rule.glob.is_match(part)));
-        last.is_some_and(|rule| !rule.rescues)
+        let rules = &self.rules;
+        let last = ancestors(path)
+            .filter_map(|part| rules.set.matches(part).into_iter().max())
+            .max();
+        last.is_some_and(|last| !rules.rescues[last])
     }
 }
 
@@ -144,15 +228,20 @@ fn parse_line(line: &str) -> Result<Option<Rule>, String> {
     if pattern.is_empty() {
         return Err("a pattern of the root alone matches nothing and was skipped".into());
     }
+    if pattern.len() > MAX_PATTERN {
+        return Err(format!(
+            "a pattern of more than {MAX_PATTERN} bytes was skipped"
+        ));
+    }
+    let bad = |err: globset::Error| format!("this is no pattern and was skipped: {}", err.kind());
     let glob = GlobBuilder::new(&pattern)
         .literal_separator(true)
         .backslash_escape(true)
-        .build();
-    let glob = glob.map_err(|err| format!("this is no pattern and was skipped: {}", err.kind()))?;
-    Ok(Some(Rule {
-        rescues,
-        glob: glob.compile_matcher(),
-    }))
+        .build()
+        .map_err(bad)?;
+    // What can't be compiled alone, such as braces that are nested too deeply, is no reason to skip the others.
+    GlobSet::new([&glob]).map_err(bad)?;
+    Ok(Some(Rule { rescues, glob }))
 }
 
 #[cfg(test)]
@@ -166,7 +255,8 @@ mod tests {
     fn check(ignore_file: &str, paths: &[&str], left_out: &[&str]) {
         let (filter, diagnostics) = Filter::excluding(DEFAULT_EXCLUDE)
             .unwrap()
-            .with_ignore_file(".s2iignore", ignore_file);
+            .with_ignore_file(".s2iignore", ignore_file)
+            .unwrap();
         assert_eq!(diagnostics, []);
         let actual: Vec<_> = paths
             .iter()
@@ -204,7 +294,8 @@ mod tests {
     fn nothing_rescues_what_is_foreign() {
         let (filter, _) = Filter::default()
             .without("a/b*")
-            .with_ignore_file("f", "!a\n!a/b*");
+            .with_ignore_file("f", "!a\n!a/b*")
+            .unwrap();
         for (path, expected) in [
             ("a/b*", true),
             ("a/b*/c", true),
@@ -229,25 +320,122 @@ mod tests {
 
     #[test]
     fn bad_lines_are_reported_and_skipped() {
-        let (filter, diagnostics) =
-            Filter::default().with_ignore_file("f", "../x\n[\n/\n# comment\nok");
+        let (filter, diagnostics) = Filter::default()
+            .with_ignore_file("f", "../x\n[\n/\n# comment\nok")
+            .unwrap();
         let text: Vec<_> = diagnostics.iter().map(ToString::to_string).collect();
         assert_eq!(text.len(), 3, "{text:?}");
         assert!(text[0].starts_with("f:1: a pattern with `..`"));
         assert!(filter.leaves_out("ok"));
     }
 
+    /// A filter of one ignore file, and how many diagnostics there are.
+    fn with_lines(lines: &str) -> (Filter, usize) {
+        let (filter, diagnostics) = Filter::default().with_ignore_file("f", lines).unwrap();
+        (filter, diagnostics.len())
+    }
+
+    #[test]
+    fn a_pattern_that_is_too_large_is_skipped() {
+        let nested = format!("{}a{}", "{".repeat(2000), "}".repeat(2000));
+        for (pattern, problems) in [
+            ("*a".repeat(2048), 0),
+            ("*a".repeat(2049), 1),
+            ("*a".repeat(100_000), 1),
+            ("[a-z]".repeat(819), 0),
+            ("?".repeat(MAX_PATTERN), 0),
+            ("**/".repeat(1365), 0),
+            ("{a,b}".repeat(819), 0),
+            (nested, 1),
+            ("/".repeat(100_000), 1),
+        ] {
+            let start: String = pattern.chars().take(20).collect();
+            let (filter, diagnostics) = with_lines(&format!("{pattern}\nok"));
+            assert_eq!(diagnostics, problems, "{start}");
+            assert!(filter.leaves_out("ok"), "{start}");
+        }
+    }
+
+    /// The kinds of pattern that long ignore files have.
+    #[test]
+    fn ten_thousand_rules_work_and_more_are_refused() {
+        let line = |number: usize| match number % 5 {
+            0 => format!("dir{number}/"),
+            1 => format!("dir{number}/*.log\n# comment\n"),
+            2 => format!("**/name{number}"),
+            3 => format!("a*{number}[0-9]?"),
+            _ => format!("!dir{}/keep*", number - 3),
+        };
+        let mut lines: Vec<_> = (0..MAX_RULES).map(line).collect();
+        let (filter, diagnostics) = with_lines(&lines.join("\n"));
+        assert_eq!(diagnostics, 0);
+        for (path, expected) in [
+            ("dir9995/x", true),
+            ("dir1/a.log", true),
+            ("dir1/keep.log", false),
+            ("dir1/a.txt", false),
+            ("deep/name7", true),
+            ("deep/name1", false),
+            ("axx3", false),
+            ("axx3y", false),
+            ("axx31y", true),
+        ] {
+            assert_eq!(filter.leaves_out(path), expected, "{path}");
+        }
+        lines.push("one-more".into());
+        let err = Filter::default()
+            .with_ignore_file(".s2iignore", &lines.join("\n"))
+            .unwrap_err();
+        assert_eq!(err.to_string(), "`.s2iignore` has more than 10000 rules");
+    }
+
+    #[test]
+    fn large_rules_are_refused_together() {
+        let line = format!("{}\n", "?".repeat(4000));
+        let refused = |lines| Filter::default().with_ignore_file("f", &line.repeat(lines));
+        assert!(matches!(refused(66), Err(IgnoreError::TooLong { .. })));
+        assert!(matches!(refused(65), Err(IgnoreError::TooLarge { .. })));
+        assert!(refused(10).is_ok());
+    }
+
+    #[test]
+    fn an_expression_has_bounds() {
+        let long = "a".repeat(MAX_EXPRESSION + 1);
+        let err = Filter::excluding(&long).unwrap_err();
+        assert!(matches!(err, ExcludeError::TooLong));
+        let large = r"(\w{1000}){1000}";
+        let err = Filter::excluding(large).unwrap_err();
+        assert!(matches!(err, ExcludeError::Invalid { .. }));
+    }
+
+    /// One rule after another, each matched by itself.
+    fn is_ignored_one_by_one(text: &str, path: &str) -> bool {
+        let mut rules = text.lines().filter_map(|line| parse_line(line).ok()?);
+        let matching = |rule: &Rule| {
+            let matcher = rule.glob.compile_matcher();
+            ancestors(path).any(|part| matcher.is_match(part))
+        };
+        let last = rules.rfind(matching);
+        last.is_some_and(|rule| !rule.rescues)
+    }
+
     proptest! {
         #[test]
+        fn the_set_decides_as_one_rule_after_another(text in "([ab*!/]{1,8}(\\.[ab])?\n){0,6}", path in "[ab.]{1,3}(/[ab.]{1,3}){0,2}") {
+            let (filter, _) = Filter::default().with_ignore_file("f", &text).unwrap();
+            prop_assert_eq!(filter.is_ignored(&path), is_ignored_one_by_one(&text, &path));
+        }
+
+        #[test]
         fn no_ignore_file_panics_or_touches_the_root(text in "[a-c*?!./\\\\\\[\\]{}\n #]{0,40}", path in "[a-c/.]{0,12}") {
-            let (filter, _) = Filter::excluding(DEFAULT_EXCLUDE).unwrap().with_ignore_file("f", &text);
+            let (filter, _) = Filter::excluding(DEFAULT_EXCLUDE).unwrap().with_ignore_file("f", &text).unwrap();
             let _ = filter.leaves_out(&path);
             prop_assert!(!filter.leaves_out(""));
         }
 
         #[test]
         fn what_is_pruned_is_left_out_entirely(text in "[ab*!/\n]{0,20}", dir in "[ab]{1,2}", file in "[ab]{1,2}") {
-            let (filter, _) = Filter::default().with_ignore_file("f", &text);
+            let (filter, _) = Filter::default().with_ignore_file("f", &text).unwrap();
             let below = format!("{dir}/{file}");
             if filter.prunes(&dir) {
                 prop_assert!(filter.leaves_out(&below));

@@ -33,6 +33,7 @@ pub mod label;
 mod layout;
 pub mod login;
 pub mod mapping;
+pub mod open_dir;
 mod script;
 pub mod secret;
 pub mod text;
@@ -48,6 +49,7 @@ pub use image_ref::{ImageRef, ImageRefError};
 pub use layout::{
     IGNORE_FILE, Layout, SOURCE_ENVIRONMENT_FILE, SOURCE_S2I_DIR, SOURCE_SCRIPTS_DIR,
 };
+pub use open_dir::OpenDir;
 pub use script::Script;
 pub use secret::Secret;
 pub use text::Printable;

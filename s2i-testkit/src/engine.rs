@@ -17,7 +17,7 @@ use s2i_build::{
     stream::ArchiveStream,
 };
 use s2i_core::{
-    Account, ImageRef,
+    Account, ContainerPath, ImageRef,
     wire::{Exit, Failure, FailureKind, ReadItem},
 };
 
@@ -37,6 +37,10 @@ struct Model {
     copies: bool,
     /// How many images have no name.
     unnamed: usize,
+    /// The results of builds by their keys, where it remembers them.
+    memory: Option<BTreeMap<String, Committed>>,
+    /// The archives of trees that containers got.
+    trees: Vec<Vec<u8>>,
     journal: String,
     programs: Vec<Program>,
     operations: usize,
@@ -110,6 +114,29 @@ impl ScriptedEngine {
     /// Makes it an engine that copies sources by itself.
     pub fn copies(&self) {
         self.model().copies = true;
+    }
+
+    /// Makes it an engine that remembers what it has built.
+    pub fn remembers(&self) {
+        self.model().memory.get_or_insert_default();
+    }
+
+    /// The keys of the builds that it remembers.
+    #[must_use]
+    pub fn keys(&self) -> Vec<String> {
+        let model = self.model();
+        model
+            .memory
+            .iter()
+            .flatten()
+            .map(|(key, _)| key.clone())
+            .collect()
+    }
+
+    /// The archives of the trees that containers got, in order.
+    #[must_use]
+    pub fn trees(&self) -> Vec<Vec<u8>> {
+        self.model().trees.clone()
     }
 
     /// Makes programs in containers of this image end in this way.
@@ -259,6 +286,8 @@ impl Engine for ScriptedEngine {
                 into: source.into.clone(),
                 source: std::io::Error::other(err),
             })?;
+            let archive = take(source.into, source.tree.clone().into_archive()).await?;
+            self.model().trees.push(archive);
             Self::interrupted(cancel)?;
         }
         let uid = self.uid_of(start.user);
@@ -292,6 +321,40 @@ impl Engine for ScriptedEngine {
         self.model().unnamed -= 1;
         Ok(())
     }
+
+    async fn recall(
+        &self,
+        key: &str,
+        _tag: Option<&ImageRef>,
+    ) -> Result<Option<Committed>, EngineError> {
+        let model = self.model();
+        Ok(model
+            .memory
+            .as_ref()
+            .and_then(|memory| memory.get(key).cloned()))
+    }
+
+    async fn remember(&self, key: &str, made: &Committed) {
+        if let Some(memory) = &mut self.model().memory {
+            memory.insert(key.to_owned(), made.clone());
+        }
+    }
+}
+
+/// Reads an input to its end.
+async fn take(
+    into: &ContainerPath,
+    mut archive: ArchiveStream<'_>,
+) -> Result<Vec<u8>, EngineError> {
+    let mut bytes = Vec::new();
+    while let Some(piece) = archive.next().await {
+        let piece = piece.map_err(|source| EngineError::Input {
+            into: into.clone(),
+            source,
+        });
+        bytes.extend(piece?);
+    }
+    Ok(bytes)
 }
 
 /// A container of the scripted engine.
@@ -330,15 +393,12 @@ impl Container for ScriptedContainer {
         cancel: &CancelToken,
     ) -> Result<(), EngineError> {
         self.engine.operation("unpack into", input.into.as_str())?;
-        let mut archive = match input.content {
-            Content::Tree(tree) => tree.into_archive(),
-            Content::Archive(archive) => archive,
-        };
-        while let Some(piece) = archive.next().await {
-            piece.map_err(|source| EngineError::Input {
-                into: input.into.clone(),
-                source,
-            })?;
+        match input.content {
+            Content::Tree(tree) => {
+                let archive = take(&input.into, tree.into_archive()).await?;
+                self.engine.model().trees.push(archive);
+            }
+            Content::Archive(archive) => drop(take(&input.into, archive).await?),
         }
         ScriptedEngine::interrupted(cancel)
     }

@@ -26,7 +26,7 @@ impl Source for FixedSource {
         _progress: &Progress<'_>,
         _cancel: &CancelToken,
     ) -> Result<Fetched, SourceError> {
-        Ok(Fetched::from_parts(self.root.clone(), self.facts.clone()))
+        Fetched::from_parts(&self.root, self.facts.clone())
     }
 }
 

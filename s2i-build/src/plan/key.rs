@@ -1,5 +1,6 @@
 //! What two builds have in common whose result is the same.
 
+use s2i_core::{Secret, secret};
 use sha2::{Digest as _, Sha256};
 
 use super::BuildPlan;
@@ -9,8 +10,8 @@ use crate::hex::hex;
 const VERSION: &str = concat!("s2i ", env!("CARGO_PKG_VERSION"), " plan 1");
 
 impl BuildPlan {
-    /// The key that an engine remembers the result by: a digest of everything in the plan and of the
-    /// source. An incremental build has none, because what it starts with changes every time, and it makes
+    /// The key that an engine remembers the result by: a digest of everything in the plan, of the
+    /// addresses in secrets, and of the source. An incremental build has none, because what it starts with changes every time, and it makes
     /// a second image for the next.
     ///
     /// # Panics
@@ -27,7 +28,31 @@ impl BuildPlan {
         let mut hash = Sha256::new();
         hash.update(VERSION);
         hash.update(serde_json::to_vec(self).expect("a plan is plain data"));
+        for secret in self.secrets() {
+            let addresses = addresses(secret);
+            hash.update(addresses.len().to_le_bytes());
+            hash.update(addresses);
+        }
         hash.update(source);
         Some(hex(&hash.finalize()))
     }
+
+    /// The secrets of all programs that a build with a key runs. The plan as text has their names.
+    fn secrets(&self) -> impl Iterator<Item = &Secret> {
+        let runtime = self.runtime.as_ref().map(|runtime| &runtime.run);
+        let runs = std::iter::once(&self.assemble).chain(runtime);
+        runs.flat_map(|run| &run.program.secrets)
+    }
+}
+
+/// What of a secret decides about the result: the addresses of servers, without the logins in them. A login alone is
+/// no reason to build again, because many are made for one build.
+fn addresses(secret: &Secret) -> String {
+    let value = secret.reveal().value();
+    if !value.contains("://") {
+        return String::new();
+    }
+    secret::credentials(value).fold(value.to_owned(), |addresses, login| {
+        addresses.replace(&format!("{login}@"), "@")
+    })
 }

@@ -1,16 +1,16 @@
 //! The adapter for directories and Git repositories.
 
-use std::{
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{io, path::PathBuf, process::Command};
+
+use s2i_core::OpenDir;
 
 use super::{
     Fetched, Source, SourceError,
     checkout::Checkout,
     directory::{self, Kind},
-    git::{self, Git},
+    git::{self, Git, Remote},
     location::{Place, SourceLocation},
+    objects,
 };
 use crate::{cancel::CancelToken, event::Progress, request::SourceRequest, stream::blocking};
 
@@ -33,8 +33,15 @@ pub fn usual_git() -> Command {
 
 /// What is to be done, after looking at the place.
 enum Way {
-    Copy(PathBuf),
-    Git { url: String },
+    Copy(OpenDir),
+    Local {
+        repository: OpenDir,
+        /// The places outside of it that it takes objects from.
+        objects: Vec<PathBuf>,
+    },
+    Remote {
+        url: String,
+    },
 }
 
 impl Source for LocalAndGit {
@@ -52,10 +59,13 @@ impl Source for LocalAndGit {
         ));
         let (request, setting, cancel) = (request.clone(), self.clone(), cancel.clone());
         let work = move || match way {
-            Way::Copy(path) => {
-                Fetched::look_at(&path, &request, request.location.public(), None, None)
+            Way::Copy(dir) => {
+                Fetched::look_at(dir, &request, request.location.public(), None, None)
             }
-            Way::Git { url } => setting.check_out(&url, &request, &cancel),
+            Way::Local { repository, .. } => {
+                setting.check_out(&Remote::Local(&repository), &request, &cancel)
+            }
+            Way::Remote { url } => setting.check_out(&Remote::Url(&url), &request, &cancel),
         };
         blocking(work)
             .await
@@ -66,21 +76,20 @@ impl Source for LocalAndGit {
 impl LocalAndGit {
     fn way(&self, request: &SourceRequest) -> Result<Way, SourceError> {
         let path = match &request.location.place {
-            Place::Remote(url) => return Ok(Way::Git { url: url.clone() }),
+            Place::Remote(url) => return Ok(Way::Remote { url: url.clone() }),
             Place::Directory(path) => self.working_dir.join(path),
         };
-        match directory::kind_of(&path)? {
+        let dir = open(path)?;
+        match directory::kind_of(&dir) {
             Kind::Repository(git_dir) if !request.copy => {
+                let location = request.location.public();
                 if directory::is_empty_repository(&git_dir) {
-                    return Err(SourceError::EmptyRepository {
-                        location: request.location.public(),
-                    });
+                    return Err(SourceError::EmptyRepository { location });
                 }
-                let path = path
-                    .canonicalize()
-                    .map_err(SourceError::io("find", &path))?;
-                Ok(Way::Git {
-                    url: file_url(&path),
+                let objects = objects::outside(&dir, &git_dir, &location)?;
+                Ok(Way::Local {
+                    repository: dir,
+                    objects,
                 })
             }
             _ => match request
@@ -90,16 +99,16 @@ impl LocalAndGit {
             {
                 Some(reference) => Err(SourceError::RefOfFiles {
                     reference: reference.clone(),
-                    path: path.clone(),
+                    path: dir.path().to_owned(),
                 }),
-                None => Ok(Way::Copy(path)),
+                None => Ok(Way::Copy(dir)),
             },
         }
     }
 
     fn check_out(
         &self,
-        url: &str,
+        remote: &Remote<'_>,
         request: &SourceRequest,
         cancel: &CancelToken,
     ) -> Result<Fetched, SourceError> {
@@ -111,15 +120,18 @@ impl LocalAndGit {
             .or(request.location.fragment.as_deref());
         let git = Git {
             program: self.git,
-            url,
+            remote,
+            url: remote.url(),
             location: &location,
             checkout: checkout.path(),
             cancel,
         };
         let commit = git::fetch(&git, reference)?;
-        let base = checkout.path().to_owned();
-        let mut fetched = Fetched::look_at(&base, request, location, Some(commit), Some(checkout))?;
-        if base.join(".gitmodules").exists() {
+        let base =
+            OpenDir::open(checkout.path()).map_err(SourceError::io("open", checkout.path()))?;
+        let has_submodules = base.dir().exists(".gitmodules");
+        let mut fetched = Fetched::look_at(base, request, location, Some(commit), Some(checkout))?;
+        if has_submodules {
             let message = "the submodules of this repository are not fetched";
             fetched
                 .diagnostics
@@ -129,22 +141,33 @@ impl LocalAndGit {
     }
 }
 
-/// Git decodes URLs, so what looks encoded in a path is encoded.
-fn file_url(path: &Path) -> String {
-    format!("file://{}", path.display().to_string().replace('%', "%25"))
+/// Opens the directory of a source.
+fn open(path: PathBuf) -> Result<OpenDir, SourceError> {
+    OpenDir::open(&path).map_err(|err| match err.kind() {
+        io::ErrorKind::NotFound => SourceError::Missing { path },
+        io::ErrorKind::NotADirectory => SourceError::NotADirectory { path },
+        _ => SourceError::io("open", path)(err),
+    })
 }
 
 /// Says which of the two ways is taken, because for a local repository they give different files.
 fn sentence(way: &Way, location: &SourceLocation, git_ref: Option<&str>) -> String {
     let reference = git_ref.or(location.fragment.as_deref());
-    match (way, &location.place) {
-        (Way::Copy(_), _) => format!("source: the files in {}", location.public()),
-        (Way::Git { .. }, Place::Directory(_)) => format!(
-            "source: {} of the Git repository {}; uncommitted changes are not built (--copy builds them)",
-            reference.unwrap_or("HEAD"),
-            location.public()
-        ),
-        (Way::Git { .. }, Place::Remote(_)) => {
+    match way {
+        Way::Copy(_) => format!("source: the files in {}", location.public()),
+        Way::Local { objects, .. } => {
+            let objects = objects.iter().map(|path| path.display().to_string());
+            let objects = match objects.collect::<Vec<_>>().join(", ") {
+                none if none.is_empty() => none,
+                objects => format!(", which takes objects from {objects}"),
+            };
+            format!(
+                "source: {} of the Git repository {}{objects}; uncommitted changes are not built (--copy builds them)",
+                reference.unwrap_or("HEAD"),
+                location.public()
+            )
+        }
+        Way::Remote { .. } => {
             format!(
                 "source: {} of {}",
                 reference.unwrap_or("HEAD"),

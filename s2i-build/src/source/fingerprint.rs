@@ -1,98 +1,132 @@
-//! Telling whether a tree is the one that was built before, without reading its files.
+//! Telling whether a tree is the one that was built before.
+//!
+//! A fingerprint covers what goes into the container, and nothing else: what is left out changes nothing. So it needs
+//! no list of what decides about the tree, such as the commit, the context directory and the rules of what is left
+//! out.
 
 use std::{
-    io,
-    path::Path,
+    io::{self, Write},
     time::{Duration, SystemTime},
 };
 
-use cap_std::{
-    ambient_authority,
-    fs::{Dir, MetadataExt as _},
+use cap_std::fs::{Metadata, MetadataExt as _};
+use s2i_core::{
+    OpenDir, Script,
+    archive::{self, TreeOptions, stat_tree},
+    ignore::Filter,
 };
-use s2i_core::ignore::Filter;
 use sha2::{Digest as _, Sha256};
+
+use super::tree::write_scripts;
+use crate::hex::hex;
 
 /// A file that changed so shortly ago may change again without its times telling.
 const SETTLED: Duration = Duration::from_secs(1);
 
-/// The digest of everything that changes when a tree does: names, sizes, modes, times and numbers of
-/// what the filter leaves in. `None` for a tree that changed a moment ago.
-pub(super) fn of(root: &Path, filter: &Filter) -> io::Result<Option<Vec<u8>>> {
+/// The fingerprint by contents, for a tree that nothing else writes to.
+pub(super) fn of_contents(
+    root: &OpenDir,
+    filter: &Filter,
+    scripts: &[Script],
+) -> io::Result<String> {
+    let mut hash = Hash::of("contents");
+    let options = TreeOptions {
+        filter,
+        mtime: 0,
+        prefix: "",
+    };
+    archive::write_tree(root, &options, &mut hash)?;
+    write_scripts(root, scripts, 0, &mut hash)?;
+    Ok(hash.finish())
+}
+
+/// The fingerprint by everything that changes when a tree does, without reading its files: the directory itself, and
+/// names, sizes, modes, times and inodes of what is in it. `None` for a tree that changed a moment ago.
+pub(super) fn of_metadata(
+    root: &OpenDir,
+    filter: &Filter,
+    scripts: &[Script],
+) -> io::Result<Option<String>> {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let settled = now.unwrap_or_default().saturating_sub(SETTLED);
-    let mut walk = Walk {
-        filter,
-        hash: Sha256::new(),
-        newest: 0,
-    };
-    walk.hash.update(root.as_os_str().as_encoded_bytes());
-    let dir = Dir::open_ambient_dir(root, ambient_authority())?;
-    walk.directory(&dir, "")?;
-    let is_settled = u64::try_from(walk.newest).is_ok_and(|newest| newest < settled.as_secs());
-    Ok(is_settled.then(|| walk.hash.finalize().to_vec()))
-}
-
-struct Walk<'a> {
-    filter: &'a Filter,
-    hash: Sha256,
-    /// When something changed last, in seconds since 1970.
-    newest: i64,
-}
-
-impl Walk<'_> {
-    fn directory(&mut self, dir: &Dir, path: &str) -> io::Result<()> {
-        let mut entries = dir.entries()?.collect::<io::Result<Vec<_>>>()?;
-        entries.sort_unstable_by_key(cap_std::fs::DirEntry::file_name);
-        for entry in entries {
-            let name = entry.file_name();
-            let below = match path {
-                "" => name.to_string_lossy().into_owned(),
-                path => format!("{path}/{}", name.to_string_lossy()),
-            };
-            let metadata = entry.metadata()?;
-            let is_out = self.filter.leaves_out(&below);
-            if !is_out {
-                self.add(name.as_encoded_bytes(), &metadata);
-            }
-            if metadata.is_dir() && !(is_out && self.filter.prunes(&below)) {
-                self.hash.update(b"(");
-                self.directory(&dir.open_dir(&name)?, &below)?;
-                self.hash.update(b")");
-            }
-        }
+    let mut hash = Hash::of("metadata");
+    // Without its times, which change with what is left out.
+    let own = root.dir().dir_metadata()?;
+    hash.numbers([own.dev(), own.ino()]);
+    let mut newest = 0;
+    stat_tree(root, filter, &mut |path, metadata| {
+        // The time of the last change of an entry can't be set by hand, unlike that of its content.
+        newest = newest.max(metadata.ctime());
+        hash.0.update(path);
+        hash.0.update([0]);
+        hash.entry(metadata);
         Ok(())
+    })?;
+    // What a script links to may be left out.
+    write_scripts(root, scripts, 0, &mut hash)?;
+    let is_settled = u64::try_from(newest).is_ok_and(|newest| newest < settled.as_secs());
+    Ok(is_settled.then(|| hash.finish()))
+}
+
+struct Hash(Sha256);
+
+impl Hash {
+    fn of(kind: &str) -> Self {
+        Self(Sha256::new_with_prefix(kind))
     }
 
-    /// The time of the last change of an entry can't be set by hand, unlike that of its content.
-    fn add(&mut self, name: &[u8], metadata: &cap_std::fs::Metadata) {
-        self.newest = self.newest.max(metadata.ctime());
-        self.hash.update(name);
-        self.hash.update([0]);
-        for number in [metadata.dev(), metadata.ino(), metadata.size()] {
-            self.hash.update(number.to_le_bytes());
-        }
-        self.hash.update(metadata.mode().to_le_bytes());
+    fn entry(&mut self, metadata: &Metadata) {
+        self.numbers([metadata.dev(), metadata.ino(), metadata.size()]);
+        self.0.update(metadata.mode().to_le_bytes());
         for number in [
             metadata.mtime(),
             metadata.mtime_nsec(),
             metadata.ctime(),
             metadata.ctime_nsec(),
         ] {
-            self.hash.update(number.to_le_bytes());
+            self.0.update(number.to_le_bytes());
         }
+    }
+
+    fn numbers<const N: usize>(&mut self, numbers: [u64; N]) {
+        for number in numbers {
+            self.0.update(number.to_le_bytes());
+        }
+    }
+
+    fn finish(self) -> String {
+        hex(&self.0.finalize())
+    }
+}
+
+impl Write for Hash {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, thread};
+    use std::{fs, os::unix::fs::symlink, path::Path, thread};
 
     use super::*;
 
-    fn settled(root: &Path) -> Vec<u8> {
+    fn of(root: &Path, scripts: &[Script]) -> Option<String> {
+        let (filter, _) = Filter::excluding("^out$")
+            .unwrap()
+            .with_ignore_file("f", "ignored")
+            .unwrap();
+        of_metadata(&OpenDir::open(root).unwrap(), &filter, scripts).unwrap()
+    }
+
+    fn settled(root: &Path) -> String {
         loop {
-            match of(root, &Filter::default()).unwrap() {
+            match of(root, &[]) {
                 Some(fingerprint) => return fingerprint,
                 None => thread::sleep(Duration::from_millis(100)),
             }
@@ -105,7 +139,7 @@ mod tests {
         let root = dir.path();
         fs::create_dir(root.join("a")).unwrap();
         fs::write(root.join("a/b"), "one").unwrap();
-        assert_eq!(of(root, &Filter::default()).unwrap(), None, "too fresh");
+        assert_eq!(of(root, &[]), None, "too fresh");
         let first = settled(root);
         assert_eq!(settled(root), first);
         // The same length, and the time of the content put back.
@@ -119,12 +153,42 @@ mod tests {
     #[test]
     fn what_is_left_out_does_not_count() {
         let dir = tempfile::tempdir().unwrap();
-        let filter = Filter::excluding("^out$").unwrap();
         fs::write(dir.path().join("in"), "").unwrap();
-        thread::sleep(SETTLED * 2);
-        let first = of(dir.path(), &filter).unwrap();
-        assert!(first.is_some());
-        fs::write(dir.path().join("out"), "").unwrap();
-        assert_eq!(of(dir.path(), &filter).unwrap(), first);
+        let first = settled(dir.path());
+        for name in ["out", "ignored"] {
+            fs::write(dir.path().join(name), "").unwrap();
+        }
+        assert_eq!(of(dir.path(), &[]).unwrap(), first);
+    }
+
+    #[test]
+    fn what_a_script_links_to_counts() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path();
+        fs::create_dir_all(root.join(".s2i/bin")).unwrap();
+        symlink("../../ignored", root.join(".s2i/bin/assemble")).unwrap();
+        fs::write(root.join("ignored"), "one").unwrap();
+        settled(root);
+        let first = of(root, &[Script::Assemble]).unwrap();
+        fs::write(root.join("ignored"), "two").unwrap();
+        assert_ne!(of(root, &[Script::Assemble]).unwrap(), first);
+    }
+
+    /// The same names, modes and contents.
+    #[test]
+    fn another_directory_is_another_tree_by_its_metadata_alone() {
+        let temp = tempfile::tempdir().unwrap();
+        for name in ["one", "two"] {
+            fs::create_dir(temp.path().join(name)).unwrap();
+        }
+        let [one, two] = ["one", "two"].map(|name| temp.path().join(name));
+        assert_ne!(settled(&one), settled(&two));
+        let of = |root: &Path| {
+            let root = OpenDir::open(root).unwrap();
+            of_contents(&root, &Filter::default(), &[]).unwrap()
+        };
+        assert_eq!(of(&one), of(&two));
+        fs::write(two.join("file"), "").unwrap();
+        assert_ne!(of(&one), of(&two));
     }
 }

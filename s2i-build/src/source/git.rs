@@ -12,13 +12,13 @@ use std::{
 };
 
 use rustix::process::{Pid, Signal, kill_process_group};
-use s2i_core::bounds;
+use s2i_core::{OpenDir, bounds};
 
-use super::{SourceError, location::without_credentials};
+use super::{SourceError, directory::handle_path, location::without_credentials};
 use crate::{cancel::CancelToken, facts::CommitFacts};
 
 /// Overrides of everything in a configuration that could run a program or leave the checkout.
-const SAFE_CONFIG: [&str; 7] = [
+const SAFE_CONFIG: [&str; 8] = [
     "core.hooksPath=/dev/null",
     "core.fsmonitor=false",
     "protocol.ext.allow=never",
@@ -26,7 +26,11 @@ const SAFE_CONFIG: [&str; 7] = [
     "transfer.bundleURI=false",
     "log.showSignature=false",
     "submodule.recurse=false",
+    "fetch.recurseSubmodules=false",
 ];
+
+/// What serves a local repository whose owner was checked.
+const UPLOAD_PACK: &str = "--upload-pack=git -c 'safe.directory=*' upload-pack";
 
 /// Where programs are looked for when nothing says where.
 const USUAL_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
@@ -43,10 +47,31 @@ const FOREIGN_VARIABLES: [&str; 8] = [
     "GIT_TEMPLATE_DIR",
 ];
 
+/// Where Git fetches from.
+pub(super) enum Remote<'a> {
+    /// Something that Git can fetch over a network.
+    Url(&'a str),
+    /// A directory of this machine. Git is started in it, so that it is this one in any case.
+    Local(&'a OpenDir),
+}
+
+impl Remote<'_> {
+    /// What Git is given as the repository.
+    pub(super) fn url(&self) -> &str {
+        match self {
+            Self::Url(url) => url,
+            // `.` would be the repository that Git fetches into.
+            Self::Local(_) => "/proc/self/cwd",
+        }
+    }
+}
+
 /// One repository and the checkout that is made of it.
 pub(super) struct Git<'a> {
     /// How it is started.
     pub(super) program: fn() -> Command,
+    /// What it fetches from.
+    pub(super) remote: &'a Remote<'a>,
     /// What Git is given.
     pub(super) url: &'a str,
     /// What people are shown.
@@ -61,8 +86,9 @@ pub(super) fn fetch(git: &Git<'_>, reference: Option<&str>) -> Result<CommitFact
     if let Some(reference) = reference {
         check_ref(reference)?;
     }
+    git.check_owner()?;
     git.run("init", &["init", "--quiet", "--template=", "."])?;
-    let shallow = git.run(
+    let shallow = git.ask(
         "fetch",
         &[
             "fetch",
@@ -95,7 +121,7 @@ impl Git<'_> {
     /// Fetches all branches and tags, and says what to check out.
     fn fetch_everything(&self, reference: Option<&str>) -> Result<String, SourceError> {
         let Some(reference) = reference else {
-            self.run(
+            self.ask(
                 "fetch",
                 &[
                     "fetch",
@@ -112,7 +138,7 @@ impl Git<'_> {
             "+refs/heads/*:refs/remotes/origin/*",
             "+refs/tags/*:refs/tags/*",
         ];
-        self.run(
+        self.ask(
             "fetch",
             &[
                 "fetch",
@@ -165,7 +191,7 @@ impl Git<'_> {
 
     /// The branch that the remote's `HEAD` is on, or `HEAD`.
     fn remote_branch(&self) -> String {
-        let listed = self.run(
+        let listed = self.ask(
             "ls-remote",
             &[
                 "ls-remote",
@@ -188,7 +214,39 @@ impl Git<'_> {
         branch.unwrap_or_else(|| "HEAD".into())
     }
 
+    /// Runs Git in the checkout.
     fn run(&self, operation: &'static str, args: &[&str]) -> Result<String, SourceError> {
+        let mut command = self.command(args);
+        command.current_dir(self.checkout);
+        self.finish(operation, command)
+    }
+
+    /// Runs Git for the checkout, where the URL of the repository means something.
+    fn ask(&self, operation: &'static str, args: &[&str]) -> Result<String, SourceError> {
+        let (Remote::Local(repository), [subcommand, args @ ..]) = (self.remote, args) else {
+            return self.run(operation, args);
+        };
+        let mut command = self.command(&[subcommand, UPLOAD_PACK]);
+        command.args(args);
+        command.env("GIT_DIR", self.checkout.join(".git"));
+        command.env("GIT_WORK_TREE", self.checkout);
+        command.current_dir(handle_path(repository));
+        self.finish(operation, command)
+    }
+
+    /// Lets Git refuse a directory of another user that the user's `safe.directory` does not name. It compares
+    /// usual paths only here.
+    fn check_owner(&self) -> Result<(), SourceError> {
+        let Remote::Local(repository) = self.remote else {
+            return Ok(());
+        };
+        let operation = "rev-parse";
+        let mut command = self.command(&[operation, "--git-dir"]);
+        command.current_dir(handle_path(repository));
+        self.finish(operation, command).map(drop)
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
         let mut command = (self.program)();
         for setting in SAFE_CONFIG {
             command.args(["-c", setting]);
@@ -196,13 +254,19 @@ impl Git<'_> {
         for variable in FOREIGN_VARIABLES {
             command.env_remove(variable);
         }
-        command.args(args).current_dir(self.checkout);
+        command.args(args);
         command.env("PATH", absolute(std::env::var_os("PATH")));
         // A group of its own, so that its helpers end with it.
         command.process_group(0);
         // Nobody sits in front of it: a prompt would hang the build.
         command.env("GIT_TERMINAL_PROMPT", "0").env("LC_ALL", "C");
         command.env("SSH_ASKPASS_REQUIRE", "force");
+        // Of a partial clone, which names the server itself.
+        command.env("GIT_NO_LAZY_FETCH", "1");
+        command
+    }
+
+    fn finish(&self, operation: &'static str, mut command: Command) -> Result<String, SourceError> {
         command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

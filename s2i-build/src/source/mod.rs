@@ -6,6 +6,7 @@ mod fetch;
 mod fingerprint;
 mod git;
 pub mod location;
+mod objects;
 mod root;
 mod tree;
 
@@ -97,6 +98,22 @@ pub enum SourceError {
     /// `--exclude` is no regular expression.
     #[error(transparent)]
     Exclude(#[from] s2i_core::ignore::ExcludeError),
+    /// The rules of what is left out can't be used.
+    #[error(transparent)]
+    Ignore(#[from] s2i_core::ignore::IgnoreError),
+    /// A repository of another user takes objects from outside of its directory.
+    #[error(
+        "the Git repository `{location}` belongs to another user (uid {owner}) and takes its objects from `{}`",
+        outside.display()
+    )]
+    ForeignObjects {
+        /// The repository.
+        location: String,
+        /// The owner of its directory, or of Git's own directory in it.
+        owner: u32,
+        /// Where the objects are.
+        outside: PathBuf,
+    },
     /// The file system refused something.
     #[error("can't {operation} `{}`", path.display())]
     Io {

@@ -3,20 +3,20 @@
 use std::{
     collections::BTreeSet,
     io::{self, Read as _, Write},
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
-use cap_std::{ambient_authority, fs::Dir};
+use cap_std::fs::MetadataExt as _;
 use s2i_core::{
-    Diagnostic, EnvVar, IGNORE_FILE, SOURCE_ENVIRONMENT_FILE, SOURCE_SCRIPTS_DIR, Script, archive,
-    environment, ignore::Filter,
+    Diagnostic, EnvVar, IGNORE_FILE, OpenDir, SOURCE_ENVIRONMENT_FILE, SOURCE_SCRIPTS_DIR, Script,
+    archive, environment, ignore::Filter, open_dir::is_escape,
 };
 
 use super::{SourceError, checkout::Checkout, fingerprint, root};
 use crate::{
     facts::{CommitFacts, RootFile, SourceFacts},
-    hex::hex,
     request::SourceRequest,
     stream::{ArchiveStream, Tree, blocking, pieces_of},
 };
@@ -31,31 +31,38 @@ pub struct Fetched {
     pub facts: SourceFacts,
     /// Soft problems in its files.
     pub diagnostics: Vec<Diagnostic>,
-    root: PathBuf,
+    /// Opened once; everything is done with this handle.
+    root: Arc<OpenDir>,
     filter: Arc<Filter>,
     /// Lives as long as the tree is needed; removed on drop.
     checkout: Option<Checkout>,
+    /// The fingerprint of a checkout, which nothing else writes to.
+    checked_out: OnceLock<String>,
 }
 
 impl Fetched {
-    /// Looks at the tree below `base`. Nothing in it is followed out of it.
+    /// Looks at the tree in `base`. Nothing in it is followed out of it.
     pub(super) fn look_at(
-        base: &Path,
+        base: OpenDir,
         request: &SourceRequest,
         location: String,
         commit: Option<CommitFacts>,
         checkout: Option<Checkout>,
     ) -> Result<Self, SourceError> {
-        let root = context_root(base, request.context_dir.as_deref())?;
-        let dir = Dir::open_ambient_dir(&root, ambient_authority())
-            .map_err(SourceError::io("open", &root))?;
-        let filter = foreign_in(&root, &request.foreign)
+        let root = match &request.context_dir {
+            Some(context_dir) => open_context(&base, context_dir)?,
+            None => base,
+        };
+        let foreign =
+            foreign_in(&root, &request.foreign).map_err(SourceError::io("look at", root.path()))?;
+        let filter = foreign
+            .into_iter()
             .fold(Filter::excluding(&request.exclude)?, Filter::without);
-        let (filter, mut diagnostics) = match read_text(&dir, &root, IGNORE_FILE)? {
-            Some(text) => filter.with_ignore_file(IGNORE_FILE, &text),
+        let (filter, mut diagnostics) = match read_text(&root, IGNORE_FILE)? {
+            Some(text) => filter.with_ignore_file(IGNORE_FILE, &text)?,
             None => (filter, Vec::new()),
         };
-        let environment = match read_text(&dir, &root, SOURCE_ENVIRONMENT_FILE)? {
+        let environment = match read_text(&root, SOURCE_ENVIRONMENT_FILE)? {
             Some(text) if !filter.leaves_out(SOURCE_ENVIRONMENT_FILE) => {
                 let (environment, problems) =
                     environment::parse_file(SOURCE_ENVIRONMENT_FILE, &text);
@@ -68,35 +75,40 @@ impl Fetched {
             location,
             context_dir: request.context_dir.clone(),
             commit,
-            scripts: scripts_in(&dir, &filter),
+            scripts: scripts_in(&root, &filter),
             environment,
         };
         Ok(Self {
             facts,
             diagnostics,
-            root,
+            root: Arc::new(root),
             filter: Arc::new(filter),
             checkout,
+            checked_out: OnceLock::new(),
         })
     }
 
     /// A tree made by hand, for tests of what works on trees.
-    #[must_use]
-    pub fn from_parts(root: PathBuf, facts: SourceFacts) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// [`SourceError::Io`] when it can't be opened.
+    pub fn from_parts(root: &Path, facts: SourceFacts) -> Result<Self, SourceError> {
+        let root = OpenDir::open(root).map_err(SourceError::io("open", root))?;
+        Ok(Self {
             facts,
             diagnostics: Vec::new(),
-            root,
+            root: Arc::new(root),
             filter: Arc::default(),
             checkout: None,
-        }
+            checked_out: OnceLock::new(),
+        })
     }
 
     /// The tree as an input of a container.
     #[must_use]
     pub fn tree(&self, mtime: u64) -> Tree {
         Tree {
-            root: self.root.clone(),
+            root: Arc::clone(&self.root),
             filter: Arc::clone(&self.filter),
             mtime,
         }
@@ -106,20 +118,26 @@ impl Fetched {
     /// tree only.
     #[must_use]
     pub fn scripts(&self, scripts: &[Script], mtime: u64) -> ArchiveStream<'static> {
-        let (root, scripts) = (self.root.clone(), scripts.to_vec());
+        let (root, scripts) = (Arc::clone(&self.root), scripts.to_vec());
         pieces_of(move |out| write_scripts(&root, &scripts, mtime, out))
     }
 
-    /// What is the same for two trees only if their files are: the commit of a checkout, else a digest
-    /// of the names and times of the files. `None` where nobody can tell, because the tree is gone or
+    /// What is the same for two trees only if what goes into a container is: a digest of the contents of a checkout,
+    /// else one of the metadata of the files. `None` where it can't be had: because the tree can't be read, or it
     /// changed a moment ago.
     pub async fn fingerprint(&self) -> Option<String> {
-        if let (Some(commit), Some(_)) = (&self.facts.commit, &self.checkout) {
-            return Some(format!("commit {}", commit.id));
+        if let Some(known) = self.checked_out.get() {
+            return Some(known.clone());
         }
-        let (root, filter) = (self.root.clone(), Arc::clone(&self.filter));
-        let found = blocking(move || fingerprint::of(&root, &filter)).await;
-        found.ok()?.ok()?.map(|digest| hex(&digest))
+        let (root, filter) = (Arc::clone(&self.root), Arc::clone(&self.filter));
+        let scripts: Vec<_> = self.facts.scripts.iter().copied().collect();
+        if self.checkout.is_none() {
+            let found = move || fingerprint::of_metadata(&root, &filter, &scripts);
+            return blocking(found).await.ok()?.ok()?;
+        }
+        let found = move || fingerprint::of_contents(&root, &filter, &scripts);
+        let found = blocking(found).await.ok()?.ok()?;
+        Some(self.checked_out.get_or_init(|| found).clone())
     }
 
     /// The files at the top of the tree.
@@ -127,11 +145,11 @@ impl Fetched {
     /// # Errors
     /// [`SourceError::Io`] when they can't be listed.
     pub async fn root_files(&self) -> Result<Vec<RootFile>, SourceError> {
-        let (root, filter) = (self.root.clone(), Arc::clone(&self.filter));
+        let (root, filter) = (Arc::clone(&self.root), Arc::clone(&self.filter));
         let listed = blocking(move || root::files(&root, &filter)).await;
         listed
             .and_then(|files| files)
-            .map_err(SourceError::io("list", &self.root))
+            .map_err(SourceError::io("list", self.root.path()))
     }
 
     /// The variables of the tree.
@@ -141,16 +159,16 @@ impl Fetched {
     }
 }
 
-fn write_scripts(
-    root: &Path,
+/// Writes scripts of the tree as an archive.
+pub(super) fn write_scripts(
+    root: &OpenDir,
     scripts: &[Script],
     mtime: u64,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let dir = Dir::open_ambient_dir(root, ambient_authority())?;
     let mut archive = archive::Writer::new(out, mtime);
     for script in scripts {
-        let content = read_small(&dir, &format!("{SOURCE_SCRIPTS_DIR}/{script}"))?;
+        let content = read_small(root, &format!("{SOURCE_SCRIPTS_DIR}/{script}"))?;
         archive.file(
             script.file_name(),
             0o755,
@@ -163,45 +181,43 @@ fn write_scripts(
 
 /// Where in the tree these directories are, those of them that are in it. A source that lies in one itself is a
 /// source.
-fn foreign_in(root: &Path, foreign: &[PathBuf]) -> impl Iterator<Item = String> {
-    let below = move |dir: &PathBuf| {
-        let dir = dir.canonicalize().ok()?;
-        let below = dir.strip_prefix(root).ok()?.to_string_lossy();
-        Some(below.into_owned()).filter(|below| !below.is_empty())
+fn foreign_in(root: &OpenDir, foreign: &[PathBuf]) -> io::Result<Vec<String>> {
+    let own = root.dir().dir_metadata()?;
+    let is_root = |dir: &Path| {
+        let metadata = dir.metadata();
+        metadata.is_ok_and(|found| (found.dev(), found.ino()) == (own.dev(), own.ino()))
     };
-    foreign.iter().filter_map(below)
+    let below = |dir: &PathBuf| {
+        let dir = dir.canonicalize().ok()?;
+        let root = dir.ancestors().skip(1).find(|above| is_root(above))?;
+        let below = dir.strip_prefix(root).ok()?.to_string_lossy();
+        Some(below.into_owned())
+    };
+    Ok(foreign.iter().filter_map(below).collect())
 }
 
-/// The directory to build: the context directory, which must lie in the source itself.
-fn context_root(base: &Path, context_dir: Option<&str>) -> Result<PathBuf, SourceError> {
-    let base = base.canonicalize().map_err(SourceError::io("find", base))?;
-    let Some(context_dir) = context_dir else {
-        return Ok(base);
+/// Opens the directory to build: the context directory, which must lie in the source itself. A link in the source
+/// may lead to it.
+fn open_context(base: &OpenDir, context_dir: &str) -> Result<OpenDir, SourceError> {
+    let below = match context_dir.trim_start_matches('/') {
+        "" => ".",
+        below => below,
     };
-    let Ok(root) = base
-        .join(context_dir.trim_start_matches('/'))
-        .canonicalize()
-    else {
-        return Err(SourceError::NoContextDir {
-            context_dir: context_dir.into(),
-        });
-    };
-    if !root.starts_with(&base) {
-        return Err(SourceError::ContextDirOutside {
-            context_dir: context_dir.into(),
-        });
-    }
-    if !root.is_dir() {
-        return Err(SourceError::NoContextDir {
-            context_dir: context_dir.into(),
-        });
-    }
-    Ok(root)
+    base.open_dir(Path::new(below))
+        .map_err(|err| match err.kind() {
+            _ if is_escape(&err) => SourceError::ContextDirOutside {
+                context_dir: context_dir.into(),
+            },
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => SourceError::NoContextDir {
+                context_dir: context_dir.into(),
+            },
+            _ => SourceError::io("open", base.path().join(below))(err),
+        })
 }
 
 /// A text file of the tree; `None` when it is not there.
-fn read_text(dir: &Dir, root: &Path, name: &str) -> Result<Option<String>, SourceError> {
-    match read_small(dir, name) {
+fn read_text(root: &OpenDir, name: &str) -> Result<Option<String>, SourceError> {
+    match read_small(root, name) {
         Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
         Err(err)
             if matches!(
@@ -211,21 +227,16 @@ fn read_text(dir: &Dir, root: &Path, name: &str) -> Result<Option<String>, Sourc
         {
             Ok(None)
         }
-        Err(err) => Err(SourceError::io("read", root.join(name))(err)),
+        Err(err) => Err(SourceError::io("read", root.path().join(name))(err)),
     }
 }
 
-/// Reads a file of s2i's own in the tree. Whoever wrote the tree may have put anything there.
-fn read_small(dir: &Dir, name: &str) -> io::Result<Vec<u8>> {
-    // Before it is opened: opening a pipe would wait for its other end.
-    if !dir.metadata(name)?.is_file() {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "it is not a file",
-        ));
-    }
+/// Reads a file of s2i's own in the tree, which may be anything.
+fn read_small(root: &OpenDir, name: &str) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    dir.open(name)?.take(SMALL + 1).read_to_end(&mut bytes)?;
+    root.open_file(name)?
+        .take(SMALL + 1)
+        .read_to_end(&mut bytes)?;
     if bytes.len() as u64 > SMALL {
         return Err(io::Error::new(
             io::ErrorKind::FileTooLarge,
@@ -235,10 +246,11 @@ fn read_small(dir: &Dir, name: &str) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn scripts_in(dir: &Dir, filter: &Filter) -> BTreeSet<Script> {
+fn scripts_in(root: &OpenDir, filter: &Filter) -> BTreeSet<Script> {
     let is_there = |script: &Script| {
         let path = format!("{SOURCE_SCRIPTS_DIR}/{script}");
-        !filter.leaves_out(&path) && dir.metadata(&path).is_ok_and(|metadata| metadata.is_file())
+        let metadata = root.dir().metadata(&path);
+        !filter.leaves_out(&path) && metadata.is_ok_and(|metadata| metadata.is_file())
     };
     Script::ALL.into_iter().filter(is_there).collect()
 }

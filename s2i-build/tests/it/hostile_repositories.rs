@@ -19,10 +19,10 @@ use s2i_build::{
 };
 use s2i_testkit::Quiet;
 
-use crate::sources::{Place, names};
+use crate::place::{Place, names};
 
-/// Git that notes its arguments beside the checkout, a line each and an empty one after the last, and
-/// talks to no server.
+/// Git that notes its arguments beside the directory that it works in, a line each and an empty one after the
+/// last, and talks to no server.
 fn recording_git() -> Command {
     let script = r#"printf '%s\n' "$@" '' >>../arguments; GIT_ALLOW_PROTOCOL=file exec git "$@""#;
     let mut command = Command::new("sh");
@@ -48,15 +48,16 @@ fn calls(place: &Place, location: &str, reference: Option<&str>) -> Vec<Vec<Stri
     let fetch = source.fetch(&request, &progress, &cancel);
     // Most of these can't be fetched, and what Git was asked is what matters.
     drop(pollster::block_on(fetch));
-    let noted = place.path("tmp/arguments");
-    let Ok(text) = fs::read_to_string(&noted) else {
-        return Vec::new();
-    };
-    fs::remove_file(noted).unwrap();
-    let calls = text.trim_end().split("\n\n");
+    // In the checkout, and in the repository where that is a local one.
+    let noted = ["tmp/arguments", "arguments"].map(|name| place.path(name));
+    let mut calls = Vec::new();
+    for path in noted.iter().filter(|path| path.exists()) {
+        let text = fs::read_to_string(path).unwrap();
+        fs::remove_file(path).unwrap();
+        let noted = text.trim_end().split("\n\n");
+        calls.extend(noted.map(|call| call.lines().map(str::to_owned).collect()));
+    }
     calls
-        .map(|call| call.lines().map(str::to_owned).collect())
-        .collect()
 }
 
 /// CVE-2017-1000117 and its like.

@@ -4,6 +4,8 @@
 //! - `choices`: which image builds a source where the request leaves it open
 //! - `usages`: asking an image what it is for
 //! - `executions`: what an executor does to an engine, with a fault at every operation
+//! - `keys`: which builds an engine takes for the same
+//! - `races`: sources that change while they are built
 //! - `sources`: directories and Git repositories, with the real `git`
 //! - `hostile_repositories`: repositories and requests that try to run a program by way of Git
 //! - `destinations`: no text of a user or a label leads an upload out of its directory
@@ -14,7 +16,10 @@ mod choices;
 mod destinations;
 mod executions;
 mod hostile_repositories;
+mod keys;
+mod place;
 mod plans;
+mod races;
 mod secrets;
 mod sources;
 mod usages;

@@ -210,6 +210,26 @@ fn the_key_of_a_build_has_names_and_no_values() {
     assert_eq!(with(&[], &[("OTHER", "b")]), keys[2]);
 }
 
+/// A login gives access to a server, and the server decides about the result.
+#[test]
+fn the_key_of_a_build_has_addresses_without_logins() {
+    let key = |value: &str| {
+        let mut request = request();
+        request.env = vec![variable("GOPROXY", value)];
+        plan(&request, &facts()).unwrap().key("source").unwrap()
+    };
+    let first = key("https://me:one@a.example/,https://b.example");
+    assert_eq!(key("https://you:other@a.example/,https://b.example"), first);
+    for other in [
+        "https://me:one@other.example/,https://b.example",
+        "https://me:one@a.example/path,https://b.example",
+        "https://me:one@a.example/,https://other.example",
+        "http://me:one@a.example/,https://b.example",
+    ] {
+        assert_ne!(key(other), first, "{other}");
+    }
+}
+
 #[test]
 fn of_all_programs_only_assemble_gets_secrets() {
     let engine = ScriptedEngine::new();

@@ -2,123 +2,19 @@
 
 use std::{
     fs,
-    io::Read as _,
-    path::{Path, PathBuf},
+    os::unix::fs::{chown, symlink},
+    path::Path,
     process::Command,
 };
 
 use s2i_build::{
-    CancelToken, Source as _, SourceError,
-    event::Progress,
+    CancelToken, Source as _,
+    event::{Event, EventSink, Progress},
     request::SourceRequest,
-    source::{Fetched, LocalAndGit, usual_git},
 };
 use s2i_core::Script;
-use s2i_testkit::Quiet;
-use tempfile::TempDir;
 
-/// A place for one test: a source and a directory for checkouts.
-pub(crate) struct Place {
-    dir: TempDir,
-}
-
-impl Place {
-    pub(crate) fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        fs::create_dir(dir.path().join("tmp")).unwrap();
-        fs::create_dir(dir.path().join("app")).unwrap();
-        Self { dir }
-    }
-
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
-    }
-
-    pub(crate) fn write(&self, name: &str, text: &str) {
-        let path = self.path("app").join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    }
-
-    pub(crate) fn git(&self, args: &[&str]) {
-        git(&self.path("app"), args);
-    }
-
-    pub(crate) fn commit(&self) {
-        self.git(&["add", "-A"]);
-        self.git(&["commit", "-q", "-m", "A subject"]);
-    }
-
-    pub(crate) fn request(&self) -> SourceRequest {
-        SourceRequest::new(self.path("app").to_str().unwrap().parse().unwrap())
-    }
-
-    pub(crate) fn fetch(&self, request: &SourceRequest) -> Result<Fetched, SourceError> {
-        let source = LocalAndGit {
-            working_dir: self.dir.path().into(),
-            temp_dir: self.path("tmp"),
-            git: usual_git,
-        };
-        pollster::block_on(source.fetch(request, &Progress::new(&Quiet), &CancelToken::default()))
-    }
-
-    /// Fetches and checks that no checkout stays.
-    #[track_caller]
-    pub(crate) fn check(&self, request: &SourceRequest, expected: Result<&str, &str>) {
-        let shown = match self.fetch(request) {
-            Ok(fetched) => Ok(names(&fetched)),
-            Err(err) => Err(err
-                .to_string()
-                .replace(self.dir.path().to_str().unwrap(), "PLACE")),
-        };
-        assert_eq!(shown.as_deref().map_err(String::as_str), expected);
-        assert_eq!(fs::read_dir(self.path("tmp")).unwrap().count(), 0);
-    }
-}
-
-fn git(dir: &Path, args: &[&str]) {
-    let identity = [
-        "-c",
-        "user.name=A",
-        "-c",
-        "user.email=a@example.org",
-        "-c",
-        "init.defaultBranch=main",
-    ];
-    let status = Command::new("git")
-        .args(identity)
-        .args(args)
-        .current_dir(dir)
-        .status()
-        .unwrap();
-    assert!(status.success(), "git {args:?}");
-}
-
-/// The entries of the tree's archive.
-pub(crate) fn names(fetched: &Fetched) -> String {
-    let bytes = pollster::block_on(async {
-        use futures_util::StreamExt as _;
-        let pieces: Vec<_> = fetched.tree(0).into_archive().collect().await;
-        pieces
-            .into_iter()
-            .flat_map(Result::unwrap)
-            .collect::<Vec<u8>>()
-    });
-    let mut archive = tar::Archive::new(&bytes[..]);
-    let entries = archive.entries().unwrap();
-    let names = entries.map(|entry| {
-        let mut entry = entry.unwrap();
-        let name = entry.path().unwrap().display().to_string();
-        let mut text = String::new();
-        entry.read_to_string(&mut text).unwrap();
-        if text.is_empty() {
-            name
-        } else {
-            format!("{name}={}", text.trim())
-        }
-    });
-    names.collect::<Vec<_>>().join(" ")
-}
+use crate::place::{Place, git, names};
 
 #[test]
 fn a_directory_is_taken_as_it_lies_there() {
@@ -296,7 +192,7 @@ fn the_context_directory_lies_in_the_source() {
     let place = Place::new();
     place.write("sub/main.go", "1");
     place.write("sub/.s2i/environment", "A=1\n");
-    std::os::unix::fs::symlink("/etc", place.path("app/out")).unwrap();
+    symlink("/etc", place.path("app/out")).unwrap();
     let with = |dir: &str| SourceRequest {
         context_dir: Some(dir.into()),
         ..place.request()
@@ -318,6 +214,19 @@ fn the_context_directory_lies_in_the_source() {
         &with("../tmp"),
         Err("the context directory `../tmp` leads out of the source"),
     );
+    // A link in the source is a part of it, and leads nowhere else.
+    let app = place.path("app");
+    symlink("sub", app.join("link")).unwrap();
+    symlink(app.join("sub"), app.join("absolute")).unwrap();
+    place.check(&with("link"), Ok(".s2i .s2i/environment=A=1 main.go=1"));
+    place.check(
+        &with("/sub/../link"),
+        Ok(".s2i .s2i/environment=A=1 main.go=1"),
+    );
+    place.check(
+        &with("absolute"),
+        Err("the context directory `absolute` leads out of the source"),
+    );
 }
 
 /// A link to a file of the host stays a link; s2i's own files are not read through one.
@@ -328,7 +237,7 @@ fn links_are_not_followed_out_of_the_source() {
     place.write("main.go", "1");
     fs::create_dir_all(place.path("app/.s2i/bin")).unwrap();
     for name in [".s2i/environment", ".s2i/bin/assemble"] {
-        std::os::unix::fs::symlink(place.path("secret"), place.path("app").join(name)).unwrap();
+        symlink(place.path("secret"), place.path("app").join(name)).unwrap();
     }
     let outcome = place.fetch(&place.request());
     let text = match outcome {
@@ -358,8 +267,8 @@ fn files_at_the_top_are_known_with_their_beginnings() {
     }
     place.write("big", &"b".repeat(2000));
     let app = place.path("app");
-    std::os::unix::fs::symlink("go.mod", app.join("inside")).unwrap();
-    std::os::unix::fs::symlink("/etc/passwd", app.join("outside")).unwrap();
+    symlink("go.mod", app.join("inside")).unwrap();
+    symlink("/etc/passwd", app.join("outside")).unwrap();
     let made = Command::new("mkfifo").arg(app.join("pipe")).status();
     assert!(made.unwrap().success());
     let mut request = place.request();
@@ -383,4 +292,163 @@ fn files_at_the_top_are_known_with_their_beginnings() {
     assert_eq!(shown(&request), [".s2iignore 13", "go.mod 8"]);
     request.context_dir = Some("cmd".into());
     assert_eq!(shown(&request), ["main.go 0"]);
+}
+
+/// What a fetch says first.
+fn notice(place: &Place, request: &SourceRequest) -> String {
+    struct First(std::sync::Mutex<Option<String>>);
+    impl EventSink for First {
+        fn event(&self, event: Event) {
+            if let Event::Notice(text) = event {
+                self.0.lock().unwrap().get_or_insert(text);
+            }
+        }
+    }
+    let first = First(std::sync::Mutex::default());
+    let (progress, cancel) = (Progress::new(&first), CancelToken::default());
+    let source = place.source();
+    // Git may find nothing there.
+    drop(pollster::block_on(
+        source.fetch(request, &progress, &cancel),
+    ));
+    let text = first.0.into_inner().unwrap().unwrap_or_default();
+    text.replace(place.dir.path().to_str().unwrap(), "PLACE")
+}
+
+/// Makes another repository, `other`, and a source whose own lacks the objects of that.
+fn two_repositories() -> Place {
+    let place = Place::new();
+    let other = place.path("other");
+    fs::create_dir(&other).unwrap();
+    fs::write(other.join("main.go"), "other").unwrap();
+    for args in [
+        &["init", "-q"][..],
+        &["add", "-A"],
+        &["commit", "-q", "-m", "other"],
+    ] {
+        git(&other, args);
+    }
+    place.write("main.go", "own");
+    place.git(&["init", "-q"]);
+    place.commit();
+    place
+}
+
+/// The place that must be named, and how a source is led there.
+type Elsewhere = (&'static str, fn(&Path));
+
+/// Every way in which objects come from elsewhere.
+const ELSEWHERE: [Elsewhere; 7] = [
+    ("PLACE/other/.git", |app| {
+        fs::remove_dir_all(app.join(".git")).unwrap();
+        fs::write(app.join(".git"), "gitdir: ../other/.git\n").unwrap();
+    }),
+    ("PLACE/other/.git", |app| {
+        fs::remove_dir_all(app.join(".git")).unwrap();
+        symlink("../other/.git", app.join(".git")).unwrap();
+    }),
+    ("PLACE/other/.git", |app| {
+        fs::remove_dir_all(app).unwrap();
+        git(
+            &app.with_file_name("other"),
+            &["worktree", "add", "-q", "../app", "-b", "app"],
+        );
+    }),
+    ("PLACE/other/.git/objects", |app| {
+        fs::remove_dir_all(app.join(".git/objects")).unwrap();
+        symlink("../../other/.git/objects", app.join(".git/objects")).unwrap();
+    }),
+    ("PLACE/other/.git/objects", |app| {
+        fs::write(
+            app.join(".git/objects/info/alternates"),
+            "# own\n../../../other/.git/objects\n",
+        )
+        .unwrap();
+    }),
+    // By way of another one that lies in the source.
+    ("PLACE/other/.git/objects", |app| {
+        fs::create_dir_all(app.join("more/info")).unwrap();
+        fs::write(
+            app.join("more/info/alternates"),
+            "\"../../other/.git/objects\"\n",
+        )
+        .unwrap();
+        fs::write(app.join(".git/objects/info/alternates"), "../../more\n").unwrap();
+    }),
+    ("PLACE/other/.git/HEAD", |app| {
+        symlink(
+            "../../../../other/.git/HEAD",
+            app.join(".git/objects/pack/x.pack"),
+        )
+        .unwrap();
+    }),
+];
+
+#[test]
+fn objects_from_elsewhere_are_named() {
+    for (expected, lead) in ELSEWHERE {
+        let place = two_repositories();
+        assert!(!notice(&place, &place.request()).contains("objects"));
+        lead(&place.path("app"));
+        let said = notice(&place, &place.request());
+        let part = format!("Git repository PLACE/app, which takes objects from {expected}; unco");
+        assert!(said.contains(&part), "{said}");
+    }
+    // One that lies in the source itself.
+    let place = two_repositories();
+    place.git(&["init", "-q", "--bare", "inner.git"]);
+    fs::write(
+        place.path("app/.git/objects/info/alternates"),
+        "../../inner.git/objects\n",
+    )
+    .unwrap();
+    let said = notice(&place, &place.request());
+    assert!(!said.contains("objects"), "{said}");
+}
+
+/// Root reads what the owner of the source can't.
+#[test]
+fn objects_from_elsewhere_are_refused_in_a_repository_of_another_user() {
+    for (expected, lead) in ELSEWHERE {
+        let place = two_repositories();
+        let app = place.path("app");
+        lead(&app);
+        if chown(app.join(".git"), Some(1001), None).is_err() {
+            return;
+        }
+        let text = format!(
+            "the Git repository `PLACE/app` belongs to another user (uid 1001) and takes its objects from `{expected}`"
+        );
+        if app.join(".git").is_symlink() {
+            // It is followed by `chown`; the owner of the link counts.
+            chown(&app, Some(1001), None).unwrap();
+        }
+        place.check(&place.request(), Err(&text));
+        let copy = SourceRequest {
+            copy: true,
+            ..place.request()
+        };
+        assert!(place.fetch(&copy).is_ok());
+    }
+}
+
+#[test]
+fn too_many_rules_are_refused() {
+    let place = Place::new();
+    place.write(".s2iignore", &"x\n".repeat(10_001));
+    place.check(
+        &place.request(),
+        Err("`.s2iignore` has more than 10000 rules"),
+    );
+    place.write(".s2iignore", &"*a".repeat(100_000));
+    let fetched = place.fetch(&place.request()).unwrap();
+    let problems: Vec<_> = fetched
+        .diagnostics
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(
+        problems,
+        [".s2iignore:1: a pattern of more than 4096 bytes was skipped"]
+    );
 }

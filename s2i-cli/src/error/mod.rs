@@ -297,6 +297,13 @@ fn source_hint(err: &SourceError) -> Option<String> {
         SourceError::RefOfFiles { .. } => {
             "leave out --copy to build from the Git repository, or leave out the reference".into()
         }
+        SourceError::ForeignObjects { .. } => {
+            "build the files as they are with --copy, or build as the owner of the repository"
+                .into()
+        }
+        SourceError::Ignore(_) => {
+            "leave out whole directories, or give an expression with --exclude".into()
+        }
         SourceError::NoContextDir { .. } => {
             "--context-dir is relative to the root of the source".into()
         }

@@ -8,6 +8,7 @@ use s2i_build::{
 };
 use s2i_core::{
     ErrorChain, ImageRef, Script,
+    ignore::IgnoreError,
     wire::{Exit, Failure, FailureKind},
 };
 use s2i_oci::registry::{CredentialError, RegistryError};
@@ -172,6 +173,14 @@ fn sources() {
             message: "could not read Username".into(),
         }),
         of(SourceError::BadRef("-h".into())),
+        of(SourceError::ForeignObjects {
+            location: "app".into(),
+            owner: 1001,
+            outside: "/home/me/app/.git".into(),
+        }),
+        of(SourceError::Ignore(IgnoreError::TooMany {
+            place: ".s2iignore".into(),
+        })),
         of(SourceError::Io {
             operation: "read",
             path: "app/.s2iignore".into(),
@@ -188,6 +197,8 @@ fn sources() {
     8 `git` is needed to fetch `https://example.org/app` and is not on this machine | install it, for example: apt-get install git
     8 can't fetch `https://example.org/app`: git fetch failed: could not read Username
     2 `-h` can't be the name of a branch, tag or commit
+    8 the Git repository `app` belongs to another user (uid 1001) and takes its objects from `/home/me/app/.git` | build the files as they are with --copy, or build as the owner of the repository
+    8 `.s2iignore` has more than 10000 rules | leave out whole directories, or give an expression with --exclude
     8 can't read `app/.s2iignore`: permission denied
     130 stopped by Ctrl-C
     "#);

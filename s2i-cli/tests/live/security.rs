@@ -150,3 +150,26 @@ fn a_flood_of_processes_ends_with_the_script() {
     let took = done.ended - flooded;
     assert!(took < Duration::from_secs(30), "{took:?}");
 }
+
+/// The source was looked at by then, and is not read yet.
+#[test]
+fn a_directory_that_takes_the_place_of_the_source_is_not_read() {
+    let Some(live) = live() else { return };
+    for round in 0..3 {
+        let source = live.source(&[("ctx/instructions", "copy /app\nshow-list /tmp/src")]);
+        let outside = live.path(&format!("outside-{round}"));
+        fs::create_dir(&outside).unwrap();
+        fs::write(outside.join("secret"), "secret").unwrap();
+        fs::write(outside.join("instructions"), "show-list /tmp/src").unwrap();
+        let running = live.start_build(&["--copy", "--context-dir", "ctx"], &source);
+        running.wait_for("==> images");
+        fs::rename(source.join("ctx"), source.join("away")).unwrap();
+        std::os::unix::fs::symlink(&outside, source.join("ctx")).unwrap();
+        running
+            .finish()
+            .succeeds()
+            .says("\"instructions\"")
+            .never_says("\"secret\"");
+        fs::remove_dir_all(&source).unwrap();
+    }
+}

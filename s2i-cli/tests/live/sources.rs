@@ -245,3 +245,40 @@ fn what_is_left_out_does_not_arrive() {
         .never_says("\"a.log\"")
         .never_says("\"secret.key\"");
 }
+
+/// What decides about the source of a commit, and the commit that stays the same.
+#[test]
+fn another_part_of_the_same_commit_is_another_image() {
+    let Some(live) = live() else { return };
+    let lists = "copy /app\nshow-list /tmp/src\n";
+    let root = live.source(&[
+        ("instructions", lists),
+        ("secret.key", "key"),
+        ("sub/instructions", lists),
+        ("sub/part", ""),
+    ]);
+    let repository = Repository::of(&root);
+    let has_key = || {
+        let layer = live.engine.last_layer(&live.image("app"), &live.path(""));
+        layer.contains_key("app/secret.key")
+    };
+    live.build(&[], &root).succeeds().says("\"secret.key\"");
+    assert!(has_key());
+    let exclude = r"(^|/)\.git(/|$)|secret\.key";
+    live.build(&["--exclude", exclude], &root)
+        .succeeds()
+        .says("\"instructions\"")
+        .never_says("\"secret.key\"");
+    assert!(!has_key());
+    live.build(&["--context-dir", "sub"], &root)
+        .succeeds()
+        .says("\"part\"")
+        .never_says("\"secret.key\"");
+    fs::write(root.join(".s2iignore"), "*.key\n").unwrap();
+    repository.commit("Leave out the key");
+    live.build(&[], &root)
+        .succeeds()
+        .says("\".s2iignore\"")
+        .never_says("\"secret.key\"");
+    assert!(!has_key());
+}

@@ -20,11 +20,12 @@ mod name;
 mod pax;
 mod read;
 mod tree;
+mod walk;
 mod write;
 
 pub use crate::bounds::Limits;
 pub use entry::{Entry, Kind};
 pub use error::{ArchiveFault, EntryFault, HeaderFault, UnpackError};
 pub use read::{Selection, Unpacked, unpack, unpack_selected};
-pub use tree::{TreeFile, TreeOptions, TreeSink, walk_tree, write_tree};
+pub use tree::{TreeFile, TreeOptions, TreeSink, stat_tree, walk_tree, write_tree};
 pub use write::{Writer, Written};

@@ -2,29 +2,20 @@
 
 use std::{
     error::Error,
-    ffi::{OsStr, OsString},
     fmt,
     fs::File,
     io::{self, ErrorKind, Read, Write},
-    path::{Path, PathBuf},
-    vec,
+    path::PathBuf,
 };
 
-use cap_fs_ext::{
-    FileTypeExt, FollowSymlinks, OpenOptionsFollowExt, OpenOptionsMaybeDirExt, OpenOptionsSyncExt,
-};
-use cap_std::{
-    ambient_authority,
-    fs::{Dir, DirEntry, FileType, Metadata, OpenOptions},
-};
+use cap_std::fs::{Dir, Metadata};
 
 use super::{
     Limits,
-    grammar::shown,
-    name,
+    walk::{Leaf, Visit, walk},
     write::{Writer, Written, invalid},
 };
-use crate::ignore::Filter;
+use crate::{OpenDir, ignore::Filter};
 
 const DIRECTORY_MODE: u32 = 0o755;
 
@@ -140,8 +131,21 @@ impl Read for TreeFile {
 /// What the file system or `sink` says, with the path in the message; [`ErrorKind::InvalidInput`] for
 /// FIFOs, sockets, devices, files that change while they are read, and names and amounts that the reader of
 /// archives would refuse.
-pub fn walk_tree(root: &Path, filter: &Filter, sink: &mut dyn TreeSink) -> io::Result<()> {
-    walk_below(Vec::new(), root, filter, sink)
+pub fn walk_tree(root: &OpenDir, filter: &Filter, sink: &mut dyn TreeSink) -> io::Result<()> {
+    walk(root, Vec::new(), filter, &mut Contents(sink))
+}
+
+/// Walks the tree below `root` as [`walk_tree`] does, opens no file, and gives the metadata of every entry, of links
+/// themselves.
+///
+/// # Errors
+/// Those of [`walk_tree`], without those of reading files, and what `take` says.
+pub fn stat_tree(
+    root: &OpenDir,
+    filter: &Filter,
+    take: &mut dyn FnMut(&[u8], &Metadata) -> io::Result<()>,
+) -> io::Result<()> {
+    walk(root, Vec::new(), filter, &mut Stats(take))
 }
 
 /// Writes the [tree](walk_tree) below `root` as an archive.
@@ -149,7 +153,7 @@ pub fn walk_tree(root: &Path, filter: &Filter, sink: &mut dyn TreeSink) -> io::R
 /// # Errors
 /// Those of [`walk_tree`], and what `out` says.
 pub fn write_tree(
-    root: &Path,
+    root: &OpenDir,
     options: &TreeOptions<'_>,
     out: &mut dyn Write,
 ) -> io::Result<Written> {
@@ -163,7 +167,7 @@ impl<W: Write> Writer<W> {
     ///
     /// # Errors
     /// Those of [`write_tree`].
-    pub fn tree(&mut self, root: &Path, options: &TreeOptions<'_>) -> io::Result<()> {
+    pub fn tree(&mut self, root: &OpenDir, options: &TreeOptions<'_>) -> io::Result<()> {
         self.at_time(options.mtime, |writer| {
             let mut path = Vec::new();
             for part in options.prefix.split('/').filter(|part| !part.is_empty()) {
@@ -171,7 +175,7 @@ impl<W: Write> Writer<W> {
                 path.extend_from_slice(part.as_bytes());
                 writer.directory(&path, DIRECTORY_MODE)?;
             }
-            walk_below(path, root, options.filter, writer)
+            walk(root, path, options.filter, &mut Contents(writer))
         })
     }
 }
@@ -191,181 +195,61 @@ impl<W: Write> TreeSink for Writer<W> {
     }
 }
 
-/// Walks the tree; every name is put below `path`.
-fn walk_below(
-    path: Vec<u8>,
-    root: &Path,
-    filter: &Filter,
-    sink: &mut dyn TreeSink,
-) -> io::Result<()> {
-    let failed = |err| FileError::wrap("read", root.to_path_buf(), err);
-    let dir = Dir::open_ambient_dir(root, ambient_authority()).map_err(failed)?;
-    let names = read_names(&dir).map_err(failed)?;
-    let frames = vec![Frame {
-        dir,
-        names,
-        path: path.len(),
-        is_told: true,
-    }];
-    Walk {
-        root,
-        filter,
-        below: path.len() + usize::from(!path.is_empty()),
-        path,
-        frames,
-        left: Limits::default(),
-        sink,
-    }
-    .run()
-}
+/// Reads what is visited, for a sink.
+struct Contents<'a>(&'a mut dyn TreeSink);
 
-struct Walk<'a> {
-    root: &'a Path,
-    filter: &'a Filter,
-    /// Where in `path` the part below the root starts.
-    below: usize,
-    /// The name of the entry at hand.
-    path: Vec<u8>,
-    /// The directories that it is in.
-    frames: Vec<Frame>,
-    /// What may still come.
-    left: Limits,
-    sink: &'a mut dyn TreeSink,
-}
-
-struct Frame {
-    dir: Dir,
-    names: vec::IntoIter<(OsString, FileType)>,
-    /// The length of its name.
-    path: usize,
-    is_told: bool,
-}
-
-impl Walk<'_> {
-    fn run(mut self) -> io::Result<()> {
-        while let Some(frame) = self.frames.last_mut() {
-            self.path.truncate(frame.path);
-            let Some((name, kind)) = frame.names.next() else {
-                self.frames.pop();
-                continue;
-            };
-            if !self.path.is_empty() {
-                self.path.push(b'/');
-            }
-            self.path.extend_from_slice(name.as_encoded_bytes());
-            self.visit(&name, kind)?;
-        }
-        Ok(())
+impl Visit for Contents<'_> {
+    fn directory(&mut self, path: &[u8], _: &Dir) -> io::Result<()> {
+        self.0.directory(path, DIRECTORY_MODE)
     }
 
-    fn visit(&mut self, name: &OsStr, kind: FileType) -> io::Result<()> {
-        let path = String::from_utf8_lossy(&self.path[self.below..]);
-        let is_out = self.filter.leaves_out(&path);
-        if kind.is_dir() {
-            if is_out && self.filter.prunes(&path) {
-                return Ok(());
-            }
-            return self.enter(name, is_out);
+    fn leaf(&mut self, leaf: &Leaf<'_>, left: &mut Limits) -> io::Result<()> {
+        if leaf.kind.is_symlink() {
+            let target = leaf.dir.read_link_contents(leaf.name);
+            let target = target.map_err(|err| leaf.failed(err))?;
+            let target = target.as_os_str().as_encoded_bytes();
+            return self.0.symlink(leaf.path, target);
         }
-        if is_out {
-            return Ok(());
-        }
-        self.tell_parents()?;
-        if let Some(kind) = special(kind) {
-            let shown = self.source().display().to_string();
-            return Err(invalid(&format!(
-                "`{shown}` is {kind}, which can't go into a container"
-            )));
-        }
-        self.left.take(&self.path)?;
-        if kind.is_symlink() {
-            let target = self.dir().read_link_contents(name);
-            let target = target.map_err(|err| self.failed(err))?;
-            return self
-                .sink
-                .symlink(&self.path, target.as_os_str().as_encoded_bytes());
-        }
-        let file = self.open_file(name)?;
-        self.left.take_bytes(file.size)?;
-        self.sink.file(&self.path, file)
-    }
-
-    fn enter(&mut self, name: &OsStr, is_out: bool) -> io::Result<()> {
-        let dir = open(self.dir(), name).and_then(|(file, meta)| {
-            if meta.is_dir() {
-                Ok(Dir::from_std_file(file.into_std()))
-            } else {
-                Err(ErrorKind::NotADirectory.into())
-            }
-        });
-        let dir = dir.map_err(|err| self.failed(err))?;
-        let names = read_names(&dir).map_err(|err| self.failed(err))?;
-        self.frames.push(Frame {
-            dir,
-            names,
-            path: self.path.len(),
-            is_told: false,
-        });
-        if is_out { Ok(()) } else { self.tell_parents() }
-    }
-
-    /// Tells of the directories that have something in them that is told.
-    fn tell_parents(&mut self) -> io::Result<()> {
-        for frame in self.frames.iter_mut().filter(|frame| !frame.is_told) {
-            let path = &self.path[..frame.path];
-            self.left.take(path)?;
-            self.sink.directory(path, DIRECTORY_MODE)?;
-            frame.is_told = true;
-        }
-        Ok(())
-    }
-
-    fn open_file(&self, name: &OsStr) -> io::Result<TreeFile> {
-        let (file, meta) = open(self.dir(), name).map_err(|err| self.failed(err))?;
-        let path = self.source();
-        if !meta.is_file() {
-            return Err(invalid(&format!(
-                "`{}` is no file any more",
-                path.display()
-            )));
-        }
-        Ok(TreeFile {
+        let (file, meta) = leaf.open()?;
+        left.take_bytes(meta.len())?;
+        let file = TreeFile {
             file: file.into_std(),
-            path,
+            path: leaf.source(),
             mode: if is_executable(&meta) { 0o755 } else { 0o644 },
             size: meta.len(),
-        })
+        };
+        self.0.file(leaf.path, file)
+    }
+}
+
+/// Looks at what is visited.
+struct Stats<'a>(&'a mut dyn FnMut(&[u8], &Metadata) -> io::Result<()>);
+
+impl Visit for Stats<'_> {
+    fn directory(&mut self, path: &[u8], dir: &Dir) -> io::Result<()> {
+        (self.0)(path, &dir.dir_metadata()?)
     }
 
-    fn dir(&self) -> &Dir {
-        &self
-            .frames
-            .last()
-            .expect("it is called below a directory")
-            .dir
-    }
-
-    /// Where the entry at hand comes from, as messages show it.
-    fn source(&self) -> PathBuf {
-        self.root
-            .join(String::from_utf8_lossy(&self.path[self.below..]).as_ref())
-    }
-
-    fn failed(&self, err: io::Error) -> io::Error {
-        FileError::wrap("read", self.source(), err)
+    fn leaf(&mut self, leaf: &Leaf<'_>, left: &mut Limits) -> io::Result<()> {
+        let meta = leaf.dir.symlink_metadata(leaf.name);
+        let meta = meta.map_err(|err| leaf.failed(err))?;
+        if meta.is_file() {
+            left.take_bytes(meta.len())?;
+        }
+        (self.0)(leaf.path, &meta)
     }
 }
 
 /// What can't be read or copied, and why.
 #[derive(Debug)]
-struct FileError {
+pub(super) struct FileError {
     operation: &'static str,
     path: PathBuf,
     source: io::Error,
 }
 
 impl FileError {
-    fn wrap(operation: &'static str, path: PathBuf, source: io::Error) -> io::Error {
+    pub(super) fn wrap(operation: &'static str, path: PathBuf, source: io::Error) -> io::Error {
         let kind = source.kind();
         let error = Self {
             operation,
@@ -386,76 +270,6 @@ impl Error for FileError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         Some(&self.source)
     }
-}
-
-/// What the reader of archives would refuse is refused wherever a tree goes.
-impl Limits {
-    fn take(&mut self, name: &[u8]) -> io::Result<()> {
-        if let Err(fault) = name::components(name, self.path) {
-            return Err(invalid(&format!("`{}` {fault}", shown(name))));
-        }
-        let left = self.entries.checked_sub(1);
-        let most = Self::default().entries;
-        self.entries =
-            left.ok_or_else(|| invalid(&format!("the tree has more than {most} entries")))?;
-        Ok(())
-    }
-
-    fn take_bytes(&mut self, count: u64) -> io::Result<()> {
-        let left = self.bytes.checked_sub(count);
-        let most = Self::default().bytes;
-        self.bytes =
-            left.ok_or_else(|| invalid(&format!("the tree holds more than {most} bytes")))?;
-        Ok(())
-    }
-}
-
-/// Opens a file or directory itself, and never waits for the other end of a FIFO.
-fn open(dir: &Dir, name: &OsStr) -> io::Result<(cap_std::fs::File, Metadata)> {
-    let mut options = OpenOptions::new();
-    options
-        .read(true)
-        .follow(FollowSymlinks::No)
-        .maybe_dir(true)
-        .nonblock(true);
-    let file = dir.open_with(name, &options)?;
-    let meta = file.metadata()?;
-    Ok((file, meta))
-}
-
-/// The names in a directory in the order of their bytes.
-fn read_names(dir: &Dir) -> io::Result<vec::IntoIter<(OsString, FileType)>> {
-    let mut names = dir
-        .entries()?
-        .map(|entry| named(dir, &entry?))
-        .collect::<io::Result<Vec<_>>>()?;
-    names.sort_unstable_by(|(a, _), (b, _)| a.as_encoded_bytes().cmp(b.as_encoded_bytes()));
-    Ok(names.into_iter())
-}
-
-fn named(dir: &Dir, entry: &DirEntry) -> io::Result<(OsString, FileType)> {
-    let (name, kind) = (entry.file_name(), entry.file_type()?);
-    // Some file systems do not tell the type together with the name.
-    let is_known = kind.is_dir() || kind.is_file() || kind.is_symlink() || special(kind).is_some();
-    let kind = if is_known {
-        kind
-    } else {
-        dir.symlink_metadata(&name)?.file_type()
-    };
-    Ok((name, kind))
-}
-
-/// What it is if it is neither file, directory nor symbolic link.
-fn special(kind: FileType) -> Option<&'static str> {
-    let kinds = [
-        (kind.is_fifo(), "a FIFO"),
-        (kind.is_socket(), "a socket"),
-        (kind.is_char_device(), "a character device"),
-        (kind.is_block_device(), "a block device"),
-    ];
-    kinds
-        .iter()
-        .find_map(|(is_kind, text)| is_kind.then_some(*text))
 }
 
 #[cfg(unix)]

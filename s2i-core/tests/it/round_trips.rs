@@ -16,6 +16,7 @@ use std::{
 
 use proptest::{collection::vec, prelude::*, sample::Index};
 use s2i_core::{
+    OpenDir,
     archive::{Limits, TreeOptions, write_tree},
     ignore::Filter,
 };
@@ -111,7 +112,7 @@ fn pack(root: &Path) -> Vec<u8> {
         mtime: MTIME,
         prefix: "",
     };
-    let written = write_tree(root, &options, &mut out).unwrap();
+    let written = write_tree(&OpenDir::open(root).unwrap(), &options, &mut out).unwrap();
     assert_eq!(written.entries, tree(root).len() as u64);
     out
 }

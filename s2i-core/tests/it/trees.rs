@@ -13,14 +13,21 @@ use std::{
     process::Command,
 };
 
+use cap_std::{ambient_authority, fs::Dir};
 use s2i_core::{
-    ErrorChain,
-    archive::{Limits, TreeFile, TreeOptions, TreeSink, Writer, Written, walk_tree, write_tree},
+    ErrorChain, OpenDir,
+    archive::{
+        Limits, TreeFile, TreeOptions, TreeSink, Writer, Written, stat_tree, walk_tree, write_tree,
+    },
     ignore::{DEFAULT_EXCLUDE, Filter},
 };
 use tempfile::TempDir;
 
 use crate::sandbox::{Sandbox, outcome};
+
+fn open(root: &Path) -> OpenDir {
+    OpenDir::open(root).unwrap()
+}
 
 fn options(filter: &Filter) -> TreeOptions<'_> {
     TreeOptions {
@@ -87,10 +94,11 @@ fn check(ignore_file: &str, prefix: &str, expected: &[&str]) {
     let temp = source();
     let (filter, _) = Filter::excluding(DEFAULT_EXCLUDE)
         .unwrap()
-        .with_ignore_file("f", ignore_file);
+        .with_ignore_file("f", ignore_file)
+        .unwrap();
     let mut out = Vec::new();
     let written = write_tree(
-        temp.path(),
+        &open(temp.path()),
         &TreeOptions {
             prefix,
             ..options(&filter)
@@ -106,9 +114,10 @@ fn check(ignore_file: &str, prefix: &str, expected: &[&str]) {
 #[track_caller]
 fn check_error(prepare: impl Fn(&Path), expected: &str) {
     let temp = TempDir::new().unwrap();
+    let root = open(temp.path());
     prepare(temp.path());
     let mut out = Vec::new();
-    let err = write_tree(temp.path(), &options(&Filter::default()), &mut out).unwrap_err();
+    let err = write_tree(&root, &options(&Filter::default()), &mut out).unwrap_err();
     let shown = ErrorChain(&err)
         .to_string()
         .replace(temp.path().to_str().unwrap(), "ROOT");
@@ -167,7 +176,7 @@ fn a_prefix_is_put_above_everything() {
 fn hard_links_become_files() {
     let temp = source();
     let mut out = Vec::new();
-    write_tree(temp.path(), &options(&Filter::default()), &mut out).unwrap();
+    write_tree(&open(temp.path()), &options(&Filter::default()), &mut out).unwrap();
     let sandbox = Sandbox::new();
     sandbox.unpack(&out, &Limits::default()).unwrap();
     assert_eq!(fs::read(sandbox.jail().join("a/same")).unwrap(), b"a/plain");
@@ -195,9 +204,9 @@ fn what_is_no_file_is_named_and_not_waited_for() {
 fn a_special_file_that_is_left_out_does_no_harm() {
     let temp = TempDir::new().unwrap();
     make_node(&temp.path().join("x"), "p");
-    let (filter, _) = Filter::default().with_ignore_file("f", "x");
+    let (filter, _) = Filter::default().with_ignore_file("f", "x").unwrap();
     assert_eq!(
-        write_tree(temp.path(), &options(&filter), &mut Vec::new()).unwrap(),
+        write_tree(&open(temp.path()), &options(&filter), &mut Vec::new()).unwrap(),
         Written::default()
     );
 }
@@ -216,7 +225,7 @@ fn make_node(path: &Path, kind: &str) {
 fn what_can_not_be_read_is_named() {
     check_error(
         |root| fs::remove_dir(root).unwrap(),
-        "can't read `ROOT`: No such file or directory (os error 2)",
+        "can't read `ROOT`: entity not found",
     );
     check_error(
         |root| fs::write(root.join("a\\b"), "").unwrap(),
@@ -259,7 +268,7 @@ fn check_resized(size: u64, expected: &str) {
     let file = temp.path().join("file");
     File::create(&file).unwrap().set_len(4 << 20).unwrap();
     let err = write_tree(
-        temp.path(),
+        &open(temp.path()),
         &options(&Filter::default()),
         &mut Resizer(&file, size),
     )
@@ -313,7 +322,7 @@ fn check_copy(size: u64, then: u64, expected: Result<Vec<u64>, &str>) {
         into: &into,
         go_on: &mut go_on,
     };
-    let copied = walk_tree(temp.path(), &Filter::default(), &mut sink);
+    let copied = walk_tree(&open(temp.path()), &Filter::default(), &mut sink);
     let copied = copied.map(|()| told).map_err(|err| {
         let shown = err.to_string();
         shown.replace(temp.path().to_str().unwrap(), "ROOT")
@@ -343,21 +352,102 @@ fn a_tree_that_would_fill_the_disk_is_refused() {
     let temp = TempDir::new().unwrap();
     let file = File::create(temp.path().join("hole")).unwrap();
     file.set_len((64 << 30) + 1).unwrap();
-    let err = write_tree(temp.path(), &options(&Filter::default()), &mut io::sink()).unwrap_err();
+    let err = write_tree(
+        &open(temp.path()),
+        &options(&Filter::default()),
+        &mut io::sink(),
+    )
+    .unwrap_err();
     assert_eq!(
         err.to_string(),
         "the tree holds more than 68719476736 bytes"
     );
 }
 
+/// Deeper than any path: it is made and removed from its deepest directory up.
+#[test]
+fn a_tree_that_is_too_deep_is_refused_by_every_walk() {
+    const LEVELS: usize = 5000;
+    let temp = TempDir::new().unwrap();
+    let mut dir = Dir::open_ambient_dir(temp.path(), ambient_authority()).unwrap();
+    for _ in 0..LEVELS {
+        dir.create_dir("d").unwrap();
+        dir = dir.open_dir("d").unwrap();
+    }
+    let root = open(temp.path());
+    // These directories are left out, and are searched all the same.
+    let (rescuing, _) = Filter::default().with_ignore_file("f", "d\n!x").unwrap();
+    for filter in [Filter::default(), rescuing] {
+        let walked = walk_tree(
+            &root,
+            &filter,
+            &mut Copies {
+                into: temp.path(),
+                go_on: &mut |_| Ok(()),
+            },
+        );
+        let looked_at = stat_tree(&root, &filter, &mut |_, _| Ok(()));
+        for err in [walked.unwrap_err(), looked_at.unwrap_err()] {
+            let text = err.to_string();
+            assert!(
+                text.ends_with("` is more than 200 directories deep"),
+                "{text}"
+            );
+        }
+    }
+    // Removing it from above would open all of them.
+    drop(dir);
+    let mut top = Dir::open_ambient_dir(temp.path(), ambient_authority()).unwrap();
+    for _ in 0..LEVELS {
+        top.rename("d", &top, "old").unwrap();
+        if top.open_dir("old").unwrap().rename("d", &top, "d").is_err() {
+            break;
+        }
+        top.remove_dir("old").unwrap();
+    }
+    top = Dir::open_ambient_dir(temp.path(), ambient_authority()).unwrap();
+    top.remove_dir("old").unwrap();
+}
+
+#[test]
+fn metadata_is_given_of_the_same_entries() {
+    let temp = source();
+    let root = open(temp.path());
+    let (filter, _) = Filter::default()
+        .with_ignore_file("f", "docs\n!docs/keep.md")
+        .unwrap();
+    let mut found = Vec::new();
+    stat_tree(&root, &filter, &mut |path, meta| {
+        let mark = match () {
+            () if meta.is_dir() => "/",
+            () if meta.is_symlink() => "@",
+            () => "",
+        };
+        found.push(format!("{}{mark}", String::from_utf8_lossy(path)));
+        Ok(())
+    })
+    .unwrap();
+    let mut archive = Vec::new();
+    write_tree(&root, &options(&filter), &mut archive).unwrap();
+    let names = list(&archive);
+    let names = names.iter().map(|line| line.split(' ').nth(1).unwrap());
+    let plain = found.iter().map(|name| name.trim_end_matches(['/', '@']));
+    assert!(plain.eq(names), "{found:?}");
+    for name in ["docs/", "link@", "docs/keep.md"] {
+        assert!(found.iter().any(|found| found == name), "{found:?}");
+    }
+}
+
 #[test]
 fn trees_can_be_joined_in_one_archive() {
     let temp = source();
-    let (filter, _) = Filter::default().with_ignore_file("f", "*\n!a.txt");
+    let (filter, _) = Filter::default()
+        .with_ignore_file("f", "*\n!a.txt")
+        .unwrap();
     let mut writer = Writer::new(Vec::new(), 1_700_000_000);
     writer
         .tree(
-            temp.path(),
+            &open(temp.path()),
             &TreeOptions {
                 prefix: "one",
                 ..options(&filter)
@@ -367,7 +457,7 @@ fn trees_can_be_joined_in_one_archive() {
     writer.file("single", 0o640, 2, &mut &b"xy"[..]).unwrap();
     writer
         .tree(
-            temp.path(),
+            &open(temp.path()),
             &TreeOptions {
                 prefix: "two",
                 ..options(&filter)

@@ -333,7 +333,7 @@ mod tests {
 
     use s2i_build::Interrupt;
     use s2i_core::{
-        ErrorChain,
+        ErrorChain, OpenDir,
         archive::{Limits, TreeOptions, unpack, write_tree},
         ignore::Filter,
     };
@@ -363,9 +363,9 @@ mod tests {
     }
 
     fn tree(root: &Path) -> Tree {
-        let (filter, _) = Filter::default().with_ignore_file("f", "left-out");
+        let (filter, _) = Filter::default().with_ignore_file("f", "left-out").unwrap();
         Tree {
-            root: root.to_owned(),
+            root: Arc::new(OpenDir::open(root).unwrap()),
             filter: Arc::new(filter),
             mtime: MTIME,
         }
@@ -438,7 +438,7 @@ mod tests {
             prefix: "",
         };
         let mut archive = Vec::new();
-        let written = write_tree(source.path(), &options, &mut archive).unwrap();
+        let written = write_tree(&tree.root, &options, &mut archive).unwrap();
         let dir = cap_std::fs::Dir::open_ambient_dir(unpacked.path(), cap_std::ambient_authority());
         unpack(&mut &archive[..], &dir.unwrap(), &Limits::default()).unwrap();
         let own = fs::metadata("/proc/self").unwrap();

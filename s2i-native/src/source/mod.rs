@@ -205,6 +205,7 @@ mod tests {
     };
 
     use rustix::fs::{FileType, XattrFlags, mknodat, setxattr};
+    use s2i_core::OpenDir;
 
     use super::*;
     use crate::sandbox::set_time;
@@ -247,7 +248,7 @@ mod tests {
     ) -> Option<Vec<(u32, bool)>> {
         let source = Source {
             tree: Tree {
-                root: upper.to_owned(),
+                root: Arc::new(OpenDir::open(upper).unwrap()),
                 filter: Arc::default(),
                 mtime: 0,
             },

@@ -31,7 +31,7 @@ use std::{
 };
 
 use rustix::process::{Signal, getpid, kill_process};
-use s2i_core::{archive, ignore::Filter};
+use s2i_core::{OpenDir, archive, ignore::Filter};
 
 /// The argument with which this program is an orphan.
 const ORPHAN: &str = "be-an-orphan";
@@ -113,7 +113,7 @@ fn write_artifacts() -> Outcome {
         prefix: "",
     };
     let mut out = io::BufWriter::with_capacity(256 * 1024, io::stdout().lock());
-    archive::write_tree(Path::new("/app/artifacts"), &options, &mut out)?;
+    archive::write_tree(&OpenDir::open("/app/artifacts")?, &options, &mut out)?;
     Ok(out.flush()?)
 }
 

@@ -1,0 +1,293 @@
+//! Walks a tree, in one order for everything that is done with one.
+
+use std::{
+    ffi::{OsStr, OsString},
+    io,
+    path::{Path, PathBuf},
+    vec,
+};
+
+use cap_fs_ext::{
+    FileTypeExt, FollowSymlinks, OpenOptionsFollowExt, OpenOptionsMaybeDirExt, OpenOptionsSyncExt,
+};
+use cap_std::fs::{Dir, DirEntry, FileType, Metadata, OpenOptions};
+
+use super::{EntryFault, Limits, grammar::shown, name, tree::FileError, write::invalid};
+use crate::{OpenDir, ignore::Filter};
+
+/// What is done with the entries of a tree.
+pub(super) trait Visit {
+    /// Takes a directory, which comes before what is in it.
+    fn directory(&mut self, path: &[u8], dir: &Dir) -> io::Result<()>;
+
+    /// Takes a file or a symbolic link. The size of a file is to be taken from `left`.
+    fn leaf(&mut self, leaf: &Leaf<'_>, left: &mut Limits) -> io::Result<()>;
+}
+
+/// A file or a symbolic link, not open yet.
+pub(super) struct Leaf<'a> {
+    /// The directory that it is in.
+    pub(super) dir: &'a Dir,
+    /// Its name there.
+    pub(super) name: &'a OsStr,
+    /// Its name in the tree.
+    pub(super) path: &'a [u8],
+    /// What it was when the directory was listed.
+    pub(super) kind: FileType,
+    /// Where it comes from, for messages.
+    source: &'a Source<'a>,
+}
+
+impl Leaf<'_> {
+    /// Opens the file itself, never another one through a link, and does not wait for the other end of a FIFO.
+    pub(super) fn open(&self) -> io::Result<(cap_std::fs::File, Metadata)> {
+        let (file, meta) = open(self.dir, self.name).map_err(|err| self.failed(err))?;
+        if meta.is_file() {
+            return Ok((file, meta));
+        }
+        let path = self.source();
+        let path = path.display();
+        Err(invalid(&format!("`{path}` is no file any more")))
+    }
+
+    /// The path for messages.
+    pub(super) fn source(&self) -> PathBuf {
+        self.source.of(self.path)
+    }
+
+    pub(super) fn failed(&self, err: io::Error) -> io::Error {
+        FileError::wrap("read", self.source(), err)
+    }
+}
+
+/// How the names in a tree become paths for messages.
+struct Source<'a> {
+    root: &'a Path,
+    /// Where in a name the part below the root starts.
+    below: usize,
+}
+
+impl Source<'_> {
+    fn of(&self, path: &[u8]) -> PathBuf {
+        let below = String::from_utf8_lossy(&path[self.below..]);
+        self.root.join(below.as_ref())
+    }
+}
+
+/// Visits what is below `root`; every name is put below `prefix`.
+pub(super) fn walk(
+    root: &OpenDir,
+    prefix: Vec<u8>,
+    filter: &Filter,
+    visitor: &mut dyn Visit,
+) -> io::Result<()> {
+    let failed = |err| FileError::wrap("read", root.path().to_path_buf(), err);
+    let dir = root.dir().try_clone().map_err(failed)?;
+    // It would look empty.
+    if is_removed(&dir.dir_metadata().map_err(failed)?) {
+        return Err(failed(io::ErrorKind::NotFound.into()));
+    }
+    let names = read_names(&dir).map_err(failed)?;
+    let frames = vec![Frame {
+        dir,
+        names,
+        path: prefix.len(),
+        is_visited: true,
+    }];
+    Walk {
+        source: Source {
+            root: root.path(),
+            below: prefix.len() + usize::from(!prefix.is_empty()),
+        },
+        filter,
+        path: prefix,
+        frames,
+        left: Limits::default(),
+        visitor,
+    }
+    .run()
+}
+
+struct Walk<'a> {
+    source: Source<'a>,
+    filter: &'a Filter,
+    /// The name of the entry at hand.
+    path: Vec<u8>,
+    /// The directories that it is in.
+    frames: Vec<Frame>,
+    /// What may still come.
+    left: Limits,
+    visitor: &'a mut dyn Visit,
+}
+
+struct Frame {
+    dir: Dir,
+    names: vec::IntoIter<(OsString, FileType)>,
+    /// The length of its name.
+    path: usize,
+    is_visited: bool,
+}
+
+impl Walk<'_> {
+    fn run(mut self) -> io::Result<()> {
+        while let Some(frame) = self.frames.last_mut() {
+            self.path.truncate(frame.path);
+            let Some((name, kind)) = frame.names.next() else {
+                self.frames.pop();
+                continue;
+            };
+            if !self.path.is_empty() {
+                self.path.push(b'/');
+            }
+            self.path.extend_from_slice(name.as_encoded_bytes());
+            self.visit(&name, kind)?;
+        }
+        Ok(())
+    }
+
+    fn visit(&mut self, name: &OsStr, kind: FileType) -> io::Result<()> {
+        let path = String::from_utf8_lossy(&self.path[self.source.below..]);
+        let is_out = self.filter.leaves_out(&path);
+        if kind.is_dir() {
+            if is_out && self.filter.prunes(&path) {
+                return Ok(());
+            }
+            return self.enter(name, is_out);
+        }
+        if is_out {
+            return Ok(());
+        }
+        self.visit_parents()?;
+        if let Some(kind) = special(kind) {
+            let path = self.source.of(&self.path);
+            let path = path.display();
+            return Err(invalid(&format!(
+                "`{path}` is {kind}, which can't go into a container"
+            )));
+        }
+        self.left.take(&self.path)?;
+        let frame = self.frames.last().expect("an entry is in a directory");
+        let leaf = Leaf {
+            dir: &frame.dir,
+            name,
+            path: &self.path,
+            kind,
+            source: &self.source,
+        };
+        self.visitor.leaf(&leaf, &mut self.left)
+    }
+
+    fn enter(&mut self, name: &OsStr, is_out: bool) -> io::Result<()> {
+        // Also what is left out is open while it is searched for what is rescued in it.
+        if self.frames.len() > name::MAX_DEPTH {
+            let fault = EntryFault::Deep(name::MAX_DEPTH);
+            return Err(invalid(&format!("`{}` {fault}", shown(&self.path))));
+        }
+        let failed = |err| FileError::wrap("read", self.source.of(&self.path), err);
+        let frame = self.frames.last().expect("an entry is in a directory");
+        let (file, meta) = open(&frame.dir, name).map_err(failed)?;
+        if !meta.is_dir() {
+            return Err(failed(io::ErrorKind::NotADirectory.into()));
+        }
+        let dir = Dir::from_std_file(file.into_std());
+        let names = read_names(&dir).map_err(failed)?;
+        self.frames.push(Frame {
+            dir,
+            names,
+            path: self.path.len(),
+            is_visited: false,
+        });
+        if is_out { Ok(()) } else { self.visit_parents() }
+    }
+
+    /// Visits the directories that have something in them that is visited.
+    fn visit_parents(&mut self) -> io::Result<()> {
+        for frame in self.frames.iter_mut().filter(|frame| !frame.is_visited) {
+            let path = &self.path[..frame.path];
+            self.left.take(path)?;
+            self.visitor.directory(path, &frame.dir)?;
+            frame.is_visited = true;
+        }
+        Ok(())
+    }
+}
+
+/// What the reader of archives would refuse is refused wherever a tree goes.
+impl Limits {
+    fn take(&mut self, name: &[u8]) -> io::Result<()> {
+        if let Err(fault) = name::components(name, self.path) {
+            return Err(invalid(&format!("`{}` {fault}", shown(name))));
+        }
+        let left = self.entries.checked_sub(1);
+        let most = Self::default().entries;
+        self.entries =
+            left.ok_or_else(|| invalid(&format!("the tree has more than {most} entries")))?;
+        Ok(())
+    }
+
+    pub(super) fn take_bytes(&mut self, count: u64) -> io::Result<()> {
+        let left = self.bytes.checked_sub(count);
+        let most = Self::default().bytes;
+        self.bytes =
+            left.ok_or_else(|| invalid(&format!("the tree holds more than {most} bytes")))?;
+        Ok(())
+    }
+}
+
+/// Opens a file or directory itself, and never waits for the other end of a FIFO.
+fn open(dir: &Dir, name: &OsStr) -> io::Result<(cap_std::fs::File, Metadata)> {
+    let mut options = OpenOptions::new();
+    options
+        .read(true)
+        .follow(FollowSymlinks::No)
+        .maybe_dir(true)
+        .nonblock(true);
+    let file = dir.open_with(name, &options)?;
+    let meta = file.metadata()?;
+    Ok((file, meta))
+}
+
+/// The names in a directory in the order of their bytes.
+fn read_names(dir: &Dir) -> io::Result<vec::IntoIter<(OsString, FileType)>> {
+    let mut names = dir
+        .entries()?
+        .map(|entry| named(dir, &entry?))
+        .collect::<io::Result<Vec<_>>>()?;
+    names.sort_unstable_by(|(a, _), (b, _)| a.as_encoded_bytes().cmp(b.as_encoded_bytes()));
+    Ok(names.into_iter())
+}
+
+fn named(dir: &Dir, entry: &DirEntry) -> io::Result<(OsString, FileType)> {
+    let (name, kind) = (entry.file_name(), entry.file_type()?);
+    // Some file systems do not tell the type together with the name.
+    let is_known = kind.is_dir() || kind.is_file() || kind.is_symlink() || special(kind).is_some();
+    let kind = if is_known {
+        kind
+    } else {
+        dir.symlink_metadata(&name)?.file_type()
+    };
+    Ok((name, kind))
+}
+
+/// What it is if it is neither file, directory nor symbolic link.
+fn special(kind: FileType) -> Option<&'static str> {
+    let kinds = [
+        (kind.is_fifo(), "a FIFO"),
+        (kind.is_socket(), "a socket"),
+        (kind.is_char_device(), "a character device"),
+        (kind.is_block_device(), "a block device"),
+    ];
+    kinds
+        .iter()
+        .find_map(|(is_kind, text)| is_kind.then_some(*text))
+}
+
+#[cfg(unix)]
+fn is_removed(directory: &Metadata) -> bool {
+    cap_std::fs::MetadataExt::nlink(directory) == 0
+}
+
+#[cfg(not(unix))]
+fn is_removed(_: &Metadata) -> bool {
+    false
+}
