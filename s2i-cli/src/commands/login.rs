@@ -39,7 +39,7 @@ async fn answer(
     cancel: &CancelToken,
 ) -> Result<Credential, Error> {
     if !args.password_stdin && !host.stdin_is_terminal {
-        return Err(Error::NobodyToAsk);
+        return Err(Error::NotInteractive);
     }
     let (user, password_stdin) = (args.username.clone(), args.password_stdin);
     let terminal = Terminal::look();
@@ -116,7 +116,7 @@ pub(super) fn place(keeper: &Keeper) -> String {
 /// The same for machines.
 pub(super) fn object(keeper: &Keeper) -> Value {
     match keeper {
-        Keeper::File(path) => json!({"file": path}),
+        Keeper::File(path) => json!({"file": path.display().to_string()}),
         Keeper::Helper(name) => json!({"helper": name}),
         _ => json!({}),
     }

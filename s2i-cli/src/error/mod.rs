@@ -54,7 +54,7 @@ pub(crate) enum Error {
     /// There is no file to keep a login in.
     NoHome,
     /// Neither a terminal nor a pipe to get a password from.
-    NobodyToAsk,
+    NotInteractive,
     /// A question got no answer.
     Answer(io::Error),
     /// An answer is none, and why.
@@ -132,7 +132,7 @@ impl fmt::Display for Error {
             Self::Registry(err) => err.fmt(f),
             Self::Keyring(err) => err.fmt(f),
             Self::NoHome => f.write_str("there is nowhere to keep a login"),
-            Self::NobodyToAsk => {
+            Self::NotInteractive => {
                 f.write_str("can't ask for a password: standard input is no terminal")
             }
             Self::Answer(_) => f.write_str("can't read the answer"),
@@ -193,7 +193,7 @@ impl Error {
             Self::Registry(err) => err.hint(),
             Self::Keyring(err) => err.hint(),
             Self::NoHome => Some("set HOME, or name a file in REGISTRY_AUTH_FILE".into()),
-            Self::NobodyToAsk => {
+            Self::NotInteractive => {
                 Some("put it into a pipe, with --username USER --password-stdin".into())
             }
             Self::NoEngine(_) | Self::Native(_) => {
@@ -215,7 +215,7 @@ impl Error {
             | Self::Epoch(_)
             | Self::UrlOfNative(_)
             | Self::LoadOfApi
-            | Self::NobodyToAsk
+            | Self::NotInteractive
             | Self::Answer(_)
             | Self::NoAnswer(..) => exit::USAGE,
             Self::Registry(_) | Self::Keyring(_) | Self::NoHome => exit::LOGIN,

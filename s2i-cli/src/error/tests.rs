@@ -311,7 +311,7 @@ fn logins() {
             source: denied(),
         })),
         shown(&Error::NoHome),
-        shown(&Error::NobodyToAsk),
+        shown(&Error::NotInteractive),
         shown(&Error::Answer(denied())),
         shown(&Error::NoAnswer("password", "it is empty")),
     ];

@@ -1,4 +1,4 @@
-//! What is known to be wrong with old versions of Docker, of what starts its containers and of Git, and how far
+//! Known flaws of old versions of Docker, of what starts its containers and of Git, and how far
 //! `s2i` is concerned.
 
 use super::remark;

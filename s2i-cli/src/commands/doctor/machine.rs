@@ -48,7 +48,7 @@ pub(super) fn store(path: &Path) -> Store {
         bytes
     });
     Store {
-        path: path.into(),
+        path: path.display().to_string(),
         bytes,
         at_least,
     }

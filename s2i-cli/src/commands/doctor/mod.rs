@@ -30,11 +30,11 @@ struct Findings {
     event: &'static str,
     s2i: &'static str,
     /// The configuration file.
-    config: Option<PathBuf>,
+    config: Option<String>,
     engines: Vec<Finding>,
     /// The version of Git, where there is one.
     git: Option<String>,
-    /// What should be known of that version.
+    /// Remarks about that version.
     git_remarks: Vec<Missing>,
     store: Store,
     used: Used,
@@ -62,7 +62,7 @@ struct Offer {
 /// Where the embedded engine keeps images.
 #[derive(Debug, Serialize)]
 struct Store {
-    path: PathBuf,
+    path: String,
     /// How much room it takes, in bytes; none when it is not there yet.
     bytes: Option<u64>,
     /// Whether there is something in it that this user may not look at.
@@ -118,7 +118,11 @@ pub(crate) async fn run(before: Before, setting: &Setting<'_>) -> Result<ExitCod
     let findings = Findings {
         event: "doctor",
         s2i: env!("CARGO_PKG_VERSION"),
-        config: setting.config.file.clone(),
+        config: setting
+            .config
+            .file
+            .as_deref()
+            .map(|file| file.display().to_string()),
         git_remarks: git.as_deref().map(advisories::of_git).unwrap_or_default(),
         git,
         store,

@@ -10,10 +10,9 @@ const NAMES: usize = 12;
 
 pub(super) fn of(findings: &Findings) -> String {
     let mut text = String::new();
-    let config = findings.config.as_ref();
-    let config = config.map_or_else(|| "none".to_owned(), |file| file.display().to_string());
+    let config = findings.config.as_deref().unwrap_or("none");
     line(&mut text, "", "s2i", findings.s2i);
-    line(&mut text, "", "config", &config);
+    line(&mut text, "", "config", config);
     let git = "not there: sudo apt-get install git, to build from repositories";
     line(&mut text, "", "git", findings.git.as_deref().unwrap_or(git));
     remarks(&mut text, &findings.git_remarks);
@@ -59,7 +58,7 @@ fn line(text: &mut String, indent: &str, name: &str, what: &str) {
 }
 
 fn store(store: &Store) -> String {
-    let path = store.path.display();
+    let path = &store.path;
     match store.bytes {
         None => format!("{path}, not there yet"),
         Some(bytes) if store.at_least => format!("{path}, at least {}", size(bytes)),
