@@ -8,14 +8,11 @@ use rustix::{
     thread::{set_no_new_privs, set_thread_groups, set_thread_res_gid, set_thread_res_uid},
 };
 use s2i_core::{
-    Account,
+    Account, bounds,
     wire::{Failure, FailureKind},
 };
 
 use crate::files::{kernel_text, read_at_most};
-
-/// More than any table of users has, and less than would hurt.
-const MOST_BYTES: u64 = 1 << 20;
 
 /// The users that were found so far. Each is looked for once: what goes into the container later may change its
 /// tables, and must not make another user of one that the host has checked.
@@ -38,9 +35,9 @@ impl Accounts {
     }
 }
 
-/// What an image has in such a place may be anything.
+/// Returns the text of a file of the image, which may be anything.
 fn read(path: &str) -> String {
-    let bytes = read_at_most(path, MOST_BYTES).unwrap_or_default();
+    let bytes = read_at_most(path, bounds::FILE).unwrap_or_default();
     String::from_utf8_lossy(&bytes).into_owned()
 }
 

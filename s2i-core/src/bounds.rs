@@ -98,8 +98,24 @@ pub const DOCUMENT: u64 = 4 << 20;
 /// Bytes of a manifest, an index or a config that a registry sends.
 pub const RESPONSE: usize = 8 << 20;
 
-/// Bytes of a small file: a configuration, a login, a certificate, an environment file, an ignore file.
+/// Bytes of a small file: a configuration, a login, a certificate, an environment file, a script of the source, a table
+/// of users.
 pub const FILE: u64 = 1 << 20;
+
+/// Bytes of an ignore file. Compiling one takes up to 500 times as much memory.
+pub const IGNORE_FILE: usize = 256 << 10;
+
+/// Rules of an ignore file.
+pub const RULES: usize = 10_000;
+
+/// Bytes of a pattern in an ignore file.
+pub const PATTERN: usize = 4096;
+
+/// Bytes of the expression of what is excluded.
+pub const EXPRESSION: usize = 64 << 10;
+
+/// Bytes of that expression when it is compiled.
+pub const COMPILED_EXPRESSION: usize = 10 << 20;
 
 /// Bytes of a password on standard input.
 pub const PASSWORD: u64 = 64 << 10;
@@ -141,7 +157,7 @@ impl fmt::Display for Bytes {
 /// Reads to the end, which must come after at most `most` bytes.
 ///
 /// # Errors
-/// What reading says, and [`io::ErrorKind::FileTooLarge`] with [`TooLong`].
+/// Errors of the stream, and [`io::ErrorKind::FileTooLarge`] with [`TooLong`].
 pub fn read(stream: impl Read, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     stream
@@ -182,7 +198,7 @@ pub fn read_text_file(path: &Path, most: u64) -> io::Result<String> {
 /// Reads to the end and keeps the last `most` bytes.
 ///
 /// # Errors
-/// What reading says.
+/// Errors of the stream.
 pub fn tail(mut stream: impl Read, most: usize) -> io::Result<Vec<u8>> {
     let mut kept = Vec::new();
     loop {

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::bounds;
+
 /// A problem that was found in an input and worked around.
 ///
 /// Parsers return these beside their result; whoever owns the terminal shows them.
@@ -26,5 +28,43 @@ impl Diagnostic {
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.place, self.message)
+    }
+}
+
+/// The diagnostics about the lines of one file: the first [`bounds::DIAGNOSTICS`] of them, and the number of the
+/// rest.
+pub(crate) struct LineDiagnostics<'a> {
+    place: &'a str,
+    reported: Vec<Diagnostic>,
+    unreported: usize,
+}
+
+impl<'a> LineDiagnostics<'a> {
+    /// No diagnostics about the file `place`.
+    pub(crate) fn new(place: &'a str) -> Self {
+        Self {
+            place,
+            reported: Vec::new(),
+            unreported: 0,
+        }
+    }
+
+    /// Adds one about a line, counted from 0.
+    pub(crate) fn add(&mut self, index: usize, message: impl Into<String>) {
+        if self.reported.len() == bounds::DIAGNOSTICS {
+            self.unreported += 1;
+        } else {
+            let place = format!("{}:{}", self.place, index + 1);
+            self.reported.push(Diagnostic::new(place, message));
+        }
+    }
+
+    /// Returns all that were reported; `rest` says of the others what is wrong with them.
+    pub(crate) fn finish(mut self, rest: &str) -> Vec<Diagnostic> {
+        if self.unreported > 0 {
+            let message = format!("{} more lines {rest}", self.unreported);
+            self.reported.push(Diagnostic::new(self.place, message));
+        }
+        self.reported
     }
 }

@@ -9,7 +9,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::{Diagnostic, bounds};
+use crate::{Diagnostic, diagnostic::LineDiagnostics};
 
 /// One environment variable.
 ///
@@ -118,8 +118,7 @@ impl fmt::Display for EnvVar {
 #[must_use]
 pub fn parse_file(place: &str, text: &str) -> (Vec<EnvVar>, Vec<Diagnostic>) {
     let mut variables = Vec::new();
-    let mut diagnostics = Vec::new();
-    let mut unreported = 0;
+    let mut diagnostics = LineDiagnostics::new(place);
     for (index, line) in text.lines().enumerate() {
         let line = line.trim();
         if line.is_empty() || line.starts_with('#') || line.starts_with("//") {
@@ -127,20 +126,13 @@ pub fn parse_file(place: &str, text: &str) -> (Vec<EnvVar>, Vec<Diagnostic>) {
         }
         match line.parse() {
             Ok(variable) => variables.push(variable),
-            Err(_) if diagnostics.len() == bounds::DIAGNOSTICS => unreported += 1,
-            Err(_) => diagnostics.push(Diagnostic::new(
-                format!("{place}:{}", index + 1),
-                "this line is no NAME=VALUE and was skipped",
-            )),
+            Err(_) => diagnostics.add(index, "this line is no NAME=VALUE and was skipped"),
         }
     }
-    if unreported > 0 {
-        diagnostics.push(Diagnostic::new(
-            place,
-            format!("{unreported} more lines are no NAME=VALUE and were skipped"),
-        ));
-    }
-    (variables, diagnostics)
+    (
+        variables,
+        diagnostics.finish("are no NAME=VALUE and were skipped"),
+    )
 }
 
 /// Joins lists of variables, the later lists and entries winning, each name kept once at the place
@@ -167,6 +159,7 @@ pub fn merge<'a>(lists: impl IntoIterator<Item = &'a [EnvVar]>) -> Vec<EnvVar> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bounds;
 
     #[test]
     fn a_file_keeps_values_as_they_are_and_reports_what_it_skips() {

@@ -8,25 +8,10 @@ use globset::{Glob, GlobBuilder, GlobSet};
 use regex::{Regex, RegexBuilder};
 use thiserror::Error;
 
-use crate::Diagnostic;
+use crate::{Diagnostic, bounds, diagnostic::LineDiagnostics};
 
 /// The expression that is excluded unless the user gives another one: Git's own directories.
 pub const DEFAULT_EXCLUDE: &str = r"(^|/)\.git(/|$)";
-
-/// The most rules that an ignore file may have.
-pub const MAX_RULES: usize = 10_000;
-
-/// The most bytes of an ignore file. A hundred times as much memory is taken while it is compiled at the worst.
-pub const MAX_FILE: usize = 256 << 10;
-
-/// The most bytes of a pattern in an ignore file.
-pub const MAX_PATTERN: usize = 4096;
-
-/// The most bytes of an expression of [`Filter::excluding`].
-pub const MAX_EXPRESSION: usize = 64 << 10;
-
-/// The most bytes that such an expression may take in memory.
-const MAX_COMPILED: usize = 10 << 20;
 
 /// Decides what of a source tree is left out.
 #[derive(Clone, Debug, Default)]
@@ -58,14 +43,17 @@ pub enum ExcludeError {
     /// It is no regular expression, or takes too much memory.
     #[error("`{expression}` is no regular expression")]
     Invalid {
-        /// What was given.
+        /// The given text.
         expression: String,
-        /// What is wrong with it.
+        /// The reason.
         #[source]
         source: Box<regex::Error>,
     },
     /// It is too long.
-    #[error("the expression of what is left out has more than {MAX_EXPRESSION} bytes")]
+    #[error(
+        "the expression of what is left out has more than {} bytes",
+        bounds::EXPRESSION
+    )]
     TooLong,
 }
 
@@ -73,13 +61,13 @@ pub enum ExcludeError {
 #[derive(Debug, Error)]
 pub enum IgnoreError {
     /// The file is too long.
-    #[error("`{place}` has more than {} KiB", MAX_FILE >> 10)]
+    #[error("`{place}` has more than {} KiB", bounds::IGNORE_FILE >> 10)]
     TooLong {
         /// The file.
         place: String,
     },
     /// There are too many.
-    #[error("`{place}` has more than {MAX_RULES} rules")]
+    #[error("`{place}` has more than {} rules", bounds::RULES)]
     TooMany {
         /// The file.
         place: String,
@@ -89,7 +77,7 @@ pub enum IgnoreError {
     TooLarge {
         /// The file.
         place: String,
-        /// What compiling them said.
+        /// The error of the compiler.
         #[source]
         source: Box<globset::Error>,
     },
@@ -104,10 +92,10 @@ impl Filter {
     pub fn excluding(expression: &str) -> Result<Self, ExcludeError> {
         let exclude = match expression {
             "" => None,
-            _ if expression.len() > MAX_EXPRESSION => return Err(ExcludeError::TooLong),
+            _ if expression.len() > bounds::EXPRESSION => return Err(ExcludeError::TooLong),
             _ => {
                 let built = RegexBuilder::new(expression)
-                    .size_limit(MAX_COMPILED)
+                    .size_limit(bounds::COMPILED_EXPRESSION)
                     .build();
                 Some(built.map_err(|source| ExcludeError::Invalid {
                     expression: expression.into(),
@@ -131,21 +119,21 @@ impl Filter {
     /// Adds the lines of an ignore file, `place` being its name in diagnostics.
     ///
     /// # Errors
-    /// [`IgnoreError`] for a text of more than [`MAX_FILE`] bytes or more than [`MAX_RULES`] rules in this filter.
+    /// [`IgnoreError`] for a text of more than [`bounds::IGNORE_FILE`] bytes or more than [`bounds::RULES`] rules in this filter.
     pub fn with_ignore_file(
         mut self,
         place: &str,
         text: &str,
     ) -> Result<(Self, Vec<Diagnostic>), IgnoreError> {
-        if text.len() > MAX_FILE {
+        if text.len() > bounds::IGNORE_FILE {
             let place = place.into();
             return Err(IgnoreError::TooLong { place });
         }
-        let mut diagnostics = Vec::new();
+        let mut diagnostics = LineDiagnostics::new(place);
         for (index, line) in text.lines().enumerate() {
             match parse_line(line) {
                 Ok(None) => {}
-                Ok(Some(_)) if self.rules.globs.len() == MAX_RULES => {
+                Ok(Some(_)) if self.rules.globs.len() == bounds::RULES => {
                     let place = place.into();
                     return Err(IgnoreError::TooMany { place });
                 }
@@ -153,9 +141,7 @@ impl Filter {
                     self.rules.globs.push(glob);
                     self.rules.rescues.push(rescues);
                 }
-                Err(message) => {
-                    diagnostics.push(Diagnostic::new(format!("{place}:{}", index + 1), message));
-                }
+                Err(message) => diagnostics.add(index, message),
             }
         }
         let set = GlobSet::new(&self.rules.globs);
@@ -163,6 +149,7 @@ impl Filter {
             place: place.into(),
             source: Box::new(source),
         })?;
+        let diagnostics = diagnostics.finish("are no patterns and were skipped");
         Ok((self, diagnostics))
     }
 
@@ -228,9 +215,10 @@ fn parse_line(line: &str) -> Result<Option<Rule>, String> {
     if pattern.is_empty() {
         return Err("a pattern of the root alone matches nothing and was skipped".into());
     }
-    if pattern.len() > MAX_PATTERN {
+    if pattern.len() > bounds::PATTERN {
         return Err(format!(
-            "a pattern of more than {MAX_PATTERN} bytes was skipped"
+            "a pattern of more than {} bytes was skipped",
+            bounds::PATTERN
         ));
     }
     let bad = |err: globset::Error| format!("this is no pattern and was skipped: {}", err.kind());
@@ -249,6 +237,18 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn of_many_lines_that_are_no_patterns_the_first_are_reported() {
+        let (_, problems) = Filter::default()
+            .with_ignore_file(".s2iignore", &"[\n".repeat(1000))
+            .unwrap();
+        assert_eq!(problems.len(), bounds::DIAGNOSTICS + 1);
+        assert_eq!(
+            problems.last().unwrap().to_string(),
+            ".s2iignore: 980 more lines are no patterns and were skipped"
+        );
+    }
 
     /// Shows which of the paths are left out.
     #[track_caller]
@@ -343,7 +343,7 @@ mod tests {
             ("*a".repeat(2049), 1),
             ("*a".repeat(100_000), 1),
             ("[a-z]".repeat(819), 0),
-            ("?".repeat(MAX_PATTERN), 0),
+            ("?".repeat(bounds::PATTERN), 0),
             ("**/".repeat(1365), 0),
             ("{a,b}".repeat(819), 0),
             (nested, 1),
@@ -366,7 +366,7 @@ mod tests {
             3 => format!("a*{number}[0-9]?"),
             _ => format!("!dir{}/keep*", number - 3),
         };
-        let mut lines: Vec<_> = (0..MAX_RULES).map(line).collect();
+        let mut lines: Vec<_> = (0..bounds::RULES).map(line).collect();
         let (filter, diagnostics) = with_lines(&lines.join("\n"));
         assert_eq!(diagnostics, 0);
         for (path, expected) in [
@@ -400,7 +400,7 @@ mod tests {
 
     #[test]
     fn an_expression_has_bounds() {
-        let long = "a".repeat(MAX_EXPRESSION + 1);
+        let long = "a".repeat(bounds::EXPRESSION + 1);
         let err = Filter::excluding(&long).unwrap_err();
         assert!(matches!(err, ExcludeError::TooLong));
         let large = r"(\w{1000}){1000}";

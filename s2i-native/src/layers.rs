@@ -15,13 +15,10 @@ use rustix::{
     fs::{CWD, FileType, Mode, OFlags, ResolveFlags, Stat, fstat, openat, openat2},
     io::Errno,
 };
-use s2i_core::ContainerPath;
+use s2i_core::{ContainerPath, bounds};
 use s2i_oci::overlay::{Dialect, is_opaque};
 
 use crate::files::read_at_most;
-
-/// More than any table of users has, and less than would hurt.
-const MOST_BYTES: u64 = 1 << 20;
 
 /// What a layer has at a path.
 enum Found {
@@ -80,7 +77,7 @@ pub(crate) fn text(trees: &[PathBuf], path: &Path, dialect: Dialect) -> io::Resu
             Found::Nothing => {}
             Found::Hidden => break,
             Found::File(file) => {
-                let bytes = read_at_most(File::open(through_proc(&file))?, MOST_BYTES)?;
+                let bytes = read_at_most(File::open(through_proc(&file))?, bounds::FILE)?;
                 return Ok(Some(String::from_utf8_lossy(&bytes).into_owned()));
             }
             Found::Directory { .. } | Found::Other => return Ok(None),

@@ -17,7 +17,7 @@ use futures_util::{
     future::{Either, select},
 };
 use s2i_core::{
-    ContainerPath, ImageRef, environment,
+    ContainerPath, ImageRef, bounds, environment,
     wire::{
         Answer, Decoder, Exec, Exit, Failure, Finish, Frame, HEADER, Hello, Kind, MAX_PAYLOAD,
         ReadItem, Request, Trailer, VERSION, header,
@@ -31,9 +31,6 @@ use crate::{
     event::{Event, Output, Progress},
     stream::ArchiveStream,
 };
-
-/// How much of what the agent itself complains about is kept for a message, in bytes.
-const COMPLAINT: usize = 2048;
 
 /// What engines say of a conversation that ended early.
 #[derive(Debug, Error)]
@@ -473,7 +470,7 @@ impl Frames {
     }
 
     fn complain(&mut self, message: &[u8]) {
-        let room = COMPLAINT.saturating_sub(self.complaint.len());
+        let room = bounds::SHOWN.saturating_sub(self.complaint.len());
         let text = String::from_utf8_lossy(message);
         self.complaint.extend(text.chars().take(room));
     }

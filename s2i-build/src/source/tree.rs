@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeSet,
-    io::{self, Read as _, Write},
+    io::{self, Write},
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     sync::{Arc, OnceLock},
@@ -11,7 +11,7 @@ use std::{
 use cap_std::fs::MetadataExt as _;
 use s2i_core::{
     Diagnostic, EnvVar, IGNORE_FILE, OpenDir, SOURCE_ENVIRONMENT_FILE, SOURCE_SCRIPTS_DIR, Script,
-    archive, environment, ignore::Filter, open_dir::is_escape,
+    archive, bounds, environment, ignore::Filter, open_dir::is_escape,
 };
 
 use super::{SourceError, checkout::Checkout, fingerprint, root};
@@ -20,9 +20,6 @@ use crate::{
     request::SourceRequest,
     stream::{ArchiveStream, Tree, blocking, pieces_of},
 };
-
-/// The most bytes that a file of s2i's own in a tree may have.
-const SMALL: u64 = 1 << 20;
 
 /// A source tree that is there and was looked at.
 #[derive(Debug)]
@@ -122,7 +119,7 @@ impl Fetched {
         pieces_of(move |out| write_scripts(&root, &scripts, mtime, out))
     }
 
-    /// What is the same for two trees only if what goes into a container is: a digest of the contents of a checkout,
+    /// Returns a fingerprint that is the same for two trees only if what goes into a container is: a digest of the contents of a checkout,
     /// else one of the metadata of the files. `None` where it can't be had: because the tree can't be read, or it
     /// changed a moment ago.
     pub async fn fingerprint(&self) -> Option<String> {
@@ -233,17 +230,7 @@ fn read_text(root: &OpenDir, name: &str) -> Result<Option<String>, SourceError> 
 
 /// Reads a file of s2i's own in the tree, which may be anything.
 fn read_small(root: &OpenDir, name: &str) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    root.open_file(name)?
-        .take(SMALL + 1)
-        .read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > SMALL {
-        return Err(io::Error::new(
-            io::ErrorKind::FileTooLarge,
-            "it has more than 1 MiB",
-        ));
-    }
-    Ok(bytes)
+    bounds::read(root.open_file(name)?, bounds::FILE)
 }
 
 fn scripts_in(root: &OpenDir, filter: &Filter) -> BTreeSet<Script> {
