@@ -112,7 +112,7 @@ async fn make<E: Engine>(
     let key = || or_interrupted(key(request, plan, source), cancel);
     let before = key().await?;
     if let Some(key) = &before
-        && let Some(made) = engine.recall(key, request.tag.as_ref()).await?
+        && let Some(made) = or_interrupted(engine.recall(key, request.tag.as_ref()), cancel).await?
     {
         progress.notice("nothing has changed since this image was built");
         return Ok(made);
