@@ -21,7 +21,7 @@
 //! - no network of its own but for none at all. On the host's, everything can be reached that listens on an
 //!   address of the machine.
 //!
-//! More than there: Landlock keeps the container's processes from [abstract sockets](scope) of the host, where
+//! More than there: Landlock keeps the container's processes from abstract sockets of the host, where
 //! the kernel can.
 //!
 //! Real root is not put into a user namespace: files in the store would then have owners that no other
@@ -145,7 +145,7 @@ pub struct Bind {
     pub from: PathBuf,
     /// Where it is in the container.
     pub to: PathBuf,
-    /// Whether it can't be changed, with everything that is mounted below it on the host.
+    /// True when it can't be changed, with everything that is mounted below it on the host.
     pub read_only: bool,
 }
 

@@ -10,7 +10,7 @@ const PAGE: &str = "docs/security.md";
 /// The part of the page that has the tables.
 const TABLES: &str = "## Attacks and their tests";
 
-/// What stands in the place of tests, before the reason.
+/// The text in the place of tests, before the reason.
 const NONE: &str = "no test: ";
 
 pub(crate) fn check(workspace: &Workspace) -> Vec<String> {
@@ -64,7 +64,7 @@ fn rows(text: &str) -> impl Iterator<Item = (&str, usize)> {
         .map(|(row, _)| row)
 }
 
-/// Whether the file, as the page names it, has this function.
+/// Returns whether the file, as the page names it, has this function.
 fn is_there(workspace: &Workspace, name: &str, file: &str) -> bool {
     let mut path = PathBuf::new();
     for part in Path::new(PAGE).with_file_name(file).components() {
