@@ -86,7 +86,7 @@ impl CancelToken {
         self.check().map(|()| tracked)
     }
 
-    /// What is there of what was made.
+    /// The resources that were made and are still there.
     #[must_use]
     pub fn resources(&self) -> &Resources {
         &self.0.resources

@@ -334,7 +334,7 @@ pub(crate) fn tell_root(container: &impl Container, user: ScriptUser<'_>, progre
     }
 }
 
-/// Whether a container may have failed to start because of artifacts that it was to be lent.
+/// Returns whether a container may have failed to start because of artifacts that it was to be lent.
 fn may_be_about_artifacts(error: &EngineError) -> bool {
     !matches!(
         error,

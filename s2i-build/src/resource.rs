@@ -1,4 +1,4 @@
-//! What a command has made and not yet removed: what it has to wait for when it is stopped, and what
+//! Resources that a command has made and not yet removed: it waits for them when it is stopped, and they are what
 //! stays behind when it is not given the time.
 
 use std::{

@@ -35,11 +35,11 @@ pub(crate) struct Config {
     pub(crate) builders: Builders,
     /// What the embedded engine knows of registries.
     pub(crate) registry: Registry,
-    /// What the embedded engine takes at most.
+    /// The limits of the embedded engine.
     pub(crate) limits: Limits,
 }
 
-/// What a layer of the embedded engine, or an archive for its `s2i load`, may hold at most.
+/// The most that a layer of the embedded engine, or an archive for its `s2i load`, may hold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Limits {

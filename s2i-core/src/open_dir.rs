@@ -26,7 +26,7 @@ impl OpenDir {
     /// Opens the directory at a path. Links in the path are followed.
     ///
     /// # Errors
-    /// What the file system says, [`ErrorKind::NotADirectory`] for another kind of file.
+    /// Errors of the file system, [`ErrorKind::NotADirectory`] for another kind of file.
     pub fn open(path: impl Into<PathBuf>) -> io::Result<Self> {
         let path = path.into();
         let dir = Dir::open_ambient_dir(&path, ambient_authority())?;
@@ -54,7 +54,7 @@ impl OpenDir {
     /// Opens a directory below this one. Links are followed as long as they stay below it.
     ///
     /// # Errors
-    /// What the file system says; see [`is_escape`] for a path that leads out of the directory.
+    /// Errors of the file system; see [`is_escape`] for a path that leads out of the directory.
     pub fn open_dir(&self, path: &Path) -> io::Result<Self> {
         Ok(Self {
             dir: self.dir.open_dir(path)?,
@@ -82,7 +82,7 @@ impl OpenDir {
     }
 }
 
-/// Whether an error of [`OpenDir`] is about a path that leads out of the directory: the library's own, in
+/// Returns whether an error of [`OpenDir`] is about a path that leads out of the directory: the library's own, in
 /// contrast to a permission that the system denies.
 #[must_use]
 pub fn is_escape(err: &io::Error) -> bool {

@@ -1,4 +1,4 @@
-//! Which numbers a user may have, as `--allowed-uids` of the Go `s2i` writes it.
+//! The numbers that a user may have, as `--allowed-uids` of the Go `s2i` writes it.
 
 use std::{fmt, ops::RangeInclusive, str::FromStr};
 

@@ -78,7 +78,7 @@ impl DockerEngine {
         Ok(self.flavour_of(self.version().await?))
     }
 
-    /// What it answers when it is asked for its version.
+    /// Returns its answer to the question for its version.
     pub(crate) async fn version(&self) -> Result<SystemVersion, EngineError> {
         let asked = tokio::time::timeout(PROBE, self.docker.version()).await;
         let answered = asked.unwrap_or(Err(bollard::errors::Error::RequestTimeoutError));
@@ -92,7 +92,7 @@ impl DockerEngine {
         format!("{} (from {})", self.endpoint.url, self.endpoint.from)
     }
 
-    /// What it is, by that answer.
+    /// Returns its kind, by that answer.
     pub(crate) fn flavour_of(&self, version: SystemVersion) -> (Flavour, EngineInfo) {
         let endpoint = self.place();
         let components = version.components.unwrap_or_default();

@@ -37,7 +37,7 @@ pub struct Options {
     pub agents: Agents,
     /// How registries are reached.
     pub registry: registry::Options,
-    /// What a layer that is built or unpacked, or an archive of images, may hold.
+    /// The limits of a layer that is built or unpacked, and of an archive of images.
     pub limits: bounds::Limits,
 }
 
@@ -271,7 +271,8 @@ impl Engine for NativeEngine {
     }
 }
 
-/// What a container with this network can reach that it should not, if this kernel does not keep it from that.
+/// Returns the warning about sockets that a container with this network can reach, if this kernel does not keep it
+/// from them.
 fn exposure(network: Network, has_scopes: bool) -> Option<Diagnostic> {
     let is_exposed = network == Network::Host && !has_scopes;
     is_exposed.then(|| {

@@ -141,9 +141,9 @@ pub enum PlanError {
     /// More variables or labels than are taken.
     #[error("{place} has {count} {what}; at most {} are taken", bounds::VARIABLES)]
     TooMany {
-        /// Where they are.
+        /// The place that has them.
         place: String,
-        /// What they are, for example `variables`.
+        /// Their kind, for example `variables`.
         what: &'static str,
         /// How many there are.
         count: usize,

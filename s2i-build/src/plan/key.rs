@@ -11,8 +11,8 @@ const VERSION: &str = concat!("s2i ", env!("CARGO_PKG_VERSION"), " plan 1");
 
 impl BuildPlan {
     /// The key that an engine remembers the result by: a digest of everything in the plan, of the
-    /// addresses in secrets, and of the source. An incremental build has none, because what it starts with changes every time, and it makes
-    /// a second image for the next.
+    /// addresses in secrets, and of the source. An incremental build has none, because what it starts with
+    /// changes every time, and it makes a second image for the next.
     ///
     /// # Panics
     /// Never: a plan is plain data.
@@ -45,7 +45,7 @@ impl BuildPlan {
     }
 }
 
-/// What of a secret decides about the result: the addresses of servers, without the logins in them. A login alone is
+/// The part of a secret that decides about the result: the addresses of servers, without the logins in them. A login alone is
 /// no reason to build again, because many are made for one build.
 fn addresses(secret: &Secret) -> String {
     let value = secret.reveal().value();

@@ -65,7 +65,7 @@ pub struct RunPlan {
     pub script: Script,
     /// The program that it is.
     pub program: Program,
-    /// What says who it runs as, and who that may be.
+    /// The origin of its user, and the users that are allowed.
     pub user: UserPolicy,
     /// What it can reach.
     pub network: Network,
@@ -103,7 +103,7 @@ pub struct SavePlan {
     pub image: ImageFacts,
     /// `save-artifacts`.
     pub program: Program,
-    /// What says who it runs as, and who that may be.
+    /// The origin of its user, and the users that are allowed.
     pub user: UserPolicy,
     /// What it can reach.
     pub network: Network,

@@ -132,7 +132,7 @@ fn program(program: &Program, user: &UserPolicy, f: &mut fmt::Formatter<'_>) -> 
     writeln!(f, "  secrets {}", names.join(" "))
 }
 
-/// What says who the user is, where it is not the image's own, and who it may be, where that is limited.
+/// The origin of the user, where it is not the image's own, and the users that are allowed, where that is limited.
 fn said(user: &UserPolicy) -> String {
     let origin = match user.origin {
         UserOrigin::Image => String::new(),

@@ -23,7 +23,7 @@ pub struct UsagePlan {
     pub image: ImageFacts,
     /// The script.
     pub program: Program,
-    /// What says who it runs as, and who that may be.
+    /// The origin of its user, and the users that are allowed.
     pub user: UserPolicy,
     /// What it can reach: nothing, as it has nothing to fetch.
     pub network: Network,

@@ -1,4 +1,4 @@
-//! Who a script runs as: where that is said, and whether it may.
+//! The user of a script: its origin, and the users that are allowed.
 
 use s2i_core::{Account, ImageRef, Script, UidRanges, label};
 use serde::Serialize;
@@ -10,7 +10,7 @@ use crate::{engine::Program, facts::ImageFacts, request::BuildRequest};
 const ASSEMBLE_USER: &str = "--assemble-user";
 const ASSEMBLE_RUNTIME_USER: &str = "--assemble-runtime-user";
 
-/// What says who a script runs as.
+/// The origin of the user of a script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum UserOrigin {
@@ -22,10 +22,10 @@ pub enum UserOrigin {
     Option(&'static str),
 }
 
-/// What is known and wanted of the user of a script beside its [name](Program::user).
+/// The rules for the user of a script, beside its [name](Program::user).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct UserPolicy {
-    /// What says who it is.
+    /// The origin of the user.
     pub origin: UserOrigin,
     /// The numbers that it may have.
     pub allowed: UidRanges,
@@ -214,14 +214,14 @@ pub struct UserRefused {
     pub image: ImageRef,
     /// The number of the user.
     pub uid: u32,
-    /// What says who the user is.
+    /// The origin of the user.
     pub reason: String,
     /// The numbers that are allowed.
     pub allowed: UidRanges,
 }
 
 impl UserRefused {
-    /// What to do about it.
+    /// The advice for this error.
     #[must_use]
     pub fn hint(&self) -> String {
         let option = match self.script {

@@ -51,7 +51,7 @@ impl Mask {
         self.masked(&rest, false).0
     }
 
-    /// What can be shown of a text that is not part of the stream.
+    /// Returns the part that can be shown of a text that is not part of the stream.
     pub(super) fn apply(&self, text: &str) -> String {
         let (shown, _) = self.masked(Filter::strip(text).as_bytes(), false);
         String::from_utf8_lossy(&shown).into_owned()

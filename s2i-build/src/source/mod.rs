@@ -111,7 +111,7 @@ pub enum SourceError {
         location: String,
         /// The owner of its directory, or of Git's own directory in it.
         owner: u32,
-        /// Where the objects are.
+        /// The directory of the objects.
         outside: PathBuf,
     },
     /// The file system refused something.

@@ -1,4 +1,4 @@
-//! Which users scripts may run as.
+//! The users that scripts may run as.
 
 use clap::Args;
 use s2i_core::UidRanges;

@@ -52,7 +52,7 @@ impl Setting<'_> {
         Renderer::new(self.global.progress, false, self.host)
     }
 
-    /// What is said about signals.
+    /// Returns the announcer of signals.
     pub(crate) fn announcer(&self) -> Announcer {
         Announcer::new(self.renderer().is_json(), self.host.is_interactive)
     }

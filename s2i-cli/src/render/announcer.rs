@@ -1,4 +1,4 @@
-//! What is said about signals, by a thread that waits for nothing: neither for a lock that a hung thread
+//! Messages about signals, written by a thread that waits for nothing: neither for a lock that a hung thread
 //! holds, nor for a reader that takes no more.
 
 use std::{
@@ -22,14 +22,14 @@ use super::{STDOUT, json::printable};
 /// How long a line of JSON that is being written is waited for.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-/// What a pipe that is ready takes at once, in bytes.
+/// Bytes that a pipe takes at once when it is ready.
 const AT_ONCE: usize = 4096;
 
 /// Says what becomes of a command that is stopped.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Announcer {
     is_json: bool,
-    /// Whether the last line of the terminal may be one that is replaced.
+    /// True when the last line of the terminal may be one that is replaced.
     is_interactive: bool,
 }
 

@@ -137,7 +137,7 @@ const CAN: char = '\u{18}';
 const SUB: char = '\u{1a}';
 const STRING_TERMINATOR: char = '\u{9c}';
 
-/// What begins with this character, in any state.
+/// Returns the state that begins with this character, in any state.
 fn introduced_by(c: char) -> Option<State> {
     match c {
         '\u{1b}' => Some(State::Escape),
@@ -147,12 +147,12 @@ fn introduced_by(c: char) -> Option<State> {
     }
 }
 
-/// Whether these bytes are the beginning of a character.
+/// Returns whether these bytes are the beginning of a character.
 fn is_cut(invalid: &[u8]) -> bool {
     std::str::from_utf8(invalid).is_err_and(|err| err.error_len().is_none())
 }
 
-/// Whether a character outside of sequences is not shown.
+/// Returns whether a character outside of sequences is not shown.
 fn is_dropped(c: char) -> bool {
     match c {
         '\t' | '\n' | '\r' => false,

@@ -1,4 +1,4 @@
-//! What the processes of a container can reach beyond it where no namespace is in between.
+//! The scope of a container: what its processes can reach outside of it where no namespace is in between.
 //!
 //! A container on the host's network shares its abstract Unix sockets: they have no file that a mount could
 //! hide. Daemons of the host that listen on one often trust the user number of their peer, and root of a

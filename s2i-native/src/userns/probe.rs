@@ -48,7 +48,7 @@ pub struct Report {
     pub cgroup: Result<PathBuf, String>,
     /// Whether the kernel can restrict system calls.
     pub has_seccomp: bool,
-    /// Whether Landlock can keep containers from abstract sockets of the host.
+    /// True when Landlock can keep containers from abstract sockets of the host.
     pub has_scopes: bool,
 }
 
