@@ -241,7 +241,9 @@ impl Git<'_> {
             return Ok(());
         };
         let operation = "rev-parse";
-        let mut command = self.command(&[operation, "--git-dir"]);
+        // The user names a bare repository explicitly here, which Git can't know.
+        let bare = "safe.bareRepository=all";
+        let mut command = self.command(&["-c", bare, operation, "--git-dir"]);
         command.current_dir(handle_path(repository));
         self.finish(operation, command).map(drop)
     }

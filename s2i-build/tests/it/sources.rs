@@ -11,8 +11,10 @@ use s2i_build::{
     CancelToken, Source as _,
     event::{Event, EventSink, Progress},
     request::SourceRequest,
+    source::LocalAndGit,
 };
 use s2i_core::Script;
+use s2i_testkit::Quiet;
 
 use crate::place::{Place, git, names};
 
@@ -139,6 +141,36 @@ fn bare_repositories_are_repositories() {
     );
     let url = format!("file://{}", place.path("bare.git").display());
     place.check(&SourceRequest::new(url.parse().unwrap()), Ok("main.go=one"));
+}
+
+/// Git that lets its user only work in bare repositories that are named explicitly.
+fn git_of_a_careful_user() -> Command {
+    let mut command = Command::new("git");
+    command.env("GIT_CONFIG_COUNT", "1");
+    command.env("GIT_CONFIG_KEY_0", "safe.bareRepository");
+    command.env("GIT_CONFIG_VALUE_0", "explicit");
+    command
+}
+
+#[test]
+fn a_bare_repository_is_one_that_is_named_explicitly() {
+    let place = Place::new();
+    place.write("main.go", "one");
+    place.git(&["init", "-q"]);
+    place.commit();
+    git(
+        place.dir.path(),
+        &["clone", "-q", "--bare", "app", "bare.git"],
+    );
+    let source = LocalAndGit {
+        git: git_of_a_careful_user,
+        ..place.source()
+    };
+    let bare = place.path("bare.git");
+    let request = SourceRequest::new(bare.to_str().unwrap().parse().unwrap());
+    let (progress, cancel) = (Progress::new(&Quiet), CancelToken::default());
+    let fetched = pollster::block_on(source.fetch(&request, &progress, &cancel));
+    assert_eq!(names(&fetched.unwrap()), "main.go=one");
 }
 
 #[test]
