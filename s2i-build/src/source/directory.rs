@@ -1,15 +1,23 @@
 //! Telling plain directories from Git repositories.
 
 use std::{
-    io::{self, Read as _},
-    os::fd::AsRawFd as _,
+    ffi::OsStr,
+    fs::OpenOptions,
+    io::{self, ErrorKind},
+    os::{
+        fd::AsRawFd as _,
+        unix::{ffi::OsStrExt as _, fs::OpenOptionsExt as _},
+    },
     path::{Path, PathBuf},
 };
 
-use s2i_core::OpenDir;
+use rustix::fs::OFlags;
+use s2i_core::{OpenDir, bounds};
 
-/// The most bytes that are read of a file in Git's own directory.
-const SMALL: u64 = 64 << 10;
+use super::SourceError;
+
+/// The most entries of `refs` that are looked at.
+const MAX_REFS: usize = 100_000;
 
 /// What a directory is.
 #[derive(Debug, PartialEq, Eq)]
@@ -27,37 +35,66 @@ pub(super) fn handle_path(dir: &OpenDir) -> PathBuf {
 }
 
 /// Looks whether the directory itself is a repository; directories above it do not count.
-pub(super) fn kind_of(dir: &OpenDir) -> Kind {
+///
+/// # Errors
+/// [`SourceError::Io`] for a `.git` file that can't be read.
+pub(super) fn kind_of(dir: &OpenDir) -> Result<Kind, SourceError> {
     let path = handle_path(dir);
     let dot_git = path.join(".git");
     if dot_git.is_dir() {
-        return Kind::Repository(dot_git);
+        return Ok(Kind::Repository(dot_git));
     }
     if dot_git.is_file() {
-        return git_file(&path, &dot_git).map_or(Kind::Plain, Kind::Repository);
+        let found = git_file(&path, &dot_git);
+        let found = found.map_err(SourceError::io("read", dir.path().join(".git")))?;
+        return Ok(found.map_or(Kind::Plain, Kind::Repository));
     }
     let is_bare =
         path.join("HEAD").is_file() && path.join("objects").is_dir() && path.join("refs").is_dir();
-    if is_bare {
+    Ok(if is_bare {
         Kind::Repository(path)
     } else {
         Kind::Plain
-    }
+    })
 }
 
 /// Where the `.git` file of a submodule or linked work tree points.
-fn git_file(path: &Path, file: &Path) -> Option<PathBuf> {
-    let text = read_small(file).ok()?;
-    let target = path.join(text.strip_prefix("gitdir:")?.trim());
-    target.is_dir().then_some(target)
+fn git_file(path: &Path, file: &Path) -> io::Result<Option<PathBuf>> {
+    let bytes = read_small(file)?.unwrap_or_default();
+    let target = bytes.strip_prefix(b"gitdir: ").map(path_of);
+    let target = target.map(|target| path.join(target));
+    Ok(target.filter(|target| target.is_dir()))
 }
 
-/// Reads a text file of Git's own.
-pub(super) fn read_small(file: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    let file = std::fs::File::open(file)?;
-    file.take(SMALL).read_to_string(&mut text)?;
-    Ok(text)
+/// The path that a file of Git's own consists of. Git removes the ends of lines after it, and no blanks.
+pub(super) fn path_of(bytes: &[u8]) -> &Path {
+    let end = bytes.iter().rposition(|byte| !b"\r\n".contains(byte));
+    Path::new(OsStr::from_bytes(&bytes[..end.map_or(0, |last| last + 1)]))
+}
+
+/// Reads a small file of Git's own; `None` where there is none. A FIFO is not waited for.
+///
+/// # Errors
+/// What the file system says; [`ErrorKind::InvalidInput`] for what is no regular file, [`ErrorKind::FileTooLarge`]
+/// for more than [`bounds::FILE`] bytes, [`ErrorKind::InvalidData`] for a NUL byte, where Git would stop.
+pub(super) fn read_small(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    let mut options = OpenOptions::new();
+    let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
+    options.read(true).custom_flags(flags.bits().cast_signed());
+    let file = match options.open(path) {
+        Err(err) if err.kind() == ErrorKind::NotFound => return Ok(None),
+        opened => opened?,
+    };
+    if !file.metadata()?.is_file() {
+        let text = "it is not a regular file";
+        return Err(io::Error::new(ErrorKind::InvalidInput, text));
+    }
+    let bytes = bounds::read(file, bounds::FILE)?;
+    if bytes.contains(&0) {
+        let text = "there is a NUL byte in it";
+        return Err(io::Error::new(ErrorKind::InvalidData, text));
+    }
+    Ok(Some(bytes))
 }
 
 /// Whether a repository has no commit: nothing in `refs`, and no packed ones.
@@ -65,15 +102,18 @@ pub(super) fn is_empty_repository(git_dir: &Path) -> bool {
     // A linked work tree keeps its refs in the main repository.
     !git_dir.join("commondir").exists()
         && !git_dir.join("packed-refs").exists()
-        && !holds_a_file(git_dir.join("refs"))
+        && !may_hold_a_file(git_dir.join("refs"), MAX_REFS)
 }
 
-fn holds_a_file(dir: PathBuf) -> bool {
-    let mut waiting = vec![dir];
+/// Whether there is a file below a directory, or more than `most` entries.
+fn may_hold_a_file(dir: PathBuf, most: usize) -> bool {
+    let (mut waiting, mut seen) = (vec![dir], 0);
     while let Some(dir) = waiting.pop() {
         let entries = std::fs::read_dir(dir).into_iter().flatten();
         for entry in entries.flatten() {
+            seen += 1;
             match entry.file_type() {
+                _ if seen > most => return true,
                 Ok(kind) if kind.is_dir() => waiting.push(entry.path()),
                 Ok(_) => return true,
                 Err(_) => {}
@@ -81,4 +121,21 @@ fn holds_a_file(dir: PathBuf) -> bool {
         }
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_search_for_a_file_ends() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["a/b", "c"] {
+            std::fs::create_dir_all(dir.path().join(name)).unwrap();
+        }
+        assert!(!may_hold_a_file(dir.path().into(), 3));
+        assert!(may_hold_a_file(dir.path().into(), 2));
+        std::fs::write(dir.path().join("a/b/file"), "").unwrap();
+        assert!(may_hold_a_file(dir.path().into(), 4));
+    }
 }

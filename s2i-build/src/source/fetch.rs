@@ -10,7 +10,7 @@ use super::{
     directory::{self, Kind},
     git::{self, Git, Remote},
     location::{Place, SourceLocation},
-    objects,
+    objects::Objects,
 };
 use crate::{cancel::CancelToken, event::Progress, request::SourceRequest, stream::blocking};
 
@@ -36,8 +36,7 @@ enum Way {
     Copy(OpenDir),
     Local {
         repository: OpenDir,
-        /// The places outside of it that it takes objects from.
-        objects: Vec<PathBuf>,
+        objects: Objects,
     },
     Remote {
         url: String,
@@ -51,7 +50,11 @@ impl Source for LocalAndGit {
         progress: &Progress<'_>,
         cancel: &CancelToken,
     ) -> Result<Fetched, SourceError> {
-        let way = self.way(request)?;
+        let failed = || SourceError::io("read", "the source");
+        let (setting, asked) = (self.clone(), request.clone());
+        // A file system can keep the look waiting, and there can be many links.
+        let way = blocking(move || setting.way(&asked)).await;
+        let way = way.map_err(failed())??;
         progress.notice(sentence(
             &way,
             &request.location,
@@ -62,14 +65,19 @@ impl Source for LocalAndGit {
             Way::Copy(dir) => {
                 Fetched::look_at(dir, &request, request.location.public(), None, None)
             }
-            Way::Local { repository, .. } => {
-                setting.check_out(&Remote::Local(&repository), &request, &cancel)
+            Way::Local {
+                repository,
+                objects,
+            } => {
+                let remote = Remote::Local(&repository);
+                let check = || check_unchanged(&repository, &objects, &request);
+                setting.check_out(&remote, &request, &cancel, check)
             }
-            Way::Remote { url } => setting.check_out(&Remote::Url(&url), &request, &cancel),
+            Way::Remote { url } => {
+                setting.check_out(&Remote::Url(&url), &request, &cancel, || Ok(()))
+            }
         };
-        blocking(work)
-            .await
-            .unwrap_or_else(|err| Err(SourceError::io("read", "the source")(err)))
+        blocking(work).await.map_err(failed())?
     }
 }
 
@@ -80,37 +88,39 @@ impl LocalAndGit {
             Place::Directory(path) => self.working_dir.join(path),
         };
         let dir = open(path)?;
-        match directory::kind_of(&dir) {
-            Kind::Repository(git_dir) if !request.copy => {
+        let kind = if request.copy {
+            Kind::Plain
+        } else {
+            directory::kind_of(&dir)?
+        };
+        let reference = request.git_ref.as_ref();
+        match (kind, reference.or(request.location.fragment.as_ref())) {
+            (Kind::Repository(git_dir), _) => {
                 let location = request.location.public();
                 if directory::is_empty_repository(&git_dir) {
                     return Err(SourceError::EmptyRepository { location });
                 }
-                let objects = objects::outside(&dir, &git_dir, &location)?;
+                let objects = Objects::find(&dir, &git_dir, &location)?;
                 Ok(Way::Local {
                     repository: dir,
                     objects,
                 })
             }
-            _ => match request
-                .git_ref
-                .as_ref()
-                .or(request.location.fragment.as_ref())
-            {
-                Some(reference) => Err(SourceError::RefOfFiles {
-                    reference: reference.clone(),
-                    path: dir.path().to_owned(),
-                }),
-                None => Ok(Way::Copy(dir)),
-            },
+            (Kind::Plain, Some(reference)) => Err(SourceError::RefOfFiles {
+                reference: reference.clone(),
+                path: dir.path().to_owned(),
+            }),
+            (Kind::Plain, None) => Ok(Way::Copy(dir)),
         }
     }
 
+    /// Fetches and checks out. `check` is done when nothing more is read from the remote.
     fn check_out(
         &self,
         remote: &Remote<'_>,
         request: &SourceRequest,
         cancel: &CancelToken,
+        check: impl FnOnce() -> Result<(), SourceError>,
     ) -> Result<Fetched, SourceError> {
         let checkout = Checkout::new(&self.temp_dir, cancel)?;
         let location = request.location.public();
@@ -127,6 +137,7 @@ impl LocalAndGit {
             cancel,
         };
         let commit = git::fetch(&git, reference)?;
+        check()?;
         let base =
             OpenDir::open(checkout.path()).map_err(SourceError::io("open", checkout.path()))?;
         let has_submodules = base.dir().exists(".gitmodules");
@@ -139,6 +150,21 @@ impl LocalAndGit {
         }
         Ok(fetched)
     }
+}
+
+/// Fails when a repository or where its objects are is not what it was before Git read it.
+fn check_unchanged(
+    repository: &OpenDir,
+    objects: &Objects,
+    request: &SourceRequest,
+) -> Result<(), SourceError> {
+    if let Kind::Repository(git_dir) = directory::kind_of(repository)?
+        && Objects::find(repository, &git_dir, &request.location.public())? == *objects
+    {
+        return Ok(());
+    }
+    let err = io::Error::other("another repository took its place while Git read it");
+    Err(SourceError::io("use", repository.path().join(".git"))(err))
 }
 
 /// Opens the directory of a source.
@@ -156,7 +182,10 @@ fn sentence(way: &Way, location: &SourceLocation, git_ref: Option<&str>) -> Stri
     match way {
         Way::Copy(_) => format!("source: the files in {}", location.public()),
         Way::Local { objects, .. } => {
-            let objects = objects.iter().map(|path| path.display().to_string());
+            let objects = objects
+                .outside
+                .iter()
+                .map(|path| path.display().to_string());
             let objects = match objects.collect::<Vec<_>>().join(", ") {
                 none if none.is_empty() => none,
                 objects => format!(", which takes objects from {objects}"),

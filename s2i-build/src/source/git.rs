@@ -81,7 +81,8 @@ pub(super) struct Git<'a> {
     pub(super) cancel: &'a CancelToken,
 }
 
-/// Fetches `reference`, or the remote's `HEAD`, and checks it out.
+/// Fetches `reference`, or the remote's `HEAD`, and checks it out. The owner of a local repository is checked before
+/// and after that.
 pub(super) fn fetch(git: &Git<'_>, reference: Option<&str>) -> Result<CommitFacts, SourceError> {
     if let Some(reference) = reference {
         check_ref(reference)?;
@@ -106,7 +107,10 @@ pub(super) fn fetch(git: &Git<'_>, reference: Option<&str>) -> Result<CommitFact
         Err(err) => return Err(err),
     };
     git.run("checkout", &["checkout", "--quiet", "--detach", &commit])?;
-    git.facts(reference)
+    let facts = git.facts(reference)?;
+    // What served the repository did not check it, and it may be another one by now.
+    git.check_owner()?;
+    Ok(facts)
 }
 
 impl Git<'_> {

@@ -6,9 +6,11 @@
 
 use std::{
     collections::BTreeSet,
-    fs, io,
-    os::unix::fs::MetadataExt as _,
-    path::{Path, PathBuf},
+    ffi::OsStr,
+    fs::{self, Metadata},
+    io::{self, ErrorKind},
+    os::unix::{ffi::OsStrExt as _, fs::MetadataExt as _},
+    path::{Component, Path, PathBuf},
 };
 
 use rustix::process::geteuid;
@@ -16,34 +18,51 @@ use s2i_core::OpenDir;
 
 use super::{
     SourceError,
-    directory::{handle_path, read_small},
+    directory::{handle_path, path_of, read_small},
 };
 
 /// The most entries of object directories that are looked at.
 const MAX_ENTRIES: usize = 1_000_000;
 
-/// Finds the places outside of the directory that its repository takes objects from.
-///
-/// # Errors
-/// [`SourceError::ForeignObjects`] where there is one, and the directory or `.git` in it belongs to another user than
-/// root and the caller; [`SourceError::Io`].
-pub(super) fn outside(
-    dir: &OpenDir,
-    git_dir: &Path,
-    location: &str,
-) -> Result<Vec<PathBuf>, SourceError> {
-    let root = handle_path(dir);
-    let found = find(&root, git_dir).map_err(SourceError::io("look at", dir.path()))?;
-    if let Some(outside) = found.first()
-        && let Some(owner) = foreign_owner(&root)
-    {
-        return Err(SourceError::ForeignObjects {
-            location: location.into(),
-            owner,
-            outside: outside.clone(),
-        });
+/// Where a repository and its objects are. Another value after Git has read it means that it is another one.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Objects {
+    /// The places outside of the directory of the source, without those that lie in another one.
+    pub(super) outside: Vec<PathBuf>,
+    /// Device and inode of `.git`, a link itself, and of the directory that Git uses.
+    identities: [Option<(u64, u64)>; 2],
+}
+
+impl Objects {
+    /// Finds the objects of the repository in a directory. `git_dir` is Git's own directory.
+    ///
+    /// # Errors
+    /// [`SourceError::ForeignObjects`] where there is a place outside, and the directory or `.git` in it belongs to
+    /// another user than root and the caller; [`SourceError::Io`] where Git may follow what can't be followed here.
+    pub(super) fn find(dir: &OpenDir, git_dir: &Path, location: &str) -> Result<Self, SourceError> {
+        let root = handle_path(dir);
+        let identity = |metadata: io::Result<Metadata>| {
+            let metadata = metadata.ok()?;
+            Some((metadata.dev(), metadata.ino()))
+        };
+        let dot_git = root.join(".git").symlink_metadata();
+        let identities = [identity(dot_git), identity(git_dir.metadata())];
+        let real_root = canonical(&root)?;
+        let outside = Search::new(real_root).run(git_dir)?;
+        if let Some(outside) = outside.first()
+            && let Some(owner) = foreign_owner(&root)
+        {
+            return Err(SourceError::ForeignObjects {
+                location: location.into(),
+                owner,
+                outside: outside.clone(),
+            });
+        }
+        Ok(Self {
+            outside,
+            identities,
+        })
     }
-    Ok(found)
 }
 
 /// The owner of the directory or of `.git` in it, when that is neither root nor the caller.
@@ -54,77 +73,147 @@ fn foreign_owner(root: &Path) -> Option<u32> {
     owners.find(|owner| !own.contains(owner))
 }
 
-fn find(root: &Path, git_dir: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut search = Search {
-        root: root.canonicalize()?,
-        inside: BTreeSet::new(),
-        outside: BTreeSet::new(),
-        entries: 0,
-    };
-    let git_dir = git_dir.canonicalize()?;
-    search.note(&git_dir);
-    // Of a linked work tree.
-    let common = read_small(&git_dir.join("commondir"))
-        .and_then(|text| git_dir.join(text.trim()).canonicalize())
-        .unwrap_or(git_dir);
-    search.note(&common);
-    let mut stores = vec![common.join("objects")];
-    while let Some(store) = stores.pop() {
-        if let Ok(store) = store.canonicalize()
-            && search.note(&store)
-        {
-            search.note_links(&store)?;
-            stores.extend(alternates(&store));
-        }
+fn canonical(path: &Path) -> Result<PathBuf, SourceError> {
+    let found = path.canonicalize();
+    found.map_err(SourceError::io("find the place of", path))
+}
+
+/// As [`canonical`]; `None` for what does not exist.
+fn existing(path: &Path) -> Result<Option<PathBuf>, SourceError> {
+    match path.canonicalize() {
+        Err(err) if err.kind() == ErrorKind::NotFound => Ok(None),
+        found => found
+            .map(Some)
+            .map_err(SourceError::io("find the place of", path)),
     }
-    Ok(search.outermost())
+}
+
+/// The directory that a Git directory shares with others, as that of a linked work tree does, or itself.
+fn common_dir(git_dir: &Path) -> Result<PathBuf, SourceError> {
+    let file = git_dir.join("commondir");
+    let named = read_small(&file).map_err(SourceError::io("read", &file))?;
+    canonical(&git_dir.join(path_of(&named.unwrap_or_default())))
 }
 
 /// The object directories that are named in one.
-fn alternates(store: &Path) -> Vec<PathBuf> {
-    let text = read_small(&store.join("info/alternates")).unwrap_or_default();
-    let lines = text.lines().filter(|line| !line.starts_with('#'));
-    lines
-        .map(|line| store.join(line.trim_matches('"')))
-        .collect()
+fn alternates(store: &Path) -> Result<Vec<PathBuf>, SourceError> {
+    let file = store.join("info/alternates");
+    let bytes = read_small(&file)
+        .map_err(SourceError::io("read", &file))?
+        .unwrap_or_default();
+    let mut stores = Vec::new();
+    for line in bytes.split(|byte| *byte == b'\n') {
+        match line.first() {
+            None | Some(b'#') => {}
+            // Git takes what follows the closing quote for another entry.
+            Some(b'"') => {
+                let err = io::Error::new(ErrorKind::InvalidData, "there is a quoted path in it");
+                return Err(SourceError::io("read", file)(err));
+            }
+            Some(_) => {
+                // Git before 2.40 removes `..` and what is before it from the text, later ones follow links first.
+                let path = store.join(OsStr::from_bytes(line));
+                stores.extend([without_parents(&path), path]);
+            }
+        }
+    }
+    Ok(stores)
+}
+
+/// An absolute path in which each `..` is removed together with the component before it.
+fn without_parents(path: &Path) -> PathBuf {
+    let mut shorter = PathBuf::new();
+    for component in path.components() {
+        if component == Component::ParentDir {
+            shorter.pop();
+        } else {
+            shorter.push(component);
+        }
+    }
+    shorter
 }
 
 struct Search {
     root: PathBuf,
-    inside: BTreeSet<PathBuf>,
+    /// Object directories that were looked at.
+    stores: BTreeSet<PathBuf>,
     outside: BTreeSet<PathBuf>,
     entries: usize,
 }
 
 impl Search {
-    /// Notes a canonical path. Whether it is below the root, and was not noted before.
-    fn note(&mut self, path: &Path) -> bool {
-        if path.starts_with(&self.root) {
-            return self.inside.insert(path.into());
+    fn new(root: PathBuf) -> Self {
+        Self {
+            root,
+            stores: BTreeSet::new(),
+            outside: BTreeSet::new(),
+            entries: 0,
         }
-        self.outside.insert(path.into());
-        false
+    }
+
+    fn run(mut self, git_dir: &Path) -> Result<Vec<PathBuf>, SourceError> {
+        let mut git_dirs = vec![canonical(git_dir)?];
+        // Git takes the directory for a bare repository when `.git` in it is a directory and no repository.
+        if self.root.join("HEAD").symlink_metadata().is_ok() {
+            git_dirs.push(self.root.clone());
+        }
+        let mut stores = Vec::new();
+        for git_dir in git_dirs {
+            self.is_inside(&git_dir);
+            let common = common_dir(&git_dir)?;
+            self.is_inside(&common);
+            stores.push(common.join("objects"));
+        }
+        while let Some(store) = stores.pop() {
+            if let Some(store) = existing(&store)?
+                && self.is_inside(&store)
+                && self.stores.insert(store.clone())
+            {
+                self.follow_links(&store)?;
+                stores.extend(alternates(&store)?);
+            }
+        }
+        Ok(self.outermost())
+    }
+
+    /// Whether a canonical path is below the root. Notes it when it is not.
+    fn is_inside(&mut self, path: &Path) -> bool {
+        let is_inside = path.starts_with(&self.root);
+        if !is_inside {
+            self.outside.insert(path.into());
+        }
+        is_inside
     }
 
     /// Notes where links in an object directory lead, and those in the directories in it. Git has none that are
     /// deeper.
-    fn note_links(&mut self, store: &Path) -> io::Result<()> {
+    fn follow_links(&mut self, store: &Path) -> Result<(), SourceError> {
         let mut directories = vec![(store.to_owned(), true)];
         while let Some((directory, is_top)) = directories.pop() {
-            for entry in fs::read_dir(directory)? {
-                let entry = entry?;
+            let failed = || SourceError::io("list", &directory);
+            let entries = match fs::read_dir(&directory) {
+                // `git gc` removes directories that have become empty.
+                Err(err) if err.kind() == ErrorKind::NotFound => continue,
+                found => found.map_err(failed())?,
+            };
+            for entry in entries {
+                let entry = entry.map_err(failed())?;
                 self.entries += 1;
                 if self.entries > MAX_ENTRIES {
                     let text = format!("it has more than {MAX_ENTRIES} files of Git's");
-                    return Err(io::Error::new(io::ErrorKind::FileTooLarge, text));
+                    let err = io::Error::new(ErrorKind::FileTooLarge, text);
+                    return Err(SourceError::io("look at", &self.root)(err));
                 }
-                let kind = entry.file_type()?;
+                let kind = entry.file_type().map_err(failed())?;
                 if kind.is_dir() && is_top {
                     directories.push((entry.path(), false));
                 } else if kind.is_symlink()
-                    && let Ok(target) = entry.path().canonicalize()
+                    && let Some(target) = existing(&entry.path())?
+                    && self.is_inside(&target)
+                    && is_top
+                    && target.is_dir()
                 {
-                    self.note(&target);
+                    directories.push((target, false));
                 }
             }
         }

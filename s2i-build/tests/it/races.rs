@@ -1,13 +1,22 @@
 //! A source that changes while it is built.
 
-use std::{fs, os::unix::fs::symlink, path::Path, sync::Mutex, thread, time::Duration};
+use std::{
+    fs,
+    os::unix::fs::{chown, symlink},
+    path::Path,
+    process::Command,
+    sync::Mutex,
+    thread,
+    time::Duration,
+};
 
 use s2i_build::{
-    BuildError, CancelToken, EngineError, Failed, Outcome, build,
-    event::{Event, EventSink, Phase},
+    BuildError, CancelToken, EngineError, Failed, Outcome, Source as _, SourceError, build,
+    event::{Event, EventSink, Phase, Progress},
     request::{BuildRequest, SourceRequest},
+    source::LocalAndGit,
 };
-use s2i_testkit::ScriptedEngine;
+use s2i_testkit::{Quiet, ScriptedEngine};
 
 use crate::place::{Place, git, listed};
 
@@ -226,27 +235,94 @@ fn what_has_not_changed_is_not_built_again() {
     assert_eq!((engine.trees().len(), engine.keys().len()), (2, 2));
 }
 
+/// A place with two repositories, `app` and `other`.
+fn two_repositories() -> Place {
+    let place = Place::new();
+    place.write("main", "good");
+    place.write("../other/main", "secret");
+    for dir in ["app", "other"] {
+        for args in [
+            &["init", "-q"][..],
+            &["add", "-A"],
+            &["commit", "-q", "-m", "x"],
+        ] {
+            git(&place.path(dir), args);
+        }
+    }
+    place
+}
+
 /// Git opens the repository when s2i has looked at it.
 #[test]
 fn another_repository_in_the_place_of_the_source_is_not_built() {
     for by_link in [false, true] {
-        let place = Place::new();
-        place.write("main", "good");
+        let place = two_repositories();
         let other = place.path("other");
-        fs::create_dir(&other).unwrap();
-        fs::write(other.join("main"), "secret").unwrap();
-        for dir in [&place.path("app"), &other] {
-            for args in [
-                &["init", "-q"][..],
-                &["add", "-A"],
-                &["commit", "-q", "-m", "x"],
-            ] {
-                git(dir, args);
-            }
-        }
         let engine = engine(false);
         let swap = At::new(NOTICE, || replace(&place.path("app"), &other, by_link));
         run(&place, &engine, place.request(), &swap).unwrap();
         assert_eq!(last_tree(&engine), "main=good");
     }
+}
+
+/// How the repository becomes another one.
+type Swap = fn(app: &Path, other: &Path);
+
+const SWAPS: [Swap; 4] = [
+    |app, other| replace(&app.join(".git"), &other.join(".git"), false),
+    |app, other| replace(&app.join(".git"), &other.join(".git"), true),
+    |app, _| {
+        fs::rename(app.join(".git"), app.join("away")).unwrap();
+        fs::write(app.join(".git"), "gitdir: ../other/.git\n").unwrap();
+    },
+    |app, _| {
+        let named = "../../../other/.git/objects\n";
+        fs::write(app.join(".git/objects/info/alternates"), named).unwrap();
+    },
+];
+
+#[test]
+fn another_repository_in_the_source_is_not_built() {
+    for swap in SWAPS {
+        let place = two_repositories();
+        let (app, other) = (place.path("app"), place.path("other"));
+        let engine = engine(false);
+        let swap = At::new(NOTICE, || swap(&app, &other));
+        let failed = run(&place, &engine, place.request(), &swap).unwrap_err();
+        let BuildError::Source(SourceError::Io { path, source, .. }) = &failed.error else {
+            panic!("{}", failed.error);
+        };
+        assert_eq!(*path, app.join(".git"));
+        assert!(
+            source.to_string().contains("another repository"),
+            "{source}"
+        );
+        assert!(engine.trees().is_empty());
+    }
+}
+
+/// Git that gives a repository to another user when it has fetched from it.
+fn git_before_a_change_of_owner() -> Command {
+    let script = r#"git "$@" || exit; case " $* " in *" fetch "*) chown 1001 . .git; esac"#;
+    let mut command = Command::new("sh");
+    command.args(["-c", script, "git"]);
+    command
+}
+
+/// Only root can give files to another user.
+#[test]
+fn a_repository_that_another_user_has_meanwhile_is_refused() {
+    let place = two_repositories();
+    if chown(place.path("other"), Some(1001), None).is_err() {
+        return;
+    }
+    let source = LocalAndGit {
+        git: git_before_a_change_of_owner,
+        ..place.source()
+    };
+    let (progress, cancel) = (Progress::new(&Quiet), CancelToken::default());
+    let request = place.request();
+    let fetched = pollster::block_on(source.fetch(&request, &progress, &cancel));
+    let err = fetched.unwrap_err().to_string();
+    assert!(err.contains("dubious ownership"), "{err}");
 }

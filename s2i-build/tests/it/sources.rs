@@ -5,10 +5,13 @@ use std::{
     os::unix::fs::{chown, symlink},
     path::Path,
     process::Command,
+    sync::mpsc,
+    thread,
+    time::Duration,
 };
 
 use s2i_build::{
-    CancelToken, Source as _,
+    CancelToken, Source as _, SourceError,
     event::{Event, EventSink, Progress},
     request::SourceRequest,
     source::LocalAndGit,
@@ -370,7 +373,7 @@ fn two_repositories() -> Place {
 type Elsewhere = (&'static str, fn(&Path));
 
 /// Every way in which objects come from elsewhere.
-const ELSEWHERE: [Elsewhere; 7] = [
+const ELSEWHERE: [Elsewhere; 16] = [
     ("PLACE/other/.git", |app| {
         fs::remove_dir_all(app.join(".git")).unwrap();
         fs::write(app.join(".git"), "gitdir: ../other/.git\n").unwrap();
@@ -402,7 +405,7 @@ const ELSEWHERE: [Elsewhere; 7] = [
         fs::create_dir_all(app.join("more/info")).unwrap();
         fs::write(
             app.join("more/info/alternates"),
-            "\"../../other/.git/objects\"\n",
+            "../../other/.git/objects\n",
         )
         .unwrap();
         fs::write(app.join(".git/objects/info/alternates"), "../../more\n").unwrap();
@@ -414,7 +417,118 @@ const ELSEWHERE: [Elsewhere; 7] = [
         )
         .unwrap();
     }),
+    // A directory of packs that lies in the source.
+    ("PLACE/other/.git/HEAD", |app| {
+        fs::create_dir(app.join("packs")).unwrap();
+        symlink("../../other/.git/HEAD", app.join("packs/x.pack")).unwrap();
+        fs::remove_dir(app.join(".git/objects/pack")).unwrap();
+        symlink("../../packs", app.join(".git/objects/pack")).unwrap();
+    }),
+    // Another store in the source that a link leads to as well.
+    ("PLACE/other/.git/objects", |app| {
+        fs::create_dir_all(app.join("more/info")).unwrap();
+        let named = "../../other/.git/objects\n";
+        fs::write(app.join("more/info/alternates"), named).unwrap();
+        symlink("../../more", app.join(".git/objects/zz")).unwrap();
+        write_alternates(app, b"../../more\n");
+    }),
+    // What Git reads although it is no usual text.
+    ("PLACE/other/.git/objects", |app| {
+        let comments = "# a comment\n".repeat(10_000);
+        write_alternates(app, format!("{comments}{OTHER}").as_bytes());
+    }),
+    ("PLACE/other/.git/objects", |app| {
+        write_alternates(app, &[b"# \xff\n", OTHER.as_bytes()].concat());
+    }),
+    ("PLACE/other/.git/objects", |app| {
+        let store = app.with_file_name("store\r");
+        symlink("other/.git/objects", store).unwrap();
+        write_alternates(app, b"../../../store\r\n");
+    }),
+    // Git before 2.40 does not look whether the first one exists.
+    ("PLACE/other/.git/objects", |app| {
+        let named = b"../../missing/../../other/.git/objects\n";
+        write_alternates(app, named);
+    }),
+    ("PLACE/other/.git", |app| {
+        symlink("other/.git", app.with_file_name("linked ")).unwrap();
+        fs::write(app.join(".git/commondir"), "../../linked \n").unwrap();
+    }),
+    ("PLACE/other/.git", |app| {
+        symlink("other/.git", app.with_file_name("linked ")).unwrap();
+        fs::remove_dir_all(app.join(".git")).unwrap();
+        fs::write(app.join(".git"), "gitdir: ../linked \r\n").unwrap();
+    }),
+    // A bare one around a directory `.git` that is no repository.
+    ("PLACE/other/.git/objects", |app| {
+        fs::rename(app.join(".git/HEAD"), app.join("HEAD")).unwrap();
+        fs::create_dir(app.join("refs")).unwrap();
+        symlink("../other/.git/objects", app.join("objects")).unwrap();
+    }),
 ];
+
+/// The objects of the other repository, as a line.
+const OTHER: &str = "../../../other/.git/objects\n";
+
+fn write_alternates(app: &Path, bytes: &[u8]) {
+    fs::write(app.join(".git/objects/info/alternates"), bytes).unwrap();
+}
+
+/// The file that must be named, and how it becomes one that can't be followed.
+const UNREADABLE: [Elsewhere; 8] = [
+    ("alternates", |app| {
+        write_alternates(app, b"\"../../../other/.git/\\157bjects\"\n");
+    }),
+    ("alternates", |app| {
+        let comments = "# a comment\n".repeat(100_000);
+        write_alternates(app, format!("{comments}{OTHER}").as_bytes());
+    }),
+    ("alternates", |app| {
+        write_alternates(app, &[OTHER.as_bytes(), b"\0"].concat());
+    }),
+    ("alternates", |app| {
+        mkfifo(&app.join(".git/objects/info/alternates"));
+    }),
+    ("alternates", |app| {
+        fs::create_dir(app.join(".git/objects/info/alternates")).unwrap();
+    }),
+    ("loop", |app| {
+        symlink("loop", app.join("loop")).unwrap();
+        write_alternates(app, b"../../loop\n");
+    }),
+    ("commondir", |app| mkfifo(&app.join(".git/commondir"))),
+    (".git", |app| {
+        fs::remove_dir_all(app.join(".git")).unwrap();
+        let long = "/".repeat(1 << 20);
+        fs::write(app.join(".git"), format!("gitdir: {long}")).unwrap();
+    }),
+];
+
+fn mkfifo(path: &Path) {
+    let made = Command::new("mkfifo").arg(path).status();
+    assert!(made.unwrap().success());
+}
+
+#[test]
+fn files_of_git_that_can_not_be_followed_are_refused() {
+    for (name, change) in UNREADABLE {
+        let place = two_repositories();
+        change(&place.path("app"));
+        let copy = SourceRequest {
+            copy: true,
+            ..place.request()
+        };
+        assert!(place.fetch(&copy).is_ok());
+        let (sender, receiver) = mpsc::channel();
+        thread::spawn(move || sender.send(place.fetch(&place.request()).map(drop)));
+        let outcome = receiver.recv_timeout(Duration::from_mins(1));
+        let err = outcome.expect("the look should end").unwrap_err();
+        let SourceError::Io { path, .. } = &err else {
+            panic!("{name}: {err}");
+        };
+        assert!(path.ends_with(name), "{err}");
+    }
+}
 
 #[test]
 fn objects_from_elsewhere_are_named() {
