@@ -4,6 +4,7 @@ use std::{
     ffi::OsString,
     fs,
     io::{self, Write as _},
+    os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{ExitCode, Stdio},
 };
@@ -19,34 +20,28 @@ pub(crate) const STAGE: &str = "trial";
 /// Makes a container in a new directory below this one, as this process could after [`enter()`]; says why
 /// it could not.
 ///
-/// The directory may be one that others can write to. So the name of the new one can't be foreseen, and it belongs
-/// to this user alone from its first moment.
+/// The stage makes and removes the directory, in a process group of its own: Ctrl-C ends this process alone, and the
+/// stage, which takes a moment, removes the directory all the same.
 pub(super) fn run(below: &Path) -> Result<(), String> {
-    let dir = tempfile::Builder::new().prefix("trial-").tempdir_in(below);
-    let dir = dir.map_err(|err| format!("can't try in `{}`: {err}", below.display()))?;
-    let tried = stage(STAGE).arg(dir.path()).stdin(Stdio::null()).output();
-    match tried {
+    let mut command = stage(STAGE);
+    command.arg(below).stdin(Stdio::null()).process_group(0);
+    match command.output() {
         Ok(output) if output.status.success() => Ok(()),
         Ok(output) => {
             let said = String::from_utf8_lossy(&output.stderr);
             Err(said.trim().trim_start_matches("s2i: ").to_owned())
         }
-        Err(err) => Err(format!("can't try in `{}`: {err}", below.display())),
+        Err(err) => Err(cannot_try(below, &err)),
     }
 }
 
 /// Runs the stage.
 pub(crate) fn trial(args: &[OsString]) -> ExitCode {
-    let dir = PathBuf::from(args.first().cloned().unwrap_or_default());
-    let dirs = ["upper", "work"].map(|name| dir.join(name));
+    let below = PathBuf::from(args.first().cloned().unwrap_or_default());
     let said = match enter() {
-        Ok(_) => try_in(&dirs),
+        Ok(_) => try_below(&below),
         Err(err) => Err(ErrorChain(&err).to_string()),
     };
-    // What only root of the namespace may remove.
-    for dir in dirs {
-        let _ = fs::remove_dir_all(dir);
-    }
     match said {
         Ok(code) => ExitCode::from(code),
         Err(said) => {
@@ -54,6 +49,20 @@ pub(crate) fn trial(args: &[OsString]) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Its exit status; it has said itself what went wrong.
+///
+/// The directory may be one that others can write to. So the name of the new one can't be foreseen, and it belongs
+/// to this user alone from its first moment. Only root of the namespace may remove what is in it.
+fn try_below(below: &Path) -> Result<u8, String> {
+    let dir = tempfile::Builder::new().prefix("trial-").tempdir_in(below);
+    let dir = dir.map_err(|err| cannot_try(below, &err))?;
+    try_in(&["upper", "work"].map(|name| dir.path().join(name)))
+}
+
+fn cannot_try(below: &Path, err: &io::Error) -> String {
+    format!("can't try in `{}`: {err}", below.display())
 }
 
 /// Its exit status; it has said itself what went wrong.

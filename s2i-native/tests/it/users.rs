@@ -7,10 +7,13 @@ use std::{
         process::CommandExt as _,
     },
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
     sync::{Mutex, OnceLock, PoisonError},
+    thread,
+    time::{Duration, Instant},
 };
 
+use rustix::process::{Pid, Signal, kill_process_group};
 use s2i_native::sandbox::{Program, Sandbox};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -31,6 +34,7 @@ crate::tests!(
     abstract_sockets_are_out_of_reach_for_a_user,
     what_is_mounted_below_sys_can_not_be_written,
     a_probe_uses_no_directory_that_others_made,
+    a_probe_that_is_killed_leaves_no_directory,
 );
 
 /// A user with ranges of numbers, and one without.
@@ -426,4 +430,33 @@ fn a_probe_uses_no_directory_that_others_made() {
     assert!(report["trial"].get("Ok").is_some(), "{report:#}");
     // It is there, and nothing else.
     assert_eq!(fs::read_dir(temp.path()).unwrap().count(), 1);
+}
+
+/// The whole process group is killed, as Ctrl-C in a terminal does it.
+fn a_probe_that_is_killed_leaves_no_directory() {
+    if !can_run("a probe that is killed") {
+        return;
+    }
+    let temp = temporary();
+    let is_empty = || fs::read_dir(temp.path()).unwrap().next().is_none();
+    // A probe that ends between two looks is none that could be killed in time.
+    let is_killed = (0..20).any(|_| {
+        let mut probe = Command::new(std::env::current_exe().unwrap())
+            .arg("--probe")
+            .arg(temp.path().join("store"))
+            .stdout(Stdio::null())
+            .process_group(0)
+            .spawn()
+            .unwrap();
+        while is_empty() && probe.try_wait().unwrap().is_none() {}
+        let is_there = !is_empty();
+        let _ = kill_process_group(Pid::from_child(&probe), Signal::KILL);
+        is_there && !probe.wait().unwrap().success()
+    });
+    assert!(is_killed, "no directory was seen");
+    let start = Instant::now();
+    while !is_empty() {
+        assert!(start.elapsed() < Duration::from_secs(30), "it stays");
+        thread::sleep(Duration::from_millis(10));
+    }
 }
