@@ -41,7 +41,9 @@ impl Resource {
                 "waiting for the application to end, whose files are in `{}`",
                 path.display()
             ),
-            Self::Container(name) => format!("removing the container `{name}`"),
+            Self::Container(name) => {
+                format!("waiting for the container `{name}` to be made or removed")
+            }
             Self::Application(name) => {
                 format!("waiting for the application in the container `{name}` to end")
             }
