@@ -39,8 +39,9 @@ pub(crate) async fn run(
     let path = setting.host.working_dir.join(output);
     let archive = engine.export(image, cancel);
     let bytes = or_interrupted(write_file(archive, image, &path), cancel).await?;
+    let file = path.display().to_string();
     let object =
-        json!({"event": "exported", "image": image.to_string(), "file": path, "bytes": bytes});
+        json!({"event": "exported", "image": image.to_string(), "file": file, "bytes": bytes});
     setting.renderer().answer("", &object);
     Ok(())
 }
@@ -56,7 +57,10 @@ async fn write_file(
         source,
     };
     if path.exists() && !path.is_file() {
-        let file = File::options().write(true).open(path).map_err(failed)?;
+        // A pipe waits for its reader.
+        let pipe = path.to_owned();
+        let opened = blocking(move || File::options().write(true).open(pipe)).await;
+        let file = opened.and_then(|opened| opened).map_err(failed)?;
         return write(archive, image, file, path).await;
     }
     // Beside the file that a link leads to, not in place of the link.
