@@ -16,6 +16,7 @@ mod exit;
 mod host;
 mod keyring;
 mod native;
+mod reading;
 mod render;
 mod request;
 mod secrets;

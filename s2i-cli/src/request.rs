@@ -3,25 +3,34 @@
 use std::path::Path;
 
 use s2i_build::{
-    Failed,
+    CancelToken, Failed,
     plan::PlanError,
     request::{BuildRequest, Builder, PreviousRequest, RuntimeRequest, SourceRequest},
 };
 use s2i_core::{Diagnostic, EnvVar, bounds, environment, mapping::Mapping};
 
-use crate::{args::Build, choice, commands::Setting, error::Error, host::Host, secrets};
+use crate::{
+    args::Build, choice, commands::Setting, error::Error, host::Host, reading::reading, secrets,
+};
 
 /// The build that was typed, and soft problems in the files that it names.
-pub(crate) fn build(
+pub(crate) async fn build(
     args: &Build,
     Setting {
         host,
         config,
         global,
     }: &Setting<'_>,
+    cancel: &CancelToken,
 ) -> Result<(BuildRequest, Vec<Diagnostic>), Error> {
     let file = args.environment_file.as_deref();
-    let (env, diagnostics) = variables(&args.env, file, host)?;
+    let (env, diagnostics) = variables(&args.env, file, host, cancel).await?;
+    let (typed, surroundings) = (args.secret.clone(), Host::clone(host));
+    let secrets = reading(move || secrets::read(&typed, &surroundings), cancel).await?;
+    let trust = match args.trust_ca.as_deref() {
+        Some(file) => Some(read(file, host, cancel).await?),
+        None => None,
+    };
     let request = BuildRequest {
         source: SourceRequest {
             location: args.source.clone(),
@@ -46,12 +55,8 @@ pub(crate) fn build(
         }),
         previous: previous(args)?,
         env,
-        secrets: secrets::read(&args.secret, host)?,
-        trust: args
-            .trust_ca
-            .as_deref()
-            .map(|file| read(file, host))
-            .transpose()?,
+        secrets,
+        trust,
         network: args.network.clone().unwrap_or_default(),
         limits: args.limited.limits(),
         destination: args.destination.clone(),
@@ -98,22 +103,27 @@ fn artifacts(args: &Build) -> Vec<Mapping> {
 }
 
 /// The variables of the command line, then those of a file, which win.
-pub(crate) fn variables(
+pub(crate) async fn variables(
     typed: &[EnvVar],
     file: Option<&Path>,
     host: &Host,
+    cancel: &CancelToken,
 ) -> Result<(Vec<EnvVar>, Vec<Diagnostic>), Error> {
     let Some(file) = file else {
         return Ok((typed.to_vec(), Vec::new()));
     };
-    let text = read(file, host)?;
+    let text = read(file, host, cancel).await?;
     let (from_file, diagnostics) = environment::parse_file(&file.display().to_string(), &text);
     Ok((environment::merge([typed, &from_file]), diagnostics))
 }
 
-fn read(file: &Path, host: &Host) -> Result<String, Error> {
+async fn read(file: &Path, host: &Host, cancel: &CancelToken) -> Result<String, Error> {
     let path = host.working_dir.join(file);
-    bounds::read_text_file(&path, bounds::FILE).map_err(|source| Error::ReadFile { path, source })
+    let read = move || {
+        let read = bounds::read_text_file(&path, bounds::FILE);
+        read.map_err(|source| Error::ReadFile { path, source })
+    };
+    reading(read, cancel).await
 }
 
 fn epoch(host: &Host) -> Result<Option<u64>, Error> {

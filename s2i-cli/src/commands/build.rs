@@ -17,7 +17,7 @@ pub(crate) async fn run(
     cancel: &CancelToken,
 ) -> Result<Outcome, Error> {
     let Setting { global, host, .. } = setting;
-    let (request, diagnostics) = request::build(args, setting)?;
+    let (request, diagnostics) = request::build(args, setting, cancel).await?;
     let renderer = Renderer::new(global.progress, args.quiet, host);
     for problem in diagnostics {
         renderer.event(Event::Warning(problem));

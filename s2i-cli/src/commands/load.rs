@@ -13,7 +13,7 @@ use s2i_build::{
 use serde_json::json;
 
 use super::Setting;
-use crate::{args::Load, error::Error};
+use crate::{args::Load, error::Error, reading::reading};
 
 pub(crate) async fn run(
     engine: &impl Images,
@@ -21,7 +21,7 @@ pub(crate) async fn run(
     setting: &Setting<'_>,
     cancel: &CancelToken,
 ) -> Result<(), Error> {
-    let archive = open(args, setting)?;
+    let archive = open(args, setting, cancel).await?;
     let loaded = engine.load(archive, cancel).await?;
     let renderer = setting.renderer();
     for image in loaded {
@@ -31,7 +31,11 @@ pub(crate) async fn run(
     Ok(())
 }
 
-fn open(args: &Load, setting: &Setting<'_>) -> Result<ArchiveStream<'static>, Error> {
+async fn open(
+    args: &Load,
+    setting: &Setting<'_>,
+    cancel: &CancelToken,
+) -> Result<ArchiveStream<'static>, Error> {
     let input = args.input.as_ref().filter(|input| *input != Path::new("-"));
     let Some(input) = input else {
         if setting.host.stdin_is_terminal {
@@ -40,8 +44,8 @@ fn open(args: &Load, setting: &Setting<'_>) -> Result<ArchiveStream<'static>, Er
         return Ok(stream(io::stdin()));
     };
     let path = setting.host.working_dir.join(input);
-    let file = File::open(&path).map_err(|source| Error::ReadFile { path, source })?;
-    Ok(stream(file))
+    let open = move || File::open(&path).map_err(|source| Error::ReadFile { path, source });
+    Ok(stream(reading(open, cancel).await?))
 }
 
 fn stream(mut archive: impl Read + Send + 'static) -> ArchiveStream<'static> {

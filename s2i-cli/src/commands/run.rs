@@ -23,7 +23,8 @@ pub(crate) async fn run<E: Engine + Images>(
 ) -> Result<ExitCode, Error> {
     let Setting { global, host, .. } = setting;
     let (name, words) = args.image()?;
-    let (env, diagnostics) = request::variables(&args.env, args.environment_file.as_deref(), host)?;
+    let file = args.environment_file.as_deref();
+    let (env, diagnostics) = request::variables(&args.env, file, host, cancel).await?;
     let renderer = Renderer::through(global.progress, host);
     for problem in diagnostics {
         renderer.event(Event::Warning(problem));

@@ -1,6 +1,7 @@
 //! Stopping `s2i`: gently in every phase and command, at once, by accident, by force.
 
 use std::{
+    ffi::OsString,
     fs::{self, File},
     io::{self, Read as _, Write as _},
     net::TcpListener,
@@ -10,7 +11,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::{
+    fs::{CWD, FileType, Mode, mknodat},
+    process::{Pid, Signal, kill_process},
+};
 
 use crate::{
     harness::{Live, live, live_alone, skip},
@@ -277,6 +281,31 @@ fn ctrl_c_stops_a_load_from_a_pipe_and_of_a_bomb() {
     let running = live.spawn(["load", "-i", bomb.to_str().unwrap()]);
     wait_until_at_work(running.id());
     interrupt(&live, running);
+}
+
+#[test]
+fn ctrl_c_stops_the_opening_of_pipes_without_another_end() {
+    let Some(live) = live_alone() else { return };
+    let builder = live.builder();
+    let pipe = live.path("pipe");
+    mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    let pipe = pipe.to_str().unwrap();
+    let source = live.instructions(LONG);
+    let build = |option: &str| live.build_args(builder, &[option], source.as_ref());
+    let text = |args: &[&str]| args.iter().map(Into::into).collect();
+    let commands: [Vec<OsString>; 6] = [
+        text(&["load", "-i", pipe]),
+        text(&["export", builder, "-o", pipe]),
+        text(&["run", "--environment-file", pipe, builder]),
+        build(&format!("--environment-file={pipe}")),
+        build(&format!("--secret=id=TOKEN,src={pipe}")),
+        build(&format!("--trust-ca={pipe}")),
+    ];
+    for command in commands {
+        let running = live.spawn(command);
+        wait_until_at_work(running.id());
+        interrupt(&live, running);
+    }
 }
 
 /// `s2i` whose output is not read before its end.
