@@ -44,6 +44,8 @@ impl NativeEngine {
             source: source.into(),
         })?;
         let store = stoppable(&self.store, cancel);
+        let allowed = store.check_download(&pulled.manifest.layers);
+        allowed.map_err(failed("pull", image))?;
         let (within, token) = (store.clone(), cancel.clone());
         let cannot = failed("pull into", "the store");
         let work = blocking(move || TrackedWork::make(&within, &[], &token, cannot));
@@ -144,7 +146,7 @@ impl<'a> Counter<'a> {
     fn new(progress: &'a Progress<'a>, blobs: &[Descriptor]) -> Self {
         Self {
             progress,
-            total: blobs.iter().map(|blob| blob.size).sum(),
+            total: sum(blobs.iter().map(|blob| blob.size)),
             done: Mutex::default(),
         }
     }
@@ -152,9 +154,41 @@ impl<'a> Counter<'a> {
     fn at(&self, blob: &Descriptor, bytes: u64) {
         let mut done = self.done.lock().expect("no panic under this lock");
         done.insert(blob.digest, bytes);
-        let sum: u64 = done.values().sum();
+        let sum = sum(done.values().copied());
         let megabytes = |bytes: u64| format!("{}.{} MB", bytes / 1_000_000, bytes / 100_000 % 10);
         let text = format!("{} of {}", megabytes(sum), megabytes(self.total));
         self.progress.tell(Event::Progress(text));
+    }
+}
+
+/// The sum of sizes, which may be whatever a registry says.
+fn sum(sizes: impl Iterator<Item = u64>) -> u64 {
+    sizes.fold(0, u64::saturating_add)
+}
+
+#[cfg(test)]
+mod tests {
+    use s2i_build::event::EventSink;
+
+    use super::*;
+
+    struct Ignored;
+
+    impl EventSink for Ignored {
+        fn event(&self, _: Event) {}
+    }
+
+    #[test]
+    fn sizes_without_bounds_are_counted() {
+        let progress = Progress::new(&Ignored);
+        let blobs = [u64::MAX, 2].map(|size| Descriptor {
+            size,
+            ..Descriptor::of("", &size.to_le_bytes())
+        });
+        let counter = Counter::new(&progress, &blobs);
+        for blob in &blobs {
+            counter.at(blob, blob.size);
+        }
+        assert_eq!(counter.total, u64::MAX);
     }
 }

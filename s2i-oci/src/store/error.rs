@@ -135,6 +135,9 @@ pub enum StoreError {
     /// A tree is to be taken over that is in no working directory.
     #[error("{} is in no working directory of the store", .0.display())]
     Outside(PathBuf),
+    /// The layers of an image are more than allowed, as they are downloaded.
+    #[error("the layers of the image have more than {0} bytes")]
+    Download(u64),
     /// An archive can't be imported.
     #[error("the archive {0}")]
     Import(ImportFault),
@@ -161,7 +164,7 @@ impl StoreError {
         match self {
             Self::Unpack { source, .. } => source.limit(),
             Self::Pack { source, .. } => source.limit(),
-            Self::Import(ImportFault::Bytes(_)) => Some(Limit::Bytes),
+            Self::Download(_) | Self::Import(ImportFault::Bytes(_)) => Some(Limit::Bytes),
             Self::Import(ImportFault::Entries(_)) => Some(Limit::Entries),
             _ => None,
         }

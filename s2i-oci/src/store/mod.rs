@@ -112,7 +112,8 @@ impl Store {
         Ok(store)
     }
 
-    /// The same store with other limits for layers that it unpacks or adopts, and for archives that it imports.
+    /// The same store with other limits for layers that it unpacks or adopts, for archives that it imports, and for the
+    /// layers of an image that are [downloaded](Self::check_download).
     #[must_use]
     pub fn with_limits(&self, limits: Limits) -> Self {
         self.with(Inner {

@@ -31,6 +31,22 @@ pub struct Partial {
 }
 
 impl Store {
+    /// Checks before anything is downloaded that all these blobs together are within the limit of bytes. Their sizes
+    /// are what a registry says; no download is longer than that.
+    ///
+    /// # Errors
+    /// [`StoreError::Download`].
+    pub fn check_download(&self, blobs: &[Descriptor]) -> Result<(), StoreError> {
+        let bytes = blobs
+            .iter()
+            .fold(0, |sum: u64, blob| sum.saturating_add(blob.size));
+        let most = self.limits().bytes;
+        if bytes > most {
+            return Err(StoreError::Download(most));
+        }
+        Ok(())
+    }
+
     /// The place for a download of this blob; `None` if it is there. From now on the blob stays as long
     /// as `work` lives, whether it is there or comes later.
     ///

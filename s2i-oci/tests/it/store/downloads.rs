@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use s2i_core::bounds::{Limit, Limits};
 use s2i_oci::{
     Digest,
     manifest::{
@@ -66,6 +67,57 @@ impl Remote {
         // The work ends only when the image is published.
         std::mem::forget(work);
     }
+}
+
+/// A blob of which only the size matters.
+fn sized(size: u64) -> Descriptor {
+    Descriptor {
+        size,
+        ..Descriptor::of(LAYER_GZIP, &size.to_le_bytes())
+    }
+}
+
+#[test]
+fn the_layers_of_an_image_are_limited_together() {
+    let scene = Scene::new();
+    let store = scene.store.with_limits(Limits {
+        bytes: 1000,
+        ..Limits::default()
+    });
+    store.check_download(&[]).unwrap();
+    store.check_download(&[sized(400), sized(600)]).unwrap();
+    for sizes in [[400, 601], [u64::MAX, 1], [u64::MAX, u64::MAX]] {
+        let err = store.check_download(&sizes.map(sized)).unwrap_err();
+        assert_eq!(
+            chain(&err),
+            "the layers of the image have more than 1000 bytes"
+        );
+        assert_eq!(err.limit(), Some(Limit::Bytes));
+    }
+}
+
+#[test]
+fn any_size_of_a_manifest_is_counted() {
+    let scene = Scene::new();
+    let plain = [layer("a"), layer("b")];
+    let config = config("amd64", &[&plain[0], &plain[1]]).to_json();
+    let layers = plain.iter().map(|plain| {
+        let packed = gzip(plain);
+        let descriptor = Descriptor::of(LAYER_GZIP, &packed);
+        let work = scene.store.work(&[]).unwrap();
+        let partial = scene.store.partial(&work, &descriptor).unwrap().unwrap();
+        fs::write(partial.path(), &packed).unwrap();
+        partial.finish().unwrap();
+        std::mem::forget(work);
+        Descriptor {
+            size: u64::MAX,
+            ..descriptor
+        }
+    });
+    let manifest = Manifest::new(Descriptor::of(CONFIG, &config), layers.collect());
+    let manifest = serde_json::to_vec(&manifest).unwrap();
+    let stored = scene.store.publish_pulled(&manifest, &config, &name("app"));
+    assert_eq!(stored.unwrap().size(), u64::MAX);
 }
 
 #[test]
