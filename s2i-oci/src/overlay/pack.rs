@@ -337,11 +337,14 @@ impl Packing<'_> {
         Ok(())
     }
 
-    /// The names in a directory in the order of their bytes.
+    /// The names in a directory in the order of their bytes. Each is an entry that is still to come, as are the
+    /// names that wait in the directories above.
     fn read_names(&self, dir: &OwnedFd) -> Result<vec::IntoIter<(CString, FileType)>, PackError> {
         let mut buffer = Vec::with_capacity(NAMES);
         let mut listing = RawDir::new(dir, buffer.spare_capacity_mut());
-        let left = self.limits.entries.saturating_sub(self.writer.files());
+        let waiting: u64 = self.frames.iter().map(|f| f.names.len() as u64).sum();
+        let taken = self.writer.files().saturating_add(waiting);
+        let left = self.limits.entries.saturating_sub(taken);
         let mut names = Vec::new();
         while let Some(entry) = listing.next() {
             let entry = entry.map_err(|err| self.unreadable(err))?;

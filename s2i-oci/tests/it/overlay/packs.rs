@@ -451,6 +451,32 @@ fn what_is_more_than_the_limits_is_refused_before_it_is_read() {
     );
 }
 
+/// The names that wait above a directory take memory as well.
+#[test]
+fn names_that_wait_count_as_entries() {
+    let temp = tempfile::TempDir::new().unwrap();
+    let mut dir = temp.path().to_owned();
+    for _ in 0..3 {
+        for name in ["w", "x", "y", "z"] {
+            fs::write(dir.join(name), "").unwrap();
+        }
+        dir.push("a");
+        fs::create_dir(&dir).unwrap();
+    }
+    let entries = |entries| Limits {
+        entries,
+        ..Limits::default()
+    };
+    // Two directories were written, eight names wait.
+    assert_eq!(
+        within(temp.path(), &entries(10)),
+        "`a/a` of the layer brings it to more than 10 entries"
+    );
+    let (_, size) = pack(temp.path(), Dialect::User, None, &mut io::sink()).unwrap();
+    assert_eq!(size.files, 15);
+    assert_eq!(within(temp.path(), &entries(15)), format!("{size:?}"));
+}
+
 /// The archive has zeros for holes, wherever these are.
 #[test]
 fn holes_are_zeros_in_the_archive() {
