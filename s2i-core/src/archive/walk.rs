@@ -81,13 +81,24 @@ pub(super) fn walk(
     filter: &Filter,
     visitor: &mut dyn Visit,
 ) -> io::Result<()> {
+    walk_within(root, prefix, filter, Limits::default(), visitor)
+}
+
+fn walk_within(
+    root: &OpenDir,
+    prefix: Vec<u8>,
+    filter: &Filter,
+    limits: Limits,
+    visitor: &mut dyn Visit,
+) -> io::Result<()> {
     let failed = |err| FileError::wrap("read", root.path().to_path_buf(), err);
     let dir = root.dir().try_clone().map_err(failed)?;
     // It would look empty.
     if is_removed(&dir.dir_metadata().map_err(failed)?) {
         return Err(failed(io::ErrorKind::NotFound.into()));
     }
-    let names = read_names(&dir).map_err(failed)?;
+    let names = read_names(&dir, limits.entries).map_err(failed)?;
+    let names = names.ok_or_else(|| too_many(limits.entries))?;
     let frames = vec![Frame {
         dir,
         names,
@@ -102,7 +113,8 @@ pub(super) fn walk(
         filter,
         path: prefix,
         frames,
-        left: Limits::default(),
+        most: limits.entries,
+        left: limits,
         visitor,
     }
     .run()
@@ -115,6 +127,8 @@ struct Walk<'a> {
     path: Vec<u8>,
     /// The directories that it is in.
     frames: Vec<Frame>,
+    /// The most entries.
+    most: u64,
     /// What may still come.
     left: Limits,
     visitor: &'a mut dyn Visit,
@@ -122,7 +136,7 @@ struct Walk<'a> {
 
 struct Frame {
     dir: Dir,
-    names: vec::IntoIter<(OsString, FileType)>,
+    names: Names,
     /// The length of its name.
     path: usize,
     is_visited: bool,
@@ -165,7 +179,7 @@ impl Walk<'_> {
                 "`{path}` is {kind}, which can't go into a container"
             )));
         }
-        self.left.take(&self.path)?;
+        self.left.take(&self.path, self.most)?;
         let frame = self.frames.last().expect("an entry is in a directory");
         let leaf = Leaf {
             dir: &frame.dir,
@@ -190,7 +204,11 @@ impl Walk<'_> {
             return Err(failed(io::ErrorKind::NotADirectory.into()));
         }
         let dir = Dir::from_std_file(file.into_std());
-        let names = read_names(&dir).map_err(failed)?;
+        // Names that wait in the directories above take memory as well.
+        let waiting: u64 = self.frames.iter().map(|f| f.names.len() as u64).sum();
+        let left = self.left.entries.saturating_sub(waiting);
+        let names = read_names(&dir, left).map_err(failed)?;
+        let names = names.ok_or_else(|| too_many(self.most))?;
         self.frames.push(Frame {
             dir,
             names,
@@ -204,7 +222,7 @@ impl Walk<'_> {
     fn visit_parents(&mut self) -> io::Result<()> {
         for frame in self.frames.iter_mut().filter(|frame| !frame.is_visited) {
             let path = &self.path[..frame.path];
-            self.left.take(path)?;
+            self.left.take(path, self.most)?;
             self.visitor.directory(path, &frame.dir)?;
             frame.is_visited = true;
         }
@@ -214,14 +232,12 @@ impl Walk<'_> {
 
 /// What the reader of archives would refuse is refused wherever a tree goes.
 impl Limits {
-    fn take(&mut self, name: &[u8]) -> io::Result<()> {
+    fn take(&mut self, name: &[u8], most: u64) -> io::Result<()> {
         if let Err(fault) = name::components(name, self.path) {
             return Err(invalid(&format!("`{}` {fault}", shown(name))));
         }
         let left = self.entries.checked_sub(1);
-        let most = Self::default().entries;
-        self.entries =
-            left.ok_or_else(|| invalid(&format!("the tree has more than {most} entries")))?;
+        self.entries = left.ok_or_else(|| too_many(most))?;
         Ok(())
     }
 
@@ -232,6 +248,10 @@ impl Limits {
             left.ok_or_else(|| invalid(&format!("the tree holds more than {most} bytes")))?;
         Ok(())
     }
+}
+
+fn too_many(most: u64) -> io::Error {
+    invalid(&format!("the tree has more than {most} entries"))
 }
 
 /// Opens a file or directory itself, and never waits for the other end of a FIFO.
@@ -247,14 +267,20 @@ fn open(dir: &Dir, name: &OsStr) -> io::Result<(cap_std::fs::File, Metadata)> {
     Ok((file, meta))
 }
 
-/// The names in a directory in the order of their bytes.
-fn read_names(dir: &Dir) -> io::Result<vec::IntoIter<(OsString, FileType)>> {
-    let mut names = dir
-        .entries()?
-        .map(|entry| named(dir, &entry?))
-        .collect::<io::Result<Vec<_>>>()?;
+/// Names in a directory, with what they stood for when it was listed.
+type Names = vec::IntoIter<(OsString, FileType)>;
+
+/// The names in a directory in the order of their bytes; `None` if there are more than `most`.
+fn read_names(dir: &Dir, most: u64) -> io::Result<Option<Names>> {
+    let mut names = Vec::new();
+    for entry in dir.entries()? {
+        if names.len() as u64 >= most {
+            return Ok(None);
+        }
+        names.push(named(dir, &entry?)?);
+    }
     names.sort_unstable_by(|(a, _), (b, _)| a.as_encoded_bytes().cmp(b.as_encoded_bytes()));
-    Ok(names.into_iter())
+    Ok(Some(names.into_iter()))
 }
 
 fn named(dir: &Dir, entry: &DirEntry) -> io::Result<(OsString, FileType)> {
@@ -290,4 +316,59 @@ fn is_removed(directory: &Metadata) -> bool {
 #[cfg(not(unix))]
 fn is_removed(_: &Metadata) -> bool {
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// Counts what is visited.
+    #[derive(Default)]
+    struct Count(u64);
+
+    impl Visit for Count {
+        fn directory(&mut self, _: &[u8], _: &Dir) -> io::Result<()> {
+            self.0 += 1;
+            Ok(())
+        }
+
+        fn leaf(&mut self, _: &Leaf<'_>, _: &mut Limits) -> io::Result<()> {
+            self.0 += 1;
+            Ok(())
+        }
+    }
+
+    /// How many entries are visited, and the error that ends that.
+    fn within(root: &Path, entries: u64) -> (u64, Option<String>) {
+        let limits = Limits {
+            entries,
+            ..Limits::default()
+        };
+        let root = OpenDir::open(root).unwrap();
+        let mut count = Count::default();
+        let walked = walk_within(&root, Vec::new(), &Filter::default(), limits, &mut count);
+        (count.0, walked.err().map(|err| err.to_string()))
+    }
+
+    #[test]
+    fn names_that_wait_count_as_entries() {
+        let temp = tempfile::tempdir().unwrap();
+        let mut dir = temp.path().to_owned();
+        for _ in 0..3 {
+            for name in ["w", "x", "y", "z"] {
+                fs::write(dir.join(name), "").unwrap();
+            }
+            dir.push("a");
+            fs::create_dir(&dir).unwrap();
+        }
+        fs::write(dir.join("b"), "").unwrap();
+        let error = |most| Some(format!("the tree has more than {most} entries"));
+        // The directory `a` was visited, and eight names wait when those in `a/a` are read.
+        assert_eq!(within(temp.path(), 10), (1, error(10)));
+        assert_eq!(within(temp.path(), 4), (0, error(4)));
+        assert_eq!(within(temp.path(), 15), (15, error(15)));
+        assert_eq!(within(temp.path(), 16), (16, None));
+    }
 }
