@@ -164,7 +164,9 @@ impl StoreError {
         match self {
             Self::Unpack { source, .. } => source.limit(),
             Self::Pack { source, .. } => source.limit(),
-            Self::Download(_) | Self::Import(ImportFault::Bytes(_)) => Some(Limit::Bytes),
+            Self::Download(_) | Self::Import(ImportFault::Bytes(_) | ImportFault::Long(_)) => {
+                Some(Limit::Bytes)
+            }
             Self::Import(ImportFault::Entries(_)) => Some(Limit::Entries),
             _ => None,
         }

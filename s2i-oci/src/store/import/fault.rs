@@ -32,6 +32,9 @@ pub enum ImportFault {
     /// More bytes than allowed.
     #[error("holds more than {0} bytes when it is decompressed")]
     Bytes(u64),
+    /// More bytes than allowed as it comes, compressed or not.
+    #[error("is longer than {0} bytes")]
+    Long(u64),
     /// A member whose name can't be one.
     #[error("has a member with the name `{0}`")]
     MemberName(String),

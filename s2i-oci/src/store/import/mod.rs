@@ -11,6 +11,7 @@ mod members;
 mod oci;
 
 use std::{
+    cell::Cell,
     collections::{BTreeMap, btree_map::Entry},
     fs::{self, File},
     io::{self, Cursor, Read, Write},
@@ -139,8 +140,40 @@ impl Store {
     }
 }
 
+/// An archive as it comes, which may be compressed. Not all that is compressed gives bytes when it is decompressed.
+struct Limited<'a, T> {
+    stream: T,
+    /// The bytes that may still come; `None` once there were more.
+    left: &'a Cell<Option<u64>>,
+}
+
+impl<T: Read> Read for Limited<'_, T> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.stream.read(buffer)?;
+        let left = self.left.get();
+        let left = left.and_then(|left| left.checked_sub(read as u64));
+        self.left.set(left);
+        left.map(|_| read)
+            .ok_or_else(|| io::ErrorKind::FileTooLarge.into())
+    }
+}
+
 /// Reads the archive to its end.
 fn spool(archive: &mut dyn Read, work: &Work, store: &Store) -> Result<Contents, StoreError> {
+    let most = store.limits().bytes;
+    let left = Cell::new(Some(most));
+    let limited = Limited {
+        stream: store.watch(archive),
+        left: &left,
+    };
+    let spooled = spool_members(limited, work, store);
+    match left.get() {
+        Some(_) => spooled,
+        None => Err(ImportFault::Long(most).into()),
+    }
+}
+
+fn spool_members(archive: impl Read, work: &Work, store: &Store) -> Result<Contents, StoreError> {
     let plain = decompressed(archive).map_err(StoreError::Read)?;
     let mut plain = store.watch(plain);
     let mut members = Members::new(&mut plain, store.limits());

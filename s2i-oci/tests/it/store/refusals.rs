@@ -17,7 +17,7 @@ use tar::{EntryType, Header};
 
 use super::{
     archives::{Layout, Tar, config, docker_archive, layer},
-    scene::{Scene, chain, gzip},
+    scene::{Scene, chain, gzip, zstd},
 };
 use crate::overlay::raw;
 
@@ -290,6 +290,43 @@ fn bombs_are_refused_early() {
             ImportFault::Header
         );
     }
+}
+
+#[test]
+fn bytes_that_give_nothing_are_counted() {
+    let scene = Scene::new();
+    let most = 1_000_000;
+    let store = scene.store.with_limits(Limits {
+        bytes: most,
+        ..Limits::default()
+    });
+    let skipped = b"\x50\x2a\x4d\x18\x01\0\0\0x".to_vec();
+    for block in [gzip(b""), zstd(b""), skipped] {
+        let mut endless = Endless { block, given: 0 };
+        // Else it would never end.
+        let mut archive = Read::by_ref(&mut endless).take(20 * most);
+        let err = store.import(&mut archive).unwrap_err();
+        assert_eq!(chain(&err), "the archive is longer than 1000000 bytes");
+        assert_eq!(err.limit(), Some(Limit::Bytes));
+        assert!(endless.given < 2 * most, "{}", endless.given);
+        assert_eq!(scene.names("work").len(), 0);
+    }
+}
+
+#[test]
+fn bytes_that_give_nothing_are_stopped() {
+    let scene = Scene::new();
+    let store = scene
+        .store
+        .checked(|| Err(io::Error::other("everything stops")));
+    let mut endless = Endless {
+        block: gzip(b""),
+        given: 0,
+    };
+    let mut archive = Read::by_ref(&mut endless).take(20_000_000);
+    let err = store.import(&mut archive).unwrap_err();
+    assert!(chain(&err).ends_with("everything stops"), "{}", chain(&err));
+    assert_eq!(endless.given, 0);
 }
 
 /// A run of bytes that need not lie in memory.
