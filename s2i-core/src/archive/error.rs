@@ -113,7 +113,7 @@ pub enum HeaderFault {
     /// The sum of the bytes is another one.
     #[error("its checksum is wrong")]
     Checksum,
-    /// It is neither of the POSIX nor of the GNU format.
+    /// It is of none of the POSIX, GNU and V7 formats.
     #[error("its format is unknown")]
     Format,
     /// A number does not follow the grammar.

@@ -1,7 +1,7 @@
 //! The grammar of archives: what every reader of one has to know, whatever it unpacks.
 //!
-//! Readers differ in what they make of sloppy headers. These functions take exactly the POSIX (`ustar`)
-//! and the GNU format, and in them only what all readers understand in the same way.
+//! Readers differ in what they make of sloppy headers. These functions take exactly the POSIX (`ustar`),
+//! the GNU and the V7 format, and in them only what all readers understand in the same way.
 
 use tar::Header;
 
@@ -24,12 +24,15 @@ pub fn name(block: &[u8; BLOCK]) -> Result<Vec<u8>, HeaderFault> {
     let name = text(&header.as_old().name).ok_or(HeaderFault::Text("name"))?;
     if let Some(gnu) = header.as_gnu() {
         // Some readers take these for a prefix when they are no times.
-        let is_time = |field: &[u8]| field[0] == 0 || number(field).is_some();
+        let is_time = |field: &[u8]| field[0] == 0 || is_number(field);
         return if is_time(&gnu.atime) && is_time(&gnu.ctime) {
             Ok(name.to_vec())
         } else {
             Err(HeaderFault::Number("access or change time"))
         };
+    }
+    if is_v7(block) {
+        return Ok(name.to_vec());
     }
     let ustar = header.as_ustar().ok_or(HeaderFault::Format)?;
     // In the format of star, the prefix is shorter and has times and a mark behind it.
@@ -42,14 +45,19 @@ pub fn name(block: &[u8; BLOCK]) -> Result<Vec<u8>, HeaderFault> {
     }
 }
 
+/// Whether the header is of the V7 format, which has no magic, and nothing behind the target of a link but the device
+/// numbers that GNU tar writes nevertheless. It has files, links and directories; labels of GNU tar are like it.
+fn is_v7(block: &[u8; BLOCK]) -> bool {
+    let kind = block[156];
+    let mut behind = block[257..329].iter().chain(&block[345..]);
+    matches!(kind, 0 | b'0' | b'1' | b'2' | b'5' | b'V') && behind.all(|byte| *byte == 0)
+}
+
 /// Checks the numbers that not every reader needs: some refuse the whole archive for a bad one.
 fn check_numbers(header: &Header) -> Result<(), HeaderFault> {
     let old = header.as_old();
-    let (gnu, ustar) = (header.as_gnu(), header.as_ustar());
-    let devices = gnu
-        .map(|gnu| [&gnu.dev_major, &gnu.dev_minor])
-        .or(ustar.map(|ustar| [&ustar.dev_major, &ustar.dev_minor]));
-    let [major, minor] = devices.ok_or(HeaderFault::Format)?;
+    // They lie in the same place in all formats.
+    let (major, minor) = header.as_bytes()[329..345].split_at(8);
     let fields: [(&'static str, &[u8]); 6] = [
         ("mode", &old.mode),
         ("user", &old.uid),

@@ -556,7 +556,9 @@ fn headers_that_readers_understand_in_different_ways() {
         );
     };
     let header = |at: usize, bytes: &[u8]| Block::new(b'0', b"a", 0).put(at, bytes).clone();
-    second(&mut header(257, &[0; 8]), "its format is unknown");
+    second(&mut header(257, b"ustar\0\0\0"), "its format is unknown");
+    let mut v7_with_prefix = header(257, &[0; 8]);
+    second(v7_with_prefix.put(345, b"p"), "its format is unknown");
     second(&mut header(257, b"ustar\x0001"), "its format is unknown");
     second(&mut header(508, b"tar\0"), "its format is unknown");
     second(

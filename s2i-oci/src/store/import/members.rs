@@ -165,17 +165,22 @@ impl<'a> Members<'a> {
             let name = grammar::name(&block)?;
             let fields = Header::from_byte_slice(&block).as_old();
             let target = grammar::text(&fields.linkname).ok_or(ImportFault::Header)?;
+            let size = match (fields.linkflag, fields.size) {
+                // GNU tar leaves out the size of a label.
+                ([b'V'], [0, ..]) if grammar::text(&fields.size).is_some() => Some(0),
+                (_, size) => grammar::number(&size),
+            };
             Ok(Head {
                 kind: fields.linkflag[0],
                 name,
                 target: target.to_vec(),
-                size: grammar::number(&fields.size).ok_or(ImportFault::Header)?,
+                size: size.ok_or(ImportFault::Header)?,
             })
         };
-        match read() {
-            Err(_) if is_first => Err(ImportFault::NotTar.into()),
-            read => Ok(Some(read?)),
+        if is_first && matches!(grammar::name(&block), Err(HeaderFault::Checksum)) {
+            return Err(ImportFault::NotTar.into());
         }
+        Ok(Some(read()?))
     }
 
     /// Reads from the first block of zeros to the end of the stream.
@@ -263,7 +268,8 @@ impl<'a> Members<'a> {
             }
             b'1' => Kind::HardLink(target),
             b'2' => Kind::Symlink(target),
-            b'3'..=b'6' => Kind::Other,
+            // Also the label that GNU tar gives to a volume.
+            b'3'..=b'6' | b'V' => Kind::Other,
             _ => return Err(ImportFault::Header),
         };
         // Only files have contents; to some readers others have none, whatever their size.

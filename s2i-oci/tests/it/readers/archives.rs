@@ -14,6 +14,7 @@ const DAMAGED: u64 = 600;
 pub(super) fn all() -> Vec<(String, Vec<u8>)> {
     let by_hand = [
         plain(),
+        v7(),
         names(),
         numbers(),
         records(),
@@ -116,6 +117,58 @@ fn plain() -> Named {
     ]
 }
 
+/// Headers without a magic.
+fn v7() -> Named {
+    let old = |kind, name: &str, size| {
+        let mut header = Block::new(kind, name.as_bytes(), size);
+        header.put(257, &[0; 8]).clone()
+    };
+    let with_a = |kind, at, bytes: &[u8]| {
+        let content = padded(b"abc");
+        let header = old(kind, "a", 3).put(at, bytes).done();
+        tar(&[header, content, old(b'0', "b", 0).done()])
+    };
+    let devices = b"0000000\x000000000\0";
+    vec![
+        (
+            "v7-all-kinds",
+            tar(&[
+                old(b'5', "d/", 0).mode(0o755).put(329, devices).done(),
+                old(0, "e/", 0).mode(0o755).done(),
+                old(0, "d/a", 5).put(329, devices).done(),
+                padded(b"hello"),
+                old(b'0', "b", 0).done(),
+                old(b'2', "d/l", 0).put(157, b"../b").done(),
+                old(b'1', "h", 0).put(157, b"d/a").done(),
+            ]),
+        ),
+        (
+            "v7-among-others",
+            tar(&[file("a", "x"), old(b'0', "b", 0).done(), dir("d")]),
+        ),
+        ("v7-full-name", tar(&[old(0, &"n".repeat(100), 0).done()])),
+        ("v7-fifo", tar(&[old(b'6', "fifo", 0).done()])),
+        (
+            "v7-device",
+            tar(&[old(b'3', "null", 0).device(1, 3).done()]),
+        ),
+        ("v7-sparse", with_a(b'S', 345, &[0])),
+        ("v7-long-name", with_a(b'L', 345, &[0])),
+        ("v7-records", with_a(b'x', 345, &[0])),
+        ("v7-label", tar(&[old(b'V', "volume", 0).done()])),
+        (
+            "v7-size",
+            with_a(b'0', 124, b"\x80\0\0\0\0\0\0\0\0\0\0\x03"),
+        ),
+        ("v7-prefix", with_a(b'0', 345, b"prefix")),
+        ("v7-end", with_a(b'0', 508, b"tar\0")),
+        ("v7-owner", with_a(b'0', 265, b"root\0")),
+        ("v7-odd-device", with_a(b'0', 329, b"x")),
+        ("v7-half-magic", with_a(b'0', 257, b"ustar")),
+        ("v7-version", with_a(b'0', 263, b"00")),
+    ]
+}
+
 fn names() -> Named {
     let at = |at, bytes: &[u8]| Block::new(b'0', b"a", 0).put(at, bytes).done();
     vec![
@@ -138,6 +191,24 @@ fn names() -> Named {
             tar(&[Block::new(b'0', b"a", 0)
                 .gnu()
                 .put(345, b"00000001750\x0000000001750")
+                .done()]),
+        ),
+        (
+            "gnu-times-negative",
+            tar(&[Block::new(b'0', b"a", 0)
+                .gnu()
+                .put(345, &[[0xff; 12], [0xff; 12]].concat())
+                .done()]),
+        ),
+        (
+            "gnu-times-left-out",
+            tar(&[Block::new(b'0', b"a", 0).gnu().put(345, &[b' '; 24]).done()]),
+        ),
+        (
+            "gnu-times-huge",
+            tar(&[Block::new(b'0', b"a", 0)
+                .gnu()
+                .put(345, b"\x80\0\0\0\xff\xff\xff\xff\xff\xff\xff\xff")
                 .done()]),
         ),
         ("star", tar(&[at(508, b"tar\0")])),

@@ -8,7 +8,7 @@ use s2i_oci::{
     manifest::{CONFIG, Descriptor, IMAGE_NAME, LAYER, MANIFEST, Manifest, REF_NAME},
     store::{Loaded, Store, StoreError},
 };
-use tar::EntryType;
+use tar::{EntryType, Header};
 
 use super::{
     archives::{Layout, Tar, config, docker_archive, layer, named},
@@ -61,6 +61,47 @@ fn archives_of_docker_are_taken() {
     let image = scene.store.find(&name("s2i/app")).unwrap().unwrap();
     assert_eq!(image.id(), Digest::of(&two.to_json()));
     assert_eq!(plain_layers(&scene.store, &image), [base, app]);
+}
+
+/// The archive as `tar --format=v7` writes it.
+fn as_v7(mut archive: Vec<u8>) -> Vec<u8> {
+    let mut at = 0;
+    while archive[at..at + 512].iter().any(|byte| *byte != 0) {
+        let block = &mut archive[at..at + 512];
+        let mut header = Header::new_old();
+        header.as_mut_bytes().copy_from_slice(block);
+        header.as_mut_bytes()[257..265].fill(0);
+        header.set_cksum();
+        block.copy_from_slice(header.as_bytes());
+        at += 512 + usize::try_from(header.size().unwrap().next_multiple_of(512)).unwrap();
+    }
+    archive
+}
+
+#[test]
+fn archives_in_the_v7_format_are_taken() {
+    let scene = Scene::new();
+    let base = layer("base");
+    let one = config("amd64", &[&base]);
+    let archive = docker_archive(&[(&one, &["app"], std::slice::from_ref(&base))]);
+    assert_eq!(loaded(&scene.store, &as_v7(archive)), ["amd64: app"]);
+}
+
+/// What `tar --label` writes comes first, and has neither a magic nor a size.
+#[test]
+fn archives_may_have_a_label() {
+    let scene = Scene::new();
+    let base = layer("base");
+    let one = config("amd64", &[&base]);
+    let archive = docker_archive(&[(&one, &["app"], std::slice::from_ref(&base))]);
+    let mut label = Header::new_old();
+    label.as_mut_bytes().fill(0);
+    label.as_mut_bytes()[..5].copy_from_slice(b"LABEL");
+    label.set_mtime(1000);
+    label.set_entry_type(EntryType::new(b'V'));
+    label.set_cksum();
+    let archive = [&label.as_bytes()[..], &archive].concat();
+    assert_eq!(loaded(&scene.store, &archive), ["amd64: app"]);
 }
 
 #[test]
