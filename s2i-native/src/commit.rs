@@ -12,7 +12,7 @@ use s2i_oci::{
     store::{LayerSource, NewImage, Store, StoredImage},
 };
 
-use crate::{error::failed, facts, place::Place, tracked::stoppable};
+use crate::{error::failed, facts, place::Place};
 
 /// What Docker adds to configs of images that it committed itself; of no meaning elsewhere.
 const OF_A_CONTAINER: [&str; 3] = ["container", "container_config", "docker_version"];
@@ -31,7 +31,7 @@ pub(crate) fn commit(
         after: place.started,
         mtime: commit.mtime,
     };
-    let adopted = stoppable(&place.store, cancel).adopt(&place.upper(), Some(&clamp));
+    let adopted = place.store.adopt(&place.upper(), Some(&clamp));
     // The last moment at which nothing has come of it.
     if let Some(reason) = cancel.reason() {
         return Err(EngineError::Interrupted(reason));

@@ -89,8 +89,8 @@ impl Store {
 
     /// Makes a layer of a tree that lies in a [`Work`] of this store: reads it once for its digest, gives
     /// what `clamp` says is new its time, and takes the tree away to where only
-    /// [`publish`](Self::publish) finds it. `check` is called often while the tree is read, and an error of
-    /// it ends that.
+    /// [`publish`](Self::publish) finds it. What [`checked`](Self::checked) was given is called often while the
+    /// tree is read, and an error of it ends that.
     ///
     /// # Errors
     /// [`StoreError::Outside`], [`StoreError::Pack`], [`StoreError::Disk`].
