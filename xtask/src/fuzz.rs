@@ -14,6 +14,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
+use tempfile::TempDir;
 
 use crate::{host, paths};
 
@@ -188,18 +189,29 @@ fn triple() -> Result<String> {
     line.map(str::to_owned).context("`rustc -vV` names no host")
 }
 
+/// A directory for what a target writes, in memory where there is one for that. It goes with all that is in it: a target
+/// that is aborted removes nothing.
+fn scratch() -> Result<TempDir> {
+    let memory = Path::new("/dev/shm");
+    let mut builder = tempfile::Builder::new();
+    builder.prefix("s2i-fuzz-");
+    let made = if memory.is_dir() {
+        builder.tempdir_in(memory)
+    } else {
+        builder.tempdir()
+    };
+    made.context("can't make a temporary directory")
+}
+
 impl Built {
-    /// A run of libFuzzer on directories of inputs.
-    fn command(&self, target: &str) -> Command {
+    /// A run of libFuzzer on directories of inputs, which writes to `scratch`, and to `broken` what breaks something.
+    fn command(&self, target: &str, scratch: &Path, broken: &Path) -> Command {
         let mut command = Command::new(self.programs.join(target));
-        // What a target writes does not outlive the run.
-        if Path::new("/dev/shm").is_dir() {
-            command.env("TMPDIR", "/dev/shm");
-        }
-        command.args([
+        command.env("TMPDIR", scratch).args([
             format!("-max_len={}", longest(target)),
             format!("-timeout={TIMEOUT}"),
             format!("-rss_limit_mb={MEMORY}"),
+            format!("-artifact_prefix={}/", broken.display()),
             "-print_final_stats=1".into(),
         ]);
         command
@@ -221,10 +233,10 @@ impl Built {
         let (corpus, broken) = Self::found(target)?;
         let log = paths::target().join("fuzz").join(format!("{target}.log"));
         let out = File::create(&log)?;
+        let scratch = scratch()?;
         let status = self
-            .command(target)
+            .command(target, scratch.path(), &broken)
             .arg(format!("-runs={runs}"))
-            .arg(format!("-artifact_prefix={}/", broken.display()))
             .arg(corpus)
             .args(
                 seeds(target)
@@ -257,11 +269,12 @@ impl Built {
     }
 
     fn merge(&self, target: &str) -> Result<()> {
-        let (found, _) = Self::found(target)?;
+        let (found, broken) = Self::found(target)?;
         let corpus = home().join("corpus").join(target);
         fs::create_dir_all(&corpus)?;
+        let scratch = scratch()?;
         host::run(
-            self.command(target)
+            self.command(target, scratch.path(), &broken)
                 .arg("-set_cover_merge=1")
                 .args([corpus, found]),
         )
