@@ -309,6 +309,14 @@ impl Git<'_> {
             // Its helpers hold the other ends.
             end_group(&child);
         }
+        // A helper that lives on may hold the other ends, as a shared connection of SSH does.
+        while !(stdout.is_finished() && stderr.is_finished()) {
+            if let Some(reason) = self.cancel.reason() {
+                end_group(&child);
+                return Err(SourceError::Interrupted(reason));
+            }
+            thread::sleep(pause);
+        }
         let (stdout, stderr) = (finished(stdout), finished(stderr));
         match (stdout, stderr) {
             (Err(err), _) if err.kind() == ErrorKind::FileTooLarge => {
