@@ -21,7 +21,7 @@ use thiserror::Error;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of all files as they appear, holes included; of a layer or an archive of images also the bytes of
-    /// the uncompressed archive.
+    /// the archive, compressed or not; of an image that is pulled, the bytes of all its layers as they come.
     pub bytes: u64,
     /// Entries of all types; of a layer also directories that no entry names.
     pub entries: u64,
