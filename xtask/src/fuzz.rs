@@ -33,7 +33,7 @@ const TIMEOUT: u32 = 10;
 /// The most memory of a target, in MiB: its own data and tables of libFuzzer, which grow with the corpus.
 const MEMORY: u32 = 1024;
 
-/// What makes the compiler count which code an input reaches, and show libFuzzer what is compared.
+/// The options that make the compiler count which code an input reaches, and show libFuzzer what is compared.
 const INSTRUMENTATION: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
     -Cllvm-args=-sanitizer-coverage-trace-compares --cfg fuzzing";
@@ -217,7 +217,7 @@ impl Built {
         command
     }
 
-    /// Where the inputs of earlier runs are, and those that broke something.
+    /// The directories of the inputs of earlier runs, and of those that broke something.
     fn found(target: &str) -> Result<(PathBuf, PathBuf)> {
         let dir = paths::target().join("fuzz");
         let found = (

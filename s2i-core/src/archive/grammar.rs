@@ -72,7 +72,7 @@ fn check_numbers(header: &Header) -> Result<(), HeaderFault> {
     }
 }
 
-/// Whether the field is a [`number`], a negative binary one, or left out.
+/// Returns whether the field is a [`number`], a negative binary one, or left out.
 fn is_number(field: &[u8]) -> bool {
     if field.iter().all(|byte| matches!(byte, 0 | b' ')) {
         return true;
@@ -188,7 +188,7 @@ fn record(text: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     is_good.then_some((key, value, rest))
 }
 
-/// Whether the value of a standard record is what every reader takes.
+/// Returns whether the value of a standard record is what every reader takes.
 fn is_value(key: &[u8], value: &[u8]) -> bool {
     match key {
         b"path" | b"linkpath" | b"uname" | b"gname" => !value.contains(&0),
@@ -207,7 +207,7 @@ fn is_value(key: &[u8], value: &[u8]) -> bool {
     }
 }
 
-/// Whether these decimal digits have a value that fits a signed number.
+/// Returns whether these decimal digits have a value that fits a signed number.
 fn is_signed(digits: &[u8]) -> bool {
     decimal(digits).is_some_and(|number| i64::try_from(number).is_ok())
 }

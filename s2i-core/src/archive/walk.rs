@@ -15,7 +15,7 @@ use cap_std::fs::{Dir, DirEntry, FileType, Metadata, OpenOptions};
 use super::{EntryFault, Limits, grammar::shown, name, tree::FileError, write::invalid};
 use crate::{OpenDir, ignore::Filter};
 
-/// What is done with the entries of a tree.
+/// The visitor of the entries of a tree.
 pub(super) trait Visit {
     /// Takes a directory, which comes before what is in it.
     fn directory(&mut self, path: &[u8], dir: &Dir) -> io::Result<()>;
@@ -32,9 +32,9 @@ pub(super) struct Leaf<'a> {
     pub(super) name: &'a OsStr,
     /// Its name in the tree.
     pub(super) path: &'a [u8],
-    /// What it was when the directory was listed.
+    /// Its metadata when the directory was listed.
     pub(super) kind: FileType,
-    /// Where it comes from, for messages.
+    /// Its path, for messages.
     source: &'a Source<'a>,
 }
 
@@ -63,7 +63,7 @@ impl Leaf<'_> {
 /// How the names in a tree become paths for messages.
 struct Source<'a> {
     root: &'a Path,
-    /// Where in a name the part below the root starts.
+    /// The start of the part of a name that is below the root.
     below: usize,
 }
 
@@ -129,7 +129,7 @@ struct Walk<'a> {
     frames: Vec<Frame>,
     /// The most entries.
     most: u64,
-    /// What may still come.
+    /// The bytes and entries that may still come.
     left: Limits,
     visitor: &'a mut dyn Visit,
 }
@@ -295,7 +295,7 @@ fn named(dir: &Dir, entry: &DirEntry) -> io::Result<(OsString, FileType)> {
     Ok((name, kind))
 }
 
-/// What it is if it is neither file, directory nor symbolic link.
+/// Returns its kind if it is neither file, directory nor symbolic link.
 fn special(kind: FileType) -> Option<&'static str> {
     let kinds = [
         (kind.is_fifo(), "a FIFO"),

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::Digest;
 
-/// What an entry of a layer is, by its header; whiteouts are files.
+/// The kind of an entry of a layer, by its header; whiteouts are files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EntryKind {
     /// A regular file, sparse or not.
@@ -35,7 +35,7 @@ pub enum EntryKind {
 /// An entry of a layer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
-    /// What it is.
+    /// Its kind.
     pub kind: EntryKind,
     /// Its name, as the archive has it.
     pub name: Vec<u8>,
@@ -58,7 +58,7 @@ pub enum Part<'a> {
     Entry(Listed),
     /// A piece of the contents of the entry that began last. What no piece covers is a hole.
     Contents {
-        /// Where the piece lies in the file, in bytes from its start.
+        /// The place of the piece in the file, in bytes from its start.
         offset: u64,
         /// The bytes.
         bytes: &'a [u8],

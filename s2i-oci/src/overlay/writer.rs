@@ -114,7 +114,7 @@ impl<'a> Writer<'a> {
         self.files
     }
 
-    /// What the whole archive has, if contents of `size` bytes are all that follows.
+    /// Returns the size of the whole archive, if contents of `size` bytes are all that follows.
     pub(super) fn bytes_with(&self, size: u64) -> u64 {
         let contents = size.saturating_add(fill_up(size));
         (self.bytes + 2 * BLOCK as u64).saturating_add(contents)
@@ -248,7 +248,7 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// Where the next data or hole of a file starts, at most at its end.
+/// Returns the start of the next data or hole of a file, at most its end.
 fn next(file: &File, to: SeekFrom, size: u64) -> Result<u64, Broken> {
     match seek(file, to) {
         Ok(at) => Ok(at.min(size)),

@@ -219,7 +219,7 @@ impl Remote {
         Ok(found)
     }
 
-    /// What the registry asks for.
+    /// The challenge of the registry.
     fn challenge(&self, headers: &HeaderMap) -> Result<Challenge, RegistryError> {
         let texts = headers.get_all(WWW_AUTHENTICATE).iter();
         let texts = texts.filter_map(|value| value.to_str().ok());

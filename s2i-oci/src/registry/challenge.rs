@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use super::loopback::is_allowed;
 
-/// What a registry asks for.
+/// The authentication that a registry asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Challenge {
     /// User and password in every request.
@@ -15,7 +15,7 @@ pub enum Challenge {
     Bearer {
         /// The login service.
         realm: Url,
-        /// What the login service calls the registry.
+        /// The name that the login service has for the registry.
         service: Option<String>,
     },
 }

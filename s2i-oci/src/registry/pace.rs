@@ -30,7 +30,7 @@ pub(super) struct Pace {
     least: LeastRate,
     /// When the window began.
     start: Instant,
-    /// What came in it so far.
+    /// The bytes that came in it so far.
     bytes: u64,
 }
 

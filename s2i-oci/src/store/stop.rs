@@ -8,7 +8,7 @@ use std::{
 
 use super::Store;
 
-/// What long work asks between two pieces. Its error ends the work.
+/// The check that long work makes between two pieces. Its error ends the work.
 #[derive(Clone, Default)]
 pub(super) struct Check(Option<Arc<dyn Fn() -> io::Result<()> + Send + Sync>>);
 

@@ -236,12 +236,12 @@ fn put_aside(content: &mut Members<'_>, path: PathBuf) -> Result<Option<Spooled>
     Ok(Some(Spooled { digest, size, path }))
 }
 
-/// Whether what starts with this block can be a description, for which it is too long then.
+/// Returns whether a member that starts with this block can be a description, for which it is too long then.
 fn is_json(start: &[u8]) -> bool {
     matches!(start.trim_ascii_start(), [b'{' | b'[', ..] | [])
 }
 
-/// Whether what starts with this block can be a layer: an archive, compressed or not.
+/// Returns whether a member that starts with this block can be a layer: an archive, compressed or not.
 fn is_layer(start: &[u8]) -> bool {
     let is_archive = |block: &[u8; BLOCK]| block == &[0; BLOCK] || grammar::name(block).is_ok();
     Compression::of(start) != Compression::None || start.try_into().is_ok_and(is_archive)
