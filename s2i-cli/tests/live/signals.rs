@@ -420,7 +420,10 @@ fn ctrl_c_stops_a_load_into_a_daemon_or_waits_for_it() {
     if !live.engine.is_native() {
         return skip("only the embedded engine loads its results into others");
     }
-    let source = live.instructions("write /app/file text");
+    let source = live.instructions("copy /app");
+    // More than sockets take without a reader: what they have got counts as sent.
+    let large = fs::File::create(source.join("large")).unwrap();
+    large.set_len(64 << 20).unwrap();
     // One that takes nothing of it.
     let daemon = Daemon::start(0);
     let running = deliver(&live, &daemon, &source);
