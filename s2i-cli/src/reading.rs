@@ -8,7 +8,7 @@ use crate::error::Error;
 /// nothing behind.
 ///
 /// # Errors
-/// What `read` says, and that it was stopped.
+/// Errors of `read`, and the interrupt that stopped it.
 pub(crate) async fn reading<T, E>(
     read: impl FnOnce() -> Result<T, E> + Send + 'static,
     cancel: &CancelToken,

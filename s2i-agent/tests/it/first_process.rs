@@ -115,7 +115,7 @@ fn the_user_owns_the_source_and_has_no_rights_but_its_own() {
     assert_eq!(fs::read(root.at("old")).unwrap(), b"old");
 }
 
-/// What was said of a user holds, although the image, or what goes into it, could make another one of it.
+/// A user stays the one that was identified, although the image, or what goes into it, could make another one of it.
 #[test]
 fn a_user_that_was_found_stays_who_it_is() {
     let Some(root) = Root::new() else { return };

@@ -75,7 +75,7 @@ pub(super) fn path_of(bytes: &[u8]) -> &Path {
 /// Reads a small file of Git's own; `None` where there is none. A FIFO is not waited for.
 ///
 /// # Errors
-/// What the file system says; [`ErrorKind::InvalidInput`] for what is no regular file, [`ErrorKind::FileTooLarge`]
+/// Errors of the file system; [`ErrorKind::InvalidInput`] for all but regular files, [`ErrorKind::FileTooLarge`]
 /// for more than [`bounds::FILE`] bytes, [`ErrorKind::InvalidData`] for a NUL byte, where Git would stop.
 pub(super) fn read_small(path: &Path) -> io::Result<Option<Vec<u8>>> {
     let mut options = OpenOptions::new();
@@ -105,7 +105,7 @@ pub(super) fn is_empty_repository(git_dir: &Path) -> bool {
         && !may_hold_a_file(git_dir.join("refs"), MAX_REFS)
 }
 
-/// Whether there is a file below a directory, or more than `most` entries.
+/// Returns whether there is a file below a directory, or more than `most` entries.
 fn may_hold_a_file(dir: PathBuf, most: usize) -> bool {
     let (mut waiting, mut seen) = (vec![dir], 0);
     while let Some(dir) = waiting.pop() {

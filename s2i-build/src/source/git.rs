@@ -29,7 +29,7 @@ const SAFE_CONFIG: [&str; 8] = [
     "fetch.recurseSubmodules=false",
 ];
 
-/// What serves a local repository whose owner was checked.
+/// The program that serves a local repository whose owner was checked.
 const UPLOAD_PACK: &str = "--upload-pack=git -c 'safe.directory=*' upload-pack";
 
 /// Where programs are looked for when nothing says where.
@@ -47,7 +47,7 @@ const FOREIGN_VARIABLES: [&str; 8] = [
     "GIT_TEMPLATE_DIR",
 ];
 
-/// Where Git fetches from.
+/// The repository that Git fetches from.
 pub(super) enum Remote<'a> {
     /// Something that Git can fetch over a network.
     Url(&'a str),
@@ -56,7 +56,7 @@ pub(super) enum Remote<'a> {
 }
 
 impl Remote<'_> {
-    /// What Git is given as the repository.
+    /// Returns the name of the repository for Git.
     pub(super) fn url(&self) -> &str {
         match self {
             Self::Url(url) => url,
@@ -70,7 +70,7 @@ impl Remote<'_> {
 pub(super) struct Git<'a> {
     /// How it is started.
     pub(super) program: fn() -> Command,
-    /// What it fetches from.
+    /// The repository that it fetches from.
     pub(super) remote: &'a Remote<'a>,
     /// What Git is given.
     pub(super) url: &'a str,

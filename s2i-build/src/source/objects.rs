@@ -1,4 +1,4 @@
-//! Where a Git repository takes its objects from.
+//! The places that a Git repository takes its objects from.
 //!
 //! Git follows a `.git` file or link, links in its own directory, and `objects/info/alternates` to other repositories.
 //! Linked work trees, submodules and clones with `--shared` are made of that. A directory that another user filled
@@ -24,7 +24,7 @@ use super::{
 /// The most entries of object directories that are looked at.
 const MAX_ENTRIES: usize = 1_000_000;
 
-/// Where a repository and its objects are. Another value after Git has read it means that it is another one.
+/// The places of a repository and its objects. Another value after Git has read it means that it is another one.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Objects {
     /// The places outside of the directory of the source, without those that lie in another one.
@@ -176,7 +176,7 @@ impl Search {
         Ok(self.outermost())
     }
 
-    /// Whether a canonical path is below the root. Notes it when it is not.
+    /// Returns whether a canonical path is below the root, and notes it when it is not.
     fn is_inside(&mut self, path: &Path) -> bool {
         let is_inside = path.starts_with(&self.root);
         if !is_inside {

@@ -45,7 +45,7 @@ pub fn name(block: &[u8; BLOCK]) -> Result<Vec<u8>, HeaderFault> {
     }
 }
 
-/// Whether the header is of the V7 format, which has no magic, and nothing behind the target of a link but the device
+/// Returns whether the header is of the V7 format, which has no magic, and nothing behind the target of a link but the device
 /// numbers that GNU tar writes nevertheless. It has files, links and directories; labels of GNU tar are like it.
 fn is_v7(block: &[u8; BLOCK]) -> bool {
     let kind = block[156];

@@ -230,7 +230,7 @@ impl Walk<'_> {
     }
 }
 
-/// What the reader of archives would refuse is refused wherever a tree goes.
+/// Names that the reader of archives would refuse are refused here too, wherever a tree goes.
 impl Limits {
     fn take(&mut self, name: &[u8], most: u64) -> io::Result<()> {
         if let Err(fault) = name::components(name, self.path) {

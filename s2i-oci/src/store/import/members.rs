@@ -1,6 +1,6 @@
 //! Reads the files and links of a tar archive from a stream, and trusts none of their sizes.
 //!
-//! Where two readers could see different members in the same bytes, this one sees none and says so.
+//! Bytes in which two readers could see different members are an error.
 
 use std::io::{self, Read};
 
