@@ -118,7 +118,7 @@ fn runs(args: &Args, target: &str) -> u64 {
 fn longest(target: &str) -> u32 {
     match target {
         "archive" | "images" | "layer" | "unpack" => 8192,
-        "ignore" => 256,
+        "ignore" => 128,
         _ => 2048,
     }
 }
