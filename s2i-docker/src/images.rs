@@ -106,7 +106,10 @@ impl Images for DockerEngine {
         let loading = std::pin::pin!(self.take(archive));
         match select(std::pin::pin!(cancel.cancelled()), loading).await {
             Either::Right((loaded, _)) => loaded,
-            Either::Left((_, loading)) if is_sent.load(Ordering::Relaxed) => loading.await,
+            // An engine that refuses the archive then has loaded nothing, as was asked for.
+            Either::Left((reason, loading)) if is_sent.load(Ordering::Relaxed) => {
+                loading.await.map_err(|_| EngineError::Interrupted(reason))
+            }
             // The end of the connection ends the load.
             Either::Left((reason, _)) => Err(EngineError::Interrupted(reason)),
         }

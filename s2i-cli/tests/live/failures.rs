@@ -105,13 +105,17 @@ fn an_image_that_is_no_builder_is_refused_before_anything_starts() {
     live.nothing_left();
 }
 
-/// Other engines refuse such an archive, or take triggers in their usual form alone.
+/// Other engines refuse such an archive, or take triggers in their usual form alone. The API of Podman does not show
+/// triggers.
 #[test]
 fn images_that_no_container_can_be_of_are_refused_before_anything_starts() {
     let Some(live) = live() else { return };
     let mut triggers = Recipe::builder();
     triggers.other.insert("OnBuild", json!(["RUN id"]));
-    let mut recipes = vec![(triggers, "has ONBUILD triggers")];
+    let mut recipes = Vec::new();
+    if !live.engine.is_podman() {
+        recipes.push((triggers, "has ONBUILD triggers"));
+    }
     if live.engine.is_native() {
         let mut windows = Recipe::builder();
         windows.os = "windows";

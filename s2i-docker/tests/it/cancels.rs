@@ -116,17 +116,34 @@ async fn a_stopped_build_does_not_begin() {
 }
 
 /// Loads this archive and cancels when the daemon has all of it.
-async fn load(archive: ArchiveStream<'static>) -> (Scene, Result<Vec<String>, EngineError>) {
-    let scene = Scene::new(knobs(Moment::Call(Endpoint::Load, 0), false));
+async fn load(
+    archive: ArchiveStream<'static>,
+    knobs: Knobs,
+) -> (Scene, Result<Vec<String>, EngineError>) {
+    let scene = Scene::new(knobs);
     let loaded = scene.engine.load(archive, &scene.cancel).await;
     (scene, loaded)
 }
 
 #[tokio::test]
 async fn an_archive_that_the_engine_has_is_loaded_to_the_end() {
-    let (scene, loaded) = load(archive(&[("manifest.json", b"[]")])).await;
+    let knobs = knobs(Moment::Call(Endpoint::Load, 0), false);
+    let (scene, loaded) = load(archive(&[("manifest.json", b"[]")]), knobs).await;
     assert_eq!(loaded.unwrap(), ["s2i/go:latest"]);
     assert_eq!(scene.cancel.reason(), Some(Interrupt::Interrupted));
+    assert_eq!(scene.cancel.resources().list(), []);
+}
+
+/// Podman answers a bad archive with an error only when it has looked at all of it.
+#[tokio::test]
+async fn interrupted_load_of_a_bad_archive_is_an_interrupt() {
+    let knobs = Knobs {
+        load: vec!["{\"errorDetail\":{\"message\":\"bad\"},\"error\":\"bad\"}\r\n"],
+        ..knobs(Moment::Call(Endpoint::Load, 0), false)
+    };
+    let (scene, loaded) = load(archive(&[("manifest.json", b"[]")]), knobs).await;
+    let err = loaded.unwrap_err();
+    assert!(matches!(err, EngineError::Interrupted(_)), "{err:?}");
     assert_eq!(scene.cancel.resources().list(), []);
 }
 
