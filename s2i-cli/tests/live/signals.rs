@@ -48,17 +48,24 @@ fn wait_until_at_work(id: u32) {
     thread::sleep(Duration::from_millis(300));
 }
 
-/// Sends SIGINT, and makes sure that it is acknowledged, that `s2i` ends, and that nothing is left.
+/// Sends SIGINT, and makes sure that it is acknowledged, that `s2i` ends soon, and that nothing is left.
 fn interrupt(live: &Live, running: Running) -> Done {
+    let (done, time) = interrupt_and_wait(live, running);
+    assert!(time < PROMPT, "{time:?}");
+    done
+}
+
+/// The same for an end that may take the engine a while; returns the time until it as well.
+fn interrupt_and_wait(live: &Live, running: Running) -> (Done, Duration) {
     let sent = Instant::now();
     running.signal(Signal::INT);
     let acknowledged = running.wait_for("stopping (Ctrl-C)");
     let done = running.finish().ends_with(130).says("error: stopped by");
     assert!(acknowledged - sent < AT_ONCE, "{:?}", acknowledged - sent);
-    assert!(done.ended - sent < PROMPT, "{:?}", done.ended - sent);
     live.nothing_left();
     assert_eq!(live.engine.unfinished(), [""; 0]);
-    done
+    let time = done.ended - sent;
+    (done, time)
 }
 
 /// Interrupts a build when it comes to this phase.
@@ -130,6 +137,9 @@ fn ctrl_c_stops_a_fetch() {
 #[test]
 fn ctrl_c_stops_a_pull_that_stalls_or_trickles() {
     let Some(live) = live_alone() else { return };
+    if live.engine.is_podman() {
+        return skip("Podman speaks TLS to every registry that its configuration does not name");
+    }
     for server in [stalls::silent(), stalls::trickling()] {
         let image = format!("{server}/team/builder");
         let source = live.instructions(LONG);
@@ -280,7 +290,13 @@ fn ctrl_c_stops_a_load_from_a_pipe_and_of_a_bomb() {
     fs::write(&bomb, stalls::zeros()).unwrap();
     let running = live.spawn(["load", "-i", bomb.to_str().unwrap()]);
     wait_until_at_work(running.id());
-    interrupt(&live, running);
+    if live.engine.is_podman() {
+        // It decompresses all of it before it answers.
+        let (done, _) = interrupt_and_wait(&live, running);
+        done.says("waiting for the engine at ");
+    } else {
+        interrupt(&live, running);
+    }
 }
 
 #[test]
