@@ -233,7 +233,13 @@ fn ctrl_c_stops_cleaning_and_committing() {
     let source = live.instructions("make-artifacts 300 1000000");
     for phase in ["clean", "commit"] {
         let running = live.start_build(&["--no-cache"], &source);
-        interrupt_in(&live, phase, running);
+        running.wait_for(&format!("==> {phase}"));
+        if live.engine.is_native() {
+            interrupt(&live, running);
+        } else {
+            // A daemon that has begun to commit is waited for.
+            interrupt_and_wait(&live, running);
+        }
     }
 }
 
