@@ -8,6 +8,7 @@ use std::{error::Error, fmt};
 
 use s2i_core::{
     Account, ContainerPath, EnvVar, ImageRef, Secret,
+    image::ContainerConfig,
     wire::{Exit, Failure, ReadItem},
 };
 use serde::{Deserialize, Serialize};
@@ -16,7 +17,7 @@ use thiserror::Error;
 use crate::{
     cancel::{CancelToken, Interrupt},
     event::Progress,
-    facts::{ImageConfig, ImageFacts},
+    facts::ImageFacts,
     request::{Limits, Network, PullPolicy},
     stream::{ArchiveStream, Tree},
 };
@@ -239,7 +240,7 @@ pub struct Commit {
     /// What must be there and be executable.
     pub require: Vec<ContainerPath>,
     /// The whole config of the image.
-    pub config: ImageConfig,
+    pub config: ContainerConfig,
     /// Its name.
     pub tag: Option<ImageRef>,
 }

@@ -1,12 +1,12 @@
 //! What was found: everything that a plan depends on, as plain data.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use s2i_core::{EnvVar, ImageRef, Script};
+use s2i_core::{
+    EnvVar, ImageRef, Script,
+    image::{ContainerConfig, Platform},
+};
 use serde::{Deserialize, Serialize};
-
-/// The operating system of images that containers can be of, by Go's names.
-pub const LINUX: &str = "linux";
 
 /// Everything that a plan depends on beside the request.
 #[derive(Clone, Debug)]
@@ -55,54 +55,10 @@ pub struct ImageFacts {
     pub name: ImageRef,
     /// What the engine calls it: a digest, good for this engine alone.
     pub id: String,
-    /// The architecture in Go's names, `amd64` or `arm64` for example.
-    pub architecture: String,
-    /// The operating system in Go's names, [`LINUX`] for example.
-    pub os: String,
-    /// Its config.
-    pub config: ImageConfig,
-}
-
-/// The part of an image config that containers start from.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ImageConfig {
-    /// `NAME=VALUE` entries.
-    pub env: Vec<String>,
-    /// User, `user:group` or empty.
-    pub user: String,
-    /// Working directory or empty.
-    pub working_dir: String,
-    /// The program before the command.
-    pub entrypoint: Vec<String>,
-    /// The command.
-    pub cmd: Vec<String>,
-    /// Labels.
-    pub labels: BTreeMap<String, String>,
-    /// Ports such as `8080/tcp`.
-    pub exposed_ports: BTreeSet<String>,
-    /// Paths that become volumes.
-    pub volumes: BTreeSet<String>,
-    /// The signal that stops a container.
-    pub stop_signal: Option<String>,
-    /// How the engine finds out whether the application is well; `None` when it does not.
-    pub healthcheck: Option<Healthcheck>,
-    /// Triggers for builds from a Dockerfile.
-    pub on_build: Vec<String>,
-}
-
-/// How the engine finds out whether the application is well. Times are in nanoseconds.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Healthcheck {
-    /// `CMD` or `CMD-SHELL`, and the program.
-    pub test: Vec<String>,
-    /// Between two looks.
-    pub interval: Option<i64>,
-    /// For one look.
-    pub timeout: Option<i64>,
-    /// Looks that may fail in a row.
-    pub retries: Option<i64>,
-    /// For the application to start.
-    pub start_period: Option<i64>,
+    /// Its platform.
+    pub platform: Platform,
+    /// The settings of its containers, [normalised](ContainerConfig::normalised).
+    pub config: ContainerConfig,
 }
 
 /// What the source says about itself.

@@ -34,7 +34,6 @@ pub mod event;
 pub mod execute;
 pub mod facts;
 pub mod gather;
-mod hex;
 pub mod images;
 pub mod keyring;
 pub mod limits;

@@ -1,18 +1,21 @@
 //! From the port's data to the API's and back. Pure.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bollard::models::{
     ContainerConfig, ContainerCreateBody, HealthConfig, HostConfig, HostConfigLogConfig,
-    ImageDeleteResponseItem, ImageInspect, PortBinding, PortMap,
+    ImageConfig, ImageDeleteResponseItem, ImageInspect, PortBinding, PortMap,
 };
 use s2i_build::{
     engine::Start,
-    facts::{Healthcheck, ImageConfig, ImageFacts, LINUX},
+    facts::ImageFacts,
     images::{ImageSummary, Launch, Publish},
     request::{Limits, Network},
 };
-use s2i_core::{EnvVar, ImageRef};
+use s2i_core::{
+    EnvVar, ImageRef,
+    image::{self, HealthCheck, LINUX, Platform},
+};
 use thiserror::Error;
 
 use crate::agent;
@@ -49,7 +52,7 @@ pub(crate) fn create_body(start: &Start<'_>) -> ContainerCreateBody {
         // The engine would make the image's own directory, and date it now.
         working_dir: Some("/".into()),
         // The image's own would run as root beside the script.
-        healthcheck: Some(no_health()),
+        healthcheck: Some(health_config(HealthCheck::disabled())),
         open_stdin: Some(true),
         stdin_once: Some(true),
         attach_stdin: Some(true),
@@ -155,31 +158,68 @@ pub(crate) fn container_name(image: &ImageRef) -> String {
 
 /// The whole config for a commit. Empty lists are sent as such: left out, the engine would put the
 /// container's own in their place.
-pub(crate) fn container_config(config: &ImageConfig) -> ContainerConfig {
-    let list = |set: &std::collections::BTreeSet<String>| {
+pub(crate) fn container_config(config: &image::ContainerConfig) -> ContainerConfig {
+    let list = |set: &BTreeSet<String>| {
         Some(set.iter().cloned().collect::<Vec<_>>()).filter(|list| !list.is_empty())
     };
+    let healthcheck = config.healthcheck.clone();
     ContainerConfig {
         env: Some(config.env.clone()),
         cmd: Some(config.cmd.clone()),
         entrypoint: Some(config.entrypoint.clone()),
         user: Some(config.user.clone()),
-        working_dir: Some(if config.working_dir.is_empty() {
-            "/".into()
-        } else {
-            config.working_dir.clone()
-        }),
+        working_dir: Some(config.working_dir.clone()),
         labels: Some(config.labels.clone().into_iter().collect()),
         exposed_ports: list(&config.exposed_ports),
         volumes: list(&config.volumes),
-        healthcheck: Some(
-            config
-                .healthcheck
-                .as_ref()
-                .map_or_else(no_health, health_config),
-        ),
-        stop_signal: config.stop_signal.clone(),
+        healthcheck: Some(health_config(
+            healthcheck.unwrap_or_else(HealthCheck::disabled),
+        )),
+        stop_signal: Some(config.stop_signal.clone()).filter(|signal| !signal.is_empty()),
         ..ContainerConfig::default()
+    }
+}
+
+/// The settings of an image's containers. Engines leave out what is empty, each another part.
+fn settings(config: ImageConfig) -> image::ContainerConfig {
+    let set = |list: Option<Vec<String>>| list.unwrap_or_default().into_iter().collect();
+    let config = image::ContainerConfig {
+        user: config.user.unwrap_or_default(),
+        exposed_ports: set(config.exposed_ports),
+        env: config.env.unwrap_or_default(),
+        entrypoint: config.entrypoint.unwrap_or_default(),
+        cmd: config.cmd.unwrap_or_default(),
+        volumes: set(config.volumes),
+        working_dir: config.working_dir.unwrap_or_default(),
+        labels: config.labels.unwrap_or_default().into_iter().collect(),
+        stop_signal: config.stop_signal.unwrap_or_default(),
+        healthcheck: config.healthcheck.map(healthcheck),
+        on_build: config.on_build.unwrap_or_default(),
+        other: BTreeMap::new(),
+    };
+    config.normalised()
+}
+
+fn health_config(check: HealthCheck) -> HealthConfig {
+    HealthConfig {
+        test: Some(check.test),
+        interval: check.interval,
+        timeout: check.timeout,
+        retries: check.retries,
+        start_period: check.start_period,
+        start_interval: check.start_interval,
+    }
+}
+
+fn healthcheck(check: HealthConfig) -> HealthCheck {
+    HealthCheck {
+        interval: check.interval,
+        retries: check.retries,
+        start_interval: check.start_interval,
+        start_period: check.start_period,
+        test: check.test.unwrap_or_default(),
+        timeout: check.timeout,
+        other: BTreeMap::new(),
     }
 }
 
@@ -192,21 +232,14 @@ pub(crate) struct Unsayable(String);
 /// container has `already` are in its image without one; an instruction could not say all of them, as
 /// it ends with its line and loses spaces at the ends.
 pub(crate) fn changes(
-    config: &ImageConfig,
+    config: &image::ContainerConfig,
     already: &HashMap<String, String>,
 ) -> Result<Vec<String>, Unsayable> {
     let json = |list: &[String]| serde_json::to_string(list).expect("a list of texts");
     let mut changes = vec![
         format!("ENTRYPOINT {}", json(&config.entrypoint)),
         format!("CMD {}", json(&config.cmd)),
-        format!(
-            "WORKDIR {}",
-            if config.working_dir.is_empty() {
-                "/"
-            } else {
-                &config.working_dir
-            }
-        ),
+        format!("WORKDIR {}", config.working_dir),
         format!(
             "USER {}",
             if config.user.is_empty() {
@@ -227,12 +260,8 @@ pub(crate) fn changes(
             .map(|port| format!("EXPOSE {port}")),
     );
     changes.extend(config.volumes.iter().map(|path| format!("VOLUME {path}")));
-    changes.extend(
-        config
-            .stop_signal
-            .iter()
-            .map(|signal| format!("STOPSIGNAL {signal}")),
-    );
+    let signal = Some(&config.stop_signal).filter(|signal| !signal.is_empty());
+    changes.extend(signal.map(|signal| format!("STOPSIGNAL {signal}")));
     // An instruction ends with its line, and what comes after it would be another one.
     match changes.iter().find(|change| change.contains(['\n', '\r'])) {
         Some(change) => Err(Unsayable(
@@ -242,63 +271,18 @@ pub(crate) fn changes(
     }
 }
 
-/// None at all. Left out, the engine would put the image's or the container's own in its place.
-fn no_health() -> HealthConfig {
-    HealthConfig {
-        test: Some(vec!["NONE".into()]),
-        ..HealthConfig::default()
-    }
-}
-
-fn health_config(health: &Healthcheck) -> HealthConfig {
-    HealthConfig {
-        test: Some(health.test.clone()),
-        interval: health.interval,
-        timeout: health.timeout,
-        retries: health.retries,
-        start_period: health.start_period,
-        ..HealthConfig::default()
-    }
-}
-
-fn healthcheck(health: HealthConfig) -> Option<Healthcheck> {
-    let test = health.test?;
-    let is_one = test.first().is_some_and(|first| first != "NONE");
-    is_one.then_some(Healthcheck {
-        test,
-        interval: health.interval,
-        timeout: health.timeout,
-        retries: health.retries,
-        start_period: health.start_period,
-    })
-}
-
-/// What an inspection says of an image. Engines leave out what is empty, each another part.
+/// The facts about an image in the answer to an inspection.
 pub(crate) fn image_facts(name: &ImageRef, inspect: ImageInspect) -> ImageFacts {
-    let config = inspect.config.unwrap_or_default();
     ImageFacts {
         name: name.clone(),
         id: inspect.id.unwrap_or_default(),
-        architecture: inspect.architecture.unwrap_or_default(),
-        // An engine that does not say it has images for its own containers alone.
-        os: inspect.os.unwrap_or_else(|| LINUX.into()),
-        config: ImageConfig {
-            env: config.env.unwrap_or_default(),
-            user: config.user.unwrap_or_default(),
-            working_dir: config.working_dir.unwrap_or_default(),
-            entrypoint: config.entrypoint.unwrap_or_default(),
-            cmd: config.cmd.unwrap_or_default(),
-            labels: config.labels.unwrap_or_default().into_iter().collect(),
-            exposed_ports: config
-                .exposed_ports
-                .unwrap_or_default()
-                .into_iter()
-                .collect(),
-            volumes: config.volumes.unwrap_or_default().into_iter().collect(),
-            stop_signal: config.stop_signal.filter(|signal| !signal.is_empty()),
-            healthcheck: config.healthcheck.and_then(healthcheck),
-            on_build: config.on_build.unwrap_or_default(),
+        platform: Platform {
+            architecture: inspect.architecture.unwrap_or_default(),
+            // An engine that leaves it out has images for its own containers alone.
+            os: inspect.os.unwrap_or_else(|| LINUX.into()),
+            variant: inspect.variant.filter(|variant| !variant.is_empty()),
         },
+        config: settings(inspect.config.unwrap_or_default()),
     }
 }
 

@@ -3,9 +3,8 @@
 use std::{os::unix::net::UnixStream, path::PathBuf};
 
 use s2i_build::EngineError;
-use s2i_core::bounds;
+use s2i_core::{bounds, image::Digest};
 use serde::Deserialize;
-use sha2::{Digest as _, Sha256};
 
 /// What the process knows of its surroundings, read once by whoever owns them.
 #[derive(Clone, Debug, Default)]
@@ -230,7 +229,7 @@ fn context_host(name: &str, env: &HostEnv) -> Result<Option<(String, String)>, E
     let from = format!("the Docker context `{name}`");
     let file = dir
         .join("contexts/meta")
-        .join(hex(&Sha256::digest(name)))
+        .join(Digest::of(name.as_bytes()).hex())
         .join("meta.json");
     let meta = bounds::read_file(&file, bounds::FILE)
         .ok()
@@ -256,14 +255,6 @@ fn current_context(env: &HostEnv) -> String {
         .current_context
 }
 
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -283,7 +274,7 @@ mod tests {
         let meta = dir
             .path()
             .join("contexts/meta")
-            .join(hex(&Sha256::digest("lab")));
+            .join(Digest::of(b"lab").hex());
         std::fs::create_dir_all(&meta).unwrap();
         std::fs::write(
             meta.join("meta.json"),

@@ -207,10 +207,10 @@ impl Engine for DockerEngine {
         let image = start.image;
         let agent = self
             .agents
-            .of(&image.architecture)
+            .of(&image.platform.architecture)
             .ok_or_else(|| EngineError::NoAgent {
                 image: image.name.clone(),
-                architecture: image.architecture.clone(),
+                architecture: image.platform.architecture.clone(),
             })?;
         progress.phase(Phase::Start);
         let body = convert::create_body(start);

@@ -4,15 +4,17 @@ use s2i_build::{
     CancelToken, EngineError,
     engine::{Commit, Committed},
 };
-use s2i_core::ImageRef;
+use s2i_core::{
+    ImageRef,
+    image::{History, ImageConfig, format_timestamp},
+};
 use s2i_oci::{
     Digest,
-    config::{History, ImageConfig, timestamp},
     overlay::Clamp,
     store::{LayerSource, NewImage, Store, StoredImage},
 };
 
-use crate::{error::failed, facts, place::Place};
+use crate::{error::failed, place::Place};
 
 /// What Docker adds to configs of images that it committed itself; of no meaning elsewhere.
 const OF_A_CONTAINER: [&str; 3] = ["container", "container_config", "docker_version"];
@@ -77,10 +79,10 @@ fn digest(id: &str) -> Result<Digest, EngineError> {
 
 fn config(base: &StoredImage, commit: &Commit, layer: Digest) -> ImageConfig {
     let mut config = base.config().clone();
-    let created = Some(timestamp(commit.mtime));
+    let created = Some(format_timestamp(commit.mtime));
     config.created.clone_from(&created);
     config.author = None;
-    config.config = facts::container_config(&commit.config);
+    config.config = commit.config.clone();
     config
         .other
         .retain(|name, _| !OF_A_CONTAINER.contains(&name.as_str()));
@@ -95,7 +97,7 @@ fn config(base: &StoredImage, commit: &Commit, layer: Digest) -> ImageConfig {
 
 #[cfg(test)]
 mod tests {
-    use s2i_oci::config::Platform;
+    use s2i_core::image::Platform;
 
     use super::*;
 

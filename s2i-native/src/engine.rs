@@ -22,7 +22,7 @@ use crate::{
     commit,
     container::NativeContainer,
     error::{blocking, failed, no_such_image},
-    facts, memory,
+    memory,
     place::{Lent, Origin, Place, Prepared},
     sandbox::{self, Limits, Network, Program, Running},
     source::Source,
@@ -181,8 +181,11 @@ impl Engine for NativeEngine {
         progress: &Progress<'_>,
         cancel: &CancelToken,
     ) -> Result<ImageFacts, EngineError> {
-        let facts = |stored: &StoredImage| {
-            facts::image_facts(image, stored.id().to_string(), stored.config())
+        let facts = |stored: &StoredImage| ImageFacts {
+            name: image.clone(),
+            id: stored.id().to_string(),
+            platform: stored.config().platform.clone(),
+            config: stored.config().config.clone().normalised(),
         };
         if policy != PullPolicy::Always {
             if let Some(stored) = or_interrupted(self.find(image), cancel).await? {
@@ -204,7 +207,7 @@ impl Engine for NativeEngine {
         cancel: &CancelToken,
     ) -> Result<NativeContainer, EngineError> {
         let name = &start.image.name;
-        let architecture = &start.image.architecture;
+        let architecture = &start.image.platform.architecture;
         let agent = self.agents.of(architecture).map(<[u8]>::to_vec);
         let agent = agent.ok_or_else(|| EngineError::NoAgent {
             image: name.clone(),

@@ -104,7 +104,7 @@ impl Images for NativeEngine {
         progress: &Progress<'_>,
         cancel: &CancelToken,
     ) -> Result<Exit, EngineError> {
-        launch::launch(self, launch, progress, cancel).await
+        Box::pin(launch::launch(self, launch, progress, cancel)).await
     }
 }
 
@@ -142,6 +142,6 @@ fn summary(image: &StoredImage) -> ImageSummary {
         id: image.id().to_string(),
         names: image.names().iter().map(ToString::to_string).collect(),
         size: image.size(),
-        created: created.and_then(s2i_oci::config::seconds),
+        created: created.and_then(s2i_core::image::parse_timestamp),
     }
 }

@@ -36,7 +36,6 @@ mod container;
 mod engine;
 mod errand;
 mod error;
-mod facts;
 mod files;
 mod images;
 mod launch;

@@ -11,10 +11,9 @@ use s2i_build::{
     event::{Event, Progress},
     images::Pushed,
 };
-use s2i_core::ImageRef;
+use s2i_core::{ImageRef, image::Platform};
 use s2i_oci::{
     Digest,
-    config::Platform,
     manifest::Descriptor,
     store::{Store, StoredImage},
 };

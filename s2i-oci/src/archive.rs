@@ -290,11 +290,10 @@ fn copy(layer: &crate::Blob, out: &mut dyn Write) -> Result<(), ArchiveError> {
 mod tests {
     use std::{fs, path::Path};
 
+    use s2i_core::image::{ImageConfig, Platform};
+
     use super::*;
-    use crate::{
-        config::{ImageConfig, Platform},
-        layer::{LayerBuilder, Owner},
-    };
+    use crate::layer::{LayerBuilder, Owner};
 
     fn layer(dir: &Path, name: &str) -> crate::Blob {
         let mut builder = LayerBuilder::new(1);

@@ -2,11 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use s2i_core::ImageRef;
+use s2i_core::{
+    ImageRef,
+    image::{History, ImageConfig},
+};
 
 use crate::{
     Digest,
-    config::{History, ImageConfig},
     manifest::{self, Descriptor, Manifest},
 };
 

@@ -1,6 +1,6 @@
 //! OCI images without a daemon.
 //!
-//! An image is a few [layers](layer), a [config](config::ImageConfig) that says how to start what is
+//! An image is a few [layers](layer), a [config](s2i_core::image::ImageConfig) that says how to start what is
 //! in them, and a [manifest](manifest::Manifest) that names both by [digest](Digest). Nothing of that
 //! needs a container engine: this crate makes layers from explicit lists of entries, writes the JSON,
 //! and puts all of it into [archives](archive) that every engine and tool can read. A [store] keeps
@@ -19,9 +19,9 @@
 //! pulling from and pushing to registries.
 //!
 //! ```
+//! use s2i_core::image::{ContainerConfig, ImageConfig, Platform};
 //! use s2i_oci::{
 //!     Image, archive,
-//!     config::{ContainerConfig, ImageConfig, Platform},
 //!     layer::{LayerBuilder, Owner},
 //! };
 //!
@@ -50,8 +50,6 @@
 //! ```
 
 pub mod archive;
-pub mod config;
-mod digest;
 mod image;
 pub mod layer;
 pub mod manifest;
@@ -60,5 +58,5 @@ pub mod overlay;
 pub mod registry;
 pub mod store;
 
-pub use digest::{Digest, DigestError, HashingWriter};
 pub use image::{Blob, Image};
+pub use s2i_core::image::{Digest, DigestError, HashingWriter};

@@ -2,20 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use s2i_core::bounds;
+use s2i_core::{
+    bounds,
+    image::{Platform, null_as_default},
+};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::{
-    Digest,
-    config::{Platform, or_default},
-};
+use crate::Digest;
 
 /// Media type of a [`Manifest`].
 pub const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 /// Media type of an [`Index`].
 pub const INDEX: &str = "application/vnd.oci.image.index.v1+json";
-/// Media type of an image's [config](crate::config::ImageConfig).
+/// Media type of an image's [config](s2i_core::image::ImageConfig).
 pub const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 /// Media type of a layer that is not compressed.
 pub const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
@@ -63,7 +63,7 @@ pub struct Descriptor {
     #[serde(
         default,
         skip_serializing_if = "BTreeMap::is_empty",
-        deserialize_with = "or_default"
+        deserialize_with = "null_as_default"
     )]
     pub annotations: BTreeMap<String, String>,
 }
@@ -94,13 +94,13 @@ pub struct Manifest {
     /// The config.
     pub config: Descriptor,
     /// The layers, lowest first.
-    #[serde(deserialize_with = "or_default")]
+    #[serde(deserialize_with = "null_as_default")]
     pub layers: Vec<Descriptor>,
     /// Remarks for programs.
     #[serde(
         default,
         skip_serializing_if = "BTreeMap::is_empty",
-        deserialize_with = "or_default"
+        deserialize_with = "null_as_default"
     )]
     pub annotations: BTreeMap<String, String>,
 }
@@ -265,7 +265,7 @@ pub struct Index {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub media_type: String,
     /// The manifests.
-    #[serde(deserialize_with = "or_default")]
+    #[serde(deserialize_with = "null_as_default")]
     pub manifests: Vec<Descriptor>,
 }
 

@@ -12,12 +12,13 @@ use s2i_build::{
     CancelToken, Container, Engine, EngineError,
     engine::{Commit, Committed, Content, EngineInfo, Input, Program, Start},
     event::{Event, Output, Progress},
-    facts::{ImageConfig, ImageFacts},
+    facts::ImageFacts,
     request::PullPolicy,
     stream::ArchiveStream,
 };
 use s2i_core::{
     Account, ContainerPath, ImageRef,
+    image::{ContainerConfig, Platform},
     wire::{Exit, Failure, FailureKind, ReadItem},
 };
 
@@ -59,8 +60,8 @@ impl ScriptedEngine {
     ///
     /// # Panics
     /// When `name` is no image name.
-    pub fn add_image(&self, name: &str, change: impl FnOnce(&mut ImageConfig)) {
-        let mut config = ImageConfig::default();
+    pub fn add_image(&self, name: &str, change: impl FnOnce(&mut ContainerConfig)) {
+        let mut config = ContainerConfig::default();
         config.labels.insert(
             s2i_core::label::SCRIPTS_URL.into(),
             "image:///usr/libexec/s2i".into(),
@@ -69,8 +70,7 @@ impl ScriptedEngine {
         let facts = ImageFacts {
             name: name.parse().expect("a valid image name"),
             id: format!("sha256:{name}"),
-            architecture: "amd64".into(),
-            os: "linux".into(),
+            platform: Platform::linux("amd64"),
             config,
         };
         self.model().images.insert(name.into(), facts);
@@ -81,7 +81,7 @@ impl ScriptedEngine {
     /// # Panics
     /// When there is no such image.
     #[must_use]
-    pub fn config(&self, image: &str) -> ImageConfig {
+    pub fn config(&self, image: &str) -> ContainerConfig {
         let model = self.model();
         let known = model.images.get(image).expect("an image of the test");
         known.config.clone()

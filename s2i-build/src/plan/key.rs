@@ -1,10 +1,8 @@
 //! What two builds have in common whose result is the same.
 
-use s2i_core::{Secret, secret};
-use sha2::{Digest as _, Sha256};
+use s2i_core::{Secret, image::Hasher, secret};
 
 use super::BuildPlan;
-use crate::hex::hex;
 
 /// A change of how plans are done makes another build of the same plan.
 const VERSION: &str = concat!("s2i ", env!("CARGO_PKG_VERSION"), " plan 1");
@@ -25,7 +23,7 @@ impl BuildPlan {
         if self.save.is_some() || keeps {
             return None;
         }
-        let mut hash = Sha256::new();
+        let mut hash = Hasher::default();
         hash.update(VERSION);
         hash.update(serde_json::to_vec(self).expect("a plan is plain data"));
         for secret in self.secrets() {
@@ -34,7 +32,7 @@ impl BuildPlan {
             hash.update(addresses);
         }
         hash.update(source);
-        Some(hex(&hash.finalize()))
+        Some(hash.finish().hex())
     }
 
     /// The secrets of all programs that a build with a key runs. The plan as text has their names.

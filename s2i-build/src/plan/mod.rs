@@ -14,7 +14,7 @@ mod user;
 mod variables;
 
 use s2i_core::{
-    ContainerPath, EnvVar, ImageRef, Layout, Script, Secret, env_var, environment,
+    ContainerPath, EnvVar, ImageRef, Layout, Script, Secret, env_var, environment, image::LINUX,
     label::ImageLabels, wire::ReadItem,
 };
 use serde::Serialize;
@@ -27,7 +27,7 @@ use variables::Variables;
 
 use crate::{
     engine::{Commit, Program},
-    facts::{Facts, ImageFacts, LINUX},
+    facts::{Facts, ImageFacts},
     request::{BuildRequest, Limits, Network},
 };
 
@@ -200,12 +200,12 @@ pub fn plan(request: &BuildRequest, facts: &Facts) -> Result<BuildPlan, PlanErro
 
 /// Containers here run programs for Linux.
 fn check_system(image: &ImageFacts) -> Result<(), PlanError> {
-    if image.os == LINUX {
+    if image.platform.os == LINUX {
         return Ok(());
     }
     Err(PlanError::NotLinux {
         image: image.name.clone(),
-        os: image.os.clone(),
+        os: image.platform.os.clone(),
     })
 }
 

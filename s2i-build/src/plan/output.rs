@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use s2i_core::{EnvVar, ImageRef, environment, label};
+use s2i_core::{EnvVar, ImageRef, environment, image::ContainerConfig, label};
 
 use super::{Given, PlanError, scripts::Found, variables_of};
 use crate::{
-    facts::{Facts, ImageConfig, ImageFacts},
+    facts::{Facts, ImageFacts},
     request::BuildRequest,
 };
 
@@ -48,7 +48,7 @@ pub(super) fn config(
     given: &Given<'_>,
     base: &ImageFacts,
     run: &Found,
-) -> Result<ImageConfig, PlanError> {
+) -> Result<ContainerConfig, PlanError> {
     let mut labels = base.config.labels.clone();
     labels.extend(generated_labels(given.request, given.facts));
     let bytes = labels
@@ -59,13 +59,18 @@ pub(super) fn config(
         return Err(PlanError::Labels { bytes });
     }
     let env = environment::merge([&variables_of(base)[..], &given.env[..]]);
-    Ok(ImageConfig {
+    let mut config = base.config.clone();
+    if config.working_dir.is_empty() {
+        // An engine would take that of the build's container.
+        config.working_dir = "/".into();
+    }
+    Ok(ContainerConfig {
         env: env.iter().map(EnvVar::to_entry).collect(),
         entrypoint: Vec::new(),
         cmd: vec![run.path.to_string()],
         labels,
         on_build: Vec::new(),
-        ..base.config.clone()
+        ..config
     })
 }
 

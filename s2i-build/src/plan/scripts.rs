@@ -1,9 +1,9 @@
 //! Which of several places a script is taken from.
 
-use s2i_core::{ContainerPath, Layout, Script, label::ImageLabels};
+use s2i_core::{ContainerPath, Layout, Script, image::ContainerConfig, label::ImageLabels};
 
 use super::PlanError;
-use crate::facts::{ImageConfig, ImageFacts, SourceFacts};
+use crate::facts::{ImageFacts, SourceFacts};
 
 /// Where scripts can be: in the source first, then in the image.
 pub(super) struct Places<'a> {
@@ -28,7 +28,7 @@ impl Places<'_> {
         }
         match self.in_image(script)? {
             Some(path) => Ok(Found { path }),
-            None if self.image.config == ImageConfig::default() => Err(PlanError::NoConfig {
+            None if self.image.config == ContainerConfig::default() => Err(PlanError::NoConfig {
                 image: self.image.name.clone(),
             }),
             None => Err(PlanError::NoScript {

@@ -5,7 +5,7 @@
 //! out.
 
 use std::{
-    io::{self, Write},
+    io,
     time::{Duration, SystemTime},
 };
 
@@ -14,11 +14,10 @@ use s2i_core::{
     OpenDir, Script,
     archive::{self, TreeOptions, stat_tree},
     ignore::Filter,
+    image::Hasher,
 };
-use sha2::{Digest as _, Sha256};
 
 use super::tree::write_scripts;
-use crate::hex::hex;
 
 /// A file that changed so shortly ago may change again without its times telling.
 const SETTLED: Duration = Duration::from_secs(1);
@@ -35,8 +34,8 @@ pub(super) fn of_contents(
         mtime: 0,
         prefix: "",
     };
-    archive::write_tree(root, &options, &mut hash)?;
-    write_scripts(root, scripts, 0, &mut hash)?;
+    archive::write_tree(root, &options, &mut hash.0)?;
+    write_scripts(root, scripts, 0, &mut hash.0)?;
     Ok(hash.finish())
 }
 
@@ -63,16 +62,18 @@ pub(super) fn of_metadata(
         Ok(())
     })?;
     // What a script links to may be left out.
-    write_scripts(root, scripts, 0, &mut hash)?;
+    write_scripts(root, scripts, 0, &mut hash.0)?;
     let is_settled = u64::try_from(newest).is_ok_and(|newest| newest < settled.as_secs());
     Ok(is_settled.then(|| hash.finish()))
 }
 
-struct Hash(Sha256);
+struct Hash(Hasher);
 
 impl Hash {
     fn of(kind: &str) -> Self {
-        Self(Sha256::new_with_prefix(kind))
+        let mut hash = Hasher::default();
+        hash.update(kind);
+        Self(hash)
     }
 
     fn entry(&mut self, metadata: &Metadata) {
@@ -95,18 +96,7 @@ impl Hash {
     }
 
     fn finish(self) -> String {
-        hex(&self.0.finalize())
-    }
-}
-
-impl Write for Hash {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        self.0.finish().hex()
     }
 }
 

@@ -4,14 +4,13 @@ use std::{collections::BTreeSet, process::Command, thread, time::Duration};
 
 use s2i_build::{
     CancelToken, build,
-    facts::ImageConfig,
     request::{
         BuildRequest, Builder, Builders, Limits, Network, PreviousRequest, PullPolicy,
         RuntimeRequest, SourceRequest,
     },
     source::LocalAndGit,
 };
-use s2i_core::{EnvVar, Secret, mapping::MappingList};
+use s2i_core::{EnvVar, Secret, image::ContainerConfig, mapping::MappingList};
 use s2i_testkit::{Quiet, ScriptedEngine};
 
 use crate::place::Place;
@@ -325,7 +324,7 @@ fn request(place: &Place) -> BuildRequest {
     request
 }
 
-fn engine(change: impl FnOnce(&mut ImageConfig)) -> ScriptedEngine {
+fn engine(change: impl FnOnce(&mut ContainerConfig)) -> ScriptedEngine {
     let engine = ScriptedEngine::new();
     engine.add_image("s2i/go", change);
     for name in ["other", "runtime", "before"] {

@@ -3,18 +3,23 @@
 
 use insta::assert_snapshot;
 use s2i_build::{
-    facts::{CommitFacts, Facts, ImageConfig, ImageFacts, SourceFacts},
+    facts::{CommitFacts, Facts, ImageFacts, SourceFacts},
     plan::plan,
     request::{BuildRequest, Limits, Network, PreviousRequest, PullPolicy, RuntimeRequest},
 };
-use s2i_core::{EnvVar, Script, label, mapping::MappingList};
+use s2i_core::{
+    EnvVar, Script,
+    image::{ContainerConfig, Platform},
+    label,
+    mapping::MappingList,
+};
 
-pub(crate) fn image(name: &str, change: impl FnOnce(&mut ImageConfig)) -> ImageFacts {
-    let mut config = ImageConfig {
+pub(crate) fn image(name: &str, change: impl FnOnce(&mut ContainerConfig)) -> ImageFacts {
+    let mut config = ContainerConfig {
         env: vec!["PATH=/bin".into(), "LANG=C".into()],
         user: "1001".into(),
         working_dir: "/opt/app-root/src".into(),
-        ..ImageConfig::default()
+        ..ContainerConfig::default()
     };
     config
         .labels
@@ -23,8 +28,7 @@ pub(crate) fn image(name: &str, change: impl FnOnce(&mut ImageConfig)) -> ImageF
     ImageFacts {
         name: name.parse().unwrap(),
         id: format!("sha256:{name}"),
-        architecture: "amd64".into(),
-        os: "linux".into(),
+        platform: Platform::linux("amd64"),
         config,
     }
 }
@@ -716,13 +720,13 @@ fn the_name_of_the_kept_container_that_stands_for_an_image_of_the_build_is_refus
 fn images_that_no_container_can_be_of_are_refused() {
     let (request, facts) = (request(), facts());
     let (mut windows, mut empty) = (facts.clone(), facts);
-    windows.builder.os = "windows".into();
+    windows.builder.platform.os = "windows".into();
     refused(
         &request,
         &windows,
         "the image `s2i/go` is for the operating system `windows`, and containers here run Linux\nhint: use an image for linux",
     );
-    empty.builder.config = ImageConfig::default();
+    empty.builder.config = ContainerConfig::default();
     refused(
         &request,
         &empty,

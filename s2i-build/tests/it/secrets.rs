@@ -4,11 +4,15 @@ use std::{collections::BTreeSet, path::Path};
 
 use s2i_build::{
     CancelToken, build,
-    facts::{Facts, ImageConfig, ImageFacts, SourceFacts},
+    facts::{Facts, ImageFacts, SourceFacts},
     plan::{BuildPlan, plan},
     request::{BuildRequest, PreviousRequest, PullPolicy, RuntimeRequest},
 };
-use s2i_core::{EnvVar, Secret, label};
+use s2i_core::{
+    EnvVar, Secret,
+    image::{ContainerConfig, Platform},
+    label,
+};
 use s2i_testkit::{FixedSource, Quiet, ScriptedEngine};
 
 /// What must be nowhere.
@@ -16,7 +20,7 @@ const VALUE: &str = "0123456789abcdef0123456789abcdef";
 
 const NAMED: &str = "NPM_TOKEN, npm_config_//*";
 
-fn label_it(config: &mut ImageConfig) {
+fn label_it(config: &mut ContainerConfig) {
     let labels = [
         (label::SCRIPTS_URL, "image:///usr/libexec/s2i"),
         (label::BUILD_VARIABLES, NAMED),
@@ -29,13 +33,12 @@ fn label_it(config: &mut ImageConfig) {
 }
 
 fn image(name: &str) -> ImageFacts {
-    let mut config = ImageConfig::default();
+    let mut config = ContainerConfig::default();
     label_it(&mut config);
     ImageFacts {
         name: name.parse().unwrap(),
         id: format!("sha256:{name}"),
-        architecture: "amd64".into(),
-        os: "linux".into(),
+        platform: Platform::linux("amd64"),
         config,
     }
 }

@@ -6,13 +6,15 @@ use insta::assert_snapshot;
 use s2i_build::{
     BuildError, CancelToken, EngineError, Failed, Interrupt,
     event::{Event, EventSink, Output},
-    facts::{ImageConfig, ImageFacts},
+    facts::ImageFacts,
     plan,
     request::{PullPolicy, UsageRequest},
     usage,
 };
 use s2i_core::{
-    ErrorChain, Script, UidRanges, label,
+    ErrorChain, Script, UidRanges,
+    image::{ContainerConfig, Platform},
+    label,
     wire::{Exit, FailureKind},
 };
 use s2i_testkit::{Quiet, ScriptedEngine};
@@ -27,12 +29,12 @@ fn request() -> UsageRequest {
     }
 }
 
-fn image(change: impl FnOnce(&mut ImageConfig)) -> ImageFacts {
-    let mut config = ImageConfig {
+fn image(change: impl FnOnce(&mut ContainerConfig)) -> ImageFacts {
+    let mut config = ContainerConfig {
         env: vec!["PATH=/bin".into(), "LANG=C".into()],
         user: "1001".into(),
         working_dir: "/opt/app-root/src".into(),
-        ..ImageConfig::default()
+        ..ContainerConfig::default()
     };
     let labels = &mut config.labels;
     labels.insert(label::SCRIPTS_URL.into(), "image:///usr/libexec/s2i".into());
@@ -42,8 +44,7 @@ fn image(change: impl FnOnce(&mut ImageConfig)) -> ImageFacts {
     ImageFacts {
         name: "s2i/go".parse().unwrap(),
         id: "sha256:go".into(),
-        architecture: "amd64".into(),
-        os: "linux".into(),
+        platform: Platform::linux("amd64"),
         config,
     }
 }

@@ -7,10 +7,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use s2i_core::label;
+use s2i_core::{
+    image::{ContainerConfig, ImageConfig, Platform},
+    label,
+};
 use s2i_oci::{
     Image, archive,
-    config::{ContainerConfig, ImageConfig, Platform},
     layer::{LayerBuilder, Owner},
 };
 use serde_json::Value;

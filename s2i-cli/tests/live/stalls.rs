@@ -11,9 +11,9 @@ use std::{
 };
 
 use flate2::{Compression, write::GzEncoder};
+use s2i_core::image::{ContainerConfig, ImageConfig, Platform};
 use s2i_oci::{
     Digest,
-    config::{ContainerConfig, ImageConfig, Platform},
     manifest::{self, Descriptor, Manifest},
 };
 use serde_json::json;

@@ -14,11 +14,16 @@ use s2i_build::{
     CancelToken, Container as _, Engine as _, EngineError, Keyring,
     engine::{Commit, Committed, Content, Input, Program, Start},
     event::{Event, EventSink, Phase, Progress},
-    facts::{ImageConfig, ImageFacts},
+    facts::ImageFacts,
     request::{Limits, Network, PullPolicy},
     stream::ArchiveStream,
 };
-use s2i_core::{EnvVar, archive::Writer, wire::Exit};
+use s2i_core::{
+    EnvVar,
+    archive::Writer,
+    image::{ContainerConfig, Platform},
+    wire::Exit,
+};
 use s2i_docker::{DockerContainer, DockerEngine, Endpoint};
 
 use crate::daemon::{BUILDER, Daemon, Knobs};
@@ -179,9 +184,8 @@ pub(crate) fn facts() -> ImageFacts {
     ImageFacts {
         name: "s2i/go".parse().unwrap(),
         id: BUILDER.into(),
-        architecture: "amd64".into(),
-        os: "linux".into(),
-        config: ImageConfig::default(),
+        platform: Platform::linux("amd64"),
+        config: ContainerConfig::default(),
     }
 }
 
@@ -197,11 +201,12 @@ pub(crate) fn program() -> Program {
 }
 
 pub(crate) fn commit() -> Commit {
-    let mut config = ImageConfig {
+    let mut config = ContainerConfig {
         env: vec!["PORT=8080".into()],
         user: "1001".into(),
+        working_dir: "/".into(),
         cmd: vec!["/usr/libexec/s2i/run".into()],
-        ..ImageConfig::default()
+        ..ContainerConfig::default()
     };
     for (name, value) in [
         ("io.k8s.display-name", "two words"),

@@ -1,12 +1,10 @@
 //! What a registry sends for a name: a manifest, or an index of several.
 
+use s2i_core::image::Platform;
 use serde::{Deserialize, de::IgnoredAny};
 
 use super::error::Trouble;
-use crate::{
-    config::Platform,
-    manifest::{Descriptor, INDEX, Index, MANIFEST, Manifest},
-};
+use crate::manifest::{Descriptor, INDEX, Index, MANIFEST, Manifest};
 
 /// Docker's media type of a manifest.
 const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";

@@ -4,7 +4,7 @@ use reqwest::{
     Method, StatusCode,
     header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue},
 };
-use s2i_core::{ImageRef, bounds};
+use s2i_core::{ImageRef, bounds, image::Platform};
 
 use super::{
     Registry,
@@ -15,7 +15,6 @@ use super::{
 };
 use crate::{
     Digest,
-    config::Platform,
     manifest::{Descriptor, Manifest},
 };
 

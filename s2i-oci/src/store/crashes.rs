@@ -10,7 +10,10 @@ use std::{
     time::SystemTime,
 };
 
-use s2i_core::ImageRef;
+use s2i_core::{
+    ImageRef,
+    image::{ImageConfig, Platform},
+};
 use tempfile::TempDir;
 
 use super::{
@@ -19,7 +22,6 @@ use super::{
 };
 use crate::{
     Digest,
-    config::{ImageConfig, Platform},
     manifest::{CONFIG, Descriptor, LAYER, LAYER_GZIP, Manifest},
     overlay::Clamp,
 };

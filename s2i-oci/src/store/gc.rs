@@ -8,13 +8,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use s2i_core::image::ImageConfig;
+
 use super::{
     Store, Work, disk, error::StoreError, index::Index, lock::Exclusive, remove::remove,
     work::Lease,
 };
 use crate::{
     Digest,
-    config::ImageConfig,
     manifest::{DOCKER_MANIFEST, Descriptor, MANIFEST, Manifest},
 };
 

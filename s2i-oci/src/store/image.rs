@@ -1,11 +1,10 @@
 //! An image as it is in the store.
 
-use s2i_core::ImageRef;
+use s2i_core::{ImageRef, image::ImageConfig};
 
 use super::{Store, disk, error::StoreError, index::Entry, lock::Held};
 use crate::{
     Digest,
-    config::ImageConfig,
     manifest::{Descriptor, MAX_JSON, Manifest},
 };
 

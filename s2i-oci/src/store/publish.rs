@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use s2i_core::ImageRef;
+use s2i_core::{ImageRef, image::ImageConfig};
 
 use super::{
     Adopted, Store, StoredImage, StoredLayer, Work, disk,
@@ -14,7 +14,6 @@ use super::{
 };
 use crate::{
     Digest,
-    config::ImageConfig,
     manifest::{self, Descriptor, Manifest, oci_layer},
     overlay,
 };

@@ -9,10 +9,9 @@ use std::{
     time::Duration,
 };
 
-use s2i_core::ImageRef;
+use s2i_core::{ImageRef, image::Platform};
 use s2i_oci::{
     Digest,
-    config::Platform,
     manifest::Descriptor,
     registry::{Found, LeastRate, Options, Registry, RegistryError},
 };

@@ -2,10 +2,9 @@
 
 use std::{io, sync::Arc};
 
-use s2i_core::ImageRef;
+use s2i_core::{ImageRef, image::Platform};
 use s2i_oci::{
     Digest,
-    config::Platform,
     manifest::{CONFIG, Descriptor, Index, LAYER_GZIP, MANIFEST, Manifest},
     registry::{Options, Push, PushBlob, Registry},
 };

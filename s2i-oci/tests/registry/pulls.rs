@@ -9,9 +9,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use s2i_core::image::Platform;
 use s2i_oci::{
     Digest,
-    config::Platform,
     manifest::{INDEX, Index},
     registry::{Found, RegistryError},
 };

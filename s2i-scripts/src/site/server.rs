@@ -140,8 +140,7 @@ fn tag(path: &Path, tags: &Tags) -> io::Result<String> {
     if let Some(tag) = known().get(path) {
         return Ok(tag.clone());
     }
-    let digest = digest::read(path)?;
-    let tag = format!("\"{}\"", digest::hex(&digest[..12]));
+    let tag = format!("\"{}\"", &digest::read(path)?.hex()[..24]);
     known().insert(path.to_owned(), tag.clone());
     Ok(tag)
 }

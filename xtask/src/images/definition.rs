@@ -9,8 +9,10 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use s2i_core::ImageRef;
-use s2i_oci::config::{ContainerConfig, ImageConfig, Platform};
+use s2i_core::{
+    ImageRef,
+    image::{ContainerConfig, ImageConfig, Platform},
+};
 use serde::Deserialize;
 use toml::Table;
 

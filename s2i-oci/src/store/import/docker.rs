@@ -1,5 +1,6 @@
 //! What `docker save` writes: `manifest.json` names configs and layers by their places in the archive.
 
+use s2i_core::image::null_as_default;
 use serde::Deserialize;
 
 use super::{
@@ -10,19 +11,16 @@ use super::{
     },
     Contents, ImportFault, MAX_IMAGES, Spooled, compression, json, key, name,
 };
-use crate::{
-    config::or_default,
-    manifest::{self, CONFIG, Descriptor, MANIFEST, Manifest},
-};
+use crate::manifest::{self, CONFIG, Descriptor, MANIFEST, Manifest};
 
 /// One image in `manifest.json`.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct DockerImage {
     config: String,
-    #[serde(default, deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "null_as_default")]
     repo_tags: Vec<String>,
-    #[serde(default, deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "null_as_default")]
     layers: Vec<String>,
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use s2i_core::ImageRef;
+use s2i_core::{ImageRef, image::Platform};
 
 use super::{
     super::{
@@ -13,7 +13,6 @@ use super::{
 };
 use crate::{
     Digest,
-    config::Platform,
     manifest::{Descriptor, IMAGE_NAME, INDEX, Index, Manifest, REF_NAME, is_index},
 };
 

@@ -8,10 +8,12 @@ use std::{
 };
 
 use cap_std::{ambient_authority, fs::Dir};
-use s2i_core::archive::{self, Kind, Selection, unpack_selected};
+use s2i_core::{
+    archive::{self, Kind, Selection, unpack_selected},
+    image::{ImageConfig, Platform},
+};
 use s2i_oci::{
     Digest,
-    config::{ImageConfig, Platform},
     overlay::{EntryKind, Limits, Listed, Part, list},
     store::{ImportFault, Store, StoreError},
 };

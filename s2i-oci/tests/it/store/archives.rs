@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use s2i_core::image::{ImageConfig, Platform};
 use s2i_oci::{
     Digest,
-    config::{ImageConfig, Platform},
     manifest::{self, CONFIG, Descriptor, Index, LAYER, MANIFEST, Manifest},
 };
 use tar::{EntryType, Header};

@@ -1,7 +1,7 @@
 //! Images and their names.
 
+use s2i_core::image::{ImageConfig, Platform};
 use s2i_oci::{
-    config::{ImageConfig, Platform},
     manifest::{LAYER, LAYER_GZIP, MANIFEST},
     store::{LayerSource, NewImage, Store, StoreError, StoredImage},
 };

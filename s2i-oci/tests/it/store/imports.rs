@@ -2,9 +2,9 @@
 
 use std::io::{self, Read};
 
+use s2i_core::image::Platform;
 use s2i_oci::{
     Digest,
-    config::Platform,
     manifest::{CONFIG, Descriptor, IMAGE_NAME, LAYER, MANIFEST, Manifest, REF_NAME},
     store::{Loaded, Store, StoreError},
 };

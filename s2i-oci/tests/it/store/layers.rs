@@ -7,9 +7,9 @@ use std::{
     thread,
 };
 
+use s2i_core::image::{ImageConfig, Platform};
 use s2i_oci::{
     Digest,
-    config::{ImageConfig, Platform},
     store::{LayerSource, NewImage, StoreError, StoredImage, Unpacking},
 };
 

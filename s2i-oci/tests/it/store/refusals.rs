@@ -6,10 +6,12 @@ use std::{
     os::unix::fs::MetadataExt,
 };
 
-use s2i_core::bounds::{Limit, Limits};
+use s2i_core::{
+    bounds::{Limit, Limits},
+    image::ImageConfig,
+};
 use s2i_oci::{
     Digest,
-    config::ImageConfig,
     manifest::{self, Descriptor, Index, MANIFEST},
     store::{ImportFault, StoreError},
 };

@@ -10,10 +10,12 @@ use std::{
 
 use flate2::{Compression, write::GzEncoder};
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
-use s2i_core::ImageRef;
+use s2i_core::{
+    ImageRef,
+    image::{ImageConfig, Platform},
+};
 use s2i_oci::{
     Blob, Digest, Image,
-    config::{ImageConfig, Platform},
     layer::{LayerBuilder, Owner},
     manifest::{Descriptor, LAYER_ZSTD},
     overlay::Clamp,

@@ -13,7 +13,7 @@ use thiserror::Error;
 /// The SHA-256 digest of some bytes, written `sha256:` and 64 lower-case hex digits.
 ///
 /// ```
-/// use s2i_oci::Digest;
+/// use s2i_core::image::Digest;
 ///
 /// let digest = Digest::of(b"");
 /// assert!(digest.to_string().starts_with("sha256:e3b0c442"));
@@ -38,7 +38,7 @@ impl Digest {
     /// Reads `content` to its end and returns its digest and its length in bytes.
     ///
     /// # Errors
-    /// What `content` says.
+    /// Errors of `content`.
     pub fn of_reader(content: &mut dyn Read) -> io::Result<(Self, u64)> {
         let mut hashing = HashingWriter::new(io::sink());
         let mut buffer = vec![0; 256 * 1024];
@@ -52,16 +52,10 @@ impl Digest {
         Ok((digest, size))
     }
 
-    /// The 64 hex digits alone, as blobs are named in an OCI layout.
+    /// Returns the 64 hex digits alone, as blobs are named in an OCI layout.
     #[must_use]
     pub fn hex(&self) -> String {
-        use fmt::Write as _;
-        self.0
-            .iter()
-            .fold(String::with_capacity(64), |mut text, byte| {
-                let _ = write!(text, "{byte:02x}");
-                text
-            })
+        base16ct::lower::encode_string(&self.0)
     }
 }
 
@@ -82,27 +76,12 @@ impl FromStr for Digest {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let wrong = || DigestError(text.into());
-        let hex = text.strip_prefix("sha256:").ok_or_else(wrong)?.as_bytes();
-        if hex.len() != 64 {
-            return Err(wrong());
-        }
+        let hex = text.strip_prefix("sha256:").ok_or_else(wrong)?;
         let mut bytes = [0; 32];
-        for (byte, pair) in bytes.iter_mut().zip(hex.chunks_exact(2)) {
-            let (high, low) = (
-                nibble(pair[0]).ok_or_else(wrong)?,
-                nibble(pair[1]).ok_or_else(wrong)?,
-            );
-            *byte = high << 4 | low;
+        match base16ct::lower::decode(hex, &mut bytes) {
+            Ok(decoded) if decoded.len() == 32 => Ok(Self(bytes)),
+            _ => Err(wrong()),
         }
-        Ok(Self(bytes))
-    }
-}
-
-fn nibble(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        _ => None,
     }
 }
 
@@ -120,10 +99,38 @@ impl From<Digest> for String {
     }
 }
 
+/// Computes the digest of bytes that come in parts.
+#[derive(Clone, Default)]
+pub struct Hasher(Sha256);
+
+impl Hasher {
+    /// Adds bytes.
+    pub fn update(&mut self, bytes: impl AsRef<[u8]>) {
+        self.0.update(bytes);
+    }
+
+    /// Returns the digest of all bytes.
+    #[must_use]
+    pub fn finish(self) -> Digest {
+        Digest(self.0.finalize().into())
+    }
+}
+
+impl Write for Hasher {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// Hashes and counts what is written through it.
 pub struct HashingWriter<W> {
     out: W,
-    hash: Sha256,
+    hash: Hasher,
     size: u64,
 }
 
@@ -132,14 +139,14 @@ impl<W: Write> HashingWriter<W> {
     pub fn new(out: W) -> Self {
         Self {
             out,
-            hash: Sha256::new(),
+            hash: Hasher::default(),
             size: 0,
         }
     }
 
-    /// The inner writer, the digest and the number of the bytes that it took. Does not flush.
+    /// Returns the inner writer, the digest and the number of the bytes that it took. Does not flush.
     pub fn finish(self) -> (W, Digest, u64) {
-        (self.out, Digest(self.hash.finalize().into()), self.size)
+        (self.out, self.hash.finish(), self.size)
     }
 }
 
@@ -163,13 +170,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn mistakes_are_named() {
+    fn malformed_digests_are_refused() {
         for text in [
             "",
             "sha256:",
             "sha512:ab",
             &format!("sha256:{}", "A".repeat(64)),
             &"a".repeat(71),
+            &format!("sha256:{}", "a".repeat(62)),
+            &format!("sha256:{}", "a".repeat(63)),
+            &format!("sha256:{}", "a".repeat(66)),
         ] {
             let err = text.parse::<Digest>().unwrap_err();
             assert_eq!(
@@ -180,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn known_value() {
+    fn digest_of_a_known_text_is_known() {
         let text = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(Digest::of(b"abc").to_string(), text);
         assert_eq!(
@@ -191,7 +201,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn streaming_is_the_same_and_text_goes_both_ways(bytes: Vec<u8>) {
+        fn streams_have_the_same_digest_and_text_is_read_as_it_is_written(bytes: Vec<u8>) {
             let (digest, size) = Digest::of_reader(&mut bytes.as_slice()).unwrap();
             prop_assert_eq!(digest, Digest::of(&bytes));
             prop_assert_eq!(size, bytes.len() as u64);
