@@ -12,7 +12,7 @@ use s2i_core::{
     wire::{Failure, FailureKind},
 };
 
-use crate::files::{kernel_text, read_at_most};
+use crate::files::{head, kernel_text};
 
 /// The users that were found so far. Each is looked for once: what goes into the container later may change its
 /// tables, and must not make another user of one that the host has checked.
@@ -37,7 +37,7 @@ impl Accounts {
 
 /// Returns the text of a file of the image, which may be anything.
 fn read(path: &str) -> String {
-    let bytes = read_at_most(path, bounds::FILE).unwrap_or_default();
+    let bytes = head(path, bounds::FILE).unwrap_or_default();
     String::from_utf8_lossy(&bytes).into_owned()
 }
 

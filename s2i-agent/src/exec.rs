@@ -15,7 +15,7 @@ use s2i_core::{
     wire::{Answer, Exec, Exit, Failure, FailureKind, Kind},
 };
 
-use crate::{account::act, files::read_at_most, output::Output, processes};
+use crate::{account::act, files::head, output::Output, processes};
 
 /// Where programs are looked for when the image says nothing.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -152,7 +152,7 @@ fn cannot_start(program: &str, exec: &Exec, err: &io::Error) -> Failure {
 
 /// What the `#!` line of a script names, as an addition to a sentence.
 fn interpreter(program: &str) -> String {
-    let start = read_at_most(program, LONGEST_LINE).unwrap_or_default();
+    let start = head(program, LONGEST_LINE).unwrap_or_default();
     let line = start
         .split(|byte| *byte == b'\n')
         .next()

@@ -1,13 +1,8 @@
 //! `--secret`, in the notation of `docker buildx build`: where values come from that nobody may see.
 
-use std::{
-    fmt,
-    fs::File,
-    io::{self, Read as _},
-    path::PathBuf,
-};
+use std::{fmt, fs::File, io, path::PathBuf};
 
-use s2i_core::{EnvVar, EnvVarError, Secret};
+use s2i_core::{EnvVar, EnvVarError, Secret, bounds};
 
 use crate::host::Host;
 
@@ -105,13 +100,11 @@ fn value_of(id: &str, variable: &str, host: &Host) -> Result<Vec<u8>, SecretErro
 
 /// What a file holds, without the end of its last line: editors put one there, and no token has one.
 fn content_of(id: &str, path: PathBuf) -> Result<Vec<u8>, SecretError> {
-    let mut content = Vec::new();
-    let limit = LONGEST as u64;
-    let read = File::open(&path).and_then(|file| file.take(limit).read_to_end(&mut content));
-    if let Err(source) = read {
+    let read = File::open(&path).and_then(|file| bounds::head(file, LONGEST as u64));
+    let mut content = read.map_err(|source| {
         let id = id.to_owned();
-        return Err(SecretError::Read { id, path, source });
-    }
+        SecretError::Read { id, path, source }
+    })?;
     if content.ends_with(b"\n") {
         content.pop();
         content.pop_if(|last| *last == b'\r');

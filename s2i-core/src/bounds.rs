@@ -195,6 +195,16 @@ pub fn read_text_file(path: &Path, most: u64) -> io::Result<String> {
     read_text(File::open(path)?, most)
 }
 
+/// Reads the first `most` bytes, or all where there are fewer.
+///
+/// # Errors
+/// Errors of the stream.
+pub fn head(stream: impl Read, most: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    stream.take(most).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 /// Reads to the end and keeps the last `most` bytes.
 ///
 /// # Errors
@@ -239,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_long_stream_the_end_is_kept() {
+    fn head_and_tail_of_a_long_stream_are_bounded() {
         for (text, expected) in [
             ("", ""),
             ("abc", "abc"),
@@ -252,6 +262,8 @@ mod tests {
             tail(io::repeat(1).take(10_000_000), 1000).unwrap(),
             [1; 1000]
         );
+        assert_eq!(head(&b"abc"[..], 4).unwrap(), b"abc");
+        assert_eq!(head(io::repeat(1), 4).unwrap(), [1; 4]);
         assert_eq!(end_of("short", 5), "short");
         assert_eq!(end_of("äöü", 3), "…ü");
     }

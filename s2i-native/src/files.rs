@@ -2,20 +2,12 @@
 //!
 //! A file of an image, or one that a container left, can have any size: without a bound it would fill the
 //! memory of the machine. So `clippy.toml` forbids reading to the end, and what reads whole files goes through
-//! one of these.
+//! [`bounds`](s2i_core::bounds) or one of these.
 
 use std::{
     io::{self, Read},
     path::Path,
 };
-
-/// Returns the first bytes of what a reader has, at most this many.
-#[expect(clippy::disallowed_methods, reason = "it has a bound")]
-pub(crate) fn read_at_most(reader: impl Read, bytes: u64) -> io::Result<Vec<u8>> {
-    let mut read = Vec::new();
-    reader.take(bytes).read_to_end(&mut read)?;
-    Ok(read)
-}
 
 /// Returns what is in a file of the kernel or of the host's administrator, whose size no image decides.
 #[expect(clippy::disallowed_methods, reason = "it is the host's own")]

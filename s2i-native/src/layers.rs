@@ -18,8 +18,6 @@ use rustix::{
 use s2i_core::{ContainerPath, bounds};
 use s2i_oci::overlay::{Dialect, is_opaque};
 
-use crate::files::read_at_most;
-
 /// What a layer has at a path.
 enum Found {
     /// A directory, and whether it or one above hides what is below the layer.
@@ -77,7 +75,7 @@ pub(crate) fn text(trees: &[PathBuf], path: &Path, dialect: Dialect) -> io::Resu
             Found::Nothing => {}
             Found::Hidden => break,
             Found::File(file) => {
-                let bytes = read_at_most(File::open(through_proc(&file))?, bounds::FILE)?;
+                let bytes = bounds::head(File::open(through_proc(&file))?, bounds::FILE)?;
                 return Ok(Some(String::from_utf8_lossy(&bytes).into_owned()));
             }
             Found::Directory { .. } | Found::Other => return Ok(None),

@@ -1,8 +1,8 @@
 //! The files at the top of a source tree, with what each begins with.
 
-use std::io::{self, Read as _};
+use std::io;
 
-use s2i_core::{OpenDir, ignore::Filter};
+use s2i_core::{OpenDir, bounds, ignore::Filter};
 
 use crate::facts::RootFile;
 
@@ -28,12 +28,7 @@ pub(super) fn files(root: &OpenDir, filter: &Filter) -> io::Result<Vec<RootFile>
 /// What a file begins with. One that can't be read is known by its name alone; what that means for the
 /// build, the build itself will tell.
 fn head(root: &OpenDir, name: &str) -> Vec<u8> {
-    let mut head = Vec::new();
-    let read = root
-        .open_file(name)
-        .and_then(|file| file.take(HEAD).read_to_end(&mut head));
-    match read {
-        Ok(_) => head,
-        Err(_) => Vec::new(),
-    }
+    let file = root.open_file(name);
+    let read = file.and_then(|file| bounds::head(file, HEAD));
+    read.unwrap_or_default()
 }

@@ -6,7 +6,6 @@ use rustix::fs::OFlags;
 use s2i_core::{Account, bounds};
 
 use super::fault::Fault;
-use crate::files::read_at_most;
 
 /// Finds who `user[:group]` is in the root of this process: names or numbers, empty for root.
 pub(super) fn find(user: &str) -> Result<Account, Fault> {
@@ -18,7 +17,7 @@ pub(super) fn find(user: &str) -> Result<Account, Fault> {
 fn read(path: &str) -> String {
     let flags = OFlags::NONBLOCK.bits().cast_signed();
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path);
-    let bytes = file.and_then(|file| read_at_most(file, bounds::FILE));
+    let bytes = file.and_then(|file| bounds::head(file, bounds::FILE));
     let bytes = bytes.unwrap_or_default();
     String::from_utf8_lossy(&bytes).into_owned()
 }

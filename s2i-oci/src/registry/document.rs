@@ -93,23 +93,12 @@ fn level(platform: &Platform) -> Option<u32> {
     }
 }
 
-/// A platform as it is written: `os/architecture/variant`.
-pub(super) fn shown(platform: &Platform) -> String {
-    let mut text = format!("{}/{}", platform.os, platform.architecture);
-    let variant = platform
-        .variant
-        .iter()
-        .filter(|variant| !variant.is_empty());
-    text.extend(variant.flat_map(|variant| ["/", variant]));
-    text
-}
-
 /// What the index is for, as text. What is for no platform is no image, but about one.
 pub(super) fn available(index: &Index) -> String {
     let platforms = index.manifests.iter().filter_map(|m| m.platform.as_ref());
     let texts: Vec<_> = platforms
         .filter(|platform| platform.os != "unknown")
-        .map(shown)
+        .map(ToString::to_string)
         .collect();
     match texts.as_slice() {
         [] => "no platform".into(),
@@ -165,7 +154,9 @@ mod tests {
             ("linux/amd64/odd", None),
         ] {
             let found = choose(&everything, &platform(wanted));
-            let found = found.and_then(|found| found.platform.as_ref()).map(shown);
+            let found = found
+                .and_then(|found| found.platform.as_ref())
+                .map(ToString::to_string);
             assert_eq!(found.as_deref(), expected, "{wanted}");
         }
         let other = index(&["linux/amd64/v2", "unknown/unknown"]);

@@ -43,7 +43,7 @@ use std::{
     time::Duration,
 };
 
-use s2i_core::ImageRef;
+use s2i_core::{ErrorChain, ImageRef};
 
 pub use challenge::{Challenge, ChallengeFault};
 pub use credentials::{CredentialError, Keyring, registry_name};
@@ -151,7 +151,7 @@ impl Registry {
             match self.host(host) {
                 Ok(host) => Some(Remote::mirror(host, repository)),
                 Err(err) => {
-                    tracing::debug!(mirror, error = %Chain(&err), "mirror left out");
+                    tracing::debug!(mirror, error = %ErrorChain(&err), "mirror left out");
                     None
                 }
             }
@@ -177,19 +177,4 @@ fn place(image: &ImageRef) -> (String, String) {
     let full = image.full_name();
     let (host, repository) = full.split_once('/').expect("a full name has a registry");
     (host.to_ascii_lowercase(), repository.to_owned())
-}
-
-/// An error with its causes, for traces.
-struct Chain<'a>(&'a dyn std::error::Error);
-
-impl std::fmt::Display for Chain<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut cause = self.0.source();
-        while let Some(err) = cause {
-            write!(f, ": {err}")?;
-            cause = err.source();
-        }
-        Ok(())
-    }
 }

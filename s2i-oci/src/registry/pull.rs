@@ -100,7 +100,7 @@ impl Remote {
                 let chosen = document::choose(&index, platform);
                 let chosen = chosen.ok_or_else(|| RegistryError::Platform {
                     image: image.to_string(),
-                    platform: document::shown(platform),
+                    platform: platform.to_string(),
                     available: document::available(&index),
                 })?;
                 self.chosen(image, chosen).await?

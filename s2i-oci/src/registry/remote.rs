@@ -7,7 +7,7 @@ use reqwest::{
     Method, Request, Response, StatusCode, Url,
     header::{AUTHORIZATION, HeaderMap, RETRY_AFTER},
 };
-use s2i_core::Printable;
+use s2i_core::{ErrorChain, Printable};
 use serde::Deserialize;
 
 use super::{
@@ -52,7 +52,7 @@ impl Remote {
 
     /// Notes that a mirror failed; one that is not there is not asked again.
     pub(super) fn failed_as_mirror(&self, error: &RegistryError) {
-        tracing::debug!(mirror = self.host.name, error = %super::Chain(error), "mirror failed");
+        tracing::debug!(mirror = self.host.name, error = %ErrorChain(error), "mirror failed");
         if matches!(
             error,
             RegistryError::Unreachable { .. } | RegistryError::Tls { .. }
