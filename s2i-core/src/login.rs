@@ -9,7 +9,7 @@
 //! assert!(!format!("{credential:?}").contains("horse"));
 //! ```
 
-use std::fmt;
+use crate::Secret;
 
 /// The user that credential helpers name when the secret is an identity token.
 pub const TOKEN_USER: &str = "<token>";
@@ -17,29 +17,8 @@ pub const TOKEN_USER: &str = "<token>";
 /// The name that logins for `docker.io` are filed under, and that engines know them by.
 pub const HUB_KEY: &str = "https://index.docker.io/v1/";
 
-/// A text that is shown to nobody.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Hidden(String);
-
-impl Hidden {
-    /// Hides a text.
-    #[must_use]
-    pub fn new(text: String) -> Self {
-        Self(text)
-    }
-
-    /// The text, for what is sent to the registry.
-    #[must_use]
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Hidden {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("…")
-    }
-}
+/// A password or a token.
+pub type Hidden = Secret<String>;
 
 /// What a registry is told to know who asks.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,4 +1,15 @@
-//! Variables whose values nobody may see.
+//! Values that are not shown.
+//!
+//! ```
+//! use s2i_core::{EnvVar, Secret};
+//!
+//! let password = Secret::new("correct horse".to_owned());
+//! assert_eq!(format!("{password:?} {}", password.reveal()), "… correct horse");
+//!
+//! let variable = Secret::new(EnvVar::new("TOKEN", "battery staple")?);
+//! assert_eq!(format!("{variable} {variable:?}"), "TOKEN TOKEN=…");
+//! # Ok::<(), s2i_core::EnvVarError>(())
+//! ```
 
 use std::fmt;
 
@@ -9,26 +20,47 @@ use crate::{EnvVar, text::Filter};
 /// The fewest characters of a text that is masked wherever it stands: shorter ones are words as well.
 const SHORTEST: usize = 4;
 
-/// A variable that a build needs and nobody may see: not in the image, not in a log.
+/// A value that is not shown: no log, no error and no file gets it by accident.
 ///
-/// `Debug`, `Display` and `Serialize` show the name only, and nothing reads one back.
+/// Without a type it is a variable that a build needs, of which `Debug`, `Display` and `Serialize` show the
+/// name. Of a text, a password for example, `Debug` shows `…`. Neither can be read back.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(EnvVar);
+pub struct Secret<T = EnvVar>(T);
+
+impl<T> Secret<T> {
+    /// Hides a value.
+    #[must_use]
+    pub fn new(value: T) -> Self {
+        Self(value)
+    }
+
+    /// Returns the value, for the process or the server that it is meant for.
+    #[must_use]
+    pub fn reveal(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T> From<T> for Secret<T> {
+    fn from(value: T) -> Self {
+        Self(value)
+    }
+}
+
+impl fmt::Debug for Secret<String> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
+}
 
 impl Secret {
-    /// The name of the variable.
+    /// Returns the name of the variable.
     #[must_use]
     pub fn name(&self) -> &str {
         self.0.name()
     }
 
-    /// The variable with its value, for the process that it is for.
-    #[must_use]
-    pub fn reveal(&self) -> &EnvVar {
-        &self.0
-    }
-
-    /// The texts that give it away where they stand in a line: each line of its value, and user
+    /// Returns the texts that give it away where they stand in a line: each line of its value, and user
     /// information and passwords of URLs in it. One with characters that a [`Filter`] takes out is also there
     /// without them. Texts of less than four characters are none.
     pub fn texts(&self) -> impl Iterator<Item = String> {
@@ -39,12 +71,6 @@ impl Secret {
             [Some(text.to_owned()), shown].into_iter().flatten()
         });
         texts.filter(|text| text.chars().count() >= SHORTEST)
-    }
-}
-
-impl From<EnvVar> for Secret {
-    fn from(variable: EnvVar) -> Self {
-        Self(variable)
     }
 }
 
@@ -66,7 +92,7 @@ impl Serialize for Secret {
     }
 }
 
-/// What stands before the host in each address of a text, `user:password` or a token, and each password
+/// Returns the part before the host in each address of a text, `user:password` or a token, and each password
 /// by itself. An address is a URL; a text without one is an address as a whole.
 pub fn credentials(text: &str) -> impl Iterator<Item = &str> {
     let whole = Some(text).filter(|text| !text.contains("://"));
@@ -96,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_shows_the_value() {
+    fn value_is_not_shown() {
         let secret = secret("hunter22");
         let json = serde_json::to_string(&secret).unwrap();
         assert_eq!(
@@ -107,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_and_credentials_give_a_secret_away() {
+    fn lines_and_credentials_of_a_secret_are_masked() {
         for (value, expected) in [
             ("abc", &[][..]),
             ("äöüß", &["äöüß"]),
