@@ -6,12 +6,12 @@ use s2i_core::{ImageRef, Secret};
 
 use crate::{
     cancel::{CancelToken, or_interrupted},
-    engine::{Committed, Engine, EngineError},
-    error::Failed,
+    engine::{Committed, Engine},
+    error::BuildFailure,
     event::{EventSink, Phase, Progress},
-    execute::execute,
+    execute::{Materials, execute},
     gather,
-    plan::{BuildPlan, choose, plan},
+    plan::{PlannedBuild, StageName, choose, plan},
     request::BuildRequest,
     source::{Fetched, Source},
 };
@@ -34,14 +34,14 @@ pub struct Outcome {
 /// Builds what was asked for.
 ///
 /// # Errors
-/// [`Failed`]; nothing is left behind unless its `cleanup` or a warning says so.
+/// [`BuildFailure`]; nothing is left behind unless its `cleanup` or a warning says so.
 pub async fn build<E: Engine, S: Source>(
     engine: &E,
     source: &S,
     request: &BuildRequest,
     events: &dyn EventSink,
     cancel: &CancelToken,
-) -> Result<Outcome, Failed> {
+) -> Result<Outcome, BuildFailure> {
     let progress = Progress::new(events);
     let built = phases(engine, source, request, &progress, cancel).await;
     // Whatever came of it: what a script wrote last is shown before anybody says more.
@@ -63,7 +63,7 @@ async fn phases<E: Engine, S: Source>(
     request: &BuildRequest,
     progress: &Progress<'_>,
     cancel: &CancelToken,
-) -> Result<(ImageRef, Option<ImageRef>, Committed), Failed> {
+) -> Result<(ImageRef, Option<ImageRef>, Committed), BuildFailure> {
     let fetched = gather::source(source, request, progress, cancel).await?;
     let facts = gather::for_choice(engine, &fetched, request, progress, cancel).await?;
     let choice = choose(request, &facts)?;
@@ -76,67 +76,58 @@ async fn phases<E: Engine, S: Source>(
     };
     let given = (request, &choice);
     let facts = gather::images(engine, &fetched, given, progress, cancel).await?;
-    let plan = plan(request, &facts)?;
-    if let (Some(previous), None) = (&facts.previous, &plan.save) {
+    let planned = plan(request, &facts)?;
+    if let (Some(previous), None) = (&facts.previous, planned.plan.stage(StageName::Previous)) {
         let name = &previous.name;
         progress.notice(format!(
             "a clean build: `{name}` does not say where its save-artifacts is"
         ));
     }
-    let withheld = withheld(request, &plan).join(", ");
+    let withheld = withheld(request, &planned).join(", ");
     if !withheld.is_empty() {
         progress.notice(format!(
             "assemble alone gets these variables, the image does not: {withheld}"
         ));
     }
-    let made = make(engine, request, &plan, &fetched, progress, cancel).await?;
+    let made = make(engine, request, &planned, &fetched, progress, cancel).await?;
     Ok((choice.builder, choice.tag, made))
 }
 
-/// Variables that nobody called secrets, and that are.
-fn withheld<'a>(request: &BuildRequest, plan: &'a BuildPlan) -> Vec<&'a str> {
-    let secrets = plan.assemble.program.secrets.iter().map(Secret::name);
+/// Returns the variables that are secrets and were not declared as such.
+fn withheld<'a>(request: &BuildRequest, planned: &'a PlannedBuild) -> Vec<&'a str> {
     let is_declared = |name: &str| request.secrets.iter().any(|known| known.name() == name);
+    let secrets = planned.secrets.iter().map(Secret::name);
     secrets.filter(|name| !is_declared(name)).collect()
 }
 
-/// Does what was planned, unless the engine remembers the result.
+/// Carries out a plan, unless the engine has its result.
 async fn make<E: Engine>(
     engine: &E,
     request: &BuildRequest,
-    plan: &BuildPlan,
+    PlannedBuild { plan, secrets }: &PlannedBuild,
     source: &Fetched,
     progress: &Progress<'_>,
     cancel: &CancelToken,
-) -> Result<Committed, Failed> {
-    let key = || or_interrupted(key(request, plan, source), cancel);
-    let before = key().await?;
-    if let Some(key) = &before
+) -> Result<Committed, BuildFailure> {
+    let key = plan.key(secrets);
+    if let Some(key) = &key
         && let Some(made) = or_interrupted(engine.recall(key, request.tag.as_ref()), cancel).await?
     {
         progress.notice("nothing has changed since this image was built");
         return Ok(made);
     }
-    let made = execute(engine, plan, source, progress, cancel).await?;
-    // Where the source changed meanwhile, it is not known what was built. A stop comes too late here.
-    if let Some(before) = before
-        && let Ok(Some(after)) = key().await
-        && after == before
-    {
-        engine.remember(&before, &made).await;
+    let materials = Materials {
+        source,
+        secrets,
+        trust: request.trust.as_deref(),
+    };
+    let made = execute(engine, plan, &materials, progress, cancel).await?;
+    // A source that changed meanwhile is not the one of the key. A stop comes too late here.
+    if let Some(key) = key {
+        let fingerprint = or_interrupted(gather::fingerprint(source), cancel).await;
+        if fingerprint.is_ok_and(|found| found == plan.inputs.source.fingerprint) {
+            engine.remember(&key, &made).await;
+        }
     }
     Ok(made)
-}
-
-/// What the engine may remember the build by; nothing where it must be done in any case.
-async fn key(
-    request: &BuildRequest,
-    plan: &BuildPlan,
-    source: &Fetched,
-) -> Result<Option<String>, EngineError> {
-    if request.no_cache {
-        return Ok(None);
-    }
-    let fingerprint = source.fingerprint().await;
-    Ok(fingerprint.and_then(|fingerprint| plan.key(&fingerprint)))
 }

@@ -7,17 +7,17 @@
 use std::{error::Error, fmt};
 
 use s2i_core::{
-    Account, ContainerPath, EnvVar, ImageRef, Secret,
+    Account, ContainerPath, EnvVar, ImageRef, Secret, environment,
     image::ContainerConfig,
     wire::{Exit, Failure, ReadItem},
 };
-use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::{
     cancel::{CancelToken, Interrupt},
     event::Progress,
-    facts::ImageFacts,
+    facts::{ImageFacts, variables_of},
+    plan::{Run, User},
     request::{Limits, Network, PullPolicy},
     stream::{ArchiveStream, Tree},
 };
@@ -188,7 +188,7 @@ pub struct Artifacts<'a> {
 }
 
 /// A program in a container.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Program {
     /// Path and arguments.
     pub argv: Vec<String>,
@@ -200,8 +200,24 @@ pub struct Program {
     pub cwd: ContainerPath,
     /// Who it runs as; see [`Start::user`].
     pub user: String,
-    /// Whether a program that is not there counts as one that ended well.
-    pub optional: bool,
+}
+
+impl Program {
+    /// The program of a plan in a container of an image with this config, as this user, with those of the secrets that
+    /// it names.
+    #[must_use]
+    pub fn new(run: &Run, user: &User, config: &ContainerConfig, secrets: &[Secret]) -> Self {
+        let secrets = secrets
+            .iter()
+            .filter(|secret| run.secrets.iter().any(|name| name == secret.name()));
+        Self {
+            argv: run.argv.clone(),
+            env: environment::merge([&variables_of(config)[..], &run.env[..]]),
+            secrets: secrets.cloned().collect(),
+            cwd: run.cwd.clone(),
+            user: user.name.clone(),
+        }
+    }
 }
 
 /// Something that goes into a container.
@@ -231,7 +247,7 @@ impl fmt::Debug for Content<'_> {
 }
 
 /// How a container becomes an image.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Commit {
     /// What is removed first, with everything below it.
     pub remove: Vec<ContainerPath>,

@@ -1,35 +1,67 @@
-//! A build that did not end well: why, and what may have been left behind.
+//! The failure of a build: its error, and what may have been left behind.
 
-use s2i_core::{ImageRef, Script, wire::Exit};
-use thiserror::Error;
+use std::{error::Error, fmt};
+
+use s2i_core::{ErrorChain, ImageRef, Script, wire::Exit};
 
 use crate::{
     cancel::Interrupt,
     engine::EngineError,
-    plan::{PlanError, UserRefused},
+    plan::{PlanError, PlanReferenceError, UserRefused},
     source::SourceError,
 };
 
-/// What went wrong, and whether cleaning up after it went wrong too.
+/// A build that failed: the error, and what cleaning up after it left behind.
 #[derive(Debug)]
-pub struct Failed {
-    /// What went wrong first.
+pub struct BuildFailure {
+    /// The first error.
     pub error: BuildError,
-    /// What may have been left behind, and why.
+    /// The error that kept something from being removed.
     pub cleanup: Option<EngineError>,
 }
 
-impl<T: Into<BuildError>> From<T> for Failed {
-    fn from(error: T) -> Self {
+impl BuildFailure {
+    /// A failure, and the outcome of cleaning up after it.
+    pub(crate) fn new(error: impl Into<BuildError>, cleanup: Result<(), EngineError>) -> Self {
         Self {
             error: error.into(),
-            cleanup: None,
+            cleanup: cleanup.err(),
+        }
+    }
+
+    /// Returns the failure with the outcome of one more cleanup; the first that failed counts.
+    pub(crate) fn and_cleanup(self, cleanup: Result<(), EngineError>) -> Self {
+        Self {
+            cleanup: self.cleanup.or(cleanup.err()),
+            ..self
         }
     }
 }
 
-/// A build that did not.
-#[derive(Debug, Error)]
+impl fmt::Display for BuildFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)?;
+        match &self.cleanup {
+            None => Ok(()),
+            Some(cleanup) => write!(f, " (and cleaning up failed: {})", ErrorChain(cleanup)),
+        }
+    }
+}
+
+impl Error for BuildFailure {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.error.source()
+    }
+}
+
+impl<T: Into<BuildError>> From<T> for BuildFailure {
+    fn from(error: T) -> Self {
+        Self::new(error, Ok(()))
+    }
+}
+
+/// The reason why a build failed.
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
     /// The source could not be had.
@@ -41,6 +73,17 @@ pub enum BuildError {
     /// The engine could not do something.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// The plan refers to something that it does not have.
+    #[error("the plan can't be carried out")]
+    PlanReference(#[from] PlanReferenceError),
+    /// An image of the plan was not looked up in an engine.
+    #[error(
+        "the plan has no ID and config of the image `{image}`, so no container can start from it"
+    )]
+    UnresolvedImage {
+        /// The image.
+        image: ImageRef,
+    },
     /// A script would run as a user who is not allowed, as its container says.
     #[error(transparent)]
     User(#[from] Box<UserRefused>),

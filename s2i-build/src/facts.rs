@@ -8,6 +8,8 @@ use s2i_core::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::plan::SourceFilter;
+
 /// Everything that a plan depends on beside the request.
 #[derive(Clone, Debug)]
 pub struct Facts {
@@ -61,6 +63,15 @@ pub struct ImageFacts {
     pub config: ContainerConfig,
 }
 
+/// Returns the variables of an image. Entries that are not variables are left out.
+#[must_use]
+pub fn variables_of(config: &ContainerConfig) -> Vec<EnvVar> {
+    let entries = config.env.iter().filter_map(|entry| entry.split_once('='));
+    entries
+        .filter_map(|(name, value)| EnvVar::new(name, value).ok())
+        .collect()
+}
+
 /// What the source says about itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SourceFacts {
@@ -74,6 +85,10 @@ pub struct SourceFacts {
     pub scripts: BTreeSet<Script>,
     /// The variables of its `.s2i/environment`.
     pub environment: Vec<EnvVar>,
+    /// The rules that leave files out.
+    pub filter: SourceFilter,
+    /// A digest of the files that go into a build, where an earlier result may be used and it is known.
+    pub fingerprint: Option<String>,
 }
 
 /// A commit.

@@ -7,7 +7,7 @@ use crate::{
     engine::{Engine, EngineError},
     error::BuildError,
     event::{Phase, Progress},
-    facts::{ChoiceFacts, Facts, ImageFacts},
+    facts::{ChoiceFacts, Facts, ImageFacts, SourceFacts},
     plan::Choice,
     request::{BuildRequest, Builder, PreviousRequest, PullPolicy},
     source::{Fetched, Source},
@@ -97,14 +97,30 @@ pub async fn images<E: Engine>(
     for image in images {
         progress.warn(ImageLabels::read(&image.config.labels, &image.config.env).1);
     }
+    let fingerprint = if request.no_cache {
+        None
+    } else {
+        or_interrupted(fingerprint(source), cancel).await?
+    };
     progress.end_phase();
     Ok(Facts {
         builder,
         runtime,
         previous,
         tagged,
-        source: source.facts.clone(),
+        source: SourceFacts {
+            fingerprint,
+            ..source.facts.clone()
+        },
     })
+}
+
+/// Returns the fingerprint of the source, where it has one.
+///
+/// # Errors
+/// None; a source that can't be read has no fingerprint.
+pub async fn fingerprint(source: &Fetched) -> Result<Option<String>, EngineError> {
+    Ok(source.fingerprint().await)
 }
 
 /// The user has not named an image that s2i has picked, and would not know why it is missed.

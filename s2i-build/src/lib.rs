@@ -50,7 +50,7 @@ pub use agents::Agents;
 pub use build::{Outcome, build};
 pub use cancel::{CancelToken, Interrupt};
 pub use engine::{Container, Engine, EngineError};
-pub use error::{BuildError, Failed};
+pub use error::{BuildError, BuildFailure};
 pub use images::Images;
 pub use keyring::Keyring;
 pub use resource::Resource;

@@ -9,10 +9,10 @@ use s2i_core::{Diagnostic, ErrorChain, Script};
 
 use crate::{
     cancel::CancelToken,
-    engine::{Container as _, Engine, Start},
-    error::{BuildError, Failed},
+    engine::{Container as _, Engine, Program, Start},
+    error::{BuildError, BuildFailure},
     event::{Event, EventSink, Output, Phase, Progress},
-    execute::{admitted, tell_root},
+    execute::{admitted, notice_root},
     plan::{self, UsagePlan},
     request::UsageRequest,
 };
@@ -24,13 +24,13 @@ const MOST: usize = 1 << 20;
 /// mebibyte. What it writes to standard error is told; all of it, when the script fails.
 ///
 /// # Errors
-/// [`Failed`]; no container is left behind unless its `cleanup` or a warning says so.
+/// [`BuildFailure`]; no container is left behind unless its `cleanup` or a warning says so.
 pub async fn usage<E: Engine>(
     engine: &E,
     request: &UsageRequest,
     events: &dyn EventSink,
     cancel: &CancelToken,
-) -> Result<Vec<u8>, Failed> {
+) -> Result<Vec<u8>, BuildFailure> {
     let kept = Kept {
         others: events,
         text: Mutex::default(),
@@ -51,7 +51,7 @@ async fn phases<E: Engine>(
     request: &UsageRequest,
     progress: &Progress<'_>,
     cancel: &CancelToken,
-) -> Result<(), Failed> {
+) -> Result<(), BuildFailure> {
     progress.phase(Phase::Images);
     let resolving = engine.resolve(&request.image, request.pull, progress, cancel);
     let image = resolving.await?;
@@ -65,10 +65,10 @@ async fn execute<E: Engine>(
     plan: &UsagePlan,
     progress: &Progress<'_>,
     cancel: &CancelToken,
-) -> Result<(), Failed> {
+) -> Result<(), BuildFailure> {
     let start = Start {
         image: &plan.image,
-        user: &plan.program.user,
+        user: &plan.user.name,
         network: &plan.network,
         limits: plan.limits,
         artifacts: None,
@@ -77,8 +77,9 @@ async fn execute<E: Engine>(
     let container = engine.start(&start, progress, cancel).await?;
     let mut container = admitted(container, plan.script_user()).await?;
     progress.phase(Phase::Usage);
-    tell_root(&container, plan.script_user(), progress);
-    let ran = container.exec(&plan.program, progress, cancel).await;
+    notice_root(&container, plan.script_user(), progress);
+    let program = Program::new(&plan.run, &plan.user, &plan.image.config, &[]);
+    let ran = container.exec(&program, progress, cancel).await;
     let left = container.discard().await.err();
     let error = match ran {
         Ok(exit) if exit.is_success() => {
@@ -93,7 +94,7 @@ async fn execute<E: Engine>(
         },
         Err(err) => err.into(),
     };
-    Err(Failed {
+    Err(BuildFailure {
         error,
         cleanup: left,
     })

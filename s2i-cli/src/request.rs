@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use s2i_build::{
-    CancelToken, Failed,
+    BuildFailure, CancelToken,
     plan::PlanError,
     request::{BuildRequest, Builder, PreviousRequest, RuntimeRequest, SourceRequest},
 };
@@ -83,7 +83,7 @@ fn previous(args: &Build) -> Result<Option<PreviousRequest>, Error> {
     // The only name may turn out to be the builder; then there is none for the result.
     match args.tag.as_ref().or(args.builder.as_ref()) {
         Some(tag) => Ok(Some(PreviousRequest::of(tag, is_split, pull)?)),
-        None => Err(Failed::from(PlanError::NoTag).into()),
+        None => Err(BuildFailure::from(PlanError::NoTag).into()),
     }
 }
 

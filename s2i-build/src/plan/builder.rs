@@ -2,7 +2,7 @@
 
 use s2i_core::{ImageRef, label};
 
-use super::{PlanError, labels_of};
+use super::{PlanError, common::labels_of};
 use crate::{
     detect::{Builders, Clue, clues},
     facts::{ChoiceFacts, ImageFacts},

@@ -1,50 +1,157 @@
-//! What two builds have in common whose result is the same.
+//! The key of a build: equal for two builds only if their results are.
 
 use s2i_core::{Secret, image::Hasher, secret};
+use serde_json::{Value, json};
 
-use super::BuildPlan;
+use super::{
+    BuildPlan, ConfigChanges, Copy, CopySource, ImageInput, ImageInputs, Inputs, Output, Run,
+    SecretInput, SourceInput, Stage, Step, TrustInput, User,
+};
 
-/// A change of how plans are done makes another build of the same plan.
-const VERSION: &str = concat!("s2i ", env!("CARGO_PKG_VERSION"), " plan 1");
+
+/// A change of the way in which plans are carried out makes another build of the same plan.
+const VERSION: &str = concat!("s2i ", env!("CARGO_PKG_VERSION"), " plan 2");
 
 impl BuildPlan {
-    /// The key that an engine remembers the result by: a digest of everything in the plan, of the
-    /// addresses in secrets, and of the source. An incremental build has none, because what it starts with
-    /// changes every time, and it makes a second image for the next.
+    /// Returns the key that an engine stores the result under: a digest of everything in the plan that decides about
+    /// the result, and of the addresses in secrets.
     ///
-    /// # Panics
-    /// Never: a plan is plain data.
+    /// There is none for a build that uses artifacts of the previous one or makes a second image for the next one,
+    /// because these change every time, nor where the fingerprint of the source is not known.
     #[must_use]
-    pub fn key(&self, source: &str) -> Option<String> {
-        let keeps = self
-            .runtime
-            .as_ref()
-            .is_some_and(|runtime| runtime.keep.is_some());
-        if self.save.is_some() || keeps {
+    pub fn key(&self, secrets: &[Secret]) -> Option<String> {
+        let uses_artifacts = self.stages.iter().any(|stage| stage.saved().is_some());
+        if uses_artifacts || self.outputs.len() > 1 {
             return None;
         }
+        let fingerprint = self.inputs.source.fingerprint.as_ref()?;
         let mut hash = Hasher::default();
         hash.update(VERSION);
-        hash.update(serde_json::to_vec(self).expect("a plan is plain data"));
-        for secret in self.secrets() {
+        hash.update(deciding(self, fingerprint).to_string());
+        for secret in secrets {
             let addresses = addresses(secret);
             hash.update(addresses.len().to_le_bytes());
             hash.update(addresses);
         }
-        hash.update(source);
         Some(hash.finish().hex())
-    }
-
-    /// The secrets of all programs that a build with a key runs. The plan as text has their names.
-    fn secrets(&self) -> impl Iterator<Item = &Secret> {
-        let runtime = self.runtime.as_ref().map(|runtime| &runtime.run);
-        let runs = std::iter::once(&self.assemble).chain(runtime);
-        runs.flat_map(|run| &run.program.secrets)
     }
 }
 
-/// The part of a secret that decides about the result: the addresses of servers, without the logins in them. A login alone is
-/// no reason to build again, because many are made for one build.
+// Each function below takes its type apart by name, so a new field needs a decision here.
+
+fn deciding(plan: &BuildPlan, fingerprint: &str) -> Value {
+    let BuildPlan {
+        version,
+        inputs:
+            Inputs {
+                images,
+                // By its fingerprint: two sources with the same files give the same result.
+                source:
+                    SourceInput {
+                        origin: _,
+                        context_dir: _,
+                        filter: _,
+                        fingerprint: _,
+                    },
+                secrets,
+                trust,
+            },
+        times,
+        stages,
+        outputs,
+    } = plan;
+    let ImageInputs {
+        builder,
+        runtime,
+        previous,
+    } = images;
+    let images = [Some(builder), runtime.as_ref(), previous.as_ref()];
+    let secrets: Vec<_> = secrets.iter().map(|SecretInput { id }| id).collect();
+    let trust = trust.as_ref().map(|TrustInput { digest }| digest);
+    json!([
+        version,
+        images.map(|image| image.map(deciding_image)),
+        fingerprint,
+        secrets,
+        trust,
+        times,
+        stages.iter().map(deciding_stage).collect::<Vec<_>>(),
+        outputs.iter().map(deciding_output).collect::<Vec<_>>(),
+    ])
+}
+
+fn deciding_image(image: &ImageInput) -> Value {
+    let ImageInput {
+        // A name is only a way to the image; the labels of the result have it where it matters.
+        reference: _,
+        id,
+        platform,
+        config,
+    } = image;
+    json!([id, platform, config])
+}
+
+fn deciding_stage(stage: &Stage) -> Value {
+    let Stage {
+        name,
+        from,
+        user: User {
+            name: user,
+            origin,
+            allowed,
+        },
+        network,
+        limits,
+        steps,
+        on_failure,
+    } = stage;
+    let steps: Vec<_> = steps.iter().map(deciding_step).collect();
+    json!([
+        name, from, user, origin, allowed, network, limits, steps, on_failure
+    ])
+}
+
+fn deciding_step(step: &Step) -> Value {
+    match step {
+        Step::Copy(Copy { from, into }) => match from {
+            CopySource::Source
+            | CopySource::Scripts(_)
+            | CopySource::Trust
+            | CopySource::Stdout(_)
+            | CopySource::Stage(_) => json!([from, into]),
+        },
+        Step::Run(Run {
+            script,
+            argv,
+            env,
+            secrets,
+            cwd,
+            optional,
+        }) => json!([script, argv, env, secrets, cwd, optional]),
+    }
+}
+
+fn deciding_output(output: &Output) -> Value {
+    let Output {
+        stage,
+        remove,
+        require,
+        config:
+            ConfigChanges {
+                env,
+                labels,
+                entrypoint,
+                cmd,
+            },
+        // An image that is known already gets another name.
+        name: _,
+        on_naming_failure: _,
+    } = output;
+    json!([stage, remove, require, env, labels, entrypoint, cmd])
+}
+
+/// The part of a secret that decides about the result: the addresses of servers, without the logins in them. A login
+/// alone is no reason to build again, because many are made for one build.
 fn addresses(secret: &Secret) -> String {
     let value = secret.reveal().value();
     if !value.contains("://") {

@@ -1,14 +1,42 @@
-//! What the image that is made looks like: its name, its config, its labels.
+//! The images that are made: names, configs, labels.
 
 use std::collections::BTreeMap;
 
-use s2i_core::{EnvVar, ImageRef, environment, image::ContainerConfig, label};
+use s2i_core::{ContainerPath, ImageRef, Layout, Script, label};
 
-use super::{Given, PlanError, scripts::Found, variables_of};
+use super::{
+    ConfigChanges, OnNamingFailure, Output, PlanError, StageName, common::Context,
+    scripts::ScriptPaths,
+};
 use crate::{
     facts::{Facts, ImageFacts},
     request::BuildRequest,
 };
+
+/// The container of the builder as the result.
+pub(super) fn of_build(
+    context: &Context<'_>,
+    scripts: &ScriptPaths<'_>,
+) -> Result<Output, PlanError> {
+    let run = scripts.find(Script::Run)?;
+    Ok(Output {
+        stage: StageName::Build,
+        remove: removed(context, scripts.layout),
+        config: config(context, scripts.image, &run)?,
+        require: vec![run],
+        name: context.request.tag.clone(),
+        on_naming_failure: OnNamingFailure::Fail,
+    })
+}
+
+/// The paths of a build that are not in an image of the builder's container.
+pub(super) fn removed(context: &Context<'_>, layout: &Layout) -> Vec<ContainerPath> {
+    let mut removed = vec![layout.artifacts(), layout.trust()];
+    if !context.request.keep_source {
+        removed.push(layout.source());
+    }
+    removed
+}
 
 /// Refuses names that could not work, or would replace what others build from.
 pub(super) fn check_tag(request: &BuildRequest, facts: &Facts) -> Result<(), PlanError> {
@@ -43,14 +71,19 @@ pub(super) fn may_be(input: &ImageRef, tag: &ImageRef) -> bool {
         && (any_tag || input.tag_or_latest() == tag.tag_or_latest())
 }
 
-/// The config of the base image, with the build's variables, labels, and `run` as its command.
+/// The variables and labels of the build, and `run` as the command.
 pub(super) fn config(
-    given: &Given<'_>,
+    context: &Context<'_>,
     base: &ImageFacts,
-    run: &Found,
-) -> Result<ContainerConfig, PlanError> {
-    let mut labels = base.config.labels.clone();
-    labels.extend(generated_labels(given.request, given.facts));
+    run: &ContainerPath,
+) -> Result<ConfigChanges, PlanError> {
+    let changes = ConfigChanges {
+        env: context.env.clone(),
+        labels: generated_labels(context.request, context.facts),
+        entrypoint: Vec::new(),
+        cmd: vec![run.to_string()],
+    };
+    let labels = changes.applied_to(&base.config).labels;
     let bytes = labels
         .iter()
         .map(|(name, value)| name.len() + value.len())
@@ -58,20 +91,7 @@ pub(super) fn config(
     if bytes > label::SIZE_LIMIT {
         return Err(PlanError::Labels { bytes });
     }
-    let env = environment::merge([&variables_of(base)[..], &given.env[..]]);
-    let mut config = base.config.clone();
-    if config.working_dir.is_empty() {
-        // An engine would take that of the build's container.
-        config.working_dir = "/".into();
-    }
-    Ok(ContainerConfig {
-        env: env.iter().map(EnvVar::to_entry).collect(),
-        entrypoint: Vec::new(),
-        cmd: vec![run.path.to_string()],
-        labels,
-        on_build: Vec::new(),
-        ..config
-    })
+    Ok(changes)
 }
 
 fn generated_labels(request: &BuildRequest, facts: &Facts) -> BTreeMap<String, String> {

@@ -2,144 +2,163 @@
 
 use std::fmt;
 
-use super::{BuildPlan, KeepPlan, RunPlan, Uploaded, UsagePlan, UserOrigin, UserPolicy};
-use crate::{
-    engine::{Commit, Program},
-    request::Limits,
+use s2i_core::EnvVar;
+
+use super::{
+    BuildPlan, ConfigChanges, Copy, CopySource, OnNamingFailure, OnStageFailure, Output, Run,
+    Stage, Step, UsagePlan, User, UserOrigin,
 };
+use crate::{facts::ImageFacts, request::Limits};
 
 impl fmt::Display for BuildPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(save) = &self.save {
-            let (name, id) = (&save.image.name, &save.image.id);
-            let (into, limits) = (&save.into, limited(&save.limits));
-            writeln!(f, "save from {name} ({id}) into {into}{limits}")?;
-            program(&save.program, &save.user, f)?;
-            if let Some(directory) = &save.directory {
-                writeln!(f, "  or lend {directory}")?;
-            }
+        for stage in &self.stages {
+            self.stage_header(stage, f)?;
+            stage.steps.iter().try_for_each(|step| step.fmt(f))?;
         }
-        self.assemble.fmt(f)?;
-        if let Some(runtime) = &self.runtime {
-            for item in &runtime.artifacts {
-                writeln!(f, "take {} as {}", item.path, item.name)?;
-            }
-            runtime.run.fmt(f)?;
-            if let Some(KeepPlan { commit: kept, name }) = &runtime.keep {
-                writeln!(f, "keep the builder's container as {name}")?;
-                commit(kept, f)?;
-            }
-        }
-        commit(&self.commit, f)
+        self.outputs
+            .iter()
+            .try_for_each(|output| self.output(output, f))
     }
 }
 
-fn commit(commit: &Commit, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    commit
-        .remove
-        .iter()
-        .try_for_each(|path| writeln!(f, "remove {path}"))?;
-    commit
-        .require
-        .iter()
-        .try_for_each(|path| writeln!(f, "require {path}"))?;
-    let tag = commit
-        .tag
-        .as_ref()
-        .map_or_else(|| "no name".into(), ToString::to_string);
-    writeln!(f, "commit as {tag}, files from {}", commit.mtime)?;
-    let config = &commit.config;
-    writeln!(
-        f,
-        "  cmd {:?} entrypoint {:?} user {:?} workdir {:?}",
-        config.cmd, config.entrypoint, config.user, config.working_dir
-    )?;
-    let names = config
-        .env
-        .iter()
-        .map(|entry| entry.split('=').next().unwrap_or_default());
-    writeln!(f, "  env {}", names.collect::<Vec<_>>().join(" "))?;
-    config
-        .labels
-        .iter()
-        .try_for_each(|(name, value)| writeln!(f, "  label {name}={value}"))
+impl BuildPlan {
+    fn stage_header(&self, stage: &Stage, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Stage {
+            name,
+            from,
+            user,
+            network,
+            limits,
+            ..
+        } = stage;
+        write!(f, "stage {name} from {from}")?;
+        if let Some(image) = self.inputs.images.get(*from) {
+            write!(f, " {}", image.reference)?;
+            if let Some(id) = &image.id {
+                write!(f, " ({id})")?;
+            }
+        }
+        let limits = limited(limits);
+        writeln!(f, ", as {user}, network {network}{limits}")?;
+        match stage.on_failure {
+            OnStageFailure::Fail => Ok(()),
+            OnStageFailure::Skip => writeln!(f, "  on failure: skip"),
+        }
+    }
+
+    fn output(&self, output: &Output, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = output.name.as_ref();
+        let name = name.map_or_else(|| "without a name".into(), ToString::to_string);
+        let (stage, time) = (output.stage, self.times.mtime());
+        writeln!(f, "image {name} from stage {stage}, new files of {time}")?;
+        for path in &output.remove {
+            writeln!(f, "  remove {path}")?;
+        }
+        for path in &output.require {
+            writeln!(f, "  require {path}")?;
+        }
+        fmt::Display::fmt(&output.config, f)?;
+        match output.on_naming_failure {
+            OnNamingFailure::Fail => Ok(()),
+            OnNamingFailure::Warn => writeln!(f, "  on failure to name it: warn"),
+        }
+    }
 }
 
-impl fmt::Display for RunPlan {
+impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "container of {} ({}), network {}{}",
-            self.image.name,
-            self.image.id,
-            self.network,
-            limited(&self.limits)
-        )?;
-        for upload in &self.uploads {
-            let what = match &upload.what {
-                Uploaded::Source => "source".into(),
-                Uploaded::Artifacts => "artifacts".into(),
-                Uploaded::Certificates(_) => "certificates".into(),
-                Uploaded::Scripts(scripts) => scripts
-                    .iter()
-                    .map(ToString::to_string)
-                    .collect::<Vec<_>>()
-                    .join(", "),
-            };
-            writeln!(f, "  upload {what} into {}", upload.into)?;
+        match self {
+            Self::Copy(Copy { from, into }) => writeln!(f, "  copy {from} into {into}"),
+            Self::Run(run) => run.fmt(f),
         }
-        program(&self.program, &self.user, f)
+    }
+}
+
+impl fmt::Display for CopySource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Source => f.write_str("source"),
+            Self::Scripts(scripts) => {
+                let names: Vec<_> = scripts.iter().map(ToString::to_string).collect();
+                write!(f, "scripts {}", names.join(", "))
+            }
+            Self::Trust => f.write_str("certificates"),
+            Self::Stdout(saved) => {
+                write!(f, "standard output of stage {}", saved.stage)?;
+                let mut mount = saved.mount.iter();
+                mount.try_for_each(|mount| write!(f, ", or mount {mount} of its image,"))
+            }
+            Self::Stage(paths) => {
+                let items = paths.paths.iter();
+                let items: Vec<_> = items
+                    .map(|item| format!("{} as {}", item.path, item.name))
+                    .collect();
+                write!(f, "{} of stage {}", items.join(", "), paths.name)
+            }
+        }
+    }
+}
+
+impl fmt::Display for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let optional = if self.optional { " if it exists" } else { "" };
+        writeln!(f, "  run {:?} in {}{optional}", self.argv, self.cwd)?;
+        names("    ", &self.env, f)?;
+        if self.secrets.is_empty() {
+            return Ok(());
+        }
+        writeln!(f, "    secrets {}", self.secrets.join(" "))
+    }
+}
+
+impl fmt::Display for User {
+    /// The user; its origin, where it is not the image's own; and the users that are allowed, where that is limited.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.name)?;
+        if let UserOrigin::Label(origin) | UserOrigin::Option(origin) = &self.origin {
+            write!(f, " by {origin}")?;
+        }
+        if self.allowed.is_empty() {
+            return Ok(());
+        }
+        write!(f, " if it is one of {}", self.allowed)
+    }
+}
+
+impl fmt::Display for ConfigChanges {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "  cmd {:?} entrypoint {:?}", self.cmd, self.entrypoint)?;
+        names("  ", &self.env, f)?;
+        let mut labels = self.labels.iter();
+        labels.try_for_each(|(name, value)| writeln!(f, "  label {name}={value}"))
     }
 }
 
 impl fmt::Display for UsagePlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (image, limits) = (&self.image, limited(&self.limits));
-        let (name, id, network) = (&image.name, &image.id, &self.network);
-        writeln!(f, "container of {name} ({id}), network {network}{limits}")?;
-        program(&self.program, &self.user, f)
+        let ImageFacts { name, id, .. } = &self.image;
+        let (user, network, limits) = (&self.user, &self.network, limited(&self.limits));
+        writeln!(
+            f,
+            "container of {name} ({id}), as {user}, network {network}{limits}"
+        )?;
+        self.run.fmt(f)
     }
 }
 
-/// Nothing where there are none.
+fn names(indent: &str, env: &[EnvVar], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    if env.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<_> = env.iter().map(EnvVar::name).collect();
+    writeln!(f, "{indent}env {}", names.join(" "))
+}
+
+/// Returns nothing where there are no limits.
 fn limited(limits: &Limits) -> String {
     if limits.is_empty() {
         return String::new();
     }
     format!(", at most {limits}")
-}
-
-fn program(program: &Program, user: &UserPolicy, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let optional = if program.optional {
-        " if it is there"
-    } else {
-        ""
-    };
-    writeln!(
-        f,
-        "  run {:?} as {:?}{} in {}{optional}",
-        program.argv,
-        program.user,
-        said(user),
-        program.cwd
-    )?;
-    let names: Vec<_> = program.env.iter().map(ToString::to_string).collect();
-    writeln!(f, "  env {}", names.join(" "))?;
-    if program.secrets.is_empty() {
-        return Ok(());
-    }
-    let names: Vec<_> = program.secrets.iter().map(ToString::to_string).collect();
-    writeln!(f, "  secrets {}", names.join(" "))
-}
-
-/// The origin of the user, where it is not the image's own, and the users that are allowed, where that is limited.
-fn said(user: &UserPolicy) -> String {
-    let origin = match user.origin {
-        UserOrigin::Image => String::new(),
-        UserOrigin::Label(name) | UserOrigin::Option(name) => format!(" by {name}"),
-    };
-    if user.allowed.is_empty() {
-        return origin;
-    }
-    format!("{origin} if it is one of {}", user.allowed)
 }

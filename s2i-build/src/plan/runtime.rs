@@ -1,4 +1,4 @@
-//! The second half of a split build.
+//! The second half of a runtime-image build.
 
 use s2i_core::{
     ContainerPath, Layout, Script,
@@ -8,82 +8,93 @@ use s2i_core::{
 };
 
 use super::{
-    Given, KeepPlan, PlanError, RunPlan, RuntimePlan, Upload, Uploaded, labels_of, output, program,
-    removed, scripts, user, working_dir,
+    Copy, CopySource, ImageRole, OnNamingFailure, OnStageFailure, Output, PlanError, Run, Stage,
+    StageName, StagePaths, Step,
+    common::{Context, labels_of, program, working_dir},
+    output, scripts, user,
 };
-use crate::{
-    engine::{Commit, Program},
-    facts::ImageFacts,
-    request::BuildRequest,
-};
+use crate::{facts::ImageFacts, request::BuildRequest};
 
+/// The container of the runtime image, and the images that are made.
 pub(super) fn plan(
-    given: &Given<'_>,
+    context: &Context<'_>,
     image: &ImageFacts,
-    builder: &scripts::Places<'_>,
-) -> Result<(RuntimePlan, Commit), PlanError> {
+    builder: &scripts::ScriptPaths<'_>,
+) -> Result<(Stage, Vec<Output>), PlanError> {
     let labels = labels_of(image);
-    let into = working_dir(image)?;
-    let layout = Layout::new(into.clone());
-    let places = scripts::Places {
+    let layout = Layout::new(working_dir(image)?);
+    let scripts = scripts::ScriptPaths {
         image,
         labels: &labels,
         layout: &layout,
-        source: &given.facts.source,
+        source: &context.facts.source,
     };
-    let run = places.find(Script::Run)?;
-    let assemble_runtime = places.find(Script::AssembleRuntime)?;
-    let mut uploads = vec![Upload {
-        what: Uploaded::Artifacts,
-        into,
-    }];
-    let own = places.in_source(&[Script::AssembleRuntime, Script::Run]);
-    if !own.is_empty() {
-        uploads.push(Upload {
-            what: Uploaded::Scripts(own),
-            into: layout.scripts(),
-        });
-    }
+    let run = scripts.find(Script::Run)?;
     let label = labels.assemble_runtime_user.clone();
-    let (name, user) = user::of_assemble_runtime(given.request, image, label);
-    let program = program(given, image, &assemble_runtime.path, name, &[])?;
-    let runtime = RuntimePlan {
-        artifacts: artifacts(given.request, image, &labels)?,
-        run: RunPlan {
-            image: image.clone(),
-            uploads,
-            script: Script::AssembleRuntime,
-            // A runtime image may have nothing to do when the artifacts are there.
-            program: Program {
-                optional: true,
-                ..program
-            },
-            user,
-            network: given.request.network.clone(),
-            limits: given.request.limits,
-        },
-        keep: keep(given, builder)?,
+    let stage = Stage {
+        name: StageName::Runtime,
+        from: ImageRole::Runtime,
+        user: user::of_assemble_runtime(context.request, image, label),
+        network: context.request.network.clone(),
+        limits: context.request.limits,
+        steps: steps(context, &scripts)?,
+        on_failure: OnStageFailure::Fail,
     };
-    let commit = Commit {
+    let result = Output {
+        stage: StageName::Runtime,
         remove: Vec::new(),
-        mtime: given.epoch,
-        require: vec![run.path.clone()],
-        config: output::config(given, image, &run)?,
-        tag: given.request.tag.clone(),
+        config: output::config(context, image, &run)?,
+        require: vec![run],
+        name: context.request.tag.clone(),
+        on_naming_failure: OnNamingFailure::Fail,
     };
-    Ok((runtime, commit))
+    let builder = builder_output(context, builder)?;
+    Ok((stage, std::iter::once(result).chain(builder).collect()))
 }
 
-/// The slim result has nothing to save, so the builder's container is kept beside it, as if it were the
-/// result. It may lack `run`, which nobody has asked it for.
-fn keep(given: &Given<'_>, builder: &scripts::Places<'_>) -> Result<Option<KeepPlan>, PlanError> {
-    let Some(previous) = &given.request.previous else {
+fn steps(
+    context: &Context<'_>,
+    scripts: &scripts::ScriptPaths<'_>,
+) -> Result<Vec<Step>, PlanError> {
+    let assemble_runtime = scripts.find(Script::AssembleRuntime)?;
+    let artifacts = CopySource::Stage(StagePaths {
+        name: StageName::Build,
+        paths: artifacts(context.request, scripts.image, scripts.labels)?,
+    });
+    let mut steps = vec![Step::Copy(Copy {
+        from: artifacts,
+        into: working_dir(scripts.image)?,
+    })];
+    let own = scripts.in_source(&[Script::AssembleRuntime, Script::Run]);
+    if !own.is_empty() {
+        steps.push(Step::Copy(Copy {
+            from: CopySource::Scripts(own),
+            into: scripts.layout.scripts(),
+        }));
+    }
+    let script = Script::AssembleRuntime;
+    let run = program(context, script, scripts.image, &assemble_runtime, &[])?;
+    steps.push(Step::Run(Run {
+        // A runtime image may need nothing but the artifacts.
+        optional: true,
+        ..run
+    }));
+    Ok(steps)
+}
+
+/// The container of the builder as a second image: the slim result has no artifacts for the next build. It may lack
+/// `run`, which the result does not take from it.
+fn builder_output(
+    context: &Context<'_>,
+    builder: &scripts::ScriptPaths<'_>,
+) -> Result<Option<Output>, PlanError> {
+    let Some(previous) = &context.request.previous else {
         return Ok(None);
     };
     let name = previous.image.clone();
-    // The image of the build before is the one that has this name so far.
-    output::check_name(&name, given.facts.previous.as_ref(), given.facts)?;
-    if given
+    // The previous image is the one that has this name so far.
+    output::check_name(&name, context.facts.previous.as_ref(), context.facts)?;
+    if context
         .request
         .tag
         .as_ref()
@@ -93,19 +104,17 @@ fn keep(given: &Given<'_>, builder: &scripts::Places<'_>) -> Result<Option<KeepP
     }
     let run = builder.find(Script::Run);
     let run = run.or_else(|_| builder.find(Script::Assemble))?;
-    Ok(Some(KeepPlan {
-        commit: Commit {
-            remove: removed(given, builder.layout),
-            mtime: given.epoch,
-            require: Vec::new(),
-            config: output::config(given, builder.image, &run)?,
-            tag: None,
-        },
-        name,
+    Ok(Some(Output {
+        stage: StageName::Build,
+        remove: output::removed(context, builder.layout),
+        require: Vec::new(),
+        config: output::config(context, builder.image, &run)?,
+        name: Some(name),
+        on_naming_failure: OnNamingFailure::Warn,
     }))
 }
 
-/// What the user names, else what the runtime image's label names.
+/// The artifacts that the user names, else those that the label of the runtime image names.
 fn artifacts(
     request: &BuildRequest,
     image: &ImageFacts,

@@ -1,63 +1,71 @@
-//! Which artifacts of the previous build this one starts with.
+//! The artifacts of the previous build that this one starts with.
 
-use s2i_core::{ContainerPath, EnvVar, Layout, Script, env_var, environment, label::ImageLabels};
+use s2i_core::{ContainerPath, Layout, Script, label::ImageLabels};
 
 use super::{
-    Given, PlanError, SavePlan, labels_of, own_layout, scripts, user, variables_of, working_dir,
+    Copy, CopySource, ImageRole, OnStageFailure, PlanError, Run, SavedArtifacts, Stage, StageName,
+    Step,
+    common::{Context, epoch, labels_of, own_layout, working_dir},
+    scripts, user,
 };
-use crate::engine::Program;
 
-/// `save-artifacts` of the previous image, if it says where that is. It runs as that image would, with
-/// none of this build's variables but its time: what it saves must not depend on them.
+/// `save-artifacts` of the previous image, and the copy of its output, where a label of the image names its directory.
+/// It gets none of the variables of this build but its time: the artifacts must not depend on them.
 pub(super) fn plan(
-    given: &Given<'_>,
-    builder: &scripts::Places<'_>,
-) -> Result<Option<SavePlan>, PlanError> {
-    let Some(image) = &given.facts.previous else {
+    context: &Context<'_>,
+    builder: &scripts::ScriptPaths<'_>,
+) -> Result<Option<(Stage, Copy)>, PlanError> {
+    let Some(image) = &context.facts.previous else {
         return Ok(None);
     };
     let labels = labels_of(image);
-    // A script of the source is where the build before has left it.
-    let own = match &given.request.destination {
+    // A script of the source is where the previous build has put it.
+    let own = match &context.request.destination {
         Some(destination) => Layout::new(destination.clone()),
         None => own_layout(&image.name, &labels)?,
     };
-    let places = scripts::Places {
+    let scripts = scripts::ScriptPaths {
         image,
         labels: &labels,
         layout: &own,
-        source: &given.facts.source,
+        source: &context.facts.source,
     };
-    let Ok(script) = places.find(Script::SaveArtifacts) else {
+    let Ok(path) = scripts.find(Script::SaveArtifacts) else {
         return Ok(None);
     };
-    let (name, user) = user::of_save_artifacts(given.request, image);
-    // What is saved is as new as what is built, on every engine.
-    let epoch = EnvVar::new(env_var::SOURCE_DATE_EPOCH, &given.epoch.to_string());
-    let epoch = epoch.expect("a plain name");
-    let program = Program {
-        argv: vec![script.path.to_string()],
-        env: environment::merge([&variables_of(image)[..], &[epoch]]),
+    let run = Run {
+        script: Script::SaveArtifacts,
+        argv: vec![path.to_string()],
+        env: vec![epoch(context)],
         secrets: Vec::new(),
         cwd: working_dir(image)?,
-        user: name,
         optional: false,
     };
-    Ok(Some(SavePlan {
-        image: image.clone(),
-        program,
-        user,
-        network: given.request.network.clone(),
-        limits: given.request.limits,
-        into: builder.layout.artifacts(),
-        directory: lent(given, &labels, builder.labels),
-    }))
+    let stage = Stage {
+        name: StageName::Previous,
+        from: ImageRole::Previous,
+        user: user::of_save_artifacts(context.request, image),
+        network: context.request.network.clone(),
+        limits: context.request.limits,
+        steps: vec![Step::Run(run)],
+        on_failure: OnStageFailure::Skip,
+    };
+    let from = CopySource::Stdout(SavedArtifacts {
+        stage: StageName::Previous,
+        mount: mount(context, &labels, builder.labels),
+    });
+    let into = builder.layout.artifacts();
+    Ok(Some((stage, Copy { from, into })))
 }
 
-/// The one image has it to lend, and the other one can do with what is lent. Both promise that of their
-/// own scripts, so with one of the source nothing is lent.
-fn lent(given: &Given<'_>, previous: &ImageLabels, builder: &ImageLabels) -> Option<ContainerPath> {
-    let replaced = &given.facts.source.scripts;
+/// The directory of the previous image that can be mounted. The labels of both images have to allow it, and they
+/// promise it of their own scripts, so with a script of the source nothing is mounted.
+fn mount(
+    context: &Context<'_>,
+    previous: &ImageLabels,
+    builder: &ImageLabels,
+) -> Option<ContainerPath> {
+    let replaced = &context.facts.source.scripts;
     if replaced.contains(&Script::SaveArtifacts) || replaced.contains(&Script::Assemble) {
         return None;
     }

@@ -1,33 +1,26 @@
-//! Which of several places a script is taken from.
+//! The paths of scripts: in the source first, then in the image.
 
 use s2i_core::{ContainerPath, Layout, Script, image::ContainerConfig, label::ImageLabels};
 
 use super::PlanError;
 use crate::facts::{ImageFacts, SourceFacts};
 
-/// Where scripts can be: in the source first, then in the image.
-pub(super) struct Places<'a> {
+/// The places where the scripts of an image can be.
+pub(super) struct ScriptPaths<'a> {
     pub(super) image: &'a ImageFacts,
     pub(super) labels: &'a ImageLabels,
     pub(super) layout: &'a Layout,
     pub(super) source: &'a SourceFacts,
 }
 
-/// A script that was found.
-pub(super) struct Found {
-    /// Where it is in the container.
-    pub(super) path: ContainerPath,
-}
-
-impl Places<'_> {
-    pub(super) fn find(&self, script: Script) -> Result<Found, PlanError> {
+impl ScriptPaths<'_> {
+    /// Returns the path of a script in the container.
+    pub(super) fn find(&self, script: Script) -> Result<ContainerPath, PlanError> {
         if self.source.scripts.contains(&script) {
-            return Ok(Found {
-                path: self.layout.script(script),
-            });
+            return Ok(self.layout.script(script));
         }
         match self.in_image(script)? {
-            Some(path) => Ok(Found { path }),
+            Some(path) => Ok(path),
             None if self.image.config == ContainerConfig::default() => Err(PlanError::NoConfig {
                 image: self.image.name.clone(),
             }),
@@ -38,13 +31,13 @@ impl Places<'_> {
         }
     }
 
-    /// Those of the scripts that the source brings.
+    /// Returns those of the scripts that the source has.
     pub(super) fn in_source(&self, scripts: &[Script]) -> Vec<Script> {
-        let brings = |script: &&Script| self.source.scripts.contains(script);
-        scripts.iter().filter(brings).copied().collect()
+        let has = |script: &&Script| self.source.scripts.contains(script);
+        scripts.iter().filter(has).copied().collect()
     }
 
-    /// Where the image says that it keeps this script; whether it is there only a run can tell.
+    /// Returns the path that the label of the image gives a script. Only a container shows whether it exists.
     fn in_image(&self, script: Script) -> Result<Option<ContainerPath>, PlanError> {
         let Some(url) = &self.labels.scripts_url else {
             return Ok(None);

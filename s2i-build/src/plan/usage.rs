@@ -1,14 +1,13 @@
-//! How an image is asked what it is for.
+//! The plan of a question to an image: its script `usage`.
 
-use s2i_core::{Layout, Script, environment};
-use serde::Serialize;
+use s2i_core::{Layout, Script};
 
 use super::{
-    PlanError, UserOrigin, UserPolicy, check_system, counts, labels_of, scripts, variables_of,
-    working_dir,
+    PlanError, Run, ScriptUser, User, UserOrigin, check_system,
+    common::{labels_of, working_dir},
+    counts, scripts,
 };
 use crate::{
-    engine::Program,
     facts::{ImageFacts, SourceFacts},
     request::{Limits, Network, UsageRequest},
 };
@@ -17,58 +16,64 @@ use crate::{
 const JSON: &str = "--json";
 
 /// One container in which the script `usage` runs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UsagePlan {
-    /// What it starts from.
+    /// The image that it starts from.
     pub image: ImageFacts,
+    /// The user of the script.
+    pub user: User,
     /// The script.
-    pub program: Program,
-    /// The origin of its user, and the users that are allowed.
-    pub user: UserPolicy,
-    /// What it can reach: nothing, as it has nothing to fetch.
+    pub run: Run,
+    /// The network that it can reach: none, as it has nothing to fetch.
     pub network: Network,
-    /// What it may use.
+    /// The resources that it may use.
     pub limits: Limits,
 }
 
 /// Plans a run of the image's own `usage`, as the image's own user.
 ///
 /// # Errors
-/// [`PlanError`] when the image does not say where its scripts are, or can't be started from.
+/// [`PlanError`] when no label of the image names the directory of its scripts, or no container can start from it.
 pub fn usage(request: &UsageRequest, image: &ImageFacts) -> Result<UsagePlan, PlanError> {
     check_system(image)?;
     counts::check_image(image)?;
-    let places = scripts::Places {
+    let scripts = scripts::ScriptPaths {
         image,
         labels: &labels_of(image),
         layout: &Layout::default(),
         source: &SourceFacts::default(),
     };
-    let script = places.find(Script::Usage).map_err(|err| match err {
+    let path = scripts.find(Script::Usage).map_err(|err| match err {
         PlanError::NoScript { image, .. } => PlanError::NoUsage { image },
         other => other,
     })?;
-    let path = script.path.to_string();
     let json = request.json.then(|| JSON.to_owned());
-    let program = Program {
-        argv: std::iter::once(path).chain(json).collect(),
-        env: environment::merge([&variables_of(image)[..], &request.env[..]]),
-        secrets: Vec::new(),
-        cwd: working_dir(image)?,
-        user: image.config.user.clone(),
-        optional: false,
-    };
-    let user = UserPolicy {
-        origin: UserOrigin::Image,
-        allowed: request.allowed_uids.clone(),
-    };
     let plan = UsagePlan {
         image: image.clone(),
-        program,
-        user,
+        user: User {
+            name: image.config.user.clone(),
+            origin: UserOrigin::Image,
+            allowed: request.allowed_uids.clone(),
+        },
+        run: Run {
+            script: Script::Usage,
+            argv: std::iter::once(path.to_string()).chain(json).collect(),
+            env: request.env.clone(),
+            secrets: Vec::new(),
+            cwd: working_dir(image)?,
+            optional: false,
+        },
         network: Network::None,
         limits: Limits::default(),
     };
     plan.script_user().check_known()?;
     Ok(plan)
+}
+
+impl UsagePlan {
+    /// Returns the user of `usage`.
+    #[must_use]
+    pub fn script_user(&self) -> ScriptUser<'_> {
+        ScriptUser::new(&self.image.name, &self.run, &self.user)
+    }
 }

@@ -1,45 +1,20 @@
 //! The user of a script: its origin, and the users that are allowed.
 
 use s2i_core::{Account, ImageRef, Script, UidRanges, label};
-use serde::Serialize;
 use thiserror::Error;
 
-use super::{BuildPlan, RunPlan, SavePlan, UsagePlan};
-use crate::{engine::Program, facts::ImageFacts, request::BuildRequest};
+use super::{BuildPlan, Run, Stage, User, UserOrigin};
+use crate::{facts::ImageFacts, request::BuildRequest};
 
 const ASSEMBLE_USER: &str = "--assemble-user";
 const ASSEMBLE_RUNTIME_USER: &str = "--assemble-runtime-user";
-
-/// The origin of the user of a script.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum UserOrigin {
-    /// `USER` of the image.
-    Image,
-    /// This label of the image.
-    Label(&'static str),
-    /// This option of the command.
-    Option(&'static str),
-}
-
-/// The rules for the user of a script, beside its [name](Program::user).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct UserPolicy {
-    /// The origin of the user.
-    pub origin: UserOrigin,
-    /// The numbers that it may have.
-    pub allowed: UidRanges,
-}
-
-/// A user as the plan has it: the notation of image configs, and its policy.
-pub(super) type Chosen = (String, UserPolicy);
 
 /// The user of `assemble`: the option wins over the label, which wins over the image's own.
 pub(super) fn of_assemble(
     request: &BuildRequest,
     image: &ImageFacts,
     label: Option<String>,
-) -> Chosen {
+) -> User {
     let asked = request.assemble_user.clone();
     choose(
         request,
@@ -54,7 +29,7 @@ pub(super) fn of_assemble_runtime(
     request: &BuildRequest,
     image: &ImageFacts,
     label: Option<String>,
-) -> Chosen {
+) -> User {
     let asked = request.assemble_runtime_user.clone();
     choose(
         request,
@@ -65,7 +40,7 @@ pub(super) fn of_assemble_runtime(
 }
 
 /// The user of `save-artifacts`: the option of `assemble`, or the image's own.
-pub(super) fn of_save_artifacts(request: &BuildRequest, image: &ImageFacts) -> Chosen {
+pub(super) fn of_save_artifacts(request: &BuildRequest, image: &ImageFacts) -> User {
     of_assemble(request, image, None)
 }
 
@@ -74,73 +49,52 @@ fn choose(
     image: &ImageFacts,
     (option, asked): (&'static str, Option<String>),
     (label, labelled): (&'static str, Option<String>),
-) -> Chosen {
-    let asked = asked.map(|user| (user, UserOrigin::Option(option)));
-    let labelled = labelled.map(|user| (user, UserOrigin::Label(label)));
-    let (user, origin) = asked
+) -> User {
+    let asked = asked.map(|user| (user, UserOrigin::Option(option.into())));
+    let labelled = labelled.map(|user| (user, UserOrigin::Label(label.into())));
+    let (name, origin) = asked
         .or(labelled)
         .unwrap_or_else(|| (image.config.user.clone(), UserOrigin::Image));
-    let allowed = request.allowed_uids.clone();
-    (user, UserPolicy { origin, allowed })
+    User {
+        name,
+        origin,
+        allowed: request.allowed_uids.clone(),
+    }
 }
 
 /// The user of one script of a plan.
 #[derive(Clone, Copy, Debug)]
 pub struct ScriptUser<'a> {
-    script: Script,
     image: &'a ImageRef,
-    program: &'a Program,
-    policy: &'a UserPolicy,
+    run: &'a Run,
+    user: &'a User,
 }
 
-impl RunPlan {
-    /// The user of its script.
-    #[must_use]
-    pub fn script_user(&self) -> ScriptUser<'_> {
-        ScriptUser {
-            script: self.script,
-            image: &self.image.name,
-            program: &self.program,
-            policy: &self.user,
-        }
-    }
-}
-
-impl SavePlan {
-    /// The user of `save-artifacts`.
-    #[must_use]
-    pub fn script_user(&self) -> ScriptUser<'_> {
-        ScriptUser {
-            script: Script::SaveArtifacts,
-            image: &self.image.name,
-            program: &self.program,
-            policy: &self.user,
-        }
-    }
-}
-
-impl UsagePlan {
-    /// The user of `usage`.
-    #[must_use]
-    pub fn script_user(&self) -> ScriptUser<'_> {
-        ScriptUser {
-            script: Script::Usage,
-            image: &self.image.name,
-            program: &self.program,
-            policy: &self.user,
-        }
+impl<'a> ScriptUser<'a> {
+    /// The user of a script in a container of this image.
+    pub(crate) fn new(image: &'a ImageRef, run: &'a Run, user: &'a User) -> Self {
+        Self { image, run, user }
     }
 }
 
 impl BuildPlan {
-    /// Refuses users that are known by their number not to be allowed. Names are looked at where they have one: in the
-    /// container, before anything goes in.
+    /// Returns the user of a script in this stage.
+    pub(crate) fn script_user<'a>(&'a self, stage: &'a Stage, run: &'a Run) -> ScriptUser<'a> {
+        let image = self.inputs.images.get(stage.from);
+        let image = image.expect("the planner has an image for each stage");
+        ScriptUser::new(&image.reference, run, &stage.user)
+    }
+
+    /// Refuses users that are known by their number not to be allowed. Names are looked up in the container, before
+    /// anything goes in.
     pub(super) fn check_users(&self) -> Result<(), Box<UserRefused>> {
-        let save = self.save.iter().map(SavePlan::script_user);
-        let runtime = self.runtime.iter().map(|runtime| runtime.run.script_user());
-        let mut users = std::iter::once(self.assemble.script_user())
-            .chain(save)
-            .chain(runtime);
+        let runs = |stage| Stage::runs(stage).map(move |run| self.script_user(stage, run));
+        // The option for `assemble` counts for `save-artifacts` too, and is an error about `assemble`.
+        let (streamed, others): (Vec<_>, Vec<_>) = self
+            .stages
+            .iter()
+            .partition(|stage| self.is_streamed(stage.name));
+        let mut users = others.into_iter().chain(streamed).flat_map(runs);
         users.try_for_each(ScriptUser::check_known)
     }
 }
@@ -151,21 +105,21 @@ impl ScriptUser<'_> {
     /// # Errors
     /// [`UserRefused`].
     pub fn check(self, uid: u32) -> Result<(), Box<UserRefused>> {
-        if self.policy.allowed.allow(uid) {
+        if self.user.allowed.allow(uid) {
             return Ok(());
         }
         Err(Box::new(UserRefused {
-            script: self.script,
+            script: self.run.script,
             image: self.image.clone(),
             uid,
             reason: self.reason(),
-            allowed: self.policy.allowed.clone(),
+            allowed: self.user.allowed.clone(),
         }))
     }
 
     /// The same where the number needs no look into the image.
     pub(super) fn check_known(self) -> Result<(), Box<UserRefused>> {
-        Account::uid_of(&self.program.user).map_or(Ok(()), |uid| self.check(uid))
+        Account::uid_of(&self.user.name).map_or(Ok(()), |uid| self.check(uid))
     }
 
     /// Returns the sentence that says why the script runs as root of its container, where the user has that number.
@@ -174,8 +128,8 @@ impl ScriptUser<'_> {
         if uid != 0 {
             return None;
         }
-        let (script, reason) = (self.script, self.reason());
-        let condition = if self.program.optional {
+        let (script, reason) = (self.run.script, self.reason());
+        let condition = if self.run.optional {
             ", if the image has it,"
         } else {
             ""
@@ -186,12 +140,12 @@ impl ScriptUser<'_> {
     }
 
     fn reason(self) -> String {
-        let (image, user) = (self.image, &self.program.user);
+        let (image, user) = (self.image, &self.user.name);
         let named = match Account::uid_of(user) {
             Some(_) => "",
             None => ", by its table of users",
         };
-        match self.policy.origin {
+        match &self.user.origin {
             UserOrigin::Image if user.is_empty() => format!("the image `{image}` has no USER"),
             UserOrigin::Image => format!("the image `{image}` has USER `{user}`{named}"),
             UserOrigin::Label(label) => {

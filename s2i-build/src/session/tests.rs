@@ -38,7 +38,6 @@ fn program(secrets: &[(&str, &str)]) -> Program {
         secrets: secrets.iter().map(secret).collect(),
         cwd: "/".parse().unwrap(),
         user: String::new(),
-        optional: false,
     }
 }
 

@@ -17,6 +17,7 @@ use s2i_core::{
 use super::{SourceError, checkout::Checkout, fingerprint, root};
 use crate::{
     facts::{CommitFacts, RootFile, SourceFacts},
+    plan::SourceFilter,
     request::SourceRequest,
     stream::{ArchiveStream, Tree, blocking, pieces_of},
 };
@@ -52,10 +53,20 @@ impl Fetched {
         };
         let foreign =
             foreign_in(&root, &request.foreign).map_err(SourceError::io("look at", root.path()))?;
+        let ignore = read_text(&root, IGNORE_FILE)?;
+        let rules = SourceFilter {
+            exclude: request.exclude.clone(),
+            ignore: ignore
+                .iter()
+                .flat_map(|text| text.lines())
+                .map(Into::into)
+                .collect(),
+            excluded_dirs: foreign.clone(),
+        };
         let filter = foreign
             .into_iter()
             .fold(Filter::excluding(&request.exclude)?, Filter::without);
-        let (filter, mut diagnostics) = match read_text(&root, IGNORE_FILE)? {
+        let (filter, mut diagnostics) = match ignore {
             Some(text) => filter.with_ignore_file(IGNORE_FILE, &text)?,
             None => (filter, Vec::new()),
         };
@@ -74,6 +85,8 @@ impl Fetched {
             commit,
             scripts: scripts_in(&root, &filter),
             environment,
+            filter: rules,
+            fingerprint: None,
         };
         Ok(Self {
             facts,

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use insta::assert_snapshot;
 use s2i_build::{
-    BuildError, CancelToken, Failed, Outcome, build,
+    BuildError, BuildFailure, CancelToken, Outcome, build,
     event::{Event, EventSink},
     facts::SourceFacts,
     plan::PlanError,
@@ -65,7 +65,7 @@ fn run(
     engine: &ScriptedEngine,
     request: &BuildRequest,
     files: &str,
-) -> (Result<Outcome, Failed>, Vec<String>) {
+) -> (Result<Outcome, BuildFailure>, Vec<String>) {
     let root = TempDir::new().unwrap();
     for name in files.split_whitespace() {
         std::fs::write(root.path().join(name), "text").unwrap();

@@ -2,7 +2,7 @@
 //! (CVE-2024-7387).
 
 use proptest::prelude::*;
-use s2i_build::plan::plan;
+use s2i_build::plan::{CopySource, Stage, StageName, plan};
 use s2i_core::{ContainerPath, label, mapping::MappingList};
 
 use crate::plans::{facts, image, request, with_runtime};
@@ -33,11 +33,13 @@ proptest! {
                 with_runtime(&text, None)
             };
             facts.runtime.as_mut().unwrap().config.working_dir.clone_from(&dir);
-            let Ok(plan) = plan(&request, &facts) else { continue };
-            let runtime = plan.runtime.unwrap();
-            let root = &runtime.run.uploads[0].into;
+            let Ok(planned) = plan(&request, &facts) else { continue };
+            let stage = planned.plan.stage(StageName::Runtime).unwrap();
+            let copy = stage.copies().next().unwrap();
+            let CopySource::Stage(artifacts) = &copy.from else { panic!("{copy:?}") };
+            let root = &copy.into;
             prop_assert!(is_normalised(root), "{}", root);
-            for item in &runtime.artifacts {
+            for item in &artifacts.paths {
                 prop_assert!(is_normalised(&item.path), "{:?}", item);
                 prop_assert!(is_below(&item.name), "{:?}", item);
                 prop_assert!(root.contains(&root.join(&item.name).unwrap()), "{:?}", item);
@@ -51,11 +53,12 @@ proptest! {
         facts.builder = image("s2i/go", |config| {
             config.labels.insert(label::DESTINATION.into(), text.clone());
         });
-        let Ok(plan) = plan(&request(), &facts) else { return Ok(()) };
+        let Ok(planned) = plan(&request(), &facts) else { return Ok(()) };
+        let plan = planned.plan;
         let destination: ContainerPath = if text.is_empty() { "/tmp" } else { &text }.parse().unwrap();
         prop_assert!(is_normalised(&destination));
-        let uploads = plan.assemble.uploads.iter().map(|upload| &upload.into);
-        for path in uploads.chain(&plan.commit.remove) {
+        let copies = plan.stages.iter().flat_map(Stage::copies).map(|copy| &copy.into);
+        for path in copies.chain(&plan.outputs[0].remove) {
             prop_assert!(is_normalised(path), "{}", path);
             prop_assert!(destination.contains(path) && *path != destination, "{} {}", destination, path);
         }

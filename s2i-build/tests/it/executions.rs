@@ -4,7 +4,7 @@ use std::{path::Path, sync::Mutex};
 
 use insta::assert_snapshot;
 use s2i_build::{
-    BuildError, CancelToken, Failed, Interrupt, Outcome, build,
+    BuildError, BuildFailure, CancelToken, Interrupt, Outcome, build,
     event::{Event, EventSink},
     facts::SourceFacts,
     plan::PlanError,
@@ -68,7 +68,7 @@ fn run(
     engine: &ScriptedEngine,
     request: &BuildRequest,
     cancel: &CancelToken,
-) -> Result<Outcome, Failed> {
+) -> Result<Outcome, BuildFailure> {
     pollster::block_on(build(engine, &source(), request, &Quiet, cancel))
 }
 
@@ -76,7 +76,7 @@ fn run_telling(
     engine: &ScriptedEngine,
     request: &BuildRequest,
     told: &dyn EventSink,
-) -> Result<Outcome, Failed> {
+) -> Result<Outcome, BuildFailure> {
     let cancel = CancelToken::default();
     pollster::block_on(build(engine, &source(), request, told, &cancel))
 }
@@ -120,8 +120,8 @@ fn a_split_build_drops_the_builder_before_it_commits() {
     start s2i/go
     unpack into /tmp/src
     exec /usr/libexec/s2i/assemble
-    read /opt/app-root/bin as bin
     start s2i/go-runtime
+    read /opt/app-root/bin as bin
     unpack into /opt/app-root
     exec /usr/libexec/s2i/assemble-runtime
     discard s2i/go
@@ -152,8 +152,8 @@ fn an_engine_that_copies_the_source_gets_no_archive_of_it() {
     discard web:latest-build
     unpack into /tmp/trust
     exec /usr/libexec/s2i/assemble
-    read /opt/app-root/bin as bin
     start s2i/go-runtime
+    read /opt/app-root/bin as bin
     unpack into /opt/app-root
     exec /usr/libexec/s2i/assemble-runtime
     commit s2i/go
@@ -216,7 +216,10 @@ fn artifacts_that_can_not_be_lent_are_brought_in() {
     let (journal, warnings) = (engine.journal(), told.0.lock().unwrap().join("\n"));
     let expected = "start s2i/go\nstart s2i/go\nstart web\npour";
     assert!(journal.contains(expected), "{journal}");
-    assert!(warnings.contains("artifacts can't be lent"), "{warnings}");
+    assert!(
+        warnings.contains("artifacts can't be mounted"),
+        "{warnings}"
+    );
     assert_eq!(engine.live_containers(), 0);
 }
 
@@ -255,8 +258,8 @@ fn an_incremental_split_build_keeps_the_builders_container_beside_the_result() {
     discard web:latest-build
     unpack into /tmp/src
     exec /usr/libexec/s2i/assemble
-    read /opt/app-root/bin as bin
     start s2i/go-runtime
+    read /opt/app-root/bin as bin
     unpack into /opt/app-root
     exec /usr/libexec/s2i/assemble-runtime
     commit s2i/go

@@ -4,7 +4,7 @@
 use insta::assert_snapshot;
 use s2i_build::{
     facts::{CommitFacts, Facts, ImageFacts, SourceFacts},
-    plan::plan,
+    plan::{CopySource, PlannedBuild, StageName, plan},
     request::{BuildRequest, Limits, Network, PreviousRequest, PullPolicy, RuntimeRequest},
 };
 use s2i_core::{
@@ -42,6 +42,7 @@ pub(crate) fn request() -> BuildRequest {
 pub(crate) fn facts() -> Facts {
     let source = SourceFacts {
         location: "app".into(),
+        fingerprint: Some("source".into()),
         ..SourceFacts::default()
     };
     Facts {
@@ -56,7 +57,7 @@ pub(crate) fn facts() -> Facts {
 /// The plan or the error, as people see it.
 fn planned(request: &BuildRequest, facts: &Facts) -> String {
     match plan(request, facts) {
-        Ok(plan) => plan.to_string(),
+        Ok(planned) => planned.plan.to_string(),
         Err(err) => match err.hint() {
             Some(hint) => format!("{}\nhint: {hint}", s2i_core::ErrorChain(&err)),
             None => s2i_core::ErrorChain(&err).to_string(),
@@ -67,21 +68,19 @@ fn planned(request: &BuildRequest, facts: &Facts) -> String {
 #[test]
 fn a_plain_build() {
     assert_snapshot!(planned(&request(), &facts()), @r#"
-    container of s2i/go (sha256:s2i/go), network default
-      upload source into /tmp/src
-      run ["/usr/libexec/s2i/assemble"] as "1001" in /opt/app-root/src
-      env PATH LANG SOURCE_DATE_EPOCH
-    remove /tmp/artifacts
-    remove /tmp/trust
-    remove /tmp/src
-    require /usr/libexec/s2i/run
-    commit as web:1, files from 315532801
-      cmd ["/usr/libexec/s2i/run"] entrypoint [] user "1001" workdir "/opt/app-root/src"
-      env PATH LANG
+    stage build from builder s2i/go (sha256:s2i/go), as "1001", network default
+      copy source into /tmp/src
+      run ["/usr/libexec/s2i/assemble"] in /opt/app-root/src
+        env SOURCE_DATE_EPOCH
+    image web:1 from stage build, new files of 315532801
+      remove /tmp/artifacts
+      remove /tmp/trust
+      remove /tmp/src
+      require /usr/libexec/s2i/run
+      cmd ["/usr/libexec/s2i/run"] entrypoint []
       label io.k8s.display-name=web:1
       label io.openshift.s2i.build.image=docker.io/s2i/go:latest
       label io.openshift.s2i.build.source-location=app
-      label io.openshift.s2i.scripts-url=image:///usr/libexec/s2i
     "#);
 }
 
@@ -90,22 +89,20 @@ fn scripts_of_the_source_come_first_and_stay() {
     let mut facts = facts();
     facts.source.scripts.extend([Script::Run, Script::Assemble]);
     assert_snapshot!(planned(&request(), &facts), @r#"
-    container of s2i/go (sha256:s2i/go), network default
-      upload source into /tmp/src
-      upload assemble, run into /tmp/scripts
-      run ["/tmp/scripts/assemble"] as "1001" in /opt/app-root/src
-      env PATH LANG SOURCE_DATE_EPOCH
-    remove /tmp/artifacts
-    remove /tmp/trust
-    remove /tmp/src
-    require /tmp/scripts/run
-    commit as web:1, files from 315532801
-      cmd ["/tmp/scripts/run"] entrypoint [] user "1001" workdir "/opt/app-root/src"
-      env PATH LANG
+    stage build from builder s2i/go (sha256:s2i/go), as "1001", network default
+      copy source into /tmp/src
+      copy scripts assemble, run into /tmp/scripts
+      run ["/tmp/scripts/assemble"] in /opt/app-root/src
+        env SOURCE_DATE_EPOCH
+    image web:1 from stage build, new files of 315532801
+      remove /tmp/artifacts
+      remove /tmp/trust
+      remove /tmp/src
+      require /tmp/scripts/run
+      cmd ["/tmp/scripts/run"] entrypoint []
       label io.k8s.display-name=web:1
       label io.openshift.s2i.build.image=docker.io/s2i/go:latest
       label io.openshift.s2i.build.source-location=app
-      label io.openshift.s2i.scripts-url=image:///usr/libexec/s2i
     "#);
 }
 
@@ -125,17 +122,16 @@ fn the_commit_dates_and_labels_the_image() {
     request.description = Some("A web application".into());
     request.application_name = Some("web".into());
     assert_snapshot!(planned(&request, &facts), @r#"
-    container of s2i/go (sha256:s2i/go), network default
-      upload source into /tmp/src
-      run ["/usr/libexec/s2i/assemble"] as "1001" in /opt/app-root/src
-      env PATH LANG SOURCE_DATE_EPOCH
-    remove /tmp/artifacts
-    remove /tmp/trust
-    remove /tmp/src
-    require /usr/libexec/s2i/run
-    commit as web:1, files from 1704067200
-      cmd ["/usr/libexec/s2i/run"] entrypoint [] user "1001" workdir "/opt/app-root/src"
-      env PATH LANG
+    stage build from builder s2i/go (sha256:s2i/go), as "1001", network default
+      copy source into /tmp/src
+      run ["/usr/libexec/s2i/assemble"] in /opt/app-root/src
+        env SOURCE_DATE_EPOCH
+    image web:1 from stage build, new files of 1704067200
+      remove /tmp/artifacts
+      remove /tmp/trust
+      remove /tmp/src
+      require /usr/libexec/s2i/run
+      cmd ["/usr/libexec/s2i/run"] entrypoint []
       label io.k8s.description=A web application
       label io.k8s.display-name=web
       label io.openshift.s2i.build.commit.author=A <a@example.org>
@@ -146,7 +142,6 @@ fn the_commit_dates_and_labels_the_image() {
       label io.openshift.s2i.build.image=docker.io/s2i/go:latest
       label io.openshift.s2i.build.source-context-dir=cmd
       label io.openshift.s2i.build.source-location=app
-      label io.openshift.s2i.scripts-url=image:///usr/libexec/s2i
     "#);
 }
 
@@ -168,51 +163,44 @@ fn flags_win_over_labels_and_the_command_line_over_the_source() {
     request.keep_source = true;
     request.epoch = Some(1);
     assert_snapshot!(planned(&request, &facts), @r#"
-    container of s2i/go (sha256:s2i/go), network none
-      upload source into /opt/s2i/src
-      run ["/usr/libexec/s2i/assemble"] as "7" by io.openshift.s2i.assemble-user in /opt/app-root/src
-      env PATH LANG SOURCE_DATE_EPOCH A
-    remove /opt/s2i/artifacts
-    remove /opt/s2i/trust
-    require /usr/libexec/s2i/run
-    commit as web:1, files from 1
-      cmd ["/usr/libexec/s2i/run"] entrypoint [] user "1001" workdir "/opt/app-root/src"
-      env PATH LANG A
+    stage build from builder s2i/go (sha256:s2i/go), as "7" by io.openshift.s2i.assemble-user, network none
+      copy source into /opt/s2i/src
+      run ["/usr/libexec/s2i/assemble"] in /opt/app-root/src
+        env SOURCE_DATE_EPOCH A LANG
+    image web:1 from stage build, new files of 1
+      remove /opt/s2i/artifacts
+      remove /opt/s2i/trust
+      require /usr/libexec/s2i/run
+      cmd ["/usr/libexec/s2i/run"] entrypoint []
+      env A LANG
       label io.k8s.display-name=web:1
-      label io.openshift.s2i.assemble-user=7
       label io.openshift.s2i.build.image=docker.io/s2i/go:latest
       label io.openshift.s2i.build.source-location=app
-      label io.openshift.s2i.destination=/opt/s2i
-      label io.openshift.s2i.scripts-url=image:///usr/libexec/s2i
     "#);
     request.destination = Some("/elsewhere".parse().unwrap());
     request.assemble_user = Some("1000620000:0".into());
     assert_snapshot!(planned(&request, &facts).lines().take(4).collect::<Vec<_>>().join("\n"), @r#"
-    container of s2i/go (sha256:s2i/go), network none
-      upload source into /elsewhere/src
-      run ["/usr/libexec/s2i/assemble"] as "1000620000:0" by --assemble-user in /opt/app-root/src
-      env PATH LANG SOURCE_DATE_EPOCH A
+    stage build from builder s2i/go (sha256:s2i/go), as "1000620000:0" by --assemble-user, network none
+      copy source into /elsewhere/src
+      run ["/usr/libexec/s2i/assemble"] in /opt/app-root/src
+        env SOURCE_DATE_EPOCH A LANG
     "#);
-    assert_eq!(
-        plan(&request, &facts).unwrap().commit.config.env,
-        ["PATH=/bin", "LANG=source", "A=flag"]
-    );
+    let planned = plan(&request, &facts).unwrap();
+    let env = result_env(&planned, &facts);
+    assert_eq!(env, ["PATH=/bin", "LANG=source", "A=flag"]);
 }
 
 #[test]
 fn certificates_are_for_assemble_alone_and_do_not_stay() {
     let mut request = request();
     request.trust = Some("PEM".into());
-    let plan = plan(&request, &facts()).unwrap();
-    let upload = plan.assemble.uploads.last().unwrap();
-    assert_eq!(upload.into.as_str(), "/tmp/trust");
-    let entries: Vec<_> = plan
-        .assemble
-        .program
-        .env
-        .iter()
-        .map(EnvVar::to_entry)
-        .collect();
+    let planned = plan(&request, &facts()).unwrap();
+    let stage = &planned.plan.stages[0];
+    let copy = stage.copies().last().unwrap();
+    assert_eq!(copy.from, CopySource::Trust);
+    assert_eq!(copy.into.as_str(), "/tmp/trust");
+    let run = stage.runs().next().unwrap();
+    let entries: Vec<_> = run.env.iter().map(EnvVar::to_entry).collect();
     assert!(
         entries.contains(&"SSL_CERT_DIR=/tmp/trust:/etc/ssl/certs".into()),
         "{entries:?}"
@@ -221,8 +209,15 @@ fn certificates_are_for_assemble_alone_and_do_not_stay() {
         entries.contains(&"NODE_EXTRA_CA_CERTS=/tmp/trust/ca.pem".into()),
         "{entries:?}"
     );
-    assert!(plan.commit.remove.contains(&upload.into));
-    assert_eq!(plan.commit.config.env, ["PATH=/bin", "LANG=C"]);
+    assert!(planned.plan.outputs[0].remove.contains(&copy.into));
+    let env = result_env(&planned, &facts());
+    assert_eq!(env, ["PATH=/bin", "LANG=C"]);
+}
+
+/// The variables of the image that a plan makes of the builder.
+fn result_env(planned: &PlannedBuild, facts: &Facts) -> Vec<String> {
+    let changes = &planned.plan.outputs[0].config;
+    changes.applied_to(&facts.builder.config).env
 }
 
 pub(crate) fn with_runtime(artifacts: &str, label: Option<&str>) -> (BuildRequest, Facts) {
@@ -245,24 +240,20 @@ pub(crate) fn with_runtime(artifacts: &str, label: Option<&str>) -> (BuildReques
 fn a_runtime_image_gets_what_its_label_says() {
     let (request, facts) = with_runtime("", Some("/opt/app-root/bin"));
     assert_snapshot!(planned(&request, &facts), @r#"
-    container of s2i/go (sha256:s2i/go), network default
-      upload source into /tmp/src
-      run ["/usr/libexec/s2i/assemble"] as "1001" in /opt/app-root/src
-      env PATH LANG SOURCE_DATE_EPOCH
-    take /opt/app-root/bin as bin
-    container of s2i/go-runtime (sha256:s2i/go-runtime), network default
-      upload artifacts into /opt/app-root
-      run ["/usr/libexec/s2i/assemble-runtime"] as "1001" in /opt/app-root if it is there
-      env PATH LANG SOURCE_DATE_EPOCH
-    require /usr/libexec/s2i/run
-    commit as web:1, files from 315532801
-      cmd ["/usr/libexec/s2i/run"] entrypoint [] user "1001" workdir "/opt/app-root"
-      env PATH LANG
+    stage build from builder s2i/go (sha256:s2i/go), as "1001", network default
+      copy source into /tmp/src
+      run ["/usr/libexec/s2i/assemble"] in /opt/app-root/src
+        env SOURCE_DATE_EPOCH
+    stage runtime from runtime s2i/go-runtime (sha256:s2i/go-runtime), as "1001", network default
+      copy /opt/app-root/bin as bin of stage build into /opt/app-root
+      run ["/usr/libexec/s2i/assemble-runtime"] in /opt/app-root if it exists
+        env SOURCE_DATE_EPOCH
+    image web:1 from stage runtime, new files of 315532801
+      require /usr/libexec/s2i/run
+      cmd ["/usr/libexec/s2i/run"] entrypoint []
       label io.k8s.display-name=web:1
-      label io.openshift.s2i.assemble-input-files=/opt/app-root/bin
       label io.openshift.s2i.build.image=docker.io/s2i/go:latest
       label io.openshift.s2i.build.source-location=app
-      label io.openshift.s2i.scripts-url=image:///usr/libexec/s2i
     "#);
 }
 
@@ -272,27 +263,22 @@ fn the_users_artifacts_win_over_the_label() {
     facts.source.scripts.extend([Script::Run]);
     request.assemble_runtime_user = Some("5".into());
     assert_snapshot!(planned(&request, &facts), @r#"
-    container of s2i/go (sha256:s2i/go), network default
-      upload source into /tmp/src
-      upload run into /tmp/scripts
-      run ["/usr/libexec/s2i/assemble"] as "1001" in /opt/app-root/src
-      env PATH LANG SOURCE_DATE_EPOCH
-    take /a/b as b
-    take /c as d/e/c
-    container of s2i/go-runtime (sha256:s2i/go-runtime), network default
-      upload artifacts into /opt/app-root
-      upload run into /opt/app-root/scripts
-      run ["/usr/libexec/s2i/assemble-runtime"] as "5" by --assemble-runtime-user in /opt/app-root if it is there
-      env PATH LANG SOURCE_DATE_EPOCH
-    require /opt/app-root/scripts/run
-    commit as web:1, files from 315532801
-      cmd ["/opt/app-root/scripts/run"] entrypoint [] user "1001" workdir "/opt/app-root"
-      env PATH LANG
+    stage build from builder s2i/go (sha256:s2i/go), as "1001", network default
+      copy source into /tmp/src
+      copy scripts run into /tmp/scripts
+      run ["/usr/libexec/s2i/assemble"] in /opt/app-root/src
+        env SOURCE_DATE_EPOCH
+    stage runtime from runtime s2i/go-runtime (sha256:s2i/go-runtime), as "5" by --assemble-runtime-user, network default
+      copy /a/b as b, /c as d/e/c of stage build into /opt/app-root
+      copy scripts run into /opt/app-root/scripts
+      run ["/usr/libexec/s2i/assemble-runtime"] in /opt/app-root if it exists
+        env SOURCE_DATE_EPOCH
+    image web:1 from stage runtime, new files of 315532801
+      require /opt/app-root/scripts/run
+      cmd ["/opt/app-root/scripts/run"] entrypoint []
       label io.k8s.display-name=web:1
-      label io.openshift.s2i.assemble-input-files=/opt/app-root/bin
       label io.openshift.s2i.build.image=docker.io/s2i/go:latest
       label io.openshift.s2i.build.source-location=app
-      label io.openshift.s2i.scripts-url=image:///usr/libexec/s2i
     "#);
 }
 
@@ -311,24 +297,24 @@ fn an_incremental_build_begins_with_what_its_own_result_saved() {
     incremental(&mut request, &mut facts);
     request.limits.pids = Some(100);
     assert_snapshot!(planned(&request, &facts), @r#"
-    save from web:1 (sha256:web:1) into /tmp/artifacts, at most 100 processes
-      run ["/usr/libexec/s2i/save-artifacts"] as "1001" in /opt/app-root/src
-      env PATH LANG SOURCE_DATE_EPOCH
-    container of s2i/go (sha256:s2i/go), network default, at most 100 processes
-      upload source into /tmp/src
-      run ["/usr/libexec/s2i/assemble"] as "1001" in /opt/app-root/src
-      env PATH LANG SOURCE_DATE_EPOCH S2I_INCREMENTAL
-    remove /tmp/artifacts
-    remove /tmp/trust
-    remove /tmp/src
-    require /usr/libexec/s2i/run
-    commit as web:1, files from 315532801
-      cmd ["/usr/libexec/s2i/run"] entrypoint [] user "1001" workdir "/opt/app-root/src"
-      env PATH LANG
+    stage previous from previous web:1 (sha256:web:1), as "1001", network default, at most 100 processes
+      on failure: skip
+      run ["/usr/libexec/s2i/save-artifacts"] in /opt/app-root/src
+        env SOURCE_DATE_EPOCH
+    stage build from builder s2i/go (sha256:s2i/go), as "1001", network default, at most 100 processes
+      copy standard output of stage previous into /tmp/artifacts
+      copy source into /tmp/src
+      run ["/usr/libexec/s2i/assemble"] in /opt/app-root/src
+        env SOURCE_DATE_EPOCH S2I_INCREMENTAL
+    image web:1 from stage build, new files of 315532801
+      remove /tmp/artifacts
+      remove /tmp/trust
+      remove /tmp/src
+      require /usr/libexec/s2i/run
+      cmd ["/usr/libexec/s2i/run"] entrypoint []
       label io.k8s.display-name=web:1
       label io.openshift.s2i.build.image=docker.io/s2i/go:latest
       label io.openshift.s2i.build.source-location=app
-      label io.openshift.s2i.scripts-url=image:///usr/libexec/s2i
     "#);
 }
 
@@ -344,46 +330,47 @@ fn an_incremental_split_build_begins_with_the_builders_container_of_the_one_befo
     let clean = plan(&request, &facts).unwrap();
     incremental(&mut request, &mut facts);
     assert_snapshot!(planned(&request, &facts), @r#"
-    save from web:1-build (sha256:web:1-build) into /tmp/artifacts, at most 1073741824 bytes of memory, 0.500 processors
-      run ["/usr/libexec/s2i/save-artifacts"] as "1001" in /opt/app-root/src
-      env PATH LANG SOURCE_DATE_EPOCH
-    container of s2i/go (sha256:s2i/go), network default, at most 1073741824 bytes of memory, 0.500 processors
-      upload source into /tmp/src
-      run ["/usr/libexec/s2i/assemble"] as "1001" in /opt/app-root/src
-      env PATH LANG SOURCE_DATE_EPOCH S2I_INCREMENTAL
-    take /opt/app-root/bin as bin
-    container of s2i/go-runtime (sha256:s2i/go-runtime), network default, at most 1073741824 bytes of memory, 0.500 processors
-      upload artifacts into /opt/app-root
-      run ["/usr/libexec/s2i/assemble-runtime"] as "1001" in /opt/app-root if it is there
-      env PATH LANG SOURCE_DATE_EPOCH
-    keep the builder's container as web:1-build
-    remove /tmp/artifacts
-    remove /tmp/trust
-    remove /tmp/src
-    commit as no name, files from 315532801
-      cmd ["/usr/libexec/s2i/run"] entrypoint [] user "1001" workdir "/opt/app-root/src"
-      env PATH LANG
+    stage previous from previous web:1-build (sha256:web:1-build), as "1001", network default, at most 1073741824 bytes of memory, 0.500 processors
+      on failure: skip
+      run ["/usr/libexec/s2i/save-artifacts"] in /opt/app-root/src
+        env SOURCE_DATE_EPOCH
+    stage build from builder s2i/go (sha256:s2i/go), as "1001", network default, at most 1073741824 bytes of memory, 0.500 processors
+      copy standard output of stage previous into /tmp/artifacts
+      copy source into /tmp/src
+      run ["/usr/libexec/s2i/assemble"] in /opt/app-root/src
+        env SOURCE_DATE_EPOCH S2I_INCREMENTAL
+    stage runtime from runtime s2i/go-runtime (sha256:s2i/go-runtime), as "1001", network default, at most 1073741824 bytes of memory, 0.500 processors
+      copy /opt/app-root/bin as bin of stage build into /opt/app-root
+      run ["/usr/libexec/s2i/assemble-runtime"] in /opt/app-root if it exists
+        env SOURCE_DATE_EPOCH
+    image web:1 from stage runtime, new files of 315532801
+      require /usr/libexec/s2i/run
+      cmd ["/usr/libexec/s2i/run"] entrypoint []
       label io.k8s.display-name=web:1
       label io.openshift.s2i.build.image=docker.io/s2i/go:latest
       label io.openshift.s2i.build.source-location=app
-      label io.openshift.s2i.scripts-url=image:///usr/libexec/s2i
-    require /usr/libexec/s2i/run
-    commit as web:1, files from 315532801
-      cmd ["/usr/libexec/s2i/run"] entrypoint [] user "1001" workdir "/opt/app-root"
-      env PATH LANG
+    image web:1-build from stage build, new files of 315532801
+      remove /tmp/artifacts
+      remove /tmp/trust
+      remove /tmp/src
+      cmd ["/usr/libexec/s2i/run"] entrypoint []
       label io.k8s.display-name=web:1
-      label io.openshift.s2i.assemble-input-files=/opt/app-root/bin
       label io.openshift.s2i.build.image=docker.io/s2i/go:latest
       label io.openshift.s2i.build.source-location=app
-      label io.openshift.s2i.scripts-url=image:///usr/libexec/s2i
+      on failure to name it: warn
     "#);
     let incremental = plan(&request, &facts).unwrap();
-    assert_eq!(incremental.commit, clean.commit);
-    assert_eq!(incremental.key("x"), None);
+    let result = |planned: &PlannedBuild| planned.plan.outputs[0].clone();
+    assert_eq!(result(&incremental), result(&clean));
+    assert_eq!(key(&incremental), None);
     // The first one has nothing to begin with, and makes the image for the second.
     facts.previous = None;
-    assert_eq!(plan(&request, &facts).unwrap().key("x"), None);
-    assert!(clean.key("x").is_some());
+    assert_eq!(key(&plan(&request, &facts).unwrap()), None);
+    assert!(key(&clean).is_some());
+}
+
+fn key(planned: &PlannedBuild) -> Option<String> {
+    planned.plan.key(&planned.secrets)
 }
 
 /// CVE-2016-3708: a phase with a network of its own is a way around the one that was asked for.
@@ -398,12 +385,11 @@ fn the_network_is_the_same_in_every_container() {
         let (mut request, mut facts) = with_runtime("/opt/app-root/bin", None);
         incremental(&mut request, &mut facts);
         request.network = network.clone();
-        let plan = plan(&request, &facts).unwrap();
-        let (save, runtime) = (plan.save.unwrap(), plan.runtime.unwrap());
-        let networks = [save.network, plan.assemble.network, runtime.run.network];
+        let stages = plan(&request, &facts).unwrap().plan.stages;
+        assert_eq!(stages.len(), 3);
         assert!(
-            networks.iter().all(|found| *found == network),
-            "{networks:?}"
+            stages.iter().all(|stage| stage.network == network),
+            "{stages:?}"
         );
     }
 }
@@ -424,8 +410,9 @@ fn artifacts_are_lent_where_both_images_are_made_for_it() {
                 .labels
                 .insert(label::ARTIFACTS.into(), value.into());
         }
-        let save = plan(&request, &facts).unwrap().save.unwrap();
-        save.directory.map(|directory| directory.to_string())
+        let plan = plan(&request, &facts).unwrap().plan;
+        let saved = plan.stage(StageName::Build).unwrap().saved().unwrap();
+        saved.mount.as_ref().map(ToString::to_string)
     };
     let cache = "/opt/app-root/cache";
     assert_eq!(lent(cache, "/elsewhere").as_deref(), Some(cache));
@@ -682,10 +669,10 @@ fn the_allowed_numbers_are_part_of_the_plan() {
     let free = plan(&request, &facts).unwrap();
     request.allowed_uids = "1-, 0".parse().unwrap();
     let limited = plan(&request, &facts).unwrap();
-    assert_ne!(free.key("x"), limited.key("x"));
-    let text = limited.to_string();
-    let run = "run [\"/usr/libexec/s2i/assemble\"] as \"app\" if it is one of 1-,0 in";
-    assert!(text.contains(run), "{text}");
+    assert_ne!(key(&free), key(&limited));
+    let text = limited.plan.to_string();
+    let stage = "as \"app\" if it is one of 1-,0, network default";
+    assert!(text.contains(stage), "{text}");
 }
 
 /// The builder may have been given by its id, its digest or another name.

@@ -11,7 +11,7 @@ use std::{
 };
 
 use s2i_build::{
-    BuildError, CancelToken, EngineError, Failed, Outcome, Source as _, SourceError, build,
+    BuildError, BuildFailure, CancelToken, EngineError, Outcome, Source as _, SourceError, build,
     event::{Event, EventSink, Phase, Progress},
     request::{BuildRequest, SourceRequest},
     source::LocalAndGit,
@@ -86,7 +86,7 @@ fn run(
     engine: &ScriptedEngine,
     source: SourceRequest,
     events: &dyn EventSink,
-) -> Result<Outcome, Failed> {
+) -> Result<Outcome, BuildFailure> {
     let cancel = CancelToken::default();
     pollster::block_on(build(
         engine,

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, path::Path};
 use s2i_build::{
     CancelToken, build,
     facts::{Facts, ImageFacts, SourceFacts},
-    plan::{BuildPlan, plan},
+    plan::{BuildPlan, PlannedBuild, plan},
     request::{BuildRequest, PreviousRequest, PullPolicy, RuntimeRequest},
 };
 use s2i_core::{
@@ -65,19 +65,27 @@ fn facts() -> Facts {
         tagged: None,
         source: SourceFacts {
             location: "app".into(),
+            fingerprint: Some("source".into()),
             ..SourceFacts::default()
         },
     }
 }
 
-fn names(plan: &BuildPlan) -> [Vec<&str>; 2] {
-    let program = &plan.assemble.program;
-    let secrets = program.secrets.iter().map(Secret::name);
-    let kept = plan.commit.config.env.iter();
-    [
-        secrets.collect(),
-        kept.map(|entry| entry.split_once('=').unwrap().0).collect(),
-    ]
+/// The names of the secrets of a build, and of the variables of its result.
+fn names(planned: &PlannedBuild, base: &ImageFacts) -> [Vec<String>; 2] {
+    let BuildPlan {
+        stages, outputs, ..
+    } = &planned.plan;
+    let assemble = stages[0].runs().next().unwrap();
+    let kept = outputs[0].config.applied_to(&base.config).env;
+    let name = |entry: &String| entry.split_once('=').unwrap().0.to_owned();
+    [assemble.secrets.clone(), kept.iter().map(name).collect()]
+}
+
+/// The key of the plan of a request.
+fn key_of(request: &BuildRequest) -> String {
+    let planned = plan(request, &facts()).unwrap();
+    planned.plan.key(&planned.secrets).unwrap()
 }
 
 #[test]
@@ -114,17 +122,17 @@ fn who_gets_a_variable_and_what_the_image_keeps() {
             .map(|name| secret(name, "of-the-user"))
             .collect();
         facts.source.environment = source.iter().map(of).collect();
-        let plan = plan(&request, &facts).unwrap();
+        let planned = plan(&request, &facts).unwrap();
         let kept: Vec<_> = ["PATH"].iter().chain(kept).copied().collect();
         assert_eq!(
-            names(&plan),
-            [expected.to_vec(), kept],
+            names(&planned, &facts.builder),
+            [expected, &kept[..]],
             "{env:?} {source:?} {secrets:?}"
         );
         let is_users = |secret: &Secret| {
             secrets.contains(&secret.name()) == (secret.reveal().value() == "of-the-user")
         };
-        assert!(plan.assemble.program.secrets.iter().all(is_users));
+        assert!(planned.secrets.iter().all(is_users));
     }
 }
 
@@ -132,8 +140,9 @@ fn who_gets_a_variable_and_what_the_image_keeps() {
 fn a_proxy_where_nobody_logs_in_is_kept() {
     let mut request = request();
     request.env = vec![variable("HTTPS_PROXY", "http://proxy.example.org:3128")];
-    let plan = plan(&request, &facts()).unwrap();
-    assert_eq!(names(&plan), [vec![], vec!["PATH", "HTTPS_PROXY"]]);
+    let planned = plan(&request, &facts()).unwrap();
+    let names = names(&planned, &facts().builder);
+    assert_eq!(names, [vec![], vec!["PATH", "HTTPS_PROXY"]]);
 }
 
 /// A request with a value in every place where one may be, and its facts.
@@ -165,12 +174,12 @@ fn everywhere() -> (BuildRequest, Facts) {
 #[test]
 fn no_form_of_a_plan_shows_a_value() {
     let (request, facts) = everywhere();
-    let plan = plan(&request, &facts).unwrap();
+    let PlannedBuild { plan, secrets } = plan(&request, &facts).unwrap();
     let json = serde_json::to_string(&plan).unwrap();
     for shown in [
         plan.to_string(),
         format!("{plan:?}"),
-        format!("{request:?}"),
+        format!("{request:?} {secrets:?}"),
         json,
     ] {
         assert!(!shown.contains(VALUE), "{shown}");
@@ -181,13 +190,12 @@ fn no_form_of_a_plan_shows_a_value() {
     }
     assert!(
         plan.to_string()
-            .contains("  secrets npm_config_//x NPM_TOKEN HTTP_PROXY OTHER\n")
+            .contains("    secrets npm_config_//x NPM_TOKEN HTTP_PROXY OTHER\n")
     );
 }
 
 #[test]
 fn the_key_of_a_build_has_names_and_no_values() {
-    let key = |request: &BuildRequest| plan(request, &facts()).unwrap().key("source").unwrap();
     let with = |env: &[(&str, &str)], secrets: &[(&str, &str)]| {
         let mut request = request();
         request.env = env
@@ -198,7 +206,7 @@ fn the_key_of_a_build_has_names_and_no_values() {
             .iter()
             .map(|(name, value)| secret(name, value))
             .collect();
-        key(&request)
+        key_of(&request)
     };
     let keys = [
         with(&[], &[]),
@@ -219,7 +227,7 @@ fn the_key_of_a_build_has_addresses_without_logins() {
     let key = |value: &str| {
         let mut request = request();
         request.env = vec![variable("GOPROXY", value)];
-        plan(&request, &facts()).unwrap().key("source").unwrap()
+        key_of(&request)
     };
     let first = key("https://me:one@a.example/,https://b.example");
     assert_eq!(key("https://you:other@a.example/,https://b.example"), first);

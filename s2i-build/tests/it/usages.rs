@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use insta::assert_snapshot;
 use s2i_build::{
-    BuildError, CancelToken, EngineError, Failed, Interrupt,
+    BuildError, BuildFailure, CancelToken, EngineError, Interrupt,
     event::{Event, EventSink, Output},
     facts::ImageFacts,
     plan,
@@ -59,9 +59,8 @@ fn planned(request: &UsageRequest, image: &ImageFacts) -> String {
 #[test]
 fn the_script_of_the_image_runs_as_its_user_without_network() {
     assert_snapshot!(planned(&request(), &image(|_| ())), @r#"
-    container of s2i/go (sha256:go), network none
-      run ["/usr/libexec/s2i/usage"] as "1001" in /opt/app-root/src
-      env PATH LANG
+    container of s2i/go (sha256:go), as "1001", network none
+      run ["/usr/libexec/s2i/usage"] in /opt/app-root/src
     "#);
     let asked = UsageRequest {
         env: vec!["LANG=de".parse().unwrap(), "GO_TAGS=x".parse().unwrap()],
@@ -69,9 +68,9 @@ fn the_script_of_the_image_runs_as_its_user_without_network() {
         ..request()
     };
     assert_snapshot!(planned(&asked, &image(|_| ())), @r#"
-    container of s2i/go (sha256:go), network none
-      run ["/usr/libexec/s2i/usage", "--json"] as "1001" in /opt/app-root/src
-      env PATH LANG GO_TAGS
+    container of s2i/go (sha256:go), as "1001", network none
+      run ["/usr/libexec/s2i/usage", "--json"] in /opt/app-root/src
+        env LANG GO_TAGS
     "#);
 }
 
@@ -120,7 +119,7 @@ fn run(
     engine: &ScriptedEngine,
     events: &dyn EventSink,
     cancel: &CancelToken,
-) -> Result<String, Failed> {
+) -> Result<String, BuildFailure> {
     let answer = pollster::block_on(usage(engine, &request(), events, cancel));
     answer.map(|answer| String::from_utf8(answer).unwrap())
 }

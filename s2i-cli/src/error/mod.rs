@@ -2,7 +2,7 @@
 
 use std::{fmt, io, path::PathBuf};
 
-use s2i_build::{BuildError, EngineError, Failed, Interrupt, SourceError, plan::PlanError};
+use s2i_build::{BuildError, BuildFailure, EngineError, Interrupt, SourceError, plan::PlanError};
 use s2i_core::{ImageRefError, Script, wire::FailureKind};
 use s2i_oci::{
     registry::{CredentialError, RegistryError},
@@ -24,7 +24,7 @@ const NO_PICKED_BUILDER: &str = "`cargo xtask images` makes the images of s2i an
 #[derive(Debug)]
 pub(crate) enum Error {
     /// A build or the engine failed.
-    Build(Failed),
+    Build(BuildFailure),
     /// The configuration is wrong.
     Config(ConfigError),
     /// What `--secret` names is no secret.
@@ -63,8 +63,8 @@ pub(crate) enum Error {
     Runtime(io::Error),
 }
 
-impl From<Failed> for Error {
-    fn from(failed: Failed) -> Self {
+impl From<BuildFailure> for Error {
+    fn from(failed: BuildFailure) -> Self {
         Self::Build(failed)
     }
 }

@@ -3,7 +3,7 @@
 use std::io;
 
 use s2i_build::{
-    BuildError, EngineError, Failed, Interrupt, SourceError,
+    BuildError, BuildFailure, EngineError, Interrupt, SourceError,
     plan::{PlanError, UserRefused},
 };
 use s2i_core::{
@@ -31,7 +31,7 @@ fn shown(err: &Error) -> String {
 }
 
 fn of(err: impl Into<BuildError>) -> String {
-    shown(&Error::Build(Failed::from(err.into())))
+    shown(&Error::Build(BuildFailure::from(err.into())))
 }
 
 fn text<'a>(lines: impl IntoIterator<Item = &'a String>) -> String {

@@ -196,7 +196,6 @@ pub(crate) fn program() -> Program {
         secrets: Vec::new(),
         cwd: "/opt/app-root".parse().unwrap(),
         user: "1001".into(),
-        optional: false,
     }
 }
 

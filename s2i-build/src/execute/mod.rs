@@ -1,0 +1,197 @@
+//! Carries out a plan on an engine, from top to bottom, and chooses nothing.
+
+mod containers;
+mod inputs;
+mod stage;
+
+use s2i_core::{Diagnostic, ErrorChain, ImageRef, Secret};
+use tracing::Instrument as _;
+
+use crate::{
+    cancel::CancelToken,
+    engine::{Commit, Committed, Container, Engine, EngineError},
+    error::{BuildError, BuildFailure},
+    event::Progress,
+    facts::ImageFacts,
+    plan::{BuildPlan, ImageRole, OnNamingFailure, Output, ScriptUser},
+    resource::Resource,
+    source::Fetched,
+};
+use containers::Containers;
+
+/// The things that a plan refers to and that are not in it.
+#[derive(Clone, Copy, Debug)]
+pub struct Materials<'a> {
+    /// The source.
+    pub source: &'a Fetched,
+    /// The secrets, with their values.
+    pub secrets: &'a [Secret],
+    /// The certificates, in PEM.
+    pub trust: Option<&'a str>,
+}
+
+/// Runs the stages of a plan and makes its images; returns the first of them, the result.
+///
+/// # Errors
+/// [`BuildFailure`]; no container is left behind unless its `cleanup` or a warning names it.
+pub async fn execute<E: Engine>(
+    engine: &E,
+    plan: &BuildPlan,
+    materials: &Materials<'_>,
+    progress: &Progress<'_>,
+    cancel: &CancelToken,
+) -> Result<Committed, BuildFailure> {
+    plan.check_references()?;
+    let executor = Executor {
+        engine,
+        plan,
+        materials,
+        progress,
+        cancel,
+    };
+    let mut containers = Containers::default();
+    match executor.run(&mut containers).await {
+        Ok(result) => Ok(result),
+        Err(failure) => Err(containers.discard_all(failure).await),
+    }
+}
+
+struct Executor<'a, E> {
+    engine: &'a E,
+    plan: &'a BuildPlan,
+    materials: &'a Materials<'a>,
+    progress: &'a Progress<'a>,
+    cancel: &'a CancelToken,
+}
+
+impl<E: Engine> Executor<'_, E> {
+    async fn run(
+        &self,
+        containers: &mut Containers<E::Container>,
+    ) -> Result<Committed, BuildFailure> {
+        for (index, stage) in self.plan.stages.iter().enumerate() {
+            if self.plan.is_streamed(stage.name) {
+                continue;
+            }
+            let container = self.run_stage(stage, containers).await?;
+            containers.insert(stage.name, container);
+            let is_needed = |name| self.plan.is_needed(name, index + 1);
+            for unneeded in containers.take_unneeded(is_needed) {
+                self.warn_of_leftover(unneeded.discard().await.err());
+            }
+        }
+        let outputs = self.plan.outputs.split_first();
+        let (result, others) = outputs.expect("a checked plan has an output");
+        let mut made = Vec::new();
+        for output in others {
+            made.push((output, self.commit(output, None, containers).await?));
+        }
+        // A stop of everything stops the next commit as well.
+        let id = |(_, made): &(&Output, Committed)| Resource::Image(made.id.clone());
+        let _unnamed: Vec<_> = made
+            .iter()
+            .map(|made| self.cancel.track(id(made)))
+            .collect();
+        match self.commit(result, result.name.clone(), containers).await {
+            Ok(result) => {
+                for (output, made) in made {
+                    self.name(output, &made).await?;
+                }
+                Ok(result)
+            }
+            Err(mut failure) => {
+                for (_, made) in made {
+                    failure = failure.and_cleanup(self.engine.forget(&made).await);
+                }
+                Err(failure)
+            }
+        }
+    }
+
+    /// Names an image that is not the result.
+    async fn name(&self, output: &Output, made: &Committed) -> Result<(), BuildFailure> {
+        let Some(name) = &output.name else {
+            return Ok(());
+        };
+        let Err(error) = self.engine.name(made, name).await else {
+            return Ok(());
+        };
+        let forgotten = self.engine.forget(made).await;
+        match output.on_naming_failure {
+            OnNamingFailure::Fail => Err(BuildFailure::new(error, forgotten)),
+            OnNamingFailure::Warn => {
+                let what = format!("the artifacts are not kept: {}", ErrorChain(&error));
+                self.progress
+                    .warn([Diagnostic::new(name.to_string(), what)]);
+                self.warn_of_leftover(forgotten.err());
+                Ok(())
+            }
+        }
+    }
+
+    /// Makes an image of the container of a stage, which goes.
+    async fn commit(
+        &self,
+        output: &Output,
+        name: Option<ImageRef>,
+        containers: &mut Containers<E::Container>,
+    ) -> Result<Committed, BuildFailure> {
+        let mut container = containers.take(output.stage);
+        let stage = self.plan.stage(output.stage);
+        let stage = stage.expect("a checked plan has the stages of its outputs");
+        let commit = Commit {
+            remove: output.remove.clone(),
+            mtime: self.plan.times.mtime(),
+            require: output.require.clone(),
+            config: output.config.applied_to(&self.image(stage.from)?.config),
+            tag: name,
+        };
+        let committing = container.commit(&commit, self.progress, self.cancel);
+        let committed = committing.instrument(tracing::info_span!("commit")).await;
+        let discarded = container.discard().await;
+        match committed {
+            Ok(committed) => {
+                self.warn_of_leftover(discarded.err());
+                Ok(committed)
+            }
+            Err(error) => Err(BuildFailure::new(error, discarded)),
+        }
+    }
+
+    /// Returns an image as the engine has it.
+    fn image(&self, role: ImageRole) -> Result<ImageFacts, BuildError> {
+        let image = self.plan.inputs.images.get(role);
+        let image = image.expect("a checked plan has the images of its stages");
+        image.resolved().ok_or_else(|| BuildError::UnresolvedImage {
+            image: image.reference.clone(),
+        })
+    }
+
+    /// A container or an image that could not be removed is no reason to discard the result.
+    fn warn_of_leftover(&self, error: Option<EngineError>) {
+        let warning = |err| Diagnostic::new("cleanup", ErrorChain(&err).to_string());
+        self.progress.warn(error.map(warning));
+    }
+}
+
+/// Ends a container in which nothing has run yet when its user is one that the plan does not allow.
+pub(crate) async fn admitted<C: Container>(
+    container: C,
+    user: ScriptUser<'_>,
+) -> Result<C, BuildFailure> {
+    match user.check(container.uid()) {
+        Ok(()) => Ok(container),
+        Err(refused) => Err(BuildFailure::new(refused, container.discard().await)),
+    }
+}
+
+/// Shows that a script runs as root, where it does.
+pub(crate) fn notice_root(
+    container: &impl Container,
+    user: ScriptUser<'_>,
+    progress: &Progress<'_>,
+) {
+    if let Some(notice) = user.root_notice(container.uid()) {
+        progress.notice(notice);
+    }
+}

@@ -1,0 +1,308 @@
+//! One stage: a container, and its steps from top to bottom.
+
+use s2i_core::{
+    Diagnostic, ErrorChain, Script,
+    wire::{Exit, FailureKind},
+};
+use tracing::Instrument as _;
+
+use super::{Executor, admitted, containers::Containers, inputs::one_file, notice_root};
+use crate::{
+    engine::{
+        Artifacts, Container, Content, Engine, EngineError, Input, Program, SourceTree, Start,
+    },
+    error::{BuildError, BuildFailure},
+    event::Phase,
+    plan::{
+        Copy, CopySource, OnStageFailure, Run, SavedArtifacts, Stage, StageName, Step, TRUST_FILE,
+    },
+    trace,
+};
+
+/// The end of a container before its last step.
+enum StepFailure {
+    /// The build fails.
+    Fail(BuildFailure),
+    /// The output of this stage could not be copied, and the plan goes on without it.
+    Skip(StageName, EngineError),
+}
+
+impl<T: Into<BuildFailure>> From<T> for StepFailure {
+    fn from(error: T) -> Self {
+        Self::Fail(error.into())
+    }
+}
+
+impl<E: Engine> Executor<'_, E> {
+    /// Runs a stage. Where the output of a stage that may fail breaks off, the container has a part of it, and the
+    /// stage starts again without.
+    pub(super) async fn run_stage(
+        &self,
+        stage: &Stage,
+        containers: &mut Containers<E::Container>,
+    ) -> Result<E::Container, BuildFailure> {
+        let mut skipped = Vec::new();
+        loop {
+            let saved = stage
+                .saved()
+                .filter(|saved| !skipped.contains(&saved.stage));
+            let mut container = self.start(stage, saved).await?;
+            let is_skipped = |step: &&Step| match step {
+                Step::Copy(Copy {
+                    from: CopySource::Stdout(saved),
+                    ..
+                }) => skipped.contains(&saved.stage),
+                _ => false,
+            };
+            let steps = stage.steps.iter().filter(|step| !is_skipped(step));
+            match self.steps(stage, steps, &mut container, containers).await {
+                Ok(()) => return Ok(container),
+                Err(StepFailure::Fail(failure)) => {
+                    return Err(failure.and_cleanup(container.discard().await));
+                }
+                Err(StepFailure::Skip(name, error)) => {
+                    let discarded = container.discard().await;
+                    if discarded.is_err() {
+                        return Err(BuildFailure::new(error, discarded));
+                    }
+                    let why = format!("a clean build: {}", ErrorChain(&error));
+                    self.warn(name, why)?;
+                    skipped.push(name);
+                }
+            }
+        }
+    }
+
+    async fn steps<'s>(
+        &self,
+        stage: &Stage,
+        steps: impl Iterator<Item = &'s Step> + Send,
+        container: &mut E::Container,
+        containers: &mut Containers<E::Container>,
+    ) -> Result<(), StepFailure> {
+        for step in steps {
+            match step {
+                Step::Copy(copy) => self.copy(stage, copy, container, containers).await?,
+                Step::Run(run) => self.exec(stage, run, container).await?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts the container of a stage, with the artifacts mounted where that is possible.
+    async fn start(
+        &self,
+        stage: &Stage,
+        saved: Option<&SavedArtifacts>,
+    ) -> Result<E::Container, BuildFailure> {
+        let Some((saved, mount)) = saved.and_then(|saved| Some((saved, saved.mount.as_ref()?)))
+        else {
+            return self.start_with(stage, None).await;
+        };
+        let from = self.plan.stage(saved.stage);
+        let from = from
+            .expect("a checked plan has the stages that it copies from")
+            .from;
+        let image = self.image(from)?;
+        let into = stage.copies().find_map(|copy| match copy.from {
+            CopySource::Stdout(_) => Some(&copy.into),
+            _ => None,
+        });
+        let artifacts = Artifacts {
+            image: &image,
+            directory: mount,
+            at: into.expect("they were found in a copy"),
+        };
+        match self.start_with(stage, Some(artifacts)).await {
+            Err(BuildFailure {
+                error: BuildError::Engine(error),
+                ..
+            }) if may_be_about_artifacts(&error) => {
+                let container = self.start_with(stage, None).await?;
+                let why = format!("artifacts can't be mounted: {}", ErrorChain(&error));
+                self.warn(saved.stage, why)?;
+                Ok(container)
+            }
+            started => started,
+        }
+    }
+
+    async fn start_with(
+        &self,
+        stage: &Stage,
+        artifacts: Option<Artifacts<'_>>,
+    ) -> Result<E::Container, BuildFailure> {
+        let tree = self.materials.source.tree(self.plan.times.mtime());
+        let source = stage.copies().find(|copy| copy.from == CopySource::Source);
+        let source = source.map(|copy| SourceTree {
+            tree: &tree,
+            into: &copy.into,
+        });
+        let start = Start {
+            image: &self.image(stage.from)?,
+            user: &stage.user.name,
+            network: &stage.network,
+            limits: stage.limits,
+            artifacts,
+            source,
+        };
+        let container = self
+            .engine
+            .start(&start, self.progress, self.cancel)
+            .await?;
+        let run = stage.runs().next().expect("a checked stage has a program");
+        admitted(container, self.plan.script_user(stage, run)).await
+    }
+
+    async fn copy(
+        &self,
+        stage: &Stage,
+        copy: &Copy,
+        container: &mut E::Container,
+        containers: &mut Containers<E::Container>,
+    ) -> Result<(), StepFailure> {
+        let (source, mtime) = (self.materials.source, self.plan.times.mtime());
+        let content = match &copy.from {
+            CopySource::Stdout(_) if container.has_artifacts() => return Ok(()),
+            CopySource::Stdout(saved) => return self.copy_output(saved, copy, container).await,
+            CopySource::Source => Content::Tree(source.tree(mtime)),
+            CopySource::Scripts(scripts) => Content::Archive(source.scripts(scripts, mtime)),
+            CopySource::Trust => {
+                let text = self.materials.trust.unwrap_or_default();
+                Content::Archive(one_file(TRUST_FILE, text, mtime))
+            }
+            CopySource::Stage(paths) => {
+                let from = containers.get_mut(paths.name);
+                Content::Archive(from.read(paths.paths.clone(), mtime))
+            }
+        };
+        self.progress.phase(copy_phase(stage));
+        if copy.from == CopySource::Source && container.has_source() {
+            return Ok(());
+        }
+        let into = copy.into.clone();
+        let input = Input { into, content };
+        Ok(container.unpack(input, self.progress, self.cancel).await?)
+    }
+
+    /// Runs a stage whose program writes an archive to its standard output, which goes into the container.
+    async fn copy_output(
+        &self,
+        saved: &SavedArtifacts,
+        copy: &Copy,
+        container: &mut E::Container,
+    ) -> Result<(), StepFailure> {
+        let from = self.plan.stage(saved.stage);
+        let from = from.expect("a checked plan has the stages that it copies from");
+        match self.stream(from, copy, container).await {
+            Err(BuildFailure {
+                error: BuildError::Engine(error),
+                cleanup: None,
+            }) if from.on_failure == OnStageFailure::Skip
+                && !matches!(error, EngineError::Interrupted(_)) =>
+            {
+                Err(StepFailure::Skip(from.name, error))
+            }
+            done => Ok(done?),
+        }
+    }
+
+    async fn stream(
+        &self,
+        from: &Stage,
+        copy: &Copy,
+        into: &mut E::Container,
+    ) -> Result<(), BuildFailure> {
+        let mut container = self.start_with(from, None).await?;
+        let run = from.runs().next().expect("a checked stage has a program");
+        self.progress.phase(run_phase(run.script));
+        notice_root(&container, self.plan.script_user(from, run), self.progress);
+        let program = self.program(from, run)?;
+        let input = Input {
+            into: copy.into.clone(),
+            content: Content::Archive(container.pour(&program, self.progress)),
+        };
+        let copied = into.unpack(input, self.progress, self.cancel).await;
+        self.warn_of_leftover(container.discard().await.err());
+        Ok(copied?)
+    }
+
+    /// Runs a program; a status other than 0 is an error.
+    async fn exec(
+        &self,
+        stage: &Stage,
+        run: &Run,
+        container: &mut E::Container,
+    ) -> Result<(), StepFailure> {
+        self.progress.phase(run_phase(run.script));
+        let program = self.program(stage, run)?;
+        let image = self.image(stage.from)?.name;
+        notice_root(container, self.plan.script_user(stage, run), self.progress);
+        let span =
+            tracing::info_span!("run", { trace::IMAGE } = %image, { trace::SCRIPT } = %run.script);
+        let exec = container.exec(&program, self.progress, self.cancel);
+        let exit = match exec.instrument(span).await {
+            Err(EngineError::Container { failure, .. })
+                if run.optional && failure.kind == FailureKind::NotFound =>
+            {
+                Exit::Code(0)
+            }
+            exit => exit?,
+        };
+        if exit.is_success() {
+            return Ok(());
+        }
+        let script = run.script;
+        Err(BuildError::Script {
+            script,
+            image,
+            exit,
+        }
+        .into())
+    }
+
+    fn program(&self, stage: &Stage, run: &Run) -> Result<Program, BuildError> {
+        let image = self.image(stage.from)?;
+        Ok(Program::new(
+            run,
+            &stage.user,
+            &image.config,
+            self.materials.secrets,
+        ))
+    }
+
+    fn warn(&self, stage: StageName, message: String) -> Result<(), BuildError> {
+        let stage = self
+            .plan
+            .stage(stage)
+            .expect("a checked plan has its stages");
+        let image = self.image(stage.from)?.name;
+        self.progress
+            .warn([Diagnostic::new(image.to_string(), message)]);
+        Ok(())
+    }
+}
+
+/// Returns whether a container may have failed to start because of artifacts that were to be mounted.
+fn may_be_about_artifacts(error: &EngineError) -> bool {
+    !matches!(
+        error,
+        EngineError::Interrupted(_) | EngineError::Input { .. }
+    )
+}
+
+fn copy_phase(stage: &Stage) -> Phase {
+    match stage.name {
+        StageName::Runtime => Phase::Artifacts,
+        StageName::Previous | StageName::Build => Phase::Upload,
+    }
+}
+
+fn run_phase(script: Script) -> Phase {
+    match script {
+        Script::SaveArtifacts => Phase::SaveArtifacts,
+        Script::AssembleRuntime => Phase::AssembleRuntime,
+        Script::Usage => Phase::Usage,
+        Script::Assemble | Script::Run => Phase::Assemble,
+    }
+}

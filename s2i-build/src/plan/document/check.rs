@@ -1,0 +1,108 @@
+//! The references inside a plan, which may have been written by hand.
+
+use thiserror::Error;
+
+use super::{BuildPlan, CopySource, ImageRole, Stage, StageName};
+
+/// A plan that refers to something that it does not have.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum PlanReferenceError {
+    /// There are two stages of one name.
+    #[error("the plan has two stages `{0}`")]
+    SameStage(StageName),
+    /// A stage starts from an image that is not among the inputs.
+    #[error("the stage `{stage}` starts from the image `{role}`, which is not among the inputs")]
+    NoImage {
+        /// The stage.
+        stage: StageName,
+        /// The role of the image.
+        role: ImageRole,
+    },
+    /// A stage runs no program.
+    #[error("the stage `{0}` runs no program")]
+    NoRun(StageName),
+    /// A stage copies from one that does not come before it.
+    #[error("the stage `{stage}` copies from the stage `{from}`, which does not come before it")]
+    NoEarlierStage {
+        /// The stage.
+        stage: StageName,
+        /// The stage that it copies from.
+        from: StageName,
+    },
+    /// A program gets a secret that is not among the inputs.
+    #[error("the stage `{stage}` uses the secret `{id}`, which is not among the inputs")]
+    NoSecret {
+        /// The stage.
+        stage: StageName,
+        /// The name of the secret.
+        id: String,
+    },
+    /// A stage copies certificates, and the inputs have none.
+    #[error("the stage `{0}` copies certificates, and there are none among the inputs")]
+    NoTrust(StageName),
+    /// Nothing is made.
+    #[error("the plan has no output")]
+    NoOutput,
+    /// An image is made of a stage that does not exist, or whose container ends with its output.
+    #[error("an output is made of the stage `{0}`, which leaves no container")]
+    NoOutputStage(StageName),
+}
+
+impl BuildPlan {
+    /// Returns whether everything that the plan refers to is in it.
+    ///
+    /// # Errors
+    /// [`PlanReferenceError`] names the first reference that leads nowhere.
+    pub fn check_references(&self) -> Result<(), PlanReferenceError> {
+        for (index, stage) in self.stages.iter().enumerate() {
+            self.check_stage(stage, &self.stages[..index])?;
+        }
+        if self.outputs.is_empty() {
+            return Err(PlanReferenceError::NoOutput);
+        }
+        let stays = |name| self.stage(name).is_some() && !self.is_streamed(name);
+        let lost = self.outputs.iter().find(|output| !stays(output.stage));
+        lost.map_or(Ok(()), |output| {
+            Err(PlanReferenceError::NoOutputStage(output.stage))
+        })
+    }
+
+    fn check_stage(&self, stage: &Stage, earlier: &[Stage]) -> Result<(), PlanReferenceError> {
+        let (name, role) = (stage.name, stage.from);
+        let has = |name| earlier.iter().any(|stage| stage.name == name);
+        if has(name) {
+            return Err(PlanReferenceError::SameStage(name));
+        }
+        if self.inputs.images.get(role).is_none() {
+            return Err(PlanReferenceError::NoImage { stage: name, role });
+        }
+        if stage.runs().next().is_none() {
+            return Err(PlanReferenceError::NoRun(name));
+        }
+        for copy in stage.copies() {
+            let from = match &copy.from {
+                CopySource::Stdout(saved) => saved.stage,
+                CopySource::Stage(paths) if self.is_streamed(paths.name) => {
+                    let (stage, from) = (name, paths.name);
+                    return Err(PlanReferenceError::NoEarlierStage { stage, from });
+                }
+                CopySource::Stage(paths) => paths.name,
+                CopySource::Trust if self.inputs.trust.is_none() => {
+                    return Err(PlanReferenceError::NoTrust(name));
+                }
+                CopySource::Trust | CopySource::Source | CopySource::Scripts(_) => continue,
+            };
+            if !has(from) {
+                return Err(PlanReferenceError::NoEarlierStage { stage: name, from });
+            }
+        }
+        let is_known = |id: &&String| self.inputs.secrets.iter().any(|known| known.id == **id);
+        let mut used = stage.runs().flat_map(|run| &run.secrets);
+        used.find(|id| !is_known(id)).map_or(Ok(()), |id| {
+            Err(PlanReferenceError::NoSecret {
+                stage: name,
+                id: id.clone(),
+            })
+        })
+    }
+}

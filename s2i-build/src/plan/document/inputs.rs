@@ -1,0 +1,218 @@
+//! The inputs of a build: images, source, secrets by name, certificates by digest.
+
+use std::fmt;
+
+use s2i_core::{
+    ImageRef,
+    image::{ContainerConfig, Platform},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::facts::{ImageFacts, SourceFacts};
+
+/// Everything that a build starts from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Inputs {
+    /// The images that stages start from.
+    pub images: ImageInputs,
+    /// The source.
+    pub source: SourceInput,
+    /// The secrets that scripts get.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<SecretInput>,
+    /// The certificates that scripts trust beside those of their image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trust: Option<TrustInput>,
+}
+
+/// The images of a build by their roles.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ImageInputs {
+    /// The image with the toolchain and the scripts.
+    pub builder: ImageInput,
+    /// The slim image that receives the artifacts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runtime: Option<ImageInput>,
+    /// The image of the previous build, whose artifacts are used again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<ImageInput>,
+}
+
+/// The role of an image in a build.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum ImageRole {
+    /// [`ImageInputs::builder`].
+    Builder,
+    /// [`ImageInputs::runtime`].
+    Runtime,
+    /// [`ImageInputs::previous`].
+    Previous,
+}
+
+impl fmt::Display for ImageRole {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Builder => "builder",
+            Self::Runtime => "runtime",
+            Self::Previous => "previous",
+        })
+    }
+}
+
+impl ImageInputs {
+    /// Returns the image in this role.
+    #[must_use]
+    pub fn get(&self, role: ImageRole) -> Option<&ImageInput> {
+        match role {
+            ImageRole::Builder => Some(&self.builder),
+            ImageRole::Runtime => self.runtime.as_ref(),
+            ImageRole::Previous => self.previous.as_ref(),
+        }
+    }
+}
+
+/// An image, resolved once and used by its ID from then on.
+///
+/// ID, platform and config are absent in a plan that was made without an engine. Such a plan can be rendered, and not
+/// executed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ImageInput {
+    /// The name that was asked for.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    pub reference: ImageRef,
+    /// The ID of the image in the engine that resolved it: a digest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// The platform that the image is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub platform: Option<Platform>,
+    /// The settings of its containers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config: Option<ContainerConfig>,
+}
+
+impl From<&ImageFacts> for ImageInput {
+    fn from(facts: &ImageFacts) -> Self {
+        Self {
+            reference: facts.name.clone(),
+            id: Some(facts.id.clone()),
+            platform: Some(facts.platform.clone()),
+            config: Some(facts.config.clone()),
+        }
+    }
+}
+
+impl ImageInput {
+    /// Returns the image as an engine has it; `None` when it was not looked up.
+    #[must_use]
+    pub fn resolved(&self) -> Option<ImageFacts> {
+        Some(ImageFacts {
+            name: self.reference.clone(),
+            id: self.id.clone()?,
+            platform: self.platform.clone()?,
+            config: self.config.clone()?,
+        })
+    }
+}
+
+/// The source, with everything that decides which of its files go into the build.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct SourceInput {
+    /// The repository or directory.
+    pub origin: SourceOrigin,
+    /// The directory of it that is built, relative to its root.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context_dir: Option<String>,
+    /// The rules that leave files out.
+    pub filter: SourceFilter,
+    /// A digest of the files that go into the build. It is absent where they may have changed while they were read, or
+    /// where the request does not allow that an earlier result is used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<String>,
+}
+
+/// The place that a source comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum SourceOrigin {
+    /// A Git repository.
+    Git {
+        /// The address, without credentials.
+        url: String,
+        /// The branch or tag that was asked for, else the default branch.
+        #[serde(rename = "ref")]
+        reference: String,
+        /// The full ID of the commit.
+        commit: String,
+    },
+    /// A directory, as it is.
+    Directory {
+        /// The path, as it was given.
+        path: String,
+    },
+}
+
+/// The rules that leave files of a source out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct SourceFilter {
+    /// A regular expression over paths; without one, nothing is left out by it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub exclude: String,
+    /// The lines of the file `.s2iignore` of the source.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ignore: Vec<String>,
+    /// Directories in the source that belong to s2i, relative to its root.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub excluded_dirs: Vec<String>,
+}
+
+impl From<&SourceFacts> for SourceInput {
+    fn from(facts: &SourceFacts) -> Self {
+        let location = facts.location.clone();
+        let origin = match &facts.commit {
+            Some(commit) => SourceOrigin::Git {
+                url: location,
+                reference: commit.reference.clone(),
+                commit: commit.id.clone(),
+            },
+            None => SourceOrigin::Directory { path: location },
+        };
+        Self {
+            origin,
+            context_dir: facts.context_dir.clone(),
+            filter: facts.filter.clone(),
+            fingerprint: facts.fingerprint.clone(),
+        }
+    }
+}
+
+/// A secret. Its value is not in the plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct SecretInput {
+    /// The name of the variable that has its value.
+    pub id: String,
+}
+
+/// Certificates of authorities, in PEM. Their text is not in the plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct TrustInput {
+    /// The digest of the text, `sha256:` and 64 hexadecimal digits.
+    pub digest: String,
+}

@@ -1,0 +1,90 @@
+//! An output: the image that becomes of the container of a stage.
+
+use std::collections::BTreeMap;
+
+use s2i_core::{ContainerPath, EnvVar, ImageRef, environment, image::ContainerConfig};
+use serde::{Deserialize, Serialize};
+
+use super::StageName;
+use crate::facts::variables_of;
+
+/// An image that is made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Output {
+    /// The stage whose container becomes the image.
+    pub stage: StageName,
+    /// The paths that are removed first, with everything below them.
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<String>"))]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remove: Vec<ContainerPath>,
+    /// The programs that must exist then, and be executable.
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<String>"))]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub require: Vec<ContainerPath>,
+    /// The differences of its config from that of the image that the stage starts from.
+    pub config: ConfigChanges,
+    /// The name of the image. Without one it is known by its ID alone.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<ImageRef>,
+    /// The consequence when the image exists and can't get its name.
+    #[serde(default)]
+    pub on_naming_failure: OnNamingFailure,
+}
+
+/// The consequence when an image can't get its name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum OnNamingFailure {
+    /// The build fails.
+    #[default]
+    Fail,
+    /// A warning; the image is removed.
+    Warn,
+}
+
+/// The differences of the config of an image from that of its base. All else stays, but triggers of `ONBUILD`, which
+/// have had their effect.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ConfigChanges {
+    /// Variables that are added, or replaced where the base has the same name.
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<super::stage::Variable>"))]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub env: Vec<EnvVar>,
+    /// Labels that are added or replaced.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// The entry point, in place of the base's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub entrypoint: Vec<String>,
+    /// The command, in place of the base's.
+    pub cmd: Vec<String>,
+}
+
+impl ConfigChanges {
+    /// Returns the whole config of an image on this base.
+    #[must_use]
+    pub fn applied_to(&self, base: &ContainerConfig) -> ContainerConfig {
+        let env = environment::merge([&variables_of(base)[..], &self.env[..]]);
+        let mut labels = base.labels.clone();
+        labels.extend(self.labels.clone());
+        let mut base = base.clone();
+        if base.working_dir.is_empty() {
+            // An engine would take that of the build's container.
+            base.working_dir = "/".into();
+        }
+        ContainerConfig {
+            env: env.iter().map(EnvVar::to_entry).collect(),
+            entrypoint: self.entrypoint.clone(),
+            cmd: self.cmd.clone(),
+            labels,
+            on_build: Vec::new(),
+            ..base
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! A stage: one container, and the steps that are done in it.
+
+use std::{borrow::Cow, fmt};
+
+use s2i_core::{ContainerPath, EnvVar, Script, UidRanges, wire::ReadItem};
+use serde::{Deserialize, Serialize};
+
+use super::ImageRole;
+use crate::request::{Limits, Network};
+
+/// One container of a build.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Stage {
+    /// The name that other stages and outputs refer to.
+    pub name: StageName,
+    /// The image that the container starts from.
+    pub from: ImageRole,
+    /// The user of all steps.
+    pub user: User,
+    /// The network that its programs can reach.
+    pub network: Network,
+    /// The resources that it may use.
+    pub limits: Limits,
+    /// The steps, in order.
+    pub steps: Vec<Step>,
+    /// The consequence of a failure in this stage.
+    #[serde(default)]
+    pub on_failure: OnStageFailure,
+}
+
+/// The name of a stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum StageName {
+    /// `save-artifacts` in a container of the previous image.
+    Previous,
+    /// `assemble` in a container of the builder.
+    Build,
+    /// `assemble-runtime` in a container of the runtime image.
+    Runtime,
+}
+
+impl fmt::Display for StageName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Previous => "previous",
+            Self::Build => "build",
+            Self::Runtime => "runtime",
+        })
+    }
+}
+
+/// The consequence of a failure in a stage.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum OnStageFailure {
+    /// The build fails.
+    #[default]
+    Fail,
+    /// A warning. The stage that copies its output starts again, without that copy.
+    Skip,
+}
+
+/// The user of a stage.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct User {
+    /// The user, `user` or `user:group`, each a name of the image or a number; empty for root.
+    pub name: String,
+    /// The origin of this name.
+    pub origin: UserOrigin,
+    /// The numbers that the user may have; when empty, any.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    #[serde(default, skip_serializing_if = "UidRanges::is_empty")]
+    pub allowed: UidRanges,
+}
+
+/// The origin of the user of a stage.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum UserOrigin {
+    /// `USER` of the image.
+    Image,
+    /// This label of the image.
+    Label(Cow<'static, str>),
+    /// This option of the command.
+    Option(Cow<'static, str>),
+}
+
+/// One thing that is done in a container.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Step {
+    /// Files go into the container.
+    Copy(Copy),
+    /// A program runs.
+    Run(Run),
+}
+
+/// Files that go into a container, owned by the user of its stage.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Copy {
+    /// The files.
+    pub from: CopySource,
+    /// The directory that they go into; it is made where it does not exist.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    pub into: ContainerPath,
+}
+
+/// The origin of copied files.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum CopySource {
+    /// The source of the build.
+    Source,
+    /// These scripts of the directory `.s2i/bin` of the source.
+    Scripts(#[cfg_attr(feature = "schema", schemars(with = "Vec<String>"))] Vec<Script>),
+    /// The certificates of the inputs, as the file `ca.pem`.
+    Trust,
+    /// The archive that the script of another stage writes to its standard output.
+    Stdout(SavedArtifacts),
+    /// Files of the container of an earlier stage.
+    Stage(StagePaths),
+}
+
+/// The artifacts that the previous build has saved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct SavedArtifacts {
+    /// The stage that writes them.
+    pub stage: StageName,
+    /// The directory of the image of that stage that has the same files. An engine that can mount it does not run the
+    /// stage.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mount: Option<ContainerPath>,
+}
+
+/// Files of a container.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct StagePaths {
+    /// The stage that the container belongs to.
+    pub name: StageName,
+    /// The files and directories, each with its path below the directory that it goes into.
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<StagePath>"))]
+    pub paths: Vec<ReadItem>,
+}
+
+/// The form of a [`ReadItem`] in the schema.
+#[cfg(feature = "schema")]
+#[derive(schemars::JsonSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+struct StagePath {
+    /// The absolute path in the container.
+    path: String,
+    /// The path that it is copied to, relative to the directory.
+    name: String,
+}
+
+/// A program that runs in a container.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Run {
+    /// The script that the program is.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    pub script: Script,
+    /// Path and arguments.
+    pub argv: Vec<String>,
+    /// Variables beside those of the image; with the same name, these win.
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<Variable>"))]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub env: Vec<EnvVar>,
+    /// The secrets that it gets as variables, by name. They win over all other variables.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<String>,
+    /// The working directory.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    pub cwd: ContainerPath,
+    /// Whether a program that does not exist counts as one that succeeded.
+    #[serde(default)]
+    pub optional: bool,
+}
+
+/// The form of an [`EnvVar`] in the schema.
+#[cfg(feature = "schema")]
+#[derive(schemars::JsonSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(super) struct Variable {
+    /// The name.
+    name: String,
+    /// The value.
+    value: String,
+}
+
+impl Stage {
+    /// Returns the programs that run in it, in order.
+    pub fn runs(&self) -> impl Iterator<Item = &Run> {
+        self.steps.iter().filter_map(|step| match step {
+            Step::Run(run) => Some(run),
+            Step::Copy(_) => None,
+        })
+    }
+
+    /// Returns the copies into it, in order.
+    pub fn copies(&self) -> impl Iterator<Item = &Copy> {
+        self.steps.iter().filter_map(|step| match step {
+            Step::Copy(copy) => Some(copy),
+            Step::Run(_) => None,
+        })
+    }
+
+    /// Returns the artifacts of the previous build that go into it.
+    #[must_use]
+    pub fn saved(&self) -> Option<&SavedArtifacts> {
+        self.copies().find_map(|copy| match &copy.from {
+            CopySource::Stdout(saved) => Some(saved),
+            _ => None,
+        })
+    }
+
+    /// Returns the stages that it copies files from.
+    pub fn copied_stages(&self) -> impl Iterator<Item = StageName> {
+        self.copies().filter_map(|copy| match &copy.from {
+            CopySource::Stage(paths) => Some(paths.name),
+            _ => None,
+        })
+    }
+}
