@@ -11,7 +11,7 @@ use crate::{
     event::{EventSink, Phase, Progress},
     execute::{Materials, execute},
     gather,
-    plan::{PlannedBuild, StageName, choose, plan},
+    plan::{BuildPlan, PlannedBuild, StageName, choose, plan},
     request::BuildRequest,
     source::{Fetched, Source},
 };
@@ -31,10 +31,28 @@ pub struct Outcome {
     pub times: Vec<(Phase, Duration)>,
 }
 
+/// A build that is ready to be carried out.
+#[derive(Debug)]
+pub struct PreparedBuild {
+    /// The request, with the name of the result that was chosen.
+    request: BuildRequest,
+    builder: ImageRef,
+    planned: PlannedBuild,
+    source: Fetched,
+}
+
+impl PreparedBuild {
+    /// Returns the plan.
+    #[must_use]
+    pub fn plan(&self) -> &BuildPlan {
+        &self.planned.plan
+    }
+}
+
 /// Builds what was asked for.
 ///
 /// # Errors
-/// [`BuildFailure`]; nothing is left behind unless its `cleanup` or a warning says so.
+/// [`BuildFailure`]; nothing is left behind unless its `cleanup` or a warning names it.
 pub async fn build<E: Engine, S: Source>(
     engine: &E,
     source: &S,
@@ -43,54 +61,79 @@ pub async fn build<E: Engine, S: Source>(
     cancel: &CancelToken,
 ) -> Result<Outcome, BuildFailure> {
     let progress = Progress::new(events);
-    let built = phases(engine, source, request, &progress, cancel).await;
-    // Whatever came of it: what a script wrote last is shown before anybody says more.
+    let built = async {
+        let prepared = plan_build(engine, source, request, &progress, cancel).await?;
+        let committed = make(engine, &prepared, &progress, cancel).await?;
+        Ok((prepared, committed))
+    };
+    let built: Result<_, BuildFailure> = built.await;
+    // The last output of a script is shown before anything that follows.
     progress.end_phase();
-    let (builder, tag, committed) = built?;
+    let (prepared, committed) = built?;
     Ok(Outcome {
         image_id: committed.id,
-        tag,
-        builder,
+        tag: prepared.request.tag,
+        builder: prepared.builder,
         size: committed.size,
         times: progress.times(),
     })
 }
 
-/// Gives the builder, the name of the result, and the result.
-async fn phases<E: Engine, S: Source>(
+/// Fetches the source, looks up the images and plans the build, and starts nothing.
+///
+/// # Errors
+/// [`BuildFailure`], for the same reasons as [`build`].
+pub async fn prepare<E: Engine, S: Source>(
+    engine: &E,
+    source: &S,
+    request: &BuildRequest,
+    events: &dyn EventSink,
+    cancel: &CancelToken,
+) -> Result<PreparedBuild, BuildFailure> {
+    let progress = Progress::new(events);
+    let prepared = plan_build(engine, source, request, &progress, cancel).await;
+    progress.end_phase();
+    prepared
+}
+
+async fn plan_build<E: Engine, S: Source>(
     engine: &E,
     source: &S,
     request: &BuildRequest,
     progress: &Progress<'_>,
     cancel: &CancelToken,
-) -> Result<(ImageRef, Option<ImageRef>, Committed), BuildFailure> {
-    let fetched = gather::source(source, request, progress, cancel).await?;
-    let facts = gather::for_choice(engine, &fetched, request, progress, cancel).await?;
+) -> Result<PreparedBuild, BuildFailure> {
+    let source = gather::source(source, request, progress, cancel).await?;
+    let facts = gather::for_choice(engine, &source, request, progress, cancel).await?;
     let choice = choose(request, &facts)?;
     if let Some(sentence) = &choice.sentence {
         progress.notice(sentence);
     }
-    let request = &BuildRequest {
+    let request = BuildRequest {
         tag: choice.tag.clone(),
         ..request.clone()
     };
-    let given = (request, &choice);
-    let facts = gather::images(engine, &fetched, given, progress, cancel).await?;
-    let planned = plan(request, &facts)?;
+    let given = (&request, &choice);
+    let facts = gather::images(engine, &source, given, progress, cancel).await?;
+    let planned = plan(&request, &facts)?;
     if let (Some(previous), None) = (&facts.previous, planned.plan.stage(StageName::Previous)) {
         let name = &previous.name;
         progress.notice(format!(
             "a clean build: `{name}` does not say where its save-artifacts is"
         ));
     }
-    let withheld = withheld(request, &planned).join(", ");
+    let withheld = withheld(&request, &planned).join(", ");
     if !withheld.is_empty() {
         progress.notice(format!(
             "assemble alone gets these variables, the image does not: {withheld}"
         ));
     }
-    let made = make(engine, request, &planned, &fetched, progress, cancel).await?;
-    Ok((choice.builder, choice.tag, made))
+    Ok(PreparedBuild {
+        request,
+        builder: choice.builder,
+        planned,
+        source,
+    })
 }
 
 /// Returns the variables that are secrets and were not declared as such.
@@ -103,9 +146,12 @@ fn withheld<'a>(request: &BuildRequest, planned: &'a PlannedBuild) -> Vec<&'a st
 /// Carries out a plan, unless the engine has its result.
 async fn make<E: Engine>(
     engine: &E,
-    request: &BuildRequest,
-    PlannedBuild { plan, secrets }: &PlannedBuild,
-    source: &Fetched,
+    PreparedBuild {
+        request,
+        planned: PlannedBuild { plan, secrets },
+        source,
+        ..
+    }: &PreparedBuild,
     progress: &Progress<'_>,
     cancel: &CancelToken,
 ) -> Result<Committed, BuildFailure> {

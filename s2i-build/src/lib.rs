@@ -47,7 +47,7 @@ pub mod trace;
 pub mod usage;
 
 pub use agents::Agents;
-pub use build::{Outcome, build};
+pub use build::{Outcome, PreparedBuild, build, prepare};
 pub use cancel::{CancelToken, Interrupt};
 pub use engine::{Container, Engine, EngineError};
 pub use error::{BuildError, BuildFailure};

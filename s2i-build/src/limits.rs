@@ -9,6 +9,8 @@ use thiserror::Error;
 /// refuses to start a container with a limit that it can't keep; Docker starts it with a warning, which
 /// is passed on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
 pub struct Limits {
     /// Bytes of memory; as much again may be swapped out.
     pub memory: Option<u64>,

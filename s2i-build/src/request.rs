@@ -231,6 +231,7 @@ impl FromStr for PullPolicy {
 
 /// What the scripts of a build can reach.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Network {
     /// What containers of the engine get.

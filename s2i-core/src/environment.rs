@@ -23,6 +23,7 @@ pub struct EnvVar {
 
 /// A variable before it is checked.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Fields {
     name: String,
     value: String,

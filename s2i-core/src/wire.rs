@@ -270,6 +270,7 @@ pub struct Exec {
 
 /// One file or directory to stream out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ReadItem {
     /// Where it is.
     pub path: ContainerPath,

@@ -2,7 +2,7 @@
 
 use std::{convert::Infallible, path::PathBuf, str::FromStr};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use s2i_build::request::{Network, PullPolicy, SourceLocation};
 use s2i_core::{ContainerPath, EnvVar, ImageRef, mapping::MappingList};
 
@@ -118,6 +118,12 @@ pub(crate) struct Build {
     #[arg(long, value_name = "WHERE", num_args = 0..=1, require_equals = true, default_missing_value = "any")]
     pub(crate) load: Option<LoadInto>,
 
+    /// Only show the plan of the build, as text or, with `=json`, as the document that
+    /// `docs/plan.schema.json` describes
+    #[arg(long, value_name = "FORM", value_enum, num_args = 0..=1, require_equals = true,
+        default_missing_value = "text", conflicts_with = "load")]
+    pub(crate) dry_run: Option<PlanForm>,
+
     /// What the application is called
     #[arg(short = 'n', long, value_name = "NAME")]
     pub(crate) application_name: Option<String>,
@@ -127,6 +133,15 @@ pub(crate) struct Build {
     /// Don't show what scripts write to standard output
     #[arg(short, long)]
     pub(crate) quiet: bool,
+}
+
+/// The form in which a plan is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PlanForm {
+    /// Lines for people.
+    Text,
+    /// The document.
+    Json,
 }
 
 /// Where the result goes beside the embedded engine.

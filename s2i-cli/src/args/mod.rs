@@ -15,7 +15,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use serde::Deserialize;
 
 pub(crate) use self::{
-    build::{Build, LoadInto},
+    build::{Build, LoadInto, PlanForm},
     images::{Export, Image, Images, List, Load, Tag},
     login::{Login, Logout, user},
     run::Run,

@@ -4,11 +4,18 @@ use s2i_build::{
     CancelToken, Engine, Outcome,
     cancel::or_interrupted,
     event::{Event, EventSink as _},
+    request::BuildRequest,
     source::LocalAndGit,
 };
+use serde_json::json;
 
 use super::Setting;
-use crate::{args::Build, error::Error, render::Renderer, request};
+use crate::{
+    args::{Build, PlanForm},
+    error::Error,
+    render::Renderer,
+    request,
+};
 
 pub(crate) async fn run(
     engine: &impl Engine,
@@ -16,6 +23,53 @@ pub(crate) async fn run(
     setting: &Setting<'_>,
     cancel: &CancelToken,
 ) -> Result<Outcome, Error> {
+    let Inputs {
+        source,
+        request,
+        renderer,
+    } = inputs(engine, args, setting, cancel).await?;
+    let outcome = s2i_build::build(engine, &source, &request, &renderer, cancel).await?;
+    renderer.outcome(&outcome);
+    Ok(outcome)
+}
+
+/// Shows the plan of the build.
+pub(crate) async fn dry_run(
+    engine: &impl Engine,
+    args: &Build,
+    form: PlanForm,
+    setting: &Setting<'_>,
+    cancel: &CancelToken,
+) -> Result<(), Error> {
+    let Inputs {
+        source,
+        request,
+        renderer,
+    } = inputs(engine, args, setting, cancel).await?;
+    let prepared = s2i_build::prepare(engine, &source, &request, &renderer, cancel).await?;
+    let plan = prepared.plan();
+    let document = json!(plan);
+    let text = match form {
+        PlanForm::Text => plan.to_string(),
+        PlanForm::Json => format!("{document:#}\n"),
+    };
+    renderer.answer(&text, &json!({"event": "planned", "plan": document}));
+    Ok(())
+}
+
+/// The inputs of the library, from those of the command.
+struct Inputs {
+    source: LocalAndGit,
+    request: BuildRequest,
+    renderer: Renderer,
+}
+
+async fn inputs(
+    engine: &impl Engine,
+    args: &Build,
+    setting: &Setting<'_>,
+    cancel: &CancelToken,
+) -> Result<Inputs, Error> {
     let Setting { global, host, .. } = setting;
     let (request, diagnostics) = request::build(args, setting, cancel).await?;
     let renderer = Renderer::new(global.progress, args.quiet, host);
@@ -29,7 +83,9 @@ pub(crate) async fn run(
         temp_dir: host.temp_dir.clone(),
         git: || s2i_native::errand("git"),
     };
-    let outcome = s2i_build::build(engine, &source, &request, &renderer, cancel).await?;
-    renderer.outcome(&outcome);
-    Ok(outcome)
+    Ok(Inputs {
+        source,
+        request,
+        renderer,
+    })
 }

@@ -105,9 +105,12 @@ async fn with<E: Engine + Images>(
     cancel: &CancelToken,
 ) -> Result<ExitCode, Error> {
     match command {
-        Command::Build(args) => {
-            Box::pin(build::run(engine, args, setting, cancel)).await?;
-        }
+        Command::Build(args) => match args.dry_run {
+            Some(form) => {
+                Box::pin(build::dry_run(engine, args, form, setting, cancel)).await?;
+            }
+            None => drop(Box::pin(build::run(engine, args, setting, cancel)).await?),
+        },
         Command::Run(args) => return run::run(engine, args, setting, cancel).await,
         Command::Usage(args) => usage::run(engine, args, setting, cancel).await?,
         Command::Images(args) => or_interrupted(images::run(engine, args, setting), cancel).await?,

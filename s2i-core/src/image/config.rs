@@ -70,6 +70,7 @@ impl ImageConfig {
 
 /// The settings that the containers of an image start with.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "PascalCase", default)]
 pub struct ContainerConfig {
     /// `user`, `uid`, `user:group` or `uid:gid`; empty for root.
@@ -77,6 +78,7 @@ pub struct ContainerConfig {
     pub user: String,
     /// Ports as `8080/tcp`.
     #[serde(skip_serializing_if = "BTreeSet::is_empty", with = "set")]
+    #[cfg_attr(feature = "schema", schemars(with = "BTreeMap<String, Value>"))]
     pub exposed_ports: BTreeSet<String>,
     /// Variables as `NAME=VALUE`, in this order.
     #[serde(
@@ -98,6 +100,7 @@ pub struct ContainerConfig {
     pub cmd: Vec<String>,
     /// Directories that engines make volumes for.
     #[serde(skip_serializing_if = "BTreeSet::is_empty", with = "set")]
+    #[cfg_attr(feature = "schema", schemars(with = "BTreeMap<String, Value>"))]
     pub volumes: BTreeSet<String>,
     /// The directory that the command starts in; empty for `/`.
     #[serde(skip_serializing_if = "String::is_empty")]

@@ -10,6 +10,7 @@ use super::null_as_default;
 /// A command that an engine runs in a container from time to time, to find out whether the application
 /// works. Times are in nanoseconds; the engine's own apply where one is missing or 0.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "PascalCase", default)]
 pub struct HealthCheck {
     /// The time between two checks.

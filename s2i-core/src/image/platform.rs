@@ -9,6 +9,7 @@ pub const LINUX: &str = "linux";
 
 /// The operating system and the processor that programs are compiled for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Platform {
     /// The processor, by Go's names: `amd64`, `arm64`, …
     pub architecture: String,
