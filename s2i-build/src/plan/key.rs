@@ -8,7 +8,6 @@ use super::{
     SecretInput, SourceInput, Stage, Step, TrustInput, User,
 };
 
-
 /// A change of the way in which plans are carried out makes another build of the same plan.
 const VERSION: &str = concat!("s2i ", env!("CARGO_PKG_VERSION"), " plan 2");
 

@@ -26,6 +26,7 @@ pub use builder::{Choice, choose};
 use common::{Context, layout, program, variable};
 pub use document::*;
 pub use error::PlanError;
+pub use render::{DOCKERFILE_SOURCE_DIR, DockerfileError};
 pub use usage::{UsagePlan, usage};
 pub use user::{ScriptUser, UserRefused};
 use variables::Variables;

@@ -14,6 +14,7 @@
 
 mod choices;
 mod destinations;
+mod dockerfiles;
 mod documents;
 mod executions;
 mod hostile_repositories;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use s2i_core::EnvVar;
 
-use super::{
+use crate::plan::{
     BuildPlan, ConfigChanges, Copy, CopySource, OnNamingFailure, OnStageFailure, Output, Run,
     Stage, Step, UsagePlan, User, UserOrigin,
 };

@@ -1,0 +1,186 @@
+//! A plan as a Dockerfile, for builders with their scripts in the image.
+//!
+//! The source comes from the build's context by a mount, and is copied, used and removed in one instruction, so that
+//! no layer has it. BuildKit and Buildah have such mounts.
+
+use std::fmt::Write as _;
+
+use s2i_core::{ContainerPath, EnvVar};
+use thiserror::Error;
+
+use crate::plan::{
+    BuildPlan, ConfigChanges, Copy, CopySource, ImageRole, Output, Run, Stage, StageName, Step,
+};
+
+/// The directory of the source in the context of a Dockerfile.
+pub const DOCKERFILE_SOURCE_DIR: &str = "upload/src";
+
+/// The place at which the source is mounted in the container.
+const MOUNT: &str = "/run/s2i/src";
+
+/// A part of a plan that has no form in a Dockerfile.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum DockerfileError {
+    /// A stage beside that of `assemble`.
+    #[error("a Dockerfile can't have the stage `{0}` of this plan yet")]
+    Stage(StageName),
+    /// Files that are neither the source nor in the image.
+    #[error("a Dockerfile can't copy {0} yet")]
+    Copy(String),
+    /// More than one image, or none.
+    #[error("a Dockerfile makes one image, and this plan has {0} outputs")]
+    Outputs(usize),
+    /// A control character, which Dockerfiles can't quote.
+    #[error("the value of `{0}` has a control character, which a Dockerfile can't have")]
+    Control(String),
+}
+
+impl BuildPlan {
+    /// Returns the plan as a Dockerfile. The source has to be in the directory [`DOCKERFILE_SOURCE_DIR`] of the build's
+    /// context.
+    ///
+    /// # Errors
+    /// [`DockerfileError`] names the first part that has no form in a Dockerfile.
+    pub fn to_dockerfile(&self) -> Result<String, DockerfileError> {
+        let ([stage], [output]) = (&self.stages[..], &self.outputs[..]) else {
+            let other = |stage: &&Stage| stage.name != StageName::Build;
+            return Err(match self.stages.iter().find(other) {
+                Some(stage) => DockerfileError::Stage(stage.name),
+                None => DockerfileError::Outputs(self.outputs.len()),
+            });
+        };
+        if stage.from != ImageRole::Builder {
+            return Err(DockerfileError::Stage(stage.name));
+        }
+        let mut text = format!("FROM {}\n", self.inputs.images.builder.reference);
+        config(&output.config, &mut text)?;
+        let own = self.inputs.images.builder.config.as_ref();
+        let own = own.map(|config| config.user.as_str());
+        let is_other = !stage.user.name.is_empty() && own != Some(&stage.user.name);
+        if is_other {
+            line(&mut text, &format!("USER {}", stage.user.name));
+        }
+        line(&mut text, &run(stage, output)?);
+        if let (true, Some(own)) = (is_other, own) {
+            let own = if own.is_empty() { "root" } else { own };
+            line(&mut text, &format!("USER {own}"));
+        }
+        let cmd = serde_json::to_string(&output.config.cmd).expect("a list of texts");
+        line(&mut text, "ENTRYPOINT []");
+        line(&mut text, &format!("CMD {cmd}"));
+        Ok(text)
+    }
+}
+
+fn line(text: &mut String, instruction: &str) {
+    writeln!(text, "{instruction}").expect("memory takes everything");
+}
+
+/// `LABEL` and `ENV`.
+fn config(changes: &ConfigChanges, text: &mut String) -> Result<(), DockerfileError> {
+    let label = |(name, value): (&String, &String)| {
+        Ok(format!("{}={}", quoted(name, name)?, quoted(name, value)?))
+    };
+    let labels = changes.labels.iter().map(label);
+    instruction("LABEL", labels.collect::<Result<_, _>>()?, text);
+    let variable = |variable: &EnvVar| {
+        let name = variable.name();
+        Ok(format!("{name}={}", quoted(name, variable.value())?))
+    };
+    let variables = changes.env.iter().map(variable);
+    instruction("ENV", variables.collect::<Result<_, _>>()?, text);
+    Ok(())
+}
+
+/// An instruction with a pair on each line; none without pairs.
+fn instruction(name: &str, pairs: Vec<String>, text: &mut String) {
+    if pairs.is_empty() {
+        return;
+    }
+    line(text, &format!("{name} {}", pairs.join(" \\\n    ")));
+}
+
+/// The one instruction that copies the source, runs the script and removes what must not stay.
+fn run(stage: &Stage, output: &Output) -> Result<String, DockerfileError> {
+    let mut mounts = Vec::new();
+    let mut commands = Vec::new();
+    for step in &stage.steps {
+        match step {
+            Step::Copy(Copy {
+                from: CopySource::Source,
+                into,
+            }) => {
+                mounts.push(format!(
+                    "--mount=type=bind,source={DOCKERFILE_SOURCE_DIR},target={MOUNT}"
+                ));
+                let into = word(into.as_str())?;
+                commands.push(format!("mkdir -p {into} && cp -RP {MOUNT}/. {into}/"));
+            }
+            Step::Copy(Copy { from, .. }) => return Err(DockerfileError::Copy(from.to_string())),
+            Step::Run(run) => {
+                let secrets = run.secrets.iter();
+                mounts.extend(secrets.map(|id| format!("--mount=type=secret,id={id},mode=0444")));
+                commands.push(command(run, output)?);
+            }
+        }
+    }
+    let paths = |paths: &[ContainerPath]| {
+        let paths = paths.iter().map(|path| word(path.as_str()));
+        Ok(paths.collect::<Result<Vec<_>, _>>()?.join(" "))
+    };
+    if !output.remove.is_empty() {
+        commands.push(format!("rm -rf {}", paths(&output.remove)?));
+    }
+    for path in &output.require {
+        commands.push(format!("test -x {}", word(path.as_str())?));
+    }
+    let mounts: String = mounts
+        .iter()
+        .map(|mount| format!("{mount} \\\n    "))
+        .collect();
+    Ok(format!("RUN {mounts}{}", commands.join(" && \\\n    ")))
+}
+
+/// A script with the variables that are for it alone.
+fn command(run: &Run, output: &Output) -> Result<String, DockerfileError> {
+    let mut words = Vec::new();
+    for variable in &run.env {
+        if !output.config.env.contains(variable) {
+            words.push(format!("{}={}", variable.name(), word(variable.value())?));
+        }
+    }
+    for id in &run.secrets {
+        words.push(format!("{id}=\"$(cat /run/secrets/{id})\""));
+    }
+    for argument in &run.argv {
+        words.push(word(argument)?);
+    }
+    Ok(words.join(" "))
+}
+
+/// A word of a shell.
+fn word(text: &str) -> Result<String, DockerfileError> {
+    check(text, text)?;
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@=,".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        return Ok(text.into());
+    }
+    Ok(format!("'{}'", text.replace('\'', "'\\''")))
+}
+
+/// A value in the quotes of a Dockerfile.
+fn quoted(name: &str, value: &str) -> Result<String, DockerfileError> {
+    check(name, value)?;
+    let escaped = value.chars().flat_map(|c| {
+        let escape = matches!(c, '$' | '"' | '\\').then_some('\\');
+        escape.into_iter().chain([c])
+    });
+    Ok(format!("\"{}\"", escaped.collect::<String>()))
+}
+
+fn check(name: &str, value: &str) -> Result<(), DockerfileError> {
+    if value.chars().any(char::is_control) {
+        return Err(DockerfileError::Control(name.into()));
+    }
+    Ok(())
+}

@@ -1,0 +1,93 @@
+//! Plans as Dockerfiles.
+
+use insta::assert_snapshot;
+use s2i_build::{
+    plan::{PlannedBuild, plan},
+    request::BuildRequest,
+};
+use s2i_core::{EnvVar, Script};
+
+use crate::plans::{facts, incremental, request, with_runtime};
+
+fn dockerfile(PlannedBuild { plan, .. }: &PlannedBuild) -> String {
+    match plan.to_dockerfile() {
+        Ok(text) => text,
+        Err(err) => err.to_string(),
+    }
+}
+
+fn of(request: &BuildRequest) -> String {
+    dockerfile(&plan(request, &facts()).unwrap())
+}
+
+#[test]
+fn plain_build_is_one_instruction() {
+    assert_snapshot!(of(&request()), @r#"
+    FROM s2i/go
+    LABEL "io.k8s.display-name"="web:1" \
+        "io.openshift.s2i.build.image"="docker.io/s2i/go:latest" \
+        "io.openshift.s2i.build.source-location"="app"
+    RUN --mount=type=bind,source=upload/src,target=/run/s2i/src \
+        mkdir -p /tmp/src && cp -RP /run/s2i/src/. /tmp/src/ && \
+        SOURCE_DATE_EPOCH=315532801 /usr/libexec/s2i/assemble && \
+        rm -rf /tmp/artifacts /tmp/trust /tmp/src && \
+        test -x /usr/libexec/s2i/run
+    ENTRYPOINT []
+    CMD ["/usr/libexec/s2i/run"]
+    "#);
+}
+
+#[test]
+fn values_are_quoted_and_secrets_are_mounted() {
+    let mut request = request();
+    request.description = Some("It \"costs\" $5 \\ 'now'".into());
+    request.env = vec![EnvVar::new("GREETING", "it's $HOME").unwrap()];
+    request.secrets = vec![EnvVar::new("TOKEN", "value").unwrap().into()];
+    request.assemble_user = Some("0".into());
+    request.destination = Some("/tmp/it's here".parse().unwrap());
+    assert_snapshot!(of(&request), @r#"
+    FROM s2i/go
+    LABEL "io.k8s.description"="It \"costs\" \$5 \\ 'now'" \
+        "io.k8s.display-name"="web:1" \
+        "io.openshift.s2i.build.image"="docker.io/s2i/go:latest" \
+        "io.openshift.s2i.build.source-location"="app"
+    ENV GREETING="it's \$HOME"
+    USER 0
+    RUN --mount=type=bind,source=upload/src,target=/run/s2i/src \
+        --mount=type=secret,id=TOKEN,mode=0444 \
+        mkdir -p '/tmp/it'\''s here/src' && cp -RP /run/s2i/src/. '/tmp/it'\''s here/src'/ && \
+        SOURCE_DATE_EPOCH=315532801 TOKEN="$(cat /run/secrets/TOKEN)" /usr/libexec/s2i/assemble && \
+        rm -rf '/tmp/it'\''s here/artifacts' '/tmp/it'\''s here/trust' '/tmp/it'\''s here/src' && \
+        test -x /usr/libexec/s2i/run
+    USER 1001
+    ENTRYPOINT []
+    CMD ["/usr/libexec/s2i/run"]
+    "#);
+}
+
+#[test]
+fn plans_that_need_more_are_refused() {
+    let (mut split, mut facts_of_split) = with_runtime("/opt/app-root/bin", None);
+    let planned = plan(&split, &facts_of_split).unwrap();
+    assert_snapshot!(dockerfile(&planned), @r#"
+    a Dockerfile can't have the stage `runtime` of this plan yet
+    "#);
+    incremental(&mut split, &mut facts_of_split);
+    split.runtime = None;
+    facts_of_split.runtime = None;
+    let planned = plan(&split, &facts_of_split).unwrap();
+    assert_snapshot!(dockerfile(&planned), @r#"
+    a Dockerfile can't have the stage `previous` of this plan yet
+    "#);
+    let mut own_scripts = facts();
+    own_scripts.source.scripts.insert(Script::Run);
+    let planned = plan(&request(), &own_scripts).unwrap();
+    assert_snapshot!(dockerfile(&planned), @r#"
+    a Dockerfile can't copy scripts run yet
+    "#);
+    let mut lines = request();
+    lines.description = Some("one\ntwo".into());
+    assert_snapshot!(of(&lines), @r#"
+    the value of `io.k8s.description` has a control character, which a Dockerfile can't have
+    "#);
+}
