@@ -1,7 +1,7 @@
 //! Packages of Debian: getting them, finding the newest, and what is in them.
 //!
-//! Where Debian's archive is, the apt of this machine knows, or `DEBIAN_MIRROR`. The suite is one that
-//! is finished: its packages stay where they are for as long as the archive has the suite.
+//! Where Debian's archive is, the apt of this machine knows, or `DEBIAN_MIRROR`. A point release removes packages from
+//! it; the snapshots of the archive, at Debian's own address or at `DEBIAN_SNAPSHOT`, keep them.
 
 use std::{
     fs::{self, File},
@@ -12,6 +12,7 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 use lzma_rust2::XzReader;
+use s2i_oci::layer::{LayerBuilder, Owner};
 
 use crate::{dist::Arch, host};
 
@@ -20,6 +21,12 @@ const SUITE: &str = "bookworm";
 
 /// The variable with the URL of an archive, which is above `pool` and `dists`.
 const MIRROR: &str = "DEBIAN_MIRROR";
+
+/// The variable with the URL of the snapshots, which is above their times.
+const SNAPSHOT: &str = "DEBIAN_SNAPSHOT";
+
+/// The snapshots that Debian keeps.
+const SNAPSHOTS: &str = "https://snapshot.debian.org/archive/debian";
 
 /// The program of apt that downloads one file.
 const HELPER: &str = "/usr/lib/apt/apt-helper";
@@ -30,9 +37,9 @@ const KEYS: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 /// How a package starts.
 const MAGIC: &[u8; 8] = b"!<arch>\n";
 
-/// Downloads the package at this place in the archive into `directory`.
-pub(super) fn download(place: &str, directory: &Path) -> Result<PathBuf> {
-    let url = format!("{}/{}", mirror()?, place.replace('+', "%2b"));
+/// Downloads the package at this place below `archive`, which is a URL, into `directory`.
+pub(super) fn download(archive: &str, place: &str, directory: &Path) -> Result<PathBuf> {
+    let url = format!("{archive}/{}", place.replace('+', "%2b"));
     let to = directory.join("package.deb");
     let mut command = if Path::new(HELPER).is_file() {
         let mut helper = Command::new(HELPER);
@@ -62,15 +69,19 @@ pub(super) fn download(place: &str, directory: &Path) -> Result<PathBuf> {
     Ok(to)
 }
 
-fn mirror() -> Result<String> {
+/// The URL of Debian's archive.
+pub(super) fn mirror() -> Result<String> {
     let known = std::env::var(MIRROR).ok().or_else(mirror_of_apt);
     let mirror = known.with_context(|| {
-        format!(
-            "nobody here knows where Debian's archive is; set {MIRROR} to the URL of one, \
-             or of a snapshot of it where packages are gone"
-        )
+        format!("apt does not name an archive of Debian; set {MIRROR} to the URL of one")
     })?;
     Ok(mirror.trim_end_matches('/').to_owned())
+}
+
+/// The URL of the snapshots of Debian's archive.
+pub(super) fn snapshots() -> String {
+    let known = std::env::var(SNAPSHOT).unwrap_or_else(|_| SNAPSHOTS.to_owned());
+    known.trim_end_matches('/').to_owned()
 }
 
 /// Debian's archive, if this machine is one of Debian's.
@@ -88,8 +99,21 @@ fn mirror_of_apt() -> Option<String> {
     urls.next().map(str::to_owned)
 }
 
-/// The places of the newest of these packages for a processor, each with its name and version.
-pub(super) fn newest(names: &[&str], arch: Arch) -> Result<Vec<(String, String, String)>> {
+/// A package that apt found.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Found {
+    /// Its name.
+    pub(super) name: String,
+    /// Its version.
+    pub(super) version: String,
+    /// Its place in the archive, from `pool` on.
+    pub(super) place: String,
+    /// The time of a snapshot that has it at the same place.
+    pub(super) snapshot: String,
+}
+
+/// The newest of these packages for a processor.
+pub(super) fn newest(names: &[&str], arch: Arch) -> Result<Vec<Found>> {
     let apt = host::require("apt-get", "a system of Debian's family")?;
     let directory = tempfile::tempdir()?;
     let at = |name: &str| directory.path().join(name);
@@ -120,12 +144,45 @@ pub(super) fn newest(names: &[&str], arch: Arch) -> Result<Vec<(String, String, 
         command
     };
     host::output(apt().args(["--quiet", "update"]))?;
+    let snapshot = snapshot_time(&release(&at("state/lists"))?)?;
     let found = host::output(apt().args(["download", "--print-uris"]).args(names))?;
-    names.iter().map(|name| parse(&found, name)).collect()
+    names
+        .iter()
+        .map(|name| parse(&found, name, &snapshot))
+        .collect()
+}
+
+/// The description of the suite among the lists that apt has got.
+fn release(lists: &Path) -> Result<String> {
+    for entry in fs::read_dir(lists)? {
+        let path = entry?.path();
+        if path.to_string_lossy().ends_with("Release") {
+            return Ok(fs::read_to_string(path)?);
+        }
+    }
+    bail!("apt has got no description of {SUITE}")
+}
+
+/// The time of a snapshot that has all packages of a release: the end of the day of the release, whose date has the
+/// form `Sat, 05 Sep 2026 09:58:40 UTC`. A time without a snapshot stands for the last one before it.
+fn snapshot_time(release: &str) -> Result<String> {
+    const MONTHS: [&str; 12] = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
+    let date = release.lines().find_map(|line| line.strip_prefix("Date: "));
+    let words: Vec<_> = date.unwrap_or_default().split_whitespace().collect();
+    let time = match words[..] {
+        [_, day, month, year, ..] => MONTHS
+            .iter()
+            .position(|known| *known == month)
+            .map(|month| format!("{year}{:02}{day:0>2}T235959Z", month + 1)),
+        _ => None,
+    };
+    time.with_context(|| format!("the description of {SUITE} has no date"))
 }
 
 /// Finds a package in lines like `'URL' NAME_VERSION_ARCH.deb SIZE SHA256:DIGEST`.
-fn parse(found: &str, name: &str) -> Result<(String, String, String)> {
+fn parse(found: &str, name: &str, snapshot: &str) -> Result<Found> {
     let lines = found
         .lines()
         .map(|line| line.split(' ').collect::<Vec<_>>());
@@ -137,8 +194,12 @@ fn parse(found: &str, name: &str) -> Result<(String, String, String)> {
             .split('_')
             .next()?;
         let (_, place) = url.trim_matches('\'').split_once("/pool/")?;
-        let place = format!("pool/{}", place.replace("%2b", "+"));
-        Some((name.to_owned(), version.to_owned(), place))
+        Some(Found {
+            name: name.to_owned(),
+            version: version.replace("%3a", ":"),
+            place: format!("pool/{}", place.replace("%2b", "+")),
+            snapshot: snapshot.to_owned(),
+        })
     });
     line.with_context(|| format!("apt has no package `{name}`"))
 }
@@ -200,28 +261,45 @@ fn unpack(archive: impl Read) -> Result<Vec<(String, Item)>> {
     Ok(items)
 }
 
+/// Adds the licences of the packages that the items are from, where Debian has them.
+pub(super) fn add_licences(layer: &mut LayerBuilder, items: &[(String, Item)]) -> Result<()> {
+    for (name, item) in items {
+        if let (Item::File(bytes), true) = (item, name.ends_with("/copyright")) {
+            let (parent, _) = name.rsplit_once('/').context("a file in a directory")?;
+            layer.directories(parent, 0o755, Owner::ROOT)?;
+            layer.file(name, 0o644, Owner::ROOT, bytes.clone())?;
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn places_are_those_that_apt_prints() {
+    fn packages_are_those_that_apt_prints() {
         let found = "'http://a.example.org/debian/pool/main/g/gcc-12/libstdc%2b%2b6_12.2_amd64.deb' libstdc++6_12.2_amd64.deb 1 SHA256:0\n\
-             'http://a.example.org/debian/pool/main/g/glibc/libc6_2.36-9%2bdeb12u14_amd64.deb' libc6_2.36-9+deb12u14_amd64.deb 2 SHA256:1\n";
-        let expected = (
-            "libc6",
-            "2.36-9+deb12u14",
-            "pool/main/g/glibc/libc6_2.36-9+deb12u14_amd64.deb",
-        );
-        let (name, version, place) = parse(found, "libc6").unwrap();
-        assert_eq!((&*name, &*version, &*place), expected);
-        assert!(
-            parse(found, "libstdc++6")
-                .unwrap()
-                .2
-                .contains("libstdc++6_12.2")
-        );
-        assert!(parse(found, "libc").is_err());
+             'http://a.example.org/debian/pool/main/b/busybox/busybox-static_1.35.0-4%2bb1_amd64.deb' busybox-static_1%3a1.35.0-4+b1_amd64.deb 2 SHA256:1\n";
+        let expected = Found {
+            name: "busybox-static".into(),
+            version: "1:1.35.0-4+b1".into(),
+            place: "pool/main/b/busybox/busybox-static_1.35.0-4+b1_amd64.deb".into(),
+            snapshot: "time".into(),
+        };
+        assert_eq!(parse(found, "busybox-static", "time").unwrap(), expected);
+        let other = parse(found, "libstdc++6", "time").unwrap();
+        assert!(other.place.contains("libstdc++6_12.2"));
+        assert!(parse(found, "busybox", "time").is_err());
+    }
+
+    #[test]
+    fn snapshot_is_of_the_day_of_the_release() {
+        let release = "Origin: Debian\nDate: Sat, 5 Sep 2026 09:58:40 UTC\nSuite: stable\n";
+        assert_eq!(snapshot_time(release).unwrap(), "20260905T235959Z");
+        for wrong in ["", "Date: today\n", "Date: Sat, 05 May\n"] {
+            assert!(snapshot_time(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -14,6 +14,7 @@ use s2i_oci::Digest;
 use serde::Deserialize;
 
 use super::{
+    debian,
     lock::{Artifact, Package, RENEW, Source},
     megabytes,
 };
@@ -27,10 +28,15 @@ pub(super) fn artifact(artifact: &Artifact) -> Result<PathBuf> {
             return Ok(kept);
         }
     }
+    first(artifact, download)
+}
+
+/// What `download` makes of the first source of the artifact that it does not fail for.
+fn first<T>(artifact: &Artifact, download: impl Fn(&Source) -> Result<T>) -> Result<T> {
     let mut problems = Vec::new();
     for source in &artifact.sources {
         match download(source) {
-            Ok(path) => return Ok(path),
+            Ok(downloaded) => return Ok(downloaded),
             Err(err) => {
                 eprintln!("  not from there: {err:#}");
                 problems.push(format!("\n  {}: {err:#}", source.package));
@@ -117,7 +123,10 @@ fn get(package: &Package) -> Result<Got> {
         Package::GoModule(module) => go_module(module, directory.path()),
         Package::Pypi(wheel) => pypi(wheel, directory.path()),
         Package::Npm(package) => npm(package, directory.path()),
-        Package::Debian(place) => super::debian::download(place, directory.path()),
+        Package::Debian(place) => debian::download(&debian::mirror()?, place, directory.path()),
+        Package::DebianSnapshot(place) => {
+            debian::download(&debian::snapshots(), place, directory.path())
+        }
     }?;
     let size = fs::metadata(&path)?.len();
     eprintln!(
@@ -227,4 +236,49 @@ pub(super) fn npm_command() -> Result<Command> {
 fn only_file(directory: &Path) -> Result<PathBuf> {
     let mut files = fs::read_dir(directory)?.map(|entry| entry.map(|entry| entry.path()));
     Ok(files.next().context("the directory is empty")??)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn artifact() -> Artifact {
+        let source = |package| Source {
+            package,
+            sha256: "a".repeat(64),
+            size: 7,
+        };
+        Artifact {
+            name: "a".into(),
+            version: "1".into(),
+            arch: "amd64".into(),
+            sources: vec![
+                source(Package::Debian("pool/a.deb".into())),
+                source(Package::DebianSnapshot("T/pool/a.deb".into())),
+            ],
+        }
+    }
+
+    #[test]
+    fn sources_are_tried_in_the_order_of_the_lock() {
+        let pool = first(&artifact(), |source| Ok(source.package.to_string()));
+        assert_eq!(pool.unwrap(), "debian = \"pool/a.deb\"");
+        let snapshot = first(&artifact(), |source| match &source.package {
+            Package::DebianSnapshot(place) => Ok(place.clone()),
+            _ => bail!("404 Not Found"),
+        });
+        assert_eq!(snapshot.unwrap(), "T/pool/a.deb");
+    }
+
+    #[test]
+    fn an_artifact_without_a_working_source_names_each_failure() {
+        let failed = first::<()>(&artifact(), |_| bail!("404 Not Found"));
+        assert_eq!(
+            failed.unwrap_err().to_string(),
+            "can't get `a` 1 for amd64 of images.lock:\n  \
+             debian = \"pool/a.deb\": 404 Not Found\n  \
+             debian-snapshot = \"T/pool/a.deb\": 404 Not Found\n\
+             If it is gone or has changed, renew the lock with: cargo xtask images --update"
+        );
+    }
 }

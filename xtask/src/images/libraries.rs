@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, bail};
 use s2i_oci::layer::{LayerBuilder, Owner};
 
-use super::debian::Item;
+use super::debian::{self, Item};
 use crate::dist::Arch;
 
 /// The packages that they are in.
@@ -50,14 +50,7 @@ pub(super) fn add(layer: &mut LayerBuilder, items: &[(String, Item)], arch: Arch
     }
     let bytes = find(items, &triple, loader_file)?;
     layer.file(loader, 0o755, Owner::ROOT, bytes)?;
-    for (name, item) in items {
-        if let (Item::File(bytes), true) = (item, name.ends_with("/copyright")) {
-            let (parent, _) = name.rsplit_once('/').context("a file in a directory")?;
-            layer.directories(parent, 0o755, Owner::ROOT)?;
-            layer.file(name, 0o644, Owner::ROOT, bytes.clone())?;
-        }
-    }
-    Ok(())
+    debian::add_licences(layer, items)
 }
 
 /// The file of this name, wherever links lead.

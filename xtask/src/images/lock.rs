@@ -73,6 +73,9 @@ pub(super) enum Package {
     Npm(String),
     /// A package of Debian: its place in an archive, from `pool` on.
     Debian(String),
+    /// The same in the snapshots of Debian's archive, which keep what a point release removes: the time of a
+    /// snapshot, and the place in it.
+    DebianSnapshot(String),
 }
 
 impl fmt::Display for Package {
@@ -82,6 +85,7 @@ impl fmt::Display for Package {
             Self::Pypi(wheel) => write!(f, "pypi = {wheel:?}"),
             Self::Npm(package) => write!(f, "npm = {package:?}"),
             Self::Debian(place) => write!(f, "debian = {place:?}"),
+            Self::DebianSnapshot(place) => write!(f, "debian-snapshot = {place:?}"),
         }
     }
 }
@@ -173,13 +177,15 @@ mod tests {
         let wheel = Package::Pypi("a==1 for manylinux_2_17_x86_64".into());
         let npm = Package::Npm("a@1".into());
         let debian = Package::Debian("pool/main/a/a/a_1_amd64.deb".into());
+        let snapshot =
+            Package::DebianSnapshot("19800101T235959Z/pool/main/a/a/a_1_amd64.deb".into());
         let lock = Lock {
             created: "1980-01-01T00:00:01Z".into(),
             artifacts: vec![Artifact {
                 name: "a".into(),
                 version: "1".into(),
                 arch: "amd64".into(),
-                sources: vec![source(module), source(wheel), source(npm), source(debian)],
+                sources: [module, wheel, npm, debian, snapshot].map(source).to_vec(),
             }],
         };
         assert_eq!(toml::from_str::<Lock>(&lock.to_string()).unwrap(), lock);

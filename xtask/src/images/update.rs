@@ -10,7 +10,7 @@ use super::{
     dockerfile, fetch,
     go::Toolchain,
     libraries,
-    lock::{ANY, Artifact, Lock, Package},
+    lock::{ANY, Artifact, Lock, Package, Source},
     node,
 };
 use crate::{dist::Arch, host};
@@ -39,7 +39,7 @@ pub(super) fn run() -> Result<()> {
     for (line, npm) in NODE {
         artifacts.extend(node(line, npm)?);
     }
-    artifacts.extend(libraries()?);
+    artifacts.extend(debian_packages()?);
     let lock = Lock {
         created: time.trim().to_owned(),
         artifacts,
@@ -152,16 +152,23 @@ fn versions_in_npm(package: &str) -> Result<Vec<String>> {
     serde_json::from_str(&said).with_context(|| format!("can't understand npm about `{package}`"))
 }
 
-/// The packages of the libraries for all processors.
-fn libraries() -> Result<Vec<Artifact>> {
+/// The packages of Debian for all processors.
+fn debian_packages() -> Result<Vec<Artifact>> {
     let mut artifacts = Vec::new();
     for arch in Arch::ALL {
-        for (name, version, place) in debian::newest(&libraries::PACKAGES, arch)? {
+        for found in debian::newest(&libraries::PACKAGES, arch)? {
+            let snapshot = format!("{}/{}", found.snapshot, found.place);
+            let pool = fetch::pin(Package::Debian(found.place))?;
+            // The same file, which may not be among the snapshots yet.
+            let snapshot = Source {
+                package: Package::DebianSnapshot(snapshot),
+                ..pool.clone()
+            };
             artifacts.push(Artifact {
-                name,
-                version,
+                name: found.name,
+                version: found.version,
                 arch: arch.go().into(),
-                sources: vec![fetch::pin(Package::Debian(place))?],
+                sources: vec![pool, snapshot],
             });
         }
     }
