@@ -81,7 +81,6 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     };
     for arch in arches {
         println!("{}", scripts(arch)?.display());
-        println!("{}", toolbox(arch)?.display());
         println!("{}", program("s2i-agent", "s2i-agent", arch)?.display());
     }
     println!("{}", s2i(Arch::host()?)?.display());
@@ -91,25 +90,6 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 /// Builds `s2i-scripts`, the scripts of builder and runtime images, and returns where it is.
 pub(crate) fn scripts(arch: Arch) -> Result<PathBuf> {
     program("s2i-scripts", "s2i-scripts", arch)
-}
-
-/// Builds `s2i-toolbox`, the shell and the tools of builder images, and returns where it is.
-pub(crate) fn toolbox(arch: Arch) -> Result<PathBuf> {
-    let script = paths::root().join("s2i-toolbox/small.ld");
-    let link = [
-        "-zpack-relative-relocs",
-        "--icf=all",
-        "--no-eh-frame-hdr",
-        &format!("-T{}", script.display()),
-    ]
-    .map(|arg| format!("-Clink-arg={arg}"));
-    build(
-        "s2i-toolbox",
-        "s2i-toolbox",
-        arch,
-        Some(&cargo_home()?),
-        &link,
-    )
 }
 
 /// Builds the program that stands for all scripts in the images of tests and benchmarks.
@@ -144,19 +124,6 @@ fn cargo() -> Command {
 
 /// Builds one static program. One package a call, so that features of others don't get into it.
 fn program(package: &str, binary: &str, arch: Arch) -> Result<PathBuf> {
-    build(package, binary, arch, None, &[])
-}
-
-/// The same, with a home for cargo and with arguments for the compiler of the program itself. With
-/// another home, other paths are kept out of the program, so all of it is compiled apart from the rest:
-/// in one directory, each would make the other start again.
-fn build(
-    package: &str,
-    binary: &str,
-    arch: Arch,
-    home: Option<&Path>,
-    args: &[String],
-) -> Result<PathBuf> {
     let made = paths::made().join(arch.rust()).join(binary);
     let target = arch.target();
     if !is_installed(&target)? {
@@ -172,85 +139,24 @@ fn build(
         );
     }
     let mut cargo = cargo();
-    let users = users_cargo_home();
-    let mut compiled = paths::target();
-    if let Some(home) = home {
-        compiled = paths::made().join("compiled").join(binary);
-        cargo.env("CARGO_HOME", home);
-    }
-    let neutral = neutral_paths(home.or(users.as_deref()));
+    let neutral = neutral_paths();
     cargo
-        .env("LANG", "C")
-        .args(["rustc", "--locked", "--profile", "dist"])
+        .args(["build", "--locked", "--profile", "dist"])
         .arg("--config")
         .arg(format!("target.{target}.rustflags = {neutral:?}"))
-        .args(["--package", package, "--bin", binary, "--target", &target])
-        .arg("--target-dir")
-        .arg(&compiled)
-        .arg("--")
-        .args(args);
+        .args(["--package", package, "--bin", binary, "--target", &target]);
     host::run(&mut cargo)?;
-    let built = compiled.join(&target).join("dist").join(binary);
+    let built = paths::target().join(&target).join("dist").join(binary);
     install(&built, &made)?;
     Ok(made)
 }
 
-/// Where cargo keeps what it has downloaded for the user.
-fn users_cargo_home() -> Option<PathBuf> {
-    let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo"));
-    std::env::var_os("CARGO_HOME").map(PathBuf::from).or(home)
-}
-
-/// A home for cargo with the sources of one program alone: uutils puts the messages of all tools into
-/// it whose sources lie beside its own. Downloads are those of the user.
-fn cargo_home() -> Result<PathBuf> {
-    let home = paths::made().join("cargo");
-    let registry = home.join("registry");
-    fs::create_dir_all(&registry).with_context(|| format!("can't make {}", registry.display()))?;
-    if let Some(users) = users_cargo_home() {
-        for name in [
-            "config.toml",
-            "credentials.toml",
-            "registry/cache",
-            "registry/index",
-        ] {
-            let (from, to) = (users.join(name), home.join(name));
-            if from.exists() && !to.exists() {
-                std::os::unix::fs::symlink(&from, &to)
-                    .with_context(|| format!("can't make {}", to.display()))?;
-            }
-        }
-    }
-    remove_old_tools(&registry.join("src"))?;
-    Ok(home)
-}
-
-/// Removes the sources of tools that `Cargo.lock` does not name any more.
-fn remove_old_tools(sources: &Path) -> Result<()> {
-    let lock = fs::read_to_string(paths::root().join("Cargo.lock"))?;
-    let Ok(registries) = fs::read_dir(sources) else {
-        return Ok(());
-    };
-    for registry in registries {
-        for crate_ in fs::read_dir(registry?.path())? {
-            let crate_ = crate_?;
-            let name = crate_.file_name().to_string_lossy().into_owned();
-            let parts = name.rsplit_once('-').filter(|_| name.starts_with("uu_"));
-            let Some((name, version)) = parts else {
-                continue;
-            };
-            if !lock.contains(&format!("name = \"{name}\"\nversion = \"{version}\"\n")) {
-                fs::remove_dir_all(crate_.path())?;
-            }
-        }
-    }
-    Ok(())
-}
-
 /// Options for the compiler that keep the places of this machine out of programs, so that the same
 /// source gives the same program elsewhere.
-fn neutral_paths(cargo_home: Option<&Path>) -> Vec<String> {
-    let cargo = cargo_home.map(|from| format!("--remap-path-prefix={}=/cargo", from.display()));
+fn neutral_paths() -> Vec<String> {
+    let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo"));
+    let cargo = std::env::var_os("CARGO_HOME").map(PathBuf::from).or(home);
+    let cargo = cargo.map(|from| format!("--remap-path-prefix={}=/cargo", from.display()));
     let root = format!("--remap-path-prefix={}=/s2i", paths::root().display());
     cargo.into_iter().chain([root]).collect()
 }

@@ -27,6 +27,7 @@
 //! | [`keeping`] | `images`, `rmi`, `tag`, `load`, `export`, `prune`, `doctor`, and `build --load` |
 //! | [`go`] | real applications with `s2i/go` and `s2i/go-runtime` |
 //! | [`samples`] | every sample application with the images of this project |
+//! | [`tools`] | what build scripts find in builder images |
 //! | [`others`] | the images of this project in the hands of other tools |
 //! | [`pages`] | every command of the pages in `docs/` |
 //! | [`big`] | a large source: memory and size |
@@ -78,5 +79,6 @@ mod signals;
 mod sources;
 mod stalls;
 mod texts;
+mod tools;
 mod usage;
 mod users;

@@ -14,13 +14,14 @@ use s2i_oci::{
 };
 
 use super::{
-    accounts, certificates, debian,
+    accounts, certificates,
+    debian::{self, Item},
     definition::{Definition, Part},
     fetch,
     go::{self, Toolchain},
     libraries,
     lock::Lock,
-    megabytes, node, toolbox, zones,
+    megabytes, node, shell, zones,
 };
 use crate::{
     dist::{self, Arch},
@@ -100,8 +101,11 @@ impl Composer {
             Part::System => self.add_system(&mut builder)?,
             Part::Go => self.add_go(&mut builder, definition)?,
             Part::GoTest => self.add_go_test(&mut builder)?,
-            Part::Toolbox => toolbox::add(&mut builder, dist::toolbox(self.arch)?)?,
-            Part::Libraries => self.add_libraries(&mut builder)?,
+            Part::Shell => shell::add(&mut builder, &self.items(&shell::PACKAGES)?)?,
+            Part::Libraries => {
+                let items = self.items(&libraries::PACKAGES)?;
+                libraries::add(&mut builder, &items, self.arch)?;
+            }
             Part::Node => self.add_node(&mut builder, &definition.toolchain)?,
             Part::Npm => self.add_npm(&mut builder, &definition.toolchain)?,
             Part::Scripts => add_scripts(&mut builder, &definition.scripts, self.arch)?,
@@ -147,13 +151,14 @@ impl Composer {
         self.toolchain()?.add_programs(layer, work, go::FOR_TESTS)
     }
 
-    fn add_libraries(&self, layer: &mut LayerBuilder) -> Result<()> {
+    /// The files and links of packages of Debian.
+    fn items(&self, packages: &[&str]) -> Result<Vec<(String, Item)>> {
         let mut items = Vec::new();
-        for package in libraries::PACKAGES {
+        for package in packages {
             let items_of = debian::items(&self.artifact(package)?);
             items.extend(items_of.with_context(|| format!("the package `{package}`"))?);
         }
-        libraries::add(layer, &items, self.arch)
+        Ok(items)
     }
 
     fn add_node(&self, layer: &mut LayerBuilder, toolchain: &str) -> Result<()> {

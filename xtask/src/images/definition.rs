@@ -83,7 +83,7 @@ pub(super) enum Part {
     /// What tests and checks of Go need besides.
     GoTest,
     /// A shell and the usual tools.
-    Toolbox,
+    Shell,
     /// The C and C++ libraries.
     Libraries,
     /// Node.js.
@@ -101,7 +101,7 @@ impl Part {
             Self::System => "system",
             Self::Go => "go",
             Self::GoTest => "go-test",
-            Self::Toolbox => "toolbox",
+            Self::Shell => "shell",
             Self::Libraries => "libraries",
             Self::Node => "node",
             Self::Npm => "npm",
@@ -115,7 +115,7 @@ impl Part {
             Self::System => "accounts, certificates, time zones",
             Self::Go => "Go toolchain",
             Self::GoTest => "tests and checks of Go",
-            Self::Toolbox => "shell and tools",
+            Self::Shell => "shell and tools",
             Self::Libraries => "C and C++ libraries",
             Self::Node => "Node.js",
             Self::Npm => "npm",
@@ -252,6 +252,23 @@ mod tests {
         fill(&mut value, "1.27.3");
         let expected = vec!["1.27.3 1.27 1".into(), 1.into()];
         assert_eq!(value, toml::Value::Array(expected));
+    }
+
+    #[test]
+    fn builders_alone_have_a_shell_and_its_licences() {
+        let lock = Lock::read().unwrap();
+        for name in NAMES {
+            let image = Definition::read(name, &lock).unwrap();
+            let has_shell = image.contents.contains(&Part::Shell);
+            let is_builder = image.scripts.contains("assemble");
+            assert_eq!(has_shell, is_builder, "{name}");
+            let licences = &image.labels["org.opencontainers.image.licenses"];
+            for licence in ["GPL-2.0-only", "GPL-3.0-or-later"] {
+                assert_eq!(licences.contains(licence), has_shell, "{name}: {licence}");
+            }
+            let has_sources = image.labels.contains_key("io.s2i.sources");
+            assert_eq!(has_sources, has_shell, "{name}");
+        }
     }
 
     #[test]

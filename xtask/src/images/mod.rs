@@ -5,7 +5,7 @@
 //! `deliver` hands them over. The rest is one idea a file: `go` takes from a toolchain what builds
 //! need, by `constraint` and `gosource`, with programs freed from `symbols`; `node` takes Node.js and npm
 //! from npm's packages, `libraries` what these are linked with from packages that `debian` knows;
-//! `toolbox` is the shell of builders; `certificates`, `zones` and `accounts` are what every image has.
+//! `shell` is the shell and the tools of builders; `certificates`, `zones` and `accounts` are what every image has.
 
 mod accounts;
 mod certificates;
@@ -21,8 +21,8 @@ mod gosource;
 mod libraries;
 mod lock;
 mod node;
+mod shell;
 mod symbols;
-mod toolbox;
 mod update;
 mod zones;
 

@@ -11,7 +11,7 @@ use super::{
     go::Toolchain,
     libraries,
     lock::{ANY, Artifact, Lock, Package, Source},
-    node,
+    node, shell,
 };
 use crate::{dist::Arch, host};
 
@@ -154,9 +154,10 @@ fn versions_in_npm(package: &str) -> Result<Vec<String>> {
 
 /// The packages of Debian for all processors.
 fn debian_packages() -> Result<Vec<Artifact>> {
+    let names = [libraries::PACKAGES.as_slice(), &shell::PACKAGES].concat();
     let mut artifacts = Vec::new();
     for arch in Arch::ALL {
-        for found in debian::newest(&libraries::PACKAGES, arch)? {
+        for found in debian::newest(&names, arch)? {
             let snapshot = format!("{}/{}", found.snapshot, found.place);
             let pool = fetch::pin(Package::Debian(found.place))?;
             // The same file, which may not be among the snapshots yet.

@@ -11,7 +11,6 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("s2i-native", &["s2i-build", "s2i-core", "s2i-oci"]),
     ("s2i-agent", &["s2i-core"]),
     ("s2i-scripts", &["s2i-core"]),
-    ("s2i-toolbox", &["s2i-core"]),
     (
         "s2i-cli",
         &[

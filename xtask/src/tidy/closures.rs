@@ -11,8 +11,6 @@ const DENIED: &[(&str, &[&str])] = &[
     ("s2i-build", &["tokio", "hyper", "bollard"]),
     ("s2i-scripts", &["tokio", "hyper", "bollard", "clap"]),
     ("s2i-agent", &["tokio", "hyper", "bollard", "clap"]),
-    // No C in it, so that it is built for any processor from any host.
-    ("s2i-toolbox", &["hyper", "bollard", "onig_sys"]),
     ("s2i-oci", &["bollard", "clap"]),
     ("s2i-native", &["bollard", "clap"]),
     ("s2i-docker", &["clap"]),

@@ -1,0 +1,161 @@
+//! The shell and the tools of builders: bash and busybox as Debian has them, and scripts for what busybox lacks.
+//!
+//! `sh` is bash. The `sh` of this busybox takes its own tools before those in `PATH`, so a project's own `watch`
+//! in `node_modules/.bin` would not be found.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Context, Result, bail, ensure};
+use s2i_oci::layer::{LayerBuilder, Owner};
+
+use super::{
+    debian::{self, Item},
+    folder,
+};
+
+/// The packages of the programs, and the one with the texts of their licences.
+pub(super) const PACKAGES: [&str; 3] = ["base-files", "bash-static", "busybox-static"];
+
+/// The licences of bash, busybox, and the C library that both are linked with.
+const LICENCES: [&str; 3] = ["GPL-2", "GPL-3", "LGPL-2.1"];
+
+/// The tools of busybox that images have, one a line.
+const TOOLS: &str = include_str!("../../../builder-images/shell/busybox.txt");
+
+/// The tools that are scripts, beside the list.
+const SCRIPTS: [&str; 8] = [
+    "cksum", "comm", "env", "install", "nohup", "printenv", "split", "tar",
+];
+
+/// Adds the programs, which are in the items of [`PACKAGES`]. `/bin` is `/usr/bin`, so that each is at both
+/// places that scripts and Dockerfiles know.
+pub(super) fn add(layer: &mut LayerBuilder, items: &[(String, Item)]) -> Result<()> {
+    let busybox = find(items, "bin/busybox")?;
+    let known = tools(&busybox);
+    let missing: Vec<_> = TOOLS
+        .lines()
+        .filter(|tool| !known.contains(tool.as_bytes()))
+        .collect();
+    ensure!(missing.is_empty(), "busybox has no {}", missing.join(", "));
+    layer.directories("usr/bin", 0o755, Owner::ROOT)?;
+    layer.symlink("bin", "usr/bin", Owner::ROOT)?;
+    let bash = find(items, "bin/bash-static")?;
+    layer.file("usr/bin/bash", 0o755, Owner::ROOT, bash)?;
+    layer.symlink("usr/bin/sh", "bash", Owner::ROOT)?;
+    layer.file("usr/bin/busybox", 0o755, Owner::ROOT, busybox)?;
+    for tool in TOOLS.lines() {
+        layer.symlink(&format!("usr/bin/{tool}"), "busybox", Owner::ROOT)?;
+    }
+    for name in SCRIPTS {
+        let script = folder().join("shell").join(name);
+        layer.file(&format!("usr/bin/{name}"), 0o755, Owner::ROOT, script)?;
+    }
+    debian::add_licences(layer, items)?;
+    layer.directories("usr/share/common-licenses", 0o755, Owner::ROOT)?;
+    for licence in LICENCES {
+        let name = format!("usr/share/common-licenses/{licence}");
+        layer.file(&name, 0o644, Owner::ROOT, find(items, &name)?)?;
+    }
+    Ok(())
+}
+
+/// The file of this name, in `/usr` too.
+fn find(items: &[(String, Item)], name: &str) -> Result<Vec<u8>> {
+    let item = items
+        .iter()
+        .find(|(place, _)| {
+            place.strip_prefix("usr/").unwrap_or(place) == name.trim_start_matches("usr/")
+        })
+        .with_context(|| format!("none of {} has `{name}`", PACKAGES.join(", ")))?;
+    match &item.1 {
+        Item::File(bytes) => Ok(bytes.clone()),
+        Item::Link(target) => bail!("`{name}` is a link to `{target}`"),
+    }
+}
+
+/// The names of the tools in the program, where they lie one after another with `[` first and nothing last.
+fn tools(busybox: &[u8]) -> BTreeSet<&[u8]> {
+    const FIRST: &[u8] = b"\0[\0[[\0";
+    let table = busybox
+        .windows(FIRST.len())
+        .position(|bytes| bytes == FIRST)
+        .map_or(&[][..], |at| &busybox[at + 1..]);
+    let names = table.split(|&byte| byte == 0);
+    names.take_while(|name| !name.is_empty()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A busybox with these tools, and the other files of the packages.
+    fn items<'a>(tools: impl Iterator<Item = &'a str>) -> Vec<(String, Item)> {
+        let tools = tools.collect::<Vec<_>>().join("\0");
+        let file = |name: &str, text: &str| (name.to_owned(), Item::File(text.into()));
+        vec![
+            file("bin/busybox", &format!("code\0{tools}\0\0code")),
+            file("usr/bin/bash-static", "code"),
+            file("usr/share/doc/busybox-static/copyright", "text"),
+            file("usr/share/common-licenses/GPL-2", "text"),
+            file("usr/share/common-licenses/GPL-3", "text"),
+            file("usr/share/common-licenses/LGPL-2.1", "text"),
+        ]
+    }
+
+    #[test]
+    fn tools_are_links_and_scripts_in_both_directories() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut layer = LayerBuilder::new(1);
+        add(&mut layer, &items(TOOLS.lines())).unwrap();
+        let at = dir.path().join("layer.tar");
+        layer.build(&at).unwrap();
+        let mut archive = tar::Archive::new(std::fs::File::open(&at).unwrap());
+        let links: BTreeSet<_> = archive
+            .entries()
+            .unwrap()
+            .filter_map(|entry| {
+                let entry = entry.unwrap();
+                let target = entry.link_name().unwrap()?.display().to_string();
+                Some((entry.path().unwrap().display().to_string(), target))
+            })
+            .collect();
+        for (name, target) in [
+            ("bin", "usr/bin"),
+            ("usr/bin/sh", "bash"),
+            ("usr/bin/find", "busybox"),
+        ] {
+            assert!(links.contains(&(name.into(), target.into())), "{name}");
+        }
+        let text = String::from_utf8(std::fs::read(&at).unwrap()).unwrap();
+        for name in [
+            "usr/bin/install\0",
+            "usr/share/doc/busybox-static/copyright\0",
+            "usr/share/common-licenses/GPL-3\0",
+        ] {
+            assert!(text.contains(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn tool_that_busybox_lacks_is_named() {
+        let some = TOOLS
+            .lines()
+            .filter(|tool| !["find", "xargs"].contains(tool));
+        let err = add(&mut LayerBuilder::new(1), &items(some)).unwrap_err();
+        assert_eq!(err.to_string(), "busybox has no find, xargs");
+        let err = add(&mut LayerBuilder::new(1), &[]).unwrap_err();
+        let expected = "none of base-files, bash-static, busybox-static has `bin/busybox`";
+        assert_eq!(err.to_string(), expected);
+    }
+
+    #[test]
+    fn tools_are_sorted_and_have_one_source_each() {
+        assert!(TOOLS.lines().is_sorted());
+        let others = SCRIPTS.into_iter().chain(["sh", "bash"]);
+        let mut names: Vec<_> = TOOLS.lines().chain(others).collect();
+        names.sort_unstable();
+        let count = names.len();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
+}
