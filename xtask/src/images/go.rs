@@ -2,8 +2,8 @@
 //!
 //! A toolchain as it is released has the sources of its own tools, the tests of the standard library
 //! and the variants of it for thirty platforms. A builder needs four programs and the files of the
-//! standard library that its own platform compiles, without cgo and without comments. Both shapes that
-//! toolchains come in are read: the module's zip archive, and the wheel.
+//! standard library for its own platform, without comments. Both shapes that toolchains come in are read:
+//! the module's zip archive, and the wheel.
 
 use std::{
     fs::{self, File},
@@ -15,10 +15,7 @@ use anyhow::{Context, Result, bail};
 use s2i_oci::layer::{Content, LayerBuilder, Owner};
 use zip::ZipArchive;
 
-use super::{
-    constraint::{self, Truth},
-    gosource, symbols,
-};
+use super::{gosource, platform, symbols};
 use crate::dist::Arch;
 
 /// Where the toolchain lies in the image.
@@ -37,7 +34,7 @@ const NOT_FOR_APPLICATIONS: &[&str] = &[
 enum Part {
     /// It is taken as it is.
     Plain,
-    /// It is taken where its constraint holds, without comments.
+    /// It is taken without comments.
     Source,
 }
 
@@ -107,9 +104,7 @@ impl Toolchain {
             match part(&name, self.arch) {
                 Some(Part::Plain) => put(layer, &name, 0o644, self.read(file)?)?,
                 Some(Part::Source) => {
-                    if let Some(source) =
-                        source(&self.read(file)?, self.arch).with_context(failed)?
-                    {
+                    if let Some(source) = source(&self.read(file)?).with_context(failed)? {
                         put(layer, &name, 0o644, source)?;
                     }
                 }
@@ -185,22 +180,21 @@ fn standard_library(name: &str, arch: Arch) -> Option<Part> {
         return None;
     }
     match Path::new(file).extension()?.to_str()? {
-        "go" | "s" | "h" => constraint::file_name(file, arch.go()).then_some(Part::Source),
+        "go" | "s" | "h" => platform::is_for(file, arch.go()).then_some(Part::Source),
         _ => None,
     }
 }
 
-/// The source as it comes into the image; `None` where it is for others.
-fn source(bytes: &[u8], arch: Arch) -> Result<Option<Vec<u8>>> {
-    let text = std::str::from_utf8(bytes).context("it is no text")?;
-    if constraint::source(text, arch.go())? == Truth::No {
+/// The source as it comes into the image; `None` for a program of the library's authors.
+fn source(bytes: &[u8]) -> Result<Option<Vec<u8>>> {
+    let source = gosource::without_comments(bytes);
+    if gosource::is_ignored(&source) {
         return Ok(None);
     }
-    let source = gosource::without_comments(bytes);
     if gosource::embeds(&source) {
         bail!("it embeds files, which would have to be in the image with it");
     }
-    Ok((!gosource::imports_c(&source)).then_some(source))
+    Ok(Some(source))
 }
 
 fn put(layer: &mut LayerBuilder, name: &str, mode: u32, content: impl Into<Content>) -> Result<()> {
@@ -333,16 +327,13 @@ mod tests {
     }
 
     #[test]
-    fn sources_for_others_are_left_out() {
-        let at = |text: &str| {
-            source(text.as_bytes(), Arch::Arm64).map(|source| source.map(String::from_utf8))
-        };
+    fn sources_lose_comments_and_ignored_ones_are_left_out() {
+        let at = |text: &str| source(text.as_bytes()).map(|source| source.map(String::from_utf8));
         assert_eq!(
             at("package a // b\n").unwrap(),
             Some(Ok("package a\n".into()))
         );
-        assert_eq!(at("//go:build windows\n\npackage a\n").unwrap(), None);
-        assert_eq!(at("package a\n\nimport \"C\"\n").unwrap(), None);
+        assert_eq!(at("//go:build ignore\n\npackage a\n").unwrap(), None);
         assert!(at("package a\n\n//go:embed b.bin\nvar x embed.FS\n").is_err());
     }
 }

@@ -3,14 +3,13 @@
 //! `definition` reads what an image is (`builder-images/NAME/image.toml`), `lock` which artifacts it is
 //! made of (`builder-images/images.lock`), `fetch` gets these, `compose` makes layers and images,
 //! `deliver` hands them over. The rest is one idea a file: `go` takes from a toolchain what builds
-//! need, by `constraint` and `gosource`, with programs freed from `symbols`; `node` takes Node.js and npm
+//! need, by `platform` and `gosource`, with programs freed from `symbols`; `node` takes Node.js and npm
 //! from npm's packages, `libraries` what these are linked with from packages that `debian` knows;
 //! `shell` is the shell and the tools of builders; `certificates`, `zones` and `accounts` are what every image has.
 
 mod accounts;
 mod certificates;
 mod compose;
-mod constraint;
 mod debian;
 mod definition;
 mod deliver;
@@ -21,6 +20,7 @@ mod gosource;
 mod libraries;
 mod lock;
 mod node;
+mod platform;
 mod shell;
 mod symbols;
 mod update;
