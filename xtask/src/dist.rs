@@ -107,13 +107,21 @@ pub(crate) fn s2i(arch: Arch) -> Result<PathBuf> {
     Ok(made)
 }
 
-/// Fails with the line that helps when the static programs can't be built here.
-pub(crate) fn check(arch: Arch) -> Result<()> {
+/// Adds Rust's target for the static programs where it is missing and rustup is there; else fails with the line that
+/// helps.
+pub(crate) fn install_target(arch: Arch) -> Result<()> {
     let target = arch.target();
     if is_installed(&target)? {
         return Ok(());
     }
-    bail!("Rust's target {target} is not installed; add it with: rustup target add {target}")
+    if host::find("rustup").is_none() {
+        bail!(
+            "the standard library of Rust for {target} is not installed, and there is no rustup to get it"
+        );
+    }
+    // By itself, rustup would do this only together with an update of the whole toolchain.
+    println!("adding Rust's target {target}");
+    host::run(Command::new("rustup").args(["target", "add", &target]))
 }
 
 fn cargo() -> Command {

@@ -2,23 +2,17 @@
 
 use std::{fmt::Display, time::Instant};
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
 use crate::{
     dist::{self, Arch},
     host,
 };
 
-/// Names everything that is missing before any long work.
+/// Names everything that is missing before any long work, and gets what rustup can get.
 pub(crate) fn check_programs() -> Result<()> {
     host::require("git", "apt-get install git")?;
-    if host::find("go").or_else(|| host::find("pip")).is_none() {
-        bail!(
-            "the Go toolchain of the builder image comes through `go` or `pip`, and neither is on this machine; \
-             install one with: apt-get install golang-go"
-        );
-    }
-    dist::check(Arch::host()?)
+    dist::install_target(Arch::host()?)
 }
 
 /// Says what is being done, and how long it has been.

@@ -19,6 +19,7 @@ use crate::{
     engine::{Engine, GOING, VARIABLE},
     images::Recipe,
     process::{Done, Running},
+    report,
 };
 
 /// One live test.
@@ -29,6 +30,8 @@ pub(crate) struct Live {
     dir: TempDir,
     images: RefCell<Vec<String>>,
     builder: OnceCell<String>,
+    test: String,
+    start: Instant,
 }
 
 /// Begins a live test; without an engine there is none, which is said as loudly as can be.
@@ -52,6 +55,8 @@ pub(crate) fn live() -> Option<Live> {
         dir,
         images: RefCell::default(),
         builder: OnceCell::new(),
+        test: report::test_name(),
+        start: Instant::now(),
     })
 }
 
@@ -64,8 +69,9 @@ pub(crate) fn live_alone() -> Option<Live> {
 
 /// Says that a test does not happen, past the test runner, which hides what successful tests print.
 pub(crate) fn skip(why: &str) {
-    let name = thread::current().name().unwrap_or("a test").to_owned();
+    let name = report::test_name();
     let _ = writeln!(std::io::stderr(), "\n!!! SKIPPED: {name}: {why}");
+    report::skipped(&name, why);
 }
 
 /// Whether containers of the engine can be reached and reach others.
@@ -270,6 +276,7 @@ impl Drop for Live {
             .map(|name| self.engine.remove_image(name));
         let problems: Vec<_> = removed.filter_map(Result::err).collect();
         let temporary = names_in(&self.path("tmp"));
+        report::ran(&self.test, self.start.elapsed());
         if !thread::panicking() {
             assert!(containers.is_empty(), "left behind: {containers:?}");
             assert!(temporary.is_empty(), "left behind: {temporary:?}");

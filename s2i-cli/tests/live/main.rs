@@ -34,14 +34,15 @@
 //!
 //! They stand on [`harness`] (a test's surroundings), [`process`] (`s2i` as a process), [`engine`] (what
 //! is in the engine), [`images`] (builders made for tests), [`kit`] (those of this project),
-//! [`containers`] (running what was built), [`repository`] (Git) and [`stalls`] (servers and archives that take long).
+//! [`containers`] (running what was built), [`report`] (times, and what was skipped), [`repository`] (Git) and [`stalls`] (servers and archives that take long).
 //!
 //! `S2I_TEST_ENGINE` names the engine: as `unix:///path`, and then `DOCKER_HOST` names the same one, or
 //! as `native`. The embedded engine works over the store that `S2I_TEST_STORE` names, else over one that
 //! is made for the tests, and for the user that `S2I_TEST_USER` names, else for whoever runs the tests.
 //! `S2I_TEST_NETWORK` says that its containers have a network, `S2I_TEST_BIG` that there is time for a
 //! large source and for all that can be said of samples. `cargo xtask test` sets them and makes what is needed. Without an engine these tests
-//! are skipped, or fail if `S2I_TEST_REQUIRE_LIVE` is set.
+//! are skipped, or fail if `S2I_TEST_REQUIRE_LIVE` is set. `S2I_TEST_REPORT` names a file for their times, and for what was
+//! skipped.
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 mod attacks;
@@ -68,6 +69,7 @@ mod parity;
 mod process;
 mod registries;
 mod registry;
+mod report;
 mod repository;
 mod running;
 mod runtime;

@@ -69,7 +69,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     } else {
         Some(buildkit::client()?)
     };
-    dist::check(Arch::host()?)?;
+    dist::install_target(Arch::host()?)?;
     let dir = dir()?;
     if disk::is_slow(&dir) {
         let Err(why) = disk::change(&dir);

@@ -11,6 +11,7 @@ use super::{
     target::{NATIVE, NATIVE_USER, Target},
     up, user,
 };
+use crate::host;
 
 /// Where Docker listens on most machines.
 const USUAL_SOCKET: &str = "unix:///var/run/docker.sock";
@@ -30,7 +31,7 @@ pub(crate) struct Choice {
 /// What to work with when nothing was asked for and nothing answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Otherwise {
-    /// Debian's Docker, started for it.
+    /// Debian's Docker, started for it, where it is installed; else the embedded engine over a store of its own.
     Docker,
     /// The embedded engine over the user's own store, as `s2i` itself would.
     Native,
@@ -55,10 +56,9 @@ impl Choice {
         if let Some(endpoint) = endpoint(Kind::Docker) {
             return Self::of_kind(endpoint.kind);
         }
-        // Nobody there, or nobody who answers.
         Self::answering(USUAL_SOCKET).or_else(|_| match otherwise {
-            Otherwise::Docker => Self::of_kind(Kind::Docker),
-            Otherwise::Native => Ok(Self::native(otherwise)),
+            Otherwise::Docker if host::find("dockerd").is_some() => Self::of_kind(Kind::Docker),
+            Otherwise::Docker | Otherwise::Native => Ok(Self::native(otherwise)),
         })
     }
 

@@ -1,0 +1,129 @@
+//! `cargo xtask test`: every test, those on a real engine too, then a look at what is left there, and a list of the
+//! tests that were not run.
+
+mod contents;
+mod report;
+
+use std::{
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, ensure};
+
+use self::{contents::Contents, report::Report};
+use crate::{
+    dist::{self, Arch},
+    engine::{Choice, Kind, Otherwise, Target},
+    host, images, paths,
+    setup::{check_programs, step},
+};
+
+/// The images of builders that tests use.
+const BUILDERS: [&str; 7] = [
+    "go",
+    "go:test",
+    "go-runtime",
+    "node",
+    "node-runtime",
+    "binary",
+    "scratch",
+];
+
+/// How long what goes by itself may still be seen.
+const GOING: Duration = Duration::from_secs(20);
+
+/// Arguments of `test`.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The engine: `native`, `native-user`, a kind of `cargo xtask engine`, or a URL; without it, one that answers,
+    /// else one that is started for the tests
+    #[arg(long)]
+    engine: Option<String>,
+    /// Leave out the large source
+    #[arg(long)]
+    quick: bool,
+    /// Arguments of `cargo test`, such as a part of the names of tests
+    #[arg(last = true)]
+    filters: Vec<String>,
+}
+
+/// `cargo xtask test`.
+pub(crate) fn run(args: &Args) -> Result<()> {
+    let start = Instant::now();
+    check_programs()?;
+    step(start, "finding a container engine");
+    let engine = Choice::make(args.engine.as_deref(), Otherwise::Docker)?;
+    let target = &engine.target;
+    println!("using {target}");
+    let arch = Arch::host()?;
+    step(start, "building s2i, its agent and the scripts of images");
+    dist::s2i(arch)?;
+    dist::test_script(arch)?;
+    step(start, "composing the images of builders");
+    images::load(&BUILDERS, target)?;
+    let before = Contents::of(target)?;
+    step(start, "running the tests");
+    let report = Report::new()?;
+    let tested = host::run(tests(args, &engine).env("S2I_TEST_REPORT", report.path()));
+    report.show(&engine)?;
+    step(start, "looking at what the tests left in the engine");
+    let left = left_behind(target, &before)?;
+    if left.is_empty() {
+        println!("nothing");
+    }
+    tested.context("tests failed")?;
+    ensure!(
+        left.is_empty(),
+        "the tests left behind:\n{}",
+        left.join("\n")
+    );
+    step(start, "all tests passed");
+    Ok(())
+}
+
+/// What tests left, looked at until there is nothing: a container that goes by itself takes a moment.
+fn left_behind(target: &Target, before: &Contents) -> Result<Vec<String>> {
+    let start = Instant::now();
+    loop {
+        let left = Contents::of(target)?.beyond(before);
+        if left.is_empty() || start.elapsed() > GOING {
+            return Ok(left);
+        }
+        thread::sleep(Duration::from_millis(200));
+    }
+}
+
+fn tests(args: &Args, engine: &Choice) -> Command {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo
+        .current_dir(paths::root())
+        .args(["test", "--workspace", "--locked"])
+        .args(&args.filters)
+        .env("S2I_TEST_REQUIRE_LIVE", "1");
+    match &engine.target {
+        Target::Api(url) => cargo.env("S2I_TEST_ENGINE", url).env("DOCKER_HOST", url),
+        native => {
+            if let Target::NativeUser { user, .. } = native {
+                cargo.env("S2I_TEST_USER", user);
+            }
+            cargo
+                .env("S2I_TEST_ENGINE", "native")
+                .envs(native.store().map(|store| ("S2I_TEST_STORE", store)))
+                .env_remove("DOCKER_HOST")
+        }
+    };
+    for (name, wanted) in [
+        // Containers of an ordinary user's Podman start without a network here.
+        ("S2I_TEST_NETWORK", engine.kind != Some(Kind::PodmanUser)),
+        ("S2I_TEST_BIG", !args.quick),
+    ] {
+        if wanted {
+            cargo.env(name, "1");
+        } else {
+            cargo.env_remove(name);
+        }
+    }
+    cargo
+}
