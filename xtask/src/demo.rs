@@ -8,11 +8,12 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
+use s2i_test_engines::{host, paths, web};
 
 use crate::{
     dist::{self, Arch},
-    engine::{Choice, Otherwise, Target, http},
-    host, images, paths,
+    engine::{Choice, Otherwise, Target},
+    images,
     setup::{check_programs, step},
 };
 
@@ -111,7 +112,7 @@ fn free_port() -> Result<u16> {
 fn ask(address: &str, running: &mut Child) -> Result<()> {
     let start = Instant::now();
     let page = loop {
-        match http::request(address, "GET", "/") {
+        match web::get(address) {
             Ok(page) => break page,
             Err(err) => {
                 if let Some(status) = running.try_wait()? {

@@ -7,8 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-
-use crate::{host, paths};
+use s2i_test_engines::{host, paths};
 
 /// The processors that images are made for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]

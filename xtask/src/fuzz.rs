@@ -14,9 +14,8 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
+use s2i_test_engines::{host, paths};
 use tempfile::TempDir;
-
-use crate::{host, paths};
 
 /// Targets that make files, and so need more time for each input.
 const ON_DISK: [&str; 2] = ["images", "unpack"];

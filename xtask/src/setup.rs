@@ -3,11 +3,9 @@
 use std::{fmt::Display, time::Instant};
 
 use anyhow::Result;
+use s2i_test_engines::host;
 
-use crate::{
-    dist::{self, Arch},
-    host,
-};
+use crate::dist::{self, Arch};
 
 /// Names everything that is missing before any long work, and gets what rustup can get.
 pub(crate) fn check_programs() -> Result<()> {

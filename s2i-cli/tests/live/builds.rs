@@ -39,7 +39,10 @@ fn dry_run_shows_the_plan_and_makes_nothing() {
         .never_says("==> start");
     let done = live.build(&["--dry-run=json"], &source).succeeds();
     let plan: BuildPlan = serde_json::from_str(&done.stream(Stream::Stdout).join("\n")).unwrap();
-    assert_eq!(plan.outputs[0].name, Some(live.image("app").parse().unwrap()));
+    assert_eq!(
+        plan.outputs[0].name,
+        Some(live.image("app").parse().unwrap())
+    );
     live.s2i(["rmi", &live.image("app")]).ends_with(21);
     live.nothing_left();
 }

@@ -28,5 +28,7 @@ fn append(line: &Value) {
     };
     let file = OpenOptions::new().create(true).append(true).open(file);
     // One call, so that lines of several tests don't mix.
-    file.unwrap().write_all(format!("{line}\n").as_bytes()).unwrap();
+    file.unwrap()
+        .write_all(format!("{line}\n").as_bytes())
+        .unwrap();
 }

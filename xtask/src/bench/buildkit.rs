@@ -8,12 +8,9 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
+use s2i_test_engines::{api, host};
 
-use super::{Turn, image};
-use crate::{
-    engine::http,
-    host::{self, Watched},
-};
+use super::{Turn, image, watched::Watched};
 
 /// What the result is called.
 pub(crate) const TAG: &str = "s2i-bench/buildkit";
@@ -49,7 +46,7 @@ pub(crate) fn client() -> Result<PathBuf> {
 
 /// Takes away what it has kept of builds before.
 pub(crate) fn forget(url: &str) -> Result<()> {
-    http::post(url, "/build/prune?all=true", &serde_json::Value::Null).map(drop)
+    api::prune_builds(url)
 }
 
 /// Builds the tree; a first build uses nothing of the one before.

@@ -15,11 +15,9 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
+use s2i_test_engines::{Kind, host, paths};
 
-use crate::{
-    engine::{self, Kind, Target},
-    host, paths,
-};
+use crate::engine::Target;
 
 /// The size of the disk, in bytes.
 const SIZE: u64 = 20 << 30;
@@ -73,7 +71,7 @@ pub(crate) fn change(dir: &Path) -> Result<Infallible> {
     }
     if let Some(kind) = Kind::ALL
         .iter()
-        .find(|kind| engine::endpoint(**kind).is_some())
+        .find(|kind| s2i_test_engines::endpoint(**kind).is_some())
     {
         bail!("{kind} runs already, and has its files elsewhere");
     }
@@ -111,7 +109,7 @@ fn start(file: &Path, disk: &Path, dir: &Path) -> Result<Infallible> {
 /// Where measured files lie: sources, images, and what engines have.
 fn measured(dir: &Path) -> Vec<PathBuf> {
     let store = Target::private().store();
-    let mut dirs = vec![dir.to_owned(), engine::ROOT.into()];
+    let mut dirs = vec![dir.to_owned(), s2i_test_engines::ROOT.into()];
     dirs.extend(store);
     dirs
 }

@@ -14,6 +14,7 @@ mod image;
 mod ours;
 mod settle;
 mod source;
+mod watched;
 mod work;
 
 use std::{
@@ -24,12 +25,12 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
+use s2i_test_engines::{host, paths};
 
 use self::work::{Side, Work};
 use crate::{
     dist::{self, Arch},
     engine::{Choice, Otherwise, Target},
-    host, paths,
 };
 
 /// Arguments of `bench`.

@@ -10,8 +10,9 @@ use std::{
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
+use super::watched::Watched;
 use super::{Turn, image};
-use crate::{engine::Target, host::Watched};
+use crate::engine::Target;
 
 /// What results are called. Those that are loaded have a name of their own: they would take that of what
 /// was built there.

@@ -4,14 +4,9 @@ use std::{fs, os::unix::fs::chown, path::Path};
 
 use anyhow::{Context, Result};
 use clap::ValueEnum as _;
+use s2i_test_engines::{Kind, ROOT, api, down, endpoint, host, up, user};
 
-use super::{
-    down, endpoint, http,
-    kind::{Kind, ROOT},
-    target::{NATIVE, NATIVE_USER, Target},
-    up, user,
-};
-use crate::host;
+use super::target::{NATIVE, NATIVE_USER, Target};
 
 /// Where Docker listens on most machines.
 const USUAL_SOCKET: &str = "unix:///var/run/docker.sock";
@@ -73,8 +68,7 @@ impl Choice {
     }
 
     fn answering(url: &str) -> Result<Self> {
-        http::get(url, "/version")
-            .with_context(|| format!("no container engine answers at {url}"))?;
+        api::version(url).with_context(|| format!("no container engine answers at {url}"))?;
         Ok(Self {
             target: Target::Api(url.to_owned()),
             kind: None,

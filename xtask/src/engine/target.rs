@@ -3,8 +3,7 @@
 use std::{ffi::OsString, fmt, fs, path::PathBuf, process::Command};
 
 use anyhow::{Context, Result, bail};
-
-use crate::paths;
+use s2i_test_engines::paths;
 
 /// The name of the embedded engine, for `--engine`.
 pub(crate) const NATIVE: &str = "native";

@@ -12,6 +12,7 @@ use s2i_oci::{
     Image,
     layer::{Layer, LayerBuilder, Owner},
 };
+use s2i_test_engines::paths;
 
 use super::{
     accounts, certificates,
@@ -23,10 +24,7 @@ use super::{
     lock::Lock,
     megabytes, node, shell, zones,
 };
-use crate::{
-    dist::{self, Arch},
-    paths,
-};
+use crate::dist::{self, Arch};
 
 /// The modification time of every file, in seconds since 1970: the first second that a zip archive can
 /// tell, and one more, for programs that take round times for missing ones.

@@ -13,8 +13,9 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 use lzma_rust2::XzReader;
 use s2i_oci::layer::{LayerBuilder, Owner};
+use s2i_test_engines::host;
 
-use crate::{dist::Arch, host};
+use crate::dist::Arch;
 
 /// The suite that packages are from.
 const SUITE: &str = "bookworm";

@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use s2i_test_engines::host;
 
-use crate::{engine::Target, host};
+use crate::engine::Target;
 
 /// Loads an archive with our own command.
 pub(super) fn deliver(archive: &Path, to: &Target) -> Result<()> {

@@ -11,6 +11,7 @@ use std::{
 
 use anyhow::{Context, Result, anyhow, bail};
 use s2i_oci::Digest;
+use s2i_test_engines::{host, paths};
 use serde::Deserialize;
 
 use super::{
@@ -18,7 +19,6 @@ use super::{
     lock::{Artifact, Package, RENEW, Source},
     megabytes,
 };
-use crate::{host, paths};
 
 /// The artifact as a file: from the downloads, else from the first source that works.
 pub(super) fn artifact(artifact: &Artifact) -> Result<PathBuf> {

@@ -34,12 +34,12 @@ use std::{
 
 use anyhow::{Context, Result};
 use s2i_oci::{Image, archive};
+use s2i_test_engines::paths;
 
 use self::{compose::Composer, definition::Definition, lock::Lock};
 use crate::{
     dist::Arch,
     engine::{Choice, Otherwise, Target},
-    paths,
 };
 
 /// Arguments.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context, Result};
+use s2i_test_engines::host;
 
 use super::{
     debian,
@@ -13,7 +14,7 @@ use super::{
     lock::{ANY, Artifact, Lock, Package, Source},
     node, shell,
 };
-use crate::{dist::Arch, host};
+use crate::dist::Arch;
 
 /// The lines of Node.js that images are made for, and the line of npm that goes with each.
 const NODE: [(u32, u32); 2] = [(22, 10), (24, 11)];

@@ -11,12 +11,13 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
+use s2i_test_engines::{Kind, host, paths};
 
 use self::{contents::Contents, report::Report};
 use crate::{
     dist::{self, Arch},
-    engine::{Choice, Kind, Otherwise, Target},
-    host, images, paths,
+    engine::{Choice, Otherwise, Target},
+    images,
     setup::{check_programs, step},
 };
 

@@ -7,12 +7,10 @@ use std::{
 };
 
 use anyhow::{Context, Result};
+use s2i_test_engines::{host, paths};
 use serde::Deserialize;
 
-use crate::{
-    engine::{Choice, Target},
-    host, paths,
-};
+use crate::engine::{Choice, Target};
 
 /// The number of tests that are shown with their time.
 const SLOWEST: usize = 10;

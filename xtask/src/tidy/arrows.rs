@@ -22,7 +22,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("s2i-testkit", &["s2i-build", "s2i-core"]),
-    ("xtask", &["s2i-core", "s2i-oci"]),
+    ("s2i-test-engines", &[]),
+    ("xtask", &["s2i-core", "s2i-oci", "s2i-test-engines"]),
 ];
 
 /// What tests of every member may name.

@@ -16,8 +16,8 @@ const DENIED: &[(&str, &[&str])] = &[
     ("s2i-docker", &["clap"]),
 ];
 
-/// Crates that one member alone names.
-const SOLE: &[(&str, &str)] = &[("bollard", "s2i-docker")];
+/// Crates, and the only members that may name them.
+const SOLE: &[(&str, &[&str])] = &[("bollard", &["s2i-docker", "s2i-test-engines"])];
 
 /// Walks the ordinary dependencies.
 pub(crate) fn check(workspace: &Workspace) -> Vec<String> {
@@ -35,12 +35,13 @@ pub(crate) fn check_direct(workspace: &Workspace) -> Vec<String> {
     let mut found = Vec::new();
     for member in workspace.metadata.members() {
         for dep in member.dependencies.iter().filter(|dep| !dep.is_dev()) {
-            if let Some((_, owner)) = SOLE
-                .iter()
-                .find(|(name, owner)| *name == dep.name && *owner != member.name)
-            {
+            let is_foreign = |(name, owners): &&(&str, &[&str])| {
+                *name == dep.name && !owners.contains(&member.name.as_str())
+            };
+            if let Some((_, owners)) = SOLE.iter().find(is_foreign) {
+                let owners = owners.join(" and ");
                 found.push(format!(
-                    "{} → {}: only {owner} may name it",
+                    "{} → {}: only {owners} may name it",
                     member.name, dep.name
                 ));
             }
@@ -91,7 +92,7 @@ mod tests {
         ]);
         assert_eq!(
             check_direct(&of_packages(graph)),
-            ["s2i-cli → bollard: only s2i-docker may name it"]
+            ["s2i-cli → bollard: only s2i-docker and s2i-test-engines may name it"]
         );
     }
 }

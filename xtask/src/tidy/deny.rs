@@ -3,8 +3,7 @@
 use std::process::Command;
 
 use anyhow::Result;
-
-use crate::{host, paths};
+use s2i_test_engines::{host, paths};
 
 /// Runs it; its settings are in `deny.toml`.
 pub(crate) fn run(advisories: bool) -> Result<()> {

@@ -7,9 +7,9 @@ use std::{
 };
 
 use anyhow::{Context, Result};
+use s2i_test_engines::{host, paths};
 
 use super::metadata::Metadata;
-use crate::{host, paths};
 
 /// The workspace as it lies on disk.
 pub(crate) struct Workspace {

@@ -12,7 +12,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 
-use super::docker;
+use crate::docker;
 use crate::paths;
 
 /// A program that is built from a module: the versions are pinned here and nowhere else.

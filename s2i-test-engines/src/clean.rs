@@ -10,8 +10,8 @@ use std::{
 use anyhow::{Context, Result};
 use rustix::mount::{UnmountFlags, unmount};
 
-use super::{
-    cni, docker,
+use crate::{
+    api, cni,
     kind::Kind,
     network::Bridge,
     podman_user,
@@ -61,7 +61,7 @@ fn remove_containers(kind: Kind, record: &Record) {
     }
     let done = match kind {
         Kind::Docker | Kind::DockerLatest | Kind::Podman | Kind::PodmanUser => {
-            docker::remove_containers(&endpoint.url)
+            api::remove_containers(&endpoint.url)
         }
         Kind::Registry => Ok(()),
     };

@@ -9,8 +9,8 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
 
-use super::{network::Bridge, state::Record};
 use crate::host;
+use crate::{network::Bridge, state::Record};
 
 /// Chains that the plugin for published ports makes.
 const CHAINS: &str = "CNI-";

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, Result};
 
-use super::{
+use crate::{
     podman::{self, Folders},
     process::detached,
     state::{Endpoint, Record},

@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
-use super::{
+use crate::{
     kind::{Kind, ROOT},
     process::Process,
 };
@@ -18,20 +18,21 @@ const FILE: &str = "state.json";
 
 /// How an engine is reached.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Endpoint {
+pub struct Endpoint {
     /// Which engine.
-    pub(crate) kind: Kind,
+    pub kind: Kind,
     /// `unix:///…`, or `http://…` for the registry.
-    pub(crate) url: String,
+    pub url: String,
     /// The ordinary user whose engine it is.
-    pub(crate) user: Option<String>,
+    pub user: Option<String>,
     /// The version it told.
-    pub(crate) version: String,
+    pub version: String,
 }
 
 impl Endpoint {
     /// Shell text that selects this engine; `eval` takes it.
-    pub(crate) fn selecting(&self) -> String {
+    #[must_use]
+    pub fn selecting(&self) -> String {
         match self.kind {
             Kind::Registry => format!("# push to {}/NAME", self.url.trim_start_matches("http://")),
             Kind::Docker | Kind::DockerLatest | Kind::Podman | Kind::PodmanUser => {

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use serde::Serialize;
 
-use super::{Kind, programs, state::Endpoint};
+use crate::{Kind, programs, state::Endpoint};
 
 #[derive(Serialize)]
 struct Line {
@@ -32,7 +32,7 @@ enum State {
 }
 
 /// Prints a line for each kind.
-pub(crate) fn print(json: bool) -> Result<()> {
+pub fn print(json: bool) -> Result<()> {
     let lines: Vec<Line> = Kind::ALL.into_iter().map(line).collect();
     if json {
         println!(

@@ -12,8 +12,7 @@ use std::{
 
 use anyhow::{Context, Result};
 
-use super::{http, network::Bridge, process::detached, state::Endpoint, wait::Starting};
-use crate::host;
+use crate::{host, network::Bridge, process::detached, state::Endpoint, wait::Starting};
 
 const SOCKET: &str = "docker.sock";
 const CONTAINERD_SOCKET: &str = "containerd.sock";
@@ -92,18 +91,4 @@ fn containerd_settings(starting: &Starting) -> String {
         starting.text("containerd-run"),
         starting.text(CONTAINERD_SOCKET),
     )
-}
-
-/// Removes all containers, running or not, so that no process and no mount of theirs stays.
-pub(crate) fn remove_containers(url: &str) -> Result<()> {
-    let containers = http::get(url, "/containers/json?all=1")?;
-    let ids = containers
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(|container| container.get("Id")?.as_str());
-    for id in ids {
-        http::request(url, "DELETE", &format!("/containers/{id}?force=1&v=1"))?;
-    }
-    Ok(())
 }

@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-use super::{
+use crate::{
     kind::Kind,
     process,
     state::{Endpoint, Record},

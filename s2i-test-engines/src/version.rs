@@ -4,24 +4,15 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use super::{http, kind::Kind, state::Endpoint};
-use crate::host;
+use crate::{api, host, kind::Kind, state::Endpoint, web};
 
 /// Asks an engine for its version: an error as long as it does not answer.
 pub(crate) fn version(endpoint: &Endpoint) -> Result<String> {
     if endpoint.kind == Kind::Registry {
-        http::get(&endpoint.url, "/v2/")?;
+        web::get(&format!("{}/v2/", endpoint.url))?;
         return registry_version();
     }
-    let answer = http::get(&endpoint.url, "/version")?;
-    let field = |name: &str| {
-        answer
-            .get(name)
-            .and_then(|value| value.as_str())
-            .unwrap_or("?")
-            .to_owned()
-    };
-    Ok(format!("{}, API {}", field("Version"), field("ApiVersion")))
+    api::version(&endpoint.url)
 }
 
 /// The version of the registry's program: the registry does not tell its own.

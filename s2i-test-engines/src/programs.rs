@@ -4,8 +4,8 @@ use std::{collections::BTreeSet, path::Path, process::Command};
 
 use anyhow::{Result, bail};
 
-use super::{docker_latest, kind::Kind};
 use crate::host;
+use crate::{docker_latest, kind::Kind};
 
 /// Something an engine needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,7 +87,7 @@ const PODMAN_USER: &[Need] = &[
 const REGISTRY: &[Need] = &[apt("docker-registry", "docker-registry"), SETSID];
 
 /// Fails with the lines that install what these kinds lack, or runs those lines.
-pub(crate) fn check(kinds: &[Kind], install: bool) -> Result<()> {
+pub fn check(kinds: &[Kind], install: bool) -> Result<()> {
     let lacking = |kinds: &[Kind]| {
         kinds
             .iter()

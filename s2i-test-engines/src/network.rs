@@ -11,8 +11,8 @@ use std::{
 
 use anyhow::{Context, Result};
 
-use super::kind::Kind;
 use crate::host;
+use crate::kind::Kind;
 
 const IP_FORWARD: &str = "/proc/sys/net/ipv4/ip_forward";
 

@@ -7,13 +7,15 @@ use anyhow::{Context, Result};
 use crate::host;
 
 /// A user of this machine.
-pub(crate) struct User {
-    pub(crate) uid: u32,
-    pub(crate) gid: u32,
+pub struct User {
+    /// Its number.
+    pub uid: u32,
+    /// The number of its group.
+    pub gid: u32,
 }
 
 /// The user, who is created when missing. The home directory is not.
-pub(crate) fn make(name: &str, home: &Path) -> Result<User> {
+pub fn make(name: &str, home: &Path) -> Result<User> {
     if find(name)?.is_none() {
         let mut command = Command::new("useradd");
         command.args(["--no-create-home", "--user-group", "--shell", "/bin/sh"]);
@@ -35,7 +37,7 @@ pub(crate) fn make(name: &str, home: &Path) -> Result<User> {
 }
 
 /// Removes the user, if it is there.
-pub(crate) fn remove(name: &str) -> Result<()> {
+pub fn remove(name: &str) -> Result<()> {
     match find(name)? {
         Some(_) => host::run(Command::new("userdel").arg(name)),
         None => Ok(()),
@@ -57,7 +59,7 @@ fn first_free(table: &str) -> u64 {
 }
 
 /// The user, if it is there.
-pub(crate) fn find(name: &str) -> Result<Option<User>> {
+pub fn find(name: &str) -> Result<Option<User>> {
     let table = fs::read_to_string("/etc/passwd").context("can't read /etc/passwd")?;
     Ok(lookup(&table, name))
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::{process::detached, state::Endpoint, wait::Starting};
+use crate::{process::detached, state::Endpoint, wait::Starting};
 
 /// Where it listens. Engines take an address on loopback as one without a certificate; Podman is
 /// told.

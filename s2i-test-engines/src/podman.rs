@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::{Context, Result};
 
-use super::{cni, network::Bridge, process::detached, registry, state::Endpoint, wait::Starting};
+use crate::{cni, network::Bridge, process::detached, registry, state::Endpoint, wait::Starting};
 
 /// Folders of the host that Podman and its helpers write to, wherever their data lies.
 const SHARED: [&str; 4] = [

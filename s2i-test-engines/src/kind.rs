@@ -9,12 +9,12 @@ use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 /// All engines live below this folder. Short, because a socket's path has at most 107 bytes.
-pub(crate) const ROOT: &str = "/var/tmp/s2i-engines";
+pub const ROOT: &str = "/var/tmp/s2i-engines";
 
 /// What can be started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Kind {
+pub enum Kind {
     /// Debian's Docker, API 1.41: the oldest that is supported.
     Docker,
     /// The newest Docker, built from source, with the containerd image store.
@@ -29,7 +29,7 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// All kinds, in the order in which they are listed.
-    pub(crate) const ALL: [Self; 5] = [
+    pub const ALL: [Self; 5] = [
         Self::Docker,
         Self::DockerLatest,
         Self::Podman,
@@ -38,7 +38,8 @@ impl Kind {
     ];
 
     /// The name that is typed at the command line.
-    pub(crate) const fn name(self) -> &'static str {
+    #[must_use]
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Docker => "docker",
             Self::DockerLatest => "docker-latest",
@@ -49,7 +50,8 @@ impl Kind {
     }
 
     /// The folder of this engine: everything it writes lies below.
-    pub(crate) fn dir(self) -> PathBuf {
+    #[must_use]
+    pub fn dir(self) -> PathBuf {
         Path::new(ROOT).join(self.name())
     }
 

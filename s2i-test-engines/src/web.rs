@@ -1,0 +1,40 @@
+//! Requests to web servers.
+
+use std::{fs::File, path::Path, time::Duration};
+
+use anyhow::{Context, Result};
+use reqwest::blocking::{Client, Response};
+
+/// The most seconds that a connection may take, or a server may be silent.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Returns the body of a page, as text.
+///
+/// # Errors
+/// When no server answers, or it answers with an error.
+pub fn get(url: &str) -> Result<String> {
+    let text = send(url).and_then(|answer| Ok(answer.text()?));
+    text.with_context(|| format!("can't get {url}"))
+}
+
+/// Downloads a file.
+///
+/// # Errors
+/// When no server answers, it answers with an error, or the file can't be written.
+pub fn download(url: &str, to: &Path) -> Result<()> {
+    let downloaded = send(url).and_then(|mut answer| {
+        let mut file = File::create(to)?;
+        Ok(answer.copy_to(&mut file)?)
+    });
+    downloaded
+        .map(drop)
+        .with_context(|| format!("can't download {url}"))
+}
+
+fn send(url: &str) -> Result<Response> {
+    // An error means that a provider was installed before.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let client = Client::builder().connect_timeout(TIMEOUT).timeout(None);
+    let answer = client.build()?.get(url).send()?;
+    Ok(answer.error_for_status()?)
+}
