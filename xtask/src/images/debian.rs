@@ -1,6 +1,6 @@
 //! Packages of Debian: getting them, finding the newest, and what is in them.
 //!
-//! Where Debian's archive is, the apt of this machine knows, or `DEBIAN_MIRROR`. A point release removes packages from
+//! The address of Debian's archive is that of `DEBIAN_MIRROR`, else that of this machine's apt, else Debian's own. A point release removes packages from
 //! it; the snapshots of the archive, at Debian's own address or at `DEBIAN_SNAPSHOT`, keep them.
 
 use std::{
@@ -13,7 +13,7 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 use lzma_rust2::XzReader;
 use s2i_oci::layer::{LayerBuilder, Owner};
-use s2i_test_engines::host;
+use s2i_test_engines::{host, web};
 
 use crate::dist::Arch;
 
@@ -25,6 +25,9 @@ const MIRROR: &str = "DEBIAN_MIRROR";
 
 /// The variable with the URL of the snapshots, which is above their times.
 const SNAPSHOT: &str = "DEBIAN_SNAPSHOT";
+
+/// The archive for machines without apt, and for those of other distributions.
+const ARCHIVE: &str = "https://deb.debian.org/debian";
 
 /// The snapshots that Debian keeps.
 const SNAPSHOTS: &str = "https://snapshot.debian.org/archive/debian";
@@ -42,24 +45,15 @@ const MAGIC: &[u8; 8] = b"!<arch>\n";
 pub(super) fn download(archive: &str, place: &str, directory: &Path) -> Result<PathBuf> {
     let url = format!("{archive}/{}", place.replace('+', "%2b"));
     let to = directory.join("package.deb");
-    let mut command = if Path::new(HELPER).is_file() {
-        let mut helper = Command::new(HELPER);
-        helper.args(["-o", "APT::Sandbox::User=root", "download-file", &url]);
-        helper.arg(&to);
-        helper
-    } else {
-        let mut curl = Command::new(host::require("curl", "apt-get install curl")?);
-        curl.args([
-            "--fail",
-            "--silent",
-            "--show-error",
-            "--location",
-            "--output",
-        ]);
-        curl.arg(&to).arg(&url);
-        curl
-    };
-    let output = command.output()?;
+    if !Path::new(HELPER).is_file() {
+        web::download(&url, &to)?;
+        return Ok(to);
+    }
+    // It knows the proxies of apt's configuration.
+    let output = Command::new(HELPER)
+        .args(["-o", "APT::Sandbox::User=root", "download-file", &url])
+        .arg(&to)
+        .output()?;
     if !output.status.success() || !to.is_file() {
         bail!(
             "the download of {url} ended with {}: {}",
@@ -71,12 +65,10 @@ pub(super) fn download(archive: &str, place: &str, directory: &Path) -> Result<P
 }
 
 /// The URL of Debian's archive.
-pub(super) fn mirror() -> Result<String> {
+pub(super) fn mirror() -> String {
     let known = std::env::var(MIRROR).ok().or_else(mirror_of_apt);
-    let mirror = known.with_context(|| {
-        format!("apt does not name an archive of Debian; set {MIRROR} to the URL of one")
-    })?;
-    Ok(mirror.trim_end_matches('/').to_owned())
+    let mirror = known.unwrap_or_else(|| ARCHIVE.to_owned());
+    mirror.trim_end_matches('/').to_owned()
 }
 
 /// The URL of the snapshots of Debian's archive.
@@ -124,7 +116,7 @@ pub(super) fn newest(names: &[&str], arch: Arch) -> Result<Vec<Found>> {
     let sources = at("sources.list");
     fs::write(
         &sources,
-        format!("deb [signed-by={KEYS}] {} {SUITE} main\n", mirror()?),
+        format!("deb [signed-by={KEYS}] {} {SUITE} main\n", mirror()),
     )?;
     let apt = || {
         let mut command = Command::new(&apt);

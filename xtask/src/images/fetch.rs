@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Context, Result, anyhow, bail};
 use s2i_oci::Digest;
-use s2i_test_engines::{host, paths};
+use s2i_test_engines::{host, paths, web};
 use serde::Deserialize;
 
 use super::{
@@ -123,7 +123,7 @@ fn get(package: &Package) -> Result<Got> {
         Package::GoModule(module) => go_module(module, directory.path()),
         Package::Pypi(wheel) => pypi(wheel, directory.path()),
         Package::Npm(package) => npm(package, directory.path()),
-        Package::Debian(place) => debian::download(&debian::mirror()?, place, directory.path()),
+        Package::Debian(place) => debian::download(&debian::mirror(), place, directory.path()),
         Package::DebianSnapshot(place) => {
             debian::download(&debian::snapshots(), place, directory.path())
         }
@@ -149,8 +149,17 @@ struct Downloaded {
     error: String,
 }
 
-/// The zip archive of a module, which stays in Go's own cache.
+/// The proxy of Go's project, for machines without `go`.
+const GO_PROXY: &str = "https://proxy.golang.org";
+
+/// The zip archive of a module: from Go's own cache, or without `go` from the first proxy of `GOPROXY`.
 fn go_module(module: &str, directory: &Path) -> Result<PathBuf> {
+    if host::find("go").is_none() {
+        let to = directory.join("module.zip");
+        let proxies = std::env::var("GOPROXY").unwrap_or_default();
+        web::download(&module_url(module, &proxies)?, &to)?;
+        return Ok(to);
+    }
     let mut go = go()?;
     let output = go
         .args(["mod", "download", "-json", module])
@@ -168,6 +177,31 @@ fn go_module(module: &str, directory: &Path) -> Result<PathBuf> {
         );
     }
     Ok(said.zip)
+}
+
+/// The address of the zip archive of a module at the first of these proxies that has one, as
+/// <https://go.dev/ref/mod#goproxy-protocol> defines it.
+fn module_url(module: &str, proxies: &str) -> Result<String> {
+    let (path, version) = module
+        .split_once('@')
+        .context("it must be `path@version`")?;
+    let mut proxies = proxies.split([',', '|']);
+    let proxy = proxies.find(|proxy| proxy.starts_with("https://") || proxy.starts_with("http://"));
+    let proxy = proxy.unwrap_or(GO_PROXY).trim_end_matches('/');
+    Ok(format!(
+        "{proxy}/{}/@v/{}.zip",
+        escaped(path),
+        escaped(version)
+    ))
+}
+
+/// Capital letters as Go's proxies have them, `!a` for `A`.
+fn escaped(text: &str) -> String {
+    let letters = text.chars().map(|c| match c {
+        'A'..='Z' => format!("!{}", c.to_ascii_lowercase()),
+        c => c.to_string(),
+    });
+    letters.collect()
 }
 
 /// The `go` of this machine, as it is: no other toolchain, no settings for a module.
@@ -256,6 +290,20 @@ mod tests {
                 source(Package::Debian("pool/a.deb".into())),
                 source(Package::DebianSnapshot("T/pool/a.deb".into())),
             ],
+        }
+    }
+
+    #[test]
+    fn address_of_a_module_is_that_of_the_first_proxy() {
+        let module = "example.org/Team/tool@v1.0.0-RC1";
+        for (proxies, expected) in [
+            ("", "https://proxy.golang.org"),
+            ("direct", "https://proxy.golang.org"),
+            ("file:///x|http://one/,https://two", "http://one"),
+        ] {
+            let path = "example.org/!team/tool/@v/v1.0.0-!r!c1.zip";
+            let url = module_url(module, proxies).unwrap();
+            assert_eq!(url, format!("{expected}/{path}"));
         }
     }
 
