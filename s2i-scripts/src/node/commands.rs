@@ -271,7 +271,7 @@ impl Commands<'_> {
     /// The major version, where it is known.
     pub(super) fn major(&self) -> Option<u64> {
         match &self.facts.tool {
-            Tool::Present { version, .. } => version.map(|version| version.major),
+            Tool::Present { version, .. } => version.as_ref().map(|version| version.major),
             Tool::Registry { version, .. } => version.split('.').next()?.parse().ok(),
             Tool::Unneeded => None,
             // The file is called `yarn-4.5.1.cjs`.

@@ -75,7 +75,7 @@ pub struct CacheNames {
 }
 
 /// Node.js.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Node {
     /// The program.
     pub program: String,
@@ -185,7 +185,7 @@ fn node(places: &Places, host: &mut Host<'_>) -> Result<Node, Error> {
     let mut lines = answer.lines().map(str::to_owned);
     let mut next = || lines.next().unwrap_or_default();
     Ok(Node {
-        version: next().parse().unwrap_or_default(),
+        version: next().parse().unwrap_or_else(|_| Version::new(0, 0, 0)),
         abi: next(),
         arch: next(),
         program,
@@ -230,7 +230,7 @@ fn tool(
         let question = question(&program, &["--version"], places);
         let version = host.ask_quietly(&question);
         let version = version.and_then(|text| text.trim().parse().ok());
-        if choice.manager == Manager::Npm || will_do(choice, version) {
+        if choice.manager == Manager::Npm || will_do(choice, version.as_ref()) {
             return Ok(Tool::Present { program, version });
         }
     }
@@ -251,7 +251,7 @@ fn tool(
 }
 
 /// Whether a version is the one that is wanted, of which only the beginning may be said.
-fn will_do(choice: &Choice, version: Option<Version>) -> bool {
+fn will_do(choice: &Choice, version: Option<&Version>) -> bool {
     let Some(version) = version else {
         return false;
     };

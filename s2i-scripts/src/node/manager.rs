@@ -1,6 +1,6 @@
 //! Which package manager a source is for.
 
-use super::{Error, Manifest, range::Version, settings::yaml_value};
+use super::{Error, Manifest, range::major, settings::yaml_value};
 
 /// A package manager.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,7 +163,7 @@ fn named_one(text: &str, reason: &'static str, evidence: &Evidence) -> Result<Ch
     let version = version
         .and_then(|version| version.split('+').next())
         .map(str::to_owned);
-    let number: Option<Version> = version.as_deref().and_then(|version| version.parse().ok());
+    let number = version.as_deref().and_then(major);
     let unknown = || Error::UnknownManager {
         name: text.to_owned(),
         place: reason,
@@ -174,7 +174,7 @@ fn named_one(text: &str, reason: &'static str, evidence: &Evidence) -> Result<Ch
     let manager = match (name, number) {
         ("npm", _) => Manager::Npm,
         ("pnpm", _) => Manager::Pnpm,
-        ("yarn", Some(number)) if number.major >= 2 => Manager::Berry,
+        ("yarn", Some(number)) if number >= 2 => Manager::Berry,
         ("yarn", Some(_)) => Manager::Yarn,
         ("yarn", None) => yarn_kind(evidence),
         _ => return Err(unknown()),

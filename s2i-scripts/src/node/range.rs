@@ -1,215 +1,65 @@
-//! Ranges of versions, as `engines` of package.json has them.
+//! The comparison of a version with a range, as `engines` of package.json has them.
 
-use std::{fmt, str::FromStr};
+pub use js_semver::{Range, Version};
 
-/// A version of Node.js or of a package manager. What comes before a release is left out.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Version {
-    /// The major number.
-    pub major: u64,
-    /// The minor number.
-    pub minor: u64,
-    /// The patch number.
-    pub patch: u64,
-}
-
-impl FromStr for Version {
-    type Err = ();
-
-    /// Reads `v24.19.0`; `24` is 24.0.0, and what follows a `-` or `+` does not count.
-    fn from_str(text: &str) -> Result<Self, ()> {
-        let partial = Partial::parse(text.trim())?;
-        partial.major.ok_or(())?;
-        Ok(partial.floor())
-    }
-}
-
-impl fmt::Display for Version {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}.{}", self.major, self.minor, self.patch)
-    }
-}
-
-/// A set of versions: all those between the limits of one of its spans.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Range(Vec<Span>);
-
-/// From a version on, and up to one that is not in it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Span {
-    from: Version,
-    to: Option<Version>,
-}
-
-/// How a version stands to a range.
+/// The position of a version relative to a range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fit {
-    /// It is in it.
+    /// The version is in the range.
     Inside,
-    /// All of the range is newer.
+    /// All of the range is newer than the version.
     TooOld,
-    /// The range has something older, and not this.
+    /// The range has an older version, and not this one.
     TooNew,
 }
 
-impl Range {
-    /// Where a version stands.
-    #[must_use]
-    pub fn fit(&self, version: Version) -> Fit {
-        let is_in = |span: &Span| span.from <= version && span.to.is_none_or(|to| version < to);
-        if self.0.iter().any(is_in) {
-            Fit::Inside
-        } else if self.0.iter().any(|span| span.from <= version) {
-            Fit::TooNew
-        } else {
-            Fit::TooOld
-        }
-    }
-}
-
-impl FromStr for Range {
-    type Err = ();
-
-    /// Reads a range; an error where it is none that is known.
-    fn from_str(text: &str) -> Result<Self, ()> {
-        let mut spans = Vec::new();
-        for alternative in text.split("||") {
-            spans.extend(span(alternative.trim())?);
-        }
-        Ok(Self(spans))
-    }
-}
-
-/// The span that all comparators of a list have in common; `None` when it is empty.
-fn span(list: &str) -> Result<Option<Span>, ()> {
-    let mut span = Span {
-        from: Version::default(),
-        to: None,
-    };
-    if let Some((from, to)) = list.split_once(" - ") {
-        let (from, to) = (Partial::parse(from.trim())?, Partial::parse(to.trim())?);
-        span.from = from.floor();
-        span.to = to.ceiling();
+/// Compares a version with a range. A pre-release counts as the release that it precedes, for a nightly
+/// build of Node.js 24 has what `>=24` asks for.
+#[must_use]
+pub fn fit(range: &Range, version: &Version) -> Fit {
+    let release = Version::new(version.major, version.minor, version.patch);
+    if range.satisfies(&release) {
+        Fit::Inside
+    } else if lowest(range).is_some_and(|lowest| lowest < release) {
+        Fit::TooNew
     } else {
-        // An operator may stand apart from its version.
-        let mut list = list.to_owned();
-        for operator in [">=", "<=", ">", "<", "=", "^", "~"] {
-            while list.contains(&format!("{operator} ")) {
-                list = list.replace(&format!("{operator} "), operator);
-            }
-        }
-        for comparator in list.split([' ', ',']).filter(|word| !word.is_empty()) {
-            let other = compare(comparator)?;
-            span.from = span.from.max(other.from);
-            span.to = match (span.to, other.to) {
-                (Some(a), Some(b)) => Some(a.min(b)),
-                (a, b) => a.or(b),
-            };
-        }
+        Fit::TooOld
     }
-    let is_empty = span.to.is_some_and(|to| to <= span.from);
-    Ok((!is_empty).then_some(span))
 }
 
-fn compare(comparator: &str) -> Result<Span, ()> {
-    let end = comparator
-        .find(|c: char| !"<>=^~".contains(c))
-        .unwrap_or(comparator.len());
-    let (operator, version) = comparator.split_at(end);
-    let partial = Partial::parse(version)?;
-    let start = Version::default();
-    let floor = partial.floor();
-    let above = partial.ceiling();
-    let span = |from, to| Span { from, to };
-    Ok(match operator {
-        "" | "=" => span(floor, above),
-        ">=" => span(floor, None),
-        "<=" => span(start, above),
-        // Nothing is below a version that may be any.
-        "<" => span(start, Some(floor)),
-        ">" => match above {
-            Some(above) => span(above, None),
-            None => span(floor, Some(floor)),
-        },
-        "^" => span(floor, partial.caret()),
-        "~" | "~>" => span(floor, partial.tilde()),
-        _ => return Err(()),
-    })
-}
-
-/// A version of which the end may be missing or `x`.
-#[derive(Clone, Copy, Debug, Default)]
-struct Partial {
-    major: Option<u64>,
-    minor: Option<u64>,
-    patch: Option<u64>,
-}
-
-impl Partial {
-    fn parse(text: &str) -> Result<Self, ()> {
-        let text = text.strip_prefix(['v', '=']).unwrap_or(text);
-        let text = text.split(['-', '+']).next().unwrap_or_default();
-        let mut numbers = [None; 3];
-        let mut is_open = false;
-        for (index, part) in text.split('.').enumerate() {
-            let number = match part {
-                "x" | "X" | "*" => None,
-                "" if index == 0 && text.is_empty() => None,
-                digits => Some(digits.parse().map_err(|_| ())?),
-            };
-            is_open |= number.is_none();
-            let place = numbers.get_mut(index).ok_or(())?;
-            *place = number.filter(|_| !is_open);
-        }
-        let [major, minor, patch] = numbers;
-        Ok(Self {
+/// Returns the lowest version in a range; `None` when the range is empty.
+fn lowest(range: &Range) -> Option<Version> {
+    // It is the first of all, or one that a comparator names, or the release after that one. The text
+    // of a range has nothing but comparators.
+    let text = range.to_string();
+    let named = text.split([' ', '|']).filter_map(|comparator| {
+        Version::parse(comparator.trim_start_matches(['<', '>', '='])).ok()
+    });
+    let candidates = named.flat_map(|version| {
+        let Version {
             major,
             minor,
             patch,
-        })
-    }
-
-    fn floor(self) -> Version {
-        Version {
-            major: self.major.unwrap_or_default(),
-            minor: self.minor.unwrap_or_default(),
-            patch: self.patch.unwrap_or_default(),
-        }
-    }
-
-    /// The first version that is not meant.
-    fn ceiling(self) -> Option<Version> {
-        match (self.major, self.minor, self.patch) {
-            (Some(major), Some(minor), Some(patch)) => Some(version(major, minor, patch + 1)),
-            (Some(major), Some(minor), None) => Some(version(major, minor + 1, 0)),
-            (Some(major), None, _) => Some(version(major + 1, 0, 0)),
-            (None, ..) => None,
-        }
-    }
-
-    /// The first version that changes the leftmost number that is not zero.
-    fn caret(self) -> Option<Version> {
-        match (self.major?, self.minor, self.patch) {
-            (0, Some(0), Some(patch)) => Some(version(0, 0, patch + 1)),
-            (0, Some(minor), _) => Some(version(0, minor + 1, 0)),
-            (major, ..) => Some(version(major + 1, 0, 0)),
-        }
-    }
-
-    fn tilde(self) -> Option<Version> {
-        match (self.major?, self.minor) {
-            (major, Some(minor)) => Some(version(major, minor + 1, 0)),
-            (major, None) => Some(version(major + 1, 0, 0)),
-        }
-    }
+            ..
+        } = version;
+        [
+            version,
+            Version::new(major, minor, patch),
+            Version::new(major, minor, patch + 1),
+        ]
+    });
+    candidates
+        .chain([Version::new(0, 0, 0)])
+        .filter(|version| range.satisfies(version))
+        .min()
 }
 
-fn version(major: u64, minor: u64, patch: u64) -> Version {
-    Version {
-        major,
-        minor,
-        patch,
-    }
+/// Returns the major number of a version of which the end may be missing, such as `10` or `10.2`; `None`
+/// when the text is not a version.
+pub(super) fn major(version: &str) -> Option<u64> {
+    version.parse::<Range>().ok()?;
+    let version = version.trim_start_matches('v');
+    version.split('.').next()?.parse().ok()
 }
 
 #[cfg(test)]
@@ -217,36 +67,46 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_version_is_in_a_range_or_on_one_side_of_it() {
+    fn version_is_inside_a_range_or_on_one_side_of_it() {
         for (range, version, expected) in [
-            (">=18", "20.20.2", Fit::Inside),
             (">= 18.0.0 < 21", "20.20.2", Fit::Inside),
-            ("20", "20.20.2", Fit::Inside),
-            ("20.x", "20.20.2", Fit::Inside),
-            ("^20.1", "20.20.2", Fit::Inside),
-            ("~20.20", "20.20.2", Fit::Inside),
             ("18 || 20 || >=22", "20.20.2", Fit::Inside),
             ("18 - 20", "20.20.2", Fit::Inside),
-            ("*", "20.20.2", Fit::Inside),
             ("", "20.20.2", Fit::Inside),
-            ("v20.20.2", "20.20.2", Fit::Inside),
-            ("<=20", "20.20.2", Fit::Inside),
             (">=22", "20.20.2", Fit::TooOld),
             (">20", "20.20.2", Fit::TooOld),
             ("^20.21", "20.20.2", Fit::TooOld),
+            (">22 <20", "20.20.2", Fit::TooOld),
             ("18 || 22", "20.20.2", Fit::TooNew),
             ("16.x", "20.20.2", Fit::TooNew),
             ("<20", "20.20.2", Fit::TooNew),
-            ("~20.19.0", "20.20.2", Fit::TooNew),
+            (">20.20.2-rc.1 <20.20.2", "20.20.2", Fit::TooOld),
+            ("20.20.2-rc.1", "20.20.2", Fit::TooNew),
+            (">=24", "24.0.0-nightly2026", Fit::Inside),
+            ("<24", "24.0.0-nightly2026", Fit::TooNew),
+            (">=24.1", "24.0.0-nightly2026", Fit::TooOld),
         ] {
-            let fit = range
-                .parse::<Range>()
-                .unwrap()
-                .fit(version.parse().unwrap());
+            let fit = fit(&range.parse().unwrap(), &version.parse().unwrap());
             assert_eq!(fit, expected, "{range}");
         }
-        for range in ["latest", "lts/*", "1.2.3.4", "=>18", ">=18.a"] {
-            assert_eq!(range.parse::<Range>(), Err(()), "{range}");
+        for range in ["latest", "lts/*", "1.2.3.4", "=>18", ">=18.a", ">=18, <21"] {
+            assert!(range.parse::<Range>().is_err(), "{range}");
+        }
+    }
+
+    #[test]
+    fn major_number_of_a_partial_version_is_known() {
+        for (version, expected) in [
+            ("10", Some(10)),
+            ("v4.5", Some(4)),
+            ("10.2.0-rc.1", Some(10)),
+            ("9.x", Some(9)),
+            ("latest", None),
+            (">=9", None),
+            ("https://example.org/x.tgz", None),
+            ("", None),
+        ] {
+            assert_eq!(major(version), expected, "{version}");
         }
     }
 }

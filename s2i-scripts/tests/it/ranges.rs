@@ -2,15 +2,42 @@
 
 use std::{fmt::Write as _, fs, process::Command};
 
-use s2i_scripts::node::range::{Fit, Range, Version};
+use s2i_scripts::node::range::{Fit, Range, Version, fit};
 
 use crate::image::{Image, skip};
 
-/// Parts of ranges, each with each in all ways that `engines` has.
-const COMPARATORS: [&str; 26] = [
-    "*", "", "20", "20.x", "20.1", "20.1.x", "20.1.2", "v20.1.2", "=20.1.2", ">20", ">=20", "<20",
-    "<=20", ">20.1", ">=20.1", "<20.1", "<=20.1", ">20.1.2", "<=20.1.2", "^20", "^20.1", "^20.1.2",
-    "~20", "~20.1", "~20.1.2", "^0.1.2",
+/// Comparators, each combined with others in all ways that `engines` has.
+const COMPARATORS: [&str; 30] = [
+    "*",
+    "",
+    "20",
+    "20.x",
+    "20.1",
+    "20.1.x",
+    "20.1.2",
+    "v20.1.2",
+    "=20.1.2",
+    ">20",
+    ">=20",
+    "<20",
+    "<=20",
+    ">20.1",
+    ">=20.1",
+    "<20.1",
+    "<=20.1",
+    ">20.1.2",
+    "<=20.1.2",
+    "^20",
+    "^20.1",
+    "^20.1.2",
+    "~20",
+    "~20.1",
+    "~20.1.2",
+    "^0.1.2",
+    ">20.1.2-rc.1",
+    "20.1.2-rc.1",
+    ">=20.1.2-0",
+    "20.X.3",
 ];
 
 const VERSIONS: [&str; 14] = [
@@ -35,11 +62,25 @@ fn ranges() -> Vec<String> {
         ranges.push(format!("{from} - {to}"));
     }
     ranges.extend([">= 20.1", "> 19 <= 20.1.2", "^20.1 || ^0.1", ">=20 <20"].map(str::to_owned));
+    // Some that are not ranges, and some that hardly are.
+    let odd = [
+        "latest",
+        "lts/*",
+        "1.2.3.4",
+        "=>18",
+        "18 or 20",
+        ">=18, <21",
+        "01.2.3",
+        "||",
+        "^x",
+        ">*",
+    ];
+    ranges.extend(odd.map(str::to_owned));
     ranges
 }
 
 #[test]
-fn every_version_stands_to_every_range_as_npm_says() {
+fn versions_compare_with_ranges_as_in_npm() {
     let Some(image) = Image::with_node() else {
         return;
     };
@@ -51,7 +92,14 @@ fn every_version_stands_to_every_range_as_npm_says() {
     };
     let ranges = ranges();
     let script = format!(
-        "const s = require({semver:?}); for (const r of {ranges:?}) console.log({VERSIONS:?}.map(v => s.satisfies(v, r) ? 'y' : s.validRange(r) === null ? '?' : 'n').join(''))",
+        "const s = require({semver:?});
+        const letter = (v, r) => {{
+            if (s.validRange(r) === null) return '?';
+            if (s.satisfies(v, r)) return '=';
+            const lowest = s.minVersion(r);
+            return lowest === null || s.lt(v, lowest) ? '<' : '>';
+        }};
+        for (const r of {ranges:?}) console.log({VERSIONS:?}.map(v => letter(v, r)).join(''))",
     );
     let output = Command::new(image.path("tools/node"))
         .args(["-e", &script])
@@ -63,10 +111,11 @@ fn every_version_stands_to_every_range_as_npm_says() {
         let parsed: Option<Range> = range.parse().ok();
         for version in VERSIONS {
             let version: Version = version.parse().unwrap();
-            ours.push(match parsed.as_ref().map(|range| range.fit(version)) {
+            ours.push(match parsed.as_ref().map(|range| fit(range, &version)) {
                 None => '?',
-                Some(Fit::Inside) => 'y',
-                Some(Fit::TooOld | Fit::TooNew) => 'n',
+                Some(Fit::Inside) => '=',
+                Some(Fit::TooOld) => '<',
+                Some(Fit::TooNew) => '>',
             });
         }
         writeln!(ours).unwrap();

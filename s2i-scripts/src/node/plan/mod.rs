@@ -9,7 +9,7 @@ use super::{
     credentials,
     manager::Manager,
     project::{Package, Target},
-    range::{Fit, Range},
+    range::{self, Fit, Range},
 };
 use crate::{
     Error, Places, Plan,
@@ -107,7 +107,7 @@ fn engine(
     let needed = wanted.cloned().unwrap_or_default();
     let present = facts.node.version.to_string();
     let is_strict = request.engine_strict || facts.npmrc.engine_strict;
-    match range.fit(facts.node.version) {
+    match range::fit(&range, &facts.node.version) {
         Fit::Inside => Ok(None),
         Fit::TooNew if !is_strict => Ok(Some(format!(
             "package.json is for Node.js {needed}, which is older than this {present}"

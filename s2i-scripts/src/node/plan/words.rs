@@ -1,7 +1,11 @@
 //! What people are told about the facts and the choices.
 
 use super::{
-    super::{facts::Tool, project::Target, range::Fit, range::Range},
+    super::{
+        facts::Tool,
+        project::Target,
+        range::{self, Fit, Range},
+    },
     Facts, Request,
 };
 
@@ -73,7 +77,7 @@ pub(super) fn warnings(facts: &Facts) -> Vec<String> {
     if let Some(wished) = &facts.wished {
         // Names such as `lts/iron` say nothing here.
         let range = wished.parse::<Range>();
-        if range.is_ok_and(|range| range.fit(facts.node.version) != Fit::Inside) {
+        if range.is_ok_and(|range| range::fit(&range, &facts.node.version) != Fit::Inside) {
             warnings.push(format!(
                 "the source would like Node.js {wished}, and this is {}",
                 facts.node.version
