@@ -1,9 +1,14 @@
-//! What a client asks for.
+//! Requests of HTTP, as far as files are concerned.
 
 use std::io::{self, Read};
 
-/// The most bytes of a request's head.
-const LARGEST: usize = 16 << 10;
+use httparse::{EMPTY_HEADER, Status};
+
+/// The most bytes of a request's head that are waited for.
+const MAX_HEAD: usize = 16 << 10;
+
+/// The most headers of a request.
+const MAX_HEADERS: usize = 100;
 
 /// A request, as far as files are concerned.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -11,12 +16,12 @@ pub(super) struct Request {
     pub(super) method: String,
     /// The path as it was sent, without the query.
     pub(super) path: String,
-    /// What the client has already.
+    /// The tags of `If-None-Match`, for versions of the file that the client has.
     pub(super) tags: Option<String>,
-    /// The encodings that it takes.
+    /// The encodings that the client takes, in lower case.
     pub(super) encodings: String,
     /// Another request may follow on the connection.
-    pub(super) stays: bool,
+    pub(super) keep_alive: bool,
 }
 
 /// Reads a request; `None` when the client has gone or sends something else.
@@ -25,12 +30,13 @@ pub(super) struct Request {
 pub(super) fn read(stream: &mut impl Read, buffer: &mut Vec<u8>) -> io::Result<Option<Request>> {
     let mut chunk = [0; 4096];
     loop {
-        if let Some(end) = buffer.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
-            let head: Vec<u8> = buffer.drain(..end + 4).collect();
-            return Ok(std::str::from_utf8(&head).ok().and_then(parse));
-        }
-        if buffer.len() > LARGEST {
-            return Ok(None);
+        match parse(buffer) {
+            Ok(Status::Complete((length, request))) => {
+                buffer.drain(..length);
+                return Ok(request);
+            }
+            Ok(Status::Partial) if buffer.len() <= MAX_HEAD => {}
+            Ok(Status::Partial) | Err(_) => return Ok(None),
         }
         match stream.read(&mut chunk)? {
             0 => return Ok(None),
@@ -39,37 +45,44 @@ pub(super) fn read(stream: &mut impl Read, buffer: &mut Vec<u8>) -> io::Result<O
     }
 }
 
-fn parse(head: &str) -> Option<Request> {
-    let mut lines = head.split("\r\n");
-    let mut words = lines.next()?.split(' ');
-    let (method, target, version) = (words.next()?, words.next()?, words.next()?);
-    if !target.starts_with('/') || !version.starts_with("HTTP/1.") || words.next().is_some() {
-        return None;
+/// Parses the head of a request, and returns its length too. The request is `None` when it is not for a
+/// path of this server, as those for proxies are not.
+fn parse(bytes: &[u8]) -> httparse::Result<(usize, Option<Request>)> {
+    let mut headers = [EMPTY_HEADER; MAX_HEADERS];
+    let mut head = httparse::Request::new(&mut headers);
+    let Status::Complete(length) = head.parse(bytes)? else {
+        return Ok(Status::Partial);
+    };
+    let target = head.path.unwrap_or_default();
+    if !target.starts_with('/') {
+        return Ok(Status::Complete((length, None)));
     }
-    let path = target.split(['?', '#']).next().unwrap_or_default();
     let mut request = Request {
-        method: method.to_owned(),
-        path: path.to_owned(),
-        stays: version != "HTTP/1.0",
+        method: head.method.unwrap_or_default().to_owned(),
+        path: target
+            .split(['?', '#'])
+            .next()
+            .unwrap_or_default()
+            .to_owned(),
+        keep_alive: head.version == Some(1),
         ..Request::default()
     };
-    for line in lines.filter(|line| !line.is_empty()) {
-        let (name, value) = line.split_once(':')?;
-        let value = value.trim();
-        match name.to_ascii_lowercase().as_str() {
-            "if-none-match" => request.tags = Some(value.to_owned()),
+    for header in head.headers {
+        let value = String::from_utf8_lossy(header.value.trim_ascii());
+        match header.name.to_ascii_lowercase().as_str() {
+            "if-none-match" => request.tags = Some(value.into_owned()),
             "accept-encoding" => request.encodings = value.to_ascii_lowercase(),
-            "connection" if value.eq_ignore_ascii_case("close") => request.stays = false,
-            // A body that nobody reads must not be taken for the next request.
-            "content-length" if value != "0" => request.stays = false,
-            "transfer-encoding" => request.stays = false,
+            "connection" if value.eq_ignore_ascii_case("close") => request.keep_alive = false,
+            // A body is not read, and must not be taken for the next request.
+            "content-length" if value != "0" => request.keep_alive = false,
+            "transfer-encoding" => request.keep_alive = false,
             _ => {}
         }
     }
-    Some(request)
+    Ok(Status::Complete((length, Some(request))))
 }
 
-/// The components of a path; `None` when it is none of a file that is to be seen.
+/// Returns the components of a path; `None` when it is not the path of a public file.
 pub(super) fn components(path: &str) -> Option<Vec<String>> {
     let mut components = Vec::new();
     for part in path.split('/').filter(|part| !part.is_empty()) {
@@ -84,7 +97,7 @@ pub(super) fn components(path: &str) -> Option<Vec<String>> {
     Some(components)
 }
 
-/// Resolves `%41`.
+/// Decodes `%41`.
 fn decode(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -108,25 +121,72 @@ mod tests {
     use super::*;
 
     #[test]
-    fn heads_are_read_one_after_the_other() {
+    fn requests_of_one_connection_are_read_in_turn() {
         let text =
             b"GET /a%20b?q=1 HTTP/1.1\r\nIf-None-Match: \"x\"\r\nAccept-Encoding: GZIP, br\r\n\r\n\
             HEAD / HTTP/1.0\r\n\r\nPOST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc";
         let (mut stream, mut buffer) = (&text[..], Vec::new());
         let first = read(&mut stream, &mut buffer).unwrap().unwrap();
-        assert_eq!((first.path.as_str(), first.stays), ("/a%20b", true));
+        assert_eq!((first.path.as_str(), first.keep_alive), ("/a%20b", true));
         assert_eq!(
             (first.tags.as_deref(), first.encodings.as_str()),
             (Some("\"x\""), "gzip, br")
         );
         let second = read(&mut stream, &mut buffer).unwrap().unwrap();
-        assert_eq!((second.method.as_str(), second.stays), ("HEAD", false));
-        assert!(!read(&mut stream, &mut buffer).unwrap().unwrap().stays);
+        assert_eq!((second.method.as_str(), second.keep_alive), ("HEAD", false));
+        assert!(!read(&mut stream, &mut buffer).unwrap().unwrap().keep_alive);
         assert_eq!(read(&mut stream, &mut buffer).unwrap(), None);
     }
 
     #[test]
-    fn hidden_files_and_ways_out_are_no_paths() {
+    fn malformed_and_oversized_heads_are_refused() {
+        let lines = |count: usize| "X: y\r\n".repeat(count);
+        let long = format!("GET /{} HTTP/1.1\r\n\r\n", "a".repeat(2 * MAX_HEAD));
+        for (text, expected) in [
+            (
+                format!("GET / HTTP/1.1\r\n{}\r\n", lines(MAX_HEADERS)),
+                true,
+            ),
+            (
+                format!("GET / HTTP/1.1\r\n{}\r\n", lines(MAX_HEADERS + 1)),
+                false,
+            ),
+            (format!("GET / HTTP/1.1\r\n{}", lines(MAX_HEAD)), false),
+            (long, false),
+            ("GET / HTTP/1.1\r\nHost: x".into(), false),
+            ("GET / HTTP/1.1\r\nHost : x\r\n\r\n".into(), false),
+            ("GET / HTTP/1.1\r\nno colon\r\n\r\n".into(), false),
+            ("GET / HTTP/1.1\r\nX: a\0b\r\n\r\n".into(), false),
+            ("GET / HTTP/2.0\r\n\r\n".into(), false),
+            ("GET http://example.com/ HTTP/1.1\r\n\r\n".into(), false),
+            ("CONNECT example.com:443 HTTP/1.1\r\n\r\n".into(), false),
+            ("GET /\r\n\r\n".into(), false),
+            ("\x16\x03\x01\0".into(), false),
+        ] {
+            let request = read(&mut text.as_bytes(), &mut Vec::new()).unwrap();
+            assert_eq!(request.is_some(), expected, "{text:.60}");
+        }
+    }
+
+    #[test]
+    fn requests_that_a_body_may_follow_end_the_connection() {
+        for (header, expected) in [
+            ("Host: x", true),
+            ("Content-Length:  0 ", true),
+            ("Content-Length: 1", false),
+            ("transfer-encoding: chunked", false),
+            ("Connection: CLOSE", false),
+        ] {
+            let text = format!("GET / HTTP/1.1\r\n{header}\r\n\r\n");
+            let request = read(&mut text.as_bytes(), &mut Vec::new())
+                .unwrap()
+                .unwrap();
+            assert_eq!(request.keep_alive, expected, "{header}");
+        }
+    }
+
+    #[test]
+    fn hidden_files_and_parents_have_no_components() {
         let names = |path| components(path).map(|names| names.join("|"));
         assert_eq!(names("/").as_deref(), Some(""));
         assert_eq!(names("//a/%62c/").as_deref(), Some("a|bc"));
@@ -148,7 +208,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_leads_out(path in "(/|%2[eEfF]|%5c|\\.|a|%){0,12}") {
+        fn components_never_lead_out_of_the_root(path in "(/|%2[eEfF]|%5c|\\.|a|%){0,12}") {
             for name in components(&path).unwrap_or_default() {
                 prop_assert!(name != ".." && !name.contains('/') && !name.contains('\\'));
             }

@@ -64,7 +64,7 @@ fn talk(mut stream: TcpStream, root: &Path, tags: &Tags) -> io::Result<()> {
     let mut buffer = Vec::new();
     while let Some(request) = request::read(&mut stream, &mut buffer)? {
         reply(&mut stream, &request, &answer::choose(root, &request), tags)?;
-        if !request.stays {
+        if !request.keep_alive {
             break;
         }
     }
@@ -77,7 +77,11 @@ fn reply(
     answer: &Answer,
     tags: &Tags,
 ) -> io::Result<()> {
-    let connection = if request.stays { "keep-alive" } else { "close" };
+    let connection = if request.keep_alive {
+        "keep-alive"
+    } else {
+        "close"
+    };
     let common = format!("Connection: {connection}\r\nX-Content-Type-Options: nosniff\r\n");
     match answer {
         Answer::Redirect(to) => write!(
