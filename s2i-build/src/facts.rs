@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use s2i_core::{
     EnvVar, ImageRef, Script,
+    detect::RootEntry,
     image::{ContainerConfig, Platform},
 };
 use serde::{Deserialize, Serialize};
@@ -35,19 +36,10 @@ impl Facts {
 /// What the choice of a builder depends on, where the request leaves it open.
 #[derive(Clone, Debug, Default)]
 pub struct ChoiceFacts {
-    /// The files at the top of the source, by name.
-    pub root: Vec<RootFile>,
+    /// The entries of the source's root directory that are not left out, by name.
+    pub root: Vec<RootEntry>,
     /// The image that [`Builder::Either`](crate::request::Builder::Either) names, if the engine has it.
     pub either: Option<ImageFacts>,
-}
-
-/// A file at the top of the source that is not left out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RootFile {
-    /// Its name.
-    pub name: String,
-    /// What it begins with: 512 bytes, or all of it.
-    pub head: Vec<u8>,
 }
 
 /// An image as the engine has it.

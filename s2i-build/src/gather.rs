@@ -60,7 +60,7 @@ pub async fn for_choice<E: Engine>(
             }
         }
     };
-    let listing = async { Ok::<_, BuildError>(source.root_files().await?) };
+    let listing = async { Ok::<_, BuildError>(source.root_entries().await?) };
     let root = or_interrupted(listing, cancel).await?;
     Ok(ChoiceFacts { root, either })
 }

@@ -4,8 +4,8 @@
 //! application into a container of it, below the builder's [destination](Layout), runs `assemble`,
 //! and commits the result as an image whose command is `run`. Everything that both sides must agree
 //! on is here: [labels](label), [paths](Layout), [environment files](environment),
-//! [ignore rules](ignore), [archives](archive), [image names](ImageRef), [image configs](image), and
-//! the [frames](wire) in which s2i talks to its agent in the container.
+//! [ignore rules](ignore), [kinds of source](detect), [archives](archive), [image names](ImageRef),
+//! [image configs](image), and the [frames](wire) in which s2i talks to its agent in the container.
 //!
 //! The crate is a synchronous leaf: it knows no engine, starts no process, opens no connection, and
 //! touches files only where a caller hands it a directory. So the static programs inside containers
@@ -24,6 +24,7 @@ pub mod archive;
 pub mod bounds;
 mod chain;
 mod container_path;
+pub mod detect;
 mod diagnostic;
 pub mod env_var;
 pub mod environment;

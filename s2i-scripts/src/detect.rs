@@ -1,21 +1,24 @@
-//! Which recipe builds a source.
+//! The recipe for a source, by its kind and the toolchains of the image.
 
-use std::fs;
+use s2i_core::{
+    OpenDir,
+    detect::{self, RootEntry, SourceKind},
+};
 
-use crate::{Error, Host, Places, go, node, variables};
+use crate::{Error, Host, Places, go, variables};
 
 /// A way to build an application.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Recipe {
-    /// Go, laid out in this way.
+    /// Go, with the layout of the source.
     Go(go::Layout),
     /// Node.js, or a site that its tools make.
     Node,
-    /// Programs that are built already.
+    /// Programs that are built already, and sites.
     Binary,
 }
 
-/// What of an image decides what it builds.
+/// The toolchains of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tools {
     /// There is a `go`.
@@ -24,32 +27,30 @@ pub struct Tools {
     pub node: bool,
 }
 
-/// Looks at the root of the source, and at what this image can build.
+/// Chooses the recipe for the source, by its root directory and the toolchains of this image.
 ///
 /// # Errors
 /// When there is no source, or none of a kind that this image builds.
 pub fn detect(places: &Places, host: &Host<'_>) -> Result<Recipe, Error> {
     let path = places.source.as_str();
-    let mut names = Vec::new();
-    for entry in fs::read_dir(path).map_err(Error::file("read the source", path))? {
-        let entry = entry.map_err(Error::file("read the source", path))?;
-        names.push(entry.file_name().to_string_lossy().into_owned());
-    }
+    let root = OpenDir::open(path).and_then(|root| detect::read(&root, |_| false));
+    let root = root.map_err(Error::file("read the source", path))?;
     let tools = Tools {
         go: host.find("go").is_some(),
         node: host.find("node").is_some(),
     };
-    choose(&names, tools, host.variable(variables::RECIPE)?, path)
+    choose(&root, tools, host.variable(variables::RECIPE)?, path)
 }
 
-/// Chooses; an image with a toolchain builds what the toolchain is for, one without packs programs.
+/// Chooses. An image with a toolchain builds what the toolchain is for. One without packs programs, and
+/// looks for them in all directories, so it takes sources that are not recognised by their root.
 fn choose(
-    names: &[String],
+    root: &[RootEntry],
     tools: Tools,
     wanted: Option<&str>,
     path: &str,
 ) -> Result<Recipe, Error> {
-    if names.is_empty() {
+    if root.is_empty() {
         let path = path.to_owned();
         return Err(Error::NoSource { path });
     }
@@ -59,98 +60,136 @@ fn choose(
             found: found.to_owned(),
         })
     };
-    let layout = go::Layout::of(names);
-    let is_node = node::is_source(names);
-    match (wanted, layout) {
-        (Some("binary"), _) => Ok(Recipe::Binary),
-        (Some("node"), _) => Ok(Recipe::Node),
-        (Some("go"), Some(layout)) => Ok(Recipe::Go(layout)),
-        (Some("go"), None) => not_recognised(NO_GO),
-        (Some(other), _) => Err(Error::variable(
+    let found = detect::detect(root);
+    let is = |kind| found.iter().any(|detection| detection.kind == kind);
+    let (is_go, is_node) = (is(SourceKind::Go), is(SourceKind::Node));
+    match wanted {
+        Some("binary") => Ok(Recipe::Binary),
+        Some("node") => Ok(Recipe::Node),
+        Some("go") if is_go => Ok(Recipe::Go(go::Layout::of(root))),
+        Some("go") => not_recognised(NO_GO),
+        Some(other) => Err(Error::variable(
             variables::RECIPE,
             other,
             "it is none of `go`, `node` and `binary`",
         )),
-        (None, Some(layout)) if tools.go => Ok(Recipe::Go(layout)),
-        (None, _) if tools.node && is_node => Ok(Recipe::Node),
-        (None, layout) => match (tools.go, tools.node) {
-            (false, false) if layout.is_some() => Err(Error::NoToolchain { program: "go" }),
-            (false, false) if node::needs_node(names) => {
-                Err(Error::NoToolchain { program: "node" })
-            }
+        None if tools.go && is_go => Ok(Recipe::Go(go::Layout::of(root))),
+        None if tools.node && (is_node || detect::has_index(root)) => Ok(Recipe::Node),
+        None => match (tools.go, tools.node) {
+            (false, false) if is_go => Err(Error::NoToolchain { program: "go" }),
+            (false, false) if is_node => Err(Error::NoToolchain { program: "node" }),
             (false, false) => Ok(Recipe::Binary),
             (true, _) if is_node => {
                 not_recognised("it is one for Node.js, and this image builds Go")
             }
             (true, _) => not_recognised(NO_GO),
-            (false, true) if layout.is_some() => {
+            (false, true) if is_go => {
                 not_recognised("it is one in Go, and this image builds for Node.js")
             }
-            (false, true) => not_recognised(
-                "neither a `package.json` nor a `server.js`, `app.js`, `main.js`, `index.js` or `index.html` is at the root of the source",
-            ),
+            (false, true) => not_recognised(NO_NODE),
         },
     }
 }
 
 const NO_GO: &str = "neither a `go.mod`, a `go.work` nor a file of Go is at the root of the source";
 
+const NO_NODE: &str = "neither a `package.json` nor a `server.js`, `app.js`, `main.js`, `index.js` or `index.html` is at the root of the source";
+
 #[cfg(test)]
 mod tests {
+    use s2i_testkit::{SOURCES, write_source};
+
     use super::*;
     use crate::Explain as _;
 
-    #[track_caller]
-    fn check(names: &str, tools: &str, wanted: Option<&str>, expected: &str) {
-        let names: Vec<_> = names.split_whitespace().map(str::to_owned).collect();
+    /// The recipe for a source in an image with these tools, else the cause of the error.
+    fn recipe(entries: &str, tools: &str, wanted: Option<&str>) -> String {
+        let root = tempfile::tempdir().unwrap();
+        write_source(root.path(), entries).unwrap();
+        let root = detect::read(&OpenDir::open(root.path()).unwrap(), |_| false).unwrap();
         let tools = Tools {
             go: tools.contains("go"),
             node: tools.contains("node"),
         };
-        let actual = match choose(&names, tools, wanted, "/src") {
-            Ok(Recipe::Go(_)) => "go".to_owned(),
-            Ok(Recipe::Node) => "node".to_owned(),
-            Ok(Recipe::Binary) => "binary".to_owned(),
+        match choose(&root, tools, wanted, "/src") {
+            Ok(Recipe::Go(_)) => "Go".to_owned(),
+            Ok(Recipe::Node) => "Node".to_owned(),
+            Ok(Recipe::Binary) => "Binary".to_owned(),
             Err(err) => err.cause().unwrap_or_else(|| err.to_string()),
-        };
-        assert_eq!(actual, expected, "{names:?}");
+        }
     }
 
     #[test]
-    fn the_tools_of_the_image_decide_between_kinds() {
-        check("go.mod package.json", "go", None, "go");
-        check("go.mod package.json", "node", None, "node");
-        check("go.mod package.json", "go node", None, "go");
-        check("go.mod package.json", "go node", Some("node"), "node");
-        check("server.js", "node", None, "node");
-        check("index.html", "node", None, "node");
-        check("app", "", None, "binary");
-        check("app README.md", "go", Some("binary"), "binary");
+    fn image_of_each_kind_builds_the_sources_of_that_kind() {
+        for (entries, kinds) in SOURCES {
+            let kinds: Vec<_> = kinds
+                .split(", ")
+                .filter_map(|kind| kind.split(' ').next())
+                .collect();
+            for (kind, tools) in [("Go", "go"), ("Node", "node"), ("Binary", "")] {
+                let recipe = recipe(entries, tools, None);
+                let is_kind = kinds.contains(&kind);
+                // The image for programs needs no toolchain, and so leaves to the others what is theirs.
+                let expected = match kind {
+                    "Node" => is_kind || entries.contains("index.html"),
+                    "Binary" => {
+                        !entries.is_empty()
+                            && !kinds.iter().any(|kind| matches!(*kind, "Go" | "Node"))
+                    }
+                    _ => is_kind,
+                };
+                assert_eq!(recipe == kind, expected, "{entries} with {tools}: {recipe}");
+                assert!(
+                    kinds.first() != Some(&kind) || recipe == kind,
+                    "{entries} with {tools}: {recipe}"
+                );
+            }
+        }
     }
 
     #[test]
-    fn what_this_image_does_not_build_is_named() {
-        check("", "go", None, "there is no source in `/src`");
-        check("main.go", "", None, "there is no `go` on the PATH");
-        check("package.json", "", None, "there is no `node` on the PATH");
-        check(
-            "package.json",
-            "go",
-            None,
-            "it is one for Node.js, and this image builds Go",
-        );
-        check(
-            "main.go",
-            "node",
-            None,
-            "it is one in Go, and this image builds for Node.js",
-        );
-        check("pom.xml", "go", None, NO_GO);
-        check(
-            "pom.xml",
-            "go",
-            Some("php"),
-            "it is none of `go`, `node` and `binary`",
-        );
+    fn toolchains_decide_between_the_kinds_of_a_source() {
+        for (entries, tools, wanted, expected) in [
+            ("go.mod package.json", "go", None, "Go"),
+            ("go.mod package.json", "node", None, "Node"),
+            ("go.mod package.json", "go node", None, "Go"),
+            ("go.mod package.json", "go node", Some("node"), "Node"),
+            ("app README.md", "go", Some("binary"), "Binary"),
+        ] {
+            assert_eq!(recipe(entries, tools, wanted), expected, "{entries}");
+        }
+    }
+
+    #[test]
+    fn error_names_the_reason_that_this_image_does_not_build_a_source() {
+        for (entries, tools, wanted, expected) in [
+            ("", "go", None, "there is no source in `/src`"),
+            ("main.go", "", None, "there is no `go` on the PATH"),
+            ("package.json", "", None, "there is no `node` on the PATH"),
+            (
+                "package.json",
+                "go",
+                None,
+                "it is one for Node.js, and this image builds Go",
+            ),
+            (
+                "main.go",
+                "node",
+                None,
+                "it is one in Go, and this image builds for Node.js",
+            ),
+            ("pom.xml", "go", None, NO_GO),
+            ("index.html", "go", None, NO_GO),
+            ("pom.xml", "node", None, NO_NODE),
+            ("pom.xml", "go", Some("go"), NO_GO),
+            (
+                "pom.xml",
+                "go",
+                Some("php"),
+                "it is none of `go`, `node` and `binary`",
+            ),
+        ] {
+            assert_eq!(recipe(entries, tools, wanted), expected, "{entries}");
+        }
     }
 }

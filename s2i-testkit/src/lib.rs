@@ -14,6 +14,8 @@
 
 mod engine;
 mod source;
+mod sources;
 
 pub use engine::{ScriptedContainer, ScriptedEngine};
 pub use source::{FixedSource, Quiet};
+pub use sources::{SOURCES, write_source};

@@ -1,10 +1,14 @@
 //! Which image builds a source, where the request leaves that open.
 
-use s2i_core::{ImageRef, label};
+use s2i_core::{
+    ImageRef,
+    detect::{Detection, detect},
+    label,
+};
 
 use super::{PlanError, common::labels_of};
 use crate::{
-    detect::{Builders, Clue, clues},
+    detect::{Builders, Described},
     facts::{ChoiceFacts, ImageFacts},
     request::{BuildRequest, Builder},
 };
@@ -95,12 +99,12 @@ fn pick(
     facts: &ChoiceFacts,
     tag: Option<ImageRef>,
 ) -> Result<Choice, PlanError> {
-    let clues = clues(&facts.root);
-    let Some((first, others)) = clues.split_first() else {
+    let found = detect(&facts.root);
+    let Some((first, others)) = found.split_first() else {
         return Err(PlanError::NoBuilder);
     };
     let builder = request.builders.of(first.kind).clone();
-    let because = format!("the source has {first}{}", before(others));
+    let because = format!("the source has {}{}", Described(first), before(others));
     Ok(Choice {
         sentence: Some(format!("builder {builder}: {because}")),
         is_ours: builder == *Builders::default().of(first.kind),
@@ -111,10 +115,13 @@ fn pick(
 }
 
 /// What else there was to go by.
-fn before(others: &[Clue]) -> String {
+fn before(others: &[Detection]) -> String {
     if others.is_empty() {
         return String::new();
     }
-    let others: Vec<_> = others.iter().map(ToString::to_string).collect();
+    let others: Vec<_> = others
+        .iter()
+        .map(|other| Described(other).to_string())
+        .collect();
     format!(", which comes before {}", others.join(" and "))
 }

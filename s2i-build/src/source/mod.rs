@@ -7,7 +7,6 @@ mod fingerprint;
 mod git;
 pub mod location;
 mod objects;
-mod root;
 mod tree;
 
 use std::{io, path::PathBuf};

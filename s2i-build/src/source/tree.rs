@@ -11,12 +11,16 @@ use std::{
 use cap_std::fs::MetadataExt as _;
 use s2i_core::{
     Diagnostic, EnvVar, IGNORE_FILE, OpenDir, SOURCE_ENVIRONMENT_FILE, SOURCE_SCRIPTS_DIR, Script,
-    archive, bounds, environment, ignore::Filter, open_dir::is_escape,
+    archive, bounds,
+    detect::{self, RootEntry},
+    environment,
+    ignore::Filter,
+    open_dir::is_escape,
 };
 
-use super::{SourceError, checkout::Checkout, fingerprint, root};
+use super::{SourceError, checkout::Checkout, fingerprint};
 use crate::{
-    facts::{CommitFacts, RootFile, SourceFacts},
+    facts::{CommitFacts, SourceFacts},
     plan::SourceFilter,
     request::SourceRequest,
     stream::{ArchiveStream, Tree, blocking, pieces_of},
@@ -150,15 +154,15 @@ impl Fetched {
         Some(self.checked_out.get_or_init(|| found).clone())
     }
 
-    /// The files at the top of the tree.
+    /// Lists the entries of the root directory that are not left out.
     ///
     /// # Errors
-    /// [`SourceError::Io`] when they can't be listed.
-    pub async fn root_files(&self) -> Result<Vec<RootFile>, SourceError> {
+    /// [`SourceError::Io`] when they cannot be listed.
+    pub async fn root_entries(&self) -> Result<Vec<RootEntry>, SourceError> {
         let (root, filter) = (Arc::clone(&self.root), Arc::clone(&self.filter));
-        let listed = blocking(move || root::files(&root, &filter)).await;
+        let listed = blocking(move || detect::read(&root, |name| filter.leaves_out(name))).await;
         listed
-            .and_then(|files| files)
+            .and_then(|entries| entries)
             .map_err(SourceError::io("list", self.root.path()))
     }
 

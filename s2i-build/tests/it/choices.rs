@@ -11,7 +11,7 @@ use s2i_build::{
     request::{BuildRequest, Builder, PreviousRequest, PullPolicy},
 };
 use s2i_core::{ErrorChain, label};
-use s2i_testkit::{FixedSource, ScriptedEngine};
+use s2i_testkit::{FixedSource, SOURCES, ScriptedEngine, write_source};
 use tempfile::TempDir;
 
 /// An engine with the usual builders, a builder of others, an image that s2i has made, and one that is
@@ -67,9 +67,7 @@ fn run(
     files: &str,
 ) -> (Result<Outcome, BuildFailure>, Vec<String>) {
     let root = TempDir::new().unwrap();
-    for name in files.split_whitespace() {
-        std::fs::write(root.path().join(name), "text").unwrap();
-    }
+    write_source(root.path(), files).unwrap();
     let source = FixedSource {
         root: root.path().into(),
         facts: SourceFacts::default(),
@@ -107,7 +105,27 @@ fn without_a_builder_the_source_decides() {
     assert_snapshot!(told(&asked, "go.mod main.go"), @"by s2i/go, called none: builder s2i/go: the source has a go.mod");
     assert_snapshot!(told(&asked, "package.json index.html go.mod"), @"by s2i/go, called none: builder s2i/go: the source has a go.mod, which comes before a package.json and an index.html");
     assert_snapshot!(told(&asked, "package.json"), @"by s2i/node, called none: builder s2i/node: the source has a package.json");
-    assert_snapshot!(told(&asked, "README.md"), @"no builder image can be picked: at its top, the source has none of these: a `go.mod`, a `go.work` or a file of Go (for s2i/go); a `package.json` or a `server.js`, `app.js`, `main.js` or `index.js` (for s2i/node); a program for Linux, an archive or an `index.html` (for s2i/binary) | name one, with `s2i build SOURCE BUILDER TAG`, or the directory of the application, with --context-dir");
+    assert_snapshot!(told(&asked, "README.md"), @"no builder image can be picked: at its top, the source has none of these: a `go.mod`, `go.work`, `Gopkg.toml`, `glide.yaml`, `Godeps` or file of Go (for s2i/go); a `package.json` or `server.js`, or, without an `index.html`, an `app.js`, `main.js` or `index.js` (for s2i/node); a program for Linux, an archive or an `index.html` (for s2i/binary) | name one, with `s2i build SOURCE BUILDER TAG`, or the directory of the application, with --context-dir");
+}
+
+#[test]
+fn first_kind_of_a_source_picks_the_builder() {
+    for (entries, kinds) in SOURCES {
+        let (built, _) = run(&engine(), &request(Builder::Detected), entries);
+        match (kinds.split(' ').next().unwrap_or_default(), built) {
+            ("", Err(failed)) => {
+                assert!(matches!(
+                    failed.error,
+                    BuildError::Plan(PlanError::NoBuilder)
+                ));
+            }
+            (kind, Ok(outcome)) => {
+                let builder = format!("s2i/{}", kind.to_lowercase());
+                assert_eq!(outcome.builder.to_string(), builder, "{entries}");
+            }
+            (kind, Err(failed)) => panic!("{entries} is for {kind}: {}", failed.error),
+        }
+    }
 }
 
 #[test]

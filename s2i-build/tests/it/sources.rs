@@ -309,22 +309,24 @@ fn files_at_the_top_are_known_with_their_beginnings() {
     let mut request = place.request();
     let shown = |request: &SourceRequest| {
         let fetched = place.fetch(request).unwrap();
-        let files = pollster::block_on(fetched.root_files()).unwrap();
-        let files = files
-            .iter()
-            .map(|file| format!("{} {}", file.name, file.head.len()));
+        let files = pollster::block_on(fetched.root_entries()).unwrap();
+        let files = files.iter().map(|entry| match &entry.head {
+            Some(head) => format!("{} {}", entry.name, head.len()),
+            None => format!("{}/", entry.name),
+        });
         files.collect::<Vec<_>>()
     };
     let expected = [
         ".s2iignore 13",
         "big 512",
+        "cmd/",
         "go.mod 8",
         "inside 8",
         "notes.txt 0",
     ];
     assert_eq!(shown(&request), expected);
     request.exclude = "^(big|inside|.*txt)$".into();
-    assert_eq!(shown(&request), [".s2iignore 13", "go.mod 8"]);
+    assert_eq!(shown(&request), [".s2iignore 13", "cmd/", "go.mod 8"]);
     request.context_dir = Some("cmd".into());
     assert_eq!(shown(&request), ["main.go 0"]);
 }

@@ -13,8 +13,8 @@ One name after SOURCE is the BUILDER if the engine has a builder image of that n
 made itself. Else it is the TAG, and a builder is picked; a line says which it was.
 
 By the files at the top of the source, the first of these builders is picked:
-  s2i/go      for a go.work, a go.mod or files of Go
-  s2i/node    for a package.json, or a server.js, app.js, main.js or index.js
+  s2i/go      for a go.work, a go.mod, files of Go, or a Gopkg.toml, glide.yaml or Godeps
+  s2i/node    for a package.json, a server.js, or, without an index.html, an app.js, main.js or index.js
   s2i/binary  for a program for Linux, an archive (.tar, .tar.gz, .gz, .zip), or an index.html
 Others can be set in the configuration file: [builders] go = \"IMAGE\".";
 

@@ -1,5 +1,8 @@
-//! Tests of `s2i-core` from outside: archives on a file system, and properties of the small grammars.
+//! Tests of `s2i-core` from outside: archives on a file system, kinds of source, and properties of the small
+//! grammars.
 
+#[cfg(test)]
+mod detections;
 #[cfg(test)]
 mod hostile_archives;
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use s2i_core::ContainerPath;
+use s2i_core::{ContainerPath, detect::INDEX};
 
 use super::{
     Request, archive,
@@ -18,7 +18,6 @@ use crate::{
     Error, Places,
     build::{digest, tree},
     launch::PROCFILE,
-    site::INDEX,
 };
 
 /// The file that lists digests.

@@ -10,6 +10,8 @@ use object::{
     Endianness, FileKind, ReadCache, ReadRef, elf,
     read::elf::{Dyn as _, FileHeader, ProgramHeader as _},
 };
+use s2i_core::detect::ArchiveFormat;
+pub(super) use s2i_core::detect::is_tar;
 
 /// What a file is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,7 +88,17 @@ pub fn inspect(path: &Path) -> io::Result<Kind> {
 }
 
 fn by_head(head: &[u8], name: &str) -> Kind {
-    let ends = |endings: &[&str]| endings.iter().any(|ending| name.ends_with(ending));
+    match ArchiveFormat::of(name, head) {
+        Some(ArchiveFormat::Tar) => return Kind::Archive(Packing::Tar),
+        Some(ArchiveFormat::Gzip) => return Kind::Archive(Packing::Gzip),
+        Some(ArchiveFormat::Zip) => return Kind::Archive(Packing::Zip),
+        None => {}
+    }
+    let is_java = || {
+        [".jar", ".war", ".ear"]
+            .iter()
+            .any(|ending| name.ends_with(ending))
+    };
     match head {
         [] => Kind::Empty,
         [0x7f, b'E', b'L', b'F', ..] => Kind::Elf(Elf::default()),
@@ -96,22 +108,14 @@ fn by_head(head: &[u8], name: &str) -> Kind {
             Kind::Mac
         }
         [0xca, 0xfe, 0xba, 0xbe, ..] => Kind::Java,
-        [b'P', b'K', 3, 4, ..] if ends(&[".jar", ".war", ".ear"]) => Kind::Java,
-        [b'P', b'K', 3, 4, ..] if ends(&[".zip"]) => Kind::Archive(Packing::Zip),
-        [0x1f, 0x8b, ..] if ends(&[".gz", ".tgz"]) => Kind::Archive(Packing::Gzip),
+        [b'P', b'K', 3, 4, ..] if is_java() => Kind::Java,
         [0xfd, b'7', b'z', b'X', b'Z', ..] => Kind::Archive(Packing::Other("xz")),
         [0x28, 0xb5, 0x2f, 0xfd, ..] => Kind::Archive(Packing::Other("zstd")),
         [b'B', b'Z', b'h', b'1'..=b'9', ..] => Kind::Archive(Packing::Other("bzip2")),
         [b'7', b'z', 0xbc, 0xaf, ..] => Kind::Archive(Packing::Other("7z")),
-        _ if is_tar(head) && ends(&[".tar"]) => Kind::Archive(Packing::Tar),
         _ if is_page(head) => Kind::Page,
         _ => Kind::Other,
     }
-}
-
-/// Whether a file begins as a tar archive does.
-pub(super) fn is_tar(head: &[u8]) -> bool {
-    head.get(257..262) == Some(b"ustar")
 }
 
 fn is_page(head: &[u8]) -> bool {

@@ -1,9 +1,11 @@
-//! How a source of Go is laid out.
+//! The layout of a source of Go.
+
+use s2i_core::detect::RootEntry;
 
 /// The name of a program whose source gives it none.
 pub(super) const FILES_NAME: &str = "app";
 
-/// How a source of Go is laid out.
+/// The layout of a source of Go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Layout {
     /// There is a go.work at the root, which names modules.
@@ -13,8 +15,8 @@ pub enum Layout {
         /// There is a `vendor` directory too, which Go itself then builds from.
         vendored: bool,
     },
-    /// There is no go.mod but a directory with dependencies, from before there were modules; or there
-    /// are only directories.
+    /// There is no go.mod but a directory with dependencies or a file that lists them, from before there
+    /// were modules.
     Gopath {
         /// The dependencies lie in `Godeps/_workspace`.
         godeps: bool,
@@ -24,28 +26,22 @@ pub enum Layout {
 }
 
 impl Layout {
-    /// The layout of a source that has these names at its root, if they are those of Go.
+    /// Returns the layout of a source of Go that has these entries at its root.
     #[must_use]
-    pub fn of(names: &[String]) -> Option<Self> {
-        let has = |name: &str| names.iter().any(|known| known == name);
-        if has("go.work") {
-            return Some(Self::Workspace);
-        }
-        if has("go.mod") {
-            return Some(Self::Module {
-                vendored: has("vendor"),
-            });
-        }
-        let is_code = |name: &String| {
-            name.strip_suffix(".go")
-                .is_some_and(|stem| !stem.ends_with("_test"))
-        };
-        let has_code = names.iter().any(is_code);
+    pub fn of(root: &[RootEntry]) -> Self {
+        let has = |name: &str| root.iter().any(|entry| entry.name == name);
         let godeps = has("Godeps");
-        if godeps || has("Gopkg.toml") || has("glide.yaml") || (has_code && has("vendor")) {
-            return Some(Self::Gopath { godeps });
+        if has("go.work") {
+            Self::Workspace
+        } else if has("go.mod") {
+            Self::Module {
+                vendored: has("vendor"),
+            }
+        } else if godeps || has("Gopkg.toml") || has("glide.yaml") || has("vendor") {
+            Self::Gopath { godeps }
+        } else {
+            Self::Files
         }
-        has_code.then_some(Self::Files)
     }
 }
 
@@ -74,24 +70,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_at_the_root_decide() {
+    fn root_entries_decide_the_layout() {
         for (names, expected) in [
-            (
-                "go.mod main.go vendor",
-                Some(Layout::Module { vendored: true }),
-            ),
-            ("cmd go.mod", Some(Layout::Module { vendored: false })),
-            ("go.work go.mod", Some(Layout::Workspace)),
-            ("main.go vendor", Some(Layout::Gopath { godeps: false })),
-            ("cmd Gopkg.toml", Some(Layout::Gopath { godeps: false })),
-            ("main.go Godeps", Some(Layout::Gopath { godeps: true })),
-            ("main.go README.md", Some(Layout::Files)),
-            ("a_test.go package.json", None),
-            ("vendor", None),
-            ("", None),
+            ("go.mod main.go vendor", Layout::Module { vendored: true }),
+            ("cmd go.mod", Layout::Module { vendored: false }),
+            ("go.work go.mod", Layout::Workspace),
+            ("main.go vendor", Layout::Gopath { godeps: false }),
+            ("cmd Gopkg.toml", Layout::Gopath { godeps: false }),
+            ("main.go Godeps", Layout::Gopath { godeps: true }),
+            ("main.go README.md", Layout::Files),
         ] {
-            let names: Vec<_> = names.split(' ').map(str::to_owned).collect();
-            assert_eq!(Layout::of(&names), expected, "{names:?}");
+            let entry = |name: &str| RootEntry {
+                name: name.to_owned(),
+                head: None,
+            };
+            let root: Vec<_> = names.split(' ').map(entry).collect();
+            assert_eq!(Layout::of(&root), expected, "{names}");
         }
     }
 

@@ -6,12 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use s2i_core::detect::PACKAGE_JSON;
 use serde_json::Value;
 
 use crate::Error;
-
-/// The file.
-pub(crate) const PACKAGE_JSON: &str = "package.json";
 
 /// The fields that matter here. A field of another type than it should have counts as absent, as it
 /// does for npm.

@@ -17,7 +17,7 @@ mod start;
 
 pub(crate) use self::{
     diagnose::diagnose,
-    start::{is_application, is_source, launch, needs_node},
+    start::{is_application, launch},
 };
 pub use self::{
     error::Error, facts::Facts, manifest::Manifest, plan::plan, project::Project, request::Request,

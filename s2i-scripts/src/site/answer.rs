@@ -5,10 +5,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{
-    INDEX,
-    request::{Request, components},
-};
+use s2i_core::detect::INDEX;
+
+use super::request::{Request, components};
 
 /// The answer to a request.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,10 +7,9 @@ mod server;
 
 use std::path::{Path, PathBuf};
 
-use crate::{Error, Host, launch, variables};
+use s2i_core::detect::INDEX;
 
-/// The file that makes a directory a site.
-pub(crate) const INDEX: &str = "index.html";
+use crate::{Error, Host, launch, variables};
 
 /// A site that is served.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,33 +7,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use s2i_core::detect::{INDEX, PACKAGE_JSON, node_scripts};
+
 use self::commands::Starter;
-use super::{Error as NodeError, Manifest, Project, manifest::PACKAGE_JSON, request::environment};
+use super::{Error as NodeError, Manifest, Project, request::environment};
 use crate::{
     Error, Host,
     launch::{self, DEFAULT_PROCESS, Launch, PROCFILE, Procfile},
-    site::INDEX,
     variables,
 };
-
-/// How many of [`FILES`] are called after servers.
-const SERVERS: usize = 3;
-
-/// Files that are started where nothing says which, in this order.
-const FILES: [&str; 12] = [
-    "server.js",
-    "server.mjs",
-    "server.cjs",
-    "app.js",
-    "app.mjs",
-    "app.cjs",
-    "main.js",
-    "main.mjs",
-    "main.cjs",
-    "index.js",
-    "index.mjs",
-    "index.cjs",
-];
 
 /// What is started.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,28 +38,15 @@ struct Wish {
     process: Option<String>,
 }
 
-/// Whether the root of a source is one for Node.js, by what is there.
-pub(crate) fn is_source(names: &[String]) -> bool {
-    needs_node(names) || names.iter().any(|name| name == INDEX)
-}
-
-/// The same, where Node.js itself is needed for it.
-pub(crate) fn needs_node(names: &[String]) -> bool {
-    let mut names = names.iter().map(String::as_str);
-    names.any(|name| name == PACKAGE_JSON || FILES.contains(&name))
-}
-
 /// Whether a directory of an image has an application for Node.js.
 pub(crate) fn is_application(app: &Path) -> bool {
     let mut names = [PACKAGE_JSON, PROCFILE].iter().chain(files(app));
     names.any(|name| app.join(name).is_file())
 }
 
-/// The files that may be started. Beside a page and without a package.json, other names than those of
-/// servers are those of scripts that the page loads.
+/// The files that may be started.
 fn files(home: &Path) -> &'static [&'static str] {
-    let is_page = home.join(INDEX).is_file() && !home.join(PACKAGE_JSON).is_file();
-    if is_page { &FILES[..SERVERS] } else { &FILES }
+    node_scripts(home.join(INDEX).is_file() && !home.join(PACKAGE_JSON).is_file())
 }
 
 /// Whether a package can be started as it is, without a build.
@@ -93,7 +62,7 @@ pub(super) fn is_startable(root: &Path, manifest: &Manifest) -> bool {
 pub(super) fn is_server(root: &Path, manifest: &Manifest) -> bool {
     root.join(PROCFILE).is_file()
         || main_file(root, manifest).is_some()
-        || FILES[..SERVERS]
+        || node_scripts(true)
             .iter()
             .any(|name| root.join(name).is_file())
 }
