@@ -1,23 +1,11 @@
-//! Why a script stopped: what failed, on what, why, and what to do.
-//!
-//! What all scripts and recipes share is here; each recipe has the rest in its own `error`.
+//! The error of a script: those that scripts and recipes share, and those of each recipe.
 
 use std::{fmt::Write as _, io};
 
 use s2i_core::{ErrorChain, Script};
 use thiserror::Error as ThisError;
 
-use crate::{binary, exit, go, launch, node};
-
-/// What people and programs get of an error, beside what failed and on what.
-pub trait Explain {
-    /// The code that the script ends with.
-    fn exit_code(&self) -> u8;
-    /// Why it failed, where more is known than what failed.
-    fn cause(&self) -> Option<String>;
-    /// What the user may do about it, one thing a line.
-    fn tries(&self) -> Vec<String>;
-}
+use crate::{Explain, binary, exit, go, launch, node};
 
 /// Why a script stopped.
 ///
@@ -179,24 +167,6 @@ impl Explain for Error {
 
 pub(crate) fn all_scripts() -> String {
     Script::ALL.map(Script::file_name).join(", ")
-}
-
-/// What there is to choose from.
-pub(crate) fn listed(found: &[String]) -> String {
-    if found.is_empty() {
-        "there is none".into()
-    } else {
-        format!("there are {}", found.join(", "))
-    }
-}
-
-/// How to choose the first of them.
-pub(crate) fn choose(variable: &str, found: &[String]) -> Vec<String> {
-    found
-        .first()
-        .map(|first| format!("choose with {variable}, for example `-e {variable}={first}`"))
-        .into_iter()
-        .collect()
 }
 
 #[cfg(test)]

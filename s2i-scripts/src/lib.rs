@@ -12,10 +12,11 @@
 //! | `scripts` | what each of the five does, and which one this process is |
 //! | [`detect`] | which recipe builds a source |
 //! | [`go`], [`node`], [`binary`] | the recipes: from a source and the tools of the image to a plan |
-//! | [`build`] | what recipes share: plans and how they are done, places, caches, trees |
-//! | [`launch`] | what `run` starts: programs, Procfiles, command lines without a shell, the first process |
+//! | [`build`] | what recipes share: plans and their execution, caches, trees |
+//! | [`launch`] | starting an application: programs, Procfiles, command lines without a shell, the first process |
 //! | [`site`] | serving static sites |
 //! | [`host`] | the process: arguments, environment, streams, other programs, secrets |
+//! | [`Places`] | the directories of a run |
 //! | [`variables`], [`exit`] | the interface: what is read, and the codes that are returned |
 //!
 //! # How `assemble` works
@@ -27,8 +28,8 @@
 //!    [`binary::plan`]). It decides everything and touches nothing, so a table of texts tests it, and
 //!    `assemble --plan` prints it as JSON.
 //! 4. [`build::execute`] performs the plan's steps one after the other. It has no choices left.
-//! 5. [`launch::find`] looks at what was made as `run` will do, so that an image that can't start is
-//!    never made.
+//! 5. `scripts/start` looks at the result as `run` will do, so that an image that cannot start is never
+//!    made.
 //!
 //! A language is added as a module beside [`go`] and a variant of [`detect::Recipe`]; steps, execution,
 //! caches and messages are shared.
@@ -64,15 +65,19 @@ pub mod build;
 pub mod detect;
 mod error;
 pub mod exit;
+mod explain;
 pub mod go;
 pub mod host;
 pub mod launch;
 pub mod node;
+mod places;
 mod scripts;
 pub mod site;
 pub mod variables;
 
-pub use build::{Plan, places::Places};
-pub use error::{Error, Explain};
+pub use build::Plan;
+pub use error::Error;
+pub use explain::Explain;
 pub use host::Host;
+pub use places::Places;
 pub use scripts::dispatch;

@@ -6,11 +6,8 @@
 
 use std::fs;
 
-use super::{
-    Phase, Step,
-    places::{self, Places},
-};
-use crate::{Error, Host, variables};
+use super::{Phase, Step};
+use crate::{Error, Host, Places, places::below, variables};
 
 /// The caches of a build.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -127,7 +124,7 @@ pub(crate) fn place(name: &str, places: &Places, keep: bool) -> s2i_core::Contai
     let directory = directory(places, keep);
     directory
         .join(name)
-        .unwrap_or_else(|_| places::below(&directory, "other"))
+        .unwrap_or_else(|_| below(&directory, "other"))
 }
 
 #[cfg(test)]

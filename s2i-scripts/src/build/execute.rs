@@ -8,11 +8,11 @@ use std::{
 };
 
 use super::{
-    Invocation, Plan, Step, promote,
+    Plan, Step, promote,
     search::{self, Needle},
     tree,
 };
-use crate::{Error, Host};
+use crate::{Error, Host, host::Invocation};
 
 /// Performs every phase, telling what is done and how long it took.
 ///

@@ -3,7 +3,6 @@
 pub(crate) mod cache;
 pub(crate) mod digest;
 pub mod execute;
-pub mod places;
 pub mod plan;
 mod promote;
 mod search;
@@ -11,4 +10,4 @@ mod search;
 pub(crate) mod testing;
 pub(crate) mod tree;
 
-pub use plan::{Invocation, Phase, Plan, Step};
+pub use plan::{Phase, Plan, Step};

@@ -1,9 +1,11 @@
 //! What `assemble` is going to do, as data.
 
-use std::{collections::BTreeMap, fmt};
+use std::fmt;
 
 use s2i_core::ContainerPath;
 use serde::Serialize;
+
+use crate::host::{Invocation, quote};
 
 /// A build, decided: executing it needs no further choice.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -150,35 +152,6 @@ pub struct Kept {
     pub to: ContainerPath,
 }
 
-/// A command.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Invocation {
-    /// The program, with its path.
-    pub program: String,
-    /// Its arguments.
-    pub args: Vec<String>,
-    /// Variables that are set in addition to those that assemble itself was given. Never a secret:
-    /// plans are shown.
-    pub env: BTreeMap<String, String>,
-    /// Where it runs.
-    pub directory: ContainerPath,
-    /// What the user may do when it fails, one thing a line.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub advice: Vec<String>,
-}
-
-impl Invocation {
-    /// The words of a shell that would do the same, without the directories of the program.
-    #[must_use]
-    pub fn words(&self) -> String {
-        let name = self.program.rsplit('/').next().unwrap_or_default();
-        let words = std::iter::once(name)
-            .chain(self.args.iter().map(String::as_str))
-            .map(quote);
-        words.collect::<Vec<_>>().join(" ")
-    }
-}
-
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -220,39 +193,5 @@ impl fmt::Display for Step {
             Self::Seal { path, epoch } => write!(f, "seal {path} @{epoch}"),
             Self::Share { path } => write!(f, "share {path}"),
         }
-    }
-}
-
-/// The word as a shell takes it.
-pub(crate) fn quote(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_=./,:@+%".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_can_be_pasted_into_a_shell() {
-        let invocation = Invocation {
-            program: "/usr/local/go/bin/go".into(),
-            args: vec![
-                "build".into(),
-                "-ldflags=-s -w".into(),
-                String::new(),
-                "it's".into(),
-            ],
-            env: BTreeMap::new(),
-            directory: ContainerPath::root(),
-            advice: Vec::new(),
-        };
-        assert_eq!(
-            invocation.words(),
-            r"go build '-ldflags=-s -w' '' 'it'\''s'"
-        );
     }
 }

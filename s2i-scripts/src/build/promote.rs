@@ -5,7 +5,7 @@ use std::fs;
 use s2i_core::ContainerPath;
 
 use super::{plan::Kept, tree};
-use crate::{Error, Host, launch::PROCFILE};
+use crate::{Error, Host, launch::PROCFILE, places::below};
 
 /// Where the part waits while the rest goes.
 const WAITING: &str = ".s2i-promoted";
@@ -28,10 +28,10 @@ pub(super) fn promote(
         tree::move_tree(kept.from.as_str().as_ref(), kept.to.as_str().as_ref())?;
     }
     if let Some(text) = procfile {
-        let path = super::places::below(part, PROCFILE);
+        let path = below(part, PROCFILE);
         fs::write(path.as_str(), text).map_err(Error::file("write", path))?;
     }
-    let waiting = super::places::below(whole, WAITING);
+    let waiting = below(whole, WAITING);
     tree::move_tree(part.as_str().as_ref(), waiting.as_str().as_ref())?;
     for child in tree::children(whole.as_str().as_ref())? {
         if child.as_os_str() != waiting.as_str() {

@@ -1,6 +1,7 @@
 //! What tests of plans have in common.
 
-use super::{Plan, places::Places};
+use super::Plan;
+use crate::Places;
 
 /// The places of an image as it is made.
 pub(crate) fn places() -> Places {

@@ -3,9 +3,8 @@
 use thiserror::Error as ThisError;
 
 use crate::{
-    Explain,
-    error::{choose, listed},
     exit,
+    explain::{Explain, choose, listed},
     variables::GO_TARGET,
 };
 

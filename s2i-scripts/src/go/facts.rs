@@ -10,8 +10,10 @@ use super::{
 };
 use crate::{
     Error, Host, Places,
-    build::{Invocation, cache, cache::Caches, execute, places::below},
+    build::{cache, cache::Caches, execute},
+    host::Invocation,
     launch::PROCFILE,
+    places::below,
 };
 
 /// What is known before anything is decided.

@@ -1,14 +1,14 @@
 //! The process that a script runs in: arguments, environment, streams, and how to start others.
 
+mod command;
 mod console;
 mod process;
 mod secrets;
 
 use std::{
     ffi::{OsStr, OsString},
-    fs,
     io::{self, Write},
-    os::unix::{fs::PermissionsExt as _, process::CommandExt as _},
+    os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Command, ExitStatus},
     str::FromStr,
@@ -16,16 +16,13 @@ use std::{
 
 use s2i_core::{ContainerPath, Layout, env_var};
 
+pub(crate) use self::command::{is_executable, quote};
 pub use self::{
+    command::{CommandSpec, Invocation},
     console::{Console, redact},
     secrets::Secrets,
 };
-use crate::{
-    Error, Places,
-    build::{Invocation, places::below},
-    launch::Task,
-    variables,
-};
+use crate::{Error, Places, places::below, variables};
 
 /// Everything that a script gets from outside.
 ///
@@ -182,18 +179,18 @@ impl<'io> Host<'io> {
         status.success().then_some(answer)
     }
 
-    /// Becomes another program. Returns only when that fails.
-    pub(crate) fn become_program(&self, task: &Task) -> io::Error {
-        self.task(task).exec()
+    /// Replaces this process with another program. Returns only when that fails.
+    pub(crate) fn exec(&self, spec: &CommandSpec) -> io::Error {
+        self.prepare(spec).exec()
     }
 
-    /// The command that a task is.
-    pub(crate) fn task(&self, task: &Task) -> Command {
-        let mut command = self.bare(&task.program);
+    /// Returns the command to start a program with.
+    pub(crate) fn prepare(&self, spec: &CommandSpec) -> Command {
+        let mut command = self.bare(&spec.program);
         command
-            .args(&task.args)
-            .envs(task.env.iter().map(|(name, value)| (name, value)));
-        if let Some(directory) = &task.directory {
+            .args(&spec.args)
+            .envs(spec.env.iter().map(|(name, value)| (name, value)));
+        if let Some(directory) = &spec.directory {
             command.current_dir(directory);
         }
         command
@@ -230,9 +227,4 @@ impl<'io> Host<'io> {
         let value = self.variable(name)?.unwrap_or(default);
         ContainerPath::from_str(value).map_err(|err| Error::variable(name, value, &err.to_string()))
     }
-}
-
-/// Whether this is a regular file that somebody may execute.
-pub(crate) fn is_executable(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
 }

@@ -6,9 +6,8 @@ use s2i_core::ErrorChain;
 use thiserror::Error as ThisError;
 
 use crate::{
-    Explain,
-    error::{choose, listed},
     exit,
+    explain::{Explain, choose, listed},
     variables::{APP, NODE_CMD},
 };
 

@@ -3,11 +3,7 @@
 //! The kernel gives the first process no default for signals, and the children of processes that have
 //! ended. Node.js takes care of neither.
 
-use std::{
-    io,
-    os::unix::process::CommandExt as _,
-    process::{Child, Command},
-};
+use std::{io, os::unix::process::CommandExt as _};
 
 use rustix::{
     process::{
@@ -24,8 +20,8 @@ use signal_hook::{
     iterator::Signals,
 };
 
-use super::{Error, Task};
-use crate::Host;
+use super::Error;
+use crate::{Host, host::CommandSpec};
 
 /// The signals that are passed on.
 const FORWARDED: [i32; 9] = [
@@ -38,9 +34,9 @@ const ENDING: [i32; 4] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM];
 /// What a process ended by a signal returns is this much more than the signal's number.
 const SIGNALLED: i32 = 128;
 
-/// Runs the tasks one after the other, until one does not end well, and returns the code to exit with:
+/// Runs the commands one after the other, until one does not end well, and returns the code to exit with:
 /// that of the last one, or 128 and the number of the signal that ended it.
-pub(crate) fn supervise(tasks: &[Task], host: &Host<'_>) -> Result<u8, Error> {
+pub(crate) fn supervise(commands: &[CommandSpec], host: &Host<'_>) -> Result<u8, Error> {
     // Before anything starts, so that no signal is lost. The terminal's own signals would stop us.
     let caught = FORWARDED.into_iter().chain([SIGCHLD, SIGTTIN, SIGTTOU]);
     let mut signals = Signals::new(caught).map_err(|source| Error::Supervise {
@@ -48,10 +44,10 @@ pub(crate) fn supervise(tasks: &[Task], host: &Host<'_>) -> Result<u8, Error> {
         source,
     })?;
     let mut code = 0;
-    for (index, task) in tasks.iter().enumerate() {
-        let (ended, asked) = run(task, &mut signals, host)?;
+    for (index, command) in commands.iter().enumerate() {
+        let (ended, asked) = run(command, &mut signals, host)?;
         code = ended;
-        let is_last = index + 1 == tasks.len();
+        let is_last = index + 1 == commands.len();
         match asked {
             Some(signal) if code == 0 && !is_last => code = SIGNALLED + signal,
             _ => {}
@@ -63,17 +59,25 @@ pub(crate) fn supervise(tasks: &[Task], host: &Host<'_>) -> Result<u8, Error> {
     Ok(u8::try_from(code).unwrap_or(u8::MAX))
 }
 
-/// Runs one task to its end; returns its code, and the signal that asked it to end, if one did.
-fn run(task: &Task, signals: &mut Signals, host: &Host<'_>) -> Result<(i32, Option<i32>), Error> {
+/// Runs one command to its end; returns its code, and the signal that asked it to end, if one did.
+fn run(
+    command: &CommandSpec,
+    signals: &mut Signals,
+    host: &Host<'_>,
+) -> Result<(i32, Option<i32>), Error> {
     // A group of its own, so that a signal of the terminal comes once, through us.
-    let child = start(host.task(task).process_group(0), task)?;
+    let child = host.prepare(command).process_group(0).spawn();
+    let child = child.map_err(|source| Error::Execute {
+        path: command.program.display().to_string(),
+        source,
+    })?;
     let child = Pid::from_child(&child);
     give_terminal(child);
     let mut asked = None;
     loop {
         for signal in signals.wait() {
             if FORWARDED.contains(&signal) {
-                pass_on(signal, child, task.is_shell);
+                pass_on(signal, child, command.is_shell);
             }
             if ENDING.contains(&signal) {
                 asked = Some(signal);
@@ -83,13 +87,6 @@ fn run(task: &Task, signals: &mut Signals, host: &Host<'_>) -> Result<(i32, Opti
             return Ok((code, asked));
         }
     }
-}
-
-fn start(command: &mut Command, task: &Task) -> Result<Child, Error> {
-    command.spawn().map_err(|source| Error::Execute {
-        path: task.program.display().to_string(),
-        source,
-    })
 }
 
 /// Where we hold a terminal's foreground, the child gets it: its keys are for the application.

@@ -1,8 +1,4 @@
-//! What `run` starts, found in the image itself.
-//!
-//! Nothing says how an image starts but what lies in it and the variables of the process, so that an
-//! image can be made without `assemble`, and what `assemble` and `assemble-runtime` check is what
-//! `run` does.
+//! Starting an application: its programs, its Procfile, command lines without a shell, and the first process.
 
 mod error;
 pub(crate) mod init;
@@ -21,85 +17,42 @@ pub use self::{
     error::Error,
     procfile::{DEFAULT_PROCESS, PROCFILE, Procfile},
 };
-use crate::{Host, Places, build::plan::quote, node, site::Site, variables};
+use crate::{
+    Host, Places,
+    host::{CommandSpec, is_executable},
+    variables,
+};
 
-/// A program that is started.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Task {
-    /// The program.
-    pub program: PathBuf,
-    /// Its arguments.
-    pub args: Vec<OsString>,
-    /// Variables that are set in addition to ours.
-    pub env: Vec<(String, String)>,
-    /// Where it runs; where we run if it is nowhere.
-    pub directory: Option<PathBuf>,
-    /// It starts others and does not pass signals on to them, as shells do.
-    pub is_shell: bool,
-}
-
-impl fmt::Display for Task {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = self.program.file_name().unwrap_or_default();
-        write!(f, "{}", quote(&name.to_string_lossy()))?;
-        self.args
-            .iter()
-            .try_for_each(|arg| write!(f, " {}", quote(&arg.to_string_lossy())))
-    }
-}
-
-/// What `run` does.
-#[derive(Debug)]
+/// The way in which `run` starts an application.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Launch {
-    /// It becomes a program.
-    Become(Task),
-    /// It stays, and runs these one after the other.
-    Supervise(Vec<Task>),
-    /// It serves the files of a site itself.
-    Serve(Site),
+    /// `run` becomes a program.
+    Exec(CommandSpec),
+    /// `run` stays, and runs these programs one after the other.
+    Supervise(Vec<CommandSpec>),
+    /// `run` serves the files of this directory itself.
+    Serve(PathBuf),
 }
 
 impl fmt::Display for Launch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Become(task) => task.fmt(f),
-            Self::Supervise(tasks) => {
-                let tasks: Vec<_> = tasks.iter().map(Task::to_string).collect();
-                f.write_str(&tasks.join(" && "))
+            Self::Exec(command) => command.fmt(f),
+            Self::Supervise(commands) => {
+                let commands: Vec<_> = commands.iter().map(CommandSpec::to_string).collect();
+                f.write_str(&commands.join(" && "))
             }
-            Self::Serve(site) => write!(f, "serve the files of {}", site.root().display()),
+            Self::Serve(root) => write!(f, "serve the files of {}", root.display()),
         }
     }
 }
 
-/// Finds what this image starts; `args` are for the application.
+/// Returns the launch of a program of `bin/`, or of the command that the Procfile beside them has; `args`
+/// are for it.
 ///
 /// # Errors
-/// When there is nothing, or a choice.
-pub fn find(args: &[OsString], host: &Host<'_>) -> Result<Launch, crate::Error> {
-    let places = host.places()?;
-    let app = Path::new(places.app().as_str()).to_owned();
-    let is_node = node::is_application(&app);
-    if is_node && host.find("node").is_some() {
-        return node::launch(&app, args, host);
-    }
-    match programs::list(&places.bin()) {
-        Ok(found) => program(&found, args, &places, host),
-        Err(crate::Error::Launch(Error::NoApplication { path })) => {
-            if is_node {
-                let path = app.display().to_string();
-                return Err(Error::NoNode { path }.into());
-            }
-            Site::find(&app, host)?
-                .map(Launch::Serve)
-                .ok_or_else(|| Error::NoApplication { path }.into())
-        }
-        Err(err) => Err(err),
-    }
-}
-
-/// A program of `bin/`, or what the Procfile beside them says.
-fn program(
+/// When there is a choice, or a command that cannot be started.
+pub(crate) fn program(
     found: &[String],
     args: &[OsString],
     places: &Places,
@@ -107,18 +60,18 @@ fn program(
 ) -> Result<Launch, crate::Error> {
     let bin = Path::new(places.bin().as_str()).to_owned();
     let wanted = host.variable(variables::APP)?;
-    let mut task = match process(&bin, wanted, found)? {
-        Some(command) => from_procfile(&command, &bin, host)?,
-        None => Task {
+    let mut command = match process(&bin, wanted, found)? {
+        Some(line) => from_procfile(&line, &bin, host)?,
+        None => CommandSpec {
             program: bin.join(programs::choose(&places.bin(), found, wanted)?),
-            ..Task::default()
+            ..CommandSpec::default()
         },
     };
     let words = words::split(host.variable(variables::ARGS)?.unwrap_or_default());
-    task.args.extend(words.into_iter().map(OsString::from));
-    task.args.extend_from_slice(args);
-    task.env.extend(port(host)?);
-    Ok(Launch::Become(task))
+    command.args.extend(words.into_iter().map(OsString::from));
+    command.args.extend_from_slice(args);
+    command.env.extend(port(host)?);
+    Ok(Launch::Exec(command))
 }
 
 /// The command of the process that is wanted, where a Procfile has it.
@@ -149,7 +102,7 @@ pub(crate) fn read_procfile(directory: &Path) -> Result<Option<Procfile>, crate:
 }
 
 /// The one plain command that a line of a Procfile is; its program is one of `bin/` or of the PATH.
-fn from_procfile(command: &str, bin: &Path, host: &Host<'_>) -> Result<Task, crate::Error> {
+fn from_procfile(command: &str, bin: &Path, host: &Host<'_>) -> Result<CommandSpec, crate::Error> {
     let lookup = |name: &str| lookup(name, host);
     let mut commands = match words::parse(command, &lookup) {
         Ok(commands) if commands.len() == 1 => commands,
@@ -158,7 +111,7 @@ fn from_procfile(command: &str, bin: &Path, host: &Host<'_>) -> Result<Task, cra
     let words::Simple { assignments, words } = commands.remove(0);
     let name = words[0].rsplit('/').next().unwrap_or_default();
     let ours = bin.join(name);
-    let program = if crate::host::is_executable(&ours) {
+    let program = if is_executable(&ours) {
         ours
     } else {
         let found = host.find(&words[0]);
@@ -167,25 +120,25 @@ fn from_procfile(command: &str, bin: &Path, host: &Host<'_>) -> Result<Task, cra
             command: command.to_owned(),
         })?
     };
-    Ok(Task {
+    Ok(CommandSpec {
         program,
         args: words.into_iter().skip(1).map(OsString::from).collect(),
         env: assignments,
-        ..Task::default()
+        ..CommandSpec::default()
     })
 }
 
 /// The command as a shell's.
-pub(crate) fn shell(command: &str, host: &Host<'_>) -> Result<Task, Error> {
+pub(crate) fn shell(command: &str, host: &Host<'_>) -> Result<CommandSpec, Error> {
     let command = command.to_owned();
     let Some(program) = host.find("sh") else {
         return Err(Error::NeedsShell { command });
     };
-    Ok(Task {
+    Ok(CommandSpec {
         program,
         args: vec!["-c".into(), command.into()],
         is_shell: true,
-        ..Task::default()
+        ..CommandSpec::default()
     })
 }
 

@@ -16,7 +16,8 @@ use super::{
 };
 use crate::{
     Error, Host, Places,
-    build::{Invocation, cache, cache::Caches, digest, execute},
+    build::{cache, cache::Caches, digest, execute},
+    host::Invocation,
     launch::PROCFILE,
 };
 

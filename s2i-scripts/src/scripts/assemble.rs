@@ -2,11 +2,12 @@
 
 use std::{fs, os::unix::fs::DirBuilderExt as _, time::Instant};
 
+use super::start;
 use crate::{
     Error, Host, Places, Plan, binary,
     build::{execute, tree},
     detect::{self, Recipe},
-    go, launch, node,
+    go, node,
 };
 
 /// Builds the application.
@@ -25,27 +26,8 @@ pub(super) fn assemble(host: &mut Host<'_>) -> Result<(), Error> {
         execute::execute(&plan, host).map_err(|err| found.diagnose(err, places, host))?;
         host.console
             .phase(&format!("The application is {}", plan.application));
-        tell_start(host)
+        start::report(host)
     })
-}
-
-/// Says what `run` will start, or fails as it would.
-pub(super) fn tell_start(host: &mut Host<'_>) -> Result<(), Error> {
-    match launch::find(&[], host) {
-        Ok(start) => {
-            host.console.detail(format_args!("run starts: {start}"));
-            Ok(())
-        }
-        // That is for whoever runs the image.
-        Err(Error::Launch(launch::Error::SeveralApplications { found, .. })) => {
-            host.console.detail(format_args!(
-                "run starts one of {}: APP says which",
-                found.join(", ")
-            ));
-            Ok(())
-        }
-        Err(err) => Err(err),
-    }
 }
 
 /// Prints what would be done, as JSON, and does nothing.

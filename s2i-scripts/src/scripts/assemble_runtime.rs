@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::start;
 use crate::{
     Error, Host,
     build::{Step, execute, tree},
@@ -25,7 +26,7 @@ pub(super) fn assemble_runtime(host: &mut Host<'_>) -> Result<(), Error> {
     if tree::is_there(Path::new(places.app().as_str())) {
         execute::perform(&Step::Share { path: places.app() }, host)?;
     }
-    super::assemble::tell_start(host)
+    start::report(host)
 }
 
 /// Takes out what was given as the whole directory of the application, and so lies below itself.

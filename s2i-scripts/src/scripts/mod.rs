@@ -4,6 +4,7 @@ mod assemble;
 mod assemble_runtime;
 mod run;
 mod save_artifacts;
+mod start;
 mod usage;
 
 use std::{borrow::Cow, ffi::OsString};
@@ -18,7 +19,7 @@ use crate::{Error, Explain as _, Host, exit};
 pub fn dispatch(host: &mut Host<'_>) -> u8 {
     let args = host.args().to_vec();
     let (name, result) = match script_of(&args) {
-        Ok((script, args)) => (script.file_name(), start(script, args, host)),
+        Ok((script, args)) => (script.file_name(), run_script(script, args, host)),
         Err(err) => ("s2i-scripts", Err(err)),
     };
     result.unwrap_or_else(|err| {
@@ -50,7 +51,7 @@ fn script_of(args: &[OsString]) -> Result<(Script, &[OsString]), Error> {
 }
 
 /// Runs a script, and returns the code to exit with when it did what it should.
-fn start(script: Script, args: &[OsString], host: &mut Host<'_>) -> Result<u8, Error> {
+fn run_script(script: Script, args: &[OsString], host: &mut Host<'_>) -> Result<u8, Error> {
     let args = match script {
         // Its arguments belong to the application, whatever they look like.
         Script::Run => return run::run(args, host),

@@ -2,26 +2,30 @@
 
 use std::ffi::OsString;
 
+use super::start;
 use crate::{
-    Error, Host,
-    exit::OK,
+    Error, Host, exit,
     launch::{self, Launch, init},
+    site::Site,
 };
 
-/// Becomes the application, so that signals and exit status are its own, or stays its parent and
-/// returns its code. Returns only then, or when that fails.
+/// Becomes the application, so that signals and exit status are its own, or stays its parent and returns
+/// its code. Returns only then, or when that fails.
 pub(super) fn run(args: &[OsString], host: &mut Host<'_>) -> Result<u8, Error> {
-    let launch = launch::find(args, host)?;
+    let launch = start::find(args, host)?;
     match &launch {
-        Launch::Become(task) => {
-            let source = host.become_program(task);
-            let path = task.program.display().to_string();
+        Launch::Exec(command) => {
+            let source = host.exec(command);
+            let path = command.program.display().to_string();
             Err(launch::Error::Execute { path, source }.into())
         }
-        Launch::Supervise(tasks) => {
+        Launch::Supervise(commands) => {
             host.console.note(format_args!("---> Starting {launch}"));
-            Ok(init::supervise(tasks, host)?)
+            Ok(init::supervise(commands, host)?)
         }
-        Launch::Serve(site) => site.serve(host).map(|()| OK),
+        Launch::Serve(root) => {
+            Site::new(root.clone(), host)?.serve(host)?;
+            Ok(exit::OK)
+        }
     }
 }

@@ -1,17 +1,15 @@
-//! Static sites: what a front end's build makes is served by `run` itself, so that the image needs
-//! nothing else.
+//! The server for static sites, such as the build of a front end makes. `run` serves them itself, so that
+//! an image needs nothing else.
 
 mod answer;
 mod request;
 mod server;
 
-use std::path::{Path, PathBuf};
-
-use s2i_core::detect::INDEX;
+use std::path::PathBuf;
 
 use crate::{Error, Host, launch, variables};
 
-/// A site that is served.
+/// A directory of files, and the port to serve them on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Site {
     root: PathBuf,
@@ -19,22 +17,16 @@ pub struct Site {
 }
 
 impl Site {
-    /// The site in a directory, if there is one.
-    pub(crate) fn find(directory: &Path, host: &Host<'_>) -> Result<Option<Self>, Error> {
-        if !directory.join(INDEX).is_file() {
-            return Ok(None);
-        }
+    /// Creates the site of a directory, on the port that the environment has.
+    ///
+    /// # Errors
+    /// When the variable for the port is not text.
+    pub(crate) fn new(root: PathBuf, host: &Host<'_>) -> Result<Self, Error> {
         let port = host.variable(variables::PORT)?;
-        Ok(Some(Self {
-            root: directory.to_owned(),
+        Ok(Self {
+            root,
             port: port.unwrap_or(variables::DEFAULT_PORT).to_owned(),
-        }))
-    }
-
-    /// The directory whose files are served.
-    #[must_use]
-    pub fn root(&self) -> &Path {
-        &self.root
+        })
     }
 
     /// Serves until a signal ends it.

@@ -12,8 +12,9 @@ use super::{
 };
 use crate::{
     Error, Places, Plan,
-    build::{Phase, Step, places::below},
+    build::{Phase, Step},
     launch::PROCFILE,
+    places::below,
     variables,
 };
 

@@ -7,8 +7,10 @@ use s2i_core::ContainerPath;
 use super::{Error as GoError, Facts, Layout, Request, facts::patterns, flags};
 use crate::{
     Error, Places, Plan,
-    build::{Invocation, Phase, Step, cache, places::below},
+    build::{Phase, Step, cache},
+    host::Invocation,
     launch::PROCFILE,
+    places::below,
     variables,
 };
 

@@ -13,7 +13,8 @@ use super::{
 };
 use crate::{
     Error, Places, Plan,
-    build::{Phase, Step, cache, places::below},
+    build::{Phase, Step, cache},
+    places::below,
     variables,
 };
 

@@ -14,9 +14,9 @@ use super::{
 };
 use crate::{
     Error, Host,
-    host::is_executable,
+    host::{CommandSpec, is_executable},
     launch::{
-        self, Task,
+        self,
         words::{self, Simple},
     },
     variables,
@@ -47,7 +47,7 @@ impl Starter<'_, '_> {
         &self,
         start: &Start,
         args: &[OsString],
-    ) -> Result<Option<Vec<Task>>, Error> {
+    ) -> Result<Option<Vec<CommandSpec>>, Error> {
         let mut tasks = Vec::new();
         match start {
             Start::Command(command) => {
@@ -77,7 +77,7 @@ impl Starter<'_, '_> {
         name: &str,
         args: &[OsString],
         depth: usize,
-        tasks: &mut Vec<Task>,
+        tasks: &mut Vec<CommandSpec>,
     ) -> Result<(), Error> {
         if depth == 0 {
             let name = name.to_owned();
@@ -110,7 +110,7 @@ impl Starter<'_, '_> {
         line: &str,
         script: Option<&str>,
         depth: usize,
-        tasks: &mut Vec<Task>,
+        tasks: &mut Vec<CommandSpec>,
     ) -> Result<(), Error> {
         let lookup = |name: &str| match name {
             variables::NODE_ENV => Some(self.env.clone()),
@@ -145,12 +145,12 @@ impl Starter<'_, '_> {
         directory: &Path,
         script: Option<&str>,
         line: &str,
-    ) -> Result<Task, Error> {
+    ) -> Result<CommandSpec, Error> {
         let Simple { assignments, words } = command;
-        let mut task = Task {
+        let mut task = CommandSpec {
             directory: Some(directory.to_owned()),
             env: self.variables(script)?,
-            ..Task::default()
+            ..CommandSpec::default()
         };
         self.find(&words[0], directory, line, &mut task)?;
         task.args.extend(words.iter().skip(1).map(OsString::from));
@@ -159,7 +159,13 @@ impl Starter<'_, '_> {
     }
 
     /// Finds the program: Node.js itself, a file, a program of a package, one of the PATH.
-    fn find(&self, word: &str, directory: &Path, line: &str, task: &mut Task) -> Result<(), Error> {
+    fn find(
+        &self,
+        word: &str,
+        directory: &Path,
+        line: &str,
+        task: &mut CommandSpec,
+    ) -> Result<(), Error> {
         let none = || launch::Error::NoProgram {
             program: word.to_owned(),
             command: line.to_owned(),
@@ -245,7 +251,7 @@ impl Starter<'_, '_> {
     }
 
     /// Lets Node.js watch the files of what is started last, and a debugger in.
-    fn watch(&self, tasks: &mut [Task]) -> Result<(), Error> {
+    fn watch(&self, tasks: &mut [CommandSpec]) -> Result<(), Error> {
         let node = self.node()?;
         let Some(last) = tasks.last_mut().filter(|task| task.program == node) else {
             return Ok(());
@@ -270,7 +276,7 @@ impl Starter<'_, '_> {
 }
 
 /// Arguments are for the command that was added last; a shell takes them as its own.
-fn add_args(args: &[OsString], tasks: &mut [Task]) {
+fn add_args(args: &[OsString], tasks: &mut [CommandSpec]) {
     if let Some(last) = tasks.last_mut() {
         last.args.extend_from_slice(args);
     }

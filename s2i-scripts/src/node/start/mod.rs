@@ -97,15 +97,11 @@ pub(crate) fn launch(app: &Path, args: &[OsString], host: &Host<'_>) -> Result<L
     };
     let start = choose(&home, manifest, procfile.as_ref(), &wish)?;
     let Some(tasks) = starter.tasks(&start, args)? else {
-        let path = home.display().to_string();
-        let site = crate::site::Site::find(&home, host)?;
-        return Ok(Launch::Serve(
-            site.ok_or(NodeError::NothingToStart { path })?,
-        ));
+        return Ok(Launch::Serve(home.clone()));
     };
     let stays = host.answer(variables::INIT_WRAPPER)?.unwrap_or(true);
     match &tasks[..] {
-        [only] if !stays => Ok(Launch::Become(only.clone())),
+        [only] if !stays => Ok(Launch::Exec(only.clone())),
         _ => Ok(Launch::Supervise(tasks)),
     }
 }

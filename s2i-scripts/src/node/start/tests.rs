@@ -26,7 +26,7 @@ fn show(files: &[(&str, &str)], env: &[(&str, &str)]) -> String {
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let host = Host::new(["run"], env, &mut out, &mut err);
     let text = match launch(root.path(), &["--x".into()], &host) {
-        Ok(Launch::Become(task)) => format!("become {task}"),
+        Ok(Launch::Exec(command)) => format!("become {command}"),
         Ok(launch) => launch.to_string(),
         Err(err) => err.to_string(),
     };
