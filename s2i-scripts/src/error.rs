@@ -7,9 +7,9 @@ use thiserror::Error as ThisError;
 
 use crate::{Explain, binary, exit, go, launch, node};
 
-/// Why a script stopped.
+/// The error that stopped a script.
 ///
-/// `Display` says what failed and on what; [`cause`](Explain::cause) why, [`tries`](Explain::tries)
+/// Its text states what failed and on what, [`cause`](Explain::cause) the reason, [`tries`](Explain::tries)
 /// what to do about it, and [`render`](Error::render) all of it.
 #[derive(Debug, ThisError)]
 #[expect(
@@ -21,7 +21,7 @@ pub enum Error {
     UnknownScript { name: String },
     #[error("{script} does not know the argument `{argument}`")]
     Argument { script: Script, argument: String },
-    #[error("the value `{value}` of {name} can't be used")]
+    #[error("the value `{value}` of {name} cannot be used")]
     Variable {
         name: &'static str,
         value: String,
@@ -120,7 +120,7 @@ impl Explain for Error {
             Self::Variable { problem, .. } => Some(problem.clone()),
             Self::NotRecognised { found, .. } => Some(found.clone()),
             Self::Command { .. } => Some("its own messages stand above".into()),
-            Self::SecretLeft { .. } => Some("everybody who has the image could read it".into()),
+            Self::SecretLeft { .. } => Some("all users of the image could read it".into()),
             Self::File { source, .. } | Self::Start { source, .. } | Self::Save { source, .. } => {
                 Some(ErrorChain(source).to_string())
             }
@@ -174,7 +174,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_message_says_what_why_and_what_to_do() {
+    fn message_has_the_failure_its_cause_and_advice() {
         let found = vec!["./cmd/a".to_owned(), "./cmd/b".to_owned()];
         let error = go::Error::NoSuchTarget {
             target: "./cmd/c".into(),

@@ -4,7 +4,7 @@
 pub const OK: u8 = 0;
 /// A file or directory could not be read, written or removed.
 pub const FAILED: u8 = 1;
-/// An argument or an environment variable has a value that can't be used.
+/// An argument or an environment variable has a value that cannot be used.
 pub const USAGE: u8 = 2;
 /// The program was started by a name that is none of the five scripts.
 pub const UNKNOWN_SCRIPT: u8 = 3;
@@ -22,7 +22,7 @@ pub const SAVE: u8 = 14;
 pub const SECRET: u8 = 15;
 /// A file of the source is not what it should be: another digest, another processor.
 pub const NOT_FIT: u8 = 16;
-/// The application is there and can't be executed.
+/// The application is there and cannot be executed.
 pub const NOT_EXECUTABLE: u8 = 126;
 /// There is no application in the image.
 pub const NO_APPLICATION: u8 = 127;
@@ -36,7 +36,7 @@ pub const MEANINGS: [(u8, &str); 13] = [
     ),
     (
         USAGE,
-        "an argument or an environment variable has a value that can't be used",
+        "an argument or an environment variable has a value that cannot be used",
     ),
     (
         UNKNOWN_SCRIPT,
@@ -61,6 +61,6 @@ pub const MEANINGS: [(u8, &str); 13] = [
         NOT_FIT,
         "a file of the source has another digest than it should, or is for another processor or system",
     ),
-    (NOT_EXECUTABLE, "the application can't be executed"),
+    (NOT_EXECUTABLE, "the application cannot be executed"),
     (NO_APPLICATION, "there is no application in the image"),
 ];

@@ -5,12 +5,12 @@
 //! same without a link. The binary needs no shell, no `tar`, no libc and no entry in `/etc/passwd`,
 //! so it works in images that have nothing but a toolchain, and as any user of group 0.
 //!
-//! # Where what is
+//! # Folders
 //!
 //! | folder | what |
 //! |---|---|
-//! | `scripts` | what each of the five does, and which one this process is |
-//! | [`detect`] | which recipe builds a source |
+//! | `scripts` | the five scripts, the choice between them, and what `run` starts |
+//! | [`detect`] | the recipe for a source |
 //! | [`go`], [`node`], [`binary`] | the recipes: from a source and the tools of the image to a plan |
 //! | [`build`] | what recipes share: plans and their execution, caches, trees |
 //! | [`launch`] | starting an application: programs, Procfiles, command lines without a shell, the first process |
@@ -22,7 +22,7 @@
 //! # How `assemble` works
 //!
 //! 1. [`detect`] looks at the source and names the recipe that builds it.
-//! 2. The recipe gathers *facts*: what the toolchain and the source say ([`go::facts`],
+//! 2. The recipe gathers *facts* from the toolchain and the source ([`go::facts`],
 //!    [`node::facts`], [`binary::facts`]). It reads and asks, and decides nothing.
 //! 3. The recipe makes a [`Plan`] of facts and request ([`go::plan`], [`node::plan`],
 //!    [`binary::plan`]). It decides everything and touches nothing, so a table of texts tests it, and
@@ -43,7 +43,7 @@
 //! - No file has a secret in it, not even one that is removed again: it has the name of the variable.
 //! - Whatever a build needs only while it runs lies in one scratch directory, which is gone afterwards,
 //!   whether or not the build worked.
-//! - An [`Error`] says what failed and on what; `cause` says why, `try` says what to do. Each has one
+//! - An [`Error`] states what failed and on what, `cause` the reason, `try` what to do. Each has one
 //!   of the exit codes of [`exit`].
 //! - Every environment variable is described in [`variables`], from which `usage` is made.
 //!

@@ -1,4 +1,4 @@
-//! Where the scripts read and write in a container.
+//! The directories in which the scripts read and write in a container.
 
 use s2i_core::ContainerPath;
 
@@ -7,41 +7,41 @@ use s2i_core::ContainerPath;
 pub struct Places {
     /// The source of the application.
     pub source: ContainerPath,
-    /// What the previous build saved; often absent.
+    /// The artifacts of the previous build; often absent.
     pub artifacts: ContainerPath,
-    /// What the image keeps: the application, and caches if they are wanted.
+    /// The directory that the image keeps: the application, and caches if they are wanted.
     pub app_root: ContainerPath,
-    /// What only a running build needs.
+    /// The scratch directory of a running build.
     pub scratch: ContainerPath,
 }
 
 impl Places {
-    /// Where programs are.
+    /// Returns the directory of programs.
     #[must_use]
     pub fn bin(&self) -> ContainerPath {
         below(&self.app_root, "bin")
     }
 
-    /// Where applications are that are more than programs, and in which they run.
+    /// Returns the directory of applications that are more than programs, in which they run.
     #[must_use]
     pub fn app(&self) -> ContainerPath {
         below(&self.app_root, "src")
     }
 
-    /// Where caches are that `save-artifacts` hands to the next build.
+    /// Returns the directory of caches, which `save-artifacts` saves for the next build.
     #[must_use]
     pub fn cache(&self) -> ContainerPath {
         below(&self.app_root, "cache")
     }
 
-    /// A place in the scratch directory.
+    /// Returns a path in the scratch directory.
     #[must_use]
     pub fn scratch(&self, name: &'static str) -> ContainerPath {
         below(&self.scratch, name)
     }
 }
 
-/// A path with a name of ours below it.
+/// Returns a path below another one; the name is one of this program's own.
 pub(crate) fn below(path: &ContainerPath, name: &'static str) -> ContainerPath {
     path.join(name).expect("names of ours are plain")
 }

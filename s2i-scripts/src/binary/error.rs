@@ -1,4 +1,4 @@
-//! Why programs can't be packed.
+//! Why programs cannot be packed.
 
 use thiserror::Error as ThisError;
 
@@ -11,14 +11,14 @@ use crate::{
 /// The most files that are named.
 const FEW: usize = 6;
 
-/// Why programs can't be packed.
+/// Why programs cannot be packed.
 #[derive(Debug, ThisError)]
 #[expect(
     missing_docs,
     reason = "the messages say what each variant is, the names what each field is"
 )]
 pub enum Error {
-    #[error("`{path}` can't be unpacked")]
+    #[error("`{path}` cannot be unpacked")]
     Archive { path: String, problem: String },
     #[error("`{path}` has another SHA-256 digest than {place} says")]
     Digest {
@@ -44,7 +44,7 @@ pub enum Error {
     NoSuchFile { name: String, found: Vec<String> },
     #[error("several programs would be called `{name}`")]
     SameName { name: String, found: Vec<String> },
-    #[error("`{path}` is {kind}, and this image can't start it")]
+    #[error("`{path}` is {kind}, and this image cannot start it")]
     WrongKind {
         path: String,
         kind: String,

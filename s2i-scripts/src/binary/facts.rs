@@ -23,7 +23,7 @@ use crate::{
 /// The file that lists digests.
 pub(super) const SUMS: &str = "SHA256SUMS";
 
-/// What is known before anything is decided.
+/// The facts that a plan depends on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
     /// The processor of this image.
@@ -41,9 +41,9 @@ pub struct Facts {
 /// A tree of files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tree {
-    /// What it is called: the name of the archive, or nothing for the source itself.
+    /// The name of the archive; empty for the source itself.
     pub name: String,
-    /// Where it lies.
+    /// The root of the tree.
     pub root: ContainerPath,
     /// Its files.
     pub files: Vec<Entry>,
@@ -54,13 +54,13 @@ pub struct Tree {
 pub struct Entry {
     /// Its path, relative to the tree.
     pub path: String,
-    /// What it is.
+    /// The kind of the file.
     pub kind: Kind,
-    /// Somebody may execute it.
+    /// Any of its execute bits is set.
     pub is_executable: bool,
     /// Its size in bytes.
     pub size: u64,
-    /// What it needs to be started and this image does not have.
+    /// The files that it needs to start and this image does not have.
     pub missing: Vec<String>,
 }
 
@@ -113,7 +113,7 @@ fn check_sums(
         let Some((digest, name)) = line.split_once(char::is_whitespace) else {
             continue;
         };
-        // An asterisk says that the file was read as it is.
+        // An asterisk marks a file that was read in binary mode.
         let name = name.trim().trim_start_matches('*').trim_start_matches("./");
         facts
             .sums
@@ -192,7 +192,7 @@ fn add(directory: &Path, prefix: &str, files: &mut Vec<Entry>) -> Result<(), Err
     Ok(())
 }
 
-/// What programs for this processor need and this image does not have.
+/// Returns the files that a program for this processor needs and this image does not have.
 fn add_missing(facts: &mut Facts) {
     let brought: Vec<String> = facts
         .trees
@@ -235,7 +235,7 @@ fn missing(elf: &Elf, brought: &[String]) -> Vec<String> {
 }
 
 impl Facts {
-    /// Whether the source itself is a site.
+    /// Returns whether the source itself is a site.
     pub(super) fn is_site(&self) -> bool {
         let mut files = self.trees.iter().flat_map(|tree| &tree.files);
         files.any(|entry| entry.path == INDEX)
@@ -243,7 +243,7 @@ impl Facts {
 }
 
 impl Kind {
-    /// What people call it.
+    /// Returns the description of the kind, for users.
     pub(super) fn title(&self) -> String {
         match self {
             Self::Elf(elf) if elf.is_program => format!("a program for {}", elf.arch),

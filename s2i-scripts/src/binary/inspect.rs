@@ -1,4 +1,4 @@
-//! What a file is, by its content.
+//! The kind of a file, by its content.
 
 use std::{
     fs::File,
@@ -13,14 +13,14 @@ use object::{
 use s2i_core::detect::ArchiveFormat;
 pub(super) use s2i_core::detect::is_tar;
 
-/// What a file is.
+/// The kind of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A program or a library for Linux or a system like it.
     Elf(Elf),
     /// A text that another program runs.
     Script {
-        /// That program.
+        /// The path of that program.
         interpreter: String,
     },
     /// An archive or a compressed file.
@@ -39,7 +39,7 @@ pub enum Kind {
     Other,
 }
 
-/// How something is packed.
+/// The format of an archive or of a compressed file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Packing {
     /// A tar archive.
@@ -65,7 +65,7 @@ pub struct Elf {
     pub libraries: Vec<String>,
 }
 
-/// How much of a file tells what it is.
+/// The bytes of a file that show its kind.
 const HEAD: u64 = 512;
 
 /// Looks into a file.

@@ -1,4 +1,4 @@
-//! Processors, and names of files and directories that say for which system something is.
+//! Processors, and names of files and directories with parts about a system.
 
 /// The processor of this image, as Go and OCI call it.
 #[must_use]
@@ -6,7 +6,7 @@ pub fn ours() -> &'static str {
     by_name(std::env::consts::ARCH).unwrap_or(std::env::consts::ARCH)
 }
 
-/// What a name of a processor means.
+/// Returns the processor that a name means.
 fn by_name(name: &str) -> Option<&'static str> {
     let names: &[(&'static str, &[&str])] = &[
         ("amd64", &["amd64", "x86_64", "x86-64", "x64"]),
@@ -27,7 +27,7 @@ fn by_name(name: &str) -> Option<&'static str> {
     found.map(|(arch, _)| *arch)
 }
 
-/// Parts of names that say something about the system beside the processor.
+/// Parts of names about the system, beside those about the processor.
 const OTHERS: &[&str] = &[
     "linux",
     "linux64",
@@ -44,8 +44,8 @@ const OTHERS: &[&str] = &[
     "musleabihf",
 ];
 
-/// A name without what its end says about the system: `shop-linux-arm64` is `shop`. A name that says
-/// nothing else stays.
+/// Returns a name without the parts about the system at its end: `shop-linux-arm64` is `shop`. A name that
+/// has nothing else stays.
 ///
 /// ```
 /// use s2i_scripts::binary::platform::program_name;
@@ -63,7 +63,7 @@ pub fn program_name(name: &str) -> &str {
     rest
 }
 
-/// Whether a directory's name says nothing but for which system its content is.
+/// Returns whether a directory's name has nothing but the system that its content is for.
 #[must_use]
 pub fn is_platform(name: &str) -> bool {
     // With a word before it, all of it can go.
@@ -82,7 +82,7 @@ fn strip(name: &str) -> Option<&str> {
     Some(&name[..at])
 }
 
-/// Where the last part begins, with what separates it, if it is one about the system.
+/// Returns the start of the last part, with its separator, if it is one about the system.
 fn end_of(name: &str) -> Option<usize> {
     // `x86_64` and `v8.0` have a separator in them.
     let mut starts: Vec<_> = name

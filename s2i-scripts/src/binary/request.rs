@@ -1,8 +1,8 @@
-//! What the user asks when programs are packed.
+//! The request for packing programs.
 
 use crate::{Error, Host, variables};
 
-/// What the user asks for.
+/// The request of the user, from the environment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Request {
     /// [`variables::BINARY`], as a list
@@ -41,7 +41,7 @@ impl Request {
     }
 }
 
-/// Whether this is a SHA-256 digest.
+/// Returns whether this is a SHA-256 digest.
 pub(super) fn is_digest(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }

@@ -1,6 +1,6 @@
-//! Caches that one build leaves for the next: which there are, and how they come back.
+//! Caches that one build leaves for the next.
 //!
-//! A cache is a directory whose name says what it is good for: `build-go1.27.3-linux-amd64` is nothing
+//! The name of a cache has the tools that can use it: `build-go1.27.3-linux-amd64` is nothing
 //! to another Go. A build takes from the artifacts the caches that have the names that it wants itself,
 //! so that what was made by other tools is never used.
 
@@ -62,7 +62,7 @@ impl Caches {
         (!steps.is_empty()).then(|| Phase::new("Restoring build artifacts", steps))
     }
 
-    /// What people are told about the caches that can't be used.
+    /// Returns the messages about the caches that cannot be used.
     pub(crate) fn reasons(&self) -> impl Iterator<Item = String> {
         self.foreign
             .iter()
@@ -92,7 +92,7 @@ pub(crate) fn leave(wanted: &[String], limit: u64, places: &Places) -> Vec<Step>
     .collect()
 }
 
-/// Whether caches stay in the image: as the user says, else if the next build wants them.
+/// Returns whether caches stay in the image: as the user wants, else if the next build needs them.
 pub(crate) fn is_kept(host: &Host<'_>) -> Result<bool, Error> {
     match host.answer(variables::KEEP_CACHE)? {
         Some(answer) => Ok(answer),
@@ -132,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn caches_are_kept_for_a_next_build_unless_somebody_says_otherwise() {
+    fn caches_stay_for_the_next_build_unless_the_user_objects() {
         for (env, expected) in [
             (&[][..], false),
             (&[("S2I_INCREMENTAL", "true")], true),

@@ -1,4 +1,4 @@
-//! Performs what a [`Plan`] says.
+//! The execution of a [`Plan`].
 
 use std::{
     fs,
@@ -8,23 +8,23 @@ use std::{
 };
 
 use super::{
-    Plan, Step, promote,
+    Plan, Step, install_output,
     search::{self, Needle},
     tree,
 };
 use crate::{Error, Host, host::Invocation};
 
-/// Performs every phase, telling what is done and how long it took.
+/// Performs every phase, and shows the steps and the time that they took.
 ///
 /// # Errors
-/// That of the first step that fails; those after it are not performed.
+/// The error of the first step that fails; those after it are not performed.
 pub fn execute(plan: &Plan, host: &mut Host<'_>) -> Result<(), Error> {
     for phase in &plan.phases {
         let start = Instant::now();
         host.console.phase(&phase.title);
         for step in &phase.steps {
             if let Step::Run(invocation) = step {
-                host.console.detail(invocation.words());
+                host.console.detail(invocation.command_line());
             }
             perform(step, host)?;
         }
@@ -36,7 +36,7 @@ pub fn execute(plan: &Plan, host: &mut Host<'_>) -> Result<(), Error> {
 /// Performs one step.
 ///
 /// # Errors
-/// What the file system or the command said.
+/// Errors of the file system or of the command.
 pub fn perform(step: &Step, host: &mut Host<'_>) -> Result<(), Error> {
     match step {
         Step::MakeDirectory { path } => make_directory(path.as_str()),
@@ -53,12 +53,12 @@ pub fn perform(step: &Step, host: &mut Host<'_>) -> Result<(), Error> {
             symlink(target, path.as_str()).map_err(Error::file("link", path))
         }
         Step::Run(invocation) => run(invocation, host),
-        Step::Promote {
-            part,
-            whole,
-            keep,
+        Step::InstallOutput {
+            output,
+            root,
+            assets,
             procfile,
-        } => promote::promote(part, whole, keep, procfile.as_deref(), host),
+        } => install_output::install_output(output, root, assets, procfile.as_deref(), host),
         Step::Remove { path } => tree::remove(path.as_str().as_ref()),
         Step::Forget { path, variables } => {
             let found = holders(path.as_str().as_ref(), variables, host)?;
@@ -110,7 +110,7 @@ pub(crate) fn start_error(invocation: &Invocation, source: std::io::Error) -> Er
 /// The command ended, and not well.
 pub(crate) fn failed(invocation: &Invocation, status: std::process::ExitStatus) -> Error {
     Error::Command {
-        command: invocation.words(),
+        command: invocation.command_line(),
         status: status.to_string(),
         advice: invocation.advice.clone(),
     }

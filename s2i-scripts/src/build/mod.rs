@@ -1,10 +1,10 @@
-//! What building has in common, whatever is built: a plan, and how it is done.
+//! The parts that all recipes share: plans and their execution, caches, digests and trees of files.
 
 pub(crate) mod cache;
 pub(crate) mod digest;
 pub mod execute;
+mod install_output;
 pub mod plan;
-mod promote;
 mod search;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -1,4 +1,4 @@
-//! What `assemble` is going to do, as data.
+//! The plan of `assemble`, as data.
 
 use std::fmt;
 
@@ -7,28 +7,28 @@ use serde::Serialize;
 
 use crate::host::{Invocation, quote};
 
-/// A build, decided: executing it needs no further choice.
+/// The plan of a build. Its execution needs no further choice.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Plan {
-    /// What kind of application was found.
+    /// The recipe that made the plan: `go`, `node` or `binary`.
     pub recipe: &'static str,
-    /// What was found and chosen, and why: for people.
+    /// The findings and choices with their reasons, for users.
     pub reasons: Vec<String>,
-    /// What people should know before they rely on the result.
+    /// Warnings about the result, for users.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
-    /// Where the application will be: a program, or the directory that holds it.
+    /// The path of the application: a program, or the directory that holds it.
     pub application: ContainerPath,
-    /// What is done, in this order.
+    /// The phases, in order.
     pub phases: Vec<Phase>,
 }
 
-/// Some steps under one title.
+/// A list of steps with a title.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Phase {
-    /// What the user reads.
+    /// The title that the user reads.
     pub title: String,
-    /// What is done, in this order.
+    /// The steps, in order.
     pub steps: Vec<Step>,
 }
 
@@ -42,7 +42,7 @@ impl Phase {
     }
 }
 
-/// One thing that is done.
+/// A step of a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "do", rename_all = "kebab-case")]
 pub enum Step {
@@ -58,48 +58,46 @@ pub enum Step {
         /// All of its content.
         content: String,
     },
-    /// Moves a tree to where it is used, so that `from` itself becomes `to`. What `to` has already
-    /// stays.
+    /// Moves a tree, so that `from` itself becomes `to`. Files that `to` has already stay.
     Move {
         /// The tree; nothing happens where there is none.
         from: ContainerPath,
-        /// What it becomes.
+        /// The path that it gets.
         to: ContainerPath,
     },
-    /// Makes a tree be at another place for as long as the build runs, without a copy of it: by its name,
-    /// or by a link to what is a mount's.
+    /// Makes a tree available at another path while the build runs, without a copy: by renaming it, or by a
+    /// link where it lies in a mount.
     Use {
         /// The tree; nothing happens where there is none.
         from: ContainerPath,
-        /// Where it is used.
+        /// The path at which it is used.
         to: ContainerPath,
     },
-    /// Moves everything that a directory holds into another one, where it takes the place of what has
-    /// the same name.
+    /// Moves everything that a directory holds into another one, where it replaces what has the same name.
     Install {
         /// The directory, which stays and is empty afterwards.
         from: ContainerPath,
-        /// Where its content goes.
+        /// The directory that gets the content.
         to: ContainerPath,
     },
     /// Makes a link.
     Link {
         /// The link; its directory is made.
         path: ContainerPath,
-        /// What it says.
+        /// The target of the link.
         target: String,
     },
     /// Runs a command.
     Run(Invocation),
-    /// Lets a part of a directory take the place of all that the directory holds.
-    Promote {
-        /// The part, which the steps before may have made; nothing happens where there is none.
-        part: ContainerPath,
+    /// Replaces all that a directory holds with the output that the build has made below it.
+    InstallOutput {
+        /// The output; nothing happens where there is none.
+        output: ContainerPath,
         /// The directory.
-        whole: ContainerPath,
-        /// What comes along, from where to which place in the part; what is not there does not.
-        keep: Vec<Kept>,
-        /// A file that says how to start the part, if that is not clear from what it holds.
+        root: ContainerPath,
+        /// Other trees that belong to the output; those that are not there are left out.
+        assets: Vec<Asset>,
+        /// The content of a Procfile, where the output alone does not show how it starts.
         procfile: Option<String>,
     },
     /// Removes a tree; nothing happens where there is none.
@@ -107,7 +105,7 @@ pub enum Step {
         /// The tree.
         path: ContainerPath,
     },
-    /// Removes the files of a cache that hold a secret: what is missing there is made again.
+    /// Removes the files of a cache that hold a secret; the tools make them again.
     Forget {
         /// The cache.
         path: ContainerPath,
@@ -143,12 +141,12 @@ pub enum Step {
     },
 }
 
-/// What comes along when a part of a directory takes the place of the whole.
+/// A tree that is moved into the output of a build.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Kept {
-    /// What comes along.
+pub struct Asset {
+    /// The tree.
     pub from: ContainerPath,
-    /// Its place in the part.
+    /// Its path in the output.
     pub to: ContainerPath,
 }
 
@@ -167,17 +165,18 @@ impl fmt::Display for Step {
                     .env
                     .iter()
                     .try_for_each(|(name, value)| write!(f, " {name}={}", quote(value)))?;
-                write!(f, " {}", invocation.words())
+                write!(f, " {}", invocation.command_line())
             }
-            Self::Promote {
-                part,
-                whole,
-                keep,
+            Self::InstallOutput {
+                output,
+                root,
+                assets,
                 procfile,
             } => {
-                write!(f, "promote {part} -> {whole}")?;
-                keep.iter()
-                    .try_for_each(|kept| write!(f, ", {} -> {}", kept.from, kept.to))?;
+                write!(f, "install output {output} -> {root}")?;
+                assets
+                    .iter()
+                    .try_for_each(|asset| write!(f, ", {} -> {}", asset.from, asset.to))?;
                 procfile
                     .iter()
                     .try_for_each(|text| write!(f, ", Procfile {text:?}"))

@@ -1,4 +1,4 @@
-//! What tests of plans have in common.
+//! Fixtures for tests of plans.
 
 use super::Plan;
 use crate::Places;

@@ -29,7 +29,7 @@ pub(crate) fn remove(path: &Path) -> Result<(), Error> {
     }
 }
 
-/// Lets the owner into every directory. What fails here fails again, and is told, in the removal.
+/// Lets the owner into every directory. An error here comes again, and is reported, in the removal.
 fn unlock(path: &Path) {
     if fs::symlink_metadata(path).is_ok_and(|data| data.is_dir()) {
         drop(fs::set_permissions(path, Permissions::from_mode(0o700)));
@@ -55,7 +55,7 @@ pub(crate) fn move_tree(from: &Path, to: &Path) -> Result<(), Error> {
     merge(from, to)?;
     // A mount goes with its container. Removing what it lends would cost as much as the copy.
     if !is_mounted_apart(from, to) {
-        // The copy is complete; an original that can't be removed is the caller's to clean up.
+        // The copy is complete; an original that cannot be removed is the caller's to clean up.
         drop(remove(from));
     }
     Ok(())
@@ -85,7 +85,7 @@ fn is_mounted_apart(one: &Path, other: &Path) -> bool {
 }
 
 /// Moves what the directory `from` holds into `to`, in place of what has the same name there. Both
-/// directories stay the ones that they are, for they may be mounts or somebody's working directory.
+/// directories stay the ones that they are, for they may be mounts or the working directory of a process.
 pub(crate) fn install(from: &Path, to: &Path) -> Result<(), Error> {
     fs::create_dir_all(to).map_err(Error::file("make the directory", to.display()))?;
     for child in children(from)? {
@@ -119,7 +119,7 @@ fn merge(from: &Path, to: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whether there is something of this name, be it a link that leads nowhere.
+/// Returns whether a path exists, be it a link that leads nowhere.
 pub(crate) fn is_there(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok()
 }
@@ -180,7 +180,7 @@ fn share_one(path: &Path, data: &Metadata) -> Result<(), Error> {
         .map_err(Error::file("set the mode of", path.display()))
 }
 
-/// Sets the time of a file or directory, unless it belongs to somebody else: then only its owner may.
+/// Sets the time of a file or directory, unless it belongs to another user: then only its owner may.
 fn set_time(path: &Path, epoch: u64) -> Result<(), Error> {
     let set = || -> io::Result<()> {
         File::open(path)?.set_modified(UNIX_EPOCH + Duration::from_secs(epoch))
@@ -193,7 +193,7 @@ fn set_time(path: &Path, epoch: u64) -> Result<(), Error> {
     }
 }
 
-/// What a directory holds, by name.
+/// Returns the entries of a directory, sorted by name.
 pub(crate) fn children(path: &Path) -> Result<Vec<PathBuf>, Error> {
     let read = || {
         fs::read_dir(path)?
@@ -205,7 +205,7 @@ pub(crate) fn children(path: &Path) -> Result<Vec<PathBuf>, Error> {
     Ok(children)
 }
 
-/// What a path is, without following a link.
+/// Returns the metadata of a path, without following a link.
 pub(crate) fn stat(path: &Path) -> Result<Metadata, Error> {
     fs::symlink_metadata(path).map_err(Error::file("look at", path.display()))
 }
@@ -252,7 +252,7 @@ mod tests {
         assert_eq!(fs::read_to_string(path("app/link")).unwrap(), "new");
         assert_eq!(size(&path("app")).unwrap(), 7);
 
-        // What can't be renamed is copied, links as links.
+        // Trees that cannot be renamed are copied, links as links.
         merge(&path("app"), &path("other")).unwrap();
         assert_eq!(
             fs::read_link(path("other/lib/broken")).unwrap(),

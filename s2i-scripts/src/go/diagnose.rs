@@ -1,4 +1,4 @@
-//! Why a build of Go may have failed, beside what Go itself says.
+//! Advice about builds of Go that have failed, beside the messages of Go.
 
 use super::{
     Facts, Request,
@@ -9,7 +9,7 @@ use crate::{Host, Places};
 /// The most packages that are named.
 const FEW: usize = 5;
 
-/// What the user may do about a build that has failed. It may have been too early for an answer.
+/// Returns advice about a build that has failed. The tools may have failed too early to give any.
 pub(crate) fn diagnose(
     facts: &Facts,
     request: &Request,
@@ -44,13 +44,13 @@ fn packages_with_c(
 ) -> Vec<String> {
     let format = "-f={{if and .CgoFiles (not .Standard)}}{{.ImportPath}}{{end}}";
     let mut args = ["list", "-e", "-deps", format].map(str::to_owned).to_vec();
-    args.extend(facts.setting.flags(request, places));
-    args.extend(patterns(&facts.setting.layout, &facts.module));
+    args.extend(facts.environment.flags(request, places));
+    args.extend(patterns(&facts.environment.layout, &facts.module));
     let question = Question {
         go: &facts.go,
         request,
         places,
     };
-    let answer = question.ask_about_c(&args, &facts.setting, host);
+    let answer = question.ask_about_c(&args, &facts.environment, host);
     answer.lines().map(str::to_owned).collect()
 }

@@ -1,4 +1,4 @@
-//! What every `go` command gets in addition to the user's environment.
+//! The environment of every `go` command, in addition to the user's own.
 
 use std::collections::BTreeMap;
 
@@ -12,12 +12,12 @@ use crate::{
     variables,
 };
 
-/// Where a build happens, and with what.
+/// The directory, the variables and the flags of the `go` commands of a build.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Setting {
-    /// How the source is laid out.
+pub struct Environment {
+    /// The layout of the source.
     pub layout: Layout,
-    /// The import path of the root, where there is no go.mod to say it.
+    /// The import path of the root, where there is no go.mod that has it.
     pub import: Option<String>,
     /// The name of the cache for compiled packages; it belongs to one toolchain.
     pub build_cache: String,
@@ -26,13 +26,13 @@ pub struct Setting {
 /// The name of the cache for modules, which belongs to any toolchain.
 pub(super) const MODULES: &str = "mod";
 
-impl Setting {
-    /// The names of the caches.
+impl Environment {
+    /// Returns the names of the caches.
     pub(super) fn caches(&self) -> [String; 2] {
         [self.build_cache.clone(), MODULES.to_owned()]
     }
 
-    /// Where `go` runs.
+    /// Returns the directory in which `go` runs.
     pub(super) fn directory(&self, places: &Places) -> ContainerPath {
         let import = match self.layout {
             Layout::Gopath { .. } => self.import.as_deref(),
@@ -43,12 +43,8 @@ impl Setting {
             .unwrap_or_else(|| places.source.clone())
     }
 
-    /// The variables. Nothing is read from or written to a home directory: there may be none.
-    pub(super) fn environment(
-        &self,
-        request: &Request,
-        places: &Places,
-    ) -> BTreeMap<String, String> {
+    /// Returns the variables. Nothing is read from or written to a home directory: there may be none.
+    pub(super) fn variables(&self, request: &Request, places: &Places) -> BTreeMap<String, String> {
         let place = |name: &str| cache::place(name, places, request.keep_cache).to_string();
         let mut env = BTreeMap::from(
             [
@@ -94,7 +90,7 @@ impl Setting {
         }
     }
 
-    /// The flags that say which files belong to the build.
+    /// Returns the flags that select the files of the build.
     pub(super) fn flags(&self, request: &Request, places: &Places) -> Vec<String> {
         let mut flags = Vec::new();
         if self.layout == Layout::Files {
@@ -104,7 +100,7 @@ impl Setting {
         flags
     }
 
-    /// What has to be there before any `go` command runs.
+    /// Returns the steps before the first `go` command.
     pub(super) fn preparation(&self, toolchain: Option<&Version>, places: &Places) -> Vec<Step> {
         let mut steps = vec![
             Step::MakeDirectory {

@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use super::{
     Layout, ModFile, Origin, Request, Version,
-    environment::Setting,
+    environment::Environment,
     layout::{FILES_NAME, import_comment},
     version,
 };
@@ -16,26 +16,26 @@ use crate::{
     places::below,
 };
 
-/// What is known before anything is decided.
+/// The facts that a plan depends on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Facts {
-    /// Where the build happens.
-    pub setting: Setting,
+    /// The environment of `go` commands.
+    pub environment: Environment,
     /// The `go` program.
     pub go: String,
     /// Its version, if it has one that can be compared.
     pub toolchain: Option<Version>,
     /// A newer toolchain that the source would like.
     pub wished: Option<Version>,
-    /// What go.mod, or go.work, says; nothing where there is none.
+    /// The content of go.mod, or go.work; empty where there is none.
     pub module: ModFile,
     /// All main packages.
     pub programs: Vec<Program>,
     /// Those that there would be with a C compiler, if there are no others.
     pub with_c: Vec<Program>,
-    /// Which caches the previous build has saved.
+    /// The caches that the previous build has saved.
     pub caches: Caches,
-    /// Where the source comes from.
+    /// The origin of the source.
     pub origin: Origin,
     /// The Procfile.
     pub procfile: Option<String>,
@@ -73,8 +73,8 @@ pub fn gather(
         .into_owned();
     let source = Path::new(places.source.as_str());
     let module = read_module(layout, places)?;
-    let mut setting = setting(layout, request, source);
-    for step in setting.preparation(None, places) {
+    let mut environment = environment(layout, request, source);
+    for step in environment.preparation(None, places) {
         execute::perform(&step, host)?;
     }
     let question = Question {
@@ -83,15 +83,15 @@ pub fn gather(
         places,
     };
     let args = ["env", "GOVERSION", "GOOS", "GOARCH"];
-    let known = question.ask(&args.map(str::to_owned), &setting, host)?;
+    let known = question.ask(&args.map(str::to_owned), &environment, host)?;
     let mut known = known.lines();
     let version = known.next().unwrap_or_default();
     let platform = known.collect::<Vec<_>>().join("-");
     let toolchain = Version::parse(version);
     let wished = version::check(toolchain, &module)?;
-    setting.build_cache = cache::plain(&format!("build-{version}-{platform}"));
-    let caches = Caches::find(&setting.caches(), places)?;
-    let (programs, with_c) = programs(&question, &setting, patterns(layout, &module), host)?;
+    environment.build_cache = cache::plain(&format!("build-{version}-{platform}"));
+    let caches = Caches::find(&environment.caches(), places)?;
+    let (programs, with_c) = programs(&question, &environment, patterns(layout, &module), host)?;
     Ok(Facts {
         programs,
         with_c,
@@ -108,7 +108,7 @@ pub fn gather(
             .any(|name| host.find(name).is_some())
             || host.has("CC"),
         git: host.find("git").is_some(),
-        setting,
+        environment,
     })
 }
 
@@ -116,32 +116,32 @@ pub fn gather(
 /// but files with C is none as long as those are left out.
 fn programs(
     question: &Question<'_>,
-    setting: &Setting,
+    environment: &Environment,
     patterns: Vec<String>,
     host: &mut Host<'_>,
 ) -> Result<(Vec<Program>, Vec<Program>), Error> {
     let format = "-f={{if eq .Name \"main\"}}{{.Dir}}\t{{.ImportPath}}{{end}}";
     let mut args = ["list", "-e", "-find", format].map(str::to_owned).to_vec();
-    args.extend(setting.flags(question.request, question.places));
+    args.extend(environment.flags(question.request, question.places));
     args.extend(patterns);
-    let root = setting.directory(question.places);
+    let root = environment.directory(question.places);
     let found = |list: &str| -> Vec<Program> {
         let lines = list.lines();
         lines
             .filter_map(|line| program(line, root.as_str()))
             .collect()
     };
-    let programs = found(&question.ask(&args, setting, host)?);
+    let programs = found(&question.ask(&args, environment, host)?);
     let with_c = if programs.is_empty() {
-        found(&question.ask_about_c(&args, setting, host))
+        found(&question.ask_about_c(&args, environment, host))
     } else {
         Vec::new()
     };
     Ok((programs, with_c))
 }
 
-/// What is to be known about the layout before `go` is asked.
-fn setting(layout: &Layout, request: &Request, source: &Path) -> Setting {
+/// Returns the environment for a layout, before `go` is asked.
+fn environment(layout: &Layout, request: &Request, source: &Path) -> Environment {
     let has_modules = matches!(layout, Layout::Module { .. } | Layout::Workspace);
     let import = request
         .import
@@ -152,7 +152,7 @@ fn setting(layout: &Layout, request: &Request, source: &Path) -> Setting {
         Layout::Files if import.is_some() => Layout::Gopath { godeps: false },
         layout => layout.clone(),
     };
-    Setting {
+    Environment {
         import: match layout {
             Layout::Gopath { .. } => Some(import.unwrap_or_else(|| FILES_NAME.into())),
             _ => None,
@@ -187,7 +187,7 @@ fn read_module(layout: &Layout, places: &Places) -> Result<ModFile, Error> {
     Ok(ModFile::parse(&String::from_utf8_lossy(&text)))
 }
 
-/// What `go` is asked about; the root of a workspace is no module.
+/// Returns the patterns for the packages of a source; the root of a workspace is not a module.
 pub(super) fn patterns(layout: &Layout, module: &ModFile) -> Vec<String> {
     match layout {
         Layout::Workspace => module
@@ -227,10 +227,10 @@ impl Question<'_> {
     pub(super) fn ask(
         &self,
         args: &[String],
-        setting: &Setting,
+        environment: &Environment,
         host: &mut Host<'_>,
     ) -> Result<String, Error> {
-        let question = self.invocation(args, setting);
+        let question = self.invocation(args, environment);
         let (status, answer) = host
             .ask(&question)
             .map_err(|err| execute::start_error(&question, err))?;
@@ -241,23 +241,23 @@ impl Question<'_> {
         }
     }
 
-    /// Asks as if there were a C compiler: files with C are told only then, and nothing is compiled
+    /// Asks as if there were a C compiler: files with C are listed only then, and nothing is compiled
     /// for that. An answer that can't be had is empty.
     pub(super) fn ask_about_c(
         &self,
         args: &[String],
-        setting: &Setting,
+        environment: &Environment,
         host: &mut Host<'_>,
     ) -> String {
-        let mut question = self.invocation(args, setting);
+        let mut question = self.invocation(args, environment);
         question
             .env
             .insert(crate::variables::CGO_ENABLED.into(), "1".into());
         host.ask_quietly(&question).unwrap_or_default()
     }
 
-    fn invocation(&self, args: &[String], setting: &Setting) -> Invocation {
-        let mut env = setting.environment(self.request, self.places);
+    fn invocation(&self, args: &[String], environment: &Environment) -> Invocation {
+        let mut env = environment.variables(self.request, self.places);
         let scratch = self.places.scratch("questions").to_string();
         env.insert("GOCACHE".into(), scratch);
         let saved = below(&self.places.artifacts, super::environment::MODULES);
@@ -268,13 +268,13 @@ impl Question<'_> {
             program: self.go.to_owned(),
             args: args.to_vec(),
             env,
-            directory: setting.directory(self.places),
+            directory: environment.directory(self.places),
             advice: Vec::new(),
         }
     }
 }
 
-/// A main package as `go list` tells it; `None` outside of the source.
+/// Parses a main package from the output of `go list`; `None` outside of the source.
 fn program(line: &str, source: &str) -> Option<Program> {
     let (path, import) = line.split_once('\t')?;
     let directory = match path.strip_prefix(source)? {

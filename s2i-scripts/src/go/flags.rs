@@ -8,7 +8,7 @@ pub(super) fn append(goflags: Option<&str>, flag: &str) -> String {
     }
 }
 
-/// Whether the list sets the flag of this name.
+/// Returns whether the list sets the flag of this name.
 pub(super) fn sets(goflags: Option<&str>, name: &str) -> bool {
     split(goflags.unwrap_or_default()).any(|word| {
         let flag = word.strip_prefix("--").or_else(|| word.strip_prefix('-'));

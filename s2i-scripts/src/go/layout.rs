@@ -56,7 +56,7 @@ pub(super) fn import_comment(code: &str) -> Option<&str> {
     is_import_path(path).then_some(path)
 }
 
-/// Whether a text can be an import path, and nothing that leads elsewhere.
+/// Returns whether a text can be an import path, and nothing that leads elsewhere.
 pub(super) fn is_import_path(path: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.~+".contains(c);
     !path.is_empty()

@@ -61,7 +61,7 @@ impl ModFile {
     }
 }
 
-/// What `go install` would call a program of this import path: the last element that is not a major
+/// Returns the name that `go install` gives a program of this import path: the last element that is not a major
 /// version.
 #[must_use]
 pub fn program_name(path: &str) -> Option<&str> {

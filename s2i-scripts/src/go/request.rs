@@ -1,4 +1,4 @@
-//! What the user asks of a build of Go.
+//! The request for a build of Go.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use s2i_core::ContainerPath;
 
 use crate::{Error, Host, Places, variables};
 
-/// What the user asks for, and what the rest of the environment says.
+/// The request of the user, from the environment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct Request {
@@ -30,7 +30,7 @@ pub struct Request {
     pub cgo: bool,
     /// Variables that have a default of ours and that the user has set.
     pub set: Vec<&'static str>,
-    /// Whether caches stay: [`variables::KEEP_CACHE`], [`variables::INCREMENTAL`]
+    /// Caches stay in the image: [`variables::KEEP_CACHE`], [`variables::INCREMENTAL`]
     pub keep_cache: bool,
     /// The bytes that a kept cache may have.
     pub cache_limit: u64,
@@ -38,7 +38,7 @@ pub struct Request {
     pub epoch: u64,
 }
 
-/// Where Go would keep its own settings and counters.
+/// The variable for the directory of Go's own settings and counters.
 pub(super) const XDG_CONFIG_HOME: &str = "XDG_CONFIG_HOME";
 
 impl Request {

@@ -1,10 +1,10 @@
-//! What `GO_LDFLAGS` may say about the source: `{{.Version}}`, `{{.Commit}}`, `{{.Date}}`.
+//! The templates about the source in `GO_LDFLAGS`: `{{.Version}}`, `{{.Commit}}`, `{{.Date}}`.
 
 use std::{fs, path::Path};
 
 use crate::Host;
 
-/// What is known about the source.
+/// The origin of a source, as far as it is known.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Origin {
     /// The branch or tag.
@@ -15,7 +15,7 @@ pub struct Origin {
     pub epoch: u64,
 }
 
-/// What stands for what is not known.
+/// The text for an unknown value.
 const UNKNOWN: &str = "unknown";
 
 impl Origin {

@@ -12,7 +12,7 @@ pub struct Version {
     release: Release,
 }
 
-/// What follows the minor version, in ascending order: `1.25` < `1.25rc1` < `1.25.0`.
+/// The part after the minor version, in ascending order: `1.25` < `1.25rc1` < `1.25.0`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Release {
     Language,
@@ -23,7 +23,7 @@ enum Release {
 
 impl Version {
     /// Reads a version as go.mod and `go env GOVERSION` write it; `None` for development versions
-    /// and the like, of which nothing can be said.
+    /// and the like, which cannot be compared.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
@@ -71,7 +71,7 @@ impl fmt::Display for Version {
     }
 }
 
-/// Whether the toolchain can build the module, as far as its go.mod says.
+/// Checks whether the toolchain can build the module, by its go.mod.
 ///
 /// Only the `go` line binds; the `toolchain` line is a wish, returned for the user to read about
 /// when it is not fulfilled.

@@ -23,7 +23,7 @@ pub struct Invocation {
     pub env: BTreeMap<String, String>,
     /// The working directory.
     pub directory: ContainerPath,
-    /// What the user may do when it fails, one thing a line.
+    /// Advice for the user when it fails, one thing a line.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub advice: Vec<String>,
 }
@@ -31,7 +31,7 @@ pub struct Invocation {
 impl Invocation {
     /// Returns the words that a shell would take for it, without the directories of the program.
     #[must_use]
-    pub fn words(&self) -> String {
+    pub fn command_line(&self) -> String {
         let name = self.program.rsplit('/').next().unwrap_or_default();
         let words = std::iter::once(name)
             .chain(self.args.iter().map(String::as_str))
@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_can_be_pasted_into_a_shell() {
+    fn command_line_can_be_pasted_into_a_shell() {
         let invocation = Invocation {
             program: "/usr/local/go/bin/go".into(),
             args: vec![
@@ -98,7 +98,7 @@ mod tests {
             advice: Vec::new(),
         };
         assert_eq!(
-            invocation.words(),
+            invocation.command_line(),
             r"go build '-ldflags=-s -w' '' 'it'\''s'"
         );
     }

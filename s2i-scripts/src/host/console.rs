@@ -11,7 +11,7 @@ use super::Secrets;
 /// The standard output and the standard error of a script.
 ///
 /// Lines are written at once and whole, so that they stand in order with those of child processes.
-/// Nobody could be told that a line was lost, so failures to write are dropped; data goes through
+/// A failure to write could not be reported anywhere, so it is dropped; data goes through
 /// [`data`](Self::data), where they are not.
 pub struct Console<'io> {
     out: &'io mut dyn Write,
@@ -20,7 +20,7 @@ pub struct Console<'io> {
 }
 
 impl<'io> Console<'io> {
-    /// A console on these streams, which says none of these secrets.
+    /// Creates a console on these streams, which shows none of these secrets.
     pub fn new(out: &'io mut dyn Write, err: &'io mut dyn Write, secrets: Secrets) -> Self {
         Self { out, err, secrets }
     }
@@ -30,12 +30,12 @@ impl<'io> Console<'io> {
         self.line(format_args!("---> {title}"));
     }
 
-    /// Says something about the phase that was announced.
+    /// Writes a detail of the phase that was announced.
     pub fn detail(&mut self, text: impl Display) {
         self.line(format_args!("     {text}"));
     }
 
-    /// Says how long the phase took.
+    /// Writes how long the phase took.
     pub fn took(&mut self, time: Duration) {
         self.detail(format_args!("done in {:.1} s", time.as_secs_f64()));
     }

@@ -31,7 +31,7 @@ use crate::{Error, Places, places::below, variables};
 pub struct Host<'io> {
     args: Vec<OsString>,
     env: Vec<(OsString, OsString)>,
-    /// Where lines for people and data go.
+    /// The console, for lines for users and for data.
     pub console: Console<'io>,
 }
 
@@ -77,7 +77,7 @@ impl<'io> Host<'io> {
         Ok(self.variable(name)?.map(str::to_owned))
     }
 
-    /// The value of a variable that says yes or no; `None` where it is not set.
+    /// Returns the value of a boolean variable; `None` where it is not set.
     pub fn answer(&self, name: &'static str) -> Result<Option<bool>, Error> {
         match self.variable(name)? {
             None => Ok(None),
@@ -91,12 +91,12 @@ impl<'io> Host<'io> {
         }
     }
 
-    /// The value of a variable that says no unless it says yes.
+    /// Returns the value of a boolean variable that is false by default.
     pub fn switch(&self, name: &'static str) -> Result<bool, Error> {
         Ok(self.answer(name)?.unwrap_or(false))
     }
 
-    /// Whether a variable of this very name has a value.
+    /// Returns whether a variable of this very name has a value.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
         self.raw(name).is_some_and(|value| !value.is_empty())
@@ -161,7 +161,7 @@ impl<'io> Host<'io> {
     /// Runs a command; its output passes the console.
     pub(crate) fn call(&mut self, invocation: &Invocation) -> io::Result<ExitStatus> {
         let mut command = self.command(invocation);
-        let (status, _) = process::run(&mut command, process::Output::Told, &mut self.console)?;
+        let (status, _) = process::run(&mut command, process::Output::Shown, &mut self.console)?;
         Ok(status)
     }
 
@@ -171,7 +171,7 @@ impl<'io> Host<'io> {
         process::run(&mut command, process::Output::Collected, &mut self.console)
     }
 
-    /// The same, and nothing of what it says beside that is told.
+    /// The same, without showing its standard error.
     pub(crate) fn ask_quietly(&mut self, invocation: &Invocation) -> Option<String> {
         let mut command = self.command(invocation);
         let (status, answer) =

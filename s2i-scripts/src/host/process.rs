@@ -17,18 +17,18 @@ const GLANCE: Duration = Duration::from_millis(20);
 /// that keeps the stream open.
 const TAIL: Duration = Duration::from_millis(500);
 
-/// Where a line goes.
+/// The stream that a line goes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stream {
     Out,
     Err,
 }
 
-/// What becomes of the command's standard output.
+/// The use of a command's standard output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Output {
-    /// It is told.
-    Told,
+    /// It is shown.
+    Shown,
     /// It is collected and handed back.
     Collected,
     /// So is it, and the standard error is dropped.
@@ -57,7 +57,7 @@ pub(super) fn run(
     let mut ended = None;
     loop {
         match lines.recv_timeout(GLANCE) {
-            Ok((Stream::Out, line)) if output != Output::Told => {
+            Ok((Stream::Out, line)) if output != Output::Shown => {
                 collected.push_str(&line);
                 collected.push('\n');
             }
@@ -74,7 +74,7 @@ pub(super) fn run(
     Ok((child.wait()?, collected))
 }
 
-/// Whether the command has ended, and long enough ago.
+/// Returns whether the command has ended, and long enough ago.
 fn is_over(child: &mut Child, ended: &mut Option<Instant>) -> io::Result<bool> {
     if let Some(end) = ended {
         return Ok(end.elapsed() > TAIL);

@@ -1,4 +1,4 @@
-//! Which values of the environment must not be seen.
+//! The values of the environment that must not be shown.
 
 use std::{cmp::Reverse, ffi::OsString};
 
@@ -7,7 +7,7 @@ use s2i_core::label::NamePatterns;
 use super::console::redact;
 use crate::variables;
 
-/// What stands in the place of a secret.
+/// The text in the place of a secret.
 const MASK: &str = "redacted";
 
 /// The fewest bytes of a value that is masked wherever it stands: shorter ones are words as well.
@@ -73,7 +73,7 @@ impl Secrets {
         text
     }
 
-    /// Whether there is none.
+    /// Returns whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

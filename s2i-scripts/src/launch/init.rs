@@ -31,7 +31,7 @@ const FORWARDED: [i32; 9] = [
 /// Signals that mean the end: what has not begun does not begin after them.
 const ENDING: [i32; 4] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM];
 
-/// What a process ended by a signal returns is this much more than the signal's number.
+/// The code of a process that a signal has ended is this plus the number of the signal.
 const SIGNALLED: i32 = 128;
 
 /// Runs the commands one after the other, until one does not end well, and returns the code to exit with:
@@ -89,7 +89,7 @@ fn run(
     }
 }
 
-/// Where we hold a terminal's foreground, the child gets it: its keys are for the application.
+/// Gives the child the foreground of the terminal, where this process has it: its keys are for the application.
 fn give_terminal(child: Pid) {
     let terminal = stdin();
     if isatty(terminal) && tcgetpgrp(terminal).is_ok_and(|group| group == getpgrp()) {

@@ -1,4 +1,4 @@
-//! What the package managers are called with.
+//! The commands of the package managers.
 
 use std::collections::BTreeMap;
 
@@ -39,8 +39,7 @@ impl Commands<'_> {
         })
     }
 
-    /// Installs the packages of the source, those for development included unless `production` says
-    /// that nothing needs them.
+    /// Installs the packages of the source, with those for development unless `production` is set.
     pub(super) fn install(&self, production: bool) -> Invocation {
         let has_lock = self.facts.choice.lock.is_some();
         let args: &[&str] = match (self.facts.choice.manager, has_lock) {
@@ -135,12 +134,12 @@ impl Commands<'_> {
         Some(self.invocation(&args, &self.request.env, self.places.app()))
     }
 
-    /// Whether an installation can leave out what only development needs.
+    /// Returns whether an installation can leave out what only development needs.
     pub(super) fn prunes_by_install(&self) -> bool {
         self.facts.choice.manager != Manager::Berry
     }
 
-    /// Whether the cache of the packages is a part of the source, and of the application.
+    /// Returns whether the cache of the packages is a part of the source, and of the application.
     pub(super) fn is_zero_install(&self) -> bool {
         let names = &self.facts.names;
         self.facts.choice.manager == Manager::Berry
@@ -148,7 +147,7 @@ impl Commands<'_> {
             && self.facts.yarnrc.global_cache == Some(false)
     }
 
-    /// Whether packages stay in archives, which Node.js reads through a file of Yarn's.
+    /// Returns whether packages stay in archives, which Node.js reads through a file of Yarn's.
     pub(super) fn is_pnp(&self) -> bool {
         let linker = self.facts.yarnrc.linker.as_deref();
         self.facts.choice.manager == Manager::Berry && linker.is_none_or(|linker| linker == "pnp")
@@ -219,7 +218,7 @@ impl Commands<'_> {
                     "pnpm_config_manage_package_manager_versions",
                     "false".into(),
                 );
-                // It asks nobody.
+                // It must not ask.
                 set("CI", "true".into());
             }
             Manager::Yarn => {
@@ -238,7 +237,7 @@ impl Commands<'_> {
         variables
     }
 
-    /// What pnpm is told whatever it does: where it keeps packages, on the file system of the
+    /// The arguments of every pnpm command: where it keeps packages, on the file system of the
     /// application, into which it links them; that it does not become another version, before and since pnpm 11; and that it
     /// links programs of packages instead of writing scripts that need a shell and more.
     fn settings(&self) -> Vec<String> {

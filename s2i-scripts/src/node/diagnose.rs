@@ -1,4 +1,4 @@
-//! Why an installation may have failed, beside what the package manager says.
+//! Advice about installations that have failed, beside the messages of the package manager.
 
 use std::{
     fs,
@@ -11,10 +11,10 @@ use crate::Places;
 /// The most packages that are named.
 const FEW: usize = 5;
 
-/// What makes a package a native add-on that is compiled.
+/// The dependencies that make a package a native add-on, which is compiled.
 const RECIPE: &str = "binding.gyp";
 
-/// What the user may do about a build that has failed.
+/// Returns advice about a build that has failed.
 pub(crate) fn diagnose(facts: &Facts, places: &Places) -> Vec<String> {
     if facts.compiler {
         return Vec::new();

@@ -21,10 +21,10 @@ use crate::{
     launch::PROCFILE,
 };
 
-/// How much of a lock file says what wrote it.
+/// The bytes of a lock file that show its format.
 const HEAD: u64 = 2000;
 
-/// What is known before anything is decided.
+/// The facts that a plan depends on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Facts {
@@ -34,21 +34,21 @@ pub struct Facts {
     pub is_startable: bool,
     /// It has a server, and not only scripts that a page may load.
     pub is_server: bool,
-    /// What is at the root of the source.
+    /// The names of the entries at the root of the source.
     pub names: Vec<String>,
     /// The package manager that the source is for.
     pub choice: Choice,
-    /// Where that package manager is.
+    /// The place of that package manager.
     pub tool: Tool,
     /// Node.js.
     pub node: Node,
     /// The version that `.nvmrc` or `.node-version` would like.
     pub wished: Option<String>,
-    /// What `.npmrc` says.
+    /// The settings of `.npmrc`.
     pub npmrc: Npmrc,
-    /// What `.yarnrc.yml` says.
+    /// The settings of `.yarnrc.yml`.
     pub yarnrc: Yarnrc,
-    /// Where programs are looked for.
+    /// The variable `PATH`.
     pub path: Option<String>,
     /// The registry that is used unless the user names one; asked only where it needs credentials.
     pub registry: Option<String>,
@@ -58,7 +58,7 @@ pub struct Facts {
     pub compiler: bool,
     /// There is a Procfile.
     pub procfile: bool,
-    /// Which caches the previous build has saved.
+    /// The caches that the previous build has saved.
     pub caches: Caches,
     /// The names of the caches that this build has.
     pub cache_names: CacheNames,
@@ -67,10 +67,10 @@ pub struct Facts {
 /// The names of caches.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CacheNames {
-    /// What the package manager downloads. It is found by digests and checked whenever it is used, so
+    /// The cache for downloads of the package manager. It is found by digests and checked whenever it is used, so
     /// any Node.js and any lock can use it; and where a new lock changes one package, the others are there.
     pub packages: String,
-    /// What tools of the source keep for themselves. It may hold what was compiled, and the lock says
+    /// The cache of tools of the source. It may hold what was compiled, and the lock says
     /// which tools they are: it belongs to the ABI of Node.js, the processor and the lock.
     pub tools: String,
 }
@@ -88,7 +88,7 @@ pub struct Node {
     pub arch: String,
 }
 
-/// Where a package manager is.
+/// The place of a package manager.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Tool {
     /// In the image.
@@ -198,7 +198,7 @@ fn evidence(root: &Path) -> Evidence {
         let mut text = Vec::new();
         let read =
             File::open(root.join(name)).and_then(|file| file.take(HEAD).read_to_end(&mut text));
-        // What can't be read is told by the package manager.
+        // The package manager reports what cannot be read.
         drop(read);
         String::from_utf8_lossy(&text).into_owned()
     };
@@ -251,7 +251,7 @@ fn tool(
     })
 }
 
-/// Whether a version is the one that is wanted, of which only the beginning may be said.
+/// Returns whether a version is the wanted one, of which only the beginning may be given.
 fn will_do(choice: &Choice, version: Option<&Version>) -> bool {
     let Some(version) = version else {
         return false;
@@ -272,7 +272,7 @@ fn will_do(choice: &Choice, version: Option<&Version>) -> bool {
     is_kind && is_wanted
 }
 
-/// The registry that is in use, if it is to be told credentials.
+/// Returns the registry in use, if it needs credentials.
 fn registry(request: &Request, places: &Places, host: &mut Host<'_>) -> Option<String> {
     if request.mirror.is_some() || !(request.has_token || request.has_auth) {
         return request.mirror.clone();

@@ -40,23 +40,23 @@ const DEVELOPMENT: &[&str] = &[
     "webpack-dev-server",
 ];
 
-/// What a build makes.
+/// The product of a build.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Product<'a> {
-    /// What runs from where it was built.
+    /// An application that runs from where it was built.
     Application,
-    /// What Next.js may make, if its configuration says so: an application that has all it needs, or
+    /// The output of Next.js, if its configuration asks for it: an application that has all it needs, or
     /// a site.
     Next,
     /// A site in this directory.
     Site {
         directory: &'a str,
-        /// What says so.
+        /// The evidence for it.
         reason: &'a str,
     },
 }
 
-/// What the build of a package makes.
+/// Returns the product of the build of a package.
 pub(super) fn product<'a>(
     manifest: &'a Manifest,
     is_server: bool,

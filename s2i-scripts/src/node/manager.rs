@@ -1,4 +1,4 @@
-//! Which package manager a source is for.
+//! The package manager that a source is for.
 
 use super::{Error, Manifest, range::major, settings::yaml_value};
 
@@ -62,17 +62,17 @@ impl Manager {
 /// The chosen package manager.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Choice {
-    /// Which it is.
+    /// The package manager.
     pub manager: Manager,
     /// The version that the source asks for: an exact one, or the beginning of one.
     pub version: Option<String>,
-    /// Which part of the source asks for it.
+    /// The part of the source that asks for it.
     pub reason: &'static str,
     /// The lock file.
     pub lock: Option<&'static str>,
 }
 
-/// What the files at the root of a source say.
+/// The files at the root of a source that show its package manager.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Evidence {
     /// The lock files that are there, of all package managers.

@@ -1,4 +1,4 @@
-//! What a package.json says.
+//! The fields of a package.json.
 
 use std::{
     collections::BTreeMap,
@@ -88,7 +88,7 @@ impl Manifest {
             .ok_or_else(|| super::Error::Manifest { path }.into())
     }
 
-    /// Whether it names a package in any of its lists.
+    /// Returns whether a package is in any of the lists of dependencies.
     #[must_use]
     pub fn needs(&self, package: &str) -> bool {
         let mut all = self.dependencies.iter().chain(&self.dev_dependencies);

@@ -34,7 +34,7 @@ pub struct Package {
 /// The package that is the application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target<'a> {
-    /// That of the root.
+    /// The package of the root.
     Root,
     /// One of the workspace.
     Package(&'a Package),
@@ -248,7 +248,7 @@ fn subdirectories(path: &PathBuf) -> Vec<String> {
         .collect()
 }
 
-/// Whether a name is what a pattern means, in which `*` is anything.
+/// Returns whether a name matches a pattern, in which `*` is anything.
 fn matches(pattern: &str, name: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == name,

@@ -1,14 +1,14 @@
-//! What the user asks of a build for Node.js.
+//! The request for a build for Node.js.
 
 use s2i_core::label::NamePatterns;
 
 use crate::{Error, Host, launch::words, variables};
 
-/// What the user asks for, and what the rest of the environment says.
+/// The request of the user, from the environment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct Request {
-    /// What the application runs for.
+    /// The value of `NODE_ENV` for the application.
     pub env: String,
     /// The application is under development.
     pub is_dev: bool,
@@ -20,9 +20,9 @@ pub struct Request {
     pub workspace: Option<String>,
     /// [`variables::STATIC_DIR`]
     pub static_dir: Option<String>,
-    /// Whether development dependencies go.
+    /// Development dependencies are removed.
     pub prune: bool,
-    /// What starts the application is said by variables.
+    /// Variables name what starts the application.
     pub has_start: bool,
     /// The registry that the user names, without user and password.
     pub mirror: Option<String>,
@@ -38,13 +38,13 @@ pub struct Request {
     pub http_proxy: Option<&'static str>,
     /// Packages for other versions of Node.js are refused.
     pub engine_strict: bool,
-    /// Whether caches stay: [`variables::KEEP_CACHE`], [`variables::INCREMENTAL`]
+    /// Caches stay in the image: [`variables::KEEP_CACHE`], [`variables::INCREMENTAL`]
     pub keep_cache: bool,
     /// The bytes that a kept cache may have.
     pub cache_limit: u64,
 }
 
-/// What an application runs for, and that it is under development.
+/// Returns the value of `NODE_ENV`, and whether the application is under development.
 pub(super) fn environment(host: &Host<'_>) -> Result<(String, bool), Error> {
     let is_dev = host.switch(variables::DEV_MODE)?;
     let usual = if is_dev { DEVELOPMENT } else { PRODUCTION };
@@ -52,10 +52,10 @@ pub(super) fn environment(host: &Host<'_>) -> Result<(String, bool), Error> {
     Ok((env.to_owned(), is_dev))
 }
 
-/// What an application runs for, unless it is said.
+/// The default of `NODE_ENV`.
 const PRODUCTION: &str = "production";
 
-/// What it runs for while it is developed.
+/// The value of `NODE_ENV` for development.
 pub(super) const DEVELOPMENT: &str = "development";
 
 impl Request {
@@ -101,7 +101,7 @@ impl Request {
 }
 
 impl Request {
-    /// Whether what is built is for those who develop it, who want all of it.
+    /// Returns whether the image is for development, which needs everything.
     pub(super) fn is_development(&self) -> bool {
         self.is_dev || self.env == DEVELOPMENT
     }

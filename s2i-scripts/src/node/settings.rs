@@ -1,8 +1,8 @@
-//! What the settings of package managers say: `.npmrc` and `.yarnrc.yml`.
+//! The settings of package managers: `.npmrc` and `.yarnrc.yml`.
 //!
 //! Only single lines are looked for; the package managers themselves read the rest.
 
-/// What an `.npmrc` says that matters here.
+/// The settings of an `.npmrc` that matter here.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Npmrc {
     /// Packages whose `engines` are not those of the image are refused.
@@ -36,14 +36,14 @@ impl Npmrc {
     }
 }
 
-/// What a `.yarnrc.yml` says that matters here.
+/// The settings of a `.yarnrc.yml` that matter here.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Yarnrc {
     /// The file of Yarn itself, in the source.
     pub yarn_path: Option<String>,
-    /// How packages are laid out: `node-modules`, or `pnp`, which is what holds where nothing is said.
+    /// The layout of packages: `node-modules`, or `pnp`, the default.
     pub linker: Option<String>,
-    /// Whether the cache lies outside of the source.
+    /// The cache lies outside of the source.
     pub global_cache: Option<bool>,
     /// There are credentials in it, and not the name of a variable that has them.
     pub has_credentials: bool,

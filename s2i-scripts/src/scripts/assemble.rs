@@ -40,7 +40,7 @@ pub(super) fn print_plan(host: &mut Host<'_>) -> Result<(), Error> {
     })
 }
 
-/// What was found out before the plan was made, for when it fails.
+/// The facts of the plan, for advice when it fails.
 enum Found {
     Go(Box<(go::Facts, go::Request)>),
     Node(Box<node::Facts>),

@@ -1,4 +1,4 @@
-//! Which script this process is, and what each of them does.
+//! The five scripts, and the choice of the one that this process is.
 
 mod assemble;
 mod assemble_runtime;

@@ -1,4 +1,4 @@
-//! `usage`: tells people, and with `--json` programs, how to use the image.
+//! `usage`: prints how to use the image, with `--json` for programs.
 
 use std::{fmt::Write as _, path::Path};
 
@@ -10,7 +10,7 @@ use crate::{
     variables::{Audience, GROUPS},
 };
 
-/// What an image is.
+/// The kind of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 enum Image {
@@ -21,7 +21,7 @@ enum Image {
     Runtime,
 }
 
-/// Prints the text for people.
+/// Prints the text for users.
 pub(super) fn print(host: &mut Host<'_>) {
     let text = text(image(host));
     host.console.line(text.trim_end());
@@ -45,7 +45,7 @@ pub(super) fn print_json(host: &mut Host<'_>) {
     host.console.line(format_args!("{value:#}"));
 }
 
-/// What this image is, by the toolchains and the scripts that it has.
+/// Returns the kind of this image, by the toolchains and the scripts that it has.
 fn image(host: &Host<'_>) -> Image {
     let started = host.args().first().map(Path::new);
     let assemble = started.map(|path| path.with_file_name(Script::Assemble.file_name()));
@@ -61,7 +61,7 @@ fn image(host: &Host<'_>) -> Image {
 }
 
 impl Image {
-    /// Whether variables matter in it.
+    /// Returns whether variables for an audience matter in it.
     fn reads(self, audience: Audience) -> bool {
         match audience {
             Audience::Run => true,
@@ -72,7 +72,7 @@ impl Image {
         }
     }
 
-    /// What people read first, and whether it builds.
+    /// Returns the introduction, and whether the image builds.
     fn introduction(self) -> (&'static str, bool) {
         match self {
             Self::Go => (GO, true),

@@ -1,4 +1,4 @@
-//! Which file answers a request, and as what.
+//! The answer to a request: a file, a redirect or a status.
 
 use std::{
     fs,
@@ -24,11 +24,11 @@ pub(super) enum Answer {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Found {
     pub(super) path: PathBuf,
-    /// What it is.
+    /// The media type.
     pub(super) kind: &'static str,
     /// How its bytes are encoded, where a compressed file stands beside it.
     pub(super) encoding: Option<&'static str>,
-    /// It is no page that says that there is none.
+    /// The file is the one that was asked for, and not the page for a missing one.
     pub(super) is_page_asked_for: bool,
 }
 
@@ -119,7 +119,7 @@ fn accepts(encodings: &str, encoding: &str) -> bool {
     })
 }
 
-/// What a file is, by the end of its name.
+/// Returns the media type of a file, by its extension.
 fn kind(path: &Path) -> &'static str {
     let extension = path.extension().unwrap_or_default().to_ascii_lowercase();
     match extension.to_str().unwrap_or_default() {

@@ -1,4 +1,4 @@
-//! Connections: a few threads that take turns.
+//! The connections of the server: a few threads that take turns.
 
 use std::{
     collections::HashMap,
@@ -23,8 +23,8 @@ const THREADS: usize = 64;
 /// The bytes that a thread needs: no file is held in memory.
 const STACK: usize = 128 << 10;
 
-/// How long a client may say or take nothing.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// The time that a client may send or take nothing.
+const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The tags of files that were asked for; files of an image don't change.
 type Tags = Mutex<HashMap<PathBuf, String>>;
@@ -45,8 +45,8 @@ pub(super) fn serve(listener: &TcpListener, root: &Path) -> io::Result<()> {
                 .spawn_scoped(scope, || {
                     loop {
                         match listener.accept() {
-                            // A client that goes away is no trouble of ours.
-                            Ok((stream, _)) => drop(talk(stream, root, &tags)),
+                            // A client that goes away is not an error.
+                            Ok((stream, _)) => drop(serve_connection(stream, root, &tags)),
                             // All descriptors may be in use for a moment.
                             Err(_) => thread::sleep(Duration::from_millis(50)),
                         }
@@ -57,9 +57,9 @@ pub(super) fn serve(listener: &TcpListener, root: &Path) -> io::Result<()> {
     })
 }
 
-fn talk(mut stream: TcpStream, root: &Path, tags: &Tags) -> io::Result<()> {
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
+fn serve_connection(mut stream: TcpStream, root: &Path, tags: &Tags) -> io::Result<()> {
+    stream.set_read_timeout(Some(TIMEOUT))?;
+    stream.set_write_timeout(Some(TIMEOUT))?;
     stream.set_nodelay(true)?;
     let mut buffer = Vec::new();
     while let Some(request) = request::read(&mut stream, &mut buffer)? {
@@ -138,7 +138,7 @@ fn send(
     Ok(())
 }
 
-/// What stands for the content of a file. Not its time: all files of an image have the same.
+/// Returns the tag of the content of a file. Its time would not do: all files of an image have the same.
 fn tag(path: &Path, tags: &Tags) -> io::Result<String> {
     let known = || tags.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(tag) = known().get(path) {

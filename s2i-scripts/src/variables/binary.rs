@@ -1,10 +1,10 @@
-//! What packing programs reads.
+//! Variables for packing programs.
 
 use super::{VARIABLE, Variable};
 
-/// Which programs are packed.
+/// The programs to pack.
 pub const BINARY: &str = "BINARY";
-/// What the digest of the only file must be.
+/// The digest that the only file must have.
 pub const BINARY_SHA256: &str = "BINARY_SHA256";
 
 pub(super) const ALL: [Variable; 2] = [

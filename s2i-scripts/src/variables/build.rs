@@ -1,24 +1,24 @@
-//! What every build reads.
+//! Variables for all builds.
 
 use s2i_core::{Script, env_var};
 
 use super::{ASSEMBLE, VARIABLE, Variable};
 
-/// What the image keeps lies below this directory.
+/// The directory for all that the image keeps.
 pub const APP_ROOT: &str = "APP_ROOT";
 /// The value of [`APP_ROOT`] where it is not set.
 pub const DEFAULT_APP_ROOT: &str = "/opt/app-root";
 /// Below this directory lie source and artifacts.
 pub const DESTINATION: &str = "S2I_DESTINATION";
-/// Whether caches stay in the image.
+/// Keeps caches in the image.
 pub const KEEP_CACHE: &str = "S2I_KEEP_CACHE";
-/// Whether the next build begins with what this one saves.
+/// The next build begins with the artifacts of this one.
 pub const INCREMENTAL: &str = env_var::S2I_INCREMENTAL;
 /// How large one cache may be, in millions of bytes.
 pub const CACHE_LIMIT: &str = "S2I_CACHE_LIMIT";
 /// The value of [`CACHE_LIMIT`] where it is not set.
 pub const DEFAULT_CACHE_LIMIT: u64 = 2000;
-/// What kind of application the source is.
+/// The recipe for the source.
 pub const RECIPE: &str = "S2I_RECIPE";
 /// The directory for what only a running build needs.
 pub const TMPDIR: &str = "TMPDIR";

@@ -1,8 +1,8 @@
-//! What a build of Go reads.
+//! Variables for builds of Go.
 
 use super::{VARIABLE, Variable};
 
-/// Whether Go may call a C compiler.
+/// Lets Go call a C compiler.
 pub const CGO_ENABLED: &str = "CGO_ENABLED";
 /// Flags for every `go` command.
 pub const GOFLAGS: &str = "GOFLAGS";
@@ -14,11 +14,11 @@ pub const GO_TAGS: &str = "GO_TAGS";
 pub const GO_TARGET: &str = "GO_TARGET";
 /// The import path of a source without go.mod.
 pub const IMPORT_URL: &str = "IMPORT_URL";
-/// Whether tests must pass.
+/// Makes tests a condition of the build.
 pub const GO_TEST: &str = "GO_TEST";
-/// Whether programs are packed.
+/// Has programs packed.
 pub const COMPRESS_BINARY: &str = "COMPRESS_BINARY";
-/// Which modules don't come from a public proxy.
+/// The modules that do not come from a public proxy.
 pub const GOPRIVATE: &str = "GOPRIVATE";
 /// The file with names and passwords for hosts.
 pub const NETRC: &str = "NETRC";

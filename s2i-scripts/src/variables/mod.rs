@@ -20,11 +20,11 @@ pub struct Variable {
     /// Names that other builders have for the same; the first one that is set holds.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub aliases: &'static [&'static str],
-    /// What holds where it is not set; empty where nothing does.
+    /// The default; empty where there is none.
     pub default: &'static str,
     /// The scripts that read it.
     pub scripts: &'static [Script],
-    /// What it does.
+    /// The meaning, for users.
     pub meaning: &'static str,
 }
 
@@ -32,15 +32,15 @@ pub struct Variable {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Audience {
-    /// Whoever builds.
+    /// All builds.
     Build,
-    /// Who builds Go.
+    /// Builds of Go.
     Go,
-    /// Who builds for Node.js.
+    /// Builds for Node.js.
     Node,
-    /// Who packs programs.
+    /// Packing of programs.
     Binary,
-    /// Who runs what was built.
+    /// Running of results.
     Run,
 }
 
@@ -49,7 +49,7 @@ pub enum Audience {
 pub struct Group {
     /// Whom they are for.
     pub audience: Audience,
-    /// What they have in common.
+    /// The title of the group.
     pub title: &'static str,
     /// The variables.
     pub variables: &'static [Variable],

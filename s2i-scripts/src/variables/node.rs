@@ -1,4 +1,4 @@
-//! What a build for Node.js reads.
+//! Variables for builds for Node.js.
 
 use super::{ASSEMBLE_AND_RUN, VARIABLE, Variable};
 
@@ -20,7 +20,7 @@ pub const PACKAGE_MANAGER: &str = "NODE_PACKAGE_MANAGER";
 pub const WORKSPACE: &str = "NODE_WORKSPACE";
 /// The directory that a build makes a static site in.
 pub const STATIC_DIR: &str = "NODE_STATIC_DIR";
-/// Whether development dependencies stay.
+/// Keeps development dependencies.
 pub const PRUNE: &str = "NODE_PRUNE";
 /// Proxies, as programs know them.
 pub const PROXIES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"];

@@ -1,4 +1,4 @@
-//! What `run` reads.
+//! Variables for `run`.
 
 use super::{ASSEMBLE_AND_RUN, RUN, VARIABLE, Variable};
 
@@ -14,15 +14,15 @@ pub const DEFAULT_PORT: &str = "8080";
 pub const NODE_CMD: &str = "NODE_CMD";
 /// The script of package.json that starts an application.
 pub const NPM_RUN: &str = "NPM_RUN";
-/// Whether `run` stays the first process.
+/// Lets `run` stay the first process.
 pub const INIT_WRAPPER: &str = "INIT_WRAPPER";
-/// Whether the application is under development.
+/// Runs the application for development.
 pub const DEV_MODE: &str = "DEV_MODE";
-/// Where Node.js listens for a debugger.
+/// The address on which Node.js listens for a debugger.
 pub const DEBUG_PORT: &str = "DEBUG_PORT";
 /// The value of [`DEBUG_PORT`] where it is not set.
 pub const DEFAULT_DEBUG_PORT: &str = "5858";
-/// What an application for Node.js runs for.
+/// The mode of an application for Node.js.
 pub const NODE_ENV: &str = "NODE_ENV";
 
 pub(super) const ALL: [Variable; 10] = [

@@ -155,7 +155,7 @@ fn archives_that_lead_elsewhere_are_refused() {
     zip.write_all(b"evil").unwrap();
     zip.finish().unwrap();
     let text = image.refuse(16);
-    assert!(text.starts_with("assemble: `ROOT/tmp/src/evil.zip` can't be unpacked\n  cause: `../../evil`: its name leads elsewhere\n"), "{text}");
+    assert!(text.starts_with("assemble: `ROOT/tmp/src/evil.zip` cannot be unpacked\n  cause: `../../evil`: its name leads elsewhere\n"), "{text}");
 
     let image = Image::new();
     let content = tempfile::tempdir().unwrap();
@@ -173,7 +173,7 @@ fn archives_that_lead_elsewhere_are_refused() {
     assert!(status.unwrap().success());
     let text = image.refuse(16);
     assert!(
-        text.contains("`ROOT/tmp/src/evil.tar` can't be unpacked\n"),
+        text.contains("`ROOT/tmp/src/evil.tar` cannot be unpacked\n"),
         "{text}"
     );
     fs::write(image.path("tmp/src/evil.tar.xz"), b"\xfd7zXZ\0").unwrap();

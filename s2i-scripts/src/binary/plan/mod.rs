@@ -92,7 +92,7 @@ fn reason(program: &Chosen<'_>) -> String {
     )
 }
 
-/// Whether there is more than programs, which they may look for where they are or where they run.
+/// Returns whether there is more than programs, which they may look for where they are or where they run.
 fn has_data(facts: &Facts, chosen: &[Chosen<'_>]) -> bool {
     let mut files = used(facts, chosen).flat_map(|tree| &tree.files);
     files.any(is_data)

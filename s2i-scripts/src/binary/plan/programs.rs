@@ -1,4 +1,4 @@
-//! Which files are the programs, and what they are called.
+//! The choice of the programs, and their names.
 
 use super::super::{
     Error, Facts, Request,
@@ -16,7 +16,7 @@ pub(super) struct Chosen<'a> {
 }
 
 impl Chosen<'_> {
-    /// Where it is, for people.
+    /// Returns the path, for users.
     pub(super) fn shown(&self) -> String {
         shown(self.tree, self.entry)
     }
@@ -132,7 +132,7 @@ fn wanted<'a>(facts: &Facts, all: &[Pair<'a>], names: &[String]) -> Result<Vec<P
     Ok(found)
 }
 
-/// What a program is called: its file's name without what it says about the system, else that of the
+/// Returns the name of a program: that of its file without the parts about the system, else that of the
 /// directory.
 fn name(path: &str) -> String {
     let mut parts: Vec<_> = path.split('/').collect();

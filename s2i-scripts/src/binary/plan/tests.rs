@@ -233,7 +233,7 @@ fn what_can_not_be_started_is_told_with_what_helps() {
     check(
         &[("app", "arm64")],
         "app",
-        "`app` is a program for arm64, and this image can't start it | this image is for linux on amd64 | build it for linux on amd64",
+        "`app` is a program for arm64, and this image cannot start it | this image is for linux on amd64 | build it for linux on amd64",
     );
     check(
         &[("app", "amd64")],

@@ -37,7 +37,9 @@ pub fn plan(facts: &Facts, request: &Request, places: &Places) -> Result<Plan, E
     }
     let mut phases = Vec::new();
     phases.extend(facts.caches.restore(places, request.keep_cache));
-    let mut steps = facts.setting.preparation(facts.toolchain.as_ref(), places);
+    let mut steps = facts
+        .environment
+        .preparation(facts.toolchain.as_ref(), places);
     if request.test {
         steps.push(Step::Run(test(facts, request, places)));
         let steps = std::mem::take(&mut steps);
@@ -88,7 +90,7 @@ fn build(
         None if flags::sets(goflags, "ldflags") => {}
         None => args.push("-ldflags=-s -w".into()),
     }
-    args.extend(facts.setting.flags(request, places));
+    args.extend(facts.environment.flags(request, places));
     args.extend(["-o".to_owned(), output]);
     args.extend_from_slice(packages);
     go(facts, request, places, args)
@@ -96,8 +98,8 @@ fn build(
 
 fn test(facts: &Facts, request: &Request, places: &Places) -> Invocation {
     let mut args = vec!["test".to_owned()];
-    args.extend(facts.setting.flags(request, places));
-    args.extend(patterns(&facts.setting.layout, &facts.module));
+    args.extend(facts.environment.flags(request, places));
+    args.extend(patterns(&facts.environment.layout, &facts.module));
     let mut test = go(facts, request, places, args);
     test.advice.push(
         "tests need `go vet`, which not every image has; without GO_TEST they don't run".into(),
@@ -107,7 +109,9 @@ fn test(facts: &Facts, request: &Request, places: &Places) -> Invocation {
 
 fn go(facts: &Facts, request: &Request, places: &Places, args: Vec<String>) -> Invocation {
     let mut advice = Vec::new();
-    if let (Layout::Gopath { .. }, Some(import)) = (&facts.setting.layout, &facts.setting.import) {
+    if let (Layout::Gopath { .. }, Some(import)) =
+        (&facts.environment.layout, &facts.environment.import)
+    {
         advice.push(format!(
             "if packages are missing: run `go mod init {import} && go mod tidy` in the source, and commit go.mod and go.sum"
         ));
@@ -115,13 +119,13 @@ fn go(facts: &Facts, request: &Request, places: &Places, args: Vec<String>) -> I
     Invocation {
         program: facts.go.clone(),
         args,
-        env: facts.setting.environment(request, places),
-        directory: facts.setting.directory(places),
+        env: facts.environment.variables(request, places),
+        directory: facts.environment.directory(places),
         advice,
     }
 }
 
-/// What remains to be done with the programs.
+/// Returns the phase that installs the programs.
 fn install(
     facts: &Facts,
     request: &Request,
@@ -150,16 +154,16 @@ fn install(
         content: content.clone(),
     }));
     if request.keep_cache {
-        let caches = facts.setting.caches();
+        let caches = facts.environment.caches();
         steps.extend(cache::leave(&caches, request.cache_limit, places));
     }
     steps
 }
 
-/// What was found and chosen, for people.
+/// Returns the findings and choices, for users.
 fn reasons(facts: &Facts, packages: &[String]) -> Vec<String> {
-    let import = facts.setting.import.as_deref().unwrap_or_default();
-    let mut reasons = vec![match &facts.setting.layout {
+    let import = facts.environment.import.as_deref().unwrap_or_default();
+    let mut reasons = vec![match &facts.environment.layout {
         Layout::Files => "Go: files without a go.mod".to_owned(),
         Layout::Workspace => format!("Go: workspace of {}", facts.module.uses.join(", ")),
         Layout::Gopath { godeps: false } => format!("Go: without modules, as {import}"),

@@ -1,4 +1,4 @@
-//! Which programs are built, and what they are called.
+//! The choice of the programs to build, and their names.
 
 use super::super::{
     Error as GoError, Facts, Layout, Request,
@@ -38,7 +38,7 @@ pub(super) fn choose(
 }
 
 fn usual<'a>(facts: &'a Facts, places: &Places) -> Result<Vec<&'a Program>, GoError> {
-    let roots = match facts.setting.layout {
+    let roots = match facts.environment.layout {
         Layout::Workspace => facts.module.uses.iter().map(|path| normal(path)).collect(),
         _ => vec![".".to_owned()],
     };

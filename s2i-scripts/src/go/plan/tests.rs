@@ -7,7 +7,7 @@ use crate::{
         cache::Caches,
         testing::{places, render},
     },
-    go::{ModFile, Origin, Version, environment::Setting, facts::Program},
+    go::{ModFile, Origin, Version, environment::Environment, facts::Program},
 };
 
 /// Programs are directories; their import paths are those of the module.
@@ -22,7 +22,7 @@ fn facts(layout: Layout, module: &str, programs: &[&str]) -> Facts {
         },
     };
     Facts {
-        setting: Setting {
+        environment: Environment {
             layout,
             import: None,
             build_cache: "build-go1.26.8-linux-amd64".into(),
@@ -128,7 +128,7 @@ fn check_flags(request: &Request, expected: &str, expected_env: &str) {
     let [invocation] = invocations[..] else {
         panic!("{invocations:?}")
     };
-    let words = invocation.words();
+    let words = invocation.command_line();
     let words = words
         .strip_prefix("go build ")
         .and_then(|words| words.strip_suffix(" -o /opt/app-root/bin/shop ."));
@@ -171,7 +171,7 @@ fn what_the_user_says_wins() {
     );
 }
 
-/// Which packages are built as which programs, or why none is.
+/// The packages that are built and the names of their programs, or the reason that none is.
 #[track_caller]
 fn check_choice(programs: &[&str], targets: &str, expected: &str) {
     let facts = facts(MODULE, "module example.com/shop", programs);
@@ -305,7 +305,7 @@ fn a_workspace_has_the_programs_of_its_modules() {
 #[test]
 fn a_source_without_modules_is_built_where_its_import_path_says() {
     let mut facts = facts(Layout::Gopath { godeps: true }, "", &["."]);
-    facts.setting.import = Some("example.com/old/shop".into());
+    facts.environment.import = Some("example.com/old/shop".into());
     facts.programs[0].import = "example.com/old/shop".into();
     let text = render(&plan(&facts, &Request::default(), &places()).unwrap());
     for part in [

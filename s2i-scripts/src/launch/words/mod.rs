@@ -1,13 +1,13 @@
 //! Command lines without a shell.
 //!
-//! What start scripts and Procfiles mostly are: words, quotes, variables, assignments in front, and one
+//! Most start scripts and Procfiles are simple: words, quotes, variables, assignments in front, and one
 //! command after the other. Whatever else a shell would do something about is left to a shell, so
 //! that what is done here is what a shell would have done.
 
 /// A command of a line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Simple {
-    /// What the line assigns for this command.
+    /// The variables that the line assigns for this command.
     pub assignments: Vec<(String, String)>,
     /// Its words; never empty.
     pub words: Vec<String>,
@@ -95,7 +95,7 @@ struct Word {
     before: Vec<String>,
     /// Something in it does not stand in the line as it is.
     is_made: bool,
-    /// Where the `=` of an assignment is.
+    /// Returns the position of the `=` of an assignment.
     equals: Option<usize>,
 }
 

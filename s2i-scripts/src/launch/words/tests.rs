@@ -120,7 +120,7 @@ fn behind_the_program_there_are_no_assignments() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
-    /// Where no shell is asked for, a shell would have seen the same words.
+    /// A line that needs no shell has the words that a shell would see.
     #[test]
     fn a_shell_sees_the_same(rest in r#"([ab=$AB\\"' ]|\$\{[ABEN](:?-d)?\}|\$[ABEN]){0,14}"#) {
         let line = format!("show {rest}");

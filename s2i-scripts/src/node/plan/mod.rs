@@ -1,7 +1,7 @@
 //! Decides how an application for Node.js is built, and touches nothing.
 
+mod messages;
 mod product;
-mod words;
 
 use super::{
     Error as NodeError, Facts, Request,
@@ -32,7 +32,7 @@ const LIFECYCLE: &[&str] = &[
     "postprepare",
 ];
 
-/// What an image for production has no use for.
+/// Files and directories that an image for production does not need.
 const REMAINS: [&str; 4] = [
     ".git",
     "node_modules/.cache",
@@ -40,7 +40,7 @@ const REMAINS: [&str; 4] = [
     ".yarn/install-state.gz",
 ];
 
-/// What pnpm notes for itself, with the time at which it did.
+/// Notes of pnpm for itself, which have the time in them.
 const PNPM_NOTES: [&str; 3] = [
     "node_modules/.modules.yaml",
     "node_modules/.pnpm-workspace-state.json",
@@ -57,7 +57,7 @@ pub fn plan(facts: &Facts, request: &Request, places: &Places) -> Result<Plan, E
         .project
         .target(request.workspace.as_deref(), facts.is_startable)?;
     warnings.extend(engine(facts, target, request)?);
-    warnings.extend(words::warnings(facts));
+    warnings.extend(messages::warnings(facts));
     let decider = Decider {
         commands: Commands {
             facts,
@@ -85,14 +85,14 @@ pub fn plan(facts: &Facts, request: &Request, places: &Places) -> Result<Plan, E
     phases.push(Phase::new("Installing application", decider.finish()));
     Ok(Plan {
         recipe: "node",
-        reasons: words::reasons(facts, target, request),
+        reasons: messages::reasons(facts, target, request),
         warnings,
         application: places.app(),
         phases,
     })
 }
 
-/// Whether this Node.js will do; what to say when it may not.
+/// Compares this Node.js with what the source asks for; returns a warning where it may not do.
 fn engine(
     facts: &Facts,
     target: Target<'_>,
@@ -226,7 +226,7 @@ impl Decider<'_> {
         steps
     }
 
-    /// What the image does not need goes, and nothing secret may be left.
+    /// Returns the steps that remove what the image does not need, and look for secrets.
     fn finish(&self) -> Vec<Step> {
         let app = self.places.app();
         let mut steps = Vec::new();

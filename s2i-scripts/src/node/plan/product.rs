@@ -1,4 +1,4 @@
-//! What of the application stays in the image, and what its tools keep for the next build.
+//! The output of a build that replaces the source, and the caches of its tools.
 
 use s2i_core::ContainerPath;
 
@@ -9,16 +9,16 @@ use super::{
     },
     Decider,
 };
-use crate::build::{Step, cache, plan::Kept};
+use crate::build::{Step, cache, plan::Asset};
 
-/// How the server that Next.js makes is started; it would listen on one address alone otherwise.
+/// The Procfile for the server that Next.js makes; without the variable it would listen on one address alone.
 const NEXT: &str = "web: HOSTNAME=0.0.0.0 node";
 
 /// Directories in which tools keep what makes the next build quicker, below the application.
 const TOOLS: &[(&str, &str)] = &[("node_modules/.cache", "modules"), (".next/cache", "next")];
 
 impl Decider<'_> {
-    /// Lets what the build makes take the place of the source, where that is all that runs.
+    /// Returns the steps that replace the source with the output, where nothing else runs.
     pub(super) fn product(&self) -> Vec<Step> {
         if self.facts.project.is_bare {
             return Vec::new();
@@ -28,17 +28,17 @@ impl Decider<'_> {
         let home = join(&app, directory);
         match self.what() {
             Product::Application => Vec::new(),
-            Product::Site { directory, .. } => vec![Step::Promote {
-                part: join(&home, directory),
-                whole: app,
-                keep: Vec::new(),
+            Product::Site { directory, .. } => vec![Step::InstallOutput {
+                output: join(&home, directory),
+                root: app,
+                assets: Vec::new(),
                 procfile: None,
             }],
             Product::Next if self.facts.procfile => Vec::new(),
             Product::Next => {
                 let standalone = join(&home, ".next/standalone");
                 let inside = join(&standalone, directory);
-                let kept = |name: &str| Kept {
+                let asset = |name: &str| Asset {
                     from: join(&home, name),
                     to: join(&inside, name),
                 };
@@ -46,19 +46,19 @@ impl Decider<'_> {
                     "" => "server.js".to_owned(),
                     directory => format!("{directory}/server.js"),
                 };
-                let mut steps = vec![Step::Promote {
-                    part: standalone,
-                    whole: app.clone(),
-                    keep: vec![kept("public"), kept(".next/static")],
+                let mut steps = vec![Step::InstallOutput {
+                    output: standalone,
+                    root: app.clone(),
+                    assets: vec![asset("public"), asset(".next/static")],
                     procfile: Some(format!("{NEXT} {server}\n")),
                 }];
                 // A directory of that name that was there before the build is something else.
                 let is_free = !self.facts.names.iter().any(|name| name == "out");
                 if is_free && self.target == Target::Root {
-                    steps.push(Step::Promote {
-                        part: join(&home, "out"),
-                        whole: app,
-                        keep: Vec::new(),
+                    steps.push(Step::InstallOutput {
+                        output: join(&home, "out"),
+                        root: app,
+                        assets: Vec::new(),
                         procfile: None,
                     });
                 }
@@ -67,13 +67,13 @@ impl Decider<'_> {
         }
     }
 
-    /// What the build makes.
+    /// Returns what the build makes.
     pub(super) fn what(&self) -> Product<'_> {
         let manifest = self.facts.manifest(self.target);
         frameworks::product(manifest, self.facts.is_server, self.request)
     }
 
-    /// Brings back what tools have kept.
+    /// Returns the steps that restore the caches of tools.
     pub(super) fn restore_tools(&self) -> Vec<Step> {
         if !self
             .facts
@@ -89,7 +89,7 @@ impl Decider<'_> {
         })
     }
 
-    /// Keeps it for the next build.
+    /// Returns the steps that save them for the next build.
     pub(super) fn save_tools(&self) -> Vec<Step> {
         self.tools(|kept, used| Step::Move {
             from: used,
@@ -108,7 +108,7 @@ impl Decider<'_> {
     }
 }
 
-/// A path of the source below another one.
+/// Returns a path of the source below another one.
 fn join(path: &ContainerPath, below: &str) -> ContainerPath {
     path.join(below).unwrap_or_else(|_| path.clone())
 }

@@ -70,7 +70,7 @@ fn request(env: &[(&str, &str)]) -> Request {
     Request::read(&host).unwrap()
 }
 
-/// What pnpm is told every time.
+/// The arguments of every pnpm command.
 const SETTINGS: &str = "--config.store-dir=/tmp/s2i-scratch/cache/packages-pnpm/pnpm \
     --config.manage-package-manager-versions=false --config.pm-on-fail=ignore --config.prefer-symlinked-executables=true";
 
@@ -381,7 +381,7 @@ fn sites_and_next_take_the_place_of_their_source() {
     let site = facts(Manager::Npm, vite);
     let text = outline(&site, &[]);
     assert!(
-        text.contains("promote /opt/app-root/src/dist -> /opt/app-root/src\n"),
+        text.contains("install output /opt/app-root/src/dist -> /opt/app-root/src\n"),
         "{text}"
     );
     let next =
@@ -390,21 +390,21 @@ fn sites_and_next_take_the_place_of_their_source() {
     let text = outline(&next, &[]);
     assert!(
         text.contains(
-            "promote /opt/app-root/src/.next/standalone -> /opt/app-root/src, \
+            "install output /opt/app-root/src/.next/standalone -> /opt/app-root/src, \
              /opt/app-root/src/public -> /opt/app-root/src/.next/standalone/public, \
              /opt/app-root/src/.next/static -> /opt/app-root/src/.next/standalone/.next/static, \
              Procfile \"web: HOSTNAME=0.0.0.0 node server.js\\n\"\n\
-             promote /opt/app-root/src/out -> /opt/app-root/src\n"
+             install output /opt/app-root/src/out -> /opt/app-root/src\n"
         ),
         "{text}"
     );
     next.procfile = true;
-    assert!(!outline(&next, &[]).contains("promote"));
+    assert!(!outline(&next, &[]).contains("install output"));
     next.procfile = false;
-    assert!(outline(&next, &[("NODE_PRUNE", "false")]).contains("promote"));
-    assert!(!outline(&next, &[("NODE_ENV", "development")]).contains("promote"));
-    assert!(!outline(&next, &[("NPM_RUN", "x")]).contains("promote"));
-    assert!(!outline(&next, &[("DEV_MODE", "true")]).contains("promote"));
+    assert!(outline(&next, &[("NODE_PRUNE", "false")]).contains("install output"));
+    assert!(!outline(&next, &[("NODE_ENV", "development")]).contains("install output"));
+    assert!(!outline(&next, &[("NPM_RUN", "x")]).contains("install output"));
+    assert!(!outline(&next, &[("DEV_MODE", "true")]).contains("install output"));
 }
 
 #[test]

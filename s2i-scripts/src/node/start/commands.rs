@@ -1,4 +1,4 @@
-//! From what is started to the programs that are started.
+//! The commands that start an application for Node.js.
 
 use std::{
     collections::BTreeMap,
@@ -28,7 +28,7 @@ const DEEPEST: usize = 8;
 /// The file by which Node.js finds packages in archives of Yarn's, and its second one.
 const PNP: [&str; 2] = [".pnp.cjs", ".pnp.loader.mjs"];
 
-/// Makes tasks.
+/// Makes the commands.
 pub(super) struct Starter<'a, 'io> {
     pub(super) host: &'a Host<'io>,
     /// The root of all packages.
@@ -36,13 +36,13 @@ pub(super) struct Starter<'a, 'io> {
     /// The directory of the application.
     pub(super) home: &'a Path,
     pub(super) manifest: &'a Manifest,
-    /// What it runs for.
+    /// The value of `NODE_ENV`.
     pub(super) env: String,
     pub(super) is_dev: bool,
 }
 
 impl Starter<'_, '_> {
-    /// The tasks, one after the other; `None` for a site.
+    /// Returns the commands, to be run one after the other; `None` for a site.
     pub(super) fn tasks(
         &self,
         start: &Start,
@@ -213,7 +213,7 @@ impl Starter<'_, '_> {
         Ok(node.ok_or(launch::Error::NoNode { path })?)
     }
 
-    /// What Node.js needs to find packages in archives.
+    /// Returns the arguments with which Node.js finds packages in archives.
     fn pnp(&self) -> Vec<OsString> {
         let [require, loader] = PNP.map(|name| self.app.join(name));
         let mut args: Vec<OsString> = Vec::new();
@@ -309,7 +309,7 @@ fn nested<'a>(
     }
 }
 
-/// Whether a file is one for Node.js: by its name, or by its first line.
+/// Returns whether a file is one for Node.js: by its name, or by its first line.
 fn is_script(path: &Path) -> bool {
     let ending = path.extension().unwrap_or_default();
     if ["js", "cjs", "mjs"].iter().any(|known| ending == *known) {

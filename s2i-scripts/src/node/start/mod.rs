@@ -1,4 +1,4 @@
-//! How an application for Node.js starts: without npm and without a shell where that is possible.
+//! The start of an application for Node.js: without npm and without a shell where that is possible.
 
 mod commands;
 
@@ -17,7 +17,7 @@ use crate::{
     variables,
 };
 
-/// What is started.
+/// The thing to start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Start {
     /// A command.
@@ -30,7 +30,7 @@ enum Start {
     Site,
 }
 
-/// What the user says about it.
+/// The user's choice of what to start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Wish {
     command: Option<String>,
@@ -38,7 +38,7 @@ struct Wish {
     process: Option<String>,
 }
 
-/// Whether a directory of an image has an application for Node.js.
+/// Returns whether a directory of an image has an application for Node.js.
 pub(crate) fn is_application(app: &Path) -> bool {
     let mut names = [PACKAGE_JSON, PROCFILE].iter().chain(files(app));
     names.any(|name| app.join(name).is_file())
@@ -49,7 +49,7 @@ fn files(home: &Path) -> &'static [&'static str] {
     node_scripts(home.join(INDEX).is_file() && !home.join(PACKAGE_JSON).is_file())
 }
 
-/// Whether a package can be started as it is, without a build.
+/// Returns whether a package can be started as it is, without a build.
 pub(super) fn is_startable(root: &Path, manifest: &Manifest) -> bool {
     manifest.scripts.contains_key("start")
         || root.join(PROCFILE).is_file()
@@ -57,7 +57,7 @@ pub(super) fn is_startable(root: &Path, manifest: &Manifest) -> bool {
         || files(root).iter().any(|name| root.join(name).is_file())
 }
 
-/// Whether a package has a server that needs no script to be started: the names of others of the files
+/// Returns whether a package has a server that needs no script to be started: the names of others of the files
 /// are those of scripts for pages too.
 pub(super) fn is_server(root: &Path, manifest: &Manifest) -> bool {
     root.join(PROCFILE).is_file()
@@ -67,7 +67,7 @@ pub(super) fn is_server(root: &Path, manifest: &Manifest) -> bool {
             .any(|name| root.join(name).is_file())
 }
 
-/// What `run` does with the application; `args` are for it.
+/// Returns the launch of the application; `args` are for it.
 pub(crate) fn launch(app: &Path, args: &[OsString], host: &Host<'_>) -> Result<Launch, Error> {
     let project = Project::read(app)?;
     let (env, is_dev) = environment(host)?;

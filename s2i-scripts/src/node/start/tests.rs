@@ -1,4 +1,4 @@
-//! Which of all that could be started is started.
+//! The choice between several things that could be started.
 
 use std::fs;
 
@@ -14,7 +14,7 @@ fn tree(files: &[(&str, &str)]) -> tempfile::TempDir {
     root
 }
 
-/// What is started, as text; `APP`, `N` for the application's directory and for Node.js.
+/// Returns what is started, as text; `APP`, `N` for the application's directory and for Node.js.
 fn show(files: &[(&str, &str)], env: &[(&str, &str)]) -> String {
     let root = tree(files);
     fs::create_dir(root.path().join("bin")).unwrap();

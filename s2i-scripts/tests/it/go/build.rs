@@ -354,7 +354,9 @@ fn what_cannot_be_built_is_refused() {
     let image = image.env("APP_ROOT", "https://me:secret@host");
     let text = image.script(Script::Assemble, &[]).stderr;
     assert!(
-        text.starts_with("assemble: the value `https://redacted@host` of APP_ROOT can't be used\n"),
+        text.starts_with(
+            "assemble: the value `https://redacted@host` of APP_ROOT cannot be used\n"
+        ),
         "{text}"
     );
     assert!(!text.contains("secret"), "{text}");

@@ -1,4 +1,4 @@
-//! What people are told about the facts and the choices.
+//! Messages to users about the facts and the choices.
 
 use super::{
     super::{
@@ -9,7 +9,7 @@ use super::{
     Facts, Request,
 };
 
-/// What was found and chosen.
+/// Returns the findings and choices, with their reasons.
 pub(super) fn reasons(facts: &Facts, target: Target<'_>, request: &Request) -> Vec<String> {
     let node = &facts.node;
     let mut reasons = vec![format!(
@@ -57,7 +57,7 @@ pub(super) fn reasons(facts: &Facts, target: Target<'_>, request: &Request) -> V
     reasons
 }
 
-/// What people should know before they rely on the result.
+/// Returns warnings about the result.
 pub(super) fn warnings(facts: &Facts) -> Vec<String> {
     let mut warnings = Vec::new();
     let manager = facts.choice.manager;
@@ -75,7 +75,7 @@ pub(super) fn warnings(facts: &Facts) -> Vec<String> {
         }
     }
     if let Some(wished) = &facts.wished {
-        // Names such as `lts/iron` say nothing here.
+        // Names such as `lts/iron` are not ranges.
         let range = wished.parse::<Range>();
         if range.is_ok_and(|range| range::fit(&range, &facts.node.version) != Fit::Inside) {
             warnings.push(format!(
