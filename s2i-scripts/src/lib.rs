@@ -12,7 +12,7 @@
 //! | `scripts` | the five scripts, the choice between them, and what `run` starts |
 //! | [`detect`] | the recipe for a source |
 //! | [`go`], [`node`], [`binary`] | the recipes: from a source and the tools of the image to a plan |
-//! | [`build`] | what recipes share: plans and their execution, caches, trees |
+//! | [`assembly`] | what recipes share: plans and their execution, caches, trees |
 //! | [`launch`] | starting an application: programs, Procfiles, command lines without a shell, the first process |
 //! | [`site`] | serving static sites |
 //! | [`host`] | the process: arguments, environment, streams, other programs, secrets |
@@ -27,7 +27,7 @@
 //! 3. The recipe makes a [`Plan`] of facts and request ([`go::plan`], [`node::plan`],
 //!    [`binary::plan`]). It decides everything and touches nothing, so a table of texts tests it, and
 //!    `assemble --plan` prints it as JSON.
-//! 4. [`build::execute`] performs the plan's steps one after the other. It has no choices left.
+//! 4. [`assembly::execute`] performs the plan's steps one after the other. It has no choices left.
 //! 5. `scripts/start` looks at the result as `run` will do, so that an image that cannot start is never
 //!    made.
 //!
@@ -60,8 +60,8 @@
 //! # Ok::<(), std::string::FromUtf8Error>(())
 //! ```
 
+pub mod assembly;
 pub mod binary;
-pub mod build;
 pub mod detect;
 mod error;
 pub mod exit;
@@ -75,7 +75,7 @@ mod scripts;
 pub mod site;
 pub mod variables;
 
-pub use build::Plan;
+pub use assembly::Plan;
 pub use error::Error;
 pub use explain::Explain;
 pub use host::Host;

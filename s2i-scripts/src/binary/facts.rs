@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     Error, Places,
-    build::{digest, tree},
+    assembly::{digest, tree},
     launch::PROCFILE,
 };
 

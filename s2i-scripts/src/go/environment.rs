@@ -7,7 +7,7 @@ use s2i_core::ContainerPath;
 use super::{Layout, Request, Version, flags, layout::FILES_NAME, request::XDG_CONFIG_HOME};
 use crate::{
     Places,
-    build::{Step, cache},
+    assembly::{Step, cache},
     places::below,
     variables,
 };

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     Error, Host, Places,
-    build::{cache, cache::Caches, execute},
+    assembly::{cache, cache::Caches, execute},
     host::Invocation,
     launch::PROCFILE,
     places::below,

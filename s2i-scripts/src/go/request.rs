@@ -78,8 +78,8 @@ impl Request {
             is_private: host.variable(variables::GOPRIVATE)?.is_some(),
             cgo: host.variable(variables::CGO_ENABLED)? == Some("1"),
             set,
-            keep_cache: crate::build::cache::is_kept(host)?,
-            cache_limit: crate::build::cache::limit(host)?,
+            keep_cache: crate::assembly::cache::is_kept(host)?,
+            cache_limit: crate::assembly::cache::limit(host)?,
             epoch: host.epoch()?,
         })
     }

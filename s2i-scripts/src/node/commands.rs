@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use s2i_core::ContainerPath;
 
 use super::{Facts, Request, facts::Tool, manager::Manager, request::DEVELOPMENT};
-use crate::{Places, build::cache, host::Invocation, places::below};
+use crate::{Places, assembly::cache, host::Invocation, places::below};
 
 /// Makes the commands of a build.
 pub(super) struct Commands<'a> {

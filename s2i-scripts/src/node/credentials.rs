@@ -4,7 +4,7 @@
 //! reads the file. So no file ever has a secret in it, and neither has a plan.
 
 use super::{Facts, Request, manager::Manager};
-use crate::{Places, build::Step, places::below, variables};
+use crate::{Places, assembly::Step, places::below, variables};
 
 /// The files, and the directories that package managers use.
 pub(super) fn files(facts: &Facts, request: &Request, places: &Places) -> Vec<Step> {

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     Error, Host, Places,
-    build::{cache, cache::Caches, digest, execute},
+    assembly::{cache, cache::Caches, digest, execute},
     host::Invocation,
     launch::PROCFILE,
 };
@@ -162,7 +162,7 @@ pub fn gather(request: &Request, places: &Places, host: &mut Host<'_>) -> Result
 }
 
 fn names(root: &Path) -> Result<Vec<String>, Error> {
-    let children = crate::build::tree::children(root)?;
+    let children = crate::assembly::tree::children(root)?;
     let names = children
         .iter()
         .filter_map(|path| path.file_name()?.to_str());

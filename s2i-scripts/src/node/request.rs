@@ -92,8 +92,8 @@ impl Request {
             https_proxy: first(https),
             http_proxy: first(http),
             engine_strict: host.value("npm_config_engine_strict").as_deref() == Some("true"),
-            keep_cache: crate::build::cache::is_kept(host)?,
-            cache_limit: crate::build::cache::limit(host)?,
+            keep_cache: crate::assembly::cache::is_kept(host)?,
+            cache_limit: crate::assembly::cache::limit(host)?,
             env,
             is_dev,
         })

@@ -4,8 +4,9 @@ use std::{fs, os::unix::fs::DirBuilderExt as _, time::Instant};
 
 use super::start;
 use crate::{
-    Error, Host, Places, Plan, binary,
-    build::{execute, tree},
+    Error, Host, Places, Plan,
+    assembly::{execute, tree},
+    binary,
     detect::{self, Recipe},
     go, node,
 };

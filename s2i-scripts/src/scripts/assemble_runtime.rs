@@ -5,7 +5,7 @@ use std::path::Path;
 use super::start;
 use crate::{
     Error, Host,
-    build::{Step, execute, tree},
+    assembly::{Step, execute, tree},
     launch,
 };
 

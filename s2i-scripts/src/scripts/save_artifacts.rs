@@ -12,7 +12,7 @@ use std::{
 
 use s2i_core::archive::Writer;
 
-use crate::{Error, Host, build::tree, variables};
+use crate::{Error, Host, assembly::tree, variables};
 
 /// Saves the caches; an image without any gives an empty archive.
 pub(super) fn save_artifacts(host: &mut Host<'_>) -> Result<(), Error> {

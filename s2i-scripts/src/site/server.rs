@@ -15,7 +15,7 @@ use super::{
     answer::{self, Answer, Found},
     request::{self, Request},
 };
-use crate::build::digest;
+use crate::assembly::digest;
 
 /// How many connections are served at once.
 const THREADS: usize = 64;

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     Error, Places, Plan,
-    build::{Phase, Step},
+    assembly::{Phase, Step},
     launch::PROCFILE,
     places::below,
     variables,

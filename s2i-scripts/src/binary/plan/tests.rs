@@ -3,8 +3,8 @@
 use super::*;
 use crate::{
     Explain as _,
+    assembly::testing::{places, render},
     binary::inspect::{Elf, Packing},
-    build::testing::{places, render},
 };
 
 fn elf(arch: &str, interpreter: &str) -> Kind {

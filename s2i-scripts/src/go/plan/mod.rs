@@ -7,7 +7,7 @@ use s2i_core::ContainerPath;
 use super::{Error as GoError, Facts, Layout, Request, facts::patterns, flags};
 use crate::{
     Error, Places, Plan,
-    build::{Phase, Step, cache},
+    assembly::{Phase, Step, cache},
     host::Invocation,
     launch::PROCFILE,
     places::below,

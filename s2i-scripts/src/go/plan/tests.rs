@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     Explain as _,
-    build::{
+    assembly::{
         cache::Caches,
         testing::{places, render},
     },

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     Error, Places, Plan,
-    build::{Phase, Step, cache},
+    assembly::{Phase, Step, cache},
     places::below,
     variables,
 };

@@ -9,7 +9,7 @@ use super::{
     },
     Decider,
 };
-use crate::build::{Step, cache, plan::Asset};
+use crate::assembly::{Step, cache, plan::Asset};
 
 /// The Procfile for the server that Next.js makes; without the variable it would listen on one address alone.
 const NEXT: &str = "web: HOSTNAME=0.0.0.0 node";

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     Explain as _, Host,
-    build::{
+    assembly::{
         cache::Caches,
         testing::{places, render},
     },
