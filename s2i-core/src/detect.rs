@@ -3,9 +3,9 @@
 //! The command picks a builder by them, and `assemble` in an image picks a recipe, so both agree on what a
 //! source is.
 
-use std::io::{self, Read as _};
+use std::io;
 
-use crate::OpenDir;
+use crate::{OpenDir, bounds};
 
 /// The bytes of a file that show what it is: the mark of a tar archive comes last.
 const HEAD: u64 = 512;
@@ -169,12 +169,9 @@ pub fn read(root: &OpenDir, is_excluded: impl Fn(&str) -> bool) -> io::Result<Ve
 
 /// The first bytes of a file. One that can't be read is known by its name alone; the build reports it.
 fn head(root: &OpenDir, name: &str) -> Vec<u8> {
-    let mut head = Vec::new();
     let file = root.open_file(name);
-    match file.and_then(|file| file.take(HEAD).read_to_end(&mut head)) {
-        Ok(_) => head,
-        Err(_) => Vec::new(),
-    }
+    let head = file.and_then(|file| bounds::head(file, HEAD));
+    head.unwrap_or_default()
 }
 
 /// Returns the kinds that a source may be of, in order of precedence, each with its best evidence.
