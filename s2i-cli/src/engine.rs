@@ -10,9 +10,9 @@ use crate::{
     agents,
     choice::Chosen,
     config::Config,
+    credentials::{self, Provider},
     error::Error,
     host::Host,
-    keyring::{self, Keys},
     native,
 };
 
@@ -40,7 +40,7 @@ impl AnyEngine {
 
 /// Docker or Podman.
 pub(crate) fn api(endpoint: Endpoint, host: &Host) -> Result<DockerEngine, Error> {
-    let keys = Keys(keyring::read(host, endpoint.flavour()));
+    let provider = Provider(credentials::store(host, endpoint.flavour()));
     let engine = DockerEngine::connect(endpoint, agents::embedded())?;
-    Ok(engine.with_keyring(Arc::new(keys)))
+    Ok(engine.with_credentials(Arc::new(provider)))
 }

@@ -14,7 +14,7 @@ use s2i_native::{
 use s2i_oci::registry;
 use serde::Serialize;
 
-use crate::{agents, config::Config, error::Error, host::Host, keyring};
+use crate::{agents, config::Config, credentials, error::Error, host::Host};
 
 /// Where the certificates of registries are on most machines.
 const CERTIFICATES: [&str; 2] = ["/etc/docker/certs.d", "/etc/containers/certs.d"];
@@ -203,7 +203,7 @@ pub(crate) fn registry(config: &Config, host: &Host) -> Result<registry::Options
     });
     let usual = registry::Options::default();
     Ok(registry::Options {
-        keyring: keyring::read(host, Flavour::Podman),
+        credentials: credentials::store(host, Flavour::Podman),
         certs_dirs: own
             .certificates
             .clone()

@@ -67,6 +67,9 @@ pub enum ImageRefError {
 }
 
 impl ImageRef {
+    /// The registry of names without one.
+    pub const DEFAULT_REGISTRY: &str = HUB;
+
     /// The registry host, where one was typed.
     #[must_use]
     pub fn registry(&self) -> Option<&str> {
@@ -108,11 +111,23 @@ impl ImageRef {
     /// Registry and repository, without tag and digest: what names of one repository have in common.
     #[must_use]
     pub fn full_name(&self) -> String {
+        let (registry, repository) = self.full_parts();
+        format!("{registry}/{repository}")
+    }
+
+    /// The registry, in lower case, and the repository there: the two parts of the [full name](Self::full_name).
+    #[must_use]
+    pub fn registry_and_repository(&self) -> (String, String) {
+        let (registry, repository) = self.full_parts();
+        (registry.to_ascii_lowercase(), repository)
+    }
+
+    fn full_parts(&self) -> (&str, String) {
         let repository = &self.0.repository;
         match &self.0.registry {
-            Some(registry) if !is_hub(registry) => format!("{registry}/{repository}"),
-            _ if repository.contains('/') => format!("{HUB}/{repository}"),
-            _ => format!("{HUB}/library/{repository}"),
+            Some(registry) if !is_hub(registry) => (registry, repository.clone()),
+            _ if repository.contains('/') => (HUB, repository.clone()),
+            _ => (HUB, format!("library/{repository}")),
         }
     }
 

@@ -11,11 +11,26 @@
 
 use crate::Secret;
 
+use crate::ImageRef;
+
 /// The user that credential helpers name when the secret is an identity token.
 pub const TOKEN_USER: &str = "<token>";
 
-/// The name that logins for `docker.io` are filed under, and that engines know them by.
-pub const HUB_KEY: &str = "https://index.docker.io/v1/";
+/// Returns the address by which Docker, Podman and credential helpers know the credentials for a registry.
+///
+/// ```
+/// use s2i_core::login::server_address;
+///
+/// assert_eq!(server_address("docker.io"), "https://index.docker.io/v1/");
+/// assert_eq!(server_address("registry.example.org"), "registry.example.org");
+/// ```
+#[must_use]
+pub fn server_address(registry: &str) -> &str {
+    match registry {
+        ImageRef::DEFAULT_REGISTRY => "https://index.docker.io/v1/",
+        registry => registry,
+    }
+}
 
 /// A password or a token.
 pub type Hidden = Secret<String>;

@@ -7,7 +7,7 @@ use bollard::{
 };
 use futures_util::StreamExt as _;
 use s2i_build::{
-    Agents, CancelToken, Engine, EngineError, Keyring, Resource,
+    Agents, CancelToken, CredentialProvider, Engine, EngineError, Resource,
     cancel::or_interrupted,
     engine::{Committed, EngineInfo, Start},
     event::{Event, Phase, Progress},
@@ -40,7 +40,7 @@ pub struct DockerEngine {
     pub(crate) docker: Docker,
     pub(crate) endpoint: Endpoint,
     agents: Agents,
-    pub(crate) keyring: Option<Arc<dyn Keyring>>,
+    pub(crate) credentials: Option<Arc<dyn CredentialProvider>>,
 }
 
 impl DockerEngine {
@@ -63,14 +63,14 @@ impl DockerEngine {
             docker,
             endpoint,
             agents,
-            keyring: None,
+            credentials: None,
         })
     }
 
-    /// Lets registries know who the user is. Without that nobody is told anything.
+    /// Sets the provider of credentials for registries. Without one, all pulls and pushes are anonymous.
     #[must_use]
-    pub fn with_keyring(mut self, keyring: Arc<dyn Keyring>) -> Self {
-        self.keyring = Some(keyring);
+    pub fn with_credentials(mut self, provider: Arc<dyn CredentialProvider>) -> Self {
+        self.credentials = Some(provider);
         self
     }
 

@@ -5,8 +5,8 @@
 //! put into it while it has not started, s2i attaches to it, and from then on all that happens goes
 //! through that one connection. So nothing is asked of the image, no archive goes to or from a
 //! running container, and when s2i dies the connection ends, the agent with it, and the engine
-//! removes the container. Registries learn from the engine who asks, if
-//! [somebody](DockerEngine::with_keyring) knows.
+//! removes the container. For registries the engine gets the credentials of a
+//! [provider](DockerEngine::with_credentials), if there is one.
 //!
 //! ```no_run
 //! use s2i_build::{Agents, Engine as _};
@@ -21,10 +21,10 @@
 
 mod about;
 mod agent;
-mod auth;
 mod cleanup;
 mod container;
 mod convert;
+mod credentials;
 mod endpoint;
 mod engine;
 mod error;

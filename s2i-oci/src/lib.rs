@@ -50,6 +50,8 @@
 //! ```
 
 pub mod archive;
+#[cfg(feature = "registry")]
+pub mod credentials;
 mod image;
 pub mod layer;
 pub mod manifest;

@@ -14,18 +14,21 @@ use s2i_core::{
     Diagnostic, Printable, bounds,
     login::{Credential, Hidden},
 };
-use s2i_oci::registry::{self, Keeper, Registry, Verdict};
+use s2i_oci::{
+    credentials::CredentialLocation,
+    registry::{self, Registry, Verdict},
+};
 use serde_json::{Value, json};
 
 use super::Setting;
-use crate::{args, error::Error, host::Host, keyring, native, render};
+use crate::{args, credentials, error::Error, host::Host, native, render};
 
 pub(crate) async fn run(
     args: &args::Login,
     setting: &Setting<'_>,
     cancel: &CancelToken,
 ) -> Result<(), Error> {
-    let home = keyring::home(setting.host).ok_or(Error::NoHome)?;
+    let home = credentials::default_file(setting.host).ok_or(Error::NoHome)?;
     let options = native::registry(setting.config, setting.host)?;
     let credential = answer(args, setting.host, cancel).await?;
     let login = log_in(&args.registry, &credential, options, &home, setting);
@@ -81,7 +84,7 @@ async fn log_in(
     home: &Path,
     setting: &Setting<'_>,
 ) -> Result<(), Error> {
-    let keyring = options.keyring.clone();
+    let store = options.credentials.clone();
     let registries = Registry::new(options).map_err(Error::Registry)?;
     let verdict = registries.log_in(registry, credential).await;
     if verdict.map_err(Error::Registry)? == Verdict::NotAsked {
@@ -90,34 +93,34 @@ async fn log_in(
             "it did not ask who you are, so nobody knows whether the password is right",
         )));
     }
-    let keepers = keyring.keep(registry, credential, home).await;
-    let keepers = keepers.map_err(Error::Keyring)?;
+    let locations = store.store(registry, credential, home).await;
+    let locations = locations.map_err(Error::Credentials)?;
     let user = credential.user();
     let known = format!("logged in to `{registry}` as `{}`", Printable::line(user));
-    let lines = keepers
+    let lines = locations
         .iter()
-        .map(|keeper| format!("{known}, kept {}\n", place(keeper)));
-    let kept: Vec<_> = keepers.iter().map(object).collect();
+        .map(|location| format!("{known}, kept {}\n", place(location)));
+    let kept: Vec<_> = locations.iter().map(object).collect();
     let object = json!({"event": "logged_in", "registry": registry, "user": user, "kept": kept});
     let text: String = lines.collect();
     setting.renderer().answer(&text, &object);
     Ok(())
 }
 
-/// What people read about where a login is.
-pub(super) fn place(keeper: &Keeper) -> String {
-    match keeper {
-        Keeper::File(path) => format!("in `{}`, unencrypted", path.display()),
-        Keeper::Helper(name) => format!("by `docker-credential-{name}`"),
+/// Returns a location as a part of a sentence.
+pub(super) fn place(location: &CredentialLocation) -> String {
+    match location {
+        CredentialLocation::File(path) => format!("in `{}`, unencrypted", path.display()),
+        CredentialLocation::Helper(name) => format!("by `docker-credential-{name}`"),
         _ => "elsewhere".into(),
     }
 }
 
-/// The same for machines.
-pub(super) fn object(keeper: &Keeper) -> Value {
-    match keeper {
-        Keeper::File(path) => json!({"file": path.display().to_string()}),
-        Keeper::Helper(name) => json!({"helper": name}),
+/// Returns a location as JSON.
+pub(super) fn object(location: &CredentialLocation) -> Value {
+    match location {
+        CredentialLocation::File(path) => json!({"file": path.display().to_string()}),
+        CredentialLocation::Helper(name) => json!({"helper": name}),
         _ => json!({}),
     }
 }

@@ -4,10 +4,7 @@ use std::{fmt, io, path::PathBuf};
 
 use s2i_build::{BuildError, BuildFailure, EngineError, Interrupt, SourceError, plan::PlanError};
 use s2i_core::{ImageRefError, Script, wire::FailureKind};
-use s2i_oci::{
-    registry::{CredentialError, RegistryError},
-    store::StoreError,
-};
+use s2i_oci::{credentials::CredentialError, registry::RegistryError, store::StoreError};
 
 use crate::{
     config::ConfigError,
@@ -49,8 +46,8 @@ pub(crate) enum Error {
     Native(Impossible),
     /// A registry does not want this login, or can't be asked.
     Registry(RegistryError),
-    /// Logins can't be read or kept.
-    Keyring(CredentialError),
+    /// Credentials can't be read or stored.
+    Credentials(CredentialError),
     /// There is no file to keep a login in.
     NoHome,
     /// Neither a terminal nor a pipe to get a password from.
@@ -130,7 +127,7 @@ impl fmt::Display for Error {
                 write!(f, "the embedded engine can't work here: {impossible}")
             }
             Self::Registry(err) => err.fmt(f),
-            Self::Keyring(err) => err.fmt(f),
+            Self::Credentials(err) => err.fmt(f),
             Self::NoHome => f.write_str("there is nowhere to keep a login"),
             Self::NotInteractive => {
                 f.write_str("can't ask for a password: standard input is no terminal")
@@ -149,7 +146,7 @@ impl std::error::Error for Error {
             Self::Config(err) => std::error::Error::source(err),
             Self::Secret(err) => std::error::Error::source(err),
             Self::Registry(err) => std::error::Error::source(err),
-            Self::Keyring(err) => std::error::Error::source(err),
+            Self::Credentials(err) => std::error::Error::source(err),
             Self::ReadFile { source, .. }
             | Self::WriteFile { source, .. }
             | Self::Answer(source)
@@ -191,7 +188,7 @@ impl Error {
             }
             Self::LoadOfApi => Some("the result is in the engine that built it already".into()),
             Self::Registry(err) => err.hint(),
-            Self::Keyring(err) => err.hint(),
+            Self::Credentials(err) => err.hint(),
             Self::NoHome => Some("set HOME, or name a file in REGISTRY_AUTH_FILE".into()),
             Self::NotInteractive => {
                 Some("put it into a pipe, with --username USER --password-stdin".into())
@@ -218,7 +215,7 @@ impl Error {
             | Self::NotInteractive
             | Self::Answer(_)
             | Self::NoAnswer(..) => exit::USAGE,
-            Self::Registry(_) | Self::Keyring(_) | Self::NoHome => exit::LOGIN,
+            Self::Registry(_) | Self::Credentials(_) | Self::NoHome => exit::LOGIN,
             Self::NoEngine(_) | Self::Native(_) => exit::NO_ENGINE,
             Self::Runtime(_) => exit::INTERNAL,
         }

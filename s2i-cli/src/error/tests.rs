@@ -11,7 +11,7 @@ use s2i_core::{
     ignore::IgnoreError,
     wire::{Exit, Failure, FailureKind},
 };
-use s2i_oci::registry::{CredentialError, RegistryError};
+use s2i_oci::{credentials::CredentialError, registry::RegistryError};
 
 use super::Error;
 use crate::{
@@ -305,8 +305,10 @@ fn logins() {
             registry: "r.example".into(),
             user: "me".into(),
         })),
-        shown(&Error::Keyring(CredentialError::NoHelper("pass".into()))),
-        shown(&Error::Keyring(CredentialError::Write {
+        shown(&Error::Credentials(CredentialError::NoHelper(
+            "pass".into(),
+        ))),
+        shown(&Error::Credentials(CredentialError::Write {
             path: "config.json".into(),
             source: denied(),
         })),

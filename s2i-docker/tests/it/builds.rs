@@ -14,7 +14,7 @@ use s2i_testkit::FixedSource;
 use serde_json::Value;
 
 use crate::{
-    credentials::{Keys, password},
+    credentials::{Provider, password},
     daemon::{Answers, Call, Knobs},
     scene::{SECRET, Scene},
 };
@@ -69,7 +69,7 @@ async fn builds() -> Vec<(Scene, Vec<Call>)> {
             answers,
             ..Knobs::default()
         };
-        let scene = Scene::new(knobs).with_keyring(Keys::knowing(BUILDER, password()));
+        let scene = Scene::new(knobs).with_credentials(Provider::with(BUILDER, password()));
         let kept = "registry.test/web:1-build".to_owned();
         {
             let mut model = scene.daemon.model();

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use futures_util::{FutureExt as _, future::BoxFuture};
 use s2i_build::{
-    EngineError, Images as _, Keyring, engine::BoxError, event::Progress, request::PullPolicy,
+    CredentialProvider, EngineError, Images as _, engine::BoxError, event::Progress,
+    request::PullPolicy,
 };
 use s2i_core::{
     ImageRef,
@@ -20,15 +21,15 @@ use crate::{
 
 const HEADERS: [&str; 2] = ["x-registry-auth", "x-registry-config"];
 
-/// Knows what is told for one image, and whom it was asked about.
-pub(crate) struct Keys {
+/// The credential for one image, and the images that it was asked for.
+pub(crate) struct Provider {
     image: ImageRef,
     credential: Result<Credential, String>,
     asked: Mutex<Vec<String>>,
 }
 
-impl Keys {
-    pub(crate) fn knowing(image: &str, credential: Credential) -> Arc<Self> {
+impl Provider {
+    pub(crate) fn with(image: &str, credential: Credential) -> Arc<Self> {
         Self::answering(image, Ok(credential))
     }
 
@@ -41,8 +42,8 @@ impl Keys {
     }
 }
 
-impl Keyring for Keys {
-    fn find<'a>(
+impl CredentialProvider for Provider {
+    fn credential<'a>(
         &'a self,
         image: &'a ImageRef,
     ) -> BoxFuture<'a, Result<Option<Credential>, BoxError>> {
@@ -63,9 +64,9 @@ pub(crate) fn password() -> Credential {
     }
 }
 
-/// Pulls an image with these keys and tells what went along.
-async fn sent_for(image: &str, keys: Arc<Keys>) -> Option<Value> {
-    let mut scene = Scene::new(Knobs::default()).with_keyring(keys);
+/// Pulls an image with these credentials and returns what the registry header held.
+async fn sent_for(image: &str, provider: Arc<Provider>) -> Option<Value> {
+    let mut scene = Scene::new(Knobs::default()).with_credentials(provider);
     scene.image = image.to_owned();
     let (committed, cleaned) = scene.build().await;
     cleaned.unwrap();
@@ -83,19 +84,22 @@ async fn sent_for(image: &str, keys: Arc<Keys>) -> Option<Value> {
 }
 
 #[tokio::test]
-async fn the_registry_gets_name_and_password() {
+async fn registry_gets_user_and_password() {
     let image = "registry.test:5000/team/go:1";
-    let keys = Keys::knowing(image, password());
-    let sent = sent_for(image, Arc::clone(&keys)).await.unwrap();
+    let provider = Provider::with(image, password());
+    let sent = sent_for(image, Arc::clone(&provider)).await.unwrap();
     assert_eq!(sent["username"], "me");
     assert_eq!(sent["password"], "pass:word");
     assert_eq!(sent["serveraddress"], "registry.test:5000");
-    assert_eq!(*keys.asked.lock().unwrap(), [image]);
-    assert_eq!(sent_for("registry.test:5001/team/go:1", keys).await, None);
+    assert_eq!(*provider.asked.lock().unwrap(), [image]);
+    assert_eq!(
+        sent_for("registry.test:5001/team/go:1", provider).await,
+        None
+    );
 }
 
 #[tokio::test]
-async fn the_registry_without_a_name_has_its_old_key() {
+async fn default_registry_has_the_address_of_its_first_version() {
     let bare: ImageRef = "image".parse().unwrap();
     let full = bare.normalised();
     let host = full.split('/').next().unwrap();
@@ -104,38 +108,38 @@ async fn the_registry_without_a_name_has_its_old_key() {
         "s2i/go".to_owned(),
         format!("{host}/s2i/go"),
     ] {
-        let sent = sent_for(&image, Keys::knowing(&image, password())).await;
+        let sent = sent_for(&image, Provider::with(&image, password())).await;
         let expected = format!("https://index.{host}/v1/");
         assert_eq!(sent.unwrap()["serveraddress"], expected, "{image}");
     }
 }
 
 #[tokio::test]
-async fn a_token_takes_the_place_of_a_password() {
+async fn identity_token_replaces_the_password() {
     let image = "registry.test/go";
-    let keys = Keys::knowing(image, Credential::Identity(Hidden::new("long".into())));
-    let sent = sent_for(image, keys).await.unwrap();
+    let provider = Provider::with(image, Credential::Identity(Hidden::new("long".into())));
+    let sent = sent_for(image, provider).await.unwrap();
     assert_eq!(sent["identitytoken"], "long");
     assert_eq!(sent["password"], Value::Null);
 }
 
 #[tokio::test]
-async fn an_image_that_is_there_needs_none() {
-    let keys = Keys::answering("s2i/go", Err("nobody asks".into()));
-    let scene = Scene::new(Knobs::default()).with_keyring(Arc::clone(&keys) as _);
+async fn local_image_needs_no_credentials() {
+    let provider = Provider::answering("s2i/go", Err("it was asked".into()));
+    let scene = Scene::new(Knobs::default()).with_credentials(Arc::clone(&provider) as _);
     scene.daemon.model().images.insert(scene.image.clone());
     scene.resolve(PullPolicy::IfNotPresent).await.unwrap();
     assert_eq!(scene.daemon.count(Endpoint::Pull), 0);
-    assert!(keys.asked.lock().unwrap().is_empty());
+    assert!(provider.asked.lock().unwrap().is_empty());
 }
 
 /// Most images that builds pull are public.
 #[tokio::test]
-async fn keys_that_can_not_be_read_are_told_and_the_pull_goes_on() {
+async fn unreadable_credentials_are_a_warning_for_a_pull() {
     let image = "registry.test/go";
-    let keys = || Keys::answering(image, Err("the helper is not installed".into()));
-    assert_eq!(sent_for(image, keys()).await, None);
-    let mut scene = Scene::new(Knobs::default()).with_keyring(keys());
+    let provider = || Provider::answering(image, Err("the helper is not installed".into()));
+    assert_eq!(sent_for(image, provider()).await, None);
+    let mut scene = Scene::new(Knobs::default()).with_credentials(provider());
     scene.image = image.to_owned();
     scene.resolve(PullPolicy::IfNotPresent).await.unwrap();
     assert_eq!(
@@ -144,11 +148,10 @@ async fn keys_that_can_not_be_read_are_told_and_the_pull_goes_on() {
     );
 }
 
-/// Nobody may push without one.
 #[tokio::test]
-async fn keys_that_can_not_be_read_end_a_push() {
-    let keys = Keys::answering("s2i/go", Err("the helper is not installed".into()));
-    let scene = Scene::new(Knobs::default()).with_keyring(keys);
+async fn unreadable_credentials_fail_a_push() {
+    let provider = Provider::answering("s2i/go", Err("the helper is not installed".into()));
+    let scene = Scene::new(Knobs::default()).with_credentials(provider);
     scene.daemon.model().images.insert(scene.image.clone());
     let image = scene.image.parse().unwrap();
     let progress = Progress::new(&scene.recorder);

@@ -7,7 +7,7 @@ use s2i_core::ImageRef;
 
 use crate::{
     calls::journal,
-    credentials::{Keys, password},
+    credentials::{Provider, password},
     daemon::{Answers, BUILDER, Cancel, Endpoint, Fault, Knobs, LAYER, Moment},
     scene::{Scene, chain, outcome},
 };
@@ -193,7 +193,7 @@ async fn a_push_asks_for_one_tag_with_credentials_and_tells_the_digest() {
         ..Knobs::default()
     };
     let image = "registry.test/team/web:1";
-    let scene = with(&[image], knobs).with_keyring(Keys::knowing(image, password()));
+    let scene = with(&[image], knobs).with_credentials(Provider::with(image, password()));
     let digest = push(&scene, image).await.unwrap();
     assert_eq!(digest.as_deref(), Some(BUILDER));
     assert_snapshot!(journal(&scene.daemon), @"

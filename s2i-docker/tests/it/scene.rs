@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures_util::StreamExt as _;
 use s2i_build::Agents;
 use s2i_build::{
-    CancelToken, Container as _, Engine as _, EngineError, Keyring,
+    CancelToken, Container as _, CredentialProvider, Engine as _, EngineError,
     engine::{Commit, Committed, Content, Input, Program, Start},
     event::{Event, EventSink, Phase, Progress},
     facts::ImageFacts,
@@ -103,8 +103,8 @@ impl Scene {
     }
 
     /// With somebody who knows passwords.
-    pub(crate) fn with_keyring(mut self, keyring: Arc<dyn Keyring>) -> Self {
-        self.engine = self.engine.with_keyring(keyring);
+    pub(crate) fn with_credentials(mut self, provider: Arc<dyn CredentialProvider>) -> Self {
+        self.engine = self.engine.with_credentials(provider);
         self
     }
 

@@ -18,7 +18,6 @@ use serde::Deserialize;
 
 use super::{
     challenge::{Challenge, ChallengeFault},
-    credentials::CredentialError,
     error::{Failure, RegistryError, Trouble},
     remote::Remote,
 };
@@ -210,8 +209,8 @@ impl Remote {
             return Ok(known.clone());
         }
         let (host, repository) = (&self.host, &scope.repository);
-        let found = host.keyring.find(&host.name, repository).await;
-        let found = found.map_err(|source: CredentialError| RegistryError::Credentials {
+        let found = host.credentials.get(&host.name, repository).await;
+        let found = found.map_err(|source| RegistryError::Credentials {
             registry: host.name.clone(),
             source,
         })?;

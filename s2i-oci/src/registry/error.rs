@@ -10,8 +10,7 @@ use std::{
 
 use thiserror::Error as ThisError;
 
-use super::credentials::CredentialError;
-use crate::Digest;
+use crate::{Digest, credentials::CredentialError};
 
 /// Whatever made something fail.
 pub(super) type Cause = Box<dyn Error + Send + Sync>;

@@ -1,23 +1,21 @@
 //! A registry's host: how it is reached, and what was learnt about it.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
 
 use reqwest::{Client, Response, StatusCode, Url};
+use s2i_core::ImageRef;
 use tokio::sync::{Mutex, OnceCell};
 
 use super::{
-    HUB, LeastRate, Options, auth,
+    LeastRate, Options, auth,
     client::client,
-    credentials::Keyring,
     error::{Cause, Failure, RegistryError, Trouble},
     loopback::is_loopback,
 };
+use crate::credentials::{CredentialStore, config::normalized};
 
 /// A host that serves a registry.
 #[derive(Debug)]
@@ -27,7 +25,7 @@ pub(super) struct Host {
     /// Whether it is this machine.
     pub(super) loopback: bool,
     pub(super) client: Client,
-    pub(super) keyring: Arc<Keyring>,
+    pub(super) credentials: CredentialStore,
     pub(super) auth: Mutex<auth::State>,
     /// How long nothing may move.
     pub(super) stall: Duration,
@@ -43,12 +41,8 @@ pub(super) struct Host {
 
 impl Host {
     /// The host with this name, in lower case. Opens no connection.
-    pub(super) fn new(
-        name: &str,
-        options: &Options,
-        keyring: Arc<Keyring>,
-    ) -> Result<Self, RegistryError> {
-        let address = if name == HUB {
+    pub(super) fn new(name: &str, options: &Options) -> Result<Self, RegistryError> {
+        let address = if name == ImageRef::DEFAULT_REGISTRY {
             "registry-1.docker.io"
         } else {
             name
@@ -65,7 +59,7 @@ impl Host {
             name: name.into(),
             loopback,
             client: client(name, loopback, options)?,
-            keyring,
+            credentials: options.credentials.clone(),
             auth: Mutex::default(),
             stall: options.stall,
             least_rate: options.least_rate,
@@ -181,9 +175,20 @@ fn url(scheme: &str, address: &str) -> Option<Url> {
     is_address.then_some(url)
 }
 
-/// Whether a registry can be at this address.
-pub(super) fn is_address(address: &str) -> bool {
-    url("https", address).is_some()
+/// Returns the name that image names have for a registry, from a text that a user has typed: `host` or `host:port`,
+/// perhaps with a scheme, a version, capitals, or as another host of Docker Hub.
+///
+/// ```
+/// use s2i_oci::registry::registry_name;
+///
+/// assert_eq!(registry_name("https://index.docker.io/v1/").as_deref(), Some("docker.io"));
+/// assert_eq!(registry_name("Registry.example.org:5000").as_deref(), Some("registry.example.org:5000"));
+/// assert_eq!(registry_name("registry.example.org/team"), None);
+/// ```
+#[must_use]
+pub fn registry_name(text: &str) -> Option<String> {
+    let name = normalized(&text.to_ascii_lowercase());
+    url("https", &name).is_some().then_some(name)
 }
 
 /// Whether TLS itself failed, not the connection below it.

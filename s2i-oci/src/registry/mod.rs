@@ -20,12 +20,9 @@ mod auth;
 mod blob;
 mod challenge;
 mod client;
-mod credentials;
 mod document;
 mod error;
-mod helper;
 mod host;
-mod keep;
 mod login;
 mod loopback;
 mod pace;
@@ -46,25 +43,22 @@ use std::{
 use s2i_core::{ErrorChain, ImageRef};
 
 pub use challenge::{Challenge, ChallengeFault};
-pub use credentials::{CredentialError, Keyring, registry_name};
 pub use error::{Found, RegistryError};
-pub use keep::Keeper;
+pub use host::registry_name;
 pub use login::Verdict;
 pub use pace::LeastRate;
 pub use pull::Pulled;
 pub use push::{Count, Push, PushBlob, Pushed, Source};
 
+use crate::credentials::CredentialStore;
 use host::Host;
 use remote::Remote;
-
-/// The registry of names without one, as names have it.
-const HUB: &str = "docker.io";
 
 /// How registries are to be spoken to.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Who knows what registries are told.
-    pub keyring: Keyring,
+    /// The credentials for registries that ask for some.
+    pub credentials: CredentialStore,
     /// Directories with certificates, as `/etc/docker/certs.d`: in a subdirectory that is called
     /// like a registry (`host` or `host:port`), `*.crt` are authorities that are trusted for this
     /// registry, and `NAME.cert` with `NAME.key` is what s2i identifies itself with.
@@ -85,7 +79,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            keyring: Keyring::default(),
+            credentials: CredentialStore::default(),
             certs_dirs: Vec::new(),
             extra_ca: None,
             mirrors: BTreeMap::new(),
@@ -101,7 +95,6 @@ impl Default for Options {
 #[derive(Debug)]
 pub struct Registry {
     options: Options,
-    keyring: Arc<Keyring>,
     hosts: Mutex<HashMap<String, Arc<Host>>>,
 }
 
@@ -116,10 +109,8 @@ impl Registry {
         // The error says that there is one already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         client::extra_authorities(&options)?;
-        let keyring = Arc::new(options.keyring.clone());
         Ok(Self {
             options,
-            keyring,
             hosts: Mutex::default(),
         })
     }
@@ -132,13 +123,13 @@ impl Registry {
 
     /// The repository of the image in its own registry.
     fn origin(&self, image: &ImageRef) -> Result<Remote, RegistryError> {
-        let (host, repository) = place(image);
+        let (host, repository) = image.registry_and_repository();
         Ok(Remote::new(self.host(&host)?, repository))
     }
 
     /// The repositories to pull from before that one. A mirror that can't be used is none.
     fn mirrors(&self, image: &ImageRef) -> Vec<Remote> {
-        let (registry, repository) = place(image);
+        let (registry, repository) = image.registry_and_repository();
         let mirrors = self.options.mirrors.get(&registry).into_iter().flatten();
         let remotes = mirrors.filter_map(|mirror| {
             let mirror = mirror.strip_prefix("https://").unwrap_or(mirror);
@@ -166,15 +157,8 @@ impl Registry {
         if let Some(host) = hosts.get(&name) {
             return Ok(Arc::clone(host));
         }
-        let host = Arc::new(Host::new(&name, &self.options, Arc::clone(&self.keyring))?);
+        let host = Arc::new(Host::new(&name, &self.options)?);
         hosts.insert(name, Arc::clone(&host));
         Ok(host)
     }
-}
-
-/// The host and the repository that a name stands for.
-fn place(image: &ImageRef) -> (String, String) {
-    let full = image.full_name();
-    let (host, repository) = full.split_once('/').expect("a full name has a registry");
-    (host.to_ascii_lowercase(), repository.to_owned())
 }

@@ -9,11 +9,14 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use s2i_oci::registry::{Keyring, Options, Registry, RegistryError};
+use s2i_oci::{
+    credentials::CredentialStore,
+    registry::{Options, Registry, RegistryError},
+};
 
 use crate::{
     image::{Image, amd64, named, registry, told},
-    redirects::{guarded, keyring, logged_in},
+    redirects::{guarded, logged_in, store},
     server::{Reply, Request, Server},
 };
 
@@ -126,7 +129,7 @@ async fn login_services_get_the_password_or_the_identity_token() {
     let file = dir.path().join("auth.json");
     std::fs::write(&file, auths).unwrap();
     let registry = Registry::new(Options {
-        keyring: Keyring {
+        credentials: CredentialStore {
             files: vec![file, dir.path().join("config.json")],
             helper_path: None,
         },
@@ -302,9 +305,9 @@ async fn credential_helpers_are_asked_when_a_registry_asks() {
     ] {
         std::fs::write(dir.path().join("config.json"), config.to_string()).unwrap();
         let registry = Registry::new(Options {
-            keyring: Keyring {
+            credentials: CredentialStore {
                 helper_path,
-                ..keyring(dir.path())
+                ..store(dir.path())
             },
             ..Options::default()
         });
@@ -318,7 +321,7 @@ async fn credential_helpers_are_asked_when_a_registry_asks() {
     // Nobody looks for credentials that nobody asks for.
     let open = Arc::new(Image::new(1, 10)).serve();
     let registry = Registry::new(Options {
-        keyring: keyring(dir.path()),
+        credentials: store(dir.path()),
         ..Options::default()
     });
     let name = named(&open, ":1");

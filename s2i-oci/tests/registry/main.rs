@@ -4,9 +4,9 @@
 #[cfg(test)]
 mod blobs;
 #[cfg(test)]
-mod image;
+mod credentials;
 #[cfg(test)]
-mod keeping;
+mod image;
 #[cfg(test)]
 mod logins;
 #[cfg(test)]

@@ -11,12 +11,13 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair}
 use s2i_core::ImageRef;
 use s2i_oci::{
     Digest,
-    registry::{Keyring, Options, Registry, RegistryError},
+    credentials::CredentialStore,
+    registry::{Options, Registry, RegistryError},
 };
 
 use crate::{
     image::{Image, amd64, told},
-    redirects::keyring,
+    redirects::store,
 };
 
 /// A user `me` with the password `correct horse`, as `htpasswd -B` writes it.
@@ -75,13 +76,13 @@ impl Real {
     }
 
     /// The credentials of this user.
-    fn keyring(&self, user: &str, password: &str) -> Keyring {
+    fn store(&self, user: &str, password: &str) -> CredentialStore {
         let dir = self.dir.path().join(format!("{user}-{password}"));
         std::fs::create_dir_all(&dir).unwrap();
         let key = format!("http://127.0.0.1:{}/v2/", self.port);
         let config = serde_json::json!({"auths": {key: {"username": user, "password": password}}});
         std::fs::write(dir.join("config.json"), config.to_string()).unwrap();
-        keyring(&dir)
+        store(&dir)
     }
 }
 
@@ -181,20 +182,20 @@ async fn with_users() {
     }) else {
         return;
     };
-    let with = |keyring| {
+    let with = |store| {
         Registry::new(Options {
-            keyring,
+            credentials: store,
             ..Options::default()
         })
         .unwrap()
     };
-    there_and_back(&with(real.keyring("me", "correct horse")), &real).await;
+    there_and_back(&with(real.store("me", "correct horse")), &real).await;
     let name = real.named("team/app:1");
-    for (keyring, expected) in [
-        (Keyring::default(), None),
-        (real.keyring("me", "wrong-horse"), Some("me")),
+    for (store, expected) in [
+        (CredentialStore::default(), None),
+        (real.store("me", "wrong-horse"), Some("me")),
     ] {
-        let registry = with(keyring);
+        let registry = with(store);
         let pull = registry.manifest(&name, &amd64()).await.map(drop);
         let push = Image::new(2, 9).push();
         let push = registry.push(&name, &push, &|_, _| ()).await.map(drop);

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use s2i_oci::registry::{Keyring, Options, Registry};
+use s2i_oci::{
+    credentials::CredentialStore,
+    registry::{Options, Registry},
+};
 
 use crate::{
     image::{Image, named},
@@ -11,8 +14,8 @@ use crate::{
 };
 
 /// The logins of Docker in this directory.
-pub(crate) fn keyring(dir: &std::path::Path) -> Keyring {
-    Keyring {
+pub(crate) fn store(dir: &std::path::Path) -> CredentialStore {
+    CredentialStore {
         files: vec![dir.join("config.json")],
         helper_path: None,
     }
@@ -25,7 +28,7 @@ pub(crate) fn logged_in(dir: &std::path::Path, server: &Server) -> Registry {
     let config = serde_json::json!({"auths": {server: {"auth": auth}}});
     std::fs::write(dir.join("config.json"), config.to_string()).unwrap();
     Registry::new(Options {
-        keyring: keyring(dir),
+        credentials: store(dir),
         ..Options::default()
     })
     .unwrap()

@@ -1,4 +1,4 @@
-//! Logins that are shown to a registry, kept and forgotten.
+//! Logins, and the storing and erasing of their credentials.
 
 use std::{
     ffi::OsString,
@@ -14,7 +14,10 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use s2i_core::login::{Credential, Hidden};
-use s2i_oci::registry::{Keeper, Keyring, RegistryError, Verdict};
+use s2i_oci::{
+    credentials::{CredentialLocation, CredentialStore},
+    registry::{RegistryError, Verdict},
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -30,8 +33,8 @@ fn credential(password: &str) -> Credential {
     }
 }
 
-fn keyring(files: &[&Path], helper_path: Option<OsString>) -> Keyring {
-    Keyring {
+fn store(files: &[&Path], helper_path: Option<OsString>) -> CredentialStore {
+    CredentialStore {
         files: files.iter().map(|file| file.to_path_buf()).collect(),
         helper_path,
     }
@@ -41,20 +44,20 @@ fn read(file: &Path) -> Value {
     serde_json::from_slice(&fs::read(file).unwrap()).unwrap()
 }
 
-/// Who forgot a login, where all did that were to.
-async fn forget(keys: &Keyring) -> Vec<Keeper> {
-    let (keepers, all) = keys.forget("r.example").await;
+/// Erases the credentials and returns where they were; nothing may fail.
+async fn erase(store: &CredentialStore) -> Vec<CredentialLocation> {
+    let (locations, all) = store.erase("r.example").await;
     all.unwrap();
-    keepers
+    locations
 }
 
-/// The entry for this password of `me`.
+/// Returns the entry for this password of `me`.
 fn entry(password: &str) -> Value {
     json!({"auth": STANDARD.encode(format!("me:{password}"))})
 }
 
 #[tokio::test]
-async fn a_login_is_right_wrong_or_not_asked_for() {
+async fn login_is_accepted_refused_or_not_requested() {
     let basic = Server::reserved(|request| guarded(request, || Reply::new(200)));
     let service = Server::start(|request| guarded(request, || Reply::ok(r#"{"token": "good"}"#)));
     let challenge = format!(
@@ -92,7 +95,7 @@ async fn a_login_is_right_wrong_or_not_asked_for() {
 }
 
 #[tokio::test]
-async fn a_form_for_people_is_no_welcome() {
+async fn redirect_to_a_login_form_fails_the_login() {
     let server = Server::reserved(|request| match request.path.as_str() {
         "/v2/" => guarded(request, || Reply::new(302).header("location", "/sign-in")),
         _ => Reply::ok("{}"),
@@ -104,7 +107,7 @@ async fn a_form_for_people_is_no_welcome() {
 }
 
 #[tokio::test]
-async fn nobody_is_told_who_does_not_ask() {
+async fn credentials_are_not_sent_unchallenged() {
     let shown = Arc::new(AtomicBool::new(false));
     let seen = Arc::clone(&shown);
     let open = Server::reserved(move |request| {
@@ -118,7 +121,7 @@ async fn nobody_is_told_who_does_not_ask() {
 }
 
 #[tokio::test]
-async fn what_is_no_registry_gets_no_login() {
+async fn login_fails_where_there_is_no_registry() {
     for (reply, expected) in [
         (Reply::new(404), "it answered 404"),
         (
@@ -150,14 +153,13 @@ async fn what_is_no_registry_gets_no_login() {
     }
 }
 
-/// A login replaces those that would be found, or is the first; nothing else in a file changes.
 #[tokio::test]
-async fn a_login_goes_where_it_is_found() {
+async fn login_replaces_entries_or_is_the_first_and_changes_nothing_else() {
     let dir = tempfile::tempdir().unwrap();
     let [docker, podman] = ["deep/config.json", "auth.json"].map(|name| dir.path().join(name));
-    let keys = keyring(&[&podman, &docker], None);
-    let first = keys.keep("r.example", &credential("a"), &docker).await;
-    assert_eq!(first.unwrap(), [Keeper::File(docker.clone())]);
+    let store = store(&[&podman, &docker], None);
+    let first = store.store("r.example", &credential("a"), &docker).await;
+    assert_eq!(first.unwrap(), [CredentialLocation::File(docker.clone())]);
     assert_eq!(read(&docker), json!({"auths": {"r.example": entry("a")}}));
     let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&docker), 0o600);
@@ -169,8 +171,8 @@ async fn a_login_goes_where_it_is_found() {
         "HttpHeaders": {"X": ["y"]},
     });
     fs::write(&podman, podmans.to_string()).unwrap();
-    let both = keys.keep("r.example", &credential("b"), &docker).await;
-    let files = [&podman, &docker].map(|path| Keeper::File(path.clone()));
+    let both = store.store("r.example", &credential("b"), &docker).await;
+    let files = [&podman, &docker].map(|path| CredentialLocation::File(path.clone()));
     assert_eq!(both.unwrap(), files);
     let mut expected = podmans;
     expected["auths"]["https://r.example/v2/"] = entry("b");
@@ -178,24 +180,24 @@ async fn a_login_goes_where_it_is_found() {
     assert_eq!(read(&docker), json!({"auths": {"r.example": entry("b")}}));
     assert_eq!(mode(&podman), 0o600);
 
-    assert_eq!(forget(&keys).await, files);
-    assert_eq!(forget(&keys).await, []);
+    assert_eq!(erase(&store).await, files);
+    assert_eq!(erase(&store).await, []);
     assert_eq!(read(&docker), json!({"auths": {}}));
     assert_eq!(read(&podman)["auths"]["b.example"], other);
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
 }
 
 #[tokio::test]
-async fn docker_hub_is_filed_under_its_old_name_and_links_stay() {
+async fn docker_hub_has_its_first_address_and_links_stay() {
     let dir = tempfile::tempdir().unwrap();
     let [link, file] = ["config.json", "elsewhere.json"].map(|name| dir.path().join(name));
     std::os::unix::fs::symlink("between", &link).unwrap();
     std::os::unix::fs::symlink("elsewhere.json", dir.path().join("between")).unwrap();
-    let keys = keyring(&[&link], None);
+    let store = store(&[&link], None);
     // What it leads to is not there, and then is.
     for password in ["a", "b"] {
-        let kept = keys.keep("docker.io", &credential(password), &link).await;
-        assert_eq!(kept.unwrap(), [Keeper::File(link.clone())]);
+        let stored = store.store("docker.io", &credential(password), &link).await;
+        assert_eq!(stored.unwrap(), [CredentialLocation::File(link.clone())]);
         assert!(link.is_symlink());
         let expected = json!({"auths": {"https://index.docker.io/v1/": entry(password)}});
         assert_eq!(read(&file), expected);
@@ -203,7 +205,7 @@ async fn docker_hub_is_filed_under_its_old_name_and_links_stay() {
 }
 
 #[tokio::test]
-async fn a_file_stays_its_users() {
+async fn replaced_file_keeps_its_owner() {
     if !rustix::process::geteuid().is_root() {
         return;
     }
@@ -211,15 +213,15 @@ async fn a_file_stays_its_users() {
     let file = dir.path().join("config.json");
     fs::write(&file, "{}").unwrap();
     std::os::unix::fs::chown(&file, Some(1234), Some(1235)).unwrap();
-    let keys = keyring(&[&file], None);
-    let kept = keys.keep("r.example", &credential("a"), &file).await;
-    kept.unwrap();
+    let store = store(&[&file], None);
+    let stored = store.store("r.example", &credential("a"), &file).await;
+    stored.unwrap();
     let meta = file.metadata().unwrap();
     assert_eq!((meta.uid(), meta.gid()), (1234, 1235));
     assert_eq!(meta.permissions().mode() & 0o777, 0o600);
 }
 
-/// Helpers of these names, each of which keeps everything in a file and answers as the protocol has it.
+/// Installs helpers of these names, each of which stores its credential in a file.
 fn install_helpers<'n>(dir: &Path, names: impl IntoIterator<Item = &'n str>) -> OsString {
     let script = "#!/bin/sh\nfile=$0-kept\ncase $1 in\nstore) cat >\"$file\" ;;\n\
         get) cat \"$file\" 2>/dev/null || { echo credentials not found in native keychain; exit 1; } ;;\n\
@@ -237,11 +239,11 @@ fn install_helpers<'n>(dir: &Path, names: impl IntoIterator<Item = &'n str>) -> 
 }
 
 #[tokio::test]
-async fn helpers_keep_what_files_say_they_keep() {
+async fn configured_helper_stores_and_erases() {
     let dir = tempfile::tempdir().unwrap();
     let path = install_helpers(dir.path(), ["one"]);
     let file = dir.path().join("config.json");
-    let keys = keyring(&[&file], Some(path));
+    let store = store(&[&file], Some(path));
     let login = credential("top-secret");
     let image = "r.example/team/app".parse().unwrap();
     let old = json!({"r.example": entry("old")});
@@ -250,93 +252,94 @@ async fn helpers_keep_what_files_say_they_keep() {
         json!({"credHelpers": {"r.example": "one"}, "auths": old}),
     ] {
         fs::write(&file, config.to_string()).unwrap();
-        let kept = keys.keep("r.example", &login, &file).await;
-        assert_eq!(kept.unwrap(), [Keeper::Helper("one".into())]);
+        let stored = store.store("r.example", &login, &file).await;
+        assert_eq!(stored.unwrap(), [CredentialLocation::Helper("one".into())]);
         assert_eq!(read(&file)["auths"], json!({"r.example": {}}));
         assert_eq!(
             read(&dir.path().join("docker-credential-one-kept")),
             json!({"ServerURL": "r.example", "Username": "me", "Secret": "top-secret"})
         );
-        let found = keys.find_for(&image).await.unwrap();
+        let found = store.get_for(&image).await.unwrap();
         assert_eq!(found.as_ref(), Some(&login));
-        assert_eq!(forget(&keys).await, [Keeper::Helper("one".into())]);
-        assert_eq!(keys.find_for(&image).await.unwrap(), None);
-        assert_eq!(forget(&keys).await, []);
+        assert_eq!(
+            erase(&store).await,
+            [CredentialLocation::Helper("one".into())]
+        );
+        assert_eq!(store.get_for(&image).await.unwrap(), None);
+        assert_eq!(erase(&store).await, []);
     }
 }
 
-/// Wherever the reader looks: a file that comes first and only names a helper, and a helper for all registries
-/// beside one for this.
 #[tokio::test]
-async fn a_login_that_a_helper_knows_is_replaced_and_forgotten_too() {
+async fn all_helpers_on_the_search_path_are_updated() {
     let dir = tempfile::tempdir().unwrap();
     let path = install_helpers(dir.path(), ["one", "all"]);
     let [first, second] = ["auth.json", "config.json"].map(|name| dir.path().join(name));
-    let keys = keyring(&[&first, &second], Some(path));
+    let store = store(&[&first, &second], Some(path));
     let image = "r.example/team/app".parse().unwrap();
     let [old, new] = ["old", "new"].map(credential);
     fs::write(&first, r#"{"credsStore": "all"}"#).unwrap();
-    keys.keep("r.example", &old, &first).await.unwrap();
+    store.store("r.example", &old, &first).await.unwrap();
     fs::write(&first, r#"{"credsStore": "all"}"#).unwrap();
-    let kept = keys.keep("r.example", &new, &second).await.unwrap();
-    assert_eq!(kept, [Keeper::Helper("all".into())]);
-    assert_eq!(keys.find_for(&image).await.unwrap(), Some(new));
+    let stored = store.store("r.example", &new, &second).await.unwrap();
+    assert_eq!(stored, [CredentialLocation::Helper("all".into())]);
+    assert_eq!(store.get_for(&image).await.unwrap(), Some(new));
     let both = json!({"credsStore": "all", "credHelpers": {"https://r.example": "all", "r.example": "one"}});
     fs::write(&first, both.to_string()).unwrap();
-    let kept = keys.keep("r.example", &old, &second).await.unwrap();
-    assert_eq!(kept, [Keeper::Helper("one".into())]);
-    let helpers = ["one", "all"].map(|name| Keeper::Helper(name.into()));
-    assert_eq!(forget(&keys).await, helpers);
-    assert_eq!(keys.find_for(&image).await.unwrap(), None);
+    let stored = store.store("r.example", &old, &second).await.unwrap();
+    assert_eq!(stored, [CredentialLocation::Helper("one".into())]);
+    let helpers = ["one", "all"].map(|name| CredentialLocation::Helper(name.into()));
+    assert_eq!(erase(&store).await, helpers);
+    assert_eq!(store.get_for(&image).await.unwrap(), None);
 }
 
 #[tokio::test]
-async fn a_helper_that_is_missing_takes_nothing_and_hides_nothing() {
+async fn missing_helper_stores_nothing_and_stops_no_erasure() {
     let dir = tempfile::tempdir().unwrap();
     let [first, second] = ["auth.json", "config.json"].map(|name| dir.path().join(name));
-    let keys = keyring(&[&first, &second], None);
+    let store = store(&[&first, &second], None);
     let known = json!({"r.example": entry("old")});
     let missing = json!({"credsStore": "missing", "auths": known});
     fs::write(&first, missing.to_string()).unwrap();
     fs::write(&second, json!({"auths": known}).to_string()).unwrap();
     let text = "there is no credential helper `docker-credential-missing`";
-    let kept = keys.keep("r.example", &credential("new"), &second).await;
-    assert_eq!(kept.unwrap_err().to_string(), text);
+    let stored = store.store("r.example", &credential("new"), &second).await;
+    assert_eq!(stored.unwrap_err().to_string(), text);
     assert_eq!(read(&first), missing);
-    let (forgotten, all) = keys.forget("r.example").await;
+    let (erased, all) = store.erase("r.example").await;
     assert_eq!(all.unwrap_err().to_string(), text);
-    let files = [&first, &second].map(|path| Keeper::File(path.clone()));
-    assert_eq!(forgotten, files);
+    let files = [&first, &second].map(|path| CredentialLocation::File(path.clone()));
+    assert_eq!(erased, files);
     let left = json!({"credsStore": "missing", "auths": {}});
     assert_eq!(read(&first), left);
     assert_eq!(read(&second), json!({"auths": {}}));
     // It would be asked before what is kept in the second file.
     fs::write(&first, r#"{"credsStore": "missing"}"#).unwrap();
-    let kept = keys.keep("r.example", &credential("new"), &second).await;
-    assert_eq!(kept.unwrap_err().to_string(), text);
+    let stored = store.store("r.example", &credential("new"), &second).await;
+    assert_eq!(stored.unwrap_err().to_string(), text);
 }
 
 #[tokio::test]
-async fn a_file_that_is_broken_keeps_no_other_from_forgetting() {
+async fn broken_file_does_not_stop_erasure_in_others() {
     let dir = tempfile::tempdir().unwrap();
     let [first, second] = ["auth.json", "config.json"].map(|name| dir.path().join(name));
-    let keys = keyring(&[&first, &second], None);
+    let store = store(&[&first, &second], None);
     fs::write(&first, "{").unwrap();
     fs::write(
         &second,
         json!({"auths": {"r.example": entry("a")}}).to_string(),
     )
     .unwrap();
-    let (forgotten, all) = keys.forget("r.example").await;
-    assert_eq!(forgotten, [Keeper::File(second)]);
-    assert!(all.unwrap_err().to_string().contains("no valid"));
+    let (erased, all) = store.erase("r.example").await;
+    assert_eq!(erased, [CredentialLocation::File(second)]);
+    assert!(all.unwrap_err().to_string().contains("not a valid"));
 }
 
 #[tokio::test]
-async fn a_file_that_is_none_of_logins_is_left_alone() {
+async fn invalid_file_is_not_changed() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("config.json");
-    let keys = keyring(&[&file], None);
+    let store = store(&[&file], None);
     for text in [
         "",
         "[]",
@@ -344,11 +347,14 @@ async fn a_file_that_is_none_of_logins_is_left_alone() {
         "{\"auths\": {\"r.example\": 1}}",
     ] {
         fs::write(&file, text).unwrap();
-        let kept = keys
-            .keep("r.example", &credential("top-secret"), &file)
+        let stored = store
+            .store("r.example", &credential("top-secret"), &file)
             .await;
-        let told = kept.unwrap_err().to_string();
-        assert!(told.contains("is no valid configuration"), "{told}");
+        let message = stored.unwrap_err().to_string();
+        assert!(
+            message.contains("is not a valid configuration"),
+            "{message}"
+        );
         assert_eq!(fs::read_to_string(&file).unwrap(), text);
     }
 }

@@ -1,18 +1,18 @@
-//! The logins of Docker and Podman, which all engines use alike.
+//! The files with the credentials of Docker and Podman, which all engines use alike.
 
 use std::path::PathBuf;
 
 use futures_util::{FutureExt as _, future::BoxFuture};
-use s2i_build::{engine::BoxError, keyring::Keyring};
+use s2i_build::{CredentialProvider, engine::BoxError};
 use s2i_core::{ImageRef, login::Credential};
 use s2i_docker::Flavour;
-use s2i_oci::registry::{self, RegistryError};
+use s2i_oci::{credentials::CredentialStore, registry::RegistryError};
 
 use crate::host::Host;
 
-/// Where logins are. The files of whose engine it is come first; the embedded one takes Podman's first,
-/// as Podman does.
-pub(crate) fn read(host: &Host, flavour: Flavour) -> registry::Keyring {
+/// Returns the store of Docker and Podman. The files of the engine in use come first; for the embedded engine those of
+/// Podman, as Podman does.
+pub(crate) fn store(host: &Host, flavour: Flavour) -> CredentialStore {
     let podmans = [&host.engine.runtime_dir, &host.config_home];
     let podmans = podmans.into_iter().flatten();
     let podmans: Vec<_> = match &host.auth_file {
@@ -30,33 +30,32 @@ pub(crate) fn read(host: &Host, flavour: Flavour) -> registry::Keyring {
     let mut files = files.concat();
     // `REGISTRY_AUTH_FILE` may name the other one.
     files.dedup();
-    registry::Keyring {
+    CredentialStore {
         files,
         helper_path: host.path.clone(),
     }
 }
 
-/// The file for a login that is the first for its registry: the one that the user has named, else Docker's, which
-/// Podman and other tools read as well.
-pub(crate) fn home(host: &Host) -> Option<PathBuf> {
+/// Returns the file for the first login to a registry: the one that the user names, else that of Docker, which Podman
+/// and other tools read as well.
+pub(crate) fn default_file(host: &Host) -> Option<PathBuf> {
     let dockers = host.engine.docker_config.as_ref();
     let dockers = dockers.map(|dir| dir.join("config.json"));
     host.auth_file.clone().or(dockers)
 }
 
-/// The logins for engines that speak to registries themselves.
-pub(crate) struct Keys(pub(crate) registry::Keyring);
+/// The store for engines that pull and push by themselves.
+pub(crate) struct Provider(pub(crate) CredentialStore);
 
-impl Keyring for Keys {
-    fn find<'a>(
+impl CredentialProvider for Provider {
+    fn credential<'a>(
         &'a self,
         image: &'a ImageRef,
     ) -> BoxFuture<'a, Result<Option<Credential>, BoxError>> {
         let find = async {
-            let found = self.0.find_for(image).await;
+            let found = self.0.get_for(image).await;
             found.map_err(|source| {
-                let full = image.full_name();
-                let registry = full.split('/').next().unwrap_or_default().to_owned();
+                let (registry, _) = image.registry_and_repository();
                 RegistryError::Credentials { registry, source }.into()
             })
         };
@@ -69,23 +68,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_that_both_name_is_looked_at_once() {
+    fn shared_file_is_listed_once() {
         let mut host = Host::default();
         host.engine.docker_config = Some("/home/me/.docker".into());
         let dockers = PathBuf::from("/home/me/.docker/config.json");
-        assert_eq!(home(&host), Some(dockers.clone()));
+        assert_eq!(default_file(&host), Some(dockers.clone()));
         host.auth_file = Some(dockers.clone());
         for flavour in [Flavour::Docker, Flavour::Podman] {
-            assert_eq!(read(&host, flavour).files, std::slice::from_ref(&dockers));
+            assert_eq!(store(&host, flavour).files, std::slice::from_ref(&dockers));
         }
     }
 
     #[test]
-    fn the_file_that_the_user_names_gets_the_first_login() {
+    fn auth_file_of_the_user_gets_the_first_login() {
         let mut host = Host::default();
-        assert_eq!(home(&host), None);
+        assert_eq!(default_file(&host), None);
         host.engine.docker_config = Some("/home/me/.docker".into());
         host.auth_file = Some("/run/auth.json".into());
-        assert_eq!(home(&host), Some("/run/auth.json".into()));
+        assert_eq!(default_file(&host), Some("/run/auth.json".into()));
     }
 }

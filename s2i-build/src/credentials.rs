@@ -1,0 +1,18 @@
+//! The port to the credentials for registries.
+
+use futures_util::future::BoxFuture;
+use s2i_core::{ImageRef, login::Credential};
+
+use crate::engine::BoxError;
+
+/// The credentials for registries. Engines ask for one when they pull or push an image, not before.
+pub trait CredentialProvider: Send + Sync {
+    /// Returns the credential for the registry of this image, where there is one.
+    ///
+    /// # Errors
+    /// The reason why credentials can't be read. No text of it has a secret.
+    fn credential<'a>(
+        &'a self,
+        image: &'a ImageRef,
+    ) -> BoxFuture<'a, Result<Option<Credential>, BoxError>>;
+}
