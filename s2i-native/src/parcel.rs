@@ -11,7 +11,7 @@ use s2i_core::{ImageRef, bounds};
 use s2i_oci::{
     Digest, layer,
     manifest::{self, Descriptor, Manifest},
-    registry::{Push, PushBlob, Source},
+    registry::{OpenBlob, Push, PushBlob},
     store::{Store, StoredImage, StoredLayer, Work},
 };
 
@@ -50,7 +50,7 @@ pub(crate) fn pack(
         let bytes = serde_json::to_vec(&manifest).expect("text keys");
         (bytes, manifest::MANIFEST.to_owned(), layers)
     } else {
-        let manifest = (in_store(store, image.descriptor()).source)();
+        let manifest = (in_store(store, image.descriptor()).open)();
         let bytes = manifest
             .and_then(|file| bounds::read(file, bounds::DOCUMENT))
             .map_err(failed("read the manifest of", name))?;
@@ -84,7 +84,7 @@ fn in_store(store: &Store, blob: &Descriptor) -> PushBlob {
     };
     PushBlob {
         descriptor: blob.clone(),
-        source: Arc::new(open),
+        open: Arc::new(open),
     }
 }
 
@@ -116,8 +116,8 @@ fn compressed(
         let file = File::open(path)?;
         Ok(Box::new(BufReader::with_capacity(256 * 1024, file)))
     };
-    let source: Source = Arc::new(open);
-    Ok(PushBlob { descriptor, source })
+    let open: OpenBlob = Arc::new(open);
+    Ok(PushBlob { descriptor, open })
 }
 
 fn place(work: &Work, diff_id: Digest) -> std::path::PathBuf {

@@ -16,7 +16,7 @@ use s2i_core::{
 };
 use s2i_oci::{
     credentials::CredentialLocation,
-    registry::{self, Registry, Verdict},
+    registry::{self, LoginOutcome, Registry},
 };
 use serde_json::{Value, json};
 
@@ -86,11 +86,11 @@ async fn log_in(
 ) -> Result<(), Error> {
     let store = options.credentials.clone();
     let registries = Registry::new(options).map_err(Error::Registry)?;
-    let verdict = registries.log_in(registry, credential).await;
-    if verdict.map_err(Error::Registry)? == Verdict::NotAsked {
+    let outcome = registries.log_in(registry, credential).await;
+    if outcome.map_err(Error::Registry)? == LoginOutcome::NotRequested {
         setting.tell(Event::Warning(Diagnostic::new(
             format!("the registry `{registry}`"),
-            "it did not ask who you are, so nobody knows whether the password is right",
+            "it did not ask for a login, so the password is not verified",
         )));
     }
     let locations = store.store(registry, credential, home).await;

@@ -33,12 +33,12 @@ impl DockerConfig {
         keys.filter(move |key| normalized(key) == registry)
     }
 
-    /// Whether there is an entry for this registry, even an empty one.
+    /// Returns whether there is an entry for this registry, even an empty one.
     pub(super) fn has_entry(&self, registry: &str) -> bool {
         self.keys(registry).next().is_some()
     }
 
-    /// Whether an entry for this registry holds a credential.
+    /// Returns whether an entry for this registry holds a credential.
     pub(super) fn has_credential(&self, registry: &str) -> bool {
         let mut keys = self.keys(registry);
         keys.any(|key| self.auths[key].is_usable())
@@ -150,7 +150,7 @@ pub(super) struct AuthEntry {
 }
 
 impl AuthEntry {
-    /// Whether the entry is more than the mark for a credential that a helper holds.
+    /// Returns whether the entry is more than the mark for a credential that a helper holds.
     fn is_usable(&self) -> bool {
         let fields = [&self.auth, &self.identitytoken, &self.username];
         fields.into_iter().flatten().any(|field| !field.is_empty())

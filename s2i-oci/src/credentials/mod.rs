@@ -129,7 +129,7 @@ impl CredentialStore {
         Ok(locations)
     }
 
-    /// Whether a credential for the registry would be found by way of this file.
+    /// Returns whether a credential for the registry would be found by way of this file.
     async fn has(&self, config: &DockerConfig, registry: &str) -> Result<bool, CredentialError> {
         if config.has_entry(registry) || config.own_helper(registry).is_some() {
             return Ok(true);

@@ -1,4 +1,4 @@
-//! What can go wrong between this machine and a registry.
+//! Errors of requests to registries.
 
 use std::{
     error::Error,
@@ -12,10 +12,10 @@ use thiserror::Error as ThisError;
 
 use crate::{Digest, credentials::CredentialError};
 
-/// Whatever made something fail.
+/// The cause of an error.
 pub(super) type Cause = Box<dyn Error + Send + Sync>;
 
-/// Why an image could not be pulled or pushed, or nobody logged in. No text of it ever holds a password or a token.
+/// The reason why a pull, a push or a login failed. No text of it ever holds a password or a token.
 #[derive(Debug, ThisError)]
 #[non_exhaustive]
 pub enum RegistryError {
@@ -27,24 +27,24 @@ pub enum RegistryError {
         /// The image.
         image: String,
     },
-    /// The image is there, but not for this platform.
+    /// The image exists, but not for this platform.
     #[error("the image `{image}` is not there for {platform}, only for {available}")]
     Platform {
         /// The image.
         image: String,
-        /// What was wanted, as `os/architecture/variant`.
+        /// The platform, as `os/architecture/variant`.
         platform: String,
-        /// What there is, separated by commas.
+        /// The available platforms, separated by commas.
         available: String,
     },
-    /// The registry wants a login, another one, or more rights.
-    #[error("the registry `{registry}` refuses {} access to `{repository}`", Login(user.as_ref()))]
+    /// The registry requires a login, another one, or more rights.
+    #[error("the registry `{registry}` refuses {} access to `{repository}`", account(user.as_ref()))]
     Denied {
         /// The registry.
         registry: String,
         /// The repository.
         repository: String,
-        /// Who asked; nobody when there are no credentials for the registry.
+        /// The user; `None` without credentials for the registry.
         user: Option<String>,
     },
     /// The registry does not accept a login.
@@ -52,7 +52,7 @@ pub enum RegistryError {
     Refused {
         /// The registry.
         registry: String,
-        /// Who wants to log in.
+        /// The user.
         user: String,
     },
     /// A login can't be tried.
@@ -60,7 +60,7 @@ pub enum RegistryError {
     Login {
         /// The registry.
         registry: String,
-        /// Why not.
+        /// The cause.
         #[source]
         source: Cause,
     },
@@ -71,7 +71,7 @@ pub enum RegistryError {
         registry: String,
         /// The repository.
         repository: String,
-        /// What it said.
+        /// The answer of the registry.
         #[source]
         source: Cause,
     },
@@ -80,20 +80,20 @@ pub enum RegistryError {
     Unreachable {
         /// The registry.
         registry: String,
-        /// Why not.
+        /// The cause.
         #[source]
         source: Cause,
     },
-    /// The registry could not prove who it is, or speaks no TLS that is safe.
+    /// The registry could not prove its identity, or has no safe version of TLS.
     #[error("can't make a secure connection to the registry `{registry}`")]
     Tls {
         /// The registry.
         registry: String,
-        /// Why not.
+        /// The cause.
         #[source]
         source: Cause,
     },
-    /// Content is not what its name says.
+    /// Content does not match its digest or its size.
     #[error(
         "`{repository}` of the registry `{registry}` has other content than `{expected}`: {found}"
     )]
@@ -102,66 +102,66 @@ pub enum RegistryError {
         registry: String,
         /// The repository.
         repository: String,
-        /// What it should be.
+        /// The expected digest.
         expected: Digest,
-        /// What it is instead.
-        found: Found,
+        /// The difference.
+        found: Mismatch,
     },
     /// The credentials for the registry can't be read.
     #[error("can't find out the credentials for the registry `{registry}`")]
     Credentials {
         /// The registry.
         registry: String,
-        /// Why not.
+        /// The cause.
         #[source]
         source: CredentialError,
     },
-    /// A certificate of the set-up can't be used.
+    /// A certificate in the configuration can't be used.
     #[error("can't use the certificate {from}")]
     Certificate {
-        /// The file, or which option.
+        /// The file or the option.
         from: String,
-        /// Why not.
+        /// The cause.
         #[source]
         source: Cause,
     },
-    /// A file of this machine can't be read or written.
+    /// A local file can't be read or written.
     #[error("can't {operation} `{}`", path.display())]
     File {
-        /// What was to be done.
+        /// The operation, for example `read`.
         operation: &'static str,
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         #[source]
         source: io::Error,
     },
-    /// A blob that is to be pushed can't be read, or is not as long as its descriptor says.
+    /// A blob to push can't be read, or is not as long as its descriptor states.
     #[error("can't read the blob `{blob}` that is to be pushed")]
     Source {
         /// The blob.
         blob: Digest,
-        /// Why not.
+        /// The cause.
         #[source]
         source: io::Error,
     },
-    /// Anything else.
+    /// Any other failure.
     #[error("can't {operation} `{repository}` of the registry `{registry}`")]
     Other {
         /// The registry.
         registry: String,
         /// The repository.
         repository: String,
-        /// What was to be done, for example `read the manifest of`.
+        /// The operation, for example `read the manifest of`.
         operation: &'static str,
-        /// Why not.
+        /// The cause.
         #[source]
         source: Cause,
     },
 }
 
 impl RegistryError {
-    /// What the user can do about it.
+    /// Returns advice for the user, where there is any.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -193,34 +193,26 @@ impl RegistryError {
     }
 }
 
-/// Who was refused.
-struct Login<'a>(Option<&'a String>);
-
-impl Display for Login<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(user) => write!(f, "the user `{user}`"),
-            None => f.write_str("anonymous"),
-        }
-    }
+fn account(user: Option<&String>) -> String {
+    user.map_or_else(|| "anonymous".into(), |user| format!("the user `{user}`"))
 }
 
-/// What was there in place of the right content.
+/// The difference between content and its descriptor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Found {
-    /// Content with another digest.
+pub enum Mismatch {
+    /// The content has this digest instead.
     Digest(Digest),
-    /// Content of another length, in bytes.
+    /// The content has another length, in bytes.
     Size {
-        /// How long it should be.
+        /// The length in the descriptor.
         expected: u64,
-        /// How long it is, or at least is.
+        /// The length of the content, or what came of it.
         found: u64,
     },
 }
 
-impl Display for Found {
+impl Display for Mismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Digest(digest) => write!(f, "its digest is {digest}"),
@@ -231,35 +223,35 @@ impl Display for Found {
     }
 }
 
-/// A failed attempt: whether another one could end better.
+/// The error of one attempt.
 #[derive(Debug)]
-pub(super) enum Failure {
-    /// It could not.
+pub(super) enum AttemptError {
+    /// Another attempt would fail as well.
     Final(RegistryError),
-    /// It could, after a time that the registry may have set.
-    Again {
+    /// Another attempt may succeed, after a pause that the registry may have set.
+    Retryable {
         error: RegistryError,
         after: Option<Duration>,
     },
 }
 
-impl Failure {
-    pub(super) fn again(error: RegistryError) -> Self {
-        Self::Again { error, after: None }
+impl AttemptError {
+    pub(super) fn retryable(error: RegistryError) -> Self {
+        Self::Retryable { error, after: None }
     }
 }
 
-impl From<RegistryError> for Failure {
+impl From<RegistryError> for AttemptError {
     fn from(error: RegistryError) -> Self {
         Self::Final(error)
     }
 }
 
-/// Causes that no library has an error for.
+/// Answers that break the protocol or a limit.
 #[derive(Debug, ThisError)]
-pub(super) enum Trouble {
-    #[error("it answered {status}{}", Saying(said))]
-    Status { status: String, said: String },
+pub(super) enum ProtocolError {
+    #[error("it answered {0}")]
+    Status(String),
     #[error("nothing moved for {} seconds", .0.as_secs_f32())]
     Stalled(Duration),
     #[error("only {bytes} bytes came in {} seconds", .window.as_secs())]
@@ -268,44 +260,26 @@ pub(super) enum Trouble {
     Short { got: u64, size: u64 },
     #[error("the answer is longer than {0} bytes")]
     TooLong(usize),
-    #[error("it sent another part of the blob than was asked for")]
-    OtherPart,
-    #[error("it named no place to upload to")]
+    #[error("it sent another part of the blob than the requested one")]
+    Range,
+    #[error("it named no location for the upload")]
     NoLocation,
     #[error("it led to `{0}`, which is not encrypted")]
     NotEncrypted(String),
-    #[error("it refuses everybody, and does not ask who we are")]
-    Closed,
-    #[error("it does not say that it is a registry")]
+    #[error("it refuses access without a `WWW-Authenticate` challenge")]
+    NoChallenge,
+    #[error("it does not answer like a registry")]
     NoRegistry,
-    #[error("it asks for a login of a kind that is not supported")]
-    Challenge,
-    #[error("its login service did not answer with a token")]
+    #[error("its token service did not answer with a token")]
     NoToken,
     #[error("it sent neither a manifest nor an index of schema version 2")]
     NoManifest,
-    #[error("it sent something that is a manifest and an index at once")]
+    #[error("it sent a document that is both a manifest and an index")]
     Ambiguous,
-    #[error("an index names another index as what is for one platform")]
+    #[error("nested image indexes are not supported")]
     NestedIndex,
-    #[error("`{0}` is no host with an optional port")]
+    #[error("`{0}` is not a host with an optional port")]
     Host(String),
     #[error("too many redirects")]
     Redirects,
-    #[error("the file has no certificate")]
-    NoCertificate,
-    #[error("there is no key `{0}` beside it")]
-    NoKey(String),
-}
-
-/// The registry's own words, where it has some.
-struct Saying<'a>(&'a str);
-
-impl Display for Saying<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            "" => Ok(()),
-            said => write!(f, ": {said}"),
-        }
-    }
 }

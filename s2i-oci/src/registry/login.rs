@@ -1,119 +1,98 @@
-//! Whether a registry accepts a login.
+//! Logins: the check of a credential by its registry.
 
-use std::sync::Arc;
-
-use reqwest::{
-    Method,
-    header::{CONTENT_TYPE, HeaderMap},
-};
+use reqwest::{Method, Request, header::CONTENT_TYPE};
 use s2i_core::login::Credential;
 
 use super::{
-    Registry,
-    auth::Scope,
-    error::{Failure, RegistryError, Trouble},
-    remote::Remote,
+    client::Registry,
+    error::{AttemptError, ProtocolError, RegistryError},
+    host::Host,
+    http::{Backoff, header_text},
+    operation::{Operation, Scope},
 };
 
-const OPERATION: &str = "log in to";
-
-/// What an answer is made of.
-enum Kind {
+/// The kind of the response at the root of the API.
+enum Greeting {
     Api,
-    /// Something to look at. Some registries call their answers so, those that ask for a login.
+    /// A page for a browser. Some registries call responses so, but only those that require a login.
     Page,
 }
 
-/// What a registry says to a login.
+/// The result of a login that did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// It is right.
+pub enum LoginOutcome {
+    /// The registry accepts the credential.
     Accepted,
-    /// Nothing: it did not ask who we are, so nobody knows whether the login is right.
-    NotAsked,
+    /// The registry sent no challenge, so the credential was not checked.
+    NotRequested,
 }
 
 impl Registry {
-    /// Shows the credentials to the registry of this [name](super::registry_name), if it asks for some.
+    /// Sends a credential to the registry of this [name](super::registry_name), if it asks for one.
     ///
     /// # Errors
-    /// [`Refused`](RegistryError::Refused), [`Login`](RegistryError::Login), and what can go wrong with
-    /// connections.
+    /// [`Refused`](RegistryError::Refused), [`Login`](RegistryError::Login), and failures of connections.
     pub async fn log_in(
         &self,
         registry: &str,
         credential: &Credential,
-    ) -> Result<Verdict, RegistryError> {
+    ) -> Result<LoginOutcome, RegistryError> {
         let host = self.host(registry)?;
-        host.auth.lock().await.present(credential.clone());
-        let everything = Remote::new(Arc::clone(&host), String::new());
-        let mut backoff = everything.backoff();
+        host.auth.present(credential.clone()).await;
+        let operation = Operation::new("log in to", &host.name, Scope::none());
+        let mut backoff = Backoff::for_registry();
         loop {
-            let greeted = everything.greet().await;
-            let was_asked = host.auth.lock().await.was_asked();
-            match greeted {
-                Ok(_) if was_asked => return Ok(Verdict::Accepted),
-                Ok(Kind::Api) => return Ok(Verdict::NotAsked),
-                Ok(Kind::Page) => return Err(everything.no_login(Trouble::NoRegistry)),
-                Err(failure) => {
-                    let waited = backoff.wait(failure).await;
-                    waited.map_err(|err| everything.about_login(err, credential, was_asked))?;
+            let greeting = greet(&host, &operation).await;
+            let was_challenged = host.auth.was_challenged().await;
+            match greeting {
+                Ok(_) if was_challenged => return Ok(LoginOutcome::Accepted),
+                Ok(Greeting::Api) => return Ok(LoginOutcome::NotRequested),
+                Ok(Greeting::Page) => return Err(failed(&host.name, ProtocolError::NoRegistry)),
+                Err(err) => {
+                    let retry = backoff.wait(err).await;
+                    retry.map_err(|err| login_error(err, credential, was_challenged))?;
                 }
             }
         }
     }
 }
 
-impl Remote {
-    /// Asks whether it is a registry that speaks to us, and says what the answer is made of.
-    async fn greet(&self) -> Result<Kind, Failure> {
-        let (url, scope) = (self.host.base().await?.clone(), Scope::none());
-        let sent = self.send(
-            Method::GET,
-            url.clone(),
-            HeaderMap::new(),
-            &scope,
-            OPERATION,
-        );
-        let answer = self.check(sent.await?, &scope, OPERATION).await?;
-        // People are led elsewhere, to log in with a form.
-        if answer.url().path() != url.path() {
-            return Err(self.trouble(OPERATION, Trouble::NoRegistry).into());
-        }
-        let kind = answer.headers().get(CONTENT_TYPE);
-        Ok(match kind {
-            Some(kind) if kind.as_bytes().starts_with(b"text/html") => Kind::Page,
-            _ => Kind::Api,
-        })
+/// Asks for the root of the API.
+async fn greet(host: &Host, operation: &Operation) -> Result<Greeting, AttemptError> {
+    let url = host.base().await?.clone();
+    let sent = host.send(Request::new(Method::GET, url.clone()), operation);
+    let response = host.check(sent.await?, operation).await?;
+    // A redirect leads to a login form for a browser.
+    if response.url().path() != url.path() {
+        return Err(operation.error(ProtocolError::NoRegistry).into());
     }
+    Ok(match header_text(response.headers(), CONTENT_TYPE) {
+        Some(content_type) if content_type.starts_with("text/html") => Greeting::Page,
+        _ => Greeting::Api,
+    })
+}
 
-    /// The same error without the repository that there is none of.
-    fn about_login(
-        &self,
-        err: RegistryError,
-        credential: &Credential,
-        was_asked: bool,
-    ) -> RegistryError {
-        match err {
-            RegistryError::Denied { registry, .. } if was_asked => RegistryError::Refused {
-                registry,
-                user: credential.user().into(),
-            },
-            RegistryError::Denied { .. } => self.no_login(Trouble::Closed),
-            RegistryError::Other {
-                registry, source, ..
-            }
-            | RegistryError::RateLimited {
-                registry, source, ..
-            } => RegistryError::Login { registry, source },
-            other => other,
+/// Returns the error of a login for one that names an operation on a repository.
+fn login_error(err: RegistryError, credential: &Credential, was_challenged: bool) -> RegistryError {
+    match err {
+        RegistryError::Denied { registry, .. } if was_challenged => RegistryError::Refused {
+            registry,
+            user: credential.user().into(),
+        },
+        RegistryError::Denied { registry, .. } => failed(&registry, ProtocolError::NoChallenge),
+        RegistryError::Other {
+            registry, source, ..
         }
+        | RegistryError::RateLimited {
+            registry, source, ..
+        } => RegistryError::Login { registry, source },
+        other => other,
     }
+}
 
-    fn no_login(&self, why: Trouble) -> RegistryError {
-        RegistryError::Login {
-            registry: self.host.name.clone(),
-            source: Box::new(why),
-        }
+fn failed(registry: &str, cause: ProtocolError) -> RegistryError {
+    RegistryError::Login {
+        registry: registry.into(),
+        source: cause.into(),
     }
 }

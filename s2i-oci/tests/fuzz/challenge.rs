@@ -1,6 +1,6 @@
 //! What registries ask for before they answer.
 
-use s2i_oci::registry::{Challenge, ChallengeFault};
+use s2i_oci::registry::{Challenge, ChallengeError};
 
 /// Nothing but an encrypted login service is taken, unless both it and the registry are on loopback;
 /// and a header more never turns a challenge for a token into one for a password.
@@ -26,7 +26,7 @@ pub(crate) fn check(input: &[u8]) {
         let more = text.lines().chain(["Basic realm=\"r\""]);
         let with_more = Challenge::parse(more, from_loopback);
         match challenge {
-            Err(ChallengeFault::None) => assert_eq!(with_more, Ok(Challenge::Basic)),
+            Err(ChallengeError::Unsupported) => assert_eq!(with_more, Ok(Challenge::Basic)),
             challenge => assert_eq!(with_more, challenge),
         }
     }

@@ -13,7 +13,7 @@ use s2i_core::{ImageRef, image::Platform};
 use s2i_oci::{
     Digest,
     manifest::Descriptor,
-    registry::{Found, LeastRate, Options, Registry, RegistryError},
+    registry::{LeastRate, Mismatch, Options, Registry, RegistryError},
 };
 
 use crate::{
@@ -196,7 +196,7 @@ async fn wrong_content_is_removed_and_told() {
     let err = err.unwrap_err();
     assert!(matches!(
         err,
-        RegistryError::Digest { expected, found: Found::Digest(_), .. } if expected == image.layer().digest
+        RegistryError::Digest { expected, found: Mismatch::Digest(_), .. } if expected == image.layer().digest
     ));
     assert!(!download.path.exists());
     assert_eq!(starts(&server), [0]);
@@ -209,7 +209,7 @@ async fn content_that_is_too_long_is_not_read_to_its_end() {
     let name = named(&server, ":1");
     let err = download.run(&registry(), &name, &image.layer()).await;
     let Err(RegistryError::Digest {
-        found: Found::Size { expected, found },
+        found: Mismatch::Size { expected, found },
         ..
     }) = err
     else {

@@ -16,7 +16,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use s2i_core::login::{Credential, Hidden};
 use s2i_oci::{
     credentials::{CredentialLocation, CredentialStore},
-    registry::{RegistryError, Verdict},
+    registry::{LoginOutcome, RegistryError},
 };
 use serde_json::{Value, json};
 
@@ -74,7 +74,7 @@ async fn login_is_accepted_refused_or_not_requested() {
     for server in [&basic, &bearer] {
         let name = server.address.to_string();
         let verdict = registry().log_in(&name, &credential("top-secret")).await;
-        assert_eq!(verdict.unwrap(), Verdict::Accepted);
+        assert_eq!(verdict.unwrap(), LoginOutcome::Accepted);
         let err = registry().log_in(&name, &credential("other-secret")).await;
         let err = err.unwrap_err();
         assert!(matches!(err, RegistryError::Refused { .. }), "{err:?}");
@@ -116,7 +116,7 @@ async fn credentials_are_not_sent_unchallenged() {
     });
     let name = open.address.to_string();
     let verdict = registry().log_in(&name, &credential("top-secret")).await;
-    assert_eq!(verdict.unwrap(), Verdict::NotAsked);
+    assert_eq!(verdict.unwrap(), LoginOutcome::NotRequested);
     assert!(!shown.load(Ordering::Relaxed));
 }
 
@@ -126,15 +126,15 @@ async fn login_fails_where_there_is_no_registry() {
         (Reply::new(404), "it answered 404"),
         (
             Reply::new(403),
-            "it refuses everybody, and does not ask who we are",
+            "it refuses access without a `WWW-Authenticate` challenge",
         ),
         (
             Reply::ok("<html>").header("content-type", "text/html; charset=utf-8"),
-            "it does not say that it is a registry",
+            "it does not answer like a registry",
         ),
         (
             Reply::new(302).header("location", "/sign-in"),
-            "it does not say that it is a registry",
+            "it does not answer like a registry",
         ),
     ] {
         let other = Server::reserved(move |request| match request.path.as_str() {

@@ -79,7 +79,7 @@ impl Image {
             let bytes: Arc<[u8]> = bytes.as_slice().into();
             PushBlob {
                 descriptor,
-                source: Arc::new(move || {
+                open: Arc::new(move || {
                     Ok(Box::new(io::Cursor::new(Arc::clone(&bytes))) as Box<dyn io::Read + Send>)
                 }),
             }

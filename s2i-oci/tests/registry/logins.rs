@@ -230,7 +230,7 @@ async fn a_busy_login_service_is_asked_again_and_a_broken_one_told() {
         let server = tokened(Image::new(1, 10), realm, |_| false);
         let name = named(&server, ":1");
         let err = registry().manifest(&name, &amd64()).await.unwrap_err();
-        assert!(told(&err).ends_with("its login service did not answer with a token"));
+        assert!(told(&err).ends_with("its token service did not answer with a token"));
         assert!(!format!("{err:?}").contains("top-secret"));
     }
 }

@@ -13,7 +13,7 @@ use s2i_core::image::Platform;
 use s2i_oci::{
     Digest,
     manifest::{INDEX, Index},
-    registry::{Found, RegistryError},
+    registry::{Mismatch, RegistryError},
 };
 
 use crate::{
@@ -142,8 +142,8 @@ async fn no_digest_and_no_length_is_believed() {
     let manifest = Image::new(1, 10).manifest;
     let (size, digest, other) = (manifest.len(), Digest::of(&manifest), Digest::of(b"other"));
     let reply = Reply::ok(manifest);
-    let (asked, wrong) = (format!("@{other}"), Found::Digest(digest));
-    let longer = Found::Size {
+    let (asked, wrong) = (format!("@{other}"), Mismatch::Digest(digest));
+    let longer = Mismatch::Size {
         expected: size as u64 + 1,
         found: size as u64,
     };
@@ -173,7 +173,7 @@ async fn what_is_no_image_is_told() {
     for (replies, expected) in [
         (
             vec![to_nested, Reply::ok(nested)],
-            "an index names another index as what is for one platform",
+            "nested image indexes are not supported",
         ),
         (
             vec![Reply::ok("{}")],

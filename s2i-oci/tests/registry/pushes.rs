@@ -272,7 +272,7 @@ async fn sources_that_are_not_what_they_should_be_are_told_at_once() {
     for (source, expected) in sources.into_iter().zip(expected) {
         let server = Store::default().serve();
         let mut push = image.push();
-        push.blobs[0].source = Arc::new(source);
+        push.blobs[0].open = Arc::new(source);
         let err = registry()
             .push(&named(&server, ":1"), &push, &|_, _| ())
             .await;
@@ -290,7 +290,7 @@ async fn what_the_registry_refuses_is_told() {
     let image = Image::new(1, 1000);
     let mut push = image.push();
     // Content that is not what its name says, which the registry finds out.
-    push.blobs[0].source = Arc::new(|| Ok(Box::new(io::repeat(0).take(1000))));
+    push.blobs[0].open = Arc::new(|| Ok(Box::new(io::repeat(0).take(1000))));
     let server = Server::start({
         let store = Store::default();
         move |request| match store.answer(request) {

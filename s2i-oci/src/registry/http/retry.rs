@@ -1,34 +1,34 @@
-//! When to try again, and when to give up.
+//! Retries: their number and the pauses between them.
 
 use std::time::Duration;
 
-use super::error::{Failure, RegistryError};
+use crate::registry::error::{AttemptError, RegistryError};
 
-/// How often something is tried before its failure counts.
+/// The number of attempts on a registry.
 const ATTEMPTS: u32 = 5;
-/// How long the first pause is; each next one is twice as long.
+/// The first pause; each next one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
-/// The longest pause that a registry can ask for. One that wants more wants nobody to wait for it.
+/// The longest pause that a registry can ask for. A longer one ends the attempts.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-/// How many bytes make an attempt one that was worth it.
+/// The number of new bytes that makes an attempt a successful one.
 const PROGRESS: u64 = 256 * 1024;
 
-/// The patience for one operation.
+/// The attempts of one operation.
 #[derive(Debug)]
-pub(super) struct Backoff {
+pub(in crate::registry) struct Backoff {
     attempts: u32,
     left: u32,
     pause: Duration,
 }
 
 impl Backoff {
-    /// For the registry itself.
-    pub(super) fn patient() -> Self {
+    /// The attempts on a registry.
+    pub(in crate::registry) fn for_registry() -> Self {
         Self::new(ATTEMPTS)
     }
 
-    /// For a mirror: there is somebody else to ask.
-    pub(super) fn impatient() -> Self {
+    /// The one attempt on a mirror, after which comes the registry.
+    pub(in crate::registry) fn for_mirror() -> Self {
         Self::new(1)
     }
 
@@ -40,8 +40,8 @@ impl Backoff {
         }
     }
 
-    /// Tells how many bytes the last attempt gained. Patience is without end for who gets on.
-    pub(super) fn gained(&mut self, bytes: u64) {
+    /// Notes the number of new bytes of the last attempt. A successful one resets the number of attempts.
+    pub(in crate::registry) fn gained(&mut self, bytes: u64) {
         if bytes >= PROGRESS {
             *self = Self::new(self.attempts);
         }
@@ -50,11 +50,14 @@ impl Backoff {
     /// Waits until the next attempt.
     ///
     /// # Errors
-    /// The failure itself, when there is no next attempt.
-    pub(super) async fn wait(&mut self, failure: Failure) -> Result<(), RegistryError> {
-        let (error, after) = match failure {
-            Failure::Final(error) => return Err(error),
-            Failure::Again { error, after } => (error, after),
+    /// The error itself, when there is no next attempt.
+    pub(in crate::registry) async fn wait(
+        &mut self,
+        err: AttemptError,
+    ) -> Result<(), RegistryError> {
+        let (error, after) = match err {
+            AttemptError::Final(error) => return Err(error),
+            AttemptError::Retryable { error, after } => (error, after),
         };
         let pause = after.unwrap_or(self.pause);
         if self.left == 0 || pause > LONGEST_PAUSE {
@@ -72,8 +75,8 @@ impl Backoff {
 mod tests {
     use super::*;
 
-    fn failure(after: Option<u64>) -> Failure {
-        Failure::Again {
+    fn error(after: Option<u64>) -> AttemptError {
+        AttemptError::Retryable {
             error: RegistryError::NotFound {
                 registry: "r".into(),
                 image: "i".into(),
@@ -85,33 +88,33 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn pauses_double_and_end() {
         let start = tokio::time::Instant::now();
-        let mut backoff = Backoff::patient();
+        let mut backoff = Backoff::for_registry();
         let mut pauses = Vec::new();
-        while backoff.wait(failure(None)).await.is_ok() {
+        while backoff.wait(error(None)).await.is_ok() {
             pauses.push(start.elapsed().as_millis());
         }
         assert_eq!(pauses, [500, 1500, 3500, 7500]);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_registry_sets_the_pause_within_limits() {
+    async fn registry_sets_the_pause_within_limits() {
         let start = tokio::time::Instant::now();
-        let mut backoff = Backoff::patient();
-        assert!(backoff.wait(failure(Some(60))).await.is_ok());
+        let mut backoff = Backoff::for_registry();
+        assert!(backoff.wait(error(Some(60))).await.is_ok());
         assert_eq!(start.elapsed().as_secs(), 60);
-        assert!(backoff.wait(failure(Some(61))).await.is_err());
+        assert!(backoff.wait(error(Some(61))).await.is_err());
         assert_eq!(start.elapsed().as_secs(), 60);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn progress_renews_patience() {
-        let mut backoff = Backoff::patient();
+    async fn progress_resets_the_attempts() {
+        let mut backoff = Backoff::for_registry();
         for _ in 0..50 {
             backoff.gained(PROGRESS);
-            assert!(backoff.wait(failure(None)).await.is_ok());
+            assert!(backoff.wait(error(None)).await.is_ok());
         }
-        let mut mirror = Backoff::impatient();
+        let mut mirror = Backoff::for_mirror();
         mirror.gained(PROGRESS - 1);
-        assert!(mirror.wait(failure(None)).await.is_err());
+        assert!(mirror.wait(error(None)).await.is_err());
     }
 }

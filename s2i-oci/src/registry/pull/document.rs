@@ -1,30 +1,32 @@
-//! What a registry sends for a name: a manifest, or an index of several.
+//! Documents that a name can stand for: a manifest, or an index of several.
 
 use s2i_core::image::Platform;
 use serde::{Deserialize, de::IgnoredAny};
 
-use super::error::Trouble;
-use crate::manifest::{Descriptor, INDEX, Index, MANIFEST, Manifest};
+use crate::{
+    manifest::{Descriptor, INDEX, Index, MANIFEST, Manifest},
+    registry::error::ProtocolError,
+};
 
 /// Docker's media type of a manifest.
 const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
 /// Docker's media type of an index.
 const DOCKER_INDEX: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
 
-/// What is asked for, as an `Accept` header.
+/// The accepted media types, as a header `Accept`.
 pub(super) const ACCEPT: &str = "application/vnd.oci.image.manifest.v1+json, \
     application/vnd.oci.image.index.v1+json, \
     application/vnd.docker.distribution.manifest.v2+json, \
     application/vnd.docker.distribution.manifest.list.v2+json";
 
-/// What a name can stand for.
+/// A manifest or an index.
 #[derive(Debug)]
 pub(super) enum Document {
     Manifest(Manifest),
     Index(Index),
 }
 
-/// The shape of a document.
+/// The fields that distinguish the two kinds.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Shape {
@@ -36,39 +38,38 @@ struct Shape {
 }
 
 impl Document {
-    /// Reads a document that was sent as this type. The bytes must mean the same to everybody: what
-    /// is a manifest to one and an index to another could be a different image to whoever checked
-    /// it (CVE-2021-41190).
-    pub(super) fn parse(bytes: &[u8], content_type: Option<&str>) -> Result<Self, Trouble> {
-        let shape: Shape = serde_json::from_slice(bytes).map_err(|_| Trouble::NoManifest)?;
+    /// Parses a document that was sent with this content type. A document that can be read as a manifest and as an
+    /// index is refused: a tool that checks one reading would let another image pass (CVE-2021-41190).
+    pub(super) fn parse(bytes: &[u8], content_type: Option<&str>) -> Result<Self, ProtocolError> {
+        let shape: Shape = serde_json::from_slice(bytes).map_err(|_| ProtocolError::NoManifest)?;
         if shape.schema_version != 2 {
-            return Err(Trouble::NoManifest);
+            return Err(ProtocolError::NoManifest);
         }
         let is_manifest = shape.config.is_some() && shape.layers.is_some();
         let is_index = shape.manifests.is_some();
         if is_index && (shape.config.is_some() || shape.layers.is_some()) {
-            return Err(Trouble::Ambiguous);
+            return Err(ProtocolError::Ambiguous);
         }
         let types = [shape.media_type.as_deref(), content_type];
-        let says = |names: [&str; 2]| {
+        let is_any = |names: [&str; 2]| {
             let mut types = types.into_iter().flatten();
             types.any(|name| names.contains(&name))
         };
-        if is_index && !says([MANIFEST, DOCKER_MANIFEST]) {
-            let index = serde_json::from_slice(bytes).map_err(|_| Trouble::NoManifest)?;
+        if is_index && !is_any([MANIFEST, DOCKER_MANIFEST]) {
+            let index = serde_json::from_slice(bytes).map_err(|_| ProtocolError::NoManifest)?;
             Ok(Self::Index(index))
-        } else if is_manifest && !says([INDEX, DOCKER_INDEX]) {
-            let manifest = serde_json::from_slice(bytes).map_err(|_| Trouble::NoManifest)?;
+        } else if is_manifest && !is_any([INDEX, DOCKER_INDEX]) {
+            let manifest = serde_json::from_slice(bytes).map_err(|_| ProtocolError::NoManifest)?;
             Ok(Self::Manifest(manifest))
         } else if is_index || is_manifest {
-            Err(Trouble::Ambiguous)
+            Err(ProtocolError::Ambiguous)
         } else {
-            Err(Trouble::NoManifest)
+            Err(ProtocolError::NoManifest)
         }
     }
 }
 
-/// The manifest in the index that runs best on this platform.
+/// Returns the manifest in the index that runs best on this platform.
 pub(super) fn choose<'a>(index: &'a Index, platform: &Platform) -> Option<&'a Descriptor> {
     let wanted = level(platform)?;
     let manifests = index.manifests.iter().filter_map(|manifest| {
@@ -82,7 +83,7 @@ pub(super) fn choose<'a>(index: &'a Index, platform: &Platform) -> Option<&'a De
     best.map(|(_, manifest)| manifest)
 }
 
-/// How much a processor can do: the number of its variant, or what images without one need.
+/// Returns the feature level of a processor: the number of its variant, or that of images without one.
 fn level(platform: &Platform) -> Option<u32> {
     let variant = platform.variant.as_deref().unwrap_or_default();
     match (platform.architecture.as_str(), variant) {
@@ -93,7 +94,7 @@ fn level(platform: &Platform) -> Option<u32> {
     }
 }
 
-/// What the index is for, as text. What is for no platform is no image, but about one.
+/// Returns the platforms of the index as text. Entries without a platform are not images, but about images.
 pub(super) fn available(index: &Index) -> String {
     let platforms = index.manifests.iter().filter_map(|m| m.platform.as_ref());
     let texts: Vec<_> = platforms
@@ -121,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn the_best_that_runs_is_chosen() {
+    fn best_runnable_manifest_is_chosen() {
         let index = |platforms: &[&str]| {
             let manifests = platforms.iter().map(|text| Descriptor {
                 platform: Some(platform(text)),
@@ -165,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn documents_mean_one_thing() {
+    fn ambiguous_documents_are_refused() {
         let manifest =
             serde_json::to_value(Manifest::new(Descriptor::of(CONFIG, b"{}"), Vec::new())).unwrap();
         let index = serde_json::to_value(Index::new(Vec::new())).unwrap();

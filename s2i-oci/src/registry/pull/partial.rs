@@ -1,4 +1,4 @@
-//! A blob that arrives in a file, perhaps not all at once.
+//! The file of a blob, which may arrive in several attempts.
 
 use std::{
     fs::{File, OpenOptions},
@@ -9,25 +9,23 @@ use std::{
 use bytes::Bytes;
 use tokio::{sync::mpsc, task::JoinHandle};
 
-use super::error::RegistryError;
-use crate::{Digest, HashingWriter};
+use crate::{Digest, HashingWriter, registry::error::RegistryError};
 
-/// How many pieces may wait for the disk.
+/// The number of pieces that may wait for the disk.
 const QUEUE: usize = 16;
 
-/// What is there of a blob.
+/// The part of a blob that has arrived.
 pub(super) struct Partial {
     path: PathBuf,
     file: File,
     hash: HashingWriter<Sink>,
     size: u64,
-    /// Whether some of it was there before this process wrote any.
+    /// True if some of it was in the file before.
     pub(super) is_old: bool,
 }
 
 impl Partial {
-    /// Opens the file, which need not exist, and reads what is there. A file that is longer than
-    /// `size` bytes is emptied.
+    /// Opens the file, which need not exist, and reads its content. A file that is longer than `size` bytes is emptied.
     pub(super) async fn open(path: &Path, size: u64) -> Result<Self, RegistryError> {
         let path = path.to_owned();
         blocking(move || Self::open_now(path, size)).await
@@ -55,12 +53,12 @@ impl Partial {
         Ok(partial)
     }
 
-    /// How many bytes are there.
+    /// The number of bytes.
     pub(super) fn size(&self) -> u64 {
         self.size
     }
 
-    /// Forgets everything.
+    /// Empties the file.
     pub(super) async fn clear(mut self) -> Result<Self, RegistryError> {
         blocking(move || self.clear_now().map(|()| self)).await
     }
@@ -76,7 +74,7 @@ impl Partial {
         Ok(())
     }
 
-    /// Adds everything that is sent into the channel, until that is closed, and comes back.
+    /// Appends everything that is sent into the channel, and returns when that is closed.
     pub(super) fn fill(mut self) -> (mpsc::Sender<Bytes>, JoinHandle<Result<Self, RegistryError>>) {
         let (sender, mut receiver) = mpsc::channel::<Bytes>(QUEUE);
         let filling = tokio::task::spawn_blocking(move || {
@@ -91,7 +89,7 @@ impl Partial {
         (sender, filling)
     }
 
-    /// The digest of what is there, which is all of it: nothing can be added afterwards.
+    /// Returns the digest of the whole blob. Nothing can be appended afterwards.
     pub(super) fn digest(&mut self) -> Digest {
         let hash = std::mem::replace(&mut self.hash, HashingWriter::new(io::sink()));
         hash.finish().1
@@ -106,14 +104,14 @@ fn failed(operation: &'static str, path: &Path, source: io::Error) -> RegistryEr
     }
 }
 
-/// Does what waits for the disk where that stops nobody else.
+/// Runs work that waits for the disk on a thread for blocking work.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, RegistryError> + Send + 'static,
 ) -> Result<T, RegistryError> {
     joined(tokio::task::spawn_blocking(work)).await
 }
 
-/// What a task for blocking work came to.
+/// Returns the result of a task for blocking work.
 ///
 /// # Panics
 /// The task panicked, or the runtime is shutting down.

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::error::Trouble;
+use crate::registry::error::ProtocolError;
 
-/// The least rate of a download. What sends one byte from time to time would otherwise hold a build for ever.
+/// The least rate of a download. A server that sends one byte from time to time would otherwise block a build for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LeastRate {
-    /// The bytes that must come in each window.
+    /// The bytes that must arrive in each window.
     pub bytes: u64,
-    /// The length of a window. The first one begins with the answer, so nothing that is short is measured.
+    /// The length of a window. The first one begins with the response, so short transfers are not measured.
     pub window: Duration,
 }
 
@@ -26,16 +26,16 @@ impl Default for LeastRate {
 }
 
 /// The pace of one transfer.
-pub(super) struct Pace {
+pub(in crate::registry) struct Pace {
     least: LeastRate,
-    /// When the window began.
+    /// The begin of the window.
     start: Instant,
-    /// The bytes that came in it so far.
+    /// The bytes that arrived in it.
     bytes: u64,
 }
 
 impl Pace {
-    pub(super) fn new(least: LeastRate) -> Self {
+    pub(in crate::registry) fn new(least: LeastRate) -> Self {
         Self {
             least,
             start: Instant::now(),
@@ -43,14 +43,14 @@ impl Pace {
         }
     }
 
-    /// Counts bytes that came.
-    pub(super) fn came(&mut self, bytes: usize) -> Result<(), Trouble> {
+    /// Counts bytes that arrived.
+    pub(super) fn count(&mut self, bytes: usize) -> Result<(), ProtocolError> {
         self.bytes += bytes as u64;
         if self.start.elapsed() < self.least.window {
             return Ok(());
         }
         if self.bytes < self.least.bytes {
-            return Err(Trouble::Slow {
+            return Err(ProtocolError::Slow {
                 bytes: self.bytes,
                 window: self.start.elapsed(),
             });
@@ -74,16 +74,16 @@ mod tests {
         let mut pace = Pace::new(LEAST);
         for _ in 0..50 {
             tokio::time::advance(Duration::from_secs(1)).await;
-            assert!(pace.came(10).is_ok());
+            assert!(pace.count(10).is_ok());
         }
         for second in 0..20 {
             tokio::time::advance(Duration::from_secs(1)).await;
-            if let Err(slow) = pace.came(9) {
+            if let Err(slow) = pace.count(9) {
                 assert_eq!(slow.to_string(), "only 90 bytes came in 10 seconds");
                 assert_eq!(second, 9);
                 return;
             }
         }
-        panic!("it was not too slow");
+        panic!("a slow transfer was accepted");
     }
 }

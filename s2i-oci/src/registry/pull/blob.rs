@@ -12,33 +12,30 @@ use reqwest::{
 };
 use s2i_core::ImageRef;
 
-use super::{
-    Registry,
-    auth::Scope,
-    error::{Failure, Found, RegistryError, Trouble},
-    pace::Pace,
-    partial::{Partial, joined},
-    pull::text,
-    remote::Remote,
+use super::partial::{Partial, joined};
+use crate::{
+    manifest::Descriptor,
+    registry::{
+        client::Registry,
+        error::{AttemptError, ProtocolError, RegistryError},
+        http::{Pace, header_text},
+        operation::Operation,
+        repository::Repository,
+    },
 };
-use crate::manifest::Descriptor;
-
-const OPERATION: &str = "download a blob of";
 
 impl Registry {
-    /// Downloads a blob into the file `to`, from mirrors first, and verifies length and digest.
+    /// Downloads a blob into the file `to`, from mirrors first, and verifies its length and digest.
     ///
-    /// A file that is there is taken for the beginning of the blob, and the download goes on behind
-    /// it; if it turns out not to be, everything is downloaded. A download that failed or was
-    /// dropped leaves what it has for the next one; content that is wrong is removed. Only one
-    /// download at a time may write to a file, and none makes it durable.
+    /// An existing file is taken for the beginning of the blob, and the download continues behind it; if it turns out
+    /// not to be, everything is downloaded. A download that failed or was dropped leaves its part for the next one;
+    /// wrong content is removed. Only one download at a time may write to a file, and none makes it durable.
     ///
-    /// `progress` gets the number of bytes that are there by now. It goes down when the download
-    /// has to begin again.
+    /// `progress` gets the number of bytes in the file. It decreases when the download starts again.
     ///
     /// # Errors
-    /// [`Digest`](RegistryError::Digest) when the registry has other content by that name,
-    /// [`File`](RegistryError::File), and whatever can go wrong on the way.
+    /// [`Digest`](RegistryError::Digest) when the content is another one, [`File`](RegistryError::File), and other
+    /// failures of requests.
     pub async fn blob(
         &self,
         image: &ImageRef,
@@ -56,8 +53,8 @@ impl Registry {
         self.origin(image)?.download(blob, to, progress).await
     }
 
-    /// [Downloads](Self::blob) several blobs, some of them [at once](super::Options::parallel). The
-    /// first failure ends all; files that are named twice are downloaded once.
+    /// [Downloads](Self::blob) several blobs, some of them [at once](crate::registry::Options::parallel). The first
+    /// failure ends all; files that are named twice are downloaded once.
     ///
     /// # Errors
     /// See [`blob`](Self::blob).
@@ -82,127 +79,127 @@ impl Registry {
     }
 }
 
-/// What is there after an attempt, and how it went.
-type Attempt = (Partial, Result<(), Failure>);
+/// The file after an attempt, and the result of the attempt.
+type Attempt = (Partial, Result<(), AttemptError>);
 
-impl Remote {
+impl Repository {
     async fn download(
         &self,
         blob: &Descriptor,
         to: &Path,
         progress: &(dyn Fn(u64) + Send + Sync),
     ) -> Result<(), RegistryError> {
+        let operation = self.pull_operation("download a blob of");
         let mut backoff = self.backoff();
         let mut partial = Partial::open(to, blob.size).await?;
-        // What was lost and came again is no gain: else losing and gaining could go on without end.
+        // Bytes that were lost and came again are no gain: else losing and gaining could go on without end.
         let mut most = partial.size();
         loop {
             let ended;
-            (partial, ended) = self.attempt(partial, blob, progress).await?;
+            (partial, ended) = self.attempt(partial, blob, &operation, progress).await?;
             backoff.gained(partial.size().saturating_sub(most));
             most = most.max(partial.size());
-            let failure = match ended {
+            let err = match ended {
                 Ok(()) => {
                     let found = partial.digest();
-                    let Err(wrong) = self.check_digest(blob.digest, found) else {
+                    let Err(mismatch) = self.check_digest(blob.digest, found) else {
                         progress(blob.size);
                         return Ok(());
                     };
                     let was_old = partial.is_old;
                     partial = partial.clear().await?;
-                    // Who knows what was there before.
+                    // The wrong part may be the one from before.
                     if was_old {
                         continue;
                     }
-                    wrong.into()
+                    mismatch.into()
                 }
-                Err(failure) => failure,
+                Err(err) => err,
             };
-            if matches!(failure, Failure::Final(RegistryError::Digest { .. })) {
+            if matches!(err, AttemptError::Final(RegistryError::Digest { .. })) {
                 discard(to);
             }
-            backoff.wait(failure).await?;
+            backoff.wait(err).await?;
         }
     }
 
-    /// Asks for what is missing, and receives as much of it as comes.
+    /// Requests the missing part, and receives as much of it as comes.
     async fn attempt(
         &self,
         partial: Partial,
         blob: &Descriptor,
+        operation: &Operation,
         progress: &(dyn Fn(u64) + Send + Sync),
     ) -> Result<Attempt, RegistryError> {
         if partial.size() == blob.size {
             return Ok((partial, Ok(())));
         }
-        let answer = match self.ask(&partial, blob).await {
-            Ok(answer) => answer,
-            Err(failure) => return Ok((partial, Err(failure))),
+        let response = match self.rest(&partial, blob, operation).await {
+            Ok(response) => response,
+            Err(err) => return Ok((partial, Err(err))),
         };
-        match answer.status() {
-            StatusCode::PARTIAL_CONTENT if start(answer.headers()) == Some(partial.size()) => {
-                self.receive(partial, answer, blob, progress).await
+        let partial = match response.status() {
+            StatusCode::PARTIAL_CONTENT if start(response.headers()) == Some(partial.size()) => {
+                partial
             }
             StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE => {
-                let error = self.trouble(OPERATION, Trouble::OtherPart);
-                Ok((partial.clear().await?, Err(Failure::again(error))))
+                let err = operation.retryable(ProtocolError::Range);
+                return Ok((partial.clear().await?, Err(err)));
             }
-            // All of it, whatever was asked for.
-            _ => {
-                let partial = partial.clear().await?;
-                self.receive(partial, answer, blob, progress).await
-            }
-        }
+            // The whole blob, whatever the request was.
+            _ => partial.clear().await?,
+        };
+        self.receive(partial, response, blob, operation, progress)
+            .await
     }
 
-    async fn ask(&self, partial: &Partial, blob: &Descriptor) -> Result<Response, Failure> {
-        let url = self.url(&format!("blobs/{}", blob.digest)).await?;
-        let mut headers = HeaderMap::new();
+    /// Requests the part of the blob behind the file.
+    async fn rest(
+        &self,
+        partial: &Partial,
+        blob: &Descriptor,
+        operation: &Operation,
+    ) -> Result<Response, AttemptError> {
+        let path = format!("blobs/{}", blob.digest);
+        let mut request = self.request(Method::GET, &path).await?;
         if partial.size() > 0 {
             let range = format!("bytes={}-", partial.size());
             let range = HeaderValue::from_str(&range).expect("digits are fit for a header");
-            headers.insert(RANGE, range);
+            request.headers_mut().insert(RANGE, range);
         }
-        let scope = Scope::pull(&self.repository);
-        let answer = self
-            .send(Method::GET, url, headers, &scope, OPERATION)
-            .await?;
-        if answer.status() == StatusCode::RANGE_NOT_SATISFIABLE {
-            return Ok(answer);
+        let response = self.host.send(request, operation).await?;
+        if response.status() == StatusCode::RANGE_NOT_SATISFIABLE {
+            return Ok(response);
         }
-        self.check(answer, &scope, OPERATION).await
+        self.host.check(response, operation).await
     }
 
-    /// Puts what comes into the file.
+    /// Writes the body of a response into the file.
     async fn receive(
         &self,
         partial: Partial,
-        mut answer: Response,
+        mut response: Response,
         blob: &Descriptor,
+        operation: &Operation,
         progress: &(dyn Fn(u64) + Send + Sync),
     ) -> Result<Attempt, RegistryError> {
-        let size = blob.size;
+        let (http, size) = (&self.host.http, blob.size);
         let mut got = partial.size();
         progress(got);
         let (sender, filling) = partial.fill();
-        let mut pace = Pace::new(self.host.least_rate);
+        let mut pace = Pace::new(http.least_rate);
         let ended = loop {
-            let bytes = match self.chunk(&mut answer, &mut pace, OPERATION).await {
+            let bytes = match http.chunk(&mut response, &mut pace, operation).await {
                 Ok(Some(bytes)) => bytes,
                 Ok(None) if got == size => break Ok(()),
                 Ok(None) => {
-                    let error = self.trouble(OPERATION, Trouble::Short { got, size });
-                    break Err(Failure::again(error));
+                    break Err(operation.retryable(ProtocolError::Short { got, size }));
                 }
-                Err(failure) => break Err(failure),
+                Err(err) => break Err(err),
             };
             got += bytes.len() as u64;
             if got > size {
-                let found = Found::Size {
-                    expected: size,
-                    found: got,
-                };
-                break Err(self.wrong(blob.digest, found).into());
+                break self.check_size(blob, got).map_err(AttemptError::from);
             }
             if sender.send(bytes).await.is_err() {
                 // The file can't be written; its error follows.
@@ -215,15 +212,14 @@ impl Remote {
     }
 }
 
-/// Where a part begins: the first number in `bytes 5-9/10`.
+/// Returns the start of a part: the first number in `bytes 5-9/10`.
 fn start(headers: &HeaderMap) -> Option<u64> {
-    let range = text(headers, CONTENT_RANGE.as_str())?;
+    let range = header_text(headers, CONTENT_RANGE)?;
     let (start, _) = range.strip_prefix("bytes ")?.split_once('-')?;
     start.parse().ok()
 }
 
-/// Removes a file whose content is of no use. One that can't be removed is emptied by the next
-/// download.
+/// Removes a file with wrong content. A file that can't be removed is emptied by the next download.
 fn discard(path: &Path) {
     let _ = std::fs::remove_file(path);
 }

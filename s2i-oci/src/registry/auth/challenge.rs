@@ -1,48 +1,48 @@
-//! Reads the challenges of registries: the headers `WWW-Authenticate` of an answer.
+//! Challenges: the headers `WWW-Authenticate` of a response.
 
 use http_auth::parser::ChallengeParser;
 use reqwest::Url;
 use thiserror::Error;
 
-use super::loopback::is_allowed;
+use crate::registry::http::is_allowed;
 
 /// The authentication that a registry asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Challenge {
     /// User and password in every request.
     Basic,
-    /// A token of a login service.
+    /// A token of a token service.
     Bearer {
-        /// The login service.
+        /// The URL of the token service.
         realm: Url,
-        /// The name that the login service has for the registry.
+        /// The name of the registry at the token service.
         service: Option<String>,
     },
 }
 
-/// Why there is no challenge that can be answered.
+/// The reason why there is no challenge that can be answered.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum ChallengeFault {
-    /// There is none of a kind that is known.
-    #[error("asks for no kind of login that is known")]
-    None,
-    /// The login service at this host is spoken to without encryption.
-    #[error("sends logins to `{0}` without encryption")]
+pub enum ChallengeError {
+    /// No challenge is of a known kind.
+    #[error("it asks for a login of a kind that is not supported")]
+    Unsupported,
+    /// The token service at this host has no TLS.
+    #[error("it led to `{0}`, which is not encrypted")]
     NotEncrypted(String),
 }
 
 impl Challenge {
-    /// Reads the values of the headers `WWW-Authenticate` of one answer. Where they offer a choice, a
-    /// token is better than a password in every request. `from_loopback` says whether the registry is on
-    /// this machine: only then the login service may be there without encryption.
+    /// Parses the values of the headers `WWW-Authenticate` of one response. Where they offer a choice, a token is
+    /// better than a password in every request. `from_loopback` states whether the registry is on this machine: only
+    /// then the token service may be there without TLS.
     ///
     /// # Errors
-    /// [`ChallengeFault`].
+    /// [`ChallengeError`].
     pub fn parse<'h>(
         headers: impl IntoIterator<Item = &'h str>,
         from_loopback: bool,
-    ) -> Result<Self, ChallengeFault> {
-        let mut found = Err(ChallengeFault::None);
+    ) -> Result<Self, ChallengeError> {
+        let mut found = Err(ChallengeError::Unsupported);
         let challenges = headers
             .into_iter()
             .flat_map(|header| ChallengeParser::new(header).map_while(Result::ok));
@@ -59,7 +59,7 @@ impl Challenge {
             if let Some(realm) = realm.filter(|_| challenge.scheme.eq_ignore_ascii_case("bearer")) {
                 if !is_allowed(&realm, from_loopback) {
                     let host = realm.host_str().unwrap_or_default().to_owned();
-                    return Err(ChallengeFault::NotEncrypted(host));
+                    return Err(ChallengeError::NotEncrypted(host));
                 }
                 let service = parameter("service");
                 return Ok(Self::Bearer { realm, service });

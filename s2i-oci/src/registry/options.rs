@@ -1,0 +1,42 @@
+//! Options of the client.
+
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+
+use super::http::LeastRate;
+use crate::credentials::CredentialStore;
+
+/// The options of a [`Registry`](super::Registry).
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The credentials for registries that ask for some.
+    pub credentials: CredentialStore,
+    /// Directories with certificates, as `/etc/docker/certs.d`: in a subdirectory with the name of a registry (`host`
+    /// or `host:port`), `*.crt` are authorities that are trusted for this registry, and `NAME.cert` with `NAME.key` is
+    /// the client certificate.
+    pub certs_dirs: Vec<PathBuf>,
+    /// Authorities that are trusted for every registry, as PEM text, besides the system's own.
+    pub extra_ca: Option<String>,
+    /// The mirrors to pull from before the registry: from the registry's host (`docker.io`) to
+    /// `host[:port][/prefix]`, first first.
+    pub mirrors: BTreeMap<String, Vec<String>>,
+    /// The number of blobs that are transferred at once.
+    pub parallel: usize,
+    /// The time that a transfer may go without a single byte before it is retried.
+    pub stall: Duration,
+    /// The least rate of a download; a slower one is retried.
+    pub least_rate: LeastRate,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            credentials: CredentialStore::default(),
+            certs_dirs: Vec::new(),
+            extra_ca: None,
+            mirrors: BTreeMap::new(),
+            parallel: 3,
+            stall: Duration::from_secs(60),
+            least_rate: LeastRate::default(),
+        }
+    }
+}
