@@ -1,7 +1,7 @@
 //! The port to the credentials for registries.
 
 use futures_util::future::BoxFuture;
-use s2i_core::{ImageRef, login::Credential};
+use s2i_core::{ImageRef, credential::Credential};
 
 use crate::engine::BoxError;
 

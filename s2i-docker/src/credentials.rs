@@ -4,7 +4,7 @@ use bollard::auth::DockerCredentials;
 use s2i_build::engine::BoxError;
 use s2i_core::{
     ImageRef,
-    login::{Credential, server_address},
+    credential::{Credential, server_address},
 };
 
 use crate::DockerEngine;

@@ -10,10 +10,7 @@ use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 use s2i_build::{
     CancelToken, EngineError, Interrupt, cancel::or_interrupted, event::Event, stream::blocking,
 };
-use s2i_core::{
-    Diagnostic, Printable, bounds,
-    login::{Credential, Hidden},
-};
+use s2i_core::{Diagnostic, Printable, Secret, bounds, credential::Credential};
 use s2i_oci::{
     credentials::CredentialLocation,
     registry::{self, LoginOutcome, Registry},
@@ -136,7 +133,7 @@ fn ask(user: Option<String>, password_stdin: bool) -> Result<Credential, Error> 
     if password.is_empty() {
         return Err(Error::NoAnswer("password", "it is empty"));
     }
-    let password = Hidden::new(password);
+    let password = Secret::new(password);
     Ok(Credential::Password { user, password })
 }
 

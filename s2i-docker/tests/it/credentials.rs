@@ -8,10 +8,7 @@ use s2i_build::{
     CredentialProvider, EngineError, Images as _, engine::BoxError, event::Progress,
     request::PullPolicy,
 };
-use s2i_core::{
-    ImageRef,
-    login::{Credential, Hidden},
-};
+use s2i_core::{ImageRef, Secret, credential::Credential};
 use serde_json::Value;
 
 use crate::{
@@ -60,7 +57,7 @@ impl CredentialProvider for Provider {
 pub(crate) fn password() -> Credential {
     Credential::Password {
         user: "me".into(),
-        password: Hidden::new("pass:word".into()),
+        password: Secret::new("pass:word".into()),
     }
 }
 
@@ -117,7 +114,7 @@ async fn default_registry_has_the_address_of_its_first_version() {
 #[tokio::test]
 async fn identity_token_replaces_the_password() {
     let image = "registry.test/go";
-    let provider = Provider::with(image, Credential::Identity(Hidden::new("long".into())));
+    let provider = Provider::with(image, Credential::Identity(Secret::new("long".into())));
     let sent = sent_for(image, provider).await.unwrap();
     assert_eq!(sent["identitytoken"], "long");
     assert_eq!(sent["password"], Value::Null);

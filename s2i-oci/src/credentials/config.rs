@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, io, path::Path};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use s2i_core::{
-    ImageRef, bounds,
-    login::{Credential, Hidden, server_address},
+    ImageRef, Secret, bounds,
+    credential::{Credential, server_address},
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
@@ -160,7 +160,7 @@ impl AuthEntry {
     pub(super) fn credential(&self) -> Option<Credential> {
         let non_empty = |field: &'_ Option<String>| field.clone().filter(|text| !text.is_empty());
         if let Some(token) = non_empty(&self.identitytoken) {
-            return Some(Credential::Identity(Hidden::new(token)));
+            return Some(Credential::Identity(Secret::new(token)));
         }
         let (user, password) = match non_empty(&self.auth) {
             Some(auth) => {
@@ -171,7 +171,7 @@ impl AuthEntry {
             }
             None => (self.username.clone()?, self.password.clone()?),
         };
-        let password = Hidden::new(password);
+        let password = Secret::new(password);
         Some(Credential::Password { user, password })
     }
 }

@@ -10,8 +10,8 @@ use std::{
 };
 
 use s2i_core::{
-    bounds,
-    login::{Credential, Hidden, TOKEN_USER},
+    Secret, bounds,
+    credential::{Credential, TOKEN_USER},
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -66,7 +66,7 @@ impl<'a> Helper<'a> {
         let Ok(answer) = serde_json::from_slice::<Answer>(&output.stdout) else {
             return Err(CredentialError::HelperAnswer { program });
         };
-        let secret = Hidden::new(answer.secret);
+        let secret = Secret::new(answer.secret);
         Ok(Some(match answer.username.as_str() {
             TOKEN_USER => Credential::Identity(secret),
             _ => Credential::Password {
@@ -212,7 +212,7 @@ mod tests {
     fn password(user: &str, password: &str) -> Credential {
         Credential::Password {
             user: user.into(),
-            password: Hidden::new(password.into()),
+            password: Secret::new(password.into()),
         }
     }
 
@@ -225,7 +225,7 @@ mod tests {
         );
         assert_eq!(
             answer(r#"echo '{"Username":"<token>","Secret":"t"}'"#).await,
-            Ok(Some(Credential::Identity(Hidden::new("t".into()))))
+            Ok(Some(Credential::Identity(Secret::new("t".into()))))
         );
         assert_eq!(
             answer("echo credentials not found in native keychain; exit 1").await,

@@ -18,7 +18,7 @@ use std::{
 
 use s2i_core::{
     ImageRef,
-    login::{Credential, server_address},
+    credential::{Credential, server_address},
 };
 
 pub use error::CredentialError;

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::Path};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use s2i_core::login::Credential;
+use s2i_core::credential::Credential;
 
 use super::CredentialStore;
 

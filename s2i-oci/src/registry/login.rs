@@ -1,7 +1,7 @@
 //! Logins: the check of a credential by its registry.
 
 use reqwest::{Method, Request, header::CONTENT_TYPE};
-use s2i_core::login::Credential;
+use s2i_core::credential::Credential;
 
 use super::{
     client::Registry,

@@ -1,6 +1,6 @@
 //! Operations on a repository: their names in errors, and the rights that they need.
 
-use s2i_core::login::Credential;
+use s2i_core::credential::Credential;
 
 use super::error::{AttemptError, Cause, RegistryError};
 

@@ -13,7 +13,7 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use s2i_core::login::{Credential, Hidden};
+use s2i_core::{Secret, credential::Credential};
 use s2i_oci::{
     credentials::{CredentialLocation, CredentialStore},
     registry::{LoginOutcome, RegistryError},
@@ -29,7 +29,7 @@ use crate::{
 fn credential(password: &str) -> Credential {
     Credential::Password {
         user: "me".into(),
-        password: Hidden::new(password.into()),
+        password: Secret::new(password.into()),
     }
 }
 

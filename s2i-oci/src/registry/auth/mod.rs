@@ -7,7 +7,7 @@ use std::{collections::HashMap, time::Instant};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use reqwest::header::{HeaderMap, HeaderValue, WWW_AUTHENTICATE};
-use s2i_core::login::Credential;
+use s2i_core::credential::Credential;
 use tokio::sync::Mutex;
 
 pub use challenge::{Challenge, ChallengeError};

@@ -7,7 +7,7 @@ use reqwest::{
     Body, Method, Request, StatusCode, Url,
     header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue},
 };
-use s2i_core::login::Credential;
+use s2i_core::credential::Credential;
 use serde::Deserialize;
 
 use super::{basic, sensitive};
