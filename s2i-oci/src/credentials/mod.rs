@@ -8,8 +8,6 @@ pub(crate) mod config;
 mod error;
 mod helper;
 mod replace;
-#[cfg(test)]
-mod tests;
 
 use std::{
     ffi::OsString,

@@ -40,19 +40,14 @@ impl Registry {
         let host = self.host(registry)?;
         host.auth.present(credential.clone()).await;
         let operation = Operation::new("log in to", &host.name, Scope::none());
-        let mut backoff = Backoff::for_registry();
-        loop {
-            let greeting = greet(&host, &operation).await;
-            let was_challenged = host.auth.was_challenged().await;
-            match greeting {
-                Ok(_) if was_challenged => return Ok(LoginOutcome::Accepted),
-                Ok(Greeting::Api) => return Ok(LoginOutcome::NotRequested),
-                Ok(Greeting::Page) => return Err(failed(&host.name, ProtocolError::NoRegistry)),
-                Err(err) => {
-                    let retry = backoff.wait(err).await;
-                    retry.map_err(|err| login_error(err, credential, was_challenged))?;
-                }
-            }
+        let attempt = || greet(&host, &operation);
+        let greeting = Backoff::for_registry().retry(attempt).await;
+        let was_challenged = host.auth.was_challenged().await;
+        match greeting {
+            Ok(_) if was_challenged => Ok(LoginOutcome::Accepted),
+            Ok(Greeting::Api) => Ok(LoginOutcome::NotRequested),
+            Ok(Greeting::Page) => Err(failed(&host.name, ProtocolError::NoRegistry)),
+            Err(err) => Err(login_error(err, credential, was_challenged)),
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
-use super::http::LeastRate;
 use crate::credentials::CredentialStore;
 
 /// The options of a [`Registry`](super::Registry).
@@ -37,6 +36,25 @@ impl Default for Options {
             parallel: 3,
             stall: Duration::from_secs(60),
             least_rate: LeastRate::default(),
+        }
+    }
+}
+
+/// The least rate of a download. A server that sends one byte from time to time would otherwise block a build for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LeastRate {
+    /// The bytes that must arrive in each window.
+    pub bytes: u64,
+    /// The length of a window. The first one begins with the response, so short transfers are not measured.
+    pub window: Duration,
+}
+
+impl Default for LeastRate {
+    /// 60 KiB in each minute: 1 KiB in a second on average.
+    fn default() -> Self {
+        Self {
+            bytes: 60 << 10,
+            window: Duration::from_secs(60),
         }
     }
 }

@@ -6,6 +6,8 @@ mod blobs;
 #[cfg(test)]
 mod credentials;
 #[cfg(test)]
+mod entries;
+#[cfg(test)]
 mod image;
 #[cfg(test)]
 mod logins;

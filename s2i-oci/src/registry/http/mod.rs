@@ -21,14 +21,13 @@ use serde::Deserialize;
 
 pub(super) use address::{base_url, is_allowed, is_loopback};
 pub(super) use certificates::extra_authorities;
-pub use pace::LeastRate;
 pub(super) use pace::Pace;
 pub(super) use retry::Backoff;
 
 use super::{
     error::{AttemptError, ProtocolError, RegistryError},
     operation::Operation,
-    options::Options,
+    options::{LeastRate, Options},
 };
 
 /// The longest error body that is read, in bytes.

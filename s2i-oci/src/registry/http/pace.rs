@@ -1,29 +1,8 @@
 //! The least rate of a transfer.
 
-use std::time::Duration;
-
 use tokio::time::Instant;
 
-use crate::registry::error::ProtocolError;
-
-/// The least rate of a download. A server that sends one byte from time to time would otherwise block a build for ever.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LeastRate {
-    /// The bytes that must arrive in each window.
-    pub bytes: u64,
-    /// The length of a window. The first one begins with the response, so short transfers are not measured.
-    pub window: Duration,
-}
-
-impl Default for LeastRate {
-    /// 60 KiB in each minute: 1 KiB in a second on average.
-    fn default() -> Self {
-        Self {
-            bytes: 60 << 10,
-            window: Duration::from_secs(60),
-        }
-    }
-}
+use crate::registry::{error::ProtocolError, options::LeastRate};
 
 /// The pace of one transfer.
 pub(in crate::registry) struct Pace {
@@ -62,6 +41,8 @@ impl Pace {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     const LEAST: LeastRate = LeastRate {

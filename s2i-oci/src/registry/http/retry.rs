@@ -40,6 +40,22 @@ impl Backoff {
         }
     }
 
+    /// Makes attempts until one succeeds or fails for good.
+    pub(in crate::registry) async fn retry<T, F>(
+        mut self,
+        attempt: impl Fn() -> F,
+    ) -> Result<T, RegistryError>
+    where
+        F: Future<Output = Result<T, AttemptError>>,
+    {
+        loop {
+            match attempt().await {
+                Ok(done) => return Ok(done),
+                Err(err) => self.wait(err).await?,
+            }
+        }
+    }
+
     /// Notes the number of new bytes of the last attempt. A successful one resets the number of attempts.
     pub(in crate::registry) fn gained(&mut self, bytes: u64) {
         if bytes >= PROGRESS {

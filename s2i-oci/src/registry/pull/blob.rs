@@ -44,13 +44,14 @@ impl Registry {
         progress: &(dyn Fn(u64) + Send + Sync),
     ) -> Result<(), RegistryError> {
         for mirror in self.mirrors(image) {
-            match mirror.download(blob, to, progress).await {
+            match Download::new(&mirror, blob, progress).run(to).await {
                 Ok(()) => return Ok(()),
                 Err(err @ RegistryError::File { .. }) => return Err(err),
                 Err(err) => mirror.failed_as_mirror(&err),
             }
         }
-        self.origin(image)?.download(blob, to, progress).await
+        let origin = self.origin(image)?;
+        Download::new(&origin, blob, progress).run(to).await
     }
 
     /// [Downloads](Self::blob) several blobs, some of them [at once](crate::registry::Options::parallel). The first
@@ -82,28 +83,43 @@ impl Registry {
 /// The file after an attempt, and the result of the attempt.
 type Attempt = (Partial, Result<(), AttemptError>);
 
-impl Repository {
-    async fn download(
-        &self,
-        blob: &Descriptor,
-        to: &Path,
-        progress: &(dyn Fn(u64) + Send + Sync),
-    ) -> Result<(), RegistryError> {
-        let operation = self.pull_operation("download a blob of");
-        let mut backoff = self.backoff();
+/// The download of one blob.
+struct Download<'a> {
+    repository: &'a Repository,
+    blob: &'a Descriptor,
+    operation: Operation,
+    progress: &'a (dyn Fn(u64) + Send + Sync),
+}
+
+impl<'a> Download<'a> {
+    fn new(
+        repository: &'a Repository,
+        blob: &'a Descriptor,
+        progress: &'a (dyn Fn(u64) + Send + Sync),
+    ) -> Self {
+        Self {
+            repository,
+            blob,
+            operation: repository.pull_operation("download a blob of"),
+            progress,
+        }
+    }
+
+    async fn run(&self, to: &Path) -> Result<(), RegistryError> {
+        let (blob, mut backoff) = (self.blob, self.repository.backoff());
         let mut partial = Partial::open(to, blob.size).await?;
         // Bytes that were lost and came again are no gain: else losing and gaining could go on without end.
         let mut most = partial.size();
         loop {
             let ended;
-            (partial, ended) = self.attempt(partial, blob, &operation, progress).await?;
+            (partial, ended) = self.attempt(partial).await?;
             backoff.gained(partial.size().saturating_sub(most));
             most = most.max(partial.size());
             let err = match ended {
                 Ok(()) => {
                     let found = partial.digest();
-                    let Err(mismatch) = self.check_digest(blob.digest, found) else {
-                        progress(blob.size);
+                    let Err(mismatch) = self.repository.check_digest(blob.digest, found) else {
+                        (self.progress)(blob.size);
                         return Ok(());
                     };
                     let was_old = partial.is_old;
@@ -124,17 +140,11 @@ impl Repository {
     }
 
     /// Requests the missing part, and receives as much of it as comes.
-    async fn attempt(
-        &self,
-        partial: Partial,
-        blob: &Descriptor,
-        operation: &Operation,
-        progress: &(dyn Fn(u64) + Send + Sync),
-    ) -> Result<Attempt, RegistryError> {
-        if partial.size() == blob.size {
+    async fn attempt(&self, partial: Partial) -> Result<Attempt, RegistryError> {
+        if partial.size() == self.blob.size {
             return Ok((partial, Ok(())));
         }
-        let response = match self.rest(&partial, blob, operation).await {
+        let response = match self.request(partial.size()).await {
             Ok(response) => response,
             Err(err) => return Ok((partial, Err(err))),
         };
@@ -143,35 +153,29 @@ impl Repository {
                 partial
             }
             StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE => {
-                let err = operation.retryable(ProtocolError::Range);
+                let err = self.operation.retryable(ProtocolError::Range);
                 return Ok((partial.clear().await?, Err(err)));
             }
             // The whole blob, whatever the request was.
             _ => partial.clear().await?,
         };
-        self.receive(partial, response, blob, operation, progress)
-            .await
+        self.receive(partial, response).await
     }
 
-    /// Requests the part of the blob behind the file.
-    async fn rest(
-        &self,
-        partial: &Partial,
-        blob: &Descriptor,
-        operation: &Operation,
-    ) -> Result<Response, AttemptError> {
-        let path = format!("blobs/{}", blob.digest);
-        let mut request = self.request(Method::GET, &path).await?;
-        if partial.size() > 0 {
-            let range = format!("bytes={}-", partial.size());
-            let range = HeaderValue::from_str(&range).expect("digits are fit for a header");
+    /// Requests the part of the blob from this byte on.
+    async fn request(&self, from: u64) -> Result<Response, AttemptError> {
+        let (host, path) = (&self.repository.host, format!("blobs/{}", self.blob.digest));
+        let mut request = self.repository.request(Method::GET, &path).await?;
+        if from > 0 {
+            let range = HeaderValue::from_str(&format!("bytes={from}-"));
+            let range = range.expect("digits are fit for a header");
             request.headers_mut().insert(RANGE, range);
         }
-        let response = self.host.send(request, operation).await?;
+        let response = host.send(request, &self.operation).await?;
         if response.status() == StatusCode::RANGE_NOT_SATISFIABLE {
             return Ok(response);
         }
-        self.host.check(response, operation).await
+        host.check(response, &self.operation).await
     }
 
     /// Writes the body of a response into the file.
@@ -179,13 +183,10 @@ impl Repository {
         &self,
         partial: Partial,
         mut response: Response,
-        blob: &Descriptor,
-        operation: &Operation,
-        progress: &(dyn Fn(u64) + Send + Sync),
     ) -> Result<Attempt, RegistryError> {
-        let (http, size) = (&self.host.http, blob.size);
+        let (http, operation, size) = (&self.repository.host.http, &self.operation, self.blob.size);
         let mut got = partial.size();
-        progress(got);
+        (self.progress)(got);
         let (sender, filling) = partial.fill();
         let mut pace = Pace::new(http.least_rate);
         let ended = loop {
@@ -199,13 +200,14 @@ impl Repository {
             };
             got += bytes.len() as u64;
             if got > size {
-                break self.check_size(blob, got).map_err(AttemptError::from);
+                let checked = self.repository.check_size(self.blob, got);
+                break checked.map_err(AttemptError::from);
             }
             if sender.send(bytes).await.is_err() {
                 // The file can't be written; its error follows.
                 break Ok(());
             }
-            progress(got);
+            (self.progress)(got);
         };
         drop(sender);
         Ok((joined(filling).await?, ended))

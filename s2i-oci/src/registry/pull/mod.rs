@@ -77,13 +77,8 @@ struct Fetched {
 
 impl Repository {
     async fn pull(&self, image: &ImageRef, platform: &Platform) -> Result<Pulled, RegistryError> {
-        let mut backoff = self.backoff();
-        loop {
-            match self.pull_once(image, platform).await {
-                Ok(pulled) => return Ok(pulled),
-                Err(err) => backoff.wait(err).await?,
-            }
-        }
+        let attempt = || self.pull_once(image, platform);
+        self.backoff().retry(attempt).await
     }
 
     async fn pull_once(

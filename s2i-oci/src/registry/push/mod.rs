@@ -23,7 +23,7 @@ use super::{
     repository::Repository,
 };
 use crate::{Digest, manifest::Descriptor};
-use upload::Upload;
+use upload::{Upload, UploadOutcome};
 
 /// An image to push.
 #[derive(Clone, Debug)]
@@ -98,11 +98,11 @@ impl Registry {
         let mut uploads = Vec::new();
         for blob in &push.blobs {
             if seen.insert(blob.descriptor.digest) {
-                let (repository, mounts) = (&repository, mounts.as_slice());
+                let upload = Upload::new(&repository, blob, &mounts, progress);
                 uploads.push(async move {
-                    let upload = repository.upload(blob, mounts, progress).await?;
+                    let outcome = upload.run().await?;
                     progress(&blob.descriptor, blob.descriptor.size);
-                    Ok::<_, RegistryError>((upload, blob.descriptor.size))
+                    Ok::<_, RegistryError>((outcome, blob.descriptor.size))
                 });
             }
         }
@@ -113,11 +113,11 @@ impl Registry {
             mounted: Count::default(),
             existing: Count::default(),
         };
-        for (upload, bytes) in uploads.try_collect::<Vec<_>>().await? {
-            match upload {
-                Upload::Sent => pushed.uploaded.add(bytes),
-                Upload::Mounted => pushed.mounted.add(bytes),
-                Upload::Existing => pushed.existing.add(bytes),
+        for (outcome, bytes) in uploads.try_collect::<Vec<_>>().await? {
+            match outcome {
+                UploadOutcome::Sent => pushed.uploaded.add(bytes),
+                UploadOutcome::Mounted => pushed.mounted.add(bytes),
+                UploadOutcome::Existing => pushed.existing.add(bytes),
             }
         }
         let operation = repository.push_operation("write a manifest of", &mounts);
@@ -140,11 +140,8 @@ impl Repository {
             (None, Some(digest)) => digest,
             _ => image.tag_or_latest(),
         };
-        let mut backoff = self.backoff();
-        while let Err(err) = self.put_manifest_once(name, push, digest, operation).await {
-            backoff.wait(err).await?;
-        }
-        Ok(())
+        let attempt = || self.put_manifest_once(name, push, digest, operation);
+        self.backoff().retry(attempt).await
     }
 
     async fn put_manifest_once(

@@ -1,11 +1,10 @@
-//! Tests of the search for a credential in files.
+//! The search for a credential in files.
 
 use std::{collections::BTreeMap, path::Path};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use s2i_core::credential::Credential;
-
-use super::CredentialStore;
+use s2i_oci::credentials::CredentialStore;
 
 /// Creates entries `name: user`, each with the password `p:w`.
 fn store(dir: &Path, users: &[(&str, &str)]) -> CredentialStore {
@@ -55,7 +54,8 @@ async fn most_particular_entry_counts() {
         ("plain.example.org", "a", Some("exact")),
         ("other.example.org", "a", None),
     ] {
-        let found = store.get(registry, repository).await.unwrap();
+        let image = format!("{registry}/{repository}").parse().unwrap();
+        let found = store.get_for(&image).await.unwrap();
         assert_eq!(
             found.as_ref().map(Credential::user),
             expected,
@@ -71,6 +71,7 @@ async fn most_particular_entry_counts() {
 async fn all_forms_of_entries_are_read() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("auth.json");
+    let image = "r.example/a".parse().unwrap();
     let store = CredentialStore {
         files: vec![path.clone()],
         helper_path: None,
@@ -94,7 +95,7 @@ async fn all_forms_of_entries_are_read() {
         ),
     ] {
         std::fs::write(&path, format!(r#"{{"auths": {{"r.example": {entry}}}}}"#)).unwrap();
-        let found = store.get("r.example", "a").await;
+        let found = store.get_for(&image).await;
         let found = found
             .as_ref()
             .map(|found| found.as_ref().map(Credential::user))
