@@ -5,15 +5,16 @@ use std::time::Duration;
 use s2i_core::{ImageRef, Secret};
 
 use crate::{
-    cancel::{CancelToken, or_interrupted},
-    engine::{Committed, Engine},
+    cancel::CancelToken,
+    context::BuildContext,
     error::BuildFailure,
     event::{EventSink, Phase, Progress},
     execute::{Materials, execute},
     gather,
     plan::{BuildPlan, PlannedBuild, StageName, choose, plan},
+    ports::{BuildCache, Committed, Engine, ImageResolver, ImageStore, Runner, SourceReader},
     request::BuildRequest,
-    source::{Fetched, Source},
+    source::Fetched,
 };
 
 /// A build that ended well.
@@ -53,7 +54,7 @@ impl PreparedBuild {
 ///
 /// # Errors
 /// [`BuildFailure`]; nothing is left behind unless its `cleanup` or a warning names it.
-pub async fn build<E: Engine, S: Source>(
+pub async fn build<E: Engine, S: SourceReader>(
     engine: &E,
     source: &S,
     request: &BuildRequest,
@@ -61,9 +62,10 @@ pub async fn build<E: Engine, S: Source>(
     cancel: &CancelToken,
 ) -> Result<Outcome, BuildFailure> {
     let progress = Progress::new(events);
+    let context = BuildContext::new(&progress, cancel);
     let built = async {
-        let prepared = plan_build(engine, source, request, &progress, cancel).await?;
-        let committed = make(engine, &prepared, &progress, cancel).await?;
+        let prepared = plan_build(engine, source, request, context).await?;
+        let committed = make(engine, &prepared, context).await?;
         Ok((prepared, committed))
     };
     let built: Result<_, BuildFailure> = built.await;
@@ -83,48 +85,48 @@ pub async fn build<E: Engine, S: Source>(
 ///
 /// # Errors
 /// [`BuildFailure`], for the same reasons as [`build`].
-pub async fn prepare<E: Engine, S: Source>(
-    engine: &E,
+pub async fn prepare<R: ImageResolver, S: SourceReader>(
+    images: &R,
     source: &S,
     request: &BuildRequest,
     events: &dyn EventSink,
     cancel: &CancelToken,
 ) -> Result<PreparedBuild, BuildFailure> {
     let progress = Progress::new(events);
-    let prepared = plan_build(engine, source, request, &progress, cancel).await;
+    let context = BuildContext::new(&progress, cancel);
+    let prepared = plan_build(images, source, request, context).await;
     progress.end_phase();
     prepared
 }
 
-async fn plan_build<E: Engine, S: Source>(
-    engine: &E,
+async fn plan_build<R: ImageResolver, S: SourceReader>(
+    images: &R,
     source: &S,
     request: &BuildRequest,
-    progress: &Progress<'_>,
-    cancel: &CancelToken,
+    context: BuildContext<'_>,
 ) -> Result<PreparedBuild, BuildFailure> {
-    let source = gather::source(source, request, progress, cancel).await?;
-    let facts = gather::for_choice(engine, &source, request, progress, cancel).await?;
+    let source = gather::source(source, request, context).await?;
+    let facts = gather::for_choice(images, &source, request, context).await?;
     let choice = choose(request, &facts)?;
     if let Some(sentence) = &choice.sentence {
-        progress.notice(sentence);
+        context.progress.notice(sentence);
     }
     let request = BuildRequest {
         tag: choice.tag.clone(),
         ..request.clone()
     };
     let given = (&request, &choice);
-    let facts = gather::images(engine, &source, given, progress, cancel).await?;
+    let facts = gather::images(images, &source, given, context).await?;
     let planned = plan(&request, &facts)?;
     if let (Some(previous), None) = (&facts.previous, planned.plan.stage(StageName::Previous)) {
         let name = &previous.name;
-        progress.notice(format!(
+        context.progress.notice(format!(
             "a clean build: `{name}` does not say where its save-artifacts is"
         ));
     }
     let withheld = withheld(&request, &planned).join(", ");
     if !withheld.is_empty() {
-        progress.notice(format!(
+        context.progress.notice(format!(
             "assemble alone gets these variables, the image does not: {withheld}"
         ));
     }
@@ -144,7 +146,7 @@ fn withheld<'a>(request: &BuildRequest, planned: &'a PlannedBuild) -> Vec<&'a st
 }
 
 /// Carries out a plan, unless the engine has its result.
-async fn make<E: Engine>(
+async fn make<E: Runner + ImageStore + BuildCache>(
     engine: &E,
     PreparedBuild {
         request,
@@ -152,14 +154,17 @@ async fn make<E: Engine>(
         source,
         ..
     }: &PreparedBuild,
-    progress: &Progress<'_>,
-    cancel: &CancelToken,
+    context: BuildContext<'_>,
 ) -> Result<Committed, BuildFailure> {
     let key = plan.key(secrets);
     if let Some(key) = &key
-        && let Some(made) = or_interrupted(engine.recall(key, request.tag.as_ref()), cancel).await?
+        && let Some(made) = context
+            .or_interrupted(engine.get(key, request.tag.as_ref()))
+            .await?
     {
-        progress.notice("nothing has changed since this image was built");
+        context
+            .progress
+            .notice("nothing has changed since this image was built");
         return Ok(made);
     }
     let materials = Materials {
@@ -167,12 +172,12 @@ async fn make<E: Engine>(
         secrets,
         trust: request.trust.as_deref(),
     };
-    let made = execute(engine, plan, &materials, progress, cancel).await?;
+    let made = execute(engine, plan, &materials, context).await?;
     // A source that changed meanwhile is not the one of the key. A stop comes too late here.
     if let Some(key) = key {
-        let fingerprint = or_interrupted(gather::fingerprint(source), cancel).await;
+        let fingerprint = context.or_interrupted(gather::fingerprint(source)).await;
         if fingerprint.is_ok_and(|found| found == plan.inputs.source.fingerprint) {
-            engine.remember(&key, &made).await;
+            engine.put(&key, &made).await;
         }
     }
     Ok(made)

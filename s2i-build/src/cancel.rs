@@ -7,12 +7,7 @@ use std::{
     task::{Poll, Waker},
 };
 
-use futures_util::future::{Either, select};
-
-use crate::{
-    engine::EngineError,
-    resource::{Resource, Resources, Tracked},
-};
+use crate::resource::{Resource, Resources, Tracked};
 
 /// Why a build is stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,21 +105,6 @@ impl CancelToken {
             self.reason().map_or(Poll::Pending, Poll::Ready)
         })
         .await
-    }
-}
-
-/// Does the work unless it is stopped first. The work is dropped then, so it must leave nothing behind
-/// that is not [tracked](CancelToken::track).
-///
-/// # Errors
-/// [`EngineError::Interrupted`], and what the work says.
-pub async fn or_interrupted<T, E: From<EngineError>>(
-    work: impl Future<Output = Result<T, E>>,
-    cancel: &CancelToken,
-) -> Result<T, E> {
-    match select(std::pin::pin!(cancel.cancelled()), std::pin::pin!(work)).await {
-        Either::Left((reason, _)) => Err(EngineError::Interrupted(reason).into()),
-        Either::Right((done, _)) => done,
     }
 }
 

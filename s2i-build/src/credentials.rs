@@ -3,7 +3,7 @@
 use futures_util::future::BoxFuture;
 use s2i_core::{ImageRef, credential::Credential};
 
-use crate::engine::BoxError;
+use crate::ports::BoxError;
 
 /// The credentials for registries. Engines ask for one when they pull or push an image, not before.
 pub trait CredentialProvider: Send + Sync {

@@ -6,8 +6,8 @@ use s2i_core::{ErrorChain, ImageRef, Script, wire::Exit};
 
 use crate::{
     cancel::Interrupt,
-    engine::EngineError,
     plan::{PlanError, PlanReferenceError, UserRefused},
+    ports::EngineError,
     source::SourceError,
 };
 
@@ -99,7 +99,7 @@ pub enum BuildError {
         source: Box<EngineError>,
     },
     /// A script ended with a status other than 0.
-    #[error("`{script}` of `{image}` {}", how(*exit))]
+    #[error("`{script}` of `{image}` {exit}")]
     Script {
         /// Which one.
         script: Script,
@@ -119,13 +119,5 @@ impl BuildError {
             | Self::Engine(EngineError::Interrupted(reason)) => Some(*reason),
             _ => None,
         }
-    }
-}
-
-pub(crate) fn how(exit: Exit) -> String {
-    match exit {
-        Exit::Code(code) => format!("failed with status {code}"),
-        Exit::Signal(9) => "was killed by signal 9 (is there enough memory?)".into(),
-        Exit::Signal(signal) => format!("was killed by signal {signal}"),
     }
 }

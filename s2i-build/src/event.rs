@@ -77,7 +77,7 @@ pub enum Event {
     ///
     /// Of the scripts of a build it is what may be shown: UTF-8 without control sequences, as
     /// [`Filter`](s2i_core::text::Filter) leaves it, and with `[redacted]` in place of secrets. Line ends, tabs and
-    /// carriage returns are there. Of an application that was [launched](crate::Images::launch) it is every byte.
+    /// carriage returns are there. Of an application that was [launched](crate::ports::Launcher::launch) it is every byte.
     Output(Output, Vec<u8>),
     /// One sentence that a user wants to read. There may be names in it that come from sources, images and
     /// servers, so it is shown as [`Printable`](s2i_core::Printable), as is the text of every other event.

@@ -3,31 +3,32 @@
 use s2i_core::{ImageRef, label::ImageLabels};
 
 use crate::{
-    cancel::{CancelToken, or_interrupted},
-    engine::{Engine, EngineError},
+    context::BuildContext,
     error::BuildError,
-    event::{Phase, Progress},
+    event::Phase,
     facts::{ChoiceFacts, Facts, ImageFacts, SourceFacts},
     plan::Choice,
+    ports::{EngineError, ImageResolver, SourceReader},
     request::{BuildRequest, Builder, PreviousRequest, PullPolicy},
-    source::{Fetched, Source},
+    source::Fetched,
 };
 
 /// Gets the source.
 ///
 /// # Errors
 /// What the port says.
-pub async fn source<S: Source>(
+pub async fn source<S: SourceReader>(
     source: &S,
     request: &BuildRequest,
-    progress: &Progress<'_>,
-    cancel: &CancelToken,
+    context: BuildContext<'_>,
 ) -> Result<Fetched, BuildError> {
-    progress.phase(Phase::Source);
-    let fetching = source.fetch(&request.source, progress, cancel);
-    let fetched = or_interrupted(async { Ok::<_, BuildError>(fetching.await?) }, cancel);
+    context.progress.phase(Phase::Source);
+    let fetching = source.fetch(&request.source, context);
+    let fetched = context.or_interrupted(async { Ok::<_, BuildError>(fetching.await?) });
     let mut fetched = fetched.await?;
-    progress.warn(std::mem::take(&mut fetched.diagnostics));
+    context
+        .progress
+        .warn(std::mem::take(&mut fetched.diagnostics));
     Ok(fetched)
 }
 
@@ -35,14 +36,13 @@ pub async fn source<S: Source>(
 ///
 /// # Errors
 /// What the ports say.
-pub async fn for_choice<E: Engine>(
-    engine: &E,
+pub async fn for_choice<R: ImageResolver>(
+    images: &R,
     source: &Fetched,
     request: &BuildRequest,
-    progress: &Progress<'_>,
-    cancel: &CancelToken,
+    context: BuildContext<'_>,
 ) -> Result<ChoiceFacts, BuildError> {
-    progress.phase(Phase::Images);
+    context.progress.phase(Phase::Images);
     let either = match &request.builder {
         Builder::Named(_) => return Ok(ChoiceFacts::default()),
         Builder::Detected => None,
@@ -52,7 +52,7 @@ pub async fn for_choice<E: Engine>(
                 PullPolicy::Always => PullPolicy::Always,
                 _ => PullPolicy::Never,
             };
-            let found = engine.resolve(image, policy, progress, cancel);
+            let found = images.resolve(image, policy, context);
             match found.await {
                 Ok(facts) => Some(facts),
                 Err(EngineError::NoSuchImage { .. }) => None,
@@ -61,7 +61,7 @@ pub async fn for_choice<E: Engine>(
         }
     };
     let listing = async { Ok::<_, BuildError>(source.root_entries().await?) };
-    let root = or_interrupted(listing, cancel).await?;
+    let root = context.or_interrupted(listing).await?;
     Ok(ChoiceFacts { root, either })
 }
 
@@ -69,40 +69,41 @@ pub async fn for_choice<E: Engine>(
 ///
 /// # Errors
 /// What the port says; [`BuildError::NoPickedBuilder`] where nobody named the builder that is missing.
-pub async fn images<E: Engine>(
-    engine: &E,
+pub async fn images<R: ImageResolver>(
+    images: &R,
     source: &Fetched,
     (request, choice): (&BuildRequest, &Choice),
-    progress: &Progress<'_>,
-    cancel: &CancelToken,
+    context: BuildContext<'_>,
 ) -> Result<Facts, BuildError> {
     let policy = if choice.is_ours {
         PullPolicy::Never
     } else {
         request.builder_pull
     };
-    let builder = engine.resolve(&choice.builder, policy, progress, cancel);
+    let builder = images.resolve(&choice.builder, policy, context);
     let builder = builder.await.map_err(|err| picked(err, choice))?;
     let runtime = match &request.runtime {
         Some(runtime) => Some(
-            engine
-                .resolve(&runtime.image, runtime.pull, progress, cancel)
+            images
+                .resolve(&runtime.image, runtime.pull, context)
                 .await?,
         ),
         None => None,
     };
-    let previous = previous(engine, request, progress, cancel).await?;
-    let tagged = tagged(engine, request, progress, cancel).await?;
+    let previous = previous(images, request, context).await?;
+    let tagged = tagged(images, request, context).await?;
     let images = std::iter::once(&builder).chain(&runtime);
     for image in images {
-        progress.warn(ImageLabels::read(&image.config.labels, &image.config.env).1);
+        context
+            .progress
+            .warn(ImageLabels::read(&image.config.labels, &image.config.env).1);
     }
     let fingerprint = if request.no_cache {
         None
     } else {
-        or_interrupted(fingerprint(source), cancel).await?
+        context.or_interrupted(fingerprint(source)).await?
     };
-    progress.end_phase();
+    context.progress.end_phase();
     Ok(Facts {
         builder,
         runtime,
@@ -138,19 +139,20 @@ fn picked(err: EngineError, choice: &Choice) -> BuildError {
 }
 
 /// An image of the build before that is not there is no reason not to build.
-async fn previous<E: Engine>(
-    engine: &E,
+async fn previous<R: ImageResolver>(
+    images: &R,
     request: &BuildRequest,
-    progress: &Progress<'_>,
-    cancel: &CancelToken,
+    context: BuildContext<'_>,
 ) -> Result<Option<ImageFacts>, BuildError> {
     let Some(PreviousRequest { image, pull }) = &request.previous else {
         return Ok(None);
     };
-    match engine.resolve(image, *pull, progress, cancel).await {
+    match images.resolve(image, *pull, context).await {
         Ok(facts) => Ok(Some(facts)),
         Err(EngineError::NoSuchImage { .. } | EngineError::Pull { .. }) => {
-            progress.notice(format!("a clean build: there is no image `{image}` yet"));
+            context
+                .progress
+                .notice(format!("a clean build: there is no image `{image}` yet"));
             Ok(None)
         }
         Err(err) => Err(err.into()),
@@ -158,11 +160,10 @@ async fn previous<E: Engine>(
 }
 
 /// The image that has the name of the result so far.
-async fn tagged<E: Engine>(
-    engine: &E,
+async fn tagged<R: ImageResolver>(
+    images: &R,
     request: &BuildRequest,
-    progress: &Progress<'_>,
-    cancel: &CancelToken,
+    context: BuildContext<'_>,
 ) -> Result<Option<ImageFacts>, BuildError> {
     let Some(tag) = &request.tag else {
         return Ok(None);
@@ -170,7 +171,7 @@ async fn tagged<E: Engine>(
     // With a tag it is a name to every engine. Without one it could be the beginning of an id.
     let name = format!("{}:{}", tag.name(), tag.tag_or_latest());
     let name: ImageRef = name.parse().expect("parts of a name");
-    let found = engine.resolve(&name, PullPolicy::Never, progress, cancel);
+    let found = images.resolve(&name, PullPolicy::Never, context);
     match found.await {
         Ok(facts) => Ok(Some(facts)),
         Err(EngineError::NoSuchImage { .. }) => Ok(None),

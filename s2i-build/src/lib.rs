@@ -3,12 +3,12 @@
 //! ```text
 //! BuildRequest ─► gather ─► Facts ─► plan ─► BuildPlan ─► execute ─► Outcome
 //!                   │                 pure                   │
-//!                   └────────── Engine, Source ──────────────┘
+//!                   └────────────── ports ─────────────────┘
 //! ```
 //!
-//! [`gather`] asks the two ports, [`Engine`] and [`Source`], and decides nothing;
-//! [`plan`](plan::plan) decides everything and touches nothing; [`execute`](execute::execute) does
-//! what the plan says and has no choice. Where the request leaves the builder open,
+//! [`gather`] asks two of the [ports], [`ImageResolver`](ports::ImageResolver) and
+//! [`SourceReader`](ports::SourceReader), and decides nothing; [`plan`](plan::plan) decides everything and touches
+//! nothing; [`execute`](execute::execute) carries the plan out on a [`Runner`](ports::Runner) and has no choice. Where the request leaves the builder open,
 //! [`choose`](plan::choose) decides on it in between, as the source must be there for that and the builder
 //! must not. What happens on the way is told as [events](event::Event)
 //! to whoever owns the terminal.
@@ -27,17 +27,17 @@
 pub mod agents;
 pub mod build;
 pub mod cancel;
+pub mod context;
 pub mod credentials;
 pub mod detect;
-pub mod engine;
 pub mod error;
 pub mod event;
 pub mod execute;
 pub mod facts;
 pub mod gather;
-pub mod images;
 pub mod limits;
 pub mod plan;
+pub mod ports;
 pub mod request;
 pub mod resource;
 pub mod session;
@@ -49,10 +49,10 @@ pub mod usage;
 pub use agents::Agents;
 pub use build::{Outcome, PreparedBuild, build, prepare};
 pub use cancel::{CancelToken, Interrupt};
+pub use context::BuildContext;
 pub use credentials::CredentialProvider;
-pub use engine::{Container, Engine, EngineError};
 pub use error::{BuildError, BuildFailure};
-pub use images::Images;
+pub use ports::{Container, Engine, EngineError};
 pub use resource::Resource;
-pub use source::{Source, SourceError};
+pub use source::SourceError;
 pub use usage::usage;

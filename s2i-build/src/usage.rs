@@ -9,11 +9,12 @@ use s2i_core::{Diagnostic, ErrorChain, Script};
 
 use crate::{
     cancel::CancelToken,
-    engine::{Container as _, Engine, Program, Start},
+    context::BuildContext,
     error::{BuildError, BuildFailure},
     event::{Event, EventSink, Output, Phase, Progress},
-    execute::{admitted, notice_root},
+    execute::{admitted, notice_root, program},
     plan::{self, UsagePlan},
+    ports::{Container as _, ImageResolver, Runner, Start},
     request::UsageRequest,
 };
 
@@ -25,7 +26,7 @@ const MOST: usize = 1 << 20;
 ///
 /// # Errors
 /// [`BuildFailure`]; no container is left behind unless its `cleanup` or a warning says so.
-pub async fn usage<E: Engine>(
+pub async fn usage<E: ImageResolver + Runner>(
     engine: &E,
     request: &UsageRequest,
     events: &dyn EventSink,
@@ -37,7 +38,7 @@ pub async fn usage<E: Engine>(
         is_told: AtomicBool::new(false),
     };
     let progress = Progress::new(&kept);
-    let done = phases(engine, request, &progress, cancel).await;
+    let done = phases(engine, request, BuildContext::new(&progress, cancel)).await;
     let text = kept.take();
     if done.is_err() {
         events.event(Event::Output(Output::Stdout, text.clone()));
@@ -46,25 +47,23 @@ pub async fn usage<E: Engine>(
     done.map(|()| text)
 }
 
-async fn phases<E: Engine>(
+async fn phases<E: ImageResolver + Runner>(
     engine: &E,
     request: &UsageRequest,
-    progress: &Progress<'_>,
-    cancel: &CancelToken,
+    context: BuildContext<'_>,
 ) -> Result<(), BuildFailure> {
-    progress.phase(Phase::Images);
-    let resolving = engine.resolve(&request.image, request.pull, progress, cancel);
+    context.progress.phase(Phase::Images);
+    let resolving = engine.resolve(&request.image, request.pull, context);
     let image = resolving.await?;
     let plan = plan::usage(request, &image)?;
-    execute(engine, &plan, progress, cancel).await
+    execute(engine, &plan, context).await
 }
 
 /// Runs the container of the plan.
-async fn execute<E: Engine>(
-    engine: &E,
+async fn execute<R: Runner>(
+    runner: &R,
     plan: &UsagePlan,
-    progress: &Progress<'_>,
-    cancel: &CancelToken,
+    context: BuildContext<'_>,
 ) -> Result<(), BuildFailure> {
     let start = Start {
         image: &plan.image,
@@ -74,17 +73,17 @@ async fn execute<E: Engine>(
         artifacts: None,
         source: None,
     };
-    let container = engine.start(&start, progress, cancel).await?;
+    let container = runner.start(&start, context).await?;
     let mut container = admitted(container, plan.script_user()).await?;
-    progress.phase(Phase::Usage);
-    notice_root(&container, plan.script_user(), progress);
-    let program = Program::new(&plan.run, &plan.user, &plan.image.config, &[]);
-    let ran = container.exec(&program, progress, cancel).await;
+    context.progress.phase(Phase::Usage);
+    notice_root(&container, plan.script_user(), context.progress);
+    let program = program(&plan.run, &plan.user, &plan.image.config, &[]);
+    let ran = container.exec(&program, context).await;
     let left = container.discard().await.err();
     let error = match ran {
         Ok(exit) if exit.is_success() => {
             let tell = |err| Diagnostic::new("cleanup", ErrorChain(&err).to_string());
-            progress.warn(left.map(tell));
+            context.progress.warn(left.map(tell));
             return Ok(());
         }
         Ok(exit) => BuildError::Script {

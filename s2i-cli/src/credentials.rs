@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use futures_util::{FutureExt as _, future::BoxFuture};
-use s2i_build::{CredentialProvider, engine::BoxError};
+use s2i_build::{CredentialProvider, ports::BoxError};
 use s2i_core::{ImageRef, credential::Credential};
 use s2i_docker::Flavour;
 use s2i_oci::{credentials::CredentialStore, registry::RegistryError};

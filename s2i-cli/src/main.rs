@@ -28,7 +28,7 @@ use args::{Args, Command};
 use clap::Parser as _;
 use commands::Setting;
 use error::Error;
-use s2i_build::{CancelToken, cancel::or_interrupted};
+use s2i_build::{CancelToken, context::or_interrupted};
 
 fn main() -> ExitCode {
     if let Some(code) = s2i_native::reexec() {

@@ -1,6 +1,6 @@
 //! Reading what the user names: a file may be a pipe whose writer takes its time.
 
-use s2i_build::{CancelToken, cancel::or_interrupted, stream::blocking};
+use s2i_build::{CancelToken, context::or_interrupted, stream::blocking};
 
 use crate::error::Error;
 

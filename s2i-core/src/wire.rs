@@ -6,7 +6,10 @@
 //! answers in the same way, with the script's output in between. A stream that stops without an
 //! end frame was cut: the agent then ends every process and itself.
 
-use std::io::{self, Read, Write};
+use std::{
+    fmt,
+    io::{self, Read, Write},
+};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -331,6 +334,18 @@ impl Exit {
     #[must_use]
     pub fn is_success(self) -> bool {
         self == Self::Code(0)
+    }
+}
+
+/// Shows how the program ended, as the end of a sentence about it.
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Code(0) => f.write_str("succeeded"),
+            Self::Code(code) => write!(f, "failed with status {code}"),
+            Self::Signal(9) => f.write_str("was killed by signal 9 (is there enough memory?)"),
+            Self::Signal(signal) => write!(f, "was killed by signal {signal}"),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What an engine says of itself and offers.
 
 use bollard::{models::SystemVersionComponents, query_parameters::ListNetworksOptions};
-use s2i_build::{EngineError, engine::EngineInfo};
+use s2i_build::{EngineError, ports::EngineInfo};
 
 use crate::{DockerEngine, Flavour, error::failed};
 

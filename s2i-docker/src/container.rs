@@ -21,8 +21,7 @@ use bollard::{
 use bytes::Bytes;
 use futures_util::{StreamExt as _, sink};
 use s2i_build::{
-    CancelToken, EngineError, Resource,
-    event::Progress,
+    BuildContext, EngineError, Resource,
     resource::Tracked,
     session::{Piece, Session, Transport},
     trace,
@@ -62,15 +61,14 @@ impl Created {
         image: ImageRef,
         body: ContainerCreateBody,
         resource: fn(String) -> Resource,
-        progress: &Progress<'_>,
-        cancel: &CancelToken,
+        context: BuildContext<'_>,
     ) -> Result<Self, EngineError> {
         let (docker, endpoint) = (&engine.docker, &engine.endpoint.url);
         let name = convert::container_name(&image);
         let container = Handle {
             docker: docker.clone(),
             endpoint: endpoint.clone(),
-            _tracked: Arc::new(cancel.track(resource(name.clone()))?),
+            _tracked: Arc::new(context.cancel.track(resource(name.clone()))?),
             name,
             image,
         };
@@ -82,7 +80,9 @@ impl Created {
                 tracing::debug!({ trace::CONTAINER } = %name, { trace::IMAGE } = %image, "made a container");
                 // Such as a limit that the machine can't keep.
                 let told = |warning| Diagnostic::new(image.to_string(), warning);
-                progress.warn(created.warnings.into_iter().map(told));
+                context
+                    .progress
+                    .warn(created.warnings.into_iter().map(told));
                 return Ok(Self(container));
             }
             Err(err) => err,
@@ -92,7 +92,7 @@ impl Created {
             && !is_unreachable(&err)
             && let Err(left) = container.remove().await
         {
-            warn_of(&left, progress);
+            warn_of(&left, context.progress);
         }
         let image = container.image.to_string();
         Err(failed("create a container of", image, endpoint)(err))

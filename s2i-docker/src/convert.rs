@@ -7,9 +7,8 @@ use bollard::models::{
     ImageConfig, ImageDeleteResponseItem, ImageInspect, PortBinding, PortMap,
 };
 use s2i_build::{
-    engine::Start,
     facts::ImageFacts,
-    images::{ImageSummary, Launch, Publish},
+    ports::{ImageSummary, Launch, Publish, Start},
     request::{Limits, Network},
 };
 use s2i_core::{

@@ -1,7 +1,7 @@
 //! Credentials for registries in the form of Docker's API.
 
 use bollard::auth::DockerCredentials;
-use s2i_build::engine::BoxError;
+use s2i_build::ports::BoxError;
 use s2i_core::{
     ImageRef,
     credential::{Credential, server_address},

@@ -1,4 +1,4 @@
-//! The engine port over the API.
+//! The engine over the API: its probe, its images on their way to a build, and its containers.
 
 use std::{sync::Arc, time::Duration};
 
@@ -7,11 +7,10 @@ use bollard::{
 };
 use futures_util::StreamExt as _;
 use s2i_build::{
-    Agents, CancelToken, CredentialProvider, Engine, EngineError, Resource,
-    cancel::or_interrupted,
-    engine::{Committed, EngineInfo, Start},
+    Agents, BuildContext, CredentialProvider, EngineError, Resource,
     event::{Event, Phase, Progress},
     facts::ImageFacts,
+    ports::{BuildCache, EngineInfo, EngineProbe, ImageResolver, Runner, Start},
     request::PullPolicy,
     trace,
 };
@@ -24,7 +23,6 @@ use crate::{
     endpoint::{Endpoint, Flavour},
     error::{Said, cause, failed, is_only_the_end, is_unreachable},
     images::inspected,
-    made,
     running::DockerContainer,
 };
 
@@ -162,19 +160,18 @@ impl DockerEngine {
     }
 }
 
-impl Engine for DockerEngine {
-    type Container = DockerContainer;
-
+impl EngineProbe for DockerEngine {
     async fn probe(&self) -> Result<EngineInfo, EngineError> {
         self.flavour().await.map(|(_, info)| info)
     }
+}
 
+impl ImageResolver for DockerEngine {
     async fn resolve(
         &self,
         image: &ImageRef,
         policy: PullPolicy,
-        progress: &Progress<'_>,
-        cancel: &CancelToken,
+        context: BuildContext<'_>,
     ) -> Result<ImageFacts, EngineError> {
         let find = async {
             if policy != PullPolicy::Always {
@@ -187,23 +184,26 @@ impl Engine for DockerEngine {
                     });
                 }
             }
-            self.pull(image, progress).await?;
+            self.pull(image, context.progress).await?;
             let pulled = self.inspect(image).await?;
             pulled.ok_or_else(|| EngineError::Pull {
                 image: image.clone(),
                 source: Said("it is not there after the pull".into()).into(),
             })
         };
-        or_interrupted(find, cancel).await
+        context.or_interrupted(find).await
     }
+}
+
+impl Runner for DockerEngine {
+    type Container = DockerContainer;
 
     async fn start(
         &self,
         start: &Start<'_>,
-        progress: &Progress<'_>,
-        cancel: &CancelToken,
+        context: BuildContext<'_>,
     ) -> Result<DockerContainer, EngineError> {
-        let (flavour, _) = or_interrupted(self.flavour(), cancel).await?;
+        let (flavour, _) = context.or_interrupted(self.flavour()).await?;
         let image = start.image;
         let agent = self
             .agents
@@ -212,17 +212,17 @@ impl Engine for DockerEngine {
                 image: image.name.clone(),
                 architecture: image.platform.architecture.clone(),
             })?;
-        progress.phase(Phase::Start);
+        context.progress.phase(Phase::Start);
         let body = convert::create_body(start);
         let name = image.name.clone();
-        let created = Created::new(self, name, body, Resource::Container, progress, cancel);
+        let created = Created::new(self, name, body, Resource::Container, context);
         let created = created.await?;
         let handle = created.handle();
         let starting = async {
             handle.check_limits(&start.limits).await?;
             created.start(agent, start.user).await
         };
-        match or_interrupted(starting, cancel).await {
+        match context.or_interrupted(starting).await {
             Ok(session) => Ok(DockerContainer {
                 handle,
                 session,
@@ -231,18 +231,12 @@ impl Engine for DockerEngine {
             }),
             Err(err) => {
                 if let Err(left) = handle.remove().await {
-                    warn_of(&left, progress);
+                    warn_of(&left, context.progress);
                 }
                 Err(err)
             }
         }
     }
-
-    async fn name(&self, image: &Committed, name: &ImageRef) -> Result<(), EngineError> {
-        made::name(&self.docker, &self.endpoint.url, &image.id, name).await
-    }
-
-    async fn forget(&self, image: &Committed) -> Result<(), EngineError> {
-        made::remove(&self.docker, &self.endpoint.url, &image.id).await
-    }
 }
+
+impl BuildCache for DockerEngine {}

@@ -1,7 +1,7 @@
 //! From what bollard says to what the port says.
 
 use bollard::errors::Error;
-use s2i_build::{EngineError, engine::BoxError};
+use s2i_build::{EngineError, ports::BoxError};
 use thiserror::Error as ThisError;
 
 /// A message of the engine itself.

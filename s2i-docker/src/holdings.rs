@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use bollard::{models::ImageInspect, query_parameters::ListImagesOptionsBuilder};
-use s2i_build::{EngineError, images::Holdings};
+use s2i_build::{EngineError, ports::Holdings};
 use s2i_core::ImageRef;
 
 use crate::{DockerEngine, error::failed, images::inspected};

@@ -1,4 +1,4 @@
-//! The port to images over the API.
+//! The images of an engine over the API: naming and removing them, and moving them elsewhere.
 
 use std::{
     collections::HashMap,
@@ -24,13 +24,12 @@ use futures_util::{
     future::{Either, select},
 };
 use s2i_build::{
-    CancelToken, EngineError, Images, Resource,
-    cancel::or_interrupted,
+    BuildContext, CancelToken, EngineError, Resource,
     event::{Event, Progress},
-    images::{ImageSummary, Launch, Pruned, Pushed},
+    ports::{Committed, ImageStore, ImageSummary, ImageTransfer, Pruned, Pushed},
     stream::ArchiveStream,
 };
-use s2i_core::{ImageRef, wire::Exit};
+use s2i_core::ImageRef;
 
 use crate::{
     DockerEngine, convert,
@@ -42,7 +41,7 @@ use crate::{
 const LISTINGS: usize = 5;
 const PAUSE: Duration = Duration::from_millis(100);
 
-impl Images for DockerEngine {
+impl ImageStore for DockerEngine {
     async fn list(&self) -> Result<Vec<ImageSummary>, EngineError> {
         let mut attempts = 1;
         let listed = loop {
@@ -79,21 +78,46 @@ impl Images for DockerEngine {
         made::name(&self.docker, endpoint, &found.id, name).await
     }
 
+    async fn prune(&self) -> Result<Pruned, EngineError> {
+        let filters = HashMap::from([("dangling", vec!["true"])]);
+        let options = PruneImagesOptionsBuilder::new().filters(&filters).build();
+        let pruned = self.docker.prune_images(Some(options)).await;
+        let pruned = pruned.map_err(failed("prune", "its images", &self.endpoint.url))?;
+        let bytes = pruned.space_reclaimed.unwrap_or_default();
+        Ok(Pruned {
+            removed: convert::removed(pruned.images_deleted.unwrap_or_default()).collect(),
+            bytes: u64::try_from(bytes).unwrap_or_default(),
+        })
+    }
+
+    async fn tag_committed(
+        &self,
+        committed: &Committed,
+        name: &ImageRef,
+    ) -> Result<(), EngineError> {
+        made::name(&self.docker, &self.endpoint.url, &committed.id, name).await
+    }
+
+    async fn remove_committed(&self, committed: &Committed) -> Result<(), EngineError> {
+        made::remove(&self.docker, &self.endpoint.url, &committed.id).await
+    }
+}
+
+impl ImageTransfer for DockerEngine {
     async fn push(
         &self,
         image: &ImageRef,
-        progress: &Progress<'_>,
-        cancel: &CancelToken,
+        context: BuildContext<'_>,
     ) -> Result<Pushed, EngineError> {
         let push = async {
             find(&self.docker, &self.endpoint.url, image).await?;
-            self.send(image, progress).await?;
+            self.send(image, context.progress).await?;
             let found = find(&self.docker, &self.endpoint.url, image).await?;
             Ok(Pushed {
                 digest: convert::digest_of(image, &found.digests),
             })
         };
-        or_interrupted(push, cancel).await
+        context.or_interrupted(push).await
     }
 
     async fn load(
@@ -127,27 +151,6 @@ impl Images for DockerEngine {
             Ok::<_, io::Error>(archive.map_err(fail.clone()))
         };
         futures_util::stream::once(open).try_flatten().boxed()
-    }
-
-    async fn prune(&self) -> Result<Pruned, EngineError> {
-        let filters = HashMap::from([("dangling", vec!["true"])]);
-        let options = PruneImagesOptionsBuilder::new().filters(&filters).build();
-        let pruned = self.docker.prune_images(Some(options)).await;
-        let pruned = pruned.map_err(failed("prune", "its images", &self.endpoint.url))?;
-        let bytes = pruned.space_reclaimed.unwrap_or_default();
-        Ok(Pruned {
-            removed: convert::removed(pruned.images_deleted.unwrap_or_default()).collect(),
-            bytes: u64::try_from(bytes).unwrap_or_default(),
-        })
-    }
-
-    async fn launch(
-        &self,
-        launch: &Launch<'_>,
-        progress: &Progress<'_>,
-        cancel: &CancelToken,
-    ) -> Result<Exit, EngineError> {
-        self.launch_container(launch, progress, cancel).await
     }
 }
 

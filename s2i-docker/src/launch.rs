@@ -12,10 +12,9 @@ use futures_util::{
     future::{Either, select, try_join},
 };
 use s2i_build::{
-    CancelToken, EngineError, Interrupt, Resource,
-    cancel::or_interrupted,
+    BuildContext, EngineError, Interrupt, Resource,
     event::{Event, Output, Progress},
-    images::Launch,
+    ports::{Launch, Launcher},
 };
 use s2i_core::wire::Exit;
 
@@ -30,25 +29,27 @@ use crate::{
 /// How long a command may take to end when it was asked to.
 const GRACE: Duration = Duration::from_secs(10);
 
-impl DockerEngine {
-    pub(crate) async fn launch_container(
+impl Launcher for DockerEngine {
+    async fn launch(
         &self,
         launch: &Launch<'_>,
-        progress: &Progress<'_>,
-        cancel: &CancelToken,
+        context: BuildContext<'_>,
     ) -> Result<Exit, EngineError> {
         let body = convert::launch_body(launch);
         let name = launch.image.name.clone();
-        let created = Created::new(self, name, body, Resource::Application, progress, cancel);
+        let created = Created::new(self, name, body, Resource::Application, context);
         let created = created.await?;
         let handle = created.handle();
-        let exit = match or_interrupted(handle.check_limits(&launch.limits), cancel).await {
-            Ok(()) => handle.live(progress, cancel).await,
+        let exit = match context
+            .or_interrupted(handle.check_limits(&launch.limits))
+            .await
+        {
+            Ok(()) => handle.live(context).await,
             Err(err) => Err(err),
         };
         // It goes by itself when it has ended; here that is waited for.
         if let Err(left) = handle.remove().await {
-            warn_of(&left, progress);
+            warn_of(&left, context.progress);
         }
         exit
     }
@@ -56,17 +57,14 @@ impl DockerEngine {
 
 impl Handle {
     /// The life of a container, from its start to its end.
-    async fn live(
-        &self,
-        progress: &Progress<'_>,
-        cancel: &CancelToken,
-    ) -> Result<Exit, EngineError> {
-        let attached = or_interrupted(self.attach(false), cancel).await?;
+    async fn live(&self, context: BuildContext<'_>) -> Result<Exit, EngineError> {
+        let attached = context.or_interrupted(self.attach(false)).await?;
         // Its end is asked for before it begins: it takes its status along when it goes.
         let ending = try_join(self.end(), self.begin());
-        let work = try_join(ending, self.tell(attached, progress));
+        let work = try_join(ending, self.tell(attached, context.progress));
         let work = std::pin::pin!(work);
-        let (cancelled, rest) = match select(std::pin::pin!(cancel.cancelled()), work).await {
+        let (cancelled, rest) = match select(std::pin::pin!(context.cancel.cancelled()), work).await
+        {
             Either::Right((done, _)) => return done.map(|((exit, ()), ())| exit),
             Either::Left((reason, work)) => (reason, work),
         };

@@ -1,4 +1,4 @@
-//! The engine port over Docker's API, which Podman speaks as well.
+//! The ports to an engine over Docker's API, which Podman speaks as well.
 //!
 //! [`Endpoint::find`] tells which socket to use, [`DockerEngine`] is the engine. The first
 //! process of every container is [s2i's agent](s2i_build::Agents): the container is made, the agent is
@@ -9,7 +9,7 @@
 //! [provider](DockerEngine::with_credentials), if there is one.
 //!
 //! ```no_run
-//! use s2i_build::{Agents, Engine as _};
+//! use s2i_build::{Agents, ports::EngineProbe as _};
 //! use s2i_docker::{DockerEngine, Endpoint, HostEnv};
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {

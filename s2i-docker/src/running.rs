@@ -4,10 +4,9 @@ use std::collections::HashMap;
 
 use bollard::query_parameters::{CommitContainerOptions, InspectContainerOptions};
 use s2i_build::{
-    CancelToken, Container, EngineError, Resource,
-    cancel::or_interrupted,
-    engine::{Commit, Committed, Input, Program},
+    BuildContext, Container, EngineError, Resource,
     event::{Phase, Progress},
+    ports::{Commit, Committed, Input, Program},
     session::Session,
     stream::ArchiveStream,
 };
@@ -42,20 +41,20 @@ impl Container for DockerContainer {
     async fn unpack(
         &mut self,
         input: Input<'_>,
-        progress: &Progress<'_>,
-        cancel: &CancelToken,
+        context: BuildContext<'_>,
     ) -> Result<(), EngineError> {
-        let unpacking = self.session.unpack(input, &self.user, progress);
-        or_interrupted(unpacking, cancel).await
+        let unpacking = self.session.unpack(input, &self.user, context.progress);
+        context.or_interrupted(unpacking).await
     }
 
     async fn exec(
         &mut self,
         program: &Program,
-        progress: &Progress<'_>,
-        cancel: &CancelToken,
+        context: BuildContext<'_>,
     ) -> Result<Exit, EngineError> {
-        or_interrupted(self.session.exec(program, progress), cancel).await
+        context
+            .or_interrupted(self.session.exec(program, context.progress))
+            .await
     }
 
     fn pour<'a>(&'a mut self, program: &Program, progress: &'a Progress<'_>) -> ArchiveStream<'a> {
@@ -69,10 +68,9 @@ impl Container for DockerContainer {
     async fn commit(
         &mut self,
         commit: &Commit,
-        progress: &Progress<'_>,
-        cancel: &CancelToken,
+        context: BuildContext<'_>,
     ) -> Result<Committed, EngineError> {
-        progress.phase(Phase::Clean);
+        context.progress.phase(Phase::Clean);
         let finish = Finish {
             remove: commit.remove.clone(),
             made: Vec::new(),
@@ -80,15 +78,19 @@ impl Container for DockerContainer {
             mtime: Some(commit.mtime),
             require: commit.require.clone(),
         };
-        or_interrupted(self.session.finish(finish, progress), cancel).await?;
-        progress.phase(Phase::Commit);
+        context
+            .or_interrupted(self.session.finish(finish, context.progress))
+            .await?;
+        context.progress.phase(Phase::Commit);
         let container = &self.handle;
-        let _commit = cancel.track(Resource::Commit(container.name.clone()))?;
+        let _commit = context
+            .cancel
+            .track(Resource::Commit(container.name.clone()))?;
         let id = container.commit(commit, self.flavour).await?;
         // A commit can't be called off; an image that nobody wants any more can be removed.
-        if let Some(reason) = cancel.reason() {
+        if let Some(reason) = context.cancel.reason() {
             if let Err(left) = container.remove_image(&id).await {
-                warn_of(&left, progress);
+                warn_of(&left, context.progress);
             }
             return Err(EngineError::Interrupted(reason));
         }
@@ -96,7 +98,7 @@ impl Container for DockerContainer {
             Ok(size) => Ok(Committed { id, size }),
             Err(err) => {
                 if let Err(left) = container.remove_image(&id).await {
-                    warn_of(&left, progress);
+                    warn_of(&left, context.progress);
                 }
                 Err(err)
             }

@@ -2,7 +2,7 @@
 
 use s2i_build::{
     CancelToken, EngineError,
-    engine::{Commit, Committed},
+    ports::{Commit, Committed},
 };
 use s2i_core::{
     ImageRef,
@@ -53,7 +53,7 @@ pub(crate) fn commit(
 }
 
 /// Gives an image that was made without a name one.
-pub(crate) fn name(store: &Store, id: &str, name: &ImageRef) -> Result<(), EngineError> {
+pub(crate) fn tag(store: &Store, id: &str, name: &ImageRef) -> Result<(), EngineError> {
     let digest = digest(id)?;
     let found = store
         .find_id(digest)
@@ -65,7 +65,7 @@ pub(crate) fn name(store: &Store, id: &str, name: &ImageRef) -> Result<(), Engin
 }
 
 /// Removes an image that was made without a name, unless it has got one.
-pub(crate) fn forget(store: &Store, id: &str) -> Result<(), EngineError> {
+pub(crate) fn remove(store: &Store, id: &str) -> Result<(), EngineError> {
     let digest = digest(id)?;
     let removed = store
         .remove_unnamed(digest)
@@ -117,15 +117,15 @@ mod tests {
             images.iter().map(|image| image.names().to_vec()).collect()
         };
         let id = publish();
-        forget(&store, &id).unwrap();
+        remove(&store, &id).unwrap();
         assert!(names().is_empty());
         let tag: ImageRef = "docker.io/library/app:latest-build".parse().unwrap();
-        assert!(name(&store, &id, &tag).is_err());
+        assert!(super::tag(&store, &id, &tag).is_err());
         assert_eq!(publish(), id);
-        name(&store, &id, &tag).unwrap();
+        super::tag(&store, &id, &tag).unwrap();
         // The same image may be somebody else's as well.
         assert_eq!(publish(), id);
-        forget(&store, &id).unwrap();
+        remove(&store, &id).unwrap();
         assert_eq!(names(), [[tag]]);
     }
 }

@@ -3,10 +3,9 @@
 use std::thread;
 
 use s2i_build::{
-    CancelToken, Container, EngineError,
-    cancel::or_interrupted,
-    engine::{Commit, Committed, Input, Program},
+    BuildContext, Container, EngineError,
     event::{Phase, Progress},
+    ports::{Commit, Committed, Input, Program},
     session::Session,
     stream::ArchiveStream,
 };
@@ -63,21 +62,21 @@ impl Container for NativeContainer {
     async fn unpack(
         &mut self,
         input: Input<'_>,
-        progress: &Progress<'_>,
-        cancel: &CancelToken,
+        context: BuildContext<'_>,
     ) -> Result<(), EngineError> {
         let user = self.user.clone();
-        let unpacking = self.session().unpack(input, &user, progress);
-        or_interrupted(unpacking, cancel).await
+        let unpacking = self.session().unpack(input, &user, context.progress);
+        context.or_interrupted(unpacking).await
     }
 
     async fn exec(
         &mut self,
         program: &Program,
-        progress: &Progress<'_>,
-        cancel: &CancelToken,
+        context: BuildContext<'_>,
     ) -> Result<Exit, EngineError> {
-        or_interrupted(self.session().exec(program, progress), cancel).await
+        context
+            .or_interrupted(self.session().exec(program, context.progress))
+            .await
     }
 
     fn pour<'a>(&'a mut self, program: &Program, progress: &'a Progress<'_>) -> ArchiveStream<'a> {
@@ -92,10 +91,9 @@ impl Container for NativeContainer {
     async fn commit(
         &mut self,
         commit: &Commit,
-        progress: &Progress<'_>,
-        cancel: &CancelToken,
+        context: BuildContext<'_>,
     ) -> Result<Committed, EngineError> {
-        progress.phase(Phase::Clean);
+        context.progress.phase(Phase::Clean);
         let place = self.place.as_ref().expect("it is given back");
         let (lent, aside) = (place.lent.clone(), place.aside());
         let is_kept = |path: &&ContainerPath| Some(*path) != lent.as_ref();
@@ -108,11 +106,13 @@ impl Container for NativeContainer {
             mtime: None,
             require: commit.require.clone(),
         };
-        or_interrupted(self.session().finish(finish, progress), cancel).await?;
+        context
+            .or_interrupted(self.session().finish(finish, context.progress))
+            .await?;
         self.session = None;
-        progress.phase(Phase::Commit);
+        context.progress.phase(Phase::Commit);
         let mut place = self.place.take().expect("nothing follows a commit");
-        let (commit, cancel) = (commit.clone(), cancel.clone());
+        let (commit, cancel) = (commit.clone(), context.cancel.clone());
         let (place, committed) = blocking(move || {
             let committed = place
                 .end(&cancel)

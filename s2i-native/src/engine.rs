@@ -1,14 +1,13 @@
-//! The engine port over the store and the sandbox.
+//! The engine over the store and the sandbox: images on their way to a build, its containers, and its cache.
 
 use std::{path::PathBuf, sync::Once};
 
 use futures_util::{StreamExt as _, future::join};
 use s2i_build::{
-    Agents, CancelToken, Engine, EngineError,
-    cancel::or_interrupted,
-    engine::{Committed, EngineInfo, Start},
+    Agents, BuildContext, EngineError,
     event::{Event, Phase, Progress},
     facts::ImageFacts,
+    ports::{BuildCache, Committed, EngineInfo, EngineProbe, ImageResolver, Runner, Start},
     request::{self, PullPolicy},
     session::{Session, Transport},
 };
@@ -19,7 +18,6 @@ use s2i_oci::{
 };
 
 use crate::{
-    commit,
     container::NativeContainer,
     error::{blocking, failed, no_such_image},
     memory,
@@ -115,27 +113,26 @@ impl NativeEngine {
         &self,
         origin: Origin,
         agent: Option<Vec<u8>>,
-        progress: &Progress<'_>,
-        cancel: &CancelToken,
+        context: BuildContext<'_>,
     ) -> Result<(Place, Running, Transport), EngineError> {
         if let Some(exposure) = exposure(origin.network, sandbox::has_scopes()) {
-            self.warned.call_once(|| progress.warn([exposure]));
+            self.warned.call_once(|| context.progress.warn([exposure]));
         }
-        let (store, token) = (self.store.clone(), cancel.clone());
+        let (store, token) = (self.store.clone(), context.cancel.clone());
         let prepare = move |tell: &Tell| Place::prepare(&store, origin, tell, &token);
-        let mut prepared = telling(progress, prepare).await?;
+        let mut prepared = telling(context.progress, prepare).await?;
         if let Some(landing) = prepared.landing.take() {
             // What is left of the start counts to it: it takes less than telling of it would.
-            progress.phase(Phase::Upload);
-            let (cancel, image) = (cancel.clone(), prepared.place.name.clone());
+            context.progress.phase(Phase::Upload);
+            let (cancel, image) = (context.cancel.clone(), prepared.place.name.clone());
             let fill = move |tell: &Tell| {
                 prepared.place.source = Some(landing.path().clone());
                 let told = |bytes| drop(tell.unbounded_send(Event::Uploaded(bytes)));
                 landing.fill(&image, &told, &cancel).map(|()| prepared)
             };
-            prepared = telling(progress, fill).await?;
+            prepared = telling(context.progress, fill).await?;
         }
-        let cancel = cancel.clone();
+        let cancel = context.cancel.clone();
         let start = move || {
             cancel.check()?;
             let Prepared { place, sandbox, .. } = prepared;
@@ -163,9 +160,7 @@ async fn telling<T: Send + 'static>(
     join(working, telling).await.0
 }
 
-impl Engine for NativeEngine {
-    type Container = NativeContainer;
-
+impl EngineProbe for NativeEngine {
     async fn probe(&self) -> Result<EngineInfo, EngineError> {
         Ok(EngineInfo {
             name: "native".into(),
@@ -173,13 +168,14 @@ impl Engine for NativeEngine {
             endpoint: self.store.root().display().to_string(),
         })
     }
+}
 
+impl ImageResolver for NativeEngine {
     async fn resolve(
         &self,
         image: &ImageRef,
         policy: PullPolicy,
-        progress: &Progress<'_>,
-        cancel: &CancelToken,
+        context: BuildContext<'_>,
     ) -> Result<ImageFacts, EngineError> {
         let facts = |stored: &StoredImage| ImageFacts {
             name: image.clone(),
@@ -188,23 +184,26 @@ impl Engine for NativeEngine {
             config: stored.config().config.clone().normalised(),
         };
         if policy != PullPolicy::Always {
-            if let Some(stored) = or_interrupted(self.find(image), cancel).await? {
+            if let Some(stored) = context.or_interrupted(self.find(image)).await? {
                 return Ok(facts(&stored));
             }
             if policy == PullPolicy::Never {
                 return Err(no_such_image(image));
             }
         }
-        progress.notice(format!("pulling {image}"));
-        let pulled = or_interrupted(self.pull(image, progress, cancel), cancel).await?;
+        context.progress.notice(format!("pulling {image}"));
+        let pulled = context.or_interrupted(self.pull(image, context)).await?;
         Ok(facts(&pulled))
     }
+}
+
+impl Runner for NativeEngine {
+    type Container = NativeContainer;
 
     async fn start(
         &self,
         start: &Start<'_>,
-        progress: &Progress<'_>,
-        cancel: &CancelToken,
+        context: BuildContext<'_>,
     ) -> Result<NativeContainer, EngineError> {
         let name = &start.image.name;
         let architecture = &start.image.platform.architecture;
@@ -213,16 +212,16 @@ impl Engine for NativeEngine {
             image: name.clone(),
             architecture: architecture.clone(),
         })?;
-        progress.phase(Phase::Start);
+        context.progress.phase(Phase::Start);
         let origin = Origin {
             name: name.clone(),
-            image: or_interrupted(self.pinned(start.image), cancel).await?,
+            image: context.or_interrupted(self.pinned(start.image)).await?,
             network: network(start.network)?,
             program: Program::Agent {
                 for_root: start.is_for_root(),
             },
             limits: limits(&start.limits),
-            artifacts: or_interrupted(self.lent(start), cancel).await?,
+            artifacts: context.or_interrupted(self.lent(start)).await?,
             source: start.source.map(|source| Source {
                 tree: source.tree.clone(),
                 into: source.into.clone(),
@@ -231,41 +230,35 @@ impl Engine for NativeEngine {
             tmpfs: Vec::new(),
             read_only: false,
         };
-        let placed = self.place(origin, Some(agent), progress, cancel);
+        let placed = self.place(origin, Some(agent), context);
         let (mut place, running, transport) = placed.await?;
         place.running = Some(running);
         let opening = Session::open(name.clone(), start.user, transport);
-        match or_interrupted(opening, cancel).await {
+        match context.or_interrupted(opening).await {
             Ok(session) => Ok(NativeContainer::new(place, session, start.user)),
             Err(err) => {
                 if let Err(left) = blocking(move || place.remove()).await {
-                    progress.warn([Diagnostic::new("cleanup", ErrorChain(&left).to_string())]);
+                    context
+                        .progress
+                        .warn([Diagnostic::new("cleanup", ErrorChain(&left).to_string())]);
                 }
                 Err(err)
             }
         }
     }
+}
 
-    async fn name(&self, image: &Committed, name: &ImageRef) -> Result<(), EngineError> {
-        let (store, id, name) = (self.store.clone(), image.id.clone(), name.clone());
-        blocking(move || commit::name(&store, &id, &name)).await
-    }
-
-    async fn forget(&self, image: &Committed) -> Result<(), EngineError> {
-        let (store, id) = (self.store.clone(), image.id.clone());
-        blocking(move || commit::forget(&store, &id)).await
-    }
-
-    async fn recall(
+impl BuildCache for NativeEngine {
+    async fn get(
         &self,
         key: &str,
-        tag: Option<&ImageRef>,
+        name: Option<&ImageRef>,
     ) -> Result<Option<Committed>, EngineError> {
-        let (store, key, tag) = (self.store.clone(), key.to_owned(), tag.cloned());
-        blocking(move || memory::recall(&store, &key, tag.as_ref())).await
+        let (store, key, name) = (self.store.clone(), key.to_owned(), name.cloned());
+        blocking(move || memory::recall(&store, &key, name.as_ref())).await
     }
 
-    async fn remember(&self, key: &str, made: &Committed) {
+    async fn put(&self, key: &str, made: &Committed) {
         let (store, key, id) = (self.store.clone(), key.to_owned(), made.id.clone());
         let remembered = blocking(move || memory::remember(&store, &key, &id)).await;
         if let Err(err) = remembered {

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use s2i_build::{EngineError, engine::BoxError};
+use s2i_build::{EngineError, ports::BoxError};
 use s2i_core::ImageRef;
 
 /// Adds to any error what was to be done with what.

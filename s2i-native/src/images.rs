@@ -1,25 +1,25 @@
-//! The port for images over the store.
+//! The images of the store: naming and removing them, and moving them elsewhere.
 
 use futures_util::future::join;
 use s2i_build::{
-    CancelToken, EngineError, Images,
-    cancel::or_interrupted,
-    event::Progress,
-    images::{Holdings, ImageSummary, Launch, Pruned, Pushed},
+    BuildContext, CancelToken, EngineError,
+    context::or_interrupted,
+    ports::{Committed, Holdings, ImageStore, ImageSummary, ImageTransfer, Pruned, Pushed},
     stream::ArchiveStream,
 };
-use s2i_core::{ImageRef, wire::Exit};
+use s2i_core::ImageRef;
 use s2i_oci::store::{Loaded, Store, StoreError, StoredImage};
 
 use crate::{
     archive::Pieces,
+    commit,
     engine::NativeEngine,
     error::{blocking, failed},
-    launch, memory,
+    memory,
     tracked::{stoppable, track},
 };
 
-impl Images for NativeEngine {
+impl ImageStore for NativeEngine {
     async fn list(&self) -> Result<Vec<ImageSummary>, EngineError> {
         let store = self.store.clone();
         let images = blocking(move || {
@@ -51,13 +51,44 @@ impl Images for NativeEngine {
         .await
     }
 
+    async fn prune(&self) -> Result<Pruned, EngineError> {
+        let store = self.store.clone();
+        let prune = move || {
+            let before = store.list().map_err(failed("list", "the images"))?;
+            let unnamed = before.iter().filter(|image| image.names().is_empty());
+            let removed = unnamed.map(|image| format!("deleted {}", image.id()));
+            let freed = store.prune().map_err(failed("prune", "the store"))?;
+            memory::prune(&store)?;
+            Ok(Pruned {
+                removed: removed.collect(),
+                bytes: freed.bytes,
+            })
+        };
+        blocking(prune).await
+    }
+
+    async fn tag_committed(
+        &self,
+        committed: &Committed,
+        name: &ImageRef,
+    ) -> Result<(), EngineError> {
+        let (store, id, name) = (self.store.clone(), committed.id.clone(), name.clone());
+        blocking(move || commit::tag(&store, &id, &name)).await
+    }
+
+    async fn remove_committed(&self, committed: &Committed) -> Result<(), EngineError> {
+        let (store, id) = (self.store.clone(), committed.id.clone());
+        blocking(move || commit::remove(&store, &id)).await
+    }
+}
+
+impl ImageTransfer for NativeEngine {
     async fn push(
         &self,
         image: &ImageRef,
-        progress: &Progress<'_>,
-        cancel: &CancelToken,
+        context: BuildContext<'_>,
     ) -> Result<Pushed, EngineError> {
-        or_interrupted(self.send(image, progress, cancel), cancel).await
+        context.or_interrupted(self.send(image, context)).await
     }
 
     async fn load(
@@ -80,31 +111,6 @@ impl Images for NativeEngine {
 
     fn export(&self, image: &ImageRef, cancel: &CancelToken) -> ArchiveStream<'static> {
         self.archive(image, None, Holdings::default(), cancel)
-    }
-
-    async fn prune(&self) -> Result<Pruned, EngineError> {
-        let store = self.store.clone();
-        let prune = move || {
-            let before = store.list().map_err(failed("list", "the images"))?;
-            let unnamed = before.iter().filter(|image| image.names().is_empty());
-            let removed = unnamed.map(|image| format!("deleted {}", image.id()));
-            let freed = store.prune().map_err(failed("prune", "the store"))?;
-            memory::prune(&store)?;
-            Ok(Pruned {
-                removed: removed.collect(),
-                bytes: freed.bytes,
-            })
-        };
-        blocking(prune).await
-    }
-
-    async fn launch(
-        &self,
-        launch: &Launch<'_>,
-        progress: &Progress<'_>,
-        cancel: &CancelToken,
-    ) -> Result<Exit, EngineError> {
-        Box::pin(launch::launch(self, launch, progress, cancel)).await
     }
 }
 

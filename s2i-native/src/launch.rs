@@ -8,10 +8,9 @@ use futures_util::{
 };
 use rustix::process::Signal;
 use s2i_build::{
-    CancelToken, EngineError, Interrupt,
-    cancel::or_interrupted,
+    BuildContext, EngineError, Interrupt,
     event::{Event, Output, Progress},
-    images::{Launch, Publish},
+    ports::{Launch, Launcher, Publish},
     session::{Piece, Transport},
 };
 use s2i_core::wire::Exit;
@@ -26,51 +25,55 @@ use crate::{
 /// How long an application may take to end when it is asked to.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Starts it, tells what it writes, and waits. When somebody stops that, the application gets the
-/// signal, and is ended when it does not end by itself.
-pub(crate) async fn launch(
-    engine: &NativeEngine,
-    launch: &Launch<'_>,
-    progress: &Progress<'_>,
-    cancel: &CancelToken,
-) -> Result<Exit, EngineError> {
-    check_ports(&launch.ports)?;
-    let origin = Origin {
-        name: launch.image.name.clone(),
-        image: or_interrupted(engine.pinned(launch.image), cancel).await?,
-        network: network(&launch.network)?,
-        program: Program::Direct(command(launch)),
-        limits: limits(&launch.limits),
-        artifacts: None,
-        source: None,
-        tmpfs: if launch.read_only {
-            vec!["/tmp".into()]
-        } else {
-            Vec::new()
-        },
-        read_only: launch.read_only,
-    };
-    let placed = engine.place(origin, None, progress, cancel);
-    let (place, mut running, transport) = placed.await?;
-    place.note_application();
-    let killer = running.killer();
-    let name = launch.image.name.clone();
-    // An application may close its outputs and go on.
-    let ending = async {
-        tell(transport, progress).await;
-        let waiting = move || {
-            let exit = running.wait();
-            drop(running);
-            let exit = exit.map_err(failed("wait for a container of", name));
-            place.remove().and(exit)
+impl Launcher for NativeEngine {
+    async fn launch(
+        &self,
+        launch: &Launch<'_>,
+        context: BuildContext<'_>,
+    ) -> Result<Exit, EngineError> {
+        check_ports(&launch.ports)?;
+        let origin = Origin {
+            name: launch.image.name.clone(),
+            image: context.or_interrupted(self.pinned(launch.image)).await?,
+            network: network(&launch.network)?,
+            program: Program::Direct(command(launch)),
+            limits: limits(&launch.limits),
+            artifacts: None,
+            source: None,
+            tmpfs: if launch.read_only {
+                vec!["/tmp".into()]
+            } else {
+                Vec::new()
+            },
+            read_only: launch.read_only,
         };
-        blocking(waiting).await
-    };
-    match select(std::pin::pin!(cancel.cancelled()), std::pin::pin!(ending)).await {
-        Either::Right((exit, _)) => exit,
-        Either::Left((reason, ending)) => {
-            stop(killer, reason);
-            ending.await
+        let placed = self.place(origin, None, context);
+        let (place, mut running, transport) = placed.await?;
+        place.note_application();
+        let killer = running.killer();
+        let name = launch.image.name.clone();
+        // An application may close its outputs and go on.
+        let ending = async {
+            tell(transport, context.progress).await;
+            let waiting = move || {
+                let exit = running.wait();
+                drop(running);
+                let exit = exit.map_err(failed("wait for a container of", name));
+                place.remove().and(exit)
+            };
+            blocking(waiting).await
+        };
+        match select(
+            std::pin::pin!(context.cancel.cancelled()),
+            std::pin::pin!(ending),
+        )
+        .await
+        {
+            Either::Right((exit, _)) => exit,
+            Either::Left((reason, ending)) => {
+                stop(killer, reason);
+                ending.await
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The embedded engine: builds and runs images in Linux namespaces, with no daemon.
 //!
-//! [`NativeEngine`] is the engine port over two things: a [store](s2i_oci::store) that keeps layers as
+//! [`NativeEngine`] implements the ports of an engine over two things: a [store](s2i_oci::store) that keeps layers as
 //! directories, and a [`sandbox`] that starts processes over them. A container is a directory of the
 //! store and an overlay of the image's layers under it; the [agent](s2i_build::Agents) is its first
 //! process, as it is on Docker, and everything that happens in it is a request to the agent. Only the source
@@ -12,7 +12,7 @@
 //! `newuidmap` there, and nothing listens anywhere: when s2i ends, however it ends, its containers end.
 //!
 //! ```no_run
-//! use s2i_build::{Agents, Engine as _, Images as _};
+//! use s2i_build::{Agents, ports::ImageStore as _};
 //! use s2i_native::{NativeEngine, Options};
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use s2i_build::{EngineError, engine::Committed};
+use s2i_build::{EngineError, ports::Committed};
 use s2i_core::{ImageRef, bounds};
 use s2i_oci::{
     Digest,

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, io};
 
 use s2i_build::{
     CancelToken, EngineError,
-    images::Holdings,
+    ports::Holdings,
     stream::{ArchiveStream, pieces_of},
 };
 use s2i_core::ImageRef;
@@ -34,7 +34,7 @@ impl NativeEngine {
         Ok(names.into_iter().find(|name| there.images.contains(name)))
     }
 
-    /// [`Images::export`](s2i_build::Images::export) with these names, and without the lowest layers that
+    /// [`ImageTransfer::export`](s2i_build::ports::ImageTransfer::export) with these names, and without the lowest layers that
     /// are there already, for an engine that has this.
     #[must_use]
     pub fn export_part(

@@ -7,9 +7,9 @@ use std::{
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use s2i_build::{
-    CancelToken, EngineError,
+    BuildContext, EngineError,
     event::{Event, Progress},
-    images::Pushed,
+    ports::Pushed,
 };
 use s2i_core::{ImageRef, image::Platform};
 use s2i_oci::{
@@ -31,8 +31,7 @@ impl NativeEngine {
     pub(crate) async fn pull(
         &self,
         image: &ImageRef,
-        progress: &Progress<'_>,
-        cancel: &CancelToken,
+        context: BuildContext<'_>,
     ) -> Result<StoredImage, EngineError> {
         let pulled = self
             .registry
@@ -42,10 +41,10 @@ impl NativeEngine {
             image: image.clone(),
             source: source.into(),
         })?;
-        let store = stoppable(&self.store, cancel);
+        let store = stoppable(&self.store, context.cancel);
         let allowed = store.check_download(&pulled.manifest.layers);
         allowed.map_err(failed("pull", image))?;
-        let (within, token) = (store.clone(), cancel.clone());
+        let (within, token) = (store.clone(), context.cancel.clone());
         let cannot = failed("pull into", "the store");
         let work = blocking(move || TrackedWork::make(&within, &[], &token, cannot));
         let pulling = Pulling {
@@ -53,7 +52,7 @@ impl NativeEngine {
             store: store.clone(),
             work: Arc::new(work.await?),
         };
-        let counter = Counter::new(progress, &pulled.manifest.layers);
+        let counter = Counter::new(context.progress, &pulled.manifest.layers);
         let mut downloads = Vec::new();
         for layer in &pulled.manifest.layers {
             downloads.push(self.download(&pulling, layer, &counter));
@@ -102,13 +101,12 @@ impl NativeEngine {
     pub(crate) async fn send(
         &self,
         image: &ImageRef,
-        progress: &Progress<'_>,
-        cancel: &CancelToken,
+        context: BuildContext<'_>,
     ) -> Result<Pushed, EngineError> {
         let stored = self.get(image).await?;
         let (store, name) = (self.store.clone(), image.clone());
-        let cancel = cancel.clone();
-        progress.notice(format!("pushing {image}"));
+        let cancel = context.cancel.clone();
+        context.progress.notice(format!("pushing {image}"));
         let packed = blocking(move || parcel::pack(&store, &stored, &name, &cancel)).await?;
         let blobs: Vec<Descriptor> = packed
             .push
@@ -116,7 +114,7 @@ impl NativeEngine {
             .iter()
             .map(|blob| blob.descriptor.clone())
             .collect();
-        let counter = Counter::new(progress, &blobs);
+        let counter = Counter::new(context.progress, &blobs);
         let told = |blob: &Descriptor, bytes| counter.at(blob, bytes);
         let pushed = self.registry.push(image, &packed.push, &told).await;
         let pushed = pushed.map_err(failed("push", image))?;

@@ -9,10 +9,13 @@ use std::{
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 use s2i_build::{
-    CancelToken, Container, Engine, EngineError,
-    engine::{Commit, Committed, Content, EngineInfo, Input, Program, Start},
+    BuildContext, CancelToken, Container, EngineError,
     event::{Event, Output, Progress},
     facts::ImageFacts,
+    ports::{
+        BuildCache, Commit, Committed, Content, EngineInfo, EngineProbe, ImageResolver, ImageStore,
+        ImageSummary, Input, Program, Pruned, Runner, Start,
+    },
     request::PullPolicy,
     stream::ArchiveStream,
 };
@@ -235,9 +238,7 @@ impl ScriptedEngine {
     }
 }
 
-impl Engine for ScriptedEngine {
-    type Container = ScriptedContainer;
-
+impl EngineProbe for ScriptedEngine {
     async fn probe(&self) -> Result<EngineInfo, EngineError> {
         self.operation("probe", "the engine")?;
         Ok(EngineInfo {
@@ -246,16 +247,17 @@ impl Engine for ScriptedEngine {
             endpoint: "memory".into(),
         })
     }
+}
 
+impl ImageResolver for ScriptedEngine {
     async fn resolve(
         &self,
         image: &ImageRef,
         policy: PullPolicy,
-        _progress: &Progress<'_>,
-        cancel: &CancelToken,
+        context: BuildContext<'_>,
     ) -> Result<ImageFacts, EngineError> {
         self.operation("resolve", &image.to_string())?;
-        Self::interrupted(cancel)?;
+        Self::interrupted(context.cancel)?;
         let known = self.model().images.get(&image.to_string()).cloned();
         known.ok_or_else(|| match policy {
             PullPolicy::Never => EngineError::NoSuchImage {
@@ -267,17 +269,20 @@ impl Engine for ScriptedEngine {
             },
         })
     }
+}
+
+impl Runner for ScriptedEngine {
+    type Container = ScriptedContainer;
 
     async fn start(
         &self,
         start: &Start<'_>,
-        progress: &Progress<'_>,
-        cancel: &CancelToken,
+        context: BuildContext<'_>,
     ) -> Result<ScriptedContainer, EngineError> {
-        progress.phase(s2i_build::event::Phase::Start);
+        context.progress.phase(s2i_build::event::Phase::Start);
         let image = start.image.name.to_string();
         self.operation("start", &image)?;
-        Self::interrupted(cancel)?;
+        Self::interrupted(context.cancel)?;
         let copies = self.model().copies;
         let source = start.source.filter(|_| copies);
         if let Some(source) = source {
@@ -288,7 +293,7 @@ impl Engine for ScriptedEngine {
             })?;
             let archive = take(source.into, source.tree.clone().into_archive()).await?;
             self.model().trees.push(archive);
-            Self::interrupted(cancel)?;
+            Self::interrupted(context.cancel)?;
         }
         let uid = self.uid_of(start.user);
         let uid = uid.ok_or_else(|| EngineError::Container {
@@ -307,8 +312,56 @@ impl Engine for ScriptedEngine {
             has_source: source.is_some(),
         })
     }
+}
 
-    async fn name(&self, _made: &Committed, name: &ImageRef) -> Result<(), EngineError> {
+impl ImageStore for ScriptedEngine {
+    async fn list(&self) -> Result<Vec<ImageSummary>, EngineError> {
+        self.operation("list", "the images")?;
+        let model = self.model();
+        let summary = |image: &ImageFacts| ImageSummary {
+            id: image.id.clone(),
+            names: [image.name.to_string()].into(),
+            size: 1,
+            created: None,
+        };
+        Ok(model.images.values().map(summary).collect())
+    }
+
+    async fn remove(&self, image: &ImageRef) -> Result<Vec<String>, EngineError> {
+        self.operation("remove", &image.to_string())?;
+        let removed = self.model().images.remove(&image.to_string());
+        removed.ok_or_else(|| EngineError::NoSuchImage {
+            image: image.clone(),
+        })?;
+        Ok(vec![format!("untagged {image}")])
+    }
+
+    async fn tag(&self, image: &ImageRef, name: &ImageRef) -> Result<(), EngineError> {
+        self.operation("tag", &name.to_string())?;
+        let mut model = self.model();
+        let known = model.images.get(&image.to_string()).cloned();
+        let known = known.ok_or_else(|| EngineError::NoSuchImage {
+            image: image.clone(),
+        })?;
+        let facts = ImageFacts {
+            name: name.clone(),
+            ..known
+        };
+        model.images.insert(name.to_string(), facts);
+        Ok(())
+    }
+
+    async fn prune(&self) -> Result<Pruned, EngineError> {
+        self.operation("prune", "the images")?;
+        self.model().unnamed = 0;
+        Ok(Pruned::default())
+    }
+
+    async fn tag_committed(
+        &self,
+        _committed: &Committed,
+        name: &ImageRef,
+    ) -> Result<(), EngineError> {
         self.operation("name", &name.to_string())?;
         let mut model = self.model();
         model.unnamed -= 1;
@@ -316,16 +369,18 @@ impl Engine for ScriptedEngine {
         Ok(())
     }
 
-    async fn forget(&self, made: &Committed) -> Result<(), EngineError> {
-        self.operation("forget", &made.id)?;
+    async fn remove_committed(&self, committed: &Committed) -> Result<(), EngineError> {
+        self.operation("forget", &committed.id)?;
         self.model().unnamed -= 1;
         Ok(())
     }
+}
 
-    async fn recall(
+impl BuildCache for ScriptedEngine {
+    async fn get(
         &self,
         key: &str,
-        _tag: Option<&ImageRef>,
+        _name: Option<&ImageRef>,
     ) -> Result<Option<Committed>, EngineError> {
         let model = self.model();
         Ok(model
@@ -334,7 +389,7 @@ impl Engine for ScriptedEngine {
             .and_then(|memory| memory.get(key).cloned()))
     }
 
-    async fn remember(&self, key: &str, made: &Committed) {
+    async fn put(&self, key: &str, made: &Committed) {
         if let Some(memory) = &mut self.model().memory {
             memory.insert(key.to_owned(), made.clone());
         }
@@ -389,8 +444,7 @@ impl Container for ScriptedContainer {
     async fn unpack(
         &mut self,
         input: Input<'_>,
-        _progress: &Progress<'_>,
-        cancel: &CancelToken,
+        context: BuildContext<'_>,
     ) -> Result<(), EngineError> {
         self.engine.operation("unpack into", input.into.as_str())?;
         match input.content {
@@ -400,18 +454,17 @@ impl Container for ScriptedContainer {
             }
             Content::Archive(archive) => drop(take(&input.into, archive).await?),
         }
-        ScriptedEngine::interrupted(cancel)
+        ScriptedEngine::interrupted(context.cancel)
     }
 
     async fn exec(
         &mut self,
         program: &Program,
-        progress: &Progress<'_>,
-        cancel: &CancelToken,
+        context: BuildContext<'_>,
     ) -> Result<Exit, EngineError> {
         self.engine.operation("exec", &program.argv.join(" "))?;
         self.engine.model().programs.push(program.clone());
-        ScriptedEngine::interrupted(cancel)?;
+        ScriptedEngine::interrupted(context.cancel)?;
         if let Some(kind) = self.engine.model().refusals.get(&self.image) {
             let failure = Failure {
                 kind: *kind,
@@ -421,7 +474,7 @@ impl Container for ScriptedContainer {
             return Err(EngineError::Container { image, failure });
         }
         let output = b"hello from the script\n".to_vec();
-        progress.tell(Event::Output(Output::Stdout, output));
+        context.progress.tell(Event::Output(Output::Stdout, output));
         Ok(self.exit())
     }
 
@@ -457,12 +510,11 @@ impl Container for ScriptedContainer {
     async fn commit(
         &mut self,
         commit: &Commit,
-        progress: &Progress<'_>,
-        cancel: &CancelToken,
+        context: BuildContext<'_>,
     ) -> Result<Committed, EngineError> {
-        progress.phase(s2i_build::event::Phase::Commit);
+        context.progress.phase(s2i_build::event::Phase::Commit);
         self.engine.operation("commit", &self.image)?;
-        ScriptedEngine::interrupted(cancel)?;
+        ScriptedEngine::interrupted(context.cancel)?;
         let mut model = self.engine.model();
         match &commit.tag {
             Some(tag) => model.tags.push(tag.to_string()),

@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use s2i_build::{
-    CancelToken, Source, SourceError,
-    event::{Event, EventSink, Progress},
+    BuildContext, SourceError,
+    event::{Event, EventSink},
     facts::SourceFacts,
+    ports::SourceReader,
     request::SourceRequest,
     source::Fetched,
 };
@@ -19,12 +20,11 @@ pub struct FixedSource {
     pub facts: SourceFacts,
 }
 
-impl Source for FixedSource {
+impl SourceReader for FixedSource {
     async fn fetch(
         &self,
         _request: &SourceRequest,
-        _progress: &Progress<'_>,
-        _cancel: &CancelToken,
+        _context: BuildContext<'_>,
     ) -> Result<Fetched, SourceError> {
         Fetched::from_parts(&self.root, self.facts.clone())
     }

@@ -1,6 +1,6 @@
 //! The containers of a build that exist at a moment.
 
-use crate::{engine::Container, error::BuildFailure, plan::StageName};
+use crate::{error::BuildFailure, plan::StageName, ports::Container};
 
 /// The containers of stages that have run, in the order in which they started.
 pub(super) struct Containers<C>(Vec<(StageName, C)>);

@@ -4,16 +4,16 @@ mod containers;
 mod inputs;
 mod stage;
 
-use s2i_core::{Diagnostic, ErrorChain, ImageRef, Secret};
+use s2i_core::{Diagnostic, ErrorChain, ImageRef, Secret, environment, image::ContainerConfig};
 use tracing::Instrument as _;
 
 use crate::{
-    cancel::CancelToken,
-    engine::{Commit, Committed, Container, Engine, EngineError},
+    context::BuildContext,
     error::{BuildError, BuildFailure},
     event::Progress,
-    facts::ImageFacts,
-    plan::{BuildPlan, ImageRole, OnNamingFailure, Output, ScriptUser},
+    facts::{ImageFacts, variables_of},
+    plan::{BuildPlan, ImageRole, OnNamingFailure, Output, Run, ScriptUser, User},
+    ports::{Commit, Committed, Container, EngineError, ImageStore, Program, Runner},
     resource::Resource,
     source::Fetched,
 };
@@ -34,20 +34,18 @@ pub struct Materials<'a> {
 ///
 /// # Errors
 /// [`BuildFailure`]; no container is left behind unless its `cleanup` or a warning names it.
-pub async fn execute<E: Engine>(
+pub async fn execute<E: Runner + ImageStore>(
     engine: &E,
     plan: &BuildPlan,
     materials: &Materials<'_>,
-    progress: &Progress<'_>,
-    cancel: &CancelToken,
+    context: BuildContext<'_>,
 ) -> Result<Committed, BuildFailure> {
     plan.check_references()?;
     let executor = Executor {
         engine,
         plan,
         materials,
-        progress,
-        cancel,
+        context,
     };
     let mut containers = Containers::default();
     match executor.run(&mut containers).await {
@@ -60,11 +58,10 @@ struct Executor<'a, E> {
     engine: &'a E,
     plan: &'a BuildPlan,
     materials: &'a Materials<'a>,
-    progress: &'a Progress<'a>,
-    cancel: &'a CancelToken,
+    context: BuildContext<'a>,
 }
 
-impl<E: Engine> Executor<'_, E> {
+impl<E: Runner + ImageStore> Executor<'_, E> {
     async fn run(
         &self,
         containers: &mut Containers<E::Container>,
@@ -90,7 +87,7 @@ impl<E: Engine> Executor<'_, E> {
         let id = |(_, made): &(&Output, Committed)| Resource::Image(made.id.clone());
         let _unnamed: Vec<_> = made
             .iter()
-            .map(|made| self.cancel.track(id(made)))
+            .map(|made| self.context.cancel.track(id(made)))
             .collect();
         match self.commit(result, result.name.clone(), containers).await {
             Ok(result) => {
@@ -101,7 +98,7 @@ impl<E: Engine> Executor<'_, E> {
             }
             Err(mut failure) => {
                 for (_, made) in made {
-                    failure = failure.and_cleanup(self.engine.forget(&made).await);
+                    failure = failure.and_cleanup(self.engine.remove_committed(&made).await);
                 }
                 Err(failure)
             }
@@ -113,15 +110,16 @@ impl<E: Engine> Executor<'_, E> {
         let Some(name) = &output.name else {
             return Ok(());
         };
-        let Err(error) = self.engine.name(made, name).await else {
+        let Err(error) = self.engine.tag_committed(made, name).await else {
             return Ok(());
         };
-        let forgotten = self.engine.forget(made).await;
+        let forgotten = self.engine.remove_committed(made).await;
         match output.on_naming_failure {
             OnNamingFailure::Fail => Err(BuildFailure::new(error, forgotten)),
             OnNamingFailure::Warn => {
                 let what = format!("the artifacts are not kept: {}", ErrorChain(&error));
-                self.progress
+                self.context
+                    .progress
                     .warn([Diagnostic::new(name.to_string(), what)]);
                 self.warn_of_leftover(forgotten.err());
                 Ok(())
@@ -146,7 +144,7 @@ impl<E: Engine> Executor<'_, E> {
             config: output.config.applied_to(&self.image(stage.from)?.config),
             tag: name,
         };
-        let committing = container.commit(&commit, self.progress, self.cancel);
+        let committing = container.commit(&commit, self.context);
         let committed = committing.instrument(tracing::info_span!("commit")).await;
         let discarded = container.discard().await;
         match committed {
@@ -170,7 +168,7 @@ impl<E: Engine> Executor<'_, E> {
     /// A container or an image that could not be removed is no reason to discard the result.
     fn warn_of_leftover(&self, error: Option<EngineError>) {
         let warning = |err| Diagnostic::new("cleanup", ErrorChain(&err).to_string());
-        self.progress.warn(error.map(warning));
+        self.context.progress.warn(error.map(warning));
     }
 }
 
@@ -182,6 +180,25 @@ pub(crate) async fn admitted<C: Container>(
     match user.check(container.uid()) {
         Ok(()) => Ok(container),
         Err(refused) => Err(BuildFailure::new(refused, container.discard().await)),
+    }
+}
+
+/// Returns the program of a plan in a container of an image with this config, with those of the secrets that it names.
+pub(crate) fn program(
+    run: &Run,
+    user: &User,
+    config: &ContainerConfig,
+    secrets: &[Secret],
+) -> Program {
+    let secrets = secrets
+        .iter()
+        .filter(|secret| run.secrets.iter().any(|name| name == secret.name()));
+    Program {
+        argv: run.argv.clone(),
+        env: environment::merge([&variables_of(config)[..], &run.env[..]]),
+        secrets: secrets.cloned().collect(),
+        cwd: run.cwd.clone(),
+        user: user.name.clone(),
     }
 }
 

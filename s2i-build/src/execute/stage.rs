@@ -6,15 +6,16 @@ use s2i_core::{
 };
 use tracing::Instrument as _;
 
-use super::{Executor, admitted, containers::Containers, inputs::one_file, notice_root};
+use super::{Executor, admitted, containers::Containers, inputs::one_file, notice_root, program};
 use crate::{
-    engine::{
-        Artifacts, Container, Content, Engine, EngineError, Input, Program, SourceTree, Start,
-    },
     error::{BuildError, BuildFailure},
     event::Phase,
     plan::{
         Copy, CopySource, OnStageFailure, Run, SavedArtifacts, Stage, StageName, Step, TRUST_FILE,
+    },
+    ports::{
+        Artifacts, Container, Content, EngineError, ImageStore, Input, Program, Runner, SourceTree,
+        Start,
     },
     trace,
 };
@@ -33,7 +34,7 @@ impl<T: Into<BuildFailure>> From<T> for StepFailure {
     }
 }
 
-impl<E: Engine> Executor<'_, E> {
+impl<E: Runner + ImageStore> Executor<'_, E> {
     /// Runs a stage. Where the output of a stage that may fail breaks off, the container has a part of it, and the
     /// stage starts again without.
     pub(super) async fn run_stage(
@@ -146,10 +147,7 @@ impl<E: Engine> Executor<'_, E> {
             artifacts,
             source,
         };
-        let container = self
-            .engine
-            .start(&start, self.progress, self.cancel)
-            .await?;
+        let container = self.engine.start(&start, self.context).await?;
         let run = stage.runs().next().expect("a checked stage has a program");
         admitted(container, self.plan.script_user(stage, run)).await
     }
@@ -176,13 +174,13 @@ impl<E: Engine> Executor<'_, E> {
                 Content::Archive(from.read(paths.paths.clone(), mtime))
             }
         };
-        self.progress.phase(copy_phase(stage));
+        self.context.progress.phase(copy_phase(stage));
         if copy.from == CopySource::Source && container.has_source() {
             return Ok(());
         }
         let into = copy.into.clone();
         let input = Input { into, content };
-        Ok(container.unpack(input, self.progress, self.cancel).await?)
+        Ok(container.unpack(input, self.context).await?)
     }
 
     /// Runs a stage whose program writes an archive to its standard output, which goes into the container.
@@ -215,14 +213,18 @@ impl<E: Engine> Executor<'_, E> {
     ) -> Result<(), BuildFailure> {
         let mut container = self.start_with(from, None).await?;
         let run = from.runs().next().expect("a checked stage has a program");
-        self.progress.phase(run_phase(run.script));
-        notice_root(&container, self.plan.script_user(from, run), self.progress);
+        self.context.progress.phase(run_phase(run.script));
+        notice_root(
+            &container,
+            self.plan.script_user(from, run),
+            self.context.progress,
+        );
         let program = self.program(from, run)?;
         let input = Input {
             into: copy.into.clone(),
-            content: Content::Archive(container.pour(&program, self.progress)),
+            content: Content::Archive(container.pour(&program, self.context.progress)),
         };
-        let copied = into.unpack(input, self.progress, self.cancel).await;
+        let copied = into.unpack(input, self.context).await;
         self.warn_of_leftover(container.discard().await.err());
         Ok(copied?)
     }
@@ -234,13 +236,17 @@ impl<E: Engine> Executor<'_, E> {
         run: &Run,
         container: &mut E::Container,
     ) -> Result<(), StepFailure> {
-        self.progress.phase(run_phase(run.script));
+        self.context.progress.phase(run_phase(run.script));
         let program = self.program(stage, run)?;
         let image = self.image(stage.from)?.name;
-        notice_root(container, self.plan.script_user(stage, run), self.progress);
+        notice_root(
+            container,
+            self.plan.script_user(stage, run),
+            self.context.progress,
+        );
         let span =
             tracing::info_span!("run", { trace::IMAGE } = %image, { trace::SCRIPT } = %run.script);
-        let exec = container.exec(&program, self.progress, self.cancel);
+        let exec = container.exec(&program, self.context);
         let exit = match exec.instrument(span).await {
             Err(EngineError::Container { failure, .. })
                 if run.optional && failure.kind == FailureKind::NotFound =>
@@ -263,7 +269,7 @@ impl<E: Engine> Executor<'_, E> {
 
     fn program(&self, stage: &Stage, run: &Run) -> Result<Program, BuildError> {
         let image = self.image(stage.from)?;
-        Ok(Program::new(
+        Ok(program(
             run,
             &stage.user,
             &image.config,
@@ -277,7 +283,8 @@ impl<E: Engine> Executor<'_, E> {
             .stage(stage)
             .expect("a checked plan has its stages");
         let image = self.image(stage.from)?.name;
-        self.progress
+        self.context
+            .progress
             .warn([Diagnostic::new(image.to_string(), message)]);
         Ok(())
     }

@@ -27,8 +27,8 @@ use thiserror::Error;
 
 use self::mask::Mask;
 use crate::{
-    engine::{Content, EngineError, Input, Program},
     event::{Event, Output, Progress},
+    ports::{Content, EngineError, Input, Program},
     stream::ArchiveStream,
 };
 

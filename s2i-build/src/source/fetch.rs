@@ -5,14 +5,17 @@ use std::{io, path::PathBuf, process::Command};
 use s2i_core::OpenDir;
 
 use super::{
-    Fetched, Source, SourceError,
+    Fetched, SourceError,
     checkout::Checkout,
     directory::{self, Kind},
     git::{self, Git, Remote},
     location::{Place, SourceLocation},
     objects::Objects,
 };
-use crate::{cancel::CancelToken, event::Progress, request::SourceRequest, stream::blocking};
+use crate::{
+    cancel::CancelToken, context::BuildContext, ports::SourceReader, request::SourceRequest,
+    stream::blocking,
+};
 
 /// Gets source from directories of this machine and from whatever Git can fetch.
 #[derive(Clone, Debug)]
@@ -43,24 +46,23 @@ enum Way {
     },
 }
 
-impl Source for LocalAndGit {
+impl SourceReader for LocalAndGit {
     async fn fetch(
         &self,
         request: &SourceRequest,
-        progress: &Progress<'_>,
-        cancel: &CancelToken,
+        context: BuildContext<'_>,
     ) -> Result<Fetched, SourceError> {
         let failed = || SourceError::io("read", "the source");
         let (setting, asked) = (self.clone(), request.clone());
         // A file system can keep the look waiting, and there can be many links.
         let way = blocking(move || setting.way(&asked)).await;
         let way = way.map_err(failed())??;
-        progress.notice(sentence(
+        context.progress.notice(sentence(
             &way,
             &request.location,
             request.git_ref.as_deref(),
         ));
-        let (request, setting, cancel) = (request.clone(), self.clone(), cancel.clone());
+        let (request, setting, cancel) = (request.clone(), self.clone(), context.cancel.clone());
         let work = move || match way {
             Way::Copy(dir) => {
                 Fetched::look_at(dir, &request, request.location.public(), None, None)

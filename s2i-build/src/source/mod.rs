@@ -1,4 +1,4 @@
-//! The port to where source comes from, and its adapter for directories and Git.
+//! The adapter that reads sources from directories and Git repositories.
 
 mod checkout;
 mod directory;
@@ -16,22 +16,7 @@ use thiserror::Error;
 pub use fetch::{LocalAndGit, usual_git};
 pub use tree::Fetched;
 
-use crate::{
-    cancel::{CancelToken, Interrupt},
-    event::Progress,
-    request::SourceRequest,
-};
-
-/// Gets source trees.
-pub trait Source: Send + Sync {
-    /// Gets what the request names and finds out about it.
-    fn fetch(
-        &self,
-        request: &SourceRequest,
-        progress: &Progress<'_>,
-        cancel: &CancelToken,
-    ) -> impl Future<Output = Result<Fetched, SourceError>> + Send;
-}
+use crate::cancel::Interrupt;
 
 /// Why the source could not be had.
 #[derive(Debug, Error)]

@@ -12,8 +12,9 @@ use std::{
 };
 
 use s2i_build::{
-    CancelToken, Source as _,
+    BuildContext, CancelToken,
     event::Progress,
+    ports::SourceReader as _,
     request::{SourceLocation, SourceRequest},
     source::LocalAndGit,
 };
@@ -45,7 +46,7 @@ fn calls(place: &Place, location: &str, reference: Option<&str>) -> Vec<Vec<Stri
         git: recording_git,
     };
     let (progress, cancel) = (Progress::new(&Quiet), CancelToken::default());
-    let fetch = source.fetch(&request, &progress, &cancel);
+    let fetch = source.fetch(&request, BuildContext::new(&progress, &cancel));
     // Most of these can't be fetched, and what Git was asked is what matters.
     drop(pollster::block_on(fetch));
     // In the checkout, and in the repository where that is a local one.

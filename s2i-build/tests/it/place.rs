@@ -8,8 +8,9 @@ use std::{
 };
 
 use s2i_build::{
-    CancelToken, Source as _, SourceError,
+    BuildContext, CancelToken, SourceError,
     event::Progress,
+    ports::SourceReader as _,
     request::SourceRequest,
     source::{Fetched, LocalAndGit, usual_git},
 };
@@ -64,8 +65,7 @@ impl Place {
     pub(crate) fn fetch(&self, request: &SourceRequest) -> Result<Fetched, SourceError> {
         pollster::block_on(self.source().fetch(
             request,
-            &Progress::new(&Quiet),
-            &CancelToken::default(),
+            BuildContext::new(&Progress::new(&Quiet), &CancelToken::default()),
         ))
     }
 

@@ -11,8 +11,9 @@ use std::{
 };
 
 use s2i_build::{
-    BuildError, BuildFailure, CancelToken, EngineError, Outcome, Source as _, SourceError, build,
+    BuildContext, BuildError, BuildFailure, CancelToken, EngineError, Outcome, SourceError, build,
     event::{Event, EventSink, Phase, Progress},
+    ports::SourceReader as _,
     request::{BuildRequest, SourceRequest},
     source::LocalAndGit,
 };
@@ -322,7 +323,7 @@ fn a_repository_that_another_user_has_meanwhile_is_refused() {
     };
     let (progress, cancel) = (Progress::new(&Quiet), CancelToken::default());
     let request = place.request();
-    let fetched = pollster::block_on(source.fetch(&request, &progress, &cancel));
+    let fetched = pollster::block_on(source.fetch(&request, BuildContext::new(&progress, &cancel)));
     let err = fetched.unwrap_err().to_string();
     assert!(err.contains("dubious ownership"), "{err}");
 }

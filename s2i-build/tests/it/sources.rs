@@ -11,8 +11,9 @@ use std::{
 };
 
 use s2i_build::{
-    CancelToken, Source as _, SourceError,
+    BuildContext, CancelToken, SourceError,
     event::{Event, EventSink, Progress},
+    ports::SourceReader as _,
     request::SourceRequest,
     source::LocalAndGit,
 };
@@ -172,7 +173,7 @@ fn a_bare_repository_is_one_that_is_named_explicitly() {
     let bare = place.path("bare.git");
     let request = SourceRequest::new(bare.to_str().unwrap().parse().unwrap());
     let (progress, cancel) = (Progress::new(&Quiet), CancelToken::default());
-    let fetched = pollster::block_on(source.fetch(&request, &progress, &cancel));
+    let fetched = pollster::block_on(source.fetch(&request, BuildContext::new(&progress, &cancel)));
     assert_eq!(names(&fetched.unwrap()), "main.go=one");
 }
 
@@ -346,7 +347,7 @@ fn notice(place: &Place, request: &SourceRequest) -> String {
     let source = place.source();
     // Git may find nothing there.
     drop(pollster::block_on(
-        source.fetch(request, &progress, &cancel),
+        source.fetch(request, BuildContext::new(&progress, &cancel)),
     ));
     let text = first.0.into_inner().unwrap().unwrap_or_default();
     text.replace(place.dir.path().to_str().unwrap(), "PLACE")

@@ -4,7 +4,7 @@ use std::{convert::Infallible, num::NonZeroU16, path::PathBuf, str::FromStr};
 
 use clap::{Args, Subcommand};
 use s2i_build::{
-    images::Publish,
+    ports::Publish,
     request::{Network, PullPolicy},
 };
 use s2i_core::{EnvVar, ImageRef, ImageRefError};

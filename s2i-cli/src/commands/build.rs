@@ -2,8 +2,9 @@
 
 use s2i_build::{
     CancelToken, Engine, Outcome,
-    cancel::or_interrupted,
+    context::or_interrupted,
     event::{Event, EventSink as _},
+    ports::{EngineProbe, ImageResolver},
     request::BuildRequest,
     source::LocalAndGit,
 };
@@ -18,7 +19,7 @@ use crate::{
 };
 
 pub(crate) async fn run(
-    engine: &impl Engine,
+    engine: &(impl Engine + EngineProbe),
     args: &Build,
     setting: &Setting<'_>,
     cancel: &CancelToken,
@@ -35,7 +36,7 @@ pub(crate) async fn run(
 
 /// Shows the plan of the build.
 pub(crate) async fn dry_run(
-    engine: &impl Engine,
+    engine: &(impl ImageResolver + EngineProbe),
     args: &Build,
     form: PlanForm,
     setting: &Setting<'_>,
@@ -65,7 +66,7 @@ struct Inputs {
 }
 
 async fn inputs(
-    engine: &impl Engine,
+    engine: &impl EngineProbe,
     args: &Build,
     setting: &Setting<'_>,
     cancel: &CancelToken,

@@ -7,7 +7,9 @@ use std::sync::{
 
 use futures_util::TryStreamExt as _;
 use s2i_build::{
-    CancelToken, Engine as _, EngineError, Images as _, cancel::or_interrupted, images::Holdings,
+    CancelToken, EngineError,
+    context::or_interrupted,
+    ports::{EngineProbe as _, Holdings, ImageStore as _, ImageTransfer as _},
 };
 use s2i_core::ImageRef;
 use s2i_docker::{DockerEngine, Endpoint, Flavour};

@@ -9,8 +9,9 @@ use std::{
 
 use futures_util::StreamExt as _;
 use s2i_build::{
-    CancelToken, EngineError, Images,
-    cancel::or_interrupted,
+    CancelToken, EngineError,
+    context::or_interrupted,
+    ports::ImageTransfer,
     stream::{ArchiveStream, blocking},
 };
 use s2i_core::ImageRef;
@@ -20,7 +21,7 @@ use super::Setting;
 use crate::{args::Export, error::Error};
 
 pub(crate) async fn run(
-    engine: &impl Images,
+    engine: &impl ImageTransfer,
     args: &Export,
     setting: &Setting<'_>,
     cancel: &CancelToken,

@@ -1,6 +1,6 @@
 //! `s2i images`.
 
-use s2i_build::Images;
+use s2i_build::ports::ImageStore;
 use s2i_core::Printable;
 use serde_json::json;
 
@@ -8,7 +8,7 @@ use super::Setting;
 use crate::{args::List, error::Error, render};
 
 pub(crate) async fn run(
-    engine: &impl Images,
+    engine: &impl ImageStore,
     args: &List,
     setting: &Setting<'_>,
 ) -> Result<(), Error> {

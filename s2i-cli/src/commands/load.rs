@@ -7,7 +7,8 @@ use std::{
 };
 
 use s2i_build::{
-    CancelToken, Images,
+    CancelToken,
+    ports::ImageTransfer,
     stream::{ArchiveStream, pieces_of},
 };
 use serde_json::json;
@@ -16,7 +17,7 @@ use super::Setting;
 use crate::{args::Load, error::Error, reading::reading};
 
 pub(crate) async fn run(
-    engine: &impl Images,
+    engine: &impl ImageTransfer,
     args: &Load,
     setting: &Setting<'_>,
     cancel: &CancelToken,

@@ -8,7 +8,7 @@ use std::{
 
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 use s2i_build::{
-    CancelToken, EngineError, Interrupt, cancel::or_interrupted, event::Event, stream::blocking,
+    CancelToken, EngineError, Interrupt, context::or_interrupted, event::Event, stream::blocking,
 };
 use s2i_core::{Diagnostic, Printable, Secret, bounds, credential::Credential};
 use s2i_oci::{

@@ -20,9 +20,10 @@ mod version;
 use std::process::ExitCode;
 
 use s2i_build::{
-    CancelToken, Engine, Images,
-    cancel::or_interrupted,
+    CancelToken, Engine,
+    context::or_interrupted,
     event::{Event, EventSink as _},
+    ports::{EngineProbe, ImageTransfer, Launcher},
 };
 use s2i_core::Printable;
 
@@ -98,7 +99,7 @@ pub(crate) async fn run(
     }
 }
 
-async fn with<E: Engine + Images>(
+async fn with<E: Engine + EngineProbe + ImageTransfer + Launcher>(
     engine: &E,
     command: &Command,
     setting: &Setting<'_>,

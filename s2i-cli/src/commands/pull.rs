@@ -1,21 +1,24 @@
 //! `s2i pull`.
 
-use s2i_build::{CancelToken, Engine, event::Progress, request::PullPolicy};
+use s2i_build::{
+    BuildContext, CancelToken, event::Progress, ports::ImageResolver, request::PullPolicy,
+};
 use serde_json::json;
 
 use super::Setting;
 use crate::{args::Image, error::Error};
 
 pub(crate) async fn run(
-    engine: &impl Engine,
+    engine: &impl ImageResolver,
     args: &Image,
     setting: &Setting<'_>,
     cancel: &CancelToken,
 ) -> Result<(), Error> {
     let renderer = setting.renderer();
     let progress = Progress::new(&renderer);
+    let context = BuildContext::new(&progress, cancel);
     let image = &args.image;
-    let pulling = engine.resolve(image, PullPolicy::Always, &progress, cancel);
+    let pulling = engine.resolve(image, PullPolicy::Always, context);
     let id = pulling.await?.id;
     let object = json!({"event": "pulled", "image": image.to_string(), "id": id});
     renderer.answer(&format!("{id}\n"), &object);

@@ -1,21 +1,22 @@
 //! `s2i push`.
 
-use s2i_build::{CancelToken, Images, event::Progress};
+use s2i_build::{BuildContext, CancelToken, event::Progress, ports::ImageTransfer};
 use serde_json::json;
 
 use super::Setting;
 use crate::{args::Image, error::Error};
 
 pub(crate) async fn run(
-    engine: &impl Images,
+    engine: &impl ImageTransfer,
     args: &Image,
     setting: &Setting<'_>,
     cancel: &CancelToken,
 ) -> Result<(), Error> {
     let renderer = setting.renderer();
     let progress = Progress::new(&renderer);
+    let context = BuildContext::new(&progress, cancel);
     let image = &args.image;
-    let digest = engine.push(image, &progress, cancel).await?.digest;
+    let digest = engine.push(image, context).await?.digest;
     let object = json!({"event": "pushed", "image": image.to_string(), "digest": digest});
     let pinned = digest.map_or_else(
         || image.to_string(),

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use s2i_build::Images;
+use s2i_build::ports::ImageStore;
 use serde_json::json;
 
 use super::Setting;
@@ -10,7 +10,7 @@ use crate::{args, error::Error, render};
 
 /// One that can't be removed does not keep the others; the first failure is how it ends.
 pub(crate) async fn run(
-    engine: &impl Images,
+    engine: &impl ImageStore,
     args: &args::Images,
     setting: &Setting<'_>,
 ) -> Result<ExitCode, Error> {

@@ -3,9 +3,9 @@
 use std::process::ExitCode;
 
 use s2i_build::{
-    CancelToken, Engine, Images,
+    BuildContext, CancelToken,
     event::{Event, EventSink as _, Progress},
-    images::Launch,
+    ports::{ImageResolver, Launch, Launcher},
 };
 use s2i_core::wire::Exit;
 
@@ -15,7 +15,7 @@ use crate::{args::Run, error::Error, render::Renderer, request};
 /// What shells add to the number of the signal that ended a program.
 const SIGNALLED: i32 = 128;
 
-pub(crate) async fn run<E: Engine + Images>(
+pub(crate) async fn run<E: ImageResolver + Launcher>(
     engine: &E,
     args: &Run,
     setting: &Setting<'_>,
@@ -30,7 +30,8 @@ pub(crate) async fn run<E: Engine + Images>(
         renderer.event(Event::Warning(problem));
     }
     let progress = Progress::new(&renderer);
-    let resolving = engine.resolve(&name, args.pull_policy, &progress, cancel);
+    let context = BuildContext::new(&progress, cancel);
+    let resolving = engine.resolve(&name, args.pull_policy, context);
     let image = resolving.await?;
     let launch = Launch {
         image: &image,
@@ -42,7 +43,7 @@ pub(crate) async fn run<E: Engine + Images>(
         ports: args.publish.iter().map(|port| port.0).collect(),
         read_only: args.read_only,
     };
-    let exit = engine.launch(&launch, &progress, cancel).await?;
+    let exit = engine.launch(&launch, context).await?;
     renderer.ended(exit);
     Ok(code(exit))
 }

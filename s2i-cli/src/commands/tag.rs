@@ -1,13 +1,13 @@
 //! `s2i tag`.
 
-use s2i_build::Images;
+use s2i_build::ports::ImageStore;
 use serde_json::json;
 
 use super::Setting;
 use crate::{args, error::Error};
 
 pub(crate) async fn run(
-    engine: &impl Images,
+    engine: &impl ImageStore,
     args: &args::Tag,
     setting: &Setting<'_>,
 ) -> Result<(), Error> {

@@ -1,8 +1,9 @@
 //! `s2i usage`.
 
 use s2i_build::{
-    CancelToken, Engine,
+    CancelToken,
     event::{Event, EventSink},
+    ports::{ImageResolver, Runner},
     request::UsageRequest,
 };
 use serde_json::{Value, json};
@@ -11,7 +12,7 @@ use super::Setting;
 use crate::{args::Usage, error::Error, render::Renderer};
 
 pub(crate) async fn run(
-    engine: &impl Engine,
+    engine: &(impl ImageResolver + Runner),
     args: &Usage,
     setting: &Setting<'_>,
     cancel: &CancelToken,

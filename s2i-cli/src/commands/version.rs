@@ -1,6 +1,6 @@
 //! `s2i version`.
 
-use s2i_build::Engine as _;
+use s2i_build::ports::EngineProbe as _;
 use s2i_core::ErrorChain;
 use serde_json::json;
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use s2i_build::images::ImageSummary;
+use s2i_build::ports::ImageSummary;
 use s2i_core::Printable;
 
 /// A line for each name of an image, under a heading.

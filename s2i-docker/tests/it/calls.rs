@@ -2,7 +2,8 @@
 
 use insta::assert_snapshot;
 use s2i_build::{
-    Engine as _,
+    BuildContext,
+    ports::{Runner as _, Start},
     request::{Limits, Network},
 };
 use s2i_core::wire::Request;
@@ -276,7 +277,7 @@ async fn a_network_is_passed_on() {
         (Network::Host, "host"),
         (Network::Named("ci".into()), "ci"),
     ] {
-        let start = s2i_build::engine::Start {
+        let start = Start {
             image: &facts,
             user: &program.user,
             network: &network,
@@ -288,7 +289,10 @@ async fn a_network_is_passed_on() {
             source: None,
         };
         let progress = s2i_build::event::Progress::new(&scene.recorder);
-        let container = scene.engine.start(&start, &progress, &scene.cancel).await;
+        let container = scene
+            .engine
+            .start(&start, BuildContext::new(&progress, &scene.cancel))
+            .await;
         s2i_build::Container::discard(container.unwrap())
             .await
             .unwrap();

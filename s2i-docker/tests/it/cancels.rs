@@ -2,7 +2,8 @@
 
 use futures_util::{StreamExt as _, future, stream};
 use s2i_build::{
-    CancelToken, EngineError, Images as _, Interrupt, request::PullPolicy, stream::ArchiveStream,
+    CancelToken, EngineError, Interrupt, ports::ImageTransfer as _, request::PullPolicy,
+    stream::ArchiveStream,
 };
 
 use crate::{

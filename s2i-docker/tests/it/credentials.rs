@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use futures_util::{FutureExt as _, future::BoxFuture};
 use s2i_build::{
-    CredentialProvider, EngineError, Images as _, engine::BoxError, event::Progress,
+    BuildContext, CredentialProvider, EngineError,
+    event::Progress,
+    ports::{BoxError, ImageTransfer as _},
     request::PullPolicy,
 };
 use s2i_core::{ImageRef, Secret, credential::Credential};
@@ -152,7 +154,10 @@ async fn unreadable_credentials_fail_a_push() {
     scene.daemon.model().images.insert(scene.image.clone());
     let image = scene.image.parse().unwrap();
     let progress = Progress::new(&scene.recorder);
-    let pushed = scene.engine.push(&image, &progress, &scene.cancel).await;
+    let pushed = scene
+        .engine
+        .push(&image, BuildContext::new(&progress, &scene.cancel))
+        .await;
     let err = pushed.unwrap_err();
     assert!(matches!(err, EngineError::Failed { .. }), "{err:?}");
     assert!(chain(&err).ends_with(": the helper is not installed"));

@@ -4,7 +4,10 @@ use std::fmt::Write as _;
 
 use futures_util::StreamExt as _;
 use insta::assert_snapshot;
-use s2i_build::{Engine as _, EngineError, Images as _};
+use s2i_build::{
+    EngineError,
+    ports::{EngineProbe as _, ImageTransfer as _},
+};
 
 use crate::{
     daemon::{Answers, Conduct, Endpoint, Fault, Knobs, Step},

@@ -2,7 +2,11 @@
 
 use futures_util::TryStreamExt as _;
 use insta::assert_snapshot;
-use s2i_build::{EngineError, Images as _, event::Progress, images::Holdings};
+use s2i_build::{
+    BuildContext, EngineError,
+    event::Progress,
+    ports::{Holdings, ImageStore as _, ImageTransfer as _},
+};
 use s2i_core::ImageRef;
 
 use crate::{
@@ -27,7 +31,10 @@ fn name(text: &str) -> ImageRef {
 async fn push(scene: &Scene, image: &str) -> Result<Option<String>, String> {
     let progress = Progress::new(&scene.recorder);
     let image = name(image);
-    let pushed = scene.engine.push(&image, &progress, &scene.cancel).await;
+    let pushed = scene
+        .engine
+        .push(&image, BuildContext::new(&progress, &scene.cancel))
+        .await;
     pushed
         .map(|pushed| pushed.digest)
         .map_err(|err| chain(&err))

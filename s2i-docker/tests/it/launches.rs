@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use insta::assert_snapshot;
 use s2i_build::{
-    Engine as _, EngineError, Images as _,
-    engine::Start,
+    BuildContext, EngineError,
     event::{Event, Output, Progress},
     facts::ImageFacts,
-    images::{Launch, Publish},
+    ports::{Launch, Launcher as _, Publish, Runner as _, Start},
     request::{Limits, Network},
 };
 use s2i_core::{
@@ -43,7 +42,9 @@ fn limited(image: &ImageFacts, limits: Limits) -> Launch<'_> {
 
 async fn launch_this(scene: &Scene, launch: &Launch<'_>) -> Result<Exit, EngineError> {
     let progress = Progress::new(&scene.recorder);
-    let launching = scene.engine.launch(launch, &progress, &scene.cancel);
+    let launching = scene
+        .engine
+        .launch(launch, BuildContext::new(&progress, &scene.cancel));
     let done = tokio::time::timeout(Duration::from_secs(60), launching).await;
     done.expect("one of both sides goes on")
 }
@@ -115,7 +116,10 @@ async fn a_limit_that_is_left_out_is_no_limit() {
         source: None,
     };
     let progress = Progress::new(&scene.recorder);
-    let started = scene.engine.start(&start, &progress, &scene.cancel).await;
+    let started = scene
+        .engine
+        .start(&start, BuildContext::new(&progress, &scene.cancel))
+        .await;
     for failed in [launched.map(drop), started.map(drop)] {
         assert_eq!(
             chain(&failed.unwrap_err()),

@@ -2,8 +2,9 @@
 
 use futures_util::TryStreamExt as _;
 use s2i_build::{
-    Container as _, Images as _,
+    Container as _,
     event::{Event, Output},
+    ports::ImageTransfer as _,
     request::PullPolicy,
 };
 use s2i_core::{

@@ -11,10 +11,10 @@ use bytes::Bytes;
 use futures_util::StreamExt as _;
 use s2i_build::Agents;
 use s2i_build::{
-    CancelToken, Container as _, CredentialProvider, Engine as _, EngineError,
-    engine::{Commit, Committed, Content, Input, Program, Start},
+    BuildContext, CancelToken, Container as _, CredentialProvider, EngineError,
     event::{Event, EventSink, Phase, Progress},
     facts::ImageFacts,
+    ports::{Commit, Committed, Content, ImageResolver as _, Input, Program, Runner as _, Start},
     request::{Limits, Network, PullPolicy},
     stream::ArchiveStream,
 };
@@ -108,10 +108,14 @@ impl Scene {
         self
     }
 
+    fn context<'a>(&'a self, progress: &'a Progress<'a>) -> BuildContext<'a> {
+        BuildContext::new(progress, &self.cancel)
+    }
+
     pub(crate) async fn resolve(&self, policy: PullPolicy) -> Result<ImageFacts, EngineError> {
         let image = self.image.parse().unwrap();
         let progress = Progress::new(&self.recorder);
-        in_time(self.engine.resolve(&image, policy, &progress, &self.cancel)).await
+        in_time(self.engine.resolve(&image, policy, self.context(&progress))).await
     }
 
     /// Runs the usual program as the usual user.
@@ -135,16 +139,16 @@ impl Scene {
             source: None,
         };
         let progress = Progress::new(&self.recorder);
-        let mut container = in_time(self.engine.start(&start, &progress, &self.cancel)).await?;
+        let mut container = in_time(self.engine.start(&start, self.context(&progress))).await?;
         let input = Input {
             into: "/tmp/src".parse().unwrap(),
             content: Content::Archive(content),
         };
         let work = async {
             progress.phase(Phase::Upload);
-            container.unpack(input, &progress, &self.cancel).await?;
+            container.unpack(input, self.context(&progress)).await?;
             progress.phase(Phase::Assemble);
-            container.exec(program, &progress, &self.cancel).await
+            container.exec(program, self.context(&progress)).await
         };
         match in_time(work).await {
             Ok(exit) => Ok(Finished { exit, container }),
@@ -157,7 +161,7 @@ impl Scene {
 
     pub(crate) async fn commit(&self, last: &mut Finished) -> Result<Committed, EngineError> {
         let progress = Progress::new(&self.recorder);
-        in_time(last.container.commit(&commit(), &progress, &self.cancel)).await
+        in_time(last.container.commit(&commit(), self.context(&progress))).await
     }
 
     /// Everything that a build does, and what could not be cleaned up after it.

@@ -3,7 +3,7 @@
 use std::{os::unix::net::UnixListener, path::Path};
 
 use s2i_build::Agents;
-use s2i_build::Engine as _;
+use s2i_build::ports::EngineProbe as _;
 use s2i_docker::{DockerEngine, Endpoint, Flavour, HostEnv};
 
 use crate::daemon::{Answers, Daemon, Knobs};

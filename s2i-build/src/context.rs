@@ -1,0 +1,48 @@
+//! The context of an operation: the receiver of its progress, and the token that stops it.
+
+use futures_util::future::{Either, select};
+
+use crate::{cancel::CancelToken, event::Progress, ports::EngineError};
+
+/// The context of an operation that takes time.
+#[derive(Clone, Copy)]
+pub struct BuildContext<'a> {
+    /// The receiver of its progress.
+    pub progress: &'a Progress<'a>,
+    /// The token that stops it.
+    pub cancel: &'a CancelToken,
+}
+
+impl<'a> BuildContext<'a> {
+    /// A context of these two.
+    #[must_use]
+    pub fn new(progress: &'a Progress<'a>, cancel: &'a CancelToken) -> Self {
+        Self { progress, cancel }
+    }
+
+    /// Does the work unless it is stopped first; see [`or_interrupted`].
+    ///
+    /// # Errors
+    /// [`EngineError::Interrupted`], and those of the work.
+    pub fn or_interrupted<T, E: From<EngineError>>(
+        self,
+        work: impl Future<Output = Result<T, E>>,
+    ) -> impl Future<Output = Result<T, E>> {
+        or_interrupted(work, self.cancel)
+    }
+}
+
+/// Does the work unless it is stopped first. The work is dropped then, so it must leave nothing behind
+/// that is not [tracked](CancelToken::track).
+///
+/// # Errors
+/// [`EngineError::Interrupted`], and those of the work.
+pub async fn or_interrupted<T, E: From<EngineError>>(
+    work: impl Future<Output = Result<T, E>>,
+    cancel: &CancelToken,
+) -> Result<T, E> {
+    match select(std::pin::pin!(cancel.cancelled()), std::pin::pin!(work)).await {
+        Either::Left((reason, _)) => Err(EngineError::Interrupted(reason).into()),
+        Either::Right((done, _)) => done,
+    }
+}

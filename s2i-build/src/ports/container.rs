@@ -1,0 +1,130 @@
+//! A container of a build, in which one thing is done after another.
+
+use std::fmt;
+
+use s2i_core::{
+    ContainerPath, EnvVar, ImageRef, Secret,
+    image::ContainerConfig,
+    wire::{Exit, ReadItem},
+};
+
+use super::EngineError;
+use crate::{
+    context::BuildContext,
+    event::Progress,
+    stream::{ArchiveStream, Tree},
+};
+
+/// A container in which one thing is done after another. Its owner discards it in the end, whatever became of it;
+/// after an error or an interrupt it is good for nothing else.
+pub trait Container: Send {
+    /// Returns the number of the user that it was [started](super::Start::user) for, by the tables of its image.
+    fn uid(&self) -> u32;
+
+    /// Returns whether it has the [artifacts](super::Start::artifacts) that it was started with.
+    fn has_artifacts(&self) -> bool {
+        false
+    }
+
+    /// Returns whether it has the [source](super::Start::source) that it was started with.
+    fn has_source(&self) -> bool {
+        false
+    }
+
+    /// Brings an input in.
+    fn unpack(
+        &mut self,
+        input: Input<'_>,
+        context: BuildContext<'_>,
+    ) -> impl Future<Output = Result<(), EngineError>> + Send;
+
+    /// Runs a program and waits for it; its output comes as events. A status other than 0 is not an error here.
+    fn exec(
+        &mut self,
+        program: &Program,
+        context: BuildContext<'_>,
+    ) -> impl Future<Output = Result<Exit, EngineError>> + Send;
+
+    /// Runs a program and streams its standard output, which is an archive. The stream fails unless the program ends
+    /// with status 0.
+    fn pour<'a>(&'a mut self, program: &Program, progress: &'a Progress<'_>) -> ArchiveStream<'a>;
+
+    /// Streams files of it out, all with this modification time in seconds since 1970. A missing item fails the
+    /// stream.
+    fn read(&mut self, items: Vec<ReadItem>, mtime: u64) -> ArchiveStream<'_>;
+
+    /// Removes what must not stay and makes an image of the rest, with exactly this config.
+    fn commit(
+        &mut self,
+        commit: &Commit,
+        context: BuildContext<'_>,
+    ) -> impl Future<Output = Result<Committed, EngineError>> + Send;
+
+    /// Removes the container and everything in it.
+    fn discard(self) -> impl Future<Output = Result<(), EngineError>> + Send;
+}
+
+/// A program in a container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Program {
+    /// Path and arguments.
+    pub argv: Vec<String>,
+    /// The whole environment except secrets.
+    pub env: Vec<EnvVar>,
+    /// Variables that win over those, and whose values are masked in the program's output.
+    pub secrets: Vec<Secret>,
+    /// The working directory.
+    pub cwd: ContainerPath,
+    /// The user; see [`Start::user`](super::Start::user).
+    pub user: String,
+}
+
+/// An input of a container.
+#[derive(Debug)]
+pub struct Input<'a> {
+    /// The directory that it is unpacked into, made for the container's user when it is not there.
+    pub into: ContainerPath,
+    /// The content.
+    pub content: Content<'a>,
+}
+
+/// The content of an input.
+pub enum Content<'a> {
+    /// A directory of the host.
+    Tree(Tree),
+    /// An archive that is being made.
+    Archive(ArchiveStream<'a>),
+}
+
+impl fmt::Debug for Content<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tree(tree) => tree.fmt(f),
+            Self::Archive(_) => f.write_str("Archive"),
+        }
+    }
+}
+
+/// The way in which a container becomes an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Commit {
+    /// Paths that are removed first, with everything below them.
+    pub remove: Vec<ContainerPath>,
+    /// The time that everything new gets, in seconds since 1970.
+    pub mtime: u64,
+    /// Paths that must be there and be executable.
+    pub require: Vec<ContainerPath>,
+    /// The whole config of the image.
+    pub config: ContainerConfig,
+    /// The name of the image.
+    pub tag: Option<ImageRef>,
+}
+
+/// An image that was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Committed {
+    /// The id in the engine.
+    pub id: String,
+    /// Its size as the engine counts it, in bytes.
+    pub size: u64,
+}

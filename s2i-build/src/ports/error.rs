@@ -1,0 +1,114 @@
+//! The failures of an engine.
+
+use std::error::Error;
+
+use s2i_core::{
+    ContainerPath, ImageRef,
+    wire::{Exit, Failure},
+};
+use thiserror::Error;
+
+use crate::cancel::Interrupt;
+
+impl From<Interrupt> for EngineError {
+    fn from(reason: Interrupt) -> Self {
+        Self::Interrupted(reason)
+    }
+}
+
+/// A cause of another crate.
+pub type BoxError = Box<dyn Error + Send + Sync>;
+
+/// Why an engine could not do something.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// Nothing answers.
+    #[error("no container engine answers at {endpoint}")]
+    Unreachable {
+        /// Where it was looked for.
+        endpoint: String,
+        /// What the connection said.
+        #[source]
+        source: BoxError,
+    },
+    /// It is not clear where to look for an engine.
+    #[error("can't tell which container engine to use: {reason}")]
+    NoEndpoint {
+        /// Why not.
+        reason: String,
+    },
+    /// The image is not there, and is not to be pulled.
+    #[error("the image `{image}` is not in the engine")]
+    NoSuchImage {
+        /// The image.
+        image: ImageRef,
+    },
+    /// The image could not be pulled.
+    #[error("can't pull the image `{image}`")]
+    Pull {
+        /// The image.
+        image: ImageRef,
+        /// What the engine or the registry said.
+        #[source]
+        source: BoxError,
+    },
+    /// There is no agent for containers of this image.
+    #[error("the image `{image}` is for {architecture}, and this s2i has no agent for it")]
+    NoAgent {
+        /// The image.
+        image: ImageRef,
+        /// Its architecture.
+        architecture: String,
+    },
+    /// A program or a file in the container is not as it must be.
+    #[error("in a container of `{image}`: {}", failure.message)]
+    Container {
+        /// The image that the container is of.
+        image: ImageRef,
+        /// What the agent said.
+        failure: Failure,
+    },
+    /// A program whose output is an archive ended otherwise than with status 0.
+    #[error("`{program}` in a container of `{image}` {exit}")]
+    Poured {
+        /// The program.
+        program: String,
+        /// The image that the container is of.
+        image: ImageRef,
+        /// How it ended.
+        exit: Exit,
+    },
+    /// What was to go into the container could not be read, or is nothing that a container can have.
+    #[error("can't send `{into}` into the container")]
+    Input {
+        /// Where it was to go.
+        into: ContainerPath,
+        /// What reading it said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Somebody stopped it.
+    #[error("stopped by {0}")]
+    Interrupted(Interrupt),
+    /// The container ended on its own, or the connection to it was cut.
+    #[error("the container of `{image}` ended before its work was done")]
+    Lost {
+        /// The image that the container is of.
+        image: ImageRef,
+        /// What is known of it.
+        #[source]
+        source: BoxError,
+    },
+    /// The engine refused or failed an operation.
+    #[error("the engine failed to {operation} `{subject}`")]
+    Failed {
+        /// What was to be done, such as `create a container of`.
+        operation: &'static str,
+        /// With what.
+        subject: String,
+        /// What the engine said.
+        #[source]
+        source: BoxError,
+    },
+}
