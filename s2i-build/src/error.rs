@@ -62,7 +62,6 @@ impl<T: Into<BuildError>> From<T> for BuildFailure {
 
 /// The reason why a build failed.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum BuildError {
     /// The source could not be had.
     #[error(transparent)]

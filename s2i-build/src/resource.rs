@@ -10,7 +10,6 @@ use std::{
 
 /// Something that goes before the command ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Resource {
     /// A checkout of a Git repository: its directory, or the one that it is made in.
     Checkout(PathBuf),

@@ -1,7 +1,10 @@
 //! What an engine says of itself and offers.
 
 use bollard::{models::SystemVersionComponents, query_parameters::ListNetworksOptions};
-use s2i_build::{EngineError, ports::EngineInfo};
+use s2i_build::{
+    EngineError,
+    ports::{EngineInfo, Operation},
+};
 
 use crate::{DockerEngine, Flavour, error::failed};
 
@@ -42,9 +45,9 @@ impl DockerEngine {
         let (flavour, info) = self.flavour_of(version);
         let endpoint = &self.endpoint.url;
         let system = self.docker.info().await;
-        let system = system.map_err(failed("describe", "itself", endpoint))?;
+        let system = system.map_err(failed(Operation::Describe, "itself", endpoint))?;
         let networks = self.docker.list_networks(None::<ListNetworksOptions>).await;
-        let networks = networks.map_err(failed("list", "its networks", endpoint))?;
+        let networks = networks.map_err(failed(Operation::List, "its networks", endpoint))?;
         let mut networks: Vec<_> = networks
             .into_iter()
             .filter_map(|network| network.name)

@@ -22,6 +22,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt as _, sink};
 use s2i_build::{
     BuildContext, EngineError, Resource,
+    ports::Operation,
     resource::Tracked,
     session::{Piece, Session, Transport},
     trace,
@@ -95,7 +96,7 @@ impl Created {
             warn_of(&left, context.progress);
         }
         let image = container.image.to_string();
-        Err(failed("create a container of", image, endpoint)(err))
+        Err(failed(Operation::CreateContainer, image, endpoint)(err))
     }
 
     pub(crate) fn handle(&self) -> Handle {
@@ -112,7 +113,7 @@ impl Created {
             .docker
             .upload_to_container(&handle.name, Some(options), body);
         let uploaded = uploading.await;
-        uploaded.map_err(handle.fail("put the agent into a container of"))?;
+        uploaded.map_err(handle.fail(Operation::PutAgent))?;
         let attached = handle.attach(true).await?;
         handle.begin().await?;
         Session::open(handle.image, user, transport(attached)).await
@@ -150,7 +151,7 @@ impl Handle {
             .docker
             .attach_container(&self.name, Some(options))
             .await;
-        attached.map_err(self.fail("attach to a container of"))
+        attached.map_err(self.fail(Operation::AttachToContainer))
     }
 
     /// Starts what the container is for.
@@ -158,11 +159,11 @@ impl Handle {
         tracing::debug!({ trace::CONTAINER } = %self.name, "starting");
         let options = None::<StartContainerOptions>;
         let started = self.docker.start_container(&self.name, options).await;
-        started.map_err(self.fail("start a container of"))
+        started.map_err(self.fail(Operation::StartContainer))
     }
 
     /// Adds to an error what was to be done with the container.
-    pub(crate) fn fail(&self, operation: &'static str) -> impl FnOnce(Error) -> EngineError {
+    pub(crate) fn fail(&self, operation: Operation) -> impl FnOnce(Error) -> EngineError {
         failed(operation, self.image.to_string(), &self.endpoint)
     }
 
@@ -190,7 +191,7 @@ impl Handle {
                 }
                 Err(err) => {
                     return Err(EngineError::Failed {
-                        operation: "remove the container",
+                        operation: Operation::RemoveContainer,
                         subject: self.name.clone(),
                         source: cause(err),
                     });

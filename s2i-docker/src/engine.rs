@@ -10,7 +10,7 @@ use s2i_build::{
     Agents, BuildContext, CredentialProvider, EngineError, Resource,
     event::{Event, Phase, Progress},
     facts::ImageFacts,
-    ports::{BuildCache, EngineInfo, EngineProbe, ImageResolver, Runner, Start},
+    ports::{BuildCache, EngineInfo, EngineProbe, ImageResolver, Operation, Runner, Start},
     request::PullPolicy,
     trace,
 };
@@ -140,7 +140,11 @@ impl DockerEngine {
             let step = match step {
                 Err(err) if is_only_the_end(&err) => break,
                 Err(err) if is_unreachable(&err) => {
-                    return Err(failed("pull", image.to_string(), &self.endpoint.url)(err));
+                    return Err(failed(
+                        Operation::Pull,
+                        image.to_string(),
+                        &self.endpoint.url,
+                    )(err));
                 }
                 Err(err) => {
                     return Err(EngineError::Pull {

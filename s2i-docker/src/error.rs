@@ -1,7 +1,10 @@
 //! From what bollard says to what the port says.
 
 use bollard::errors::Error;
-use s2i_build::{EngineError, ports::BoxError};
+use s2i_build::{
+    EngineError,
+    ports::{BoxError, Operation},
+};
 use thiserror::Error as ThisError;
 
 /// A message of the engine itself.
@@ -11,7 +14,7 @@ pub(crate) struct Said(pub(crate) String);
 
 /// Adds to an error of the API what was to be done with what.
 pub(crate) fn failed(
-    operation: &'static str,
+    operation: Operation,
     subject: impl Into<String>,
     endpoint: &str,
 ) -> impl FnOnce(Error) -> EngineError {
@@ -62,8 +65,12 @@ pub(crate) fn is_unreachable(err: &Error) -> bool {
     }
 }
 
-/// Whether this is what bollard makes of the line end after the last value of a stream, when the two
-/// arrive apart: an error, although all is there. (A stream that was cut is another error.)
+/// Returns whether this is the error that bollard makes of the line end after the last value of a stream, when the
+/// two arrive apart, although everything was received.
+///
+/// It is the one place where the text of an error decides: `FramedRead` of tokio-util reports bytes after the last
+/// value as an `io::Error` of the kind `Other` with this text, and bollard reports a stream that was cut as an
+/// `io::Error` of the same kind with the text of hyper's error. Neither has a source or a type of its own.
 pub(crate) fn is_only_the_end(err: &Error) -> bool {
     matches!(err, Error::IOError { err } if err.to_string() == "bytes remaining on stream")
 }

@@ -3,7 +3,10 @@
 use std::collections::{BTreeSet, HashMap};
 
 use bollard::{models::ImageInspect, query_parameters::ListImagesOptionsBuilder};
-use s2i_build::{EngineError, ports::Holdings};
+use s2i_build::{
+    EngineError,
+    ports::{Holdings, Operation},
+};
 use s2i_core::ImageRef;
 
 use crate::{DockerEngine, error::failed, images::inspected};
@@ -39,7 +42,7 @@ impl DockerEngine {
 
     async fn keeps_archives(&self) -> Result<bool, EngineError> {
         let system = self.docker.info().await;
-        let system = system.map_err(failed("describe", "itself", &self.endpoint.url))?;
+        let system = system.map_err(failed(Operation::Describe, "itself", &self.endpoint.url))?;
         let status = system.driver_status.unwrap_or_default();
         Ok(status.iter().any(|entry| *entry == CONTAINERD))
     }
@@ -55,7 +58,7 @@ impl DockerEngine {
             .manifests(true)
             .filters(&HashMap::from([("reference", names)]));
         let listed = self.docker.list_images(Some(options.build())).await;
-        let listed = listed.map_err(failed("list", "its images", &self.endpoint.url))?;
+        let listed = listed.map_err(failed(Operation::List, "its images", &self.endpoint.url))?;
         let manifests = listed.into_iter().filter_map(|image| image.manifests);
         let whole = manifests.flatten().filter(|manifest| manifest.available);
         Ok(Holdings {

@@ -26,7 +26,7 @@ use futures_util::{
 use s2i_build::{
     BuildContext, CancelToken, EngineError, Resource,
     event::{Event, Progress},
-    ports::{Committed, ImageStore, ImageSummary, ImageTransfer, Pruned, Pushed},
+    ports::{Committed, ImageStore, ImageSummary, ImageTransfer, Operation, Pruned, Pushed},
     stream::ArchiveStream,
 };
 use s2i_core::ImageRef;
@@ -54,7 +54,7 @@ impl ImageStore for DockerEngine {
                 listed => break listed,
             }
         };
-        let images = listed.map_err(failed("list", "its images", &self.endpoint.url))?;
+        let images = listed.map_err(failed(Operation::List, "its images", &self.endpoint.url))?;
         Ok(images.into_iter().map(convert::summary).collect())
     }
 
@@ -66,7 +66,8 @@ impl ImageStore for DockerEngine {
                 .docker
                 .remove_image(&name, None::<RemoveImageOptions>, None);
             let removed = removing.await;
-            let removed = removed.map_err(failed("remove the image", name, &self.endpoint.url))?;
+            let removed =
+                removed.map_err(failed(Operation::RemoveImage, name, &self.endpoint.url))?;
             lines.extend(convert::removed(removed));
         }
         Ok(lines)
@@ -82,7 +83,7 @@ impl ImageStore for DockerEngine {
         let filters = HashMap::from([("dangling", vec!["true"])]);
         let options = PruneImagesOptionsBuilder::new().filters(&filters).build();
         let pruned = self.docker.prune_images(Some(options)).await;
-        let pruned = pruned.map_err(failed("prune", "its images", &self.endpoint.url))?;
+        let pruned = pruned.map_err(failed(Operation::Prune, "its images", &self.endpoint.url))?;
         let bytes = pruned.space_reclaimed.unwrap_or_default();
         Ok(Pruned {
             removed: convert::removed(pruned.images_deleted.unwrap_or_default()).collect(),
@@ -146,8 +147,9 @@ impl ImageTransfer for DockerEngine {
             let found = find(&docker, &endpoint, &image).await;
             let found = found.map_err(io::Error::other)?;
             let archive = docker.export_image(&found.one_that_is_meant());
-            let fail =
-                move |err| io::Error::other(failed("export", image.to_string(), &endpoint)(err));
+            let fail = move |err| {
+                io::Error::other(failed(Operation::Export, image.to_string(), &endpoint)(err))
+            };
             Ok::<_, io::Error>(archive.map_err(fail.clone()))
         };
         futures_util::stream::once(open).try_flatten().boxed()
@@ -163,7 +165,7 @@ impl DockerEngine {
             if step.as_ref().is_err_and(is_only_the_end) {
                 break;
             }
-            let step = step.map_err(failed("load", "the archive", &self.endpoint.url))?;
+            let step = step.map_err(failed(Operation::Load, "the archive", &self.endpoint.url))?;
             // `Loaded image: NAME`, or `Loaded image ID: ID`.
             let line = step.stream.unwrap_or_default();
             let parts = line.trim().split_once(": ");
@@ -177,7 +179,7 @@ impl DockerEngine {
         let options = PushImageOptionsBuilder::new().tag(image.tag_or_latest());
         let credentials = self.credentials(image).await;
         let credentials = credentials.map_err(|source| EngineError::Failed {
-            operation: "push",
+            operation: Operation::Push,
             subject: image.to_string(),
             source,
         })?;
@@ -189,7 +191,11 @@ impl DockerEngine {
             if step.as_ref().is_err_and(is_only_the_end) {
                 break;
             }
-            let step = step.map_err(failed("push", image.to_string(), &self.endpoint.url))?;
+            let step = step.map_err(failed(
+                Operation::Push,
+                image.to_string(),
+                &self.endpoint.url,
+            ))?;
             progress.tell(Event::Progress(line(&step)));
         }
         Ok(())
@@ -239,7 +245,7 @@ pub(crate) async fn inspected(
     match docker.inspect_image(&name).await {
         Ok(inspect) => Ok(Some(inspect)),
         Err(err) if status(&err) == Some(404) => Ok(None),
-        Err(err) => Err(failed("inspect the image", name, endpoint)(err)),
+        Err(err) => Err(failed(Operation::InspectImage, name, endpoint)(err)),
     }
 }
 

@@ -14,7 +14,7 @@ use futures_util::{
 use s2i_build::{
     BuildContext, EngineError, Interrupt, Resource,
     event::{Event, Output, Progress},
-    ports::{Launch, Launcher},
+    ports::{Launch, Launcher, Operation},
 };
 use s2i_core::wire::Exit;
 
@@ -125,7 +125,7 @@ impl Handle {
             Some(Ok(ended)) => ended.status_code,
             Some(Err(Error::DockerContainerWaitError { code, error })) if error.is_empty() => code,
             Some(Err(err)) if status(&err) != Some(404) => {
-                return Err(self.fail("wait for a container of")(err));
+                return Err(self.fail(Operation::WaitForContainer)(err));
             }
             Some(Err(_)) | None => return Err(self.lost("nobody knows its status")),
         };

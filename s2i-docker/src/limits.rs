@@ -4,7 +4,7 @@
 //! of control groups, and says nothing: no warning, and its description of itself claims all limits.
 
 use bollard::{models::HostConfig, query_parameters::InspectContainerOptions};
-use s2i_build::{EngineError, request::Limits};
+use s2i_build::{EngineError, ports::Operation, request::Limits};
 
 use crate::{container::Handle, convert, error::Said};
 
@@ -16,7 +16,7 @@ impl Handle {
         }
         let options = None::<InspectContainerOptions>;
         let found = self.docker.inspect_container(&self.name, options).await;
-        let found = found.map_err(self.fail("look at a container of"))?;
+        let found = found.map_err(self.fail(Operation::LookAtContainer))?;
         let lacking = lacking(
             &convert::limited(limits),
             &found.host_config.unwrap_or_default(),
@@ -29,7 +29,7 @@ impl Handle {
             lacking.join(" and ")
         ));
         Err(EngineError::Failed {
-            operation: "limit a container of",
+            operation: Operation::LimitContainer,
             subject: self.image.to_string(),
             source: source.into(),
         })

@@ -4,7 +4,7 @@ use bollard::{
     Docker,
     query_parameters::{RemoveImageOptionsBuilder, TagImageOptionsBuilder},
 };
-use s2i_build::EngineError;
+use s2i_build::{EngineError, ports::Operation};
 use s2i_core::ImageRef;
 
 use crate::error::failed;
@@ -21,7 +21,7 @@ pub(crate) async fn name(
         .tag(tag.tag_or_latest())
         .build();
     let tagged = docker.tag_image(id, Some(options)).await;
-    tagged.map_err(failed("give the image the name", tag.to_string(), endpoint))
+    tagged.map_err(failed(Operation::TagImage, tag.to_string(), endpoint))
 }
 
 /// Removes the image of this id.
@@ -30,5 +30,5 @@ pub(crate) async fn remove(docker: &Docker, endpoint: &str, id: &str) -> Result<
     let removed = docker.remove_image(id, Some(options), None).await;
     removed
         .map(drop)
-        .map_err(failed("remove the image", id, endpoint))
+        .map_err(failed(Operation::RemoveImage, id, endpoint))
 }

@@ -6,7 +6,7 @@ use bollard::query_parameters::{CommitContainerOptions, InspectContainerOptions}
 use s2i_build::{
     BuildContext, Container, EngineError, Resource,
     event::{Phase, Progress},
-    ports::{Commit, Committed, Input, Program},
+    ports::{Commit, Committed, Input, Operation, Program},
     session::Session,
     stream::ArchiveStream,
 };
@@ -126,7 +126,7 @@ impl Handle {
                 let labels = self.labels().await?;
                 let changes = convert::changes(&commit.config, &labels);
                 let changes = changes.map_err(|err| EngineError::Failed {
-                    operation: "commit the container",
+                    operation: Operation::CommitContainer,
                     subject: name.clone(),
                     source: err.into(),
                 })?;
@@ -144,11 +144,11 @@ impl Handle {
             .commit_container(options, convert::container_config(&commit.config))
             .await;
         let committed =
-            committed.map_err(failed("commit the container", name.clone(), endpoint))?;
+            committed.map_err(failed(Operation::CommitContainer, name.clone(), endpoint))?;
         if committed.id.is_empty() {
             let source = Said("it gave no image id".into()).into();
             return Err(EngineError::Failed {
-                operation: "commit the container",
+                operation: Operation::CommitContainer,
                 subject: name.clone(),
                 source,
             });
@@ -167,7 +167,7 @@ impl Handle {
             .inspect_container(name, None::<InspectContainerOptions>)
             .await;
         let inspected =
-            inspected.map_err(failed("inspect the container", name.clone(), endpoint))?;
+            inspected.map_err(failed(Operation::InspectContainer, name.clone(), endpoint))?;
         let config = inspected.config.unwrap_or_default();
         Ok(config.labels.unwrap_or_default())
     }
@@ -179,11 +179,11 @@ impl Handle {
         if let Some(tag) = tag {
             made::name(docker, endpoint, id, tag).await?;
         }
-        let inspected =
-            docker
-                .inspect_image(id)
-                .await
-                .map_err(failed("inspect the image", id, endpoint))?;
+        let inspected = docker.inspect_image(id).await.map_err(failed(
+            Operation::InspectImage,
+            id,
+            endpoint,
+        ))?;
         Ok(inspected
             .size
             .and_then(|size| u64::try_from(size).ok())

@@ -2,7 +2,7 @@
 
 use s2i_build::{
     CancelToken, EngineError,
-    ports::{Commit, Committed},
+    ports::{Commit, Committed, Operation},
 };
 use s2i_core::{
     ImageRef,
@@ -38,14 +38,14 @@ pub(crate) fn commit(
     if let Some(reason) = cancel.reason() {
         return Err(EngineError::Interrupted(reason));
     }
-    let layer = adopted.map_err(failed("commit the layer of", name()))?;
+    let layer = adopted.map_err(failed(Operation::CommitLayer, name()))?;
     let below = place.base.layers().map(LayerSource::Stored);
     let image = NewImage {
         config: config(&place.base, commit, layer.diff_id()),
         layers: below.chain([LayerSource::Adopted(layer)]).collect(),
     };
     let stored = place.store.publish(image, commit.tag.as_ref());
-    let stored = stored.map_err(failed("commit the image", name()))?;
+    let stored = stored.map_err(failed(Operation::CommitImage, name()))?;
     Ok(Committed {
         id: stored.id().to_string(),
         size: stored.size(),
@@ -57,11 +57,11 @@ pub(crate) fn tag(store: &Store, id: &str, name: &ImageRef) -> Result<(), Engine
     let digest = digest(id)?;
     let found = store
         .find_id(digest)
-        .map_err(failed("find the image", id))?;
-    let image = found.ok_or_else(|| failed("find the image", id)("somebody has removed it"))?;
+        .map_err(failed(Operation::FindImage, id))?;
+    let image = found.ok_or_else(|| failed(Operation::FindImage, id)("somebody has removed it"))?;
     store
         .tag(&image, name)
-        .map_err(failed("give the image the name", name))
+        .map_err(failed(Operation::TagImage, name))
 }
 
 /// Removes an image that was made without a name, unless it has got one.
@@ -70,11 +70,11 @@ pub(crate) fn remove(store: &Store, id: &str) -> Result<(), EngineError> {
     let removed = store
         .remove_unnamed(digest)
         .and_then(|()| store.collect().map(drop));
-    removed.map_err(failed("remove the image", id))
+    removed.map_err(failed(Operation::RemoveImage, id))
 }
 
 fn digest(id: &str) -> Result<Digest, EngineError> {
-    id.parse().map_err(failed("find the image", id))
+    id.parse().map_err(failed(Operation::FindImage, id))
 }
 
 fn config(base: &StoredImage, commit: &Commit, layer: Digest) -> ImageConfig {

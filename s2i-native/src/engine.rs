@@ -7,7 +7,9 @@ use s2i_build::{
     Agents, BuildContext, EngineError,
     event::{Event, Phase, Progress},
     facts::ImageFacts,
-    ports::{BuildCache, Committed, EngineInfo, EngineProbe, ImageResolver, Runner, Start},
+    ports::{
+        BuildCache, Committed, EngineInfo, EngineProbe, ImageResolver, Operation, Runner, Start,
+    },
     request::{self, PullPolicy},
     session::{Session, Transport},
 };
@@ -60,10 +62,11 @@ impl NativeEngine {
             registry,
             limits,
         } = options;
-        let opened = Store::open(&store).map_err(failed("open the store", store.display()))?;
+        let opened = Store::open(&store).map_err(failed(Operation::OpenStore, store.display()))?;
         Ok(Self {
             store: opened.with_limits(limits),
-            registry: Registry::new(registry).map_err(failed("prepare for", "registries"))?,
+            registry: Registry::new(registry)
+                .map_err(failed(Operation::PrepareFor, "registries"))?,
             agents,
             warned: Once::new(),
         })
@@ -72,7 +75,12 @@ impl NativeEngine {
     /// The image of this name or id, as the store has it.
     pub(crate) async fn find(&self, image: &ImageRef) -> Result<Option<StoredImage>, EngineError> {
         let (store, image) = (self.store.clone(), image.clone());
-        blocking(move || store.find(&image).map_err(failed("find the image", &image))).await
+        blocking(move || {
+            store
+                .find(&image)
+                .map_err(failed(Operation::FindImage, &image))
+        })
+        .await
     }
 
     /// The same, where it must be there.
@@ -85,8 +93,10 @@ impl NativeEngine {
     pub(crate) async fn pinned(&self, facts: &ImageFacts) -> Result<StoredImage, EngineError> {
         let (store, name, id) = (self.store.clone(), facts.name.clone(), facts.id.clone());
         let find = move || {
-            let id = id.parse().map_err(failed("find the image", &name))?;
-            let found = store.find_id(id).map_err(failed("find the image", &name))?;
+            let id = id.parse().map_err(failed(Operation::FindImage, &name))?;
+            let found = store
+                .find_id(id)
+                .map_err(failed(Operation::FindImage, &name))?;
             found.ok_or_else(|| no_such_image(&name))
         };
         blocking(find).await
@@ -303,7 +313,7 @@ pub(crate) fn network(network: &request::Network) -> Result<Network, EngineError
         request::Network::None => Ok(Network::None),
         request::Network::Named(name) => {
             let why = "the embedded engine has the networks `host` and `none`";
-            Err(failed("use the network", name)(why))
+            Err(failed(Operation::UseNetwork, name)(why))
         }
     }
 }

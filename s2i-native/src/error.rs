@@ -2,7 +2,10 @@
 
 use std::io;
 
-use s2i_build::{EngineError, ports::BoxError};
+use s2i_build::{
+    EngineError,
+    ports::{BoxError, Operation},
+};
 use s2i_core::ImageRef;
 
 /// Adds to any error what was to be done with what.
@@ -11,7 +14,7 @@ use s2i_core::ImageRef;
     reason = "most callers make it for this call"
 )]
 pub(crate) fn failed<E: Into<BoxError>>(
-    operation: &'static str,
+    operation: Operation,
     subject: impl ToString,
 ) -> impl FnOnce(E) -> EngineError {
     let subject = subject.to_string();
@@ -26,7 +29,7 @@ pub(crate) fn failed<E: Into<BoxError>>(
 pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, EngineError> + Send + 'static,
 ) -> Result<T, EngineError> {
-    let lost = |source: io::Error| failed("wait for", "a worker thread")(source);
+    let lost = |source: io::Error| failed(Operation::WaitFor, "a worker thread")(source);
     s2i_build::stream::blocking(work).await.map_err(lost)?
 }
 

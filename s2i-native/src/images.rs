@@ -4,7 +4,9 @@ use futures_util::future::join;
 use s2i_build::{
     BuildContext, CancelToken, EngineError,
     context::or_interrupted,
-    ports::{Committed, Holdings, ImageStore, ImageSummary, ImageTransfer, Pruned, Pushed},
+    ports::{
+        Committed, Holdings, ImageStore, ImageSummary, ImageTransfer, Operation, Pruned, Pushed,
+    },
     stream::ArchiveStream,
 };
 use s2i_core::ImageRef;
@@ -25,7 +27,7 @@ impl ImageStore for NativeEngine {
         let images = blocking(move || {
             store
                 .list()
-                .map_err(failed("list", "the images of the store"))
+                .map_err(failed(Operation::List, "the images of the store"))
         })
         .await?;
         Ok(images.iter().map(summary).collect())
@@ -36,7 +38,7 @@ impl ImageStore for NativeEngine {
         let stored = self.get(image).await?;
         blocking(move || {
             let removed = take_away(&store, &name, &stored);
-            removed.map_err(failed("remove the image", &name))
+            removed.map_err(failed(Operation::RemoveImage, &name))
         })
         .await
     }
@@ -46,7 +48,7 @@ impl ImageStore for NativeEngine {
         let stored = self.get(image).await?;
         blocking(move || {
             let tagged = store.tag(&stored, &name);
-            tagged.map_err(failed("give the image the name", &name))
+            tagged.map_err(failed(Operation::TagImage, &name))
         })
         .await
     }
@@ -54,10 +56,14 @@ impl ImageStore for NativeEngine {
     async fn prune(&self) -> Result<Pruned, EngineError> {
         let store = self.store.clone();
         let prune = move || {
-            let before = store.list().map_err(failed("list", "the images"))?;
+            let before = store
+                .list()
+                .map_err(failed(Operation::List, "the images"))?;
             let unnamed = before.iter().filter(|image| image.names().is_empty());
             let removed = unnamed.map(|image| format!("deleted {}", image.id()));
-            let freed = store.prune().map_err(failed("prune", "the store"))?;
+            let freed = store
+                .prune()
+                .map_err(failed(Operation::Prune, "the store"))?;
             memory::prune(&store)?;
             Ok(Pruned {
                 removed: removed.collect(),
@@ -102,7 +108,7 @@ impl ImageTransfer for NativeEngine {
         let load = move || {
             let _tracked = tracked;
             let loaded = store.import(&mut pieces);
-            loaded.map_err(failed("load", "the archive"))
+            loaded.map_err(failed(Operation::Load, "the archive"))
         };
         let work = async { join(blocking(load), feed).await.0 };
         let loaded = or_interrupted(work, cancel).await?;

@@ -10,7 +10,7 @@ use rustix::process::Signal;
 use s2i_build::{
     BuildContext, EngineError, Interrupt,
     event::{Event, Output, Progress},
-    ports::{Launch, Launcher, Publish},
+    ports::{Launch, Launcher, Operation, Publish},
     session::{Piece, Transport},
 };
 use s2i_core::wire::Exit;
@@ -58,7 +58,7 @@ impl Launcher for NativeEngine {
             let waiting = move || {
                 let exit = running.wait();
                 drop(running);
-                let exit = exit.map_err(failed("wait for a container of", name));
+                let exit = exit.map_err(failed(Operation::WaitForContainer, name));
                 place.remove().and(exit)
             };
             blocking(waiting).await
@@ -142,7 +142,7 @@ fn check_ports(ports: &[Publish]) -> Result<(), EngineError> {
             let why = "the embedded engine has no network of its own: the application listens on the host's \
                        ports, so the two numbers must be the same";
             let ports = format!("{}:{}", port.host, port.container);
-            Err(failed("publish the port", ports)(why))
+            Err(failed(Operation::PublishPort, ports)(why))
         }
     }
 }

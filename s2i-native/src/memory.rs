@@ -6,7 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use s2i_build::{EngineError, ports::Committed};
+use s2i_build::{
+    EngineError,
+    ports::{Committed, Operation},
+};
 use s2i_core::{ImageRef, bounds};
 use s2i_oci::{
     Digest,
@@ -33,7 +36,7 @@ pub(crate) fn recall(
     };
     if let Some(tag) = tag {
         let tagged = store.tag(&image, tag);
-        tagged.map_err(failed("give the image the name", tag))?;
+        tagged.map_err(failed(Operation::TagImage, tag))?;
     }
     Ok(Some(Committed {
         id: image.id().to_string(),
@@ -45,7 +48,7 @@ pub(crate) fn recall(
 pub(crate) fn remember(store: &Store, key: &str, id: &str) -> Result<(), EngineError> {
     let path = place(store, key);
     let written = make_dir(&path).and_then(|()| fs::write(&path, id));
-    written.map_err(failed("write", path.display()))
+    written.map_err(failed(Operation::Write, path.display()))
 }
 
 /// What the layer is when it is compressed, if that was found out before.
@@ -72,7 +75,7 @@ pub(crate) fn prune(store: &Store) -> Result<(), EngineError> {
     let entries = match fs::read_dir(&dir) {
         Ok(entries) => entries,
         Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(err) => return Err(failed("read", dir.display())(err)),
+        Err(err) => return Err(failed(Operation::Read, dir.display())(err)),
     };
     for entry in entries.flatten() {
         if image_of(store, &entry.path()).is_none() {

@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use s2i_build::{CancelToken, EngineError};
+use s2i_build::{CancelToken, EngineError, ports::Operation};
 use s2i_core::{ImageRef, bounds};
 use s2i_oci::{
     Digest, layer,
@@ -37,7 +37,7 @@ pub(crate) fn pack(
     cancel: &CancelToken,
 ) -> Result<Parcel, EngineError> {
     let store = &stoppable(store, cancel);
-    let cannot = failed("prepare the push of", name);
+    let cannot = failed(Operation::PreparePush, name);
     let work = Arc::new(TrackedWork::make(store, &[image], cancel, cannot)?);
     let config = in_store(store, &image.manifest().config);
     let (push_manifest, media_type, layers) = if image.layers().any(|layer| layer.is_plain()) {
@@ -53,7 +53,7 @@ pub(crate) fn pack(
         let manifest = (in_store(store, image.descriptor()).open)();
         let bytes = manifest
             .and_then(|file| bounds::read(file, bounds::DOCUMENT))
-            .map_err(failed("read the manifest of", name))?;
+            .map_err(failed(Operation::ReadManifest, name))?;
         let layers = image
             .layers()
             .map(|layer| in_store(store, &layer.descriptor));
@@ -103,7 +103,7 @@ fn compressed(
         known
     } else {
         let made = gzip(store, work, &layer);
-        let made = made.map_err(failed("compress the layer", diff_id))?;
+        let made = made.map_err(failed(Operation::CompressLayer, diff_id))?;
         memory::remember_compressed(store, diff_id, &made);
         made
     };
@@ -142,7 +142,9 @@ fn neighbours(
     image: &StoredImage,
     name: &ImageRef,
 ) -> Result<Vec<String>, EngineError> {
-    let all = store.list().map_err(failed("list", "the images"))?;
+    let all = store
+        .list()
+        .map_err(failed(Operation::List, "the images"))?;
     let own = &image.config().rootfs.diff_ids;
     let shares = |other: &&StoredImage| {
         let theirs = &other.config().rootfs.diff_ids;

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, io};
 
 use s2i_build::{
     CancelToken, EngineError,
-    ports::Holdings,
+    ports::{Holdings, Operation},
     stream::{ArchiveStream, pieces_of},
 };
 use s2i_core::ImageRef;
@@ -59,7 +59,7 @@ impl NativeEngine {
         let (asked, tracked) = (image.clone(), track(&store, cancel));
         pieces_of(move |out| {
             let _tracked = tracked.map_err(io::Error::other)?;
-            let cannot = || failed("export", &asked);
+            let cannot = || failed(Operation::Export, &asked);
             let found = store.find(&asked).map_err(cannot());
             let stored = found.and_then(|found| found.ok_or_else(|| no_such_image(&asked)));
             let stored = stored.map_err(io::Error::other)?;

@@ -9,7 +9,7 @@ use std::{
 };
 
 use futures_channel::mpsc::UnboundedSender;
-use s2i_build::{CancelToken, EngineError, event::Event, session::Transport};
+use s2i_build::{CancelToken, EngineError, event::Event, ports::Operation, session::Transport};
 use s2i_core::{ContainerPath, ImageRef};
 use s2i_oci::{
     overlay::{Dialect, is_opaque},
@@ -112,7 +112,7 @@ impl Place {
     ) -> Result<Prepared, EngineError> {
         let lent = origin.artifacts.iter().map(|lent| &lent.image);
         let images: Vec<_> = std::iter::once(&origin.image).chain(lent).collect();
-        let cannot = failed("make a place for a container of", &origin.name);
+        let cannot = failed(Operation::PlaceContainer, &origin.name);
         let work = TrackedWork::make(store, &images, cancel, cannot)?;
         let mut place = Self {
             store: store.clone(),
@@ -130,7 +130,7 @@ impl Place {
             Some(source) => source.land(&sandbox.lowers, &sandbox.upper, store.dialect()),
             None => Ok(None),
         };
-        let landing = landing.map_err(failed("find the source's place in", &origin.name))?;
+        let landing = landing.map_err(failed(Operation::FindSourcePlace, &origin.name))?;
         Ok(Prepared {
             place,
             sandbox,
@@ -146,7 +146,7 @@ impl Place {
     ) -> Result<(Running, Transport), EngineError> {
         let pipe = Stdio::piped;
         let running = sandbox.spawn(agent, pipe(), pipe(), pipe());
-        let mut running = running.map_err(failed("start a container of", &self.name))?;
+        let mut running = running.map_err(failed(Operation::StartContainer, &self.name))?;
         let streams = (
             running.stdin.take(),
             running.stdout.take(),
@@ -199,7 +199,7 @@ impl Place {
             let _ = tell.unbounded_send(Event::Progress(text));
         };
         let trees = self.store.trees(image, &telling);
-        let mut layers = trees.map_err(failed("unpack the image", &self.name))?;
+        let mut layers = trees.map_err(failed(Operation::UnpackImage, &self.name))?;
         layers.reverse();
         // overlayfs does not look for the mark at the root of a layer.
         let hides = |tree: &PathBuf| is_opaque(tree, self.store.dialect()).unwrap_or(false);
@@ -218,7 +218,7 @@ impl Place {
         tell: &UnboundedSender<Event>,
     ) -> Result<Option<(ContainerPath, Overlay)>, EngineError> {
         let dialect = self.store.dialect();
-        let cannot = || failed("look for artifacts in", &lent.directory);
+        let cannot = || failed(Operation::FindArtifacts, &lent.directory);
         let [directory, at] = [&lent.directory, &lent.at].map(layers::below_root);
         let layers = self.layers(&lent.image, tell)?;
         let lowers = layers::layers_of(&layers, directory, dialect).map_err(cannot())?;
@@ -275,7 +275,7 @@ impl Place {
             }
             Ok(taken)
         };
-        take().map_err(failed("clean up a container of", &self.name))
+        take().map_err(failed(Operation::CleanUpContainer, &self.name))
     }
 
     /// What removes what was taken out, for another thread. What can't be removed now is removed with the
@@ -318,7 +318,7 @@ impl Place {
         };
         running.kill();
         let ended = running.wait().map(drop);
-        ended.map_err(failed("end a container of", &self.name))
+        ended.map_err(failed(Operation::EndContainer, &self.name))
     }
 
     /// Kills what runs and removes everything; what could not be removed, the next use of the store does.
@@ -329,6 +329,6 @@ impl Place {
 
 fn make_dirs<const COUNT: usize>(dirs: [&PathBuf; COUNT]) -> Result<(), EngineError> {
     dirs.into_iter().try_for_each(|dir| {
-        fs::create_dir(dir).map_err(failed("make the directory", dir.display()))
+        fs::create_dir(dir).map_err(failed(Operation::CreateDirectory, dir.display()))
     })
 }

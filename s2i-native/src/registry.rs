@@ -9,7 +9,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use s2i_build::{
     BuildContext, EngineError,
     event::{Event, Progress},
-    ports::Pushed,
+    ports::{Operation, Pushed},
 };
 use s2i_core::{ImageRef, image::Platform};
 use s2i_oci::{
@@ -43,9 +43,9 @@ impl NativeEngine {
         })?;
         let store = stoppable(&self.store, context.cancel);
         let allowed = store.check_download(&pulled.manifest.layers);
-        allowed.map_err(failed("pull", image))?;
+        allowed.map_err(failed(Operation::Pull, image))?;
         let (within, token) = (store.clone(), context.cancel.clone());
-        let cannot = failed("pull into", "the store");
+        let cannot = failed(Operation::PullInto, "the store");
         let work = blocking(move || TrackedWork::make(&within, &[], &token, cannot));
         let pulling = Pulling {
             image,
@@ -65,7 +65,7 @@ impl NativeEngine {
                 store.publish_pulled(&pulled.manifest_bytes, &pulled.config_bytes, &name);
             // Until now it has protected the layers.
             drop(work);
-            published.map_err(failed("keep the image", &name))
+            published.map_err(failed(Operation::KeepImage, &name))
         })
         .await
     }
@@ -81,7 +81,7 @@ impl NativeEngine {
         let (store, work, blob) = (store.clone(), Arc::clone(work), layer.clone());
         let place = move || {
             let place = store.partial(&work, &blob);
-            place.map_err(failed("keep the layer", blob.digest))
+            place.map_err(failed(Operation::KeepLayer, blob.digest))
         };
         let Some(partial) = blocking(place).await? else {
             counter.at(layer, layer.size);
@@ -94,7 +94,12 @@ impl NativeEngine {
             source: source.into(),
         })?;
         let digest = layer.digest;
-        blocking(move || partial.finish().map_err(failed("keep the layer", digest))).await
+        blocking(move || {
+            partial
+                .finish()
+                .map_err(failed(Operation::KeepLayer, digest))
+        })
+        .await
     }
 
     /// Sends an image to its registry. The future may be dropped when everything stops.
@@ -117,7 +122,7 @@ impl NativeEngine {
         let counter = Counter::new(context.progress, &blobs);
         let told = |blob: &Descriptor, bytes| counter.at(blob, bytes);
         let pushed = self.registry.push(image, &packed.push, &told).await;
-        let pushed = pushed.map_err(failed("push", image))?;
+        let pushed = pushed.map_err(failed(Operation::Push, image))?;
         Ok(Pushed {
             digest: Some(pushed.digest.to_string()),
         })

@@ -14,7 +14,7 @@ use s2i_build::{
     facts::ImageFacts,
     ports::{
         BuildCache, Commit, Committed, Content, EngineInfo, EngineProbe, ImageResolver, ImageStore,
-        ImageSummary, Input, Program, Pruned, Runner, Start,
+        ImageSummary, Input, Operation, Program, Pruned, Runner, Start,
     },
     request::PullPolicy,
     stream::ArchiveStream,
@@ -204,8 +204,13 @@ impl ScriptedEngine {
             .expect("no test goes on after a panic under this lock")
     }
 
-    /// Notes one operation; fails when it is its turn to.
-    fn operation(&self, name: &'static str, subject: &str) -> Result<(), EngineError> {
+    /// Notes one operation under this name; fails when it is its turn to.
+    fn operation(
+        &self,
+        name: &'static str,
+        operation: Operation,
+        subject: &str,
+    ) -> Result<(), EngineError> {
         let mut model = self.model();
         let number = model.operations;
         model.operations += 1;
@@ -218,7 +223,7 @@ impl ScriptedEngine {
         if model.fail_at.contains(&number) {
             let source = "the test wants it so".into();
             return Err(EngineError::Failed {
-                operation: name,
+                operation,
                 subject: subject.into(),
                 source,
             });
@@ -240,7 +245,7 @@ impl ScriptedEngine {
 
 impl EngineProbe for ScriptedEngine {
     async fn probe(&self) -> Result<EngineInfo, EngineError> {
-        self.operation("probe", "the engine")?;
+        self.operation("probe", Operation::Describe, "the engine")?;
         Ok(EngineInfo {
             name: "Scripted".into(),
             version: "1".into(),
@@ -256,7 +261,7 @@ impl ImageResolver for ScriptedEngine {
         policy: PullPolicy,
         context: BuildContext<'_>,
     ) -> Result<ImageFacts, EngineError> {
-        self.operation("resolve", &image.to_string())?;
+        self.operation("resolve", Operation::InspectImage, &image.to_string())?;
         Self::interrupted(context.cancel)?;
         let known = self.model().images.get(&image.to_string()).cloned();
         known.ok_or_else(|| match policy {
@@ -281,12 +286,16 @@ impl Runner for ScriptedEngine {
     ) -> Result<ScriptedContainer, EngineError> {
         context.progress.phase(s2i_build::event::Phase::Start);
         let image = start.image.name.to_string();
-        self.operation("start", &image)?;
+        self.operation("start", Operation::StartContainer, &image)?;
         Self::interrupted(context.cancel)?;
         let copies = self.model().copies;
         let source = start.source.filter(|_| copies);
         if let Some(source) = source {
-            let done = self.operation("copy the source to", source.into.as_str());
+            let done = self.operation(
+                "copy the source to",
+                Operation::CopySource,
+                source.into.as_str(),
+            );
             done.map_err(|err| EngineError::Input {
                 into: source.into.clone(),
                 source: std::io::Error::other(err),
@@ -316,7 +325,7 @@ impl Runner for ScriptedEngine {
 
 impl ImageStore for ScriptedEngine {
     async fn list(&self) -> Result<Vec<ImageSummary>, EngineError> {
-        self.operation("list", "the images")?;
+        self.operation("list", Operation::List, "the images")?;
         let model = self.model();
         let summary = |image: &ImageFacts| ImageSummary {
             id: image.id.clone(),
@@ -328,7 +337,7 @@ impl ImageStore for ScriptedEngine {
     }
 
     async fn remove(&self, image: &ImageRef) -> Result<Vec<String>, EngineError> {
-        self.operation("remove", &image.to_string())?;
+        self.operation("remove", Operation::RemoveImage, &image.to_string())?;
         let removed = self.model().images.remove(&image.to_string());
         removed.ok_or_else(|| EngineError::NoSuchImage {
             image: image.clone(),
@@ -337,7 +346,7 @@ impl ImageStore for ScriptedEngine {
     }
 
     async fn tag(&self, image: &ImageRef, name: &ImageRef) -> Result<(), EngineError> {
-        self.operation("tag", &name.to_string())?;
+        self.operation("tag", Operation::TagImage, &name.to_string())?;
         let mut model = self.model();
         let known = model.images.get(&image.to_string()).cloned();
         let known = known.ok_or_else(|| EngineError::NoSuchImage {
@@ -352,7 +361,7 @@ impl ImageStore for ScriptedEngine {
     }
 
     async fn prune(&self) -> Result<Pruned, EngineError> {
-        self.operation("prune", "the images")?;
+        self.operation("prune", Operation::Prune, "the images")?;
         self.model().unnamed = 0;
         Ok(Pruned::default())
     }
@@ -362,7 +371,7 @@ impl ImageStore for ScriptedEngine {
         _committed: &Committed,
         name: &ImageRef,
     ) -> Result<(), EngineError> {
-        self.operation("name", &name.to_string())?;
+        self.operation("name", Operation::TagImage, &name.to_string())?;
         let mut model = self.model();
         model.unnamed -= 1;
         model.tags.push(name.to_string());
@@ -370,7 +379,7 @@ impl ImageStore for ScriptedEngine {
     }
 
     async fn remove_committed(&self, committed: &Committed) -> Result<(), EngineError> {
-        self.operation("forget", &committed.id)?;
+        self.operation("forget", Operation::RemoveImage, &committed.id)?;
         self.model().unnamed -= 1;
         Ok(())
     }
@@ -446,7 +455,11 @@ impl Container for ScriptedContainer {
         input: Input<'_>,
         context: BuildContext<'_>,
     ) -> Result<(), EngineError> {
-        self.engine.operation("unpack into", input.into.as_str())?;
+        self.engine.operation(
+            "unpack into",
+            Operation::LookAtContainer,
+            input.into.as_str(),
+        )?;
         match input.content {
             Content::Tree(tree) => {
                 let archive = take(&input.into, tree.into_archive()).await?;
@@ -462,7 +475,8 @@ impl Container for ScriptedContainer {
         program: &Program,
         context: BuildContext<'_>,
     ) -> Result<Exit, EngineError> {
-        self.engine.operation("exec", &program.argv.join(" "))?;
+        self.engine
+            .operation("exec", Operation::LookAtContainer, &program.argv.join(" "))?;
         self.engine.model().programs.push(program.clone());
         ScriptedEngine::interrupted(context.cancel)?;
         if let Some(kind) = self.engine.model().refusals.get(&self.image) {
@@ -479,7 +493,9 @@ impl Container for ScriptedContainer {
     }
 
     fn pour<'a>(&'a mut self, program: &Program, _progress: &'a Progress<'_>) -> ArchiveStream<'a> {
-        let poured = self.engine.operation("pour", &program.argv.join(" "));
+        let poured =
+            self.engine
+                .operation("pour", Operation::LookAtContainer, &program.argv.join(" "));
         self.engine.model().programs.push(program.clone());
         let end = match (poured, self.exit()) {
             (Err(err), _) => Err(std::io::Error::other(err)),
@@ -499,7 +515,9 @@ impl Container for ScriptedContainer {
             .iter()
             .map(|item| format!("{} as {}", item.path, item.name))
             .collect();
-        let read = self.engine.operation("read", &names.join(", "));
+        let read = self
+            .engine
+            .operation("read", Operation::Read, &names.join(", "));
         stream::once(async {
             read.map(|()| Bytes::from_static(&[0; 1024]))
                 .map_err(std::io::Error::other)
@@ -513,7 +531,8 @@ impl Container for ScriptedContainer {
         context: BuildContext<'_>,
     ) -> Result<Committed, EngineError> {
         context.progress.phase(s2i_build::event::Phase::Commit);
-        self.engine.operation("commit", &self.image)?;
+        self.engine
+            .operation("commit", Operation::CommitContainer, &self.image)?;
         ScriptedEngine::interrupted(context.cancel)?;
         let mut model = self.engine.model();
         match &commit.tag {
@@ -528,7 +547,8 @@ impl Container for ScriptedContainer {
     }
 
     async fn discard(self) -> Result<(), EngineError> {
-        self.engine.operation("discard", &self.image)?;
+        self.engine
+            .operation("discard", Operation::RemoveContainer, &self.image)?;
         self.engine.model().live -= 1;
         Ok(())
     }

@@ -10,7 +10,6 @@ use crate::detect::LOOKED_FOR;
 
 /// A request that can't end well.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
 pub enum PlanError {
     /// Nobody has a script that is needed.
     #[error(

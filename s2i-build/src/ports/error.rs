@@ -8,6 +8,7 @@ use s2i_core::{
 };
 use thiserror::Error;
 
+use super::Operation;
 use crate::cancel::Interrupt;
 
 impl From<Interrupt> for EngineError {
@@ -21,7 +22,6 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 
 /// Why an engine could not do something.
 #[derive(Debug, Error)]
-#[non_exhaustive]
 pub enum EngineError {
     /// Nothing answers.
     #[error("no container engine answers at {endpoint}")]
@@ -103,9 +103,9 @@ pub enum EngineError {
     /// The engine refused or failed an operation.
     #[error("the engine failed to {operation} `{subject}`")]
     Failed {
-        /// What was to be done, such as `create a container of`.
-        operation: &'static str,
-        /// With what.
+        /// The operation.
+        operation: Operation,
+        /// The object of the operation.
         subject: String,
         /// What the engine said.
         #[source]

@@ -28,7 +28,7 @@ use thiserror::Error;
 use self::mask::Mask;
 use crate::{
     event::{Event, Output, Progress},
-    ports::{Content, EngineError, Input, Program},
+    ports::{Content, EngineError, Input, Operation, Program},
     stream::ArchiveStream,
 };
 
@@ -243,7 +243,7 @@ impl Session {
         let frame = Frame::json(Kind::Request, request);
         let header =
             header(frame.kind, frame.payload.len()).map_err(|source| EngineError::Failed {
-                operation: "describe the work to a container of",
+                operation: Operation::DescribeWork,
                 subject: self.frames.image.to_string(),
                 source: source.into(),
             })?;

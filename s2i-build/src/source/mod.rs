@@ -20,7 +20,6 @@ use crate::cancel::Interrupt;
 
 /// Why the source could not be had.
 #[derive(Debug, Error)]
-#[non_exhaustive]
 pub enum SourceError {
     /// There is no such directory.
     #[error("the source `{}` does not exist", path.display())]

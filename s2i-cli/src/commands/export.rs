@@ -11,7 +11,7 @@ use futures_util::StreamExt as _;
 use s2i_build::{
     CancelToken, EngineError,
     context::or_interrupted,
-    ports::ImageTransfer,
+    ports::{ImageTransfer, Operation},
     stream::{ArchiveStream, blocking},
 };
 use s2i_core::ImageRef;
@@ -106,7 +106,7 @@ async fn write(
 /// The engine's own error, where there is one in it.
 fn cannot_export(image: &ImageRef, err: io::Error) -> EngineError {
     err.downcast().unwrap_or_else(|source| EngineError::Failed {
-        operation: "export",
+        operation: Operation::Export,
         subject: image.to_string(),
         source: source.into(),
     })

@@ -179,7 +179,7 @@ impl Error {
                     ..
                 } => Some("what it wrote is above; not every one knows --json".into()),
                 BuildError::Script { .. } => Some("what it wrote is above".into()),
-                _ => None,
+                BuildError::PlanReference(_) | BuildError::UnresolvedImage { .. } => None,
             },
             Self::Secret(err) => err.hint(),
             Self::Terminal(_) => Some("name a file, or use a pipe".into()),
@@ -234,7 +234,7 @@ fn build_code(err: &BuildError) -> Code {
         BuildError::Plan(_) => exit::PLAN,
         BuildError::Engine(err) => engine_code(err),
         BuildError::Script { .. } => exit::SCRIPT_FAILED,
-        _ => exit::INTERNAL,
+        BuildError::PlanReference(_) | BuildError::UnresolvedImage { .. } => exit::INTERNAL,
     }
 }
 
@@ -249,7 +249,11 @@ fn source_code(err: &SourceError) -> Code {
             exit::USAGE
         }
         SourceError::Interrupted(reason) => interrupt_code(*reason),
-        _ => exit::FETCH,
+        SourceError::NoGit { .. }
+        | SourceError::Git { .. }
+        | SourceError::Ignore(_)
+        | SourceError::ForeignObjects { .. }
+        | SourceError::Io { .. } => exit::FETCH,
     }
 }
 
@@ -269,8 +273,8 @@ fn engine_code(err: &EngineError) -> Code {
         EngineError::Input { .. } => exit::INPUT,
         EngineError::Interrupted(reason) => interrupt_code(*reason),
         EngineError::Lost { .. } => exit::LOST,
-        EngineError::Failed { operation, .. } if operation.starts_with("commit") => exit::COMMIT,
-        _ => exit::ENGINE,
+        EngineError::Failed { operation, .. } if operation.is_commit() => exit::COMMIT,
+        EngineError::Failed { .. } | EngineError::NoAgent { .. } => exit::ENGINE,
     }
 }
 

@@ -5,6 +5,7 @@ use std::io;
 use s2i_build::{
     BuildError, BuildFailure, EngineError, Interrupt, SourceError,
     plan::{PlanError, UserRefused},
+    ports::Operation,
 };
 use s2i_core::{
     ErrorChain, ImageRef, Script,
@@ -87,8 +88,8 @@ fn engines() {
             image: image(),
             source: "the connection to the container ended".into(),
         }),
-        failed("create a container of"),
-        failed("commit the container"),
+        failed(Operation::CreateContainer),
+        failed(Operation::CommitContainer),
     ];
     insta::assert_snapshot!(text(&lines), @r#"
     20 no container engine answers at unix:///x.sock: permission denied | start Docker or Podman, name its socket with --url unix:///path/to/socket, or use the engine of s2i itself with --engine native

@@ -19,7 +19,7 @@ use rustix::{
     fs::{Gid, Mode, OFlags, Uid, fchmod, fchown, llistxattr, open},
     io::Errno,
 };
-use s2i_build::{CancelToken, EngineError, stream::Tree};
+use s2i_build::{CancelToken, EngineError, ports::Operation, stream::Tree};
 use s2i_core::{Account, ContainerPath, ImageRef};
 use s2i_oci::overlay::Dialect;
 
@@ -129,7 +129,7 @@ impl Landing {
                 into: source.into,
                 source: err,
             },
-            Failure::Place(err) => failed("copy the source into a container of", image)(err),
+            Failure::Place(err) => failed(Operation::CopySource, image)(err),
         })
     }
 }
