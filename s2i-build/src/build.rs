@@ -11,7 +11,8 @@ use crate::{
     event::{EventSink, Phase, Progress},
     execute::{Materials, execute},
     gather,
-    plan::{BuildPlan, PlannedBuild, StageName, choose, plan},
+    notice::Notice,
+    plan::{BuildPlan, ChoiceReason, PlannedBuild, StageName, choose, plan},
     ports::{BuildCache, Committed, Engine, ImageResolver, ImageStore, Runner, SourceReader},
     request::BuildRequest,
     source::Fetched,
@@ -108,8 +109,11 @@ async fn plan_build<R: ImageResolver, S: SourceReader>(
     let source = gather::source(source, request, context).await?;
     let facts = gather::for_choice(images, &source, request, context).await?;
     let choice = choose(request, &facts)?;
-    if let Some(sentence) = &choice.sentence {
-        context.progress.notice(sentence);
+    if choice.reason != ChoiceReason::Named {
+        context.progress.notice(Notice::BuilderChosen {
+            builder: choice.builder.clone(),
+            reason: choice.reason.clone(),
+        });
     }
     let request = BuildRequest {
         tag: choice.tag.clone(),
@@ -119,16 +123,12 @@ async fn plan_build<R: ImageResolver, S: SourceReader>(
     let facts = gather::images(images, &source, given, context).await?;
     let planned = plan(&request, &facts)?;
     if let (Some(previous), None) = (&facts.previous, planned.plan.stage(StageName::Previous)) {
-        let name = &previous.name;
-        context.progress.notice(format!(
-            "a clean build: `{name}` does not say where its save-artifacts is"
-        ));
+        let image = previous.name.clone();
+        context.progress.notice(Notice::NoSaveArtifacts { image });
     }
-    let withheld = withheld(&request, &planned).join(", ");
-    if !withheld.is_empty() {
-        context.progress.notice(format!(
-            "assemble alone gets these variables, the image does not: {withheld}"
-        ));
+    let names = withheld(&request, &planned);
+    if !names.is_empty() {
+        context.progress.notice(Notice::VariablesWithheld { names });
     }
     Ok(PreparedBuild {
         request,
@@ -139,10 +139,11 @@ async fn plan_build<R: ImageResolver, S: SourceReader>(
 }
 
 /// Returns the variables that are secrets and were not declared as such.
-fn withheld<'a>(request: &BuildRequest, planned: &'a PlannedBuild) -> Vec<&'a str> {
+fn withheld(request: &BuildRequest, planned: &PlannedBuild) -> Vec<String> {
     let is_declared = |name: &str| request.secrets.iter().any(|known| known.name() == name);
     let secrets = planned.secrets.iter().map(Secret::name);
-    secrets.filter(|name| !is_declared(name)).collect()
+    let withheld = secrets.filter(|name| !is_declared(name));
+    withheld.map(str::to_owned).collect()
 }
 
 /// Carries out a plan, unless the engine has its result.
@@ -162,9 +163,7 @@ async fn make<E: Runner + ImageStore + BuildCache>(
             .or_interrupted(engine.get(key, request.tag.as_ref()))
             .await?
     {
-        context
-            .progress
-            .notice("nothing has changed since this image was built");
+        context.progress.notice(Notice::Unchanged);
         return Ok(made);
     }
     let materials = Materials {

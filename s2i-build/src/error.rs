@@ -6,7 +6,7 @@ use s2i_core::{ErrorChain, ImageRef, Script, wire::Exit};
 
 use crate::{
     cancel::Interrupt,
-    plan::{PlanError, PlanReferenceError, UserRefused},
+    plan::{PlanError, PlanReferenceError, SourceEvidence, UserRefused},
     ports::EngineError,
     source::SourceError,
 };
@@ -87,12 +87,12 @@ pub enum BuildError {
     #[error(transparent)]
     User(#[from] Box<UserRefused>),
     /// The builder that s2i has picked is not there.
-    #[error("there is no builder image `{builder}`, which was picked because {because}")]
+    #[error("there is no builder image `{builder}`, which was picked because {detection}")]
     NoPickedBuilder {
         /// The builder.
         builder: ImageRef,
-        /// Why it was picked.
-        because: String,
+        /// The files that it was picked by.
+        detection: SourceEvidence,
         /// What the engine said.
         #[source]
         source: Box<EngineError>,

@@ -8,6 +8,8 @@ use std::{
 use s2i_core::Diagnostic;
 use serde::Serialize;
 
+use crate::notice::Notice;
+
 /// A part of a build that takes time worth naming.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -79,9 +81,9 @@ pub enum Event {
     /// [`Filter`](s2i_core::text::Filter) leaves it, and with `[redacted]` in place of secrets. Line ends, tabs and
     /// carriage returns are there. Of an application that was [launched](crate::ports::Launcher::launch) it is every byte.
     Output(Output, Vec<u8>),
-    /// One sentence that a user wants to read. There may be names in it that come from sources, images and
-    /// servers, so it is shown as [`Printable`](s2i_core::Printable), as is the text of every other event.
-    Notice(String),
+    /// A decision or a finding. There may be names in it that come from sources, images and servers, so it is shown
+    /// as [`Printable`](s2i_core::Printable), as is the text of every other event.
+    Notice(Notice),
     /// A soft problem.
     Warning(Diagnostic),
     /// A line of progress of something long, replaced by the next one.
@@ -153,9 +155,9 @@ impl<'a> Progress<'a> {
         self.sink.event(event);
     }
 
-    /// Tells one sentence.
-    pub fn notice(&self, sentence: impl Into<String>) {
-        self.tell(Event::Notice(sentence.into()));
+    /// Sends a notice.
+    pub fn notice(&self, notice: Notice) {
+        self.tell(Event::Notice(notice));
     }
 
     /// Tells soft problems.

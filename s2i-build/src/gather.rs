@@ -7,7 +7,8 @@ use crate::{
     error::BuildError,
     event::Phase,
     facts::{ChoiceFacts, Facts, ImageFacts, SourceFacts},
-    plan::Choice,
+    notice::Notice,
+    plan::{Choice, ChoiceReason},
     ports::{EngineError, ImageResolver, SourceReader},
     request::{BuildRequest, Builder, PreviousRequest, PullPolicy},
     source::Fetched,
@@ -75,7 +76,7 @@ pub async fn images<R: ImageResolver>(
     (request, choice): (&BuildRequest, &Choice),
     context: BuildContext<'_>,
 ) -> Result<Facts, BuildError> {
-    let policy = if choice.is_ours {
+    let policy = if choice.is_default_builder {
         PullPolicy::Never
     } else {
         request.builder_pull
@@ -126,14 +127,17 @@ pub async fn fingerprint(source: &Fetched) -> Result<Option<String>, EngineError
 
 /// The user has not named an image that s2i has picked, and would not know why it is missed.
 fn picked(err: EngineError, choice: &Choice) -> BuildError {
-    match (err, &choice.because) {
-        (source @ (EngineError::NoSuchImage { .. } | EngineError::Pull { .. }), Some(because)) => {
-            BuildError::NoPickedBuilder {
-                builder: choice.builder.clone(),
-                because: because.clone(),
-                source: source.into(),
-            }
-        }
+    match (err, &choice.reason) {
+        (
+            source @ (EngineError::NoSuchImage { .. } | EngineError::Pull { .. }),
+            ChoiceReason::Detected {
+                source: detection, ..
+            },
+        ) => BuildError::NoPickedBuilder {
+            builder: choice.builder.clone(),
+            detection: detection.clone(),
+            source: source.into(),
+        },
         (err, _) => err.into(),
     }
 }
@@ -150,9 +154,9 @@ async fn previous<R: ImageResolver>(
     match images.resolve(image, *pull, context).await {
         Ok(facts) => Ok(Some(facts)),
         Err(EngineError::NoSuchImage { .. } | EngineError::Pull { .. }) => {
-            context
-                .progress
-                .notice(format!("a clean build: there is no image `{image}` yet"));
+            context.progress.notice(Notice::NoPreviousImage {
+                image: image.clone(),
+            });
             Ok(None)
         }
         Err(err) => Err(err.into()),

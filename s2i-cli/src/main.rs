@@ -28,7 +28,7 @@ use args::{Args, Command};
 use clap::Parser as _;
 use commands::Setting;
 use error::Error;
-use s2i_build::{CancelToken, context::or_interrupted};
+use s2i_build::{CancelToken, Notice, context::or_interrupted};
 
 fn main() -> ExitCode {
     if let Some(code) = s2i_native::reexec() {
@@ -86,7 +86,9 @@ fn begin(args: &Args) -> Result<ExitCode, Error> {
         command => {
             let choice = choice::choose(&args.global, &config, &host)?;
             if choice.is_fallback {
-                setting.notice(&format!("using the embedded engine: {}", choice.because));
+                setting.notice(Notice::EmbeddedEngine {
+                    reason: choice.because,
+                });
             }
             let engine = engine::AnyEngine::open(choice.chosen, &config, &host)?;
             return in_runtime(&setting, async |cancel| {

@@ -7,7 +7,7 @@ use bollard::{
 };
 use futures_util::StreamExt as _;
 use s2i_build::{
-    Agents, BuildContext, CredentialProvider, EngineError, Resource,
+    Agents, BuildContext, CredentialProvider, EngineError, Notice, Resource,
     event::{Event, Phase, Progress},
     facts::ImageFacts,
     ports::{BuildCache, EngineInfo, EngineProbe, ImageResolver, Operation, Runner, Start},
@@ -123,7 +123,9 @@ impl DockerEngine {
     }
 
     async fn pull(&self, image: &ImageRef, progress: &Progress<'_>) -> Result<(), EngineError> {
-        progress.notice(format!("pulling {image}"));
+        progress.notice(Notice::Pulling {
+            image: image.clone(),
+        });
         let reference = image.digest().or(image.tag()).unwrap_or("latest");
         let options = CreateImageOptionsBuilder::new()
             .from_image(&image.name())

@@ -24,7 +24,7 @@ use futures_util::{
     future::{Either, select},
 };
 use s2i_build::{
-    BuildContext, CancelToken, EngineError, Resource,
+    BuildContext, CancelToken, EngineError, Notice, Resource,
     event::{Event, Progress},
     ports::{Committed, ImageStore, ImageSummary, ImageTransfer, Operation, Pruned, Pushed},
     stream::ArchiveStream,
@@ -175,7 +175,9 @@ impl DockerEngine {
     }
 
     async fn send(&self, image: &ImageRef, progress: &Progress<'_>) -> Result<(), EngineError> {
-        progress.notice(format!("pushing {image}"));
+        progress.notice(Notice::Pushing {
+            image: image.clone(),
+        });
         let options = PushImageOptionsBuilder::new().tag(image.tag_or_latest());
         let credentials = self.credentials(image).await;
         let credentials = credentials.map_err(|source| EngineError::Failed {

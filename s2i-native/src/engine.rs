@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Once};
 
 use futures_util::{StreamExt as _, future::join};
 use s2i_build::{
-    Agents, BuildContext, EngineError,
+    Agents, BuildContext, EngineError, Notice,
     event::{Event, Phase, Progress},
     facts::ImageFacts,
     ports::{
@@ -201,7 +201,9 @@ impl ImageResolver for NativeEngine {
                 return Err(no_such_image(image));
             }
         }
-        context.progress.notice(format!("pulling {image}"));
+        context.progress.notice(Notice::Pulling {
+            image: image.clone(),
+        });
         let pulled = context.or_interrupted(self.pull(image, context)).await?;
         Ok(facts(&pulled))
     }

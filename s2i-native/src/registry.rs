@@ -7,7 +7,7 @@ use std::{
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use s2i_build::{
-    BuildContext, EngineError,
+    BuildContext, EngineError, Notice,
     event::{Event, Progress},
     ports::{Operation, Pushed},
 };
@@ -111,7 +111,9 @@ impl NativeEngine {
         let stored = self.get(image).await?;
         let (store, name) = (self.store.clone(), image.clone());
         let cancel = context.cancel.clone();
-        context.progress.notice(format!("pushing {image}"));
+        context.progress.notice(Notice::Pushing {
+            image: image.clone(),
+        });
         let packed = blocking(move || parcel::pack(&store, &stored, &name, &cancel)).await?;
         let blobs: Vec<Descriptor> = packed
             .push

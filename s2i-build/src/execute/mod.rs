@@ -12,6 +12,7 @@ use crate::{
     error::{BuildError, BuildFailure},
     event::Progress,
     facts::{ImageFacts, variables_of},
+    notice::Notice,
     plan::{BuildPlan, ImageRole, OnNamingFailure, Output, Run, ScriptUser, User},
     ports::{Commit, Committed, Container, EngineError, ImageStore, Program, Runner},
     resource::Resource,
@@ -208,7 +209,11 @@ pub(crate) fn notice_root(
     user: ScriptUser<'_>,
     progress: &Progress<'_>,
 ) {
-    if let Some(notice) = user.root_notice(container.uid()) {
-        progress.notice(notice);
+    if container.uid() == 0 {
+        progress.notice(Notice::RunsAsRoot {
+            script: user.script(),
+            is_optional: user.is_optional(),
+            user: user.reason(),
+        });
     }
 }

@@ -1,10 +1,9 @@
-//! Which image builds a source, where the request leaves that open.
+//! The choice of the image that builds a source, where the request leaves that open.
 
-use s2i_core::{
-    ImageRef,
-    detect::{Detection, detect},
-    label,
-};
+use std::fmt;
+
+use s2i_core::{ImageRef, detect, label};
+use serde::Serialize;
 
 use super::{PlanError, common::labels_of};
 use crate::{
@@ -20,22 +19,74 @@ pub struct Choice {
     pub builder: ImageRef,
     /// The name of the result.
     pub tag: Option<ImageRef>,
-    /// Why it is this builder, where s2i has picked it.
-    pub because: Option<String>,
-    /// Whether nobody has said its name, not even in a configuration. Such an image is made here; one
-    /// that a registry has under that name could be anybody's.
-    pub is_ours: bool,
-    /// What the user is told, where there was something to choose.
-    pub sentence: Option<String>,
+    /// The reason for this builder.
+    pub reason: ChoiceReason,
+    /// True for the default of s2i, which neither a request nor a configuration names. Such an image is made here;
+    /// one that a registry has under that name could come from anywhere.
+    pub is_default_builder: bool,
 }
 
-/// What an image is to a build that names it in a place where it could be builder or result.
-enum Standing {
+/// The reason for the choice of a builder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ChoiceReason {
+    /// The request names it as the builder.
+    Named,
+    /// The one image that the request names is a builder; the result gets no name.
+    OnlyImage,
+    /// The source was recognised.
+    Detected {
+        /// The files that it was recognised by.
+        source: SourceEvidence,
+        /// The one image that the request names, where it is the name of the result.
+        result: Option<ResultName>,
+    },
+}
+
+/// The files that a source was recognised by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SourceEvidence {
+    /// The file that decided, with its article.
+    pub file: String,
+    /// Files that other kinds of source have, with their articles.
+    pub others: Vec<String>,
+}
+
+impl fmt::Display for SourceEvidence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the source has {}", self.file)?;
+        if self.others.is_empty() {
+            return Ok(());
+        }
+        write!(f, ", which comes before {}", self.others.join(" and "))
+    }
+}
+
+/// The name of a result that could have been the name of a builder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ResultName {
+    /// The name.
+    pub name: ImageRef,
+    /// The reason why it is not a builder.
+    pub reason: ResultReason,
+}
+
+/// The reason why an image is not a builder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ResultReason {
+    /// The engine does not have it.
+    NoSuchImage,
+    /// It was made by s2i, by its label.
+    MadeByS2i,
+}
+
+/// The role of an image in a build whose request has it in a place where it could be builder or result.
+enum Role {
     Builder,
-    /// No builder, for this reason.
-    Result(&'static str),
-    /// Somebody else's, who would lose it.
-    Others,
+    Result(ResultReason),
+    /// Neither builder nor result: it belongs to another, who would lose it.
+    Foreign,
 }
 
 /// Chooses the builder that was asked for from what was found.
@@ -49,79 +100,68 @@ pub fn choose(request: &BuildRequest, facts: &ChoiceFacts) -> Result<Choice, Pla
         Builder::Named(builder) => Ok(Choice {
             builder: builder.clone(),
             tag: request.tag.clone(),
-            because: None,
-            is_ours: false,
-            sentence: None,
+            reason: ChoiceReason::Named,
+            is_default_builder: false,
         }),
-        Builder::Detected => pick(request, facts, request.tag.clone()),
-        Builder::Either(image) => match standing(facts.either.as_ref()) {
-            Standing::Builder if request.previous.is_some() => Err(PlanError::NoTag),
-            Standing::Others => Err(PlanError::OthersImage {
+        Builder::Detected => detect(request, facts, request.tag.clone(), None),
+        Builder::Either(image) => match role(facts.either.as_ref()) {
+            Role::Builder if request.previous.is_some() => Err(PlanError::NoTag),
+            Role::Foreign => Err(PlanError::OthersImage {
                 image: image.clone(),
             }),
-            Standing::Builder => Ok(Choice {
+            Role::Builder => Ok(Choice {
                 builder: image.clone(),
                 tag: None,
-                because: None,
-                is_ours: false,
-                sentence: Some(format!(
-                    "builder {image}: the engine has this builder image; the result gets no name"
-                )),
+                reason: ChoiceReason::OnlyImage,
+                is_default_builder: false,
             }),
-            Standing::Result(why) => {
-                let choice = pick(request, facts, Some(image.clone()))?;
-                let naming = format!("; {image} is the name of the result: {why}");
-                Ok(Choice {
-                    sentence: choice.sentence.map(|sentence| sentence + &naming),
-                    ..choice
-                })
+            Role::Result(reason) => {
+                let result = ResultName {
+                    name: image.clone(),
+                    reason,
+                };
+                detect(request, facts, Some(image.clone()), Some(result))
             }
         },
     }
 }
 
-/// What s2i has made has the labels of its builder, and one more.
-fn standing(image: Option<&ImageFacts>) -> Standing {
+/// An image that s2i has made has the labels of its builder, and one more.
+fn role(image: Option<&ImageFacts>) -> Role {
     let Some(image) = image else {
-        return Standing::Result("the engine has no such image");
+        return Role::Result(ResultReason::NoSuchImage);
     };
     if image.config.labels.contains_key(label::BUILD_IMAGE) {
-        return Standing::Result("that image was made by s2i");
+        return Role::Result(ResultReason::MadeByS2i);
     }
     if labels_of(image).scripts_url.is_none() {
-        return Standing::Others;
+        return Role::Foreign;
     }
-    Standing::Builder
+    Role::Builder
 }
 
-fn pick(
+fn detect(
     request: &BuildRequest,
     facts: &ChoiceFacts,
     tag: Option<ImageRef>,
+    result: Option<ResultName>,
 ) -> Result<Choice, PlanError> {
-    let found = detect(&facts.root);
-    let Some((first, others)) = found.split_first() else {
-        return Err(PlanError::NoBuilder);
-    };
+    let found = detect::detect(&facts.root);
+    let (first, others) = found.split_first().ok_or(PlanError::NoBuilder)?;
     let builder = request.builders.of(first.kind).clone();
-    let because = format!("the source has {}{}", Described(first), before(others));
     Ok(Choice {
-        sentence: Some(format!("builder {builder}: {because}")),
-        is_ours: builder == *Builders::default().of(first.kind),
+        is_default_builder: builder == *Builders::default().of(first.kind),
         builder,
         tag,
-        because: Some(because),
+        reason: ChoiceReason::Detected {
+            source: SourceEvidence {
+                file: Described(first).to_string(),
+                others: others
+                    .iter()
+                    .map(|other| Described(other).to_string())
+                    .collect(),
+            },
+            result,
+        },
     })
-}
-
-/// What else there was to go by.
-fn before(others: &[Detection]) -> String {
-    if others.is_empty() {
-        return String::new();
-    }
-    let others: Vec<_> = others
-        .iter()
-        .map(|other| Described(other).to_string())
-        .collect();
-    format!(", which comes before {}", others.join(" and "))
 }

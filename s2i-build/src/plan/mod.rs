@@ -22,13 +22,13 @@ use s2i_core::{
     image::{Digest, LINUX},
 };
 
-pub use builder::{Choice, choose};
+pub use builder::{Choice, ChoiceReason, ResultName, ResultReason, SourceEvidence, choose};
 use common::{Context, layout, program, variable};
 pub use document::*;
 pub use error::PlanError;
 pub use render::{DOCKERFILE_SOURCE_DIR, DockerfileError};
 pub use usage::{UsagePlan, usage};
-pub use user::{ScriptUser, UserRefused};
+pub use user::{ScriptUser, UserReason, UserRefused};
 use variables::Variables;
 
 use crate::{

@@ -1,6 +1,9 @@
 //! The user of a script: its origin, and the users that are allowed.
 
+use std::fmt;
+
 use s2i_core::{Account, ImageRef, Script, UidRanges, label};
+use serde::Serialize;
 use thiserror::Error;
 
 use super::{BuildPlan, Run, Stage, User, UserOrigin};
@@ -110,7 +113,6 @@ impl ScriptUser<'_> {
         }
         Err(Box::new(UserRefused {
             script: self.run.script,
-            image: self.image.clone(),
             uid,
             reason: self.reason(),
             allowed: self.user.allowed.clone(),
@@ -122,36 +124,57 @@ impl ScriptUser<'_> {
         Account::uid_of(&self.user.name).map_or(Ok(()), |uid| self.check(uid))
     }
 
-    /// Returns the sentence that says why the script runs as root of its container, where the user has that number.
+    /// Returns the script.
     #[must_use]
-    pub fn root_notice(self, uid: u32) -> Option<String> {
-        if uid != 0 {
-            return None;
-        }
-        let (script, reason) = (self.run.script, self.reason());
-        let condition = if self.run.optional {
-            ", if the image has it,"
-        } else {
-            ""
-        };
-        Some(format!(
-            "{script}{condition} runs as root of its container: {reason}"
-        ))
+    pub fn script(self) -> Script {
+        self.run.script
     }
 
-    fn reason(self) -> String {
-        let (image, user) = (self.image, &self.user.name);
+    /// Returns whether the script runs only if the image has it.
+    #[must_use]
+    pub fn is_optional(self) -> bool {
+        self.run.optional
+    }
+
+    /// Returns the user and its origin.
+    #[must_use]
+    pub fn reason(self) -> UserReason {
+        UserReason {
+            image: self.image.clone(),
+            user: self.user.name.clone(),
+            origin: self.user.origin.clone(),
+        }
+    }
+}
+
+/// The user of a script and its origin.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct UserReason {
+    /// The image of the script's container.
+    pub image: ImageRef,
+    /// The user, in the notation of image configs.
+    pub user: String,
+    /// The origin of the user.
+    pub origin: UserOrigin,
+}
+
+impl fmt::Display for UserReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { image, user, .. } = self;
         let named = match Account::uid_of(user) {
             Some(_) => "",
             None => ", by its table of users",
         };
-        match &self.user.origin {
-            UserOrigin::Image if user.is_empty() => format!("the image `{image}` has no USER"),
-            UserOrigin::Image => format!("the image `{image}` has USER `{user}`{named}"),
+        match &self.origin {
+            UserOrigin::Image if user.is_empty() => write!(f, "the image `{image}` has no USER"),
+            UserOrigin::Image => write!(f, "the image `{image}` has USER `{user}`{named}"),
             UserOrigin::Label(label) => {
-                format!("the image `{image}` has the label {label}=`{user}`{named}")
+                write!(
+                    f,
+                    "the image `{image}` has the label {label}=`{user}`{named}"
+                )
             }
-            UserOrigin::Option(option) => format!("{option} is `{user}`{named}"),
+            UserOrigin::Option(option) => write!(f, "{option} is `{user}`{named}"),
         }
     }
 }
@@ -159,17 +182,16 @@ impl ScriptUser<'_> {
 /// A script that would run as a user who is not allowed.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error(
-    "`{script}` would run as uid {uid} in a container of `{image}`, and allowed are {allowed}: {reason}"
+    "`{script}` would run as uid {uid} in a container of `{}`, and allowed are {allowed}: {reason}",
+    reason.image
 )]
 pub struct UserRefused {
     /// The script.
     pub script: Script,
-    /// The image of its container.
-    pub image: ImageRef,
     /// The number of the user.
     pub uid: u32,
-    /// The origin of the user.
-    pub reason: String,
+    /// The user and its origin.
+    pub reason: UserReason,
     /// The numbers that are allowed.
     pub allowed: UidRanges,
 }

@@ -13,8 +13,8 @@ use super::{
     objects::Objects,
 };
 use crate::{
-    cancel::CancelToken, context::BuildContext, ports::SourceReader, request::SourceRequest,
-    stream::blocking,
+    cancel::CancelToken, context::BuildContext, notice::Notice, ports::SourceReader,
+    request::SourceRequest, stream::blocking,
 };
 
 /// Gets source from directories of this machine and from whatever Git can fetch.
@@ -57,11 +57,9 @@ impl SourceReader for LocalAndGit {
         // A file system can keep the look waiting, and there can be many links.
         let way = blocking(move || setting.way(&asked)).await;
         let way = way.map_err(failed())??;
-        context.progress.notice(sentence(
-            &way,
-            &request.location,
-            request.git_ref.as_deref(),
-        ));
+        context
+            .progress
+            .notice(notice(&way, &request.location, request.git_ref.as_deref()));
         let (request, setting, cancel) = (request.clone(), self.clone(), context.cancel.clone());
         let work = move || match way {
             Way::Copy(dir) => {
@@ -178,32 +176,24 @@ fn open(path: PathBuf) -> Result<OpenDir, SourceError> {
     })
 }
 
-/// Says which of the two ways is taken, because for a local repository they give different files.
-fn sentence(way: &Way, location: &SourceLocation, git_ref: Option<&str>) -> String {
-    let reference = git_ref.or(location.fragment.as_deref());
+/// Returns the notice about the way that is taken, because for a local repository the two give different files.
+fn notice(way: &Way, location: &SourceLocation, git_ref: Option<&str>) -> Notice {
+    let reference = git_ref.or(location.fragment.as_deref()).unwrap_or("HEAD");
+    let (reference, location) = (reference.to_owned(), location.public());
     match way {
-        Way::Copy(_) => format!("source: the files in {}", location.public()),
+        Way::Copy(_) => Notice::SourceDirectory { location },
         Way::Local { objects, .. } => {
-            let objects = objects
-                .outside
-                .iter()
-                .map(|path| path.display().to_string());
-            let objects = match objects.collect::<Vec<_>>().join(", ") {
-                none if none.is_empty() => none,
-                objects => format!(", which takes objects from {objects}"),
-            };
-            format!(
-                "source: {} of the Git repository {}{objects}; uncommitted changes are not built (--copy builds them)",
-                reference.unwrap_or("HEAD"),
-                location.public()
-            )
+            let objects = objects.outside.iter();
+            let objects = objects.map(|path| path.display().to_string());
+            Notice::SourceRepository {
+                location,
+                reference,
+                objects: objects.collect(),
+            }
         }
-        Way::Remote { .. } => {
-            format!(
-                "source: {} of {}",
-                reference.unwrap_or("HEAD"),
-                location.public()
-            )
-        }
+        Way::Remote { .. } => Notice::SourceRemote {
+            location,
+            reference,
+        },
     }
 }

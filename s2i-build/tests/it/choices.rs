@@ -4,10 +4,10 @@ use std::sync::Mutex;
 
 use insta::assert_snapshot;
 use s2i_build::{
-    BuildError, BuildFailure, CancelToken, Outcome, build,
+    BuildError, BuildFailure, CancelToken, Notice, Outcome, build,
     event::{Event, EventSink},
     facts::SourceFacts,
-    plan::PlanError,
+    plan::{ChoiceReason, PlanError, ResultName},
     request::{BuildRequest, Builder, PreviousRequest, PullPolicy},
 };
 use s2i_core::{ErrorChain, label};
@@ -48,15 +48,30 @@ fn either(name: &str) -> BuildRequest {
     request(Builder::Either(name.parse().unwrap()))
 }
 
-/// Keeps what the user reads.
+/// Keeps the reasons of choices.
 #[derive(Default)]
 struct Notices(Mutex<Vec<String>>);
 
 impl EventSink for Notices {
     fn event(&self, event: Event) {
-        if let Event::Notice(text) = event {
-            self.0.lock().unwrap().push(text);
+        if let Event::Notice(Notice::BuilderChosen { reason, .. }) = event {
+            self.0.lock().unwrap().push(shown(&reason));
         }
+    }
+}
+
+fn shown(reason: &ChoiceReason) -> String {
+    match reason {
+        ChoiceReason::Named => "named".into(),
+        ChoiceReason::OnlyImage => "the only image".into(),
+        ChoiceReason::Detected {
+            source,
+            result: None,
+        } => source.to_string(),
+        ChoiceReason::Detected {
+            source,
+            result: Some(ResultName { name, reason }),
+        } => format!("{source}; {name}: {reason:?}"),
     }
 }
 
@@ -102,9 +117,9 @@ fn told(request: &BuildRequest, files: &str) -> String {
 #[test]
 fn without_a_builder_the_source_decides() {
     let asked = request(Builder::Detected);
-    assert_snapshot!(told(&asked, "go.mod main.go"), @"by s2i/go, called none: builder s2i/go: the source has a go.mod");
-    assert_snapshot!(told(&asked, "package.json index.html go.mod"), @"by s2i/go, called none: builder s2i/go: the source has a go.mod, which comes before a package.json and an index.html");
-    assert_snapshot!(told(&asked, "package.json"), @"by s2i/node, called none: builder s2i/node: the source has a package.json");
+    assert_snapshot!(told(&asked, "go.mod main.go"), @"by s2i/go, called none: the source has a go.mod");
+    assert_snapshot!(told(&asked, "package.json index.html go.mod"), @"by s2i/go, called none: the source has a go.mod, which comes before a package.json and an index.html");
+    assert_snapshot!(told(&asked, "package.json"), @"by s2i/node, called none: the source has a package.json");
     assert_snapshot!(told(&asked, "README.md"), @"no builder image can be picked: at its top, the source has none of these: a `go.mod`, `go.work`, `Gopkg.toml`, `glide.yaml`, `Godeps` or file of Go (for s2i/go); a `package.json` or `server.js`, or, without an `index.html`, an `app.js`, `main.js` or `index.js` (for s2i/node); a program for Linux, an archive or an `index.html` (for s2i/binary) | name one, with `s2i build SOURCE BUILDER TAG`, or the directory of the application, with --context-dir");
 }
 
@@ -130,7 +145,7 @@ fn first_kind_of_a_source_picks_the_builder() {
 
 #[test]
 fn one_name_is_the_builder_if_it_can_be() {
-    let builder = "other/builder, called none: builder other/builder: the engine has this builder image; the result gets no name";
+    let builder = "other/builder, called none: the only image";
     assert_eq!(
         told(&either("other/builder"), "go.mod"),
         format!("by {builder}")
@@ -138,13 +153,8 @@ fn one_name_is_the_builder_if_it_can_be() {
     // Whether the source says anything does not matter then.
     assert_eq!(told(&either("other/builder"), ""), format!("by {builder}"));
     assert!(told(&either("old-builder"), "").starts_with("by old-builder, called none"));
-    for (name, why) in [
-        ("new", "the engine has no such image"),
-        ("app", "that image was made by s2i"),
-    ] {
-        let expected = format!(
-            "by s2i/go, called {name}: builder s2i/go: the source has a go.mod; {name} is the name of the result: {why}"
-        );
+    for (name, why) in [("new", "NoSuchImage"), ("app", "MadeByS2i")] {
+        let expected = format!("by s2i/go, called {name}: the source has a go.mod; {name}: {why}");
         assert_eq!(told(&either(name), "go.mod"), expected);
     }
     assert_snapshot!(told(&either("debian"), "go.mod"), @"`debian` is an image that is no builder, and that s2i has not made | to give its name to the result, name the builder too: `s2i build SOURCE BUILDER debian`");

@@ -4,7 +4,7 @@ use std::{path::Path, sync::Mutex};
 
 use insta::assert_snapshot;
 use s2i_build::{
-    BuildError, BuildFailure, CancelToken, Interrupt, Outcome, build,
+    BuildError, BuildFailure, CancelToken, Interrupt, Notice, Outcome, build,
     event::{Event, EventSink},
     facts::SourceFacts,
     plan::PlanError,
@@ -501,7 +501,7 @@ fn a_line_says_when_a_script_runs_as_root() {
         let (_, told) = as_user(user, option, "");
         let expected = match expected {
             "" => String::new(),
-            reason => format!("assemble runs as root of its container: {reason}"),
+            reason => format!("assemble: {reason}"),
         };
         assert_eq!(told, expected, "{user} {option:?}");
     }
@@ -612,14 +612,14 @@ fn a_result_does_not_take_another_name_of_an_image_that_it_is_built_from() {
     assert_eq!(engine.tags(), ["web"]);
 }
 
-/// Keeps the notices.
+/// Keeps the scripts that run as root, and the reasons.
 #[derive(Default)]
 struct Notices(Mutex<Vec<String>>);
 
 impl EventSink for Notices {
     fn event(&self, event: Event) {
-        if let Event::Notice(sentence) = event {
-            self.0.lock().unwrap().push(sentence);
+        if let Event::Notice(Notice::RunsAsRoot { script, user, .. }) = event {
+            self.0.lock().unwrap().push(format!("{script}: {user}"));
         }
     }
 }

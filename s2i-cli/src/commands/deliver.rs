@@ -7,7 +7,7 @@ use std::sync::{
 
 use futures_util::TryStreamExt as _;
 use s2i_build::{
-    CancelToken, EngineError,
+    CancelToken, EngineError, Notice,
     context::or_interrupted,
     ports::{EngineProbe as _, Holdings, ImageStore as _, ImageTransfer as _},
 };
@@ -34,10 +34,10 @@ pub(crate) async fn run(
     let api = engine::api(endpoint(load, setting)?, setting.host)?;
     let info = or_interrupted(api.probe(), cancel).await?;
     let outcome = Box::pin(build::run(native, args, setting, cancel)).await?;
-    setting.notice(&format!(
-        "loading it into {} at {}",
-        info.name, info.endpoint
-    ));
+    setting.notice(Notice::Loading {
+        engine: info.name.clone(),
+        endpoint: info.endpoint.clone(),
+    });
     let delivery = Delivery {
         native,
         api: &api,

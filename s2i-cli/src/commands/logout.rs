@@ -1,5 +1,6 @@
 //! `s2i logout`.
 
+use s2i_build::Notice;
 use s2i_docker::Flavour;
 use s2i_oci::credentials::CredentialLocation;
 use serde_json::json;
@@ -15,7 +16,9 @@ pub(crate) async fn run(args: &args::Logout, setting: &Setting<'_>) -> Result<()
     let store = credentials::store(setting.host, Flavour::Podman);
     let (locations, all) = store.erase(registry).await;
     if locations.is_empty() && all.is_ok() {
-        setting.notice(&format!("there was no login for `{registry}`"));
+        setting.notice(Notice::NoLogin {
+            registry: registry.clone(),
+        });
     }
     let line = |location: &CredentialLocation| {
         format!(

@@ -20,7 +20,7 @@ mod version;
 use std::process::ExitCode;
 
 use s2i_build::{
-    CancelToken, Engine,
+    CancelToken, Engine, Notice,
     context::or_interrupted,
     event::{Event, EventSink as _},
     ports::{EngineProbe, ImageTransfer, Launcher},
@@ -62,9 +62,9 @@ impl Setting<'_> {
         self.renderer().event(event);
     }
 
-    /// Tells one sentence.
-    pub(crate) fn notice(&self, sentence: &str) {
-        self.tell(Event::Notice(sentence.into()));
+    /// Shows a notice.
+    pub(crate) fn notice(&self, notice: Notice) {
+        self.tell(Event::Notice(notice));
     }
 }
 

@@ -4,7 +4,7 @@ use std::io;
 
 use s2i_build::{
     BuildError, BuildFailure, EngineError, Interrupt, SourceError,
-    plan::{PlanError, UserRefused},
+    plan::{PlanError, SourceEvidence, UserOrigin, UserReason, UserRefused},
     ports::Operation,
 };
 use s2i_core::{
@@ -211,9 +211,12 @@ fn users_and_images() {
     let refused = |script| {
         Box::new(UserRefused {
             script,
-            image: "s2i/go".parse().unwrap(),
             uid: 0,
-            reason: "the image `s2i/go` has no USER".into(),
+            reason: UserReason {
+                image: "s2i/go".parse().unwrap(),
+                user: String::new(),
+                origin: UserOrigin::Image,
+            },
             allowed: "1-".parse().unwrap(),
         })
     };
@@ -235,6 +238,13 @@ fn users_and_images() {
     11 the config of the image `debian` is empty: it has no label that says where its scripts are, no user and no command | use a builder image; an image that was imported from a plain archive of files has no config
     18 the image `debian` is for the operating system `windows`, and containers here run Linux | use an image for linux
     "#);
+}
+
+fn a_go_mod() -> SourceEvidence {
+    SourceEvidence {
+        file: "a go.mod".into(),
+        others: Vec::new(),
+    }
 }
 
 #[test]
@@ -262,7 +272,7 @@ fn the_rest() {
         of(PlanError::NoTag),
         of(BuildError::NoPickedBuilder {
             builder: "s2i/go".parse().unwrap(),
-            because: "the source has a go.mod".into(),
+            detection: a_go_mod(),
             source: Box::new(EngineError::NoSuchImage {
                 image: "s2i/go".parse().unwrap(),
             }),

@@ -3,13 +3,13 @@
 use std::sync::Mutex;
 
 use s2i_build::{
-    Outcome,
+    Notice, Outcome,
     event::{Event, Output},
 };
 use s2i_core::{Printable, wire::Exit};
 use serde_json::{Value, json};
 
-use super::{chain, lines::Lines};
+use super::{chain, lines::Lines, notice::sentence};
 use crate::error::Error;
 
 /// Shows events to machines.
@@ -39,9 +39,7 @@ impl Json {
                 .push(&piece)
                 .iter()
                 .for_each(|line| output("stderr", line)),
-            Event::Notice(text) => {
-                print(&json!({"event": "notice", "text": Printable::line(&text)}));
-            }
+            Event::Notice(notice) => print(&self::notice(&notice)),
             Event::Warning(problem) => {
                 let [place, text] =
                     [&problem.place, &problem.message].map(|text| Printable::line(text));
@@ -75,6 +73,14 @@ impl Json {
             "phases": phases.collect::<Vec<_>>(),
         }));
     }
+}
+
+/// Returns the event of a notice: its kind and fields, and the sentence that people read.
+fn notice(notice: &Notice) -> Value {
+    let mut event = json!(notice);
+    event["event"] = "notice".into();
+    event["text"] = json!(Printable::line(&sentence(notice)));
+    event
 }
 
 /// The event that says why a command failed.
@@ -127,6 +133,13 @@ pub(super) fn printable(value: &Value) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn notice_has_its_kind_and_fields_beside_the_text() {
+        let image = "s2i/go".parse().unwrap();
+        let expected = json!({"event": "notice", "kind": "pulling", "image": "s2i/go", "text": "pulling s2i/go"});
+        assert_eq!(notice(&Notice::Pulling { image }), expected);
+    }
 
     #[test]
     fn every_text_of_an_event_can_be_shown() {

@@ -6,6 +6,7 @@
 mod announcer;
 mod json;
 mod lines;
+mod notice;
 mod people;
 mod table;
 mod through;

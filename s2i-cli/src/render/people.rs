@@ -8,7 +8,7 @@ use s2i_build::{
 };
 use s2i_core::Printable;
 
-use super::{aside, lines::Lines, size};
+use super::{aside, lines::Lines, notice::sentence, size};
 
 /// Clears the last line of a terminal.
 const CLEAR: &str = "\r\u{1b}[K";
@@ -57,7 +57,9 @@ impl People {
                     Self::line(&mut state, &line);
                 }
             }
-            Event::Notice(sentence) => Self::line(&mut state, &Printable::line(&sentence)),
+            Event::Notice(notice) => {
+                Self::line(&mut state, &Printable::line(&sentence(&notice)));
+            }
             Event::Warning(problem) => {
                 Self::clear(&mut state);
                 aside("warning: ", &Printable::line(&problem.to_string()), "\n");

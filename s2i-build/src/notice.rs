@@ -1,0 +1,93 @@
+//! Decisions and findings that a user wants to know of, as data. The sentences about them are the renderer's.
+
+use s2i_core::{ImageRef, Script};
+use serde::Serialize;
+
+use crate::plan::{ChoiceReason, UserReason};
+
+/// A decision or a finding that a user wants to know of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Notice {
+    /// The source is the files of a directory.
+    SourceDirectory {
+        /// The directory.
+        location: String,
+    },
+    /// The source is a commit of a Git repository of this machine; uncommitted changes are left out.
+    SourceRepository {
+        /// The repository.
+        location: String,
+        /// The branch, tag or commit; `HEAD` where none was named.
+        reference: String,
+        /// The directories outside of the repository that its objects come from.
+        objects: Vec<String>,
+    },
+    /// The source is a commit of a Git repository elsewhere.
+    SourceRemote {
+        /// The repository, without credentials.
+        location: String,
+        /// The branch, tag or commit; `HEAD` where none was named.
+        reference: String,
+    },
+    /// The request left the builder open, and it was chosen.
+    BuilderChosen {
+        /// The builder.
+        builder: ImageRef,
+        /// The reason of the choice.
+        reason: ChoiceReason,
+    },
+    /// An incremental build starts from nothing, because there is no image of an earlier one.
+    NoPreviousImage {
+        /// The image.
+        image: ImageRef,
+    },
+    /// An incremental build starts from nothing, because the earlier image has no label for its `save-artifacts`.
+    NoSaveArtifacts {
+        /// The image.
+        image: ImageRef,
+    },
+    /// Variables are given to `assemble` alone, because they look like secrets.
+    VariablesWithheld {
+        /// The names of the variables.
+        names: Vec<String>,
+    },
+    /// The image of an earlier build is the result.
+    Unchanged,
+    /// A script runs as root of its container.
+    RunsAsRoot {
+        /// The script.
+        script: Script,
+        /// True when it runs only if the image has it.
+        is_optional: bool,
+        /// The origin of the user.
+        user: UserReason,
+    },
+    /// An image is being pulled.
+    Pulling {
+        /// The image.
+        image: ImageRef,
+    },
+    /// An image is being pushed.
+    Pushing {
+        /// The image.
+        image: ImageRef,
+    },
+    /// The embedded engine is used although the user did not ask for it.
+    EmbeddedEngine {
+        /// The reason.
+        reason: String,
+    },
+    /// The result is being loaded into another engine.
+    Loading {
+        /// The kind of the engine.
+        engine: String,
+        /// Its address.
+        endpoint: String,
+    },
+    /// There was no login to remove.
+    NoLogin {
+        /// The registry.
+        registry: String,
+    },
+}

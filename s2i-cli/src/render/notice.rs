@@ -1,0 +1,211 @@
+//! The sentences about notices.
+
+use s2i_build::{
+    notice::Notice,
+    plan::{ChoiceReason, ResultReason},
+};
+use s2i_core::ImageRef;
+
+/// Returns the sentence about a notice. It may have names in it that come from sources, images and servers.
+pub(super) fn sentence(notice: &Notice) -> String {
+    match notice {
+        Notice::SourceDirectory { location } => format!("source: the files in {location}"),
+        Notice::SourceRepository {
+            location,
+            reference,
+            objects,
+        } => repository(location, reference, objects),
+        Notice::SourceRemote {
+            location,
+            reference,
+        } => format!("source: {reference} of {location}"),
+        Notice::BuilderChosen { builder, reason } => chosen(builder, reason),
+        Notice::NoPreviousImage { image } => {
+            format!("a clean build: there is no image `{image}` yet")
+        }
+        Notice::NoSaveArtifacts { image } => {
+            format!("a clean build: `{image}` does not say where its save-artifacts is")
+        }
+        Notice::VariablesWithheld { names } => format!(
+            "assemble alone gets these variables, the image does not: {}",
+            names.join(", ")
+        ),
+        Notice::Unchanged => "nothing has changed since this image was built".into(),
+        Notice::RunsAsRoot {
+            script,
+            is_optional,
+            user,
+        } => {
+            let condition = if *is_optional {
+                ", if the image has it,"
+            } else {
+                ""
+            };
+            format!("{script}{condition} runs as root of its container: {user}")
+        }
+        Notice::Pulling { image } => format!("pulling {image}"),
+        Notice::Pushing { image } => format!("pushing {image}"),
+        Notice::EmbeddedEngine { reason } => format!("using the embedded engine: {reason}"),
+        Notice::Loading { engine, endpoint } => format!("loading it into {engine} at {endpoint}"),
+        Notice::NoLogin { registry } => format!("there was no login for `{registry}`"),
+    }
+}
+
+fn repository(location: &str, reference: &str, objects: &[String]) -> String {
+    let objects = match objects {
+        [] => String::new(),
+        objects => format!(", which takes objects from {}", objects.join(", ")),
+    };
+    format!(
+        "source: {reference} of the Git repository {location}{objects}; uncommitted changes are not built (--copy builds them)"
+    )
+}
+
+fn chosen(builder: &ImageRef, reason: &ChoiceReason) -> String {
+    match reason {
+        ChoiceReason::Named => format!("builder {builder}: it was asked for"),
+        ChoiceReason::OnlyImage => {
+            format!("builder {builder}: the engine has this builder image; the result gets no name")
+        }
+        ChoiceReason::Detected {
+            source,
+            result: None,
+        } => format!("builder {builder}: {source}"),
+        ChoiceReason::Detected {
+            source,
+            result: Some(result),
+        } => {
+            let why = match result.reason {
+                ResultReason::NoSuchImage => "the engine has no such image",
+                ResultReason::MadeByS2i => "that image was made by s2i",
+            };
+            let name = &result.name;
+            format!("builder {builder}: {source}; {name} is the name of the result: {why}")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use s2i_build::plan::{ResultName, SourceEvidence, UserOrigin, UserReason};
+    use s2i_core::Script;
+
+    use super::*;
+
+    fn image() -> ImageRef {
+        "s2i/go".parse().unwrap()
+    }
+
+    fn detected(others: &[&str], result: Option<ResultReason>) -> Notice {
+        let reason = ChoiceReason::Detected {
+            source: SourceEvidence {
+                file: "a go.mod".into(),
+                others: others.iter().map(ToString::to_string).collect(),
+            },
+            result: result.map(|reason| ResultName {
+                name: "app".parse().unwrap(),
+                reason,
+            }),
+        };
+        Notice::BuilderChosen {
+            builder: image(),
+            reason,
+        }
+    }
+
+    fn root(is_optional: bool, user: &str, origin: UserOrigin) -> Notice {
+        Notice::RunsAsRoot {
+            script: Script::Assemble,
+            is_optional,
+            user: UserReason {
+                image: image(),
+                user: user.into(),
+                origin,
+            },
+        }
+    }
+
+    fn text(notices: &[Notice]) -> String {
+        let lines: Vec<_> = notices.iter().map(sentence).collect();
+        lines.join("\n")
+    }
+
+    #[test]
+    fn sources_and_choices_have_sentences() {
+        let repository = |objects: &[&str]| Notice::SourceRepository {
+            location: "app".into(),
+            reference: "HEAD".into(),
+            objects: objects.iter().map(ToString::to_string).collect(),
+        };
+        let notices = [
+            Notice::SourceDirectory {
+                location: "app".into(),
+            },
+            repository(&[]),
+            repository(&["/other/.git"]),
+            Notice::SourceRemote {
+                location: "https://example.org/app".into(),
+                reference: "v1".into(),
+            },
+            Notice::BuilderChosen {
+                builder: image(),
+                reason: ChoiceReason::OnlyImage,
+            },
+            detected(&[], None),
+            detected(
+                &["a package.json", "an index.html"],
+                Some(ResultReason::NoSuchImage),
+            ),
+            detected(&[], Some(ResultReason::MadeByS2i)),
+        ];
+        insta::assert_snapshot!(text(&notices), @"
+        source: the files in app
+        source: HEAD of the Git repository app; uncommitted changes are not built (--copy builds them)
+        source: HEAD of the Git repository app, which takes objects from /other/.git; uncommitted changes are not built (--copy builds them)
+        source: v1 of https://example.org/app
+        builder s2i/go: the engine has this builder image; the result gets no name
+        builder s2i/go: the source has a go.mod
+        builder s2i/go: the source has a go.mod, which comes before a package.json and an index.html; app is the name of the result: the engine has no such image
+        builder s2i/go: the source has a go.mod; app is the name of the result: that image was made by s2i
+        ");
+    }
+
+    #[test]
+    fn builds_and_transfers_have_sentences() {
+        let notices = [
+            Notice::NoPreviousImage { image: image() },
+            Notice::NoSaveArtifacts { image: image() },
+            Notice::VariablesWithheld {
+                names: vec!["A".into(), "B".into()],
+            },
+            Notice::Unchanged,
+            root(false, "", UserOrigin::Image),
+            root(true, "toor", UserOrigin::Option("--assemble-user".into())),
+            Notice::Pulling { image: image() },
+            Notice::Pushing { image: image() },
+            Notice::EmbeddedEngine {
+                reason: "neither Docker nor Podman listens".into(),
+            },
+            Notice::Loading {
+                engine: "Docker".into(),
+                endpoint: "unix:///x.sock".into(),
+            },
+            Notice::NoLogin {
+                registry: "registry.test".into(),
+            },
+        ];
+        insta::assert_snapshot!(text(&notices), @"
+        a clean build: there is no image `s2i/go` yet
+        a clean build: `s2i/go` does not say where its save-artifacts is
+        assemble alone gets these variables, the image does not: A, B
+        nothing has changed since this image was built
+        assemble runs as root of its container: the image `s2i/go` has no USER
+        assemble, if the image has it, runs as root of its container: --assemble-user is `toor`, by its table of users
+        pulling s2i/go
+        pushing s2i/go
+        using the embedded engine: neither Docker nor Podman listens
+        loading it into Docker at unix:///x.sock
+        there was no login for `registry.test`
+        ");
+    }
+}
