@@ -98,6 +98,18 @@ pub trait EventSink: Send + Sync {
     fn event(&self, event: Event);
 }
 
+/// Drops every event.
+impl EventSink for () {
+    fn event(&self, _event: Event) {}
+}
+
+/// Calls the function with every event.
+impl<F: Fn(Event) + Send + Sync> EventSink for F {
+    fn event(&self, event: Event) {
+        self(event);
+    }
+}
+
 /// Tells events and takes the time of phases.
 pub struct Progress<'a> {
     sink: &'a dyn EventSink,

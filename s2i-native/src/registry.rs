@@ -172,19 +172,11 @@ fn sum(sizes: impl Iterator<Item = u64>) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use s2i_build::event::EventSink;
-
     use super::*;
-
-    struct Ignored;
-
-    impl EventSink for Ignored {
-        fn event(&self, _: Event) {}
-    }
 
     #[test]
     fn sizes_without_bounds_are_counted() {
-        let progress = Progress::new(&Ignored);
+        let progress = Progress::new(&());
         let blobs = [u64::MAX, 2].map(|size| Descriptor {
             size,
             ..Descriptor::of("", &size.to_le_bytes())

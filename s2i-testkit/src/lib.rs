@@ -17,5 +17,5 @@ mod source;
 mod sources;
 
 pub use engine::{ScriptedContainer, ScriptedEngine};
-pub use source::{FixedSource, Quiet};
+pub use source::FixedSource;
 pub use sources::{SOURCES, write_source};

@@ -1,13 +1,9 @@
-//! A source that is always there, and a sink for events that nobody looks at.
+//! A source that is always there.
 
 use std::path::PathBuf;
 
 use s2i_build::{
-    BuildContext, SourceError,
-    event::{Event, EventSink},
-    facts::SourceFacts,
-    ports::SourceReader,
-    request::SourceRequest,
+    BuildContext, SourceError, facts::SourceFacts, ports::SourceReader, request::SourceRequest,
     source::Fetched,
 };
 
@@ -28,12 +24,4 @@ impl SourceReader for FixedSource {
     ) -> Result<Fetched, SourceError> {
         Fetched::from_parts(&self.root, self.facts.clone())
     }
-}
-
-/// Takes events and drops them.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Quiet;
-
-impl EventSink for Quiet {
-    fn event(&self, _event: Event) {}
 }

@@ -14,7 +14,7 @@ use s2i_core::{
     Script, label,
     wire::{Exit, FailureKind},
 };
-use s2i_testkit::{FixedSource, Quiet, ScriptedEngine};
+use s2i_testkit::{FixedSource, ScriptedEngine};
 
 fn engine() -> ScriptedEngine {
     let engine = ScriptedEngine::new();
@@ -69,7 +69,7 @@ fn run(
     request: &BuildRequest,
     cancel: &CancelToken,
 ) -> Result<Outcome, BuildFailure> {
-    pollster::block_on(build(engine, &source(), request, &Quiet, cancel))
+    pollster::block_on(build(engine, &source(), request, &(), cancel))
 }
 
 fn run_telling(

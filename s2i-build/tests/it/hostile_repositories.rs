@@ -18,7 +18,6 @@ use s2i_build::{
     request::{SourceLocation, SourceRequest},
     source::LocalAndGit,
 };
-use s2i_testkit::Quiet;
 
 use crate::place::{Place, names};
 
@@ -45,7 +44,7 @@ fn calls(place: &Place, location: &str, reference: Option<&str>) -> Vec<Vec<Stri
         temp_dir: place.path("tmp"),
         git: recording_git,
     };
-    let (progress, cancel) = (Progress::new(&Quiet), CancelToken::default());
+    let (progress, cancel) = (Progress::new(&()), CancelToken::default());
     let fetch = source.fetch(&request, BuildContext::new(&progress, &cancel));
     // Most of these can't be fetched, and what Git was asked is what matters.
     drop(pollster::block_on(fetch));

@@ -11,7 +11,7 @@ use s2i_build::{
     source::LocalAndGit,
 };
 use s2i_core::{EnvVar, Secret, image::ContainerConfig, mapping::MappingList};
-use s2i_testkit::{Quiet, ScriptedEngine};
+use s2i_testkit::ScriptedEngine;
 
 use crate::place::Place;
 
@@ -336,7 +336,7 @@ fn engine(change: impl FnOnce(&mut ContainerConfig)) -> ScriptedEngine {
 
 fn key_of(engine: &ScriptedEngine, source: &LocalAndGit, request: &BuildRequest) -> Option<String> {
     let cancel = CancelToken::default();
-    pollster::block_on(build(engine, source, request, &Quiet, &cancel)).unwrap();
+    pollster::block_on(build(engine, source, request, &(), &cancel)).unwrap();
     engine.keys().pop()
 }
 

@@ -14,7 +14,6 @@ use s2i_build::{
     request::SourceRequest,
     source::{Fetched, LocalAndGit, usual_git},
 };
-use s2i_testkit::Quiet;
 use tempfile::TempDir;
 
 /// A place for one test: a source and a directory for checkouts.
@@ -65,7 +64,7 @@ impl Place {
     pub(crate) fn fetch(&self, request: &SourceRequest) -> Result<Fetched, SourceError> {
         pollster::block_on(self.source().fetch(
             request,
-            BuildContext::new(&Progress::new(&Quiet), &CancelToken::default()),
+            BuildContext::new(&Progress::new(&()), &CancelToken::default()),
         ))
     }
 

@@ -17,7 +17,7 @@ use s2i_build::{
     request::{BuildRequest, SourceRequest},
     source::LocalAndGit,
 };
-use s2i_testkit::{Quiet, ScriptedEngine};
+use s2i_testkit::ScriptedEngine;
 
 use crate::place::{Place, git, listed};
 
@@ -321,7 +321,7 @@ fn a_repository_that_another_user_has_meanwhile_is_refused() {
         git: git_before_a_change_of_owner,
         ..place.source()
     };
-    let (progress, cancel) = (Progress::new(&Quiet), CancelToken::default());
+    let (progress, cancel) = (Progress::new(&()), CancelToken::default());
     let request = place.request();
     let fetched = pollster::block_on(source.fetch(&request, BuildContext::new(&progress, &cancel)));
     let err = fetched.unwrap_err().to_string();

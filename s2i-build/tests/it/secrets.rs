@@ -13,7 +13,7 @@ use s2i_core::{
     image::{ContainerConfig, Platform},
     label,
 };
-use s2i_testkit::{FixedSource, Quiet, ScriptedEngine};
+use s2i_testkit::{FixedSource, ScriptedEngine};
 
 /// What must be nowhere.
 const VALUE: &str = "0123456789abcdef0123456789abcdef";
@@ -253,7 +253,7 @@ fn of_all_programs_only_assemble_gets_secrets() {
         facts: facts.source,
     };
     let cancel = CancelToken::default();
-    pollster::block_on(build(&engine, &source, &request, &Quiet, &cancel)).unwrap();
+    pollster::block_on(build(&engine, &source, &request, &(), &cancel)).unwrap();
     let programs = engine.programs();
     let seen = programs.iter().map(|program| {
         let has = |variable: &EnvVar| variable.value().contains(VALUE);

@@ -18,7 +18,6 @@ use s2i_build::{
     source::LocalAndGit,
 };
 use s2i_core::Script;
-use s2i_testkit::Quiet;
 
 use crate::place::{Place, git, names};
 
@@ -172,7 +171,7 @@ fn a_bare_repository_is_one_that_is_named_explicitly() {
     };
     let bare = place.path("bare.git");
     let request = SourceRequest::new(bare.to_str().unwrap().parse().unwrap());
-    let (progress, cancel) = (Progress::new(&Quiet), CancelToken::default());
+    let (progress, cancel) = (Progress::new(&()), CancelToken::default());
     let fetched = pollster::block_on(source.fetch(&request, BuildContext::new(&progress, &cancel)));
     assert_eq!(names(&fetched.unwrap()), "main.go=one");
 }

@@ -17,7 +17,7 @@ use s2i_core::{
     label,
     wire::{Exit, FailureKind},
 };
-use s2i_testkit::{Quiet, ScriptedEngine};
+use s2i_testkit::ScriptedEngine;
 
 fn request() -> UsageRequest {
     UsageRequest {
@@ -102,7 +102,7 @@ fn a_user_that_is_not_allowed_is_refused() {
     let engine = engine();
     engine.add_user("toor", 0);
     engine.add_image("s2i/go", |config| config.user = "toor".into());
-    let failed = pollster::block_on(usage(&engine, &request, &Quiet, &CancelToken::default()));
+    let failed = pollster::block_on(usage(&engine, &request, &(), &CancelToken::default()));
     let failed = failed.unwrap_err();
     assert!(matches!(failed.error, BuildError::User(_)), "{failed:?}");
     assert!(!engine.journal().contains("exec"), "{}", engine.journal());
@@ -179,7 +179,7 @@ fn what_a_script_that_fails_has_written_is_told() {
 fn a_script_that_is_not_there_is_an_error() {
     let engine = engine();
     engine.script_is_refused("s2i/go", FailureKind::NotFound);
-    let failed = run(&engine, &Quiet, &CancelToken::default()).unwrap_err();
+    let failed = run(&engine, &(), &CancelToken::default()).unwrap_err();
     let is_it = matches!(
         &failed.error,
         BuildError::Engine(EngineError::Container { failure, .. }) if failure.kind == FailureKind::NotFound
@@ -191,7 +191,7 @@ fn a_script_that_is_not_there_is_an_error() {
 #[test]
 fn nothing_is_left_behind_whatever_fails() {
     let whole = engine();
-    run(&whole, &Quiet, &CancelToken::default()).unwrap();
+    run(&whole, &(), &CancelToken::default()).unwrap();
     let journal = whole.journal();
     for (number, name) in journal.lines().enumerate() {
         let (engine, told) = (engine(), Told::default());
@@ -207,7 +207,7 @@ fn nothing_is_left_behind_whatever_fails() {
         }
         let (engine, cancel) = (self::engine(), CancelToken::default());
         engine.cancel_at(number, &cancel);
-        if let Err(failed) = run(&engine, &Quiet, &cancel) {
+        if let Err(failed) = run(&engine, &(), &cancel) {
             assert_eq!(failed.error.interrupt(), Some(Interrupt::Interrupted));
         }
         assert_eq!(engine.live_containers(), 0, "{name}");
