@@ -1,4 +1,4 @@
-//! What a build tells while it runs.
+//! The events of a build, and the progress that sends them.
 
 use std::{
     sync::Mutex,
@@ -110,7 +110,7 @@ impl<F: Fn(Event) + Send + Sync> EventSink for F {
     }
 }
 
-/// Tells events and takes the time of phases.
+/// Sends events and takes the time of phases.
 pub struct Progress<'a> {
     sink: &'a dyn EventSink,
     clock: Mutex<Clock>,
@@ -123,7 +123,7 @@ struct Clock {
 }
 
 impl<'a> Progress<'a> {
-    /// Tells events to `sink`.
+    /// Sends events to `sink`.
     #[must_use]
     pub fn new(sink: &'a dyn EventSink) -> Self {
         Self {
@@ -162,7 +162,7 @@ impl<'a> Progress<'a> {
         }
     }
 
-    /// Tells any other event.
+    /// Sends any other event.
     pub fn tell(&self, event: Event) {
         self.sink.event(event);
     }
@@ -172,7 +172,7 @@ impl<'a> Progress<'a> {
         self.tell(Event::Notice(notice));
     }
 
-    /// Tells soft problems.
+    /// Sends soft problems.
     pub fn warn(&self, diagnostics: impl IntoIterator<Item = Diagnostic>) {
         diagnostics
             .into_iter()

@@ -1,4 +1,4 @@
-//! Asks the ports for facts and decides nothing.
+//! Collects the facts from the ports and decides nothing.
 
 use s2i_core::{ImageRef, label::ImageLabels};
 

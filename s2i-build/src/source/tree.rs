@@ -166,6 +166,20 @@ impl Fetched {
             .map_err(SourceError::io("list", self.root.path()))
     }
 
+    /// Returns the content of a file of the tree, by its path in it; `None` where there is none, or the rules leave it
+    /// out. A link is followed inside the tree only.
+    ///
+    /// # Errors
+    /// [`SourceError::Io`] when it can't be read, leads out of the tree, or is larger than [`bounds::FILE`].
+    pub async fn read_file(&self, path: &str) -> Result<Option<Vec<u8>>, SourceError> {
+        if self.filter.leaves_out(path) {
+            return Ok(None);
+        }
+        let (root, name) = (Arc::clone(&self.root), path.to_owned());
+        let read = blocking(move || read_file(&root, &name)).await;
+        read.map_err(SourceError::io("read", self.root.path().join(path)))?
+    }
+
     /// The variables of the tree.
     #[must_use]
     pub fn environment(&self) -> &[EnvVar] {
@@ -229,10 +243,16 @@ fn open_context(base: &OpenDir, context_dir: &str) -> Result<OpenDir, SourceErro
         })
 }
 
-/// A text file of the tree; `None` when it is not there.
+/// Reads a text file of the tree; `None` when it is not there.
 fn read_text(root: &OpenDir, name: &str) -> Result<Option<String>, SourceError> {
+    let bytes = read_file(root, name)?;
+    Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+}
+
+/// Reads a file of the tree; `None` when it is not there.
+fn read_file(root: &OpenDir, name: &str) -> Result<Option<Vec<u8>>, SourceError> {
     match read_small(root, name) {
-        Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+        Ok(bytes) => Ok(Some(bytes)),
         Err(err)
             if matches!(
                 err.kind(),

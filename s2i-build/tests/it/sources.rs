@@ -583,6 +583,27 @@ fn objects_from_elsewhere_are_refused_in_a_repository_of_another_user() {
 }
 
 #[test]
+fn files_of_the_source_are_read_one_by_one() {
+    let place = Place::new();
+    place.write("cmd/main.go", "package main");
+    place.write("notes.md", "x");
+    place.write(".s2iignore", "*.md\n");
+    symlink("../secret", place.path("app/out")).unwrap();
+    fs::write(place.path("secret"), "x").unwrap();
+    let fetched = place.fetch(&place.request()).unwrap();
+    let read = |path| pollster::block_on(fetched.read_file(path));
+    assert_eq!(read("cmd/main.go").unwrap().unwrap(), b"package main");
+    assert_eq!(read("notes.md").unwrap(), None);
+    assert_eq!(read("cmd/missing").unwrap(), None);
+    assert_eq!(read("notes.md/x").unwrap(), None);
+    let outside = read("out");
+    assert!(
+        matches!(outside, Err(SourceError::Io { .. })),
+        "{outside:?}"
+    );
+}
+
+#[test]
 fn too_many_rules_are_refused() {
     let place = Place::new();
     place.write(".s2iignore", &"x\n".repeat(10_001));
