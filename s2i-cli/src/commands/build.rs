@@ -82,7 +82,7 @@ async fn inputs(
     let source = LocalAndGit {
         working_dir: host.working_dir.clone(),
         temp_dir: host.temp_dir.clone(),
-        git: || s2i_native::errand("git"),
+        git: || s2i_native::supervised_command("git"),
     };
     Ok(Inputs {
         source,

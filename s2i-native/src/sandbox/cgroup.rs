@@ -6,7 +6,10 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-use super::{Error, Limits, error::os};
+use super::{
+    error::{Error, os},
+    spec::Limits,
+};
 use crate::files::host_text;
 
 const HIERARCHY: &str = "/sys/fs/cgroup";
@@ -31,7 +34,7 @@ impl Cgroup {
     }
 
     fn create_in(hierarchy: &Path, own: &str, limits: &Limits) -> Result<Self, Error> {
-        let parent = place_in(hierarchy, own, &controllers(limits))?;
+        let parent = parent_in(hierarchy, own, &controllers(limits))?;
         sweep(&parent);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let dir = parent.join(format!("s2i-{}-{count}", std::process::id()));
@@ -83,15 +86,15 @@ fn controllers(limits: &Limits) -> Vec<&'static str> {
     asked.map(|(controller, _)| controller).collect()
 }
 
-/// Where this process can make a cgroup with these controllers.
-pub(crate) fn place(controllers: &[&str]) -> Result<PathBuf, Error> {
+/// Returns the cgroup in which this process can make one with these controllers.
+pub(crate) fn parent_for(controllers: &[&str]) -> Result<PathBuf, Error> {
     let own = host_text("/proc/self/cgroup").unwrap_or_default();
-    place_in(Path::new(HIERARCHY), &own, controllers)
+    parent_in(Path::new(HIERARCHY), &own, controllers)
 }
 
 /// The nearest cgroup from this process's own upwards that gives all controllers to its children and lets this
 /// process in. Its own does not, as a rule: one that has processes can't have children with controllers.
-fn place_in(hierarchy: &Path, own: &str, controllers: &[&str]) -> Result<PathBuf, Error> {
+fn parent_in(hierarchy: &Path, own: &str, controllers: &[&str]) -> Result<PathBuf, Error> {
     if !hierarchy.join("cgroup.controllers").exists() {
         return Err(Error::NoCgroups);
     }

@@ -1,6 +1,7 @@
 //! Becoming an image's own command.
 
 use std::{
+    convert::Infallible,
     fs, io,
     os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
@@ -15,10 +16,11 @@ use rustix::{
 use s2i_core::Account;
 
 use super::{
-    Direct, Sandbox, account,
+    account,
     fault::{Fault, OrFault as _},
-    inner::{Lifeline, Never},
+    lifeline::Lifeline,
     mounts, privileges,
+    spec::{Direct, Sandbox},
 };
 
 /// Where programs are looked for when the image says nothing.
@@ -48,7 +50,11 @@ pub(super) fn prepare<'a>(direct: &'a Direct, sandbox: &Sandbox) -> Result<Prepa
 
 impl Prepared<'_> {
     /// Replaces this program by the command, whose capabilities lack some.
-    pub(super) fn exec(self, withheld: CapabilitySet, lifeline: &Lifeline) -> Result<Never, Fault> {
+    pub(super) fn exec(
+        self,
+        withheld: CapabilitySet,
+        lifeline: &Lifeline,
+    ) -> Result<Infallible, Fault> {
         let rights = privileges::of_user(self.account.uid == 0) - withheld;
         privileges::confine(rights, Some(&self.account), lifeline)?;
         let path = self.env.iter().rev().find(|(name, _)| name == "PATH");

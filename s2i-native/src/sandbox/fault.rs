@@ -1,20 +1,13 @@
-//! How a stage fails: with one message that reaches whoever asked for the container.
+//! The failure of a stage of a container: one message, and an exit code.
 
-use std::{
-    fmt::Display,
-    fs::File,
-    io::{self, Write as _},
-    process::ExitCode,
-};
+use std::{fmt::Display, process::ExitCode};
 
-use s2i_core::{
-    Printable,
-    wire::{Failure, FailureKind, Frame, Kind},
-};
+use s2i_core::wire::{Failure, FailureKind};
 
-use super::Program;
+use super::spec::Program;
+use crate::stage::report;
 
-/// What `docker run` exits with when there is no container.
+/// The exit code of `docker run` when there is no container.
 const NO_CONTAINER: u8 = 125;
 
 /// What failed, on what and why, as a lower-case fragment.
@@ -52,33 +45,22 @@ impl Fault {
         }
     }
 
-    /// Tells it in the way of the program that did not start, and says how to exit.
-    pub(super) fn tell(self, program: &Program) -> ExitCode {
-        // Whoever would read it is gone when it can't be written.
-        let _ = match program {
-            Program::Agent { .. } => self.as_frame(),
-            Program::Direct(_) | Program::Nothing => self.as_text(),
-        };
+    /// Reports it as the program that did not start would have, and returns the exit code.
+    pub(super) fn report(self, program: &Program) -> ExitCode {
+        match program {
+            Program::Agent { .. } => report::frame(&Failure {
+                kind: self.kind,
+                message: self.message,
+            }),
+            Program::Direct(_) | Program::Nothing => {
+                report::line(&format_args!("s2i: {}", self.message));
+            }
+        }
         ExitCode::from(self.exit)
-    }
-
-    fn as_frame(&self) -> io::Result<()> {
-        let failure = Failure {
-            kind: self.kind,
-            message: self.message.clone(),
-        };
-        let stdout = rustix::stdio::stdout().try_clone_to_owned()?;
-        Frame::json(Kind::Failure, &failure).write_to(&mut File::from(stdout))
-    }
-
-    pub(super) fn as_text(&self) -> io::Result<()> {
-        // Names of the image are in it, and it goes where the application writes to, as it is.
-        let line = format!("s2i: {}\n", Printable::line(&self.message));
-        io::stderr().write_all(line.as_bytes())
     }
 }
 
-/// Makes a fault of an error by saying what was to be done.
+/// Adds the operation that failed to an error.
 pub(super) trait OrFault<T> {
     fn or_fault(self, what: impl FnOnce() -> String) -> Result<T, Fault>;
 }

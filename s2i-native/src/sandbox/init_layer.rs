@@ -16,7 +16,7 @@ use std::{
 
 use rustix::fs::{AtFlags, FileType, Stat, fstat, statat};
 
-use super::{overlay::set_time, point::Root};
+use super::{point::Root, times::set_time};
 
 /// What can be mounted at a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,11 +10,12 @@ use rustix::{
 };
 
 use super::{
-    Network, Sandbox, dev,
+    dev,
     fault::{Fault, OrFault as _},
     init_layer::{Kind, Point},
     overlay::Stage,
     point::{NONE, Root},
+    spec::{Limits, Network, Sandbox},
 };
 use crate::files::host_text;
 
@@ -169,7 +170,7 @@ fn mount_sys(root: &Root, sandbox: &Sandbox) -> Result<(), Fault> {
         }
         Err(err) => return Err(err).or_fault(|| "can't mount sysfs at `/sys`".into()),
     }
-    if sandbox.limits != super::Limits::default() {
+    if sandbox.limits != Limits::default() {
         // So that programs see their limits. Those that can't have them all the same.
         let _ = root.try_mount("cgroup2", "/sys/fs/cgroup", flags, "");
     }

@@ -8,16 +8,17 @@ use std::{
 };
 
 use rustix::{
-    fs::{AtFlags, CWD, Timespec, Timestamps, statfs, utimensat},
+    fs::statfs,
     io::Errno,
     mount::{MountFlags, UnmountFlags, mount, unmount},
 };
 
 use super::{
-    Overlay, Sandbox,
     fault::{Fault, OrFault as _},
     init_layer::{InitLayer, Point},
     point::Root,
+    spec::{Overlay, Sandbox},
+    times::set_time,
 };
 
 /// The kernel's own bound, less the layer that is ours.
@@ -255,17 +256,4 @@ pub(crate) fn adopt(top: &Path, upper: &Path) -> io::Result<()> {
     let _ = chown(upper, Some(image.uid()), Some(image.gid()));
     fs::set_permissions(upper, fs::Permissions::from_mode(image.mode() & 0o7777))?;
     set_time(upper, image.mtime(), image.mtime_nsec())
-}
-
-/// Sets both times of a file or directory.
-pub(crate) fn set_time(path: &Path, seconds: i64, nanoseconds: i64) -> io::Result<()> {
-    let time = Timespec {
-        tv_sec: seconds,
-        tv_nsec: nanoseconds,
-    };
-    let times = Timestamps {
-        last_access: time,
-        last_modification: time,
-    };
-    Ok(utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW)?)
 }

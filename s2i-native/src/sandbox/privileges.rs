@@ -12,10 +12,10 @@ use rustix::{
 use s2i_core::Account;
 
 use super::{
-    Network,
     fault::{Fault, OrFault as _},
-    inner::Lifeline,
+    lifeline::Lifeline,
     scope, seccomp,
+    spec::Network,
 };
 use crate::files::host_text;
 

@@ -18,8 +18,10 @@ use rustix::{
 };
 use s2i_core::wire::Exit;
 
-use super::spawn::Streams;
 use crate::files::host_text;
+
+/// The other ends of the streams that were asked to be pipes: input, output and errors.
+pub(super) type Streams = (Option<ChildStdin>, Option<ChildStdout>, Option<ChildStderr>);
 
 /// A container that has been started. It ends at the latest when this is dropped, and with this process.
 #[derive(Debug)]
@@ -117,21 +119,21 @@ fn exit_of(status: ExitStatus) -> Exit {
 /// Ends a container, from any thread and at any time.
 #[derive(Clone, Debug)]
 pub struct Killer {
-    outer: Pid,
+    monitor: Pid,
     process: Arc<OwnedFd>,
 }
 
 impl Killer {
-    pub(super) fn new(outer: Pid, process: OwnedFd) -> Self {
+    pub(super) fn new(monitor: Pid, process: OwnedFd) -> Self {
         Self {
-            outer,
+            monitor,
             process: Arc::new(process),
         }
     }
 
     /// Ends every process of the container.
     pub fn kill(&self) {
-        // With process 1 the kernel ends all others and waits for them, and the outer stage waits for that.
+        // With process 1 the kernel ends all others and waits for them, and the monitor waits for that.
         if self.signal(Signal::KILL).is_err() {
             // There is none yet, or everything has ended already.
             let _ = pidfd_send_signal(&*self.process, Signal::KILL);
@@ -152,9 +154,9 @@ impl Killer {
         Ok(pidfd_send_signal(process, signal)?)
     }
 
-    /// Process 1 of the container is the only child that its outer stage ever has.
+    /// Process 1 of the container is the only child that its monitor ever has.
     fn first_process(&self) -> io::Result<Pid> {
-        let pid = self.outer;
+        let pid = self.monitor;
         let children = host_text(format!("/proc/{pid}/task/{pid}/children"))?;
         let first = children.split_whitespace().next();
         let first = first.and_then(|child| Pid::from_raw(child.parse().ok()?));

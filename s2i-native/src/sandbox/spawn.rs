@@ -8,27 +8,23 @@ use std::{
 };
 
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
-use serde::{Deserialize, Serialize};
 
 use super::{
-    Error, Killer, OUTER, Running, Sandbox, cgroup::Cgroup, descriptors::sealed, error::os,
-    handover::Handover,
+    cgroup::Cgroup,
+    descriptors::sealed,
+    error::{Error, os},
+    init_args::{ContainerSpec, InitArgs},
+    running::{Killer, Running, Streams},
+    spec::Sandbox,
 };
-use crate::reexec;
-
-/// What the stages are told.
-#[derive(Serialize, Deserialize)]
-pub(super) struct Order {
-    pub(super) sandbox: Sandbox,
-    /// The file through which a process gets its limits.
-    pub(super) cgroup: Option<std::path::PathBuf>,
-}
+use crate::stage::Stage;
 
 impl Sandbox {
-    /// Starts it with these standard streams. For [`Program::Agent`](super::Program), `agent` is its file.
+    /// Starts the container with these standard streams. `agent` is the file of the agent, for
+    /// [`Program::Agent`](super::Program).
     ///
-    /// Everything that happens in the container comes after this call: so do failures to make it, which the
-    /// [program](super::Program) tells.
+    /// The container is made after this call returns. A failure to make it is reported as the
+    /// [program](super::Program) would report one.
     ///
     /// # Errors
     /// The limits can't be set, or no process can be started.
@@ -43,19 +39,19 @@ impl Sandbox {
         stderr: Stdio,
     ) -> Result<Running, Error> {
         let cgroup = Cgroup::create(&self.limits)?;
-        let order = Order {
+        let spec = ContainerSpec {
             sandbox: self.clone(),
             cgroup: cgroup.as_ref().map(Cgroup::procs),
         };
-        let order = serde_json::to_vec(&order).expect("paths are UTF-8");
+        let spec = serde_json::to_vec(&spec).expect("paths are UTF-8");
         let in_memory = |name, bytes| sealed(name, bytes).map_err(os("keep in memory", name));
-        let spec = in_memory("s2i-order", &order)?;
+        let spec = in_memory("s2i-spec", &spec)?;
         let agent = agent
             .map(|bytes| in_memory("s2i-agent", bytes))
             .transpose()?;
-        let mut command = reexec::command(reexec::SELF, OUTER);
+        let mut command = Stage::Monitor.command();
         command
-            .arg(Handover::new(&spec, agent.as_ref(), None).to_arg())
+            .arg(InitArgs::new(&spec, agent.as_ref(), None).to_arg())
             .stdin(stdin)
             .stdout(stdout)
             .stderr(stderr)
@@ -65,8 +61,8 @@ impl Sandbox {
     }
 }
 
-/// Starts the command on a thread that lives as long as the process: the kernel ends the process with the
-/// *thread* that started it, and the caller's may end early. What the process needs is `held` until then.
+/// Starts the command on a thread that lives as long as the process: the kernel kills the process when the
+/// *thread* that started it ends, and the caller's may end early. The thread keeps `held`, which the process needs.
 fn start<T: Send + 'static>(mut command: Command, held: T) -> Result<Running, Error> {
     let (started, when_started) = mpsc::sync_channel(1);
     let (ended, when_ended) = mpsc::sync_channel(1);
@@ -80,7 +76,7 @@ fn start<T: Send + 'static>(mut command: Command, held: T) -> Result<Running, Er
         let _ = started.send(Ok(running));
         let status = child.wait();
         drop(held);
-        // Nobody waits any more when this fails.
+        // It fails if the container was dropped.
         let _ = ended.send(status);
     };
     let thread = thread::Builder::new().name("sandbox".into()).spawn(keep);
@@ -92,18 +88,12 @@ fn start<T: Send + 'static>(mut command: Command, held: T) -> Result<Running, Er
     Ok(Running::new(streams, killer, when_ended, thread))
 }
 
-pub(super) type Streams = (
-    Option<std::process::ChildStdin>,
-    Option<std::process::ChildStdout>,
-    Option<std::process::ChildStderr>,
-);
-
 fn spawn(command: &mut Command) -> Result<(Child, (Streams, Killer)), Error> {
     let start = || os("start again", "this program");
     let mut child = command.spawn().map_err(start())?;
     let streams = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let pid = Pid::from_child(&child);
-    // Nobody has waited for it yet, so the number is still its own.
+    // Without a wait for it yet, the process id is still its own.
     let process = pidfd_open(pid, PidfdFlags::empty());
     let process = process.map_err(|err| {
         let _ = child.kill();

@@ -1,34 +1,34 @@
 //! Entering a user namespace.
 
-use std::{
-    fs,
-    io::{self, Write as _},
-    process::{Child, Stdio},
-};
+use std::{fs, io};
 
 use nix::sched::{CloneFlags, unshare};
 use thiserror::Error;
 
-use super::{ids, ids::Plan, mapper, oneself, stage};
+use super::{
+    ids::{self, Plan},
+    mapper::Mapper,
+    restore_ids,
+};
 
-/// Why a process is not in a user namespace. When it is past [`Error::Threads`], its rights are undefined and
-/// it should end.
+/// The reason why a process is not in a user namespace. After any error but [`Error::Threads`] the rights of the
+/// process are undefined, and it should end.
 #[derive(Debug, Error)]
 pub enum Error {
-    /// The kernel takes none that has threads.
+    /// The process has threads, with which the kernel lets it enter none.
     #[error("a process with threads can't enter a user namespace")]
     Threads,
-    /// The kernel, or what guards it, makes none.
+    /// The kernel, or a security module, refuses to make one.
     #[error("can't make a user namespace")]
     Refused(#[source] io::Error),
-    /// Users have no numbers in it.
+    /// No ids can be mapped into it.
     #[error("can't give numbers to the users of a namespace")]
     Map(#[source] io::Error),
 }
 
-/// Makes this process root of a user namespace, unless it is root already, and says how.
+/// Makes this process root of a user namespace, unless it is root already. Returns how.
 ///
-/// To be called before any thread starts.
+/// Must be called before any thread starts.
 ///
 /// # Errors
 /// See [`Error`](enum@Error).
@@ -49,13 +49,13 @@ pub fn enter() -> Result<Plan, Error> {
             map_own(uid, gid).map_err(Error::Map)?;
         }
         Plan::Ranges { .. } => {
-            // The programs that may do it must be started outside.
-            let mapper = mapper::start(&plan, uid, gid).map_err(Error::Map)?;
+            // The programs that may map ids have this right outside of the namespace only.
+            let mapper = Mapper::start(&plan, uid, gid).map_err(Error::Map)?;
             unshare_user()?;
-            finish(mapper).map_err(Error::Map)?;
+            mapper.finish().map_err(Error::Map)?;
         }
     }
-    oneself::remember(uid, gid);
+    restore_ids::keep(uid, gid);
     Ok(plan)
 }
 
@@ -63,31 +63,9 @@ fn unshare_user() -> Result<(), Error> {
     unshare(CloneFlags::CLONE_NEWUSER).map_err(|errno| Error::Refused(errno.into()))
 }
 
-/// What everybody may: be root alone, and give up the right to give up groups.
+/// Maps the user's own ids to root, which every user may do after giving up the right to drop groups.
 fn map_own(uid: u32, gid: u32) -> io::Result<()> {
     fs::write("/proc/self/setgroups", "deny")?;
     fs::write("/proc/self/uid_map", format!("0 {uid} 1"))?;
     fs::write("/proc/self/gid_map", format!("0 {gid} 1"))
-}
-
-/// Tells the helper that the namespace is there, and waits for it.
-fn finish(mut mapper: Child) -> io::Result<()> {
-    if let Some(mut stdin) = mapper.stdin.take() {
-        stdin.write_all(mapper::GO)?;
-    }
-    let (status, messages) = mapper::run_to_end(mapper)?;
-    if status.success() {
-        return Ok(());
-    }
-    Err(io::Error::other(messages))
-}
-
-/// How the helper is started.
-pub(super) fn helper() -> std::process::Command {
-    let mut command = stage(mapper::STAGE);
-    command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped());
-    command
 }

@@ -1,11 +1,9 @@
-//! The numbers that users have in a namespace, and who says so.
-
-use std::path::{Path, PathBuf};
+//! The ids of a user namespace, and the tables that they come from.
 
 use rustix::process::{getegid, geteuid};
 use serde::{Deserialize, Serialize};
 
-use crate::files::host_text;
+use crate::{files::host_text, programs};
 
 /// Numbers of users or groups that belong to a user, as `/etc/subuid` and `/etc/subgid` have them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,8 +45,14 @@ impl Plan {
         let missing = [
             (uids.is_empty(), "no range for this user in `/etc/subuid`"),
             (gids.is_empty(), "no range for this user in `/etc/subgid`"),
-            (find("newuidmap").is_none(), "no program `newuidmap`"),
-            (find("newgidmap").is_none(), "no program `newgidmap`"),
+            (
+                programs::find("newuidmap").is_none(),
+                "no program `newuidmap`",
+            ),
+            (
+                programs::find("newgidmap").is_none(),
+                "no program `newgidmap`",
+            ),
         ];
         match missing.iter().find(|(is_missing, _)| *is_missing) {
             Some((_, why)) => Self::Single {
@@ -95,26 +99,21 @@ pub(super) fn mapping(own: u32, ranges: &[Range]) -> Vec<String> {
     mapping.concat().iter().map(u32::to_string).collect()
 }
 
-/// The numbers of this process.
+/// Returns the user and group id of this process.
 pub(super) fn own() -> (u32, u32) {
     (geteuid().as_raw(), getegid().as_raw())
 }
 
-/// Where a program is, also where a user's `PATH` does not lead: the programs that may write mappings are for
-/// root, as some see it. Places that depend on the working directory don't count.
-pub(crate) fn find(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let more = ["/usr/bin", "/usr/sbin", "/bin"].map(PathBuf::from);
-    let dirs = std::env::split_paths(&path).chain(more);
-    let found = |dir: PathBuf| dir.join(name);
-    dirs.filter(|dir| dir.is_absolute())
-        .map(found)
-        .find(|file| is_program(file))
+/// Returns whether this process is root of a user namespace that is not the machine's own.
+#[must_use]
+pub fn is_inside() -> bool {
+    geteuid().is_root() && !is_outermost()
 }
 
-fn is_program(file: &Path) -> bool {
-    use rustix::fs::{Access, access};
-    file.is_file() && access(file, Access::EXEC_OK).is_ok()
+fn is_outermost() -> bool {
+    let map = host_text("/proc/self/uid_map").unwrap_or_default();
+    // A kernel without user namespaces has no such file.
+    map.is_empty() || map.split_whitespace().eq(["0", "0", "4294967295"])
 }
 
 #[cfg(test)]

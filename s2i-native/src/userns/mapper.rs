@@ -1,4 +1,4 @@
-//! The helper that stays outside of a new user namespace and gives numbers to its users.
+//! The stage that stays outside of a new user namespace and maps ids into it.
 
 use std::{
     ffi::OsString,
@@ -8,38 +8,61 @@ use std::{
 
 use s2i_core::bounds;
 
-use super::{enter, ids, ids::Plan};
+use super::{ids, ids::Plan};
+use crate::{
+    programs,
+    stage::{Stage, report},
+};
 
-/// The name of this stage.
-pub(crate) const STAGE: &str = "mapper";
+/// The message that the namespace is there.
+const GO: &[u8] = b"go";
 
-/// What it waits for.
-pub(super) const GO: &[u8] = b"go";
+/// A running mapper.
+pub(super) struct Mapper(Child);
 
-/// Starts it for this process.
-pub(super) fn start(plan: &Plan, uid: u32, gid: u32) -> io::Result<Child> {
-    let Plan::Ranges { uids, gids } = plan else {
-        return Err(io::ErrorKind::InvalidInput.into());
-    };
-    let mappings = [
-        ("newuidmap", ids::mapping(uid, uids)),
-        ("newgidmap", ids::mapping(gid, gids)),
-    ];
-    let commands = mappings.map(|(program, mapping)| {
-        let mut args = vec![std::process::id().to_string()];
-        args.extend(mapping);
-        (program.to_owned(), args)
-    });
-    let commands = serde_json::to_string(&commands)?;
-    enter::helper().arg(commands).spawn()
+impl Mapper {
+    /// Starts a mapper for this process, which is about to enter a namespace.
+    pub(super) fn start(plan: &Plan, uid: u32, gid: u32) -> io::Result<Self> {
+        let Plan::Ranges { uids, gids } = plan else {
+            return Err(io::ErrorKind::InvalidInput.into());
+        };
+        let mappings = [
+            ("newuidmap", ids::mapping(uid, uids)),
+            ("newgidmap", ids::mapping(gid, gids)),
+        ];
+        let commands = mappings.map(|(program, mapping)| {
+            let mut args = vec![std::process::id().to_string()];
+            args.extend(mapping);
+            (program.to_owned(), args)
+        });
+        let mut command = Stage::MapIds.command();
+        command
+            .arg(serde_json::to_string(&commands)?)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        Ok(Self(command.spawn()?))
+    }
+
+    /// Has the ids mapped into the namespace of this process, which is there now.
+    pub(super) fn finish(mut self) -> io::Result<()> {
+        if let Some(mut stdin) = self.0.stdin.take() {
+            stdin.write_all(GO)?;
+        }
+        let (status, messages) = run_to_end(self.0)?;
+        if status.success() {
+            return Ok(());
+        }
+        Err(io::Error::other(messages))
+    }
 }
 
 /// Runs the stage.
-pub(crate) fn mapper(args: &[OsString]) -> ExitCode {
+pub(crate) fn run(args: &[OsString]) -> ExitCode {
     match map(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(err) => {
-            let _ = writeln!(io::stderr(), "{err}");
+            report::line(&err);
             ExitCode::FAILURE
         }
     }
@@ -48,16 +71,18 @@ pub(crate) fn mapper(args: &[OsString]) -> ExitCode {
 fn map(args: &[OsString]) -> io::Result<()> {
     let arg = args.first().and_then(|arg| arg.to_str());
     let commands: Vec<(String, Vec<String>)> = serde_json::from_str(arg.unwrap_or_default())?;
-    let said = bounds::read(io::stdin(), GO.len() as u64)?;
-    if said != GO {
+    let message = bounds::read(io::stdin(), GO.len() as u64)?;
+    if message != GO {
         return Err(io::Error::other("there is no namespace"));
     }
-    commands.iter().try_for_each(|(name, args)| run(name, args))
+    commands
+        .iter()
+        .try_for_each(|(name, args)| run_program(name, args))
 }
 
-fn run(name: &str, args: &[String]) -> io::Result<()> {
+fn run_program(name: &str, args: &[String]) -> io::Result<()> {
     let missing = || io::Error::other(format!("there is no program `{name}`"));
-    let program = ids::find(name).ok_or_else(missing)?;
+    let program = programs::find(name).ok_or_else(missing)?;
     let mut command = Command::new(program);
     command
         .args(args)
@@ -72,8 +97,8 @@ fn run(name: &str, args: &[String]) -> io::Result<()> {
     )))
 }
 
-/// Waits for a program that writes messages only. Returns how it ended, and the end of them.
-pub(super) fn run_to_end(mut child: Child) -> io::Result<(ExitStatus, String)> {
+/// Waits for a program whose only output is messages. Returns its status and the end of the messages.
+fn run_to_end(mut child: Child) -> io::Result<(ExitStatus, String)> {
     let messages = match child.stderr.take() {
         Some(stderr) => bounds::tail(stderr, bounds::MESSAGES)?,
         None => Vec::new(),

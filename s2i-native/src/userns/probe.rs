@@ -6,12 +6,13 @@ use rustix::{process::geteuid, system::uname};
 use serde::Serialize;
 
 use super::{
-    ids::{self, Plan, Range},
-    is_inside, trial,
+    ids::{self, Plan, Range, is_inside},
+    trial,
 };
 use crate::{
     files::host_text,
-    sandbox::{cgroup_place, has_scopes, unsuited},
+    programs,
+    sandbox::{cgroup_parent, has_scopes, unsuited},
 };
 
 /// Everything that decides whether and how containers are possible. `None` is a question that this kernel does
@@ -62,16 +63,16 @@ pub fn probe(store: &Path) -> Report {
         euid: geteuid().as_raw(),
         is_inside: is_inside(),
         plan: Plan::make(),
-        trial: trial::run(there),
+        trial: trial::start(there),
         max_user_namespaces: setting("user/max_user_namespaces"),
         unprivileged_userns_clone: setting("kernel/unprivileged_userns_clone"),
         apparmor_restricts_userns: setting("kernel/apparmor_restrict_unprivileged_userns"),
-        newuidmap: ids::find("newuidmap"),
-        newgidmap: ids::find("newgidmap"),
+        newuidmap: programs::find("newuidmap"),
+        newgidmap: programs::find("newgidmap"),
         subuids: ids::ranges("/etc/subuid"),
         subgids: ids::ranges("/etc/subgid"),
         unsuited_store: unsuited(there).ok().flatten(),
-        cgroup: cgroup_place(&["cpu", "memory", "pids"]).map_err(|err| err.to_string()),
+        cgroup: cgroup_parent(&["cpu", "memory", "pids"]).map_err(|err| err.to_string()),
         has_seccomp: Path::new("/proc/sys/kernel/seccomp/actions_avail").exists(),
         has_scopes: has_scopes(),
     }

@@ -1,9 +1,8 @@
-//! A helper that finds out whether containers are possible, by making an empty one.
+//! The stage that finds out whether containers are possible, by making an empty one.
 
 use std::{
     ffi::OsString,
-    fs,
-    io::{self, Write as _},
+    fs, io,
     os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{ExitCode, Stdio},
@@ -11,71 +10,62 @@ use std::{
 
 use s2i_core::{ErrorChain, wire::Exit};
 
-use super::{enter, stage};
-use crate::sandbox::{Limits, Network, Program, Sandbox};
+use super::{enter::enter, ids::is_inside};
+use crate::{
+    sandbox::{Limits, Network, Program, Sandbox},
+    stage::{Stage, report},
+};
 
-/// The name of this stage.
-pub(crate) const STAGE: &str = "trial";
-
-/// Makes a container in a new directory below this one, as this process could after [`enter()`]; says why
-/// it could not.
+/// Makes a container in a new directory in `parent`, with the rights that [`enter()`] would give to this process.
+/// Returns the reason if that is not possible.
 ///
 /// The stage makes and removes the directory, in a process group of its own: Ctrl-C ends this process alone, and the
-/// stage, which takes a moment, removes the directory all the same.
-pub(super) fn run(below: &Path) -> Result<(), String> {
-    let mut command = stage(STAGE);
-    command.arg(below).stdin(Stdio::null()).process_group(0);
+/// stage, which takes a moment, still removes the directory.
+pub(super) fn start(parent: &Path) -> Result<(), String> {
+    let mut command = Stage::Trial.command();
+    command.arg(parent).stdin(Stdio::null()).process_group(0);
     match command.output() {
         Ok(output) if output.status.success() => Ok(()),
         Ok(output) => {
-            let said = String::from_utf8_lossy(&output.stderr);
-            Err(said.trim().trim_start_matches("s2i: ").to_owned())
+            let message = String::from_utf8_lossy(&output.stderr);
+            Err(message.trim().trim_start_matches("s2i: ").to_owned())
         }
-        Err(err) => Err(cannot_try(below, &err)),
+        Err(err) => Err(cannot_try(parent, &err)),
     }
 }
 
 /// Runs the stage.
-pub(crate) fn trial(args: &[OsString]) -> ExitCode {
-    let below = PathBuf::from(args.first().cloned().unwrap_or_default());
-    let said = match enter() {
-        Ok(_) => try_below(&below),
+pub(crate) fn run(args: &[OsString]) -> ExitCode {
+    let parent = PathBuf::from(args.first().cloned().unwrap_or_default());
+    let code = match enter() {
+        Ok(_) => try_in(&parent),
         Err(err) => Err(ErrorChain(&err).to_string()),
     };
-    match said {
+    match code {
         Ok(code) => ExitCode::from(code),
-        Err(said) => {
-            let _ = writeln!(io::stderr(), "{said}");
+        Err(message) => {
+            report::line(&message);
             ExitCode::FAILURE
         }
     }
 }
 
-/// Its exit status; it has said itself what went wrong.
+/// Returns the exit code of the container, which has reported its own failure.
 ///
-/// The directory may be one that others can write to. So the name of the new one can't be foreseen, and it belongs
-/// to this user alone from its first moment. Only root of the namespace may remove what is in it.
-fn try_below(below: &Path) -> Result<u8, String> {
-    let dir = tempfile::Builder::new().prefix("trial-").tempdir_in(below);
-    let dir = dir.map_err(|err| cannot_try(below, &err))?;
-    try_in(&["upper", "work"].map(|name| dir.path().join(name)))
-}
-
-fn cannot_try(below: &Path, err: &io::Error) -> String {
-    format!("can't try in `{}`: {err}", below.display())
-}
-
-/// Its exit status; it has said itself what went wrong.
-fn try_in(dirs: &[PathBuf; 2]) -> Result<u8, String> {
-    for dir in dirs {
+/// Other users may be able to write to `parent`. So the name of the new directory is not predictable, and it belongs
+/// to this user alone from the start. Only root of the namespace may remove its content.
+fn try_in(parent: &Path) -> Result<u8, String> {
+    let dir = tempfile::Builder::new().prefix("trial-").tempdir_in(parent);
+    let dir = dir.map_err(|err| cannot_try(parent, &err))?;
+    let [upper, work] = ["upper", "work"].map(|name| dir.path().join(name));
+    for dir in [&upper, &work] {
         fs::create_dir(dir).map_err(|err| format!("can't make `{}`: {err}", dir.display()))?;
     }
-    let [upper, work] = dirs.clone();
     let sandbox = Sandbox {
         lowers: Vec::new(),
         upper,
         work,
-        user_xattrs: super::is_inside(),
+        user_xattrs: is_inside(),
         network: Network::Host,
         hostname: "s2i".into(),
         limits: Limits::default(),
@@ -92,4 +82,8 @@ fn try_in(dirs: &[PathBuf; 2]) -> Result<u8, String> {
         Ok(Exit::Signal(signal)) => Err(format!("it ended by signal {signal}")),
         Err(err) => Err(err.to_string()),
     }
+}
+
+fn cannot_try(parent: &Path, err: &io::Error) -> String {
+    format!("can't try in `{}`: {err}", parent.display())
 }

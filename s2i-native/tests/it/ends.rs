@@ -14,16 +14,16 @@ use s2i_core::wire::Exit;
 use crate::scene::{Scene, can_run, temporary};
 
 crate::tests!(
-    it_ends_with_whoever_started_it,
+    containers_are_killed_with_their_parent,
     stages_have_no_environment_of_the_user,
     it_ends_when_it_is_killed,
     it_ends_when_it_is_dropped,
     the_first_process_ends_all_others,
     a_signal_reaches_the_first_process,
     the_thread_that_started_it_may_end,
-    an_errand_ends_with_whoever_sent_it,
-    an_errand_tells_how_it_ended,
-    an_errand_needs_no_handles_of_processes,
+    supervised_programs_are_killed_with_their_parent,
+    exit_codes_of_supervised_programs_are_passed_on,
+    supervised_programs_are_killed_without_process_handles,
 );
 
 /// Starts processes that would live for long, and says so.
@@ -72,7 +72,7 @@ fn assert_gone_soon(scene: &Scene) {
     fs::remove_dir_all(&scene.sandbox.work).unwrap();
 }
 
-fn it_ends_with_whoever_started_it() {
+fn containers_are_killed_with_their_parent() {
     if !can_run("kill -9 of the program") {
         return;
     }
@@ -84,11 +84,11 @@ fn it_ends_with_whoever_started_it() {
         fs::write(&spec, serde_json::to_vec(&scene.sandbox).unwrap()).unwrap();
         let helper = Helper::start(&spec);
         wait_until(|| processes_of(&scene).len() == 4);
-        let outer = children_of(helper.0.id());
-        assert_eq!(outer.len(), 1);
+        let monitor = children_of(helper.0.id());
+        assert_eq!(monitor.len(), 1);
         drop(helper);
         assert_gone_soon(&scene);
-        assert!(!is_alive(&outer[0]));
+        assert!(!is_alive(&monitor[0]));
     }
 }
 
@@ -102,10 +102,10 @@ fn stages_have_no_environment_of_the_user() {
     fs::write(&spec, serde_json::to_vec(&scene.sandbox).unwrap()).unwrap();
     let helper = Helper::start(&spec);
     wait_until(|| processes_of(&scene).len() == 4);
-    let outer = children_of(helper.0.id()).pop().unwrap();
+    let monitor = children_of(helper.0.id()).pop().unwrap();
     let environment = |pid: &str| fs::read(format!("/proc/{pid}/environ")).unwrap();
     assert!(!environment(&helper.0.id().to_string()).is_empty());
-    assert!(environment(&outer).is_empty());
+    assert!(environment(&monitor).is_empty());
 }
 
 /// This program as one that starts a container; killed when it is dropped.
@@ -247,36 +247,37 @@ fn the_thread_that_started_it_may_end() {
     );
 }
 
-fn an_errand_ends_with_whoever_sent_it() {
+fn supervised_programs_are_killed_with_their_parent() {
     let place = temporary();
     let mark = place.path().to_str().unwrap();
     let there = || marked(&format!("MARK={mark}")).len();
-    let sender = send("--errand", LONG, mark);
-    // The sender, what stands between, and three that sleep, of which one may be the shell.
+    let parent = start_parent("--supervise", LONG, mark);
+    // The parent, the supervisor, and three that sleep, of which one may be the shell.
     wait_until(|| there() >= 5);
-    drop(sender);
+    drop(parent);
     wait_until(|| there() == 0);
 
-    // What stands between may be killed as well, and before.
-    let sender = send("--errand", "exec sleep 4711", mark);
+    // The supervisor may be killed before.
+    let parent = start_parent("--supervise", "exec sleep 4711", mark);
     wait_until(|| there() == 3);
-    let between = children_of(sender.0.id()).pop().unwrap();
-    kill(&between);
+    let supervisor = children_of(parent.0.id()).pop().unwrap();
+    kill(&supervisor);
     wait_until(|| there() <= 1);
-    drop(sender);
+    drop(parent);
 }
 
-fn an_errand_needs_no_handles_of_processes() {
+fn supervised_programs_are_killed_without_process_handles() {
     let place = temporary();
     let mark = place.path().to_str().unwrap();
     let there = || marked(&format!("MARK={mark}")).len();
-    let sender = send("--errand-without-handles", "exec sleep 4711", mark);
+    let parent = start_parent("--supervise-without-handles", "exec sleep 4711", mark);
     wait_until(|| there() == 2);
-    drop(sender);
+    drop(parent);
     wait_until(|| there() == 0);
 }
 
-fn send(how: &str, script: &str, mark: &str) -> Helper {
+/// Starts this program as the parent of a supervised script.
+fn start_parent(how: &str, script: &str, mark: &str) -> Helper {
     let mut command = Command::new("/proc/self/exe");
     let command = command.args([how, script]).env("MARK", mark);
     Helper(command.stdout(Stdio::null()).spawn().unwrap())
@@ -287,10 +288,10 @@ fn kill(pid: &str) {
     rustix::process::kill_process(pid, Signal::KILL).unwrap();
 }
 
-fn an_errand_tells_how_it_ended() {
+fn exit_codes_of_supervised_programs_are_passed_on() {
     for (script, code) in [("exit 7", 7), ("kill -TERM $$", 143), ("true", 0)] {
         let mut command = Command::new("/proc/self/exe");
-        let status = command.args(["--errand", script]).status().unwrap();
+        let status = command.args(["--supervise", script]).status().unwrap();
         assert_eq!(status.code(), Some(code), "{script}");
     }
 }

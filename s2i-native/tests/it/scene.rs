@@ -252,12 +252,12 @@ pub(crate) fn helper() -> Option<ExitCode> {
             Some(run_helper(spec))
         }
         ["--probe", store] => Some(probe(store)),
-        ["--oneself", script, file] => Some(as_oneself(script, file)),
-        ["--errand", script] => Some(send(script)),
-        ["--errand-without-handles", script] => {
+        ["--restore-ids", script, file] => Some(with_own_ids(script, file)),
+        ["--supervise", script] => Some(supervise(script)),
+        ["--supervise-without-handles", script] => {
             // As before Linux 5.3.
             forbid(&[nix::libc::SYS_pidfd_open]);
-            Some(send(script))
+            Some(supervise(script))
         }
         [.., "--write-to-exe"] => Some(write_to_exe()),
         _ => None,
@@ -270,17 +270,19 @@ fn probe(store: &str) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Runs a script as who started this program, from a namespace where that is root.
-fn as_oneself(script: &str, file: &str) -> ExitCode {
+/// Runs a script with the ids that started this program, from a namespace where they are root's.
+fn with_own_ids(script: &str, file: &str) -> ExitCode {
     s2i_native::userns::enter().unwrap();
-    let status = s2i_native::errand("sh").args(["-c", script, file]).status();
+    let mut command = s2i_native::supervised_command("sh");
+    let status = command.args(["-c", script, file]).status();
     assert!(status.unwrap().success());
     ExitCode::SUCCESS
 }
 
-/// Sends for a script.
-fn send(script: &str) -> ExitCode {
-    let status = s2i_native::errand("sh").args(["-c", script]).status();
+/// Runs a supervised script.
+fn supervise(script: &str) -> ExitCode {
+    let mut command = s2i_native::supervised_command("sh");
+    let status = command.args(["-c", script]).status();
     let code = status.unwrap().code().and_then(|code| code.try_into().ok());
     code.map_or(ExitCode::FAILURE, u8::into)
 }

@@ -30,7 +30,7 @@ crate::tests!(
     a_single_number_is_enough_for_root,
     a_probe_tells_what_is_possible,
     an_ordinary_user_is_lent_directories_too,
-    programs_of_the_user_know_who_that_is,
+    supervised_programs_have_the_ids_of_the_user,
     abstract_sockets_are_out_of_reach_for_a_user,
     what_is_mounted_below_sys_can_not_be_written,
     a_probe_uses_no_directory_that_others_made,
@@ -243,7 +243,7 @@ fn an_ordinary_user_is_lent_directories_too() {
     assert_eq!(fs::read_to_string(lowers[1].join("old")).unwrap(), "old");
 }
 
-fn programs_of_the_user_know_who_that_is() {
+fn supervised_programs_have_the_ids_of_the_user() {
     if !can_enter("programs of the user") {
         return;
     }
@@ -251,7 +251,7 @@ fn programs_of_the_user_know_who_that_is() {
         let home = Home::of(user(name, name == "s2i-ranges"));
         let file = home.temp.path().join("file");
         let script = "id -u; id -g; id -un; echo x >\"$0\"";
-        let out = text(&home.program(&["--oneself", script, file.to_str().unwrap()]));
+        let out = text(&home.program(&["--restore-ids", script, file.to_str().unwrap()]));
         let User { uid, gid, .. } = home.user;
         assert_eq!(out, format!("{uid}\n{gid}\n{name}\n"));
         let metadata = fs::metadata(&file).unwrap();

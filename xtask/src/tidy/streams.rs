@@ -14,18 +14,15 @@ const CRATES: [&str; 6] = [
 ];
 
 /// The files that write there themselves.
-const WRITERS: [&str; 8] = [
+const WRITERS: [&str; 5] = [
     // Text, filtered.
     "s2i-cli/src/render/announcer.rs",
     "s2i-cli/src/render/mod.rs",
-    "s2i-native/src/sandbox/fault.rs",
     // The output of an application and an archive, as they are.
     "s2i-cli/src/render/through.rs",
     "s2i-cli/src/commands/export.rs",
-    // Helpers whose standard error is a pipe of `s2i`.
-    "s2i-native/src/errand.rs",
-    "s2i-native/src/userns/mapper.rs",
-    "s2i-native/src/userns/trial.rs",
+    // The failure of a child process, filtered.
+    "s2i-native/src/stage/report.rs",
 ];
 
 const STREAMS: [&str; 3] = ["io::stdout()", "io::stderr()", "rustix::stdio"];
