@@ -9,7 +9,7 @@ use rustix::{
 
 use super::{
     fault::{Fault, OrFault as _},
-    point::{NONE, Root},
+    rootfs::{NONE, RootFs},
 };
 
 /// Devices that do no harm. They are the host's own, mounted so that nobody can change who may use them:
@@ -27,7 +27,7 @@ const LINKS: [(&str, &str); 5] = [
 ];
 
 /// Mounts `/dev` and what is below it.
-pub(super) fn mount(root: &Root) -> Result<(), Fault> {
+pub(super) fn mount(root: &RootFs) -> Result<(), Fault> {
     let flags = MountFlags::NOSUID | MountFlags::NOEXEC;
     root.mount("tmpfs", "/dev", flags, "mode=755,size=65536k")?;
     fill(root).or_fault(|| "can't fill `/dev`".into())?;
@@ -44,7 +44,7 @@ pub(super) fn mount(root: &Root) -> Result<(), Fault> {
     Ok(())
 }
 
-fn fill(root: &Root) -> io::Result<()> {
+fn fill(root: &RootFs) -> io::Result<()> {
     let dev = root.find_dir(Path::new("/dev"))?;
     for node in NODES {
         let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
@@ -59,7 +59,7 @@ fn fill(root: &Root) -> io::Result<()> {
     Ok(())
 }
 
-fn mount_pts(root: &Root) -> Result<(), Fault> {
+fn mount_pts(root: &RootFs) -> Result<(), Fault> {
     let flags = MountFlags::NOSUID | MountFlags::NOEXEC;
     let options = "newinstance,ptmxmode=0666,mode=0620";
     // The group `tty` everywhere, but not in a user namespace that has no such number.

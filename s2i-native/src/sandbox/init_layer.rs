@@ -1,6 +1,6 @@
-//! Places to mount on that an image lacks.
+//! The mount points that an image lacks.
 //!
-//! They are made in a layer of their own between the image and what the container changes. So they are there,
+//! They are made in a layer of their own between the image and the changes of the container. So they are there,
 //! and are in no image that is made of the container.
 
 use std::{
@@ -16,46 +16,46 @@ use std::{
 
 use rustix::fs::{AtFlags, FileType, Stat, fstat, statat};
 
-use super::{point::Root, times::set_time};
+use super::{rootfs::RootFs, times::set_time};
 
-/// What can be mounted at a place.
+/// The type of the file at a mount point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum NodeKind {
     Dir,
     File,
 }
 
-/// A place to mount on.
+/// A path that a file system, a directory or a file is mounted on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Point {
+pub(super) struct MountPoint {
     path: PathBuf,
-    kind: Kind,
+    kind: NodeKind,
 }
 
-impl Point {
-    pub(super) fn new(path: &Path, kind: Kind) -> Self {
+impl MountPoint {
+    pub(super) fn new(path: &Path, kind: NodeKind) -> Self {
         let path = path.to_owned();
         Self { path, kind }
     }
 }
 
-/// The layer.
+/// The layer with the missing mount points.
 #[derive(Default)]
 pub(super) struct InitLayer {
-    /// By absolute path, so that directories come before what is in them.
+    /// The entries by absolute path, so that directories come before their content.
     entries: BTreeMap<PathBuf, Entry>,
 }
 
 enum Entry {
-    /// A directory of the image. It shines through, and must look as it does there: once something is
-    /// made in it, this is what it looks like in the new layer.
-    Known(Box<Stat>),
-    New(Kind),
+    /// A directory of the image that gets a new entry. The overlay shows it as it is in the topmost layer, so it has
+    /// the same owner, mode and time here.
+    Existing(Box<Stat>),
+    New(NodeKind),
 }
 
 impl InitLayer {
-    /// For an image without any layer.
-    pub(super) fn for_nothing(points: &[Point]) -> Self {
+    /// Makes the layer for an image without layers.
+    pub(super) fn without_image(points: &[MountPoint]) -> Self {
         let mut layer = Self::default();
         for point in points {
             layer.add_new(Path::new("/"), &point.path, point.kind);
@@ -63,26 +63,26 @@ impl InitLayer {
         layer
     }
 
-    /// For what the image lacks, or has as something else that can't be mounted on.
-    pub(super) fn find(image: &Root, points: &[Point]) -> io::Result<Self> {
+    /// Finds the mount points that the image lacks, or has as a file of another type.
+    pub(super) fn find(image: &RootFs, points: &[MountPoint]) -> io::Result<Self> {
         let mut layer = Self::default();
         for point in points {
-            layer.look(image, point)?;
+            layer.add_if_missing(image, point)?;
         }
         Ok(layer)
     }
 
-    fn look(&mut self, image: &Root, point: &Point) -> io::Result<()> {
+    fn add_if_missing(&mut self, image: &RootFs, point: &MountPoint) -> io::Result<()> {
         let above = point.path.ancestors().skip(1);
         let mut found = above.map(|dir| (dir, image.find_dir(dir)));
         let nearest = found.find_map(|(dir, found)| Some((dir, found.ok()?)));
         let (dir, found) = nearest.ok_or(io::ErrorKind::NotFound)?;
         let rest = point.path.strip_prefix(dir).map_err(io::Error::other)?;
         let wanted = match point.kind {
-            Kind::Dir => FileType::Directory,
-            Kind::File => FileType::RegularFile,
+            NodeKind::Dir => FileType::Directory,
+            NodeKind::File => FileType::RegularFile,
         };
-        // With more than one name missing, there can't be the last one.
+        // If more than one component is missing, so is the last.
         let there = statat(found.as_fd(), rest, AtFlags::SYMLINK_NOFOLLOW);
         if there.is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == wanted) {
             return Ok(());
@@ -90,47 +90,47 @@ impl InitLayer {
         let real = image.real_path(&found)?;
         for known in real.ancestors().filter(|known| known.parent().is_some()) {
             let stat = Box::new(fstat(image.find_dir(known)?)?);
-            self.entries.insert(known.to_owned(), Entry::Known(stat));
+            self.entries.insert(known.to_owned(), Entry::Existing(stat));
         }
         self.add_new(&real, rest, point.kind);
         Ok(())
     }
 
-    /// Everything from a directory that is there to what is not.
-    fn add_new(&mut self, dir: &Path, rest: &Path, kind: Kind) {
+    /// Adds everything that is missing between an existing directory and the mount point.
+    fn add_new(&mut self, dir: &Path, rest: &Path, kind: NodeKind) {
         let last = dir.join(rest);
         let between = last.ancestors().skip(1);
         for path in between.take_while(|path| *path != dir) {
-            let entry = Entry::New(Kind::Dir);
+            let entry = Entry::New(NodeKind::Dir);
             self.entries.entry(path.to_owned()).or_insert(entry);
         }
         self.entries.entry(last).or_insert(Entry::New(kind));
     }
 
-    /// Makes it in an empty directory.
+    /// Writes the layer into an empty directory.
     pub(super) fn make(&self, dir: &Path) -> io::Result<()> {
-        let place = |path: &Path| dir.join(path.strip_prefix("/").unwrap_or(path));
+        let target = |path: &Path| dir.join(path.strip_prefix("/").unwrap_or(path));
         for (path, entry) in &self.entries {
-            let path = place(path);
+            let path = target(path);
             match entry {
-                Entry::New(Kind::File) => drop(fs::File::create(&path)?),
-                Entry::New(Kind::Dir) | Entry::Known(_) => fs::create_dir(&path)?,
+                Entry::New(NodeKind::File) => drop(fs::File::create(&path)?),
+                Entry::New(NodeKind::Dir) | Entry::Existing(_) => fs::create_dir(&path)?,
             }
         }
-        // What comes into a directory changes its time.
+        // A new entry changes the time of its directory.
         for (path, entry) in self.entries.iter().rev() {
-            let path = place(path);
+            let path = target(path);
             match entry {
                 Entry::New(_) => set_time(&path, 0, 0)?,
-                Entry::Known(stat) => look_like(&path, stat)?,
+                Entry::Existing(stat) => copy_metadata(&path, stat)?,
             }
         }
         Ok(())
     }
 }
 
-fn look_like(path: &Path, stat: &Stat) -> io::Result<()> {
-    // Who may not give files away sees owners that are not his anyway.
+fn copy_metadata(path: &Path, stat: &Stat) -> io::Result<()> {
+    // A process that may not change owners sees unmapped owners anyway.
     let _ = chown(path, Some(stat.st_uid), Some(stat.st_gid));
     fs::set_permissions(path, Permissions::from_mode(stat.st_mode & 0o7777))?;
     let nanoseconds = i64::try_from(stat.st_mtime_nsec).unwrap_or_default();
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(image: impl FnOnce(&Path), points: &[(&str, Kind)], expected: &[&str]) {
+    fn check(image: impl FnOnce(&Path), points: &[(&str, NodeKind)], expected: &[&str]) {
         let temp = tempfile::tempdir().unwrap();
         let (root, init) = (temp.path().join("root"), temp.path().join("init"));
         fs::create_dir(&root).unwrap();
@@ -168,9 +168,9 @@ mod tests {
         image(&root);
         let points: Vec<_> = points
             .iter()
-            .map(|(path, kind)| Point::new(Path::new(path), *kind))
+            .map(|(path, kind)| MountPoint::new(Path::new(path), *kind))
             .collect();
-        let layer = InitLayer::find(&Root::open(&root).unwrap(), &points).unwrap();
+        let layer = InitLayer::find(&RootFs::open(&root).unwrap(), &points).unwrap();
         layer.make(&init).unwrap();
         let prefix = format!("{}/", init.display());
         let found: Vec<_> = tree(&init)
@@ -186,22 +186,22 @@ mod tests {
     }
 
     #[test]
-    fn what_is_there_is_not_made() {
+    fn existing_mount_points_are_not_made() {
         let image = |root: &Path| {
             fs::create_dir_all(root.join("etc")).unwrap();
             fs::write(root.join("etc/hosts"), "").unwrap();
         };
         check(
             image,
-            &[("/etc/hosts", Kind::File), ("/etc", Kind::Dir)],
+            &[("/etc/hosts", NodeKind::File), ("/etc", NodeKind::Dir)],
             &[],
         );
     }
 
     #[test]
-    fn what_is_missing_is_made_in_directories_that_look_as_before() {
+    fn missing_mount_points_keep_the_metadata_of_their_parents() {
         let image = |root: &Path| dir_of_time(&root.join("etc"), 77);
-        let points = [("/etc/hosts", Kind::File), ("/a/b", Kind::Dir)];
+        let points = [("/etc/hosts", NodeKind::File), ("/a/b", NodeKind::Dir)];
         check(
             image,
             &points,
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn links_on_the_way_lead_within_the_image_and_links_at_the_end_are_hidden() {
+    fn links_are_resolved_in_the_image_and_hidden_at_the_end() {
         let image = |root: &Path| {
             dir_of_time(&root.join("real"), 5);
             std::os::unix::fs::symlink("/real", root.join("etc")).unwrap();
@@ -221,14 +221,17 @@ mod tests {
         };
         check(
             image,
-            &[("/etc/resolv.conf", Kind::File), ("/dev", Kind::Dir)],
+            &[
+                ("/etc/resolv.conf", NodeKind::File),
+                ("/dev", NodeKind::Dir),
+            ],
             &["dir dev 0", "dir real 5", "file real/resolv.conf 0"],
         );
     }
 
     #[test]
-    fn a_file_in_the_way_is_hidden() {
+    fn file_at_a_directory_mount_point_is_hidden() {
         let image = |root: &Path| fs::write(root.join("proc"), "").unwrap();
-        check(image, &[("/proc", Kind::Dir)], &["dir proc 0"]);
+        check(image, &[("/proc", NodeKind::Dir)], &["dir proc 0"]);
     }
 }

@@ -12,9 +12,9 @@ use rustix::{
 use super::{
     dev,
     fault::{Fault, OrFault as _},
-    init_layer::{Kind, Point},
+    init_layer::{MountPoint, NodeKind},
     overlay::Stage,
-    point::{NONE, Root},
+    rootfs::{NONE, RootFs},
     spec::{Limits, Network, Sandbox},
 };
 use crate::files::host_text;
@@ -52,9 +52,9 @@ const HOSTNAME: &str = "/etc/hostname";
 /// the host can be reached then but what is open.
 pub(super) fn make_root(sandbox: &Sandbox) -> Result<(), Fault> {
     let stage = Stage::make(&sandbox.work)?;
-    stage.mount(sandbox, &points(sandbox)?)?;
+    stage.mount(sandbox, &mount_points(sandbox)?)?;
     let path = stage.root();
-    let root = Root::open(&path).or_fault(|| "can't open the new root".into())?;
+    let root = RootFs::open(&path).or_fault(|| "can't open the new root".into())?;
     generate(&root, sandbox, &stage.files())?;
     mount_proc(&root)?;
     mount_sys(&root, sandbox)?;
@@ -82,30 +82,32 @@ pub(super) fn make_root(sandbox: &Sandbox) -> Result<(), Fault> {
     enter(&path).or_fault(|| "can't make the container's root the root".into())
 }
 
-/// Where something is mounted on what the image has, or lacks.
-fn points(sandbox: &Sandbox) -> Result<Vec<Point>, Fault> {
-    let dir = |path: &Path| Point::new(path, Kind::Dir);
+/// Returns all mount points of the container.
+fn mount_points(sandbox: &Sandbox) -> Result<Vec<MountPoint>, Fault> {
+    let dir = |path: &Path| MountPoint::new(path, NodeKind::Dir);
     let mut points: Vec<_> = ["/dev", "/proc", "/sys"]
         .map(|path| dir(path.as_ref()))
         .into();
-    points.extend([RESOLV_CONF, HOSTS, HOSTNAME].map(|path| Point::new(path.as_ref(), Kind::File)));
+    points.extend(
+        [RESOLV_CONF, HOSTS, HOSTNAME].map(|path| MountPoint::new(path.as_ref(), NodeKind::File)),
+    );
     points.extend(sandbox.overlays.iter().map(|overlay| dir(&overlay.at)));
     points.extend(sandbox.tmpfs.iter().map(|path| dir(path)));
     for bind in &sandbox.binds {
         let metadata = fs::metadata(&bind.from);
         let metadata = metadata.or_fault(|| format!("can't mount `{}`", bind.from.display()))?;
         let kind = if metadata.is_dir() {
-            Kind::Dir
+            NodeKind::Dir
         } else {
-            Kind::File
+            NodeKind::File
         };
-        points.push(Point::new(&bind.to, kind));
+        points.push(MountPoint::new(&bind.to, kind));
     }
     Ok(points)
 }
 
 /// Makes and mounts the files that tell a container who and where it is.
-fn generate(root: &Root, sandbox: &Sandbox, dir: &Path) -> Result<(), Fault> {
+fn generate(root: &RootFs, sandbox: &Sandbox, dir: &Path) -> Result<(), Fault> {
     let name = &sandbox.hostname;
     let (servers, hosts) = match sandbox.network {
         Network::Host => {
@@ -148,7 +150,7 @@ fn with_names(hosts: &str, own: &str) -> String {
     lines.join("\n") + "\n"
 }
 
-fn mount_proc(root: &Root) -> Result<(), Fault> {
+fn mount_proc(root: &RootFs) -> Result<(), Fault> {
     match root.try_mount("proc", "/proc", NONE, "") {
         // The kernel gives nobody a clearer view than he has.
         Err(err) if err.kind() == io::ErrorKind::PermissionDenied => Err(Fault::new(format!(
@@ -158,7 +160,7 @@ fn mount_proc(root: &Root) -> Result<(), Fault> {
     }
 }
 
-fn mount_sys(root: &Root, sandbox: &Sandbox) -> Result<(), Fault> {
+fn mount_sys(root: &RootFs, sandbox: &Sandbox) -> Result<(), Fault> {
     let flags = NONE | MountFlags::RDONLY;
     match root.try_mount("sysfs", "/sys", flags, "") {
         Ok(()) => {}
@@ -177,7 +179,7 @@ fn mount_sys(root: &Root, sandbox: &Sandbox) -> Result<(), Fault> {
     Ok(())
 }
 
-fn mask(root: &Root, path: &str) -> Result<(), Fault> {
+fn mask(root: &RootFs, path: &str) -> Result<(), Fault> {
     let what = || format!("can't hide `{path}`");
     let is_dir = match root.find(Path::new(path)) {
         Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -193,7 +195,7 @@ fn mask(root: &Root, path: &str) -> Result<(), Fault> {
 }
 
 /// Puts an empty directory over one.
-fn cover(root: &Root, path: &str) -> Result<(), Fault> {
+fn cover(root: &RootFs, path: &str) -> Result<(), Fault> {
     match root.try_mount("tmpfs", path, NONE | MountFlags::RDONLY, "mode=755") {
         Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(()),
         covered => covered.or_fault(|| format!("can't hide `{path}`")),

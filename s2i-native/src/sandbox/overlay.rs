@@ -15,8 +15,8 @@ use rustix::{
 
 use super::{
     fault::{Fault, OrFault as _},
-    init_layer::{InitLayer, Point},
-    point::Root,
+    init_layer::{InitLayer, MountPoint},
+    rootfs::RootFs,
     spec::{Overlay, Sandbox},
     times::set_time,
 };
@@ -92,15 +92,15 @@ impl Stage {
         self.dir.join("links")
     }
 
-    /// Mounts the root, in which all points can be mounted on.
-    pub(super) fn mount(&self, sandbox: &Sandbox, points: &[Point]) -> Result<(), Fault> {
+    /// Mounts the root, with all mount points in it.
+    pub(super) fn mount(&self, sandbox: &Sandbox, points: &[MountPoint]) -> Result<(), Fault> {
         check(sandbox)?;
         self.link(sandbox)
             .or_fault(|| "can't prepare the layers".into())?;
         let lowers = lowers(sandbox);
         let init = self.lacking(sandbox, &lowers, points)?;
         init.make(&self.init())
-            .or_fault(|| "can't make places to mount on".into())?;
+            .or_fault(|| "can't make mount points".into())?;
         let upper = &sandbox.upper;
         if let Some(top) = sandbox.lowers.first() {
             adopt(top, upper).or_fault(|| format!("can't prepare `{}`", upper.display()))?;
@@ -115,7 +115,7 @@ impl Stage {
         sandbox: &Sandbox,
         number: usize,
         overlay: &Overlay,
-        root: &Root,
+        root: &RootFs,
     ) -> Result<(), Fault> {
         let Overlay {
             lowers,
@@ -157,19 +157,19 @@ impl Stage {
         std::env::set_current_dir(links)
     }
 
-    /// Looks for the points in the image.
+    /// Finds the mount points that the image lacks.
     fn lacking(
         &self,
         sandbox: &Sandbox,
         lowers: &str,
-        points: &[Point],
+        points: &[MountPoint],
     ) -> Result<InitLayer, Fault> {
         if sandbox.lowers.is_empty() {
-            return Ok(InitLayer::for_nothing(points));
+            return Ok(InitLayer::without_image(points));
         }
         let what = || "can't look into the image".to_owned();
         self.overlay(sandbox, lowers, MountFlags::RDONLY)?;
-        let init = Root::open(&self.root()).and_then(|root| InitLayer::find(&root, points));
+        let init = RootFs::open(&self.root()).and_then(|root| InitLayer::find(&root, points));
         let init = init.or_fault(what)?;
         unmount(self.root(), UnmountFlags::empty()).or_fault(what)?;
         Ok(init)

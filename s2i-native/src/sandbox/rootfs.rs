@@ -1,7 +1,7 @@
-//! The new root while it is being made: everything in it is found without leaving it.
+//! The root file system of a container while it is being made: all paths are resolved inside of it.
 //!
 //! An image may have links where something is to be mounted. Every path is therefore opened with the new
-//! root as its root, and what is mounted is mounted on what was opened.
+//! root as its root, and mounts go onto the opened file.
 
 use std::{
     fs::File,
@@ -21,28 +21,28 @@ use super::{
     mountinfo,
 };
 
-/// What no mount of a container may do: run programs with other rights, have devices, have programs.
+/// The flags of a mount without programs, devices or set-user-ID bits.
 pub(super) const NONE: MountFlags = MountFlags::NOSUID
     .union(MountFlags::NODEV)
     .union(MountFlags::NOEXEC);
 
-/// The new root.
-pub(super) struct Root {
+/// The root file system.
+pub(super) struct RootFs {
     dir: OwnedFd,
 }
 
-impl Root {
+impl RootFs {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let dir = File::open(path)?.into();
         Ok(Self { dir })
     }
 
-    /// Finds what is at an absolute path; a link at its end is not followed.
+    /// Opens the file at an absolute path, without following a link at its end.
     pub(super) fn find(&self, path: &Path) -> io::Result<OwnedFd> {
         self.find_as(path, OFlags::NOFOLLOW)
     }
 
-    /// Finds a directory.
+    /// Opens a directory.
     pub(super) fn find_dir(&self, path: &Path) -> io::Result<OwnedFd> {
         self.find_as(path, OFlags::DIRECTORY)
     }
@@ -52,14 +52,14 @@ impl Root {
         let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
         loop {
             match openat2(&self.dir, path, flags, Mode::empty(), resolve) {
-                // Something was renamed somewhere meanwhile, and the kernel can't tell whether it matters.
+                // A file was renamed meanwhile, and the kernel does not know if that concerns this path.
                 Err(Errno::AGAIN) => {}
                 found => return Ok(found?),
             }
         }
     }
 
-    /// The path without links, in the new root, of something in it.
+    /// Returns the path of an opened file in this root, without links.
     pub(super) fn real_path(&self, found: &OwnedFd) -> io::Result<PathBuf> {
         let (root, path) = (through_proc(&self.dir), through_proc(found));
         let (root, path) = (root.read_link()?, path.read_link()?);
@@ -79,7 +79,7 @@ impl Root {
             .or_fault(|| format!("can't mount {kind} at `{at}`"))
     }
 
-    /// The same, for one of which the failure can be helped.
+    /// Mounts a file system, for a caller that handles some errors.
     pub(super) fn try_mount(
         &self,
         kind: &str,
@@ -87,18 +87,18 @@ impl Root {
         flags: MountFlags,
         options: &str,
     ) -> io::Result<()> {
-        let point = self.find(Path::new(at))?;
+        let mount_point = self.find(Path::new(at))?;
         let options = std::ffi::CString::new(options)?;
         Ok(mount(
             kind,
-            through_proc(&point),
+            through_proc(&mount_point),
             kind,
             flags,
             options.as_c_str(),
         )?)
     }
 
-    /// Mounts something of the host, with everything that is mounted below it, and restricts all of it further.
+    /// Mounts a file or directory of the host, with all mounts below it, and restricts all of them.
     pub(super) fn bind(&self, from: &Path, at: &Path, flags: MountFlags) -> Result<(), Fault> {
         let bind = || -> io::Result<()> {
             mount_bind_recursive(from, through_proc(&self.find(at)?))?;
@@ -107,7 +107,7 @@ impl Root {
         bind().or_fault(|| format!("can't mount `{}` at `{}`", from.display(), at.display()))
     }
 
-    /// Makes what is at a path unchangeable, if something is there.
+    /// Makes the file or directory at a path read-only, if there is one.
     pub(super) fn freeze(&self, at: &Path) -> Result<(), Fault> {
         let freeze = || -> io::Result<()> {
             let itself = self.find(at)?;
@@ -120,22 +120,22 @@ impl Root {
         }
     }
 
-    /// Adds restrictions to a mount and to all below it. Those that they have stay: inside a user namespace they
-    /// have to.
+    /// Adds restrictions to a mount and to all below it. Those that they have stay, as they must inside a user
+    /// namespace.
     ///
-    /// One call for all of them (`mount_setattr`) would need Linux 5.12 and code that is not safe. Nothing else
-    /// mounts or unmounts anything in this namespace meanwhile.
+    /// A single call for all of them (`mount_setattr`) would need Linux 5.12 and unsafe code. No other process
+    /// changes the mounts of this namespace meanwhile.
     fn restrict(&self, at: &Path, flags: MountFlags) -> io::Result<()> {
         let top = mountinfo::id_of(&self.find(at)?)?;
         let root = through_proc(&self.dir).read_link()?;
         for mount in mountinfo::tree(top)? {
             let at = mount.point.strip_prefix(&root).map_err(io::Error::other)?;
             let mounted = match self.find(at) {
-                // What this process can't get to, the container can't either, which has fewer rights.
+                // The container has fewer rights than this process, and can't reach it either.
                 Err(err) if mount.id != top && is_out_of_reach(&err) => continue,
                 mounted => mounted?,
             };
-            // Something else is mounted on top of what is hidden.
+            // A hidden mount has another one on top.
             if mountinfo::id_of(&mounted)? == mount.id {
                 let flags = MountFlags::BIND | flags | mount.flags;
                 mount_remount(through_proc(&mounted), flags, "")?;
@@ -150,7 +150,7 @@ fn is_out_of_reach(err: &io::Error) -> bool {
     matches!(err.kind(), NotADirectory | NotFound | PermissionDenied)
 }
 
-/// A path to something that is open, and has to stay so, for calls that take nothing but paths.
+/// Returns a path to an open file, for calls that take paths only. The file must stay open.
 fn through_proc(found: &OwnedFd) -> PathBuf {
     PathBuf::from(format!("/proc/self/fd/{}", found.as_raw_fd()))
 }
