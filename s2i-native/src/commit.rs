@@ -14,14 +14,14 @@ use s2i_oci::{
     store::{LayerSource, NewImage, Store, StoredImage},
 };
 
-use crate::{error::failed, place::Place};
+use crate::{bundle::Bundle, error::failed};
 
 /// What Docker adds to configs of images that it committed itself; of no meaning elsewhere.
 const OF_A_CONTAINER: [&str; 3] = ["container", "container_config", "docker_version"];
 
 /// Makes the image. The container has ended.
 pub(crate) fn commit(
-    place: &Place,
+    bundle: &Bundle,
     commit: &Commit,
     cancel: &CancelToken,
 ) -> Result<Committed, EngineError> {
@@ -30,21 +30,21 @@ pub(crate) fn commit(
         None => "an image without a name".into(),
     };
     let clamp = Clamp {
-        after: place.started,
+        after: bundle.started,
         mtime: commit.mtime,
     };
-    let adopted = place.store.adopt(&place.upper(), Some(&clamp));
+    let adopted = bundle.store.adopt(&bundle.upper(), Some(&clamp));
     // The last moment at which nothing has come of it.
     if let Some(reason) = cancel.reason() {
         return Err(EngineError::Interrupted(reason));
     }
     let layer = adopted.map_err(failed(Operation::CommitLayer, name()))?;
-    let below = place.base.layers().map(LayerSource::Stored);
+    let below = bundle.base.layers().map(LayerSource::Stored);
     let image = NewImage {
-        config: config(&place.base, commit, layer.diff_id()),
+        config: config(&bundle.base, commit, layer.diff_id()),
         layers: below.chain([LayerSource::Adopted(layer)]).collect(),
     };
-    let stored = place.store.publish(image, commit.tag.as_ref());
+    let stored = bundle.store.publish(image, commit.tag.as_ref());
     let stored = stored.map_err(failed(Operation::CommitImage, name()))?;
     Ok(Committed {
         id: stored.id().to_string(),

@@ -1,4 +1,4 @@
-//! One container: a place in the store, a sandbox over it, and the agent in the sandbox.
+//! One container: a bundle in the store, a sandbox over it, and the agent in the sandbox.
 
 use std::thread;
 
@@ -14,12 +14,12 @@ use s2i_core::{
     wire::{Exit, Finish, ReadItem},
 };
 
-use crate::{commit, error::blocking, place::Place, tracked::or_reason};
+use crate::{bundle::Bundle, commit, error::blocking, tracked::or_reason};
 
 /// A container whose agent waits for the next request.
 pub struct NativeContainer {
     /// Away while it is committed.
-    place: Option<Place>,
+    bundle: Option<Bundle>,
     /// Gone once the agent was told to go.
     session: Option<Session>,
     /// Who everything in it is done as.
@@ -28,9 +28,9 @@ pub struct NativeContainer {
 }
 
 impl NativeContainer {
-    pub(crate) fn new(place: Place, session: Session, user: &str) -> Self {
+    pub(crate) fn new(bundle: Bundle, session: Session, user: &str) -> Self {
         Self {
-            place: Some(place),
+            bundle: Some(bundle),
             uid: session.uid(),
             session: Some(session),
             user: user.into(),
@@ -48,15 +48,15 @@ impl Container for NativeContainer {
     }
 
     fn has_artifacts(&self) -> bool {
-        self.place
+        self.bundle
             .as_ref()
-            .is_some_and(|place| place.lent.is_some())
+            .is_some_and(|bundle| bundle.artifacts.is_some())
     }
 
     fn has_source(&self) -> bool {
-        self.place
+        self.bundle
             .as_ref()
-            .is_some_and(|place| place.source.is_some())
+            .is_some_and(|bundle| bundle.source.is_some())
     }
 
     async fn unpack(
@@ -94,13 +94,13 @@ impl Container for NativeContainer {
         context: BuildContext<'_>,
     ) -> Result<Committed, EngineError> {
         context.progress.phase(Phase::Clean);
-        let place = self.place.as_ref().expect("it is given back");
-        let (lent, aside) = (place.lent.clone(), place.aside());
-        let is_kept = |path: &&ContainerPath| Some(*path) != lent.as_ref();
+        let bundle = self.bundle.as_ref().expect("it is given back");
+        let (artifacts, aside) = (bundle.artifacts.clone(), bundle.aside());
+        let is_kept = |path: &&ContainerPath| Some(*path) != artifacts.as_ref();
         let finish = Finish {
             // What is mounted can't be removed, and is in no layer.
             remove: commit.remove.iter().filter(is_kept).cloned().collect(),
-            made: place.source.iter().cloned().collect(),
+            made: bundle.source.iter().cloned().collect(),
             aside: Some(aside),
             // What changed is known here, without a walk through the whole image.
             mtime: None,
@@ -111,30 +111,32 @@ impl Container for NativeContainer {
             .await?;
         self.session = None;
         context.progress.phase(Phase::Commit);
-        let mut place = self.place.take().expect("nothing follows a commit");
+        let mut bundle = self.bundle.take().expect("nothing follows a commit");
         let (commit, cancel) = (commit.clone(), context.cancel.clone());
-        let (place, committed) = blocking(move || {
-            let committed = place
+        let (bundle, committed) = blocking(move || {
+            let committed = bundle
                 .end(&cancel)
-                .and_then(|()| place.take_aside())
+                .and_then(|()| bundle.take_aside())
                 .and_then(|aside| {
                     thread::scope(|scope| {
                         // The source goes while the digest of what is left is made.
-                        scope.spawn(place.removal(&aside));
-                        commit::commit(&place, &commit, &cancel)
+                        scope.spawn(bundle.removal(&aside));
+                        commit::commit(&bundle, &commit, &cancel)
                     })
                 });
-            Ok((place, or_reason(committed, &cancel)))
+            Ok((bundle, or_reason(committed, &cancel)))
         })
         .await?;
-        self.place = Some(place);
+        self.bundle = Some(bundle);
         committed
     }
 
     async fn discard(self) -> Result<(), EngineError> {
-        let Self { place, session, .. } = self;
+        let Self {
+            bundle, session, ..
+        } = self;
         drop(session);
-        let Some(place) = place else { return Ok(()) };
-        blocking(move || place.remove()).await
+        let Some(bundle) = bundle else { return Ok(()) };
+        blocking(move || bundle.remove()).await
     }
 }

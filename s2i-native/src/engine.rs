@@ -20,10 +20,10 @@ use s2i_oci::{
 };
 
 use crate::{
+    bundle::{ArtifactMount, Bundle, ContainerConfig, PreparedBundle},
     container::NativeContainer,
     error::{blocking, failed, no_such_image},
     memory,
-    place::{Lent, Origin, Place, Prepared},
     sandbox::{self, Limits, Network, Program, Running},
     source::Source,
 };
@@ -103,12 +103,12 @@ impl NativeEngine {
     }
 
     /// The artifacts that a container is to have; none where the image is gone meanwhile.
-    async fn lent(&self, start: &Start<'_>) -> Result<Option<Lent>, EngineError> {
+    async fn artifacts(&self, start: &Start<'_>) -> Result<Option<ArtifactMount>, EngineError> {
         let Some(artifacts) = start.artifacts else {
             return Ok(None);
         };
         match self.pinned(artifacts.image).await {
-            Ok(image) => Ok(Some(Lent {
+            Ok(image) => Ok(Some(ArtifactMount {
                 image,
                 directory: artifacts.directory.clone(),
                 at: artifacts.at.clone(),
@@ -119,35 +119,37 @@ impl NativeEngine {
     }
 
     /// Starts a container, unless everything stops before; then nothing of it is left.
-    pub(crate) async fn place(
+    pub(crate) async fn start_container(
         &self,
-        origin: Origin,
+        config: ContainerConfig,
         agent: Option<Vec<u8>>,
         context: BuildContext<'_>,
-    ) -> Result<(Place, Running, Transport), EngineError> {
-        if let Some(exposure) = exposure(origin.network, sandbox::has_scopes()) {
+    ) -> Result<(Bundle, Running, Transport), EngineError> {
+        if let Some(exposure) = exposure(config.network, sandbox::has_scopes()) {
             self.warned.call_once(|| context.progress.warn([exposure]));
         }
         let (store, token) = (self.store.clone(), context.cancel.clone());
-        let prepare = move |tell: &Tell| Place::prepare(&store, origin, tell, &token);
+        let prepare = move |tell: &Tell| Bundle::prepare(&store, config, tell, &token);
         let mut prepared = telling(context.progress, prepare).await?;
-        if let Some(landing) = prepared.landing.take() {
+        if let Some(staged) = prepared.staged.take() {
             // What is left of the start counts to it: it takes less than telling of it would.
             context.progress.phase(Phase::Upload);
-            let (cancel, image) = (context.cancel.clone(), prepared.place.name.clone());
+            let (cancel, image) = (context.cancel.clone(), prepared.bundle.name.clone());
             let fill = move |tell: &Tell| {
-                prepared.place.source = Some(landing.path().clone());
+                prepared.bundle.source = Some(staged.path().clone());
                 let told = |bytes| drop(tell.unbounded_send(Event::Uploaded(bytes)));
-                landing.fill(&image, &told, &cancel).map(|()| prepared)
+                staged.copy(&image, &told, &cancel).map(|()| prepared)
             };
             prepared = telling(context.progress, fill).await?;
         }
         let cancel = context.cancel.clone();
         let start = move || {
             cancel.check()?;
-            let Prepared { place, sandbox, .. } = prepared;
-            let (running, transport) = place.start(&sandbox, agent.as_deref())?;
-            Ok((place, running, transport))
+            let PreparedBundle {
+                bundle, sandbox, ..
+            } = prepared;
+            let (running, transport) = bundle.start(&sandbox, agent.as_deref())?;
+            Ok((bundle, running, transport))
         };
         blocking(start).await
     }
@@ -225,7 +227,7 @@ impl Runner for NativeEngine {
             architecture: architecture.clone(),
         })?;
         context.progress.phase(Phase::Start);
-        let origin = Origin {
+        let config = ContainerConfig {
             name: name.clone(),
             image: context.or_interrupted(self.pinned(start.image)).await?,
             network: network(start.network)?,
@@ -233,7 +235,7 @@ impl Runner for NativeEngine {
                 for_root: start.is_for_root(),
             },
             limits: limits(&start.limits),
-            artifacts: context.or_interrupted(self.lent(start)).await?,
+            artifacts: context.or_interrupted(self.artifacts(start)).await?,
             source: start.source.map(|source| Source {
                 tree: source.tree.clone(),
                 into: source.into.clone(),
@@ -242,14 +244,14 @@ impl Runner for NativeEngine {
             tmpfs: Vec::new(),
             read_only: false,
         };
-        let placed = self.place(origin, Some(agent), context);
-        let (mut place, running, transport) = placed.await?;
-        place.running = Some(running);
+        let placed = self.start_container(config, Some(agent), context);
+        let (mut bundle, running, transport) = placed.await?;
+        bundle.running = Some(running);
         let opening = Session::open(name.clone(), start.user, transport);
         match context.or_interrupted(opening).await {
-            Ok(session) => Ok(NativeContainer::new(place, session, start.user)),
+            Ok(session) => Ok(NativeContainer::new(bundle, session, start.user)),
             Err(err) => {
-                if let Err(left) = blocking(move || place.remove()).await {
+                if let Err(left) = blocking(move || bundle.remove()).await {
                     context
                         .progress
                         .warn([Diagnostic::new("cleanup", ErrorChain(&left).to_string())]);

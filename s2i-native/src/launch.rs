@@ -16,9 +16,9 @@ use s2i_build::{
 use s2i_core::wire::Exit;
 
 use crate::{
+    bundle::ContainerConfig,
     engine::{NativeEngine, limits, network},
     error::{blocking, failed},
-    place::Origin,
     sandbox::{Direct, Killer, Program},
 };
 
@@ -32,7 +32,7 @@ impl Launcher for NativeEngine {
         context: BuildContext<'_>,
     ) -> Result<Exit, EngineError> {
         check_ports(&launch.ports)?;
-        let origin = Origin {
+        let config = ContainerConfig {
             name: launch.image.name.clone(),
             image: context.or_interrupted(self.pinned(launch.image)).await?,
             network: network(&launch.network)?,
@@ -47,9 +47,9 @@ impl Launcher for NativeEngine {
             },
             read_only: launch.read_only,
         };
-        let placed = self.place(origin, None, context);
-        let (place, mut running, transport) = placed.await?;
-        place.note_application();
+        let placed = self.start_container(config, None, context);
+        let (bundle, mut running, transport) = placed.await?;
+        bundle.note_application();
         let killer = running.killer();
         let name = launch.image.name.clone();
         // An application may close its outputs and go on.
@@ -59,7 +59,7 @@ impl Launcher for NativeEngine {
                 let exit = running.wait();
                 drop(running);
                 let exit = exit.map_err(failed(Operation::WaitForContainer, name));
-                place.remove().and(exit)
+                bundle.remove().and(exit)
             };
             blocking(waiting).await
         };

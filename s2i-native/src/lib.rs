@@ -31,6 +31,7 @@
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
 mod archive;
+mod bundle;
 mod commit;
 mod container;
 mod engine;
@@ -42,7 +43,6 @@ mod layers;
 mod memory;
 mod parcel;
 mod part;
-mod place;
 mod programs;
 mod reexec;
 mod registry;

@@ -35,8 +35,8 @@ pub enum Operation {
     FindArtifacts,
     /// Looking an image up.
     FindImage,
-    /// Looking for the place of the source in a container.
-    FindSourcePlace,
+    /// Making the directory of the source in a container.
+    MakeSourceDir,
     /// Reading the description of a container.
     InspectContainer,
     /// Reading the description of an image.
@@ -56,7 +56,7 @@ pub enum Operation {
     /// Opening the store.
     OpenStore,
     /// Making the directories of a container.
-    PlaceContainer,
+    MakeBundle,
     /// Preparing to speak to registries.
     PrepareFor,
     /// Putting together the content of a push.
@@ -126,7 +126,7 @@ impl fmt::Display for Operation {
             Self::Export => "export",
             Self::FindArtifacts => "look for artifacts in",
             Self::FindImage => "find the image",
-            Self::FindSourcePlace => "find the source's place in",
+            Self::MakeSourceDir => "make the source's directory in",
             Self::InspectContainer => "inspect the container",
             Self::InspectImage => "inspect the image",
             Self::KeepImage => "keep the image",
@@ -136,7 +136,7 @@ impl fmt::Display for Operation {
             Self::Load => "load",
             Self::LookAtContainer => "look at a container of",
             Self::OpenStore => "open the store",
-            Self::PlaceContainer => "make a place for a container of",
+            Self::MakeBundle => "make the directory for a container of",
             Self::PrepareFor => "prepare for",
             Self::PreparePush => "prepare the push of",
             Self::Prune => "prune",

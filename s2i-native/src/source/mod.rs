@@ -1,10 +1,9 @@
-//! The source in a container's own directory before the container is there.
+//! Staging the source in the upper directory of a container before the container starts.
 //!
-//! An archive through the agent works everywhere, and costs two pipes and a file system over another one. Here the
-//! files can be made where the overlay will find them: it is not mounted yet, so nobody can tell the difference, and
-//! file systems that share contents between files copy none. What the agent would have looked up in the
-//! container is looked up in the layers of its image, which says less: wherever there is a doubt, the source goes
-//! through the agent after all.
+//! An archive through the agent works everywhere, but costs two pipes and the overlay. The overlay is not mounted yet,
+//! so here the files are made directly in its upper directory, with the same result; file systems with shared extents
+//! copy no content. The agent would look up the user and the existing directories in the container. Here the layers of
+//! the image give the answer, which is not always complete: wherever it is not, the source goes through the agent.
 
 mod copy;
 
@@ -26,47 +25,47 @@ use s2i_oci::overlay::Dialect;
 use self::copy::Failure;
 use crate::{error::failed, layers, sandbox::adopt};
 
-/// What is mounted over whatever a container has there.
+/// The top-level directories over which file systems are mounted.
 const MOUNTED: [&str; 3] = ["dev", "proc", "sys"];
 
-/// Attributes of a directory that are not lost when it is made again: marks of overlayfs, and what the kernel's
-/// own rules give every new file.
-const NOT_LOST: [&[u8]; 3] = [b"trusted.overlay.", b"user.overlay.", b"security.selinux"];
+/// The prefixes of extended attributes that a copy of a directory need not have: marks of overlayfs, and labels that
+/// the kernel gives to every new file.
+const NOT_COPIED: [&[u8]; 3] = [b"trusted.overlay.", b"user.overlay.", b"security.selinux"];
 
-/// A source that a container is to have from its start.
+/// The source for a container.
 pub(crate) struct Source {
     pub(crate) tree: Tree,
     /// The directory that it goes into.
     pub(crate) into: ContainerPath,
-    /// Who it belongs to, in the notation of image configs.
+    /// The owner of the files, in the notation of image configs.
     pub(crate) user: String,
 }
 
-/// A directory for it, which is there and empty.
-pub(crate) struct Landing {
+/// A source with an empty directory in the upper directory, ready to be copied.
+pub(crate) struct StagedSource {
     source: Source,
     dir: OwnedFd,
     account: Account,
 }
 
-/// The directories that a place lies in: each as its image has it, and as it is to be made.
-type Above = Vec<(PathBuf, PathBuf)>;
+/// The parent directories of a path: each in the topmost layer that has it, and in the upper directory.
+type Parents = Vec<(PathBuf, PathBuf)>;
 
 impl Source {
-    /// Makes the directory in what a container of these layers has changed, which is nothing yet. `None` where
-    /// it takes a container to know what it has there or who the user is.
-    pub(crate) fn land(
+    /// Makes the directory of the source in the empty upper directory of a container with these layers. Returns `None`
+    /// if only the container can resolve the path or the user.
+    pub(crate) fn prepare_upper_dir(
         self,
         lowers: &[PathBuf],
         upper: &Path,
         dialect: Dialect,
-    ) -> io::Result<Option<Landing>> {
+    ) -> io::Result<Option<StagedSource>> {
         let below = layers::below_root(&self.into);
         let first = below.iter().next().and_then(OsStr::to_str);
         let is_mounted = first.is_none_or(|name| MOUNTED.contains(&name));
         if is_mounted
             || !layers::is_free(lowers, below, dialect)?
-            // Such as rights that everything in it inherits.
+            // Such as a default ACL, which new files inherit.
             || has_attributes(upper)?
         {
             return Ok(None);
@@ -74,19 +73,19 @@ impl Source {
         let Some(account) = self.account(lowers, dialect)? else {
             return Ok(None);
         };
-        let Some(above) = above(below, lowers, upper, dialect, &account)? else {
+        let Some(parents) = parents(below, lowers, upper, dialect, &account)? else {
             return Ok(None);
         };
-        for (_, made) in &above {
-            fs::create_dir(made)?;
+        for (_, copy) in &parents {
+            fs::create_dir(copy)?;
         }
-        // Not at once: what is made in a directory gives it another time.
-        for (top, made) in &above {
-            adopt(top, made)?;
+        // A new entry changes the time of its directory, so this comes last.
+        for (top, copy) in &parents {
+            adopt(top, copy)?;
         }
-        let landed = make_own(&upper.join(below), &account)?;
+        let made = make_own(&upper.join(below), &account)?;
         let source = self;
-        Ok(landed.map(|dir| Landing {
+        Ok(made.map(|dir| StagedSource {
             source,
             dir,
             account,
@@ -102,17 +101,18 @@ impl Source {
     }
 }
 
-impl Landing {
-    /// Where the source will be in the container.
+impl StagedSource {
+    /// Returns the path of the source in the container.
     pub(crate) fn path(&self) -> &ContainerPath {
         &self.source.into
     }
 
-    /// Copies the source into a container of this image; `tell` gets the bytes that are there, once in a while.
-    pub(crate) fn fill(
+    /// Copies the source into the directory, for a container of this image. `report` gets the number of copied bytes from
+    /// time to time.
+    pub(crate) fn copy(
         self,
         image: &ImageRef,
-        tell: &(dyn Fn(u64) + Sync),
+        report: &(dyn Fn(u64) + Sync),
         cancel: &CancelToken,
     ) -> Result<(), EngineError> {
         let Self {
@@ -120,7 +120,7 @@ impl Landing {
             dir,
             account,
         } = self;
-        let copied = copy::copy(&source.tree, dir, &account, tell, cancel);
+        let copied = copy::copy(&source.tree, dir, &account, report, cancel);
         if let Some(reason) = cancel.reason() {
             return Err(EngineError::Interrupted(reason));
         }
@@ -134,8 +134,7 @@ impl Landing {
     }
 }
 
-/// Makes the directory of the source for this account; `None` where the account is not one of those that there are in
-/// this namespace.
+/// Makes the directory of the source for this account. Returns `None` if this user namespace does not map the account.
 fn make_own(path: &Path, account: &Account) -> io::Result<Option<OwnedFd>> {
     fs::create_dir(path)?;
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -154,33 +153,33 @@ fn make_own(path: &Path, account: &Account) -> io::Result<Option<OwnedFd>> {
     }
 }
 
-/// Looks for the directories that the place lies in, the outermost first; `None` where they can't be made to look
-/// as overlayfs would make them, or where the account has no way through them.
-fn above(
+/// Finds the parent directories of a path, the outermost first. Returns `None` if they can't be copied as overlayfs would
+/// copy them, or if the account may not pass through them.
+fn parents(
     below: &Path,
     lowers: &[PathBuf],
     upper: &Path,
     dialect: Dialect,
     account: &Account,
-) -> io::Result<Option<Above>> {
+) -> io::Result<Option<Parents>> {
     let is_plain = |top: &Path| -> io::Result<bool> {
         let mode = top.symlink_metadata()?.mode();
         let is_open = mode & 0o001 != 0 || account.uid == 0;
-        // One that gives its group to what is made in it.
+        // New entries would inherit the group.
         let is_setgid = mode & 0o2000 != 0;
         Ok(is_open && !is_setgid && !has_attributes(top)?)
     };
-    let mut above = Above::new();
+    let mut parents = Parents::new();
     let mut path = PathBuf::new();
     for component in below.parent().unwrap_or(Path::new("")) {
         path.push(component);
         let found = layers::layers_of(lowers, &path, dialect)?;
         match found.as_ref().and_then(|layers| layers.first()) {
-            Some(top) if is_plain(top)? => above.push((top.clone(), upper.join(&path))),
+            Some(top) if is_plain(top)? => parents.push((top.clone(), upper.join(&path))),
             _ => return Ok(None),
         }
     }
-    Ok(Some(above))
+    Ok(Some(parents))
 }
 
 fn has_attributes(dir: &Path) -> io::Result<bool> {
@@ -188,11 +187,11 @@ fn has_attributes(dir: &Path) -> io::Result<bool> {
     let length = match llistxattr(dir, &mut names) {
         Ok(length) => length,
         Err(Errno::NOTSUP) => 0,
-        // More than anybody has by accident.
+        // The names of the usual attributes are shorter.
         Err(Errno::RANGE) => return Ok(true),
         Err(err) => return Err(err.into()),
     };
-    let is_lost = |name: &[u8]| !NOT_LOST.iter().any(|known| name.starts_with(known));
+    let is_lost = |name: &[u8]| !NOT_COPIED.iter().any(|known| name.starts_with(known));
     let mut names = names[..length].split(|byte| *byte == 0);
     Ok(names.any(|name| !name.is_empty() && is_lost(name)))
 }
@@ -215,7 +214,7 @@ mod tests {
     /// Long ago, in seconds since 1970.
     const THEN: i64 = 1_000_000_000;
 
-    /// A layer with the users of an image, and a directory that everybody may write to.
+    /// Makes a layer with the users of an image, and a directory that all may write to.
     fn layer(temp: &Path) -> PathBuf {
         let layer = temp.join("layer");
         for dir in ["etc", "tmp", "opt/app/deep", "dev/shm"] {
@@ -238,9 +237,9 @@ mod tests {
         fs::Permissions::from_mode(mode)
     }
 
-    /// Whether the source gets its place at once, and how that looks and what is above it: modes, and whether times
-    /// are old.
-    fn land_in(
+    /// Stages a source. Returns the mode of its directory and of the parents, each with whether the time is that of the
+    /// layer; `None` if it can't be staged.
+    fn stage_in(
         upper: &Path,
         lowers: &[PathBuf],
         into: &str,
@@ -255,38 +254,38 @@ mod tests {
             into: into.parse().unwrap(),
             user: user.into(),
         };
-        let landing = source.land(lowers, upper, DIALECT).unwrap();
+        let staged = source.prepare_upper_dir(lowers, upper, DIALECT).unwrap();
         let path = upper.join(into.trim_start_matches('/'));
-        assert_eq!(path.exists(), landing.is_some());
-        landing?;
-        let above = path.ancestors().take_while(|above| *above != upper);
-        let looks = |path: &Path| {
+        assert_eq!(path.exists(), staged.is_some());
+        staged?;
+        let dirs = path.ancestors().take_while(|dir| *dir != upper);
+        let metadata = |path: &Path| {
             let metadata = path.metadata().unwrap();
             (metadata.mode() & 0o7777, metadata.mtime() == THEN)
         };
-        Some(above.map(looks).collect())
+        Some(dirs.map(metadata).collect())
     }
 
-    fn land_on(lowers: &[PathBuf], into: &str, user: &str) -> Option<Vec<(u32, bool)>> {
+    fn stage_on(lowers: &[PathBuf], into: &str, user: &str) -> Option<Vec<(u32, bool)>> {
         let upper = tempfile::tempdir().unwrap();
-        land_in(upper.path(), lowers, into, user)
+        stage_in(upper.path(), lowers, into, user)
     }
 
-    fn land(into: &str, user: &str, change: impl FnOnce(&Path)) -> Option<Vec<(u32, bool)>> {
+    fn stage(into: &str, user: &str, change: impl FnOnce(&Path)) -> Option<Vec<(u32, bool)>> {
         let temp = tempfile::tempdir().unwrap();
         let layer = layer(temp.path());
         change(&layer);
-        land_on(&[layer], into, user)
+        stage_on(&[layer], into, user)
     }
 
     #[test]
-    fn a_place_that_the_image_shows_as_it_is_needs_no_container() {
+    fn source_is_staged_where_the_layers_are_plain() {
         let nothing = |_: &Path| {};
         let expected = [(0o755, false), (0o1777, false)];
-        assert_eq!(land("/tmp/src", "app", nothing).unwrap(), expected);
-        assert_eq!(land("/src", "app", nothing).unwrap(), expected[..1]);
-        // Only where something is made the time is another.
-        let deep = land("/opt/app/deep/src", "app", |layer| {
+        assert_eq!(stage("/tmp/src", "app", nothing).unwrap(), expected);
+        assert_eq!(stage("/src", "app", nothing).unwrap(), expected[..1]);
+        // Only a directory with a new entry has a new time.
+        let deep = stage("/opt/app/deep/src", "app", |layer| {
             fs::set_permissions(layer.join("opt/app"), mode(0o711)).unwrap();
         });
         let expected = [(0o755, false), (0o755, false), (0o711, true), (0o755, true)];
@@ -295,27 +294,27 @@ mod tests {
             let name = c"user.overlay.origin";
             setxattr(layer.join("tmp"), name, b"y", XattrFlags::empty()).unwrap();
         };
-        assert!(land("/tmp/src", "app", mark).is_some());
+        assert!(stage("/tmp/src", "app", mark).is_some());
         let no_table = |layer: &Path| fs::remove_file(layer.join("etc/passwd")).unwrap();
         let own = fs::metadata("/proc/self").unwrap();
         let own = format!("{}:{}", own.uid(), own.gid());
-        assert!(land("/tmp/src", &own, no_table).is_some());
-        assert!(land("/tmp/src", "app", no_table).is_none());
+        assert!(stage("/tmp/src", &own, no_table).is_some());
+        assert!(stage("/tmp/src", "app", no_table).is_none());
     }
 
     #[test]
-    fn what_would_be_inherited_from_the_store_is_not() {
+    fn attributes_of_the_store_prevent_staging() {
         let (temp, upper) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let lowers = [layer(temp.path())];
-        assert!(land_in(upper.path(), &lowers, "/tmp/src", "app").is_some());
+        assert!(stage_in(upper.path(), &lowers, "/tmp/src", "app").is_some());
         let upper = tempfile::tempdir().unwrap();
-        let name = c"user.of-somebody";
+        let name = c"user.other";
         setxattr(upper.path(), name, b"y", XattrFlags::empty()).unwrap();
-        assert_eq!(land_in(upper.path(), &lowers, "/tmp/src", "app"), None);
+        assert_eq!(stage_in(upper.path(), &lowers, "/tmp/src", "app"), None);
     }
 
     #[test]
-    fn what_another_layer_hides_is_not_there() {
+    fn files_under_a_whiteout_do_not_prevent_staging() {
         let (temp, above) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let below = layer(temp.path());
         fs::create_dir(below.join("tmp/src")).unwrap();
@@ -324,16 +323,16 @@ mod tests {
         let device = FileType::CharacterDevice;
         mknodat(rustix::fs::CWD, &whiteout, device, Mode::empty(), 0).unwrap();
         let lowers = [above.path().to_owned(), below];
-        assert!(land_on(&lowers, "/tmp/src", "app").is_some());
-        assert!(land_on(&lowers[1..], "/tmp/src", "app").is_none());
+        assert!(stage_on(&lowers, "/tmp/src", "app").is_some());
+        assert!(stage_on(&lowers[1..], "/tmp/src", "app").is_none());
     }
 
     #[test]
-    fn what_only_a_container_can_tell_is_left_to_one() {
+    fn unclear_paths_and_users_are_left_to_the_container() {
         let nothing = |_: &Path| {};
-        assert_eq!(land("/missing/src", "app", nothing), None);
-        assert_eq!(land("/dev/shm/src", "app", nothing), None);
-        assert_eq!(land("/tmp/src", "nobody", nothing), None);
+        assert_eq!(stage("/missing/src", "app", nothing), None);
+        assert_eq!(stage("/dev/shm/src", "app", nothing), None);
+        assert_eq!(stage("/tmp/src", "nobody", nothing), None);
         let link = |from: &'static str, to: &'static str| {
             move |layer: &Path| {
                 let from = layer.join(from);
@@ -341,21 +340,21 @@ mod tests {
                 symlink(to, from).unwrap();
             }
         };
-        assert_eq!(land("/tmp/src", "app", link("tmp/src", "/etc")), None);
-        assert_eq!(land("/link/src", "app", link("link", "tmp")), None);
-        assert_eq!(land("/tmp/src", "app", link("etc/passwd", "group")), None);
+        assert_eq!(stage("/tmp/src", "app", link("tmp/src", "/etc")), None);
+        assert_eq!(stage("/link/src", "app", link("link", "tmp")), None);
+        assert_eq!(stage("/tmp/src", "app", link("etc/passwd", "group")), None);
         let attribute = |layer: &Path| {
-            let name = c"user.of-somebody";
+            let name = c"user.other";
             setxattr(layer.join("tmp"), name, b"y", XattrFlags::empty()).unwrap();
         };
-        assert_eq!(land("/tmp/src", "app", attribute), None);
+        assert_eq!(stage("/tmp/src", "app", attribute), None);
         for bits in [0o2775, 0o770] {
             let change = |layer: &Path| fs::set_permissions(layer.join("opt"), mode(bits)).unwrap();
-            // Root gets through everything, and a group is no way through it.
+            // Root passes everywhere; the group of the directory does not count.
             let is_fine = bits == 0o770 && fs::metadata("/proc/self").unwrap().uid() == 0;
-            let landed = land("/opt/app/deep/src", "app", change);
-            assert_eq!(landed.is_some(), is_fine, "{bits:o}");
-            assert_eq!(land("/opt/app/deep/src", "4711", change), None, "{bits:o}");
+            let staged = stage("/opt/app/deep/src", "app", change);
+            assert_eq!(staged.is_some(), is_fine, "{bits:o}");
+            assert_eq!(stage("/opt/app/deep/src", "4711", change), None, "{bits:o}");
         }
     }
 }

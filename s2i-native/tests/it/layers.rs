@@ -21,7 +21,7 @@ crate::tests!(
     too_many_layers_are_refused_with_their_number,
     a_layer_is_the_base_of_the_next,
     links_of_the_image_lead_nowhere,
-    what_is_lent_can_be_changed_and_gets_into_no_layer,
+    mounted_artifacts_are_writable_and_in_no_layer,
 );
 
 fn only_what_the_program_changed_is_there() {
@@ -54,15 +54,15 @@ fn only_what_the_program_changed_is_there() {
     assert_eq!(metadata("etc").mode() & 0o777, 0o755);
 }
 
-/// Two layers with a directory at `cache`, the topmost first, and where it is mounted.
-pub(crate) fn lend(sandbox: &mut Sandbox, dir: &Path) -> [PathBuf; 2] {
+/// Makes two layers with a directory at `cache`, the topmost first, and mounts it.
+pub(crate) fn mount_artifacts(sandbox: &mut Sandbox, dir: &Path) -> [PathBuf; 2] {
     let path = |name: &str| dir.join(name);
     let lowers = [path("top/cache"), path("bottom/cache")];
     for dir in [
         &lowers[0].join("deep"),
         &lowers[1],
-        &path("lent"),
-        &path("lent-work"),
+        &path("artifacts"),
+        &path("artifacts-work"),
     ] {
         fs::create_dir_all(dir).unwrap();
     }
@@ -71,29 +71,32 @@ pub(crate) fn lend(sandbox: &mut Sandbox, dir: &Path) -> [PathBuf; 2] {
     fs::set_permissions(&lowers[0], fs::Permissions::from_mode(0o775)).unwrap();
     let overlay = Overlay {
         lowers: lowers.to_vec(),
-        upper: path("lent"),
-        work: path("lent-work"),
+        upper: path("artifacts"),
+        work: path("artifacts-work"),
         at: "/tmp/artifacts".into(),
     };
     sandbox.overlays.push(overlay);
     lowers
 }
 
-/// What a script does with what it was lent, and sees of it.
-pub(crate) const USE_LENT: &str = "cd /tmp/artifacts; cat deep/new old; echo; stat -c %a .; echo changed >old; \
+/// A script that reads and changes the mounted artifacts.
+pub(crate) const USE_ARTIFACTS: &str = "cd /tmp/artifacts; cat deep/new old; echo; stat -c %a .; echo changed >old; \
     rm deep/new; echo x >more; cat old; ls; rm -r /tmp/artifacts 2>/dev/null; ls -d /tmp/artifacts";
 
-/// And what it shows then.
-pub(crate) const LENT: &str = "newold\n775\nchanged\ndeep\nmore\nold\n/tmp/artifacts\n";
+/// The output of the script.
+pub(crate) const ARTIFACTS: &str = "newold\n775\nchanged\ndeep\nmore\nold\n/tmp/artifacts\n";
 
-fn what_is_lent_can_be_changed_and_gets_into_no_layer() {
-    if !can_run("lent directories") {
+fn mounted_artifacts_are_writable_and_in_no_layer() {
+    if !can_run("mounted artifacts") {
         return;
     }
-    let mut scene = Scene::script(USE_LENT);
-    let lowers = lend(&mut scene.sandbox, scene.temp.path());
+    let mut scene = Scene::script(USE_ARTIFACTS);
+    let lowers = mount_artifacts(&mut scene.sandbox, scene.temp.path());
     let outcome = scene.run();
-    assert_eq!((outcome.out.as_str(), outcome.err.as_str()), (LENT, ""));
+    assert_eq!(
+        (outcome.out.as_str(), outcome.err.as_str()),
+        (ARTIFACTS, "")
+    );
     assert_eq!(scene.changes(), [""; 0]);
     let read = |path: PathBuf| fs::read_to_string(path).unwrap();
     assert_eq!(read(lowers[0].join("deep/new")), "new");

@@ -19,7 +19,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::{
-    layers::{self, LENT, USE_LENT},
+    layers::{self, ARTIFACTS, USE_ARTIFACTS},
     scene::{can_run, layer, paths, sandbox, temporary},
     sockets::{Daemon, has_scopes},
 };
@@ -29,7 +29,7 @@ crate::tests!(
     rights_are_those_of_root_on_the_machine,
     a_single_number_is_enough_for_root,
     a_probe_tells_what_is_possible,
-    an_ordinary_user_is_lent_directories_too,
+    artifacts_are_mounted_for_an_ordinary_user,
     supervised_programs_have_the_ids_of_the_user,
     abstract_sockets_are_out_of_reach_for_a_user,
     what_is_mounted_below_sys_can_not_be_written,
@@ -228,17 +228,17 @@ fn numbers_are_the_users_own() {
     assert_eq!(out, "1001\n7\n0:0\n1001:7\ny\nz\nno\n0\n", "{output:?}");
 }
 
-fn an_ordinary_user_is_lent_directories_too() {
-    if !can_enter("lent directories of a user") {
+fn artifacts_are_mounted_for_an_ordinary_user() {
+    if !can_enter("mounted artifacts of a user") {
         return;
     }
     let home = Home::of(user("s2i-ranges", true));
-    let mut sandbox = home.sandbox("lent", vec![layer()], USE_LENT);
-    let dir = home.temp.path().join("lent");
-    let lowers = layers::lend(&mut sandbox, &dir);
+    let mut sandbox = home.sandbox("artifacts", vec![layer()], USE_ARTIFACTS);
+    let dir = home.temp.path().join("artifacts-mount");
+    let lowers = layers::mount_artifacts(&mut sandbox, &dir);
     let owner = format!("{}:{}", home.user.uid, home.user.gid);
     run(Command::new("chown").args(["-R", &owner]).arg(&dir));
-    assert_eq!(text(&home.run(&sandbox)), LENT);
+    assert_eq!(text(&home.run(&sandbox)), ARTIFACTS);
     assert_eq!(paths(&sandbox.upper), [""; 0]);
     assert_eq!(fs::read_to_string(lowers[1].join("old")).unwrap(), "old");
 }

@@ -1,4 +1,4 @@
-//! Where a container is, and what runs in it.
+//! The bundle of a container: its directory in the store, and its processes.
 
 use std::{
     ffi::OsString,
@@ -20,125 +20,128 @@ use crate::{
     error::failed,
     layers,
     sandbox::{Limits, Network, Overlay, Program, Running, Sandbox},
-    source::{Landing, Source},
+    source::{Source, StagedSource},
     tracked::{TrackedWork, or_reason, stoppable},
 };
 
-/// What a container changes, and the source that it has from its start, below its directory.
+/// The upper directory of the container's root, in the bundle: its changes, and the source that was staged.
 const UPPER: &str = "upper";
 
-/// What overlayfs needs for itself, beside it.
+/// The directory for overlayfs itself, beside it.
 const WORK: &str = "work";
 
-/// The same two for what it was lent.
-const LENT_UPPER: &str = "lent";
-const LENT_WORK: &str = "lent-work";
+/// The same two directories for the mounted artifacts.
+const ARTIFACTS_UPPER: &str = "artifacts";
+const ARTIFACTS_WORK: &str = "artifacts-work";
 
-/// The same everywhere, so that no build depends on it.
+/// The host name of all containers, so that no build depends on it.
 const HOSTNAME: &str = "s2i";
 
-/// File times lag behind the clock by up to a tick of the kernel.
+/// The time by which file times may lag behind the clock: a tick of the kernel.
 const TICK: Duration = Duration::from_millis(20);
 
-/// How long the agent may take to go after the end of its input.
-const GOING: Duration = Duration::from_secs(10);
+/// The time that the agent may take to end after its input has ended.
+const END_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How often it is looked meanwhile whether everything stops.
-const LOOK: Duration = Duration::from_millis(50);
+/// The interval at which cancellation is checked meanwhile.
+const CANCEL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// What a container starts from.
-pub(crate) struct Origin {
+/// The configuration of a container.
+pub(crate) struct ContainerConfig {
     pub(crate) name: ImageRef,
     pub(crate) image: StoredImage,
     pub(crate) network: Network,
     pub(crate) program: Program,
     pub(crate) limits: Limits,
-    pub(crate) artifacts: Option<Lent>,
+    pub(crate) artifacts: Option<ArtifactMount>,
     pub(crate) source: Option<Source>,
     /// Directories that are empty and not kept.
     pub(crate) tmpfs: Vec<PathBuf>,
-    /// Whether nothing else can be written to.
+    /// True if everything else is read-only.
     pub(crate) read_only: bool,
 }
 
-/// A directory of an image that a container is to have as its own.
-pub(crate) struct Lent {
+/// A directory of an image that is mounted in a container, with an upper directory for the changes.
+pub(crate) struct ArtifactMount {
     pub(crate) image: StoredImage,
     pub(crate) directory: ContainerPath,
     pub(crate) at: ContainerPath,
 }
 
-/// A directory of the store and the processes that use it. Both go when it is dropped.
-pub(crate) struct Place {
+/// A directory of the store and the container that uses it. Dropping the bundle kills the container and removes the
+/// directory.
+pub(crate) struct Bundle {
     pub(crate) store: Store,
     pub(crate) base: StoredImage,
-    /// Nothing that the container changed is older.
+    /// A time before all changes of the container.
     pub(crate) started: SystemTime,
-    /// Where it has what it was lent.
-    pub(crate) lent: Option<ContainerPath>,
-    /// Where it has the source.
+    /// The path of the artifacts, if they are mounted.
+    pub(crate) artifacts: Option<ContainerPath>,
+    /// The path of the source, if it was staged.
     pub(crate) source: Option<ContainerPath>,
     pub(crate) name: ImageRef,
-    // The processes go before what they use.
+    // Dropped before the directory that the processes use.
     pub(crate) running: Option<Running>,
     work: TrackedWork,
 }
 
-/// A place in which nothing runs yet.
-pub(crate) struct Prepared {
-    pub(crate) place: Place,
+/// A bundle whose container has not started.
+pub(crate) struct PreparedBundle {
+    pub(crate) bundle: Bundle,
     pub(crate) sandbox: Sandbox,
-    /// Where the source can be put by itself.
-    pub(crate) landing: Option<Landing>,
+    /// The source, if it can be copied before the container starts.
+    pub(crate) staged: Option<StagedSource>,
 }
 
-impl Place {
-    /// Makes a place for a container. What takes long is reported to `tell`, and ends when everything stops.
+impl Bundle {
+    /// Makes the bundle of a container. Progress goes to `events`; a cancelled command fails with the reason.
     pub(crate) fn prepare(
         store: &Store,
-        origin: Origin,
-        tell: &UnboundedSender<Event>,
+        config: ContainerConfig,
+        events: &UnboundedSender<Event>,
         cancel: &CancelToken,
-    ) -> Result<Prepared, EngineError> {
+    ) -> Result<PreparedBundle, EngineError> {
         let store = stoppable(store, cancel);
-        or_reason(Self::prepare_in(&store, origin, tell, cancel), cancel)
+        or_reason(Self::prepare_in(&store, config, events, cancel), cancel)
     }
 
     fn prepare_in(
         store: &Store,
-        mut origin: Origin,
-        tell: &UnboundedSender<Event>,
+        mut config: ContainerConfig,
+        events: &UnboundedSender<Event>,
         cancel: &CancelToken,
-    ) -> Result<Prepared, EngineError> {
-        let lent = origin.artifacts.iter().map(|lent| &lent.image);
-        let images: Vec<_> = std::iter::once(&origin.image).chain(lent).collect();
-        let cannot = failed(Operation::PlaceContainer, &origin.name);
+    ) -> Result<PreparedBundle, EngineError> {
+        let mounted = config.artifacts.iter().map(|mount| &mount.image);
+        let images: Vec<_> = std::iter::once(&config.image).chain(mounted).collect();
+        let cannot = failed(Operation::MakeBundle, &config.name);
         let work = TrackedWork::make(store, &images, cancel, cannot)?;
-        let mut place = Self {
+        let mut bundle = Self {
             store: store.clone(),
-            base: origin.image.clone(),
+            base: config.image.clone(),
             started: SystemTime::now() - TICK,
             running: None,
-            lent: None,
+            artifacts: None,
             source: None,
             work,
-            name: origin.name.clone(),
+            name: config.name.clone(),
         };
-        let source = origin.source.take();
-        let sandbox = place.sandbox(&origin, tell)?;
-        let landing = match source {
-            Some(source) => source.land(&sandbox.lowers, &sandbox.upper, store.dialect()),
+        let source = config.source.take();
+        let sandbox = bundle.sandbox(&config, events)?;
+        let staged = match source {
+            Some(source) => {
+                source.prepare_upper_dir(&sandbox.lowers, &sandbox.upper, store.dialect())
+            }
             None => Ok(None),
         };
-        let landing = landing.map_err(failed(Operation::FindSourcePlace, &origin.name))?;
-        Ok(Prepared {
-            place,
+        let staged = staged.map_err(failed(Operation::MakeSourceDir, &config.name))?;
+        Ok(PreparedBundle {
+            bundle,
             sandbox,
-            landing,
+            staged,
         })
     }
 
-    /// Starts the container in its place.
+    /// Starts the container.
     pub(crate) fn start(
         &self,
         sandbox: &Sandbox,
@@ -153,52 +156,52 @@ impl Place {
             running.stderr.take(),
         );
         let (Some(stdin), Some(stdout), Some(stderr)) = streams else {
-            unreachable!("all three were asked to be pipes");
+            unreachable!("all three are pipes");
         };
         Ok((running, Transport::over(stdin, stdout, stderr)))
     }
 
     fn sandbox(
         &mut self,
-        origin: &Origin,
-        tell: &UnboundedSender<Event>,
+        config: &ContainerConfig,
+        events: &UnboundedSender<Event>,
     ) -> Result<Sandbox, EngineError> {
-        let lowers = self.layers(&self.base, tell)?;
+        let lowers = self.layers(&self.base, events)?;
         let work = self.work.path().join(WORK);
         make_dirs([&self.upper(), &work])?;
-        let overlays = match &origin.artifacts {
-            Some(lent) => self.lend(lent, &lowers, tell)?,
+        let artifacts = match &config.artifacts {
+            Some(mount) => self.mount_artifacts(mount, &lowers, events)?,
             None => None,
         };
-        self.lent = overlays.as_ref().map(|(at, _)| at.clone());
+        self.artifacts = artifacts.as_ref().map(|(at, _)| at.clone());
         Ok(Sandbox {
             lowers,
             upper: self.upper(),
             work,
             user_xattrs: self.store.dialect() == Dialect::User,
-            network: origin.network,
+            network: config.network,
             hostname: HOSTNAME.into(),
-            limits: origin.limits,
-            overlays: overlays.map(|(_, overlay)| overlay).into_iter().collect(),
-            tmpfs: origin.tmpfs.clone(),
+            limits: config.limits,
+            overlays: artifacts.map(|(_, overlay)| overlay).into_iter().collect(),
+            tmpfs: config.tmpfs.clone(),
             binds: Vec::new(),
-            read_only: origin.read_only,
-            program: origin.program.clone(),
+            read_only: config.read_only,
+            program: config.program.clone(),
         })
     }
 
-    /// The layers of an image that count, the topmost first.
+    /// Returns the layers of an image, the topmost first, without those that an opaque one hides.
     fn layers(
         &self,
         image: &StoredImage,
-        tell: &UnboundedSender<Event>,
+        events: &UnboundedSender<Event>,
     ) -> Result<Vec<PathBuf>, EngineError> {
-        let telling = |unpacking: Unpacking| {
+        let report = |unpacking: Unpacking| {
             let Unpacking { layer, bytes, .. } = unpacking;
             let text = format!("unpacking {layer} ({bytes} bytes)");
-            let _ = tell.unbounded_send(Event::Progress(text));
+            let _ = events.unbounded_send(Event::Progress(text));
         };
-        let trees = self.store.trees(image, &telling);
+        let trees = self.store.trees(image, &report);
         let mut layers = trees.map_err(failed(Operation::UnpackImage, &self.name))?;
         layers.reverse();
         // overlayfs does not look for the mark at the root of a layer.
@@ -209,47 +212,49 @@ impl Place {
         Ok(layers)
     }
 
-    /// What is to be lent, as a mount. An image that has it not as a plain directory lends nothing, and
-    /// neither does one go over something that the container has.
-    fn lend(
+    /// Returns the mount of the artifacts and its path; `None` if they are not a plain directory in their image, or if
+    /// the container's image has a file or directory at the path.
+    fn mount_artifacts(
         &self,
-        lent: &Lent,
+        mount: &ArtifactMount,
         own: &[PathBuf],
-        tell: &UnboundedSender<Event>,
+        events: &UnboundedSender<Event>,
     ) -> Result<Option<(ContainerPath, Overlay)>, EngineError> {
         let dialect = self.store.dialect();
-        let cannot = || failed(Operation::FindArtifacts, &lent.directory);
-        let [directory, at] = [&lent.directory, &lent.at].map(layers::below_root);
-        let layers = self.layers(&lent.image, tell)?;
+        let cannot = || failed(Operation::FindArtifacts, &mount.directory);
+        let [directory, at] = [&mount.directory, &mount.at].map(layers::below_root);
+        let layers = self.layers(&mount.image, events)?;
         let lowers = layers::layers_of(&layers, directory, dialect).map_err(cannot())?;
         let is_free = layers::is_free(own, at, dialect).map_err(cannot())?
             && layers::has_parent(own, at, dialect).map_err(cannot())?;
         let Some(lowers) = lowers.filter(|_| is_free) else {
             return Ok(None);
         };
-        let [upper, work] = [LENT_UPPER, LENT_WORK].map(|name| self.work.path().join(name));
+        let [upper, work] =
+            [ARTIFACTS_UPPER, ARTIFACTS_WORK].map(|name| self.work.path().join(name));
         make_dirs([&upper, &work])?;
         let overlay = Overlay {
             lowers,
             upper,
             work,
-            at: lent.at.as_str().into(),
+            at: mount.at.as_str().into(),
         };
-        Ok(Some((lent.at.clone(), overlay)))
+        Ok(Some((mount.at.clone(), overlay)))
     }
 
-    /// Notes that an application runs in it, which may take its time to end.
+    /// Notes that the container runs an application, which may take its time to end.
     pub(crate) fn note_application(&self) {
         self.work.note_application();
     }
 
-    /// What the container changed, in overlayfs' dialect. Complete once it has ended.
+    /// Returns the directory with the changes of the container, as overlayfs writes them. Complete once the container
+    /// has ended.
     pub(crate) fn upper(&self) -> PathBuf {
         self.work.path().join(UPPER)
     }
 
-    /// Where the agent puts what is to be removed: at the container's root, under a name that is no
-    /// other place's.
+    /// Returns the path to which the agent moves files that are to be removed: at the container's root, with a prefix
+    /// that no other bundle has.
     pub(crate) fn aside(&self) -> ContainerPath {
         let path = format!("/{}", self.aside_prefix());
         path.parse().expect("letters and digits")
@@ -260,8 +265,7 @@ impl Place {
         format!(".s2i-{}-", own.display())
     }
 
-    /// Takes what the agent has put there out of the container, and gives the names that it has in the
-    /// place.
+    /// Moves these files from the container to the bundle and returns their names there.
     pub(crate) fn take_aside(&self) -> Result<Vec<OsString>, EngineError> {
         let (upper, prefix) = (self.upper(), self.aside_prefix());
         let take = || -> io::Result<Vec<OsString>> {
@@ -278,8 +282,8 @@ impl Place {
         take().map_err(failed(Operation::CleanUpContainer, &self.name))
     }
 
-    /// What removes what was taken out, for another thread. What can't be removed now is removed with the
-    /// place.
+    /// Returns a function that removes these files, for another thread. Files that it fails to remove go with the
+    /// bundle.
     pub(crate) fn removal<'a>(&'a self, taken: &'a [OsString]) -> impl FnOnce() + Send + 'a {
         let work = &self.work;
         move || {
@@ -289,15 +293,15 @@ impl Place {
         }
     }
 
-    /// Waits until the container has ended: its agent goes when its input has ended. One that does not,
-    /// or not before everything stops, is killed.
+    /// Waits until the container has ended, which its agent does at the end of its input. Kills the container if that
+    /// takes too long or the command is cancelled.
     pub(crate) fn end(&mut self, cancel: &CancelToken) -> Result<(), EngineError> {
         let Some(running) = &mut self.running else {
             return Ok(());
         };
-        let deadline = Instant::now() + GOING;
+        let deadline = Instant::now() + END_TIMEOUT;
         let ended = loop {
-            let ended = running.wait_for(LOOK);
+            let ended = running.wait_for(CANCEL_INTERVAL);
             let is_over = Instant::now() >= deadline || cancel.reason().is_some();
             if is_over || !matches!(ended, Ok(None)) {
                 break ended;
@@ -321,7 +325,7 @@ impl Place {
         ended.map_err(failed(Operation::EndContainer, &self.name))
     }
 
-    /// Kills what runs and removes everything; what could not be removed, the next use of the store does.
+    /// Kills the container and removes the bundle. The next use of the store removes files that are left.
     pub(crate) fn remove(mut self) -> Result<(), EngineError> {
         self.kill()
     }
