@@ -20,10 +20,10 @@ use s2i_oci::{
 };
 
 use crate::{
+    build_cache,
     bundle::{ArtifactMount, Bundle, ContainerConfig, PreparedBundle},
     container::NativeContainer,
     error::{blocking, failed, no_such_image},
-    memory,
     sandbox::{self, Limits, Network, Program, Running},
     source::Source,
 };
@@ -269,12 +269,12 @@ impl BuildCache for NativeEngine {
         name: Option<&ImageRef>,
     ) -> Result<Option<Committed>, EngineError> {
         let (store, key, name) = (self.store.clone(), key.to_owned(), name.cloned());
-        blocking(move || memory::recall(&store, &key, name.as_ref())).await
+        blocking(move || build_cache::get(&store, &key, name.as_ref())).await
     }
 
     async fn put(&self, key: &str, made: &Committed) {
         let (store, key, id) = (self.store.clone(), key.to_owned(), made.id.clone());
-        let remembered = blocking(move || memory::remember(&store, &key, &id)).await;
+        let remembered = blocking(move || build_cache::put(&store, &key, &id)).await;
         if let Err(err) = remembered {
             tracing::debug!(%err, "this build will not be remembered");
         }

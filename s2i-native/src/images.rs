@@ -14,10 +14,9 @@ use s2i_oci::store::{Loaded, Store, StoreError, StoredImage};
 
 use crate::{
     archive::Pieces,
-    commit,
+    build_cache, commit,
     engine::NativeEngine,
     error::{blocking, failed},
-    memory,
     tracked::{stoppable, track},
 };
 
@@ -64,7 +63,7 @@ impl ImageStore for NativeEngine {
             let freed = store
                 .prune()
                 .map_err(failed(Operation::Prune, "the store"))?;
-            memory::prune(&store)?;
+            build_cache::prune(&store)?;
             Ok(Pruned {
                 removed: removed.collect(),
                 bytes: freed.bytes,

@@ -31,19 +31,19 @@
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
 mod archive;
+mod build_cache;
 mod bundle;
 mod commit;
 mod container;
 mod engine;
 mod error;
+mod export;
 mod files;
 mod images;
 mod launch;
 mod layers;
-mod memory;
-mod parcel;
-mod part;
 mod programs;
+mod push;
 mod reexec;
 mod registry;
 pub mod sandbox;

@@ -21,7 +21,7 @@ use s2i_oci::{
 use crate::{
     engine::NativeEngine,
     error::{blocking, failed},
-    parcel,
+    push,
     tracked::{TrackedWork, stoppable},
 };
 
@@ -79,11 +79,11 @@ impl NativeEngine {
     ) -> Result<(), EngineError> {
         let Pulling { image, store, work } = pulling;
         let (store, work, blob) = (store.clone(), Arc::clone(work), layer.clone());
-        let place = move || {
-            let place = store.partial(&work, &blob);
-            place.map_err(failed(Operation::KeepLayer, blob.digest))
+        let open = move || {
+            let partial = store.partial(&work, &blob);
+            partial.map_err(failed(Operation::KeepLayer, blob.digest))
         };
-        let Some(partial) = blocking(place).await? else {
+        let Some(partial) = blocking(open).await? else {
             counter.at(layer, layer.size);
             return Ok(());
         };
@@ -114,8 +114,8 @@ impl NativeEngine {
         context.progress.notice(Notice::Pushing {
             image: image.clone(),
         });
-        let packed = blocking(move || parcel::pack(&store, &stored, &name, &cancel)).await?;
-        let blobs: Vec<Descriptor> = packed
+        let prepared = blocking(move || push::prepare(&store, &stored, &name, &cancel)).await?;
+        let blobs: Vec<Descriptor> = prepared
             .push
             .blobs
             .iter()
@@ -123,7 +123,7 @@ impl NativeEngine {
             .collect();
         let counter = Counter::new(context.progress, &blobs);
         let told = |blob: &Descriptor, bytes| counter.at(blob, bytes);
-        let pushed = self.registry.push(image, &packed.push, &told).await;
+        let pushed = self.registry.push(image, &prepared.push, &told).await;
         let pushed = pushed.map_err(failed(Operation::Push, image))?;
         Ok(Pushed {
             digest: Some(pushed.digest.to_string()),

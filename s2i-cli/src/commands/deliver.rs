@@ -118,7 +118,7 @@ impl Delivery<'_> {
 
     /// Gives the image its name, if all of it is there; false if not, or if the engine refuses.
     async fn name_it(&self, there: &Holdings) -> bool {
-        let Ok(Some(known)) = self.native.held(&self.image, there).await else {
+        let Ok(Some(known)) = self.native.id_at_destination(&self.image, there).await else {
             return false;
         };
         match (&self.name, known.parse()) {
@@ -133,7 +133,7 @@ impl Delivery<'_> {
         let sent = Arc::clone(&bytes);
         let names = self.name.iter().cloned().collect();
         let native = self.native;
-        let archive = native.export_part(&self.image, names, there, self.cancel);
+        let archive = native.export_missing_layers(&self.image, names, there, self.cancel);
         let counted = archive.inspect_ok(move |piece| {
             sent.fetch_add(piece.len() as u64, Ordering::Relaxed);
         });

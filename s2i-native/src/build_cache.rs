@@ -1,5 +1,6 @@
-//! What the engine remembers beside images, a small file for each thing: which image came of which build, and
-//! what a layer is when it is compressed.
+//! The cache of builds: the image of each build by its key, and the descriptor of each layer when it is compressed.
+//!
+//! Every entry is a small file in the store.
 
 use std::{
     fs, io,
@@ -19,19 +20,19 @@ use s2i_oci::{
 
 use crate::error::failed;
 
-/// Where the files are, in the store.
+/// The directory of the files, in the store.
 const DIR: &str = "cache";
 
-/// How the names of files start that say what a layer is when it is compressed.
-const COMPRESSED: &str = "gzip-";
+/// The prefix of the files with the descriptors of compressed layers.
+const GZIP: &str = "gzip-";
 
-/// The image of this key, now with this name. One that is gone was forgotten with it.
-pub(crate) fn recall(
+/// Returns the image of this key, if the store still has it, and tags it.
+pub(crate) fn get(
     store: &Store,
     key: &str,
     tag: Option<&ImageRef>,
 ) -> Result<Option<Committed>, EngineError> {
-    let Some(image) = image_of(store, &place(store, key)) else {
+    let Some(image) = image_of(store, &path_of(store, key)) else {
         return Ok(None);
     };
     if let Some(tag) = tag {
@@ -44,23 +45,23 @@ pub(crate) fn recall(
     }))
 }
 
-/// Remembers it. A file that is not whole is no key of anything, so it may be written as it is.
-pub(crate) fn remember(store: &Store, key: &str, id: &str) -> Result<(), EngineError> {
-    let path = place(store, key);
+/// Stores the image of this key. The file is not written atomically: half of an id names no image.
+pub(crate) fn put(store: &Store, key: &str, id: &str) -> Result<(), EngineError> {
+    let path = path_of(store, key);
     let written = make_dir(&path).and_then(|()| fs::write(&path, id));
     written.map_err(failed(Operation::Write, path.display()))
 }
 
-/// What the layer is when it is compressed, if that was found out before.
-pub(crate) fn compressed(store: &Store, diff_id: Digest) -> Option<Descriptor> {
-    let path = place(store, &format!("{COMPRESSED}{}", diff_id.hex()));
+/// Returns the descriptor of the layer when it is compressed, if it is known.
+pub(crate) fn get_gzip(store: &Store, diff_id: Digest) -> Option<Descriptor> {
+    let path = path_of(store, &format!("{GZIP}{}", diff_id.hex()));
     let json = bounds::read_file(&path, bounds::FILE).ok()?;
     serde_json::from_slice(&json).ok()
 }
 
-/// Remembers that; when it can't, it will be found out again.
-pub(crate) fn remember_compressed(store: &Store, diff_id: Digest, as_gzip: &Descriptor) {
-    let path = place(store, &format!("{COMPRESSED}{}", diff_id.hex()));
+/// Stores the descriptor of the compressed layer. After a failure, the layer is compressed again when it is needed.
+pub(crate) fn put_gzip(store: &Store, diff_id: Digest, as_gzip: &Descriptor) {
+    let path = path_of(store, &format!("{GZIP}{}", diff_id.hex()));
     let json = serde_json::to_vec(as_gzip).expect("plain data");
     let _ = make_dir(&path).and_then(|()| fs::write(path, json));
 }
@@ -69,7 +70,7 @@ fn make_dir(path: &Path) -> io::Result<()> {
     path.parent().map_or(Ok(()), fs::create_dir_all)
 }
 
-/// Forgets builds whose image is gone, and all compressions, which can be found out again.
+/// Removes the builds whose image is gone, and all descriptors of compressed layers, which can be made again.
 pub(crate) fn prune(store: &Store) -> Result<(), EngineError> {
     let dir = store.root().join(DIR);
     let entries = match fs::read_dir(&dir) {
@@ -91,6 +92,6 @@ fn image_of(store: &Store, path: &Path) -> Option<StoredImage> {
     store.find_id(id).ok()?
 }
 
-fn place(store: &Store, key: &str) -> PathBuf {
+fn path_of(store: &Store, key: &str) -> PathBuf {
     store.root().join(DIR).join(key)
 }

@@ -1,4 +1,4 @@
-//! An image as an archive for an engine that may have some of it.
+//! Exporting an image as an archive, for an engine that may have some of its layers.
 
 use std::{collections::BTreeSet, io};
 
@@ -20,11 +20,11 @@ use crate::{
 };
 
 impl NativeEngine {
-    /// What an engine that has this calls the image, if it has all of it.
+    /// Returns the id of the image at a destination with these images, or `None` if it lacks the image.
     ///
     /// # Errors
-    /// [`EngineError::NoSuchImage`], and what the store says.
-    pub async fn held(
+    /// [`EngineError::NoSuchImage`], or a failure of the store.
+    pub async fn id_at_destination(
         &self,
         image: &ImageRef,
         there: &Holdings,
@@ -34,10 +34,10 @@ impl NativeEngine {
         Ok(names.into_iter().find(|name| there.images.contains(name)))
     }
 
-    /// [`ImageTransfer::export`](s2i_build::ports::ImageTransfer::export) with these names, and without the lowest layers that
-    /// are there already, for an engine that has this.
+    /// Exports the image with these names, without the lowest layers that are present at the destination. Otherwise
+    /// like [`ImageTransfer::export`](s2i_build::ports::ImageTransfer::export).
     #[must_use]
-    pub fn export_part(
+    pub fn export_missing_layers(
         &self,
         image: &ImageRef,
         names: Vec<ImageRef>,
@@ -47,7 +47,7 @@ impl NativeEngine {
         self.archive(image, Some(names), there, cancel)
     }
 
-    /// An archive of the image; without `names` under those that it has.
+    /// Returns an archive of the image, with these names or its own.
     pub(crate) fn archive(
         &self,
         image: &ImageRef,
@@ -63,11 +63,11 @@ impl NativeEngine {
             let found = store.find(&asked).map_err(cannot());
             let stored = found.and_then(|found| found.ok_or_else(|| no_such_image(&asked)));
             let stored = stored.map_err(io::Error::other)?;
-            let archives =
-                archives(&store, &there).map_err(|err| io::Error::other(cannot()(err)))?;
+            let layers = layers_of_manifests(&store, &there)
+                .map_err(|err| io::Error::other(cannot()(err)))?;
             let omit = |layer: &StoredLayer| {
                 there.layers.contains(&layer.diff_id.to_string())
-                    || archives.contains(&layer.descriptor.digest)
+                    || layers.contains(&layer.descriptor.digest)
             };
             let names = names.unwrap_or_else(|| own_names(&stored, &asked));
             let written = store.export(&[(&stored, names)], &omit, out);
@@ -76,8 +76,8 @@ impl NativeEngine {
     }
 }
 
-/// The archives that come with manifests that are there, as far as this store knows those.
-fn archives(store: &Store, there: &Holdings) -> Result<BTreeSet<Digest>, StoreError> {
+/// Returns the digests of the layers of the manifests at the destination that this store knows.
+fn layers_of_manifests(store: &Store, there: &Holdings) -> Result<BTreeSet<Digest>, StoreError> {
     if there.images.is_empty() {
         return Ok(BTreeSet::new());
     }
@@ -93,7 +93,7 @@ fn archives(store: &Store, there: &Holdings) -> Result<BTreeSet<Digest>, StoreEr
     Ok(images.flat_map(digests).collect())
 }
 
-/// What the image is called there: as it was asked for. An id is no name to give to others.
+/// Returns the names of the image in the archive: the one that was asked for, or all if that was an id.
 fn own_names(image: &StoredImage, asked: &ImageRef) -> Vec<ImageRef> {
     let is_it = |known: &ImageRef| known.normalised() == asked.normalised();
     if image.names().iter().any(is_it) {

@@ -1,4 +1,4 @@
-//! An image as it goes to a registry: its layers compressed.
+//! Preparing an image for a push: its layers are compressed.
 
 use std::{
     fs::File,
@@ -16,26 +16,25 @@ use s2i_oci::{
 };
 
 use crate::{
+    build_cache,
     error::failed,
-    memory,
     tracked::{TrackedWork, stoppable},
 };
 
-/// What is pushed, and what protects it meanwhile.
-pub(crate) struct Parcel {
+/// A push, with the lease that keeps the image in the store meanwhile.
+pub(crate) struct PreparedPush {
     pub(crate) push: Push,
     _work: Arc<TrackedWork>,
 }
 
-/// Puts together what a registry gets. An image that came compressed goes as it came; layers that were
-/// made here are compressed. How that turned out is remembered, so that a layer which the registry has
-/// is not compressed again to find that out.
-pub(crate) fn pack(
+/// Prepares the push of an image. An image that was pulled compressed is pushed as it is; layers that were built here
+/// are compressed. The cache keeps their descriptors, so a layer that the registry already has is not compressed again.
+pub(crate) fn prepare(
     store: &Store,
     image: &StoredImage,
     name: &ImageRef,
     cancel: &CancelToken,
-) -> Result<Parcel, EngineError> {
+) -> Result<PreparedPush, EngineError> {
     let store = &stoppable(store, cancel);
     let cannot = failed(Operation::PreparePush, name);
     let work = Arc::new(TrackedWork::make(store, &[image], cancel, cannot)?);
@@ -63,12 +62,12 @@ pub(crate) fn pack(
             layers.collect(),
         )
     };
-    Ok(Parcel {
+    Ok(PreparedPush {
         push: Push {
             manifest: push_manifest,
             media_type,
             blobs: std::iter::once(config).chain(layers).collect(),
-            mount_from: neighbours(store, image, name)?,
+            mount_from: mount_sources(store, image, name)?,
         },
         _work: work,
     })
@@ -88,8 +87,7 @@ fn in_store(store: &Store, blob: &Descriptor) -> PushBlob {
     }
 }
 
-/// The layer as it is if it is compressed, else compressed with gzip, which every registry and engine
-/// takes.
+/// Returns the layer as it is if it is compressed, else compressed with gzip, which all registries and engines support.
 fn compressed(
     store: &Store,
     work: &Arc<TrackedWork>,
@@ -99,17 +97,17 @@ fn compressed(
         return Ok(in_store(store, &layer.descriptor));
     }
     let diff_id = layer.diff_id;
-    let descriptor = if let Some(known) = memory::compressed(store, diff_id) {
+    let descriptor = if let Some(known) = build_cache::get_gzip(store, diff_id) {
         known
     } else {
         let made = gzip(store, work, &layer);
         let made = made.map_err(failed(Operation::CompressLayer, diff_id))?;
-        memory::remember_compressed(store, diff_id, &made);
+        build_cache::put_gzip(store, diff_id, &made);
         made
     };
     let (store, work) = (store.clone(), Arc::clone(work));
     let open = move || -> io::Result<Box<dyn Read + Send>> {
-        let path = place(&work, diff_id);
+        let path = gzip_path(&work, diff_id);
         if !path.is_file() {
             gzip(&store, &work, &layer)?;
         }
@@ -120,13 +118,13 @@ fn compressed(
     Ok(PushBlob { descriptor, open })
 }
 
-fn place(work: &Work, diff_id: Digest) -> std::path::PathBuf {
+fn gzip_path(work: &Work, diff_id: Digest) -> std::path::PathBuf {
     work.path().join(format!("{}.gz", diff_id.hex()))
 }
 
-/// Compresses a layer into a file of the work; it has its name once it is whole.
+/// Compresses a layer into a file of the work directory, which gets its name once it is complete.
 fn gzip(store: &Store, work: &Work, layer: &StoredLayer) -> io::Result<Descriptor> {
-    let whole = place(work, layer.diff_id);
+    let whole = gzip_path(work, layer.diff_id);
     let unfinished = whole.with_extension("new");
     let made = layer::gzip(&unfinished, |out| {
         store.write_layer(layer, out).map_err(io::Error::other)
@@ -135,9 +133,9 @@ fn gzip(store: &Store, work: &Work, layer: &StoredLayer) -> io::Result<Descripto
     Ok(made)
 }
 
-/// Repositories of the same registry that images with common layers are known by: it may take the
-/// layers from there.
-fn neighbours(
+/// Returns the other repositories of the registry that images with common layers are named after. The registry may
+/// mount layers from them.
+fn mount_sources(
     store: &Store,
     image: &StoredImage,
     name: &ImageRef,
@@ -159,7 +157,7 @@ fn neighbours(
         return Ok(Vec::new());
     };
     let names = all.iter().filter(shares).flat_map(StoredImage::names);
-    let places = names.filter_map(split);
-    let there = places.filter(|(host, other)| *host == registry && *other != repository);
-    Ok(there.map(|(_, repository)| repository).collect())
+    let repositories = names.filter_map(split);
+    let others = repositories.filter(|(host, other)| *host == registry && *other != repository);
+    Ok(others.map(|(_, repository)| repository).collect())
 }
