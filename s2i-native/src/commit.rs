@@ -1,4 +1,4 @@
-//! From what a container changed to an image.
+//! Committing the changes of a container as an image.
 
 use s2i_build::{
     CancelToken, EngineError,
@@ -16,10 +16,10 @@ use s2i_oci::{
 
 use crate::{bundle::Bundle, error::failed};
 
-/// What Docker adds to configs of images that it committed itself; of no meaning elsewhere.
+/// The fields that Docker adds to configs of committed images; without meaning elsewhere.
 const OF_A_CONTAINER: [&str; 3] = ["container", "container_config", "docker_version"];
 
-/// Makes the image. The container has ended.
+/// Makes the image of a container that has ended.
 pub(crate) fn commit(
     bundle: &Bundle,
     commit: &Commit,
@@ -34,7 +34,7 @@ pub(crate) fn commit(
         mtime: commit.mtime,
     };
     let adopted = bundle.store.adopt(&bundle.upper(), Some(&clamp));
-    // The last moment at which nothing has come of it.
+    // The last moment at which a cancelled build leaves no image.
     if let Some(reason) = cancel.reason() {
         return Err(EngineError::Interrupted(reason));
     }
@@ -52,19 +52,20 @@ pub(crate) fn commit(
     })
 }
 
-/// Gives an image that was made without a name one.
+/// Tags an image that was made without a name.
 pub(crate) fn tag(store: &Store, id: &str, name: &ImageRef) -> Result<(), EngineError> {
     let digest = digest(id)?;
     let found = store
         .find_id(digest)
         .map_err(failed(Operation::FindImage, id))?;
-    let image = found.ok_or_else(|| failed(Operation::FindImage, id)("somebody has removed it"))?;
+    let image =
+        found.ok_or_else(|| failed(Operation::FindImage, id)("it was removed meanwhile"))?;
     store
         .tag(&image, name)
         .map_err(failed(Operation::TagImage, name))
 }
 
-/// Removes an image that was made without a name, unless it has got one.
+/// Removes an image that was made without a name, unless it was tagged since.
 pub(crate) fn remove(store: &Store, id: &str) -> Result<(), EngineError> {
     let digest = digest(id)?;
     let removed = store
@@ -102,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_image_without_a_name_gets_one_or_goes() {
+    fn unnamed_image_is_tagged_or_removed() {
         let temp = tempfile::tempdir().unwrap();
         let store = Store::open(temp.path()).unwrap();
         let publish = || {
@@ -123,7 +124,7 @@ mod tests {
         assert!(super::tag(&store, &id, &tag).is_err());
         assert_eq!(publish(), id);
         super::tag(&store, &id, &tag).unwrap();
-        // The same image may be somebody else's as well.
+        // Another build may have made the same image.
         assert_eq!(publish(), id);
         remove(&store, &id).unwrap();
         assert_eq!(names(), [[tag]]);

@@ -1,4 +1,4 @@
-//! From what the store and the system say to what the port says.
+//! Conversion of errors of the store and the system to those of the port.
 
 use std::io;
 
@@ -8,7 +8,7 @@ use s2i_build::{
 };
 use s2i_core::ImageRef;
 
-/// Adds to any error what was to be done with what.
+/// Adds the operation and its subject to an error.
 #[expect(
     clippy::needless_pass_by_value,
     reason = "most callers make it for this call"

@@ -1,15 +1,15 @@
 //! The embedded engine: builds and runs images in Linux namespaces, with no daemon.
 //!
-//! [`NativeEngine`] implements the ports of an engine over two things: a [store](s2i_oci::store) that keeps layers as
-//! directories, and a [`sandbox`] that starts processes over them. A container is a directory of the
-//! store and an overlay of the image's layers under it; the [agent](s2i_build::Agents) is its first
-//! process, as it is on Docker, and everything that happens in it is a request to the agent. Only the source
-//! is there before the agent is, where the image leaves no doubt about its place. What the
-//! container changed is a directory in the end, and that directory becomes the layer: it is read once,
-//! for its digest, and renamed. Nothing is packed, and nothing is unpacked again for the next build.
+//! [`NativeEngine`] implements the ports of an engine with two parts: a [store](s2i_oci::store) that keeps layers as
+//! directories, and a [`sandbox`] that starts processes over them. A container is a bundle, which is a directory of the
+//! store, and an overlay of the image's layers with the bundle's upper directory; the [agent](s2i_build::Agents) is its
+//! first process, as it is on Docker, and everything that happens in it is a request to the agent. Only the source
+//! may be there before the agent, if the layers of the image show where it goes. In the end the upper directory, with
+//! the changes of the container, becomes the layer: it is read once, for its digest, and renamed. No archive is packed,
+//! and none is unpacked again for the next build.
 //!
-//! An ordinary user is root of a [user namespace](userns) meanwhile. Nothing here needs a helper but
-//! `newuidmap` there, and nothing listens anywhere: when s2i ends, however it ends, its containers end.
+//! An ordinary user is root of a [user namespace](userns) meanwhile. The only helper program is `newuidmap`, and no
+//! process listens: when s2i ends for any reason, its containers end.
 //!
 //! ```no_run
 //! use s2i_build::{Agents, ports::ImageStore as _};

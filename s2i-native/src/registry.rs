@@ -87,8 +87,8 @@ impl NativeEngine {
             counter.at(layer, layer.size);
             return Ok(());
         };
-        let told = |bytes| counter.at(layer, bytes);
-        let downloaded = self.registry.blob(image, layer, partial.path(), &told);
+        let report = |bytes| counter.at(layer, bytes);
+        let downloaded = self.registry.blob(image, layer, partial.path(), &report);
         downloaded.await.map_err(|source| EngineError::Pull {
             image: (*image).clone(),
             source: source.into(),
@@ -122,8 +122,8 @@ impl NativeEngine {
             .map(|blob| blob.descriptor.clone())
             .collect();
         let counter = Counter::new(context.progress, &blobs);
-        let told = |blob: &Descriptor, bytes| counter.at(blob, bytes);
-        let pushed = self.registry.push(image, &prepared.push, &told).await;
+        let report = |blob: &Descriptor, bytes| counter.at(blob, bytes);
+        let pushed = self.registry.push(image, &prepared.push, &report).await;
         let pushed = pushed.map_err(failed(Operation::Push, image))?;
         Ok(Pushed {
             digest: Some(pushed.digest.to_string()),
@@ -139,7 +139,7 @@ struct Pulling<'a> {
     work: Arc<TrackedWork>,
 }
 
-/// Tells how far several transfers are together.
+/// Reports the progress of several transfers together.
 struct Counter<'a> {
     progress: &'a Progress<'a>,
     total: u64,
@@ -165,7 +165,7 @@ impl<'a> Counter<'a> {
     }
 }
 
-/// The sum of sizes, which may be whatever a registry says.
+/// Returns the sum of sizes, which a registry may give any value.
 fn sum(sizes: impl Iterator<Item = u64>) -> u64 {
     sizes.fold(0, u64::saturating_add)
 }

@@ -1,4 +1,4 @@
-//! Who an image's command runs as, from the user tables of the image.
+//! The account of an image's command, from the user tables of the image.
 
 use std::{fs::OpenOptions, os::unix::fs::OpenOptionsExt as _};
 
@@ -7,13 +7,13 @@ use s2i_core::{Account, bounds};
 
 use super::fault::Fault;
 
-/// Finds who `user[:group]` is in the root of this process: names or numbers, empty for root.
+/// Finds the account `user[:group]` in the root of this process: names or numbers, empty for root.
 pub(super) fn find(user: &str) -> Result<Account, Fault> {
     Account::find(user, &read("/etc/passwd"), &read("/etc/group"))
         .map_err(|err| Fault::new(err.to_string()))
 }
 
-/// What an image has in such a place may be anything; opening a pipe would wait for its other end.
+/// Reads a file of the image, which may be of any type: opening a named pipe would wait for its other end.
 fn read(path: &str) -> String {
     let flags = OFlags::NONBLOCK.bits().cast_signed();
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path);

@@ -118,7 +118,7 @@ fn gives(dir: &Path, controllers: &[&str]) -> bool {
         .all(|wanted| given.split_whitespace().any(|given| given == *wanted))
 }
 
-/// A process is moved by whoever may write to where both of its cgroups are.
+/// To move a process, the mover must have write access to the common parent of both cgroups.
 fn is_writable(dir: &Path) -> bool {
     use rustix::fs::{Access, access};
     let may = |path: &Path| access(path, Access::WRITE_OK).is_ok();

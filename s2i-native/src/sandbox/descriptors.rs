@@ -1,4 +1,4 @@
-//! Open files: those that a stage was not given, and those that live in memory.
+//! Open files: inherited ones, and those in memory.
 
 use std::{
     fs::{self, File},
@@ -11,7 +11,7 @@ use rustix::{
     io::Errno,
 };
 
-/// Closes everything but the standard streams. What whoever started s2i left open (a lock, a directory
+/// Closes everything but the standard streams. A file that the caller of s2i left open (a lock, a directory
 /// of the host) must not get into a container (CVE-2024-21626).
 pub(super) fn close_inherited() -> io::Result<()> {
     let number = |entry: fs::DirEntry| entry.file_name().to_str()?.parse::<RawFd>().ok();
@@ -26,7 +26,7 @@ pub(super) fn close_inherited() -> io::Result<()> {
     Ok(())
 }
 
-/// A file in memory that nobody can change.
+/// Makes a file in memory that no process can change.
 pub(super) fn sealed(name: &str, content: &[u8]) -> io::Result<File> {
     let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
     let created = match memfd_create(name, flags | MemfdFlags::EXEC) {

@@ -12,7 +12,7 @@ use super::{
     rootfs::{NONE, RootFs},
 };
 
-/// Devices that do no harm. They are the host's own, mounted so that nobody can change who may use them:
+/// Harmless devices. They are the host's own, mounted so that their modes can't be changed:
 /// in a user namespace, none can be made.
 const NODES: [&str; 6] = ["full", "null", "random", "tty", "urandom", "zero"];
 
@@ -39,7 +39,7 @@ pub(super) fn mount(root: &RootFs) -> Result<(), Fault> {
     }
     mount_pts(root)?;
     root.mount("tmpfs", "/dev/shm", NONE, "mode=1777,size=65536k")?;
-    // Not every kernel has it, and nearly nobody needs it.
+    // Few programs need it, and some kernels lack it.
     let _ = root.try_mount("mqueue", "/dev/mqueue", NONE, "");
     Ok(())
 }

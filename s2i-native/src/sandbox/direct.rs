@@ -23,7 +23,7 @@ use super::{
     spec::{Direct, Sandbox},
 };
 
-/// Where programs are looked for when the image says nothing.
+/// The `PATH` of an image that sets none.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// A command that can be started.
@@ -33,7 +33,7 @@ pub(super) struct Prepared<'a> {
     account: Account,
 }
 
-/// Finds out who runs it, and goes to where it starts.
+/// Finds the account of the command, and changes to its working directory.
 pub(super) fn prepare<'a>(direct: &'a Direct, sandbox: &Sandbox) -> Result<Prepared<'a>, Fault> {
     if direct.argv.first().is_none_or(String::is_empty) {
         return Err(Fault::new("the image has no command"));
@@ -49,7 +49,7 @@ pub(super) fn prepare<'a>(direct: &'a Direct, sandbox: &Sandbox) -> Result<Prepa
 }
 
 impl Prepared<'_> {
-    /// Replaces this program by the command, whose capabilities lack some.
+    /// Replaces this program by the command, without the withheld capabilities.
     pub(super) fn exec(
         self,
         withheld: CapabilitySet,
@@ -101,7 +101,7 @@ fn go_to(cwd: &str) -> Result<(), Fault> {
     }
 }
 
-/// Looks for the program as the user that runs it.
+/// Looks for the program, with the rights of the user that runs it.
 fn find(name: &str, path: &str) -> Result<PathBuf, Fault> {
     if name.contains('/') {
         return Ok(name.into());
@@ -124,7 +124,7 @@ fn find(name: &str, path: &str) -> Result<PathBuf, Fault> {
     }
 }
 
-/// Tells the ways of not starting apart: the program or its interpreter.
+/// Distinguishes a missing program from a missing interpreter.
 fn cannot_start(program: &Path, err: &io::Error) -> Fault {
     let shown = program.display();
     match (err.kind(), fs::metadata(program)) {

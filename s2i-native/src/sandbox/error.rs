@@ -1,20 +1,20 @@
-//! What can go wrong before anything has started.
+//! Errors before the first stage has started.
 
 use std::{fmt::Display, io};
 
 use thiserror::Error;
 
-/// Why a container was not started.
+/// The reason why a container was not started.
 #[derive(Debug, Error)]
 pub enum Error {
     /// The operating system refused something.
     #[error("can't {operation} `{subject}`")]
     Os {
-        /// What was to be done.
+        /// The operation, as a verb.
         operation: &'static str,
-        /// With what.
+        /// The subject of the operation.
         subject: String,
-        /// Why not.
+        /// The reason.
         source: io::Error,
     },
     /// Limits were asked for, and the machine has no cgroup v2.
@@ -30,12 +30,12 @@ pub enum Error {
     NoDelegation {
         /// The cgroup of this process.
         own: String,
-        /// What was to be limited.
+        /// The controllers of the limits.
         controllers: String,
     },
 }
 
-/// Adds what was to be done with what.
+/// Adds the operation and its subject.
 pub(super) fn os<E: Into<io::Error>>(
     operation: &'static str,
     subject: &(impl Display + ?Sized),

@@ -10,7 +10,7 @@ use crate::stage::report;
 /// The exit code of `docker run` when there is no container.
 const NO_CONTAINER: u8 = 125;
 
-/// What failed, on what and why, as a lower-case fragment.
+/// A failure: the operation, its subject and the reason, as a lower-case fragment.
 #[derive(Debug)]
 pub(super) struct Fault {
     exit: u8,

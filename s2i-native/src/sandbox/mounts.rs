@@ -13,13 +13,13 @@ use super::{
     dev,
     fault::{Fault, OrFault as _},
     init_layer::{MountPoint, NodeKind},
-    overlay::Stage,
+    overlay::ScratchDir,
     rootfs::{NONE, RootFs},
     spec::{Limits, Network, Sandbox},
 };
 use crate::files::host_text;
 
-/// What tells too much of the machine. Those of the kernel's own file systems that this one lacks are fine.
+/// Paths that reveal too much of the machine. A kernel may lack some.
 const MASKED: [&str; 12] = [
     "/proc/acpi",
     "/proc/asound",
@@ -35,7 +35,7 @@ const MASKED: [&str; 12] = [
     "/sys/firmware",
 ];
 
-/// What would change the machine.
+/// Paths through which the machine could be changed.
 const READ_ONLY: [&str; 5] = [
     "/proc/bus",
     "/proc/fs",
@@ -48,14 +48,14 @@ const RESOLV_CONF: &str = "/etc/resolv.conf";
 const HOSTS: &str = "/etc/hosts";
 const HOSTNAME: &str = "/etc/hostname";
 
-/// Makes the container's root and all that is mounted in it, and makes it the root of this process. Nothing of
-/// the host can be reached then but what is open.
+/// Mounts the container's root and everything in it, and makes it the root of this process. Only open files of the host
+/// can be reached then.
 pub(super) fn make_root(sandbox: &Sandbox) -> Result<(), Fault> {
-    let stage = Stage::make(&sandbox.work)?;
-    stage.mount(sandbox, &mount_points(sandbox)?)?;
-    let path = stage.root();
+    let scratch = ScratchDir::make(&sandbox.work)?;
+    scratch.mount(sandbox, &mount_points(sandbox)?)?;
+    let path = scratch.root();
     let root = RootFs::open(&path).or_fault(|| "can't open the new root".into())?;
-    generate(&root, sandbox, &stage.files())?;
+    generate(&root, sandbox, &scratch.files())?;
     mount_proc(&root)?;
     mount_sys(&root, sandbox)?;
     dev::mount(&root)?;
@@ -66,7 +66,7 @@ pub(super) fn make_root(sandbox: &Sandbox) -> Result<(), Fault> {
         mask(&root, path)?;
     }
     for (number, overlay) in sandbox.overlays.iter().enumerate() {
-        stage.mount_over(sandbox, number, overlay, &root)?;
+        scratch.mount_over(sandbox, number, overlay, &root)?;
     }
     for path in &sandbox.tmpfs {
         let at = path.to_str().unwrap_or_default();
@@ -106,7 +106,7 @@ fn mount_points(sandbox: &Sandbox) -> Result<Vec<MountPoint>, Fault> {
     Ok(points)
 }
 
-/// Makes and mounts the files that tell a container who and where it is.
+/// Makes and mounts the files with the names of the container and of hosts.
 fn generate(root: &RootFs, sandbox: &Sandbox, dir: &Path) -> Result<(), Fault> {
     let name = &sandbox.hostname;
     let (servers, hosts) = match sandbox.network {
@@ -130,7 +130,7 @@ fn generate(root: &RootFs, sandbox: &Sandbox, dir: &Path) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Adds to a table of hosts the names that everybody expects there.
+/// Adds the usual names to a table of hosts.
 fn with_names(hosts: &str, own: &str) -> String {
     let knows = |name: &str| {
         let entries = hosts
@@ -152,7 +152,7 @@ fn with_names(hosts: &str, own: &str) -> String {
 
 fn mount_proc(root: &RootFs) -> Result<(), Fault> {
     match root.try_mount("proc", "/proc", NONE, "") {
-        // The kernel gives nobody a clearer view than he has.
+        // The kernel refuses a new instance that would show more than the existing ones.
         Err(err) if err.kind() == io::ErrorKind::PermissionDenied => Err(Fault::new(format!(
             "can't mount a new `/proc`, most likely because this is a container that hides parts of its own: {err}"
         ))),
@@ -218,17 +218,17 @@ fn enter(path: &Path) -> io::Result<()> {
     std::env::set_current_dir("/")
 }
 
-/// Whether nothing lies above this process's root. Where s2i itself has another root than its machine, something
-/// does, and whoever may change his root once more gets there; so does this, to find out.
+/// Returns whether this process's root is that of the mount namespace. If s2i itself runs in a `chroot`, it is not, and
+/// a process that may call `chroot` gets out of it; so does this function, to find out.
 pub(super) fn is_top() -> io::Result<bool> {
     let root = open(
         "/",
         OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC,
         Mode::empty(),
     )?;
-    // Any other directory. Outside of his root, nothing keeps one from going up.
+    // Any other directory. Outside of its root, a process can go up without limit.
     match chroot("/proc") {
-        // Then nobody in the container may, either.
+        // Then no process of the container may, either.
         Err(Errno::PERM) => return Ok(true),
         changed => changed?,
     }
@@ -248,20 +248,20 @@ pub(super) fn is_top() -> io::Result<bool> {
     Ok(above == itself)
 }
 
-/// The mount and the number of the current directory.
+/// Returns the ids of the mount and the inode of the current directory.
 fn here() -> io::Result<(u64, u64)> {
     let what = StatxFlags::MNT_ID | StatxFlags::INO;
     let stat = statx(CWD, ".", AtFlags::empty(), what)?;
     Ok((stat.stx_mnt_id, stat.stx_ino))
 }
 
-/// Lets nobody write to what is not mounted apart. For a root that is entered already.
+/// Makes the current root read-only, except for other mounts in it.
 pub(super) fn make_read_only() -> io::Result<()> {
     let flags = MountFlags::BIND | MountFlags::RDONLY | MountFlags::NODEV;
     Ok(mount_remount("/", flags, "")?)
 }
 
-/// Whether the directory that this process is in lies in its root.
+/// Returns whether the working directory lies in the root of this process.
 pub(super) fn is_inside() -> bool {
     // For one that does not, the kernel gives no absolute path.
     let cwd = getcwd(Vec::new()).map(std::ffi::CString::into_bytes);
@@ -273,7 +273,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_table_of_hosts_knows_the_machine_itself() {
+    fn hosts_have_localhost_and_the_own_name() {
         let own = with_names("", "box");
         assert!(own.starts_with("127.0.0.1\tlocalhost\n") && own.ends_with("\tbox\n"));
         let known = "127.0.0.1 localhost # box\n10.0.0.1 other";

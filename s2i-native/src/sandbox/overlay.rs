@@ -21,19 +21,19 @@ use super::{
     times::set_time,
 };
 
-/// The kernel's own bound, less the layer that is ours.
+/// The limit of the kernel, less our own layer.
 const MOST_LAYERS: usize = 499;
 
-/// Options in the order in which they are tried, as older kernels lack some. What is switched off would
-/// leave marks in the layer that nobody else understands; `volatile` spares writing everything to the disk,
-/// which would be for a directory that nobody uses after a crash.
+/// Mount options in the order in which they are tried, as older kernels lack some. The features that are switched off
+/// would leave marks in the layer that other kernels and tools do not read. `volatile` omits all syncs: the directory is
+/// of no use after a crash.
 const OPTIONS: [&str; 3] = [
     ",index=off,metacopy=off,redirect_dir=off,xino=off,volatile",
     ",index=off,metacopy=off,redirect_dir=off,xino=off",
     "",
 ];
 
-/// File systems that can't hold the directory for what changes, by their numbers.
+/// File systems that can't hold an upper directory, by their magic numbers.
 const UNSUITED: [(u32, &str); 6] = [
     (0x794c_7630, "overlay"),
     (0x6969, "NFS"),
@@ -43,7 +43,7 @@ const UNSUITED: [(u32, &str); 6] = [
     (0x2011_bab0, "exFAT"),
 ];
 
-/// The name of a file system that no container can be on, if this is one.
+/// Returns the name of the file system of a path, if it can't hold containers.
 pub(crate) fn unsuited(path: &Path) -> io::Result<Option<&'static str>> {
     let kind = statfs(path)?.f_type;
     let known = UNSUITED
@@ -52,26 +52,31 @@ pub(crate) fn unsuited(path: &Path) -> io::Result<Option<&'static str>> {
     Ok(known.map(|(_, name)| *name))
 }
 
-/// Where a root is put together. It lies in memory and can only be seen in this mount namespace.
-pub(super) struct Stage {
+/// A directory in memory, visible in this mount namespace alone, in which a root file system is assembled.
+pub(super) struct ScratchDir {
     dir: PathBuf,
 }
 
-impl Stage {
+impl ScratchDir {
     pub(super) fn make(work: &Path) -> Result<Self, Fault> {
         let what = || format!("can't prepare `{}`", work.display());
-        let dir = work.join("stage");
+        let dir = work.join("scratch");
         // The kernel's own, which must be in the file system of the changes.
         for dir in [&work.join("overlay"), &dir] {
             fs::create_dir_all(dir).or_fault(what)?;
         }
         let flags = MountFlags::NOSUID | MountFlags::NODEV;
         mount("tmpfs", &dir, "tmpfs", flags, c"mode=755").or_fault(what)?;
-        let stage = Self { dir };
-        for dir in [stage.links(), stage.init(), stage.files(), stage.root()] {
+        let scratch = Self { dir };
+        for dir in [
+            scratch.links(),
+            scratch.init(),
+            scratch.files(),
+            scratch.root(),
+        ] {
             fs::create_dir(dir).or_fault(what)?;
         }
-        Ok(stage)
+        Ok(scratch)
     }
 
     /// The new root.
@@ -217,12 +222,12 @@ fn with_options(
 fn lowers(sandbox: &Sandbox) -> String {
     let mut lowers = "lowerdir=init".to_owned();
     for number in 0..sandbox.lowers.len() {
-        write!(lowers, ":{number}").expect("memory takes everything");
+        write!(lowers, ":{number}").expect("a String takes all text");
     }
     lowers
 }
 
-/// What the kernel would tell less clearly.
+/// Checks the sandbox for faults that the kernel would report less clearly.
 fn check(sandbox: &Sandbox) -> Result<(), Fault> {
     let layers = sandbox.lowers.len();
     if layers > MOST_LAYERS {
@@ -248,11 +253,11 @@ fn check(sandbox: &Sandbox) -> Result<(), Fault> {
     }
 }
 
-/// Makes a directory of the changes look like that of the topmost layer: the root of an overlay, and everything that
-/// the kernel has not made itself.
+/// Copies owner, mode and time of a directory of the topmost layer to that in the upper directory. Needed for the root
+/// of an overlay, and for every directory that the kernel did not copy itself.
 pub(crate) fn adopt(top: &Path, upper: &Path) -> io::Result<()> {
     let image = fs::metadata(top)?;
-    // Who may not give files away sees owners that are not his anyway.
+    // A process that may not change owners sees unmapped owners anyway.
     let _ = chown(upper, Some(image.uid()), Some(image.gid()));
     fs::set_permissions(upper, fs::Permissions::from_mode(image.mode() & 0o7777))?;
     set_time(upper, image.mtime(), image.mtime_nsec())

@@ -18,7 +18,7 @@ pub(crate) fn is_supported() -> bool {
 
 /// Confines this process and all that come from it, where the kernel can. It needs `no_new_privs`.
 pub(super) fn confine() -> Result<(), Fault> {
-    // What that leaves open is said by s2i, once for all containers of a build.
+    // s2i warns of it, once for all containers of a build.
     let Ok(ruleset) = ruleset() else {
         return Ok(());
     };

@@ -1,8 +1,8 @@
-//! A tree of the host into a directory that nobody else uses yet.
+//! Copying a tree of the host into a directory that no other process uses yet.
 //!
-//! One thread walks through the tree and makes directories and empty files, in the order of their names: some file
-//! systems list them in the order in which they came, and programs pass that on. Others fill the files, by the
-//! kernel's own ways of copying. A directory gets its time when the last of its files is filled.
+//! One thread walks the tree and makes directories and empty files in the order of their names, because some file
+//! systems list entries in the order of creation, and output of programs may depend on that. Other threads fill the
+//! files by the kernel's copy calls. A directory gets its time when the last of its files is filled.
 
 use std::{
     ffi::OsStr,
@@ -32,25 +32,25 @@ use s2i_core::{
 };
 use thiserror::Error;
 
-/// More threads than this gain nothing, however many processors there are: they wait for the disk.
+/// The most threads that fill files. More gain nothing: they wait for the disk.
 const MOST_WORKERS: usize = 4;
 
-/// How many open files may wait for one.
+/// The most open files in the queue.
 const WAITING: usize = 64;
 
-/// How many bytes there are between two times of telling.
-const TELLING: u64 = 1 << 20;
+/// The number of bytes between two reports.
+const REPORT_INTERVAL: u64 = 1 << 20;
 
-/// Which side failed.
+/// The side that failed.
 #[derive(Debug)]
 pub(super) enum Failure {
     /// The tree, or what is in it.
     Tree(io::Error),
-    /// Where it goes.
-    Place(io::Error),
+    /// The target directory.
+    Target(io::Error),
 }
 
-/// What could not be made there.
+/// An entry that could not be made.
 #[derive(Debug, Error)]
 #[error("can't make `{path}`")]
 struct NotMade {
@@ -58,12 +58,12 @@ struct NotMade {
     source: io::Error,
 }
 
-/// Copies the tree into the directory, which gets the time of what is in it. What was copied before a failure stays.
+/// Copies the tree into the directory, which gets the time of its entries. After a failure, copied files stay.
 pub(super) fn copy(
     tree: &Tree,
     into: OwnedFd,
     account: &Account,
-    tell: &(dyn Fn(u64) + Sync),
+    report: &(dyn Fn(u64) + Sync),
     cancel: &CancelToken,
 ) -> Result<(), Failure> {
     let shared = &Shared {
@@ -71,12 +71,12 @@ pub(super) fn copy(
         bytes: AtomicU64::new(0),
         owner: (Uid::from_raw(account.uid), Gid::from_raw(account.gid)),
         mtime: SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(tree.mtime)),
-        tell,
+        report,
         cancel,
     };
     thread::scope(|scope| {
         let (jobs, waiting) = sync_channel(WAITING);
-        // Theirs alone: where none of them is left, the walk does not wait for one.
+        // The threads alone own the receiver: when all of them have ended, the walk fails and does not wait.
         let waiting = Arc::new(Mutex::new(waiting));
         for _ in 0..workers() {
             let waiting = Arc::clone(&waiting);
@@ -94,7 +94,7 @@ pub(super) fn copy(
         };
         let walked = walk_tree(&tree.root, &tree.filter, &mut copying);
         shared.note(walked.map_err(Failure::Tree));
-        shared.note(copying.leave(0).map_err(Failure::Place));
+        shared.note(copying.leave(0).map_err(Failure::Target));
     });
     lock(&shared.failure).take().map_or(Ok(()), Err)
 }
@@ -104,7 +104,7 @@ fn workers() -> usize {
     processors.min(MOST_WORKERS)
 }
 
-/// A directory that is being filled, here and by the files that wait to be filled in it.
+/// A directory, shared by the walk and the files that are still to be filled in it.
 type Directory = Arc<OwnedFd>;
 
 /// A file to be filled.
@@ -117,7 +117,7 @@ struct Job {
 
 /// The walk.
 struct Copying<'a> {
-    /// The directories that it is in, the root first.
+    /// The current directory and its parents, the root first.
     levels: Vec<Level>,
     jobs: SyncSender<Job>,
     shared: &'a Shared<'a>,
@@ -129,12 +129,12 @@ struct Level {
 }
 
 impl Copying<'_> {
-    /// Goes to where something is, and gives the directory and the name in it.
+    /// Goes to the directory of a path and returns it, with the name of the entry.
     fn enter<'n>(&mut self, path: &'n [u8]) -> io::Result<(Directory, &'n OsStr)> {
         let slash = path.iter().rposition(|byte| *byte == b'/');
         let above = slash.map_or(&path[..0], |at| &path[..at]);
         let depth = self.levels.iter().rposition(|level| level.path == above);
-        let depth = depth.expect("a directory comes before what is in it");
+        let depth = depth.expect("a directory comes before its entries");
         self.leave(depth + 1)?;
         let name = OsStr::from_bytes(&path[slash.map_or(0, |at| at + 1)..]);
         Ok((Arc::clone(&self.levels[depth].directory), name))
@@ -154,7 +154,7 @@ impl Copying<'_> {
         let directory = openat(&above, name, flags, Mode::empty())?;
         let (user, group) = self.shared.owner;
         fchown(&directory, Some(user), Some(group))?;
-        // The process's mask may have taken something away.
+        // The mask of the process may have removed bits.
         fchmod(&directory, mode)?;
         self.levels.push(Level {
             path: path.to_vec(),
@@ -183,17 +183,17 @@ impl Copying<'_> {
 impl TreeSink for Copying<'_> {
     fn directory(&mut self, path: &[u8], mode: u32) -> io::Result<()> {
         let done = self.make_directory(path, mode);
-        self.shared.end_where_not_made(path, done)
+        self.shared.or_cancel(path, done)
     }
 
     fn symlink(&mut self, path: &[u8], target: &[u8]) -> io::Result<()> {
         let done = self.make_symlink(path, target);
-        self.shared.end_where_not_made(path, done)
+        self.shared.or_cancel(path, done)
     }
 
     fn file(&mut self, path: &[u8], file: TreeFile) -> io::Result<()> {
         let done = self.make_file(path, file.mode());
-        let (copy, directory) = self.shared.end_where_not_made(path, done)?;
+        let (copy, directory) = self.shared.or_cancel(path, done)?;
         let path = path.to_vec();
         let job = Job {
             path,
@@ -206,22 +206,21 @@ impl TreeSink for Copying<'_> {
     }
 }
 
-/// What all threads know.
+/// The state that all threads share.
 struct Shared<'a> {
-    /// The first one.
+    /// The first failure.
     failure: Mutex<Option<Failure>>,
-    /// How many were copied.
+    /// The number of copied bytes.
     bytes: AtomicU64,
     owner: (Uid, Gid),
-    /// `None` where no clock goes so far.
+    /// `None` if the time is out of range.
     mtime: Option<SystemTime>,
-    tell: &'a (dyn Fn(u64) + Sync),
+    report: &'a (dyn Fn(u64) + Sync),
     cancel: &'a CancelToken,
 }
 
 impl Shared<'_> {
-    /// Fills files until no more come. After a failure they are taken and left, so that the walk does not wait for
-    /// somebody to take them.
+    /// Fills files until the queue ends. After a failure it drains the queue, so that the walk is not blocked.
     fn work(&self, waiting: &Mutex<Receiver<Job>>) {
         loop {
             let job = lock(waiting).recv();
@@ -248,7 +247,7 @@ impl Shared<'_> {
             ErrorKind::StorageFull
             | ErrorKind::QuotaExceeded
             | ErrorKind::FileTooLarge
-            | ErrorKind::ReadOnlyFilesystem => Failure::Place(err),
+            | ErrorKind::ReadOnlyFilesystem => Failure::Target(err),
             _ => Failure::Tree(err),
         })?;
         let finish = || -> io::Result<()> {
@@ -263,7 +262,7 @@ impl Shared<'_> {
         finish().map_err(|err| not_made(&path, err))
     }
 
-    /// Gives up a directory. Whoever does so last knows that it is filled.
+    /// Releases a directory, which is filled when the last owner does so.
     fn release(&self, directory: Directory) -> io::Result<()> {
         match Arc::into_inner(directory) {
             Some(directory) => self.set_time(&File::from(directory)),
@@ -278,13 +277,13 @@ impl Shared<'_> {
     fn count(&self, bytes: u64) {
         let before = self.bytes.fetch_add(bytes, Ordering::Relaxed);
         let now = before + bytes;
-        if before / TELLING != now / TELLING {
-            (self.tell)(now);
+        if before / REPORT_INTERVAL != now / REPORT_INTERVAL {
+            (self.report)(now);
         }
     }
 
-    /// Ends the walk with an error where something could not be made, or everything is to stop.
-    fn end_where_not_made<T>(&self, path: &[u8], done: io::Result<T>) -> io::Result<T> {
+    /// Ends the walk with an error if an entry could not be made, or the command is cancelled.
+    fn or_cancel<T>(&self, path: &[u8], done: io::Result<T>) -> io::Result<T> {
         self.check()?;
         done.map_err(|err| {
             self.note(Err(not_made(path, err)));
@@ -292,7 +291,7 @@ impl Shared<'_> {
         })
     }
 
-    /// An error where everything is to stop; which failure it was is told in the end.
+    /// Fails after another failure, and when the command is cancelled. The first failure is returned in the end.
     fn check(&self) -> io::Result<()> {
         let is_over = self.cancel.reason().is_some() || lock(&self.failure).is_some();
         if is_over {
@@ -311,10 +310,10 @@ impl Shared<'_> {
 fn not_made(path: &[u8], source: io::Error) -> Failure {
     let path = String::from_utf8_lossy(path).into_owned();
     let kind = source.kind();
-    Failure::Place(io::Error::new(kind, NotMade { path, source }))
+    Failure::Target(io::Error::new(kind, NotMade { path, source }))
 }
 
-/// Nothing is half done in what these locks protect.
+/// Locks a mutex. A panic leaves no inconsistent state under these locks.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -342,7 +341,7 @@ mod tests {
 
     const MTIME: u64 = 1_700_000_000;
 
-    /// More files than may wait.
+    /// Makes a tree with more files than the queue takes.
     fn source() -> tempfile::TempDir {
         let temp = tempfile::tempdir().unwrap();
         for directory in 0..40 {
@@ -371,7 +370,7 @@ mod tests {
         }
     }
 
-    /// Somebody else where that can be, else whoever runs the tests.
+    /// Returns another account if the tests run as root, else their own.
     fn account() -> Account {
         let own = fs::metadata("/proc/self").unwrap();
         let (uid, gid) = match own.uid() {
@@ -387,17 +386,16 @@ mod tests {
     }
 
     fn copy_to(into: &Path, tree: &Tree) -> Result<u64, Failure> {
-        let told = AtomicU64::new(0);
-        let tell = |bytes| {
-            told.fetch_max(bytes, Ordering::Relaxed);
+        let reported = AtomicU64::new(0);
+        let report = |bytes| {
+            reported.fetch_max(bytes, Ordering::Relaxed);
         };
         let dir = File::open(into).unwrap().into();
-        copy(tree, dir, &account(), &tell, &CancelToken::default())?;
-        Ok(told.into_inner())
+        copy(tree, dir, &account(), &report, &CancelToken::default())?;
+        Ok(reported.into_inner())
     }
 
-    /// Everything that an archive tells of a tree: what an entry is and has, its mode and its time. All belongs to
-    /// one user.
+    /// Returns the mode, time and content of all entries of a tree, which belong to one user.
     fn listing(root: &Path, owner: (u32, u32)) -> BTreeMap<String, (u32, i64, Vec<u8>)> {
         let mut found = BTreeMap::new();
         let mut waiting = vec![root.to_owned()];
@@ -411,7 +409,7 @@ mod tests {
                     (metadata.mtime(), Vec::new())
                 } else if metadata.is_symlink() {
                     let target = fs::read_link(&path).unwrap().into_os_string();
-                    // Nobody sets it.
+                    // The time of a link is not set.
                     (0, target.into_encoded_bytes())
                 } else {
                     (metadata.mtime(), fs::read(&path).unwrap())
@@ -424,14 +422,14 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_is_what_an_archive_would_have_brought() {
+    fn copy_equals_an_unpacked_archive() {
         let (source, copied, unpacked) = (
             source(),
             tempfile::tempdir().unwrap(),
             tempfile::tempdir().unwrap(),
         );
         let tree = tree(source.path());
-        let told = copy_to(copied.path(), &tree).unwrap();
+        let reported = copy_to(copied.path(), &tree).unwrap();
         let options = TreeOptions {
             filter: &tree.filter,
             mtime: MTIME,
@@ -448,13 +446,16 @@ mod tests {
         assert_eq!(expected.len() as u64, written.entries);
         let root = copied.path().metadata().unwrap();
         assert_eq!(root.mtime(), MTIME.cast_signed());
-        // Once in a while, and never more than there is.
-        assert!((TELLING..=written.bytes).contains(&told), "{told}");
+        // From time to time, and never more than the total.
+        assert!(
+            (REPORT_INTERVAL..=written.bytes).contains(&reported),
+            "{reported}"
+        );
     }
 
-    /// A file system in memory lists what it has in the order in which it came, or backwards.
+    /// A file system in memory lists entries in the order of their creation, or backwards.
     #[test]
-    fn everything_is_made_in_the_order_of_its_name() {
+    fn entries_are_made_in_the_order_of_their_names() {
         let Ok(into) = tempfile::tempdir_in("/dev/shm") else {
             return;
         };
@@ -477,7 +478,7 @@ mod tests {
         prepare(source.path(), into.path());
         let shown = match copy_to(into.path(), &tree(source.path())).unwrap_err() {
             Failure::Tree(err) => format!("tree: {}", ErrorChain(&err)),
-            Failure::Place(err) => format!("place: {}", ErrorChain(&err)),
+            Failure::Target(err) => format!("target: {}", ErrorChain(&err)),
         };
         let shown = shown.replace(source.path().to_str().unwrap(), "ROOT");
         assert_eq!(shown, expected);
@@ -485,10 +486,10 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_ends_the_walk_and_is_told_with_its_side() {
+    fn failure_ends_the_walk_and_names_its_side() {
         check_failure(
             |_, into| fs::create_dir(into.join("d0")).unwrap(),
-            "place: can't make `d0`: File exists (os error 17)",
+            "target: can't make `d0`: File exists (os error 17)",
         );
         let file = "d0/with/depth/f3";
         check_failure(
@@ -501,9 +502,9 @@ mod tests {
         );
     }
 
-    /// There is more to come than may wait: the walk ends although nothing more is filled.
+    /// The tree has more files than the queue takes: the walk ends although no more are filled.
     #[test]
-    fn a_failure_of_one_that_fills_is_told() {
+    fn failure_of_a_thread_is_returned() {
         let (source, into) = (source(), tempfile::tempdir().unwrap());
         let path = source.path().join("a");
         let size = 33 << 20;
@@ -528,7 +529,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_more_is_copied_once_somebody_stops_it() {
+    fn cancelled_copy_stops() {
         let (source, into) = (source(), tempfile::tempdir().unwrap());
         let cancel = CancelToken::default();
         let stop = |_| cancel.cancel(Interrupt::Interrupted);

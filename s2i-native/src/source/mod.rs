@@ -129,7 +129,7 @@ impl StagedSource {
                 into: source.into,
                 source: err,
             },
-            Failure::Place(err) => failed(Operation::CopySource, image)(err),
+            Failure::Target(err) => failed(Operation::CopySource, image)(err),
         })
     }
 }

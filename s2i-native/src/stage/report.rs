@@ -1,7 +1,7 @@
 //! The failure report of a stage, on its own standard streams.
 //!
-//! A stage is a child process, so the renderer of s2i is out of its reach: s2i reads the report from a pipe and shows
-//! it, or the stage reports in place of the program that it could not start, to whoever started that. This is the only
+//! A stage is a child process, out of reach of the renderer of s2i. Either s2i reads the report from a pipe and shows
+//! it, or the stage reports in place of the program that it failed to start, on the streams of that. This is the only
 //! file of the engine that writes to a standard stream.
 
 use std::{

@@ -5,37 +5,37 @@ use serde::{Deserialize, Serialize};
 
 use crate::{files::host_text, programs};
 
-/// Numbers of users or groups that belong to a user, as `/etc/subuid` and `/etc/subgid` have them.
+/// A range of user or group ids that belongs to a user, as `/etc/subuid` and `/etc/subgid` have them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Range {
-    /// The first, outside of any namespace.
+    /// The first id, outside of any namespace.
     pub first: u32,
-    /// How many.
+    /// The number of ids.
     pub count: u32,
 }
 
-/// How this process gets root's rights in a namespace.
+/// The way in which this process gets root's rights in a namespace.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Plan {
     /// It is root already, of the machine or of a namespace.
     Nothing,
-    /// With numbers for other users as well.
+    /// With ids for other users as well.
     Ranges {
-        /// Those of users.
+        /// The ranges of user ids.
         uids: Vec<Range>,
-        /// Those of groups.
+        /// The ranges of group ids.
         gids: Vec<Range>,
     },
-    /// With its own number alone. Images with another user than root can't be used.
+    /// With its own id alone. Images with another user than root can't be used.
     Single {
-        /// What is missing for more.
+        /// The reason why there are no others.
         why: String,
     },
 }
 
 impl Plan {
-    /// Finds out; changes nothing.
+    /// Determines the plan, without side effects.
     #[must_use]
     pub fn make() -> Self {
         if geteuid().is_root() {
@@ -63,7 +63,7 @@ impl Plan {
     }
 }
 
-/// The ranges that a table gives to the user of this process.
+/// Returns the ranges that a table gives to the user of this process.
 pub(super) fn ranges(table: &str) -> Vec<Range> {
     let read = |path: &str| host_text(path).unwrap_or_default();
     let uid = geteuid().as_raw();
@@ -88,7 +88,7 @@ fn ranges_in(table: &str, passwd: &str, uid: u32) -> Vec<Range> {
     table.lines().filter_map(range).collect()
 }
 
-/// What `newuidmap` and `newgidmap` are asked for: root inside is `own` outside, and from 1 on come the ranges.
+/// Returns the arguments of `newuidmap` and `newgidmap`: `own` outside is root inside, and the ranges follow from 1 on.
 pub(super) fn mapping(own: u32, ranges: &[Range]) -> Vec<String> {
     let mut mapping = vec![[0, own, 1]];
     let mut next = 1;
@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ranges_belong_to_names_and_numbers() {
+    fn ranges_are_found_by_name_and_by_id() {
         let passwd = "root:x:0:0::/:\nme:x:1000:1000::/:\n";
         let table = "you:1:1\nme:100000:65536\n1000:300000:10\nme:5:0\nme:broken\nme2:7:7\n";
         let expected = [(100_000, 65536), (300_000, 10)];
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn ranges_follow_each_other_inside() {
+    fn ranges_are_mapped_one_after_another() {
         let range = |first, count| Range { first, count };
         let mapping = mapping(1000, &[range(100_000, 65536), range(300_000, 10)]);
         assert_eq!(mapping.join(" "), "0 1000 1 1 100000 65536 65537 300000 10");

@@ -1,4 +1,4 @@
-//! What this machine lets this process do, for those who wonder why it does not.
+//! A report of all that decides if containers are possible on this machine.
 
 use std::path::{Path, PathBuf};
 
@@ -15,19 +15,19 @@ use crate::{
     sandbox::{cgroup_parent, has_scopes, unsuited},
 };
 
-/// Everything that decides whether and how containers are possible. `None` is a question that this kernel does
-/// not have.
+/// A report of all that decides if containers are possible, and how. `None` stands for a setting that this kernel
+/// lacks.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
-    /// The release of the kernel. Ordinary users need 5.11 or later, and so does everybody.
+    /// The release of the kernel. It must be 5.11 or later.
     pub kernel: String,
-    /// Who this process is.
+    /// The effective user id of this process.
     pub euid: u32,
-    /// Whether it is in a user namespace already.
+    /// True if this process is in a user namespace already.
     pub is_inside: bool,
-    /// How it would get root's rights.
+    /// The way in which it would get root's rights.
     pub plan: Plan,
-    /// Why an empty container could not be made, where it was tried with those rights.
+    /// The result of making an empty container with those rights; the error is the reason of a failure.
     pub trial: Result<(), String>,
     /// `user.max_user_namespaces`; with 0 there are none.
     pub max_user_namespaces: Option<u64>,
@@ -35,35 +35,35 @@ pub struct Report {
     pub unprivileged_userns_clone: Option<u64>,
     /// `kernel.apparmor_restrict_unprivileged_userns`, of Ubuntu; with 1 they are for programs with a profile.
     pub apparmor_restricts_userns: Option<u64>,
-    /// Where `newuidmap` is.
+    /// The path of `newuidmap`.
     pub newuidmap: Option<PathBuf>,
-    /// Where `newgidmap` is.
+    /// The path of `newgidmap`.
     pub newgidmap: Option<PathBuf>,
     /// The ranges in `/etc/subuid`.
     pub subuids: Vec<Range>,
     /// The ranges in `/etc/subgid`.
     pub subgids: Vec<Range>,
-    /// The file system of the store, if it is one that can't hold containers.
+    /// The file system of the store, if it does not support containers.
     pub unsuited_store: Option<&'static str>,
-    /// Where containers with limits for memory, processes and processors would have their cgroup.
+    /// The parent of the cgroups of containers with limits for memory, processes and processors.
     pub cgroup: Result<PathBuf, String>,
-    /// Whether the kernel can restrict system calls.
+    /// True if the kernel can restrict system calls.
     pub has_seccomp: bool,
-    /// True when Landlock can keep containers from abstract sockets of the host.
+    /// True if Landlock can keep containers from abstract sockets of the host.
     pub has_scopes: bool,
 }
 
-/// Finds everything out. Where containers will be, in `store` or where that would be made, a directory is made and
-/// removed again. It takes as long as starting one.
+/// Makes the report. Makes and removes a container in `store` or its nearest existing parent, which takes as long as
+/// starting one.
 #[must_use]
 pub fn probe(store: &Path) -> Report {
-    let there = nearest(store);
+    let dir = nearest(store);
     Report {
         kernel: uname().release().to_string_lossy().into_owned(),
         euid: geteuid().as_raw(),
         is_inside: is_inside(),
         plan: Plan::make(),
-        trial: trial::start(there),
+        trial: trial::start(dir),
         max_user_namespaces: setting("user/max_user_namespaces"),
         unprivileged_userns_clone: setting("kernel/unprivileged_userns_clone"),
         apparmor_restricts_userns: setting("kernel/apparmor_restrict_unprivileged_userns"),
@@ -71,7 +71,7 @@ pub fn probe(store: &Path) -> Report {
         newgidmap: programs::find("newgidmap"),
         subuids: ids::ranges("/etc/subuid"),
         subgids: ids::ranges("/etc/subgid"),
-        unsuited_store: unsuited(there).ok().flatten(),
+        unsuited_store: unsuited(dir).ok().flatten(),
         cgroup: cgroup_parent(&["cpu", "memory", "pids"]).map_err(|err| err.to_string()),
         has_seccomp: Path::new("/proc/sys/kernel/seccomp/actions_avail").exists(),
         has_scopes: has_scopes(),
@@ -83,7 +83,7 @@ fn setting(name: &str) -> Option<u64> {
     text.ok()?.trim().parse().ok()
 }
 
-/// The directory itself, or where it would be made.
+/// Returns the directory itself or its nearest existing parent.
 fn nearest(dir: &Path) -> &Path {
     dir.ancestors().find(|dir| dir.is_dir()).unwrap_or(dir)
 }

@@ -1,4 +1,4 @@
-//! Which system calls the processes of a container can make.
+//! The filter of system calls.
 
 mod calls;
 
