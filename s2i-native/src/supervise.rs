@@ -7,9 +7,9 @@
 use std::{
     ffi::{OsStr, OsString},
     io,
-    os::unix::process::{CommandExt as _, ExitStatusExt as _},
+    os::unix::process::CommandExt as _,
     path::Path,
-    process::{Child, Command, ExitCode},
+    process::{Command, ExitCode},
 };
 
 use rustix::{
@@ -20,12 +20,9 @@ use rustix::{
 
 use crate::{
     programs,
-    stage::{OWN_PROGRAM, Stage, parent},
+    stage::{self, OWN_PROGRAM, Stage, parent},
     userns::restore_ids,
 };
-
-/// The number that shells add to that of a signal for the exit code of a killed program.
-const SIGNALLED: i32 = 128;
 
 /// Returns a [`Command`] that runs a program of the user in a process group of its own, which is killed when this
 /// process ends for any reason.
@@ -86,7 +83,7 @@ fn supervise(parent: &OsStr, args: &[OsString]) -> io::Result<ExitCode> {
         // This process is in the group, too.
         kill_process_group(getpgrp(), Signal::KILL)?;
     }
-    exit_code(&mut child)
+    Ok(stage::exit_code(child.wait()?))
 }
 
 /// Returns a command for the program, which is killed when `parent` ends.
@@ -94,11 +91,4 @@ fn program_of(parent: &OsStr, args: &[OsString]) -> Command {
     let mut command = Stage::RestoreIds.command();
     command.arg(parent).args(args);
     command
-}
-
-fn exit_code(child: &mut Child) -> io::Result<ExitCode> {
-    let status = child.wait()?;
-    let code = status.code().or_else(|| Some(SIGNALLED + status.signal()?));
-    let code = code.and_then(|code| u8::try_from(code).ok());
-    Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
 }

@@ -4,10 +4,7 @@ use std::{
     ffi::OsString,
     fs::{self, File},
     io,
-    os::{
-        fd::{AsRawFd as _, OwnedFd},
-        unix::process::ExitStatusExt as _,
-    },
+    os::fd::{AsRawFd as _, OwnedFd},
     process::{Child, ExitCode},
 };
 
@@ -26,7 +23,7 @@ use super::{
 };
 use crate::{
     files::host_bytes,
-    stage::{OWN_PROGRAM, Stage, parent},
+    stage::{self, OWN_PROGRAM, Stage, parent},
 };
 
 /// Runs the stage.
@@ -112,12 +109,7 @@ impl Init {
         dup2_stdin(&self.null).or_fault(what)?;
         dup2_stdout(&self.null).or_fault(what)?;
         dup2_stderr(&self.null).or_fault(what)?;
-        let status = self.child.wait().or_fault(what)?;
-        let code = match (status.code(), status.signal()) {
-            (Some(code), _) => code,
-            (None, signal) => 128 + signal.unwrap_or_default(),
-        };
-        Ok(ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX)))
+        Ok(stage::exit_code(self.child.wait().or_fault(what)?))
     }
 }
 

@@ -10,8 +10,8 @@ pub(crate) mod report;
 use std::{
     env::{self, ArgsOs},
     ffi::OsStr,
-    os::unix::process::CommandExt as _,
-    process::Command,
+    os::unix::process::{CommandExt as _, ExitStatusExt as _},
+    process::{Command, ExitCode, ExitStatus},
 };
 
 /// The name of every stage, as its first argument.
@@ -93,4 +93,11 @@ impl Stage {
 pub(crate) fn args() -> Option<ArgsOs> {
     let mut args = env::args_os();
     (args.next()? == ARG0).then_some(args)
+}
+
+/// Returns the exit code that shells have for a program: its own, or 128 and the number of the signal that killed it.
+pub(crate) fn exit_code(status: ExitStatus) -> ExitCode {
+    let code = status.code().or_else(|| Some(128 + status.signal()?));
+    let code = code.and_then(|code| u8::try_from(code).ok());
+    code.map_or(ExitCode::FAILURE, ExitCode::from)
 }
