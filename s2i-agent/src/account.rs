@@ -1,26 +1,22 @@
-//! Who does something: users and groups of the container, and acting as one of them.
+//! Accounts of the container, and acting as one of them.
 
 use std::{collections::BTreeMap, io};
 
-use rustix::{
-    io::Errno,
-    process::{Gid, Uid, geteuid},
-    thread::{set_no_new_privs, set_thread_groups, set_thread_res_gid, set_thread_res_uid},
-};
+use rustix::{process::geteuid, thread::set_no_new_privs};
 use s2i_core::{
     Account, bounds,
     wire::{Failure, FailureKind},
 };
 
-use crate::files::{head, kernel_text};
+use crate::files::head;
 
-/// The users that were found so far. Each is looked for once: what goes into the container later may change its
-/// tables, and must not make another user of one that the host has checked.
+/// The accounts that were found so far. Each is looked up once: files that come into the container later may change its
+/// tables, and must not turn a user that the host has checked into another.
 #[derive(Default)]
 pub(crate) struct Accounts(BTreeMap<String, Account>);
 
 impl Accounts {
-    /// Finds who `user[:group]` is here, as image configs write it: names or numbers, empty for root.
+    /// Finds the account `user[:group]`, as image configs write it: names or numbers, empty for root.
     pub(crate) fn find(&mut self, user: &str) -> Result<Account, Failure> {
         if let Some(account) = self.0.get(user) {
             return Ok(account.clone());
@@ -35,7 +31,7 @@ impl Accounts {
     }
 }
 
-/// Returns the text of a file of the image, which may be anything.
+/// Returns the text of a file of the image, which may be of any type.
 fn read(path: &str) -> String {
     let bytes = head(path, bounds::FILE).unwrap_or_default();
     String::from_utf8_lossy(&bytes).into_owned()
@@ -46,17 +42,17 @@ fn read(path: &str) -> String {
 /// On Linux every thread has credentials of its own, and what it spawns inherits them.
 pub(crate) fn act<T: Send>(account: &Account, work: impl FnOnce() -> T + Send) -> io::Result<T> {
     std::thread::scope(|scope| {
-        let thread = scope.spawn(|| become_it(account).map(|()| work()));
+        let thread = scope.spawn(|| confine(account).map(|()| work()));
         thread
             .join()
             .unwrap_or_else(|_| Err(io::Error::other("a thread of the agent panicked")))
     })
 }
 
-fn become_it(account: &Account) -> io::Result<()> {
+fn confine(account: &Account) -> io::Result<()> {
     set_no_new_privs(true)?;
     if !geteuid().is_root() {
-        // Already nobody special: what is asked for must be what there is.
+        // An ordinary user can only stay the same.
         let same = geteuid().as_raw() == account.uid;
         return if same {
             Ok(())
@@ -64,18 +60,5 @@ fn become_it(account: &Account) -> io::Result<()> {
             Err(io::ErrorKind::PermissionDenied.into())
         };
     }
-    let (uid, gid) = (Uid::from_raw(account.uid), Gid::from_raw(account.gid));
-    let groups: Vec<Gid> = account.groups.iter().copied().map(Gid::from_raw).collect();
-    match set_thread_groups(&groups) {
-        // Where this namespace has one user alone, nobody's groups can be changed.
-        Err(Errno::PERM) if are_groups_fixed() => {}
-        done => done?,
-    }
-    set_thread_res_gid(gid, gid, gid)?;
-    set_thread_res_uid(uid, uid, uid)?;
-    Ok(())
-}
-
-fn are_groups_fixed() -> bool {
-    kernel_text("/proc/self/setgroups").is_ok_and(|text| text.trim() == "deny")
+    account.assume()
 }

@@ -1,4 +1,4 @@
-//! Who `user[:group]` of an image's config is, by the user tables of that image.
+//! The account `user[:group]` of an image's config, from the user tables of that image.
 
 use thiserror::Error;
 
@@ -11,11 +11,11 @@ pub struct Account {
     pub gid: u32,
     /// The numbers of the other groups that it is in.
     pub groups: Vec<u32>,
-    /// The home directory; `/` for users that nobody has heard of.
+    /// The home directory; `/` for unknown users.
     pub home: String,
 }
 
-/// Nobody in an image has such a name, and it is no number that somebody could have.
+/// A user or group that the image lacks by this name, and that is not a valid number.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum AccountError {
     /// The user.
@@ -27,8 +27,8 @@ pub enum AccountError {
 }
 
 impl Account {
-    /// Returns the number of the user of `user[:group]` where the text alone says it: that of a number, and 0 where it
-    /// is empty. The number of a name is known by the tables of the image alone.
+    /// Returns the number of the user of `user[:group]`, if it is a number or empty (0). A name can only be looked up in
+    /// the tables of the image.
     ///
     /// ```
     /// use s2i_core::Account;
@@ -45,9 +45,34 @@ impl Account {
         }
     }
 
-    /// Finds who this is: names or numbers, empty for root. `passwd` and `group` are what the image has
-    /// in these files. A number is one even where the image has it as a name of another user, so that
-    /// [`uid_of`](Self::uid_of) holds. A group that is named is the only one.
+    /// Gives the ids and groups of this account to the calling thread, which must have the right to change them.
+    /// Threads and processes that it starts inherit them.
+    ///
+    /// A user namespace with a single user may fix the groups of its processes. They are kept there.
+    ///
+    /// # Errors
+    /// The kernel refuses, because the thread lacks the right or the namespace lacks an id.
+    #[cfg(target_os = "linux")]
+    pub fn assume(&self) -> std::io::Result<()> {
+        use rustix::{
+            io::Errno,
+            process::{Gid, Uid},
+            thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid},
+        };
+        let (uid, gid) = (Uid::from_raw(self.uid), Gid::from_raw(self.gid));
+        let groups: Vec<Gid> = self.groups.iter().copied().map(Gid::from_raw).collect();
+        // The groups first: without its user id, the thread loses the right to change them.
+        match set_thread_groups(&groups) {
+            Err(Errno::PERM) if are_groups_fixed() => {}
+            done => done?,
+        }
+        set_thread_res_gid(gid, gid, gid)?;
+        Ok(set_thread_res_uid(uid, uid, uid)?)
+    }
+
+    /// Finds an account: names or numbers, empty for root. `passwd` and `group` are the contents of these files of the
+    /// image. A number stays a number even if the image has another user of that name, so that [`uid_of`](Self::uid_of)
+    /// holds. With a group in `user`, the account has no other groups.
     ///
     /// # Errors
     /// [`AccountError`].
@@ -107,6 +132,13 @@ fn groups_of(name: Option<&&str>, group: &str) -> Vec<u32> {
         .filter(is_member)
         .filter_map(|entry| entry.get(2)?.parse().ok())
         .collect()
+}
+
+#[cfg(target_os = "linux")]
+fn are_groups_fixed() -> bool {
+    let path = std::path::Path::new("/proc/self/setgroups");
+    let setting = crate::bounds::read_text_file(path, crate::bounds::FILE);
+    setting.is_ok_and(|setting| setting.trim() == "deny")
 }
 
 #[cfg(test)]

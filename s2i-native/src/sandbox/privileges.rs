@@ -1,12 +1,11 @@
-//! What the processes of a container may do.
+//! The privileges of the processes of a container.
 
 use rustix::{
     io::Errno,
-    process::{Gid, Uid},
     thread::{
         CapabilitySet, CapabilitySets, capabilities, capability_is_in_bounding_set,
         clear_ambient_capability_set, remove_capability_from_bounding_set, set_capabilities,
-        set_no_new_privs, set_thread_groups, set_thread_res_gid, set_thread_res_uid,
+        set_no_new_privs,
     },
 };
 use s2i_core::Account;
@@ -17,10 +16,9 @@ use super::{
     scope, seccomp,
     spec::Network,
 };
-use crate::files::host_text;
 
-/// What the agent needs to act for a user who is not root: to own what it makes, to become the user,
-/// to end processes of the user, and to clean up after it.
+/// The capabilities that the agent needs to act for a user other than root: to own its files, to become the user,
+/// to end processes of the user, and to clean up.
 const AGENT: CapabilitySet = CapabilitySet::CHOWN
     .union(CapabilitySet::DAC_OVERRIDE)
     .union(CapabilitySet::FOWNER)
@@ -28,7 +26,7 @@ const AGENT: CapabilitySet = CapabilitySet::CHOWN
     .union(CapabilitySet::SETGID)
     .union(CapabilitySet::SETUID);
 
-/// What Docker gives to root, without `MKNOD`.
+/// The capabilities that Docker gives to root, without `MKNOD`.
 const ROOT: CapabilitySet = AGENT
     .union(CapabilitySet::AUDIT_WRITE)
     .union(CapabilitySet::FSETID)
@@ -38,12 +36,12 @@ const ROOT: CapabilitySet = AGENT
     .union(CapabilitySet::SETPCAP)
     .union(CapabilitySet::SYS_CHROOT);
 
-/// The capabilities of the agent.
+/// Returns the capabilities of the agent.
 pub(super) fn of_agent(for_root: bool) -> CapabilitySet {
     if for_root { ROOT } else { AGENT }
 }
 
-/// The capabilities of an image's own command.
+/// Returns the capabilities of an image's own command.
 pub(super) fn of_user(is_root: bool) -> CapabilitySet {
     if is_root {
         ROOT
@@ -52,8 +50,8 @@ pub(super) fn of_user(is_root: bool) -> CapabilitySet {
     }
 }
 
-/// What nobody gets where it would reach beyond the container: everybody's traffic on the host's network, and
-/// what lies above the container's root.
+/// Returns the capabilities that would reach beyond this container: to all traffic on the host's network, and above
+/// the container's root.
 pub(super) fn withheld(network: Network, is_top: bool) -> CapabilitySet {
     let mut withheld = CapabilitySet::empty();
     withheld.set(CapabilitySet::NET_RAW, network == Network::Host);
@@ -61,8 +59,8 @@ pub(super) fn withheld(network: Network, is_top: bool) -> CapabilitySet {
     withheld
 }
 
-/// Gives up everything but these capabilities and what Landlock and the seccomp filter let through, and becomes
-/// the account. There is no way back, for this process and all that come from it.
+/// Gives up all other capabilities, becomes the account, and applies Landlock and the seccomp filter, for this process
+/// and its descendants. It can't be undone.
 pub(super) fn confine(
     rights: CapabilitySet,
     account: Option<&Account>,
@@ -71,7 +69,8 @@ pub(super) fn confine(
     let bound = bound(rights).or_fault(|| "can't give up capabilities".into())?;
     clear_ambient_capability_set().or_fault(|| "can't give up ambient capabilities".into())?;
     if let Some(account) = account {
-        become_it(account)
+        account
+            .assume()
             .or_fault(|| format!("can't become user {}:{}", account.uid, account.gid))?;
     }
     let sets = CapabilitySets {
@@ -81,13 +80,13 @@ pub(super) fn confine(
     };
     set_capabilities(None, sets).or_fault(|| "can't give up capabilities".into())?;
     set_no_new_privs(true).or_fault(|| "can't forbid new privileges".into())?;
-    // The kernel forgot about it with the change of the user.
+    // The kernel dropped it with the change of the user.
     lifeline.hold()?;
     scope::confine()?;
     seccomp::confine(rights)
 }
 
-/// Leaves nothing else in the bounding set, and says what of it this process has.
+/// Removes all other capabilities from the bounding set, and returns those that this process has of them.
 fn bound(rights: CapabilitySet) -> rustix::io::Result<CapabilitySet> {
     for bit in 0..u64::BITS {
         let one = CapabilitySet::from_bits_retain(1 << bit);
@@ -100,20 +99,4 @@ fn bound(rights: CapabilitySet) -> rustix::io::Result<CapabilitySet> {
         }
     }
     Ok(capabilities(None)?.permitted & rights)
-}
-
-fn become_it(account: &Account) -> rustix::io::Result<()> {
-    let (uid, gid) = (Uid::from_raw(account.uid), Gid::from_raw(account.gid));
-    let groups: Vec<Gid> = account.groups.iter().copied().map(Gid::from_raw).collect();
-    match set_thread_groups(&groups) {
-        // Where a user namespace has a single number, no group can be given up, and there is nobody else.
-        Err(Errno::PERM) if are_groups_fixed() => {}
-        set => set?,
-    }
-    set_thread_res_gid(gid, gid, gid)?;
-    set_thread_res_uid(uid, uid, uid)
-}
-
-fn are_groups_fixed() -> bool {
-    host_text("/proc/self/setgroups").is_ok_and(|setting| setting.starts_with("deny"))
 }
