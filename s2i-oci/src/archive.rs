@@ -17,18 +17,17 @@ use std::{
     path::PathBuf,
 };
 
-use s2i_core::ImageRef;
+use s2i_core::{
+    ImageRef,
+    archive::{Entry, Kind, Writer},
+};
 use serde::Serialize;
-use tar::{EntryType, Header};
 use thiserror::Error;
 
 use crate::{
     Digest, Image,
     manifest::{self, Descriptor, IMAGE_NAME, Index, REF_NAME},
 };
-
-/// The size of a block of an archive.
-const BLOCK: usize = 512;
 
 /// Why an archive can't be written.
 #[derive(Debug, Error)]
@@ -39,7 +38,7 @@ pub enum ArchiveError {
     /// Two images with the same name.
     #[error("two images in one archive have the name `{0}`")]
     Name(String),
-    /// A layer's file could not be read, or is not what its digest says.
+    /// A layer's file could not be read, or has another digest.
     #[error("can't read the layer {}", path.display())]
     Layer {
         /// The layer's file.
@@ -63,7 +62,7 @@ struct DockerImage {
 
 /// An image as it goes into an archive.
 pub(crate) struct Item<'a, L> {
-    /// What the index says of its manifest.
+    /// The descriptor of the manifest in the index.
     pub(crate) descriptor: Descriptor,
     /// The manifest's bytes.
     pub(crate) manifest: Vec<u8>,
@@ -76,7 +75,7 @@ pub(crate) struct Item<'a, L> {
     pub(crate) names: &'a [ImageRef],
 }
 
-/// What a blob of the archive consists of.
+/// The contents of a blob of the archive.
 enum Bytes<'a, L> {
     Memory(&'a [u8]),
     Layer(u64, &'a L),
@@ -142,21 +141,34 @@ pub(crate) fn write_items<L, E: From<ArchiveError>>(
             }
         }
     }
-    small(out, "oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#)?;
-    small(out, "index.json", &json(&Index::new(index)))?;
-    small(out, "manifest.json", &json(&docker))?;
-    small(out, "blobs/", b"")?;
-    small(out, "blobs/sha256/", b"")?;
+    let mut archive = Writer::new(out, 0);
+    small(
+        &mut archive,
+        "oci-layout",
+        br#"{"imageLayoutVersion":"1.0.0"}"#,
+    )?;
+    small(&mut archive, "index.json", &json(&Index::new(index)))?;
+    small(&mut archive, "manifest.json", &json(&docker))?;
+    for name in ["blobs/", "blobs/sha256/"] {
+        begin(&mut archive, Kind::Directory, name, 0)?;
+    }
     for (digest, bytes) in blobs {
         match bytes {
-            Bytes::Memory(bytes) => small(out, &place(digest), bytes)?,
+            Bytes::Memory(bytes) => small(&mut archive, &place(digest), bytes)?,
             Bytes::Layer(size, layer) => {
-                append(out, &place(digest), size, |out| copy(layer, out))?;
+                begin(&mut archive, Kind::File, &place(digest), size)?;
+                let mut contents = Contents {
+                    archive: &mut archive,
+                    left: size,
+                };
+                copy(layer, &mut contents)?;
             }
         }
     }
-    let ended = out.write_all(&[0; 2 * BLOCK]).and_then(|()| out.flush());
-    ended.map_err(|err| ArchiveError::Write(err).into())
+    let ended = archive.finish();
+    ended
+        .map(drop)
+        .map_err(|err| ArchiveError::Write(err).into())
 }
 
 fn check_names<L>(items: &[Item<'_, L>]) -> Result<(), ArchiveError> {
@@ -197,65 +209,45 @@ fn json(value: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(value).expect("maps with text keys")
 }
 
-fn small(out: &mut dyn Write, name: &str, bytes: &[u8]) -> Result<(), ArchiveError> {
-    append(out, name, bytes.len() as u64, |out| {
-        out.write_all(bytes).map_err(ArchiveError::Write)
-    })
+type Archive<'a> = Writer<&'a mut dyn Write>;
+
+/// Adds a file with these bytes.
+fn small(archive: &mut Archive<'_>, name: &str, bytes: &[u8]) -> Result<(), ArchiveError> {
+    begin(archive, Kind::File, name, bytes.len() as u64)?;
+    archive.add(bytes).map_err(ArchiveError::Write)
 }
 
-/// A directory where the name ends with `/`, else a file of `size` bytes, which `fill` writes.
-fn append<E: From<ArchiveError>>(
-    out: &mut dyn Write,
-    name: &str,
-    size: u64,
-    fill: impl FnOnce(&mut dyn Write) -> Result<(), E>,
-) -> Result<(), E> {
-    let mut header = Header::new_gnu();
-    let (kind, mode) = if name.ends_with('/') {
-        (EntryType::Directory, 0o755)
-    } else {
-        (EntryType::Regular, 0o644)
+/// Begins an entry with `size` bytes of contents.
+fn begin(archive: &mut Archive<'_>, kind: Kind, name: &str, size: u64) -> Result<(), ArchiveError> {
+    let mode = match kind {
+        Kind::Directory => 0o755,
+        _ => 0o644,
     };
-    header.set_path(name).expect("all names are short");
-    header.set_entry_type(kind);
-    header.set_mode(mode);
-    header.set_uid(0);
-    header.set_gid(0);
-    header.set_mtime(0);
-    header.set_size(size);
-    header.set_cksum();
-    let failed = |err: io::Error| E::from(ArchiveError::Write(err));
-    out.write_all(header.as_bytes()).map_err(failed)?;
-    let mut exact = Exact { out, left: size };
-    fill(&mut exact)?;
-    if exact.left > 0 {
-        return Err(failed(io::ErrorKind::UnexpectedEof.into()));
-    }
-    let rest = usize::try_from(size % BLOCK as u64).expect("less than a block");
-    out.write_all(&[0; BLOCK][..(BLOCK - rest) % BLOCK])
-        .map_err(failed)
+    let entry = Entry {
+        mode,
+        size,
+        ..Entry::new(kind, name)
+    };
+    archive.begin(&entry).map_err(ArchiveError::Write)
 }
 
-/// Takes so many bytes and drops what comes after them, so that no content can pass for a header: who
-/// writes too much finds that out by the digest.
-struct Exact<'a> {
-    out: &'a mut dyn Write,
+/// The contents of an entry. What is written after its last byte is dropped, so that no content can pass for a
+/// header: a writer that writes too much finds that out by the digest.
+struct Contents<'a, 'o> {
+    archive: &'a mut Archive<'o>,
     left: u64,
 }
 
-impl Write for Exact<'_> {
+impl Write for Contents<'_, '_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let most = usize::try_from(self.left).map_or(bytes.len(), |left| left.min(bytes.len()));
-        if most == 0 {
-            return Ok(bytes.len());
-        }
-        let written = self.out.write(&bytes[..most])?;
-        self.left -= written as u64;
-        Ok(written)
+        self.archive.add(&bytes[..most])?;
+        self.left -= most as u64;
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.out.flush()
+        Ok(())
     }
 }
 

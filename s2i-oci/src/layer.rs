@@ -7,12 +7,12 @@
 use std::{
     collections::BTreeMap,
     fs::File,
-    io::{self, BufReader, BufWriter, Read, Write},
+    io::{self, BufWriter, Read, Write},
     path::{Path, PathBuf},
 };
 
 use flate2::{Compression, GzBuilder};
-use tar::{EntryType, Header};
+use s2i_core::archive::{self, ContentError, Time, Writer};
 use thiserror::Error;
 
 use crate::{Blob, Digest, HashingWriter, manifest, manifest::Descriptor};
@@ -20,7 +20,7 @@ use crate::{Blob, Digest, HashingWriter, manifest, manifest::Descriptor};
 /// The level that layers are compressed with: of 1 to 9, where most tools have their default.
 pub const GZIP_LEVEL: u32 = 6;
 
-/// Who a file belongs to, by number: names are no matter of a layer.
+/// The owner of a file, by number: a layer has no names of users.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Owner {
     /// The user.
@@ -34,7 +34,7 @@ impl Owner {
     pub const ROOT: Self = Self { uid: 0, gid: 0 };
 }
 
-/// Where the bytes of a file come from.
+/// The source of the bytes of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
     /// From memory.
@@ -63,7 +63,7 @@ pub enum LayerError {
     Name {
         /// The name.
         name: String,
-        /// What is wrong with it: a lower-case fragment.
+        /// The problem, as a lower-case fragment.
         problem: &'static str,
     },
     /// A name that was added before.
@@ -74,7 +74,7 @@ pub enum LayerError {
     Parent {
         /// The entry.
         name: String,
-        /// What it lies below.
+        /// The entry that it lies below.
         parent: String,
     },
     /// A mode with more than the twelve bits for permissions, set-ID and sticky.
@@ -244,13 +244,12 @@ impl LayerBuilder {
             source,
         };
         let file = File::create(at).map_err(failed)?;
-        let out = HashingWriter::new(BufWriter::with_capacity(256 * 1024, file));
-        let mut tar = tar::Builder::new(out);
+        let mut archive = Writer::new(HashingWriter::new(file), 0);
         for (name, entry) in &self.entries {
-            self.append(&mut tar, name, entry, at)?;
+            self.append(&mut archive, name, entry, at)?;
         }
-        let (file, diff_id, size) = tar.into_inner().map_err(failed)?.finish();
-        file.into_inner().map_err(|err| failed(err.into_error()))?;
+        let (out, _) = archive.finish().map_err(failed)?;
+        let (_, diff_id, size) = out.finish();
         Ok(Layer {
             path: at.into(),
             diff_id,
@@ -279,51 +278,76 @@ impl LayerBuilder {
 
     fn append(
         &self,
-        tar: &mut tar::Builder<impl Write>,
+        archive: &mut Writer<impl Write>,
         name: &str,
         entry: &Entry,
         at: &Path,
     ) -> Result<(), LayerError> {
-        let mut header = Header::new_gnu();
-        header.set_mode(entry.mode);
-        header.set_uid(entry.owner.uid.into());
-        header.set_gid(entry.owner.gid.into());
-        header.set_mtime(self.mtime);
-        header.set_size(0);
-        let written = match &entry.kind {
-            Kind::Directory => {
-                header.set_entry_type(EntryType::Directory);
-                tar.append_data(&mut header, format!("{name}/"), io::empty())
-            }
-            Kind::Symlink(target) => {
-                header.set_entry_type(EntryType::Symlink);
-                tar.append_link(&mut header, name, target)
-            }
-            Kind::File(Content::Bytes(bytes)) => {
-                header.set_size(bytes.len() as u64);
-                tar.append_data(&mut header, name, bytes.as_slice())
-            }
-            Kind::File(Content::File(path)) => {
-                let mut content = open(path)?;
-                header.set_size(content.left);
-                let written = tar.append_data(&mut header, name, &mut content);
-                if let Some(source) = content.failed {
-                    return Err(LayerError::Read {
-                        path: path.clone(),
-                        source,
-                    });
-                }
-                written
-            }
+        let plain = archive::Entry {
+            mode: entry.mode,
+            uid: entry.owner.uid,
+            gid: entry.owner.gid,
+            mtime: Time::whole(i64::try_from(self.mtime).unwrap_or(i64::MAX)),
+            ..archive::Entry::new(archive::Kind::File, name)
         };
-        written.map_err(|source| LayerError::Write {
+        let failed = |source| LayerError::Write {
             path: at.into(),
             source,
-        })
+        };
+        match &entry.kind {
+            Kind::Directory => {
+                let directory = archive::Entry {
+                    kind: archive::Kind::Directory,
+                    name: format!("{name}/").into(),
+                    ..plain
+                };
+                archive.begin(&directory).map_err(failed)
+            }
+            Kind::Symlink(target) => {
+                let link = archive::Entry {
+                    kind: archive::Kind::Symlink,
+                    target: target.clone().into(),
+                    ..plain
+                };
+                archive.begin(&link).map_err(failed)
+            }
+            Kind::File(content) => append_file(archive, plain, content, at),
+        }
     }
 }
 
-/// What is wrong with a name, as a lower-case fragment.
+fn append_file(
+    archive: &mut Writer<impl Write>,
+    file: archive::Entry,
+    content: &Content,
+    at: &Path,
+) -> Result<(), LayerError> {
+    let failed = |source| LayerError::Write {
+        path: at.into(),
+        source,
+    };
+    let (size, mut bytes): (u64, Box<dyn Read + '_>) = match content {
+        Content::Bytes(bytes) => (bytes.len() as u64, Box::new(bytes.as_slice())),
+        Content::File(path) => {
+            let (file, size) = open(path)?;
+            (size, Box::new(file))
+        }
+    };
+    let file = archive::Entry { size, ..file };
+    archive.begin(&file).map_err(failed)?;
+    let written = archive.contents(&file, &mut *bytes);
+    written.map_err(|err| match (err, content) {
+        (ContentError::Read(source) | ContentError::Short(source), Content::File(path)) => {
+            LayerError::Read {
+                path: path.clone(),
+                source,
+            }
+        }
+        (err, _) => failed(err.into()),
+    })
+}
+
+/// The problem of a name, as a lower-case fragment.
 fn problem(name: &str) -> Option<&'static str> {
     match name {
         "" => Some("it is empty"),
@@ -340,59 +364,19 @@ fn problem(name: &str) -> Option<&'static str> {
     }
 }
 
-/// Exactly as many bytes of a file as it had when it was opened, and the file's own errors apart from
-/// those of the output.
-struct Source {
-    file: BufReader<File>,
-    left: u64,
-    failed: Option<io::Error>,
-}
-
-fn open(path: &Path) -> Result<Source, LayerError> {
+/// Opens a regular file; returns its size as well.
+fn open(path: &Path) -> Result<(File, u64), LayerError> {
     let failed = |source| LayerError::Read {
         path: path.into(),
         source,
     };
     let file = File::open(path).map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
-    if !metadata.is_file() {
-        return Err(failed(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "it is no regular file",
-        )));
+    if metadata.is_file() {
+        return Ok((file, metadata.len()));
     }
-    Ok(Source {
-        file: BufReader::new(file),
-        left: metadata.len(),
-        failed: None,
-    })
-}
-
-impl Read for Source {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.left == 0 {
-            return Ok(0);
-        }
-        let most = usize::try_from(self.left).map_or(buffer.len(), |left| left.min(buffer.len()));
-        let read = match self.file.read(&mut buffer[..most]) {
-            Ok(0) => Err(io::Error::new(
-                io::ErrorKind::UnexpectedEof,
-                "the file got shorter",
-            )),
-            read => read,
-        };
-        match read {
-            Ok(read) => {
-                self.left -= read as u64;
-                Ok(read)
-            }
-            Err(err) if err.kind() == io::ErrorKind::Interrupted => Err(err),
-            Err(err) => {
-                self.failed = Some(err);
-                Err(io::Error::other("see above"))
-            }
-        }
-    }
+    let kind = io::ErrorKind::InvalidInput;
+    Err(failed(io::Error::new(kind, "it is no regular file")))
 }
 
 /// An uncompressed layer in a file.
@@ -404,7 +388,7 @@ pub struct Layer {
 }
 
 impl Layer {
-    /// Where it is.
+    /// The path of the file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -441,9 +425,20 @@ impl Layer {
     /// # Errors
     /// [`LayerError::Read`], [`LayerError::Write`].
     pub fn gzip(&self, at: &Path) -> Result<Blob, LayerError> {
-        let mut content = open(&self.path)?;
-        let descriptor = gzip(at, |out| io::copy(&mut content, out).map(drop));
-        if let Some(source) = content.failed {
+        let (mut content, _) = open(&self.path)?;
+        let mut failed = None;
+        let descriptor = gzip(at, |out| {
+            let copied = copy(&mut content, self.size, out);
+            copied.map_err(|err| match err {
+                ContentError::Write(err) => err,
+                ContentError::Read(err) | ContentError::Short(err) => {
+                    let kind = err.kind();
+                    failed = Some(err);
+                    kind.into()
+                }
+            })
+        });
+        if let Some(source) = failed {
             return Err(LayerError::Read {
                 path: self.path.clone(),
                 source,
@@ -457,11 +452,36 @@ impl Layer {
     }
 }
 
+/// Copies a file of `size` bytes.
+fn copy(file: &mut File, size: u64, out: &mut dyn Write) -> Result<(), ContentError> {
+    let mut buffer = vec![0; 256 << 10];
+    let mut copied = 0;
+    loop {
+        let count = match file.read(&mut buffer) {
+            Err(err) if err.kind() == io::ErrorKind::Interrupted => continue,
+            count => count.map_err(ContentError::Read)?,
+        };
+        if count == 0 {
+            break;
+        }
+        let written = out.write_all(&buffer[..count]);
+        written.map_err(ContentError::Write)?;
+        copied += count as u64;
+    }
+    if copied == size {
+        Ok(())
+    } else {
+        let kind = io::ErrorKind::UnexpectedEof;
+        let err = io::Error::new(kind, "the file changed its size");
+        Err(ContentError::Short(err))
+    }
+}
+
 /// Compresses what `write` writes with gzip at [`GZIP_LEVEL`] to the file `at`, which is replaced, and
-/// says what it became as a layer. Neither name nor time get into it.
+/// returns its descriptor as a layer. Neither name nor time get into it.
 ///
 /// # Errors
-/// What `write` and the file system say.
+/// Errors of `write` and of the file system.
 pub fn gzip(
     at: &Path,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,

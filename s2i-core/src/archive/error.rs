@@ -4,9 +4,9 @@ use std::io;
 
 use thiserror::Error;
 
-/// Why an archive was refused or could not be unpacked.
+/// Why an archive can't be read.
 #[derive(Debug, Error)]
-pub enum UnpackError {
+pub enum ReadError {
     /// The archive as a whole is bad.
     #[error("the archive {0}")]
     Archive(ArchiveFault),
@@ -15,43 +15,68 @@ pub enum UnpackError {
     Entry {
         /// Its name, made fit to be shown.
         entry: String,
-        /// What is wrong with it.
+        /// The fault.
         fault: EntryFault,
     },
     /// The stream that the archive comes from failed.
     #[error("the archive can't be read")]
-    Read(#[source] io::Error),
+    Stream(#[source] io::Error),
+}
+
+impl From<ArchiveFault> for ReadError {
+    fn from(fault: ArchiveFault) -> Self {
+        Self::Archive(fault)
+    }
+}
+
+impl From<ReadError> for io::Error {
+    fn from(err: ReadError) -> Self {
+        match err {
+            ReadError::Stream(err) => err,
+            refusal => Self::new(io::ErrorKind::InvalidData, refusal),
+        }
+    }
+}
+
+/// Why an archive can't be unpacked.
+#[derive(Debug, Error)]
+pub enum UnpackError {
+    /// It can't be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
     /// The file system refused something.
     #[error("can't unpack `{entry}`")]
     Write {
         /// The entry's name, made fit to be shown.
         entry: String,
-        /// What the file system said.
+        /// The error of the file system.
         #[source]
         source: io::Error,
     },
 }
 
 impl UnpackError {
-    /// Whether the archive is bad, in contrast to trouble with its stream or the file system.
+    /// Returns whether the archive is bad, in contrast to failures of its stream or the file system.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
-        matches!(self, Self::Archive(_) | Self::Entry { .. })
+        matches!(
+            self,
+            Self::Read(ReadError::Archive(_) | ReadError::Entry { .. })
+        )
     }
 }
 
-impl From<ArchiveFault> for UnpackError {
-    fn from(fault: ArchiveFault) -> Self {
-        Self::Archive(fault)
-    }
-}
-
-/// What can be wrong with an archive as a whole.
+/// A fault of an archive as a whole.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ArchiveFault {
     /// The first bytes are those of a compressed file.
-    #[error("is compressed with {0}; it must be plain tar")]
-    Compressed(&'static str),
+    #[error("is compressed with {format}; it must be {form}")]
+    Compressed {
+        /// The format.
+        format: &'static str,
+        /// The form in which an archive of this kind may come.
+        form: &'static str,
+    },
     /// The stream ends before the two blocks of zeros that end an archive.
     #[error("is cut: it stops before its end")]
     Cut,
@@ -61,9 +86,9 @@ pub enum ArchiveFault {
     /// A later block is no header.
     #[error("has a bad header at byte {position}: {fault}")]
     Header {
-        /// Where the header starts.
+        /// The offset of the header in bytes.
         position: u64,
-        /// What is wrong with it.
+        /// The fault.
         fault: HeaderFault,
     },
     /// One block of zeros with something else after it.
@@ -107,7 +132,7 @@ pub enum ArchiveFault {
     GlobalPax(&'static str),
 }
 
-/// What can be wrong with a block that should be a header.
+/// A fault of a block that should be a header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum HeaderFault {
     /// The sum of the bytes is another one.
@@ -124,7 +149,7 @@ pub enum HeaderFault {
     Text(&'static str),
 }
 
-/// What can be wrong with one entry.
+/// A fault of one entry.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum EntryFault {
     /// The name is empty.
@@ -154,6 +179,15 @@ pub enum EntryFault {
     /// The name can't be expressed on this platform.
     #[error("has a name that is no valid Unicode")]
     NotUnicode,
+    /// A user or group that does not exist on Linux.
+    #[error("belongs to the {0} {1}, which is no valid number")]
+    Owner(&'static str, u64),
+    /// A device whose number does not exist on Linux, or means something else to overlayfs.
+    #[error("is the device {0}/{1}, which is no valid number")]
+    Device(u64, u64),
+    /// A sparse file in one of the PAX formats, or with a broken map.
+    #[error("is a sparse file {0}")]
+    Sparse(&'static str),
     /// Something other than a directory is called `.`.
     #[error("is no directory and names the root")]
     Root,
@@ -194,7 +228,7 @@ pub enum EntryFault {
     Target {
         /// The target, made fit to be shown.
         target: String,
-        /// What is wrong with it.
+        /// The fault.
         fault: Box<EntryFault>,
     },
     /// The target of a hard link is not there.

@@ -1,4 +1,4 @@
-//! The grammar of archives: what every reader of one has to know, whatever it unpacks.
+//! The grammar of archives.
 //!
 //! Readers differ in what they make of sloppy headers. These functions take exactly the POSIX (`ustar`),
 //! the GNU and the V7 format, and in them only what all readers understand in the same way.
@@ -10,12 +10,15 @@ use super::{ArchiveFault, HeaderFault};
 /// The bytes of a block: every header is one.
 pub const BLOCK: usize = 512;
 
+/// The bytes that fill up the last block of contents of this size.
+pub(super) fn padding(size: u64) -> u64 {
+    size.wrapping_neg() % BLOCK as u64
+}
+
 /// The name in a header block, with its prefix.
-///
-/// # Errors
-/// [`HeaderFault`] when the sum of the block is wrong, when a number in it can't be read, or when the
-/// name could be read in two ways.
-pub fn name(block: &[u8; BLOCK]) -> Result<Vec<u8>, HeaderFault> {
+/// It is an error when the sum of the block is wrong, when a number in it can't be read, or when the name could
+/// be read in two ways.
+pub(super) fn name(block: &[u8; BLOCK]) -> Result<Vec<u8>, HeaderFault> {
     let header = Header::from_byte_slice(block);
     if octal(&header.as_old().cksum) != Some(checksum(block)) {
         return Err(HeaderFault::Checksum);
@@ -86,8 +89,7 @@ fn is_number(field: &[u8]) -> bool {
 }
 
 /// The text of a field, which must have nothing but NULs after its first NUL.
-#[must_use]
-pub fn text(field: &[u8]) -> Option<&[u8]> {
+pub(super) fn text(field: &[u8]) -> Option<&[u8]> {
     let end = field
         .iter()
         .position(|byte| *byte == 0)
@@ -97,8 +99,7 @@ pub fn text(field: &[u8]) -> Option<&[u8]> {
 }
 
 /// An octal number, or a binary one as GNU has it for large values.
-#[must_use]
-pub fn number(field: &[u8]) -> Option<u64> {
+pub(super) fn number(field: &[u8]) -> Option<u64> {
     if let [0x80, digits @ ..] = field {
         let (high, low) = digits.split_at(digits.len().saturating_sub(8));
         let is_small = high.iter().all(|byte| *byte == 0);
@@ -133,11 +134,8 @@ fn checksum(block: &[u8; BLOCK]) -> u64 {
 }
 
 /// The text of a GNU long name, without the NULs that end it. Some readers look for the first NUL and
-/// others at the size, so both must say the same.
-///
-/// # Errors
-/// [`ArchiveFault`] when they do not.
-pub fn long_name(mut text: Vec<u8>) -> Result<Vec<u8>, ArchiveFault> {
+/// others at the size, so both must give the same.
+pub(super) fn long_name(mut text: Vec<u8>) -> Result<Vec<u8>, ArchiveFault> {
     let end = text
         .iter()
         .position(|byte| *byte == 0)
@@ -150,9 +148,8 @@ pub fn long_name(mut text: Vec<u8>) -> Result<Vec<u8>, ArchiveFault> {
 }
 
 /// The size of the contents of an entry, by its header and by its PAX record. The two must be one, unless
-/// the header can't say it; `None` when they are not.
-#[must_use]
-pub fn size(header: u64, pax: Option<u64>) -> Option<u64> {
+/// the header has no room for it; `None` when they are not.
+pub(super) fn size(header: u64, pax: Option<u64>) -> Option<u64> {
     const LARGEST_IN_HEADER: u64 = 0o777_7777_7777;
     match pax {
         Some(pax) if pax != header && pax <= LARGEST_IN_HEADER => None,
@@ -162,7 +159,9 @@ pub fn size(header: u64, pax: Option<u64>) -> Option<u64> {
 
 /// The records of a PAX header, as keys and values. Values that some readers refuse are
 /// [`ArchiveFault::Pax`].
-pub fn records(mut text: &[u8]) -> impl Iterator<Item = Result<(&[u8], &[u8]), ArchiveFault>> {
+pub(super) fn records(
+    mut text: &[u8],
+) -> impl Iterator<Item = Result<(&[u8], &[u8]), ArchiveFault>> {
     std::iter::from_fn(move || {
         if text.is_empty() {
             return None;
@@ -213,8 +212,7 @@ fn is_signed(digits: &[u8]) -> bool {
 }
 
 /// A number in decimal digits, as PAX has it.
-#[must_use]
-pub fn decimal(digits: &[u8]) -> Option<u64> {
+pub(super) fn decimal(digits: &[u8]) -> Option<u64> {
     let is_number = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
     str::from_utf8(digits)
         .ok()
@@ -223,11 +221,8 @@ pub fn decimal(digits: &[u8]) -> Option<u64> {
         .ok()
 }
 
-/// The text of a record. An empty one would mean the header's own, to some readers.
-///
-/// # Errors
-/// [`ArchiveFault::Pax`] when it is empty.
-pub fn text_of_record(value: &[u8]) -> Result<Vec<u8>, ArchiveFault> {
+/// The text of a record, which must not be empty: it would mean the header's own, to some readers.
+pub(super) fn text_of_record(value: &[u8]) -> Result<Vec<u8>, ArchiveFault> {
     if value.is_empty() {
         Err(ArchiveFault::Pax)
     } else {
@@ -235,11 +230,12 @@ pub fn text_of_record(value: &[u8]) -> Result<Vec<u8>, ArchiveFault> {
     }
 }
 
-/// Puts the value of a record into its place.
-///
-/// # Errors
-/// [`ArchiveFault::PaxTwice`] when there is one already.
-pub fn once<T>(key: &'static str, slot: &mut Option<T>, value: T) -> Result<(), ArchiveFault> {
+/// Puts the value of a record into its place, where none may be yet.
+pub(super) fn once<T>(
+    key: &'static str,
+    slot: &mut Option<T>,
+    value: T,
+) -> Result<(), ArchiveFault> {
     match slot.replace(value) {
         Some(_) => Err(ArchiveFault::PaxTwice(key)),
         None => Ok(()),

@@ -1,8 +1,8 @@
-//! The stream of an archive, in blocks and with a count of bytes.
+//! The stream of an archive, with a count of its bytes.
 
 use std::io::{self, BufRead};
 
-use super::{ArchiveFault, UnpackError, grammar::BLOCK};
+use super::{ArchiveFault, ReadError, grammar::BLOCK};
 use crate::bounds;
 
 /// The most zeros after the end. Archives are padded to the record size of tapes, which is far less.
@@ -11,13 +11,16 @@ const MAX_PADDING: u64 = bounds::PADDING;
 pub(super) struct Input<'a> {
     stream: &'a mut dyn BufRead,
     position: u64,
+    limit: u64,
 }
 
 impl<'a> Input<'a> {
-    pub(super) fn new(stream: &'a mut dyn BufRead) -> Self {
+    /// A stream that must not have more than `limit` bytes.
+    pub(super) fn new(stream: &'a mut dyn BufRead, limit: u64) -> Self {
         Self {
             stream,
             position: 0,
+            limit,
         }
     }
 
@@ -26,47 +29,43 @@ impl<'a> Input<'a> {
         self.position
     }
 
-    /// The next block.
-    pub(super) fn block(&mut self) -> Result<[u8; BLOCK], UnpackError> {
-        let start = self.position;
-        let mut block = [0; BLOCK];
+    /// How many bytes may be read.
+    pub(super) fn limit(&self) -> u64 {
+        self.limit
+    }
+
+    /// Fills the buffer, unless the stream ends before; returns the number of bytes.
+    pub(super) fn fill(&mut self, buffer: &mut [u8]) -> Result<usize, ReadError> {
         let mut filled = 0;
-        while filled < BLOCK {
-            let piece = self.piece(BLOCK - filled)?;
-            let count = piece.len();
-            if count == 0 {
-                return Err(compression(start, &block)
-                    .unwrap_or(ArchiveFault::Cut)
-                    .into());
+        while filled < buffer.len() {
+            match self.some(&mut buffer[filled..])? {
+                0 => break,
+                count => filled += count,
             }
-            block[filled..filled + count].copy_from_slice(piece);
-            filled += count;
-            self.consume(count);
         }
-        Ok(block)
+        Ok(filled)
     }
 
-    /// Hands `size` bytes of contents to `sink` in pieces and skips the rest of the last block.
-    pub(super) fn contents(
-        &mut self,
-        size: u64,
-        mut sink: impl FnMut(&[u8]) -> Result<(), UnpackError>,
-    ) -> Result<(), UnpackError> {
-        self.exactly(size, &mut sink)?;
-        let rest = size.wrapping_neg() % BLOCK as u64;
-        self.exactly(rest, &mut |_| Ok(()))
+    /// Reads into the buffer what is there; returns the number of bytes, 0 at the end of the stream.
+    pub(super) fn some(&mut self, buffer: &mut [u8]) -> Result<usize, ReadError> {
+        let piece = self.piece(buffer.len())?;
+        let count = piece.len();
+        buffer[..count].copy_from_slice(piece);
+        self.consume(count);
+        Ok(count)
     }
 
-    fn exactly(
+    /// Hands the next `size` bytes to `sink` in pieces.
+    pub(super) fn exactly<E: From<ReadError>>(
         &mut self,
         size: u64,
-        sink: &mut dyn FnMut(&[u8]) -> Result<(), UnpackError>,
-    ) -> Result<(), UnpackError> {
+        mut sink: impl FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
         let mut left = size;
         while left > 0 {
             let piece = self.piece(usize::try_from(left).unwrap_or(usize::MAX))?;
             if piece.is_empty() {
-                return Err(ArchiveFault::Cut.into());
+                return Err(ReadError::from(ArchiveFault::Cut).into());
             }
             sink(piece)?;
             let count = piece.len();
@@ -77,7 +76,7 @@ impl<'a> Input<'a> {
     }
 
     /// Reads to the end of the stream, where only zeros may be.
-    pub(super) fn padding(&mut self) -> Result<(), UnpackError> {
+    pub(super) fn padding(&mut self) -> Result<(), ReadError> {
         let mut total = 0;
         loop {
             let piece = self.piece(usize::MAX)?;
@@ -97,19 +96,22 @@ impl<'a> Input<'a> {
     }
 
     /// At most `most` of the bytes that are there; none at the end of the stream.
-    fn piece(&mut self, most: usize) -> Result<&[u8], UnpackError> {
+    fn piece(&mut self, most: usize) -> Result<&[u8], ReadError> {
         let length = loop {
             match self.stream.fill_buf() {
                 Ok(piece) => break piece.len().min(most),
                 Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
-                Err(err) => return Err(UnpackError::Read(err)),
+                Err(err) => return Err(ReadError::Stream(err)),
             }
         };
         if length == 0 {
             return Ok(&[]);
         }
+        if self.position + length as u64 > self.limit {
+            return Err(ArchiveFault::Bytes(self.limit).into());
+        }
         // It is there: this reads nothing.
-        let piece = self.stream.fill_buf().map_err(UnpackError::Read)?;
+        let piece = self.stream.fill_buf().map_err(ReadError::Stream)?;
         Ok(&piece[..length])
     }
 
@@ -119,8 +121,8 @@ impl<'a> Input<'a> {
     }
 }
 
-/// What to say of a block that should be a header and is none, if it is the start of a compressed file.
-pub(super) fn compression(position: u64, block: &[u8; BLOCK]) -> Option<ArchiveFault> {
+/// The format of a compressed file that starts with this block.
+pub(super) fn compression(block: &[u8; BLOCK]) -> Option<&'static str> {
     const MAGIC: [(&[u8], &str); 5] = [
         (b"\x1f\x8b", "gzip"),
         (b"\xfd7zXZ\0", "xz"),
@@ -128,8 +130,6 @@ pub(super) fn compression(position: u64, block: &[u8; BLOCK]) -> Option<ArchiveF
         (b"BZh", "bzip2"),
         (b"PK\x03\x04", "zip"),
     ];
-    let (_, format) = MAGIC
-        .iter()
-        .find(|(magic, _)| position == 0 && block.starts_with(magic))?;
-    Some(ArchiveFault::Compressed(format))
+    let known = MAGIC.iter().find(|(magic, _)| block.starts_with(magic));
+    known.map(|(_, format)| *format)
 }

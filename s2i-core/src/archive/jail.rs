@@ -138,15 +138,17 @@ impl<'a> Jail<'a> {
         place: &Place<'_>,
         target: &[&OsStr],
     ) -> Result<(), UnpackError> {
-        let missing = || {
+        let missing = || -> UnpackError {
             place
                 .entry
                 .refuse(EntryFault::TargetMissing(shown_path(target)))
+                .into()
         };
-        let no_file = || {
+        let no_file = || -> UnpackError {
             place
                 .entry
                 .refuse(EntryFault::TargetNotFile(shown_path(target)))
+                .into()
         };
         let Some((name, parents)) = target.split_last() else {
             return Err(no_file());
@@ -179,7 +181,7 @@ impl<'a> Jail<'a> {
             Err(err) if err.kind() == ErrorKind::AlreadyExists => {
                 let found = kind_of(parent, place.name).map_err(|err| place.failed(err))?;
                 if found.is_some_and(|found| found.is_dir()) {
-                    return Err(place.entry.refuse(EntryFault::OnDirectory));
+                    return Err(place.entry.refuse(EntryFault::OnDirectory).into());
                 }
                 parent
                     .remove_file(place.name)
@@ -216,10 +218,10 @@ impl<'a> Jail<'a> {
         let path = || shown_path(&place.parents[..=depth]);
         let (dir, after) = match kind_of(above, name).map_err(failed)? {
             Some(found) if found.is_symlink() => {
-                return Err(place.entry.refuse(EntryFault::BelowLink(path())));
+                return Err(place.entry.refuse(EntryFault::BelowLink(path())).into());
             }
             Some(found) if !found.is_dir() => {
-                return Err(place.entry.refuse(EntryFault::BelowFile(path())));
+                return Err(place.entry.refuse(EntryFault::BelowFile(path())).into());
             }
             Some(found) => {
                 let modified = found

@@ -1,32 +1,44 @@
-//! Which names an entry may have.
+//! The names that entries may have.
 
 use std::ffi::OsStr;
 
-use super::{EntryFault, grammar::shown};
-use crate::bounds;
-
-/// The most components that a name may have: each is an open directory while an archive is unpacked.
-pub(super) const MAX_DEPTH: usize = bounds::DEPTH;
+use super::{EntryFault, Limits, grammar::shown};
 
 /// The most bytes of one component, as file systems have it.
 const MAX_COMPONENT: usize = 255;
 
+/// The names that entries of an archive may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Names {
+    /// Relative names, which mean the same on every system: without backslashes.
+    Portable,
+    /// All names that Linux has. A leading slash means the root of the tree, as it does to every engine; some
+    /// tools write it.
+    Rooted,
+}
+
 /// Splits a name into its components, none for the root itself.
-pub(super) fn components(name: &[u8], limit: usize) -> Result<Vec<&OsStr>, EntryFault> {
+pub(super) fn components<'n>(
+    name: &'n [u8],
+    names: Names,
+    limits: &Limits,
+) -> Result<Vec<&'n OsStr>, EntryFault> {
     if name.is_empty() {
         return Err(EntryFault::NoName);
     }
-    if name.len() > limit {
-        return Err(EntryFault::LongName(limit));
+    if name.len() > limits.path {
+        return Err(EntryFault::LongName(limits.path));
     }
     if name.contains(&0) {
         return Err(EntryFault::Nul);
     }
-    if name.contains(&b'\\') {
-        return Err(EntryFault::Backslash);
-    }
-    if name.starts_with(b"/") {
-        return Err(EntryFault::Absolute);
+    if names == Names::Portable {
+        if name.contains(&b'\\') {
+            return Err(EntryFault::Backslash);
+        }
+        if name.starts_with(b"/") {
+            return Err(EntryFault::Absolute);
+        }
     }
     let mut parts = Vec::new();
     for part in name.split(|byte| *byte == b'/') {
@@ -38,8 +50,8 @@ pub(super) fn components(name: &[u8], limit: usize) -> Result<Vec<&OsStr>, Entry
             }
             _ => parts.push(os(part)?),
         }
-        if parts.len() > MAX_DEPTH {
-            return Err(EntryFault::Deep(MAX_DEPTH));
+        if parts.len() > limits.depth {
+            return Err(EntryFault::Deep(limits.depth));
         }
     }
     Ok(parts)

@@ -12,8 +12,8 @@ use cap_fs_ext::{
 };
 use cap_std::fs::{Dir, DirEntry, FileType, Metadata, OpenOptions};
 
-use super::{EntryFault, Limits, grammar::shown, name, tree::FileError, write::invalid};
-use crate::{OpenDir, ignore::Filter};
+use super::{EntryFault, Limits, Rules, grammar::shown, tree::FileError, write::invalid};
+use crate::{OpenDir, bounds, ignore::Filter};
 
 /// The visitor of the entries of a tree.
 pub(super) trait Visit {
@@ -136,7 +136,7 @@ struct Walk<'a> {
 
 struct Frame {
     dir: Dir,
-    names: Names,
+    names: Listing,
     /// The length of its name.
     path: usize,
     is_visited: bool,
@@ -193,8 +193,8 @@ impl Walk<'_> {
 
     fn enter(&mut self, name: &OsStr, is_out: bool) -> io::Result<()> {
         // Also what is left out is open while it is searched for what is rescued in it.
-        if self.frames.len() > name::MAX_DEPTH {
-            let fault = EntryFault::Deep(name::MAX_DEPTH);
+        if self.frames.len() > bounds::DEPTH {
+            let fault = EntryFault::Deep(bounds::DEPTH);
             return Err(invalid(&format!("`{}` {fault}", shown(&self.path))));
         }
         let failed = |err| FileError::wrap("read", self.source.of(&self.path), err);
@@ -233,7 +233,7 @@ impl Walk<'_> {
 /// Names that the reader of archives would refuse are refused here too, wherever a tree goes.
 impl Limits {
     fn take(&mut self, name: &[u8], most: u64) -> io::Result<()> {
-        if let Err(fault) = name::components(name, self.path) {
+        if let Err(fault) = Rules::TREE.components(name, self) {
             return Err(invalid(&format!("`{}` {fault}", shown(name))));
         }
         let left = self.entries.checked_sub(1);
@@ -268,10 +268,10 @@ fn open(dir: &Dir, name: &OsStr) -> io::Result<(cap_std::fs::File, Metadata)> {
 }
 
 /// Names in a directory, with what they stood for when it was listed.
-type Names = vec::IntoIter<(OsString, FileType)>;
+type Listing = vec::IntoIter<(OsString, FileType)>;
 
 /// The names in a directory in the order of their bytes; `None` if there are more than `most`.
-fn read_names(dir: &Dir, most: u64) -> io::Result<Option<Names>> {
+fn read_names(dir: &Dir, most: u64) -> io::Result<Option<Listing>> {
     let mut names = Vec::new();
     for entry in dir.entries()? {
         if names.len() as u64 >= most {

@@ -2,24 +2,44 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 
-use tar::{EntryType, Header};
+use tar::Header;
 
 use super::{
-    Limits,
-    grammar::{BLOCK, shown},
-    name,
+    Entry, Kind, Limits, Rules, Time,
+    grammar::{BLOCK, padding, shown},
+    records,
 };
 
 /// Files are read into this buffer and written from it.
 const BUFFER: usize = 256 << 10;
 
 /// The bytes of a header's own fields for name and target.
-const FIELD: usize = 100;
+pub(super) const FIELD: usize = 100;
+
+/// The largest size and time of a POSIX header.
+pub(super) const MAX_LARGE: u64 = 0o777_7777_7777;
+
+/// The largest user and group of a POSIX header.
+pub(super) const MAX_ID: u32 = 0o777_7777;
 
 /// The name under which GNU tar puts long names and targets.
 const LONG: &[u8] = b"././@LongLink";
 
-/// What was written.
+/// The name of PAX headers, as Python has it: no reader makes a file of them.
+const PAX: &[u8] = b"././@PaxHeader";
+
+/// The format of the headers of an archive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// GNU headers. Long names and targets come before them as GNU tar writes them; extended attributes are left
+    /// out.
+    Gnu,
+    /// POSIX headers, and PAX headers before those entries that they have no room for. So the usual archive is
+    /// read by everything, and the others by everything that is not ancient.
+    Posix,
+}
+
+/// The number of entries and bytes in an archive.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Written {
     /// Entries of all types.
@@ -28,38 +48,76 @@ pub struct Written {
     pub bytes: u64,
 }
 
+/// Why the contents of an entry could not be written.
+#[derive(Debug)]
+pub enum ContentError {
+    /// They could not be read.
+    Read(io::Error),
+    /// There are fewer bytes than announced.
+    Short(io::Error),
+    /// The output failed.
+    Write(io::Error),
+}
+
+impl From<ContentError> for io::Error {
+    fn from(err: ContentError) -> Self {
+        match err {
+            ContentError::Read(err) | ContentError::Short(err) | ContentError::Write(err) => err,
+        }
+    }
+}
+
 /// Writes entries one by one.
 ///
-/// Names are relative and `/`-separated, in any encoding; those that the reader would refuse are an
-/// error. Entries belong to user and group 0 unless told otherwise, and have no names for them. Output
-/// is held back until a buffer is full, and dropped unless [`finish`](Self::finish) is called.
+/// The same calls give the same bytes. [`directory`](Self::directory), [`file`](Self::file) and
+/// [`symlink`](Self::symlink) take names that are relative and `/`-separated, in any encoding; those that the
+/// reader of trees would refuse are an error. Their entries have the writer's owner, which is user and group 0
+/// unless it is set, and no names for it. Output is held back until a buffer is full, and dropped unless
+/// [`finish`](Self::finish) is called.
 pub struct Writer<W: Write> {
     out: W,
+    format: Format,
     mtime: u64,
     owner: (u32, u32),
     buffer: Vec<u8>,
     filled: usize,
+    /// All bytes so far, those in the buffer included.
+    position: u64,
+    /// The contents of the last entry that are still to come, and what fills up their last block.
+    left: u64,
+    padding: u64,
     written: Written,
     /// An entry failed, so the archive can't become whole any more.
     is_broken: bool,
 }
 
 impl<W: Write> Writer<W> {
-    /// An archive in `out` whose entries carry this modification time (seconds since 1970).
+    /// An archive in `out` with [GNU](Format::Gnu) headers, whose entries carry this modification time (seconds
+    /// since 1970).
     pub fn new(out: W, mtime: u64) -> Self {
+        Self::with_format(out, Format::Gnu, mtime)
+    }
+
+    /// An archive in `out` with headers of this format. The headers that describe other entries carry this
+    /// modification time (seconds since 1970), as do all that have no other.
+    pub fn with_format(out: W, format: Format, mtime: u64) -> Self {
         Self {
             out,
+            format,
             mtime,
             owner: (0, 0),
             buffer: vec![0; BUFFER],
             filled: 0,
+            position: 0,
+            left: 0,
+            padding: 0,
             written: Written::default(),
             is_broken: false,
         }
     }
 
-    /// The entries added from now on belong to this user and group and carry this modification time
-    /// (seconds since 1970).
+    /// Gives the entries that are added from now on this user and group and this modification time (seconds
+    /// since 1970).
     pub fn set_owner_and_time(&mut self, owner: (u32, u32), mtime: u64) {
         self.owner = owner;
         self.mtime = mtime;
@@ -68,22 +126,17 @@ impl<W: Write> Writer<W> {
     /// Adds a directory.
     ///
     /// # Errors
-    /// What the output says.
+    /// Those of the output, and [`ErrorKind::InvalidInput`] for a bad name.
     pub fn directory(&mut self, name: impl AsRef<[u8]>, mode: u32) -> io::Result<()> {
-        self.entry(
-            EntryType::Directory,
-            name.as_ref(),
-            &[],
-            mode,
-            0,
-            &mut io::empty(),
-        )
+        let entry = self.named(Kind::Directory, name.as_ref(), mode)?;
+        self.begin(&entry)
     }
 
     /// Adds a file of exactly `size` bytes. What `content` has after them is not read.
     ///
     /// # Errors
-    /// What input and output say; [`ErrorKind::UnexpectedEof`] when `content` is shorter.
+    /// Those of input and output; [`ErrorKind::UnexpectedEof`] when `content` is shorter, and
+    /// [`ErrorKind::InvalidInput`] for a bad name.
     pub fn file(
         &mut self,
         name: impl AsRef<[u8]>,
@@ -91,15 +144,16 @@ impl<W: Write> Writer<W> {
         size: u64,
         content: &mut dyn Read,
     ) -> io::Result<()> {
-        self.entry(EntryType::Regular, name.as_ref(), &[], mode, size, content)?;
-        self.written.bytes += size;
-        Ok(())
+        let entry = self.named(Kind::File, name.as_ref(), mode)?;
+        let entry = Entry { size, ..entry };
+        self.begin(&entry)?;
+        Ok(self.contents(&entry, content)?)
     }
 
     /// Adds a symbolic link.
     ///
     /// # Errors
-    /// What the output says.
+    /// Those of the output, and [`ErrorKind::InvalidInput`] for a bad name or target.
     pub fn symlink(&mut self, name: impl AsRef<[u8]>, target: impl AsRef<[u8]>) -> io::Result<()> {
         let (name, target) = (name.as_ref(), target.as_ref());
         if target.is_empty() || target.contains(&0) {
@@ -108,15 +162,128 @@ impl<W: Write> Writer<W> {
                 shown(name)
             )));
         }
-        self.entry(EntryType::Symlink, name, target, 0o777, 0, &mut io::empty())
+        let entry = self.named(Kind::Symlink, name, 0o777)?;
+        let target = target.to_vec();
+        self.begin(&Entry { target, ..entry })
+    }
+
+    /// Adds an entry as it is; its contents must follow.
+    ///
+    /// # Errors
+    /// Those of the output, and [`ErrorKind::InvalidInput`] when an entry failed before or lacks contents.
+    pub fn begin(&mut self, entry: &Entry) -> io::Result<()> {
+        self.end_entry()?;
+        self.is_broken = true;
+        match self.format {
+            Format::Gnu => {
+                self.long(b'L', &entry.name)?;
+                self.long(b'K', &entry.target)?;
+            }
+            Format::Posix => {
+                let text = records::text(entry);
+                if !text.is_empty() {
+                    self.describe(b'x', PAX, &text)?;
+                }
+            }
+        }
+        self.put(self.header(entry.kind.flag(), entry).as_bytes())?;
+        (self.left, self.padding) = (entry.size, padding(entry.size));
+        self.written.entries += 1;
+        self.written.bytes += entry.size;
+        self.is_broken = false;
+        Ok(())
+    }
+
+    /// Adds the contents of the entry that began last. What `content` has after them is not read.
+    ///
+    /// # Errors
+    /// [`ContentError`].
+    pub fn contents(&mut self, entry: &Entry, content: &mut dyn Read) -> Result<(), ContentError> {
+        while self.left > 0 {
+            let left = usize::try_from(self.left).unwrap_or(usize::MAX);
+            let room = self.room(1).map_err(ContentError::Write)?;
+            let most = left.min(room.len());
+            match content.read(&mut room[..most]) {
+                Ok(0) => {
+                    let err = too_short(&entry.name, entry.size - self.left, entry.size);
+                    return Err(ContentError::Short(err));
+                }
+                Ok(count) => self.advance(count).map_err(ContentError::Write)?,
+                Err(err) if err.kind() == ErrorKind::Interrupted => {}
+                Err(err) => return Err(ContentError::Read(err)),
+            }
+        }
+        Ok(())
+    }
+
+    /// The room in the buffer for contents of the entry that began last, at least `least` bytes unless that is
+    /// more than the buffer has. [`advance`](Self::advance) adds what was put there.
+    ///
+    /// # Errors
+    /// Those of the output.
+    pub fn room(&mut self, least: usize) -> io::Result<&mut [u8]> {
+        if BUFFER - self.filled < least.min(BUFFER) {
+            self.flush()?;
+        }
+        Ok(&mut self.buffer[self.filled..])
+    }
+
+    /// Adds so many bytes that were put into the [`room`](Self::room) to the contents of the entry that began last.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] when these are more than the entry's size.
+    pub fn advance(&mut self, count: usize) -> io::Result<()> {
+        self.take(count as u64)?;
+        self.filled += count;
+        self.position += count as u64;
+        Ok(())
+    }
+
+    /// Adds bytes to the contents of the entry that began last.
+    ///
+    /// # Errors
+    /// Those of the output, and [`ErrorKind::InvalidInput`] when these are more than the entry's size.
+    pub fn add(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.is_broken = true;
+        self.take(bytes.len() as u64)?;
+        self.put(bytes)?;
+        self.is_broken = false;
+        Ok(())
+    }
+
+    /// Adds zeros to the contents of the entry that began last.
+    ///
+    /// # Errors
+    /// Those of [`add`](Self::add).
+    pub fn add_zeros(&mut self, count: u64) -> io::Result<()> {
+        let mut left = count;
+        while left > 0 {
+            let room = self.room(1)?;
+            let count = usize::try_from(left).map_or(room.len(), |left| left.min(room.len()));
+            room[..count].fill(0);
+            self.advance(count)?;
+            left -= count as u64;
+        }
+        Ok(())
+    }
+
+    /// The number of entries and of bytes of contents so far.
+    pub fn written(&self) -> Written {
+        self.written
+    }
+
+    /// The length of the archive in bytes, if it ends after the entry that began last.
+    pub fn length(&self) -> u64 {
+        let rest = self.left.saturating_add(self.padding);
+        (self.position + 2 * BLOCK as u64).saturating_add(rest)
     }
 
     /// Ends the archive. Without it the archive is not valid, so a failed one is never taken for whole.
     ///
     /// # Errors
-    /// What the output says, and [`ErrorKind::InvalidInput`] when an entry failed before.
+    /// Those of the output, and [`ErrorKind::InvalidInput`] when an entry failed before or lacks contents.
     pub fn finish(mut self) -> io::Result<(W, Written)> {
-        self.check_whole()?;
+        self.end_entry()?;
         self.put(&[0; 2 * BLOCK])?;
         self.flush()?;
         self.out.flush()?;
@@ -131,115 +298,115 @@ impl<W: Write> Writer<W> {
         added
     }
 
-    fn entry(
-        &mut self,
-        kind: EntryType,
-        name: &[u8],
-        target: &[u8],
-        mode: u32,
-        size: u64,
-        content: &mut dyn Read,
-    ) -> io::Result<()> {
-        self.check_whole()?;
-        let components = name::components(name, Limits::default().path);
-        let components =
-            components.map_err(|fault| invalid(&format!("`{}` {fault}", shown(name))))?;
-        if components.is_empty() || name.ends_with(b"/") {
+    /// An entry of the writer's owner and time with a name that the reader of trees takes.
+    fn named(&self, kind: Kind, name: &[u8], mode: u32) -> io::Result<Entry> {
+        let parts = Rules::TREE.components(name, &Limits::default());
+        let parts = parts.map_err(|fault| invalid(&format!("`{}` {fault}", shown(name))))?;
+        if parts.is_empty() || name.ends_with(b"/") {
             return Err(invalid(&format!(
                 "`{}` is no name for an entry",
                 shown(name)
             )));
         }
+        Ok(self.own(kind, name, mode))
+    }
+
+    /// An entry of the writer's owner and time.
+    fn own(&self, kind: Kind, name: &[u8], mode: u32) -> Entry {
+        Entry {
+            mode: mode & 0o7777,
+            uid: self.owner.0,
+            gid: self.owner.1,
+            mtime: Time::whole(i64::try_from(self.mtime).unwrap_or(i64::MAX)),
+            ..Entry::new(kind, name)
+        }
+    }
+
+    fn end_entry(&mut self) -> io::Result<()> {
+        if self.is_broken || self.left > 0 {
+            return Err(invalid("an earlier entry of the archive failed"));
+        }
+        let padding = std::mem::take(&mut self.padding);
         self.is_broken = true;
-        self.long(EntryType::GNULongName, name)?;
-        self.long(EntryType::GNULongLink, target)?;
-        self.header(kind, name, target, mode & 0o7777, size)?;
-        self.content(name, size, content)?;
+        self.put(&[0; BLOCK][..usize::try_from(padding).expect("less than a block")])?;
         self.is_broken = false;
-        self.written.entries += 1;
         Ok(())
     }
 
-    fn check_whole(&self) -> io::Result<()> {
-        if self.is_broken {
-            Err(invalid("an earlier entry of the archive failed"))
-        } else {
-            Ok(())
-        }
+    /// Takes bytes from the contents that are still to come.
+    fn take(&mut self, count: u64) -> io::Result<()> {
+        let left = self.left.checked_sub(count);
+        self.left = left.ok_or_else(|| {
+            self.is_broken = true;
+            invalid("an entry has more contents than its size")
+        })?;
+        Ok(())
     }
 
     /// Adds a name or target that the header has no room for.
-    fn long(&mut self, kind: EntryType, text: &[u8]) -> io::Result<()> {
+    fn long(&mut self, flag: u8, text: &[u8]) -> io::Result<()> {
         if text.len() <= FIELD {
             return Ok(());
         }
-        let size = text.len() as u64 + 1;
-        self.header(kind, LONG, &[], 0o644, size)?;
-        self.put(text)?;
-        self.put(&[0])?;
-        self.pad(size)
+        self.describe(flag, LONG, &[text, b"\0"].concat())
     }
 
-    fn header(
-        &mut self,
-        kind: EntryType,
-        name: &[u8],
-        target: &[u8],
-        mode: u32,
-        size: u64,
-    ) -> io::Result<()> {
-        let mut header = Header::new_gnu();
-        header.set_entry_type(kind);
-        header.set_mode(mode);
-        header.set_uid(self.owner.0.into());
-        header.set_gid(self.owner.1.into());
-        header.set_mtime(self.mtime);
-        header.set_size(size);
+    /// Adds a header with a text that describes the next entry.
+    fn describe(&mut self, flag: u8, name: &[u8], text: &[u8]) -> io::Result<()> {
+        let entry = Entry {
+            size: text.len() as u64,
+            ..self.own(Kind::File, name, 0o644)
+        };
+        self.put(self.header(flag, &entry).as_bytes())?;
+        self.put(text)?;
+        let padding = usize::try_from(padding(entry.size)).expect("less than a block");
+        self.put(&[0; BLOCK][..padding])
+    }
+
+    /// The header of an entry, with 0 for numbers that are in a PAX record.
+    fn header(&self, flag: u8, entry: &Entry) -> Header {
+        let is_posix = self.format == Format::Posix;
+        let number = |number: u64, most: u64| {
+            if is_posix && number > most { 0 } else { number }
+        };
+        let mtime = u64::try_from(entry.mtime.seconds).unwrap_or(0);
+        let mut header = if is_posix {
+            Header::new_ustar()
+        } else {
+            Header::new_gnu()
+        };
+        header.set_mode(entry.mode);
+        header.set_uid(number(entry.uid.into(), MAX_ID.into()));
+        header.set_gid(number(entry.gid.into(), MAX_ID.into()));
+        header.set_size(number(entry.size, MAX_LARGE));
+        header.set_mtime(number(mtime, MAX_LARGE));
+        let (major, minor) = entry.device;
+        if is_posix || (major, minor) != (0, 0) {
+            let set = header
+                .set_device_major(major)
+                .and_then(|()| header.set_device_minor(minor));
+            set.expect("both formats have device numbers");
+        }
         let fields = header.as_old_mut();
-        let (name, target) = (
-            &name[..name.len().min(FIELD)],
-            &target[..target.len().min(FIELD)],
-        );
+        let (name, target) = (cut(&entry.name), cut(&entry.target));
+        fields.linkflag = [flag];
         fields.name[..name.len()].copy_from_slice(name);
         fields.linkname[..target.len()].copy_from_slice(target);
         header.set_cksum();
-        self.put(header.as_bytes())
+        header
     }
 
-    /// Reads straight into the buffer.
-    fn content(&mut self, name: &[u8], size: u64, content: &mut dyn Read) -> io::Result<()> {
-        let mut left = size;
-        while left > 0 {
-            if self.filled == BUFFER {
-                self.flush()?;
-            }
-            let room = &mut self.buffer[self.filled..];
-            let most = usize::try_from(left).unwrap_or(usize::MAX).min(room.len());
-            match content.read(&mut room[..most]) {
-                Ok(0) => return Err(too_short(name, size - left, size)),
-                Ok(count) => {
-                    self.filled += count;
-                    left -= count as u64;
-                }
-                Err(err) if err.kind() == ErrorKind::Interrupted => {}
-                Err(err) => return Err(err),
-            }
-        }
-        self.pad(size)
-    }
-
-    fn pad(&mut self, size: u64) -> io::Result<()> {
-        let rest = size.wrapping_neg() % BLOCK as u64;
-        self.put(&[0; BLOCK][..usize::try_from(rest).expect("less than a block")])
-    }
-
-    /// Adds a few bytes.
     fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
         if self.filled + bytes.len() > BUFFER {
             self.flush()?;
         }
-        self.buffer[self.filled..self.filled + bytes.len()].copy_from_slice(bytes);
-        self.filled += bytes.len();
+        if bytes.len() > BUFFER {
+            self.out.write_all(bytes)?;
+        } else {
+            self.buffer[self.filled..self.filled + bytes.len()].copy_from_slice(bytes);
+            self.filled += bytes.len();
+        }
+        self.position += bytes.len() as u64;
         Ok(())
     }
 
@@ -247,6 +414,10 @@ impl<W: Write> Writer<W> {
         let filled = std::mem::take(&mut self.filled);
         self.out.write_all(&self.buffer[..filled])
     }
+}
+
+fn cut(text: &[u8]) -> &[u8] {
+    &text[..text.len().min(FIELD)]
 }
 
 fn too_short(name: &[u8], actual: u64, expected: u64) -> io::Error {

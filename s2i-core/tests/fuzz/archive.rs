@@ -1,12 +1,8 @@
 //! The archive reader, without a file system.
 
-use std::{
-    io::{self, BufRead, BufReader, Read},
-    sync::LazyLock,
-};
+use std::io::{self, BufRead, BufReader, Read};
 
-use cap_std::{ambient_authority, fs::Dir};
-use s2i_core::archive::{Entry, Kind, Limits, Selection, UnpackError, Writer, unpack_selected};
+use s2i_core::archive::{Entries, Entry, Kind, Limits, ReadError, Rules, Time, Writer};
 
 use super::seal::sealed;
 
@@ -16,9 +12,6 @@ const LIMITS: Limits = Limits {
     depth: 200,
     path: 4095,
 };
-
-/// What the writer gives every entry of a round trip.
-const MTIME: u64 = 7;
 
 /// The entries do not depend on the pieces in which the archive arrives, are no more than the archive
 /// has room for, and survive the writer.
@@ -41,26 +34,19 @@ pub(crate) fn check(input: &[u8]) {
     survive(&entries);
 }
 
-/// The entries of an archive, none of which is unpacked.
-fn entries(archive: &mut dyn BufRead) -> Result<Vec<Entry>, UnpackError> {
-    static UNUSED: LazyLock<Dir> =
-        LazyLock::new(|| Dir::open_ambient_dir("/", ambient_authority()).expect("a root"));
-    let mut entries = Vec::new();
-    let selection = Selection {
-        wants: &mut |entry| {
-            entries.push(entry.clone());
-            false
-        },
-        strip: 0,
-        keeps_owners: false,
-    };
-    unpack_selected(archive, &UNUSED, &LIMITS, selection)?;
-    Ok(entries)
+/// The entries of an archive.
+fn entries(archive: &mut dyn BufRead) -> Result<Vec<Entry>, ReadError> {
+    let mut entries = Entries::new(archive, &Rules::TREE, &LIMITS);
+    let mut all = Vec::new();
+    while let Some(entry) = entries.next_entry()? {
+        all.push(entry);
+    }
+    Ok(all)
 }
 
 /// Writes what can be written, and reads it again.
 fn survive(entries: &[Entry]) {
-    let mut writer = Writer::new(Vec::new(), MTIME);
+    let mut writer = Writer::new(Vec::new(), 7);
     let mut written = Vec::new();
     for entry in entries {
         let name = match entry.kind {
@@ -69,8 +55,9 @@ fn survive(entries: &[Entry]) {
         };
         let mut expected = Entry {
             name: name.to_vec(),
-            mtime: MTIME,
-            owner: Some((0, 0)),
+            mtime: Time::whole(7),
+            uid: 0,
+            gid: 0,
             ..entry.clone()
         };
         let added = match entry.kind {
@@ -83,7 +70,7 @@ fn survive(entries: &[Entry]) {
                 expected.mode = 0o777;
                 writer.symlink(name, &entry.target)
             }
-            Kind::HardLink => continue,
+            _ => continue,
         };
         if !matches!(entry.kind, Kind::Symlink) {
             expected.target.clear();

@@ -12,7 +12,7 @@ use std::{
 };
 
 use cap_std::{ambient_authority, fs::Dir};
-use s2i_core::archive::{Limits, UnpackError, unpack};
+use s2i_core::archive::{Limits, ReadError, UnpackError, unpack};
 
 use crate::{
     raw::{Block, dir, file, hard_link, link, long, padded, pax, record, tar, typed},
@@ -512,7 +512,7 @@ fn types_that_are_no_files() {
     }
     check(
         &tar(&[pax(&[("GNU.sparse.major", "1")]), file("dev/x", "x")]),
-        &refusal("a sparse file"),
+        &refusal("a sparse file in a PAX format"),
     );
     for kind in ['7', 'D', 'M', 'N', 'V', 'X', 'Z'] {
         let archive = tar(&[typed(u8::try_from(kind).unwrap(), "a", "")]);
@@ -522,6 +522,19 @@ fn types_that_are_no_files() {
         );
     }
     check(&tar(&[typed(0, "a", "old")]), "a=old");
+}
+
+#[test]
+fn owners_that_do_not_exist_on_linux() {
+    let owner = |number: &[u8]| Block::new(b'0', b"a", 0).gnu().put(108, number).done();
+    check(
+        &tar(&[owner(b"\x80\0\0\x01\0\0\0\0")]),
+        "the archive's entry `a` belongs to the user 4294967296, which is no valid number",
+    );
+    check(
+        &tar(&[dir("d"), owner(b"\xff\xff\xff\xff\xff\xff\xff\xff")]),
+        "the archive has a bad header at byte 512: its user is no number",
+    );
 }
 
 #[test]
@@ -725,7 +738,10 @@ fn a_stream_that_fails_is_no_refusal() {
         &jail,
         &Limits::default(),
     );
-    assert!(matches!(result, Err(UnpackError::Read(_))));
+    assert!(matches!(
+        result,
+        Err(UnpackError::Read(ReadError::Stream(_)))
+    ));
     assert_eq!(
         outcome(&sandbox, &result),
         "trouble: the archive can't be read: the cable is out"

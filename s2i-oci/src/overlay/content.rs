@@ -2,22 +2,23 @@
 
 use std::{fs::File, io, os::unix::fs::FileExt};
 
-use super::{entry::Entry, error::Trouble, input::Input};
+use s2i_core::archive::{Entries, Entry};
+
+use super::error::Trouble;
 
 /// Zeros of this many bytes become a hole.
 const HOLE: usize = 64 << 10;
 
 static ZEROS: [u8; HOLE] = [0; HOLE];
 
-/// Takes the contents of an entry from the input.
-pub(super) fn fill(file: &File, entry: &Entry, input: &mut Input<'_>) -> Result<(), Trouble> {
+/// Takes the contents of an entry out of the layer.
+pub(super) fn fill(file: &File, entry: &Entry, entries: &mut Entries<'_>) -> Result<(), Trouble> {
     let mut filling = SparseWriter::new(file);
-    let whole = [(0, entry.stored)];
-    for &(offset, length) in entry.map.as_ref().map_or(&whole[..], |map| &map.parts) {
+    entries.contents(entry, |offset, piece| {
         filling.at = offset;
-        input.exactly(length, |piece| Ok::<_, Trouble>(filling.put(piece)?))?;
-    }
-    Ok(filling.finish(entry.size())?)
+        Ok::<_, Trouble>(filling.put(piece)?)
+    })?;
+    Ok(filling.finish(entry.size)?)
 }
 
 /// Writes to an empty file, and leaves holes for long runs of zeros.

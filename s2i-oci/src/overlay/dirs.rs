@@ -20,11 +20,10 @@ use rustix::{
     },
     io::Errno,
 };
-use s2i_core::archive::{ArchiveFault, grammar::shown};
+use s2i_core::archive::{self, ArchiveFault, Entry, ReadError, shown};
 
 use super::{
     Dialect, EntryFault, Limits,
-    entry::Entry,
     error::Trouble,
     meta::{self, IMPLIED_MODE, IMPLIED_TIME},
     xattr,
@@ -117,7 +116,7 @@ impl<'l> Dirs<'l> {
         xattr::set(self.current(), &entry.xattrs)?;
         let level = self.levels.last_mut().unwrap_or(&mut self.root);
         level.mode = Some(mode);
-        level.mtime = entry.mtime;
+        level.mtime = meta::timespec(entry.mtime);
         Ok(())
     }
 
@@ -214,7 +213,8 @@ impl<'l> Dirs<'l> {
     fn imply(&mut self, name: &OsStr, fd: OwnedFd) -> Result<(), Trouble> {
         self.implied += 1;
         if self.implied > self.limits.entries {
-            return Err(ArchiveFault::Entries(self.limits.entries).into());
+            let fault = ArchiveFault::Entries(self.limits.entries);
+            return Err(ReadError::from(fault).into());
         }
         // A directory with the set-group-ID bit hands its group down.
         fchown(&fd, Some(Uid::ROOT), Some(Gid::ROOT))?;
@@ -244,7 +244,7 @@ impl<'l> Dirs<'l> {
     fn push(&mut self, name: &OsStr, fd: OwnedFd, mtime: Timespec) -> Result<(), Trouble> {
         // Paths are not deeper, but links may lead further down.
         if self.levels.len() == self.limits.depth {
-            return Err(EntryFault::Deep(self.limits.depth).into());
+            return Err(archive::EntryFault::Deep(self.limits.depth).into());
         }
         self.levels.push(Level {
             name: name.into(),

@@ -4,7 +4,7 @@ use std::{io, path::PathBuf};
 
 use rustix::io::Errno;
 use s2i_core::{
-    archive::{ArchiveFault, grammar::shown},
+    archive::{self, ArchiveFault, ReadError, shown},
     bounds::Limit,
 };
 use thiserror::Error;
@@ -12,9 +12,6 @@ use thiserror::Error;
 /// Why a layer was refused or could not be unpacked.
 #[derive(Debug, Error)]
 pub enum UnpackError {
-    /// It is compressed in a way that no layer is.
-    #[error("the layer is compressed with {0}, which is none of gzip and zstd")]
-    Compression(&'static str),
     /// The archive as a whole is bad.
     #[error("the layer {0}")]
     Layer(ArchiveFault),
@@ -23,7 +20,7 @@ pub enum UnpackError {
     Entry {
         /// Its name, made fit to be shown.
         entry: String,
-        /// What is wrong with it.
+        /// The fault.
         fault: EntryFault,
     },
     /// The stream that the layer comes from failed, or can't be decompressed.
@@ -34,7 +31,7 @@ pub enum UnpackError {
     Directory {
         /// The directory.
         path: PathBuf,
-        /// What the file system said.
+        /// The error of the file system.
         #[source]
         source: io::Error,
     },
@@ -43,7 +40,7 @@ pub enum UnpackError {
     Write {
         /// The entry's name, made fit to be shown.
         entry: String,
-        /// What the file system said.
+        /// The error of the file system.
         #[source]
         source: io::Error,
     },
@@ -60,92 +57,32 @@ impl UnpackError {
         }
     }
 
-    /// Whether the layer is bad, in contrast to trouble with its stream or the file system.
+    /// Returns whether the layer is bad, in contrast to failures of its stream or the file system.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
-        matches!(
-            self,
-            Self::Compression(_) | Self::Layer(_) | Self::Entry { .. }
-        )
+        matches!(self, Self::Layer(_) | Self::Entry { .. })
     }
 }
 
-impl From<ArchiveFault> for UnpackError {
-    fn from(fault: ArchiveFault) -> Self {
-        Self::Layer(fault)
+impl From<ReadError> for UnpackError {
+    fn from(err: ReadError) -> Self {
+        match err {
+            ReadError::Archive(fault) => Self::Layer(fault),
+            ReadError::Entry { entry, fault } => Self::Entry {
+                entry,
+                fault: fault.into(),
+            },
+            ReadError::Stream(err) => Self::Read(err),
+        }
     }
 }
 
-/// What can be wrong with one entry of a layer.
+/// A fault of one entry of a layer.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum EntryFault {
-    /// The name is empty.
-    #[error("has no name")]
-    NoName,
-    /// The name has a NUL byte.
-    #[error("has a NUL byte in its name")]
-    Nul,
-    /// The name has a component `..`.
-    #[error("climbs with `..`")]
-    Climbs,
-    /// The name is too long.
-    #[error("has a name of more than {0} bytes")]
-    LongName(usize),
-    /// A component of the name is too long for any file system.
-    #[error("has a component of more than {0} bytes in its name")]
-    LongComponent(usize),
-    /// The name has too many components, links that it goes through included.
-    #[error("is more than {0} directories deep")]
-    Deep(usize),
-    /// Something other than a directory is called `.`.
-    #[error("is no directory and names the root")]
-    Root,
-    /// Something other than a directory has a name that ends with a slash.
-    #[error("is no directory and has a name that ends with a slash")]
-    Slash,
-    /// A long name and a PAX record give it two names or two targets.
-    #[error("is named twice")]
-    NamedTwice,
-    /// The PAX record and the header give two sizes.
-    #[error("has two sizes: {header} bytes in its header and {pax} in its PAX record")]
-    TwoSizes {
-        /// The header's.
-        header: u64,
-        /// The PAX record's.
-        pax: u64,
-    },
-    /// Something other than a file has contents.
-    #[error("is no file and has {0} bytes of contents")]
-    Contents(u64),
-    /// A user or group that does not exist on Linux.
-    #[error("belongs to the {0} {1}, which is no valid number")]
-    Owner(&'static str, u64),
-    /// A device whose number does not exist on Linux, or means something else to overlayfs.
-    #[error("is the device {0}/{1}, which can't be in a layer")]
-    Device(u64, u64),
-    /// A sparse file in one of the PAX formats, or a broken one.
-    #[error("is a sparse file {0}")]
-    Sparse(&'static str),
-    /// A type that no standard knows.
-    #[error("is of the unknown type {0:?}")]
-    UnknownType(char),
-    /// A link without target.
-    #[error("is a link without a target")]
-    NoTarget,
-    /// A link's target has a NUL byte.
-    #[error("is a link whose target has a NUL byte in it")]
-    TargetNul,
-    /// A link's target is too long.
-    #[error("is a link whose target has more than {0} bytes")]
-    LongTarget(usize),
-    /// The target of a hard link is no name that an entry could have.
-    #[error("is a hard link to `{target}`, which {fault}")]
-    Target {
-        /// The target, made fit to be shown.
-        target: String,
-        /// What is wrong with it.
-        fault: Box<EntryFault>,
-    },
+    /// It can't be in an archive.
+    #[error(transparent)]
+    Archive(#[from] archive::EntryFault),
     /// The target of a hard link is not in the layer, or not before it.
     #[error("is a hard link to `{0}`, which is not before it in the layer")]
     TargetMissing(String),
@@ -172,7 +109,7 @@ pub enum EntryFault {
     OnDirectory,
 }
 
-/// What went wrong, before it is known with which entry.
+/// An error without the entry that it is about.
 #[derive(Debug)]
 pub(super) enum Trouble {
     Refused(EntryFault),
@@ -181,7 +118,7 @@ pub(super) enum Trouble {
 }
 
 impl Trouble {
-    /// The error that says this of an entry.
+    /// The error about an entry.
     pub(super) fn with(self, name: &[u8]) -> UnpackError {
         let entry = shown(name);
         match self {
@@ -191,7 +128,7 @@ impl Trouble {
         }
     }
 
-    /// Whether it says of a path that nothing can be there.
+    /// Returns whether it means that nothing can be at a path.
     pub(super) fn is_absence(&self) -> bool {
         match self {
             Self::Refused(fault) => matches!(fault, EntryFault::BelowFile(_)),
@@ -207,6 +144,12 @@ impl From<EntryFault> for Trouble {
     }
 }
 
+impl From<archive::EntryFault> for Trouble {
+    fn from(fault: archive::EntryFault) -> Self {
+        Self::Refused(fault.into())
+    }
+}
+
 impl From<io::Error> for Trouble {
     fn from(source: io::Error) -> Self {
         Self::Failed(source)
@@ -219,15 +162,9 @@ impl From<Errno> for Trouble {
     }
 }
 
-impl From<ArchiveFault> for Trouble {
-    fn from(fault: ArchiveFault) -> Self {
-        Self::Whole(fault.into())
-    }
-}
-
-impl From<UnpackError> for Trouble {
-    fn from(err: UnpackError) -> Self {
-        Self::Whole(err)
+impl From<ReadError> for Trouble {
+    fn from(err: ReadError) -> Self {
+        Self::Whole(err.into())
     }
 }
 
@@ -239,7 +176,7 @@ pub enum PackError {
     Read {
         /// Its path in the tree, made fit to be shown.
         path: String,
-        /// What the file system said.
+        /// The error of the file system.
         #[source]
         source: io::Error,
     },
@@ -248,7 +185,7 @@ pub enum PackError {
     Clamp {
         /// Its path in the tree, made fit to be shown.
         path: String,
-        /// What the file system said.
+        /// The error of the file system.
         #[source]
         source: io::Error,
     },
@@ -257,7 +194,7 @@ pub enum PackError {
     Entry {
         /// Its path in the tree, made fit to be shown.
         path: String,
-        /// What is wrong with it.
+        /// The fault.
         fault: PackFault,
     },
     /// The archive can't be written.
@@ -286,7 +223,7 @@ impl PackError {
     }
 }
 
-/// What can be wrong with something in a tree.
+/// A fault of a file of a tree.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum PackFault {
     /// It is not what it was a moment ago.

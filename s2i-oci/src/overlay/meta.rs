@@ -9,11 +9,12 @@ use rustix::{
     },
     io::Errno,
 };
+use s2i_core::archive::{Entry, Time};
 
-use super::{Dialect, entry::Entry, xattr};
+use super::{Dialect, xattr};
 
 /// The mode of directories that no entry names.
-pub(super) const IMPLIED_MODE: u16 = 0o755;
+pub(super) const IMPLIED_MODE: u32 = 0o755;
 
 /// The time of directories that no entry names: always the same one.
 pub(super) const IMPLIED_TIME: Timespec = Timespec {
@@ -22,7 +23,7 @@ pub(super) const IMPLIED_TIME: Timespec = Timespec {
 };
 
 /// The set-user-ID and set-group-ID bits.
-const SET_ID: u16 = 0o6000;
+const SET_ID: u32 = 0o6000;
 
 /// Gives everything to a file. The order matters: a new owner costs the set-ID bits and the capabilities.
 pub(super) fn finish_file(
@@ -33,7 +34,7 @@ pub(super) fn finish_file(
     let mode = own(file, entry, dialect)?;
     fchmod(file, mode)?;
     xattr::set(file, &entry.xattrs)?;
-    touch(file, entry.mtime)
+    touch(file, timespec(entry.mtime))
 }
 
 /// Gives the owner of an entry; returns the mode that it then may have.
@@ -54,15 +55,15 @@ pub(super) fn finish_at(
     let changed = chownat(dir, name, uid, gid, AtFlags::SYMLINK_NOFOLLOW);
     let mode = owned(changed, entry.mode, dialect)?;
     if has_mode {
-        // It was made a moment ago in a directory that nobody else knows, and is no link.
+        // It was made a moment ago in a directory that no other process knows, and is no link.
         rustix::fs::chmodat(dir, name, mode, AtFlags::empty())?;
     }
-    touch_at(dir, name, entry.mtime)
+    touch_at(dir, name, timespec(entry.mtime))
 }
 
 /// What a change of the owner means for the mode. An owner that the user namespace does not have can't
 /// be given; set-ID bits would then mean root's.
-fn owned(changed: Result<(), Errno>, mode: u16, dialect: Dialect) -> Result<Mode, Errno> {
+fn owned(changed: Result<(), Errno>, mode: u32, dialect: Dialect) -> Result<Mode, Errno> {
     match changed {
         Ok(()) => Ok(permissions(mode)),
         Err(Errno::INVAL) if dialect == Dialect::User => Ok(permissions(mode & !SET_ID)),
@@ -78,8 +79,16 @@ fn ids(entry: &Entry) -> (Option<Uid>, Option<Gid>) {
 }
 
 /// Twelve bits as the kernel takes them.
-pub(super) fn permissions(mode: u16) -> Mode {
-    Mode::from_raw_mode(mode.into())
+pub(super) fn permissions(mode: u32) -> Mode {
+    Mode::from_raw_mode(mode)
+}
+
+/// A time as the kernel takes it.
+pub(super) fn timespec(time: Time) -> Timespec {
+    Timespec {
+        tv_sec: time.seconds,
+        tv_nsec: time.nanoseconds.into(),
+    }
 }
 
 /// Sets the modification time.

@@ -29,30 +29,28 @@
 
 mod clock;
 mod content;
+mod copy;
 mod dirs;
-mod entry;
 mod error;
-mod header;
-mod input;
 mod list;
 mod meta;
 mod name;
 mod pack;
-mod pax;
-mod sparse;
+mod stream;
 mod unpack;
-mod writer;
 mod xattr;
-mod zstd;
 
 use std::{fs, io, path::Path, time::SystemTime};
 
 use rustix::io::Errno;
-use s2i_core::bounds;
+use s2i_core::{
+    archive::{End, Names, Rules},
+    bounds,
+};
 
 pub(crate) use content::SparseWriter;
 pub use error::{EntryFault, PackError, PackFault, UnpackError};
-pub use list::{EntryKind, Listed, Part, list};
+pub use list::{Part, list};
 pub use pack::{pack, pack_within};
 pub use s2i_core::bounds::Limits;
 pub use unpack::{unpack, unpack_while};
@@ -69,6 +67,17 @@ const OPAQUE: &[u8] = b".wh..wh..opq";
 
 /// The most bytes of a name or of a link's target: what the kernel takes.
 const MAX_PATH: usize = bounds::PATH;
+
+/// The rules for layers: all that a root file system has, and names as engines take them.
+const RULES: Rules = Rules {
+    types: b"0123456S\0",
+    names: Names::Rooted,
+    keeps_xattr: xattr::is_kept,
+    end: End::Stream,
+    takes_no_mode: true,
+    bounds_archive: true,
+    form: "plain tar, or compressed with gzip or zstd",
+};
 
 /// How the marks of an opaque directory are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,56 +1,23 @@
-//! Which names an entry of a layer may have and what they mean.
+//! The meanings of names in a layer: whiteouts and marks.
 
 use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
 
-use super::{EntryFault, MARK, MAX_PATH, OPAQUE, WHITEOUT};
+use super::{EntryFault, MARK, OPAQUE, WHITEOUT};
 
-/// The most bytes of one component, as file systems have it.
-const MAX_COMPONENT: usize = 255;
-
-/// Splits a name into its components, none for the root itself.
-///
-/// A leading slash means the root of the image, as it does to every engine; some tools write it.
-pub(super) fn components(name: &[u8], depth: usize) -> Result<Vec<&OsStr>, EntryFault> {
-    if name.is_empty() {
-        return Err(EntryFault::NoName);
-    }
-    if name.len() > MAX_PATH {
-        return Err(EntryFault::LongName(MAX_PATH));
-    }
-    if name.contains(&0) {
-        return Err(EntryFault::Nul);
-    }
-    let mut parts = Vec::new();
-    for part in name.split(|byte| *byte == b'/') {
-        match part {
-            b"" | b"." => continue,
-            b".." => return Err(EntryFault::Climbs),
-            _ if part.len() > MAX_COMPONENT => {
-                return Err(EntryFault::LongComponent(MAX_COMPONENT));
-            }
-            _ => parts.push(OsStr::from_bytes(part)),
-        }
-        if parts.len() > depth {
-            return Err(EntryFault::Deep(depth));
-        }
-    }
-    Ok(parts)
-}
-
-/// What an entry is about.
+/// The meaning of an entry.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Meaning<'n> {
     /// Something of its own name.
     Itself,
     /// The removal of the file of this name, in the entry's directory.
     Whiteout(&'n OsStr),
-    /// That its directory hides what lower layers have in it.
+    /// Its directory hides what lower layers have in it.
     Opaque,
-    /// What only AUFS knows.
+    /// A file of AUFS alone.
     Nothing,
 }
 
-/// What an entry with this name in this directory is about.
+/// The meaning of an entry with this name in this directory.
 pub(super) fn meaning<'n>(parents: &[&OsStr], name: &'n OsStr) -> Result<Meaning<'n>, EntryFault> {
     let starts = |part: &OsStr, with| part.as_bytes().starts_with(with);
     if parents.iter().any(|part| starts(part, MARK)) {
@@ -72,7 +39,9 @@ pub(super) fn meaning<'n>(parents: &[&OsStr], name: &'n OsStr) -> Result<Meaning
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use s2i_core::archive::Limits;
+
+    use super::{super::RULES, *};
 
     #[test]
     fn names_have_meanings() {
@@ -93,7 +62,9 @@ mod tests {
             (".wh.d/a", Err(EntryFault::BelowWhiteout)),
         ];
         for (name, expected) in cases {
-            let parts = components(name.as_bytes(), 9).unwrap();
+            let parts = RULES
+                .components(name.as_bytes(), &Limits::default())
+                .unwrap();
             let (last, parents) = parts.split_last().unwrap();
             assert_eq!(meaning(parents, last), expected, "{name}");
         }

@@ -18,14 +18,13 @@ use rustix::{
     },
     io::Errno,
 };
-use s2i_core::archive::grammar::shown;
-use tar::EntryType;
+use s2i_core::archive::{Entry, Kind, Time, shown};
 
 use super::{
     Clamp, Dialect, Limits, MAX_PATH, OPAQUE, PackError, PackFault, Size, WHITEOUT,
     clock::Clock,
+    copy::{Broken, Layer, copy, layer},
     meta,
-    writer::{Broken, Item, Writer},
     xattr::{Found, MOST_IN_ENTRY, Reader},
 };
 use crate::Digest;
@@ -85,7 +84,7 @@ pub fn pack_within(
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let root = openat(CWD, tree, flags, Mode::empty());
     let mut packing = Packing {
-        writer: Writer::new(out, check),
+        layer: layer(out),
         limits,
         check,
         clock: clamp.map(Clock::of),
@@ -97,11 +96,14 @@ pub fn pack_within(
     let root = root.map_err(|err| packing.unreadable(err))?;
     packing.root(root)?;
     packing.run()?;
-    packing.writer.finish().map_err(PackError::Write)
+    let (out, written) = packing.layer.finish().map_err(PackError::Write)?;
+    let (_, digest, bytes) = out.finish();
+    let files = written.entries;
+    Ok((digest, Size { bytes, files }))
 }
 
 struct Packing<'a> {
-    writer: Writer<'a>,
+    layer: Layer<'a>,
     limits: &'a Limits,
     check: &'a dyn Fn() -> io::Result<()>,
     clock: Option<Clock>,
@@ -146,7 +148,7 @@ impl Packing<'_> {
     fn root(&mut self, root: OwnedFd) -> Result<(), PackError> {
         let found = self.attributes(&root)?;
         if found.is_opaque {
-            self.entry(&Item::mark(OPAQUE, OPAQUE_MODE))?;
+            self.entry(&mark(OPAQUE, OPAQUE_MODE))?;
         }
         self.push(root)
     }
@@ -194,7 +196,7 @@ impl Packing<'_> {
             | FileType::Fifo
             | FileType::CharacterDevice
             | FileType::BlockDevice => self.other(name, kind),
-            // Some file systems do not tell the type together with the name.
+            // Some file systems do not give the type together with the name.
             FileType::Unknown => {
                 let stat = statat(self.dir(), name, AtFlags::SYMLINK_NOFOLLOW);
                 let stat = stat.map_err(|err| self.unreadable(err))?;
@@ -211,12 +213,12 @@ impl Packing<'_> {
         let found = self.attributes(&dir)?;
         let mtime = self.time(&stat, |time| meta::touch(dir.as_fd(), time))?;
         let path = [&self.path, &b"/"[..]].concat();
-        self.entry(&Item {
-            xattrs: &found.kept,
-            ..item(EntryType::Directory, &path, &stat, mtime)
+        self.entry(&Entry {
+            xattrs: found.kept,
+            ..entry(Kind::Directory, &path, &stat, mtime)
         })?;
         if found.is_opaque {
-            self.entry(&Item::mark(&[&path, OPAQUE].concat(), OPAQUE_MODE))?;
+            self.entry(&mark(&[&path, OPAQUE].concat(), OPAQUE_MODE))?;
         }
         self.push(dir)
     }
@@ -229,15 +231,15 @@ impl Packing<'_> {
         let found = self.attributes(&file)?;
         let mtime = self.time(&stat, |time| meta::touch(file.as_fd(), time))?;
         let size = u64::try_from(stat.st_size).unwrap_or(0);
-        let path = self.path.clone();
-        self.entry(&Item {
+        self.entry(&Entry {
             size,
-            xattrs: &found.kept,
-            ..item(EntryType::Regular, &path, &stat, mtime)
+            xattrs: found.kept,
+            ..entry(Kind::File, &self.path, &stat, mtime)
         })?;
         let is_sparse = u64::try_from(stat.st_blocks).unwrap_or(0) < size / BLOCK;
-        let contents = self.writer.contents(&mut File::from(file), size, is_sparse);
-        contents.map_err(|broken| match broken {
+        let mut file = File::from(file);
+        let copied = copy(&mut file, size, is_sparse, &mut self.layer, self.check);
+        copied.map_err(|broken| match broken {
             Broken::Read(source) => self.unreadable(source),
             Broken::Write(source) => PackError::Write(source),
             Broken::Stopped(source) => PackError::Stopped(source),
@@ -256,7 +258,7 @@ impl Packing<'_> {
         if meta::is_whiteout(&stat) {
             let (dir, name) = self.path.split_at(self.path.len() - name.to_bytes().len());
             let path = [dir, WHITEOUT, name].concat();
-            return self.entry(&Item::mark(&path, WHITEOUT_MODE));
+            return self.entry(&mark(&path, WHITEOUT_MODE));
         }
         if self.link(&stat)? {
             return Ok(());
@@ -269,16 +271,15 @@ impl Packing<'_> {
             _ => Vec::new(),
         };
         let (kind, device) = match kind {
-            FileType::Symlink => (EntryType::Symlink, 0),
-            FileType::Fifo => (EntryType::Fifo, 0),
-            FileType::BlockDevice => (EntryType::Block, stat.st_rdev),
-            _ => (EntryType::Char, stat.st_rdev),
+            FileType::Symlink => (Kind::Symlink, 0),
+            FileType::Fifo => (Kind::Fifo, 0),
+            FileType::BlockDevice => (Kind::BlockDevice, stat.st_rdev),
+            _ => (Kind::CharacterDevice, stat.st_rdev),
         };
-        let path = self.path.clone();
-        self.entry(&Item {
-            target: &target,
+        self.entry(&Entry {
+            target,
             device: (major(device), minor(device)),
-            ..item(kind, &path, &stat, mtime)
+            ..entry(kind, &self.path, &stat, mtime)
         })
     }
 
@@ -294,11 +295,9 @@ impl Packing<'_> {
             return Ok(false);
         };
         let target = first.path();
-        let path = self.path.clone();
-        self.entry(&Item {
-            target: &target,
-            size: 0,
-            ..item(EntryType::Link, &path, stat, mtime_of(stat).tv_sec)
+        self.entry(&Entry {
+            target,
+            ..entry(Kind::HardLink, &self.path, stat, mtime_of(stat).tv_sec)
         })?;
         Ok(true)
     }
@@ -343,7 +342,7 @@ impl Packing<'_> {
         let mut buffer = Vec::with_capacity(NAMES);
         let mut listing = RawDir::new(dir, buffer.spare_capacity_mut());
         let waiting: u64 = self.frames.iter().map(|f| f.names.len() as u64).sum();
-        let taken = self.writer.files().saturating_add(waiting);
+        let taken = self.layer.written().entries.saturating_add(waiting);
         let left = self.limits.entries.saturating_sub(taken);
         let mut names = Vec::new();
         while let Some(entry) = listing.next() {
@@ -412,13 +411,13 @@ impl Packing<'_> {
     }
 
     /// Writes an entry, whose contents must follow, unless it is too much.
-    fn entry(&mut self, item: &Item<'_>) -> Result<(), PackError> {
-        self.writer.entry(item).map_err(PackError::Write)?;
+    fn entry(&mut self, entry: &Entry) -> Result<(), PackError> {
+        self.layer.begin(entry).map_err(PackError::Write)?;
         let Limits { bytes, entries, .. } = *self.limits;
-        if self.writer.files() > entries {
+        if self.layer.written().entries > entries {
             return Err(self.fault(PackFault::Entries(entries)));
         }
-        if self.writer.bytes_with(item.size) > bytes {
+        if self.layer.length() > bytes {
             return Err(self.fault(PackFault::Bytes(bytes)));
         }
         Ok(())
@@ -452,14 +451,22 @@ impl Packing<'_> {
 }
 
 /// An entry without contents and attributes.
-fn item<'a>(kind: EntryType, name: &'a [u8], stat: &Stat, mtime: i64) -> Item<'a> {
-    Item {
-        kind,
+fn entry(kind: Kind, name: &[u8], stat: &Stat, mtime: i64) -> Entry {
+    Entry {
         mode: stat.st_mode & 0o7777,
         uid: stat.st_uid,
         gid: stat.st_gid,
-        mtime,
-        ..Item::mark(name, 0)
+        mtime: Time::whole(mtime),
+        ..Entry::new(kind, name)
+    }
+}
+
+/// An empty file of root's that means something by its name. It has no time, so that it is the same in every
+/// archive, and the permissions that it has in archives of Docker's.
+fn mark(name: &[u8], mode: u32) -> Entry {
+    Entry {
+        mode,
+        ..Entry::new(Kind::File, name)
     }
 }
 

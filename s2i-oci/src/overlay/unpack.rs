@@ -18,17 +18,15 @@ use rustix::{
     },
     io::Errno,
 };
-use s2i_core::archive::{ArchiveFault, grammar::shown};
+use s2i_core::archive::{self, Entries, Entry, Kind, shown};
 
 use super::{
-    Dialect, EntryFault, Limits, Size, UnpackError, content,
+    Dialect, EntryFault, Limits, RULES, Size, UnpackError, content,
     dirs::Dirs,
-    entry::{Entries, Entry, Kind},
     error::Trouble,
-    input::{Input, fill_up},
     meta,
     name::{self, Meaning},
-    xattr,
+    stream, xattr,
 };
 use crate::Digest;
 
@@ -77,23 +75,23 @@ pub fn unpack_while(
             path: into.into(),
             source: err.into(),
         })?;
-    let mut entries = Entries::new(Input::new(layer, limits.bytes, check)?, limits);
+    let mut stream = stream::open(layer, check)?;
+    let mut entries = Entries::new(&mut stream, &RULES, limits);
     let mut unpacking = Unpacking {
         dirs,
         dialect,
         limits,
-        bytes: 0,
     };
     let mut files = 0;
     while let Some(entry) = entries.next_entry()? {
         files += 1;
         unpacking
-            .entry(&entry, &mut entries.input)
+            .entry(&entry, &mut entries)
             .map_err(|trouble| trouble.with(&entry.name))?;
     }
     let finished = unpacking.dirs.finish();
     finished.map_err(|trouble| trouble.with(b"/"))?;
-    let (digest, bytes) = entries.input.finish();
+    let (digest, bytes) = stream::finish(stream);
     Ok((digest, Size { bytes, files }))
 }
 
@@ -101,43 +99,30 @@ struct Unpacking<'l> {
     dirs: Dirs<'l>,
     dialect: Dialect,
     limits: &'l Limits,
-    /// The bytes of all files so far.
-    bytes: u64,
 }
 
 impl Unpacking<'_> {
-    fn entry(&mut self, entry: &Entry, input: &mut Input<'_>) -> Result<(), Trouble> {
-        self.bytes = match self.bytes.checked_add(entry.size()) {
-            Some(bytes) if bytes <= self.limits.bytes => bytes,
-            _ => return Err(ArchiveFault::Bytes(self.limits.bytes).into()),
-        };
-        let path = name::components(&entry.name, self.limits.depth)?;
+    fn entry(&mut self, entry: &Entry, entries: &mut Entries<'_>) -> Result<(), Trouble> {
+        let path = RULES.components(&entry.name, self.limits)?;
         let Some((name, parents)) = path.split_last() else {
             return self.root(entry);
         };
         match name::meaning(parents, name)? {
-            Meaning::Itself => self.make(entry, parents, name, input)?,
-            Meaning::Nothing => input.skip(entry.stored)?,
+            Meaning::Itself => self.make(entry, parents, name, entries),
+            Meaning::Nothing => Ok(()),
             Meaning::Opaque | Meaning::Whiteout(_)
                 if !matches!(entry.kind, Kind::File | Kind::HardLink) =>
             {
-                return Err(EntryFault::WhiteoutType.into());
+                Err(EntryFault::WhiteoutType.into())
             }
-            Meaning::Opaque => {
-                xattr::set_opaque(self.dirs.enter(parents)?, self.dialect)?;
-                input.skip(entry.stored)?;
-            }
-            Meaning::Whiteout(removed) => {
-                self.whiteout(parents, removed)?;
-                input.skip(entry.stored)?;
-            }
+            Meaning::Opaque => Ok(xattr::set_opaque(self.dirs.enter(parents)?, self.dialect)?),
+            Meaning::Whiteout(removed) => self.whiteout(parents, removed),
         }
-        Ok(input.skip(fill_up(entry.stored))?)
     }
 
     fn root(&mut self, entry: &Entry) -> Result<(), Trouble> {
         if entry.kind != Kind::Directory {
-            return Err(EntryFault::Root.into());
+            return Err(archive::EntryFault::Root.into());
         }
         self.dirs.enter(&[])?;
         self.dirs.describe(entry)
@@ -148,11 +133,13 @@ impl Unpacking<'_> {
         entry: &Entry,
         parents: &[&OsStr],
         name: &OsStr,
-        input: &mut Input<'_>,
+        entries: &mut Entries<'_>,
     ) -> Result<(), Trouble> {
         match entry.kind {
             Kind::Directory => self.dirs.directory(parents, name, entry),
-            Kind::File => self.file(entry, parents, name, input),
+            Kind::CharacterDevice => self.node(entry, FileType::CharacterDevice, parents, name),
+            Kind::BlockDevice => self.node(entry, FileType::BlockDevice, parents, name),
+            Kind::Fifo => self.node(entry, FileType::Fifo, parents, name),
             Kind::HardLink => self.hard_link(entry, parents, name),
             Kind::Symlink => {
                 let dir = self.dirs.enter(parents)?;
@@ -160,7 +147,8 @@ impl Unpacking<'_> {
                 replace(dir, name, || symlinkat(target, dir, name))?;
                 Ok(meta::finish_at(dir, name, entry, self.dialect, false)?)
             }
-            Kind::Node(kind) => self.node(entry, kind, parents, name),
+            // The rules let nothing else through.
+            Kind::File | Kind::Label => self.file(entry, parents, name, entries),
         }
     }
 
@@ -169,7 +157,7 @@ impl Unpacking<'_> {
         entry: &Entry,
         parents: &[&OsStr],
         name: &OsStr,
-        input: &mut Input<'_>,
+        entries: &mut Entries<'_>,
     ) -> Result<(), Trouble> {
         let dir = self.dirs.enter(parents)?;
         let flags =
@@ -178,7 +166,7 @@ impl Unpacking<'_> {
             openat(dir, name, flags, Mode::RUSR | Mode::WUSR)
         })?;
         let file = File::from(file);
-        content::fill(&file, entry, input)?;
+        content::fill(&file, entry, entries)?;
         Ok(meta::finish_file(file.as_fd(), entry, self.dialect)?)
     }
 
@@ -215,8 +203,8 @@ impl Unpacking<'_> {
     ) -> Result<(), Trouble> {
         let target = || shown(&entry.target);
         let missing = || EntryFault::TargetMissing(target());
-        let path = name::components(&entry.target, self.limits.depth);
-        let path = path.map_err(|fault| EntryFault::Target {
+        let path = RULES.components(&entry.target, self.limits);
+        let path = path.map_err(|fault| archive::EntryFault::Target {
             target: target(),
             fault: Box::new(fault),
         })?;

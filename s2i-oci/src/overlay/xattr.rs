@@ -16,14 +16,14 @@ const MOST: usize = 64 << 10;
 /// headers of an entry may have.
 pub(super) const MOST_IN_ENTRY: usize = 1_000_000;
 
-/// Whether a layer has attributes of this name: as with Docker, capabilities and those of users. Others
+/// Returns whether a layer has attributes of this name: as with Docker, capabilities and those of users. Others
 /// belong to the host (labels, access lists) or to overlayfs.
 pub(super) fn is_kept(name: &[u8]) -> bool {
     name == b"security.capability"
         || (name.starts_with(b"user.") && !name.starts_with(Dialect::User.prefix()))
 }
 
-/// Whether there simply is no such attribute.
+/// Returns whether there simply is no such attribute.
 pub(super) fn is_absent(errno: Errno) -> bool {
     matches!(errno, Errno::NODATA | Errno::OPNOTSUPP)
 }
@@ -41,10 +41,10 @@ pub(super) fn set_opaque(fd: BorrowedFd<'_>, dialect: Dialect) -> Result<(), Err
     fsetxattr(fd, dialect.opaque(), b"y", XattrFlags::empty())
 }
 
-/// What was found on a file or directory.
+/// The attributes of a file or directory.
 #[derive(Debug, Default)]
 pub(super) struct Found {
-    /// What a layer has, sorted.
+    /// Those that a layer has, sorted.
     pub(super) kept: Vec<(Vec<u8>, Vec<u8>)>,
     /// It hides what lower layers have in it.
     pub(super) is_opaque: bool,
@@ -107,4 +107,23 @@ impl Reader {
 fn get<'b>(fd: BorrowedFd<'_>, name: &CStr, buffer: &'b mut [u8]) -> Result<&'b [u8], Errno> {
     let length = fgetxattr(fd, name, &mut *buffer)?;
     Ok(&buffer[..length])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attributes_of_overlayfs_and_of_the_host_are_not_kept() {
+        for (name, expected) in [
+            ("user.a", true),
+            ("security.capability", true),
+            ("trusted.overlay.redirect", false),
+            ("user.overlay.opaque", false),
+            ("security.selinux", false),
+            ("system.posix_acl_access", false),
+        ] {
+            assert_eq!(is_kept(name.as_bytes()), expected, "{name}");
+        }
+    }
 }

@@ -10,10 +10,10 @@ use super::{
     Store, StoredImage, StoredLayer, disk,
     error::{StoreError, disk as failed},
     lock::{Exclusive, Held},
-    plain::decompressed,
 };
 use crate::{
     Digest, HashingWriter,
+    compression::decompressed,
     manifest::Descriptor,
     overlay::{self, PackError},
 };

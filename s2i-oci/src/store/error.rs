@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use s2i_core::{ImageRef, bounds::Limit};
+use s2i_core::{ImageRef, archive::ArchiveFault, bounds::Limit};
 use thiserror::Error;
 
 use super::import::ImportFault;
@@ -167,7 +167,7 @@ impl StoreError {
             Self::Download(_) | Self::Import(ImportFault::Bytes(_) | ImportFault::Long(_)) => {
                 Some(Limit::Bytes)
             }
-            Self::Import(ImportFault::Entries(_)) => Some(Limit::Entries),
+            Self::Import(ImportFault::Archive(ArchiveFault::Entries(_))) => Some(Limit::Entries),
             _ => None,
         }
     }

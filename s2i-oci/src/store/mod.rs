@@ -50,7 +50,6 @@ mod layers;
 mod layout;
 mod lock;
 mod partial;
-mod plain;
 mod publish;
 mod record;
 mod remove;

@@ -1,15 +1,11 @@
 //! The layer reader, without a file system.
 
-use std::{
-    io::{self, Read},
-    sync::LazyLock,
-};
+use std::io::{self, Read};
 
-use cap_std::{ambient_authority, fs::Dir};
-use s2i_core::archive::{self, Entry, Kind, Selection, unpack_selected};
+use s2i_core::archive::{Entries, Entry, ReadError, Rules};
 use s2i_oci::{
     Digest,
-    overlay::{EntryKind, Limits, Listed, Part, Size, UnpackError, list},
+    overlay::{Limits, Part, Size, UnpackError, list},
 };
 
 use super::seal::sealed;
@@ -21,10 +17,10 @@ const LIMITS: Limits = Limits {
     path: 4095,
 };
 
-type Outcome = Result<(Digest, Size, Vec<Listed>), UnpackError>;
+type Outcome = Result<(Digest, Size, Vec<Entry>), UnpackError>;
 
 /// What is read does not depend on the pieces in which the layer arrives, is within the limits, and is
-/// what the archive reader sees, where that one takes the layer too.
+/// what the rules for trees give, where they take the layer too.
 pub(crate) fn check(input: &[u8]) {
     let layer = sealed(input);
     let whole = read(&mut &layer[..]);
@@ -44,16 +40,15 @@ pub(crate) fn check(input: &[u8]) {
     if size.bytes == layer.len() as u64 {
         assert_eq!(digest, Digest::of(&layer));
     }
-    if let Some(others) = archive_entries(&layer) {
-        let entries: Vec<_> = entries.into_iter().map(comparable).collect();
-        let others: Vec<_> = others.into_iter().map(listed).collect();
+    if let Ok(others) = tree_entries(&layer) {
+        let entries: Vec<_> = entries.into_iter().map(without_xattrs).collect();
         assert_eq!(entries, others);
     }
 }
 
 #[expect(clippy::panic_in_result_fn, reason = "it checks what it reads")]
 fn read(layer: &mut dyn Read) -> Outcome {
-    let mut entries: Vec<Listed> = Vec::new();
+    let mut entries: Vec<Entry> = Vec::new();
     let mut end = 0;
     let read = list(layer, &LIMITS, &mut |part| match part {
         Part::Entry(entry) => {
@@ -82,44 +77,18 @@ impl Read for Pieces<'_> {
     }
 }
 
-/// The entries that the archive reader sees, none of which is unpacked; none where it refuses.
-fn archive_entries(layer: &[u8]) -> Option<Vec<Entry>> {
-    static UNUSED: LazyLock<Dir> =
-        LazyLock::new(|| Dir::open_ambient_dir("/", ambient_authority()).expect("a root"));
-    let mut entries = Vec::new();
-    let selection = Selection {
-        wants: &mut |entry| {
-            entries.push(entry.clone());
-            false
-        },
-        strip: 0,
-        keeps_owners: false,
-    };
-    let limits = archive::Limits::default();
-    unpack_selected(&mut &*layer, &UNUSED, &limits, selection).ok()?;
-    Some(entries)
-}
-
-/// The part of an entry that both readers take from the same places.
-fn comparable(mut entry: Listed) -> Listed {
-    (entry.uid, entry.gid) = (0, 0);
-    entry
-}
-
-fn listed(entry: Entry) -> Listed {
-    let kind = match entry.kind {
-        Kind::File => EntryKind::File,
-        Kind::Directory => EntryKind::Directory,
-        Kind::Symlink => EntryKind::Symlink,
-        Kind::HardLink => EntryKind::HardLink,
-    };
-    Listed {
-        kind,
-        name: entry.name,
-        target: entry.target,
-        size: entry.size,
-        mode: u16::try_from(entry.mode).expect("twelve bits"),
-        uid: 0,
-        gid: 0,
+/// The entries of a layer that is taken as the archive of a tree.
+fn tree_entries(mut layer: &[u8]) -> Result<Vec<Entry>, ReadError> {
+    let limits = Limits::default();
+    let mut entries = Entries::new(&mut layer, &Rules::TREE, &limits);
+    let mut all = Vec::new();
+    while let Some(entry) = entries.next_entry()? {
+        all.push(entry);
     }
+    Ok(all)
+}
+
+fn without_xattrs(mut entry: Entry) -> Entry {
+    entry.xattrs.clear();
+    entry
 }

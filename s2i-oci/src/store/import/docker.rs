@@ -6,12 +6,14 @@ use serde::Deserialize;
 use super::{
     super::{
         error::StoreError,
-        plain::Compression,
         publish::{Listing, Parts},
     },
     Contents, ImportFault, MAX_IMAGES, Spooled, compression, json, key, name,
 };
-use crate::manifest::{self, CONFIG, Descriptor, MANIFEST, Manifest};
+use crate::{
+    compression::Compression,
+    manifest::{self, CONFIG, Descriptor, MANIFEST, Manifest},
+};
 
 /// One image in `manifest.json`.
 #[derive(Deserialize)]

@@ -1,6 +1,9 @@
 //! Why an archive can't be imported.
 
-use s2i_core::ImageRefError;
+use s2i_core::{
+    ImageRefError,
+    archive::{ArchiveFault, EntryFault},
+};
 use thiserror::Error;
 
 use crate::{
@@ -8,27 +11,23 @@ use crate::{
     manifest::{MAX_JSON, ManifestFault},
 };
 
-/// What is wrong with an archive of images.
+/// A fault of an archive of images.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ImportFault {
-    /// The first bytes are none of a tar archive.
-    #[error("is no tar archive, neither plain nor compressed with gzip or zstd")]
-    NotTar,
-    /// The stream ends before the zeros that end an archive.
-    #[error("is cut: it stops before its end")]
-    Cut,
-    /// There is more after the zeros that end an archive.
-    #[error("goes on after its end")]
-    GoesOn,
-    /// A header breaks the rules of the format, or could be read in two ways.
-    #[error("has a header that can't be read")]
-    Header,
+    /// The archive as a whole is bad.
+    #[error("{0}")]
+    Archive(ArchiveFault),
+    /// One entry is bad.
+    #[error("has the entry `{entry}`, which {fault}")]
+    Entry {
+        /// Its name, made fit to be shown.
+        entry: String,
+        /// The fault.
+        fault: EntryFault,
+    },
     /// More members than any image needs.
     #[error("has more than {0} members")]
     Members(u64),
-    /// More members than allowed.
-    #[error("holds more than {0} entries")]
-    Entries(u64),
     /// More bytes than allowed.
     #[error("holds more than {0} bytes when it is decompressed")]
     Bytes(u64),
@@ -56,14 +55,14 @@ pub enum ImportFault {
     /// A blob that must be there, under whichever name.
     #[error("names the blob {0}, but has nothing with this digest")]
     NoBlob(Digest),
-    /// A blob of another length than was said.
+    /// A blob of another length than announced.
     #[error("has the blob {digest} with {found} bytes, but says that it has {expected}")]
     Length {
         /// The blob.
         digest: Digest,
-        /// What its descriptor says.
+        /// The length in its descriptor.
         expected: u64,
-        /// What it has.
+        /// Its length.
         found: u64,
     },
     /// A description that is too large.
@@ -72,9 +71,9 @@ pub enum ImportFault {
     /// A description that is not what it should be.
     #[error("has a `{file}` that can't be read: {problem}")]
     Json {
-        /// Where it is.
+        /// The file.
         file: String,
-        /// What is wrong with it.
+        /// The fault.
         problem: String,
     },
     /// A manifest or an index that can't be used.
@@ -82,7 +81,7 @@ pub enum ImportFault {
     Manifest {
         /// The manifest or index.
         digest: Digest,
-        /// What is wrong with it.
+        /// The fault.
         fault: ManifestFault,
     },
     /// Indexes in indexes in indexes.
@@ -97,12 +96,12 @@ pub enum ImportFault {
     /// An image for other machines.
     #[error("has an image for {found}, but none for {wanted}")]
     Platform {
-        /// What it is for.
+        /// The platform of the image.
         found: String,
-        /// What is wanted.
+        /// The platform that is wanted.
         wanted: String,
     },
-    /// A layer that is not compressed, and is not what the config says.
+    /// A layer that is not compressed, and is not the one in the config.
     #[error("has the layer {found} where the config says {expected}")]
     Layer {
         /// In the config.

@@ -7,20 +7,22 @@
 
 mod docker;
 mod fault;
-mod members;
 mod oci;
 
 use std::{
     cell::Cell,
     collections::{BTreeMap, btree_map::Entry},
     fs::{self, File},
-    io::{self, Cursor, Read, Write},
+    io::{self, BufReader, Cursor, Read, Write},
     path::PathBuf,
 };
 
 use s2i_core::{
     ImageRef,
-    archive::grammar::{self, BLOCK},
+    archive::{
+        ArchiveFault, BLOCK, End, Entries, Entry as Member, Kind, Names, ReadError, Rules,
+        is_header,
+    },
     bounds,
 };
 use serde::de::DeserializeOwned;
@@ -29,17 +31,31 @@ use super::{
     Store, StoredLayer, Work, disk,
     error::{StoreError, disk as failed},
     lock::Exclusive,
-    plain::{Compression, decompressed},
     publish::Listing,
 };
 use crate::{
     Digest, HashingWriter,
+    compression::{Compression, decompressed},
     manifest::MAX_JSON,
     overlay::{Limits, SparseWriter},
 };
 
 pub use fault::ImportFault;
-use members::{Kind, Members};
+
+/// The rules for archives of images: what engines and tools write, which is files and links among them, and
+/// devices and labels that are no part of an image.
+const RULES: Rules = Rules {
+    types: b"0123456V\0",
+    names: Names::Rooted,
+    keeps_xattr: |_| false,
+    end: End::Zeros,
+    takes_no_mode: true,
+    bounds_archive: true,
+    form: "tar, plain or compressed with gzip or zstd",
+};
+
+/// The buffer for the archive.
+const BUFFER: usize = 256 << 10;
 
 /// The most images of one archive.
 const MAX_IMAGES: usize = 1000;
@@ -59,6 +75,28 @@ pub struct Loaded {
 impl From<ImportFault> for StoreError {
     fn from(fault: ImportFault) -> Self {
         Self::Import(fault)
+    }
+}
+
+impl From<ReadError> for StoreError {
+    fn from(err: ReadError) -> Self {
+        match err {
+            ReadError::Archive(ArchiveFault::Entries(bounds::MEMBERS)) => {
+                ImportFault::Members(bounds::MEMBERS).into()
+            }
+            ReadError::Archive(ArchiveFault::Bytes(most)) => ImportFault::Bytes(most).into(),
+            ReadError::Archive(fault) => ImportFault::Archive(fault).into(),
+            ReadError::Entry { entry, fault } => ImportFault::Entry { entry, fault }.into(),
+            ReadError::Stream(err) => Self::Read(err),
+        }
+    }
+}
+
+/// The error of reading the contents of a member.
+fn unreadable(err: io::Error) -> StoreError {
+    match err.downcast::<ReadError>() {
+        Ok(err) => err.into(),
+        Err(err) => StoreError::Read(err),
     }
 }
 
@@ -175,30 +213,34 @@ fn spool(archive: &mut dyn Read, work: &Work, store: &Store) -> Result<Contents,
 
 fn spool_members(archive: impl Read, work: &Work, store: &Store) -> Result<Contents, StoreError> {
     let plain = decompressed(archive).map_err(StoreError::Read)?;
-    let mut plain = store.watch(plain);
-    let mut members = Members::new(&mut plain, store.limits());
+    let mut plain = BufReader::with_capacity(BUFFER, store.watch(plain));
+    let limits = Limits {
+        entries: store.limits().entries.min(bounds::MEMBERS),
+        ..*store.limits()
+    };
+    let mut members = Entries::new(&mut plain, &RULES, &limits);
     let mut contents = Contents::default();
     let mut number = 0;
-    while let Some(member) = members.next()? {
+    while let Some(member) = members.next_entry()? {
         let name = key("", &member.name)?;
         match member.kind {
-            Kind::Other => {}
-            Kind::Symlink(target) => {
+            Kind::Symlink => {
                 let parent = name.rsplit_once('/').map_or("", |(parent, _)| parent);
                 // Links that lead out matter only if something is looked for there.
-                let target = key(parent, &target).unwrap_or_default();
+                let target = key(parent, &member.target).unwrap_or_default();
                 contents.links.insert(name, target);
             }
-            Kind::HardLink(target) => {
-                contents.links.insert(name, key("", &target)?);
+            Kind::HardLink => {
+                contents.links.insert(name, key("", &member.target)?);
             }
             Kind::File => {
                 number += 1;
                 let path = work.path().join(format!("member-{number}"));
-                if let Some(blob) = put_aside(&mut members, path)? {
+                if let Some(blob) = put_aside(&member, &mut members, path)? {
                     contents.add(name, blob)?;
                 }
             }
+            _ => {}
         }
     }
     Ok(contents)
@@ -206,13 +248,17 @@ fn spool_members(archive: impl Read, work: &Work, store: &Store) -> Result<Conte
 
 /// Writes one file of the archive to a place of ours, and hashes it on the way; `None` for one that is too
 /// long for a description and no layer.
-fn put_aside(content: &mut Members<'_>, path: PathBuf) -> Result<Option<Spooled>, StoreError> {
-    let is_long = content.left() > MAX_JSON;
+fn put_aside(
+    member: &Member,
+    content: &mut Entries<'_>,
+    path: PathBuf,
+) -> Result<Option<Spooled>, StoreError> {
+    let is_long = member.size > MAX_JSON;
     let mut start = Vec::new();
     Read::by_ref(content)
         .take(BLOCK as u64)
         .read_to_end(&mut start)
-        .map_err(StoreError::Read)?;
+        .map_err(unreadable)?;
     if is_long && !is_json(&start) && !is_layer(&start) {
         return Ok(None);
     }
@@ -222,7 +268,7 @@ fn put_aside(content: &mut Members<'_>, path: PathBuf) -> Result<Option<Spooled>
     let mut content = Cursor::new(start).chain(content);
     let mut buffer = vec![0; 256 << 10];
     loop {
-        let read = disk::read_some(&mut content, &mut buffer).map_err(StoreError::Read)?;
+        let read = disk::read_some(&mut content, &mut buffer).map_err(unreadable)?;
         if read == 0 {
             break;
         }
@@ -243,7 +289,7 @@ fn is_json(start: &[u8]) -> bool {
 
 /// Returns whether a member that starts with this block can be a layer: an archive, compressed or not.
 fn is_layer(start: &[u8]) -> bool {
-    let is_archive = |block: &[u8; BLOCK]| block == &[0; BLOCK] || grammar::name(block).is_ok();
+    let is_archive = |block: &[u8; BLOCK]| block == &[0; BLOCK] || is_header(block);
     Compression::of(start) != Compression::None || start.try_into().is_ok_and(is_archive)
 }
 
@@ -311,7 +357,7 @@ impl Contents {
         })
     }
 
-    /// The layer's blob, if the archive has it: then it must be what manifest and config say.
+    /// The layer's blob, if the archive has it: then it must be the one in manifest and config.
     fn check(&self, layer: &StoredLayer) -> Result<Option<&Spooled>, StoreError> {
         let Some(blob) = self.blobs.get(&layer.descriptor.digest) else {
             return Ok(None);

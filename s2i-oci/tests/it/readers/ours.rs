@@ -9,12 +9,12 @@ use std::{
 
 use cap_std::{ambient_authority, fs::Dir};
 use s2i_core::{
-    archive::{self, Kind, Selection, unpack_selected},
+    archive::{self, Entries, Kind, Rules, unpack},
     image::{ImageConfig, Platform},
 };
 use s2i_oci::{
     Digest,
-    overlay::{EntryKind, Limits, Listed, Part, list},
+    overlay::{Limits, Part, list},
     store::{ImportFault, Store, StoreError},
 };
 use tempfile::TempDir;
@@ -29,26 +29,22 @@ pub(super) fn layer(archive: &[u8]) -> Option<Vec<Entry>> {
     if digest != Digest::of(archive) {
         return None;
     }
-    let entry = |(listed, content): (Listed, Vec<u8>)| {
-        let kind = match listed.kind {
-            EntryKind::File => '0',
-            EntryKind::HardLink => '1',
-            EntryKind::Symlink => '2',
-            EntryKind::CharacterDevice => '3',
-            EntryKind::BlockDevice => '4',
-            EntryKind::Directory => '5',
-            EntryKind::Fifo => '6',
-        };
-        Entry {
-            kind,
-            name: shown(trimmed(&listed.name)),
-            target: shown(&listed.target),
-            size: listed.size,
-            mode: listed.mode.into(),
-            content: (kind == '0').then(|| Digest::of(&content).hex()),
-        }
+    let entry = |(entry, content): Whole| {
+        let content = (entry.kind == Kind::File).then(|| Digest::of(&content).hex());
+        shown_entry(&entry, content)
     };
     Some(parts.into_iter().map(entry).collect())
+}
+
+fn shown_entry(entry: &archive::Entry, content: Option<String>) -> Entry {
+    Entry {
+        kind: entry.kind.flag().into(),
+        name: shown(trimmed(&entry.name)),
+        target: shown(&entry.target),
+        size: entry.size,
+        mode: entry.mode,
+        content,
+    }
 }
 
 /// The contents of all files, one after another, as the layer reader sees them; none where that reader
@@ -63,7 +59,7 @@ pub(super) fn contents(mut archive: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// An entry of a layer with its contents.
-type Whole = (Listed, Vec<u8>);
+type Whole = (archive::Entry, Vec<u8>);
 
 fn parts(mut layer: &[u8]) -> Option<(Digest, Vec<Whole>)> {
     let limits = Limits {
@@ -91,17 +87,13 @@ fn parts(mut layer: &[u8]) -> Option<(Digest, Vec<Whole>)> {
 pub(super) fn archive(mut archive: &[u8]) -> Option<Vec<Entry>> {
     let temp = TempDir::with_prefix("s2i-readers-").unwrap();
     let dir = Dir::open_ambient_dir(temp.path(), ambient_authority()).unwrap();
+    let limits = Limits::default();
+    unpack(&mut &*archive, &dir, &limits).ok()?;
+    let mut entries = Entries::new(&mut archive, &Rules::TREE, &limits);
     let mut seen = Vec::new();
-    let selection = Selection {
-        wants: &mut |entry| {
-            seen.push(entry.clone());
-            true
-        },
-        strip: 0,
-        keeps_owners: false,
-    };
-    let limits = archive::Limits::default();
-    unpack_selected(&mut archive, &dir, &limits, selection).ok()?;
+    while let Some(entry) = entries.next_entry().ok()? {
+        seen.push(entry);
+    }
     let mut last = BTreeMap::new();
     for (index, entry) in seen.iter().enumerate() {
         last.insert(normalised(&entry.name), index);
@@ -114,24 +106,7 @@ pub(super) fn archive(mut archive: &[u8]) -> Option<Vec<Entry>> {
             fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
             Digest::of(&fs::read(path).unwrap()).hex()
         });
-        let is_link = matches!(entry.kind, Kind::Symlink | Kind::HardLink);
-        Entry {
-            kind: match entry.kind {
-                Kind::File => '0',
-                Kind::HardLink => '1',
-                Kind::Symlink => '2',
-                Kind::Directory => '5',
-            },
-            name: shown(trimmed(&entry.name)),
-            target: if is_link {
-                shown(&entry.target)
-            } else {
-                String::new()
-            },
-            size: entry.size,
-            mode: entry.mode,
-            content,
-        }
+        shown_entry(entry, content)
     });
     Some(entries.collect())
 }
@@ -169,9 +144,8 @@ pub(super) fn is_imported(archive: &[u8], entries: &[Entry]) -> Result<bool, Sto
     match store.import(&mut &image[..]) {
         Ok(_) => Ok(true),
         Err(StoreError::Import(
-            ImportFault::Header
-            | ImportFault::Cut
-            | ImportFault::GoesOn
+            ImportFault::Archive(_)
+            | ImportFault::Entry { .. }
             | ImportFault::MemberName(_)
             | ImportFault::Twice(_),
         )) => Ok(false),

@@ -8,12 +8,15 @@ use ruzstd::decoding::{
     errors::{FrameDecoderError, ReadFrameHeaderError},
 };
 
-/// The bytes that tell a compression.
+/// The bytes at the start that show the compression.
 const MAGIC: u64 = 4;
+
+/// The buffer for what is compressed.
+const BUFFER: usize = 64 << 10;
 
 /// How a stream is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Compression {
+pub(crate) enum Compression {
     /// Not at all, or in a way that is not known.
     None,
     Gzip,
@@ -22,7 +25,7 @@ pub(super) enum Compression {
 
 impl Compression {
     /// Of what starts with these bytes.
-    pub(super) fn of(start: &[u8]) -> Self {
+    pub(crate) fn of(start: &[u8]) -> Self {
         match start {
             [0x1f, 0x8b, ..] => Self::Gzip,
             // A frame with contents, or one that is to be skipped.
@@ -33,11 +36,11 @@ impl Compression {
 }
 
 /// The stream without its compression.
-pub(super) fn decompressed<'a>(mut stream: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
+pub(crate) fn decompressed<'a>(mut stream: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
     let mut start = Vec::new();
     stream.by_ref().take(MAGIC).read_to_end(&mut start)?;
     let compression = Compression::of(&start);
-    let stream = BufReader::new(Cursor::new(start).chain(stream));
+    let stream = BufReader::with_capacity(BUFFER, Cursor::new(start).chain(stream));
     Ok(match compression {
         Compression::None => Box::new(stream),
         Compression::Gzip => Box::new(MultiGzDecoder::new(stream)),
@@ -131,10 +134,19 @@ mod tests {
             .read_to_end(&mut nothing)
             .unwrap();
         assert_eq!(nothing, b"");
-        let cut = &zstd(&content)[..12];
-        decompressed(cut)
-            .unwrap()
-            .read_to_end(&mut nothing)
-            .unwrap_err();
+    }
+
+    #[test]
+    fn cut_and_damaged_streams_are_errors() {
+        let zstd = |part: &[u8]| compress_to_vec(part, CompressionLevel::Fastest);
+        let error = |stream: &[u8]| {
+            let read = decompressed(stream).unwrap().read_to_end(&mut Vec::new());
+            read.unwrap_err().kind()
+        };
+        let skipped_cut = [zstd(b"one"), b"\x5a\x2a\x4d\x18\x02\0\0\0z".to_vec()].concat();
+        assert_eq!(error(&skipped_cut), ErrorKind::UnexpectedEof);
+        assert_eq!(error(&zstd(b"one")[..8]), ErrorKind::InvalidData);
+        let garbage = [zstd(b"one"), b"garbage".to_vec()].concat();
+        assert_eq!(error(&garbage), ErrorKind::InvalidData);
     }
 }

@@ -3,13 +3,14 @@
 //! The formats that put the map into PAX records or contents are refused: no tool that makes layers
 //! writes them.
 
-use s2i_core::archive::{
-    ArchiveFault,
-    grammar::{BLOCK, number},
-};
 use tar::{GnuExtSparseHeader, GnuSparseHeader, Header};
 
-use super::{EntryFault, UnpackError, entry::MAX_DESCRIPTION, input::Input};
+use super::{
+    ArchiveFault, EntryFault, ReadError,
+    entries::MAX_DESCRIPTION,
+    grammar::{BLOCK, number},
+    input::Input,
+};
 
 /// Why a map is refused.
 pub(super) const BROKEN: EntryFault = EntryFault::Sparse("with a map that can't be read");
@@ -23,11 +24,11 @@ pub(super) struct Map {
     pub(super) size: u64,
 }
 
-/// What comes of a header of a sparse file and the blocks with the rest of its map.
+/// Reads the map in a header of a sparse file and in the blocks that follow it.
 pub(super) fn read(
     block: &[u8; BLOCK],
     input: &mut Input<'_>,
-) -> Result<Result<Map, EntryFault>, UnpackError> {
+) -> Result<Result<Map, EntryFault>, ReadError> {
     let Some(gnu) = Header::from_byte_slice(block).as_gnu() else {
         return Ok(Err(BROKEN));
     };
@@ -43,8 +44,9 @@ pub(super) fn read(
             return Err(ArchiveFault::Description(MAX_DESCRIPTION).into());
         }
         let mut header = GnuExtSparseHeader::new();
-        let block = input.block()?.ok_or(ArchiveFault::Cut)?;
-        header.as_mut_bytes().copy_from_slice(&block);
+        if input.fill(header.as_mut_bytes())? < BLOCK {
+            return Err(ArchiveFault::Cut.into());
+        }
         more = take(&mut parts, &header.sparse, header.isextended);
     }
     Ok(more.map(|_| Map { parts, size }).ok_or(BROKEN))
@@ -69,7 +71,7 @@ fn take(parts: &mut Vec<(u64, u64)>, fields: &[GnuSparseHeader], more: [u8; 1]) 
 }
 
 impl Map {
-    /// Whether the parts follow one another, lie in the file, and have together `stored` bytes.
+    /// Returns whether the parts follow one another, lie in the file, and have together `stored` bytes.
     pub(super) fn is_sound(&self, stored: u64) -> bool {
         let mut end = 0;
         let mut total = 0;

@@ -9,15 +9,15 @@ use std::{
 use cap_std::fs::Dir;
 
 use super::{
-    ArchiveFault, EntryFault, Limits, UnpackError,
-    entry::{Entries, Entry, Kind},
+    EntryFault, Limits, Rules, UnpackError,
+    entries::Entries,
+    entry::{Entry, Kind},
     grammar::shown,
-    input::Input,
     jail::{Jail, Place, set_owner},
-    name,
+    name::os,
 };
 
-/// What was unpacked.
+/// The number of entries and bytes that were unpacked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Unpacked {
     /// Entries of all types.
@@ -35,7 +35,7 @@ pub struct Unpacked {
 /// The directory itself keeps its mode and time even where the archive has an entry for it, and so do
 /// directories that are there already and that the archive has no entry for.
 ///
-/// What was unpacked before an error stays; the caller drops the directory.
+/// Files that were unpacked before an error stay; the caller removes the directory.
 ///
 /// # Errors
 /// [`UnpackError`].
@@ -52,15 +52,15 @@ pub fn unpack(
     unpack_selected(archive, into, limits, selection)
 }
 
-/// What [`unpack_selected`] takes out of an archive, and how.
+/// The part of an archive that [`unpack_selected`] takes, and the way in which it does.
 pub struct Selection<'s> {
     /// Asked for every entry; those that it declines are read over, with whatever name they have.
     pub wants: &'s mut dyn FnMut(&Entry) -> bool,
     /// How many leading components names, and the targets of hard links, lose. Entries with no more
     /// than these are read over.
     pub strip: usize,
-    /// Whether files and directories get the owner that the archive names. Only root can give files
-    /// away. Symbolic links belong to who unpacks.
+    /// Files and directories get the owner that the archive names. Only root can give files away. Symbolic links
+    /// belong to the user that unpacks.
     pub keeps_owners: bool,
 }
 
@@ -74,48 +74,41 @@ pub fn unpack_selected(
     limits: &Limits,
     mut selection: Selection<'_>,
 ) -> Result<Unpacked, UnpackError> {
-    let mut entries = Entries::new(Input::new(archive), limits);
+    let mut entries = Entries::new(archive, &Rules::TREE, limits);
     let mut jail = Jail::new(into);
     let mut done = Unpacked::default();
     while let Some(entry) = entries.next_entry()? {
         done.entries += 1;
-        done.bytes = match done.bytes.checked_add(entry.size) {
-            Some(bytes) if bytes <= limits.bytes => bytes,
-            _ => return Err(ArchiveFault::Bytes(limits.bytes).into()),
-        };
-        unpack_entry(
-            &entry,
-            &mut entries.input,
-            &mut jail,
-            limits,
-            &mut selection,
-        )?;
+        unpack_entry(&entry, &mut entries, &mut jail, limits, &mut selection)?;
     }
     jail.leave(0)?;
+    done.bytes = entries.bytes();
     Ok(done)
 }
 
 fn unpack_entry(
     entry: &Entry,
-    input: &mut Input<'_>,
+    entries: &mut Entries<'_>,
     jail: &mut Jail<'_>,
     limits: &Limits,
     selection: &mut Selection<'_>,
 ) -> Result<(), UnpackError> {
     if !(selection.wants)(entry) {
-        return input.contents(entry.size, |_| Ok(()));
+        return Ok(());
     }
     let refuse = |fault| entry.refuse(fault);
-    let components = name::components(&entry.name, limits.path).map_err(refuse)?;
+    let components = Rules::TREE
+        .components(&entry.name, limits)
+        .map_err(refuse)?;
     if selection.strip > 0 && components.len() <= selection.strip {
-        return input.contents(entry.size, |_| Ok(()));
+        return Ok(());
     }
     let components = &components[selection.strip..];
-    let owner = entry.owner.filter(|_| selection.keeps_owners);
+    let owner = selection.keeps_owners.then_some((entry.uid, entry.gid));
     let Some((name, parents)) = components.split_last() else {
         return match entry.kind {
             Kind::Directory => Ok(()),
-            _ => Err(refuse(EntryFault::Root)),
+            _ => Err(refuse(EntryFault::Root).into()),
         };
     };
     let place = Place {
@@ -126,29 +119,30 @@ fn unpack_entry(
     match entry.kind {
         Kind::Directory => jail.directory(&place, owner, entry.mode & 0o777, modified(entry)),
         Kind::Symlink => {
-            let target = name::os(&entry.target).map_err(refuse)?;
+            let target = os(&entry.target).map_err(refuse)?;
             jail.symlink(&place, target)
         }
         Kind::HardLink => {
             let target = hard_link_target(entry, limits, selection.strip)?;
             if target == components {
-                return Err(refuse(EntryFault::TargetItself));
+                return Err(refuse(EntryFault::TargetItself).into());
             }
             jail.hard_link(&place, &target)
         }
-        Kind::File => unpack_file(&place, owner, input, jail),
+        // The rules let nothing else through.
+        _ => unpack_file(&place, owner, entries, jail),
     }
 }
 
 fn unpack_file(
     place: &Place<'_>,
     owner: Option<(u32, u32)>,
-    input: &mut Input<'_>,
+    entries: &mut Entries<'_>,
     jail: &mut Jail<'_>,
 ) -> Result<(), UnpackError> {
     let entry = place.entry;
     let mut file = jail.file(place, entry.mode & 0o777)?;
-    input.contents(entry.size, |piece| {
+    entries.contents(entry, |_, piece| {
         file.write_all(piece).map_err(|err| place.failed(err))
     })?;
     set_owner(&file, owner).map_err(|err| place.failed(err))?;
@@ -164,7 +158,7 @@ fn hard_link_target<'e>(
     limits: &Limits,
     strip: usize,
 ) -> Result<Vec<&'e OsStr>, UnpackError> {
-    let fault = match name::components(&entry.target, limits.path) {
+    let fault = match Rules::TREE.components(&entry.target, limits) {
         Ok(components) if components.len() <= strip => {
             EntryFault::TargetNotFile(shown(&entry.target))
         }
@@ -174,10 +168,17 @@ fn hard_link_target<'e>(
             fault: Box::new(fault),
         },
     };
-    Err(entry.refuse(fault))
+    Err(entry.refuse(fault).into())
 }
 
 /// The entry's time, where the platform can express it.
 fn modified(entry: &Entry) -> Option<SystemTime> {
-    SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(entry.mtime))
+    let start = SystemTime::UNIX_EPOCH;
+    let seconds = Duration::from_secs(entry.mtime.seconds.unsigned_abs());
+    let second = if entry.mtime.seconds < 0 {
+        start.checked_sub(seconds)
+    } else {
+        start.checked_add(seconds)
+    };
+    second?.checked_add(Duration::from_nanos(entry.mtime.nanoseconds.into()))
 }

@@ -1,0 +1,165 @@
+//! Copies the contents of files into a layer.
+
+use std::{
+    fs::File,
+    io::{self, ErrorKind, Read, Seek, SeekFrom::Start, Write},
+};
+
+use rustix::{
+    fs::{SeekFrom, seek},
+    io::Errno,
+};
+use s2i_core::archive::{Format, Writer};
+
+use super::PackFault;
+use crate::HashingWriter;
+
+/// The least room that is worth a call.
+const ROOM: usize = 64 << 10;
+
+/// The most zeros between two checks.
+const ZEROS: u64 = 256 << 10;
+
+/// A layer that is written.
+pub(super) type Layer<'a> = Writer<HashingWriter<&'a mut dyn Write>>;
+
+/// A layer in `out`.
+pub(super) fn layer(out: &mut dyn Write) -> Layer<'_> {
+    Writer::with_format(HashingWriter::new(out), Format::Posix, 0)
+}
+
+/// Why the contents of a file could not be taken.
+pub(super) enum Broken {
+    Read(io::Error),
+    Write(io::Error),
+    Stopped(io::Error),
+    Fault(PackFault),
+}
+
+/// Copies a file, which must end after `size` bytes, into the entry that began last. Holes of a file that
+/// `is_sparse` are not read. An error of `check`, which is called for each piece, ends it.
+pub(super) fn copy(
+    file: &mut File,
+    size: u64,
+    is_sparse: bool,
+    layer: &mut Layer<'_>,
+    check: &dyn Fn() -> io::Result<()>,
+) -> Result<(), Broken> {
+    let mut at = 0;
+    while is_sparse && at < size {
+        let data = next(file, SeekFrom::Data(at), size)?;
+        zeros(data - at, layer, check)?;
+        at = next(file, SeekFrom::Hole(data), size)?;
+        file.seek(Start(data)).map_err(Broken::Read)?;
+        copy_exactly(
+            &mut Read::by_ref(file).take(at - data),
+            at - data,
+            layer,
+            check,
+        )?;
+        file.seek(Start(at)).map_err(Broken::Read)?;
+    }
+    copy_exactly(file, size - at, layer, check)
+}
+
+fn zeros(
+    size: u64,
+    layer: &mut Layer<'_>,
+    check: &dyn Fn() -> io::Result<()>,
+) -> Result<(), Broken> {
+    let mut left = size;
+    while left > 0 {
+        check().map_err(Broken::Stopped)?;
+        let count = left.min(ZEROS);
+        layer.add_zeros(count).map_err(Broken::Write)?;
+        left -= count;
+    }
+    Ok(())
+}
+
+/// Copies what must end after `size` bytes. It is read straight into the layer's buffer, and with one byte more
+/// than there should be: so the end needs no call of its own.
+fn copy_exactly(
+    file: &mut dyn Read,
+    size: u64,
+    layer: &mut Layer<'_>,
+    check: &dyn Fn() -> io::Result<()>,
+) -> Result<(), Broken> {
+    let mut left = size;
+    loop {
+        check().map_err(Broken::Stopped)?;
+        let wanted = usize::try_from(left)
+            .unwrap_or(usize::MAX)
+            .saturating_add(1);
+        let room = layer.room(wanted.min(ROOM)).map_err(Broken::Write)?;
+        let asked = wanted.min(room.len());
+        let count = match file.read(&mut room[..asked]) {
+            Err(err) if err.kind() == ErrorKind::Interrupted => continue,
+            count => count.map_err(Broken::Read)?,
+        };
+        left = left
+            .checked_sub(count as u64)
+            .ok_or(Broken::Fault(PackFault::Grew))?;
+        layer.advance(count).map_err(Broken::Write)?;
+        if left == 0 && count < asked {
+            return Ok(());
+        }
+        if count == 0 {
+            return Err(Broken::Fault(PackFault::Shrank));
+        }
+    }
+}
+
+/// Returns the start of the next data or hole of a file, at most its end.
+fn next(file: &File, to: SeekFrom, size: u64) -> Result<u64, Broken> {
+    match seek(file, to) {
+        Ok(at) => Ok(at.min(size)),
+        // There is none before the end.
+        Err(Errno::NXIO) => Ok(size),
+        Err(err) => Err(Broken::Read(err.into())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use s2i_core::archive::{BLOCK, Entry, Kind};
+
+    use super::*;
+
+    /// The size of the layer's buffer.
+    const BUFFER: usize = 256 << 10;
+
+    /// The layer of a file of `actual` bytes that had `size` when it was opened.
+    fn contents(actual: usize, size: usize) -> Result<Vec<u8>, Broken> {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&vec![b'x'; actual]).unwrap();
+        file.rewind().unwrap();
+        let mut out = Vec::new();
+        let mut layer = layer(&mut out);
+        let size = size as u64;
+        let entry = Entry {
+            size,
+            ..Entry::new(Kind::File, *b"a")
+        };
+        layer.begin(&entry).map_err(Broken::Write)?;
+        copy(&mut file, size, false, &mut layer, &|| Ok(()))?;
+        layer.finish().map_err(Broken::Write)?;
+        Ok(out)
+    }
+
+    #[test]
+    fn a_file_that_changes_its_size_is_an_error() {
+        // All are around where the buffer is full.
+        let sizes = [0, 1, 511, 512, BUFFER - BLOCK, BUFFER, 2 * BUFFER - BLOCK];
+        for size in sizes.into_iter().flat_map(|size| [size, size + 1]) {
+            let layer = contents(size, size).ok().unwrap();
+            let content = &layer[BLOCK..layer.len() - 2 * BLOCK];
+            assert_eq!(content.len(), size.next_multiple_of(BLOCK));
+            assert!(content[..size].iter().all(|byte| *byte == b'x'));
+            let grown = contents(size + 1, size);
+            assert!(matches!(grown, Err(Broken::Fault(PackFault::Grew))));
+            let shrunk = contents(size, size + 1);
+            assert!(matches!(shrunk, Err(Broken::Fault(PackFault::Shrank))));
+        }
+    }
+}
