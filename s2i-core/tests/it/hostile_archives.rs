@@ -15,6 +15,7 @@ use cap_std::{ambient_authority, fs::Dir};
 use s2i_core::archive::{Limits, ReadError, UnpackError, unpack};
 
 use crate::{
+    malformed,
     raw::{Block, dir, file, hard_link, link, long, padded, pax, record, tar, typed},
     sandbox::{Sandbox, outcome},
 };
@@ -47,35 +48,23 @@ fn check_outside(archive: impl Fn(&str) -> Vec<u8>, expected: &str) {
 }
 
 #[test]
+fn malformed_archives_are_refused_before_anything_is_made() {
+    for (archive, expected) in malformed::archives() {
+        check(&archive, &expected);
+    }
+}
+
+#[test]
 fn names_that_climb() {
-    check(
-        &tar(&[file("../outside/secret", "x")]),
-        "the archive's entry `../outside/secret` climbs with `..`",
-    );
-    check(
-        &tar(&[file("a/../../outside/secret", "x")]),
-        "the archive's entry `a/../../outside/secret` climbs with `..`",
-    );
-    check(
-        &tar(&[file("a/../b", "x")]),
-        "the archive's entry `a/../b` climbs with `..`",
-    );
-    check(
-        &tar(&[dir("..")]),
-        "the archive's entry `..` climbs with `..`",
-    );
-    check(
-        &tar(&[dir("../outside/")]),
-        "the archive's entry `../outside/` climbs with `..`",
-    );
-    check(
-        &tar(&[link("../outside/new", "x")]),
-        "the archive's entry `../outside/new` climbs with `..`",
-    );
-    check(
-        &tar(&[file("../jailer/x", "x")]),
-        "the archive's entry `../jailer/x` climbs with `..`",
-    );
+    for entry in [
+        dir("../outside/"),
+        link("../outside/new", "x"),
+        file("../jailer/x", "x"),
+    ] {
+        let outcome = Sandbox::new().unpack(&tar(&[entry]), &Limits::default());
+        let error = outcome.unwrap_err().to_string();
+        assert!(error.ends_with("climbs with `..`"), "{error}");
+    }
     check(&tar(&[file(".../x", "dots")]), ".../, .../x=dots");
 }
 
@@ -122,140 +111,33 @@ fn names_of_other_systems() {
 }
 
 #[test]
-fn names_that_are_none() {
-    check(&tar(&[file("", "x")]), "the archive's entry `` has no name");
+fn names_may_have_parts_that_mean_nothing() {
     check(
-        &tar(&[file(".", "x")]),
-        "the archive's entry `.` is no directory and names the root",
-    );
-    check(
-        &tar(&[link("./.", "x")]),
-        "the archive's entry `./.` is no directory and names the root",
-    );
-    check(
-        &tar(&[file("a/", "x")]),
-        "the archive's entry `a/` is no directory and has a name that ends with a slash",
-    );
-    check(
-        &tar(&[link("a/", "x")]),
-        "the archive's entry `a/` is no directory and has a name that ends with a slash",
-    );
-    check(
-        &tar(&[dir("./"), dir("./a//"), file("./a/./b", "x")]),
+        &tar(&[dir("./"), dir("./a//"), file("a/./b", "x")]),
         "a/, a/b=x",
     );
 }
 
 #[test]
-fn names_with_nul_bytes() {
-    let mut header = Block::new(b'0', b"a\0../../x", 0);
-    check(&tar(&[header.done()]), "the archive is no tar archive");
-    check(
-        &tar(&[dir("d"), header.done()]),
-        "the archive has a bad header at byte 512: its name goes on after its end",
-    );
-    check(
-        &tar(&[pax(&[("path", "a\0b")]), file("c", "x")]),
-        "the archive has a PAX header that can't be read",
-    );
-    check(
-        &tar(&[long(b'L', "a\0b"), file("c", "x")]),
-        "the archive has a long name with a NUL byte in it",
-    );
-    check(
-        &tar(&[typed(b'L', "l", "a"), file("c", "x")]),
-        "the archive has a long name without an end",
-    );
-    check(
-        &tar(&[pax(&[("linkpath", "a\0b")]), link("c", "x")]),
-        "the archive has a PAX header that can't be read",
-    );
-}
-
-#[test]
 fn names_that_are_long() {
-    let name = "n".repeat(4096);
-    let shown = format!("{}…", "n".repeat(120));
-    let too_long = format!("the archive's entry `{shown}` has a name of more than 4095 bytes");
-    check(&tar(&[long(b'L', &name), file("a", "x")]), &too_long);
-    check(&tar(&[pax(&[("path", &name)]), file("a", "x")]), &too_long);
-    check(
-        &tar(&[long(b'L', &name[..300]), file("a", "x")]),
-        &format!(
-            "the archive's entry `{shown}` has a component of more than 255 bytes in its name"
-        ),
-    );
-    check(
-        &tar(&[long(b'L', "d/".repeat(1000)), dir("a")]),
-        &format!(
-            "the archive's entry `{}…` is more than 200 directories deep",
-            "d/".repeat(60)
-        ),
-    );
-    check(
-        &tar(&[long(b'K', &name), link("a", "x")]),
-        "the archive's entry `a` is a link whose target has more than 4095 bytes",
-    );
-    let fits = format!("{}/{}", &name[..255], &name[..255]);
+    let name = "n".repeat(255);
+    let fits = format!("{name}/{name}");
     check(
         &tar(&[long(b'L', &fits), file("a", "x")]),
-        &format!("{}/, {fits}=x", &name[..255]),
+        &format!("{name}/, {fits}=x"),
     );
 }
 
 #[test]
 fn names_in_two_places() {
     check(
-        &tar(&[pax(&[("path", "../x")]), file("harmless", "x")]),
-        "the archive's entry `../x` climbs with `..`",
-    );
-    check(
-        &tar(&[long(b'L', "../x"), file("harmless", "x")]),
-        "the archive's entry `../x` climbs with `..`",
-    );
-    check(
         &tar(&[pax(&[("path", "good")]), file("../bad", "x")]),
         "good=x",
     );
+    check(&tar(&[pax(&[("size", "1")]), file("a", "x")]), "a=x");
     check(
-        &tar(&[pax(&[("path", "a")]), long(b'L', "b"), file("c", "x")]),
-        "the archive's entry `a` is named twice",
-    );
-    check(
-        &tar(&[pax(&[]), pax(&[]), file("c", "x")]),
-        "the archive describes one entry twice",
-    );
-    check(
-        &tar(&[long(b'L', "a"), long(b'L', "b"), file("c", "x")]),
-        "the archive describes one entry twice",
-    );
-    check(
-        &tar(&[pax(&[("path", "a"), ("path", "b")]), file("c", "x")]),
-        "the archive has the PAX record `path` twice for one entry",
-    );
-    check(
-        &tar(&[pax(&[("path", "")]), file("c", "x")]),
-        "the archive has a PAX header that can't be read",
-    );
-    check(
-        &tar(&[long(b'L', ""), file("c", "x")]),
-        "the archive's entry `` has no name",
-    );
-    check(
-        &tar(&[typed(b'g', "g", &record("path", "x")), file("a", "x")]),
-        "the archive sets the PAX record `path` for all entries",
-    );
-    check(
-        &tar(&[typed(b'g', "g", &record("comment", "0123")), file("a", "x")]),
+        &tar(&[typed(b'g', "g", record("comment", "0123")), file("a", "x")]),
         "a=x",
-    );
-    check(
-        &tar(&[long(b'L', "a")]),
-        "the archive ends with the description of an entry that is not there",
-    );
-    check(
-        &tar(&[pax(&[]), typed(b'g', "g", ""), file("a", "x")]),
-        "the archive ends with the description of an entry that is not there",
     );
 }
 
@@ -447,196 +329,50 @@ fn one_name_twice() {
 }
 
 #[test]
-fn sizes_that_disagree() {
-    let inner = tar(&[file("../smuggled", "x")]);
-    let carrier = |size: &str| {
-        tar(&[
-            pax(&[("size", size)]),
-            Block::new(b'0', b"a", inner.len() as u64).done(),
-            inner.clone(),
-        ])
-    };
-    check(
-        &carrier("0"),
-        "the archive's entry `a` has two sizes: 2048 bytes in its header and 0 in its PAX record",
-    );
-    check(
-        &carrier("512"),
-        "the archive's entry `a` has two sizes: 2048 bytes in its header and 512 in its PAX record",
-    );
-    check(
-        &carrier("-1"),
-        "the archive has a PAX header that can't be read",
-    );
-    check(&tar(&[pax(&[("size", "1")]), file("a", "x")]), "a=x");
-    for (key, value) in [
-        ("uid", "root"),
-        ("mtime", "1e5"),
-        ("atime", ""),
-        ("uname", "a\0b"),
-    ] {
-        check(
-            &tar(&[pax(&[(key, value)]), file("a", "x")]),
-            "the archive has a PAX header that can't be read",
-        );
-    }
-    check(
-        &tar(&[pax(&[("size", "1024")]), dir("a")]),
-        "the archive's entry `a` has two sizes: 0 bytes in its header and 1024 in its PAX record",
-    );
-    check(
-        &tar(&[typed(b'5', "a", "x")]),
-        "the archive's entry `a` is no file and has 1 bytes of contents",
-    );
-    check(
-        &tar(&[typed(b'2', "a", "x")]),
-        "the archive's entry `a` is no file and has 1 bytes of contents",
-    );
-    check(
-        &tar(&[file("0", ""), typed(b'1', "a", "x")]),
-        "the archive's entry `a` is no file and has 1 bytes of contents",
-    );
-}
-
-#[test]
 fn types_that_are_no_files() {
-    let refusal =
-        |what: &str| format!("the archive's entry `dev/x` is {what}, which can't be unpacked");
     for (kind, what) in [
         (b'3', "a character device"),
         (b'4', "a block device"),
         (b'6', "a FIFO"),
         (b'S', "a sparse file"),
     ] {
-        check(&tar(&[typed(kind, "dev/x", "")]), &refusal(what));
-    }
-    check(
-        &tar(&[pax(&[("GNU.sparse.major", "1")]), file("dev/x", "x")]),
-        &refusal("a sparse file in a PAX format"),
-    );
-    for kind in ['7', 'D', 'M', 'N', 'V', 'X', 'Z'] {
-        let archive = tar(&[typed(u8::try_from(kind).unwrap(), "a", "")]);
-        check(
-            &archive,
-            &format!("the archive's entry `a` is of the unknown type '{kind}'"),
-        );
+        let refusal = format!("the archive's entry `dev/x` is {what}, which can't be unpacked");
+        check(&tar(&[typed(kind, "dev/x", "")]), &refusal);
     }
     check(&tar(&[typed(0, "a", "old")]), "a=old");
 }
 
 #[test]
-fn owners_that_do_not_exist_on_linux() {
-    let owner = |number: &[u8]| Block::new(b'0', b"a", 0).gnu().put(108, number).done();
+fn names_may_have_a_prefix() {
+    let header = |prefix: &[u8]| Block::new(b'0', b"a", 0).put(345, prefix).done();
     check(
-        &tar(&[owner(b"\x80\0\0\x01\0\0\0\0")]),
-        "the archive's entry `a` belongs to the user 4294967296, which is no valid number",
-    );
-    check(
-        &tar(&[dir("d"), owner(b"\xff\xff\xff\xff\xff\xff\xff\xff")]),
-        "the archive has a bad header at byte 512: its user is no number",
-    );
-}
-
-#[test]
-fn numbers_that_other_readers_refuse() {
-    let second = |at, bytes: &[u8], what: &str| {
-        let odd = Block::new(b'0', b"a", 0).put(at, bytes).done();
-        let expected = format!("the archive has a bad header at byte 512: its {what} is no number");
-        check(&tar(&[dir("d"), odd]), &expected);
-    };
-    second(108, b"root\0\0\0\0", "user");
-    second(136, b"yesterday\0\0\0", "time");
-    second(329, b"devices\0", "device number");
-    second(124, b"\t0000000001\0", "size");
-    let mut archive = tar(&[dir("d"), file("a", "x")]);
-    let sum: u32 = archive[512..1024].iter().map(|byte| u32::from(*byte)).sum();
-    let own: u32 = archive[660..668].iter().map(|byte| u32::from(*byte)).sum();
-    let binary = u64::from(sum - own + 8 * 32) | 1 << 63;
-    archive[660..668].copy_from_slice(&binary.to_be_bytes());
-    check(
-        &archive,
-        "the archive has a bad header at byte 512: its checksum is wrong",
-    );
-}
-
-#[test]
-fn headers_that_readers_understand_in_different_ways() {
-    let second = |header: &mut Block, expected: &str| {
-        let archive = tar(&[dir("d"), header.done()]);
-        check(
-            &archive,
-            &format!("the archive has a bad header at byte 512: {expected}"),
-        );
-    };
-    let header = |at: usize, bytes: &[u8]| Block::new(b'0', b"a", 0).put(at, bytes).clone();
-    second(&mut header(257, b"ustar\0\0\0"), "its format is unknown");
-    let mut v7_with_prefix = header(257, &[0; 8]);
-    second(v7_with_prefix.put(345, b"p"), "its format is unknown");
-    second(&mut header(257, b"ustar\x0001"), "its format is unknown");
-    second(&mut header(508, b"tar\0"), "its format is unknown");
-    second(
-        &mut header(345, b"p\0x"),
-        "its prefix goes on after its end",
-    );
-    second(
-        &mut header(157, b"t\0x"),
-        "its link name goes on after its end",
-    );
-    second(&mut header(124, b"            "), "its size is no number");
-    second(&mut header(124, b"-0000000001\0"), "its size is no number");
-    second(
-        &mut header(124, b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"),
-        "its size is no number",
-    );
-    second(
-        &mut header(124, b"\x80\0\0\x01\0\0\0\0\0\0\0\0"),
-        "its size is no number",
-    );
-    second(&mut header(100, b"rwxr-xr-"), "its mode is no number");
-    second(
-        header(345, b"../../../out").gnu(),
-        "its access or change time is no number",
-    );
-    check(
-        &tar(&[header(345, b"../p").done()]),
+        &tar(&[header(b"../p")]),
         "the archive's entry `../p/a` climbs with `..`",
     );
-    check(&tar(&[header(345, b"p").done()]), "p/, p/a=");
-    let mut archive = tar(&[dir("d"), file("a", "x")]);
-    archive[512] = b'b';
-    check(
-        &archive,
-        "the archive has a bad header at byte 512: its checksum is wrong",
-    );
-    archive[0] = b'b';
-    check(&archive, "the archive is no tar archive");
+    check(&tar(&[header(b"p")]), "p/, p/a=");
 }
 
 #[test]
-fn archives_that_end_too_early_or_too_late() {
+fn a_header_may_not_leave_out_the_mode() {
+    let header = Block::new(b'0', b"a", 0).put(100, &[0; 8]).done();
+    check(
+        &tar(&[dir("d"), header]),
+        "the archive has a bad header at byte 512: its mode is no number",
+    );
+}
+
+#[test]
+fn archives_end_with_two_blocks_of_zeros() {
     let whole = tar(&[file("a", "x")]);
-    let cut = "the archive is cut: it stops before its end";
-    for length in [0, 1, 511, 512, 513, 1023, 1024, 1025, 1536, 1537, 2047] {
-        check(&whole[..length], cut);
+    for length in [0, 512, 1024, 1536] {
+        check(
+            &whole[..length],
+            "the archive is cut: it stops before its end",
+        );
     }
     check(&whole, "a=x");
     check(&tar(&[]), "");
     check(&[&whole[..], &[0; 9000]].concat(), "a=x");
-    check(
-        &[&whole[..], &whole].concat(),
-        "the archive goes on after its end",
-    );
-    check(
-        &[&whole[..], b"x"].concat(),
-        "the archive goes on after its end",
-    );
-    check(
-        &[&[0; 512], &whole[..]].concat(),
-        "the archive has a block of zeros that is not its end",
-    );
-    let huge = Block::new(b'0', b"a", 0o77_777_777).done();
-    check(&[&huge[..], &[0; 4096]].concat(), cut);
-    check(&[&long(b'L', "a")[..512], &[b'a'; 100]].concat(), cut);
 }
 
 #[test]
@@ -651,7 +387,6 @@ fn archives_that_are_compressed_or_something_else() {
     check(b"\xfd7zXZ\0\0", &compressed("xz"));
     check(b"\x28\xb5\x2f\xfd\0", &compressed("zstd"));
     check(b"BZh91AY", &compressed("bzip2"));
-    check(&[b'x'; 600], "the archive is no tar archive");
     check(
         &tar(&[file("BZh9", "a name like that is fine")]),
         "BZh9=a name like that is fine",
@@ -702,21 +437,6 @@ fn bombs() {
             "the archive's entry `{}` has a name of more than 20 bytes",
             "a/".repeat(11)
         ),
-    );
-    let endless = Block::new(b'x', b"x", 1 << 40).done();
-    check(
-        &endless,
-        "the archive describes one entry with more than 1048576 bytes",
-    );
-    let wide = "a".repeat(600_000);
-    check(
-        &tar(&[long(b'L', &wide), long(b'K', &wide)]),
-        "the archive describes one entry with more than 1048576 bytes",
-    );
-    let zeros = vec![0; 17 << 20];
-    check(
-        &zeros,
-        "the archive has more than 16777216 bytes of zeros after its end",
     );
 }
 

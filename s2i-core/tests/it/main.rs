@@ -2,9 +2,13 @@
 //! grammars.
 
 #[cfg(test)]
+mod canary;
+#[cfg(test)]
 mod detections;
 #[cfg(test)]
 mod hostile_archives;
+#[cfg(test)]
+mod malformed;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]

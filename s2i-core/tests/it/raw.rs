@@ -5,19 +5,18 @@
 pub(crate) struct Block([u8; 512]);
 
 impl Block {
-    /// A POSIX header.
+    /// A POSIX header: root's, mode 0644, from second 1000.
     pub(crate) fn new(kind: u8, name: &[u8], size: u64) -> Self {
         let mut block = Self([0; 512]);
         let name = &name[..name.len().min(100)];
         block
             .put(0, name)
-            .put(100, b"0000644\0")
-            .put(108, b"0000000\0")
-            .put(116, b"0000000\0");
-        block
+            .mode(0o644)
+            .owner(0, 0)
             .put(124, format!("{size:011o}\0").as_bytes())
-            .put(136, b"00000001750\0");
-        block.put(156, &[kind]).put(257, b"ustar\x0000");
+            .put(136, b"00000001750\0")
+            .put(156, &[kind])
+            .put(257, b"ustar\x0000");
         block
     }
 
@@ -25,6 +24,18 @@ impl Block {
     pub(crate) fn put(&mut self, at: usize, bytes: &[u8]) -> &mut Self {
         self.0[at..at + bytes.len()].copy_from_slice(bytes);
         self
+    }
+
+    pub(crate) fn mode(&mut self, mode: u32) -> &mut Self {
+        self.put(100, format!("{mode:07o}\0").as_bytes())
+    }
+
+    pub(crate) fn owner(&mut self, uid: u32, gid: u32) -> &mut Self {
+        self.put(108, format!("{uid:07o}\0{gid:07o}\0").as_bytes())
+    }
+
+    pub(crate) fn device(&mut self, major: u32, minor: u32) -> &mut Self {
+        self.put(329, format!("{major:07o}\0{minor:07o}\0").as_bytes())
     }
 
     /// Makes it a GNU header.
@@ -43,7 +54,7 @@ impl Block {
 pub(crate) fn seal(block: &mut [u8]) {
     block[148..156].copy_from_slice(b"        ");
     let sum: u32 = block.iter().map(|byte| u32::from(*byte)).sum();
-    block[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    block[148..156].copy_from_slice(format!("{sum:07o}\0").as_bytes());
 }
 
 /// Parts and the end of the archive.
@@ -65,29 +76,35 @@ pub(crate) fn file(name: impl AsRef<[u8]>, content: &str) -> Vec<u8> {
 }
 
 /// An entry of any type with contents.
-pub(crate) fn typed(kind: u8, name: impl AsRef<[u8]>, content: &str) -> Vec<u8> {
+pub(crate) fn typed(kind: u8, name: impl AsRef<[u8]>, content: impl AsRef<[u8]>) -> Vec<u8> {
+    let content = content.as_ref();
     let mut entry = Block::new(kind, name.as_ref(), content.len() as u64).done();
-    entry.extend(padded(content.as_bytes()));
+    entry.extend(padded(content));
     entry
 }
 
 pub(crate) fn dir(name: impl AsRef<[u8]>) -> Vec<u8> {
-    Block::new(b'5', name.as_ref(), 0)
-        .put(100, b"0000755\0")
-        .done()
+    Block::new(b'5', name.as_ref(), 0).mode(0o755).done()
 }
 
 pub(crate) fn link(name: &str, target: &str) -> Vec<u8> {
+    linked(b'2', name, target)
+}
+
+pub(crate) fn hard_link(name: &str, target: &str) -> Vec<u8> {
+    linked(b'1', name, target)
+}
+
+fn linked(kind: u8, name: &str, target: &str) -> Vec<u8> {
     assert!(target.len() <= 100, "this needs a long link");
-    Block::new(b'2', name.as_bytes(), 0)
+    Block::new(kind, name.as_bytes(), 0)
         .put(157, target.as_bytes())
         .done()
 }
 
-pub(crate) fn hard_link(name: &str, target: &str) -> Vec<u8> {
-    assert!(target.len() <= 100, "this needs a long link");
-    Block::new(b'1', name.as_bytes(), 0)
-        .put(157, target.as_bytes())
+pub(crate) fn device(kind: u8, name: &str, major: u32, minor: u32) -> Vec<u8> {
+    Block::new(kind, name.as_bytes(), 0)
+        .device(major, minor)
         .done()
 }
 
@@ -103,21 +120,18 @@ pub(crate) fn long(kind: u8, text: impl AsRef<[u8]>) -> Vec<u8> {
 
 /// A PAX header for the next entry.
 pub(crate) fn pax(records: &[(&str, &str)]) -> Vec<u8> {
-    typed(
-        b'x',
-        "PaxHeaders/x",
-        &records
-            .iter()
-            .map(|(key, value)| record(key, value))
-            .collect::<Vec<_>>()
-            .concat(),
-    )
+    let records: Vec<_> = records
+        .iter()
+        .map(|(key, value)| record(key, value))
+        .collect();
+    typed(b'x', "PaxHeaders/x", records.concat())
 }
 
 /// One PAX record, whose length counts itself.
-pub(crate) fn record(key: &str, value: &str) -> String {
+pub(crate) fn record(key: &str, value: impl AsRef<[u8]>) -> Vec<u8> {
+    let value = value.as_ref();
     let rest = key.len() + value.len() + 3;
     let length = rest + (rest + 1).to_string().len();
     let length = rest + length.to_string().len();
-    format!("{length} {key}={value}\n")
+    [format!("{length} {key}=").as_bytes(), value, b"\n"].concat()
 }

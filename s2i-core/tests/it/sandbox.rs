@@ -1,117 +1,30 @@
-//! A directory to unpack into, beside a tree that must stay as it is.
+//! Unpacks archives beside a tree that must stay as it is.
 
-use std::{
-    fs,
-    os::unix::{
-        ffi::OsStrExt,
-        fs::{MetadataExt, PermissionsExt, symlink},
-    },
-    path::{Path, PathBuf},
-    time::{Duration, SystemTime},
-};
+use std::path::PathBuf;
 
 use cap_std::{ambient_authority, fs::Dir};
 use s2i_core::{
     ErrorChain,
     archive::{Limits, UnpackError, Unpacked, unpack},
 };
-use tempfile::TempDir;
 
-/// What is at a path: everything that must not change.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Node {
-    pub(crate) path: Vec<u8>,
-    pub(crate) kind: Kind,
-    pub(crate) mode: u32,
-    pub(crate) mtime: i64,
-}
+use crate::canary::Canary;
+pub(crate) use crate::canary::{Kind, Node, tree};
 
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Kind {
-    File(Vec<u8>),
-    Directory,
-    Link(Vec<u8>),
-    Other,
-}
-
-/// The tree below a directory, sorted by path.
-pub(crate) fn tree(root: &Path) -> Vec<Node> {
-    let mut nodes = Vec::new();
-    collect(root, root, &mut nodes);
-    nodes.sort();
-    nodes
-}
-
-fn collect(root: &Path, dir: &Path, nodes: &mut Vec<Node>) {
-    for entry in fs::read_dir(dir).unwrap() {
-        let path = entry.unwrap().path();
-        let meta = path.symlink_metadata().unwrap();
-        let kind = match meta.file_type() {
-            kind if kind.is_dir() => Kind::Directory,
-            kind if kind.is_symlink() => {
-                Kind::Link(fs::read_link(&path).unwrap().as_os_str().as_bytes().into())
-            }
-            kind if kind.is_file() => Kind::File(fs::read(&path).unwrap()),
-            _ => Kind::Other,
-        };
-        let is_dir = kind == Kind::Directory;
-        let name = path
-            .strip_prefix(root)
-            .unwrap()
-            .as_os_str()
-            .as_bytes()
-            .to_vec();
-        nodes.push(Node {
-            path: name,
-            kind,
-            mode: meta.mode() & 0o7777,
-            mtime: meta.mtime(),
-        });
-        if is_dir {
-            collect(root, &path, nodes);
-        }
-    }
-}
-
-pub(crate) struct Sandbox {
-    temp: TempDir,
-    before: Vec<Node>,
-}
+pub(crate) struct Sandbox(Canary);
 
 impl Sandbox {
-    /// An empty `jail`, and around it files and directories with odd modes and old times.
     pub(crate) fn new() -> Self {
-        let temp = TempDir::new().unwrap();
-        let outside = temp.path().join("outside");
-        fs::create_dir_all(outside.join("private")).unwrap();
-        fs::create_dir(temp.path().join("jail")).unwrap();
-        fs::create_dir(temp.path().join("jailer")).unwrap();
-        fs::write(outside.join("secret"), "keep").unwrap();
-        fs::write(outside.join("private/inner"), "keep").unwrap();
-        symlink("secret", outside.join("pointer")).unwrap();
-        for (path, mode) in [
-            ("secret", 0o600),
-            ("private/inner", 0o640),
-            ("private", 0o700),
-            ("", 0o711),
-            ("../jailer", 0o710),
-        ] {
-            let path = outside.join(path);
-            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-            let old = SystemTime::UNIX_EPOCH + Duration::from_secs(77);
-            fs::File::open(&path).unwrap().set_modified(old).unwrap();
-        }
-        let before = canary(temp.path());
-        Self { temp, before }
+        Self(Canary::new("jail"))
     }
 
     pub(crate) fn jail(&self) -> PathBuf {
-        self.temp.path().join("jail")
+        self.0.inside()
     }
 
     /// The absolute path of the tree that must not change.
     pub(crate) fn outside(&self) -> String {
-        self.temp.path().join("outside").to_str().unwrap().into()
+        self.0.outside()
     }
 
     pub(crate) fn unpack(&self, archive: &[u8], limits: &Limits) -> Result<Unpacked, UnpackError> {
@@ -121,35 +34,8 @@ impl Sandbox {
 
     #[track_caller]
     pub(crate) fn assert_untouched(&self) {
-        assert_eq!(
-            canary(self.temp.path()),
-            self.before,
-            "something outside changed"
-        );
+        self.0.assert_untouched();
     }
-}
-
-/// Everything beside the jail.
-fn canary(root: &Path) -> Vec<Node> {
-    let mut nodes = tree(&root.join("outside"));
-    nodes.extend(tree(&root.join("jailer")));
-    for name in ["outside", "jailer"] {
-        let meta = root.join(name).symlink_metadata().unwrap();
-        let (path, mode, mtime) = (name.into(), meta.mode() & 0o7777, meta.mtime());
-        nodes.push(Node {
-            path,
-            kind: Kind::Directory,
-            mode,
-            mtime,
-        });
-    }
-    let mut names: Vec<_> = fs::read_dir(root)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name())
-        .collect();
-    names.sort();
-    assert_eq!(names, ["jail", "jailer", "outside"]);
-    nodes
 }
 
 /// The outcome on one line: the error with its causes, or what is in the jail.

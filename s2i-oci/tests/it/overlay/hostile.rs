@@ -2,11 +2,13 @@
 //!
 //! Each is unpacked beside a tree whose names, modes, owners, contents and times must stay the same.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 
+use flate2::{Compression, write::GzEncoder};
 use s2i_oci::overlay::{Dialect, Limits, UnpackError, unpack};
 
 use super::{
+    malformed,
     raw::{Block, device, dir, file, hard_link, link, long, padded, pax, record, tar, typed},
     sandbox::{Sandbox, chain, is_skipped},
 };
@@ -40,18 +42,24 @@ fn check_outside(layer: impl Fn(&str) -> Vec<u8>, expected: &str) {
 }
 
 #[test]
+fn malformed_layers_are_refused_before_anything_is_made() {
+    if is_skipped() {
+        return;
+    }
+    for (layer, expected) in malformed::archives() {
+        check(&layer, &expected.replacen("the archive", "the layer", 1));
+    }
+}
+
+#[test]
 fn names_that_climb() {
     if is_skipped() {
         return;
     }
     for name in [
-        "../outside/secret",
         "a/../../../outside/secret",
         "/../outside/secret",
-        "a/..",
-        "..",
-        "../treetop/x",
-        "a/../b",
+        "../treeer/x",
     ] {
         let expected = format!("the layer's entry `{name}` climbs with `..`");
         check(&tar(&[file(name, "x")]), &expected);
@@ -62,11 +70,6 @@ fn names_that_climb() {
         check(&tar(&[long(b'L', name), file("a", "x")]), &expected);
         check(&tar(&[device(b'3', name, 1, 3)]), &expected);
     }
-    let split = Block::new(b'0', b"x", 0).put(345, b"../outside").done();
-    check(
-        &tar(&[split]),
-        "the layer's entry `../outside/x` climbs with `..`",
-    );
 }
 
 #[test]
@@ -92,54 +95,13 @@ fn absolute_names_stay_in_the_tree() {
 }
 
 #[test]
-fn names_that_are_none() {
+fn only_directories_have_names_that_end_with_a_slash() {
     if is_skipped() {
         return;
     }
-    check(&tar(&[file("", "x")]), "the layer's entry `` has no name");
-    for name in [".", "./.", "/", "//./"] {
-        let expected = format!("the layer's entry `{name}` is no directory and names the root");
-        if !name.ends_with('/') {
-            check(&tar(&[file(name, "x")]), &expected);
-            check(&tar(&[link(name, "x")]), &expected);
-        }
-    }
-    let slash = "the layer's entry `a/` is no directory and has a name that ends with a slash";
-    check(&tar(&[file("a/", "x")]), slash);
-    check(&tar(&[link("a/", "x")]), slash);
-    check(&tar(&[device(b'4', "a/", 1, 1)]), slash);
-}
-
-#[test]
-fn names_with_nul_bytes() {
-    if is_skipped() {
-        return;
-    }
-    let mut header = Block::new(b'0', b"a\0../../x", 0);
-    check(&tar(&[header.done()]), "the layer is no tar archive");
     check(
-        &tar(&[dir("d"), header.done()]),
-        "the layer has a bad header at byte 512: its name goes on after its end",
-    );
-    check(
-        &tar(&[pax(&[("path", "a\0b")]), file("c", "x")]),
-        "the layer has a PAX header that can't be read",
-    );
-    check(
-        &tar(&[long(b'L', "a\0b"), file("c", "x")]),
-        "the layer has a long name with a NUL byte in it",
-    );
-    check(
-        &tar(&[typed(b'L', "l", "a"), file("c", "x")]),
-        "the layer has a long name without an end",
-    );
-    check(
-        &tar(&[pax(&[("linkpath", "a\0b")]), link("c", "x")]),
-        "the layer has a PAX header that can't be read",
-    );
-    check(
-        &tar(&[link("c", "a\0b"), file("c", "x")]),
-        "the layer is no tar archive",
+        &tar(&[device(b'4', "a/", 1, 1)]),
+        "the layer's entry `a/` is no directory and has a name that ends with a slash",
     );
 }
 
@@ -148,30 +110,6 @@ fn names_that_are_long_or_deep() {
     if is_skipped() {
         return;
     }
-    for length in [4096, 100_000] {
-        let name = "n/".repeat(length / 2);
-        let shown = format!("{}…", "n/".repeat(60));
-        let expected = format!("the layer's entry `{shown}` has a name of more than 4095 bytes");
-        check(&tar(&[long(b'L', &name), dir("a")]), &expected);
-        check(&tar(&[pax(&[("path", &name)]), dir("a")]), &expected);
-    }
-    let name = "n".repeat(256);
-    let expected = format!(
-        "the layer's entry `{}…` has a component of more than 255 bytes in its name",
-        &name[..120]
-    );
-    check(&tar(&[pax(&[("path", &name)]), file("a", "x")]), &expected);
-    let target = "t".repeat(4096);
-    check(
-        &tar(&[long(b'K', &target), link("a", "x")]),
-        "the layer's entry `a` is a link whose target has more than 4095 bytes",
-    );
-    let deep = "d/".repeat(201);
-    let expected = format!(
-        "the layer's entry `{}…` is more than 200 directories deep",
-        &deep[..120]
-    );
-    check(&tar(&[long(b'L', &deep), dir("a")]), &expected);
     let sandbox = Sandbox::new();
     let tree = sandbox.tree(&tar(&[long(b'L', "d/".repeat(200)), dir("a")]));
     assert_eq!(tree.len(), 201);
@@ -189,61 +127,18 @@ fn names_that_are_long_or_deep() {
 }
 
 #[test]
-fn names_and_sizes_that_are_told_twice() {
+fn attributes_are_of_one_entry() {
     if is_skipped() {
         return;
     }
-    let sized = |size: &str| tar(&[pax(&[("size", size)]), file("a", "x")]);
-    let two = "the layer's entry `a` has two sizes: 1 bytes in its header and";
-    check(&sized("0"), &format!("{two} 0 in its PAX record"));
-    check(&sized("513"), &format!("{two} 513 in its PAX record"));
-    check(&sized("1"), "a=x");
+    let attribute = record("SCHILY.xattr.user.a", "b");
     check(
-        &sized("-1"),
-        "the layer has a PAX header that can't be read",
+        &tar(&[typed(b'g', "g", &attribute), file("a", "x")]),
+        "the layer sets the PAX record `SCHILY.xattr` for all entries",
     );
     check(
-        &tar(&[pax(&[("path", "b")]), long(b'L', "c"), file("a", "x")]),
-        "the layer's entry `a` is named twice"
-            .replace("`a`", "`b`")
-            .as_str(),
-    );
-    check(
-        &tar(&[long(b'L', "b"), long(b'L', "c"), file("a", "x")]),
-        "the layer describes one entry twice",
-    );
-    check(
-        &tar(&[pax(&[("path", "b"), ("path", "c")]), file("a", "x")]),
-        "the layer has the PAX record `path` twice for one entry",
-    );
-    check(
-        &tar(&[pax(&[("path", "b")])]),
-        "the layer ends with the description of an entry that is not there",
-    );
-    for (key, value) in [
-        ("path", "b"),
-        ("size", "0"),
-        ("uid", "0"),
-        ("SCHILY.xattr.user.a", "b"),
-    ] {
-        let global = typed(b'g', "g", record(key, value.as_bytes()));
-        let key = if key.starts_with("SCHILY") {
-            "SCHILY.xattr"
-        } else {
-            key
-        };
-        let expected = format!("the layer sets the PAX record `{key}` for all entries");
-        check(&tar(&[global, file("a", "x")]), &expected);
-    }
-    // What other readers take for contents, or for the next header.
-    let smuggled = typed(b'5', "d", tar(&[file("hidden", "x")]));
-    check(
-        &tar(&[smuggled]),
-        "the layer's entry `d` is no file and has 2048 bytes of contents",
-    );
-    check(
-        &tar(&[file("a", "x"), typed(b'1', "b", "x")]),
-        "the layer's entry `b` is no file and has 1 bytes of contents",
+        &tar(&[typed(b'x', "x", attribute.repeat(2)), file("a", "x")]),
+        "the layer has the PAX record `SCHILY.xattr` twice for one entry",
     );
 }
 
@@ -449,35 +344,11 @@ fn things_over_directories() {
 }
 
 #[test]
-fn entries_that_do_not_exist_on_linux() {
+fn sparse_files_have_maps_that_fit() {
     if is_skipped() {
         return;
     }
-    check(
-        &tar(&[pax(&[("uid", "4294967295")]), file("a", "x")]),
-        "the layer's entry `a` belongs to the user 4294967295, which is no valid number",
-    );
-    check(
-        &tar(&[pax(&[("gid", "99999999999")]), file("a", "x")]),
-        "the layer's entry `a` belongs to the group 99999999999, which is no valid number",
-    );
-    for (kind, shown) in [(b'7', "'7'"), (b'D', "'D'"), (b'V', "'V'"), (0xff, "'ÿ'")] {
-        let expected = format!("the layer's entry `a` is of the unknown type {shown}");
-        check(&tar(&[typed(kind, "a", "x")]), &expected);
-    }
-    check(
-        &tar(&[link("a", "")]),
-        "the layer's entry `a` is a link without a target",
-    );
-    let sparse = "the layer's entry `a` is a sparse file";
-    for key in ["GNU.sparse.major", "GNU.sparse.map", "SCHILY.realsize"] {
-        let layer = tar(&[pax(&[(key, "1")]), file("a", "x")]);
-        check(
-            &layer,
-            &format!("{sparse} in a PAX format, which can't be unpacked"),
-        );
-    }
-    let broken = format!("{sparse} with a map that can't be read");
+    let broken = "the layer's entry `a` is a sparse file with a map that can't be read";
     let map = |field: &[u8], size: &[u8]| {
         let mut header = Block::new(b'S', b"a", 1);
         let header = header.gnu().put(386, field).put(483, size).done();
@@ -489,19 +360,19 @@ fn entries_that_do_not_exist_on_linux() {
     );
     check(
         &map(b"00000000000\x0000000000002\0", b"00000000002\0"),
-        &broken,
+        broken,
     );
     check(
         &map(b"00000000001\x0000000000001\0", b"00000000001\0"),
-        &broken,
+        broken,
     );
     check(
         &map(b"-0000000001\x0000000000001\0", b"00000000001\0"),
-        &broken,
+        broken,
     );
-    check(&map(b"00000000000\x0000000000001\0", b""), &broken);
+    check(&map(b"00000000000\x0000000000001\0", b""), broken);
     let posix = Block::new(b'S', b"a", 0).done();
-    check(&tar(&[posix]), &broken);
+    check(&tar(&[posix]), broken);
 }
 
 #[test]
@@ -524,81 +395,35 @@ fn maps_that_other_readers_end_elsewhere() {
     }
 }
 
-/// Checks what is said of a header after a good one.
-#[track_caller]
-fn second(header: &mut Block, fault: &str) {
-    let expected = format!("the layer has a bad header at byte 512: {fault}");
-    check(&tar(&[dir("d"), header.done()]), &expected);
-}
-
 #[test]
-fn headers_that_readers_disagree_about() {
+fn headers_may_be_of_the_v7_format_and_leave_out_the_mode() {
     if is_skipped() {
         return;
     }
-    let header = |at: usize, bytes: &[u8]| Block::new(b'0', b"a", 0).put(at, bytes).clone();
-    // Without a magic it is of the V7 format, which has nothing there.
-    let no_magic = header(257, &[0; 8]);
-    let mut v7 = no_magic.clone();
-    check(&tar(&[dir("d"), v7.done()]), "a=, d/");
-    for (at, bytes) in [(265, &b"root"[..]), (345, b"p"), (508, b"tar"), (156, b"6")] {
-        let mut odd = no_magic.clone();
-        second(odd.put(at, bytes), "its format is unknown");
-    }
-    second(&mut header(257, b"ustar\x0001"), "its format is unknown");
-    second(&mut header(508, b"tar\0"), "its format is unknown");
-    second(
-        &mut header(345, b"p\0x"),
-        "its prefix goes on after its end",
-    );
-    second(&mut header(124, b"            "), "its size is no number");
-    second(&mut header(124, b"-0000000001\0"), "its size is no number");
-    second(&mut header(124, &[0xff; 12]), "its size is no number");
-    second(&mut header(100, b"rwxr-xr-"), "its mode is no number");
-    second(&mut header(108, b"root\0\0\0\0"), "its user is no number");
-    second(
-        &mut header(136, b"yesterday\0\0\0"),
-        "its time is no number",
-    );
-    second(
-        header(345, b"../../../out").gnu(),
-        "its access or change time is no number",
-    );
-    let mut layer = tar(&[dir("d"), file("a", "x")]);
-    layer[512] = b'b';
-    check(
-        &layer,
-        "the layer has a bad header at byte 512: its checksum is wrong",
-    );
-    layer[0] = b'b';
-    check(&layer, "the layer is no tar archive");
+    let header = |at, length| Block::new(b'0', b"a", 0).put(at, &[0; 8][..length]).done();
+    check(&tar(&[dir("d"), header(257, 8)]), "a=, d/");
+    check(&tar(&[dir("d"), header(100, 8)]), "a=, d/");
 }
 
 #[test]
-fn layers_that_end_too_early_or_too_late() {
+fn layers_end_with_zeros_or_with_the_stream() {
     if is_skipped() {
         return;
     }
     let whole = tar(&[file("a", "x")]);
-    for length in [1, 511, 513, 1023, 1025, 1537, 2047] {
-        check(
-            &whole[..length],
-            "the layer is cut: it stops before its end",
-        );
+    for length in [1024, 1536, 2048] {
+        check(&whole[..length], "a=x");
     }
     check(&[&whole[..], &[0; 9000]].concat(), "a=x");
-    let late = "the layer goes on after its end";
-    check(&[&whole[..], &whole].concat(), late);
-    check(&[&whole[..], b"x"].concat(), late);
-    check(
-        &[&[0; 512], &whole[..]].concat(),
-        "the layer has a block of zeros that is not its end",
-    );
+    check(&[], "");
     check(
         b"\xfd7zXZ\0\0",
         "the layer is compressed with xz; it must be plain tar, or compressed with gzip or zstd",
     );
-    check(&[b'x'; 600], "the layer is no tar archive");
+    check(
+        b"BZh91AY&SY",
+        "the layer is compressed with bzip2; it must be plain tar, or compressed with gzip or zstd",
+    );
 }
 
 #[test]
@@ -616,6 +441,9 @@ fn bombs() {
     let huge = Block::new(b'0', b"a", 8001).done();
     check_limited(&huge, &limits, bytes);
     check_limited(&vec![0; 8001], &limits, bytes);
+    let mut bomb = GzEncoder::new(Vec::new(), Compression::fast());
+    bomb.write_all(&vec![0; 3_000_000]).unwrap();
+    check_limited(&bomb.finish().unwrap(), &limits, bytes);
     check_limited(&tar(&[file("a", &"x".repeat(8000))]), &limits, bytes);
     let wraps = Block::new(b'0', b"a", 0)
         .gnu()
@@ -639,9 +467,6 @@ fn bombs() {
         "the layer's entry `a/b/c/d/e/f` is more than 5 directories deep",
     );
     let described = "the layer describes one entry with more than 1048576 bytes";
-    check(&Block::new(b'x', b"x", 1 << 30).done(), described);
-    let wide = "a".repeat(600_000);
-    check(&tar(&[long(b'L', &wide), long(b'K', &wide)]), described);
     let mut map = Block::new(b'S', b"a", 0);
     map.gnu().put(386, &[b'0'; 96]).put(482, b"\x01");
     let mut map = map.put(483, b"00000000000\0").done();

@@ -1,21 +1,18 @@
-//! A directory to unpack into, beside a tree that must stay as it is.
+//! Unpacks layers beside a tree that must stay as it is.
 
-use std::{
-    fs,
-    os::unix::fs::{PermissionsExt, symlink},
-    path::PathBuf,
-    time::{Duration, SystemTime},
-};
+use std::path::PathBuf;
 
 use s2i_oci::{
     Digest,
     overlay::{Dialect, Limits, Size, UnpackError, pack, unpack},
 };
-use tempfile::TempDir;
 
-use super::trees::{Tree, read, show};
+use super::{
+    canary::Canary,
+    trees::{Tree, read, show},
+};
 
-/// Whether a test must be skipped because only root can make what it needs; says so.
+/// Returns whether a test must be skipped because only root can make what it needs; prints so then.
 pub(crate) fn is_skipped() -> bool {
     let is_root = rustix::process::geteuid().is_root();
     if !is_root {
@@ -36,48 +33,25 @@ pub(crate) fn chain(err: &dyn std::error::Error) -> String {
 }
 
 pub(crate) struct Sandbox {
-    temp: TempDir,
-    before: Tree,
+    canary: Canary,
     pub(crate) dialect: Dialect,
 }
 
 impl Sandbox {
-    /// An empty `tree`, and around it files and directories with odd modes and old times.
     pub(crate) fn new() -> Self {
-        let temp = TempDir::new().unwrap();
-        let outside = temp.path().join("outside");
-        fs::create_dir_all(outside.join("private")).unwrap();
-        fs::create_dir_all(outside.join("treetop")).unwrap();
-        fs::write(outside.join("secret"), "keep").unwrap();
-        fs::write(outside.join("private/inner"), "keep").unwrap();
-        symlink("secret", outside.join("pointer")).unwrap();
-        for (path, mode) in [
-            ("secret", 0o600),
-            ("private/inner", 0o640),
-            ("private", 0o700),
-            ("", 0o711),
-        ] {
-            let path = outside.join(path);
-            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-            let old = SystemTime::UNIX_EPOCH + Duration::from_secs(77);
-            fs::File::open(&path).unwrap().set_modified(old).unwrap();
-        }
-        fs::create_dir_all(temp.path().join("jail/tree")).unwrap();
-        let before = read(&outside);
         Self {
-            temp,
-            before,
+            canary: Canary::new("jail/tree"),
             dialect: Dialect::of_this_process(),
         }
     }
 
     pub(crate) fn path(&self) -> PathBuf {
-        self.temp.path().join("jail/tree")
+        self.canary.inside()
     }
 
     /// The absolute path of the tree that must not change.
     pub(crate) fn outside(&self) -> String {
-        self.temp.path().join("outside").to_str().unwrap().into()
+        self.canary.outside()
     }
 
     pub(crate) fn unpack(
@@ -88,7 +62,7 @@ impl Sandbox {
         unpack(&mut &*layer, &self.path(), self.dialect, limits)
     }
 
-    /// Unpacks something legal and tells what came of it.
+    /// Unpacks something legal and returns the tree.
     #[track_caller]
     pub(crate) fn tree(&self, layer: &[u8]) -> Tree {
         let unpacked = self.unpack(layer, &Limits::default());
@@ -128,14 +102,6 @@ impl Sandbox {
 
     #[track_caller]
     pub(crate) fn assert_untouched(&self) {
-        assert_eq!(
-            read(&self.temp.path().join("outside")),
-            self.before,
-            "something outside changed"
-        );
-        for (dir, expected) in [("", 2), ("jail", 1)] {
-            let names = fs::read_dir(self.temp.path().join(dir)).unwrap();
-            assert_eq!(names.count(), expected, "something is beside the tree");
-        }
+        self.canary.assert_untouched();
     }
 }
