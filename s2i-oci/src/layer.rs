@@ -563,6 +563,40 @@ mod tests {
         assert_eq!((digest, size), (layer.diff_id(), layer.size()));
     }
 
+    #[test]
+    fn the_bytes_of_a_layer_do_not_change() {
+        let dir = tempfile::tempdir().unwrap();
+        let app = Owner { uid: 1001, gid: 7 };
+        let (long, bytes) = (format!("d/{}", "n".repeat(150)), vec![7; 1000]);
+        let mut builder = LayerBuilder::new(1000);
+        builder.directory("d", 0o1755, app).unwrap();
+        builder.file("d/a", 0o644, app, bytes.clone()).unwrap();
+        builder.symlink("d/l", "../x", app).unwrap();
+        builder.file(&long, 0o600, app, bytes.clone()).unwrap();
+        let layer = builder.build(&dir.path().join("layer")).unwrap();
+
+        let header = |kind, mode, size| {
+            let mut header = tar::Header::new_gnu();
+            header.set_entry_type(kind);
+            header.set_mode(mode);
+            header.set_uid(1001);
+            header.set_gid(7);
+            header.set_mtime(1000);
+            header.set_size(size);
+            header
+        };
+        let mut tar = tar::Builder::new(Vec::new());
+        let mut directory = header(tar::EntryType::Directory, 0o1755, 0);
+        tar.append_data(&mut directory, "d/", io::empty()).unwrap();
+        let mut file = header(tar::EntryType::Regular, 0o644, 1000);
+        tar.append_data(&mut file, "d/a", &bytes[..]).unwrap();
+        let mut link = header(tar::EntryType::Symlink, 0o777, 0);
+        tar.append_link(&mut link, "d/l", "../x").unwrap();
+        let mut file = header(tar::EntryType::Regular, 0o600, 1000);
+        tar.append_data(&mut file, &long, &bytes[..]).unwrap();
+        assert!(fs::read(layer.path()).unwrap() == tar.into_inner().unwrap());
+    }
+
     #[track_caller]
     fn check(add: impl FnOnce(&mut LayerBuilder) -> Result<(), LayerError>, expected: &str) {
         let dir = tempfile::tempdir().unwrap();

@@ -490,6 +490,50 @@ mod tests {
         assert!(Writer::new(Narrow(0), 0).finish().is_err());
     }
 
+    /// A GNU header as the `tar` crate writes it.
+    fn gnu(kind: tar::EntryType, name: &str, target: &str, mode: u32, size: u64) -> Vec<u8> {
+        let mut header = Header::new_gnu();
+        header.set_entry_type(kind);
+        header.set_mode(mode);
+        header.set_uid(3_000_000);
+        header.set_gid(7);
+        header.set_mtime(1000);
+        header.set_size(size);
+        header.as_old_mut().name[..name.len()].copy_from_slice(name.as_bytes());
+        header.as_old_mut().linkname[..target.len()].copy_from_slice(target.as_bytes());
+        header.set_cksum();
+        header.as_bytes().to_vec()
+    }
+
+    #[test]
+    fn the_bytes_of_an_archive_do_not_change() {
+        use tar::EntryType as Type;
+        let padded = |text: &str| {
+            let mut text = text.as_bytes().to_vec();
+            text.resize(text.len().next_multiple_of(BLOCK), 0);
+            text
+        };
+        let (name, target) = (format!("d/{}", "n".repeat(150)), "t".repeat(120));
+        let mut writer = Writer::new(Vec::new(), 0);
+        writer.set_owner_and_time((3_000_000, 7), 1000);
+        writer.directory("d", 0o755).unwrap();
+        writer.file("d/a", 0o644, 2, &mut &b"xy"[..]).unwrap();
+        writer.symlink(&name, &target).unwrap();
+        let (archive, _) = writer.finish().unwrap();
+        let expected = [
+            gnu(Type::Directory, "d", "", 0o755, 0),
+            gnu(Type::Regular, "d/a", "", 0o644, 2),
+            padded("xy"),
+            gnu(Type::GNULongName, "././@LongLink", "", 0o644, 153),
+            padded(&name),
+            gnu(Type::GNULongLink, "././@LongLink", "", 0o644, 121),
+            padded(&target),
+            gnu(Type::Symlink, &name[..100], &target[..100], 0o777, 0),
+            vec![0; 1024],
+        ];
+        assert!(archive == expected.concat());
+    }
+
     #[test]
     fn more_contents_than_announced_are_left_alone() {
         let mut writer = Writer::new(Vec::new(), 0);
