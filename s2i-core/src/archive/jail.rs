@@ -55,7 +55,6 @@ struct Level {
 
 /// What a directory gets once it is filled.
 struct After {
-    owner: Option<(u32, u32)>,
     mode: Option<u32>,
     modified: Option<SystemTime>,
     /// It was there and only gets back what it had. That may fail: it may be somebody else's.
@@ -74,7 +73,6 @@ impl<'a> Jail<'a> {
     pub(super) fn directory(
         &mut self,
         place: &Place<'_>,
-        owner: Option<(u32, u32)>,
         mode: u32,
         modified: Option<SystemTime>,
     ) -> Result<(), UnpackError> {
@@ -88,7 +86,6 @@ impl<'a> Jail<'a> {
         };
         let dir = dir.map_err(|err| place.failed(err))?;
         let after = After {
-            owner,
             mode: Some(mode),
             modified,
             is_found: false,
@@ -232,7 +229,6 @@ impl<'a> Jail<'a> {
                 (
                     open_found(above, name, &found),
                     After {
-                        owner: None,
                         mode,
                         modified,
                         is_found: true,
@@ -241,7 +237,6 @@ impl<'a> Jail<'a> {
             }
             None => {
                 let after = After {
-                    owner: None,
                     mode: Some(IMPLIED_MODE),
                     modified: None,
                     is_found: false,
@@ -278,7 +273,6 @@ impl<'a> Jail<'a> {
 }
 
 fn finish(dir: &File, after: &After) -> io::Result<()> {
-    set_owner(dir, after.owner)?;
     if let Some(mode) = after.mode {
         set_mode(dir, mode)?;
     }
@@ -349,20 +343,6 @@ fn mode_of(found: &Metadata) -> u32 {
 #[cfg(not(unix))]
 fn mode_of(_: &Metadata) -> u32 {
     FILLING
-}
-
-/// Gives the file to somebody, if to anybody, through a handle.
-#[cfg(unix)]
-pub(super) fn set_owner(file: &File, owner: Option<(u32, u32)>) -> io::Result<()> {
-    owner.map_or(Ok(()), |(user, group)| {
-        std::os::unix::fs::fchown(file, Some(user), Some(group))
-    })
-}
-
-#[cfg(not(unix))]
-#[expect(clippy::unnecessary_wraps, reason = "it can fail on Unix")]
-pub(super) fn set_owner(_: &File, _: Option<(u32, u32)>) -> io::Result<()> {
-    Ok(())
 }
 
 /// Sets the mode through a handle.

@@ -36,5 +36,5 @@ pub use header::is_header;
 pub use name::Names;
 pub use rules::{End, Rules};
 pub use tree::{TreeFile, TreeOptions, TreeSink, stat_tree, walk_tree, write_tree};
-pub use unpack::{Selection, Unpacked, unpack, unpack_selected};
+pub use unpack::{Unpacked, unpack};
 pub use write::{ContentError, Format, Writer, Written};

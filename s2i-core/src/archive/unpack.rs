@@ -13,7 +13,7 @@ use super::{
     entries::Entries,
     entry::{Entry, Kind},
     grammar::shown,
-    jail::{Jail, Place, set_owner},
+    jail::{Jail, Place},
     name::os,
 };
 
@@ -31,7 +31,7 @@ pub struct Unpacked {
 ///
 /// Files, directories, symbolic links and hard links are made; everything else is refused. Links are
 /// made with whatever target they have, and never followed: an entry below one is refused, one of the
-/// same name replaces it. Of the modes, the nine permission bits are kept. The owner is who unpacks.
+/// same name replaces it. Of the modes, the nine permission bits are kept. The owner is the user that unpacks.
 /// The directory itself keeps its mode and time even where the archive has an entry for it, and so do
 /// directories that are there already and that the archive has no entry for.
 ///
@@ -44,42 +44,12 @@ pub fn unpack(
     into: &Dir,
     limits: &Limits,
 ) -> Result<Unpacked, UnpackError> {
-    let selection = Selection {
-        wants: &mut |_| true,
-        strip: 0,
-        keeps_owners: false,
-    };
-    unpack_selected(archive, into, limits, selection)
-}
-
-/// The part of an archive that [`unpack_selected`] takes, and the way in which it does.
-pub struct Selection<'s> {
-    /// Asked for every entry; those that it declines are read over, with whatever name they have.
-    pub wants: &'s mut dyn FnMut(&Entry) -> bool,
-    /// How many leading components names, and the targets of hard links, lose. Entries with no more
-    /// than these are read over.
-    pub strip: usize,
-    /// Files and directories get the owner that the archive names. Only root can give files away. Symbolic links
-    /// belong to the user that unpacks.
-    pub keeps_owners: bool,
-}
-
-/// Unpacks some of an archive in the way of [`unpack`].
-///
-/// # Errors
-/// [`UnpackError`].
-pub fn unpack_selected(
-    archive: &mut dyn BufRead,
-    into: &Dir,
-    limits: &Limits,
-    mut selection: Selection<'_>,
-) -> Result<Unpacked, UnpackError> {
     let mut entries = Entries::new(archive, &Rules::TREE, limits);
     let mut jail = Jail::new(into);
     let mut done = Unpacked::default();
     while let Some(entry) = entries.next_entry()? {
         done.entries += 1;
-        unpack_entry(&entry, &mut entries, &mut jail, limits, &mut selection)?;
+        unpack_entry(&entry, &mut entries, &mut jail, limits)?;
     }
     jail.leave(0)?;
     done.bytes = entries.bytes();
@@ -91,20 +61,11 @@ fn unpack_entry(
     entries: &mut Entries<'_>,
     jail: &mut Jail<'_>,
     limits: &Limits,
-    selection: &mut Selection<'_>,
 ) -> Result<(), UnpackError> {
-    if !(selection.wants)(entry) {
-        return Ok(());
-    }
     let refuse = |fault| entry.refuse(fault);
     let components = Rules::TREE
         .components(&entry.name, limits)
         .map_err(refuse)?;
-    if selection.strip > 0 && components.len() <= selection.strip {
-        return Ok(());
-    }
-    let components = &components[selection.strip..];
-    let owner = selection.keeps_owners.then_some((entry.uid, entry.gid));
     let Some((name, parents)) = components.split_last() else {
         return match entry.kind {
             Kind::Directory => Ok(()),
@@ -117,26 +78,25 @@ fn unpack_entry(
         name,
     };
     match entry.kind {
-        Kind::Directory => jail.directory(&place, owner, entry.mode & 0o777, modified(entry)),
+        Kind::Directory => jail.directory(&place, entry.mode & 0o777, modified(entry)),
         Kind::Symlink => {
             let target = os(&entry.target).map_err(refuse)?;
             jail.symlink(&place, target)
         }
         Kind::HardLink => {
-            let target = hard_link_target(entry, limits, selection.strip)?;
+            let target = hard_link_target(entry, limits)?;
             if target == components {
                 return Err(refuse(EntryFault::TargetItself).into());
             }
             jail.hard_link(&place, &target)
         }
         // The rules let nothing else through.
-        _ => unpack_file(&place, owner, entries, jail),
+        _ => unpack_file(&place, entries, jail),
     }
 }
 
 fn unpack_file(
     place: &Place<'_>,
-    owner: Option<(u32, u32)>,
     entries: &mut Entries<'_>,
     jail: &mut Jail<'_>,
 ) -> Result<(), UnpackError> {
@@ -145,7 +105,6 @@ fn unpack_file(
     entries.contents(entry, |_, piece| {
         file.write_all(piece).map_err(|err| place.failed(err))
     })?;
-    set_owner(&file, owner).map_err(|err| place.failed(err))?;
     match modified(entry) {
         Some(time) => file.set_modified(time).map_err(|err| place.failed(err)),
         None => Ok(()),
@@ -153,18 +112,13 @@ fn unpack_file(
 }
 
 /// The target of a hard link is the name of an earlier entry, so the same rules hold.
-fn hard_link_target<'e>(
-    entry: &'e Entry,
-    limits: &Limits,
-    strip: usize,
-) -> Result<Vec<&'e OsStr>, UnpackError> {
+fn hard_link_target<'e>(entry: &'e Entry, limits: &Limits) -> Result<Vec<&'e OsStr>, UnpackError> {
+    let target = || shown(&entry.target);
     let fault = match Rules::TREE.components(&entry.target, limits) {
-        Ok(components) if components.len() <= strip => {
-            EntryFault::TargetNotFile(shown(&entry.target))
-        }
-        Ok(mut components) => return Ok(components.split_off(strip)),
+        Ok(components) if components.is_empty() => EntryFault::TargetNotFile(target()),
+        Ok(components) => return Ok(components),
         Err(fault) => EntryFault::Target {
-            target: shown(&entry.target),
+            target: target(),
             fault: Box::new(fault),
         },
     };

@@ -18,8 +18,6 @@ mod round_trips;
 #[cfg(test)]
 mod sandbox;
 #[cfg(test)]
-mod selections;
-#[cfg(test)]
 mod texts;
 #[cfg(test)]
 mod trees;
