@@ -376,11 +376,11 @@ fn every_exit_code_is_documented_once() {
     sorted.sort_unstable();
     sorted.dedup();
     assert_eq!(codes, sorted);
-    let readme = include_str!("../../../README.md");
+    let page = include_str!("../../../docs/errors.md");
     for code in codes {
         assert!(
-            readme.contains(&format!("| {code} | ")),
-            "README.md does not document {code}"
+            page.contains(&format!("| {code} | ")),
+            "docs/errors.md does not document {code}"
         );
     }
 }
