@@ -6,6 +6,7 @@
 use std::fmt::Write as _;
 
 use s2i_core::{ContainerPath, EnvVar};
+use serde_json::json;
 use thiserror::Error;
 
 use crate::plan::{
@@ -65,9 +66,8 @@ impl BuildPlan {
             let own = if own.is_empty() { "root" } else { own };
             line(&mut text, &format!("USER {own}"));
         }
-        let cmd = serde_json::to_string(&output.config.cmd).expect("a list of texts");
         line(&mut text, "ENTRYPOINT []");
-        line(&mut text, &format!("CMD {cmd}"));
+        line(&mut text, &format!("CMD {}", json!(output.config.cmd)));
         Ok(text)
     }
 }
@@ -82,18 +82,18 @@ fn config(changes: &ConfigChanges, text: &mut String) -> Result<(), DockerfileEr
         Ok(format!("{}={}", quoted(name, name)?, quoted(name, value)?))
     };
     let labels = changes.labels.iter().map(label);
-    instruction("LABEL", labels.collect::<Result<_, _>>()?, text);
+    instruction("LABEL", &labels.collect::<Result<Vec<_>, _>>()?, text);
     let variable = |variable: &EnvVar| {
         let name = variable.name();
         Ok(format!("{name}={}", quoted(name, variable.value())?))
     };
     let variables = changes.env.iter().map(variable);
-    instruction("ENV", variables.collect::<Result<_, _>>()?, text);
+    instruction("ENV", &variables.collect::<Result<Vec<_>, _>>()?, text);
     Ok(())
 }
 
 /// An instruction with a pair on each line; none without pairs.
-fn instruction(name: &str, pairs: Vec<String>, text: &mut String) {
+fn instruction(name: &str, pairs: &[String], text: &mut String) {
     if pairs.is_empty() {
         return;
     }
@@ -134,11 +134,8 @@ fn run(stage: &Stage, output: &Output) -> Result<String, DockerfileError> {
     for path in &output.require {
         commands.push(format!("test -x {}", word(path.as_str())?));
     }
-    let mounts: String = mounts
-        .iter()
-        .map(|mount| format!("{mount} \\\n    "))
-        .collect();
-    Ok(format!("RUN {mounts}{}", commands.join(" && \\\n    ")))
+    mounts.push(commands.join(" && \\\n    "));
+    Ok(format!("RUN {}", mounts.join(" \\\n    ")))
 }
 
 /// A script with the variables that are for it alone.
