@@ -1,4 +1,4 @@
-//! The entry point of this program when it was started again, as a [stage](crate::stage).
+//! The entry point of this program when it was started again, as a [stage].
 
 use std::{ffi::OsString, process::ExitCode};
 
