@@ -39,7 +39,7 @@ pub enum Phase {
 }
 
 impl Phase {
-    /// The name that people and machines see.
+    /// Returns the name, for texts and for JSON.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -58,7 +58,7 @@ impl Phase {
     }
 }
 
-/// Which of a script's streams a text came from.
+/// An output of a script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Output {
@@ -75,7 +75,7 @@ pub enum Event {
     PhaseStarted(Phase),
     /// A phase ended after this time.
     PhaseEnded(Phase, Duration),
-    /// A program wrote this, not cut at line ends.
+    /// The output of a program, not cut at line ends.
     ///
     /// Of the scripts of a build it is what may be shown: UTF-8 without control sequences, as
     /// [`Filter`](s2i_core::text::Filter) leaves it, and with `[redacted]` in place of secrets. Line ends, tabs and
@@ -163,20 +163,20 @@ impl<'a> Progress<'a> {
     }
 
     /// Sends any other event.
-    pub fn tell(&self, event: Event) {
+    pub fn send(&self, event: Event) {
         self.sink.event(event);
     }
 
     /// Sends a notice.
     pub fn notice(&self, notice: Notice) {
-        self.tell(Event::Notice(notice));
+        self.send(Event::Notice(notice));
     }
 
     /// Sends soft problems.
     pub fn warn(&self, diagnostics: impl IntoIterator<Item = Diagnostic>) {
         diagnostics
             .into_iter()
-            .for_each(|diagnostic| self.tell(Event::Warning(diagnostic)));
+            .for_each(|diagnostic| self.send(Event::Warning(diagnostic)));
     }
 
     /// The phases that ended so far and their times, in order.

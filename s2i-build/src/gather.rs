@@ -14,10 +14,10 @@ use crate::{
     source::Fetched,
 };
 
-/// Gets the source.
+/// Fetches the source.
 ///
 /// # Errors
-/// What the port says.
+/// Those of the port.
 pub async fn source<S: SourceReader>(
     source: &S,
     request: &BuildRequest,
@@ -33,10 +33,10 @@ pub async fn source<S: SourceReader>(
     Ok(fetched)
 }
 
-/// Finds out what the choice of a builder depends on, where the request leaves it open.
+/// Collects the facts for the choice of a builder, where the request leaves it open.
 ///
 /// # Errors
-/// What the ports say.
+/// Those of the ports.
 pub async fn for_choice<R: ImageResolver>(
     images: &R,
     source: &Fetched,
@@ -48,7 +48,7 @@ pub async fn for_choice<R: ImageResolver>(
         Builder::Named(_) => return Ok(ChoiceFacts::default()),
         Builder::Detected => None,
         Builder::Either(image) => {
-            // Whoever wants it pulled in any case means a builder.
+            // A request to pull it in any case means a builder.
             let policy = match request.builder_pull {
                 PullPolicy::Always => PullPolicy::Always,
                 _ => PullPolicy::Never,
@@ -66,10 +66,10 @@ pub async fn for_choice<R: ImageResolver>(
     Ok(ChoiceFacts { root, either })
 }
 
-/// Finds the images.
+/// Looks the images up.
 ///
 /// # Errors
-/// What the port says; [`BuildError::NoPickedBuilder`] where nobody named the builder that is missing.
+/// Those of the port; [`BuildError::NoPickedBuilder`] where the request does not name the builder that is missing.
 pub async fn images<R: ImageResolver>(
     images: &R,
     source: &Fetched,
@@ -125,7 +125,7 @@ pub async fn fingerprint(source: &Fetched) -> Result<Option<String>, EngineError
     Ok(source.fingerprint().await)
 }
 
-/// The user has not named an image that s2i has picked, and would not know why it is missed.
+/// Adds the reason of the choice to the failure of a builder that the user has not named.
 fn picked(err: EngineError, choice: &Choice) -> BuildError {
     match (err, &choice.reason) {
         (
@@ -142,7 +142,7 @@ fn picked(err: EngineError, choice: &Choice) -> BuildError {
     }
 }
 
-/// An image of the build before that is not there is no reason not to build.
+/// Looks up the image of the previous build; without it the build starts from nothing.
 async fn previous<R: ImageResolver>(
     images: &R,
     request: &BuildRequest,
@@ -163,7 +163,7 @@ async fn previous<R: ImageResolver>(
     }
 }
 
-/// The image that has the name of the result so far.
+/// Looks up the image that has the name of the result so far.
 async fn tagged<R: ImageResolver>(
     images: &R,
     request: &BuildRequest,

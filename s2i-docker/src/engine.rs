@@ -134,7 +134,7 @@ impl DockerEngine {
         // Most builders are public. Whether this one is, the registry says.
         let credentials = self.credentials(image).await.unwrap_or_else(|why| {
             let problem = format!("it is asked for without a login: {}", ErrorChain(&*why));
-            progress.tell(Event::Warning(Diagnostic::new(image.to_string(), problem)));
+            progress.send(Event::Warning(Diagnostic::new(image.to_string(), problem)));
             None
         });
         let mut pull = self.docker.create_image(Some(options), None, credentials);
@@ -160,7 +160,7 @@ impl DockerEngine {
                 .into_iter()
                 .flatten()
                 .collect::<Vec<_>>();
-            progress.tell(Event::Progress(parts.join(": ")));
+            progress.send(Event::Progress(parts.join(": ")));
         }
         Ok(())
     }

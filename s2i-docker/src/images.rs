@@ -198,7 +198,7 @@ impl DockerEngine {
                 image.to_string(),
                 &self.endpoint.url,
             ))?;
-            progress.tell(Event::Progress(line(&step)));
+            progress.send(Event::Progress(line(&step)));
         }
         Ok(())
     }

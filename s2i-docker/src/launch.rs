@@ -111,7 +111,7 @@ impl Handle {
                 LogOutput::StdErr { .. } => Output::Stderr,
                 _ => Output::Stdout,
             };
-            progress.tell(Event::Output(stream, piece.into_bytes().to_vec()));
+            progress.send(Event::Output(stream, piece.into_bytes().to_vec()));
         }
         Ok(())
     }

@@ -166,7 +166,7 @@ async fn telling<T: Send + 'static>(
     let working = blocking(move || work(&tell));
     let telling = async {
         while let Some(event) = told.next().await {
-            progress.tell(event);
+            progress.send(event);
         }
     };
     join(working, telling).await.0

@@ -83,7 +83,7 @@ async fn tell(transport: Transport, progress: &Progress<'_>) {
     let Transport { input, mut output } = transport;
     drop(input);
     while let Some(Ok(piece)) = output.next().await {
-        progress.tell(match piece {
+        progress.send(match piece {
             Piece::Stdout(bytes) => Event::Output(Output::Stdout, bytes.into()),
             Piece::Stderr(bytes) => Event::Output(Output::Stderr, bytes.into()),
         });

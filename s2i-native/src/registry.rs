@@ -161,7 +161,7 @@ impl<'a> Counter<'a> {
         let sum = sum(done.values().copied());
         let megabytes = |bytes: u64| format!("{}.{} MB", bytes / 1_000_000, bytes / 100_000 % 10);
         let text = format!("{} of {}", megabytes(sum), megabytes(self.total));
-        self.progress.tell(Event::Progress(text));
+        self.progress.send(Event::Progress(text));
     }
 }
 

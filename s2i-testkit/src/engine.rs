@@ -488,7 +488,7 @@ impl Container for ScriptedContainer {
             return Err(EngineError::Container { image, failure });
         }
         let output = b"hello from the script\n".to_vec();
-        context.progress.tell(Event::Output(Output::Stdout, output));
+        context.progress.send(Event::Output(Output::Stdout, output));
         Ok(self.exit())
     }
 

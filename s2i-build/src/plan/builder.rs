@@ -92,7 +92,7 @@ enum Role {
 /// Chooses the builder that was asked for from what was found.
 ///
 /// # Errors
-/// [`PlanError::NoBuilder`] when nothing tells what the source is for, [`PlanError::NoTag`] when an
+/// [`PlanError::NoBuilder`] when the source is not recognised, [`PlanError::NoTag`] when an
 /// incremental build has no name, [`PlanError::OthersImage`] when the only name is that of an image that is
 /// neither a builder nor made by s2i.
 pub fn choose(request: &BuildRequest, facts: &ChoiceFacts) -> Result<Choice, PlanError> {

@@ -20,22 +20,22 @@ impl From<Interrupt> for EngineError {
 /// A cause of another crate.
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
-/// Why an engine could not do something.
+/// The failure of an engine.
 #[derive(Debug, Error)]
 pub enum EngineError {
-    /// Nothing answers.
+    /// No engine answers.
     #[error("no container engine answers at {endpoint}")]
     Unreachable {
-        /// Where it was looked for.
+        /// The address.
         endpoint: String,
-        /// What the connection said.
+        /// The failure of the connection.
         #[source]
         source: BoxError,
     },
-    /// It is not clear where to look for an engine.
+    /// The address of an engine is missing or unusable.
     #[error("can't tell which container engine to use: {reason}")]
     NoEndpoint {
-        /// Why not.
+        /// The reason.
         reason: String,
     },
     /// The image is not there, and is not to be pulled.
@@ -49,7 +49,7 @@ pub enum EngineError {
     Pull {
         /// The image.
         image: ImageRef,
-        /// What the engine or the registry said.
+        /// The failure in the engine or the registry.
         #[source]
         source: BoxError,
     },
@@ -66,7 +66,7 @@ pub enum EngineError {
     Container {
         /// The image that the container is of.
         image: ImageRef,
-        /// What the agent said.
+        /// The failure as the agent reports it.
         failure: Failure,
     },
     /// A program whose output is an archive ended otherwise than with status 0.
@@ -76,19 +76,19 @@ pub enum EngineError {
         program: String,
         /// The image that the container is of.
         image: ImageRef,
-        /// How it ended.
+        /// Its exit.
         exit: Exit,
     },
-    /// What was to go into the container could not be read, or is nothing that a container can have.
+    /// An input of the container could not be read, or is not an archive that a container can have.
     #[error("can't send `{into}` into the container")]
     Input {
-        /// Where it was to go.
+        /// The directory in the container.
         into: ContainerPath,
-        /// What reading it said.
+        /// The failure of reading it.
         #[source]
         source: std::io::Error,
     },
-    /// Somebody stopped it.
+    /// It was stopped by a signal.
     #[error("stopped by {0}")]
     Interrupted(Interrupt),
     /// The container ended on its own, or the connection to it was cut.
@@ -96,7 +96,7 @@ pub enum EngineError {
     Lost {
         /// The image that the container is of.
         image: ImageRef,
-        /// What is known of it.
+        /// The cause, as far as it is known.
         #[source]
         source: BoxError,
     },
@@ -107,7 +107,7 @@ pub enum EngineError {
         operation: Operation,
         /// The object of the operation.
         subject: String,
-        /// What the engine said.
+        /// The failure in the engine.
         #[source]
         source: BoxError,
     },

@@ -342,7 +342,7 @@ async fn send_archive(
             input.feed(framed(header, part)).await.map_err(cut)?;
         }
         bytes += piece.len() as u64;
-        progress.tell(Event::Uploaded(bytes));
+        progress.send(Event::Uploaded(bytes));
     }
     let trailer = Frame::json(Kind::End, &Trailer { bytes, entries: 0 });
     input
@@ -368,7 +368,7 @@ fn framed(header: [u8; HEADER], payload: &[u8]) -> Bytes {
 
 fn tell(output: Output, piece: Vec<u8>, progress: &Progress<'_>) {
     if !piece.is_empty() {
-        progress.tell(Event::Output(output, piece));
+        progress.send(Event::Output(output, piece));
     }
 }
 
