@@ -6,47 +6,46 @@ use std::{
     sync::{Arc, Mutex, MutexGuard},
 };
 
-use bytes::Bytes;
-use futures_util::{StreamExt as _, stream};
 use s2i_build::{
-    BuildContext, CancelToken, Container, EngineError,
-    event::{Event, Output, Progress},
+    BuildContext, CancelToken, EngineError,
+    event::Phase,
     facts::ImageFacts,
     ports::{
-        BuildCache, Commit, Committed, Content, EngineInfo, EngineProbe, ImageResolver, ImageStore,
-        ImageSummary, Input, Operation, Program, Pruned, Runner, Start,
+        BuildCache, Committed, EngineInfo, EngineProbe, ImageResolver, ImageStore, ImageSummary,
+        Operation, Program, Pruned, Runner, Start,
     },
     request::PullPolicy,
-    stream::ArchiveStream,
 };
 use s2i_core::{
-    Account, ContainerPath, ImageRef,
+    Account, ImageRef,
     image::{ContainerConfig, Platform},
-    wire::{Exit, Failure, FailureKind, ReadItem},
+    wire::{Exit, Failure, FailureKind},
 };
+
+use crate::container::{ScriptedContainer, take};
 
 /// An engine that is a model in memory.
 #[derive(Clone, Default)]
 pub struct ScriptedEngine(Arc<Mutex<Model>>);
 
 #[derive(Default)]
-struct Model {
+pub(crate) struct Model {
     images: BTreeMap<String, ImageFacts>,
     users: BTreeMap<String, u32>,
-    exits: BTreeMap<String, Exit>,
-    refusals: BTreeMap<String, FailureKind>,
-    live: usize,
-    tags: Vec<String>,
+    pub(crate) exits: BTreeMap<String, Exit>,
+    pub(crate) refusals: BTreeMap<String, FailureKind>,
+    pub(crate) live: usize,
+    pub(crate) tags: Vec<String>,
     lends: bool,
     copies: bool,
     /// How many images have no name.
-    unnamed: usize,
+    pub(crate) unnamed: usize,
     /// The results of builds by their keys, where it remembers them.
     memory: Option<BTreeMap<String, Committed>>,
     /// The archives of trees that containers got.
-    trees: Vec<Vec<u8>>,
+    pub(crate) trees: Vec<Vec<u8>>,
     journal: String,
-    programs: Vec<Program>,
+    pub(crate) programs: Vec<Program>,
     operations: usize,
     fail_at: Vec<usize>,
     cancel_at: Option<(usize, CancelToken)>,
@@ -198,14 +197,14 @@ impl ScriptedEngine {
         self.model().journal.clone()
     }
 
-    fn model(&self) -> MutexGuard<'_, Model> {
+    pub(crate) fn model(&self) -> MutexGuard<'_, Model> {
         self.0
             .lock()
             .expect("no test goes on after a panic under this lock")
     }
 
     /// Notes one operation under this name; fails when it is its turn to.
-    fn operation(
+    pub(crate) fn operation(
         &self,
         name: &'static str,
         operation: Operation,
@@ -236,7 +235,7 @@ impl ScriptedEngine {
         Account::uid_of(user).or_else(|| self.model().users.get(name).copied())
     }
 
-    fn interrupted(cancel: &CancelToken) -> Result<(), EngineError> {
+    pub(crate) fn interrupted(cancel: &CancelToken) -> Result<(), EngineError> {
         cancel
             .reason()
             .map_or(Ok(()), |reason| Err(EngineError::Interrupted(reason)))
@@ -284,7 +283,7 @@ impl Runner for ScriptedEngine {
         start: &Start<'_>,
         context: BuildContext<'_>,
     ) -> Result<ScriptedContainer, EngineError> {
-        context.progress.phase(s2i_build::event::Phase::Start);
+        context.progress.phase(Phase::Start);
         let image = start.image.name.to_string();
         self.operation("start", Operation::StartContainer, &image)?;
         Self::interrupted(context.cancel)?;
@@ -402,154 +401,5 @@ impl BuildCache for ScriptedEngine {
         if let Some(memory) = &mut self.model().memory {
             memory.insert(key.to_owned(), made.clone());
         }
-    }
-}
-
-/// Reads an input to its end.
-async fn take(
-    into: &ContainerPath,
-    mut archive: ArchiveStream<'_>,
-) -> Result<Vec<u8>, EngineError> {
-    let mut bytes = Vec::new();
-    while let Some(piece) = archive.next().await {
-        let piece = piece.map_err(|source| EngineError::Input {
-            into: into.clone(),
-            source,
-        });
-        bytes.extend(piece?);
-    }
-    Ok(bytes)
-}
-
-/// A container of the scripted engine.
-pub struct ScriptedContainer {
-    engine: ScriptedEngine,
-    uid: u32,
-    image: String,
-    has_artifacts: bool,
-    has_source: bool,
-}
-
-impl ScriptedContainer {
-    fn exit(&self) -> Exit {
-        let exit = self.engine.model().exits.get(&self.image).copied();
-        exit.unwrap_or(Exit::Code(0))
-    }
-}
-
-impl Container for ScriptedContainer {
-    fn uid(&self) -> u32 {
-        self.uid
-    }
-
-    fn has_artifacts(&self) -> bool {
-        self.has_artifacts
-    }
-
-    fn has_source(&self) -> bool {
-        self.has_source
-    }
-
-    async fn unpack(
-        &mut self,
-        input: Input<'_>,
-        context: BuildContext<'_>,
-    ) -> Result<(), EngineError> {
-        self.engine.operation(
-            "unpack into",
-            Operation::LookAtContainer,
-            input.into.as_str(),
-        )?;
-        match input.content {
-            Content::Tree(tree) => {
-                let archive = take(&input.into, tree.into_archive()).await?;
-                self.engine.model().trees.push(archive);
-            }
-            Content::Archive(archive) => drop(take(&input.into, archive).await?),
-        }
-        ScriptedEngine::interrupted(context.cancel)
-    }
-
-    async fn exec(
-        &mut self,
-        program: &Program,
-        context: BuildContext<'_>,
-    ) -> Result<Exit, EngineError> {
-        self.engine
-            .operation("exec", Operation::LookAtContainer, &program.argv.join(" "))?;
-        self.engine.model().programs.push(program.clone());
-        ScriptedEngine::interrupted(context.cancel)?;
-        if let Some(kind) = self.engine.model().refusals.get(&self.image) {
-            let failure = Failure {
-                kind: *kind,
-                message: "the test wants it so".into(),
-            };
-            let image = self.image.parse().expect("it was the name of an image");
-            return Err(EngineError::Container { image, failure });
-        }
-        let output = b"hello from the script\n".to_vec();
-        context.progress.send(Event::Output(Output::Stdout, output));
-        Ok(self.exit())
-    }
-
-    fn pour<'a>(&'a mut self, program: &Program, _progress: &'a Progress<'_>) -> ArchiveStream<'a> {
-        let poured =
-            self.engine
-                .operation("pour", Operation::LookAtContainer, &program.argv.join(" "));
-        self.engine.model().programs.push(program.clone());
-        let end = match (poured, self.exit()) {
-            (Err(err), _) => Err(std::io::Error::other(err)),
-            (Ok(()), Exit::Code(0)) => Ok(Bytes::from_static(&[0; 1024])),
-            (Ok(()), exit) => Err(std::io::Error::other(EngineError::Poured {
-                program: program.argv.join(" "),
-                image: self.image.parse().expect("it was the name of an image"),
-                exit,
-            })),
-        };
-        let pieces = [Ok(Bytes::from_static(&[0; 512])), end];
-        stream::iter(pieces).boxed()
-    }
-
-    fn read(&mut self, items: Vec<ReadItem>, _mtime: u64) -> ArchiveStream<'_> {
-        let names: Vec<_> = items
-            .iter()
-            .map(|item| format!("{} as {}", item.path, item.name))
-            .collect();
-        let read = self
-            .engine
-            .operation("read", Operation::Read, &names.join(", "));
-        stream::once(async {
-            read.map(|()| Bytes::from_static(&[0; 1024]))
-                .map_err(std::io::Error::other)
-        })
-        .boxed()
-    }
-
-    async fn commit(
-        &mut self,
-        commit: &Commit,
-        context: BuildContext<'_>,
-    ) -> Result<Committed, EngineError> {
-        context.progress.phase(s2i_build::event::Phase::Commit);
-        self.engine
-            .operation("commit", Operation::CommitContainer, &self.image)?;
-        ScriptedEngine::interrupted(context.cancel)?;
-        let mut model = self.engine.model();
-        match &commit.tag {
-            Some(tag) => model.tags.push(tag.to_string()),
-            None => model.unnamed += 1,
-        }
-        drop(model);
-        Ok(Committed {
-            id: "sha256:made".into(),
-            size: 1,
-        })
-    }
-
-    async fn discard(self) -> Result<(), EngineError> {
-        self.engine
-            .operation("discard", Operation::RemoveContainer, &self.image)?;
-        self.engine.model().live -= 1;
-        Ok(())
     }
 }

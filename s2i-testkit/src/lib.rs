@@ -12,10 +12,12 @@
 //! assert_eq!(engine.live_containers(), 0);
 //! ```
 
+mod container;
 mod engine;
 mod source;
 mod sources;
 
-pub use engine::{ScriptedContainer, ScriptedEngine};
+pub use container::ScriptedContainer;
+pub use engine::ScriptedEngine;
 pub use source::FixedSource;
 pub use sources::{SOURCES, write_source};
