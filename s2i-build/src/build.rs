@@ -16,6 +16,7 @@ use crate::{
     ports::{BuildCache, Committed, Engine, ImageResolver, ImageStore, Runner, SourceReader},
     request::BuildRequest,
     source::Fetched,
+    stream::Tree,
 };
 
 /// A build that ended well.
@@ -48,6 +49,12 @@ impl PreparedBuild {
     #[must_use]
     pub fn plan(&self) -> &BuildPlan {
         &self.planned.plan
+    }
+
+    /// Returns the files of the source that go into the build.
+    #[must_use]
+    pub fn source(&self) -> Tree {
+        self.source.tree(self.plan().times.mtime())
     }
 }
 

@@ -6,7 +6,7 @@ use s2i_core::{ErrorChain, ImageRef, Script, wire::Exit};
 
 use crate::{
     cancel::Interrupt,
-    plan::{PlanError, PlanReferenceError, SourceEvidence, UserRefused},
+    plan::{DockerfileError, PlanError, PlanReferenceError, SourceEvidence, UserRefused},
     ports::EngineError,
     source::SourceError,
 };
@@ -75,6 +75,9 @@ pub enum BuildError {
     /// The plan refers to something that it does not have.
     #[error("the plan can't be carried out")]
     PlanReference(#[from] PlanReferenceError),
+    /// The plan has no form in a Dockerfile.
+    #[error(transparent)]
+    Dockerfile(#[from] DockerfileError),
     /// An image of the plan was not looked up in an engine.
     #[error(
         "the plan has no ID and config of the image `{image}`, so no container can start from it"

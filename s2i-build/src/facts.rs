@@ -6,10 +6,17 @@ use s2i_core::{
     EnvVar, ImageRef, Script,
     detect::RootEntry,
     image::{ContainerConfig, Platform},
+    label,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::plan::SourceFilter;
+
+/// The directory of the scripts of a builder that was not looked up.
+const ASSUMED_SCRIPTS: &str = "image:///usr/libexec/s2i";
+
+/// The user of a builder that was not looked up.
+const ASSUMED_USER: &str = "1001";
 
 /// Everything that a plan depends on beside the request.
 #[derive(Clone, Debug)]
@@ -53,6 +60,31 @@ pub struct ImageFacts {
     pub platform: Platform,
     /// The settings of its containers, [normalised](ContainerConfig::normalised).
     pub config: ContainerConfig,
+}
+
+impl ImageFacts {
+    /// A builder that was not looked up, for plans that are rendered and not executed. It has its scripts in
+    /// `/usr/libexec/s2i` and the user 1001, as the Go `s2i` assumes of every builder in a Dockerfile.
+    #[must_use]
+    pub fn assumed(name: &ImageRef) -> Self {
+        let scripts = (label::SCRIPTS_URL.into(), ASSUMED_SCRIPTS.into());
+        Self {
+            name: name.clone(),
+            id: String::new(),
+            platform: Platform::of_this_machine(),
+            config: ContainerConfig {
+                user: ASSUMED_USER.into(),
+                labels: [scripts].into(),
+                ..ContainerConfig::default()
+            },
+        }
+    }
+
+    /// Returns whether an engine has looked it up.
+    #[must_use]
+    pub fn is_resolved(&self) -> bool {
+        !self.id.is_empty()
+    }
 }
 
 /// Returns the variables of an image. Entries that are not variables are left out.

@@ -2,14 +2,17 @@
 
 use std::{
     fmt,
-    io::{self, Write},
+    io::{self, BufReader, BufWriter, Write},
+    path::Path,
     pin::Pin,
     sync::Arc,
+    thread,
 };
 
 use bytes::Bytes;
+use cap_std::{ambient_authority, fs::Dir};
 use futures_util::{SinkExt as _, Stream, StreamExt as _};
-use s2i_core::{OpenDir, archive, ignore::Filter};
+use s2i_core::{OpenDir, archive, bounds::Limits, ignore::Filter};
 
 /// The size of the pieces that a tree is sent in, in bytes.
 const PIECE: usize = 256 * 1024;
@@ -51,6 +54,41 @@ impl Tree {
                 prefix: "",
             };
             archive::write_tree(&self.root, &options, out).map(drop)
+        })
+    }
+}
+
+impl Tree {
+    /// Copies the tree into a directory that is empty. Blocks until that is done.
+    ///
+    /// # Errors
+    /// When the tree can't be read, or the directory can't be written; it may have a part of the tree then.
+    pub fn copy_into(self, dir: &Path) -> io::Result<()> {
+        let dir = &Dir::open_ambient_dir(dir, ambient_authority())?;
+        let (reader, writer) = io::pipe()?;
+        thread::scope(|scope| {
+            let options = archive::TreeOptions {
+                filter: &self.filter,
+                mtime: self.mtime,
+                prefix: "",
+            };
+            let root = &self.root;
+            let written = scope.spawn(move || {
+                archive::write_tree(root, &options, &mut BufWriter::with_capacity(PIECE, writer))
+            });
+            let mut archive = BufReader::with_capacity(PIECE, reader);
+            let unpacked = archive::unpack(&mut archive, dir, &Limits::default());
+            drop(archive);
+            let panicked = |_| Err(io::Error::other("a worker thread panicked"));
+            let written = written.join().unwrap_or_else(panicked);
+            match (written, unpacked) {
+                // The reader has given up, for a reason of its own.
+                (Err(err), Err(reason)) if err.kind() == io::ErrorKind::BrokenPipe => {
+                    Err(io::Error::other(reason))
+                }
+                (Err(err), _) => Err(err),
+                (Ok(_), unpacked) => unpacked.map(drop).map_err(io::Error::other),
+            }
         })
     }
 }

@@ -83,6 +83,11 @@ fn begin(args: &Args) -> Result<ExitCode, Error> {
                 or_interrupted(commands::doctor::run(before, &setting), cancel).await
             });
         }
+        Command::Build(build) if build.as_dockerfile.is_some() => {
+            in_runtime(&setting, async |cancel| {
+                commands::dockerfile(build, &setting, cancel).await
+            })?;
+        }
         command => {
             let choice = choice::choose(&args.global, &config, &host)?;
             if choice.is_fallback {

@@ -123,6 +123,9 @@ pub(crate) struct Build {
     #[arg(long, value_name = "FORM", value_enum, num_args = 0..=1, require_equals = true,
         default_missing_value = "text", conflicts_with = "load")]
     pub(crate) dry_run: Option<PlanForm>,
+    /// Do not build: write a Dockerfile, and the source into `upload/src` beside it. No engine is needed
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["load", "dry_run"])]
+    pub(crate) as_dockerfile: Option<PathBuf>,
 
     /// What the application is called
     #[arg(short = 'n', long, value_name = "NAME")]

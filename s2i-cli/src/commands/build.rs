@@ -14,6 +14,7 @@ use super::Setting;
 use crate::{
     args::{Build, PlanForm},
     error::Error,
+    host::Host,
     render::Renderer,
     request,
 };
@@ -79,14 +80,18 @@ async fn inputs(
     }
     // Asked before the source is fetched, so that nothing is fetched in vain.
     or_interrupted(engine.probe(), cancel).await?;
-    let source = LocalAndGit {
-        working_dir: host.working_dir.clone(),
-        temp_dir: host.temp_dir.clone(),
-        git: || s2i_native::supervised_command("git"),
-    };
     Ok(Inputs {
-        source,
+        source: source(host),
         request,
         renderer,
     })
+}
+
+/// The reader of sources, with the directories of this process.
+pub(super) fn source(host: &Host) -> LocalAndGit {
+    LocalAndGit {
+        working_dir: host.working_dir.clone(),
+        temp_dir: host.temp_dir.clone(),
+        git: || s2i_native::supervised_command("git"),
+    }
 }

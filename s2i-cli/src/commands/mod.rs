@@ -2,6 +2,7 @@
 
 mod build;
 mod deliver;
+mod dockerfile;
 pub(crate) mod doctor;
 mod export;
 mod images;
@@ -37,6 +38,7 @@ use crate::{
     render::{self, Announcer, Renderer},
 };
 
+pub(crate) use dockerfile::run as dockerfile;
 pub(crate) use login::run as login;
 pub(crate) use logout::run as logout;
 pub(crate) use version::run as version;

@@ -179,6 +179,9 @@ impl Error {
                     ..
                 } => Some("what it wrote is above; not every one knows --json".into()),
                 BuildError::Script { .. } => Some("what it wrote is above".into()),
+                BuildError::Dockerfile(_) => {
+                    Some("build it with an engine, without --as-dockerfile".into())
+                }
                 BuildError::PlanReference(_) | BuildError::UnresolvedImage { .. } => None,
             },
             Self::Secret(err) => err.hint(),
@@ -231,7 +234,7 @@ fn build_code(err: &BuildError) -> Code {
         BuildError::User(_) | BuildError::Plan(PlanError::User(_)) => exit::USER_NOT_ALLOWED,
         BuildError::Plan(PlanError::NoTag) => exit::USAGE,
         BuildError::NoPickedBuilder { .. } => exit::NO_IMAGE,
-        BuildError::Plan(_) => exit::PLAN,
+        BuildError::Plan(_) | BuildError::Dockerfile(_) => exit::PLAN,
         BuildError::Engine(err) => engine_code(err),
         BuildError::Script { .. } => exit::SCRIPT_FAILED,
         BuildError::PlanReference(_) | BuildError::UnresolvedImage { .. } => exit::INTERNAL,

@@ -133,9 +133,7 @@ fn dockerfile(dir: &Path) {
     assert!(copied.unwrap().success());
 }
 
-fn build_by_docker(live: &Live, build_kit: &str) {
-    let context = live.path("context");
-    dockerfile(&context);
+fn build_by_docker(live: &Live, context: &Path, build_kit: &str) {
     let mut build = docker(["build", "--network", "none", "--rm", "--force-rm", "--tag"]);
     build.arg(live.image("app")).arg(context);
     build
@@ -148,7 +146,8 @@ fn build_by_docker(live: &Live, build_kit: &str) {
 #[test]
 fn docker_builds_from_a_dockerfile() {
     let Some(live) = on_docker() else { return };
-    build_by_docker(&live, "0");
+    dockerfile(&live.path("context"));
+    build_by_docker(&live, &live.path("context"), "0");
     // Its steps are images without names, each the parent of the next.
     live.engine.remove_image(&live.image("app")).unwrap();
 }
@@ -156,7 +155,20 @@ fn docker_builds_from_a_dockerfile() {
 #[test]
 fn build_kit_builds_from_a_dockerfile() {
     let Some(live) = on_docker() else { return };
-    build_by_docker(&live, "1");
+    dockerfile(&live.path("context"));
+    build_by_docker(&live, &live.path("context"), "1");
+}
+
+#[test]
+fn build_kit_builds_from_the_dockerfile_of_s2i() {
+    let Some(live) = on_docker() else { return };
+    let (source, context) = (web(), live.path("context"));
+    let build = [OsStr::new("build"), "--copy".as_ref(), source.as_os_str()];
+    let names = [BUILDER, "app", "--as-dockerfile"].map(OsStr::new);
+    let file = context.join("Dockerfile");
+    let args = build.into_iter().chain(names).chain([file.as_os_str()]);
+    live.s2i(args).succeeds();
+    build_by_docker(&live, &context, "1");
 }
 
 #[test]

@@ -101,11 +101,12 @@ pub struct ImageInput {
 
 impl From<&ImageFacts> for ImageInput {
     fn from(facts: &ImageFacts) -> Self {
+        let is_resolved = facts.is_resolved();
         Self {
             reference: facts.name.clone(),
-            id: Some(facts.id.clone()),
-            platform: Some(facts.platform.clone()),
-            config: Some(facts.config.clone()),
+            id: is_resolved.then(|| facts.id.clone()),
+            platform: is_resolved.then(|| facts.platform.clone()),
+            config: is_resolved.then(|| facts.config.clone()),
         }
     }
 }

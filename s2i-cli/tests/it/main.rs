@@ -1,0 +1,5 @@
+//! The command without an engine.
+
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
+
+mod dockerfiles;
