@@ -159,7 +159,7 @@ fn a_source_that_says_nothing_is_an_error_with_a_way_out() {
     let source = live.source(&[("README.md", "hello")]);
     build(&live, &[], &source, None)
         .ends_with(18)
-        .says("a `go.mod`, a `go.work` or a file of Go (for s2i/go)")
+        .says("a `go.mod`, `go.work`, `Gopkg.toml`, `glide.yaml`, `Godeps` or file of Go (for s2i/go)")
         .says("hint: name one, with `s2i build SOURCE BUILDER TAG`")
         .never_says("==> start");
     live.nothing_left();

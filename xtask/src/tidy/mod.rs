@@ -7,6 +7,7 @@ mod deny;
 mod heads;
 mod manifests;
 mod metadata;
+mod prose;
 mod silenced;
 mod sizes;
 mod streams;
@@ -29,13 +30,14 @@ pub(crate) struct Args {
 type Rule = (&'static str, fn(&Workspace) -> Vec<String>);
 
 /// What these find fails.
-const RULES: [Rule; 9] = [
+const RULES: [Rule; 10] = [
     ("arrows", arrows::check),
     ("attacks", attacks::check),
     ("closures", closures::check),
     ("direct", closures::check_direct),
     ("heads", heads::check),
     ("manifests", manifests::check),
+    ("prose", prose::check),
     ("silenced", silenced::check),
     ("streams", streams::check),
     ("tracked", tracked::check),
