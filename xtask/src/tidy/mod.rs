@@ -5,6 +5,7 @@ mod attacks;
 mod closures;
 mod deny;
 mod heads;
+mod locks;
 mod manifests;
 mod metadata;
 mod prose;
@@ -30,12 +31,13 @@ pub(crate) struct Args {
 type Rule = (&'static str, fn(&Workspace) -> Vec<String>);
 
 /// What these find fails.
-const RULES: [Rule; 10] = [
+const RULES: [Rule; 11] = [
     ("arrows", arrows::check),
     ("attacks", attacks::check),
     ("closures", closures::check),
     ("direct", closures::check_direct),
     ("heads", heads::check),
+    ("locks", locks::check),
     ("manifests", manifests::check),
     ("prose", prose::check),
     ("silenced", silenced::check),
