@@ -27,8 +27,8 @@ pub enum AccountError {
 }
 
 impl Account {
-    /// Returns the number of the user of `user[:group]`, if it is a number or empty (0). A name can only be looked up in
-    /// the tables of the image.
+    /// Returns the number of the user of `user[:group]`, if it is a number or empty (0). A name can only be looked up
+    /// in the tables of the image.
     ///
     /// ```
     /// use s2i_core::Account;
@@ -100,7 +100,7 @@ impl Account {
         } else {
             (find_group(wanted_group, group), Vec::new())
         };
-        // To the kernel, this number means "as it is", and as it is would be root.
+        // The kernel takes this number as "leave unchanged", and unchanged would be root.
         let known = |id: Option<u32>| id.filter(|id| *id != u32::MAX);
         let home = entry.get(5).filter(|home| home.starts_with('/'));
         Ok(Self {

@@ -1,8 +1,8 @@
-//! The bounds of everything that comes from outside: from sources, images, archives, registries, programs and
-//! files of the user. Nothing of that kind is read without one of them.
+//! The bounds of all external input: from sources, images, archives, registries, programs and the user's files. No such
+//! input is read without a bound.
 //!
-//! [`Limits`] are those of whole trees and archives, which a user may need to change. The constants are
-//! those of small things; they lie far above what any of these needs.
+//! [`Limits`] are those of whole trees and archives, which a user may need to change. The constants are those of small
+//! inputs; they are far larger than any of these needs.
 
 use std::{
     fmt,
@@ -16,8 +16,8 @@ use thiserror::Error;
 /// The most that a layer, a source, or an archive of images may hold.
 ///
 /// Reading one takes memory for entries, and none for bytes. Packing a directory as a layer takes the most: up to 100
-/// bytes for each name in the directories that are being read, and up to 130 more for each file with several names. A name
-/// of more than 24 bytes takes as many more as it is longer.
+/// bytes for each name in the directories that are being read, and up to 130 more for each file with several names. A
+/// name of more than 24 bytes takes one more for each further byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of all files as they appear, holes included; of a layer or an archive of images also the bytes of
@@ -32,7 +32,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// For what was within the limits when it was stored: the trees of the store's own layers.
+    /// No limits, for content that was within the limits when it was stored: the trees of the store's own layers.
     pub const NONE: Self = Self {
         bytes: u64::MAX,
         entries: u64::MAX,
@@ -42,8 +42,8 @@ impl Limits {
 }
 
 impl Default for Limits {
-    /// Far above what images need: 64 GiB, four million entries, 200 directories deep, paths as long as the
-    /// kernel takes them.
+    /// The default limits, far above the needs of images: 64 GiB, four million entries, 200 directories deep, paths as
+    /// long as the kernel takes them.
     fn default() -> Self {
         Self {
             bytes: 64 << 30,
@@ -64,7 +64,7 @@ pub enum Limit {
 }
 
 impl fmt::Display for Limit {
-    /// Its name in the table `[limits]` of the configuration file.
+    /// Writes the limit's name in the table `[limits]` of the configuration file.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Bytes => "bytes",
@@ -76,7 +76,7 @@ impl fmt::Display for Limit {
 /// Components of a path.
 pub const DEPTH: usize = 200;
 
-/// Bytes of a path or of the target of a link: what the kernel takes.
+/// Bytes of a path or of the target of a link: the kernel's limit.
 pub const PATH: usize = 4095;
 
 /// Bytes of the headers that describe one entry of an archive: long names, PAX records, maps of sparse files.
@@ -111,10 +111,10 @@ pub const RULES: usize = 10_000;
 /// Bytes of a pattern in an ignore file.
 pub const PATTERN: usize = 4096;
 
-/// Bytes of the expression of what is excluded.
+/// Bytes of an exclude expression.
 pub const EXPRESSION: usize = 64 << 10;
 
-/// Bytes of that expression when it is compiled.
+/// Bytes of an exclude expression when it is compiled.
 pub const COMPILED_EXPRESSION: usize = 10 << 20;
 
 /// Bytes of a password on standard input.
@@ -126,7 +126,7 @@ pub const VARIABLES: usize = 4096;
 /// Diagnostics about the lines of one file; the rest is counted.
 pub const DIAGNOSTICS: usize = 20;
 
-/// Bytes of what a program on this machine writes as its answer.
+/// Bytes of the answer of a program on this machine.
 pub const ANSWER: u64 = 1 << 20;
 
 /// Bytes of the end of a program's messages that are kept.
@@ -135,7 +135,7 @@ pub const MESSAGES: usize = 64 << 10;
 /// Bytes of the end of a program's messages that an error shows.
 pub const SHOWN: usize = 2 << 10;
 
-/// Something is longer than its bound, in bytes.
+/// The error for input that is longer than its bound, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("it has more than {}", Bytes(*.0))]
 pub struct TooLong(pub u64);
@@ -172,7 +172,7 @@ pub fn read(stream: impl Read, most: u64) -> io::Result<Vec<u8>> {
 /// Reads a file of at most `most` bytes.
 ///
 /// # Errors
-/// As [`read`], and what opening says.
+/// Those of [`read`], and errors of opening the file.
 pub fn read_file(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     read(File::open(path)?, most)
 }
@@ -180,7 +180,7 @@ pub fn read_file(path: &Path, most: u64) -> io::Result<Vec<u8>> {
 /// Reads text to the end, which must come after at most `most` bytes.
 ///
 /// # Errors
-/// As [`read`], and [`io::ErrorKind::InvalidData`] when it is not UTF-8.
+/// Those of [`read`], and [`io::ErrorKind::InvalidData`] when it is not UTF-8.
 pub fn read_text(stream: impl Read, most: u64) -> io::Result<String> {
     let bytes = read(stream, most)?;
     String::from_utf8(bytes)
@@ -190,7 +190,7 @@ pub fn read_text(stream: impl Read, most: u64) -> io::Result<String> {
 /// Reads a file of text of at most `most` bytes.
 ///
 /// # Errors
-/// As [`read_text`], and what opening says.
+/// Those of [`read_text`], and errors of opening the file.
 pub fn read_text_file(path: &Path, most: u64) -> io::Result<String> {
     read_text(File::open(path)?, most)
 }

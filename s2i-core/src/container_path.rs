@@ -1,4 +1,4 @@
-//! Paths inside a container: always `/`-separated, whatever the host is.
+//! Paths inside a container: always `/`-separated, on every host.
 
 use std::{fmt, str::FromStr};
 
@@ -7,22 +7,22 @@ use thiserror::Error;
 
 /// An absolute, normalised path inside a container.
 ///
-/// There is no `.`, no `..`, no doubled or trailing slash in it, so comparing and joining are text
-/// operations and can't leave the root.
+/// It has no `.`, no `..`, and no doubled or trailing slash, so comparing and joining are text operations and can't
+/// leave the root.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ContainerPath(String);
 
-/// Why a text is no [`ContainerPath`].
+/// An error for text that is not a valid [`ContainerPath`].
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ContainerPathError {
-    /// It does not start with `/`.
+    /// The path does not start with `/`.
     #[error("`{0}` is not an absolute path inside the container")]
     Relative(String),
-    /// It climbs with `..`.
+    /// The path contains a `..` component.
     #[error("`{0}` has a `..` in it")]
     Climbs(String),
-    /// It holds a NUL, a newline or another control character.
+    /// The path contains a NUL, a newline or another control character.
     #[error("{0:?} has a control character in it")]
     Control(String),
 }
@@ -55,7 +55,7 @@ impl ContainerPath {
     /// This path with `relative` below it. An absolute `relative` replaces it.
     ///
     /// # Errors
-    /// [`ContainerPathError`] when `relative` climbs or has control characters.
+    /// [`ContainerPathError`] when `relative` contains `..` or control characters.
     pub fn join(&self, relative: &str) -> Result<Self, ContainerPathError> {
         if relative.starts_with('/') {
             return relative.parse();
@@ -63,7 +63,7 @@ impl ContainerPath {
         format!("{}/{relative}", self.0).parse()
     }
 
-    /// Whether `other` is this path or lies below it.
+    /// Returns whether `other` is this path or lies below it.
     #[must_use]
     pub fn contains(&self, other: &Self) -> bool {
         self.0 == "/"

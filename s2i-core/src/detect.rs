@@ -1,13 +1,13 @@
 //! The kinds of source that the builders of this project take, recognised by the root directory.
 //!
-//! The command picks a builder by them, and `assemble` in an image picks a recipe, so both agree on what a
-//! source is.
+//! The command picks a builder by them, and `assemble` in an image picks a recipe, so both recognise a source in the
+//! same way.
 
 use std::io;
 
 use crate::{OpenDir, bounds};
 
-/// The bytes of a file that show what it is: the mark of a tar archive comes last.
+/// The number of bytes that show a file's type: the mark of a tar archive comes last.
 const HEAD: u64 = 512;
 
 /// The file that makes a directory a site.
@@ -43,7 +43,7 @@ const SERVERS: usize = 3;
 /// The kind of a source, in order of precedence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SourceKind {
-    /// Go. Before Node.js: what such a source has for Node.js is usually the front end of its program.
+    /// Go. It takes precedence over Node.js, whose files in such a source are usually the front end of its program.
     Go,
     /// Node.js.
     Node,

@@ -1,4 +1,4 @@
-//! Soft problems: worth telling, no reason to stop.
+//! Problems in the input that are reported without stopping the build.
 
 use std::fmt;
 
@@ -6,12 +6,12 @@ use crate::bounds;
 
 /// A problem that was found in an input and worked around.
 ///
-/// Parsers return these beside their result; whoever owns the terminal shows them.
+/// Parsers return diagnostics beside their result; the command prints them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// Where it was found, for example `.s2i/environment:3`.
+    /// The location of the problem, for example `.s2i/environment:3`.
     pub place: String,
-    /// What was found and what was done about it: a lower-case fragment.
+    /// The problem and how it was handled, as a lower-case fragment.
     pub message: String,
 }
 
@@ -40,7 +40,7 @@ pub(crate) struct LineDiagnostics<'a> {
 }
 
 impl<'a> LineDiagnostics<'a> {
-    /// No diagnostics about the file `place`.
+    /// An empty collection for the file `place`.
     pub(crate) fn new(place: &'a str) -> Self {
         Self {
             place,
@@ -49,7 +49,7 @@ impl<'a> LineDiagnostics<'a> {
         }
     }
 
-    /// Adds one about a line, counted from 0.
+    /// Adds a diagnostic about a line, counted from 0.
     pub(crate) fn add(&mut self, index: usize, message: impl Into<String>) {
         if self.reported.len() == bounds::DIAGNOSTICS {
             self.unreported += 1;
@@ -59,7 +59,7 @@ impl<'a> LineDiagnostics<'a> {
         }
     }
 
-    /// Returns all that were reported; `rest` says of the others what is wrong with them.
+    /// Returns the reported diagnostics, followed by one that counts the others; `rest` describes their problem.
     pub(crate) fn finish(mut self, rest: &str) -> Vec<Diagnostic> {
         if self.unreported > 0 {
             let message = format!("{} more lines {rest}", self.unreported);

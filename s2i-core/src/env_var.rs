@@ -4,7 +4,7 @@
 /// when it is absent. See <https://reproducible-builds.org/specs/source-date-epoch/>.
 pub const SOURCE_DATE_EPOCH: &str = "SOURCE_DATE_EPOCH";
 
-/// `true` while `assemble` runs for a build that the next one wants to begin with what this one saves.
+/// The variable that is `true` while `assemble` runs in a build whose artifacts the next incremental build will reuse.
 pub const S2I_INCREMENTAL: &str = "S2I_INCREMENTAL";
 
 /// Directories of certificates that Go's and OpenSSL's programs trust.
@@ -13,7 +13,7 @@ pub const SSL_CERT_DIR: &str = "SSL_CERT_DIR";
 /// A file of certificates that Node.js trusts beside its own.
 pub const NODE_EXTRA_CA_CERTS: &str = "NODE_EXTRA_CA_CERTS";
 
-/// Where the scripts of old builder images are; superseded by the label
+/// The location of the scripts in old builder images; superseded by the label
 /// [`SCRIPTS_URL`](crate::label::SCRIPTS_URL).
 pub const STI_SCRIPTS_URL: &str = "STI_SCRIPTS_URL";
 

@@ -13,7 +13,7 @@ use crate::{Diagnostic, diagnostic::LineDiagnostics};
 
 /// One environment variable.
 ///
-/// `Debug` and `Display` show the name only: values are where secrets are.
+/// `Debug` and `Display` show the name only, because values may be secret.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "Fields")]
 pub struct EnvVar {
@@ -37,16 +37,16 @@ impl TryFrom<Fields> for EnvVar {
     }
 }
 
-/// Why a text is no environment variable.
+/// An error for text that is not a valid environment variable.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum EnvVarError {
-    /// There is no `=` in it.
+    /// The text has no `=`.
     #[error("`{0}` has no `=`; write it as NAME=VALUE")]
     NoEquals(String),
-    /// There is nothing before the `=`.
+    /// The name before the `=` is empty.
     #[error("there is no name before the `=`; write it as NAME=VALUE")]
     NoName,
-    /// A NUL can't be passed to a process.
+    /// The value has a NUL, which can't be passed to a process.
     #[error("the value of `{0}` has a NUL byte in it")]
     Nul(String),
 }
@@ -114,8 +114,8 @@ impl fmt::Display for EnvVar {
 
 /// Reads an environment file, `place` being its name in diagnostics.
 ///
-/// One variable a line; blank lines and lines that start with `#` or `//` are comments. A line that is
-/// no variable is skipped and reported; of many such lines the first are.
+/// The file has one variable a line; blank lines and lines that start with `#` or `//` are ignored. An invalid line is
+/// skipped and reported; of many invalid lines only the first are listed.
 #[must_use]
 pub fn parse_file(place: &str, text: &str) -> (Vec<EnvVar>, Vec<Diagnostic>) {
     let mut variables = Vec::new();
@@ -136,8 +136,8 @@ pub fn parse_file(place: &str, text: &str) -> (Vec<EnvVar>, Vec<Diagnostic>) {
     )
 }
 
-/// Joins lists of variables, the later lists and entries winning, each name kept once at the place
-/// where it first stood.
+/// Joins lists of variables. Later lists and entries win; each name is kept once, in the position of its first
+/// occurrence.
 #[must_use]
 pub fn merge<'a>(lists: impl IntoIterator<Item = &'a [EnvVar]>) -> Vec<EnvVar> {
     let mut merged: Vec<EnvVar> = Vec::new();
@@ -183,7 +183,7 @@ mod tests {
         );
     }
 
-    /// With a search for each one this takes minutes.
+    /// This would take minutes with a search for each variable.
     #[test]
     fn a_million_variables_are_joined() {
         let list: Vec<_> = (0..1_000_000)

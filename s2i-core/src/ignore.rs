@@ -1,8 +1,8 @@
-//! What of a source tree is left out of a build: `.s2iignore` and `--exclude`.
+//! Rules that exclude files of a source tree from a build: `.s2iignore` and `--exclude`.
 //!
-//! Patterns are rooted at the source's root, as in the Go tool: `*` and `?` stay within one
-//! component and match dot files too. New here: `**` crosses components, a later line wins over an
-//! earlier one, `!` can rescue what lies in an ignored directory, and `..` can't leave the tree.
+//! Patterns are rooted at the source's root, as in the Go tool: `*` and `?` stay within one component and match dot
+//! files too. New here: `**` crosses components, a later line wins over an earlier one, `!` can include files of an
+//! ignored directory again, and `..` can't leave the tree.
 
 use globset::{Glob, GlobBuilder, GlobSet};
 use regex::{Regex, RegexBuilder};
@@ -10,15 +10,15 @@ use thiserror::Error;
 
 use crate::{Diagnostic, bounds, diagnostic::LineDiagnostics};
 
-/// The expression that is excluded unless the user gives another one: Git's own directories.
+/// The default exclude expression: Git's own directories.
 pub const DEFAULT_EXCLUDE: &str = r"(^|/)\.git(/|$)";
 
-/// Decides what of a source tree is left out.
+/// The filter that decides which files of a source tree are left out.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
     exclude: Option<Regex>,
     rules: Rules,
-    /// Directories that nothing rescues.
+    /// Directories that no rule can include again.
     foreign: Vec<String>,
 }
 
@@ -26,9 +26,9 @@ pub struct Filter {
 #[derive(Clone, Debug, Default)]
 struct Rules {
     globs: Vec<Glob>,
-    /// All of them at once.
+    /// All patterns, compiled into one set.
     set: GlobSet,
-    /// Of each, whether it rescues what it matches.
+    /// For each pattern, true if it includes its matches again (`!`).
     rescues: Vec<bool>,
 }
 
@@ -37,10 +37,10 @@ struct Rule {
     glob: Glob,
 }
 
-/// Why an expression can't say what is left out.
+/// An error for an expression that can't be used to exclude files.
 #[derive(Debug, Error)]
 pub enum ExcludeError {
-    /// It is no regular expression, or takes too much memory.
+    /// The expression is not a valid regular expression, or compiling it takes too much memory.
     #[error("`{expression}` is no regular expression")]
     Invalid {
         /// The given text.
@@ -49,7 +49,7 @@ pub enum ExcludeError {
         #[source]
         source: Box<regex::Error>,
     },
-    /// It is too long.
+    /// The expression is too long.
     #[error(
         "the expression of what is left out has more than {} bytes",
         bounds::EXPRESSION
@@ -57,7 +57,7 @@ pub enum ExcludeError {
     TooLong,
 }
 
-/// Why the rules of an ignore file can't be used.
+/// An error for the rules of an ignore file.
 #[derive(Debug, Error)]
 pub enum IgnoreError {
     /// The file is too long.
@@ -66,13 +66,13 @@ pub enum IgnoreError {
         /// The file.
         place: String,
     },
-    /// There are too many.
+    /// The file has too many rules.
     #[error("`{place}` has more than {} rules", bounds::RULES)]
     TooMany {
         /// The file.
         place: String,
     },
-    /// They take too much memory.
+    /// The compiled rules take too much memory.
     #[error("the rules of `{place}` are too large to be used together")]
     TooLarge {
         /// The file.
@@ -84,8 +84,8 @@ pub enum IgnoreError {
 }
 
 impl Filter {
-    /// A filter that leaves out what `expression` matches, on paths relative to the source's root.
-    /// The empty expression leaves out nothing.
+    /// A filter that leaves out the paths matching `expression`, relative to the source's root. The empty expression
+    /// leaves out nothing.
     ///
     /// # Errors
     /// [`ExcludeError`].
@@ -109,7 +109,7 @@ impl Filter {
         })
     }
 
-    /// Leaves out what is at this `/`-separated path below the root too, whatever an ignore file says.
+    /// Also leaves out the file or directory at this `/`-separated path below the root, regardless of ignore files.
     #[must_use]
     pub fn without(mut self, path: impl Into<String>) -> Self {
         self.foreign.push(path.into());
@@ -119,7 +119,8 @@ impl Filter {
     /// Adds the lines of an ignore file, `place` being its name in diagnostics.
     ///
     /// # Errors
-    /// [`IgnoreError`] for a text of more than [`bounds::IGNORE_FILE`] bytes or more than [`bounds::RULES`] rules in this filter.
+    /// [`IgnoreError`] for a text of more than [`bounds::IGNORE_FILE`] bytes or more than [`bounds::RULES`] rules in
+    /// this filter.
     pub fn with_ignore_file(
         mut self,
         place: &str,
@@ -153,16 +154,16 @@ impl Filter {
         Ok((self, diagnostics))
     }
 
-    /// Whether the file or directory at this `/`-separated path below the root is left out.
+    /// Returns whether the file or directory at this `/`-separated path below the root is left out.
     ///
-    /// A path is out when the last rule that matches it or a directory above it says so. The root
-    /// itself never is.
+    /// A path is left out when the last rule that matches it or a directory above it excludes it. The root itself is
+    /// never left out.
     #[must_use]
     pub fn leaves_out(&self, path: &str) -> bool {
         !path.is_empty() && (self.is_excluded(path) || self.is_ignored(path))
     }
 
-    /// Whether everything below this directory is left out as well, so that nobody need look.
+    /// Returns whether everything below this directory is left out as well, so that a walk can skip it.
     #[must_use]
     pub fn prunes(&self, directory: &str) -> bool {
         let may_rescue = self.rules.rescues.contains(&true);
@@ -227,7 +228,7 @@ fn parse_line(line: &str) -> Result<Option<Rule>, String> {
         .backslash_escape(true)
         .build()
         .map_err(bad)?;
-    // What can't be compiled alone, such as braces that are nested too deeply, is no reason to skip the others.
+    // A pattern that can't be compiled, such as one with too deeply nested braces, is skipped alone.
     GlobSet::new([&glob]).map_err(bad)?;
     Ok(Some(Rule { rescues, glob }))
 }
@@ -329,7 +330,7 @@ mod tests {
         assert!(filter.leaves_out("ok"));
     }
 
-    /// A filter of one ignore file, and how many diagnostics there are.
+    /// A filter of one ignore file, and the number of its diagnostics.
     fn with_lines(lines: &str) -> (Filter, usize) {
         let (filter, diagnostics) = Filter::default().with_ignore_file("f", lines).unwrap();
         (filter, diagnostics.len())

@@ -20,10 +20,10 @@ struct Parts {
     digest: Option<String>,
 }
 
-/// Why a text is no image name.
+/// An error for text that is not a valid image name.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ImageRefError {
-    /// Nothing is there.
+    /// The text is empty.
     #[error("an image name can't be empty")]
     Empty,
     /// The repository has an upper-case letter.
@@ -32,7 +32,7 @@ pub enum ImageRefError {
     /// The repository part does not follow the grammar.
     #[error("`{name}`: `{part}` is no valid part of a repository name")]
     Repository {
-        /// What was typed.
+        /// The image name as typed.
         name: String,
         /// The offending component.
         part: String,
@@ -40,7 +40,7 @@ pub enum ImageRefError {
     /// The tag does not follow the grammar.
     #[error("`{name}`: `{tag}` is no valid tag (letters, digits, `_`, `.` and `-`, at most 128)")]
     Tag {
-        /// What was typed.
+        /// The image name as typed.
         name: String,
         /// The tag in it.
         tag: String,
@@ -48,7 +48,7 @@ pub enum ImageRefError {
     /// The digest does not follow the grammar.
     #[error("`{name}`: `{digest}` is no valid digest, for example sha256:…64 hex digits")]
     Digest {
-        /// What was typed.
+        /// The image name as typed.
         name: String,
         /// The digest in it.
         digest: String,
@@ -59,7 +59,7 @@ pub enum ImageRefError {
     /// The registry is no host with an optional port.
     #[error("`{name}`: `{registry}` is no valid registry host")]
     Registry {
-        /// What was typed.
+        /// The image name as typed.
         name: String,
         /// The registry in it.
         registry: String,
@@ -108,7 +108,7 @@ impl ImageRef {
         full
     }
 
-    /// Registry and repository, without tag and digest: what names of one repository have in common.
+    /// Registry and repository, without tag and digest: the common part of all names of one repository.
     #[must_use]
     pub fn full_name(&self) -> String {
         let (registry, repository) = self.full_parts();
@@ -140,7 +140,7 @@ impl ImageRef {
         }
     }
 
-    /// The tag that the name stands for: what was typed, else `latest`.
+    /// The effective tag: the typed one, else `latest`.
     #[must_use]
     pub fn tag_or_latest(&self) -> &str {
         self.tag().unwrap_or("latest")
@@ -196,12 +196,12 @@ impl FromStr for ImageRef {
 /// The registry of names without one.
 const HUB: &str = "docker.io";
 
-/// Whether it is that registry, by one of its names.
+/// Returns whether this is one of the names of the default registry.
 fn is_hub(registry: &str) -> bool {
     matches!(registry, "docker.io" | "index.docker.io")
 }
 
-/// The first component is a registry when it has a dot or a port, or is `localhost`.
+/// Splits off the first component as the registry if it has a dot or a port, or is `localhost`.
 fn split_registry(path: &str) -> (Option<&str>, &str) {
     match path.split_once('/') {
         Some((first, rest)) if first.contains(['.', ':']) || first == "localhost" => {

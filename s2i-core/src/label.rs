@@ -1,14 +1,14 @@
-//! The labels that images and s2i tell each other things with.
+//! The labels through which images and s2i exchange settings.
 
 use std::collections::BTreeMap;
 
 use crate::Diagnostic;
 
-/// Where the scripts of an image are, usually `image:///usr/libexec/s2i`.
+/// The location of an image's scripts, usually `image:///usr/libexec/s2i`.
 pub const SCRIPTS_URL: &str = "io.openshift.s2i.scripts-url";
 /// The old name of [`SCRIPTS_URL`].
 pub const SCRIPTS_URL_DEPRECATED: &str = "io.s2i.scripts-url";
-/// Below which directory the builder wants source, scripts and artifacts.
+/// The directory below which the builder expects source, scripts and artifacts.
 pub const DESTINATION: &str = "io.openshift.s2i.destination";
 /// The old name of [`DESTINATION`].
 pub const DESTINATION_DEPRECATED: &str = "io.s2i.destination";
@@ -19,19 +19,19 @@ pub const ASSEMBLE_RUNTIME_USER: &str = "io.openshift.s2i.assemble-runtime-user"
 /// On a runtime image: the artifacts that it wants, as a [`mapping`](crate::mapping) list.
 pub const ASSEMBLE_INPUT_FILES: &str = "io.openshift.s2i.assemble-input-files";
 
-/// On a builder: the variables that only `assemble` gets and no image keeps, as [`NamePatterns`].
-/// Nobody else knows this label: the prefix `io.openshift.` is not ours to extend.
+/// On a builder: the variables that only `assemble` gets and no image keeps, as [`NamePatterns`]. The label is specific
+/// to this project, so it is outside of OpenShift's namespace `io.openshift.`.
 pub const BUILD_VARIABLES: &str = "io.s2i.build-variables";
 
-/// On a builder and what is built with it: the directory whose children are exactly what
-/// `save-artifacts` writes, and which group 0 may read and change. `assemble` of such an image does as well
-/// with artifacts that are a mount: it takes them by copying where it can't rename, and leaves the
-/// directory itself. An engine may then lend them instead of running `save-artifacts`.
+/// On a builder and the images built with it: the directory whose children are exactly the output of `save-artifacts`,
+/// and which group 0 may read and change. `assemble` of such an image also accepts a mounted artifacts directory: it
+/// copies files where it can't rename them, and leaves the directory itself in place. An engine may then mount the
+/// artifacts instead of running `save-artifacts`.
 pub const ARTIFACTS: &str = "io.s2i.artifacts";
 
-/// What the application is, for people.
+/// The description of the application, for display.
 pub const DESCRIPTION: &str = "io.k8s.description";
-/// What the application is called, for people.
+/// The name of the application, for display.
 pub const DISPLAY_NAME: &str = "io.k8s.display-name";
 
 /// The builder image that made this image.
@@ -46,7 +46,7 @@ pub const BUILD_COMMIT_ID: &str = "io.openshift.s2i.build.commit.id";
 pub const BUILD_COMMIT_REF: &str = "io.openshift.s2i.build.commit.ref";
 /// Subject line of the commit that was built.
 pub const BUILD_COMMIT_MESSAGE: &str = "io.openshift.s2i.build.commit.message";
-/// Where the source came from; never with credentials.
+/// The location of the source; never with credentials.
 pub const BUILD_SOURCE_LOCATION: &str = "io.openshift.s2i.build.source-location";
 /// The directory of the source that was built.
 pub const BUILD_SOURCE_CONTEXT_DIR: &str = "io.openshift.s2i.build.source-context-dir";
@@ -54,7 +54,7 @@ pub const BUILD_SOURCE_CONTEXT_DIR: &str = "io.openshift.s2i.build.source-contex
 /// The bytes that all keys and values of an image's labels may have together.
 pub const SIZE_LIMIT: usize = 10_240;
 
-/// What an image says of itself to s2i.
+/// The settings that an image's labels give to s2i.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ImageLabels {
     /// [`SCRIPTS_URL`]
@@ -73,8 +73,8 @@ pub struct ImageLabels {
     pub build_variables: NamePatterns,
 }
 
-/// Names of variables, with white space or commas between them. A `*` at the end of one stands for
-/// anything, and large and small letters are the same, because many programs take variables so.
+/// Patterns for variable names, separated by white space or commas. A trailing `*` matches any suffix, and case is
+/// ignored, because many programs treat names of variables that way.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NamePatterns(Vec<String>);
 
@@ -87,13 +87,13 @@ impl NamePatterns {
         Self(words.map(str::to_ascii_lowercase).collect())
     }
 
-    /// How many names and patterns there are.
+    /// The number of names and patterns.
     #[must_use]
     pub fn count(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether this is one of the names.
+    /// Returns whether this name matches one of the patterns.
     #[must_use]
     pub fn matches(&self, name: &str) -> bool {
         let name = name.to_ascii_lowercase();

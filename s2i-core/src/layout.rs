@@ -1,11 +1,10 @@
-//! Where things lie in a build container.
+//! The directories of a build container.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{ContainerPath, Script};
 
-/// The directories below a builder's destination, `/tmp` unless the image or the user says
-/// otherwise.
+/// The directories below a builder's destination, which is `/tmp` unless the image or the user sets another one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Layout {
     destination: ContainerPath,
@@ -27,31 +26,31 @@ impl Layout {
         &self.destination
     }
 
-    /// Where `assemble` finds the source.
+    /// The directory of the source for `assemble`.
     #[must_use]
     pub fn source(&self) -> ContainerPath {
         self.below("src")
     }
 
-    /// Where scripts lie that came with the source or from the user.
+    /// The directory of scripts that came with the source or from the user.
     #[must_use]
     pub fn scripts(&self) -> ContainerPath {
         self.below("scripts")
     }
 
-    /// Where one of those scripts lies.
+    /// The path of one of those scripts.
     #[must_use]
     pub fn script(&self, script: Script) -> ContainerPath {
         self.below(&format!("scripts/{script}"))
     }
 
-    /// Where `assemble` finds what the previous build saved.
+    /// The directory of the previous build's saved artifacts for `assemble`.
     #[must_use]
     pub fn artifacts(&self) -> ContainerPath {
         self.below("artifacts")
     }
 
-    /// Where the scripts find certificates that they are to trust beside the image's own.
+    /// The directory of certificates that the scripts trust in addition to the image's own.
     #[must_use]
     pub fn trust(&self) -> ContainerPath {
         self.below("trust")
@@ -74,10 +73,10 @@ impl Default for Layout {
     }
 }
 
-/// The directory in a source tree that holds what is meant for s2i.
+/// The directory of s2i's files in a source tree.
 pub const SOURCE_S2I_DIR: &str = ".s2i";
 
-/// Where a source tree keeps scripts of its own, relative to its root.
+/// The directory of the scripts in a source tree, relative to its root.
 pub const SOURCE_SCRIPTS_DIR: &str = ".s2i/bin";
 
 /// The environment file of a source tree, relative to its root.

@@ -7,9 +7,9 @@
 //! [ignore rules](ignore), [kinds of source](detect), [archives](archive), [image names](ImageRef),
 //! [image configs](image), and the [frames](wire) in which s2i talks to its agent in the container.
 //!
-//! The crate is a synchronous leaf: it knows no engine, starts no process, opens no connection, and
-//! touches files only where a caller hands it a directory. So the static programs inside containers
-//! can share it with the command on the host.
+//! The crate is a synchronous leaf: it uses no engine, starts no process, opens no connection, and touches files only
+//! where a caller passes it a directory. So the static programs inside containers can share it with the command on the
+//! host.
 //!
 //! ```
 //! use s2i_core::{Layout, Script};

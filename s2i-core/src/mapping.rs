@@ -10,13 +10,13 @@ use thiserror::Error;
 /// Both halves are cleaned; a missing one is `.`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mapping {
-    /// What to take.
+    /// The path to take.
     pub source: String,
     /// The directory to put it into.
     pub destination: String,
 }
 
-/// Why a text is no list of mappings.
+/// An error for text that is not a valid list of mappings.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum MappingError {
     /// A shell-special character, which no path of this kind may have.
@@ -113,7 +113,7 @@ fn climbs(path: &str) -> bool {
     path.split('/').any(|part| part == "..")
 }
 
-/// Removes doubled slashes, `.` and what a `..` takes back; empty becomes `.`.
+/// Removes doubled slashes, `.`, and each `..` with the component before it; empty becomes `.`.
 fn clean(path: &str) -> String {
     let absolute = path.starts_with('/');
     let mut parts: Vec<&str> = Vec::new();

@@ -65,8 +65,8 @@ impl OpenDir {
     /// Opens a file below this directory for reading. Links are followed as long as they stay below it.
     ///
     /// # Errors
-    /// As for [`open_dir`](Self::open_dir); [`ErrorKind::InvalidInput`] for what is no regular file. A FIFO is not
-    /// waited for.
+    /// Those of [`open_dir`](Self::open_dir); [`ErrorKind::InvalidInput`] if it is not a regular file. Opening a FIFO
+    /// does not block.
     pub fn open_file(&self, path: impl AsRef<Path>) -> io::Result<File> {
         let mut options = OpenOptions::new();
         options.read(true).nonblock(true);

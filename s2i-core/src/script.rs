@@ -1,4 +1,4 @@
-//! The five scripts of a builder image: their names, and who needs which.
+//! The five scripts of a builder image: their names, and the images that need them.
 
 use std::fmt;
 
@@ -12,16 +12,16 @@ pub enum Script {
     Assemble,
     /// Starts the application; becomes the command of the image. Required.
     Run,
-    /// Writes what the next build can reuse to its standard output, as a tar stream.
+    /// Writes the artifacts that the next build can reuse to its standard output, as a tar stream.
     SaveArtifacts,
-    /// Tells a human how to use the image.
+    /// Prints instructions for using the image.
     Usage,
     /// Puts the artifacts into place in a runtime image.
     AssembleRuntime,
 }
 
 impl Script {
-    /// Every script, in the order in which builds meet them.
+    /// All scripts, in the order in which builds run them.
     pub const ALL: [Self; 5] = [
         Self::Assemble,
         Self::Run,
@@ -50,7 +50,7 @@ impl Script {
             .find(|script| script.file_name() == name)
     }
 
-    /// The script that a multicall binary was started as: the last component of `arg0`.
+    /// The script that a multicall binary was invoked as: the last component of `arg0`.
     #[must_use]
     pub fn from_arg0(arg0: &str) -> Option<Self> {
         Self::from_file_name(arg0.rsplit('/').next().unwrap_or(arg0))

@@ -1,4 +1,4 @@
-//! What s2i and the agent in a build container say to each other.
+//! The protocol between s2i and the agent in a build container.
 //!
 //! Both directions are a sequence of frames: one byte of kind, four bytes of length (big endian),
 //! then the payload. The host sends [`Request`]s one after another and waits for the [`Answer`] to
@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{ContainerPath, EnvVar};
 
-/// The version of this protocol. Agent and host come from one build, so they are always equal; a
-/// difference means that somebody replaced the agent.
+/// The version of this protocol. Agent and host come from one build, so their versions are equal; a difference means
+/// that the agent was replaced.
 pub const VERSION: u32 = 4;
 
 /// The most bytes that the payload of one frame may have.
@@ -25,7 +25,7 @@ pub const MAX_PAYLOAD: usize = 1 << 20;
 /// The bytes before a payload.
 pub const HEADER: usize = 5;
 
-/// What a frame carries.
+/// The content of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Kind {
@@ -39,9 +39,9 @@ pub enum Kind {
     Signal = 4,
     /// Agent: the first frame, a [`Hello`].
     Hello = 16,
-    /// Agent: what the script wrote to its standard output.
+    /// Agent: a piece of the script's standard output.
     Stdout = 17,
-    /// Agent: what the script wrote to its standard error.
+    /// Agent: a piece of the script's standard error.
     Stderr = 18,
     /// Agent: an [`Answer`].
     Answer = 19,
@@ -70,7 +70,7 @@ impl Kind {
 /// One frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
-    /// What it carries.
+    /// The content of the frame.
     pub kind: Kind,
     /// At most [`MAX_PAYLOAD`] bytes.
     pub payload: Vec<u8>,
@@ -99,7 +99,7 @@ impl Frame {
     /// Writes header and payload.
     ///
     /// # Errors
-    /// What `out` says.
+    /// Errors of `out`.
     pub fn write_to(&self, out: &mut impl Write) -> io::Result<()> {
         write_frame(out, self.kind, &self.payload)
     }
@@ -107,8 +107,8 @@ impl Frame {
     /// Reads one frame; `None` when the stream ends before one starts.
     ///
     /// # Errors
-    /// [`io::ErrorKind::UnexpectedEof`] when it ends inside one, [`io::ErrorKind::InvalidData`] when
-    /// it holds something else, and what `input` says.
+    /// [`io::ErrorKind::UnexpectedEof`] when the stream ends inside a frame, [`io::ErrorKind::InvalidData`] when it
+    /// holds something else, and errors of `input`.
     pub fn read_from(input: &mut impl Read) -> io::Result<Option<Self>> {
         Self::read_with(input, Vec::new())
     }
@@ -133,7 +133,7 @@ impl Frame {
 /// Writes one frame without owning its payload.
 ///
 /// # Errors
-/// What `out` says; [`io::ErrorKind::InvalidInput`] above [`MAX_PAYLOAD`].
+/// Errors of `out`; [`io::ErrorKind::InvalidInput`] above [`MAX_PAYLOAD`].
 pub fn write_frame(out: &mut impl Write, kind: Kind, payload: &[u8]) -> io::Result<()> {
     out.write_all(&header(kind, payload.len())?)?;
     out.write_all(payload)
@@ -182,14 +182,14 @@ fn invalid(message: String) -> io::Error {
 #[derive(Debug, Default)]
 pub struct Decoder {
     pending: Vec<u8>,
-    /// How many of these bytes were handed out.
+    /// The number of these bytes that were returned in frames already.
     start: usize,
 }
 
 impl Decoder {
-    /// Adds what arrived.
+    /// Adds bytes that arrived.
     pub fn push(&mut self, bytes: &[u8]) {
-        // Here and not for each frame: a piece may hold very many.
+        // Done here and not for each frame, because one piece may hold very many frames.
         self.pending.drain(..self.start);
         self.start = 0;
         self.pending.extend_from_slice(bytes);
@@ -212,49 +212,49 @@ impl Decoder {
         Ok(Some(Frame { kind, payload }))
     }
 
-    /// Whether the stream may end here: no frame has begun.
+    /// Returns whether the stream may end here, between two frames.
     #[must_use]
     pub fn is_between_frames(&self) -> bool {
         self.start == self.pending.len()
     }
 }
 
-/// The agent's first words.
+/// The agent's first message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello {
     /// [`VERSION`] of the agent.
     pub version: u32,
 }
 
-/// What the host wants done.
+/// A request of the host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Request {
-    /// Find who a user is, by the tables of the image. Later requests that name the same user are done as the one
-    /// that was found, whatever the tables say by then.
+    /// Resolves a user in the image's user tables. Later requests that name this user run as the account found here,
+    /// even if the tables have changed since.
     Identify {
         /// The user, in the notation of image configs; empty is root.
         user: String,
     },
-    /// Unpack the archive that follows.
+    /// Unpacks the archive that follows.
     Unpack {
-        /// The directory to unpack into; made when it is not there.
+        /// The directory to unpack into; created if absent.
         into: ContainerPath,
-        /// Who does it and owns the result, in the notation of image configs; empty is root.
+        /// The user that unpacks the archive and owns the files, in the notation of image configs; empty is root.
         user: String,
     },
-    /// Run a program and wait for it.
+    /// Runs a program and waits for it.
     Exec(Exec),
-    /// Stream files out as an archive.
+    /// Streams files out as an archive.
     Read {
-        /// What to stream, in this order.
+        /// The files and directories to stream, in this order.
         items: Vec<ReadItem>,
         /// The modification time of every entry, in seconds since 1970.
         mtime: u64,
-        /// Who reads, so that nothing comes out that the user of the container could not see.
+        /// The user that reads the files, so that files which the container's user can't read stay inside.
         user: String,
     },
-    /// End every process, remove what must not stay, and make times deterministic.
+    /// Ends every process, removes temporary files, and makes times deterministic.
     Finish(Finish),
 }
 
@@ -265,9 +265,9 @@ pub struct Exec {
     pub argv: Vec<String>,
     /// The whole environment. `HOME` is added from the account where it is absent.
     pub env: Vec<EnvVar>,
-    /// Where it starts.
+    /// The working directory.
     pub cwd: ContainerPath,
-    /// Who it runs as; empty is root.
+    /// The user to run as; empty is root.
     pub user: String,
 }
 
@@ -275,62 +275,62 @@ pub struct Exec {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReadItem {
-    /// Where it is.
+    /// The path in the container.
     pub path: ContainerPath,
     /// Its relative path in the archive.
     pub name: String,
 }
 
-/// How to leave the container.
+/// The state in which to leave the container.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finish {
-    /// What to remove, with everything below it. What is not there is fine.
+    /// The paths to remove, with everything below them. A path that does not exist is ignored.
     pub remove: Vec<ContainerPath>,
-    /// Directories that were made for this container, which go if nothing is in them.
+    /// Directories that were created for this container. They are removed if they are empty.
     #[serde(default)]
     pub made: Vec<ContainerPath>,
-    /// Where directories are put that could be removed, for whoever makes the layer to remove them: this
-    /// path and a number. What can't be moved there is removed.
+    /// The prefix of the paths to which removed directories are moved, each with a number appended, so that the process
+    /// that makes the layer can delete them. A directory that can't be moved there is deleted at once.
     #[serde(default)]
     pub aside: Option<ContainerPath>,
-    /// The time in seconds since 1970 that everything gets which changed in this container. Without
-    /// one, whoever makes the layer gives it, and nothing is looked at here.
+    /// The modification time, in seconds since 1970, of everything that changed in this container. If it is `None`, the
+    /// process that makes the layer sets the times, and the agent does not look for changes.
     pub mtime: Option<u64>,
-    /// What must be there and be executable.
+    /// The files that must exist and be executable.
     pub require: Vec<ContainerPath>,
 }
 
-/// How a request went.
+/// The result of a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
-    /// The user is there.
+    /// The user was found.
     Identified {
         /// The user's number.
         uid: u32,
     },
-    /// The archive is unpacked.
+    /// The archive was unpacked.
     Unpacked(Trailer),
     /// The program ended.
     Exited(Exit),
-    /// The archive is out.
+    /// The archive was sent.
     Read,
     /// The container may be committed or dropped.
     Finished,
 }
 
-/// How a program ended.
+/// The way in which a program ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Exit {
-    /// With this status.
+    /// It exited with this status.
     Code(u8),
-    /// By this signal.
+    /// It was killed by this signal.
     Signal(i32),
 }
 
 impl Exit {
-    /// Whether it ended with status 0.
+    /// Returns whether the program exited with status 0.
     #[must_use]
     pub fn is_success(self) -> bool {
         self == Self::Code(0)
@@ -349,7 +349,7 @@ impl fmt::Display for Exit {
     }
 }
 
-/// What a whole archive amounts to, so that a cut one is never taken for it.
+/// The size of a complete archive, which shows a truncated one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trailer {
     /// Bytes of the archive.
@@ -358,22 +358,22 @@ pub struct Trailer {
     pub entries: u64,
 }
 
-/// Why a request could not be done.
+/// An error of a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
-    /// What kind of failure it is.
+    /// The kind of failure.
     pub kind: FailureKind,
-    /// What failed, on what, and why: a lower-case fragment.
+    /// The failed operation, its object and the cause, as a lower-case fragment.
     pub message: String,
 }
 
-/// The kinds of failure that the host tells apart.
+/// The kinds of failure that the host distinguishes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FailureKind {
-    /// The program is not there.
+    /// The program does not exist.
     NotFound,
-    /// A file or directory to stream out is not there.
+    /// A file or directory to stream out does not exist.
     NoArtifact,
     /// The program can't be executed.
     NotExecutable,
@@ -381,7 +381,7 @@ pub enum FailureKind {
     NoSuchUser,
     /// The archive is refused.
     BadArchive,
-    /// What [`Finish::require`] asks for is not there or not executable.
+    /// A file of [`Finish::require`] does not exist or is not executable.
     Requirement,
     /// The operating system refused something.
     Os,

@@ -19,7 +19,7 @@ pub(super) const MAX_DESCRIPTION: u64 = bounds::DESCRIPTION;
 
 /// Reads an uncompressed archive, entry by entry, and to the end of the stream.
 ///
-/// Contents go from the stream's own buffer to who takes them. What was not taken of an entry is passed over.
+/// Contents go from the stream's own buffer to the sink. Contents that are not taken are skipped.
 pub struct Entries<'a> {
     input: Input<'a>,
     rules: &'a Rules,
@@ -27,7 +27,7 @@ pub struct Entries<'a> {
     headers: u64,
     /// The bytes of all files so far.
     bytes: u64,
-    /// The contents of the last entry that were not read yet, and what fills up their last block.
+    /// The bytes of the last entry's contents and padding that were not read yet.
     left: u64,
     padding: u64,
 }
@@ -226,7 +226,7 @@ impl<'a> Entries<'a> {
         }
     }
 
-    /// Makes an entry of its header, what the input has of it still before the contents, and its description.
+    /// Makes an entry of its header, the header data that follows in the input, and its description.
     fn entry(
         &mut self,
         mut head: Head,
@@ -334,7 +334,7 @@ impl Read for Entries<'_> {
     }
 }
 
-/// The number of a user or group. The largest one means "leave as it is" to the kernel.
+/// The number of a user or group. The kernel takes the largest one as "leave unchanged".
 fn owner(what: &'static str, id: u64) -> Result<u32, EntryFault> {
     match u32::try_from(id) {
         Ok(id) if id < u32::MAX => Ok(id),
@@ -342,7 +342,7 @@ fn owner(what: &'static str, id: u64) -> Result<u32, EntryFault> {
     }
 }
 
-/// The number of a device. Larger numbers would be cut by the kernel; 0/0 is what overlayfs has for whiteouts.
+/// The number of a device. The kernel would truncate larger numbers; 0/0 is overlayfs' whiteout.
 fn device(kind: Kind, (major, minor): (u64, u64)) -> Result<(u32, u32), EntryFault> {
     let is_whiteout = kind == Kind::CharacterDevice && (major, minor) == (0, 0);
     match (u32::try_from(major), u32::try_from(minor)) {

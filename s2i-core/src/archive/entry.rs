@@ -24,7 +24,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The type that a flag in a header stands for, if there is one.
+    /// The type for a flag in a header, if there is one.
     pub(super) fn of(flag: u8) -> Option<Self> {
         Some(match flag {
             b'0' | 0 | b'S' => Self::File,
@@ -79,7 +79,7 @@ impl Time {
     }
 }
 
-/// An entry. One that was read is well-formed, but its name was not checked for what unpacking it would do.
+/// An entry. One that was read is well-formed, but its name was not checked for unpacking.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// The type.

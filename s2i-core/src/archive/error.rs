@@ -1,10 +1,10 @@
-//! Why an archive is refused.
+//! The errors for archives that are refused.
 
 use std::io;
 
 use thiserror::Error;
 
-/// Why an archive can't be read.
+/// An error of reading an archive.
 #[derive(Debug, Error)]
 pub enum ReadError {
     /// The archive as a whole is bad.
@@ -38,7 +38,7 @@ impl From<ReadError> for io::Error {
     }
 }
 
-/// Why an archive can't be unpacked.
+/// An error of unpacking an archive.
 #[derive(Debug, Error)]
 pub enum UnpackError {
     /// It can't be read.
@@ -94,7 +94,7 @@ pub enum ArchiveFault {
     /// One block of zeros with something else after it.
     #[error("has a block of zeros that is not its end")]
     LoneZeros,
-    /// There is more after the end.
+    /// More data follows after the end.
     #[error("goes on after its end")]
     GoesOn,
     /// The zeros after the end do not stop.
@@ -138,7 +138,7 @@ pub enum HeaderFault {
     /// The sum of the bytes is another one.
     #[error("its checksum is wrong")]
     Checksum,
-    /// It is of none of the POSIX, GNU and V7 formats.
+    /// The format is none of POSIX, GNU and V7.
     #[error("its format is unknown")]
     Format,
     /// A number does not follow the grammar.
@@ -188,10 +188,10 @@ pub enum EntryFault {
     /// A sparse file in one of the PAX formats, or with a broken map.
     #[error("is a sparse file {0}")]
     Sparse(&'static str),
-    /// Something other than a directory is called `.`.
+    /// An entry other than a directory has the name `.`.
     #[error("is no directory and names the root")]
     Root,
-    /// Something other than a directory has a name that ends with a slash.
+    /// An entry other than a directory has a name that ends with a slash.
     #[error("is no directory and has a name that ends with a slash")]
     Slash,
     /// A long name and a PAX record give it two names or two targets.
@@ -200,9 +200,9 @@ pub enum EntryFault {
     /// The PAX record and the header give two sizes.
     #[error("has two sizes: {header} bytes in its header and {pax} in its PAX record")]
     TwoSizes {
-        /// In the header.
+        /// The size in the header.
         header: u64,
-        /// In the PAX record.
+        /// The size in the PAX record.
         pax: u64,
     },
     /// A link or a directory with contents.
@@ -211,7 +211,7 @@ pub enum EntryFault {
     /// A type that can't be unpacked.
     #[error("is {0}")]
     Type(&'static str),
-    /// A type that no standard knows.
+    /// A type that is in no standard.
     #[error("is of the unknown type {0:?}")]
     UnknownType(char),
     /// A link without target.
@@ -246,7 +246,7 @@ pub enum EntryFault {
     /// A directory above it is something else.
     #[error("lies below `{0}`, which is no directory")]
     BelowFile(String),
-    /// It is no directory, and there is one of its name.
+    /// The entry is not a directory, and a directory of its name exists.
     #[error("would replace a directory")]
     OnDirectory,
 }

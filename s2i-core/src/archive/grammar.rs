@@ -1,7 +1,7 @@
 //! The grammar of archives.
 //!
-//! Readers differ in what they make of sloppy headers. These functions take exactly the POSIX (`ustar`),
-//! the GNU and the V7 format, and in them only what all readers understand in the same way.
+//! Readers differ in their interpretation of sloppy headers. These functions accept exactly the POSIX (`ustar`), the
+//! GNU and the V7 format, and in them only values that all readers understand in the same way.
 
 use tar::Header;
 
@@ -48,8 +48,8 @@ pub(super) fn name(block: &[u8; BLOCK]) -> Result<Vec<u8>, HeaderFault> {
     }
 }
 
-/// Returns whether the header is of the V7 format, which has no magic, and nothing behind the target of a link but the device
-/// numbers that GNU tar writes nevertheless. It has files, links and directories; labels of GNU tar are like it.
+/// Returns whether the header is of the V7 format, which has no magic, and nothing behind the target of a link but the
+/// device numbers that GNU tar writes nevertheless. It has files, links and directories; labels of GNU tar are like it.
 fn is_v7(block: &[u8; BLOCK]) -> bool {
     let kind = block[156];
     let mut behind = block[257..329].iter().chain(&block[345..]);
@@ -59,7 +59,7 @@ fn is_v7(block: &[u8; BLOCK]) -> bool {
 /// Checks the numbers that not every reader needs: some refuse the whole archive for a bad one.
 fn check_numbers(header: &Header) -> Result<(), HeaderFault> {
     let old = header.as_old();
-    // They lie in the same place in all formats.
+    // These fields are in the same place in all formats.
     let (major, minor) = header.as_bytes()[329..345].split_at(8);
     let fields: [(&'static str, &[u8]); 6] = [
         ("mode", &old.mode),
@@ -187,7 +187,7 @@ fn record(text: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     is_good.then_some((key, value, rest))
 }
 
-/// Returns whether the value of a standard record is what every reader takes.
+/// Returns whether every reader accepts the value of a standard record.
 fn is_value(key: &[u8], value: &[u8]) -> bool {
     match key {
         b"path" | b"linkpath" | b"uname" | b"gname" => !value.contains(&0),

@@ -39,7 +39,7 @@ pub(super) fn decode(block: &[u8; BLOCK], takes_no_mode: bool) -> Result<Head, H
     let name = grammar::name(block)?;
     let fields = Header::from_byte_slice(block).as_old();
     let flag = fields.linkflag[0];
-    // They lie in the same place in all formats.
+    // These fields are in the same place in all formats.
     let (major, minor) = block[329..345].split_at(8);
     let mode = if takes_no_mode {
         number_or_blank(&fields.mode, "mode")?

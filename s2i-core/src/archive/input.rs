@@ -24,12 +24,12 @@ impl<'a> Input<'a> {
         }
     }
 
-    /// How many bytes were read.
+    /// The number of bytes that were read.
     pub(super) fn position(&self) -> u64 {
         self.position
     }
 
-    /// How many bytes may be read.
+    /// The number of bytes that may be read.
     pub(super) fn limit(&self) -> u64 {
         self.limit
     }
@@ -46,7 +46,7 @@ impl<'a> Input<'a> {
         Ok(filled)
     }
 
-    /// Reads into the buffer what is there; returns the number of bytes, 0 at the end of the stream.
+    /// Reads available bytes into the buffer; returns their number, 0 at the end of the stream.
     pub(super) fn some(&mut self, buffer: &mut [u8]) -> Result<usize, ReadError> {
         let piece = self.piece(buffer.len())?;
         let count = piece.len();
@@ -110,7 +110,7 @@ impl<'a> Input<'a> {
         if self.position + length as u64 > self.limit {
             return Err(ArchiveFault::Bytes(self.limit).into());
         }
-        // It is there: this reads nothing.
+        // The buffer holds the piece already, so this reads nothing.
         let piece = self.stream.fill_buf().map_err(ReadError::Stream)?;
         Ok(&piece[..length])
     }

@@ -20,7 +20,7 @@ use super::{EntryFault, UnpackError, entry::Entry, grammar::shown, name::shown_p
 /// The mode of directories that the archive has no entry for.
 const IMPLIED_MODE: u32 = 0o755;
 
-/// What the owner must be allowed to while a directory is filled.
+/// The permissions that the owner needs while a directory is filled.
 const FILLING: u32 = 0o700;
 
 /// An entry and where it goes.
@@ -31,7 +31,7 @@ pub(super) struct Place<'e> {
 }
 
 impl Place<'_> {
-    /// The error for what the file system said.
+    /// The error for a failure of the file system.
     pub(super) fn failed(&self, source: io::Error) -> UnpackError {
         UnpackError::Write {
             entry: shown(&self.entry.name),
@@ -53,11 +53,12 @@ struct Level {
     after: After,
 }
 
-/// What a directory gets once it is filled.
+/// The attributes that a directory gets once it is filled.
 struct After {
     mode: Option<u32>,
     modified: Option<SystemTime>,
-    /// It was there and only gets back what it had. That may fail: it may be somebody else's.
+    /// True if the directory existed before and only gets its attributes back. That may fail: it may belong to another
+    /// user.
     is_found: bool,
 }
 
@@ -110,7 +111,7 @@ impl<'a> Jail<'a> {
         let file = self.replace(place, |dir, name| dir.open_with(name, &options))?;
         let meta = file.metadata().map_err(|err| place.failed(err))?;
         let file = file.into_std();
-        // The process's mask took something away. To ask first costs a tenth of setting it every time.
+        // The process's umask removed bits. Checking first costs a tenth of setting the mode every time.
         if mode_of(&meta) != mode {
             set_mode(&file, mode).map_err(|err| place.failed(err))?;
         }
@@ -123,7 +124,7 @@ impl<'a> Jail<'a> {
         self.replace(place, |dir, name| dir.symlink_contents(target, name))
     }
 
-    /// Links to files and to directories differ here, and an archive does not say which it means.
+    /// Links to files and to directories differ on this platform, and an archive does not distinguish them.
     #[cfg(not(unix))]
     pub(super) fn symlink(&mut self, place: &Place<'_>, _: &OsStr) -> Result<(), UnpackError> {
         Err(place.failed(ErrorKind::Unsupported.into()))
@@ -167,7 +168,7 @@ impl<'a> Jail<'a> {
         self.replace(place, |dir, to| source.hard_link(name, dir, to))
     }
 
-    /// Makes something that must not be there; what is there goes first, unless it is a directory.
+    /// Creates a file that must not exist; an existing file is removed first, unless it is a directory.
     fn replace<T>(
         &mut self,
         place: &Place<'_>,
@@ -189,7 +190,7 @@ impl<'a> Jail<'a> {
         result.map_err(|err| place.failed(err))
     }
 
-    /// Opens the directory that an entry is in, making what is missing.
+    /// Opens the directory of an entry, creating missing directories.
     fn enter(&mut self, place: &Place<'_>) -> Result<&Dir, UnpackError> {
         let levels = self.levels.iter().map(|level| level.name.as_os_str());
         let common = levels
@@ -281,7 +282,7 @@ fn finish(dir: &File, after: &After) -> io::Result<()> {
         .map_or(Ok(()), |modified| dir.set_modified(modified))
 }
 
-/// What is there, itself and not what it may link to.
+/// The metadata of the existing entry itself, not of a link's target.
 fn kind_of(dir: &Dir, name: &OsStr) -> io::Result<Option<Metadata>> {
     match dir.symlink_metadata(name) {
         Ok(found) => Ok(Some(found)),
@@ -311,7 +312,7 @@ fn open_found(dir: &Dir, name: &OsStr, found: &Metadata) -> io::Result<Dir> {
     let dir = open_directory(dir, name)?.into_std_file();
     let mode = mode_of(found);
     if mode & FILLING != FILLING {
-        // Where this fails, so does the first file, and that error says more.
+        // Where this fails, creating the first file fails too, with a better error.
         let _ = set_mode(&dir, mode | FILLING);
     }
     Ok(Dir::from_std_file(dir))

@@ -25,12 +25,12 @@ pub(super) struct Pax {
     pub(super) mtime: Option<Time>,
     /// The extended attributes that are kept, by name.
     pub(super) xattrs: BTreeMap<Vec<u8>, Vec<u8>>,
-    /// Set for one of GNU's or star's sparse files.
+    /// True for one of GNU's or star's sparse files.
     pub(super) is_sparse: bool,
 }
 
 impl Pax {
-    /// Reads the records of one header, of extended attributes those whose name `keeps_xattr`.
+    /// Reads the records of one header; of the extended attributes only those accepted by `keeps_xattr`.
     pub(super) fn parse(text: &[u8], keeps_xattr: fn(&[u8]) -> bool) -> Result<Self, ArchiveFault> {
         let mut pax = Self::default();
         for record in records(text) {

@@ -8,7 +8,7 @@ use super::{
     write::{FIELD, MAX_ID, MAX_LARGE},
 };
 
-/// The text of a PAX header with what a POSIX header has no room for; empty if it has room for everything.
+/// The text of a PAX header with the values that a POSIX header has no room for; empty if it has room for all.
 pub(super) fn text(entry: &Entry) -> Vec<u8> {
     let mut text = Vec::new();
     for (key, value) in records(entry) {

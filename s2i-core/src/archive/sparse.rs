@@ -12,7 +12,7 @@ use super::{
     input::Input,
 };
 
-/// Why a map is refused.
+/// The error for a broken map.
 pub(super) const BROKEN: EntryFault = EntryFault::Sparse("with a map that can't be read");
 
 /// The parts of a file that are stored, in order.
@@ -52,9 +52,9 @@ pub(super) fn read(
     Ok(more.map(|_| Map { parts, size }).ok_or(BROKEN))
 }
 
-/// Takes the parts of one block and returns whether another block follows. `None` where readers differ:
-/// some end the map at the first unused field, whatever comes after it, and some take any mark but 0
-/// for the announcement of another block.
+/// Takes the parts of one block and returns whether another block follows. `None` where readers differ: some end the
+/// map at the first unused field, regardless of the fields after it, and some take any mark but 0 for the announcement
+/// of another block.
 fn take(parts: &mut Vec<(u64, u64)>, fields: &[GnuSparseHeader], more: [u8; 1]) -> Option<bool> {
     let is_empty = |field: &&GnuSparseHeader| field.offset[0] == 0 && field.numbytes[0] == 0;
     let used = fields.iter().take_while(|field| !is_empty(field)).count();

@@ -1,4 +1,4 @@
-//! Walks a directory and tells what is in it, in one way for archives and for copies.
+//! Walks a directory and lists its entries, in one way for archives and for copies.
 
 use std::{
     error::Error,
@@ -19,13 +19,13 @@ use crate::{OpenDir, ignore::Filter};
 
 const DIRECTORY_MODE: u32 = 0o755;
 
-/// How many bytes are copied before somebody may end it.
+/// The number of bytes to copy before the caller may cancel.
 const AT_ONCE: u64 = 32 << 20;
 
-/// How [`write_tree`] names, dates and filters what it finds.
+/// The options of [`write_tree`]: names, times and filter of the entries.
 #[derive(Clone, Debug)]
 pub struct TreeOptions<'a> {
-    /// What is left out.
+    /// The filter for files that are left out.
     pub filter: &'a Filter,
     /// The modification time of every entry, in seconds since 1970.
     pub mtime: u64,
@@ -33,27 +33,27 @@ pub struct TreeOptions<'a> {
     pub prefix: &'a str,
 }
 
-/// What takes the entries of a [tree](walk_tree) in their order: a directory comes before what is in it, and
-/// nothing of another directory in between.
+/// A sink for the entries of a [tree](walk_tree) in their order: a directory comes before its contents, and no entry of
+/// another directory comes in between.
 ///
 /// Names are relative to the root of the tree and `/`-separated.
 pub trait TreeSink {
     /// Takes a directory.
     ///
     /// # Errors
-    /// What ends the walk.
+    /// The error that ends the walk.
     fn directory(&mut self, name: &[u8], mode: u32) -> io::Result<()>;
 
     /// Takes a symbolic link.
     ///
     /// # Errors
-    /// What ends the walk.
+    /// The error that ends the walk.
     fn symlink(&mut self, name: &[u8], target: &[u8]) -> io::Result<()>;
 
     /// Takes a file.
     ///
     /// # Errors
-    /// What ends the walk.
+    /// The error that ends the walk.
     fn file(&mut self, name: &[u8], file: TreeFile) -> io::Result<()>;
 }
 
@@ -73,12 +73,12 @@ impl TreeFile {
         self.mode
     }
 
-    /// Copies the contents into an empty file: file systems that can share them between two files do. After every
-    /// 32 MiB at the latest `go_on` gets to know how many came to it, and may end it.
+    /// Copies the contents into an empty file, sharing the blocks where the file system supports it. At least every 32
+    /// MiB, `go_on` receives the number of bytes copied since the last call, and may cancel the copy.
     ///
     /// # Errors
-    /// What reading, writing and `go_on` say; [`ErrorKind::UnexpectedEof`] and [`ErrorKind::InvalidInput`] for a
-    /// file that changed its size since it was opened.
+    /// Errors of reading, of writing and of `go_on`; [`ErrorKind::UnexpectedEof`] and [`ErrorKind::InvalidInput`] for a
+    /// file whose size changed since it was opened.
     pub fn copy_to(
         mut self,
         out: &mut File,
@@ -86,7 +86,7 @@ impl TreeFile {
     ) -> io::Result<()> {
         let mut left = self.size;
         while left > 0 {
-            // The kernel copies between the two, and an error does not say on which side it was.
+            // The kernel copies between the two, and an error does not show on which side it was.
             let copied = io::copy(&mut (&mut self.file).take(left.min(AT_ONCE)), out);
             let copied = copied.map_err(|err| FileError::wrap("copy", self.path.clone(), err))?;
             left -= copied;
@@ -100,7 +100,7 @@ impl TreeFile {
         self.check_end()
     }
 
-    /// Makes sure that there is nothing after what was read.
+    /// Checks that the file has no more contents.
     fn check_end(&mut self) -> io::Result<()> {
         match self.read(&mut [0])? {
             0 => Ok(()),
@@ -123,23 +123,23 @@ impl Read for TreeFile {
 
 /// Walks the tree below `root`: depth first, in the order of the names' bytes, without the root.
 ///
-/// Directories have the mode 0755, files 0755 where anybody may execute them and 0644 otherwise. Links
-/// are told and never followed, hard links become files of their own. A directory that is left out and
-/// has something rescued in it is told with it.
+/// Directories have the mode 0755, files 0755 if any execute bit is set and 0644 otherwise. Links are reported and
+/// never followed; hard links become separate files. A directory that is left out is reported if it has an entry that a
+/// rule includes again.
 ///
 /// # Errors
-/// What the file system or `sink` says, with the path in the message; [`ErrorKind::InvalidInput`] for
-/// FIFOs, sockets, devices, files that change while they are read, and names and amounts that the reader of
-/// archives would refuse.
+/// Errors of the file system and of `sink`, with the path in the message; [`ErrorKind::InvalidInput`] for FIFOs,
+/// sockets, devices, files that change while they are read, and names and amounts that the reader of archives would
+/// refuse.
 pub fn walk_tree(root: &OpenDir, filter: &Filter, sink: &mut dyn TreeSink) -> io::Result<()> {
     walk(root, Vec::new(), filter, &mut Contents(sink))
 }
 
-/// Walks the tree below `root` as [`walk_tree`] does, opens no file, and gives the metadata of every entry, of links
-/// themselves.
+/// Walks the tree below `root` as [`walk_tree`] does, without opening files, and passes the metadata of every entry to
+/// `take`; for a link, that of the link itself.
 ///
 /// # Errors
-/// Those of [`walk_tree`], without those of reading files, and what `take` says.
+/// Those of [`walk_tree`] except for reading files, and errors of `take`.
 pub fn stat_tree(
     root: &OpenDir,
     filter: &Filter,
@@ -151,7 +151,7 @@ pub fn stat_tree(
 /// Writes the [tree](walk_tree) below `root` as an archive.
 ///
 /// # Errors
-/// Those of [`walk_tree`], and what `out` says.
+/// Those of [`walk_tree`], and errors of `out`.
 pub fn write_tree(
     root: &OpenDir,
     options: &TreeOptions<'_>,
@@ -195,7 +195,7 @@ impl<W: Write> TreeSink for Writer<W> {
     }
 }
 
-/// Reads what is visited, for a sink.
+/// A visitor that reads the visited files for a sink.
 struct Contents<'a>(&'a mut dyn TreeSink);
 
 impl Visit for Contents<'_> {
@@ -222,7 +222,7 @@ impl Visit for Contents<'_> {
     }
 }
 
-/// Looks at what is visited.
+/// A visitor that passes on metadata.
 struct Stats<'a>(&'a mut dyn FnMut(&[u8], &Metadata) -> io::Result<()>);
 
 impl Visit for Stats<'_> {
@@ -240,7 +240,7 @@ impl Visit for Stats<'_> {
     }
 }
 
-/// What can't be read or copied, and why.
+/// An error of reading or copying a file.
 #[derive(Debug)]
 pub(super) struct FileError {
     operation: &'static str,

@@ -1,4 +1,4 @@
-//! The reader that nothing escapes from.
+//! Unpacks an archive without following its links.
 
 use std::{
     ffi::OsStr,
@@ -29,11 +29,10 @@ pub struct Unpacked {
 /// Unpacks an uncompressed archive into `into` and reads the stream to its end. Contents go from the
 /// stream's own buffer straight into files.
 ///
-/// Files, directories, symbolic links and hard links are made; everything else is refused. Links are
-/// made with whatever target they have, and never followed: an entry below one is refused, one of the
-/// same name replaces it. Of the modes, the nine permission bits are kept. The owner is the user that unpacks.
-/// The directory itself keeps its mode and time even where the archive has an entry for it, and so do
-/// directories that are there already and that the archive has no entry for.
+/// Files, directories, symbolic links and hard links are created; everything else is refused. Links are created with
+/// any target, and never followed: an entry below one is refused, one of the same name replaces it. Of the modes, the
+/// nine permission bits are kept. The owner is the user that unpacks. The directory itself keeps its mode and time even
+/// where the archive has an entry for it, and so do existing directories that the archive has no entry for.
 ///
 /// Files that were unpacked before an error stay; the caller removes the directory.
 ///

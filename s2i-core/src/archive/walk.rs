@@ -17,7 +17,7 @@ use crate::{OpenDir, bounds, ignore::Filter};
 
 /// The visitor of the entries of a tree.
 pub(super) trait Visit {
-    /// Takes a directory, which comes before what is in it.
+    /// Takes a directory, which comes before its contents.
     fn directory(&mut self, path: &[u8], dir: &Dir) -> io::Result<()>;
 
     /// Takes a file or a symbolic link. The size of a file is to be taken from `left`.
@@ -60,7 +60,7 @@ impl Leaf<'_> {
     }
 }
 
-/// How the names in a tree become paths for messages.
+/// The rule by which names in a tree become paths for messages.
 struct Source<'a> {
     root: &'a Path,
     /// The start of the part of a name that is below the root.
@@ -74,7 +74,7 @@ impl Source<'_> {
     }
 }
 
-/// Visits what is below `root`; every name is put below `prefix`.
+/// Visits everything below `root`; every name is put below `prefix`.
 pub(super) fn walk(
     root: &OpenDir,
     prefix: Vec<u8>,
@@ -93,7 +93,7 @@ fn walk_within(
 ) -> io::Result<()> {
     let failed = |err| FileError::wrap("read", root.path().to_path_buf(), err);
     let dir = root.dir().try_clone().map_err(failed)?;
-    // It would look empty.
+    // A removed directory would look empty.
     if is_removed(&dir.dir_metadata().map_err(failed)?) {
         return Err(failed(io::ErrorKind::NotFound.into()));
     }
@@ -192,7 +192,7 @@ impl Walk<'_> {
     }
 
     fn enter(&mut self, name: &OsStr, is_out: bool) -> io::Result<()> {
-        // Also what is left out is open while it is searched for what is rescued in it.
+        // The depth counts for excluded directories too, as they are searched for entries that a rule includes again.
         if self.frames.len() > bounds::DEPTH {
             let fault = EntryFault::Deep(bounds::DEPTH);
             return Err(invalid(&format!("`{}` {fault}", shown(&self.path))));
@@ -267,7 +267,7 @@ fn open(dir: &Dir, name: &OsStr) -> io::Result<(cap_std::fs::File, Metadata)> {
     Ok((file, meta))
 }
 
-/// Names in a directory, with what they stood for when it was listed.
+/// Names in a directory, with their types when it was listed.
 type Listing = vec::IntoIter<(OsString, FileType)>;
 
 /// The names in a directory in the order of their bytes; `None` if there are more than `most`.
@@ -285,7 +285,7 @@ fn read_names(dir: &Dir, most: u64) -> io::Result<Option<Listing>> {
 
 fn named(dir: &Dir, entry: &DirEntry) -> io::Result<(OsString, FileType)> {
     let (name, kind) = (entry.file_name(), entry.file_type()?);
-    // Some file systems do not tell the type together with the name.
+    // Some file systems do not return the type together with the name.
     let is_known = kind.is_dir() || kind.is_file() || kind.is_symlink() || special(kind).is_some();
     let kind = if is_known {
         kind
@@ -324,7 +324,7 @@ mod tests {
 
     use super::*;
 
-    /// Counts what is visited.
+    /// A visitor that counts entries.
     #[derive(Default)]
     struct Count(u64);
 
@@ -340,7 +340,7 @@ mod tests {
         }
     }
 
-    /// How many entries are visited, and the error that ends that.
+    /// Returns the number of visited entries, and the error that ends the walk.
     fn within(root: &Path, entries: u64) -> (u64, Option<String>) {
         let limits = Limits {
             entries,

@@ -48,12 +48,12 @@ pub struct Written {
     pub bytes: u64,
 }
 
-/// Why the contents of an entry could not be written.
+/// An error of writing the contents of an entry.
 #[derive(Debug)]
 pub enum ContentError {
-    /// They could not be read.
+    /// The contents could not be read.
     Read(io::Error),
-    /// There are fewer bytes than announced.
+    /// The contents are shorter than announced.
     Short(io::Error),
     /// The output failed.
     Write(io::Error),
@@ -83,7 +83,7 @@ pub struct Writer<W: Write> {
     filled: usize,
     /// All bytes so far, those in the buffer included.
     position: u64,
-    /// The contents of the last entry that are still to come, and what fills up their last block.
+    /// The number of bytes of the last entry's contents and padding that are still to come.
     left: u64,
     padding: u64,
     written: Written,
@@ -132,7 +132,7 @@ impl<W: Write> Writer<W> {
         self.begin(&entry)
     }
 
-    /// Adds a file of exactly `size` bytes. What `content` has after them is not read.
+    /// Adds a file of exactly `size` bytes. Bytes of `content` after them are not read.
     ///
     /// # Errors
     /// Those of input and output; [`ErrorKind::UnexpectedEof`] when `content` is shorter, and
@@ -194,7 +194,7 @@ impl<W: Write> Writer<W> {
         Ok(())
     }
 
-    /// Adds the contents of the entry that began last. What `content` has after them is not read.
+    /// Adds the contents of the entry that began last. Bytes of `content` after them are not read.
     ///
     /// # Errors
     /// [`ContentError`].
@@ -433,7 +433,7 @@ pub(super) fn invalid(message: &str) -> io::Error {
 mod tests {
     use super::*;
 
-    /// Has room for so many bytes.
+    /// An output with room for this number of bytes.
     struct Narrow(usize);
 
     impl Write for Narrow {

@@ -177,10 +177,10 @@ fn triggers(value: Value) -> Vec<String> {
     serde_json::from_value(value).unwrap_or_else(|_| vec![as_text])
 }
 
-/// Reads a field of JSON in which `null`, which Docker writes for what is empty, stands for the default.
+/// Reads a field of JSON in which `null`, Docker's form of an empty value, means the default.
 ///
 /// # Errors
-/// What the deserializer reports.
+/// Errors of the deserializer.
 pub fn null_as_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: serde::Deserializer<'de>,
@@ -189,7 +189,7 @@ where
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
-/// Reads and writes sets as configs have them: objects whose values are empty objects.
+/// Reads and writes sets in the form of configs: objects whose values are empty objects.
 mod set {
     use super::{BTreeMap, BTreeSet, Value};
     use serde::{Deserialize, Deserializer, Serializer};

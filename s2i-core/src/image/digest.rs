@@ -127,7 +127,7 @@ impl Write for Hasher {
     }
 }
 
-/// Hashes and counts what is written through it.
+/// A writer that hashes and counts the bytes that pass through it.
 pub struct HashingWriter<W> {
     out: W,
     hash: Hasher,

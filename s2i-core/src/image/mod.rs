@@ -1,10 +1,9 @@
 //! The types that describe an image: its config, its platform, and the digests that name its parts.
 //!
-//! They are those of the [OCI image specification](https://github.com/opencontainers/image-spec), with
-//! the fields that Docker adds. The JSON of a config is what an image's ID is the digest of, so it has
-//! one form: fields in the order of the types here, maps sorted, empty fields left out. Fields that
-//! these types have no name for are kept in `other`, so that a config can be read, changed and written
-//! without loss.
+//! They are those of the [OCI image specification](https://github.com/opencontainers/image-spec), with the fields that
+//! Docker adds. The digest of the config's JSON is the image's ID, so the JSON has one form: fields in the order of the
+//! types here, maps sorted, empty fields left out. Unknown fields are kept in `other`, so that a config can be read,
+//! changed and written without loss.
 
 mod config;
 mod digest;

@@ -46,7 +46,7 @@ impl Platform {
 }
 
 impl fmt::Display for Platform {
-    /// As engines write it: `os/architecture[/variant]`.
+    /// Writes the platform in the form of engines: `os/architecture[/variant]`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.os, self.architecture)?;
         match self.variant.as_deref() {

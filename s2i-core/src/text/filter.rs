@@ -14,7 +14,7 @@ const LONGEST: usize = 4096;
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
     state: State,
-    /// How many characters of the current sequence have passed.
+    /// The number of characters in the current sequence so far.
     length: usize,
     /// The beginning of a character whose rest comes with the next piece, at most three bytes.
     cut: Vec<u8>,
@@ -37,14 +37,14 @@ enum State {
 }
 
 impl Filter {
-    /// Returns what can be shown of a text that is not part of a stream.
+    /// Returns the printable part of a text that is not part of a stream.
     #[must_use]
     pub fn strip(text: &str) -> String {
         let mut filter = Self::default();
         filter.push(text.as_bytes()) + &filter.finish()
     }
 
-    /// Takes the next piece and returns what can be shown of the stream so far.
+    /// Takes the next piece and returns the printable part of the stream so far.
     #[must_use]
     pub fn push(&mut self, piece: &[u8]) -> String {
         let mut bytes = std::mem::take(&mut self.cut);
@@ -64,7 +64,7 @@ impl Filter {
         shown
     }
 
-    /// Ends the stream and returns the last that can be shown. What is pushed then is another stream.
+    /// Ends the stream and returns the last printable part. The next piece starts another stream.
     #[must_use]
     pub fn finish(&mut self) -> String {
         let mut last = std::mem::take(self);
@@ -199,7 +199,7 @@ mod tests {
             // A sequence in a sequence begins anew; a control character in one does not end it.
             ("\u{1b}[3\u{1b}[1ma\u{1b}[3\u{8}1mb", "ab"),
             ("\u{1b}]a\u{1b}[1mb", "b"),
-            // What is no sequence after all.
+            // A sequence with an invalid final character.
             ("\u{1b}[3é", "é"),
             ("\u{1b}é\u{1b}", "é"),
             ("\u{1b}[3\u{18}1m\u{1b}]x\u{1a}y", "1my"),

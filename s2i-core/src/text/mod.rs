@@ -25,7 +25,7 @@ impl Printable {
         Self(text.trim_end_matches('\n').replace('\n', " "))
     }
 
-    /// The text with its lines. A carriage return within a line, which would hide what is before it, is a space.
+    /// The text with its lines. A carriage return within a line, which would hide the text before it, is a space.
     #[must_use]
     pub fn lines(text: &str) -> Self {
         let text = Filter::strip(text);
