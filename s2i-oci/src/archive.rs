@@ -1,9 +1,8 @@
 //! One file that every engine loads and every tool reads.
 //!
-//! The archive is two things at once: what `docker load` has always taken (a `manifest.json` that
-//! names configs and layers by their place in the archive), and an
-//! OCI layout (`oci-layout`, `index.json` and `blobs/sha256/…`). Both name the same blobs, and each
-//! blob is there once, however many images share it. Engines of either age find what they know:
+//! The archive has two formats at once: that of `docker load` (a `manifest.json` that names configs and layers by their
+//! paths in the archive), and an OCI layout (`oci-layout`, `index.json` and `blobs/sha256/…`). Both name the same
+//! blobs, and each blob is stored once, however many images share it. Each engine reads the part that it supports:
 //! Docker 20.10 reads `manifest.json`; Docker with the containerd store and Podman read `index.json`.
 //!
 //! In `index.json` an image is listed once for each of its names, with the whole name in the
@@ -29,7 +28,7 @@ use crate::{
     manifest::{self, Descriptor, IMAGE_NAME, Index, REF_NAME},
 };
 
-/// Why an archive can't be written.
+/// An error of writing an archive.
 #[derive(Debug, Error)]
 pub enum ArchiveError {
     /// A name that has a digest can't be given to an image: the digest follows from the image.
@@ -43,7 +42,7 @@ pub enum ArchiveError {
     Layer {
         /// The layer's file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// The archive could not be written.
@@ -60,7 +59,7 @@ struct DockerImage {
     layers: Vec<String>,
 }
 
-/// An image as it goes into an archive.
+/// An image to be written to an archive.
 pub(crate) struct Item<'a, L> {
     /// The descriptor of the manifest in the index.
     pub(crate) descriptor: Descriptor,
@@ -70,7 +69,7 @@ pub(crate) struct Item<'a, L> {
     pub(crate) id: Digest,
     /// The config's bytes.
     pub(crate) config: Vec<u8>,
-    /// The layers, and where their bytes come from: without that, the layer is left out.
+    /// The layers, each with the source of its bytes; a layer without a source is left out.
     pub(crate) layers: Vec<(Descriptor, Option<L>)>,
     pub(crate) names: &'a [ImageRef],
 }
@@ -83,7 +82,7 @@ enum Bytes<'a, L> {
 
 /// Writes an archive of `images`, in this order, to `out`, which is flushed.
 ///
-/// The digest of every layer is checked on the way, so an archive that was written whole is right.
+/// The digest of every layer is checked on the way, so an archive that was written completely is correct.
 ///
 /// # Errors
 /// [`ArchiveError`].
@@ -112,7 +111,7 @@ pub fn write(images: &[Image], out: &mut dyn Write) -> Result<(), ArchiveError> 
     )
 }
 
-/// The same with layers from anywhere: `copy` writes all bytes of one, and checks them.
+/// Writes an archive as [`write()`] does, with layers from any source: `copy` writes all bytes of one, and checks them.
 pub(crate) fn write_items<L, E: From<ArchiveError>>(
     items: &[Item<'_, L>],
     mut copy: impl FnMut(&L, &mut dyn Write) -> Result<(), E>,
@@ -231,8 +230,8 @@ fn begin(archive: &mut Archive<'_>, kind: Kind, name: &str, size: u64) -> Result
     archive.begin(&entry).map_err(ArchiveError::Write)
 }
 
-/// The contents of an entry. What is written after its last byte is dropped, so that no content can pass for a
-/// header: a writer that writes too much finds that out by the digest.
+/// The contents of an entry. Bytes written after its last one are dropped, so that no content can pass for a header: a
+/// writer that writes too much detects it by the digest.
 struct Contents<'a, 'o> {
     archive: &'a mut Archive<'o>,
     left: u64,

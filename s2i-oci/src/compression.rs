@@ -1,4 +1,4 @@
-//! Takes the compression of layers and archives away, whichever of the usual ones it is.
+//! Decompresses layers and archives in any of the supported formats.
 
 use std::io::{self, BufRead, BufReader, Cursor, ErrorKind, Read};
 
@@ -11,20 +11,20 @@ use ruzstd::decoding::{
 /// The bytes at the start that show the compression.
 const MAGIC: u64 = 4;
 
-/// The buffer for what is compressed.
+/// The size of the buffer for compressed input.
 const BUFFER: usize = 64 << 10;
 
-/// How a stream is compressed.
+/// The compression of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Compression {
-    /// Not at all, or in a way that is not known.
+    /// No compression, or an unknown one.
     None,
     Gzip,
     Zstd,
 }
 
 impl Compression {
-    /// Of what starts with these bytes.
+    /// Returns the compression of a stream that starts with these bytes.
     pub(crate) fn of(start: &[u8]) -> Self {
         match start {
             [0x1f, 0x8b, ..] => Self::Gzip,

@@ -1,4 +1,4 @@
-//! An image that is being put together: a config, its layers as files, its names.
+//! An image under construction: a config, its layers as files, its names.
 
 use std::path::{Path, PathBuf};
 
@@ -21,8 +21,7 @@ pub struct Blob {
 }
 
 impl Blob {
-    /// The blob in the file `path`, which `descriptor` describes and which unpacks to what `diff_id`
-    /// is the digest of.
+    /// The blob in the file `path`, described by `descriptor`; `diff_id` is the digest of its uncompressed content.
     #[must_use]
     pub fn new(path: PathBuf, descriptor: Descriptor, diff_id: Digest) -> Self {
         Self {
@@ -32,13 +31,13 @@ impl Blob {
         }
     }
 
-    /// Where its bytes are.
+    /// The path of the file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What it is.
+    /// The descriptor of the blob.
     #[must_use]
     pub fn descriptor(&self) -> &Descriptor {
         &self.descriptor
@@ -51,20 +50,20 @@ impl Blob {
     }
 }
 
-/// An image that is being put together.
+/// An image under construction.
 ///
 /// Several images may share blobs; archives then hold these once.
 #[derive(Clone, Debug)]
 pub struct Image {
     config: ImageConfig,
     layers: Vec<Blob>,
-    /// The names that the image is to be known by; names without a tag stand for `latest`.
+    /// The names of the image; names without a tag stand for `latest`.
     pub names: Vec<ImageRef>,
 }
 
 impl Image {
-    /// An image with this config and no name. Layers are [pushed](Self::push), never given in the
-    /// config: what the config says of layers and history is dropped here.
+    /// An image with this config and no name. Layers are [pushed](Self::push), never given in the config: its layers
+    /// and history are dropped here.
     #[must_use]
     pub fn new(mut config: ImageConfig) -> Self {
         config.rootfs.diff_ids.clear();
@@ -76,7 +75,7 @@ impl Image {
         }
     }
 
-    /// Puts a layer on top. `created_by` says in `docker history` what it holds.
+    /// Adds a layer on top. `created_by` describes it in `docker history`.
     pub fn push(&mut self, layer: Blob, created_by: &str) {
         self.config.rootfs.diff_ids.push(layer.diff_id);
         self.config.history.push(History {

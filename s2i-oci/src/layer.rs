@@ -1,8 +1,8 @@
 //! Layers from explicit lists of entries.
 //!
 //! A [`LayerBuilder`] takes directories, files and symbolic links, each with its mode and owner, and
-//! writes them in the order of their names, all with one modification time. Nothing is taken over
-//! from the host but the bytes of files.
+//! writes them in the order of their names, all with one modification time. Nothing is taken from the host except the
+//! bytes of files.
 
 use std::{
     collections::BTreeMap,
@@ -37,9 +37,9 @@ impl Owner {
 /// The source of the bytes of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
-    /// From memory.
+    /// Bytes in memory.
     Bytes(Vec<u8>),
-    /// From a regular file of the host, which is opened when the layer is written.
+    /// A regular file of the host, which is opened when the layer is written.
     File(PathBuf),
 }
 
@@ -55,7 +55,7 @@ impl From<PathBuf> for Content {
     }
 }
 
-/// Why a layer can't be made.
+/// An error of making a layer.
 #[derive(Debug, Error)]
 pub enum LayerError {
     /// A name that is no relative, normalised path.
@@ -90,7 +90,7 @@ pub enum LayerError {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// The layer could not be written.
@@ -98,7 +98,7 @@ pub enum LayerError {
     Write {
         /// The layer's file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
 }
@@ -152,7 +152,7 @@ impl LayerBuilder {
         )
     }
 
-    /// Adds a directory and those that it lies in. What is there already stays as it is.
+    /// Adds a directory and its parents. Existing entries stay unchanged.
     ///
     /// # Errors
     /// As [`directory`](Self::directory).
@@ -406,7 +406,7 @@ impl Layer {
         self.size
     }
 
-    /// The layer as it is.
+    /// The layer without compression.
     #[must_use]
     pub fn into_blob(self) -> Blob {
         let descriptor = Descriptor {
@@ -419,8 +419,8 @@ impl Layer {
         Blob::new(self.path, descriptor, self.diff_id)
     }
 
-    /// The layer compressed with gzip at [`GZIP_LEVEL`] to the file `at`, which is replaced. Neither
-    /// name nor time get into it.
+    /// The layer compressed with gzip at [`GZIP_LEVEL`] to the file `at`, which is replaced. The gzip header has
+    /// neither name nor time.
     ///
     /// # Errors
     /// [`LayerError::Read`], [`LayerError::Write`].
@@ -477,8 +477,8 @@ fn copy(file: &mut File, size: u64, out: &mut dyn Write) -> Result<(), ContentEr
     }
 }
 
-/// Compresses what `write` writes with gzip at [`GZIP_LEVEL`] to the file `at`, which is replaced, and
-/// returns its descriptor as a layer. Neither name nor time get into it.
+/// Compresses the output of `write` with gzip at [`GZIP_LEVEL`] to the file `at`, which is replaced, and returns its
+/// descriptor as a layer. The gzip header has neither name nor time.
 ///
 /// # Errors
 /// Errors of `write` and of the file system.

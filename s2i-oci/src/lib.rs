@@ -1,19 +1,18 @@
 //! OCI images without a daemon.
 //!
-//! An image is a few [layers](layer), a [config](s2i_core::image::ImageConfig) that says how to start what is
-//! in them, and a [manifest](manifest::Manifest) that names both by [digest](Digest). Nothing of that
-//! needs a container engine: this crate makes layers from explicit lists of entries, writes the JSON,
-//! and puts all of it into [archives](archive) that every engine and tool can read. A [store] keeps
-//! images, with their layers as [trees](overlay) that can be mounted.
+//! An image is a few [layers](layer), a [config](s2i_core::image::ImageConfig) with the command to start, and a
+//! [manifest](manifest::Manifest) that names both by [digest](Digest). Creating one needs no container engine: this
+//! crate makes layers from explicit lists of entries, writes the JSON, and puts everything into [archives](archive)
+//! that every engine and tool can read. A [store] keeps images, with their layers as [trees](overlay) that can be
+//! mounted.
 //!
-//! Everything is **deterministic**: entries are sorted, times and owners are what the caller says,
-//! JSON has one form, compression has a pinned level. The same input gives the same bytes, so it gives
-//! the same digests, so an image has the same ID wherever and whenever it was composed. (Compressed
-//! bytes also depend on the version of the compressor, which `Cargo.lock` pins; the image ID does not,
-//! as it names uncompressed layers.)
+//! Everything is **deterministic**: entries are sorted, times and owners come from the caller, JSON has one form,
+//! compression has a pinned level. The same input gives the same bytes and therefore the same digests, so an image has
+//! the same ID wherever and whenever it was composed. (Compressed bytes also depend on the version of the compressor,
+//! which `Cargo.lock` pins; the image ID does not, as it names uncompressed layers.)
 //!
-//! Everything **streams**: a layer is spooled to a file that the caller names and is never in memory
-//! as a whole, so the memory that is used does not grow with the image.
+//! Everything **streams**: a layer is spooled to a file that the caller names and is never in memory as a whole, so
+//! memory use does not grow with the image.
 //!
 //! The crate is synchronous, starts no process and opens no connection, but for the feature `registry`:
 //! pulling from and pushing to registries.

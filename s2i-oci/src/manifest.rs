@@ -46,20 +46,20 @@ pub const REF_NAME: &str = "org.opencontainers.image.ref.name";
 /// The annotation of an index entry that holds its whole name; containerd's, read by Docker too.
 pub const IMAGE_NAME: &str = "io.containerd.image.name";
 
-/// What a blob is and how long it must be.
+/// A reference to a blob: its media type, digest and length.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Descriptor {
-    /// What the blob is.
+    /// The media type of the blob.
     pub media_type: String,
     /// The blob's digest.
     pub digest: Digest,
     /// The blob's length in bytes.
     pub size: u64,
-    /// What it runs on; only in an [`Index`].
+    /// The platform of the image; only in an [`Index`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub platform: Option<Platform>,
-    /// Remarks for programs.
+    /// Annotations.
     #[serde(
         default,
         skip_serializing_if = "BTreeMap::is_empty",
@@ -82,7 +82,7 @@ impl Descriptor {
     }
 }
 
-/// Which config and layers make an image.
+/// A manifest: the config and the layers of an image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Manifest {
@@ -96,7 +96,7 @@ pub struct Manifest {
     /// The layers, lowest first.
     #[serde(deserialize_with = "null_as_default")]
     pub layers: Vec<Descriptor>,
-    /// Remarks for programs.
+    /// Annotations.
     #[serde(
         default,
         skip_serializing_if = "BTreeMap::is_empty",
@@ -121,10 +121,10 @@ impl Manifest {
 }
 
 impl Manifest {
-    /// Reads a manifest that is said to have this media type.
+    /// Reads a manifest with this expected media type.
     ///
-    /// Two readers must not see different images in the same bytes, so what could be a manifest for one
-    /// and an index for the other is neither.
+    /// Two readers must not see different images in the same bytes, so a document that one of them could read as a
+    /// manifest and the other as an index is refused.
     ///
     /// # Errors
     /// [`ManifestFault`].
@@ -147,33 +147,33 @@ impl Manifest {
     }
 }
 
-/// Why the bytes of a manifest or an index can't be used.
+/// An error for a manifest or an index that can't be used.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ManifestFault {
     /// More bytes than [`MAX_JSON`].
     #[error("has more than {MAX_JSON} bytes")]
     TooLong,
-    /// Not the JSON of what it should be.
+    /// The JSON does not have the expected form.
     #[error("can't be read: {0}")]
     Json(String),
-    /// Neither a manifest nor an index.
+    /// The document is neither a manifest nor an index.
     #[error("has the media type `{0}`, which is of no image")]
     Type(String),
-    /// It says of itself that it is something else than the descriptor of it says.
+    /// Its own media type is not the one in its descriptor.
     #[error("has the media type `{found}` in itself, but was said to have `{expected}`")]
     Types {
-        /// In itself.
+        /// The media type in the document.
         found: String,
-        /// In its descriptor.
+        /// The media type in the descriptor.
         expected: String,
     },
     /// A version of the format that is not known.
     #[error("has the schema version {0}, but 2 is the only one known")]
     Version(u32),
-    /// A field that something else than what it is said to be would have.
+    /// A field that belongs to another type of document.
     #[error("has the field `{0}`, which makes it two things at once")]
     TwoThings(&'static str),
-    /// What has this config is no container image.
+    /// The config is not that of a container image.
     #[error("has a config of the media type `{0}`, which is of no container image")]
     Config(String),
     /// A layer that is no archive, or one that may not be distributed.
@@ -181,7 +181,7 @@ pub enum ManifestFault {
     Layer(String),
 }
 
-/// Reads JSON that must not have these fields, as others would take it for something else then.
+/// Reads JSON that must not have these fields, because another reader could take it for another type of document.
 fn parse<T>(bytes: &[u8], media_type: &str, foreign: &[&'static str]) -> Result<T, ManifestFault>
 where
     T: serde::de::DeserializeOwned + Kind,
@@ -206,9 +206,9 @@ where
     }
 }
 
-/// What says of itself what it is.
+/// A document that contains its own schema version and media type.
 trait Kind {
-    /// The version of its schema and its media type.
+    /// The schema version and the media type.
     fn kind(&self) -> (u32, &str);
 }
 
@@ -224,13 +224,13 @@ impl Kind for Index {
     }
 }
 
-/// Whether this is a media type of a [`Manifest`].
+/// Returns whether this is a media type of a [`Manifest`].
 #[must_use]
 pub fn is_manifest(media_type: &str) -> bool {
     matches!(media_type, MANIFEST | DOCKER_MANIFEST)
 }
 
-/// Whether this is a media type of an [`Index`].
+/// Returns whether this is a media type of an [`Index`].
 #[must_use]
 pub fn is_index(media_type: &str) -> bool {
     matches!(media_type, INDEX | DOCKER_INDEX)
@@ -280,7 +280,7 @@ impl Index {
         }
     }
 
-    /// Reads an index that is said to have this media type; as [`Manifest::parse`] does.
+    /// Reads an index with this expected media type, under the rules of [`Manifest::parse`].
     ///
     /// # Errors
     /// [`ManifestFault`].

@@ -13,7 +13,7 @@ use tempfile::NamedTempFile;
 /// The number of links that are followed, as in the kernel.
 const LINKS: usize = 40;
 
-/// Replaces a file as a whole. The new one has the same owner, who alone may read it; a symbolic link stays.
+/// Replaces a file as a whole. The new one has the same owner and is readable by the owner only; a symbolic link stays.
 pub(super) fn replace(path: &Path, content: &Map<String, Value>) -> io::Result<()> {
     let path = resolved(path);
     let dir = path.parent().unwrap_or(&path);

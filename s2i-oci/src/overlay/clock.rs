@@ -1,4 +1,4 @@
-//! Tells what is new, in the way in which the file system counts time.
+//! Finds new files, in the units in which the file system counts time.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -6,7 +6,7 @@ use rustix::fs::Timespec;
 
 use super::Clamp;
 
-/// A [`Clamp`] as the file system counts.
+/// A [`Clamp`] in the units of the file system.
 pub(super) struct Clock {
     after: (i64, i64),
     mtime: i64,
@@ -27,7 +27,7 @@ impl Clock {
         Self { after, mtime }
     }
 
-    /// The new time of what has this one.
+    /// Returns the clamped time of a file with this modification time; `None` if the file is not new.
     pub(super) fn clamped(&self, mtime: Timespec) -> Option<Timespec> {
         let is_new = (mtime.tv_sec, mtime.tv_nsec) > self.after;
         is_new.then_some(Timespec {

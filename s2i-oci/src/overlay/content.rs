@@ -24,9 +24,9 @@ pub(super) fn fill(file: &File, entry: &Entry, entries: &mut Entries<'_>) -> Res
 /// Writes to an empty file, and leaves holes for long runs of zeros.
 pub(crate) struct SparseWriter<'f> {
     file: &'f File,
-    /// Where the next bytes go.
+    /// The offset of the next bytes.
     at: u64,
-    /// Where the file ends by now.
+    /// The current end of the file.
     end: u64,
 }
 
@@ -39,7 +39,7 @@ impl<'f> SparseWriter<'f> {
         }
     }
 
-    /// Gives the file its size, which a hole at its end may make larger than what was written.
+    /// Gives the file its size, which a hole at its end may make larger than the written part.
     pub(crate) fn finish(self, size: u64) -> io::Result<()> {
         if self.end < size {
             self.file.set_len(size)?;

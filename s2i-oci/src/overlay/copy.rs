@@ -28,7 +28,7 @@ pub(super) fn layer(out: &mut dyn Write) -> Layer<'_> {
     Writer::with_format(HashingWriter::new(out), Format::Posix, 0)
 }
 
-/// Why the contents of a file could not be taken.
+/// The reason why the contents of a file could not be copied.
 pub(super) enum Broken {
     Read(io::Error),
     Write(io::Error),
@@ -77,8 +77,8 @@ fn zeros(
     Ok(())
 }
 
-/// Copies what must end after `size` bytes. It is read straight into the layer's buffer, and with one byte more
-/// than there should be: so the end needs no call of its own.
+/// Copies contents that must end after `size` bytes. They are read straight into the layer's buffer, with room for one
+/// byte more than expected, so that finding the end needs no extra call.
 fn copy_exactly(
     file: &mut dyn Read,
     size: u64,
@@ -114,7 +114,7 @@ fn copy_exactly(
 fn next(file: &File, to: SeekFrom, size: u64) -> Result<u64, Broken> {
     match seek(file, to) {
         Ok(at) => Ok(at.min(size)),
-        // There is none before the end.
+        // There is no data or hole before the end.
         Err(Errno::NXIO) => Ok(size),
         Err(err) => Err(Broken::Read(err.into())),
     }

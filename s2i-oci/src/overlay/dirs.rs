@@ -46,26 +46,26 @@ pub(super) struct Dirs<'l> {
 struct Level {
     name: OsString,
     fd: OwnedFd,
-    /// What it gets when it is left; the mode only if it is not there yet.
+    /// The mode to set when the directory is left; `None` if the directory has it already.
     mode: Option<Mode>,
     mtime: Timespec,
 }
 
-/// What to do about a directory that is not there.
+/// The handling of a directory that does not exist.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Missing {
     Make,
     Fail,
 }
 
-/// What a step met.
+/// The result of a step.
 enum Step {
     Entered,
     Link(Vec<u8>),
 }
 
 impl<'l> Dirs<'l> {
-    /// The root gets what implied directories have, unless an entry names it.
+    /// The root gets the attributes of implied directories, unless an entry names it.
     pub(super) fn new(root: OwnedFd, dialect: Dialect, limits: &'l Limits) -> Result<Self, Errno> {
         fchown(&root, Some(Uid::ROOT), Some(Gid::ROOT))?;
         Ok(Self {
@@ -82,7 +82,7 @@ impl<'l> Dirs<'l> {
         })
     }
 
-    /// Opens the directory with this path, making what is missing.
+    /// Opens the directory with this path, creating missing directories.
     pub(super) fn enter(&mut self, path: &[&OsStr]) -> Result<BorrowedFd<'_>, Trouble> {
         self.walk(path, Missing::Make)?;
         Ok(self.current())
@@ -94,7 +94,7 @@ impl<'l> Dirs<'l> {
         Ok(self.current().try_clone_to_owned()?)
     }
 
-    /// Makes the directory of an entry, or gives the one that is there what the entry says.
+    /// Creates the directory of an entry, or gives the existing one the entry's attributes.
     pub(super) fn directory(
         &mut self,
         parents: &[&OsStr],
@@ -110,7 +110,7 @@ impl<'l> Dirs<'l> {
         self.describe(entry)
     }
 
-    /// Gives the directory at hand what an entry says of it.
+    /// Gives the current directory the attributes of an entry.
     pub(super) fn describe(&mut self, entry: &Entry) -> Result<(), Trouble> {
         let mode = meta::own(self.current(), entry, self.dialect)?;
         xattr::set(self.current(), &entry.xattrs)?;
@@ -169,7 +169,7 @@ impl<'l> Dirs<'l> {
         Ok(())
     }
 
-    /// Puts the components of a link's target before what is left of the path.
+    /// Puts the components of a link's target before the rest of the path.
     fn take_target(&mut self, target: &[u8], left: &mut Vec<Vec<u8>>) -> Result<(), Trouble> {
         if target.starts_with(b"/") {
             self.leave(0)?;
@@ -225,8 +225,8 @@ impl<'l> Dirs<'l> {
         Ok(())
     }
 
-    /// Makes a directory in place of what has its name, unless that is one. If the layer says that what
-    /// has the name is removed, the directory hides what lower layers have in it.
+    /// Creates a directory in place of the file of its name, unless that is a directory. If the file is a whiteout, the
+    /// directory hides the contents of lower layers.
     fn replace(&self, name: &OsStr) -> Result<OwnedFd, Trouble> {
         let parent = self.current();
         let stat = statat(parent, name, AtFlags::SYMLINK_NOFOLLOW)?;

@@ -1,4 +1,4 @@
-//! Why a layer can't be unpacked or packed.
+//! The errors of unpacking and packing layers.
 
 use std::{io, path::PathBuf};
 
@@ -9,7 +9,7 @@ use s2i_core::{
 };
 use thiserror::Error;
 
-/// Why a layer was refused or could not be unpacked.
+/// The reason why a layer was refused or could not be unpacked.
 #[derive(Debug, Error)]
 pub enum UnpackError {
     /// The archive as a whole is bad.
@@ -80,7 +80,7 @@ impl From<ReadError> for UnpackError {
 /// A fault of one entry of a layer.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum EntryFault {
-    /// It can't be in an archive.
+    /// The entry can't be in any archive.
     #[error(transparent)]
     Archive(#[from] archive::EntryFault),
     /// The target of a hard link is not in the layer, or not before it.
@@ -104,7 +104,7 @@ pub enum EntryFault {
     /// A whiteout or mark that is something other than a file.
     #[error("is a whiteout, but no file")]
     WhiteoutType,
-    /// It is no directory, and there is one of its name that is not empty.
+    /// The entry is not a directory, and a directory of its name exists that is not empty.
     #[error("would replace a directory that is not empty")]
     OnDirectory,
 }
@@ -168,10 +168,10 @@ impl From<ReadError> for Trouble {
     }
 }
 
-/// Why a tree could not be packed.
+/// The reason why a tree could not be packed.
 #[derive(Debug, Error)]
 pub enum PackError {
-    /// Something can't be read.
+    /// A file or directory can't be read.
     #[error("can't read `{path}` of the layer")]
     Read {
         /// Its path in the tree, made fit to be shown.
@@ -180,7 +180,7 @@ pub enum PackError {
         #[source]
         source: io::Error,
     },
-    /// The time of something can't be set.
+    /// The time of a file or directory can't be set.
     #[error("can't set the time of `{path}` of the layer")]
     Clamp {
         /// Its path in the tree, made fit to be shown.
@@ -189,7 +189,7 @@ pub enum PackError {
         #[source]
         source: io::Error,
     },
-    /// Something can't be in a layer.
+    /// A file or directory can't be in a layer.
     #[error("`{path}` of the layer {fault}")]
     Entry {
         /// Its path in the tree, made fit to be shown.
@@ -226,19 +226,19 @@ impl PackError {
 /// A fault of a file of a tree.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum PackFault {
-    /// It is not what it was a moment ago.
+    /// The file was replaced while it was read.
     #[error("changed while it was read")]
     Changed,
-    /// It has more bytes than it had at the start.
+    /// The file grew while it was read.
     #[error("grew while it was read")]
     Grew,
-    /// It has fewer bytes than it had at the start.
+    /// The file shrank while it was read.
     #[error("shrank while it was read")]
     Shrank,
-    /// With it the archive has more bytes than allowed.
+    /// The file makes the archive larger than allowed.
     #[error("brings it to more than {0} bytes")]
     Bytes(u64),
-    /// With it, or with what is in it, there are more entries than allowed.
+    /// The file, or the contents of the directory, makes the archive have more entries than allowed.
     #[error("brings it to more than {0} entries")]
     Entries(u64),
     /// Its path is too long.
@@ -247,10 +247,10 @@ pub enum PackFault {
     /// Its path has too many components.
     #[error("is more than {0} directories deep")]
     Deep(usize),
-    /// Its name would mean the removal of something.
+    /// The name is that of a whiteout.
     #[error("has a name that means a removal in a layer")]
     Whiteout,
-    /// overlayfs left a mark on it that is worth nothing without the layers below.
+    /// The file has a mark of overlayfs that has no meaning without the layers below.
     #[error("carries overlayfs' mark `{0}`, which no layer can express")]
     Mark(String),
     /// More bytes of attributes than one entry can have.

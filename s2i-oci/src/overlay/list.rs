@@ -12,7 +12,7 @@ use crate::Digest;
 pub enum Part<'a> {
     /// An entry begins.
     Entry(Entry),
-    /// A piece of the contents of the entry that began last. What no piece covers is a hole.
+    /// A piece of the contents of the entry that began last. Ranges without a piece are holes.
     Contents {
         /// The place of the piece in the file, in bytes from its start.
         offset: u64,
@@ -21,11 +21,11 @@ pub enum Part<'a> {
     },
 }
 
-/// Reads a layer, compressed with gzip or zstd or not at all, to its end and hands its parts to
-/// `visit`, in the order of the archive. Returns what [`unpack`](super::unpack()) returns.
+/// Reads a layer, compressed with gzip or zstd or not at all, to its end and hands its parts to `visit`, in the order
+/// of the archive. Returns the same values as [`unpack`](super::unpack()).
 ///
-/// A layer is refused for its headers and names as by [`unpack`](super::unpack()); what entries mean to
-/// each other is not looked at.
+/// A layer is refused for its headers and names as by [`unpack`](super::unpack()); relations between entries are not
+/// checked.
 ///
 /// # Errors
 /// [`UnpackError`], but neither [`UnpackError::Directory`] nor [`UnpackError::Write`].

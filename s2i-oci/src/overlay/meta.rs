@@ -1,4 +1,4 @@
-//! Gives owners, modes and times to what was made.
+//! Sets owners, modes and times of unpacked files.
 
 use std::{ffi::OsStr, os::fd::BorrowedFd};
 
@@ -43,7 +43,7 @@ pub(super) fn own(fd: BorrowedFd<'_>, entry: &Entry, dialect: Dialect) -> Result
     owned(fchown(fd, uid, gid), entry.mode, dialect)
 }
 
-/// Gives owner, mode and time to what can't be opened.
+/// Sets owner, mode and time of a file that can't be opened.
 pub(super) fn finish_at(
     dir: BorrowedFd<'_>,
     name: &OsStr,
@@ -55,14 +55,14 @@ pub(super) fn finish_at(
     let changed = chownat(dir, name, uid, gid, AtFlags::SYMLINK_NOFOLLOW);
     let mode = owned(changed, entry.mode, dialect)?;
     if has_mode {
-        // It was made a moment ago in a directory that no other process knows, and is no link.
+        // The file was just created in a directory that no other process uses, and is no link.
         rustix::fs::chmodat(dir, name, mode, AtFlags::empty())?;
     }
     touch_at(dir, name, timespec(entry.mtime))
 }
 
-/// What a change of the owner means for the mode. An owner that the user namespace does not have can't
-/// be given; set-ID bits would then mean root's.
+/// Returns the mode after a change of the owner. An owner that the user namespace does not map can't be set; set-ID
+/// bits would then grant root's rights, so they are removed.
 fn owned(changed: Result<(), Errno>, mode: u32, dialect: Dialect) -> Result<Mode, Errno> {
     match changed {
         Ok(()) => Ok(permissions(mode)),
@@ -96,7 +96,7 @@ pub(super) fn touch(fd: BorrowedFd<'_>, mtime: Timespec) -> Result<(), Errno> {
     futimens(fd, &times(mtime))
 }
 
-/// Sets the modification time of an entry of a directory, itself and not what it may link to.
+/// Sets the modification time of an entry of a directory, without following a link.
 pub(super) fn touch_at(
     dir: BorrowedFd<'_>,
     name: impl rustix::path::Arg,
@@ -115,7 +115,7 @@ fn times(mtime: Timespec) -> Timestamps {
     }
 }
 
-/// Whether it is what overlayfs has for something that was removed.
+/// Returns whether a file is overlayfs' mark of a removed file.
 pub(super) fn is_whiteout(stat: &Stat) -> bool {
     FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice && stat.st_rdev == 0
 }

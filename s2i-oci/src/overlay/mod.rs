@@ -1,31 +1,30 @@
 //! Layer archives as trees in overlayfs' own dialect, and back.
 //!
-//! [`unpack()`] makes of a layer, compressed or not, a directory that overlayfs takes as a lower one;
-//! [`pack()`] makes of such a directory, or of what a build left in the upper one, a layer. In an archive
-//! a removed file is a file `.wh.NAME` and a directory that hides what lower layers have in it holds a
-//! file `.wh..wh..opq`; in a tree the first is a character device 0/0 and the second an extended
-//! attribute, whose name is the [`Dialect`].
+//! [`unpack()`] turns a layer, compressed or not, into a directory that overlayfs takes as a lower one; [`pack()`]
+//! turns such a directory, or the upper directory of a build, into a layer. In an archive a removed file is a file
+//! `.wh.NAME` and a directory that hides the contents of lower layers holds a file `.wh..wh..opq`; in a tree the first
+//! is a character device 0/0 and the second an extended attribute, whose name depends on the [`Dialect`].
 //!
-//! # What is kept
-//! Files, directories, symbolic and hard links, devices and FIFOs with modes (all twelve bits), owners by
-//! number, modification times, and of the extended attributes of files and directories
-//! `security.capability` and `user.*`, as Docker does. Attributes of overlayfs itself are never taken from an archive and never written to one,
-//! because they could make any directory show another one. Sockets are no matter of a layer.
+//! # Preserved properties
+//! Files, directories, symbolic and hard links, devices and FIFOs with modes (all twelve bits), owners by number,
+//! modification times, and of the extended attributes of files and directories `security.capability` and `user.*`, as
+//! Docker does. Attributes of overlayfs itself are never taken from an archive and never written to one, because they
+//! could change the contents of a directory. Sockets are not part of a layer.
 //!
-//! # What unpacking one layer at a time can't do
-//! A tree knows nothing of the layers below it. Where a layer has `lib/x` and a lower one the link
-//! `lib -> usr/lib`, the tree has a directory `lib`, which hides the link; Docker, which unpacks onto the
-//! merged layers, writes through it. And a directory that has no entry of its own becomes root's with
-//! mode 0755, whatever it is in a lower layer. containerd's overlay differ is the same in the first, and
-//! looks into the lower layers for the second.
+//! # Limits of unpacking one layer at a time
+//! A tree has no information about the layers below it. Where a layer has `lib/x` and a lower one the link
+//! `lib -> usr/lib`, the tree has a directory `lib`, which hides the link; Docker, which unpacks onto the merged
+//! layers, writes through it. And a directory that has no entry of its own becomes root's with mode 0755, even if it
+//! differs in a lower layer. containerd's overlay differ is the same in the first, and looks into the lower layers for
+//! the second.
 //!
-//! overlayfs ignores the opaque mark on the root of a layer. Who mounts asks [`is_opaque`] and leaves out
-//! what lies below.
+//! overlayfs ignores the opaque mark on the root of a layer. A caller that mounts one checks [`is_opaque`] and leaves
+//! out the layers below.
 //!
 //! # In a user namespace
-//! Device nodes can't be made there and are left out of the tree. Owners that the namespace does not map
-//! can't exist there: such a file stays root's, without its set-ID bits. So [`pack()`] gives back what
-//! [`unpack()`] took only for layers without such files; those that are built there have none.
+//! Device nodes can't be created there and are left out of the tree. Owners that the namespace does not map can't exist
+//! there: such a file stays root's, without its set-ID bits. So [`pack()`] restores the archive of [`unpack()`] only
+//! for layers without such files; those that are built there have none.
 
 mod clock;
 mod content;
@@ -55,17 +54,17 @@ pub use pack::{pack, pack_within};
 pub use s2i_core::bounds::Limits;
 pub use unpack::{unpack, unpack_while};
 
-/// What a file's name starts with in an archive, where the rest of it is removed.
+/// The prefix of whiteouts: a file in an archive that removes the file with the rest of its name.
 const WHITEOUT: &[u8] = b".wh.";
 
-/// What all names start with that are marks of a layer and no files: whiteouts of a name that itself
-/// starts like a whiteout do not exist.
+/// The prefix of the names that are marks of a layer and not files. A whiteout of a name that itself starts like a
+/// whiteout is not possible.
 const MARK: &[u8] = b".wh..wh.";
 
-/// The mark in a directory that hides what lower layers have in it.
+/// The mark in a directory that hides the contents of lower layers.
 const OPAQUE: &[u8] = b".wh..wh..opq";
 
-/// The most bytes of a name or of a link's target: what the kernel takes.
+/// The most bytes of a name or of a link's target: the kernel's limit.
 const MAX_PATH: usize = bounds::PATH;
 
 /// The rules for layers: all that a root file system has, and names as engines take them.
@@ -79,19 +78,19 @@ const RULES: Rules = Rules {
     form: "plain tar, or compressed with gzip or zstd",
 };
 
-/// How the marks of an opaque directory are written.
+/// The form of the marks of opaque directories.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
-    /// As attributes that only the real root can write: what overlayfs reads by default.
+    /// Attributes that only the real root can write: overlayfs' default.
     Trusted,
-    /// As attributes that the root of a user namespace can write: what overlayfs reads when it is mounted
-    /// with `userxattr`.
+    /// Attributes that the root of a user namespace can write; overlayfs reads them when it is mounted with
+    /// `userxattr`.
     User,
 }
 
 impl Dialect {
-    /// The one that this process can write: [`Trusted`](Self::Trusted) for the root of a namespace that
-    /// maps every user to itself.
+    /// The dialect that this process can write: [`Trusted`](Self::Trusted) for the root of a namespace that maps every
+    /// user to itself.
     #[must_use]
     pub fn of_this_process() -> Self {
         let is_root = rustix::process::geteuid().is_root();
@@ -112,7 +111,7 @@ impl Dialect {
         }
     }
 
-    /// What the names of all attributes start with that overlayfs gives a meaning.
+    /// The prefix of the names of all attributes that have a meaning to overlayfs.
     fn prefix(self) -> &'static [u8] {
         match self {
             Self::Trusted => b"trusted.overlay.",
@@ -121,10 +120,10 @@ impl Dialect {
     }
 }
 
-/// Whether a directory of a tree, such as its root, hides what lower layers have in it.
+/// Returns whether a directory of a tree, such as its root, hides the contents of lower layers.
 ///
 /// # Errors
-/// What the file system says.
+/// Errors of the file system.
 pub fn is_opaque(directory: &Path, dialect: Dialect) -> io::Result<bool> {
     let mut value = [0; 1];
     match rustix::fs::getxattr(directory, dialect.opaque(), &mut value) {
@@ -136,7 +135,7 @@ pub fn is_opaque(directory: &Path, dialect: Dialect) -> io::Result<bool> {
     }
 }
 
-/// How large a layer is.
+/// The size of a layer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Size {
     /// Bytes of the uncompressed archive.
@@ -145,13 +144,12 @@ pub struct Size {
     pub files: u64,
 }
 
-/// Gives everything new one time.
+/// A modification time for all new files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Clamp {
-    /// What was modified later than this is new. File systems take the time from a clock that may lag
-    /// some milliseconds: use the modification time of a file that was written at the start, not what
-    /// [`SystemTime::now`] says.
+    /// The latest modification time of a file that is not new. File systems take the time from a clock that may lag
+    /// some milliseconds: use the modification time of a file that was written at the start, not [`SystemTime::now`].
     pub after: SystemTime,
-    /// The time of what is new, in seconds since 1970.
+    /// The time of new files, in seconds since 1970.
     pub mtime: u64,
 }

@@ -7,13 +7,13 @@ use super::{EntryFault, MARK, OPAQUE, WHITEOUT};
 /// The meaning of an entry.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Meaning<'n> {
-    /// Something of its own name.
+    /// A file of this name.
     Itself,
     /// The removal of the file of this name, in the entry's directory.
     Whiteout(&'n OsStr),
-    /// Its directory hides what lower layers have in it.
+    /// The entry's directory hides the contents of lower layers.
     Opaque,
-    /// A file of AUFS alone.
+    /// A file that only AUFS uses.
     Nothing,
 }
 

@@ -46,18 +46,17 @@ const OPAQUE_MODE: u32 = 0o755;
 /// whole seconds. A whiteout or mark always looks the same: an empty file of root's, with the
 /// permissions that Docker gives it, from the first second of 1970.
 ///
-/// With `clamp`, everything but whiteouts whose time is later gets the clamp's, in the archive and in the
-/// tree: packed again, without it, the tree gives the same archive.
+/// With `clamp`, every file with a later time, except whiteouts, gets the clamp's time, in the archive and in the tree:
+/// packed again, without it, the tree gives the same archive.
 ///
-/// The tree may be whatever a build left: it is read through directory handles, no link is followed, and
-/// nothing waits for the other end of a FIFO. It must not change meanwhile. A mark of overlayfs that
-/// only has a meaning together with lower layers is an error; mounted with `redirect_dir=off` and
-/// `metacopy=off` it leaves none.
+/// The tree may have any content: it is read through directory handles, no link is followed, and opening a FIFO does
+/// not block. It must not change meanwhile. A mark of overlayfs that only has a meaning together with lower layers is
+/// an error; an overlay mounted with `redirect_dir=off` and `metacopy=off` has none.
 ///
-/// Nothing limits its size: for the trees of layers, which were checked when they came.
+/// Its size is not limited: this is for the trees of layers, which were checked when they were unpacked.
 ///
 /// # Errors
-/// [`PackError`]. What was written before is no whole archive.
+/// [`PackError`]. The output before an error is not a complete archive.
 pub fn pack(
     tree: &Path,
     dialect: Dialect,
@@ -121,7 +120,7 @@ struct Frame {
     names: vec::IntoIter<(CString, FileType)>,
     /// The length of its path.
     path: usize,
-    /// Its name, once a file with several names was found in it; `None` for the root as well.
+    /// The directory's name, once a file with several names was found in it; `None` for the root as well.
     name: Option<Rc<Name>>,
 }
 
@@ -247,7 +246,7 @@ impl Packing<'_> {
         })
     }
 
-    /// Writes what can't or need not be opened.
+    /// Writes a file that can't or need not be opened.
     fn other(&mut self, name: &CStr, kind: FileType) -> Result<(), PackError> {
         let stat = statat(self.dir(), name, AtFlags::SYMLINK_NOFOLLOW);
         let stat = stat.map_err(|err| self.unreadable(err))?;
@@ -410,7 +409,7 @@ impl Packing<'_> {
         }
     }
 
-    /// Writes an entry, whose contents must follow, unless it is too much.
+    /// Writes an entry, whose contents must follow, unless it exceeds the limits.
     fn entry(&mut self, entry: &Entry) -> Result<(), PackError> {
         self.layer.begin(entry).map_err(PackError::Write)?;
         let Limits { bytes, entries, .. } = *self.limits;

@@ -12,7 +12,7 @@ const BUFFER: usize = 256 << 10;
 pub(super) struct Plain<'a> {
     stream: Box<dyn Read + 'a>,
     hash: HashingWriter<io::Sink>,
-    /// Called before the buffer is filled.
+    /// A check that is called before the buffer is filled.
     check: &'a dyn Fn() -> io::Result<()>,
 }
 

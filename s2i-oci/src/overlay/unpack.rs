@@ -1,4 +1,4 @@
-//! Makes a tree of a layer.
+//! Unpacks a layer into a tree.
 
 use std::{
     ffi::OsStr,
@@ -33,17 +33,17 @@ use crate::Digest;
 /// Unpacks a layer, compressed with gzip or zstd or not at all, into an empty directory. Returns the
 /// digest of the uncompressed archive, from its first byte to the last one of the stream, and its size.
 ///
-/// Entries may come in any order. Directories that no entry names become root's, with mode 0755 and the
-/// first second of 1970 as their time, and so does `into` itself where no entry names it. What has the
-/// name of an earlier entry replaces it, directories take over what is in the earlier one, and nothing
-/// but an empty directory makes room for something that is none. Whiteouts and marks mean lower layers
-/// only: wherever they stand in the archive, what the same layer has stays, and a directory that it both
-/// removes and has hides what lower layers have in it. Long runs of zeros become holes.
+/// Entries may come in any order. Directories that no entry names become root's, with mode 0755 and the first second of
+/// 1970 as their time, and so does `into` itself where no entry names it. An entry replaces an earlier one of its name:
+/// a directory keeps the contents of an earlier directory, and any other file replaces a directory only if that is
+/// empty. Whiteouts and marks apply to lower layers only: wherever they are in the archive, the entries of the same
+/// layer stay, and a directory that the layer both removes and contains hides the contents of lower layers. Long runs
+/// of zeros become holes.
 ///
-/// Nothing is made outside `into`: absolute names start at it, `..` is refused, and links that the layer
-/// made are followed as if `into` were the root of the file system. Nobody else may write to `into`.
+/// Nothing is created outside `into`: absolute names start at it, `..` is refused, and links of the layer are followed
+/// as if `into` were the root of the file system. No other process may write to `into`.
 ///
-/// What was unpacked before an error stays; the caller removes the directory.
+/// Files that were unpacked before an error stay; the caller removes the directory.
 ///
 /// # Errors
 /// [`UnpackError`].
@@ -170,7 +170,7 @@ impl Unpacking<'_> {
         Ok(meta::finish_file(file.as_fd(), entry, self.dialect)?)
     }
 
-    /// Makes a device or FIFO. Where a user namespace forbids it there is none.
+    /// Creates a device or FIFO, except where a user namespace forbids it.
     fn node(
         &mut self,
         entry: &Entry,
@@ -239,7 +239,7 @@ impl Unpacking<'_> {
         })
     }
 
-    /// Says that lower layers' file of this name is removed.
+    /// Marks the file of this name in lower layers as removed.
     fn whiteout(&mut self, parents: &[&OsStr], name: &OsStr) -> Result<(), Trouble> {
         let dir = self.dirs.enter(parents)?;
         match mknodat(dir, name, FileType::CharacterDevice, Mode::empty(), 0) {
@@ -255,8 +255,8 @@ impl Unpacking<'_> {
     }
 }
 
-/// Makes something that is no directory; what has its name goes, unless it is a directory with something
-/// in it.
+/// Creates a file that is not a directory, in place of an existing one of its name. A directory is only replaced if it
+/// is empty.
 fn replace<T>(
     dir: BorrowedFd<'_>,
     name: &OsStr,

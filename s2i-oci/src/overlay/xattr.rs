@@ -9,11 +9,11 @@ use rustix::{
 
 use super::Dialect;
 
-/// The most bytes of a list of names and of a value that the kernel gives.
+/// The most bytes of a list of names and of a value that the kernel returns.
 const MOST: usize = 64 << 10;
 
-/// The most bytes of the attributes of one entry: with a long name and target they are still less than what the
-/// headers of an entry may have.
+/// The most bytes of the attributes of one entry: with a long name and target they still fit into the limit for the
+/// headers of an entry.
 pub(super) const MOST_IN_ENTRY: usize = 1_000_000;
 
 /// Returns whether a layer has attributes of this name: as with Docker, capabilities and those of users. Others
@@ -36,7 +36,7 @@ pub(super) fn set(fd: BorrowedFd<'_>, xattrs: &[(Vec<u8>, Vec<u8>)]) -> Result<(
     Ok(())
 }
 
-/// Marks a directory that hides what lower layers have in it.
+/// Marks a directory as hiding the contents of lower layers.
 pub(super) fn set_opaque(fd: BorrowedFd<'_>, dialect: Dialect) -> Result<(), Errno> {
     fsetxattr(fd, dialect.opaque(), b"y", XattrFlags::empty())
 }
@@ -46,11 +46,11 @@ pub(super) fn set_opaque(fd: BorrowedFd<'_>, dialect: Dialect) -> Result<(), Err
 pub(super) struct Found {
     /// Those that a layer has, sorted.
     pub(super) kept: Vec<(Vec<u8>, Vec<u8>)>,
-    /// It hides what lower layers have in it.
+    /// True if the directory hides the contents of lower layers.
     pub(super) is_opaque: bool,
-    /// overlayfs left a mark that makes it something else than it seems.
+    /// A mark of overlayfs that changes the meaning of the file.
     pub(super) mark: Option<String>,
-    /// There are more bytes of attributes than one entry can have, and not all were read.
+    /// True if there are more bytes of attributes than one entry can have, and not all were read.
     pub(super) is_too_large: bool,
 }
 

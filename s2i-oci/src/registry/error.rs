@@ -207,7 +207,7 @@ pub enum Mismatch {
     Size {
         /// The length in the descriptor.
         expected: u64,
-        /// The length of the content, or what came of it.
+        /// The length of the content, or of the part that arrived.
         found: u64,
     },
 }

@@ -111,7 +111,7 @@ impl Host {
         self.http.execute(request, operation).await
     }
 
-    /// Returns the response if its status is one of success, else the error that it stands for.
+    /// Returns the response if its status is one of success, else the error for the status.
     pub(super) async fn check(
         &self,
         response: Response,

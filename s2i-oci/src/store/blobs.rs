@@ -1,4 +1,4 @@
-//! Bytes under their digests, and layers as the archives that they are or were.
+//! Blobs under their digests, and layers as archives.
 
 use std::{
     fs::File,
@@ -19,13 +19,13 @@ use crate::{
 };
 
 impl Store {
-    /// Whether there is a blob with this digest. Layers that were built here are none.
+    /// Returns whether there is a blob with this digest. Layers that were built here are not blobs.
     #[must_use]
     pub fn has_blob(&self, digest: Digest) -> bool {
         self.layout().blob(digest).is_file()
     }
 
-    /// The blob, to be read as it is; `None` if there is none. It was verified when it came.
+    /// Opens the blob as it is stored; `None` if there is none. It was verified when it was stored.
     ///
     /// # Errors
     /// [`StoreError::Disk`], [`StoreError::Damaged`] if it has another length.
@@ -44,7 +44,7 @@ impl Store {
     }
 
     /// Writes the layer as a plain archive: its blob, decompressed if need be, or its tree, packed again.
-    /// What is written is verified, so nothing that was written before an error is any good.
+    /// The output is verified while it is written, so output written before an error must not be used.
     ///
     /// A [`Work`](super::Work) of the caller's must protect the image.
     ///
@@ -64,7 +64,7 @@ impl Store {
         copy(&path, &mut *plain, layer.diff_id, out)
     }
 
-    /// Writes a blob as it is, and verifies it on the way.
+    /// Writes a blob in its stored form, and verifies it on the way.
     pub(super) fn copy_blob(
         &self,
         blob: &Descriptor,
@@ -100,7 +100,7 @@ impl Store {
         }
     }
 
-    /// Whether the image has all that it needs.
+    /// Checks that everything the image needs is in the store.
     pub(super) fn check_present(
         &self,
         image: &StoredImage,
@@ -116,15 +116,15 @@ impl Store {
         }
     }
 
-    /// Whether there is what the layer can be read from.
+    /// Returns whether the layer's archive can be read or made.
     pub(super) fn has_layer(&self, layer: &StoredLayer, _held: &impl Held) -> bool {
         self.has_blob(layer.descriptor.digest)
             || layer.is_plain()
                 && matches!(self.record(layer.diff_id), Ok(Some(record)) if record.packs)
     }
 
-    /// Makes a file, which the disk has, the blob with this digest, unless there is one already. The
-    /// name is on the disk only after [`sync_blobs`](Self::sync_blobs).
+    /// Makes a file that is on the disk the blob with this digest, unless there is one already. The name is on the disk
+    /// only after [`sync_blobs`](Self::sync_blobs).
     pub(super) fn put_blob(
         &self,
         from: &Path,
@@ -137,7 +137,7 @@ impl Store {
         disk::rename(from, &self.layout().blob(digest))
     }
 
-    /// Waits until the disk has the names of all blobs.
+    /// Waits until the names of all blobs are on the disk.
     pub(super) fn sync_blobs(&self) -> Result<(), StoreError> {
         disk::sync_dir(&self.layout().blobs())
     }

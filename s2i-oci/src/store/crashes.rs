@@ -1,4 +1,4 @@
-//! Tests that end every operation at every change that it makes, by a full disk and by `kill -9`.
+//! Tests that interrupt every operation at every change that it makes, by a full disk and by `kill -9`.
 
 use std::{
     collections::BTreeSet,
@@ -30,8 +30,7 @@ const OPERATION: &str = "S2I_TEST_OPERATION";
 const DIRECTORY: &str = "S2I_TEST_DIRECTORY";
 const STEPS: &str = "S2I_TEST_STEPS";
 
-/// What is done to a store that has the images `base`, `other` and one without a name, and a download
-/// that was begun.
+/// An operation on a store with the images `base`, `other` and one without a name, and an unfinished download.
 #[derive(Clone, Copy, Debug)]
 enum Operation {
     Open,
@@ -124,7 +123,7 @@ fn build(store: &Store, content: &str, tag: Option<&str>) -> Result<StoredImage,
     store.publish(NewImage { config, layers }, tag.map(name).as_ref())
 }
 
-/// A plain layer, as somebody else would write it.
+/// A plain layer, as another tool would write it.
 fn foreign_layer(content: &[u8]) -> Vec<u8> {
     let mut tar = tar::Builder::new(Vec::new());
     let mut header = tar::Header::new_gnu();
@@ -157,13 +156,14 @@ fn pull(store: &Store) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// In memory if that can be: hundreds of stores are made, and to wait for a disk proves nothing here.
+/// Creates the directory in memory if possible: hundreds of stores are made, and waiting for a disk would prove
+/// nothing.
 fn directory() -> TempDir {
     let memory = TempDir::with_prefix_in("s2i-store-", "/dev/shm");
     memory.unwrap_or_else(|_| TempDir::with_prefix("s2i-store-").unwrap())
 }
 
-/// A store, and what the operations need.
+/// Creates a store, and the inputs of the operations.
 fn scene() -> TempDir {
     let temp = directory();
     let store = Store::open(&temp.path().join("store")).unwrap();
@@ -238,7 +238,7 @@ fn names(store: &Store, place: &str) -> BTreeSet<String> {
     names.collect()
 }
 
-/// Checks that nothing is there but what the listed images need.
+/// Checks that the store holds nothing except the content of the listed images.
 fn check_clean(store: &Store, context: &str) {
     store.prune().unwrap();
     let mut blobs = BTreeSet::new();
@@ -255,8 +255,8 @@ fn check_clean(store: &Store, context: &str) {
     }
 }
 
-/// Checks what must hold after an operation that was ended: the store is as before or as after, and the
-/// operation can be done now.
+/// Checks the store after an interrupted operation: it is in the state before or after, and the operation can be done
+/// now.
 fn check(operation: Operation, scene: &Path, before: &Listing, context: &str) {
     let store = Store::open(&scene.join("store")).unwrap();
     assert_eq!(names(&store, "work"), BTreeSet::new(), "{context}");
@@ -271,8 +271,7 @@ fn check(operation: Operation, scene: &Path, before: &Listing, context: &str) {
     check_clean(&store, context);
 }
 
-/// Ends the operation after one step more each time, until it comes to its own end, and returns how
-/// many steps that takes.
+/// Interrupts the operation after one step more each time, until it completes, and returns the number of its steps.
 fn end_everywhere(operation: Operation, end: impl Fn(&Path, u64) -> bool) -> u64 {
     let original = scene();
     let before = listing(&Store::open(&original.path().join("store")).unwrap());
@@ -294,7 +293,7 @@ fn end_everywhere(operation: Operation, end: impl Fn(&Path, u64) -> bool) -> u64
     unreachable!("every operation ends");
 }
 
-/// Whether the operation can't be tested by this user.
+/// Returns whether the operation can't be tested by this user.
 fn is_skipped(operation: Operation) -> bool {
     let needs_root = matches!(operation, Operation::Unpack | Operation::Refresh);
     let is_skipped = needs_root && !rustix::process::geteuid().is_root();
@@ -349,7 +348,7 @@ fn a_killed_process_leaves_nothing_half_done() {
     }
 }
 
-/// What the test above starts: does an operation and is killed on the way.
+/// The child process of the test above: runs an operation and is killed on the way.
 #[test]
 fn victim() {
     let (Ok(wanted), Ok(scene)) = (env::var(OPERATION), env::var(DIRECTORY)) else {

@@ -1,7 +1,7 @@
-//! Every change of the store's files but those in trees, one function each.
+//! All changes of the store's files except those in trees, one function each.
 //!
-//! Each first asks [`step`], which does nothing but in tests: there it ends the process or fails, so
-//! that a test can stop at every change that an operation makes. A full disk does not stop what removes.
+//! Each function calls [`step`] first, which has an effect in tests only: there it ends the process or fails, so that a
+//! test can interrupt an operation at every change. A full disk does not stop removals.
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
@@ -17,12 +17,12 @@ use super::error::{StoreError, disk};
 #[cfg(test)]
 pub(super) use super::faults::step;
 
-/// What a change does to the disk.
+/// The effect of a change on the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Change {
-    /// It may need space.
+    /// The change may need space.
     Adds,
-    /// It needs none.
+    /// The change needs no space.
     Removes,
 }
 
@@ -42,7 +42,7 @@ pub(super) fn make_dir(path: &Path) -> Result<bool, StoreError> {
     }
 }
 
-/// Asks the file system to put what directories in this one hold far from each other.
+/// Asks the file system to spread the contents of this directory's subdirectories.
 ///
 /// ext4 without a journal, as small virtual machines have it, gives new files the numbers of removed ones
 /// only minutes later, and until then looks at each of those again for every file that is made near them.
@@ -81,7 +81,7 @@ pub(super) fn sync(file: &File, path: &Path) -> Result<(), StoreError> {
         .map_err(disk("write", path))
 }
 
-/// Writes a file, which is on the disk then.
+/// Writes a file and waits until it is on the disk.
 pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let mut file = create(path)?;
     step(Change::Adds)
@@ -90,7 +90,7 @@ pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     sync(&file, path)
 }
 
-/// Renames; what is there is replaced.
+/// Renames a file or directory, replacing an existing one.
 pub(super) fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {
     step(Change::Adds)
         .and_then(|()| fs::rename(from, to))
@@ -104,13 +104,12 @@ pub(super) fn sync_dir(path: &Path) -> Result<(), StoreError> {
         .map_err(disk("write", path))
 }
 
-/// Puts a file in the place of another, or where none was: readers see the one or the other, also
-/// after a crash. Only who has the store's lock may do this, as the file has a fixed name at first:
-/// `new`.
+/// Replaces or creates a file: readers see the old one or the new one, also after a crash. Only the holder of the
+/// store's lock may do this, as the file first has a fixed name: `new`.
 pub(super) fn replace(new: &Path, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let written = write(new, bytes).and_then(|()| rename(new, path));
     if written.is_err() {
-        // Else the next one that opens the store does it.
+        // On a failure here, the next process that opens the store removes it.
         let _ = remove_file(new);
     }
     written?;
@@ -161,7 +160,7 @@ pub(super) fn entries(path: &Path) -> Result<Vec<PathBuf>, StoreError> {
         .map_err(disk("read", path))
 }
 
-/// Puts a file in the place of another that need not survive a crash, or leaves that.
+/// Replaces a file that need not survive a crash, or leaves the old one.
 pub(super) fn scratch(new: &Path, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let mut file = create(new)?;
     step(Change::Adds)

@@ -1,4 +1,4 @@
-//! What can go wrong with a store.
+//! The errors of a store.
 
 use std::{
     error::Error,
@@ -17,20 +17,20 @@ use crate::{
     overlay::{PackError, UnpackError},
 };
 
-/// Why the store can't do something.
+/// An error of an operation on the store.
 #[derive(Debug, Error)]
 pub enum StoreError {
     /// The file system refused something.
     #[error("can't {operation} {}", path.display())]
     Disk {
-        /// What was to be done, as a verb.
+        /// The operation, as a verb.
         operation: &'static str,
-        /// With what.
+        /// The file or directory.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         source: io::Error,
     },
-    /// The directory holds something, and no store.
+    /// The directory is not empty, and not a store.
     #[error("{} is not empty, and no image store", .0.display())]
     NotAStore(PathBuf),
     /// Another user's store: its files have owners that this process may not give or see.
@@ -38,9 +38,9 @@ pub enum StoreError {
     Owner {
         /// The store.
         path: PathBuf,
-        /// Whose it is.
+        /// The user that owns the store.
         owner: u32,
-        /// Who asks.
+        /// The user of this process.
         user: u32,
     },
     /// A later version made the store.
@@ -48,38 +48,38 @@ pub enum StoreError {
     Newer {
         /// The store.
         path: PathBuf,
-        /// Its format.
+        /// The format of the store.
         found: u64,
-        /// Ours.
+        /// The newest format that this version supports.
         known: u64,
     },
-    /// Removed files and opaque directories are marked in another way than this process can use.
+    /// The store marks removed files and opaque directories in a form that this process can't use.
     #[error("the image store {} is for {found}, but this is {user}", path.display())]
     Dialect {
         /// The store.
         path: PathBuf,
-        /// Who it was made by.
+        /// The users for whom the store was made.
         found: &'static str,
-        /// Who asks.
+        /// The user of this process.
         user: &'static str,
     },
-    /// A file of the store does not hold what the store wrote there.
+    /// A file of the store has unexpected content.
     #[error("{} is damaged: {problem}", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The problem.
         problem: String,
     },
-    /// The start of an id that several images have in common.
+    /// The start of an ID that several images have in common.
     #[error("`{text}` is the start of the ids of {count} images")]
     Ambiguous {
-        /// What was asked for.
+        /// The start of the ID.
         text: String,
-        /// How many images there are.
+        /// The number of images.
         count: usize,
     },
-    /// Somebody else removed the image.
+    /// Another process removed the image.
     #[error("the image {0} is not in the store any more")]
     Gone(Digest),
     /// Neither the layer's bytes nor its tree are there.
@@ -88,16 +88,16 @@ pub enum StoreError {
     /// A name that has a digest can't be given to an image: the digest follows from the image.
     #[error("`{0}` has a digest, but an image can only be given a name with a tag")]
     NamedByDigest(ImageRef),
-    /// Bytes have another digest or length than was said.
+    /// The bytes have another digest or length than expected.
     #[error("{what} has the digest {found} and {size} bytes, but {expected} was expected")]
     Mismatch {
-        /// What.
+        /// The object with the wrong digest.
         what: String,
-        /// What it should be.
+        /// The expected digest.
         expected: Digest,
-        /// What it is.
+        /// The actual digest.
         found: Digest,
-        /// How long it is.
+        /// The actual length in bytes.
         size: u64,
     },
     /// The parts of an image don't fit together.
@@ -108,10 +108,10 @@ pub enum StoreError {
     Manifest {
         /// The manifest.
         digest: Digest,
-        /// What is wrong with it.
+        /// The fault.
         fault: ManifestFault,
     },
-    /// A tree that was not on the disk when the machine stopped, and can't be made again.
+    /// A tree that was not on the disk when the machine stopped, and can't be restored.
     #[error(
         "the files of the layer {0} are not what was built: the machine stopped before they were on the disk"
     )]
@@ -121,7 +121,7 @@ pub enum StoreError {
     Unpack {
         /// The layer.
         layer: Digest,
-        /// Why.
+        /// The cause.
         source: UnpackError,
     },
     /// A tree can't be made a layer.
@@ -129,13 +129,13 @@ pub enum StoreError {
     Pack {
         /// The tree.
         tree: PathBuf,
-        /// Why.
+        /// The cause.
         source: PackError,
     },
-    /// A tree is to be taken over that is in no working directory.
+    /// A tree to be adopted is not in a working directory.
     #[error("{} is in no working directory of the store", .0.display())]
     Outside(PathBuf),
-    /// The layers of an image are more than allowed, as they are downloaded.
+    /// The layers of an image are larger than allowed, as they are downloaded.
     #[error("the layers of the image have more than {0} bytes")]
     Download(u64),
     /// An archive can't be imported.
@@ -147,18 +147,18 @@ pub enum StoreError {
     /// An image can't be put into an archive.
     #[error(transparent)]
     Export(#[from] ArchiveError),
-    /// What is written to failed.
+    /// The output failed.
     #[error("can't write the layer {layer}")]
     Write {
         /// The layer.
         layer: Digest,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
 }
 
 impl StoreError {
-    /// The limit that was reached, if that is why.
+    /// The limit that was exceeded, if that is the cause.
     #[must_use]
     pub fn limit(&self) -> Option<Limit> {
         match self {
@@ -172,7 +172,7 @@ impl StoreError {
         }
     }
 
-    /// Whether there was no space left for what was to be written.
+    /// Returns whether the disk was full.
     #[must_use]
     pub fn is_full(&self) -> bool {
         let mut cause: Option<&(dyn Error + 'static)> = Some(self);
@@ -194,7 +194,7 @@ impl StoreError {
     }
 }
 
-/// Makes a [`StoreError::Disk`] of what the file system said.
+/// Makes a [`StoreError::Disk`] of an error of the file system.
 pub(super) fn disk(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
     move |source| StoreError::Disk {
         operation,

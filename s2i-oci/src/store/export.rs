@@ -8,13 +8,12 @@ use super::{Store, StoredImage, StoredLayer, error::StoreError};
 use crate::archive::{Item, write_items};
 
 impl Store {
-    /// Writes an archive of images under these names, in the form of [`archive::write`]: Docker, Podman
-    /// and OCI tools read it, and the images keep their ids and manifests. Layers are written as they
-    /// came, and those that were built here uncompressed. What is written is verified, so nothing that
-    /// was written before an error is any good.
+    /// Writes an archive of images under these names, in the form of [`archive::write`]: Docker, Podman and OCI tools
+    /// read it, and the images keep their IDs and manifests. Layers are written in their original form, and those that
+    /// were built here uncompressed. The output is verified while it is written, so output written before an error must
+    /// not be used.
     ///
-    /// Layers from the lowest on that `omit` is true for are left out, for an engine that has them
-    /// already.
+    /// The lowest layers for which `omit` returns true are left out, for an engine that has them already.
     ///
     /// [`archive::write`]: crate::archive::write
     ///

@@ -1,15 +1,15 @@
-//! Failures and deaths at chosen moments, for tests.
+//! Injected failures and kills, for tests.
 
 use std::{cell::Cell, io};
 
 use super::disk::Change;
 
 thread_local! {
-    /// How many steps this thread may still take, and what happens then.
+    /// The number of steps that this thread may still take, and the event that follows.
     static PLAN: Cell<Option<(u64, Fate)>> = const { Cell::new(None) };
 }
 
-/// What happens at a step.
+/// The event at a step.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Fate {
     /// The process is killed, as by `kill -9`.
@@ -18,12 +18,12 @@ pub(super) enum Fate {
     Full,
 }
 
-/// Lets this thread take so many steps.
+/// Lets this thread take this number of steps.
 pub(super) fn plan(steps: u64, fate: Fate) {
     PLAN.set(Some((steps, fate)));
 }
 
-/// Ends the plan, and tells whether it came to its end before.
+/// Ends the plan, and returns whether its last step was reached.
 pub(super) fn end() -> bool {
     matches!(PLAN.take(), Some((0, _)))
 }

@@ -1,4 +1,4 @@
-//! From names to images, and names for images.
+//! Finds images by name and ID, and changes their names.
 
 use std::collections::BTreeMap;
 
@@ -16,10 +16,9 @@ use crate::Digest;
 const MIN_ID: usize = 12;
 
 impl Store {
-    /// The image that a text stands for: an id (`sha256:` or not, and at least the first twelve of its
-    /// digits), a name (of which the tag may be missing if it is `latest`), or a name with the digest
-    /// of a manifest or a config. An id comes before a name that looks like one, so that no name can
-    /// pass for an id.
+    /// Returns the image of a reference: an ID (with or without `sha256:`, at least the first twelve of its digits), a
+    /// name (whose tag may be missing if it is `latest`), or a name with the digest of a manifest or a config. An ID
+    /// takes precedence over a name that looks like one, so that no name can pass for an ID.
     ///
     /// # Errors
     /// [`StoreError::Ambiguous`], [`StoreError::Damaged`], [`StoreError::Disk`].
@@ -65,7 +64,7 @@ impl Store {
         Ok(images)
     }
 
-    /// Gives the image one more name, which another image may lose by that.
+    /// Adds a name to the image. Another image with this name loses it.
     ///
     /// # Errors
     /// [`StoreError::NamedByDigest`], [`StoreError::Gone`], [`StoreError::Disk`].
@@ -78,8 +77,8 @@ impl Store {
         index.save(self.layout(), &held)
     }
 
-    /// Takes a name away from its image; false if there is no such name. An image without any name is
-    /// not listed any more, and [`collect`](Self::collect) removes it.
+    /// Removes a name from its image; false if there is no such name. An image without any name is no longer listed,
+    /// and [`collect`](Self::collect) removes it.
     ///
     /// # Errors
     /// [`StoreError::Disk`].

@@ -1,6 +1,6 @@
-//! What nothing stands for any more, and how it goes.
+//! Garbage collection: finds and removes unreferenced content.
 //!
-//! Under the lock it is found and moved aside, which takes no time; it is removed after that.
+//! The content is found and moved aside under the lock, which is quick; it is removed after the lock is released.
 
 use std::{
     collections::BTreeSet,
@@ -19,47 +19,48 @@ use crate::{
     manifest::{DOCKER_MANIFEST, Descriptor, MANIFEST, Manifest},
 };
 
-/// What was removed.
+/// The removed amount.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Freed {
-    /// Bytes, about: of trees, the length of their archives.
+    /// Approximate number of bytes: of trees, the length of their archives.
     pub bytes: u64,
-    /// Images.
+    /// Number of images.
     pub images: u64,
-    /// Layers, unpacked or as they came; one that was both counts once.
+    /// Number of layers, unpacked or as blobs; one that was both counts once.
     pub layers: u64,
 }
 
-/// What must stay.
+/// The content that must be kept.
 #[derive(Default)]
 struct Roots {
     blobs: BTreeSet<Digest>,
     layers: BTreeSet<Digest>,
 }
 
-/// What goes.
+/// The content to remove.
 struct Waste {
     blobs: Vec<PathBuf>,
     layers: Vec<PathBuf>,
 }
 
 impl Store {
-    /// Removes what no image needs, neither a listed one nor one that a [`Work`]
-    /// protects, and what killed processes left behind.
+    /// Removes content that no image needs, whether listed or protected by a [`Work`], and leftovers of killed
+    /// processes.
     ///
     /// # Errors
-    /// [`StoreError::Damaged`], and then nothing was removed: it is not known what an image needs that
-    /// can't be read. [`StoreError::Disk`].
+    /// [`StoreError::Damaged`] if an image can't be read, because its content is then unknown; nothing was removed.
+    /// [`StoreError::Disk`].
     pub fn collect(&self) -> Result<Freed, StoreError> {
         self.clean(self.exclusive()?)
     }
 
-    /// The same, and also removes images without a name and downloads that nobody goes on with.
+    /// Removes the same as [`collect`](Self::collect), and also images without a name and unfinished downloads that no
+    /// process continues.
     ///
     /// # Errors
     /// As [`collect`](Self::collect).
     pub fn prune(&self) -> Result<Freed, StoreError> {
-        // On a full disk, this makes the space that the rest needs. What can't be swept is told later.
+        // On a full disk, this makes the space that the rest needs. Files that can't be removed are reported later.
         let _ = self.sweep();
         let partials = self.remove_partials()?;
         let held = self.exclusive()?;
@@ -84,7 +85,7 @@ impl Store {
         buried.map(|()| freed)
     }
 
-    /// Moves waste aside, or removes it at once if a full disk does not even have space for that.
+    /// Moves the waste aside, or removes it at once if the disk has no space even for that.
     fn discard(&self, waste: &Waste, held: &Exclusive) -> Result<Option<Work>, StoreError> {
         let paths = || waste.blobs.iter().chain(&waste.layers);
         let aside = || {
@@ -135,7 +136,7 @@ impl Store {
         })
     }
 
-    /// What is won, as far as it can be told: what is removed may be damaged.
+    /// Returns the freed amount as far as it is known: the removed content may be damaged.
     fn freed(&self, waste: &Waste, roots: &Roots) -> Freed {
         let mut freed = Freed::default();
         let mut layers = BTreeSet::new();
@@ -155,7 +156,7 @@ impl Store {
         freed
     }
 
-    /// The image that the blob is the manifest of, if it is one.
+    /// Reads the image whose manifest the blob is, if it is one.
     fn image(&self, blob: Digest) -> Option<(Manifest, ImageConfig)> {
         [MANIFEST, DOCKER_MANIFEST].iter().find_map(|media_type| {
             let mut descriptor = Descriptor::of(media_type, &[]);
@@ -165,7 +166,7 @@ impl Store {
     }
 }
 
-/// What a file or directory is called after.
+/// Returns the digest in the name of a file or directory.
 fn digest(path: &Path) -> Option<Digest> {
     let name = path.file_name()?.to_str()?;
     format!("sha256:{name}").parse().ok()

@@ -1,4 +1,4 @@
-//! An image as it is in the store.
+//! An image in the store.
 
 use s2i_core::{ImageRef, image::ImageConfig};
 
@@ -8,7 +8,7 @@ use crate::{
     manifest::{Descriptor, MAX_JSON, Manifest},
 };
 
-/// An image that was in the store when this was made. [`Store::work`] keeps it there.
+/// An image that was in the store at the time of the query. [`Store::work`] keeps it there.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredImage {
     pub(super) id: Digest,
@@ -22,14 +22,14 @@ pub struct StoredImage {
 /// One layer of an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredLayer {
-    /// What the image's manifest says of it.
+    /// The layer's descriptor in the image's manifest.
     pub descriptor: Descriptor,
     /// The digest of the plain archive.
     pub diff_id: Digest,
 }
 
 impl StoredLayer {
-    /// Whether the image has the layer uncompressed.
+    /// Returns whether the image has the layer uncompressed.
     #[must_use]
     pub fn is_plain(&self) -> bool {
         self.descriptor.digest == self.diff_id
@@ -49,7 +49,7 @@ impl StoredImage {
         self.descriptor.digest
     }
 
-    /// What an index says of the manifest.
+    /// The descriptor of the manifest.
     #[must_use]
     pub fn descriptor(&self) -> &Descriptor {
         &self.descriptor
@@ -73,8 +73,7 @@ impl StoredImage {
         &self.names
     }
 
-    /// The length of all layers in bytes: uncompressed where that is known, which it is once a layer
-    /// was unpacked, else as they are.
+    /// The length of all layers in bytes: uncompressed for layers that were unpacked before, else as stored.
     #[must_use]
     pub fn size(&self) -> u64 {
         self.size
@@ -111,7 +110,7 @@ pub(super) fn check(manifest: &Manifest, config: &ImageConfig) -> Result<(), Sto
 }
 
 impl Store {
-    /// What the entry stands for.
+    /// Loads the image of an index entry.
     pub(super) fn load(
         &self,
         entry: &Entry,
@@ -121,7 +120,7 @@ impl Store {
         let (manifest, config) = self.parts(&entry.manifest)?;
         let layers = layers(&manifest, &config);
         let sizes = layers.map(|layer| self.layer_size(&layer));
-        // A manifest from elsewhere can say any size.
+        // A manifest from another source can state any size.
         let size = sizes.fold(0, u64::saturating_add);
         Ok(StoredImage {
             id: manifest.config.digest,
@@ -133,7 +132,7 @@ impl Store {
         })
     }
 
-    /// Manifest and config, which are what their digests say, and belong together.
+    /// Reads manifest and config, verifies their digests, and checks that they belong together.
     pub(super) fn parts(
         &self,
         descriptor: &Descriptor,
@@ -149,7 +148,7 @@ impl Store {
         Ok((manifest, config))
     }
 
-    /// A manifest or a config as it arrived.
+    /// Reads a manifest or a config in its original form.
     pub(super) fn json(&self, digest: Digest) -> Result<Vec<u8>, StoreError> {
         let path = self.layout().blob(digest);
         let bytes =

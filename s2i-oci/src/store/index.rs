@@ -1,4 +1,4 @@
-//! Which images there are, and by which names: `index.json`.
+//! The images and their names: `index.json`.
 
 use std::collections::BTreeSet;
 
@@ -15,14 +15,13 @@ use crate::{
     manifest::{self, Descriptor, IMAGE_NAME, REF_NAME},
 };
 
-/// The annotation of an index entry that holds the image's ID, so that no manifest must be read to
-/// know it.
+/// The annotation of an index entry that holds the image's ID, so that it is known without reading the manifest.
 const IMAGE_ID: &str = "io.s2i.image.id";
 
 /// The most bytes of an index: that of a hundred thousand names.
 const MAX_INDEX: u64 = 64 << 20;
 
-/// What the store knows of one name, or of an image without one.
+/// The entry of one name, or of an image without one.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
     /// The whole name.
@@ -55,7 +54,7 @@ impl Index {
         Ok(Self { entries })
     }
 
-    /// Puts this in the place of the index that is there.
+    /// Replaces the stored index with this one.
     pub(super) fn save(mut self, layout: &Layout, _held: &Exclusive) -> Result<(), StoreError> {
         self.entries
             .sort_by(|a, b| (&a.name, a.manifest.digest).cmp(&(&b.name, b.manifest.digest)));
@@ -68,8 +67,7 @@ impl Index {
         &self.entries
     }
 
-    /// Lists an image by a name, which no other image has then, or, without one, lists it if it is
-    /// not.
+    /// Lists an image under a name, which is taken from any other image, or without a name if it is not listed yet.
     pub(super) fn add(&mut self, name: Option<&ImageRef>, id: Digest, manifest: &Descriptor) {
         let digest = manifest.digest;
         let name = name.map(ImageRef::normalised);
@@ -92,7 +90,7 @@ impl Index {
         });
     }
 
-    /// Removes the entries that this is true for, and returns their names.
+    /// Removes the entries for which `is_unwanted` returns true, and returns their names.
     pub(super) fn remove(&mut self, is_unwanted: impl Fn(&Entry) -> bool) -> Vec<Option<String>> {
         let unwanted = self.entries.extract_if(.., |entry| is_unwanted(entry));
         unwanted.map(|entry| entry.name).collect()

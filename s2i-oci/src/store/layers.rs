@@ -1,4 +1,4 @@
-//! Layers as trees: unpacked on first use, or taken over from builds.
+//! Layers as trees: unpacked on first use, or adopted from builds.
 
 use std::{
     collections::BTreeMap,
@@ -24,13 +24,13 @@ use crate::{
 pub struct Unpacking {
     /// The digest of the plain archive.
     pub layer: Digest,
-    /// The length of the archive as it is, in bytes.
+    /// The length of the stored archive, in bytes.
     pub bytes: u64,
-    /// Whether it was unpacked before, but in another boot, and it is not known whether the disk has it.
+    /// True if it was unpacked in an earlier boot, and it is not known whether its tree is on the disk.
     pub again: bool,
 }
 
-/// A tree that became a layer, for [`Store::publish`]. It is removed if it is dropped before.
+/// A tree that became a layer, for [`Store::publish`]. It is removed if it is dropped before that.
 #[derive(Debug)]
 pub struct Adopted {
     work: Work,
@@ -55,18 +55,18 @@ impl Adopted {
         &self.layer
     }
 
-    /// The directory that is to become the layer's, and whose it is.
+    /// The directory that is to become the layer's, and its working directory.
     pub(super) fn place(&self) -> (PathBuf, &Work) {
         (self.work.path().join("layer"), &self.work)
     }
 }
 
 impl Store {
-    /// The trees of the image's layers, lowest first. Those that are not there are unpacked, and
-    /// `progress` is told before. A layer that the image has twice is there once, at its higher place:
-    /// overlayfs takes no directory twice, and a higher layer hides itself below.
+    /// Returns the trees of the image's layers, lowest first. Missing ones are unpacked, with a call of `progress`
+    /// before each. A layer that the image has twice is returned once, at its higher place: overlayfs takes no
+    /// directory twice, and a higher layer hides itself below.
     ///
-    /// The trees stay as long as a [`Work`] of the caller's protects the image.
+    /// The trees stay as long as a [`Work`] of the caller protects the image.
     ///
     /// # Errors
     /// [`StoreError::Gone`], [`StoreError::NoLayer`], [`StoreError::Unpack`], [`StoreError::Mismatch`],
@@ -87,10 +87,9 @@ impl Store {
         Ok(trees)
     }
 
-    /// Makes a layer of a tree that lies in a [`Work`] of this store: reads it once for its digest, gives
-    /// what `clamp` says is new its time, and takes the tree away to where only
-    /// [`publish`](Self::publish) finds it. What [`checked`](Self::checked) was given is called often while the
-    /// tree is read, and an error of it ends that.
+    /// Makes a layer of a tree in a [`Work`] of this store: reads it once for its digest, sets the time of files that
+    /// are new according to `clamp`, and moves the tree to where only [`publish`](Self::publish) finds it. The check of
+    /// [`checked`](Self::checked) is called often while the tree is read, and an error of it ends the operation.
     ///
     /// # Errors
     /// [`StoreError::Outside`], [`StoreError::Pack`], [`StoreError::Disk`].
@@ -130,7 +129,7 @@ impl Store {
         Ok(adopted)
     }
 
-    /// A tree is taken over by renaming, so it must be the store's own.
+    /// Checks that the tree is in the store: it is adopted by renaming.
     fn check_inside(&self, tree: &Path) -> Result<(), StoreError> {
         let metadata = tree.symlink_metadata().map_err(failed("read", tree))?;
         let path = tree.canonicalize().map_err(failed("read", tree))?;
@@ -140,7 +139,7 @@ impl Store {
         }
     }
 
-    /// Where the tree of a layer is.
+    /// The path of a layer's tree.
     pub(super) fn tree(&self, diff_id: Digest) -> PathBuf {
         self.layout().layer(diff_id).join("tree")
     }
@@ -153,7 +152,7 @@ impl Store {
         }
     }
 
-    /// Makes sure that the layer's tree is there and right.
+    /// Unpacks the layer unless its tree is present and valid.
     fn unpack(
         &self,
         layer: &StoredLayer,
@@ -181,7 +180,7 @@ impl Store {
         let size = self.unpack_blob(layer, blob, &place)?;
         let record = match &old {
             None => Record::new(size, false, self.boot()),
-            // Others may have this layer from here only, as the archive that its tree gives.
+            // This store may be the only source of the layer, as the archive packed from its tree.
             Some(old) => {
                 let packs = old.packs && self.packs(&place.join("tree"), layer.diff_id)?;
                 wait_for_disk(&place)?;
@@ -224,7 +223,7 @@ impl Store {
         })
     }
 
-    /// Makes the directory the layer's, unless it has one that is not the `old` one any more.
+    /// Moves the directory into the layer's place, unless the record there is no longer `old`.
     pub(super) fn place(
         &self,
         fresh: &Path,
@@ -238,7 +237,7 @@ impl Store {
         if found.as_ref() != old {
             return Ok(());
         }
-        // Without a record it is what a crash left of one.
+        // A directory without a record was left by a crash.
         if to.exists() {
             let away = work.path().join(format!("old-{}", diff_id.hex()));
             disk::rename(&to, &away)?;

@@ -1,19 +1,19 @@
-//! Where everything lies in a store, and what makes a directory one.
+//! The layout of a store, and the marker of its directory.
 //!
 //! ```text
-//! store.json         the version of this layout, and who the trees are for
+//! store.json         the version of this layout, and the dialect of the trees
 //! oci-layout         as in every OCI layout
 //! index.json         an OCI index: an entry for each name, one for an image without
-//! blobs/sha256/HEX   manifests, configs, and layers as they arrived
+//! blobs/sha256/HEX   manifests, configs, and layers in their original form
 //! layers/HEX/        a layer that is unpacked or was built here, by the digest of its plain archive
 //!     tree/          its files, in overlayfs' own form
-//!     layer.json     what is known of it
-//! work/RANDOM/       what a running build, run or import has: gone when it ends
+//!     layer.json     the record of the tree
+//! work/RANDOM/       the files of a running build, run or import; removed when it ends
 //!     lock           held as long as its owner lives
-//!     lease.json     which images and blobs must stay
-//! partial/HEX        downloads that were not finished
-//! lock               held by who changes, or reads, any of this
-//! new                what is about to be put in the place of another file
+//!     lease.json     the images and blobs that must be kept
+//! partial/HEX        unfinished downloads
+//! lock               held while any of this is read or changed
+//! new                a file that is about to replace another one
 //! ```
 
 use std::{
@@ -81,7 +81,7 @@ impl Layout {
         self.partials().join(digest.hex())
     }
 
-    /// What a file is called before it is put in the place of another.
+    /// The temporary name of a file that is about to replace another one.
     pub(super) fn new_file(&self) -> PathBuf {
         self.root.join("new")
     }
@@ -91,14 +91,14 @@ impl Layout {
     }
 }
 
-/// What makes a directory a store.
+/// The marker that makes a directory a store.
 #[derive(Serialize, Deserialize)]
 struct Marker {
     version: u64,
     trees: String,
 }
 
-/// Finds the store, or makes an empty one of a directory that is empty or not there.
+/// Opens the store, or creates one in a directory that is empty or does not exist.
 pub(super) fn open(root: &Path, dialect: Dialect) -> Result<Layout, StoreError> {
     DirBuilder::new()
         .recursive(true)
@@ -116,7 +116,7 @@ pub(super) fn open(root: &Path, dialect: Dialect) -> Result<Layout, StoreError> 
     Ok(layout)
 }
 
-/// Others must not be able to change what programs are run from here, nor to run its set-ID programs.
+/// Checks that no other user can change the programs that run from here, or run set-ID programs in it.
 fn check_owner(root: &Path) -> Result<(), StoreError> {
     let metadata = fs::metadata(root).map_err(failed("open", root))?;
     let (owner, user) = (metadata.uid(), rustix::process::geteuid().as_raw());
@@ -158,7 +158,7 @@ fn is_marked(layout: &Layout, dialect: Dialect) -> Result<bool, StoreError> {
     }
 }
 
-/// How a dialect is called in the marker and in messages.
+/// The names of a dialect in the marker and in messages.
 fn of(dialect: Dialect) -> (&'static str, &'static str) {
     match dialect {
         Dialect::Trusted => ("trusted", "the root user of the machine"),
@@ -166,7 +166,7 @@ fn of(dialect: Dialect) -> (&'static str, &'static str) {
     }
 }
 
-/// Only what [`mark`] itself leaves behind when it is killed may be there.
+/// Checks that the directory is empty, except for files that an interrupted [`mark`] leaves.
 fn check_empty(layout: &Layout) -> Result<(), StoreError> {
     let own = [layout.lock(), layout.marker(), layout.new_file()];
     let entries = disk::entries(&layout.root)?;
@@ -177,7 +177,8 @@ fn check_empty(layout: &Layout) -> Result<(), StoreError> {
     }
 }
 
-/// The marker comes first: where it is, everything may be removed that has a name of ours.
+/// Writes the marker, before everything else: in a marked directory, everything with a name of the store may be
+/// removed.
 fn mark(layout: &Layout, dialect: Dialect) -> Result<(), StoreError> {
     let _held = lock::exclusive(layout)?;
     // Another process may have been faster.
@@ -192,7 +193,7 @@ fn mark(layout: &Layout, dialect: Dialect) -> Result<(), StoreError> {
     disk::replace(&layout.new_file(), &layout.marker(), &json)
 }
 
-/// Makes what is missing, as it is in a new store and in one whose maker was killed.
+/// Creates the missing files, in a new store and in one whose creation was interrupted.
 fn complete(layout: &Layout) -> Result<(), StoreError> {
     let private = Permissions::from_mode(0o700);
     fs::set_permissions(&layout.root, private).map_err(failed("make private", &layout.root))?;

@@ -17,35 +17,35 @@ use super::{
     layout::Layout,
 };
 
-/// The store can't change while this lives.
+/// The shared lock: the store can't change while it is held.
 #[derive(Debug)]
 pub(super) struct Shared(#[expect(dead_code, reason = "unlocked when closed")] File);
 
-/// Nobody else reads or changes the store while this lives.
+/// The exclusive lock: no other process reads or changes the store while it is held.
 #[derive(Debug)]
 pub(super) struct Exclusive(#[expect(dead_code, reason = "unlocked when closed")] File);
 
-/// One of the two: what is read under it belongs together.
+/// Either lock. Data that is read under it is consistent.
 pub(super) trait Held {}
 impl Held for Shared {}
 impl Held for Exclusive {}
 
-/// Waits for the store's lock, to read.
+/// Waits for the store's lock, for reading.
 pub(super) fn shared(layout: &Layout) -> Result<Shared, StoreError> {
     wait(&layout.lock(), FlockOperation::LockShared).map(Shared)
 }
 
-/// Waits for the store's lock, to change. Whoever has it does nothing that takes long.
+/// Waits for the store's lock, for changes. It is held for short operations only.
 pub(super) fn exclusive(layout: &Layout) -> Result<Exclusive, StoreError> {
     wait(&layout.lock(), FlockOperation::LockExclusive).map(Exclusive)
 }
 
-/// Waits until nobody else holds the file, which is made if need be.
+/// Waits for the lock on the file, which is created if it does not exist.
 pub(super) fn hold(path: &Path) -> Result<File, StoreError> {
     wait(path, FlockOperation::LockExclusive)
 }
 
-/// Holds the file, which is made if need be, unless another one does.
+/// Locks the file, which is created if it does not exist, unless it is locked already.
 pub(super) fn try_hold(path: &Path) -> Result<Option<File>, StoreError> {
     let file = open(path, true).map_err(disk("open", path))?;
     match retry_on_intr(|| flock(&file, FlockOperation::NonBlockingLockExclusive)) {
@@ -61,17 +61,17 @@ fn wait(path: &Path, operation: FlockOperation) -> Result<File, StoreError> {
     Ok(file)
 }
 
-/// What became of an attempt to hold a file.
+/// The result of an attempt to lock a file.
 pub(super) enum Attempt {
-    /// It is held now.
+    /// The file is locked now.
     Held(File),
-    /// Somebody else holds it.
+    /// The file is locked already.
     Busy,
-    /// It is not there.
+    /// The file does not exist.
     Missing,
 }
 
-/// Holds the file if nobody else does. It is not made.
+/// Locks the file unless it is locked already. The file is not created.
 pub(super) fn attempt(path: &Path) -> Result<Attempt, StoreError> {
     let file = match open(path, false) {
         Ok(file) => file,
@@ -92,7 +92,7 @@ fn is_missing(err: &io::Error) -> bool {
     )
 }
 
-/// Every lock has a description of its own, so that threads of one process exclude each other too.
+/// Opens a file description for each lock, so that threads of one process exclude each other too.
 fn open(path: &Path, create: bool) -> io::Result<File> {
     OpenOptions::new()
         .read(true)

@@ -1,15 +1,15 @@
 //! Images on this machine, without a daemon: one directory that many processes share.
 //!
-//! A [`Store`] holds images as a registry does, by digest, and their layers unpacked, so that a build
-//! can start on them at once and what it leaves behind becomes a layer by being renamed.
+//! A [`Store`] holds images as a registry does, by digest, and their layers unpacked, so that a build can start on them
+//! at once and its changes become a layer by being renamed.
 //!
-//! - **Everything belongs together at every moment.** A name is listed after all that it stands for is
-//!   on the disk, and what is not listed is in a directory that goes with the process that made it. A
-//!   process may be killed, and a disk may be full, at any point.
-//! - **Many may use it at once.** Changes are made under one lock that is held for moments; what takes
-//!   long is done before, elsewhere. [`Work`] keeps images from being [collected](Store::collect).
-//! - **Nothing is believed.** What comes from an archive or a registry is taken by the digest of its
-//!   bytes; no name in it becomes a path.
+//! - **The store is consistent at every moment.** A name is listed after everything that it refers to is on the disk;
+//!   unlisted files are in a directory that is removed together with the process that made it. A process may be killed,
+//!   and a disk may be full, at any point.
+//! - **Many processes may use it at once.** Changes are made under one lock that is held for moments; long work is done
+//!   before, elsewhere. [`Work`] keeps images from being [collected](Store::collect).
+//! - **Input is not trusted.** Content from an archive or a registry is identified by the digest of its bytes; no name
+//!   in it becomes a path.
 //!
 //! ```no_run
 //! use s2i_oci::store::{LayerSource, NewImage, Store};
@@ -88,9 +88,8 @@ struct Inner {
 }
 
 impl Store {
-    /// Opens the store in this directory, which is made if it is not there, and removes what killed
-    /// processes left in it. What can't be removed is left to [`collect`](Self::collect), which says
-    /// why.
+    /// Opens the store in this directory, which is created if it does not exist, and removes leftovers of killed
+    /// processes. Files that can't be removed are left to [`collect`](Self::collect), which returns the error.
     ///
     /// # Errors
     /// [`StoreError::NotAStore`], [`StoreError::Owner`], [`StoreError::Newer`], [`StoreError::Dialect`],
@@ -111,8 +110,8 @@ impl Store {
         Ok(store)
     }
 
-    /// The same store with other limits for layers that it unpacks or adopts, for archives that it imports, and for the
-    /// layers of an image that are [downloaded](Self::check_download).
+    /// Returns the same store with other limits for layers that it unpacks or adopts, for archives that it imports, and
+    /// for the layers of an image that are [downloaded](Self::check_download).
     #[must_use]
     pub fn with_limits(&self, limits: Limits) -> Self {
         self.with(Inner {
@@ -121,7 +120,7 @@ impl Store {
         })
     }
 
-    /// The same store in another boot of the machine: for tests of what then becomes of trees.
+    /// Returns the same store in another boot of the machine, for tests of how trees are then treated.
     #[doc(hidden)]
     #[must_use]
     pub fn in_boot(&self, boot: &str) -> Self {
@@ -144,7 +143,7 @@ impl Store {
         self.inner.layout.root()
     }
 
-    /// How removed files and opaque directories are marked in its trees.
+    /// The form of the marks of removed files and opaque directories in its trees.
     #[must_use]
     pub fn dialect(&self) -> Dialect {
         self.inner.dialect

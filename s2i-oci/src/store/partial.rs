@@ -1,4 +1,4 @@
-//! Downloads that can be gone on with, in this process or in the next.
+//! Downloads that can be continued, in this process or in the next.
 
 use std::{
     fs::{self, File},
@@ -15,24 +15,24 @@ use super::{
 };
 use crate::{Digest, manifest::Descriptor};
 
-/// The time between two looks whether another process still downloads the same.
+/// The time between two checks whether another process still downloads the same blob.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// A blob that is not there yet, and a file for it, which nobody else writes.
+/// A blob that is not in the store yet, and a file for it that no other process writes.
 ///
-/// When it is dropped, what was written so far stays for the next one.
+/// When it is dropped, the content so far stays for the next download.
 #[derive(Debug)]
 pub struct Partial {
     store: Store,
     blob: Descriptor,
     path: PathBuf,
-    /// Held as long as this lives.
+    /// The locked file.
     file: File,
 }
 
 impl Store {
-    /// Checks before anything is downloaded that all these blobs together are within the limit of bytes. Their sizes
-    /// are what a registry says; no download is longer than that.
+    /// Checks before a download that all these blobs together are within the limit of bytes. Their sizes are those that
+    /// the registry states; no download is longer than that.
     ///
     /// # Errors
     /// [`StoreError::Download`].
@@ -47,10 +47,10 @@ impl Store {
         Ok(())
     }
 
-    /// The place for a download of this blob; `None` if it is there. From now on the blob stays as long
-    /// as `work` lives, whether it is there or comes later.
+    /// Returns the place for a download of this blob; `None` if it is in the store. From now on the blob stays as long
+    /// as `work` lives, whether it exists already or comes later.
     ///
-    /// Waits while somebody else downloads the same.
+    /// Waits while another process downloads the same blob.
     ///
     /// # Errors
     /// [`StoreError::Disk`].
@@ -84,7 +84,7 @@ impl Store {
         }
     }
 
-    /// Waits until the file is free, which may take as long as a download.
+    /// Waits for the lock on the file, which may take as long as a download.
     fn hold_partial(&self, path: &Path) -> Result<File, StoreError> {
         loop {
             if let Some(file) = lock::try_hold(path)? {
@@ -95,11 +95,11 @@ impl Store {
         }
     }
 
-    /// Removes downloads that nobody goes on with, and returns how many bytes they had.
+    /// Removes unfinished downloads that no process continues, and returns the number of their bytes.
     pub(super) fn remove_partials(&self) -> Result<u64, StoreError> {
         let mut bytes = 0;
         for path in disk::entries(&self.layout().partials())? {
-            // What is held is removed while it is held: who waits for it looks again.
+            // The file is removed while it is locked: a process that waits for the lock checks the file again.
             if let Attempt::Held(file) = lock::attempt(&path)? {
                 bytes += file.metadata().map_or(0, |metadata| metadata.len());
                 disk::remove_file(&path)?;
@@ -109,7 +109,7 @@ impl Store {
     }
 }
 
-/// Whether the open file still has this name.
+/// Returns whether the open file still has this name.
 fn is_same(file: &File, path: &Path) -> bool {
     match (file.metadata(), fs::symlink_metadata(path)) {
         (Ok(open), Ok(named)) => (open.dev(), open.ino()) == (named.dev(), named.ino()),
@@ -118,13 +118,13 @@ fn is_same(file: &File, path: &Path) -> bool {
 }
 
 impl Partial {
-    /// The file. What is in it already is the start of the blob, as far as can be known.
+    /// The file. Its content so far is the start of the blob, as far as is known.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Takes the file as the whole blob. If it is not, it is removed.
+    /// Takes the file as the whole blob. If its digest or length is wrong, it is removed.
     ///
     /// # Errors
     /// [`StoreError::Mismatch`], [`StoreError::Disk`].
@@ -144,7 +144,7 @@ impl Partial {
         disk::sync(&self.file, &self.path)?;
         let held = self.store.exclusive()?;
         self.store.put_blob(&self.path, self.blob.digest, &held)?;
-        // It is still there if the blob came on another way.
+        // It still exists if the blob was added in another way.
         disk::remove_file(&self.path)?;
         self.store.sync_blobs()
     }

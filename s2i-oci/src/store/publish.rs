@@ -1,4 +1,4 @@
-//! How an image gets into the store: everything that it names first, then its name.
+//! Publishes an image: everything that it names first, then its name.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ use crate::{
     overlay,
 };
 
-/// An image that is to be made.
+/// An image to be published.
 #[derive(Debug)]
 pub struct NewImage {
     /// The config. Its `rootfs` names the layers.
@@ -27,10 +27,10 @@ pub struct NewImage {
     pub layers: Vec<LayerSource>,
 }
 
-/// Where a layer of a new image comes from.
+/// The source of a layer of a new image.
 #[derive(Debug)]
 pub enum LayerSource {
-    /// From an image that a [`Work`] of the caller's protects.
+    /// From an image that a [`Work`] of the caller protects.
     Stored(StoredLayer),
     /// From a build.
     Adopted(Adopted),
@@ -45,7 +45,7 @@ impl LayerSource {
     }
 }
 
-/// The bytes of an image without its layers, and what they mean.
+/// The bytes of an image without its layers, and their parsed content.
 pub(super) struct Parts {
     pub(super) descriptor: Descriptor,
     pub(super) manifest: Manifest,
@@ -99,8 +99,7 @@ impl Parts {
         image::layers(&self.manifest, &self.config)
     }
 
-    /// Writes both files where nobody looks for them, so that they are on the disk before the lock is
-    /// taken.
+    /// Writes both files to the working directory, so that they are on the disk before the lock is taken.
     pub(super) fn spool(&self, work: &Work) -> Result<(), StoreError> {
         for (digest, bytes) in self.blobs() {
             disk::write(&work.path().join(digest.hex()), bytes)?;
@@ -133,15 +132,15 @@ impl Parts {
     }
 }
 
-/// What is to be listed, with which names.
+/// An image to be listed, and its names.
 pub(super) struct Listing {
     pub(super) parts: Parts,
     pub(super) names: Vec<ImageRef>,
 }
 
 impl Store {
-    /// Makes an image of a config and layers, and gives it the name, which another image may lose by
-    /// that. Without a name it is listed until [`prune`](Self::prune).
+    /// Makes an image of a config and layers, and gives it the name, which is taken from any other image. Without a
+    /// name it is listed until [`prune`](Self::prune).
     ///
     /// # Errors
     /// [`StoreError::NamedByDigest`]; [`StoreError::Inconsistent`] if the config names other layers;
@@ -164,11 +163,11 @@ impl Store {
         self.list_image(parts, name, &work, &held)
     }
 
-    /// Makes an image of what a registry sent, whose layers are blobs already (see
+    /// Makes an image of a registry's manifest and config, whose layers are blobs already (see
     /// [`partial`](Self::partial)), and gives it the name.
     ///
-    /// A name may have a digest: that of the manifest, or of an index that the manifest is in, which is
-    /// the caller's to know.
+    /// A name may have a digest: that of the manifest, or of an index that contains the manifest, which the caller must
+    /// have verified.
     ///
     /// # Errors
     /// [`StoreError::Manifest`], [`StoreError::Mismatch`], [`StoreError::Inconsistent`],
@@ -198,7 +197,7 @@ impl Store {
         Ok(images.pop().expect("as many as were listed"))
     }
 
-    /// The last steps, when all layers are there: all images are listed at once, or none is.
+    /// Completes the import when all layers are present: all images are listed at once, or none is.
     pub(super) fn list_images(
         &self,
         images: &[Listing],
@@ -227,7 +226,7 @@ impl Store {
         images.iter().map(load).collect()
     }
 
-    /// Takes the store's lock and puts these layers where they belong.
+    /// Takes the store's lock and moves these layers to their places.
     fn put_all_adopted(&self, adopted: &[&Adopted], work: &Work) -> Result<Exclusive, StoreError> {
         let put = || {
             for layer in adopted {
@@ -246,13 +245,13 @@ impl Store {
         {
             return Ok(held);
         }
-        // Somebody else unpacked the same layer after it was looked for. That happens only once.
+        // Another process unpacked the same layer after the check. That happens only once.
         drop(held);
         put()
     }
 
-    /// Packs the layer into a file if its tree can't be kept: where the same layer was unpacked from
-    /// somebody else's archive, that tree is in use, and need not give the same bytes again.
+    /// Packs the layer into a file if its tree can't be kept: where the same layer was unpacked from another tool's
+    /// archive, that tree is in use, and need not give the same bytes again.
     fn spool_adopted(&self, adopted: &Adopted, work: &Work) -> Result<(), StoreError> {
         let diff_id = adopted.diff_id();
         let path = work.path().join(diff_id.hex());
@@ -289,7 +288,7 @@ impl Store {
     }
 }
 
-/// Names are given by tag: a digest follows from the image, and an id is no name.
+/// Checks that the name has no digest: a digest follows from the image.
 pub(super) fn check_name(name: Option<&ImageRef>) -> Result<(), StoreError> {
     match name {
         Some(name) if name.digest().is_some() => Err(StoreError::NamedByDigest(name.clone())),
@@ -316,7 +315,7 @@ fn compose(config: &ImageConfig, layers: &[LayerSource]) -> Result<Parts, StoreE
     Parts::read(bytes, manifest::MANIFEST, config)
 }
 
-/// What a manifest says that it is; OCI's need not say it.
+/// Returns the media type in a manifest; an OCI manifest may leave it out.
 fn media_type(manifest: &[u8]) -> String {
     #[derive(serde::Deserialize)]
     #[serde(rename_all = "camelCase")]

@@ -1,10 +1,10 @@
-//! What is known of an unpacked layer, and whether the disk has it.
+//! The record of an unpacked layer, which also shows whether its tree is on the disk.
 //!
-//! Waiting until the disk has every file of a tree would take longer than most builds. So a tree is
-//! recorded with the boot of the machine in which it was written. When it is first needed in another
-//! boot, its files come from the disk: either they give the layer's digest, and it is trusted for good,
-//! or the layer is unpacked again. Archives of other tools can't be made again from files, so a layer
-//! that was unpacked from one always is, but then waits for the disk: once is enough.
+//! Waiting until every file of a tree is on the disk would take longer than most builds. So a tree is recorded with the
+//! boot of the machine in which it was written. When it is first needed in another boot, its files are read from the
+//! disk: either they give the layer's digest, and it is trusted from then on, or the layer is unpacked again. Archives
+//! of other tools can't be restored from files, so a layer that was unpacked from one is always unpacked again, but
+//! then waits for the disk, so that this happens once.
 
 use std::{fs::File, io, path::Path};
 
@@ -23,22 +23,22 @@ use crate::{
 /// The most bytes of a record.
 const MAX_RECORD: u64 = 4096;
 
-/// What is known of a tree: `layer.json`.
+/// The record of a tree: `layer.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Record {
-    /// Bytes of the plain archive.
+    /// The number of bytes of the plain archive.
     pub(super) size: u64,
-    /// Its entries.
+    /// The number of its entries.
     files: u64,
-    /// Whether packing the tree gives the layer's archive again.
+    /// True if packing the tree gives the layer's archive again.
     pub(super) packs: bool,
-    /// The boot in which it was written; none once it is known that the disk has it.
+    /// The boot in which the tree was written; `None` once it is known to be on the disk.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     boot: Option<String>,
 }
 
 impl Record {
-    /// Of a tree that was just written.
+    /// The record of a tree that was just written.
     pub(super) fn new(size: Size, packs: bool, boot: &str) -> Self {
         Self {
             size: size.bytes,
@@ -48,17 +48,17 @@ impl Record {
         }
     }
 
-    /// Whether the tree can be used as it is.
+    /// Returns whether the tree can be used without a check.
     pub(super) fn is_settled(&self, boot: &str) -> bool {
         self.boot.as_deref().is_none_or(|written| written == boot)
     }
 
-    /// The same of a tree that the disk has.
+    /// The record of the same tree once it is known to be on the disk.
     pub(super) fn settled(self) -> Self {
         Self { boot: None, ..self }
     }
 
-    /// Writes the record into a layer's directory that nobody else knows yet.
+    /// Writes the record into a layer's directory that no other process uses yet.
     pub(super) fn write(&self, place: &Path) -> Result<(), StoreError> {
         disk::write(&place.join(NAME), &self.json())?;
         disk::sync_dir(place)
@@ -72,8 +72,8 @@ impl Record {
 /// The name of a record.
 const NAME: &str = "layer.json";
 
-/// The boot that the machine is in. Where that can't be told every process is in one of its own, which
-/// costs time, but trusts nothing wrong.
+/// The ID of the machine's current boot. Where it is unknown, every process has one of its own, which costs time, but
+/// trusts nothing wrong.
 pub(super) fn boot_id() -> String {
     let read = std::fs::read_to_string("/proc/sys/kernel/random/boot_id");
     match read.as_deref().map(str::trim) {
@@ -83,7 +83,7 @@ pub(super) fn boot_id() -> String {
 }
 
 impl Store {
-    /// What is known of the layer's tree, if there is one.
+    /// Reads the record of the layer's tree, if there is one.
     pub(super) fn record(&self, diff_id: Digest) -> Result<Option<Record>, StoreError> {
         let path = self.layout().layer(diff_id).join(NAME);
         match disk::read(&path, MAX_RECORD)? {
@@ -94,7 +94,7 @@ impl Store {
         }
     }
 
-    /// Finds out whether the disk has a tree that was written in another boot, and notes it.
+    /// Checks whether a tree that was written in another boot is intact on the disk, and records it.
     pub(super) fn settle(&self, diff_id: Digest, record: &Record) -> Result<bool, StoreError> {
         if !record.packs {
             return Ok(false);
@@ -106,7 +106,7 @@ impl Store {
         Ok(true)
     }
 
-    /// Whether the tree gives this layer when it is packed.
+    /// Returns whether packing the tree gives this layer.
     pub(super) fn packs(&self, tree: &Path, diff_id: Digest) -> Result<bool, StoreError> {
         let packed = overlay::pack(tree, self.dialect(), None, &mut self.watch(io::sink()));
         let (found, _) = packed.map_err(|source| StoreError::Pack {
@@ -116,7 +116,7 @@ impl Store {
         Ok(found == diff_id)
     }
 
-    /// Another process may have found the same, or have replaced the tree.
+    /// Records the result, as another process may have recorded the same, or have replaced the tree.
     fn note_settled(
         &self,
         diff_id: Digest,
@@ -135,7 +135,7 @@ impl Store {
     }
 }
 
-/// Waits until the disk has everything that was written to its file system.
+/// Waits until everything that was written to the file system is on the disk.
 pub(super) fn wait_for_disk(place: &Path) -> Result<(), StoreError> {
     disk::step(disk::Change::Adds)
         .and_then(|()| Ok(rustix::fs::syncfs(File::open(place)?)?))

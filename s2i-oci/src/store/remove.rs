@@ -1,7 +1,7 @@
-//! Removes trees that anybody may have made.
+//! Removes trees from untrusted sources.
 //!
-//! No link is followed, no mount point is entered (not even one that a killed build left behind), and
-//! no depth is too much: what lies deep is brought up before it is removed.
+//! No link is followed, no mount point is entered (not even one that a killed build left behind), and no depth is too
+//! much: deep directories are moved up before they are removed.
 
 use std::{
     ffi::{CStr, CString, OsStr},
@@ -22,15 +22,15 @@ use super::{
     work::random_name,
 };
 
-/// How many directories may be open at once.
+/// The number of directories that may be open at once.
 const DEPTH: usize = 64;
 
-/// How often a directory that is not empty may show nothing in a row. Others that remove the same bring
-/// directories up, also between a look and the removal.
+/// The number of passes in a row in which a directory that is not empty may list no entry. Other processes that remove
+/// the same tree also move directories up, even between a listing and the removal.
 const FRUITLESS: u32 = 100;
 
-/// Removes what has this path, if it is there: a file, a link, or a directory with all that is in it.
-/// Something else that removes the same at the same time does no harm.
+/// Removes the file, link or directory at this path, if it exists, with everything in it. Another process may remove
+/// the same tree at the same time.
 pub(super) fn remove(path: &Path) -> Result<(), StoreError> {
     disk::step(disk::Change::Removes).map_err(failed("remove", path))?;
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
@@ -57,18 +57,18 @@ struct Frame {
     name: CString,
     fd: Rc<OwnedFd>,
     entries: Dir,
-    /// How many passes in a row found nothing, this one included as long as it has not.
+    /// The number of passes in a row without an entry, this one included until it finds one.
     fruitless: u32,
 }
 
 struct Removal {
-    /// From the top down.
+    /// The open directories, from the top down.
     frames: Vec<Frame>,
-    /// What is being removed, for messages.
+    /// The path that is being removed, for messages.
     path: PathBuf,
-    /// How many directories were brought up.
+    /// The number of directories that were moved up.
     moved: u64,
-    /// What no name in the tree starts with.
+    /// The prefix of the names of directories that were moved up; no name in the tree starts with it.
     mark: String,
 }
 
@@ -136,8 +136,8 @@ impl Removal {
         Ok(())
     }
 
-    /// Removes the directory that was emptied. What was brought up meanwhile, or what the file system
-    /// did not list because the directory changed, is taken in another pass.
+    /// Removes the directory that was emptied. Directories that were moved up into it meanwhile, and entries that the
+    /// file system did not list because the directory changed, are removed in another pass.
     fn leave(&mut self, root: &OwnedFd) -> Result<(), Errno> {
         let Some(mut frame) = self.frames.pop() else {
             return Ok(());

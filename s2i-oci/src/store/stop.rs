@@ -1,4 +1,4 @@
-//! Ending long work from outside, between two pieces of what it reads or writes.
+//! Cancels long operations, between two pieces of their input or output.
 
 use std::{
     fmt,
@@ -19,9 +19,9 @@ impl fmt::Debug for Check {
 }
 
 impl Store {
-    /// Returns the same store, whose long operations (unpacking, packing, importing, waiting for the
-    /// download of another process) call `check` at least once for each mebibyte, and end with its error,
-    /// somewhere in theirs, leaving what they leave after any other error.
+    /// Returns the same store, whose long operations (unpacking, packing, importing, waiting for the download of
+    /// another process) call `check` at least once for each mebibyte, and end with its error in their cause chain; they
+    /// leave the same state as after any other error.
     ///
     /// The error must not be of the kind [`io::ErrorKind::Interrupted`], after which reading goes on.
     #[must_use]
@@ -32,12 +32,12 @@ impl Store {
         }
     }
 
-    /// Fails when long work is to end.
+    /// Fails when the operation is to end.
     pub(super) fn check(&self) -> io::Result<()> {
         self.check.0.as_ref().map_or(Ok(()), |check| check())
     }
 
-    /// A reader or writer that asks before each piece.
+    /// A reader or writer that calls the check before each piece.
     pub(super) fn watch<T>(&self, stream: T) -> Watched<'_, T> {
         Watched {
             store: self,

@@ -1,4 +1,4 @@
-//! Directories for what is not finished, and what protects what it needs.
+//! Directories for unfinished work, and the leases that protect its images.
 
 use std::{
     collections::BTreeSet,
@@ -23,28 +23,28 @@ use crate::{Digest, manifest::Descriptor};
 /// The most bytes of a lease.
 const MAX_LEASE: u64 = 16 << 20;
 
-/// What must stay although no name may stand for it.
+/// The content that must be kept although no name may refer to it.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Lease {
-    /// Manifests, and with them all that they name.
+    /// Manifests, with everything that they name.
     pub(super) images: Vec<Descriptor>,
-    /// Blobs alone.
+    /// Single blobs.
     pub(super) blobs: BTreeSet<Digest>,
 }
 
-/// A directory of the store for a build, a run or a download, and the images that stay as long as it is
-/// there. It is removed with all that is in it when this is dropped, and when this process ends without
-/// that, by the next one that opens the store.
+/// A directory of the store for a build, a run or a download, and a lease on the images that it needs. It is removed
+/// with its contents when this is dropped; if the process ends without that, the next process that opens the store
+/// removes it.
 #[derive(Debug)]
 pub struct Work {
     path: PathBuf,
     lease: Mutex<Lease>,
-    /// Held as long as this lives.
+    /// The locked file.
     _lock: File,
 }
 
 impl Store {
-    /// A new directory that protects these images until it is dropped.
+    /// Creates a directory that protects these images until it is dropped.
     ///
     /// # Errors
     /// [`StoreError::Gone`] if one of the images is not in the store any more, [`StoreError::Disk`].
@@ -63,7 +63,7 @@ impl Store {
         Work::start(self, lease, &held)
     }
 
-    /// Removes what processes left behind that are gone.
+    /// Removes leftovers of processes that have ended.
     pub(super) fn sweep(&self) -> Result<(), StoreError> {
         let new = self.layout().new_file();
         if disk::entries(&self.layout().work())?.is_empty() && !new.exists() {
@@ -77,7 +77,8 @@ impl Store {
         works.bury()
     }
 
-    /// Tells the living from the dead. None is being made meanwhile, as that needs the store's lock.
+    /// Lists the working directories, separating those in use from leftovers. No directory is created meanwhile, as
+    /// that needs the store's lock.
     pub(super) fn works(&self, _held: &Exclusive) -> Result<Works, StoreError> {
         let mut works = Works::default();
         for path in disk::entries(&self.layout().work())? {
@@ -95,24 +96,24 @@ impl Store {
     }
 }
 
-/// What there is in `work/`.
+/// The working directories in `work/`.
 #[derive(Default)]
 pub(super) struct Works {
-    /// What the living protect.
+    /// The leases of running processes.
     pub(super) leases: Vec<Lease>,
-    /// What is left of the others.
+    /// The leftovers of ended processes.
     dead: Vec<Dead>,
 }
 
 impl Works {
-    /// Removes what is dead. What can't be removed does not keep the rest, and is told at the end.
+    /// Removes the leftovers. A failure does not stop the rest, and is returned at the end.
     pub(super) fn bury(self) -> Result<(), StoreError> {
         let buried = self.dead.iter().map(|dead| remove(&dead.path));
         buried.fold(Ok(()), Result::and)
     }
 }
 
-/// What a process left behind. Nobody else takes it for dead while this lives.
+/// The leftovers of an ended process, locked so that no other process removes them.
 struct Dead {
     path: PathBuf,
     _lock: Option<File>,
@@ -135,7 +136,7 @@ impl Work {
                 break path;
             }
         };
-        // Without its lock the directory is dead, and the next one to look removes it.
+        // A directory without its lock is a leftover, which the next process to look removes.
         let lock = lock::hold(&path.join("lock"))?;
         let work = Self {
             path,
@@ -146,16 +147,16 @@ impl Work {
         Ok(work)
     }
 
-    /// The directory. It holds `lock` and `lease.*`, which are the store's; the rest is the owner's.
+    /// The directory. The store owns `lock` and `lease.*` in it; the rest is the caller's.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Removes the owner's entry of this name, whatever it is, and nothing that a link leads to.
+    /// Removes the caller's entry of this name, of any type, without following links.
     ///
     /// # Errors
-    /// [`StoreError::Disk`], also for a path that is no name, and for a name that is the store's.
+    /// [`StoreError::Disk`], also for a path that is not a plain name, and for a name of the store.
     pub fn clear(&self, name: &OsStr) -> Result<(), StoreError> {
         let path = self.path.join(name);
         let bytes = name.as_encoded_bytes();
@@ -168,15 +169,15 @@ impl Work {
         remove(&path)
     }
 
-    /// Removes the directory now, and tells what goes wrong with that.
+    /// Removes the directory now, and returns the error of that.
     ///
     /// # Errors
-    /// [`StoreError::Disk`]; the next one that opens the store tries again.
+    /// [`StoreError::Disk`]; the next process that opens the store tries again.
     pub fn remove(self) -> Result<(), StoreError> {
         remove(&self.path)
     }
 
-    /// Changes what is protected. The caller has made sure that it is there.
+    /// Changes the lease. The caller has made sure that the content exists.
     pub(super) fn protect(
         &self,
         change: impl FnOnce(&mut Lease),
@@ -193,14 +194,14 @@ impl Work {
     }
 }
 
-/// A name that nobody else has.
+/// A unique random name.
 pub(super) fn random_name() -> String {
     format!("{:016x}", RandomState::new().build_hasher().finish())
 }
 
 impl Drop for Work {
     fn drop(&mut self) {
-        // What can't be removed now is removed by the next one that opens the store.
+        // A directory that can't be removed now is removed by the next process that opens the store.
         let _ = remove(&self.path);
     }
 }

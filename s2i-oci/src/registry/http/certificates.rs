@@ -14,7 +14,7 @@ use crate::registry::{
     options::Options,
 };
 
-/// The reason why a file does not hold what its name promises.
+/// The reason why a file does not have the content that its name implies.
 #[derive(Debug, Error)]
 enum CertificateError {
     #[error("the file has no certificate")]

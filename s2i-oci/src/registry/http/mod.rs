@@ -100,7 +100,7 @@ impl Http {
 
     /// Returns the error for a request without a response.
     pub(super) fn failed(&self, err: reqwest::Error, operation: &Operation) -> AttemptError {
-        // URLs of storage services are as good as passwords.
+        // URLs of storage services grant access like passwords.
         let err = err.without_url();
         if err.is_connect() || is_tls(&err) {
             return self.connection_error(err);
@@ -127,7 +127,7 @@ impl Http {
         }
     }
 
-    /// Returns the response if its status is one of success, else the error that it stands for.
+    /// Returns the response if its status is one of success, else the error for the status.
     pub(super) async fn check(
         &self,
         response: Response,
@@ -249,7 +249,7 @@ fn is_tls(err: &(dyn std::error::Error + 'static)) -> bool {
         if err.is::<rustls::Error>() {
             return true;
         }
-        // An I/O error hides what it wraps from its sources.
+        // An I/O error does not include its inner error in its sources.
         let inner = err.downcast_ref::<std::io::Error>();
         let inner = inner.and_then(std::io::Error::get_ref);
         next = match inner {

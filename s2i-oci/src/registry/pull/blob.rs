@@ -108,7 +108,7 @@ impl<'a> Download<'a> {
     async fn run(&self, to: &Path) -> Result<(), RegistryError> {
         let (blob, mut backoff) = (self.blob, self.repository.backoff());
         let mut partial = Partial::open(to, blob.size).await?;
-        // Bytes that were lost and came again are no gain: else losing and gaining could go on without end.
+        // Bytes that were lost and came again do not count as progress: else the attempts could go on without end.
         let mut most = partial.size();
         loop {
             let ended;
@@ -156,7 +156,7 @@ impl<'a> Download<'a> {
                 let err = self.operation.retryable(ProtocolError::Range);
                 return Ok((partial.clear().await?, Err(err)));
             }
-            // The whole blob, whatever the request was.
+            // The response is the whole blob, even if a part was requested.
             _ => partial.clear().await?,
         };
         self.receive(partial, response).await

@@ -1,4 +1,4 @@
-//! Documents that a name can stand for: a manifest, or an index of several.
+//! Documents that a name can refer to: a manifest, or an index of several.
 
 use s2i_core::image::Platform;
 use serde::{Deserialize, de::IgnoredAny};
@@ -78,7 +78,7 @@ pub(super) fn choose<'a>(index: &'a Index, platform: &Platform) -> Option<&'a De
         let is_same = other.os == platform.os && other.architecture == platform.architecture;
         (is_same && level <= wanted).then_some((level, manifest))
     });
-    // Of equals, the first.
+    // The first of equal manifests wins.
     let best = manifests.reduce(|best, next| if next.0 > best.0 { next } else { best });
     best.map(|(_, manifest)| manifest)
 }

@@ -49,7 +49,7 @@ pub struct Pulled {
 impl Registry {
     /// Pulls the manifest and the config of an image for this platform, from mirrors first.
     ///
-    /// A name without an index stands for one manifest, of any platform; its config names the platform.
+    /// A name without an index refers to one manifest, of any platform; its config names the platform.
     ///
     /// # Errors
     /// [`NotFound`](RegistryError::NotFound), [`Platform`](RegistryError::Platform) and other failures of requests.

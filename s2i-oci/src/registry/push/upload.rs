@@ -87,7 +87,7 @@ impl<'a> Upload<'a> {
         if response.status() == StatusCode::NOT_FOUND {
             return Ok(false);
         }
-        // Only an existing blob leads to a storage service, whatever that answers to this method.
+        // Only an existing blob redirects to a storage service, whose response to this method does not matter.
         if !host.is_own(response.url()).await? {
             return Ok(true);
         }

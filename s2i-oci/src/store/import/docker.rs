@@ -1,4 +1,4 @@
-//! What `docker save` writes: `manifest.json` names configs and layers by their places in the archive.
+//! The format of `docker save`: `manifest.json` names configs and layers by their paths in the archive.
 
 use s2i_core::image::null_as_default;
 use serde::Deserialize;
@@ -26,7 +26,7 @@ struct DockerImage {
     layers: Vec<String>,
 }
 
-/// The images, none if the archive is of another kind.
+/// Returns the images; none if the archive has another format.
 pub(super) fn images(contents: &Contents) -> Result<Vec<Listing>, StoreError> {
     let images: Option<Vec<DockerImage>> = contents.read("manifest.json")?;
     let images = images.unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Why an archive can't be imported.
+//! The faults of archives that can't be imported.
 
 use s2i_core::{
     ImageRefError,
@@ -34,7 +34,7 @@ pub enum ImportFault {
     /// More bytes than allowed as it comes, compressed or not.
     #[error("is longer than {0} bytes")]
     Long(u64),
-    /// A member whose name can't be one.
+    /// A member with an invalid name.
     #[error("has a member with the name `{0}`")]
     MemberName(String),
     /// Two different members of one name.
@@ -52,7 +52,7 @@ pub enum ImportFault {
     /// A file that must be there.
     #[error("names the file `{0}`, but does not have it")]
     NoFile(String),
-    /// A blob that must be there, under whichever name.
+    /// A blob that is required, under any name.
     #[error("names the blob {0}, but has nothing with this digest")]
     NoBlob(Digest),
     /// A blob of another length than announced.
@@ -68,7 +68,7 @@ pub enum ImportFault {
     /// A description that is too large.
     #[error("has more than {MAX_JSON} bytes in `{0}`")]
     TooLong(String),
-    /// A description that is not what it should be.
+    /// A description in an unexpected form.
     #[error("has a `{file}` that can't be read: {problem}")]
     Json {
         /// The file.
@@ -104,9 +104,9 @@ pub enum ImportFault {
     /// A layer that is not compressed, and is not the one in the config.
     #[error("has the layer {found} where the config says {expected}")]
     Layer {
-        /// In the config.
+        /// The digest in the config.
         expected: Digest,
-        /// In the archive.
+        /// The digest of the layer in the archive.
         found: Digest,
     },
 }

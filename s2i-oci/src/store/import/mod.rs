@@ -1,9 +1,8 @@
-//! Takes images out of the archives of engines and tools.
+//! Imports images from the archives of engines and tools.
 //!
-//! An archive is read once, from its start to its end, as it may come through a pipe: each file in it is
-//! hashed while it is put aside. Only then, when everything is known, is it looked at: as an OCI layout
-//! if it has an `index.json`, else as what `docker save` writes. Names in the archive are looked up among
-//! names in the archive, and never become paths.
+//! An archive is read once, from start to end, as it may come through a pipe: each file in it is hashed while it is
+//! spooled. The spooled files are then read as an OCI layout if there is an `index.json`, else in the format of
+//! `docker save`. Names in the archive are only compared with other names in it, and never become paths.
 
 mod docker;
 mod fault;
@@ -42,8 +41,8 @@ use crate::{
 
 pub use fault::ImportFault;
 
-/// The rules for archives of images: what engines and tools write, which is files and links among them, and
-/// devices and labels that are no part of an image.
+/// The rules for archives of images: engines and tools write files and links to them, and devices and labels that are
+/// no part of an image.
 const RULES: Rules = Rules {
     types: b"0123456V\0",
     names: Names::Rooted,
@@ -112,19 +111,19 @@ struct Spooled {
 #[derive(Default)]
 struct Contents {
     files: BTreeMap<String, Digest>,
-    /// To which names links lead.
+    /// The targets of links, by name.
     links: BTreeMap<String, String>,
     blobs: BTreeMap<Digest, Spooled>,
 }
 
 impl Store {
-    /// Imports what `docker save`, `podman save`, [`export`](Self::export) and other tools wrote, also
-    /// compressed as a whole with gzip or zstd. The archive is read to its end, and may come through a
-    /// pipe. What is long and no layer is dropped on the way, and zeros become holes.
+    /// Imports an archive of `docker save`, `podman save`, [`export`](Self::export) or another tool, also compressed as
+    /// a whole with gzip or zstd. The archive is read to its end, and may come through a pipe. A large member that is
+    /// not a layer is dropped on the way, and zeros become holes.
     ///
-    /// Of an image for several platforms, the one for Linux on this processor is taken. Layers that the
-    /// archive leaves out may be in the store already. All images are listed at once, or none is; what
-    /// had one of their names before loses it.
+    /// Of an image for several platforms, the one for Linux on this processor is taken. Layers that the archive leaves
+    /// out may be in the store already. All images are listed at once, or none is; an older image with one of their
+    /// names loses it.
     ///
     /// # Errors
     /// [`StoreError::Import`], [`StoreError::Read`], [`StoreError::Mismatch`],
@@ -246,8 +245,8 @@ fn spool_members(archive: impl Read, work: &Work, store: &Store) -> Result<Conte
     Ok(contents)
 }
 
-/// Writes one file of the archive to a place of ours, and hashes it on the way; `None` for one that is too
-/// long for a description and no layer.
+/// Writes one file of the archive to the working directory, and hashes it on the way; `None` for a file that is not a
+/// layer and too long for a description.
 fn put_aside(
     member: &Member,
     content: &mut Entries<'_>,
@@ -326,7 +325,7 @@ impl Contents {
         }
     }
 
-    /// The file that the name stands for.
+    /// Returns the file of the name, following links in the archive.
     fn file(&self, name: &str) -> Result<Option<&Spooled>, ImportFault> {
         let mut found = name;
         for _ in 0..MAX_LINKS {

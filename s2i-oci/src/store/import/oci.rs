@@ -16,13 +16,13 @@ use crate::{
     manifest::{Descriptor, IMAGE_NAME, INDEX, Index, Manifest, REF_NAME, is_index},
 };
 
-/// How many indexes may lie in each other.
+/// The number of indexes that may be nested.
 const MAX_DEPTH: usize = 4;
 
 /// The annotation of an entry that is about an image, and no image.
 const REFERENCE_TYPE: &str = "vnd.docker.reference.type";
 
-/// The images, none if the archive is of another kind.
+/// Returns the images; none if the archive has another format.
 pub(super) fn images(contents: &Contents) -> Result<Vec<Listing>, StoreError> {
     let Some(blob) = contents.file("index.json")? else {
         return Ok(Vec::new());
@@ -64,7 +64,7 @@ fn is_image(entry: &Descriptor) -> bool {
     !entry.annotations.contains_key(REFERENCE_TYPE) && entry.platform.as_ref().is_none_or(is_known)
 }
 
-/// The name of an entry: the whole one, or what stands for it if it is more than a tag.
+/// The name of an entry: its full name, or its reference name if that is more than a tag.
 fn full_name(entry: &Descriptor) -> Result<Option<ImageRef>, ImportFault> {
     let short = entry.annotations.get(REF_NAME);
     let short = short.filter(|short| short.contains(['/', ':']));
@@ -72,7 +72,7 @@ fn full_name(entry: &Descriptor) -> Result<Option<ImageRef>, ImportFault> {
     text.map(|text| name(text)).transpose()
 }
 
-/// The manifest that an entry stands for: what is in an index for this machine.
+/// Returns the manifest of an entry: from an index, the one for this machine.
 fn resolve(
     contents: &Contents,
     entry: &Descriptor,
@@ -95,7 +95,7 @@ fn resolve(
     resolve(contents, choose(contents, &entries)?, depth + 1)
 }
 
-/// What runs here, or the only one that there is: archives may lack the other platforms' images.
+/// Returns the entry for this platform, or the only one present: archives may lack the images of other platforms.
 fn choose<'e>(
     contents: &Contents,
     entries: &[&'e Descriptor],
