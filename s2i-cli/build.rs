@@ -1,4 +1,4 @@
-//! Embeds the static agents that `cargo xtask dist` made, where they are.
+//! Embeds the static agents that `cargo xtask dist` built, if there are any.
 
 use std::{env, fmt::Write as _, fs, path::PathBuf};
 

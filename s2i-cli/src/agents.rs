@@ -1,8 +1,8 @@
-//! The agents that this s2i carries.
+//! The agents embedded in this program.
 
 use s2i_build::Agents;
 
-/// The agents that were embedded when this program was built.
+/// Returns the agents that were embedded when this program was built.
 pub(crate) fn embedded() -> Agents {
     include!(concat!(env!("OUT_DIR"), "/agents.rs"))
 }

@@ -1,4 +1,4 @@
-//! Which engine a command works with, and why.
+//! The choice of the engine for a command, with the reason.
 
 use std::path::{Path, PathBuf};
 
@@ -13,36 +13,36 @@ use crate::{
     native::{self, Impossible},
 };
 
-/// The embedded engine's images, for root and in the directory for data of other users.
+/// The store of the embedded engine for root. Other users have one in their data directory.
 const SYSTEM_STORE: &str = "/var/lib/s2i";
 const OWN_STORE: &str = "s2i";
 
-/// An engine to work with.
+/// The chosen engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Chosen {
     /// Docker or Podman.
     Api(Endpoint),
-    /// The embedded engine, over the store in this directory.
+    /// The embedded engine with the store in this directory.
     Native(PathBuf),
 }
 
-/// An engine to work with, and why it is this one.
+/// The chosen engine and the reason for the choice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Choice {
     pub(crate) chosen: Chosen,
-    /// A part of a sentence.
+    /// The reason, as a part of a sentence.
     pub(crate) because: String,
-    /// Whether nobody asked for it, so that people may wonder where their images are.
+    /// True if the engine was not requested, so that users may not know where their images are.
     pub(crate) is_fallback: bool,
 }
 
-/// Chooses the engine: what the command line and variables say, what the configuration says, Docker
-/// or Podman where one is named or listens, else the embedded one where it can work.
+/// Chooses the engine: the one that the command line or the environment selects, or the configuration, or Docker
+/// or Podman if one is named or listens, or else the embedded engine if it can work.
 pub(crate) fn choose(global: &Global, config: &Config, host: &Host) -> Result<Choice, Error> {
     choose_with(global, config, host, native::possible)
 }
 
-/// The same with a way to find out whether the embedded engine can work.
+/// Chooses the engine with a custom check of whether the embedded engine can work.
 pub(crate) fn choose_with(
     global: &Global,
     config: &Config,
@@ -54,7 +54,7 @@ pub(crate) fn choose_with(
         return Err(Error::UrlOfNative(url.into()));
     }
     let typed = global.engine.map(|name| (name, "it was asked for".into()));
-    // A URL on the command line is for this very command, and comes before any file.
+    // A URL on the command line is for this command only and takes precedence over the file.
     let of_file = config.engine.filter(|_| url.is_none());
     let of_file = of_file.map(|name| (name, file_of(config)));
     let find = |flavour| Endpoint::find(url, Some(flavour), &host.engine);
@@ -62,7 +62,7 @@ pub(crate) fn choose_with(
         None => return any(url, host, store(global, config, host), native),
         Some((EngineName::Docker, because)) => (Chosen::Api(find(Flavour::Docker)?), because),
         Some((EngineName::Podman, because)) => (Chosen::Api(find(Flavour::Podman)?), because),
-        // Whether it can work shows when it does.
+        // Opening the engine shows whether it can work.
         Some((EngineName::Native, because)) => {
             (Chosen::Native(store(global, config, host)), because)
         }
@@ -74,7 +74,7 @@ pub(crate) fn choose_with(
     })
 }
 
-/// The engine where none was asked for by its kind.
+/// Chooses an engine when none was requested by kind.
 fn any(
     url: Option<&str>,
     host: &Host,
@@ -86,7 +86,7 @@ fn any(
         because,
         is_fallback: false,
     };
-    // What somebody names is used or nothing is: images would turn up where nobody looks for them.
+    // A named endpoint is used or the command fails: with another engine, users would not find their images.
     if let Some(endpoint) = Endpoint::named(url, None, &host.engine)? {
         let because = format!("{} names it", endpoint.from);
         return Ok(api(endpoint, because));
@@ -110,7 +110,7 @@ fn file_of(config: &Config) -> String {
     format!("{} names it", file.display())
 }
 
-/// Why there is no engine, without saying that there is none.
+/// Returns the reason for the lack of an engine, without the statement that there is none.
 pub(crate) fn reason(err: EngineError) -> String {
     match err {
         EngineError::NoEndpoint { reason } => reason,
@@ -118,7 +118,7 @@ pub(crate) fn reason(err: EngineError) -> String {
     }
 }
 
-/// Where the embedded engine keeps images.
+/// Returns the directory of the embedded engine's images.
 pub(crate) fn store(global: &Global, config: &Config, host: &Host) -> PathBuf {
     let asked = global.store.as_ref().map(|dir| host.working_dir.join(dir));
     let own = || {
@@ -248,7 +248,7 @@ mod tests {
     fn the_embedded_engine_is_the_last_resort() {
         let host = user();
         if Endpoint::listening(None, &host.engine).is_ok() {
-            // Somebody listens on a usual socket of this machine.
+            // A daemon listens on a default socket of this machine.
             return;
         }
         let told = choose("", "", &host);

@@ -13,39 +13,39 @@ use serde::Deserialize;
 
 use crate::{args::EngineName, host::Host};
 
-/// The configuration of the machine.
+/// The system-wide configuration file.
 const SYSTEM: &str = "/etc/s2i/config.toml";
 
-/// What the file says; every key may be left out.
+/// The content of the file; all keys are optional.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Config {
-    /// The file that it is from.
+    /// The path of the file.
     #[serde(skip)]
     pub(crate) file: Option<PathBuf>,
-    /// As `--engine`.
+    /// The value of `--engine`.
     pub(crate) engine: Option<EngineName>,
-    /// As `--url`.
+    /// The value of `--url`.
     pub(crate) url: Option<String>,
-    /// As `--store`.
+    /// The value of `--store`.
     pub(crate) store: Option<PathBuf>,
-    /// As `--allowed-uids`.
+    /// The value of `--allowed-uids`.
     pub(crate) allowed_uids: UidRanges,
-    /// The images that `s2i build` picks from where no builder is named.
+    /// The images that `s2i build` picks from if no builder is named.
     pub(crate) builders: Builders,
-    /// What the embedded engine knows of registries.
+    /// The registry settings of the embedded engine.
     pub(crate) registry: Registry,
     /// The limits of the embedded engine.
     pub(crate) limits: Limits,
 }
 
-/// The most that a layer of the embedded engine, or an archive for its `s2i load`, may hold.
+/// The limits for a layer of the embedded engine, and for an archive that it loads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Limits {
-    /// Bytes, 64 GiB where it is left out.
+    /// The size in bytes; 64 GiB by default.
     bytes: Option<NonZeroU64>,
-    /// Files, directories and the like, four million where it is left out.
+    /// The number of files, directories and other entries; four million by default.
     entries: Option<NonZeroU64>,
 }
 
@@ -60,38 +60,39 @@ impl Limits {
     }
 }
 
-/// What the embedded engine knows of registries. (Docker and Podman have files of their own for it.)
+/// The registry settings of the embedded engine. (Docker and Podman have their own files.)
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Registry {
-    /// A directory as `/etc/docker/certs.d`, which is looked at as well.
+    /// An additional directory in the format of `/etc/docker/certs.d`.
     pub(crate) certificates: Option<PathBuf>,
-    /// A file of authorities (PEM) that are trusted for every registry.
+    /// A PEM file of certificate authorities that are trusted for every registry.
     pub(crate) trust_ca: Option<PathBuf>,
-    /// How many blobs are transferred at once.
+    /// The number of blobs that are transferred at the same time.
     pub(crate) parallel: Option<u8>,
-    /// Who is asked before a registry, `host[:port][/prefix]`, by the registry's host.
+    /// The mirrors, `host[:port][/prefix]`, that are tried before a registry, by the registry's host.
     pub(crate) mirrors: BTreeMap<String, Vec<String>>,
 }
 
-/// Why a file is no configuration.
+/// The reason for a rejected configuration file.
 #[derive(Debug)]
 pub(crate) enum ConfigError {
-    /// It can't be read.
+    /// The file can't be read.
     Read { file: PathBuf, source: io::Error },
-    /// It says something wrong.
+    /// The file has an invalid line.
     Line {
         file: PathBuf,
-        /// From 1.
+        /// The line number, from 1.
         line: usize,
-        /// What stands there.
+        /// The text of the line.
         text: String,
         message: String,
     },
 }
 
 impl Config {
-    /// Reads the file that `S2I_CONFIG` names, else the user's, else the machine's, else none.
+    /// Reads the file that `S2I_CONFIG` names, or else the user's file, or the system's. Returns the default if
+    /// there is none.
     pub(crate) fn read(host: &Host) -> Result<Self, ConfigError> {
         if let Some(file) = &host.config_file {
             return Self::read_file(file);
@@ -101,7 +102,7 @@ impl Config {
             .as_ref()
             .map(|dir| dir.join("s2i/config.toml"));
         let files = own.into_iter().chain([SYSTEM.into()]);
-        // A directory above it that only others may enter has no configuration for us.
+        // A parent directory that only others may enter holds no configuration for this user.
         match files
             .into_iter()
             .find(|file| file.symlink_metadata().is_ok())
@@ -120,7 +121,7 @@ impl Config {
         Self::parse(file, &text)
     }
 
-    /// Relative paths in it are relative to the file.
+    /// Parses the text of a file. Relative paths in it are relative to the file.
     pub(crate) fn parse(file: &Path, text: &str) -> Result<Self, ConfigError> {
         let mut config: Self = toml::from_str(text).map_err(|err| {
             let at = err.span().map_or(0, |span| span.start.min(text.len()));

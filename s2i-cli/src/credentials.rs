@@ -1,4 +1,4 @@
-//! The files with the credentials of Docker and Podman, which all engines use alike.
+//! The credential files of Docker and Podman, which all engines share.
 
 use std::path::PathBuf;
 
@@ -28,7 +28,7 @@ pub(crate) fn store(host: &Host, flavour: Flavour) -> CredentialStore {
         Flavour::Podman => [podmans, dockers],
     };
     let mut files = files.concat();
-    // `REGISTRY_AUTH_FILE` may name the other one.
+    // `REGISTRY_AUTH_FILE` may name the same file.
     files.dedup();
     CredentialStore {
         files,
@@ -44,7 +44,7 @@ pub(crate) fn default_file(host: &Host) -> Option<PathBuf> {
     host.auth_file.clone().or(dockers)
 }
 
-/// The store for engines that pull and push by themselves.
+/// The credential store as a provider for engines that pull and push by themselves.
 pub(crate) struct Provider(pub(crate) CredentialStore);
 
 impl CredentialProvider for Provider {

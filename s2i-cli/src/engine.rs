@@ -1,4 +1,4 @@
-//! The engines as one.
+//! The engines behind one type.
 
 use std::sync::Arc;
 
@@ -16,17 +16,17 @@ use crate::{
     native,
 };
 
-/// An engine that is ready.
+/// An engine that is ready for use.
 pub(crate) enum AnyEngine {
     /// Docker or Podman.
     Api(DockerEngine),
-    /// The embedded one, and what its containers can't have here.
+    /// The embedded engine, and the restriction that its containers have here.
     Native(NativeEngine, Option<Diagnostic>),
 }
 
 impl AnyEngine {
-    /// Prepares the engine. To be called before any thread starts: the embedded one changes what this
-    /// process may do, and that is for all of it.
+    /// Opens the engine. Must be called before any thread starts: the embedded engine changes the privileges of
+    /// the whole process.
     pub(crate) fn open(chosen: Chosen, config: &Config, host: &Host) -> Result<Self, Error> {
         match chosen {
             Chosen::Api(endpoint) => api(endpoint, host).map(Self::Api),
@@ -38,7 +38,7 @@ impl AnyEngine {
     }
 }
 
-/// Docker or Podman.
+/// Opens Docker or Podman.
 pub(crate) fn api(endpoint: Endpoint, host: &Host) -> Result<DockerEngine, Error> {
     let provider = Provider(credentials::store(host, endpoint.flavour()));
     let engine = DockerEngine::connect(endpoint, agents::embedded())?;

@@ -1,7 +1,6 @@
-//! Exit codes. They are part of the interface: scripts tell failures apart by them.
+//! Exit codes. They are part of the interface: scripts distinguish failures by them.
 //!
-//! Numbers that the Go `s2i` documents keep their meaning where it still exists; 0 is success and
-//! nothing else.
+//! Numbers that the Go `s2i` documents keep their meaning if it still exists. Only success is 0.
 
 use std::process::ExitCode;
 
@@ -15,43 +14,43 @@ impl From<Code> for ExitCode {
     }
 }
 
-/// Something that should not happen.
+/// An internal error.
 pub(crate) const INTERNAL: Code = Code(1);
 /// The command line is wrong: an unknown flag, a bad image name, a bad pull policy.
 pub(crate) const USAGE: Code = Code(2);
-/// A script of an image, `assemble` or another one, ended with a status other than 0.
+/// A script of an image, such as `assemble`, exited with a status other than 0.
 pub(crate) const SCRIPT_FAILED: Code = Code(4);
-/// The image could not be made from the finished container.
+/// The finished container could not be committed as an image.
 pub(crate) const COMMIT: Code = Code(6);
 /// The source could not be fetched.
 pub(crate) const FETCH: Code = Code(8);
-/// A script that is needed is nowhere.
+/// A required script was not found.
 pub(crate) const NO_SCRIPT: Code = Code(11);
-/// The source does not exist, or has no such directory.
+/// The source or its subdirectory does not exist.
 pub(crate) const NO_SOURCE: Code = Code(14);
-/// A script would run as a user who is not allowed.
+/// A script would run as a user that is not allowed.
 pub(crate) const USER_NOT_ALLOWED: Code = Code(15);
 /// The Git repository has no commit.
 pub(crate) const EMPTY_REPOSITORY: Code = Code(16);
-/// A script is there but can't be executed.
+/// A script exists but is not executable.
 pub(crate) const NOT_EXECUTABLE: Code = Code(17);
-/// The request can't end well: a bad artifact, a tag that is an input, labels that are too long.
+/// The request can't succeed: an invalid artifact, a tag that is an input, labels that are too long.
 pub(crate) const PLAN: Code = Code(18);
 /// The image has no such user.
 pub(crate) const NO_USER: Code = Code(19);
-/// No container engine answers.
+/// No container engine responds.
 pub(crate) const NO_ENGINE: Code = Code(20);
 /// An image is missing and can't or must not be pulled.
 pub(crate) const NO_IMAGE: Code = Code(21);
-/// The engine refused or failed something.
+/// The engine rejected a request, or a request failed.
 pub(crate) const ENGINE: Code = Code(22);
-/// The container ended on its own, or the connection to it was cut.
+/// The container ended unexpectedly, or the connection to it was lost.
 pub(crate) const LOST: Code = Code(23);
-/// What goes into a container could not be read, or was refused there.
+/// An input of a container could not be read, or the container rejected it.
 pub(crate) const INPUT: Code = Code(24);
-/// A login was refused, can't be tried, or can't be kept.
+/// A login was rejected, or can't be checked or stored.
 pub(crate) const LOGIN: Code = Code(25);
-/// The terminal went away (SIGHUP).
+/// The terminal was closed (SIGHUP).
 pub(crate) const HUNG_UP: Code = Code(129);
 /// Ctrl-C (SIGINT).
 pub(crate) const INTERRUPTED: Code = Code(130);

@@ -1,4 +1,4 @@
-//! What the process knows of its surroundings: the one place that reads them.
+//! The environment of the process, which only this module reads.
 
 use std::{
     collections::BTreeMap,
@@ -12,44 +12,44 @@ use std::{
 
 use s2i_docker::HostEnv;
 
-/// Everything about the process that behaviour depends on.
+/// All properties of the process that affect behaviour.
 #[derive(Clone, Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(crate) struct Host {
     pub(crate) engine: HostEnv,
     pub(crate) working_dir: PathBuf,
     pub(crate) temp_dir: PathBuf,
-    /// `SOURCE_DATE_EPOCH` as it was set.
+    /// The value of `SOURCE_DATE_EPOCH`.
     pub(crate) epoch: Option<String>,
     /// `S2I_CONFIG`
     pub(crate) config_file: Option<PathBuf>,
-    /// `XDG_CONFIG_HOME`, else `~/.config`.
+    /// `XDG_CONFIG_HOME`, or else `~/.config`.
     pub(crate) config_home: Option<PathBuf>,
-    /// `XDG_DATA_HOME`, else `~/.local/share`.
+    /// `XDG_DATA_HOME`, or else `~/.local/share`.
     pub(crate) data_home: Option<PathBuf>,
     /// `REGISTRY_AUTH_FILE`, which Podman uses.
     pub(crate) auth_file: Option<PathBuf>,
     /// `PATH`
     pub(crate) path: Option<OsString>,
-    /// Whether the user is root of the machine.
+    /// True if the user is root of the machine.
     pub(crate) is_root: bool,
-    /// Whether standard input comes from a keyboard.
+    /// True if standard input is a terminal.
     pub(crate) stdin_is_terminal: bool,
-    /// Whether standard output goes to a screen.
+    /// True if standard output is a terminal.
     pub(crate) stdout_is_terminal: bool,
-    /// Whether somebody watches standard error who sees a line change in place.
+    /// True if standard error is a terminal on which a line can be replaced, outside of CI.
     pub(crate) is_interactive: bool,
     pub(crate) wants_color: bool,
-    /// Every variable, for what is named when `s2i` is called.
+    /// All variables, for options that name one.
     pub(crate) variables: Variables,
 }
 
-/// The variables of the process. Their values, among which there are secrets, are not shown.
+/// The environment variables of the process. Debug output omits the values, which may be secret.
 #[derive(Clone, Default)]
 pub(crate) struct Variables(BTreeMap<OsString, OsString>);
 
 impl Variables {
-    /// The value of a variable, which may be empty.
+    /// Returns the value of a variable, which may be empty.
     pub(crate) fn get(&self, name: &str) -> Option<Vec<u8>> {
         let value = self.0.get(OsStr::new(name))?;
         Some(value.as_bytes().to_vec())

@@ -1,9 +1,9 @@
 //! `s2i`: source code in, runnable container image out.
 //!
-//! Arguments are read in two steps: [`args`] is what was typed, [`request`] is what it means. The
-//! [`choice`] of an engine falls once, before anything else starts. Whatever happens is told as events,
-//! which [`render`] shows to people or machines, and every error ends in [`error`], which knows its
-//! hint and its [exit code](exit).
+//! Arguments are processed in two steps: [`args`] parses the command line, and [`request`] builds requests from
+//! it. The [`choice`] of an engine is made once, before anything else starts. Progress is reported as events,
+//! which [`render`] shows to people or machines, and every error ends as an [`error`], which has a hint and an
+//! [exit code](exit).
 
 mod agents;
 mod args;
@@ -55,8 +55,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// What comes before the asynchronous part: nothing here starts a thread, so that the program can
-/// still become another one.
+/// Runs the command up to the start of the asynchronous runtime. No thread starts here, because only a process
+/// with a single thread can enter a user namespace.
 fn begin(args: &Args) -> Result<ExitCode, Error> {
     let mut host = host::Host::read();
     let config = config::Config::read(&host)?;
@@ -104,7 +104,7 @@ fn begin(args: &Args) -> Result<ExitCode, Error> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Does the asynchronous part, which signals stop from here on.
+/// Runs the asynchronous part, which signals stop from here on.
 fn in_runtime<T>(
     setting: &Setting<'_>,
     work: impl AsyncFnOnce(&CancelToken) -> Result<T, Error>,
@@ -117,10 +117,10 @@ fn in_runtime<T>(
         .map_err(Error::Runtime)?;
     let done = runtime.block_on(work(&cancel));
     if cancel.reason().is_some() {
-        // Threads that were left alone remove what they have made.
+        // Threads that are still running remove their resources.
         cancel.resources().wait_until_empty();
     }
-    // A name look-up that hangs must not keep a finished program.
+    // A name look-up that hangs must not delay the exit.
     runtime.shutdown_background();
     done
 }

@@ -1,4 +1,4 @@
-//! The embedded engine: whether it can work here, and opening it.
+//! The embedded engine: the check that it can work here, and opening it.
 
 use std::{
     fmt,
@@ -16,17 +16,17 @@ use serde::Serialize;
 
 use crate::{agents, config::Config, credentials, error::Error, host::Host};
 
-/// Where the certificates of registries are on most machines.
+/// The usual directories of registry certificates.
 const CERTIFICATES: [&str; 2] = ["/etc/docker/certs.d", "/etc/containers/certs.d"];
 
-/// Something that is missing, and the next step to get it.
+/// A missing prerequisite, and the step that provides it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Missing {
     pub(crate) what: String,
     pub(crate) step: Option<String>,
 }
 
-/// Why the embedded engine can't work here.
+/// The reasons why the embedded engine can't work here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Impossible(pub(crate) Vec<Missing>);
 
@@ -37,17 +37,17 @@ impl fmt::Display for Impossible {
     }
 }
 
-/// Finds out what this machine lets it do over this store. It takes as long as starting a container.
+/// Probes the machine and this store. Takes as long as starting a container.
 pub(crate) fn probe(store: &Path) -> Report {
     userns::probe(store)
 }
 
-/// Whether it can work here.
+/// Checks that the embedded engine can work here.
 pub(crate) fn possible(store: &Path) -> Result<(), Impossible> {
     verdict(&probe(store))
 }
 
-/// What a report comes down to.
+/// Returns the result of a report.
 pub(crate) fn verdict(report: &Report) -> Result<(), Impossible> {
     match &report.trial {
         Ok(()) => Ok(()),
@@ -55,7 +55,7 @@ pub(crate) fn verdict(report: &Report) -> Result<(), Impossible> {
     }
 }
 
-/// What is behind a trial that failed; first what can be done something about.
+/// Returns the causes of a failed trial; those that the user can fix come first.
 fn reasons(report: &Report, why: &str) -> Vec<Missing> {
     let missing = |what: &str, step: &str| Missing {
         what: what.into(),
@@ -94,7 +94,7 @@ fn reasons(report: &Report, why: &str) -> Vec<Missing> {
     reasons
 }
 
-/// What works less well than it could.
+/// Returns the restrictions of the engine on this machine.
 pub(crate) fn drawbacks(report: &Report) -> Vec<Missing> {
     let mut drawbacks = Vec::new();
     if let Plan::Single { why } = &report.plan {
@@ -139,7 +139,7 @@ fn read(table: &str) -> String {
     std::fs::read_to_string(table).unwrap_or_default()
 }
 
-/// A range of numbers, as many as users have, that these tables give to nobody.
+/// Returns a range of 65,536 IDs that is free in these tables.
 fn free_range(tables: &[String]) -> String {
     const COUNT: u64 = 65_536;
     const FIRST: u64 = 100_000;
@@ -155,13 +155,13 @@ fn free_range(tables: &[String]) -> String {
     format!("{first}-{}", first + COUNT - 1)
 }
 
-/// Whether the user is root of the machine. Root of a namespace has what a user has.
+/// Returns whether the user is root of the machine. Root of a user namespace has only the user's privileges.
 pub(crate) fn is_root() -> bool {
     rustix::process::geteuid().is_root() && !userns::is_inside()
 }
 
-/// Makes an ordinary user's process root of a user namespace, and says what containers can't have then.
-/// To be called before any thread starts.
+/// Makes an ordinary user's process root of a user namespace. Returns the restriction that containers have then.
+/// Must be called before any thread starts.
 pub(crate) fn enter(store: &Path) -> Result<Option<Diagnostic>, Error> {
     match userns::enter() {
         Ok(Plan::Single { why }) => Ok(Some(Diagnostic::new(
@@ -176,7 +176,7 @@ pub(crate) fn enter(store: &Path) -> Result<Option<Diagnostic>, Error> {
     }
 }
 
-/// Opens it.
+/// Opens the engine.
 pub(crate) fn open(store: PathBuf, config: &Config, host: &Host) -> Result<NativeEngine, Error> {
     Ok(NativeEngine::open(Options {
         store,
@@ -186,13 +186,13 @@ pub(crate) fn open(store: PathBuf, config: &Config, host: &Host) -> Result<Nativ
     })?)
 }
 
-/// Where rootless Docker and Podman look for certificates of registries.
+/// Returns the directories in which rootless Docker and Podman look for registry certificates.
 fn own_certificates(host: &Host) -> impl Iterator<Item = PathBuf> {
     let below = |dir: PathBuf| ["docker", "containers"].map(|name| dir.join(name).join("certs.d"));
     host.config_home.clone().into_iter().flat_map(below)
 }
 
-/// How registries are reached: with the credentials and certificates of Docker and Podman.
+/// Returns the registry options, with the credentials and certificates of Docker and Podman.
 pub(crate) fn registry(config: &Config, host: &Host) -> Result<registry::Options, Error> {
     let own = &config.registry;
     let extra_ca = own.trust_ca.as_ref().map(|path| {

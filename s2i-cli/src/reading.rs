@@ -1,14 +1,14 @@
-//! Reading what the user names: a file may be a pipe whose writer takes its time.
+//! Reading of files from the command line, such as a pipe whose writer is slow.
 
 use s2i_build::{CancelToken, context::or_interrupted, stream::blocking};
 
 use crate::error::Error;
 
-/// Opens or reads files on a thread of its own, until signals stop it. The thread may go on then: it must leave
-/// nothing behind.
+/// Opens or reads files in a separate thread until a signal stops the wait. The thread may continue then, so it
+/// must leave nothing behind.
 ///
 /// # Errors
-/// Errors of `read`, and the interrupt that stopped it.
+/// Returns the errors of `read`, and the interrupt that stopped it.
 pub(crate) async fn reading<T, E>(
     read: impl FnOnce() -> Result<T, E> + Send + 'static,
     cancel: &CancelToken,

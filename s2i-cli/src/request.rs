@@ -1,4 +1,4 @@
-//! From what was typed to what is meant.
+//! The conversion of command lines to requests.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ use crate::{
     args::Build, choice, commands::Setting, error::Error, host::Host, reading::reading, secrets,
 };
 
-/// The build that was typed, and soft problems in the files that it names.
+/// Returns the requested build, and problems in its files that are not fatal.
 pub(crate) async fn build(
     args: &Build,
     Setting {
@@ -41,7 +41,7 @@ pub(crate) async fn build(
             context_dir: args.context_dir.clone().filter(|dir| !dir.is_empty()),
             copy: args.copy,
             exclude: args.exclude.clone(),
-            // It changes while the source is read.
+            // The store changes while the source is read.
             foreign: vec![choice::store(global, config, host)],
         },
         builder: builder(args),
@@ -80,7 +80,7 @@ fn previous(args: &Build) -> Result<Option<PreviousRequest>, Error> {
     if !args.incremental {
         return Ok(None);
     }
-    // The only name may turn out to be the builder; then there is none for the result.
+    // A single name may turn out to be the builder; then the result has no name.
     match args.tag.as_ref().or(args.builder.as_ref()) {
         Some(tag) => Ok(Some(PreviousRequest::of(tag, is_split, pull)?)),
         None => Err(BuildFailure::from(PlanError::NoTag).into()),
@@ -102,7 +102,7 @@ fn artifacts(args: &Build) -> Vec<Mapping> {
         .collect()
 }
 
-/// The variables of the command line, then those of a file, which win.
+/// Returns the variables of the command line and then those of a file, which take precedence.
 pub(crate) async fn variables(
     typed: &[EnvVar],
     file: Option<&Path>,

@@ -1,4 +1,4 @@
-//! `--secret`, in the notation of `docker buildx build`: where values come from that nobody may see.
+//! The option `--secret`, in the notation of `docker buildx build`: the sources of secret values.
 
 use std::{fmt, fs::File, io, path::PathBuf};
 
@@ -6,31 +6,30 @@ use s2i_core::{EnvVar, EnvVarError, Secret, bounds};
 
 use crate::host::Host;
 
-/// The bytes that Linux takes as one variable: its name, a `=`, the value and a NUL.
+/// The maximum size of an environment variable on Linux in bytes: its name, a `=`, the value and a NUL.
 const LONGEST: usize = 128 * 1024;
 
-/// Where the value of a secret is.
+/// The source of a secret's value.
 #[derive(Debug, PartialEq, Eq)]
 enum Place {
     Variable(String),
     File(PathBuf),
 }
 
-/// Why there is no secret. None of it shows a value, or what could be one because it stands at the
-/// wrong place.
+/// The reason for a rejected secret. No message shows a value, or text in the wrong place that may be one.
 #[derive(Debug)]
 pub(crate) enum SecretError {
-    /// There is something else than fields.
+    /// The text has something other than fields.
     Syntax,
-    /// It has no name.
+    /// The secret has no name.
     NoId,
-    /// A name has a `=` in it; what follows may be a value.
+    /// A name contains a `=`; the text after it may be a value.
     Name,
-    /// It has two places.
+    /// The secret has two sources.
     TwoPlaces { id: String },
-    /// It is to come from a file, and there is none.
+    /// The secret is of type file but names none.
     NoFile { id: String },
-    /// The variable is not there.
+    /// The variable is not set.
     Unset { id: String, variable: String },
     /// The file can't be read.
     Read {
@@ -38,11 +37,11 @@ pub(crate) enum SecretError {
         path: PathBuf,
         source: io::Error,
     },
-    /// The value can't be a variable.
+    /// The value can't be an environment variable.
     Value { id: String, what: &'static str },
 }
 
-/// Reads what `--secret` names.
+/// Reads the secrets that `--secret` names.
 pub(crate) fn read(typed: &[String], host: &Host) -> Result<Vec<Secret>, SecretError> {
     let secret = |text: &String| {
         let (id, place) = parse(text)?;
@@ -74,7 +73,7 @@ fn parse(text: &str) -> Result<(String, Place), SecretError> {
         return Err(SecretError::Name);
     }
     if kind.as_deref() == Some("env") {
-        // Then buildx takes what `src` says for a variable.
+        // For this type, buildx treats `src` as the name of a variable.
         variable = variable.or_else(|| file.take());
     }
     let place = match (variable, file) {
@@ -98,7 +97,7 @@ fn value_of(id: &str, variable: &str, host: &Host) -> Result<Vec<u8>, SecretErro
     })
 }
 
-/// What a file holds, without the end of its last line: editors put one there, and no token has one.
+/// Returns the content of a file without its final line break, which editors add and no token has.
 fn content_of(id: &str, path: PathBuf) -> Result<Vec<u8>, SecretError> {
     let read = File::open(&path).and_then(|file| bounds::head(file, LONGEST as u64));
     let mut content = read.map_err(|source| {
@@ -162,7 +161,7 @@ impl std::error::Error for SecretError {
 }
 
 impl SecretError {
-    /// What the user can do about it.
+    /// Returns the hint for the user.
     pub(crate) fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Syntax | Self::NoId | Self::Name => {
@@ -183,7 +182,7 @@ mod tests {
     use super::*;
     use crate::host::Variables;
 
-    /// A value that must not be in a message.
+    /// A value that must not appear in messages.
     const VALUE: &str = "hunter22";
 
     fn host(dir: &std::path::Path) -> Host {

@@ -1,8 +1,8 @@
-//! Ctrl-C, `kill` and a terminal that goes away: the first signal asks the command to clean up and end,
+//! Handling of Ctrl-C, `kill` and a closed terminal: the first signal asks the command to clean up and end, and
 //! the second ends the program at once.
 //!
-//! They are waited for by a thread that needs nothing of the rest: not the runtime, whose one thread may
-//! be busy, and no lock that others hold for long.
+//! The thread that waits for signals depends on nothing else: neither on the runtime, whose only thread may be
+//! busy, nor on locks that others hold for long.
 
 use std::{
     io, thread,
@@ -17,16 +17,16 @@ use signal_hook::{
 
 use crate::{error::interrupt_code, render::Announcer};
 
-/// How often it is looked for a second signal, and for what is waited for.
+/// The interval of checks for a second signal and for pending resources.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// How long cleaning up takes before it is said what there is to clean up.
+/// The duration of a clean-up after which its pending resources are listed.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// Passes signals on to the token for as long as the program runs.
+/// Passes signals to the token as long as the program runs.
 ///
 /// # Errors
-/// From the system, which has no room for the thread or the handlers.
+/// Returns the system's error if there is no room for the thread or the handlers.
 pub(crate) fn watch(cancel: &CancelToken, announcer: Announcer) -> io::Result<()> {
     let signals = Signals::new([SIGHUP, SIGINT, SIGTERM])?;
     let cancel = cancel.clone();
@@ -52,7 +52,7 @@ fn attend(mut signals: Signals, cancel: &CancelToken, announcer: Announcer) {
     }
 }
 
-/// Ends the program whatever its other threads do.
+/// Ends the program regardless of its other threads.
 fn leave(reason: Interrupt, cancel: &CancelToken, announcer: Announcer) -> ! {
     announcer.leaving(reason, &cancel.resources().list());
     signal_hook::low_level::exit(interrupt_code(reason).0.into())
@@ -66,7 +66,7 @@ fn reason(signal: i32) -> Interrupt {
     }
 }
 
-/// Says what is waited for, when that has not changed for a while, and once.
+/// Lists the pending resources once, after they have not changed for a while.
 struct Pending {
     announcer: Announcer,
     seen: Vec<Resource>,

@@ -1,4 +1,4 @@
-//! What can be typed after `s2i build`.
+//! The command line of `s2i build`.
 
 use std::{convert::Infallible, path::PathBuf, str::FromStr};
 
@@ -26,20 +26,20 @@ Others can be set in the configuration file: [builders] go = \"IMAGE\".";
 )]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct Build {
-    /// A directory, or the URL of a Git repository; `#branch` picks a branch, tag or commit
+    /// Source directory, or URL of a Git repository; `#REF` selects a branch, tag or commit
     pub(crate) source: SourceLocation,
-    /// The builder image; without it, s2i picks one by what the source is
+    /// Builder image; by default, s2i picks one from the files of the source
     pub(crate) builder: Option<ImageRef>,
-    /// The name of the result; without it, it is known by its id alone
+    /// Name of the resulting image; by default, it has only an ID
     pub(crate) tag: Option<ImageRef>,
 
-    /// Take a directory as it lies there, even when it is a Git repository
+    /// Copy the working tree instead of using Git HEAD
     #[arg(short, long)]
     pub(crate) copy: bool,
-    /// The directory of the source that is the application
+    /// Build this subdirectory of the source
     #[arg(long, value_name = "DIR")]
     pub(crate) context_dir: Option<String>,
-    /// The branch, tag or commit to build
+    /// Check out this branch, tag or commit
     #[arg(
         short = 'r',
         long = "ref",
@@ -47,64 +47,66 @@ pub(crate) struct Build {
         allow_hyphen_values = true
     )]
     pub(crate) git_ref: Option<String>,
-    /// Leave out what this regular expression matches; "" leaves out nothing
+    /// Exclude files that match this regular expression; "" excludes nothing
     #[arg(long, value_name = "REGEX", default_value = s2i_core::ignore::DEFAULT_EXCLUDE)]
     pub(crate) exclude: String,
 
-    /// A variable for the scripts and the result
+    /// Set an environment variable for the scripts and in the resulting image
     #[arg(short, long, value_name = "NAME=VALUE")]
     pub(crate) env: Vec<EnvVar>,
-    /// A file with such variables, one on a line
+    /// Read environment variables from a file, one NAME=VALUE per line
     #[arg(short = 'E', long, value_name = "FILE")]
     pub(crate) environment_file: Option<PathBuf>,
-    /// A variable for `assemble` alone, in no image and no log, `id=NAME[,env=VARIABLE][,src=FILE]`;
-    /// with nothing but `id=`, the variable NAME of whoever calls
+    /// Pass a secret to `assemble` only, and keep it out of images and logs:
+    /// `id=NAME[,env=VARIABLE][,src=FILE]`; by default, the value is that of the environment variable NAME
     #[arg(long, value_name = "id=NAME")]
     pub(crate) secret: Vec<String>,
 
-    /// When to pull the builder: always, if-not-present or never
+    /// When to pull the builder image: always, if-not-present or never
     #[arg(short, long, value_name = "WHEN", default_value = "if-not-present")]
     pub(crate) pull_policy: PullPolicy,
-    /// What the scripts can reach: none, host, or a network of the engine
+    /// Connect the scripts to a network: none, host, or the name of a network of the engine
     #[arg(long, value_name = "NETWORK", value_parser = |text: &str| Ok::<_, Infallible>(Network::from(text)))]
     pub(crate) network: Option<Network>,
     #[command(flatten)]
     pub(crate) limited: Limited,
-    /// Certificates (PEM) that `assemble` trusts beside the builder's own; not in the result
+    /// Trust the CA certificates of a PEM file during `assemble`, in addition to the builder's own; the
+    /// resulting image does not contain them
     #[arg(long, env = "S2I_TRUST_CA", value_name = "FILE")]
     pub(crate) trust_ca: Option<PathBuf>,
-    /// The user of `assemble`, in place of the builder's own
+    /// Run `assemble` as this user instead of the builder image's user
     #[arg(long, value_name = "USER")]
     pub(crate) assemble_user: Option<String>,
     #[command(flatten)]
     pub(crate) allowed: AllowedUids,
-    /// The directory below which source, scripts and artifacts go, in place of the builder's own
+    /// Upload the source, scripts and artifacts below this directory instead of the builder image's default
     #[arg(short, long, value_name = "PATH")]
     pub(crate) destination: Option<ContainerPath>,
-    /// Leave the source in the image
+    /// Keep the source in the resulting image
     #[arg(long)]
     pub(crate) keep_source: bool,
 
-    /// A slim image that receives the artifacts and becomes the result
+    /// Copy the artifacts into this runtime image, which becomes the base of the result
     #[arg(long, value_name = "IMAGE")]
     pub(crate) runtime_image: Option<ImageRef>,
-    /// What it receives, `SOURCE[:DIRECTORY]`, more with `;`; else what its label says
+    /// Artifacts to copy into the runtime image, `SOURCE[:DIRECTORY]`, separated by `;`; by default, those that
+    /// its label names
     #[arg(short = 'a', long, value_name = "PATHS", requires = "runtime_image")]
     pub(crate) runtime_artifact: Vec<MappingList>,
-    /// When to pull the runtime image
+    /// When to pull the runtime image: always, if-not-present or never
     #[arg(long, value_name = "WHEN", default_value = "if-not-present")]
     pub(crate) runtime_pull_policy: PullPolicy,
-    /// The user of `assemble-runtime`, in place of the runtime image's own
+    /// Run `assemble-runtime` as this user instead of the runtime image's user
     #[arg(long, value_name = "USER")]
     pub(crate) assemble_runtime_user: Option<String>,
 
-    /// Run the scripts although nothing has changed since the engine built the same
+    /// Do not use the build cache
     #[arg(long)]
     pub(crate) no_cache: bool,
-    /// Begin with the artifacts that the build before has saved
+    /// Start with the artifacts that the previous build saved
     #[arg(long)]
     pub(crate) incremental: bool,
-    /// When to pull the image of the build before
+    /// When to pull the image of the previous build: always, if-not-present or never
     #[arg(
         long,
         value_name = "WHEN",
@@ -113,27 +115,27 @@ pub(crate) struct Build {
     )]
     pub(crate) incremental_pull_policy: PullPolicy,
 
-    /// Then put the result of the embedded engine into Docker or Podman as well: docker, podman or a
-    /// URL; without a value, the first that answers
+    /// Load the image into Docker or Podman after the build with the embedded engine: docker, podman or a URL;
+    /// without a value, into the first one that responds
     #[arg(long, value_name = "WHERE", num_args = 0..=1, require_equals = true, default_missing_value = "any")]
     pub(crate) load: Option<LoadInto>,
 
-    /// Only show the plan of the build, as text or, with `=json`, as the document that
-    /// `docs/plan.schema.json` describes
+    /// Print the plan of the build and exit, as text or, with `=json`, as JSON in the format of
+    /// `docs/plan.schema.json`
     #[arg(long, value_name = "FORM", value_enum, num_args = 0..=1, require_equals = true,
         default_missing_value = "text", conflicts_with = "load")]
     pub(crate) dry_run: Option<PlanForm>,
-    /// Do not build: write a Dockerfile, and the source into `upload/src` beside it. No engine is needed
+    /// Write a Dockerfile, with the source in `upload/src` beside it, instead of building; needs no engine
     #[arg(long, value_name = "FILE", conflicts_with_all = ["load", "dry_run"])]
     pub(crate) as_dockerfile: Option<PathBuf>,
 
-    /// What the application is called
+    /// Set the display name of the application
     #[arg(short = 'n', long, value_name = "NAME")]
     pub(crate) application_name: Option<String>,
-    /// What the application is
+    /// Set the description of the application
     #[arg(long, value_name = "TEXT")]
     pub(crate) description: Option<String>,
-    /// Don't show what scripts write to standard output
+    /// Do not show what scripts write to standard output
     #[arg(short, long)]
     pub(crate) quiet: bool,
 }
@@ -141,20 +143,20 @@ pub(crate) struct Build {
 /// The form in which a plan is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum PlanForm {
-    /// Lines for people.
+    /// Text for people.
     Text,
-    /// The document.
+    /// The JSON document.
     Json,
 }
 
-/// Where the result goes beside the embedded engine.
+/// The engine into which the result of the embedded engine is loaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum LoadInto {
-    /// The first that answers.
+    /// The first engine that responds.
     Any,
     Docker,
     Podman,
-    /// Who listens there.
+    /// The engine at this URL.
     Url(String),
 }
 

@@ -1,28 +1,28 @@
-//! What can be typed after the commands that keep images.
+//! The command lines of the commands that manage images.
 
 use std::path::PathBuf;
 
 use clap::Args;
 use s2i_core::{ImageRef, ImageRefError};
 
-/// One image.
+/// The argument of commands for one image.
 #[derive(Debug, Args)]
 pub(crate) struct Image {
-    /// The image
+    /// Image, by name or ID
     pub(crate) image: ImageRef,
 }
 
-/// An image and a name.
+/// The arguments of `s2i tag`.
 #[derive(Debug, Args)]
 pub(crate) struct Tag {
-    /// The image, by name or id
+    /// Image, by name or ID
     pub(crate) image: ImageRef,
-    /// The name that it gets as well
+    /// Name to add
     #[arg(value_parser = new_name)]
     pub(crate) name: ImageRef,
 }
 
-/// A name that can be given.
+/// Parses a new name of an image, which can't have a digest.
 fn new_name(text: &str) -> Result<ImageRef, String> {
     let name: ImageRef = text.parse().map_err(|err: ImageRefError| err.to_string())?;
     let digits = text.strip_prefix("sha256:").unwrap_or(text);
@@ -33,26 +33,27 @@ fn new_name(text: &str) -> Result<ImageRef, String> {
     Ok(name)
 }
 
-/// Several images.
+/// The arguments of commands for several images.
 #[derive(Debug, Args)]
 pub(crate) struct Images {
-    /// The images, by name or id
+    /// Images, by name or ID
     #[arg(required = true, value_name = "IMAGE")]
     pub(crate) images: Vec<ImageRef>,
 }
 
-/// List the images.
+/// List images.
 #[derive(Debug, Args)]
 pub(crate) struct List {
-    /// Show the ids alone
+    /// Show only IDs
     #[arg(short, long)]
     pub(crate) quiet: bool,
 }
 
-/// Put images from an archive into the engine.
+/// Load images from an archive into the engine.
 #[derive(Debug, Args)]
 pub(crate) struct Load {
-    /// The archive, as `docker save` and OCI tools write them; without it, or with `-`, standard input
+    /// Read the archive, in the format of `docker save` or OCI, from this file; by default or with `-`, from
+    /// standard input
     #[arg(short, long, value_name = "FILE")]
     pub(crate) input: Option<PathBuf>,
 }
@@ -60,10 +61,10 @@ pub(crate) struct Load {
 /// Write an image to an archive.
 #[derive(Debug, Args)]
 pub(crate) struct Export {
-    /// The image
+    /// Image, by name or ID
     pub(crate) image: ImageRef,
-    /// Where to write it, in the form that `docker load` and OCI tools read; without it, or with `-`,
-    /// standard output
+    /// Write the archive, for `docker load` and OCI tools, to this file; by default or with `-`, to standard
+    /// output
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 }

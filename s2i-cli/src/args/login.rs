@@ -1,4 +1,4 @@
-//! What can be typed after `s2i login` and `s2i logout`.
+//! The command lines of `s2i login` and `s2i logout`.
 
 use clap::Args;
 use s2i_oci::registry::registry_name;
@@ -10,21 +10,21 @@ The login is shown to the registry first. It is kept where Docker and Podman kee
 helper that their configuration names, else in a file, unencrypted. A file that has a login for the registry \
 gets this one in its place; the first one goes to $REGISTRY_AUTH_FILE, else to ~/.docker/config.json.")]
 pub(crate) struct Login {
-    /// The registry, as `host` or `host:port`
+    /// Registry, as `host` or `host:port`
     #[arg(default_value = "docker.io", value_parser = registry)]
     pub(crate) registry: String,
-    /// Who you are there; without it, s2i asks
+    /// User name; by default, s2i prompts for it
     #[arg(short, long, value_name = "USER", value_parser = user)]
     pub(crate) username: Option<String>,
-    /// Read the password, or a token, from standard input; without it, s2i asks
+    /// Read the password or token from standard input instead of prompting for it
     #[arg(long, requires = "username")]
     pub(crate) password_stdin: bool,
 }
 
-/// Forget the logins for a registry.
+/// Remove the logins for a registry.
 #[derive(Debug, Args)]
 pub(crate) struct Logout {
-    /// The registry, as `host` or `host:port`
+    /// Registry, as `host` or `host:port`
     #[arg(default_value = "docker.io", value_parser = registry)]
     pub(crate) registry: String,
 }
@@ -33,7 +33,7 @@ fn registry(text: &str) -> Result<String, &'static str> {
     registry_name(text).ok_or("a registry is a host, perhaps with a port")
 }
 
-/// What comes before the colon of a login.
+/// Parses the user name of a login, which is the part before the colon.
 pub(crate) fn user(text: &str) -> Result<String, &'static str> {
     match text {
         "" => Err("it is empty"),

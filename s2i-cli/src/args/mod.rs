@@ -1,5 +1,5 @@
-//! What can be typed. Names and short forms are those of the Go `s2i` wherever it has them, else those
-//! that users of Docker know.
+//! The command line. Names and short forms of options are those of the Go `s2i` where it has them, otherwise
+//! those of Docker.
 
 mod build;
 mod images;
@@ -32,22 +32,22 @@ pub(crate) struct Args {
     pub(crate) global: Global,
 }
 
-/// Options of every command.
+/// The options of all commands.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Global {
-    /// Where Docker or Podman listens: `unix:///path` or `tcp://host:port`
+    /// Address of Docker or Podman: `unix:///path` or `tcp://host:port`
     #[arg(short = 'U', long, global = true, value_name = "URL")]
     pub(crate) url: Option<String>,
-    /// The container engine to use; without it, Docker or Podman where one answers, else the embedded one
+    /// Use this container engine; by default, Docker or Podman if one responds, otherwise the embedded engine
     #[arg(long, global = true, env = "S2I_ENGINE", value_name = "ENGINE")]
     pub(crate) engine: Option<EngineName>,
-    /// Where the embedded engine keeps images
+    /// Store the images of the embedded engine in this directory
     #[arg(long, global = true, env = "S2I_STORE", value_name = "DIR")]
     pub(crate) store: Option<PathBuf>,
-    /// How much of its own work s2i tells on standard error, from 0 to 5
+    /// Set the log level of s2i itself on standard error, from 0 (off) to 5 (all details)
     #[arg(long, global = true, default_value_t = 0, value_name = "LEVEL", value_parser = clap::value_parser!(u8).range(0..=5))]
     pub(crate) loglevel: u8,
-    /// How progress is shown
+    /// Set the style of progress output
     #[arg(long, global = true, default_value = "auto", value_name = "HOW")]
     pub(crate) progress: ProgressStyle,
 }
@@ -57,17 +57,17 @@ pub(crate) struct Global {
 pub(crate) enum EngineName {
     Docker,
     Podman,
-    /// The one that is part of s2i
+    /// The engine embedded in s2i
     Native,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ProgressStyle {
-    /// Live on a terminal, plain elsewhere
+    /// Live display on a terminal, plain lines otherwise
     Auto,
-    /// One line for each thing that happens
+    /// One line per event
     Plain,
-    /// One JSON object for each event, on standard output
+    /// One JSON object per event, on standard output
     Json,
 }
 
@@ -75,36 +75,36 @@ pub(crate) enum ProgressStyle {
 pub(crate) enum Command {
     /// Build an image from source
     Build(Box<Build>),
-    /// Show what a builder image is for and how it is used
+    /// Show how to use a builder image
     Usage(Usage),
-    /// Run the command of an image, and end as it ends
+    /// Run a container from an image and exit with its status
     Run(Run),
-    /// List the images
+    /// List images
     Images(List),
-    /// Remove images, or names of them
+    /// Remove images or names of images
     Rmi(Images),
-    /// Give an image one more name
+    /// Add a name to an image
     Tag(Tag),
-    /// Send an image to its registry
+    /// Push an image to its registry
     Push(Image),
-    /// Get an image from its registry
+    /// Pull an image from its registry
     Pull(Image),
     /// Log in to a registry
     Login(Login),
-    /// Forget the logins for a registry
+    /// Remove the logins for a registry
     Logout(Logout),
-    /// Put images from an archive into the engine
+    /// Load images from an archive into the engine
     Load(Load),
     /// Write an image to an archive
     #[command(visible_alias = "save")]
     Export(Export),
-    /// Remove images without a name, and what nothing needs any more
+    /// Remove images without a name and unused data
     Prune,
-    /// Show which engines there are, what they offer, and what to do about what they don't
+    /// Show the available engines, their features and how to fix problems
     Doctor,
-    /// Show the exit codes and what they mean
+    /// List the exit codes and their meanings
     ExitCodes,
-    /// Show the version of s2i and of the engine
+    /// Show the versions of s2i and the engine
     Version,
 }
 
@@ -135,7 +135,7 @@ mod tests {
         <Args as clap::CommandFactory>::command().debug_assert();
     }
 
-    /// The short forms and the freedom of order that users of the Go tool know.
+    /// The short forms and the free order of arguments are those of the Go tool.
     #[test]
     fn short_forms_and_flags_between_names() {
         let build = parse(
@@ -158,7 +158,7 @@ mod tests {
         );
     }
 
-    /// A list that is repeated replaces the one before, and the configuration counts where there is none.
+    /// A repeated option replaces the earlier list, and without the option the configuration applies.
     #[test]
     fn the_last_list_of_allowed_users_counts() {
         let config = crate::config::Config {
@@ -182,7 +182,7 @@ mod tests {
         }
     }
 
-    /// With one name it is known only later what it is the name of.
+    /// A single name is kept as the builder; the build decides later if it names the builder or the result.
     #[test]
     fn names_after_the_source_may_be_left_out() {
         for (line, builder, tag) in [
@@ -244,7 +244,7 @@ mod tests {
         }
     }
 
-    /// What comes after the image is for the application.
+    /// Words after the image belong to the application.
     #[test]
     fn the_image_ends_the_options_of_run() {
         let words = "s2i run --read-only -p 80:8080 -e A=1 web --help -e B=2 -- x";

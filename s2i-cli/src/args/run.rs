@@ -1,4 +1,4 @@
-//! What can be typed after `s2i run`.
+//! The command line of `s2i run`.
 
 use std::{convert::Infallible, num::NonZeroU16, path::PathBuf, str::FromStr};
 
@@ -11,7 +11,7 @@ use s2i_core::{EnvVar, ImageRef, ImageRefError};
 
 use super::limits::Limited;
 
-/// Run the command of an image, and end as it ends.
+/// Run a container from an image and exit with its status.
 #[derive(Debug, Args)]
 #[command(
     override_usage = "s2i run [OPTIONS] <IMAGE> [ARGS]...",
@@ -19,24 +19,24 @@ use super::limits::Limited;
     disable_help_subcommand = true
 )]
 pub(crate) struct Run {
-    /// A variable for the application
+    /// Set an environment variable for the application
     #[arg(short, long, value_name = "NAME=VALUE")]
     pub(crate) env: Vec<EnvVar>,
-    /// A file with such variables, one on a line
+    /// Read environment variables from a file, one NAME=VALUE per line
     #[arg(short = 'E', long, value_name = "FILE", visible_alias = "env-file")]
     pub(crate) environment_file: Option<PathBuf>,
-    /// A port of this machine that leads to a port of the container
+    /// Publish a port of the container on a port of this machine
     #[arg(short, long, value_name = "HOST:CONTAINER")]
     pub(crate) publish: Vec<Port>,
-    /// The user of the application, in place of the image's own
+    /// Run the application as this user instead of the image's user
     #[arg(short, long, value_name = "USER")]
     pub(crate) user: Option<String>,
-    /// What the application can reach: none, host, or a network of the engine
+    /// Connect the application to a network: none, host, or the name of a network of the engine
     #[arg(long, value_name = "NETWORK", value_parser = |text: &str| Ok::<_, Infallible>(Network::from(text)))]
     pub(crate) network: Option<Network>,
     #[command(flatten)]
     pub(crate) limited: Limited,
-    /// Let the application write nowhere but to /tmp, which is gone with it
+    /// Mount the root file system read-only, with a temporary writable /tmp
     #[arg(long)]
     pub(crate) read_only: bool,
     /// When to pull the image: always, if-not-present or never
@@ -52,17 +52,17 @@ pub(crate) struct Run {
     pub(crate) what: What,
 }
 
-/// What runs.
+/// The image to run, with its arguments.
 #[derive(Debug, Subcommand)]
 pub(crate) enum What {
-    /// The image, and what the application gets in place of the image's command. As a subcommand it
-    /// ends the options of s2i: all that comes after it is the application's.
+    /// The image, and the arguments that replace its command. As an external subcommand it ends the options of
+    /// s2i: all further words belong to the application.
     #[command(external_subcommand)]
     Image(Vec<String>),
 }
 
 impl Run {
-    /// The image and the arguments after it.
+    /// Returns the image and the arguments after it.
     pub(crate) fn image(&self) -> Result<(ImageRef, &[String]), ImageRefError> {
         let What::Image(words) = &self.what;
         let (image, args) = words.split_first().ok_or(ImageRefError::Empty)?;
@@ -70,7 +70,7 @@ impl Run {
     }
 }
 
-/// Ports as they are typed.
+/// A published port in the notation `HOST:CONTAINER`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Port(pub(crate) Publish);
 

@@ -1,14 +1,15 @@
-//! The users that scripts may run as.
+//! The option for the users that scripts may run as.
 
 use clap::Args;
 use s2i_core::UidRanges;
 
 use crate::config::Config;
 
-/// The option of allowed users.
+/// The user IDs that scripts may run as.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct AllowedUids {
-    /// The numbers of users that scripts may run as, such as 1- or 1000-1999,65534; names are looked up in the image
+    /// Allow scripts to run only as users with these IDs, for example 1- or 1000-1999,65534; names are looked up
+    /// in the image
     #[arg(
         short = 'u',
         long = "allowed-uids",
@@ -20,7 +21,7 @@ pub(crate) struct AllowedUids {
 }
 
 impl AllowedUids {
-    /// Returns the ranges: those of the option, else those of the configuration.
+    /// Returns the ranges of the option, or else those of the configuration.
     pub(crate) fn ranges(&self, config: &Config) -> UidRanges {
         let ranges = self.ranges.as_ref();
         ranges.unwrap_or(&config.allowed_uids).clone()

@@ -1,4 +1,4 @@
-//! What can be typed after `s2i usage`.
+//! The command line of `s2i usage`.
 
 use clap::Args;
 use s2i_build::request::PullPolicy;
@@ -6,20 +6,20 @@ use s2i_core::{EnvVar, ImageRef};
 
 use super::uids::AllowedUids;
 
-/// Show what a builder image is for and how it is used.
+/// Show how to use a builder image.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 The script `usage` of the image says it, in a container of its own and without network. With --json \
 there is a JSON object in any case: what the script answers to `--json`, else its text as \
 {\"text\": …}.")]
 pub(crate) struct Usage {
-    /// The builder image
+    /// Builder image
     #[arg(value_name = "BUILDER")]
     pub(crate) image: ImageRef,
-    /// Ask for what programs can read
+    /// Print machine-readable JSON
     #[arg(long)]
     pub(crate) json: bool,
-    /// A variable for the script
+    /// Set an environment variable for the script
     #[arg(short, long, value_name = "NAME=VALUE")]
     pub(crate) env: Vec<EnvVar>,
     /// When to pull the image: always, if-not-present or never

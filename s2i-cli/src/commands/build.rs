@@ -35,7 +35,7 @@ pub(crate) async fn run(
     Ok(outcome)
 }
 
-/// Shows the plan of the build.
+/// Prints the plan of the build.
 pub(crate) async fn dry_run(
     engine: &(impl ImageResolver + EngineProbe),
     args: &Build,
@@ -59,7 +59,7 @@ pub(crate) async fn dry_run(
     Ok(())
 }
 
-/// The inputs of the library, from those of the command.
+/// The inputs of the library, built from those of the command.
 struct Inputs {
     source: LocalAndGit,
     request: BuildRequest,
@@ -78,7 +78,7 @@ async fn inputs(
     for problem in diagnostics {
         renderer.event(Event::Warning(problem));
     }
-    // Asked before the source is fetched, so that nothing is fetched in vain.
+    // The engine is probed before the source is fetched, so that nothing is fetched in vain.
     or_interrupted(engine.probe(), cancel).await?;
     Ok(Inputs {
         source: source(host),
@@ -87,7 +87,7 @@ async fn inputs(
     })
 }
 
-/// The reader of sources, with the directories of this process.
+/// Returns the source reader, with the directories of this process.
 pub(super) fn source(host: &Host) -> LocalAndGit {
     LocalAndGit {
         working_dir: host.working_dir.clone(),

@@ -1,4 +1,4 @@
-//! `s2i build --load`: the result of the embedded engine in Docker or Podman as well.
+//! `s2i build --load`: loads the result of the embedded engine into Docker or Podman.
 
 use std::sync::{
     Arc,
@@ -30,7 +30,7 @@ pub(crate) async fn run(
     setting: &Setting<'_>,
     cancel: &CancelToken,
 ) -> Result<(), Error> {
-    // Asked before the build, which would be in vain.
+    // The daemon is probed before the build, which would otherwise be in vain.
     let api = engine::api(endpoint(load, setting)?, setting.host)?;
     let info = or_interrupted(api.probe(), cancel).await?;
     let outcome = Box::pin(build::run(native, args, setting, cancel)).await?;
@@ -67,21 +67,21 @@ fn endpoint(load: &LoadInto, setting: &Setting<'_>) -> Result<Endpoint, EngineEr
     }
 }
 
-/// An image on its way from one engine to another.
+/// The transfer of an image from the embedded engine to a daemon.
 struct Delivery<'a> {
     native: &'a NativeEngine,
     api: &'a DockerEngine,
-    /// By its id: the name may be another image's by now.
+    /// The image by ID, because its name may belong to another image by now.
     image: ImageRef,
     name: Option<ImageRef>,
-    /// What it is made on.
+    /// The base image.
     base: ImageRef,
     cancel: &'a CancelToken,
 }
 
 impl Delivery<'_> {
-    /// Gives the image its name where it is, else sends what is not there, else all of it. Gives how many
-    /// bytes that took.
+    /// Tags the image if the daemon has all layers, otherwise sends the missing layers, or else all of them.
+    /// Returns the number of bytes sent.
     async fn run(&self) -> Result<u64, EngineError> {
         let naming = async {
             let there = self.holdings().await;
@@ -94,8 +94,8 @@ impl Delivery<'_> {
         }
         if there != Holdings::default() {
             let sent = self.send(there).await;
-            // Some engines take whole images alone. Others don't say when something is missing, because
-            // somebody has removed it meanwhile.
+            // Some engines accept complete images only. Others do not report a missing layer that another client
+            // has removed in the meantime.
             match sent {
                 Ok(bytes) if self.name_it(&self.holdings().await).await => return Ok(bytes),
                 sent => tracing::debug!(?sent, "an archive of new layers was not enough"),
@@ -104,8 +104,8 @@ impl Delivery<'_> {
         self.send(Holdings::default()).await
     }
 
-    /// What the engine has of the image, of its last build, and of what it is made on. Where that can't be
-    /// told, all is sent.
+    /// Returns the layers that the daemon has of the image, its previous build and its base. Without this
+    /// information, all layers are sent.
     async fn holdings(&self) -> Holdings {
         let mut images = vec![self.base.clone(), self.image.clone()];
         images.extend(self.name.clone());
@@ -116,7 +116,7 @@ impl Delivery<'_> {
         })
     }
 
-    /// Gives the image its name, if all of it is there; false if not, or if the engine refuses.
+    /// Tags the image if all its layers are there. Returns false if not, or if the engine refuses.
     async fn name_it(&self, there: &Holdings) -> bool {
         let Ok(Some(known)) = self.native.id_at_destination(&self.image, there).await else {
             return false;

@@ -1,4 +1,4 @@
-//! `s2i build --as-dockerfile`: a Dockerfile and the source beside it, without an engine.
+//! `s2i build --as-dockerfile`: writes a Dockerfile with the source beside it, without an engine.
 
 use std::{
     fs, io,
@@ -20,10 +20,10 @@ use serde_json::json;
 use super::{Setting, build};
 use crate::{args::Build, error::Error, reading::reading, render::Renderer, request};
 
-/// The file in a directory that is named in place of one.
+/// The file name if the argument is a directory.
 const FILE_NAME: &str = "Dockerfile";
 
-/// Images that are not looked up: every image is a builder but the one with the name of the result.
+/// Images that are not looked up: each is assumed to be a builder, except the one with the name of the result.
 struct AssumedImages {
     result: Option<ImageRef>,
 }
@@ -35,7 +35,7 @@ impl ImageResolver for AssumedImages {
         policy: PullPolicy,
         _context: BuildContext<'_>,
     ) -> Result<ImageFacts, EngineError> {
-        // Only a look at the name of the result never pulls.
+        // Only the look-up of the result's name never pulls.
         let is_result = self.result.as_ref().is_some_and(|result| {
             policy == PullPolicy::Never && result.normalised() == image.normalised()
         });
@@ -88,7 +88,7 @@ pub(crate) async fn run(
     Ok(())
 }
 
-/// Returns the path of the Dockerfile: a directory has it under its usual name.
+/// Returns the path of the Dockerfile, which has its usual name in a directory.
 fn place(file: &Path) -> PathBuf {
     let is_directory = file.is_dir() || file.as_os_str().as_encoded_bytes().ends_with(b"/");
     if is_directory {
@@ -98,7 +98,7 @@ fn place(file: &Path) -> PathBuf {
     }
 }
 
-/// Writes both; after an error the directory of the source is removed.
+/// Writes both. Removes the directory of the source after an error.
 fn write(file: &Path, text: &str, source_dir: &Path, tree: Tree) -> Result<(), Error> {
     let failed = |path: &Path| {
         let path = path.to_owned();

@@ -47,7 +47,7 @@ pub(crate) async fn run(
     Ok(())
 }
 
-/// Writes a file that is there as a whole or not at all. A device or a pipe is written to as it is.
+/// Writes a regular file completely or not at all. Devices and pipes are written to directly.
 async fn write_file(
     archive: ArchiveStream<'static>,
     image: &ImageRef,
@@ -58,13 +58,13 @@ async fn write_file(
         source,
     };
     if path.exists() && !path.is_file() {
-        // A pipe waits for its reader.
+        // Opening a pipe waits for its reader.
         let pipe = path.to_owned();
         let opened = blocking(move || File::options().write(true).open(pipe)).await;
         let file = opened.and_then(|opened| opened).map_err(failed)?;
         return write(archive, image, file, path).await;
     }
-    // Beside the file that a link leads to, not in place of the link.
+    // The file is replaced at the target of a link, so that the link stays.
     let target = path.canonicalize().unwrap_or_else(|_| path.into());
     let dir = target.parent().unwrap_or(Path::new("/"));
     let file = tempfile::Builder::new()
@@ -78,8 +78,8 @@ async fn write_file(
     Ok(bytes)
 }
 
-/// Writes an archive, and gives its size in bytes. Each piece is written by a thread of its own, as the
-/// reader may take its time.
+/// Writes an archive and returns its size in bytes. A separate thread writes each piece, because the reader may
+/// be slow.
 async fn write(
     mut archive: ArchiveStream<'static>,
     image: &ImageRef,
@@ -103,7 +103,7 @@ async fn write(
     Ok(bytes)
 }
 
-/// The engine's own error, where there is one in it.
+/// Returns the error of the engine if there is one inside, or else the I/O error.
 fn cannot_export(image: &ImageRef, err: io::Error) -> EngineError {
     err.downcast().unwrap_or_else(|source| EngineError::Failed {
         operation: Operation::Export,

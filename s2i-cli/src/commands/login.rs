@@ -32,7 +32,7 @@ pub(crate) async fn run(
     or_interrupted(login, cancel).await
 }
 
-/// Asks on a thread of its own, which may wait for an answer for ever.
+/// Prompts in a separate thread, because the answer may never come.
 async fn answer(
     args: &args::Login,
     host: &Host,
@@ -54,7 +54,7 @@ async fn answer(
     answer
 }
 
-/// The terminal as it was before a question whose answer it does not show.
+/// The settings of the terminal before a prompt that does not echo the answer.
 struct Terminal {
     tty: File,
     settings: Termios,
@@ -68,12 +68,12 @@ impl Terminal {
     }
 
     fn restore(&self) {
-        // One that is gone needs nothing.
+        // A terminal that is gone needs no restoring.
         let _ = tcsetattr(&self.tty, OptionalActions::Now, &self.settings);
     }
 }
 
-/// Shows the login to the registry, and keeps it.
+/// Checks the login with the registry and stores it.
 async fn log_in(
     registry: &str,
     credential: &Credential,
@@ -122,7 +122,7 @@ pub(super) fn object(location: &CredentialLocation) -> Value {
     }
 }
 
-/// The user and the password, from the command line and standard input, else from the terminal.
+/// Returns the user and the password from the command line and standard input, or else from the terminal.
 fn ask(user: Option<String>, password_stdin: bool) -> Result<Credential, Error> {
     let user = user.map_or_else(ask_user, Ok)?;
     let password = if password_stdin {
@@ -145,7 +145,7 @@ fn ask_user() -> Result<String, Error> {
     args::user(line.trim()).map_err(|why| Error::NoAnswer("user", why))
 }
 
-/// Asks on the terminal, which shows nothing of the answer; Ctrl-C is an answer then, and no signal.
+/// Prompts on the terminal without echo. Ctrl-C counts as an answer and sends no signal.
 fn ask_password() -> Result<String, Error> {
     rpassword::prompt_password("Password: ").map_err(|err| match err.kind() {
         io::ErrorKind::Interrupted => EngineError::Interrupted(Interrupt::Interrupted).into(),
@@ -153,7 +153,7 @@ fn ask_password() -> Result<String, Error> {
     })
 }
 
-/// All of standard input, without the end of a line that what writes passwords into pipes likes to add.
+/// Reads standard input to its end, without the final line break that many programs add.
 fn read_password() -> io::Result<String> {
     let text = bounds::read_text(io::stdin(), bounds::PASSWORD)?;
     let text = text.strip_suffix('\n').unwrap_or(&text);

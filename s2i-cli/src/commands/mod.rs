@@ -1,4 +1,4 @@
-//! One file a command.
+//! The commands, one file each.
 
 mod build;
 mod deliver;
@@ -43,7 +43,7 @@ pub(crate) use login::run as login;
 pub(crate) use logout::run as logout;
 pub(crate) use version::run as version;
 
-/// What every command knows.
+/// The context of every command.
 pub(crate) struct Setting<'a> {
     pub(crate) global: &'a Global,
     pub(crate) config: &'a Config,
@@ -55,7 +55,7 @@ impl Setting<'_> {
         Renderer::new(self.global.progress, false, self.host)
     }
 
-    /// Returns the announcer of signals.
+    /// Returns the announcer for signals.
     pub(crate) fn announcer(&self) -> Announcer {
         Announcer::new(self.renderer().is_json(), self.host.is_interactive)
     }
@@ -70,7 +70,7 @@ impl Setting<'_> {
     }
 }
 
-/// Does a command with the engine that was chosen.
+/// Runs a command with the chosen engine.
 pub(crate) async fn run(
     command: &Command,
     engine: &AnyEngine,

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::Setting;
 use crate::{args, error::Error, render};
 
-/// One that can't be removed does not keep the others; the first failure is how it ends.
+/// Removes all images that can be removed. The exit code is that of the first failure.
 pub(crate) async fn run(
     engine: &impl ImageStore,
     args: &args::Images,

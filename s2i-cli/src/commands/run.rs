@@ -12,7 +12,7 @@ use s2i_core::wire::Exit;
 use super::Setting;
 use crate::{args::Run, error::Error, render::Renderer, request};
 
-/// What shells add to the number of the signal that ended a program.
+/// The number that shells add to the signal that ended a program.
 const SIGNALLED: i32 = 128;
 
 pub(crate) async fn run<E: ImageResolver + Launcher>(
@@ -48,7 +48,7 @@ pub(crate) async fn run<E: ImageResolver + Launcher>(
     Ok(code(exit))
 }
 
-/// The status of the application, as shells have it.
+/// Returns the exit status of the application, as shells report it.
 fn code(exit: Exit) -> ExitCode {
     match exit {
         Exit::Code(code) => code.into(),

@@ -42,7 +42,7 @@ pub(crate) async fn run(
     Ok(())
 }
 
-/// The answer where it is an object, else an object with it.
+/// Returns the answer if it is a JSON object, or else an object with the answer in it.
 fn object(answer: &str) -> Value {
     match serde_json::from_str(answer) {
         Ok(value @ Value::Object(_)) => value,
@@ -50,7 +50,7 @@ fn object(answer: &str) -> Value {
     }
 }
 
-/// Shows everything to machines, and to people all but how far it is: what they asked for is a text.
+/// A renderer that hides phase headings from people, who asked for the text only.
 struct WithoutHeadings<'a>(&'a Renderer);
 
 impl EventSink for WithoutHeadings<'_> {

@@ -28,7 +28,7 @@ pub(crate) async fn run(setting: &Setting<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-/// The engine that would be used: name, version, and where it is.
+/// Returns the name, version and address of the engine that would be used.
 async fn describe(setting: &Setting<'_>) -> Result<(String, String, String), Error> {
     let Setting {
         global,

@@ -1,4 +1,4 @@
-//! The top of every error: what the user reads, what they can do, and how the program exits.
+//! The top-level error: the message for the user, a hint and the exit code.
 
 use std::{fmt, io, path::PathBuf};
 
@@ -13,48 +13,48 @@ use crate::{
     secrets::SecretError,
 };
 
-/// What to do without the builder that s2i has picked.
+/// The hint for a missing builder that s2i has picked.
 const NO_PICKED_BUILDER: &str = "`cargo xtask images` makes the images of s2i and puts them into an engine; \
      or name a builder, with `s2i build SOURCE BUILDER TAG`, or as [builders] in the configuration file";
 
-/// Why a command failed.
+/// The reason for the failure of a command.
 #[derive(Debug)]
 pub(crate) enum Error {
     /// A build or the engine failed.
     Build(BuildFailure),
-    /// The configuration is wrong.
+    /// The configuration is invalid.
     Config(ConfigError),
-    /// What `--secret` names is no secret.
+    /// The value of `--secret` is invalid.
     Secret(SecretError),
-    /// What was typed is no name of an image.
+    /// An argument is not a valid image name.
     Image(ImageRefError),
-    /// A file that was named can't be read.
+    /// A file from the command line can't be read.
     ReadFile { path: PathBuf, source: io::Error },
-    /// A file that was named can't be written.
+    /// A file from the command line can't be written.
     WriteFile { path: PathBuf, source: io::Error },
-    /// An archive would go to a screen or come from a keyboard.
+    /// An archive would be written to a terminal or read from one.
     Terminal(&'static str),
-    /// `SOURCE_DATE_EPOCH` is no number.
+    /// `SOURCE_DATE_EPOCH` is not a number.
     Epoch(String),
     /// A URL was given for the embedded engine.
     UrlOfNative(String),
-    /// `--load` was given for another engine than the embedded one.
+    /// `--load` was given with an engine other than the embedded one.
     LoadOfApi,
-    /// Neither Docker nor Podman listens, for this reason, and the embedded engine can't work.
+    /// Neither Docker nor Podman listens, for the given reason, and the embedded engine can't work.
     NoEngine(Box<(String, Impossible)>),
-    /// The embedded engine was asked for and can't work.
+    /// The embedded engine was requested and can't work.
     Native(Impossible),
-    /// A registry does not want this login, or can't be asked.
+    /// The registry rejects the login or can't be reached.
     Registry(RegistryError),
     /// Credentials can't be read or stored.
     Credentials(CredentialError),
-    /// There is no file to keep a login in.
+    /// There is no file for the login.
     NoHome,
-    /// Neither a terminal nor a pipe to get a password from.
+    /// There is neither a terminal nor a pipe to read a password from.
     NotInteractive,
-    /// A question got no answer.
+    /// The answer to a prompt can't be read.
     Answer(io::Error),
-    /// An answer is none, and why.
+    /// The answer to a prompt is invalid, with the reason.
     NoAnswer(&'static str, &'static str),
     /// The asynchronous runtime did not start.
     Runtime(io::Error),
@@ -157,7 +157,7 @@ impl std::error::Error for Error {
 }
 
 impl Error {
-    /// What went wrong while cleaning up after the failure.
+    /// Returns the error of the clean-up after the failure.
     pub(crate) fn cleanup(&self) -> Option<&EngineError> {
         match self {
             Self::Build(failed) => failed.cleanup.as_ref(),
@@ -165,7 +165,7 @@ impl Error {
         }
     }
 
-    /// What the user can do about it.
+    /// Returns the hint for the user.
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
             Self::Build(failed) => match &failed.error {

@@ -20,7 +20,7 @@ use crate::{
     native::{Impossible, Missing},
 };
 
-/// The code, the message with its causes, and the hint.
+/// Returns the code, the message with its causes, and the hint.
 fn shown(err: &Error) -> String {
     let hint = err.hint().map(|hint| format!(" | {hint}"));
     format!(

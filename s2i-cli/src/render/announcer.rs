@@ -1,5 +1,5 @@
-//! Messages about signals, written by a thread that waits for nothing: neither for a lock that a hung thread
-//! holds, nor for a reader that takes no more.
+//! Messages about signals. Their thread never waits for a lock that a hung thread holds, nor for a reader that
+//! does not read.
 
 use std::{
     fmt::Write as _,
@@ -19,17 +19,17 @@ use serde_json::{Value, json};
 
 use super::{STDOUT, json::printable};
 
-/// How long a line of JSON that is being written is waited for.
+/// The time limit of the wait for a line of JSON that is being written.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-/// Bytes that a pipe takes at once when it is ready.
+/// The number of bytes that a ready pipe accepts without blocking.
 const AT_ONCE: usize = 4096;
 
-/// Says what becomes of a command that is stopped.
+/// Reports the progress of an interrupted command.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Announcer {
     is_json: bool,
-    /// True when the last line of the terminal may be one that is replaced.
+    /// True if the last line of the terminal may be a live line.
     is_interactive: bool,
 }
 
@@ -51,13 +51,13 @@ impl Announcer {
         self.say(&[format!("stopping ({reason}); {again}")], &event);
     }
 
-    /// Says what has to go before the program ends.
+    /// Lists the resources that are removed before the program ends.
     pub(crate) fn waiting(self, resources: &[Resource]) {
         let lines: Vec<_> = resources.iter().map(Resource::pending).collect();
         self.say(&lines, &json!({"event": "cleaning-up", "pending": lines}));
     }
 
-    /// Says what stays behind.
+    /// Lists the resources that stay behind.
     pub(crate) fn leaving(self, reason: Interrupt, resources: &[Resource]) {
         let left: Vec<_> = resources.iter().map(ToString::to_string).collect();
         let mut lines = vec![format!("left at once ({reason})")];
@@ -85,7 +85,7 @@ impl Announcer {
     }
 }
 
-/// Waits a moment for the end of a line that another thread writes.
+/// Waits briefly for the end of a line that another thread writes.
 fn whole_line() -> Option<MutexGuard<'static, ()>> {
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -99,7 +99,7 @@ fn whole_line() -> Option<MutexGuard<'static, ()>> {
     }
 }
 
-/// Writes as much as is taken without waiting.
+/// Writes as much as possible without blocking.
 fn write_now(to: BorrowedFd<'_>, text: &str) {
     for piece in text.as_bytes().chunks(AT_ONCE) {
         let mut ready = [PollFd::from_borrowed_fd(to, PollFlags::OUT)];
@@ -121,7 +121,7 @@ mod tests {
     fn a_full_pipe_stops_nothing() {
         let (reader, writer) = io::pipe().unwrap();
         let piece = "x".repeat(10_000);
-        // Far more than any pipe takes.
+        // The capacity of every pipe is far smaller.
         for _ in 0..1000 {
             write_now(writer.as_fd(), &piece);
         }

@@ -1,4 +1,4 @@
-//! Events for machines: one JSON object a line, on standard output.
+//! Events for machines: one JSON object per line, on standard output.
 
 use std::sync::Mutex;
 
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::{chain, lines::Lines, notice::sentence};
 use crate::error::Error;
 
-/// Shows events to machines.
+/// The renderer for machines.
 #[derive(Default)]
 pub(crate) struct Json {
     state: Mutex<(Lines, Lines)>,
@@ -48,7 +48,7 @@ impl Json {
             Event::Progress(text) => {
                 print(&json!({"event": "progress", "text": Printable::line(&text)}));
             }
-            // Far too many to be worth a line each.
+            // There are too many of these events to print each.
             Event::Uploaded(_) => {}
         }
     }
@@ -75,7 +75,7 @@ impl Json {
     }
 }
 
-/// Returns the event of a notice: its kind and fields, and the sentence that people read.
+/// Returns the event of a notice: its kind, its fields and the sentence for people.
 fn notice(notice: &Notice) -> Value {
     let mut event = json!(notice);
     event["event"] = "notice".into();
@@ -83,7 +83,7 @@ fn notice(notice: &Notice) -> Value {
     event
 }
 
-/// The event that says why a command failed.
+/// Returns the event for the failure of a command.
 pub(super) fn error(err: &Error) -> Value {
     json!({
         "event": "failed",
@@ -94,7 +94,7 @@ pub(super) fn error(err: &Error) -> Value {
     })
 }
 
-/// What was written last and has no line end.
+/// Prints the last lines, which have no line break.
 fn finish(stdout: &mut Lines, stderr: &mut Lines) {
     let rest = [("stdout", stdout.finish()), ("stderr", stderr.finish())];
     for (stream, line) in rest {
@@ -108,13 +108,13 @@ fn output(stream: &str, line: &Printable) {
     print(&json!({"event": "output", "stream": stream, "line": line}));
 }
 
-/// Writes an event in a line. Programs show its texts to people, so these are printable too.
+/// Prints an event as one line. Its texts are made printable, because programs show them to people.
 pub(super) fn print(event: &Value) {
     let line = format!("{}\n", printable(event));
     super::data(&Printable::lines(&line));
 }
 
-/// The value with every text in it as it can be shown.
+/// Returns the value with all its texts made printable.
 pub(super) fn printable(value: &Value) -> Value {
     let text = |text: &str| String::from(Printable::lines(text));
     match value {

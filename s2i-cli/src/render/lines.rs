@@ -1,19 +1,19 @@
-//! What scripts and servers wrote, cut into lines that are safe to show.
+//! The output of scripts and servers, split into lines that are safe to show.
 
 use s2i_core::{Printable, text::Filter};
 
-/// Collects pieces of a stream and gives whole lines.
+/// Collects the pieces of a stream and returns complete lines.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
     filter: Filter,
     pending: String,
 }
 
-/// A line that is longer is shown in parts, so that memory stays bounded. In bytes.
+/// The maximum length of a line in bytes. Longer lines are split, so that memory stays bounded.
 const LONGEST: usize = 64 * 1024;
 
 impl Lines {
-    /// Adds a piece and gives the lines that it completes.
+    /// Adds a piece and returns the lines that it completes.
     pub(super) fn push(&mut self, piece: &[u8]) -> Vec<Printable> {
         let mut lines = Vec::new();
         for c in self.filter.push(piece).chars() {
@@ -28,7 +28,7 @@ impl Lines {
         lines
     }
 
-    /// Gives what is left when the stream has ended.
+    /// Returns the rest at the end of the stream.
     pub(super) fn finish(&mut self) -> Option<Printable> {
         self.pending += &self.filter.finish();
         (!self.pending.is_empty()).then(|| self.take())
@@ -36,7 +36,7 @@ impl Lines {
 
     fn take(&mut self) -> Printable {
         let line = std::mem::take(&mut self.pending);
-        // What comes after a lone carriage return overwrites what was before it.
+        // The text after a carriage return overwrites the text before it.
         let text = line.trim_end_matches('\r');
         Printable::line(text.rsplit('\r').next().unwrap_or(text))
     }
@@ -46,7 +46,7 @@ impl Lines {
 mod tests {
     use super::*;
 
-    /// The lines of a stream that comes in pieces of this size.
+    /// Returns the lines of a stream that arrives in pieces of this size.
     fn shown(text: &[u8], size: usize) -> Vec<String> {
         let mut lines = Lines::default();
         let pieces = text.chunks(size);

@@ -1,7 +1,7 @@
-//! Shows what happens: to people on a terminal, to people in a log, to machines.
+//! Rendering of events and results: for people on a terminal, for people in a log, and for machines.
 //!
-//! All of it is [`Printable`] by then, whatever it comes from. Only the application of `s2i run` and archives of
-//! `s2i export` write to the standard streams as they are.
+//! All texts are [`Printable`] at this point, whatever their origin. Only the application of `s2i run` and the
+//! archives of `s2i export` are written to the standard streams unchanged.
 
 mod announcer;
 mod json;
@@ -26,7 +26,7 @@ use tracing::level_filters::LevelFilter;
 
 use crate::{args::ProgressStyle, error::Error, host::Host};
 
-/// Shows events in the style that was asked for.
+/// The renderer of the selected style.
 pub(crate) enum Renderer {
     People(people::People),
     Through(through::Through),
@@ -46,7 +46,7 @@ impl Renderer {
         }
     }
 
-    /// For an application, whose output goes where it would go without s2i, as it is.
+    /// Returns a renderer for `s2i run`, which passes the output of the application on unchanged.
     pub(crate) fn through(style: ProgressStyle, host: &Host) -> Self {
         match Self::new(style, false, host) {
             Self::People(people) => Self::Through(through::Through::new(people)),
@@ -66,14 +66,14 @@ impl Renderer {
         matches!(self, Self::Json(_))
     }
 
-    /// Shows that an application has ended, and how.
+    /// Shows the exit status of an application.
     pub(crate) fn ended(&self, exit: Exit) {
         if let Self::Json(json) = self {
             json.ended(exit);
         }
     }
 
-    /// Shows what a command was asked for: text to people, an object to machines.
+    /// Shows the result of a command: text for people, an object for machines.
     pub(crate) fn answer(&self, text: &str, object: &Value) {
         match self {
             Self::People(people) => people.answer(text),
@@ -96,26 +96,26 @@ impl EventSink for Renderer {
 pub(crate) use announcer::Announcer;
 pub(crate) use table::{images, short_id};
 
-/// Held while something is written to standard output, so that no line gets into the middle of another.
+/// The lock for standard output, which keeps lines from being mixed.
 static STDOUT: Mutex<()> = Mutex::new(());
 
-/// Writes what a command was asked for to standard output. A reader that is gone is no error of ours.
+/// Writes the result of a command to standard output. A closed pipe is not an error.
 pub(crate) fn data(text: &Printable) {
     let _whole = STDOUT.lock().unwrap_or_else(PoisonError::into_inner);
     let _ = io::stdout().write_all(text.as_str().as_bytes());
 }
 
-/// Writes what people read beside it to standard error, between line ends and control sequences of our own.
+/// Writes other text for people to standard error, between line breaks and control sequences of s2i.
 fn aside(before: &'static str, text: &Printable, after: &'static str) {
     let _ = io::stderr().write_all(format!("{before}{text}{after}").as_bytes());
 }
 
-/// Asks for something on standard error.
+/// Prints a prompt to standard error.
 pub(crate) fn prompt(question: &'static str) {
     aside(question, &Printable::default(), "");
 }
 
-/// Tells traces up to a level, from 0 for none to 5 for all, on standard error.
+/// Writes traces up to a level, from 0 for none to 5 for all, to standard error.
 pub(crate) fn trace(level: u8) {
     let level = match level {
         0 => return,
@@ -126,12 +126,12 @@ pub(crate) fn trace(level: u8) {
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(level)
         .with_ansi(false)
-        // It would complain about a closed standard error on standard error, and panic.
+        // With a closed standard error, the report of the error would fail as well, and panic.
         .log_internal_errors(false);
     subscriber.with_writer(|| Traces).init();
 }
 
-/// Takes whole traces.
+/// The writer of traces, which receives each trace as a whole.
 struct Traces;
 
 impl io::Write for Traces {
@@ -145,7 +145,7 @@ impl io::Write for Traces {
     }
 }
 
-/// Shows why the command failed.
+/// Shows the error of a command.
 pub(crate) fn error(err: &Error, json: bool) {
     if json {
         json::print(&json::error(err));
@@ -159,12 +159,12 @@ pub(crate) fn error(err: &Error, json: bool) {
     }
 }
 
-/// An error with its causes.
+/// Returns an error with its causes.
 fn chain(err: &dyn std::error::Error) -> Printable {
     Printable::line(&ErrorChain(err).to_string())
 }
 
-/// Bytes in the unit that people read, with powers of ten as image listings have them.
+/// Returns a size with a decimal unit, as image listings show it.
 pub(crate) fn size(bytes: u64) -> String {
     let unit = [("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1_000)];
     match unit.into_iter().find(|(_, size)| bytes >= *size) {

@@ -1,4 +1,4 @@
-//! The sentences about notices.
+//! The sentences for notices.
 
 use s2i_build::{
     notice::Notice,
@@ -6,7 +6,7 @@ use s2i_build::{
 };
 use s2i_core::ImageRef;
 
-/// Returns the sentence about a notice. It may have names in it that come from sources, images and servers.
+/// Returns the sentence for a notice. It may contain names from sources, images and servers.
 pub(super) fn sentence(notice: &Notice) -> String {
     match notice {
         Notice::SourceDirectory { location } => format!("source: the files in {location}"),

@@ -1,4 +1,4 @@
-//! Events for people: a live line on a terminal, plain lines elsewhere.
+//! Events for people: a live line on a terminal, plain lines otherwise.
 
 use std::{sync::Mutex, time::Duration};
 
@@ -13,7 +13,7 @@ use super::{aside, lines::Lines, notice::sentence, size};
 /// Clears the last line of a terminal.
 const CLEAR: &str = "\r\u{1b}[K";
 
-/// Shows events to people, on standard error.
+/// The renderer for people, on standard error.
 pub(crate) struct People {
     quiet: bool,
     interactive: bool,
@@ -25,7 +25,7 @@ pub(crate) struct People {
 struct State {
     stdout: Lines,
     stderr: Lines,
-    /// What stands on the last line of the terminal and is to be replaced.
+    /// The live line at the end of the terminal, which the next one replaces.
     live: Printable,
 }
 
@@ -119,7 +119,7 @@ impl People {
         }
     }
 
-    /// Puts a text on the last line that the next one replaces; without a terminal it is not shown.
+    /// Replaces the live line at the end of the terminal. Without a terminal, nothing is shown.
     fn live(&self, state: &mut State, text: Printable) {
         if self.interactive && state.live != text {
             aside(CLEAR, &text, "");

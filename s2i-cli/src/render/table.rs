@@ -1,11 +1,11 @@
-//! Lists of images as people read them.
+//! The table of images.
 
 use std::collections::BTreeSet;
 
 use s2i_build::ports::ImageSummary;
 use s2i_core::Printable;
 
-/// A line for each name of an image, under a heading.
+/// Returns a table with a heading and one line for each name of an image.
 pub(crate) fn images(images: &[ImageSummary]) -> String {
     let heading = ["NAME", "ID", "SIZE", "CREATED"].map(str::to_owned);
     let mut rows: Vec<_> = images.iter().flat_map(rows_of).collect();
@@ -40,7 +40,7 @@ fn rows_of(image: &ImageSummary) -> impl Iterator<Item = [String; 4]> {
     })
 }
 
-/// The name as people type it.
+/// Returns the short form of a name.
 fn familiar(name: &str) -> &str {
     let Some(rest) = name.strip_prefix("docker.io/") else {
         return name;
@@ -48,16 +48,16 @@ fn familiar(name: &str) -> &str {
     rest.strip_prefix("library/").unwrap_or(rest)
 }
 
-/// The beginning of an id, as much as tells images apart.
+/// Returns the first digits of an ID, enough to distinguish images.
 pub(crate) fn short_id(id: &str) -> String {
     let digits = id.strip_prefix("sha256:").unwrap_or(id);
     digits.chars().take(12).collect()
 }
 
-/// A time as `YYYY-MM-DD hh:mm` in UTC.
+/// Returns a time as `YYYY-MM-DD hh:mm` in UTC.
 fn time(seconds: i64) -> String {
     let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-    // Years that begin in March have their leap day at the end, eras of 400 of them are all alike.
+    // Years that start in March have their leap day at the end, and all eras of 400 years are alike.
     let days = days + 719_468;
     let (era, day) = (days.div_euclid(146_097), days.rem_euclid(146_097));
     let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;

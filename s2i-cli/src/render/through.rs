@@ -1,4 +1,4 @@
-//! What an application writes, passed on as it is.
+//! The output of an application, passed on unchanged.
 
 use std::io::{self, Write as _};
 
@@ -6,7 +6,7 @@ use s2i_build::event::{Event, Output};
 
 use super::people::People;
 
-/// Passes output on; all else is told to people.
+/// Passes the output of the application on and shows other events to people.
 pub(crate) struct Through(People);
 
 impl Through {
@@ -14,7 +14,7 @@ impl Through {
         Self(people)
     }
 
-    /// A reader that is gone is the application's own affair.
+    /// Handles an event. A closed pipe is left to the application.
     pub(super) fn event(&self, event: Event) {
         let _ = match event {
             Event::Output(Output::Stdout, piece) => {

@@ -1,16 +1,15 @@
-//! Known flaws of old versions of Docker, of what starts its containers and of Git, and how far
-//! `s2i` is concerned.
+//! Known vulnerabilities of old versions of Docker, its runtimes and Git, and their relevance for `s2i`.
 
 use super::remark;
 use crate::native::Missing;
 
-/// A flaw of all versions before those in which it was fixed.
+/// A vulnerability of all versions before the fix.
 struct Advisory {
-    /// The first version without it in each branch that got the fix, in ascending order.
+    /// The first fixed version of each branch that received the fix, in ascending order.
     fixed: &'static [&'static str],
     names: &'static str,
     what: &'static str,
-    /// How far builds of s2i are a way to use it.
+    /// The extent to which builds with s2i can exploit it.
     but: &'static str,
 }
 
@@ -69,12 +68,12 @@ const GIT: [Advisory; 2] = [
     },
 ];
 
-/// Returns the flaws that this version of Docker has.
+/// Returns the vulnerabilities of this version of Docker.
 pub(super) fn of_docker(version: &str) -> Vec<Missing> {
     concerned(&DOCKER, "Docker", version)
 }
 
-/// Returns the flaws that this version of a program that starts containers has.
+/// Returns the vulnerabilities of this version of a container runtime.
 pub(super) fn of_runtime(name: &str, version: &str) -> Vec<Missing> {
     match name {
         "runc" => concerned(&RUNC, name, version),
@@ -82,7 +81,7 @@ pub(super) fn of_runtime(name: &str, version: &str) -> Vec<Missing> {
     }
 }
 
-/// Returns the flaws that this version of Git has.
+/// Returns the vulnerabilities of this version of Git.
 pub(super) fn of_git(version: &str) -> Vec<Missing> {
     concerned(&GIT, "Git", version)
 }
@@ -110,12 +109,12 @@ fn concerned(advisories: &[Advisory], program: &str, version: &str) -> Vec<Missi
     remarks.collect()
 }
 
-/// A version, `20.10.24+dfsg1` for example.
+/// A version, for example `20.10.24+dfsg1`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Version {
     /// The first three numbers.
     numbers: [u64; 3],
-    /// The number of the release candidate; the highest number for the release.
+    /// The number of the release candidate; the highest number for a release.
     candidate: u64,
 }
 
@@ -131,7 +130,8 @@ impl Version {
         }
     }
 
-    /// Returns whether it is older than the fix in its branch, or than every fix where its branch got none.
+    /// Returns whether the version is older than the fix in its branch, or than every fix if its branch received
+    /// none.
     fn is_before(self, fixed: &[&str]) -> bool {
         let fixed: Vec<_> = fixed.iter().map(|fixed| Self::parse(fixed)).collect();
         let in_branch = |fixed: &&Self| fixed.numbers[..2] == self.numbers[..2];

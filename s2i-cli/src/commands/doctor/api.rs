@@ -1,4 +1,4 @@
-//! Docker and Podman.
+//! The report on Docker and Podman.
 
 use std::{collections::BTreeSet, io};
 
@@ -8,7 +8,7 @@ use s2i_docker::{About, Endpoint, Flavour};
 use super::{Finding, Offer, Setting, advisories, list, remark};
 use crate::{choice, engine, native::Missing};
 
-/// Looks for both, whether one of them is asked for or not.
+/// Looks for both, even if only one of them is requested.
 pub(super) async fn look(setting: &Setting<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut seen = BTreeSet::new();
@@ -16,7 +16,7 @@ pub(super) async fn look(setting: &Setting<'_>) -> Vec<Finding> {
         let url = setting.global.url.as_deref();
         let found = Endpoint::find(url, Some(flavour), &setting.host.engine);
         findings.push(match found {
-            // A URL does not say which of them is there.
+            // A URL does not show which of the two listens.
             Ok(endpoint) if !seen.insert(endpoint.url.clone()) => continue,
             Ok(endpoint) => ask(endpoint, name, setting).await,
             Err(err) => Finding {
@@ -60,7 +60,7 @@ fn absent(name: &str, place: Option<String>) -> Finding {
 fn present(place: String, about: About) -> Finding {
     let remarks = remarks(&about);
     let guards: Vec<&str> = about.guards.iter().map(String::as_str).collect();
-    // Every engine has these two, whether it lists them or not.
+    // Every engine has these two, even if it does not list them.
     let networks = about.networks.iter().map(String::as_str);
     let networks: BTreeSet<&str> = networks.chain(["host", "none"]).collect();
     let networks: Vec<&str> = networks.into_iter().collect();
@@ -106,7 +106,7 @@ fn remarks(about: &About) -> Vec<Missing> {
     remarks
 }
 
-/// How to get one that is not there.
+/// Returns the step that makes a missing engine available.
 fn step(flavour: Flavour, setting: &Setting<'_>) -> &'static str {
     let mut sockets = s2i_docker::sockets(Some(flavour), &setting.host.engine);
     let is_forbidden = sockets.any(|(_, connected)| {

@@ -1,4 +1,4 @@
-//! The embedded engine.
+//! The report on the embedded engine.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use s2i_native::userns::{Plan, Report};
 use super::{Finding, Offer, list};
 use crate::native;
 
-/// What it is called, also for `--engine`.
+/// The name of the engine, also for `--engine`.
 pub(super) const NAME: &str = "native";
 
 pub(super) fn look(report: &Report, store: &Path) -> Finding {

@@ -1,4 +1,4 @@
-//! What engines do not tell.
+//! The facts about the machine that no engine reports.
 
 use std::{
     fs,
@@ -11,10 +11,10 @@ use s2i_core::bounds;
 
 use super::{Store, is_there};
 
-/// The unit of what files take on a disk, in bytes.
+/// The unit of disk usage, in bytes.
 const BLOCK: u64 = 512;
 
-/// The version of Git.
+/// Returns the version of Git.
 pub(super) fn git() -> Option<String> {
     let mut command = Command::new("git");
     command.arg("--version").stdin(Stdio::null());
@@ -27,7 +27,7 @@ pub(super) fn git() -> Option<String> {
     (status.success() && !version.is_empty()).then(|| version.to_owned())
 }
 
-/// How large the store is, as far as this user may look.
+/// Returns the size of the store, as far as this user can read it.
 pub(super) fn store(path: &Path) -> Store {
     let mut at_least = false;
     let bytes = is_there(path).then(|| {

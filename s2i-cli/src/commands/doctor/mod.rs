@@ -24,7 +24,7 @@ use crate::{
     native::Missing,
 };
 
-/// Everything that was found out.
+/// The complete report.
 #[derive(Debug, Serialize)]
 struct Findings {
     event: &'static str,
@@ -32,7 +32,7 @@ struct Findings {
     /// The configuration file.
     config: Option<String>,
     engines: Vec<Finding>,
-    /// The version of Git, where there is one.
+    /// The version of Git, if it is installed.
     git: Option<String>,
     /// Remarks about that version.
     git_remarks: Vec<Missing>,
@@ -40,16 +40,16 @@ struct Findings {
     used: Used,
 }
 
-/// One engine.
+/// The report on one engine.
 #[derive(Debug, Serialize)]
 struct Finding {
     name: String,
     works: bool,
     version: Option<String>,
     place: Option<String>,
-    /// What it offers, each with its name.
+    /// The features of the engine.
     offers: Vec<Offer>,
-    /// What it lacks, and what should be known of it.
+    /// The missing features and other remarks.
     remarks: Vec<Missing>,
 }
 
@@ -59,25 +59,25 @@ struct Offer {
     what: String,
 }
 
-/// Where the embedded engine keeps images.
+/// The store of the embedded engine.
 #[derive(Debug, Serialize)]
 struct Store {
     path: String,
-    /// How much room it takes, in bytes; none when it is not there yet.
+    /// Disk usage in bytes; `None` if the store does not exist yet.
     bytes: Option<u64>,
-    /// Whether there is something in it that this user may not look at.
+    /// True if the store has directories that this user can't read, so that `bytes` is a lower bound.
     at_least: bool,
 }
 
-/// The engine that commands would work with.
+/// The engine that commands would use.
 #[derive(Debug, Serialize)]
 struct Used {
     engine: Option<String>,
-    /// Why this one, or why none.
+    /// The reason for the choice, or for the lack of an engine.
     because: String,
 }
 
-/// What the embedded engine's part needs, found out before anything asynchronous starts.
+/// The inputs for the embedded engine's part, collected before the asynchronous runtime starts.
 pub(crate) struct Before {
     report: Report,
     choice: Result<Choice, String>,
@@ -138,7 +138,7 @@ pub(crate) async fn run(before: Before, setting: &Setting<'_>) -> Result<ExitCod
     })
 }
 
-/// Says where two of them together are faster than one, as `cargo xtask bench` has measured.
+/// Adds a remark if two of the engines together are faster than one, as measured by `cargo xtask bench`.
 fn compare(engines: &mut [Finding]) {
     let has_embedded = engines
         .iter()
@@ -185,7 +185,7 @@ fn remark(what: impl Into<String>, step: Option<&str>) -> Missing {
     }
 }
 
-/// Returns the words as one text, `none` where there are none.
+/// Returns the words as one text, or `none`.
 fn list(words: &[&str]) -> String {
     if words.is_empty() {
         "none".into()

@@ -1,11 +1,11 @@
-//! What was found out, as people read it.
+//! The report as text.
 
 use std::fmt::Write as _;
 
 use super::{Finding, Findings, Store};
 use crate::{native::Missing, render::size};
 
-/// How wide the names of things are.
+/// The width of the column of names.
 const NAMES: usize = 12;
 
 pub(super) fn of(findings: &Findings) -> String {
