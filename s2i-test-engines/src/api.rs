@@ -9,22 +9,22 @@ use bollard::{
     },
 };
 
-/// The most seconds that an answer may take. The removal of a container waits for its end.
+/// The time limit of a request in seconds. The removal of a container waits for its end.
 const TIMEOUT: u64 = 30;
 
-/// The version of the API that the oldest supported engine has.
+/// The API version of the oldest supported engine.
 const VERSION: ClientVersion = ClientVersion {
     major_version: 1,
     minor_version: 41,
 };
 
-/// The name of an image that has lost its name.
+/// The name of an untagged image.
 const NO_NAME: &str = "<none>:<none>";
 
 /// Returns the version of an engine and of its API.
 ///
 /// # Errors
-/// When no engine answers at this URL.
+/// Fails if no engine responds at this URL.
 pub fn version(url: &str) -> Result<String> {
     call(url, async |docker| {
         let version = docker.version().await?;
@@ -34,10 +34,10 @@ pub fn version(url: &str) -> Result<String> {
     })
 }
 
-/// Returns a line for each container, image and volume of an engine.
+/// Returns one line for each container, image and volume of an engine.
 ///
 /// # Errors
-/// When the engine does not answer, or with an error.
+/// Fails if the engine does not respond, or responds with an error.
 pub fn contents(url: &str) -> Result<Vec<String>> {
     call(url, async |docker| {
         let mut lines = Vec::new();
@@ -66,7 +66,7 @@ pub fn contents(url: &str) -> Result<Vec<String>> {
     })
 }
 
-/// Removes all containers, running or not, so that no process and no mount of theirs stays.
+/// Removes all containers, running or not, so that none of their processes and mounts remain.
 pub(crate) fn remove_containers(url: &str) -> Result<()> {
     call(url, async |docker| {
         let all = ListContainersOptionsBuilder::new().all(true).build();
@@ -79,10 +79,10 @@ pub(crate) fn remove_containers(url: &str) -> Result<()> {
     })
 }
 
-/// Removes all that `BuildKit` has kept of earlier builds.
+/// Empties the cache of `BuildKit`.
 ///
 /// # Errors
-/// When the engine does not answer, or with an error.
+/// Fails if the engine does not respond, or responds with an error.
 pub fn prune_builds(url: &str) -> Result<()> {
     call(url, async |docker| {
         let all = PruneBuildOptionsBuilder::new().all(true).build();

@@ -1,4 +1,4 @@
-//! Removing an engine: its containers, processes, mounts, control groups, bridge, user and folder.
+//! The removal of an engine: its containers, processes, mounts, control groups, bridge, user and folder.
 
 use std::{
     fs, io,
@@ -19,11 +19,11 @@ use crate::{
     state::Record,
 };
 
-/// How long a daemon may take to end by itself.
+/// The time that a daemon has to end by itself.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Removes all that an engine left, whatever state it is in. The folder with the record goes last:
-/// until then, another attempt knows what is left.
+/// Removes everything that an engine left, in whatever state it is. The folder with the record is removed last,
+/// so that another attempt finds the rest.
 pub(crate) fn all(kind: Kind) -> Result<()> {
     let dir = kind.dir();
     let record = Record::load(kind).unwrap_or_default();
@@ -50,8 +50,7 @@ pub(crate) fn all(kind: Kind) -> Result<()> {
     }
 }
 
-/// The gentle way, by the engine itself. Where it fails, its processes and mounts are found without
-/// it.
+/// Removes containers through the engine's API. If this fails, their processes and mounts are found without it.
 fn remove_containers(kind: Kind, record: &Record) {
     let Some(endpoint) = &record.endpoint else {
         return;
@@ -70,8 +69,8 @@ fn remove_containers(kind: Kind, record: &Record) {
     }
 }
 
-/// A shim that was killed leaves its socket in a folder of the host; its address is in
-/// containerd's.
+/// Removes the sockets of killed shims, which lie in a folder of the host. Their addresses are in containerd's
+/// folder.
 fn remove_shim_sockets(dir: &Path) -> Result<()> {
     let tasks = dir.join("containerd-run/io.containerd.runtime.v2.task/moby");
     for task in fs::read_dir(tasks).into_iter().flatten().flatten() {
@@ -87,7 +86,7 @@ fn remove_shim_sockets(dir: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Deepest first. A mount that is in use goes when its last user does.
+/// Unmounts the deepest mounts first. A mount in use is detached and disappears with its last user.
 fn unmount_below(dir: &Path) -> Result<()> {
     let table = fs::read_to_string("/proc/self/mountinfo").context("can't read the mounts")?;
     for point in mounts_below(&table, dir) {
@@ -107,7 +106,7 @@ fn mounts_below(table: &str, dir: &Path) -> Vec<PathBuf> {
     points
 }
 
-/// In every hierarchy of version 1, and in that of version 2.
+/// Removes the control groups in every hierarchy of version 1 and in that of version 2.
 fn remove_cgroups(kind: Kind) -> Result<()> {
     let name = kind.cgroup();
     let name = name.trim_start_matches('/');
@@ -117,7 +116,7 @@ fn remove_cgroups(kind: Kind) -> Result<()> {
             remove_cgroup(&group, 50)
                 .with_context(|| format!("can't remove the control group `{}`", group.display()))?;
         }
-        // Podman can't be told a group; other Podmans may use the same, and then it stays.
+        // Podman has no option for this group, which other Podmans may use too. Then it stays.
         if kind == Kind::Podman {
             drop(remove_cgroup(&hierarchy.join("libpod_parent"), 1));
         }
@@ -138,7 +137,8 @@ fn hierarchies() -> Vec<PathBuf> {
         .collect()
 }
 
-/// A group is busy for a moment after its last process, hence attempts, a tenth of a second apart.
+/// Removes a control group. It is busy for a moment after its last process, so there are several attempts, 0.1 s
+/// apart.
 fn remove_cgroup(group: &Path, attempts: u32) -> io::Result<()> {
     for child in fs::read_dir(group)?
         .flatten()

@@ -12,12 +12,12 @@ use serde_json::json;
 use crate::host;
 use crate::{network::Bridge, state::Record};
 
-/// Chains that the plugin for published ports makes.
+/// The prefix of the chains that the plugin for published ports creates.
 const CHAINS: &str = "CNI-";
-/// Of those, the chains of one container each.
+/// The prefix of those chains that belong to one container each.
 const CONTAINERS: &str = "CNI-DN-";
 
-/// The default network: our bridge, without rules of its own beyond published ports.
+/// Returns the default network: our bridge, without rules other than those for published ports.
 pub(crate) fn network(bridge: Bridge, addresses: &str) -> String {
     let ipam = json!({
         "type": "host-local",
@@ -33,13 +33,13 @@ pub(crate) fn network(bridge: Bridge, addresses: &str) -> String {
     json!({ "cniVersion": "0.4.0", "name": "podman", "plugins": plugins }).to_string()
 }
 
-/// The chains of plugins that are there now.
+/// Returns the existing chains of plugins.
 pub(crate) fn chains() -> Result<Vec<String>> {
     Ok(Rules::parse(&save()?).chains)
 }
 
-/// Removes the chains of our containers, and the others that were not there before unless
-/// somebody's port is published.
+/// Removes the chains of our containers. Removes the other new chains too, unless another container has a
+/// published port.
 pub(crate) fn remove_chains(record: &Record, bridge: Bridge) -> Result<()> {
     let Some(before) = &record.chains_before else {
         return Ok(());
@@ -68,10 +68,10 @@ fn save() -> Result<String> {
     host::output(Command::new("iptables-save").args(["-t", "nat"]))
 }
 
-/// What `iptables-save` prints, as far as it is about plugins.
+/// The rules of plugins in the output of `iptables-save`.
 struct Rules {
     chains: Vec<String>,
-    /// `CHAIN MATCHES -j TARGET`, without the leading `-A`.
+    /// A rule is `CHAIN MATCHES -j TARGET`, without the leading `-A`.
     rules: Vec<String>,
 }
 
@@ -90,7 +90,7 @@ impl Rules {
         }
     }
 
-    /// Lines for `iptables-restore`.
+    /// Returns lines for `iptables-restore`.
     fn removal(&self, before: &[String], subnet: &str) -> String {
         let containers = self
             .chains
@@ -123,7 +123,7 @@ impl Rules {
         edits
     }
 
-    /// Whether a container's chain is for an address of ours.
+    /// Returns whether a container's chain leads to an address in our subnet.
     fn leads_into(&self, chain: &str, subnet: &str) -> bool {
         let network = subnet
             .rsplit_once('.')

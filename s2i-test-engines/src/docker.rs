@@ -1,8 +1,7 @@
 //! Docker: a `containerd` and a `dockerd` of our own.
 //!
-//! Both the oldest supported Docker and the newest start this way. Whatever `/etc/docker` and the
-//! system's containerd hold is not read: the file of settings is ours and empty, and so is
-//! containerd's.
+//! The oldest supported Docker and the newest start in the same way. The configuration in `/etc/docker` and of
+//! the system's containerd is ignored: both daemons get empty configuration files.
 
 use std::{
     ffi::OsString,
@@ -17,15 +16,15 @@ use crate::{host, network::Bridge, process::detached, state::Endpoint, wait::Sta
 const SOCKET: &str = "docker.sock";
 const CONTAINERD_SOCKET: &str = "containerd.sock";
 
-/// Which programs make the engine.
+/// The programs of the engine.
 pub(crate) struct Programs {
     pub(crate) dockerd: PathBuf,
-    /// Where both daemons look for `runc`, `docker-proxy` and the shim.
+    /// The `PATH` on which both daemons find `runc`, `docker-proxy` and the shim.
     pub(crate) path: OsString,
 }
 
 impl Programs {
-    /// The first on `PATH`.
+    /// Returns the first `dockerd` on `PATH`.
     pub(crate) fn of_the_host() -> Result<Self> {
         let dockerd = host::find("dockerd").context("`dockerd` is gone")?;
         Ok(Self {

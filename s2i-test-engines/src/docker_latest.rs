@@ -1,5 +1,4 @@
-//! The newest Docker: `dockerd`, its proxy and `runc` are built from source, once, and kept in the
-//! cache.
+//! The newest Docker: `dockerd`, its proxy and `runc` are built from source once and cached.
 //!
 //! containerd and its shim are those of the host.
 
@@ -15,7 +14,7 @@ use anyhow::{Context, Result, ensure};
 use crate::docker;
 use crate::paths;
 
-/// A program that is built from a module: the versions are pinned here and nowhere else.
+/// A program that is built from a module. Versions are pinned only here.
 struct Built {
     program: &'static str,
     package: &'static str,
@@ -26,7 +25,7 @@ struct Built {
 
 const MOBY: &str = "v2.0.0-beta.24";
 const RUNC: &str = "v1.5.2";
-/// The variable that holds the version that Docker tells; a program without it takes no notice.
+/// The linker variable for the version that Docker reports; other programs ignore it.
 const MOBY_TOLD: &str = "github.com/moby/moby/v2/dockerversion.Version";
 
 const BUILT: [Built; 3] = [
@@ -54,7 +53,7 @@ const BUILT: [Built; 3] = [
 ];
 
 impl Built {
-    /// A folder for each version, so that a new pin is a new build.
+    /// Returns a separate folder for each version, so that a new pin causes a new build.
     fn dir(&self) -> Result<PathBuf> {
         let dir = paths::made()
             .join("engines")
@@ -98,7 +97,7 @@ impl Built {
     }
 }
 
-/// The compiler names a package a line: those are counted, other lines are shown.
+/// Prints the number of packages that the compiler lists, one per line, and all other lines.
 fn report(lines: impl BufRead) {
     let mut packages = 0;
     for line in lines.lines().map_while(Result::ok) {
@@ -115,12 +114,12 @@ fn report(lines: impl BufRead) {
     }
 }
 
-/// Whether all programs are in the cache.
+/// Returns whether all programs are cached.
 pub(crate) fn is_built() -> bool {
     BUILT.iter().all(Built::is_there)
 }
 
-/// Builds what is not in the cache.
+/// Builds the programs that are not cached.
 pub(crate) fn build() -> Result<()> {
     BUILT
         .iter()
@@ -128,7 +127,7 @@ pub(crate) fn build() -> Result<()> {
         .try_for_each(Built::build)
 }
 
-/// The programs of this engine: those that were built come first on its `PATH`.
+/// Returns the programs of this engine. Those that were built come first on its `PATH`.
 pub(crate) fn programs() -> Result<docker::Programs> {
     let mut dirs = BUILT.iter().map(Built::dir).collect::<Result<Vec<_>>>()?;
     let dockerd = dirs.last().context("nothing is built")?.join("dockerd");

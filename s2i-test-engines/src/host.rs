@@ -1,16 +1,16 @@
-//! Running programs of the host, and naming those that are missing.
+//! Functions that run programs of the host and report missing ones.
 
 use std::{path::PathBuf, process::Command};
 
 use anyhow::{Context, Result, bail};
 
-/// Where `program` is on `PATH`.
+/// Returns the path of `program` on `PATH`.
 #[must_use]
 pub fn find(program: &str) -> Option<PathBuf> {
     find_all(program).next()
 }
 
-/// Everywhere that `program` is on `PATH`, in its order.
+/// Returns all paths of `program` on `PATH`, in its order.
 pub fn find_all(program: &str) -> impl Iterator<Item = PathBuf> + use<'_> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let dirs: Vec<PathBuf> = std::env::split_paths(&path).collect();
@@ -19,19 +19,19 @@ pub fn find_all(program: &str) -> impl Iterator<Item = PathBuf> + use<'_> {
         .filter(|file| file.is_file())
 }
 
-/// Fails with the line that installs `program` when it is not there.
+/// Returns the path of `program`, or an error with the command that installs it.
 ///
 /// # Errors
-/// When it is not on `PATH`.
+/// Fails if it is not on `PATH`.
 pub fn require(program: &str, install: &str) -> Result<PathBuf> {
     find(program)
         .with_context(|| format!("`{program}` is not on this machine; install it with: {install}"))
 }
 
-/// Runs a command, its output on this terminal, and fails when it does.
+/// Runs a command with its output on this terminal.
 ///
 /// # Errors
-/// When it can't be started, or ends with another status than 0.
+/// Fails if the command can't be started or exits with a status other than 0.
 pub fn run(command: &mut Command) -> Result<()> {
     let status = command
         .status()
@@ -42,10 +42,10 @@ pub fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// Runs a command and returns its standard output; its errors go to this terminal.
+/// Runs a command and returns its standard output. Its standard error goes to this terminal.
 ///
 /// # Errors
-/// The same as of [`run`].
+/// Fails under the same conditions as [`run`].
 pub fn output(command: &mut Command) -> Result<String> {
     let output = command.stderr(std::process::Stdio::inherit()).output();
     let output = output.with_context(|| format!("can't start {command:?}"))?;

@@ -8,14 +8,14 @@ use std::{
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-/// All engines live below this folder. Short, because a socket's path has at most 107 bytes.
+/// The folder of all engines. It is short, because the path of a socket has at most 107 bytes.
 pub const ROOT: &str = "/var/tmp/s2i-engines";
 
-/// What can be started.
+/// The kind of an engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
-    /// Debian's Docker, API 1.41: the oldest that is supported.
+    /// Debian's Docker with API 1.41, the oldest supported version.
     Docker,
     /// The newest Docker, built from source, with the containerd image store.
     DockerLatest,
@@ -23,7 +23,7 @@ pub enum Kind {
     Podman,
     /// Debian's Podman as an ordinary user.
     PodmanUser,
-    /// Debian's registry, on loopback.
+    /// Debian's registry on loopback.
     Registry,
 }
 
@@ -37,7 +37,7 @@ impl Kind {
         Self::Registry,
     ];
 
-    /// The name that is typed at the command line.
+    /// Returns the name for the command line.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -49,13 +49,13 @@ impl Kind {
         }
     }
 
-    /// The folder of this engine: everything it writes lies below.
+    /// Returns the folder of this engine, below which it writes all its files.
     #[must_use]
     pub fn dir(self) -> PathBuf {
         Path::new(ROOT).join(self.name())
     }
 
-    /// The control group of this engine's containers, where the engine can be told.
+    /// Returns the control group of this engine's containers, for engines with an option for it.
     pub(crate) fn cgroup(self) -> String {
         format!("/s2i-engine-{self}")
     }

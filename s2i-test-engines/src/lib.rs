@@ -1,8 +1,8 @@
 //! Container engines and a registry to test against, started and removed on demand.
 //!
-//! Each engine has its own folder below [`ROOT`], its own socket, its own bridge and its own NAT rules, so it lives
-//! beside whatever else runs on the host. Debian's Docker 20.10 is the oldest that is supported; the newest Docker is
-//! built from source. Starting and stopping takes root.
+//! Each engine has its own folder below [`ROOT`], its own socket, its own bridge and its own NAT rules, so it
+//! does not affect other engines on the host. Debian's Docker 20.10 is the oldest supported version; the newest
+//! Docker is built from source. Starting and stopping an engine requires root.
 //!
 //! ```no_run
 //! use s2i_test_engines::{Kind, down, up};
@@ -53,10 +53,11 @@ use self::{
     wait::Starting,
 };
 
-/// Starts an engine and waits until it answers; one that is up already stays as it is.
+/// Starts an engine and waits until it responds. An engine that is already up is left as it is.
 ///
 /// # Errors
-/// When a program is missing, the user is not root, or the engine does not start; nothing is left then.
+/// Fails if a program is missing, the user is not root, or the engine does not start. Nothing is left behind
+/// then.
 pub fn up(kind: Kind) -> Result<Endpoint> {
     if let Some(endpoint) = endpoint(kind) {
         return Ok(endpoint);
@@ -84,10 +85,10 @@ pub fn up(kind: Kind) -> Result<Endpoint> {
     }
 }
 
-/// Stops an engine and removes all it left behind; nothing happens when there is none.
+/// Stops an engine and removes everything that it left behind. Does nothing if there is none.
 ///
 /// # Errors
-/// When something can't be removed.
+/// Fails if something can't be removed.
 pub fn down(kind: Kind) -> Result<()> {
     if !kind.dir().exists() {
         return Ok(());
@@ -98,7 +99,7 @@ pub fn down(kind: Kind) -> Result<()> {
     clean::all(kind).with_context(|| format!("can't remove all of {kind}"))
 }
 
-/// Returns the endpoint of an engine that is up: its processes live and it answers.
+/// Returns the endpoint of an engine that is up: its processes are alive and it responds.
 #[must_use]
 pub fn endpoint(kind: Kind) -> Option<Endpoint> {
     let record = Record::load(kind)?;
@@ -107,7 +108,7 @@ pub fn endpoint(kind: Kind) -> Option<Endpoint> {
     (live && version::version(&endpoint).is_ok()).then_some(endpoint)
 }
 
-/// The long work that comes before anything is started.
+/// Does the slow preparations before the engine is started.
 fn prepare(kind: Kind) -> Result<()> {
     match kind {
         Kind::DockerLatest => docker_latest::build(),

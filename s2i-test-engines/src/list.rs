@@ -26,12 +26,12 @@ struct Where {
 enum State {
     Up,
     Down,
-    /// It was started and does not answer; `up` and `down` clean up.
+    /// The engine was started and does not respond; `up` and `down` clean up.
     Broken,
     MissingPrograms,
 }
 
-/// Prints a line for each kind.
+/// Prints one line for each kind.
 pub fn print(json: bool) -> Result<()> {
     let lines: Vec<Line> = Kind::ALL.into_iter().map(line).collect();
     if json {

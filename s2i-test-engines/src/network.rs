@@ -1,7 +1,7 @@
-//! A bridge of the engine's own, with NAT for its containers.
+//! The bridge of an engine, with NAT for its containers.
 //!
-//! Engines are told to leave iptables alone: two that share its chains delete each other's rules.
-//! So the rules are these, told from others by a comment, and gone with the bridge.
+//! Engines run without their own iptables rules, because two engines that share chains delete each other's
+//! rules. The rules here have a comment that distinguishes them and are removed with the bridge.
 
 use std::{
     fs,
@@ -19,14 +19,14 @@ const IP_FORWARD: &str = "/proc/sys/net/ipv4/ip_forward";
 /// The bridge of one engine.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bridge {
-    /// At most 15 bytes.
+    /// The name of the interface, at most 15 bytes.
     pub(crate) name: &'static str,
-    /// The third number of its addresses: `10.221.N.0/24`.
+    /// The third byte of its addresses: `10.221.N.0/24`.
     net: u8,
 }
 
 impl Bridge {
-    /// The bridge of a kind of engine that has one.
+    /// Returns the bridge for a kind of engine, if it has one.
     pub(crate) fn of(kind: Kind) -> Option<Self> {
         match kind {
             Kind::Docker => Some(Self {
@@ -45,17 +45,17 @@ impl Bridge {
         }
     }
 
-    /// The addresses of its containers.
+    /// Returns the addresses of its containers.
     pub(crate) fn subnet(self) -> String {
         format!("10.221.{}.0/24", self.net)
     }
 
-    /// Its own address.
+    /// Returns the address of the bridge.
     pub(crate) fn gateway(self) -> String {
         format!("10.221.{}.1", self.net)
     }
 
-    /// Makes the bridge and its rules.
+    /// Creates the bridge and its rules.
     pub(crate) fn up(self) -> Result<()> {
         ip(&["link", "add", self.name, "type", "bridge"])?;
         ip(&[
@@ -66,14 +66,14 @@ impl Bridge {
             self.name,
         ])?;
         ip(&["link", "set", self.name, "up"])?;
-        // Stays on when the bridge goes: others that started since may rely on it.
+        // Forwarding stays enabled without the bridge, because engines that started later may rely on it.
         fs::write(IP_FORWARD, "1").with_context(|| format!("can't write {IP_FORWARD}"))?;
         self.rules()
             .iter()
             .try_for_each(|rule| iptables("-I", rule))
     }
 
-    /// Removes what [`Bridge::up`] made, as far as it is there.
+    /// Removes the results of [`Bridge::up`] that exist.
     pub(crate) fn down(self) -> Result<()> {
         for rule in &self.rules() {
             while iptables_quiet("-C", rule) {
@@ -86,7 +86,7 @@ impl Bridge {
         Ok(())
     }
 
-    /// Ahead of other rules: another Docker makes dropping the policy of `FORWARD`.
+    /// Returns the rules. They come before others, because another Docker sets the policy of `FORWARD` to drop.
     fn rules(self) -> [Rule; 3] {
         let words = |words: &[&str]| words.iter().copied().map(str::to_owned).collect::<Vec<_>>();
         let (name, subnet) = (self.name, self.subnet());

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-/// The root of the workspace.
+/// Returns the root of the workspace.
 ///
 /// # Panics
 /// Never: the manifest of this crate lies in a directory.
@@ -13,13 +13,13 @@ pub fn root() -> &'static Path {
         .expect("this crate lies in the workspace")
 }
 
-/// The directory that cargo builds in: `CARGO_TARGET_DIR`, else `target`.
+/// Returns the build directory of cargo: `CARGO_TARGET_DIR`, or else `target`.
 #[must_use]
 pub fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
 
-/// The directory of the results of tasks: static programs, composed images, downloads, engines.
+/// Returns the directory for results of tasks: static programs, composed images, downloads, engines.
 #[must_use]
 pub fn made() -> PathBuf {
     target().join("s2i")

@@ -1,4 +1,4 @@
-//! Podman as root, as a service with Docker's API.
+//! Podman as root, running as a service with Docker's API.
 
 use std::{
     fs,
@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 
 use crate::{cni, network::Bridge, process::detached, registry, state::Endpoint, wait::Starting};
 
-/// Folders of the host that Podman and its helpers write to, wherever their data lies.
+/// The folders of the host that Podman and its helpers write to, regardless of their configuration.
 const SHARED: [&str; 4] = [
     "/run/netns",
     "/run/runc",
@@ -17,8 +17,8 @@ const SHARED: [&str; 4] = [
     "/var/lib/containers",
 ];
 
-/// Puts folders of the engine's own in the place of [`SHARED`], for this process and its children
-/// alone, whose mounts end with them. Arguments: pairs of folders, `--`, a program.
+/// Mounts folders of the engine over those in [`SHARED`], for this process and its children only; the mounts end
+/// with them. Arguments: pairs of folders, `--`, a program.
 const IN_PRIVATE: &str = r#"
 while [ "$1" != -- ]; do
     mkdir -p "$1" "$2" && mount --bind "$1" "$2" || exit 1
@@ -48,7 +48,7 @@ pub(crate) fn start(starting: &mut Starting) -> Result<Endpoint> {
         },
     )?;
     let url = format!("unix://{}", starting.text("podman.sock"));
-    // What a service may raise its containers' limits to is what it has itself.
+    // A service can raise the limits of its containers only up to its own limits.
     let mut command = detached(Path::new("prlimit"));
     command.args([
         "--nofile=4096:4096",
@@ -74,14 +74,14 @@ pub(crate) fn start(starting: &mut Starting) -> Result<Endpoint> {
     starting.wait_for_answer(url, None)
 }
 
-/// Where an engine keeps things, below its folder.
+/// The locations of an engine's data, below its folder.
 pub(crate) struct Folders {
     pub(crate) graph: &'static str,
     pub(crate) run: &'static str,
     pub(crate) network: &'static str,
 }
 
-/// Writes the files of settings, and returns the variables that select them.
+/// Writes the configuration files, and returns the variables that select them.
 pub(crate) fn settings(
     starting: &Starting,
     folders: &Folders,

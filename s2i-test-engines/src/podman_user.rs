@@ -1,4 +1,4 @@
-//! Podman as an ordinary user, who is created when missing.
+//! Podman as an ordinary user, who is created if missing.
 
 use std::{
     fs,
@@ -35,7 +35,7 @@ pub(crate) fn start(starting: &mut Starting) -> Result<Endpoint> {
         network: "home/networks",
     };
     let environment = podman::settings(starting, &folders)?;
-    // Where Podman's own unit of systemd has it, below `XDG_RUNTIME_DIR`.
+    // Podman's own systemd unit has its socket at the same place below `XDG_RUNTIME_DIR`.
     let url = format!("unix://{}", starting.text("run/podman/podman.sock"));
     let (uid, gid) = (
         format!("--reuid={}", user.uid),
@@ -61,7 +61,7 @@ pub(crate) fn start(starting: &mut Starting) -> Result<Endpoint> {
     starting.wait_for_answer(url, Some(USER.to_owned()))
 }
 
-/// Removes the user when it was created for this engine.
+/// Removes the user if it was created for this engine.
 pub(crate) fn remove_user(record: &Record) -> Result<()> {
     match &record.created_user {
         Some(name) => user::remove(name),

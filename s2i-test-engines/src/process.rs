@@ -1,4 +1,4 @@
-//! Processes: starting them in a session of their own, finding them again, ending them.
+//! Processes: starting them in separate sessions, finding them again and ending them.
 
 use std::{
     collections::BTreeSet,
@@ -13,23 +13,23 @@ use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
 
-/// A process that was started, told from later owners of its number by the time it started.
+/// A started process. The start time distinguishes it from later processes with the same ID.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Process {
     pid: i32,
-    /// Clock ticks since boot.
+    /// The start time in clock ticks since boot.
     started: u64,
     name: String,
 }
 
-/// A command that runs `program` in a session of its own, so that it survives this terminal.
+/// Returns a command that runs `program` in a separate session, so that it survives this terminal.
 pub(crate) fn detached(program: &Path) -> Command {
     let mut command = Command::new("setsid");
     command.arg(program);
     command
 }
 
-/// Starts a command made by [`detached`]; what it prints goes to the file `log`.
+/// Starts a command made by [`detached`], with its output in the file `log`.
 pub(crate) fn spawn(command: &mut Command, log: &Path) -> Result<(Process, Child)> {
     let file = File::options()
         .create(true)
@@ -46,7 +46,7 @@ pub(crate) fn spawn(command: &mut Command, log: &Path) -> Result<(Process, Child
         .spawn()
         .with_context(|| format!("can't start {command:?}"))?;
     let pid = i32::try_from(child.id()).context("a process number out of range")?;
-    // `setsid` becomes its argument: the number and the start time stay.
+    // `setsid` is replaced by its argument: the process ID and the start time stay.
     let Some(stat) = Stat::read(pid) else {
         bail!("{command:?} ended at once")
     };
@@ -66,17 +66,17 @@ pub(crate) fn spawn(command: &mut Command, log: &Path) -> Result<(Process, Child
 }
 
 impl Process {
-    /// What the process is called in messages, and its log.
+    /// Returns the name of the process in messages and of its log.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
-    /// Whether it still runs.
+    /// Returns whether the process is still running.
     pub(crate) fn is_alive(&self) -> bool {
         Stat::read(self.pid).is_some_and(|stat| stat.started == self.started && stat.state != 'Z')
     }
 
-    /// Asks it to end, and ends it when it has not done so in time.
+    /// Asks the process to end, and kills it if it has not ended in time.
     pub(crate) fn end(&self, patience: Duration) -> Result<()> {
         if self.signal(Signal::TERM)? && !self.gone_within(patience) {
             self.kill()?;
@@ -84,7 +84,7 @@ impl Process {
         Ok(())
     }
 
-    /// Ends it at once.
+    /// Kills the process.
     pub(crate) fn kill(&self) -> Result<()> {
         if self.signal(Signal::KILL)? && !self.gone_within(Duration::from_secs(10)) {
             bail!("process {} ({}) does not end", self.pid, self.name);
@@ -92,8 +92,7 @@ impl Process {
         Ok(())
     }
 
-    /// Sends a signal through a descriptor of the process, so that it can't reach another with the
-    /// same number.
+    /// Sends a signal through a process descriptor, so that it can't reach another process with the same ID.
     fn signal(&self, signal: Signal) -> Result<bool> {
         let Some(pid) = Pid::from_raw(self.pid) else {
             return Ok(false);
@@ -124,8 +123,7 @@ impl Process {
     }
 }
 
-/// Helpers of engines that may outlive them. A client whose arguments name the folder is none of
-/// them.
+/// The helpers of engines that may outlive them. A client with the folder in its arguments is not one of them.
 const HELPERS: [&str; 6] = [
     "containerd-shim",
     "conmon",
@@ -135,8 +133,8 @@ const HELPERS: [&str; 6] = [
     "runc",
 ];
 
-/// What an engine started and did not end: helpers whose arguments or environment name its folder,
-/// what is in its control group, and all descendants of those.
+/// Returns the processes that an engine started and did not end: helpers with its folder in their arguments or
+/// environment, processes in its control group, and all descendants of those.
 pub(crate) fn strays(dir: &Path, cgroup: &str) -> Vec<Process> {
     let all: Vec<(i32, Stat)> = pids()
         .filter_map(|pid| Some((pid, Stat::read(pid)?)))
@@ -175,7 +173,7 @@ fn is_stray(pid: i32, stat: &Stat, below: &str, cgroup: &str) -> bool {
         let bytes = fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
     };
-    // An ordinary user's Podman serves from a child.
+    // The service of an ordinary user's Podman is a child process.
     let serves = stat.name == "podman" && read("cmdline").contains("\0system\0service\0");
     if serves || HELPERS.contains(&stat.name.as_str()) {
         return ["cmdline", "environ"]
@@ -192,7 +190,7 @@ fn pids() -> impl Iterator<Item = i32> {
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
-/// Parts of `/proc/PID/stat`.
+/// The relevant fields of `/proc/PID/stat`.
 #[derive(Debug, PartialEq, Eq)]
 struct Stat {
     name: String,
@@ -206,7 +204,8 @@ impl Stat {
         Self::parse(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
     }
 
-    /// The name stands in parentheses and may hold any character, parentheses and spaces too.
+    /// Parses the line. The name is in parentheses and may contain any character, including parentheses and
+    /// spaces.
     fn parse(line: &str) -> Option<Self> {
         let (head, tail) = line.rsplit_once(") ")?;
         let name = head.split_once('(')?.1.to_owned();

@@ -1,4 +1,4 @@
-//! Which programs an engine needs, and how to get those that are missing.
+//! The programs that each engine needs, and the installation of missing ones.
 
 use std::{collections::BTreeSet, path::Path, process::Command};
 
@@ -7,10 +7,10 @@ use anyhow::{Result, bail};
 use crate::host;
 use crate::{docker_latest, kind::Kind};
 
-/// Something an engine needs.
+/// A requirement of an engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Need {
-    /// A name on `PATH`, or the path of a file.
+    /// The name of a program on `PATH`, or the path of a file.
     what: &'static str,
     source: Source,
 }
@@ -19,7 +19,7 @@ struct Need {
 enum Source {
     /// A Debian package.
     Apt(&'static str),
-    /// Something to do by hand.
+    /// An instruction for the user.
     Hand(&'static str),
 }
 
@@ -86,7 +86,7 @@ const PODMAN_USER: &[Need] = &[
 ];
 const REGISTRY: &[Need] = &[apt("docker-registry", "docker-registry"), SETSID];
 
-/// Fails with the lines that install what these kinds lack, or runs those lines.
+/// Fails with the commands that install the missing programs of these kinds, or runs those commands.
 pub fn check(kinds: &[Kind], install: bool) -> Result<()> {
     let lacking = |kinds: &[Kind]| {
         kinds
@@ -109,7 +109,7 @@ pub fn check(kinds: &[Kind], install: bool) -> Result<()> {
     bail!("{}", explain(&needs))
 }
 
-/// The names of what a kind lacks.
+/// Returns the names of the missing programs of a kind.
 pub(crate) fn missing_names(kind: Kind) -> Vec<&'static str> {
     missing(kind).into_iter().map(|need| need.what).collect()
 }

@@ -6,8 +6,8 @@ use anyhow::Result;
 
 use crate::{process::detached, state::Endpoint, wait::Starting};
 
-/// Where it listens. Engines take an address on loopback as one without a certificate; Podman is
-/// told.
+/// The address of the registry. Engines accept a registry on loopback without a certificate; Podman needs a
+/// setting for it.
 pub(crate) const ADDRESS: &str = "127.0.0.1:5005";
 
 /// Starts the registry.

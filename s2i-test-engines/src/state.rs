@@ -1,4 +1,4 @@
-//! What is remembered of an engine that was started: enough to find it again, and to remove it.
+//! The record of a started engine, with which it is found and removed later.
 
 use std::{
     fs::{self, File},
@@ -16,21 +16,21 @@ use crate::{
 
 const FILE: &str = "state.json";
 
-/// How an engine is reached.
+/// The endpoint of an engine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Endpoint {
-    /// Which engine.
+    /// The kind of the engine.
     pub kind: Kind,
     /// `unix:///…`, or `http://…` for the registry.
     pub url: String,
-    /// The ordinary user whose engine it is.
+    /// The ordinary user that runs the engine.
     pub user: Option<String>,
-    /// The version it told.
+    /// The version that the engine reported.
     pub version: String,
 }
 
 impl Endpoint {
-    /// Shell text that selects this engine; `eval` takes it.
+    /// Returns shell code for `eval` that selects this engine.
     #[must_use]
     pub fn selecting(&self) -> String {
         match self.kind {
@@ -48,24 +48,24 @@ impl Endpoint {
 /// The record of one engine, kept in its folder.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Record {
-    /// How it is reached, once it answered.
+    /// The endpoint, once the engine has responded.
     pub(crate) endpoint: Option<Endpoint>,
-    /// What was started, in order.
+    /// The started processes, in order.
     pub(crate) processes: Vec<Process>,
-    /// The user that was created for it.
+    /// The user that was created for the engine.
     pub(crate) created_user: Option<String>,
-    /// Chains of iptables that existed before.
+    /// The chains of iptables that existed before.
     pub(crate) chains_before: Option<Vec<String>>,
 }
 
 impl Record {
-    /// The record of an engine that was started, running or not.
+    /// Returns the record of an engine that was started, running or not.
     pub(crate) fn load(kind: Kind) -> Option<Self> {
         let text = fs::read(kind.dir().join(FILE)).ok()?;
         serde_json::from_slice(&text).ok()
     }
 
-    /// Writes the record, all or nothing.
+    /// Writes the record atomically.
     pub(crate) fn save(&self, kind: Kind) -> Result<()> {
         let (file, new) = (kind.dir().join(FILE), kind.dir().join("state.new"));
         let text = serde_json::to_vec_pretty(self).context("can't encode the state")?;
@@ -75,13 +75,13 @@ impl Record {
     }
 }
 
-/// Keeps others from starting and stopping the same engine at the same time.
+/// A lock against starting and stopping the same engine concurrently.
 pub(crate) struct Lock {
     _file: File,
 }
 
 impl Lock {
-    /// Waits for its turn.
+    /// Waits for the lock.
     pub(crate) fn take(kind: Kind) -> Result<Self> {
         make_root()?;
         let path = Path::new(ROOT).join(format!("{kind}.lock"));
@@ -93,8 +93,7 @@ impl Lock {
     }
 }
 
-/// Makes the folder of all engines, and refuses one that somebody else put there: its parent is
-/// writable for all.
+/// Creates the folder of all engines, and rejects one of another user: its parent is writable for all.
 fn make_root() -> Result<()> {
     let made = fs::DirBuilder::new().mode(0o755).create(ROOT);
     if let Err(err) = made

@@ -1,4 +1,4 @@
-//! Ordinary users to run engines as, with ranges of subordinate IDs.
+//! Ordinary users for engines, with ranges of subordinate IDs.
 
 use std::{fs, path::Path, process::Command};
 
@@ -8,13 +8,13 @@ use crate::host;
 
 /// A user of this machine.
 pub struct User {
-    /// Its number.
+    /// The user ID.
     pub uid: u32,
-    /// The number of its group.
+    /// The group ID.
     pub gid: u32,
 }
 
-/// The user, who is created when missing. The home directory is not.
+/// Returns the user, who is created if missing, without a home directory.
 pub fn make(name: &str, home: &Path) -> Result<User> {
     if find(name)?.is_none() {
         let mut command = Command::new("useradd");
@@ -36,7 +36,7 @@ pub fn make(name: &str, home: &Path) -> Result<User> {
     find(name)?.with_context(|| format!("user {name} was created and is not there"))
 }
 
-/// Removes the user, if it is there.
+/// Removes the user if it exists.
 pub fn remove(name: &str) -> Result<()> {
     match find(name)? {
         Some(_) => host::run(Command::new("userdel").arg(name)),
@@ -44,7 +44,7 @@ pub fn remove(name: &str) -> Result<()> {
     }
 }
 
-/// The first number above all ranges: `name:first:count` a line.
+/// Returns the first ID above all ranges, from lines of the form `name:first:count`.
 fn first_free(table: &str) -> u64 {
     let end = |line: &str| {
         let mut fields = line.split(':').skip(1).map(str::parse::<u64>);
@@ -58,7 +58,7 @@ fn first_free(table: &str) -> u64 {
         .max(100_000)
 }
 
-/// The user, if it is there.
+/// Returns the user if it exists.
 pub fn find(name: &str) -> Result<Option<User>> {
     let table = fs::read_to_string("/etc/passwd").context("can't read /etc/passwd")?;
     Ok(lookup(&table, name))

@@ -1,4 +1,4 @@
-//! Asking engines for their version, which shows that they are there.
+//! Version requests to engines, which show that they are running.
 
 use std::process::Command;
 
@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 
 use crate::{api, host, kind::Kind, state::Endpoint, web};
 
-/// Asks an engine for its version: an error as long as it does not answer.
+/// Returns the version of an engine, or an error as long as it does not respond.
 pub(crate) fn version(endpoint: &Endpoint) -> Result<String> {
     if endpoint.kind == Kind::Registry {
         web::get(&format!("{}/v2/", endpoint.url))?;
@@ -15,7 +15,7 @@ pub(crate) fn version(endpoint: &Endpoint) -> Result<String> {
     api::version(&endpoint.url)
 }
 
-/// The version of the registry's program: the registry does not tell its own.
+/// Returns the version of the registry's program, because the registry does not report its own.
 fn registry_version() -> Result<String> {
     let text = host::output(Command::new("docker-registry").arg("--version"))?;
     let version = text

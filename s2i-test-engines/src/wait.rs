@@ -1,4 +1,4 @@
-//! An engine on its way: starting its processes, and waiting until it answers.
+//! The start of an engine: its processes, and the wait until it responds.
 
 use std::{
     fs,
@@ -17,12 +17,11 @@ use crate::{
     version::version,
 };
 
-/// How long an engine may take until it answers.
+/// The time that an engine has until it responds.
 const PATIENCE: Duration = Duration::from_secs(60);
 const LOG_LINES: usize = 15;
 
-/// An engine that is being started. All of it is in the record before it exists, so that it can be
-/// removed.
+/// An engine that is being started. All its parts are recorded before they exist, so that they can be removed.
 pub(crate) struct Starting {
     kind: Kind,
     dir: PathBuf,
@@ -31,7 +30,7 @@ pub(crate) struct Starting {
 }
 
 impl Starting {
-    /// An empty folder, an empty record.
+    /// Creates an empty folder and an empty record.
     pub(crate) fn new(kind: Kind) -> Result<Self> {
         let dir = kind.dir();
         fs::create_dir(&dir).with_context(|| format!("can't create `{}`", dir.display()))?;
@@ -45,17 +44,17 @@ impl Starting {
         Ok(starting)
     }
 
-    /// Which engine.
+    /// Returns the kind of the engine.
     pub(crate) fn kind(&self) -> Kind {
         self.kind
     }
 
-    /// A path in the engine's folder.
+    /// Returns a path in the engine's folder.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.join(name)
     }
 
-    /// The same as text, for files of settings.
+    /// Returns the same path as text for configuration files.
     pub(crate) fn text(&self, name: &str) -> String {
         self.path(name).display().to_string()
     }
@@ -67,12 +66,12 @@ impl Starting {
         Ok(path)
     }
 
-    /// Keeps what is known by now.
+    /// Saves the current state of the record.
     pub(crate) fn save(&self) -> Result<()> {
         self.record.save(self.kind)
     }
 
-    /// Starts a process whose log is `NAME.log`.
+    /// Starts a process with the log `NAME.log`.
     pub(crate) fn spawn(&mut self, name: &str, command: &mut Command) -> Result<()> {
         let (process, child) = process::spawn(command, &self.path(&format!("{name}.log")))?;
         self.record.processes.push(process);
@@ -80,7 +79,7 @@ impl Starting {
         self.save()
     }
 
-    /// Waits for a file, say a socket.
+    /// Waits until a file, for example a socket, exists.
     pub(crate) fn wait_for_file(&mut self, name: &str) -> Result<()> {
         let path = self.path(name);
         self.poll(|| {
@@ -92,7 +91,7 @@ impl Starting {
         })
     }
 
-    /// Waits until the engine tells its version, and keeps where it is.
+    /// Waits until the engine reports its version, and records its endpoint.
     pub(crate) fn wait_for_answer(
         &mut self,
         url: String,
@@ -110,7 +109,7 @@ impl Starting {
         Ok(endpoint)
     }
 
-    /// The last lines of all logs.
+    /// Returns the last lines of all logs.
     pub(crate) fn log_tail(&self) -> String {
         let logs = self
             .record

@@ -5,13 +5,13 @@ use std::{fs::File, path::Path, time::Duration};
 use anyhow::{Context, Result};
 use reqwest::blocking::{Client, Response};
 
-/// The most seconds that a connection may take, or a server may be silent.
+/// The time limit for connecting to a server.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Returns the body of a page, as text.
 ///
 /// # Errors
-/// When no server answers, or it answers with an error.
+/// Fails if no server responds, or the response is an error.
 pub fn get(url: &str) -> Result<String> {
     let text = send(url).and_then(|answer| Ok(answer.text()?));
     text.with_context(|| format!("can't get {url}"))
@@ -20,7 +20,7 @@ pub fn get(url: &str) -> Result<String> {
 /// Downloads a file.
 ///
 /// # Errors
-/// When no server answers, it answers with an error, or the file can't be written.
+/// Fails if no server responds, the response is an error, or the file can't be written.
 pub fn download(url: &str, to: &Path) -> Result<()> {
     let downloaded = send(url).and_then(|mut answer| {
         let mut file = File::create(to)?;
@@ -32,7 +32,7 @@ pub fn download(url: &str, to: &Path) -> Result<()> {
 }
 
 fn send(url: &str) -> Result<Response> {
-    // An error means that a provider was installed before.
+    // An error means that another provider is already installed.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let client = Client::builder().connect_timeout(TIMEOUT).timeout(None);
     let answer = client.build()?.get(url).send()?;
