@@ -1,4 +1,4 @@
-//! `cargo xtask demo`: from a fresh clone to a page of an application that was built from source.
+//! `cargo xtask demo`: from a fresh clone to a page of an application that is built from source.
 
 use std::{
     net::TcpListener,
@@ -17,20 +17,20 @@ use crate::{
     setup::{check_programs, step},
 };
 
-/// The application that is built.
+/// The sample application.
 const SAMPLE: &str = "builder-images/go/samples/web";
 
-/// What its page must say.
+/// The text that its page must contain.
 const GREETING: &str = "hello from s2i";
 
-/// How long the application may take until it answers.
+/// The time that the application has until it responds.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Arguments of `demo`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The engine: `native`, a kind of `cargo xtask engine`, or a URL; without it, one that answers,
-    /// else the embedded one
+    /// Use this engine: `native`, a kind of `cargo xtask engine`, or a URL; by default, an engine that responds,
+    /// otherwise the embedded one
     #[arg(long)]
     engine: Option<String>,
 }
@@ -75,7 +75,7 @@ struct Demo<'a> {
 }
 
 impl Demo<'_> {
-    /// Builds the image, runs it, fetches its page, and removes both.
+    /// Builds the image, runs it, requests its page, and removes both.
     fn build_and_ask(&self, tag: &str, more: &[&str]) -> Result<()> {
         let mut build = self.target.s2i()?;
         build.current_dir(paths::root());
@@ -94,7 +94,7 @@ impl Demo<'_> {
         run.args([format!("PORT={port}"), "--publish".into()]);
         let mut running = run.args([format!("{port}:{port}"), tag.into()]).spawn()?;
         let asked = ask(&format!("http://127.0.0.1:{port}"), &mut running);
-        // The application gets the signal, and its container goes with it.
+        // The application receives the signal, and its container ends with it.
         let pid = running.id().to_string();
         let stopped = host::run(Command::new("kill").arg(pid));
         running.wait()?;
@@ -103,7 +103,7 @@ impl Demo<'_> {
     }
 }
 
-/// A port that nobody listens on; it may be taken by the time it is used, and then the demo says so.
+/// Returns an unused port. Another program may take it before its use, and then the demo fails with an error.
 fn free_port() -> Result<u16> {
     let listener = TcpListener::bind("127.0.0.1:0").context("can't find a free port")?;
     Ok(listener.local_addr()?.port())

@@ -1,4 +1,4 @@
-//! Building the static programs that live inside images.
+//! Builds of the static programs for images.
 
 use std::{
     fmt, fs,
@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use s2i_test_engines::{host, paths};
 
-/// The processors that images are made for.
+/// The processor architectures of images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
 pub(crate) enum Arch {
     /// x86-64.
@@ -21,10 +21,10 @@ pub(crate) enum Arch {
 }
 
 impl Arch {
-    /// All of them.
+    /// All architectures.
     pub(crate) const ALL: [Self; 2] = [Self::Amd64, Self::Arm64];
 
-    /// The processor of this machine.
+    /// Returns the architecture of this machine.
     pub(crate) fn host() -> Result<Self> {
         match std::env::consts::ARCH {
             "x86_64" => Ok(Self::Amd64),
@@ -35,7 +35,7 @@ impl Arch {
         }
     }
 
-    /// As Go and OCI call it.
+    /// Returns the name that Go and OCI use.
     pub(crate) fn go(self) -> &'static str {
         match self {
             Self::Amd64 => "amd64",
@@ -43,7 +43,7 @@ impl Arch {
         }
     }
 
-    /// As Rust and Linux call it.
+    /// Returns the name that Rust and Linux use.
     pub(crate) fn rust(self) -> &'static str {
         match self {
             Self::Amd64 => "x86_64",
@@ -51,7 +51,7 @@ impl Arch {
         }
     }
 
-    /// Rust's name for static programs on it.
+    /// Returns the Rust target for static programs.
     pub(crate) fn target(self) -> String {
         format!("{}-unknown-linux-musl", self.rust())
     }
@@ -66,7 +66,7 @@ impl fmt::Display for Arch {
 /// Arguments of `dist`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The processors to build for; this machine's when none is given.
+    /// Build for these processors; by default, for that of this machine
     #[arg(long, value_enum)]
     arch: Vec<Arch>,
 }
@@ -86,17 +86,17 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// Builds `s2i-scripts`, the scripts of builder and runtime images, and returns where it is.
+/// Builds `s2i-scripts`, the scripts of builder and runtime images, and returns its path.
 pub(crate) fn scripts(arch: Arch) -> Result<PathBuf> {
     program("s2i-scripts", "s2i-scripts", arch)
 }
 
-/// Builds the program that stands for all scripts in the images of tests and benchmarks.
+/// Builds the program for all scripts in the images of tests and benchmarks.
 pub(crate) fn test_script(arch: Arch) -> Result<PathBuf> {
     program("s2i-testkit", "test-script", arch)
 }
 
-/// Builds everything: the static programs, then `s2i` with the agents in it, and returns where it is.
+/// Builds everything: the static programs, and then `s2i` with the embedded agents. Returns its path.
 pub(crate) fn s2i(arch: Arch) -> Result<PathBuf> {
     scripts(arch)?;
     program("s2i-agent", "s2i-agent", arch)?;
@@ -106,8 +106,8 @@ pub(crate) fn s2i(arch: Arch) -> Result<PathBuf> {
     Ok(made)
 }
 
-/// Adds Rust's target for the static programs where it is missing and rustup is there; else fails with the line that
-/// helps.
+/// Adds Rust's target for the static programs if it is missing and rustup is installed. Otherwise fails with the
+/// command that adds it.
 pub(crate) fn install_target(arch: Arch) -> Result<()> {
     let target = arch.target();
     if is_installed(&target)? {
@@ -118,7 +118,7 @@ pub(crate) fn install_target(arch: Arch) -> Result<()> {
             "the standard library of Rust for {target} is not installed, and there is no rustup to get it"
         );
     }
-    // By itself, rustup would do this only together with an update of the whole toolchain.
+    // Without this, rustup would install it only with an update of the whole toolchain.
     println!("adding Rust's target {target}");
     host::run(Command::new("rustup").args(["target", "add", &target]))
 }
@@ -129,7 +129,7 @@ fn cargo() -> Command {
     cargo
 }
 
-/// Builds one static program. One package a call, so that features of others don't get into it.
+/// Builds one static program. Each package is built alone, so that the features of others do not affect it.
 fn program(package: &str, binary: &str, arch: Arch) -> Result<PathBuf> {
     let made = paths::made().join(arch.rust()).join(binary);
     let target = arch.target();
@@ -158,8 +158,8 @@ fn program(package: &str, binary: &str, arch: Arch) -> Result<PathBuf> {
     Ok(made)
 }
 
-/// Options for the compiler that keep the places of this machine out of programs, so that the same
-/// source gives the same program elsewhere.
+/// Returns compiler options that keep paths of this machine out of programs, so that the same source gives the
+/// same program everywhere.
 fn neutral_paths() -> Vec<String> {
     let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo"));
     let cargo = std::env::var_os("CARGO_HOME").map(PathBuf::from).or(home);
@@ -168,7 +168,7 @@ fn neutral_paths() -> Vec<String> {
     cargo.into_iter().chain([root]).collect()
 }
 
-/// Copies only what changed, so that times tell what is new.
+/// Copies only changed files, so that modification times show the changes.
 fn install(built: &Path, made: &Path) -> Result<()> {
     let bytes = fs::read(built).with_context(|| format!("can't read {}", built.display()))?;
     if fs::read(made).is_ok_and(|old| old == bytes) {
@@ -181,8 +181,8 @@ fn install(built: &Path, made: &Path) -> Result<()> {
     fs::rename(&unfinished, made).with_context(|| format!("can't write {}", made.display()))
 }
 
-/// Whether the standard library for `target` is here: rustup's targets are directories beside the
-/// compiler's own.
+/// Returns whether the standard library for `target` is installed: rustup's targets are directories beside that
+/// of the compiler.
 fn is_installed(target: &str) -> Result<bool> {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let libraries =

@@ -1,8 +1,8 @@
-//! `cargo xtask fuzz`: coverage-guided fuzzing of what reads input from outside.
+//! `cargo xtask fuzz`: coverage-guided fuzzing of the code that reads external input.
 //!
-//! The targets lie in `fuzz/src/bin`, a crate outside of the workspace, which is built with the
-//! instrumentation of libFuzzer. What a run finds goes into a corpus below the target directory;
-//! `--merge` takes over into `fuzz/corpus` what reaches code that nothing there reaches.
+//! The targets are in `fuzz/src/bin`, in a crate outside of the workspace that is built with the instrumentation
+//! of libFuzzer. New inputs go into a corpus below the target directory. `--merge` copies those that reach new
+//! code into `fuzz/corpus`.
 
 use std::{
     ffi::OsStr,
@@ -17,22 +17,23 @@ use anyhow::{Context, Result, bail, ensure};
 use s2i_test_engines::{host, paths};
 use tempfile::TempDir;
 
-/// Targets that make files, and so need more time for each input.
+/// Targets that create files, and so need more time for each input.
 const ON_DISK: [&str; 2] = ["images", "unpack"];
 
-/// How many inputs a target gets.
+/// The number of inputs for a target.
 const RUNS: u64 = 10_000_000;
 
-/// How many inputs a target gets that makes files.
+/// The number of inputs for a target that creates files.
 const RUNS_ON_DISK: u64 = 100_000;
 
-/// The most seconds that an input may take.
+/// The time limit for an input, in seconds.
 const TIMEOUT: u32 = 10;
 
-/// The most memory of a target, in MiB: its own data and tables of libFuzzer, which grow with the corpus.
+/// The memory limit of a target in MiB, for its own data and the tables of libFuzzer, which grow with the
+/// corpus.
 const MEMORY: u32 = 1024;
 
-/// The options that make the compiler count which code an input reaches, and show libFuzzer what is compared.
+/// The compiler options that count the code that an input reaches, and report comparisons to libFuzzer.
 const INSTRUMENTATION: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
     -Cllvm-args=-sanitizer-coverage-trace-compares --cfg fuzzing";
@@ -40,19 +41,19 @@ const INSTRUMENTATION: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-cov
 /// Arguments of `fuzz`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Targets, as the files of `fuzz/src/bin` are called; without one, all
+    /// Fuzz these targets, named after the files of `fuzz/src/bin`; by default, all
     targets: Vec<String>,
-    /// How many inputs each target gets [default: 10000000, and 100000 where a target makes files]
+    /// Set the number of inputs for each target [default: 10000000, or 100000 for targets that create files]
     #[arg(long)]
     runs: Option<u64>,
-    /// How many targets run at once [default: as many as there are processors]
+    /// Set the number of targets that run at the same time [default: number of processors]
     #[arg(long)]
     jobs: Option<usize>,
-    /// Look for errors of memory in dependencies with unsafe code; slower, and needs rustup, which gets
-    /// its nightly toolchain
+    /// Detect memory errors in dependencies with unsafe code; slower, and needs rustup, which installs a nightly
+    /// toolchain
     #[arg(long)]
     address: bool,
-    /// Only take over from earlier runs what the committed corpus lacks
+    /// Only add inputs of earlier runs that the committed corpus lacks
     #[arg(long)]
     merge: bool,
 }
@@ -113,7 +114,8 @@ fn runs(args: &Args, target: &str) -> u64 {
     args.runs.unwrap_or(usual)
 }
 
-/// The most bytes of an input: archives consist of blocks, and each line of an ignore file is compiled.
+/// Returns the maximum size of an input in bytes: archives consist of blocks, and each line of an ignore file is
+/// compiled.
 fn longest(target: &str) -> u32 {
     match target {
         "archive" | "images" | "layer" | "unpack" => 8192,
@@ -122,7 +124,7 @@ fn longest(target: &str) -> u32 {
     }
 }
 
-/// The committed corpora that a target starts with: all readers of tar can use the same archives.
+/// Returns the committed corpora that a target starts with. All readers of tar share the same archives.
 fn seeds(target: &str) -> Vec<&str> {
     match target {
         "layer" | "unpack" => vec!["archive", target],
@@ -134,7 +136,7 @@ fn home() -> PathBuf {
     paths::root().join("fuzz")
 }
 
-/// The names of all targets, sorted.
+/// Returns the names of all targets, sorted.
 fn known() -> Result<Vec<String>> {
     let dir = home().join("src/bin");
     let entries = fs::read_dir(&dir).with_context(|| format!("can't read {}", dir.display()))?;
@@ -147,7 +149,7 @@ fn known() -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Compiled targets.
+/// The compiled targets.
 struct Built {
     programs: PathBuf,
 }
@@ -167,7 +169,7 @@ fn build(address: bool) -> Result<Built> {
     };
     let into = into.join(if address { "address" } else { "plain" });
     let triple = triple()?;
-    // With a target, build scripts and macros are compiled without the flags.
+    // With an explicit target, build scripts and macros are compiled without the flags.
     host::run(
         cargo
             .args(["build", "--release", "--locked", "--target", &triple])
@@ -181,15 +183,15 @@ fn build(address: bool) -> Result<Built> {
     })
 }
 
-/// The target triple of this machine.
+/// Returns the target triple of this machine.
 fn triple() -> Result<String> {
     let version = host::output(Command::new("rustc").arg("-vV"))?;
     let line = version.lines().find_map(|line| line.strip_prefix("host: "));
     line.map(str::to_owned).context("`rustc -vV` names no host")
 }
 
-/// A directory for what a target writes, in memory where there is one for that. It goes with all that is in it: a target
-/// that is aborted removes nothing.
+/// Creates a temporary directory for the files of a target, in memory if possible. It is removed with its
+/// content, because an aborted target removes nothing.
 fn scratch() -> Result<TempDir> {
     let memory = Path::new("/dev/shm");
     let mut builder = tempfile::Builder::new();
@@ -203,7 +205,8 @@ fn scratch() -> Result<TempDir> {
 }
 
 impl Built {
-    /// A run of libFuzzer on directories of inputs, which writes to `scratch`, and to `broken` what breaks something.
+    /// Returns the command that runs libFuzzer on directories of inputs. It writes to `scratch`, and saves
+    /// inputs that cause failures in `broken`.
     fn command(&self, target: &str, scratch: &Path, broken: &Path) -> Command {
         let mut command = Command::new(self.programs.join(target));
         command.env("TMPDIR", scratch).args([
@@ -216,7 +219,7 @@ impl Built {
         command
     }
 
-    /// The directories of the inputs of earlier runs, and of those that broke something.
+    /// Returns the directories of the inputs of earlier runs, and of those that caused failures.
     fn found(target: &str) -> Result<(PathBuf, PathBuf)> {
         let dir = paths::target().join("fuzz");
         let found = (

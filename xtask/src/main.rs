@@ -1,7 +1,7 @@
 //! The tasks of this workspace: `cargo xtask TASK`.
 //!
-//! One file or folder a task; what they share is in `host` (running programs, naming what is missing)
-//! and `paths` (where things are made).
+//! Each task has its own file or folder. Shared code is in `host` (running programs, reporting missing ones) and
+//! `paths` (the directories of results).
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -32,21 +32,21 @@ struct Args {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Measure builds, and compare them to BuildKit.
+    /// Measure builds and compare them with BuildKit.
     Bench(bench::Args),
-    /// Show it all: build the sample application from source, run it, fetch its page.
+    /// Build the sample application from source, run it and fetch its page.
     Demo(demo::Args),
-    /// Build the static programs that live inside images.
+    /// Build the static programs for images.
     Dist(dist::Args),
-    /// Start, stop and list engines to test against.
+    /// Start, stop and list engines for tests.
     Engine(engine::Args),
-    /// Look for inputs that break what reads input from outside.
+    /// Fuzz the code that reads external input.
     Fuzz(fuzz::Args),
     /// Compose the builder and runtime images.
     Images(images::Args),
-    /// Run all tests, those on a real engine too.
+    /// Run all tests, including those on a real engine.
     Test(test::Args),
-    /// Check what compilers don't: arrows between crates, module heads, lints.
+    /// Check rules that the compiler does not: dependencies between crates, module heads, lints.
     Tidy(tidy::Args),
 }
 

@@ -1,4 +1,4 @@
-//! What every task with an engine starts with: are the programs here, and what is being done.
+//! The common start of tasks with an engine: a check of the required programs, and progress messages.
 
 use std::{fmt::Display, time::Instant};
 
@@ -7,13 +7,13 @@ use s2i_test_engines::host;
 
 use crate::dist::{self, Arch};
 
-/// Names everything that is missing before any long work, and gets what rustup can get.
+/// Fails early if a program is missing, and installs the Rust target through rustup.
 pub(crate) fn check_programs() -> Result<()> {
     host::require("git", "apt-get install git")?;
     dist::install_target(Arch::host()?)
 }
 
-/// Says what is being done, and how long it has been.
+/// Prints the current step and the elapsed time.
 pub(crate) fn step(start: Instant, what: impl Display) {
     println!("\n[{:>5.1} s] {what}", start.elapsed().as_secs_f64());
 }

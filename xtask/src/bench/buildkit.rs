@@ -1,4 +1,4 @@
-//! The other side: BuildKit, doing the same steps from a Dockerfile.
+//! The other side of the comparison: BuildKit, with a Dockerfile for the same steps.
 
 use std::{
     fs,
@@ -12,10 +12,10 @@ use s2i_test_engines::{api, host};
 
 use super::{Turn, image, watched::Watched};
 
-/// What the result is called.
+/// The name of the resulting image.
 pub(crate) const TAG: &str = "s2i-bench/buildkit";
 
-/// A client that speaks BuildKit: up to version 22 by itself, later ones with their plug-in.
+/// Returns a client with BuildKit: up to version 22 it is built in, later versions need their plug-in.
 pub(crate) fn client() -> Result<PathBuf> {
     let speaks = |client: &PathBuf| {
         let ask = |args: &[&str]| {
@@ -44,12 +44,12 @@ pub(crate) fn client() -> Result<PathBuf> {
     )
 }
 
-/// Takes away what it has kept of builds before.
+/// Empties the build cache.
 pub(crate) fn forget(url: &str) -> Result<()> {
     api::prune_builds(url)
 }
 
-/// Builds the tree; a first build uses nothing of the one before.
+/// Builds the tree. A first build uses nothing of the previous one.
 pub(crate) fn build(docker: &Path, url: &str, tree: &Path, is_first: bool) -> Result<Turn> {
     let dockerfile = tree.with_extension("Dockerfile");
     let text = format!(

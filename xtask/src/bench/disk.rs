@@ -1,9 +1,9 @@
 //! A disk like those of users.
 //!
-//! ext4 without a journal, as small virtual machines have it, does not give away the numbers of removed files
-//! for some minutes, and until then looks at each of them again for every file that is made near it. Whoever
-//! builds next pays for what others have removed, several times what the build itself takes. So there all that
-//! is measured goes to a disk with a journal, which is a file that is gone as soon as nobody uses it.
+//! On small virtual machines, ext4 often has no journal. It does not reuse the inode numbers of removed files
+//! for some minutes, and in the meantime examines each of them again for every file that is created near it. So
+//! the next build pays for the files that others removed, with several times its own duration. On such a
+//! machine, all measured files are on a disk with a journal, in a file that disappears after its last use.
 
 use std::{
     convert::Infallible,
@@ -22,8 +22,8 @@ use crate::engine::Target;
 /// The size of the disk, in bytes.
 const SIZE: u64 = 20 << 30;
 
-/// Has the kernel use the file as a disk at a directory, with a part of it in the place of others, and goes on
-/// with a command. All of that is seen by this process and its children alone, and ends with them.
+/// Mounts the file as a disk at a directory, mounts parts of it over other directories, and executes a command.
+/// All mounts are visible to this process and its children only, and end with them.
 const SCRIPT: &str = r#"set -eu
 file=$1 disk=$2
 shift 2
@@ -42,7 +42,7 @@ shift
 exec "$@"
 "#;
 
-/// Whether removed files cost time where this directory is.
+/// Returns whether removed files slow down builds in this directory.
 pub(crate) fn is_slow(dir: &Path) -> bool {
     let Ok(meta) = fs::metadata(dir) else {
         return false;
@@ -60,8 +60,7 @@ pub(crate) fn is_slow(dir: &Path) -> bool {
             .exists()
 }
 
-/// Starts this very command again, on a disk of its own, to which `dir` belongs as well. Comes back with the
-/// reason if that can't be.
+/// Starts this command again with a separate disk, which also holds `dir`. Returns the reason if this fails.
 pub(crate) fn change(dir: &Path) -> Result<Infallible> {
     if !rustix::process::geteuid().is_root() {
         bail!("it takes root");
@@ -80,12 +79,12 @@ pub(crate) fn change(dir: &Path) -> Result<Infallible> {
     fs::create_dir_all(&disk).with_context(|| format!("can't make {}", disk.display()))?;
     let file = made.join("bench-disk.img");
     let started = blank(&file).and_then(|()| start(&file, &disk, dir));
-    // Else it goes as soon as it is in use.
+    // Otherwise the script removes the file once it is in use.
     let _ = fs::remove_file(&file);
     started
 }
 
-/// Goes on in [`SCRIPT`].
+/// Continues in [`SCRIPT`].
 fn start(file: &Path, disk: &Path, dir: &Path) -> Result<Infallible> {
     let err = Command::new(host::require("unshare", "apt-get install util-linux")?)
         .args([
@@ -106,7 +105,7 @@ fn start(file: &Path, disk: &Path, dir: &Path) -> Result<Infallible> {
     Err(err).context("can't start `unshare`")
 }
 
-/// Where measured files lie: sources, images, and what engines have.
+/// Returns the directories of all measured files: sources, images and the data of engines.
 fn measured(dir: &Path) -> Vec<PathBuf> {
     let store = Target::private().store();
     let mut dirs = vec![dir.to_owned(), s2i_test_engines::ROOT.into()];
@@ -114,7 +113,7 @@ fn measured(dir: &Path) -> Vec<PathBuf> {
     dirs
 }
 
-/// A file with an empty file system in it.
+/// Creates a file with an empty file system.
 fn blank(file: &Path) -> Result<()> {
     let format = host::require("mkfs.ext4", "apt-get install e2fsprogs")?;
     let made = File::create(file).and_then(|file| file.set_len(SIZE));

@@ -1,4 +1,4 @@
-//! The builder that both sides start from: one static program on nothing.
+//! The builder image of both sides: one static program without a base image.
 
 use std::{
     fs::{self, File},
@@ -18,13 +18,13 @@ use s2i_oci::{
 
 use crate::dist::{self, Arch};
 
-/// What the image is called.
+/// The name of the image.
 pub(crate) const NAME: &str = "s2i-bench/builder";
 
-/// The time of everything in it, in seconds since 1970.
+/// The modification time of all its files, in seconds since 1970.
 const MTIME: u64 = 315_532_801;
 
-/// Composes the image, and gives the archive that it is in.
+/// Composes the image and returns its archive.
 pub(crate) fn compose(dir: &Path) -> Result<PathBuf> {
     let arch = Arch::host()?;
     let program = dist::test_script(arch)?;
@@ -39,7 +39,7 @@ pub(crate) fn compose(dir: &Path) -> Result<PathBuf> {
         Owner::ROOT,
         b"root:x:0:0:root:/:/sbin/nologin\n".to_vec(),
     )?;
-    // BuildKit looks up the user's groups.
+    // BuildKit needs this file for the groups of the user.
     layer.file("etc/group", 0o644, Owner::ROOT, b"root:x:0:\n".to_vec())?;
     for script in ["assemble", "run", "save-artifacts"] {
         let bytes =

@@ -1,12 +1,12 @@
-//! `cargo xtask bench`: how long builds take, phase by phase: on the embedded engine, on the embedded
-//! engine with the result loaded into Docker, on Docker, and with BuildKit doing the same steps on the
-//! same Docker in the same run.
+//! `cargo xtask bench`: the duration of builds and their phases on the embedded engine, on the embedded engine
+//! with the result loaded into Docker, on Docker, and with BuildKit for the same steps on the same Docker in the
+//! same run.
 //!
-//! Figures of different runs or machines can't be compared; ratios of one run can. Both sides start
-//! from the same builder image, whose `assemble` copies the source to `/app`, and take turns. BuildKit
-//! binds the source with `RUN --mount=type=bind`, which is what a careful user would write, and its
-//! cache is emptied before each turn: a first build against a first build. The builder runs as root on
-//! both sides, because a bound source belongs to whom it belongs to.
+//! Figures of different runs or machines can't be compared, but ratios of one run can. Both sides start from the
+//! same builder image, whose `assemble` copies the source to `/app`, and take turns. BuildKit binds the source
+//! with `RUN --mount=type=bind`, as a careful user would, and its cache is emptied before each turn, so that a
+//! first build is compared with a first build. The builder runs as root on both sides, because a bound source
+//! keeps its owner.
 
 mod buildkit;
 mod disk;
@@ -36,27 +36,27 @@ use crate::{
 /// Arguments of `bench`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The engine beside the embedded one: a kind of `cargo xtask engine`, or a URL
+    /// Compare with this engine: a kind of `cargo xtask engine`, or a URL
     #[arg(long)]
     engine: Option<String>,
-    /// How often each side takes its turn
+    /// Set the number of turns of each side
     #[arg(long, default_value_t = 3)]
     runs: usize,
-    /// Only our own sides, for engines that have no BuildKit
+    /// Measure only s2i, for engines without BuildKit
     #[arg(long)]
     alone: bool,
-    /// Only rows whose name has this in it
+    /// Measure only rows with this text in their name
     #[arg(long, default_value = "")]
     row: String,
 }
 
 /// One turn of one side.
 pub(crate) struct Turn {
-    /// From start to end of the client.
+    /// The time from start to exit of the client.
     wall: Duration,
-    /// The most memory that the client had, in bytes.
+    /// The peak memory of the client, in bytes.
     memory: u64,
-    /// The phases with what each took; empty where the side does not tell.
+    /// The phases with their durations; empty if the side does not report them.
     phases: Vec<(String, Duration)>,
 }
 
@@ -90,7 +90,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     dist::s2i(Arch::host()?)?;
     let native = Target::private();
     let measured = measure(args, &dir, &native, &engine.target, client.as_deref());
-    // Whatever became of it.
+    // The cleanup is independent of the result.
     for target in [&native, &engine.target] {
         target.remove_images(&ours::TAGS)?;
         target.remove_images(&[buildkit::TAG, image::NAME])?;
@@ -99,14 +99,14 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// Where sources and the builder lie.
+/// Returns the directory of the sources and the builder.
 fn dir() -> Result<PathBuf> {
     let dir = paths::made().join("bench");
     fs::create_dir_all(&dir).with_context(|| format!("can't make {}", dir.display()))?;
     Ok(dir)
 }
 
-/// Does every row, and returns a line of each.
+/// Measures every row, and returns one line for each.
 fn measure(
     args: &Args,
     dir: &Path,
@@ -154,7 +154,7 @@ fn sides<'a>(native: &'a Target, docker: &'a Target, client: Option<&'a Path>) -
     sides
 }
 
-/// One row: the sides take turns.
+/// Measures one row, with the sides in turns.
 fn compare(
     name: &str,
     work: Work,
@@ -171,7 +171,7 @@ fn compare(
     let mut turns: Vec<Vec<Turn>> = sides.iter().map(|_| Vec::new()).collect();
     for run in 0..runs {
         let mut takers: Vec<_> = sides.iter().zip(&mut turns).collect();
-        // So that nobody always comes after the same one.
+        // The order alternates, so that no side always follows the same other side.
         if run % 2 == 1 {
             takers.reverse();
         }
@@ -188,7 +188,7 @@ fn compare(
     Ok(())
 }
 
-/// Each side's time, and how many times the last one's that is.
+/// Returns the time of each side, and its ratio to that of the last side.
 fn ratios(medians: &[(&str, f64)]) -> String {
     let Some((_, last)) = medians.last() else {
         return String::new();

@@ -1,4 +1,4 @@
-//! Our side: one `s2i build`.
+//! Our side of the comparison: one `s2i build`.
 
 use std::{
     io::{BufRead as _, BufReader},
@@ -14,15 +14,15 @@ use super::watched::Watched;
 use super::{Turn, image};
 use crate::engine::Target;
 
-/// What results are called. Those that are loaded have a name of their own: they would take that of what
-/// was built there.
+/// The names of results. Loaded results have a separate name, so that they do not take the name of those that
+/// were built on the same engine.
 const BUILT: &str = "s2i-bench/ours";
 const LOADED: &str = "s2i-bench/loaded";
 
-/// Both.
+/// Both names.
 pub(crate) const TAGS: [&str; 2] = [BUILT, LOADED];
 
-/// Builds the tree with these options beside the usual ones, and loads the result into another engine.
+/// Builds the tree with these additional options, and loads the result into another engine.
 pub(crate) fn build(
     target: &Target,
     load: Option<&Target>,

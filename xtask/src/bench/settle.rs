@@ -1,21 +1,21 @@
-//! What makes turns alike, whoever had the one before.
+//! Equal conditions for all turns, regardless of the previous one.
 
 use std::{fs, hint::black_box, io, path::Path, thread, time::Duration};
 
 use anyhow::{Context, Result};
 
-/// About what a large build needs, all that the kernel keeps of its files included, in bytes.
+/// The approximate memory of a large build, including the kernel's cache of its files, in bytes.
 const MEMORY: usize = 3 << 30;
 
-/// How long it takes a virtual machine to begin with giving free memory back to its host, and a bit more. Linux
-/// waits for two seconds (`mm/page_reporting.c`).
+/// The delay until a virtual machine starts to return free memory to its host, and a bit more. Linux waits for
+/// two seconds (`mm/page_reporting.c`).
 const GIVING_BACK: Duration = Duration::from_secs(3);
 
-/// Before each turn: nothing is left to write, the source is in memory, and more memory is there. A virtual
-/// machine gives back what is free, and gets it again only in the moment of use.
+/// Prepares a turn: all data is written, the source is in memory, and more memory is present. A virtual machine
+/// returns free memory to its host and gets it back only when it is used.
 pub(crate) fn settle(source: &Path) -> Result<()> {
     rustix::fs::sync();
-    // What was freed before is given back now, and not in the middle of the turn.
+    // Memory that was freed before is returned now, and not during the turn.
     thread::sleep(GIVING_BACK);
     read_all(source).with_context(|| format!("can't read {}", source.display()))?;
     black_box(vec![1_u8; MEMORY.min(available()? / 2)]);
@@ -34,7 +34,7 @@ fn read_all(tree: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// The memory that can be had, in bytes.
+/// Returns the available memory in bytes.
 fn available() -> Result<usize> {
     const FILE: &str = "/proc/meminfo";
     let text = fs::read_to_string(FILE).with_context(|| format!("can't read {FILE}"))?;

@@ -1,4 +1,4 @@
-//! The source trees that are built.
+//! The source trees for the builds.
 
 use std::{
     fs,
@@ -7,12 +7,12 @@ use std::{
 
 use anyhow::{Context, Result};
 
-/// A tree by its numbers.
+/// The dimensions of a tree.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Shape {
     directories: usize,
     files: usize,
-    /// Bytes of each file in a directory, in turn.
+    /// The sizes in bytes of the files in a directory, used in turn.
     sizes: &'static [usize],
 }
 
@@ -30,7 +30,7 @@ pub(crate) const LARGE: Shape = Shape {
     sizes: &[2_000, 8_000, 20_000, 50_000],
 };
 
-/// Makes a tree that tells the builder what to do.
+/// Creates a tree with instructions for the builder.
 pub(crate) fn instructions(dir: &Path, name: &str, lines: &str) -> Result<PathBuf> {
     let root = dir.join(format!("source-{name}"));
     let file = root.join("instructions");
@@ -40,7 +40,7 @@ pub(crate) fn instructions(dir: &Path, name: &str, lines: &str) -> Result<PathBu
     Ok(root)
 }
 
-/// Makes the tree below `dir`, once: the same bytes every time.
+/// Creates the tree below `dir`, once, always with the same bytes.
 pub(crate) fn make(dir: &Path, shape: &Shape) -> Result<PathBuf> {
     let root = dir.join(format!("source-{}-{}", shape.directories, shape.files));
     if root.is_dir() {
@@ -63,7 +63,7 @@ pub(crate) fn make(dir: &Path, shape: &Shape) -> Result<PathBuf> {
     Ok(root)
 }
 
-/// Bytes that don't compress, from a xorshift generator.
+/// A xorshift generator of bytes that can't be compressed.
 struct Noise(u64);
 
 impl Noise {

@@ -1,4 +1,4 @@
-//! The memory that a process needs.
+//! The memory of a process.
 
 use std::{
     fs,
@@ -11,16 +11,16 @@ use std::{
     time::Duration,
 };
 
-/// The memory of a process, looked at for as long as it lives.
+/// The peak memory of a process, sampled during its life.
 pub(crate) struct Watched(Arc<AtomicU64>);
 
 impl Watched {
-    /// Starts to look at the process.
+    /// Starts to sample the process.
     pub(crate) fn new(child: &Child) -> Self {
         let most = Arc::new(AtomicU64::new(0));
         let (status, watched) = (format!("/proc/{}/status", child.id()), Arc::clone(&most));
         thread::spawn(move || {
-            // The line is gone as soon as the process is.
+            // The line disappears when the process ends.
             while let Some(bytes) = high_water_mark(&status) {
                 watched.fetch_max(bytes, Ordering::Relaxed);
                 thread::sleep(Duration::from_millis(5));
@@ -29,7 +29,7 @@ impl Watched {
         Self(most)
     }
 
-    /// The most that it had at any look, in bytes.
+    /// Returns the maximum of all samples, in bytes.
     pub(crate) fn most_memory(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }

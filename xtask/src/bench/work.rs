@@ -1,4 +1,4 @@
-//! What is measured: one row of the report each.
+//! The measured builds, one for each row of the report.
 
 use std::path::Path;
 
@@ -7,13 +7,13 @@ use anyhow::Result;
 use super::{Turn, buildkit, ours, settle::settle, source};
 use crate::engine::Target;
 
-/// A way to build, one of those that are compared.
+/// One of the compared ways to build.
 pub(crate) enum Side<'a> {
     /// `s2i` on an engine.
     Ours {
         name: &'static str,
         target: &'a Target,
-        /// Where the result goes as well.
+        /// The engine into which the result is loaded.
         load: Option<&'a Target>,
     },
     /// BuildKit, on the engine at this URL.
@@ -32,11 +32,11 @@ impl Side<'_> {
 /// A kind of build.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Work {
-    /// Nothing is known of the source.
+    /// A build of an unknown source.
     First(source::Shape),
-    /// The build before was of the very same source.
+    /// A build after a build of the same source.
     Again(source::Shape),
-    /// The build before has left artifacts.
+    /// A build with the artifacts of the previous one.
     Incremental,
 }
 
@@ -48,19 +48,19 @@ pub(crate) const ROWS: [(&str, Work); 4] = [
     ("incremental: 20,000 artifacts, 112 MB", Work::Incremental),
 ];
 
-/// What `assemble` does in the build that leaves artifacts, and in those that reuse them: all of them get
-/// into the new image.
+/// The instructions for `assemble` in the build that saves artifacts, and in those that reuse them. All
+/// artifacts are copied into the new image.
 const MAKE: &str = "make-artifacts 20000 5600\n";
 const TAKE: &str = "copy-artifacts\n";
 
 impl Work {
-    /// Whether this side does such builds.
+    /// Returns whether this side supports such builds.
     pub(crate) fn is_for(self, side: &Side<'_>) -> bool {
-        // Its cache mounts stay where they are: nothing is carried, and nothing is in the image.
+        // Cache mounts of BuildKit stay in place: nothing is transferred, and the image does not contain them.
         self != Self::Incremental || matches!(side, Side::Ours { .. })
     }
 
-    /// One build before those that are measured, where it matters.
+    /// Runs the build before the measured ones, if they need one.
     pub(crate) fn prepare(self, side: &Side<'_>, dir: &Path) -> Result<()> {
         match (self, side) {
             (Self::Again(_), _) => self.turn(side, dir).map(drop),
@@ -72,7 +72,7 @@ impl Work {
         }
     }
 
-    /// One build.
+    /// Runs one build.
     pub(crate) fn turn(self, side: &Side<'_>, dir: &Path) -> Result<Turn> {
         let tree = match self {
             Self::First(shape) | Self::Again(shape) => source::make(dir, &shape)?,
@@ -96,7 +96,8 @@ impl Work {
         }
     }
 
-    /// What the turn before made is not there for a first build, which would have nothing to store.
+    /// Removes the result of the previous turn before a first build, which would otherwise have nothing to
+    /// store.
     fn forget(self, side: &Side<'_>) -> Result<()> {
         match (self, side) {
             (Self::First(_), Side::Ours { target, load, .. }) => {

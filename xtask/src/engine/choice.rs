@@ -1,4 +1,4 @@
-//! Which engine a task works with: what was asked for, what answers anyway, else one of our own.
+//! The choice of the engine for a task: the requested one, or one that responds, or else one of our own.
 
 use std::{fs, os::unix::fs::chown, path::Path};
 
@@ -8,33 +8,34 @@ use s2i_test_engines::{Kind, ROOT, api, down, endpoint, host, up, user};
 
 use super::target::{NATIVE, NATIVE_USER, Target};
 
-/// Where Docker listens on most machines.
+/// The default socket of Docker.
 const USUAL_SOCKET: &str = "unix:///var/run/docker.sock";
 
-/// Who the embedded engine is when it is not root.
+/// The user for the embedded engine without root.
 const USER: &str = "s2i-native";
 
-/// An engine to work with. One that was started for it is taken down with it.
+/// The chosen engine. If it was started for the task, it is stopped when dropped.
 pub(crate) struct Choice {
     /// The engine.
     pub(crate) target: Target,
-    /// The kind, when it is one of ours.
+    /// The kind, if it is one of the test engines.
     pub(crate) kind: Option<Kind>,
     started: bool,
 }
 
-/// What to work with when nothing was asked for and nothing answers.
+/// The fallback if no engine was requested and none responds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Otherwise {
-    /// Debian's Docker, started for it, where it is installed; else the embedded engine over a store of its own.
+    /// Debian's Docker, started for the task if it is installed; otherwise the embedded engine with a separate
+    /// store.
     Docker,
-    /// The embedded engine over the user's own store, as `s2i` itself would.
+    /// The embedded engine with the user's own store, as for `s2i` itself.
     Native,
 }
 
 impl Choice {
-    /// The engine that was asked for by kind, `native`, `native-user` or URL; else `DOCKER_HOST`, one of ours that is
-    /// up, the usual socket; else `otherwise`.
+    /// Chooses the engine that was requested by kind, `native`, `native-user` or URL. Without a request, it is
+    /// that of `DOCKER_HOST`, the test Docker if it is up, the default socket, or else `otherwise`.
     pub(crate) fn make(asked: Option<&str>, otherwise: Otherwise) -> Result<Self> {
         if let Some(asked) = asked {
             return match Kind::from_str(asked, true) {
@@ -76,7 +77,7 @@ impl Choice {
         })
     }
 
-    /// The embedded engine as an ordinary user, who goes in the end with all that is theirs.
+    /// Returns the embedded engine as an ordinary user, who is removed in the end with all files.
     fn native_user() -> Result<Self> {
         let home = Path::new(ROOT).join(NATIVE_USER);
         fs::create_dir_all(&home).with_context(|| format!("can't make {}", home.display()))?;
@@ -90,7 +91,8 @@ impl Choice {
         })
     }
 
-    /// What is for the user to keep goes into the user's own store, all else into one of ours.
+    /// Returns the embedded engine, with the user's own store for images that the user keeps, otherwise with a
+    /// separate one.
     fn native(otherwise: Otherwise) -> Self {
         let target = match otherwise {
             Otherwise::Native => Target::Native(None),

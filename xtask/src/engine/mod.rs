@@ -1,4 +1,4 @@
-//! `cargo xtask engine`, and the engine that a task works with.
+//! `cargo xtask engine`, and the engine of other tasks.
 
 mod choice;
 mod target;
@@ -20,24 +20,24 @@ pub(crate) struct Args {
 
 #[derive(clap::Subcommand)]
 enum Action {
-    /// Start engines, wait until they answer, and print how to select each.
+    /// Start engines, wait until they respond, and print the commands that select them.
     Up {
-        /// Which engines.
+        /// Engines to start.
         #[arg(required = true, value_enum)]
         kinds: Vec<Kind>,
         /// Install missing Debian packages first.
         #[arg(long)]
         install: bool,
     },
-    /// Stop engines and remove all they left; every engine when none is named.
+    /// Stop engines and remove everything that they left.
     Down {
-        /// Which engines.
+        /// Engines to stop; by default, all.
         #[arg(value_enum)]
         kinds: Vec<Kind>,
     },
-    /// List engines: kind, state, version, how to select it.
+    /// List engines with their state, version and the command that selects them.
     List {
-        /// Machine-readable.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },

@@ -1,4 +1,4 @@
-//! What a task works with: the API of an engine, or the embedded engine of `s2i`.
+//! The target of a task: the API of an engine, or the embedded engine of `s2i`.
 
 use std::{ffi::OsString, fmt, fs, path::PathBuf, process::Command};
 
@@ -8,27 +8,27 @@ use s2i_test_engines::paths;
 /// The name of the embedded engine, for `--engine`.
 pub(crate) const NATIVE: &str = "native";
 
-/// The same as an ordinary user, who is made for it.
+/// The name of the embedded engine as an ordinary user, who is created for it.
 pub(crate) const NATIVE_USER: &str = "native-user";
 
-/// Something that builds and keeps images.
+/// An engine that builds and stores images.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Target {
     /// Docker or Podman at this URL.
     Api(String),
-    /// The embedded engine, over this store; without one, over the user's own.
+    /// The embedded engine with this store; by default, with the user's own.
     Native(Option<PathBuf>),
-    /// The embedded engine as this ordinary user, who has this home and the store in it.
+    /// The embedded engine as this ordinary user, with this home directory and the store in it.
     NativeUser { user: String, home: PathBuf },
 }
 
 impl Target {
-    /// The embedded engine over a store that only tasks use.
+    /// Returns the embedded engine with a store that only tasks use.
     pub(crate) fn private() -> Self {
         Self::Native(Some(paths::made().join("store")))
     }
 
-    /// The options of `s2i` that select it.
+    /// Returns the options of `s2i` that select the target.
     pub(crate) fn options(&self) -> Vec<OsString> {
         match self {
             Self::Api(url) => vec!["--url".into(), url.into()],
@@ -42,7 +42,7 @@ impl Target {
         }
     }
 
-    /// `s2i` with these options.
+    /// Returns the command `s2i` with these options.
     pub(crate) fn s2i(&self) -> Result<Command> {
         let program = paths::made().join("s2i");
         if !program.is_file() {
@@ -51,7 +51,7 @@ impl Target {
         }
         let mut command = match self {
             Self::NativeUser { user, home } => {
-                // The workspace may lie where nobody else can look.
+                // Other users may not be able to read the workspace.
                 let own = home.join("s2i");
                 fs::copy(&program, &own)
                     .with_context(|| format!("can't copy {} for {user}", program.display()))?;
@@ -67,7 +67,7 @@ impl Target {
         Ok(command)
     }
 
-    /// Where the embedded engine keeps images, if tasks say so.
+    /// Returns the store of the embedded engine, if tasks set it.
     pub(crate) fn store(&self) -> Option<PathBuf> {
         match self {
             Self::Api(_) => None,
@@ -76,7 +76,7 @@ impl Target {
         }
     }
 
-    /// The URL of the API, where there is one.
+    /// Returns the URL of the API, if there is one.
     pub(crate) fn url(&self) -> Option<&str> {
         match self {
             Self::Api(url) => Some(url),
@@ -84,11 +84,11 @@ impl Target {
         }
     }
 
-    /// Removes images, whether they are there or not.
+    /// Removes the images that exist.
     pub(crate) fn remove_images(&self, names: &[&str]) -> Result<()> {
         for name in names {
             let mut command = self.s2i()?;
-            // One that is not there is fine, and what is in use is told where it matters.
+            // A missing image is not an error, and an image in use causes an error later, if it matters.
             let _ = command.args(["rmi", name]).output();
         }
         Ok(())

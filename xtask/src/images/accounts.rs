@@ -3,8 +3,8 @@
 use anyhow::Result;
 use s2i_oci::layer::{LayerBuilder, Owner};
 
-/// Who builds and runs applications. Platforms that choose a number of their own always choose group 0,
-/// so what this user may write, that group may write.
+/// The user that builds and runs applications. Platforms that choose a user ID of their own always choose group
+/// 0, so that group has the same write permissions as this user.
 pub(super) const APPLICATION: Owner = Owner { uid: 1001, gid: 0 };
 
 const PASSWD: &str = "\
@@ -24,7 +24,7 @@ group: files
 hosts: files dns
 ";
 
-/// Adds them. Group 0 may write `passwd`, so that a start script can name the number it runs as.
+/// Adds them. Group 0 can write `passwd`, so that a start script can add the ID under which it runs.
 pub(super) fn add(layer: &mut LayerBuilder) -> Result<()> {
     layer.directory("etc", 0o755, Owner::ROOT)?;
     layer.file("etc/passwd", 0o664, Owner::ROOT, PASSWD.as_bytes().to_vec())?;

@@ -4,7 +4,8 @@ use anyhow::Result;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use s2i_oci::layer::{LayerBuilder, Owner};
 
-/// Adds Mozilla's list, which is a crate that `Cargo.lock` pins, where Go and most others look for it.
+/// Adds Mozilla's list, from a crate that `Cargo.lock` pins, at the path where Go and most other programs look
+/// for it.
 pub(super) fn add(layer: &mut LayerBuilder) -> Result<()> {
     layer.directories("etc/ssl/certs", 0o755, Owner::ROOT)?;
     layer.file(
@@ -16,7 +17,7 @@ pub(super) fn add(layer: &mut LayerBuilder) -> Result<()> {
     Ok(())
 }
 
-/// All certificates as PEM, in the order of their bytes.
+/// Returns all certificates as PEM, sorted by their bytes.
 fn bundle() -> String {
     let mut certificates: Vec<&[u8]> = webpki_root_certs::TLS_SERVER_ROOT_CERTS
         .iter()

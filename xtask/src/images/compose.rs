@@ -26,14 +26,14 @@ use super::{
 };
 use crate::dist::{self, Arch};
 
-/// The modification time of every file, in seconds since 1970: the first second that a zip archive can
-/// tell, and one more, for programs that take round times for missing ones.
+/// The modification time of every file, in seconds since 1970: the second after the earliest time of a zip
+/// archive, for programs that treat round times as missing.
 const MTIME: u64 = 315_532_801;
 
-/// Where images keep their scripts.
+/// The directory of scripts in images.
 const SCRIPTS: &str = "usr/libexec/s2i";
 
-/// What makes a layer what it is, so that images share layers.
+/// The inputs of a layer. Images with equal inputs share the layer.
 type Key = (Part, BTreeSet<String>);
 
 /// Composes images for one processor.
@@ -45,7 +45,7 @@ pub(super) struct Composer {
 }
 
 impl Composer {
-    /// A composer with a directory of its own for layers, which goes with it.
+    /// Creates a composer with a temporary directory for layers.
     pub(super) fn new(lock: Lock, arch: Arch) -> Result<Self> {
         let made = paths::made();
         fs::create_dir_all(&made).with_context(|| format!("can't make {}", made.display()))?;
@@ -60,12 +60,12 @@ impl Composer {
         })
     }
 
-    /// The lock that images are made from.
+    /// Returns the lock file.
     pub(super) fn lock(&self) -> &Lock {
         &self.lock
     }
 
-    /// The composer's directory.
+    /// Returns the composer's directory.
     pub(super) fn work(&self) -> &Path {
         self.work.path()
     }
@@ -120,7 +120,7 @@ impl Composer {
         Ok(layer)
     }
 
-    /// The file of an artifact.
+    /// Returns the file of an artifact.
     fn artifact(&self, name: &str) -> Result<PathBuf> {
         fetch::artifact(self.lock.artifact(name, self.arch)?)
     }
@@ -149,7 +149,7 @@ impl Composer {
         self.toolchain()?.add_programs(layer, work, go::FOR_TESTS)
     }
 
-    /// The files and links of packages of Debian.
+    /// Returns the files and links of Debian packages.
     fn items(&self, packages: &[&str]) -> Result<Vec<(String, Item)>> {
         let mut items = Vec::new();
         for package in packages {
@@ -167,7 +167,7 @@ impl Composer {
         node::add_npm(layer, &self.artifact(&node::npm_of(toolchain))?)
     }
 
-    /// The same image with compressed layers.
+    /// Returns the same image with compressed layers.
     pub(super) fn compress(&self, image: Image) -> Result<Image> {
         let mut compressed = Image::new(image.config().clone());
         for (layer, history) in image.layers().iter().zip(&image.config().history) {
@@ -186,7 +186,7 @@ impl Composer {
         Ok(compressed)
     }
 
-    /// Prints what images weigh, and fails when one weighs too much.
+    /// Prints the sizes of images, and fails if one exceeds its limit.
     pub(super) fn sizes(&self, images: &[(Definition, Image)]) -> Result<()> {
         println!(
             "{:<16} {:<9} {:>10} {:>10} {:>10}",

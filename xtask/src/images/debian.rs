@@ -1,7 +1,8 @@
-//! Packages of Debian: getting them, finding the newest, and what is in them.
+//! Debian packages: downloads, the search for the newest versions, and their contents.
 //!
-//! The address of Debian's archive is that of `DEBIAN_MIRROR`, else that of this machine's apt, else Debian's own. A point release removes packages from
-//! it; the snapshots of the archive, at Debian's own address or at `DEBIAN_SNAPSHOT`, keep them.
+//! The address of Debian's archive is that of `DEBIAN_MIRROR`, or that of this machine's apt, or else Debian's
+//! own. A point release removes packages from it; the snapshots of the archive, at Debian's own address or at
+//! `DEBIAN_SNAPSHOT`, keep them.
 
 use std::{
     fs::{self, File},
@@ -17,19 +18,19 @@ use s2i_test_engines::{host, web};
 
 use crate::dist::Arch;
 
-/// The suite that packages are from.
+/// The suite of the packages.
 const SUITE: &str = "bookworm";
 
-/// The variable with the URL of an archive, which is above `pool` and `dists`.
+/// The variable with the URL of an archive, which is the parent of `pool` and `dists`.
 const MIRROR: &str = "DEBIAN_MIRROR";
 
-/// The variable with the URL of the snapshots, which is above their times.
+/// The variable with the URL of the snapshots, which is the parent of their times.
 const SNAPSHOT: &str = "DEBIAN_SNAPSHOT";
 
-/// The archive for machines without apt, and for those of other distributions.
+/// The archive for machines without apt or with another distribution.
 const ARCHIVE: &str = "https://deb.debian.org/debian";
 
-/// The snapshots that Debian keeps.
+/// Debian's snapshots.
 const SNAPSHOTS: &str = "https://snapshot.debian.org/archive/debian";
 
 /// The program of apt that downloads one file.
@@ -38,10 +39,10 @@ const HELPER: &str = "/usr/lib/apt/apt-helper";
 /// The keys of Debian's archive.
 const KEYS: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
-/// How a package starts.
+/// The first bytes of a package.
 const MAGIC: &[u8; 8] = b"!<arch>\n";
 
-/// Downloads the package at this place below `archive`, which is a URL, into `directory`.
+/// Downloads the package at this path below the URL `archive` into `directory`.
 pub(super) fn download(archive: &str, place: &str, directory: &Path) -> Result<PathBuf> {
     let url = format!("{archive}/{}", place.replace('+', "%2b"));
     let to = directory.join("package.deb");
@@ -49,7 +50,7 @@ pub(super) fn download(archive: &str, place: &str, directory: &Path) -> Result<P
         web::download(&url, &to)?;
         return Ok(to);
     }
-    // It knows the proxies of apt's configuration.
+    // This program uses the proxies of apt's configuration.
     let output = Command::new(HELPER)
         .args(["-o", "APT::Sandbox::User=root", "download-file", &url])
         .arg(&to)
@@ -64,20 +65,20 @@ pub(super) fn download(archive: &str, place: &str, directory: &Path) -> Result<P
     Ok(to)
 }
 
-/// The URL of Debian's archive.
+/// Returns the URL of Debian's archive.
 pub(super) fn mirror() -> String {
     let known = std::env::var(MIRROR).ok().or_else(mirror_of_apt);
     let mirror = known.unwrap_or_else(|| ARCHIVE.to_owned());
     mirror.trim_end_matches('/').to_owned()
 }
 
-/// The URL of the snapshots of Debian's archive.
+/// Returns the URL of the snapshots of Debian's archive.
 pub(super) fn snapshots() -> String {
     let known = std::env::var(SNAPSHOT).unwrap_or_else(|_| SNAPSHOTS.to_owned());
     known.trim_end_matches('/').to_owned()
 }
 
-/// Debian's archive, if this machine is one of Debian's.
+/// Returns the archive of this machine's apt, if the machine runs Debian.
 fn mirror_of_apt() -> Option<String> {
     let mut apt = Command::new(host::find("apt-get")?);
     let format = "$(ORIGIN) $(LABEL) $(REPO_URI)";
@@ -99,13 +100,13 @@ pub(super) struct Found {
     pub(super) name: String,
     /// Its version.
     pub(super) version: String,
-    /// Its place in the archive, from `pool` on.
+    /// Its path in the archive, starting with `pool`.
     pub(super) place: String,
-    /// The time of a snapshot that has it at the same place.
+    /// The time of a snapshot with the package at the same path.
     pub(super) snapshot: String,
 }
 
-/// The newest of these packages for a processor.
+/// Returns the newest of these packages for a processor.
 pub(super) fn newest(names: &[&str], arch: Arch) -> Result<Vec<Found>> {
     let apt = host::require("apt-get", "a system of Debian's family")?;
     let directory = tempfile::tempdir()?;
@@ -145,7 +146,7 @@ pub(super) fn newest(names: &[&str], arch: Arch) -> Result<Vec<Found>> {
         .collect()
 }
 
-/// The description of the suite among the lists that apt has got.
+/// Returns the release file of the suite from apt's lists.
 fn release(lists: &Path) -> Result<String> {
     for entry in fs::read_dir(lists)? {
         let path = entry?.path();
@@ -156,8 +157,9 @@ fn release(lists: &Path) -> Result<String> {
     bail!("apt has got no description of {SUITE}")
 }
 
-/// The time of a snapshot that has all packages of a release: the end of the day of the release, whose date has the
-/// form `Sat, 05 Sep 2026 09:58:40 UTC`. A time without a snapshot stands for the last one before it.
+/// Returns the time of a snapshot with all packages of a release: the end of the day of the release, whose date
+/// has the form `Sat, 05 Sep 2026 09:58:40 UTC`. A time without a snapshot stands for the last snapshot before
+/// it.
 fn snapshot_time(release: &str) -> Result<String> {
     const MONTHS: [&str; 12] = [
         "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
@@ -174,7 +176,7 @@ fn snapshot_time(release: &str) -> Result<String> {
     time.with_context(|| format!("the description of {SUITE} has no date"))
 }
 
-/// Finds a package in lines like `'URL' NAME_VERSION_ARCH.deb SIZE SHA256:DIGEST`.
+/// Finds a package in lines of the form `'URL' NAME_VERSION_ARCH.deb SIZE SHA256:DIGEST`.
 fn parse(found: &str, name: &str, snapshot: &str) -> Result<Found> {
     let lines = found
         .lines()
@@ -202,11 +204,11 @@ fn parse(found: &str, name: &str, snapshot: &str) -> Result<Found> {
 pub(super) enum Item {
     /// A file.
     File(Vec<u8>),
-    /// A link, and where it leads.
+    /// A link and its target.
     Link(String),
 }
 
-/// The files and links of a package with their names, which have no slash before them.
+/// Returns the files and links of a package by name, without a leading slash.
 pub(super) fn items(package: &Path) -> Result<Vec<(String, Item)>> {
     let file = File::open(package).with_context(|| format!("can't open {}", package.display()))?;
     let mut package = BufReader::new(file);
@@ -254,7 +256,7 @@ fn unpack(archive: impl Read) -> Result<Vec<(String, Item)>> {
     Ok(items)
 }
 
-/// Adds the licences of the packages that the items are from, where Debian has them.
+/// Adds the licences of the packages of these items, at the same paths as in Debian.
 pub(super) fn add_licences(layer: &mut LayerBuilder, items: &[(String, Item)]) -> Result<()> {
     for (name, item) in items {
         if let (Item::File(bytes), true) = (item, name.ends_with("/copyright")) {

@@ -1,7 +1,7 @@
-//! `image.toml`: what an image is, as data.
+//! The definition of an image in `image.toml`.
 //!
-//! The table `variant.NAME` holds what another image has in the place of the rest: keys of tables are
-//! replaced one by one, everything else as a whole.
+//! The table `variant.NAME` overrides values for another image: the keys of tables are replaced one by one, and
+//! all other values completely.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -19,7 +19,7 @@ use toml::Table;
 use super::{folder, lock::Lock};
 use crate::dist::Arch;
 
-/// The images that there are: a folder, or a folder and the variant in it that is meant.
+/// The names of all images: a folder, or a folder and a variant in it.
 pub(super) const NAMES: [&str; 9] = [
     "binary",
     "go",
@@ -32,47 +32,47 @@ pub(super) const NAMES: [&str; 9] = [
     "scratch",
 ];
 
-/// All names.
+/// Returns all names.
 pub(super) fn all() -> Vec<String> {
     NAMES.map(str::to_owned).to_vec()
 }
 
-/// One image.
+/// The definition of one image.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) struct Definition {
-    /// What it is called here: its folder, and its variant if it is one.
+    /// The name of the definition: its folder, with the variant if it is one.
     #[serde(skip)]
     pub(super) name: String,
-    /// The artifact whose version the image has: `go`, `node-24`. None for an image without anything.
+    /// The artifact whose version the image has: `go`, `node-24`. `None` for an image without artifacts.
     #[serde(default)]
     pub(super) toolchain: String,
-    /// What engines are to know it by.
+    /// The names of the image in engines.
     pub(super) names: Vec<ImageRef>,
-    /// The bytes that its layers may have together.
+    /// The maximum total size of its layers in bytes.
     pub(super) size_limit: u64,
     /// Its layers, lowest first.
     pub(super) contents: Vec<Part>,
-    /// The scripts that it has.
+    /// Its scripts.
     pub(super) scripts: BTreeSet<String>,
-    /// Files of its folder, by their place in the image.
+    /// Files of its folder, by their path in the image.
     #[serde(default)]
     pub(super) files: BTreeMap<String, String>,
     /// The user of its containers.
     pub(super) user: String,
-    /// Where they start.
+    /// The working directory of its containers.
     pub(super) working_dir: String,
-    /// Their ports.
+    /// The exposed ports of its containers.
     pub(super) ports: BTreeSet<String>,
-    /// Their command.
+    /// The command of its containers.
     pub(super) cmd: Vec<String>,
-    /// Their variables.
+    /// The environment variables of its containers.
     pub(super) env: Vec<String>,
     /// Its labels.
     pub(super) labels: BTreeMap<String, String>,
 }
 
-/// What a layer holds.
+/// The content of a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Part {
@@ -80,7 +80,7 @@ pub(super) enum Part {
     System,
     /// The Go toolchain, and the files of the definition.
     Go,
-    /// What tests and checks of Go need besides.
+    /// Additional programs for tests and checks of Go.
     GoTest,
     /// A shell and the usual tools.
     Shell,
@@ -95,7 +95,7 @@ pub(super) enum Part {
 }
 
 impl Part {
-    /// As definitions call it.
+    /// Returns the name in definitions.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::System => "system",
@@ -109,7 +109,7 @@ impl Part {
         }
     }
 
-    /// What `docker history` says of the layer.
+    /// Returns the text of the layer in `docker history`.
     pub(super) fn history(self) -> &'static str {
         match self {
             Self::System => "accounts, certificates, time zones",
@@ -125,7 +125,7 @@ impl Part {
 }
 
 impl Definition {
-    /// Reads the description of an image.
+    /// Reads the definition of an image.
     pub(super) fn read(name: &str, lock: &Lock) -> Result<Self> {
         let (folder, variant) = match name.split_once(':') {
             Some((folder, variant)) => (folder, Some(variant)),
@@ -150,13 +150,13 @@ impl Definition {
         })
     }
 
-    /// The directory that describes it.
+    /// Returns the directory of the definition.
     pub(super) fn folder(&self) -> PathBuf {
         let name = self.name.split(':').next().unwrap_or(&self.name);
         folder().join(name)
     }
 
-    /// The Dockerfile beside the description.
+    /// Returns the path of the Dockerfile beside the definition.
     pub(super) fn dockerfile(&self) -> PathBuf {
         self.folder().join(match self.name.split_once(':') {
             Some((_, variant)) => format!("Dockerfile.{variant}"),
@@ -164,7 +164,7 @@ impl Definition {
         })
     }
 
-    /// The config of the image, without layers.
+    /// Returns the config of the image, without layers.
     pub(super) fn config(&self, arch: Arch, created: &str) -> ImageConfig {
         let config = ContainerConfig {
             user: self.user.clone(),
@@ -183,7 +183,7 @@ impl Definition {
     }
 }
 
-/// The description, with what the variant has instead of it.
+/// Returns the definition with the overrides of the variant.
 fn choose(text: &str, variant: Option<&str>) -> Result<Table> {
     let mut table: Table = toml::from_str(text)?;
     let variants = table.remove("variant");
@@ -209,7 +209,7 @@ fn merge(table: &mut Table, with: Table) {
     }
 }
 
-/// Puts the version where `{version}`, `{minor}` and `{major}` are.
+/// Replaces `{version}`, `{minor}` and `{major}` by the version.
 fn fill(value: &mut toml::Value, version: &str) {
     match value {
         toml::Value::String(text) => {
@@ -287,7 +287,7 @@ mod tests {
                 labels,
                 ..
             } = Definition::read(name, &lock).unwrap();
-            // What goes into an image without anything is its script.
+            // An image without artifacts contains only its script.
             let is_empty = contents.is_empty();
             assert!((size_limit == 0) == is_empty && !names.is_empty(), "{name}");
             assert!(user.parse::<u32>().is_ok_and(|user| user > 0), "{name}");

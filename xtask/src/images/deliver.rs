@@ -1,4 +1,4 @@
-//! Handing composed images over.
+//! The delivery of composed images to an engine.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use s2i_test_engines::host;
 
 use crate::engine::Target;
 
-/// Loads an archive with our own command.
+/// Loads an archive with `s2i load`.
 pub(super) fn deliver(archive: &Path, to: &Target) -> Result<()> {
     let command = to.s2i().context(
         "there is nothing to load images with; `cargo xtask images --output FILE` writes an archive",

@@ -1,4 +1,4 @@
-//! The Dockerfiles beside the definitions: the same images for people who compose with other tools.
+//! The Dockerfiles beside the definitions, which build the same images with other tools.
 
 use std::fmt::Write as _;
 

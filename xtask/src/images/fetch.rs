@@ -1,6 +1,6 @@
-//! Getting artifacts with the ordinary clients of their ecosystems.
+//! Downloads of artifacts with the standard clients of their ecosystems.
 //!
-//! Downloads are kept by digest, and checked by digest each time that they are used.
+//! Downloads are stored by digest, and the digest is checked at each use.
 
 use std::{
     fs::{self, File},
@@ -20,7 +20,7 @@ use super::{
     megabytes,
 };
 
-/// The artifact as a file: from the downloads, else from the first source that works.
+/// Returns the file of the artifact: a stored download, or else one from the first source that works.
 pub(super) fn artifact(artifact: &Artifact) -> Result<PathBuf> {
     for source in &artifact.sources {
         let kept = kept(source.digest()?);
@@ -31,7 +31,7 @@ pub(super) fn artifact(artifact: &Artifact) -> Result<PathBuf> {
     first(artifact, download)
 }
 
-/// What `download` makes of the first source of the artifact that it does not fail for.
+/// Returns the result of `download` for the first source of the artifact for which it does not fail.
 fn first<T>(artifact: &Artifact, download: impl Fn(&Source) -> Result<T>) -> Result<T> {
     let mut problems = Vec::new();
     for source in &artifact.sources {
@@ -60,7 +60,7 @@ fn kept(digest: Digest) -> PathBuf {
     paths::made().join("downloads").join(digest.hex())
 }
 
-/// Downloads a source, whatever is kept already, and checks it.
+/// Downloads a source, even if it is stored already, and checks it.
 fn download(source: &Source) -> Result<PathBuf> {
     let kept = kept(source.digest()?);
     let got = get(&source.package)?;
@@ -69,7 +69,7 @@ fn download(source: &Source) -> Result<PathBuf> {
     Ok(kept)
 }
 
-/// Downloads a package that nothing is known of yet, and says what it is.
+/// Downloads a package without a known digest, and returns it as a source.
 pub(super) fn pin(package: Package) -> Result<Source> {
     let got = get(&package)?;
     let (digest, size) = Digest::of_reader(&mut File::open(&got.path)?)?;
@@ -81,7 +81,7 @@ pub(super) fn pin(package: Package) -> Result<Source> {
     })
 }
 
-/// The file that [`pin`] kept.
+/// Returns the file that [`pin`] stored.
 pub(super) fn pinned(source: &Source) -> Result<PathBuf> {
     Ok(kept(source.digest()?))
 }
@@ -99,7 +99,7 @@ fn check(path: &Path, source: &Source) -> Result<()> {
     Ok(())
 }
 
-/// A copy first, so that a file with this name is always whole.
+/// The file is copied first, so that a file with this name is always complete.
 fn keep(file: &Path, kept: &Path) -> Result<()> {
     let show = || format!("can't write {}", kept.display());
     fs::create_dir_all(kept.parent().context("a file in a directory")?).with_context(show)?;
@@ -108,7 +108,7 @@ fn keep(file: &Path, kept: &Path) -> Result<()> {
     fs::rename(&unfinished, kept).with_context(show)
 }
 
-/// A file that a client downloaded, and the directory that goes with it.
+/// A file that a client downloaded, and its temporary directory.
 struct Got {
     path: PathBuf,
     _directory: tempfile::TempDir,
@@ -140,7 +140,7 @@ fn get(package: &Package) -> Result<Got> {
     })
 }
 
-/// What `go mod download -json` says.
+/// The output of `go mod download -json`.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 #[derive(Default)]
@@ -149,10 +149,10 @@ struct Downloaded {
     error: String,
 }
 
-/// The proxy of Go's project, for machines without `go`.
+/// The proxy of the Go project, for machines without `go`.
 const GO_PROXY: &str = "https://proxy.golang.org";
 
-/// The zip archive of a module: from Go's own cache, or without `go` from the first proxy of `GOPROXY`.
+/// Returns the zip archive of a module, from Go's own cache or, without `go`, from the first proxy of `GOPROXY`.
 fn go_module(module: &str, directory: &Path) -> Result<PathBuf> {
     if host::find("go").is_none() {
         let to = directory.join("module.zip");
@@ -179,7 +179,7 @@ fn go_module(module: &str, directory: &Path) -> Result<PathBuf> {
     Ok(said.zip)
 }
 
-/// The address of the zip archive of a module at the first of these proxies that has one, as
+/// Returns the address of the zip archive of a module at the first of these proxies that has one, as
 /// <https://go.dev/ref/mod#goproxy-protocol> defines it.
 fn module_url(module: &str, proxies: &str) -> Result<String> {
     let (path, version) = module
@@ -195,7 +195,7 @@ fn module_url(module: &str, proxies: &str) -> Result<String> {
     ))
 }
 
-/// Capital letters as Go's proxies have them, `!a` for `A`.
+/// Escapes capital letters as Go's proxies expect them, `!a` for `A`.
 fn escaped(text: &str) -> String {
     let letters = text.chars().map(|c| match c {
         'A'..='Z' => format!("!{}", c.to_ascii_lowercase()),
@@ -204,7 +204,7 @@ fn escaped(text: &str) -> String {
     letters.collect()
 }
 
-/// The `go` of this machine, as it is: no other toolchain, no settings for a module.
+/// Returns the `go` of this machine, without other toolchains and without settings of a module.
 pub(super) fn go() -> Result<Command> {
     let mut go = Command::new(host::require("go", "apt-get install golang-go")?);
     go.env("GOTOOLCHAIN", "local")
@@ -213,7 +213,7 @@ pub(super) fn go() -> Result<Command> {
     Ok(go)
 }
 
-/// The one file that `pip download` puts into `directory`.
+/// Returns the only file that `pip download` writes to `directory`.
 fn pypi(wheel: &str, directory: &Path) -> Result<PathBuf> {
     let (requirement, platform) = wheel
         .split_once(" for ")
@@ -244,7 +244,7 @@ fn pypi(wheel: &str, directory: &Path) -> Result<PathBuf> {
     only_file(directory).context("`pip download` left no file")
 }
 
-/// The one file that `npm pack` puts into `directory`.
+/// Returns the only file that `npm pack` writes to `directory`.
 fn npm(package: &str, directory: &Path) -> Result<PathBuf> {
     let output = npm_command()?
         .args(["pack", "--silent", "--pack-destination"])
@@ -262,7 +262,7 @@ fn npm(package: &str, directory: &Path) -> Result<PathBuf> {
     only_file(directory).context("`npm pack` left no file")
 }
 
-/// The `npm` of this machine.
+/// Returns the `npm` of this machine.
 pub(super) fn npm_command() -> Result<Command> {
     Ok(Command::new(host::require("npm", "apt-get install npm")?))
 }

@@ -1,9 +1,9 @@
 //! The part of a Go toolchain that builds need.
 //!
-//! A toolchain as it is released has the sources of its own tools, the tests of the standard library
-//! and the variants of it for thirty platforms. A builder needs four programs and the files of the
-//! standard library for its own platform, without comments. Both shapes that toolchains come in are read:
-//! the module's zip archive, and the wheel.
+//! A released toolchain contains the sources of its own tools, the tests of the standard library and its
+//! variants for thirty platforms. A builder needs four programs and the files of the standard library for its
+//! own platform, without comments. Both formats of toolchains are supported: the zip archive of the module, and
+//! the wheel.
 
 use std::{
     fs::{self, File},
@@ -18,23 +18,23 @@ use zip::ZipArchive;
 use super::{gosource, platform, symbols};
 use crate::dist::Arch;
 
-/// Where the toolchain lies in the image.
+/// The directory of the toolchain in the image.
 const GOROOT: &str = "usr/local/go";
 
-/// Packages below `src` that no application can import, and that only tests and tools use which are
-/// not in the image. They alone embed files.
+/// Packages below `src` that no application can import, and that only tests and tools outside of the image use.
+/// No other packages embed files.
 const NOT_FOR_APPLICATIONS: &[&str] = &[
     "cmd",
     "encoding/json/internal/jsontest",
     "internal/trace/traceviewer",
 ];
 
-/// What becomes of a file of the toolchain.
+/// The treatment of a file of the toolchain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part {
-    /// It is taken as it is.
+    /// The file is copied unchanged.
     Plain,
-    /// It is taken without comments.
+    /// The file is copied without comments.
     Source,
 }
 
@@ -42,7 +42,7 @@ enum Part {
 pub(super) struct Toolchain {
     zip: ZipArchive<BufReader<File>>,
     arch: Arch,
-    /// Number in the archive, and name below `GOROOT`.
+    /// The number in the archive, and the name below `GOROOT`.
     files: Vec<(usize, String)>,
 }
 
@@ -71,7 +71,7 @@ impl Toolchain {
         Ok(Self { zip, arch, files })
     }
 
-    /// One file.
+    /// Returns one file.
     pub(super) fn file(&mut self, name: &str) -> Result<Vec<u8>> {
         let found = self
             .files
@@ -95,7 +95,7 @@ impl Toolchain {
         Ok(bytes)
     }
 
-    /// Adds what builds need. Programs are put into `work` until the layer is built.
+    /// Adds the files that builds need. Programs are stored in `work` until the layer is built.
     pub(super) fn add(&mut self, layer: &mut LayerBuilder, work: &Path) -> Result<()> {
         self.add_programs(layer, work, PROGRAMS)?;
         for file in 0..self.files.len() {
@@ -114,7 +114,7 @@ impl Toolchain {
         Ok(())
     }
 
-    /// Adds programs without their symbols. They are put into `work` until the layer is built.
+    /// Adds programs without their symbols. They are stored in `work` until the layer is built.
     pub(super) fn add_programs(
         &mut self,
         layer: &mut LayerBuilder,
@@ -141,13 +141,14 @@ impl Toolchain {
 /// The programs that `go build` needs, below `pkg/tool/linux_ARCH` but for [`IN_BIN`].
 const PROGRAMS: &[&str] = &["go", "asm", "compile", "link"];
 
-/// The programs that `go test`, `go vet` and `go fmt` need besides.
+/// The additional programs that `go test`, `go vet` and `go fmt` need.
 pub(super) const FOR_TESTS: &[&str] = &["cover", "gofmt", "vet"];
 
-/// Programs that lie in `bin`.
+/// The programs in `bin`.
 const IN_BIN: &[&str] = &["go", "gofmt"];
 
-/// In modules, `go.mod` files are called `_go.mod`, because a directory with one is another module.
+/// Returns the original name of a file. In modules, `go.mod` is called `_go.mod`, because a directory with a
+/// `go.mod` is another module.
 fn original(name: &str) -> String {
     match name.strip_suffix("_go.mod") {
         Some(directory) if directory.is_empty() || directory.ends_with('/') => {
@@ -185,7 +186,7 @@ fn standard_library(name: &str, arch: Arch) -> Option<Part> {
     }
 }
 
-/// The source as it comes into the image; `None` for a program of the library's authors.
+/// Returns the source for the image, or `None` for a program of the library's authors.
 fn source(bytes: &[u8]) -> Result<Option<Vec<u8>>> {
     let source = gosource::without_comments(bytes);
     if gosource::is_ignored(&source) {
@@ -235,7 +236,7 @@ mod tests {
         assert_eq!(original("src/go.mod"), "src/go.mod");
     }
 
-    /// A toolchain of few files, in an archive below `root`.
+    /// Writes an archive with a small toolchain below `root`.
     fn toolchain(at: &Path, root: &str, names: &[&str]) {
         let mut program = Vec::new();
         let mut elf = object::build::elf::Builder::new(object::Endianness::Little, true);

@@ -1,11 +1,11 @@
-//! Go source without its comments.
+//! The removal of comments from Go source.
 //!
-//! Comments become blanks and blanks at the ends of lines go, so that every token keeps its line and
-//! column and errors and traces point to where they did. Comments that speak to the toolchain stay. The
-//! others are 8.0 MB of an image, and 2.5 MB of a compressed one.
-//! Go's assembler has the same comments and literals, so its source goes through here too.
+//! Comments become blanks, and blanks at the ends of lines are removed, so that every token keeps its line and
+//! column, and positions in errors and traces stay right. Comments for the toolchain are kept. The others take
+//! 8.0 MB of an image, and 2.5 MB of a compressed one. Go's assembler has the same comments and literals, so its
+//! source is processed in the same way.
 
-/// Comments that the toolchain reads.
+/// The comments for the toolchain.
 const DIRECTIVES: &[&[u8]] = &[
     b"//go:",
     b"//line ",
@@ -15,7 +15,7 @@ const DIRECTIVES: &[&[u8]] = &[
     b"/*line ",
 ];
 
-/// The source without comments. Text that is not valid Go comes out as it may; nothing is refused.
+/// Returns the source without comments. Invalid Go is not rejected, and the result for it is undefined.
 pub(super) fn without_comments(source: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(source.len());
     let mut at = 0;
@@ -51,7 +51,7 @@ pub(super) fn without_comments(source: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Adds a byte that is not in a literal; the end of a line takes the blanks before it away.
+/// Adds a byte outside of literals. The end of a line removes the blanks before it.
 fn push(out: &mut Vec<u8>, byte: u8) {
     if byte == b'\n' {
         trim(out);
@@ -69,7 +69,7 @@ fn find(text: &[u8], what: &[u8]) -> Option<usize> {
     text.windows(what.len()).position(|window| window == what)
 }
 
-/// The length of a literal in these quotes, which ends with its line at the latest.
+/// Returns the length of a literal in these quotes, which ends at the end of the line at the latest.
 fn quoted(text: &[u8], quote: u8) -> usize {
     let mut at = 1;
     while let Some(&byte) = text.get(at) {
@@ -84,14 +84,14 @@ fn quoted(text: &[u8], quote: u8) -> usize {
     text.len()
 }
 
-/// Returns whether no build takes the source: it is a program that its authors run by name.
+/// Returns whether no build uses the source, because it is a program that its authors run by name.
 pub(super) fn is_ignored(source: &[u8]) -> bool {
     source
         .split(|&byte| byte == b'\n')
         .any(|line| line == b"//go:build ignore")
 }
 
-/// Whether the source embeds files.
+/// Returns whether the source embeds files.
 pub(super) fn embeds(source: &[u8]) -> bool {
     source
         .split(|&byte| byte == b'\n')

@@ -6,10 +6,10 @@ use s2i_oci::layer::{LayerBuilder, Owner};
 use super::debian::{self, Item};
 use crate::dist::Arch;
 
-/// The packages that they are in.
+/// The packages of the libraries.
 pub(super) const PACKAGES: [&str; 4] = ["libatomic1", "libc6", "libgcc-s1", "libstdc++6"];
 
-/// The libraries. Some have been parts of `libc` for long, and are there for programs that ask for them.
+/// The libraries. Some have been parts of `libc` for a long time, and exist for programs that request them.
 const LIBRARIES: [&str; 11] = [
     "libatomic.so.1",
     "libc.so.6",
@@ -24,7 +24,7 @@ const LIBRARIES: [&str; 11] = [
     "libanl.so.1",
 ];
 
-/// What loads programs, where programs say that it is.
+/// Returns the path of the dynamic loader that programs contain.
 fn loader(arch: Arch) -> &'static str {
     match arch {
         Arch::Amd64 => "lib64/ld-linux-x86-64.so.2",
@@ -53,7 +53,7 @@ pub(super) fn add(layer: &mut LayerBuilder, items: &[(String, Item)], arch: Arch
     debian::add_licences(layer, items)
 }
 
-/// The file of this name, wherever links lead.
+/// Returns the content of the file with this name. Links are followed.
 fn find(items: &[(String, Item)], triple: &str, name: &str) -> Result<Vec<u8>> {
     let mut name = name.to_owned();
     for _ in 0..8 {

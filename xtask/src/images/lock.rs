@@ -1,8 +1,8 @@
-//! `images.lock`: which artifacts images are made of, where each can be had, and what it must be.
+//! `images.lock`: the artifacts of images, with the sources and the digest of each.
 //!
-//! A source names an ecosystem and a package in it, never a host: the ecosystem's own client knows its
-//! registry and the mirrors and proxies of this machine. Every source has the digest of the file that
-//! it gives, so it does not matter who delivers.
+//! A source names an ecosystem and a package in it, never a host: the client of the ecosystem knows its registry
+//! and the mirrors and proxies of this machine. Every source has the digest of its file, so the host that
+//! delivers it need not be trusted.
 
 use std::fmt;
 
@@ -26,8 +26,8 @@ pub(super) const ANY: &str = "any";
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Lock {
-    /// The `created` of all images, as RFC 3339 text: when the Go toolchain was released. That does not
-    /// depend on when images are composed, and tells how old they are.
+    /// The `created` of all images, as RFC 3339 text: the release time of the Go toolchain. It does not depend
+    /// on the time of composition, and shows the age of the images.
     pub(super) created: String,
     /// The artifacts.
     #[serde(rename = "artifact", default)]
@@ -38,18 +38,18 @@ pub(super) struct Lock {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Artifact {
-    /// What it is called in the recipes here.
+    /// The name in definitions.
     pub(super) name: String,
     /// Its version.
     pub(super) version: String,
     /// Its processor, as Go calls it, or [`ANY`].
     pub(super) arch: String,
-    /// Where it can be had, best first.
+    /// The sources, best first.
     #[serde(rename = "source")]
     pub(super) sources: Vec<Source>,
 }
 
-/// Where an artifact can be had.
+/// A source of an artifact.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub(super) struct Source {
     /// The package.
@@ -71,10 +71,10 @@ pub(super) enum Package {
     Pypi(String),
     /// A package of npm: `name@version`.
     Npm(String),
-    /// A package of Debian: its place in an archive, from `pool` on.
+    /// A Debian package: its path in an archive, starting with `pool`.
     Debian(String),
-    /// The same in the snapshots of Debian's archive, which keep what a point release removes: the time of a
-    /// snapshot, and the place in it.
+    /// A Debian package in the snapshots of the archive, which keep packages that a point release removes: the
+    /// time of a snapshot, and the path in it.
     DebianSnapshot(String),
 }
 
@@ -91,7 +91,7 @@ impl fmt::Display for Package {
 }
 
 impl Source {
-    /// The digest of the file.
+    /// Returns the digest of the file.
     pub(super) fn digest(&self) -> Result<Digest> {
         format!("sha256:{}", self.sha256)
             .parse()
@@ -100,7 +100,7 @@ impl Source {
 }
 
 impl Lock {
-    /// Reads the file of this workspace.
+    /// Reads the lock file of this workspace.
     pub(super) fn read() -> Result<Self> {
         let path = super::folder().join("images.lock");
         let text = std::fs::read_to_string(&path);
@@ -109,14 +109,14 @@ impl Lock {
         toml::from_str(&text).with_context(|| format!("can't understand {}", path.display()))
     }
 
-    /// Replaces the file of this workspace.
+    /// Replaces the lock file of this workspace.
     pub(super) fn write(&self) -> Result<()> {
         let path = super::folder().join("images.lock");
         std::fs::write(&path, self.to_string())
             .with_context(|| format!("can't write {}", path.display()))
     }
 
-    /// The artifact of this name for this processor.
+    /// Returns the artifact of this name for this processor.
     pub(super) fn artifact(&self, name: &str, arch: Arch) -> Result<&Artifact> {
         let found = self
             .artifacts

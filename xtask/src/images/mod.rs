@@ -1,11 +1,11 @@
-//! Composing the builder and runtime images, without a daemon and without running anything of them.
+//! Composition of the builder and runtime images, without a daemon and without running any part of them.
 //!
-//! `definition` reads what an image is (`builder-images/NAME/image.toml`), `lock` which artifacts it is
-//! made of (`builder-images/images.lock`), `fetch` gets these, `compose` makes layers and images,
-//! `deliver` hands them over. The rest is one idea a file: `go` takes from a toolchain what builds
-//! need, by `platform` and `gosource`, with programs freed from `symbols`; `node` takes Node.js and npm
-//! from npm's packages, `libraries` what these are linked with from packages that `debian` knows;
-//! `shell` is the shell and the tools of builders; `certificates`, `zones` and `accounts` are what every image has.
+//! `definition` reads the definition of an image (`builder-images/NAME/image.toml`), `lock` its artifacts
+//! (`builder-images/images.lock`), `fetch` downloads these, `compose` creates layers and images, and `deliver`
+//! loads them. Each other module has one purpose: `go` selects the parts of a toolchain that builds need, with
+//! `platform` and `gosource`, and `symbols` strips its programs; `node` takes Node.js and npm from npm's
+//! packages, and `libraries` their libraries from packages that `debian` downloads; `shell` has the shell and
+//! the tools of builders; `certificates`, `zones` and `accounts` are parts of every image.
 
 mod accounts;
 mod certificates;
@@ -42,27 +42,27 @@ use crate::{
     engine::{Choice, Otherwise, Target},
 };
 
-/// Arguments.
+/// Arguments of `cargo xtask images`.
 #[derive(clap::Args)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is an option of its own"
 )]
 pub(crate) struct Args {
-    /// Which images; all when none is named.
+    /// Images to compose; by default, all.
     #[arg(value_parser = definition::NAMES)]
     names: Vec<String>,
-    /// The processor to compose for; this machine's by default.
+    /// Compose for this processor; by default, for that of this machine.
     #[arg(long, value_enum)]
     arch: Option<Arch>,
     /// Write one archive for `docker load` and OCI tools to this file, and load nothing.
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Load the images into an engine, also when `--output`, `--rootfs` or `--sizes` is given.
+    /// Load the images into an engine even if `--output`, `--rootfs` or `--sizes` is given.
     #[arg(long)]
     load: bool,
-    /// The engine to load into: `native`, a kind of `cargo xtask engine`, or a URL; without it, one
-    /// that answers, else the embedded one.
+    /// Load into this engine: `native`, a kind of `cargo xtask engine`, or a URL; by default, into one that
+    /// responds, otherwise into the embedded one.
     #[arg(long, visible_alias = "url", value_name = "ENGINE")]
     engine: Option<String>,
     /// Compress the layers in the archive.
@@ -71,10 +71,10 @@ pub(crate) struct Args {
     /// Write each layer as an archive into this directory, for the Dockerfile beside `image.toml`.
     #[arg(long, value_name = "DIR")]
     rootfs: Option<PathBuf>,
-    /// Print how large the images are, and fail when one is over its limit.
+    /// Print the sizes of the images, and fail if one exceeds its limit.
     #[arg(long)]
     sizes: bool,
-    /// Look for newer artifacts, and write their digests to `images.lock`.
+    /// Look for newer artifacts and write their digests to `images.lock`.
     #[arg(long)]
     update: bool,
 }
@@ -86,7 +86,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     })
 }
 
-/// The same; `target` is asked for once something is to be loaded.
+/// Runs the task. `target` is called only if something is loaded.
 fn run_into(args: &Args, target: impl FnOnce() -> Result<Target>) -> Result<()> {
     let arch = args.arch.map_or_else(Arch::host, Ok)?;
     if args.update {
@@ -157,12 +157,12 @@ fn write(images: &[Image], to: &Path) -> Result<()> {
     archive::write(images, &mut out).with_context(show)
 }
 
-/// Where what images are made of is described.
+/// Returns the directory of all definitions.
 fn folder() -> PathBuf {
     paths::root().join("builder-images")
 }
 
-/// Bytes for people: in millions, as `docker images` shows them.
+/// Returns a size in megabytes, as `docker images` shows it.
 fn megabytes(bytes: u64) -> String {
     format!("{}.{:02} MB", bytes / 1_000_000, bytes % 1_000_000 / 10_000)
 }

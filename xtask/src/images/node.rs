@@ -1,4 +1,4 @@
-//! Node.js and npm, as npm's registry has them.
+//! Node.js and npm from npm's registry.
 
 use std::{
     collections::BTreeSet,
@@ -14,16 +14,16 @@ use s2i_oci::layer::{LayerBuilder, Owner};
 use super::symbols;
 use crate::dist::Arch;
 
-/// Where npm lies in the image.
+/// The directory of npm in the image.
 const NPM: &str = "usr/local/lib/node_modules/npm";
 
-/// npm's programs, and the files that they are.
+/// The programs of npm, and their files.
 const PROGRAMS: [(&str, &str); 2] = [("npm", "npm-cli.js"), ("npx", "npx-cli.js")];
 
-/// Directories of npm that only people read.
+/// Directories of npm with documentation for people.
 const FOR_PEOPLE: [&str; 2] = ["docs", "man"];
 
-/// How the files of npm end that no program reads.
+/// The endings of npm's files that no program reads.
 const NOT_READ: [&str; 7] = [
     ".d.ts",
     ".d.mts",
@@ -34,7 +34,7 @@ const NOT_READ: [&str; 7] = [
     ".ts",
 ];
 
-/// The package of this name and version, for a processor.
+/// Returns the package of this name and version for a processor.
 pub(super) fn package(version: &str, arch: Arch) -> String {
     let arch = match arch {
         Arch::Amd64 => "x64",
@@ -43,7 +43,7 @@ pub(super) fn package(version: &str, arch: Arch) -> String {
     format!("node-linux-{arch}@{version}")
 }
 
-/// The artifact with the npm that goes with a `node-…`.
+/// Returns the name of the artifact with the npm for a `node-…`.
 pub(super) fn npm_of(toolchain: &str) -> String {
     toolchain.replacen("node", "npm", 1)
 }
@@ -67,8 +67,7 @@ fn read(package: &Path, mut take: impl FnMut(&str, u32, Vec<u8>) -> Result<()>) 
     Ok(())
 }
 
-/// Adds the program, without symbols, and its licence. The program is put into `work` until the layer
-/// is built.
+/// Adds the program, without symbols, and its licence. The program is stored in `work` until the layer is built.
 pub(super) fn add(layer: &mut LayerBuilder, package: &Path, work: &Path) -> Result<()> {
     layer.directories("usr/local/bin", 0o755, Owner::ROOT)?;
     layer.directories("usr/local/share/doc/node", 0o755, Owner::ROOT)?;
@@ -163,7 +162,7 @@ mod tests {
         }
     }
 
-    /// A package of these files.
+    /// Writes a package with these files.
     fn package(at: &Path, files: &[(&str, u32, &[u8])]) {
         let gzip =
             flate2::write::GzEncoder::new(File::create(at).unwrap(), flate2::Compression::fast());

@@ -1,9 +1,9 @@
-//! The platform that a file of Go's standard library is for, as its name gives it: `poll_linux.go`, `asm_arm64.s`.
+//! The platform of a file of Go's standard library, derived from its name: `poll_linux.go`, `asm_arm64.s`.
 //!
-//! The files of other platforms are 7.6 MB of an image. Those that only a `//go:build` line leaves out are 1.9 MB, and
-//! stay.
+//! The files of other platforms take 7.6 MB of an image. Those that only a `//go:build` line excludes take 1.9
+//! MB and are kept.
 
-/// Operating systems that file names can mean.
+/// The operating systems in file names.
 const SYSTEMS: &[&str] = &[
     "aix",
     "android",
@@ -25,7 +25,7 @@ const SYSTEMS: &[&str] = &[
     "zos",
 ];
 
-/// Processors that file names can mean.
+/// The processors in file names.
 const PROCESSORS: &[&str] = &[
     "386",
     "amd64",
@@ -53,7 +53,7 @@ const PROCESSORS: &[&str] = &[
     "wasm",
 ];
 
-/// Returns whether a file with this name is for Linux on `arch`, and no test.
+/// Returns whether a file with this name is for Linux on `arch`, and is not a test.
 pub(super) fn is_for(name: &str, arch: &str) -> bool {
     if name.ends_with("_test.go") {
         return false;

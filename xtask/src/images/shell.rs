@@ -1,7 +1,7 @@
-//! The shell and the tools of builders: bash and busybox as Debian has them, and scripts for what busybox lacks.
+//! The shell and the tools of builders: Debian's bash and busybox, and scripts for tools that busybox lacks.
 //!
-//! `sh` is bash. The `sh` of this busybox takes its own tools before those in `PATH`, so a project's own `watch`
-//! in `node_modules/.bin` would not be found.
+//! The `sh` of images is bash. The `sh` of this busybox prefers its own tools to those in `PATH`, so it would
+//! not find a project's own `watch` in `node_modules/.bin`.
 
 use std::collections::BTreeSet;
 
@@ -13,22 +13,22 @@ use super::{
     folder,
 };
 
-/// The packages of the programs, and the one with the texts of their licences.
+/// The packages of the programs, and the package with the texts of their licences.
 pub(super) const PACKAGES: [&str; 3] = ["base-files", "bash-static", "busybox-static"];
 
-/// The licences of bash, busybox, and the C library that both are linked with.
+/// The licences of bash, busybox and their C library.
 const LICENCES: [&str; 3] = ["GPL-2", "GPL-3", "LGPL-2.1"];
 
-/// The tools of busybox that images have, one a line.
+/// The tools of busybox in images, one per line.
 const TOOLS: &str = include_str!("../../../builder-images/shell/busybox.txt");
 
-/// The tools that are scripts, beside the list.
+/// The tools that are scripts.
 const SCRIPTS: [&str; 8] = [
     "cksum", "comm", "env", "install", "nohup", "printenv", "split", "tar",
 ];
 
-/// Adds the programs, which are in the items of [`PACKAGES`]. `/bin` is `/usr/bin`, so that each is at both
-/// places that scripts and Dockerfiles know.
+/// Adds the programs from the items of [`PACKAGES`]. `/bin` is a link to `/usr/bin`, so that programs are at
+/// both paths that scripts and Dockerfiles use.
 pub(super) fn add(layer: &mut LayerBuilder, items: &[(String, Item)]) -> Result<()> {
     let busybox = find(items, "bin/busybox")?;
     let known = tools(&busybox);
@@ -59,7 +59,7 @@ pub(super) fn add(layer: &mut LayerBuilder, items: &[(String, Item)]) -> Result<
     Ok(())
 }
 
-/// The file of this name, in `/usr` too.
+/// Returns the content of the file with this name, also from `/usr`.
 fn find(items: &[(String, Item)], name: &str) -> Result<Vec<u8>> {
     let item = items
         .iter()
@@ -73,7 +73,8 @@ fn find(items: &[(String, Item)], name: &str) -> Result<Vec<u8>> {
     }
 }
 
-/// The names of the tools in the program, where they lie one after another with `[` first and nothing last.
+/// Returns the names of the tools from their table in the program, which starts with `[` and ends with an empty
+/// name.
 fn tools(busybox: &[u8]) -> BTreeSet<&[u8]> {
     const FIRST: &[u8] = b"\0[\0[[\0";
     let table = busybox
@@ -88,7 +89,7 @@ fn tools(busybox: &[u8]) -> BTreeSet<&[u8]> {
 mod tests {
     use super::*;
 
-    /// A busybox with these tools, and the other files of the packages.
+    /// Returns a busybox with these tools, and the other files of the packages.
     fn items<'a>(tools: impl Iterator<Item = &'a str>) -> Vec<(String, Item)> {
         let tools = tools.collect::<Vec<_>>().join("\0");
         let file = |name: &str, text: &str| (name.to_owned(), Item::File(text.into()));

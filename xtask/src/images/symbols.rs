@@ -1,9 +1,10 @@
-//! Programs without what only debuggers read.
+//! The removal of debug information from programs.
 
 use anyhow::{Context, Result};
 use object::build::elf::Builder;
 
-/// The ELF program without symbol table and debug sections. What is loaded into memory stays as it is.
+/// Returns the ELF program without symbol table and debug sections. The parts that are loaded into memory are
+/// unchanged.
 pub(super) fn strip(program: &[u8]) -> Result<Vec<u8>> {
     let mut builder: Builder<'_> = Builder::read(program).context("not an ELF program")?;
     for section in &mut builder.sections {

@@ -1,4 +1,4 @@
-//! Renewing `images.lock`.
+//! The update of `images.lock`.
 
 use std::collections::BTreeSet;
 
@@ -16,13 +16,13 @@ use super::{
 };
 use crate::dist::Arch;
 
-/// The lines of Node.js that images are made for, and the line of npm that goes with each.
+/// The major versions of Node.js in images, each with the major version of npm.
 const NODE: [(u32, u32); 2] = [(22, 10), (24, 11)];
 
-/// A version, by its numbers.
+/// The numbers of a version.
 type Version = Vec<u32>;
 
-/// Looks for the newest artifacts and writes the lock and the Dockerfiles.
+/// Looks for the newest artifacts, and writes the lock file and the Dockerfiles.
 pub(super) fn run() -> Result<()> {
     let version = newest_go()?;
     eprintln!("the newest Go for all processors is {version}");
@@ -52,15 +52,15 @@ pub(super) fn run() -> Result<()> {
     Ok(())
 }
 
-/// The newest version that is there for all processors.
+/// Returns the newest version that exists for all processors.
 fn newest_go() -> Result<String> {
     let versions =
         host::output(fetch::go()?.args(["list", "-m", "-versions", "golang.org/toolchain"]))?;
     newest_toolchain(&versions).context("no version of Go is there for all processors")
 }
 
-/// The newest of versions like `v0.0.1-go1.27.3.linux-amd64` that has all processors. Release
-/// candidates don't count.
+/// Returns the newest of versions like `v0.0.1-go1.27.3.linux-amd64` that exists for all processors. Release
+/// candidates are ignored.
 fn newest_toolchain(versions: &str) -> Option<String> {
     newest(&Arch::ALL.map(|arch| {
         let suffix = format!(".linux-{arch}");
@@ -71,13 +71,13 @@ fn newest_toolchain(versions: &str) -> Option<String> {
     }))
 }
 
-/// A version that has nothing but numbers.
+/// Parses a version that consists of numbers only.
 fn parse(version: &str) -> Option<Version> {
     let numbers = version.split('.').map(|number| number.parse().ok());
     numbers.collect()
 }
 
-/// The newest version that is in all sets.
+/// Returns the newest version that is in all sets.
 fn newest(sets: &[BTreeSet<Version>]) -> Option<String> {
     let (first, others) = sets.split_first()?;
     let newest = first
@@ -109,7 +109,7 @@ fn go(version: &str, arch: Arch) -> Result<Artifact> {
     })
 }
 
-/// A line of Node.js for all processors, and npm.
+/// Returns the artifacts of a major version of Node.js for all processors, and npm.
 fn node(line: u32, npm_line: u32) -> Result<Vec<Artifact>> {
     let of_line = |package: &str, line: u32| -> Result<BTreeSet<Version>> {
         let versions = versions_in_npm(package)?;
@@ -153,7 +153,7 @@ fn versions_in_npm(package: &str) -> Result<Vec<String>> {
     serde_json::from_str(&said).with_context(|| format!("can't understand npm about `{package}`"))
 }
 
-/// The packages of Debian for all processors.
+/// Returns the Debian packages for all processors.
 fn debian_packages() -> Result<Vec<Artifact>> {
     let names = [libraries::PACKAGES.as_slice(), &shell::PACKAGES].concat();
     let mut artifacts = Vec::new();
@@ -161,7 +161,7 @@ fn debian_packages() -> Result<Vec<Artifact>> {
         for found in debian::newest(&names, arch)? {
             let snapshot = format!("{}/{}", found.snapshot, found.place);
             let pool = fetch::pin(Package::Debian(found.place))?;
-            // The same file, which may not be among the snapshots yet.
+            // The same file in a snapshot, which may not exist yet.
             let snapshot = Source {
                 package: Package::DebianSnapshot(snapshot),
                 ..pool.clone()

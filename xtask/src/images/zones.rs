@@ -1,4 +1,4 @@
-//! The rules of the world's time zones.
+//! The time zone database.
 
 use std::{
     collections::BTreeMap,
@@ -11,8 +11,8 @@ use zip::ZipArchive;
 
 const PLACE: &str = "usr/share/zoneinfo";
 
-/// Adds the zones of `archive`, the `zoneinfo.zip` of a Go toolchain, where programs of all languages
-/// look for them. Zones with several names are links to the first.
+/// Adds the zones of `archive`, the `zoneinfo.zip` of a Go toolchain, at the path where programs in all
+/// languages look for them. Zones with several names are links to the first.
 pub(super) fn add(layer: &mut LayerBuilder, archive: Vec<u8>) -> Result<()> {
     let mut archive = ZipArchive::new(Cursor::new(archive))
         .context("the toolchain's zone data is no zip archive")?;

@@ -7,13 +7,13 @@ use s2i_test_engines::{api, host};
 
 use crate::engine::Target;
 
-/// The beginning of the names of images that tests make.
+/// The prefix of the names of images from tests.
 const TEST_IMAGE: &str = "s2i-test/";
 
-/// The beginning of the names of containers that `s2i` makes.
+/// The prefix of the names of containers from `s2i`.
 const CONTAINER: &str = "s2i_";
 
-/// The things in an engine, a line each.
+/// The contents of an engine, one per line.
 pub(super) struct Contents(Vec<String>);
 
 impl Contents {
@@ -40,7 +40,7 @@ impl Contents {
         Ok(Self(lines))
     }
 
-    /// Returns the lines that were not there before, and all things that only tests and `s2i` make.
+    /// Returns the new lines, and all objects that only tests and `s2i` create.
     pub(super) fn beyond(self, before: &Self) -> Vec<String> {
         let is_ours = |line: &String| {
             line.starts_with(&format!("container {CONTAINER}")) || line.contains(TEST_IMAGE)

@@ -1,5 +1,5 @@
-//! `cargo xtask test`: every test, those on a real engine too, then a look at what is left there, and a list of the
-//! tests that were not run.
+//! `cargo xtask test`: all tests, including those on a real engine, then a check for leftovers in the engine,
+//! and a list of the skipped tests.
 
 mod contents;
 mod report;
@@ -21,7 +21,7 @@ use crate::{
     setup::{check_programs, step},
 };
 
-/// The images of builders that tests use.
+/// The builder images for tests.
 const BUILDERS: [&str; 7] = [
     "go",
     "go:test",
@@ -32,17 +32,17 @@ const BUILDERS: [&str; 7] = [
     "scratch",
 ];
 
-/// How long what goes by itself may still be seen.
+/// The time that objects have to disappear by themselves.
 const GOING: Duration = Duration::from_secs(20);
 
 /// Arguments of `test`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The engine: `native`, `native-user`, a kind of `cargo xtask engine`, or a URL; without it, one that answers,
-    /// else one that is started for the tests
+    /// Use this engine: `native`, `native-user`, a kind of `cargo xtask engine`, or a URL; by default, one that
+    /// responds, otherwise one that is started for the tests
     #[arg(long)]
     engine: Option<String>,
-    /// Leave out the large source
+    /// Skip the large source
     #[arg(long)]
     quick: bool,
     /// Arguments of `cargo test`, such as a part of the names of tests
@@ -84,7 +84,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// What tests left, looked at until there is nothing: a container that goes by itself takes a moment.
+/// Returns the leftovers of the tests. Waits for a while, because a container that ends by itself takes a
+/// moment.
 fn left_behind(target: &Target, before: &Contents) -> Result<Vec<String>> {
     let start = Instant::now();
     loop {
@@ -116,7 +117,7 @@ fn tests(args: &Args, engine: &Choice) -> Command {
         }
     };
     for (name, wanted) in [
-        // Containers of an ordinary user's Podman start without a network here.
+        // Containers of the test Podman of an ordinary user start without a network.
         ("S2I_TEST_NETWORK", engine.kind != Some(Kind::PodmanUser)),
         ("S2I_TEST_BIG", !args.quick),
     ] {

@@ -1,4 +1,4 @@
-//! The report of the live tests: the slowest ones, and those that were not run.
+//! The report of the live tests: the slowest ones and those that were skipped.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,13 +12,13 @@ use serde::Deserialize;
 
 use crate::engine::{Choice, Target};
 
-/// The number of tests that are shown with their time.
+/// The number of tests that are listed with their durations.
 const SLOWEST: usize = 10;
 
 /// A file to which each live test appends a line.
 pub(super) struct Report(PathBuf);
 
-/// One line of it.
+/// One line of the report.
 #[derive(Deserialize)]
 struct Line {
     test: String,
@@ -27,11 +27,11 @@ struct Line {
 }
 
 impl Report {
-    /// An empty report.
+    /// Creates an empty report.
     pub(super) fn new() -> Result<Self> {
         let path = paths::made().join("live-tests.jsonl");
         fs::create_dir_all(paths::made())?;
-        // Tests of another user append to it as well.
+        // Tests of another user append to the file as well.
         fs::write(&path, "").with_context(|| format!("can't write {}", path.display()))?;
         Ok(Self(path))
     }
@@ -40,7 +40,7 @@ impl Report {
         &self.0
     }
 
-    /// Shows the slowest tests, and what was not run, with the command that runs it.
+    /// Shows the slowest tests and the skipped ones, with the command that runs them.
     pub(super) fn show(&self, engine: &Choice) -> Result<()> {
         let text = fs::read_to_string(&self.0)?;
         let lines = text.lines().map(serde_json::from_str);
@@ -86,7 +86,7 @@ fn show_times(lines: &[Line]) {
     println!("by module, several at once: {}", modules.join(", "));
 }
 
-/// The tests that were skipped, by reason.
+/// Returns the skipped tests by reason.
 fn skipped(lines: &[Line]) -> Vec<(String, String)> {
     let mut reasons = BTreeMap::<&str, BTreeSet<&str>>::new();
     for line in lines {
@@ -101,7 +101,7 @@ fn skipped(lines: &[Line]) -> Vec<(String, String)> {
         .collect()
 }
 
-/// The engines that the live tests did not run on, and the command for each.
+/// Returns the engines on which the live tests did not run, with the command for each.
 fn other_engines(engine: &Choice) -> Vec<(String, String)> {
     let command = |program, package, kind| {
         let install = match host::find(program) {

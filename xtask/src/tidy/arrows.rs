@@ -1,8 +1,8 @@
-//! Which member may depend on which.
+//! The allowed dependencies between members.
 
 use super::{metadata::Package, workspace::Workspace};
 
-/// Each member, and the members it may name.
+/// Each member with the members that it may depend on.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("s2i-core", &[]),
     ("s2i-build", &["s2i-core"]),
@@ -26,10 +26,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("xtask", &["s2i-core", "s2i-oci", "s2i-test-engines"]),
 ];
 
-/// What tests of every member may name.
+/// The crate that the tests of every member may depend on.
 const DEV_TARGET: &str = "s2i-testkit";
 
-/// Whose tests may name every member.
+/// The member whose tests may depend on every member.
 const DEV_SOURCE: &str = "s2i-cli";
 
 pub(crate) fn check(workspace: &Workspace) -> Vec<String> {

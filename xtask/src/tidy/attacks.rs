@@ -1,5 +1,5 @@
-//! The tests that `docs/security.md` links to exist, and each attack in its tables has a test or a reason why
-//! there is none.
+//! The check of `docs/security.md`: all linked tests exist, and each attack in its tables has a test or a reason
+//! for the lack of one.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -7,10 +7,10 @@ use super::workspace::Workspace;
 
 const PAGE: &str = "docs/security.md";
 
-/// The part of the page that has the tables.
+/// The heading of the section with the tables.
 const TABLES: &str = "## Attacks and their tests";
 
-/// The text in the place of tests, before the reason.
+/// The text before the reason for the lack of tests.
 const NONE: &str = "no test: ";
 
 pub(crate) fn check(workspace: &Workspace) -> Vec<String> {
@@ -34,7 +34,7 @@ pub(crate) fn check(workspace: &Workspace) -> Vec<String> {
     missing.chain(bare).collect()
 }
 
-/// The links of a line from the name of a function to a file of Rust.
+/// Returns the links of a line from the name of a function to a Rust file.
 fn tests(line: &str) -> impl Iterator<Item = (&str, &str)> {
     let links = line.split("[`").skip(1);
     links.filter_map(|link| {
@@ -47,7 +47,7 @@ fn tests(line: &str) -> impl Iterator<Item = (&str, &str)> {
     })
 }
 
-/// The rows of the tables, with their numbers in the page; not the heads.
+/// Returns the rows of the tables with their line numbers, without the heads.
 fn rows(text: &str) -> impl Iterator<Item = (&str, usize)> {
     let lines: Vec<(&str, usize)> = text
         .lines()
@@ -64,7 +64,7 @@ fn rows(text: &str) -> impl Iterator<Item = (&str, usize)> {
         .map(|(row, _)| row)
 }
 
-/// Returns whether the file, as the page names it, has this function.
+/// Returns whether the file, as named in the page, contains this function.
 fn is_there(workspace: &Workspace, name: &str, file: &str) -> bool {
     let mut path = PathBuf::new();
     for part in Path::new(PAGE).with_file_name(file).components() {

@@ -1,11 +1,11 @@
-//! Which crates may not be reached from which member, however long the path.
+//! The crates that a member must not depend on, even indirectly.
 //!
 //! Cargo resolves the features of the whole workspace at once, so an optional dependency that one
 //! member turns on is on for all.
 
 use super::workspace::Workspace;
 
-/// Members, and the crates that stay out of them.
+/// Members with the crates that they must not depend on.
 const DENIED: &[(&str, &[&str])] = &[
     ("s2i-core", &["tokio", "hyper", "bollard"]),
     ("s2i-build", &["tokio", "hyper", "bollard"]),
@@ -16,10 +16,10 @@ const DENIED: &[(&str, &[&str])] = &[
     ("s2i-docker", &["clap"]),
 ];
 
-/// Crates, and the only members that may name them.
+/// Crates with the only members that may depend on them directly.
 const SOLE: &[(&str, &[&str])] = &[("bollard", &["s2i-docker", "s2i-test-engines"])];
 
-/// Walks the ordinary dependencies.
+/// Checks all normal dependencies, including indirect ones.
 pub(crate) fn check(workspace: &Workspace) -> Vec<String> {
     let pairs = DENIED
         .iter()
@@ -30,7 +30,7 @@ pub(crate) fn check(workspace: &Workspace) -> Vec<String> {
         .collect()
 }
 
-/// Looks at what members name themselves.
+/// Checks the direct dependencies.
 pub(crate) fn check_direct(workspace: &Workspace) -> Vec<String> {
     let mut found = Vec::new();
     for member in workspace.metadata.members() {

@@ -1,11 +1,11 @@
-//! Licences, banned crates and known holes: `cargo deny`, where it is installed.
+//! Licences, banned crates and known vulnerabilities: `cargo deny`, if it is installed.
 
 use std::process::Command;
 
 use anyhow::Result;
 use s2i_test_engines::{host, paths};
 
-/// Runs it; its settings are in `deny.toml`.
+/// Runs `cargo deny` with the configuration in `deny.toml`.
 pub(crate) fn run(advisories: bool) -> Result<()> {
     if host::find("cargo-deny").is_none() {
         eprintln!("skipped: cargo deny; install it with: cargo install --locked cargo-deny");

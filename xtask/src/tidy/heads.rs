@@ -1,4 +1,4 @@
-//! Every source file says what it is for: its first line is `//!`.
+//! The check that every source file starts with `//!`, which states its purpose.
 
 use super::workspace::Workspace;
 

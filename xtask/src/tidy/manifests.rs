@@ -1,4 +1,4 @@
-//! Members take their lints, their package fields and their dependencies from the workspace.
+//! The check that members inherit lints, package fields and dependencies from the workspace.
 
 use std::fs;
 
@@ -51,7 +51,7 @@ fn check_manifest(text: &str) -> Vec<String> {
     found
 }
 
-/// Of every kind, for every platform.
+/// Returns the dependencies of every kind, for every platform.
 fn dependencies(manifest: &Table) -> impl Iterator<Item = (&String, &Value)> {
     let platforms = manifest
         .get("target")

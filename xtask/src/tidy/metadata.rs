@@ -1,4 +1,4 @@
-//! What `cargo metadata` tells, as far as rules need it.
+//! The output of `cargo metadata`, as far as the rules need it.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -7,7 +7,7 @@ use std::{
 
 use serde::Deserialize;
 
-/// The workspace and all it depends on.
+/// The workspace and all its dependencies.
 #[derive(Deserialize)]
 pub(crate) struct Metadata {
     packages: Vec<Package>,
@@ -15,13 +15,13 @@ pub(crate) struct Metadata {
     resolve: Resolve,
 }
 
-/// A package, a member or a third party's.
+/// A package of the workspace or of a third party.
 #[derive(Deserialize)]
 pub(crate) struct Package {
     id: String,
     pub(crate) name: String,
     pub(crate) manifest_path: PathBuf,
-    /// As the manifest declares them.
+    /// The dependencies as declared in the manifest.
     pub(crate) dependencies: Vec<Dependency>,
 }
 
@@ -29,12 +29,12 @@ pub(crate) struct Package {
 #[derive(Deserialize)]
 pub(crate) struct Dependency {
     pub(crate) name: String,
-    /// Nothing where it is an ordinary one.
+    /// The kind; `None` for a normal dependency.
     pub(crate) kind: Option<String>,
 }
 
 impl Dependency {
-    /// Whether only tests, examples and benchmarks see it.
+    /// Returns whether only tests, examples and benchmarks use the dependency.
     pub(crate) fn is_dev(&self) -> bool {
         self.kind.as_deref() == Some("dev")
     }
@@ -63,14 +63,14 @@ struct DepKind {
 }
 
 impl Metadata {
-    /// The packages of the workspace.
+    /// Returns the packages of the workspace.
     pub(crate) fn members(&self) -> impl Iterator<Item = &Package> {
         self.packages
             .iter()
             .filter(|package| self.workspace_members.contains(&package.id))
     }
 
-    /// A shortest path of ordinary dependencies from a member to a package with the name `to`.
+    /// Returns a shortest path of normal dependencies from a member to the package `to`.
     pub(crate) fn path(&self, member: &str, to: &str) -> Option<Vec<&str>> {
         let names: BTreeMap<&str, &str> = self
             .packages
@@ -125,10 +125,10 @@ pub(crate) mod tests {
 
     use super::*;
 
-    /// Names of dependencies and their kinds.
+    /// The names of dependencies and their kinds.
     type Deps<'a> = &'a [(&'a str, Option<&'a str>)];
 
-    /// A workspace of packages: the name, whether it is a member, what it depends on.
+    /// Returns a workspace of packages: for each the name, whether it is a member, and its dependencies.
     pub(crate) fn metadata(packages: &[(&str, bool, Deps)]) -> Metadata {
         let declared = |deps: Deps| -> Vec<Value> {
             deps.iter()

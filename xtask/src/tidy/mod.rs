@@ -1,4 +1,4 @@
-//! `cargo xtask tidy`: what no compiler checks. One file a rule.
+//! `cargo xtask tidy`: rules that the compiler does not check, one file each.
 
 mod arrows;
 mod attacks;
@@ -22,15 +22,15 @@ use self::workspace::Workspace;
 /// Arguments of `cargo xtask tidy`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Ask the database of advisories too: it changes without us, and is fetched.
+    /// Check the database of security advisories too, which is downloaded.
     #[arg(long)]
     advisories: bool,
 }
 
-/// A rule: its name, and what it finds, a line each.
+/// A rule: its name, and the function that returns one line for each violation.
 type Rule = (&'static str, fn(&Workspace) -> Vec<String>);
 
-/// What these find fails.
+/// The rules whose violations are errors.
 const RULES: [Rule; 11] = [
     ("arrows", arrows::check),
     ("attacks", attacks::check),
@@ -45,7 +45,7 @@ const RULES: [Rule; 11] = [
     ("tracked", tracked::check),
 ];
 
-/// What these find is told.
+/// The rules whose violations are warnings.
 const WARNINGS: [Rule; 1] = [("sizes", sizes::check)];
 
 pub(crate) fn run(args: &Args) -> Result<()> {

@@ -1,5 +1,4 @@
-//! No test is ignored, and none passes because something panics: a test runs, and names the
-//! failure that it waits for.
+//! The check that no test is ignored, and that none passes on any panic: a test must name the expected failure.
 
 use super::workspace::Workspace;
 

@@ -1,13 +1,13 @@
-//! A budget for the size of a file, tests not counted; functions are clippy's.
+//! The size limit of files, without tests. The size of functions is checked by clippy.
 
 use std::path::Path;
 
 use super::workspace::Workspace;
 
-/// Lines of code, tests, comments and blank lines not counted.
+/// The maximum number of lines of code, without tests, comments and blank lines.
 const BUDGET: usize = 400;
 
-/// Files that may be longer, and why.
+/// The files that may be longer, with the reason.
 const LONGER: &[(&str, &str)] = &[];
 
 pub(crate) fn check(workspace: &Workspace) -> Vec<String> {
@@ -27,7 +27,7 @@ pub(crate) fn check(workspace: &Workspace) -> Vec<String> {
     .collect()
 }
 
-/// Below a folder `tests`, or the file of that name.
+/// Returns whether the file is in a folder `tests` or has that name.
 fn is_test(path: &Path) -> bool {
     path.iter()
         .any(|part| part == "tests" || part == "tests.rs")

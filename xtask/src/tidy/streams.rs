@@ -1,5 +1,5 @@
-//! On the host, text goes to a terminal or a log through the renderer of `s2i`, which filters it. Other files
-//! write to the standard streams only for what is no such text.
+//! The check for direct output: on the host, text is written to a terminal or a log by the renderer of `s2i`,
+//! which filters it. Other files write to the standard streams only for other purposes.
 
 use super::workspace::{File, Workspace};
 
@@ -13,12 +13,12 @@ const CRATES: [&str; 6] = [
     "s2i-oci",
 ];
 
-/// The files that write there themselves.
+/// The files that write to the standard streams.
 const WRITERS: [&str; 5] = [
     // Text, filtered.
     "s2i-cli/src/render/announcer.rs",
     "s2i-cli/src/render/mod.rs",
-    // The output of an application and an archive, as they are.
+    // The output of an application and an archive, unchanged.
     "s2i-cli/src/render/through.rs",
     "s2i-cli/src/commands/export.rs",
     // The failure of a child process, filtered.
@@ -54,7 +54,7 @@ fn is_writer(file: &File) -> bool {
         .is_some_and(|path| WRITERS.contains(&path))
 }
 
-/// Returns whether code takes a stream for more than a look at what it is.
+/// Returns whether the code uses a stream other than to inspect it.
 fn takes_stream(line: &str) -> bool {
     let code = line.split("//").next().unwrap_or_default();
     STREAMS.iter().any(|stream| {

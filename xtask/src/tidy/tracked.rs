@@ -1,4 +1,4 @@
-//! No tracked file is large, and none names the folder of somebody's checkout.
+//! The check that no tracked file is large, and that none contains the path of a checkout.
 
 use super::workspace::Workspace;
 
@@ -27,7 +27,7 @@ pub(crate) fn check(workspace: &Workspace) -> Vec<String> {
     found
 }
 
-/// Whether `root` stands in the line as a whole path, or as the start of one.
+/// Returns whether the line contains `root` as a complete path or at the start of one.
 fn names(line: &str, root: &str) -> bool {
     let in_word = |c: char| c.is_alphanumeric() || "_-.".contains(c);
     line.match_indices(root).any(|(at, _)| {

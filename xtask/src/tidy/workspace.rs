@@ -1,4 +1,4 @@
-//! What rules look at: the packages and the files of the workspace.
+//! The packages and files of the workspace, which the rules check.
 
 use std::{
     fs,
@@ -11,34 +11,34 @@ use s2i_test_engines::{host, paths};
 
 use super::metadata::Metadata;
 
-/// The workspace as it lies on disk.
+/// The workspace on disk.
 pub(crate) struct Workspace {
     pub(crate) metadata: Metadata,
-    /// Where it lies.
+    /// The root directory.
     pub(crate) root: PathBuf,
-    /// What git tracks.
+    /// The files that Git tracks.
     pub(crate) tracked: Vec<File>,
-    /// Rust sources, tracked or about to be.
+    /// The Rust sources, tracked or new.
     pub(crate) sources: Vec<File>,
 }
 
 /// A file of the workspace.
 #[derive(Clone)]
 pub(crate) struct File {
-    /// Relative to the root.
+    /// The path relative to the root.
     pub(crate) path: PathBuf,
     pub(crate) content: Vec<u8>,
 }
 
 impl File {
-    /// As text; bytes that are none are replaced.
+    /// Returns the content as text. Invalid bytes are replaced.
     pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.content).into_owned()
     }
 }
 
 impl Workspace {
-    /// Reads the workspace that holds this task.
+    /// Reads the workspace of this task.
     pub(crate) fn read() -> Result<Self> {
         let root = paths::root();
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
@@ -69,7 +69,7 @@ impl Workspace {
     }
 }
 
-/// The files that `git ls-files` lists, those that are deleted or links left out.
+/// Returns the files that `git ls-files` lists, without deleted files and links.
 fn files(root: &Path, args: &[&str]) -> Result<Vec<File>> {
     let list = host::output(
         Command::new("git")
@@ -92,7 +92,7 @@ fn files(root: &Path, args: &[&str]) -> Result<Vec<File>> {
 pub(crate) mod tests {
     use super::{super::metadata::tests::metadata, *};
 
-    /// A workspace of files alone.
+    /// Returns a workspace that consists of files only.
     pub(crate) fn of_files(files: &[(&str, &str)]) -> Workspace {
         let file = |(path, text): &(&str, &str)| File {
             path: path.into(),
@@ -107,7 +107,7 @@ pub(crate) mod tests {
         }
     }
 
-    /// A workspace of packages alone.
+    /// Returns a workspace that consists of packages only.
     pub(crate) fn of_packages(metadata: Metadata) -> Workspace {
         Workspace {
             metadata,
