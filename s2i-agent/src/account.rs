@@ -1,4 +1,4 @@
-//! Accounts of the container, and acting as one of them.
+//! The accounts of the container, and work with the rights of one of them.
 
 use std::{collections::BTreeMap, io};
 
@@ -31,13 +31,13 @@ impl Accounts {
     }
 }
 
-/// Returns the text of a file of the image, which may be of any type.
+/// Returns the text of a file of the image. The file may be of any type.
 fn read(path: &str) -> String {
     let bytes = head(path, bounds::FILE).unwrap_or_default();
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Does `work` on a thread that has this account's rights and can't get others.
+/// Runs `work` on a thread that has this account's rights and can't gain others.
 ///
 /// On Linux every thread has credentials of its own, and what it spawns inherits them.
 pub(crate) fn act<T: Send>(account: &Account, work: impl FnOnce() -> T + Send) -> io::Result<T> {
@@ -52,7 +52,7 @@ pub(crate) fn act<T: Send>(account: &Account, work: impl FnOnce() -> T + Send) -
 fn confine(account: &Account) -> io::Result<()> {
     set_no_new_privs(true)?;
     if !geteuid().is_root() {
-        // An ordinary user can only stay the same.
+        // A process without root's rights can't change its account.
         let same = geteuid().as_raw() == account.uid;
         return if same {
             Ok(())

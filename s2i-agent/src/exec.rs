@@ -1,4 +1,4 @@
-//! Running a script: as its user, with its output on its way while it runs.
+//! The execution of a script as its user, with its output sent while it runs.
 
 use std::{
     io::{self, Read},
@@ -17,10 +17,10 @@ use s2i_core::{
 
 use crate::{account::act, files::head, output::Output, processes};
 
-/// Where programs are looked for when the image says nothing.
+/// The `PATH` of programs when the image sets none.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// How much of a `#!` line the kernel looks at, in bytes.
+/// The number of bytes of a `#!` line that the kernel reads.
 const LONGEST_LINE: u64 = 256;
 
 /// Runs a program as `account`, which the request calls [`Exec::user`].
@@ -50,7 +50,7 @@ pub(crate) fn exec(exec: &Exec, account: &Account, output: &Output) -> Result<An
     Ok(Answer::Exited(exit))
 }
 
-/// Images may name a working directory that they don't have; engines make it then, and so does this.
+/// Creates the working directory. Like other engines, it accepts an image that names a missing one.
 fn make_working_dir(exec: &Exec) -> Result<(), Failure> {
     std::fs::create_dir_all(exec.cwd.as_str()).map_err(|err| Failure {
         kind: FailureKind::Os,
@@ -58,8 +58,8 @@ fn make_working_dir(exec: &Exec) -> Result<(), Failure> {
     })
 }
 
-/// Whether the account can have the working directory as its own. Spawning fails in the same way
-/// when it can't and when it can't run the program.
+/// Returns whether the account can enter the working directory. The error of spawning does not distinguish this from a
+/// program that can't be executed.
 fn may_enter(exec: &Exec, account: &Account) -> bool {
     let may = || access(exec.cwd.as_str(), Access::EXEC_OK).is_ok();
     act(account, may).unwrap_or(true)
@@ -81,7 +81,7 @@ fn command(exec: &Exec, account: &Account) -> Command {
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    // A group of its own, so that signals reach what the script started as well.
+    // Its own process group, so that signals also reach processes that the script started.
     command.process_group(0);
     command
 }
@@ -92,7 +92,7 @@ fn relay(child: &mut Child, output: &Output, pid: Pid) -> io::Result<Exit> {
         scope.spawn(|| pump(stdout, Kind::Stdout, output));
         scope.spawn(|| pump(stderr, Kind::Stderr, output));
         let status = processes::wait_for(pid);
-        // What the script left running would hold its output open, and go on after the answer.
+        // Processes that the script left running would hold its output open, and continue after the answer.
         processes::end_all();
         Ok(exit_of(status?))
     })
@@ -118,7 +118,7 @@ fn exit_of(status: WaitStatus) -> Exit {
     }
 }
 
-/// Tells the ways of not starting apart: the program or its interpreter.
+/// Returns the failure for a program that can't start, because of the program itself or its interpreter.
 fn cannot_start(program: &str, exec: &Exec, err: &io::Error) -> Failure {
     let os = |message| Failure {
         kind: FailureKind::Os,
@@ -150,7 +150,7 @@ fn cannot_start(program: &str, exec: &Exec, err: &io::Error) -> Failure {
     }
 }
 
-/// What the `#!` line of a script names, as an addition to a sentence.
+/// Returns the interpreter in the `#!` line of a script, as a part of a sentence.
 fn interpreter(program: &str) -> String {
     let start = head(program, LONGEST_LINE).unwrap_or_default();
     let line = start

@@ -1,4 +1,4 @@
-//! Leaving the container as it goes into the image.
+//! The last request: the container is prepared for the commit.
 
 use std::{
     collections::HashSet,
@@ -14,11 +14,11 @@ use s2i_core::wire::{Answer, Failure, FailureKind, Finish};
 
 use crate::{files::kernel_text, processes};
 
-/// File times lag behind the clock by up to a tick of the kernel, and never behind each other.
+/// The longest tick of the kernel. File times lag behind the clock by up to a tick, but never behind each other.
 const TICK: Duration = Duration::from_millis(20);
 
-/// Ends every process, removes what must not stay, checks what must be there, and gives everything
-/// that changed since `started` the one time that was asked for.
+/// Ends every process, removes the paths of the request, checks the required programs, and sets the modification time
+/// of all files that changed since `started`.
 pub(crate) fn finish(
     finish: &Finish,
     made: &[PathBuf],
@@ -37,7 +37,7 @@ pub(crate) fn finish(
             remove(path).map_err(|err| os(path, &err))?;
         }
     }
-    // Directories that were made for what is gone now; those still in use stay.
+    // Directories that were created for removed files. Those that are not empty stay.
     let told = finish.made.iter().map(|dir| Path::new(dir.as_str()));
     let made = told.chain(made.iter().map(PathBuf::as_path));
     made.rev().for_each(|dir| drop(fs::remove_dir(dir)));
@@ -57,8 +57,8 @@ pub(crate) fn finish(
     Ok(Answer::Finished)
 }
 
-/// Removes this program's own file, which must not be in any image, and tells when it came into the
-/// container: what changed before belongs to the image.
+/// Removes this program's own file, which must not get into an image, and returns the time of its upload: files that
+/// changed before that belong to the image.
 pub(crate) fn remove_own_file() -> SystemTime {
     let own = std::env::args_os().next().unwrap_or_default();
     let now = SystemTime::now();
@@ -80,7 +80,8 @@ fn changed(metadata: &fs::Metadata) -> SystemTime {
         )
 }
 
-/// Moves a directory; false when it is none, or can't be moved: a part of it may be the image's own.
+/// Moves a directory and returns whether that succeeded. Other files are not moved, and a directory of which a part
+/// belongs to the image may not be movable.
 fn put_aside(path: &Path, aside: &str) -> bool {
     let is_directory = path
         .symlink_metadata()
@@ -120,7 +121,7 @@ fn check_executable(path: &Path) -> Result<(), Failure> {
     })
 }
 
-/// Where something else is mounted over the container's own files.
+/// Returns the mount points in the container except the root.
 fn mount_points() -> HashSet<PathBuf> {
     let text = kernel_text("/proc/self/mountinfo").unwrap_or_default();
     let point = |line: &str| Some(PathBuf::from(line.split(' ').nth(4)?.replace("\\040", " ")));
@@ -137,7 +138,7 @@ struct Walk {
 }
 
 impl Walk {
-    /// Everything below the directory first, because that is what changes the directory's own time.
+    /// Visits the entries of the directory first, because that may change the directory's own time.
     fn directory(&self, path: &Path) -> Result<(), (PathBuf, io::Error)> {
         let in_path = |err| (path.to_owned(), err);
         for entry in fs::read_dir(path).map_err(in_path)? {
@@ -155,10 +156,10 @@ impl Walk {
         self.clamp(path).map_err(in_path)
     }
 
-    /// Sets the time of what changed. What the script itself gave an older time keeps it.
+    /// Sets the time of a file that changed. A file to which the script gave an older time keeps it.
     fn clamp(&self, path: &Path) -> io::Result<()> {
         let metadata = path.symlink_metadata()?;
-        // What came at the same moment as this program was put there by the engine.
+        // The engine created files with the same time as this program.
         let is_new = changed(&metadata) > self.started && metadata.modified()? > self.started;
         if !is_new {
             return Ok(());

@@ -1,5 +1,5 @@
-//! What the host sends, read by a thread of its own so that its signals and its end come through
-//! while a script runs.
+//! The frames from the host. A separate thread reads them, so that signals and the end of the input arrive while a
+//! script runs.
 
 use std::{
     fs::File,
@@ -11,25 +11,25 @@ use s2i_core::wire::{Frame, Kind, Trailer};
 
 use crate::processes;
 
-/// How many frames may wait: what bounds the memory of an upload.
+/// The number of frames that may wait. It bounds the memory of an upload.
 const WAITING: usize = 8;
 
-/// What has arrived: requests and data. Signals go to the script.
+/// The frames that have arrived: requests and data. Signals go to the script.
 pub(crate) struct Frames {
     arrived: Receiver<Frame>,
     used: Sender<Vec<u8>>,
 }
 
 impl Frames {
-    /// Waits for the next one.
+    /// Waits for the next frame.
     pub(crate) fn next(&self) -> Result<Frame, RecvError> {
         self.arrived.recv()
     }
 
-    /// Gives back the memory of one. Memory that is new for each piece of an archive costs more time than
-    /// reading the piece.
+    /// Returns the buffer of a frame to the reader. To allocate a new one for each piece of an archive takes longer
+    /// than to read the piece.
     fn give_back(&self, payload: Vec<u8>) {
-        // Where nobody reads any more, nobody needs it.
+        // The reader has ended if this fails, and needs no buffer.
         let _ = self.used.send(payload);
     }
 }
@@ -40,7 +40,7 @@ pub(crate) fn start() -> Frames {
     let (used, spare) = channel();
     std::thread::spawn(move || {
         let ended_well = read_all(&sender, &spare).is_ok();
-        // Whoever started the container is gone or has what it wanted; nothing may outlive it.
+        // The host is gone or has finished, and no process may outlive it.
         processes::end_all();
         leave(ended_well);
     });
@@ -70,7 +70,7 @@ fn read_all(sender: &SyncSender<Frame>, spare: &Receiver<Vec<u8>>) -> io::Result
     Ok(())
 }
 
-/// An archive that arrives as data frames up to an end frame.
+/// An archive that arrives as data frames followed by an end frame.
 pub(crate) struct Archive<'a> {
     frames: &'a mut Frames,
     piece: io::Cursor<Vec<u8>>,

@@ -1,18 +1,18 @@
 //! The first process of every build container.
 //!
-//! s2i puts this static program into a container of the builder image and starts it there. It takes
-//! [requests](s2i_core::wire) from its standard input, one after another: unpack this, run that,
-//! stream these files out, clean up. So a builder image needs neither a shell nor `tar`, the source
-//! belongs to the user who builds it, secrets reach the script without being written down anywhere,
-//! and the exit status that s2i sees is the script's own.
+//! s2i uploads this static program into a container of the builder image and starts it there. It reads
+//! [requests](s2i_core::wire) from its standard input, one after another: unpack an archive, run a program,
+//! stream files out, clean up. So a builder image needs neither a shell nor `tar`, the source
+//! belongs to the user who builds it, secrets reach the script without being written to a file,
+//! and s2i gets the exit status of the script itself.
 //!
-//! It starts as root of the container, with few capabilities, and does for a user what the user could
-//! do: every account [acts](account::act) on a thread of its own that has given up the rest.
-//! When its standard input ends, whoever started it is gone: it then ends every process and itself,
-//! and the engine removes the container.
+//! It starts as root of the container, with few capabilities, and does for a user only what the user could
+//! do: the work of every account [runs](account::act) on its own thread, which has given up all other rights.
+//! When its standard input ends, the host is gone: it then ends every process and itself, and the engine removes the
+//! container.
 //!
 //! ```text
-//! printf '' | s2i-agent | od -c | head -n 1      # says hello in a frame, then ends
+//! printf '' | s2i-agent | od -c | head -n 1      # sends a hello frame, then ends
 //! ```
 
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
@@ -31,7 +31,7 @@ mod unpack;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    // Nobody in the container may look into the memory that the secrets pass through.
+    // No process in the container may read the memory that the secrets pass through.
     let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
     let Ok(output) = output::Output::new() else {
         return ExitCode::FAILURE;

@@ -1,4 +1,4 @@
-//! The way back to the host: whole frames, from any thread.
+//! The output to the host: whole frames, from any thread.
 
 use std::{
     fs::File,
@@ -8,7 +8,7 @@ use std::{
 
 use s2i_core::wire::{Failure, Frame, Kind, MAX_PAYLOAD, write_frame};
 
-/// Writes frames to standard output, without a buffer in between.
+/// A writer of frames to standard output, without a buffer.
 #[derive(Clone)]
 pub(crate) struct Output(Arc<Mutex<File>>);
 
@@ -18,7 +18,7 @@ impl Output {
         Ok(Self(Arc::new(Mutex::new(File::from(stdout)))))
     }
 
-    /// Sends bytes of one kind in as many frames as they need.
+    /// Sends bytes of one kind in as many frames as necessary.
     pub(crate) fn send(&self, kind: Kind, bytes: &[u8]) -> io::Result<()> {
         let mut file = self
             .0
@@ -39,7 +39,7 @@ impl Output {
     }
 }
 
-/// Sends what is written to it as frames of data, and counts.
+/// A writer that sends its input as data frames, and counts the bytes.
 pub(crate) struct Data<'a> {
     pub(crate) output: &'a Output,
     pub(crate) bytes: u64,

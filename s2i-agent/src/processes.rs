@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, getpid, kill_process_group, wait};
 
-/// The script that runs, and the signal that came too early for it.
+/// The running script, and the signal that arrived before its start.
 static SCRIPT: Mutex<Script> = Mutex::new(Script {
     is_asked_for: false,
     group: None,
@@ -12,7 +12,7 @@ static SCRIPT: Mutex<Script> = Mutex::new(Script {
 });
 
 struct Script {
-    /// Whether there is a request that has no answer yet.
+    /// True if a request has no answer yet.
     is_asked_for: bool,
     group: Option<Pid>,
     pending: Option<Signal>,
@@ -22,19 +22,19 @@ fn script() -> MutexGuard<'static, Script> {
     SCRIPT.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A request has come, and signals from now on are for what it starts.
+/// Notes that a request has arrived. From now on, signals are for the script that it starts.
 pub(crate) fn request_came() {
     script().is_asked_for = true;
 }
 
-/// The request has its answer: what comes now is for nobody.
+/// Notes that the request is answered. From now on, signals are dropped.
 pub(crate) fn request_done() {
     let mut script = script();
     script.is_asked_for = false;
     script.pending = None;
 }
 
-/// Says which process group gets the signals of the host. One that was quicker gets there now.
+/// Sets the process group that gets the signals of the host, and sends it the signal that arrived before the start.
 pub(crate) fn script_started(group: Pid) {
     let mut script = script();
     script.group = Some(group);
@@ -56,7 +56,7 @@ pub(crate) fn signal_script(number: i32) {
     }
 }
 
-/// Waits for the script, collecting orphans on the way.
+/// Waits for the script, and reaps orphans meanwhile.
 pub(crate) fn wait_for(script: Pid) -> rustix::io::Result<WaitStatus> {
     loop {
         match wait(WaitOptions::empty()) {
@@ -67,21 +67,21 @@ pub(crate) fn wait_for(script: Pid) -> rustix::io::Result<WaitStatus> {
     }
 }
 
-/// Ends every other process of the container and collects them all.
+/// Ends every other process of the container and reaps them all.
 ///
-/// As the first process of a PID namespace, "every process" is what lives in it. Anywhere else, in a
-/// test for example, it would be the whole machine, so there it is the script's group alone.
+/// For the first process of a PID namespace, "every process" means those in the namespace. Elsewhere, for example in
+/// a test, it would mean the whole machine, so there only the script's process group is ended.
 pub(crate) fn end_all() {
     let script = std::mem::take(&mut script().group);
     if getpid().is_init() {
-        // A process group of 1 stands for every process but the caller.
+        // The process group 1 stands for every process but the caller.
         let _ = kill_process_group(Pid::INIT, Signal::KILL);
     } else if let Some(script) = script {
         let _ = kill_process_group(script, Signal::KILL);
     }
 }
 
-/// Collects what has ended until no child is left.
+/// Reaps processes until no child is left.
 pub(crate) fn collect_all() {
     loop {
         match wait(WaitOptions::empty()) {

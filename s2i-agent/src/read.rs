@@ -1,4 +1,4 @@
-//! Streaming files out as one archive.
+//! The request that streams files out as one archive.
 
 use std::{
     fs::OpenOptions,
@@ -21,7 +21,7 @@ use crate::{
     output::{Data, Output},
 };
 
-/// Streams the items out, as `account` reads them, which the request calls `user`.
+/// Streams the items out with the rights of `account`, which the request calls `user`.
 pub(crate) fn read(
     items: &[ReadItem],
     mtime: u64,
@@ -79,10 +79,10 @@ fn os(err: &io::Error) -> Failure {
     }
 }
 
-/// One item: a tree, or a file. A link that is named itself stands for what it points to.
+/// Writes one item: a tree or a file. A link that is an item itself is followed.
 fn write<W: io::Write>(item: &ReadItem, mtime: u64, archive: &mut Writer<W>) -> io::Result<()> {
     let path = Path::new(item.path.as_str());
-    // Opening a pipe would wait for its other end.
+    // To open a pipe would wait for its other end.
     let mut file = OpenOptions::new()
         .read(true)
         .custom_flags(OFlags::NONBLOCK.bits().cast_signed())

@@ -1,4 +1,4 @@
-//! One request after another, until the host is done.
+//! The session: one request after another, until the host ends it.
 
 use std::{path::PathBuf, time::SystemTime};
 
@@ -28,7 +28,7 @@ impl Session {
         }
     }
 
-    /// Serves requests for as long as the host listens.
+    /// Serves requests until the host closes the connection.
     pub(crate) fn serve(mut self) {
         let mut sent = self
             .output

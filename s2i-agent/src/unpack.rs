@@ -1,4 +1,4 @@
-//! Unpacking an archive as the user that it is for.
+//! The request that unpacks an archive as its user.
 
 use std::{
     fs, io,
@@ -18,8 +18,8 @@ use crate::{
     input::{Archive, Frames},
 };
 
-/// Unpacks the archive that follows the request, as `account`, which the request calls `user`. Directories that had to be made on the way are added
-/// to `made`, the outermost first.
+/// Unpacks the archive that follows the request, as `account`, which the request calls `user`. Adds the directories
+/// that had to be created to `made`, the outermost first.
 pub(crate) fn unpack(
     into: &ContainerPath,
     user: &str,
@@ -28,7 +28,7 @@ pub(crate) fn unpack(
     made: &mut Vec<PathBuf>,
 ) -> Result<Answer, Failure> {
     let mut archive = Archive::new(frames);
-    // A refusal is told at once; the session passes over what is left of the archive.
+    // A refusal is reported at once; the session skips the rest of the archive.
     let entries = try_unpack(into, user, account, &mut archive, made)?;
     Ok(Answer::Unpacked(Trailer {
         bytes: archive.bytes,
@@ -49,7 +49,7 @@ fn try_unpack(
         message: format!("can't unpack into `{into}` as `{user}`: {err}"),
     };
     if path.is_symlink() {
-        // It would lead elsewhere, and what lies there would not be removed in the end.
+        // It would lead elsewhere, and the files there would not be removed in the end.
         return Err(Failure {
             kind: FailureKind::BadArchive,
             message: format!(
@@ -73,7 +73,7 @@ fn try_unpack(
     Ok(unpacked.entries)
 }
 
-/// Makes the directory for the account. Parents that the image lacks belong to root.
+/// Creates the directory for the account. Missing parents belong to root.
 fn make(path: &Path, account: &Account, made: &mut Vec<PathBuf>) -> io::Result<()> {
     if path.is_dir() {
         return Ok(());
