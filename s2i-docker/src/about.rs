@@ -1,4 +1,4 @@
-//! What an engine says of itself and offers.
+//! The properties of an engine, as it reports them.
 
 use bollard::{models::SystemVersionComponents, query_parameters::ListNetworksOptions};
 use s2i_build::{
@@ -8,37 +8,37 @@ use s2i_build::{
 
 use crate::{DockerEngine, Flavour, error::failed};
 
-/// What an engine says of itself and offers.
+/// The properties of an engine, as it reports them.
 #[derive(Clone, Debug)]
 pub struct About {
-    /// Name, version and place.
+    /// The name, version and endpoint.
     pub info: EngineInfo,
-    /// Which of the two it is.
+    /// The kind of engine: Docker or Podman.
     pub flavour: Flavour,
-    /// Whether it belongs to an ordinary user.
+    /// True if the engine is rootless.
     pub is_rootless: bool,
-    /// What guards the machine from containers, such as `seccomp`.
+    /// The enabled security options, for example `seccomp`.
     pub guards: Vec<String>,
-    /// What containers can be limited in, such as `memory`.
+    /// The resources that can be limited for containers, for example `memory`.
     pub limits: Vec<&'static str>,
     /// The names of its networks.
     pub networks: Vec<String>,
-    /// How it keeps layers.
+    /// The storage driver.
     pub storage: String,
-    /// What starts its containers.
+    /// The name of the default OCI runtime.
     pub runtime: String,
-    /// The version of that, where the engine says it.
+    /// The version of that runtime, if the engine reports it.
     pub runtime_version: Option<String>,
 }
 
-/// What an engine calls itself among its guards when it belongs to an ordinary user.
+/// The security option that a rootless engine reports.
 const ROOTLESS: &str = "rootless";
 
 impl DockerEngine {
-    /// Asks for all of it.
+    /// Queries the properties of the engine.
     ///
     /// # Errors
-    /// [`EngineError::Unreachable`] when nobody answers, and what the engine says.
+    /// [`EngineError::Unreachable`] when the engine does not answer, and every error that it returns.
     pub async fn about(&self) -> Result<About, EngineError> {
         let version = self.version().await?;
         let components = version.components.clone().unwrap_or_default();
@@ -81,8 +81,8 @@ impl DockerEngine {
     }
 }
 
-/// Docker lists the program by its name, and Podman as `OCI Runtime (crun)`, with what the program says of itself,
-/// such as `crun version 1.14`.
+/// Returns the version of the runtime. Docker lists the component by its name; Podman lists it as
+/// `OCI Runtime (crun)`, with the output of `crun --version`, such as `crun version 1.14`.
 fn runtime_version(runtime: &str, components: &[SystemVersionComponents]) -> Option<String> {
     let of_podman = format!("OCI Runtime ({runtime})");
     let is_it = |component: &&SystemVersionComponents| {
@@ -90,12 +90,12 @@ fn runtime_version(runtime: &str, components: &[SystemVersionComponents]) -> Opt
     };
     let said = &components.iter().find(is_it)?.version;
     let mut words = said.split_whitespace();
-    // Docker says `N/A` where it does not know.
+    // Docker reports `N/A` for an unknown version.
     let version = words.find(|word| word.starts_with(|c: char| c.is_ascii_digit()));
     version.map(str::to_owned)
 }
 
-/// `name=seccomp,profile=default` is `seccomp`.
+/// Returns the name of a security option: `seccomp` for `name=seccomp,profile=default`.
 fn guard(option: &str) -> String {
     let mut parts = option.split(',');
     let name = parts.find_map(|part| part.strip_prefix("name="));

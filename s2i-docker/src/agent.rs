@@ -1,12 +1,12 @@
-//! The archive that brings the agent into a container.
+//! The archive that uploads the agent into a container.
 
 use s2i_core::archive::Writer;
 
-/// Where the agent lies in a container until it has started.
+/// The path of the agent in a container; the agent removes the file when it starts.
 pub(crate) const PATH: &str = "/.s2i-agent";
 
-/// The archive that puts `agent` at [`PATH`]. It is not compressed: a daemon may unpack a compressed
-/// one with a program of the image (CVE-2026-41567).
+/// Creates the archive that puts `agent` at [`PATH`]. It is not compressed, because a daemon may unpack a compressed
+/// archive with a program of the image (CVE-2026-41567).
 pub(crate) fn archive(agent: &[u8]) -> Vec<u8> {
     let mut archive = Writer::new(Vec::with_capacity(agent.len() + 4096), 0);
     let written = archive.file(&PATH[1..], 0o755, agent.len() as u64, &mut &agent[..]);

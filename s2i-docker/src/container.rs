@@ -1,7 +1,7 @@
-//! One container, from its making to its removal.
+//! One container, from its creation to its removal.
 //!
-//! The types are its states: only a [`Created`] container takes an archive, because the archive calls
-//! of a daemon can be raced by what runs in a container (CVE-2018-15664, CVE-2026-41568).
+//! The types are its states: archives are uploaded only to a [`Created`] container, because a process in a running
+//! container can race the archive calls of the daemon (CVE-2018-15664, CVE-2026-41568).
 
 use std::{
     sync::Arc,
@@ -37,17 +37,17 @@ use crate::{
     error::{cause, failed, is_unreachable, status},
 };
 
-/// How long the engine may take to finish a removal that it has begun.
+/// The time that the engine gets to finish a removal that it has begun.
 const REMOVAL: Duration = Duration::from_secs(30);
 
-/// The name of a container and the way to its engine.
+/// The name of a container and the client of its engine.
 #[derive(Clone)]
 pub(crate) struct Handle {
     pub(crate) docker: Docker,
     pub(crate) endpoint: String,
     pub(crate) name: String,
     pub(crate) image: ImageRef,
-    /// Until the last handle is gone, which is after the removal.
+    /// Dropped with the last handle, which is after the removal.
     _tracked: Arc<Tracked>,
 }
 
@@ -55,8 +55,8 @@ pub(crate) struct Handle {
 pub(crate) struct Created(Handle);
 
 impl Created {
-    /// Makes the container, which is tracked as what `resource` makes of its name. The engine is waited
-    /// for also when everything stops: it could make the container later.
+    /// Creates the container and tracks it as the resource that `resource` returns for its name. The call waits for
+    /// the engine even after a cancellation, because the engine could create the container later.
     pub(crate) async fn new(
         engine: &DockerEngine,
         image: ImageRef,
@@ -79,7 +79,7 @@ impl Created {
             Ok(created) => {
                 let Handle { name, image, .. } = &container;
                 tracing::debug!({ trace::CONTAINER } = %name, { trace::IMAGE } = %image, "made a container");
-                // Such as a limit that the machine can't keep.
+                // For example, a limit that the machine can't enforce.
                 let told = |warning| Diagnostic::new(image.to_string(), warning);
                 context
                     .progress
@@ -88,7 +88,7 @@ impl Created {
             }
             Err(err) => err,
         };
-        // Without a whole answer it may be there all the same; its name is known.
+        // Without a complete response, the container may exist all the same; its name is known.
         if status(&err).is_none()
             && !is_unreachable(&err)
             && let Err(left) = container.remove().await
@@ -103,7 +103,7 @@ impl Created {
         self.0.clone()
     }
 
-    /// Puts the agent in, attaches to it, starts it, and asks it who the user is.
+    /// Uploads the agent, attaches to the container, starts it, and resolves the user.
     pub(crate) async fn start(self, agent: &[u8], user: &str) -> Result<Session, EngineError> {
         let handle = self.0;
         tracing::debug!({ trace::CONTAINER } = %handle.name, "putting the agent in");
@@ -154,7 +154,7 @@ impl Handle {
         attached.map_err(self.fail(Operation::AttachToContainer))
     }
 
-    /// Starts what the container is for.
+    /// Starts the container.
     pub(crate) async fn begin(&self) -> Result<(), EngineError> {
         tracing::debug!({ trace::CONTAINER } = %self.name, "starting");
         let options = None::<StartContainerOptions>;
@@ -162,13 +162,13 @@ impl Handle {
         started.map_err(self.fail(Operation::StartContainer))
     }
 
-    /// Adds to an error what was to be done with the container.
+    /// Returns a function that adds the operation and the container to an error.
     pub(crate) fn fail(&self, operation: Operation) -> impl FnOnce(Error) -> EngineError {
         failed(operation, self.image.to_string(), &self.endpoint)
     }
 
-    /// Removes the container, whatever its state, and waits until it is gone. It also goes by itself
-    /// when the agent ends, and an engine refuses to remove what it is removing or stopping already.
+    /// Removes the container in any state and waits until it is gone. The engine also removes it by itself when the
+    /// agent ends, and refuses to remove a container that it is already removing or stopping.
     pub(crate) async fn remove(&self) -> Result<(), EngineError> {
         let deadline = Instant::now() + REMOVAL;
         loop {

@@ -1,4 +1,4 @@
-//! From the port's data to the API's and back. Pure.
+//! Conversions between the data of the ports and of the API. They are pure functions.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -19,8 +19,8 @@ use thiserror::Error;
 
 use crate::agent;
 
-/// What the agent needs to act for a user who is not root: to own what it makes, to become the user,
-/// to end processes of the user, and to clean up after it.
+/// The capabilities that the agent needs to act for a user other than root: to change the owner of files, to become
+/// the user, to kill the user's processes, and to remove the user's files.
 const AGENT_CAPABILITIES: [&str; 6] = [
     "CHOWN",
     "DAC_OVERRIDE",
@@ -32,8 +32,8 @@ const AGENT_CAPABILITIES: [&str; 6] = [
 
 const NO_NEW_PRIVILEGES: &str = "no-new-privileges";
 
-/// The container for a build. It holds nothing of the build but its image and its limits: variables,
-/// which may be secrets, go through the agent.
+/// Returns the request for the container of a build. It has nothing of the build but the image and the limits:
+/// variables, which may be secrets, go through the agent.
 pub(crate) fn create_body(start: &Start<'_>) -> ContainerCreateBody {
     let (cap_drop, cap_add) = if start.is_for_root() {
         (None, None)
@@ -48,9 +48,9 @@ pub(crate) fn create_body(start: &Start<'_>) -> ContainerCreateBody {
         user: Some("0:0".into()),
         entrypoint: Some(vec![agent::PATH.into()]),
         cmd: Some(Vec::new()),
-        // The engine would make the image's own directory, and date it now.
+        // The engine would create the image's working directory, with the current time.
         working_dir: Some("/".into()),
-        // The image's own would run as root beside the script.
+        // The health check of the image would run as root beside the script.
         healthcheck: Some(health_config(HealthCheck::disabled())),
         open_stdin: Some(true),
         stdin_once: Some(true),
@@ -71,7 +71,7 @@ pub(crate) fn create_body(start: &Start<'_>) -> ContainerCreateBody {
     }
 }
 
-/// The container for the command of an image.
+/// Returns the request for a container that runs the command of an image.
 pub(crate) fn launch_body(launch: &Launch<'_>) -> ContainerCreateBody {
     let some = |list: Vec<String>| Some(list).filter(|list| !list.is_empty());
     let port = |publish: &Publish| format!("{}/tcp", publish.container);
@@ -99,7 +99,7 @@ pub(crate) fn launch_body(launch: &Launch<'_>) -> ContainerCreateBody {
             network_mode: network_mode(&launch.network),
             port_bindings: Some(bindings).filter(|bindings| !bindings.is_empty()),
             readonly_rootfs: Some(launch.read_only),
-            // Some applications run what they unpack there.
+            // Some applications run programs that they unpack there.
             tmpfs: launch.read_only.then(|| {
                 let options = "rw,exec,nosuid,nodev,mode=1777";
                 [("/tmp".to_owned(), options.to_owned())].into()
@@ -111,10 +111,11 @@ pub(crate) fn launch_body(launch: &Launch<'_>) -> ContainerCreateBody {
     }
 }
 
-/// How long a share of the processor's time is counted, in microseconds; the kernel's own default.
+/// The period of a CPU quota in microseconds; the kernel's default.
 const PERIOD: i64 = 100_000;
 
-/// The limits and nothing else. A quota of a period, because not every Podman knows thousandths.
+/// Returns a host config with the limits alone. CPU is limited by quota and period, because some versions of Podman
+/// do not know `NanoCpus`.
 pub(crate) fn limited(limits: &Limits) -> HostConfig {
     let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
     HostConfig {
@@ -128,7 +129,7 @@ pub(crate) fn limited(limits: &Limits) -> HostConfig {
     }
 }
 
-/// Everything that a container writes goes to whoever is attached: nothing to keep in a log.
+/// Returns the config that disables the log: all output of a container is read from the attached streams.
 fn no_log() -> HostConfigLogConfig {
     HostConfigLogConfig {
         typ: Some("none".into()),
@@ -145,18 +146,18 @@ fn network_mode(network: &Network) -> Option<String> {
     }
 }
 
-/// The name of a container: recognisable as ours, and unlike any other.
+/// Returns a new name for a container: the prefix `s2i`, the image and a random number.
 pub(crate) fn container_name(image: &ImageRef) -> String {
     use std::hash::{BuildHasher as _, RandomState};
     let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
     let image: String = image.to_string().chars().map(plain).take(60).collect();
-    // Freshly seeded by the operating system for every state.
+    // The operating system seeds every state anew.
     let random = RandomState::new().hash_one(std::process::id()) >> 32;
     format!("s2i_{image}_{random:08x}")
 }
 
-/// The whole config for a commit. Empty lists are sent as such: left out, the engine would put the
-/// container's own in their place.
+/// Returns the whole config for a commit. Empty lists are sent as such: the engine replaces an absent list by that of
+/// the container.
 pub(crate) fn container_config(config: &image::ContainerConfig) -> ContainerConfig {
     let list = |set: &BTreeSet<String>| {
         Some(set.iter().cloned().collect::<Vec<_>>()).filter(|list| !list.is_empty())
@@ -179,7 +180,7 @@ pub(crate) fn container_config(config: &image::ContainerConfig) -> ContainerConf
     }
 }
 
-/// The settings of an image's containers. Engines leave out what is empty, each another part.
+/// Returns the container settings of an image. Engines leave out empty fields, each engine different ones.
 fn settings(config: ImageConfig) -> image::ContainerConfig {
     let set = |list: Option<Vec<String>>| list.unwrap_or_default().into_iter().collect();
     let config = image::ContainerConfig {
@@ -222,14 +223,14 @@ fn healthcheck(check: HealthConfig) -> HealthCheck {
     }
 }
 
-/// A part of a config that Podman can't be told, by its name alone: its value may be a secret.
+/// The name of a config entry that Podman can't take. The value is left out, because it may be a secret.
 #[derive(Debug, Error)]
 #[error("the value of `{0}` has a line break, which this engine can't put into an image")]
 pub(crate) struct Unsayable(String);
 
-/// The same config as instructions, for Podman, which ignores the other form. Labels that the
-/// container has `already` are in its image without one; an instruction could not say all of them, as
-/// it ends with its line and loses spaces at the ends.
+/// Returns the same config as Dockerfile instructions, for Podman, which ignores the config of a commit request. Labels
+/// that the container has `already` are inherited without an instruction. An instruction could not express all of
+/// them, because it ends with its line and loses spaces at the ends.
 pub(crate) fn changes(
     config: &image::ContainerConfig,
     already: &HashMap<String, String>,
@@ -261,7 +262,7 @@ pub(crate) fn changes(
     changes.extend(config.volumes.iter().map(|path| format!("VOLUME {path}")));
     let signal = Some(&config.stop_signal).filter(|signal| !signal.is_empty());
     changes.extend(signal.map(|signal| format!("STOPSIGNAL {signal}")));
-    // An instruction ends with its line, and what comes after it would be another one.
+    // An instruction ends with its line, and the next line would be another instruction.
     match changes.iter().find(|change| change.contains(['\n', '\r'])) {
         Some(change) => Err(Unsayable(
             change.split('=').next().unwrap_or_default().into(),
@@ -270,14 +271,14 @@ pub(crate) fn changes(
     }
 }
 
-/// The facts about an image in the answer to an inspection.
+/// Converts the response of an image inspection to image facts.
 pub(crate) fn image_facts(name: &ImageRef, inspect: ImageInspect) -> ImageFacts {
     ImageFacts {
         name: name.clone(),
         id: inspect.id.unwrap_or_default(),
         platform: Platform {
             architecture: inspect.architecture.unwrap_or_default(),
-            // An engine that leaves it out has images for its own containers alone.
+            // An engine that leaves it out only has Linux images.
             os: inspect.os.unwrap_or_else(|| LINUX.into()),
             variant: inspect.variant.filter(|variant| !variant.is_empty()),
         },
@@ -285,7 +286,7 @@ pub(crate) fn image_facts(name: &ImageRef, inspect: ImageInspect) -> ImageFacts 
     }
 }
 
-/// An image of a list. Engines give the time of one that has none as 0 or as before 1970.
+/// Converts an image of a list. Engines report a missing creation time as 0 or as a time before 1970.
 pub(crate) fn summary(image: bollard::models::ImageSummary) -> ImageSummary {
     ImageSummary {
         id: image.id,
@@ -295,9 +296,9 @@ pub(crate) fn summary(image: bollard::models::ImageSummary) -> ImageSummary {
     }
 }
 
-/// The names of an image in their full form.
+/// Returns the names of an image in their full form.
 pub(crate) fn names(tags: Vec<String>) -> impl Iterator<Item = String> {
-    // What has lost its name is called so.
+    // The placeholder for an image without a name.
     let is_name = |tag: &String| tag != "<none>:<none>";
     tags.into_iter().filter(is_name).map(|tag| full(&tag))
 }
@@ -307,7 +308,7 @@ fn full(name: &str) -> String {
     parsed.map_or_else(|_| name.to_owned(), |name| name.normalised())
 }
 
-/// The digest in `repository@digest` that a registry knows the image of this name by, if there is one.
+/// Returns the digest of the image in the registry of this name, from entries `repository@digest`, if there is one.
 pub(crate) fn digest_of(image: &ImageRef, digests: &[String]) -> Option<String> {
     let names = digests
         .iter()
@@ -319,7 +320,7 @@ pub(crate) fn digest_of(image: &ImageRef, digests: &[String]) -> Option<String> 
     digests.next().is_none().then_some(digest)
 }
 
-/// What a removal removed, a line each.
+/// Returns a line for each item that a removal has untagged or deleted.
 pub(crate) fn removed(items: Vec<ImageDeleteResponseItem>) -> impl Iterator<Item = String> {
     items.into_iter().flat_map(|item| {
         let untagged = item.untagged.map(|name| format!("untagged {name}"));

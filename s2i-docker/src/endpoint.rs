@@ -1,4 +1,4 @@
-//! Which socket to speak to.
+//! The choice of the socket to connect to.
 
 use std::{os::unix::net::UnixStream, path::PathBuf};
 
@@ -6,7 +6,7 @@ use s2i_build::EngineError;
 use s2i_core::{bounds, image::Digest};
 use serde::Deserialize;
 
-/// What the process knows of its surroundings, read once by whoever owns them.
+/// The environment of the process as far as it matters here. The caller reads it once.
 #[derive(Clone, Debug, Default)]
 pub struct HostEnv {
     /// `DOCKER_HOST`
@@ -15,13 +15,13 @@ pub struct HostEnv {
     pub docker_context: Option<String>,
     /// `DOCKER_CONFIG`, else `~/.docker`.
     pub docker_config: Option<PathBuf>,
-    /// Whether `DOCKER_TLS_VERIFY` or `DOCKER_TLS` ask for TLS.
+    /// True if `DOCKER_TLS_VERIFY` or `DOCKER_TLS` request TLS.
     pub docker_tls: bool,
     /// `CONTAINER_HOST`, which Podman's client uses.
     pub container_host: Option<String>,
     /// `XDG_RUNTIME_DIR`
     pub runtime_dir: Option<PathBuf>,
-    /// A URL that comes after those of variables, and the file that it is in.
+    /// The URL of the configuration, which variables override, and the file that contains it.
     pub configured: Option<(String, PathBuf)>,
 }
 
@@ -34,23 +34,23 @@ pub enum Flavour {
     Podman,
 }
 
-/// A place where an engine is expected.
+/// An address at which an engine is expected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
     /// `unix:///path` or `tcp://host:port`.
     pub url: String,
-    /// What said so, for messages.
+    /// The option, variable or file that the address comes from, for messages.
     pub from: String,
 }
 
-/// The socket of Docker that is there on most machines.
+/// The default socket of Docker.
 const DOCKER_SOCKET: &str = "/var/run/docker.sock";
 
-/// The socket of Podman for root.
+/// The default socket of Podman for root.
 const PODMAN_SOCKET: &str = "/run/podman/podman.sock";
 
 impl Endpoint {
-    /// Whose engine listens there, by the usual name of the socket. Only the engine itself knows.
+    /// Returns the likely kind of engine, by the usual name of the socket. Only the engine itself knows.
     #[must_use]
     pub fn flavour(&self) -> Flavour {
         if self.url.ends_with("/podman.sock") {
@@ -76,11 +76,11 @@ impl Endpoint {
         }
     }
 
-    /// What somebody names, whether anybody listens there or not: the user, the variables, s2i's own
-    /// configuration, Docker's current context.
+    /// Returns the configured endpoint without connecting to it. The sources are, in order: the option, the variables,
+    /// s2i's configuration and Docker's current context.
     ///
     /// # Errors
-    /// [`EngineError::NoEndpoint`] when it is no address, or one that s2i can't speak to.
+    /// [`EngineError::NoEndpoint`] when the address is invalid or its scheme is not supported.
     pub fn named(
         url: Option<&str>,
         flavour: Option<Flavour>,
@@ -108,11 +108,11 @@ impl Endpoint {
         endpoint.transpose()
     }
 
-    /// The first usual socket that somebody listens on, in the order Docker, rootless Docker, rootless
+    /// Returns the first default socket that accepts connections, in the order Docker, rootless Docker, rootless
     /// Podman, Podman.
     ///
     /// # Errors
-    /// [`EngineError::NoEndpoint`] when nobody does.
+    /// [`EngineError::NoEndpoint`] when none of them does.
     pub fn listening(flavour: Option<Flavour>, env: &HostEnv) -> Result<Self, EngineError> {
         usual_socket(flavour, env)
     }
@@ -150,7 +150,7 @@ impl Endpoint {
     }
 }
 
-/// The first usual socket that somebody listens on.
+/// Returns the first default socket that accepts connections.
 fn usual_socket(flavour: Option<Flavour>, env: &HostEnv) -> Result<Endpoint, EngineError> {
     let mut tried = Vec::new();
     for (path, connected) in sockets(flavour, env) {
@@ -169,7 +169,7 @@ fn usual_socket(flavour: Option<Flavour>, env: &HostEnv) -> Result<Endpoint, Eng
     })
 }
 
-/// The usual sockets, and what came of trying to connect to each, one after another.
+/// Tries to connect to each default socket in order, and returns the sockets with the results.
 pub fn sockets(
     flavour: Option<Flavour>,
     env: &HostEnv,
@@ -218,7 +218,7 @@ struct ContextEndpoint {
     host: String,
 }
 
-/// The host of a context of Docker, and what to call it. The default context has none.
+/// Returns the host of a Docker context and a description of the context. The default context has none.
 fn context_host(name: &str, env: &HostEnv) -> Result<Option<(String, String)>, EngineError> {
     let Some(dir) = &env.docker_config else {
         return Ok(None);

@@ -1,4 +1,4 @@
-//! The engine over the API: its probe, its images on their way to a build, and its containers.
+//! The engine over the API: its probe, the resolution and pull of images, and its containers.
 
 use std::{sync::Arc, time::Duration};
 
@@ -26,11 +26,11 @@ use crate::{
     running::DockerContainer,
 };
 
-/// How long a commit or a load may take before its answer: in practice for ever, because only a stall
-/// is a reason to give up, and the engine shows none.
+/// The timeout for the response to a commit or a load. It is practically unlimited, because only a stall would be a
+/// reason to give up, and the API does not show one.
 const PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How long the engine may take to say what it is.
+/// The timeout of a probe.
 const PROBE: Duration = Duration::from_secs(20);
 
 /// Docker or Podman.
@@ -42,10 +42,10 @@ pub struct DockerEngine {
 }
 
 impl DockerEngine {
-    /// Prepares to speak to the endpoint; the first call connects.
+    /// Creates the client of an endpoint; the first call connects.
     ///
     /// # Errors
-    /// [`EngineError::NoEndpoint`] when its address is unusable.
+    /// [`EngineError::NoEndpoint`] when its address can't be used.
     pub fn connect(endpoint: Endpoint, agents: Agents) -> Result<Self, EngineError> {
         let docker = match endpoint.url.split_once("://") {
             Some(("unix", path)) => {
@@ -76,7 +76,7 @@ impl DockerEngine {
         Ok(self.flavour_of(self.version().await?))
     }
 
-    /// Returns its answer to the question for its version.
+    /// Queries the version of the engine.
     pub(crate) async fn version(&self) -> Result<SystemVersion, EngineError> {
         let asked = tokio::time::timeout(PROBE, self.docker.version()).await;
         let answered = asked.unwrap_or(Err(bollard::errors::Error::RequestTimeoutError));
@@ -90,7 +90,7 @@ impl DockerEngine {
         format!("{} (from {})", self.endpoint.url, self.endpoint.from)
     }
 
-    /// Returns its kind, by that answer.
+    /// Returns the kind of the engine and its description from its version.
     pub(crate) fn flavour_of(&self, version: SystemVersion) -> (Flavour, EngineInfo) {
         let endpoint = self.place();
         let components = version.components.unwrap_or_default();
@@ -131,7 +131,7 @@ impl DockerEngine {
             .from_image(&image.name())
             .tag(reference)
             .build();
-        // Most builders are public. Whether this one is, the registry says.
+        // Most builders are public, and the registry decides whether this one is.
         let credentials = self.credentials(image).await.unwrap_or_else(|why| {
             let problem = format!("it is asked for without a login: {}", ErrorChain(&*why));
             progress.send(Event::Warning(Diagnostic::new(image.to_string(), problem)));

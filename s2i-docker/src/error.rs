@@ -1,4 +1,4 @@
-//! From what bollard says to what the port says.
+//! The conversion of bollard's errors to those of the ports.
 
 use bollard::errors::Error;
 use s2i_build::{
@@ -7,12 +7,12 @@ use s2i_build::{
 };
 use thiserror::Error as ThisError;
 
-/// A message of the engine itself.
+/// An error message of the engine.
 #[derive(Debug, ThisError)]
 #[error("{0}")]
 pub(crate) struct Said(pub(crate) String);
 
-/// Adds to an error of the API what was to be done with what.
+/// Returns a function that adds the operation and its subject to an error of the API.
 pub(crate) fn failed(
     operation: Operation,
     subject: impl Into<String>,
@@ -34,7 +34,7 @@ pub(crate) fn failed(
     }
 }
 
-/// The status that the engine answered with.
+/// Returns the HTTP status of the engine's error response.
 pub(crate) fn status(err: &Error) -> Option<u16> {
     match err {
         Error::DockerResponseServerError { status_code, .. } => Some(*status_code),
@@ -42,18 +42,18 @@ pub(crate) fn status(err: &Error) -> Option<u16> {
     }
 }
 
-/// The engine's own words where it answered, else the whole error.
+/// Returns the engine's message if it responded, else the whole error.
 pub(crate) fn cause(err: Error) -> BoxError {
     match err {
         Error::DockerResponseServerError { message, .. } => Said(message.trim().to_owned()).into(),
         Error::DockerStreamError { error } => Said(error).into(),
-        // Its own text repeats that of its cause.
+        // Its text repeats that of its cause.
         Error::HyperLegacyError { err } => err.into(),
         err => err.into(),
     }
 }
 
-/// Whether nobody is there to talk to.
+/// Returns whether the engine could not be reached.
 pub(crate) fn is_unreachable(err: &Error) -> bool {
     match err {
         Error::RequestTimeoutError => true,

@@ -1,4 +1,4 @@
-//! What an engine has already, so that it need not be sent there again.
+//! The images and layers that an engine already has, so that they need not be sent again.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -11,18 +11,18 @@ use s2i_core::ImageRef;
 
 use crate::{DockerEngine, error::failed, images::inspected};
 
-/// How containerd's store shows among the properties of the storage.
+/// The entry of the driver status that shows containerd's image store.
 const CONTAINERD: [&str; 2] = ["driver-type", "io.containerd.snapshotter.v1"];
 
 impl DockerEngine {
-    /// What the engine has of these images; those that are not there are passed over.
+    /// Returns the content that the engine has of these images. Missing images are skipped.
     ///
-    /// With containerd's store an engine keeps the archives of layers as they came. It would take an
-    /// image whose layers it has in another form, and could run it, but not give it to anybody. So
-    /// only manifests with all their parts count there.
+    /// With containerd's store an engine keeps the layer blobs as it received them. It would accept an image whose
+    /// layers it only has with another compression, and could run it, but could neither push nor export it. So only
+    /// manifests with all their blobs count there.
     ///
     /// # Errors
-    /// What the engine says.
+    /// Every error that the engine returns.
     pub async fn holdings(&self, images: &[ImageRef]) -> Result<Holdings, EngineError> {
         let mut found = Vec::new();
         for image in images {
@@ -47,7 +47,7 @@ impl DockerEngine {
         Ok(status.iter().any(|entry| *entry == CONTAINERD))
     }
 
-    /// The manifests of images that have all their parts. Engines before API 1.48 don't tell any.
+    /// Returns the manifests of images that have all their blobs. Engines before API 1.48 list none.
     async fn manifests(&self, images: &[ImageInspect]) -> Result<Holdings, EngineError> {
         let names = images.iter().flat_map(|image| image.repo_tags.iter());
         let names: Vec<_> = names.flatten().cloned().collect();

@@ -1,4 +1,4 @@
-//! The images of an engine over the API: naming and removing them, and moving them elsewhere.
+//! The images of an engine over the API: tagging, removal, push, load and export.
 
 use std::{
     collections::HashMap,
@@ -37,7 +37,7 @@ use crate::{
     made,
 };
 
-/// How often an engine is asked for its images until its failure counts, and how long it is left alone between.
+/// The number of attempts to list the images of an engine.
 const LISTINGS: usize = 5;
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -46,7 +46,7 @@ impl ImageStore for DockerEngine {
         let mut attempts = 1;
         let listed = loop {
             match self.docker.list_images(None::<ListImagesOptions>).await {
-                // Podman looks at one image after the other, and fails when one goes meanwhile.
+                // Podman inspects one image after the other, and fails when one is removed meanwhile.
                 Err(err) if status(&err) == Some(500) && attempts < LISTINGS => {
                     attempts += 1;
                     tokio::time::sleep(PAUSE).await;
@@ -131,11 +131,11 @@ impl ImageTransfer for DockerEngine {
         let loading = std::pin::pin!(self.take(archive));
         match select(std::pin::pin!(cancel.cancelled()), loading).await {
             Either::Right((loaded, _)) => loaded,
-            // An engine that refuses the archive then has loaded nothing, as was asked for.
+            // An engine that refuses the archive then has loaded nothing, as requested.
             Either::Left((reason, loading)) if is_sent.load(Ordering::Relaxed) => {
                 loading.await.map_err(|_| EngineError::Interrupted(reason))
             }
-            // The end of the connection ends the load.
+            // Closing the connection ends the load.
             Either::Left((reason, _)) => Err(EngineError::Interrupted(reason)),
         }
     }
@@ -204,7 +204,7 @@ impl DockerEngine {
     }
 }
 
-/// The same archive, and whether its end was reached.
+/// Returns the same archive and a flag that is set when its end was reached.
 fn with_mark(archive: ArchiveStream<'static>) -> (ArchiveStream<'static>, Arc<AtomicBool>) {
     let is_sent = Arc::new(AtomicBool::new(false));
     let mark = Arc::clone(&is_sent);
@@ -215,7 +215,7 @@ fn with_mark(archive: ArchiveStream<'static>) -> (ArchiveStream<'static>, Arc<At
     (archive.chain(end).boxed(), is_sent)
 }
 
-/// A step of a push as people read it.
+/// Returns the text for a step of a push.
 fn line(step: &PushImageInfo) -> String {
     let status = step.status.clone().unwrap_or_default();
     let detail = step.progress_detail.clone().unwrap_or_default();
@@ -227,17 +227,17 @@ fn line(step: &PushImageInfo) -> String {
     }
 }
 
-/// An image that is there, and what it was called.
+/// An image of the engine and the reference that it was found by.
 struct Found {
     typed: String,
     id: String,
-    /// The name of it that was typed, as the engine has it.
+    /// The requested name as the engine lists it, if it is one of the image's names.
     name: Option<String>,
     names: Vec<String>,
     digests: Vec<String>,
 }
 
-/// What the engine says of an image, if it is there.
+/// Inspects an image; `None` when the engine does not have it.
 pub(crate) async fn inspected(
     docker: &Docker,
     endpoint: &str,
@@ -275,13 +275,13 @@ impl Found {
         }
     }
 
-    /// Whether it was called by its id or the beginning of it.
+    /// Returns whether the reference is the ID or a prefix of it.
     fn is_by_id(&self) -> bool {
         let digits = |id: &str| id.strip_prefix("sha256:").unwrap_or(id).to_owned();
         self.name.is_none() && digits(&self.id).starts_with(&digits(&self.typed))
     }
 
-    /// What a removal has to remove: an id stands for all names.
+    /// Returns the references to remove: an ID stands for all names.
     fn all_that_is_meant(&self) -> Vec<String> {
         if self.is_by_id() && !self.names.is_empty() {
             return self.names.clone();
@@ -289,7 +289,7 @@ impl Found {
         vec![self.typed.clone()]
     }
 
-    /// What to ask the engine for. A name without a tag would be all tags to it.
+    /// Returns the reference of this one image. A name without a tag would mean all tags to the engine.
     fn one_that_is_meant(&self) -> String {
         self.name.clone().unwrap_or_else(|| self.id.clone())
     }

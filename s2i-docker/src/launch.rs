@@ -1,4 +1,4 @@
-//! The command of an image in a container of its own.
+//! The command of an image in its own container.
 
 use std::{pin::Pin, time::Duration};
 
@@ -26,7 +26,7 @@ use crate::{
     error::{Said, status},
 };
 
-/// How long a command may take to end when it was asked to.
+/// The grace period between the signal that stops a command and `SIGKILL`.
 const GRACE: Duration = Duration::from_secs(10);
 
 impl Launcher for DockerEngine {
@@ -47,7 +47,7 @@ impl Launcher for DockerEngine {
             Ok(()) => handle.live(context).await,
             Err(err) => Err(err),
         };
-        // It goes by itself when it has ended; here that is waited for.
+        // The engine removes it when it has ended; this waits for that.
         if let Err(left) = handle.remove().await {
             warn_of(&left, context.progress);
         }
@@ -56,10 +56,10 @@ impl Launcher for DockerEngine {
 }
 
 impl Handle {
-    /// The life of a container, from its start to its end.
+    /// Runs a container from its start to its end.
     async fn live(&self, context: BuildContext<'_>) -> Result<Exit, EngineError> {
         let attached = context.or_interrupted(self.attach(false)).await?;
-        // Its end is asked for before it begins: it takes its status along when it goes.
+        // The wait is requested before the start: the exit status is lost when the container is removed.
         let ending = try_join(self.end(), self.begin());
         let work = try_join(ending, self.tell(attached, context.progress));
         let work = std::pin::pin!(work);
@@ -73,7 +73,7 @@ impl Handle {
             .map(|((exit, ()), ())| exit)
     }
 
-    /// Passes on why it is to stop and waits for the end.
+    /// Sends the signal of the interrupt and waits for the end.
     async fn stop<T>(
         &self,
         reason: Interrupt,
@@ -88,7 +88,7 @@ impl Handle {
                 .await
                 .is_err()
             {
-                // It has not started, or is gone.
+                // The container has not started, or is gone.
                 break;
             }
             if let Ok(done) = tokio::time::timeout(GRACE, work.as_mut()).await {
@@ -98,7 +98,7 @@ impl Handle {
         Err(EngineError::Interrupted(reason))
     }
 
-    /// Tells what the container writes, until it ends.
+    /// Sends the output of the container as events until it ends.
     async fn tell(
         &self,
         attached: AttachContainerResults,
@@ -116,7 +116,7 @@ impl Handle {
         Ok(())
     }
 
-    /// Waits for the end that comes next.
+    /// Waits for the next exit of the container.
     async fn end(&self) -> Result<Exit, EngineError> {
         let condition = "next-exit".to_owned();
         let options = WaitContainerOptions { condition };

@@ -1,11 +1,10 @@
 //! The ports to an engine over Docker's API, which Podman speaks as well.
 //!
-//! [`Endpoint::find`] tells which socket to use, [`DockerEngine`] is the engine. The first
-//! process of every container is [s2i's agent](s2i_build::Agents): the container is made, the agent is
-//! put into it while it has not started, s2i attaches to it, and from then on all that happens goes
-//! through that one connection. So nothing is asked of the image, no archive goes to or from a
-//! running container, and when s2i dies the connection ends, the agent with it, and the engine
-//! removes the container. For registries the engine gets the credentials of a
+//! [`Endpoint::find`] returns the socket to use, and [`DockerEngine`] is the engine. The first process of every
+//! container is [s2i's agent](s2i_build::Agents): the container is created, the agent is uploaded before the start,
+//! s2i attaches to the container, and from then on all requests go through that one connection. So the image needs no
+//! programs of its own for this, no archive call touches a running container, and when s2i dies the connection ends,
+//! the agent with it, and the engine removes the container. For registries the engine gets the credentials of a
 //! [provider](DockerEngine::with_credentials), if there is one.
 //!
 //! ```no_run

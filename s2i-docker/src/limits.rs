@@ -1,7 +1,7 @@
-//! Whether a container has the limits that it was made with.
+//! The check of the limits of a created container.
 //!
-//! Docker leaves out what the machine can't keep, and warns. Podman of an ordinary user does so with version 1
-//! of control groups, and says nothing: no warning, and its description of itself claims all limits.
+//! Docker drops a limit that the machine can't enforce, and warns. Rootless Podman drops limits with version 1 of
+//! control groups without a warning, and its description claims support for all of them.
 
 use bollard::{models::HostConfig, query_parameters::InspectContainerOptions};
 use s2i_build::{EngineError, ports::Operation, request::Limits};
@@ -9,7 +9,7 @@ use s2i_build::{EngineError, ports::Operation, request::Limits};
 use crate::{container::Handle, convert, error::Said};
 
 impl Handle {
-    /// Makes sure that the container has these limits.
+    /// Checks that the container has these limits.
     pub(crate) async fn check_limits(&self, limits: &Limits) -> Result<(), EngineError> {
         if *limits == Limits::default() {
             return Ok(());
@@ -36,7 +36,7 @@ impl Handle {
     }
 }
 
-/// What was asked for and is not there.
+/// Returns the names of the requested limits that the container lacks.
 fn lacking(asked: &HostConfig, found: &HostConfig) -> Vec<&'static str> {
     let limits = [
         ("memory", asked.memory, found.memory),

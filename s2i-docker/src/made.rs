@@ -1,4 +1,4 @@
-//! An image that was made of a container: its name, and its removal when nobody wants it any more.
+//! An image that was committed from a container: its tag, and its removal when it is not needed any more.
 
 use bollard::{
     Docker,
@@ -9,7 +9,7 @@ use s2i_core::ImageRef;
 
 use crate::error::failed;
 
-/// Gives the image of this id a name.
+/// Tags the image of this ID.
 pub(crate) async fn name(
     docker: &Docker,
     endpoint: &str,
@@ -24,7 +24,7 @@ pub(crate) async fn name(
     tagged.map_err(failed(Operation::TagImage, tag.to_string(), endpoint))
 }
 
-/// Removes the image of this id.
+/// Removes the image of this ID.
 pub(crate) async fn remove(docker: &Docker, endpoint: &str, id: &str) -> Result<(), EngineError> {
     let options = RemoveImageOptionsBuilder::new().force(true).build();
     let removed = docker.remove_image(id, Some(options), None).await;

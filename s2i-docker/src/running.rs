@@ -28,7 +28,7 @@ use crate::{
 pub struct DockerContainer {
     pub(crate) handle: Handle,
     pub(crate) session: Session,
-    /// Who everything in it is done as.
+    /// The user of every request to the agent.
     pub(crate) user: String,
     pub(crate) flavour: Flavour,
 }
@@ -87,7 +87,7 @@ impl Container for DockerContainer {
             .cancel
             .track(Resource::Commit(container.name.clone()))?;
         let id = container.commit(commit, self.flavour).await?;
-        // A commit can't be called off; an image that nobody wants any more can be removed.
+        // A commit can't be cancelled, but its image can be removed.
         if let Some(reason) = context.cancel.reason() {
             if let Err(left) = container.remove_image(&id).await {
                 warn_of(&left, context.progress);
@@ -111,7 +111,7 @@ impl Container for DockerContainer {
     }
 }
 
-/// What a container becomes.
+/// The commit of a container.
 impl Handle {
     async fn commit(&self, commit: &Commit, flavour: Flavour) -> Result<String, EngineError> {
         let Handle {
@@ -133,7 +133,7 @@ impl Handle {
                 Some(changes.join("\n"))
             }
         };
-        // Nothing runs in it but the agent, which writes nothing: no need to freeze it.
+        // Only the agent runs in it, and writes nothing: the container need not be paused.
         let options = CommitContainerOptions {
             container: Some(name.clone()),
             pause: false,
