@@ -24,7 +24,7 @@ use s2i_core::{
 
 use crate::container::{ScriptedContainer, take};
 
-/// An engine that is a model in memory.
+/// An engine that is an in-memory model.
 #[derive(Clone, Default)]
 pub struct ScriptedEngine(Arc<Mutex<Model>>);
 
@@ -38,11 +38,11 @@ pub(crate) struct Model {
     pub(crate) tags: Vec<String>,
     lends: bool,
     copies: bool,
-    /// How many images have no name.
+    /// The number of images without a name.
     pub(crate) unnamed: usize,
-    /// The results of builds by their keys, where it remembers them.
+    /// The results of builds by their keys, if the engine has a build cache.
     memory: Option<BTreeMap<String, Committed>>,
-    /// The archives of trees that containers got.
+    /// The archives of trees that were uploaded to containers.
     pub(crate) trees: Vec<Vec<u8>>,
     journal: String,
     pub(crate) programs: Vec<Program>,
@@ -58,10 +58,10 @@ impl ScriptedEngine {
         Self::default()
     }
 
-    /// Adds an image with the label for scripts in `/usr/libexec/s2i` and what `change` makes of it.
+    /// Adds an image with the label for scripts in `/usr/libexec/s2i`, after `change` was applied to its config.
     ///
     /// # Panics
-    /// When `name` is no image name.
+    /// When `name` is not an image name.
     pub fn add_image(&self, name: &str, change: impl FnOnce(&mut ContainerConfig)) {
         let mut config = ContainerConfig::default();
         config.labels.insert(
@@ -78,7 +78,7 @@ impl ScriptedEngine {
         self.model().images.insert(name.into(), facts);
     }
 
-    /// The config of an image.
+    /// Returns the config of an image.
     ///
     /// # Panics
     /// When there is no such image.
@@ -92,7 +92,7 @@ impl ScriptedEngine {
     /// Gives an image one more name.
     ///
     /// # Panics
-    /// When there is no such image, or `other` is no image name.
+    /// When there is no such image, or `other` is not an image name.
     pub fn add_name(&self, image: &str, other: &str) {
         let mut model = self.model();
         let known = model.images.get(image).expect("an image of the test");
@@ -108,22 +108,22 @@ impl ScriptedEngine {
         self.model().users.insert(name.into(), uid);
     }
 
-    /// Makes it an engine that lends artifacts.
+    /// Makes the engine mount artifacts.
     pub fn lends(&self) {
         self.model().lends = true;
     }
 
-    /// Makes it an engine that copies sources by itself.
+    /// Makes the engine copy sources by itself.
     pub fn copies(&self) {
         self.model().copies = true;
     }
 
-    /// Makes it an engine that remembers what it has built.
+    /// Gives the engine a build cache.
     pub fn remembers(&self) {
         self.model().memory.get_or_insert_default();
     }
 
-    /// The keys of the builds that it remembers.
+    /// Returns the keys in the build cache.
     #[must_use]
     pub fn keys(&self) -> Vec<String> {
         let model = self.model();
@@ -135,63 +135,63 @@ impl ScriptedEngine {
             .collect()
     }
 
-    /// The archives of the trees that containers got, in order.
+    /// Returns the archives of the trees that were uploaded to containers, in order.
     #[must_use]
     pub fn trees(&self) -> Vec<Vec<u8>> {
         self.model().trees.clone()
     }
 
-    /// Makes programs in containers of this image end in this way.
+    /// Makes programs in containers of this image end with this status.
     pub fn script_ends(&self, image: &str, exit: Exit) {
         self.model().exits.insert(image.into(), exit);
     }
 
-    /// Makes programs in containers of this image not start, for this reason.
+    /// Makes programs in containers of this image fail to start, with this kind of failure.
     pub fn script_is_refused(&self, image: &str, kind: FailureKind) {
         self.model().refusals.insert(image.into(), kind);
     }
 
-    /// Makes the operation of this number, counted from 0, fail; more than once, each of these.
+    /// Makes the operation of this number, counted from 0, fail. Further calls add further numbers.
     pub fn fail_at(&self, operation: usize) {
         self.model().fail_at.push(operation);
     }
 
-    /// Pulls the token when the operation of this number begins.
+    /// Cancels the token when the operation of this number begins.
     pub fn cancel_at(&self, operation: usize, token: &CancelToken) {
         self.model().cancel_at = Some((operation, token.clone()));
     }
 
-    /// How many operations there were.
+    /// Returns the number of operations so far.
     #[must_use]
     pub fn operations(&self) -> usize {
         self.model().operations
     }
 
-    /// How many containers are there now.
+    /// Returns the number of existing containers.
     #[must_use]
     pub fn live_containers(&self) -> usize {
         self.model().live
     }
 
-    /// The names that images were given.
+    /// Returns the names that images were given.
     #[must_use]
     pub fn tags(&self) -> Vec<String> {
         self.model().tags.clone()
     }
 
-    /// How many images without a name there are now.
+    /// Returns the number of images without a name.
     #[must_use]
     pub fn unnamed_images(&self) -> usize {
         self.model().unnamed
     }
 
-    /// The programs that ran in containers, in order.
+    /// Returns the programs that ran in containers, in order.
     #[must_use]
     pub fn programs(&self) -> Vec<Program> {
         self.model().programs.clone()
     }
 
-    /// What was done, one line each.
+    /// Returns the journal of operations, one line each.
     #[must_use]
     pub fn journal(&self) -> String {
         self.model().journal.clone()
@@ -203,7 +203,7 @@ impl ScriptedEngine {
             .expect("no test goes on after a panic under this lock")
     }
 
-    /// Notes one operation under this name; fails when it is its turn to.
+    /// Adds one operation to the journal. It fails if the test has chosen its number.
     pub(crate) fn operation(
         &self,
         name: &'static str,

@@ -1,8 +1,8 @@
 //! Fakes and fixtures for the tests of this workspace.
 //!
-//! [`ScriptedEngine`] is an engine without containers: a model with images, running containers and a
-//! journal of what was done, in which any operation can be made to fail. It implements the same port
-//! under the same rules as the real ones, and a test asks it at the end what is left.
+//! [`ScriptedEngine`] is an engine without real containers: a model with images, containers and a journal of
+//! operations, in which any operation can be made to fail. It implements the same ports under the same rules as the
+//! real engines, and a test checks at the end which resources are left.
 //!
 //! ```
 //! use s2i_testkit::ScriptedEngine;

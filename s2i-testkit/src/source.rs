@@ -1,4 +1,4 @@
-//! A source that is always there.
+//! A source for tests that always exists.
 
 use std::path::PathBuf;
 
@@ -7,12 +7,12 @@ use s2i_build::{
     source::Fetched,
 };
 
-/// A directory with facts made by hand.
+/// A directory with given facts.
 #[derive(Clone, Debug)]
 pub struct FixedSource {
     /// The directory.
     pub root: PathBuf,
-    /// What it says about itself.
+    /// The facts about it.
     pub facts: SourceFacts,
 }
 

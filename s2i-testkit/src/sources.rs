@@ -1,8 +1,8 @@
-//! Samples of sources for tests of what the command and the images make of them.
+//! Sample sources for tests of the detection by the command and by the images.
 
 use std::{fs, io, path::Path};
 
-/// Sources and the kinds that they may be of.
+/// The samples: sources and their possible kinds.
 ///
 /// A source is a list of entries of its root directory, as [`write_source`] takes it. The kinds are in order
 /// of precedence, each with the entry that shows it: `Go go.mod, Node package.json`.

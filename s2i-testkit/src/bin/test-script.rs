@@ -1,15 +1,14 @@
-//! The scripts of the builder images that live tests make: one static program that is `assemble`,
+//! The scripts of the builder images of live tests: one static program that is `assemble`,
 //! `assemble-runtime`, `save-artifacts`, `usage` or `run` by the name it is started with.
 //!
-//! `assemble` does what the file `instructions` in the source says, a line each; without that file it
-//! copies the source to `/app`. `assemble-runtime` does the same with `app/runtime-instructions` in its
-//! working directory, and `save-artifacts` what `/app/save-instructions` says, else it writes
-//! `/app/artifacts` to its standard output as an archive. `usage` does what `/usage-instructions` says,
-//! else it prints its arguments. The verbs are the arms of [`perform`]. `run` serves `app/page` over HTTP where it
-//! is, else it prints its arguments.
+//! `assemble` performs the lines of the file `instructions` in the source; without that file it copies the source to
+//! `/app`. `assemble-runtime` does the same with `app/runtime-instructions` in its working directory.
+//! `save-artifacts` performs `/app/save-instructions`, or else writes `/app/artifacts` to its standard output as an
+//! archive. `usage` performs `/usage-instructions`, or else prints its arguments. The verbs are the arms of
+//! [`perform`]. `run` serves `app/page` over HTTP if it exists, or else prints its arguments.
 //!
-//! The source is below `/tmp/src` unless `TEST_SOURCE` names another directory. By the name of a program
-//! that unpacks archives it makes the file `/trojan-ran`.
+//! The source is in `/tmp/src` unless `TEST_SOURCE` names another directory. Started with the name of a program
+//! that unpacks archives, it creates the file `/trojan-ran`.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -36,7 +35,7 @@ use s2i_core::{OpenDir, archive, ignore::Filter};
 /// The argument with which this program is an orphan.
 const ORPHAN: &str = "be-an-orphan";
 
-/// Programs of an image that an engine may be tempted to unpack archives with.
+/// The programs of an image with which an engine might unpack archives.
 const UNPACKERS: [&str; 8] = [
     "bunzip2", "gunzip", "gzip", "pigz", "tar", "unpigz", "xz", "zstd",
 ];
@@ -117,7 +116,7 @@ fn write_artifacts() -> Outcome {
     Ok(out.flush()?)
 }
 
-/// Does what one line says: a verb and its arguments.
+/// Performs one line: a verb and its arguments.
 fn perform(line: &str) -> Outcome {
     let (verb, rest) = line.split_once(' ').unwrap_or((line, ""));
     let (path, text) = rest.split_once(' ').unwrap_or((rest, ""));
@@ -178,7 +177,7 @@ fn leave(status: i32) -> ! {
     std::process::exit(status)
 }
 
-/// Makes so many files of so many bytes each.
+/// Creates `files` files of `bytes` bytes each.
 fn make_artifacts(files: usize, bytes: usize) -> io::Result<()> {
     for number in 0..files {
         let dir = PathBuf::from(format!("/app/artifacts/{}", number / 100));
@@ -190,7 +189,7 @@ fn make_artifacts(files: usize, bytes: usize) -> io::Result<()> {
     Ok(())
 }
 
-/// Makes so many empty files in one directory.
+/// Creates `files` empty files in one directory.
 fn make_files(dir: &Path, files: usize) -> io::Result<()> {
     fs::create_dir_all(dir)?;
     (0..files).try_for_each(|number| fs::write(dir.join(number.to_string()), ""))
@@ -202,14 +201,14 @@ fn kill_self(number: i32) -> Outcome {
     Err(format!("signal {number} did not end it").into())
 }
 
-/// Takes them as a script does that may find them in a mount.
+/// Copies the artifacts, as a script does that may find them in a mount.
 fn copy_artifacts() -> io::Result<()> {
     let kept = Path::new("/app/artifacts");
     fs::create_dir_all(kept)?;
     copy(Path::new("/tmp/artifacts"), kept)
 }
 
-/// Lets whoever runs the file bind to low ports.
+/// Gives the file the capability to bind to low ports.
 fn capability(path: &Path) -> io::Result<()> {
     let net_bind_service: u32 = 1 << 10;
     let mut data = 0x0200_0001_u32.to_le_bytes().to_vec();
@@ -232,7 +231,7 @@ fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Leaves a process behind that holds the output open, in a group of its own.
+/// Leaves a process behind that holds the output open, in its own process group.
 fn orphan(seconds: &str) -> Outcome {
     let child = Command::new(env::current_exe()?)
         .args([ORPHAN, seconds])
@@ -292,7 +291,7 @@ fn must_not_write(path: &str) -> Outcome {
     }
 }
 
-/// Fails when a file, or a directory with its names, holds anything that can be read.
+/// Fails when a file can be read and is not empty, or a directory lists entries.
 fn must_be_empty(path: &str) -> Outcome {
     let has_names = fs::read_dir(path).is_ok_and(|mut names| names.next().is_some());
     let mut byte = [0];
