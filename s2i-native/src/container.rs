@@ -18,11 +18,11 @@ use crate::{bundle::Bundle, commit, error::blocking, tracked::or_reason};
 
 /// A container whose agent waits for the next request.
 pub struct NativeContainer {
-    /// Away while it is committed.
+    /// `None` while it is committed.
     bundle: Option<Bundle>,
-    /// Gone once the agent was told to go.
+    /// `None` once the agent was ended.
     session: Option<Session>,
-    /// Who everything in it is done as.
+    /// The user of every request to the agent.
     user: String,
     uid: u32,
 }

@@ -28,14 +28,14 @@ use crate::{
     source::Source,
 };
 
-/// What an embedded engine needs to know.
+/// The options of an embedded engine.
 #[derive(Debug)]
 pub struct Options {
-    /// Where images are kept; made when it is not there.
+    /// The directory of the image store; created when it does not exist.
     pub store: PathBuf,
-    /// The agents that there are.
+    /// The agent programs.
     pub agents: Agents,
-    /// How registries are reached.
+    /// The options for access to registries.
     pub registry: registry::Options,
     /// The limits of a layer that is built or unpacked, and of an archive of images.
     pub limits: bounds::Limits,
@@ -157,7 +157,7 @@ impl NativeEngine {
 
 type Tell = futures_channel::mpsc::UnboundedSender<Event>;
 
-/// Does blocking work and tells meanwhile what it tells.
+/// Runs blocking work and forwards its events meanwhile.
 async fn telling<T: Send + 'static>(
     progress: &Progress<'_>,
     work: impl FnOnce(&Tell) -> Result<T, EngineError> + Send + 'static,
@@ -295,7 +295,7 @@ fn exposure(network: Network, has_scopes: bool) -> Option<Diagnostic> {
     })
 }
 
-/// What the sandbox is to keep.
+/// Converts the limits of a request to those of the sandbox.
 pub(crate) fn limits(limits: &request::Limits) -> Limits {
     let request::Limits {
         memory,

@@ -119,7 +119,8 @@ impl ImageTransfer for NativeEngine {
     }
 }
 
-/// Takes the name, or all of them when it is an id, and everything that is of no use to anybody then.
+/// Removes the name, or all names if it is an ID, and then the content that no image uses. Returns a line for each
+/// removed item.
 fn take_away(
     store: &Store,
     name: &ImageRef,
@@ -139,7 +140,7 @@ fn take_away(
     Ok(went)
 }
 
-/// What people call what was loaded.
+/// Returns the names of the loaded images, or the ID of one without a name.
 fn names(loaded: &Loaded) -> Vec<String> {
     if loaded.names.is_empty() {
         return vec![loaded.id.to_string()];

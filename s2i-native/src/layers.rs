@@ -1,8 +1,7 @@
-//! What an image has at a path, by its layers: before there is a container, and without a mount.
+//! The look-up of a path in the layers of an image, before there is a container and without a mount.
 //!
-//! An image can be made to do harm. Everything in it is therefore found component by component as
-//! overlayfs would show it, and no link is followed: where there is one, nothing is found, and whoever asked has
-//! to do without.
+//! An image can be malicious. Every path is therefore resolved component by component as overlayfs would show it, and
+//! no link is followed: a path with a link in it is not found, and the caller continues without it.
 
 use std::{
     fs::File,
@@ -18,22 +17,22 @@ use rustix::{
 use s2i_core::{ContainerPath, bounds};
 use s2i_oci::overlay::{Dialect, is_opaque};
 
-/// What a layer has at a path.
+/// The entry of a layer at a path.
 enum Found {
-    /// A directory, and whether it or one above hides what is below the layer.
+    /// A directory; `hides` is true if it or a parent is opaque, so that it hides lower layers.
     Directory { hides: bool },
     /// A file.
     File(OwnedFd),
-    /// Nothing: what is below shines through.
+    /// Nothing: lower layers are visible.
     Nothing,
-    /// Nothing, and nothing shines through.
+    /// Nothing, and lower layers are hidden.
     Hidden,
-    /// Something else, or a file or link on the way.
+    /// Something else, or a path with a file or link as a parent.
     Other,
 }
 
-/// The directory as it is in each layer that has it, the topmost first; `None` where the image has no
-/// such directory. `trees` are the layers, the topmost first.
+/// Returns the directory in each layer that has it, the topmost first; `None` where the image has no such directory.
+/// `trees` are the layers, the topmost first.
 pub(crate) fn layers_of(
     trees: &[PathBuf],
     directory: &Path,
@@ -55,8 +54,8 @@ pub(crate) fn layers_of(
     Ok(Some(layers).filter(|layers| !layers.is_empty()))
 }
 
-/// Whether no layer has anything at this path or a link on the way to it, so that what is made there is
-/// the container's alone.
+/// Returns whether no layer has an entry at this path or a link among its parents, so that files that are created there
+/// belong to the container alone.
 pub(crate) fn is_free(trees: &[PathBuf], path: &Path, dialect: Dialect) -> io::Result<bool> {
     for tree in trees {
         match look(tree, path, dialect)? {
@@ -68,7 +67,8 @@ pub(crate) fn is_free(trees: &[PathBuf], path: &Path, dialect: Dialect) -> io::R
     Ok(true)
 }
 
-/// The text of a small file, empty where the image has none; `None` where a link or something else is in its place.
+/// Returns the text of a small file, empty where the image has none; `None` where a link or something else is in its
+/// place.
 pub(crate) fn text(trees: &[PathBuf], path: &Path, dialect: Dialect) -> io::Result<Option<String>> {
     for tree in trees {
         match look(tree, path, dialect)? {
@@ -84,7 +84,7 @@ pub(crate) fn text(trees: &[PathBuf], path: &Path, dialect: Dialect) -> io::Resu
     Ok(Some(String::new()))
 }
 
-/// Whether the directory that it would be in is the image's own. One that is made for it would stay.
+/// Returns whether the image has the parent directory of the path. One that is created for it would stay.
 pub(crate) fn has_parent(trees: &[PathBuf], path: &Path, dialect: Dialect) -> io::Result<bool> {
     match path.parent() {
         Some(parent) if parent != "" => Ok(layers_of(trees, parent, dialect)?.is_some()),
@@ -94,7 +94,7 @@ pub(crate) fn has_parent(trees: &[PathBuf], path: &Path, dialect: Dialect) -> io
     }
 }
 
-/// A path of a container as the functions here take it: relative to the root.
+/// Returns a path of a container relative to the root, as the functions here take it.
 pub(crate) fn below_root(path: &ContainerPath) -> &Path {
     Path::new(path.as_str().trim_start_matches('/'))
 }
