@@ -70,8 +70,8 @@ pub struct CacheNames {
     /// The cache for downloads of the package manager. It is found by digests and checked whenever it is used, so
     /// any Node.js and any lock can use it; and where a new lock changes one package, the others are there.
     pub packages: String,
-    /// The cache of tools of the source. It may hold what was compiled, and the lock says
-    /// which tools they are: it belongs to the ABI of Node.js, the processor and the lock.
+    /// The cache of tools of the source. It may hold compiled files, and the lock determines which tools they are: it
+    /// belongs to the ABI of Node.js, the processor and the lock.
     pub tools: String,
 }
 

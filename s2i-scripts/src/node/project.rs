@@ -70,8 +70,8 @@ impl Project {
         })
     }
 
-    /// The application: the wanted package, else the root where `is_startable` says so, else the only
-    /// package that has a start script.
+    /// Returns the application: the wanted package, else the root if it `is_startable`, else the only package with a
+    /// start script.
     ///
     /// # Errors
     /// When there is not the wanted one, or a choice.

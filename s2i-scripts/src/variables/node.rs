@@ -11,8 +11,8 @@ pub const NPM_TOKEN: &str = "NPM_TOKEN";
 /// User and password for the registry.
 pub const NPM_AUTH: &str = "NPM_AUTH";
 /// Every variable that a login to a registry can be in, as [`NamePatterns`](s2i_core::label::NamePatterns):
-/// those above, that of GitHub's actions, and the settings of npm and Yarn. The builder image says the
-/// same to s2i with its label.
+/// those above, that of GitHub's actions, and the settings of npm and Yarn. A label of the builder image gives s2i the
+/// same list.
 pub const LOGINS: &str = "NPM_TOKEN NPM_AUTH NODE_AUTH_TOKEN npm_config__auth* npm_config__password npm_config_//* YARN_NPM_AUTH_*";
 /// The package manager.
 pub const PACKAGE_MANAGER: &str = "NODE_PACKAGE_MANAGER";
