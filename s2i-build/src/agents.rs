@@ -1,8 +1,8 @@
-//! The agent's program, one for each architecture.
+//! The agent programs, one for each architecture.
 
 use std::borrow::Cow;
 
-/// The static agent programs that there are.
+/// The available static agent programs.
 #[derive(Clone, Debug, Default)]
 pub struct Agents {
     /// For `amd64`.
@@ -12,7 +12,7 @@ pub struct Agents {
 }
 
 impl Agents {
-    /// The agent for an architecture in Go's names.
+    /// Returns the agent for an architecture, by Go's name for it.
     #[must_use]
     pub fn of(&self, architecture: &str) -> Option<&[u8]> {
         match architecture {

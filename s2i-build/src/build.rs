@@ -19,22 +19,22 @@ use crate::{
     stream::Tree,
 };
 
-/// A build that ended well.
+/// The result of a successful build.
 #[derive(Clone, Debug)]
 pub struct Outcome {
-    /// The image, as the engine calls it.
+    /// The ID of the image in the engine.
     pub image_id: String,
-    /// Its name, if it got one.
+    /// The name of the image, if it got one.
     pub tag: Option<ImageRef>,
-    /// The image that has built it.
+    /// The builder image.
     pub builder: ImageRef,
-    /// Its size as the engine counts it, in bytes.
+    /// The size of the image as the engine counts it, in bytes.
     pub size: u64,
-    /// The phases in order, with what each took.
+    /// The phases in order, with their durations.
     pub times: Vec<(Phase, Duration)>,
 }
 
-/// A build that is ready to be carried out.
+/// A build that is ready to be executed.
 #[derive(Debug)]
 pub struct PreparedBuild {
     /// The request, with the name of the result that was chosen.
@@ -58,7 +58,7 @@ impl PreparedBuild {
     }
 }
 
-/// Builds what was asked for.
+/// Runs the build of a request.
 ///
 /// # Errors
 /// [`BuildFailure`]; nothing is left behind unless its `cleanup` or a warning names it.
@@ -153,7 +153,7 @@ fn withheld(request: &BuildRequest, planned: &PlannedBuild) -> Vec<String> {
     withheld.map(str::to_owned).collect()
 }
 
-/// Carries out a plan, unless the engine has its result.
+/// Executes a plan, unless the build cache has its result.
 async fn make<E: Runner + ImageStore + BuildCache>(
     engine: &E,
     PreparedBuild {
@@ -179,7 +179,7 @@ async fn make<E: Runner + ImageStore + BuildCache>(
         trust: request.trust.as_deref(),
     };
     let made = execute(engine, plan, &materials, context).await?;
-    // A source that changed meanwhile is not the one of the key. A stop comes too late here.
+    // The key does not hold for a source that changed meanwhile. It is too late for a cancellation.
     if let Some(key) = key {
         let fingerprint = context.or_interrupted(gather::fingerprint(source)).await;
         if fingerprint.is_ok_and(|found| found == plan.inputs.source.fingerprint) {

@@ -1,4 +1,4 @@
-//! Stopping a build from outside.
+//! The cancellation of a build from outside.
 
 use std::{
     fmt,
@@ -9,7 +9,7 @@ use std::{
 
 use crate::resource::{Resource, Resources, Tracked};
 
-/// Why a build is stopped.
+/// The reason why a build is cancelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interrupt {
     /// Ctrl-C: SIGINT.
@@ -30,11 +30,11 @@ impl fmt::Display for Interrupt {
     }
 }
 
-/// Stops a build: clones share one state, and what is stopped stays stopped.
+/// A token that cancels a build. Clones share one state, and a cancellation is final.
 ///
-/// A dropped future can't clean up what lives in a daemon, so engines watch this token instead and
-/// take down what they built before they return. Threads that go on for a moment after their future was
-/// dropped say by [`track`](Self::track) what they have to remove.
+/// A dropped future can't remove resources in a daemon, so engines watch this token instead and remove their resources
+/// before they return. Threads that continue for a moment after their future was dropped register with
+/// [`track`](Self::track) the resources that they have to remove.
 #[derive(Clone, Debug, Default)]
 pub struct CancelToken(Arc<State>);
 
@@ -46,7 +46,7 @@ struct State {
 }
 
 impl CancelToken {
-    /// Stops everything that watches this token. Only the first reason counts.
+    /// Cancels everything that watches this token. Only the first reason counts.
     ///
     /// # Panics
     /// Never: nothing panics while the lock is held.
@@ -56,13 +56,13 @@ impl CancelToken {
         wakers.into_iter().for_each(Waker::wake);
     }
 
-    /// Why everything stops, if it does.
+    /// Returns the reason of the cancellation, if there was one.
     #[must_use]
     pub fn reason(&self) -> Option<Interrupt> {
         self.0.reason.get().copied()
     }
 
-    /// Fails if everything stops.
+    /// Fails if the token was cancelled.
     ///
     /// # Errors
     /// The reason.
@@ -70,24 +70,24 @@ impl CancelToken {
         self.reason().map_or(Ok(()), Err)
     }
 
-    /// Adds something that is about to be made to the [resources](Self::resources), unless everything
-    /// stops: nothing is made any more then.
+    /// Adds a resource that is about to be created to the [resources](Self::resources), unless the token was cancelled:
+    /// then nothing is created any more.
     ///
     /// # Errors
     /// The reason.
     pub fn track(&self, resource: Resource) -> Result<Tracked, Interrupt> {
-        // Added first, and looked at the reason then: after it was set, a list that is empty stays so.
+        // Added before the reason is checked: so after a cancellation, an empty list stays empty.
         let tracked = self.0.resources.add(resource);
         self.check().map(|()| tracked)
     }
 
-    /// The resources that were made and are still there.
+    /// Returns the resources that exist.
     #[must_use]
     pub fn resources(&self) -> &Resources {
         &self.0.resources
     }
 
-    /// Waits until the build is stopped.
+    /// Waits for the cancellation.
     ///
     /// # Panics
     /// Never: nothing panics while the lock is held.
@@ -101,7 +101,7 @@ impl CancelToken {
                 wakers.push(context.waker().clone());
             }
             drop(wakers);
-            // It may have come between the look and the lock.
+            // The cancellation may have come between the check and the lock.
             self.reason().map_or(Poll::Pending, Poll::Ready)
         })
         .await

@@ -1,4 +1,4 @@
-//! The context of an operation: the receiver of its progress, and the token that stops it.
+//! The context of an operation: the receiver of its progress, and the token that cancels it.
 
 use futures_util::future::{Either, select};
 
@@ -9,18 +9,18 @@ use crate::{cancel::CancelToken, event::Progress, ports::EngineError};
 pub struct BuildContext<'a> {
     /// The receiver of its progress.
     pub progress: &'a Progress<'a>,
-    /// The token that stops it.
+    /// The token that cancels it.
     pub cancel: &'a CancelToken,
 }
 
 impl<'a> BuildContext<'a> {
-    /// A context of these two.
+    /// Creates a context.
     #[must_use]
     pub fn new(progress: &'a Progress<'a>, cancel: &'a CancelToken) -> Self {
         Self { progress, cancel }
     }
 
-    /// Does the work unless it is stopped first; see [`or_interrupted`].
+    /// Runs the work unless it is cancelled first; see [`or_interrupted`].
     ///
     /// # Errors
     /// [`EngineError::Interrupted`], and those of the work.
@@ -32,8 +32,8 @@ impl<'a> BuildContext<'a> {
     }
 }
 
-/// Does the work unless it is stopped first. The work is dropped then, so it must leave nothing behind
-/// that is not [tracked](CancelToken::track).
+/// Runs the work unless it is cancelled first. The work is dropped then, so it must not leave resources behind that are
+/// not [tracked](CancelToken::track).
 ///
 /// # Errors
 /// [`EngineError::Interrupted`], and those of the work.

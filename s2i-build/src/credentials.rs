@@ -10,7 +10,7 @@ pub trait CredentialProvider: Send + Sync {
     /// Returns the credential for the registry of this image, where there is one.
     ///
     /// # Errors
-    /// The reason why credentials can't be read. No text of it has a secret.
+    /// The reason why credentials can't be read. Its text never contains a secret.
     fn credential<'a>(
         &'a self,
         image: &'a ImageRef,

@@ -1,4 +1,4 @@
-//! The builder for each kind of source, and the text that names what decided it.
+//! The builder for each kind of source, and the text for the file that decided it.
 
 use std::fmt;
 

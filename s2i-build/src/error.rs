@@ -1,4 +1,4 @@
-//! The failure of a build: its error, and what may have been left behind.
+//! The failure of a build: its error, and that of the cleanup after it.
 
 use std::{error::Error, fmt};
 
@@ -11,17 +11,17 @@ use crate::{
     source::SourceError,
 };
 
-/// A build that failed: the error, and what cleaning up after it left behind.
+/// The failure of a build: the error, and that of the cleanup after it.
 #[derive(Debug)]
 pub struct BuildFailure {
     /// The first error.
     pub error: BuildError,
-    /// The error that kept something from being removed.
+    /// The error of the cleanup, because of which resources may be left behind.
     pub cleanup: Option<EngineError>,
 }
 
 impl BuildFailure {
-    /// A failure, and the outcome of cleaning up after it.
+    /// Creates a failure with the outcome of the cleanup after it.
     pub(crate) fn new(error: impl Into<BuildError>, cleanup: Result<(), EngineError>) -> Self {
         Self {
             error: error.into(),
@@ -63,19 +63,19 @@ impl<T: Into<BuildError>> From<T> for BuildFailure {
 /// The reason why a build failed.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
-    /// The source could not be had.
+    /// The source could not be fetched.
     #[error(transparent)]
     Source(#[from] SourceError),
-    /// The request can't end well.
+    /// The request can't succeed.
     #[error(transparent)]
     Plan(#[from] PlanError),
-    /// The engine could not do something.
+    /// An operation of the engine failed.
     #[error(transparent)]
     Engine(#[from] EngineError),
-    /// The plan refers to something that it does not have.
+    /// The plan has an invalid reference.
     #[error("the plan can't be carried out")]
     PlanReference(#[from] PlanReferenceError),
-    /// The plan has no form in a Dockerfile.
+    /// The plan can't be expressed as a Dockerfile.
     #[error(transparent)]
     Dockerfile(#[from] DockerfileError),
     /// An image of the plan was not looked up in an engine.
@@ -86,34 +86,34 @@ pub enum BuildError {
         /// The image.
         image: ImageRef,
     },
-    /// A script would run as a user who is not allowed, as its container says.
+    /// A script would run as a user who is not allowed, by the tables of its container.
     #[error(transparent)]
     User(#[from] Box<UserRefused>),
-    /// The builder that s2i has picked is not there.
+    /// The builder that s2i has picked does not exist.
     #[error("there is no builder image `{builder}`, which was picked because {detection}")]
     NoPickedBuilder {
         /// The builder.
         builder: ImageRef,
         /// The files that it was picked by.
         detection: SourceEvidence,
-        /// What the engine said.
+        /// The error of the engine.
         #[source]
         source: Box<EngineError>,
     },
     /// A script ended with a status other than 0.
     #[error("`{script}` of `{image}` {exit}")]
     Script {
-        /// Which one.
+        /// The script.
         script: Script,
         /// The image that it ran in.
         image: ImageRef,
-        /// How it ended.
+        /// Its exit status.
         exit: Exit,
     },
 }
 
 impl BuildError {
-    /// Who stopped the build, if somebody did.
+    /// Returns the reason of the cancellation, if the build was cancelled.
     #[must_use]
     pub fn interrupt(&self) -> Option<Interrupt> {
         match self {

@@ -22,17 +22,17 @@ pub enum Phase {
     Start,
     /// The script `save-artifacts` of the previous image, whose output goes into the container.
     SaveArtifacts,
-    /// Putting source and scripts into the container.
+    /// Uploading source and scripts into the container.
     Upload,
     /// The script `assemble`.
     Assemble,
-    /// Carrying artifacts from the builder to the runtime image.
+    /// Copying artifacts from the builder to the runtime image.
     Artifacts,
     /// The script `assemble-runtime`.
     AssembleRuntime,
-    /// Removing what must not stay.
+    /// Removing the paths that must not be in the image.
     Clean,
-    /// Making the image.
+    /// Committing the image.
     Commit,
     /// The script `usage`.
     Usage,
@@ -68,7 +68,7 @@ pub enum Output {
     Stderr,
 }
 
-/// Something that happened.
+/// An event of a build.
 #[derive(Clone, Debug)]
 pub enum Event {
     /// A phase began; the one before it ended.
@@ -77,18 +77,19 @@ pub enum Event {
     PhaseEnded(Phase, Duration),
     /// The output of a program, not cut at line ends.
     ///
-    /// Of the scripts of a build it is what may be shown: UTF-8 without control sequences, as
+    /// The output of the scripts of a build is safe to show: UTF-8 without control sequences, as
     /// [`Filter`](s2i_core::text::Filter) leaves it, and with `[redacted]` in place of secrets. Line ends, tabs and
-    /// carriage returns are there. Of an application that was [launched](crate::ports::Launcher::launch) it is every byte.
+    /// carriage returns are kept. An application that was [launched](crate::ports::Launcher::launch) has its output
+    /// unchanged.
     Output(Output, Vec<u8>),
     /// A decision or a finding. There may be names in it that come from sources, images and servers, so it is shown
     /// as [`Printable`](s2i_core::Printable), as is the text of every other event.
     Notice(Notice),
     /// A soft problem.
     Warning(Diagnostic),
-    /// A line of progress of something long, replaced by the next one.
+    /// A line for the progress of a long operation, replaced by the next one.
     Progress(String),
-    /// So many bytes, of an archive or of files, have gone into the container in this phase.
+    /// The number of bytes, of an archive or of files, that were uploaded into the container in this phase.
     Uploaded(u64),
 }
 
@@ -110,7 +111,7 @@ impl<F: Fn(Event) + Send + Sync> EventSink for F {
     }
 }
 
-/// Sends events and takes the time of phases.
+/// A sender of events that measures the duration of phases.
 pub struct Progress<'a> {
     sink: &'a dyn EventSink,
     clock: Mutex<Clock>,
@@ -123,7 +124,7 @@ struct Clock {
 }
 
 impl<'a> Progress<'a> {
-    /// Sends events to `sink`.
+    /// Creates a sender of events to `sink`.
     #[must_use]
     pub fn new(sink: &'a dyn EventSink) -> Self {
         Self {
@@ -132,7 +133,7 @@ impl<'a> Progress<'a> {
         }
     }
 
-    /// Ends the current phase and begins another. One that is going on goes on.
+    /// Ends the current phase and begins this one, unless this is the current phase.
     pub fn phase(&self, phase: Phase) {
         if self
             .lock()
@@ -179,7 +180,7 @@ impl<'a> Progress<'a> {
             .for_each(|diagnostic| self.send(Event::Warning(diagnostic)));
     }
 
-    /// The phases that ended so far and their times, in order.
+    /// Returns the phases that ended so far and their durations, in order.
     #[must_use]
     pub fn times(&self) -> Vec<(Phase, Duration)> {
         self.lock().ended.clone()

@@ -1,4 +1,4 @@
-//! What was found: everything that a plan depends on, as plain data.
+//! The facts that a plan depends on, as plain data.
 
 use std::collections::BTreeSet;
 
@@ -18,29 +18,29 @@ const ASSUMED_SCRIPTS: &str = "image:///usr/libexec/s2i";
 /// The user of a builder that was not looked up.
 const ASSUMED_USER: &str = "1001";
 
-/// Everything that a plan depends on beside the request.
+/// The facts that a plan depends on beside the request.
 #[derive(Clone, Debug)]
 pub struct Facts {
     /// The builder image.
     pub builder: ImageFacts,
-    /// The runtime image, in a split build.
+    /// The runtime image, in a runtime-image build.
     pub runtime: Option<ImageFacts>,
-    /// The image of the build before, where it was asked for and is there.
+    /// The image of the previous build, where it was requested and exists.
     pub previous: Option<ImageFacts>,
-    /// The image that has the name of the result so far, if there is one.
+    /// The image that currently has the name of the result, if there is one.
     pub tagged: Option<ImageFacts>,
     /// The source.
     pub source: SourceFacts,
 }
 
 impl Facts {
-    /// The images that the result is built from.
+    /// Returns the images that the result is built from.
     pub fn inputs(&self) -> impl Iterator<Item = &ImageFacts> {
         std::iter::once(&self.builder).chain(&self.runtime)
     }
 }
 
-/// What the choice of a builder depends on, where the request leaves it open.
+/// The facts that the choice of a builder depends on, where the request leaves it open.
 #[derive(Clone, Debug, Default)]
 pub struct ChoiceFacts {
     /// The entries of the source's root directory that are not left out, by name.
@@ -52,9 +52,9 @@ pub struct ChoiceFacts {
 /// An image as the engine has it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageFacts {
-    /// What the user called it.
+    /// The name in the request.
     pub name: ImageRef,
-    /// What the engine calls it: a digest, good for this engine alone.
+    /// The ID in the engine: a digest, valid for this engine alone.
     pub id: String,
     /// Its platform.
     pub platform: Platform,
@@ -63,7 +63,7 @@ pub struct ImageFacts {
 }
 
 impl ImageFacts {
-    /// A builder that was not looked up, for plans that are rendered and not executed. It has its scripts in
+    /// Returns a builder that was not looked up, for plans that are rendered and not executed. It has its scripts in
     /// `/usr/libexec/s2i` and the user 1001, as the Go `s2i` assumes of every builder in a Dockerfile.
     #[must_use]
     pub fn assumed(name: &ImageRef) -> Self {
@@ -96,14 +96,14 @@ pub fn variables_of(config: &ContainerConfig) -> Vec<EnvVar> {
         .collect()
 }
 
-/// What the source says about itself.
+/// The facts about a source.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SourceFacts {
-    /// Where it came from, for labels: without credentials.
+    /// The location without credentials, for labels.
     pub location: String,
-    /// The directory of it that is built.
+    /// The directory in it that is built.
     pub context_dir: Option<String>,
-    /// The commit, where it came through Git.
+    /// The commit, if the source was fetched with Git.
     pub commit: Option<CommitFacts>,
     /// The scripts in its `.s2i/bin`.
     pub scripts: BTreeSet<Script>,
@@ -111,7 +111,8 @@ pub struct SourceFacts {
     pub environment: Vec<EnvVar>,
     /// The rules that leave files out.
     pub filter: SourceFilter,
-    /// A digest of the files that go into a build, where an earlier result may be used and it is known.
+    /// A digest of the files that go into a build. It is absent where the build cache is not used or the digest is not
+    /// known.
     pub fingerprint: Option<String>,
 }
 
@@ -120,7 +121,7 @@ pub struct SourceFacts {
 pub struct CommitFacts {
     /// Full id.
     pub id: String,
-    /// Branch or tag that was asked for; else the branch that the remote's `HEAD` is on.
+    /// The requested branch or tag; else the branch that the remote's `HEAD` is on.
     pub reference: String,
     /// `Name <e-mail>` of the author.
     pub author: String,

@@ -1,4 +1,4 @@
-//! Collects the facts from the ports and decides nothing.
+//! Collects the facts from the ports, and makes no decisions.
 
 use s2i_core::{ImageRef, label::ImageLabels};
 
@@ -48,7 +48,7 @@ pub async fn for_choice<R: ImageResolver>(
         Builder::Named(_) => return Ok(ChoiceFacts::default()),
         Builder::Detected => None,
         Builder::Either(image) => {
-            // A request to pull it in any case means a builder.
+            // A request to pull it always means a builder.
             let policy = match request.builder_pull {
                 PullPolicy::Always => PullPolicy::Always,
                 _ => PullPolicy::Never,
@@ -66,7 +66,7 @@ pub async fn for_choice<R: ImageResolver>(
     Ok(ChoiceFacts { root, either })
 }
 
-/// Looks the images up.
+/// Looks up the images.
 ///
 /// # Errors
 /// Those of the port; [`BuildError::NoPickedBuilder`] where the request does not name the builder that is missing.
@@ -142,7 +142,7 @@ fn picked(err: EngineError, choice: &Choice) -> BuildError {
     }
 }
 
-/// Looks up the image of the previous build; without it the build starts from nothing.
+/// Looks up the image of the previous build; without it the build is a clean one.
 async fn previous<R: ImageResolver>(
     images: &R,
     request: &BuildRequest,
@@ -163,7 +163,7 @@ async fn previous<R: ImageResolver>(
     }
 }
 
-/// Looks up the image that has the name of the result so far.
+/// Looks up the image that currently has the name of the result.
 async fn tagged<R: ImageResolver>(
     images: &R,
     request: &BuildRequest,
@@ -172,7 +172,7 @@ async fn tagged<R: ImageResolver>(
     let Some(tag) = &request.tag else {
         return Ok(None);
     };
-    // With a tag it is a name to every engine. Without one it could be the beginning of an id.
+    // With a tag it is a name to every engine. Without one it could be a prefix of an ID.
     let name = format!("{}:{}", tag.name(), tag.tag_or_latest());
     let name: ImageRef = name.parse().expect("parts of a name");
     let found = images.resolve(&name, PullPolicy::Never, context);

@@ -1,4 +1,4 @@
-//! Source-to-image builds: what the user asked, what was found, what will be done, and doing it.
+//! Source-to-image builds: the request, the facts, the plan and its execution.
 //!
 //! ```text
 //! BuildRequest ─► gather ─► Facts ─► plan ─► BuildPlan ─► execute ─► Outcome
@@ -6,15 +6,14 @@
 //!                   └────────────── ports ─────────────────┘
 //! ```
 //!
-//! [`gather`] asks two of the [ports], [`ImageResolver`](ports::ImageResolver) and
-//! [`SourceReader`](ports::SourceReader), and decides nothing; [`plan`](plan::plan) decides everything and touches
-//! nothing; [`execute`](execute::execute) carries the plan out on a [`Runner`](ports::Runner) and has no choice. Where the request leaves the builder open,
-//! [`choose`](plan::choose) decides on it in between, as the source must be there for that and the builder
-//! must not. What happens on the way is told as [events](event::Event)
-//! to whoever owns the terminal.
+//! [`gather`] uses two of the [ports], [`ImageResolver`](ports::ImageResolver) and
+//! [`SourceReader`](ports::SourceReader), and makes no decisions; [`plan`](plan::plan) makes every decision and has no
+//! side effects; [`execute`](execute::execute) executes the plan on a [`Runner`](ports::Runner) and has no choice.
+//! Where the request leaves the builder open, [`choose`](plan::choose) selects it in between: it needs the source and
+//! not the builder. A build reports its progress as [events](event::Event) to the caller, who owns the terminal.
 //!
-//! The crate is asynchronous without a runtime: it awaits the engine, blocking work goes to threads
-//! of its own, and no type of a runtime is in its interface.
+//! The crate is asynchronous and independent of a runtime: it awaits the engine, runs blocking work on its own threads,
+//! and has no type of a runtime in its interface.
 //!
 //! ```
 //! use s2i_build::request::{BuildRequest, PullPolicy};

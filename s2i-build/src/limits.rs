@@ -1,41 +1,40 @@
-//! What containers may use, and how Docker's users write it.
+//! The resource limits of containers, in the notation of Docker's options.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// What one container may use; what is absent is not limited. The embedded engine
-/// refuses to start a container with a limit that it can't keep; Docker starts it with a warning, which
-/// is passed on.
+/// The resource limits of one container; an absent value means no limit. The embedded engine refuses to start a
+/// container with a limit that it can't enforce; Docker starts it with a warning, which is passed on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
-    /// Bytes of memory; as much again may be swapped out.
+    /// The memory in bytes; the container may use the same amount of swap.
     pub memory: Option<u64>,
-    /// Processors, in thousandths of one.
+    /// The processor time, in thousandths of a processor.
     pub cpu_millis: Option<u64>,
-    /// Processes and threads.
+    /// The number of processes and threads.
     pub pids: Option<u64>,
 }
 
-/// The least memory that engines take.
+/// The smallest memory limit that engines accept, in bytes.
 const LEAST_MEMORY: u64 = 6 << 20;
 
-/// The least share of a processor that engines take, in thousandths.
+/// The smallest processor limit that engines accept, in thousandths of a processor.
 const LEAST_CPU: u64 = 10;
 
-/// More than any machine has, and less than would overflow anywhere.
+/// The largest number that is accepted: more than any machine has, and too small to overflow.
 const MOST: f64 = 1e15;
 
-/// A text that is no limit.
+/// A text that is not a limit.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum LimitError {
     /// Not an amount of memory.
     #[error("`{0}` is no amount of memory, such as 512m or 1.5g")]
     Memory(String),
-    /// Less than engines take.
+    /// Less than engines accept.
     #[error("`{0}` is less memory than a container can have: 6m")]
     LittleMemory(String),
     /// Not a number of processors.
@@ -44,15 +43,15 @@ pub enum LimitError {
 }
 
 impl Limits {
-    /// Whether there is none.
+    /// Returns whether nothing is limited.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 }
 
-/// Bytes, as `docker run --memory` has them: a number with `b`, `k`, `m`, `g` or `t` in powers of 1024,
-/// also as `mb` or `MiB`.
+/// Parses an amount of memory in the notation of `docker run --memory` and returns bytes: a number with `b`, `k`, `m`,
+/// `g` or `t` in powers of 1024, also as `mb` or `MiB`.
 ///
 /// # Errors
 /// [`LimitError::Memory`], [`LimitError::LittleMemory`].
@@ -76,7 +75,7 @@ pub fn memory(text: &str) -> Result<u64, LimitError> {
     Ok(bytes)
 }
 
-/// Thousandths of a processor, from a number of processors as `docker run --cpus` has it.
+/// Parses a number of processors in the notation of `docker run --cpus` and returns thousandths of a processor.
 ///
 /// # Errors
 /// [`LimitError::Cpus`].
@@ -85,7 +84,7 @@ pub fn cpus(text: &str) -> Result<u64, LimitError> {
     millis.ok_or_else(|| LimitError::Cpus(text.into()))
 }
 
-/// A plain decimal number times a scale.
+/// Parses a plain decimal number and returns it times a scale.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,

@@ -1,11 +1,11 @@
-//! Decisions and findings that a user wants to know of, as data. The sentences about them are the renderer's.
+//! Decisions and findings for the user, as data. The renderer has the sentences about them.
 
 use s2i_core::{ImageRef, Script};
 use serde::Serialize;
 
 use crate::plan::{ChoiceReason, UserReason};
 
-/// A decision or a finding that a user wants to know of.
+/// A decision or a finding for the user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Notice {
@@ -14,13 +14,13 @@ pub enum Notice {
         /// The directory.
         location: String,
     },
-    /// The source is a commit of a Git repository of this machine; uncommitted changes are left out.
+    /// The source is a commit of a Git repository on this machine; uncommitted changes are left out.
     SourceRepository {
         /// The repository.
         location: String,
         /// The branch, tag or commit; `HEAD` where none was named.
         reference: String,
-        /// The directories outside of the repository that its objects come from.
+        /// The directories outside of the repository from which its objects are read.
         objects: Vec<String>,
     },
     /// The source is a commit of a Git repository elsewhere.
@@ -37,22 +37,22 @@ pub enum Notice {
         /// The reason of the choice.
         reason: ChoiceReason,
     },
-    /// An incremental build starts from nothing, because there is no image of an earlier one.
+    /// An incremental build is a clean one, because there is no image of a previous build.
     NoPreviousImage {
         /// The image.
         image: ImageRef,
     },
-    /// An incremental build starts from nothing, because the earlier image has no label for its `save-artifacts`.
+    /// An incremental build is a clean one, because the previous image has no label for its `save-artifacts`.
     NoSaveArtifacts {
         /// The image.
         image: ImageRef,
     },
-    /// Variables are given to `assemble` alone, because they look like secrets.
+    /// Variables are passed to `assemble` alone, because they look like secrets.
     VariablesWithheld {
         /// The names of the variables.
         names: Vec<String>,
     },
-    /// The image of an earlier build is the result.
+    /// The result is an image from the build cache.
     Unchanged,
     /// A script runs as root of its container.
     RunsAsRoot {

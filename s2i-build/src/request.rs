@@ -1,4 +1,4 @@
-//! What the user asked for.
+//! The request for a build.
 
 use std::{fmt, path::PathBuf, str::FromStr};
 
@@ -14,57 +14,57 @@ pub use crate::{
     source::location::{LocationError, SourceLocation},
 };
 
-/// One build, as asked for: typed values, nothing looked up yet.
+/// The request for one build: typed values, before any look-up.
 #[derive(Clone, Debug)]
 pub struct BuildRequest {
-    /// Where the source is and which part of it counts.
+    /// The source.
     pub source: SourceRequest,
     /// The image with the toolchain.
     pub builder: Builder,
-    /// The images that are picked from where no builder is named.
+    /// The images to choose from if no builder is named.
     pub builders: Builders,
-    /// When to pull the builder.
+    /// The pull policy of the builder.
     pub builder_pull: PullPolicy,
-    /// The name of the result; without one it is known by its id alone.
+    /// The name of the result; without one it only has its ID.
     pub tag: Option<ImageRef>,
     /// The slim image that receives the artifacts.
     pub runtime: Option<RuntimeRequest>,
-    /// The image of the build before, whose saved artifacts this one starts with.
+    /// The image of the previous build, whose saved artifacts this one starts with.
     pub previous: Option<PreviousRequest>,
-    /// Variables for the scripts and the result; later ones win, and they win over the source's.
+    /// Variables for the scripts and the result; later ones override earlier ones and those of the source.
     pub env: Vec<EnvVar>,
-    /// Variables for `assemble` alone, whose values are in no image and no log; later ones win, and they
-    /// win over all others.
+    /// Variables for `assemble` alone, whose values are in no image and no log; later ones override earlier ones and
+    /// all other variables.
     pub secrets: Vec<Secret>,
-    /// Certificates in PEM that the scripts trust beside the image's own, for networks that look into
-    /// TLS. They do not get into the result.
+    /// Certificates in PEM that the scripts trust beside those of the image, for networks that intercept TLS. They do
+    /// not get into the result.
     pub trust: Option<String>,
-    /// What the scripts can reach.
+    /// The network of the scripts.
     pub network: Network,
-    /// What each container of the build may use.
+    /// The resource limits of each container of the build.
     pub limits: Limits,
-    /// Replaces the builder's own destination.
+    /// Replaces the destination of the builder.
     pub destination: Option<ContainerPath>,
     /// Replaces the user of `assemble`, in the notation of image configs.
     pub assemble_user: Option<String>,
     /// Replaces the user of `assemble-runtime`.
     pub assemble_runtime_user: Option<String>,
-    /// The numbers that the users of scripts may have, whatever says who they are.
+    /// The uids that the users of scripts may have, whatever the origin of the user.
     pub allowed_uids: UidRanges,
-    /// What the application is called, for the display-name label.
+    /// The name of the application, for the display-name label.
     pub application_name: Option<String>,
-    /// What the application is, for the description label.
+    /// The description of the application, for the description label.
     pub description: Option<String>,
-    /// Whether the source stays in the image, for builders that run from it.
+    /// True if the source stays in the image, for builders that run from it.
     pub keep_source: bool,
-    /// Whether scripts run although nothing has changed since the engine built the same.
+    /// True if the build cache is not used.
     pub no_cache: bool,
-    /// The time that everything new in the image gets, in seconds since 1970; else the source's.
+    /// The modification time of all new files in the image, in seconds since 1970; else that of the source.
     pub epoch: Option<u64>,
 }
 
 impl BuildRequest {
-    /// The request with nothing but its two necessary parts.
+    /// Creates a request from its two required parts.
     #[must_use]
     pub fn new(location: SourceLocation, builder: ImageRef) -> Self {
         Self {
@@ -93,37 +93,37 @@ impl BuildRequest {
     }
 }
 
-/// Which image the source goes into.
+/// The selection of the builder image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Builder {
-    /// This one.
+    /// This image.
     Named(ImageRef),
-    /// The one for what the source is.
+    /// The builder for the detected kind of source.
     Detected,
-    /// This one if it is a builder that the engine has. Else this is the name of the result, and the
-    /// builder is the one for what the source is.
+    /// This image if it is a builder that the engine has. Otherwise this is the name of the result, and the builder is
+    /// the one for the detected kind of source.
     Either(ImageRef),
 }
 
-/// Where the source is and which part of it counts.
+/// The source of a build: its location and the part of it that is built.
 #[derive(Clone, Debug)]
 pub struct SourceRequest {
     /// A directory or something that Git can fetch.
     pub location: SourceLocation,
-    /// The branch, tag or commit; else what the location names, else the remote's `HEAD`.
+    /// The branch, tag or commit; else that of the location, else the remote's `HEAD`.
     pub git_ref: Option<String>,
-    /// The directory in it that is the application.
+    /// The directory in it that is built.
     pub context_dir: Option<String>,
-    /// Take a directory as it lies there, even when it is a Git repository.
+    /// True if a directory is copied with its uncommitted changes, even when it is a Git repository.
     pub copy: bool,
-    /// The regular expression of what is left out.
+    /// The regular expression for paths that are left out.
     pub exclude: String,
-    /// Directories that are no part of any source, wherever they lie: where images are kept.
+    /// Directories that are not part of any source, wherever they are: the image stores.
     pub foreign: Vec<PathBuf>,
 }
 
 impl SourceRequest {
-    /// Everything at this location but Git's own directories.
+    /// Creates a request for all files at this location except Git's own directories.
     #[must_use]
     pub fn new(location: SourceLocation) -> Self {
         Self {
@@ -137,35 +137,35 @@ impl SourceRequest {
     }
 }
 
-/// The second image of a split build.
+/// The runtime image of a runtime-image build.
 #[derive(Clone, Debug)]
 pub struct RuntimeRequest {
     /// The image.
     pub image: ImageRef,
-    /// When to pull it.
+    /// The pull policy.
     pub pull: PullPolicy,
-    /// What it gets; when empty, what its label says.
+    /// The artifacts to copy; when empty, those that its label names.
     pub artifacts: Vec<Mapping>,
 }
 
-/// The image of the build before. When it is not there, or saves nothing, the build is a clean one.
+/// The image of the previous build. When it does not exist, or saves no artifacts, the build is a clean one.
 #[derive(Clone, Debug)]
 pub struct PreviousRequest {
-    /// The image. In a split build, whose result has no artifacts of the builder, this is the name that
-    /// the builder's container gets as an image of its own.
+    /// The image. In a runtime-image build, whose result has no artifacts for the next build, this is the name of the
+    /// second image, which is committed from the builder's container.
     pub image: ImageRef,
-    /// When to pull it.
+    /// The pull policy.
     pub pull: PullPolicy,
 }
 
-/// What the tag of the image that the builder's container becomes in a split build ends with.
+/// The suffix of the tag of the image that is committed from the builder's container in a runtime-image build.
 const BUILD_IMAGE: &str = "-build";
 
 impl PreviousRequest {
-    /// For builds of this name: the result of the one before, or the image beside it in a split build.
+    /// Returns the request for builds of this name: the previous result, or the second image of a runtime-image build.
     ///
     /// # Errors
-    /// [`ImageRefError::Tag`] when the tag of that would be too long.
+    /// [`ImageRefError::Tag`] when its tag would be too long.
     pub fn of(tag: &ImageRef, is_split: bool, pull: PullPolicy) -> Result<Self, ImageRefError> {
         let image = if is_split {
             format!("{}:{}{BUILD_IMAGE}", tag.name(), tag.tag_or_latest()).parse()?
@@ -176,22 +176,22 @@ impl PreviousRequest {
     }
 }
 
-/// A question to an image: what it is for, and how it is used.
+/// The request to run the script `usage` of an image.
 #[derive(Clone, Debug)]
 pub struct UsageRequest {
     /// The image.
     pub image: ImageRef,
-    /// When to pull it.
+    /// The pull policy.
     pub pull: PullPolicy,
-    /// Variables for the script; they win over the image's.
+    /// Variables for the script; they override those of the image.
     pub env: Vec<EnvVar>,
-    /// The numbers that the user of the script may have.
+    /// The uids that the user of the script may have.
     pub allowed_uids: UidRanges,
-    /// Whether programs read the answer, if the script can answer them.
+    /// True if the script is to print JSON, if it can.
     pub json: bool,
 }
 
-/// When an image is pulled.
+/// The policy that determines when an image is pulled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PullPolicy {
@@ -205,7 +205,7 @@ pub enum PullPolicy {
 }
 
 impl PullPolicy {
-    /// Every policy with the name that flags use.
+    /// All policies with their names in options.
     pub const NAMES: [(&'static str, Self); 3] = [
         ("always", Self::Always),
         ("if-not-present", Self::IfNotPresent),
@@ -213,7 +213,7 @@ impl PullPolicy {
     ];
 }
 
-/// A text that names no [`PullPolicy`].
+/// A text that does not name a [`PullPolicy`].
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("`{0}` is no pull policy; use always, if-not-present or never")]
 pub struct PullPolicyError(String);
@@ -229,17 +229,17 @@ impl FromStr for PullPolicy {
     }
 }
 
-/// What the scripts of a build can reach.
+/// The network that the scripts of a build can reach.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Network {
-    /// What containers of the engine get.
+    /// The default network of the engine.
     #[default]
     Default,
-    /// Nothing.
+    /// No network.
     None,
-    /// The host's own network.
+    /// The network of the host.
     Host,
     /// A network of the engine.
     Named(String),

@@ -1,5 +1,5 @@
-//! Resources that a command has made and not yet removed: it waits for them when it is stopped, and they are what
-//! stays behind when it is not given the time.
+//! Resources that a command has created and not yet removed. A command that is stopped waits for their removal, and
+//! reports those that are left when it can't wait.
 
 use std::{
     collections::BTreeMap,
@@ -8,12 +8,12 @@ use std::{
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
 };
 
-/// Something that goes before the command ends.
+/// Something that is removed before the command ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Resource {
-    /// A checkout of a Git repository: its directory, or the one that it is made in.
+    /// A checkout of a Git repository: its directory, or the parent in which it is created.
     Checkout(PathBuf),
-    /// Unfinished files of the embedded engine: their directory, or the one that it is made in.
+    /// Unfinished files of the embedded engine: their directory, or the parent in which it is created.
     Work(PathBuf),
     /// The files of an application that the embedded engine runs: their directory.
     Run(PathBuf),
@@ -30,7 +30,7 @@ pub enum Resource {
 }
 
 impl Resource {
-    /// Returns what is done about it while the command waits, for people.
+    /// Returns a text for the operation that the command waits for.
     #[must_use]
     pub fn pending(&self) -> String {
         match self {
@@ -57,7 +57,7 @@ impl Resource {
     }
 }
 
-/// Shows what stays behind, and what becomes of it.
+/// Shows the resource that stays behind, and its further fate.
 impl fmt::Display for Resource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -90,7 +90,7 @@ impl fmt::Display for Resource {
     }
 }
 
-/// The resources of a command: clones share one list.
+/// The resources of a command. Clones share one list.
 #[derive(Clone, Debug, Default)]
 pub struct Resources(Arc<State>);
 
@@ -107,7 +107,7 @@ struct List {
 }
 
 impl Resources {
-    /// Adds a resource, which is about to be made, until the result is dropped.
+    /// Adds a resource that is about to be created, until the result is dropped.
     pub(crate) fn add(&self, resource: Resource) -> Tracked {
         let mut list = self.lock();
         let key = list.next;
@@ -119,13 +119,13 @@ impl Resources {
         }
     }
 
-    /// Returns what there is now, the oldest first.
+    /// Returns the current resources, the oldest first.
     #[must_use]
     pub fn list(&self) -> Vec<Resource> {
         self.lock().entries.values().cloned().collect()
     }
 
-    /// Blocks until there is nothing left.
+    /// Blocks until the list is empty.
     pub fn wait_until_empty(&self) {
         let mut list = self.lock();
         while !list.entries.is_empty() {
@@ -134,13 +134,13 @@ impl Resources {
         }
     }
 
-    /// The list is whole at every moment, also after a panic.
+    /// Locks the list, which is consistent at every moment, even after a panic.
     fn lock(&self) -> MutexGuard<'_, List> {
         self.0.list.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A resource in the list. It leaves the list when this is dropped, which must be after its removal.
+/// A resource in the list. The entry is removed when this is dropped, which must be after the resource's removal.
 #[derive(Debug)]
 #[must_use = "a resource is in the list as long as this lives"]
 pub struct Tracked {
@@ -149,7 +149,7 @@ pub struct Tracked {
 }
 
 impl Tracked {
-    /// Replaces what is known of the resource.
+    /// Replaces the resource in the list.
     pub fn set(&self, resource: Resource) {
         self.resources.lock().entries.insert(self.key, resource);
     }

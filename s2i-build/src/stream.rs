@@ -1,4 +1,4 @@
-//! Archives on their way: produced by a thread, consumed piece by piece, never whole in memory.
+//! Streams of archives: produced by a thread, consumed piece by piece, never whole in memory.
 
 use std::{
     fmt,
@@ -17,7 +17,7 @@ use s2i_core::{OpenDir, archive, bounds::Limits, ignore::Filter};
 /// The size of the pieces that a tree is sent in, in bytes.
 const PIECE: usize = 256 * 1024;
 
-/// How many pieces may wait: what bounds the memory of an upload.
+/// The number of pieces that may wait. It bounds the memory of an upload.
 const WAITING: usize = 8;
 
 /// An uncompressed tar archive in pieces.
@@ -28,7 +28,7 @@ pub type ArchiveStream<'a> = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send
 pub struct Tree {
     /// The directory, opened once.
     pub root: Arc<OpenDir>,
-    /// What of it is left out.
+    /// The filter that leaves files out.
     pub filter: Arc<Filter>,
     /// The modification time that every entry gets, in seconds since 1970.
     pub mtime: u64,
@@ -43,8 +43,8 @@ impl fmt::Debug for Tree {
 }
 
 impl Tree {
-    /// The tree as an archive, written by a thread of its own that waits while nobody takes the
-    /// pieces and ends when the stream is dropped.
+    /// Returns the tree as an archive. Its own thread writes it, waits for the consumer of the pieces, and ends when
+    /// the stream is dropped.
     #[must_use]
     pub fn into_archive(self) -> ArchiveStream<'static> {
         pieces_of(move |out| {
@@ -59,10 +59,10 @@ impl Tree {
 }
 
 impl Tree {
-    /// Copies the tree into a directory that is empty. Blocks until that is done.
+    /// Copies the tree into an empty directory. Blocks until that is done.
     ///
     /// # Errors
-    /// When the tree can't be read, or the directory can't be written; it may have a part of the tree then.
+    /// When the tree can't be read, or the directory can't be written; it may contain a part of the tree then.
     pub fn copy_into(self, dir: &Path) -> io::Result<()> {
         let dir = &Dir::open_ambient_dir(dir, ambient_authority())?;
         let (reader, writer) = io::pipe()?;
@@ -82,7 +82,7 @@ impl Tree {
             let panicked = |_| Err(io::Error::other("a worker thread panicked"));
             let written = written.join().unwrap_or_else(panicked);
             match (written, unpacked) {
-                // The reader has given up, for a reason of its own.
+                // The consumer has failed; its error is the reason.
                 (Err(err), Err(reason)) if err.kind() == io::ErrorKind::BrokenPipe => {
                     Err(io::Error::other(reason))
                 }
@@ -93,7 +93,7 @@ impl Tree {
     }
 }
 
-/// Runs `write` on a thread of its own and streams what it writes.
+/// Runs `write` on its own thread and streams its output.
 pub fn pieces_of(
     write: impl FnOnce(&mut dyn Write) -> io::Result<()> + Send + 'static,
 ) -> ArchiveStream<'static> {
@@ -105,7 +105,7 @@ pub fn pieces_of(
         };
         let written = write(&mut out).and_then(|()| out.flush());
         if let Err(err) = written {
-            // A receiver that is gone has no use for the error either.
+            // The error does not matter if the receiver is gone.
             let _ = out.send(Err(err));
         }
     });
@@ -148,7 +148,7 @@ impl Write for Pieces {
     }
 }
 
-/// Waits on this thread for a future, parking it in between.
+/// Waits for a future on this thread, which is parked meanwhile.
 pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     struct Unpark(std::thread::Thread);
     impl std::task::Wake for Unpark {
@@ -167,7 +167,7 @@ pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
-/// Runs blocking work on a thread of its own and waits for it without blocking.
+/// Runs blocking work on its own thread and waits for it without blocking.
 ///
 /// # Errors
 /// When the work panicked.

@@ -1,16 +1,16 @@
-//! The names of fields in traces, in one place, so that whoever collects traces can rely on them.
+//! The names of fields in traces, in one place, so that collectors of traces can rely on them.
 //!
-//! Traces are for those who look into s2i itself; what users see are [events](crate::event). No value of
-//! a variable and no credential is in a trace.
+//! Traces are for the diagnosis of s2i itself; users see [events](crate::event). No value of a variable and no
+//! credential is in a trace.
 
-/// The image that something is done with, as the user called it.
+/// The image of the operation, by its name in the request.
 pub const IMAGE: &str = "image";
 
-/// The container that something is done with.
+/// The container of the operation.
 pub const CONTAINER: &str = "container";
 
 /// The script that runs.
 pub const SCRIPT: &str = "script";
 
-/// Where the engine listens.
+/// The endpoint of the engine.
 pub const ENDPOINT: &str = "endpoint";

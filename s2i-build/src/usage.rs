@@ -1,4 +1,4 @@
-//! Asks an image what it is for: resolve, plan, run.
+//! Runs the script `usage` of an image: resolve, plan, run.
 
 use std::sync::{
     Mutex, MutexGuard,
@@ -18,14 +18,14 @@ use crate::{
     request::UsageRequest,
 };
 
-/// The most that is kept of what a script writes, in bytes.
+/// The maximal size of the output of a script that is kept, in bytes.
 const MOST: usize = 1 << 20;
 
-/// Runs the script `usage` of an image, and gives what it writes to its standard output, up to a
-/// mebibyte. What it writes to standard error is told; all of it, when the script fails.
+/// Runs the script `usage` of an image, and returns its standard output, up to a mebibyte. Its standard error is sent
+/// as events, and so is its standard output when the script fails.
 ///
 /// # Errors
-/// [`BuildFailure`]; no container is left behind unless its `cleanup` or a warning says so.
+/// [`BuildFailure`]; no container is left behind unless its `cleanup` or a warning names it.
 pub async fn usage<E: ImageResolver + Runner>(
     engine: &E,
     request: &UsageRequest,
@@ -99,11 +99,11 @@ async fn execute<R: Runner>(
     })
 }
 
-/// Keeps what a script writes to its standard output, and passes on all else.
+/// A sink that keeps the standard output of a script, and passes on all other events.
 struct Kept<'a> {
     others: &'a dyn EventSink,
     text: Mutex<Vec<u8>>,
-    /// Whether it was said that there is more.
+    /// True after the warning that the output is truncated was sent.
     is_told: AtomicBool,
 }
 

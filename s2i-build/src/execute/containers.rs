@@ -43,7 +43,7 @@ impl<C: Container> Containers<C> {
             .collect()
     }
 
-    /// Discards what is there after a failure, the newest first.
+    /// Discards the containers after a failure, the newest first.
     pub(super) async fn discard_all(self, mut failure: BuildFailure) -> BuildFailure {
         for (_, container) in self.0.into_iter().rev() {
             failure = failure.and_cleanup(container.discard().await);

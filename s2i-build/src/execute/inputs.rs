@@ -1,10 +1,10 @@
-//! The archives that are made for a copy.
+//! The archives that are generated for a copy.
 
 use s2i_core::archive;
 
 use crate::stream::{ArchiveStream, pieces_of};
 
-/// An archive of one text file.
+/// Creates an archive of one text file.
 pub(super) fn one_file(name: &'static str, text: &str, mtime: u64) -> ArchiveStream<'static> {
     let text = text.to_owned();
     pieces_of(move |out| {

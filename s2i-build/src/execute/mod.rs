@@ -1,4 +1,4 @@
-//! Carries out a plan on an engine, from top to bottom, and chooses nothing.
+//! Executes a plan on an engine, from top to bottom, without any choice of its own.
 
 mod containers;
 mod inputs;
@@ -20,7 +20,7 @@ use crate::{
 };
 use containers::Containers;
 
-/// The things that a plan refers to and that are not in it.
+/// The inputs that a plan refers to and that are not in it.
 #[derive(Clone, Copy, Debug)]
 pub struct Materials<'a> {
     /// The source.
@@ -31,7 +31,7 @@ pub struct Materials<'a> {
     pub trust: Option<&'a str>,
 }
 
-/// Runs the stages of a plan and makes its images; returns the first of them, the result.
+/// Runs the stages of a plan and commits its images; returns the first of them, the result.
 ///
 /// # Errors
 /// [`BuildFailure`]; no container is left behind unless its `cleanup` or a warning names it.
@@ -84,7 +84,7 @@ impl<E: Runner + ImageStore> Executor<'_, E> {
         for output in others {
             made.push((output, self.commit(output, None, containers).await?));
         }
-        // A stop of everything stops the next commit as well.
+        // A cancellation stops the next commit as well.
         let id = |(_, made): &(&Output, Committed)| Resource::Image(made.id.clone());
         let _unnamed: Vec<_> = made
             .iter()
@@ -128,7 +128,7 @@ impl<E: Runner + ImageStore> Executor<'_, E> {
         }
     }
 
-    /// Makes an image of the container of a stage, which goes.
+    /// Commits the container of a stage, which is removed.
     async fn commit(
         &self,
         output: &Output,
@@ -166,14 +166,14 @@ impl<E: Runner + ImageStore> Executor<'_, E> {
         })
     }
 
-    /// A container or an image that could not be removed is no reason to discard the result.
+    /// Warns about a container or an image that could not be removed. It is not a reason to discard the result.
     fn warn_of_leftover(&self, error: Option<EngineError>) {
         let warning = |err| Diagnostic::new("cleanup", ErrorChain(&err).to_string());
         self.context.progress.warn(error.map(warning));
     }
 }
 
-/// Ends a container in which nothing has run yet when its user is one that the plan does not allow.
+/// Returns a container in which nothing has run yet, or discards it when the plan does not allow its user.
 pub(crate) async fn admitted<C: Container>(
     container: C,
     user: ScriptUser<'_>,
@@ -184,7 +184,7 @@ pub(crate) async fn admitted<C: Container>(
     }
 }
 
-/// Returns the program of a plan in a container of an image with this config, with those of the secrets that it names.
+/// Returns the program of a plan for a container of an image with this config, with the secrets that it names.
 pub(crate) fn program(
     run: &Run,
     user: &User,
@@ -203,7 +203,7 @@ pub(crate) fn program(
     }
 }
 
-/// Shows that a script runs as root, where it does.
+/// Sends a notice if a script runs as root.
 pub(crate) fn notice_root(
     container: &impl Container,
     user: ScriptUser<'_>,

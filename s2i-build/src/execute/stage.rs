@@ -20,11 +20,11 @@ use crate::{
     trace,
 };
 
-/// The end of a container before its last step.
+/// The reason why a container ends before its last step.
 enum StepFailure {
     /// The build fails.
     Fail(BuildFailure),
-    /// The output of this stage could not be copied, and the plan goes on without it.
+    /// The output of this stage could not be copied, and the plan continues without it.
     Skip(StageName, EngineError),
 }
 
@@ -35,8 +35,8 @@ impl<T: Into<BuildFailure>> From<T> for StepFailure {
 }
 
 impl<E: Runner + ImageStore> Executor<'_, E> {
-    /// Runs a stage. Where the output of a stage that may fail breaks off, the container has a part of it, and the
-    /// stage starts again without.
+    /// Runs a stage. Where the output of an optional stage ends with an error, the container has a part of it, and
+    /// the stage starts again without that output.
     pub(super) async fn run_stage(
         &self,
         stage: &Stage,
@@ -90,7 +90,7 @@ impl<E: Runner + ImageStore> Executor<'_, E> {
         Ok(())
     }
 
-    /// Starts the container of a stage, with the artifacts mounted where that is possible.
+    /// Starts the container of a stage, with the saved artifacts mounted where that is possible.
     async fn start(
         &self,
         stage: &Stage,
@@ -290,7 +290,7 @@ impl<E: Runner + ImageStore> Executor<'_, E> {
     }
 }
 
-/// Returns whether a container may have failed to start because of artifacts that were to be mounted.
+/// Returns whether a container may have failed to start because of the artifacts to mount.
 fn may_be_about_artifacts(error: &EngineError) -> bool {
     !matches!(
         error,

@@ -21,8 +21,8 @@ pub struct Choice {
     pub tag: Option<ImageRef>,
     /// The reason for this builder.
     pub reason: ChoiceReason,
-    /// True for the default of s2i, which neither a request nor a configuration names. Such an image is made here;
-    /// one that a registry has under that name could come from anywhere.
+    /// True for the default of s2i, which neither a request nor a configuration names. Such an image is built on this
+    /// machine; an image of that name in a registry could be of any origin.
     pub is_default_builder: bool,
 }
 
@@ -34,21 +34,21 @@ pub enum ChoiceReason {
     Named,
     /// The one image that the request names is a builder; the result gets no name.
     OnlyImage,
-    /// The source was recognised.
+    /// The kind of the source was detected.
     Detected {
-        /// The files that it was recognised by.
+        /// The files that it was detected by.
         source: SourceEvidence,
         /// The one image that the request names, where it is the name of the result.
         result: Option<ResultName>,
     },
 }
 
-/// The files that a source was recognised by.
+/// The files that a source was detected by.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SourceEvidence {
     /// The file that decided, with its article.
     pub file: String,
-    /// Files that other kinds of source have, with their articles.
+    /// Files of other kinds of source, with their articles.
     pub others: Vec<String>,
 }
 
@@ -62,7 +62,7 @@ impl fmt::Display for SourceEvidence {
     }
 }
 
-/// The name of a result that could have been the name of a builder.
+/// The name of a result, given in a place where the name of a builder could be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ResultName {
     /// The name.
@@ -77,24 +77,24 @@ pub struct ResultName {
 pub enum ResultReason {
     /// The engine does not have it.
     NoSuchImage,
-    /// It was made by s2i, by its label.
+    /// It was built by s2i, according to its label.
     MadeByS2i,
 }
 
-/// The role of an image in a build whose request has it in a place where it could be builder or result.
+/// The role of an image whose name could be that of the builder or of the result.
 enum Role {
     Builder,
     Result(ResultReason),
-    /// Neither builder nor result: it belongs to another, who would lose it.
+    /// Neither a builder nor a result of s2i: its owner would lose it.
     Foreign,
 }
 
-/// Chooses the builder that was asked for from what was found.
+/// Chooses the builder for a request from the facts.
 ///
 /// # Errors
-/// [`PlanError::NoBuilder`] when the source is not recognised, [`PlanError::NoTag`] when an
-/// incremental build has no name, [`PlanError::OthersImage`] when the only name is that of an image that is
-/// neither a builder nor made by s2i.
+/// [`PlanError::NoBuilder`] when the kind of the source is not detected, [`PlanError::NoTag`] when an incremental build
+/// has no name, [`PlanError::OthersImage`] when the only name is that of an image that is neither a builder nor built
+/// by s2i.
 pub fn choose(request: &BuildRequest, facts: &ChoiceFacts) -> Result<Choice, PlanError> {
     match &request.builder {
         Builder::Named(builder) => Ok(Choice {
@@ -126,7 +126,7 @@ pub fn choose(request: &BuildRequest, facts: &ChoiceFacts) -> Result<Choice, Pla
     }
 }
 
-/// An image that s2i has made has the labels of its builder, and one more.
+/// Returns the role of an image. An image that s2i has built has the labels of its builder, and one more.
 fn role(image: Option<&ImageFacts>) -> Role {
     let Some(image) = image else {
         return Role::Result(ResultReason::NoSuchImage);

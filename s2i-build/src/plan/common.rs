@@ -25,7 +25,7 @@ pub(super) struct Context<'a> {
     pub(super) epoch: u64,
 }
 
-/// A script as a program in the working directory of its image. `extra` is for this script alone.
+/// Returns a script as a program in the working directory of its image. `extra` is for this script alone.
 pub(super) fn program(
     context: &Context<'_>,
     script: Script,
@@ -43,7 +43,7 @@ pub(super) fn program(
     })
 }
 
-/// The variable that gives the tools of a build the time to write down.
+/// Returns the variable that gives the tools of a build their timestamp.
 pub(super) fn epoch(context: &Context<'_>) -> EnvVar {
     variable(env_var::SOURCE_DATE_EPOCH, &context.epoch.to_string())
 }
@@ -63,7 +63,7 @@ pub(super) fn working_dir(image: &ImageFacts) -> Result<ContainerPath, PlanError
         source,
     };
     let dir: ContainerPath = dir.parse().map_err(bad)?;
-    // A working directory there is a known way to an open file of the host (CVE-2024-21626).
+    // A working directory there can lead to a file that the host has open (CVE-2024-21626).
     let proc = "/proc".parse::<ContainerPath>().expect("a normalised path");
     if proc.contains(&dir) {
         return Err(PlanError::WorkingDirInProc {
@@ -78,7 +78,7 @@ pub(super) fn labels_of(image: &ImageFacts) -> ImageLabels {
     ImageLabels::read(&image.config.labels, &image.config.env).0
 }
 
-/// The layout that the user asked for, else that of the builder.
+/// Returns the requested layout, else that of the builder.
 pub(super) fn layout(
     request: &BuildRequest,
     builder: &ImageFacts,
@@ -90,7 +90,7 @@ pub(super) fn layout(
     own_layout(&builder.name, labels)
 }
 
-/// The layout that the label of an image names.
+/// Returns the layout that the label of an image names.
 pub(super) fn own_layout(image: &ImageRef, labels: &ImageLabels) -> Result<Layout, PlanError> {
     let Some(destination) = &labels.destination else {
         return Ok(Layout::default());

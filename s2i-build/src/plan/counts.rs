@@ -1,4 +1,4 @@
-//! How many variables and labels a build takes from outside.
+//! The bounds on the number of variables and labels that a build takes from outside.
 
 use s2i_core::{
     bounds,
@@ -11,7 +11,7 @@ use crate::{
     request::BuildRequest,
 };
 
-/// Refuses more than any application has: they all go through every script and into the result.
+/// Refuses more variables or labels than any application has: all of them go into every script and into the result.
 pub(super) fn check(request: &BuildRequest, facts: &Facts) -> Result<(), PlanError> {
     count(request.env.len(), || "the command".into(), "variables")?;
     let environment = facts.source.environment.len();
@@ -22,7 +22,7 @@ pub(super) fn check(request: &BuildRequest, facts: &Facts) -> Result<(), PlanErr
         .try_for_each(check_image)
 }
 
-/// Refuses more names than there can be variables: each of these is compared with all of them.
+/// Refuses more name patterns than there can be variables: each variable is compared with all of them.
 pub(super) fn check_names(names: &NamePatterns, image: &ImageFacts) -> Result<(), PlanError> {
     let place = || {
         format!(

@@ -1,4 +1,4 @@
-//! Why a request can't be planned.
+//! The errors of planning.
 
 use s2i_core::{
     ContainerPath, ContainerPathError, ImageRef, Script, bounds, label, mapping::MappingError,
@@ -8,21 +8,21 @@ use thiserror::Error;
 use super::UserRefused;
 use crate::detect::LOOKED_FOR;
 
-/// A request that can't end well.
+/// The reason why a request can't be planned.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum PlanError {
-    /// Nobody has a script that is needed.
+    /// Neither the image nor the source has a required script.
     #[error(
         "there is no script `{script}`: the image `{image}` has no label `{}`, and the source has no `.s2i/bin/{script}`",
         label::SCRIPTS_URL
     )]
     NoScript {
-        /// What is needed.
+        /// The script.
         script: Script,
         /// The image that lacks it.
         image: ImageRef,
     },
-    /// The image says nothing of itself.
+    /// The config of the image is empty.
     #[error(
         "the config of the image `{image}` is empty: it has no label that says where its scripts are, no user and no command"
     )]
@@ -30,7 +30,7 @@ pub enum PlanError {
         /// The image.
         image: ImageRef,
     },
-    /// The image says of itself that it has no scripts.
+    /// The image has no label for its scripts, so it has no `usage`.
     #[error(
         "the image `{image}` has no script `usage`: it has no label `{}`",
         label::SCRIPTS_URL
@@ -39,7 +39,7 @@ pub enum PlanError {
         /// The image.
         image: ImageRef,
     },
-    /// Nothing tells what the source is for.
+    /// The kind of the source was not detected.
     #[error(
         "no builder image can be picked: at its top, the source has none of these: {LOOKED_FOR}"
     )]
@@ -49,7 +49,7 @@ pub enum PlanError {
         "an incremental build finds the one before by the name of its result, and there is none"
     )]
     NoTag,
-    /// The one name of a build is that of an image that s2i has not made, and that builds nothing.
+    /// The only name in the request is that of an image that is not a builder and was not built by s2i.
     #[error("`{image}` is an image that is no builder, and that s2i has not made")]
     OthersImage {
         /// The image.
@@ -62,21 +62,21 @@ pub enum PlanError {
     ScriptsUrl {
         /// The image.
         image: ImageRef,
-        /// What its label says.
+        /// The value of the label.
         url: String,
     },
-    /// The image's config has a path that is none.
+    /// The config of the image has an invalid path.
     #[error("the {what} of the image `{image}` is no usable path")]
     ImagePath {
         /// The image.
         image: ImageRef,
-        /// Which part of its config.
+        /// The entry of the config.
         what: &'static str,
-        /// What is wrong with it.
+        /// The error in the path.
         #[source]
         source: ContainerPathError,
     },
-    /// The image starts in `/proc`.
+    /// The image has a working directory in `/proc`.
     #[error(
         "the image `{image}` has the working directory `{dir}`, which could lead out of the container"
     )]
@@ -105,10 +105,10 @@ pub enum PlanError {
         /// The image.
         image: ImageRef,
     },
-    /// The result is to be known by a digest.
+    /// The name of the result has a digest.
     #[error("the result can't be called `{tag}`: a digest is known only after the build")]
     DigestTag {
-        /// What was asked for.
+        /// The requested name.
         tag: ImageRef,
     },
     /// The result would replace an image that it is built from.
@@ -116,10 +116,10 @@ pub enum PlanError {
         "the result can't be called `{tag}`: that is the name of an image that it is built from"
     )]
     TagIsInput {
-        /// What was asked for.
+        /// The requested name.
         tag: ImageRef,
     },
-    /// Nobody says what the runtime image gets.
+    /// Neither the request nor the runtime image names the artifacts to copy.
     #[error(
         "nothing says which artifacts the runtime image `{image}` gets: it has no label `{}`",
         label::ASSEMBLE_INPUT_FILES
@@ -128,7 +128,7 @@ pub enum PlanError {
         /// The runtime image.
         image: ImageRef,
     },
-    /// A bad artifact.
+    /// An invalid artifact.
     #[error("the runtime artifacts can't be used")]
     Artifact(#[source] MappingError),
     /// Two artifacts would be one file.
@@ -137,14 +137,14 @@ pub enum PlanError {
         /// The path that both would have.
         name: String,
     },
-    /// More variables or labels than are taken.
+    /// More variables or labels than are accepted.
     #[error("{place} has {count} {what}; at most {} are taken", bounds::VARIABLES)]
     TooMany {
         /// The place that has them.
         place: String,
         /// Their kind, for example `variables`.
         what: &'static str,
-        /// How many there are.
+        /// Their number.
         count: usize,
     },
     /// The labels are too long.
@@ -153,13 +153,13 @@ pub enum PlanError {
         label::SIZE_LIMIT
     )]
     Labels {
-        /// What they would have.
+        /// Their size in bytes.
         bytes: usize,
     },
 }
 
 impl PlanError {
-    /// What the user can do about it.
+    /// Returns the advice for this error.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         Some(match self {

@@ -8,15 +8,15 @@ use super::{
     SecretInput, SourceInput, Stage, Step, TrustInput, User,
 };
 
-/// A change of the way in which plans are carried out makes another build of the same plan.
+/// The version of the execution of plans: it changes the key when the same plan gives another result.
 const VERSION: &str = concat!("s2i ", env!("CARGO_PKG_VERSION"), " plan 2");
 
 impl BuildPlan {
     /// Returns the key that an engine stores the result under: a digest of everything in the plan that decides about
     /// the result, and of the addresses in secrets.
     ///
-    /// There is none for a build that uses artifacts of the previous one or makes a second image for the next one,
-    /// because these change every time, nor where the fingerprint of the source is not known.
+    /// There is no key for a build that uses artifacts of the previous one or makes a second image for the next one,
+    /// because these change every time, or where the fingerprint of the source is not known.
     #[must_use]
     pub fn key(&self, secrets: &[Secret]) -> Option<String> {
         let uses_artifacts = self.stages.iter().any(|stage| stage.saved().is_some());
@@ -81,7 +81,7 @@ fn deciding(plan: &BuildPlan, fingerprint: &str) -> Value {
 
 fn deciding_image(image: &ImageInput) -> Value {
     let ImageInput {
-        // A name is only a way to the image; the labels of the result have it where it matters.
+        // The ID identifies the image. Where its name matters, the labels of the result have it.
         reference: _,
         id,
         platform,
@@ -142,15 +142,15 @@ fn deciding_output(output: &Output) -> Value {
                 entrypoint,
                 cmd,
             },
-        // An image that is known already gets another name.
+        // An image from the cache can get any name.
         name: _,
         on_naming_failure: _,
     } = output;
     json!([stage, remove, require, env, labels, entrypoint, cmd])
 }
 
-/// The part of a secret that decides about the result: the addresses of servers, without the logins in them. A login
-/// alone is no reason to build again, because many are made for one build.
+/// Returns the part of a secret that decides about the result: the addresses of servers, without the logins in them. A
+/// login alone is not a reason to build again, because many logins are issued for a single build.
 fn addresses(secret: &Secret) -> String {
     let value = secret.reveal().value();
     if !value.contains("://") {

@@ -1,6 +1,6 @@
-//! Makes every choice of a build, and touches nothing.
+//! Makes every decision of a build, without side effects.
 //!
-//! The [document] is the result; the other modules each make one kind of choice.
+//! The [document] is the result; the other modules each make one kind of decision.
 
 mod builder;
 mod common;
@@ -40,7 +40,7 @@ use crate::{
 /// 1980 that every archive format can hold.
 pub const DEFAULT_EPOCH: u64 = 315_532_801;
 
-/// The file that the certificates of [`CopySource::Trust`] are in.
+/// The name of the file with the certificates of [`CopySource::Trust`].
 pub const TRUST_FILE: &str = "ca.pem";
 
 /// A plan, and the values that it refers to by name.
@@ -52,10 +52,10 @@ pub struct PlannedBuild {
     pub secrets: Vec<Secret>,
 }
 
-/// Plans the build that was asked for from what was found.
+/// Plans the build of a request from the facts.
 ///
 /// # Errors
-/// [`PlanError`] for every request that can't end well, before anything has been started.
+/// [`PlanError`] for every request that can't succeed, before anything is started.
 pub fn plan(request: &BuildRequest, facts: &Facts) -> Result<PlannedBuild, PlanError> {
     check(request, facts)?;
     let commit_time = facts.source.commit.as_ref().map(|commit| commit.time);
@@ -106,7 +106,7 @@ pub fn plan(request: &BuildRequest, facts: &Facts) -> Result<PlannedBuild, PlanE
     })
 }
 
-/// Refuses what can't end well, whatever the scripts do.
+/// Refuses a request that can't succeed whatever the scripts do.
 fn check(request: &BuildRequest, facts: &Facts) -> Result<(), PlanError> {
     output::check_tag(request, facts)?;
     facts.inputs().try_for_each(check_on_build)?;
@@ -115,7 +115,7 @@ fn check(request: &BuildRequest, facts: &Facts) -> Result<(), PlanError> {
     counts::check(request, facts)
 }
 
-/// Containers here run programs for Linux.
+/// Refuses an image for an operating system other than Linux.
 fn check_system(image: &ImageFacts) -> Result<(), PlanError> {
     if image.platform.os == LINUX {
         return Ok(());
@@ -126,7 +126,7 @@ fn check_system(image: &ImageFacts) -> Result<(), PlanError> {
     })
 }
 
-/// Triggers would need a second way of building, one that the engine runs without limits.
+/// Refuses an image with triggers. They would need a build by the engine, which runs without limits.
 fn check_on_build(image: &ImageFacts) -> Result<(), PlanError> {
     if image.config.on_build.is_empty() {
         return Ok(());
@@ -160,7 +160,7 @@ fn inputs(context: &Context<'_>) -> Inputs {
     }
 }
 
-/// `assemble` in a container of the builder.
+/// Returns the stage of `assemble` in a container of the builder.
 fn build_stage(
     context: &Context<'_>,
     scripts: &scripts::ScriptPaths<'_>,
@@ -205,7 +205,7 @@ fn build_stage(
     })
 }
 
-/// The variables that s2i sets for `assemble` alone.
+/// Returns the variables that s2i sets for `assemble` alone.
 fn build_variables(request: &BuildRequest, layout: &Layout) -> Vec<EnvVar> {
     let trust = request.trust.iter().flat_map(|_| trust_variables(layout));
     let before = request.previous.iter();
@@ -213,7 +213,7 @@ fn build_variables(request: &BuildRequest, layout: &Layout) -> Vec<EnvVar> {
     trust.chain(incremental).collect()
 }
 
-/// The variables that make Go, OpenSSL and Node.js trust the certificates beside those of the image.
+/// Returns the variables that make Go, OpenSSL and Node.js trust the certificates beside those of the image.
 fn trust_variables(layout: &Layout) -> Vec<EnvVar> {
     let trust = layout.trust();
     vec![

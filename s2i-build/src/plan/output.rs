@@ -1,4 +1,4 @@
-//! The images that are made: names, configs, labels.
+//! The outputs of a build: names, configs, labels.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::{
     request::BuildRequest,
 };
 
-/// The container of the builder as the result.
+/// Returns the output that commits the builder's container.
 pub(super) fn of_build(
     context: &Context<'_>,
     scripts: &ScriptPaths<'_>,
@@ -29,7 +29,7 @@ pub(super) fn of_build(
     })
 }
 
-/// The paths of a build that are not in an image of the builder's container.
+/// Returns the paths that are removed before the commit of the builder's container.
 pub(super) fn removed(context: &Context<'_>, layout: &Layout) -> Vec<ContainerPath> {
     let mut removed = vec![layout.artifacts(), layout.trust()];
     if !context.request.keep_source {
@@ -38,7 +38,7 @@ pub(super) fn removed(context: &Context<'_>, layout: &Layout) -> Vec<ContainerPa
     removed
 }
 
-/// Refuses names that could not work, or would replace what others build from.
+/// Refuses names that are invalid, or would replace an input of the build.
 pub(super) fn check_tag(request: &BuildRequest, facts: &Facts) -> Result<(), PlanError> {
     let Some(tag) = &request.tag else {
         return Ok(());
@@ -46,7 +46,7 @@ pub(super) fn check_tag(request: &BuildRequest, facts: &Facts) -> Result<(), Pla
     check_name(tag, facts.tagged.as_ref(), facts)
 }
 
-/// The same for one name and the image that has it so far. An input may have been given by its id, its digest or another
+/// Checks one name and the image that currently has it. An input may have been given by its ID, its digest or another
 /// of its names.
 pub(super) fn check_name(
     tag: &ImageRef,
@@ -64,14 +64,14 @@ pub(super) fn check_name(
     Ok(())
 }
 
-/// Whether the tag names the input, which may have been typed with a digest alone.
+/// Returns whether the tag may name the input, which may have been given with a digest alone.
 pub(super) fn may_be(input: &ImageRef, tag: &ImageRef) -> bool {
     let any_tag = input.digest().is_some() && input.tag().is_none();
     input.full_name() == tag.full_name()
         && (any_tag || input.tag_or_latest() == tag.tag_or_latest())
 }
 
-/// The variables and labels of the build, and `run` as the command.
+/// Returns the config changes: the variables and labels of the build, and `run` as the command.
 pub(super) fn config(
     context: &Context<'_>,
     base: &ImageFacts,

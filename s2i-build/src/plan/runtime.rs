@@ -1,4 +1,4 @@
-//! The second half of a runtime-image build.
+//! The runtime image of a runtime-image build.
 
 use s2i_core::{
     ContainerPath, Layout, Script,
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{facts::ImageFacts, request::BuildRequest};
 
-/// The container of the runtime image, and the images that are made.
+/// Returns the stage of the runtime image, and the outputs.
 pub(super) fn plan(
     context: &Context<'_>,
     image: &ImageFacts,
@@ -75,15 +75,15 @@ fn steps(
     let script = Script::AssembleRuntime;
     let run = program(context, script, scripts.image, &assemble_runtime, &[])?;
     steps.push(Step::Run(Run {
-        // A runtime image may need nothing but the artifacts.
+        // A runtime image may need no script beside the artifacts.
         optional: true,
         ..run
     }));
     Ok(steps)
 }
 
-/// The container of the builder as a second image: the slim result has no artifacts for the next build. It may lack
-/// `run`, which the result does not take from it.
+/// Returns the output that commits the builder's container as a second image: the slim result has no artifacts for the
+/// next build. It may lack `run`, which the result does not take from it.
 fn builder_output(
     context: &Context<'_>,
     builder: &scripts::ScriptPaths<'_>,
@@ -92,7 +92,7 @@ fn builder_output(
         return Ok(None);
     };
     let name = previous.image.clone();
-    // The previous image is the one that has this name so far.
+    // The previous image is the one that currently has this name.
     output::check_name(&name, context.facts.previous.as_ref(), context.facts)?;
     if context
         .request
@@ -114,7 +114,7 @@ fn builder_output(
     }))
 }
 
-/// The artifacts that the user names, else those that the label of the runtime image names.
+/// Returns the artifacts of the request, else those that the label of the runtime image names.
 fn artifacts(
     request: &BuildRequest,
     image: &ImageFacts,

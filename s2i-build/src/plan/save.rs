@@ -1,4 +1,4 @@
-//! The artifacts of the previous build that this one starts with.
+//! The saved artifacts of the previous build, for an incremental build.
 
 use s2i_core::{ContainerPath, Layout, Script, label::ImageLabels};
 
@@ -9,8 +9,9 @@ use super::{
     scripts, user,
 };
 
-/// `save-artifacts` of the previous image, and the copy of its output, where a label of the image names its directory.
-/// It gets none of the variables of this build but its time: the artifacts must not depend on them.
+/// Returns the stage of `save-artifacts` of the previous image and the copy of its output, where a label of the image
+/// names the directory of the script. Of the variables of this build the script only gets the time: the artifacts must
+/// not depend on the others.
 pub(super) fn plan(
     context: &Context<'_>,
     builder: &scripts::ScriptPaths<'_>,
@@ -19,7 +20,7 @@ pub(super) fn plan(
         return Ok(None);
     };
     let labels = labels_of(image);
-    // A script of the source is where the previous build has put it.
+    // A script of the source is at the path to which the previous build uploaded it.
     let own = match &context.request.destination {
         Some(destination) => Layout::new(destination.clone()),
         None => own_layout(&image.name, &labels)?,
@@ -58,8 +59,8 @@ pub(super) fn plan(
     Ok(Some((stage, Copy { from, into })))
 }
 
-/// The directory of the previous image that can be mounted. The labels of both images have to allow it, and they
-/// promise it of their own scripts, so with a script of the source nothing is mounted.
+/// Returns the directory of the previous image that can be mounted. The labels of both images have to allow it, and
+/// they only hold for the scripts of the images, so with a script of the source nothing is mounted.
 fn mount(
     context: &Context<'_>,
     previous: &ImageLabels,

@@ -1,4 +1,4 @@
-//! The paths of scripts: in the source first, then in the image.
+//! The paths of scripts. Those of the source have precedence over those of the image.
 
 use s2i_core::{ContainerPath, Layout, Script, image::ContainerConfig, label::ImageLabels};
 
@@ -31,7 +31,7 @@ impl ScriptPaths<'_> {
         }
     }
 
-    /// Returns those of the scripts that the source has.
+    /// Returns the given scripts that the source has.
     pub(super) fn in_source(&self, scripts: &[Script]) -> Vec<Script> {
         let has = |script: &&Script| self.source.scripts.contains(script);
         scripts.iter().filter(has).copied().collect()

@@ -1,4 +1,4 @@
-//! The plan of a question to an image: its script `usage`.
+//! The plan of a run of an image's script `usage`.
 
 use s2i_core::{Layout, Script};
 
@@ -12,7 +12,7 @@ use crate::{
     request::{Limits, Network, UsageRequest},
 };
 
-/// The argument with which our images answer programs.
+/// The argument with which the images of s2i print JSON.
 const JSON: &str = "--json";
 
 /// One container in which the script `usage` runs.

@@ -12,7 +12,7 @@ use crate::{facts::ImageFacts, request::BuildRequest};
 const ASSEMBLE_USER: &str = "--assemble-user";
 const ASSEMBLE_RUNTIME_USER: &str = "--assemble-runtime-user";
 
-/// The user of `assemble`: the option wins over the label, which wins over the image's own.
+/// Returns the user of `assemble`: the option wins over the label, which wins over the image's user.
 pub(super) fn of_assemble(
     request: &BuildRequest,
     image: &ImageFacts,
@@ -27,7 +27,7 @@ pub(super) fn of_assemble(
     )
 }
 
-/// The user of `assemble-runtime`, by the same rule.
+/// Returns the user of `assemble-runtime`, by the same rule.
 pub(super) fn of_assemble_runtime(
     request: &BuildRequest,
     image: &ImageFacts,
@@ -42,7 +42,7 @@ pub(super) fn of_assemble_runtime(
     )
 }
 
-/// The user of `save-artifacts`: the option of `assemble`, or the image's own.
+/// Returns the user of `save-artifacts`: the option of `assemble`, or the image's user.
 pub(super) fn of_save_artifacts(request: &BuildRequest, image: &ImageFacts) -> User {
     of_assemble(request, image, None)
 }
@@ -74,7 +74,7 @@ pub struct ScriptUser<'a> {
 }
 
 impl<'a> ScriptUser<'a> {
-    /// The user of a script in a container of this image.
+    /// Creates the user of a script in a container of this image.
     pub(crate) fn new(image: &'a ImageRef, run: &'a Run, user: &'a User) -> Self {
         Self { image, run, user }
     }
@@ -88,8 +88,8 @@ impl BuildPlan {
         ScriptUser::new(&image.reference, run, &stage.user)
     }
 
-    /// Refuses users that are known by their number not to be allowed. Names are looked up in the container, before
-    /// anything goes in.
+    /// Refuses users whose number is known and not allowed. Names are resolved later, in the container, before anything
+    /// is copied into it.
     pub(super) fn check_users(&self) -> Result<(), Box<UserRefused>> {
         let runs = |stage| Stage::runs(stage).map(move |run| self.script_user(stage, run));
         // The option for `assemble` counts for `save-artifacts` too, and is an error about `assemble`.
@@ -119,7 +119,7 @@ impl ScriptUser<'_> {
         }))
     }
 
-    /// The same where the number needs no look into the image.
+    /// Checks the user if its number is known without the image.
     pub(super) fn check_known(self) -> Result<(), Box<UserRefused>> {
         Account::uid_of(&self.user.name).map_or(Ok(()), |uid| self.check(uid))
     }

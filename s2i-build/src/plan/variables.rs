@@ -1,4 +1,4 @@
-//! Which variables the result keeps, and which only `assemble` gets.
+//! The division of variables into those that the result keeps and those for `assemble` alone.
 
 use std::collections::HashMap;
 
@@ -6,7 +6,7 @@ use s2i_core::{EnvVar, Secret, environment, label::NamePatterns, secret};
 
 use crate::{facts::SourceFacts, request::BuildRequest};
 
-/// How names of variables end that hold the address of a server, of one that a build asks.
+/// The name endings of variables that contain the address of a server that a build uses.
 const ADDRESSES: [&str; 3] = ["proxy", "mirror", "registry"];
 
 /// The variables of the source and of the user.
@@ -18,10 +18,10 @@ pub(super) struct Variables {
 }
 
 impl Variables {
-    /// Sorts them. A secret is what the user calls one, what the builder image calls one, and an
-    /// address of a proxy or the like with a user in it: it is a login to the place where the image
-    /// was built, not to where it runs. Other addresses are kept, as s2i always did; an application
-    /// may need its proxy. Nothing that has the name of a secret is kept.
+    /// Divides the variables. Secrets are the variables that the user or the builder image declares as such, and the
+    /// addresses of proxies and the like that contain a user: such a login is for the environment of the build, not for
+    /// that of the application. Other addresses are kept, as the Go `s2i` does; an application may need its proxy. A
+    /// variable with the name of a secret is never kept.
     pub(super) fn new(source: &SourceFacts, request: &BuildRequest, named: &NamePatterns) -> Self {
         let all = environment::merge([&source.environment[..], &request.env[..]]);
         let (found, rest): (Vec<_>, Vec<_>) = all
@@ -29,7 +29,7 @@ impl Variables {
             .partition(|variable| named.matches(variable.name()) || is_login(variable));
         let found = found.into_iter().map(Secret::from);
         let all: Vec<Secret> = found.chain(request.secrets.iter().cloned()).collect();
-        // Of one name the last counts.
+        // The last variable of a name counts.
         let last: HashMap<_, _> = all.iter().map(Secret::name).zip(0..).collect();
         let is_last = |(place, secret): &(usize, &Secret)| last[secret.name()] == *place;
         let secrets = all.iter().enumerate().filter(is_last);
@@ -43,7 +43,7 @@ impl Variables {
     }
 }
 
-/// Whether it is an address with a user in it.
+/// Returns whether the variable is an address that contains a user.
 fn is_login(variable: &EnvVar) -> bool {
     let name = variable.name().to_ascii_lowercase();
     let is_address = ADDRESSES.iter().any(|ending| name.ends_with(ending));

@@ -5,12 +5,12 @@ use s2i_core::ImageRef;
 use super::{Committed, EngineError};
 
 /// Keeps the results of builds by the [keys](crate::plan::BuildPlan::key) of their plans. An engine without a cache
-/// takes the methods as they are here, and builds every time.
+/// uses the default methods, and builds every time.
 pub trait BuildCache: Send + Sync {
-    /// Returns the image of this key, if it is still there, and gives it this name.
+    /// Returns the image of this key, if it still exists, and gives it this name.
     ///
     /// # Errors
-    /// The image is there and can't get the name.
+    /// The image exists and can't get the name.
     fn get(
         &self,
         key: &str,
@@ -20,7 +20,7 @@ pub trait BuildCache: Send + Sync {
         std::future::ready(Ok(None))
     }
 
-    /// Keeps the image of this key. A failure costs the next build time and nothing else, so it is not an error.
+    /// Keeps the image of this key. A failure only costs the time of the next build, so it is not an error.
     fn put(&self, key: &str, made: &Committed) -> impl Future<Output = ()> + Send {
         let _ = (key, made);
         std::future::ready(())

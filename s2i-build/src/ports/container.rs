@@ -1,4 +1,4 @@
-//! A container of a build, in which one thing is done after another.
+//! The port to a container of a build.
 
 use std::fmt;
 
@@ -15,10 +15,10 @@ use crate::{
     stream::{ArchiveStream, Tree},
 };
 
-/// A container in which one thing is done after another. Its owner discards it in the end, whatever became of it;
-/// after an error or an interrupt it is good for nothing else.
+/// A container in which one operation is done after another. Its owner discards it in the end in any case; after an
+/// error or an interrupt, no other operation is possible.
 pub trait Container: Send {
-    /// Returns the number of the user that it was [started](super::Start::user) for, by the tables of its image.
+    /// Returns the uid of the user that it was [started](super::Start::user) for, by the tables of its image.
     fn uid(&self) -> u32;
 
     /// Returns whether it has the [artifacts](super::Start::artifacts) that it was started with.
@@ -31,14 +31,14 @@ pub trait Container: Send {
         false
     }
 
-    /// Brings an input in.
+    /// Uploads an input.
     fn unpack(
         &mut self,
         input: Input<'_>,
         context: BuildContext<'_>,
     ) -> impl Future<Output = Result<(), EngineError>> + Send;
 
-    /// Runs a program and waits for it; its output comes as events. A status other than 0 is not an error here.
+    /// Runs a program and waits for it; its output is sent as events. A status other than 0 is not an error here.
     fn exec(
         &mut self,
         program: &Program,
@@ -49,11 +49,10 @@ pub trait Container: Send {
     /// with status 0.
     fn pour<'a>(&'a mut self, program: &Program, progress: &'a Progress<'_>) -> ArchiveStream<'a>;
 
-    /// Streams files of it out, all with this modification time in seconds since 1970. A missing item fails the
-    /// stream.
+    /// Streams files out, all with this modification time in seconds since 1970. A missing item fails the stream.
     fn read(&mut self, items: Vec<ReadItem>, mtime: u64) -> ArchiveStream<'_>;
 
-    /// Removes what must not stay and makes an image of the rest, with exactly this config.
+    /// Removes the paths of the request and commits the rest as an image, with exactly this config.
     fn commit(
         &mut self,
         commit: &Commit,
@@ -71,7 +70,7 @@ pub struct Program {
     pub argv: Vec<String>,
     /// The whole environment except secrets.
     pub env: Vec<EnvVar>,
-    /// Variables that win over those, and whose values are masked in the program's output.
+    /// Variables that override those, and whose values are masked in the program's output.
     pub secrets: Vec<Secret>,
     /// The working directory.
     pub cwd: ContainerPath,
@@ -82,7 +81,7 @@ pub struct Program {
 /// An input of a container.
 #[derive(Debug)]
 pub struct Input<'a> {
-    /// The directory that it is unpacked into, made for the container's user when it is not there.
+    /// The directory that it is unpacked into, created for the container's user when it does not exist.
     pub into: ContainerPath,
     /// The content.
     pub content: Content<'a>,
@@ -92,7 +91,7 @@ pub struct Input<'a> {
 pub enum Content<'a> {
     /// A directory of the host.
     Tree(Tree),
-    /// An archive that is being made.
+    /// An archive that is being generated.
     Archive(ArchiveStream<'a>),
 }
 
@@ -105,14 +104,14 @@ impl fmt::Debug for Content<'_> {
     }
 }
 
-/// The way in which a container becomes an image.
+/// The parameters of a commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Commit {
     /// Paths that are removed first, with everything below them.
     pub remove: Vec<ContainerPath>,
-    /// The time that everything new gets, in seconds since 1970.
+    /// The modification time of all new files, in seconds since 1970.
     pub mtime: u64,
-    /// Paths that must be there and be executable.
+    /// Paths that must exist and be executable.
     pub require: Vec<ContainerPath>,
     /// The whole config of the image.
     pub config: ContainerConfig,
@@ -120,10 +119,10 @@ pub struct Commit {
     pub tag: Option<ImageRef>,
 }
 
-/// An image that was made.
+/// A committed image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Committed {
-    /// The id in the engine.
+    /// The ID in the engine.
     pub id: String,
     /// Its size as the engine counts it, in bytes.
     pub size: u64,

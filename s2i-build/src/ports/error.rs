@@ -38,7 +38,7 @@ pub enum EngineError {
         /// The reason.
         reason: String,
     },
-    /// The image is not there, and is not to be pulled.
+    /// The image does not exist, and must not be pulled.
     #[error("the image `{image}` is not in the engine")]
     NoSuchImage {
         /// The image.
@@ -53,7 +53,7 @@ pub enum EngineError {
         #[source]
         source: BoxError,
     },
-    /// There is no agent for containers of this image.
+    /// There is no agent for the architecture of this image.
     #[error("the image `{image}` is for {architecture}, and this s2i has no agent for it")]
     NoAgent {
         /// The image.
@@ -61,7 +61,7 @@ pub enum EngineError {
         /// Its architecture.
         architecture: String,
     },
-    /// A program or a file in the container is not as it must be.
+    /// A request to the agent of the container failed.
     #[error("in a container of `{image}`: {}", failure.message)]
     Container {
         /// The image that the container is of.
@@ -69,7 +69,7 @@ pub enum EngineError {
         /// The failure as the agent reports it.
         failure: Failure,
     },
-    /// A program whose output is an archive ended otherwise than with status 0.
+    /// A program whose output is an archive did not end with status 0.
     #[error("`{program}` in a container of `{image}` {exit}")]
     Poured {
         /// The program.
@@ -79,7 +79,7 @@ pub enum EngineError {
         /// Its exit.
         exit: Exit,
     },
-    /// An input of the container could not be read, or is not an archive that a container can have.
+    /// An input of the container could not be read, or is not a valid archive.
     #[error("can't send `{into}` into the container")]
     Input {
         /// The directory in the container.
@@ -88,10 +88,10 @@ pub enum EngineError {
         #[source]
         source: std::io::Error,
     },
-    /// It was stopped by a signal.
+    /// The operation was cancelled.
     #[error("stopped by {0}")]
     Interrupted(Interrupt),
-    /// The container ended on its own, or the connection to it was cut.
+    /// The container ended by itself, or the connection to it was lost.
     #[error("the container of `{image}` ended before its work was done")]
     Lost {
         /// The image that the container is of.

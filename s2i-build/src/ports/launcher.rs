@@ -11,8 +11,8 @@ use crate::{
 
 /// Runs the command of an image.
 pub trait Launcher: Send + Sync {
-    /// Starts the command and waits for it; its output comes as events. A cancellation passes its reason on as a
-    /// signal, and ends the command after ten seconds; its exit is not an error then either. Nothing of the container
+    /// Starts the command and waits for it; its output is sent as events. A cancellation passes its reason on as a
+    /// signal, and kills the command after ten seconds; its exit is not an error then either. Nothing of the container
     /// is left behind.
     fn launch(
         &self,

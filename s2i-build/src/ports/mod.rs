@@ -1,11 +1,11 @@
-//! The ports: what the build needs of the world, one trait for each need, implemented by adapters.
+//! The ports: the interfaces of a build to the outside, one trait for each need, implemented by adapters.
 //!
-//! A consumer asks for the traits that it calls. Planning takes an [`ImageResolver`] and a [`SourceReader`] and
-//! needs nothing that runs; carrying out a plan takes a [`Runner`], whose [`Container`] is where a stage happens,
-//! and the [`ImageStore`], which names the results. A [`BuildCache`] saves a build whose inputs have not changed.
-//! [`Engine`] is an alias for what a whole build needs. Beside building, [`ImageTransfer`] moves images between
-//! engines and registries, a [`Launcher`] starts applications, and an [`EngineProbe`] finds out whether an engine
-//! answers at all.
+//! A consumer requires only the traits that it calls. Planning takes an [`ImageResolver`] and a [`SourceReader`] and
+//! runs nothing; the execution of a plan takes a [`Runner`], whose [`Container`] runs the steps of a stage, and the
+//! [`ImageStore`], which names the results. A [`BuildCache`] avoids a build whose inputs have not changed.
+//! [`Engine`] is an alias for the ports of a whole build. Beside building, [`ImageTransfer`] moves images between
+//! engines and registries, a [`Launcher`] starts applications, and an [`EngineProbe`] checks whether an engine
+//! answers.
 //!
 //! The ports are about images and runs, not about the API of any engine: where an input lies on the host, a run
 //! refers to it, and each engine decides whether to send, copy or mount it. All of them fail with [`EngineError`].

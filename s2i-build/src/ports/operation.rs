@@ -9,9 +9,9 @@ pub enum Operation {
     AttachToContainer,
     /// Cleaning up in a container that has ended.
     CleanUpContainer,
-    /// Making an image of a container.
+    /// Committing a container as an image.
     CommitContainer,
-    /// Publishing an image that was made of a container.
+    /// Publishing an image that was committed from a container.
     CommitImage,
     /// Making a layer of the changes of a container.
     CommitLayer,

@@ -7,10 +7,10 @@ use crate::{context::BuildContext, facts::ImageFacts, request::PullPolicy};
 
 /// Looks images up.
 pub trait ImageResolver: Send + Sync {
-    /// Finds an image, pulls it if the policy says so, and pins it by its id.
+    /// Finds an image, pulls it as the policy requires, and pins it by its ID.
     ///
     /// # Errors
-    /// [`EngineError::NoSuchImage`] when it is not there and is not to be pulled, [`EngineError::Pull`] when it can't
+    /// [`EngineError::NoSuchImage`] when it does not exist and must not be pulled, [`EngineError::Pull`] when it can't
     /// be pulled.
     fn resolve(
         &self,

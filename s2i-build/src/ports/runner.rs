@@ -28,22 +28,22 @@ pub trait Runner: Send + Sync {
 pub struct Start<'a> {
     /// The image to start from.
     pub image: &'a ImageFacts,
-    /// The user of everything that is done in it, in the notation of image configs; empty is root.
+    /// The user of all operations in it, in the notation of image configs; empty for root.
     pub user: &'a str,
     /// The network.
     pub network: &'a Network,
     /// The limits of its resources.
     pub limits: Limits,
-    /// A directory of another image, for an engine that can mount it; others leave it out.
+    /// A directory of another image, for an engine that can mount it; other engines ignore it.
     pub artifacts: Option<Artifacts<'a>>,
-    /// A directory of the host, for an engine that can copy it in by itself; others leave it out, and get it as an
-    /// [input](Container::unpack).
+    /// A directory of the host, for an engine that can copy it into the container itself; other engines ignore it, and
+    /// get it as an [input](Container::unpack).
     pub source: Option<SourceTree<'a>>,
 }
 
 impl Start<'_> {
-    /// Returns whether the container is to have what root usually has: where its user is root by number, or by the name
-    /// `root`. Another name may turn out to be root's as well, and then there is no more than the agent needs for a user.
+    /// Returns whether the container gets the usual capabilities of root: if its user is root by number, or by the name
+    /// `root`. Another name may turn out to be root's as well; such a container only has the agent's capabilities.
     #[must_use]
     pub fn is_for_root(&self) -> bool {
         let name = self.user.split(':').next();
@@ -56,17 +56,17 @@ impl Start<'_> {
 pub struct SourceTree<'a> {
     /// The directory.
     pub tree: &'a Tree,
-    /// The directory in the container, made for the container's user.
+    /// The directory in the container, created for the container's user.
     pub into: &'a ContainerPath,
 }
 
-/// A directory of an image that a container gets a copy of, which costs nothing to make.
+/// A directory of an image that a container gets as a copy-on-write mount.
 #[derive(Clone, Copy, Debug)]
 pub struct Artifacts<'a> {
     /// The image.
     pub image: &'a ImageFacts,
     /// The directory in it.
     pub directory: &'a ContainerPath,
-    /// The path in the container. It can't be removed there, and gets into no image.
+    /// The path in the container. It can't be removed there, and is not committed.
     pub at: &'a ContainerPath,
 }

@@ -8,7 +8,7 @@ use crate::{
 
 /// Reads sources.
 pub trait SourceReader: Send + Sync {
-    /// Fetches the source of a request and collects the facts about it. Files of it are read from the result.
+    /// Fetches the source of a request and collects the facts about it. The result gives access to its files.
     ///
     /// # Errors
     /// [`SourceError`]; nothing is left behind.

@@ -17,8 +17,8 @@ pub trait ImageTransfer: Send + Sync {
         context: BuildContext<'_>,
     ) -> impl Future<Output = Result<Pushed, EngineError>> + Send;
 
-    /// Reads an archive of images, as `docker save` and OCI tools write them, and returns their names, or the ids of
-    /// those without one. An engine that has received the whole archive and can't stop is waited for, and a
+    /// Reads an archive of images, as `docker save` and OCI tools write them, and returns their names, or the IDs of
+    /// those without one. If an engine has received the whole archive and can't stop, the call waits for it, and a
     /// cancellation is not an error then.
     fn load(
         &self,
@@ -26,24 +26,24 @@ pub trait ImageTransfer: Send + Sync {
         cancel: &CancelToken,
     ) -> impl Future<Output = Result<Vec<String>, EngineError>> + Send;
 
-    /// Streams an image out as such an archive. For an image that is not there the first piece of the stream is an
-    /// error with an [`EngineError`] inside.
+    /// Streams an image out as such an archive. For a missing image, the first piece of the stream is an error with an
+    /// [`EngineError`] inside.
     fn export(&self, image: &ImageRef, cancel: &CancelToken) -> ArchiveStream<'static>;
 }
 
-/// The content that an engine has in full and that need not be sent, by digests as text.
+/// The content that an engine has completely and that need not be sent, by digests as text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Holdings {
-    /// Images, by the digest that the engine knows them by: that of the config or that of the manifest. An image that
-    /// is known by its manifest is there with all archives that the manifest names.
+    /// Images, by the digest that identifies them in the engine: that of the config or that of the manifest. Of an
+    /// image that is identified by its manifest, the engine has all blobs of the manifest.
     pub images: BTreeSet<String>,
-    /// Layers that an archive of an image may leave out in any form, by the digest of their plain archive.
+    /// Layers that an archive of an image may leave out in any compression, by the digest of the uncompressed archive.
     pub layers: BTreeSet<String>,
 }
 
 /// The result of a push.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Pushed {
-    /// The digest that the registry knows the image by, if the engine gives it.
+    /// The digest of the image in the registry, if the engine reports it.
     pub digest: Option<String>,
 }

@@ -1,22 +1,22 @@
-//! The forms in which programs write a secret.
+//! The encodings in which programs print a secret.
 
 use std::fmt::Write as _;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// What stands for itself in every part of a URL.
+/// The characters that are escaped in a URL: all but the unreserved ones.
 const KEPT: AsciiSet = NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
 
-/// The fewest characters of an encoded form: shorter ones are in other texts as well.
+/// The smallest length of an encoded form. Shorter ones also occur in other texts.
 const SHORTEST: usize = 6;
 
-/// The text itself, as part of a URL, of a text in JSON, of a word in a shell's quotes, and as part of what was
-/// made base64, which `user:password` is in requests and configurations.
+/// Returns the text itself, as part of a URL, of a string in JSON, of a quoted word in a shell, and as part of a
+/// base64 text, as `user:password` is in requests and configurations.
 pub(super) fn forms(text: &str) -> impl Iterator<Item = String> {
     let in_url = utf8_percent_encode(text, &KEPT).to_string();
     let in_base64 = (0..3).map(|before| part_of_base64(text, before));
@@ -27,7 +27,7 @@ pub(super) fn forms(text: &str) -> impl Iterator<Item = String> {
     written.chain(encoded)
 }
 
-/// The text as JSON is usually written, as Go writes it, which escapes for HTML, and in ASCII as Python does.
+/// Returns the text as it is usually written in JSON, with HTML escapes as Go writes it, and in ASCII as Python does.
 fn in_json(text: &str) -> [String; 3] {
     let usual = serde_json::Value::from(text).to_string();
     let usual = usual[1..usual.len() - 1].to_owned();
@@ -36,7 +36,7 @@ fn in_json(text: &str) -> [String; 3] {
     [usual, for_html, in_ascii]
 }
 
-/// Writes some characters by their numbers in UTF-16.
+/// Replaces some characters by their UTF-16 escapes.
 fn escape(text: &str, is_escaped: impl Fn(char) -> bool) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
@@ -51,8 +51,8 @@ fn escape(text: &str, is_escaped: impl Fn(char) -> bool) -> String {
     escaped
 }
 
-/// The text between single quotes, in both ways in which shells write a single quote there, and between double
-/// quotes.
+/// Returns the text as written between single quotes, in both ways in which shells write a single quote there, and
+/// between double quotes.
 fn in_quotes(text: &str) -> [String; 3] {
     let mut double = String::with_capacity(text.len());
     for c in text.chars() {
@@ -68,8 +68,8 @@ fn in_quotes(text: &str) -> [String; 3] {
     ]
 }
 
-/// What any base64 has of the text, if so many bytes come before it, or three or six more: the characters
-/// that neither what comes before nor what comes after has a part in.
+/// Returns the part of the base64 encoding that depends on the text alone, if `before` bytes, or a multiple of three
+/// more, precede it. Characters that also encode bytes before or after the text are left out.
 fn part_of_base64(text: &str, before: usize) -> String {
     const BITS: usize = 6;
     let bytes = [&vec![0; before][..], text.as_bytes()].concat();

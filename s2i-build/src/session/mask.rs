@@ -1,19 +1,19 @@
-//! Takes control sequences and secrets out of what a program writes.
+//! Removes control sequences and secrets from the output of a program.
 
 use s2i_core::{Secret, text::Filter};
 
 use super::forms::forms;
 
-/// What stands in the place of a secret.
+/// The replacement for a secret.
 const MASKED: &[u8] = b"[redacted]";
 
-/// One stream of a program. Control sequences go first, so that secrets are looked for in the text that is
-/// shown. What may be the beginning of a secret waits for what comes next; a secret has no end of line in it,
-/// so a whole line never waits.
+/// The mask of one output of a program. Control sequences are removed first, so that secrets are searched in the text
+/// that is shown. Text that may be the beginning of a secret is held back until more output arrives; a secret
+/// contains no line end, so a whole line is never held back.
 #[derive(Debug, Default)]
 pub(super) struct Mask {
     filter: Filter,
-    /// The longest first, so that one that has another one in it is masked whole.
+    /// The longest first, so that a secret that contains another one is masked as a whole.
     texts: Vec<Vec<u8>>,
     waiting: Vec<u8>,
 }
@@ -32,7 +32,7 @@ impl Mask {
         }
     }
 
-    /// Takes the next piece and gives what can be shown.
+    /// Takes the next piece and returns the text that can be shown.
     pub(super) fn push(&mut self, piece: &[u8]) -> Vec<u8> {
         let piece = self.filter.push(piece).into_bytes();
         if self.texts.is_empty() {
@@ -44,20 +44,20 @@ impl Mask {
         shown
     }
 
-    /// Gives what still waits when the program has ended.
+    /// Returns the text that was held back, at the end of the program.
     pub(super) fn finish(&mut self) -> Vec<u8> {
         let mut rest = std::mem::take(&mut self.waiting);
         rest.extend(self.filter.finish().into_bytes());
         self.masked(&rest, false).0
     }
 
-    /// Returns the part that can be shown of a text that is not part of the stream.
+    /// Returns a text that is not part of the stream without secrets and control sequences.
     pub(super) fn apply(&self, text: &str) -> String {
         let (shown, _) = self.masked(Filter::strip(text).as_bytes(), false);
         String::from_utf8_lossy(&shown).into_owned()
     }
 
-    /// The text without secrets, and how much of it that is.
+    /// Returns the text without secrets, and the number of its bytes that were processed.
     fn masked(&self, text: &[u8], more_comes: bool) -> (Vec<u8>, usize) {
         let mut shown = Vec::with_capacity(text.len());
         let mut at = 0;
@@ -79,7 +79,7 @@ impl Mask {
     }
 }
 
-/// Whether the text ends in the middle of this one.
+/// Returns whether the text is a proper prefix of the known one.
 fn is_cut(known: &[u8], text: &[u8]) -> bool {
     text.len() < known.len() && known.starts_with(text)
 }
@@ -95,7 +95,7 @@ mod tests {
         Mask::new(&secrets.map(Secret::from).collect::<Vec<_>>())
     }
 
-    /// What is shown of a text that comes in pieces of this size.
+    /// Returns the masked form of a text that arrives in pieces of this size.
     fn shown(values: &[&str], text: &str, size: usize) -> String {
         let mut mask = mask(values);
         let pieces = text.as_bytes().chunks(size);
@@ -132,7 +132,7 @@ mod tests {
             ),
             (&["abc"], "abc", "abc"),
             (&["grüße"], "viele grüße", "viele [redacted]"),
-            // `me:hunter22`, as requests have it.
+            // `me:hunter22`, as in requests.
             (
                 &["hunter22"],
                 "Basic bWU6aHVudGVyMjI=\n",
@@ -140,7 +140,7 @@ mod tests {
             ),
             (&["top/secret"], "?key=top%2Fsecret&x", "?key=[redacted]&x"),
             (&[], "anything", "anything"),
-            // What is shown in the end has no control sequence in it.
+            // The output has no control sequence in it.
             (
                 &["s3cr3t", "s3cr3tABC"],
                 "s3cr3t\u{1b}[1mABC\u{1b}[0m s3\0cr\u{7}3t s3c\u{8}r3t\n",

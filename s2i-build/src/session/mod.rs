@@ -1,7 +1,7 @@
-//! The conversation with the agent in a container, whatever carries it.
+//! The session with the agent in a container, independent of the transport.
 //!
-//! An engine that has started the [agent](s2i_core::wire) hands its streams over as a [`Transport`],
-//! and from then on everything that happens in the container is a request here.
+//! An engine that has started the [agent](s2i_core::wire) passes its streams as a [`Transport`], and from then on
+//! every operation in the container is a request here.
 
 mod forms;
 mod mask;
@@ -32,16 +32,16 @@ use crate::{
     stream::ArchiveStream,
 };
 
-/// What engines say of a conversation that ended early.
+/// The message of an error about a session that ended early.
 #[derive(Debug, Error)]
 #[error("{0}")]
 struct Said(String);
 
 /// The streams of an agent.
 pub struct Transport {
-    /// To its standard input.
+    /// The stream to its standard input.
     pub input: Pin<Box<dyn Sink<Bytes, Error = io::Error> + Send>>,
-    /// From its two outputs.
+    /// The stream from its two outputs.
     pub output: Pin<Box<dyn Stream<Item = io::Result<Piece>> + Send>>,
 }
 
@@ -50,7 +50,7 @@ pub struct Transport {
 pub enum Piece {
     /// Standard output, which carries the frames.
     Stdout(Bytes),
-    /// Standard error, where only something that went wrong in the agent itself would be.
+    /// Standard error, which only contains messages about failures of the agent itself.
     Stderr(Bytes),
 }
 
@@ -61,25 +61,25 @@ pub struct Session {
     uid: u32,
 }
 
-/// What comes from the agent.
+/// The frames from the agent.
 struct Frames {
     image: ImageRef,
     output: Pin<Box<dyn Stream<Item = io::Result<Piece>> + Send>>,
     decoder: Decoder,
     complaint: String,
-    /// For both outputs, from the first program on that has secrets: what it has left running may
-    /// still write after it.
+    /// The masks of both outputs, kept from the first program with secrets on: processes that it left running may still
+    /// write after its end.
     stdout: Mask,
     stderr: Mask,
 }
 
 impl Session {
-    /// Waits for the agent's first words, and asks who `user` is, in the notation of image configs. `image` is what
-    /// errors name.
+    /// Waits for the hello of the agent, and resolves `user`, in the notation of image configs. `image` is the image
+    /// that errors name.
     ///
     /// # Errors
     /// [`EngineError::Container`] when the container could not be set up or the image has no such user,
-    /// [`EngineError::Lost`] when the agent says nothing or something else.
+    /// [`EngineError::Lost`] when the agent sends nothing or anything else.
     pub async fn open(
         image: ImageRef,
         user: &str,
@@ -124,16 +124,16 @@ impl Session {
         }
     }
 
-    /// The number of the user that it was [opened](Self::open) with, by the tables of the image.
+    /// Returns the uid of the user that it was [opened](Self::open) with, by the tables of the image.
     #[must_use]
     pub fn uid(&self) -> u32 {
         self.uid
     }
 
-    /// Runs a program and waits for it; what it writes is told, without its secrets.
+    /// Runs a program and waits for it; its output is sent as events, without its secrets.
     ///
     /// # Errors
-    /// What the agent says.
+    /// The failure that the agent reports.
     pub async fn exec(
         &mut self,
         program: &Program,
@@ -170,16 +170,16 @@ impl Session {
         .boxed()
     }
 
-    /// Streams files out, as `user` reads them; see [`Container::read`](crate::Container::read).
+    /// Streams files out with the rights of `user`; see [`Container::read`](crate::Container::read).
     pub fn read(&mut self, items: Vec<ReadItem>, mtime: u64, user: &str) -> ArchiveStream<'_> {
         let user = user.to_owned();
         self.stream(Request::Read { items, mtime, user })
     }
 
-    /// Leaves the container as it goes into the image.
+    /// Prepares the container for the commit.
     ///
     /// # Errors
-    /// What the agent says.
+    /// The failure that the agent reports.
     pub async fn finish(
         &mut self,
         finish: Finish,
@@ -191,11 +191,10 @@ impl Session {
         }
     }
 
-    /// Sends an input to be unpacked by `user`, as fast as it is taken. The agent may refuse it at any
-    /// time.
+    /// Sends an input to be unpacked as `user`, as fast as the agent accepts it. The agent may refuse it at any time.
     ///
     /// # Errors
-    /// What the agent says, and what reading the input says.
+    /// The failure that the agent reports, and errors of reading the input.
     pub async fn unpack(
         &mut self,
         input: Input<'_>,
@@ -227,7 +226,7 @@ impl Session {
         }
     }
 
-    /// Sends a request and waits for its answer; what a script writes in between is told.
+    /// Sends a request and waits for its answer; the output of a script in between is sent as events.
     async fn ask(
         &mut self,
         request: &Request,
@@ -237,7 +236,7 @@ impl Session {
         self.frames.answer(progress).await
     }
 
-    /// Sends a request. Whether it arrived shows in the answer; one that is too large never leaves.
+    /// Sends a request. The answer shows whether it arrived; a request that is too large is not sent.
     async fn send(&mut self, request: &Request) -> Result<(), EngineError> {
         tracing::trace!(?request, "asking the agent");
         let frame = Frame::json(Kind::Request, request);
@@ -251,7 +250,7 @@ impl Session {
         Ok(())
     }
 
-    /// Asks for files and streams them; the stream fails when it is cut or less than promised.
+    /// Requests files and streams them; the stream fails when it is truncated.
     fn stream(&mut self, request: Request) -> ArchiveStream<'_> {
         enum At<'a> {
             Start(&'a mut Session, Request),
@@ -306,13 +305,13 @@ fn exec(program: &Program) -> Request {
     })
 }
 
-/// Which side of sending an archive failed.
+/// The side that failed while an archive was sent.
 enum Sending {
     Archive(io::Error),
     Connection,
 }
 
-/// An archive that comes from another container fails with that container's own error.
+/// Returns the error for an archive that can't be read. One from another container has that container's error.
 fn cannot_send(into: &ContainerPath, source: io::Error) -> EngineError {
     source
         .downcast::<EngineError>()
@@ -351,7 +350,7 @@ async fn send_archive(
         .map_err(cut)
 }
 
-/// A frame in one piece, so that header and payload travel together.
+/// Encodes a frame in one piece, so that header and payload are sent together.
 fn whole(frame: &Frame) -> io::Result<Bytes> {
     Ok(framed(
         header(frame.kind, frame.payload.len())?,
@@ -373,7 +372,7 @@ fn tell(output: Output, piece: Vec<u8>, progress: &Progress<'_>) {
 }
 
 impl Frames {
-    /// The next frame; the end of the stream is an error, because the agent never ends first.
+    /// Returns the next frame. The end of the stream is an error, because the agent never ends first.
     async fn next(&mut self) -> Result<Frame, EngineError> {
         loop {
             match self.decoder.next_frame() {
@@ -404,7 +403,7 @@ impl Frames {
         }
     }
 
-    /// The next piece of a program's standard output; `None` when it has ended well.
+    /// Returns the next piece of a program's standard output; `None` when it has ended with status 0.
     async fn poured(
         &mut self,
         program: &str,
@@ -441,8 +440,8 @@ impl Frames {
         }
     }
 
-    /// At the end of a program, tells what was held back because it could have been the beginning of a
-    /// secret.
+    /// Sends the output that was held back because it could have been the beginning of a secret, at the end of a
+    /// program.
     fn tell_rest_before(&mut self, kind: Kind, progress: &Progress<'_>) {
         if !matches!(kind, Kind::Answer | Kind::Failure) {
             return;
@@ -454,7 +453,7 @@ impl Frames {
     fn refused(&self, frame: &Frame) -> EngineError {
         match frame.parse::<Failure>() {
             Ok(mut failure) => {
-                // It may name files that a script has made.
+                // It may contain names of files that a script has created.
                 failure.message = self.stderr.apply(&failure.message);
                 EngineError::Container {
                     image: self.image.clone(),

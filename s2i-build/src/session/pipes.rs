@@ -1,4 +1,4 @@
-//! The streams of an agent that is a child of this process, on threads of their own.
+//! The streams of an agent that is a child of this process, each on its own thread.
 
 use std::io::{self, Read, Write};
 
@@ -9,15 +9,15 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use super::{Piece, Transport};
 use crate::stream::block_on;
 
-/// How much is read from a pipe at once, in bytes.
+/// The size of a read from a pipe, in bytes.
 const PIECE: usize = 256 * 1024;
 
-/// How many pieces may wait in each direction: what bounds the memory.
+/// The number of pieces that may wait in each direction. It bounds the memory.
 const WAITING: usize = 4;
 
 impl Transport {
-    /// A transport over three pipes. Each has a thread that ends with its pipe; the one to the agent is
-    /// closed when the transport is dropped and everything sent is written.
+    /// Creates a transport over three pipes. Each has a thread that ends with its pipe; the one to the agent is closed
+    /// when the transport is dropped and all data was written.
     pub fn over(
         stdin: impl Write + Send + 'static,
         stdout: impl Read + Send + 'static,
@@ -36,7 +36,7 @@ impl Transport {
     }
 }
 
-/// An agent that takes no more has a reason, which comes the other way.
+/// Writes the pieces to the pipe. An error is ignored: the agent reports the reason for it on its output.
 fn write_all(mut pieces: mpsc::Receiver<Bytes>, mut pipe: impl Write) {
     while let Some(piece) = block_on(pieces.next()) {
         if pipe.write_all(&piece).and_then(|()| pipe.flush()).is_err() {

@@ -1,4 +1,4 @@
-//! What is told of a program's output, against an agent that is a list of frames.
+//! The events for a program's output, with an agent that is a list of frames.
 
 use std::sync::{Arc, Mutex};
 
@@ -8,7 +8,7 @@ use s2i_core::{EnvVar, Secret};
 use super::*;
 use crate::{event::EventSink, stream::block_on};
 
-/// Keeps what was told, each output by itself.
+/// Collects the events, each output separately.
 #[derive(Default)]
 struct Told(Mutex<[Vec<u8>; 2]>);
 
@@ -41,7 +41,7 @@ fn program(secrets: &[(&str, &str)]) -> Program {
     }
 }
 
-/// A session with an agent that says this, whatever it is asked; and what it was asked.
+/// Returns a session with an agent that sends these frames in any case, and the requests that it received.
 fn session(frames: &[Frame]) -> (Session, Arc<Mutex<Vec<u8>>>) {
     let hello = Frame::json(Kind::Hello, &Hello { version: VERSION });
     let identified = Frame::json(Kind::Answer, &Answer::Identified { uid: 1001 });
@@ -81,7 +81,7 @@ fn a_secret_reaches_the_program_and_not_the_log() {
         says(Kind::Stderr, "hunter22 hunter"),
         says(Kind::Stdout, "ter22.\nhunte"),
         exited(),
-        // A process that is still there while the container is being left.
+        // A process that still runs during the last request.
         says(Kind::Stderr, "late: hunter22\n"),
         Frame::json(Kind::Answer, &Answer::Finished),
     ]);
@@ -123,7 +123,7 @@ fn without_secrets_only_control_sequences_are_taken_out() {
     assert_eq!(told.texts(), ["hunter22", "10%\r20%\r\n"]);
 }
 
-/// The errors of an agent may name files that a program has made.
+/// The errors of an agent may name files that a program has created.
 #[test]
 fn a_secret_is_not_in_errors_either() {
     let failure = Failure {
@@ -146,7 +146,7 @@ fn a_secret_is_not_in_errors_either() {
     }
 }
 
-/// `save-artifacts` writes an archive there, and no text.
+/// `save-artifacts` writes an archive to its standard output, not text.
 #[test]
 fn poured_output_is_no_text() {
     let archive = "hunter22\u{1b}[1m\0";

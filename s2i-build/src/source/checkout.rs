@@ -1,7 +1,7 @@
-//! A temporary directory for a checkout, which goes even when the process that made it was killed.
+//! A temporary directory for a checkout, which is removed even when the process that created it was killed.
 //!
-//! Whoever uses such a directory holds a lock on it. One that nobody holds was left behind, and the
-//! next one that makes a directory removes it.
+//! A process that uses such a directory holds a lock on it. A directory without a lock is stale, and the next process
+//! that creates one removes it.
 
 use std::{
     fs::{self, File},
@@ -23,7 +23,7 @@ use crate::{
     resource::{Resource, Tracked},
 };
 
-/// How the names of all such directories start.
+/// The prefix of the names of all such directories.
 const PREFIX: &str = "s2i-checkout-";
 
 /// A directory that is removed when it is dropped, or by the next process.
@@ -37,7 +37,7 @@ pub(super) struct Checkout {
 }
 
 impl Checkout {
-    /// Makes a directory in `temp_dir`, after it has removed those that were left behind.
+    /// Creates a directory in `temp_dir`, after it has removed stale ones.
     pub(super) fn new(temp_dir: &Path, cancel: &CancelToken) -> Result<Self, SourceError> {
         let failed = || SourceError::io("make a directory in", temp_dir);
         sweep(temp_dir).map_err(failed())?;
@@ -53,7 +53,7 @@ impl Checkout {
                 .tempdir_in(temp_dir)?;
             let lock = File::open(dir.path())?;
             flock(&lock, FlockOperation::LockExclusive)?;
-            // Somebody who sweeps may have been quicker than the lock.
+            // Another process may have removed the directory before it was locked.
             if is_same(&lock, dir.path()) {
                 tracked.set(Resource::Checkout(dir.path().into()));
                 return Ok(Self {
@@ -77,7 +77,7 @@ fn is_same(open: &File, path: &Path) -> bool {
     }
 }
 
-/// Removes what belongs to this user and nobody holds. What can't be removed is no reason to fail.
+/// Removes the stale directories of this user. A directory that can't be removed is skipped.
 fn sweep(temp_dir: &Path) -> io::Result<()> {
     for entry in fs::read_dir(temp_dir)?.flatten() {
         if entry

@@ -1,4 +1,4 @@
-//! Telling plain directories from Git repositories.
+//! The distinction between plain directories and Git repositories.
 
 use std::{
     ffi::OsStr,
@@ -16,25 +16,25 @@ use s2i_core::{OpenDir, bounds};
 
 use super::SourceError;
 
-/// The most entries of `refs` that are looked at.
+/// The maximal number of entries of `refs` that are inspected.
 const MAX_REFS: usize = 100_000;
 
-/// What a directory is.
+/// The kind of a directory.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Files.
+    /// A directory of plain files.
     Plain,
     /// A work tree or a bare repository, with Git's own directory.
     Repository(PathBuf),
 }
 
-/// The path of an open directory for this process and for what it starts there, whatever its usual path leads to by
-/// now.
+/// Returns a path of an open directory for this process and for programs that it starts there. It stays valid when
+/// the usual path is replaced.
 pub(super) fn handle_path(dir: &OpenDir) -> PathBuf {
     PathBuf::from(format!("/proc/self/fd/{}", dir.dir().as_raw_fd()))
 }
 
-/// Looks whether the directory itself is a repository; directories above it do not count.
+/// Returns the kind of the directory itself; its parents are ignored.
 ///
 /// # Errors
 /// [`SourceError::Io`] for a `.git` file that can't be read.
@@ -58,7 +58,7 @@ pub(super) fn kind_of(dir: &OpenDir) -> Result<Kind, SourceError> {
     })
 }
 
-/// Where the `.git` file of a submodule or linked work tree points.
+/// Returns the target of the `.git` file of a submodule or linked work tree.
 fn git_file(path: &Path, file: &Path) -> io::Result<Option<PathBuf>> {
     let bytes = read_small(file)?.unwrap_or_default();
     let target = bytes.strip_prefix(b"gitdir: ").map(path_of);
@@ -66,13 +66,13 @@ fn git_file(path: &Path, file: &Path) -> io::Result<Option<PathBuf>> {
     Ok(target.filter(|target| target.is_dir()))
 }
 
-/// The path that a file of Git's own consists of. Git removes the ends of lines after it, and no blanks.
+/// Returns the path that a file of Git's own contains. Like Git, it removes line ends after the path, but not blanks.
 pub(super) fn path_of(bytes: &[u8]) -> &Path {
     let end = bytes.iter().rposition(|byte| !b"\r\n".contains(byte));
     Path::new(OsStr::from_bytes(&bytes[..end.map_or(0, |last| last + 1)]))
 }
 
-/// Reads a small file of Git's own; `None` where there is none. A FIFO is not waited for.
+/// Reads a small file of Git's own; `None` where there is none. The call does not wait for a FIFO.
 ///
 /// # Errors
 /// Errors of the file system; [`ErrorKind::InvalidInput`] for all but regular files, [`ErrorKind::FileTooLarge`]
@@ -97,7 +97,7 @@ pub(super) fn read_small(path: &Path) -> io::Result<Option<Vec<u8>>> {
     Ok(Some(bytes))
 }
 
-/// Whether a repository has no commit: nothing in `refs`, and no packed ones.
+/// Returns whether a repository has no commit: no entries in `refs`, and no packed refs.
 pub(super) fn is_empty_repository(git_dir: &Path) -> bool {
     // A linked work tree keeps its refs in the main repository.
     !git_dir.join("commondir").exists()

@@ -17,24 +17,24 @@ use crate::{
     request::SourceRequest, stream::blocking,
 };
 
-/// Gets source from directories of this machine and from whatever Git can fetch.
+/// A reader of sources from directories of this machine and from all that Git can fetch.
 #[derive(Clone, Debug)]
 pub struct LocalAndGit {
-    /// Where relative directories start.
+    /// The directory that relative paths start from.
     pub working_dir: PathBuf,
-    /// Where checkouts go for as long as they are needed.
+    /// The parent directory of temporary checkouts.
     pub temp_dir: PathBuf,
-    /// How Git is started.
+    /// Returns the command that starts Git.
     pub git: fn() -> Command,
 }
 
-/// The `git` that is found in `PATH`.
+/// Returns the `git` in `PATH`.
 #[must_use]
 pub fn usual_git() -> Command {
     Command::new("git")
 }
 
-/// What is to be done, after looking at the place.
+/// The way to read a source, after an inspection of its location.
 enum Way {
     Copy(OpenDir),
     Local {
@@ -54,7 +54,7 @@ impl SourceReader for LocalAndGit {
     ) -> Result<Fetched, SourceError> {
         let failed = || SourceError::io("read", "the source");
         let (setting, asked) = (self.clone(), request.clone());
-        // A file system can keep the look waiting, and there can be many links.
+        // A file system may block the inspection, and there may be many links.
         let way = blocking(move || setting.way(&asked)).await;
         let way = way.map_err(failed())??;
         context
@@ -114,7 +114,7 @@ impl LocalAndGit {
         }
     }
 
-    /// Fetches and checks out. `check` is done when nothing more is read from the remote.
+    /// Fetches and checks out. `check` is called after the last read from the remote.
     fn check_out(
         &self,
         remote: &Remote<'_>,
@@ -152,7 +152,7 @@ impl LocalAndGit {
     }
 }
 
-/// Fails when a repository or where its objects are is not what it was before Git read it.
+/// Fails when a repository or the places of its objects have changed since before Git read it.
 fn check_unchanged(
     repository: &OpenDir,
     objects: &Objects,
@@ -176,7 +176,8 @@ fn open(path: PathBuf) -> Result<OpenDir, SourceError> {
     })
 }
 
-/// Returns the notice about the way that is taken, because for a local repository the two give different files.
+/// Returns the notice about the way that is taken, because a local repository and a plain directory give different
+/// files.
 fn notice(way: &Way, location: &SourceLocation, git_ref: Option<&str>) -> Notice {
     let reference = git_ref.or(location.fragment.as_deref()).unwrap_or("HEAD");
     let (reference, location) = (reference.to_owned(), location.public());

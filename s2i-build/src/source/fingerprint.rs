@@ -1,8 +1,8 @@
-//! Telling whether a tree is the one that was built before.
+//! The fingerprint of a tree, by which a build detects that the tree was built before.
 //!
-//! A fingerprint covers what goes into the container, and nothing else: what is left out changes nothing. So it needs
-//! no list of what decides about the tree, such as the commit, the context directory and the rules of what is left
-//! out.
+//! A fingerprint covers the files that go into the container, and nothing else: excluded files do not change it. So it
+//! needs no list of the inputs that determine the tree, such as the commit, the context directory and the rules that
+//! leave files out.
 
 use std::{
     io,
@@ -19,10 +19,10 @@ use s2i_core::{
 
 use super::tree::write_scripts;
 
-/// A file that changed so shortly ago may change again without its times telling.
+/// The age from which the times of a file are reliable. A file that changed later may change again with the same times.
 const SETTLED: Duration = Duration::from_secs(1);
 
-/// The fingerprint by contents, for a tree that nothing else writes to.
+/// Returns the fingerprint by contents, for a tree that no other process writes to.
 pub(super) fn of_contents(
     root: &OpenDir,
     filter: &Filter,
@@ -39,8 +39,8 @@ pub(super) fn of_contents(
     Ok(hash.finish())
 }
 
-/// The fingerprint by everything that changes when a tree does, without reading its files: the directory itself, and
-/// names, sizes, modes, times and inodes of what is in it. `None` for a tree that changed a moment ago.
+/// Returns the fingerprint by metadata, without reading the files: the directory itself, and names, sizes, modes,
+/// times and inodes of its entries. `None` for a tree that changed a moment ago.
 pub(super) fn of_metadata(
     root: &OpenDir,
     filter: &Filter,
@@ -49,19 +49,19 @@ pub(super) fn of_metadata(
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let settled = now.unwrap_or_default().saturating_sub(SETTLED);
     let mut hash = Hash::of("metadata");
-    // Without its times, which change with what is left out.
+    // Without its times, which change with excluded files.
     let own = root.dir().dir_metadata()?;
     hash.numbers([own.dev(), own.ino()]);
     let mut newest = 0;
     stat_tree(root, filter, &mut |path, metadata| {
-        // The time of the last change of an entry can't be set by hand, unlike that of its content.
+        // The ctime of an entry can't be set by a program, unlike its mtime.
         newest = newest.max(metadata.ctime());
         hash.0.update(path);
         hash.0.update([0]);
         hash.entry(metadata);
         Ok(())
     })?;
-    // What a script links to may be left out.
+    // The target of a script that is a link may be excluded.
     write_scripts(root, scripts, 0, &mut hash.0)?;
     let is_settled = u64::try_from(newest).is_ok_and(|newest| newest < settled.as_secs());
     Ok(is_settled.then(|| hash.finish()))

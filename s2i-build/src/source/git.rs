@@ -1,5 +1,5 @@
-//! Fetching one commit with the `git` command, so that its configured credentials, SSH agents and
-//! proxies work, but nothing that a repository says can run a program.
+//! Fetches one commit with the `git` command, so that its configured credentials, SSH agents and proxies work, but no
+//! setting of a repository can run a program.
 
 use std::{
     ffi::OsString,
@@ -17,7 +17,7 @@ use s2i_core::{OpenDir, bounds};
 use super::{SourceError, directory::handle_path, location::without_credentials};
 use crate::{cancel::CancelToken, facts::CommitFacts};
 
-/// Overrides of everything in a configuration that could run a program or leave the checkout.
+/// Overrides of all settings that could run a program or write outside of the checkout.
 const SAFE_CONFIG: [&str; 8] = [
     "core.hooksPath=/dev/null",
     "core.fsmonitor=false",
@@ -32,10 +32,10 @@ const SAFE_CONFIG: [&str; 8] = [
 /// The program that serves a local repository whose owner was checked.
 const UPLOAD_PACK: &str = "--upload-pack=git -c 'safe.directory=*' upload-pack";
 
-/// Where programs are looked for when nothing says where.
+/// The `PATH` for Git when the environment has none.
 const USUAL_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
-/// Variables that point Git at other repositories or programs than those that it is told.
+/// Variables that would make Git use other repositories or programs.
 const FOREIGN_VARIABLES: [&str; 8] = [
     "GIT_DIR",
     "GIT_WORK_TREE",
@@ -49,9 +49,9 @@ const FOREIGN_VARIABLES: [&str; 8] = [
 
 /// The repository that Git fetches from.
 pub(super) enum Remote<'a> {
-    /// Something that Git can fetch over a network.
+    /// A URL that Git can fetch over a network.
     Url(&'a str),
-    /// A directory of this machine. Git is started in it, so that it is this one in any case.
+    /// A directory of this machine. Git is started in it, so that a replaced path does not matter.
     Local(&'a OpenDir),
 }
 
@@ -66,23 +66,23 @@ impl Remote<'_> {
     }
 }
 
-/// One repository and the checkout that is made of it.
+/// One repository and its checkout.
 pub(super) struct Git<'a> {
-    /// How it is started.
+    /// Returns the command that starts Git.
     pub(super) program: fn() -> Command,
     /// The repository that it fetches from.
     pub(super) remote: &'a Remote<'a>,
-    /// What Git is given.
+    /// The URL for Git.
     pub(super) url: &'a str,
-    /// What people are shown.
+    /// The location for messages, without credentials.
     pub(super) location: &'a str,
-    /// Where the checkout goes: an empty directory.
+    /// The directory of the checkout, which is empty.
     pub(super) checkout: &'a Path,
     pub(super) cancel: &'a CancelToken,
 }
 
 /// Fetches `reference`, or the remote's `HEAD`, and checks it out. The owner of a local repository is checked before
-/// and after that.
+/// and afterwards.
 pub(super) fn fetch(git: &Git<'_>, reference: Option<&str>) -> Result<CommitFacts, SourceError> {
     if let Some(reference) = reference {
         check_ref(reference)?;
@@ -108,13 +108,14 @@ pub(super) fn fetch(git: &Git<'_>, reference: Option<&str>) -> Result<CommitFact
     };
     git.run("checkout", &["checkout", "--quiet", "--detach", &commit])?;
     let facts = git.facts(reference)?;
-    // What served the repository did not check it, and it may be another one by now.
+    // The process that served the repository did not check it, and it may have been replaced.
     git.check_owner()?;
     Ok(facts)
 }
 
 impl Git<'_> {
-    /// Servers of plain files know no shallow fetch, and ids can't be asked for everywhere.
+    /// Returns whether all refs may have to be fetched. Servers of plain files do not support shallow fetches, and
+    /// not all servers allow a fetch by commit ID.
     fn may_need_everything(&self, reference: Option<&str>) -> bool {
         let is_id =
             |r: &str| (4..=40).contains(&r.len()) && r.chars().all(|c| c.is_ascii_hexdigit());
@@ -122,7 +123,7 @@ impl Git<'_> {
             && (self.url.starts_with("http") || reference.is_some_and(is_id))
     }
 
-    /// Fetches all branches and tags, and says what to check out.
+    /// Fetches all branches and tags, and returns the revision to check out.
     fn fetch_everything(&self, reference: Option<&str>) -> Result<String, SourceError> {
         let Some(reference) = reference else {
             self.ask(
@@ -193,7 +194,7 @@ impl Git<'_> {
         })
     }
 
-    /// The branch that the remote's `HEAD` is on, or `HEAD`.
+    /// Returns the branch of the remote's `HEAD`, or `HEAD`.
     fn remote_branch(&self) -> String {
         let listed = self.ask(
             "ls-remote",
@@ -225,7 +226,7 @@ impl Git<'_> {
         self.finish(operation, command)
     }
 
-    /// Runs Git for the checkout, where the URL of the repository means something.
+    /// Runs Git for the checkout, in the directory for which the URL of the repository is valid.
     fn ask(&self, operation: &'static str, args: &[&str]) -> Result<String, SourceError> {
         let (Remote::Local(repository), [subcommand, args @ ..]) = (self.remote, args) else {
             return self.run(operation, args);
@@ -238,8 +239,8 @@ impl Git<'_> {
         self.finish(operation, command)
     }
 
-    /// Lets Git refuse a directory of another user that the user's `safe.directory` does not name. It compares
-    /// usual paths only here.
+    /// Lets Git refuse a directory of another user that `safe.directory` of the caller does not name. Git compares the
+    /// usual paths only in this call.
     fn check_owner(&self) -> Result<(), SourceError> {
         let Remote::Local(repository) = self.remote else {
             return Ok(());
@@ -262,12 +263,12 @@ impl Git<'_> {
         }
         command.args(args);
         command.env("PATH", absolute(std::env::var_os("PATH")));
-        // A group of its own, so that its helpers end with it.
+        // Its own process group, so that its helpers end with it.
         command.process_group(0);
-        // Nobody sits in front of it: a prompt would hang the build.
+        // A prompt would hang the build.
         command.env("GIT_TERMINAL_PROMPT", "0").env("LC_ALL", "C");
         command.env("SSH_ASKPASS_REQUIRE", "force");
-        // Of a partial clone, which names the server itself.
+        // A partial clone names the server to fetch from itself.
         command.env("GIT_NO_LAZY_FETCH", "1");
         command
     }
@@ -309,7 +310,7 @@ impl Git<'_> {
             // Its helpers hold the other ends.
             end_group(&child);
         }
-        // A helper that lives on may hold the other ends, as a shared connection of SSH does.
+        // A helper that continues may hold the other ends, as a shared connection of SSH does.
         while !(stdout.is_finished() && stderr.is_finished()) {
             if let Some(reason) = self.cancel.reason() {
                 end_group(&child);
@@ -345,8 +346,8 @@ impl Git<'_> {
     }
 }
 
-/// The places to look for programs in, but for those that depend on the working directory, which is the
-/// repository's.
+/// Returns the absolute directories of `PATH`. Relative ones would depend on the working directory, which is that of
+/// the repository.
 fn absolute(path: Option<OsString>) -> OsString {
     let path = path.unwrap_or_default();
     let places = std::env::split_paths(&path).filter(|place| place.is_absolute());
@@ -358,7 +359,7 @@ fn absolute(path: Option<OsString>) -> OsString {
     }
 }
 
-/// Ends Git and the helpers that it started, which would go on writing into the checkout.
+/// Kills Git and the helpers that it started, which would continue to write into the checkout.
 fn end_group(child: &Child) {
     let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     if let Some(group) = group {
@@ -366,7 +367,7 @@ fn end_group(child: &Child) {
     }
 }
 
-/// Reads what a program writes, while others wait for it.
+/// Reads the output of a program on its own thread.
 fn collect<S: Read + Send + 'static>(
     stream: Option<S>,
     read: impl FnOnce(S) -> io::Result<Vec<u8>> + Send + 'static,
@@ -379,8 +380,8 @@ fn finished(collecting: JoinHandle<io::Result<Vec<u8>>>) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// The end of what a program writes for people, from a whole word on: half of an address could hide that
-/// there is a password in it.
+/// Returns the end of a program's messages, from a whole word on: a truncated address could hide that it contains a
+/// password.
 fn messages(stream: impl Read) -> io::Result<Vec<u8>> {
     let mut bytes = bounds::tail(stream, bounds::MESSAGES)?;
     if bytes.len() == bounds::MESSAGES {
@@ -390,7 +391,7 @@ fn messages(stream: impl Read) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The rules of `git check-ref-format` that keep a name from being an option or an expression.
+/// Checks the rules of `git check-ref-format` that keep a name from being an option or an expression.
 fn check_ref(reference: &str) -> Result<(), SourceError> {
     let is_bad_char = |c: char| c.is_control() || c.is_whitespace() || "~^:?*[\\".contains(c);
     let is_bad = reference.is_empty()
@@ -406,7 +407,7 @@ fn check_ref(reference: &str) -> Result<(), SourceError> {
     }
 }
 
-/// At most 80 characters, the last two being `..` when something was cut.
+/// Shortens a text to 80 characters. The last two are `..` when it was truncated.
 fn shorten(subject: &str) -> String {
     match subject.chars().count() {
         0..=80 => subject.into(),

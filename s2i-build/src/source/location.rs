@@ -1,10 +1,10 @@
-//! What a source argument means: a directory, or something that Git can fetch.
+//! The location of a source: a directory, or a repository that Git can fetch.
 
 use std::{fmt, path::PathBuf, str::FromStr};
 
 use thiserror::Error;
 
-/// Where source is.
+/// The location of a source.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SourceLocation {
     /// The place.
@@ -22,10 +22,10 @@ pub enum Place {
     Remote(String),
 }
 
-/// Why a text is no source location.
+/// The reason why a text is not a source location.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum LocationError {
-    /// Nothing is there.
+    /// The text is empty.
     #[error("the source can't be empty")]
     Empty,
     /// A host, user or path that a program could take for an option.
@@ -34,10 +34,10 @@ pub enum LocationError {
     /// A `file:` URL with a host or a relative path.
     #[error("`{0}` must be written as file:///absolute/path")]
     FileUrl(String),
-    /// A scheme that Git would run a helper for.
+    /// A scheme for which Git would run a helper.
     #[error("sources can't be fetched over `{0}`; use https, http, ssh, git, file or a directory")]
     Scheme(String),
-    /// A control character in it.
+    /// A text with a control character.
     #[error("the source {0:?} has a control character in it")]
     Control(String),
 }
@@ -118,12 +118,12 @@ fn is_scheme(text: &str) -> bool {
             .all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
 }
 
-/// Before the colon of `[user@]host:path`: no slash, and not a drive letter.
+/// Returns whether the text before the colon is that of `[user@]host:path`: without a slash, and not a drive letter.
 fn is_scp_host(host: &str) -> bool {
     host.len() > 1 && !host.contains('/') && !host.starts_with('.')
 }
 
-/// A URL with `user:password@` reduced to `user@`, and `token@` of HTTP left out.
+/// Returns a URL with `user:password@` reduced to `user@`, and without `token@` of HTTP.
 #[must_use]
 pub fn without_credentials(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else {
@@ -144,14 +144,14 @@ pub fn without_credentials(url: &str) -> String {
 }
 
 impl SourceLocation {
-    /// The place as text without credentials and fragment, good for labels and messages.
+    /// Returns the place as text without credentials and fragment, for labels and messages.
     #[must_use]
     pub fn public(&self) -> String {
         match &self.place {
             Place::Directory(path) => path.display().to_string(),
             Place::Remote(url) => {
                 let url = without_credentials(url);
-                // Some servers take a token there.
+                // Some servers accept a token in the query.
                 url.split('?').next().unwrap_or(&url).to_owned()
             }
         }

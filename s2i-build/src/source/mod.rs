@@ -18,31 +18,31 @@ pub use tree::Fetched;
 
 use crate::cancel::Interrupt;
 
-/// Why the source could not be had.
+/// The reason why the source could not be read.
 #[derive(Debug, Error)]
 pub enum SourceError {
     /// There is no such directory.
     #[error("the source `{}` does not exist", path.display())]
     Missing {
-        /// What was looked for.
+        /// The path of the directory.
         path: PathBuf,
     },
-    /// It is a file or something else.
+    /// The source is not a directory.
     #[error("the source `{}` is not a directory", path.display())]
     NotADirectory {
-        /// What was found.
+        /// The path of the file.
         path: PathBuf,
     },
     /// The context directory is not in the source.
     #[error("the source has no directory `{context_dir}`")]
     NoContextDir {
-        /// What was looked for.
+        /// The context directory.
         context_dir: String,
     },
     /// The context directory leads out of the source.
     #[error("the context directory `{context_dir}` leads out of the source")]
     ContextDirOutside {
-        /// What was asked for.
+        /// The context directory.
         context_dir: String,
     },
     /// The repository has no commit.
@@ -64,27 +64,27 @@ pub enum SourceError {
         location: String,
         /// The command of Git.
         operation: &'static str,
-        /// What it wrote, on one line, without control characters and credentials.
+        /// The message of Git, on one line, without control characters and credentials.
         message: String,
     },
-    /// A branch, tag or commit that Git can't take as one.
+    /// An invalid name of a branch, tag or commit.
     #[error("`{0}` can't be the name of a branch, tag or commit")]
     BadRef(String),
-    /// A reference for files that Git is not asked for.
+    /// A reference for a directory that is not read with Git.
     #[error("`{reference}` can't be built: the source is taken as the files in `{}`", path.display())]
     RefOfFiles {
-        /// The branch, tag or commit that was asked for.
+        /// The requested branch, tag or commit.
         reference: String,
         /// The directory.
         path: PathBuf,
     },
-    /// `--exclude` is no regular expression.
+    /// `--exclude` is not a regular expression.
     #[error(transparent)]
     Exclude(#[from] s2i_core::ignore::ExcludeError),
-    /// The rules of what is left out can't be used.
+    /// The rules that leave files out can't be used.
     #[error(transparent)]
     Ignore(#[from] s2i_core::ignore::IgnoreError),
-    /// A repository of another user takes objects from outside of its directory.
+    /// A repository of another user reads objects from outside of its directory.
     #[error(
         "the Git repository `{location}` belongs to another user (uid {owner}) and takes its objects from `{}`",
         outside.display()
@@ -97,18 +97,18 @@ pub enum SourceError {
         /// The directory of the objects.
         outside: PathBuf,
     },
-    /// The file system refused something.
+    /// An operation of the file system failed.
     #[error("can't {operation} `{}`", path.display())]
     Io {
-        /// What was to be done.
+        /// The operation.
         operation: &'static str,
-        /// With what.
+        /// The path.
         path: PathBuf,
-        /// Why not.
+        /// The error of the operating system.
         #[source]
         source: io::Error,
     },
-    /// Somebody stopped it.
+    /// The fetch was cancelled.
     #[error("stopped by {0}")]
     Interrupted(Interrupt),
 }

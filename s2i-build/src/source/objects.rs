@@ -1,8 +1,8 @@
-//! The places that a Git repository takes its objects from.
+//! The places from which a Git repository reads its objects.
 //!
 //! Git follows a `.git` file or link, links in its own directory, and `objects/info/alternates` to other repositories.
-//! Linked work trees, submodules and clones with `--shared` are made of that. A directory that another user filled
-//! can lead to a repository of the user who builds it in the same way.
+//! Linked work trees, submodules and clones with `--shared` use this. A directory that another user filled can lead to
+//! a repository of the user who builds it in the same way.
 
 use std::{
     collections::BTreeSet,
@@ -21,10 +21,10 @@ use super::{
     directory::{handle_path, path_of, read_small},
 };
 
-/// The most entries of object directories that are looked at.
+/// The maximal number of entries of object directories that are inspected.
 const MAX_ENTRIES: usize = 1_000_000;
 
-/// The places of a repository and its objects. Another value after Git has read it means that it is another one.
+/// The places of a repository and its objects. A different value after Git has read it means that it was replaced.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Objects {
     /// The places outside of the directory of the source, without those that lie in another one.
@@ -65,7 +65,7 @@ impl Objects {
     }
 }
 
-/// The owner of the directory or of `.git` in it, when that is neither root nor the caller.
+/// Returns the owner of the directory or of `.git` in it, when that is neither root nor the caller.
 fn foreign_owner(root: &Path) -> Option<u32> {
     let own = [0, geteuid().as_raw()];
     let metadata = [root.metadata(), root.join(".git").symlink_metadata()];
@@ -78,7 +78,7 @@ fn canonical(path: &Path) -> Result<PathBuf, SourceError> {
     found.map_err(SourceError::io("find the place of", path))
 }
 
-/// As [`canonical`]; `None` for what does not exist.
+/// Returns the result of [`canonical`]; `None` for a path that does not exist.
 fn existing(path: &Path) -> Result<Option<PathBuf>, SourceError> {
     match path.canonicalize() {
         Err(err) if err.kind() == ErrorKind::NotFound => Ok(None),
@@ -88,14 +88,14 @@ fn existing(path: &Path) -> Result<Option<PathBuf>, SourceError> {
     }
 }
 
-/// The directory that a Git directory shares with others, as that of a linked work tree does, or itself.
+/// Returns the common directory of a Git directory, as that of a linked work tree has one, or the directory itself.
 fn common_dir(git_dir: &Path) -> Result<PathBuf, SourceError> {
     let file = git_dir.join("commondir");
     let named = read_small(&file).map_err(SourceError::io("read", &file))?;
     canonical(&git_dir.join(path_of(&named.unwrap_or_default())))
 }
 
-/// The object directories that are named in one.
+/// Returns the object directories that the `alternates` of one name.
 fn alternates(store: &Path) -> Result<Vec<PathBuf>, SourceError> {
     let file = store.join("info/alternates");
     let bytes = read_small(&file)
@@ -105,13 +105,13 @@ fn alternates(store: &Path) -> Result<Vec<PathBuf>, SourceError> {
     for line in bytes.split(|byte| *byte == b'\n') {
         match line.first() {
             None | Some(b'#') => {}
-            // Git takes what follows the closing quote for another entry.
+            // Git takes the text after the closing quote for another entry.
             Some(b'"') => {
                 let err = io::Error::new(ErrorKind::InvalidData, "there is a quoted path in it");
                 return Err(SourceError::io("read", file)(err));
             }
             Some(_) => {
-                // Git before 2.40 removes `..` and what is before it from the text, later ones follow links first.
+                // Git before 2.40 removes `..` and the component before it as text; later versions follow links first.
                 let path = store.join(OsStr::from_bytes(line));
                 stores.extend([without_parents(&path), path]);
             }
@@ -120,7 +120,7 @@ fn alternates(store: &Path) -> Result<Vec<PathBuf>, SourceError> {
     Ok(stores)
 }
 
-/// An absolute path in which each `..` is removed together with the component before it.
+/// Returns an absolute path in which each `..` is removed together with the component before it.
 fn without_parents(path: &Path) -> PathBuf {
     let mut shorter = PathBuf::new();
     for component in path.components() {
@@ -135,7 +135,7 @@ fn without_parents(path: &Path) -> PathBuf {
 
 struct Search {
     root: PathBuf,
-    /// Object directories that were looked at.
+    /// The object directories that were inspected.
     stores: BTreeSet<PathBuf>,
     outside: BTreeSet<PathBuf>,
     entries: usize,
@@ -185,8 +185,7 @@ impl Search {
         is_inside
     }
 
-    /// Notes where links in an object directory lead, and those in the directories in it. Git has none that are
-    /// deeper.
+    /// Notes the targets of links in an object directory and in its subdirectories. Git has no deeper ones.
     fn follow_links(&mut self, store: &Path) -> Result<(), SourceError> {
         let mut directories = vec![(store.to_owned(), true)];
         while let Some((directory, is_top)) = directories.pop() {
@@ -220,10 +219,10 @@ impl Search {
         Ok(())
     }
 
-    /// The places outside, without those that lie in another one.
+    /// Returns the places outside, without those that lie in another one.
     fn outermost(self) -> Vec<PathBuf> {
         let mut outermost: Vec<PathBuf> = Vec::new();
-        // A directory is before what is in it.
+        // The order has a directory before its entries.
         for path in self.outside {
             if !outermost.iter().any(|above| path.starts_with(above)) {
                 outermost.push(path);

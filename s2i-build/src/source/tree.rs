@@ -1,4 +1,4 @@
-//! A source tree on this machine, and what it says about itself.
+//! A source tree on this machine, and the facts about it.
 
 use std::{
     collections::BTreeSet,
@@ -26,24 +26,24 @@ use crate::{
     stream::{ArchiveStream, Tree, blocking, pieces_of},
 };
 
-/// A source tree that is there and was looked at.
+/// A source tree that was fetched and inspected.
 #[derive(Debug)]
 pub struct Fetched {
-    /// What a plan needs to know of it.
+    /// The facts about it for a plan.
     pub facts: SourceFacts,
     /// Soft problems in its files.
     pub diagnostics: Vec<Diagnostic>,
-    /// Opened once; everything is done with this handle.
+    /// Opened once; all access is through this handle.
     root: Arc<OpenDir>,
     filter: Arc<Filter>,
-    /// Lives as long as the tree is needed; removed on drop.
+    /// The checkout, if there is one; removed on drop.
     checkout: Option<Checkout>,
-    /// The fingerprint of a checkout, which nothing else writes to.
+    /// The fingerprint of a checkout, to which no other process writes.
     checked_out: OnceLock<String>,
 }
 
 impl Fetched {
-    /// Looks at the tree in `base`. Nothing in it is followed out of it.
+    /// Inspects the tree in `base`. No link is followed out of it.
     pub(super) fn look_at(
         base: OpenDir,
         request: &SourceRequest,
@@ -102,7 +102,7 @@ impl Fetched {
         })
     }
 
-    /// A tree made by hand, for tests of what works on trees.
+    /// Creates a tree with given facts, for tests.
     ///
     /// # Errors
     /// [`SourceError::Io`] when it can't be opened.
@@ -118,7 +118,7 @@ impl Fetched {
         })
     }
 
-    /// The tree as an input of a container.
+    /// Returns the tree as an input of a container.
     #[must_use]
     pub fn tree(&self, mtime: u64) -> Tree {
         Tree {
@@ -128,16 +128,15 @@ impl Fetched {
         }
     }
 
-    /// These scripts of the tree as an archive: plain executable files, links followed inside the
-    /// tree only.
+    /// Returns scripts of the tree as an archive of plain executable files. Links are only followed inside the tree.
     #[must_use]
     pub fn scripts(&self, scripts: &[Script], mtime: u64) -> ArchiveStream<'static> {
         let (root, scripts) = (Arc::clone(&self.root), scripts.to_vec());
         pieces_of(move |out| write_scripts(&root, &scripts, mtime, out))
     }
 
-    /// Returns a fingerprint that is the same for two trees only if what goes into a container is: a digest of the contents of a checkout,
-    /// else one of the metadata of the files. `None` where it can't be had: because the tree can't be read, or it
+    /// Returns a fingerprint that is the same for two trees only if the same files go into a container: a digest of the
+    /// contents of a checkout, else one of the metadata of the files. `None` where the tree can't be read, or has
     /// changed a moment ago.
     pub async fn fingerprint(&self) -> Option<String> {
         if let Some(known) = self.checked_out.get() {
@@ -180,7 +179,7 @@ impl Fetched {
         read.map_err(SourceError::io("read", self.root.path().join(path)))?
     }
 
-    /// The variables of the tree.
+    /// Returns the variables of the tree.
     #[must_use]
     pub fn environment(&self) -> &[EnvVar] {
         &self.facts.environment
@@ -207,8 +206,8 @@ pub(super) fn write_scripts(
     archive.finish().map(drop)
 }
 
-/// Where in the tree these directories are, those of them that are in it. A source that lies in one itself is a
-/// source.
+/// Returns the paths in the tree of those of the directories that are below its root. A source that is inside such a
+/// directory itself is complete.
 fn foreign_in(root: &OpenDir, foreign: &[PathBuf]) -> io::Result<Vec<String>> {
     let own = root.dir().dir_metadata()?;
     let is_root = |dir: &Path| {
@@ -243,13 +242,13 @@ fn open_context(base: &OpenDir, context_dir: &str) -> Result<OpenDir, SourceErro
         })
 }
 
-/// Reads a text file of the tree; `None` when it is not there.
+/// Reads a text file of the tree; `None` when it does not exist.
 fn read_text(root: &OpenDir, name: &str) -> Result<Option<String>, SourceError> {
     let bytes = read_file(root, name)?;
     Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
 }
 
-/// Reads a file of the tree; `None` when it is not there.
+/// Reads a file of the tree; `None` when it does not exist.
 fn read_file(root: &OpenDir, name: &str) -> Result<Option<Vec<u8>>, SourceError> {
     match read_small(root, name) {
         Ok(bytes) => Ok(Some(bytes)),
@@ -265,7 +264,7 @@ fn read_file(root: &OpenDir, name: &str) -> Result<Option<Vec<u8>>, SourceError>
     }
 }
 
-/// Reads a file of s2i's own in the tree, which may be anything.
+/// Reads a configuration file of s2i in the tree, which may be of any type.
 fn read_small(root: &OpenDir, name: &str) -> io::Result<Vec<u8>> {
     bounds::read(root.open_file(name)?, bounds::FILE)
 }

@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use super::{BuildPlan, CopySource, ImageRole, Stage, StageName};
 
-/// A plan that refers to something that it does not have.
+/// An invalid reference in a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum PlanReferenceError {
     /// There are two stages of one name.
@@ -40,7 +40,7 @@ pub enum PlanReferenceError {
     /// A stage copies certificates, and the inputs have none.
     #[error("the stage `{0}` copies certificates, and there are none among the inputs")]
     NoTrust(StageName),
-    /// Nothing is made.
+    /// The plan has no outputs.
     #[error("the plan has no output")]
     NoOutput,
     /// An image is made of a stage that does not exist, or whose container ends with its output.
@@ -49,10 +49,10 @@ pub enum PlanReferenceError {
 }
 
 impl BuildPlan {
-    /// Returns whether everything that the plan refers to is in it.
+    /// Checks that everything that the plan refers to is in it.
     ///
     /// # Errors
-    /// [`PlanReferenceError`] names the first reference that leads nowhere.
+    /// [`PlanReferenceError`] names the first invalid reference.
     pub fn check_references(&self) -> Result<(), PlanReferenceError> {
         for (index, stage) in self.stages.iter().enumerate() {
             self.check_stage(stage, &self.stages[..index])?;

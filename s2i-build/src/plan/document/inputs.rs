@@ -85,7 +85,7 @@ impl ImageInputs {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ImageInput {
-    /// The name that was asked for.
+    /// The requested name.
     #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub reference: ImageRef,
     /// The ID of the image in the engine that resolved it: a digest.
@@ -151,7 +151,7 @@ pub enum SourceOrigin {
     Git {
         /// The address, without credentials.
         url: String,
-        /// The branch or tag that was asked for, else the default branch.
+        /// The requested branch or tag, else the default branch.
         #[serde(rename = "ref")]
         reference: String,
         /// The full ID of the commit.
@@ -169,7 +169,7 @@ pub enum SourceOrigin {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SourceFilter {
-    /// A regular expression over paths; without one, nothing is left out by it.
+    /// The regular expression for paths that are left out; empty for none.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub exclude: String,
     /// The lines of the file `.s2iignore` of the source.

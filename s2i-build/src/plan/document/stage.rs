@@ -190,7 +190,7 @@ pub struct Run {
     /// The working directory.
     #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub cwd: ContainerPath,
-    /// Whether a program that does not exist counts as one that succeeded.
+    /// True if a program that does not exist counts as one that succeeded.
     #[serde(default)]
     pub optional: bool,
 }

@@ -100,7 +100,7 @@ fn instruction(name: &str, pairs: &[String], text: &mut String) {
     line(text, &format!("{name} {}", pairs.join(" \\\n    ")));
 }
 
-/// The one instruction that copies the source, runs the script and removes what must not stay.
+/// Returns the one instruction that copies the source, runs the script and removes the paths of the output.
 fn run(stage: &Stage, output: &Output) -> Result<String, DockerfileError> {
     let mut mounts = Vec::new();
     let mut commands = Vec::new();
