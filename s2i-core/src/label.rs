@@ -20,7 +20,7 @@ pub const ASSEMBLE_RUNTIME_USER: &str = "io.openshift.s2i.assemble-runtime-user"
 pub const ASSEMBLE_INPUT_FILES: &str = "io.openshift.s2i.assemble-input-files";
 
 /// On a builder: the variables that only `assemble` gets and no image keeps, as [`NamePatterns`]. The label is specific
-/// to this project, so it is outside of OpenShift's namespace `io.openshift.`.
+/// to this project, so it is outside of `OpenShift`'s namespace `io.openshift.`.
 pub const BUILD_VARIABLES: &str = "io.s2i.build-variables";
 
 /// On a builder and the images built with it: the directory whose children are exactly the output of `save-artifacts`,
