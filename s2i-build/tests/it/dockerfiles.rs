@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 use s2i_build::{
     plan::{PlannedBuild, plan},
-    request::BuildRequest,
+    request::{BuildRequest, Network},
 };
 use s2i_core::{EnvVar, Script};
 
@@ -85,6 +85,39 @@ fn plans_that_need_more_are_refused() {
     assert_snapshot!(dockerfile(&planned), @r#"
     a Dockerfile can't copy scripts run yet
     "#);
+    for (change, expected) in [
+        (
+            (|request| request.network = Network::Host) as fn(&mut BuildRequest),
+            "a Dockerfile can't select the network `host`",
+        ),
+        (
+            |request| request.limits.pids = Some(9),
+            "a Dockerfile can't limit memory, processors or processes",
+        ),
+        (
+            |request| {
+                request.assemble_user = Some("app".into());
+                request.allowed_uids = "1-".parse().unwrap();
+            },
+            "a Dockerfile can't check that the number of the user `app` is an allowed one",
+        ),
+        (
+            |request| request.env = vec![EnvVar::new("A $(id)", "b").unwrap()],
+            "`A $(id)` can't be the name of a variable in a Dockerfile",
+        ),
+        (
+            |request| request.secrets = vec![EnvVar::new("A;id;B", "b").unwrap().into()],
+            "`A;id;B` can't be the name of a variable in a Dockerfile",
+        ),
+        (
+            |request| request.assemble_user = Some("0\nRUN id".into()),
+            "the value of `0\nRUN id` has a control character, which a Dockerfile can't have",
+        ),
+    ] {
+        let mut request = request();
+        change(&mut request);
+        assert_eq!(of(&request), expected);
+    }
     let mut lines = request();
     lines.description = Some("one\ntwo".into());
     assert_snapshot!(of(&lines), @r#"

@@ -5,12 +5,15 @@
 
 use std::fmt::Write as _;
 
-use s2i_core::{ContainerPath, EnvVar};
+use s2i_core::{Account, ContainerPath, EnvVar};
 use serde_json::json;
 use thiserror::Error;
 
-use crate::plan::{
-    BuildPlan, ConfigChanges, Copy, CopySource, ImageRole, Output, Run, Stage, StageName, Step,
+use crate::{
+    plan::{
+        BuildPlan, ConfigChanges, Copy, CopySource, ImageRole, Output, Run, Stage, StageName, Step,
+    },
+    request::Network,
 };
 
 /// The directory of the source in the context of a Dockerfile.
@@ -31,6 +34,18 @@ pub enum DockerfileError {
     /// More than one image, or none.
     #[error("a Dockerfile makes one image, and this plan has {0} outputs")]
     Outputs(usize),
+    /// A network that a Dockerfile can't select.
+    #[error("a Dockerfile can't select the network `{0}`")]
+    Network(Network),
+    /// Limits, which belong to the command that builds a Dockerfile.
+    #[error("a Dockerfile can't limit memory, processors or processes")]
+    Limits,
+    /// A list of allowed users, and a user whose number only the image knows.
+    #[error("a Dockerfile can't check that the number of the user `{0}` is an allowed one")]
+    User(String),
+    /// A name of a variable or a secret that shells don't have.
+    #[error("`{0}` can't be the name of a variable in a Dockerfile")]
+    Name(String),
     /// A control character, which Dockerfiles can't quote.
     #[error("the value of `{0}` has a control character, which a Dockerfile can't have")]
     Control(String),
@@ -50,16 +65,14 @@ impl BuildPlan {
                 None => DockerfileError::Outputs(self.outputs.len()),
             });
         };
-        if stage.from != ImageRole::Builder {
-            return Err(DockerfileError::Stage(stage.name));
-        }
+        check_stage(stage)?;
         let mut text = format!("FROM {}\n", self.inputs.images.builder.reference);
         config(&output.config, &mut text)?;
         let own = self.inputs.images.builder.config.as_ref();
         let own = own.map(|config| config.user.as_str());
         let is_other = !stage.user.name.is_empty() && own != Some(&stage.user.name);
         if is_other {
-            line(&mut text, &format!("USER {}", stage.user.name));
+            line(&mut text, &format!("USER {}", word(&stage.user.name)?));
         }
         line(&mut text, &run(stage, output)?);
         if let (true, Some(own)) = (is_other, own) {
@@ -70,6 +83,25 @@ impl BuildPlan {
         line(&mut text, &format!("CMD {}", json!(output.config.cmd)));
         Ok(text)
     }
+}
+
+/// Refuses a stage that would be another one in a Dockerfile.
+fn check_stage(stage: &Stage) -> Result<(), DockerfileError> {
+    if stage.from != ImageRole::Builder {
+        return Err(DockerfileError::Stage(stage.name));
+    }
+    if !matches!(stage.network, Network::Default | Network::None) {
+        return Err(DockerfileError::Network(stage.network.clone()));
+    }
+    if !stage.limits.is_empty() {
+        return Err(DockerfileError::Limits);
+    }
+    // The planner has checked the numbers.
+    let user = &stage.user;
+    if !user.allowed.is_empty() && Account::uid_of(&user.name).is_none() {
+        return Err(DockerfileError::User(user.name.clone()));
+    }
+    Ok(())
 }
 
 fn line(text: &mut String, instruction: &str) {
@@ -84,7 +116,7 @@ fn config(changes: &ConfigChanges, text: &mut String) -> Result<(), DockerfileEr
     let labels = changes.labels.iter().map(label);
     instruction("LABEL", &labels.collect::<Result<Vec<_>, _>>()?, text);
     let variable = |variable: &EnvVar| {
-        let name = variable.name();
+        let name = name(variable.name())?;
         Ok(format!("{name}={}", quoted(name, variable.value())?))
     };
     let variables = changes.env.iter().map(variable);
@@ -102,7 +134,10 @@ fn instruction(name: &str, pairs: &[String], text: &mut String) {
 
 /// Returns the one instruction that copies the source, runs the script and removes the paths of the output.
 fn run(stage: &Stage, output: &Output) -> Result<String, DockerfileError> {
-    let mut mounts = Vec::new();
+    let mut options = Vec::new();
+    if stage.network == Network::None {
+        options.push("--network=none".to_owned());
+    }
     let mut commands = Vec::new();
     for step in &stage.steps {
         match step {
@@ -110,7 +145,7 @@ fn run(stage: &Stage, output: &Output) -> Result<String, DockerfileError> {
                 from: CopySource::Source,
                 into,
             }) => {
-                mounts.push(format!(
+                options.push(format!(
                     "--mount=type=bind,source={DOCKERFILE_SOURCE_DIR},target={MOUNT}"
                 ));
                 let into = word(into.as_str())?;
@@ -118,8 +153,10 @@ fn run(stage: &Stage, output: &Output) -> Result<String, DockerfileError> {
             }
             Step::Copy(Copy { from, .. }) => return Err(DockerfileError::Copy(from.to_string())),
             Step::Run(run) => {
-                let secrets = run.secrets.iter();
-                mounts.extend(secrets.map(|id| format!("--mount=type=secret,id={id},mode=0444")));
+                for id in &run.secrets {
+                    let id = name(id)?;
+                    options.push(format!("--mount=type=secret,id={id},mode=0444"));
+                }
                 commands.push(command(run, output)?);
             }
         }
@@ -134,8 +171,8 @@ fn run(stage: &Stage, output: &Output) -> Result<String, DockerfileError> {
     for path in &output.require {
         commands.push(format!("test -x {}", word(path.as_str())?));
     }
-    mounts.push(commands.join(" && \\\n    "));
-    Ok(format!("RUN {}", mounts.join(" \\\n    ")))
+    options.push(commands.join(" && \\\n    "));
+    Ok(format!("RUN {}", options.join(" \\\n    ")))
 }
 
 /// A script with the variables that are for it alone.
@@ -143,7 +180,8 @@ fn command(run: &Run, output: &Output) -> Result<String, DockerfileError> {
     let mut words = Vec::new();
     for variable in &run.env {
         if !output.config.env.contains(variable) {
-            words.push(format!("{}={}", variable.name(), word(variable.value())?));
+            let name = name(variable.name())?;
+            words.push(format!("{name}={}", word(variable.value())?));
         }
     }
     for id in &run.secrets {
@@ -153,6 +191,18 @@ fn command(run: &Run, output: &Output) -> Result<String, DockerfileError> {
         words.push(word(argument)?);
     }
     Ok(words.join(" "))
+}
+
+/// A name of a variable, as shells have them. One of the source could be anything.
+fn name(name: &str) -> Result<&str, DockerfileError> {
+    let is_letter = |c: char| c.is_ascii_alphabetic() || c == '_';
+    let is_name =
+        name.starts_with(is_letter) && name.chars().all(|c| is_letter(c) || c.is_ascii_digit());
+    if is_name {
+        Ok(name)
+    } else {
+        Err(DockerfileError::Name(name.into()))
+    }
 }
 
 /// A word of a shell.
