@@ -17,6 +17,8 @@ pub enum Resource {
     Work(PathBuf),
     /// The files of an application that the embedded engine runs: their directory.
     Run(PathBuf),
+    /// The unfinished source beside a Dockerfile: its directory.
+    Context(PathBuf),
     /// A container of a build, by its name in an engine.
     Container(String),
     /// A container that runs an application, by its name in an engine.
@@ -35,7 +37,9 @@ impl Resource {
     pub fn pending(&self) -> String {
         match self {
             Self::Checkout(path) => format!("removing the checkout in `{}`", path.display()),
-            Self::Work(path) => format!("removing unfinished files in `{}`", path.display()),
+            Self::Work(path) | Self::Context(path) => {
+                format!("removing unfinished files in `{}`", path.display())
+            }
             Self::Run(path) => format!(
                 "waiting for the application to end, whose files are in `{}`",
                 path.display()
@@ -71,6 +75,7 @@ impl fmt::Display for Resource {
                 "unfinished files in `{}`, which the next use of the store removes",
                 path.display()
             ),
+            Self::Context(path) => write!(f, "unfinished files in `{}`", path.display()),
             Self::Container(name) => write!(
                 f,
                 "the container `{name}`, which the engine removes if it has started"

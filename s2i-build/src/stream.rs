@@ -14,6 +14,8 @@ use cap_std::{ambient_authority, fs::Dir};
 use futures_util::{SinkExt as _, Stream, StreamExt as _};
 use s2i_core::{OpenDir, archive, bounds::Limits, ignore::Filter};
 
+use crate::{CancelToken, EngineError};
+
 /// The size of the pieces that a tree is sent in, in bytes.
 const PIECE: usize = 256 * 1024;
 
@@ -59,11 +61,11 @@ impl Tree {
 }
 
 impl Tree {
-    /// Copies the tree into an empty directory. Blocks until that is done.
+    /// Copies the tree into an empty directory. Blocks until that is done or cancelled.
     ///
     /// # Errors
-    /// When the tree can't be read, or the directory can't be written; it may contain a part of the tree then.
-    pub fn copy_into(self, dir: &Path) -> io::Result<()> {
+    /// When it is cancelled, the tree can't be read, or the directory can't be written; it may contain a part of the tree then.
+    pub fn copy_into(self, dir: &Path, cancel: &CancelToken) -> io::Result<()> {
         let dir = &Dir::open_ambient_dir(dir, ambient_authority())?;
         let (reader, writer) = io::pipe()?;
         thread::scope(|scope| {
@@ -74,7 +76,8 @@ impl Tree {
             };
             let root = &self.root;
             let written = scope.spawn(move || {
-                archive::write_tree(root, &options, &mut BufWriter::with_capacity(PIECE, writer))
+                let out = Cancellable { writer, cancel };
+                archive::write_tree(root, &options, &mut BufWriter::with_capacity(PIECE, out))
             });
             let mut archive = BufReader::with_capacity(PIECE, reader);
             let unpacked = archive::unpack(&mut archive, dir, &Limits::default());
@@ -90,6 +93,25 @@ impl Tree {
                 (Ok(_), unpacked) => unpacked.map(drop).map_err(io::Error::other),
             }
         })
+    }
+}
+
+/// A writer that fails after a cancellation.
+struct Cancellable<'a, W> {
+    writer: W,
+    cancel: &'a CancelToken,
+}
+
+impl<W: Write> Write for Cancellable<'_, W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.cancel
+            .check()
+            .map_err(|reason| io::Error::other(EngineError::from(reason)))?;
+        self.writer.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush()
     }
 }
 

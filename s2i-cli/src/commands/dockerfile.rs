@@ -6,12 +6,13 @@ use std::{
 };
 
 use s2i_build::{
-    BuildContext, BuildError, BuildFailure, CancelToken, EngineError,
+    BuildContext, BuildError, BuildFailure, CancelToken, EngineError, Resource,
     event::{Event, EventSink as _},
     facts::ImageFacts,
     plan::DOCKERFILE_SOURCE_DIR,
     ports::ImageResolver,
     request::{Builder, PullPolicy},
+    resource::Tracked,
     stream::Tree,
 };
 use s2i_core::ImageRef;
@@ -57,17 +58,13 @@ pub(crate) async fn run(
     let file = args.as_dockerfile.as_deref();
     let file = place(&host.working_dir.join(file.unwrap_or(Path::new(FILE_NAME))));
     let dir = file.parent().unwrap_or(&host.working_dir).to_owned();
-    let source_dir = dir.join(DOCKERFILE_SOURCE_DIR);
-    if source_dir.exists() {
-        let source = io::ErrorKind::AlreadyExists.into();
-        let path = source_dir;
-        return Err(Error::WriteFile { path, source });
-    }
+    let source_dir = SourceDir::create(dir.join(DOCKERFILE_SOURCE_DIR), cancel)?;
     let (mut request, diagnostics) = request::build(args, setting, cancel).await?;
     if let Builder::Either(builder) = request.builder {
         request.builder = Builder::Named(builder);
     }
-    request.source.foreign.push(source_dir.clone());
+    // It may lie in the source.
+    request.source.foreign.push(source_dir.outermost.clone());
     let renderer = Renderer::new(global.progress, args.quiet, host);
     for problem in diagnostics {
         renderer.event(Event::Warning(problem));
@@ -79,8 +76,8 @@ pub(crate) async fn run(
     let prepared = s2i_build::prepare(&images, &source, &request, &renderer, cancel).await?;
     let text = prepared.plan().to_dockerfile();
     let text = text.map_err(|err| BuildFailure::from(BuildError::Dockerfile(err)))?;
-    let (tree, path) = (prepared.source(), file.clone());
-    let write = move || write(&path, &text, &source_dir, tree);
+    let (tree, path, token) = (prepared.source(), file.clone(), cancel.clone());
+    let write = move || source_dir.complete(tree, &path, &text, &token);
     reading(write, cancel).await?;
     let shown = file.display();
     let object = json!({"event": "dockerfile", "file": file});
@@ -98,20 +95,64 @@ fn place(file: &Path) -> PathBuf {
     }
 }
 
-/// Writes both. Removes the directory of the source after an error.
-fn write(file: &Path, text: &str, source_dir: &Path, tree: Tree) -> Result<(), Error> {
-    let failed = |path: &Path| {
-        let path = path.to_owned();
-        move |source| Error::WriteFile { path, source }
-    };
-    fs::create_dir_all(source_dir).map_err(failed(source_dir))?;
-    let written = tree
-        .copy_into(source_dir)
-        .map_err(failed(source_dir))
-        .and_then(|()| fs::write(file, text).map_err(failed(file)));
-    if written.is_err() {
-        // The error of the write is the one to report.
-        let _ = fs::remove_dir_all(source_dir);
+/// The directory of the source beside the Dockerfile. It is removed unless it is completed.
+struct SourceDir {
+    path: PathBuf,
+    /// The outermost directory that was created for it.
+    outermost: PathBuf,
+    is_complete: bool,
+    _tracked: Tracked,
+}
+
+impl SourceDir {
+    /// Creates the directory, which must not exist: files of another source would stay in it.
+    fn create(path: PathBuf, cancel: &CancelToken) -> Result<Self, Error> {
+        if path.exists() {
+            return Err(Error::ContextExists { path });
+        }
+        let new = path.ancestors().take_while(|above| !above.exists());
+        let outermost = new.last().unwrap_or(&path).to_owned();
+        let tracked = cancel.track(Resource::Context(outermost.clone()));
+        let tracked = tracked.map_err(|reason| BuildFailure::from(EngineError::from(reason)))?;
+        let created = fs::create_dir_all(&path);
+        let dir = Self {
+            path,
+            outermost,
+            is_complete: false,
+            _tracked: tracked,
+        };
+        created.map_err(dir.failed())?;
+        Ok(dir)
     }
-    written
+
+    fn failed(&self) -> impl FnOnce(io::Error) -> Error + use<> {
+        let path = self.path.clone();
+        move |source| Error::WriteFile { path, source }
+    }
+
+    /// Copies the source and writes the Dockerfile.
+    fn complete(
+        mut self,
+        tree: Tree,
+        file: &Path,
+        text: &str,
+        cancel: &CancelToken,
+    ) -> Result<(), Error> {
+        tree.copy_into(&self.path, cancel).map_err(self.failed())?;
+        fs::write(file, text).map_err(|source| Error::WriteFile {
+            path: file.to_owned(),
+            source,
+        })?;
+        self.is_complete = true;
+        Ok(())
+    }
+}
+
+impl Drop for SourceDir {
+    fn drop(&mut self) {
+        if !self.is_complete {
+            // The error that led here is the one to report.
+            let _ = fs::remove_dir_all(&self.outermost);
+        }
+    }
 }

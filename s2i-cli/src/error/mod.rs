@@ -32,6 +32,8 @@ pub(crate) enum Error {
     ReadFile { path: PathBuf, source: io::Error },
     /// A file from the command line can't be written.
     WriteFile { path: PathBuf, source: io::Error },
+    /// The directory for the source beside a Dockerfile exists.
+    ContextExists { path: PathBuf },
     /// An archive would be written to a terminal or read from one.
     Terminal(&'static str),
     /// `SOURCE_DATE_EPOCH` is not a number.
@@ -105,6 +107,11 @@ impl fmt::Display for Error {
             Self::Image(err) => err.fmt(f),
             Self::ReadFile { path, .. } => write!(f, "can't read `{}`", path.display()),
             Self::WriteFile { path, .. } => write!(f, "can't write `{}`", path.display()),
+            Self::ContextExists { path } => write!(
+                f,
+                "the source can't be written to `{}`, which exists",
+                path.display()
+            ),
             Self::Terminal(stream) => {
                 write!(f, "{stream} is a terminal, and an archive is no text")
             }
@@ -182,10 +189,16 @@ impl Error {
                 BuildError::Dockerfile(_) => {
                     Some("build it with an engine, without --as-dockerfile".into())
                 }
-                BuildError::PlanReference(_) | BuildError::UnresolvedImage { .. } => None,
+                BuildError::PlanReference(_)
+                | BuildError::UnresolvedImage { .. }
+                | BuildError::MissingSecret { .. }
+                | BuildError::MissingTrust { .. } => None,
             },
             Self::Secret(err) => err.hint(),
             Self::Terminal(_) => Some("name a file, or use a pipe".into()),
+            Self::ContextExists { .. } => {
+                Some("remove it, or name a Dockerfile in another directory".into())
+            }
             Self::UrlOfNative(_) => {
                 Some("leave out --url, or --engine native and S2I_ENGINE".into())
             }
@@ -211,6 +224,7 @@ impl Error {
             | Self::Image(_)
             | Self::ReadFile { .. }
             | Self::WriteFile { .. }
+            | Self::ContextExists { .. }
             | Self::Terminal(_)
             | Self::Epoch(_)
             | Self::UrlOfNative(_)
@@ -237,7 +251,10 @@ fn build_code(err: &BuildError) -> Code {
         BuildError::Plan(_) | BuildError::Dockerfile(_) => exit::PLAN,
         BuildError::Engine(err) => engine_code(err),
         BuildError::Script { .. } => exit::SCRIPT_FAILED,
-        BuildError::PlanReference(_) | BuildError::UnresolvedImage { .. } => exit::INTERNAL,
+        BuildError::PlanReference(_)
+        | BuildError::UnresolvedImage { .. }
+        | BuildError::MissingSecret { .. }
+        | BuildError::MissingTrust { .. } => exit::INTERNAL,
     }
 }
 

@@ -73,6 +73,21 @@ fn dockerfile_and_source_are_written_without_an_engine() {
     assert_eq!(names("."), ["app", "out"]);
 }
 
+/// The directory of the context may lie in the source; what is written there is not part of it.
+#[test]
+fn dockerfile_may_lie_in_the_source() {
+    let scene = Scene::new();
+    for dir in ["app", "app/deploy/s2i"] {
+        let file = format!("{dir}/Dockerfile");
+        let output = scene.build(&["app", "s2i/go", "web", "--as-dockerfile", &file]);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let source = scene.path(dir).join("upload/src");
+        assert_eq!(fs::read(source.join("main.go")).unwrap(), b"package main");
+        assert!(!source.join("upload").exists() && !source.join("deploy").exists());
+        fs::remove_dir_all(scene.path(dir).join("upload")).unwrap();
+    }
+}
+
 #[test]
 fn source_that_was_written_before_is_not_mixed_with_another() {
     let scene = Scene::new();
@@ -81,7 +96,7 @@ fn source_that_was_written_before_is_not_mixed_with_another() {
     assert_eq!(output.status.code(), Some(2));
     let errors = text(&output.stderr);
     assert!(
-        errors.contains("can't write `") && errors.contains("exists"),
+        errors.contains("upload/src`, which exists") && errors.contains("hint: remove it"),
         "{errors}"
     );
     assert!(!Path::new(&scene.path("out/Dockerfile")).exists());
