@@ -7,7 +7,7 @@ use s2i_core::{ImageRef, Secret};
 use crate::{
     cancel::CancelToken,
     context::BuildContext,
-    error::BuildFailure,
+    error::{BuildError, BuildFailure},
     event::{EventSink, Phase, Progress},
     execute::{Materials, execute},
     gather,
@@ -181,7 +181,8 @@ async fn make<E: Runner + ImageStore + BuildCache>(
     let made = execute(engine, plan, &materials, context).await?;
     // The key does not hold for a source that changed meanwhile. It is too late for a cancellation.
     if let Some(key) = key {
-        let fingerprint = context.or_interrupted(gather::fingerprint(source)).await;
+        let fingerprint = async { Ok::<_, BuildError>(source.fingerprint().await) };
+        let fingerprint = context.or_interrupted(fingerprint).await;
         if fingerprint.is_ok_and(|found| found == plan.inputs.source.fingerprint) {
             engine.put(&key, &made).await;
         }

@@ -86,6 +86,18 @@ pub enum BuildError {
         /// The image.
         image: ImageRef,
     },
+    /// The value of a secret of the plan was not given.
+    #[error("the plan uses the secret `{id}`, and its value was not given")]
+    MissingSecret {
+        /// The name of the secret.
+        id: String,
+    },
+    /// The certificates of the plan were not given.
+    #[error("the plan uses certificates with the digest `{digest}`, and these were not given")]
+    MissingTrust {
+        /// The digest in the plan.
+        digest: String,
+    },
     /// A script would run as a user who is not allowed, by the tables of its container.
     #[error(transparent)]
     User(#[from] Box<UserRefused>),

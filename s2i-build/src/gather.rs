@@ -102,7 +102,8 @@ pub async fn images<R: ImageResolver>(
     let fingerprint = if request.no_cache {
         None
     } else {
-        context.or_interrupted(fingerprint(source)).await?
+        let fingerprint = async { Ok::<_, BuildError>(source.fingerprint().await) };
+        context.or_interrupted(fingerprint).await?
     };
     context.progress.end_phase();
     Ok(Facts {
@@ -115,14 +116,6 @@ pub async fn images<R: ImageResolver>(
             ..source.facts.clone()
         },
     })
-}
-
-/// Returns the fingerprint of the source, where it has one.
-///
-/// # Errors
-/// None; a source that can't be read has no fingerprint.
-pub async fn fingerprint(source: &Fetched) -> Result<Option<String>, EngineError> {
-    Ok(source.fingerprint().await)
 }
 
 /// Adds the reason of the choice to the failure of a builder that the user has not named.

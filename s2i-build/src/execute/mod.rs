@@ -4,7 +4,12 @@ mod containers;
 mod inputs;
 mod stage;
 
-use s2i_core::{Diagnostic, ErrorChain, ImageRef, Secret, environment, image::ContainerConfig};
+use std::collections::VecDeque;
+
+use s2i_core::{
+    Diagnostic, ErrorChain, ImageRef, Secret, environment,
+    image::{ContainerConfig, Digest},
+};
 use tracing::Instrument as _;
 
 use crate::{
@@ -13,9 +18,11 @@ use crate::{
     event::Progress,
     facts::{ImageFacts, variables_of},
     notice::Notice,
-    plan::{BuildPlan, ImageRole, OnNamingFailure, Output, Run, ScriptUser, User},
+    plan::{
+        BuildPlan, ImageRole, OnNamingFailure, Output, Run, ScriptUser, Stage, StageName, User,
+    },
     ports::{Commit, Committed, Container, EngineError, ImageStore, Program, Runner},
-    resource::Resource,
+    resource::{Resource, Tracked},
     source::Fetched,
 };
 use containers::Containers;
@@ -31,6 +38,31 @@ pub struct Materials<'a> {
     pub trust: Option<&'a str>,
 }
 
+impl Materials<'_> {
+    /// Returns an error if they lack something that the plan refers to.
+    fn check(&self, plan: &BuildPlan) -> Result<(), BuildError> {
+        let has = |id: &str| self.secrets.iter().any(|secret| secret.name() == id);
+        let mut secrets = plan.inputs.secrets.iter();
+        if let Some(secret) = secrets.find(|secret| !has(&secret.id)) {
+            let id = secret.id.clone();
+            return Err(BuildError::MissingSecret { id });
+        }
+        let digest = self
+            .trust
+            .map(|text| Digest::of(text.as_bytes()).to_string());
+        match &plan.inputs.trust {
+            Some(trust) if digest.as_ref() != Some(&trust.digest) => {
+                let digest = trust.digest.clone();
+                Err(BuildError::MissingTrust { digest })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// An image that was committed and gets its name later, in the list of resources until then.
+type Unnamed<'a> = (&'a Output, Committed, Option<Tracked>);
+
 /// Runs the stages of a plan and commits its images; returns the first of them, the result.
 ///
 /// # Errors
@@ -42,6 +74,7 @@ pub async fn execute<E: Runner + ImageStore>(
     context: BuildContext<'_>,
 ) -> Result<Committed, BuildFailure> {
     plan.check_references()?;
+    materials.check(plan)?;
     let executor = Executor {
         engine,
         plan,
@@ -78,32 +111,46 @@ impl<E: Runner + ImageStore> Executor<'_, E> {
                 self.warn_of_leftover(unneeded.discard().await.err());
             }
         }
+        let mut unnamed = VecDeque::new();
+        let result = match self.commit_all(&mut unnamed, containers).await {
+            Ok(result) => result,
+            Err(failure) => return Err(self.remove_all(unnamed, failure).await),
+        };
+        while let Some((output, image, _tracked)) = unnamed.pop_front() {
+            if let Err(failure) = self.name(output, &image).await {
+                return Err(self.remove_all(unnamed, failure).await);
+            }
+        }
+        Ok(result)
+    }
+
+    /// Commits all outputs and returns the result, which gets its name last. The others are added to `unnamed`.
+    async fn commit_all<'p>(
+        &'p self,
+        unnamed: &mut VecDeque<Unnamed<'p>>,
+        containers: &mut Containers<E::Container>,
+    ) -> Result<Committed, BuildFailure> {
         let outputs = self.plan.outputs.split_first();
         let (result, others) = outputs.expect("a checked plan has an output");
-        let mut made = Vec::new();
         for output in others {
-            made.push((output, self.commit(output, None, containers).await?));
+            let image = self.commit(output, None, containers).await?;
+            // After a cancellation it can't be tracked, and the next commit fails.
+            let tracked = self.context.cancel.track(Resource::Image(image.id.clone()));
+            unnamed.push_back((output, image, tracked.ok()));
         }
-        // A cancellation stops the next commit as well.
-        let id = |(_, made): &(&Output, Committed)| Resource::Image(made.id.clone());
-        let _unnamed: Vec<_> = made
-            .iter()
-            .map(|made| self.context.cancel.track(id(made)))
-            .collect();
-        match self.commit(result, result.name.clone(), containers).await {
-            Ok(result) => {
-                for (output, made) in made {
-                    self.name(output, &made).await?;
-                }
-                Ok(result)
-            }
-            Err(mut failure) => {
-                for (_, made) in made {
-                    failure = failure.and_cleanup(self.engine.remove_committed(&made).await);
-                }
-                Err(failure)
-            }
+        self.commit(result, result.name.clone(), containers).await
+    }
+
+    /// Removes images without a name after a failure.
+    async fn remove_all(
+        &self,
+        unnamed: VecDeque<Unnamed<'_>>,
+        mut failure: BuildFailure,
+    ) -> BuildFailure {
+        for (_, image, _tracked) in unnamed {
+            failure = failure.and_cleanup(self.engine.remove_committed(&image).await);
         }
+        failure
     }
 
     /// Names an image that is not the result.
@@ -135,16 +182,15 @@ impl<E: Runner + ImageStore> Executor<'_, E> {
         name: Option<ImageRef>,
         containers: &mut Containers<E::Container>,
     ) -> Result<Committed, BuildFailure> {
-        let mut container = containers.take(output.stage);
-        let stage = self.plan.stage(output.stage);
-        let stage = stage.expect("a checked plan has the stages of its outputs");
+        let base = self.image(self.stage(output.stage).from)?;
         let commit = Commit {
             remove: output.remove.clone(),
             mtime: self.plan.times.mtime(),
             require: output.require.clone(),
-            config: output.config.applied_to(&self.image(stage.from)?.config),
+            config: output.config.applied_to(&base.config),
             tag: name,
         };
+        let mut container = containers.take(output.stage);
         let committing = container.commit(&commit, self.context);
         let committed = committing.instrument(tracing::info_span!("commit")).await;
         let discarded = container.discard().await;
@@ -155,6 +201,12 @@ impl<E: Runner + ImageStore> Executor<'_, E> {
             }
             Err(error) => Err(BuildFailure::new(error, discarded)),
         }
+    }
+
+    /// Returns a stage that an output or another stage refers to.
+    fn stage(&self, name: StageName) -> &Stage {
+        let stage = self.plan.stage(name);
+        stage.expect("a checked plan has the stages that it refers to")
     }
 
     /// Returns an image as the engine has it.

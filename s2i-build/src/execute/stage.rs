@@ -100,11 +100,7 @@ impl<E: Runner + ImageStore> Executor<'_, E> {
         else {
             return self.start_with(stage, None).await;
         };
-        let from = self.plan.stage(saved.stage);
-        let from = from
-            .expect("a checked plan has the stages that it copies from")
-            .from;
-        let image = self.image(from)?;
+        let image = self.image(self.stage(saved.stage).from)?;
         let into = stage.copies().find_map(|copy| match copy.from {
             CopySource::Stdout(_) => Some(&copy.into),
             _ => None,
@@ -190,8 +186,7 @@ impl<E: Runner + ImageStore> Executor<'_, E> {
         copy: &Copy,
         container: &mut E::Container,
     ) -> Result<(), StepFailure> {
-        let from = self.plan.stage(saved.stage);
-        let from = from.expect("a checked plan has the stages that it copies from");
+        let from = self.stage(saved.stage);
         match self.stream(from, copy, container).await {
             Err(BuildFailure {
                 error: BuildError::Engine(error),
@@ -278,11 +273,7 @@ impl<E: Runner + ImageStore> Executor<'_, E> {
     }
 
     fn warn(&self, stage: StageName, message: String) -> Result<(), BuildError> {
-        let stage = self
-            .plan
-            .stage(stage)
-            .expect("a checked plan has its stages");
-        let image = self.image(stage.from)?.name;
+        let image = self.image(self.stage(stage).from)?.name;
         self.context
             .progress
             .warn([Diagnostic::new(image.to_string(), message)]);

@@ -74,8 +74,8 @@ struct Frames {
 }
 
 impl Session {
-    /// Waits for the hello of the agent, and resolves `user`, in the notation of image configs. `image` is the image
-    /// that errors name.
+    /// Waits for the hello of the agent, and resolves `user`, in the notation of image configs. Errors name
+    /// `image`.
     ///
     /// # Errors
     /// [`EngineError::Container`] when the container could not be set up or the image has no such user,

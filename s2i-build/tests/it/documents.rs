@@ -137,6 +137,24 @@ fn references_that_lead_nowhere_are_refused() {
             json!([]),
             "the stage `build` uses the secret `TOKEN`, which is not among the inputs",
         ),
+        (
+            "/outputs/1/stage",
+            json!("runtime"),
+            "the plan has two outputs of the stage `runtime`",
+        ),
+        (
+            "/stages/0/steps",
+            json!([
+                document["stages"][0]["steps"][0],
+                document["stages"][0]["steps"][0]
+            ]),
+            "the standard output of the stage `previous` is copied, so it can only run one program",
+        ),
+        (
+            "/stages/1/steps/1",
+            document["stages"][1]["steps"][0].clone(),
+            "the stage `build` copies the standard output of more than one stage",
+        ),
         ("/outputs", json!([]), "the plan has no output"),
         (
             "/outputs/0/stage",

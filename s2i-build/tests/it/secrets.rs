@@ -3,10 +3,13 @@
 use std::{collections::BTreeSet, path::Path};
 
 use s2i_build::{
-    CancelToken, build,
+    BuildContext, CancelToken, build,
+    event::Progress,
+    execute::{Materials, execute},
     facts::{Facts, ImageFacts, SourceFacts},
     plan::{BuildPlan, PlannedBuild, plan},
     request::{BuildRequest, PreviousRequest, PullPolicy, RuntimeRequest},
+    source::Fetched,
 };
 use s2i_core::{
     EnvVar, Secret,
@@ -239,6 +242,44 @@ fn the_key_of_a_build_has_addresses_without_logins() {
     ] {
         assert_ne!(key(other), first, "{other}");
     }
+}
+
+/// A plan may have been read from a file, by a program that lacks its secrets.
+#[test]
+fn plan_without_its_secrets_or_certificates_is_not_started() {
+    let engine = ScriptedEngine::new();
+    engine.add_image("s2i/node", label_it);
+    let mut request = request();
+    request.secrets = vec![secret("TOKEN", VALUE)];
+    request.trust = Some("PEM".into());
+    let PlannedBuild { plan, secrets } = plan(&request, &facts()).unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/plan");
+    let source = Fetched::from_parts(&root, SourceFacts::default()).unwrap();
+    let (progress, cancel) = (Progress::new(&()), CancelToken::default());
+    let context = BuildContext::new(&progress, &cancel);
+    for (secrets, trust, expected) in [
+        (
+            &secrets[..0],
+            Some("PEM"),
+            "the plan uses the secret `TOKEN`",
+        ),
+        (&secrets, None, "the plan uses certificates with the digest"),
+        (
+            &secrets,
+            Some("other"),
+            "the plan uses certificates with the digest",
+        ),
+    ] {
+        let materials = Materials {
+            source: &source,
+            secrets,
+            trust,
+        };
+        let failed = pollster::block_on(execute(&engine, &plan, &materials, context));
+        let message = failed.unwrap_err().to_string();
+        assert!(message.starts_with(expected), "{message}");
+    }
+    assert_eq!(engine.journal(), "");
 }
 
 #[test]

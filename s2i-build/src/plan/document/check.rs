@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::{BuildPlan, CopySource, ImageRole, Stage, StageName};
+use super::{BuildPlan, Copy, CopySource, ImageRole, Stage, StageName, Step};
 
 /// An invalid reference in a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -29,6 +29,12 @@ pub enum PlanReferenceError {
         /// The stage that it copies from.
         from: StageName,
     },
+    /// A stage copies the standard output of two stages.
+    #[error("the stage `{0}` copies the standard output of more than one stage")]
+    SecondStdout(StageName),
+    /// A stage whose standard output is copied does more than to run one program.
+    #[error("the standard output of the stage `{0}` is copied, so it can only run one program")]
+    StreamedSteps(StageName),
     /// A program gets a secret that is not among the inputs.
     #[error("the stage `{stage}` uses the secret `{id}`, which is not among the inputs")]
     NoSecret {
@@ -46,6 +52,9 @@ pub enum PlanReferenceError {
     /// An image is made of a stage that does not exist, or whose container ends with its output.
     #[error("an output is made of the stage `{0}`, which leaves no container")]
     NoOutputStage(StageName),
+    /// Two images are made of one container.
+    #[error("the plan has two outputs of the stage `{0}`")]
+    SameOutput(StageName),
 }
 
 impl BuildPlan {
@@ -60,11 +69,19 @@ impl BuildPlan {
         if self.outputs.is_empty() {
             return Err(PlanReferenceError::NoOutput);
         }
-        let stays = |name| self.stage(name).is_some() && !self.is_streamed(name);
-        let lost = self.outputs.iter().find(|output| !stays(output.stage));
-        lost.map_or(Ok(()), |output| {
-            Err(PlanReferenceError::NoOutputStage(output.stage))
-        })
+        for (index, output) in self.outputs.iter().enumerate() {
+            let stage = output.stage;
+            if self.stage(stage).is_none() || self.is_streamed(stage) {
+                return Err(PlanReferenceError::NoOutputStage(stage));
+            }
+            if self.outputs[..index]
+                .iter()
+                .any(|other| other.stage == stage)
+            {
+                return Err(PlanReferenceError::SameOutput(stage));
+            }
+        }
+        Ok(())
     }
 
     fn check_stage(&self, stage: &Stage, earlier: &[Stage]) -> Result<(), PlanReferenceError> {
@@ -78,6 +95,13 @@ impl BuildPlan {
         }
         if stage.runs().next().is_none() {
             return Err(PlanReferenceError::NoRun(name));
+        }
+        if self.is_streamed(name) && !matches!(stage.steps[..], [Step::Run(_)]) {
+            return Err(PlanReferenceError::StreamedSteps(name));
+        }
+        let is_stdout = |copy: &&Copy| matches!(copy.from, CopySource::Stdout(_));
+        if stage.copies().filter(is_stdout).count() > 1 {
+            return Err(PlanReferenceError::SecondStdout(name));
         }
         for copy in stage.copies() {
             let from = match &copy.from {
