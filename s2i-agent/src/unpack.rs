@@ -18,8 +18,8 @@ use crate::{
     input::{Archive, Frames},
 };
 
-/// Unpacks the archive that follows the request, as `account`, which the request calls `user`. Adds the directories
-/// that had to be created to `made`, the outermost first.
+/// Unpacks the archive that follows the request, as `account`, which the request calls `user`. Adds new directories
+/// to `made`, the outermost first.
 pub(crate) fn unpack(
     into: &ContainerPath,
     user: &str,

@@ -133,9 +133,8 @@ pub fn has_index(root: &[RootEntry]) -> bool {
     file(root, &[INDEX]).is_some()
 }
 
-/// Returns the files that Node.js starts where nothing else names one, in order of precedence. In a site,
-/// which has an index and no package.json, other names than those of servers are those of scripts that the
-/// page loads.
+/// Returns the files that Node.js starts where nothing else names one, in order of precedence. In a site (an index
+/// and no package.json) these are servers alone: other scripts belong to the page.
 #[must_use]
 pub fn node_scripts(is_site: bool) -> &'static [&'static str] {
     if is_site {

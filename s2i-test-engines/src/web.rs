@@ -8,6 +8,9 @@ use reqwest::blocking::{Client, Response};
 /// The time limit for connecting to a server.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
+/// The most time that an answer may take, the largest download included.
+const LONGEST: Duration = Duration::from_secs(1200);
+
 /// Returns the body of a page, as text.
 ///
 /// # Errors
@@ -34,7 +37,7 @@ pub fn download(url: &str, to: &Path) -> Result<()> {
 fn send(url: &str) -> Result<Response> {
     // An error means that another provider is already installed.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let client = Client::builder().connect_timeout(TIMEOUT).timeout(None);
+    let client = Client::builder().connect_timeout(TIMEOUT).timeout(LONGEST);
     let answer = client.build()?.get(url).send()?;
     Ok(answer.error_for_status()?)
 }
