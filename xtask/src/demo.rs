@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use s2i_test_engines::{host, paths, web};
 
 use crate::{
-    dist::{self, Arch},
+    dist::{self, Arch, Profile},
     engine::{Choice, Otherwise, Target},
     images,
     setup::{check_programs, step},
@@ -46,9 +46,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         start,
         "building s2i, its agent and the scripts of the images",
     );
-    let s2i = dist::s2i(Arch::host()?)?;
+    let s2i = dist::s2i(Arch::host()?, Profile::Release)?;
     step(start, "composing the images s2i/go and s2i/go-runtime");
-    images::load(&["go", "go-runtime"], &engine.target)?;
+    images::load(&["go", "go-runtime"], &engine.target, Profile::Release)?;
     let demo = Demo {
         target: &engine.target,
     };
@@ -77,19 +77,24 @@ struct Demo<'a> {
 impl Demo<'_> {
     /// Builds the image, runs it, requests its page, and removes both.
     fn build_and_ask(&self, tag: &str, more: &[&str]) -> Result<()> {
-        let mut build = self.target.s2i()?;
+        let mut build = self.target.s2i(Profile::Release)?;
         build.current_dir(paths::root());
         build.args(["build", "--copy", SAMPLE, "s2i/go", tag]);
         host::run(build.args(more))?;
         let asked = self.run_and_ask(tag);
-        let removed = host::run(self.target.s2i()?.args(["rmi", tag]).stdout(Stdio::null()));
+        let removed = host::run(
+            self.target
+                .s2i(Profile::Release)?
+                .args(["rmi", tag])
+                .stdout(Stdio::null()),
+        );
         asked?;
         removed
     }
 
     fn run_and_ask(&self, tag: &str) -> Result<()> {
         let port = free_port()?;
-        let mut run = self.target.s2i()?;
+        let mut run = self.target.s2i(Profile::Release)?;
         run.args(["run", "--read-only", "--env"]);
         run.args([format!("PORT={port}"), "--publish".into()]);
         let mut running = run.args([format!("{port}:{port}"), tag.into()]).spawn()?;

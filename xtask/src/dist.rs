@@ -82,7 +82,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         println!("{}", scripts(arch)?.display());
         println!("{}", program("s2i-agent", "s2i-agent", arch)?.display());
     }
-    println!("{}", s2i(Arch::host()?)?.display());
+    println!("{}", s2i(Arch::host()?, Profile::Release)?.display());
     Ok(())
 }
 
@@ -93,17 +93,48 @@ pub(crate) fn scripts(arch: Arch) -> Result<PathBuf> {
 
 /// Builds the program for all scripts in the images of tests and benchmarks.
 pub(crate) fn test_script(arch: Arch) -> Result<PathBuf> {
-    program("s2i-testkit", "test-script", arch)
+    program("s2i-test-script", "test-script", arch)
+}
+
+/// A build of `s2i` with the embedded agents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Profile {
+    /// The program for use and for benchmarks, alone.
+    Release,
+    /// The program that `cargo test` builds together with the live tests, which is much faster to build.
+    Test,
+}
+
+impl Profile {
+    /// Returns the path of the program.
+    pub(crate) fn program(self) -> PathBuf {
+        match self {
+            Self::Release => paths::made().join("s2i"),
+            Self::Test => paths::target().join("debug/s2i"),
+        }
+    }
 }
 
 /// Builds everything: the static programs, and then `s2i` with the embedded agents. Returns its path.
-pub(crate) fn s2i(arch: Arch) -> Result<PathBuf> {
+pub(crate) fn s2i(arch: Arch, profile: Profile) -> Result<PathBuf> {
     scripts(arch)?;
     program("s2i-agent", "s2i-agent", arch)?;
-    host::run(cargo().args(["build", "--release", "--locked", "--package", "s2i-cli"]))?;
-    let made = paths::made().join("s2i");
-    install(&paths::target().join("release/s2i"), &made)?;
-    Ok(made)
+    match profile {
+        Profile::Release => {
+            host::run(cargo().args(["build", "--release", "--locked", "--package", "s2i-cli"]))?;
+            install(&paths::target().join("release/s2i"), &profile.program())?;
+        }
+        // The whole workspace, so that the tests after it are built with the same features.
+        Profile::Test => host::run(cargo().args([
+            "test",
+            "--workspace",
+            "--locked",
+            "--test",
+            "live",
+            "--no-run",
+        ]))?,
+    }
+    Ok(profile.program())
 }
 
 /// Adds Rust's target for the static programs if it is missing and rustup is installed. Otherwise fails with the

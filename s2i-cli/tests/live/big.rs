@@ -2,7 +2,7 @@
 
 use std::{fs, io::Write as _, path::Path};
 
-use crate::harness::{live, skip};
+use crate::harness::{is_thorough, live};
 
 const FILES: u64 = 20_000;
 const FILE_SIZE: u64 = 20_000;
@@ -10,16 +10,11 @@ const FILE_SIZE: u64 = 20_000;
 /// What `s2i` may need at most, in KiB.
 const MEMORY: u64 = 64 * 1024;
 
-/// Whether there is time for what takes long.
-pub(crate) fn is_thorough() -> bool {
-    std::env::var_os("S2I_TEST_BIG").is_some()
-}
-
 #[test]
 fn twenty_thousand_files_fit_through_little_memory() {
     let Some(live) = live() else { return };
     if !is_thorough() {
-        return skip("S2I_TEST_BIG=1 runs it");
+        return;
     }
     let source = live.path("source");
     fill(&source);

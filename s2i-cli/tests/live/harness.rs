@@ -74,6 +74,15 @@ pub(crate) fn skip(why: &str) {
     report::skipped(&name, why);
 }
 
+/// Returns whether the run includes tests that take long. Otherwise the test is reported as skipped.
+pub(crate) fn is_thorough() -> bool {
+    let is_thorough = std::env::var_os("S2I_TEST_THOROUGH").is_some();
+    if !is_thorough {
+        skip("`cargo xtask test --thorough` runs it");
+    }
+    is_thorough
+}
+
 /// Whether containers of the engine can be reached and reach others.
 pub(crate) fn has_network() -> bool {
     std::env::var_os("S2I_TEST_NETWORK").is_some()

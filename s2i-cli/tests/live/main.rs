@@ -39,8 +39,8 @@
 //! `S2I_TEST_ENGINE` names the engine: as `unix:///path`, and then `DOCKER_HOST` names the same one, or
 //! as `native`. The embedded engine works over the store that `S2I_TEST_STORE` names, else over one that
 //! is made for the tests, and for the user that `S2I_TEST_USER` names, else for whoever runs the tests.
-//! `S2I_TEST_NETWORK` says that its containers have a network, `S2I_TEST_BIG` that there is time for a
-//! large source and for all that can be said of samples. `cargo xtask test` sets them and makes what is needed. Without an engine these tests
+//! `S2I_TEST_NETWORK` says that its containers have a network, `S2I_TEST_THOROUGH` that there is time for
+//! the tests that take long. `cargo xtask test` sets them and makes what is needed. Without an engine these tests
 //! are skipped, or fail if `S2I_TEST_REQUIRE_LIVE` is set. `S2I_TEST_REPORT` names a file for their times, and for what was
 //! skipped.
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]

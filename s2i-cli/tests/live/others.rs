@@ -15,7 +15,7 @@ use crate::{
     kit,
 };
 
-const BUILDER: &str = "s2i/go";
+const BUILDER: &str = "s2i/node";
 const SCRIPTS: &str = "/usr/libexec/s2i";
 
 /// A test on Docker, by its own client.
@@ -57,8 +57,9 @@ fn succeeds(command: &mut Command) -> String {
     stdout.trim().to_owned()
 }
 
-fn web() -> std::path::PathBuf {
-    kit::sample("go", "web")
+/// The application, which needs no compiler.
+fn source() -> std::path::PathBuf {
+    kit::sample("node", "plain")
 }
 
 /// What was built is the application.
@@ -72,7 +73,7 @@ fn answers(live: &Live) {
     };
     let server = containers::serve_with(live, rights);
     let page = server.get("/", "");
-    assert!(page.starts_with("hello from s2i, version 1.0"), "{page}");
+    assert!(page.starts_with("hello from s2i, on Node.js"), "{page}");
     // The command may be a line for a shell, which has to hand the signal on.
     assert_eq!(server.stop(), 0);
 }
@@ -84,7 +85,7 @@ fn an_archive_on_standard_input_is_unpacked_and_assembled() {
     let name = live.image("stdin").replace('/', "-");
     let archive = live.path("source.tar");
     let mut tar = tar::Builder::new(fs::File::create(&archive).unwrap());
-    tar.append_dir_all("src", web()).unwrap();
+    tar.append_dir_all("src", source()).unwrap();
     tar.finish().unwrap();
     let options = [
         "run",
@@ -117,7 +118,7 @@ fn dockerfile(dir: &Path) {
     let lines = format!(
         "FROM {BUILDER}\n\
          LABEL \"io.openshift.s2i.build.image\"=\"{BUILDER}\"\n\
-         ENV S2I_SAMPLE=\"web\"\n\
+         ENV S2I_SAMPLE=\"plain\"\n\
          COPY --chown=1001:0 upload/src /tmp/src\n\
          USER 1001\n\
          RUN {SCRIPTS}/assemble\n\
@@ -127,7 +128,7 @@ fn dockerfile(dir: &Path) {
     fs::write(dir.join("Dockerfile"), lines).unwrap();
     let copied = Command::new("cp")
         .arg("-r")
-        .arg(web())
+        .arg(source())
         .arg(dir.join("upload/src"))
         .status();
     assert!(copied.unwrap().success());
@@ -162,7 +163,7 @@ fn build_kit_builds_from_a_dockerfile() {
 #[test]
 fn build_kit_builds_from_the_dockerfile_of_s2i() {
     let Some(live) = on_docker() else { return };
-    let (source, context) = (web(), live.path("context"));
+    let (source, context) = (source(), live.path("context"));
     let build = [OsStr::new("build"), "--copy".as_ref(), source.as_os_str()];
     let names = [BUILDER, "app", "--as-dockerfile"].map(OsStr::new);
     let file = context.join("Dockerfile");

@@ -1,8 +1,8 @@
 //! The sample applications with the images of this project.
 //!
 //! Each is built as a user that only a cluster would give, runs as that user over a root that can't be
-//! written to, answers what its page says and stops when it is asked to. Two clean builds of it give the
-//! same layer, and one that begins with what the one before has saved says what it has used.
+//! written to, answers what its page says and stops when it is asked to. In thorough runs, two clean builds of
+//! it give the same layer, and one that begins with what the one before has saved says what it has used.
 
 use std::{
     path::{Path, PathBuf},
@@ -11,10 +11,9 @@ use std::{
 };
 
 use crate::{
-    big::is_thorough,
     containers::{self, Rights},
     engine::Layer,
-    harness::{Live, has_network, live, skip},
+    harness::{Live, has_network, is_thorough, skip},
     kit,
 };
 
@@ -40,8 +39,16 @@ struct Sample {
     downloads: bool,
     /// Whether there is something that the next build can use.
     saves: bool,
-    /// It takes long, or another one of its kind is built again.
+    /// True if another sample of its kind is built again, or if its build takes long.
     is_built_once: bool,
+    runs: Runs,
+}
+
+/// The test runs that build a sample.
+#[derive(PartialEq)]
+enum Runs {
+    All,
+    Thorough,
 }
 
 /// The status of an application that does nothing about the signal.
@@ -59,6 +66,7 @@ const SAMPLE: Sample = Sample {
     downloads: true,
     saves: true,
     is_built_once: false,
+    runs: Runs::Thorough,
 };
 
 impl Sample {
@@ -68,6 +76,9 @@ impl Sample {
 
     /// What can be done without the network of others is always tried.
     fn check(&self) {
+        if self.runs == Runs::Thorough && !is_thorough() {
+            return;
+        }
         let runtimes = self.runtime.into_iter().map(ToOwned::to_owned);
         let images: Vec<_> = [self.builder()].into_iter().chain(runtimes).collect();
         let Some(live) = kit::with(&images) else {
@@ -82,7 +93,7 @@ impl Sample {
         let layer = self.build(&live, &source, user);
         self.has_what_it_should(&layer);
         self.answers_and_stops(&live, user);
-        if is_thorough() && !self.is_built_once {
+        if !self.is_built_once && is_thorough() {
             let again = self.build(&live, &source, user);
             assert!(again == layer, "{:?}", difference(&layer, &again));
             self.uses_what_was_saved(&live, &source, user);
@@ -215,6 +226,7 @@ samples! {
         page: ("/healthz", "ok"),
         downloads: false,
         is_built_once: true,
+        runs: Runs::All,
         ..SAMPLE
     };
     go_modules: Sample {
@@ -222,6 +234,7 @@ samples! {
         runtime: Some("s2i/go-runtime"),
         page: ("/", "hello from s2i"),
         ends: SIGNALLED,
+        runs: Runs::All,
         ..SAMPLE
     };
     go_workspace: Sample {
@@ -263,6 +276,7 @@ samples! {
         page: ("/", "hello from s2i, on Node.js v"),
         downloads: false,
         saves: false,
+        runs: Runs::All,
         ..SAMPLE
     };
     node_express: Sample {
@@ -271,6 +285,7 @@ samples! {
         page: ("/", "hello from express, for production"),
         present: &["node_modules/express"],
         absent: &["node_modules/semver"],
+        runs: Runs::All,
         ..SAMPLE
     };
     node_pnpm: Sample {
@@ -316,6 +331,15 @@ samples! {
         ends: SIGNALLED,
         ..SAMPLE
     };
+    node_next: Sample {
+        name: ("node", "next"),
+        runtime: Some("s2i/node-runtime"),
+        page: ("/", "hello from next"),
+        present: &["server.js"],
+        absent: &["app"],
+        is_built_once: true,
+        ..SAMPLE
+    };
     node_site_without_node: Sample {
         name: ("node", "site"),
         runtime: Some("s2i/go-runtime"),
@@ -330,6 +354,7 @@ samples! {
         page: ("/", "hello from html"),
         downloads: false,
         saves: false,
+        runs: Runs::All,
         ..SAMPLE
     };
     binary_hello: Sample {
@@ -339,24 +364,7 @@ samples! {
         ends: &[2, 143],
         downloads: false,
         saves: false,
+        runs: Runs::All,
         ..SAMPLE
     };
-}
-
-/// Downloads much and builds for a while.
-#[test]
-fn node_next() {
-    if live().is_some() && !is_thorough() {
-        return skip("only the whole suite builds it");
-    }
-    let sample = Sample {
-        name: ("node", "next"),
-        runtime: Some("s2i/node-runtime"),
-        page: ("/", "hello from next"),
-        present: &["server.js"],
-        absent: &["app"],
-        is_built_once: true,
-        ..SAMPLE
-    };
-    sample.check();
 }

@@ -29,7 +29,7 @@ use s2i_test_engines::{host, paths};
 
 use self::work::{Side, Work};
 use crate::{
-    dist::{self, Arch},
+    dist::{self, Arch, Profile},
     engine::{Choice, Otherwise, Target},
 };
 
@@ -87,7 +87,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             engine.target
         );
     }
-    dist::s2i(Arch::host()?)?;
+    dist::s2i(Arch::host()?, Profile::Release)?;
     let native = Target::private();
     let measured = measure(args, &dir, &native, &engine.target, client.as_deref());
     // The cleanup is independent of the result.
@@ -116,7 +116,12 @@ fn measure(
 ) -> Result<String> {
     let builder = image::compose(dir)?;
     for target in [native, docker] {
-        host::run(target.s2i()?.args(["load", "-i"]).arg(&builder))?;
+        host::run(
+            target
+                .s2i(Profile::Release)?
+                .args(["load", "-i"])
+                .arg(&builder),
+        )?;
     }
     println!(
         "native, and {docker}; {} runs each, times in seconds: median (min)",

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::watched::Watched;
 use super::{Turn, image};
-use crate::engine::Target;
+use crate::{dist::Profile, engine::Target};
 
 /// The names of results. Loaded results have a separate name, so that they do not take the name of those that
 /// were built on the same engine.
@@ -29,7 +29,7 @@ pub(crate) fn build(
     options: &[&str],
     tree: &Path,
 ) -> Result<Turn> {
-    let mut command = target.s2i()?;
+    let mut command = target.s2i(Profile::Release)?;
     command.args(["--progress", "json", "build", "--copy"]);
     let url = load.and_then(Target::url);
     let tag = if url.is_some() { LOADED } else { BUILT };

@@ -5,6 +5,8 @@ use std::{ffi::OsString, fmt, fs, path::PathBuf, process::Command};
 use anyhow::{Context, Result, bail};
 use s2i_test_engines::paths;
 
+use crate::dist::Profile;
+
 /// The name of the embedded engine, for `--engine`.
 pub(crate) const NATIVE: &str = "native";
 
@@ -42,9 +44,9 @@ impl Target {
         }
     }
 
-    /// Returns the command `s2i` with these options.
-    pub(crate) fn s2i(&self) -> Result<Command> {
-        let program = paths::made().join("s2i");
+    /// Returns the command `s2i` of this build with these options.
+    pub(crate) fn s2i(&self, profile: Profile) -> Result<Command> {
+        let program = profile.program();
         if !program.is_file() {
             let program = program.display();
             bail!("{program} is not there; make it with: cargo xtask dist");
@@ -87,7 +89,7 @@ impl Target {
     /// Removes the images that exist.
     pub(crate) fn remove_images(&self, names: &[&str]) -> Result<()> {
         for name in names {
-            let mut command = self.s2i()?;
+            let mut command = self.s2i(Profile::Release)?;
             // A missing image is not an error, and an image in use causes an error later, if it matters.
             let _ = command.args(["rmi", name]).output();
         }

@@ -38,7 +38,7 @@ use s2i_test_engines::paths;
 
 use self::{compose::Composer, definition::Definition, lock::Lock};
 use crate::{
-    dist::Arch,
+    dist::{Arch, Profile},
     engine::{Choice, Otherwise, Target},
 };
 
@@ -81,13 +81,13 @@ pub(crate) struct Args {
 
 /// `cargo xtask images`.
 pub(crate) fn run(args: &Args) -> Result<()> {
-    run_into(args, || {
+    run_into(args, Profile::Release, || {
         Choice::make(args.engine.as_deref(), Otherwise::Native).map(|choice| choice.target.clone())
     })
 }
 
 /// Runs the task. `target` is called only if something is loaded.
-fn run_into(args: &Args, target: impl FnOnce() -> Result<Target>) -> Result<()> {
+fn run_into(args: &Args, s2i: Profile, target: impl FnOnce() -> Result<Target>) -> Result<()> {
     let arch = args.arch.map_or_else(Arch::host, Ok)?;
     if args.update {
         update::run()?;
@@ -130,13 +130,14 @@ fn run_into(args: &Args, target: impl FnOnce() -> Result<Target>) -> Result<()> 
     if load {
         let file = composer.work().join("images.tar");
         write(&images, &file)?;
-        deliver::deliver(&file, &target()?)?;
+        deliver::deliver(&file, &target()?, s2i)?;
     }
     Ok(())
 }
 
-/// Composes the images for this machine and loads them into an engine.
-pub(crate) fn load(names: &[&str], target: &Target) -> Result<()> {
+/// Composes the images for this machine and loads them into an engine, with this
+/// build of `s2i`.
+pub(crate) fn load(names: &[&str], target: &Target, s2i: Profile) -> Result<()> {
     let args = Args {
         names: names.iter().map(ToString::to_string).collect(),
         arch: None,
@@ -148,7 +149,7 @@ pub(crate) fn load(names: &[&str], target: &Target) -> Result<()> {
         sizes: false,
         update: false,
     };
-    run_into(&args, || Ok(target.clone()))
+    run_into(&args, s2i, || Ok(target.clone()))
 }
 
 fn write(images: &[Image], to: &Path) -> Result<()> {

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 use s2i_test_engines::{api, host};
 
-use crate::engine::Target;
+use crate::{dist::Profile, engine::Target};
 
 /// The prefix of the names of images from tests.
 const TEST_IMAGE: &str = "s2i-test/";
@@ -25,7 +25,7 @@ impl Contents {
     }
 
     fn of_store(target: &Target, store: Option<&Path>) -> Result<Self> {
-        let images = host::output(target.s2i()?.arg("images"))?;
+        let images = host::output(target.s2i(Profile::Test)?.arg("images"))?;
         let mut lines: Vec<String> = images.lines().map(|line| format!("image {line}")).collect();
         let work = store.map(|store| store.join("work"));
         let places = work

@@ -15,7 +15,7 @@ use s2i_test_engines::{Kind, host, paths};
 
 use self::{contents::Contents, report::Report};
 use crate::{
-    dist::{self, Arch},
+    dist::{self, Arch, Profile},
     engine::{Choice, Otherwise, Target},
     images,
     setup::{check_programs, step},
@@ -42,9 +42,9 @@ pub(crate) struct Args {
     /// responds, otherwise one that is started for the tests
     #[arg(long)]
     engine: Option<String>,
-    /// Skip the large source
+    /// Run also the tests that take long: every sample and page, a large source
     #[arg(long)]
-    quick: bool,
+    thorough: bool,
     /// Arguments of `cargo test`, such as a part of the names of tests
     #[arg(last = true)]
     filters: Vec<String>,
@@ -60,10 +60,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     println!("using {target}");
     let arch = Arch::host()?;
     step(start, "building s2i, its agent and the scripts of images");
-    dist::s2i(arch)?;
     dist::test_script(arch)?;
+    dist::s2i(arch, Profile::Test)?;
     step(start, "composing the images of builders");
-    images::load(&BUILDERS, target)?;
+    images::load(&BUILDERS, target, Profile::Test)?;
     let before = Contents::of(target)?;
     step(start, "running the tests");
     let report = Report::new()?;
@@ -119,7 +119,7 @@ fn tests(args: &Args, engine: &Choice) -> Command {
     for (name, wanted) in [
         // Containers of the test Podman of an ordinary user start without a network.
         ("S2I_TEST_NETWORK", engine.kind != Some(Kind::PodmanUser)),
-        ("S2I_TEST_BIG", !args.quick),
+        ("S2I_TEST_THOROUGH", args.thorough),
     ] {
         if wanted {
             cargo.env(name, "1");

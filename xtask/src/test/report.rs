@@ -116,7 +116,7 @@ fn other_engines(engine: &Choice) -> Vec<(String, String)> {
         ("the live tests on Docker".into(), command)
     });
     let native = (!is_native).then(|| {
-        let command = "cargo xtask test --engine native --quick -- --test live";
+        let command = "cargo xtask test --engine native -- --test live";
         (
             "the live tests on the embedded engine".into(),
             command.into(),

@@ -20,7 +20,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 use self::text::{Command as Typed, Part};
 use crate::{
-    harness::{Live, has_network, skip},
+    harness::{Live, has_network, is_thorough, skip},
     kit,
     process::{Done, Running},
     registry::{self, PASSWORD, Registry, USER},
@@ -43,6 +43,8 @@ struct Page {
     name: &'static str,
     images: &'static [&'static str],
     registry: Needs,
+    /// True if every run reads it. The others are read in thorough runs alone, because they take long.
+    is_usual: bool,
 }
 
 /// Which registry a page needs.
@@ -58,26 +60,31 @@ const PAGES: [Page; 5] = [
         name: "own-builder.md",
         images: &["s2i/go"],
         registry: Needs::Open,
+        is_usual: false,
     },
     Page {
         name: "tiny-go-images.md",
         images: &["s2i/go", "s2i/go-runtime", "s2i/binary", "s2i/scratch"],
         registry: Needs::Nothing,
+        is_usual: false,
     },
     Page {
         name: "node.md",
         images: &["s2i/node", "s2i/node-runtime"],
         registry: Needs::Nothing,
+        is_usual: true,
     },
     Page {
         name: "incremental-and-binaries.md",
         images: &["s2i/go", "s2i/go-runtime", "s2i/binary"],
         registry: Needs::Nothing,
+        is_usual: false,
     },
     Page {
         name: "ci.md",
         images: &["s2i/go", "s2i/scratch"],
         registry: Needs::Login,
+        is_usual: false,
     },
 ];
 
@@ -133,6 +140,9 @@ fn docs(name: &str) -> PathBuf {
 
 impl Page {
     fn check(&self) {
+        if !self.is_usual && !is_thorough() {
+            return;
+        }
         let Some(live) = kit::with(self.images) else {
             return;
         };
