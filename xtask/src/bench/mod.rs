@@ -9,6 +9,7 @@
 //! keeps its owner.
 
 mod buildkit;
+mod chart;
 mod disk;
 mod image;
 mod ours;
@@ -27,10 +28,14 @@ use std::{
 use anyhow::{Context, Result, bail};
 use s2i_test_engines::{host, paths};
 
-use self::work::{Side, Work};
+use self::{
+    chart::{Bar, Group},
+    work::{Side, Work},
+};
 use crate::{
     dist::{self, Arch, Profile},
     engine::{Choice, Otherwise, Target},
+    images,
 };
 
 /// Arguments of `bench`.
@@ -48,6 +53,16 @@ pub(crate) struct Args {
     /// Measure only rows with this text in their name
     #[arg(long, default_value = "")]
     row: String,
+    /// Draw the times, and the sizes of images, into this SVG file
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+}
+
+/// A row of the report.
+struct Row {
+    name: &'static str,
+    /// The sides with their median times, in seconds.
+    medians: Vec<(&'static str, f64)>,
 }
 
 /// One turn of one side.
@@ -95,8 +110,49 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         target.remove_images(&ours::TAGS)?;
         target.remove_images(&[buildkit::TAG, image::NAME])?;
     }
-    print!("\n{}", measured?);
-    Ok(())
+    let rows = measured?;
+    println!();
+    for row in &rows {
+        println!("{}:{}", row.name, ratios(&row.medians));
+    }
+    match &args.svg {
+        Some(file) => draw(&rows, file),
+        None => Ok(()),
+    }
+}
+
+/// The images whose sizes are drawn.
+const DRAWN: [&str; 4] = ["go", "node", "go-runtime", "binary"];
+
+/// Draws the rows and the sizes of images.
+fn draw(rows: &[Row], file: &Path) -> Result<()> {
+    let mut groups: Vec<_> = rows.iter().map(Row::group).collect();
+    let sizes = images::sizes(&DRAWN)?.into_iter().map(|(name, size)| Bar {
+        label: format!("s2i/{name}"),
+        value: f64::from(u32::try_from(size / 10_000).unwrap_or(u32::MAX)) / 100.0,
+        is_ours: true,
+    });
+    groups.push(Group {
+        title: "sizes of builder and runtime images".to_owned(),
+        unit: "MB",
+        bars: sizes.collect(),
+    });
+    fs::write(file, chart::draw(&groups)).with_context(|| format!("can't write {}", file.display()))
+}
+
+impl Row {
+    fn group(&self) -> Group {
+        let bars = self.medians.iter().map(|(side, seconds)| Bar {
+            label: (*side).to_owned(),
+            value: *seconds,
+            is_ours: *side != Side::BUILD_KIT,
+        });
+        Group {
+            title: self.name.to_owned(),
+            unit: "s",
+            bars: bars.collect(),
+        }
+    }
 }
 
 /// Returns the directory of the sources and the builder.
@@ -106,14 +162,14 @@ fn dir() -> Result<PathBuf> {
     Ok(dir)
 }
 
-/// Measures every row, and returns one line for each.
+/// Measures every row.
 fn measure(
     args: &Args,
     dir: &Path,
     native: &Target,
     docker: &Target,
     client: Option<&Path>,
-) -> Result<String> {
+) -> Result<Vec<Row>> {
     let builder = image::compose(dir)?;
     for target in [native, docker] {
         host::run(
@@ -128,13 +184,11 @@ fn measure(
         args.runs
     );
     let sides = sides(native, docker, client);
-    let mut summary = String::new();
-    for (name, work) in work::ROWS {
-        if name.contains(&args.row) {
-            compare(name, work, &sides, args.runs, dir, &mut summary)?;
-        }
-    }
-    Ok(summary)
+    let rows = work::ROWS
+        .iter()
+        .filter(|(name, _)| name.contains(&args.row));
+    rows.map(|(name, work)| compare(name, *work, &sides, args.runs, dir))
+        .collect()
 }
 
 fn sides<'a>(native: &'a Target, docker: &'a Target, client: Option<&'a Path>) -> Vec<Side<'a>> {
@@ -161,13 +215,12 @@ fn sides<'a>(native: &'a Target, docker: &'a Target, client: Option<&'a Path>) -
 
 /// Measures one row, with the sides in turns.
 fn compare(
-    name: &str,
+    name: &'static str,
     work: Work,
     sides: &[Side<'_>],
     runs: usize,
     dir: &Path,
-    summary: &mut String,
-) -> Result<()> {
+) -> Result<Row> {
     println!("\n{name}");
     let sides: Vec<&Side<'_>> = sides.iter().filter(|side| work.is_for(side)).collect();
     for side in &sides {
@@ -189,8 +242,7 @@ fn compare(
         report(side.name(), turns);
         medians.push((side.name(), median(turns, |turn| turn.wall).as_secs_f64()));
     }
-    let _ = writeln!(summary, "{name}:{}", ratios(&medians));
-    Ok(())
+    Ok(Row { name, medians })
 }
 
 /// Returns the time of each side, and its ratio to that of the last side.

@@ -21,10 +21,13 @@ pub(crate) enum Side<'a> {
 }
 
 impl Side<'_> {
+    /// The name of the side that is not ours.
+    pub(crate) const BUILD_KIT: &'static str = "BuildKit";
+
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Ours { name, .. } => name,
-            Self::BuildKit { .. } => "BuildKit",
+            Self::BuildKit { .. } => Self::BUILD_KIT,
         }
     }
 }

@@ -196,13 +196,6 @@ impl Composer {
         for (definition, image) in images {
             let name = &definition.name;
             let compressed = self.compress(image.clone())?;
-            let size = |image: &Image| {
-                image
-                    .layers()
-                    .iter()
-                    .map(|layer| layer.descriptor().size)
-                    .sum::<u64>()
-            };
             for (index, part) in definition.contents.iter().enumerate() {
                 let [plain, gzip] =
                     [image, &compressed].map(|image| image.layers()[index].descriptor().size);
@@ -227,6 +220,12 @@ impl Composer {
         }
         Ok(())
     }
+}
+
+/// Returns the size of all layers as they are in the image, in bytes.
+pub(super) fn size(image: &Image) -> u64 {
+    let layers = image.layers().iter();
+    layers.map(|layer| layer.descriptor().size).sum()
 }
 
 fn add_scripts(layer: &mut LayerBuilder, scripts: &BTreeSet<String>, arch: Arch) -> Result<()> {

@@ -102,14 +102,7 @@ fn run_into(args: &Args, s2i: Profile, target: impl FnOnce() -> Result<Target>) 
     } else {
         args.names.clone()
     };
-    let mut composer = Composer::new(Lock::read()?, arch)?;
-    let mut images = Vec::new();
-    for name in &names {
-        let definition = Definition::read(name, composer.lock())?;
-        let image = composer.compose(&definition)?;
-        eprintln!("{name}: {}", image.id());
-        images.push((definition, image));
-    }
+    let (composer, images) = compose_all(&names, arch)?;
     if let Some(directory) = &args.rootfs {
         compose::write_rootfs(&images, directory)?;
     }
@@ -133,6 +126,32 @@ fn run_into(args: &Args, s2i: Profile, target: impl FnOnce() -> Result<Target>) 
         deliver::deliver(&file, &target()?, s2i)?;
     }
     Ok(())
+}
+
+fn compose_all(
+    names: &[impl AsRef<str>],
+    arch: Arch,
+) -> Result<(Composer, Vec<(Definition, Image)>)> {
+    let mut composer = Composer::new(Lock::read()?, arch)?;
+    let mut images = Vec::new();
+    for name in names {
+        let name = name.as_ref();
+        let definition = Definition::read(name, composer.lock())?;
+        let image = composer.compose(&definition)?;
+        eprintln!("{name}: {}", image.id());
+        images.push((definition, image));
+    }
+    Ok((composer, images))
+}
+
+/// Composes images for this machine and returns their names and sizes, in bytes and uncompressed.
+pub(crate) fn sizes(names: &[&str]) -> Result<Vec<(String, u64)>> {
+    let (_, images) = compose_all(names, Arch::host()?)?;
+    let sizes = images.into_iter().map(|(definition, image)| {
+        let size = compose::size(&image);
+        (definition.name, size)
+    });
+    Ok(sizes.collect())
 }
 
 /// Composes the images for this machine and loads them into an engine, with this
