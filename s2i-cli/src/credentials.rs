@@ -6,42 +6,38 @@ use futures_util::{FutureExt as _, future::BoxFuture};
 use s2i_build::{CredentialProvider, ports::BoxError};
 use s2i_core::{ImageRef, credential::Credential};
 use s2i_docker::Flavour;
-use s2i_oci::{credentials::CredentialStore, registry::RegistryError};
+use s2i_oci::{
+    credentials::{CredentialEnv, CredentialStore},
+    registry::RegistryError,
+};
 
 use crate::host::Host;
 
 /// Returns the store of Docker and Podman. The files of the engine in use come first; for the embedded engine those of
 /// Podman, as Podman does.
 pub(crate) fn store(host: &Host, flavour: Flavour) -> CredentialStore {
-    let podmans = [&host.engine.runtime_dir, &host.config_home];
-    let podmans = podmans.into_iter().flatten();
-    let podmans: Vec<_> = match &host.auth_file {
-        Some(file) => vec![file.clone()],
-        None => podmans
-            .map(|dir| dir.join("containers/auth.json"))
-            .collect(),
-    };
-    let dockers = host.engine.docker_config.iter();
-    let dockers = dockers.map(|dir| dir.join("config.json")).collect();
-    let files = match flavour {
-        Flavour::Docker => [dockers, podmans],
-        Flavour::Podman => [podmans, dockers],
-    };
-    let mut files = files.concat();
-    // `REGISTRY_AUTH_FILE` may name the same file.
-    files.dedup();
-    CredentialStore {
-        files,
-        helper_path: host.path.clone(),
+    match flavour {
+        Flavour::Docker => CredentialStore::docker_first(&env(host)),
+        Flavour::Podman => CredentialStore::podman_first(&env(host)),
+    }
+}
+
+fn env(host: &Host) -> CredentialEnv {
+    CredentialEnv {
+        docker_config: host.engine.docker_config.clone(),
+        auth_file: host.auth_file.clone(),
+        runtime_dir: host.engine.runtime_dir.clone(),
+        config_home: host.config_home.clone(),
+        path: host.path.clone(),
     }
 }
 
 /// Returns the file for the first login to a registry: the one that the user names, else that of Docker, which Podman
 /// and other tools read as well.
 pub(crate) fn default_file(host: &Host) -> Option<PathBuf> {
-    let dockers = host.engine.docker_config.as_ref();
-    let dockers = dockers.map(|dir| dir.join("config.json"));
-    host.auth_file.clone().or(dockers)
+    let env = env(host);
+    let docker = env.docker_file();
+    env.auth_file.or(docker)
 }
 
 /// The credential store as a provider for engines that pull and push by themselves.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use s2i_core::{
     ImageRef,
-    image::{History, ImageConfig},
+    image::{ContainerConfig, History, ImageConfig},
 };
 
 use crate::{
@@ -73,6 +73,21 @@ impl Image {
             layers: Vec::new(),
             names: Vec::new(),
         }
+    }
+
+    /// Returns the image with this config and its layers. The number of layers is that of the config.
+    #[cfg(feature = "registry")]
+    pub(crate) fn with_layers(config: ImageConfig, layers: Vec<Blob>) -> Self {
+        Self {
+            config,
+            layers,
+            names: Vec::new(),
+        }
+    }
+
+    /// Returns the settings that containers of the image start with, to change them.
+    pub fn container_config_mut(&mut self) -> &mut ContainerConfig {
+        &mut self.config.config
     }
 
     /// Adds a layer on top. `created_by` describes it in `docker history`.

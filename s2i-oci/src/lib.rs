@@ -59,6 +59,12 @@ pub mod overlay;
 #[cfg(feature = "registry")]
 pub mod registry;
 pub mod store;
+mod tree;
 
 pub use image::{Blob, Image};
 pub use s2i_core::image::{Digest, DigestError, HashingWriter};
+
+/// The example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -5,6 +5,7 @@
 //! credential helpers: `get`, `store` and `erase`. s2i has no file of its own for credentials.
 
 pub(crate) mod config;
+mod env;
 mod error;
 mod helper;
 mod replace;
@@ -19,6 +20,7 @@ use s2i_core::{
     credential::{Credential, server_address},
 };
 
+pub use env::CredentialEnv;
 pub use error::CredentialError;
 
 use config::DockerConfig;

@@ -276,6 +276,10 @@ pub(super) enum ProtocolError {
     NoManifest,
     #[error("it sent a document that is both a manifest and an index")]
     Ambiguous,
+    #[error("its layers have more than {0} bytes, the limit for an image")]
+    TooLarge(u64),
+    #[error("it sent a config that does not belong to the manifest")]
+    Config,
     #[error("nested image indexes are not supported")]
     NestedIndex,
     #[error("`{0}` is not a host with an optional port")]

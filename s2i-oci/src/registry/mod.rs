@@ -22,6 +22,7 @@ mod client;
 mod error;
 mod host;
 mod http;
+mod image;
 mod login;
 mod operation;
 mod options;

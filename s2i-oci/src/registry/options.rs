@@ -40,6 +40,18 @@ impl Default for Options {
     }
 }
 
+impl Options {
+    /// Returns the default options, with the credentials that [Docker and Podman](CredentialStore::from_env) use in the
+    /// environment of this process.
+    #[must_use]
+    pub fn from_env() -> Self {
+        Self {
+            credentials: CredentialStore::from_env(),
+            ..Self::default()
+        }
+    }
+}
+
 /// The least rate of a download. A server that sends one byte from time to time would otherwise block a build for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LeastRate {

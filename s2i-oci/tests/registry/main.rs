@@ -2,6 +2,8 @@
 //! up, and against a real registry where one is installed.
 
 #[cfg(test)]
+mod bases;
+#[cfg(test)]
 mod blobs;
 #[cfg(test)]
 mod credentials;
