@@ -178,12 +178,10 @@ pub(crate) fn enter(store: &Path) -> Result<Option<Diagnostic>, Error> {
 
 /// Opens the engine.
 pub(crate) fn open(store: PathBuf, config: &Config, host: &Host) -> Result<NativeEngine, Error> {
-    Ok(NativeEngine::open(Options {
-        store,
-        agents: agents::embedded(),
-        registry: registry(config, host)?,
-        limits: config.limits.get(),
-    })?)
+    let mut options = Options::new(store, agents::embedded());
+    options.registry = registry(config, host)?;
+    options.limits = config.limits.get();
+    Ok(NativeEngine::open(options)?)
 }
 
 /// Returns the directories in which rootless Docker and Podman look for registry certificates.

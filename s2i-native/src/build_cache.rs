@@ -12,9 +12,10 @@ use s2i_build::{
     ports::{Committed, Operation},
 };
 use s2i_core::{ImageRef, bounds};
+#[cfg(feature = "registry")]
+use s2i_oci::manifest::Descriptor;
 use s2i_oci::{
     Digest,
-    manifest::Descriptor,
     store::{Store, StoredImage},
 };
 
@@ -24,6 +25,7 @@ use crate::error::failed;
 const DIR: &str = "cache";
 
 /// The prefix of the files with the descriptors of compressed layers.
+#[cfg(feature = "registry")]
 const GZIP: &str = "gzip-";
 
 /// Returns the image of this key, if the store still has it, and tags it.
@@ -53,6 +55,7 @@ pub(crate) fn put(store: &Store, key: &str, id: &str) -> Result<(), EngineError>
 }
 
 /// Returns the descriptor of the layer when it is compressed, if it is known.
+#[cfg(feature = "registry")]
 pub(crate) fn get_gzip(store: &Store, diff_id: Digest) -> Option<Descriptor> {
     let path = path_of(store, &format!("{GZIP}{}", diff_id.hex()));
     let json = bounds::read_file(&path, bounds::FILE).ok()?;
@@ -60,6 +63,7 @@ pub(crate) fn get_gzip(store: &Store, diff_id: Digest) -> Option<Descriptor> {
 }
 
 /// Stores the descriptor of the compressed layer. After a failure, the layer is compressed again when it is needed.
+#[cfg(feature = "registry")]
 pub(crate) fn put_gzip(store: &Store, diff_id: Digest, as_gzip: &Descriptor) {
     let path = path_of(store, &format!("{GZIP}{}", diff_id.hex()));
     let json = serde_json::to_vec(as_gzip).expect("plain data");

@@ -14,10 +14,9 @@ use s2i_build::{
     session::{Session, Transport},
 };
 use s2i_core::{Diagnostic, ErrorChain, ImageRef, bounds};
-use s2i_oci::{
-    registry::{self, Registry},
-    store::{Store, StoredImage},
-};
+#[cfg(feature = "registry")]
+use s2i_oci::registry::{self, Registry};
+use s2i_oci::store::{Store, StoredImage};
 
 use crate::{
     build_cache,
@@ -28,22 +27,39 @@ use crate::{
     source::Source,
 };
 
-/// The options of an embedded engine.
+/// The options of an embedded engine. More of them may come.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Options {
     /// The directory of the image store; created when it does not exist.
     pub store: PathBuf,
     /// The agent programs.
     pub agents: Agents,
-    /// The options for access to registries.
+    /// The options for access to registries. By default, there are no credentials.
+    #[cfg(feature = "registry")]
     pub registry: registry::Options,
     /// The limits of a layer that is built or unpacked, and of an archive of images.
     pub limits: bounds::Limits,
 }
 
+impl Options {
+    /// Creates options with the defaults for all but the store and the agents.
+    #[must_use]
+    pub fn new(store: impl Into<PathBuf>, agents: Agents) -> Self {
+        Self {
+            store: store.into(),
+            agents,
+            #[cfg(feature = "registry")]
+            registry: registry::Options::default(),
+            limits: bounds::Limits::default(),
+        }
+    }
+}
+
 /// The engine in this very process.
 pub struct NativeEngine {
     pub(crate) store: Store,
+    #[cfg(feature = "registry")]
     pub(crate) registry: Registry,
     agents: Agents,
     /// Done once the user was warned of what the containers can reach.
@@ -59,12 +75,14 @@ impl NativeEngine {
         let Options {
             store,
             agents,
+            #[cfg(feature = "registry")]
             registry,
             limits,
         } = options;
         let opened = Store::open(&store).map_err(failed(Operation::OpenStore, store.display()))?;
         Ok(Self {
             store: opened.with_limits(limits),
+            #[cfg(feature = "registry")]
             registry: Registry::new(registry)
                 .map_err(failed(Operation::PrepareFor, "registries"))?,
             agents,

@@ -11,17 +11,17 @@
 //! An ordinary user is root of a [user namespace](userns) meanwhile. The only helper program is `newuidmap`, and no
 //! process listens: when s2i ends for any reason, its containers end.
 //!
+//! A program that uses the engine must call [`reexec`](reexec()) first in `main`. The feature `registry`, which is on
+//! by default, brings the client for registries; without it, images come from
+//! [archives](s2i_build::ports::ImageTransfer) alone.
+//!
 //! ```no_run
 //! use s2i_build::{Agents, ports::ImageStore as _};
 //! use s2i_native::{NativeEngine, Options};
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! let engine = NativeEngine::open(Options {
-//!     store: "/var/lib/s2i".into(),
-//!     agents: Agents::default(),
-//!     registry: s2i_oci::registry::Options::default(),
-//!     limits: s2i_core::bounds::Limits::default(),
-//! })?;
+//! // Builds need the agents of the crate `s2i-agent-bin`.
+//! let engine = NativeEngine::open(Options::new("/var/lib/s2i", Agents::default()))?;
 //! for image in engine.list().await? {
 //!     println!("{} {:?}", image.id, image.names);
 //! }
@@ -42,9 +42,13 @@ mod files;
 mod images;
 mod launch;
 mod layers;
+#[cfg(not(feature = "registry"))]
+mod no_registry;
 mod programs;
+#[cfg(feature = "registry")]
 mod push;
 mod reexec;
+#[cfg(feature = "registry")]
 mod registry;
 pub mod sandbox;
 mod source;
@@ -57,3 +61,8 @@ pub use container::NativeContainer;
 pub use engine::{NativeEngine, Options};
 pub use reexec::reexec;
 pub use supervise::supervised_command;
+
+/// The example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
