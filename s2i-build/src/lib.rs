@@ -15,12 +15,25 @@
 //! The crate is asynchronous and independent of a runtime: it awaits the engine, runs blocking work on its own threads,
 //! and has no type of a runtime in its interface.
 //!
-//! ```
-//! use s2i_build::request::{BuildRequest, PullPolicy};
+//! [`build`](build()) is the entrance. An engine is in a crate of its own, `s2i-docker` or `s2i-native`.
 //!
-//! let request = BuildRequest::new("https://example.org/app.git".parse()?, "s2i/go".parse()?);
-//! assert_eq!(request.builder_pull, PullPolicy::IfNotPresent);
-//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//! use s2i_build::{
+//!     CancelToken, Engine, Outcome, build, event::Event, request::BuildRequest, source::LocalAndGit,
+//! };
+//!
+//! /// Builds `./my-app` and prints warnings.
+//! async fn build_app(engine: &impl Engine) -> Result<Outcome, Box<dyn std::error::Error>> {
+//!     let request =
+//!         BuildRequest::new("./my-app".parse()?, "s2i/go".parse()?).with_tag("my-app".parse()?);
+//!     let source = LocalAndGit::from_env()?;
+//!     let events = |event| {
+//!         if let Event::Warning(warning) = event {
+//!             eprintln!("{warning}");
+//!         }
+//!     };
+//!     Ok(build(engine, &source, &request, &events, &CancelToken::default()).await?)
+//! }
 //! ```
 
 pub mod agents;
@@ -57,3 +70,8 @@ pub use ports::{Container, Engine, EngineError};
 pub use resource::Resource;
 pub use source::SourceError;
 pub use usage::usage;
+
+/// The example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

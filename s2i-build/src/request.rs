@@ -15,6 +15,19 @@ pub use crate::{
 };
 
 /// The request for one build: typed values, before any look-up.
+///
+/// [`new`](Self::new) takes the required parts. The methods that start with `with_` set the usual ones of the others,
+/// which are public fields. Only a struct expression or a pattern that names all fields has to change with a new option.
+///
+/// ```
+/// use s2i_build::request::BuildRequest;
+///
+/// let mut request = BuildRequest::new("./app".parse()?, "s2i/go".parse()?)
+///     .with_tag("my-app".parse()?)
+///     .with_runtime("s2i/go-runtime".parse()?);
+/// request.no_cache = true;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct BuildRequest {
     /// The source.
@@ -90,6 +103,39 @@ impl BuildRequest {
             no_cache: false,
             epoch: None,
         }
+    }
+
+    /// Sets the name of the result.
+    #[must_use]
+    pub fn with_tag(mut self, tag: ImageRef) -> Self {
+        self.tag = Some(tag);
+        self
+    }
+
+    /// Sets the runtime image, which receives the artifacts that its label names, and is pulled if the engine does not
+    /// have it.
+    #[must_use]
+    pub fn with_runtime(mut self, image: ImageRef) -> Self {
+        self.runtime = Some(RuntimeRequest {
+            image,
+            pull: PullPolicy::IfNotPresent,
+            artifacts: Vec::new(),
+        });
+        self
+    }
+
+    /// Adds a variable for the scripts and the result.
+    #[must_use]
+    pub fn with_env(mut self, variable: EnvVar) -> Self {
+        self.env.push(variable);
+        self
+    }
+
+    /// Adds a variable for `assemble` alone, whose value is in no image and no log.
+    #[must_use]
+    pub fn with_secret(mut self, secret: Secret) -> Self {
+        self.secrets.push(secret);
+        self
     }
 }
 

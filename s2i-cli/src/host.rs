@@ -74,17 +74,7 @@ impl Host {
         let home = path("HOME");
         let below_home = |name| home.as_ref().map(|home| home.join(name));
         Self {
-            engine: HostEnv {
-                docker_host: text("DOCKER_HOST"),
-                docker_context: text("DOCKER_CONTEXT"),
-                docker_config: path("DOCKER_CONFIG").or_else(|| below_home(".docker")),
-                docker_tls: text("DOCKER_TLS_VERIFY")
-                    .or_else(|| text("DOCKER_TLS"))
-                    .is_some(),
-                container_host: text("CONTAINER_HOST"),
-                runtime_dir: path("XDG_RUNTIME_DIR"),
-                configured: None,
-            },
+            engine: HostEnv::from_env(),
             working_dir: env::current_dir().unwrap_or_default(),
             temp_dir: env::temp_dir(),
             epoch: text(s2i_core::env_var::SOURCE_DATE_EPOCH),

@@ -56,3 +56,8 @@ pub use script::Script;
 pub use secret::Secret;
 pub use text::Printable;
 pub use uid_ranges::{UidRangeError, UidRanges};
+
+/// The example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -20,7 +20,7 @@ use crate::{
     cleanup::warn_of,
     container::Created,
     convert,
-    endpoint::{Endpoint, Flavour},
+    endpoint::{Endpoint, Flavour, HostEnv},
     error::{Said, cause, failed, is_only_the_end, is_unreachable},
     images::inspected,
     running::DockerContainer,
@@ -63,6 +63,15 @@ impl DockerEngine {
             agents,
             credentials: None,
         })
+    }
+
+    /// Creates the client of the engine that the environment of this process names, or else of the first one that
+    /// listens on a default socket.
+    ///
+    /// # Errors
+    /// [`EngineError::NoEndpoint`] when there is none.
+    pub fn from_env(agents: Agents) -> Result<Self, EngineError> {
+        Self::connect(Endpoint::find(None, None, &HostEnv::from_env())?, agents)
     }
 
     /// Sets the provider of credentials for registries. Without one, all pulls and pushes are anonymous.

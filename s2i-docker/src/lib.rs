@@ -26,6 +26,7 @@ mod convert;
 mod credentials;
 mod endpoint;
 mod engine;
+mod env;
 mod error;
 mod holdings;
 mod images;
@@ -38,3 +39,8 @@ pub use about::About;
 pub use endpoint::{Endpoint, Flavour, HostEnv, sockets};
 pub use engine::DockerEngine;
 pub use running::DockerContainer;
+
+/// The example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

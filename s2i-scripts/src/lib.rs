@@ -81,3 +81,8 @@ pub use explain::Explain;
 pub use host::Host;
 pub use places::Places;
 pub use scripts::dispatch;
+
+/// The example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

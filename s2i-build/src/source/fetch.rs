@@ -28,6 +28,21 @@ pub struct LocalAndGit {
     pub git: fn() -> Command,
 }
 
+impl LocalAndGit {
+    /// Returns the reader for this process: with its working directory, its directory for temporary files, and the
+    /// `git` in its `PATH`.
+    ///
+    /// # Errors
+    /// The working directory does not exist any more or can't be read.
+    pub fn from_env() -> io::Result<Self> {
+        Ok(Self {
+            working_dir: std::env::current_dir()?,
+            temp_dir: std::env::temp_dir(),
+            git: usual_git,
+        })
+    }
+}
+
 /// Returns the `git` in `PATH`.
 #[must_use]
 pub fn usual_git() -> Command {
