@@ -5,7 +5,7 @@ use bollard::{
     ClientVersion, Docker,
     query_parameters::{
         ListContainersOptionsBuilder, ListImagesOptions, ListVolumesOptions,
-        PruneBuildOptionsBuilder, RemoveContainerOptionsBuilder,
+        PruneBuildOptionsBuilder, RemoveContainerOptionsBuilder, RemoveImageOptions,
     },
 };
 
@@ -75,6 +75,18 @@ pub(crate) fn remove_containers(url: &str) -> Result<()> {
             let id = container.id.unwrap_or_default();
             docker.remove_container(&id, Some(options.build())).await?;
         }
+        Ok(())
+    })
+}
+
+/// Removes an image by its name. It stays under its other names.
+///
+/// # Errors
+/// Fails if the engine does not respond, or responds with an error.
+pub fn remove_image(url: &str, name: &str) -> Result<()> {
+    call(url, async |docker| {
+        let options = None::<RemoveImageOptions>;
+        docker.remove_image(name, options, None).await?;
         Ok(())
     })
 }

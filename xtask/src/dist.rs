@@ -80,7 +80,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     };
     for arch in arches {
         println!("{}", scripts(arch)?.display());
-        println!("{}", program("s2i-agent", "s2i-agent", arch)?.display());
+        println!("{}", agent(arch)?.display());
     }
     println!("{}", s2i(Arch::host()?, Profile::Release)?.display());
     Ok(())
@@ -89,6 +89,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 /// Builds `s2i-scripts`, the scripts of builder and runtime images, and returns its path.
 pub(crate) fn scripts(arch: Arch) -> Result<PathBuf> {
     program("s2i-scripts", "s2i-scripts", arch)
+}
+
+/// Builds `s2i-agent`, the first process of build containers, and returns its path.
+pub(crate) fn agent(arch: Arch) -> Result<PathBuf> {
+    program("s2i-agent", "s2i-agent", arch)
 }
 
 /// Builds the program for all scripts in the images of tests and benchmarks.
@@ -118,7 +123,7 @@ impl Profile {
 /// Builds everything: the static programs, and then `s2i` with the embedded agents. Returns its path.
 pub(crate) fn s2i(arch: Arch, profile: Profile) -> Result<PathBuf> {
     scripts(arch)?;
-    program("s2i-agent", "s2i-agent", arch)?;
+    agent(arch)?;
     match profile {
         Profile::Release => {
             host::run(cargo().args(["build", "--release", "--locked", "--package", "s2i-cli"]))?;

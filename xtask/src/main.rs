@@ -14,6 +14,7 @@ mod dist;
 mod engine;
 mod fuzz;
 mod images;
+mod package;
 mod setup;
 mod test;
 mod tidy;
@@ -44,6 +45,8 @@ enum Task {
     Fuzz(fuzz::Args),
     /// Compose the builder and runtime images.
     Images(images::Args),
+    /// Package the crates, and build and run the examples with the packages.
+    Package(package::Args),
     /// Run all tests, including those on a real engine.
     Test(test::Args),
     /// Check rules that the compiler does not: dependencies between crates, module heads, lints.
@@ -58,6 +61,7 @@ fn main() -> ExitCode {
         Task::Engine(args) => engine::run(&args),
         Task::Fuzz(args) => fuzz::run(&args),
         Task::Images(args) => images::run(&args),
+        Task::Package(args) => package::run(&args),
         Task::Test(args) => test::run(&args),
         Task::Tidy(args) => tidy::run(&args),
     };

@@ -26,6 +26,19 @@ const MTIME: u64 = 315_532_801;
 
 /// Composes the image and returns its archive.
 pub(crate) fn compose(dir: &Path) -> Result<PathBuf> {
+    let mut image = builder(dir)?;
+    image.names.push(NAME.parse()?);
+    let file = dir.join("builder.tar");
+    let mut out = BufWriter::new(
+        File::create(&file).with_context(|| format!("can't write {}", file.display()))?,
+    );
+    archive::write(&[image], &mut out)?;
+    out.flush()?;
+    Ok(file)
+}
+
+/// Composes the image, whose layer is a file in this directory.
+pub(crate) fn builder(dir: &Path) -> Result<Image> {
     let arch = Arch::host()?;
     let program = dist::test_script(arch)?;
     let mut layer = LayerBuilder::new(MTIME);
@@ -67,12 +80,5 @@ pub(crate) fn compose(dir: &Path) -> Result<PathBuf> {
         layer.build(&dir.join("layer.tar"))?.into_blob(),
         "the builder of the benchmark",
     );
-    image.names.push(NAME.parse()?);
-    let file = dir.join("builder.tar");
-    let mut out = BufWriter::new(
-        File::create(&file).with_context(|| format!("can't write {}", file.display()))?,
-    );
-    archive::write(&[image], &mut out)?;
-    out.flush()?;
-    Ok(file)
+    Ok(image)
 }

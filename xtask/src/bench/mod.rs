@@ -28,6 +28,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use s2i_test_engines::{host, paths};
 
+pub(crate) use self::image::builder as builder_image;
 use self::{
     chart::{Bar, Group},
     work::{Side, Work},
