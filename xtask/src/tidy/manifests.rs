@@ -1,4 +1,5 @@
-//! The check that members inherit lints, package fields and dependencies from the workspace.
+//! The check that members inherit lints, package fields and dependencies from the workspace, and that those that are
+//! published have what a registry shows of them.
 
 use std::fs;
 
@@ -7,6 +8,16 @@ use toml::{Table, Value};
 use super::workspace::Workspace;
 
 const PACKAGE_FIELDS: [&str; 4] = ["version", "edition", "rust-version", "license"];
+/// The fields of a package that is published.
+const PUBLISHED_FIELDS: [&str; 6] = [
+    "description",
+    "readme",
+    "keywords",
+    "categories",
+    "include",
+    "metadata",
+];
+
 const TABLES: [&str; 3] = ["dependencies", "dev-dependencies", "build-dependencies"];
 
 pub(crate) fn check(workspace: &Workspace) -> Vec<String> {
@@ -43,6 +54,11 @@ fn check_manifest(text: &str) -> Vec<String> {
             found.push(format!("does not inherit `{field}`"));
         }
     }
+    let has = |field: &str| package.and_then(|package| package.get(field)).is_some();
+    if !has("publish") {
+        let missing = PUBLISHED_FIELDS.iter().filter(|field| !has(field));
+        found.extend(missing.map(|field| format!("is published without `{field}`")));
+    }
     for (name, value) in dependencies(&manifest) {
         if !inherits(value) {
             found.push(format!("takes `{name}` not from the workspace's table"));
@@ -76,7 +92,7 @@ mod tests {
     use super::*;
 
     const GOOD: &str = "[package]\nname = \"a\"\nversion.workspace = true\nedition.workspace = true\n\
-        rust-version.workspace = true\nlicense.workspace = true\n[lints]\nworkspace = true\n\
+        rust-version.workspace = true\nlicense.workspace = true\npublish = false\n[lints]\nworkspace = true\n\
         [dependencies]\nserde = { workspace = true, features = [\"rc\"] }\n";
 
     #[track_caller]
@@ -102,6 +118,18 @@ mod tests {
         check(
             &GOOD.replace("license.workspace = true\n", ""),
             &["does not inherit `license`"],
+        );
+    }
+
+    #[test]
+    fn fields_for_the_registry_are_required_of_published_members() {
+        let fields = "description = \"A\"\nreadme = \"README.md\"\nkeywords = []\ncategories = []\ninclude = []\n\
+            metadata.docs.rs.all-features = true\n";
+        let published = GOOD.replace("publish = false\n", fields);
+        check(&published, &[]);
+        check(
+            &published.replace("readme = \"README.md\"\n", ""),
+            &["is published without `readme`"],
         );
     }
 
