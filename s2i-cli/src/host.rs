@@ -17,6 +17,8 @@ use s2i_docker::HostEnv;
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(crate) struct Host {
     pub(crate) engine: HostEnv,
+    /// The name of the program in its first argument, without directories.
+    pub(crate) program: OsString,
     pub(crate) working_dir: PathBuf,
     pub(crate) temp_dir: PathBuf,
     /// The value of `SOURCE_DATE_EPOCH`.
@@ -75,6 +77,7 @@ impl Host {
         let below_home = |name| home.as_ref().map(|home| home.join(name));
         Self {
             engine: HostEnv::from_env(),
+            program: program(),
             working_dir: env::current_dir().unwrap_or_default(),
             temp_dir: env::temp_dir(),
             epoch: text(s2i_core::env_var::SOURCE_DATE_EPOCH),
@@ -93,6 +96,12 @@ impl Host {
             variables: env::vars_os().collect(),
         }
     }
+}
+
+fn program() -> OsString {
+    let path = env::args_os().next().map(PathBuf::from);
+    path.and_then(|path| path.file_name().map(OsStr::to_owned))
+        .unwrap_or_default()
 }
 
 fn text(name: &str) -> Option<String> {

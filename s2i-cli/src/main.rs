@@ -25,10 +25,13 @@ mod signals;
 use std::process::ExitCode;
 
 use args::{Args, Command};
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _, error::ErrorKind};
 use commands::Setting;
 use error::Error;
 use s2i_build::{CancelToken, Notice, context::or_interrupted};
+
+/// The former name of the command, under which the Go tool still runs with a warning.
+const OLD_NAME: &str = "sti";
 
 fn main() -> ExitCode {
     if let Some(code) = s2i_native::reexec() {
@@ -36,6 +39,11 @@ fn main() -> ExitCode {
     }
     let args = match Args::try_parse() {
         Ok(args) => args,
+        // As the Go tool does, s2i without arguments shows the help on standard output.
+        Err(err) if err.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            let _ = Args::command().print_help();
+            return ExitCode::SUCCESS;
+        }
         Err(err) => {
             let _ = err.print();
             return if err.use_stderr() {
@@ -66,9 +74,17 @@ fn begin(args: &Args) -> Result<ExitCode, Error> {
         config: &config,
         host: &host,
     };
+    if host.program == OLD_NAME {
+        setting.warn(
+            OLD_NAME,
+            "this name of the command is deprecated; use `s2i`",
+        );
+    }
     match &args.command {
         Command::ExitCodes => commands::exit_codes(),
-        Command::Version => in_runtime(&setting, async |cancel| {
+        Command::Completion(args) => commands::completion(args),
+        Command::Man(args) => commands::man(args, &setting)?,
+        Command::Version { .. } => in_runtime(&setting, async |cancel| {
             or_interrupted(commands::version(&setting), cancel).await
         })?,
         Command::Login(args) => in_runtime(&setting, async |cancel| {

@@ -6,10 +6,11 @@ mod images;
 mod limits;
 mod login;
 mod run;
+mod shell;
 mod uids;
 mod usage;
 
-use std::path::PathBuf;
+use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use serde::Deserialize;
@@ -19,6 +20,7 @@ pub(crate) use self::{
     images::{Export, Image, Images, List, Load, Tag},
     login::{Login, Logout, user},
     run::Run,
+    shell::{Completion, Man},
     usage::Usage,
 };
 
@@ -104,8 +106,16 @@ pub(crate) enum Command {
     Doctor,
     /// List the exit codes and their meanings
     ExitCodes,
+    /// Print the completion script for a shell
+    Completion(Completion),
+    /// Write the manual pages of s2i into a directory
+    Man(Man),
     /// Show the versions of s2i and the engine
-    Version,
+    Version {
+        /// Arguments that are accepted and ignored, as by the Go tool
+        #[arg(hide = true, value_name = "IGNORED")]
+        ignored: Vec<OsString>,
+    },
 }
 
 impl Args {

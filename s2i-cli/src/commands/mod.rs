@@ -14,6 +14,7 @@ mod pull;
 mod push;
 mod rmi;
 mod run;
+mod shell;
 mod tag;
 mod usage;
 mod version;
@@ -26,7 +27,7 @@ use s2i_build::{
     event::{Event, EventSink as _},
     ports::{EngineProbe, ImageTransfer, Launcher},
 };
-use s2i_core::Printable;
+use s2i_core::{Diagnostic, Printable};
 
 use crate::{
     args::{Command, Global},
@@ -41,6 +42,7 @@ use crate::{
 pub(crate) use dockerfile::run as dockerfile;
 pub(crate) use login::run as login;
 pub(crate) use logout::run as logout;
+pub(crate) use shell::{completion, man};
 pub(crate) use version::run as version;
 
 /// The context of every command.
@@ -62,6 +64,11 @@ impl Setting<'_> {
 
     fn tell(&self, event: Event) {
         self.renderer().event(event);
+    }
+
+    /// Shows a warning about `place`.
+    pub(crate) fn warn(&self, place: impl Into<String>, message: &str) {
+        self.tell(Event::Warning(Diagnostic::new(place, message)));
     }
 
     /// Shows a notice.
@@ -124,11 +131,13 @@ async fn with<E: Engine + EngineProbe + ImageTransfer + Launcher>(
         Command::Load(args) => load::run(engine, args, setting, cancel).await?,
         Command::Export(args) => export::run(engine, args, setting, cancel).await?,
         Command::Prune => or_interrupted(prune::run(engine, setting), cancel).await?,
-        Command::Doctor
+        Command::Completion(_)
+        | Command::Doctor
         | Command::ExitCodes
         | Command::Login(_)
         | Command::Logout(_)
-        | Command::Version => {
+        | Command::Man(_)
+        | Command::Version { .. } => {
             unreachable!("these need no engine")
         }
     }
