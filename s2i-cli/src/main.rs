@@ -84,6 +84,7 @@ fn begin(args: &Args) -> Result<ExitCode, Error> {
         Command::ExitCodes => commands::exit_codes(),
         Command::Completion(args) => commands::completion(args),
         Command::Man(args) => commands::man(args, &setting)?,
+        Command::Create(args) => commands::create(args, &setting)?,
         Command::Version { .. } => in_runtime(&setting, async |cancel| {
             or_interrupted(commands::version(&setting), cancel).await
         })?,

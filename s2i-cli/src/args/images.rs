@@ -23,7 +23,7 @@ pub(crate) struct Tag {
 }
 
 /// Parses a new name of an image, which can't have a digest.
-fn new_name(text: &str) -> Result<ImageRef, String> {
+pub(super) fn new_name(text: &str) -> Result<ImageRef, String> {
     let name: ImageRef = text.parse().map_err(|err: ImageRefError| err.to_string())?;
     let digits = text.strip_prefix("sha256:").unwrap_or(text);
     let is_id = digits.len() == 64 && digits.bytes().all(|c| c.is_ascii_hexdigit());

@@ -2,6 +2,7 @@
 //! those of Docker.
 
 mod build;
+mod create;
 mod images;
 mod limits;
 mod login;
@@ -17,6 +18,7 @@ use serde::Deserialize;
 
 pub(crate) use self::{
     build::{Build, LoadInto, PlanForm},
+    create::Create,
     images::{Export, Image, Images, List, Load, Tag},
     login::{Login, Logout, user},
     run::Run,
@@ -106,6 +108,8 @@ pub(crate) enum Command {
     Doctor,
     /// List the exit codes and their meanings
     ExitCodes,
+    /// Write the skeleton of a builder image into a directory
+    Create(Create),
     /// Print the completion script for a shell
     Completion(Completion),
     /// Write the manual pages of s2i into a directory

@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 mod build;
+mod create;
 mod deliver;
 mod dockerfile;
 pub(crate) mod doctor;
@@ -39,6 +40,7 @@ use crate::{
     render::{self, Announcer, Renderer},
 };
 
+pub(crate) use create::run as create;
 pub(crate) use dockerfile::run as dockerfile;
 pub(crate) use login::run as login;
 pub(crate) use logout::run as logout;
@@ -132,6 +134,7 @@ async fn with<E: Engine + EngineProbe + ImageTransfer + Launcher>(
         Command::Export(args) => export::run(engine, args, setting, cancel).await?,
         Command::Prune => or_interrupted(prune::run(engine, setting), cancel).await?,
         Command::Completion(_)
+        | Command::Create(_)
         | Command::Doctor
         | Command::ExitCodes
         | Command::Login(_)

@@ -18,6 +18,7 @@
 //! | [`choices`] | builds without a builder, and with one name that could be two things |
 //! | [`usage`] | `s2i usage` |
 //! | [`users`] | who scripts run as, and who is refused |
+//! | [`create`] | the skeleton of a builder image, which passes its own test |
 //! | [`secrets`] | variables that only `assemble` gets |
 //! | [`texts`] | nothing that is shown steers a terminal, and no secret is in it |
 //! | [`modules`] | Go modules of a proxy that asks for a token |
@@ -51,6 +52,7 @@ mod bounds;
 mod builds;
 mod choices;
 mod containers;
+mod create;
 mod determinism;
 mod engine;
 mod failures;
