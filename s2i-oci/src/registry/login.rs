@@ -7,7 +7,7 @@ use super::{
     client::Registry,
     error::{AttemptError, ProtocolError, RegistryError},
     host::Host,
-    http::{Backoff, header_text},
+    http::{ATTEMPTS, header_text},
     operation::{Operation, Scope},
 };
 
@@ -41,7 +41,7 @@ impl Registry {
         host.auth.present(credential.clone()).await;
         let operation = Operation::new("log in to", &host.name, Scope::none());
         let attempt = || greet(&host, &operation);
-        let greeting = Backoff::for_registry().retry(attempt).await;
+        let greeting = host.http.backoff(ATTEMPTS).retry(attempt).await;
         let was_challenged = host.auth.was_challenged().await;
         match greeting {
             Ok(_) if was_challenged => Ok(LoginOutcome::Accepted),

@@ -24,6 +24,9 @@ pub struct Options {
     pub stall: Duration,
     /// The least rate of a download; a slower one is retried.
     pub least_rate: LeastRate,
+    /// The pause before the second attempt of a request; each next one is twice as long. A registry can ask for another
+    /// one.
+    pub retry_pause: Duration,
 }
 
 impl Default for Options {
@@ -36,6 +39,7 @@ impl Default for Options {
             parallel: 3,
             stall: Duration::from_secs(60),
             least_rate: LeastRate::default(),
+            retry_pause: Duration::from_millis(500),
         }
     }
 }

@@ -8,7 +8,7 @@ use s2i_core::ErrorChain;
 use super::{
     error::{AttemptError, Mismatch, RegistryError},
     host::Host,
-    http::Backoff,
+    http::{ATTEMPTS, Backoff},
     operation::{Operation, Scope},
 };
 use crate::{Digest, manifest::Descriptor};
@@ -48,12 +48,10 @@ impl Repository {
         }
     }
 
+    /// Returns the attempts of an operation. There is only one on a mirror, after which comes the registry.
     pub(super) fn backoff(&self) -> Backoff {
-        if self.is_mirror {
-            Backoff::for_mirror()
-        } else {
-            Backoff::for_registry()
-        }
+        let attempts = if self.is_mirror { 1 } else { ATTEMPTS };
+        self.host.http.backoff(attempts)
     }
 
     /// Returns an operation that reads from the repository; `name` as in `can't {name} the repository`.

@@ -5,4 +5,6 @@ mod overlay;
 #[cfg(test)]
 mod readers;
 #[cfg(test)]
+mod scratch;
+#[cfg(test)]
 mod store;

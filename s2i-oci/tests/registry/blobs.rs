@@ -17,7 +17,7 @@ use s2i_oci::{
 };
 
 use crate::{
-    image::{Image, named, registry, told},
+    image::{Image, named, options, registry, told},
     server::{Reply, Request, Server},
 };
 
@@ -226,14 +226,14 @@ async fn a_download_that_stalls_goes_on() {
         // Within a body, and before an answer.
         0 => part(request, layer).hang(1000),
         1 => {
-            std::thread::sleep(Duration::from_millis(2500));
+            std::thread::sleep(Duration::from_millis(1000));
             Reply::new(500)
         }
         _ => part(request, layer),
     });
     let registry = Registry::new(Options {
-        stall: Duration::from_secs(1),
-        ..Options::default()
+        stall: Duration::from_millis(400),
+        ..options()
     });
     let download = Download::new();
     let name = named(&server, ":1");
@@ -253,9 +253,9 @@ async fn a_download_that_trickles_is_given_up() {
     let registry = Registry::new(Options {
         least_rate: LeastRate {
             bytes: 100_000,
-            window: Duration::from_millis(300),
+            window: Duration::from_millis(100),
         },
-        ..Options::default()
+        ..options()
     });
     let registry = registry.unwrap();
     let download = Download::new();

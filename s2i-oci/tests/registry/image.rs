@@ -1,6 +1,6 @@
 //! An image, and what a registry that has it answers.
 
-use std::{io, sync::Arc};
+use std::{io, sync::Arc, time::Duration};
 
 use s2i_core::{ImageRef, image::Platform};
 use s2i_oci::{
@@ -117,9 +117,17 @@ pub(crate) fn named(server: &Server, rest: &str) -> ImageRef {
         .unwrap()
 }
 
-/// A way to registries without credentials and certificates.
+/// Options without credentials and certificates, and with short pauses between attempts.
+pub(crate) fn options() -> Options {
+    Options {
+        retry_pause: Duration::from_millis(1),
+        ..Options::default()
+    }
+}
+
+/// A client without credentials and certificates.
 pub(crate) fn registry() -> Registry {
-    Registry::new(Options::default()).unwrap()
+    Registry::new(options()).unwrap()
 }
 
 pub(crate) fn amd64() -> Platform {

@@ -15,7 +15,7 @@ use s2i_oci::{
 };
 
 use crate::{
-    image::{Image, amd64, named, registry, told},
+    image::{Image, amd64, named, options, registry, told},
     redirects::{guarded, logged_in, store},
     server::{Reply, Request, Server},
 };
@@ -133,7 +133,7 @@ async fn login_services_get_the_password_or_the_identity_token() {
             files: vec![file, dir.path().join("config.json")],
             helper_path: None,
         },
-        ..Options::default()
+        ..options()
     });
     registry.unwrap().manifest(&name, &amd64()).await.unwrap();
     let log = service.log();
@@ -309,7 +309,7 @@ async fn credential_helpers_are_asked_when_a_registry_asks() {
                 helper_path,
                 ..store(dir.path())
             },
-            ..Options::default()
+            ..options()
         });
         let name = named(&server, ":1");
         let outcome = registry.unwrap().manifest(&name, &amd64()).await.map(drop);
@@ -322,7 +322,7 @@ async fn credential_helpers_are_asked_when_a_registry_asks() {
     let open = Arc::new(Image::new(1, 10)).serve();
     let registry = Registry::new(Options {
         credentials: store(dir.path()),
-        ..Options::default()
+        ..options()
     });
     let name = named(&open, ":1");
     assert!(registry.unwrap().manifest(&name, &amd64()).await.is_ok());

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, net::TcpListener, sync::Arc, time::Duration};
 use s2i_oci::registry::{Options, Registry, RegistryError};
 
 use crate::{
-    image::{Image, amd64, named},
+    image::{Image, amd64, named, options},
     server::{Reply, Server},
 };
 
@@ -13,7 +13,7 @@ use crate::{
 fn through(server: &Server, mirrors: &[String]) -> Registry {
     Registry::new(Options {
         mirrors: BTreeMap::from([(server.address.to_string(), mirrors.to_vec())]),
-        ..Options::default()
+        ..options()
     })
     .unwrap()
 }

@@ -16,7 +16,7 @@ use s2i_oci::{
 };
 
 use crate::{
-    image::{Image, named, registry, told},
+    image::{Image, named, options, registry, told},
     server::{Reply, Request, Server},
 };
 
@@ -322,27 +322,30 @@ async fn a_name_with_a_digest_takes_only_that() {
     assert!(server.log().is_empty());
 }
 
-fn with_stall(milliseconds: u64) -> Registry {
+/// The time after which a transfer in which nothing moves is retried.
+const STALL: Duration = Duration::from_millis(400);
+
+fn hasty() -> Registry {
     Registry::new(Options {
-        stall: Duration::from_millis(milliseconds),
-        ..Options::default()
+        stall: STALL,
+        ..options()
     })
     .unwrap()
 }
 
 #[tokio::test]
 async fn an_upload_may_take_longer_than_a_stall() {
-    let (image, store) = (Image::new(1, 24 * 1024 * 1024), Store::default());
+    let (image, store) = (Image::new(1, 12 * 1024 * 1024), Store::default());
     let model = store.clone();
     let server = Server::paced(Duration::from_millis(20), move |request| {
         model.answer(request)
     });
     let start = std::time::Instant::now();
-    let pushed = with_stall(600)
+    let pushed = hasty()
         .push(&named(&server, ":1"), &image.push(), &|_, _| ())
         .await;
     assert_eq!(pushed.unwrap().uploaded.blobs, 2);
-    assert!(start.elapsed() > Duration::from_millis(1800));
+    assert!(start.elapsed() > 2 * STALL);
     assert_eq!(
         methods(&server)
             .iter()
@@ -359,11 +362,11 @@ async fn an_upload_that_stalls_begins_again() {
     let puts = AtomicUsize::new(0);
     let server = Server::start(move |request| {
         if request.method == "PUT" && puts.fetch_add(1, Ordering::Relaxed) == 0 {
-            std::thread::sleep(Duration::from_secs(7));
+            std::thread::sleep(7 * STALL);
         }
         model.answer(request)
     });
-    let pushed = with_stall(1000)
+    let pushed = hasty()
         .push(&named(&server, ":1"), &image.push(), &|_, _| ())
         .await;
     assert_eq!(pushed.unwrap().uploaded.blobs, 2);

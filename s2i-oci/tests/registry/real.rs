@@ -16,7 +16,7 @@ use s2i_oci::{
 };
 
 use crate::{
-    image::{Image, amd64, told},
+    image::{Image, amd64, options, told},
     redirects::store,
 };
 
@@ -185,7 +185,7 @@ async fn with_users() {
     let with = |store| {
         Registry::new(Options {
             credentials: store,
-            ..Options::default()
+            ..options()
         })
         .unwrap()
     };
@@ -244,7 +244,7 @@ async fn with_a_certificate() {
         Registry::new(Options {
             certs_dirs,
             extra_ca,
-            ..Options::default()
+            ..options()
         })
         .unwrap()
     };
@@ -287,7 +287,7 @@ async fn with_a_certificate_of_the_client() {
         Registry::new(Options {
             certs_dirs: vec![certs.clone()],
             extra_ca: Some(authority.pem()),
-            ..Options::default()
+            ..options()
         })
         .unwrap()
     };
@@ -306,7 +306,7 @@ async fn certificates_that_are_none_are_named() {
     let registry = || {
         Registry::new(Options {
             certs_dirs: vec![dir.path().into()],
-            ..Options::default()
+            ..options()
         })
         .unwrap()
     };
@@ -331,7 +331,7 @@ async fn certificates_that_are_none_are_named() {
     }
     let err = Registry::new(Options {
         extra_ca: Some("nothing".into()),
-        ..Options::default()
+        ..options()
     });
     assert_eq!(
         told(&err.unwrap_err()),

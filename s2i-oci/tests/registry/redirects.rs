@@ -9,7 +9,7 @@ use s2i_oci::{
 };
 
 use crate::{
-    image::{Image, named},
+    image::{Image, named, options},
     server::{Reply, Request, Server},
 };
 
@@ -29,7 +29,7 @@ pub(crate) fn logged_in(dir: &std::path::Path, server: &Server) -> Registry {
     std::fs::write(dir.join("config.json"), config.to_string()).unwrap();
     Registry::new(Options {
         credentials: store(dir),
-        ..Options::default()
+        ..options()
     })
     .unwrap()
 }

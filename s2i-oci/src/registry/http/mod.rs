@@ -22,7 +22,7 @@ use serde::Deserialize;
 pub(super) use address::{base_url, is_allowed, is_loopback};
 pub(super) use certificates::extra_authorities;
 pub(super) use pace::Pace;
-pub(super) use retry::Backoff;
+pub(super) use retry::{ATTEMPTS, Backoff};
 
 use super::{
     error::{AttemptError, ProtocolError, RegistryError},
@@ -45,6 +45,7 @@ pub(super) struct Http {
     /// The time that nothing may move.
     pub(super) stall: Duration,
     pub(super) least_rate: LeastRate,
+    retry_pause: Duration,
     has_answered: AtomicBool,
 }
 
@@ -61,8 +62,14 @@ impl Http {
             client: client::client(registry, is_loopback, options)?,
             stall: options.stall,
             least_rate: options.least_rate,
+            retry_pause: options.retry_pause,
             has_answered: AtomicBool::new(false),
         })
+    }
+
+    /// Returns the attempts of an operation, at least one.
+    pub(super) fn backoff(&self, attempts: u32) -> Backoff {
+        Backoff::new(attempts, self.retry_pause)
     }
 
     /// Returns whether a server speaks HTTP without TLS at this URL. A server with TLS answers that the request is

@@ -5,9 +5,7 @@ use std::time::Duration;
 use crate::registry::error::{AttemptError, RegistryError};
 
 /// The number of attempts on a registry.
-const ATTEMPTS: u32 = 5;
-/// The first pause; each next one is twice as long.
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
+pub(in crate::registry) const ATTEMPTS: u32 = 5;
 /// The longest pause that a registry can ask for. A longer one ends the attempts.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// The number of new bytes that makes an attempt a successful one.
@@ -17,26 +15,19 @@ const PROGRESS: u64 = 256 * 1024;
 #[derive(Debug)]
 pub(in crate::registry) struct Backoff {
     attempts: u32,
+    first_pause: Duration,
     left: u32,
     pause: Duration,
 }
 
 impl Backoff {
-    /// The attempts on a registry.
-    pub(in crate::registry) fn for_registry() -> Self {
-        Self::new(ATTEMPTS)
-    }
-
-    /// The one attempt on a mirror, after which comes the registry.
-    pub(in crate::registry) fn for_mirror() -> Self {
-        Self::new(1)
-    }
-
-    fn new(attempts: u32) -> Self {
+    /// The attempts with this pause after the first one.
+    pub(super) fn new(attempts: u32, first_pause: Duration) -> Self {
         Self {
             attempts,
+            first_pause,
             left: attempts - 1,
-            pause: FIRST_PAUSE,
+            pause: first_pause,
         }
     }
 
@@ -59,7 +50,7 @@ impl Backoff {
     /// Notes the number of new bytes of the last attempt. A successful one resets the number of attempts.
     pub(in crate::registry) fn gained(&mut self, bytes: u64) {
         if bytes >= PROGRESS {
-            *self = Self::new(self.attempts);
+            *self = Self::new(self.attempts, self.first_pause);
         }
     }
 
@@ -91,6 +82,10 @@ impl Backoff {
 mod tests {
     use super::*;
 
+    fn attempts(number: u32) -> Backoff {
+        Backoff::new(number, Duration::from_millis(500))
+    }
+
     fn error(after: Option<u64>) -> AttemptError {
         AttemptError::Retryable {
             error: RegistryError::NotFound {
@@ -104,7 +99,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn pauses_double_and_end() {
         let start = tokio::time::Instant::now();
-        let mut backoff = Backoff::for_registry();
+        let mut backoff = attempts(ATTEMPTS);
         let mut pauses = Vec::new();
         while backoff.wait(error(None)).await.is_ok() {
             pauses.push(start.elapsed().as_millis());
@@ -115,7 +110,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn registry_sets_the_pause_within_limits() {
         let start = tokio::time::Instant::now();
-        let mut backoff = Backoff::for_registry();
+        let mut backoff = attempts(ATTEMPTS);
         assert!(backoff.wait(error(Some(60))).await.is_ok());
         assert_eq!(start.elapsed().as_secs(), 60);
         assert!(backoff.wait(error(Some(61))).await.is_err());
@@ -124,12 +119,12 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn progress_resets_the_attempts() {
-        let mut backoff = Backoff::for_registry();
+        let mut backoff = attempts(ATTEMPTS);
         for _ in 0..50 {
             backoff.gained(PROGRESS);
             assert!(backoff.wait(error(None)).await.is_ok());
         }
-        let mut mirror = Backoff::for_mirror();
+        let mut mirror = attempts(1);
         mirror.gained(PROGRESS - 1);
         assert!(mirror.wait(error(None)).await.is_err());
     }

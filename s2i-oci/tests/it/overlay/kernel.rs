@@ -13,6 +13,7 @@ use super::{
     sandbox::is_skipped,
     trees::{Kind, read, show},
 };
+use crate::scratch;
 
 /// What the test gives itself when it starts itself in a user namespace.
 const INNER: &str = "S2I_TEST_IN_USER_NAMESPACE";
@@ -86,7 +87,7 @@ fn overlayfs_shows_what_the_layers_say() {
     if is_skipped() || Dialect::of_this_process() != Dialect::Trusted || !can(&["--mount"]) {
         return;
     }
-    let temp = tempfile::TempDir::new().unwrap();
+    let temp = scratch::dir();
     assert_eq!(shown(temp.path(), Dialect::Trusted, "", &layers()), MERGED);
 }
 
@@ -101,7 +102,7 @@ fn a_user_namespace_has_its_own_dialect_and_leaves_out_what_it_can_not_have() {
     if !can(&arguments) {
         return;
     }
-    let temp = tempfile::TempDir::new().unwrap();
+    let temp = scratch::dir();
     let output = Command::new("unshare")
         .args(arguments)
         .arg(env::current_exe().unwrap())

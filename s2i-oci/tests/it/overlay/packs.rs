@@ -24,6 +24,7 @@ use super::{
     raw::{Block, dir, file, padded, record, tar},
     sandbox::{Sandbox, chain, is_skipped},
 };
+use crate::scratch;
 
 fn touch(path: &Path, seconds: i64, nanoseconds: i64) {
     let time = Timespec {
@@ -335,7 +336,7 @@ fn a_tree_that_is_not_there_or_can_not_be_written_is_an_error() {
         .write(true)
         .open("/dev/full")
         .unwrap();
-    let temp = tempfile::TempDir::new().unwrap();
+    let temp = scratch::dir();
     let err = pack(temp.path(), Dialect::User, None, &mut full).unwrap_err();
     assert!(chain(&err).starts_with("the layer can't be written: No space"));
 }
@@ -371,7 +372,7 @@ fn files_that_shrink_or_grow_are_an_error() {
 
 #[test]
 fn an_empty_tree_is_an_empty_layer() {
-    let temp = tempfile::TempDir::new().unwrap();
+    let temp = scratch::dir();
     let mut layer = Vec::new();
     let (digest, size) = pack(temp.path(), Dialect::User, None, &mut layer).unwrap();
     assert_eq!(
@@ -415,7 +416,7 @@ fn within(root: &Path, limits: &Limits) -> String {
 
 #[test]
 fn what_is_more_than_the_limits_is_refused_before_it_is_read() {
-    let temp = tempfile::TempDir::new().unwrap();
+    let temp = scratch::dir();
     let root = temp.path();
     fs::create_dir(root.join("d")).unwrap();
     for name in ["d/a", "d/b"] {
@@ -454,7 +455,7 @@ fn what_is_more_than_the_limits_is_refused_before_it_is_read() {
 /// The names that wait above a directory take memory as well.
 #[test]
 fn names_that_wait_count_as_entries() {
-    let temp = tempfile::TempDir::new().unwrap();
+    let temp = scratch::dir();
     let mut dir = temp.path().to_owned();
     for _ in 0..3 {
         for name in ["w", "x", "y", "z"] {
@@ -481,8 +482,8 @@ fn names_that_wait_count_as_entries() {
 #[test]
 fn holes_are_zeros_in_the_archive() {
     const PAGE: u64 = 4096;
-    let temp = tempfile::TempDir::new().unwrap();
-    let dense = tempfile::TempDir::new().unwrap();
+    let temp = scratch::dir();
+    let dense = scratch::dir();
     let at = |number: u64| number * 20 * PAGE;
     let files: [(&str, u64, &[u64]); 6] = [
         ("all", at(3), &[]),
@@ -517,7 +518,7 @@ fn holes_are_zeros_in_the_archive() {
 
 #[test]
 fn packing_ends_when_the_caller_says_so() {
-    let temp = tempfile::TempDir::new().unwrap();
+    let temp = scratch::dir();
     let file = fs::File::create(temp.path().join("big")).unwrap();
     file.set_len(1 << 30).unwrap();
     let calls = Cell::new(0);

@@ -11,6 +11,7 @@ use super::{
     canary::Canary,
     trees::{Tree, read, show},
 };
+use crate::scratch;
 
 /// Returns whether a test must be skipped because only root can make what it needs; prints so then.
 pub(crate) fn is_skipped() -> bool {
@@ -39,6 +40,7 @@ pub(crate) struct Sandbox {
 
 impl Sandbox {
     pub(crate) fn new() -> Self {
+        scratch::use_memory();
         Self {
             canary: Canary::new("jail/tree"),
             dialect: Dialect::of_this_process(),

@@ -9,7 +9,7 @@ mod seal;
 
 use std::{fs, path::Path};
 
-use tempfile::TempDir;
+use crate::scratch;
 
 /// An entry, as far as all readers tell of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +59,7 @@ struct Taken {
 
 #[test]
 fn all_readers_see_the_same_entries_or_none() {
-    let temp = TempDir::with_prefix("s2i-readers-").unwrap();
+    let temp = scratch::dir();
     let mut differences = Vec::new();
     let mut taken = Vec::new();
     let (mut refused, mut by_archive_reader, mut by_import) = (0, 0, 0);

@@ -17,10 +17,9 @@ use s2i_oci::{
     overlay::{Limits, Part, list},
     store::{ImportFault, Store, StoreError},
 };
-use tempfile::TempDir;
 
 use super::{Entry, others::trimmed, shown};
-use crate::overlay::raw;
+use crate::{overlay::raw, scratch};
 
 /// The entries with their contents that the layer reader sees; none where it refuses the archive, or
 /// finds it compressed.
@@ -85,7 +84,7 @@ fn parts(mut layer: &[u8]) -> Option<(Digest, Vec<Whole>)> {
 /// The entries that the archive reader sees while it unpacks; none where it refuses. Contents are those of
 /// the files that nothing in the archive replaces.
 pub(super) fn archive(mut archive: &[u8]) -> Option<Vec<Entry>> {
-    let temp = TempDir::with_prefix("s2i-readers-").unwrap();
+    let temp = scratch::dir();
     let dir = Dir::open_ambient_dir(temp.path(), ambient_authority()).unwrap();
     let limits = Limits::default();
     unpack(&mut &*archive, &dir, &limits).ok()?;
@@ -139,7 +138,7 @@ pub(super) fn is_imported(archive: &[u8], entries: &[Entry]) -> Result<bool, Sto
         archive,
     ]
     .concat();
-    let temp = TempDir::with_prefix("s2i-readers-").unwrap();
+    let temp = scratch::dir();
     let store = Store::open(&temp.path().join("store")).unwrap();
     match store.import(&mut &image[..]) {
         Ok(_) => Ok(true),

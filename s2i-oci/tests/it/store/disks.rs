@@ -17,6 +17,7 @@ use super::{
     archives::{Tar, config, docker_archive},
     scene::{build, build_on, gzip, name, names, plain_layers},
 };
+use crate::scratch;
 
 /// A small file system in memory.
 struct Disk(TempDir);
@@ -24,7 +25,7 @@ struct Disk(TempDir);
 impl Disk {
     /// `None` where nothing can be mounted, which is said.
     fn new(size: &str) -> Option<Self> {
-        let temp = TempDir::with_prefix("s2i-store-").unwrap();
+        let temp = scratch::dir();
         let options = format!("size={size},mode=700");
         let mounted = Command::new("mount")
             .args(["-t", "tmpfs", "-o", &options, "none"])

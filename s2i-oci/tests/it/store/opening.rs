@@ -8,9 +8,9 @@ use std::{
 
 use rustix::fs::{IFlags, ioctl_getflags, ioctl_setflags};
 use s2i_oci::store::{Store, StoreError};
-use tempfile::TempDir;
 
 use super::scene::{Scene, build, chain, name};
+use crate::scratch;
 
 fn mode(path: &Path) -> u32 {
     fs::symlink_metadata(path).unwrap().permissions().mode() & 0o7777
@@ -18,7 +18,7 @@ fn mode(path: &Path) -> u32 {
 
 #[test]
 fn a_store_is_made_where_nothing_is_and_is_private() {
-    let temp = TempDir::with_prefix("s2i-store-").unwrap();
+    let temp = scratch::dir();
     let there = temp.path().join("there");
     fs::create_dir(&there).unwrap();
     fs::set_permissions(&there, fs::Permissions::from_mode(0o755)).unwrap();
@@ -67,7 +67,7 @@ fn the_way_to_a_store_may_be_a_link() {
 
 #[test]
 fn other_directories_are_refused_and_left_alone() {
-    let temp = TempDir::with_prefix("s2i-store-").unwrap();
+    let temp = scratch::dir();
     for content in ["work", "index.json", "blobs", ".hidden"] {
         let root = temp.path().join(content);
         fs::create_dir_all(root.join(content)).unwrap();
@@ -87,7 +87,7 @@ fn other_directories_are_refused_and_left_alone() {
 
 #[test]
 fn a_store_whose_making_was_cut_off_is_made_again() {
-    let temp = TempDir::with_prefix("s2i-store-").unwrap();
+    let temp = scratch::dir();
     fs::write(temp.path().join("lock"), "").unwrap();
     fs::write(temp.path().join("new"), "{").unwrap();
     let store = Store::open(temp.path()).unwrap();

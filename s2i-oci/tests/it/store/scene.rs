@@ -23,6 +23,8 @@ use s2i_oci::{
 };
 use tempfile::TempDir;
 
+use crate::scratch;
+
 pub(crate) struct Scene {
     pub(crate) temp: TempDir,
     pub(crate) store: Store,
@@ -30,7 +32,7 @@ pub(crate) struct Scene {
 
 impl Scene {
     pub(crate) fn new() -> Self {
-        let temp = TempDir::with_prefix("s2i-store-").unwrap();
+        let temp = scratch::dir();
         let store = Store::open(&temp.path().join("store")).unwrap();
         Self { temp, store }
     }
