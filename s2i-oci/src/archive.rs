@@ -24,7 +24,8 @@ use serde::Serialize;
 use thiserror::Error;
 
 use crate::{
-    Digest, Image,
+    Blob, Digest, Image,
+    copy::{self, CopyError},
     manifest::{self, Descriptor, IMAGE_NAME, Index, REF_NAME},
 };
 
@@ -104,11 +105,8 @@ pub fn write(images: &[Image], out: &mut dyn Write) -> Result<(), ArchiveError> 
             names: &image.names,
         }
     });
-    write_items(
-        &items.collect::<Vec<_>>(),
-        |layer, out| copy(layer, out),
-        out,
-    )
+    let items: Vec<_> = items.collect();
+    write_items(&items, |layer, out| copy_layer(layer, out), out)
 }
 
 /// Writes an archive as [`write()`] does, with layers from any source: `copy` writes all bytes of one, and checks them.
@@ -123,14 +121,11 @@ pub(crate) fn write_items<L, E: From<ArchiveError>>(
     let mut docker = Vec::new();
     for item in items {
         list(item, &mut index);
+        let layers = item.layers.iter().map(|(layer, _)| blob_path(layer.digest));
         docker.push(DockerImage {
-            config: place(item.id),
+            config: blob_path(item.id),
             repo_tags: item.names.iter().map(ImageRef::normalised).collect(),
-            layers: item
-                .layers
-                .iter()
-                .map(|(layer, _)| place(layer.digest))
-                .collect(),
+            layers: layers.collect(),
         });
         blobs.insert(item.descriptor.digest, Bytes::Memory(&item.manifest));
         blobs.insert(item.id, Bytes::Memory(&item.config));
@@ -141,11 +136,8 @@ pub(crate) fn write_items<L, E: From<ArchiveError>>(
         }
     }
     let mut archive = Writer::new(out, 0);
-    small(
-        &mut archive,
-        "oci-layout",
-        br#"{"imageLayoutVersion":"1.0.0"}"#,
-    )?;
+    let layout = br#"{"imageLayoutVersion":"1.0.0"}"#;
+    small(&mut archive, "oci-layout", layout)?;
     small(&mut archive, "index.json", &json(&Index::new(index)))?;
     small(&mut archive, "manifest.json", &json(&docker))?;
     for name in ["blobs/", "blobs/sha256/"] {
@@ -153,21 +145,16 @@ pub(crate) fn write_items<L, E: From<ArchiveError>>(
     }
     for (digest, bytes) in blobs {
         match bytes {
-            Bytes::Memory(bytes) => small(&mut archive, &place(digest), bytes)?,
-            Bytes::Layer(size, layer) => {
-                begin(&mut archive, Kind::File, &place(digest), size)?;
-                let mut contents = Contents {
-                    archive: &mut archive,
-                    left: size,
-                };
-                copy(layer, &mut contents)?;
+            Bytes::Memory(bytes) => small(&mut archive, &blob_path(digest), bytes)?,
+            Bytes::Layer(left, layer) => {
+                begin(&mut archive, Kind::File, &blob_path(digest), left)?;
+                let archive = &mut archive;
+                copy(layer, &mut Contents { archive, left })?;
             }
         }
     }
-    let ended = archive.finish();
-    ended
-        .map(drop)
-        .map_err(|err| ArchiveError::Write(err).into())
+    archive.finish().map_err(ArchiveError::Write)?;
+    Ok(())
 }
 
 fn check_names<L>(items: &[Item<'_, L>]) -> Result<(), ArchiveError> {
@@ -190,17 +177,15 @@ fn list<L>(item: &Item<'_, L>, index: &mut Vec<Descriptor>) {
     }
     for name in item.names {
         let mut descriptor = item.descriptor.clone();
-        descriptor
-            .annotations
-            .insert(IMAGE_NAME.into(), name.normalised());
-        descriptor
-            .annotations
-            .insert(REF_NAME.into(), name.tag_or_latest().into());
+        descriptor.annotations.extend([
+            (IMAGE_NAME.into(), name.normalised()),
+            (REF_NAME.into(), name.tag_or_latest().into()),
+        ]);
         index.push(descriptor);
     }
 }
 
-fn place(digest: Digest) -> String {
+fn blob_path(digest: Digest) -> String {
     format!("blobs/sha256/{}", digest.hex())
 }
 
@@ -218,9 +203,10 @@ fn small(archive: &mut Archive<'_>, name: &str, bytes: &[u8]) -> Result<(), Arch
 
 /// Begins an entry with `size` bytes of contents.
 fn begin(archive: &mut Archive<'_>, kind: Kind, name: &str, size: u64) -> Result<(), ArchiveError> {
-    let mode = match kind {
-        Kind::Directory => 0o755,
-        _ => 0o644,
+    let mode = if kind == Kind::Directory {
+        0o755
+    } else {
+        0o644
     };
     let entry = Entry {
         mode,
@@ -250,25 +236,17 @@ impl Write for Contents<'_, '_> {
     }
 }
 
-fn copy(layer: &crate::Blob, out: &mut dyn Write) -> Result<(), ArchiveError> {
+fn copy_layer(layer: &Blob, out: &mut dyn Write) -> Result<(), ArchiveError> {
     let wrong = |source| ArchiveError::Layer {
         path: layer.path().into(),
         source,
     };
     let Descriptor { digest, size, .. } = *layer.descriptor();
     let mut file = File::open(layer.path()).map_err(wrong)?.take(size);
-    let mut out = crate::HashingWriter::new(out);
-    let mut buffer = vec![0; 256 << 10];
-    loop {
-        let read = match file.read(&mut buffer) {
-            Ok(0) => break,
-            Err(err) if err.kind() == io::ErrorKind::Interrupted => continue,
-            read => read.map_err(wrong)?,
-        };
-        out.write_all(&buffer[..read])
-            .map_err(ArchiveError::Write)?;
-    }
-    let (_, found, read) = out.finish();
+    let (found, read) = copy::copy(&mut file, out).map_err(|err| match err {
+        CopyError::Read(err) => wrong(err),
+        CopyError::Write(err) => ArchiveError::Write(err),
+    })?;
     if (found, read) == (digest, size) {
         return Ok(());
     }
@@ -286,7 +264,7 @@ mod tests {
     use super::*;
     use crate::layer::{LayerBuilder, Owner};
 
-    fn layer(dir: &Path, name: &str) -> crate::Blob {
+    fn layer(dir: &Path, name: &str) -> Blob {
         let mut builder = LayerBuilder::new(1);
         builder
             .file(name, 0o644, Owner::ROOT, b"x".to_vec())
@@ -294,7 +272,7 @@ mod tests {
         builder.build(&dir.join(name)).unwrap().into_blob()
     }
 
-    fn image(layers: &[crate::Blob], names: &[&str]) -> Image {
+    fn image(layers: &[Blob], names: &[&str]) -> Image {
         let mut image = Image::new(ImageConfig::new(Platform::linux("arm64")));
         for layer in layers {
             image.push(layer.clone(), "test");
@@ -332,7 +310,7 @@ mod tests {
         // Two manifests, two configs, two layers, three files at the top, two directories.
         assert_eq!(entries.len(), 11);
         for (name, bytes) in entries.iter().filter(|(name, _)| name.len() > 64) {
-            assert_eq!(*name, place(Digest::of(bytes)));
+            assert_eq!(*name, blob_path(Digest::of(bytes)));
         }
 
         let docker: serde_json::Value = serde_json::from_slice(&entries["manifest.json"]).unwrap();
@@ -341,7 +319,7 @@ mod tests {
             serde_json::json!(["docker.io/s2i/go:latest", "docker.io/s2i/go:1.27"])
         );
         assert_eq!(docker[1]["RepoTags"], serde_json::json!([]));
-        assert_eq!(docker[0]["Config"], place(images[0].id()));
+        assert_eq!(docker[0]["Config"], blob_path(images[0].id()));
         assert_eq!(docker[0]["Layers"][0], docker[1]["Layers"][0]);
         assert!(entries.contains_key(docker[0]["Layers"][1].as_str().unwrap()));
 
@@ -355,10 +333,10 @@ mod tests {
         assert_eq!(names[1].unwrap(), "docker.io/s2i/go:1.27");
         assert_eq!(names[2], None);
         let manifest: manifest::Manifest =
-            serde_json::from_slice(&entries[&place(index.manifests[0].digest)]).unwrap();
+            serde_json::from_slice(&entries[&blob_path(index.manifests[0].digest)]).unwrap();
         assert_eq!(manifest, images[0].manifest());
         let config: ImageConfig =
-            serde_json::from_slice(&entries[&place(manifest.config.digest)]).unwrap();
+            serde_json::from_slice(&entries[&blob_path(manifest.config.digest)]).unwrap();
         assert_eq!(config.rootfs.diff_ids.len(), 2);
 
         let mut again = Vec::new();

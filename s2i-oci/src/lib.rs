@@ -50,6 +50,7 @@
 
 pub mod archive;
 mod compression;
+mod copy;
 #[cfg(feature = "registry")]
 pub mod credentials;
 mod image;

@@ -6,7 +6,8 @@ use s2i_core::{
     bounds,
     image::{Platform, null_as_default},
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::{Map, Value};
 use thiserror::Error;
 
 use crate::Digest;
@@ -69,16 +70,22 @@ pub struct Descriptor {
 }
 
 impl Descriptor {
-    /// A descriptor of these bytes.
+    /// The descriptor of a blob with this digest and length, without a platform and annotations.
     #[must_use]
-    pub fn of(media_type: &str, bytes: &[u8]) -> Self {
+    pub fn new(media_type: &str, digest: Digest, size: u64) -> Self {
         Self {
             media_type: media_type.into(),
-            digest: Digest::of(bytes),
-            size: bytes.len() as u64,
+            digest,
+            size,
             platform: None,
             annotations: BTreeMap::new(),
         }
+    }
+
+    /// A descriptor of these bytes.
+    #[must_use]
+    pub fn of(media_type: &str, bytes: &[u8]) -> Self {
+        Self::new(media_type, Digest::of(bytes), bytes.len() as u64)
     }
 }
 
@@ -109,18 +116,15 @@ impl Manifest {
     /// A manifest of this config and these layers.
     #[must_use]
     pub fn new(config: Descriptor, layers: Vec<Descriptor>) -> Self {
-        let annotations = BTreeMap::new();
         Self {
             schema_version: 2,
             media_type: MANIFEST.into(),
             config,
             layers,
-            annotations,
+            annotations: BTreeMap::new(),
         }
     }
-}
 
-impl Manifest {
     /// Reads a manifest with this expected media type.
     ///
     /// Two readers must not see different images in the same bytes, so a document that one of them could read as a
@@ -132,16 +136,14 @@ impl Manifest {
         if !is_manifest(media_type) {
             return Err(ManifestFault::Type(media_type.into()));
         }
-        let manifest: Self = parse(bytes, media_type, &["manifests", "fsLayers"])?;
+        let manifest: Self = parse(bytes, &["manifests", "fsLayers"])?;
+        check_version(manifest.schema_version, &manifest.media_type, media_type)?;
         if !is_config(&manifest.config.media_type) {
             return Err(ManifestFault::Config(manifest.config.media_type));
         }
-        match manifest
-            .layers
-            .iter()
-            .find(|layer| !is_layer(&layer.media_type))
-        {
-            Some(layer) => Err(ManifestFault::Layer(layer.media_type.clone())),
+        let mut types = manifest.layers.iter().map(|layer| &layer.media_type);
+        match types.find(|media_type| !is_layer(media_type)) {
+            Some(media_type) => Err(ManifestFault::Layer(media_type.clone())),
             None => Ok(manifest),
         }
     }
@@ -157,10 +159,10 @@ pub enum ManifestFault {
     #[error("can't be read: {0}")]
     Json(String),
     /// The document is neither a manifest nor an index.
-    #[error("has the media type `{0}`, which is of no image")]
+    #[error("has the media type `{0}`, which is not that of an image")]
     Type(String),
     /// Its own media type is not the one in its descriptor.
-    #[error("has the media type `{found}` in itself, but was said to have `{expected}`")]
+    #[error("has the media type `{found}` in itself, but `{expected}` in its descriptor")]
     Types {
         /// The media type in the document.
         found: String,
@@ -171,10 +173,10 @@ pub enum ManifestFault {
     #[error("has the schema version {0}, but 2 is the only one known")]
     Version(u32),
     /// A field that belongs to another type of document.
-    #[error("has the field `{0}`, which makes it two things at once")]
-    TwoThings(&'static str),
+    #[error("has the field `{0}`, which makes its type ambiguous")]
+    Ambiguous(&'static str),
     /// The config is not that of a container image.
-    #[error("has a config of the media type `{0}`, which is of no container image")]
+    #[error("has a config of the media type `{0}`, which is not that of a container image")]
     Config(String),
     /// A layer that is no archive, or one that may not be distributed.
     #[error("has a layer of the media type `{0}`, which can't be used")]
@@ -182,46 +184,30 @@ pub enum ManifestFault {
 }
 
 /// Reads JSON that must not have these fields, because another reader could take it for another type of document.
-fn parse<T>(bytes: &[u8], media_type: &str, foreign: &[&'static str]) -> Result<T, ManifestFault>
-where
-    T: serde::de::DeserializeOwned + Kind,
-{
+fn parse<T: DeserializeOwned>(bytes: &[u8], excluded: &[&'static str]) -> Result<T, ManifestFault> {
     if bytes.len() as u64 > MAX_JSON {
         return Err(ManifestFault::TooLong);
     }
-    let wrong = |err: serde_json::Error| ManifestFault::Json(err.to_string());
-    let fields: serde_json::Map<String, serde_json::Value> =
-        serde_json::from_slice(bytes).map_err(wrong)?;
-    if let Some(field) = foreign.iter().find(|field| fields.contains_key(**field)) {
-        return Err(ManifestFault::TwoThings(field));
-    }
-    let parsed: T = serde_json::from_slice(bytes).map_err(wrong)?;
-    match parsed.kind() {
-        (2, found) if found.is_empty() || found == media_type => Ok(parsed),
-        (2, found) => Err(ManifestFault::Types {
-            found: found.into(),
-            expected: media_type.into(),
-        }),
-        (version, _) => Err(ManifestFault::Version(version)),
+    let invalid = |err: serde_json::Error| ManifestFault::Json(err.to_string());
+    let fields: Map<String, Value> = serde_json::from_slice(bytes).map_err(invalid)?;
+    match excluded.iter().find(|field| fields.contains_key(**field)) {
+        Some(field) => Err(ManifestFault::Ambiguous(field)),
+        None => serde_json::from_slice(bytes).map_err(invalid),
     }
 }
 
-/// A document that contains its own schema version and media type.
-trait Kind {
-    /// The schema version and the media type.
-    fn kind(&self) -> (u32, &str);
-}
-
-impl Kind for Manifest {
-    fn kind(&self) -> (u32, &str) {
-        (self.schema_version, &self.media_type)
+/// Checks the schema version of a document, and the media type `found` in it, which it may lack.
+fn check_version(version: u32, found: &str, expected: &str) -> Result<(), ManifestFault> {
+    if version != 2 {
+        return Err(ManifestFault::Version(version));
     }
-}
-
-impl Kind for Index {
-    fn kind(&self) -> (u32, &str) {
-        (self.schema_version, &self.media_type)
+    if found.is_empty() || found == expected {
+        return Ok(());
     }
+    Err(ManifestFault::Types {
+        found: found.into(),
+        expected: expected.into(),
+    })
 }
 
 /// Returns whether this is a media type of a [`Manifest`].
@@ -285,11 +271,12 @@ impl Index {
     /// # Errors
     /// [`ManifestFault`].
     pub fn parse(bytes: &[u8], media_type: &str) -> Result<Self, ManifestFault> {
-        if is_index(media_type) {
-            parse(bytes, media_type, &["config", "layers", "fsLayers"])
-        } else {
-            Err(ManifestFault::Type(media_type.into()))
+        if !is_index(media_type) {
+            return Err(ManifestFault::Type(media_type.into()));
         }
+        let index: Self = parse(bytes, &["config", "layers", "fsLayers"])?;
+        check_version(index.schema_version, &index.media_type, media_type)?;
+        Ok(index)
     }
 }
 
@@ -337,15 +324,15 @@ mod tests {
         check(&" ".repeat((4 << 20) + 1), "has more than 4194304 bytes");
         check(
             &with(CONFIG, LAYER, r#""manifests":[],"#),
-            "has the field `manifests`, which makes it two things at once",
+            "has the field `manifests`, which makes its type ambiguous",
         );
         check(
             &with(CONFIG, LAYER, r#""mediaType":"application/json","#),
-            "has the media type `application/json` in itself, but was said to have `application/vnd.oci.image.manifest.v1+json`",
+            "has the media type `application/json` in itself, but `application/vnd.oci.image.manifest.v1+json` in its descriptor",
         );
         check(
             &with("application/vnd.cncf.helm.config.v1+json", LAYER, ""),
-            "has a config of the media type `application/vnd.cncf.helm.config.v1+json`, which is of no container image",
+            "has a config of the media type `application/vnd.cncf.helm.config.v1+json`, which is not that of a container image",
         );
         check(
             &with(
@@ -358,7 +345,7 @@ mod tests {
         let index = br#"{"schemaVersion":2,"manifests":[],"layers":[]}"#;
         assert_eq!(
             Index::parse(index, INDEX),
-            Err(ManifestFault::TwoThings("layers"))
+            Err(ManifestFault::Ambiguous("layers"))
         );
         assert_eq!(
             Index::parse(index, MANIFEST),

@@ -1,6 +1,10 @@
 //! Fills a file with contents and leaves holes where there are only zeros.
 
-use std::{fs::File, io, os::unix::fs::FileExt};
+use std::{
+    fs::File,
+    io::{self, Write},
+    os::unix::fs::FileExt,
+};
 
 use s2i_core::archive::{Entries, Entry};
 
@@ -16,7 +20,7 @@ pub(super) fn fill(file: &File, entry: &Entry, entries: &mut Entries<'_>) -> Res
     let mut filling = SparseWriter::new(file);
     entries.contents(entry, |offset, piece| {
         filling.at = offset;
-        Ok::<_, Trouble>(filling.put(piece)?)
+        Ok::<_, Trouble>(filling.write_all(piece)?)
     })?;
     Ok(filling.finish(entry.size)?)
 }
@@ -47,29 +51,35 @@ impl<'f> SparseWriter<'f> {
         Ok(())
     }
 
-    pub(crate) fn put(&mut self, piece: &[u8]) -> io::Result<()> {
-        let mut rest = piece;
+    fn write_data(&mut self, data: &[u8]) -> io::Result<()> {
+        if !data.is_empty() {
+            self.file.write_all_at(data, self.at)?;
+            self.at += data.len() as u64;
+            self.end = self.at;
+        }
+        Ok(())
+    }
+}
+
+impl Write for SparseWriter<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut rest = bytes;
         while !rest.is_empty() {
             let mut data = 0;
             while data < rest.len() && !rest[data..].starts_with(&ZEROS) {
                 data += HOLE.min(rest.len() - data);
             }
-            self.write(&rest[..data])?;
+            self.write_data(&rest[..data])?;
             rest = &rest[data..];
             while let Some(after) = rest.strip_prefix(&ZEROS) {
                 self.at += HOLE as u64;
                 rest = after;
             }
         }
-        Ok(())
+        Ok(bytes.len())
     }
 
-    fn write(&mut self, data: &[u8]) -> io::Result<()> {
-        if !data.is_empty() {
-            self.file.write_all_at(data, self.at)?;
-            self.at += data.len() as u64;
-            self.end = self.at;
-        }
+    fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
 }

@@ -8,12 +8,13 @@ use std::{
 
 use super::{
     Store, StoredImage, StoredLayer, disk,
-    error::{StoreError, disk as failed},
-    lock::{Exclusive, Held},
+    error::{StoreError, disk_error},
+    lock::{Exclusive, Lock},
 };
 use crate::{
-    Digest, HashingWriter,
+    Digest,
     compression::decompressed,
+    copy::{self, CopyError},
     manifest::Descriptor,
     overlay::{self, PackError},
 };
@@ -22,7 +23,7 @@ impl Store {
     /// Returns whether there is a blob with this digest. Layers that were built here are not blobs.
     #[must_use]
     pub fn has_blob(&self, digest: Digest) -> bool {
-        self.layout().blob(digest).is_file()
+        self.layout.blob(digest).is_file()
     }
 
     /// Opens the blob as it is stored; `None` if there is none. It was verified when it was stored.
@@ -30,12 +31,12 @@ impl Store {
     /// # Errors
     /// [`StoreError::Disk`], [`StoreError::Damaged`] if it has another length.
     pub fn open_blob(&self, blob: &Descriptor) -> Result<Option<File>, StoreError> {
-        let path = self.layout().blob(blob.digest);
+        let path = self.layout.blob(blob.digest);
         let file = match File::open(&path) {
             Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(None),
-            file => file.map_err(failed("read", &path))?,
+            file => file.map_err(disk_error("read", &path))?,
         };
-        let length = file.metadata().map_err(failed("read", &path))?.len();
+        let length = file.metadata().map_err(disk_error("read", &path))?.len();
         if length == blob.size {
             return Ok(Some(file));
         }
@@ -56,12 +57,12 @@ impl Store {
         let Some(mut blob) = self.open_blob(&layer.descriptor)? else {
             return self.pack_layer(layer.diff_id, out);
         };
-        let path = self.layout().blob(layer.descriptor.digest);
+        let path = self.layout.blob(layer.descriptor.digest);
         if layer.is_plain() {
-            return copy(&path, &mut blob, layer.diff_id, out);
+            return copy_verified(&path, &mut blob, layer.diff_id, out);
         }
-        let mut plain = decompressed(&mut blob).map_err(failed("read", &path))?;
-        copy(&path, &mut *plain, layer.diff_id, out)
+        let mut plain = decompressed(&mut blob).map_err(disk_error("read", &path))?;
+        copy_verified(&path, &mut *plain, layer.diff_id, out)
     }
 
     /// Writes a blob in its stored form, and verifies it on the way.
@@ -70,15 +71,9 @@ impl Store {
         blob: &Descriptor,
         out: &mut dyn Write,
     ) -> Result<(), StoreError> {
-        match self.open_blob(blob)? {
-            Some(mut file) => copy(
-                &self.layout().blob(blob.digest),
-                &mut file,
-                blob.digest,
-                out,
-            ),
-            None => Err(StoreError::NoLayer(blob.digest)),
-        }
+        let (digest, file) = (blob.digest, self.open_blob(blob)?);
+        let mut file = file.ok_or(StoreError::NoLayer(digest))?;
+        copy_verified(&self.layout.blob(digest), &mut file, digest, out)
     }
 
     fn pack_layer(&self, diff_id: Digest, out: &mut dyn Write) -> Result<(), StoreError> {
@@ -87,7 +82,7 @@ impl Store {
         let tree = self.tree(diff_id);
         match overlay::pack(&tree, self.dialect(), None, out) {
             Ok((found, _)) if found == diff_id => Ok(()),
-            Ok(_) if record.is_settled(self.boot()) => {
+            Ok(_) if record.is_settled(&self.boot) => {
                 let problem = "its files are not those of the layer any more";
                 Err(StoreError::damaged(&tree, problem))
             }
@@ -104,20 +99,16 @@ impl Store {
     pub(super) fn check_present(
         &self,
         image: &StoredImage,
-        held: &impl Held,
+        lock: &impl Lock,
     ) -> Result<(), StoreError> {
-        let is_there = self.has_blob(image.manifest_digest())
+        let has_all = self.has_blob(image.manifest_digest())
             && self.has_blob(image.id)
-            && image.layers().all(|layer| self.has_layer(&layer, held));
-        if is_there {
-            Ok(())
-        } else {
-            Err(StoreError::Gone(image.id))
-        }
+            && image.layers().all(|layer| self.has_layer(&layer, lock));
+        has_all.then_some(()).ok_or(StoreError::Gone(image.id))
     }
 
     /// Returns whether the layer's archive can be read or made.
-    pub(super) fn has_layer(&self, layer: &StoredLayer, _held: &impl Held) -> bool {
+    pub(super) fn has_layer(&self, layer: &StoredLayer, _lock: &impl Lock) -> bool {
         self.has_blob(layer.descriptor.digest)
             || layer.is_plain()
                 && matches!(self.record(layer.diff_id), Ok(Some(record)) if record.packs)
@@ -129,42 +120,34 @@ impl Store {
         &self,
         from: &Path,
         digest: Digest,
-        _held: &Exclusive,
+        _lock: &Exclusive,
     ) -> Result<(), StoreError> {
         if self.has_blob(digest) {
             return Ok(());
         }
-        disk::rename(from, &self.layout().blob(digest))
+        disk::rename(from, &self.layout.blob(digest))
     }
 
     /// Waits until the names of all blobs are on the disk.
     pub(super) fn sync_blobs(&self) -> Result<(), StoreError> {
-        disk::sync_dir(&self.layout().blobs())
+        disk::sync_dir(&self.layout.blobs())
     }
 }
 
 /// Copies a blob that must have this digest, as it is read.
-fn copy(
+fn copy_verified(
     path: &Path,
     content: &mut dyn Read,
     digest: Digest,
     out: &mut dyn Write,
 ) -> Result<(), StoreError> {
-    let mut out = HashingWriter::new(out);
-    let mut buffer = vec![0; 256 << 10];
-    loop {
-        let read = disk::read_some(content, &mut buffer).map_err(failed("read", path))?;
-        if read == 0 {
-            break;
-        }
-        let written = out.write_all(&buffer[..read]);
-        written.map_err(|source| StoreError::Write {
+    match copy::copy(content, out) {
+        Ok((found, _)) if found == digest => Ok(()),
+        Ok(_) => Err(StoreError::damaged(path, "it has another digest")),
+        Err(CopyError::Read(err)) => Err(disk_error("read", path)(err)),
+        Err(CopyError::Write(source)) => Err(StoreError::Write {
             layer: digest,
             source,
-        })?;
-    }
-    match out.finish() {
-        (_, found, _) if found == digest => Ok(()),
-        _ => Err(StoreError::damaged(path, "it has another digest")),
+        }),
     }
 }

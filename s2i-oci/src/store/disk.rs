@@ -5,17 +5,16 @@
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
+    hash::{BuildHasher, Hasher, RandomState},
     io::{self, Read, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
-use rustix::fs::{IFlags, ioctl_getflags, ioctl_setflags};
+use rustix::fs::{IFlags, ioctl_getflags, ioctl_setflags, syncfs};
+use serde::de::DeserializeOwned;
 
-use super::error::{StoreError, disk};
-
-#[cfg(test)]
-pub(super) use super::faults::step;
+use super::error::{StoreError, disk_error};
 
 /// The effect of a change on the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,20 +25,36 @@ pub(super) enum Change {
     Removes,
 }
 
+#[cfg(test)]
+pub(super) fn step(change: Change) -> io::Result<()> {
+    super::faults::step(change == Change::Adds)
+}
+
 #[cfg(not(test))]
 #[expect(clippy::unnecessary_wraps, reason = "in tests it fails")]
 pub(super) fn step(_change: Change) -> io::Result<()> {
     Ok(())
 }
 
+/// Makes a change of `path` that may need space. `operation` is the verb in its error.
+pub(super) fn change<T>(
+    operation: &'static str,
+    path: &Path,
+    change: impl FnOnce() -> io::Result<T>,
+) -> Result<T, StoreError> {
+    step(Change::Adds)
+        .and_then(|()| change())
+        .map_err(disk_error(operation, path))
+}
+
 /// Makes a directory for the owner alone; false if something is there already.
 pub(super) fn make_dir(path: &Path) -> Result<bool, StoreError> {
-    let made = step(Change::Adds).and_then(|()| DirBuilder::new().mode(0o700).create(path));
-    match made {
-        Ok(()) => Ok(true),
-        Err(err) if err.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-        Err(err) => Err(disk("make", path)(err)),
-    }
+    change("make", path, || {
+        match DirBuilder::new().mode(0o700).create(path) {
+            Err(err) if err.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            made => made.map(|()| true),
+        }
+    })
 }
 
 /// Asks the file system to spread the contents of this directory's subdirectories.
@@ -62,50 +77,44 @@ pub(super) fn spread(dir: &Path) {
 
 /// Creates or empties a file for the owner alone.
 pub(super) fn create(path: &Path) -> Result<File, StoreError> {
-    step(Change::Adds)
-        .and_then(|()| {
-            OpenOptions::new()
-                .write(true)
-                .create(true)
-                .truncate(true)
-                .mode(0o600)
-                .open(path)
-        })
-        .map_err(disk("create", path))
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    change("create", path, || options.open(path))
 }
 
 /// Waits until the file is on the disk.
 pub(super) fn sync(file: &File, path: &Path) -> Result<(), StoreError> {
-    step(Change::Adds)
-        .and_then(|()| file.sync_all())
-        .map_err(disk("write", path))
+    change("write", path, || file.sync_all())
+}
+
+/// Writes a file, which a crash may still undo.
+fn write_unsynced(path: &Path, bytes: &[u8]) -> Result<File, StoreError> {
+    let mut file = create(path)?;
+    change("write", path, || file.write_all(bytes))?;
+    Ok(file)
 }
 
 /// Writes a file and waits until it is on the disk.
 pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
-    let mut file = create(path)?;
-    step(Change::Adds)
-        .and_then(|()| file.write_all(bytes))
-        .map_err(disk("write", path))?;
-    sync(&file, path)
+    sync(&write_unsynced(path, bytes)?, path)
 }
 
 /// Renames a file or directory, replacing an existing one.
 pub(super) fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {
-    step(Change::Adds)
-        .and_then(|()| fs::rename(from, to))
-        .map_err(disk("rename", from))
+    change("rename", from, || fs::rename(from, to))
 }
 
 /// Waits until the names in the directory are on the disk.
 pub(super) fn sync_dir(path: &Path) -> Result<(), StoreError> {
-    step(Change::Adds)
-        .and_then(|()| File::open(path)?.sync_all())
-        .map_err(disk("write", path))
+    change("write", path, || File::open(path)?.sync_all())
 }
 
-/// Replaces or creates a file: readers see the old one or the new one, also after a crash. Only the holder of the
-/// store's lock may do this, as the file first has a fixed name: `new`.
+/// Waits until everything that was written to the file system of this directory is on the disk.
+pub(super) fn sync_file_system(path: &Path) -> Result<(), StoreError> {
+    change("write", path, || Ok(syncfs(File::open(path)?)?))
+}
+
+/// Replaces or creates a file: readers see the old one or the new one, also after a crash. `new` is the temporary name.
 pub(super) fn replace(new: &Path, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let written = write(new, bytes).and_then(|()| rename(new, path));
     if written.is_err() {
@@ -116,55 +125,58 @@ pub(super) fn replace(new: &Path, path: &Path, bytes: &[u8]) -> Result<(), Store
     sync_dir(path.parent().expect("files of the store lie in it"))
 }
 
+/// Replaces a file that need not survive a crash, or leaves the old one.
+pub(super) fn replace_unsynced(new: &Path, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    write_unsynced(new, bytes)?;
+    rename(new, path)
+}
+
 /// Removes a file, if it is there.
 pub(super) fn remove_file(path: &Path) -> Result<(), StoreError> {
     match step(Change::Removes).and_then(|()| fs::remove_file(path)) {
-        Err(err) if err.kind() != io::ErrorKind::NotFound => Err(disk("remove", path)(err)),
+        Err(err) if err.kind() != io::ErrorKind::NotFound => Err(disk_error("remove", path)(err)),
         _ => Ok(()),
     }
 }
 
-/// Reads some bytes; none at the end.
-pub(super) fn read_some(content: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
-    loop {
-        match content.read(buffer) {
-            Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
-            read => return read,
-        }
-    }
-}
-
-/// A file as a whole, if it is there; an error if it has more than `most` bytes.
+/// Reads a file as a whole, if it is there; an error if it has more than `most` bytes.
 pub(super) fn read(path: &Path, most: u64) -> Result<Option<Vec<u8>>, StoreError> {
     let file = match File::open(path) {
-        Ok(file) => file,
         Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(err) => return Err(disk("read", path)(err)),
+        file => file.map_err(disk_error("read", path))?,
     };
     let mut bytes = Vec::new();
     let read = file.take(most + 1).read_to_end(&mut bytes);
-    read.map_err(disk("read", path))?;
+    read.map_err(disk_error("read", path))?;
     if bytes.len() as u64 > most {
-        return Err(StoreError::damaged(
-            path,
-            format!("it has more than {most} bytes"),
-        ));
+        let problem = format!("it has more than {most} bytes");
+        return Err(StoreError::damaged(path, problem));
     }
     Ok(Some(bytes))
 }
 
-/// The names in a directory.
+/// Reads a JSON file of the store, if it is there; an error if it has more than `most` bytes.
+pub(super) fn read_json<T: DeserializeOwned>(
+    path: &Path,
+    most: u64,
+) -> Result<Option<T>, StoreError> {
+    let Some(bytes) = read(path, most)? else {
+        return Ok(None);
+    };
+    let parsed = serde_json::from_slice(&bytes);
+    parsed
+        .map(Some)
+        .map_err(|err| StoreError::damaged(path, err.to_string()))
+}
+
+/// Lists the paths of the entries of a directory.
 pub(super) fn entries(path: &Path) -> Result<Vec<PathBuf>, StoreError> {
     fs::read_dir(path)
         .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect())
-        .map_err(disk("read", path))
+        .map_err(disk_error("read", path))
 }
 
-/// Replaces a file that need not survive a crash, or leaves the old one.
-pub(super) fn scratch(new: &Path, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
-    let mut file = create(new)?;
-    step(Change::Adds)
-        .and_then(|()| file.write_all(bytes))
-        .map_err(disk("write", new))?;
-    rename(new, path)
+/// Returns a unique random name.
+pub(super) fn random_name() -> String {
+    format!("{:016x}", RandomState::new().build_hasher().finish())
 }

@@ -9,7 +9,7 @@ use std::{
 use s2i_core::{ImageRef, archive::ArchiveFault, bounds::Limit};
 use thiserror::Error;
 
-use super::import::ImportFault;
+use super::import::fault::ImportFault;
 use crate::{
     Digest,
     archive::ArchiveError,
@@ -195,7 +195,10 @@ impl StoreError {
 }
 
 /// Makes a [`StoreError::Disk`] of an error of the file system.
-pub(super) fn disk(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
+pub(super) fn disk_error(
+    operation: &'static str,
+    path: &Path,
+) -> impl FnOnce(io::Error) -> StoreError {
     move |source| StoreError::Disk {
         operation,
         path: path.into(),

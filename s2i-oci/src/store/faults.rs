@@ -2,8 +2,6 @@
 
 use std::{cell::Cell, io};
 
-use super::disk::Change;
-
 thread_local! {
     /// The number of steps that this thread may still take, and the event that follows.
     static PLAN: Cell<Option<(u64, Fate)>> = const { Cell::new(None) };
@@ -28,13 +26,13 @@ pub(super) fn end() -> bool {
     matches!(PLAN.take(), Some((0, _)))
 }
 
-/// Called before every change of the disk.
-pub(super) fn step(change: Change) -> io::Result<()> {
+/// Takes one step, before every change of the disk.
+pub(super) fn step(needs_space: bool) -> io::Result<()> {
     let Some((left, fate)) = PLAN.get() else {
         return Ok(());
     };
     match (left, fate) {
-        (_, Fate::Full) if change == Change::Removes => Ok(()),
+        (_, Fate::Full) if !needs_space => Ok(()),
         (0, Fate::Full) => Err(io::ErrorKind::StorageFull.into()),
         (0, Fate::Death) => {
             let own = rustix::process::getpid();

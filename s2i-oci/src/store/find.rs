@@ -8,6 +8,7 @@ use super::{
     Store, StoredImage,
     error::StoreError,
     index::{Entry, Index},
+    lock::Exclusive,
     publish::check_name,
 };
 use crate::Digest;
@@ -23,12 +24,11 @@ impl Store {
     /// # Errors
     /// [`StoreError::Ambiguous`], [`StoreError::Damaged`], [`StoreError::Disk`].
     pub fn find(&self, name: &ImageRef) -> Result<Option<StoredImage>, StoreError> {
-        let held = self.shared()?;
-        let index = Index::load(self.layout(), &held)?;
-        match choose(&index, name)? {
-            Some(entry) => self.load(entry, index.names(entry.id), &held).map(Some),
-            None => Ok(None),
-        }
+        let lock = self.shared()?;
+        let index = Index::load(&self.layout, &lock)?;
+        let entry = choose(&index, name)?;
+        let image = entry.map(|entry| self.load(entry, &index, &lock));
+        image.transpose()
     }
 
     /// The image whose config has this digest.
@@ -36,12 +36,11 @@ impl Store {
     /// # Errors
     /// [`StoreError::Damaged`], [`StoreError::Disk`].
     pub fn find_id(&self, id: Digest) -> Result<Option<StoredImage>, StoreError> {
-        let held = self.shared()?;
-        let index = Index::load(self.layout(), &held)?;
-        match index.entries().iter().find(|entry| entry.id == id) {
-            Some(entry) => self.load(entry, index.names(id), &held).map(Some),
-            None => Ok(None),
-        }
+        let lock = self.shared()?;
+        let index = Index::load(&self.layout, &lock)?;
+        let entry = index.entries().iter().find(|entry| entry.id == id);
+        let image = entry.map(|entry| self.load(entry, &index, &lock));
+        image.transpose()
     }
 
     /// All images, each once with all its names: first those with a name, by name.
@@ -49,12 +48,12 @@ impl Store {
     /// # Errors
     /// [`StoreError::Damaged`], [`StoreError::Disk`].
     pub fn list(&self) -> Result<Vec<StoredImage>, StoreError> {
-        let held = self.shared()?;
-        let index = Index::load(self.layout(), &held)?;
+        let lock = self.shared()?;
+        let index = Index::load(&self.layout, &lock)?;
         let mut images: Vec<StoredImage> = Vec::new();
         for entry in index.entries() {
             if images.iter().all(|image| image.id != entry.id) {
-                images.push(self.load(entry, index.names(entry.id), &held)?);
+                images.push(self.load(entry, &index, &lock)?);
             }
         }
         images.sort_by_key(|image| {
@@ -70,11 +69,11 @@ impl Store {
     /// [`StoreError::NamedByDigest`], [`StoreError::Gone`], [`StoreError::Disk`].
     pub fn tag(&self, image: &StoredImage, name: &ImageRef) -> Result<(), StoreError> {
         check_name(Some(name))?;
-        let held = self.exclusive()?;
-        self.check_present(image, &held)?;
-        let mut index = Index::load(self.layout(), &held)?;
+        let lock = self.exclusive()?;
+        self.check_present(image, &lock)?;
+        let mut index = Index::load(&self.layout, &lock)?;
         index.add(Some(name), image.id, &image.descriptor);
-        index.save(self.layout(), &held)
+        index.save(&self.layout, &lock)
     }
 
     /// Removes a name from its image; false if there is no such name. An image without any name is no longer listed,
@@ -84,8 +83,8 @@ impl Store {
     /// [`StoreError::Disk`].
     pub fn untag(&self, name: &ImageRef) -> Result<bool, StoreError> {
         let name = name.normalised();
-        let removed = self.unlist(|entry| entry.name.as_ref() == Some(&name))?;
-        Ok(!removed.is_empty())
+        let is_it = |entry: &Entry| entry.name.as_ref() == Some(&name);
+        Ok(!self.unlist(is_it, &self.exclusive()?)?.is_empty())
     }
 
     /// Takes the image out of the list, and returns the names that it had.
@@ -93,7 +92,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Disk`].
     pub fn remove_id(&self, id: Digest) -> Result<Vec<String>, StoreError> {
-        let removed = self.unlist(|entry| entry.id == id)?;
+        let removed = self.unlist(|entry| entry.id == id, &self.exclusive()?)?;
         Ok(removed.into_iter().flatten().collect())
     }
 
@@ -102,19 +101,20 @@ impl Store {
     /// # Errors
     /// [`StoreError::Disk`].
     pub fn remove_unnamed(&self, id: Digest) -> Result<(), StoreError> {
-        self.unlist(|entry| entry.id == id && entry.name.is_none())
-            .map(drop)
+        let is_it = |entry: &Entry| entry.id == id && entry.name.is_none();
+        self.unlist(is_it, &self.exclusive()?).map(drop)
     }
 
-    fn unlist(
+    /// Removes entries from the list, and returns their names.
+    pub(super) fn unlist(
         &self,
         is_unwanted: impl Fn(&Entry) -> bool,
+        lock: &Exclusive,
     ) -> Result<Vec<Option<String>>, StoreError> {
-        let held = self.exclusive()?;
-        let mut index = Index::load(self.layout(), &held)?;
+        let mut index = Index::load(&self.layout, lock)?;
         let removed = index.remove(is_unwanted);
         if !removed.is_empty() {
-            index.save(self.layout(), &held)?;
+            index.save(&self.layout, lock)?;
         }
         Ok(removed)
     }
@@ -124,10 +124,8 @@ fn choose<'i>(index: &'i Index, name: &ImageRef) -> Result<Option<&'i Entry>, St
     let entries = index.entries();
     let text = name.to_string();
     if let Some(start) = id_start(&text) {
-        let starting = entries
-            .iter()
-            .filter(|entry| entry.id.hex().starts_with(start));
-        let found: BTreeMap<Digest, &Entry> = starting.map(|entry| (entry.id, entry)).collect();
+        let all = entries.iter().map(|entry| (entry.id, entry));
+        let found: BTreeMap<_, _> = all.filter(|(id, _)| id.hex().starts_with(start)).collect();
         match found.len() {
             0 if start.len() == 64 => return Ok(None),
             0 => {}
@@ -136,9 +134,8 @@ fn choose<'i>(index: &'i Index, name: &ImageRef) -> Result<Option<&'i Entry>, St
         }
     }
     let named = |name: &str| {
-        entries
-            .iter()
-            .find(|entry| entry.name.as_deref() == Some(name))
+        let mut entries = entries.iter();
+        entries.find(|entry| entry.name.as_deref() == Some(name))
     };
     let found = named(&name.normalised());
     let Some(digest) = name.digest() else {

@@ -63,33 +63,30 @@ impl Store {
         // On a full disk, this makes the space that the rest needs. Files that can't be removed are reported later.
         let _ = self.sweep();
         let partials = self.remove_partials()?;
-        let held = self.exclusive()?;
-        let mut index = Index::load(self.layout(), &held)?;
-        if !index.remove(|entry| entry.name.is_none()).is_empty() {
-            index.save(self.layout(), &held)?;
-        }
-        let mut freed = self.clean(held)?;
+        let lock = self.exclusive()?;
+        self.unlist(|entry| entry.name.is_none(), &lock)?;
+        let mut freed = self.clean(lock)?;
         freed.bytes += partials;
         Ok(freed)
     }
 
-    fn clean(&self, held: Exclusive) -> Result<Freed, StoreError> {
-        let works = self.works(&held)?;
-        let roots = self.roots(&Index::load(self.layout(), &held)?, &works.leases)?;
+    fn clean(&self, lock: Exclusive) -> Result<Freed, StoreError> {
+        let works = self.work_dirs(&lock)?;
+        let roots = self.roots(&Index::load(&self.layout, &lock)?, &works.leases)?;
         let waste = self.waste(&roots)?;
         let freed = self.freed(&waste, &roots);
-        let trash = self.discard(&waste, &held)?;
-        drop(held);
-        let buried = works.bury();
+        let trash = self.discard(&waste, &lock)?;
+        drop(lock);
+        let swept = works.remove_stale();
         trash.map_or(Ok(()), Work::remove)?;
-        buried.map(|()| freed)
+        swept.map(|()| freed)
     }
 
     /// Moves the waste aside, or removes it at once if the disk has no space even for that.
-    fn discard(&self, waste: &Waste, held: &Exclusive) -> Result<Option<Work>, StoreError> {
+    fn discard(&self, waste: &Waste, lock: &Exclusive) -> Result<Option<Work>, StoreError> {
         let paths = || waste.blobs.iter().chain(&waste.layers);
         let aside = || {
-            let trash = Work::start(self, Lease::default(), held)?;
+            let trash = Work::start(self, Lease::default(), lock)?;
             for (number, path) in paths().enumerate() {
                 disk::rename(path, &trash.path().join(number.to_string()))?;
             }
@@ -111,16 +108,13 @@ impl Store {
         for manifest in listed.chain(leases.iter().flat_map(|lease| &lease.images)) {
             if roots.blobs.insert(manifest.digest) {
                 let (manifest, config) = self.parts(manifest)?;
-                roots.blobs.insert(manifest.config.digest);
-                roots
-                    .blobs
-                    .extend(manifest.layers.iter().map(|layer| layer.digest));
+                let blobs = manifest.layers.iter().chain([&manifest.config]);
+                roots.blobs.extend(blobs.map(|blob| blob.digest));
                 roots.layers.extend(config.rootfs.diff_ids);
             }
         }
-        roots
-            .blobs
-            .extend(leases.iter().flat_map(|lease| &lease.blobs));
+        let single = leases.iter().flat_map(|lease| &lease.blobs);
+        roots.blobs.extend(single);
         Ok(roots)
     }
 
@@ -131,8 +125,8 @@ impl Store {
             Ok::<_, StoreError>(entries)
         };
         Ok(Waste {
-            blobs: without(&self.layout().blobs(), &roots.blobs)?,
-            layers: without(&self.layout().layers(), &roots.layers)?,
+            blobs: without(&self.layout.blobs(), &roots.blobs)?,
+            layers: without(&self.layout.layers(), &roots.layers)?,
         })
     }
 
@@ -158,11 +152,8 @@ impl Store {
 
     /// Reads the image whose manifest the blob is, if it is one.
     fn image(&self, blob: Digest) -> Option<(Manifest, ImageConfig)> {
-        [MANIFEST, DOCKER_MANIFEST].iter().find_map(|media_type| {
-            let mut descriptor = Descriptor::of(media_type, &[]);
-            descriptor.digest = blob;
-            self.parts(&descriptor).ok()
-        })
+        let mut media_types = [MANIFEST, DOCKER_MANIFEST].into_iter();
+        media_types.find_map(|media_type| self.parts(&Descriptor::new(media_type, blob, 0)).ok())
     }
 }
 

@@ -2,7 +2,12 @@
 
 use s2i_core::{ImageRef, image::ImageConfig};
 
-use super::{Store, disk, error::StoreError, index::Entry, lock::Held};
+use super::{
+    Store, disk,
+    error::StoreError,
+    index::{Entry, Index},
+    lock::Lock,
+};
 use crate::{
     Digest,
     manifest::{Descriptor, MAX_JSON, Manifest},
@@ -114,8 +119,8 @@ impl Store {
     pub(super) fn load(
         &self,
         entry: &Entry,
-        names: Vec<ImageRef>,
-        _held: &impl Held,
+        index: &Index,
+        _lock: &impl Lock,
     ) -> Result<StoredImage, StoreError> {
         let (manifest, config) = self.parts(&entry.manifest)?;
         let layers = layers(&manifest, &config);
@@ -127,7 +132,7 @@ impl Store {
             descriptor: entry.manifest.clone(),
             manifest,
             config,
-            names,
+            names: index.names(entry.id),
             size,
         })
     }
@@ -141,7 +146,7 @@ impl Store {
         let bytes = self.json(digest)?;
         let manifest = Manifest::parse(&bytes, &descriptor.media_type)
             .map_err(|fault| StoreError::Manifest { digest, fault })?;
-        let path = self.layout().blob(manifest.config.digest);
+        let path = self.layout.blob(manifest.config.digest);
         let config: ImageConfig = serde_json::from_slice(&self.json(manifest.config.digest)?)
             .map_err(|err| StoreError::damaged(&path, err.to_string()))?;
         check(&manifest, &config)?;
@@ -150,7 +155,7 @@ impl Store {
 
     /// Reads a manifest or a config in its original form.
     pub(super) fn json(&self, digest: Digest) -> Result<Vec<u8>, StoreError> {
-        let path = self.layout().blob(digest);
+        let path = self.layout.blob(digest);
         let bytes =
             disk::read(&path, MAX_JSON)?.ok_or_else(|| StoreError::damaged(&path, "it is gone"))?;
         if Digest::of(&bytes) == digest {

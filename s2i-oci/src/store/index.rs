@@ -8,7 +8,7 @@ use super::{
     disk,
     error::StoreError,
     layout::Layout,
-    lock::{Exclusive, Held},
+    lock::{Exclusive, Lock},
 };
 use crate::{
     Digest,
@@ -40,27 +40,24 @@ pub(super) struct Index {
 
 impl Index {
     /// Reads the index; there is none in a new store.
-    pub(super) fn load(layout: &Layout, _held: &impl Held) -> Result<Self, StoreError> {
+    pub(super) fn load(layout: &Layout, _lock: &impl Lock) -> Result<Self, StoreError> {
         let path = layout.index();
-        let Some(bytes) = disk::read(&path, MAX_INDEX)? else {
+        let Some(index) = disk::read_json::<manifest::Index>(&path, MAX_INDEX)? else {
             return Ok(Self::default());
         };
-        let index: manifest::Index = serde_json::from_slice(&bytes)
-            .map_err(|err| StoreError::damaged(&path, err.to_string()))?;
-        let entries = index.manifests.into_iter().map(Entry::read);
-        let entries = entries
-            .collect::<Option<_>>()
-            .ok_or_else(|| StoreError::damaged(&path, "an entry has no image ID"))?;
+        let entries: Option<_> = index.manifests.into_iter().map(Entry::read).collect();
+        let entries =
+            entries.ok_or_else(|| StoreError::damaged(&path, "an entry has no image ID"))?;
         Ok(Self { entries })
     }
 
     /// Replaces the stored index with this one.
-    pub(super) fn save(mut self, layout: &Layout, _held: &Exclusive) -> Result<(), StoreError> {
+    pub(super) fn save(mut self, layout: &Layout, lock: &Exclusive) -> Result<(), StoreError> {
         self.entries
             .sort_by(|a, b| (&a.name, a.manifest.digest).cmp(&(&b.name, b.manifest.digest)));
         let entries = self.entries.into_iter().map(Entry::write).collect();
         let json = serde_json::to_vec(&manifest::Index::new(entries)).expect("text keys");
-        disk::replace(&layout.new_file(), &layout.index(), &json)
+        layout.replace(&layout.index(), &json, lock)
     }
 
     pub(super) fn entries(&self) -> &[Entry] {
@@ -69,18 +66,13 @@ impl Index {
 
     /// Lists an image under a name, which is taken from any other image, or without a name if it is not listed yet.
     pub(super) fn add(&mut self, name: Option<&ImageRef>, id: Digest, manifest: &Descriptor) {
-        let digest = manifest.digest;
+        let is_same = |entry: &Entry| entry.manifest.digest == manifest.digest;
         let name = name.map(ImageRef::normalised);
-        if name.is_none()
-            && self
-                .entries
-                .iter()
-                .any(|entry| entry.manifest.digest == digest)
-        {
+        if name.is_none() && self.entries.iter().any(is_same) {
             return;
         }
         self.entries.retain(|entry| match &entry.name {
-            None => entry.manifest.digest != digest,
+            None => !is_same(entry),
             some => *some != name,
         });
         self.entries.push(Entry {
@@ -98,17 +90,11 @@ impl Index {
 
     /// The names of an image, sorted.
     pub(super) fn names(&self, id: Digest) -> Vec<ImageRef> {
-        let names: BTreeSet<&String> = self
-            .entries
-            .iter()
-            .filter(|entry| entry.id == id)
-            .filter_map(|entry| entry.name.as_ref())
-            .collect();
+        let entries = self.entries.iter().filter(|entry| entry.id == id);
+        let names: BTreeSet<_> = entries.filter_map(|entry| entry.name.as_ref()).collect();
         // Names were checked before they got here, so none is lost.
-        names
-            .into_iter()
-            .filter_map(|name| name.parse().ok())
-            .collect()
+        let names = names.into_iter().map(|name| name.parse());
+        names.filter_map(Result::ok).collect()
     }
 }
 
@@ -125,12 +111,9 @@ impl Entry {
         let mut annotate = |key: &str, value| descriptor.annotations.insert(key.into(), value);
         annotate(IMAGE_ID, self.id.to_string());
         if let Some(name) = self.name {
-            let tag = name
-                .parse()
-                .ok()
-                .and_then(|name: ImageRef| name.tag().map(str::to_owned));
-            if let Some(tag) = tag {
-                annotate(REF_NAME, tag);
+            let parsed: Option<ImageRef> = name.parse().ok();
+            if let Some(tag) = parsed.as_ref().and_then(ImageRef::tag) {
+                annotate(REF_NAME, tag.into());
             }
             annotate(IMAGE_NAME, name);
         }

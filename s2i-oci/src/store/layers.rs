@@ -1,7 +1,6 @@
 //! Layers as trees: unpacked on first use, or adopted from builds.
 
 use std::{
-    collections::BTreeMap,
     fs::File,
     io,
     path::{Path, PathBuf},
@@ -9,9 +8,9 @@ use std::{
 
 use super::{
     Store, StoredImage, StoredLayer, Work, disk,
-    error::{StoreError, disk as failed},
+    error::{StoreError, disk_error},
     lock::Exclusive,
-    record::{Record, wait_for_disk},
+    record::Record,
 };
 use crate::{
     Digest,
@@ -56,7 +55,7 @@ impl Adopted {
     }
 
     /// The directory that is to become the layer's, and its working directory.
-    pub(super) fn place(&self) -> (PathBuf, &Work) {
+    pub(super) fn directory(&self) -> (PathBuf, &Work) {
         (self.work.path().join("layer"), &self.work)
     }
 }
@@ -99,7 +98,7 @@ impl Store {
             tree,
             self.dialect(),
             clamp,
-            self.limits(),
+            &self.limits,
             &|| self.check(),
             &mut io::sink(),
         );
@@ -107,33 +106,26 @@ impl Store {
             tree: tree.into(),
             source,
         })?;
-        let descriptor = Descriptor {
-            media_type: manifest::LAYER.into(),
-            digest: diff_id,
-            size: size.bytes,
-            platform: None,
-            annotations: BTreeMap::new(),
-        };
         let adopted = Adopted {
             work: self.work(&[])?,
             layer: StoredLayer {
-                descriptor,
+                descriptor: Descriptor::new(manifest::LAYER, diff_id, size.bytes),
                 diff_id,
             },
             size,
         };
-        let (place, _) = adopted.place();
-        disk::make_dir(&place)?;
-        disk::rename(tree, &place.join("tree"))?;
-        Record::new(size, true, self.boot()).write(&place)?;
+        let (directory, _) = adopted.directory();
+        disk::make_dir(&directory)?;
+        disk::rename(tree, &directory.join("tree"))?;
+        Record::new(size, true, &self.boot).write(&directory)?;
         Ok(adopted)
     }
 
     /// Checks that the tree is in the store: it is adopted by renaming.
     fn check_inside(&self, tree: &Path) -> Result<(), StoreError> {
-        let metadata = tree.symlink_metadata().map_err(failed("read", tree))?;
-        let path = tree.canonicalize().map_err(failed("read", tree))?;
-        match path.strip_prefix(self.layout().work()) {
+        let metadata = tree.symlink_metadata().map_err(disk_error("read", tree))?;
+        let path = tree.canonicalize().map_err(disk_error("read", tree))?;
+        match path.strip_prefix(self.layout.work()) {
             Ok(inside) if metadata.is_dir() && inside.components().count() > 1 => Ok(()),
             _ => Err(StoreError::Outside(tree.into())),
         }
@@ -141,7 +133,7 @@ impl Store {
 
     /// The path of a layer's tree.
     pub(super) fn tree(&self, diff_id: Digest) -> PathBuf {
-        self.layout().layer(diff_id).join("tree")
+        self.layout.layer(diff_id).join("tree")
     }
 
     /// The length of a layer, uncompressed if that is known.
@@ -161,7 +153,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let old = self.record(layer.diff_id)?;
         if let Some(old) = &old
-            && (old.is_settled(self.boot()) || self.settle(layer.diff_id, old)?)
+            && (old.is_settled(&self.boot) || self.settle(layer.diff_id, old)?)
         {
             return Ok(());
         }
@@ -176,37 +168,32 @@ impl Store {
             bytes: layer.descriptor.size,
             again: old.is_some(),
         });
-        let place = work.path().join(layer.diff_id.hex());
-        let size = self.unpack_blob(layer, blob, &place)?;
+        let directory = work.path().join(layer.diff_id.hex());
+        let size = self.unpack_blob(layer, blob, &directory)?;
         let record = match &old {
-            None => Record::new(size, false, self.boot()),
+            None => Record::new(size, false, &self.boot),
             // This store may be the only source of the layer, as the archive packed from its tree.
             Some(old) => {
-                let packs = old.packs && self.packs(&place.join("tree"), layer.diff_id)?;
-                wait_for_disk(&place)?;
-                Record::new(size, packs, self.boot()).settled()
+                let packs = old.packs && self.packs(&directory.join("tree"), layer.diff_id)?;
+                disk::sync_file_system(&directory)?;
+                Record::new(size, packs, &self.boot).settled()
             }
         };
-        record.write(&place)?;
-        self.place(
-            &place,
-            layer.diff_id,
-            old.as_ref(),
-            work,
-            &self.exclusive()?,
-        )
+        record.write(&directory)?;
+        let lock = self.exclusive()?;
+        self.install(&directory, layer.diff_id, old.as_ref(), work, &lock)
     }
 
     fn unpack_blob(
         &self,
         layer: &StoredLayer,
         mut blob: File,
-        place: &Path,
+        directory: &Path,
     ) -> Result<Size, StoreError> {
-        let tree = place.join("tree");
-        disk::make_dir(place)?;
+        let tree = directory.join("tree");
+        disk::make_dir(directory)?;
         disk::make_dir(&tree)?;
-        let (dialect, limits) = (self.dialect(), self.limits());
+        let (dialect, limits) = (self.dialect(), &self.limits);
         let unpacked = overlay::unpack_while(&mut blob, &tree, dialect, limits, &|| self.check());
         let (found, size) = unpacked.map_err(|source| StoreError::Unpack {
             layer: layer.diff_id,
@@ -223,18 +210,17 @@ impl Store {
         })
     }
 
-    /// Moves the directory into the layer's place, unless the record there is no longer `old`.
-    pub(super) fn place(
+    /// Makes the directory that of the layer, unless the record there is no longer `old`.
+    pub(super) fn install(
         &self,
-        fresh: &Path,
+        directory: &Path,
         diff_id: Digest,
         old: Option<&Record>,
         work: &Work,
-        _held: &Exclusive,
+        _lock: &Exclusive,
     ) -> Result<(), StoreError> {
-        let to = self.layout().layer(diff_id);
-        let found = self.record(diff_id)?;
-        if found.as_ref() != old {
+        let to = self.layout.layer(diff_id);
+        if self.record(diff_id)?.as_ref() != old {
             return Ok(());
         }
         // A directory without a record was left by a crash.
@@ -242,7 +228,7 @@ impl Store {
             let away = work.path().join(format!("old-{}", diff_id.hex()));
             disk::rename(&to, &away)?;
         }
-        disk::rename(fresh, &to)?;
-        disk::sync_dir(&self.layout().layers())
+        disk::rename(directory, &to)?;
+        disk::sync_dir(&self.layout.layers())
     }
 }

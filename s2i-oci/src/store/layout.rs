@@ -9,10 +9,10 @@
 //!     tree/          its files, in overlayfs' own form
 //!     layer.json     the record of the tree
 //! work/RANDOM/       the files of a running build, run or import; removed when it ends
-//!     lock           held as long as its owner lives
+//!     lock           lock as long as its owner lives
 //!     lease.json     the images and blobs that must be kept
 //! partial/HEX        unfinished downloads
-//! lock               held while any of this is read or changed
+//! lock               lock while any of this is read or changed
 //! new                a file that is about to replace another one
 //! ```
 
@@ -23,11 +23,12 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{
     disk,
-    error::{StoreError, disk as failed},
-    lock,
+    error::{StoreError, disk_error},
+    lock::{self, Exclusive},
 };
 use crate::{Digest, overlay::Dialect};
 
@@ -86,16 +87,27 @@ impl Layout {
         self.root.join("new")
     }
 
+    /// Replaces or creates a file of the store: readers see the old one or the new one, also after a crash.
+    pub(super) fn replace(
+        &self,
+        path: &Path,
+        bytes: &[u8],
+        _lock: &Exclusive,
+    ) -> Result<(), StoreError> {
+        disk::replace(&self.new_file(), path, bytes)
+    }
+
     fn marker(&self) -> PathBuf {
         self.root.join("store.json")
     }
 }
 
-/// The marker that makes a directory a store.
+/// The marker that makes a directory a store. Later versions may have other fields.
 #[derive(Serialize, Deserialize)]
 struct Marker {
     version: u64,
-    trees: String,
+    #[serde(default)]
+    trees: Value,
 }
 
 /// Opens the store, or creates one in a directory that is empty or does not exist.
@@ -104,8 +116,8 @@ pub(super) fn open(root: &Path, dialect: Dialect) -> Result<Layout, StoreError> 
         .recursive(true)
         .mode(0o700)
         .create(root)
-        .map_err(failed("make", root))?;
-    let root = root.canonicalize().map_err(failed("open", root))?;
+        .map_err(disk_error("make", root))?;
+    let root = root.canonicalize().map_err(disk_error("open", root))?;
     check_owner(&root)?;
     let layout = Layout { root };
     if !is_marked(&layout, dialect)? {
@@ -118,7 +130,7 @@ pub(super) fn open(root: &Path, dialect: Dialect) -> Result<Layout, StoreError> 
 
 /// Checks that no other user can change the programs that run from here, or run set-ID programs in it.
 fn check_owner(root: &Path) -> Result<(), StoreError> {
-    let metadata = fs::metadata(root).map_err(failed("open", root))?;
+    let metadata = fs::metadata(root).map_err(disk_error("open", root))?;
     let (owner, user) = (metadata.uid(), rustix::process::geteuid().as_raw());
     if owner != user {
         return Err(StoreError::Owner {
@@ -132,34 +144,30 @@ fn check_owner(root: &Path) -> Result<(), StoreError> {
 
 fn is_marked(layout: &Layout, dialect: Dialect) -> Result<bool, StoreError> {
     let path = layout.marker();
-    let Some(bytes) = disk::read(&path, 4096)? else {
+    let Some(marker) = disk::read_json::<Marker>(&path, 4096)? else {
         return Ok(false);
     };
-    let damaged = |err: serde_json::Error| StoreError::damaged(&path, err.to_string());
-    let fields: serde_json::Value = serde_json::from_slice(&bytes).map_err(damaged)?;
-    if let Some(found) = fields["version"].as_u64().filter(|found| *found > VERSION) {
+    if marker.version > VERSION {
         return Err(StoreError::Newer {
             path: layout.root.clone(),
-            found,
+            found: marker.version,
             known: VERSION,
         });
     }
-    let marker: Marker = serde_json::from_value(fields).map_err(damaged)?;
-    let dialects = [Dialect::Trusted, Dialect::User];
-    let found = dialects.into_iter().find(|d| of(*d).0 == marker.trees);
-    match found {
+    let mut dialects = [Dialect::Trusted, Dialect::User].into_iter();
+    match dialects.find(|dialect| marker.trees == names(*dialect).0) {
         Some(found) if found == dialect => Ok(true),
         Some(found) => Err(StoreError::Dialect {
             path: layout.root.clone(),
-            found: of(found).1,
-            user: of(dialect).1,
+            found: names(found).1,
+            user: names(dialect).1,
         }),
         None => Err(StoreError::damaged(&path, "its field `trees` is unknown")),
     }
 }
 
-/// The names of a dialect in the marker and in messages.
-fn of(dialect: Dialect) -> (&'static str, &'static str) {
+/// Returns the names of a dialect in the marker and in messages.
+fn names(dialect: Dialect) -> (&'static str, &'static str) {
     match dialect {
         Dialect::Trusted => ("trusted", "the root user of the machine"),
         Dialect::User => ("user", "a user namespace"),
@@ -180,46 +188,39 @@ fn check_empty(layout: &Layout) -> Result<(), StoreError> {
 /// Writes the marker, before everything else: in a marked directory, everything with a name of the store may be
 /// removed.
 fn mark(layout: &Layout, dialect: Dialect) -> Result<(), StoreError> {
-    let _held = lock::exclusive(layout)?;
+    let lock = lock::exclusive(&layout.lock())?;
     // Another process may have been faster.
     if is_marked(layout, dialect)? {
         return Ok(());
     }
     let marker = Marker {
         version: VERSION,
-        trees: of(dialect).0.into(),
+        trees: names(dialect).0.into(),
     };
     let json = serde_json::to_vec(&marker).expect("two fields");
-    disk::replace(&layout.new_file(), &layout.marker(), &json)
+    layout.replace(&layout.marker(), &json, &lock)
 }
 
 /// Creates the missing files, in a new store and in one whose creation was interrupted.
 fn complete(layout: &Layout) -> Result<(), StoreError> {
     let private = Permissions::from_mode(0o700);
-    fs::set_permissions(&layout.root, private).map_err(failed("make private", &layout.root))?;
-    let blobs = layout.blobs();
-    let parent = blobs.parent().expect("`blobs/sha256` has one");
-    let places = [
-        parent,
-        &blobs,
-        &layout.layers(),
-        &layout.work(),
-        &layout.partials(),
-    ];
-    for place in places {
-        if disk::make_dir(place)? {
-            disk::sync_dir(place.parent().expect("they lie in the store"))?;
+    fs::set_permissions(&layout.root, private).map_err(disk_error("make private", &layout.root))?;
+    for directory in [
+        layout.root.join("blobs"),
+        layout.blobs(),
+        layout.layers(),
+        layout.work(),
+        layout.partials(),
+    ] {
+        if disk::make_dir(&directory)? {
+            disk::sync_dir(directory.parent().expect("they lie in the store"))?;
         }
     }
     disk::spread(&layout.work());
-    let mark = layout.root.join("oci-layout");
-    if !mark.exists() {
-        let _held = lock::exclusive(layout)?;
-        disk::replace(
-            &layout.new_file(),
-            &mark,
-            br#"{"imageLayoutVersion":"1.0.0"}"#,
-        )?;
+    let version = layout.root.join("oci-layout");
+    if !version.exists() {
+        let lock = lock::exclusive(&layout.lock())?;
+        layout.replace(&version, br#"{"imageLayoutVersion":"1.0.0"}"#, &lock)?;
     }
     Ok(())
 }

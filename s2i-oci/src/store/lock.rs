@@ -1,4 +1,4 @@
-//! Locks on files, which end with the process that holds them.
+//! Locks on files, which end with the process that has them.
 
 use std::{
     fs::{File, OpenOptions},
@@ -12,84 +12,67 @@ use rustix::{
     io::{Errno, retry_on_intr},
 };
 
-use super::{
-    error::{StoreError, disk},
-    layout::Layout,
-};
+use super::error::{StoreError, disk_error};
 
-/// The shared lock: the store can't change while it is held.
+/// The shared lock of a store, which can't change meanwhile.
 #[derive(Debug)]
 pub(super) struct Shared(#[expect(dead_code, reason = "unlocked when closed")] File);
 
-/// The exclusive lock: no other process reads or changes the store while it is held.
+/// The exclusive lock of a store, which no other process reads or changes meanwhile.
 #[derive(Debug)]
 pub(super) struct Exclusive(#[expect(dead_code, reason = "unlocked when closed")] File);
 
 /// Either lock. Data that is read under it is consistent.
-pub(super) trait Held {}
-impl Held for Shared {}
-impl Held for Exclusive {}
+pub(super) trait Lock {}
+impl Lock for Shared {}
+impl Lock for Exclusive {}
 
-/// Waits for the store's lock, for reading.
-pub(super) fn shared(layout: &Layout) -> Result<Shared, StoreError> {
-    wait(&layout.lock(), FlockOperation::LockShared).map(Shared)
+/// Waits for the lock on the file of a store, for reading.
+pub(super) fn shared(path: &Path) -> Result<Shared, StoreError> {
+    wait(path, FlockOperation::LockShared).map(Shared)
 }
 
-/// Waits for the store's lock, for changes. It is held for short operations only.
-pub(super) fn exclusive(layout: &Layout) -> Result<Exclusive, StoreError> {
-    wait(&layout.lock(), FlockOperation::LockExclusive).map(Exclusive)
+/// Waits for the lock on the file of a store, for short changes.
+pub(super) fn exclusive(path: &Path) -> Result<Exclusive, StoreError> {
+    lock(path).map(Exclusive)
 }
 
-/// Waits for the lock on the file, which is created if it does not exist.
-pub(super) fn hold(path: &Path) -> Result<File, StoreError> {
+/// Waits for the lock on any file, which is created if it does not exist.
+pub(super) fn lock(path: &Path) -> Result<File, StoreError> {
     wait(path, FlockOperation::LockExclusive)
 }
 
-/// Locks the file, which is created if it does not exist, unless it is locked already.
-pub(super) fn try_hold(path: &Path) -> Result<Option<File>, StoreError> {
-    let file = open(path, true).map_err(disk("open", path))?;
-    match retry_on_intr(|| flock(&file, FlockOperation::NonBlockingLockExclusive)) {
-        Ok(()) => Ok(Some(file)),
-        Err(Errno::WOULDBLOCK) => Ok(None),
-        Err(err) => Err(disk("lock", path)(err.into())),
-    }
-}
-
 fn wait(path: &Path, operation: FlockOperation) -> Result<File, StoreError> {
-    let file = open(path, true).map_err(disk("open", path))?;
-    retry_on_intr(|| flock(&file, operation)).map_err(|err| disk("lock", path)(err.into()))?;
+    let file = open(path, true).map_err(disk_error("open", path))?;
+    retry_on_intr(|| flock(&file, operation))
+        .map_err(|err| disk_error("lock", path)(err.into()))?;
     Ok(file)
 }
 
 /// The result of an attempt to lock a file.
 pub(super) enum Attempt {
     /// The file is locked now.
-    Held(File),
+    Locked(File),
     /// The file is locked already.
     Busy,
     /// The file does not exist.
     Missing,
 }
 
-/// Locks the file unless it is locked already. The file is not created.
-pub(super) fn attempt(path: &Path) -> Result<Attempt, StoreError> {
-    let file = match open(path, false) {
-        Ok(file) => file,
-        Err(err) if is_missing(&err) => return Ok(Attempt::Missing),
-        Err(err) => return Err(disk("open", path)(err)),
+/// Locks the file unless it is locked already. With `create`, it is created if it does not exist.
+pub(super) fn try_lock(path: &Path, create: bool) -> Result<Attempt, StoreError> {
+    use io::ErrorKind::{NotADirectory, NotFound};
+    let file = match open(path, create) {
+        Err(err) if !create && matches!(err.kind(), NotFound | NotADirectory) => {
+            return Ok(Attempt::Missing);
+        }
+        file => file.map_err(disk_error("open", path))?,
     };
     match retry_on_intr(|| flock(&file, FlockOperation::NonBlockingLockExclusive)) {
-        Ok(()) => Ok(Attempt::Held(file)),
+        Ok(()) => Ok(Attempt::Locked(file)),
         Err(Errno::WOULDBLOCK) => Ok(Attempt::Busy),
-        Err(err) => Err(disk("lock", path)(err.into())),
+        Err(err) => Err(disk_error("lock", path)(err.into())),
     }
-}
-
-fn is_missing(err: &io::Error) -> bool {
-    matches!(
-        err.kind(),
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-    )
 }
 
 /// Opens a file description for each lock, so that threads of one process exclude each other too.

@@ -6,7 +6,7 @@
 //! - **The store is consistent at every moment.** A name is listed after everything that it refers to is on the disk;
 //!   unlisted files are in a directory that is removed together with the process that made it. A process may be killed,
 //!   and a disk may be full, at any point.
-//! - **Many processes may use it at once.** Changes are made under one lock that is held for moments; long work is done
+//! - **Many processes may use it at once.** Changes are made under one lock that is lock for moments; long work is done
 //!   before, elsewhere. [`Work`] keeps images from being [collected](Store::collect).
 //! - **Input is not trusted.** Content from an archive or a registry is identified by the digest of its bytes; no name
 //!   in it becomes a path.
@@ -56,7 +56,7 @@ mod remove;
 mod stop;
 mod work;
 
-use std::{path::Path, sync::Arc};
+use std::path::Path;
 
 pub use error::StoreError;
 pub use gc::Freed;
@@ -75,16 +75,12 @@ use stop::Check;
 /// A directory with images.
 #[derive(Clone, Debug)]
 pub struct Store {
-    inner: Arc<Inner>,
-    check: Check,
-}
-
-#[derive(Clone, Debug)]
-struct Inner {
     layout: Layout,
     dialect: Dialect,
+    /// The current boot of the machine.
     boot: String,
     limits: Limits,
+    check: Check,
 }
 
 impl Store {
@@ -96,14 +92,11 @@ impl Store {
     /// [`StoreError::Disk`].
     pub fn open(root: &Path) -> Result<Self, StoreError> {
         let dialect = Dialect::of_this_process();
-        let inner = Inner {
+        let store = Self {
             layout: layout::open(root, dialect)?,
             dialect,
             boot: record::boot_id(),
             limits: Limits::default(),
-        };
-        let store = Self {
-            inner: Arc::new(inner),
             check: Check::default(),
         };
         let _ = store.sweep();
@@ -114,58 +107,39 @@ impl Store {
     /// for the layers of an image that are [downloaded](Self::check_download).
     #[must_use]
     pub fn with_limits(&self, limits: Limits) -> Self {
-        self.with(Inner {
+        Self {
             limits,
-            ..Inner::clone(&self.inner)
-        })
+            ..self.clone()
+        }
     }
 
     /// Returns the same store in another boot of the machine, for tests of how trees are then treated.
     #[doc(hidden)]
     #[must_use]
     pub fn in_boot(&self, boot: &str) -> Self {
-        self.with(Inner {
-            boot: boot.into(),
-            ..Inner::clone(&self.inner)
-        })
-    }
-
-    fn with(&self, inner: Inner) -> Self {
         Self {
-            inner: Arc::new(inner),
-            check: self.check.clone(),
+            boot: boot.into(),
+            ..self.clone()
         }
     }
 
     /// The directory: absolute, and without links.
     #[must_use]
     pub fn root(&self) -> &Path {
-        self.inner.layout.root()
+        self.layout.root()
     }
 
     /// The form of the marks of removed files and opaque directories in its trees.
     #[must_use]
     pub fn dialect(&self) -> Dialect {
-        self.inner.dialect
-    }
-
-    fn layout(&self) -> &Layout {
-        &self.inner.layout
-    }
-
-    fn boot(&self) -> &str {
-        &self.inner.boot
-    }
-
-    fn limits(&self) -> &Limits {
-        &self.inner.limits
+        self.dialect
     }
 
     fn shared(&self) -> Result<Shared, StoreError> {
-        lock::shared(self.layout())
+        lock::shared(&self.layout.lock())
     }
 
     fn exclusive(&self) -> Result<Exclusive, StoreError> {
-        lock::exclusive(self.layout())
+        lock::exclusive(&self.layout.lock())
     }
 }

@@ -10,7 +10,7 @@ use std::{
 
 use super::{
     Store, Work, disk,
-    error::{StoreError, disk as failed},
+    error::{StoreError, disk_error},
     lock::{self, Attempt},
 };
 use crate::{Digest, manifest::Descriptor};
@@ -37,11 +37,9 @@ impl Store {
     /// # Errors
     /// [`StoreError::Download`].
     pub fn check_download(&self, blobs: &[Descriptor]) -> Result<(), StoreError> {
-        let bytes = blobs
-            .iter()
-            .fold(0, |sum: u64, blob| sum.saturating_add(blob.size));
-        let most = self.limits().bytes;
-        if bytes > most {
+        let sizes = blobs.iter().map(|blob| blob.size);
+        let most = self.limits.bytes;
+        if sizes.fold(0, u64::saturating_add) > most {
             return Err(StoreError::Download(most));
         }
         Ok(())
@@ -57,12 +55,12 @@ impl Store {
     pub fn partial(&self, work: &Work, blob: &Descriptor) -> Result<Option<Partial>, StoreError> {
         let digest = blob.digest;
         work.protect(|lease| lease.blobs.extend([digest]), &self.shared()?)?;
-        let path = self.layout().partial(digest);
+        let path = self.layout.partial(digest);
         loop {
             if self.has_blob(digest) {
                 return Ok(None);
             }
-            let file = self.hold_partial(&path)?;
+            let file = self.lock_partial(&path)?;
             // While this waited, the file may have become the blob or have been removed.
             if !is_same(&file, &path) {
                 continue;
@@ -71,9 +69,9 @@ impl Store {
                 disk::remove_file(&path)?;
                 return Ok(None);
             }
-            let length = file.metadata().map_err(failed("read", &path))?.len();
+            let length = file.metadata().map_err(disk_error("read", &path))?.len();
             if length > blob.size {
-                file.set_len(0).map_err(failed("empty", &path))?;
+                file.set_len(0).map_err(disk_error("empty", &path))?;
             }
             return Ok(Some(Partial {
                 store: self.clone(),
@@ -85,12 +83,12 @@ impl Store {
     }
 
     /// Waits for the lock on the file, which may take as long as a download.
-    fn hold_partial(&self, path: &Path) -> Result<File, StoreError> {
+    fn lock_partial(&self, path: &Path) -> Result<File, StoreError> {
         loop {
-            if let Some(file) = lock::try_hold(path)? {
+            if let Attempt::Locked(file) = lock::try_lock(path, true)? {
                 return Ok(file);
             }
-            self.check().map_err(failed("lock", path))?;
+            self.check().map_err(disk_error("lock", path))?;
             thread::sleep(PAUSE);
         }
     }
@@ -98,9 +96,9 @@ impl Store {
     /// Removes unfinished downloads that no process continues, and returns the number of their bytes.
     pub(super) fn remove_partials(&self) -> Result<u64, StoreError> {
         let mut bytes = 0;
-        for path in disk::entries(&self.layout().partials())? {
+        for path in disk::entries(&self.layout.partials())? {
             // The file is removed while it is locked: a process that waits for the lock checks the file again.
-            if let Attempt::Held(file) = lock::attempt(&path)? {
+            if let Attempt::Locked(file) = lock::try_lock(&path, false)? {
                 bytes += file.metadata().map_or(0, |metadata| metadata.len());
                 disk::remove_file(&path)?;
             }
@@ -129,21 +127,22 @@ impl Partial {
     /// # Errors
     /// [`StoreError::Mismatch`], [`StoreError::Disk`].
     pub fn finish(self) -> Result<(), StoreError> {
-        let mut content = File::open(&self.path).map_err(failed("read", &self.path))?;
+        let mut content = File::open(&self.path).map_err(disk_error("read", &self.path))?;
         let mut content = self.store.watch(&mut content);
-        let (found, size) = Digest::of_reader(&mut content).map_err(failed("read", &self.path))?;
+        let (found, size) =
+            Digest::of_reader(&mut content).map_err(disk_error("read", &self.path))?;
         if (found, size) != (self.blob.digest, self.blob.size) {
             disk::remove_file(&self.path)?;
             return Err(StoreError::Mismatch {
-                what: "what was downloaded".into(),
+                what: "the downloaded blob".into(),
                 expected: self.blob.digest,
                 found,
                 size,
             });
         }
         disk::sync(&self.file, &self.path)?;
-        let held = self.store.exclusive()?;
-        self.store.put_blob(&self.path, self.blob.digest, &held)?;
+        let lock = self.store.exclusive()?;
+        self.store.put_blob(&self.path, self.blob.digest, &lock)?;
         // It still exists if the blob was added in another way.
         disk::remove_file(&self.path)?;
         self.store.sync_blobs()

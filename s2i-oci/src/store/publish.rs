@@ -10,7 +10,6 @@ use super::{
     image,
     index::{Entry, Index},
     lock::Exclusive,
-    record::Record,
 };
 use crate::{
     Digest,
@@ -108,9 +107,9 @@ impl Parts {
     }
 
     /// Makes both files blobs.
-    fn put(&self, store: &Store, work: &Work, held: &Exclusive) -> Result<(), StoreError> {
+    fn put(&self, store: &Store, work: &Work, lock: &Exclusive) -> Result<(), StoreError> {
         for (digest, _) in self.blobs() {
-            store.put_blob(&work.path().join(digest.hex()), digest, held)?;
+            store.put_blob(&work.path().join(digest.hex()), digest, lock)?;
         }
         Ok(())
     }
@@ -159,8 +158,8 @@ impl Store {
             LayerSource::Adopted(adopted) => Some(adopted),
             LayerSource::Stored(_) => None,
         });
-        let held = self.put_all_adopted(&adopted.collect::<Vec<_>>(), &work)?;
-        self.list_image(parts, name, &work, &held)
+        let lock = self.put_all_adopted(&adopted.collect::<Vec<_>>(), &work)?;
+        self.list_image(parts, name, &work, &lock)
     }
 
     /// Makes an image of a registry's manifest and config, whose layers are blobs already (see
@@ -181,8 +180,8 @@ impl Store {
         let parts = Parts::read(manifest.into(), &media_type(manifest), config.into())?;
         let work = self.work(&[])?;
         parts.spool(&work)?;
-        let held = self.exclusive()?;
-        self.list_image(parts, Some(name), &work, &held)
+        let lock = self.exclusive()?;
+        self.list_image(parts, Some(name), &work, &lock)
     }
 
     fn list_image(
@@ -190,10 +189,10 @@ impl Store {
         parts: Parts,
         name: Option<&ImageRef>,
         work: &Work,
-        held: &Exclusive,
+        lock: &Exclusive,
     ) -> Result<StoredImage, StoreError> {
         let names = name.cloned().into_iter().collect();
-        let mut images = self.list_images(&[Listing { parts, names }], work, held)?;
+        let mut images = self.list_images(&[Listing { parts, names }], work, lock)?;
         Ok(images.pop().expect("as many as were listed"))
     }
 
@@ -202,28 +201,28 @@ impl Store {
         &self,
         images: &[Listing],
         work: &Work,
-        held: &Exclusive,
+        lock: &Exclusive,
     ) -> Result<Vec<StoredImage>, StoreError> {
         for Listing { parts, .. } in images {
-            if let Some(layer) = parts.layers().find(|layer| !self.has_layer(layer, held)) {
+            if let Some(layer) = parts.layers().find(|layer| !self.has_layer(layer, lock)) {
                 return Err(StoreError::NoLayer(layer.diff_id));
             }
-            parts.put(self, work, held)?;
+            parts.put(self, work, lock)?;
         }
         self.sync_blobs()?;
-        let mut index = Index::load(self.layout(), held)?;
+        let mut index = Index::load(&self.layout, lock)?;
         for Listing { parts, names } in images {
             index.add(None, parts.id(), &parts.descriptor);
             for name in names {
                 index.add(Some(name), parts.id(), &parts.descriptor);
             }
         }
-        index.save(self.layout(), held)?;
-        let index = Index::load(self.layout(), held)?;
-        let load = |Listing { parts, .. }: &Listing| {
-            self.load(&parts.entry(), index.names(parts.id()), held)
-        };
-        images.iter().map(load).collect()
+        index.save(&self.layout, lock)?;
+        let index = Index::load(&self.layout, lock)?;
+        let entries = images.iter().map(|image| image.parts.entry());
+        entries
+            .map(|entry| self.load(&entry, &index, lock))
+            .collect()
     }
 
     /// Takes the store's lock and moves these layers to their places.
@@ -232,21 +231,21 @@ impl Store {
             for layer in adopted {
                 self.spool_adopted(layer, work)?;
             }
-            let held = self.exclusive()?;
+            let lock = self.exclusive()?;
             for layer in adopted {
-                self.put_adopted(layer, work, &held)?;
+                self.put_adopted(layer, work, &lock)?;
             }
-            Ok(held)
+            Ok(lock)
         };
-        let held = put()?;
+        let lock = put()?;
         if adopted
             .iter()
-            .all(|layer| self.has_layer(layer.layer(), &held))
+            .all(|layer| self.has_layer(layer.layer(), &lock))
         {
-            return Ok(held);
+            return Ok(lock);
         }
         // Another process unpacked the same layer after the check. That happens only once.
-        drop(held);
+        drop(lock);
         put()
     }
 
@@ -255,11 +254,11 @@ impl Store {
     fn spool_adopted(&self, adopted: &Adopted, work: &Work) -> Result<(), StoreError> {
         let diff_id = adopted.diff_id();
         let path = work.path().join(diff_id.hex());
-        let is_foreign = |record: Record| !record.packs;
-        if !self.record(diff_id)?.is_some_and(is_foreign) || path.exists() {
+        let found = self.record(diff_id)?;
+        if found.is_none_or(|found| found.packs) || path.exists() {
             return Ok(());
         }
-        let tree = adopted.place().0.join("tree");
+        let tree = adopted.directory().0.join("tree");
         let mut file = disk::create(&path)?;
         overlay::pack(&tree, self.dialect(), None, &mut self.watch(&mut file))
             .map_err(|source| StoreError::Pack { tree, source })?;
@@ -270,19 +269,19 @@ impl Store {
         &self,
         adopted: &Adopted,
         work: &Work,
-        held: &Exclusive,
+        lock: &Exclusive,
     ) -> Result<(), StoreError> {
         let diff_id = adopted.diff_id();
         let spooled = work.path().join(diff_id.hex());
         if spooled.exists() {
-            self.put_blob(&spooled, diff_id, held)?;
+            self.put_blob(&spooled, diff_id, lock)?;
         }
         // A tree that may be torn is worth less than one that was just written.
         let found = self.record(diff_id)?;
-        let old = found.filter(|record| !record.is_settled(self.boot()));
-        let (place, own) = adopted.place();
-        if place.exists() {
-            self.place(&place, diff_id, old.as_ref(), own, held)?;
+        let old = found.filter(|found| !found.is_settled(&self.boot));
+        let (directory, own) = adopted.directory();
+        if directory.exists() {
+            self.install(&directory, diff_id, old.as_ref(), own, lock)?;
         }
         Ok(())
     }

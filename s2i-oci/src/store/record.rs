@@ -6,15 +6,11 @@
 //! of other tools can't be restored from files, so a layer that was unpacked from one is always unpacked again, but
 //! then waits for the disk, so that this happens once.
 
-use std::{fs::File, io, path::Path};
+use std::{io, path::Path};
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Store, disk,
-    error::{StoreError, disk as failed},
-    lock::Exclusive,
-};
+use super::{Store, disk, error::StoreError, lock::Exclusive};
 use crate::{
     Digest,
     overlay::{self, Size},
@@ -59,9 +55,9 @@ impl Record {
     }
 
     /// Writes the record into a layer's directory that no other process uses yet.
-    pub(super) fn write(&self, place: &Path) -> Result<(), StoreError> {
-        disk::write(&place.join(NAME), &self.json())?;
-        disk::sync_dir(place)
+    pub(super) fn write(&self, directory: &Path) -> Result<(), StoreError> {
+        disk::write(&directory.join(NAME), &self.json())?;
+        disk::sync_dir(directory)
     }
 
     fn json(&self) -> Vec<u8> {
@@ -78,28 +74,19 @@ pub(super) fn boot_id() -> String {
     let read = std::fs::read_to_string("/proc/sys/kernel/random/boot_id");
     match read.as_deref().map(str::trim) {
         Ok(id) if !id.is_empty() => id.into(),
-        _ => super::work::random_name(),
+        _ => disk::random_name(),
     }
 }
 
 impl Store {
     /// Reads the record of the layer's tree, if there is one.
     pub(super) fn record(&self, diff_id: Digest) -> Result<Option<Record>, StoreError> {
-        let path = self.layout().layer(diff_id).join(NAME);
-        match disk::read(&path, MAX_RECORD)? {
-            Some(bytes) => serde_json::from_slice(&bytes)
-                .map(Some)
-                .map_err(|err| StoreError::damaged(&path, err.to_string())),
-            None => Ok(None),
-        }
+        disk::read_json(&self.layout.layer(diff_id).join(NAME), MAX_RECORD)
     }
 
     /// Checks whether a tree that was written in another boot is intact on the disk, and records it.
     pub(super) fn settle(&self, diff_id: Digest, record: &Record) -> Result<bool, StoreError> {
-        if !record.packs {
-            return Ok(false);
-        }
-        if !self.packs(&self.tree(diff_id), diff_id)? {
+        if !record.packs || !self.packs(&self.tree(diff_id), diff_id)? {
             return Ok(false);
         }
         self.note_settled(diff_id, record, &self.exclusive()?)?;
@@ -121,23 +108,13 @@ impl Store {
         &self,
         diff_id: Digest,
         record: &Record,
-        _held: &Exclusive,
+        lock: &Exclusive,
     ) -> Result<(), StoreError> {
         if self.record(diff_id)?.as_ref() != Some(record) {
             return Ok(());
         }
-        let path = self.layout().layer(diff_id).join(NAME);
-        disk::replace(
-            &self.layout().new_file(),
-            &path,
-            &record.clone().settled().json(),
-        )
+        let path = self.layout.layer(diff_id).join(NAME);
+        let settled = record.clone().settled();
+        self.layout.replace(&path, &settled.json(), lock)
     }
-}
-
-/// Waits until everything that was written to the file system is on the disk.
-pub(super) fn wait_for_disk(place: &Path) -> Result<(), StoreError> {
-    disk::step(disk::Change::Adds)
-        .and_then(|()| Ok(rustix::fs::syncfs(File::open(place)?)?))
-        .map_err(failed("write", place))
 }

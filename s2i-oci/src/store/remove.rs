@@ -18,8 +18,7 @@ use rustix::{
 
 use super::{
     disk,
-    error::{StoreError, disk as failed},
-    work::random_name,
+    error::{StoreError, disk_error},
 };
 
 /// The number of directories that may be open at once.
@@ -32,24 +31,26 @@ const FRUITLESS: u32 = 100;
 /// Removes the file, link or directory at this path, if it exists, with everything in it. Another process may remove
 /// the same tree at the same time.
 pub(super) fn remove(path: &Path) -> Result<(), StoreError> {
-    disk::step(disk::Change::Removes).map_err(failed("remove", path))?;
+    disk::step(disk::Change::Removes).map_err(disk_error("remove", path))?;
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
-        return Err(failed("remove", path)(io::ErrorKind::InvalidInput.into()));
+        return Err(disk_error("remove", path)(
+            io::ErrorKind::InvalidInput.into(),
+        ));
     };
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let opened = match openat(CWD, parent, flags, Mode::empty()) {
         Err(Errno::NOENT) => return Ok(()),
-        opened => opened.map_err(|err| failed("remove", path)(err.into()))?,
+        opened => opened.map_err(|err| disk_error("remove", path)(err.into()))?,
     };
     let mut removal = Removal {
         frames: Vec::new(),
         path: parent.into(),
         moved: 0,
-        mark: random_name(),
+        mark: disk::random_name(),
     };
     let name = CString::new(name.as_bytes()).expect("paths that were used have no NUL");
     let removed = removal.run(&opened, &name);
-    removed.map_err(|err| failed("remove", &removal.path)(err.into()))
+    removed.map_err(|err| disk_error("remove", &removal.path)(err.into()))
 }
 
 /// A directory that is being emptied.

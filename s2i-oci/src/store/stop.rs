@@ -27,8 +27,8 @@ impl Store {
     #[must_use]
     pub fn checked(&self, check: impl Fn() -> io::Result<()> + Send + Sync + 'static) -> Self {
         Self {
-            inner: Arc::clone(&self.inner),
             check: Check(Some(Arc::new(check))),
+            ..self.clone()
         }
     }
 

@@ -4,7 +4,6 @@ use std::{
     collections::BTreeSet,
     ffi::OsStr,
     fs::File,
-    hash::{BuildHasher, Hasher, RandomState},
     io,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
@@ -14,8 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Store, StoredImage, disk,
-    error::{StoreError, disk as disk_error},
-    lock::{self, Attempt, Exclusive, Held},
+    error::{StoreError, disk_error},
+    lock::{self, Attempt, Exclusive, Lock},
     remove::remove,
 };
 use crate::{Digest, manifest::Descriptor};
@@ -49,48 +48,46 @@ impl Store {
     /// # Errors
     /// [`StoreError::Gone`] if one of the images is not in the store any more, [`StoreError::Disk`].
     pub fn work(&self, images: &[&StoredImage]) -> Result<Work, StoreError> {
-        let held = self.shared()?;
+        let lock = self.shared()?;
         for image in images {
-            self.check_present(image, &held)?;
+            self.check_present(image, &lock)?;
         }
+        let images = images.iter().map(|image| image.descriptor.clone());
         let lease = Lease {
-            images: images
-                .iter()
-                .map(|image| image.descriptor.clone())
-                .collect(),
+            images: images.collect(),
             ..Lease::default()
         };
-        Work::start(self, lease, &held)
+        Work::start(self, lease, &lock)
     }
 
     /// Removes leftovers of processes that have ended.
     pub(super) fn sweep(&self) -> Result<(), StoreError> {
-        let new = self.layout().new_file();
-        if disk::entries(&self.layout().work())?.is_empty() && !new.exists() {
+        let new = self.layout.new_file();
+        if disk::entries(&self.layout.work())?.is_empty() && !new.exists() {
             return Ok(());
         }
         let works = {
-            let held = self.exclusive()?;
+            let lock = self.exclusive()?;
             disk::remove_file(&new)?;
-            self.works(&held)?
+            self.work_dirs(&lock)?
         };
-        works.bury()
+        works.remove_stale()
     }
 
     /// Lists the working directories, separating those in use from leftovers. No directory is created meanwhile, as
     /// that needs the store's lock.
-    pub(super) fn works(&self, _held: &Exclusive) -> Result<Works, StoreError> {
-        let mut works = Works::default();
-        for path in disk::entries(&self.layout().work())? {
-            let lock = match lock::attempt(&path.join("lock"))? {
+    pub(super) fn work_dirs(&self, _lock: &Exclusive) -> Result<WorkDirs, StoreError> {
+        let mut works = WorkDirs::default();
+        for path in disk::entries(&self.layout.work())? {
+            let lock = match lock::try_lock(&path.join("lock"), false)? {
                 Attempt::Busy => {
                     works.leases.push(read_lease(&path)?);
                     continue;
                 }
-                Attempt::Held(lock) => Some(lock),
+                Attempt::Locked(lock) => Some(lock),
                 Attempt::Missing => None,
             };
-            works.dead.push(Dead { path, _lock: lock });
+            works.stale.push(Stale { path, _lock: lock });
         }
         Ok(works)
     }
@@ -98,52 +95,49 @@ impl Store {
 
 /// The working directories in `work/`.
 #[derive(Default)]
-pub(super) struct Works {
+pub(super) struct WorkDirs {
     /// The leases of running processes.
     pub(super) leases: Vec<Lease>,
     /// The leftovers of ended processes.
-    dead: Vec<Dead>,
+    stale: Vec<Stale>,
 }
 
-impl Works {
+impl WorkDirs {
     /// Removes the leftovers. A failure does not stop the rest, and is returned at the end.
-    pub(super) fn bury(self) -> Result<(), StoreError> {
-        let buried = self.dead.iter().map(|dead| remove(&dead.path));
-        buried.fold(Ok(()), Result::and)
+    pub(super) fn remove_stale(self) -> Result<(), StoreError> {
+        let removed = self.stale.iter().map(|stale| remove(&stale.path));
+        removed.fold(Ok(()), Result::and)
     }
 }
 
 /// The leftovers of an ended process, locked so that no other process removes them.
-struct Dead {
+struct Stale {
     path: PathBuf,
     _lock: Option<File>,
 }
 
 fn read_lease(work: &Path) -> Result<Lease, StoreError> {
-    let path = work.join("lease.json");
     // Its owner may be removing it.
-    let Some(bytes) = disk::read(&path, MAX_LEASE)? else {
-        return Ok(Lease::default());
-    };
-    serde_json::from_slice(&bytes).map_err(|err| StoreError::damaged(&path, err.to_string()))
+    let lease = disk::read_json(&work.join("lease.json"), MAX_LEASE)?;
+    Ok(lease.unwrap_or_default())
 }
 
 impl Work {
-    pub(super) fn start(store: &Store, lease: Lease, held: &impl Held) -> Result<Self, StoreError> {
+    pub(super) fn start(store: &Store, lease: Lease, lock: &impl Lock) -> Result<Self, StoreError> {
         let path = loop {
-            let path = store.layout().work().join(random_name());
+            let path = store.layout.work().join(disk::random_name());
             if disk::make_dir(&path)? {
                 break path;
             }
         };
         // A directory without its lock is a leftover, which the next process to look removes.
-        let lock = lock::hold(&path.join("lock"))?;
+        let file = lock::lock(&path.join("lock"))?;
         let work = Self {
             path,
             lease: Mutex::new(Lease::default()),
-            _lock: lock,
+            _lock: file,
         };
-        work.protect(|all| *all = lease, held)?;
+        work.protect(|all| *all = lease, lock)?;
         Ok(work)
     }
 
@@ -162,9 +156,8 @@ impl Work {
         let bytes = name.as_encoded_bytes();
         let is_own = path.file_name() == Some(name) && path.parent() == Some(&self.path);
         if !is_own || bytes == b"lock" || bytes.starts_with(b"lease.") {
-            return Err(disk_error("remove", &path)(
-                io::ErrorKind::InvalidInput.into(),
-            ));
+            let invalid = io::ErrorKind::InvalidInput.into();
+            return Err(disk_error("remove", &path)(invalid));
         }
         remove(&path)
     }
@@ -181,22 +174,14 @@ impl Work {
     pub(super) fn protect(
         &self,
         change: impl FnOnce(&mut Lease),
-        _held: &impl Held,
+        _lock: &impl Lock,
     ) -> Result<(), StoreError> {
         let mut lease = self.lease.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut lease);
         let json = serde_json::to_vec(&*lease).expect("text keys");
-        disk::scratch(
-            &self.path.join("lease.new"),
-            &self.path.join("lease.json"),
-            &json,
-        )
+        let [new, path] = ["lease.new", "lease.json"].map(|name| self.path.join(name));
+        disk::replace_unsynced(&new, &path, &json)
     }
-}
-
-/// A unique random name.
-pub(super) fn random_name() -> String {
-    format!("{:016x}", RandomState::new().build_hasher().finish())
 }
 
 impl Drop for Work {

@@ -226,7 +226,7 @@ async fn a_download_that_stalls_goes_on() {
         // Within a body, and before an answer.
         0 => part(request, layer).hang(1000),
         1 => {
-            std::thread::sleep(Duration::from_millis(1000));
+            std::thread::sleep(Duration::from_secs(1));
             Reply::new(500)
         }
         _ => part(request, layer),

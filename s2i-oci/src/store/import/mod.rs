@@ -5,14 +5,14 @@
 //! `docker save`. Names in the archive are only compared with other names in it, and never become paths.
 
 mod docker;
-mod fault;
+pub(super) mod fault;
 mod oci;
 
 use std::{
     cell::Cell,
     collections::{BTreeMap, btree_map::Entry},
     fs::{self, File},
-    io::{self, BufReader, Cursor, Read, Write},
+    io::{self, BufReader, Cursor, Read},
     path::PathBuf,
 };
 
@@ -28,13 +28,13 @@ use serde::de::DeserializeOwned;
 
 use super::{
     Store, StoredLayer, Work, disk,
-    error::{StoreError, disk as failed},
-    lock::Exclusive,
+    error::{StoreError, disk_error},
     publish::Listing,
 };
 use crate::{
-    Digest, HashingWriter,
+    Digest,
     compression::{Compression, decompressed},
+    copy::{CopyError, copy},
     manifest::MAX_JSON,
     overlay::{Limits, SparseWriter},
 };
@@ -149,31 +149,19 @@ impl Store {
         }
         for blob in wanted.values() {
             self.check().map_err(StoreError::Read)?;
-            let file = File::open(&blob.path).map_err(failed("read", &blob.path))?;
+            let file = File::open(&blob.path).map_err(disk_error("read", &blob.path))?;
             disk::sync(&file, &blob.path)?;
         }
-        let held = self.exclusive()?;
-        self.take(&wanted, &held)?;
-        let listed = self.list_images(&images, &work, &held)?;
-        let loaded = images
-            .into_iter()
-            .zip(listed)
-            .map(|(image, listed)| Loaded {
-                id: listed.id(),
-                names: image.names,
-            });
-        Ok(loaded.collect())
-    }
-
-    fn take(
-        &self,
-        wanted: &BTreeMap<Digest, &Spooled>,
-        held: &Exclusive,
-    ) -> Result<(), StoreError> {
+        let lock = self.exclusive()?;
         for blob in wanted.values() {
-            self.put_blob(&blob.path, blob.digest, held)?;
+            self.put_blob(&blob.path, blob.digest, &lock)?;
         }
-        Ok(())
+        self.list_images(&images, &work, &lock)?;
+        let loaded = images.into_iter().map(|image| Loaded {
+            id: image.parts.id(),
+            names: image.names,
+        });
+        Ok(loaded.collect())
     }
 }
 
@@ -197,7 +185,7 @@ impl<T: Read> Read for Limited<'_, T> {
 
 /// Reads the archive to its end.
 fn spool(archive: &mut dyn Read, work: &Work, store: &Store) -> Result<Contents, StoreError> {
-    let most = store.limits().bytes;
+    let most = store.limits.bytes;
     let left = Cell::new(Some(most));
     let limited = Limited {
         stream: store.watch(archive),
@@ -214,8 +202,8 @@ fn spool_members(archive: impl Read, work: &Work, store: &Store) -> Result<Conte
     let plain = decompressed(archive).map_err(StoreError::Read)?;
     let mut plain = BufReader::with_capacity(BUFFER, store.watch(plain));
     let limits = Limits {
-        entries: store.limits().entries.min(bounds::MEMBERS),
-        ..*store.limits()
+        entries: store.limits.entries.min(bounds::MEMBERS),
+        ..store.limits
     };
     let mut members = Entries::new(&mut plain, &RULES, &limits);
     let mut contents = Contents::default();
@@ -262,22 +250,14 @@ fn put_aside(
         return Ok(None);
     }
     let file = disk::create(&path)?;
-    let mut written = SparseWriter::new(&file);
-    let mut hash = HashingWriter::new(io::sink());
+    let mut out = SparseWriter::new(&file);
     let mut content = Cursor::new(start).chain(content);
-    let mut buffer = vec![0; 256 << 10];
-    loop {
-        let read = disk::read_some(&mut content, &mut buffer).map_err(unreadable)?;
-        if read == 0 {
-            break;
-        }
-        disk::step(disk::Change::Adds)
-            .and_then(|()| written.put(&buffer[..read]))
-            .and_then(|()| hash.write_all(&buffer[..read]))
-            .map_err(failed("write", &path))?;
-    }
-    let (_, digest, size) = hash.finish();
-    written.finish(size).map_err(failed("write", &path))?;
+    let copied = disk::change("write", &path, || Ok(copy(&mut content, &mut out)))?;
+    let (digest, size) = copied.map_err(|err| match err {
+        CopyError::Read(err) => unreadable(err),
+        CopyError::Write(err) => disk_error("write", &path)(err),
+    })?;
+    out.finish(size).map_err(disk_error("write", &path))?;
     Ok(Some(Spooled { digest, size, path }))
 }
 
@@ -296,7 +276,7 @@ fn is_layer(start: &[u8]) -> bool {
 fn key(parent: &str, path: &[u8]) -> Result<String, ImportFault> {
     let shown = || ImportFault::MemberName(String::from_utf8_lossy(path).escape_debug().collect());
     let path = str::from_utf8(path).map_err(|_| shown())?;
-    let mut parts: Vec<&str> = parent.split('/').filter(|part| !part.is_empty()).collect();
+    let mut parts: Vec<&str> = parent.split_terminator('/').collect();
     if path.starts_with('/') || path.len() > bounds::MEMBER_NAME {
         return Err(shown());
     }
@@ -317,7 +297,9 @@ impl Contents {
             _ => {}
         }
         match self.blobs.entry(blob.digest) {
-            Entry::Occupied(_) => fs::remove_file(&blob.path).map_err(failed("remove", &blob.path)),
+            Entry::Occupied(_) => {
+                fs::remove_file(&blob.path).map_err(disk_error("remove", &blob.path))
+            }
             Entry::Vacant(place) => {
                 place.insert(blob);
                 Ok(())
@@ -347,13 +329,11 @@ impl Contents {
             return Ok(None);
         };
         let read = serde_json::from_slice(&json(name, blob)?);
-        read.map(Some).map_err(|err| {
-            let fault = ImportFault::Json {
-                file: name.into(),
-                problem: err.to_string(),
-            };
-            fault.into()
-        })
+        let read = read.map_err(|err| ImportFault::Json {
+            file: name.into(),
+            problem: err.to_string(),
+        });
+        Ok(Some(read?))
     }
 
     /// The layer's blob, if the archive has it: then it must be the one in manifest and config.
@@ -378,14 +358,14 @@ fn json(name: &str, blob: &Spooled) -> Result<Vec<u8>, StoreError> {
     if blob.size > MAX_JSON {
         return Err(ImportFault::TooLong(name.into()).into());
     }
-    bounds::read_file(&blob.path, MAX_JSON).map_err(failed("read", &blob.path))
+    bounds::read_file(&blob.path, MAX_JSON).map_err(disk_error("read", &blob.path))
 }
 
 fn compression(blob: &Spooled) -> Result<Compression, StoreError> {
     let mut start = Vec::new();
     File::open(&blob.path)
         .and_then(|file| file.take(4).read_to_end(&mut start))
-        .map_err(failed("read", &blob.path))?;
+        .map_err(disk_error("read", &blob.path))?;
     Ok(Compression::of(&start))
 }
 

@@ -233,7 +233,7 @@ fn what_is_wrong_is_thrown_away() {
         let path = partial.path().to_owned();
         let err = partial.finish().unwrap_err();
         let expected = format!(
-            "what was downloaded has the digest {} and {} bytes, but {digest} was expected",
+            "the downloaded blob has the digest {} and {} bytes, but {digest} was expected",
             Digest::of(content),
             content.len()
         );
@@ -346,5 +346,5 @@ fn parts_that_do_not_fit_are_refused() {
     assert!(text.contains("can't be read: missing field"), "{text}");
     let list = br#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json"}"#;
     let text = refused(list, b"{}");
-    assert!(text.ends_with("which is of no image"), "{text}");
+    assert!(text.ends_with("which is not that of an image"), "{text}");
 }

@@ -214,7 +214,7 @@ fn layouts_that_lie_are_refused() {
     let both = layout.blob(manifest::INDEX, both);
     let text = refused(&layout.end(vec![both]));
     assert!(
-        text.ends_with("has the field `layers`, which makes it two things at once"),
+        text.ends_with("has the field `layers`, which makes its type ambiguous"),
         "{text}"
     );
 
@@ -222,7 +222,9 @@ fn layouts_that_lie_are_refused() {
     let artifact = layout.blob("application/vnd.example", b"{}");
     let text = refused(&layout.end(vec![artifact]));
     assert!(
-        text.ends_with("has the media type `application/vnd.example`, which is of no image"),
+        text.ends_with(
+            "has the media type `application/vnd.example`, which is not that of an image"
+        ),
         "{text}"
     );
 
