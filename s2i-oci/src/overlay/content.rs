@@ -8,7 +8,7 @@ use std::{
 
 use s2i_core::archive::{Entries, Entry};
 
-use super::error::Trouble;
+use super::error::EntryError;
 
 /// Zeros of this many bytes become a hole.
 const HOLE: usize = 64 << 10;
@@ -16,11 +16,15 @@ const HOLE: usize = 64 << 10;
 static ZEROS: [u8; HOLE] = [0; HOLE];
 
 /// Takes the contents of an entry out of the layer.
-pub(super) fn fill(file: &File, entry: &Entry, entries: &mut Entries<'_>) -> Result<(), Trouble> {
+pub(super) fn fill(
+    file: &File,
+    entry: &Entry,
+    entries: &mut Entries<'_>,
+) -> Result<(), EntryError> {
     let mut filling = SparseWriter::new(file);
     entries.contents(entry, |offset, piece| {
         filling.at = offset;
-        Ok::<_, Trouble>(filling.write_all(piece)?)
+        Ok::<_, EntryError>(filling.write_all(piece)?)
     })?;
     Ok(filling.finish(entry.size)?)
 }

@@ -21,15 +21,15 @@ const ROOM: usize = 64 << 10;
 const ZEROS: u64 = 256 << 10;
 
 /// A layer that is written.
-pub(super) type Layer<'a> = Writer<HashingWriter<&'a mut dyn Write>>;
+pub(super) type LayerWriter<'a> = Writer<HashingWriter<&'a mut dyn Write>>;
 
 /// A layer in `out`.
-pub(super) fn layer(out: &mut dyn Write) -> Layer<'_> {
+pub(super) fn layer(out: &mut dyn Write) -> LayerWriter<'_> {
     Writer::with_format(HashingWriter::new(out), Format::Posix, 0)
 }
 
-/// The reason why the contents of a file could not be copied.
-pub(super) enum Broken {
+/// An error of a copy.
+pub(super) enum CopyError {
     Read(io::Error),
     Write(io::Error),
     Stopped(io::Error),
@@ -42,36 +42,32 @@ pub(super) fn copy(
     file: &mut File,
     size: u64,
     is_sparse: bool,
-    layer: &mut Layer<'_>,
+    layer: &mut LayerWriter<'_>,
     check: &dyn Fn() -> io::Result<()>,
-) -> Result<(), Broken> {
+) -> Result<(), CopyError> {
     let mut at = 0;
     while is_sparse && at < size {
         let data = next(file, SeekFrom::Data(at), size)?;
         zeros(data - at, layer, check)?;
         at = next(file, SeekFrom::Hole(data), size)?;
-        file.seek(Start(data)).map_err(Broken::Read)?;
-        copy_exactly(
-            &mut Read::by_ref(file).take(at - data),
-            at - data,
-            layer,
-            check,
-        )?;
-        file.seek(Start(at)).map_err(Broken::Read)?;
+        file.seek(Start(data)).map_err(CopyError::Read)?;
+        let mut piece = Read::by_ref(file).take(at - data);
+        copy_exactly(&mut piece, at - data, layer, check)?;
+        file.seek(Start(at)).map_err(CopyError::Read)?;
     }
     copy_exactly(file, size - at, layer, check)
 }
 
 fn zeros(
     size: u64,
-    layer: &mut Layer<'_>,
+    layer: &mut LayerWriter<'_>,
     check: &dyn Fn() -> io::Result<()>,
-) -> Result<(), Broken> {
+) -> Result<(), CopyError> {
     let mut left = size;
     while left > 0 {
-        check().map_err(Broken::Stopped)?;
+        check().map_err(CopyError::Stopped)?;
         let count = left.min(ZEROS);
-        layer.add_zeros(count).map_err(Broken::Write)?;
+        layer.add_zeros(count).map_err(CopyError::Write)?;
         left -= count;
     }
     Ok(())
@@ -82,41 +78,41 @@ fn zeros(
 fn copy_exactly(
     file: &mut dyn Read,
     size: u64,
-    layer: &mut Layer<'_>,
+    layer: &mut LayerWriter<'_>,
     check: &dyn Fn() -> io::Result<()>,
-) -> Result<(), Broken> {
+) -> Result<(), CopyError> {
     let mut left = size;
     loop {
-        check().map_err(Broken::Stopped)?;
+        check().map_err(CopyError::Stopped)?;
         let wanted = usize::try_from(left)
             .unwrap_or(usize::MAX)
             .saturating_add(1);
-        let room = layer.room(wanted.min(ROOM)).map_err(Broken::Write)?;
+        let room = layer.room(wanted.min(ROOM)).map_err(CopyError::Write)?;
         let asked = wanted.min(room.len());
         let count = match file.read(&mut room[..asked]) {
             Err(err) if err.kind() == ErrorKind::Interrupted => continue,
-            count => count.map_err(Broken::Read)?,
+            count => count.map_err(CopyError::Read)?,
         };
         left = left
             .checked_sub(count as u64)
-            .ok_or(Broken::Fault(PackFault::Grew))?;
-        layer.advance(count).map_err(Broken::Write)?;
+            .ok_or(CopyError::Fault(PackFault::Grew))?;
+        layer.advance(count).map_err(CopyError::Write)?;
         if left == 0 && count < asked {
             return Ok(());
         }
         if count == 0 {
-            return Err(Broken::Fault(PackFault::Shrank));
+            return Err(CopyError::Fault(PackFault::Shrank));
         }
     }
 }
 
 /// Returns the start of the next data or hole of a file, at most its end.
-fn next(file: &File, to: SeekFrom, size: u64) -> Result<u64, Broken> {
+fn next(file: &File, to: SeekFrom, size: u64) -> Result<u64, CopyError> {
     match seek(file, to) {
         Ok(at) => Ok(at.min(size)),
         // There is no data or hole before the end.
         Err(Errno::NXIO) => Ok(size),
-        Err(err) => Err(Broken::Read(err.into())),
+        Err(err) => Err(CopyError::Read(err.into())),
     }
 }
 
@@ -130,7 +126,7 @@ mod tests {
     const BUFFER: usize = 256 << 10;
 
     /// The layer of a file of `actual` bytes that had `size` when it was opened.
-    fn contents(actual: usize, size: usize) -> Result<Vec<u8>, Broken> {
+    fn contents(actual: usize, size: usize) -> Result<Vec<u8>, CopyError> {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(&vec![b'x'; actual]).unwrap();
         file.rewind().unwrap();
@@ -141,14 +137,14 @@ mod tests {
             size,
             ..Entry::new(Kind::File, *b"a")
         };
-        layer.begin(&entry).map_err(Broken::Write)?;
+        layer.begin(&entry).map_err(CopyError::Write)?;
         copy(&mut file, size, false, &mut layer, &|| Ok(()))?;
-        layer.finish().map_err(Broken::Write)?;
+        layer.finish().map_err(CopyError::Write)?;
         Ok(out)
     }
 
     #[test]
-    fn a_file_that_changes_its_size_is_an_error() {
+    fn changed_size_is_an_error() {
         // All are around where the buffer is full.
         let sizes = [0, 1, 511, 512, BUFFER - BLOCK, BUFFER, 2 * BUFFER - BLOCK];
         for size in sizes.into_iter().flat_map(|size| [size, size + 1]) {
@@ -157,9 +153,9 @@ mod tests {
             assert_eq!(content.len(), size.next_multiple_of(BLOCK));
             assert!(content[..size].iter().all(|byte| *byte == b'x'));
             let grown = contents(size + 1, size);
-            assert!(matches!(grown, Err(Broken::Fault(PackFault::Grew))));
+            assert!(matches!(grown, Err(CopyError::Fault(PackFault::Grew))));
             let shrunk = contents(size, size + 1);
-            assert!(matches!(shrunk, Err(Broken::Fault(PackFault::Shrank))));
+            assert!(matches!(shrunk, Err(CopyError::Fault(PackFault::Shrank))));
         }
     }
 }

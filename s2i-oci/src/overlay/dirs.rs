@@ -24,7 +24,7 @@ use s2i_core::archive::{self, ArchiveFault, Entry, ReadError, shown};
 
 use super::{
     Dialect, EntryFault, Limits,
-    error::Trouble,
+    error::EntryError,
     meta::{self, IMPLIED_MODE, IMPLIED_TIME},
     xattr,
 };
@@ -83,13 +83,13 @@ impl<'l> Dirs<'l> {
     }
 
     /// Opens the directory with this path, creating missing directories.
-    pub(super) fn enter(&mut self, path: &[&OsStr]) -> Result<BorrowedFd<'_>, Trouble> {
+    pub(super) fn enter(&mut self, path: &[&OsStr]) -> Result<BorrowedFd<'_>, EntryError> {
         self.walk(path, Missing::Make)?;
         Ok(self.current())
     }
 
     /// Opens a directory that must be there.
-    pub(super) fn find(&mut self, path: &[&OsStr]) -> Result<OwnedFd, Trouble> {
+    pub(super) fn find(&mut self, path: &[&OsStr]) -> Result<OwnedFd, EntryError> {
         self.walk(path, Missing::Fail)?;
         Ok(self.current().try_clone_to_owned()?)
     }
@@ -100,7 +100,7 @@ impl<'l> Dirs<'l> {
         parents: &[&OsStr],
         name: &OsStr,
         entry: &Entry,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), EntryError> {
         self.walk(parents, Missing::Make)?;
         let fd = match make(self.current(), name) {
             Err(Errno::EXIST) => self.replace(name)?,
@@ -111,7 +111,7 @@ impl<'l> Dirs<'l> {
     }
 
     /// Gives the current directory the attributes of an entry.
-    pub(super) fn describe(&mut self, entry: &Entry) -> Result<(), Trouble> {
+    pub(super) fn describe(&mut self, entry: &Entry) -> Result<(), EntryError> {
         let mode = meta::own(self.current(), entry, self.dialect)?;
         xattr::set(self.current(), &entry.xattrs)?;
         let level = self.levels.last_mut().unwrap_or(&mut self.root);
@@ -121,7 +121,7 @@ impl<'l> Dirs<'l> {
     }
 
     /// Leaves all directories, and the root.
-    pub(super) fn finish(mut self) -> Result<(), Trouble> {
+    pub(super) fn finish(mut self) -> Result<(), EntryError> {
         self.leave(0)?;
         self.root.finish()
     }
@@ -130,7 +130,7 @@ impl<'l> Dirs<'l> {
         self.levels.last().unwrap_or(&self.root).fd.as_fd()
     }
 
-    fn walk(&mut self, path: &[&OsStr], missing: Missing) -> Result<(), Trouble> {
+    fn walk(&mut self, path: &[&OsStr], missing: Missing) -> Result<(), EntryError> {
         let open = self.levels.iter().map(|level| level.name.as_os_str());
         let common = open.zip(path).take_while(|(a, b)| a == *b).count();
         self.leave(common)?;
@@ -143,7 +143,12 @@ impl<'l> Dirs<'l> {
     }
 
     /// Walks on from the directory at hand through a link's target and then the rest of the path.
-    fn follow(&mut self, target: &[u8], rest: &[&OsStr], missing: Missing) -> Result<(), Trouble> {
+    fn follow(
+        &mut self,
+        target: &[u8],
+        rest: &[&OsStr],
+        missing: Missing,
+    ) -> Result<(), EntryError> {
         let mut links = 1;
         let mut left: Vec<Vec<u8>> = rest
             .iter()
@@ -170,7 +175,7 @@ impl<'l> Dirs<'l> {
     }
 
     /// Puts the components of a link's target before the rest of the path.
-    fn take_target(&mut self, target: &[u8], left: &mut Vec<Vec<u8>>) -> Result<(), Trouble> {
+    fn take_target(&mut self, target: &[u8], left: &mut Vec<Vec<u8>>) -> Result<(), EntryError> {
         if target.starts_with(b"/") {
             self.leave(0)?;
         }
@@ -180,7 +185,7 @@ impl<'l> Dirs<'l> {
     }
 
     /// Opens one component of the directory at hand, or makes it.
-    fn step(&mut self, name: &OsStr, missing: Missing) -> Result<Step, Trouble> {
+    fn step(&mut self, name: &OsStr, missing: Missing) -> Result<Step, EntryError> {
         let fd = match open(self.current(), name) {
             Ok(fd) => {
                 let stat = fstat(&fd)?;
@@ -210,7 +215,7 @@ impl<'l> Dirs<'l> {
     }
 
     /// Takes a directory that was made and that no entry named so far.
-    fn imply(&mut self, name: &OsStr, fd: OwnedFd) -> Result<(), Trouble> {
+    fn imply(&mut self, name: &OsStr, fd: OwnedFd) -> Result<(), EntryError> {
         self.implied += 1;
         if self.implied > self.limits.entries {
             let fault = ArchiveFault::Entries(self.limits.entries);
@@ -227,7 +232,7 @@ impl<'l> Dirs<'l> {
 
     /// Creates a directory in place of the file of its name, unless that is a directory. If the file is a whiteout, the
     /// directory hides the contents of lower layers.
-    fn replace(&self, name: &OsStr) -> Result<OwnedFd, Trouble> {
+    fn replace(&self, name: &OsStr) -> Result<OwnedFd, EntryError> {
         let parent = self.current();
         let stat = statat(parent, name, AtFlags::SYMLINK_NOFOLLOW)?;
         if FileType::from_raw_mode(stat.st_mode) == FileType::Directory {
@@ -241,7 +246,7 @@ impl<'l> Dirs<'l> {
         Ok(fd)
     }
 
-    fn push(&mut self, name: &OsStr, fd: OwnedFd, mtime: Timespec) -> Result<(), Trouble> {
+    fn push(&mut self, name: &OsStr, fd: OwnedFd, mtime: Timespec) -> Result<(), EntryError> {
         // Paths are not deeper, but links may lead further down.
         if self.levels.len() == self.limits.depth {
             return Err(archive::EntryFault::Deep(self.limits.depth).into());
@@ -256,7 +261,7 @@ impl<'l> Dirs<'l> {
     }
 
     /// Finishes the directories below this depth.
-    fn leave(&mut self, depth: usize) -> Result<(), Trouble> {
+    fn leave(&mut self, depth: usize) -> Result<(), EntryError> {
         while self.levels.len() > depth {
             match self.levels.pop() {
                 Some(level) => level.finish()?,
@@ -275,7 +280,7 @@ impl<'l> Dirs<'l> {
 }
 
 impl Level {
-    fn finish(&self) -> Result<(), Trouble> {
+    fn finish(&self) -> Result<(), EntryError> {
         if let Some(mode) = self.mode {
             fchmod(&self.fd, mode)?;
         }

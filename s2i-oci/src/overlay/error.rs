@@ -90,7 +90,7 @@ pub enum EntryFault {
     #[error("is a hard link to `{0}`, which is a directory")]
     TargetDirectory(String),
     /// A directory above it is something else.
-    #[error("lies below `{0}`, which is no directory")]
+    #[error("lies below `{0}`, which is not a directory")]
     BelowFile(String),
     /// A directory above it is reached through too many links.
     #[error("lies below more than {0} symbolic links")]
@@ -99,10 +99,10 @@ pub enum EntryFault {
     #[error("lies below a whiteout")]
     BelowWhiteout,
     /// A whiteout of nothing, of its own directory or of the one above.
-    #[error("is a whiteout of no file")]
+    #[error("is a whiteout without the name of a file")]
     Whiteout,
     /// A whiteout or mark that is something other than a file.
-    #[error("is a whiteout, but no file")]
+    #[error("is a whiteout, but not a file")]
     WhiteoutType,
     /// The entry is not a directory, and a directory of its name exists that is not empty.
     #[error("would replace a directory that is not empty")]
@@ -111,60 +111,61 @@ pub enum EntryFault {
 
 /// An error without the entry that it is about.
 #[derive(Debug)]
-pub(super) enum Trouble {
-    Refused(EntryFault),
-    Failed(io::Error),
-    Whole(UnpackError),
+pub(super) enum EntryError {
+    Fault(EntryFault),
+    Io(io::Error),
+    /// The error of the whole layer.
+    Layer(UnpackError),
 }
 
-impl Trouble {
+impl EntryError {
     /// The error about an entry.
     pub(super) fn with(self, name: &[u8]) -> UnpackError {
         let entry = shown(name);
         match self {
-            Self::Refused(fault) => UnpackError::Entry { entry, fault },
-            Self::Failed(source) => UnpackError::Write { entry, source },
-            Self::Whole(err) => err,
+            Self::Fault(fault) => UnpackError::Entry { entry, fault },
+            Self::Io(source) => UnpackError::Write { entry, source },
+            Self::Layer(err) => err,
         }
     }
 
     /// Returns whether it means that nothing can be at a path.
     pub(super) fn is_absence(&self) -> bool {
         match self {
-            Self::Refused(fault) => matches!(fault, EntryFault::BelowFile(_)),
-            Self::Failed(err) => err.kind() == io::ErrorKind::NotFound,
-            Self::Whole(_) => false,
+            Self::Fault(fault) => matches!(fault, EntryFault::BelowFile(_)),
+            Self::Io(err) => err.kind() == io::ErrorKind::NotFound,
+            Self::Layer(_) => false,
         }
     }
 }
 
-impl From<EntryFault> for Trouble {
+impl From<EntryFault> for EntryError {
     fn from(fault: EntryFault) -> Self {
-        Self::Refused(fault)
+        Self::Fault(fault)
     }
 }
 
-impl From<archive::EntryFault> for Trouble {
+impl From<archive::EntryFault> for EntryError {
     fn from(fault: archive::EntryFault) -> Self {
-        Self::Refused(fault.into())
+        Self::Fault(fault.into())
     }
 }
 
-impl From<io::Error> for Trouble {
+impl From<io::Error> for EntryError {
     fn from(source: io::Error) -> Self {
-        Self::Failed(source)
+        Self::Io(source)
     }
 }
 
-impl From<Errno> for Trouble {
+impl From<Errno> for EntryError {
     fn from(errno: Errno) -> Self {
-        Self::Failed(errno.into())
+        Self::Io(errno.into())
     }
 }
 
-impl From<ReadError> for Trouble {
+impl From<ReadError> for EntryError {
     fn from(err: ReadError) -> Self {
-        Self::Whole(err.into())
+        Self::Layer(err.into())
     }
 }
 
@@ -210,14 +211,11 @@ impl PackError {
     #[must_use]
     pub fn limit(&self) -> Option<Limit> {
         match self {
-            Self::Entry {
-                fault: PackFault::Bytes(_),
-                ..
-            } => Some(Limit::Bytes),
-            Self::Entry {
-                fault: PackFault::Entries(_),
-                ..
-            } => Some(Limit::Entries),
+            Self::Entry { fault, .. } => match fault {
+                PackFault::Bytes(_) => Some(Limit::Bytes),
+                PackFault::Entries(_) => Some(Limit::Entries),
+                _ => None,
+            },
             _ => None,
         }
     }
@@ -251,7 +249,7 @@ pub enum PackFault {
     #[error("has a name that means a removal in a layer")]
     Whiteout,
     /// The file has a mark of overlayfs that has no meaning without the layers below.
-    #[error("carries overlayfs' mark `{0}`, which no layer can express")]
+    #[error("has overlayfs' attribute `{0}`, which a layer can't express")]
     Mark(String),
     /// More bytes of attributes than one entry can have.
     #[error("has more than {0} bytes of extended attributes")]

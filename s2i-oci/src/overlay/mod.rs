@@ -26,7 +26,7 @@
 //! there: such a file stays root's, without its set-ID bits. So [`pack()`] restores the archive of [`unpack()`] only
 //! for layers without such files; those that are built there have none.
 
-mod clock;
+mod clamp;
 mod content;
 mod copy;
 mod dirs;
@@ -39,7 +39,7 @@ mod stream;
 mod unpack;
 mod xattr;
 
-use std::{fs, io, path::Path, time::SystemTime};
+use std::{fs, io, path::Path};
 
 use rustix::io::Errno;
 use s2i_core::{
@@ -47,6 +47,7 @@ use s2i_core::{
     bounds,
 };
 
+pub use clamp::Clamp;
 pub(crate) use content::SparseWriter;
 pub use error::{EntryFault, PackError, PackFault, UnpackError};
 pub use list::{Part, list};
@@ -142,14 +143,4 @@ pub struct Size {
     pub bytes: u64,
     /// Entries of all types, whiteouts and marks among them.
     pub files: u64,
-}
-
-/// A modification time for all new files.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Clamp {
-    /// The latest modification time of a file that is not new. File systems take the time from a clock that may lag
-    /// some milliseconds: use the modification time of a file that was written at the start, not [`SystemTime::now`].
-    pub after: SystemTime,
-    /// The time of new files, in seconds since 1970.
-    pub mtime: u64,
 }

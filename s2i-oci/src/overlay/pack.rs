@@ -22,10 +22,9 @@ use s2i_core::archive::{Entry, Kind, Time, shown};
 
 use super::{
     Clamp, Dialect, Limits, MAX_PATH, OPAQUE, PackError, PackFault, Size, WHITEOUT,
-    clock::Clock,
-    copy::{Broken, Layer, copy, layer},
+    copy::{CopyError, LayerWriter, copy, layer},
     meta,
-    xattr::{Found, MOST_IN_ENTRY, Reader},
+    xattr::{AttributeReader, Attributes, MOST_IN_ENTRY},
 };
 use crate::Digest;
 
@@ -86,8 +85,8 @@ pub fn pack_within(
         layer: layer(out),
         limits,
         check,
-        clock: clamp.map(Clock::of),
-        xattrs: Reader::new(dialect),
+        clamp,
+        xattrs: AttributeReader::new(dialect),
         links: HashMap::new(),
         frames: Vec::new(),
         path: Vec::new(),
@@ -102,11 +101,11 @@ pub fn pack_within(
 }
 
 struct Packing<'a> {
-    layer: Layer<'a>,
+    layer: LayerWriter<'a>,
     limits: &'a Limits,
     check: &'a dyn Fn() -> io::Result<()>,
-    clock: Option<Clock>,
-    xattrs: Reader,
+    clamp: Option<&'a Clamp>,
+    xattrs: AttributeReader,
     /// The first names of files that have more.
     links: HashMap<(u64, u64), Name>,
     /// The directories that the entry at hand is in.
@@ -238,11 +237,11 @@ impl Packing<'_> {
         let is_sparse = u64::try_from(stat.st_blocks).unwrap_or(0) < size / BLOCK;
         let mut file = File::from(file);
         let copied = copy(&mut file, size, is_sparse, &mut self.layer, self.check);
-        copied.map_err(|broken| match broken {
-            Broken::Read(source) => self.unreadable(source),
-            Broken::Write(source) => PackError::Write(source),
-            Broken::Stopped(source) => PackError::Stopped(source),
-            Broken::Fault(fault) => self.fault(fault),
+        copied.map_err(|err| match err {
+            CopyError::Read(source) => self.unreadable(source),
+            CopyError::Write(source) => PackError::Write(source),
+            CopyError::Stopped(source) => PackError::Stopped(source),
+            CopyError::Fault(fault) => self.fault(fault),
         })
     }
 
@@ -375,7 +374,7 @@ impl Packing<'_> {
         }
     }
 
-    fn attributes(&mut self, fd: &OwnedFd) -> Result<Found, PackError> {
+    fn attributes(&mut self, fd: &OwnedFd) -> Result<Attributes, PackError> {
         let found = self.xattrs.read(fd.as_fd());
         let mut found = found.map_err(|err| self.unreadable(err))?;
         if let Some(mark) = found.mark.take() {
@@ -397,16 +396,14 @@ impl Packing<'_> {
         touch: impl FnOnce(Timespec) -> Result<(), Errno>,
     ) -> Result<i64, PackError> {
         let mtime = mtime_of(stat);
-        let Some(clamped) = self.clock.as_ref().and_then(|clock| clock.clamped(mtime)) else {
+        let Some(clamped) = self.clamp.and_then(|clamp| clamp.clamped(mtime)) else {
             return Ok(mtime.tv_sec);
         };
-        match touch(clamped) {
-            Ok(()) => Ok(clamped.tv_sec),
-            Err(err) => Err(PackError::Clamp {
-                path: self.shown(),
-                source: err.into(),
-            }),
-        }
+        let touched = touch(clamped).map_err(|err| PackError::Clamp {
+            path: self.shown(),
+            source: err.into(),
+        });
+        touched.map(|()| clamped.tv_sec)
     }
 
     /// Writes an entry, whose contents must follow, unless it exceeds the limits.

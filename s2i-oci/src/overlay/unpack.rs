@@ -23,7 +23,7 @@ use s2i_core::archive::{self, Entries, Entry, Kind, shown};
 use super::{
     Dialect, EntryFault, Limits, RULES, Size, UnpackError, content,
     dirs::Dirs,
-    error::Trouble,
+    error::EntryError,
     meta,
     name::{self, Meaning},
     stream, xattr,
@@ -87,10 +87,10 @@ pub fn unpack_while(
         files += 1;
         unpacking
             .entry(&entry, &mut entries)
-            .map_err(|trouble| trouble.with(&entry.name))?;
+            .map_err(|err| err.with(&entry.name))?;
     }
     let finished = unpacking.dirs.finish();
-    finished.map_err(|trouble| trouble.with(b"/"))?;
+    finished.map_err(|err| err.with(b"/"))?;
     let (digest, bytes) = stream::finish(stream);
     Ok((digest, Size { bytes, files }))
 }
@@ -102,7 +102,7 @@ struct Unpacking<'l> {
 }
 
 impl Unpacking<'_> {
-    fn entry(&mut self, entry: &Entry, entries: &mut Entries<'_>) -> Result<(), Trouble> {
+    fn entry(&mut self, entry: &Entry, entries: &mut Entries<'_>) -> Result<(), EntryError> {
         let path = RULES.components(&entry.name, self.limits)?;
         let Some((name, parents)) = path.split_last() else {
             return self.root(entry);
@@ -120,7 +120,7 @@ impl Unpacking<'_> {
         }
     }
 
-    fn root(&mut self, entry: &Entry) -> Result<(), Trouble> {
+    fn root(&mut self, entry: &Entry) -> Result<(), EntryError> {
         if entry.kind != Kind::Directory {
             return Err(archive::EntryFault::Root.into());
         }
@@ -134,7 +134,7 @@ impl Unpacking<'_> {
         parents: &[&OsStr],
         name: &OsStr,
         entries: &mut Entries<'_>,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), EntryError> {
         match entry.kind {
             Kind::Directory => self.dirs.directory(parents, name, entry),
             Kind::CharacterDevice => self.node(entry, FileType::CharacterDevice, parents, name),
@@ -158,7 +158,7 @@ impl Unpacking<'_> {
         parents: &[&OsStr],
         name: &OsStr,
         entries: &mut Entries<'_>,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), EntryError> {
         let dir = self.dirs.enter(parents)?;
         let flags =
             OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -177,12 +177,12 @@ impl Unpacking<'_> {
         kind: FileType,
         parents: &[&OsStr],
         name: &OsStr,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), EntryError> {
         let dir = self.dirs.enter(parents)?;
         let device = makedev(entry.device.0, entry.device.1);
         let made = replace(dir, name, || mknodat(dir, name, kind, Mode::RUSR, device));
         match made {
-            Err(Trouble::Failed(err))
+            Err(EntryError::Io(err))
                 if self.dialect == Dialect::User && err.kind() == ErrorKind::PermissionDenied =>
             {
                 Ok(())
@@ -200,7 +200,7 @@ impl Unpacking<'_> {
         entry: &Entry,
         parents: &[&OsStr],
         name: &OsStr,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), EntryError> {
         let target = || shown(&entry.target);
         let missing = || EntryFault::TargetMissing(target());
         let path = RULES.components(&entry.target, self.limits);
@@ -211,11 +211,11 @@ impl Unpacking<'_> {
         let Some((source_name, source_parents)) = path.split_last() else {
             return Err(EntryFault::TargetDirectory(target()).into());
         };
-        let source = self.dirs.find(source_parents).map_err(|trouble| {
-            if trouble.is_absence() {
+        let source = self.dirs.find(source_parents).map_err(|err| {
+            if err.is_absence() {
                 missing().into()
             } else {
-                trouble
+                err
             }
         })?;
         let found = match statat(&source, *source_name, AtFlags::SYMLINK_NOFOLLOW) {
@@ -240,7 +240,7 @@ impl Unpacking<'_> {
     }
 
     /// Marks the file of this name in lower layers as removed.
-    fn whiteout(&mut self, parents: &[&OsStr], name: &OsStr) -> Result<(), Trouble> {
+    fn whiteout(&mut self, parents: &[&OsStr], name: &OsStr) -> Result<(), EntryError> {
         let dir = self.dirs.enter(parents)?;
         match mknodat(dir, name, FileType::CharacterDevice, Mode::empty(), 0) {
             Err(Errno::EXIST) => {}
@@ -261,7 +261,7 @@ fn replace<T>(
     dir: BorrowedFd<'_>,
     name: &OsStr,
     make: impl Fn() -> Result<T, Errno>,
-) -> Result<T, Trouble> {
+) -> Result<T, EntryError> {
     match make() {
         Err(Errno::EXIST) => {}
         done => return Ok(done?),

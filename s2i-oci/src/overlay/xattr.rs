@@ -43,7 +43,7 @@ pub(super) fn set_opaque(fd: BorrowedFd<'_>, dialect: Dialect) -> Result<(), Err
 
 /// The attributes of a file or directory.
 #[derive(Debug, Default)]
-pub(super) struct Found {
+pub(super) struct Attributes {
     /// Those that a layer has, sorted.
     pub(super) kept: Vec<(Vec<u8>, Vec<u8>)>,
     /// True if the directory hides the contents of lower layers.
@@ -55,13 +55,13 @@ pub(super) struct Found {
 }
 
 /// Reads attributes, always into the same buffers.
-pub(super) struct Reader {
+pub(super) struct AttributeReader {
     dialect: Dialect,
     names: Vec<u8>,
     value: Vec<u8>,
 }
 
-impl Reader {
+impl AttributeReader {
     pub(super) fn new(dialect: Dialect) -> Self {
         Self {
             dialect,
@@ -70,8 +70,8 @@ impl Reader {
         }
     }
 
-    pub(super) fn read(&mut self, fd: BorrowedFd<'_>) -> Result<Found, Errno> {
-        let mut found = Found::default();
+    pub(super) fn read(&mut self, fd: BorrowedFd<'_>) -> Result<Attributes, Errno> {
+        let mut found = Attributes::default();
         let length = match flistxattr(fd, self.names.as_mut_slice()) {
             Err(err) if is_absent(err) => 0,
             length => length?,

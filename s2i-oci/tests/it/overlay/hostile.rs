@@ -205,15 +205,15 @@ fn links_that_lead_nowhere() {
     );
     check(
         &tar(&[file("f", "x"), link("l", "f"), file("l/x", "x")]),
-        "the layer's entry `l/x` lies below `f`, which is no directory",
+        "the layer's entry `l/x` lies below `f`, which is not a directory",
     );
     check(
         &tar(&[file("f", "x"), file("f/x", "x")]),
-        "the layer's entry `f/x` lies below `f`, which is no directory",
+        "the layer's entry `f/x` lies below `f`, which is not a directory",
     );
     check(
         &tar(&[device(b'6', "f", 0, 0), file("f/x", "x")]),
-        "the layer's entry `f/x` lies below `f`, which is no directory",
+        "the layer's entry `f/x` lies below `f`, which is not a directory",
     );
 }
 
@@ -280,12 +280,13 @@ fn whiteouts_with_tricks() {
         return;
     }
     for name in [".wh.", ".wh..", ".wh...", "d/.wh...", "d/.wh."] {
-        let expected = format!("the layer's entry `{name}` is a whiteout of no file");
+        let expected =
+            format!("the layer's entry `{name}` is a whiteout without the name of a file");
         check(&tar(&[file("d/a", "x"), file(name, "")]), &expected);
     }
     check(
         &tar(&[dir(".wh./")]),
-        "the layer's entry `.wh./` is a whiteout of no file",
+        "the layer's entry `.wh./` is a whiteout without the name of a file",
     );
     check(
         &tar(&[file(".wh.../secret", "")]),
@@ -302,7 +303,10 @@ fn whiteouts_with_tricks() {
         link(".wh..wh..opq", "x"),
     ] {
         let outcome = Sandbox::new().outcome(&tar(&[entry]), &Limits::default());
-        assert!(outcome.ends_with("is a whiteout, but no file"), "{outcome}");
+        assert!(
+            outcome.ends_with("is a whiteout, but not a file"),
+            "{outcome}"
+        );
     }
     check(
         &tar(&[link("l", "../../outside/secret"), file(".wh.l", "")]),

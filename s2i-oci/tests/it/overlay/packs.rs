@@ -296,7 +296,7 @@ fn what_no_layer_can_express_is_an_error() {
         let name = format!("{prefix}{mark}");
         let shown = if path.is_empty() { "d" } else { "d/f" };
         let expected = format!(
-            "`{shown}` of the layer carries overlayfs' mark `{name}`, which no layer can express"
+            "`{shown}` of the layer has overlayfs' attribute `{name}`, which a layer can't express"
         );
         check_refusal(|dir| set(&dir.join(path), &name, b"x"), &expected);
     }
