@@ -269,7 +269,7 @@ mod tests {
         builder
             .file(name, 0o644, Owner::ROOT, b"x".to_vec())
             .unwrap();
-        builder.build(&dir.join(name)).unwrap().into_blob()
+        builder.build(&dir.join(name)).unwrap()
     }
 
     fn image(layers: &[Blob], names: &[&str]) -> Image {

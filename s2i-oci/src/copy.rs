@@ -16,6 +16,12 @@ pub(crate) enum CopyError {
     Write(io::Error),
 }
 
+impl From<io::Error> for CopyError {
+    fn from(err: io::Error) -> Self {
+        Self::Write(err)
+    }
+}
+
 /// Copies `input` to its end, and returns the digest and the number of its bytes.
 pub(crate) fn copy(
     input: &mut dyn Read,

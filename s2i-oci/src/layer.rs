@@ -15,7 +15,12 @@ use flate2::{Compression, GzBuilder};
 use s2i_core::archive::{self, ContentError, Time, Writer};
 use thiserror::Error;
 
-use crate::{Blob, Digest, HashingWriter, manifest, manifest::Descriptor};
+use crate::{
+    Blob, HashingWriter,
+    compression::decompressed,
+    copy::{CopyError, copy},
+    manifest::{self, Descriptor},
+};
 
 /// The level that layers are compressed with: of 1 to 9, where most tools have their default.
 pub const GZIP_LEVEL: u32 = 6;
@@ -58,7 +63,7 @@ impl From<PathBuf> for Content {
 /// An error of making a layer.
 #[derive(Debug, Error)]
 pub enum LayerError {
-    /// A name that is no relative, normalised path.
+    /// A name that is not a relative, normalised path.
     #[error("`{name}` can't be the name of an entry: {problem}")]
     Name {
         /// The name.
@@ -69,8 +74,8 @@ pub enum LayerError {
     /// A name that was added before.
     #[error("`{0}` is in the layer twice")]
     Duplicate(String),
-    /// An entry lies below something that is no directory.
-    #[error("`{name}` can't be in the layer: `{parent}` is no directory")]
+    /// An entry lies below something that is not a directory.
+    #[error("`{name}` can't be in the layer: `{parent}` is not a directory")]
     Parent {
         /// The entry.
         name: String,
@@ -142,14 +147,7 @@ impl LayerBuilder {
     /// # Errors
     /// All but [`LayerError::Read`] and [`LayerError::Write`], here and below.
     pub fn directory(&mut self, name: &str, mode: u32, owner: Owner) -> Result<(), LayerError> {
-        self.add(
-            name,
-            Entry {
-                kind: Kind::Directory,
-                mode,
-                owner,
-            },
-        )
+        self.add(name, Kind::Directory, mode, owner)
     }
 
     /// Adds a directory and its parents. Existing entries stay unchanged.
@@ -181,14 +179,7 @@ impl LayerBuilder {
         owner: Owner,
         content: impl Into<Content>,
     ) -> Result<(), LayerError> {
-        self.add(
-            name,
-            Entry {
-                kind: Kind::File(content.into()),
-                mode,
-                owner,
-            },
-        )
+        self.add(name, Kind::File(content.into()), mode, owner)
     }
 
     /// Adds a symbolic link to `target`, which is any text without NUL; relative ones start at the
@@ -203,33 +194,25 @@ impl LayerBuilder {
                 problem: "it is the target of a link",
             });
         }
-        self.add(
-            name,
-            Entry {
-                kind: Kind::Symlink(target.into()),
-                mode: 0o777,
-                owner,
-            },
-        )
+        self.add(name, Kind::Symlink(target.into()), 0o777, owner)
     }
 
-    fn add(&mut self, name: &str, entry: Entry) -> Result<(), LayerError> {
+    fn add(&mut self, name: &str, kind: Kind, mode: u32, owner: Owner) -> Result<(), LayerError> {
         if let Some(problem) = problem(name) {
             return Err(LayerError::Name {
                 name: name.into(),
                 problem,
             });
         }
-        if entry.mode > 0o7777 {
-            return Err(LayerError::Mode {
-                name: name.into(),
-                mode: entry.mode,
-            });
+        if mode > 0o7777 {
+            let name = name.into();
+            return Err(LayerError::Mode { name, mode });
         }
         if self.entries.contains_key(name) {
             return Err(LayerError::Duplicate(name.into()));
         }
-        self.entries.insert(name.into(), entry);
+        self.entries
+            .insert(name.into(), Entry { kind, mode, owner });
         Ok(())
     }
 
@@ -237,35 +220,25 @@ impl LayerBuilder {
     ///
     /// # Errors
     /// [`LayerError::Parent`], [`LayerError::Read`], [`LayerError::Write`].
-    pub fn build(&self, at: &Path) -> Result<Layer, LayerError> {
+    pub fn build(&self, at: &Path) -> Result<Blob, LayerError> {
         self.check_parents()?;
-        let failed = |source| LayerError::Write {
-            path: at.into(),
-            source,
-        };
-        let file = File::create(at).map_err(failed)?;
+        let file = File::create(at).map_err(write_error(at))?;
         let mut archive = Writer::new(HashingWriter::new(file), 0);
         for (name, entry) in &self.entries {
             self.append(&mut archive, name, entry, at)?;
         }
-        let (out, _) = archive.finish().map_err(failed)?;
+        let (out, _) = archive.finish().map_err(write_error(at))?;
         let (_, diff_id, size) = out.finish();
-        Ok(Layer {
-            path: at.into(),
-            diff_id,
-            size,
-        })
+        let descriptor = Descriptor::new(manifest::LAYER, diff_id, size);
+        Ok(Blob::new(at.into(), descriptor, diff_id))
     }
 
     fn check_parents(&self) -> Result<(), LayerError> {
         for name in self.entries.keys() {
             for (end, _) in name.match_indices('/') {
                 let parent = &name[..end];
-                if self
-                    .entries
-                    .get(parent)
-                    .is_some_and(|entry| entry.kind != Kind::Directory)
-                {
+                let entry = self.entries.get(parent);
+                if entry.is_some_and(|entry| entry.kind != Kind::Directory) {
                     return Err(LayerError::Parent {
                         name: name.clone(),
                         parent: parent.into(),
@@ -290,29 +263,20 @@ impl LayerBuilder {
             mtime: Time::whole(i64::try_from(self.mtime).unwrap_or(i64::MAX)),
             ..archive::Entry::new(archive::Kind::File, name)
         };
-        let failed = |source| LayerError::Write {
-            path: at.into(),
-            source,
+        let whole = match &entry.kind {
+            Kind::File(content) => return append_file(archive, plain, content, at),
+            Kind::Directory => archive::Entry {
+                kind: archive::Kind::Directory,
+                name: format!("{name}/").into(),
+                ..plain
+            },
+            Kind::Symlink(target) => archive::Entry {
+                kind: archive::Kind::Symlink,
+                target: target.clone().into(),
+                ..plain
+            },
         };
-        match &entry.kind {
-            Kind::Directory => {
-                let directory = archive::Entry {
-                    kind: archive::Kind::Directory,
-                    name: format!("{name}/").into(),
-                    ..plain
-                };
-                archive.begin(&directory).map_err(failed)
-            }
-            Kind::Symlink(target) => {
-                let link = archive::Entry {
-                    kind: archive::Kind::Symlink,
-                    target: target.clone().into(),
-                    ..plain
-                };
-                archive.begin(&link).map_err(failed)
-            }
-            Kind::File(content) => append_file(archive, plain, content, at),
-        }
+        archive.begin(&whole).map_err(write_error(at))
     }
 }
 
@@ -322,10 +286,6 @@ fn append_file(
     content: &Content,
     at: &Path,
 ) -> Result<(), LayerError> {
-    let failed = |source| LayerError::Write {
-        path: at.into(),
-        source,
-    };
     let (size, mut bytes): (u64, Box<dyn Read + '_>) = match content {
         Content::Bytes(bytes) => (bytes.len() as u64, Box::new(bytes.as_slice())),
         Content::File(path) => {
@@ -334,17 +294,28 @@ fn append_file(
         }
     };
     let file = archive::Entry { size, ..file };
-    archive.begin(&file).map_err(failed)?;
+    archive.begin(&file).map_err(write_error(at))?;
     let written = archive.contents(&file, &mut *bytes);
     written.map_err(|err| match (err, content) {
-        (ContentError::Read(source) | ContentError::Short(source), Content::File(path)) => {
-            LayerError::Read {
-                path: path.clone(),
-                source,
-            }
+        (ContentError::Read(err) | ContentError::Short(err), Content::File(path)) => {
+            read_error(path)(err)
         }
-        (err, _) => failed(err.into()),
+        (err, _) => write_error(at)(err.into()),
     })
+}
+
+fn read_error(path: &Path) -> impl Fn(io::Error) -> LayerError {
+    |source| LayerError::Read {
+        path: path.into(),
+        source,
+    }
+}
+
+fn write_error(path: &Path) -> impl Fn(io::Error) -> LayerError {
+    |source| LayerError::Write {
+        path: path.into(),
+        source,
+    }
 }
 
 /// The problem of a name, as a lower-case fragment.
@@ -366,114 +337,38 @@ fn problem(name: &str) -> Option<&'static str> {
 
 /// Opens a regular file; returns its size as well.
 fn open(path: &Path) -> Result<(File, u64), LayerError> {
-    let failed = |source| LayerError::Read {
-        path: path.into(),
-        source,
-    };
-    let file = File::open(path).map_err(failed)?;
-    let metadata = file.metadata().map_err(failed)?;
+    let file = File::open(path).map_err(read_error(path))?;
+    let metadata = file.metadata().map_err(read_error(path))?;
     if metadata.is_file() {
         return Ok((file, metadata.len()));
     }
     let kind = io::ErrorKind::InvalidInput;
-    Err(failed(io::Error::new(kind, "it is no regular file")))
+    Err(read_error(path)(io::Error::new(
+        kind,
+        "it is not a regular file",
+    )))
 }
 
-/// An uncompressed layer in a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Layer {
-    path: PathBuf,
-    diff_id: Digest,
-    size: u64,
-}
-
-impl Layer {
-    /// The path of the file.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// The digest of the file.
-    #[must_use]
-    pub fn diff_id(&self) -> Digest {
-        self.diff_id
-    }
-
-    /// The length of the file in bytes.
-    #[must_use]
-    pub fn size(&self) -> u64 {
-        self.size
-    }
-
-    /// The layer without compression.
-    #[must_use]
-    pub fn into_blob(self) -> Blob {
-        let descriptor = Descriptor {
-            media_type: manifest::LAYER.into(),
-            digest: self.diff_id,
-            size: self.size,
-            platform: None,
-            annotations: BTreeMap::new(),
-        };
-        Blob::new(self.path, descriptor, self.diff_id)
-    }
-
-    /// The layer compressed with gzip at [`GZIP_LEVEL`] to the file `at`, which is replaced. The gzip header has
-    /// neither name nor time.
+impl Blob {
+    /// Compresses the layer with [`gzip`] to the file `at`, which is replaced.
     ///
     /// # Errors
-    /// [`LayerError::Read`], [`LayerError::Write`].
-    pub fn gzip(&self, at: &Path) -> Result<Blob, LayerError> {
-        let (mut content, _) = open(&self.path)?;
-        let mut failed = None;
-        let descriptor = gzip(at, |out| {
-            let copied = copy(&mut content, self.size, out);
-            copied.map_err(|err| match err {
-                ContentError::Write(err) => err,
-                ContentError::Read(err) | ContentError::Short(err) => {
-                    let kind = err.kind();
-                    failed = Some(err);
-                    kind.into()
-                }
-            })
+    /// [`LayerError::Read`], also if the file is not the layer any more; [`LayerError::Write`].
+    pub fn gzip(&self, at: &Path) -> Result<Self, LayerError> {
+        let (file, _) = open(self.path())?;
+        let mut content = decompressed(file).map_err(read_error(self.path()))?;
+        let descriptor = gzip(at, |out| match copy(&mut *content, out)? {
+            (found, _) if found == self.diff_id() => Ok(()),
+            _ => Err(CopyError::Read(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "the file has changed",
+            ))),
         });
-        if let Some(source) = failed {
-            return Err(LayerError::Read {
-                path: self.path.clone(),
-                source,
-            });
-        }
-        let descriptor = descriptor.map_err(|source| LayerError::Write {
-            path: at.into(),
-            source,
+        let descriptor = descriptor.map_err(|err| match err {
+            CopyError::Read(err) => read_error(self.path())(err),
+            CopyError::Write(err) => write_error(at)(err),
         })?;
-        Ok(Blob::new(at.into(), descriptor, self.diff_id))
-    }
-}
-
-/// Copies a file of `size` bytes.
-fn copy(file: &mut File, size: u64, out: &mut dyn Write) -> Result<(), ContentError> {
-    let mut buffer = vec![0; 256 << 10];
-    let mut copied = 0;
-    loop {
-        let count = match file.read(&mut buffer) {
-            Err(err) if err.kind() == io::ErrorKind::Interrupted => continue,
-            count => count.map_err(ContentError::Read)?,
-        };
-        if count == 0 {
-            break;
-        }
-        let written = out.write_all(&buffer[..count]);
-        written.map_err(ContentError::Write)?;
-        copied += count as u64;
-    }
-    if copied == size {
-        Ok(())
-    } else {
-        let kind = io::ErrorKind::UnexpectedEof;
-        let err = io::Error::new(kind, "the file changed its size");
-        Err(ContentError::Short(err))
+        Ok(Self::new(at.into(), descriptor, self.diff_id()))
     }
 }
 
@@ -482,10 +377,10 @@ fn copy(file: &mut File, size: u64, out: &mut dyn Write) -> Result<(), ContentEr
 ///
 /// # Errors
 /// Errors of `write` and of the file system.
-pub fn gzip(
+pub fn gzip<E: From<io::Error>>(
     at: &Path,
-    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
-) -> io::Result<Descriptor> {
+    write: impl FnOnce(&mut dyn Write) -> Result<(), E>,
+) -> Result<Descriptor, E> {
     let out = BufWriter::with_capacity(256 * 1024, File::create(at)?);
     let mut gzip = GzBuilder::new()
         .mtime(0)
@@ -493,15 +388,8 @@ pub fn gzip(
         .write(HashingWriter::new(out), Compression::new(GZIP_LEVEL));
     write(&mut gzip)?;
     let (file, digest, size) = gzip.finish()?.finish();
-    file.into_inner()
-        .map_err(std::io::IntoInnerError::into_error)?;
-    Ok(Descriptor {
-        media_type: manifest::LAYER_GZIP.into(),
-        digest,
-        size,
-        platform: None,
-        annotations: BTreeMap::new(),
-    })
+    file.into_inner().map_err(io::IntoInnerError::into_error)?;
+    Ok(Descriptor::new(manifest::LAYER_GZIP, digest, size))
 }
 
 #[cfg(test)]
@@ -511,8 +399,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::Digest;
 
-    fn listing(layer: &Layer) -> Vec<String> {
+    fn listing(layer: &Blob) -> Vec<String> {
         let mut archive = tar::Archive::new(File::open(layer.path()).unwrap());
         let show = |entry: io::Result<tar::Entry<'_, File>>| {
             let entry = entry.unwrap();
@@ -535,7 +424,7 @@ mod tests {
     }
 
     #[test]
-    fn entries_are_sorted_and_say_what_they_were_told() {
+    fn entries_are_sorted_and_have_their_attributes() {
         let dir = tempfile::tempdir().unwrap();
         let host = dir.path().join("host");
         fs::write(&host, "from the host").unwrap();
@@ -560,7 +449,7 @@ mod tests {
         ];
         assert_eq!(listing(&layer), expected);
         let (digest, size) = Digest::of_reader(&mut File::open(layer.path()).unwrap()).unwrap();
-        assert_eq!((digest, size), (layer.diff_id(), layer.size()));
+        assert_eq!((digest, size), (layer.diff_id(), layer.descriptor().size));
     }
 
     #[test]
@@ -648,7 +537,7 @@ mod tests {
         check(directory("here"), "`here` is in the layer twice");
         check(
             directory("here/a"),
-            "`here/a` can't be in the layer: `here` is no directory",
+            "`here/a` can't be in the layer: `here` is not a directory",
         );
         check(
             |b| b.directories("here/a", 0o755, Owner::ROOT),
@@ -687,7 +576,7 @@ mod tests {
         assert_eq!(blob.descriptor().size, bytes.len() as u64);
         let (diff_id, size) =
             Digest::of_reader(&mut flate2::read::GzDecoder::new(bytes.as_slice())).unwrap();
-        assert_eq!((diff_id, size), (blob.diff_id(), layer.size()));
+        assert_eq!((diff_id, size), (blob.diff_id(), layer.descriptor().size));
     }
 
     proptest! {

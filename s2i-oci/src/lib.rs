@@ -40,7 +40,7 @@
 //!
 //! // One file for `docker load`, `podman load`, skopeo and everything that reads OCI layouts.
 //! let mut image = Image::new(config);
-//! image.push(layer.into_blob(), "the program");
+//! image.push(layer, "the program");
 //! image.names.push("example/hello:latest".parse()?);
 //! let mut file = Vec::new();
 //! archive::write(&[image], &mut file)?;

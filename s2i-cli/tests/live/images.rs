@@ -152,7 +152,7 @@ impl Recipe {
         });
         let layer = layer.build(&dir.join("layer.tar")).unwrap();
         let mut image = Image::new(config);
-        image.push(layer.into_blob(), "made by a test");
+        image.push(layer, "made by a test");
         image.names.push(name.parse().unwrap());
         let archive = dir.join("image.tar");
         let mut file = BufWriter::new(File::create(&archive).unwrap());

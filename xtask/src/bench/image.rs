@@ -77,7 +77,7 @@ pub(crate) fn builder(dir: &Path) -> Result<Image> {
     });
     let mut image = Image::new(config);
     image.push(
-        layer.build(&dir.join("layer.tar"))?.into_blob(),
+        layer.build(&dir.join("layer.tar"))?,
         "the builder of the benchmark",
     );
     Ok(image)

@@ -9,8 +9,8 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use s2i_oci::{
-    Image,
-    layer::{Layer, LayerBuilder, Owner},
+    Blob, Image,
+    layer::{LayerBuilder, Owner},
 };
 use s2i_test_engines::paths;
 
@@ -41,7 +41,7 @@ pub(super) struct Composer {
     lock: Lock,
     arch: Arch,
     work: tempfile::TempDir,
-    layers: BTreeMap<Key, Layer>,
+    layers: BTreeMap<Key, Blob>,
 }
 
 impl Composer {
@@ -77,13 +77,13 @@ impl Composer {
             let layer = self
                 .layer(part, definition)
                 .with_context(|| format!("the layer `{}`", part.name()))?;
-            image.push(layer.into_blob(), part.history());
+            image.push(layer, part.history());
         }
         image.names.clone_from(&definition.names);
         Ok(image)
     }
 
-    fn layer(&mut self, part: Part, definition: &Definition) -> Result<Layer> {
+    fn layer(&mut self, part: Part, definition: &Definition) -> Result<Blob> {
         let key = match part {
             Part::Go => (part, definition.files.keys().cloned().collect()),
             Part::Node | Part::Npm => (part, BTreeSet::from([definition.toolchain.clone()])),
@@ -114,7 +114,7 @@ impl Composer {
             "{}: layer `{}`, {} in {seconds:.1} s",
             definition.name,
             part.name(),
-            megabytes(layer.size())
+            megabytes(layer.descriptor().size)
         );
         self.layers.insert(key, layer.clone());
         Ok(layer)

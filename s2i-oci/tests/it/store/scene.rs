@@ -122,7 +122,7 @@ fn layer(dir: &Path, content: &str, packing: Packing) -> Blob {
     let at = |suffix: &str| dir.join(format!("{content}{suffix}"));
     let layer = builder.build(&at(".tar")).unwrap();
     match packing {
-        Packing::Plain => layer.into_blob(),
+        Packing::Plain => layer,
         Packing::Gzip => layer.gzip(&at(".gz")).unwrap(),
         Packing::Zstd => {
             let bytes = zstd(&fs::read(layer.path()).unwrap());
