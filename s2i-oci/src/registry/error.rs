@@ -28,7 +28,7 @@ pub enum RegistryError {
         image: String,
     },
     /// The image exists, but not for this platform.
-    #[error("the image `{image}` is not there for {platform}, only for {available}")]
+    #[error("the image `{image}` is not available for {platform}, only for {available}")]
     Platform {
         /// The image.
         image: String,
@@ -108,7 +108,7 @@ pub enum RegistryError {
         found: Mismatch,
     },
     /// The credentials for the registry can't be read.
-    #[error("can't find out the credentials for the registry `{registry}`")]
+    #[error("can't get the credentials for the registry `{registry}`")]
     Credentials {
         /// The registry.
         registry: String,
@@ -166,7 +166,7 @@ impl RegistryError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::NotFound { .. } => {
-                Some("check the name; private images are hidden from who is not logged in with `s2i login`".into())
+                Some("check the name; if the image is private, log in with `s2i login`".into())
             }
             Self::Denied {
                 registry,
@@ -179,7 +179,7 @@ impl RegistryError {
                 "check the name and the rights of that user, or log in again with `s2i login {registry}`"
             )),
             Self::RateLimited { registry, .. } => Some(format!(
-                "wait, use a mirror, or log in with `s2i login {registry}`: most registries allow users more than strangers"
+                "wait, use a mirror, or log in with `s2i login {registry}`: most registries allow more requests to users than without a login"
             )),
             Self::Refused { .. } => {
                 Some("check both; some registries want a token in place of the password".into())

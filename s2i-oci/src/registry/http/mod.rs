@@ -95,13 +95,20 @@ impl Http {
         request: Request,
         operation: &Operation,
     ) -> Result<Response, AttemptError> {
-        match tokio::time::timeout(self.stall, self.client.execute(request)).await {
+        let response = self.timed(self.client.execute(request), operation).await?;
+        self.has_answered.store(true, Ordering::Relaxed);
+        Ok(response)
+    }
+
+    /// Waits as long as nothing may move.
+    async fn timed<T>(
+        &self,
+        transfer: impl Future<Output = reqwest::Result<T>>,
+        operation: &Operation,
+    ) -> Result<T, AttemptError> {
+        match tokio::time::timeout(self.stall, transfer).await {
+            Ok(moved) => moved.map_err(|err| self.failed(err, operation)),
             Err(_) => Err(operation.retryable(ProtocolError::Stalled(self.stall))),
-            Ok(Err(err)) => Err(self.failed(err, operation)),
-            Ok(Ok(response)) => {
-                self.has_answered.store(true, Ordering::Relaxed);
-                Ok(response)
-            }
         }
     }
 
@@ -197,16 +204,12 @@ impl Http {
         pace: &mut Pace,
         operation: &Operation,
     ) -> Result<Option<Bytes>, AttemptError> {
-        match tokio::time::timeout(self.stall, response.chunk()).await {
-            Err(_) => Err(operation.retryable(ProtocolError::Stalled(self.stall))),
-            Ok(Err(err)) => Err(self.failed(err, operation)),
-            Ok(Ok(Some(chunk))) => {
-                let in_time = pace.count(chunk.len());
-                in_time.map_err(|slow| operation.retryable(slow))?;
-                Ok(Some(chunk))
-            }
-            Ok(Ok(None)) => Ok(None),
+        let chunk = self.timed(response.chunk(), operation).await?;
+        if let Some(bytes) = &chunk {
+            let in_time = pace.count(bytes.len());
+            in_time.map_err(|slow| operation.retryable(slow))?;
         }
+        Ok(chunk)
     }
 }
 
@@ -258,8 +261,7 @@ fn is_tls(err: &(dyn std::error::Error + 'static)) -> bool {
         }
         // An I/O error does not include its inner error in its sources.
         let inner = err.downcast_ref::<std::io::Error>();
-        let inner = inner.and_then(std::io::Error::get_ref);
-        next = match inner {
+        next = match inner.and_then(std::io::Error::get_ref) {
             Some(inner) => Some(inner),
             None => err.source(),
         };

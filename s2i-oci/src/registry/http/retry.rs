@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn pauses_double_and_end() {
+    async fn pauses_double_until_the_last_attempt() {
         let start = tokio::time::Instant::now();
         let mut backoff = attempts(ATTEMPTS);
         let mut pauses = Vec::new();

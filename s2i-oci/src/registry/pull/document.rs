@@ -1,17 +1,15 @@
 //! Documents that a name can refer to: a manifest, or an index of several.
 
 use s2i_core::image::Platform;
-use serde::{Deserialize, de::IgnoredAny};
-
-use crate::{
-    manifest::{Descriptor, INDEX, Index, MANIFEST, Manifest},
-    registry::error::ProtocolError,
+use serde::{
+    Deserialize,
+    de::{DeserializeOwned, IgnoredAny},
 };
 
-/// Docker's media type of a manifest.
-const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
-/// Docker's media type of an index.
-const DOCKER_INDEX: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
+use crate::{
+    manifest::{self, Descriptor, Index, Manifest},
+    registry::error::ProtocolError,
+};
 
 /// The accepted media types, as a header `Accept`.
 pub(super) const ACCEPT: &str = "application/vnd.oci.image.manifest.v1+json, \
@@ -41,7 +39,7 @@ impl Document {
     /// Parses a document that was sent with this content type. A document that can be read as a manifest and as an
     /// index is refused: a tool that checks one reading would let another image pass (CVE-2021-41190).
     pub(super) fn parse(bytes: &[u8], content_type: Option<&str>) -> Result<Self, ProtocolError> {
-        let shape: Shape = serde_json::from_slice(bytes).map_err(|_| ProtocolError::NoManifest)?;
+        let shape: Shape = parsed(bytes)?;
         if shape.schema_version != 2 {
             return Err(ProtocolError::NoManifest);
         }
@@ -51,22 +49,21 @@ impl Document {
             return Err(ProtocolError::Ambiguous);
         }
         let types = [shape.media_type.as_deref(), content_type];
-        let is_any = |names: [&str; 2]| {
-            let mut types = types.into_iter().flatten();
-            types.any(|name| names.contains(&name))
-        };
-        if is_index && !is_any([MANIFEST, DOCKER_MANIFEST]) {
-            let index = serde_json::from_slice(bytes).map_err(|_| ProtocolError::NoManifest)?;
-            Ok(Self::Index(index))
-        } else if is_manifest && !is_any([INDEX, DOCKER_INDEX]) {
-            let manifest = serde_json::from_slice(bytes).map_err(|_| ProtocolError::NoManifest)?;
-            Ok(Self::Manifest(manifest))
+        let mut types = types.into_iter().flatten();
+        if is_index && !types.any(manifest::is_manifest) {
+            parsed(bytes).map(Self::Index)
+        } else if is_manifest && !types.any(manifest::is_index) {
+            parsed(bytes).map(Self::Manifest)
         } else if is_index || is_manifest {
             Err(ProtocolError::Ambiguous)
         } else {
             Err(ProtocolError::NoManifest)
         }
     }
+}
+
+fn parsed<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ProtocolError> {
+    serde_json::from_slice(bytes).map_err(|_| ProtocolError::NoManifest)
 }
 
 /// Returns the manifest in the index that runs best on this platform.
@@ -110,7 +107,7 @@ pub(super) fn available(index: &Index) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::manifest::CONFIG;
+    use crate::manifest::{CONFIG, DOCKER_INDEX, DOCKER_MANIFEST, INDEX, MANIFEST};
 
     fn platform(text: &str) -> Platform {
         let mut parts = text.split('/').map(str::to_owned);

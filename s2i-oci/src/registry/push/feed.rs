@@ -12,7 +12,8 @@ use bytes::Bytes;
 use futures_util::stream::{self, Stream};
 use tokio::sync::mpsc;
 
-use super::blob::OpenBlob;
+/// Opens a blob at its beginning. It may be called several times, on any thread.
+pub type OpenBlob = Arc<dyn Fn() -> io::Result<Box<dyn Read + Send>> + Send + Sync>;
 
 /// The number of bytes that are read at once.
 const PIECE: usize = 64 * 1024;

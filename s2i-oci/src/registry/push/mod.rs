@@ -1,6 +1,5 @@
 //! Pushes: from blobs and a manifest to an image in a registry.
 
-mod blob;
 mod feed;
 mod upload;
 
@@ -13,7 +12,8 @@ use reqwest::{
 };
 use s2i_core::ImageRef;
 
-pub use blob::{OpenBlob, PushBlob};
+pub use feed::OpenBlob;
+pub use upload::PushBlob;
 
 use super::{
     client::Registry,
@@ -121,9 +121,8 @@ impl Registry {
             }
         }
         let operation = repository.push_operation("write a manifest of", &mounts);
-        repository
-            .put_manifest(image, push, digest, &operation)
-            .await?;
+        let attempt = || repository.put_manifest(image, push, digest, &operation);
+        repository.backoff().retry(attempt).await?;
         Ok(pushed)
     }
 }
@@ -135,22 +134,11 @@ impl Repository {
         push: &Push,
         digest: Digest,
         operation: &Operation,
-    ) -> Result<(), RegistryError> {
+    ) -> Result<(), AttemptError> {
         let name = match (image.tag(), image.digest()) {
             (None, Some(digest)) => digest,
             _ => image.tag_or_latest(),
         };
-        let attempt = || self.put_manifest_once(name, push, digest, operation);
-        self.backoff().retry(attempt).await
-    }
-
-    async fn put_manifest_once(
-        &self,
-        name: &str,
-        push: &Push,
-        digest: Digest,
-        operation: &Operation,
-    ) -> Result<(), AttemptError> {
         let media_type = HeaderValue::from_str(&push.media_type);
         let media_type = media_type.map_err(|err| operation.error(err))?;
         let path = format!("manifests/{name}");

@@ -1,6 +1,6 @@
 //! Uploads of blobs.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use reqwest::{
     Body, Method, Request, Response, StatusCode, Url,
@@ -8,7 +8,7 @@ use reqwest::{
 };
 use tokio::time::Instant;
 
-use super::{blob::PushBlob, feed::Feed};
+use super::feed::{Feed, OpenBlob};
 use crate::{
     manifest::Descriptor,
     registry::{
@@ -23,6 +23,23 @@ use crate::{
 const TICK: Duration = Duration::from_millis(100);
 /// The time that a registry may take to store a blob, in multiples of the time that nothing may move.
 const STORING: u32 = 5;
+
+/// A blob to push.
+#[derive(Clone)]
+pub struct PushBlob {
+    /// The descriptor of the blob.
+    pub descriptor: Descriptor,
+    /// The function that opens it, called only if the registry lacks it.
+    pub open: OpenBlob,
+}
+
+impl fmt::Debug for PushBlob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("PushBlob");
+        shown.field("descriptor", &self.descriptor);
+        shown.finish_non_exhaustive()
+    }
+}
 
 /// The way of a blob into a repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
