@@ -453,7 +453,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bytes_of_a_layer_do_not_change() {
+    fn layer_has_pinned_bytes() {
         let dir = tempfile::tempdir().unwrap();
         let app = Owner { uid: 1001, gid: 7 };
         let (long, bytes) = (format!("d/{}", "n".repeat(150)), vec![7; 1000]);
@@ -581,7 +581,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_order_of_adding_does_not_matter(names in prop::collection::btree_set("[a-c]{1,2}/[a-z]{1,120}", 1..12)) {
+        fn order_of_adding_does_not_matter(names in prop::collection::btree_set("[a-c]{1,2}/[a-z]{1,120}", 1..12)) {
             let dir = tempfile::tempdir().unwrap();
             let build = |names: &mut dyn Iterator<Item = &String>, at: &str| {
                 let mut builder = LayerBuilder::new(1);

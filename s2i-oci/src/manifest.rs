@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn manifests_that_are_not_what_they_should_be_are_refused() {
+    fn invalid_manifests_are_refused() {
         let digest = Digest::of(b"");
         let with = |config: &str, layer: &str, more: &str| {
             format!(

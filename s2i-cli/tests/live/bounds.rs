@@ -152,7 +152,7 @@ fn an_archive_of_zeros_is_read_in_little_memory() {
     archive.set_len(512 + size + 1024).unwrap();
     let done = live.s2i(["load", "-i", "zeros.tar"]);
     assert!(done.peak_kib < SMALL, "{} KiB", done.peak_kib);
-    done.ends_with(22).says("holds no image");
+    done.ends_with(22).says("has no image");
 }
 
 #[test]

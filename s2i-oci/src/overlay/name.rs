@@ -44,7 +44,7 @@ mod tests {
     use super::{super::RULES, *};
 
     #[test]
-    fn names_have_meanings() {
+    fn whiteouts_and_marks_are_recognised() {
         let cases: [(&str, Result<Meaning<'_>, EntryFault>); 14] = [
             ("a", Ok(Meaning::Itself)),
             (".wha", Ok(Meaning::Itself)),

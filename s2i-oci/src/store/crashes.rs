@@ -69,7 +69,7 @@ const OPERATIONS: [Operation; 14] = [
 impl Operation {
     fn run(self, store: &Store, scene: &Path) -> Result<(), StoreError> {
         let find = |text| Ok::<_, StoreError>(store.find(&name(text))?.expect("it is there"));
-        let (base, foreign) = (|| find("base"), || find("foreign"));
+        let (base, external) = (|| find("base"), || find("external"));
         match self {
             Self::Open => drop(Store::open(&scene.join("new"))?),
             Self::Publish => drop(build(store, "new", Some("new"))?),
@@ -88,10 +88,10 @@ impl Operation {
                 store.import(&mut archive)?;
             }
             Self::Pull => pull(store)?,
-            Self::Unpack => drop(store.trees(&foreign()?, &|_| {})?),
+            Self::Unpack => drop(store.trees(&external()?, &|_| {})?),
             Self::Refresh => {
-                store.trees(&foreign()?, &|_| {})?;
-                store.in_boot("next").trees(&foreign()?, &|_| {})?;
+                store.trees(&external()?, &|_| {})?;
+                store.in_boot("next").trees(&external()?, &|_| {})?;
             }
             Self::Settle => drop(store.in_boot("next").trees(&base()?, &|_| {})?),
             Self::Collect => drop(store.collect()?),
@@ -124,20 +124,20 @@ fn build(store: &Store, content: &str, tag: Option<&str>) -> Result<StoredImage,
 }
 
 /// A plain layer, as another tool would write it.
-fn foreign_layer(content: &[u8]) -> Vec<u8> {
+fn external_layer(content: &[u8]) -> Vec<u8> {
     let mut tar = tar::Builder::new(Vec::new());
     let mut header = tar::Header::new_gnu();
     header.set_size(content.len() as u64);
     header.set_mode(0o644);
     header.set_uid(0);
     header.set_gid(0);
-    tar.append_data(&mut header, "foreign", content).unwrap();
+    tar.append_data(&mut header, "external", content).unwrap();
     tar.into_inner().unwrap()
 }
 
 /// Pulls an image of one compressed layer.
 fn pull(store: &Store) -> Result<(), StoreError> {
-    let plain = foreign_layer(b"pulled");
+    let plain = external_layer(b"pulled");
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     gzip.write_all(&plain).unwrap();
     let layer = gzip.finish().unwrap();
@@ -172,7 +172,7 @@ fn scene() -> TempDir {
     build(&store, "unnamed", None).unwrap();
     build(&store, "gone", Some("gone")).unwrap();
     store.untag(&name("gone")).unwrap();
-    import_foreign(&store);
+    import_external(&store);
     let work = store.work(&[]).unwrap();
     let begun = Descriptor::of(LAYER, b"never finished");
     let partial = store.partial(&work, &begun).unwrap().unwrap();
@@ -192,12 +192,12 @@ fn scene() -> TempDir {
     temp
 }
 
-fn import_foreign(store: &Store) {
-    let layer = foreign_layer(b"foreign");
+fn import_external(store: &Store) {
+    let layer = external_layer(b"external");
     let mut config = ImageConfig::new(Platform::linux("amd64"));
     config.rootfs.diff_ids.push(Digest::of(&layer));
     let mut tar = tar::Builder::new(Vec::new());
-    let manifest = br#"[{"Config":"config","RepoTags":["foreign"],"Layers":["layer"]}]"#;
+    let manifest = br#"[{"Config":"config","RepoTags":["external"],"Layers":["layer"]}]"#;
     let files: [(&str, &[u8]); 3] = [
         ("config", &config.to_json()),
         ("layer", &layer),
@@ -304,7 +304,7 @@ fn is_skipped(operation: Operation) -> bool {
 }
 
 #[test]
-fn a_full_disk_leaves_the_store_as_it_was() {
+fn full_disk_leaves_the_store_unchanged() {
     for operation in OPERATIONS {
         if is_skipped(operation) {
             continue;
@@ -324,7 +324,7 @@ fn a_full_disk_leaves_the_store_as_it_was() {
 }
 
 #[test]
-fn a_killed_process_leaves_nothing_half_done() {
+fn killed_process_leaves_the_store_consistent() {
     for operation in OPERATIONS {
         if is_skipped(operation) {
             continue;

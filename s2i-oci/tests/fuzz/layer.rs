@@ -19,7 +19,7 @@ const LIMITS: Limits = Limits {
 
 type Outcome = Result<(Digest, Size, Vec<Entry>), UnpackError>;
 
-/// What is read does not depend on the pieces in which the layer arrives, is within the limits, and is
+/// The result does not depend on the pieces in which the layer arrives, is within the limits, and is
 /// what the rules for trees give, where they take the layer too.
 pub(crate) fn check(input: &[u8]) {
     let layer = sealed(input);
@@ -66,7 +66,7 @@ fn read(layer: &mut dyn Read) -> Outcome {
     Ok((digest, size, entries))
 }
 
-/// Hands out at most so many bytes at once as the first one left says, so that pieces differ.
+/// A reader of pieces whose lengths come from the input, so that pieces differ.
 struct Pieces<'a>(&'a [u8]);
 
 impl Read for Pieces<'_> {

@@ -21,7 +21,7 @@ pub(crate) fn check(input: &[u8]) {
     assert!(Index::parse(input, MANIFEST).is_err());
 }
 
-/// Whether it can be read.
+/// Returns whether it can be read.
 fn survives<T: Serialize + PartialEq + Debug>(
     input: &[u8],
     media_type: &str,

@@ -17,13 +17,13 @@ use s2i_oci::{
 };
 
 use crate::{
-    image::{Image, named, options, registry, told},
+    image::{Image, chain, named, options, registry},
     server::{Reply, Request, Server},
 };
 
 const SIZE: usize = 300_000;
 
-/// Where the range that is asked for begins.
+/// Returns the start of the requested range.
 fn range(request: &Request) -> Option<usize> {
     let range = request.header("range")?.strip_prefix("bytes=")?;
     range.strip_suffix('-')?.parse().ok()
@@ -59,7 +59,7 @@ fn script(
 struct Download {
     _dir: tempfile::TempDir,
     path: std::path::PathBuf,
-    told: Arc<Mutex<Vec<u64>>>,
+    reports: Arc<Mutex<Vec<u64>>>,
 }
 
 impl Download {
@@ -75,7 +75,7 @@ impl Download {
         Self {
             path: dir.path().join("blob"),
             _dir: dir,
-            told: Arc::default(),
+            reports: Arc::default(),
         }
     }
 
@@ -85,16 +85,16 @@ impl Download {
         name: &ImageRef,
         blob: &Descriptor,
     ) -> Result<(), RegistryError> {
-        let told = Arc::clone(&self.told);
+        let reports = Arc::clone(&self.reports);
         registry
             .blob(name, blob, &self.path, &move |bytes| {
-                told.lock().unwrap().push(bytes);
+                reports.lock().unwrap().push(bytes);
             })
             .await
     }
 }
 
-/// What the server was asked for: where each range began, 0 for everything.
+/// Returns the starts of the requested ranges, 0 for everything.
 fn starts(server: &Server) -> Vec<usize> {
     server
         .log()
@@ -104,7 +104,7 @@ fn starts(server: &Server) -> Vec<usize> {
 }
 
 #[tokio::test]
-async fn a_download_that_is_cut_goes_on() {
+async fn cut_download_is_resumed() {
     let (server, image) = script(|count, request, layer| match count {
         0 => part(request, layer).cut(1000),
         1 => part(request, layer).cut(5000),
@@ -118,15 +118,15 @@ async fn a_download_that_is_cut_goes_on() {
         .unwrap();
     assert_eq!(std::fs::read(&download.path).unwrap(), image.layer);
     assert_eq!(starts(&server), [0, 1000, 6000]);
-    let told = download.told.lock().unwrap();
-    assert!(told.is_sorted(), "{told:?}");
-    assert_eq!(told.last(), Some(&(SIZE as u64)));
+    let reports = download.reports.lock().unwrap();
+    assert!(reports.is_sorted(), "{reports:?}");
+    assert_eq!(reports.last(), Some(&(SIZE as u64)));
     let path = format!("GET /v2/team/app/blobs/{}", Digest::of(&image.layer));
     assert!(server.lines().iter().all(|line| *line == path));
 }
 
 #[tokio::test]
-async fn what_is_there_decides_what_is_asked_for() {
+async fn existing_part_is_not_requested_again() {
     let layer = Image::new(7, SIZE).layer;
     let mut longer = layer.clone();
     longer.push(0);
@@ -153,7 +153,7 @@ async fn what_is_there_decides_what_is_asked_for() {
 }
 
 #[tokio::test]
-async fn other_answers_to_ranges_are_coped_with() {
+async fn unexpected_ranges_restart_the_download() {
     // Ignored; another part; refused.
     let replies: [fn(&Request, &[u8]) -> Reply; 3] = [
         |_, layer| Reply::ok(layer),
@@ -184,7 +184,7 @@ async fn other_answers_to_ranges_are_coped_with() {
 }
 
 #[tokio::test]
-async fn wrong_content_is_removed_and_told() {
+async fn wrong_content_is_removed_and_reported() {
     let (server, image) = script(|_, _, layer| {
         let mut layer = layer.to_vec();
         layer[SIZE - 1] ^= 1;
@@ -203,7 +203,7 @@ async fn wrong_content_is_removed_and_told() {
 }
 
 #[tokio::test]
-async fn content_that_is_too_long_is_not_read_to_its_end() {
+async fn too_long_content_is_not_read_to_its_end() {
     let (server, image) = script(|_, _, layer| Reply::ok([layer, layer].concat()).chunked());
     let download = Download::new();
     let name = named(&server, ":1");
@@ -221,7 +221,7 @@ async fn content_that_is_too_long_is_not_read_to_its_end() {
 }
 
 #[tokio::test]
-async fn a_download_that_stalls_goes_on() {
+async fn stalled_download_is_resumed() {
     let (server, image) = script(|count, request, layer| match count {
         // Within a body, and before an answer.
         0 => part(request, layer).hang(1000),
@@ -247,7 +247,7 @@ async fn a_download_that_stalls_goes_on() {
 
 /// Below the least rate, but never still for long.
 #[tokio::test]
-async fn a_download_that_trickles_is_given_up() {
+async fn slow_download_fails() {
     let (server, image) =
         script(|_, request, layer| part(request, layer).trickle(Duration::from_millis(20)));
     let registry = Registry::new(Options {
@@ -261,20 +261,20 @@ async fn a_download_that_trickles_is_given_up() {
     let download = Download::new();
     let name = named(&server, ":1");
     let err = download.run(&registry, &name, &image.layer()).await;
-    let text = told(&err.unwrap_err());
+    let text = chain(&err.unwrap_err());
     assert!(text.contains("bytes came in"), "{text}");
-    // What came was kept, and was no reason for more patience.
+    // The part that arrived was kept, and allowed no further attempts.
     let starts = starts(&server);
     assert_eq!(starts.len(), 5);
     assert!(starts.is_sorted() && starts[4] > 0, "{starts:?}");
     let err = registry.manifest(&name, &Platform::linux("amd64")).await;
-    let text = told(&err.unwrap_err());
+    let text = chain(&err.unwrap_err());
     assert!(text.contains("bytes came in"), "{text}");
 }
 
 /// Each time more comes than makes an attempt worth while, and the next answer begins again.
 #[tokio::test]
-async fn what_is_lost_and_comes_again_is_no_progress() {
+async fn repeated_bytes_are_not_progress() {
     let (server, image) = script(|count, _, layer| match count % 2 {
         0 => Reply::ok(layer).cut(280_000),
         _ => Reply::new(416),
@@ -287,36 +287,36 @@ async fn what_is_lost_and_comes_again_is_no_progress() {
 }
 
 #[tokio::test]
-async fn patience_ends() {
+async fn attempts_are_limited() {
     let (server, image) = script(|_, request, layer| part(request, layer).cut(0));
     let download = Download::new();
     let name = named(&server, ":1");
     let err = download.run(&registry(), &name, &image.layer()).await;
-    let told = told(&err.unwrap_err());
+    let text = chain(&err.unwrap_err());
     let expected = format!(
         "can't download a blob of `team/app` of the registry `{}`: ",
         server.address
     );
-    assert!(told.starts_with(&expected), "{told}");
-    assert!(!told.contains("sha256"), "no URL in {told}");
+    assert!(text.starts_with(&expected), "{text}");
+    assert!(!text.contains("sha256"), "a URL in {text}");
     assert_eq!(starts(&server), [0; 5]);
 }
 
 #[tokio::test]
-async fn a_file_that_cannot_be_written_is_named() {
+async fn unwritable_file_is_named() {
     let (server, image) = script(|_, request, layer| part(request, layer));
     let path = Path::new("/nowhere/blob");
     let name = named(&server, ":1");
     let err = registry().blob(&name, &image.layer(), path, &|_| ()).await;
     assert_eq!(
-        told(&err.unwrap_err()),
+        chain(&err.unwrap_err()),
         "can't open `/nowhere/blob`: No such file or directory (os error 2)"
     );
     assert!(server.log().is_empty());
 }
 
 #[tokio::test]
-async fn links_to_storage_that_have_expired_are_asked_for_again() {
+async fn expired_links_to_storage_are_requested_again() {
     let storage = Arc::new(Image::new(7, SIZE));
     let image = Arc::clone(&storage);
     let storage = Server::start(move |request| {
@@ -343,7 +343,7 @@ async fn links_to_storage_that_have_expired_are_asked_for_again() {
 }
 
 #[tokio::test]
-async fn no_redirect_leads_out_of_encryption() {
+async fn redirects_without_tls_are_refused() {
     let (server, image) = script(|_, _, _| {
         Reply::new(307).header("Location", "http://storage.example.org/x?key=top-secret")
     });
@@ -353,17 +353,17 @@ async fn no_redirect_leads_out_of_encryption() {
         .run(&registry(), &name, &image.layer())
         .await
         .unwrap_err();
-    let told = told(&err);
+    let text = chain(&err);
     assert!(
-        told.ends_with("it led to `storage.example.org`, which is not encrypted"),
-        "{told}"
+        text.ends_with("it led to `storage.example.org`, which is not encrypted"),
+        "{text}"
     );
     assert!(!format!("{err:?}").contains("top-secret"), "{err:?}");
     assert_eq!(server.log().len(), 1);
 }
 
 #[tokio::test]
-async fn several_come_at_once_but_not_too_many() {
+async fn parallel_downloads_are_limited() {
     let images: Arc<Vec<_>> = Arc::new((0..7).map(|seed| Image::new(seed, 5000)).collect());
     let (now, most) = (AtomicUsize::new(0), Arc::new(AtomicUsize::new(0)));
     let (answers, seen) = (Arc::clone(&images), Arc::clone(&most));

@@ -21,7 +21,7 @@ use s2i_oci::{
 use serde_json::{Value, json};
 
 use crate::{
-    image::{registry, told},
+    image::{chain, registry},
     redirects::guarded,
     server::{Reply, Server},
 };
@@ -79,7 +79,7 @@ async fn login_is_accepted_refused_or_not_requested() {
         let err = err.unwrap_err();
         assert!(matches!(err, RegistryError::Refused { .. }), "{err:?}");
         assert_eq!(
-            told(&err),
+            chain(&err),
             format!("the registry `{name}` does not accept the user `me` with this password")
         );
         assert!(!format!("{err:?}").contains("other-secret"));
@@ -146,7 +146,7 @@ async fn login_fails_where_there_is_no_registry() {
         let err = err.unwrap_err();
         assert!(matches!(err, RegistryError::Login { .. }), "{err:?}");
         let (text, start) = (
-            told(&err),
+            chain(&err),
             format!("can't log in to the registry `{name}`: {expected}"),
         );
         assert!(text.starts_with(&start), "{text}");
@@ -194,7 +194,7 @@ async fn docker_hub_has_its_first_address_and_links_stay() {
     std::os::unix::fs::symlink("between", &link).unwrap();
     std::os::unix::fs::symlink("elsewhere.json", dir.path().join("between")).unwrap();
     let store = store(&[&link], None);
-    // What it leads to is not there, and then is.
+    // First the target of the link does not exist, then it does.
     for password in ["a", "b"] {
         let stored = store.store("docker.io", &credential(password), &link).await;
         assert_eq!(stored.unwrap(), [CredentialLocation::File(link.clone())]);

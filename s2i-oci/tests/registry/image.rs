@@ -2,7 +2,7 @@
 
 use std::{io, sync::Arc, time::Duration};
 
-use s2i_core::{ImageRef, image::Platform};
+use s2i_core::{ErrorChain, ImageRef, image::Platform};
 use s2i_oci::{
     Digest,
     manifest::{CONFIG, Descriptor, Index, LAYER_GZIP, MANIFEST, Manifest},
@@ -135,8 +135,6 @@ pub(crate) fn amd64() -> Platform {
 }
 
 /// An error with its causes in one line.
-pub(crate) fn told(err: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(err), |err| err.source());
-    let texts: Vec<_> = causes.map(ToString::to_string).collect();
-    texts.join(": ")
+pub(crate) fn chain(err: &dyn std::error::Error) -> String {
+    ErrorChain(err).to_string()
 }

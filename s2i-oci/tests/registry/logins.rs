@@ -15,7 +15,7 @@ use s2i_oci::{
 };
 
 use crate::{
-    image::{Image, amd64, named, options, registry, told},
+    image::{Image, amd64, chain, named, options, registry},
     redirects::{guarded, logged_in, store},
     server::{Reply, Request, Server},
 };
@@ -53,7 +53,7 @@ const SERVICE: &str = "service=a+%22service%22";
 const PULL: &str = "scope=repository%3Ateam%2Fapp%3Apull";
 
 #[tokio::test]
-async fn one_token_serves_for_everything_of_one_kind() {
+async fn token_is_shared_within_a_scope() {
     let service = Server::start(|_| Reply::ok(r#"{"token": "good", "expires_in": 300}"#));
     let realm = format!("http://{}/token?x=y", service.address);
     let server = tokened(Image::new(1, 1000), realm, |token| token == "good");
@@ -86,7 +86,7 @@ async fn one_token_serves_for_everything_of_one_kind() {
 }
 
 #[tokio::test]
-async fn a_token_that_has_ended_is_replaced() {
+async fn expired_token_is_replaced() {
     let tokens = Arc::new(AtomicUsize::new(0));
     let given = Arc::clone(&tokens);
     let service = Server::start(move |_| {
@@ -109,7 +109,7 @@ async fn a_token_that_has_ended_is_replaced() {
 }
 
 #[tokio::test]
-async fn login_services_get_the_password_or_the_identity_token() {
+async fn token_service_gets_the_password_or_the_identity_token() {
     let service = Server::start(|_| Reply::ok(r#"{"token": "good"}"#));
     let realm = format!("http://{}/", service.address);
     let server = tokened(Image::new(1, 10), realm, |token| token == "good");
@@ -146,7 +146,7 @@ async fn login_services_get_the_password_or_the_identity_token() {
 }
 
 #[tokio::test]
-async fn who_is_refused_is_told() {
+async fn refused_user_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let service = Server::start(|_| Reply::new(401));
     let realm = format!("http://{}/", service.address);
@@ -163,7 +163,7 @@ async fn who_is_refused_is_told() {
         let address = server.address;
         for (registry, who) in [
             (registry(), "anonymous"),
-            // One that does not ask is not told.
+            // A registry that sends no challenge gets no credential.
             (
                 logged_in(dir.path(), &server),
                 if asks { "the user `me`" } else { "anonymous" },
@@ -173,7 +173,7 @@ async fn who_is_refused_is_told() {
             let err = registry.manifest(&name, &amd64()).await.unwrap_err();
             assert!(matches!(err, RegistryError::Denied { .. }));
             assert_eq!(
-                told(&err),
+                chain(&err),
                 format!("the registry `{address}` refuses {who} access to `team/app`")
             );
             let hint = err.hint().unwrap();
@@ -185,30 +185,30 @@ async fn who_is_refused_is_told() {
 }
 
 #[tokio::test]
-async fn a_login_service_must_be_encrypted() {
+async fn token_service_needs_tls() {
     for realm in ["http://login.example.org/token", "http://192.0.2.1/"] {
         let server = tokened(Image::new(1, 10), realm.into(), |_| false);
         let name = named(&server, ":1");
         let err = registry().manifest(&name, &amd64()).await.unwrap_err();
-        let text = told(&err);
+        let text = chain(&err);
         assert!(text.starts_with("can't log in for `team/app`"), "{text}");
         assert!(text.ends_with("which is not encrypted"), "{text}");
     }
 }
 
 #[tokio::test]
-async fn other_kinds_of_login_are_told() {
+async fn unsupported_challenges_are_errors() {
     for challenge in ["Negotiate", "Bearer", r#"Bearer realm="not a url""#, ""] {
         let server = Server::start(move |_| Reply::new(401).header("WWW-Authenticate", &challenge));
         let name = named(&server, ":1");
         let err = registry().manifest(&name, &amd64()).await.unwrap_err();
-        let text = told(&err);
+        let text = chain(&err);
         assert!(text.ends_with("of a kind that is not supported"), "{text}");
     }
 }
 
 #[tokio::test]
-async fn a_busy_login_service_is_asked_again_and_a_broken_one_told() {
+async fn busy_token_service_is_retried_and_a_broken_one_fails() {
     let count = AtomicUsize::new(0);
     let service = Server::start(move |_| match count.fetch_add(1, Ordering::Relaxed) {
         0 => Reply::new(503),
@@ -230,13 +230,13 @@ async fn a_busy_login_service_is_asked_again_and_a_broken_one_told() {
         let server = tokened(Image::new(1, 10), realm, |_| false);
         let name = named(&server, ":1");
         let err = registry().manifest(&name, &amd64()).await.unwrap_err();
-        assert!(told(&err).ends_with("its token service did not answer with a token"));
+        assert!(chain(&err).ends_with("its token service did not answer with a token"));
         assert!(!format!("{err:?}").contains("top-secret"));
     }
 }
 
 #[tokio::test]
-async fn a_service_that_refuses_one_repository_is_asked_for_the_other() {
+async fn refused_mounts_are_left_out_of_the_token() {
     let service = Server::start(|request| {
         if request.path.contains("base") {
             Reply::new(403)
@@ -273,7 +273,7 @@ fn install_helper(dir: &Path, server: &str) {
 }
 
 #[tokio::test]
-async fn credential_helpers_are_asked_when_a_registry_asks() {
+async fn credential_helpers_run_only_after_a_challenge() {
     let image = Image::new(1, 10);
     let server = Server::start(move |request| guarded(request, || image.answer(request).unwrap()));
     let address = server.address.to_string();
@@ -314,11 +314,11 @@ async fn credential_helpers_are_asked_when_a_registry_asks() {
         let name = named(&server, ":1");
         let outcome = registry.unwrap().manifest(&name, &amd64()).await.map(drop);
         let expected = expected.map_err(|text| {
-            format!("can't find out the credentials for the registry `{address}`: {text}")
+            format!("can't get the credentials for the registry `{address}`: {text}")
         });
-        assert_eq!(outcome.map_err(|err| told(&err)), expected, "{config}");
+        assert_eq!(outcome.map_err(|err| chain(&err)), expected, "{config}");
     }
-    // Nobody looks for credentials that nobody asks for.
+    // Credentials are not looked up without a challenge.
     let open = Arc::new(Image::new(1, 10)).serve();
     let registry = Registry::new(Options {
         credentials: store(dir.path()),

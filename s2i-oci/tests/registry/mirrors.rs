@@ -19,7 +19,7 @@ fn through(server: &Server, mirrors: &[String]) -> Registry {
 }
 
 #[tokio::test]
-async fn mirrors_are_asked_in_order_and_the_registry_last() {
+async fn mirrors_come_in_order_before_the_registry() {
     let image = Arc::new(Image::new(1, 1000));
     let (empty, wrong) = (
         Server::start(|_| Reply::new(404)),
@@ -63,7 +63,7 @@ async fn mirrors_are_asked_in_order_and_the_registry_last() {
 }
 
 #[tokio::test]
-async fn what_a_mirror_has_is_not_fetched_elsewhere() {
+async fn content_of_a_mirror_is_not_fetched_elsewhere() {
     let image = Arc::new(Image::new(1, 1000));
     let (mirror, origin) = (image.serve(), Server::start(|_| Reply::new(500)));
     let registry = through(&origin, &[mirror.address.to_string()]);
@@ -76,7 +76,7 @@ async fn what_a_mirror_has_is_not_fetched_elsewhere() {
 }
 
 #[tokio::test]
-async fn a_download_goes_on_elsewhere() {
+async fn download_continues_on_another_host() {
     let image = Arc::new(Image::new(1, 100_000));
     let partial = Arc::clone(&image);
     let mirror = Server::start(move |request| partial.answer(request).unwrap().cut(40_000));
@@ -100,7 +100,7 @@ async fn a_download_goes_on_elsewhere() {
 }
 
 #[tokio::test]
-async fn a_mirror_that_is_not_there_is_asked_once() {
+async fn unreachable_mirror_is_tried_once() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
@@ -116,7 +116,7 @@ async fn a_mirror_that_is_not_there_is_asked_once() {
 }
 
 #[tokio::test]
-async fn errors_are_the_registrys_own_and_nothing_is_pushed_to_mirrors() {
+async fn errors_come_from_the_registry_and_pushes_skip_mirrors() {
     let image = Arc::new(Image::new(1, 1000));
     let (mirror, origin) = (image.serve(), Server::start(|_| Reply::new(404)));
     let registry = through(&origin, &[mirror.address.to_string()]);

@@ -1,4 +1,4 @@
-//! Requests to loopback addresses are nobody else's.
+//! Requests to loopback addresses do not go through proxies.
 
 use std::{process::Command, sync::Arc};
 
@@ -9,10 +9,10 @@ const INSIDE: &str = "S2I_TEST_INSIDE";
 
 /// Variables can't be set in a process with threads, so the test runs itself once more.
 #[tokio::test]
-async fn loopback_goes_through_no_proxy() {
+async fn loopback_bypasses_proxies() {
     if std::env::var_os(INSIDE).is_none() {
         let mut inside = Command::new(std::env::current_exe().unwrap());
-        inside.args(["--exact", "proxies::loopback_goes_through_no_proxy"]);
+        inside.args(["--exact", "proxies::loopback_bypasses_proxies"]);
         inside.env(INSIDE, "1");
         inside.env_remove("NO_PROXY").env_remove("no_proxy");
         for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {

@@ -17,7 +17,7 @@ use s2i_oci::{
 };
 
 use crate::{
-    image::{Image, amd64, index, named, registry, told},
+    image::{Image, amd64, chain, index, named, registry},
     server::{Reply, Server},
 };
 
@@ -29,7 +29,7 @@ const DOCKER: [&str; 3] = [
 const DOCKER_INDEX: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
 
 #[tokio::test]
-async fn a_manifest_comes_with_its_config() {
+async fn manifest_comes_with_its_config() {
     for image in [Image::new(1, 10), Image::of_types(2, 10, DOCKER)] {
         let image = Arc::new(image);
         let server = image.serve();
@@ -70,7 +70,7 @@ fn two(kind: &'static str) -> (Server, Arc<[Image; 2]>, Digest) {
 }
 
 #[tokio::test]
-async fn an_index_leads_to_the_platform() {
+async fn index_leads_to_the_platform() {
     for kind in [INDEX, DOCKER_INDEX] {
         let (server, images, digest) = two(kind);
         let arm = Platform {
@@ -97,22 +97,22 @@ async fn an_index_leads_to_the_platform() {
             .unwrap_err();
         assert!(matches!(err, RegistryError::Platform { .. }));
         assert_eq!(
-            told(&err),
+            chain(&err),
             format!(
-                "the image `{name}` is not there for linux/arm64, only for linux/amd64, linux/arm/v7"
+                "the image `{name}` is not available for linux/arm64, only for linux/amd64, linux/arm/v7"
             )
         );
     }
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_not_found() {
+async fn missing_image_is_not_found() {
     let server = Arc::new(Image::new(1, 10)).serve();
     let name = named(&server, ":2");
     let err = registry().manifest(&name, &amd64()).await.unwrap_err();
     assert!(matches!(err, RegistryError::NotFound { .. }));
     assert_eq!(
-        told(&err),
+        chain(&err),
         format!("the registry `{}` has no image `{name}`", server.address)
     );
     assert_eq!(server.lines(), ["GET /v2/team/app/manifests/2"]);
@@ -126,7 +126,7 @@ fn pointing(digest: Digest, size: usize) -> Vec<u8> {
     serde_json::to_vec(&index).unwrap()
 }
 
-/// What comes of a pull when the server gives these answers, one after another.
+/// Returns the error of a pull when the server gives these answers, one after another.
 async fn outcome(rest: &str, replies: &[Reply]) -> RegistryError {
     let (replies, count) = (replies.to_vec(), AtomicUsize::new(0));
     let server = Server::start(move |_| {
@@ -138,7 +138,7 @@ async fn outcome(rest: &str, replies: &[Reply]) -> RegistryError {
 }
 
 #[tokio::test]
-async fn no_digest_and_no_length_is_believed() {
+async fn digests_and_lengths_are_verified() {
     let manifest = Image::new(1, 10).manifest;
     let (size, digest, other) = (manifest.len(), Digest::of(&manifest), Digest::of(b"other"));
     let reply = Reply::ok(manifest);
@@ -147,11 +147,11 @@ async fn no_digest_and_no_length_is_believed() {
         expected: size as u64 + 1,
         found: size as u64,
     };
-    let saying = reply.clone().header("Docker-Content-Digest", &other);
+    let announced = reply.clone().header("Docker-Content-Digest", &other);
     let to = |digest, size| Reply::ok(pointing(digest, size));
     for (rest, replies, expected) in [
         (&*asked, vec![reply.clone()], (other, wrong)),
-        (":1", vec![saying], (other, wrong)),
+        (":1", vec![announced], (other, wrong)),
         (":1", vec![to(other, size), reply.clone()], (other, wrong)),
         (":1", vec![to(digest, size + 1), reply], (digest, longer)),
     ] {
@@ -161,13 +161,13 @@ async fn no_digest_and_no_length_is_believed() {
                 found,
                 ..
             } => assert_eq!((wanted, found), expected),
-            err => panic!("{}", told(&err)),
+            err => panic!("{}", chain(&err)),
         }
     }
 }
 
 #[tokio::test]
-async fn what_is_no_image_is_told() {
+async fn invalid_documents_are_refused() {
     let nested = serde_json::to_vec(&Index::new(Vec::new())).unwrap();
     let to_nested = Reply::ok(pointing(Digest::of(&nested), nested.len()));
     for (replies, expected) in [
@@ -184,14 +184,14 @@ async fn what_is_no_image_is_told() {
             "the answer is longer than 8388608 bytes",
         ),
     ] {
-        let text = told(&outcome(":1", &replies).await);
+        let text = chain(&outcome(":1", &replies).await);
         assert!(text.starts_with("can't read a manifest of `team/app`"));
         assert!(text.ends_with(expected), "{text}");
     }
 }
 
 #[tokio::test]
-async fn a_config_must_be_what_the_manifest_says() {
+async fn config_must_match_the_manifest() {
     let image = Arc::new(Image::new(1, 10));
     let wrong = Arc::clone(&image);
     let server = Server::start(move |request| {
@@ -222,7 +222,7 @@ fn hesitant(replies: Vec<Reply>) -> Server {
 }
 
 #[tokio::test]
-async fn a_registry_that_is_busy_is_asked_again() {
+async fn busy_registry_is_retried() {
     let server = hesitant(vec![
         Reply::new(503),
         Reply::new(429).header("Retry-After", &1),
@@ -236,7 +236,7 @@ async fn a_registry_that_is_busy_is_asked_again() {
 }
 
 #[tokio::test]
-async fn what_a_registry_refuses_is_told() {
+async fn refusals_of_the_registry_are_shown() {
     let limit = r#"{"errors":[{"code":"TOOMANYREQUESTS","message":"pull rate limit"}]}"#;
     let limit = Reply::new(429).header("Retry-After", &3600).body(limit);
     let server = hesitant(vec![limit]);
@@ -244,7 +244,7 @@ async fn what_a_registry_refuses_is_told() {
     let err = registry().manifest(&name, &amd64()).await.unwrap_err();
     assert!(matches!(err, RegistryError::RateLimited { .. }));
     assert_eq!(
-        told(&err),
+        chain(&err),
         format!(
             "the registry `{}` refuses more requests for `team/app` for now: it answered 429 Too Many Requests: pull rate limit (TOOMANYREQUESTS)",
             server.address
@@ -255,7 +255,7 @@ async fn what_a_registry_refuses_is_told() {
     let server = hesitant(vec![Reply::new(400).body("<html>")]);
     let err = registry().manifest(&named(&server, ":1"), &amd64()).await;
     assert_eq!(
-        told(&err.unwrap_err()),
+        chain(&err.unwrap_err()),
         format!(
             "can't read a manifest of `team/app` of the registry `{}`: it answered 400 Bad Request",
             server.address
@@ -264,7 +264,7 @@ async fn what_a_registry_refuses_is_told() {
 }
 
 #[tokio::test]
-async fn a_registry_that_is_not_there_is_unreachable_at_once_and_not_for_ever() {
+async fn missing_registry_fails_at_once_and_may_come_back() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);

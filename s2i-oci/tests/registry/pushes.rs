@@ -16,11 +16,11 @@ use s2i_oci::{
 };
 
 use crate::{
-    image::{Image, named, options, registry, told},
+    image::{Image, chain, named, options, registry},
     server::{Reply, Request, Server},
 };
 
-/// What a model of a registry has: blobs by `repository@digest`, manifests by path.
+/// The content of a model of a registry: blobs by `repository@digest`, manifests by path.
 #[derive(Clone, Default)]
 struct Store(Arc<Mutex<BTreeMap<String, Vec<u8>>>>);
 
@@ -85,7 +85,7 @@ fn count(blobs: usize, bytes: usize) -> Count {
     Count { blobs, bytes }
 }
 
-/// What a source gives.
+/// The reader of a source.
 type Opened = io::Result<Box<dyn Read + Send>>;
 
 /// The methods of what came, sorted.
@@ -96,14 +96,14 @@ fn methods(server: &Server) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn what_is_missing_is_sent_and_then_the_manifest() {
+async fn missing_blobs_are_sent_before_the_manifest() {
     let (image, store) = (Image::new(1, 3_000_000), Store::default());
     let server = store.serve();
     let name = named(&server, ":1.0");
     let (size, config) = (image.layer.len(), image.config.len());
-    let told: Mutex<BTreeMap<Digest, u64>> = Mutex::default();
+    let sent: Mutex<BTreeMap<Digest, u64>> = Mutex::default();
     let progress = |blob: &s2i_oci::manifest::Descriptor, bytes| {
-        told.lock().unwrap().insert(blob.digest, bytes);
+        sent.lock().unwrap().insert(blob.digest, bytes);
     };
     let pushed = registry()
         .push(&name, &image.push(), &progress)
@@ -116,8 +116,8 @@ async fn what_is_missing_is_sent_and_then_the_manifest() {
         (count(0, 0), count(0, 0))
     );
     assert!(store.has(&format!("team/app@{}", Digest::of(&image.layer))));
-    let told = told.into_inner().unwrap();
-    assert_eq!(told[&image.layer().digest], size as u64);
+    let sent = sent.into_inner().unwrap();
+    assert_eq!(sent[&image.layer().digest], size as u64);
     let log = server.log();
     let last = log.last().unwrap();
     assert_eq!(last.line(), "PUT /v2/team/app/manifests/1.0");
@@ -145,7 +145,7 @@ async fn what_is_missing_is_sent_and_then_the_manifest() {
 }
 
 #[tokio::test]
-async fn a_blob_of_no_bytes_can_be_pushed() {
+async fn empty_blob_is_pushed() {
     let (image, store) = (Image::new(1, 0), Store::default());
     let server = store.serve();
     let pushed = registry()
@@ -198,7 +198,7 @@ async fn blobs_are_mounted_from_other_repositories() {
 }
 
 #[tokio::test]
-async fn what_fails_for_now_is_done_again() {
+async fn temporary_failures_are_retried() {
     let (image, store) = (Image::new(1, 500_000), Store::default());
     let model = store.clone();
     let (puts, manifests) = (AtomicUsize::new(0), AtomicUsize::new(0));
@@ -219,7 +219,7 @@ async fn what_fails_for_now_is_done_again() {
 }
 
 #[tokio::test]
-async fn a_token_that_ends_before_an_upload_is_replaced() {
+async fn expired_token_is_replaced_before_an_upload() {
     let (image, store) = (Image::new(1, 1000), Store::default());
     let service = {
         let count = AtomicUsize::new(0);
@@ -247,7 +247,7 @@ async fn a_token_that_ends_before_an_upload_is_replaced() {
 }
 
 #[tokio::test]
-async fn sources_that_are_not_what_they_should_be_are_told_at_once() {
+async fn invalid_sources_fail_at_once() {
     let image = Image::new(1, 1000);
     let sources: [fn() -> Opened; 4] = [
         || Err(io::Error::from_raw_os_error(2)),
@@ -278,7 +278,7 @@ async fn sources_that_are_not_what_they_should_be_are_told_at_once() {
             .await;
         let digest = image.layer().digest;
         assert_eq!(
-            told(&err.unwrap_err()),
+            chain(&err.unwrap_err()),
             format!("can't read the blob `{digest}` that is to be pushed: {expected}")
         );
         assert!(!server.lines().iter().any(|line| line.contains("manifests")));
@@ -286,10 +286,10 @@ async fn sources_that_are_not_what_they_should_be_are_told_at_once() {
 }
 
 #[tokio::test]
-async fn what_the_registry_refuses_is_told() {
+async fn refusals_of_the_registry_are_shown() {
     let image = Image::new(1, 1000);
     let mut push = image.push();
-    // Content that is not what its name says, which the registry finds out.
+    // Content with another digest, which the registry detects.
     push.blobs[0].open = Arc::new(|| Ok(Box::new(io::repeat(0).take(1000))));
     let server = Server::start({
         let store = Store::default();
@@ -303,7 +303,7 @@ async fn what_the_registry_refuses_is_told() {
         .push(&named(&server, ":1"), &push, &|_, _| ())
         .await;
     assert_eq!(
-        told(&err.unwrap_err()),
+        chain(&err.unwrap_err()),
         format!(
             "can't upload a blob to `team/app` of the registry `{}`: it answered 400 Bad Request: wrong digest (DIGEST_INVALID)",
             server.address
@@ -312,7 +312,7 @@ async fn what_the_registry_refuses_is_told() {
 }
 
 #[tokio::test]
-async fn a_name_with_a_digest_takes_only_that() {
+async fn name_with_a_digest_must_match_the_manifest() {
     let server = Store::default().serve();
     let name = named(&server, &format!("@{}", Digest::of(b"other")));
     let err = registry()
@@ -334,7 +334,7 @@ fn hasty() -> Registry {
 }
 
 #[tokio::test]
-async fn an_upload_may_take_longer_than_a_stall() {
+async fn long_upload_is_not_a_stall() {
     let (image, store) = (Image::new(1, 12 * 1024 * 1024), Store::default());
     let model = store.clone();
     let server = Server::paced(Duration::from_millis(20), move |request| {
@@ -356,7 +356,7 @@ async fn an_upload_may_take_longer_than_a_stall() {
 }
 
 #[tokio::test]
-async fn an_upload_that_stalls_begins_again() {
+async fn stalled_upload_is_restarted() {
     let (image, store) = (Image::new(1, 1000), Store::default());
     let model = store.clone();
     let puts = AtomicUsize::new(0);
@@ -377,7 +377,7 @@ async fn an_upload_that_stalls_begins_again() {
 }
 
 #[tokio::test]
-async fn storage_that_dislikes_a_question_still_has_the_blob() {
+async fn redirected_check_of_a_blob_means_that_it_exists() {
     let storage = Server::start(|_| Reply::new(403));
     let address = storage.address;
     let server = Server::start(move |request| match request.method.as_str() {
@@ -390,14 +390,14 @@ async fn storage_that_dislikes_a_question_still_has_the_blob() {
 }
 
 #[tokio::test]
-async fn an_upload_without_encryption_is_refused() {
+async fn upload_without_tls_is_refused() {
     let server = Server::start(|request| match request.method.as_str() {
         "HEAD" => Reply::new(404),
         _ => Reply::new(202).header("Location", "http://storage.example.org/up"),
     });
     let (name, push) = (named(&server, ":1"), Image::new(1, 9).push());
     let err = registry().push(&name, &push, &|_, _| ()).await;
-    let text = told(&err.unwrap_err());
+    let text = chain(&err.unwrap_err());
     assert!(
         text.ends_with("it led to `storage.example.org`, which is not encrypted"),
         "{text}"

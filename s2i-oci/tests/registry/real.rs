@@ -16,7 +16,7 @@ use s2i_oci::{
 };
 
 use crate::{
-    image::{Image, amd64, options, told},
+    image::{Image, amd64, chain, options},
     redirects::store,
 };
 
@@ -31,7 +31,7 @@ struct Real {
 }
 
 impl Real {
-    /// Starts a registry with these settings besides its address, or says that there is none.
+    /// Starts a registry with these settings besides its address, or prints that there is none.
     fn start(more: impl FnOnce(&Path) -> String) -> Option<Self> {
         let program = Path::new("/usr/bin/docker-registry");
         if !program.exists() {
@@ -161,12 +161,12 @@ async fn elsewhere(registry: &Registry, real: &Real, image: &Image) {
     assert!(
         matches!(err, RegistryError::NotFound { .. }),
         "{}",
-        told(&err)
+        chain(&err)
     );
 }
 
 #[tokio::test]
-async fn without_users() {
+async fn registry_without_users_is_used() {
     let Some(real) = Real::start(|_| String::new()) else {
         return;
     };
@@ -174,7 +174,7 @@ async fn without_users() {
 }
 
 #[tokio::test]
-async fn with_users() {
+async fn registry_with_users_is_used() {
     let Some(real) = Real::start(|dir| {
         let users = dir.join("users");
         std::fs::write(&users, USERS).unwrap();
@@ -204,7 +204,7 @@ async fn with_users() {
             assert!(
                 matches!(&err, RegistryError::Denied { user, .. } if user.as_deref() == expected),
                 "{}",
-                told(&err)
+                chain(&err)
             );
             assert!(!format!("{err:?}").contains("wrong-horse"));
         }
@@ -230,7 +230,7 @@ fn tls(authority: &CertifiedIssuer<'static, KeyPair>, name: &Path) -> String {
 }
 
 #[tokio::test]
-async fn with_a_certificate() {
+async fn registry_with_an_own_authority_is_used() {
     let authority = authority();
     let pem = authority.pem();
     let Some(real) = Real::start(|dir| tls(&authority, &dir.join("server"))) else {
@@ -258,8 +258,8 @@ async fn with_a_certificate() {
 
     let err = trusting(Vec::new(), None).manifest(&name, &amd64()).await;
     let err = err.unwrap_err();
-    assert!(matches!(err, RegistryError::Tls { .. }), "{}", told(&err));
-    assert!(told(&err).contains("certificate"), "{}", told(&err));
+    assert!(matches!(err, RegistryError::Tls { .. }), "{}", chain(&err));
+    assert!(chain(&err).contains("certificate"), "{}", chain(&err));
     assert!(
         err.hint()
             .unwrap()
@@ -268,7 +268,7 @@ async fn with_a_certificate() {
 }
 
 #[tokio::test]
-async fn with_a_certificate_of_the_client() {
+async fn registry_with_client_certificates_is_used() {
     let authority = authority();
     let Some(real) = Real::start(|dir| {
         let ca = dir.join("ca.pem");
@@ -293,13 +293,13 @@ async fn with_a_certificate_of_the_client() {
     };
     let name = real.named("team/app:1");
     let err = registry().manifest(&name, &amd64()).await.unwrap_err();
-    assert!(matches!(err, RegistryError::Tls { .. }), "{}", told(&err));
+    assert!(matches!(err, RegistryError::Tls { .. }), "{}", chain(&err));
     tls(&authority, &own.join("client"));
     there_and_back(&registry(), &real).await;
 }
 
 #[tokio::test]
-async fn certificates_that_are_none_are_named() {
+async fn invalid_certificates_are_named() {
     let dir = tempfile::tempdir().unwrap();
     let own = dir.path().join("example.org");
     std::fs::create_dir(&own).unwrap();
@@ -320,7 +320,7 @@ async fn certificates_that_are_none_are_named() {
         let err = registry().manifest(&name, &amd64()).await.unwrap_err();
         let key = path.with_extension("key").display().to_string();
         assert_eq!(
-            told(&err),
+            chain(&err),
             format!(
                 "can't use the certificate `{}`: {}",
                 path.display(),
@@ -334,7 +334,7 @@ async fn certificates_that_are_none_are_named() {
         ..options()
     });
     assert_eq!(
-        told(&err.unwrap_err()),
+        chain(&err.unwrap_err()),
         "can't use the certificate that is given as an option: the file has no certificate"
     );
 }

@@ -45,7 +45,7 @@ pub(crate) fn guarded(request: &Request, answer: impl FnOnce() -> Reply) -> Repl
 }
 
 #[tokio::test]
-async fn storage_does_not_see_the_password() {
+async fn storage_does_not_get_the_password() {
     let image = Arc::new(Image::new(1, 1000));
     let storage = image.serve();
     let address = storage.address;
@@ -73,7 +73,7 @@ async fn storage_does_not_see_the_password() {
 }
 
 #[tokio::test]
-async fn uploads_to_storage_do_not_show_the_password() {
+async fn uploads_to_storage_do_not_send_the_password() {
     let image = Image::new(1, 1000);
     let storage = Server::start(|_| Reply::new(201));
     let address = storage.address;
@@ -99,7 +99,7 @@ async fn uploads_to_storage_do_not_show_the_password() {
 }
 
 #[tokio::test]
-async fn a_link_on_the_same_host_is_followed_with_the_password() {
+async fn redirect_on_the_same_host_keeps_the_password() {
     let image = Arc::new(Image::new(1, 1000));
     let content = Arc::clone(&image);
     let server = Server::start(move |request| {

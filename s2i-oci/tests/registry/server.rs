@@ -116,7 +116,7 @@ impl Reply {
         self.cut(at)
     }
 
-    /// Does not say how long the body is.
+    /// Sends the body without its length.
     pub(crate) fn chunked(mut self) -> Self {
         self.chunked = true;
         self
@@ -156,7 +156,7 @@ impl Reply {
     }
 }
 
-/// Whether somebody is a registry is asked here.
+/// The path of the check whether a host is a registry.
 const GREETING: &str = "/v2/";
 
 /// A server on a port of its own, until it is dropped.
@@ -167,7 +167,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Answers as `answer` says, and says of itself that it is a registry.
+    /// Starts a server with these answers, which is a registry according to its greeting.
     pub(crate) fn start(answer: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
         Self::paced(Duration::ZERO, answer)
     }
@@ -192,7 +192,7 @@ impl Server {
         })
     }
 
-    /// Also answers as `answer` says who asks whether it is a registry.
+    /// The same with an own answer to the check whether it is a registry.
     pub(crate) fn reserved(answer: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         Self::listen(listener, Duration::ZERO, answer)
@@ -223,7 +223,7 @@ impl Server {
         server
     }
 
-    /// What came, but for requests that find out whether it is a registry, and an encrypted one.
+    /// Returns the requests, without those that check whether it is a registry.
     pub(crate) fn log(&self) -> Vec<Request> {
         self.log.lock().unwrap().clone()
     }

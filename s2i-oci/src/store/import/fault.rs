@@ -44,7 +44,7 @@ pub enum ImportFault {
     #[error("has a link `{0}` that does not lead to a file")]
     Link(String),
     /// Neither an image of Docker's nor an OCI layout.
-    #[error("holds no image: it has neither an `index.json` nor a `manifest.json` that names one")]
+    #[error("has no image: it has neither an `index.json` nor a `manifest.json` that names one")]
     NoImage,
     /// More images than one archive is taken for.
     #[error("names more than {0} images")]
@@ -56,7 +56,7 @@ pub enum ImportFault {
     #[error("names the blob {0}, but has nothing with this digest")]
     NoBlob(Digest),
     /// A blob of another length than announced.
-    #[error("has the blob {digest} with {found} bytes, but says that it has {expected}")]
+    #[error("has the blob {digest} with {found} bytes, but lists it with {expected}")]
     Length {
         /// The blob.
         digest: Digest,
@@ -87,8 +87,8 @@ pub enum ImportFault {
     /// Indexes in indexes in indexes.
     #[error("has more than {0} indexes in each other")]
     Depth(usize),
-    /// A name that is none.
-    #[error("gives an image a name that it can't have: {0}")]
+    /// An invalid name.
+    #[error("has an invalid name of an image: {0}")]
     Name(ImageRefError),
     /// A name with a digest.
     #[error("gives an image the name `{0}`, but no image can be given a name with a digest")]

@@ -42,7 +42,7 @@ fn check_outside(layer: impl Fn(&str) -> Vec<u8>, expected: &str) {
 }
 
 #[test]
-fn malformed_layers_are_refused_before_anything_is_made() {
+fn malformed_layers_are_refused_before_anything_is_created() {
     if is_skipped() {
         return;
     }
@@ -52,7 +52,7 @@ fn malformed_layers_are_refused_before_anything_is_made() {
 }
 
 #[test]
-fn names_that_climb() {
+fn parent_components_are_refused() {
     if is_skipped() {
         return;
     }
@@ -95,7 +95,7 @@ fn absolute_names_stay_in_the_tree() {
 }
 
 #[test]
-fn only_directories_have_names_that_end_with_a_slash() {
+fn trailing_slash_is_refused_except_on_directories() {
     if is_skipped() {
         return;
     }
@@ -106,7 +106,7 @@ fn only_directories_have_names_that_end_with_a_slash() {
 }
 
 #[test]
-fn names_that_are_long_or_deep() {
+fn long_and_deep_names_are_refused() {
     if is_skipped() {
         return;
     }
@@ -127,7 +127,7 @@ fn names_that_are_long_or_deep() {
 }
 
 #[test]
-fn attributes_are_of_one_entry() {
+fn global_and_repeated_attributes_are_refused() {
     if is_skipped() {
         return;
     }
@@ -191,7 +191,7 @@ fn writes_through_links_stay_in_the_tree() {
 }
 
 #[test]
-fn links_that_lead_nowhere() {
+fn loops_and_files_are_refused_as_parents() {
     if is_skipped() {
         return;
     }
@@ -218,7 +218,7 @@ fn links_that_lead_nowhere() {
 }
 
 #[test]
-fn hard_links_to_elsewhere() {
+fn hard_links_out_of_the_layer_are_refused() {
     if is_skipped() {
         return;
     }
@@ -275,7 +275,7 @@ fn hard_links_to_elsewhere() {
 }
 
 #[test]
-fn whiteouts_with_tricks() {
+fn invalid_whiteouts_are_refused() {
     if is_skipped() {
         return;
     }
@@ -330,7 +330,7 @@ fn whiteouts_with_tricks() {
 }
 
 #[test]
-fn things_over_directories() {
+fn only_empty_directories_are_replaced() {
     if is_skipped() {
         return;
     }
@@ -348,7 +348,7 @@ fn things_over_directories() {
 }
 
 #[test]
-fn sparse_files_have_maps_that_fit() {
+fn sparse_maps_must_fit() {
     if is_skipped() {
         return;
     }
@@ -380,7 +380,7 @@ fn sparse_files_have_maps_that_fit() {
 }
 
 #[test]
-fn maps_that_other_readers_end_elsewhere() {
+fn ambiguous_sparse_maps_are_refused() {
     if is_skipped() {
         return;
     }
@@ -400,7 +400,7 @@ fn maps_that_other_readers_end_elsewhere() {
 }
 
 #[test]
-fn headers_may_be_of_the_v7_format_and_leave_out_the_mode() {
+fn v7_headers_without_a_mode_are_accepted() {
     if is_skipped() {
         return;
     }
@@ -410,7 +410,7 @@ fn headers_may_be_of_the_v7_format_and_leave_out_the_mode() {
 }
 
 #[test]
-fn layers_end_with_zeros_or_with_the_stream() {
+fn layer_ends_with_zeros_or_with_the_stream() {
     if is_skipped() {
         return;
     }
@@ -431,7 +431,7 @@ fn layers_end_with_zeros_or_with_the_stream() {
 }
 
 #[test]
-fn bombs() {
+fn bombs_are_refused() {
     if is_skipped() {
         return;
     }
@@ -479,7 +479,7 @@ fn bombs() {
 }
 
 #[test]
-fn a_stream_that_fails_is_no_refusal() {
+fn stream_error_is_not_a_refusal() {
     struct Broken;
 
     impl Read for Broken {

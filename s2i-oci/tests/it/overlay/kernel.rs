@@ -15,7 +15,7 @@ use super::{
 };
 use crate::scratch;
 
-/// What the test gives itself when it starts itself in a user namespace.
+/// The variable that the test sets when it starts itself in a user namespace.
 const INNER: &str = "S2I_TEST_IN_USER_NAMESPACE";
 
 fn run(command: &mut Command) -> Output {
@@ -83,7 +83,7 @@ fn can(arguments: &[&str]) -> bool {
 }
 
 #[test]
-fn overlayfs_shows_what_the_layers_say() {
+fn overlayfs_shows_the_merged_layers() {
     if is_skipped() || Dialect::of_this_process() != Dialect::Trusted || !can(&["--mount"]) {
         return;
     }
@@ -92,9 +92,8 @@ fn overlayfs_shows_what_the_layers_say() {
 }
 
 #[test]
-fn a_user_namespace_has_its_own_dialect_and_leaves_out_what_it_can_not_have() {
-    const NAME: &str =
-        "overlay::kernel::a_user_namespace_has_its_own_dialect_and_leaves_out_what_it_can_not_have";
+fn user_namespace_has_its_own_dialect_and_no_devices() {
+    const NAME: &str = "overlay::kernel::user_namespace_has_its_own_dialect_and_no_devices";
     if let Some(dir) = env::var_os(INNER) {
         return inside(dir.as_ref());
     }
@@ -125,7 +124,7 @@ fn inside(dir: &Path) {
 
     let tree = dir.join("tree");
     fs::create_dir(&tree).unwrap();
-    let foreign = Block::new(b'0', b"foreign", 0)
+    let unmapped = Block::new(b'0', b"unmapped", 0)
         .mode(0o6755)
         .owner(33, 33)
         .done();
@@ -135,14 +134,14 @@ fn inside(dir: &Path) {
         file("replaced", "x"),
         device(b'4', "replaced", 8, 0),
         device(b'6', "fifo", 0, 0),
-        foreign,
+        unmapped,
         own,
         file(".wh.gone", ""),
     ]);
     unpack(&mut layer.as_slice(), &tree, dialect, &Limits::default()).unwrap();
     let found = read(&tree);
-    assert_eq!(show(&found), "fifo|, foreign=, gone removed, own=");
-    let node = &found[&b"foreign"[..]];
+    assert_eq!(show(&found), "fifo|, gone removed, own=, unmapped=");
+    let node = &found[&b"unmapped"[..]];
     assert_eq!((node.owner, node.mode), ((0, 0), 0o755));
     assert_eq!(found[&b"own"[..]].mode, 0o6755);
     assert_eq!(found[&b"gone"[..]].kind, Kind::Character(0, 0));

@@ -46,7 +46,7 @@ fn orders(count: usize) -> Vec<Vec<usize>> {
 }
 
 #[test]
-fn directories_get_what_their_entry_says_wherever_it_stands() {
+fn directories_get_their_attributes_in_any_order() {
     if is_skipped() {
         return;
     }
@@ -80,7 +80,7 @@ fn directories_get_what_their_entry_says_wherever_it_stands() {
 }
 
 #[test]
-fn whiteouts_and_marks_mean_lower_layers_in_every_order() {
+fn whiteouts_and_marks_apply_to_lower_layers_in_any_order() {
     if is_skipped() {
         return;
     }
@@ -159,7 +159,7 @@ fn opaque_directories_are_marked_in_the_dialect() {
 }
 
 #[test]
-fn the_last_entry_of_a_name_wins_and_directories_merge() {
+fn last_entry_of_a_name_wins_and_directories_merge() {
     if is_skipped() {
         return;
     }
@@ -222,7 +222,7 @@ fn links_of_the_same_layer_are_followed_inside_the_tree() {
     );
     check(&[link("d", "x"), dir("d/"), file("d/f", "x")], "d/, d/f=x");
     check(&[link("d", "x"), file("d/.wh..wh..opq", "")], "d->x, x/!");
-    // What is entered through a link keeps what its entry said.
+    // A directory that is entered through a link keeps its attributes.
     let tree = Sandbox::new().tree(&tar(&[
         Block::new(b'5', b"d", 0).mode(0o700).done(),
         file("d/f", "x"),
@@ -358,7 +358,7 @@ fn extended_attributes_are_kept_but_those_of_overlayfs_and_the_host() {
 }
 
 #[test]
-fn long_names_and_targets_come_in_three_ways() {
+fn long_names_and_targets_have_three_forms() {
     if is_skipped() {
         return;
     }
@@ -388,7 +388,7 @@ fn long_names_and_targets_come_in_three_ways() {
 }
 
 #[test]
-fn sparse_files_of_gnu_and_long_zeros_become_holes() {
+fn sparse_files_and_long_zeros_become_holes() {
     if is_skipped() {
         return;
     }
@@ -440,7 +440,7 @@ fn sparse_files_of_gnu_and_long_zeros_become_holes() {
 }
 
 #[test]
-fn compressed_layers_have_the_digest_of_the_plain_one() {
+fn compressed_layer_has_the_digest_of_the_plain_one() {
     if is_skipped() {
         return;
     }

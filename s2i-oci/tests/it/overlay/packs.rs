@@ -75,7 +75,7 @@ fn tar_crate(layer: &[u8]) -> ::tar::Archive<&[u8]> {
 }
 
 #[test]
-fn entries_are_sorted_and_marks_always_look_the_same() {
+fn entries_are_sorted_and_marks_have_one_form() {
     if is_skipped() {
         return;
     }
@@ -123,7 +123,7 @@ fn entries_are_sorted_and_marks_always_look_the_same() {
 
 /// The bytes are a promise: another version of this program must find the digests of earlier ones.
 #[test]
-fn the_bytes_of_a_layer_do_not_change() {
+fn layer_has_pinned_bytes() {
     if is_skipped() {
         return;
     }
@@ -173,7 +173,7 @@ fn the_bytes_of_a_layer_do_not_change() {
 }
 
 #[test]
-fn what_is_new_gets_one_time_in_the_layer_and_in_the_tree() {
+fn new_files_get_one_time_in_the_layer_and_in_the_tree() {
     if is_skipped() {
         return;
     }
@@ -234,7 +234,7 @@ fn what_is_new_gets_one_time_in_the_layer_and_in_the_tree() {
 }
 
 #[test]
-fn only_attributes_that_a_layer_has_are_written() {
+fn only_attributes_of_layers_are_written() {
     if is_skipped() {
         return;
     }
@@ -282,7 +282,7 @@ fn check_refusal(make: impl Fn(&Path), expected: &str) {
 }
 
 #[test]
-fn what_no_layer_can_express_is_an_error() {
+fn inexpressible_files_are_an_error() {
     if is_skipped() {
         return;
     }
@@ -328,7 +328,7 @@ fn what_no_layer_can_express_is_an_error() {
 }
 
 #[test]
-fn a_tree_that_is_not_there_or_can_not_be_written_is_an_error() {
+fn missing_tree_and_failing_output_are_errors() {
     let mut out = Vec::new();
     let err = pack("/nonexistent".as_ref(), Dialect::User, None, &mut out).unwrap_err();
     assert!(chain(&err).starts_with("can't read `/` of the layer: No such file"));
@@ -341,9 +341,9 @@ fn a_tree_that_is_not_there_or_can_not_be_written_is_an_error() {
     assert!(chain(&err).starts_with("the layer can't be written: No space"));
 }
 
-/// Files of `/proc` and `/sys` have other sizes than they say.
+/// Files of `/proc` and `/sys` have other sizes than `stat` returns.
 #[test]
-fn files_that_shrink_or_grow_are_an_error() {
+fn shrinking_and_growing_files_are_an_error() {
     let err = pack(
         "/proc/sys/kernel/random".as_ref(),
         Dialect::User,
@@ -371,7 +371,7 @@ fn files_that_shrink_or_grow_are_an_error() {
 }
 
 #[test]
-fn an_empty_tree_is_an_empty_layer() {
+fn empty_tree_is_an_empty_layer() {
     let temp = scratch::dir();
     let mut layer = Vec::new();
     let (digest, size) = pack(temp.path(), Dialect::User, None, &mut layer).unwrap();
@@ -382,7 +382,7 @@ fn an_empty_tree_is_an_empty_layer() {
 }
 
 #[test]
-fn what_was_unpacked_is_packed_in_order() {
+fn unpacked_layer_is_packed_in_order() {
     if is_skipped() {
         return;
     }
@@ -415,7 +415,7 @@ fn within(root: &Path, limits: &Limits) -> String {
 }
 
 #[test]
-fn what_is_more_than_the_limits_is_refused_before_it_is_read() {
+fn limits_are_checked_before_content_is_read() {
     let temp = scratch::dir();
     let root = temp.path();
     fs::create_dir(root.join("d")).unwrap();
@@ -443,7 +443,7 @@ fn what_is_more_than_the_limits_is_refused_before_it_is_read() {
         within(root, &limits(whole, 2)),
         "`d` of the layer brings it to more than 2 entries"
     );
-    // What costs nothing to make costs nothing here.
+    // A tree of holes is cheap to make and to pack.
     let huge = fs::File::create(root.join("c")).unwrap();
     huge.set_len(1 << 40).unwrap();
     assert_eq!(
@@ -454,7 +454,7 @@ fn what_is_more_than_the_limits_is_refused_before_it_is_read() {
 
 /// The names that wait above a directory take memory as well.
 #[test]
-fn names_that_wait_count_as_entries() {
+fn listed_names_count_as_entries() {
     let temp = scratch::dir();
     let mut dir = temp.path().to_owned();
     for _ in 0..3 {
@@ -517,7 +517,7 @@ fn holes_are_zeros_in_the_archive() {
 }
 
 #[test]
-fn packing_ends_when_the_caller_says_so() {
+fn failed_check_ends_packing() {
     let temp = scratch::dir();
     let file = fs::File::create(temp.path().join("big")).unwrap();
     file.set_len(1 << 30).unwrap();
@@ -547,7 +547,7 @@ fn packing_ends_when_the_caller_says_so() {
 
 /// The first name of each of these files is known by its directory, not as a whole path.
 #[test]
-fn links_into_other_directories_have_whole_targets() {
+fn hard_links_have_full_targets() {
     let sandbox = Sandbox::new();
     let root = sandbox.path();
     fs::create_dir_all(root.join("a/b/c")).unwrap();

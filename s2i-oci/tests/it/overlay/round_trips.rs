@@ -173,7 +173,7 @@ fn touch(path: &Path, mtime: i64) {
     utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW).unwrap();
 }
 
-/// The tree without what a layer does not say: all of the root, and whose and how old whiteouts are.
+/// The tree without the properties that a layer lacks: those of the root, and owner and time of whiteouts.
 fn comparable(root: &Path) -> Tree {
     let mut tree = read(root);
     tree.remove(&b""[..]);
@@ -218,7 +218,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn a_tree_survives_and_its_layer_is_always_the_same(
+    fn tree_survives_the_round_trip(
         specs in vec(spec(), 0..60),
         is_root_opaque: bool,
         order in vec(any::<u32>(), 64),
@@ -251,7 +251,7 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_do_anything_but_fail_or_unpack(
+    fn damaged_layers_unpack_or_are_refused(
         specs in vec(spec(), 1..8),
         changes in vec((any::<Index>(), any::<u8>()), 1..6),
         seal: bool,

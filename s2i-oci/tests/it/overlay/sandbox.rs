@@ -24,13 +24,7 @@ pub(crate) fn is_skipped() -> bool {
 
 /// An error with its causes.
 pub(crate) fn chain(err: &dyn std::error::Error) -> String {
-    let mut text = err.to_string();
-    let mut cause = err.source();
-    while let Some(err) = cause {
-        text = format!("{text}: {err}");
-        cause = err.source();
-    }
-    text
+    s2i_core::ErrorChain(err).to_string()
 }
 
 pub(crate) struct Sandbox {
@@ -86,7 +80,7 @@ impl Sandbox {
         layer
     }
 
-    /// Why no layer comes of the tree.
+    /// Returns the error of packing the tree.
     #[track_caller]
     pub(crate) fn pack_error(&self) -> String {
         let packed = pack(&self.path(), self.dialect, None, &mut Vec::new());
@@ -98,7 +92,7 @@ impl Sandbox {
         match self.unpack(layer, limits) {
             Ok(_) => show(&read(&self.path())),
             Err(err) if err.is_refusal() => chain(&err),
-            Err(err) => format!("trouble: {}", chain(&err)),
+            Err(err) => format!("error: {}", chain(&err)),
         }
     }
 

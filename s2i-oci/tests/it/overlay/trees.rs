@@ -13,7 +13,7 @@ use std::{
 
 use rustix::fs::{lgetxattr, llistxattr, major, minor};
 
-/// What is at a path.
+/// The file at a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Node {
     pub(crate) kind: Kind,

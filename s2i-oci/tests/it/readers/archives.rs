@@ -7,7 +7,7 @@ use crate::overlay::raw::{
     Block, device, dir, file, hard_link, link, long, padded, pax, record, tar, typed,
 };
 
-/// How many damaged archives there are.
+/// The number of damaged archives.
 const DAMAGED: u64 = 600;
 
 /// Names and archives: written by hand, damaged ones of these, and the corpora of the fuzz targets.

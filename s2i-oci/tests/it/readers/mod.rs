@@ -11,7 +11,7 @@ use std::{fs, path::Path};
 
 use crate::scratch;
 
-/// An entry, as far as all readers tell of it.
+/// An entry, with the properties that all readers list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Entry {
     /// The type, by the letter of the format; `0` for all that are files.
@@ -28,7 +28,7 @@ struct Entry {
 }
 
 impl Entry {
-    /// Whether it is the same as far as both tell.
+    /// Returns whether both are the same, without contents that only one has.
     fn agrees(&self, other: &Self) -> bool {
         let without_content = |entry: &Self| Self {
             content: None,
@@ -39,7 +39,7 @@ impl Entry {
     }
 }
 
-/// What differs, for the message of the test; nothing where both see the same.
+/// Returns the difference, for the message of the test; `None` where both are the same.
 fn difference(name: &str, who: &str, ours: &[Entry], theirs: &[Entry]) -> Option<String> {
     let agree = ours.len() == theirs.len() && ours.iter().zip(theirs).all(|(a, b)| a.agrees(b));
     (!agree).then(|| format!("{name}, {who}:\n  {ours:?}\n  {theirs:?}"))
@@ -58,7 +58,7 @@ struct Taken {
 }
 
 #[test]
-fn all_readers_see_the_same_entries_or_none() {
+fn all_readers_see_the_same_entries() {
     let temp = scratch::dir();
     let mut differences = Vec::new();
     let mut taken = Vec::new();

@@ -27,7 +27,7 @@ pub(super) fn gnu(archive: &Path) -> Option<(Vec<Entry>, Vec<u8>)> {
     let run = |args: &[&str]| {
         let mut tar = Command::new("tar");
         tar.args(args).arg("--file").arg(archive).env("LC_ALL", "C");
-        // It tells of what it does not like by its status, and lists it nevertheless.
+        // Its exit status reports warnings, but it lists the entries nevertheless.
         tar.output().unwrap().stdout
     };
     let listed = run(&[
@@ -123,7 +123,7 @@ pub(super) fn trimmed(name: &[u8]) -> &[u8] {
     &name[..end.map_or(0, |end| end + 1)]
 }
 
-/// What Go lists of each file in a directory, or its error.
+/// Returns the entries that Go lists of each file in a directory, or its error.
 pub(super) fn go(dir: &Path) -> Option<BTreeMap<String, Result<Vec<Entry>, String>>> {
     let mut files: Vec<PathBuf> = fs::read_dir(dir)
         .unwrap()

@@ -117,7 +117,7 @@ fn normalised(name: &[u8]) -> Vec<u8> {
     parts.join(&b'/')
 }
 
-/// Whether an image can be imported whose layers are all files of the archive: then the reader of image
+/// Returns whether an image can be imported whose layers are all files of the archive: then the reader of image
 /// archives has seen these names with these contents. Where it can't, the reader has refused the archive.
 pub(super) fn is_imported(archive: &[u8], entries: &[Entry]) -> Result<bool, StoreError> {
     let files = || entries.iter().filter(|entry| entry.kind == '0');

@@ -62,7 +62,7 @@ pub(crate) fn config(architecture: &str, layers: &[&[u8]]) -> ImageConfig {
 /// Config, tags and layers of an image.
 pub(crate) type DockerImage<'a> = (&'a ImageConfig, &'a [&'a str], &'a [Vec<u8>]);
 
-/// What Docker wrote before it knew OCI: a directory for each layer.
+/// An archive in the form of old versions of Docker: a directory for each layer.
 pub(crate) fn docker_archive(images: &[DockerImage<'_>]) -> Vec<u8> {
     let mut tar = Tar::default();
     let mut manifest = Vec::new();

@@ -8,12 +8,12 @@ use super::scene::{
     Packing, Scene, archive, build, composed, is_skipped, name, plain_layers, trees,
 };
 
-/// What is told while the trees are made ready.
+/// Returns for each layer that was unpacked whether it was unpacked before.
 fn unpacked(store: &Store, image: &StoredImage) -> Result<Vec<bool>, StoreError> {
-    let told = RefCell::new(Vec::new());
-    let tell = |layer: Unpacking| told.borrow_mut().push(layer.again);
-    store.trees(image, &tell)?;
-    Ok(told.take())
+    let unpacked = RefCell::new(Vec::new());
+    let progress = |layer: Unpacking| unpacked.borrow_mut().push(layer.again);
+    store.trees(image, &progress)?;
+    Ok(unpacked.take())
 }
 
 fn import(scene: &Scene, packing: Packing) -> StoredImage {
@@ -30,7 +30,7 @@ fn record(tree: &Path) -> String {
 }
 
 #[test]
-fn what_was_built_is_checked_in_the_next_boot_and_trusted_from_then_on() {
+fn built_layer_is_checked_once_after_a_boot() {
     let scene = Scene::new();
     let image = build(&scene.store, "built", Some("built"));
     let tree = trees(&scene.store, &image).remove(0);
@@ -40,7 +40,7 @@ fn what_was_built_is_checked_in_the_next_boot_and_trusted_from_then_on() {
     let next = scene.store.in_boot("next");
     assert_eq!(unpacked(&next, &image).unwrap(), [false; 0]);
     assert!(!record(&tree).contains("boot"), "{}", record(&tree));
-    // The disk has it: that is so for good, and what happens to it now is nobody's business.
+    // It is on the disk, which is recorded: later changes are not detected.
     fs::write(tree.join("file"), "other").unwrap();
     for boot in ["next", "another", boot.trim()] {
         assert_eq!(
@@ -51,7 +51,7 @@ fn what_was_built_is_checked_in_the_next_boot_and_trusted_from_then_on() {
 }
 
 #[test]
-fn what_was_built_and_is_torn_is_an_error_until_it_is_built_again() {
+fn torn_layer_is_an_error_until_it_is_built_again() {
     let scene = Scene::new();
     let image = build(&scene.store, "built", Some("built"));
     let layer = image.layers().next().unwrap();
@@ -81,7 +81,7 @@ fn what_was_built_and_is_torn_is_an_error_until_it_is_built_again() {
 }
 
 #[test]
-fn what_came_from_elsewhere_is_unpacked_again_once() {
+fn imported_layer_is_unpacked_again_once() {
     if is_skipped() {
         return;
     }
@@ -102,7 +102,7 @@ fn what_came_from_elsewhere_is_unpacked_again_once() {
 }
 
 #[test]
-fn what_was_built_is_unpacked_again_if_there_is_an_archive_of_it() {
+fn torn_layer_with_an_archive_is_unpacked_again() {
     if is_skipped() {
         return;
     }
@@ -124,7 +124,7 @@ fn what_was_built_is_unpacked_again_if_there_is_an_archive_of_it() {
 }
 
 #[test]
-fn two_who_find_a_torn_tree_put_one_in_its_place() {
+fn torn_tree_is_replaced_once_by_two_processes() {
     if is_skipped() {
         return;
     }
@@ -134,12 +134,12 @@ fn two_who_find_a_torn_tree_put_one_in_its_place() {
     let next = scene.store.in_boot("next");
     // The second one comes when the first is already using the tree that it made.
     let first = RefCell::new(None);
-    let tell = |_: Unpacking| {
+    let progress = |_: Unpacking| {
         let other = next.clone();
         let trees = other.trees(&image, &|_| {}).unwrap();
         *first.borrow_mut() = Some(fs::File::open(&trees[0]).unwrap());
     };
-    let found = next.trees(&image, &tell).unwrap();
+    let found = next.trees(&image, &progress).unwrap();
     let inode = |file: fs::Metadata| std::os::unix::fs::MetadataExt::ino(&file);
     let first = first.take().unwrap();
     assert_eq!(
@@ -149,18 +149,18 @@ fn two_who_find_a_torn_tree_put_one_in_its_place() {
 }
 
 #[test]
-fn a_layer_of_which_only_a_part_is_left_is_made_again() {
+fn incomplete_layer_is_unpacked_again() {
     if is_skipped() {
         return;
     }
     let scene = Scene::new();
-    let foreign = import(&scene, Packing::Plain);
+    let external = import(&scene, Packing::Plain);
     let built = build(&scene.store, "built", Some("built"));
-    for image in [&foreign, &built] {
+    for image in [&external, &built] {
         let tree = trees(&scene.store, image).remove(0);
         fs::remove_file(tree.with_file_name("layer.json")).unwrap();
     }
-    assert_eq!(unpacked(&scene.store, &foreign).unwrap(), [false]);
+    assert_eq!(unpacked(&scene.store, &external).unwrap(), [false]);
     let err = scene.store.trees(&built, &|_| {}).unwrap_err();
     assert!(
         matches!(err, StoreError::Gone(id) if id == built.id()),

@@ -16,11 +16,11 @@ use super::scene::{Packing, Scene, archive, build, build_on, chain, composed, na
 const ROOT: &str = "S2I_TEST_STORE";
 const MEMBER: &str = "S2I_TEST_MEMBER";
 
-/// How often each member of the crowd does everything.
+/// The number of rounds of each process or thread.
 const ROUNDS: usize = 12;
 
-/// What one member does: images of its own, images that all make, a name that all take from each other,
-/// and the removal of what it does not need any more.
+/// The work of one process or thread: images of its own, common images, a name that all take from each other,
+/// and the removal of images that it does not need any more.
 fn take_part(store: &Store, member: &str) {
     let own = format!("own/{member}");
     for round in 0..ROUNDS {
@@ -45,7 +45,7 @@ fn take_part(store: &Store, member: &str) {
     build(store, member, Some(&own));
 }
 
-/// What has a name is there; what is protected stays.
+/// Checks that a named image exists, and that it stays while it is protected.
 fn look(store: &Store, text: &str) {
     let Some(image) = store.find(&name(text)).unwrap() else {
         return;
@@ -75,7 +75,7 @@ fn process(root: &Path, member: &str) -> Child {
         .unwrap()
 }
 
-/// What [`process`] starts.
+/// The child process of [`process`].
 #[test]
 fn member() {
     let (Ok(root), Ok(member)) = (env::var(ROOT), env::var(MEMBER)) else {
@@ -85,7 +85,7 @@ fn member() {
 }
 
 #[test]
-fn nothing_is_lost_in_a_crowd() {
+fn concurrent_processes_lose_nothing() {
     let scene = Scene::new();
     let store = &scene.store;
     let kept = build(store, "kept", Some("kept"));
@@ -103,7 +103,7 @@ fn nothing_is_lost_in_a_crowd() {
             let mut rounds = 0;
             while !is_over.load(Ordering::Relaxed) {
                 store.collect().unwrap();
-                // Whoever opens it sweeps.
+                // Opening it removes leftovers.
                 let store = Store::open(store.root()).unwrap();
                 for image in store.list().unwrap() {
                     assert!(!image.config().rootfs.diff_ids.is_empty());
@@ -147,7 +147,7 @@ fn nothing_is_lost_in_a_crowd() {
 }
 
 #[test]
-fn many_make_the_same_image_at_once() {
+fn same_image_can_be_built_concurrently() {
     let scene = Scene::new();
     let images: Vec<_> = thread::scope(|scope| {
         let threads = [(); 8].map(|()| scope.spawn(|| build(&scene.store, "same", Some("same"))));
@@ -164,7 +164,7 @@ fn many_make_the_same_image_at_once() {
 }
 
 #[test]
-fn who_is_killed_harms_nobody() {
+fn killed_processes_leave_the_store_consistent() {
     let scene = Scene::new();
     let store = &scene.store;
     let kept = build(store, "kept", Some("kept"));

@@ -23,7 +23,7 @@ use crate::scratch;
 struct Disk(TempDir);
 
 impl Disk {
-    /// `None` where nothing can be mounted, which is said.
+    /// Returns `None` where nothing can be mounted, and prints that.
     fn new(size: &str) -> Option<Self> {
         let temp = scratch::dir();
         let options = format!("size={size},mode=700");
@@ -75,7 +75,7 @@ fn assert_full<T>(store: &Store, done: Result<T, StoreError>) {
 }
 
 #[test]
-fn what_does_not_fit_leaves_the_store_as_it_was() {
+fn full_disk_leaves_the_store_unchanged() {
     let Some(disk) = Disk::new("1m") else { return };
     let store = Store::open(&disk.path().join("store")).unwrap();
     let base = build(&store, "base", Some("base"));
@@ -116,7 +116,7 @@ fn what_does_not_fit_leaves_the_store_as_it_was() {
 }
 
 #[test]
-fn a_full_disk_can_be_cleaned() {
+fn full_disk_can_be_pruned() {
     let Some(disk) = Disk::new("1m") else { return };
     let store = Store::open(&disk.path().join("store")).unwrap();
     let kept = build(&store, "kept", Some("kept"));

@@ -78,7 +78,7 @@ fn sized(size: u64) -> Descriptor {
 }
 
 #[test]
-fn the_layers_of_an_image_are_limited_together() {
+fn layers_of_an_image_share_the_limit() {
     let scene = Scene::new();
     let store = scene.store.with_limits(Limits {
         bytes: 1000,
@@ -97,7 +97,7 @@ fn the_layers_of_an_image_are_limited_together() {
 }
 
 #[test]
-fn any_size_of_a_manifest_is_counted() {
+fn huge_sizes_in_a_manifest_do_not_overflow() {
     let scene = Scene::new();
     let plain = [layer("a"), layer("b")];
     let config = config("amd64", &[&plain[0], &plain[1]]).to_json();
@@ -121,7 +121,7 @@ fn any_size_of_a_manifest_is_counted() {
 }
 
 #[test]
-fn an_image_is_pulled() {
+fn image_is_pulled() {
     let scene = Scene::new();
     let store = &scene.store;
     for remote in [
@@ -156,7 +156,7 @@ fn an_image_is_pulled() {
 }
 
 #[test]
-fn an_image_of_an_index_is_found_by_the_digest_of_the_index() {
+fn image_is_found_by_the_digest_of_its_index() {
     let scene = Scene::new();
     let remote = Remote::new("a");
     remote.download(&scene.store);
@@ -179,7 +179,7 @@ fn an_image_of_an_index_is_found_by_the_digest_of_the_index() {
 }
 
 #[test]
-fn what_was_begun_is_gone_on_with() {
+fn partial_download_is_resumed() {
     let scene = Scene::new();
     let remote = Remote::new("a");
     let (start, rest) = remote.layer.split_at(20);
@@ -213,7 +213,7 @@ fn what_was_begun_is_gone_on_with() {
 }
 
 #[test]
-fn what_is_wrong_is_thrown_away() {
+fn download_with_a_wrong_digest_is_removed() {
     let scene = Scene::new();
     let remote = Remote::new("a");
     let work = scene.store.work(&[]).unwrap();
@@ -249,7 +249,7 @@ fn what_is_wrong_is_thrown_away() {
 }
 
 #[test]
-fn two_do_not_download_the_same() {
+fn blob_is_downloaded_by_one_process() {
     let scene = Scene::new();
     let remote = Remote::new("a");
     let (store, blob) = (&scene.store, &remote.descriptor);
@@ -293,7 +293,7 @@ fn two_do_not_download_the_same() {
 }
 
 #[test]
-fn what_was_downloaded_stays_until_it_is_published() {
+fn downloaded_blob_is_kept_until_it_is_published() {
     let scene = Scene::new();
     let store = &scene.store;
     let remote = Remote::new("a");
@@ -321,7 +321,7 @@ fn what_was_downloaded_stays_until_it_is_published() {
 }
 
 #[test]
-fn parts_that_do_not_fit_are_refused() {
+fn inconsistent_manifest_and_config_are_refused() {
     let scene = Scene::new();
     let refused = |manifest: &[u8], config: &[u8]| {
         let err = scene

@@ -44,7 +44,7 @@ fn image(scene: &Scene) -> StoredImage {
 }
 
 #[test]
-fn images_are_the_same_on_every_way() {
+fn export_and_import_keep_images() {
     let scene = Scene::new();
     let app = image(&scene);
     scene.store.tag(&app, &name("other/name")).unwrap();
@@ -92,7 +92,7 @@ fn images_are_the_same_on_every_way() {
 }
 
 #[test]
-fn an_archive_has_what_both_kinds_of_readers_look_for() {
+fn archive_has_both_formats() {
     let scene = Scene::new();
     let app = image(&scene);
     let files = unpack(&export(&scene.store, &[&app]));
@@ -112,7 +112,7 @@ fn an_archive_has_what_both_kinds_of_readers_look_for() {
 }
 
 #[test]
-fn layers_that_are_there_can_be_left_out() {
+fn lower_layers_can_be_omitted() {
     let scene = Scene::new();
     let app = image(&scene);
     let base = scene.store.find(&name("base")).unwrap().unwrap();
@@ -143,7 +143,7 @@ fn layers_that_are_there_can_be_left_out() {
         count(&export(&[&app], &|layer| diff_ids[1..].contains(&layer.diff_id))),
         all
     );
-    // What one image needs is there, although the other does not.
+    // The layers of one image are complete, those of the other are not.
     let top = build_on(&scene.store, None, "built", None).unwrap();
     assert_eq!(top.config().rootfs.diff_ids, diff_ids[3..]);
     let both = export(&[&app, &top], &|layer| layer.diff_id == diff_ids[3]);
@@ -178,7 +178,7 @@ impl Write for Short<'_> {
 }
 
 #[test]
-fn a_reader_that_goes_away_is_told_apart_from_a_broken_store() {
+fn failed_output_differs_from_a_damaged_store() {
     let scene = Scene::new();
     let app = image(&scene);
     let whole = export(&scene.store, &[&app]).len();
@@ -196,7 +196,7 @@ fn a_reader_that_goes_away_is_told_apart_from_a_broken_store() {
 }
 
 #[test]
-fn what_is_wrong_is_not_exported() {
+fn damaged_images_are_not_exported() {
     let scene = Scene::new();
     let image = build(&scene.store, "a", Some("a"));
     let fails = |names: &[&str]| {

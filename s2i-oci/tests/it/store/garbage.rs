@@ -15,7 +15,7 @@ use super::scene::{
 };
 
 #[test]
-fn what_nothing_stands_for_goes() {
+fn unreferenced_content_is_collected() {
     let scene = Scene::new();
     let store = &scene.store;
     let base = build(store, "base", Some("base"));
@@ -42,7 +42,7 @@ fn what_nothing_stands_for_goes() {
 }
 
 #[test]
-fn an_image_that_lost_its_name_to_another_goes() {
+fn image_that_lost_its_name_is_collected() {
     let scene = Scene::new();
     build(&scene.store, "one", Some("name"));
     let two = build(&scene.store, "two", Some("name"));
@@ -51,7 +51,7 @@ fn an_image_that_lost_its_name_to_another_goes() {
 }
 
 #[test]
-fn what_is_in_use_stays() {
+fn images_in_use_are_kept() {
     let scene = Scene::new();
     let store = &scene.store;
     let images = [composed(
@@ -62,7 +62,7 @@ fn what_is_in_use_stays() {
     store.import(&mut archive(&images).as_slice()).unwrap();
     let used = store.find(&name("used")).unwrap().unwrap();
     let base = build(store, "base", Some("base"));
-    // Whether in this process or in another is the same.
+    // The process does not matter.
     let work = Store::open(store.root())
         .unwrap()
         .work(&[&used, &base])
@@ -87,7 +87,7 @@ fn what_is_in_use_stays() {
 }
 
 #[test]
-fn what_killed_processes_left_is_swept() {
+fn leftovers_of_killed_processes_are_removed() {
     let scene = Scene::new();
     let root = scene.store.root();
     let alive = scene.store.work(&[]).unwrap();
@@ -97,7 +97,7 @@ fn what_killed_processes_left_is_swept() {
         fs::write(work.join("tree/deep/file"), "x").unwrap();
         if has_lock {
             File::create(work.join("lock")).unwrap();
-            // It was cut off; nobody reads it.
+            // An incomplete lease, which is not read.
             fs::write(work.join("lease.json"), "{").unwrap();
         }
     }
@@ -108,7 +108,7 @@ fn what_killed_processes_left_is_swept() {
     assert!(alive.path().exists());
     assert!(!root.join("new").exists());
 
-    // What is no blob and no layer goes too.
+    // Other files are removed as well.
     fs::write(root.join("blobs/sha256/temporary"), "x").unwrap();
     fs::create_dir(root.join("layers/what")).unwrap();
     scene.store.collect().unwrap();
@@ -129,7 +129,7 @@ fn hostile(work: &Path) {
     for path in ["closed/inner", "closed"] {
         fs::set_permissions(tree.join(path), Permissions::from_mode(0o000)).unwrap();
     }
-    // Deeper than any path can say, and than directories may be open.
+    // Deeper than a path can be, and than the number of directories that may be open.
     let mut dir = dir;
     for _ in 0..5000 {
         mkdirat(&dir, "d", Mode::RWXU).unwrap();
@@ -155,7 +155,7 @@ fn trees_of_any_kind_are_removed() {
 }
 
 #[test]
-fn many_may_remove_the_same() {
+fn same_tree_can_be_removed_concurrently() {
     if is_skipped() {
         return;
     }
@@ -171,7 +171,7 @@ fn many_may_remove_the_same() {
 }
 
 #[test]
-fn what_is_mounted_in_a_tree_is_left_alone() {
+fn mount_points_are_not_entered() {
     let scene = Scene::new();
     let precious = scene.temp.path().join("precious");
     fs::create_dir(&precious).unwrap();
@@ -179,7 +179,7 @@ fn what_is_mounted_in_a_tree_is_left_alone() {
     let work = scene.store.work(&[]).unwrap();
     let merged = work.path().join("merged");
     fs::create_dir(&merged).unwrap();
-    // The same file system, so only the mount tells them apart.
+    // The same file system, so only the mount distinguishes them.
     let mounted = Command::new("mount")
         .arg("--bind")
         .args([&precious, &merged])
@@ -205,7 +205,7 @@ fn what_is_mounted_in_a_tree_is_left_alone() {
 }
 
 #[test]
-fn what_can_not_be_removed_is_named_and_stops_nobody() {
+fn failed_removal_is_reported_and_stops_nothing() {
     let scene = Scene::new();
     let work = scene.store.work(&[]).unwrap();
     let path = work.path().join("tree/file");
@@ -228,7 +228,7 @@ fn what_can_not_be_removed_is_named_and_stops_nobody() {
 }
 
 #[test]
-fn only_what_is_the_owners_is_cleared() {
+fn clear_removes_only_entries_of_the_caller() {
     let scene = Scene::new();
     let work = scene.store.work(&[]).unwrap();
     let outside = scene.temp.path().join("outside");

@@ -17,7 +17,7 @@ fn shown(images: &[StoredImage]) -> Vec<String> {
 }
 
 #[test]
-fn what_was_built_is_found() {
+fn published_image_is_found() {
     let scene = Scene::new();
     let base = build(&scene.store, "base", Some("s2i/base"));
     let app = build_on(&scene.store, Some(&base), "app", Some("app:1")).unwrap();
@@ -65,7 +65,7 @@ fn what_was_built_is_found() {
 }
 
 #[test]
-fn no_name_passes_for_an_id() {
+fn ids_take_precedence_over_names() {
     let scene = Scene::new();
     let real = build(&scene.store, "real", Some("real"));
     let fake = build(&scene.store, "fake", None);
@@ -89,10 +89,10 @@ fn no_name_passes_for_an_id() {
     );
 }
 
-/// Two images whose ids start with the same twelve digits can't be made, so the index says so of two
+/// Two images whose ids start with the same twelve digits can't be made, so the index lists two such
 /// that exist.
 #[test]
-fn the_start_of_two_ids_is_ambiguous() {
+fn start_of_two_ids_is_ambiguous() {
     let scene = Scene::new();
     let one = build(&scene.store, "one", Some("one"));
     let two = build(&scene.store, "two", Some("two"));
@@ -109,7 +109,7 @@ fn the_start_of_two_ids_is_ambiguous() {
 }
 
 #[test]
-fn names_move_and_go() {
+fn names_are_moved_and_removed() {
     let scene = Scene::new();
     let store = &scene.store;
     let one = build(store, "one", Some("name"));
@@ -164,7 +164,7 @@ fn names_move_and_go() {
 }
 
 #[test]
-fn digests_are_no_names_to_give() {
+fn names_with_a_digest_are_refused() {
     let scene = Scene::new();
     let image = build(&scene.store, "one", Some("one"));
     let digest = format!("one@{}", image.manifest_digest());
@@ -211,7 +211,7 @@ fn inconsistent_images_are_refused() {
 }
 
 #[test]
-fn layers_of_others_keep_their_bytes_and_lose_dockers_types() {
+fn stored_layers_keep_their_bytes_and_get_oci_types() {
     let scene = Scene::new();
     let dir = scene.temp.path();
     let images = [composed(dir, &[("a", Packing::Gzip)], &["base"])];
@@ -233,7 +233,7 @@ fn layers_of_others_keep_their_bytes_and_lose_dockers_types() {
 }
 
 #[test]
-fn damage_is_named_and_can_be_removed() {
+fn damaged_image_is_named_and_can_be_removed() {
     let scene = Scene::new();
     let store = &scene.store;
     let good = build(store, "good", Some("good"));
@@ -260,7 +260,7 @@ fn damage_is_named_and_can_be_removed() {
 }
 
 #[test]
-fn a_store_can_be_used_from_anywhere() {
+fn store_can_move_between_threads() {
     fn check<T: Clone + Send + Sync + std::fmt::Debug>() {}
     check::<Store>();
 }

@@ -39,7 +39,7 @@ fn loaded(store: &Store, archive: &[u8]) -> Vec<String> {
 }
 
 #[test]
-fn archives_of_docker_are_taken() {
+fn archives_of_docker_are_imported() {
     let scene = Scene::new();
     let (base, app) = (layer("base"), layer("app"));
     let one = config("amd64", &[&base]);
@@ -79,7 +79,7 @@ fn as_v7(mut archive: Vec<u8>) -> Vec<u8> {
 }
 
 #[test]
-fn archives_in_the_v7_format_are_taken() {
+fn archives_in_the_v7_format_are_imported() {
     let scene = Scene::new();
     let base = layer("base");
     let one = config("amd64", &[&base]);
@@ -87,9 +87,9 @@ fn archives_in_the_v7_format_are_taken() {
     assert_eq!(loaded(&scene.store, &as_v7(archive)), ["amd64: app"]);
 }
 
-/// What `tar --label` writes comes first, and has neither a magic nor a size.
+/// The label of `tar --label` comes first, and has neither a magic nor a size.
 #[test]
-fn archives_may_have_a_label() {
+fn labels_of_archives_are_ignored() {
     let scene = Scene::new();
     let base = layer("base");
     let one = config("amd64", &[&base]);
@@ -105,7 +105,7 @@ fn archives_may_have_a_label() {
 }
 
 #[test]
-fn layers_may_be_links_and_compressed() {
+fn linked_and_compressed_layers_are_imported() {
     let scene = Scene::new();
     let (a, b, c) = (layer("a"), layer("b"), layer("c"));
     let json = config("amd64", &[&a, &b, &a, &c]).to_json();
@@ -138,7 +138,7 @@ fn layers_may_be_links_and_compressed() {
 }
 
 #[test]
-fn layouts_are_taken() {
+fn oci_layouts_are_imported() {
     let scene = Scene::new();
     let mut layout = Layout::default();
     let one = layout.image("amd64", "one");
@@ -161,9 +161,9 @@ fn layouts_are_taken() {
 }
 
 #[test]
-fn of_several_platforms_the_own_one_is_taken() {
+fn image_for_this_platform_is_imported() {
     let own = Platform::of_this_machine().architecture;
-    let foreign = if own == "arm64" { "amd64" } else { "arm64" };
+    let other = if own == "arm64" { "amd64" } else { "arm64" };
     let build = |architectures: &[&str], is_lacking: &dyn Fn(&str) -> bool| {
         let mut layout = Layout::default();
         let mut manifests = Vec::new();
@@ -176,7 +176,7 @@ fn of_several_platforms_the_own_one_is_taken() {
             };
             manifests.push(into.image(architecture, architecture));
         }
-        // What says something about an image is none.
+        // An entry about an image is not an image.
         let mut attestation = layout.image("unknown", "attestation");
         attestation.platform = Some(Platform {
             os: "unknown".into(),
@@ -200,27 +200,25 @@ fn of_several_platforms_the_own_one_is_taken() {
         );
         assert_eq!(scene.names("blobs/sha256").len(), 3);
     };
-    check(&nested(&["386", foreign, &own], &all), &own);
+    check(&nested(&["386", other, &own], &all), &own);
     // One that lacks the others, and one that has no other.
-    check(&nested(&["386", foreign, &own], &|a| a != foreign), foreign);
-    check(&nested(&[foreign], &all), foreign);
+    check(&nested(&["386", other, &own], &|a| a != other), other);
+    check(&nested(&[other], &all), other);
     // Several images of one name, without an index for it.
-    let (layout, manifests) = build(&[foreign, &own], &all);
+    let (layout, manifests) = build(&[other, &own], &all);
     let manifests = manifests.into_iter().map(|m| named(m, IMAGE_NAME, "app"));
     check(&layout.end(manifests.collect()), &own);
 
     let scene = Scene::new();
-    let err = import(&scene.store, &nested(&["386", foreign], &all)).unwrap_err();
+    let err = import(&scene.store, &nested(&["386", other], &all)).unwrap_err();
     assert_eq!(
         err.to_string(),
-        format!(
-            "the archive has an image for linux/386, linux/{foreign}, but none for linux/{own}"
-        )
+        format!("the archive has an image for linux/386, linux/{other}, but none for linux/{own}")
     );
 }
 
 #[test]
-fn images_of_this_project_are_taken_as_they_are() {
+fn own_archives_are_imported_unchanged() {
     let scene = Scene::new();
     let dir = scene.temp.path();
     let base = ("base", Packing::Plain);
@@ -255,7 +253,7 @@ impl Read for Pipe<'_> {
 }
 
 #[test]
-fn archives_may_come_in_any_pieces_and_are_read_to_the_end() {
+fn archives_are_read_to_the_end_in_any_pieces() {
     let scene = Scene::new();
     let content = layer("a");
     let mut archive = docker_archive(&[(&config("amd64", &[&content]), &["a"], &[content])]);
@@ -267,7 +265,7 @@ fn archives_may_come_in_any_pieces_and_are_read_to_the_end() {
 }
 
 #[test]
-fn layers_that_the_store_has_may_be_left_out() {
+fn archive_may_omit_stored_layers() {
     let scene = Scene::new();
     let (base, app) = (layer("base"), layer("app"));
     let mut layout = Layout::default();

@@ -40,9 +40,9 @@ fn layers_are_unpacked_once() {
     }
     let scene = Scene::new();
     let image = import(&scene);
-    let told = RefCell::new(Vec::new());
-    let tell = |layer: Unpacking| told.borrow_mut().push(layer);
-    let first = scene.store.trees(&image, &tell).unwrap();
+    let unpacked = RefCell::new(Vec::new());
+    let progress = |layer: Unpacking| unpacked.borrow_mut().push(layer);
+    let first = scene.store.trees(&image, &progress).unwrap();
     let expected: Vec<_> = image
         .layers()
         .map(|layer| Unpacking {
@@ -51,14 +51,14 @@ fn layers_are_unpacked_once() {
             again: false,
         })
         .collect();
-    assert_eq!(told.take(), expected);
+    assert_eq!(unpacked.take(), expected);
     for (tree, content) in first.iter().zip(["plain", "gzip", "zstd"]) {
         let file = tree.join("etc/s2i").join(content);
         assert_eq!(fs::read_to_string(&file).unwrap(), content);
         assert_eq!(file.metadata().unwrap().mtime(), 3);
     }
-    assert_eq!(scene.store.trees(&image, &tell).unwrap(), first);
-    assert_eq!(told.take(), []);
+    assert_eq!(scene.store.trees(&image, &progress).unwrap(), first);
+    assert_eq!(unpacked.take(), []);
     assert_eq!(scene.names("work").len(), 0);
     // Now the size of all is known.
     let image = scene.store.find(&name("kinds")).unwrap().unwrap();
@@ -70,7 +70,7 @@ fn layers_are_unpacked_once() {
 }
 
 #[test]
-fn every_layer_can_be_had_as_a_plain_archive() {
+fn every_layer_is_written_as_a_plain_archive() {
     let scene = Scene::new();
     let image = import(&scene);
     let layers = plain_layers(&scene.store, &image);
@@ -95,7 +95,7 @@ fn every_layer_can_be_had_as_a_plain_archive() {
 }
 
 #[test]
-fn what_was_changed_behind_the_stores_back_is_never_handed_out() {
+fn changed_content_is_detected() {
     let scene = Scene::new();
     let fails = |image: &StoredImage| {
         let layer = image.layers().next().unwrap();
@@ -141,7 +141,7 @@ fn what_was_changed_behind_the_stores_back_is_never_handed_out() {
 }
 
 #[test]
-fn trees_are_taken_over_whole_and_become_of_one_time() {
+fn adopted_trees_are_complete_and_get_one_time() {
     let scene = Scene::new();
     let work = scene.store.work(&[]).unwrap();
     let tree = work.path().join("a/b");
@@ -153,7 +153,7 @@ fn trees_are_taken_over_whole_and_become_of_one_time() {
     assert!(!tree.exists());
     assert_eq!(adopted.size().files, 3);
     let diff_id = adopted.diff_id();
-    // Where it came from does not matter any more.
+    // Its origin does not matter any more.
     drop(work);
     let mut config = ImageConfig::new(Platform::linux("amd64"));
     config.rootfs.diff_ids.push(diff_id);
@@ -170,13 +170,13 @@ fn trees_are_taken_over_whole_and_become_of_one_time() {
 }
 
 #[test]
-fn what_is_not_published_goes() {
+fn unpublished_layers_are_removed() {
     let scene = Scene::new();
     let work = scene.store.work(&[]).unwrap();
     let tree = work.path().join("tree");
     fs::create_dir(&tree).unwrap();
     let adopted = scene.store.adopt(&tree, None).unwrap();
-    // Nobody takes it away before.
+    // It is not removed before.
     scene.store.prune().unwrap();
     s2i_oci::store::Store::open(scene.store.root()).unwrap();
     assert_eq!(scene.names("work").len(), 2);
@@ -186,7 +186,7 @@ fn what_is_not_published_goes() {
 }
 
 #[test]
-fn only_the_stores_own_trees_are_taken_over() {
+fn trees_outside_of_the_store_are_not_adopted() {
     let scene = Scene::new();
     let work = scene.store.work(&[]).unwrap();
     let outside = scene.temp.path().join("outside");
@@ -211,7 +211,7 @@ fn only_the_stores_own_trees_are_taken_over() {
 }
 
 #[test]
-fn a_layer_that_is_there_twice_is_mounted_once() {
+fn duplicate_layer_is_returned_once() {
     let scene = Scene::new();
     let a = build(&scene.store, "a", None);
     let b = build_on(&scene.store, Some(&a), "b", None).unwrap();
@@ -230,7 +230,7 @@ fn a_layer_that_is_there_twice_is_mounted_once() {
 }
 
 #[test]
-fn many_may_unpack_the_same_layer_at_once() {
+fn same_layer_can_be_unpacked_concurrently() {
     if is_skipped() {
         return;
     }
@@ -251,10 +251,10 @@ fn many_may_unpack_the_same_layer_at_once() {
     }
 }
 
-/// A tree that was unpacked from somebody else's archive need not give the archive of the same layer that
+/// A tree that was unpacked from the archive of another tool need not give the archive of the same layer that
 /// is built here.
 #[test]
-fn a_layer_that_is_there_already_serves_both() {
+fn existing_layer_is_shared() {
     if is_skipped() {
         return;
     }
@@ -263,15 +263,15 @@ fn a_layer_that_is_there_already_serves_both() {
     let built = build(&elsewhere, "same", Some("same"));
     let layer = plain_layers(&elsewhere, &built).remove(0);
     let diff_id = Digest::of(&layer);
-    // The same layer, compressed by somebody else.
+    // The same layer, compressed by another tool.
     let gzipped = super::archives::docker_archive(&[(
         built.config(),
-        &["foreign"],
+        &["external"],
         &[super::scene::gzip(&layer)],
     )]);
     scene.store.import(&mut gzipped.as_slice()).unwrap();
-    let foreign = scene.store.find(&name("foreign")).unwrap().unwrap();
-    let tree = trees(&scene.store, &foreign).remove(0);
+    let external = scene.store.find(&name("external")).unwrap().unwrap();
+    let tree = trees(&scene.store, &external).remove(0);
     let inode = tree.metadata().unwrap().ino();
 
     let own = build(&scene.store, "same", Some("own"));
@@ -281,7 +281,7 @@ fn a_layer_that_is_there_already_serves_both() {
     assert_eq!(trees(&scene.store, &own), std::slice::from_ref(&tree));
     assert_eq!(tree.metadata().unwrap().ino(), inode);
     // Each can be had on its own.
-    scene.store.untag(&name("foreign")).unwrap();
+    scene.store.untag(&name("external")).unwrap();
     scene.store.collect().unwrap();
     assert_eq!(plain_layers(&scene.store, &own), [layer]);
     export(&scene.store, &[&own]);

@@ -17,7 +17,7 @@ fn mode(path: &Path) -> u32 {
 }
 
 #[test]
-fn a_store_is_made_where_nothing_is_and_is_private() {
+fn new_store_is_private() {
     let temp = scratch::dir();
     let there = temp.path().join("there");
     fs::create_dir(&there).unwrap();
@@ -58,7 +58,7 @@ fn work_is_spread_over_the_disk() {
 }
 
 #[test]
-fn the_way_to_a_store_may_be_a_link() {
+fn store_is_opened_through_a_link() {
     let scene = Scene::new();
     let link = scene.temp.path().join("link");
     symlink(scene.store.root(), &link).unwrap();
@@ -66,7 +66,7 @@ fn the_way_to_a_store_may_be_a_link() {
 }
 
 #[test]
-fn other_directories_are_refused_and_left_alone() {
+fn other_directories_are_refused_unchanged() {
     let temp = scratch::dir();
     for content in ["work", "index.json", "blobs", ".hidden"] {
         let root = temp.path().join(content);
@@ -86,7 +86,7 @@ fn other_directories_are_refused_and_left_alone() {
 }
 
 #[test]
-fn a_store_whose_making_was_cut_off_is_made_again() {
+fn interrupted_creation_is_completed() {
     let temp = scratch::dir();
     fs::write(temp.path().join("lock"), "").unwrap();
     fs::write(temp.path().join("new"), "{").unwrap();
@@ -96,7 +96,7 @@ fn a_store_whose_making_was_cut_off_is_made_again() {
 }
 
 #[test]
-fn what_this_version_does_not_know_is_refused() {
+fn unknown_formats_are_refused() {
     let scene = Scene::new();
     let root = scene.store.root();
     let marker = root.join("store.json");
@@ -131,7 +131,7 @@ fn what_this_version_does_not_know_is_refused() {
 }
 
 #[test]
-fn stores_of_others_are_refused() {
+fn stores_of_other_users_are_refused() {
     let scene = Scene::new();
     let root = scene.store.root();
     let user = rustix::process::geteuid().as_raw();

@@ -24,7 +24,7 @@ use super::{
 };
 use crate::overlay::raw;
 
-/// What is wrong with an archive, as text.
+/// Returns the fault of an archive as text.
 #[track_caller]
 fn refused(archive: &[u8]) -> String {
     let scene = Scene::new();
@@ -36,7 +36,7 @@ fn refused(archive: &[u8]) -> String {
 }
 
 #[test]
-fn what_is_no_archive_of_images_is_refused() {
+fn archives_without_images_are_refused() {
     let not_tar = "the archive is no tar archive";
     let cut = "the archive is cut: it stops before its end";
     assert_eq!(refused(b""), cut);
@@ -47,7 +47,7 @@ fn what_is_no_archive_of_images_is_refused() {
         refused(b"BZh91AY&SY"),
         "the archive is compressed with bzip2; it must be tar, plain or compressed with gzip or zstd"
     );
-    let no_image = "the archive holds no image: it has neither an `index.json` nor a `manifest.json` that names one";
+    let no_image = "the archive has no image: it has neither an `index.json` nor a `manifest.json` that names one";
     assert_eq!(refused(&layer("a")), no_image);
     assert_eq!(refused(&Layout::default().end(Vec::new())), no_image);
     assert_eq!(
@@ -77,7 +77,7 @@ fn what_is_no_archive_of_images_is_refused() {
 }
 
 #[test]
-fn archives_that_others_read_in_another_way_are_refused() {
+fn ambiguous_archives_are_refused() {
     let two_sizes = [raw::pax(&[("size", "0")]), raw::file("a", "x")].concat();
     let two_names = [raw::pax(&[("path", "b")]), raw::long(b'L', "c")].concat();
     let sparse = [raw::pax(&[("GNU.sparse.name", "b")]), raw::file("a", "x")].concat();
@@ -118,7 +118,7 @@ fn archives_that_others_read_in_another_way_are_refused() {
 }
 
 #[test]
-fn images_whose_parts_do_not_fit_are_refused() {
+fn inconsistent_images_are_refused() {
     let content = layer("a");
     let right = config("amd64", &[&content]);
     let wrong = |config: &ImageConfig, layers: &[Vec<u8>]| {
@@ -148,10 +148,7 @@ fn images_whose_parts_do_not_fit_are_refused() {
             std::slice::from_ref(&content),
         )]))
     };
-    assert!(
-        bad_name("Upper")
-            .starts_with("the archive gives an image a name that it can't have: `Upper`")
-    );
+    assert!(bad_name("Upper").starts_with("the archive has an invalid name of an image: `Upper`"));
     let digest = format!("a@{}", Digest::of(b""));
     assert!(bad_name(&digest).ends_with("but no image can be given a name with a digest"));
 
@@ -179,7 +176,7 @@ fn images_whose_parts_do_not_fit_are_refused() {
 }
 
 #[test]
-fn layouts_that_lie_are_refused() {
+fn inconsistent_layouts_are_refused() {
     let digest = Digest::of(b"missing");
     let mut missing = Descriptor::of(MANIFEST, b"missing");
     let nothing = format!("the archive names the blob {digest}, but has nothing with this digest");
@@ -196,7 +193,7 @@ fn layouts_that_lie_are_refused() {
     missing.size = 1;
     assert_eq!(
         refused(&layout.end(vec![missing])),
-        format!("the archive has the blob {digest} with 7 bytes, but says that it has 1")
+        format!("the archive has the blob {digest} with 7 bytes, but lists it with 1")
     );
 
     let mut layout = Layout::default();
@@ -235,7 +232,7 @@ fn layouts_that_lie_are_refused() {
 }
 
 #[test]
-fn members_lead_nowhere_else() {
+fn members_do_not_leave_the_archive() {
     let with = |tar: Tar| refused(&tar.file("manifest.json", br#"[{"Config":"c"}]"#).end());
     for name in ["../c", "a/../../c", "/c"] {
         let expected = format!("the archive has a member with the name `{name}`");
@@ -317,7 +314,7 @@ fn bombs_are_refused_early() {
 }
 
 #[test]
-fn bytes_that_give_nothing_are_counted() {
+fn bytes_without_output_count_against_the_limit() {
     let scene = Scene::new();
     let most = 1_000_000;
     let store = scene.store.with_limits(Limits {
@@ -338,7 +335,7 @@ fn bytes_that_give_nothing_are_counted() {
 }
 
 #[test]
-fn bytes_that_give_nothing_are_stopped() {
+fn failed_check_ends_input_without_output() {
     let scene = Scene::new();
     let store = scene
         .store
@@ -369,7 +366,7 @@ fn header(name: &str, size: u64) -> Vec<u8> {
 }
 
 #[test]
-fn the_limits_are_those_of_layers_for_the_whole_archive() {
+fn limits_apply_to_the_whole_archive() {
     let scene = Scene::new();
     let content = layer("a");
     let archive = docker_archive(&[(&config("amd64", &[&content]), &["a"], &[content])]);
@@ -404,7 +401,7 @@ fn the_limits_are_those_of_layers_for_the_whole_archive() {
     );
     assert_eq!(scene.names("blobs/sha256").len(), 0);
     assert_eq!(import(whole, 7), (String::new(), None));
-    // A member that says that it is larger is not read at all.
+    // A member with a larger announced size is not read at all.
     let bomb = header("layer.tar", 1 << 40);
     let err = scene.store.import(&mut &*bomb).unwrap_err();
     assert_eq!(
@@ -441,7 +438,7 @@ impl Read for Look<'_> {
 }
 
 #[test]
-fn zeros_and_what_no_image_needs_take_no_disk() {
+fn zeros_and_unneeded_members_take_no_disk() {
     const SIZE: u64 = 200 << 20;
     let scene = Scene::new();
     let end = || vec![0; 1024];

@@ -58,7 +58,7 @@ pub(crate) fn name(text: &str) -> ImageRef {
     text.parse().unwrap()
 }
 
-/// What makes the same files the same layer.
+/// The time that gives the same files the same layer.
 pub(crate) const CLAMP: Clamp = Clamp {
     after: SystemTime::UNIX_EPOCH,
     mtime: 7,
@@ -94,7 +94,7 @@ pub(crate) fn build(store: &Store, content: &str, tag: Option<&str>) -> StoredIm
     build_on(store, None, content, tag).unwrap()
 }
 
-/// How a layer of a composed image is compressed.
+/// The compression of a layer of a composed image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Packing {
     Plain,
@@ -164,7 +164,7 @@ pub(crate) fn export(store: &Store, images: &[&StoredImage]) -> Vec<u8> {
     bytes
 }
 
-/// All layers of an image as plain archives, which must be what the config says.
+/// All layers of an image as plain archives, which must be those in the config.
 #[track_caller]
 pub(crate) fn plain_layers(store: &Store, image: &StoredImage) -> Vec<Vec<u8>> {
     let layers = image.layers().map(|layer| {
@@ -188,7 +188,7 @@ pub(crate) fn chain(err: &dyn std::error::Error) -> String {
     s2i_core::ErrorChain(err).to_string()
 }
 
-/// Whether a test must be skipped because only root can unpack layers; says so.
+/// Returns whether a test must be skipped because only root can unpack layers, and prints that.
 pub(crate) fn is_skipped() -> bool {
     let is_root = rustix::process::geteuid().is_root();
     if !is_root {

@@ -45,7 +45,7 @@ fn stop_everywhere(scene: &Scene, work: impl Fn(&Store) -> Result<(), StoreError
 }
 
 #[test]
-fn an_import_is_all_or_nothing() {
+fn stopped_import_leaves_nothing() {
     let scene = Scene::new();
     let layers = [("one", Packing::Gzip), ("two", Packing::Plain)];
     let archive = archive(&[composed(scene.temp.path(), &layers, &["app"])]);
@@ -58,7 +58,7 @@ fn an_import_is_all_or_nothing() {
 }
 
 #[test]
-fn unpacking_leaves_no_layer_that_is_not_whole() {
+fn stopped_unpacking_leaves_no_incomplete_layer() {
     if is_skipped() {
         return;
     }
@@ -73,7 +73,7 @@ fn unpacking_leaves_no_layer_that_is_not_whole() {
 }
 
 #[test]
-fn committing_and_writing_a_layer_stop() {
+fn failed_check_ends_committing_and_writing_a_layer() {
     if is_skipped() {
         return;
     }
@@ -89,7 +89,7 @@ fn committing_and_writing_a_layer_stop() {
 }
 
 #[test]
-fn waiting_for_the_download_of_another_process_stops() {
+fn failed_check_ends_waiting_for_a_download() {
     let scene = Scene::new();
     let blob = Descriptor {
         digest: Digest::of(b"layer"),
