@@ -223,9 +223,7 @@ impl CredentialStore {
 /// Returns the names that an entry for this repository can have, most particular first.
 fn names(registry: &str, repository: &str) -> Vec<String> {
     let full = format!("{registry}/{repository}");
-    let ends = full.match_indices('/').map(|(at, _)| at);
-    let mut names: Vec<_> = ends.map(|end| full[..end].to_owned()).collect();
-    names.push(full.clone());
-    names.reverse();
-    names
+    let ends = full.rmatch_indices('/').map(|(at, _)| at);
+    let ends = std::iter::once(full.len()).chain(ends);
+    ends.map(|end| full[..end].to_owned()).collect()
 }

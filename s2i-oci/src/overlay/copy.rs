@@ -45,63 +45,62 @@ pub(super) fn copy(
     layer: &mut LayerWriter<'_>,
     check: &dyn Fn() -> io::Result<()>,
 ) -> Result<(), CopyError> {
+    let mut copy = Copy { layer, check };
     let mut at = 0;
     while is_sparse && at < size {
         let data = next(file, SeekFrom::Data(at), size)?;
-        zeros(data - at, layer, check)?;
+        copy.zeros(data - at)?;
         at = next(file, SeekFrom::Hole(data), size)?;
         file.seek(Start(data)).map_err(CopyError::Read)?;
         let mut piece = Read::by_ref(file).take(at - data);
-        copy_exactly(&mut piece, at - data, layer, check)?;
+        copy.contents(&mut piece, at - data)?;
         file.seek(Start(at)).map_err(CopyError::Read)?;
     }
-    copy_exactly(file, size - at, layer, check)
+    copy.contents(file, size - at)
 }
 
-fn zeros(
-    size: u64,
-    layer: &mut LayerWriter<'_>,
-    check: &dyn Fn() -> io::Result<()>,
-) -> Result<(), CopyError> {
-    let mut left = size;
-    while left > 0 {
-        check().map_err(CopyError::Stopped)?;
-        let count = left.min(ZEROS);
-        layer.add_zeros(count).map_err(CopyError::Write)?;
-        left -= count;
-    }
-    Ok(())
+/// The copy of one file.
+struct Copy<'c, 'l> {
+    layer: &'c mut LayerWriter<'l>,
+    check: &'c dyn Fn() -> io::Result<()>,
 }
 
-/// Copies contents that must end after `size` bytes. They are read straight into the layer's buffer, with room for one
-/// byte more than expected, so that finding the end needs no extra call.
-fn copy_exactly(
-    file: &mut dyn Read,
-    size: u64,
-    layer: &mut LayerWriter<'_>,
-    check: &dyn Fn() -> io::Result<()>,
-) -> Result<(), CopyError> {
-    let mut left = size;
-    loop {
-        check().map_err(CopyError::Stopped)?;
-        let wanted = usize::try_from(left)
-            .unwrap_or(usize::MAX)
-            .saturating_add(1);
-        let room = layer.room(wanted.min(ROOM)).map_err(CopyError::Write)?;
-        let asked = wanted.min(room.len());
-        let count = match file.read(&mut room[..asked]) {
-            Err(err) if err.kind() == ErrorKind::Interrupted => continue,
-            count => count.map_err(CopyError::Read)?,
-        };
-        left = left
-            .checked_sub(count as u64)
-            .ok_or(CopyError::Fault(PackFault::Grew))?;
-        layer.advance(count).map_err(CopyError::Write)?;
-        if left == 0 && count < asked {
-            return Ok(());
+impl Copy<'_, '_> {
+    fn zeros(&mut self, size: u64) -> Result<(), CopyError> {
+        let mut left = size;
+        while left > 0 {
+            (self.check)().map_err(CopyError::Stopped)?;
+            let count = left.min(ZEROS);
+            self.layer.add_zeros(count).map_err(CopyError::Write)?;
+            left -= count;
         }
-        if count == 0 {
-            return Err(CopyError::Fault(PackFault::Shrank));
+        Ok(())
+    }
+
+    /// Copies contents that must end after `size` bytes. They are read straight into the layer's buffer, with room for
+    /// one byte more than expected, so that finding the end needs no extra call.
+    fn contents(&mut self, file: &mut dyn Read, size: u64) -> Result<(), CopyError> {
+        let mut left = size;
+        loop {
+            (self.check)().map_err(CopyError::Stopped)?;
+            let wanted = usize::try_from(left).unwrap_or(usize::MAX);
+            let wanted = wanted.saturating_add(1);
+            let room = self.layer.room(wanted.min(ROOM));
+            let room = room.map_err(CopyError::Write)?;
+            let most = wanted.min(room.len());
+            let count = match file.read(&mut room[..most]) {
+                Err(err) if err.kind() == ErrorKind::Interrupted => continue,
+                count => count.map_err(CopyError::Read)?,
+            };
+            let rest = left.checked_sub(count as u64);
+            left = rest.ok_or(CopyError::Fault(PackFault::Grew))?;
+            self.layer.advance(count).map_err(CopyError::Write)?;
+            if left == 0 && count < most {
+                return Ok(());
+            }
+            if count == 0 {
+                return Err(CopyError::Fault(PackFault::Shrank));
+            }
         }
     }
 }

@@ -4,12 +4,12 @@ use std::{ffi::OsStr, os::fd::BorrowedFd};
 
 use rustix::{
     fs::{
-        AtFlags, FileType, Gid, Mode, Stat, Timespec, Timestamps, UTIME_OMIT, Uid, chownat, fchmod,
-        fchown, futimens, utimensat,
+        AtFlags, FileType, Gid, Mode, Stat, Timespec, Timestamps, UTIME_OMIT, Uid, chmodat,
+        chownat, fchmod, fchown, futimens, utimensat,
     },
     io::Errno,
 };
-use s2i_core::archive::{Entry, Time};
+use s2i_core::archive::{Entry, Kind, Time};
 
 use super::{Dialect, xattr};
 
@@ -49,14 +49,13 @@ pub(super) fn finish_at(
     name: &OsStr,
     entry: &Entry,
     dialect: Dialect,
-    has_mode: bool,
 ) -> Result<(), Errno> {
     let (uid, gid) = ids(entry);
     let changed = chownat(dir, name, uid, gid, AtFlags::SYMLINK_NOFOLLOW);
     let mode = owned(changed, entry.mode, dialect)?;
-    if has_mode {
-        // The file was just created in a directory that no other process uses, and is no link.
-        rustix::fs::chmodat(dir, name, mode, AtFlags::empty())?;
+    // Links have no mode. Other files were just created in a directory that no other process uses.
+    if entry.kind != Kind::Symlink {
+        chmodat(dir, name, mode, AtFlags::empty())?;
     }
     touch_at(dir, name, timespec(entry.mtime))
 }

@@ -22,7 +22,7 @@ use s2i_core::archive::{self, Entries, Entry, Kind, shown};
 
 use super::{
     Dialect, EntryFault, Limits, RULES, Size, UnpackError, content,
-    dirs::Dirs,
+    dirs::{self, Dirs},
     error::EntryError,
     meta,
     name::{self, Meaning},
@@ -101,14 +101,26 @@ struct Unpacking<'l> {
     limits: &'l Limits,
 }
 
+/// An entry that is not the root, and its path.
+struct Item<'e> {
+    entry: &'e Entry,
+    parents: &'e [&'e OsStr],
+    name: &'e OsStr,
+}
+
 impl Unpacking<'_> {
     fn entry(&mut self, entry: &Entry, entries: &mut Entries<'_>) -> Result<(), EntryError> {
         let path = RULES.components(&entry.name, self.limits)?;
         let Some((name, parents)) = path.split_last() else {
             return self.root(entry);
         };
+        let item = Item {
+            entry,
+            parents,
+            name,
+        };
         match name::meaning(parents, name)? {
-            Meaning::Itself => self.make(entry, parents, name, entries),
+            Meaning::Itself => self.create(&item, entries),
             Meaning::Nothing => Ok(()),
             Meaning::Opaque | Meaning::Whiteout(_)
                 if !matches!(entry.kind, Kind::File | Kind::HardLink) =>
@@ -128,82 +140,60 @@ impl Unpacking<'_> {
         self.dirs.describe(entry)
     }
 
-    fn make(
-        &mut self,
-        entry: &Entry,
-        parents: &[&OsStr],
-        name: &OsStr,
-        entries: &mut Entries<'_>,
-    ) -> Result<(), EntryError> {
-        match entry.kind {
-            Kind::Directory => self.dirs.directory(parents, name, entry),
-            Kind::CharacterDevice => self.node(entry, FileType::CharacterDevice, parents, name),
-            Kind::BlockDevice => self.node(entry, FileType::BlockDevice, parents, name),
-            Kind::Fifo => self.node(entry, FileType::Fifo, parents, name),
-            Kind::HardLink => self.hard_link(entry, parents, name),
-            Kind::Symlink => {
-                let dir = self.dirs.enter(parents)?;
-                let target = OsStr::from_bytes(&entry.target);
-                replace(dir, name, || symlinkat(target, dir, name))?;
-                Ok(meta::finish_at(dir, name, entry, self.dialect, false)?)
-            }
+    fn create(&mut self, item: &Item<'_>, entries: &mut Entries<'_>) -> Result<(), EntryError> {
+        match item.entry.kind {
+            Kind::Directory => self.dirs.directory(item.parents, item.name, item.entry),
+            Kind::CharacterDevice => self.node(item, FileType::CharacterDevice),
+            Kind::BlockDevice => self.node(item, FileType::BlockDevice),
+            Kind::Fifo => self.node(item, FileType::Fifo),
+            Kind::HardLink => self.hard_link(item),
+            Kind::Symlink => self.symlink(item),
             // The rules let nothing else through.
-            Kind::File | Kind::Label => self.file(entry, parents, name, entries),
+            Kind::File | Kind::Label => self.file(item, entries),
         }
     }
 
-    fn file(
-        &mut self,
-        entry: &Entry,
-        parents: &[&OsStr],
-        name: &OsStr,
-        entries: &mut Entries<'_>,
-    ) -> Result<(), EntryError> {
-        let dir = self.dirs.enter(parents)?;
+    fn symlink(&mut self, item: &Item<'_>) -> Result<(), EntryError> {
+        let dir = self.dirs.enter(item.parents)?;
+        let target = OsStr::from_bytes(&item.entry.target);
+        replace(dir, item.name, || symlinkat(target, dir, item.name))?;
+        Ok(meta::finish_at(dir, item.name, item.entry, self.dialect)?)
+    }
+
+    fn file(&mut self, item: &Item<'_>, entries: &mut Entries<'_>) -> Result<(), EntryError> {
+        let dir = self.dirs.enter(item.parents)?;
         let flags =
             OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = replace(dir, name, || {
-            openat(dir, name, flags, Mode::RUSR | Mode::WUSR)
-        })?;
+        let mode = Mode::RUSR | Mode::WUSR;
+        let file = replace(dir, item.name, || openat(dir, item.name, flags, mode))?;
         let file = File::from(file);
-        content::fill(&file, entry, entries)?;
-        Ok(meta::finish_file(file.as_fd(), entry, self.dialect)?)
+        content::fill(&file, item.entry, entries)?;
+        Ok(meta::finish_file(file.as_fd(), item.entry, self.dialect)?)
     }
 
     /// Creates a device or FIFO, except where a user namespace forbids it.
-    fn node(
-        &mut self,
-        entry: &Entry,
-        kind: FileType,
-        parents: &[&OsStr],
-        name: &OsStr,
-    ) -> Result<(), EntryError> {
-        let dir = self.dirs.enter(parents)?;
-        let device = makedev(entry.device.0, entry.device.1);
-        let made = replace(dir, name, || mknodat(dir, name, kind, Mode::RUSR, device));
-        match made {
+    fn node(&mut self, item: &Item<'_>, kind: FileType) -> Result<(), EntryError> {
+        let (dir, name) = (self.dirs.enter(item.parents)?, item.name);
+        let (major, minor) = item.entry.device;
+        let device = makedev(major, minor);
+        match replace(dir, name, || mknodat(dir, name, kind, Mode::RUSR, device)) {
             Err(EntryError::Io(err))
                 if self.dialect == Dialect::User && err.kind() == ErrorKind::PermissionDenied =>
             {
                 Ok(())
             }
-            made => {
-                made?;
-                Ok(meta::finish_at(dir, name, entry, self.dialect, true)?)
+            created => {
+                created?;
+                Ok(meta::finish_at(dir, name, item.entry, self.dialect)?)
             }
         }
     }
 
     /// Makes a hard link to anything but a directory that the layer has made.
-    fn hard_link(
-        &mut self,
-        entry: &Entry,
-        parents: &[&OsStr],
-        name: &OsStr,
-    ) -> Result<(), EntryError> {
-        let target = || shown(&entry.target);
+    fn hard_link(&mut self, item: &Item<'_>) -> Result<(), EntryError> {
+        let (name, target) = (item.name, || shown(&item.entry.target));
         let missing = || EntryFault::TargetMissing(target());
-        let path = RULES.components(&entry.target, self.limits);
+        let path = RULES.components(&item.entry.target, self.limits);
         let path = path.map_err(|fault| archive::EntryFault::Target {
             target: target(),
             fault: Box::new(fault),
@@ -211,13 +201,10 @@ impl Unpacking<'_> {
         let Some((source_name, source_parents)) = path.split_last() else {
             return Err(EntryFault::TargetDirectory(target()).into());
         };
-        let source = self.dirs.find(source_parents).map_err(|err| {
-            if err.is_absence() {
-                missing().into()
-            } else {
-                err
-            }
-        })?;
+        let source = match self.dirs.find(source_parents) {
+            Err(err) if err.is_absence() => return Err(missing().into()),
+            source => source?,
+        };
         let found = match statat(&source, *source_name, AtFlags::SYMLINK_NOFOLLOW) {
             Err(Errno::NOENT) => return Err(missing().into()),
             found => found?,
@@ -228,15 +215,14 @@ impl Unpacking<'_> {
         if meta::is_whiteout(&found) {
             return Err(missing().into());
         }
-        let dir = self.dirs.enter(parents)?;
-        if let Ok(there) = statat(dir, name, AtFlags::SYMLINK_NOFOLLOW)
-            && (there.st_dev, there.st_ino) == (found.st_dev, found.st_ino)
+        let dir = self.dirs.enter(item.parents)?;
+        if let Ok(old) = statat(dir, name, AtFlags::SYMLINK_NOFOLLOW)
+            && (old.st_dev, old.st_ino) == (found.st_dev, found.st_ino)
         {
             return Ok(());
         }
-        replace(dir, name, || {
-            linkat(&source, *source_name, dir, name, AtFlags::empty())
-        })
+        let link = || linkat(&source, *source_name, dir, name, AtFlags::empty());
+        replace(dir, name, link)
     }
 
     /// Marks the file of this name in lower layers as removed.
@@ -244,11 +230,10 @@ impl Unpacking<'_> {
         let dir = self.dirs.enter(parents)?;
         match mknodat(dir, name, FileType::CharacterDevice, Mode::empty(), 0) {
             Err(Errno::EXIST) => {}
-            made => return Ok(made?),
+            created => return Ok(created?),
         }
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        match openat(dir, name, flags, Mode::empty()) {
-            Ok(made) => Ok(xattr::set_opaque(made.as_fd(), self.dialect)?),
+        match dirs::open(dir, name) {
+            Ok(directory) => Ok(xattr::set_opaque(directory.as_fd(), self.dialect)?),
             Err(Errno::NOTDIR | Errno::LOOP) => Ok(()),
             Err(err) => Err(err.into()),
         }

@@ -8,8 +8,8 @@
 //! - Every download is **resumed**: one that is cut or stalls continues where it ended, also in another process.
 //! - Nothing is **unencrypted**, except to loopback addresses; there is no option for it. A credential goes only to the
 //!   host that it is for and to the token service that this host names.
-//! - Credentials are those of Docker and Podman ([`credentials`](crate::credentials)). They are looked up when a
-//!   registry asks for them and are in no log, no error and no `Debug` text.
+//! - Credentials are those of Docker and Podman ([`credentials`](crate::credentials)). They are looked up after a
+//!   challenge of the registry, and are not in logs, errors and `Debug` texts.
 //!
 //! The API is asynchronous and needs a tokio runtime with time and I/O enabled; one thread is enough. Hashing and files
 //! are dealt with on tokio's threads for blocking work.

@@ -16,7 +16,7 @@ pub struct Options {
     /// Authorities that are trusted for every registry, as PEM text, besides the system's own.
     pub extra_ca: Option<String>,
     /// The mirrors to pull from before the registry: from the registry's host (`docker.io`) to
-    /// `host[:port][/prefix]`, first first.
+    /// `host[:port][/prefix]`, in the order in which they are tried.
     pub mirrors: BTreeMap<String, Vec<String>>,
     /// The number of blobs that are transferred at once.
     pub parallel: usize,

@@ -27,7 +27,7 @@ pub(super) enum Change {
 
 #[cfg(test)]
 pub(super) fn step(change: Change) -> io::Result<()> {
-    super::faults::step(change == Change::Adds)
+    super::tests::faults::step(change == Change::Adds)
 }
 
 #[cfg(not(test))]
@@ -59,10 +59,9 @@ pub(super) fn make_dir(path: &Path) -> Result<bool, StoreError> {
 
 /// Asks the file system to spread the contents of this directory's subdirectories.
 ///
-/// ext4 without a journal, as small virtual machines have it, gives new files the numbers of removed ones
-/// only minutes later, and until then looks at each of those again for every file that is made near them.
-/// Where thousands of files are made and removed in turn, most builds would take several times as long as the
-/// first. With a journal it does not, and other file systems know no such flag.
+/// ext4 without a journal, which is usual in small virtual machines, reuses the inodes of removed files only after
+/// minutes, and until then examines each of them again for every new file near them. So a build that follows another one
+/// would take several times as long. ext4 with a journal does not do so, and other file systems have no such flag.
 pub(super) fn spread(dir: &Path) {
     let spread = || -> io::Result<()> {
         let dir = File::open(dir)?;

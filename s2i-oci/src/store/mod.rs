@@ -34,13 +34,9 @@
 //! ```
 
 mod blobs;
-#[cfg(test)]
-mod crashes;
 mod disk;
 mod error;
 mod export;
-#[cfg(test)]
-mod faults;
 mod find;
 mod gc;
 mod image;
@@ -54,6 +50,8 @@ mod publish;
 mod record;
 mod remove;
 mod stop;
+#[cfg(test)]
+mod tests;
 mod work;
 
 use std::path::Path;

@@ -14,7 +14,6 @@ use super::{
 use crate::{
     Digest,
     manifest::{self, Descriptor, Manifest, oci_layer},
-    overlay,
 };
 
 /// An image to be published.
@@ -260,8 +259,7 @@ impl Store {
         }
         let tree = adopted.directory().0.join("tree");
         let mut file = disk::create(&path)?;
-        overlay::pack(&tree, self.dialect(), None, &mut self.watch(&mut file))
-            .map_err(|source| StoreError::Pack { tree, source })?;
+        self.pack(&tree, &mut file)?;
         disk::sync(&file, &path)
     }
 

@@ -6,7 +6,10 @@
 //! of other tools can't be restored from files, so a layer that was unpacked from one is always unpacked again, but
 //! then waits for the disk, so that this happens once.
 
-use std::{io, path::Path};
+use std::{
+    io::{self, Write},
+    path::Path,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -95,12 +98,17 @@ impl Store {
 
     /// Returns whether packing the tree gives this layer.
     pub(super) fn packs(&self, tree: &Path, diff_id: Digest) -> Result<bool, StoreError> {
-        let packed = overlay::pack(tree, self.dialect(), None, &mut self.watch(io::sink()));
-        let (found, _) = packed.map_err(|source| StoreError::Pack {
+        Ok(self.pack(tree, &mut io::sink())? == diff_id)
+    }
+
+    /// Packs the tree, and returns the digest of the layer.
+    pub(super) fn pack(&self, tree: &Path, out: &mut dyn Write) -> Result<Digest, StoreError> {
+        let packed = overlay::pack(tree, self.dialect, None, &mut self.watch(out));
+        let (digest, _) = packed.map_err(|source| StoreError::Pack {
             tree: tree.into(),
             source,
         })?;
-        Ok(found == diff_id)
+        Ok(digest)
     }
 
     /// Records the result, as another process may have recorded the same, or have replaced the tree.

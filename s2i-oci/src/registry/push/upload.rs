@@ -41,7 +41,7 @@ impl fmt::Debug for PushBlob {
     }
 }
 
-/// The way of a blob into a repository.
+/// The result of an upload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum UploadOutcome {
     /// The repository had the blob.

@@ -45,11 +45,7 @@ fn read(contents: &Contents, image: &DockerImage) -> Result<Listing, StoreError>
             Compression::Gzip => manifest::LAYER_GZIP,
             Compression::Zstd => manifest::LAYER_ZSTD,
         };
-        Ok(Descriptor {
-            digest: blob.digest,
-            size: blob.size,
-            ..Descriptor::of(media_type, &[])
-        })
+        Ok(Descriptor::new(media_type, blob.digest, blob.size))
     });
     let layers = layers.collect::<Result<_, StoreError>>()?;
     let manifest = Manifest::new(Descriptor::of(CONFIG, &config), layers);

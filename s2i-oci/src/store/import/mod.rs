@@ -323,6 +323,12 @@ impl Contents {
         Err(ImportFault::Link(name.into()))
     }
 
+    /// Returns the file with this digest, under any name.
+    fn blob(&self, digest: Digest) -> Result<&Spooled, ImportFault> {
+        let blob = self.blobs.get(&digest);
+        blob.ok_or(ImportFault::NoBlob(digest))
+    }
+
     /// A description with this name, if it is there.
     fn read<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, StoreError> {
         let Some(blob) = self.file(name)? else {

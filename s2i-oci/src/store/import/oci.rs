@@ -79,20 +79,17 @@ fn resolve(
     depth: usize,
 ) -> Result<(Digest, String), StoreError> {
     if !is_index(&entry.media_type) {
-        let manifest = blob(contents, entry.digest)?;
+        let manifest = contents.blob(entry.digest)?;
         check_length(manifest, entry.size)?;
         return Ok((entry.digest, entry.media_type.clone()));
     }
     if depth == MAX_DEPTH {
         return Err(ImportFault::Depth(MAX_DEPTH).into());
     }
-    let index = index(blob(contents, entry.digest)?, &entry.media_type)?;
-    let entries: Vec<_> = index
-        .manifests
-        .iter()
-        .filter(|entry| is_image(entry))
-        .collect();
-    resolve(contents, choose(contents, &entries)?, depth + 1)
+    let index = index(contents.blob(entry.digest)?, &entry.media_type)?;
+    let entries = index.manifests.iter().filter(|entry| is_image(entry));
+    let entry = choose(contents, &entries.collect::<Vec<_>>())?;
+    resolve(contents, entry, depth + 1)
 }
 
 /// Returns the entry for this platform, or the only one present: archives may lack the images of other platforms.
@@ -121,10 +118,9 @@ fn choose<'e>(
 fn platforms(entries: &[&Descriptor]) -> String {
     let platforms = entries.iter().filter_map(|entry| entry.platform.as_ref());
     let platforms: Vec<_> = platforms.map(ToString::to_string).collect();
-    if platforms.is_empty() {
-        "no platform that it names".into()
-    } else {
-        platforms.join(", ")
+    match platforms.as_slice() {
+        [] => "no platform that it names".into(),
+        platforms => platforms.join(", "),
     }
 }
 
@@ -136,17 +132,10 @@ fn index(blob: &Spooled, media_type: &str) -> Result<Index, StoreError> {
 }
 
 fn read(contents: &Contents, digest: Digest, media_type: &str) -> Result<Parts, StoreError> {
-    let bytes = json(&digest.to_string(), blob(contents, digest)?)?;
+    let bytes = json(&digest.to_string(), contents.blob(digest)?)?;
     let manifest = Manifest::parse(&bytes, media_type)
         .map_err(|fault| ImportFault::Manifest { digest, fault })?;
-    let config = blob(contents, manifest.config.digest)?;
-    let config = json(&manifest.config.digest.to_string(), config)?;
+    let config = manifest.config.digest;
+    let config = json(&config.to_string(), contents.blob(config)?)?;
     Parts::read(bytes, media_type, config)
-}
-
-fn blob(contents: &Contents, digest: Digest) -> Result<&Spooled, ImportFault> {
-    contents
-        .blobs
-        .get(&digest)
-        .ok_or(ImportFault::NoBlob(digest))
 }

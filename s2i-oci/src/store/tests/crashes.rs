@@ -16,14 +16,12 @@ use s2i_core::{
 };
 use tempfile::TempDir;
 
-use super::{
-    LayerSource, NewImage, Store, StoreError, StoredImage,
-    faults::{self, Fate},
-};
+use super::faults::{self, Fate};
 use crate::{
     Digest,
     manifest::{CONFIG, Descriptor, LAYER, LAYER_GZIP, Manifest},
     overlay::Clamp,
+    store::{LayerSource, NewImage, Store, StoreError, StoredImage},
 };
 
 const OPERATION: &str = "S2I_TEST_OPERATION";
@@ -331,7 +329,7 @@ fn killed_process_leaves_the_store_consistent() {
         }
         let steps = end_everywhere(operation, |scene, steps| {
             let output = Command::new(env::current_exe().unwrap())
-                .args(["--exact", "store::crashes::victim", "--nocapture"])
+                .args(["--exact", "store::tests::crashes::victim", "--nocapture"])
                 .env(OPERATION, format!("{operation:?}"))
                 .env(DIRECTORY, scene)
                 .env(STEPS, steps.to_string())

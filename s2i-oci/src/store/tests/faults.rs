@@ -27,7 +27,7 @@ pub(super) fn end() -> bool {
 }
 
 /// Takes one step, before every change of the disk.
-pub(super) fn step(needs_space: bool) -> io::Result<()> {
+pub(in crate::store) fn step(needs_space: bool) -> io::Result<()> {
     let Some((left, fate)) = PLAN.get() else {
         return Ok(());
     };
