@@ -178,7 +178,7 @@ pub enum ManifestFault {
     /// The config is not that of a container image.
     #[error("has a config of the media type `{0}`, which is not that of a container image")]
     Config(String),
-    /// A layer that is no archive, or one that may not be distributed.
+    /// A layer that is not an archive, or one that may not be distributed.
     #[error("has a layer of the media type `{0}`, which can't be used")]
     Layer(String),
 }

@@ -131,7 +131,7 @@ fn contents(path: &Path) -> Result<Vec<u8>, CredentialError> {
 }
 
 fn parse<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<T, CredentialError> {
-    // The parser's own message may quote a password that stands in the wrong place.
+    // The parser's own message may quote a password in a wrong position.
     serde_json::from_slice(bytes).map_err(|err| CredentialError::Parse {
         path: path.into(),
         line: err.line(),

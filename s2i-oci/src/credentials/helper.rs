@@ -59,7 +59,7 @@ impl<'a> Helper<'a> {
         if !output.status.success() {
             return match output.stdout.trim_ascii() {
                 NOT_FOUND => Ok(None),
-                _ => Err(failed(program, &output)),
+                _ => Err(exit_error(program, &output)),
             };
         }
         // The parser's message may quote the secret.
@@ -102,7 +102,7 @@ impl<'a> Helper<'a> {
         if output.status.success() {
             Ok(())
         } else {
-            Err(failed(program, &output))
+            Err(exit_error(program, &output))
         }
     }
 
@@ -136,7 +136,7 @@ impl<'a> Helper<'a> {
     }
 }
 
-fn failed(program: PathBuf, output: &Output) -> CredentialError {
+fn exit_error(program: PathBuf, output: &Output) -> CredentialError {
     CredentialError::HelperFailed {
         program,
         status: output.status,

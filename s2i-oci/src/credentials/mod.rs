@@ -38,7 +38,7 @@ pub struct CredentialStore {
     pub helper_path: Option<OsString>,
 }
 
-/// The place of a stored credential.
+/// The location of a stored credential.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CredentialLocation {

@@ -38,7 +38,7 @@ pub(super) struct Dirs<'l> {
     levels: Vec<Level>,
     dialect: Dialect,
     limits: &'l Limits,
-    /// Directories that no entry named when they were made.
+    /// The number of created directories that no entry had named.
     implied: u64,
 }
 
@@ -104,7 +104,7 @@ impl<'l> Dirs<'l> {
         self.walk(parents, Missing::Make)?;
         let fd = match make(self.current(), name) {
             Err(Errno::EXIST) => self.replace(name)?,
-            made => made?,
+            created => created?,
         };
         self.push(name, fd, IMPLIED_TIME)?;
         self.describe(entry)
@@ -150,11 +150,8 @@ impl<'l> Dirs<'l> {
         missing: Missing,
     ) -> Result<(), EntryError> {
         let mut links = 1;
-        let mut left: Vec<Vec<u8>> = rest
-            .iter()
-            .rev()
-            .map(|part| part.as_bytes().to_vec())
-            .collect();
+        let rest = rest.iter().rev().map(|part| part.as_bytes().to_vec());
+        let mut left: Vec<_> = rest.collect();
         self.take_target(target, &mut left)?;
         while let Some(part) = left.pop() {
             match &*part {
@@ -214,7 +211,7 @@ impl<'l> Dirs<'l> {
         Ok(Step::Entered)
     }
 
-    /// Takes a directory that was made and that no entry named so far.
+    /// Enters a directory that was created although no entry had named it.
     fn imply(&mut self, name: &OsStr, fd: OwnedFd) -> Result<(), EntryError> {
         self.implied += 1;
         if self.implied > self.limits.entries {

@@ -18,7 +18,7 @@ pub enum UnpackError {
     /// One entry is bad.
     #[error("the layer's entry `{entry}` {fault}")]
     Entry {
-        /// Its name, made fit to be shown.
+        /// Its name, as it can be shown.
         entry: String,
         /// The fault.
         fault: EntryFault,
@@ -38,7 +38,7 @@ pub enum UnpackError {
     /// The file system refused something.
     #[error("can't unpack the layer's entry `{entry}`")]
     Write {
-        /// The entry's name, made fit to be shown.
+        /// The entry's name, as it can be shown.
         entry: String,
         /// The error of the file system.
         #[source]
@@ -175,7 +175,7 @@ pub enum PackError {
     /// A file or directory can't be read.
     #[error("can't read `{path}` of the layer")]
     Read {
-        /// Its path in the tree, made fit to be shown.
+        /// Its path in the tree, as it can be shown.
         path: String,
         /// The error of the file system.
         #[source]
@@ -184,7 +184,7 @@ pub enum PackError {
     /// The time of a file or directory can't be set.
     #[error("can't set the time of `{path}` of the layer")]
     Clamp {
-        /// Its path in the tree, made fit to be shown.
+        /// Its path in the tree, as it can be shown.
         path: String,
         /// The error of the file system.
         #[source]
@@ -193,7 +193,7 @@ pub enum PackError {
     /// A file or directory can't be in a layer.
     #[error("`{path}` of the layer {fault}")]
     Entry {
-        /// Its path in the tree, made fit to be shown.
+        /// Its path in the tree, as it can be shown.
         path: String,
         /// The fault.
         fault: PackFault,

@@ -14,7 +14,7 @@ pub enum Part<'a> {
     Entry(Entry),
     /// A piece of the contents of the entry that began last. Ranges without a piece are holes.
     Contents {
-        /// The place of the piece in the file, in bytes from its start.
+        /// The offset of the piece in the file, in bytes from its start.
         offset: u64,
         /// The bytes.
         bytes: &'a [u8],

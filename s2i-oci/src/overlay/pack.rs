@@ -123,7 +123,7 @@ struct Frame {
     name: Option<Rc<Name>>,
 }
 
-/// A name in a directory. A path that is kept whole would take as much memory as the whole path for each entry.
+/// A name in a directory. A whole path for each entry would take more memory.
 struct Name {
     parent: Option<Rc<Name>>,
     name: Box<[u8]>,

@@ -189,7 +189,7 @@ impl Unpacking<'_> {
         }
     }
 
-    /// Makes a hard link to anything but a directory that the layer has made.
+    /// Creates a hard link to a file of the layer that is not a directory.
     fn hard_link(&mut self, item: &Item<'_>) -> Result<(), EntryError> {
         let (name, target) = (item.name, || shown(&item.entry.target));
         let missing = || EntryFault::TargetMissing(target());

@@ -23,7 +23,7 @@ pub(super) fn is_kept(name: &[u8]) -> bool {
         || (name.starts_with(b"user.") && !name.starts_with(Dialect::User.prefix()))
 }
 
-/// Returns whether there simply is no such attribute.
+/// Returns whether the error means that there is no such attribute.
 pub(super) fn is_absent(errno: Errno) -> bool {
     matches!(errno, Errno::NODATA | Errno::OPNOTSUPP)
 }

@@ -4,7 +4,7 @@ use std::{
     error::Error,
     fmt::{self, Display},
     io,
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -161,6 +161,15 @@ pub enum RegistryError {
 }
 
 impl RegistryError {
+    /// Returns the error for an operation on a local file.
+    pub(super) fn file(operation: &'static str, path: &Path) -> impl Fn(io::Error) -> Self {
+        move |source| Self::File {
+            operation,
+            path: path.into(),
+            source,
+        }
+    }
+
     /// Returns advice for the user, where there is any.
     #[must_use]
     pub fn hint(&self) -> Option<String> {

@@ -46,7 +46,7 @@ impl Registry {
         match greeting {
             Ok(_) if was_challenged => Ok(LoginOutcome::Accepted),
             Ok(Greeting::Api) => Ok(LoginOutcome::NotRequested),
-            Ok(Greeting::Page) => Err(failed(&host.name, ProtocolError::NoRegistry)),
+            Ok(Greeting::Page) => Err(protocol_error(&host.name, ProtocolError::NoRegistry)),
             Err(err) => Err(login_error(err, credential, was_challenged)),
         }
     }
@@ -74,7 +74,9 @@ fn login_error(err: RegistryError, credential: &Credential, was_challenged: bool
             registry,
             user: credential.user().into(),
         },
-        RegistryError::Denied { registry, .. } => failed(&registry, ProtocolError::NoChallenge),
+        RegistryError::Denied { registry, .. } => {
+            protocol_error(&registry, ProtocolError::NoChallenge)
+        }
         RegistryError::Other {
             registry, source, ..
         }
@@ -85,7 +87,7 @@ fn login_error(err: RegistryError, credential: &Credential, was_challenged: bool
     }
 }
 
-fn failed(registry: &str, cause: ProtocolError) -> RegistryError {
+fn protocol_error(registry: &str, cause: ProtocolError) -> RegistryError {
     RegistryError::Login {
         registry: registry.into(),
         source: cause.into(),

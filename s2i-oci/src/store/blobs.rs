@@ -107,7 +107,7 @@ impl Store {
         has_all.then_some(()).ok_or(StoreError::Gone(image.id))
     }
 
-    /// Returns whether the layer's archive can be read or made.
+    /// Returns whether the layer's archive can be read or packed from its tree.
     pub(super) fn has_layer(&self, layer: &StoredLayer, _lock: &impl Lock) -> bool {
         self.has_blob(layer.descriptor.digest)
             || layer.is_plain()

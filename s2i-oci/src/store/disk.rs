@@ -52,7 +52,7 @@ pub(super) fn make_dir(path: &Path) -> Result<bool, StoreError> {
     change("make", path, || {
         match DirBuilder::new().mode(0o700).create(path) {
             Err(err) if err.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-            made => made.map(|()| true),
+            created => created.map(|()| true),
         }
     })
 }

@@ -31,7 +31,7 @@ pub enum StoreError {
         source: io::Error,
     },
     /// The directory is not empty, and not a store.
-    #[error("{} is not empty, and no image store", .0.display())]
+    #[error("{} is not empty, and not an image store", .0.display())]
     NotAStore(PathBuf),
     /// Another user's store: its files have owners that this process may not give or see.
     #[error("the image store {} belongs to the user {owner}, but this is the user {user}", path.display())]
@@ -43,7 +43,7 @@ pub enum StoreError {
         /// The user of this process.
         user: u32,
     },
-    /// A later version made the store.
+    /// The store is of a later version.
     #[error("the image store {} has format {found}, but this version knows formats up to {known} only", path.display())]
     Newer {
         /// The store.
@@ -58,7 +58,7 @@ pub enum StoreError {
     Dialect {
         /// The store.
         path: PathBuf,
-        /// The users for whom the store was made.
+        /// The users that can use the store.
         found: &'static str,
         /// The user of this process.
         user: &'static str,
@@ -124,7 +124,7 @@ pub enum StoreError {
         /// The cause.
         source: UnpackError,
     },
-    /// A tree can't be made a layer.
+    /// A tree can't be packed as a layer.
     #[error("can't read the files of {}", tree.display())]
     Pack {
         /// The tree.
@@ -133,7 +133,7 @@ pub enum StoreError {
         source: PackError,
     },
     /// A tree to be adopted is not in a working directory.
-    #[error("{} is in no working directory of the store", .0.display())]
+    #[error("{} is not in a working directory of the store", .0.display())]
     Outside(PathBuf),
     /// The layers of an image are larger than allowed, as they are downloaded.
     #[error("the layers of the image have more than {0} bytes")]

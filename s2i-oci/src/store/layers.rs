@@ -62,7 +62,7 @@ impl Adopted {
 
 impl Store {
     /// Returns the trees of the image's layers, lowest first. Missing ones are unpacked, with a call of `progress`
-    /// before each. A layer that the image has twice is returned once, at its higher place: overlayfs takes no
+    /// before each. A layer that the image has twice is returned once, in its higher position: overlayfs takes no
     /// directory twice, and a higher layer hides itself below.
     ///
     /// The trees stay as long as a [`Work`] of the caller protects the image.

@@ -9,10 +9,10 @@
 //!     tree/          its files, in overlayfs' own form
 //!     layer.json     the record of the tree
 //! work/RANDOM/       the files of a running build, run or import; removed when it ends
-//!     lock           lock as long as its owner lives
+//!     lock           locked as long as its owner lives
 //!     lease.json     the images and blobs that must be kept
 //! partial/HEX        unfinished downloads
-//! lock               lock while any of this is read or changed
+//! lock               locked while any of this is read or changed
 //! new                a file that is about to replace another one
 //! ```
 

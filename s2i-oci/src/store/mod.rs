@@ -4,9 +4,9 @@
 //! at once and its changes become a layer by being renamed.
 //!
 //! - **The store is consistent at every moment.** A name is listed after everything that it refers to is on the disk;
-//!   unlisted files are in a directory that is removed together with the process that made it. A process may be killed,
+//!   unlisted files are in a directory that is removed together with the process that created it. A process may be killed,
 //!   and a disk may be full, at any point.
-//! - **Many processes may use it at once.** Changes are made under one lock that is lock for moments; long work is done
+//! - **Many processes may use it at once.** Changes are made under one lock that is taken for moments only; long work is done
 //!   before, elsewhere. [`Work`] keeps images from being [collected](Store::collect).
 //! - **Input is not trusted.** Content from an archive or a registry is identified by the digest of its bytes; no name
 //!   in it becomes a path.

@@ -45,7 +45,7 @@ impl Store {
         Ok(())
     }
 
-    /// Returns the place for a download of this blob; `None` if it is in the store. From now on the blob stays as long
+    /// Returns the file for a download of this blob; `None` if it is in the store. From now on the blob stays as long
     /// as `work` lives, whether it exists already or comes later.
     ///
     /// Waits while another process downloads the same blob.

@@ -297,7 +297,7 @@ fn compose(config: &ImageConfig, layers: &[LayerSource]) -> Result<Parts, StoreE
     let layers = layers.iter().map(LayerSource::layer);
     let diff_ids = layers.clone().map(|layer| &layer.diff_id);
     if !diff_ids.eq(&config.rootfs.diff_ids) {
-        let problem = "its config names other layers than it is made of";
+        let problem = "its config names other layers";
         return Err(StoreError::Inconsistent(problem.into()));
     }
     let config = config.to_json();

@@ -79,6 +79,12 @@ impl Download {
         }
     }
 
+    /// Downloads the layer of the image from the server.
+    async fn of(&self, server: &Server, image: &Image) -> Result<(), RegistryError> {
+        let name = named(server, ":1");
+        self.run(&registry(), &name, &image.layer()).await
+    }
+
     async fn run(
         &self,
         registry: &Registry,
@@ -111,11 +117,7 @@ async fn cut_download_is_resumed() {
         _ => part(request, layer),
     });
     let download = Download::new();
-    let name = named(&server, ":1");
-    download
-        .run(&registry(), &name, &image.layer())
-        .await
-        .unwrap();
+    download.of(&server, &image).await.unwrap();
     assert_eq!(std::fs::read(&download.path).unwrap(), image.layer);
     assert_eq!(starts(&server), [0, 1000, 6000]);
     let reports = download.reports.lock().unwrap();
@@ -142,11 +144,7 @@ async fn existing_part_is_not_requested_again() {
     ] {
         let (server, image) = script(|_, request, layer| part(request, layer));
         let download = Download::with(there);
-        let name = named(&server, ":1");
-        download
-            .run(&registry(), &name, &image.layer())
-            .await
-            .unwrap();
+        download.of(&server, &image).await.unwrap();
         assert_eq!(std::fs::read(&download.path).unwrap(), image.layer);
         assert_eq!(starts(&server), expected);
     }
@@ -173,11 +171,7 @@ async fn unexpected_ranges_restart_the_download() {
             _ => part(request, layer),
         });
         let download = Download::with(&image.layer[..1000]);
-        let name = named(&server, ":1");
-        download
-            .run(&registry(), &name, &image.layer())
-            .await
-            .unwrap();
+        download.of(&server, &image).await.unwrap();
         assert_eq!(std::fs::read(&download.path).unwrap(), image.layer);
         assert_eq!(starts(&server), expected);
     }
@@ -191,8 +185,7 @@ async fn wrong_content_is_removed_and_reported() {
         Reply::ok(layer)
     });
     let download = Download::new();
-    let name = named(&server, ":1");
-    let err = download.run(&registry(), &name, &image.layer()).await;
+    let err = download.of(&server, &image).await;
     let err = err.unwrap_err();
     assert!(matches!(
         err,
@@ -206,8 +199,7 @@ async fn wrong_content_is_removed_and_reported() {
 async fn too_long_content_is_not_read_to_its_end() {
     let (server, image) = script(|_, _, layer| Reply::ok([layer, layer].concat()).chunked());
     let download = Download::new();
-    let name = named(&server, ":1");
-    let err = download.run(&registry(), &name, &image.layer()).await;
+    let err = download.of(&server, &image).await;
     let Err(RegistryError::Digest {
         found: Mismatch::Size { expected, found },
         ..
@@ -280,8 +272,7 @@ async fn repeated_bytes_are_not_progress() {
         _ => Reply::new(416),
     });
     let download = Download::new();
-    let name = named(&server, ":1");
-    let err = download.run(&registry(), &name, &image.layer()).await;
+    let err = download.of(&server, &image).await;
     assert!(err.is_err());
     assert_eq!(server.log().len(), 5);
 }
@@ -290,8 +281,7 @@ async fn repeated_bytes_are_not_progress() {
 async fn attempts_are_limited() {
     let (server, image) = script(|_, request, layer| part(request, layer).cut(0));
     let download = Download::new();
-    let name = named(&server, ":1");
-    let err = download.run(&registry(), &name, &image.layer()).await;
+    let err = download.of(&server, &image).await;
     let text = chain(&err.unwrap_err());
     let expected = format!(
         "can't download a blob of `team/app` of the registry `{}`: ",
@@ -333,11 +323,7 @@ async fn expired_links_to_storage_are_requested_again() {
         Reply::new(307).header("Location", &format!("http://{address}/{query}{name}"))
     });
     let download = Download::new();
-    let name = named(&server, ":1");
-    download
-        .run(&registry(), &name, &image.layer())
-        .await
-        .unwrap();
+    download.of(&server, &image).await.unwrap();
     assert_eq!(std::fs::read(&download.path).unwrap(), image.layer);
     assert_eq!((server.log().len(), storage.log().len()), (2, 2));
 }
@@ -348,11 +334,7 @@ async fn redirects_without_tls_are_refused() {
         Reply::new(307).header("Location", "http://storage.example.org/x?key=top-secret")
     });
     let download = Download::new();
-    let name = named(&server, ":1");
-    let err = download
-        .run(&registry(), &name, &image.layer())
-        .await
-        .unwrap_err();
+    let err = download.of(&server, &image).await.unwrap_err();
     let text = chain(&err);
     assert!(
         text.ends_with("it led to `storage.example.org`, which is not encrypted"),

@@ -12,7 +12,7 @@ use std::{
 
 use s2i_oci::{
     Digest,
-    registry::{Count, Options, Registry, RegistryError},
+    registry::{Count, Options, Pushed, Registry, RegistryError},
 };
 
 use crate::{
@@ -88,7 +88,13 @@ fn count(blobs: usize, bytes: usize) -> Count {
 /// The reader of a source.
 type Opened = io::Result<Box<dyn Read + Send>>;
 
-/// The methods of what came, sorted.
+/// Pushes the image to the server.
+async fn push(server: &Server, image: &Image) -> Result<Pushed, RegistryError> {
+    let name = named(server, ":1");
+    registry().push(&name, &image.push(), &|_, _| ()).await
+}
+
+/// Returns the methods of the requests, sorted.
 fn methods(server: &Server) -> Vec<String> {
     let mut methods: Vec<_> = server.log().into_iter().map(|r| r.method).collect();
     methods.sort();
@@ -148,9 +154,7 @@ async fn missing_blobs_are_sent_before_the_manifest() {
 async fn empty_blob_is_pushed() {
     let (image, store) = (Image::new(1, 0), Store::default());
     let server = store.serve();
-    let pushed = registry()
-        .push(&named(&server, ":1"), &image.push(), &|_, _| ())
-        .await;
+    let pushed = push(&server, &image).await;
     assert_eq!(pushed.unwrap().uploaded.blobs, 2);
     assert!(store.has(&format!("team/app@{}", Digest::of(b""))));
 }
@@ -210,9 +214,7 @@ async fn temporary_failures_are_retried() {
         }
         model.answer(request)
     });
-    let pushed = registry()
-        .push(&named(&server, ":1"), &image.push(), &|_, _| ())
-        .await;
+    let pushed = push(&server, &image).await;
     assert_eq!(pushed.unwrap().uploaded.blobs, 2);
     assert!(store.has(&format!("team/app@{}", Digest::of(&image.layer))));
     assert!(store.has("/v2/team/app/manifests/1"));

@@ -103,27 +103,17 @@ fn shown(path: &Path) -> String {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, RegistryError> {
-    bounds::read_file(path, bounds::FILE).map_err(|source| RegistryError::File {
-        operation: "read",
-        path: path.into(),
-        source,
-    })
+    bounds::read_file(path, bounds::FILE).map_err(RegistryError::file("read", path))
 }
 
 /// Lists the files of a directory, sorted; none where it does not exist.
 fn list(dir: &Path) -> Result<Vec<PathBuf>, RegistryError> {
-    let failed = |source| RegistryError::File {
-        operation: "list",
-        path: dir.into(),
-        source,
-    };
     let entries = match std::fs::read_dir(dir) {
-        Ok(entries) => entries,
         Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(err) => return Err(failed(err)),
+        entries => entries.map_err(RegistryError::file("list", dir))?,
     };
     let paths: io::Result<Vec<_>> = entries.map(|entry| Ok(entry?.path())).collect();
-    let mut paths = paths.map_err(failed)?;
+    let mut paths = paths.map_err(RegistryError::file("list", dir))?;
     paths.sort();
     Ok(paths)
 }

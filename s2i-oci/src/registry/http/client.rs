@@ -13,7 +13,7 @@ use crate::registry::{
     options::Options,
 };
 
-/// The time that a connection may take to be made.
+/// The time that connecting may take.
 const CONNECT: Duration = Duration::from_secs(10);
 /// The number of redirects that are followed.
 const REDIRECTS: usize = 10;

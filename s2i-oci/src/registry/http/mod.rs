@@ -107,13 +107,13 @@ impl Http {
         operation: &Operation,
     ) -> Result<T, AttemptError> {
         match tokio::time::timeout(self.stall, transfer).await {
-            Ok(moved) => moved.map_err(|err| self.failed(err, operation)),
+            Ok(moved) => moved.map_err(|err| self.request_error(err, operation)),
             Err(_) => Err(operation.retryable(ProtocolError::Stalled(self.stall))),
         }
     }
 
     /// Returns the error for a request without a response.
-    pub(super) fn failed(&self, err: reqwest::Error, operation: &Operation) -> AttemptError {
+    pub(super) fn request_error(&self, err: reqwest::Error, operation: &Operation) -> AttemptError {
         // URLs of storage services grant access like passwords.
         let err = err.without_url();
         if err.is_connect() || is_tls(&err) {

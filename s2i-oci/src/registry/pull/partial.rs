@@ -32,23 +32,24 @@ impl Partial {
     }
 
     fn open_now(path: PathBuf, size: u64) -> Result<Self, RegistryError> {
-        let failed = |source| failed("open", &path, source);
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
-        let file = options.open(&path).map_err(failed)?;
-        let there = file.metadata().map_err(failed)?.len();
+        let file = options.open(&path);
+        let file = file.map_err(RegistryError::file("open", &path))?;
+        let metadata = file.metadata();
+        let found = metadata.map_err(RegistryError::file("open", &path))?.len();
         let mut partial = Self {
             path,
             file,
             hash: HashingWriter::new(io::sink()),
-            size: there,
-            is_old: there > 0,
+            size: found,
+            is_old: found > 0,
         };
-        if there > size {
+        if found > size {
             partial.clear_now()?;
         } else {
             io::copy(&mut partial.file, &mut partial.hash)
-                .map_err(|source| self::failed("read", &partial.path, source))?;
+                .map_err(RegistryError::file("read", &partial.path))?;
         }
         Ok(partial)
     }
@@ -67,7 +68,7 @@ impl Partial {
         let emptied = self.file.set_len(0);
         emptied
             .and_then(|()| self.file.seek(SeekFrom::Start(0)))
-            .map_err(|source| failed("empty", &self.path, source))?;
+            .map_err(RegistryError::file("empty", &self.path))?;
         self.hash = HashingWriter::new(io::sink());
         self.size = 0;
         self.is_old = false;
@@ -81,7 +82,7 @@ impl Partial {
             while let Some(bytes) = receiver.blocking_recv() {
                 let written = self.file.write_all(&bytes);
                 let written = written.and_then(|()| self.hash.write_all(&bytes));
-                written.map_err(|source| failed("write", &self.path, source))?;
+                written.map_err(RegistryError::file("write", &self.path))?;
                 self.size += bytes.len() as u64;
             }
             Ok(self)
@@ -93,14 +94,6 @@ impl Partial {
     pub(super) fn digest(&mut self) -> Digest {
         let hash = std::mem::replace(&mut self.hash, HashingWriter::new(io::sink()));
         hash.finish().1
-    }
-}
-
-fn failed(operation: &'static str, path: &Path, source: io::Error) -> RegistryError {
-    RegistryError::File {
-        operation,
-        path: path.into(),
-        source,
     }
 }
 

@@ -198,7 +198,7 @@ impl<'a> Upload<'a> {
         let mut sending = std::pin::pin!(http.client.execute(request));
         loop {
             if let Ok(sent) = tokio::time::timeout(TICK, &mut sending).await {
-                return sent.map_err(|err| http.failed(err, &self.operation));
+                return sent.map_err(|err| http.request_error(err, &self.operation));
             }
             let sent = feed.sent();
             let limit = http.stall * if sent == blob.size { STORING } else { 1 };

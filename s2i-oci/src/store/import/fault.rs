@@ -20,7 +20,7 @@ pub enum ImportFault {
     /// One entry is bad.
     #[error("has the entry `{entry}`, which {fault}")]
     Entry {
-        /// Its name, made fit to be shown.
+        /// Its name, as it can be shown.
         entry: String,
         /// The fault.
         fault: EntryFault,
@@ -40,13 +40,13 @@ pub enum ImportFault {
     /// Two different members of one name.
     #[error("has two different members with the name `{0}`")]
     Twice(String),
-    /// A link without an end.
+    /// A link that leads to no file.
     #[error("has a link `{0}` that does not lead to a file")]
     Link(String),
     /// Neither an image of Docker's nor an OCI layout.
     #[error("has no image: it has neither an `index.json` nor a `manifest.json` that names one")]
     NoImage,
-    /// More images than one archive is taken for.
+    /// More images than an archive may have.
     #[error("names more than {0} images")]
     Images(usize),
     /// A file that must be there.
@@ -84,7 +84,7 @@ pub enum ImportFault {
         /// The fault.
         fault: ManifestFault,
     },
-    /// Indexes in indexes in indexes.
+    /// Indexes that are nested too deeply.
     #[error("has more than {0} indexes in each other")]
     Depth(usize),
     /// An invalid name.
@@ -102,7 +102,7 @@ pub enum ImportFault {
         wanted: String,
     },
     /// A layer that is not compressed, and is not the one in the config.
-    #[error("has the layer {found} where the config says {expected}")]
+    #[error("has the layer {found} where the config has {expected}")]
     Layer {
         /// The digest in the config.
         expected: Digest,

@@ -73,7 +73,7 @@ fn other_directories_are_refused_unchanged() {
         fs::create_dir_all(root.join(content)).unwrap();
         fs::write(root.join(content).join("precious"), "x").unwrap();
         let err = Store::open(&root).unwrap_err();
-        let expected = format!("{} is not empty, and no image store", root.display());
+        let expected = format!("{} is not empty, and not an image store", root.display());
         assert_eq!(err.to_string(), expected);
         assert!(root.join(content).join("precious").exists());
         assert_eq!(fs::read_dir(&root).unwrap().count(), 1);

@@ -136,7 +136,7 @@ fn inconsistent_images_are_refused() {
     assert_eq!(
         wrong(&right, std::slice::from_ref(&other)),
         format!(
-            "the archive has the layer {} where the config says {}",
+            "the archive has the layer {} where the config has {}",
             Digest::of(&other),
             Digest::of(&content)
         )
