@@ -5,23 +5,19 @@ use std::{fmt::Write as _, io};
 use s2i_core::{ErrorChain, Script};
 use thiserror::Error as ThisError;
 
-use crate::{Explain, binary, exit, go, launch, node};
+use crate::{binary, exit, explain::Explanation, go, launch, node};
 
 /// The error that stopped a script.
 ///
-/// Its text states what failed and on what, [`cause`](Explain::cause) the reason, [`tries`](Explain::tries)
-/// what to do about it, and [`render`](Error::render) all of it.
+/// Its text has what failed and on what, [`explain`](Error::explain) the reason and the advice, and
+/// [`render`](Error::render) all of it.
 #[derive(Debug, ThisError)]
-#[expect(
-    missing_docs,
-    reason = "the messages say what each variant is, the names what each field is"
-)]
-pub enum Error {
-    #[error("`{name}` is none of the scripts of an image")]
+pub(crate) enum Error {
+    #[error("`{name}` is not a script of an image")]
     UnknownScript { name: String },
-    #[error("{script} does not know the argument `{argument}`")]
+    #[error("unknown argument `{argument}`")]
     Argument { script: Script, argument: String },
-    #[error("the value `{value}` of {name} cannot be used")]
+    #[error("the value `{value}` of {name} is invalid")]
     Variable {
         name: &'static str,
         value: String,
@@ -35,8 +31,8 @@ pub enum Error {
     },
     #[error("there is no source in `{path}`")]
     NoSource { path: String },
-    #[error("no application of a kind that this image builds is in `{path}`")]
-    NotRecognised { path: String, found: String },
+    #[error("`{path}` has no application that this image can build")]
+    NotRecognised { path: String, reason: &'static str },
     #[error("there is no `{program}` on the PATH")]
     NoToolchain { program: &'static str },
     #[error("cannot start `{program}`")]
@@ -75,98 +71,78 @@ impl Error {
     }
 
     /// A [`Variable`](Self::Variable) error.
-    pub(crate) fn variable(name: &'static str, value: &str, problem: &str) -> Self {
+    pub(crate) fn variable(
+        name: &'static str,
+        value: &str,
+        problem: &(impl ToString + ?Sized),
+    ) -> Self {
         Self::Variable {
             name,
             value: value.to_owned(),
-            problem: problem.to_owned(),
+            problem: problem.to_string(),
         }
     }
 
-    /// The whole message, as the script prints it.
-    #[must_use]
-    pub fn render(&self, script: &str) -> String {
+    /// Returns the whole message, as the script prints it.
+    pub(crate) fn render(&self, script: &str) -> String {
+        let Explanation { cause, hints, .. } = self.explain();
         let mut text = format!("{script}: {self}");
-        let causes = self.cause().map(|cause| ("cause", cause));
-        let tries = self.tries().into_iter().map(|line| ("try", line));
-        for (label, line) in causes.into_iter().chain(tries) {
+        let hints = hints.into_iter().map(|hint| ("try", hint));
+        for (label, line) in cause.map(|cause| ("cause", cause)).into_iter().chain(hints) {
             write!(text, "\n  {label}: {line}").expect("a String takes everything");
         }
         text
     }
-}
 
-impl Explain for Error {
-    fn exit_code(&self) -> u8 {
+    pub(crate) fn explain(&self) -> Explanation {
+        let chain = |source: &io::Error| ErrorChain(source).to_string();
         match self {
-            Self::UnknownScript { .. } => exit::UNKNOWN_SCRIPT,
-            Self::Argument { .. } | Self::Variable { .. } => exit::USAGE,
-            Self::File { .. } => exit::FAILED,
-            Self::NoSource { .. } | Self::NotRecognised { .. } => exit::NOT_RECOGNISED,
-            Self::NoToolchain { .. } | Self::Start { .. } => exit::TOOLCHAIN,
-            Self::Command { .. } => exit::BUILD,
-            Self::SecretLeft { .. } => exit::SECRET,
-            Self::Save { .. } => exit::SAVE,
-            Self::Go(err) => err.exit_code(),
-            Self::Node(err) => err.exit_code(),
-            Self::Binary(err) => err.exit_code(),
-            Self::Launch(err) => err.exit_code(),
+            Self::UnknownScript { .. } => Explanation::new(exit::UNKNOWN_SCRIPT)
+                .cause(format!(
+                    "the scripts are {}",
+                    Script::ALL.map(Script::file_name).join(", ")
+                ))
+                .hint("link one of these names to the program, or give one as the first argument"),
+            Self::Argument { script, .. } => {
+                Explanation::new(exit::USAGE).hint(format!("`{script} -h` lists the arguments"))
+            }
+            Self::Variable { name, problem, .. } => Explanation::new(exit::USAGE)
+                .cause(problem)
+                .hint(format!("`usage` describes {name}")),
+            Self::File { source, .. } => {
+                let explanation = Explanation::new(exit::FAILED).cause(chain(source));
+                if source.kind() == io::ErrorKind::PermissionDenied {
+                    return explanation.hint(
+                        "the image must let any user of group 0 write below APP_ROOT and /tmp",
+                    );
+                }
+                explanation
+            }
+            Self::NoSource { .. } => Explanation::new(exit::NOT_RECOGNISED)
+                .hint("give `s2i build` a directory or a repository with files in it"),
+            Self::NotRecognised { reason, .. } => Explanation::new(exit::NOT_RECOGNISED)
+                .cause(*reason)
+                .hint("if the application is in a subdirectory, name it with `--context-dir`"),
+            Self::NoToolchain { .. } => Explanation::new(exit::TOOLCHAIN)
+                .hint("build with a builder image; a runtime image has no toolchain"),
+            Self::Start { source, .. } => Explanation::new(exit::TOOLCHAIN).cause(chain(source)),
+            Self::Command { advice, .. } => Explanation {
+                code: exit::BUILD,
+                cause: Some("its output above has the reason".into()),
+                hints: advice.clone(),
+            },
+            Self::SecretLeft { variable, .. } => Explanation::new(exit::SECRET)
+                .cause("all users of the image could read it")
+                .hint(format!(
+                    "write `${{{variable}}}` in its place, or remove the file in the build"
+                )),
+            Self::Save { source, .. } => Explanation::new(exit::SAVE).cause(chain(source)),
+            Self::Go(err) => err.explain(),
+            Self::Node(err) => err.explain(),
+            Self::Binary(err) => err.explain(),
+            Self::Launch(err) => err.explain(),
         }
     }
-
-    fn cause(&self) -> Option<String> {
-        match self {
-            Self::UnknownScript { .. } => Some(format!("the scripts are {}", all_scripts())),
-            Self::Variable { problem, .. } => Some(problem.clone()),
-            Self::NotRecognised { found, .. } => Some(found.clone()),
-            Self::Command { .. } => Some("its own messages stand above".into()),
-            Self::SecretLeft { .. } => Some("all users of the image could read it".into()),
-            Self::File { source, .. } | Self::Start { source, .. } | Self::Save { source, .. } => {
-                Some(ErrorChain(source).to_string())
-            }
-            Self::Argument { .. } | Self::NoSource { .. } | Self::NoToolchain { .. } => None,
-            Self::Go(err) => err.cause(),
-            Self::Node(err) => err.cause(),
-            Self::Binary(err) => err.cause(),
-            Self::Launch(err) => err.cause(),
-        }
-    }
-
-    fn tries(&self) -> Vec<String> {
-        let text = match self {
-            Self::UnknownScript { .. } => {
-                "link one of these names to the program, or give one as the first argument".into()
-            }
-            Self::Argument { script, .. } => format!("`{script} -h` shows what there is"),
-            Self::Variable { name, .. } => format!("`usage` says what {name} may be"),
-            Self::File { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
-                "the image must let any user of group 0 write below APP_ROOT and /tmp".into()
-            }
-            Self::NoSource { .. } => {
-                "give `s2i build` a directory or a repository with files in it".into()
-            }
-            Self::NotRecognised { .. } => {
-                "if the application is in a subdirectory, name it with `--context-dir`".into()
-            }
-            Self::NoToolchain { .. } => {
-                "build with a builder image; a runtime image has no toolchain".into()
-            }
-            Self::SecretLeft { variable, .. } => {
-                format!("write `${{{variable}}}` in its place, or remove the file in the build")
-            }
-            Self::Command { advice, .. } => return advice.clone(),
-            Self::File { .. } | Self::Start { .. } | Self::Save { .. } => return Vec::new(),
-            Self::Go(err) => return err.tries(),
-            Self::Node(err) => return err.tries(),
-            Self::Binary(err) => return err.tries(),
-            Self::Launch(err) => return err.tries(),
-        };
-        vec![text]
-    }
-}
-
-pub(crate) fn all_scripts() -> String {
-    Script::ALL.map(Script::file_name).join(", ")
 }
 
 #[cfg(test)]
@@ -175,14 +151,14 @@ mod tests {
 
     #[test]
     fn message_has_the_failure_its_cause_and_advice() {
-        let found = vec!["./cmd/a".to_owned(), "./cmd/b".to_owned()];
+        let programs = vec!["./cmd/a".to_owned(), "./cmd/b".to_owned()];
         let error = go::Error::NoSuchTarget {
             target: "./cmd/c".into(),
-            found,
+            programs,
         };
         assert_eq!(
             Error::from(error).render("assemble"),
-            "assemble: GO_TARGET names `./cmd/c`, which is no program of this source\n\
+            "assemble: GO_TARGET names `./cmd/c`, which is not a program of this source\n\
              \x20 cause: there are ./cmd/a, ./cmd/b\n\
              \x20 try: choose with GO_TARGET, for example `-e GO_TARGET=./cmd/a`"
         );
@@ -193,22 +169,5 @@ mod tests {
              \x20 cause: permission denied\n\
              \x20 try: the image must let any user of group 0 write below APP_ROOT and /tmp"
         );
-    }
-
-    #[test]
-    fn every_code_has_a_meaning() {
-        let error = Error::Command {
-            command: String::new(),
-            status: String::new(),
-            advice: Vec::new(),
-        };
-        assert!(
-            exit::MEANINGS
-                .iter()
-                .any(|(code, _)| *code == error.exit_code())
-        );
-        let mut codes: Vec<_> = exit::MEANINGS.iter().map(|(code, _)| code).collect();
-        codes.dedup();
-        assert_eq!(codes.len(), exit::MEANINGS.len());
     }
 }

@@ -7,45 +7,43 @@
 //!
 //! # Folders
 //!
-//! | folder | what |
+//! | folder | content |
 //! |---|---|
 //! | `scripts` | the five scripts, the choice between them, and what `run` starts |
-//! | [`detect`] | the recipe for a source |
-//! | [`go`], [`node`], [`binary`] | the recipes: from a source and the tools of the image to a plan |
-//! | [`assembly`] | what recipes share: plans and their execution, caches, trees |
-//! | [`launch`] | starting an application: programs, Procfiles, command lines without a shell, the first process |
-//! | [`site`] | serving static sites |
-//! | [`host`] | the process: arguments, environment, streams, other programs, secrets |
-//! | [`Places`] | the directories of a run |
-//! | [`variables`], [`exit`] | the interface: what is read, and the codes that are returned |
+//! | `detect` | the recipe for a source |
+//! | `go`, `node`, `binary` | the recipes: from a source and the tools of the image to a plan |
+//! | `assembly` | what recipes share: plans and their execution, caches, trees |
+//! | `launch` | starting an application: programs, Procfiles, command lines without a shell, the first process |
+//! | `site` | serving static sites |
+//! | `host` | the process: arguments, environment, streams, other programs, secrets |
+//! | `directories` | the directories of a run |
+//! | `variables`, [`exit`] | the interface: environment variables and exit codes |
 //!
 //! # How `assemble` works
 //!
-//! 1. [`detect`] looks at the source and names the recipe that builds it.
-//! 2. The recipe gathers *facts* from the toolchain and the source ([`go::facts`],
-//!    [`node::facts`], [`binary::facts`]). It reads and asks, and decides nothing.
-//! 3. The recipe makes a [`Plan`] of facts and request ([`go::plan`], [`node::plan`],
-//!    [`binary::plan`]). It decides everything and touches nothing, so a table of texts tests it, and
-//!    `assemble --plan` prints it as JSON.
-//! 4. [`assembly::execute`] performs the plan's steps one after the other. It has no choices left.
-//! 5. `scripts/start` looks at the result as `run` will do, so that an image that cannot start is never
-//!    made.
+//! 1. `detect` looks at the source and names the recipe that builds it.
+//! 2. The recipe gathers *facts* from the toolchain and the source (`go::facts`, `node::facts`,
+//!    `binary::facts`). It reads and runs queries, and decides nothing.
+//! 3. The recipe makes a plan of facts and request (`go::plan`, `node::plan`, `binary::plan`). It decides
+//!    everything and has no side effects, so a table of texts tests it, and `assemble --plan` prints it as JSON.
+//! 4. `assembly::execute` performs the plan's steps one after the other. It has no choices left.
+//! 5. `scripts/start` looks at the result as `run` does, so a build of an image that cannot start fails.
 //!
-//! A language is added as a module beside [`go`] and a variant of [`detect::Recipe`]; steps, execution,
+//! A language is added as a module beside `go` and a variant of `detect::Recipe`; steps, execution,
 //! caches and messages are shared.
 //!
 //! # Rules that hold everywhere
 //!
 //! - Process state (arguments, environment, standard streams) enters through [`Host`] and nowhere else.
 //! - The standard output of `save-artifacts` is an archive and nothing but an archive.
-//! - Every line, of the scripts and of the commands that they run, passes [`host::Console`], which takes
-//!   secrets out of it. What `run` has started writes for itself.
+//! - Every line, of the scripts and of the commands that they run, passes `host::Console`, which takes
+//!   secrets out of it. The application that `run` starts writes for itself.
 //! - No file has a secret in it, not even one that is removed again: it has the name of the variable.
 //! - Whatever a build needs only while it runs lies in one scratch directory, which is gone afterwards,
 //!   whether or not the build worked.
-//! - An [`Error`] states what failed and on what, `cause` the reason, `try` what to do. Each has one
+//! - An error states what failed and on what, `cause` the reason, `try` what to do. Each has one
 //!   of the exit codes of [`exit`].
-//! - Every environment variable is described in [`variables`], from which `usage` is made.
+//! - Every environment variable is described in `variables`, from which `usage` is made.
 //!
 //! ```
 //! use s2i_scripts::{Host, dispatch, exit};
@@ -60,27 +58,23 @@
 //! # Ok::<(), std::string::FromUtf8Error>(())
 //! ```
 
-pub mod assembly;
-pub mod binary;
-pub mod detect;
+mod assembly;
+mod binary;
+mod detect;
+mod directories;
 mod error;
 pub mod exit;
 mod explain;
-pub mod go;
-pub mod host;
-pub mod launch;
-pub mod node;
-mod places;
+mod go;
+mod host;
+mod launch;
+mod node;
 mod scripts;
-pub mod site;
-pub mod variables;
+mod site;
+mod variables;
 
-pub use assembly::Plan;
-pub use error::Error;
-pub use explain::Explain;
-pub use host::Host;
-pub use places::Places;
-pub use scripts::dispatch;
+use self::{assembly::Plan, directories::Directories, error::Error};
+pub use self::{host::Host, node::range, scripts::dispatch};
 
 /// The example of the README.
 #[cfg(doctest)]

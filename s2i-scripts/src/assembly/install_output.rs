@@ -1,16 +1,16 @@
 //! Replacing a directory with the output of a build below it.
 
-use std::fs;
+use std::{fs, path::Path};
 
 use s2i_core::ContainerPath;
 
 use super::{plan::Asset, tree};
-use crate::{Error, Host, launch::PROCFILE, places::below};
+use crate::{Error, Host, directories::below, launch::PROCFILE};
 
 /// The name of the output while everything else is removed.
 const STAGED: &str = ".s2i-output";
 
-/// Replaces all that `root` holds with the output, if there is one. The directory itself stays the same one,
+/// Replaces the content of `root` with the output, if there is one. The directory itself stays the same one,
 /// for it may be the working directory of a process.
 pub(super) fn install_output(
     output: &ContainerPath,
@@ -19,11 +19,11 @@ pub(super) fn install_output(
     procfile: Option<&str>,
     host: &mut Host<'_>,
 ) -> Result<(), Error> {
-    if !fs::metadata(output.as_str()).is_ok_and(|data| data.is_dir()) {
+    if !Path::new(output.as_str()).is_dir() {
         return Ok(());
     }
     host.console
-        .detail(format_args!("only {output} stays, as {root}"));
+        .detail(format_args!("{output} replaces the content of {root}"));
     for asset in assets {
         tree::move_tree(asset.from.as_str().as_ref(), asset.to.as_str().as_ref())?;
     }

@@ -1,13 +1,12 @@
-//! The parts that all recipes share: plans and their execution, caches, digests and trees of files.
+//! The parts that all recipes share: plans and their execution, caches and trees of files.
 
 pub(crate) mod cache;
-pub(crate) mod digest;
-pub mod execute;
+pub(crate) mod execute;
 mod install_output;
-pub mod plan;
+pub(crate) mod plan;
 mod search;
 #[cfg(test)]
 pub(crate) mod testing;
 pub(crate) mod tree;
 
-pub use plan::{Phase, Plan, Step};
+pub(crate) use plan::{Phase, Plan, Step};

@@ -2,29 +2,25 @@
 
 use std::{
     fs::File,
-    io::{ErrorKind, Read},
+    io::{self, ErrorKind, Read},
     path::{Path, PathBuf},
 };
 
 use super::tree;
 use crate::Error;
 
-/// How much of a file is looked at at once.
+/// The number of bytes of a file that are read at once.
 const WINDOW: usize = 256 << 10;
 
-/// A secret, and the variable that holds it.
-pub(super) struct Needle<'a> {
-    pub(super) variable: &'a str,
-    pub(super) value: &'a [u8],
-}
+/// A variable with its secret value.
+type Secret = (String, String);
 
-/// The files of a tree that hold a needle, each with the variable of one.
+/// Returns the files of a tree that hold a secret, each with the variable of one.
 ///
-/// A link is looked at, not what it leads to. What can't be read can't have been written by this
-/// build either.
+/// Links are not followed. A file that cannot be read cannot have been written by this build either.
 pub(super) fn search<'a>(
     path: &Path,
-    needles: &[Needle<'a>],
+    secrets: &[&'a Secret],
 ) -> Result<Vec<(PathBuf, &'a str)>, Error> {
     let mut found = Vec::new();
     if !path.exists() {
@@ -33,12 +29,12 @@ pub(super) fn search<'a>(
     let data = tree::stat(path)?;
     if data.is_dir() {
         for child in tree::children(path)? {
-            found.extend(search(&child, needles)?);
+            found.extend(search(&child, secrets)?);
         }
     } else if data.is_file() {
         let variable = match File::open(path) {
             Err(err) if err.kind() == ErrorKind::PermissionDenied => Ok(None),
-            file => file.and_then(|file| search_stream(file, needles)),
+            file => file.and_then(|file| search_stream(file, secrets)),
         };
         let variable = variable.map_err(Error::file("read", path.display()))?;
         found.extend(variable.map(|variable| (path.to_owned(), variable)));
@@ -46,11 +42,8 @@ pub(super) fn search<'a>(
     Ok(found)
 }
 
-fn search_stream<'a>(
-    mut stream: impl Read,
-    needles: &[Needle<'a>],
-) -> std::io::Result<Option<&'a str>> {
-    let longest = needles.iter().map(|needle| needle.value.len()).max();
+fn search_stream<'a>(mut stream: impl Read, secrets: &[&'a Secret]) -> io::Result<Option<&'a str>> {
+    let longest = secrets.iter().map(|(_, value)| value.len()).max();
     let overlap = longest.unwrap_or(1).saturating_sub(1);
     let mut window = vec![0; WINDOW + overlap];
     let mut kept = 0;
@@ -61,15 +54,14 @@ fn search_stream<'a>(
             Err(err) if err.kind() == ErrorKind::Interrupted => continue,
             Err(err) => return Err(err),
         };
-        let seen = &window[..kept + read];
-        if let Some(needle) = needles.iter().find(|needle| contains(seen, needle.value)) {
-            return Ok(Some(needle.variable));
+        let length = kept + read;
+        let is_in = |(_, value): &&&Secret| contains(&window[..length], value.as_bytes());
+        if let Some((variable, _)) = secrets.iter().find(is_in) {
+            return Ok(Some(variable));
         }
-        // The end may be the beginning of a needle.
-        let keep = overlap.min(seen.len());
-        let from = seen.len() - keep;
-        window.copy_within(from..from + keep, 0);
-        kept = keep;
+        // The end may be the beginning of a secret.
+        kept = overlap.min(length);
+        window.copy_within(length - kept..length, 0);
     }
 }
 
@@ -96,28 +88,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_is_found_in_any_file_and_behind_no_link() {
+    fn secret_is_found_in_any_file_and_links_are_not_followed() {
         let root = tempfile::tempdir().unwrap();
         let path = |name: &str| root.path().join(name);
         fs::create_dir_all(path("tree/a/b")).unwrap();
         fs::write(path("outside"), "the-secret").unwrap();
         symlink(path("outside"), path("tree/link")).unwrap();
         fs::write(path("tree/a/x"), "no the-secre t").unwrap();
-        let needles = [Needle {
-            variable: "NPM_TOKEN",
-            value: b"the-secret",
-        }];
-        assert_eq!(search(&path("tree"), &needles).unwrap(), []);
-        assert_eq!(search(&path("none"), &needles).unwrap(), []);
+        let secret = ("NPM_TOKEN".to_owned(), "the-secret".to_owned());
+        let secrets = [&secret];
+        assert_eq!(search(&path("tree"), &secrets).unwrap(), []);
+        assert_eq!(search(&path("none"), &secrets).unwrap(), []);
         let mut large = vec![b't'; WINDOW + 3];
         large.extend(b"the-secret");
         fs::write(path("tree/a/b/.npmrc"), large).unwrap();
         fs::write(path("tree/z"), "it is the-secret").unwrap();
         let holders = [path("tree/a/b/.npmrc"), path("tree/z")].map(|path| (path, "NPM_TOKEN"));
-        assert_eq!(search(&path("tree"), &needles).unwrap(), holders);
+        assert_eq!(search(&path("tree"), &secrets).unwrap(), holders);
     }
 
-    /// Gives a few bytes at a time.
+    /// A stream that gives a few bytes at a time.
     struct Slow<'a>(&'a [u8], usize);
 
     impl Read for Slow<'_> {
@@ -131,10 +121,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_finds_what_a_simple_search_finds(text in "[ab]{0,40}", needle in "[ab]{1,6}", step in 1usize..7) {
-            let needles = [Needle { variable: "V", value: needle.as_bytes() }];
-            let found = search_stream(Slow(text.as_bytes(), step), &needles).unwrap();
-            prop_assert_eq!(found.is_some(), text.contains(&needle));
+        fn search_of_a_stream_agrees_with_a_search_of_its_text(text in "[ab]{0,40}", value in "[ab]{1,6}", step in 1usize..7) {
+            let secret = ("V".to_owned(), value.clone());
+            let found = search_stream(Slow(text.as_bytes(), step), &[&secret]).unwrap();
+            prop_assert_eq!(found.is_some(), text.contains(&value));
         }
     }
 }

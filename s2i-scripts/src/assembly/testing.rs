@@ -1,12 +1,12 @@
 //! Fixtures for tests of plans.
 
 use super::Plan;
-use crate::Places;
+use crate::Directories;
 
-/// The places of an image as it is made.
-pub(crate) fn places() -> Places {
+/// Returns the directories of a build.
+pub(crate) fn directories() -> Directories {
     let path = |text: &str| text.parse().expect("a path");
-    Places {
+    Directories {
         source: path("/tmp/src"),
         artifacts: path("/tmp/artifacts"),
         app_root: path("/opt/app-root"),
@@ -14,7 +14,7 @@ pub(crate) fn places() -> Places {
     }
 }
 
-/// A plan as lines: reasons, warnings, and the steps of every phase.
+/// Returns a plan as lines: reasons, warnings, and the steps of every phase.
 pub(crate) fn render(plan: &Plan) -> String {
     let mut lines = plan.reasons.clone();
     lines.extend(plan.warnings.iter().map(|text| format!("! {text}")));

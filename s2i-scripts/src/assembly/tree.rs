@@ -8,7 +8,19 @@ use std::{
     time::{Duration, UNIX_EPOCH},
 };
 
+use s2i_core::image::Digest;
+
 use crate::Error;
+
+/// Makes a directory and those above it.
+pub(crate) fn make_directory(path: &Path) -> Result<(), Error> {
+    fs::create_dir_all(path).map_err(Error::file("make the directory", path.display()))
+}
+
+/// Makes the directory of a path.
+pub(crate) fn make_parent(path: &Path) -> Result<(), Error> {
+    path.parent().map_or(Ok(()), make_directory)
+}
 
 /// Removes a tree or a file, also where directories in it are read-only, as Go's module cache makes
 /// them.
@@ -39,21 +51,18 @@ fn unlock(path: &Path) {
     }
 }
 
-/// Moves the tree `from` so that it becomes `to`; what `to` has already stays. Directories, regular
-/// files and links move: nothing that is built has anything else. Nothing happens when there is no
-/// `from`.
+/// Moves the tree `from`, if there is one, so that it becomes `to`; files that `to` has already stay. Directories,
+/// regular files and links move: a build makes nothing else.
 pub(crate) fn move_tree(from: &Path, to: &Path) -> Result<(), Error> {
     if !is_there(from) {
         return Ok(());
     }
-    if let Some(parent) = to.parent() {
-        fs::create_dir_all(parent).map_err(Error::file("make the directory", parent.display()))?;
-    }
+    make_parent(to)?;
     if !is_there(to) && fs::rename(from, to).is_ok() {
         return Ok(());
     }
     merge(from, to)?;
-    // A mount goes with its container. Removing what it lends would cost as much as the copy.
+    // A mount goes with its container. Removing its content would cost as much as the copy.
     if !is_mounted_apart(from, to) {
         // The copy is complete; an original that cannot be removed is the caller's to clean up.
         drop(remove(from));
@@ -64,19 +73,17 @@ pub(crate) fn move_tree(from: &Path, to: &Path) -> Result<(), Error> {
 /// Makes the tree `from` usable at `to`: it is moved there, or, where it would have to be copied because it is
 /// in a mount of its own, linked.
 pub(crate) fn make_usable(from: &Path, to: &Path) -> Result<(), Error> {
-    if !is_there(from) || is_there(to) {
-        return move_tree(from, to);
-    }
-    if let Some(parent) = to.parent() {
-        fs::create_dir_all(parent).map_err(Error::file("make the directory", parent.display()))?;
-    }
-    match fs::rename(from, to) {
-        Err(err) if err.kind() == ErrorKind::CrossesDevices => {
-            symlink(from, to).map_err(Error::file("link", to.display()))
+    if is_there(from) && !is_there(to) {
+        make_parent(to)?;
+        match fs::rename(from, to) {
+            Err(err) if err.kind() == ErrorKind::CrossesDevices => {
+                return symlink(from, to).map_err(Error::file("link", to.display()));
+            }
+            // What could not be renamed is copied below.
+            _ => {}
         }
-        Ok(()) => Ok(()),
-        Err(_) => move_tree(from, to),
     }
+    move_tree(from, to)
 }
 
 fn is_mounted_apart(one: &Path, other: &Path) -> bool {
@@ -84,10 +91,10 @@ fn is_mounted_apart(one: &Path, other: &Path) -> bool {
     device(one) != device(other)
 }
 
-/// Moves what the directory `from` holds into `to`, in place of what has the same name there. Both
-/// directories stay the ones that they are, for they may be mounts or the working directory of a process.
+/// Moves the content of the directory `from` into `to`, in place of what has the same name there. Both
+/// directories stay, for they may be mounts or the working directory of a process.
 pub(crate) fn install(from: &Path, to: &Path) -> Result<(), Error> {
-    fs::create_dir_all(to).map_err(Error::file("make the directory", to.display()))?;
+    make_directory(to)?;
     for child in children(from)? {
         let target = to.join(child.file_name().expect("a child has a name"));
         remove(&target)?;
@@ -98,22 +105,21 @@ pub(crate) fn install(from: &Path, to: &Path) -> Result<(), Error> {
 
 fn merge(from: &Path, to: &Path) -> Result<(), Error> {
     let data = stat(from)?;
+    let is_new = !is_there(to);
     if data.is_dir() {
-        let is_new = !is_there(to);
-        fs::create_dir_all(to).map_err(Error::file("make the directory", to.display()))?;
+        make_directory(to)?;
         for child in children(from)? {
             let name = child.file_name().expect("a child has a name");
             merge(&child, &to.join(name))?;
         }
         if is_new {
             // As after a renaming, which is the usual way.
-            fs::set_permissions(to, data.permissions())
-                .map_err(Error::file("set the mode of", to.display()))?;
+            set_mode(to, data.permissions())?;
         }
-    } else if data.is_symlink() && !is_there(to) {
+    } else if data.is_symlink() && is_new {
         let copied = fs::read_link(from).and_then(|target| symlink(target, to));
         copied.map_err(Error::file("copy", from.display()))?;
-    } else if data.is_file() && !is_there(to) {
+    } else if data.is_file() && is_new {
         fs::copy(from, to).map_err(Error::file("copy", from.display()))?;
     }
     Ok(())
@@ -124,7 +130,7 @@ pub(crate) fn is_there(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok()
 }
 
-/// The bytes of all files of a tree.
+/// Returns the size of all files of a tree, in bytes.
 pub(crate) fn size(path: &Path) -> Result<u64, Error> {
     if !is_there(path) {
         return Ok(0);
@@ -133,19 +139,13 @@ pub(crate) fn size(path: &Path) -> Result<u64, Error> {
     if !data.is_dir() {
         return Ok(if data.is_file() { data.len() } else { 0 });
     }
-    let mut sum = 0;
-    for child in children(path)? {
-        sum += size(&child)?;
-    }
-    Ok(sum)
+    children(path)?.iter().map(|child| size(child)).sum()
 }
 
 /// Gives a program mode 0755 and its time, and its directory's group the owner's rights.
 pub(crate) fn seal(program: &Path, epoch: u64) -> Result<(), Error> {
-    let mode = Permissions::from_mode(0o755);
     if stat(program)?.permissions().mode() & 0o7777 != 0o755 {
-        fs::set_permissions(program, mode)
-            .map_err(Error::file("set the mode of", program.display()))?;
+        set_mode(program, Permissions::from_mode(0o755))?;
     }
     set_time(program, epoch)?;
     let directory = program.parent().unwrap_or(program);
@@ -164,10 +164,9 @@ pub(crate) fn share(path: &Path) -> Result<(), Error> {
     }
     share_one(path, &data)?;
     if data.is_dir() {
-        children(path)?.iter().try_for_each(|child| share(child))
-    } else {
-        Ok(())
+        children(path)?.iter().try_for_each(|child| share(child))?;
     }
+    Ok(())
 }
 
 fn share_one(path: &Path, data: &Metadata) -> Result<(), Error> {
@@ -176,16 +175,17 @@ fn share_one(path: &Path, data: &Metadata) -> Result<(), Error> {
     if shared == mode {
         return Ok(());
     }
-    fs::set_permissions(path, Permissions::from_mode(shared))
-        .map_err(Error::file("set the mode of", path.display()))
+    set_mode(path, Permissions::from_mode(shared))
+}
+
+fn set_mode(path: &Path, mode: Permissions) -> Result<(), Error> {
+    fs::set_permissions(path, mode).map_err(Error::file("set the mode of", path.display()))
 }
 
 /// Sets the time of a file or directory, unless it belongs to another user: then only its owner may.
 fn set_time(path: &Path, epoch: u64) -> Result<(), Error> {
-    let set = || -> io::Result<()> {
-        File::open(path)?.set_modified(UNIX_EPOCH + Duration::from_secs(epoch))
-    };
-    match set() {
+    let time = UNIX_EPOCH + Duration::from_secs(epoch);
+    match File::open(path).and_then(|file| file.set_modified(time)) {
         Err(err) if err.kind() != ErrorKind::PermissionDenied => {
             Err(Error::file("set the time of", path.display())(err))
         }
@@ -195,12 +195,11 @@ fn set_time(path: &Path, epoch: u64) -> Result<(), Error> {
 
 /// Returns the entries of a directory, sorted by name.
 pub(crate) fn children(path: &Path) -> Result<Vec<PathBuf>, Error> {
-    let read = || {
-        fs::read_dir(path)?
-            .map(|entry| Ok(entry?.path()))
-            .collect::<io::Result<Vec<_>>>()
-    };
-    let mut children = read().map_err(Error::file("read the directory", path.display()))?;
+    let read = fs::read_dir(path).and_then(|entries| {
+        let paths = entries.map(|entry| Ok(entry?.path()));
+        paths.collect::<io::Result<Vec<_>>>()
+    });
+    let mut children = read.map_err(Error::file("read the directory", path.display()))?;
     children.sort();
     Ok(children)
 }
@@ -210,12 +209,18 @@ pub(crate) fn stat(path: &Path) -> Result<Metadata, Error> {
     fs::symlink_metadata(path).map_err(Error::file("look at", path.display()))
 }
 
+/// Returns the SHA-256 digest of a file, in hexadecimal digits.
+pub(crate) fn digest(path: &Path) -> io::Result<String> {
+    let (digest, _) = Digest::of_reader(&mut File::open(path)?)?;
+    Ok(digest.hex())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_moved_tree_is_at_the_right_level_and_keeps_what_was_there() {
+    fn moved_tree_becomes_its_target_and_keeps_existing_files() {
         let root = tempfile::tempdir().unwrap();
         let path = |name: &str| root.path().join(name);
         fs::create_dir_all(path("artifacts/build/00")).unwrap();
@@ -235,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn an_installed_tree_takes_the_place_of_the_old_one_with_its_links() {
+    fn installed_tree_replaces_the_old_one_and_keeps_its_links() {
         let root = tempfile::tempdir().unwrap();
         let path = |name: &str| root.path().join(name);
         for name in ["src/lib", "app/lib", "other"] {
@@ -263,9 +268,9 @@ mod tests {
         assert!(!is_there(&path("other/link")) && is_there(&path("other/lib/new")));
     }
 
-    /// `/dev/shm` is a mount of its own on every machine that this is tested on.
+    /// `/dev/shm` is a mount of its own on most machines.
     #[test]
-    fn what_lies_in_another_mount_is_copied_or_linked_and_stays() {
+    fn tree_in_another_mount_is_copied_or_linked_and_stays() {
         let (Ok(apart), root) = (
             tempfile::tempdir_in("/dev/shm"),
             tempfile::tempdir().unwrap(),
@@ -289,7 +294,7 @@ mod tests {
         assert!(!is_there(&path("kept")) && path("scratch/moved/sub/file").is_file());
         make_usable(&path("kept"), &path("scratch/none")).unwrap();
         assert!(!is_there(&path("scratch/none")));
-        // The link goes with the scratch directory, what it leads to does not.
+        // The link goes with the scratch directory, its target does not.
         remove(&path("scratch")).unwrap();
         assert!(from.join("sub/file").is_file());
     }

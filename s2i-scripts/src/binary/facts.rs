@@ -11,98 +11,83 @@ use s2i_core::{ContainerPath, detect::INDEX};
 
 use super::{
     Request, archive,
-    inspect::{Elf, Kind, Packing, inspect},
+    inspect::{Elf, Format, Kind, inspect},
     platform,
 };
-use crate::{
-    Error, Places,
-    assembly::{digest, tree},
-    launch::PROCFILE,
-};
+use crate::{Directories, Error, assembly::tree, launch::PROCFILE};
 
 /// The file that lists digests.
 pub(super) const SUMS: &str = "SHA256SUMS";
 
 /// The facts that a plan depends on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Facts {
+pub(crate) struct Facts {
     /// The processor of this image.
-    pub arch: String,
-    /// The trees of files: the source, and every archive in it.
-    pub trees: Vec<Tree>,
-    /// The digests of the files that have to have one, as they are.
-    pub digests: BTreeMap<String, String>,
-    /// The digests that `SHA256SUMS` wants.
-    pub sums: BTreeMap<String, String>,
-    /// The Procfile.
-    pub procfile: Option<String>,
+    pub(crate) arch: String,
+    /// The source, and every archive in it.
+    pub(crate) trees: Vec<Tree>,
+    /// The actual digests of the files that have to have one, by path.
+    pub(crate) digests: BTreeMap<String, String>,
+    /// The digests of `SHA256SUMS`, by path.
+    pub(crate) sums: BTreeMap<String, String>,
+    pub(crate) procfile: Option<String>,
 }
 
 /// A tree of files.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tree {
+pub(crate) struct Tree {
     /// The name of the archive; empty for the source itself.
-    pub name: String,
-    /// The root of the tree.
-    pub root: ContainerPath,
-    /// Its files.
-    pub files: Vec<Entry>,
+    pub(crate) name: String,
+    pub(crate) root: ContainerPath,
+    pub(crate) files: Vec<Entry>,
 }
 
 /// A file of a tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub(crate) struct Entry {
     /// Its path, relative to the tree.
-    pub path: String,
-    /// The kind of the file.
-    pub kind: Kind,
+    pub(crate) path: String,
+    pub(crate) kind: Kind,
     /// Any of its execute bits is set.
-    pub is_executable: bool,
+    pub(crate) is_executable: bool,
     /// Its size in bytes.
-    pub size: u64,
+    pub(crate) size: u64,
     /// The files that it needs to start and this image does not have.
-    pub missing: Vec<String>,
+    pub(crate) missing: Vec<String>,
 }
 
 /// Gathers the facts; archives are unpacked into the scratch directory.
-///
-/// # Errors
-/// When the source can't be read or an archive can't be unpacked.
-pub fn gather(request: &Request, places: &Places) -> Result<Facts, Error> {
-    let source = Path::new(places.source.as_str());
+pub(crate) fn gather(request: &Request, dirs: &Directories) -> Result<Facts, Error> {
+    let source = Path::new(dirs.source.as_str());
     let mut facts = Facts {
-        arch: platform::ours().to_owned(),
+        arch: platform::current().to_owned(),
         procfile: fs::read_to_string(source.join(PROCFILE)).ok(),
         ..Facts::default()
     };
-    let mut base = walk(String::new(), &places.source)?;
-    check_sums(&mut facts, &base, request, source)?;
+    let mut base = Tree::read(String::new(), &dirs.source)?;
+    read_digests(&mut facts, &base, request, source)?;
     let mut archives = Vec::new();
     base.files.retain(|entry| {
-        let Kind::Archive(packing) = entry.kind else {
+        let Kind::Archive(format) = entry.kind else {
             return true;
         };
-        archives.push((entry.path.clone(), packing));
+        archives.push((entry.path.clone(), format));
         false
     });
-    let unpacked = places.scratch("unpacked");
-    for (index, (path, packing)) in archives.into_iter().enumerate() {
-        let into = numbered(&unpacked, index);
-        archive::extract(&source.join(&path), packing, Path::new(into.as_str()))?;
-        facts.trees.push(walk(path, &single(into))?);
+    let unpacked = dirs.scratch("unpacked");
+    facts.trees.push(base);
+    for (index, (path, format)) in archives.into_iter().enumerate() {
+        let into = unpacked.join(&index.to_string());
+        let into = into.expect("a number is a plain name");
+        archive::extract(&source.join(&path), format, Path::new(into.as_str()))?;
+        facts.trees.push(Tree::read(path, &without_wrappers(into))?);
     }
-    facts.trees.insert(0, base);
     add_missing(&mut facts);
     Ok(facts)
 }
 
-fn numbered(path: &ContainerPath, index: usize) -> ContainerPath {
-    path.join(&index.to_string())
-        .expect("a number is a plain name")
-}
-
-/// The digests that are wanted, and those of the files.
-fn check_sums(
+/// Reads the digests of `SHA256SUMS`, and those of the files that have to have one.
+fn read_digests(
     facts: &mut Facts,
     base: &Tree,
     request: &Request,
@@ -115,51 +100,47 @@ fn check_sums(
         };
         // An asterisk marks a file that was read in binary mode.
         let name = name.trim().trim_start_matches('*').trim_start_matches("./");
-        facts
-            .sums
-            .insert(name.to_owned(), digest.to_ascii_lowercase());
+        let digest = digest.to_ascii_lowercase();
+        facts.sums.insert(name.to_owned(), digest);
     }
     for entry in &base.files {
         if facts.sums.contains_key(&entry.path) || request.digest.is_some() {
-            let digest = digest::of_file(&source.join(&entry.path))?;
+            let path = source.join(&entry.path);
+            let digest = tree::digest(&path).map_err(Error::file("read", path.display()))?;
             facts.digests.insert(entry.path.clone(), digest);
         }
     }
     Ok(())
 }
 
-/// The only directory of a directory that has nothing else, and so on: archives often begin with one.
-fn single(mut path: ContainerPath) -> ContainerPath {
+/// Returns the only directory of a directory that has nothing else, and so on: archives often begin with one.
+fn without_wrappers(mut path: ContainerPath) -> ContainerPath {
     loop {
         let children = tree::children(Path::new(path.as_str())).unwrap_or_default();
         let [only] = &children[..] else {
             return path;
         };
-        let name = only.file_name().and_then(|name| name.to_str());
         let is_directory = tree::stat(only).is_ok_and(|data| data.is_dir());
+        let name = only.file_name().and_then(|name| name.to_str());
         // A directory called `bin` is a part of a layout.
-        let is_wrapper = is_directory && name.is_some_and(|name| name != "bin");
-        match name
-            .filter(|_| is_wrapper)
-            .and_then(|name| path.join(name).ok())
-        {
+        let name = name.filter(|name| is_directory && *name != "bin");
+        match name.and_then(|name| path.join(name).ok()) {
             Some(inner) => path = inner,
             None => return path,
         }
     }
 }
 
-fn walk(name: String, root: &ContainerPath) -> Result<Tree, Error> {
-    let mut files = Vec::new();
-    add(Path::new(root.as_str()), "", &mut files)?;
-    Ok(Tree {
-        name,
-        root: root.clone(),
-        files,
-    })
+impl Tree {
+    fn read(name: String, root: &ContainerPath) -> Result<Self, Error> {
+        let mut files = Vec::new();
+        add_files(Path::new(root.as_str()), "", &mut files)?;
+        let root = root.clone();
+        Ok(Self { name, root, files })
+    }
 }
 
-fn add(directory: &Path, prefix: &str, files: &mut Vec<Entry>) -> Result<(), Error> {
+fn add_files(directory: &Path, prefix: &str, files: &mut Vec<Entry>) -> Result<(), Error> {
     for path in tree::children(directory)? {
         let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
             continue;
@@ -170,72 +151,65 @@ fn add(directory: &Path, prefix: &str, files: &mut Vec<Entry>) -> Result<(), Err
         let relative = format!("{prefix}{name}");
         let data = tree::stat(&path)?;
         if data.is_dir() {
-            add(&path, &format!("{relative}/"), files)?;
-        } else if data.is_file() {
-            files.push(Entry {
-                kind: inspect(&path).map_err(Error::file("read", path.display()))?,
-                is_executable: data.permissions().mode() & 0o111 != 0,
-                size: data.len(),
-                path: relative,
-                missing: Vec::new(),
-            });
-        } else if data.is_symlink() {
-            files.push(Entry {
-                kind: Kind::Other,
-                is_executable: false,
-                size: 0,
-                path: relative,
-                missing: Vec::new(),
-            });
+            add_files(&path, &format!("{relative}/"), files)?;
+            continue;
         }
+        let mut entry = Entry {
+            path: relative,
+            kind: Kind::Other,
+            is_executable: false,
+            size: 0,
+            missing: Vec::new(),
+        };
+        if data.is_file() {
+            entry.kind = inspect(&path).map_err(Error::file("read", path.display()))?;
+            entry.is_executable = data.permissions().mode() & 0o111 != 0;
+            entry.size = data.len();
+        } else if !data.is_symlink() {
+            continue;
+        }
+        files.push(entry);
     }
     Ok(())
 }
 
-/// Returns the files that a program for this processor needs and this image does not have.
+/// Adds to each program for this processor the files that it needs and this image does not have.
 fn add_missing(facts: &mut Facts) {
-    let brought: Vec<String> = facts
-        .trees
-        .iter()
-        .flat_map(|tree| &tree.files)
-        .filter_map(|entry| entry.path.rsplit('/').next())
-        .map(str::to_owned)
-        .collect();
-    for tree in &mut facts.trees {
-        for entry in &mut tree.files {
-            entry.missing = match &entry.kind {
-                Kind::Elf(elf) if elf.is_program && elf.arch == facts.arch => {
-                    missing(elf, &brought)
-                }
-                Kind::Script { interpreter } if !Path::new(interpreter).exists() => {
-                    vec![interpreter.clone()]
-                }
-                _ => Vec::new(),
-            };
-        }
+    let names = facts.trees.iter().flat_map(|tree| &tree.files);
+    let names = names.filter_map(|entry| entry.path.rsplit('/').next());
+    let names: Vec<_> = names.map(str::to_owned).collect();
+    for entry in facts.trees.iter_mut().flat_map(|tree| &mut tree.files) {
+        entry.missing = match &entry.kind {
+            Kind::Elf(elf) if elf.is_program && elf.arch == facts.arch => missing(elf, &names),
+            Kind::Script { interpreter } if !Path::new(interpreter).exists() => {
+                vec![interpreter.clone()]
+            }
+            _ => Vec::new(),
+        };
     }
 }
 
-fn missing(elf: &Elf, brought: &[String]) -> Vec<String> {
+/// Returns the files that a program needs and neither the image has nor the source, which has these `names`.
+fn missing(elf: &Elf, names: &[String]) -> Vec<String> {
     let Some(interpreter) = &elf.interpreter else {
         return Vec::new();
     };
-    let interpreter = (!Path::new(interpreter).exists()).then(|| interpreter.clone());
     let triple = format!("{}-linux-gnu", std::env::consts::ARCH);
     let directories = ["/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib"];
-    let is_there = |name: &String| {
-        let found = |directory: &str| {
-            let directory = PathBuf::from(directory);
-            directory.join(name).exists() || directory.join(&triple).join(name).exists()
-        };
-        brought.contains(name) || directories.into_iter().any(found)
+    let is_missing = |name: &&String| {
+        let mut directories = directories.iter().map(PathBuf::from);
+        !names.contains(name)
+            && !directories.any(|directory| {
+                directory.join(name).exists() || directory.join(&triple).join(name).exists()
+            })
     };
-    let libraries = elf.libraries.iter().filter(|name| !is_there(name)).cloned();
-    interpreter.into_iter().chain(libraries).collect()
+    let interpreter = Some(interpreter).filter(|path| !Path::new(path).exists());
+    let libraries = elf.libraries.iter().filter(is_missing);
+    interpreter.into_iter().chain(libraries).cloned().collect()
 }
 
 impl Facts {
-    /// Returns whether the source itself is a site.
+    /// Returns whether the source is a site.
     pub(super) fn is_site(&self) -> bool {
         let mut files = self.trees.iter().flat_map(|tree| &tree.files);
         files.any(|entry| entry.path == INDEX)
@@ -243,13 +217,23 @@ impl Facts {
 }
 
 impl Kind {
+    /// Returns whether this is a program for Linux, of any processor.
+    pub(super) fn is_program(&self) -> bool {
+        matches!(self, Self::Elf(elf) if elf.is_program)
+    }
+
+    /// Returns whether this is a program for Linux on a processor.
+    pub(super) fn is_program_for(&self, arch: &str) -> bool {
+        matches!(self, Self::Elf(elf) if elf.is_program && elf.arch == arch)
+    }
+
     /// Returns the description of the kind, for users.
     pub(super) fn title(&self) -> String {
         match self {
             Self::Elf(elf) if elf.is_program => format!("a program for {}", elf.arch),
             Self::Elf(elf) => format!("a library for {}", elf.arch),
             Self::Script { interpreter } => format!("a script for {interpreter}"),
-            Self::Archive(Packing::Other(name)) => format!("packed with {name}"),
+            Self::Archive(Format::Other(name)) => format!("packed with {name}"),
             Self::Archive(_) => "an archive".into(),
             Self::Page => "a page of HTML or XML".into(),
             Self::Windows => "a program for Windows".into(),

@@ -15,72 +15,61 @@ pub(super) use s2i_core::detect::is_tar;
 
 /// The kind of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// A program or a library for Linux or a system like it.
     Elf(Elf),
-    /// A text that another program runs.
+    /// A text that the program at this path runs.
     Script {
-        /// The path of that program.
         interpreter: String,
     },
     /// An archive or a compressed file.
-    Archive(Packing),
-    /// A page of the web, as servers send it when they have not what was asked for.
+    Archive(Format),
+    /// A web page, as servers send it in place of a missing file.
     Page,
-    /// A program for Windows.
     Windows,
-    /// A program for macOS.
     Mac,
     /// An archive with a program for Java.
     Java,
-    /// Nothing at all.
     Empty,
-    /// Something else.
     Other,
 }
 
 /// The format of an archive or of a compressed file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Packing {
-    /// A tar archive.
+pub(crate) enum Format {
     Tar,
     /// A file or a tar archive, compressed with gzip.
     Gzip,
-    /// A zip archive.
     Zip,
-    /// Something that can't be unpacked here, by its name.
+    /// A format that cannot be unpacked here, by its name.
     Other(&'static str),
 }
 
 /// A file in the format of programs for Linux.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Elf {
-    /// The processor, as Go and OCI call it.
-    pub arch: String,
-    /// It can be started, and is no library.
-    pub is_program: bool,
+pub(crate) struct Elf {
+    /// The processor, by its name in Go and OCI.
+    pub(crate) arch: String,
+    /// It can be started, and is not a library.
+    pub(crate) is_program: bool,
     /// The program that loads it; a static one needs none.
-    pub interpreter: Option<String>,
+    pub(crate) interpreter: Option<String>,
     /// The libraries that it needs.
-    pub libraries: Vec<String>,
+    pub(crate) libraries: Vec<String>,
 }
 
-/// The bytes of a file that show its kind.
+/// The number of bytes of a file that show its kind.
 const HEAD: u64 = 512;
 
-/// Looks into a file.
-///
-/// # Errors
-/// When it can't be read.
-pub fn inspect(path: &Path) -> io::Result<Kind> {
+/// Returns the kind of a file.
+pub(crate) fn inspect(path: &Path) -> io::Result<Kind> {
     let mut head = Vec::new();
     File::open(path)?.take(HEAD).read_to_end(&mut head)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let kind = by_head(&head, &name.to_ascii_lowercase());
-    match kind {
+    match by_head(&head, &name.to_ascii_lowercase()) {
         Kind::Elf(_) => {
             let cache = ReadCache::new(File::open(path)?);
-            // What is cut or damaged is no program.
+            // A cut or damaged file is not a program.
             Ok(read_elf(&cache).map_or(Kind::Other, Kind::Elf))
         }
         kind => Ok(kind),
@@ -89,53 +78,45 @@ pub fn inspect(path: &Path) -> io::Result<Kind> {
 
 fn by_head(head: &[u8], name: &str) -> Kind {
     match ArchiveFormat::of(name, head) {
-        Some(ArchiveFormat::Tar) => return Kind::Archive(Packing::Tar),
-        Some(ArchiveFormat::Gzip) => return Kind::Archive(Packing::Gzip),
-        Some(ArchiveFormat::Zip) => return Kind::Archive(Packing::Zip),
+        Some(ArchiveFormat::Tar) => return Kind::Archive(Format::Tar),
+        Some(ArchiveFormat::Gzip) => return Kind::Archive(Format::Gzip),
+        Some(ArchiveFormat::Zip) => return Kind::Archive(Format::Zip),
         None => {}
     }
-    let is_java = || {
-        [".jar", ".war", ".ear"]
-            .iter()
-            .any(|ending| name.ends_with(ending))
-    };
+    let endings = [".jar", ".war", ".ear"];
     match head {
         [] => Kind::Empty,
         [0x7f, b'E', b'L', b'F', ..] => Kind::Elf(Elf::default()),
-        [b'#', b'!', ..] => script(head),
+        [b'#', b'!', line @ ..] => script(line),
         [b'M', b'Z', ..] => Kind::Windows,
         [0xcf | 0xce, 0xfa, 0xed, 0xfe, ..] | [0xca, 0xfe, 0xba, 0xbe, 0, 0, 0, 1..=9, ..] => {
             Kind::Mac
         }
         [0xca, 0xfe, 0xba, 0xbe, ..] => Kind::Java,
-        [b'P', b'K', 3, 4, ..] if is_java() => Kind::Java,
-        [0xfd, b'7', b'z', b'X', b'Z', ..] => Kind::Archive(Packing::Other("xz")),
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => Kind::Archive(Packing::Other("zstd")),
-        [b'B', b'Z', b'h', b'1'..=b'9', ..] => Kind::Archive(Packing::Other("bzip2")),
-        [b'7', b'z', 0xbc, 0xaf, ..] => Kind::Archive(Packing::Other("7z")),
+        [b'P', b'K', 3, 4, ..] if endings.iter().any(|end| name.ends_with(end)) => Kind::Java,
+        [0xfd, b'7', b'z', b'X', b'Z', ..] => Kind::Archive(Format::Other("xz")),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => Kind::Archive(Format::Other("zstd")),
+        [b'B', b'Z', b'h', b'1'..=b'9', ..] => Kind::Archive(Format::Other("bzip2")),
+        [b'7', b'z', 0xbc, 0xaf, ..] => Kind::Archive(Format::Other("7z")),
         _ if is_page(head) => Kind::Page,
         _ => Kind::Other,
     }
 }
 
 fn is_page(head: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(head)
-        .trim_start()
-        .to_ascii_lowercase();
-    ["<!doctype html", "<html", "<?xml"]
-        .iter()
-        .any(|start| text.starts_with(start))
+    let text = String::from_utf8_lossy(head).to_ascii_lowercase();
+    let starts = ["<!doctype html", "<html", "<?xml"];
+    let text = text.trim_start();
+    starts.iter().any(|start| text.starts_with(start))
 }
 
+/// Returns the kind of a script by what follows the `#!`.
 fn script(head: &[u8]) -> Kind {
-    let line = head[2..]
-        .split(|byte| *byte == b'\n')
-        .next()
-        .unwrap_or_default();
-    let line = String::from_utf8_lossy(line);
-    let mut words = line.split_whitespace();
+    let line = head.split(|byte| *byte == b'\n').next();
+    let line = String::from_utf8_lossy(line.unwrap_or_default());
+    let interpreter = line.split_whitespace().next().unwrap_or_default();
     Kind::Script {
-        interpreter: words.next().unwrap_or_default().to_owned(),
+        interpreter: interpreter.to_owned(),
     }
 }
 
@@ -175,18 +156,18 @@ where
     }
     for name in names {
         let address = table.unwrap_or_default().wrapping_add(name);
-        found
-            .libraries
-            .extend(text_at::<H, R>(segments, address, endian, data));
+        let name = text_at::<H, R>(segments, address, endian, data);
+        found.libraries.extend(name);
     }
-    let kind = header.e_type(endian);
-    let is_shared = kind == elf::ET_DYN;
-    found.is_program =
-        kind == elf::ET_EXEC || (is_shared && (is_pie || found.interpreter.is_some()));
+    found.is_program = match header.e_type(endian) {
+        elf::ET_EXEC => true,
+        elf::ET_DYN => is_pie || found.interpreter.is_some(),
+        _ => false,
+    };
     Ok(found)
 }
 
-/// The text at an address of the loaded file.
+/// Returns the text at an address of the loaded file.
 fn text_at<'data, H, R>(
     segments: &[H::ProgramHeader],
     address: u64,

@@ -2,10 +2,10 @@
 
 mod archive;
 mod error;
-pub mod facts;
-pub mod inspect;
+pub(crate) mod facts;
+pub(crate) mod inspect;
 mod plan;
-pub mod platform;
+pub(crate) mod platform;
 mod request;
 
-pub use self::{error::Error, facts::Facts, plan::plan, request::Request};
+pub(crate) use self::{error::Error, facts::Facts, plan::plan, request::Request};

@@ -1,34 +1,24 @@
-//! Processors, and names of files and directories with parts about a system.
+//! Processors, and parts of the names of files and directories that are about a system.
 
-/// The processor of this image, as Go and OCI call it.
-#[must_use]
-pub fn ours() -> &'static str {
-    by_name(std::env::consts::ARCH).unwrap_or(std::env::consts::ARCH)
-}
-
-/// Returns the processor that a name means.
-fn by_name(name: &str) -> Option<&'static str> {
-    let names: &[(&'static str, &[&str])] = &[
-        ("amd64", &["amd64", "x86_64", "x86-64", "x64"]),
-        ("arm64", &["arm64", "aarch64", "armv8"]),
-        (
-            "arm",
-            &[
-                "arm", "armv5", "armv6", "armv6l", "armv7", "armv7l", "armhf",
-            ],
-        ),
-        ("386", &["386", "i386", "i686", "x86"]),
-        ("ppc64le", &["ppc64le", "powerpc64le"]),
-        ("s390x", &["s390x"]),
-        ("riscv64", &["riscv64", "riscv64gc"]),
-        ("loong64", &["loong64", "loongarch64"]),
-    ];
-    let found = names.iter().find(|(_, names)| names.contains(&name));
-    found.map(|(arch, _)| *arch)
-}
+/// The processors, by their names in Go and OCI, with the other names that they have.
+const PROCESSORS: [(&str, &[&str]); 8] = [
+    ("amd64", &["amd64", "x86_64", "x86-64", "x64"]),
+    ("arm64", &["arm64", "aarch64", "armv8"]),
+    (
+        "arm",
+        &[
+            "arm", "armv5", "armv6", "armv6l", "armv7", "armv7l", "armhf",
+        ],
+    ),
+    ("386", &["386", "i386", "i686", "x86"]),
+    ("ppc64le", &["ppc64le", "powerpc64le"]),
+    ("s390x", &["s390x"]),
+    ("riscv64", &["riscv64", "riscv64gc"]),
+    ("loong64", &["loong64", "loongarch64"]),
+];
 
 /// Parts of names about the system, beside those about the processor.
-const OTHERS: &[&str] = &[
+const OTHERS: [&str; 13] = [
     "linux",
     "linux64",
     "unknown",
@@ -44,59 +34,47 @@ const OTHERS: &[&str] = &[
     "musleabihf",
 ];
 
+/// Returns the processor of this image, by its name in Go and OCI.
+pub(crate) fn current() -> &'static str {
+    by_name(std::env::consts::ARCH).unwrap_or(std::env::consts::ARCH)
+}
+
+fn by_name(name: &str) -> Option<&'static str> {
+    let mut processors = PROCESSORS.iter();
+    let found = processors.find(|(_, names)| names.contains(&name));
+    found.map(|(arch, _)| *arch)
+}
+
 /// Returns a name without the parts about the system at its end: `shop-linux-arm64` is `shop`. A name that
 /// has nothing else stays.
-///
-/// ```
-/// use s2i_scripts::binary::platform::program_name;
-///
-/// assert_eq!(program_name("shop_linux_amd64_v1"), "shop");
-/// assert_eq!(program_name("shop-x86_64-unknown-linux-musl"), "shop");
-/// assert_eq!(program_name("linux"), "linux");
-/// ```
-#[must_use]
-pub fn program_name(name: &str) -> &str {
+pub(crate) fn program_name(name: &str) -> &str {
     let mut rest = name;
-    while let Some(shorter) = strip(rest) {
-        rest = shorter;
+    while let Some(at) = last_part(rest).filter(|at| *at > 0) {
+        rest = &rest[..at];
     }
     rest
 }
 
-/// Returns whether a directory's name has nothing but the system that its content is for.
-#[must_use]
-pub fn is_platform(name: &str) -> bool {
-    // With a word before it, all of it can go.
-    let name = format!("-{name}");
-    let mut rest = name.as_str();
-    let mut says = false;
-    while let Some(at) = end_of(rest) {
-        says = true;
+/// Returns whether a name has only parts about a system.
+pub(crate) fn is_platform(name: &str) -> bool {
+    // With a separator before it, all of it can go.
+    let full = format!("-{name}");
+    let mut rest = full.as_str();
+    while let Some(at) = last_part(rest) {
         rest = &rest[..at];
     }
-    says && rest.is_empty()
-}
-
-fn strip(name: &str) -> Option<&str> {
-    let at = end_of(name).filter(|at| *at > 0)?;
-    Some(&name[..at])
+    rest.is_empty()
 }
 
 /// Returns the start of the last part, with its separator, if it is one about the system.
-fn end_of(name: &str) -> Option<usize> {
-    // `x86_64` and `v8.0` have a separator in them.
-    let mut starts: Vec<_> = name
-        .char_indices()
-        .filter(|(_, c)| matches!(c, '-' | '_' | '.'))
-        .map(|(at, _)| at)
-        .collect();
-    starts.reverse();
-    let is_part = |part: &str| {
-        let part = part.to_ascii_lowercase();
+fn last_part(name: &str) -> Option<usize> {
+    let separators = name.rmatch_indices(['-', '_', '.']).map(|(at, _)| at);
+    let is_part = |at: &usize| {
+        let part = name[at + 1..].to_ascii_lowercase();
         by_name(&part).is_some() || OTHERS.contains(&part.as_str())
     };
-    let longest = starts.iter().take(2).rev();
-    longest.copied().find(|at| is_part(&name[at + 1..]))
+    // `x86_64` and `v8.0` have a separator in them, so the longest part counts.
+    separators.take(2).filter(is_part).last()
 }
 
 #[cfg(test)]
@@ -124,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn directories_of_a_platform_are_known() {
+    fn directories_of_a_platform_are_recognised() {
         for (name, expected) in [
             ("linux_amd64", true),
             ("linux-arm64", true),

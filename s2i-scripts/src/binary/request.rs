@@ -4,21 +4,18 @@ use crate::{Error, Host, variables};
 
 /// The request of the user, from the environment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Request {
-    /// [`variables::BINARY`], as a list
-    pub names: Vec<String>,
-    /// [`variables::BINARY_SHA256`], in lower case
-    pub digest: Option<String>,
-    /// The time of the files that are made.
-    pub epoch: u64,
+pub(crate) struct Request {
+    /// The files of [`variables::BINARY`].
+    pub(crate) names: Vec<String>,
+    /// [`variables::BINARY_SHA256`], in lower case.
+    pub(crate) digest: Option<String>,
+    /// The time of the files that are made, in seconds since 1970.
+    pub(crate) epoch: u64,
 }
 
 impl Request {
     /// Reads the host's environment.
-    ///
-    /// # Errors
-    /// When a variable has a value that can't be used.
-    pub fn read(host: &Host<'_>) -> Result<Self, Error> {
+    pub(crate) fn read(host: &Host<'_>) -> Result<Self, Error> {
         let names = host.variable(variables::BINARY)?.unwrap_or_default();
         let names = names
             .split(',')
@@ -30,7 +27,7 @@ impl Request {
             return Err(Error::variable(
                 variables::BINARY_SHA256,
                 text,
-                "it is no SHA-256 digest: 64 hexadecimal digits",
+                "it is not a SHA-256 digest of 64 hexadecimal digits",
             ));
         }
         Ok(Self {
@@ -41,7 +38,6 @@ impl Request {
     }
 }
 
-/// Returns whether this is a SHA-256 digest.
-pub(super) fn is_digest(text: &str) -> bool {
+fn is_digest(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }

@@ -1,33 +1,25 @@
 //! Advice about builds of Go that have failed, beside the messages of Go.
 
-use super::{
-    Facts, Request,
-    facts::{Question, patterns},
-};
-use crate::{Host, Places};
-
-/// The most packages that are named.
-const FEW: usize = 5;
+use super::{Facts, Request, facts::Query};
+use crate::{Directories, Host, explain::abbreviated};
 
 /// Returns advice about a build that has failed. The tools may have failed too early to give any.
 pub(crate) fn diagnose(
     facts: &Facts,
     request: &Request,
-    places: &Places,
+    dirs: &Directories,
     host: &mut Host<'_>,
 ) -> Vec<String> {
     let mut advice = Vec::new();
-    let packages = packages_with_c(facts, request, places, host);
-    if !packages.is_empty() && !facts.compiler {
-        let (few, more) = packages.split_at(packages.len().min(FEW));
-        let more = if more.is_empty() { "" } else { ", …" };
+    let packages = cgo_packages(facts, request, dirs, host);
+    if !packages.is_empty() && !facts.has_compiler {
         advice.push(format!(
-            "these packages need cgo and so a C compiler, which this image does not have: {}{more}; \
-             take others in their place, or tags that leave C out, with GO_TAGS",
-            few.join(", ")
+            "these packages need cgo, and this image has no C compiler: {}; \
+             replace them, or exclude files that use cgo with build tags (GO_TAGS)",
+            abbreviated(&packages)
         ));
     }
-    if request.is_private && !facts.git {
+    if request.is_private && !facts.has_git {
         advice.push(
             "modules of GOPRIVATE come through `git`, which this image does not have: name a proxy that has them with GOPROXY and GONOPROXY=none, or vendor them".into(),
         );
@@ -35,22 +27,20 @@ pub(crate) fn diagnose(
     advice
 }
 
-/// The packages, but those of Go itself, that have files with C.
-fn packages_with_c(
+/// Returns the packages that use cgo, except those of the standard library.
+fn cgo_packages(
     facts: &Facts,
     request: &Request,
-    places: &Places,
+    dirs: &Directories,
     host: &mut Host<'_>,
 ) -> Vec<String> {
     let format = "-f={{if and .CgoFiles (not .Standard)}}{{.ImportPath}}{{end}}";
-    let mut args = ["list", "-e", "-deps", format].map(str::to_owned).to_vec();
-    args.extend(facts.environment.flags(request, places));
-    args.extend(patterns(&facts.environment.layout, &facts.module));
-    let question = Question {
+    let query = Query {
         go: &facts.go,
         request,
-        places,
+        dirs,
     };
-    let answer = question.ask_about_c(&args, &facts.environment, host);
+    let args = query.list(&["-e", "-deps", format], &facts.environment, &facts.module);
+    let answer = query.run_with_cgo(&args, &facts.environment, host);
     answer.lines().map(str::to_owned).collect()
 }

@@ -1,20 +1,16 @@
-//! Why a source of Go can't be built.
+//! Errors of builds of Go.
 
 use thiserror::Error as ThisError;
 
 use crate::{
     exit,
-    explain::{Explain, choose, listed},
+    explain::{Explanation, listed},
     variables::GO_TARGET,
 };
 
-/// Why a source of Go can't be built.
+/// The reason that a source of Go cannot be built.
 #[derive(Debug, ThisError)]
-#[expect(
-    missing_docs,
-    reason = "the messages say what each variant is, the names what each field is"
-)]
-pub enum Error {
+pub(crate) enum Error {
     #[error("the source needs Go {needed} and this image has Go {present}")]
     ToolchainTooOld { needed: String, present: String },
     #[error("there is no program to build in `{path}`")]
@@ -22,67 +18,52 @@ pub enum Error {
         path: String,
         elsewhere: Vec<String>,
     },
-    #[error("cgo is needed, and so a C compiler, which this image does not have")]
-    NeedsC { programs: Vec<String> },
-    #[error("GO_TARGET names `{target}`, which is no program of this source")]
-    NoSuchTarget { target: String, found: Vec<String> },
+    #[error("cgo is needed, and this image has no C compiler")]
+    NeedsCgo { programs: Vec<String> },
+    #[error("GO_TARGET names `{target}`, which is not a program of this source")]
+    NoSuchTarget {
+        target: String,
+        programs: Vec<String>,
+    },
     #[error("several programs would be called `{name}`")]
-    SameName { name: String, found: Vec<String> },
+    SameName { name: String, packages: Vec<String> },
     #[error("CGO_ENABLED=1 needs a C compiler, and this image has none")]
     NoCompiler,
     #[error("COMPRESS_BINARY=true needs `upx`, and this image has none")]
-    NoPacker,
+    NoUpx,
 }
 
-impl Explain for Error {
-    fn exit_code(&self) -> u8 {
+impl Error {
+    pub(crate) fn explain(&self) -> Explanation {
+        let toolchain = Explanation::new(exit::TOOLCHAIN);
+        let choice = Explanation::new(exit::CHOICE);
         match self {
-            Self::ToolchainTooOld { .. }
-            | Self::NoCompiler
-            | Self::NeedsC { .. }
-            | Self::NoPacker => exit::TOOLCHAIN,
-            Self::NoProgram { .. } => exit::NOT_RECOGNISED,
-            Self::NoSuchTarget { .. } | Self::SameName { .. } => exit::CHOICE,
-        }
-    }
-
-    fn cause(&self) -> Option<String> {
-        match self {
-            Self::ToolchainTooOld { .. } | Self::NoCompiler | Self::NoPacker => None,
-            Self::NeedsC { programs } => Some(format!(
-                "there is nothing but files with C in {}",
-                programs.join(", ")
-            )),
-            Self::SameName { found, .. } => Some(format!("found {}", found.join(", "))),
-            Self::NoProgram { elsewhere, .. } if elsewhere.is_empty() => {
-                Some("no package of the source is a `package main`".into())
+            Self::ToolchainTooOld { needed, .. } => toolchain
+                .hint(format!("build with a builder image that has Go {needed} or newer"))
+                .hint("or lower the `go` line of go.mod, if the code allows it"),
+            Self::NoProgram { elsewhere, .. } => Explanation::new(exit::NOT_RECOGNISED)
+                .cause(match elsewhere[..] {
+                    [] => "no package of the source is a `package main`".to_owned(),
+                    _ => format!(
+                        "the root is not a `package main`, and there is none below `cmd/`; programs elsewhere: {}",
+                        elsewhere.join(", ")
+                    ),
+                })
+                .choose(GO_TARGET, elsewhere),
+            Self::NeedsCgo { programs } => toolchain
+                .cause(format!("all files use cgo in {}", programs.join(", ")))
+                .hint("exclude files that use cgo with build tags: GO_TAGS"),
+            Self::NoSuchTarget { programs, .. } => {
+                choice.cause(listed(programs)).choose(GO_TARGET, programs)
             }
-            Self::NoProgram { elsewhere, .. } => Some(format!(
-                "the root is no `package main` and none is below `cmd/`; programs elsewhere: {}",
-                elsewhere.join(", ")
-            )),
-            Self::NoSuchTarget { found, .. } => Some(listed(found)),
-        }
-    }
-
-    fn tries(&self) -> Vec<String> {
-        match self {
-            Self::ToolchainTooOld { needed, .. } => vec![
-                format!("build with a builder image that has Go {needed} or newer"),
-                "or lower the `go` line of go.mod, if the code allows it".into(),
-            ],
-            Self::NoProgram { elsewhere, .. } => choose(GO_TARGET, elsewhere),
-            Self::NeedsC { .. } => vec!["leave C out with build tags: GO_TAGS".into()],
-            Self::NoSuchTarget { found, .. } | Self::SameName { found, .. } => {
-                choose(GO_TARGET, found)
-            }
-            Self::NoCompiler => vec![
-                "build without it: CGO_ENABLED=0".into(),
-                "or add a C compiler to the image, and the parts of Go's standard library for it"
-                    .into(),
-            ],
-            Self::NoPacker => {
-                vec!["add it to the image: `COPY --chmod=0755 upx /usr/bin/upx`".into()]
+            Self::SameName { packages, .. } => choice
+                .cause(format!("found {}", packages.join(", ")))
+                .choose(GO_TARGET, packages),
+            Self::NoCompiler => toolchain
+                .hint("build without it: CGO_ENABLED=0")
+                .hint("or add a C compiler to the image, and the parts of Go's standard library for it"),
+            Self::NoUpx => {
+                toolchain.hint("add it to the image: `COPY --chmod=0755 upx /usr/bin/upx`")
             }
         }
     }

@@ -1,151 +1,131 @@
-//! Asks the source and the toolchain.
+//! Gathers facts from the source and the toolchain.
 
 use std::{fs, path::Path};
 
 use super::{
     Layout, ModFile, Origin, Request, Version,
-    environment::Environment,
+    environment::{Environment, MODULES},
     layout::{FILES_NAME, import_comment},
     version,
 };
 use crate::{
-    Error, Host, Places,
-    assembly::{cache, cache::Caches, execute},
+    Directories, Error, Host,
+    assembly::{cache, cache::Caches, execute, tree},
+    directories::below,
     host::Invocation,
     launch::PROCFILE,
-    places::below,
+    variables::CGO_ENABLED,
 };
 
 /// The facts that a plan depends on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Facts {
-    /// The environment of `go` commands.
-    pub environment: Environment,
+pub(crate) struct Facts {
+    pub(crate) environment: Environment,
     /// The `go` program.
-    pub go: String,
+    pub(crate) go: String,
     /// Its version, if it has one that can be compared.
-    pub toolchain: Option<Version>,
-    /// A newer toolchain that the source would like.
-    pub wished: Option<Version>,
+    pub(crate) toolchain: Option<Version>,
+    /// A newer toolchain that the source prefers.
+    pub(crate) preferred: Option<Version>,
     /// The content of go.mod, or go.work; empty where there is none.
-    pub module: ModFile,
+    pub(crate) module: ModFile,
     /// All main packages.
-    pub programs: Vec<Program>,
+    pub(crate) programs: Vec<Program>,
     /// Those that there would be with a C compiler, if there are no others.
-    pub with_c: Vec<Program>,
-    /// The caches that the previous build has saved.
-    pub caches: Caches,
-    /// The origin of the source.
-    pub origin: Origin,
-    /// The Procfile.
-    pub procfile: Option<String>,
+    pub(crate) cgo_programs: Vec<Program>,
+    pub(crate) caches: Caches,
+    pub(crate) origin: Origin,
+    pub(crate) procfile: Option<String>,
     /// The `upx` program.
-    pub packer: Option<String>,
+    pub(crate) upx: Option<String>,
     /// There is a C compiler.
-    pub compiler: bool,
-    /// There is a `git`.
-    pub git: bool,
+    pub(crate) has_compiler: bool,
+    pub(crate) has_git: bool,
 }
 
 /// A main package.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Program {
+pub(crate) struct Program {
     /// Its directory: `.` is the root and `./cmd/web` one below it.
-    pub directory: String,
+    pub(crate) directory: String,
     /// Its import path.
-    pub import: String,
+    pub(crate) import: String,
 }
 
 /// Gathers the facts. The version is checked as soon as it is known, before `go` looks at the module.
-///
-/// # Errors
-/// When the toolchain is missing or too old, or `go` does not understand the source.
-pub fn gather(
+pub(crate) fn gather(
     layout: &Layout,
     request: &Request,
-    places: &Places,
+    dirs: &Directories,
     host: &mut Host<'_>,
 ) -> Result<Facts, Error> {
-    let go = host
-        .find("go")
-        .ok_or(Error::NoToolchain { program: "go" })?
-        .to_string_lossy()
-        .into_owned();
-    let source = Path::new(places.source.as_str());
-    let module = read_module(layout, places)?;
+    let go = host.tool("go")?;
+    let source = Path::new(dirs.source.as_str());
+    let module = read_module(layout, dirs)?;
     let mut environment = environment(layout, request, source);
-    for step in environment.preparation(None, places) {
+    for step in environment.preparation(None, dirs) {
         execute::perform(&step, host)?;
     }
-    let question = Question {
+    let query = Query {
         go: &go,
         request,
-        places,
+        dirs,
     };
-    let args = ["env", "GOVERSION", "GOOS", "GOARCH"];
-    let known = question.ask(&args.map(str::to_owned), &environment, host)?;
-    let mut known = known.lines();
-    let version = known.next().unwrap_or_default();
-    let platform = known.collect::<Vec<_>>().join("-");
+    let args = ["env", "GOVERSION", "GOOS", "GOARCH"].map(str::to_owned);
+    let answer = query.run(&args, &environment, host)?;
+    let (version, platform) = answer.split_once('\n').unwrap_or((answer.as_str(), ""));
     let toolchain = Version::parse(version);
-    let wished = version::check(toolchain, &module)?;
-    environment.build_cache = cache::plain(&format!("build-{version}-{platform}"));
-    let caches = Caches::find(&environment.caches(), places)?;
-    let (programs, with_c) = programs(&question, &environment, patterns(layout, &module), host)?;
+    let preferred = version::check(toolchain, &module)?;
+    environment.build_cache = cache::plain(&format!("build-{version}-{}", platform.trim()));
+    let caches = Caches::find(&environment.caches(), dirs)?;
+    let (programs, cgo_programs) = programs(&query, &environment, &module, host)?;
+    let has = |program| host.find(program).is_some();
     Ok(Facts {
         programs,
-        with_c,
-        go: go.clone(),
+        cgo_programs,
         toolchain,
-        wished,
+        preferred,
         module,
         caches,
         origin: Origin::find(source, request.epoch, host),
         procfile: fs::read_to_string(source.join(PROCFILE)).ok(),
-        packer: host.find("upx").map(|path| path.display().to_string()),
-        compiler: ["gcc", "cc", "clang"]
-            .into_iter()
-            .any(|name| host.find(name).is_some())
-            || host.has("CC"),
-        git: host.find("git").is_some(),
+        upx: host.find("upx").map(|path| path.display().to_string()),
+        has_compiler: ["gcc", "cc", "clang"].into_iter().any(has) || host.has("CC"),
+        has_git: has("git"),
         environment,
+        go,
     })
 }
 
-/// The main packages, and if there are none, those that there would be with a C compiler: one of nothing
-/// but files with C is none as long as those are left out.
+/// Returns the main packages, and if there are none, those that there would be with a C compiler: without one, `go`
+/// does not see packages of which all files use cgo.
 fn programs(
-    question: &Question<'_>,
+    query: &Query<'_>,
     environment: &Environment,
-    patterns: Vec<String>,
+    module: &ModFile,
     host: &mut Host<'_>,
 ) -> Result<(Vec<Program>, Vec<Program>), Error> {
     let format = "-f={{if eq .Name \"main\"}}{{.Dir}}\t{{.ImportPath}}{{end}}";
-    let mut args = ["list", "-e", "-find", format].map(str::to_owned).to_vec();
-    args.extend(environment.flags(question.request, question.places));
-    args.extend(patterns);
-    let root = environment.directory(question.places);
-    let found = |list: &str| -> Vec<Program> {
-        let lines = list.lines();
-        lines
-            .filter_map(|line| program(line, root.as_str()))
-            .collect()
+    let args = query.list(&["-e", "-find", format], environment, module);
+    let root = environment.directory(query.dirs);
+    let parse = |list: &str| {
+        let programs = list.lines().filter_map(|line| program(line, root.as_str()));
+        programs.collect::<Vec<_>>()
     };
-    let programs = found(&question.ask(&args, environment, host)?);
-    let with_c = if programs.is_empty() {
-        found(&question.ask_about_c(&args, environment, host))
+    let programs = parse(&query.run(&args, environment, host)?);
+    let cgo_programs = if programs.is_empty() {
+        parse(&query.run_with_cgo(&args, environment, host))
     } else {
         Vec::new()
     };
-    Ok((programs, with_c))
+    Ok((programs, cgo_programs))
 }
 
-/// Returns the environment for a layout, before `go` is asked.
+/// Returns the environment for a layout, before the toolchain is known.
 fn environment(layout: &Layout, request: &Request, source: &Path) -> Environment {
     let has_modules = matches!(layout, Layout::Module { .. } | Layout::Workspace);
-    let import = request
-        .import
-        .clone()
+    let import = request.import.clone();
+    let import = import
         .or_else(|| find_comment(source))
         .filter(|_| !has_modules);
     let layout = match layout {
@@ -158,31 +138,29 @@ fn environment(layout: &Layout, request: &Request, source: &Path) -> Environment
             _ => None,
         },
         layout,
-        build_cache: "questions".into(),
+        build_cache: "queries".into(),
     }
 }
 
-/// The first import comment of a file at the root.
+/// Returns the first import comment of a file at the root.
 fn find_comment(source: &Path) -> Option<String> {
-    let entries = fs::read_dir(source).ok()?;
-    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
-    let mut files: Vec<_> = paths
-        .filter(|path| path.extension().is_some_and(|ending| ending == "go"))
-        .collect();
-    files.sort();
-    files.iter().find_map(|path| {
+    let files = tree::children(source).ok()?;
+    let mut files = files
+        .iter()
+        .filter(|path| path.extension().is_some_and(|ending| ending == "go"));
+    files.find_map(|path| {
         let code = fs::read(path).ok()?;
         import_comment(&String::from_utf8_lossy(&code)).map(str::to_owned)
     })
 }
 
-fn read_module(layout: &Layout, places: &Places) -> Result<ModFile, Error> {
+fn read_module(layout: &Layout, dirs: &Directories) -> Result<ModFile, Error> {
     let name = match layout {
         Layout::Workspace => "go.work",
         Layout::Module { .. } => "go.mod",
         Layout::Files | Layout::Gopath { .. } => return Ok(ModFile::default()),
     };
-    let path = below(&places.source, name);
+    let path = below(&dirs.source, name);
     let text = fs::read(path.as_str()).map_err(Error::file("read", path))?;
     Ok(ModFile::parse(&String::from_utf8_lossy(&text)))
 }
@@ -190,85 +168,81 @@ fn read_module(layout: &Layout, places: &Places) -> Result<ModFile, Error> {
 /// Returns the patterns for the packages of a source; the root of a workspace is not a module.
 pub(super) fn patterns(layout: &Layout, module: &ModFile) -> Vec<String> {
     match layout {
-        Layout::Workspace => module
-            .uses
-            .iter()
-            .map(|path| match normal(path).as_str() {
-                "." => "./...".to_owned(),
-                path => format!("{path}/..."),
-            })
-            .collect(),
+        Layout::Workspace => {
+            let directories = module.uses.iter().map(|path| normal(path));
+            directories.map(|path| format!("{path}/...")).collect()
+        }
         _ => vec!["./...".to_owned()],
     }
 }
 
-/// A directory as `go` wants it on the command line.
+/// Returns a directory as `go` wants it on the command line.
 pub(super) fn normal(path: &str) -> String {
-    let path = path
-        .strip_prefix("./")
-        .unwrap_or(path)
-        .trim_end_matches('/');
-    if matches!(path, "" | ".") {
-        ".".to_owned()
-    } else {
-        format!("./{path}")
+    let path = path.strip_prefix("./").unwrap_or(path);
+    match path.trim_end_matches('/') {
+        "" | "." => ".".to_owned(),
+        path => format!("./{path}"),
     }
 }
 
-/// Commands that only ask: they use the modules that the previous build has saved, where they lie, and
+/// Commands that report facts: they use the modules that the previous build has saved, where they lie, and
 /// leave nothing in the caches of the build.
-pub(super) struct Question<'a> {
+pub(super) struct Query<'a> {
     pub(super) go: &'a str,
     pub(super) request: &'a Request,
-    pub(super) places: &'a Places,
+    pub(super) dirs: &'a Directories,
 }
 
-impl Question<'_> {
-    pub(super) fn ask(
+impl Query<'_> {
+    /// Returns the arguments of `go list` for all packages of the source.
+    pub(super) fn list(
+        &self,
+        options: &[&str],
+        environment: &Environment,
+        module: &ModFile,
+    ) -> Vec<String> {
+        let mut args = vec!["list".to_owned()];
+        args.extend(options.iter().map(|&option| option.to_owned()));
+        args.extend(environment.flags(self.request, self.dirs));
+        args.extend(patterns(&environment.layout, module));
+        args
+    }
+
+    pub(super) fn run(
         &self,
         args: &[String],
         environment: &Environment,
         host: &mut Host<'_>,
     ) -> Result<String, Error> {
-        let question = self.invocation(args, environment);
-        let (status, answer) = host
-            .ask(&question)
-            .map_err(|err| execute::start_error(&question, err))?;
-        if status.success() {
-            Ok(answer)
-        } else {
-            Err(execute::failed(&question, status))
-        }
+        host.output(&self.invocation(args, environment))
     }
 
-    /// Asks as if there were a C compiler: files with C are listed only then, and nothing is compiled
-    /// for that. An answer that can't be had is empty.
-    pub(super) fn ask_about_c(
+    /// Runs a command as if there were a C compiler: files that use cgo are listed only then, and nothing is compiled
+    /// for that. Returns an empty answer where the command fails.
+    pub(super) fn run_with_cgo(
         &self,
         args: &[String],
         environment: &Environment,
         host: &mut Host<'_>,
     ) -> String {
-        let mut question = self.invocation(args, environment);
-        question
-            .env
-            .insert(crate::variables::CGO_ENABLED.into(), "1".into());
-        host.ask_quietly(&question).unwrap_or_default()
+        let mut invocation = self.invocation(args, environment);
+        invocation.env.insert(CGO_ENABLED.into(), "1".into());
+        host.output_quietly(&invocation).unwrap_or_default()
     }
 
     fn invocation(&self, args: &[String], environment: &Environment) -> Invocation {
-        let mut env = environment.variables(self.request, self.places);
-        let scratch = self.places.scratch("questions").to_string();
+        let mut env = environment.variables(self.request, self.dirs);
+        let scratch = self.dirs.scratch("queries").to_string();
         env.insert("GOCACHE".into(), scratch);
-        let saved = below(&self.places.artifacts, super::environment::MODULES);
-        if fs::metadata(saved.as_str()).is_ok() {
-            env.insert("GOMODCACHE".into(), saved.to_string());
+        let saved = below(&self.dirs.artifacts, MODULES).to_string();
+        if Path::new(&saved).exists() {
+            env.insert("GOMODCACHE".into(), saved);
         }
         Invocation {
             program: self.go.to_owned(),
             args: args.to_vec(),
             env,
-            directory: environment.directory(self.places),
+            directory: environment.directory(self.dirs),
             advice: Vec::new(),
         }
     }
@@ -304,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn a_workspace_is_asked_module_by_module() {
+    fn workspace_has_a_pattern_for_each_module() {
         let work = ModFile::parse("use (\n\t.\n\t./a/\n\tb\n)\n");
         assert_eq!(
             patterns(&Layout::Workspace, &work),

@@ -1,6 +1,6 @@
 //! `GOFLAGS`: a list of flags with Go's own quoting.
 
-/// The list with one more flag at its end, where it wins.
+/// Returns the list with one more flag at its end, where it takes precedence.
 pub(super) fn append(goflags: Option<&str>, flag: &str) -> String {
     match goflags.map(str::trim) {
         None | Some("") => flag.to_owned(),
@@ -16,7 +16,7 @@ pub(super) fn sets(goflags: Option<&str>, name: &str) -> bool {
     })
 }
 
-/// The words of the list: a word that starts with a quote ends at the next one.
+/// Returns the words of the list: a word that starts with a quote ends at the next one.
 fn split(list: &str) -> impl Iterator<Item = &str> {
     let mut rest = list.trim_start();
     std::iter::from_fn(move || {
@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flag_is_appended() {
+    fn flag_is_appended() {
         assert_eq!(append(None, "-x"), "-x");
         assert_eq!(append(Some(" -a  "), "-x"), "-a -x");
     }

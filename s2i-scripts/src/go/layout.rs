@@ -7,7 +7,7 @@ pub(super) const FILES_NAME: &str = "app";
 
 /// The layout of a source of Go.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Layout {
+pub(crate) enum Layout {
     /// There is a go.work at the root, which names modules.
     Workspace,
     /// There is a go.mod at the root.
@@ -21,14 +21,13 @@ pub enum Layout {
         /// The dependencies lie in `Godeps/_workspace`.
         godeps: bool,
     },
-    /// There are files of Go at the root and nothing else.
+    /// There are only files of Go at the root.
     Files,
 }
 
 impl Layout {
     /// Returns the layout of a source of Go that has these entries at its root.
-    #[must_use]
-    pub fn of(root: &[RootEntry]) -> Self {
+    pub(crate) fn of(root: &[RootEntry]) -> Self {
         let has = |name: &str| root.iter().any(|entry| entry.name == name);
         let godeps = has("Godeps");
         if has("go.work") {
@@ -45,7 +44,7 @@ impl Layout {
     }
 }
 
-/// The path in the import comment of a file: `package main // import "example.com/shop"`.
+/// Returns the path in the import comment of a file: `package main // import "example.com/shop"`.
 pub(super) fn import_comment(code: &str) -> Option<&str> {
     let mut clause = code
         .lines()
@@ -58,11 +57,9 @@ pub(super) fn import_comment(code: &str) -> Option<&str> {
 
 /// Returns whether a text can be an import path, and nothing that leads elsewhere.
 pub(super) fn is_import_path(path: &str) -> bool {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.~+".contains(c);
-    !path.is_empty()
-        && path
-            .split('/')
-            .all(|part| !part.is_empty() && !part.starts_with('.') && part.chars().all(plain))
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.~+".contains(c);
+    path.split('/')
+        .all(|part| !part.is_empty() && !part.starts_with('.') && part.chars().all(is_plain))
 }
 
 #[cfg(test)]

@@ -4,17 +4,17 @@
 mod diagnose;
 mod environment;
 mod error;
-pub mod facts;
+pub(crate) mod facts;
 mod flags;
 mod layout;
-pub mod modfile;
+pub(crate) mod modfile;
 mod plan;
 mod request;
 mod template;
 mod version;
 
 pub(crate) use self::diagnose::diagnose;
-pub use self::{
+pub(crate) use self::{
     error::Error, facts::Facts, layout::Layout, modfile::ModFile, plan::plan, request::Request,
     template::Origin, version::Version,
 };

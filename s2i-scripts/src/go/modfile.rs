@@ -1,31 +1,21 @@
-//! Reads from a go.mod or a go.work what has to be known before `go` itself reads it.
+//! The lines of a go.mod or a go.work that have to be known before `go` itself reads it.
 
-/// The lines of a go.mod or a go.work that matter before `go` runs.
+/// The content of a go.mod or a go.work that matters before `go` runs.
 ///
-/// Lenient on purpose: `go` refuses what is wrong, with better words.
-///
-/// ```
-/// use s2i_scripts::go::ModFile;
-///
-/// let file = ModFile::parse("module example.com/shop/v2 // the shop\n\ngo 1.24\n");
-/// assert_eq!(file.go.as_deref(), Some("1.24"));
-/// ```
+/// Lenient on purpose: `go` refuses errors, with better messages.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ModFile {
-    /// The path of the module.
-    pub module: Option<String>,
+pub(crate) struct ModFile {
+    pub(crate) module: Option<String>,
     /// The version of Go that the module needs.
-    pub go: Option<String>,
-    /// The toolchain that the module would like.
-    pub toolchain: Option<String>,
+    pub(crate) go: Option<String>,
+    /// The toolchain that the module prefers.
+    pub(crate) toolchain: Option<String>,
     /// The directories of a workspace's modules.
-    pub uses: Vec<String>,
+    pub(crate) uses: Vec<String>,
 }
 
 impl ModFile {
-    /// Reads the text of a go.mod.
-    #[must_use]
-    pub fn parse(text: &str) -> Self {
+    pub(crate) fn parse(text: &str) -> Self {
         let mut file = Self::default();
         let mut block: Option<String> = None;
         for line in text.lines() {
@@ -63,8 +53,7 @@ impl ModFile {
 
 /// Returns the name that `go install` gives a program of this import path: the last element that is not a major
 /// version.
-#[must_use]
-pub fn program_name(path: &str) -> Option<&str> {
+pub(crate) fn program_name(path: &str) -> Option<&str> {
     let name = match path.rsplit_once('/') {
         Some((before, last)) if is_major_version(last) => {
             before.rsplit('/').next().unwrap_or(before)
@@ -77,9 +66,9 @@ pub fn program_name(path: &str) -> Option<&str> {
         Some((before, last)) if path.starts_with("gopkg.in/") && is_major_version(last) => before,
         _ => name,
     };
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.~+".contains(c);
-    (name.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_') && name.chars().all(plain))
-        .then_some(name)
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.~+".contains(c);
+    let is_name = name.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_');
+    (is_name && name.chars().all(is_plain)).then_some(name)
 }
 
 fn is_major_version(text: &str) -> bool {
@@ -87,7 +76,7 @@ fn is_major_version(text: &str) -> bool {
         .is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()))
 }
 
-/// The words of a line, without its comment; a parenthesis is a word of its own.
+/// Returns the words of a line, without its comment; a parenthesis is a word of its own.
 fn words(line: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut rest = line.trim_start();
@@ -99,13 +88,9 @@ fn words(line: &str) -> Vec<String> {
             '(' | ')' => (first.to_string(), &rest[1..]),
             '"' | '`' => quoted(&rest[1..], first),
             _ => {
-                let is_end = |(index, c): &(usize, char)| {
-                    c.is_whitespace() || "()\"`".contains(*c) || rest[*index..].starts_with("//")
-                };
-                let end = rest
-                    .char_indices()
-                    .find(is_end)
-                    .map_or(rest.len(), |(index, _)| index);
+                let is_end = |c: char| c.is_whitespace() || "()\"`".contains(c);
+                let end = rest.find(is_end).unwrap_or(rest.len());
+                let end = rest.find("//").map_or(end, |comment| end.min(comment));
                 (rest[..end].to_owned(), &rest[end..])
             }
         };
@@ -115,7 +100,7 @@ fn words(line: &str) -> Vec<String> {
     words
 }
 
-/// The content of a string whose opening quote is already gone, and what follows it.
+/// Returns the content of a string whose opening quote is already gone, and what follows it.
 fn quoted(text: &str, quote: char) -> (String, &str) {
     let mut content = String::new();
     let mut chars = text.char_indices();
@@ -144,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_blocks_comments_and_quotes() {
+    fn lines_blocks_comments_and_quotes_are_read() {
         check("module a.b/c\n\ngo 1.24\n", "a.b/c", "1.24", "-");
         check(
             "module a\r\ngo 1.24.1\r\ntoolchain go1.25.0\r\n",
@@ -191,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn programs_are_named_as_go_names_them() {
+    fn programs_are_named_as_by_go() {
         for (path, expected) in [
             ("example.com/shop", Some("shop")),
             ("example.com/shop/v2", Some("shop")),

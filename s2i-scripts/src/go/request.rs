@@ -4,38 +4,33 @@ use std::path::Path;
 
 use s2i_core::ContainerPath;
 
-use crate::{Error, Host, Places, variables};
+use super::layout::is_import_path;
+use crate::{Directories, Error, Host, assembly::cache, variables};
 
 /// The request of the user, from the environment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
-pub struct Request {
-    /// [`variables::GO_TARGET`], as a list
-    pub targets: Vec<String>,
-    /// [`variables::GO_LDFLAGS`]
-    pub ldflags: Option<String>,
-    /// [`variables::GO_TAGS`]
-    pub tags: Option<String>,
-    /// [`variables::GOFLAGS`]
-    pub goflags: Option<String>,
-    /// [`variables::IMPORT_URL`]
-    pub import: Option<String>,
-    /// [`variables::GO_TEST`]
-    pub test: bool,
-    /// [`variables::COMPRESS_BINARY`]
-    pub compress: bool,
+pub(crate) struct Request {
+    /// The packages of [`variables::GO_TARGET`].
+    pub(crate) targets: Vec<String>,
+    pub(crate) ldflags: Option<String>,
+    pub(crate) tags: Option<String>,
+    pub(crate) goflags: Option<String>,
+    pub(crate) import: Option<String>,
+    pub(crate) test: bool,
+    pub(crate) compress: bool,
     /// [`variables::GOPRIVATE`] is set.
-    pub is_private: bool,
+    pub(crate) is_private: bool,
     /// [`variables::CGO_ENABLED`] asks for a C compiler.
-    pub cgo: bool,
-    /// Variables that have a default of ours and that the user has set.
-    pub set: Vec<&'static str>,
-    /// Caches stay in the image: [`variables::KEEP_CACHE`], [`variables::INCREMENTAL`]
-    pub keep_cache: bool,
-    /// The bytes that a kept cache may have.
-    pub cache_limit: u64,
-    /// The time of the files that are made.
-    pub epoch: u64,
+    pub(crate) cgo: bool,
+    /// Variables for which this crate has a default and the user has set a value.
+    pub(crate) set: Vec<&'static str>,
+    /// Caches stay in the image: [`variables::S2I_KEEP_CACHE`], [`variables::S2I_INCREMENTAL`].
+    pub(crate) keep_cache: bool,
+    /// The size that a kept cache may have, in bytes.
+    pub(crate) cache_limit: u64,
+    /// The time of the files that are made, in seconds since 1970.
+    pub(crate) epoch: u64,
 }
 
 /// The variable for the directory of Go's own settings and counters.
@@ -43,24 +38,18 @@ pub(super) const XDG_CONFIG_HOME: &str = "XDG_CONFIG_HOME";
 
 impl Request {
     /// Reads the host's environment.
-    ///
-    /// # Errors
-    /// When a variable has a value that can't be used.
-    pub fn read(host: &Host<'_>) -> Result<Self, Error> {
+    pub(crate) fn read(host: &Host<'_>) -> Result<Self, Error> {
         let mut set = Vec::new();
         for name in [variables::CGO_ENABLED, XDG_CONFIG_HOME] {
             set.extend(host.variable(name)?.map(|_| name));
         }
         check_netrc(host)?;
         let import = host.text(variables::IMPORT_URL)?;
-        if let Some(path) = import
-            .as_deref()
-            .filter(|path| !super::layout::is_import_path(path))
-        {
+        if let Some(path) = import.as_deref().filter(|path| !is_import_path(path)) {
             return Err(Error::variable(
                 variables::IMPORT_URL,
                 path,
-                "it is no import path, such as `example.com/shop`",
+                "it is not an import path such as `example.com/shop`",
             ));
         }
         let targets = host.variable(variables::GO_TARGET)?.unwrap_or_default();
@@ -73,19 +62,19 @@ impl Request {
             tags: host.text(variables::GO_TAGS)?,
             goflags: host.text(variables::GOFLAGS)?,
             import,
-            test: host.switch(variables::GO_TEST)?,
-            compress: host.switch(variables::COMPRESS_BINARY)?,
+            test: host.switch(variables::GO_TEST, false)?,
+            compress: host.switch(variables::COMPRESS_BINARY, false)?,
             is_private: host.variable(variables::GOPRIVATE)?.is_some(),
             cgo: host.variable(variables::CGO_ENABLED)? == Some("1"),
             set,
-            keep_cache: crate::assembly::cache::is_kept(host)?,
-            cache_limit: crate::assembly::cache::limit(host)?,
+            keep_cache: cache::is_kept(host)?,
+            cache_limit: cache::limit(host)?,
             epoch: host.epoch()?,
         })
     }
 }
 
-/// The passwords must lie where the image does not keep them.
+/// Checks that the file with passwords is not one that the image keeps.
 fn check_netrc(host: &Host<'_>) -> Result<(), Error> {
     let Some(value) = host.variable(variables::NETRC)? else {
         return Ok(());
@@ -93,15 +82,15 @@ fn check_netrc(host: &Host<'_>) -> Result<(), Error> {
     let problem = |problem: &str| Error::variable(variables::NETRC, value, problem);
     let path: ContainerPath = value
         .parse()
-        .map_err(|_| problem("it is no absolute path"))?;
-    let Places {
+        .map_err(|_| problem("it is not an absolute path"))?;
+    let Directories {
         source, app_root, ..
-    } = host.places()?;
+    } = host.directories()?;
     if source.contains(&path) || app_root.contains(&path) {
         return Err(problem("the file would stay in the image"));
     }
     if !Path::new(value).is_file() {
-        return Err(problem("there is no such file"));
+        return Err(problem("it does not exist"));
     }
     Ok(())
 }

@@ -2,24 +2,25 @@
 
 use std::{fs, path::Path};
 
+use s2i_core::image::format_timestamp;
+
 use crate::Host;
 
 /// The origin of a source, as far as it is known.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Origin {
+pub(crate) struct Origin {
     /// The branch or tag.
-    pub version: Option<String>,
-    /// The commit.
-    pub commit: Option<String>,
-    /// The time of what is made, in seconds since 1970.
-    pub epoch: u64,
+    pub(crate) version: Option<String>,
+    pub(crate) commit: Option<String>,
+    /// The time of the files that are made, in seconds since 1970.
+    pub(crate) epoch: u64,
 }
 
 /// The text for an unknown value.
 const UNKNOWN: &str = "unknown";
 
 impl Origin {
-    /// Asks the variables that builds on `OpenShift` have, and the repository if it came along.
+    /// Reads the variables that builds on `OpenShift` have, and the repository if it is in the source.
     pub(super) fn find(source: &Path, epoch: u64, host: &Host<'_>) -> Self {
         let value = |name| host.value(name).filter(|value| !value.is_empty());
         let head = fs::read_to_string(source.join(".git/HEAD")).unwrap_or_default();
@@ -36,13 +37,11 @@ impl Origin {
         }
     }
 
-    /// The text with what is known in the places of what stands for it.
-    #[must_use]
-    pub fn fill(&self, text: &str) -> String {
-        let known = |value: &Option<String>| value.clone().unwrap_or_else(|| UNKNOWN.into());
-        text.replace("{{.Version}}", &known(&self.version))
-            .replace("{{.Commit}}", &known(&self.commit))
-            .replace("{{.Date}}", &date(self.epoch))
+    /// Returns a text with the values in place of their templates.
+    pub(crate) fn fill(&self, text: &str) -> String {
+        text.replace("{{.Version}}", self.version.as_deref().unwrap_or(UNKNOWN))
+            .replace("{{.Commit}}", self.commit.as_deref().unwrap_or(UNKNOWN))
+            .replace("{{.Date}}", &format_timestamp(self.epoch))
     }
 }
 
@@ -62,43 +61,12 @@ fn commit_of(source: &Path, name: &str) -> Option<String> {
     loose.map(|commit| commit.trim().to_owned()).or_else(packed)
 }
 
-/// A time as RFC 3339 has it.
-fn date(epoch: u64) -> String {
-    let (days, seconds) = (epoch / 86400, epoch % 86400);
-    // Counted from the first of March of the year 0, so that leap days come last.
-    let days = days + 719_468;
-    let era = days / 146_097;
-    let day_of_era = days % 146_097;
-    let year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    let year = year_of_era + era * 400 + u64::from(month <= 2);
-    let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn times_are_those_of_the_calendar() {
-        for (epoch, expected) in [
-            (0, "1970-01-01T00:00:00Z"),
-            (951_782_399, "2000-02-28T23:59:59Z"),
-            (951_782_400, "2000-02-29T00:00:00Z"),
-            (1_700_000_000, "2023-11-14T22:13:20Z"),
-            (4_102_444_800, "2100-01-01T00:00:00Z"),
-        ] {
-            assert_eq!(date(epoch), expected);
-        }
-    }
-
-    #[test]
-    fn the_repository_or_the_platform_names_version_and_commit() {
+    fn repository_or_platform_provides_version_and_commit() {
         let root = tempfile::tempdir().unwrap();
         let write = |name: &str, text: &str| {
             let path = root.path().join(".git").join(name);

@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use super::{Error as GoError, ModFile};
+use super::{Error, ModFile};
 
 /// A version of Go or of its language, such as `1.24`, `1.25rc1` or `1.26.8`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Version {
+pub(crate) struct Version {
     major: u32,
     minor: u32,
     release: Release,
@@ -22,10 +22,9 @@ enum Release {
 }
 
 impl Version {
-    /// Reads a version as go.mod and `go env GOVERSION` write it; `None` for development versions
-    /// and the like, which cannot be compared.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
+    /// Parses a version of go.mod or `go env GOVERSION`; `None` for development versions
+    /// and others that cannot be compared.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         let text = text.strip_prefix("go").unwrap_or(text);
         let end = text
@@ -52,9 +51,8 @@ impl Version {
         })
     }
 
-    /// The version of the language, as a go.mod has it.
-    #[must_use]
-    pub fn language(self) -> String {
+    /// Returns the version of the language, as in a go.mod.
+    pub(crate) fn language(self) -> String {
         format!("{}.{}", self.major, self.minor)
     }
 }
@@ -73,22 +71,21 @@ impl fmt::Display for Version {
 
 /// Checks whether the toolchain can build the module, by its go.mod.
 ///
-/// Only the `go` line binds; the `toolchain` line is a wish, returned for the user to read about
-/// when it is not fulfilled.
+/// Only the `go` line binds; a newer version of the `toolchain` line is returned, for a message.
 pub(super) fn check(
     toolchain: Option<Version>,
     module: &ModFile,
-) -> Result<Option<Version>, GoError> {
+) -> Result<Option<Version>, Error> {
     let parse = |text: &Option<String>| text.as_deref().and_then(Version::parse);
     let Some(present) = toolchain else {
         return Ok(None);
     };
     match parse(&module.go) {
-        Some(needed) if needed > present => Err(GoError::ToolchainTooOld {
+        Some(needed) if needed > present => Err(Error::ToolchainTooOld {
             needed: needed.to_string(),
             present: present.to_string(),
         }),
-        _ => Ok(parse(&module.toolchain).filter(|wanted| *wanted > present)),
+        _ => Ok(parse(&module.toolchain).filter(|preferred| *preferred > present)),
     }
 }
 
@@ -97,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn versions_are_in_order() {
+    fn versions_are_ordered() {
         let texts = [
             "go1.9.7",
             "1.21",
@@ -116,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn suffixes_are_ignored_and_nonsense_is_no_version() {
+    fn suffixes_are_ignored_and_other_text_is_refused() {
         for (text, expected) in [
             ("go1.26.8 X:nogreenteagc", Some("1.26.8")),
             ("go1.25.3-custom", Some("1.25.3")),
@@ -141,18 +138,18 @@ mod tests {
     fn check_lines(toolchain: &str, go_mod: &str, expected: Result<Option<&str>, &str>) {
         let result = check(Version::parse(toolchain), &ModFile::parse(go_mod));
         let result = result
-            .map(|wanted| wanted.map(|version| version.to_string()))
+            .map(|preferred| preferred.map(|version| version.to_string()))
             .map_err(|err| err.to_string());
         assert_eq!(
             result,
             expected
-                .map(|wanted| wanted.map(str::to_owned))
+                .map(|preferred| preferred.map(str::to_owned))
                 .map_err(str::to_owned)
         );
     }
 
     #[test]
-    fn the_go_line_binds_and_the_toolchain_line_does_not() {
+    fn go_line_binds_and_toolchain_line_does_not() {
         check_lines("go1.26.8", "go 1.26.8", Ok(None));
         check_lines(
             "go1.26.8",

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     ffi::OsString,
-    fmt, fs,
+    fmt, fs, iter,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
@@ -13,46 +13,39 @@ use serde::Serialize;
 
 /// A command of a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Invocation {
+pub(crate) struct Invocation {
     /// The program, with its path.
-    pub program: String,
-    /// Its arguments.
-    pub args: Vec<String>,
+    pub(crate) program: String,
+    pub(crate) args: Vec<String>,
     /// Variables that are set in addition to those of `assemble` itself. Never a secret, for plans are
     /// shown.
-    pub env: BTreeMap<String, String>,
-    /// The working directory.
-    pub directory: ContainerPath,
-    /// Advice for the user when it fails, one thing a line.
+    pub(crate) env: BTreeMap<String, String>,
+    pub(crate) directory: ContainerPath,
+    /// Advice for the user when it fails, one line each.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub advice: Vec<String>,
+    pub(crate) advice: Vec<String>,
 }
 
 impl Invocation {
-    /// Returns the words that a shell would take for it, without the directories of the program.
-    #[must_use]
-    pub fn command_line(&self) -> String {
+    /// Returns the command line for a shell, without the directories of the program.
+    pub(crate) fn command_line(&self) -> String {
         let name = self.program.rsplit('/').next().unwrap_or_default();
-        let words = std::iter::once(name)
-            .chain(self.args.iter().map(String::as_str))
-            .map(quote);
-        words.collect::<Vec<_>>().join(" ")
+        let words = iter::once(name).chain(self.args.iter().map(String::as_str));
+        words.map(quote).collect::<Vec<_>>().join(" ")
     }
 }
 
 /// A program to start, with its arguments and its surroundings.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CommandSpec {
-    /// The program.
-    pub program: PathBuf,
-    /// Its arguments.
-    pub args: Vec<OsString>,
+pub(crate) struct CommandSpec {
+    pub(crate) program: PathBuf,
+    pub(crate) args: Vec<OsString>,
     /// Variables that are set in addition to those of this process.
-    pub env: Vec<(String, String)>,
+    pub(crate) env: Vec<(String, String)>,
     /// The working directory; `None` for that of this process.
-    pub directory: Option<PathBuf>,
+    pub(crate) directory: Option<PathBuf>,
     /// The program starts others and does not pass signals on to them, as shells do.
-    pub is_shell: bool,
+    pub(crate) is_shell: bool,
 }
 
 impl fmt::Display for CommandSpec {
@@ -65,7 +58,7 @@ impl fmt::Display for CommandSpec {
     }
 }
 
-/// Returns a word as a shell takes it.
+/// Returns a word in the quoting of a shell.
 pub(crate) fn quote(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_=./,:@+%".contains(c);
     if !word.is_empty() && word.chars().all(plain) {

@@ -1,10 +1,6 @@
-//! The only way to the terminal: lines for people, without credentials.
+//! The only way to the terminal: lines for users, without credentials.
 
-use std::{
-    fmt::Display,
-    io::{self, Write},
-    time::Duration,
-};
+use std::{fmt::Display, io::Write, time::Duration};
 
 use super::Secrets;
 
@@ -12,8 +8,8 @@ use super::Secrets;
 ///
 /// Lines are written at once and whole, so that they stand in order with those of child processes.
 /// A failure to write could not be reported anywhere, so it is dropped; data goes through
-/// [`data`](Self::data), where they are not.
-pub struct Console<'io> {
+/// [`data`](Self::data), where failures are not.
+pub(crate) struct Console<'io> {
     out: &'io mut dyn Write,
     err: &'io mut dyn Write,
     secrets: Secrets,
@@ -21,63 +17,53 @@ pub struct Console<'io> {
 
 impl<'io> Console<'io> {
     /// Creates a console on these streams, which shows none of these secrets.
-    pub fn new(out: &'io mut dyn Write, err: &'io mut dyn Write, secrets: Secrets) -> Self {
+    pub(crate) fn new(out: &'io mut dyn Write, err: &'io mut dyn Write, secrets: Secrets) -> Self {
         Self { out, err, secrets }
     }
 
     /// Announces a phase, in the way that users of s2i know.
-    pub fn phase(&mut self, title: &str) {
+    pub(crate) fn phase(&mut self, title: &str) {
         self.line(format_args!("---> {title}"));
     }
 
     /// Writes a detail of the phase that was announced.
-    pub fn detail(&mut self, text: impl Display) {
+    pub(crate) fn detail(&mut self, text: impl Display) {
         self.line(format_args!("     {text}"));
     }
 
-    /// Writes how long the phase took.
-    pub fn took(&mut self, time: Duration) {
+    /// Writes the time that the phase took.
+    pub(crate) fn elapsed(&mut self, time: Duration) {
         self.detail(format_args!("done in {:.1} s", time.as_secs_f64()));
     }
 
-    /// A line on the standard output.
-    pub fn line(&mut self, text: impl Display) {
+    /// Writes a line to the standard output.
+    pub(crate) fn line(&mut self, text: impl Display) {
         write_line(self.out, &self.secrets.redact(&text.to_string()));
     }
 
-    /// A line on the standard error.
-    pub fn note(&mut self, text: impl Display) {
+    /// Writes a line to the standard error.
+    pub(crate) fn note(&mut self, text: impl Display) {
         write_line(self.err, &self.secrets.redact(&text.to_string()));
     }
 
-    /// The secrets that are kept from the terminal.
-    #[must_use]
-    pub fn secrets(&self) -> &Secrets {
+    /// Returns the secrets that are kept from the terminal.
+    pub(crate) fn secrets(&self) -> &Secrets {
         &self.secrets
     }
 
-    /// The standard output for data.
-    pub fn data(&mut self) -> &mut dyn Write {
+    /// Returns the standard output for data.
+    pub(crate) fn data(&mut self) -> &mut dyn Write {
         self.out
     }
 }
 
 fn write_line(to: &mut dyn Write, text: &str) {
     let line = format!("{text}\n");
-    let written: io::Result<()> = to.write_all(line.as_bytes()).and_then(|()| to.flush());
-    drop(written);
+    drop(to.write_all(line.as_bytes()).and_then(|()| to.flush()));
 }
 
-/// The text with the user information of every URL in it replaced by `redacted`.
-///
-/// ```
-/// use s2i_scripts::host::redact;
-///
-/// assert_eq!(redact("from https://me:pass@host/x, then"), "from https://redacted@host/x, then");
-/// assert_eq!(redact("mail me@host"), "mail me@host");
-/// ```
-#[must_use]
-pub fn redact(text: &str) -> String {
+/// Returns a text in which `redacted` replaces the user information of every URL.
+pub(super) fn redact(text: &str) -> String {
     let mut redacted = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(start) = rest.find("://") {

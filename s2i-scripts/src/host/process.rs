@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, BufRead as _, BufReader, Read},
-    process::{Child, Command, ExitStatus, Stdio},
+    process::{Command, ExitStatus, Stdio},
     sync::mpsc::{self, RecvTimeoutError, Sender},
     thread,
     time::{Duration, Instant},
@@ -10,28 +10,28 @@ use std::{
 
 use super::console::Console;
 
-/// How often a silent command is looked at.
-const GLANCE: Duration = Duration::from_millis(20);
+/// The interval at which the end of a silent command is looked for.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// How long output may still come after the command has ended. It may have left a process behind
+/// The time in which output may still come after the command has ended: it may have left a process behind
 /// that keeps the stream open.
-const TAIL: Duration = Duration::from_millis(500);
+const OUTPUT_GRACE: Duration = Duration::from_millis(500);
 
 /// The stream that a line goes to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stream {
+#[derive(Clone, Copy)]
+enum Stream {
     Out,
     Err,
 }
 
-/// The use of a command's standard output.
+/// The use of a command's output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Output {
-    /// It is shown.
+    /// All of it is shown.
     Shown,
-    /// It is collected and handed back.
+    /// The standard output is collected and returned, the standard error shown.
     Collected,
-    /// So is it, and the standard error is dropped.
+    /// The standard output is collected and returned, the standard error dropped.
     Quiet,
 }
 
@@ -54,33 +54,24 @@ pub(super) fn run(
         pump(stream, Stream::Err, sender);
     }
     let mut collected = String::new();
-    let mut ended = None;
-    loop {
-        match lines.recv_timeout(GLANCE) {
-            Ok((Stream::Out, line)) if output != Output::Shown => {
+    let mut end: Option<Instant> = None;
+    while end.is_none_or(|end| end.elapsed() <= OUTPUT_GRACE) {
+        match lines.recv_timeout(POLL_INTERVAL) {
+            Ok((Stream::Out, line)) if output == Output::Shown => console.line(line),
+            Ok((Stream::Out, line)) => {
                 collected.push_str(&line);
                 collected.push('\n');
             }
-            Ok((Stream::Out, line)) => console.line(line),
             Ok((Stream::Err, _)) if output == Output::Quiet => {}
             Ok((Stream::Err, line)) => console.note(line),
             Err(RecvTimeoutError::Disconnected) => break,
             Err(RecvTimeoutError::Timeout) => {}
         }
-        if is_over(&mut child, &mut ended)? {
-            break;
+        if end.is_none() {
+            end = child.try_wait()?.map(|_| Instant::now());
         }
     }
     Ok((child.wait()?, collected))
-}
-
-/// Returns whether the command has ended, and long enough ago.
-fn is_over(child: &mut Child, ended: &mut Option<Instant>) -> io::Result<bool> {
-    if let Some(end) = ended {
-        return Ok(end.elapsed() > TAIL);
-    }
-    *ended = child.try_wait()?.map(|_| Instant::now());
-    Ok(false)
 }
 
 /// Reads lines on a thread of its own, which ends with the stream.
@@ -90,10 +81,8 @@ fn pump(stream: impl Read + Send + 'static, to: Stream, sender: Sender<(Stream, 
         let mut line = Vec::new();
         while matches!(stream.read_until(b'\n', &mut line), Ok(1..)) {
             let text = line.strip_suffix(b"\n").unwrap_or(&line);
-            if sender
-                .send((to, String::from_utf8_lossy(text).into_owned()))
-                .is_err()
-            {
+            let text = String::from_utf8_lossy(text).into_owned();
+            if sender.send((to, text)).is_err() {
                 return;
             }
             line.clear();

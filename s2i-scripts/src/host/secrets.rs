@@ -11,9 +11,9 @@ use crate::variables;
 const MASK: &str = "redacted";
 
 /// The fewest bytes of a value that is masked wherever it stands: shorter ones are words as well.
-const SHORTEST: usize = 6;
+const MIN_LENGTH: usize = 6;
 
-/// How names of variables end whose values are secret.
+/// The endings of names of variables whose values are secret.
 const ENDINGS: [&str; 7] = [
     "TOKEN",
     "PASSWORD",
@@ -24,21 +24,14 @@ const ENDINGS: [&str; 7] = [
     "PRIVATE_KEY",
 ];
 
-/// The secrets that a process was given.
+/// The secrets of an environment, as variables and values, the longest value first.
 #[derive(Debug, Default)]
-pub struct Secrets(Vec<Secret>);
-
-#[derive(Debug)]
-struct Secret {
-    variable: String,
-    value: String,
-}
+pub(crate) struct Secrets(Vec<(String, String)>);
 
 impl Secrets {
-    /// The secrets of an environment: each line of what variables hold that are named as such, and the
+    /// Returns the secrets of an environment: each line of the values of variables that are named as such, and the
     /// passwords in URLs.
-    #[must_use]
-    pub fn of(environment: &[(OsString, OsString)]) -> Self {
+    pub(crate) fn of(environment: &[(OsString, OsString)]) -> Self {
         let logins = NamePatterns::new(variables::LOGINS);
         let mut secrets = Vec::new();
         for (name, value) in environment {
@@ -50,40 +43,26 @@ impl Secrets {
             } else {
                 password(value).into_iter().collect()
             };
-            let values = values.into_iter().filter(|value| value.len() >= SHORTEST);
-            secrets.extend(values.map(|value| Secret {
-                variable: name.to_owned(),
-                value: value.to_owned(),
-            }));
+            let values = values.into_iter().filter(|value| value.len() >= MIN_LENGTH);
+            secrets.extend(values.map(|value| (name.to_owned(), value.to_owned())));
         }
-        // A secret that holds another one is masked whole.
-        secrets.sort_by_key(|secret| Reverse(secret.value.len()));
+        // A secret that contains another one is masked whole.
+        secrets.sort_by_key(|(_, value)| Reverse(value.len()));
         Self(secrets)
     }
 
-    /// The text without secrets and without the user information of URLs.
-    #[must_use]
-    pub fn redact(&self, text: &str) -> String {
+    /// Returns a text without secrets and without the user information of URLs.
+    pub(crate) fn redact(&self, text: &str) -> String {
         let mut text = redact(text);
-        for secret in &self.0 {
-            if text.contains(&secret.value) {
-                text = text.replace(&secret.value, MASK);
-            }
+        for (_, value) in &self.0 {
+            text = text.replace(value, MASK);
         }
         text
     }
 
-    /// Returns whether there is none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Every secret with the variable that holds it.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0
-            .iter()
-            .map(|secret| (secret.variable.as_str(), secret.value.as_str()))
+    /// Returns every secret, with the variable that holds it first.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &(String, String)> {
+        self.0.iter()
     }
 }
 
@@ -92,7 +71,7 @@ fn is_secret(name: &str) -> bool {
     ENDINGS.iter().any(|ending| name.ends_with(ending))
 }
 
-/// The password of a URL.
+/// Returns the password of a URL.
 fn password(value: &str) -> Option<&str> {
     let (_, rest) = value.split_once("://")?;
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
@@ -129,6 +108,5 @@ mod tests {
         ] {
             assert_eq!(secrets.redact(text), expected);
         }
-        assert!(Secrets::of(&[]).is_empty());
     }
 }

@@ -1,4 +1,4 @@
-//! Why an application can't be started.
+//! Errors of starting an application.
 
 use std::io;
 
@@ -7,28 +7,24 @@ use thiserror::Error as ThisError;
 
 use crate::{
     exit,
-    explain::{Explain, choose, listed},
+    explain::{Explanation, listed},
     variables::{APP, NODE_CMD},
 };
 
-/// Why an application can't be started.
+/// The reason that an application cannot be started.
 #[derive(Debug, ThisError)]
-#[expect(
-    missing_docs,
-    reason = "the messages say what each variant is, the names what each field is"
-)]
-pub enum Error {
+pub(crate) enum Error {
     #[error("there is no application in `{path}`")]
     NoApplication { path: String },
     #[error("no file in `{path}` is executable")]
-    NotExecutable { path: String, found: Vec<String> },
+    NotExecutable { path: String, files: Vec<String> },
     #[error("there are several applications in `{path}`")]
-    SeveralApplications { path: String, found: Vec<String> },
-    #[error("APP names `{name}`, which is no application in `{path}`")]
+    SeveralApplications { path: String, programs: Vec<String> },
+    #[error("APP names `{name}`, which is not an application in `{path}`")]
     NoSuchApplication {
         path: String,
         name: String,
-        found: Vec<String>,
+        programs: Vec<String>,
     },
     #[error("there is no `node` on the PATH, and the application in `{path}` needs it")]
     NoNode { path: String },
@@ -49,70 +45,44 @@ pub enum Error {
     Listen { port: String, source: io::Error },
 }
 
-impl Explain for Error {
-    fn exit_code(&self) -> u8 {
+impl Error {
+    pub(crate) fn explain(&self) -> Explanation {
+        let choice = Explanation::new(exit::CHOICE);
+        let missing = Explanation::new(exit::NO_APPLICATION);
+        let refused = Explanation::new(exit::NOT_EXECUTABLE);
+        let failed = Explanation::new(exit::FAILED);
         match self {
-            Self::SeveralApplications { .. } | Self::NoSuchApplication { .. } => exit::CHOICE,
-            Self::NoApplication { .. } | Self::NoProgram { .. } | Self::NoNode { .. } => {
-                exit::NO_APPLICATION
-            }
-            Self::NotExecutable { .. }
-            | Self::Execute { .. }
-            | Self::NeedsShell { .. }
-            | Self::Recursive { .. } => exit::NOT_EXECUTABLE,
-            Self::Supervise { .. } | Self::Listen { .. } => exit::FAILED,
-        }
-    }
-
-    fn cause(&self) -> Option<String> {
-        match self {
-            Self::SeveralApplications { found, .. } => Some(format!("found {}", found.join(", "))),
-            Self::NoSuchApplication { found, .. } => Some(listed(found)),
-            Self::NotExecutable { found, .. } => Some(format!("found only {}", found.join(", "))),
-            Self::Execute { source, .. }
-            | Self::Supervise { source, .. }
-            | Self::Listen { source, .. } => Some(ErrorChain(source).to_string()),
-            Self::NoProgram { .. } => {
-                Some("neither the installed packages nor the PATH have it".into())
-            }
-            Self::NeedsShell { .. } => Some(
-                "only words, quotes, variables, `NAME=value` in front, `cd` and `&&` work without one"
-                    .into(),
+            Self::NoApplication { .. } => missing.hint(
+                "make an image of an application first: `s2i build <source> <this image> <name>`",
             ),
-            Self::NoApplication { .. } | Self::NoNode { .. } | Self::Recursive { .. } => None,
-        }
-    }
-
-    fn tries(&self) -> Vec<String> {
-        match self {
-            Self::SeveralApplications { found, .. } | Self::NoSuchApplication { found, .. } => {
-                choose(APP, found)
-            }
-            Self::NoApplication { .. } => {
-                vec!["make an image of an application first: `s2i build <source> <this image> <name>`".into()]
+            Self::NotExecutable { files, .. } => refused
+                .cause(format!("found only {}", files.join(", ")))
+                .hint("set an execute bit in the mode of the application"),
+            Self::SeveralApplications { programs, .. } => choice
+                .cause(format!("found {}", programs.join(", ")))
+                .choose(APP, programs),
+            Self::NoSuchApplication { programs, .. } => {
+                choice.cause(listed(programs)).choose(APP, programs)
             }
             Self::NoNode { .. } => {
-                vec!["take a runtime image that has Node.js, such as `s2i/node-runtime`".into()]
+                missing.hint("use a runtime image that has Node.js, such as `s2i/node-runtime`")
             }
-            Self::NotExecutable { .. } => vec!["the mode of the application must have an x".into()],
-            Self::Execute { .. } => {
-                vec![
-                    "the application must be built for the system and the processor of this image"
-                        .into(),
-                ]
-            }
-            Self::NoProgram { .. } => vec![
-                "if a package has it, name the package in `dependencies`, not in `devDependencies`"
-                    .into(),
-                format!("or start something else with {NODE_CMD}"),
-            ],
-            Self::NeedsShell { .. } => vec![
-                "put what the command does into a file of JavaScript, and start that".into(),
-                format!("or give a plain command with {NODE_CMD}"),
-            ],
-            Self::Recursive { .. } => vec!["let it name a program or a file".into()],
-            Self::Listen { .. } => vec!["choose a free port above 1023 with PORT".into()],
-            Self::Supervise { .. } => Vec::new(),
+            Self::NoProgram { .. } => missing
+                .cause("neither the installed packages nor the PATH have it")
+                .hint("if a package has it, name the package in `dependencies`, not in `devDependencies`")
+                .hint(format!("or start something else with {NODE_CMD}")),
+            Self::NeedsShell { .. } => refused
+                .cause("only words, quotes, variables, `NAME=value` in front, `cd` and `&&` work without one")
+                .hint("put what the command does into a file of JavaScript, and start that")
+                .hint(format!("or give a plain command with {NODE_CMD}")),
+            Self::Recursive { .. } => refused.hint("let it name a program or a file"),
+            Self::Execute { source, .. } => refused
+                .cause(ErrorChain(source).to_string())
+                .hint("build the application for the system and the processor of this image"),
+            Self::Supervise { source, .. } => failed.cause(ErrorChain(source).to_string()),
+            Self::Listen { source, .. } => failed
+                .cause(ErrorChain(source).to_string())
+                .hint("choose a free port above 1023 with PORT"),
         }
     }
 }

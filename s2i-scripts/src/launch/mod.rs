@@ -4,28 +4,28 @@ mod error;
 pub(crate) mod init;
 mod procfile;
 mod programs;
-pub mod words;
+pub(crate) mod words;
 
 use std::{
     ffi::OsString,
-    fmt, fs,
+    fmt, fs, io,
     path::{Path, PathBuf},
 };
 
 pub(crate) use self::programs::list as programs;
-pub use self::{
+pub(crate) use self::{
     error::Error,
     procfile::{DEFAULT_PROCESS, PROCFILE, Procfile},
 };
 use crate::{
-    Host, Places,
+    Directories, Host,
     host::{CommandSpec, is_executable},
     variables,
 };
 
 /// The way in which `run` starts an application.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Launch {
+pub(crate) enum Launch {
     /// `run` becomes a program.
     Exec(CommandSpec),
     /// `run` stays, and runs these programs one after the other.
@@ -47,23 +47,19 @@ impl fmt::Display for Launch {
     }
 }
 
-/// Returns the launch of a program of `bin/`, or of the command that the Procfile beside them has; `args`
-/// are for it.
-///
-/// # Errors
-/// When there is a choice, or a command that cannot be started.
+/// Returns the launch of a program of `bin/`, or of a command of the Procfile beside them; `args` are for it.
 pub(crate) fn program(
-    found: &[String],
+    programs: &[String],
     args: &[OsString],
-    places: &Places,
+    dirs: &Directories,
     host: &Host<'_>,
 ) -> Result<Launch, crate::Error> {
-    let bin = Path::new(places.bin().as_str()).to_owned();
-    let wanted = host.variable(variables::APP)?;
-    let mut command = match process(&bin, wanted, found)? {
+    let bin = Path::new(dirs.bin().as_str()).to_owned();
+    let requested = host.variable(variables::APP)?;
+    let mut command = match process(&bin, requested, programs)? {
         Some(line) => from_procfile(&line, &bin, host)?,
         None => CommandSpec {
-            program: bin.join(programs::choose(&places.bin(), found, wanted)?),
+            program: bin.join(programs::choose(&dirs.bin(), programs, requested)?),
             ..CommandSpec::default()
         },
     };
@@ -74,52 +70,46 @@ pub(crate) fn program(
     Ok(Launch::Exec(command))
 }
 
-/// The command of the process that is wanted, where a Procfile has it.
+/// Returns the command of the requested process, where a Procfile has it.
 fn process(
     directory: &Path,
-    wanted: Option<&str>,
+    requested: Option<&str>,
     programs: &[String],
 ) -> Result<Option<String>, crate::Error> {
     let Some(file) = read_procfile(directory)? else {
         return Ok(None);
     };
-    let name = wanted.unwrap_or(DEFAULT_PROCESS);
-    let is_program = wanted.is_some_and(|name| programs.iter().any(|known| known == name));
-    Ok(file
-        .command(name)
-        .filter(|_| !is_program)
-        .map(str::to_owned))
+    let is_program = requested.is_some_and(|name| programs.iter().any(|known| known == name));
+    let command = file.command(requested.unwrap_or(DEFAULT_PROCESS));
+    Ok(command.filter(|_| !is_program).map(str::to_owned))
 }
 
-/// The Procfile of a directory.
+/// Returns the Procfile of a directory.
 pub(crate) fn read_procfile(directory: &Path) -> Result<Option<Procfile>, crate::Error> {
     let path = directory.join(PROCFILE);
     match fs::read_to_string(&path) {
         Ok(text) => Ok(Some(Procfile::parse(&text))),
-        Err(err) if err.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(err) => Err(crate::Error::file("read", path.display())(err)),
     }
 }
 
-/// The one plain command that a line of a Procfile is; its program is one of `bin/` or of the PATH.
-fn from_procfile(command: &str, bin: &Path, host: &Host<'_>) -> Result<CommandSpec, crate::Error> {
-    let lookup = |name: &str| lookup(name, host);
-    let mut commands = match words::parse(command, &lookup) {
-        Ok(commands) if commands.len() == 1 => commands,
-        _ => return Ok(shell(command, host)?),
+/// Returns the command of a line of a Procfile. Where the line is one plain command, its program is one of `bin/`
+/// or of the PATH; a shell runs other lines.
+fn from_procfile(line: &str, bin: &Path, host: &Host<'_>) -> Result<CommandSpec, crate::Error> {
+    let mut commands = words::parse(line, &|name| lookup(name, host)).unwrap_or_default();
+    let (Some(words::Simple { assignments, words }), true) = (commands.pop(), commands.is_empty())
+    else {
+        return Ok(shell(line, host)?);
     };
-    let words::Simple { assignments, words } = commands.remove(0);
     let name = words[0].rsplit('/').next().unwrap_or_default();
-    let ours = bin.join(name);
-    let program = if is_executable(&ours) {
-        ours
-    } else {
-        let found = host.find(&words[0]);
-        found.ok_or_else(|| Error::NoProgram {
+    let program = Some(bin.join(name)).filter(|path| is_executable(path));
+    let program = program
+        .or_else(|| host.find(&words[0]))
+        .ok_or_else(|| Error::NoProgram {
             program: words[0].clone(),
-            command: command.to_owned(),
-        })?
-    };
+            command: line.to_owned(),
+        })?;
     Ok(CommandSpec {
         program,
         args: words.into_iter().skip(1).map(OsString::from).collect(),
@@ -128,9 +118,9 @@ fn from_procfile(command: &str, bin: &Path, host: &Host<'_>) -> Result<CommandSp
     })
 }
 
-/// The command as a shell's.
-pub(crate) fn shell(command: &str, host: &Host<'_>) -> Result<CommandSpec, Error> {
-    let command = command.to_owned();
+/// Returns the command that runs a line in a shell.
+pub(crate) fn shell(line: &str, host: &Host<'_>) -> Result<CommandSpec, Error> {
+    let command = line.to_owned();
     let Some(program) = host.find("sh") else {
         return Err(Error::NeedsShell { command });
     };
@@ -142,21 +132,17 @@ pub(crate) fn shell(command: &str, host: &Host<'_>) -> Result<CommandSpec, Error
     })
 }
 
-/// The value of a variable, with the port that we would set.
+/// Returns the value of a variable; the port has a default.
 pub(crate) fn lookup(name: &str, host: &Host<'_>) -> Option<String> {
-    let port = || (name == variables::PORT).then(|| variables::DEFAULT_PORT.to_owned());
+    if name == variables::PORT && !host.has(name) {
+        return Some(variables::DEFAULT_PORT.to_owned());
+    }
     host.value(name)
-        .filter(|_| name != variables::PORT || host.has(name))
-        .or_else(port)
 }
 
-/// The port, unless the user has set one.
+/// Returns the variable for the default port, unless the user has set one.
 pub(crate) fn port(host: &Host<'_>) -> Result<Option<(String, String)>, crate::Error> {
     let is_set = host.variable(variables::PORT)?.is_some();
-    Ok((!is_set).then(|| {
-        (
-            variables::PORT.to_owned(),
-            variables::DEFAULT_PORT.to_owned(),
-        )
-    }))
+    let default = [variables::PORT, variables::DEFAULT_PORT].map(str::to_owned);
+    Ok((!is_set).then(|| default.into()))
 }

@@ -1,19 +1,18 @@
-//! The Procfile: which processes an application has.
+//! The Procfile: the processes of an application.
 
 /// The name of the file.
-pub const PROCFILE: &str = "Procfile";
+pub(crate) const PROCFILE: &str = "Procfile";
 
 /// The process that is started unless another is named.
-pub const DEFAULT_PROCESS: &str = "web";
+pub(crate) const DEFAULT_PROCESS: &str = "web";
 
 /// The processes of an application with their commands, in the order of the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Procfile(Vec<(String, String)>);
+pub(crate) struct Procfile(Vec<(String, String)>);
 
 impl Procfile {
     /// Reads the text of a Procfile. Lines that name no process are comments.
-    #[must_use]
-    pub fn parse(text: &str) -> Self {
+    pub(crate) fn parse(text: &str) -> Self {
         let line = |line: &str| {
             let (name, command) = line.split_once(':')?;
             let (name, command) = (name.trim(), command.trim());
@@ -24,16 +23,13 @@ impl Procfile {
         Self(text.lines().filter_map(line).collect())
     }
 
-    /// The command of a process.
-    #[must_use]
-    pub fn command(&self, process: &str) -> Option<&str> {
+    /// Returns the command of a process.
+    pub(crate) fn command(&self, process: &str) -> Option<&str> {
         let found = self.0.iter().find(|(name, _)| name == process);
         found.map(|(_, command)| command.as_str())
     }
 
-    /// The names of all processes.
-    #[must_use]
-    pub fn names(&self) -> Vec<String> {
+    pub(crate) fn names(&self) -> Vec<String> {
         self.0.iter().map(|(name, _)| name.clone()).collect()
     }
 }

@@ -1,76 +1,58 @@
 //! The programs that an image can run.
 
-use std::{fs, path::Path};
+use std::path::{Path, PathBuf};
 
 use s2i_core::ContainerPath;
 
 use super::{Error, PROCFILE};
-use crate::host::is_executable;
+use crate::{assembly::tree, host::is_executable};
 
-/// The names of the executable files in a directory, in order.
-///
-/// # Errors
-/// When there is none.
+/// Returns the names of the executable files in a directory, in order; it is an error if there is none.
 pub(crate) fn list(bin: &ContainerPath) -> Result<Vec<String>, crate::Error> {
-    let path = bin.as_str();
-    let entries = match fs::read_dir(path) {
-        Err(err) if err.kind() == std::io::ErrorKind::NotFound => {
-            let path = path.to_owned();
-            return Err(Error::NoApplication { path }.into());
-        }
-        entries => entries.map_err(crate::Error::file("read the directory", path))?,
-    };
-    let mut files = Vec::new();
-    for entry in entries {
-        let entry = entry.map_err(crate::Error::file("read the directory", path))?;
-        let is_file = fs::metadata(entry.path()).is_ok_and(|data| data.is_file());
-        files.extend(entry.file_name().into_string().ok().filter(|_| is_file));
+    let path = bin.to_string();
+    if !Path::new(&path).exists() {
+        return Err(Error::NoApplication { path }.into());
     }
-    files.retain(|name| name != PROCFILE);
-    files.sort();
-    let (programs, others): (Vec<_>, Vec<_>) = files
-        .into_iter()
-        .partition(|name| is_executable(&Path::new(path).join(name)));
-    let path = path.to_owned();
+    let mut files = tree::children(path.as_ref())?;
+    files.retain(|file| file.is_file() && !file.ends_with(PROCFILE));
+    let (programs, others): (Vec<_>, Vec<_>) =
+        files.into_iter().partition(|file| is_executable(file));
+    let names = |files: Vec<PathBuf>| {
+        let names = files.iter().filter_map(|file| file.file_name()?.to_str());
+        names.map(str::to_owned).collect::<Vec<_>>()
+    };
     match (programs.is_empty(), others.is_empty()) {
-        (false, _) => Ok(programs),
+        (false, _) => Ok(names(programs)),
         (true, true) => Err(Error::NoApplication { path }.into()),
-        (true, false) => Err(Error::NotExecutable {
-            path,
-            found: others,
+        (true, false) => {
+            let files = names(others);
+            Err(Error::NotExecutable { path, files }.into())
         }
-        .into()),
     }
 }
 
-/// The name of the program to run: the wanted one, else the only one, else `web`, `server` or `app`.
-///
-/// # Errors
-/// When there is not the wanted one, or a choice.
+/// Returns the name of the program to run: the requested one, else the only one, else `web`, `server` or `app`.
 pub(super) fn choose(
     bin: &ContainerPath,
-    found: &[String],
-    wanted: Option<&str>,
+    programs: &[String],
+    requested: Option<&str>,
 ) -> Result<String, Error> {
-    let path = bin.to_string();
-    let has = |name: &&str| found.iter().any(|known| known == name);
-    match wanted {
-        Some(name) if has(&name) => Ok(name.to_owned()),
-        Some(name) => Err(Error::NoSuchApplication {
-            path,
+    let has = |name: &&str| programs.iter().any(|known| known == name);
+    match (requested, programs) {
+        (Some(name), _) if has(&name) => Ok(name.to_owned()),
+        (Some(name), _) => Err(Error::NoSuchApplication {
+            path: bin.to_string(),
             name: name.to_owned(),
-            found: found.to_vec(),
+            programs: programs.to_vec(),
         }),
-        None => match found {
-            [only] => Ok(only.clone()),
-            _ => ["web", "server", "app"]
-                .into_iter()
-                .find(has)
-                .map(str::to_owned)
-                .ok_or_else(|| Error::SeveralApplications {
-                    path,
-                    found: found.to_vec(),
-                }),
-        },
+        (None, [only]) => Ok(only.clone()),
+        (None, _) => {
+            let default = ["web", "server", "app"].into_iter().find(has);
+            let several = || Error::SeveralApplications {
+                path: bin.to_string(),
+                programs: programs.to_vec(),
+            };
+            default.map(str::to_owned).ok_or_else(several)
+        }
     }
 }

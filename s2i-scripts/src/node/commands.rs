@@ -5,34 +5,31 @@ use std::collections::BTreeMap;
 use s2i_core::ContainerPath;
 
 use super::{Facts, Request, facts::Tool, manager::Manager, request::DEVELOPMENT};
-use crate::{Places, assembly::cache, host::Invocation, places::below};
+use crate::{Directories, assembly::cache, directories::below, host::Invocation};
 
-/// Makes the commands of a build.
+/// The commands of a build.
 pub(super) struct Commands<'a> {
     pub(super) facts: &'a Facts,
     pub(super) request: &'a Request,
-    pub(super) places: &'a Places,
+    pub(super) dirs: &'a Directories,
 }
 
 impl Commands<'_> {
-    /// Gets the package manager, where the image does not have it.
+    /// Returns the command that gets the package manager, where the image does not have it.
     pub(super) fn fetch(&self) -> Option<Invocation> {
         let Tool::Registry { npm, version } = &self.facts.tool else {
             return None;
         };
         let package = self.facts.choice.manager.package();
-        let mut args = ["install", "--no-save", "--no-package-lock", "--prefix"]
-            .map(str::to_owned)
-            .to_vec();
-        args.extend([
-            self.manager_home().to_string(),
-            format!("{package}@{version}"),
-        ]);
+        let args = ["install", "--no-save", "--no-package-lock", "--prefix"];
+        let mut args = args.map(str::to_owned).to_vec();
+        args.push(self.manager_home().to_string());
+        args.push(format!("{package}@{version}"));
         Some(Invocation {
             program: npm.clone(),
             args,
             env: self.environment(DEVELOPMENT),
-            directory: self.places.scratch.clone(),
+            directory: self.dirs.scratch.clone(),
             advice: vec![format!(
                 "this image does not have {package}, and so npm must be able to get it; an image that has it needs no registry for that"
             )],
@@ -42,7 +39,8 @@ impl Commands<'_> {
     /// Installs the packages of the source, with those for development unless `production` is set.
     pub(super) fn install(&self, production: bool) -> Invocation {
         let has_lock = self.facts.choice.lock.is_some();
-        let args: &[&str] = match (self.facts.choice.manager, has_lock) {
+        let manager = self.facts.choice.manager;
+        let args: &[&str] = match (manager, has_lock) {
             (Manager::Npm, true) => &["ci"],
             (Manager::Npm, false) => &["install"],
             (Manager::Pnpm, true) => &["install", "--frozen-lockfile"],
@@ -52,26 +50,35 @@ impl Commands<'_> {
             (Manager::Berry, true) => &["install", "--immutable"],
             (Manager::Berry, false) => &["install", "--no-immutable"],
         };
-        let kind: &[&str] = match (self.facts.choice.manager, production) {
+        let kind: &[&str] = match (manager, production) {
             (Manager::Npm, false) => &["--include=dev"],
             (Manager::Npm, true) => &["--omit=dev"],
             (Manager::Pnpm, false) => &["--prod=false"],
             (Manager::Pnpm, true) => &["--prod"],
             (Manager::Yarn, false) => &["--production=false"],
             (Manager::Yarn, true) => &["--production"],
+            (Manager::Berry, _) if has_lock && self.is_zero_install() => {
+                &["--immutable-cache", "--check-cache"]
+            }
             (Manager::Berry, _) => &[],
         };
-        let mut args = [args, kind].concat();
-        if self.facts.choice.manager == Manager::Berry && self.is_zero_install() && has_lock {
-            args.extend(["--immutable-cache", "--check-cache"]);
-        }
         let env = if production {
             &self.request.env
         } else {
             DEVELOPMENT
         };
-        let mut invocation = self.invocation(&args, env, self.places.app());
-        invocation.advice = self.advice();
+        let mut invocation = self.invocation(&[args, kind].concat(), env, self.dirs.app());
+        if let Some(lock) = self.facts.choice.lock {
+            let program = manager.program();
+            invocation.advice.push(format!(
+                "if {lock} does not fit package.json: run `{program} install`, and commit {lock}"
+            ));
+        }
+        if self.request.has_token {
+            invocation.advice.push(
+                "if the registry refuses NPM_TOKEN: where it wants user and password, give them base64-encoded with NPM_AUTH".into(),
+            );
+        }
         invocation
     }
 
@@ -85,15 +92,14 @@ impl Commands<'_> {
         let rest = words[1..].iter().map(String::as_str);
         args.extend(rest.skip_while(|word| !is_npm && *word == "--"));
         let mut invocation = self.invocation(&args, &self.request.env, directory);
-        if !self.facts.shell {
-            invocation
-                .advice
-                .push("scripts need a shell, and there is no `sh` on the PATH".into());
+        if !self.facts.has_shell {
+            let advice = "scripts need a shell, and there is no `sh` on the PATH";
+            invocation.advice.push(advice.into());
         }
         invocation
     }
 
-    /// Takes away what only development needs; `None` where the package manager can't.
+    /// Removes the development dependencies; `None` where the package manager cannot.
     pub(super) fn prune(&self, package: Option<&str>) -> Option<Invocation> {
         let filter = package.map(|name| format!("{name}..."));
         let args: Vec<&str> = match (self.facts.choice.manager, package) {
@@ -122,19 +128,17 @@ impl Commands<'_> {
                 "--non-interactive",
             ],
             (Manager::Berry, package) => {
-                if self.major().is_none_or(|major| major < 4) {
+                if self.major()? < 4 {
                     return None;
                 }
-                match package {
-                    Some(name) => vec!["workspaces", "focus", name, "--production"],
-                    None => vec!["workspaces", "focus", "--all", "--production"],
-                }
+                let package = package.unwrap_or("--all");
+                vec!["workspaces", "focus", package, "--production"]
             }
         };
-        Some(self.invocation(&args, &self.request.env, self.places.app()))
+        Some(self.invocation(&args, &self.request.env, self.dirs.app()))
     }
 
-    /// Returns whether an installation can leave out what only development needs.
+    /// Returns whether an installation can leave out development dependencies.
     pub(super) fn prunes_by_install(&self) -> bool {
         self.facts.choice.manager != Manager::Berry
     }
@@ -147,24 +151,21 @@ impl Commands<'_> {
             && self.facts.yarnrc.global_cache == Some(false)
     }
 
-    /// Returns whether packages stay in archives, which Node.js reads through a file of Yarn's.
+    /// Returns whether packages stay in archives, which Node.js reads through a file of Yarn.
     pub(super) fn is_pnp(&self) -> bool {
         let linker = self.facts.yarnrc.linker.as_deref();
         self.facts.choice.manager == Manager::Berry && linker.is_none_or(|linker| linker == "pnp")
     }
 
     fn invocation(&self, args: &[&str], env: &str, directory: ContainerPath) -> Invocation {
-        let bin = || {
-            let name = self.facts.choice.manager.program();
-            format!("{}/node_modules/.bin/{name}", self.manager_home())
-        };
+        let name = self.facts.choice.manager.program();
         let (program, before) = match &self.facts.tool {
             Tool::Present { program, .. } => (program.clone(), None),
-            Tool::Unneeded => (self.facts.choice.manager.program().to_owned(), None),
-            Tool::Registry { .. } => (bin(), None),
+            Tool::Unneeded => (name.to_owned(), None),
+            Tool::Registry { .. } => (format!("{}/{name}", self.manager_bin()), None),
             Tool::Source { file } => (
                 self.facts.node.program.clone(),
-                Some(format!("{}/{file}", self.places.app())),
+                Some(format!("{}/{file}", self.dirs.app())),
             ),
         };
         let args = args.iter().map(|&arg| arg.to_owned());
@@ -181,10 +182,10 @@ impl Commands<'_> {
         }
     }
 
-    /// The variables. Whatever a package manager keeps for itself goes to the scratch directory, or to
-    /// a cache; `PATH` has a package manager that was fetched, for scripts that call it.
+    /// Returns the variables. The files that a package manager keeps for itself go to the scratch directory, or to
+    /// a cache; `PATH` has a package manager of the registry, for scripts that call it.
     fn environment(&self, env: &str) -> BTreeMap<String, String> {
-        let home = self.places.scratch("home");
+        let home = self.dirs.scratch("home");
         let cache = self.cache();
         let mut variables = BTreeMap::from(
             [
@@ -193,10 +194,10 @@ impl Commands<'_> {
                 ("npm_config_audit", "false".to_owned()),
                 ("npm_config_cache", format!("{cache}/npm")),
                 ("npm_config_fund", "false".to_owned()),
-                // It would lie where nothing stays.
+                // A log would be removed with the scratch directory.
                 ("npm_config_logs_max", "0".to_owned()),
                 ("npm_config_update_notifier", "false".to_owned()),
-                ("TMPDIR", self.places.scratch("tmp").to_string()),
+                ("TMPDIR", self.dirs.scratch("tmp").to_string()),
                 ("npm_config_userconfig", below(&home, ".npmrc").to_string()),
                 ("XDG_CACHE_HOME", below(&home, ".cache").to_string()),
                 ("XDG_CONFIG_HOME", below(&home, ".config").to_string()),
@@ -206,19 +207,18 @@ impl Commands<'_> {
         );
         let mut set = |name: &str, value: String| variables.insert(name.to_owned(), value);
         if let (Tool::Registry { .. }, Some(path)) = (&self.facts.tool, &self.facts.path) {
-            let bin = format!("{}/node_modules/.bin", self.manager_home());
-            set("PATH", format!("{bin}:{path}"));
+            set("PATH", format!("{}:{path}", self.manager_bin()));
         }
         match self.facts.choice.manager {
             Manager::Npm => {}
             Manager::Pnpm => {
-                // Another version than the one that was chosen would be fetched elsewhere.
+                // It must not fetch another version than the chosen one.
                 set("npm_config_manage_package_manager_versions", "false".into());
                 set(
                     "pnpm_config_manage_package_manager_versions",
                     "false".into(),
                 );
-                // It must not ask.
+                // Without a terminal it must not prompt.
                 set("CI", "true".into());
             }
             Manager::Yarn => {
@@ -237,9 +237,9 @@ impl Commands<'_> {
         variables
     }
 
-    /// The arguments of every pnpm command: where it keeps packages, on the file system of the
-    /// application, into which it links them; that it does not become another version, before and since pnpm 11; and that it
-    /// links programs of packages instead of writing scripts that need a shell and more.
+    /// Returns the arguments of every pnpm command. They keep packages on the file system of the application, into
+    /// which it links them; keep it from becoming another version, before and since pnpm 11; and let it link programs
+    /// of packages instead of writing scripts that need a shell and more.
     fn settings(&self) -> Vec<String> {
         if self.facts.choice.manager != Manager::Pnpm {
             return Vec::new();
@@ -253,19 +253,21 @@ impl Commands<'_> {
     }
 
     fn cache(&self) -> ContainerPath {
-        cache::place(
-            &self.facts.cache_names.packages,
-            self.places,
-            self.request.keep_cache,
-        )
+        let name = &self.facts.cache_names.packages;
+        cache::path(name, self.dirs, self.request.keep_cache)
     }
 
+    /// Returns the directory of a package manager of the registry.
     fn manager_home(&self) -> ContainerPath {
-        self.places.scratch("manager")
+        self.dirs.scratch("manager")
     }
 
-    /// The major version, where it is known.
-    pub(super) fn major(&self) -> Option<u64> {
+    fn manager_bin(&self) -> ContainerPath {
+        below(&self.manager_home(), "node_modules/.bin")
+    }
+
+    /// Returns the major version of the package manager, where it is known.
+    fn major(&self) -> Option<u64> {
         match &self.facts.tool {
             Tool::Present { version, .. } => version.as_ref().map(|version| version.major),
             Tool::Registry { version, .. } => version.split('.').next()?.parse().ok(),
@@ -276,26 +278,5 @@ impl Commands<'_> {
                 version.split('.').next()?.parse().ok()
             }
         }
-    }
-
-    fn advice(&self) -> Vec<String> {
-        let manager = self.facts.choice.manager;
-        let mut advice = Vec::new();
-        if let Some(lock) = self.facts.choice.lock {
-            let command = match manager {
-                Manager::Npm => "npm install",
-                Manager::Pnpm => "pnpm install",
-                Manager::Yarn | Manager::Berry => "yarn install",
-            };
-            advice.push(format!(
-                "if {lock} does not fit package.json: run `{command}`, and commit {lock}"
-            ));
-        }
-        if self.request.has_token {
-            advice.push(
-                "if the registry refuses NPM_TOKEN: where it wants user and password, give them base64-encoded with NPM_AUTH".into(),
-            );
-        }
-        advice
     }
 }

@@ -1,19 +1,18 @@
 //! The files in the home directory of package managers: registries, credentials, proxies.
 //!
-//! Every secret stands there as the name of its variable, which the package manager replaces when it
+//! They have the names of variables in place of secrets, which the package manager replaces when it
 //! reads the file. So no file ever has a secret in it, and neither has a plan.
 
 use super::{Facts, Request, manager::Manager};
-use crate::{Places, assembly::Step, places::below, variables};
+use crate::{Directories, assembly::Step, directories::below, variables};
 
-/// The files, and the directories that package managers use.
-pub(super) fn files(facts: &Facts, request: &Request, places: &Places) -> Vec<Step> {
-    let home = places.scratch("home");
-    let directories = [home.clone(), places.scratch("tmp")];
-    let mut steps: Vec<_> = directories
-        .into_iter()
+/// Returns the steps that write the files, and make the directories that package managers use.
+pub(super) fn files(facts: &Facts, request: &Request, dirs: &Directories) -> Vec<Step> {
+    let home = dirs.scratch("home");
+    let directories = [home.clone(), dirs.scratch("tmp")];
+    let mut steps = directories
         .map(|path| Step::MakeDirectory { path })
-        .collect();
+        .to_vec();
     let registry = facts.registry.as_deref();
     for (name, content) in [
         (".npmrc", npmrc(request, registry, facts.choice.manager)),
@@ -29,37 +28,35 @@ pub(super) fn files(facts: &Facts, request: &Request, places: &Places) -> Vec<St
     steps
 }
 
-/// For npm, pnpm and Yarn 1.
+/// Returns the settings for npm, pnpm and Yarn 1.
 fn npmrc(request: &Request, registry: Option<&str>, manager: Manager) -> String {
     let mut lines = Vec::new();
     if request.mirror.is_some() {
         lines.push(format!("registry=${{{}}}\n", variables::NPM_MIRROR));
     } else if let (Manager::Yarn, Some(address)) = (manager, registry) {
-        // It has another one of its own, which the credentials are not for.
+        // Its default is another one, which the credentials are not for.
         lines.push(format!("registry={address}\n"));
     }
     // Names of credentials are addresses without their scheme.
-    let place = registry.and_then(|address| address.split_once(':'));
-    if let Some((_, place)) = place {
+    if let Some((_, scope)) = registry.and_then(|address| address.split_once(':')) {
         if request.has_token {
             let variable = variables::NPM_TOKEN;
-            lines.push(format!("{place}:_authToken=${{{variable}}}\n"));
+            lines.push(format!("{scope}:_authToken=${{{variable}}}\n"));
         } else if request.has_auth {
             let variable = variables::NPM_AUTH;
-            lines.push(format!("{place}:_auth=${{{variable}}}\n"));
+            lines.push(format!("{scope}:_auth=${{{variable}}}\n"));
         }
-        // Yarn 1 would keep it for packages with a scope; npm does not know it.
+        // Yarn 1 would send them for packages with a scope only; npm has no such setting.
         if manager == Manager::Yarn && (request.has_token || request.has_auth) {
-            lines.push(format!("{place}:always-auth=true\n"));
+            lines.push(format!("{scope}:always-auth=true\n"));
         }
     }
     lines.concat()
 }
 
-/// For Yarn from 2 on.
+/// Returns the settings for Yarn from 2 on.
 fn yarnrc(request: &Request) -> String {
     let has = |is_set: bool, variable| is_set.then_some(variable);
-    let has_credentials = request.has_token || request.has_auth;
     let fields = [
         (
             "npmRegistryServer",
@@ -77,11 +74,12 @@ fn yarnrc(request: &Request) -> String {
         let variable = variable?;
         Some(format!("{field}: \"${{{variable}}}\"\n"))
     });
+    let has_credentials = request.has_token || request.has_auth;
     let always = has_credentials.then(|| "npmAlwaysAuth: true\n".to_owned());
     lines.chain(always).collect()
 }
 
-/// The variables whose values must not be found in the image.
+/// Returns the variables whose values must not be found in the image.
 pub(super) fn secrets(request: &Request) -> Vec<String> {
     let mirror = request.mirror.is_some().then_some(variables::NPM_MIRROR);
     let addresses = mirror.into_iter().chain(request.https_proxy);

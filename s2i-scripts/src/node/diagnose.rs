@@ -6,20 +6,17 @@ use std::{
 };
 
 use super::Facts;
-use crate::Places;
+use crate::{Directories, assembly::tree, explain::abbreviated};
 
-/// The most packages that are named.
-const FEW: usize = 5;
-
-/// The dependencies that make a package a native add-on, which is compiled.
-const RECIPE: &str = "binding.gyp";
+/// The file that makes a package a native add-on, which is compiled.
+const GYP_FILE: &str = "binding.gyp";
 
 /// Returns advice about a build that has failed.
-pub(crate) fn diagnose(facts: &Facts, places: &Places) -> Vec<String> {
-    if facts.compiler {
+pub(crate) fn diagnose(facts: &Facts, dirs: &Directories) -> Vec<String> {
+    if facts.has_compiler {
         return Vec::new();
     }
-    let app = Path::new(places.app().as_str()).to_owned();
+    let app = Path::new(dirs.app().as_str()).to_owned();
     let mut found = addons(&app);
     found.extend(locked(&app));
     found.sort();
@@ -27,23 +24,20 @@ pub(crate) fn diagnose(facts: &Facts, places: &Places) -> Vec<String> {
     if found.is_empty() {
         return Vec::new();
     }
-    let (few, more) = found.split_at(found.len().min(FEW));
-    let more = if more.is_empty() { "" } else { ", …" };
     let node = &facts.node;
     vec![
         format!(
-            "these packages may want to compile a native add-on, and this image has no compiler (g++, make, python3): {}{more}",
-            few.join(", ")
+            "these packages may have to compile a native add-on, and this image has no compiler (g++, make, python3): {}",
+            abbreviated(&found)
         ),
         format!(
-            "take versions of them that bring one for Node.js {} (ABI {}) on linux-{}, or build with an image that has a compiler",
+            "use versions of them that include one for Node.js {} (ABI {}) on linux-{}, or build with an image that has a compiler",
             node.version.major, node.abi, node.arch
         ),
     ]
 }
 
-/// The packages that were installed, the application itself included, and have add-ons that are not
-/// compiled.
+/// Returns the installed packages, the application itself included, with add-ons that are not compiled.
 fn addons(app: &Path) -> Vec<String> {
     let modules = app.join("node_modules");
     let mut homes = vec![(".".to_owned(), app.to_owned())];
@@ -53,18 +47,18 @@ fn addons(app: &Path) -> Vec<String> {
     }
     homes
         .into_iter()
-        .filter(|(_, home)| home.join(RECIPE).is_file() && !is_compiled(home))
+        .filter(|(_, home)| home.join(GYP_FILE).is_file() && !is_compiled(home))
         .map(|(name, _)| name)
         .collect()
 }
 
 fn is_compiled(home: &Path) -> bool {
-    let built = directories_and_files(&home.join("build/Release"));
-    let is_addon = |name: &String| Path::new(name).extension().is_some_and(|end| end == "node");
+    let built = tree::children(&home.join("build/Release")).unwrap_or_default();
+    let is_addon = |path: &PathBuf| path.extension().is_some_and(|end| end == "node");
     home.join("prebuilds").is_dir() || built.iter().any(is_addon)
 }
 
-/// The packages of a directory, those of scopes included.
+/// Returns the packages of a directory, those of scopes included.
 fn packages(modules: &Path) -> Vec<(String, PathBuf)> {
     let mut found = Vec::new();
     for (name, path) in directories(modules) {
@@ -79,33 +73,22 @@ fn packages(modules: &Path) -> Vec<(String, PathBuf)> {
 }
 
 fn directories(path: &Path) -> Vec<(String, PathBuf)> {
-    let names = directories_and_files(path).into_iter();
-    names
-        .map(|name| (name.clone(), path.join(name)))
-        .filter(|(_, path)| path.is_dir())
+    let children = tree::children(path).unwrap_or_default().into_iter();
+    children
+        .filter(|path| path.is_dir())
+        .filter_map(|path| Some((path.file_name()?.to_str()?.to_owned(), path)))
         .collect()
 }
 
-fn directories_and_files(path: &Path) -> Vec<String> {
-    let entries = fs::read_dir(path).into_iter().flatten().flatten();
-    entries
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .collect()
-}
-
-/// The packages of npm's lock file that have scripts for their installation: npm takes away what it
-/// could not finish.
+/// Returns the packages of npm's lock file that have scripts for their installation: npm removes packages whose
+/// installation has failed.
 fn locked(app: &Path) -> Vec<String> {
     let text = fs::read_to_string(app.join("package-lock.json")).unwrap_or_default();
     let lock: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
-    let packages = lock
-        .get("packages")
-        .and_then(|packages| packages.as_object());
+    let packages = lock["packages"].as_object().into_iter().flatten();
     packages
-        .into_iter()
-        .flatten()
         .filter(|(_, package)| package.get("hasInstallScript").is_some())
-        .filter_map(|(place, _)| place.rsplit_once("node_modules/"))
+        .filter_map(|(path, _)| path.rsplit_once("node_modules/"))
         .map(|(_, name)| name.to_owned())
         .collect()
 }

@@ -1,4 +1,4 @@
-//! Tools whose builds make something that needs less than the source to run.
+//! Tools with builds whose output needs less than the source to run.
 
 use super::{Manifest, Request};
 use crate::launch::words;
@@ -15,7 +15,7 @@ const SITES: &[(&str, &str)] = &[
     ("vite", "dist"),
 ];
 
-/// Packages that make a server of what would be a site.
+/// Packages that turn a site into a server.
 const SERVERS: &[&str] = &[
     "@astrojs/node",
     "@react-router/node",
@@ -49,24 +49,17 @@ pub(super) enum Product<'a> {
     /// a site.
     Next,
     /// A site in this directory.
-    Site {
-        directory: &'a str,
-        /// The evidence for it.
-        reason: &'a str,
-    },
+    Site(&'a str),
 }
 
 /// Returns the product of the build of a package.
 pub(super) fn product<'a>(
-    manifest: &'a Manifest,
+    manifest: &Manifest,
     is_server: bool,
     request: &'a Request,
 ) -> Product<'a> {
     if let Some(directory) = &request.static_dir {
-        return Product::Site {
-            directory: directory.trim_start_matches("./").trim_end_matches('/'),
-            reason: crate::variables::STATIC_DIR,
-        };
+        return Product::Site(directory.trim_start_matches("./").trim_end_matches('/'));
     }
     if request.is_dev || request.has_start {
         return Product::Application;
@@ -82,23 +75,16 @@ pub(super) fn product<'a>(
     if serves || !builds || SERVERS.iter().any(|package| manifest.needs(package)) {
         return Product::Application;
     }
-    let mut sites = SITES.iter();
-    match sites.find(|(package, _)| manifest.needs(package)) {
-        Some((package, directory)) => Product::Site {
-            directory,
-            reason: package,
-        },
-        None => Product::Application,
-    }
+    let site = SITES.iter().find(|(package, _)| manifest.needs(package));
+    site.map_or(Product::Application, |(_, directory)| {
+        Product::Site(directory)
+    })
 }
 
 fn is_for_development(start: &str) -> bool {
-    match words::parse(start, &|_| None) {
-        Ok(commands) => commands
-            .last()
-            .is_some_and(|last| DEVELOPMENT.contains(&last.words[0].as_str())),
-        Err(words::NeedsShell) => false,
-    }
+    let commands = words::parse(start, &|_| None).unwrap_or_default();
+    let last = commands.last();
+    last.is_some_and(|command| DEVELOPMENT.contains(&command.words[0].as_str()))
 }
 
 #[cfg(test)]
@@ -114,27 +100,22 @@ mod tests {
         let actual = match product(&manifest, is_server, &request) {
             Product::Application => "application".to_owned(),
             Product::Next => "next".to_owned(),
-            Product::Site { directory, reason } => format!("{directory} by {reason}"),
+            Product::Site(directory) => directory.to_owned(),
         };
         assert_eq!(actual, expected, "{package}");
     }
 
     #[test]
-    fn a_site_is_what_nothing_serves() {
+    fn build_without_a_server_makes_a_site() {
         let vite = r#"{"scripts":{"build":"vite build"},"devDependencies":{"vite":"7"}}"#;
-        check(vite, false, &[], "dist by vite");
+        check(vite, false, &[], "dist");
         check(vite, true, &[], "application");
         check(vite, false, &[("DEV_MODE", "true")], "application");
         check(vite, false, &[("NODE_CMD", "node x.js")], "application");
-        check(
-            vite,
-            true,
-            &[("NODE_STATIC_DIR", "./out/web/")],
-            "out/web by NODE_STATIC_DIR",
-        );
+        check(vite, true, &[("NODE_STATIC_DIR", "./out/web/")], "out/web");
         for (start, expected) in [
-            ("vite preview", "dist by vite"),
-            ("NODE_ENV=x vite --port 3000", "dist by vite"),
+            ("vite preview", "dist"),
+            ("NODE_ENV=x vite --port 3000", "dist"),
             ("node server.js", "application"),
             ("serve -s dist", "application"),
             ("vite | tee log", "application"),

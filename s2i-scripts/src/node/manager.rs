@@ -1,13 +1,12 @@
 //! The package manager that a source is for.
 
 use super::{Error, Manifest, range::major, settings::yaml_value};
+use crate::variables;
 
 /// A package manager.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Manager {
-    /// npm.
+pub(crate) enum Manager {
     Npm,
-    /// pnpm.
     Pnpm,
     /// Yarn 1.
     Yarn,
@@ -16,9 +15,8 @@ pub enum Manager {
 }
 
 impl Manager {
-    /// The program.
-    #[must_use]
-    pub fn program(self) -> &'static str {
+    /// Returns the name of the program.
+    pub(crate) fn program(self) -> &'static str {
         match self {
             Self::Npm => "npm",
             Self::Pnpm => "pnpm",
@@ -26,31 +24,25 @@ impl Manager {
         }
     }
 
-    /// The package that has the program.
-    #[must_use]
-    pub fn package(self) -> &'static str {
+    /// Returns the package that has the program.
+    pub(crate) fn package(self) -> &'static str {
         match self {
-            Self::Npm => "npm",
-            Self::Pnpm => "pnpm",
-            Self::Yarn => "yarn",
             Self::Berry => "@yarnpkg/cli-dist",
+            manager => manager.program(),
         }
     }
 
-    /// The name for people.
-    #[must_use]
-    pub fn title(self) -> &'static str {
+    /// Returns the name for users.
+    pub(crate) fn title(self) -> &'static str {
         match self {
-            Self::Npm => "npm",
-            Self::Pnpm => "pnpm",
             Self::Yarn => "Yarn 1",
             Self::Berry => "Yarn",
+            manager => manager.program(),
         }
     }
 
-    /// The lock files that it reads, the first one first.
-    #[must_use]
-    pub fn locks(self) -> &'static [&'static str] {
+    /// Returns the lock files that it reads, in order of precedence.
+    pub(crate) fn locks(self) -> &'static [&'static str] {
         match self {
             Self::Npm => &["npm-shrinkwrap.json", "package-lock.json"],
             Self::Pnpm => &["pnpm-lock.yaml"],
@@ -61,31 +53,29 @@ impl Manager {
 
 /// The chosen package manager.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Choice {
-    /// The package manager.
-    pub manager: Manager,
+pub(crate) struct Choice {
+    pub(crate) manager: Manager,
     /// The version that the source asks for: an exact one, or the beginning of one.
-    pub version: Option<String>,
+    pub(crate) version: Option<String>,
     /// The part of the source that asks for it.
-    pub reason: &'static str,
-    /// The lock file.
-    pub lock: Option<&'static str>,
+    pub(crate) reason: &'static str,
+    pub(crate) lock: Option<&'static str>,
 }
 
 /// The files at the root of a source that show its package manager.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Evidence {
-    /// The lock files that are there, of all package managers.
-    pub locks: Vec<&'static str>,
+pub(crate) struct Evidence {
+    /// The lock files of all package managers.
+    pub(crate) locks: Vec<&'static str>,
     /// The beginning of pnpm-lock.yaml.
-    pub pnpm_lock: String,
+    pub(crate) pnpm_lock: String,
     /// The beginning of yarn.lock.
-    pub yarn_lock: String,
-    /// `.yarnrc.yml` is there.
-    pub has_yarnrc: bool,
+    pub(crate) yarn_lock: String,
+    /// There is a `.yarnrc.yml`.
+    pub(crate) has_yarnrc: bool,
 }
 
-/// Every lock file that is known.
+/// Every known lock file.
 pub(super) const LOCKS: [&str; 6] = [
     "npm-shrinkwrap.json",
     "package-lock.json",
@@ -95,66 +85,47 @@ pub(super) const LOCKS: [&str; 6] = [
     "bun.lockb",
 ];
 
-/// Chooses: what the user wants, else `packageManager`, else the lock file, else `engines`, else npm.
-///
-/// # Errors
-/// When the package manager is not known, or the lock files of several are there.
-pub fn choose(
+/// Chooses: the request of the user, else `packageManager`, else the lock file, else `engines`, else npm.
+pub(crate) fn choose(
     evidence: &Evidence,
     manifest: &Manifest,
-    wanted: Option<&str>,
+    requested: Option<&str>,
 ) -> Result<Choice, Error> {
-    let named = wanted
-        .map(|text| (text, crate::variables::PACKAGE_MANAGER))
-        .or_else(|| {
-            let text = manifest.package_manager.as_deref()?;
-            Some((text, "packageManager of package.json"))
-        });
-    if let Some((text, reason)) = named {
-        return named_one(text, reason, evidence);
+    if let Some(text) = requested {
+        return parse(text, variables::NODE_PACKAGE_MANAGER, evidence);
+    }
+    if let Some(text) = &manifest.package_manager {
+        return parse(text, "packageManager of package.json", evidence);
     }
     let mut found = Vec::new();
-    for manager in [Manager::Npm, Manager::Pnpm, yarn_kind(evidence)] {
-        found.extend(lock_of(manager, evidence).map(|lock| (manager, lock)));
+    for manager in [Manager::Npm, Manager::Pnpm, evidence.yarn()] {
+        found.extend(evidence.lock_of(manager).map(|lock| (manager, lock)));
     }
-    match found[..] {
-        [(manager, lock)] => {
-            return Ok(Choice {
-                manager,
-                version: lock_version(manager, evidence),
-                reason: lock,
-                lock: Some(lock),
-            });
-        }
-        [] => {}
-        _ => {
-            return Err(Error::SeveralLocks {
-                found: found.iter().map(|(_, lock)| (*lock).to_owned()).collect(),
-            });
-        }
-    }
-    let by_engine = [("pnpm", Manager::Pnpm), ("yarn", Manager::Yarn)]
-        .into_iter()
-        .find(|(name, _)| manifest.engines.contains_key(*name));
-    let manager = match by_engine {
-        Some((_, Manager::Yarn)) => yarn_kind(evidence),
-        Some((_, manager)) => manager,
-        None => Manager::Npm,
-    };
-    Ok(Choice {
+    let choice = |manager, reason| Choice {
         manager,
         version: None,
-        reason: if by_engine.is_some() {
-            "engines of package.json"
-        } else {
-            "nothing else asked for"
-        },
+        reason,
         lock: None,
-    })
+    };
+    let has_engine = |name| manifest.engines.contains_key(name);
+    match found[..] {
+        [(manager, lock)] => Ok(Choice {
+            manager,
+            version: evidence.version_of(manager),
+            reason: lock,
+            lock: Some(lock),
+        }),
+        [] if has_engine("pnpm") => Ok(choice(Manager::Pnpm, "engines of package.json")),
+        [] if has_engine("yarn") => Ok(choice(evidence.yarn(), "engines of package.json")),
+        [] => Ok(choice(Manager::Npm, "the absence of other settings")),
+        _ => Err(Error::SeveralLocks {
+            locks: found.iter().map(|(_, lock)| (*lock).to_owned()).collect(),
+        }),
+    }
 }
 
-/// One that is named with or without a version: `pnpm`, `yarn@4`, `npm@11.2.0+sha512.…`.
-fn named_one(text: &str, reason: &'static str, evidence: &Evidence) -> Result<Choice, Error> {
+/// Parses a name with or without a version: `pnpm`, `yarn@4`, `npm@11.2.0+sha512.…`.
+fn parse(text: &str, reason: &'static str, evidence: &Evidence) -> Result<Choice, Error> {
     let (name, version) = match text.split_once('@') {
         Some((name, version)) => (name, Some(version)),
         None => (text, None),
@@ -164,76 +135,77 @@ fn named_one(text: &str, reason: &'static str, evidence: &Evidence) -> Result<Ch
         .and_then(|version| version.split('+').next())
         .map(str::to_owned);
     let number = version.as_deref().and_then(major);
-    let unknown = || Error::UnknownManager {
-        name: text.to_owned(),
-        place: reason,
-    };
-    if version.is_some() && number.is_none() {
-        return Err(unknown());
-    }
+    let is_valid = version.is_none() || number.is_some();
     let manager = match (name, number) {
-        ("npm", _) => Manager::Npm,
-        ("pnpm", _) => Manager::Pnpm,
-        ("yarn", Some(number)) if number >= 2 => Manager::Berry,
+        ("npm", _) if is_valid => Manager::Npm,
+        ("pnpm", _) if is_valid => Manager::Pnpm,
+        ("yarn", Some(2..)) => Manager::Berry,
         ("yarn", Some(_)) => Manager::Yarn,
-        ("yarn", None) => yarn_kind(evidence),
-        _ => return Err(unknown()),
+        ("yarn", None) if is_valid => evidence.yarn(),
+        _ => {
+            return Err(Error::UnknownManager {
+                name: text.to_owned(),
+                origin: reason,
+            });
+        }
     };
     Ok(Choice {
         manager,
-        version: version.or_else(|| lock_version(manager, evidence)),
+        version: version.or_else(|| evidence.version_of(manager)),
         reason,
-        lock: lock_of(manager, evidence),
+        lock: evidence.lock_of(manager),
     })
 }
 
-fn lock_of(manager: Manager, evidence: &Evidence) -> Option<&'static str> {
-    let mut locks = manager.locks().iter();
-    locks.find(|lock| evidence.locks.contains(lock)).copied()
-}
-
-fn yarn_kind(evidence: &Evidence) -> Manager {
-    let is_berry = evidence.yarn_lock.contains("__metadata:")
-        || (evidence.has_yarnrc && !evidence.yarn_lock.contains("yarn lockfile v1"));
-    if is_berry {
-        Manager::Berry
-    } else {
-        Manager::Yarn
+impl Evidence {
+    fn lock_of(&self, manager: Manager) -> Option<&'static str> {
+        let mut locks = manager.locks().iter();
+        locks.find(|lock| self.locks.contains(lock)).copied()
     }
-}
 
-/// The major version that wrote a lock file of this form.
-fn lock_version(manager: Manager, evidence: &Evidence) -> Option<String> {
-    let major = match manager {
-        Manager::Npm => return None,
-        Manager::Yarn => "1",
-        Manager::Pnpm => match yaml_value(&evidence.pnpm_lock, "lockfileVersion")?.as_str() {
-            form if form.starts_with("5.") => "7",
-            form if form.starts_with("6.") => "8",
-            _ => "10",
-        },
-        Manager::Berry => {
-            let form = evidence
-                .yarn_lock
-                .lines()
-                .find_map(|line| line.strip_prefix("  version: "));
-            match form?.trim() {
-                "4" => "2",
-                "5" | "6" => "3",
-                _ => "4",
-            }
+    /// Returns the kind of Yarn.
+    fn yarn(&self) -> Manager {
+        let is_berry = self.yarn_lock.contains("__metadata:")
+            || (self.has_yarnrc && !self.yarn_lock.contains("yarn lockfile v1"));
+        if is_berry {
+            Manager::Berry
+        } else {
+            Manager::Yarn
         }
-    };
-    Some(major.to_owned())
+    }
+
+    /// Returns the major version that writes a lock file of this format.
+    fn version_of(&self, manager: Manager) -> Option<String> {
+        let major = match manager {
+            Manager::Npm => return None,
+            Manager::Yarn => "1",
+            Manager::Pnpm => match yaml_value(&self.pnpm_lock, "lockfileVersion")?.as_str() {
+                format if format.starts_with("5.") => "7",
+                format if format.starts_with("6.") => "8",
+                _ => "10",
+            },
+            Manager::Berry => {
+                let mut lines = self.yarn_lock.lines();
+                match lines
+                    .find_map(|line| line.strip_prefix("  version: "))?
+                    .trim()
+                {
+                    "4" => "2",
+                    "5" | "6" => "3",
+                    _ => "4",
+                }
+            }
+        };
+        Some(major.to_owned())
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Explain as _;
 
     #[track_caller]
-    fn check(locks: &str, package: &str, wanted: Option<&str>, expected: &str) {
+    fn check(locks: &str, package: &str, requested: Option<&str>, expected: &str) {
         let is_there = |lock: &&&str| locks.split(' ').any(|known| known == **lock);
         let evidence = Evidence {
             locks: LOCKS.iter().filter(is_there).copied().collect(),
@@ -246,7 +218,7 @@ mod tests {
             has_yarnrc: false,
         };
         let manifest = Manifest::parse(package).unwrap();
-        let actual = match choose(&evidence, &manifest, wanted) {
+        let actual = match choose(&evidence, &manifest, requested) {
             Ok(choice) => format!(
                 "{} {} {} by {}",
                 choice.manager.title(),
@@ -254,15 +226,15 @@ mod tests {
                 choice.lock.unwrap_or("-"),
                 choice.reason
             ),
-            Err(err) => format!("{err}: {}", err.cause().unwrap_or_default()),
+            Err(err) => format!("{err}: {}", err.explain().cause.unwrap_or_default()),
         };
         assert_eq!(actual, expected);
     }
 
     #[test]
-    fn the_manifest_comes_before_the_lock_file() {
+    fn manifest_takes_precedence_over_the_lock_file() {
         let by_manifest = "packageManager of package.json";
-        check("", "{}", None, "npm - - by nothing else asked for");
+        check("", "{}", None, "npm - - by the absence of other settings");
         check(
             "package-lock.json",
             "{}",
@@ -315,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn choices_and_strangers_are_told() {
+    fn several_locks_and_unknown_managers_are_errors() {
         check(
             "yarn.lock package-lock.json",
             "{}",
@@ -326,13 +298,13 @@ mod tests {
             "",
             r#"{"packageManager":"bun@1.2.0"}"#,
             None,
-            "`bun@1.2.0` is no package manager that this image knows: packageManager of package.json names it",
+            "`bun@1.2.0` is not a known package manager: packageManager of package.json names it",
         );
         check(
             "",
             "{}",
             Some("npm@https://example.org/x.tgz"),
-            "`npm@https://example.org/x.tgz` is no package manager that this image knows: NODE_PACKAGE_MANAGER names it",
+            "`npm@https://example.org/x.tgz` is not a known package manager: NODE_PACKAGE_MANAGER names it",
         );
     }
 }

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     fs,
+    io::ErrorKind,
     path::{Path, PathBuf},
 };
 
@@ -11,49 +12,39 @@ use serde_json::Value;
 
 use crate::Error;
 
-/// The fields that matter here. A field of another type than it should have counts as absent, as it
-/// does for npm.
+/// The fields that matter here. A field of another type than it should have counts as absent, as for npm.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Manifest {
-    /// The name of the package.
-    pub name: Option<String>,
-    /// Its version.
-    pub version: Option<String>,
-    /// The file that it is entered by.
-    pub main: Option<String>,
-    /// Its scripts.
-    pub scripts: BTreeMap<String, String>,
-    /// The package manager that it wants, such as `pnpm@10.2.0`.
-    pub package_manager: Option<String>,
-    /// The versions that it wants of Node.js and others.
-    pub engines: BTreeMap<String, String>,
+pub(crate) struct Manifest {
+    pub(crate) name: Option<String>,
+    pub(crate) version: Option<String>,
+    pub(crate) main: Option<String>,
+    pub(crate) scripts: BTreeMap<String, String>,
+    /// The package manager, such as `pnpm@10.2.0`.
+    pub(crate) package_manager: Option<String>,
+    /// The versions of Node.js and others that the package supports.
+    pub(crate) engines: BTreeMap<String, String>,
     /// The patterns of a workspace's directories.
-    pub workspaces: Vec<String>,
-    /// The names of what it needs.
-    pub dependencies: Vec<String>,
-    /// The names of what its development needs.
-    pub dev_dependencies: Vec<String>,
+    pub(crate) workspaces: Vec<String>,
+    pub(crate) dependencies: Vec<String>,
+    pub(crate) dev_dependencies: Vec<String>,
     /// Its programs: names and files.
-    pub bin: BTreeMap<String, String>,
+    pub(crate) bin: BTreeMap<String, String>,
 }
 
 impl Manifest {
-    /// Reads the text of a package.json; `None` when it is no object of JSON.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        // Editors of some systems put it there, and npm takes it.
+    /// Parses the text of a package.json; `None` when it is not a JSON object.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        // Some editors begin a file with a byte order mark, and npm accepts it.
         let text = text.trim_start_matches('\u{feff}');
         let value: Value = serde_json::from_str(text).ok()?;
         let value = value.as_object()?;
         let text = |name: &str| value.get(name)?.as_str().map(str::to_owned);
         let name = text("name");
         let names = |field: &str| texts(value.get(field)).into_keys().collect::<Vec<_>>();
-        let mut dependencies = names("dependencies");
-        dependencies.extend(names("optionalDependencies"));
         let bin = match value.get("bin") {
             Some(Value::String(file)) => {
                 let short = name.as_deref().and_then(|name| name.rsplit('/').next());
-                BTreeMap::from_iter([(short.unwrap_or_default().to_owned(), file.clone())])
+                BTreeMap::from([(short.unwrap_or_default().to_owned(), file.clone())])
             }
             bin => texts(bin),
         };
@@ -64,21 +55,18 @@ impl Manifest {
             package_manager: text("packageManager"),
             engines: texts(value.get("engines")),
             workspaces: patterns(value.get("workspaces")),
+            dependencies: [names("dependencies"), names("optionalDependencies")].concat(),
             dev_dependencies: names("devDependencies"),
-            dependencies,
             name,
             bin,
         })
     }
 
     /// Reads the package.json of a directory, if it has one.
-    ///
-    /// # Errors
-    /// When it can't be read or is no JSON.
-    pub fn read(directory: &Path) -> Result<Option<Self>, Error> {
+    pub(crate) fn read(directory: &Path) -> Result<Option<Self>, Error> {
         let path = directory.join(PACKAGE_JSON);
         let text = match fs::read(&path) {
-            Err(err) if err.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(err) if err.kind() == ErrorKind::NotFound => return Ok(None),
             text => text.map_err(Error::file("read", path.display()))?,
         };
         let manifest = Self::parse(&String::from_utf8_lossy(&text));
@@ -88,27 +76,24 @@ impl Manifest {
             .ok_or_else(|| super::Error::Manifest { path }.into())
     }
 
+    /// Returns the names of all dependencies.
+    pub(crate) fn all_dependencies(&self) -> impl Iterator<Item = &String> {
+        self.dependencies.iter().chain(&self.dev_dependencies)
+    }
+
     /// Returns whether a package is in any of the lists of dependencies.
-    #[must_use]
-    pub fn needs(&self, package: &str) -> bool {
-        let mut all = self.dependencies.iter().chain(&self.dev_dependencies);
-        all.any(|known| known == package)
+    pub(crate) fn needs(&self, package: &str) -> bool {
+        self.all_dependencies().any(|known| known == package)
     }
 }
 
-/// The program of this name among the packages that a directory's package.json names, as its file.
+/// Returns the file of a program of this name, among the packages that the package.json of a directory names.
 ///
-/// The links that package managers make are not looked at: some are scripts of a shell.
+/// The links that package managers make are not looked at: some are shell scripts.
 pub(crate) fn find_program(directories: &[PathBuf], name: &str) -> Option<PathBuf> {
     for directory in directories {
-        let Ok(Some(manifest)) = Manifest::read(directory) else {
-            continue;
-        };
-        for package in manifest
-            .dependencies
-            .iter()
-            .chain(&manifest.dev_dependencies)
-        {
+        let manifest = Manifest::read(directory).ok().flatten().unwrap_or_default();
+        for package in manifest.all_dependencies() {
             for root in directories {
                 let home = root.join("node_modules").join(package);
                 let Ok(Some(package)) = Manifest::read(&home) else {
@@ -131,7 +116,7 @@ fn texts(value: Option<&Value>) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// A list, or the field `packages` of an object.
+/// Returns a list, or the field `packages` of an object.
 fn patterns(value: Option<&Value>) -> Vec<String> {
     let list = match value {
         Some(Value::Object(fields)) => fields.get("packages"),
@@ -147,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_fields_of_the_right_type_at_the_right_place_count() {
+    fn only_fields_of_the_right_type_count() {
         let manifest = Manifest::parse(
             "\u{feff}{\"name\": \"@a/b\", \"main\": 3, \"config\": {\"start\": \"no\", \"main\": \"no\"},\
              \"scripts\": {\"start\": \"node \\\"x y\\\"\", \"odd\": 1}, \"bin\": \"cli.js\",\

@@ -1,24 +1,24 @@
-//! Node.js: what npm, pnpm and Yarn install and build, and how it starts.
+//! Node.js: builds with npm, pnpm and Yarn, and the start of applications.
 
 mod commands;
 mod credentials;
 mod diagnose;
 mod error;
-pub mod facts;
+pub(crate) mod facts;
 mod frameworks;
-pub mod manager;
+pub(crate) mod manager;
 mod manifest;
 mod plan;
-pub mod project;
+pub(crate) mod project;
 pub mod range;
 mod request;
-pub mod settings;
+pub(crate) mod settings;
 mod start;
 
 pub(crate) use self::{
     diagnose::diagnose,
     start::{is_application, launch},
 };
-pub use self::{
+pub(crate) use self::{
     error::Error, facts::Facts, manifest::Manifest, plan::plan, project::Project, request::Request,
 };

@@ -1,39 +1,35 @@
 //! The packages of a source: one, or those of a workspace.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::Path};
 
 use super::{Error as NodeError, Manifest, settings};
 use crate::Error;
 
-/// How deep patterns with `**` look.
-const DEEPEST: usize = 8;
+/// The depth to which patterns with `**` look.
+const MAX_DEPTH: usize = 8;
 
 /// A source for Node.js.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Project {
+pub(crate) struct Project {
     /// The package.json at the root.
-    pub root: Manifest,
+    pub(crate) root: Manifest,
     /// There is none.
-    pub is_bare: bool,
+    pub(crate) is_bare: bool,
     /// The packages of the workspace, by directory.
-    pub packages: Vec<Package>,
+    pub(crate) packages: Vec<Package>,
 }
 
 /// A package of a workspace.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Package {
+pub(crate) struct Package {
     /// Its directory, relative to the root.
-    pub directory: String,
-    /// Its package.json.
-    pub manifest: Manifest,
+    pub(crate) directory: String,
+    pub(crate) manifest: Manifest,
 }
 
 /// The package that is the application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Target<'a> {
+pub(crate) enum Target<'a> {
     /// The package of the root.
     Root,
     /// One of the workspace.
@@ -41,27 +37,22 @@ pub enum Target<'a> {
 }
 
 impl Project {
-    /// Reads a source, or what is left of it in an image.
-    ///
-    /// # Errors
-    /// When a file can't be read or is no JSON.
-    pub fn read(root: &Path) -> Result<Self, Error> {
+    /// Reads a source, or the rest of it in an image.
+    pub(crate) fn read(root: &Path) -> Result<Self, Error> {
         let manifest = Manifest::read(root)?;
         let is_bare = manifest.is_none();
         let manifest = manifest.unwrap_or_default();
         let mut patterns = manifest.workspaces.clone();
-        let pnpm = root.join("pnpm-workspace.yaml");
-        if let Ok(text) = fs::read_to_string(pnpm) {
+        if let Ok(text) = fs::read_to_string(root.join("pnpm-workspace.yaml")) {
             patterns.extend(settings::yaml_list(&text, "packages"));
         }
         let mut packages = Vec::new();
         for directory in directories(root, &patterns) {
-            if let Some(manifest) = Manifest::read(&root.join(&directory))? {
-                packages.push(Package {
-                    directory,
-                    manifest,
-                });
-            }
+            let manifest = Manifest::read(&root.join(&directory))?;
+            packages.extend(manifest.map(|manifest| Package {
+                directory,
+                manifest,
+            }));
         }
         Ok(Self {
             root: manifest,
@@ -70,110 +61,93 @@ impl Project {
         })
     }
 
-    /// Returns the application: the wanted package, else the root if it `is_startable`, else the only package with a
-    /// start script.
-    ///
-    /// # Errors
-    /// When there is not the wanted one, or a choice.
-    pub fn target(
+    /// Returns the application: the requested package, else the root if it `is_startable`, else the only package
+    /// with a start script.
+    pub(crate) fn target(
         &self,
-        wanted: Option<&str>,
+        requested: Option<&str>,
         is_startable: bool,
     ) -> Result<Target<'_>, NodeError> {
-        let names = |packages: &mut dyn Iterator<Item = &Package>| {
-            let name = |package: &Package| package.directory.clone();
-            packages.map(name).collect::<Vec<_>>()
-        };
-        if let Some(wanted) = wanted {
-            let path = wanted.trim_start_matches("./").trim_end_matches('/');
-            if matches!(path, "" | ".") || self.root.name.as_deref() == Some(wanted) {
+        if let Some(name) = requested {
+            let path = name.trim_start_matches("./").trim_end_matches('/');
+            if matches!(path, "" | ".") || self.root.name.as_deref() == Some(name) {
                 return Ok(Target::Root);
             }
-            let is_it = |package: &&Package| {
-                package.directory == path || package.manifest.name.as_deref() == Some(wanted)
-            };
-            let found = self.packages.iter().find(is_it);
+            let mut packages = self.packages.iter();
+            let found = packages.find(|package| {
+                package.directory == path || package.manifest.name.as_deref() == Some(name)
+            });
             return found
                 .map(Target::Package)
                 .ok_or_else(|| NodeError::NoSuchPackage {
-                    name: wanted.to_owned(),
-                    found: names(&mut self.packages.iter()),
+                    name: name.to_owned(),
+                    packages: self.packages.iter().map(Package::name).collect(),
                 });
         }
         if is_startable {
             return Ok(Target::Root);
         }
         let has_start = |package: &&Package| package.manifest.scripts.contains_key("start");
-        let mut startable = self.packages.iter().filter(has_start);
-        match (startable.next(), startable.next()) {
-            (None, _) => Ok(Target::Root),
-            (Some(only), None) => Ok(Target::Package(only)),
-            (Some(_), Some(_)) => Err(NodeError::SeveralPackages {
-                found: names(&mut self.packages.iter().filter(has_start)),
+        let startable: Vec<_> = self.packages.iter().filter(has_start).collect();
+        match startable[..] {
+            [] => Ok(Target::Root),
+            [only] => Ok(Target::Package(only)),
+            _ => Err(NodeError::SeveralPackages {
+                packages: startable.into_iter().map(Package::name).collect(),
             }),
         }
     }
 
-    /// The packages of the workspace that a target needs, itself included, each after those that it
+    /// Returns the packages of the workspace that a target needs, itself included, each after those that it
     /// needs.
-    #[must_use]
-    pub fn closure<'a>(&'a self, target: Target<'a>) -> Vec<&'a Package> {
-        let mut order = Vec::new();
-        let mut seen = Vec::new();
-        match target {
-            Target::Root => self.visit_all(&self.root, &mut seen, &mut order),
-            Target::Package(package) => self.visit(package, &mut seen, &mut order),
-        }
+    pub(crate) fn closure<'a>(&'a self, target: Target<'a>) -> Vec<&'a Package> {
+        let (mut seen, mut order) = (Vec::new(), Vec::new());
+        self.visit(target, &mut seen, &mut order);
         order
     }
 
     fn visit<'a>(
         &'a self,
-        package: &'a Package,
-        seen: &mut Vec<&'a str>,
+        target: Target<'a>,
+        seen: &mut Vec<Target<'a>>,
         order: &mut Vec<&'a Package>,
     ) {
         // Two packages may need each other.
-        if seen.contains(&package.directory.as_str()) {
+        if seen.contains(&target) {
             return;
         }
-        seen.push(&package.directory);
-        self.visit_all(&package.manifest, seen, order);
-        order.push(package);
-    }
-
-    fn visit_all<'a>(
-        &'a self,
-        manifest: &'a Manifest,
-        seen: &mut Vec<&'a str>,
-        order: &mut Vec<&'a Package>,
-    ) {
-        for name in manifest
-            .dependencies
-            .iter()
-            .chain(&manifest.dev_dependencies)
-        {
-            let is_it = |package: &&Package| package.manifest.name.as_ref() == Some(name);
-            if let Some(package) = self.packages.iter().find(is_it) {
-                self.visit(package, seen, order);
+        seen.push(target);
+        for name in target.manifest(self).all_dependencies() {
+            let mut packages = self.packages.iter();
+            let needed = packages.find(|package| package.manifest.name.as_ref() == Some(name));
+            if let Some(package) = needed {
+                self.visit(Target::Package(package), seen, order);
             }
+        }
+        if let Target::Package(package) = target {
+            order.push(package);
         }
     }
 }
 
+impl Package {
+    /// Returns the name for users, which is its directory.
+    fn name(&self) -> String {
+        self.directory.clone()
+    }
+}
+
 impl<'a> Target<'a> {
-    /// Its package.json.
-    #[must_use]
-    pub fn manifest(self, project: &'a Project) -> &'a Manifest {
+    /// Returns its package.json.
+    pub(crate) fn manifest(self, project: &'a Project) -> &'a Manifest {
         match self {
             Self::Root => &project.root,
             Self::Package(package) => &package.manifest,
         }
     }
 
-    /// Its directory, relative to the root; empty for the root itself.
-    #[must_use]
-    pub fn directory(self) -> &'a str {
+    /// Returns its directory, relative to the root; empty for the root itself.
+    pub(crate) fn directory(self) -> &'a str {
         match self {
             Self::Root => "",
             Self::Package(package) => &package.directory,
@@ -181,14 +155,12 @@ impl<'a> Target<'a> {
     }
 }
 
-/// The directories that patterns mean, in order; a pattern that begins with `!` takes some away.
+/// Returns the directories that match patterns, in order; a pattern that begins with `!` excludes some.
 fn directories(root: &Path, patterns: &[String]) -> Vec<String> {
     let mut found = Vec::new();
     for pattern in patterns {
-        let (is_negative, pattern) = match pattern.strip_prefix('!') {
-            Some(pattern) => (true, pattern),
-            None => (false, pattern.as_str()),
-        };
+        let excluded = pattern.strip_prefix('!');
+        let pattern = excluded.unwrap_or(pattern);
         let parts: Vec<_> = pattern
             .split('/')
             .filter(|part| !matches!(*part, "" | "."))
@@ -197,8 +169,8 @@ fn directories(root: &Path, patterns: &[String]) -> Vec<String> {
             continue;
         }
         let mut matches = Vec::new();
-        expand(root, "", &parts, DEEPEST, &mut matches);
-        if is_negative {
+        expand(root, "", &parts, MAX_DEPTH, &mut matches);
+        if excluded.is_some() {
             found.retain(|known| !matches.contains(known));
         } else {
             found.extend(matches);
@@ -214,12 +186,9 @@ fn expand(root: &Path, base: &str, parts: &[&str], depth: usize, found: &mut Vec
         found.extend((!base.is_empty()).then(|| base.to_owned()));
         return;
     };
-    let join = |name: &str| {
-        if base.is_empty() {
-            name.to_owned()
-        } else {
-            format!("{base}/{name}")
-        }
+    let join = |name: &str| match base {
+        "" => name.to_owned(),
+        base => format!("{base}/{name}"),
     };
     if *first == "**" {
         expand(root, base, rest, depth, found);
@@ -239,7 +208,7 @@ fn expand(root: &Path, base: &str, parts: &[&str], depth: usize, found: &mut Vec
     }
 }
 
-fn subdirectories(path: &PathBuf) -> Vec<String> {
+fn subdirectories(path: &Path) -> Vec<String> {
     let entries = fs::read_dir(path).into_iter().flatten().flatten();
     let directories = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
     let names = directories.filter_map(|entry| entry.file_name().into_string().ok());
@@ -275,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_workspace_has_the_packages_that_its_patterns_mean() {
+    fn workspace_has_the_packages_that_match_its_patterns() {
         let root = tree(&[
             (
                 "package.json",
@@ -293,7 +262,7 @@ mod tests {
         let found: Vec<_> = project
             .packages
             .iter()
-            .map(|one| one.directory.as_str())
+            .map(|package| package.directory.as_str())
             .collect();
         assert_eq!(found, ["a-1b", "packages/lib", "tools/deep/er"]);
     }
@@ -310,20 +279,20 @@ mod tests {
     }
 
     #[test]
-    fn the_application_is_wanted_or_the_only_one_that_starts() {
+    fn application_is_requested_or_the_only_one_that_starts() {
         let web = ("apps/web", r#"{"name":"@x/web","scripts":{"start":"x"}}"#);
         let lib = ("lib", r#"{"name":"@x/lib"}"#);
         let one = project(&[web, lib]);
-        let target = |project: &Project, wanted, is_startable| {
+        let target = |project: &Project, requested, is_startable| {
             project
-                .target(wanted, is_startable)
+                .target(requested, is_startable)
                 .map(|target| target.directory().to_owned())
                 .map_err(|err| err.to_string())
         };
         assert_eq!(target(&one, None, false).as_deref(), Ok("apps/web"));
         assert_eq!(target(&one, None, true).as_deref(), Ok(""));
-        for wanted in ["@x/lib", "lib", "./lib/"] {
-            assert_eq!(target(&one, Some(wanted), true).as_deref(), Ok("lib"));
+        for requested in ["@x/lib", "lib", "./lib/"] {
+            assert_eq!(target(&one, Some(requested), true).as_deref(), Ok("lib"));
         }
         assert_eq!(target(&project(&[lib]), None, false).as_deref(), Ok(""));
         let two = project(&[web, ("apps/api", r#"{"scripts":{"start":"y"}}"#)]);
@@ -332,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_needed_comes_first_even_in_a_circle() {
+    fn dependencies_come_first_even_in_a_cycle() {
         let project = project(&[
             (
                 "a",
@@ -346,7 +315,7 @@ mod tests {
         let order: Vec<_> = project
             .closure(target)
             .iter()
-            .map(|one| one.directory.as_str())
+            .map(|package| package.directory.as_str())
             .collect();
         assert_eq!(order, ["c", "b", "a"]);
     }

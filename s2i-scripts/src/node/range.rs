@@ -29,24 +29,16 @@ pub fn fit(range: &Range, version: &Version) -> Fit {
 
 /// Returns the lowest version in a range; `None` when the range is empty.
 fn lowest(range: &Range) -> Option<Version> {
-    // It is the first of all, or one that a comparator names, or the release after that one. The text
+    // It is 0.0.0, or one that a comparator names, or the release after that one. The text
     // of a range has nothing but comparators.
     let text = range.to_string();
     let named = text.split([' ', '|']).filter_map(|comparator| {
         Version::parse(comparator.trim_start_matches(['<', '>', '='])).ok()
     });
     let candidates = named.flat_map(|version| {
-        let Version {
-            major,
-            minor,
-            patch,
-            ..
-        } = version;
-        [
-            version,
-            Version::new(major, minor, patch),
-            Version::new(major, minor, patch + 1),
-        ]
+        let (major, minor, patch) = (version.major, version.minor, version.patch);
+        let releases = [patch, patch + 1].map(|patch| Version::new(major, minor, patch));
+        releases.into_iter().chain([version])
     });
     candidates
         .chain([Version::new(0, 0, 0)])

@@ -2,53 +2,48 @@
 
 use s2i_core::label::NamePatterns;
 
-use crate::{Error, Host, launch::words, variables};
+use crate::{Error, Host, assembly::cache, launch::words, variables};
 
 /// The request of the user, from the environment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
-pub struct Request {
+pub(crate) struct Request {
     /// The value of `NODE_ENV` for the application.
-    pub env: String,
+    pub(crate) env: String,
     /// The application is under development.
-    pub is_dev: bool,
-    /// [`variables::NPM_BUILD`], as words; the first one is the script.
-    pub build: Option<Vec<String>>,
-    /// [`variables::PACKAGE_MANAGER`]
-    pub manager: Option<String>,
-    /// [`variables::WORKSPACE`]
-    pub workspace: Option<String>,
-    /// [`variables::STATIC_DIR`]
-    pub static_dir: Option<String>,
+    pub(crate) is_dev: bool,
+    /// The words of [`variables::NPM_BUILD`]; the first one is the script.
+    pub(crate) build: Option<Vec<String>>,
+    pub(crate) manager: Option<String>,
+    pub(crate) workspace: Option<String>,
+    pub(crate) static_dir: Option<String>,
     /// Development dependencies are removed.
-    pub prune: bool,
+    pub(crate) prune: bool,
     /// Variables name what starts the application.
-    pub has_start: bool,
+    pub(crate) has_start: bool,
     /// The registry that the user names, without user and password.
-    pub mirror: Option<String>,
-    /// [`variables::NPM_TOKEN`] is set.
-    pub has_token: bool,
-    /// [`variables::NPM_AUTH`] is set.
-    pub has_auth: bool,
-    /// Those of [`variables::LOGINS`] that are set.
-    pub logins: Vec<String>,
+    pub(crate) mirror: Option<String>,
+    pub(crate) has_token: bool,
+    pub(crate) has_auth: bool,
+    /// The variables of [`variables::LOGINS`] that are set.
+    pub(crate) logins: Vec<String>,
     /// The variable with the proxy for `https:`.
-    pub https_proxy: Option<&'static str>,
+    pub(crate) https_proxy: Option<&'static str>,
     /// The variable with the proxy for `http:`.
-    pub http_proxy: Option<&'static str>,
+    pub(crate) http_proxy: Option<&'static str>,
     /// Packages for other versions of Node.js are refused.
-    pub engine_strict: bool,
-    /// Caches stay in the image: [`variables::KEEP_CACHE`], [`variables::INCREMENTAL`]
-    pub keep_cache: bool,
-    /// The bytes that a kept cache may have.
-    pub cache_limit: u64,
+    pub(crate) engine_strict: bool,
+    /// Caches stay in the image: [`variables::S2I_KEEP_CACHE`], [`variables::S2I_INCREMENTAL`].
+    pub(crate) keep_cache: bool,
+    /// The size that a kept cache may have, in bytes.
+    pub(crate) cache_limit: u64,
 }
 
 /// Returns the value of `NODE_ENV`, and whether the application is under development.
 pub(super) fn environment(host: &Host<'_>) -> Result<(String, bool), Error> {
-    let is_dev = host.switch(variables::DEV_MODE)?;
-    let usual = if is_dev { DEVELOPMENT } else { PRODUCTION };
-    let env = host.variable(variables::NODE_ENV)?.unwrap_or(usual);
+    let is_dev = host.switch(variables::DEV_MODE, false)?;
+    let default = if is_dev { DEVELOPMENT } else { PRODUCTION };
+    let env = host.variable(variables::NODE_ENV)?.unwrap_or(default);
     Ok((env.to_owned(), is_dev))
 }
 
@@ -60,60 +55,51 @@ pub(super) const DEVELOPMENT: &str = "development";
 
 impl Request {
     /// Reads the host's environment.
-    ///
-    /// # Errors
-    /// When a variable has a value that can't be used.
-    pub fn read(host: &Host<'_>) -> Result<Self, Error> {
+    pub(crate) fn read(host: &Host<'_>) -> Result<Self, Error> {
         let (env, is_dev) = environment(host)?;
         let is_set = |name| Ok::<_, Error>(host.variable(name)?.is_some());
         let first = |names: [&'static str; 2]| names.into_iter().find(|name| host.has(name));
-        let logins = NamePatterns::new(variables::LOGINS);
+        let patterns = NamePatterns::new(variables::LOGINS);
+        let logins = host.names().filter(|name| patterns.matches(name));
         let build = host.variable(variables::NPM_BUILD)?.map(words::split);
         let mirror = host
             .variable(variables::NPM_MIRROR)?
             .map(address)
             .transpose()?;
-        let [https, http] = [["HTTPS_PROXY", "https_proxy"], ["HTTP_PROXY", "http_proxy"]];
         Ok(Self {
             build: build.filter(|words| !words.is_empty()),
-            manager: host.text(variables::PACKAGE_MANAGER)?,
-            workspace: host.text(variables::WORKSPACE)?,
-            static_dir: host.text(variables::STATIC_DIR)?,
-            prune: env == PRODUCTION && host.answer(variables::PRUNE)?.unwrap_or(true),
+            manager: host.text(variables::NODE_PACKAGE_MANAGER)?,
+            workspace: host.text(variables::NODE_WORKSPACE)?,
+            static_dir: host.text(variables::NODE_STATIC_DIR)?,
+            prune: env == PRODUCTION && host.switch(variables::NODE_PRUNE, true)?,
             has_start: is_set(variables::NODE_CMD)? || is_set(variables::NPM_RUN)?,
             mirror,
             has_token: is_set(variables::NPM_TOKEN)?,
             has_auth: is_set(variables::NPM_AUTH)?,
-            logins: host
-                .names()
-                .filter(|name| logins.matches(name))
-                .map(str::to_owned)
-                .collect(),
-            https_proxy: first(https),
-            http_proxy: first(http),
+            logins: logins.map(str::to_owned).collect(),
+            https_proxy: first(["HTTPS_PROXY", "https_proxy"]),
+            http_proxy: first(["HTTP_PROXY", "http_proxy"]),
             engine_strict: host.value("npm_config_engine_strict").as_deref() == Some("true"),
-            keep_cache: crate::assembly::cache::is_kept(host)?,
-            cache_limit: crate::assembly::cache::limit(host)?,
+            keep_cache: cache::is_kept(host)?,
+            cache_limit: cache::limit(host)?,
             env,
             is_dev,
         })
     }
-}
 
-impl Request {
     /// Returns whether the image is for development, which needs everything.
     pub(super) fn is_development(&self) -> bool {
         self.is_dev || self.env == DEVELOPMENT
     }
 }
 
-/// The address of a registry without user and password, and with a slash at its end.
+/// Returns the address of a registry without user and password, and with a slash at its end.
 fn address(value: &str) -> Result<String, Error> {
     let problem = || {
         Error::variable(
             variables::NPM_MIRROR,
             value,
-            "it is no address that begins with `https://` or `http://`",
+            "it is not an address that begins with `https://` or `http://`",
         )
     };
     let (scheme, rest) = value.split_once("://").ok_or_else(problem)?;
@@ -149,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn development_is_a_mode_and_an_environment() {
+    fn mode_and_environment_decide_about_development() {
         for (env, expected) in [
             (&[][..], ("production", false, true)),
             (&[("DEV_MODE", "true")], ("development", true, false)),

@@ -4,17 +4,15 @@
 
 /// The settings of an `.npmrc` that matter here.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Npmrc {
+pub(crate) struct Npmrc {
     /// Packages whose `engines` are not those of the image are refused.
-    pub engine_strict: bool,
-    /// There are credentials in it, and not the name of a variable that has them.
-    pub has_credentials: bool,
+    pub(crate) engine_strict: bool,
+    /// There are credentials in it, and not only the names of variables that have them.
+    pub(crate) has_credentials: bool,
 }
 
 impl Npmrc {
-    /// Reads the text of an `.npmrc`.
-    #[must_use]
-    pub fn parse(text: &str) -> Self {
+    pub(crate) fn parse(text: &str) -> Self {
         let mut settings = Self::default();
         for line in text.lines().map(str::trim) {
             let Some((name, value)) = line.split_once('=') else {
@@ -38,21 +36,19 @@ impl Npmrc {
 
 /// The settings of a `.yarnrc.yml` that matter here.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Yarnrc {
+pub(crate) struct Yarnrc {
     /// The file of Yarn itself, in the source.
-    pub yarn_path: Option<String>,
+    pub(crate) yarn_path: Option<String>,
     /// The layout of packages: `node-modules`, or `pnp`, the default.
-    pub linker: Option<String>,
+    pub(crate) linker: Option<String>,
     /// The cache lies outside of the source.
-    pub global_cache: Option<bool>,
-    /// There are credentials in it, and not the name of a variable that has them.
-    pub has_credentials: bool,
+    pub(crate) global_cache: Option<bool>,
+    /// There are credentials in it, and not only the names of variables that have them.
+    pub(crate) has_credentials: bool,
 }
 
 impl Yarnrc {
-    /// Reads the text of a `.yarnrc.yml`.
-    #[must_use]
-    pub fn parse(text: &str) -> Self {
+    pub(crate) fn parse(text: &str) -> Self {
         let value = |name: &str| yaml_value(text, name);
         let is_secret = |line: &str| {
             let (name, value) = line.trim().split_once(':')?;
@@ -69,31 +65,21 @@ impl Yarnrc {
     }
 }
 
-/// The value of a field at the top of a document of YAML, if it is one word.
+/// Returns the value of a field at the top of a YAML document, if it is one word.
 pub(super) fn yaml_value(text: &str, name: &str) -> Option<String> {
-    text.lines().find_map(|line| {
-        let value = line.strip_prefix(name)?.strip_prefix(':')?;
-        let value = word(value)?;
-        (!value.is_empty()).then_some(value)
-    })
+    text.lines()
+        .find_map(|line| word(line.strip_prefix(name)?.strip_prefix(':')?))
 }
 
-/// The entries of a list at the top of a document of YAML.
+/// Returns the entries of a list at the top of a YAML document.
 pub(super) fn yaml_list(text: &str, name: &str) -> Vec<String> {
-    let mut lines = text.lines().skip_while(|line| {
-        let rest = line
-            .strip_prefix(name)
-            .and_then(|rest| rest.strip_prefix(':'));
-        rest.is_none()
-    });
-    let Some(first) = lines.next() else {
+    let mut lines = text.lines();
+    let first = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    let Some(first) = first else {
         return Vec::new();
     };
-    let inline = first[name.len() + 1..].trim();
-    if let Some(list) = inline
-        .strip_prefix('[')
-        .and_then(|list| list.split(']').next())
-    {
+    if let Some(list) = first.trim().strip_prefix('[') {
+        let list = list.split(']').next().unwrap_or_default();
         return list.split(',').filter_map(word).collect();
     }
     lines
@@ -102,7 +88,7 @@ pub(super) fn yaml_list(text: &str, name: &str) -> Vec<String> {
         .collect()
 }
 
-/// A word of YAML without its quotes and what is behind it.
+/// Returns a word of YAML without its quotes and the text behind it.
 fn word(text: &str) -> Option<String> {
     let text = text.trim();
     let word = match text.chars().next()? {
@@ -117,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn credentials_are_literal_ones() {
+    fn only_literal_credentials_count() {
         for (text, expected) in [
             ("//example.org/:_authToken=abc", true),
             ("_auth = \"YTpi\"", true),
@@ -132,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_yarnrc_has_lines_at_its_top() {
+    fn fields_at_the_top_of_a_yarnrc_are_read() {
         let text = "nodeLinker: node-modules # x\nyarnPath: \".yarn/releases/yarn-4.0.0.cjs\"\nnpmScopes:\n  x:\n    npmAuthToken: \"${T}\"\n";
         let yarnrc = Yarnrc::parse(text);
         assert_eq!(yarnrc.linker.as_deref(), Some("node-modules"));

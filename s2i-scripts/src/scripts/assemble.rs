@@ -4,7 +4,7 @@ use std::{fs, os::unix::fs::DirBuilderExt as _, time::Instant};
 
 use super::start;
 use crate::{
-    Error, Host, Places, Plan,
+    Directories, Error, Host, Plan,
     assembly::{execute, tree},
     binary,
     detect::{self, Recipe},
@@ -13,28 +13,33 @@ use crate::{
 
 /// Builds the application.
 pub(super) fn assemble(host: &mut Host<'_>) -> Result<(), Error> {
-    with_scratch(host, |places, host| {
+    with_scratch(host, |dirs, host| {
         let start = Instant::now();
         host.console.phase("Looking at the source");
-        let (plan, found) = plan(places, host)?;
+        let (plan, facts) = plan(dirs, host)?;
         for reason in &plan.reasons {
             host.console.detail(reason);
         }
         for warning in &plan.warnings {
             host.console.note(format_args!("warning: {warning}"));
         }
-        host.console.took(start.elapsed());
-        execute::execute(&plan, host).map_err(|err| found.diagnose(err, places, host))?;
+        host.console.elapsed(start.elapsed());
+        execute::execute(&plan, host).map_err(|mut err| {
+            if let Error::Command { advice, .. } = &mut err {
+                advice.extend(facts.diagnose(dirs, host));
+            }
+            err
+        })?;
         host.console
             .phase(&format!("The application is {}", plan.application));
         start::report(host)
     })
 }
 
-/// Prints what would be done, as JSON, and does nothing.
+/// Prints the plan as JSON, without executing it.
 pub(super) fn print_plan(host: &mut Host<'_>) -> Result<(), Error> {
-    with_scratch(host, |places, host| {
-        let (plan, _) = plan(places, host)?;
+    with_scratch(host, |dirs, host| {
+        let (plan, _) = plan(dirs, host)?;
         let text = serde_json::to_string_pretty(&plan).expect("a plan has only texts and numbers");
         host.console.line(text);
         Ok(())
@@ -42,79 +47,63 @@ pub(super) fn print_plan(host: &mut Host<'_>) -> Result<(), Error> {
 }
 
 /// The facts of the plan, for advice when it fails.
-enum Found {
+enum Facts {
     Go(Box<(go::Facts, go::Request)>),
     Node(Box<node::Facts>),
     Binary,
 }
 
-impl Found {
-    /// The error of a command with what else may help.
-    fn diagnose(&self, err: Error, places: &Places, host: &mut Host<'_>) -> Error {
-        let Error::Command {
-            command,
-            status,
-            mut advice,
-        } = err
-        else {
-            return err;
-        };
-        advice.extend(match self {
-            Self::Go(found) => go::diagnose(&found.0, &found.1, places, host),
-            Self::Node(facts) => node::diagnose(facts, places),
+impl Facts {
+    /// Returns advice about a command that has failed.
+    fn diagnose(&self, dirs: &Directories, host: &mut Host<'_>) -> Vec<String> {
+        match self {
+            Self::Go(facts) => go::diagnose(&facts.0, &facts.1, dirs, host),
+            Self::Node(facts) => node::diagnose(facts, dirs),
             Self::Binary => Vec::new(),
-        });
-        Error::Command {
-            command,
-            status,
-            advice,
         }
     }
 }
 
-fn plan(places: &Places, host: &mut Host<'_>) -> Result<(Plan, Found), Error> {
-    match detect::detect(places, host)? {
+fn plan(dirs: &Directories, host: &mut Host<'_>) -> Result<(Plan, Facts), Error> {
+    match detect::detect(dirs, host)? {
         Recipe::Go(layout) => {
             let request = go::Request::read(host)?;
-            let facts = go::facts::gather(&layout, &request, places, host)?;
-            let plan = go::plan(&facts, &request, places)?;
-            Ok((plan, Found::Go(Box::new((facts, request)))))
+            let facts = go::facts::gather(&layout, &request, dirs, host)?;
+            let plan = go::plan(&facts, &request, dirs)?;
+            Ok((plan, Facts::Go(Box::new((facts, request)))))
         }
         Recipe::Node => {
             let request = node::Request::read(host)?;
-            let facts = node::facts::gather(&request, places, host)?;
-            let plan = node::plan(&facts, &request, places)?;
-            Ok((plan, Found::Node(Box::new(facts))))
+            let facts = node::facts::gather(&request, dirs, host)?;
+            let plan = node::plan(&facts, &request, dirs)?;
+            Ok((plan, Facts::Node(Box::new(facts))))
         }
         Recipe::Binary => {
             let request = binary::Request::read(host)?;
-            let facts = binary::facts::gather(&request, places)?;
-            let plan = binary::plan(&facts, &request, places)?;
-            Ok((plan, Found::Binary))
+            let facts = binary::facts::gather(&request, dirs)?;
+            let plan = binary::plan(&facts, &request, dirs)?;
+            Ok((plan, Facts::Binary))
         }
     }
 }
 
-/// Makes the scratch directory, does the work, and removes the directory again, come what may.
+/// Makes the scratch directory, does the work, and removes the directory again, whatever the result.
 fn with_scratch(
     host: &mut Host<'_>,
-    work: impl FnOnce(&Places, &mut Host<'_>) -> Result<(), Error>,
+    work: impl FnOnce(&Directories, &mut Host<'_>) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    let places = host.places()?;
-    let path = places.scratch.as_str();
+    let dirs = host.directories()?;
+    let path = dirs.scratch.as_str();
     // A build that was killed may have left its own.
     tree::remove(path.as_ref())?;
     fs::DirBuilder::new()
         .mode(0o700)
         .create(path)
         .map_err(Error::file("make the directory", path))?;
-    let result = work(&places, host);
+    let result = work(&dirs, host);
     let removed = tree::remove(path.as_ref());
-    match (result, removed) {
-        (Err(err), Err(cleanup)) => {
-            host.console.note(cleanup.render("assemble"));
-            Err(err)
-        }
-        (result, removed) => result.and(removed),
+    if let (Err(_), Err(err)) = (&result, &removed) {
+        host.console.note(err.render("assemble"));
     }
+    result.and(removed)
 }

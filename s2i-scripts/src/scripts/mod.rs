@@ -11,11 +11,11 @@ use std::{borrow::Cow, ffi::OsString};
 
 use s2i_core::Script;
 
-use crate::{Error, Explain as _, Host, exit};
+use crate::{Error, Host, exit};
 
 /// Runs the script that the host's arguments name, and returns the code to exit with.
 ///
-/// The file name of the first argument decides; where it is no script, the second argument does.
+/// The file name of the first argument names it; where that is not a script, the second argument does.
 pub fn dispatch(host: &mut Host<'_>) -> u8 {
     let args = host.args().to_vec();
     let (name, result) = match script_of(&args) {
@@ -24,11 +24,11 @@ pub fn dispatch(host: &mut Host<'_>) -> u8 {
     };
     result.unwrap_or_else(|err| {
         host.console.note(err.render(name));
-        err.exit_code()
+        err.explain().code
     })
 }
 
-/// The script and what is left of the arguments for it.
+/// Returns the script, and the arguments that remain for it.
 fn script_of(args: &[OsString]) -> Result<(Script, &[OsString]), Error> {
     for (index, name) in args.iter().take(2).enumerate() {
         let name = name.to_string_lossy();
@@ -41,30 +41,21 @@ fn script_of(args: &[OsString]) -> Result<(Script, &[OsString]), Error> {
             return Ok((script, &args[index + 1..]));
         }
     }
-    let name = args
-        .get(1)
-        .or(args.first())
-        .map_or(Cow::default(), |name| name.to_string_lossy());
-    Err(Error::UnknownScript {
-        name: name.into_owned(),
-    })
+    let name = args.get(1).or(args.first()).cloned().unwrap_or_default();
+    let name = name.to_string_lossy().into_owned();
+    Err(Error::UnknownScript { name })
 }
 
-/// Runs a script, and returns the code to exit with when it did what it should.
+/// Runs a script, and returns the code to exit with.
 fn run_script(script: Script, args: &[OsString], host: &mut Host<'_>) -> Result<u8, Error> {
-    let args = match script {
-        // Its arguments belong to the application, whatever they look like.
-        Script::Run => return run::run(args, host),
-        _ => args
-            .iter()
-            .map(|arg| arg.to_string_lossy())
-            .collect::<Vec<_>>(),
-    };
+    // Its arguments belong to the application, whatever they look like.
+    if script == Script::Run {
+        return run::run(args, host);
+    }
+    let args: Vec<_> = args.iter().map(|arg| arg.to_string_lossy()).collect();
     let args: Vec<&str> = args.iter().map(Cow::as_ref).collect();
     match (script, args.as_slice()) {
-        (_, ["-h" | "--help"]) | (Script::Usage, []) => {
-            usage::print(host);
-        }
+        (_, ["-h" | "--help"]) | (Script::Usage, []) => usage::print(host),
         (Script::Assemble, []) => assemble::assemble(host)?,
         (Script::Assemble, ["--plan"]) => assemble::print_plan(host)?,
         (Script::SaveArtifacts, []) => save_artifacts::save_artifacts(host)?,
@@ -76,17 +67,10 @@ fn run_script(script: Script, args: &[OsString], host: &mut Host<'_>) -> Result<
 }
 
 fn unknown(script: Script, args: &[&str]) -> Error {
-    let known = |arg: &&&str| !matches!(**arg, "-h" | "--help" | "--plan" | "--json");
-    let argument = args
-        .iter()
-        .find(known)
-        .or(args.last())
-        .copied()
-        .unwrap_or_default();
-    Error::Argument {
-        script,
-        argument: argument.to_owned(),
-    }
+    let is_unknown = |arg: &&&str| !matches!(**arg, "-h" | "--help" | "--plan" | "--json");
+    let argument = args.iter().find(is_unknown).or(args.last()).copied();
+    let argument = argument.unwrap_or_default().to_owned();
+    Error::Argument { script, argument }
 }
 
 #[cfg(test)]
@@ -101,12 +85,12 @@ mod tests {
             .map_err(|err| err.to_string());
         assert_eq!(
             actual,
-            expected.map_err(|name| format!("`{name}` is none of the scripts of an image"))
+            expected.map_err(|name| format!("`{name}` is not a script of an image"))
         );
     }
 
     #[test]
-    fn the_name_decides_then_the_first_argument() {
+    fn script_is_named_by_the_program_or_else_by_the_first_argument() {
         check(&["/x/assemble"], Ok((Script::Assemble, 0)));
         check(
             &["/x/s2i-scripts", "assemble", "-h"],
@@ -119,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn arguments_that_are_not_known_are_named() {
+    fn unknown_argument_is_named() {
         let (mut out, mut err) = (Vec::new(), Vec::new());
         let mut host = Host::new(
             ["assemble", "--plan", "now"],
@@ -130,7 +114,7 @@ mod tests {
         assert_eq!(dispatch(&mut host), exit::USAGE);
         assert_eq!(
             String::from_utf8(err).unwrap(),
-            "assemble: assemble does not know the argument `now`\n  try: `assemble -h` shows what there is\n"
+            "assemble: unknown argument `now`\n  try: `assemble -h` lists the arguments\n"
         );
     }
 }

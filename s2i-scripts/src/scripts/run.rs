@@ -6,11 +6,11 @@ use super::start;
 use crate::{
     Error, Host, exit,
     launch::{self, Launch, init},
-    site::Site,
+    site,
 };
 
 /// Becomes the application, so that signals and exit status are its own, or stays its parent and returns
-/// its code. Returns only then, or when that fails.
+/// its exit code.
 pub(super) fn run(args: &[OsString], host: &mut Host<'_>) -> Result<u8, Error> {
     let launch = start::find(args, host)?;
     match &launch {
@@ -24,7 +24,7 @@ pub(super) fn run(args: &[OsString], host: &mut Host<'_>) -> Result<u8, Error> {
             Ok(init::supervise(commands, host)?)
         }
         Launch::Serve(root) => {
-            Site::new(root.clone(), host)?.serve(host)?;
+            site::serve(root, host)?;
             Ok(exit::OK)
         }
     }

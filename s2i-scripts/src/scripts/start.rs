@@ -1,7 +1,7 @@
 //! The start of the application in an image, found in the image itself.
 //!
 //! It depends on nothing but the files of the image and the variables of the process. So an image can be
-//! made without `assemble`, and `assemble` and `assemble-runtime` check what `run` does.
+//! made without `assemble`, and `assemble` and `assemble-runtime` check it as `run` does.
 
 use std::{ffi::OsString, path::PathBuf};
 
@@ -13,19 +13,16 @@ use crate::{
     node,
 };
 
-/// Finds what this image starts; `args` are for the application.
-///
-/// # Errors
-/// When there is nothing, or a choice.
+/// Finds the application of this image; `args` are for it.
 pub(super) fn find(args: &[OsString], host: &Host<'_>) -> Result<Launch, Error> {
-    let places = host.places()?;
-    let app = PathBuf::from(places.app().as_str());
+    let dirs = host.directories()?;
+    let app = PathBuf::from(dirs.app().as_str());
     let is_node = node::is_application(&app);
     if is_node && host.find("node").is_some() {
         return node::launch(&app, args, host);
     }
-    match launch::programs(&places.bin()) {
-        Ok(found) => launch::program(&found, args, &places, host),
+    match launch::programs(&dirs.bin()) {
+        Ok(programs) => launch::program(&programs, args, &dirs, host),
         Err(Error::Launch(launch::Error::NoApplication { .. })) if is_node => {
             let path = app.display().to_string();
             Err(launch::Error::NoNode { path }.into())
@@ -37,18 +34,18 @@ pub(super) fn find(args: &[OsString], host: &Host<'_>) -> Result<Launch, Error> 
     }
 }
 
-/// Shows what `run` will start, or fails as it would.
+/// Shows the command that `run` starts, or fails as it would.
 pub(super) fn report(host: &mut Host<'_>) -> Result<(), Error> {
     match find(&[], host) {
-        Ok(start) => {
-            host.console.detail(format_args!("run starts: {start}"));
+        Ok(launch) => {
+            host.console.detail(format_args!("run starts: {launch}"));
             Ok(())
         }
         // The choice is made when the image is run.
-        Err(Error::Launch(launch::Error::SeveralApplications { found, .. })) => {
+        Err(Error::Launch(launch::Error::SeveralApplications { programs, .. })) => {
             host.console.detail(format_args!(
-                "run starts one of {}: APP says which",
-                found.join(", ")
+                "run starts one of {}, as APP selects",
+                programs.join(", ")
             ));
             Ok(())
         }

@@ -12,9 +12,8 @@ use super::request::{Request, components};
 /// The answer to a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Answer {
-    /// A file.
-    File(Found),
-    /// The same with a slash at the end.
+    File(Content),
+    /// A redirect to the same path with a slash at the end.
     Redirect(String),
     /// Nothing but a status.
     Status(&'static str),
@@ -22,92 +21,88 @@ pub(super) enum Answer {
 
 /// A file that answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Found {
+pub(super) struct Content {
     pub(super) path: PathBuf,
-    /// The media type.
-    pub(super) kind: &'static str,
-    /// How its bytes are encoded, where a compressed file stands beside it.
+    pub(super) media_type: &'static str,
+    /// The encoding of its bytes, where a compressed file stands beside the requested one.
     pub(super) encoding: Option<&'static str>,
-    /// The file is the one that was asked for, and not the page for a missing one.
-    pub(super) is_page_asked_for: bool,
+    /// The file is the page for a missing one.
+    pub(super) is_not_found: bool,
 }
 
-/// Chooses. A page that is not there is `404.html`, else the index, which may be an application that
+const NOT_FOUND: Answer = Answer::Status("404 Not Found");
+
+/// Chooses the answer. A page that does not exist is `404.html`, else the index, which may be an application that
 /// has pages of its own.
 pub(super) fn choose(root: &Path, request: &Request) -> Answer {
     if !matches!(request.method.as_str(), "GET" | "HEAD") {
         return Answer::Status("405 Method Not Allowed");
     }
     let Some(names) = components(&request.path) else {
-        return missing(root, "", request);
+        return not_found(root, "", request);
     };
-    let path = names
-        .iter()
-        .fold(root.to_owned(), |path, name| path.join(name));
+    let mut path = root.to_owned();
+    path.extend(&names);
     let last = names.last().map_or("", String::as_str);
+    let has_slash = request.path.ends_with('/');
     if path.is_dir() {
         let index = path.join(INDEX);
         if !index.is_file() {
-            return missing(root, last, request);
+            return not_found(root, last, request);
         }
-        if !request.path.ends_with('/') {
+        if !has_slash {
             let raw = request.path.rsplit('/').next().unwrap_or_default();
             // Relative, so that a path such as `//host` leads nowhere else.
             return Answer::Redirect(format!("./{raw}/"));
         }
-        return file(root, &index, true, request);
+        return file(root, &index, false, request);
     }
-    if path.is_file() && !request.path.ends_with('/') {
-        return file(root, &path, true, request);
+    if path.is_file() && !has_slash {
+        return file(root, &path, false, request);
     }
     let page = path.with_file_name(format!("{last}.html"));
     if !last.is_empty() && page.is_file() {
-        return file(root, &page, true, request);
+        return file(root, &page, false, request);
     }
-    missing(root, last, request)
+    not_found(root, last, request)
 }
 
-fn missing(root: &Path, last: &str, request: &Request) -> Answer {
+fn not_found(root: &Path, last: &str, request: &Request) -> Answer {
     let page = root.join("404.html");
     if page.is_file() {
-        return file(root, &page, false, request);
+        return file(root, &page, true, request);
     }
     let index = root.join(INDEX);
     if last.is_empty() || last.contains('.') || !index.is_file() {
-        return Answer::Status("404 Not Found");
+        return NOT_FOUND;
     }
-    file(root, &index, true, request)
+    file(root, &index, false, request)
 }
 
-fn file(root: &Path, path: &Path, is_page_asked_for: bool, request: &Request) -> Answer {
+fn file(root: &Path, path: &Path, is_not_found: bool, request: &Request) -> Answer {
     // A link may lead anywhere.
     let inside = |path: &Path| {
         let (path, root) = (fs::canonicalize(path).ok()?, fs::canonicalize(root).ok()?);
-        path.starts_with(root).then_some(path)
+        (path.starts_with(root) && path.is_file()).then_some(path)
     };
-    let Some(real) = inside(path) else {
-        return Answer::Status("404 Not Found");
+    let Some(plain) = inside(path) else {
+        return NOT_FOUND;
     };
-    let kind = kind(path);
-    for (encoding, ending) in [("br", ".br"), ("gzip", ".gz")] {
-        let mut packed = path.as_os_str().to_owned();
-        packed.push(ending);
-        let packed = Some(PathBuf::from(packed)).filter(|path| path.is_file());
-        let is_wanted = accepts(&request.encodings, encoding);
-        if let Some(packed) = packed.filter(|_| is_wanted).and_then(|path| inside(&path)) {
-            return Answer::File(Found {
-                path: packed,
-                kind,
-                encoding: Some(encoding),
-                is_page_asked_for,
-            });
-        }
-    }
-    Answer::File(Found {
-        path: real,
-        kind,
-        encoding: None,
-        is_page_asked_for,
+    let packed = [("br", ".br"), ("gzip", ".gz")].into_iter();
+    let packed = packed
+        .filter(|(encoding, _)| accepts(&request.encodings, encoding))
+        .find_map(|(encoding, ending)| {
+            let mut packed = path.as_os_str().to_owned();
+            packed.push(ending);
+            Some((inside(packed.as_ref())?, encoding))
+        });
+    let media_type = media_type(path);
+    let (path, encoding) = packed.map_or((plain, None), |(path, name)| (path, Some(name)));
+    Answer::File(Content {
+        path,
+        media_type,
+        encoding,
+        is_not_found,
     })
 }
 
@@ -120,7 +115,7 @@ fn accepts(encodings: &str, encoding: &str) -> bool {
 }
 
 /// Returns the media type of a file, by its extension.
-fn kind(path: &Path) -> &'static str {
+fn media_type(path: &Path) -> &'static str {
     let extension = path.extension().unwrap_or_default().to_ascii_lowercase();
     match extension.to_str().unwrap_or_default() {
         "html" | "htm" => "text/html; charset=utf-8",
@@ -168,12 +163,12 @@ mod tests {
 
     fn show(root: &Path, request: &Request) -> String {
         match choose(root, request) {
-            Answer::File(found) => {
+            Answer::File(content) => {
                 let root = fs::canonicalize(root).unwrap();
-                let path = found.path.strip_prefix(root).unwrap().display();
-                let status = if found.is_page_asked_for { 200 } else { 404 };
-                let encoding = found.encoding.unwrap_or("-");
-                format!("{status} {path} {} {encoding}", found.kind)
+                let path = content.path.strip_prefix(root).unwrap().display();
+                let status = if content.is_not_found { 404 } else { 200 };
+                let encoding = content.encoding.unwrap_or("-");
+                format!("{status} {path} {} {encoding}", content.media_type)
             }
             Answer::Redirect(to) => format!("-> {to}"),
             Answer::Status(status) => status.into(),
@@ -181,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn files_pages_directories_and_what_is_not_there() {
+    fn files_pages_and_directories_are_served() {
         let root = tempfile::tempdir().unwrap();
         let write = |name: &str| {
             let path = root.path().join(name);

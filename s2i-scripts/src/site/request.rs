@@ -1,10 +1,10 @@
-//! Requests of HTTP, as far as files are concerned.
+//! HTTP requests, as far as files are concerned.
 
 use std::io::{self, Read};
 
 use httparse::{EMPTY_HEADER, Status};
 
-/// The most bytes of a request's head that are waited for.
+/// The most bytes of a request's head.
 const MAX_HEAD: usize = 16 << 10;
 
 /// The most headers of a request.
@@ -24,9 +24,9 @@ pub(super) struct Request {
     pub(super) keep_alive: bool,
 }
 
-/// Reads a request; `None` when the client has gone or sends something else.
+/// Reads a request; `None` when the client has closed the connection or sends something else.
 ///
-/// `buffer` keeps what came with it and belongs to the next one.
+/// `buffer` keeps the bytes after it, which belong to the next one.
 pub(super) fn read(stream: &mut impl Read, buffer: &mut Vec<u8>) -> io::Result<Option<Request>> {
     let mut chunk = [0; 4096];
     loop {
@@ -57,13 +57,10 @@ fn parse(bytes: &[u8]) -> httparse::Result<(usize, Option<Request>)> {
     if !target.starts_with('/') {
         return Ok(Status::Complete((length, None)));
     }
+    let path = target.split(['?', '#']).next().unwrap_or_default();
     let mut request = Request {
         method: head.method.unwrap_or_default().to_owned(),
-        path: target
-            .split(['?', '#'])
-            .next()
-            .unwrap_or_default()
-            .to_owned(),
+        path: path.to_owned(),
         keep_alive: head.version == Some(1),
         ..Request::default()
     };

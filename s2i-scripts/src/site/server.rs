@@ -12,21 +12,21 @@ use std::{
 };
 
 use super::{
-    answer::{self, Answer, Found},
+    answer::{self, Answer, Content},
     request::{self, Request},
 };
-use crate::assembly::digest;
+use crate::assembly::tree;
 
-/// How many connections are served at once.
+/// The number of connections that are served at once.
 const THREADS: usize = 64;
 
-/// The bytes that a thread needs: no file is held in memory.
+/// The size of a thread's stack, in bytes: no file is held in memory.
 const STACK: usize = 128 << 10;
 
 /// The time that a client may send or take nothing.
 const TIMEOUT: Duration = Duration::from_secs(15);
 
-/// The tags of files that were asked for; files of an image don't change.
+/// The tags of requested files; files of an image do not change.
 type Tags = Mutex<HashMap<PathBuf, String>>;
 
 /// Listens on all addresses.
@@ -35,7 +35,7 @@ pub(super) fn listen(port: u16) -> io::Result<TcpListener> {
         .or_else(|_| TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)))
 }
 
-/// Serves for ever.
+/// Serves without an end.
 pub(super) fn serve(listener: &TcpListener, root: &Path) -> io::Result<()> {
     let tags = Tags::default();
     thread::scope(|scope| {
@@ -97,37 +97,35 @@ fn reply(
                 "HTTP/1.1 {status}\r\nContent-Length: {length}\r\n{head}\r\n{body}"
             )
         }
-        Answer::File(file) => send(stream, request, file, &common, tags),
+        Answer::File(content) => send(stream, request, content, &common, tags),
     }
 }
 
 fn send(
     stream: &mut TcpStream,
     request: &Request,
-    found: &Found,
+    content: &Content,
     common: &str,
     tags: &Tags,
 ) -> io::Result<()> {
-    let tag = tag(&found.path, tags)?;
-    let encoding = match found.encoding {
-        Some(encoding) => format!("Content-Encoding: {encoding}\r\n"),
-        None => String::new(),
-    };
+    let tag = tag(&content.path, tags)?;
+    let encoding = content.encoding.map_or(String::new(), |encoding| {
+        format!("Content-Encoding: {encoding}\r\n")
+    });
     let head = format!(
         "Content-Type: {}\r\nETag: {tag}\r\nCache-Control: no-cache\r\nVary: Accept-Encoding\r\n{encoding}{common}",
-        found.kind
+        content.media_type
     );
     let is_known = |known: &str| known == "*" || known.contains(&tag);
-    if found.is_page_asked_for && request.tags.as_deref().is_some_and(is_known) {
-        return write!(stream, "HTTP/1.1 304 Not Modified\r\n{head}\r\n");
-    }
-    let mut file = File::open(&found.path)?;
-    let length = file.metadata()?.len();
-    let status = if found.is_page_asked_for {
-        "200 OK"
-    } else {
+    let status = if content.is_not_found {
         "404 Not Found"
+    } else if request.tags.as_deref().is_some_and(is_known) {
+        return write!(stream, "HTTP/1.1 304 Not Modified\r\n{head}\r\n");
+    } else {
+        "200 OK"
     };
+    let mut file = File::open(&content.path)?;
+    let length = file.metadata()?.len();
     write!(
         stream,
         "HTTP/1.1 {status}\r\nContent-Length: {length}\r\n{head}\r\n"
@@ -140,11 +138,11 @@ fn send(
 
 /// Returns the tag of the content of a file. Its time would not do: all files of an image have the same.
 fn tag(path: &Path, tags: &Tags) -> io::Result<String> {
-    let known = || tags.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(tag) = known().get(path) {
+    let cache = || tags.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(tag) = cache().get(path) {
         return Ok(tag.clone());
     }
-    let tag = format!("\"{}\"", &digest::read(path)?.hex()[..24]);
-    known().insert(path.to_owned(), tag.clone());
+    let tag = format!("\"{}\"", &tree::digest(path)?[..24]);
+    cache().insert(path.to_owned(), tag.clone());
     Ok(tag)
 }

@@ -1,4 +1,4 @@
-//! What `save-artifacts` writes, and what the next build makes of it.
+//! The output of `save-artifacts`, and its use in the next build.
 
 use std::{fs, process::Stdio};
 
@@ -10,7 +10,7 @@ use s2i_core::{
 
 use crate::image::Image;
 
-/// Unpacks an archive in the way that s2i does, below a directory of the image.
+/// Unpacks an archive as s2i does, below a directory of the image.
 pub(crate) fn restore(mut archive: &[u8], image: &Image, name: &str) {
     fs::create_dir_all(image.path(name)).unwrap();
     let directory = Dir::open_ambient_dir(image.path(name), ambient_authority()).unwrap();
@@ -18,7 +18,7 @@ pub(crate) fn restore(mut archive: &[u8], image: &Image, name: &str) {
 }
 
 #[test]
-fn the_next_build_uses_what_this_one_kept() {
+fn next_build_uses_the_kept_caches() {
     let source = |image: Image| {
         image
             .source("go.mod", "module m\n\ngo 1.24\n")
@@ -48,7 +48,7 @@ fn the_next_build_uses_what_this_one_kept() {
         "the same caches give different archives"
     );
 
-    // Had the cache come back at another level, Go would compile its runtime again.
+    // If the cache were restored at another level, Go would compile its runtime again.
     let second = source(Image::with_go().unwrap()).env("GOFLAGS", "-x");
     restore(&saved.stdout, &second, "tmp/artifacts");
     let outcome = second.script(Script::Assemble, &[]);
@@ -106,7 +106,7 @@ fn artifacts_help_a_build_that_keeps_nothing() {
 }
 
 #[test]
-fn nothing_kept_is_an_empty_archive_and_a_word() {
+fn image_without_caches_has_an_empty_archive_and_a_note() {
     let image = Image::new();
     let saved = image.script(Script::SaveArtifacts, &[]);
     assert_eq!(saved.code, Some(0));
@@ -121,7 +121,7 @@ fn nothing_kept_is_an_empty_archive_and_a_word() {
 }
 
 #[test]
-fn a_failed_save_is_no_archive() {
+fn failed_save_is_not_a_complete_archive() {
     let image = Image::new();
     image.write("app-root/cache/mod/a", "first");
     image.write("app-root/cache/mod/b\\c", "a name that the reader refuses");

@@ -15,7 +15,7 @@ use crate::{
     server::{Server, free_port, get},
 };
 
-/// The smallest program for Linux on a processor, which ends with status 7 on x86-64.
+/// Returns the smallest program for Linux on a processor, which ends with status 7 on x86-64.
 fn program(machine: u8) -> Vec<u8> {
     let code = [0x6a, 0x3c, 0x58, 0x6a, 0x07, 0x5f, 0x0f, 0x05];
     let word = |value: u64| value.to_le_bytes();
@@ -36,7 +36,7 @@ fn program(machine: u8) -> Vec<u8> {
 const AMD64: u8 = 62;
 const ARM64: u8 = 183;
 
-fn ours() -> (u8, &'static str) {
+fn current() -> (u8, &'static str) {
     if cfg!(target_arch = "aarch64") {
         (ARM64, "arm64")
     } else {
@@ -55,21 +55,23 @@ impl Image {
 }
 
 #[track_caller]
-fn runs(image: &Image) {
+fn check_run(image: &Image) {
     if cfg!(target_arch = "x86_64") {
         assert_eq!(image.script(Script::Run, &[]).code, Some(7));
     }
 }
 
 #[test]
-fn of_files_for_several_processors_ours_is_packed() {
-    let (machine, arch) = ours();
+fn program_for_this_processor_is_packed() {
+    let (machine, arch) = current();
     let other = if machine == AMD64 { ARM64 } else { AMD64 };
-    for (mine, theirs) in [
+    for (path, other_path) in [
         ("bin/linux_one/app".to_owned(), "bin/linux_two/app"),
         (format!("app-linux-{arch}"), "app-linux-other"),
     ] {
-        let image = Image::new().binary(&mine, machine).binary(theirs, other);
+        let image = Image::new()
+            .binary(&path, machine)
+            .binary(other_path, other);
         let text = image.assemble();
         assert_eq!(image.list("app-root"), ["bin", "bin/app"], "{text}");
         assert_eq!(image.mode("app-root/bin/app"), 0o755);
@@ -77,7 +79,7 @@ fn of_files_for_several_processors_ours_is_packed() {
             text.contains(&format!(" ({arch}, static, 0.0 MB)\n")),
             "{text}"
         );
-        runs(&image);
+        check_run(&image);
     }
     let image = Image::new().binary("app", other);
     let text = image.refuse(10);
@@ -86,8 +88,8 @@ fn of_files_for_several_processors_ours_is_packed() {
 }
 
 #[test]
-fn archives_of_every_kind_are_unpacked() {
-    let (machine, _) = ours();
+fn archives_of_every_format_are_unpacked() {
+    let (machine, _) = current();
     let content = tempfile::tempdir().unwrap();
     fs::create_dir_all(content.path().join("app-1.0/static")).unwrap();
     let file = content.path().join("app-1.0/app");
@@ -111,7 +113,7 @@ fn archives_of_every_kind_are_unpacked() {
             ],
             "{name}"
         );
-        runs(&image);
+        check_run(&image);
     }
     let image = Image::new();
     let packed = File::create(image.path("tmp/src/tool-linux-amd64.gz")).unwrap();
@@ -120,10 +122,10 @@ fn archives_of_every_kind_are_unpacked() {
     packed.finish().unwrap();
     image.assemble();
     assert_eq!(image.list("app-root/bin"), ["tool"]);
-    runs(&image);
+    check_run(&image);
 }
 
-/// Packs what a directory holds, as the ending of the name says.
+/// Packs the content of a directory, in the format of the ending of the name.
 fn pack(content: &Path, archive: &Path) {
     let name = archive.to_str().unwrap();
     let ending = archive.extension().unwrap();
@@ -147,7 +149,7 @@ fn pack(content: &Path, archive: &Path) {
 }
 
 #[test]
-fn archives_that_lead_elsewhere_are_refused() {
+fn archives_with_paths_that_lead_out_are_refused() {
     let image = Image::new();
     let mut zip = zip::ZipWriter::new(File::create(image.path("tmp/src/evil.zip")).unwrap());
     let options = zip::write::SimpleFileOptions::default();
@@ -155,7 +157,7 @@ fn archives_that_lead_elsewhere_are_refused() {
     zip.write_all(b"evil").unwrap();
     zip.finish().unwrap();
     let text = image.refuse(16);
-    assert!(text.starts_with("assemble: `ROOT/tmp/src/evil.zip` cannot be unpacked\n  cause: `../../evil`: its name leads elsewhere\n"), "{text}");
+    assert!(text.starts_with("assemble: `ROOT/tmp/src/evil.zip` cannot be unpacked\n  cause: `../../evil`: its path leaves the archive\n"), "{text}");
 
     let image = Image::new();
     let content = tempfile::tempdir().unwrap();
@@ -189,7 +191,7 @@ fn archives_that_lead_elsewhere_are_refused() {
 
 #[test]
 fn digests_are_checked() {
-    let (machine, _) = ours();
+    let (machine, _) = current();
     let image = Image::new().binary("app", machine);
     let sum = Command::new("sha256sum")
         .arg(image.path("tmp/src/app"))
@@ -199,7 +201,9 @@ fn digests_are_checked() {
     let wrong = image.env("BINARY_SHA256", &"0".repeat(64));
     let text = wrong.refuse(16);
     assert!(
-        text.starts_with("assemble: `app` has another SHA-256 digest than BINARY_SHA256 says\n"),
+        text.starts_with(
+            "assemble: the SHA-256 digest of `app` is not the one that BINARY_SHA256 has\n"
+        ),
         "{text}"
     );
     let image = wrong.env("BINARY_SHA256", &digest);
@@ -208,14 +212,14 @@ fn digests_are_checked() {
     let image = image.source("SHA256SUMS", &format!("{digest} *app\n"));
     let text = image.assemble();
     assert!(
-        text.contains("     the SHA-256 digests of 1 files are as they should be\n"),
+        text.contains("     verified the SHA-256 digests of 1 files\n"),
         "{text}"
     );
     assert_eq!(image.list("app-root"), ["bin", "bin/app"]);
 }
 
 #[test]
-fn what_is_no_program_is_told_as_what_it_is() {
+fn other_files_are_refused_with_their_kinds() {
     let page = Image::new().source("app", "<!DOCTYPE html><title>404</title>");
     let text = page.refuse(10);
     assert!(
@@ -226,7 +230,7 @@ fn what_is_no_program_is_told_as_what_it_is() {
     );
     let image = Image::new();
     fs::copy("/bin/ls", image.path("tmp/src/ls")).unwrap();
-    // The host has what it needs, so it is packed there and says so.
+    // The host has the libraries that it needs.
     let text = image.assemble();
     assert!(text.contains(" libraries, 0."), "{text}");
     let image = Image::new().source("start", "#!/no/such/interpreter -x\n");
@@ -239,12 +243,12 @@ fn what_is_no_program_is_told_as_what_it_is() {
 }
 
 #[test]
-fn the_sample_answers_as_its_page_says() {
+fn sample_answers_as_documented() {
     let Some(go) = Image::with_go() else {
         return;
     };
     let home = tempfile::tempdir().unwrap();
-    let (_, arch) = ours();
+    let (_, arch) = current();
     let image = Image::new();
     for built in ["amd64", "arm64"] {
         if built != arch && std::env::var_os("S2I_TEST_NETWORK").is_none() {

@@ -23,7 +23,7 @@ pub(crate) struct Image {
     user: Option<u32>,
 }
 
-/// What a script did.
+/// The result of a script.
 pub(crate) struct Outcome {
     pub(crate) code: Option<i32>,
     pub(crate) stdout: Vec<u8>,
@@ -31,8 +31,8 @@ pub(crate) struct Outcome {
 }
 
 impl Image {
-    /// An image with a toolchain and without a source. `None`, and a word about it, where the host
-    /// has no Go.
+    /// An image with a toolchain and without a source. `None`, and a note, where the host has no
+    /// Go.
     pub(crate) fn with_go() -> Option<Self> {
         let path = env::var_os("PATH").unwrap_or_default();
         let usual = PathBuf::from("/usr/local/go/bin");
@@ -46,8 +46,8 @@ impl Image {
         Some(Self::new().env("PATH", directory.to_str().unwrap()))
     }
 
-    /// An image with Node.js, npm, a shell and `env`, and nothing else of the host. `None`, and a word
-    /// about it, where the host has no Node.js.
+    /// An image with Node.js, npm, a shell and `env`, and nothing else of the host. `None`, and a
+    /// note, where the host has no Node.js.
     pub(crate) fn with_node() -> Option<Self> {
         let image = Self::new();
         fs::create_dir(image.path("tools")).unwrap();
@@ -59,7 +59,7 @@ impl Image {
         }
         let image = image?;
         let path = image.path("tools").to_str().unwrap().to_owned();
-        // No test downloads unless it says so.
+        // Only tests that call `online` download.
         Some(image.env("PATH", &path).env("npm_config_offline", "true"))
     }
 
@@ -73,8 +73,7 @@ impl Image {
         Some(self)
     }
 
-    /// Lets the image download, as far as the host may. `None`, and a word about it, unless that is
-    /// asked for.
+    /// Lets the image download, as far as the host may. `None`, and a note, unless `S2I_TEST_NETWORK` is set.
     pub(crate) fn online(self) -> Option<Self> {
         if env::var_os("S2I_TEST_NETWORK").is_none() {
             skip("S2I_TEST_NETWORK=1 lets a test download packages");
@@ -127,7 +126,7 @@ impl Image {
             ("S2I_DESTINATION".to_owned(), text("tmp")),
             ("TMPDIR".to_owned(), text("tmp")),
         ]);
-        // No test downloads unless it says so.
+        // Only tests that call `online` download.
         env.insert("GOPROXY".to_owned(), "off".to_owned());
         Self {
             root,
@@ -141,7 +140,7 @@ impl Image {
         self
     }
 
-    /// The value of a variable.
+    /// Returns the value of a variable.
     pub(crate) fn variable(&self, name: &str) -> &str {
         &self.env[name]
     }
@@ -169,7 +168,7 @@ impl Image {
         self
     }
 
-    /// A path of the image.
+    /// Returns a path of the image.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.root.path().join(name)
     }
@@ -184,14 +183,14 @@ impl Image {
         fs::metadata(self.path(name)).unwrap().permissions().mode() & 0o7777
     }
 
-    /// Everything below a directory, but for what is below the given names.
+    /// Returns the paths below a directory.
     pub(crate) fn list(&self, name: &str) -> Vec<String> {
         let mut found = Vec::new();
         walk(&self.path(name), "", &mut found);
         found
     }
 
-    /// A command that starts a script.
+    /// Returns the command that starts a script.
     pub(crate) fn command(&self, script: Script, args: &[&str]) -> Command {
         let mut command = Command::new(self.path("s2i").join(script.file_name()));
         command
@@ -219,7 +218,7 @@ impl Image {
         )
     }
 
-    /// Runs `assemble`, which must work.
+    /// Runs `assemble`, which must succeed.
     #[track_caller]
     pub(crate) fn assemble(&self) -> String {
         let outcome = self.script(Script::Assemble, &[]);
@@ -234,7 +233,7 @@ impl Image {
         outcome.text()
     }
 
-    /// Runs `assemble`, which must not work, and returns what it said; `ROOT` stands for the image.
+    /// Runs `assemble`, which must fail, and returns its standard error; `ROOT` stands for the image.
     #[track_caller]
     pub(crate) fn refuse(&self, code: i32) -> String {
         let outcome = self.script(Script::Assemble, &[]);
@@ -267,14 +266,14 @@ impl Outcome {
     }
 }
 
-/// Where a sample application of a builder is.
+/// Returns the directory of a sample application of a builder.
 pub(crate) fn sample(name: &str) -> PathBuf {
     let (builder, name) = name.split_once('/').unwrap();
     let images = Path::new(env!("CARGO_MANIFEST_DIR")).join("../builder-images");
     images.join(builder).join("samples").join(name)
 }
 
-/// Says that a test did not run. Not through the macro: the test harness would keep it to itself.
+/// Reports that a test was skipped. The macro would not do: the test harness captures its output.
 pub(crate) fn skip(reason: &str) {
     drop(writeln!(std::io::stderr(), "\n!!! SKIPPED: {reason}\n"));
 }

@@ -1,13 +1,13 @@
 //! Runs the real program, by its links, against the toolchains of the host.
 //!
-//! - `artifacts`: what `save-artifacts` writes, and what the next build makes of it
+//! - `artifacts`: the output of `save-artifacts`, and its use in the next build
 //! - `binary`: programs that are built already
 //! - `go`: sources of Go
 //! - `image`: the fixture, a directory that stands for an image
 //! - `node`: applications for Node.js
-//! - `ranges`: ranges of versions, compared with npm's own
+//! - `ranges`: ranges of versions, compared with npm
 //! - `run`: becoming a program
-//! - `server`: applications that run, and what their pages say
+//! - `server`: applications that run, and their pages
 //! - `site`: sites, served by `run` itself
 
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]

@@ -1,12 +1,12 @@
-//! Ranges of versions, compared with npm's own.
+//! Ranges of versions, compared with npm.
 
 use std::{fmt::Write as _, fs, process::Command};
 
-use s2i_scripts::node::range::{Fit, Range, Version, fit};
+use s2i_scripts::range::{Fit, Range, Version, fit};
 
 use crate::image::{Image, skip};
 
-/// Comparators, each combined with others in all ways that `engines` has.
+/// Comparators, each combined with others in all ways of `engines`.
 const COMPARATORS: [&str; 30] = [
     "*",
     "",
@@ -62,7 +62,7 @@ fn ranges() -> Vec<String> {
         ranges.push(format!("{from} - {to}"));
     }
     ranges.extend([">= 20.1", "> 19 <= 20.1.2", "^20.1 || ^0.1", ">=20 <20"].map(str::to_owned));
-    // Some that are not ranges, and some that hardly are.
+    // Texts that are not ranges, and borderline cases.
     let odd = [
         "latest",
         "lts/*",
@@ -105,23 +105,23 @@ fn versions_compare_with_ranges_as_in_npm() {
         .args(["-e", &script])
         .output()
         .unwrap();
-    let theirs = String::from_utf8(output.stdout).unwrap();
-    let mut ours = String::new();
+    let expected = String::from_utf8(output.stdout).unwrap();
+    let mut actual = String::new();
     for range in &ranges {
         let parsed: Option<Range> = range.parse().ok();
         for version in VERSIONS {
             let version: Version = version.parse().unwrap();
-            ours.push(match parsed.as_ref().map(|range| fit(range, &version)) {
+            actual.push(match parsed.as_ref().map(|range| fit(range, &version)) {
                 None => '?',
                 Some(Fit::Inside) => '=',
                 Some(Fit::TooOld) => '<',
                 Some(Fit::TooNew) => '>',
             });
         }
-        writeln!(ours).unwrap();
+        writeln!(actual).unwrap();
     }
-    for ((range, ours), theirs) in ranges.iter().zip(ours.lines()).zip(theirs.lines()) {
-        assert_eq!(ours, theirs, "{range:?} against {VERSIONS:?}");
+    for ((range, actual), expected) in ranges.iter().zip(actual.lines()).zip(expected.lines()) {
+        assert_eq!(actual, expected, "{range:?} against {VERSIONS:?}");
     }
-    assert_eq!(theirs.lines().count(), ranges.len());
+    assert_eq!(expected.lines().count(), ranges.len());
 }

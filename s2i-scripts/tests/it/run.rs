@@ -31,7 +31,7 @@ fn check(image: &Image, args: &[&str], code: i32, stdout: &str, stderr: &str) {
 }
 
 #[test]
-fn arguments_and_status_are_the_applications() {
+fn arguments_and_status_are_those_of_the_application() {
     let image = Image::new().program("app", "/bin/echo");
     check(
         &image,
@@ -91,7 +91,7 @@ fn signals_reach_the_application_itself() {
     assert_eq!(output.0, output.1);
 }
 
-/// Whether a child is its own process and not one that we wait for.
+/// Returns the number of a process and the number that it prints.
 trait SpawnAndCompare {
     fn spawn_and_compare(&mut self) -> (String, String);
 }
@@ -109,7 +109,7 @@ impl SpawnAndCompare for std::process::Command {
 }
 
 #[test]
-fn several_applications_are_a_choice() {
+fn choice_between_applications_is_an_error() {
     let image = Image::new()
         .program("echo", "/bin/echo")
         .program("tool", "/bin/true");
@@ -129,13 +129,13 @@ fn several_applications_are_a_choice() {
         &[],
         11,
         "",
-        "run: APP names `../../bin/sh`, which is no application in `ROOT/app-root/bin`\n  \
+        "run: APP names `../../bin/sh`, which is not an application in `ROOT/app-root/bin`\n  \
          cause: there are echo, tool\n  try: choose with APP, for example `-e APP=echo`\n",
     );
 }
 
 #[test]
-fn without_an_application_run_and_assemble_runtime_say_so() {
+fn image_without_an_application_is_an_error() {
     let image = Image::new();
     let text = "there is no application in `ROOT/app-root/bin`\n  \
                 try: make an image of an application first: `s2i build <source> <this image> <name>`\n";
@@ -149,7 +149,7 @@ fn without_an_application_run_and_assemble_runtime_say_so() {
         126,
         "",
         "run: no file in `ROOT/app-root/bin` is executable\n  cause: found only app\n  \
-         try: the mode of the application must have an x\n",
+         try: set an execute bit in the mode of the application\n",
     );
     fs::set_permissions(
         image.path("app-root/bin/app"),
@@ -166,7 +166,7 @@ fn without_an_application_run_and_assemble_runtime_say_so() {
 }
 
 #[test]
-fn assemble_runtime_seals_what_it_finds() {
+fn assemble_runtime_seals_programs() {
     let image = Image::new()
         .program("app", "/bin/true")
         .env("SOURCE_DATE_EPOCH", "1700000000");
@@ -192,7 +192,7 @@ fn assemble_runtime_seals_what_it_finds() {
 }
 
 #[test]
-fn the_directory_of_the_application_may_be_given_as_a_whole() {
+fn nested_directory_of_the_application_is_moved_up() {
     let image = Image::new().program("app", "/bin/true");
     let root = image.path("app-root");
     let nested = root.join("app-root");

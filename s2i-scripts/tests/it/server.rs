@@ -1,4 +1,4 @@
-//! Applications that run, and what their pages say.
+//! Applications that run, and their pages.
 
 use std::{
     io::{Read as _, Write as _},
@@ -27,7 +27,7 @@ impl Server {
         )
     }
 
-    /// Asks it to end, and returns its code.
+    /// Sends it SIGTERM, and returns its exit code.
     pub(crate) fn stop(&mut self) -> Option<i32> {
         assert!(
             Command::new("kill")
@@ -41,12 +41,16 @@ impl Server {
 }
 
 impl Drop for Server {
-    /// An end that `run` passes on comes first: what it has started would survive its own.
+    /// SIGTERM comes first, which `run` forwards: its children would survive SIGKILL.
     fn drop(&mut self) {
-        let id = self.0.id().to_string();
-        if matches!(self.0.try_wait(), Ok(None)) {
+        let is_running = |child: &mut Child| matches!(child.try_wait(), Ok(None));
+        if is_running(&mut self.0) {
+            let id = self.0.id().to_string();
             drop(Command::new("kill").arg(id).status());
-            thread::sleep(Duration::from_millis(300));
+            let end = Instant::now() + Duration::from_secs(5);
+            while is_running(&mut self.0) && Instant::now() < end {
+                thread::sleep(Duration::from_millis(5));
+            }
         }
         drop(self.0.kill());
         drop(self.0.wait());
@@ -61,7 +65,7 @@ pub(crate) fn free_port() -> u16 {
         .port()
 }
 
-/// The answer to a request, with its head, as soon as something listens.
+/// Returns the answer to a request, with its head, as soon as the port is open.
 pub(crate) fn get(port: u16, path: &str, header: &str) -> String {
     let end = Instant::now() + Duration::from_secs(20);
     loop {

@@ -10,7 +10,7 @@ use crate::{
 };
 
 #[test]
-fn a_site_is_served_with_tags_and_nothing_beside_it() {
+fn site_is_served_with_tags_and_without_files_beside_it() {
     let port = free_port();
     let image = Image::new().env("PORT", &port.to_string());
     image.write("app-root/src/index.html", "<h1>home</h1>");
@@ -49,7 +49,7 @@ fn a_site_is_served_with_tags_and_nothing_beside_it() {
 }
 
 #[test]
-fn an_image_without_any_toolchain_packs_a_plain_site() {
+fn image_without_a_toolchain_packs_a_plain_site() {
     let image = Image::new().sample("node/html");
     let text = image.assemble();
     assert!(

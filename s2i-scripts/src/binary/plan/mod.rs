@@ -1,81 +1,80 @@
-//! Decides which programs are packed, and touches nothing.
+//! The plan for packing programs and sites. It is made without side effects.
 
 mod programs;
 
 use s2i_core::ContainerPath;
 
-use self::programs::Chosen;
+use self::programs::Program;
 use super::{
     Error as BinaryError, Facts, Request,
     facts::{Entry, SUMS, Tree},
     inspect::Kind,
 };
 use crate::{
-    Error, Places, Plan,
+    Directories, Error, Plan,
     assembly::{Phase, Step},
+    directories::below,
     launch::PROCFILE,
-    places::below,
     variables,
 };
 
-/// Decides.
-///
-/// # Errors
-/// When there is no program that this image can start, or a file is not what it should be.
-pub fn plan(facts: &Facts, request: &Request, places: &Places) -> Result<Plan, Error> {
+/// Returns the plan.
+pub(crate) fn plan(facts: &Facts, request: &Request, dirs: &Directories) -> Result<Plan, Error> {
     check_digests(facts, request)?;
     let mut reasons = Vec::new();
-    let digests = facts.digests.len();
-    if digests > 0 {
-        reasons.push(format!(
-            "the SHA-256 digests of {digests} files are as they should be"
-        ));
+    if !facts.digests.is_empty() {
+        let count = facts.digests.len();
+        reasons.push(format!("verified the SHA-256 digests of {count} files"));
     }
-    let chosen = match programs::choose(facts, request) {
+    let programs = match programs::choose(facts, request) {
         Err(BinaryError::NoProgram { .. }) if facts.is_site() && request.names.is_empty() => {
-            return Ok(site(facts, reasons, places));
+            reasons.push(
+                "there is no program, and an index.html: it is a site, which `run` serves".into(),
+            );
+            return Ok(Plan {
+                recipe: "binary",
+                reasons,
+                warnings: Vec::new(),
+                application: dirs.app(),
+                phases: vec![Phase::new("Installing site", site(facts, dirs)?)],
+            });
         }
-        chosen => chosen?,
+        programs => programs?,
     };
-    reasons.extend(chosen.iter().map(reason));
-    let mut steps = vec![Step::MakeDirectory { path: places.bin() }];
-    let mut application = places.bin();
-    for program in &chosen {
-        let path = place(&places.bin(), &program.name)?;
-        let from = place(&program.tree.root, &program.entry.path)?;
-        if chosen.len() == 1 {
-            application = path.clone();
+    reasons.extend(programs.iter().map(reason));
+    let bin = dirs.bin();
+    let mut steps = vec![Step::MakeDirectory { path: bin.clone() }];
+    // They may look for other files where they are or where they run.
+    if used_trees(facts, &programs).any(|tree| tree.files.iter().any(is_data)) {
+        steps.extend(with_data(facts, request, &programs, dirs)?);
+    } else {
+        for program in &programs {
+            let path = join(&bin, &program.name)?;
+            let from = join(&program.tree.root, &program.entry.path)?;
+            let to = path.clone();
+            let epoch = request.epoch;
+            steps.push(Step::Remove { path: path.clone() });
+            steps.push(Step::Move { from, to });
+            steps.push(Step::Seal { path, epoch });
         }
-        if has_data(facts, &chosen) {
-            continue;
-        }
-        steps.push(Step::Remove { path: path.clone() });
-        steps.push(Step::Move {
-            from,
-            to: path.clone(),
-        });
-        steps.push(Step::Seal {
-            path,
-            epoch: request.epoch,
-        });
-    }
-    if has_data(facts, &chosen) {
-        steps.extend(with_data(facts, request, &chosen, places)?);
     }
     steps.extend(facts.procfile.as_ref().map(|content| Step::Write {
-        path: below(&places.bin(), PROCFILE),
+        path: below(&bin, PROCFILE),
         content: content.clone(),
     }));
     Ok(Plan {
         recipe: "binary",
         reasons,
         warnings: Vec::new(),
-        application,
+        application: match &programs[..] {
+            [only] => join(&bin, &only.name)?,
+            _ => bin,
+        },
         phases: vec![Phase::new("Installing programs", steps)],
     })
 }
 
-fn reason(program: &Chosen<'_>) -> String {
+fn reason(program: &Program<'_>) -> String {
     let kind = match &program.entry.kind {
         Kind::Elf(elf) if elf.interpreter.is_some() => {
             format!("{}, with {} libraries", elf.arch, elf.libraries.len())
@@ -84,70 +83,57 @@ fn reason(program: &Chosen<'_>) -> String {
         kind => kind.title(),
     };
     let size = program.entry.size;
-    let (whole, part) = (size / 1_000_000, size % 1_000_000 / 100_000);
-    format!(
-        "program {}: {} ({kind}, {whole}.{part} MB)",
-        program.name,
-        program.shown()
-    )
+    let (whole, tenth) = (size / 1_000_000, size % 1_000_000 / 100_000);
+    let Program { name, tree, entry } = program;
+    let path = programs::shown(tree, entry);
+    format!("program {name}: {path} ({kind}, {whole}.{tenth} MB)")
 }
 
-/// Returns whether there is more than programs, which they may look for where they are or where they run.
-fn has_data(facts: &Facts, chosen: &[Chosen<'_>]) -> bool {
-    let mut files = used(facts, chosen).flat_map(|tree| &tree.files);
-    files.any(is_data)
-}
-
+/// Returns whether a file may be one that a program looks for.
 fn is_data(entry: &Entry) -> bool {
-    let is_said = matches!(entry.path.as_str(), SUMS | PROCFILE);
-    let is_program = matches!(&entry.kind, Kind::Elf(elf) if elf.is_program);
-    !is_said && !is_program
+    !matches!(entry.path.as_str(), SUMS | PROCFILE) && !entry.kind.is_program()
 }
 
-/// The trees that programs were chosen from, and the source itself.
-fn used<'a>(facts: &'a Facts, chosen: &'a [Chosen<'a>]) -> impl Iterator<Item = &'a Tree> {
+/// Returns the trees that programs were chosen from, and the source itself.
+fn used_trees<'a>(facts: &'a Facts, programs: &'a [Program<'a>]) -> impl Iterator<Item = &'a Tree> {
     facts.trees.iter().filter(|tree| {
         let is_source = tree.name.is_empty();
-        is_source || chosen.iter().any(|program| program.tree.name == tree.name)
+        is_source
+            || programs
+                .iter()
+                .any(|program| program.tree.name == tree.name)
     })
 }
 
-/// The files go to where programs run, and the programs are linked from where `run` looks for them.
+/// Returns the steps that install all files in the directory in which programs run, and link the programs from the
+/// directory of programs.
 fn with_data(
     facts: &Facts,
     request: &Request,
-    chosen: &[Chosen<'_>],
-    places: &Places,
+    programs: &[Program<'_>],
+    dirs: &Directories,
 ) -> Result<Vec<Step>, Error> {
-    let app = places.app();
+    let app = dirs.app();
     let mut steps = Vec::new();
-    for tree in used(facts, chosen) {
+    for tree in used_trees(facts, programs) {
         for entry in &tree.files {
-            let is_chosen = chosen
+            let is_chosen = programs
                 .iter()
                 .any(|program| program.tree.name == tree.name && program.entry == entry);
             if !is_data(entry) && !is_chosen {
-                let path = place(&tree.root, &entry.path)?;
+                let path = join(&tree.root, &entry.path)?;
                 steps.push(Step::Remove { path });
             }
         }
-        steps.push(Step::Install {
-            from: tree.root.clone(),
-            to: app.clone(),
-        });
     }
-    // What was packed is there unpacked now.
-    for tree in facts.trees.iter().filter(|tree| !tree.name.is_empty()) {
-        let path = place(&app, &tree.name)?;
-        steps.push(Step::Remove { path });
-    }
-    for program in chosen {
+    steps.extend(install(used_trees(facts, programs), facts, &app)?);
+    for program in programs {
         steps.push(Step::Seal {
-            path: place(&app, &program.entry.path)?,
+            path: join(&app, &program.entry.path)?,
             epoch: request.epoch,
         });
         steps.push(Step::Link {
-            path: place(&places.bin(), &program.name)?,
+            path: join(&dirs.bin(), &program.name)?,
             target: format!("../src/{}", program.entry.path),
         });
     }
@@ -155,61 +141,64 @@ fn with_data(
     Ok(steps)
 }
 
-/// A directory that is served.
-fn site(facts: &Facts, mut reasons: Vec<String>, places: &Places) -> Plan {
-    reasons.push("there is no program, and an index.html: it is a site, which `run` serves".into());
-    let app = places.app();
-    let install = |tree: &Tree| Step::Install {
-        from: tree.root.clone(),
-        to: app.clone(),
-    };
-    let mut steps: Vec<_> = facts.trees.iter().map(install).collect();
-    let archives = facts.trees.iter().filter(|tree| !tree.name.is_empty());
-    steps.extend(archives.filter_map(|tree| {
-        let path = app.join(&tree.name).ok()?;
-        Some(Step::Remove { path })
-    }));
-    steps.push(Step::Share { path: app.clone() });
-    Plan {
-        recipe: "binary",
-        reasons,
-        warnings: Vec::new(),
-        application: app,
-        phases: vec![Phase::new("Installing site", steps)],
+/// Returns the steps that install a directory that is served.
+fn site(facts: &Facts, dirs: &Directories) -> Result<Vec<Step>, Error> {
+    let path = dirs.app();
+    let mut steps = install(facts.trees.iter(), facts, &path)?;
+    steps.push(Step::Share { path });
+    Ok(steps)
+}
+
+/// Returns the steps that install trees, and remove the archives from which they were unpacked.
+fn install<'a>(
+    trees: impl Iterator<Item = &'a Tree>,
+    facts: &Facts,
+    to: &ContainerPath,
+) -> Result<Vec<Step>, Error> {
+    let mut steps: Vec<_> = trees
+        .map(|tree| Step::Install {
+            from: tree.root.clone(),
+            to: to.clone(),
+        })
+        .collect();
+    for tree in facts.trees.iter().filter(|tree| !tree.name.is_empty()) {
+        let path = join(to, &tree.name)?;
+        steps.push(Step::Remove { path });
     }
+    Ok(steps)
 }
 
 fn check_digests(facts: &Facts, request: &Request) -> Result<(), BinaryError> {
-    let compare = |path: &String, wanted: &String, place| match facts.digests.get(path) {
-        None => Err(BinaryError::NotListed {
-            path: path.clone(),
-            place,
+    let compare = |path: &str, expected: &str, origin| match facts.digests.get(path) {
+        None => Err(BinaryError::NoDigestedFile {
+            path: path.to_owned(),
+            origin,
         }),
-        Some(found) if found == wanted => Ok(()),
-        Some(found) => Err(BinaryError::Digest {
-            path: path.clone(),
-            place,
-            wanted: wanted.clone(),
-            found: found.clone(),
+        Some(actual) if actual == expected => Ok(()),
+        Some(actual) => Err(BinaryError::Digest {
+            path: path.to_owned(),
+            origin,
+            expected: expected.to_owned(),
+            actual: actual.clone(),
         }),
     };
-    for (path, wanted) in &facts.sums {
-        compare(path, wanted, SUMS)?;
+    for (path, expected) in &facts.sums {
+        compare(path, expected, SUMS)?;
     }
-    let Some(wanted) = &request.digest else {
+    let Some(expected) = &request.digest else {
         return Ok(());
     };
     match facts.digests.keys().collect::<Vec<_>>()[..] {
-        [only] => compare(only, wanted, variables::BINARY_SHA256),
+        [only] => compare(only, expected, variables::BINARY_SHA256),
         ref several => Err(BinaryError::SeveralFiles {
             count: several.len(),
         }),
     }
 }
 
-fn place(root: &ContainerPath, path: &str) -> Result<ContainerPath, Error> {
+fn join(root: &ContainerPath, path: &str) -> Result<ContainerPath, Error> {
     root.join(path)
-        .map_err(|err| Error::variable(variables::BINARY, path, &err.to_string()))
+        .map_err(|err| Error::variable(variables::BINARY, path, &err))
 }
 
 #[cfg(test)]

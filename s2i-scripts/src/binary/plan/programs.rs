@@ -9,20 +9,14 @@ use super::super::{
 
 /// A program that is packed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Chosen<'a> {
+pub(super) struct Program<'a> {
     pub(super) name: String,
     pub(super) tree: &'a Tree,
     pub(super) entry: &'a Entry,
 }
 
-impl Chosen<'_> {
-    /// Returns the path, for users.
-    pub(super) fn shown(&self) -> String {
-        shown(self.tree, self.entry)
-    }
-}
-
-fn shown(tree: &Tree, entry: &Entry) -> String {
+/// Returns the path of a file, for users.
+pub(super) fn shown(tree: &Tree, entry: &Entry) -> String {
     if tree.name.is_empty() {
         entry.path.clone()
     } else {
@@ -30,90 +24,88 @@ fn shown(tree: &Tree, entry: &Entry) -> String {
     }
 }
 
-/// The wanted files, else all programs for this processor, else all scripts that may be executed.
-pub(super) fn choose<'a>(facts: &'a Facts, request: &Request) -> Result<Vec<Chosen<'a>>, Error> {
-    let all: Vec<_> = facts
-        .trees
-        .iter()
+/// Returns the requested files, else all programs for this processor, else all scripts that may be executed.
+pub(super) fn choose<'a>(facts: &'a Facts, request: &Request) -> Result<Vec<Program<'a>>, Error> {
+    let files = facts.trees.iter();
+    let files: Vec<_> = files
         .flat_map(|tree| tree.files.iter().map(move |entry| (tree, entry)))
         .collect();
     let chosen = if request.names.is_empty() {
-        usual(facts, &all)?
+        default(facts, &files)?
     } else {
-        wanted(facts, &all, &request.names)?
+        requested(facts, &files, &request.names)?
     };
-    let mut named: Vec<Chosen<'a>> = Vec::new();
+    let mut programs: Vec<Program<'a>> = Vec::new();
     for (tree, entry) in chosen {
-        let chosen = Chosen {
-            name: name(&entry.path),
-            tree,
-            entry,
-        };
-        if let Some(other) = named.iter().find(|known| known.name == chosen.name) {
-            return Err(Error::SameName {
-                name: chosen.name.clone(),
-                found: vec![other.entry.path.clone(), chosen.entry.path.clone()],
-            });
+        let name = name(&entry.path);
+        if let Some(other) = programs.iter().find(|known| known.name == name) {
+            let files = vec![other.entry.path.clone(), entry.path.clone()];
+            return Err(Error::SameName { name, files });
         }
         if !entry.missing.is_empty() {
             return Err(Error::Missing {
-                path: chosen.shown(),
+                path: shown(tree, entry),
                 missing: entry.missing.clone(),
                 is_script: matches!(entry.kind, Kind::Script { .. }),
             });
         }
-        named.push(chosen);
+        programs.push(Program { name, tree, entry });
     }
-    Ok(named)
+    Ok(programs)
 }
 
-type Pair<'a> = (&'a Tree, &'a Entry);
+/// A file, and the tree that it is in.
+type File<'a> = (&'a Tree, &'a Entry);
 
-fn usual<'a>(facts: &Facts, all: &[Pair<'a>]) -> Result<Vec<Pair<'a>>, Error> {
-    let is_ours = |(_, entry): &&Pair<'a>| matches!(&entry.kind, Kind::Elf(elf) if elf.is_program && elf.arch == facts.arch);
-    let programs: Vec<_> = all.iter().filter(is_ours).copied().collect();
+fn default<'a>(facts: &Facts, files: &[File<'a>]) -> Result<Vec<File<'a>>, Error> {
+    let select = |condition: &dyn Fn(&Entry) -> bool| {
+        let selected = files.iter().filter(|(_, entry)| condition(entry));
+        selected.copied().collect::<Vec<_>>()
+    };
+    let programs = select(&|entry| entry.kind.is_program_for(&facts.arch));
     if !programs.is_empty() {
         return Ok(programs);
     }
-    let is_other = all
-        .iter()
-        .any(|(_, entry)| matches!(&entry.kind, Kind::Elf(elf) if elf.is_program));
-    let is_script =
-        |(_, entry): &&Pair<'a>| entry.is_executable && matches!(entry.kind, Kind::Script { .. });
-    let scripts: Vec<_> = all.iter().filter(is_script).copied().collect();
-    if !scripts.is_empty() && !is_other {
+    let has = |condition: &dyn Fn(&Kind) -> bool| {
+        let mut kinds = files.iter().map(|(_, entry)| &entry.kind);
+        kinds.any(condition)
+    };
+    let has_other_program = has(&Kind::is_program);
+    let scripts = select(&|entry| entry.is_executable && matches!(entry.kind, Kind::Script { .. }));
+    if !scripts.is_empty() && !has_other_program {
         return Ok(scripts);
     }
-    let has = |kind: &Kind| all.iter().any(|(_, entry)| entry.kind == *kind);
+    let described = files
+        .iter()
+        .map(|(tree, entry)| format!("{} is {}", shown(tree, entry), entry.kind.title()));
     Err(Error::NoProgram {
         arch: facts.arch.clone(),
-        found: all
-            .iter()
-            .map(|(tree, entry)| (shown(tree, entry), entry.kind.title()))
-            .collect(),
-        has_page: has(&Kind::Page),
-        has_java: has(&Kind::Java),
-        has_other_arch: is_other || has(&Kind::Windows) || has(&Kind::Mac),
+        files: described.collect(),
+        has_page: has(&|kind| *kind == Kind::Page),
+        has_java: has(&|kind| *kind == Kind::Java),
+        has_other_arch: has_other_program || has(&|kind| matches!(kind, Kind::Windows | Kind::Mac)),
     })
 }
 
-/// Files by path, by name, or by the name that they get; of those for several processors, ours.
-fn wanted<'a>(facts: &Facts, all: &[Pair<'a>], names: &[String]) -> Result<Vec<Pair<'a>>, Error> {
+/// Returns files by path, by name, or by the name that they get; of those for several processors, the ones for this
+/// processor.
+fn requested<'a>(
+    facts: &Facts,
+    files: &[File<'a>],
+    names: &[String],
+) -> Result<Vec<File<'a>>, Error> {
     let mut found = Vec::new();
-    for wanted in names {
-        let path = wanted.trim_start_matches("./");
-        let is_it = |(_, entry): &&Pair<'a>| {
+    for requested in names {
+        let path = requested.trim_start_matches("./");
+        let is_named = |(_, entry): &&File<'a>| {
             let last = entry.path.rsplit('/').next().unwrap_or_default();
             entry.path == path || last == path || name(&entry.path) == path
         };
-        let candidates: Vec<_> = all.iter().filter(is_it).copied().collect();
-        let starts = |(_, entry): &&Pair<'a>| match &entry.kind {
-            Kind::Elf(elf) => elf.is_program && elf.arch == facts.arch,
-            Kind::Script { .. } => true,
-            _ => false,
-        };
+        let candidates: Vec<_> = files.iter().filter(is_named).copied().collect();
         let before = found.len();
-        found.extend(candidates.iter().filter(starts).copied());
+        found.extend(candidates.iter().copied().filter(|(_, entry)| {
+            matches!(entry.kind, Kind::Script { .. }) || entry.kind.is_program_for(&facts.arch)
+        }));
         if found.len() > before {
             continue;
         }
@@ -124,8 +116,8 @@ fn wanted<'a>(facts: &Facts, all: &[Pair<'a>], names: &[String]) -> Result<Vec<P
                 arch: facts.arch.clone(),
             },
             None => Error::NoSuchFile {
-                name: wanted.clone(),
-                found: all.iter().map(|(_, entry)| entry.path.clone()).collect(),
+                name: requested.clone(),
+                files: files.iter().map(|(_, entry)| entry.path.clone()).collect(),
             },
         });
     }

@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::{
-    Explain as _,
-    assembly::testing::{places, render},
-    binary::inspect::{Elf, Packing},
+    assembly::testing::{directories, render},
+    binary::inspect::{Elf, Format},
+    explain::Explanation,
 };
 
 fn elf(arch: &str, interpreter: &str) -> Kind {
@@ -16,7 +16,7 @@ fn elf(arch: &str, interpreter: &str) -> Kind {
     })
 }
 
-/// A file by what it is: `amd64`, `arm64`, `lib`, `sh`, `page`, `data`, `jar`, `exe`.
+/// A file by its kind: `amd64`, `arm64`, `lib`, `sh`, `page`, `data`, `jar`, `exe`.
 fn entry(path: &str, kind: &str) -> Entry {
     Entry {
         path: path.into(),
@@ -30,7 +30,7 @@ fn entry(path: &str, kind: &str) -> Entry {
             "data" => Kind::Other,
             "jar" => Kind::Java,
             "exe" => Kind::Windows,
-            "xz" => Kind::Archive(Packing::Other("xz")),
+            "xz" => Kind::Archive(Format::Other("xz")),
             arch => elf(arch, ""),
         },
         is_executable: kind == "sh",
@@ -64,13 +64,13 @@ fn facts(trees: Vec<Tree>) -> Facts {
 }
 
 fn show(facts: &Facts, request: &Request) -> String {
-    match plan(facts, request, &places()) {
+    match plan(facts, request, &directories()) {
         Ok(plan) => render(&plan),
-        Err(err) => format!(
-            "{err} | {} | {}",
-            err.cause().unwrap_or_default(),
-            err.tries().join(" / ")
-        ),
+        Err(err) => {
+            let Explanation { cause, hints, .. } = err.explain();
+            let cause = cause.unwrap_or_default();
+            format!("{err} | {cause} | {}", hints.join(" / "))
+        }
     }
 }
 
@@ -84,7 +84,7 @@ fn check(files: &[(&str, &str)], names: &str, expected: &str) {
 }
 
 #[test]
-fn one_program_is_moved() {
+fn single_program_is_moved() {
     check(
         &[("hello-linux-amd64", "amd64")],
         "",
@@ -99,7 +99,7 @@ seal /opt/app-root/bin/hello @0",
 }
 
 #[test]
-fn of_several_processors_ours_is_taken() {
+fn program_for_this_processor_is_chosen() {
     let expected = "\
 program app: bin/linux_amd64/app (amd64, static, 2.3 MB)
 # Installing programs
@@ -121,7 +121,7 @@ seal /opt/app-root/bin/app @0";
 }
 
 #[test]
-fn with_data_everything_goes_to_where_programs_run() {
+fn programs_with_data_are_installed_with_it() {
     check(
         &[
             ("server", "amd64"),
@@ -144,7 +144,7 @@ share /opt/app-root/src",
 }
 
 #[test]
-fn archives_bring_their_own_trees() {
+fn archives_have_their_own_trees() {
     let facts = facts(vec![
         tree("", &[]),
         tree(
@@ -173,7 +173,7 @@ share /opt/app-root/src"
 }
 
 #[test]
-fn scripts_count_where_there_is_no_program() {
+fn scripts_are_packed_where_there_is_no_program() {
     let text = show(
         &facts(vec![tree("", &[("start.sh", "sh")])]),
         &Request::default(),
@@ -190,7 +190,7 @@ fn scripts_count_where_there_is_no_program() {
 }
 
 #[test]
-fn what_can_not_be_started_is_told_with_what_helps() {
+fn errors_have_causes_and_hints() {
     let none = "there is no program in the source that this image can start";
     check(
         &[],
@@ -210,20 +210,20 @@ fn what_can_not_be_started_is_told_with_what_helps() {
         &[("app", "arm64"), ("app.exe", "exe")],
         "",
         &format!(
-            "{none} | app is a program for arm64, app.exe is a program for Windows | build it for linux on amd64, or take the image for its processor"
+            "{none} | app is a program for arm64, app.exe is a program for Windows | build it for linux on amd64, or use the image for its processor"
         ),
     );
     check(
         &[("a.jar", "jar")],
         "",
-        &format!("{none} | a.jar is a program for Java | take a builder image that has Java"),
+        &format!("{none} | a.jar is a program for Java | use a builder image that has Java"),
     );
     check(
         &[("app", "dynamic")],
         "",
-        "`app` needs what this image does not have | there is no /lib64/ld.so, no libssl.so.3 | \
+        "`app` needs files that this image does not have | there is no /lib64/ld.so, no libssl.so.3 | \
          link it statically: `CGO_ENABLED=0 go build`, `cargo build --target x86_64-unknown-linux-musl`, `cc -static` / \
-         or take an image that has these libraries, and the s2i scripts in it",
+         or use an image that has these libraries, and the s2i scripts in it",
     );
     check(
         &[("a/app", "amd64"), ("b/app", "amd64")],
@@ -238,12 +238,12 @@ fn what_can_not_be_started_is_told_with_what_helps() {
     check(
         &[("app", "amd64")],
         "other",
-        "BINARY names `other`, which is no file of the source | there are app | choose with BINARY, for example `-e BINARY=app`",
+        "BINARY names `other`, which is not a file of the source | there are app | choose with BINARY, for example `-e BINARY=app`",
     );
 }
 
 #[test]
-fn a_directory_with_an_index_is_a_site() {
+fn directory_with_an_index_is_a_site() {
     let text = show(
         &facts(vec![tree("", &[("index.html", "page"), ("a.css", "data")])]),
         &Request::default(),
@@ -256,7 +256,7 @@ fn a_directory_with_an_index_is_a_site() {
 }
 
 #[test]
-fn digests_must_be_as_they_are_said_to_be() {
+fn wrong_digest_is_an_error() {
     let mut facts = facts(vec![tree("", &[("app", "amd64")])]);
     let (good, bad) = ("a".repeat(64), "b".repeat(64));
     facts.digests.insert("app".into(), good.clone());
@@ -266,25 +266,27 @@ fn digests_must_be_as_they_are_said_to_be() {
     };
     let text = show(&facts, &request(&good));
     assert!(
-        text.starts_with("the SHA-256 digests of 1 files are as they should be\n"),
+        text.starts_with("verified the SHA-256 digests of 1 files\n"),
         "{text}"
     );
     let text = show(&facts, &request(&bad));
     assert!(
-        text.starts_with("`app` has another SHA-256 digest than BINARY_SHA256 says | it is aaaa"),
+        text.starts_with(
+            "the SHA-256 digest of `app` is not the one that BINARY_SHA256 has | it is aaaa"
+        ),
         "{text}"
     );
     facts.sums.insert("app".into(), bad);
     let text = show(&facts, &Request::default());
     assert!(
-        text.starts_with("`app` has another SHA-256 digest than SHA256SUMS says"),
+        text.starts_with("the SHA-256 digest of `app` is not the one that SHA256SUMS has"),
         "{text}"
     );
     facts.sums.clear();
     facts.sums.insert("none".into(), good.clone());
     let text = show(&facts, &Request::default());
     assert!(
-        text.starts_with("SHA256SUMS says the digest of `none`, which is not in the source"),
+        text.starts_with("SHA256SUMS has a digest for `none`, which is not in the source"),
         "{text}"
     );
     facts.sums.clear();

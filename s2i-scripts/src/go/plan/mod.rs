@@ -1,61 +1,56 @@
-//! Decides how Go builds an application, and touches nothing.
+//! The plan for a build of Go. It is made without side effects.
 
 mod programs;
+
+use std::{collections::BTreeMap, mem};
 
 use s2i_core::ContainerPath;
 
 use super::{Error as GoError, Facts, Layout, Request, facts::patterns, flags};
 use crate::{
-    Error, Places, Plan,
+    Directories, Error, Plan,
     assembly::{Phase, Step, cache},
+    directories::below,
     host::Invocation,
     launch::PROCFILE,
-    places::below,
     variables,
 };
 
-/// Decides.
-///
-/// # Errors
-/// When there is no program to build, or a choice that only the user can make.
-pub fn plan(facts: &Facts, request: &Request, places: &Places) -> Result<Plan, Error> {
-    if request.cgo && !facts.compiler {
+/// Returns the plan.
+pub(crate) fn plan(facts: &Facts, request: &Request, dirs: &Directories) -> Result<Plan, Error> {
+    if request.cgo && !facts.has_compiler {
         return Err(GoError::NoCompiler.into());
     }
-    let packer = match &facts.packer {
-        None if request.compress => return Err(GoError::NoPacker.into()),
-        packer => packer.as_deref().filter(|_| request.compress),
-    };
-    let chosen = programs::choose(facts, request, places)?;
-    let bin = places.bin();
-    let mut outputs = Vec::new();
-    for (name, package) in &chosen {
-        let output = bin
-            .join(name)
-            .map_err(|err| Error::variable(variables::GO_TARGET, package, &err.to_string()))?;
-        outputs.push(output);
+    if request.compress && facts.upx.is_none() {
+        return Err(GoError::NoUpx.into());
     }
+    let programs = programs::choose(facts, request, dirs)?;
+    let bin = dirs.bin();
+    let mut outputs = Vec::new();
+    for (name, package) in &programs {
+        let output = bin.join(name);
+        outputs.push(output.map_err(|err| Error::variable(variables::GO_TARGET, package, &err))?);
+    }
+    let packages: Vec<_> = programs.into_iter().map(|(_, package)| package).collect();
     let mut phases = Vec::new();
-    phases.extend(facts.caches.restore(places, request.keep_cache));
+    phases.extend(facts.caches.restore(dirs, request.keep_cache));
     let mut steps = facts
         .environment
-        .preparation(facts.toolchain.as_ref(), places);
+        .preparation(facts.toolchain.as_ref(), dirs);
     if request.test {
-        steps.push(Step::Run(test(facts, request, places)));
-        let steps = std::mem::take(&mut steps);
-        phases.push(Phase::new("Testing", steps));
+        steps.push(Step::Run(test(facts, request, dirs)));
+        phases.push(Phase::new("Testing", mem::take(&mut steps)));
     }
     steps.push(Step::MakeDirectory { path: bin.clone() });
     let output = match &outputs[..] {
         [only] => only.to_string(),
         _ => format!("{bin}/"),
     };
-    let packages: Vec<_> = chosen.iter().map(|(_, package)| package.clone()).collect();
-    steps.push(Step::Run(build(facts, request, places, output, &packages)));
+    steps.push(Step::Run(build(facts, request, dirs, output, &packages)));
     phases.push(Phase::new("Building application from source", steps));
     phases.push(Phase::new(
         "Installing application",
-        install(facts, request, places, packer, &outputs),
+        install(facts, request, dirs, &outputs),
     ));
     Ok(Plan {
         recipe: "go",
@@ -72,75 +67,66 @@ pub fn plan(facts: &Facts, request: &Request, places: &Places) -> Result<Plan, E
 fn build(
     facts: &Facts,
     request: &Request,
-    places: &Places,
+    dirs: &Directories,
     output: String,
     packages: &[String],
 ) -> Invocation {
+    let sets = |name| flags::sets(request.goflags.as_deref(), name);
     let mut args = vec!["build".to_owned()];
-    let defaults = [("trimpath", "-trimpath"), ("buildvcs", "-buildvcs=false")];
-    let goflags = request.goflags.as_deref();
-    args.extend(
-        defaults
-            .iter()
-            .filter(|(name, _)| !flags::sets(goflags, name))
-            .map(|(_, flag)| (*flag).to_owned()),
-    );
+    for (name, flag) in [("trimpath", "-trimpath"), ("buildvcs", "-buildvcs=false")] {
+        args.extend((!sets(name)).then(|| flag.to_owned()));
+    }
     match &request.ldflags {
         Some(ldflags) => args.push(format!("-ldflags={}", facts.origin.fill(ldflags))),
-        None if flags::sets(goflags, "ldflags") => {}
+        None if sets("ldflags") => {}
         None => args.push("-ldflags=-s -w".into()),
     }
-    args.extend(facts.environment.flags(request, places));
+    args.extend(facts.environment.flags(request, dirs));
     args.extend(["-o".to_owned(), output]);
     args.extend_from_slice(packages);
-    go(facts, request, places, args)
+    go(facts, request, dirs, args)
 }
 
-fn test(facts: &Facts, request: &Request, places: &Places) -> Invocation {
+fn test(facts: &Facts, request: &Request, dirs: &Directories) -> Invocation {
     let mut args = vec!["test".to_owned()];
-    args.extend(facts.environment.flags(request, places));
+    args.extend(facts.environment.flags(request, dirs));
     args.extend(patterns(&facts.environment.layout, &facts.module));
-    let mut test = go(facts, request, places, args);
-    test.advice.push(
-        "tests need `go vet`, which not every image has; without GO_TEST they don't run".into(),
-    );
+    let mut test = go(facts, request, dirs, args);
+    test.advice
+        .push("tests need `go vet`, which not every image has; they run only with GO_TEST".into());
     test
 }
 
-fn go(facts: &Facts, request: &Request, places: &Places, args: Vec<String>) -> Invocation {
-    let mut advice = Vec::new();
-    if let (Layout::Gopath { .. }, Some(import)) =
-        (&facts.environment.layout, &facts.environment.import)
-    {
-        advice.push(format!(
-            "if packages are missing: run `go mod init {import} && go mod tidy` in the source, and commit go.mod and go.sum"
-        ));
-    }
+fn go(facts: &Facts, request: &Request, dirs: &Directories, args: Vec<String>) -> Invocation {
+    let import = facts.environment.import.as_ref();
+    let advice = import.map(|import| {
+        format!("if packages are missing: run `go mod init {import} && go mod tidy` in the source, and commit go.mod and go.sum")
+    });
     Invocation {
         program: facts.go.clone(),
         args,
-        env: facts.environment.variables(request, places),
-        directory: facts.environment.directory(places),
-        advice,
+        env: facts.environment.variables(request, dirs),
+        directory: facts.environment.directory(dirs),
+        advice: advice.into_iter().collect(),
     }
 }
 
-/// Returns the phase that installs the programs.
+/// Returns the steps that install the programs.
 fn install(
     facts: &Facts,
     request: &Request,
-    places: &Places,
-    packer: Option<&str>,
+    dirs: &Directories,
     outputs: &[ContainerPath],
 ) -> Vec<Step> {
     let mut steps = Vec::new();
+    let upx = facts.upx.as_ref().filter(|_| request.compress);
     for output in outputs {
-        steps.extend(packer.map(|packer| {
+        steps.extend(upx.map(|upx| {
             Step::Run(Invocation {
-                program: packer.to_owned(),
+                program: upx.clone(),
                 args: vec!["--best".into(), "--lzma".into(), output.to_string()],
-                env: std::collections::BTreeMap::new(),
-                directory: places.scratch.clone(),
+                env: BTreeMap::new(),
+                directory: dirs.scratch.clone(),
                 advice: Vec::new(),
             })
         }));
@@ -150,12 +136,12 @@ fn install(
         });
     }
     steps.extend(facts.procfile.as_ref().map(|content| Step::Write {
-        path: below(&places.bin(), PROCFILE),
+        path: below(&dirs.bin(), PROCFILE),
         content: content.clone(),
     }));
     if request.keep_cache {
         let caches = facts.environment.caches();
-        steps.extend(cache::leave(&caches, request.cache_limit, places));
+        steps.extend(cache::finish(&caches, request.cache_limit, dirs));
     }
     steps
 }
@@ -163,6 +149,7 @@ fn install(
 /// Returns the findings and choices, for users.
 fn reasons(facts: &Facts, packages: &[String]) -> Vec<String> {
     let import = facts.environment.import.as_deref().unwrap_or_default();
+    let module = facts.module.module.as_deref().unwrap_or("(without a name)");
     let mut reasons = vec![match &facts.environment.layout {
         Layout::Files => "Go: files without a go.mod".to_owned(),
         Layout::Workspace => format!("Go: workspace of {}", facts.module.uses.join(", ")),
@@ -170,28 +157,19 @@ fn reasons(facts: &Facts, packages: &[String]) -> Vec<String> {
         Layout::Gopath { godeps: true } => {
             format!("Go: without modules, as {import}, with Godeps/_workspace")
         }
-        Layout::Module { vendored } => {
-            let module = facts.module.module.as_deref().unwrap_or("(without a name)");
-            format!(
-                "Go: module {module}{}",
-                if *vendored { ", vendored" } else { "" }
-            )
-        }
+        Layout::Module { vendored: false } => format!("Go: module {module}"),
+        Layout::Module { vendored: true } => format!("Go: module {module}, vendored"),
     }];
     if let Some(present) = facts.toolchain {
-        let noun = if packages.len() == 1 {
-            "package"
-        } else {
-            "packages"
-        };
+        let plural = if packages.len() == 1 { "" } else { "s" };
+        let packages = packages.join(" ");
         reasons.push(format!(
-            "building {noun} {} with Go {present}",
-            packages.join(" ")
+            "building package{plural} {packages} with Go {present}"
         ));
     }
-    if let Some(wished) = facts.wished {
+    if let Some(preferred) = facts.preferred {
         reasons.push(format!(
-            "go.mod would like the toolchain {wished}; its go line is content with this one"
+            "go.mod prefers the toolchain {preferred}; its go line accepts this one"
         ));
     }
     reasons.extend(facts.caches.reasons());

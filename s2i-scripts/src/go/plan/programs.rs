@@ -1,97 +1,94 @@
 //! The choice of the programs to build, and their names.
 
 use super::super::{
-    Error as GoError, Facts, Layout, Request,
+    Error, Facts, Layout, Request,
     facts::{Program, normal},
     layout::FILES_NAME,
     modfile::program_name,
 };
-use crate::{Error, Places};
+use crate::Directories;
 
-/// All programs, in a list of targets.
+/// The end of a target that stands for all programs below a directory.
 const ALL: &str = "...";
 
-/// The programs to build with their names, as name and package: the wanted ones, else those at the
+/// Returns the programs to build, as name and package: the requested ones, else those at the
 /// roots of modules, else those below `cmd/`.
 pub(super) fn choose(
     facts: &Facts,
     request: &Request,
-    places: &Places,
+    dirs: &Directories,
 ) -> Result<Vec<(String, String)>, Error> {
-    let chosen = if request.targets.is_empty() {
-        usual(facts, places)?
+    let mut chosen = if request.targets.is_empty() {
+        default(facts, dirs)?
     } else {
-        wanted(facts, &request.targets)?
+        requested(facts, &request.targets)?
     };
+    let mut seen = Vec::new();
+    chosen.retain(|program| {
+        let is_new = !seen.contains(program);
+        seen.push(program);
+        is_new
+    });
     let mut named: Vec<(String, String)> = Vec::new();
-    for program in chosen {
-        let name = program_name(&program.import)
-            .unwrap_or(FILES_NAME)
-            .to_owned();
+    for Program { directory, import } in chosen {
+        let name = program_name(import).unwrap_or(FILES_NAME).to_owned();
         if let Some((_, other)) = named.iter().find(|(known, _)| *known == name) {
-            let found = vec![other.clone(), program.directory.clone()];
-            return Err(GoError::SameName { name, found }.into());
+            let packages = vec![other.clone(), directory.clone()];
+            return Err(Error::SameName { name, packages });
         }
-        named.push((name, program.directory.clone()));
+        named.push((name, directory.clone()));
     }
     Ok(named)
 }
 
-fn usual<'a>(facts: &'a Facts, places: &Places) -> Result<Vec<&'a Program>, GoError> {
+fn default<'a>(facts: &'a Facts, dirs: &Directories) -> Result<Vec<&'a Program>, Error> {
     let roots = match facts.environment.layout {
         Layout::Workspace => facts.module.uses.iter().map(|path| normal(path)).collect(),
         _ => vec![".".to_owned()],
     };
-    let mut found: Vec<&Program> = Vec::new();
+    let mut found = Vec::new();
     for root in roots {
         let commands = format!("{root}/cmd/");
-        let at_root = facts.programs.iter().find(|known| known.directory == root);
-        let below = facts
-            .programs
-            .iter()
-            .filter(|known| at_root.is_none() && known.directory.starts_with(&commands));
-        for program in at_root.into_iter().chain(below) {
-            if !found.contains(&program) {
-                found.push(program);
-            }
+        let mut programs = facts.programs.iter();
+        match programs.find(|program| program.directory == root) {
+            Some(program) => found.push(program),
+            None => found.extend(
+                facts
+                    .programs
+                    .iter()
+                    .filter(|program| program.directory.starts_with(&commands)),
+            ),
         }
     }
-    if found.is_empty() && !facts.with_c.is_empty() {
-        let programs = facts.with_c.iter().map(|program| program.import.clone());
-        return Err(GoError::NeedsC {
-            programs: programs.collect(),
+    if found.is_empty() && !facts.cgo_programs.is_empty() {
+        let programs = facts.cgo_programs.iter();
+        return Err(Error::NeedsCgo {
+            programs: programs.map(|program| program.import.clone()).collect(),
         });
     }
     if found.is_empty() {
-        return Err(GoError::NoProgram {
-            path: places.source.to_string(),
+        return Err(Error::NoProgram {
+            path: dirs.source.to_string(),
             elsewhere: directories(facts),
         });
     }
     Ok(found)
 }
 
-fn wanted<'a>(facts: &'a Facts, targets: &[String]) -> Result<Vec<&'a Program>, GoError> {
-    let mut found: Vec<&Program> = Vec::new();
+fn requested<'a>(facts: &'a Facts, targets: &[String]) -> Result<Vec<&'a Program>, Error> {
+    let mut found = Vec::new();
     for target in targets {
         let path = normal(target);
-        let matches = |known: &&Program| match path.strip_suffix(ALL) {
-            Some(start) => {
-                known.directory.starts_with(start) || format!("{}/", known.directory) == start
-            }
-            None => known.directory == path,
+        let matches = |program: &&Program| match path.strip_suffix(ALL) {
+            Some(start) => format!("{}/", program.directory).starts_with(start),
+            None => program.directory == path,
         };
-        let mut is_known = false;
-        for program in facts.programs.iter().filter(matches) {
-            is_known = true;
-            if !found.contains(&program) {
-                found.push(program);
-            }
-        }
-        if !is_known {
-            return Err(GoError::NoSuchTarget {
+        let before = found.len();
+        found.extend(facts.programs.iter().filter(matches));
+        if found.len() == before {
+            return Err(Error::NoSuchTarget {
                 target: target.clone(),
-                found: directories(facts),
+                programs: directories(facts),
             });
         }
     }

@@ -2,11 +2,11 @@
 
 use super::*;
 use crate::{
-    Explain as _,
     assembly::{
         cache::Caches,
-        testing::{places, render},
+        testing::{directories, render},
     },
+    explain::Explanation,
     go::{ModFile, Origin, Version, environment::Environment, facts::Program},
 };
 
@@ -29,25 +29,25 @@ fn facts(layout: Layout, module: &str, programs: &[&str]) -> Facts {
         },
         go: "/usr/local/go/bin/go".into(),
         toolchain: Version::parse("1.26.8"),
-        wished: None,
+        preferred: None,
         programs: programs.iter().map(program).collect(),
-        with_c: Vec::new(),
+        cgo_programs: Vec::new(),
         module,
         caches: Caches::default(),
         origin: Origin::default(),
         procfile: None,
-        packer: None,
-        compiler: false,
-        git: false,
+        upx: None,
+        has_compiler: false,
+        has_git: false,
     }
 }
 
 const MODULE: Layout = Layout::Module { vendored: false };
 
 #[test]
-fn a_module_is_built_in_the_scratch_directory() {
+fn module_is_built_with_caches_in_the_scratch_directory() {
     let facts = facts(MODULE, "module example.com/shop/v2", &[".", "./cmd/tool"]);
-    let plan = plan(&facts, &Request::default(), &places()).unwrap();
+    let plan = plan(&facts, &Request::default(), &directories()).unwrap();
     assert_eq!(
         render(&plan),
         "\
@@ -71,7 +71,7 @@ fn files_without_a_module_get_one_beside_the_source() {
     let plan = plan(
         &facts(Layout::Files, "", &["."]),
         &Request::default(),
-        &places(),
+        &directories(),
     )
     .unwrap();
     let text = render(&plan);
@@ -98,7 +98,7 @@ fn kept_caches_are_restored_at_their_own_level_and_shared() {
         epoch: 7,
         ..Request::default()
     };
-    let text = render(&plan(&facts, &request, &places()).unwrap());
+    let text = render(&plan(&facts, &request, &directories()).unwrap());
     for part in [
         "# Restoring build artifacts\n\
          move /tmp/artifacts/build-go1.26.8-linux-amd64 -> /opt/app-root/cache/build-go1.26.8-linux-amd64\n\
@@ -113,10 +113,15 @@ fn kept_caches_are_restored_at_their_own_level_and_shared() {
     }
 }
 
-/// The command line of the build, from `build` on, and what is changed in its environment.
+/// Checks the command line of the build, from `build` on, and its environment.
 #[track_caller]
 fn check_flags(request: &Request, expected: &str, expected_env: &str) {
-    let plan = plan(&facts(MODULE, "module shop", &["."]), request, &places()).unwrap();
+    let plan = plan(
+        &facts(MODULE, "module shop", &["."]),
+        request,
+        &directories(),
+    )
+    .unwrap();
     let mut invocations = Vec::new();
     for step in plan.phases.iter().flat_map(|phase| &phase.steps) {
         invocations.extend(if let Step::Run(invocation) = step {
@@ -139,7 +144,7 @@ fn check_flags(request: &Request, expected: &str, expected_env: &str) {
 }
 
 #[test]
-fn what_the_user_says_wins() {
+fn variables_of_the_user_take_precedence() {
     let text = |text: &str| Some(text.to_owned());
     let request = Request {
         ldflags: text("-X main.v=1"),
@@ -171,7 +176,7 @@ fn what_the_user_says_wins() {
     );
 }
 
-/// The packages that are built and the names of their programs, or the reason that none is.
+/// Checks the packages that are built and the names of their programs, or the error.
 #[track_caller]
 fn check_choice(programs: &[&str], targets: &str, expected: &str) {
     let facts = facts(MODULE, "module example.com/shop", programs);
@@ -184,7 +189,7 @@ fn check_facts(facts: &Facts, targets: &str, expected: &str) {
         targets: targets.split_whitespace().map(str::to_owned).collect(),
         ..Request::default()
     };
-    let actual = match plan(facts, &request, &places()) {
+    let actual = match plan(facts, &request, &directories()) {
         Ok(plan) => {
             let seals = plan.phases.iter().flat_map(|phase| &phase.steps);
             let names = seals.filter_map(|step| match step {
@@ -199,12 +204,11 @@ fn check_facts(facts: &Facts, targets: &str, expected: &str) {
                 names.join(" ")
             )
         }
-        Err(err) => format!(
-            "{} | {} | {}",
-            err,
-            err.cause().unwrap_or_default(),
-            err.tries().join(" / ")
-        ),
+        Err(err) => {
+            let Explanation { cause, hints, .. } = err.explain();
+            let cause = cause.unwrap_or_default();
+            format!("{err} | {cause} | {}", hints.join(" / "))
+        }
     };
     assert_eq!(actual, expected);
 }
@@ -218,7 +222,7 @@ fn several(packages: &str, names: &str) -> String {
 }
 
 #[test]
-fn the_root_wins_then_all_commands() {
+fn root_is_built_or_else_all_commands() {
     check_choice(&[".", "./cmd/a", "./cmd/b"], "", &one(".", "shop"));
     check_choice(&["./cmd/a", "./tools/gen"], "", &one("./cmd/a", "a"));
     check_choice(
@@ -247,11 +251,11 @@ fn the_root_wins_then_all_commands() {
 }
 
 #[test]
-fn choices_that_only_the_user_can_make_are_named() {
+fn choices_that_only_the_user_can_make_are_errors() {
     check_choice(
         &["./tools/gen"],
         "",
-        "there is no program to build in `/tmp/src` | the root is no `package main` and none is below `cmd/`; \
+        "there is no program to build in `/tmp/src` | the root is not a `package main`, and there is none below `cmd/`; \
          programs elsewhere: ./tools/gen | choose with GO_TARGET, for example `-e GO_TARGET=./tools/gen`",
     );
     check_choice(
@@ -264,7 +268,7 @@ fn choices_that_only_the_user_can_make_are_named() {
             &["./cmd/a"],
             target,
             &format!(
-                "GO_TARGET names `{target}`, which is no program of this source | there are ./cmd/a | \
+                "GO_TARGET names `{target}`, which is not a program of this source | there are ./cmd/a | \
                  choose with GO_TARGET, for example `-e GO_TARGET=./cmd/a`"
             ),
         );
@@ -278,7 +282,7 @@ fn choices_that_only_the_user_can_make_are_named() {
 }
 
 #[test]
-fn a_workspace_has_the_programs_of_its_modules() {
+fn workspace_has_the_programs_of_its_modules() {
     let mut facts = facts(
         Layout::Workspace,
         "go 1.25\nuse (\n./api\n./tools\n./lib\n)",
@@ -303,11 +307,11 @@ fn a_workspace_has_the_programs_of_its_modules() {
 }
 
 #[test]
-fn a_source_without_modules_is_built_where_its_import_path_says() {
+fn source_without_modules_is_built_at_its_import_path() {
     let mut facts = facts(Layout::Gopath { godeps: true }, "", &["."]);
     facts.environment.import = Some("example.com/old/shop".into());
     facts.programs[0].import = "example.com/old/shop".into();
-    let text = render(&plan(&facts, &Request::default(), &places()).unwrap());
+    let text = render(&plan(&facts, &Request::default(), &directories()).unwrap());
     for part in [
         "Go: without modules, as example.com/old/shop, with Godeps/_workspace",
         "link /tmp/s2i-scratch/gopath/src/example.com/old/shop -> /tmp/src",
@@ -322,14 +326,14 @@ fn a_source_without_modules_is_built_where_its_import_path_says() {
 #[test]
 fn tests_compression_and_processes_are_steps() {
     let mut facts = facts(MODULE, "module shop", &["."]);
-    facts.packer = Some("/usr/bin/upx".into());
+    facts.upx = Some("/usr/bin/upx".into());
     facts.procfile = Some("web: shop --serve\n".into());
     let request = Request {
         test: true,
         compress: true,
         ..Request::default()
     };
-    let text = render(&plan(&facts, &request, &places()).unwrap());
+    let text = render(&plan(&facts, &request, &directories()).unwrap());
     for part in [
         "# Testing\nmake /tmp/s2i-scratch/tmp\n",
         " go test ./...\n# Building application from source\nmake /opt/app-root/bin\n",
@@ -338,8 +342,8 @@ fn tests_compression_and_processes_are_steps() {
     ] {
         assert!(text.contains(part), "{part}\n\n{text}");
     }
-    facts.packer = None;
-    let error = plan(&facts, &request, &places()).unwrap_err();
+    facts.upx = None;
+    let error = plan(&facts, &request, &directories()).unwrap_err();
     assert_eq!(
         error.to_string(),
         "COMPRESS_BINARY=true needs `upx`, and this image has none"
@@ -348,6 +352,6 @@ fn tests_compression_and_processes_are_steps() {
         cgo: true,
         ..Request::default()
     };
-    let error = plan(&facts, &request, &places()).unwrap_err();
-    assert_eq!(error.exit_code(), crate::exit::TOOLCHAIN);
+    let error = plan(&facts, &request, &directories()).unwrap_err();
+    assert_eq!(error.explain().code, crate::exit::TOOLCHAIN);
 }

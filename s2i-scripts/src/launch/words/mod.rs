@@ -1,23 +1,22 @@
 //! Command lines without a shell.
 //!
 //! Most start scripts and Procfiles are simple: words, quotes, variables, assignments in front, and one
-//! command after the other. Whatever else a shell would do something about is left to a shell, so
-//! that what is done here is what a shell would have done.
+//! command after the other. Everything else is left to a shell, so that the result is that of a shell.
 
 /// A command of a line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Simple {
+pub(crate) struct Simple {
     /// The variables that the line assigns for this command.
-    pub assignments: Vec<(String, String)>,
+    pub(crate) assignments: Vec<(String, String)>,
     /// Its words; never empty.
-    pub words: Vec<String>,
+    pub(crate) words: Vec<String>,
 }
 
-/// The line has something that only a shell can do.
+/// The error for a line that only a shell can run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NeedsShell;
+pub(crate) struct NeedsShell;
 
-/// Words that are no programs to a shell.
+/// Words that a shell does not take for programs.
 const RESERVED: &[&str] = &[
     "!", ".", ":", "[[", "alias", "bg", "break", "case", "command", "continue", "do", "done",
     "elif", "else", "esac", "eval", "exit", "export", "fc", "fg", "fi", "for", "function",
@@ -26,22 +25,10 @@ const RESERVED: &[&str] = &[
     "unset", "until", "wait", "while",
 ];
 
-/// The commands of a line, each to be run when the one before has ended well.
+/// Returns the commands of a line, each to be run when the one before has succeeded.
 ///
 /// `lookup` gives the values of variables.
-///
-/// # Errors
-/// When only a shell can do it.
-///
-/// ```
-/// use s2i_scripts::launch::words::parse;
-///
-/// let port = |name: &str| (name == "PORT").then(|| "8080".to_owned());
-/// let commands = parse("node -r dotenv/config 'my server.js' --port=${PORT:-3000}", &port).unwrap();
-/// assert_eq!(commands[0].words[3..], ["my server.js", "--port=8080"]);
-/// assert!(parse("node a.js | tee log", &port).is_err());
-/// ```
-pub fn parse(
+pub(crate) fn parse(
     line: &str,
     lookup: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Vec<Simple>, NeedsShell> {
@@ -61,10 +48,9 @@ pub fn parse(
     }
 }
 
-/// The words of a list in which only quotes and backslashes mean something; a quote without an end
+/// Returns the words of a list in which only quotes and backslashes are special; a quote without an end
 /// goes to the end.
-#[must_use]
-pub fn split(list: &str) -> Vec<String> {
+pub(crate) fn split(list: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
     let mut quote = None;
@@ -93,9 +79,9 @@ struct Word {
     is_quoted: bool,
     /// The words that an unquoted variable has put before it.
     before: Vec<String>,
-    /// Something in it does not stand in the line as it is.
-    is_made: bool,
-    /// Returns the position of the `=` of an assignment.
+    /// A part of it is quoted or the value of a variable.
+    is_expanded: bool,
+    /// The position of the `=` of an assignment.
     equals: Option<usize>,
 }
 
@@ -159,7 +145,7 @@ impl Reader<'_> {
                 }
                 '$' => {
                     let value = self.variable()?;
-                    word.is_made = true;
+                    word.is_expanded = true;
                     if word.equals.is_some() && may_assign {
                         word.text.push_str(&value);
                     } else {
@@ -167,7 +153,7 @@ impl Reader<'_> {
                     }
                 }
                 c => {
-                    let is_name = !word.is_made && name_end(&word.text) == word.text.len();
+                    let is_name = !word.is_expanded && name_end(&word.text) == word.text.len();
                     if c == '=' && is_name && !word.text.is_empty() && word.equals.is_none() {
                         word.equals = Some(word.text.len());
                     }
@@ -214,32 +200,26 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// The value of `$NAME`, `${NAME}`, `${NAME:-default}` and `${NAME-default}`.
+    /// Reads the value of `$NAME`, `${NAME}`, `${NAME:-default}` and `${NAME-default}`.
     fn variable(&mut self) -> Result<String, NeedsShell> {
         let after = &self.rest[1..];
-        let (braced, after) = match after.strip_prefix('{') {
-            Some(after) => (true, after),
-            None => (false, after),
-        };
-        let end = name_end(after);
-        let (name, after) = after.split_at(end);
+        let braced = after.strip_prefix('{');
+        let after = braced.unwrap_or(after);
+        let (name, after) = after.split_at(name_end(after));
         if name.is_empty() {
             return Err(NeedsShell);
         }
         let value = (self.lookup)(name);
-        if !braced {
+        if braced.is_none() {
             self.rest = after;
             return Ok(value.unwrap_or_default());
         }
         let (operator, after) = after.split_once('}').ok_or(NeedsShell)?;
-        let (default, value) = if let Some(default) = operator.strip_prefix(":-") {
-            (default, value.filter(|value| !value.is_empty()))
-        } else if let Some(default) = operator.strip_prefix('-') {
-            (default, value)
-        } else if operator.is_empty() {
-            ("", value)
-        } else {
-            return Err(NeedsShell);
+        let (default, value) = match (operator.strip_prefix(":-"), operator.strip_prefix('-')) {
+            (Some(default), _) => (default, value.filter(|value| !value.is_empty())),
+            (None, Some(default)) => (default, value),
+            (None, None) if operator.is_empty() => ("", value),
+            (None, None) => return Err(NeedsShell),
         };
         if default.contains(['$', '"', '\'', '\\', '`', '{', '~', '*', '?', '[']) {
             return Err(NeedsShell);
@@ -252,7 +232,7 @@ impl Reader<'_> {
 impl Word {
     fn quote(&mut self, add: impl FnOnce(&mut String)) {
         self.is_quoted = true;
-        self.is_made = true;
+        self.is_expanded = true;
         add(&mut self.text);
     }
 
@@ -271,13 +251,13 @@ impl Word {
     }
 }
 
-/// The name and the value, if the word is an assignment.
+/// Returns the name and the value, if the word is an assignment.
 fn assignment(word: &Word) -> Option<(String, String)> {
     let (name, value) = word.text.split_at(word.equals?);
     Some((name.to_owned(), value[1..].to_owned()))
 }
 
-/// The length of the variable's name that a text begins with.
+/// Returns the length of the variable's name that a text begins with.
 fn name_end(text: &str) -> usize {
     let is_digit = |c: char| c.is_ascii_digit();
     if text.starts_with(is_digit) {

@@ -1,4 +1,4 @@
-//! Lines, and what a shell makes of the same lines.
+//! Lines, compared with a shell.
 
 use std::process::Command;
 
@@ -29,7 +29,7 @@ fn show(line: &str) -> String {
 }
 
 #[test]
-fn lines_that_need_no_shell() {
+fn simple_lines_need_no_shell() {
     for (line, expected) in [
         ("node server.js", "[node] [server.js]"),
         ("  node\t'a b' \"c d\" e\\ f ", "[node] [a b] [c d] [e f]"),
@@ -56,7 +56,7 @@ fn lines_that_need_no_shell() {
 }
 
 #[test]
-fn lines_that_need_one() {
+fn other_lines_need_a_shell() {
     for line in [
         "",
         "a | b",
@@ -111,7 +111,7 @@ fn lists_are_split_at_white_space_outside_of_quotes() {
 }
 
 #[test]
-fn behind_the_program_there_are_no_assignments() {
+fn arguments_are_not_assignments() {
     let commands = parse("show A=$B", &lookup).unwrap();
     assert!(commands[0].assignments.is_empty());
     assert!(commands[0].words.len() > 1);
@@ -120,9 +120,9 @@ fn behind_the_program_there_are_no_assignments() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
-    /// A line that needs no shell has the words that a shell would see.
+    /// A line that needs no shell has the same words as in a shell.
     #[test]
-    fn a_shell_sees_the_same(rest in r#"([ab=$AB\\"' ]|\$\{[ABEN](:?-d)?\}|\$[ABEN]){0,14}"#) {
+    fn words_are_those_of_a_shell(rest in r#"([ab=$AB\\"' ]|\$\{[ABEN](:?-d)?\}|\$[ABEN]){0,14}"#) {
         let line = format!("show {rest}");
         let Ok(commands) = parse(&line, &lookup) else {
             return Ok(());

@@ -1,4 +1,4 @@
-//! Messages to users about the facts and the choices.
+//! Messages for users about the facts and the choices.
 
 use super::{
     super::{
@@ -47,11 +47,14 @@ pub(super) fn reasons(facts: &Facts, target: Target<'_>, request: &Request) -> V
         "packages: {place}, because of {}",
         facts.choice.reason
     ));
-    for (variable, what) in [
+    for (variable, scheme) in [
         (request.https_proxy, "https:"),
         (request.http_proxy, "http:"),
     ] {
-        reasons.extend(variable.map(|name| format!("{what} addresses are reached as {name} says")));
+        reasons.extend(
+            variable
+                .map(|name| format!("{scheme} addresses are reached through the proxy of {name}")),
+        );
     }
     reasons.extend(facts.caches.reasons());
     reasons
@@ -65,7 +68,7 @@ pub(super) fn warnings(facts: &Facts) -> Vec<String> {
         if facts.choice.lock.is_none() {
             let lock = manager.locks().last().unwrap_or(&"a lock file");
             warnings.push(format!(
-                "there is no {lock}: packages are those of today, and the next build may get others; commit one"
+                "there is no {lock}, so the next build may get other versions of packages; commit one"
             ));
         }
         for lock in ["bun.lock", "bun.lockb"] {
@@ -74,12 +77,12 @@ pub(super) fn warnings(facts: &Facts) -> Vec<String> {
             }
         }
     }
-    if let Some(wished) = &facts.wished {
+    if let Some(preferred) = &facts.preferred {
         // Names such as `lts/iron` are not ranges.
-        let range = wished.parse::<Range>();
+        let range = preferred.parse::<Range>();
         if range.is_ok_and(|range| range::fit(&range, &facts.node.version) != Fit::Inside) {
             warnings.push(format!(
-                "the source would like Node.js {wished}, and this is {}",
+                "the source prefers Node.js {preferred}, and this image has {}",
                 facts.node.version
             ));
         }

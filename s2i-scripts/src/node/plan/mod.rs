@@ -1,7 +1,9 @@
-//! Decides how an application for Node.js is built, and touches nothing.
+//! The plan for a build of an application for Node.js. It is made without side effects.
 
 mod messages;
 mod product;
+
+use s2i_core::ContainerPath;
 
 use super::{
     Error as NodeError, Facts, Request,
@@ -12,16 +14,16 @@ use super::{
     range::{self, Fit, Range},
 };
 use crate::{
-    Error, Places, Plan,
+    Directories, Error, Plan,
     assembly::{Phase, Step, cache},
-    places::below,
+    directories::below,
     variables,
 };
 
-/// The script that builds, unless another is named.
+/// The build script, unless another is named.
 const BUILD: &str = "build";
 
-/// Scripts of a package that its installation runs, and that may need what development needs.
+/// Scripts of a package that its installation runs, and that may need development dependencies.
 const LIFECYCLE: &[&str] = &[
     "preinstall",
     "install",
@@ -33,85 +35,84 @@ const LIFECYCLE: &[&str] = &[
 ];
 
 /// Files and directories that an image for production does not need.
-const REMAINS: [&str; 4] = [
+const UNNEEDED: [&str; 4] = [
     ".git",
     "node_modules/.cache",
     ".next/cache",
     ".yarn/install-state.gz",
 ];
 
-/// Notes of pnpm for itself, which have the time in them.
-const PNPM_NOTES: [&str; 3] = [
+/// State files of pnpm, which have the time in them.
+const PNPM_STATE: [&str; 3] = [
     "node_modules/.modules.yaml",
     "node_modules/.pnpm-workspace-state.json",
     "node_modules/.pnpm-workspace-state-v1.json",
 ];
 
-/// Decides.
-///
-/// # Errors
-/// When this Node.js is not the right one, or there is a choice that only the user can make.
-pub fn plan(facts: &Facts, request: &Request, places: &Places) -> Result<Plan, Error> {
+/// Returns the plan.
+pub(crate) fn plan(facts: &Facts, request: &Request, dirs: &Directories) -> Result<Plan, Error> {
     let mut warnings = Vec::new();
     let target = facts
         .project
         .target(request.workspace.as_deref(), facts.is_startable)?;
     warnings.extend(engine(facts, target, request)?);
     warnings.extend(messages::warnings(facts));
-    let decider = Decider {
+    let planner = Planner {
         commands: Commands {
             facts,
             request,
-            places,
+            dirs,
         },
         facts,
         request,
-        places,
+        dirs,
         target,
         closure: facts.project.closure(target),
     };
     let mut phases = Vec::new();
-    phases.extend(facts.caches.restore(places, request.keep_cache));
+    phases.extend(facts.caches.restore(dirs, request.keep_cache));
     phases.push(Phase::new(
         "Installing application source",
         vec![Step::Install {
-            from: places.source.clone(),
-            to: places.app(),
+            from: dirs.source.clone(),
+            to: dirs.app(),
         }],
     ));
     if !facts.project.is_bare {
-        decider.install(&mut phases)?;
+        planner.install(&mut phases)?;
     }
-    phases.push(Phase::new("Installing application", decider.finish()));
+    phases.push(Phase::new("Installing application", planner.finish()));
     Ok(Plan {
         recipe: "node",
         reasons: messages::reasons(facts, target, request),
         warnings,
-        application: places.app(),
+        application: dirs.app(),
         phases,
     })
 }
 
-/// Compares this Node.js with what the source asks for; returns a warning where it may not do.
+/// Compares this Node.js with the range of the source; returns a warning where the source is for an older one.
 fn engine(
     facts: &Facts,
     target: Target<'_>,
     request: &Request,
 ) -> Result<Option<String>, NodeError> {
     let manifests = [facts.manifest(target), &facts.project.root];
-    let wanted = manifests
+    let mut engines = manifests
         .iter()
-        .find_map(|manifest| manifest.engines.get("node"));
-    let Some(Ok(range)) = wanted.map(|text| text.parse::<Range>()) else {
+        .filter_map(|manifest| manifest.engines.get("node"));
+    let Some(needed) = engines.next().cloned() else {
         return Ok(None);
     };
-    let needed = wanted.cloned().unwrap_or_default();
+    let Ok(range) = needed.parse::<Range>() else {
+        return Ok(None);
+    };
     let present = facts.node.version.to_string();
     let is_strict = request.engine_strict || facts.npmrc.engine_strict;
     match range::fit(&range, &facts.node.version) {
         Fit::Inside => Ok(None),
         Fit::TooNew if !is_strict => Ok(Some(format!(
-            "package.json is for Node.js {needed}, which is older than this {present}"
+            "package.json is for Node.js {needed}, and this image has {present}, which is newer"
         ))),
         Fit::TooOld | Fit::TooNew => Err(NodeError::Engine {
             needed,
@@ -121,18 +122,18 @@ fn engine(
     }
 }
 
-struct Decider<'a> {
+struct Planner<'a> {
     commands: Commands<'a>,
     facts: &'a Facts,
     request: &'a Request,
-    places: &'a Places,
+    dirs: &'a Directories,
     target: Target<'a>,
     /// The packages of the workspace that the application needs.
     closure: Vec<&'a Package>,
 }
 
-impl Decider<'_> {
-    /// Packages, build, and what goes again.
+impl Planner<'_> {
+    /// Adds the phases that install packages, build, and remove development dependencies.
     fn install(&self, phases: &mut Vec<Phase>) -> Result<(), Error> {
         let builds = self.builds()?;
         let manifest = &self.facts.project.root;
@@ -140,10 +141,13 @@ impl Decider<'_> {
             .iter()
             .any(|name| manifest.scripts.contains_key(*name));
         let is_single = self.facts.project.packages.is_empty();
-        // What nothing needs is not even fetched, where that is sure.
-        let is_direct = self.request.prune && is_single && builds.is_empty() && !has_lifecycle;
-        let is_direct = is_direct && self.commands.prunes_by_install();
-        let mut steps = credentials::files(self.facts, self.request, self.places);
+        // Development dependencies that nothing needs are not even fetched.
+        let is_direct = self.request.prune
+            && is_single
+            && builds.is_empty()
+            && !has_lifecycle
+            && self.commands.prunes_by_install();
+        let mut steps = credentials::files(self.facts, self.request, self.dirs);
         if let Some(fetch) = self.commands.fetch() {
             let title = format!("Getting {}", self.facts.choice.manager.title());
             steps.push(Step::Run(fetch));
@@ -166,7 +170,7 @@ impl Decider<'_> {
         Ok(())
     }
 
-    /// The build script of the root, else those of the packages that the application needs.
+    /// Returns the build script of the root, else those of the packages that the application needs.
     fn builds(&self) -> Result<Vec<Step>, Error> {
         let words = match &self.request.build {
             Some(words) => words.clone(),
@@ -176,30 +180,28 @@ impl Decider<'_> {
         let script = &words[0];
         let root = &self.facts.project.root;
         if root.scripts.contains_key(script) {
-            return Ok(vec![Step::Run(
-                self.commands.run(&words, self.places.app()),
-            )]);
+            return Ok(vec![Step::Run(self.commands.run(&words, self.dirs.app()))]);
         }
         let mut steps = Vec::new();
         for package in &self.closure {
             if package.manifest.scripts.contains_key(script) {
-                let directory = self.place(&package.directory)?;
+                let directory = self.path_of(package)?;
                 steps.push(Step::Run(self.commands.run(&words, directory)));
             }
         }
         if steps.is_empty() && self.request.build.is_some() {
-            let found = root.scripts.keys().cloned().collect();
             return Err(NodeError::NoSuchScript {
                 name: script.clone(),
                 variable: variables::NPM_BUILD,
-                found,
+                scripts: root.scripts.keys().cloned().collect(),
             }
             .into());
         }
         Ok(steps)
     }
 
-    /// Packages of the workspace that the application does not need, and what development needs.
+    /// Returns the steps that remove packages of the workspace that the application does not need, and development
+    /// dependencies.
     fn prune(&self) -> Vec<Step> {
         let mut steps = Vec::new();
         let project = &self.facts.project;
@@ -216,7 +218,7 @@ impl Decider<'_> {
                 .iter()
                 .filter(|package| !is_needed(package));
             steps.extend(rest.filter_map(|package| {
-                let path = self.place(&package.directory).ok()?;
+                let path = self.path_of(package).ok()?;
                 Some(Step::Remove { path })
             }));
         }
@@ -228,56 +230,54 @@ impl Decider<'_> {
 
     /// Returns the steps that remove what the image does not need, and look for secrets.
     fn finish(&self) -> Vec<Step> {
-        let app = self.places.app();
+        let app = self.dirs.app();
         let mut steps = Vec::new();
-        if self.request.keep_cache && !self.facts.project.is_bare {
+        let keeps_cache = self.request.keep_cache && !self.facts.project.is_bare;
+        if keeps_cache {
             steps.extend(self.save_tools());
         }
         if !self.request.is_development() {
             steps.extend(self.product());
-            let notes: &[_] = match self.facts.choice.manager {
-                Manager::Pnpm => &PNPM_NOTES,
-                _ => &[],
-            };
-            for name in REMAINS.iter().chain(notes) {
+            let is_pnpm = self.facts.choice.manager == Manager::Pnpm;
+            let state = PNPM_STATE.iter().filter(|_| is_pnpm);
+            for name in UNNEEDED.iter().chain(state) {
                 let path = below(&app, name);
                 steps.push(Step::Remove { path });
             }
         }
-        if self.facts.npmrc.has_credentials {
-            let path = below(&app, ".npmrc");
-            steps.push(Step::Remove { path });
-        }
-        if self.facts.yarnrc.has_credentials {
-            let path = below(&app, ".yarnrc.yml");
-            steps.push(Step::Remove { path });
+        for (name, has_credentials) in [
+            (".npmrc", self.facts.npmrc.has_credentials),
+            (".yarnrc.yml", self.facts.yarnrc.has_credentials),
+        ] {
+            let path = below(&app, name);
+            steps.extend(has_credentials.then_some(Step::Remove { path }));
         }
         let secrets = credentials::secrets(self.request);
         if !secrets.is_empty() {
             if self.request.keep_cache {
-                // With an answer that depends on it (`Vary: Authorization`), npm keeps the token.
-                steps.push(Step::Forget {
-                    path: self.places.cache(),
+                // npm caches the token with an answer that depends on it (`Vary: Authorization`).
+                steps.push(Step::Purge {
+                    path: self.dirs.cache(),
                     variables: secrets.clone(),
                 });
             }
             steps.push(Step::Search {
-                path: self.places.app_root.clone(),
+                path: self.dirs.app_root.clone(),
                 variables: secrets,
             });
         }
         steps.push(Step::Share { path: app });
-        if self.request.keep_cache && !self.facts.project.is_bare {
-            let names = &self.facts.cache_names;
-            let names = [names.packages.clone(), names.tools.clone()];
-            steps.extend(cache::leave(&names, self.request.cache_limit, self.places));
+        if keeps_cache {
+            let names = self.facts.cache_names.all();
+            steps.extend(cache::finish(&names, self.request.cache_limit, self.dirs));
         }
         steps
     }
 
-    fn place(&self, directory: &str) -> Result<s2i_core::ContainerPath, Error> {
-        let path = self.places.app().join(directory);
-        path.map_err(|err| Error::variable(variables::WORKSPACE, directory, &err.to_string()))
+    fn path_of(&self, package: &Package) -> Result<ContainerPath, Error> {
+        let directory = &package.directory;
+        let path = self.dirs.app().join(directory);
+        path.map_err(|err| Error::variable(variables::NODE_WORKSPACE, directory, &err))
     }
 }
 

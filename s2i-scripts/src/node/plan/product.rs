@@ -7,102 +7,79 @@ use super::{
         frameworks::{self, Product},
         project::Target,
     },
-    Decider,
+    Planner,
 };
 use crate::assembly::{Step, cache, plan::Asset};
 
-/// The Procfile for the server that Next.js makes; without the variable it would listen on one address alone.
+/// The Procfile for the server of Next.js; without the variable it listens on one address alone.
 const NEXT: &str = "web: HOSTNAME=0.0.0.0 node";
 
-/// Directories in which tools keep what makes the next build quicker, below the application.
+/// The directories in which tools keep their caches, below the application.
 const TOOLS: &[(&str, &str)] = &[("node_modules/.cache", "modules"), (".next/cache", "next")];
 
-impl Decider<'_> {
+impl Planner<'_> {
     /// Returns the steps that replace the source with the output, where nothing else runs.
     pub(super) fn product(&self) -> Vec<Step> {
         if self.facts.project.is_bare {
             return Vec::new();
         }
-        let app = self.places.app();
         let directory = self.target.directory();
-        let home = join(&app, directory);
-        match self.what() {
+        let home = join(&self.dirs.app(), directory);
+        let install = |output, assets, procfile| Step::InstallOutput {
+            output,
+            root: self.dirs.app(),
+            assets,
+            procfile,
+        };
+        let manifest = self.facts.manifest(self.target);
+        match frameworks::product(manifest, self.facts.is_server, self.request) {
             Product::Application => Vec::new(),
-            Product::Site { directory, .. } => vec![Step::InstallOutput {
-                output: join(&home, directory),
-                root: app,
-                assets: Vec::new(),
-                procfile: None,
-            }],
-            Product::Next if self.facts.procfile => Vec::new(),
+            Product::Site(directory) => vec![install(join(&home, directory), Vec::new(), None)],
+            Product::Next if self.facts.has_procfile => Vec::new(),
             Product::Next => {
                 let standalone = join(&home, ".next/standalone");
                 let inside = join(&standalone, directory);
-                let asset = |name: &str| Asset {
+                let assets = ["public", ".next/static"].map(|name| Asset {
                     from: join(&home, name),
                     to: join(&inside, name),
-                };
+                });
                 let server = match directory {
                     "" => "server.js".to_owned(),
                     directory => format!("{directory}/server.js"),
                 };
-                let mut steps = vec![Step::InstallOutput {
-                    output: standalone,
-                    root: app.clone(),
-                    assets: vec![asset("public"), asset(".next/static")],
-                    procfile: Some(format!("{NEXT} {server}\n")),
-                }];
+                let procfile = format!("{NEXT} {server}\n");
+                let mut steps = vec![install(standalone, assets.into(), Some(procfile))];
                 // A directory of that name that was there before the build is something else.
                 let is_free = !self.facts.names.iter().any(|name| name == "out");
                 if is_free && self.target == Target::Root {
-                    steps.push(Step::InstallOutput {
-                        output: join(&home, "out"),
-                        root: app,
-                        assets: Vec::new(),
-                        procfile: None,
-                    });
+                    steps.push(install(join(&home, "out"), Vec::new(), None));
                 }
                 steps
             }
         }
     }
 
-    /// Returns what the build makes.
-    pub(super) fn what(&self) -> Product<'_> {
-        let manifest = self.facts.manifest(self.target);
-        frameworks::product(manifest, self.facts.is_server, self.request)
-    }
-
     /// Returns the steps that restore the caches of tools.
     pub(super) fn restore_tools(&self) -> Vec<Step> {
-        if !self
-            .facts
-            .caches
-            .saved
-            .contains(&self.facts.cache_names.tools)
-        {
+        let name = &self.facts.cache_names.tools;
+        if !self.facts.caches.saved.contains(name) {
             return Vec::new();
         }
-        self.tools(|kept, used| Step::Move {
-            from: kept,
-            to: used,
-        })
+        self.tools(|from, to| Step::Move { from, to })
     }
 
-    /// Returns the steps that save them for the next build.
+    /// Returns the steps that save the caches of tools for the next build.
     pub(super) fn save_tools(&self) -> Vec<Step> {
-        self.tools(|kept, used| Step::Move {
-            from: used,
-            to: kept,
-        })
+        self.tools(|to, from| Step::Move { from, to })
     }
 
+    /// Returns a step for each cache of a tool, made from the path of the kept cache and that in the application.
     fn tools(&self, step: impl Fn(ContainerPath, ContainerPath) -> Step) -> Vec<Step> {
         let name = &self.facts.cache_names.tools;
-        let kept = cache::place(name, self.places, self.request.keep_cache);
-        let home = join(&self.places.app(), self.target.directory());
-        let places = TOOLS.iter();
-        places
+        let kept = cache::path(name, self.dirs, self.request.keep_cache);
+        let home = join(&self.dirs.app(), self.target.directory());
+        let tools = TOOLS.iter();
+        tools
             .map(|(used, name)| step(join(&kept, name), join(&home, used)))
             .collect()
     }

@@ -2,10 +2,10 @@
 
 use super::*;
 use crate::{
-    Explain as _, Host,
+    Host,
     assembly::{
         cache::Caches,
-        testing::{places, render},
+        testing::{directories, render},
     },
     node::{
         Manifest, Project,
@@ -45,7 +45,7 @@ fn facts(manager: Manager, package: &str) -> Facts {
             abi: "115".into(),
             arch: "x64".into(),
         },
-        wished: None,
+        preferred: None,
         npmrc: Npmrc::default(),
         yarnrc: Yarnrc {
             linker: Some("node-modules".into()),
@@ -53,9 +53,9 @@ fn facts(manager: Manager, package: &str) -> Facts {
         },
         path: Some("/usr/bin".into()),
         registry: None,
-        shell: true,
-        compiler: false,
-        procfile: false,
+        has_shell: true,
+        has_compiler: false,
+        has_procfile: false,
         caches: Caches::default(),
         cache_names: CacheNames {
             packages: format!("packages-{}", manager.program()),
@@ -76,9 +76,9 @@ const SETTINGS: &str = "--config.store-dir=/tmp/s2i-scratch/cache/packages-pnpm/
 
 /// The plan without the variables of commands.
 fn outline(facts: &Facts, env: &[(&str, &str)]) -> String {
-    let plan = match plan(facts, &request(env), &places()) {
+    let plan = match plan(facts, &request(env), &directories()) {
         Ok(plan) => plan,
-        Err(err) => return format!("{err}: {}", err.cause().unwrap_or_default()),
+        Err(err) => return format!("{err}: {}", err.explain().cause.unwrap_or_default()),
     };
     let lines = render(&plan);
     let lines = lines.lines().map(|line| {
@@ -101,7 +101,7 @@ fn outline(facts: &Facts, env: &[(&str, &str)]) -> String {
 const TYPESCRIPT: &str = r#"{"name":"shop","version":"1.2.0","scripts":{"build":"tsc","start":"node dist/x.js"},"devDependencies":{"typescript":"5"}}"#;
 
 #[test]
-fn a_production_image_is_installed_built_and_pruned() {
+fn production_image_is_installed_built_and_pruned() {
     assert_eq!(
         outline(&facts(Manager::Npm, TYPESCRIPT), &[]),
         "\
@@ -128,7 +128,7 @@ share /opt/app-root/src"
 }
 
 #[test]
-fn what_nothing_needs_is_not_even_installed() {
+fn development_dependencies_without_a_use_are_not_installed() {
     let plain = r#"{"name":"shop","scripts":{"start":"node ."}}"#;
     for (manager, expected) in [
         (Manager::Npm, "npm ci --omit=dev"),
@@ -151,7 +151,7 @@ fn what_nothing_needs_is_not_even_installed() {
 }
 
 #[test]
-fn every_package_manager_has_its_own_words() {
+fn every_package_manager_has_its_own_commands() {
     for (manager, install, run, prune) in [
         (
             Manager::Pnpm,
@@ -181,7 +181,7 @@ fn every_package_manager_has_its_own_words() {
 }
 
 #[test]
-fn development_keeps_everything_and_builds_only_what_is_named() {
+fn development_keeps_everything_and_builds_only_on_request() {
     let npm = facts(Manager::Npm, TYPESCRIPT);
     let text = outline(&npm, &[("DEV_MODE", "true")]);
     assert!(
@@ -207,16 +207,16 @@ fn development_keeps_everything_and_builds_only_what_is_named() {
 }
 
 #[test]
-fn without_a_lock_file_there_is_a_warning() {
+fn missing_lock_file_is_a_warning() {
     let mut facts = facts(Manager::Npm, TYPESCRIPT);
     facts.choice.lock = None;
     facts.names.push("bun.lockb".into());
-    facts.wished = Some("v22".into());
+    facts.preferred = Some("v22".into());
     let text = outline(&facts, &[]);
     for part in [
-        "! there is no package-lock.json: packages are those of today, and the next build may get others; commit one\n",
+        "! there is no package-lock.json, so the next build may get other versions of packages; commit one\n",
         "! bun.lockb is not read: this image has no Bun\n",
-        "! the source would like Node.js v22, and this is 20.20.2\n",
+        "! the source prefers Node.js v22, and this image has 20.20.2\n",
         ": npm install --include=dev\n",
     ] {
         assert!(text.contains(part), "{part}\n\n{text}");
@@ -224,12 +224,12 @@ fn without_a_lock_file_there_is_a_warning() {
 }
 
 #[test]
-fn engines_that_are_too_new_are_refused_and_older_ones_only_told() {
+fn newer_engine_is_refused_and_older_one_is_a_warning() {
     let package =
         |range: &str| format!(r#"{{"engines":{{"node":"{range}"}},"scripts":{{"start":"x"}}}}"#);
     let refused = |present: &str, strict: &str| {
         format!(
-            "the source needs Node.js {present} and this image has Node.js 20.20.2: engines.node of package.json says so{strict}"
+            "the source needs Node.js {present} and this image has Node.js 20.20.2: `engines.node` of package.json requires it{strict}"
         )
     };
     let text = outline(&facts(Manager::Npm, &package(">=22")), &[]);
@@ -237,12 +237,14 @@ fn engines_that_are_too_new_are_refused_and_older_ones_only_told() {
     let old = facts(Manager::Npm, &package("16.x"));
     let text = outline(&old, &[]);
     assert!(
-        text.contains("! package.json is for Node.js 16.x, which is older than this 20.20.2\n"),
+        text.contains(
+            "! package.json is for Node.js 16.x, and this image has 20.20.2, which is newer\n"
+        ),
         "{text}"
     );
     assert_eq!(
         outline(&old, &[("npm_config_engine_strict", "true")]),
-        refused("16.x", ", and engine-strict")
+        refused("16.x", ", and `engine-strict` is set")
     );
     for range in ["^20", "latest"] {
         let text = outline(&facts(Manager::Npm, &package(range)), &[]);
@@ -254,7 +256,7 @@ fn engines_that_are_too_new_are_refused_and_older_ones_only_told() {
 }
 
 #[test]
-fn secrets_are_names_in_files_of_the_scratch_directory() {
+fn files_have_names_of_variables_in_place_of_secrets() {
     let mut facts = facts(Manager::Npm, TYPESCRIPT);
     facts.registry = Some("https://npm.example.org/all/".into());
     facts.npmrc.has_credentials = true;
@@ -270,13 +272,13 @@ fn secrets_are_names_in_files_of_the_scratch_directory() {
     for line in [
         r#"write /tmp/s2i-scratch/home/.npmrc "registry=${NPM_MIRROR}\n//npm.example.org/all/:_authToken=${NPM_TOKEN}\n""#,
         r#"write /tmp/s2i-scratch/home/.yarnrc.yml "npmRegistryServer: \"${NPM_MIRROR}\"\nnpmAuthToken: \"${NPM_TOKEN}\"\nhttpsProxy: \"${https_proxy}\"\nnpmAlwaysAuth: true\n""#,
-        "https: addresses are reached as https_proxy says",
+        "https: addresses are reached through the proxy of https_proxy",
         "remove /opt/app-root/src/.npmrc",
         "search /opt/app-root for NPM_TOKEN, NPM_MIRROR, https_proxy",
     ] {
         assert!(text.lines().any(|known| known == line), "{line}\n\n{text}");
     }
-    let plan = plan(&facts, &request(&env), &places()).unwrap();
+    let plan = plan(&facts, &request(&env), &directories()).unwrap();
     let json = serde_json::to_string(&plan).unwrap();
     assert!(
         !json.contains("the-very-token") && !json.contains("the-password"),
@@ -296,13 +298,13 @@ fn secrets_are_names_in_files_of_the_scratch_directory() {
 }
 
 #[test]
-fn a_package_manager_that_is_not_here_comes_from_the_registry() {
+fn absent_package_manager_comes_from_the_registry() {
     let mut pnpm = facts(Manager::Pnpm, TYPESCRIPT);
     pnpm.tool = Tool::Registry {
         npm: "/usr/bin/npm".into(),
         version: "10.2.0".into(),
     };
-    let plan = plan(&pnpm, &request(&[]), &places()).unwrap();
+    let plan = plan(&pnpm, &request(&[]), &directories()).unwrap();
     let text = render(&plan);
     for part in [
         "packages: pnpm 10.2.0 from the registry, because of a lock file\n",
@@ -347,7 +349,7 @@ fn workspace(manager: Manager) -> Facts {
 }
 
 #[test]
-fn of_a_workspace_one_package_and_what_it_needs_are_kept() {
+fn one_package_of_a_workspace_is_kept_with_its_dependencies() {
     let text = outline(&workspace(Manager::Npm), &[]);
     for part in [
         "application: @x/web in apps/web, one of 3 packages\n",
@@ -376,7 +378,7 @@ fn of_a_workspace_one_package_and_what_it_needs_are_kept() {
 }
 
 #[test]
-fn sites_and_next_take_the_place_of_their_source() {
+fn sites_and_next_replace_their_source() {
     let vite = r#"{"scripts":{"build":"vite build"},"devDependencies":{"vite":"7"}}"#;
     let site = facts(Manager::Npm, vite);
     let text = outline(&site, &[]);
@@ -398,9 +400,9 @@ fn sites_and_next_take_the_place_of_their_source() {
         ),
         "{text}"
     );
-    next.procfile = true;
+    next.has_procfile = true;
     assert!(!outline(&next, &[]).contains("install output"));
-    next.procfile = false;
+    next.has_procfile = false;
     assert!(outline(&next, &[("NODE_PRUNE", "false")]).contains("install output"));
     assert!(!outline(&next, &[("NODE_ENV", "development")]).contains("install output"));
     assert!(!outline(&next, &[("NPM_RUN", "x")]).contains("install output"));
@@ -408,16 +410,16 @@ fn sites_and_next_take_the_place_of_their_source() {
 }
 
 #[test]
-fn caches_come_back_and_stay_when_that_is_wanted() {
+fn caches_are_restored_and_kept_on_request() {
     let mut facts = facts(Manager::Npm, TYPESCRIPT);
     facts.caches.saved = vec!["packages-npm".into(), "tools-abi115-x64".into()];
-    facts.caches.foreign = vec!["tools-abi108-x64".into()];
+    facts.caches.unusable = vec!["tools-abi108-x64".into()];
     let text = outline(
         &facts,
         &[("S2I_KEEP_CACHE", "true"), ("S2I_CACHE_LIMIT", "1")],
     );
     for part in [
-        "the saved cache tools-abi108-x64 is not used: other tools have made it\n",
+        "the saved cache tools-abi108-x64 is not used: it is from other tools\n",
         "# Restoring build artifacts\nmove /tmp/artifacts/packages-npm -> /opt/app-root/cache/packages-npm\n",
         "mode\nmove /opt/app-root/cache/tools-abi115-x64/modules -> /opt/app-root/src/node_modules/.cache\n",
         "# Installing application\nmove /opt/app-root/src/node_modules/.cache -> /opt/app-root/cache/tools-abi115-x64/modules\n",
@@ -425,7 +427,7 @@ fn caches_come_back_and_stay_when_that_is_wanted() {
     ] {
         assert!(text.contains(part), "{part}\n\n{text}");
     }
-    let plan = plan(&facts, &request(&[]), &places()).unwrap();
+    let plan = plan(&facts, &request(&[]), &directories()).unwrap();
     let text = render(&plan);
     assert!(
         text.contains(" npm_config_cache=/tmp/s2i-scratch/cache/packages-npm/npm "),
@@ -435,7 +437,7 @@ fn caches_come_back_and_stay_when_that_is_wanted() {
 }
 
 #[test]
-fn a_plain_file_is_only_put_into_place() {
+fn source_without_a_manifest_is_only_copied() {
     let mut facts = facts(Manager::Npm, "{}");
     facts.project.is_bare = true;
     let text = outline(&facts, &[]);

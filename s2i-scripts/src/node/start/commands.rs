@@ -8,10 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{
-    super::{Error as NodeError, Manifest, manifest},
-    Start,
-};
+use super::super::{Error as NodeError, Manifest, manifest};
 use crate::{
     Error, Host,
     host::{CommandSpec, is_executable},
@@ -22,14 +19,14 @@ use crate::{
     variables,
 };
 
-/// How many scripts may call one another.
-const DEEPEST: usize = 8;
+/// The number of scripts that may call one another.
+const MAX_DEPTH: usize = 8;
 
-/// The file by which Node.js finds packages in archives of Yarn's, and its second one.
+/// The files by which Node.js finds packages in archives of Yarn.
 const PNP: [&str; 2] = [".pnp.cjs", ".pnp.loader.mjs"];
 
-/// Makes the commands.
-pub(super) struct Starter<'a, 'io> {
+/// The commands that start an application.
+pub(super) struct StartCommands<'a, 'io> {
     pub(super) host: &'a Host<'io>,
     /// The root of all packages.
     pub(super) app: &'a Path,
@@ -38,46 +35,41 @@ pub(super) struct Starter<'a, 'io> {
     pub(super) manifest: &'a Manifest,
     /// The value of `NODE_ENV`.
     pub(super) env: String,
-    pub(super) is_dev: bool,
+    /// The commands so far, to be run one after the other.
+    pub(super) list: Vec<CommandSpec>,
 }
 
-impl Starter<'_, '_> {
-    /// Returns the commands, to be run one after the other; `None` for a site.
-    pub(super) fn tasks(
-        &self,
-        start: &Start,
-        args: &[OsString],
-    ) -> Result<Option<Vec<CommandSpec>>, Error> {
-        let mut tasks = Vec::new();
-        match start {
-            Start::Command(command) => {
-                self.add_command(command, None, DEEPEST, &mut tasks)?;
-                add_args(args, &mut tasks);
-            }
-            Start::Script(name) => self.add_script(name, args, DEEPEST, &mut tasks)?,
-            Start::File(file) => {
-                let command = Simple {
-                    words: vec!["node".to_owned(), file.clone()],
-                    ..Simple::default()
-                };
-                tasks.push(self.task(command, self.home, None, file)?);
-                add_args(args, &mut tasks);
-            }
-            Start::Site => return Ok(None),
-        }
-        if self.is_dev {
-            self.watch(&mut tasks)?;
-        }
-        Ok(Some(tasks))
+impl StartCommands<'_, '_> {
+    /// Adds a command.
+    pub(super) fn add_command(&mut self, command: &str, args: &[OsString]) -> Result<(), Error> {
+        self.add_line(command, None, MAX_DEPTH)?;
+        self.add_args(args);
+        Ok(())
     }
 
-    /// A script with those that npm would run before and after it.
-    fn add_script(
-        &self,
+    /// Adds a script.
+    pub(super) fn add_script(&mut self, name: &str, args: &[OsString]) -> Result<(), Error> {
+        self.add_nested_script(name, args, MAX_DEPTH)
+    }
+
+    /// Adds Node.js with a file.
+    pub(super) fn add_file(&mut self, file: &str, args: &[OsString]) -> Result<(), Error> {
+        let command = Simple {
+            words: vec!["node".to_owned(), file.to_owned()],
+            ..Simple::default()
+        };
+        let command = self.command(command, self.home, None, file)?;
+        self.list.push(command);
+        self.add_args(args);
+        Ok(())
+    }
+
+    /// Adds a script with those that npm would run before and after it.
+    fn add_nested_script(
+        &mut self,
         name: &str,
         args: &[OsString],
         depth: usize,
-        tasks: &mut Vec<CommandSpec>,
     ) -> Result<(), Error> {
         if depth == 0 {
             let name = name.to_owned();
@@ -85,61 +77,63 @@ impl Starter<'_, '_> {
         }
         let scripts = &self.manifest.scripts;
         for part in [format!("pre{name}"), name.to_owned(), format!("post{name}")] {
-            let Some(script) = scripts.get(&part) else {
-                if part == name {
+            match scripts.get(&part) {
+                Some(script) => self.add_line(script, Some(&part), depth - 1)?,
+                None if part == name => {
                     return Err(NodeError::NoSuchScript {
                         name: part,
                         variable: "another script",
-                        found: scripts.keys().cloned().collect(),
+                        scripts: scripts.keys().cloned().collect(),
                     }
                     .into());
                 }
-                continue;
-            };
-            self.add_command(script, Some(&part), depth - 1, tasks)?;
+                None => {}
+            }
             if part == name {
-                add_args(args, tasks);
+                self.add_args(args);
             }
         }
         Ok(())
     }
 
-    /// The commands of a line; a shell's where it needs one.
-    fn add_command(
-        &self,
-        line: &str,
-        script: Option<&str>,
-        depth: usize,
-        tasks: &mut Vec<CommandSpec>,
-    ) -> Result<(), Error> {
+    /// Adds the commands of a line; that of a shell where it needs one.
+    fn add_line(&mut self, line: &str, script: Option<&str>, depth: usize) -> Result<(), Error> {
         let lookup = |name: &str| match name {
             variables::NODE_ENV => Some(self.env.clone()),
             _ => launch::lookup(name, self.host),
         };
         let Ok(commands) = words::parse(line, &lookup) else {
-            let mut task = launch::shell(line, self.host)?;
-            task.env = self.variables(script)?;
-            task.directory = Some(self.home.to_owned());
-            tasks.push(task);
+            let mut command = launch::shell(line, self.host)?;
+            command.env = self.variables(script)?;
+            command.directory = Some(self.home.to_owned());
+            self.list.push(command);
             return Ok(());
         };
         let mut directory = self.home.to_owned();
         for command in commands {
-            match nested(&command.words, &self.manifest.scripts) {
-                Some((name, args)) => {
-                    let args: Vec<_> = args.iter().map(OsString::from).collect();
-                    self.add_script(name, &args, depth, tasks)?;
-                }
-                None => match &command.words[..] {
-                    [cd, to] if cd == "cd" => directory.push(to),
-                    _ => tasks.push(self.task(command, &directory, script, line)?),
-                },
+            if let Some((name, args)) = nested(&command.words, &self.manifest.scripts) {
+                let args: Vec<_> = args.iter().map(OsString::from).collect();
+                self.add_nested_script(name, &args, depth)?;
+            } else if let [cd, to] = &command.words[..]
+                && cd == "cd"
+            {
+                directory.push(to);
+            } else {
+                let command = self.command(command, &directory, script, line)?;
+                self.list.push(command);
             }
         }
         Ok(())
     }
 
-    fn task(
+    /// Adds arguments to the last command; a shell takes them as its own.
+    fn add_args(&mut self, args: &[OsString]) {
+        if let Some(last) = self.list.last_mut() {
+            last.args.extend_from_slice(args);
+        }
+    }
+
+    fn command(
         &self,
         command: Simple,
         directory: &Path,
@@ -147,63 +141,61 @@ impl Starter<'_, '_> {
         line: &str,
     ) -> Result<CommandSpec, Error> {
         let Simple { assignments, words } = command;
-        let mut task = CommandSpec {
+        let (program, mut args) = self.find(&words[0], directory, line)?;
+        args.extend(words.iter().skip(1).map(OsString::from));
+        let mut env = self.variables(script)?;
+        env.extend(assignments);
+        Ok(CommandSpec {
+            program,
+            args,
+            env,
             directory: Some(directory.to_owned()),
-            env: self.variables(script)?,
-            ..CommandSpec::default()
-        };
-        self.find(&words[0], directory, line, &mut task)?;
-        task.args.extend(words.iter().skip(1).map(OsString::from));
-        task.env.extend(assignments);
-        Ok(task)
+            is_shell: false,
+        })
     }
 
-    /// Finds the program: Node.js itself, a file, a program of a package, one of the PATH.
+    /// Finds the program of a word: Node.js itself, a file, a program of a package, one of the PATH. Returns it with
+    /// its first arguments.
     fn find(
         &self,
         word: &str,
         directory: &Path,
         line: &str,
-        task: &mut CommandSpec,
-    ) -> Result<(), Error> {
-        let none = || launch::Error::NoProgram {
-            program: word.to_owned(),
-            command: line.to_owned(),
-        };
+    ) -> Result<(PathBuf, Vec<OsString>), Error> {
         if matches!(word, "node" | "nodejs") {
-            task.program = self.node()?;
-            task.args = self.pnp();
-            return Ok(());
+            return Ok((self.node()?, self.pnp()));
         }
         let path = if word.contains('/') {
             Some(directory.join(word)).filter(|path| path.is_file())
         } else {
             self.find_program(word)
         };
-        let path = path.ok_or_else(none)?;
-        if is_script(&path) {
-            task.program = self.node()?;
-            task.args = self.pnp();
-            task.args.push(path.into());
-        } else {
-            task.program = path;
+        let path = path.ok_or_else(|| launch::Error::NoProgram {
+            program: word.to_owned(),
+            command: line.to_owned(),
+        })?;
+        if !is_script(&path) {
+            return Ok((path, Vec::new()));
         }
-        Ok(())
+        let mut args = self.pnp();
+        args.push(path.into());
+        Ok((self.node()?, args))
+    }
+
+    /// Returns the directories that may have packages, without duplicates.
+    fn roots(&self) -> Vec<PathBuf> {
+        let mut roots = vec![self.home.to_owned(), self.app.to_owned()];
+        roots.dedup();
+        roots
     }
 
     fn find_program(&self, name: &str) -> Option<PathBuf> {
-        let mut roots = vec![self.home.to_owned()];
-        if self.home != self.app {
-            roots.push(self.app.to_owned());
-        }
-        let linked = || {
-            let places = roots
-                .iter()
-                .map(|root| root.join("node_modules/.bin").join(name));
-            places.into_iter().find(|path| is_executable(path))
-        };
+        let roots = self.roots();
+        let mut links = roots
+            .iter()
+            .map(|root| root.join("node_modules/.bin").join(name));
         manifest::find_program(&roots, name)
-            .or_else(linked)
+            .or_else(|| links.find(|path| is_executable(path)))
             .or_else(|| self.host.find(name))
     }
 
@@ -226,19 +218,14 @@ impl Starter<'_, '_> {
         args
     }
 
-    /// The variables that an application may ask for because npm sets them.
+    /// Returns the variables that an application may expect because npm sets them.
     fn variables(&self, script: Option<&str>) -> Result<Vec<(String, String)>, Error> {
+        let mut path = self.host.value("PATH").unwrap_or_default();
+        for root in self.roots().iter().rev() {
+            path = format!("{}/node_modules/.bin:{path}", root.display());
+        }
         let mut env = vec![(variables::NODE_ENV.to_owned(), self.env.clone())];
         env.extend(launch::port(self.host)?);
-        let bins =
-            [self.home, self.app].map(|root| root.join("node_modules/.bin").display().to_string());
-        let path = self.host.value("PATH").unwrap_or_default();
-        let [first, second] = bins;
-        let path = if first == second {
-            format!("{first}:{path}")
-        } else {
-            format!("{first}:{second}:{path}")
-        };
         env.push(("PATH".to_owned(), path));
         for (name, value) in [
             ("npm_package_name", self.manifest.name.as_deref()),
@@ -250,10 +237,12 @@ impl Starter<'_, '_> {
         Ok(env)
     }
 
-    /// Lets Node.js watch the files of what is started last, and a debugger in.
-    fn watch(&self, tasks: &mut [CommandSpec]) -> Result<(), Error> {
+    /// Makes Node.js watch the files of the last command, and listen for a debugger.
+    pub(super) fn watch(&mut self) -> Result<(), Error> {
         let node = self.node()?;
-        let Some(last) = tasks.last_mut().filter(|task| task.program == node) else {
+        let port = self.host.variable(variables::DEBUG_PORT)?;
+        let port = port.unwrap_or(variables::DEFAULT_DEBUG_PORT);
+        let Some(last) = self.list.last_mut().filter(|last| last.program == node) else {
             return Ok(());
         };
         let has = |start: &str| {
@@ -262,34 +251,24 @@ impl Starter<'_, '_> {
         };
         let mut options = Vec::new();
         if !has("--watch") {
-            options.push("--watch".to_owned());
+            options.push("--watch".into());
         }
         if !has("--inspect") {
-            let port = self.host.variable(variables::DEBUG_PORT)?;
-            let port = port.unwrap_or(variables::DEFAULT_DEBUG_PORT);
-            options.push(format!("--inspect={port}"));
+            options.push(format!("--inspect={port}").into());
         }
-        last.args
-            .splice(0..0, options.into_iter().map(OsString::from));
+        last.args.splice(0..0, options);
         Ok(())
     }
 }
 
-/// Arguments are for the command that was added last; a shell takes them as its own.
-fn add_args(args: &[OsString], tasks: &mut [CommandSpec]) {
-    if let Some(last) = tasks.last_mut() {
-        last.args.extend_from_slice(args);
-    }
-}
-
-/// The script that a command of a package manager would run, and the arguments for it.
+/// Returns the script that a command of a package manager would run, and the arguments for it.
 fn nested<'a>(
     words: &'a [String],
     scripts: &BTreeMap<String, String>,
 ) -> Option<(&'a str, &'a [String])> {
     let (manager, rest) = words.split_first()?;
     let is_npm = manager == "npm";
-    if !is_npm && !matches!(manager.as_str(), "pnpm" | "yarn") {
+    if !matches!(manager.as_str(), "npm" | "pnpm" | "yarn") {
         return None;
     }
     let (name, args) = match rest {
@@ -303,7 +282,7 @@ fn nested<'a>(
     }
     match args {
         [dashes, args @ ..] if dashes == "--" => Some((name, args)),
-        // npm keeps for itself what stands before the dashes.
+        // npm takes arguments before the dashes for its own.
         [_, ..] if is_npm => None,
         args => Some((name, args)),
     }
@@ -319,9 +298,7 @@ fn is_script(path: &Path) -> bool {
     let read = File::open(path).and_then(|file| file.take(128).read_to_end(&mut head));
     let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let line = String::from_utf8_lossy(line);
-    let mut words = line
-        .strip_prefix("#!")
-        .unwrap_or_default()
-        .split_whitespace();
+    let command = line.strip_prefix("#!").unwrap_or_default();
+    let mut words = command.split_whitespace();
     read.is_ok() && words.any(|word| word == "node" || word.ends_with("/node"))
 }

@@ -2,40 +2,28 @@
 
 mod commands;
 
-use std::{
-    ffi::OsString,
-    path::{Path, PathBuf},
-};
+use std::{ffi::OsString, path::Path};
 
 use s2i_core::detect::{INDEX, PACKAGE_JSON, node_scripts};
 
-use self::commands::Starter;
+use self::commands::StartCommands;
 use super::{Error as NodeError, Manifest, Project, request::environment};
 use crate::{
     Error, Host,
-    launch::{self, DEFAULT_PROCESS, Launch, PROCFILE, Procfile},
+    launch::{self, DEFAULT_PROCESS, Launch, PROCFILE},
     variables,
 };
 
-/// The thing to start.
+/// The start of an application.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Start {
-    /// A command.
     Command(String),
     /// A script of package.json, with those before and after it.
     Script(String),
     /// A file, relative to the application.
     File(String),
-    /// Nothing: the files of the directory are a site.
+    /// The files of the directory are a site.
     Site,
-}
-
-/// The user's choice of what to start.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Wish {
-    command: Option<String>,
-    script: Option<String>,
-    process: Option<String>,
 }
 
 /// Returns whether a directory of an image has an application for Node.js.
@@ -44,7 +32,7 @@ pub(crate) fn is_application(app: &Path) -> bool {
     names.any(|name| app.join(name).is_file())
 }
 
-/// The files that may be started.
+/// Returns the names of files that may be started.
 fn files(home: &Path) -> &'static [&'static str] {
     node_scripts(home.join(INDEX).is_file() && !home.join(PACKAGE_JSON).is_file())
 }
@@ -57,8 +45,8 @@ pub(super) fn is_startable(root: &Path, manifest: &Manifest) -> bool {
         || files(root).iter().any(|name| root.join(name).is_file())
 }
 
-/// Returns whether a package has a server that needs no script to be started: the names of others of the files
-/// are those of scripts for pages too.
+/// Returns whether a package has a server that needs no script to be started: scripts for pages have the names of
+/// other files that may be started.
 pub(super) fn is_server(root: &Path, manifest: &Manifest) -> bool {
     root.join(PROCFILE).is_file()
         || main_file(root, manifest).is_some()
@@ -71,72 +59,73 @@ pub(super) fn is_server(root: &Path, manifest: &Manifest) -> bool {
 pub(crate) fn launch(app: &Path, args: &[OsString], host: &Host<'_>) -> Result<Launch, Error> {
     let project = Project::read(app)?;
     let (env, is_dev) = environment(host)?;
-    let wish = Wish {
-        command: host.text(variables::NODE_CMD)?,
-        script: host.text(variables::NPM_RUN)?,
-        process: host.text(variables::APP)?,
-    };
-    let has_wish = wish.command.is_some() || wish.script.is_some();
+    let command = host.variable(variables::NODE_CMD)?;
+    let has_request = command.is_some() || host.variable(variables::NPM_RUN)?.is_some();
     let target = project.target(
-        host.variable(variables::WORKSPACE)?,
-        has_wish || is_startable(app, &project.root),
+        host.variable(variables::NODE_WORKSPACE)?,
+        has_request || is_startable(app, &project.root),
     )?;
     let home = match target.directory() {
         "" => app.to_owned(),
         directory => app.join(directory),
     };
     let manifest = target.manifest(&project);
-    let procfile = launch::read_procfile(app)?;
-    let starter = Starter {
+    let mut commands = StartCommands {
         host,
         app,
         home: &home,
         manifest,
         env,
-        is_dev,
+        list: Vec::new(),
     };
-    let start = choose(&home, manifest, procfile.as_ref(), &wish)?;
-    let Some(tasks) = starter.tasks(&start, args)? else {
-        return Ok(Launch::Serve(home.clone()));
-    };
-    let stays = host.answer(variables::INIT_WRAPPER)?.unwrap_or(true);
-    match &tasks[..] {
-        [only] if !stays => Ok(Launch::Exec(only.clone())),
-        _ => Ok(Launch::Supervise(tasks)),
+    match choose(app, &home, manifest, host)? {
+        Start::Command(command) => commands.add_command(&command, args)?,
+        Start::Script(name) => commands.add_script(&name, args)?,
+        Start::File(file) => commands.add_file(&file, args)?,
+        Start::Site => return Ok(Launch::Serve(home)),
+    }
+    if is_dev {
+        commands.watch()?;
+    }
+    let is_init = host.switch(variables::INIT_WRAPPER, true)?;
+    match &commands.list[..] {
+        [only] if !is_init => Ok(Launch::Exec(only.clone())),
+        _ => Ok(Launch::Supervise(commands.list)),
     }
 }
 
-/// Chooses what is started.
-fn choose(
-    home: &Path,
-    manifest: &Manifest,
-    procfile: Option<&Procfile>,
-    wish: &Wish,
-) -> Result<Start, NodeError> {
-    if let Some(command) = &wish.command {
-        return Ok(Start::Command(command.clone()));
+/// Chooses the start: a command or script of the user, else a command of the Procfile, else the start script, else
+/// a file.
+fn choose(app: &Path, home: &Path, manifest: &Manifest, host: &Host<'_>) -> Result<Start, Error> {
+    if let Some(command) = host.text(variables::NODE_CMD)? {
+        return Ok(Start::Command(command));
     }
-    if let Some(name) = &wish.script {
-        if manifest.scripts.contains_key(name) {
-            return Ok(Start::Script(name.clone()));
+    if let Some(name) = host.text(variables::NPM_RUN)? {
+        if manifest.scripts.contains_key(&name) {
+            return Ok(Start::Script(name));
         }
         return Err(NodeError::NoSuchScript {
-            name: name.clone(),
+            name,
             variable: variables::NPM_RUN,
-            found: manifest.scripts.keys().cloned().collect(),
-        });
+            scripts: manifest.scripts.keys().cloned().collect(),
+        }
+        .into());
     }
-    if let Some(procfile) = procfile {
-        let name = wish.process.as_deref().unwrap_or(DEFAULT_PROCESS);
-        match procfile.command(name) {
-            Some(command) => return Ok(Start::Command(command.to_owned())),
-            None if wish.process.is_some() => {
+    let process = host.variable(variables::APP)?;
+    if let Some(procfile) = launch::read_procfile(app)? {
+        match (
+            procfile.command(process.unwrap_or(DEFAULT_PROCESS)),
+            process,
+        ) {
+            (Some(command), _) => return Ok(Start::Command(command.to_owned())),
+            (None, Some(name)) => {
                 return Err(NodeError::NoSuchProcess {
                     name: name.to_owned(),
-                    found: procfile.names(),
-                });
+                    processes: procfile.names(),
+                }
+                .into());
             }
-            None => {}
+            (None, None) => {}
         }
     }
     if manifest.scripts.contains_key("start") {
@@ -150,20 +139,17 @@ fn choose(
         return Ok(Start::File(file));
     }
     if let Some(main) = &manifest.main {
-        return Err(NodeError::NoSuchFile {
-            path: home.join(main).display().to_string(),
-            origin: "`main` of package.json".into(),
-        });
+        let path = home.join(main).display().to_string();
+        return Err(NodeError::NoSuchFile { path }.into());
     }
     if home.join(INDEX).is_file() {
         return Ok(Start::Site);
     }
-    Err(NodeError::NothingToStart {
-        path: home.display().to_string(),
-    })
+    let path = home.display().to_string();
+    Err(NodeError::NothingToStart { path }.into())
 }
 
-/// The file that `main` names, as Node.js finds it.
+/// Returns the file that `main` names, as Node.js finds it.
 fn main_file(home: &Path, manifest: &Manifest) -> Option<String> {
     let main = manifest.main.as_deref()?;
     let main = main.trim_start_matches("./").trim_end_matches('/');
@@ -176,8 +162,9 @@ fn main_file(home: &Path, manifest: &Manifest) -> Option<String> {
         format!("{main}.json"),
         format!("{main}/index.js"),
     ];
-    let is_file = |name: &String| PathBuf::from(home).join(name).is_file();
-    candidates.into_iter().find(is_file)
+    candidates
+        .into_iter()
+        .find(|name| home.join(name).is_file())
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The choice between several things that could be started.
+//! The choice between several starts of an application.
 
 use std::fs;
 
@@ -14,7 +14,7 @@ fn tree(files: &[(&str, &str)]) -> tempfile::TempDir {
     root
 }
 
-/// Returns what is started, as text; `APP`, `N` for the application's directory and for Node.js.
+/// Returns the start as text; `APP`, `N` for the application's directory and for Node.js.
 fn show(files: &[(&str, &str)], env: &[(&str, &str)]) -> String {
     let root = tree(files);
     fs::create_dir(root.path().join("bin")).unwrap();
@@ -38,7 +38,7 @@ fn package(fields: &str) -> String {
 }
 
 #[test]
-fn the_nearest_to_the_user_wins() {
+fn request_of_the_user_takes_precedence() {
     let start = package(r#""scripts":{"start":"node a.js","other":"node b.js"},"main":"m.js""#);
     let all = [
         ("package.json", start.as_str()),
@@ -76,12 +76,12 @@ fn the_nearest_to_the_user_wins() {
 }
 
 #[test]
-fn what_can_not_be_started_is_told() {
+fn applications_that_cannot_start_are_errors() {
     let main = package(r#""main":"dist/x.js","scripts":{"x":"node x"}"#);
     let files = [("package.json", main.as_str())];
     assert_eq!(
         show(&files, &[]),
-        "the file `APP/dist/x.js` that is to be started is not there"
+        "the file to start, `APP/dist/x.js`, does not exist"
     );
     assert_eq!(
         show(&files, &[("NPM_RUN", "y")]),
@@ -114,7 +114,7 @@ fn what_can_not_be_started_is_told() {
 }
 
 #[test]
-fn scripts_are_run_without_npm() {
+fn scripts_run_without_npm() {
     for (scripts, expected) in [
         (
             r#""start":"PORT=$PORT node -r x 'a b.js'""#,
@@ -167,7 +167,7 @@ fn programs_of_packages_are_found_by_their_manifests() {
 }
 
 #[test]
-fn development_watches_and_lets_a_debugger_in() {
+fn development_watches_files_and_listens_for_a_debugger() {
     let package = package(r#""scripts":{"start":"node --inspect a.js"}"#);
     let files = [("package.json", package.as_str())];
     assert_eq!(
@@ -189,7 +189,7 @@ fn development_watches_and_lets_a_debugger_in() {
 }
 
 #[test]
-fn without_an_init_it_becomes_the_application() {
+fn run_becomes_the_application_without_an_init() {
     let files = [("server.js", "")];
     assert_eq!(
         show(&files, &[("INIT_WRAPPER", "false")]),
@@ -202,7 +202,7 @@ fn without_an_init_it_becomes_the_application() {
 }
 
 #[test]
-fn packages_in_archives_are_found_through_yarns_file() {
+fn packages_in_archives_are_found_through_the_file_of_yarn() {
     let files = [("server.js", ""), (".pnp.cjs", "")];
     assert_eq!(
         show(&files, &[]),

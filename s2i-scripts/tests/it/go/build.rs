@@ -15,7 +15,7 @@ fn module() -> Option<Image> {
 }
 
 #[test]
-fn a_random_user_builds_the_same_program_twice_and_leaves_nothing_else() {
+fn random_user_builds_the_same_program_twice_and_leaves_nothing_else() {
     let build = || {
         let image = Image::with_go()?;
         let image = image
@@ -58,7 +58,7 @@ fn a_random_user_builds_the_same_program_twice_and_leaves_nothing_else() {
 }
 
 #[test]
-fn files_without_a_module_build_by_their_constraints_and_the_source_stays_as_it_was() {
+fn files_without_a_module_build_without_changes_to_the_source() {
     let Some(image) = Image::with_go() else {
         return;
     };
@@ -101,7 +101,7 @@ fn tags_flags_and_target_reach_the_build() {
 }
 
 #[test]
-fn a_plan_is_json_and_nothing_happens() {
+fn plan_is_json_and_is_not_executed() {
     let Some(image) = module() else { return };
     let image = image.source("main.go", TINY);
     let outcome = image.script(Script::Assemble, &["--plan"]);
@@ -119,7 +119,7 @@ fn a_plan_is_json_and_nothing_happens() {
 }
 
 #[test]
-fn a_module_that_needs_a_newer_go_is_refused_before_anything_else() {
+fn module_for_a_newer_go_is_refused_first() {
     let Some(image) = Image::with_go() else {
         return;
     };
@@ -141,7 +141,7 @@ fn a_module_that_needs_a_newer_go_is_refused_before_anything_else() {
 }
 
 #[test]
-fn an_inconsistent_vendor_directory_is_told_in_the_words_of_go() {
+fn inconsistent_vendor_directory_is_reported_by_go() {
     let Some(image) = Image::with_go() else {
         return;
     };
@@ -161,7 +161,7 @@ fn an_inconsistent_vendor_directory_is_told_in_the_words_of_go() {
 }
 
 #[test]
-fn a_program_that_does_not_compile_is_named_and_the_scratch_directory_goes() {
+fn compile_error_is_shown_and_the_scratch_directory_removed() {
     let Some(image) = Image::with_go() else {
         return;
     };
@@ -171,13 +171,13 @@ fn a_program_that_does_not_compile_is_named_and_the_scratch_directory_goes() {
         "{text}"
     );
     assert!(
-        text.contains("\n  cause: its own messages stand above\n"),
+        text.contains("\n  cause: its output above has the reason\n"),
         "{text}"
     );
 }
 
 #[test]
-fn all_commands_are_built_and_kept_and_run_starts_the_wanted_one() {
+fn all_commands_are_built_and_run_starts_the_requested_one() {
     let Some(image) = Image::with_go() else {
         return;
     };
@@ -189,7 +189,7 @@ fn all_commands_are_built_and_kept_and_run_starts_the_wanted_one() {
         .source("Procfile", "both: b --flag\n");
     let text = image.assemble();
     assert!(
-        text.contains("     run starts one of a, b: APP says which\n"),
+        text.contains("     run starts one of a, b, as APP selects\n"),
         "{text}"
     );
     assert_eq!(image.list("app-root/bin"), ["Procfile", "a", "b"]);
@@ -200,7 +200,7 @@ fn all_commands_are_built_and_kept_and_run_starts_the_wanted_one() {
 }
 
 #[test]
-fn a_workspace_is_built_module_by_module() {
+fn workspace_is_built_module_by_module() {
     let Some(image) = Image::with_go() else {
         return;
     };
@@ -231,7 +231,7 @@ fn a_workspace_is_built_module_by_module() {
 }
 
 #[test]
-fn sources_from_before_there_were_modules_are_built_by_their_import_path() {
+fn sources_without_modules_are_built_by_their_import_path() {
     let Some(image) = Image::with_go() else {
         return;
     };
@@ -251,7 +251,7 @@ fn sources_from_before_there_were_modules_are_built_by_their_import_path() {
 }
 
 #[test]
-fn tests_are_a_gate_where_that_is_wanted() {
+fn failed_test_fails_the_build_on_request() {
     let Some(image) = module() else { return };
     let image = image
         .source("main.go", TINY)
@@ -280,7 +280,12 @@ fn packages_that_need_c_are_named() {
             "package native\n\n// void call(void) {}\nimport \"C\"\n\nfunc Call() { C.call() }\n",
         );
     let text = image.refuse(13);
-    assert!(text.contains("\n  try: these packages need cgo and so a C compiler, which this image does not have: m/native; "), "{text}");
+    assert!(
+        text.contains(
+            "\n  try: these packages need cgo, and this image has no C compiler: m/native; "
+        ),
+        "{text}"
+    );
     let image = image.env("CGO_ENABLED", "1");
     assert_eq!(
         image.refuse(12),
@@ -291,7 +296,7 @@ fn packages_that_need_c_are_named() {
 }
 
 #[test]
-fn what_stands_for_the_source_is_filled_in_and_secrets_are_not_told() {
+fn templates_are_filled_in_and_secrets_are_masked() {
     let Some(image) = module() else { return };
     let image = image
         .source(
@@ -329,13 +334,13 @@ fn what_stands_for_the_source_is_filled_in_and_secrets_are_not_told() {
 }
 
 #[test]
-fn what_cannot_be_built_is_refused() {
+fn other_sources_are_refused() {
     if let Some(image) = Image::with_go() {
         let image = image.source("pom.xml", "");
         assert_eq!(
             image.refuse(10),
-            "assemble: no application of a kind that this image builds is in `ROOT/tmp/src`\n  \
-             cause: neither a `go.mod`, a `go.work` nor a file of Go is at the root of the source\n  \
+            "assemble: `ROOT/tmp/src` has no application that this image can build\n  \
+             cause: there is no `go.mod`, `go.work` or Go file at the root of the source\n  \
              try: if the application is in a subdirectory, name it with `--context-dir`\n"
         );
     }
@@ -354,9 +359,7 @@ fn what_cannot_be_built_is_refused() {
     let image = image.env("APP_ROOT", "https://me:secret@host");
     let text = image.script(Script::Assemble, &[]).stderr;
     assert!(
-        text.starts_with(
-            "assemble: the value `https://redacted@host` of APP_ROOT cannot be used\n"
-        ),
+        text.starts_with("assemble: the value `https://redacted@host` of APP_ROOT is invalid\n"),
         "{text}"
     );
     assert!(!text.contains("secret"), "{text}");

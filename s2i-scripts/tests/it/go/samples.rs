@@ -1,4 +1,4 @@
-//! The sample applications of the Go builder, each as its page says.
+//! The sample applications of the Go builder.
 
 use s2i_core::Script;
 
@@ -8,7 +8,7 @@ use crate::{
 };
 
 #[test]
-fn plain_prints_its_arguments_and_gives_its_status() {
+fn plain_prints_its_arguments_and_sets_its_status() {
     let Some(image) = Image::with_go() else {
         return;
     };
@@ -34,7 +34,7 @@ fn vendored_builds_without_a_network() {
 }
 
 #[test]
-fn web_answers_and_ends_well() {
+fn web_answers_and_ends_with_status_0() {
     let Some(image) = Image::with_go() else {
         return;
     };

@@ -1,4 +1,4 @@
-//! What is installed, built and taken away again, without a network.
+//! Installation, build and removal, without a network.
 
 use std::{
     fs,
@@ -12,13 +12,13 @@ use s2i_core::Script;
 
 use crate::image::Image;
 
-/// A package.json with these fields.
+/// Returns a package.json with these fields.
 fn package(fields: &str) -> String {
     format!("{{\"name\":\"sample\",\"version\":\"1.0.0\",\"license\":\"MIT\",{fields}}}")
 }
 
 #[test]
-fn a_random_user_installs_builds_and_prunes_and_leaves_nothing_else() {
+fn random_user_installs_builds_and_prunes_and_leaves_nothing_else() {
     let Some(image) = Image::with_node() else {
         return;
     };
@@ -66,7 +66,7 @@ fn a_random_user_installs_builds_and_prunes_and_leaves_nothing_else() {
 }
 
 #[test]
-fn a_lock_file_is_kept_to_and_its_absence_told() {
+fn lock_file_is_followed_and_its_absence_is_a_warning() {
     let Some(image) = Image::with_node() else {
         return;
     };
@@ -98,7 +98,7 @@ fn a_lock_file_is_kept_to_and_its_absence_told() {
     assert!(
         outcome
             .stderr
-            .starts_with("warning: there is no package-lock.json: "),
+            .starts_with("warning: there is no package-lock.json, "),
         "{}",
         outcome.stderr
     );
@@ -109,7 +109,7 @@ fn package_with_start() -> String {
 }
 
 #[test]
-fn of_a_workspace_one_package_is_built_after_what_it_needs() {
+fn package_of_a_workspace_is_built_after_its_dependencies() {
     let Some(image) = Image::with_node() else {
         return;
     };
@@ -168,7 +168,7 @@ fn development_keeps_everything() {
 }
 
 #[test]
-fn a_build_that_fails_is_told_with_its_file() {
+fn failed_build_is_shown_with_its_file() {
     let Some(image) = Image::with_node() else {
         return;
     };
@@ -179,25 +179,25 @@ fn a_build_that_fails_is_told_with_its_file() {
         "{}",
         outcome.stderr
     );
-    assert!(outcome.stderr.ends_with("assemble: `npm run build` failed (exit status: 1)\n  cause: its own messages stand above\n"), "{}", outcome.stderr);
+    assert!(outcome.stderr.ends_with("assemble: `npm run build` failed (exit status: 1)\n  cause: its output above has the reason\n"), "{}", outcome.stderr);
 }
 
 #[test]
-fn an_add_on_without_a_compiler_is_named() {
+fn add_on_without_a_compiler_is_named() {
     let Some(image) = Image::with_node() else {
         return;
     };
     let outcome = image.sample("node/addon").script(Script::Assemble, &[]);
     assert_eq!(outcome.code, Some(13), "{}", outcome.stderr);
     assert!(
-        outcome.stderr.contains("  try: these packages may want to compile a native add-on, and this image has no compiler (g++, make, python3): .\n"),
+        outcome.stderr.contains("  try: these packages may have to compile a native add-on, and this image has no compiler (g++, make, python3): .\n"),
         "{}",
         outcome.stderr
     );
 }
 
 #[test]
-fn engines_are_looked_at_before_anything_is_moved() {
+fn engines_are_checked_before_the_source_is_moved() {
     let Some(image) = Image::with_node() else {
         return;
     };
@@ -211,7 +211,7 @@ fn engines_are_looked_at_before_anything_is_moved() {
 }
 
 #[test]
-fn what_could_not_be_started_is_refused_when_it_is_built() {
+fn application_that_cannot_start_fails_the_build() {
     let Some(image) = Image::with_node() else {
         return;
     };
@@ -221,14 +221,14 @@ fn what_could_not_be_started_is_refused_when_it_is_built() {
     assert!(
         outcome
             .stderr
-            .contains("/src/dist/index.js` that is to be started is not there\n"),
+            .contains("/src/dist/index.js`, does not exist\n"),
         "{}",
         outcome.stderr
     );
 }
 
 #[test]
-fn a_plan_is_json_and_nothing_happens() {
+fn plan_is_json_and_is_not_executed() {
     let Some(image) = Image::with_node() else {
         return;
     };
@@ -253,7 +253,7 @@ fn a_plan_is_json_and_nothing_happens() {
     assert_eq!(image.list("app-root"), ["bin"]);
 }
 
-/// A registry that knows nothing: it tells every request, with the credentials that came along.
+/// Starts a registry without packages; its thread returns every request, with its credentials.
 fn registry() -> (u16, thread::JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -289,7 +289,7 @@ fn registry() -> (u16, thread::JoinHandle<Vec<String>>) {
 }
 
 #[test]
-fn a_token_reaches_the_registry_and_nothing_of_the_image() {
+fn token_reaches_the_registry_and_not_the_image() {
     let Some(image) = Image::with_node() else {
         return;
     };
@@ -324,7 +324,7 @@ fn a_token_reaches_the_registry_and_nothing_of_the_image() {
 }
 
 #[test]
-fn a_secret_that_a_build_leaves_in_the_image_fails_it() {
+fn secret_in_the_image_fails_the_build() {
     let Some(image) = Image::with_node() else {
         return;
     };
@@ -350,7 +350,7 @@ fn a_secret_that_a_build_leaves_in_the_image_fails_it() {
 }
 
 #[test]
-fn literal_credentials_of_the_source_do_not_stay() {
+fn literal_credentials_of_the_source_are_removed() {
     let Some(image) = Image::with_node() else {
         return;
     };
@@ -368,7 +368,7 @@ fn literal_credentials_of_the_source_do_not_stay() {
 }
 
 #[test]
-fn kept_caches_come_back_when_the_same_tools_made_them() {
+fn kept_caches_of_the_same_tools_are_restored() {
     let Some(image) = Image::with_node() else {
         return;
     };
@@ -392,7 +392,7 @@ fn kept_caches_come_back_when_the_same_tools_made_them() {
     fs::create_dir(second.path("tmp/artifacts/tools-abi1-x64")).unwrap();
     let text = second.assemble();
     for part in [
-        "     the saved cache tools-abi1-x64 is not used: other tools have made it\n",
+        "     the saved cache tools-abi1-x64 is not used: it is from other tools\n",
         "---> Restoring build artifacts\n",
         "cached: true\n",
     ] {
@@ -402,7 +402,7 @@ fn kept_caches_come_back_when_the_same_tools_made_them() {
 }
 
 #[test]
-fn what_tools_keep_belongs_to_a_lock_and_packages_to_none() {
+fn cache_of_tools_belongs_to_a_lock_and_cache_of_packages_does_not() {
     let lock = |name: &str| {
         format!(
             "{{\"name\":\"{name}\",\"lockfileVersion\":3,\"requires\":true,\"packages\":{{\"\":{{\"name\":\"{name}\",\"version\":\"1.0.0\",\"license\":\"MIT\"}}}}}}"
@@ -429,7 +429,7 @@ fn what_tools_keep_belongs_to_a_lock_and_packages_to_none() {
     let (_, text, image) = built(&lock("two"), Some(&saved)).unwrap();
     for part in [
         "cached: false\n",
-        " is not used: other tools have made it\n",
+        " is not used: it is from other tools\n",
         "---> Restoring build artifacts\n",
     ] {
         assert!(text.contains(part), "{part}\n\n{text}");
@@ -442,7 +442,7 @@ fn what_tools_keep_belongs_to_a_lock_and_packages_to_none() {
 }
 
 #[test]
-fn a_site_takes_the_place_of_its_source() {
+fn site_replaces_its_source() {
     let Some(image) = Image::with_node() else {
         return;
     };

@@ -1,9 +1,9 @@
 //! Applications for Node.js, with the real Node.js and npm of the host.
 //!
-//! - `build`: what is installed, built and taken away again, without a network
-//! - `online`: the samples that download, where that is asked for
+//! - `build`: installation, build and removal, without a network
+//! - `online`: the samples that download, with `S2I_TEST_NETWORK`
 //! - `registry`: packages that need a token
-//! - `start`: how applications start, and what the first process does
+//! - `start`: the start of applications, and the first process
 
 mod build;
 mod online;

@@ -1,4 +1,4 @@
-//! The samples that download, each as its page says.
+//! The samples that download.
 
 use std::{fs, path::Path};
 
@@ -9,7 +9,7 @@ use crate::{
     server::{Server, free_port, get},
 };
 
-/// An image that has assembled a sample, and the port that it will listen on.
+/// Assembles a sample; returns the image, the port of the application and the output.
 fn assembled(name: &str, env: &[(&str, &str)]) -> Option<(Image, u16, String)> {
     let port = free_port();
     let image = Image::with_node()?.online()?;
@@ -24,7 +24,7 @@ fn assembled(name: &str, env: &[(&str, &str)]) -> Option<(Image, u16, String)> {
     Some((image, port, text))
 }
 
-/// A runtime image has neither npm nor a shell.
+/// Removes npm and the shell, as in a runtime image.
 fn without_tools(image: &Image) {
     for name in ["npm", "sh", "env"] {
         fs::remove_file(image.path("tools").join(name)).unwrap();
@@ -76,7 +76,7 @@ fn every_package_manager_installs_builds_and_prunes() {
 }
 
 #[test]
-fn packages_in_archives_are_found_when_it_runs() {
+fn packages_in_archives_are_found_at_run_time() {
     let Some(image) = Image::with_node().and_then(Image::online) else {
         return;
     };
@@ -104,7 +104,7 @@ fn typescript_is_not_in_the_image() {
 }
 
 #[test]
-fn of_next_only_the_server_is_in_the_image() {
+fn image_of_next_has_only_the_server() {
     let Some((image, port, text)) = assembled("next", &[("NEXT_TELEMETRY_DISABLED", "1")]) else {
         return;
     };
@@ -117,7 +117,7 @@ fn of_next_only_the_server_is_in_the_image() {
 }
 
 #[test]
-fn a_site_is_served_without_node() {
+fn site_is_served_without_node() {
     let Some((image, port, _)) = assembled("site", &[]) else {
         return;
     };
@@ -132,7 +132,7 @@ fn a_site_is_served_without_node() {
 }
 
 #[test]
-fn an_add_on_is_compiled_where_there_is_a_compiler() {
+fn add_on_is_compiled_where_there_is_a_compiler() {
     let Some(image) = Image::with_node().and_then(Image::online) else {
         return;
     };

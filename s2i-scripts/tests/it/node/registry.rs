@@ -1,4 +1,4 @@
-//! A registry on loopback that gives its packages to whoever has its token, and the real npm.
+//! A registry on loopback that requires a token, and the real npm.
 
 use std::{
     env, fs,
@@ -17,14 +17,14 @@ use sha2::{Digest as _, Sha512};
 
 use crate::image::{Image, skip};
 
-/// The token, which must be nowhere afterwards.
+/// The token, which must not be kept.
 const MARKER: &str = "0123456789abcdefMARKERfedcba9876543";
 
 const PACKAGE: &str = r#"{"name":"sample","version":"1.0.0","license":"MIT","scripts":{"start":"node start.js"},"dependencies":{"private":"^1.0.0"}}"#;
 
 const START: &str = "console.log(require('private'))";
 
-/// What a registry has of a package.
+/// A package of a registry.
 struct Package {
     name: String,
     version: String,
@@ -36,31 +36,31 @@ struct Package {
 /// A registry with some packages. It runs as long as the tests do.
 struct Registry {
     port: u16,
-    /// The lines of requests, and what was answered.
-    asked: Arc<Mutex<Vec<String>>>,
+    /// The paths of requests with the statuses of their answers.
+    requests: Arc<Mutex<Vec<String>>>,
 }
 
 impl Registry {
     fn start(packages: Vec<Package>) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
-        let asked = Arc::<Mutex<Vec<String>>>::default();
-        let seen = Arc::clone(&asked);
+        let requests = Arc::<Mutex<Vec<String>>>::default();
+        let seen = Arc::clone(&requests);
         thread::spawn(move || {
             for stream in listener.incoming() {
-                // One that is cut is npm's affair.
+                // npm reports connections that break.
                 drop(answer(stream.unwrap(), port, &packages, &seen));
             }
         });
-        Self { port, asked }
+        Self { port, requests }
     }
 
     fn address(&self) -> String {
         format!("http://127.0.0.1:{}/all", self.port)
     }
 
-    fn asked(&self) -> Vec<String> {
-        self.asked.lock().unwrap().clone()
+    fn requests(&self) -> Vec<String> {
+        self.requests.lock().unwrap().clone()
     }
 }
 
@@ -68,7 +68,7 @@ fn answer(
     mut stream: TcpStream,
     port: u16,
     packages: &[Package],
-    asked: &Mutex<Vec<String>>,
+    requests: &Mutex<Vec<String>>,
 ) -> std::io::Result<()> {
     let lines = BufReader::new(stream.try_clone()?).lines();
     let head = lines
@@ -89,12 +89,12 @@ fn answer(
         .iter()
         .find_map(|package| package.answer(&path, port));
     let (status, body) = match found {
-        _ if !is_known => ("401 Unauthorized", b"{\"error\":\"who are you?\"}".to_vec()),
+        _ if !is_known => ("401 Unauthorized", b"{\"error\":\"unauthorized\"}".to_vec()),
         Some(body) => ("200 OK", body),
         None => ("404 Not Found", b"{}".to_vec()),
     };
-    asked.lock().unwrap().push(format!("{path} {status}"));
-    // What an answer depends on, npm writes into its cache.
+    requests.lock().unwrap().push(format!("{path} {status}"));
+    // npm writes the headers on which an answer depends into its cache.
     let head = format!(
         "HTTP/1.1 {status}\r\nContent-Length: {}\r\nCache-Control: max-age=300\r\nVary: Authorization\r\nConnection: close\r\n\r\n",
         body.len()
@@ -104,7 +104,7 @@ fn answer(
 }
 
 impl Package {
-    /// The only one of this project's own.
+    /// Returns the only package of these tests.
     fn private() -> Self {
         Self {
             name: "private".into(),
@@ -114,7 +114,7 @@ impl Package {
         }
     }
 
-    /// One that everybody has, such as `pnpm@10.0.0`, from where npm gets packages on this host.
+    /// Returns a public package, such as `pnpm@10.0.0`, from where npm gets packages on this host.
     fn of_npm(named: &str) -> Self {
         let npm = |args: &[&str], dir: &Path| {
             let output = Command::new("npm").args(args).current_dir(dir).output();
@@ -136,7 +136,7 @@ impl Package {
         }
     }
 
-    /// What there is of it at this path.
+    /// Returns its content at a path of the registry.
     fn answer(&self, path: &str, port: u16) -> Option<Vec<u8>> {
         let (description, archive) = (
             format!("/all/{}", self.name),
@@ -159,7 +159,7 @@ impl Package {
     }
 }
 
-/// The digest of an archive, in the notation of registries.
+/// Returns the digest of an archive, in the notation of registries.
 fn integrity(archive: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let digest = Sha512::digest(archive);
@@ -173,7 +173,7 @@ fn integrity(archive: &[u8]) -> String {
     format!("sha512-{}", digits.collect::<String>())
 }
 
-/// The archive of the package, as registries have them.
+/// Returns the archive of the package, in the format of registries.
 fn archive() -> Vec<u8> {
     let compressed = GzEncoder::new(Vec::new(), Compression::fast());
     let mut archive = Writer::new(compressed, 1);
@@ -205,7 +205,7 @@ fn image(registry: &Registry) -> Option<Image> {
     Some(image)
 }
 
-/// The files below a directory that hold the token.
+/// Returns the files below a directory that hold the token.
 fn holders(path: &Path) -> Vec<String> {
     let data = fs::symlink_metadata(path).unwrap();
     if data.is_dir() {
@@ -226,33 +226,33 @@ fn holders(path: &Path) -> Vec<String> {
 }
 
 #[test]
-fn a_package_that_needs_a_token_is_installed_and_the_token_is_nowhere() {
+fn package_is_installed_and_its_token_is_not_kept() {
     let registry = Registry::start(vec![Package::private()]);
     for keep in ["false", "true"] {
         let Some(image) = image(&registry) else {
             return;
         };
         let image = image.env("NPM_TOKEN", MARKER).env("S2I_KEEP_CACHE", keep);
-        installed_without_a_trace(&image);
+        check_installation(&image);
         let saved = image.script(Script::SaveArtifacts, &[]);
         assert_eq!(saved.stdout.len() > 10_000, keep == "true");
     }
 }
 
-/// Builds the application, which says what it has got; its token is in no file and no output.
+/// Builds and runs the application; its token is in no file and no output.
 #[track_caller]
-fn installed_without_a_trace(image: &Image) {
+fn check_installation(image: &Image) {
     let outcome = image.script(Script::Assemble, &[]);
-    let said = format!("{}{}", outcome.text(), outcome.stderr);
-    assert_eq!(outcome.code, Some(0), "{said}");
-    assert!(!said.contains(MARKER), "{said}");
+    let output = format!("{}{}", outcome.text(), outcome.stderr);
+    assert_eq!(outcome.code, Some(0), "{output}");
+    assert!(!output.contains(MARKER), "{output}");
     assert_eq!(holders(&image.path("")), [""; 0]);
     let ran = image.script(Script::Run, &[]);
     assert_eq!(ran.text(), "from the registry\n");
 }
 
 #[test]
-fn other_package_managers_keep_no_token_either() {
+fn other_package_managers_do_not_keep_the_token() {
     if env::var_os("S2I_TEST_NETWORK").is_none() {
         return skip("S2I_TEST_NETWORK=1 lets a test download package managers");
     }
@@ -273,17 +273,17 @@ fn other_package_managers_keep_no_token_either() {
             let settings = "nodeLinker: node-modules\nunsafeHttpWhitelist:\n  - 127.0.0.1\n";
             image = image.source(".yarnrc.yml", settings);
         }
-        installed_without_a_trace(&image);
+        check_installation(&image);
     }
 }
 
 #[test]
-fn without_the_token_the_registry_gives_nothing() {
+fn registry_refuses_requests_without_the_token() {
     let registry = Registry::start(vec![Package::private()]);
     let Some(image) = image(&registry) else {
         return;
     };
     let outcome = image.script(Script::Assemble, &[]);
     assert_eq!(outcome.code, Some(13), "{}", outcome.stderr);
-    assert_eq!(registry.asked(), ["/all/private 401 Unauthorized"]);
+    assert_eq!(registry.requests(), ["/all/private 401 Unauthorized"]);
 }

@@ -1,4 +1,4 @@
-//! How applications start, and what the first process does.
+//! The start of applications, and the first process.
 
 use std::{
     fs,
@@ -16,7 +16,7 @@ use crate::{
 };
 
 impl Image {
-    /// Puts an application into place as if it had been assembled.
+    /// Adds a file of an assembled application.
     fn app(self, name: &str, content: &str) -> Self {
         self.write(&format!("app-root/src/{name}"), content);
         self
@@ -82,13 +82,12 @@ fn start_scripts_run_without_npm_and_without_a_shell() {
         "{}",
         outcome.stderr
     );
-    // The only thing that sclorg's users could not do with it.
     image = image.env("NODE_CMD", "node print.js x");
     assert_eq!(run(&image, &[]).0, "[[\"x\"],null,null,\"1.0.0\"]\n");
 }
 
 #[test]
-fn plain_answers_and_ends_well() {
+fn plain_answers_and_ends_with_status_0() {
     let Some(image) = Image::with_node() else {
         return;
     };
@@ -124,14 +123,14 @@ fn development_restarts_when_a_file_changes() {
     image.write("app-root/src/server.js", &server("after"));
     let end = Instant::now() + Duration::from_secs(20);
     while !get(port, "/", "").ends_with("after") {
-        assert!(Instant::now() < end, "it was not started again");
+        assert!(Instant::now() < end, "the application was not restarted");
         thread::sleep(Duration::from_millis(100));
     }
     running.stop();
 }
 
 #[test]
-fn codes_and_signals_come_back_as_they_are() {
+fn exit_codes_and_signals_are_passed_on() {
     let Some(image) = Image::with_node() else {
         return;
     };
@@ -149,13 +148,13 @@ fn codes_and_signals_come_back_as_they_are() {
     assert_eq!(image.script(Script::Run, &["SIGTERM"]).code, None);
 }
 
-/// A running application of which lines are read.
-struct Talker {
+/// A running application with its lines.
+struct Application {
     child: Child,
     lines: std::io::Lines<BufReader<std::process::ChildStdout>>,
 }
 
-impl Talker {
+impl Application {
     fn start(command: &mut Command) -> Self {
         let mut child = command
             .stdin(Stdio::null())
@@ -178,7 +177,7 @@ impl Talker {
     }
 }
 
-impl Drop for Talker {
+impl Drop for Application {
     fn drop(&mut self) {
         drop(self.child.kill());
         drop(self.child.wait());
@@ -195,18 +194,18 @@ fn every_signal_reaches_the_application_once() {
         "for (const name of ['HUP', 'INT', 'QUIT', 'TERM', 'USR2', 'WINCH']) process.on('SIG' + name, () => { console.log(name); if (name === 'TERM') setTimeout(() => process.exit(7), 100); });\
          setInterval(() => {}, 1000); console.log('ready');",
     );
-    let mut talker = Talker::start(&mut image.command(Script::Run, &[]));
-    assert_eq!(talker.line(), "ready");
+    let mut application = Application::start(&mut image.command(Script::Run, &[]));
+    assert_eq!(application.line(), "ready");
     for name in ["HUP", "INT", "QUIT", "USR2", "WINCH", "TERM"] {
-        talker.signal(name);
-        assert_eq!(talker.line(), name);
+        application.signal(name);
+        assert_eq!(application.line(), name);
     }
-    assert!(talker.lines.next().is_none());
-    assert_eq!(talker.child.wait().unwrap().code(), Some(7));
+    assert!(application.lines.next().is_none());
+    assert_eq!(application.child.wait().unwrap().code(), Some(7));
 }
 
 #[test]
-fn what_a_shell_has_started_gets_signals_too() {
+fn children_of_a_shell_receive_signals() {
     let Some(image) = Image::with_node() else {
         return;
     };
@@ -221,11 +220,11 @@ fn what_a_shell_has_started_gets_signals_too() {
         )
         .tool("cat")
         .unwrap();
-    let mut talker = Talker::start(&mut image.command(Script::Run, &[]));
-    let line = talker.line();
+    let mut application = Application::start(&mut image.command(Script::Run, &[]));
+    let line = application.line();
     let id = line.strip_prefix("ready ").unwrap();
-    talker.signal("TERM");
-    assert_eq!(talker.child.wait().unwrap().code(), Some(143));
+    application.signal("TERM");
+    assert_eq!(application.child.wait().unwrap().code(), Some(143));
     let end = Instant::now() + Duration::from_secs(5);
     while fs::metadata(format!("/proc/{id}")).is_ok() {
         assert!(Instant::now() < end, "the application was left behind");
@@ -234,7 +233,7 @@ fn what_a_shell_has_started_gets_signals_too() {
 }
 
 #[test]
-fn a_chain_ends_with_a_signal() {
+fn signal_ends_a_chain_of_commands() {
     let Some(image) = Image::with_node() else {
         return;
     };
@@ -242,15 +241,18 @@ fn a_chain_ends_with_a_signal() {
         .app("package.json", r#"{"scripts":{"start":"node first.js && node second.js"}}"#)
         .app("first.js", "process.on('SIGTERM', () => process.exit(0)); setInterval(() => {}, 1000); console.log('first');")
         .app("second.js", "console.log('second')");
-    let mut talker = Talker::start(&mut image.command(Script::Run, &[]));
-    assert_eq!(talker.line(), "first");
-    talker.signal("TERM");
-    assert!(talker.lines.next().is_none(), "the second one has begun");
-    assert_eq!(talker.child.wait().unwrap().code(), Some(143));
+    let mut application = Application::start(&mut image.command(Script::Run, &[]));
+    assert_eq!(application.line(), "first");
+    application.signal("TERM");
+    assert!(
+        application.lines.next().is_none(),
+        "the second one has begun"
+    );
+    assert_eq!(application.child.wait().unwrap().code(), Some(143));
 }
 
 #[test]
-fn as_the_first_process_it_takes_in_orphans_and_listens_to_signals() {
+fn first_process_reaps_orphans_and_forwards_signals() {
     let Some(image) = Image::with_node() else {
         return;
     };
@@ -267,17 +269,22 @@ fn as_the_first_process_it_takes_in_orphans_and_listens_to_signals() {
         skip("there are no namespaces of processes for this user");
         return;
     }
-    // Leaves a process behind that ends, and looks whether it is still there as a dead one.
+    // Leaves a process behind that ends, and waits until it is reaped.
     let image = image.app(
         "server.js",
         "const { spawnSync } = require('child_process'); const fs = require('fs');\
          console.log('first:', process.ppid === 1);\
-         const id = spawnSync('sh', ['-c', 'sleep 0.2 & echo $!']).stdout.toString().trim();\
-         setTimeout(() => console.log('reaped:', !fs.existsSync('/proc/' + id)), 1000);\
-         process.on('SIGTERM', () => { console.log('told'); process.exit(5); });\
+         const id = spawnSync('sh', ['-c', 'true & echo $!']).stdout.toString().trim();\
+         const end = Date.now() + 20000;\
+         const timer = setInterval(() => {\
+             const exists = fs.existsSync('/proc/' + id);\
+             if (exists && Date.now() < end) return;\
+             clearInterval(timer);\
+             console.log('reaped:', !exists);\
+         }, 5);\
+         process.on('SIGTERM', () => { console.log('ended'); process.exit(5); });\
          setInterval(() => {}, 1000);",
     );
-    let image = image.tool("sleep").unwrap();
     let run = image.path("s2i/run");
     let command = image.command(Script::Run, &[]);
     let mut unshare = inside(&[run.to_str().unwrap()]);
@@ -288,19 +295,19 @@ fn as_the_first_process_it_takes_in_orphans_and_listens_to_signals() {
     );
     // `unshare` itself is of the host.
     let path = format!("{}:/usr/bin:/bin", image.path("tools").display());
-    let mut talker = Talker::start(unshare.env("PATH", path));
-    assert_eq!(talker.line(), "first: true");
-    assert_eq!(talker.line(), "reaped: true");
-    let children = format!("/proc/{0}/task/{0}/children", talker.child.id());
+    let mut application = Application::start(unshare.env("PATH", path));
+    assert_eq!(application.line(), "first: true");
+    assert_eq!(application.line(), "reaped: true");
+    let children = format!("/proc/{0}/task/{0}/children", application.child.id());
     let first = fs::read_to_string(children).unwrap();
     let sent = Command::new("kill").arg(first.trim()).status();
     assert!(sent.unwrap().success());
-    assert_eq!(talker.line(), "told");
-    assert_eq!(talker.child.wait().unwrap().code(), Some(5));
+    assert_eq!(application.line(), "ended");
+    assert_eq!(application.child.wait().unwrap().code(), Some(5));
 }
 
 #[test]
-fn a_runtime_image_is_checked_when_it_is_made() {
+fn runtime_image_is_checked_by_assemble_runtime() {
     let Some(image) = Image::with_node() else {
         return;
     };
@@ -327,7 +334,7 @@ fn a_runtime_image_is_checked_when_it_is_made() {
 }
 
 #[test]
-fn usage_knows_what_the_image_is() {
+fn usage_describes_the_kind_of_the_image() {
     let Some(image) = Image::with_node() else {
         return;
     };
