@@ -1,5 +1,7 @@
 //! Fixtures for tests of plans.
 
+use std::fs;
+
 use super::Plan;
 use crate::Directories;
 
@@ -12,6 +14,17 @@ pub(crate) fn directories() -> Directories {
         app_root: path("/opt/app-root"),
         scratch: path("/tmp/s2i-scratch"),
     }
+}
+
+/// Returns a directory with these files.
+pub(crate) fn tree(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let root = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        let path = root.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    root
 }
 
 /// Returns a plan as lines: reasons, warnings, and the steps of every phase.

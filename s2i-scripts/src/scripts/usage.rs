@@ -24,7 +24,7 @@ enum Image {
 /// Prints the text for users.
 pub(super) fn print(host: &mut Host<'_>) {
     let text = text(image(host));
-    host.console.line(text.trim_end());
+    host.console.line(text);
 }
 
 /// Prints the same for programs.

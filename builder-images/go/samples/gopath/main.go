@@ -1,4 +1,4 @@
-// Legacy has no go.mod; its import comment says what it is called.
+// Legacy has no go.mod; its import comment has its import path.
 package main // import "example.org/legacy"
 
 import (

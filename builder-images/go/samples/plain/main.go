@@ -1,5 +1,5 @@
 // A program without a module: prints its arguments, one a line, and exits with the status that
-// its first argument says: `exit=3` gives 3.
+// its first argument names: `exit=3` gives 3.
 package main
 
 import (

@@ -1,4 +1,4 @@
-// Shop says a greeting that is in a module of its own, which only the team may have.
+// Shop prints a greeting of a private module.
 package main
 
 import (

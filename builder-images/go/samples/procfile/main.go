@@ -10,8 +10,8 @@ import (
 )
 
 func main() {
-	greeting := flag.String("greeting", "hello", "what to say")
-	once := flag.Bool("once", false, "say it and end")
+	greeting := flag.String("greeting", "hello", "the greeting")
+	once := flag.Bool("once", false, "print it and end")
 	flag.Parse()
 	if *once {
 		fmt.Println(*greeting)

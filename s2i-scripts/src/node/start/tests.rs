@@ -3,16 +3,7 @@
 use std::fs;
 
 use super::*;
-
-fn tree(files: &[(&str, &str)]) -> tempfile::TempDir {
-    let root = tempfile::tempdir().unwrap();
-    for (name, text) in files {
-        let path = root.path().join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    }
-    root
-}
+use crate::assembly::testing::tree;
 
 /// Returns the start as text; `APP`, `N` for the application's directory and for Node.js.
 fn show(files: &[(&str, &str)], env: &[(&str, &str)]) -> String {

@@ -1,4 +1,4 @@
-// Web serves what another module of the workspace says.
+// Web serves a text of another module of the workspace.
 package main
 
 import (
