@@ -4,11 +4,9 @@ use std::{collections::BTreeMap, io};
 
 use rustix::{process::geteuid, thread::set_no_new_privs};
 use s2i_core::{
-    Account, bounds,
+    Account,
     wire::{Failure, FailureKind},
 };
-
-use crate::files::head;
 
 /// The accounts that were found so far. Each is looked up once: files that come into the container later may change its
 /// tables, and must not turn a user that the host has checked into another.
@@ -21,20 +19,11 @@ impl Accounts {
         if let Some(account) = self.0.get(user) {
             return Ok(account.clone());
         }
-        let found = Account::find(user, &read("/etc/passwd"), &read("/etc/group"));
-        let account = found.map_err(|err| Failure {
-            kind: FailureKind::NoSuchUser,
-            message: err.to_string(),
-        })?;
+        let account = Account::find_in_root(user)
+            .map_err(|err| Failure::new(FailureKind::NoSuchUser, err.to_string()))?;
         self.0.insert(user.into(), account.clone());
         Ok(account)
     }
-}
-
-/// Returns the text of a file of the image. The file may be of any type.
-fn read(path: &str) -> String {
-    let bytes = head(path, bounds::FILE).unwrap_or_default();
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// Runs `work` on a thread that has this account's rights and can't gain others.
@@ -42,23 +31,17 @@ fn read(path: &str) -> String {
 /// On Linux every thread has credentials of its own, and what it spawns inherits them.
 pub(crate) fn act<T: Send>(account: &Account, work: impl FnOnce() -> T + Send) -> io::Result<T> {
     std::thread::scope(|scope| {
-        let thread = scope.spawn(|| confine(account).map(|()| work()));
-        thread
-            .join()
-            .unwrap_or_else(|_| Err(io::Error::other("a thread of the agent panicked")))
+        let done = scope.spawn(|| confine(account).map(|()| work())).join();
+        done.unwrap_or_else(|_| Err(io::Error::other("a thread of the agent panicked")))
     })
 }
 
 fn confine(account: &Account) -> io::Result<()> {
     set_no_new_privs(true)?;
-    if !geteuid().is_root() {
+    match geteuid() {
+        uid if uid.is_root() => account.assume(),
         // A process without root's rights can't change its account.
-        let same = geteuid().as_raw() == account.uid;
-        return if same {
-            Ok(())
-        } else {
-            Err(io::ErrorKind::PermissionDenied.into())
-        };
+        uid if uid.as_raw() == account.uid => Ok(()),
+        _ => Err(io::ErrorKind::PermissionDenied.into()),
     }
-    account.assume()
 }

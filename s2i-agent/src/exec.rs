@@ -3,6 +3,7 @@
 use std::{
     io::{self, Read},
     os::unix::process::CommandExt as _,
+    path::Path,
     process::{Child, Command, Stdio},
 };
 
@@ -11,11 +12,11 @@ use rustix::{
     process::{Pid, WaitStatus},
 };
 use s2i_core::{
-    Account,
-    wire::{Answer, Exec, Exit, Failure, FailureKind, Kind},
+    Account, bounds,
+    wire::{Answer, Exec, Exit, Failure, FailureKind, Kind, OrFailure as _},
 };
 
-use crate::{account::act, files::head, output::Output, processes};
+use crate::{account::act, output::Output, processes};
 
 /// The `PATH` of programs when the image sets none.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -25,37 +26,27 @@ const LONGEST_LINE: u64 = 256;
 
 /// Runs a program as `account`, which the request calls [`Exec::user`].
 pub(crate) fn exec(exec: &Exec, account: &Account, output: &Output) -> Result<Answer, Failure> {
-    make_working_dir(exec)?;
+    // Like other engines, the agent accepts an image that names a missing directory.
+    std::fs::create_dir_all(exec.cwd.as_str()).or_failure(format_args!(
+        "can't make the working directory `{}`",
+        exec.cwd
+    ))?;
     let program = exec.argv.first().cloned().unwrap_or_default();
     let spawned = act(account, || command(exec, account).spawn());
     let spawned = spawned.and_then(|spawned| spawned);
     let mut child = spawned.map_err(|err| match err.kind() {
-        io::ErrorKind::PermissionDenied if !may_enter(exec, account) => Failure {
-            kind: FailureKind::Os,
-            message: format!(
-                "the user `{}` can't enter the directory `{}`",
-                exec.user, exec.cwd
-            ),
-        },
+        io::ErrorKind::PermissionDenied if !may_enter(exec, account) => Failure::os(format!(
+            "the user `{}` can't enter the directory `{}`",
+            exec.user, exec.cwd
+        )),
         _ => cannot_start(&program, exec, &err),
     })?;
-    let failed = |err: io::Error| Failure {
-        kind: FailureKind::Os,
-        message: format!("lost `{program}`: {err}"),
-    };
-    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-    let pid = pid.ok_or_else(|| failed(io::ErrorKind::InvalidData.into()))?;
+    let pid = Pid::from_child(&child);
     processes::script_started(pid);
-    let exit = relay(&mut child, output, pid).map_err(failed)?;
-    Ok(Answer::Exited(exit))
-}
-
-/// Creates the working directory. Like other engines, it accepts an image that names a missing one.
-fn make_working_dir(exec: &Exec) -> Result<(), Failure> {
-    std::fs::create_dir_all(exec.cwd.as_str()).map_err(|err| Failure {
-        kind: FailureKind::Os,
-        message: format!("can't make the working directory `{}`: {err}", exec.cwd),
-    })
+    let exit = relay(&mut child, output, pid);
+    Ok(Answer::Exited(
+        exit.or_failure(format_args!("lost `{program}`"))?,
+    ))
 }
 
 /// Returns whether the account can enter the working directory. The error of spawning does not distinguish this from a
@@ -70,19 +61,15 @@ fn command(exec: &Exec, account: &Account) -> Command {
     command
         .args(exec.argv.iter().skip(1))
         .current_dir(exec.cwd.as_str())
-        .env_clear();
-    command.env("PATH", DEFAULT_PATH).env("HOME", &account.home);
-    command.envs(
-        exec.env
-            .iter()
-            .map(|variable| (variable.name(), variable.value())),
-    );
-    command
+        .env_clear()
+        .env("PATH", DEFAULT_PATH)
+        .env("HOME", &account.home)
+        .envs(exec.env.iter().map(|own| (own.name(), own.value())))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    // Its own process group, so that signals also reach processes that the script started.
-    command.process_group(0);
+        .stderr(Stdio::piped())
+        // Its own process group, so that signals also reach processes that the script started.
+        .process_group(0);
     command
 }
 
@@ -120,47 +107,45 @@ fn exit_of(status: WaitStatus) -> Exit {
 
 /// Returns the failure for a program that can't start, because of the program itself or its interpreter.
 fn cannot_start(program: &str, exec: &Exec, err: &io::Error) -> Failure {
-    let os = |message| Failure {
-        kind: FailureKind::Os,
-        message,
-    };
-    match (err.kind(), std::fs::metadata(program)) {
-        (io::ErrorKind::NotFound, Err(_)) => Failure {
-            kind: FailureKind::NotFound,
-            message: format!("there is no `{program}`"),
-        },
-        (io::ErrorKind::NotFound, Ok(_)) => Failure {
-            kind: FailureKind::NotExecutable,
-            message: format!(
+    let user = &exec.user;
+    let (kind, message) = match (err.kind(), std::fs::metadata(program)) {
+        (io::ErrorKind::NotFound, Err(_)) => {
+            (FailureKind::NotFound, format!("there is no `{program}`"))
+        }
+        (io::ErrorKind::NotFound, Ok(_)) => (
+            FailureKind::NotExecutable,
+            format!(
                 "`{program}` can't start: its interpreter or loader{} is not in the image",
                 interpreter(program)
             ),
-        },
-        (io::ErrorKind::PermissionDenied, Ok(metadata)) if metadata.is_file() => Failure {
-            kind: FailureKind::NotExecutable,
-            message: format!("`{program}` is not executable for the user `{}`", exec.user),
-        },
-        _ if err.raw_os_error() == Some(rustix::io::Errno::NOEXEC.raw_os_error()) => Failure {
-            kind: FailureKind::NotExecutable,
-            message: format!(
-                "`{program}` is no program: it has neither a `#!` line nor a known binary format"
+        ),
+        (io::ErrorKind::PermissionDenied, Ok(metadata)) if metadata.is_file() => (
+            FailureKind::NotExecutable,
+            format!("`{program}` is not executable for the user `{user}`"),
+        ),
+        _ if err.raw_os_error() == Some(rustix::io::Errno::NOEXEC.raw_os_error()) => (
+            FailureKind::NotExecutable,
+            format!(
+                "`{program}` is not a program: it has neither a `#!` line nor a known binary format"
             ),
-        },
-        _ => os(format!("can't start `{program}` as `{}`: {err}", exec.user)),
-    }
+        ),
+        _ => (
+            FailureKind::Os,
+            format!("can't start `{program}` as `{user}`: {err}"),
+        ),
+    };
+    Failure::new(kind, message)
 }
 
 /// Returns the interpreter in the `#!` line of a script, as a part of a sentence.
 fn interpreter(program: &str) -> String {
-    let start = head(program, LONGEST_LINE).unwrap_or_default();
+    let start = bounds::head_of_file(Path::new(program), LONGEST_LINE).unwrap_or_default();
+    let start = String::from_utf8_lossy(&start);
     let line = start
-        .split(|byte| *byte == b'\n')
+        .split('\n')
         .next()
-        .unwrap_or_default();
-    let line = String::from_utf8_lossy(line);
-    let words = line
-        .strip_prefix("#!")
-        .map(|rest| rest.trim_start_matches([' ', '\t']));
+        .and_then(|line| line.strip_prefix("#!"));
+    let words = line.map(|line| line.trim_start_matches([' ', '\t']));
     match words.and_then(|words| words.split([' ', '\t']).next()) {
         Some(interpreter) if interpreter.ends_with('\r') => format!(
             " `{}` with a carriage return, as lines end on Windows,",

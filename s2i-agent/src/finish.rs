@@ -2,17 +2,16 @@
 
 use std::{
     collections::HashSet,
-    ffi::OsStr,
     fs, io,
-    os::unix::fs::{MetadataExt as _, PermissionsExt as _},
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
 
 use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, utimensat};
-use s2i_core::wire::{Answer, Failure, FailureKind, Finish};
+use s2i_core::wire::{Answer, Failure, FailureKind, Finish, OrFailure as _};
 
-use crate::{files::kernel_text, processes};
+use crate::processes;
 
 /// The longest tick of the kernel. File times lag behind the clock by up to a tick, but never behind each other.
 const TICK: Duration = Duration::from_millis(20);
@@ -26,33 +25,27 @@ pub(crate) fn finish(
 ) -> Result<Answer, Failure> {
     processes::end_all();
     processes::collect_all();
-    let os = |path: &Path, err: &io::Error| Failure {
-        kind: FailureKind::Os,
-        message: format!("can't clean up `{}`: {err}", path.display()),
-    };
     for (number, path) in finish.remove.iter().enumerate() {
         let path = Path::new(path.as_str());
         let aside = finish.aside.as_ref();
         if !aside.is_some_and(|aside| put_aside(path, &format!("{aside}{number}"))) {
-            remove(path).map_err(|err| os(path, &err))?;
+            remove(path).or_failure(format_args!("can't clean up `{}`", path.display()))?;
         }
     }
     // Directories that were created for removed files. Those that are not empty stay.
-    let told = finish.made.iter().map(|dir| Path::new(dir.as_str()));
-    let made = told.chain(made.iter().map(PathBuf::as_path));
+    let requested = finish.made.iter().map(|dir| Path::new(dir.as_str()));
+    let made = requested.chain(made.iter().map(PathBuf::as_path));
     made.rev().for_each(|dir| drop(fs::remove_dir(dir)));
     for path in &finish.require {
         check_executable(Path::new(path.as_str()))?;
     }
     if let Some(mtime) = finish.mtime {
-        let mounts = mount_points();
         let walk = Walk {
             started,
             mtime,
-            mounts,
+            mounts: mount_points(),
         };
-        walk.directory(Path::new("/"))
-            .map_err(|(path, err)| os(&path, &err))?;
+        walk.directory(Path::new("/"))?;
     }
     Ok(Answer::Finished)
 }
@@ -66,27 +59,22 @@ pub(crate) fn remove_own_file() -> SystemTime {
     if !own.as_encoded_bytes().starts_with(b"/.s2i") {
         return now;
     }
-    let came = fs::symlink_metadata(&own).map_or(now, |metadata| changed(&metadata));
+    let uploaded = fs::symlink_metadata(&own).map_or(now, |metadata| changed(&metadata));
     let _ = fs::remove_file(own);
-    came
+    uploaded
 }
 
 fn changed(metadata: &fs::Metadata) -> SystemTime {
     let seconds = metadata.ctime().try_into().unwrap_or_default();
-    SystemTime::UNIX_EPOCH
-        + Duration::new(
-            seconds,
-            metadata.ctime_nsec().try_into().unwrap_or_default(),
-        )
+    let nanoseconds = metadata.ctime_nsec().try_into().unwrap_or_default();
+    SystemTime::UNIX_EPOCH + Duration::new(seconds, nanoseconds)
 }
 
 /// Moves a directory and returns whether that succeeded. Other files are not moved, and a directory of which a part
 /// belongs to the image may not be movable.
 fn put_aside(path: &Path, aside: &str) -> bool {
-    let is_directory = path
-        .symlink_metadata()
-        .is_ok_and(|metadata| metadata.is_dir());
-    is_directory && fs::rename(path, aside).is_ok()
+    let metadata = path.symlink_metadata();
+    metadata.is_ok_and(|metadata| metadata.is_dir()) && fs::rename(path, aside).is_ok()
 }
 
 fn remove(path: &Path) -> io::Result<()> {
@@ -102,32 +90,24 @@ fn remove(path: &Path) -> io::Result<()> {
 }
 
 fn check_executable(path: &Path) -> Result<(), Failure> {
-    let message = match path.metadata() {
-        Err(_) => format!(
-            "`{}` would be the command of the image and is not there",
-            path.display()
-        ),
-        Ok(metadata) if !metadata.is_file() || metadata.permissions().mode() & 0o111 == 0 => {
-            format!(
-                "`{}` would be the command of the image and is not executable",
-                path.display()
-            )
-        }
+    let problem = match path.metadata() {
+        Err(_) => "not there",
+        Ok(metadata) if !metadata.is_file() || metadata.mode() & 0o111 == 0 => "not executable",
         Ok(_) => return Ok(()),
     };
-    Err(Failure {
-        kind: FailureKind::Requirement,
-        message,
-    })
+    let path = path.display();
+    let message = format!("`{path}` would be the command of the image and is {problem}");
+    Err(Failure::new(FailureKind::Requirement, message))
 }
 
 /// Returns the mount points in the container except the root.
+#[expect(clippy::disallowed_methods, reason = "the kernel bounds the file")]
 fn mount_points() -> HashSet<PathBuf> {
-    let text = kernel_text("/proc/self/mountinfo").unwrap_or_default();
-    let point = |line: &str| Some(PathBuf::from(line.split(' ').nth(4)?.replace("\\040", " ")));
-    text.lines()
-        .filter_map(point)
-        .filter(|point| point.as_os_str() != OsStr::new("/"))
+    let text = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let points = text.lines().filter_map(|line| line.split(' ').nth(4));
+    let points = points.filter(|point| *point != "/");
+    points
+        .map(|point| point.replace("\\040", " ").into())
         .collect()
 }
 
@@ -139,25 +119,30 @@ struct Walk {
 
 impl Walk {
     /// Visits the entries of the directory first, because that may change the directory's own time.
-    fn directory(&self, path: &Path) -> Result<(), (PathBuf, io::Error)> {
-        let in_path = |err| (path.to_owned(), err);
-        for entry in fs::read_dir(path).map_err(in_path)? {
-            let entry = entry.map_err(in_path)?;
+    fn directory(&self, path: &Path) -> Result<(), Failure> {
+        let operation = format_args!("can't clean up `{}`", path.display());
+        for entry in fs::read_dir(path).or_failure(operation)? {
+            let entry = entry.or_failure(operation)?;
             let child = entry.path();
             if self.mounts.contains(&child) {
                 continue;
             }
-            if entry.file_type().map_err(in_path)?.is_dir() {
+            if entry.file_type().or_failure(operation)?.is_dir() {
                 self.directory(&child)?;
             } else {
-                self.clamp(&child).map_err(|err| (child, err))?;
+                self.clamp(&child)?;
             }
         }
-        self.clamp(path).map_err(in_path)
+        self.clamp(path)
     }
 
     /// Sets the time of a file that changed. A file to which the script gave an older time keeps it.
-    fn clamp(&self, path: &Path) -> io::Result<()> {
+    fn clamp(&self, path: &Path) -> Result<(), Failure> {
+        let clamped = self.try_clamp(path);
+        clamped.or_failure(format_args!("can't clean up `{}`", path.display()))
+    }
+
+    fn try_clamp(&self, path: &Path) -> io::Result<()> {
         let metadata = path.symlink_metadata()?;
         // The engine created files with the same time as this program.
         let is_new = changed(&metadata) > self.started && metadata.modified()? > self.started;

@@ -58,14 +58,14 @@ fn leave(ended_well: bool) -> ! {
 fn read_all(sender: &SyncSender<Frame>, spare: &Receiver<Vec<u8>>) -> io::Result<()> {
     let mut stdin = File::from(rustix::stdio::stdin().try_clone_to_owned()?);
     while let Some(frame) = Frame::read_with(&mut stdin, spare.try_recv().unwrap_or_default())? {
-        match (frame.kind, &frame.payload[..]) {
-            (Kind::Signal, [number]) => processes::signal_script(i32::from(*number)),
-            (Kind::Request, _) => {
-                processes::request_came();
-                sender.send(frame).map_err(|_| io::ErrorKind::BrokenPipe)?;
-            }
-            _ => sender.send(frame).map_err(|_| io::ErrorKind::BrokenPipe)?,
+        if let (Kind::Signal, [number]) = (frame.kind, &frame.payload[..]) {
+            processes::signal_script(i32::from(*number));
+            continue;
         }
+        if frame.kind == Kind::Request {
+            processes::request_came();
+        }
+        sender.send(frame).map_err(|_| io::ErrorKind::BrokenPipe)?;
     }
     Ok(())
 }
@@ -89,10 +89,8 @@ impl<'a> Archive<'a> {
     }
 
     fn next_piece(&mut self) -> io::Result<()> {
-        let frame = self
-            .frames
-            .next()
-            .map_err(|_| io::ErrorKind::UnexpectedEof)?;
+        let frame = self.frames.next();
+        let frame = frame.map_err(|_| io::ErrorKind::UnexpectedEof)?;
         match frame.kind {
             Kind::Data => {
                 self.bytes += frame.payload.len() as u64;
@@ -108,10 +106,8 @@ impl<'a> Archive<'a> {
             }
             kind => {
                 self.ended = true;
-                return Err(io::Error::new(
-                    io::ErrorKind::InvalidData,
-                    format!("a {kind:?} frame in an archive"),
-                ));
+                let message = format!("a {kind:?} frame in an archive");
+                return Err(io::Error::new(io::ErrorKind::InvalidData, message));
             }
         }
         Ok(())

@@ -19,7 +19,6 @@
 
 mod account;
 mod exec;
-mod files;
 mod finish;
 mod input;
 mod output;

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use s2i_core::wire::{Failure, Frame, Kind, MAX_PAYLOAD, write_frame};
+use s2i_core::wire::{Frame, Kind, MAX_PAYLOAD, write_frame};
 
 /// A writer of frames to standard output, without a buffer.
 #[derive(Clone)]
@@ -20,22 +20,15 @@ impl Output {
 
     /// Sends bytes of one kind in as many frames as necessary.
     pub(crate) fn send(&self, kind: Kind, bytes: &[u8]) -> io::Result<()> {
-        let mut file = self
-            .0
-            .lock()
-            .map_err(|_| io::Error::other("a thread panicked"))?;
-        bytes
-            .chunks(MAX_PAYLOAD)
-            .try_for_each(|piece| write_frame(&mut *file, kind, piece))
+        let file = self.0.lock();
+        let mut file = file.map_err(|_| io::Error::other("a thread panicked"))?;
+        let mut pieces = bytes.chunks(MAX_PAYLOAD);
+        pieces.try_for_each(|piece| write_frame(&mut *file, kind, piece))
     }
 
     /// Sends one frame.
     pub(crate) fn frame(&self, frame: &Frame) -> io::Result<()> {
         self.send(frame.kind, &frame.payload)
-    }
-
-    pub(crate) fn failure(&self, failure: &Failure) -> io::Result<()> {
-        self.frame(&Frame::json(Kind::Failure, failure))
     }
 }
 

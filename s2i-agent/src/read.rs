@@ -13,7 +13,7 @@ use s2i_core::{
     Account, OpenDir,
     archive::{TreeOptions, Writer},
     ignore::Filter,
-    wire::{Answer, Failure, FailureKind, Frame, Kind, ReadItem, Trailer},
+    wire::{Answer, Failure, FailureKind, Frame, Kind, OrFailure as _, ReadItem, Trailer},
 };
 
 use crate::{
@@ -29,15 +29,10 @@ pub(crate) fn read(
     account: &Account,
     output: &Output,
 ) -> Result<Answer, Failure> {
-    let os = |err: io::Error| Failure {
-        kind: FailureKind::Os,
-        message: format!("can't read the artifacts as `{user}`: {err}"),
-    };
-    let trailer = act(account, || archive(items, mtime, output)).map_err(os)??;
-    output
-        .frame(&Frame::json(Kind::End, &trailer))
-        .map_err(os)?;
-    Ok(Answer::Read)
+    let operation = format_args!("can't read the artifacts as `{user}`");
+    let trailer = act(account, || archive(items, mtime, output)).or_failure(operation)??;
+    let sent = output.frame(&Frame::json(Kind::End, &trailer));
+    sent.map(|()| Answer::Read).or_failure(operation)
 }
 
 fn archive(items: &[ReadItem], mtime: u64, output: &Output) -> Result<Trailer, Failure> {
@@ -46,8 +41,9 @@ fn archive(items: &[ReadItem], mtime: u64, output: &Output) -> Result<Trailer, F
     for item in items {
         write(item, mtime, &mut archive).map_err(|err| failure(item, &err))?;
     }
-    let (data, written) = archive.finish().map_err(|err| os(&err))?;
-    let data = data.into_inner().map_err(|err| os(err.error()))?;
+    let operation = "can't send the artifacts";
+    let (data, written) = archive.finish().or_failure(operation)?;
+    let data = data.into_inner().or_failure(operation)?;
     Ok(Trailer {
         bytes: data.bytes,
         entries: written.entries,
@@ -56,27 +52,15 @@ fn archive(items: &[ReadItem], mtime: u64, output: &Output) -> Result<Trailer, F
 
 fn failure(item: &ReadItem, err: &io::Error) -> Failure {
     let path = &item.path;
-    match err.kind() {
-        io::ErrorKind::NotFound => Failure {
-            kind: FailureKind::NoArtifact,
-            message: format!("there is no `{path}` to take"),
-        },
-        io::ErrorKind::InvalidInput => Failure {
-            kind: FailureKind::NoArtifact,
-            message: format!("can't take `{path}`: {err}"),
-        },
-        _ => Failure {
-            kind: FailureKind::Os,
-            message: format!("can't take `{path}`: {err}"),
-        },
-    }
-}
-
-fn os(err: &io::Error) -> Failure {
-    Failure {
-        kind: FailureKind::Os,
-        message: format!("can't send the artifacts: {err}"),
-    }
+    let kind = match err.kind() {
+        io::ErrorKind::NotFound => {
+            let message = format!("there is no `{path}` to take");
+            return Failure::new(FailureKind::NoArtifact, message);
+        }
+        io::ErrorKind::InvalidInput => FailureKind::NoArtifact,
+        _ => FailureKind::Os,
+    };
+    Failure::new(kind, format!("can't take `{path}`: {err}"))
 }
 
 /// Writes one item: a tree or a file. A link that is an item itself is followed.
@@ -98,15 +82,10 @@ fn write<W: io::Write>(item: &ReadItem, mtime: u64, archive: &mut Writer<W>) -> 
         return archive.tree(&dir, &options);
     }
     if !metadata.is_file() {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "it is neither a file nor a directory",
-        ));
+        let reason = "it is neither a file nor a directory";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
     }
-    let mode = if metadata.permissions().mode() & 0o111 == 0 {
-        0o644
-    } else {
-        0o755
-    };
+    let is_executable = metadata.permissions().mode() & 0o111 != 0;
+    let mode = if is_executable { 0o755 } else { 0o644 };
     archive.file(&item.name, mode, metadata.len(), &mut file)
 }

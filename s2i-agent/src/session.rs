@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::SystemTime};
 
-use s2i_core::wire::{Answer, Failure, FailureKind, Frame, Hello, Kind, Request, VERSION};
+use s2i_core::wire::{Answer, Failure, Frame, Hello, Kind, Request, VERSION};
 
 use crate::{
     account::Accounts, exec, finish, input::Frames, output::Output, processes, read, unpack,
@@ -30,9 +30,8 @@ impl Session {
 
     /// Serves requests until the host closes the connection.
     pub(crate) fn serve(mut self) {
-        let mut sent = self
-            .output
-            .frame(&Frame::json(Kind::Hello, &Hello { version: VERSION }));
+        let hello = Hello { version: VERSION };
+        let mut sent = self.output.frame(&Frame::json(Kind::Hello, &hello));
         while sent.is_ok() {
             let Ok(frame) = self.frames.next() else {
                 return;
@@ -43,18 +42,15 @@ impl Session {
             }
             let answer = self.answer(&frame);
             processes::request_done();
-            sent = match answer {
-                Ok(answer) => self.output.frame(&Frame::json(Kind::Answer, &answer)),
-                Err(failure) => self.output.failure(&failure),
-            };
+            sent = self.output.frame(&match answer {
+                Ok(answer) => Frame::json(Kind::Answer, &answer),
+                Err(failure) => Frame::json(Kind::Failure, &failure),
+            });
         }
     }
 
     fn answer(&mut self, frame: &Frame) -> Result<Answer, Failure> {
-        let request = frame.parse().map_err(|err| Failure {
-            kind: FailureKind::Os,
-            message: err.to_string(),
-        })?;
+        let request = frame.parse().map_err(|err| Failure::os(err.to_string()))?;
         match request {
             Request::Identify { user } => {
                 let uid = self.accounts.find(&user)?.uid;

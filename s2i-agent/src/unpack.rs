@@ -10,7 +10,7 @@ use cap_std::{ambient_authority, fs::Dir};
 use s2i_core::{
     Account, ContainerPath, ErrorChain,
     archive::{self, Limits},
-    wire::{Answer, Failure, FailureKind, Trailer},
+    wire::{Answer, Failure, FailureKind, OrFailure as _, Trailer},
 };
 
 use crate::{
@@ -44,32 +44,26 @@ fn try_unpack(
     made: &mut Vec<PathBuf>,
 ) -> Result<u64, Failure> {
     let path = Path::new(into.as_str());
-    let os = |err: io::Error| Failure {
-        kind: FailureKind::Os,
-        message: format!("can't unpack into `{into}` as `{user}`: {err}"),
-    };
+    let operation = &format!("can't unpack into `{into}` as `{user}`");
     if path.is_symlink() {
         // It would lead elsewhere, and the files there would not be removed in the end.
-        return Err(Failure {
-            kind: FailureKind::BadArchive,
-            message: format!(
-                "`{into}` is a link in the image, and nothing is unpacked through links"
-            ),
-        });
+        let message =
+            format!("`{into}` is a link in the image, and nothing is unpacked through links");
+        return Err(Failure::new(FailureKind::BadArchive, message));
     }
-    make(path, account, made).map_err(os)?;
+    make(path, account, made).or_failure(operation)?;
     let work = || {
-        let dir = Dir::open_ambient_dir(path, ambient_authority()).map_err(os)?;
-        archive::unpack(archive, &dir, &Limits::default()).map_err(|err| Failure {
-            kind: if err.is_refusal() {
-                FailureKind::BadArchive
+        let dir = Dir::open_ambient_dir(path, ambient_authority()).or_failure(operation)?;
+        archive::unpack(archive, &dir, &Limits::default()).map_err(|err| {
+            let message = format!("can't unpack into `{into}`: {}", ErrorChain(&err));
+            if err.is_refusal() {
+                Failure::new(FailureKind::BadArchive, message)
             } else {
-                FailureKind::Os
-            },
-            message: format!("can't unpack into `{into}`: {}", ErrorChain(&err)),
+                Failure::os(message)
+            }
         })
     };
-    let unpacked = act(account, work).map_err(os)??;
+    let unpacked = act(account, work).or_failure(operation)??;
     Ok(unpacked.entries)
 }
 
@@ -79,11 +73,8 @@ fn make(path: &Path, account: &Account, made: &mut Vec<PathBuf>) -> io::Result<(
         return Ok(());
     }
     if let Some(parent) = path.parent() {
-        let missing = parent
-            .ancestors()
-            .take_while(|above| !above.exists())
-            .collect::<Vec<_>>();
-        for above in missing.into_iter().rev() {
+        let missing = parent.ancestors().take_while(|above| !above.exists());
+        for above in missing.collect::<Vec<_>>().into_iter().rev() {
             fs::DirBuilder::new().mode(0o755).create(above)?;
             made.push(above.to_owned());
         }

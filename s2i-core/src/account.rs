@@ -1,6 +1,10 @@
 //! The account `user[:group]` of an image's config, from the user tables of that image.
 
+use std::path::Path;
+
 use thiserror::Error;
+
+use crate::bounds;
 
 /// A user with its groups.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,6 +74,19 @@ impl Account {
         Ok(set_thread_res_uid(uid, uid, uid)?)
     }
 
+    /// [Finds](Self::find) an account in the user tables below the root of this process, which may be those of an image.
+    /// A table that can't be read is empty.
+    ///
+    /// # Errors
+    /// [`AccountError`].
+    pub fn find_in_root(user: &str) -> Result<Self, AccountError> {
+        let read = |path: &str| {
+            let table = bounds::head_of_file(Path::new(path), bounds::FILE).unwrap_or_default();
+            String::from_utf8_lossy(&table).into_owned()
+        };
+        Self::find(user, &read("/etc/passwd"), &read("/etc/group"))
+    }
+
     /// Finds an account: names or numbers, empty for root. `passwd` and `group` are the contents of these files of the
     /// image. A number stays a number even if the image has another user of that name, so that [`uid_of`](Self::uid_of)
     /// holds. With a group in `user`, the account has no other groups.
@@ -136,8 +153,8 @@ fn groups_of(name: Option<&&str>, group: &str) -> Vec<u32> {
 
 #[cfg(target_os = "linux")]
 fn are_groups_fixed() -> bool {
-    let path = std::path::Path::new("/proc/self/setgroups");
-    let setting = crate::bounds::read_text_file(path, crate::bounds::FILE);
+    let path = Path::new("/proc/self/setgroups");
+    let setting = bounds::read_text_file(path, bounds::FILE);
     setting.is_ok_and(|setting| setting.trim() == "deny")
 }
 

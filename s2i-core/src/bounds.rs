@@ -11,6 +11,8 @@ use std::{
     path::Path,
 };
 
+use cap_fs_ext::OpenOptionsSyncExt as _;
+use cap_std::{ambient_authority, fs::OpenOptions};
 use thiserror::Error;
 
 /// The most that a layer, a source, or an archive of images may hold.
@@ -203,6 +205,18 @@ pub fn head(stream: impl Read, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     stream.take(most).read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+/// Reads the first `most` bytes of a file, or all where there are fewer. The file may be of any type: opening a FIFO
+/// does not wait for its other end, and one without data is empty or an error.
+///
+/// # Errors
+/// Errors of opening and reading the file.
+pub fn head_of_file(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let mut options = OpenOptions::new();
+    options.read(true).nonblock(true);
+    let file = cap_std::fs::File::open_ambient_with(path, &options, ambient_authority())?;
+    head(file, most)
 }
 
 /// Reads to the end and keeps the last `most` bytes.

@@ -127,12 +127,12 @@ pub fn parse_file(place: &str, text: &str) -> (Vec<EnvVar>, Vec<Diagnostic>) {
         }
         match line.parse() {
             Ok(variable) => variables.push(variable),
-            Err(_) => diagnostics.add(index, "this line is no NAME=VALUE and was skipped"),
+            Err(_) => diagnostics.add(index, "this line is not NAME=VALUE and was skipped"),
         }
     }
     (
         variables,
-        diagnostics.finish("are no NAME=VALUE and were skipped"),
+        diagnostics.finish("are not NAME=VALUE and were skipped"),
     )
 }
 
@@ -179,7 +179,7 @@ mod tests {
         let last = diagnostics.last().unwrap().to_string();
         assert_eq!(
             last,
-            "env: 980 more lines are no NAME=VALUE and were skipped"
+            "env: 980 more lines are not NAME=VALUE and were skipped"
         );
     }
 

@@ -41,7 +41,7 @@ struct Rule {
 #[derive(Debug, Error)]
 pub enum ExcludeError {
     /// The expression is not a valid regular expression, or compiling it takes too much memory.
-    #[error("`{expression}` is no regular expression")]
+    #[error("`{expression}` is not a regular expression")]
     Invalid {
         /// The given text.
         expression: String,
@@ -150,7 +150,7 @@ impl Filter {
             place: place.into(),
             source: Box::new(source),
         })?;
-        let diagnostics = diagnostics.finish("are no patterns and were skipped");
+        let diagnostics = diagnostics.finish("are not patterns and were skipped");
         Ok((self, diagnostics))
     }
 
@@ -222,7 +222,7 @@ fn parse_line(line: &str) -> Result<Option<Rule>, String> {
             bounds::PATTERN
         ));
     }
-    let bad = |err: globset::Error| format!("this is no pattern and was skipped: {}", err.kind());
+    let bad = |err: globset::Error| format!("this is not a pattern and was skipped: {}", err.kind());
     let glob = GlobBuilder::new(&pattern)
         .literal_separator(true)
         .backslash_escape(true)
@@ -247,7 +247,7 @@ mod tests {
         assert_eq!(problems.len(), bounds::DIAGNOSTICS + 1);
         assert_eq!(
             problems.last().unwrap().to_string(),
-            ".s2iignore: 980 more lines are no patterns and were skipped"
+            ".s2iignore: 980 more lines are not patterns and were skipped"
         );
     }
 

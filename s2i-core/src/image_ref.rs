@@ -30,7 +30,7 @@ pub enum ImageRefError {
     #[error("`{0}`: the name of a repository must be lower case")]
     UpperCase(String),
     /// The repository part does not follow the grammar.
-    #[error("`{name}`: `{part}` is no valid part of a repository name")]
+    #[error("`{name}`: `{part}` is not a valid part of a repository name")]
     Repository {
         /// The image name as typed.
         name: String,
@@ -38,7 +38,7 @@ pub enum ImageRefError {
         part: String,
     },
     /// The tag does not follow the grammar.
-    #[error("`{name}`: `{tag}` is no valid tag (letters, digits, `_`, `.` and `-`, at most 128)")]
+    #[error("`{name}`: `{tag}` is not a valid tag (letters, digits, `_`, `.` and `-`, at most 128)")]
     Tag {
         /// The image name as typed.
         name: String,
@@ -46,7 +46,7 @@ pub enum ImageRefError {
         tag: String,
     },
     /// The digest does not follow the grammar.
-    #[error("`{name}`: `{digest}` is no valid digest, for example sha256:…64 hex digits")]
+    #[error("`{name}`: `{digest}` is not a valid digest, for example sha256:…64 hex digits")]
     Digest {
         /// The image name as typed.
         name: String,
@@ -57,7 +57,7 @@ pub enum ImageRefError {
     #[error("`{0}`: the name is longer than 255 characters")]
     TooLong(String),
     /// The registry is no host with an optional port.
-    #[error("`{name}`: `{registry}` is no valid registry host")]
+    #[error("`{name}`: `{registry}` is not a valid registry host")]
     Registry {
         /// The image name as typed.
         name: String,
@@ -328,21 +328,21 @@ mod tests {
         check("Go", "`Go`: the name of a repository must be lower case");
         check(
             "go:",
-            "`go:`: `` is no valid tag (letters, digits, `_`, `.` and `-`, at most 128)",
+            "`go:`: `` is not a valid tag (letters, digits, `_`, `.` and `-`, at most 128)",
         );
         check(
             "go:a b",
-            "`go:a b`: `a b` is no valid tag (letters, digits, `_`, `.` and `-`, at most 128)",
+            "`go:a b`: `a b` is not a valid tag (letters, digits, `_`, `.` and `-`, at most 128)",
         );
-        check("a//b", "`a//b`: `` is no valid part of a repository name");
+        check("a//b", "`a//b`: `` is not a valid part of a repository name");
         check(
             "a___b",
-            "`a___b`: `a___b` is no valid part of a repository name",
+            "`a___b`: `a___b` is not a valid part of a repository name",
         );
         check(
             "go@sha256:12",
-            "`go@sha256:12`: `sha256:12` is no valid digest, for example sha256:…64 hex digits",
+            "`go@sha256:12`: `sha256:12` is not a valid digest, for example sha256:…64 hex digits",
         );
-        check("-x.y/a", "`-x.y/a`: `-x.y` is no valid registry host");
+        check("-x.y/a", "`-x.y/a`: `-x.y` is not a valid registry host");
     }
 }

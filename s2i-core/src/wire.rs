@@ -367,6 +367,34 @@ pub struct Failure {
     pub message: String,
 }
 
+impl Failure {
+    /// Returns a failure of this kind.
+    pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self { kind, message }
+    }
+
+    /// Returns a failure of the operating system.
+    pub fn os(message: impl Into<String>) -> Self {
+        Self::new(FailureKind::Os, message)
+    }
+}
+
+/// Conversion of errors to failures of the operating system.
+pub trait OrFailure<T> {
+    /// Adds the operation that failed to an error.
+    ///
+    /// # Errors
+    /// The error, as a [`Failure`].
+    fn or_failure(self, operation: impl fmt::Display) -> Result<T, Failure>;
+}
+
+impl<T, E: fmt::Display> OrFailure<T> for Result<T, E> {
+    fn or_failure(self, operation: impl fmt::Display) -> Result<T, Failure> {
+        self.map_err(|err| Failure::os(format!("{operation}: {err}")))
+    }
+}
+
 /// The kinds of failure that the host distinguishes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

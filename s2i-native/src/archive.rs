@@ -1,4 +1,4 @@
-//! An archive that arrives piece by piece, for code that reads.
+//! A reader of an archive that arrives as a stream.
 
 use std::io::{self, Read};
 
@@ -6,21 +6,20 @@ use bytes::{Buf as _, Bytes};
 use futures_util::StreamExt as _;
 use s2i_build::stream::ArchiveStream;
 
-/// How many pieces may wait: what bounds the memory.
+/// The number of pieces that may wait; it bounds the memory.
 const WAITING: usize = 4;
 
-/// The reader's end.
-pub(crate) struct Pieces {
+/// The reader, for another thread than that of the stream.
+pub(crate) struct ArchiveReader {
     receiver: std::sync::mpsc::Receiver<io::Result<Bytes>>,
     piece: Bytes,
 }
 
-impl Pieces {
-    /// The two ends: a future that feeds, and a reader for another thread, which waits for it.
-    pub(crate) fn of(archive: ArchiveStream<'static>) -> (impl Future<Output = ()>, Self) {
+impl ArchiveReader {
+    /// Returns a future that forwards the stream, and the reader that waits for it.
+    pub(crate) fn new(mut archive: ArchiveStream<'static>) -> (impl Future<Output = ()>, Self) {
         let (sender, receiver) = std::sync::mpsc::sync_channel(WAITING);
-        let mut archive = archive;
-        let feed = async move {
+        let forward = async move {
             while let Some(piece) = archive.next().await {
                 let sender = sender.clone();
                 // The channel blocks while it is full, and the runtime must not.
@@ -30,15 +29,12 @@ impl Pieces {
                 }
             }
         };
-        let pieces = Self {
-            receiver,
-            piece: Bytes::new(),
-        };
-        (feed, pieces)
+        let piece = Bytes::new();
+        (forward, Self { receiver, piece })
     }
 }
 
-impl Read for Pieces {
+impl Read for ArchiveReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while self.piece.is_empty() {
             match self.receiver.recv() {

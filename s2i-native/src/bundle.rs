@@ -21,7 +21,7 @@ use crate::{
     layers,
     sandbox::{Limits, Network, Overlay, Program, Running, Sandbox},
     source::{Source, StagedSource},
-    tracked::{TrackedWork, or_reason, stoppable},
+    tracked::{TrackedWork, cancellable, or_reason},
 };
 
 /// The upper directory of the container's root, in the bundle: its changes, and the source that was staged.
@@ -101,7 +101,7 @@ impl Bundle {
         events: &UnboundedSender<Event>,
         cancel: &CancelToken,
     ) -> Result<PreparedBundle, EngineError> {
-        let store = stoppable(store, cancel);
+        let store = cancellable(store, cancel);
         or_reason(Self::prepare_in(&store, config, events, cancel), cancel)
     }
 
@@ -127,17 +127,15 @@ impl Bundle {
         };
         let source = config.source.take();
         let sandbox = bundle.sandbox(&config, events)?;
-        let staged = match source {
-            Some(source) => {
-                source.prepare_upper_dir(&sandbox.lowers, &sandbox.upper, store.dialect())
-            }
-            None => Ok(None),
+        let prepare = |source: Source| {
+            source.prepare_upper_dir(&sandbox.lowers, &sandbox.upper, store.dialect())
         };
+        let staged = source.map(prepare).transpose();
         let staged = staged.map_err(failed(Operation::MakeSourceDir, &config.name))?;
         Ok(PreparedBundle {
             bundle,
             sandbox,
-            staged,
+            staged: staged.flatten(),
         })
     }
 
@@ -150,15 +148,12 @@ impl Bundle {
         let pipe = Stdio::piped;
         let running = sandbox.spawn(agent, pipe(), pipe(), pipe());
         let mut running = running.map_err(failed(Operation::StartContainer, &self.name))?;
-        let streams = (
-            running.stdin.take(),
-            running.stdout.take(),
-            running.stderr.take(),
+        let transport = Transport::over(
+            running.stdin.take().expect("a pipe"),
+            running.stdout.take().expect("a pipe"),
+            running.stderr.take().expect("a pipe"),
         );
-        let (Some(stdin), Some(stdout), Some(stderr)) = streams else {
-            unreachable!("all three are pipes");
-        };
-        Ok((running, Transport::over(stdin, stdout, stderr)))
+        Ok((running, transport))
     }
 
     fn sandbox(
@@ -168,7 +163,7 @@ impl Bundle {
     ) -> Result<Sandbox, EngineError> {
         let lowers = self.layers(&self.base, events)?;
         let work = self.work.path().join(WORK);
-        make_dirs([&self.upper(), &work])?;
+        make_dirs(&[&self.upper(), &work])?;
         let artifacts = match &config.artifacts {
             Some(mount) => self.mount_artifacts(mount, &lowers, events)?,
             None => None,
@@ -232,7 +227,7 @@ impl Bundle {
         };
         let [upper, work] =
             [ARTIFACTS_UPPER, ARTIFACTS_WORK].map(|name| self.work.path().join(name));
-        make_dirs([&upper, &work])?;
+        make_dirs(&[&upper, &work])?;
         let overlay = Overlay {
             lowers,
             upper,
@@ -331,8 +326,8 @@ impl Bundle {
     }
 }
 
-fn make_dirs<const COUNT: usize>(dirs: [&PathBuf; COUNT]) -> Result<(), EngineError> {
-    dirs.into_iter().try_for_each(|dir| {
+fn make_dirs(dirs: &[&PathBuf]) -> Result<(), EngineError> {
+    dirs.iter().try_for_each(|dir| {
         fs::create_dir(dir).map_err(failed(Operation::CreateDirectory, dir.display()))
     })
 }

@@ -17,7 +17,7 @@ use s2i_oci::{
 use crate::{bundle::Bundle, error::failed};
 
 /// The fields that Docker adds to configs of committed images; without meaning elsewhere.
-const OF_A_CONTAINER: [&str; 3] = ["container", "container_config", "docker_version"];
+const CONTAINER_FIELDS: [&str; 3] = ["container", "container_config", "docker_version"];
 
 /// Makes the image of a container that has ended.
 pub(crate) fn commit(
@@ -54,23 +54,17 @@ pub(crate) fn commit(
 
 /// Tags an image that was made without a name.
 pub(crate) fn tag(store: &Store, id: &str, name: &ImageRef) -> Result<(), EngineError> {
-    let digest = digest(id)?;
-    let found = store
-        .find_id(digest)
-        .map_err(failed(Operation::FindImage, id))?;
-    let image =
-        found.ok_or_else(|| failed(Operation::FindImage, id)("it was removed meanwhile"))?;
-    store
-        .tag(&image, name)
-        .map_err(failed(Operation::TagImage, name))
+    let found = store.find_id(digest(id)?);
+    let found = found.map_err(failed(Operation::FindImage, id))?;
+    let missing = || failed(Operation::FindImage, id)("it was removed meanwhile");
+    let tagged = store.tag(&found.ok_or_else(missing)?, name);
+    tagged.map_err(failed(Operation::TagImage, name))
 }
 
 /// Removes an image that was made without a name, unless it was tagged since.
 pub(crate) fn remove(store: &Store, id: &str) -> Result<(), EngineError> {
-    let digest = digest(id)?;
-    let removed = store
-        .remove_unnamed(digest)
-        .and_then(|()| store.collect().map(drop));
+    let removed = store.remove_unnamed(digest(id)?);
+    let removed = removed.and_then(|()| store.collect().map(drop));
     removed.map_err(failed(Operation::RemoveImage, id))
 }
 
@@ -84,9 +78,8 @@ fn config(base: &StoredImage, commit: &Commit, layer: Digest) -> ImageConfig {
     config.created.clone_from(&created);
     config.author = None;
     config.config = commit.config.clone();
-    config
-        .other
-        .retain(|name, _| !OF_A_CONTAINER.contains(&name.as_str()));
+    let other = &mut config.other;
+    other.retain(|name, _| !CONTAINER_FIELDS.contains(&name.as_str()));
     config.rootfs.diff_ids.push(layer);
     config.history.push(History {
         created,

@@ -2,7 +2,10 @@
 
 use std::{path::PathBuf, sync::Once};
 
-use futures_util::{StreamExt as _, future::join};
+use futures_util::{
+    StreamExt as _,
+    future::{join, ready},
+};
 use s2i_build::{
     Agents, BuildContext, EngineError, Notice,
     event::{Event, Phase, Progress},
@@ -20,10 +23,10 @@ use s2i_oci::store::{Store, StoredImage};
 
 use crate::{
     build_cache,
-    bundle::{ArtifactMount, Bundle, ContainerConfig, PreparedBundle},
+    bundle::{ArtifactMount, Bundle, ContainerConfig},
     container::NativeContainer,
     error::{blocking, failed, no_such_image},
-    sandbox::{self, Limits, Network, Program, Running},
+    sandbox::{self, Network, Program, Running},
     source::Source,
 };
 
@@ -62,12 +65,15 @@ pub struct NativeEngine {
     #[cfg(feature = "registry")]
     pub(crate) registry: Registry,
     agents: Agents,
-    /// Done once the user was warned of what the containers can reach.
+    /// The warning about sockets that containers can reach, which is given once.
     warned: Once,
 }
 
+/// The sender of the events of blocking work.
+type Events = futures_channel::mpsc::UnboundedSender<Event>;
+
 impl NativeEngine {
-    /// Opens the store, and takes away what builds that were killed have left in it.
+    /// Opens the store, and removes the files of builds that were killed.
     ///
     /// # Errors
     /// [`EngineError::Failed`] when the store can't be used.
@@ -90,37 +96,35 @@ impl NativeEngine {
         })
     }
 
-    /// The image of this name or id, as the store has it.
+    /// Returns the image of this name or id, if the store has it.
     pub(crate) async fn find(&self, image: &ImageRef) -> Result<Option<StoredImage>, EngineError> {
         let (store, image) = (self.store.clone(), image.clone());
         blocking(move || {
-            store
-                .find(&image)
-                .map_err(failed(Operation::FindImage, &image))
+            let found = store.find(&image);
+            found.map_err(failed(Operation::FindImage, &image))
         })
         .await
     }
 
-    /// The same, where it must be there.
+    /// Returns the image of this name or id, which must be there.
     pub(crate) async fn get(&self, image: &ImageRef) -> Result<StoredImage, EngineError> {
         let found = self.find(image).await?;
         found.ok_or_else(|| no_such_image(image))
     }
 
-    /// The image that facts were found of.
+    /// Returns the image that the facts describe.
     pub(crate) async fn pinned(&self, facts: &ImageFacts) -> Result<StoredImage, EngineError> {
         let (store, name, id) = (self.store.clone(), facts.name.clone(), facts.id.clone());
-        let find = move || {
+        blocking(move || {
             let id = id.parse().map_err(failed(Operation::FindImage, &name))?;
-            let found = store
-                .find_id(id)
-                .map_err(failed(Operation::FindImage, &name))?;
+            let found = store.find_id(id);
+            let found = found.map_err(failed(Operation::FindImage, &name))?;
             found.ok_or_else(|| no_such_image(&name))
-        };
-        blocking(find).await
+        })
+        .await
     }
 
-    /// The artifacts that a container is to have; none where the image is gone meanwhile.
+    /// Returns the artifacts to mount in a container; `None` if there are none, or if their image was removed meanwhile.
     async fn artifacts(&self, start: &Start<'_>) -> Result<Option<ArtifactMount>, EngineError> {
         let Some(artifacts) = start.artifacts else {
             return Ok(None);
@@ -136,7 +140,7 @@ impl NativeEngine {
         }
     }
 
-    /// Starts a container, unless everything stops before; then nothing of it is left.
+    /// Starts a container. Nothing of it is left if the command is cancelled before.
     pub(crate) async fn start_container(
         &self,
         config: ContainerConfig,
@@ -147,47 +151,42 @@ impl NativeEngine {
             self.warned.call_once(|| context.progress.warn([exposure]));
         }
         let (store, token) = (self.store.clone(), context.cancel.clone());
-        let prepare = move |tell: &Tell| Bundle::prepare(&store, config, tell, &token);
-        let mut prepared = telling(context.progress, prepare).await?;
+        let prepare = move |events: &Events| Bundle::prepare(&store, config, events, &token);
+        let mut prepared = with_events(context.progress, prepare).await?;
         if let Some(staged) = prepared.staged.take() {
-            // What is left of the start counts to it: it takes less than telling of it would.
+            // The rest of the start counts to it: another phase would take less time than its report.
             context.progress.phase(Phase::Upload);
             let (cancel, image) = (context.cancel.clone(), prepared.bundle.name.clone());
-            let fill = move |tell: &Tell| {
+            let copy = move |events: &Events| {
                 prepared.bundle.source = Some(staged.path().clone());
-                let told = |bytes| drop(tell.unbounded_send(Event::Uploaded(bytes)));
-                staged.copy(&image, &told, &cancel).map(|()| prepared)
+                let report = |bytes| drop(events.unbounded_send(Event::Uploaded(bytes)));
+                staged.copy(&image, &report, &cancel).map(|()| prepared)
             };
-            prepared = telling(context.progress, fill).await?;
+            prepared = with_events(context.progress, copy).await?;
         }
         let cancel = context.cancel.clone();
-        let start = move || {
+        blocking(move || {
             cancel.check()?;
-            let PreparedBundle {
-                bundle, sandbox, ..
-            } = prepared;
-            let (running, transport) = bundle.start(&sandbox, agent.as_deref())?;
+            let bundle = prepared.bundle;
+            let (running, transport) = bundle.start(&prepared.sandbox, agent.as_deref())?;
             Ok((bundle, running, transport))
-        };
-        blocking(start).await
+        })
+        .await
     }
 }
 
-type Tell = futures_channel::mpsc::UnboundedSender<Event>;
-
 /// Runs blocking work and forwards its events meanwhile.
-async fn telling<T: Send + 'static>(
+async fn with_events<T: Send + 'static>(
     progress: &Progress<'_>,
-    work: impl FnOnce(&Tell) -> Result<T, EngineError> + Send + 'static,
+    work: impl FnOnce(&Events) -> Result<T, EngineError> + Send + 'static,
 ) -> Result<T, EngineError> {
-    let (tell, mut told) = futures_channel::mpsc::unbounded();
-    let working = blocking(move || work(&tell));
-    let telling = async {
-        while let Some(event) = told.next().await {
-            progress.send(event);
-        }
-    };
-    join(working, telling).await.0
+    let (sender, events) = futures_channel::mpsc::unbounded();
+    let work = blocking(move || work(&sender));
+    let forward = events.for_each(|event| {
+        progress.send(event);
+        ready(())
+    });
+    join(work, forward).await.0
 }
 
 impl EngineProbe for NativeEngine {
@@ -252,7 +251,7 @@ impl Runner for NativeEngine {
             program: Program::Agent {
                 for_root: start.is_for_root(),
             },
-            limits: limits(&start.limits),
+            limits: start.limits,
             artifacts: context.or_interrupted(self.artifacts(start)).await?,
             source: start.source.map(|source| Source {
                 tree: source.tree.clone(),
@@ -262,17 +261,16 @@ impl Runner for NativeEngine {
             tmpfs: Vec::new(),
             read_only: false,
         };
-        let placed = self.start_container(config, Some(agent), context);
-        let (mut bundle, running, transport) = placed.await?;
+        let started = self.start_container(config, Some(agent), context);
+        let (mut bundle, running, transport) = started.await?;
         bundle.running = Some(running);
         let opening = Session::open(name.clone(), start.user, transport);
         match context.or_interrupted(opening).await {
             Ok(session) => Ok(NativeContainer::new(bundle, session, start.user)),
             Err(err) => {
                 if let Err(left) = blocking(move || bundle.remove()).await {
-                    context
-                        .progress
-                        .warn([Diagnostic::new("cleanup", ErrorChain(&left).to_string())]);
+                    let warning = Diagnostic::new("cleanup", ErrorChain(&left).to_string());
+                    context.progress.warn([warning]);
                 }
                 Err(err)
             }
@@ -290,11 +288,10 @@ impl BuildCache for NativeEngine {
         blocking(move || build_cache::get(&store, &key, name.as_ref())).await
     }
 
-    async fn put(&self, key: &str, made: &Committed) {
-        let (store, key, id) = (self.store.clone(), key.to_owned(), made.id.clone());
-        let remembered = blocking(move || build_cache::put(&store, &key, &id)).await;
-        if let Err(err) = remembered {
-            tracing::debug!(%err, "this build will not be remembered");
+    async fn put(&self, key: &str, committed: &Committed) {
+        let (store, key, id) = (self.store.clone(), key.to_owned(), committed.id.clone());
+        if let Err(err) = blocking(move || build_cache::put(&store, &key, &id)).await {
+            tracing::debug!(%err, "the build is not cached");
         }
     }
 }
@@ -313,20 +310,6 @@ fn exposure(network: Network, has_scopes: bool) -> Option<Diagnostic> {
     })
 }
 
-/// Converts the limits of a request to those of the sandbox.
-pub(crate) fn limits(limits: &request::Limits) -> Limits {
-    let request::Limits {
-        memory,
-        cpu_millis,
-        pids,
-    } = *limits;
-    Limits {
-        memory,
-        pids,
-        cpu_millis,
-    }
-}
-
 /// Containers use the host's network, or none: a network of their own would need a program that
 /// carries packets.
 pub(crate) fn network(network: &request::Network) -> Result<Network, EngineError> {
@@ -334,8 +317,8 @@ pub(crate) fn network(network: &request::Network) -> Result<Network, EngineError
         request::Network::Default | request::Network::Host => Ok(Network::Host),
         request::Network::None => Ok(Network::None),
         request::Network::Named(name) => {
-            let why = "the embedded engine has the networks `host` and `none`";
-            Err(failed(Operation::UseNetwork, name)(why))
+            let reason = "the embedded engine has the networks `host` and `none`";
+            Err(failed(Operation::UseNetwork, name)(reason))
         }
     }
 }

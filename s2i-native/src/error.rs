@@ -1,7 +1,5 @@
 //! Conversion of errors of the store and the system to those of the port.
 
-use std::io;
-
 use s2i_build::{
     EngineError,
     ports::{BoxError, Operation},
@@ -25,15 +23,15 @@ pub(crate) fn failed<E: Into<BoxError>>(
     }
 }
 
-/// Blocking work that gives an error of the port, on a thread of its own.
+/// Runs blocking work on a thread of its own.
 pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, EngineError> + Send + 'static,
 ) -> Result<T, EngineError> {
-    let lost = |source: io::Error| failed(Operation::WaitFor, "a worker thread")(source);
-    s2i_build::stream::blocking(work).await.map_err(lost)?
+    let done = s2i_build::stream::blocking(work).await;
+    done.map_err(failed(Operation::WaitFor, "a worker thread"))?
 }
 
-/// The image is not in the store.
+/// Returns the error for an image that is not in the store.
 pub(crate) fn no_such_image(image: &ImageRef) -> EngineError {
     EngineError::NoSuchImage {
         image: image.clone(),

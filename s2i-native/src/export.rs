@@ -16,7 +16,7 @@ use s2i_oci::{
 use crate::{
     engine::NativeEngine,
     error::{failed, no_such_image},
-    tracked::{stoppable, track},
+    tracked::{cancellable, track},
 };
 
 impl NativeEngine {
@@ -55,23 +55,22 @@ impl NativeEngine {
         there: Holdings,
         cancel: &CancelToken,
     ) -> ArchiveStream<'static> {
-        let store = stoppable(&self.store, cancel);
+        let store = cancellable(&self.store, cancel);
         let (asked, tracked) = (image.clone(), track(&store, cancel));
         pieces_of(move |out| {
             let _tracked = tracked.map_err(io::Error::other)?;
-            let cannot = || failed(Operation::Export, &asked);
-            let found = store.find(&asked).map_err(cannot());
-            let stored = found.and_then(|found| found.ok_or_else(|| no_such_image(&asked)));
-            let stored = stored.map_err(io::Error::other)?;
-            let layers = layers_of_manifests(&store, &there)
-                .map_err(|err| io::Error::other(cannot()(err)))?;
+            let cannot = |err: StoreError| io::Error::other(failed(Operation::Export, &asked)(err));
+            let found = store.find(&asked).map_err(cannot)?;
+            let stored = found.ok_or_else(|| io::Error::other(no_such_image(&asked)))?;
+            let layers = layers_of_manifests(&store, &there).map_err(cannot)?;
             let omit = |layer: &StoredLayer| {
                 there.layers.contains(&layer.diff_id.to_string())
                     || layers.contains(&layer.descriptor.digest)
             };
             let names = names.unwrap_or_else(|| own_names(&stored, &asked));
-            let written = store.export(&[(&stored, names)], &omit, out);
-            written.map_err(|err| io::Error::other(cannot()(err)))
+            store
+                .export(&[(&stored, names)], &omit, out)
+                .map_err(cannot)
         })
     }
 }
@@ -84,13 +83,8 @@ fn layers_of_manifests(store: &Store, there: &Holdings) -> Result<BTreeSet<Diges
     let is_there =
         |image: &StoredImage| there.images.contains(&image.manifest_digest().to_string());
     let images = store.list()?.into_iter().filter(is_there);
-    let digests = |image: StoredImage| -> Vec<_> {
-        image
-            .layers()
-            .map(|layer| layer.descriptor.digest)
-            .collect()
-    };
-    Ok(images.flat_map(digests).collect())
+    let layers = images.flat_map(|image| image.layers().collect::<Vec<_>>());
+    Ok(layers.map(|layer| layer.descriptor.digest).collect())
 }
 
 /// Returns the names of the image in the archive: the one that was asked for, or all if that was an id.

@@ -1,15 +1,11 @@
-//! Reading whole files, which is done here alone.
+//! Reading whole files of the host.
 //!
-//! A file of an image, or one that a container left, can have any size: without a bound it would fill the
-//! memory of the machine. So `clippy.toml` forbids reading to the end, and what reads whole files goes through
-//! [`bounds`](s2i_core::bounds) or one of these.
+//! A file of an image, or one that a container left, can have any size: without a bound it would fill the memory of the
+//! machine. So `clippy.toml` forbids reading to the end, and other files are read by [`bounds`](s2i_core::bounds).
 
-use std::{
-    io::{self, Read},
-    path::Path,
-};
+use std::{io, path::Path};
 
-/// Returns what is in a file of the kernel or of the host's administrator, whose size no image decides.
+/// Returns the content of a file of the kernel or of the host's administrator, whose size no image decides.
 #[expect(clippy::disallowed_methods, reason = "it is the host's own")]
 pub(crate) fn host_bytes(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
     std::fs::read(path)
@@ -19,12 +15,4 @@ pub(crate) fn host_bytes(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
 pub(crate) fn host_text(path: impl AsRef<Path>) -> io::Result<String> {
     let bytes = host_bytes(path)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
-}
-
-/// Returns what is in a file that s2i has made for itself.
-#[expect(clippy::disallowed_methods, reason = "s2i has made it")]
-pub(crate) fn own_bytes(mut file: impl Read) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes)?;
-    Ok(bytes)
 }

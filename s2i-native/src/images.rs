@@ -13,30 +13,29 @@ use s2i_core::ImageRef;
 use s2i_oci::store::{Loaded, Store, StoreError, StoredImage};
 
 use crate::{
-    archive::Pieces,
+    archive::ArchiveReader,
     build_cache, commit,
     engine::NativeEngine,
     error::{blocking, failed},
-    tracked::{stoppable, track},
+    tracked::{cancellable, track},
 };
 
 impl ImageStore for NativeEngine {
     async fn list(&self) -> Result<Vec<ImageSummary>, EngineError> {
         let store = self.store.clone();
-        let images = blocking(move || {
-            store
-                .list()
-                .map_err(failed(Operation::List, "the images of the store"))
+        blocking(move || {
+            let images = store.list();
+            let images = images.map_err(failed(Operation::List, "the images of the store"))?;
+            Ok(images.iter().map(summary).collect())
         })
-        .await?;
-        Ok(images.iter().map(summary).collect())
+        .await
     }
 
     async fn remove(&self, image: &ImageRef) -> Result<Vec<String>, EngineError> {
         let (store, name) = (self.store.clone(), image.clone());
         let stored = self.get(image).await?;
         blocking(move || {
-            let removed = take_away(&store, &name, &stored);
+            let removed = remove_names(&store, &name, &stored);
             removed.map_err(failed(Operation::RemoveImage, &name))
         })
         .await
@@ -54,22 +53,20 @@ impl ImageStore for NativeEngine {
 
     async fn prune(&self) -> Result<Pruned, EngineError> {
         let store = self.store.clone();
-        let prune = move || {
-            let before = store
-                .list()
-                .map_err(failed(Operation::List, "the images"))?;
+        blocking(move || {
+            let before = store.list();
+            let before = before.map_err(failed(Operation::List, "the images"))?;
             let unnamed = before.iter().filter(|image| image.names().is_empty());
             let removed = unnamed.map(|image| format!("deleted {}", image.id()));
-            let freed = store
-                .prune()
-                .map_err(failed(Operation::Prune, "the store"))?;
+            let freed = store.prune();
+            let freed = freed.map_err(failed(Operation::Prune, "the store"))?;
             build_cache::prune(&store)?;
             Ok(Pruned {
                 removed: removed.collect(),
                 bytes: freed.bytes,
             })
-        };
-        blocking(prune).await
+        })
+        .await
     }
 
     async fn tag_committed(
@@ -101,15 +98,15 @@ impl ImageTransfer for NativeEngine {
         archive: ArchiveStream<'static>,
         cancel: &CancelToken,
     ) -> Result<Vec<String>, EngineError> {
-        let store = stoppable(&self.store, cancel);
+        let store = cancellable(&self.store, cancel);
         let tracked = track(&store, cancel)?;
-        let (feed, mut pieces) = Pieces::of(archive);
+        let (forward, mut archive) = ArchiveReader::new(archive);
         let load = move || {
             let _tracked = tracked;
-            let loaded = store.import(&mut pieces);
+            let loaded = store.import(&mut archive);
             loaded.map_err(failed(Operation::Load, "the archive"))
         };
-        let work = async { join(blocking(load), feed).await.0 };
+        let work = async { join(blocking(load), forward).await.0 };
         let loaded = or_interrupted(work, cancel).await?;
         Ok(loaded.iter().flat_map(names).collect())
     }
@@ -121,23 +118,23 @@ impl ImageTransfer for NativeEngine {
 
 /// Removes the name, or all names if it is an ID, and then the content that no image uses. Returns a line for each
 /// removed item.
-fn take_away(
+fn remove_names(
     store: &Store,
     name: &ImageRef,
     image: &StoredImage,
 ) -> Result<Vec<String>, StoreError> {
-    let mut went = Vec::new();
+    let mut removed = Vec::new();
     if store.untag(name)? {
-        went.push(format!("untagged {}", name.normalised()));
+        removed.push(format!("untagged {}", name.normalised()));
     } else {
         let names = store.remove_id(image.id())?;
-        went.extend(names.iter().map(|name| format!("untagged {name}")));
+        removed.extend(names.iter().map(|name| format!("untagged {name}")));
     }
     if store.find_id(image.id())?.is_none() {
         store.collect()?;
-        went.push(format!("deleted {}", image.id()));
+        removed.push(format!("deleted {}", image.id()));
     }
-    Ok(went)
+    Ok(removed)
 }
 
 /// Returns the names of the loaded images, or the ID of one without a name.

@@ -1,6 +1,6 @@
 //! Running the command of an image.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use futures_util::{
     StreamExt as _,
@@ -17,13 +17,13 @@ use s2i_core::wire::Exit;
 
 use crate::{
     bundle::ContainerConfig,
-    engine::{NativeEngine, limits, network},
+    engine::{NativeEngine, network},
     error::{blocking, failed},
     sandbox::{Direct, Killer, Program},
 };
 
-/// How long an application may take to end when it is asked to.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// The time that an application may take to end after the signal.
+const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Launcher for NativeEngine {
     async fn launch(
@@ -37,7 +37,7 @@ impl Launcher for NativeEngine {
             image: context.or_interrupted(self.pinned(launch.image)).await?,
             network: network(&launch.network)?,
             program: Program::Direct(command(launch)),
-            limits: limits(&launch.limits),
+            limits: launch.limits,
             artifacts: None,
             source: None,
             tmpfs: if launch.read_only {
@@ -47,39 +47,34 @@ impl Launcher for NativeEngine {
             },
             read_only: launch.read_only,
         };
-        let placed = self.start_container(config, None, context);
-        let (bundle, mut running, transport) = placed.await?;
+        let started = self.start_container(config, None, context);
+        let (bundle, mut running, transport) = started.await?;
         bundle.note_application();
         let killer = running.killer();
         let name = launch.image.name.clone();
         // An application may close its outputs and go on.
-        let ending = async {
-            tell(transport, context.progress).await;
-            let waiting = move || {
+        let end = async {
+            forward(transport, context.progress).await;
+            blocking(move || {
                 let exit = running.wait();
                 drop(running);
                 let exit = exit.map_err(failed(Operation::WaitForContainer, name));
                 bundle.remove().and(exit)
-            };
-            blocking(waiting).await
+            })
+            .await
         };
-        match select(
-            std::pin::pin!(context.cancel.cancelled()),
-            std::pin::pin!(ending),
-        )
-        .await
-        {
+        match select(pin!(context.cancel.cancelled()), pin!(end)).await {
             Either::Right((exit, _)) => exit,
-            Either::Left((reason, ending)) => {
+            Either::Left((reason, end)) => {
                 stop(killer, reason);
-                ending.await
+                end.await
             }
         }
     }
 }
 
-/// Passes everything on until both outputs end, which they do with the last process at the latest.
-async fn tell(transport: Transport, progress: &Progress<'_>) {
+/// Passes all output on until both streams end, which they do with the last process at the latest.
+async fn forward(transport: Transport, progress: &Progress<'_>) {
     let Transport { input, mut output } = transport;
     drop(input);
     while let Some(Ok(piece)) = output.next().await {
@@ -90,22 +85,22 @@ async fn tell(transport: Transport, progress: &Progress<'_>) {
     }
 }
 
-/// Asks the application to end, and ends it after a while.
+/// Sends the application the signal for this reason, and kills it if it has not ended in time.
 fn stop(killer: Killer, reason: Interrupt) {
     let signal = match reason {
         Interrupt::Interrupted => Signal::INT,
         Interrupt::Terminated => Signal::TERM,
         Interrupt::HungUp => Signal::HUP,
     };
-    // One that has ended needs no signal.
+    // An application that has ended needs no signal.
     let _ = killer.signal(signal);
     std::thread::spawn(move || {
-        std::thread::sleep(PATIENCE);
+        std::thread::sleep(STOP_TIMEOUT);
         killer.kill();
     });
 }
 
-/// As `docker run` puts them together.
+/// Returns the command of a container, as `docker run` combines image and arguments.
 fn command(launch: &Launch<'_>) -> Direct {
     let config = &launch.image.config;
     let args = if launch.args.is_empty() {
@@ -114,18 +109,11 @@ fn command(launch: &Launch<'_>) -> Direct {
         &launch.args
     };
     let own = launch.env.iter().map(s2i_core::EnvVar::to_entry);
-    let is_replaced = |entry: &&String| {
+    let is_kept = |entry: &&String| {
         let name = entry.split('=').next();
-        launch
-            .env
-            .iter()
-            .any(|variable| Some(variable.name()) == name)
+        launch.env.iter().all(|own| Some(own.name()) != name)
     };
-    let kept = config
-        .env
-        .iter()
-        .filter(|entry| !is_replaced(entry))
-        .cloned();
+    let kept = config.env.iter().filter(is_kept).cloned();
     Direct {
         argv: config.entrypoint.iter().chain(args).cloned().collect(),
         env: kept.chain(own).collect(),
@@ -134,15 +122,13 @@ fn command(launch: &Launch<'_>) -> Direct {
     }
 }
 
-/// Containers have the host's own ports here, so none can lead to another.
+/// Fails if a port of the host leads to another one of the container, which listens on the host's ports.
 fn check_ports(ports: &[Publish]) -> Result<(), EngineError> {
-    match ports.iter().find(|port| port.host != port.container) {
-        None => Ok(()),
-        Some(port) => {
-            let why = "the embedded engine has no network of its own: the application listens on the host's \
-                       ports, so the two numbers must be the same";
-            let ports = format!("{}:{}", port.host, port.container);
-            Err(failed(Operation::PublishPort, ports)(why))
-        }
-    }
+    let Some(port) = ports.iter().find(|port| port.host != port.container) else {
+        return Ok(());
+    };
+    let reason = "the embedded engine has no network of its own: the application listens on the host's ports, \
+                  so the two numbers must be the same";
+    let ports = format!("{}:{}", port.host, port.container);
+    Err(failed(Operation::PublishPort, ports)(reason))
 }

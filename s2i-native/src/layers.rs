@@ -6,19 +6,21 @@
 use std::{
     fs::File,
     io,
-    os::fd::{AsRawFd as _, OwnedFd},
+    os::fd::OwnedFd,
     path::{Path, PathBuf},
 };
 
 use rustix::{
-    fs::{CWD, FileType, Mode, OFlags, ResolveFlags, Stat, fstat, openat, openat2},
+    fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fstat, openat},
     io::Errno,
 };
 use s2i_core::{ContainerPath, bounds};
 use s2i_oci::overlay::{Dialect, is_opaque};
 
+use crate::descriptor::{open_in, proc_path};
+
 /// The entry of a layer at a path.
-enum Found {
+enum Entry {
     /// A directory; `hides` is true if it or a parent is opaque, so that it hides lower layers.
     Directory { hides: bool },
     /// A file.
@@ -41,14 +43,14 @@ pub(crate) fn layers_of(
     let mut layers = Vec::new();
     for tree in trees {
         match look(tree, directory, dialect)? {
-            Found::Directory { hides } => {
+            Entry::Directory { hides } => {
                 layers.push(tree.join(directory));
                 if hides {
                     break;
                 }
             }
-            Found::Nothing => {}
-            Found::Hidden | Found::File(_) | Found::Other => break,
+            Entry::Nothing => {}
+            Entry::Hidden | Entry::File(_) | Entry::Other => break,
         }
     }
     Ok(Some(layers).filter(|layers| !layers.is_empty()))
@@ -59,9 +61,9 @@ pub(crate) fn layers_of(
 pub(crate) fn is_free(trees: &[PathBuf], path: &Path, dialect: Dialect) -> io::Result<bool> {
     for tree in trees {
         match look(tree, path, dialect)? {
-            Found::Nothing => {}
-            Found::Hidden => break,
-            Found::Directory { .. } | Found::File(_) | Found::Other => return Ok(false),
+            Entry::Nothing => {}
+            Entry::Hidden => break,
+            Entry::Directory { .. } | Entry::File(_) | Entry::Other => return Ok(false),
         }
     }
     Ok(true)
@@ -72,13 +74,13 @@ pub(crate) fn is_free(trees: &[PathBuf], path: &Path, dialect: Dialect) -> io::R
 pub(crate) fn text(trees: &[PathBuf], path: &Path, dialect: Dialect) -> io::Result<Option<String>> {
     for tree in trees {
         match look(tree, path, dialect)? {
-            Found::Nothing => {}
-            Found::Hidden => break,
-            Found::File(file) => {
-                let bytes = bounds::head(File::open(through_proc(&file))?, bounds::FILE)?;
+            Entry::Nothing => {}
+            Entry::Hidden => break,
+            Entry::File(file) => {
+                let bytes = bounds::head(File::open(proc_path(&file))?, bounds::FILE)?;
                 return Ok(Some(String::from_utf8_lossy(&bytes).into_owned()));
             }
-            Found::Directory { .. } | Found::Other => return Ok(None),
+            Entry::Directory { .. } | Entry::Other => return Ok(None),
         }
     }
     Ok(Some(String::new()))
@@ -99,50 +101,33 @@ pub(crate) fn below_root(path: &ContainerPath) -> &Path {
     Path::new(path.as_str().trim_start_matches('/'))
 }
 
-fn look(tree: &Path, below: &Path, dialect: Dialect) -> io::Result<Found> {
+fn look(tree: &Path, below: &Path, dialect: Dialect) -> io::Result<Entry> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let root = openat(CWD, tree, flags, Mode::empty())?;
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
     let mut hides = false;
     let mut prefix = PathBuf::new();
     let mut components = below.components();
     while let Some(component) = components.next() {
         prefix.push(component);
-        let found = match find(&root, &prefix) {
-            Err(Errno::NOENT) if hides => return Ok(Found::Hidden),
-            Err(Errno::NOENT) => return Ok(Found::Nothing),
-            Err(Errno::LOOP) => return Ok(Found::Other),
+        let found = match open_in(&root, &prefix, OFlags::NOFOLLOW, resolve) {
+            Err(Errno::NOENT) if hides => return Ok(Entry::Hidden),
+            Err(Errno::NOENT) => return Ok(Entry::Nothing),
+            Err(Errno::LOOP) => return Ok(Entry::Other),
             found => found?,
         };
         let stat = fstat(&found)?;
         match FileType::from_raw_mode(stat.st_mode) {
-            FileType::Directory => hides |= is_opaque(&through_proc(&found), dialect)?,
-            FileType::CharacterDevice if is_whiteout(&stat) => return Ok(Found::Hidden),
+            FileType::Directory => hides |= is_opaque(&proc_path(&found), dialect)?,
+            // A whiteout.
+            FileType::CharacterDevice if stat.st_rdev == 0 => return Ok(Entry::Hidden),
             FileType::RegularFile if components.as_path().as_os_str().is_empty() => {
-                return Ok(Found::File(found));
+                return Ok(Entry::File(found));
             }
-            _ => return Ok(Found::Other),
+            _ => return Ok(Entry::Other),
         }
     }
-    Ok(Found::Directory { hides })
-}
-
-fn find(root: &OwnedFd, path: &Path) -> Result<OwnedFd, Errno> {
-    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-    loop {
-        match openat2(root, path, flags, Mode::empty(), resolve) {
-            Err(Errno::AGAIN) => {}
-            found => return found,
-        }
-    }
-}
-
-fn is_whiteout(stat: &Stat) -> bool {
-    stat.st_rdev == 0
-}
-
-fn through_proc(found: &OwnedFd) -> PathBuf {
-    PathBuf::from(format!("/proc/self/fd/{}", found.as_raw_fd()))
+    Ok(Entry::Directory { hides })
 }
 
 #[cfg(test)]

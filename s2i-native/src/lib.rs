@@ -35,6 +35,7 @@ mod build_cache;
 mod bundle;
 mod commit;
 mod container;
+mod descriptor;
 mod engine;
 mod error;
 mod export;

@@ -18,7 +18,7 @@ use s2i_oci::{
 use crate::{
     build_cache,
     error::failed,
-    tracked::{TrackedWork, stoppable},
+    tracked::{TrackedWork, cancellable},
 };
 
 /// A push, with the lease that keeps the image in the store meanwhile.
@@ -35,15 +35,13 @@ pub(crate) fn prepare(
     name: &ImageRef,
     cancel: &CancelToken,
 ) -> Result<PreparedPush, EngineError> {
-    let store = &stoppable(store, cancel);
+    let store = &cancellable(store, cancel);
     let cannot = failed(Operation::PreparePush, name);
     let work = Arc::new(TrackedWork::make(store, &[image], cancel, cannot)?);
     let config = in_store(store, &image.manifest().config);
     let (push_manifest, media_type, layers) = if image.layers().any(|layer| layer.is_plain()) {
-        let layers = image
-            .layers()
-            .map(|layer| compressed(store, &work, layer))
-            .collect::<Result<Vec<_>, _>>()?;
+        let layers = image.layers().map(|layer| compressed(store, &work, layer));
+        let layers = layers.collect::<Result<Vec<_>, _>>()?;
         let descriptors = layers.iter().map(|blob| blob.descriptor.clone());
         let manifest = Manifest::new(image.manifest().config.clone(), descriptors.collect());
         let bytes = serde_json::to_vec(&manifest).expect("text keys");
@@ -53,14 +51,10 @@ pub(crate) fn prepare(
         let bytes = manifest
             .and_then(|file| bounds::read(file, bounds::DOCUMENT))
             .map_err(failed(Operation::ReadManifest, name))?;
-        let layers = image
-            .layers()
-            .map(|layer| in_store(store, &layer.descriptor));
-        (
-            bytes,
-            image.descriptor().media_type.clone(),
-            layers.collect(),
-        )
+        let media_type = image.descriptor().media_type.clone();
+        let layers = image.layers();
+        let layers = layers.map(|layer| in_store(store, &layer.descriptor));
+        (bytes, media_type, layers.collect())
     };
     Ok(PreparedPush {
         push: Push {
@@ -75,16 +69,16 @@ pub(crate) fn prepare(
 
 fn in_store(store: &Store, blob: &Descriptor) -> PushBlob {
     let (store, descriptor) = (store.clone(), blob.clone());
-    let open = move || -> io::Result<Box<dyn Read + Send>> {
-        match store.open_blob(&descriptor).map_err(io::Error::other)? {
-            Some(file) => Ok(Box::new(BufReader::with_capacity(256 * 1024, file))),
-            None => Err(io::ErrorKind::NotFound.into()),
-        }
-    };
-    PushBlob {
-        descriptor: blob.clone(),
-        open: Arc::new(open),
-    }
+    let open: OpenBlob = Arc::new(move || {
+        let file = store.open_blob(&descriptor).map_err(io::Error::other)?;
+        Ok(buffered(file.ok_or(io::ErrorKind::NotFound)?))
+    });
+    let descriptor = blob.clone();
+    PushBlob { descriptor, open }
+}
+
+fn buffered(file: File) -> Box<dyn Read + Send> {
+    Box::new(BufReader::with_capacity(256 * 1024, file))
 }
 
 /// Returns the layer as it is if it is compressed, else compressed with gzip, which all registries and engines support.
@@ -100,21 +94,19 @@ fn compressed(
     let descriptor = if let Some(known) = build_cache::get_gzip(store, diff_id) {
         known
     } else {
-        let made = gzip(store, work, &layer);
-        let made = made.map_err(failed(Operation::CompressLayer, diff_id))?;
-        build_cache::put_gzip(store, diff_id, &made);
-        made
+        let descriptor = gzip(store, work, &layer);
+        let descriptor = descriptor.map_err(failed(Operation::CompressLayer, diff_id))?;
+        build_cache::put_gzip(store, diff_id, &descriptor);
+        descriptor
     };
     let (store, work) = (store.clone(), Arc::clone(work));
-    let open = move || -> io::Result<Box<dyn Read + Send>> {
+    let open: OpenBlob = Arc::new(move || {
         let path = gzip_path(&work, diff_id);
         if !path.is_file() {
             gzip(&store, &work, &layer)?;
         }
-        let file = File::open(path)?;
-        Ok(Box::new(BufReader::with_capacity(256 * 1024, file)))
-    };
-    let open: OpenBlob = Arc::new(open);
+        Ok(buffered(File::open(path)?))
+    });
     Ok(PushBlob { descriptor, open })
 }
 
@@ -140,24 +132,16 @@ fn mount_sources(
     image: &StoredImage,
     name: &ImageRef,
 ) -> Result<Vec<String>, EngineError> {
-    let all = store
-        .list()
-        .map_err(failed(Operation::List, "the images"))?;
+    let all = store.list();
+    let all = all.map_err(failed(Operation::List, "the images"))?;
     let own = &image.config().rootfs.diff_ids;
     let shares = |other: &&StoredImage| {
         let theirs = &other.config().rootfs.diff_ids;
         theirs.iter().any(|layer| own.contains(layer))
     };
-    let split = |name: &ImageRef| {
-        let full = name.full_name();
-        full.split_once('/')
-            .map(|(registry, repository)| (registry.to_owned(), repository.to_owned()))
-    };
-    let Some((registry, repository)) = split(name) else {
-        return Ok(Vec::new());
-    };
+    let (registry, repository) = name.registry_and_repository();
     let names = all.iter().filter(shares).flat_map(StoredImage::names);
-    let repositories = names.filter_map(split);
+    let repositories = names.map(ImageRef::registry_and_repository);
     let others = repositories.filter(|(host, other)| *host == registry && *other != repository);
     Ok(others.map(|(_, repository)| repository).collect())
 }

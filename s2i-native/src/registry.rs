@@ -9,7 +9,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use s2i_build::{
     BuildContext, EngineError, Notice,
     event::{Event, Progress},
-    ports::{Operation, Pushed},
+    ports::{BoxError, Operation, Pushed},
 };
 use s2i_core::{ImageRef, image::Platform};
 use s2i_oci::{
@@ -22,26 +22,21 @@ use crate::{
     engine::NativeEngine,
     error::{blocking, failed},
     push,
-    tracked::{TrackedWork, stoppable},
+    tracked::{TrackedWork, cancellable},
 };
 
 impl NativeEngine {
-    /// Pulls the image for this machine's processor. What is there is not downloaded. The future may be
-    /// dropped when everything stops.
+    /// Pulls the image for this machine's processor. Layers that are there are not downloaded. The future may be dropped
+    /// at any time.
     pub(crate) async fn pull(
         &self,
         image: &ImageRef,
         context: BuildContext<'_>,
     ) -> Result<StoredImage, EngineError> {
-        let pulled = self
-            .registry
-            .manifest(image, &Platform::of_this_machine())
-            .await;
-        let pulled = pulled.map_err(|source| EngineError::Pull {
-            image: image.clone(),
-            source: source.into(),
-        })?;
-        let store = stoppable(&self.store, context.cancel);
+        let platform = Platform::of_this_machine();
+        let pulled = self.registry.manifest(image, &platform).await;
+        let pulled = pulled.map_err(pull_error(image))?;
+        let store = cancellable(&self.store, context.cancel);
         let allowed = store.check_download(&pulled.manifest.layers);
         allowed.map_err(failed(Operation::Pull, image))?;
         let (within, token) = (store.clone(), context.cancel.clone());
@@ -53,16 +48,15 @@ impl NativeEngine {
             work: Arc::new(work.await?),
         };
         let counter = Counter::new(context.progress, &pulled.manifest.layers);
-        let mut downloads = Vec::new();
-        for layer in &pulled.manifest.layers {
-            downloads.push(self.download(&pulling, layer, &counter));
-        }
-        let downloads = stream::iter(downloads).buffer_unordered(self.registry.parallel());
+        let layers = pulled.manifest.layers.iter();
+        let downloads = layers.map(|layer| self.download(&pulling, layer, &counter));
+        let downloads = stream::iter(downloads.collect::<Vec<_>>());
+        let downloads = downloads.buffer_unordered(self.registry.parallel());
         downloads.try_collect::<()>().await?;
         let (name, work) = (image.clone(), pulling.work);
         blocking(move || {
-            let published =
-                store.publish_pulled(&pulled.manifest_bytes, &pulled.config_bytes, &name);
+            let (manifest, config) = (&pulled.manifest_bytes, &pulled.config_bytes);
+            let published = store.publish_pulled(manifest, config, &name);
             // Until now it has protected the layers.
             drop(work);
             published.map_err(failed(Operation::KeepImage, &name))
@@ -89,20 +83,16 @@ impl NativeEngine {
         };
         let report = |bytes| counter.at(layer, bytes);
         let downloaded = self.registry.blob(image, layer, partial.path(), &report);
-        downloaded.await.map_err(|source| EngineError::Pull {
-            image: (*image).clone(),
-            source: source.into(),
-        })?;
+        downloaded.await.map_err(pull_error(image))?;
         let digest = layer.digest;
         blocking(move || {
-            partial
-                .finish()
-                .map_err(failed(Operation::KeepLayer, digest))
+            let kept = partial.finish();
+            kept.map_err(failed(Operation::KeepLayer, digest))
         })
         .await
     }
 
-    /// Sends an image to its registry. The future may be dropped when everything stops.
+    /// Pushes an image to its registry. The future may be dropped at any time.
     pub(crate) async fn send(
         &self,
         image: &ImageRef,
@@ -115,13 +105,8 @@ impl NativeEngine {
             image: image.clone(),
         });
         let prepared = blocking(move || push::prepare(&store, &stored, &name, &cancel)).await?;
-        let blobs: Vec<Descriptor> = prepared
-            .push
-            .blobs
-            .iter()
-            .map(|blob| blob.descriptor.clone())
-            .collect();
-        let counter = Counter::new(context.progress, &blobs);
+        let blobs = prepared.push.blobs.iter().map(|blob| &blob.descriptor);
+        let counter = Counter::new(context.progress, blobs);
         let report = |blob: &Descriptor, bytes| counter.at(blob, bytes);
         let pushed = self.registry.push(image, &prepared.push, &report).await;
         let pushed = pushed.map_err(failed(Operation::Push, image))?;
@@ -131,11 +116,18 @@ impl NativeEngine {
     }
 }
 
+fn pull_error<E: Into<BoxError>>(image: &ImageRef) -> impl FnOnce(E) -> EngineError {
+    |source| EngineError::Pull {
+        image: image.clone(),
+        source: source.into(),
+    }
+}
+
 /// An image that is being pulled.
 struct Pulling<'a> {
     image: &'a ImageRef,
     store: Store,
-    /// Protects what has come so far.
+    /// Protects the layers that have come so far.
     work: Arc<TrackedWork>,
 }
 
@@ -147,10 +139,13 @@ struct Counter<'a> {
 }
 
 impl<'a> Counter<'a> {
-    fn new(progress: &'a Progress<'a>, blobs: &[Descriptor]) -> Self {
+    fn new<'b>(
+        progress: &'a Progress<'a>,
+        blobs: impl IntoIterator<Item = &'b Descriptor>,
+    ) -> Self {
         Self {
             progress,
-            total: sum(blobs.iter().map(|blob| blob.size)),
+            total: sum(blobs.into_iter().map(|blob| blob.size)),
             done: Mutex::default(),
         }
     }

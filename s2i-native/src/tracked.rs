@@ -1,6 +1,6 @@
-//! Directories of the store that a stopped command waits for until they are removed.
+//! Directories of the store that a cancelled command waits for until they are removed.
 
-use std::{io, ops::Deref};
+use std::ops::Deref;
 
 use rustix::io::Errno;
 use s2i_build::{CancelToken, EngineError, Resource, resource::Tracked};
@@ -15,7 +15,7 @@ pub(crate) struct TrackedWork {
 }
 
 impl TrackedWork {
-    /// Makes a directory that protects these images, unless everything stops.
+    /// Makes a directory that protects these images, unless the command is cancelled.
     pub(crate) fn make(
         store: &Store,
         images: &[&StoredImage],
@@ -28,7 +28,7 @@ impl TrackedWork {
         Ok(Self { work, tracked })
     }
 
-    /// Notes that an application runs in it, which may take its time to end.
+    /// Notes that an application runs in the directory, which may take its time to end.
     pub(crate) fn note_application(&self) {
         self.tracked.set(Resource::Run(self.work.path().into()));
     }
@@ -42,27 +42,22 @@ impl Deref for TrackedWork {
     }
 }
 
-/// Tracks what an operation of the store is about to make in a directory of its own.
+/// Tracks the directory that an operation of the store is about to make.
 pub(crate) fn track(store: &Store, cancel: &CancelToken) -> Result<Tracked, EngineError> {
     let tracked = cancel.track(Resource::Work(store.root().into()));
     tracked.map_err(EngineError::Interrupted)
 }
 
-/// The store, whose long operations fail when everything stops.
-pub(crate) fn stoppable(store: &Store, cancel: &CancelToken) -> Store {
+/// Returns a handle of the store whose long operations fail when the command is cancelled.
+pub(crate) fn cancellable(store: &Store, cancel: &CancelToken) -> Store {
     let cancel = cancel.clone();
-    store.checked(move || stopped(&cancel))
-}
-
-/// Fails when everything stops; why is in the token.
-pub(crate) fn stopped(cancel: &CancelToken) -> io::Result<()> {
-    match cancel.reason() {
+    store.checked(move || match cancel.reason() {
         Some(_) => Err(Errno::CANCELED.into()),
         None => Ok(()),
-    }
+    })
 }
 
-/// The reason why everything stops in place of the failure that came of it.
+/// Replaces a failure by the reason why the command was cancelled, which caused it.
 pub(crate) fn or_reason<T>(
     done: Result<T, EngineError>,
     cancel: &CancelToken,

@@ -170,8 +170,8 @@ fn every_way_of_not_starting_has_its_own_words() {
     NotExecutable: `DIR/plain` is not executable for the user `ME`
     NotExecutable: `DIR/foreign` can't start: its interpreter or loader `/no/such/shell` is not in the image
     NotExecutable: `DIR/windows` can't start: its interpreter or loader `/bin/sh` with a carriage return, as lines end on Windows, is not in the image
-    NotExecutable: `DIR/text` is no program: it has neither a `#!` line nor a known binary format
-    NotExecutable: `DIR/empty` is no program: it has neither a `#!` line nor a known binary format
+    NotExecutable: `DIR/text` is not a program: it has neither a `#!` line nor a known binary format
+    NotExecutable: `DIR/empty` is not a program: it has neither a `#!` line nor a known binary format
     Os: can't start `DIR/directory` as `ME`: Permission denied (os error 13)
     Os: can't start `DIR/text/x` as `ME`: Not a directory (os error 20)
     "#);

@@ -203,7 +203,7 @@ fn sources() {
     8 can't read `app/.s2iignore`: permission denied
     130 stopped by Ctrl-C
     "#);
-    assert!(of(SourceError::Exclude(exclude)).starts_with("2 `(` is no regular expression: "));
+    assert!(of(SourceError::Exclude(exclude)).starts_with("2 `(` is not a regular expression: "));
 }
 
 #[test]

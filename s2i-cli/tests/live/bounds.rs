@@ -189,5 +189,5 @@ fn variables_without_number_are_refused() {
     .unwrap();
     let done = live.build(&[], &source).succeeds();
     assert!(done.stream(Stream::Stderr).len() < 100);
-    done.says("79980 more lines are no NAME=VALUE and were skipped");
+    done.says("79980 more lines are not NAME=VALUE and were skipped");
 }

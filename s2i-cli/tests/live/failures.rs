@@ -77,7 +77,7 @@ fn a_text_is_no_program() {
     let recipe = Recipe::builder().with("usr/libexec/s2i/assemble", script);
     build(&live, &recipe, &[])
         .ends_with(17)
-        .says("`/usr/libexec/s2i/assemble` is no program");
+        .says("`/usr/libexec/s2i/assemble` is not a program");
     live.nothing_left();
 }
 

@@ -81,7 +81,7 @@ pub enum ArchiveFault {
     #[error("is cut: it stops before its end")]
     Cut,
     /// The first block is no header.
-    #[error("is no tar archive")]
+    #[error("is not a tar archive")]
     NotTar,
     /// A later block is no header.
     #[error("has a bad header at byte {position}: {fault}")]
@@ -142,7 +142,7 @@ pub enum HeaderFault {
     #[error("its format is unknown")]
     Format,
     /// A number does not follow the grammar.
-    #[error("its {0} is no number")]
+    #[error("its {0} is not a number")]
     Number(&'static str),
     /// A text field has something after its end.
     #[error("its {0} goes on after its end")]
@@ -177,22 +177,22 @@ pub enum EntryFault {
     #[error("is more than {0} directories deep")]
     Deep(usize),
     /// The name can't be expressed on this platform.
-    #[error("has a name that is no valid Unicode")]
+    #[error("has a name that is not valid Unicode")]
     NotUnicode,
     /// A user or group that does not exist on Linux.
-    #[error("belongs to the {0} {1}, which is no valid number")]
+    #[error("belongs to the {0} {1}, which is not a valid number")]
     Owner(&'static str, u64),
     /// A device whose number does not exist on Linux, or means something else to overlayfs.
-    #[error("is the device {0}/{1}, which is no valid number")]
+    #[error("is the device {0}/{1}, which is not a valid number")]
     Device(u64, u64),
     /// A sparse file in one of the PAX formats, or with a broken map.
     #[error("is a sparse file {0}")]
     Sparse(&'static str),
     /// An entry other than a directory has the name `.`.
-    #[error("is no directory and names the root")]
+    #[error("is not a directory and names the root")]
     Root,
     /// An entry other than a directory has a name that ends with a slash.
-    #[error("is no directory and has a name that ends with a slash")]
+    #[error("is not a directory and has a name that ends with a slash")]
     Slash,
     /// A long name and a PAX record give it two names or two targets.
     #[error("is named twice")]
@@ -206,7 +206,7 @@ pub enum EntryFault {
         pax: u64,
     },
     /// A link or a directory with contents.
-    #[error("is no file and has {0} bytes of contents")]
+    #[error("is not a file and has {0} bytes of contents")]
     Contents(u64),
     /// A type that can't be unpacked.
     #[error("is {0}")]
@@ -235,7 +235,7 @@ pub enum EntryFault {
     #[error("is a hard link to `{0}`, which is not there")]
     TargetMissing(String),
     /// The target of a hard link is no regular file, or is reached through a link.
-    #[error("is a hard link to `{0}`, which is no regular file")]
+    #[error("is a hard link to `{0}`, which is not a regular file")]
     TargetNotFile(String),
     /// A hard link to its own name.
     #[error("is a hard link to itself")]
@@ -244,7 +244,7 @@ pub enum EntryFault {
     #[error("lies below `{0}`, which is a symbolic link")]
     BelowLink(String),
     /// A directory above it is something else.
-    #[error("lies below `{0}`, which is no directory")]
+    #[error("lies below `{0}`, which is not a directory")]
     BelowFile(String),
     /// The entry is not a directory, and a directory of its name exists.
     #[error("would replace a directory")]

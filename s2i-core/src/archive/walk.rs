@@ -47,7 +47,7 @@ impl Leaf<'_> {
         }
         let path = self.source();
         let path = path.display();
-        Err(invalid(&format!("`{path}` is no file any more")))
+        Err(invalid(&format!("`{path}` is not a file any more")))
     }
 
     /// The path for messages.

@@ -304,7 +304,7 @@ impl<W: Write> Writer<W> {
         let parts = parts.map_err(|fault| invalid(&format!("`{}` {fault}", shown(name))))?;
         if parts.is_empty() || name.ends_with(b"/") {
             return Err(invalid(&format!(
-                "`{}` is no name for an entry",
+                "`{}` is not a name for an entry",
                 shown(name)
             )));
         }
@@ -558,8 +558,8 @@ mod tests {
             ("/a", "`/a` has an absolute name"),
             ("a/../b", "`a/../b` climbs with `..`"),
             ("a\\b", "`a\\b` has a backslash in its name"),
-            ("./", "`./` is no name for an entry"),
-            ("a/", "`a/` is no name for an entry"),
+            ("./", "`./` is not a name for an entry"),
+            ("a/", "`a/` is not a name for an entry"),
         ] {
             assert_eq!(
                 writer.directory(name, 0o755).unwrap_err().to_string(),

@@ -187,7 +187,7 @@ fn writing_through_a_link() {
     );
     check(
         &tar(&[file("f", "x"), file("f/g", "x")]),
-        "the archive's entry `f/g` lies below `f`, which is no directory",
+        "the archive's entry `f/g` lies below `f`, which is not a directory",
     );
     check(
         &tar(&[link("l", "../outside/secret"), file("l", "mine")]),
@@ -274,19 +274,19 @@ fn hard_links() {
     );
     check(
         &tar(&[link("l", "../outside/secret"), hard_link("a", "l")]),
-        "the archive's entry `a` is a hard link to `l`, which is no regular file",
+        "the archive's entry `a` is a hard link to `l`, which is not a regular file",
     );
     check(
         &tar(&[link("l", "../outside"), hard_link("a", "l/secret")]),
-        "the archive's entry `a` is a hard link to `l/secret`, which is no regular file",
+        "the archive's entry `a` is a hard link to `l/secret`, which is not a regular file",
     );
     check(
         &tar(&[dir("d"), hard_link("a", "d")]),
-        "the archive's entry `a` is a hard link to `d`, which is no regular file",
+        "the archive's entry `a` is a hard link to `d`, which is not a regular file",
     );
     check(
         &tar(&[hard_link("a", ".")]),
-        "the archive's entry `a` is a hard link to `.`, which is no regular file",
+        "the archive's entry `a` is a hard link to `.`, which is not a regular file",
     );
     check(
         &tar(&[hard_link("a", "b")]),
@@ -357,7 +357,7 @@ fn a_header_may_not_leave_out_the_mode() {
     let header = Block::new(b'0', b"a", 0).put(100, &[0; 8]).done();
     check(
         &tar(&[dir("d"), header]),
-        "the archive has a bad header at byte 512: its mode is no number",
+        "the archive has a bad header at byte 512: its mode is not a number",
     );
 }
 

@@ -64,19 +64,19 @@ fn names() -> Faults {
         (tar(&[long(b'L', ""), file("c", "x")]), "`` has no name"),
         (
             tar(&[file(".", "x")]),
-            "`.` is no directory and names the root",
+            "`.` is not a directory and names the root",
         ),
         (
             tar(&[link("./.", "x")]),
-            "`./.` is no directory and names the root",
+            "`./.` is not a directory and names the root",
         ),
         (
             tar(&[file("a/", "x")]),
-            "`a/` is no directory and has a name that ends with a slash",
+            "`a/` is not a directory and has a name that ends with a slash",
         ),
         (
             tar(&[link("a/", "x")]),
-            "`a/` is no directory and has a name that ends with a slash",
+            "`a/` is not a directory and has a name that ends with a slash",
         ),
         (
             tar(&[Block::new(b'0', b"x", 0).put(345, b"../outside").done()]),
@@ -158,18 +158,18 @@ fn sizes() -> Faults {
         ),
         (
             tar(&[typed(b'5', "d", &inner)]),
-            "`d` is no file and has 2048 bytes of contents",
+            "`d` is not a file and has 2048 bytes of contents",
         ),
         (
             tar(&[
                 Block::new(b'2', b"l", 1).put(157, b"t").done(),
                 inner.clone(),
             ]),
-            "`l` is no file and has 1 bytes of contents",
+            "`l` is not a file and has 1 bytes of contents",
         ),
         (
             tar(&[file("0", ""), typed(b'1', "a", "x")]),
-            "`a` is no file and has 1 bytes of contents",
+            "`a` is not a file and has 1 bytes of contents",
         ),
     ]));
     faults
@@ -232,7 +232,7 @@ fn types() -> Faults {
         ("uid", "4294967295", "user"),
         ("gid", "99999999999", "group"),
     ] {
-        let fault = format!("`a` belongs to the {what} {value}, which is no valid number");
+        let fault = format!("`a` belongs to the {what} {value}, which is not a valid number");
         let archive = tar(&[pax(&[(key, value)]), file("a", "x")]);
         faults.push((archive, fault));
     }
@@ -259,12 +259,12 @@ fn ends() -> Faults {
             vec![0; 17 << 20],
             "has more than 16777216 bytes of zeros after its end",
         ),
-        (vec![b'x'; 600], "is no tar archive"),
+        (vec![b'x'; 600], "is not a tar archive"),
         (
             tar(&[Block::new(b'0', b"a\0../../x", 0).done()]),
-            "is no tar archive",
+            "is not a tar archive",
         ),
-        (tar(&[link("c", "a\0b")]), "is no tar archive"),
+        (tar(&[link("c", "a\0b")]), "is not a tar archive"),
     ]);
     with_text(faults)
 }
@@ -307,11 +307,11 @@ fn headers() -> Faults {
         (136, b"yesterday\0\0\0", "time"),
         (329, b"devices\0", "device number"),
     ] {
-        add(&mut header(at, bytes), &format!("its {what} is no number"));
+        add(&mut header(at, bytes), &format!("its {what} is not a number"));
     }
     add(
         header(345, b"../../../out").gnu(),
-        "its access or change time is no number",
+        "its access or change time is not a number",
     );
     faults.extend(sums());
     faults

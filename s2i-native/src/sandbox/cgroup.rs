@@ -1,4 +1,4 @@
-//! Limits, by a cgroup (version 2) of the container's own.
+//! The limits of a container, by a cgroup (version 2) of its own.
 
 use std::{
     fs, io,
@@ -6,36 +6,34 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-use super::{
-    error::{Error, os},
-    spec::Limits,
-};
+use s2i_build::limits::Limits;
+
+use super::error::{Error, os};
 use crate::files::host_text;
 
 const HIERARCHY: &str = "/sys/fs/cgroup";
 
-/// How long a share of the processor's time is counted, in microseconds; the kernel's own default.
+/// The period in which the processor time is counted, in microseconds; the kernel's own default.
 const PERIOD: u64 = 100_000;
 
-/// Makes names unlike.
+/// The number of cgroups so far, for their names.
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
-/// The cgroup of a container; removed when this is dropped, which must be after its last process.
+/// The cgroup of a container; removed when it is dropped, which must be after its last process.
 pub(super) struct Cgroup(PathBuf);
 
 impl Cgroup {
-    /// Makes one, if there is anything to limit.
+    /// Makes a cgroup, if there is anything to limit.
     pub(super) fn create(limits: &Limits) -> Result<Option<Self>, Error> {
-        if *limits == Limits::default() {
+        if limits.is_empty() {
             return Ok(None);
         }
-        let own = host_text("/proc/self/cgroup").unwrap_or_default();
-        Self::create_in(Path::new(HIERARCHY), &own, limits).map(Some)
+        Self::create_in(Path::new(HIERARCHY), &own(), limits).map(Some)
     }
 
     fn create_in(hierarchy: &Path, own: &str, limits: &Limits) -> Result<Self, Error> {
         let parent = parent_in(hierarchy, own, &controllers(limits))?;
-        sweep(&parent);
+        remove_stale(&parent);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let dir = parent.join(format!("s2i-{}-{count}", std::process::id()));
         fs::create_dir(&dir).map_err(os("make the cgroup", &dir.display()))?;
@@ -51,7 +49,7 @@ impl Cgroup {
         Ok(cgroup)
     }
 
-    /// The file that a process enters by.
+    /// Returns the file through which a process enters the cgroup.
     pub(super) fn procs(&self) -> PathBuf {
         self.0.join("cgroup.procs")
     }
@@ -77,22 +75,23 @@ fn settings(limits: &Limits) -> Vec<(&'static str, String)> {
 }
 
 fn controllers(limits: &Limits) -> Vec<&'static str> {
-    let asked = [
-        ("memory", limits.memory.is_some()),
-        ("pids", limits.pids.is_some()),
-        ("cpu", limits.cpu_millis.is_some()),
-    ];
-    let asked = asked.into_iter().filter(|(_, is_asked)| *is_asked);
-    asked.map(|(controller, _)| controller).collect()
+    let memory = limits.memory.map(|_| "memory");
+    let pids = limits.pids.map(|_| "pids");
+    let cpu = limits.cpu_millis.map(|_| "cpu");
+    [memory, pids, cpu].into_iter().flatten().collect()
+}
+
+/// Returns the entry of this process in the hierarchies of cgroups.
+fn own() -> String {
+    host_text("/proc/self/cgroup").unwrap_or_default()
 }
 
 /// Returns the cgroup in which this process can make one with these controllers.
 pub(crate) fn parent_for(controllers: &[&str]) -> Result<PathBuf, Error> {
-    let own = host_text("/proc/self/cgroup").unwrap_or_default();
-    parent_in(Path::new(HIERARCHY), &own, controllers)
+    parent_in(Path::new(HIERARCHY), &own(), controllers)
 }
 
-/// The nearest cgroup from this process's own upwards that gives all controllers to its children and lets this
+/// Returns the nearest cgroup from this process's own upwards that gives all controllers to its children and lets this
 /// process in. Its own does not, as a rule: one that has processes can't have children with controllers.
 fn parent_in(hierarchy: &Path, own: &str, controllers: &[&str]) -> Result<PathBuf, Error> {
     if !hierarchy.join("cgroup.controllers").exists() {
@@ -103,37 +102,36 @@ fn parent_in(hierarchy: &Path, own: &str, controllers: &[&str]) -> Result<PathBu
     let own = hierarchy.join(own.ok_or(Error::NoCgroups)?);
     let up = own.ancestors().take_while(|dir| dir.starts_with(hierarchy));
     let mut fit = up.filter(|dir| gives(dir, controllers) && is_writable(dir));
-    fit.next()
-        .map(Path::to_owned)
-        .ok_or_else(|| Error::NoDelegation {
-            own: own.display().to_string(),
-            controllers: controllers.join(", "),
-        })
+    let parent = fit.next().map(Path::to_owned);
+    parent.ok_or_else(|| Error::NoDelegation {
+        own: own.display().to_string(),
+        controllers: controllers.join(", "),
+    })
 }
 
 fn gives(dir: &Path, controllers: &[&str]) -> bool {
     let given = host_text(dir.join("cgroup.subtree_control")).unwrap_or_default();
-    controllers
-        .iter()
-        .all(|wanted| given.split_whitespace().any(|given| given == *wanted))
+    let mut wanted = controllers.iter();
+    wanted.all(|wanted| given.split_whitespace().any(|given| given == *wanted))
 }
 
-/// To move a process, the mover must have write access to the common parent of both cgroups.
+/// Returns whether this process can move a process into the cgroup, which takes write access to the common parent of
+/// both cgroups.
 fn is_writable(dir: &Path) -> bool {
     use rustix::fs::{Access, access};
     let may = |path: &Path| access(path, Access::WRITE_OK).is_ok();
     may(dir) && may(&dir.join("cgroup.procs"))
 }
 
-/// Removes what programs left that were killed. One with processes in it can't be removed.
-fn sweep(parent: &Path) {
+/// Removes the cgroups of programs that were killed. One with processes in it can't be removed.
+fn remove_stale(parent: &Path) {
     for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
         let name = entry.file_name();
         let pid = name
             .to_str()
             .and_then(|name| name.strip_prefix("s2i-")?.split('-').next());
-        let is_left = |pid: &str| !pid.is_empty() && !Path::new("/proc").join(pid).exists();
-        if pid.is_some_and(is_left) {
+        let is_stale = |pid: &str| !pid.is_empty() && !Path::new("/proc").join(pid).exists();
+        if pid.is_some_and(is_stale) {
             let _ = fs::remove_dir(entry.path());
         }
     }

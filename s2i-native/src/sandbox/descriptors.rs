@@ -20,7 +20,7 @@ pub(super) fn close_inherited() -> io::Result<()> {
         .filter(|fd| *fd > 2)
         .collect();
     for fd in open {
-        // One of them was the listing's own, and is closed already.
+        // The descriptor of the listing is closed already.
         let _ = nix::unistd::close(fd);
     }
     Ok(())

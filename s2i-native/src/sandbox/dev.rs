@@ -6,11 +6,9 @@ use rustix::{
     fs::{Mode, OFlags, mkdirat, openat, symlinkat},
     mount::MountFlags,
 };
+use s2i_core::wire::{Failure, OrFailure as _};
 
-use super::{
-    fault::{Fault, OrFault as _},
-    rootfs::{NONE, RootFs},
-};
+use super::rootfs::{NONE, RootFs};
 
 /// Harmless devices. They are the host's own, mounted so that their modes can't be changed:
 /// in a user namespace, none can be made.
@@ -27,10 +25,10 @@ const LINKS: [(&str, &str); 5] = [
 ];
 
 /// Mounts `/dev` and what is below it.
-pub(super) fn mount(root: &RootFs) -> Result<(), Fault> {
+pub(super) fn mount(root: &RootFs) -> Result<(), Failure> {
     let flags = MountFlags::NOSUID | MountFlags::NOEXEC;
     root.mount("tmpfs", "/dev", flags, "mode=755,size=65536k")?;
-    fill(root).or_fault(|| "can't fill `/dev`".into())?;
+    fill(root).or_failure("can't fill `/dev`")?;
     for node in NODES {
         let path = format!("/dev/{node}");
         if Path::new(&path).exists() {
@@ -59,7 +57,7 @@ fn fill(root: &RootFs) -> io::Result<()> {
     Ok(())
 }
 
-fn mount_pts(root: &RootFs) -> Result<(), Fault> {
+fn mount_pts(root: &RootFs) -> Result<(), Failure> {
     let flags = MountFlags::NOSUID | MountFlags::NOEXEC;
     let options = "newinstance,ptmxmode=0666,mode=0620";
     // The group `tty` everywhere, but not in a user namespace that has no such number.
@@ -68,6 +66,6 @@ fn mount_pts(root: &RootFs) -> Result<(), Fault> {
         Err(err) if err.kind() == io::ErrorKind::InvalidInput => {
             root.mount("devpts", "/dev/pts", flags, options)
         }
-        mounted => mounted.or_fault(|| "can't mount devpts at `/dev/pts`".into()),
+        mounted => mounted.or_failure("can't mount devpts at `/dev/pts`"),
     }
 }

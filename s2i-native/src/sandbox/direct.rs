@@ -13,11 +13,12 @@ use rustix::{
     io::Errno,
     thread::CapabilitySet,
 };
-use s2i_core::Account;
+use s2i_core::{
+    Account,
+    wire::{Failure, FailureKind, OrFailure as _},
+};
 
 use super::{
-    account,
-    fault::{Fault, OrFault as _},
     lifeline::Lifeline,
     mounts, privileges,
     spec::{Direct, Sandbox},
@@ -34,11 +35,12 @@ pub(super) struct Prepared<'a> {
 }
 
 /// Finds the account of the command, and changes to its working directory.
-pub(super) fn prepare<'a>(direct: &'a Direct, sandbox: &Sandbox) -> Result<Prepared<'a>, Fault> {
+pub(super) fn prepare<'a>(direct: &'a Direct, sandbox: &Sandbox) -> Result<Prepared<'a>, Failure> {
     if direct.argv.first().is_none_or(String::is_empty) {
-        return Err(Fault::new("the image has no command"));
+        return Err(Failure::os("the image has no command"));
     }
-    let account = account::find(&direct.user)?;
+    let account =
+        Account::find_in_root(&direct.user).map_err(|err| Failure::os(err.to_string()))?;
     let env = environment(direct, sandbox, &account);
     go_to(&direct.cwd)?;
     Ok(Prepared {
@@ -54,7 +56,7 @@ impl Prepared<'_> {
         self,
         withheld: CapabilitySet,
         lifeline: &Lifeline,
-    ) -> Result<Infallible, Fault> {
+    ) -> Result<Infallible, Failure> {
         let rights = privileges::of_user(self.account.uid == 0) - withheld;
         privileges::confine(rights, Some(&self.account), lifeline)?;
         let path = self.env.iter().rev().find(|(name, _)| name == "PATH");
@@ -73,36 +75,31 @@ fn environment(direct: &Direct, sandbox: &Sandbox, account: &Account) -> Vec<(St
         pair(("HOME", &account.home)),
         pair(("HOSTNAME", &sandbox.hostname)),
     ];
-    env.extend(
-        direct
-            .env
-            .iter()
-            .filter_map(|entry| entry.split_once('='))
-            .map(pair),
-    );
+    let own = direct.env.iter().filter_map(|entry| entry.split_once('='));
+    env.extend(own.map(pair));
     env
 }
 
 /// Makes the directory the current one. It is in the new root, whatever it is called: a path through
 /// `/proc/self/fd` could lead out of it (CVE-2024-21626).
-fn go_to(cwd: &str) -> Result<(), Fault> {
+fn go_to(cwd: &str) -> Result<(), Failure> {
     let cwd = if cwd.is_empty() { "/" } else { cwd };
     let go = || -> io::Result<()> {
         fs::create_dir_all(cwd)?;
         std::env::set_current_dir(cwd)
     };
-    go().or_fault(|| format!("can't use `{cwd}` as working directory"))?;
+    go().or_failure(format_args!("can't use `{cwd}` as working directory"))?;
     if mounts::is_inside() {
         Ok(())
     } else {
-        Err(Fault::new(format!(
+        Err(Failure::os(format!(
             "the working directory `{cwd}` is outside of the container"
         )))
     }
 }
 
 /// Looks for the program, with the rights of the user that runs it.
-fn find(name: &str, path: &str) -> Result<PathBuf, Fault> {
+fn find(name: &str, path: &str) -> Result<PathBuf, Failure> {
     if name.contains('/') {
         return Ok(name.into());
     }
@@ -111,38 +108,49 @@ fn find(name: &str, path: &str) -> Result<PathBuf, Fault> {
         .map(|dir| if dir.is_empty() { "." } else { dir });
     let files = dirs.map(|dir| Path::new(dir).join(name));
     let files: Vec<_> = files.filter(|file| file.is_file()).collect();
-    let mut programs = files
+    let program = files
         .iter()
-        .filter(|file| access(*file, Access::EXEC_OK).is_ok());
-    match (programs.next(), files.first()) {
+        .find(|file| access(*file, Access::EXEC_OK).is_ok());
+    match (program, files.first()) {
         (Some(program), _) => Ok(program.clone()),
         (None, Some(file)) => Err(not_executable(file)),
         (None, None) => {
             let message = format!("there is no program `{name}` on the path `{path}`");
-            Err(Fault::not_found(message))
+            Err(Failure::new(FailureKind::NotFound, message))
         }
     }
 }
 
 /// Distinguishes a missing program from a missing interpreter.
-fn cannot_start(program: &Path, err: &io::Error) -> Fault {
+fn cannot_start(program: &Path, err: &io::Error) -> Failure {
     let shown = program.display();
-    match (err.kind(), fs::metadata(program)) {
-        (io::ErrorKind::NotFound, Err(_)) => Fault::not_found(format!("there is no `{shown}`")),
-        (io::ErrorKind::NotFound, Ok(_)) => Fault::not_found(format!(
-            "`{shown}` can't start: its interpreter or loader is not in the image"
-        )),
-        (io::ErrorKind::PermissionDenied, _) => not_executable(program),
-        _ if err.raw_os_error() == Some(Errno::NOEXEC.raw_os_error()) => {
-            Fault::not_executable(format!(
-                "`{shown}` is no program: it has neither a `#!` line nor a known binary format"
-            ))
+    let (kind, message) = match (err.kind(), fs::metadata(program)) {
+        (io::ErrorKind::NotFound, Err(_)) => {
+            (FailureKind::NotFound, format!("there is no `{shown}`"))
         }
-        _ => Fault::not_executable(format!("can't start `{shown}`: {err}")),
-    }
+        (io::ErrorKind::NotFound, Ok(_)) => (
+            FailureKind::NotFound,
+            format!("`{shown}` can't start: its interpreter or loader is not in the image"),
+        ),
+        (io::ErrorKind::PermissionDenied, _) => return not_executable(program),
+        _ if err.raw_os_error() == Some(Errno::NOEXEC.raw_os_error()) => (
+            FailureKind::NotExecutable,
+            format!(
+                "`{shown}` is not a program: it has neither a `#!` line nor a known binary format"
+            ),
+        ),
+        _ => (
+            FailureKind::NotExecutable,
+            format!("can't start `{shown}`: {err}"),
+        ),
+    };
+    Failure::new(kind, message)
 }
 
-fn not_executable(program: &Path) -> Fault {
+fn not_executable(program: &Path) -> Failure {
     let shown = program.display();
-    Fault::not_executable(format!("`{shown}` is not executable for the user"))
+    Failure::new(
+        FailureKind::NotExecutable,
+        format!("`{shown}` is not executable for the user"),
+    )
 }

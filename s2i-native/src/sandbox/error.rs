@@ -1,4 +1,4 @@
-//! Errors before the first stage has started.
+//! Errors before the first stage of a container has started.
 
 use std::{fmt::Display, io};
 
@@ -17,12 +17,10 @@ pub enum Error {
         /// The reason.
         source: io::Error,
     },
-    /// Limits were asked for, and the machine has no cgroup v2.
-    #[error(
-        "limits need cgroup v2, and this machine has it not, or not alone, at `/sys/fs/cgroup`"
-    )]
+    /// There are limits, and the machine has no cgroup v2.
+    #[error("limits need cgroup v2, which is not, or not alone, at `/sys/fs/cgroup`")]
     NoCgroups,
-    /// Limits were asked for, and nothing that this process may use can set them.
+    /// There are limits, and no cgroup that this process may use can set them.
     #[error(
         "no cgroup from `{own}` upwards lets this process limit {controllers}; where systemd is, \
          `systemd-run --user --scope -p Delegate=yes` starts a program in one that does"

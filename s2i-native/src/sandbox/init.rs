@@ -7,25 +7,26 @@ use rustix::{
     process::{setsid, umask},
     system::sethostname,
 };
+use s2i_core::wire::{Failure, OrFailure as _};
 
 use super::{
     agent, direct,
-    fault::{Fault, OrFault as _},
     init_args::{ContainerSpec, InitArgs},
     lifeline::Lifeline,
     loopback, mounts, privileges,
     spec::{Network, Program, Sandbox},
 };
+use crate::stage::report;
 
 /// Runs the stage; returns after a failure, or if there is no program.
 pub(crate) fn run(args: &[OsString]) -> ExitCode {
     let (spec, files) = match open(args) {
         Ok(opened) => opened,
-        Err(fault) => return fault.report(&Program::Nothing),
+        Err(failure) => return report::failure(&failure, &Program::Nothing),
     };
     match become_program(&spec.sandbox, files) {
         Ok(Nothing) => ExitCode::SUCCESS,
-        Err(fault) => fault.report(&spec.sandbox.program),
+        Err(failure) => report::failure(&failure, &spec.sandbox.program),
     }
 }
 
@@ -38,33 +39,33 @@ struct Files {
     lifeline: Lifeline,
 }
 
-fn open(args: &[OsString]) -> Result<(ContainerSpec, Files), Fault> {
-    let what = || "can't begin the container".to_owned();
-    let args = InitArgs::parse(args).or_fault(what)?;
-    let lifeline = Lifeline(args.lifeline().or_fault(what)?);
+fn open(args: &[OsString]) -> Result<(ContainerSpec, Files), Failure> {
+    let operation = "can't begin the container";
+    let args = InitArgs::parse(args).or_failure(operation)?;
+    let lifeline = Lifeline(args.lifeline().or_failure(operation)?);
     lifeline.hold()?;
-    let agent = args.agent().or_fault(what)?;
-    let spec = args.spec().or_fault(what)?;
+    let agent = args.agent().or_failure(operation)?;
+    let spec = args.spec().or_failure(operation)?;
     Ok((spec, Files { agent, lifeline }))
 }
 
-fn become_program(sandbox: &Sandbox, files: Files) -> Result<Nothing, Fault> {
-    setsid().or_fault(|| "can't make a session".into())?;
+fn become_program(sandbox: &Sandbox, files: Files) -> Result<Nothing, Failure> {
+    setsid().or_failure("can't make a session")?;
     umask(Mode::WGRP | Mode::WOTH);
     let name = &sandbox.hostname;
-    sethostname(name.as_bytes()).or_fault(|| format!("can't set the host name `{name}`"))?;
+    sethostname(name.as_bytes()).or_failure(format_args!("can't set the host name `{name}`"))?;
     if sandbox.network == Network::None {
-        loopback::up().or_fault(|| "can't start the loopback interface".into())?;
+        loopback::up().or_failure("can't start the loopback interface")?;
     }
     mounts::make_root(sandbox)?;
-    let is_top = mounts::is_top().or_fault(|| "can't look above the container's root".into())?;
+    let is_top = mounts::is_top().or_failure("can't look above the container's root")?;
     let withheld = privileges::withheld(sandbox.network, is_top);
     let prepared = match &sandbox.program {
         Program::Direct(command) => Some(direct::prepare(command, sandbox)?),
         Program::Agent { .. } | Program::Nothing => None,
     };
     if sandbox.read_only {
-        mounts::make_read_only().or_fault(|| "can't make the root read-only".into())?;
+        mounts::make_read_only().or_failure("can't make the root read-only")?;
     }
     let Files { agent, lifeline } = files;
     let never = match (&sandbox.program, prepared, agent) {
@@ -80,7 +81,7 @@ fn become_program(sandbox: &Sandbox, files: Files) -> Result<Nothing, Fault> {
             return Ok(Nothing);
         }
         (Program::Direct(_) | Program::Agent { .. }, ..) => {
-            return Err(Fault::new("the container has no program"));
+            return Err(Failure::os("the container has no program"));
         }
     };
     match never {}

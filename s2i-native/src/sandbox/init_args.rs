@@ -7,7 +7,7 @@
 use std::{
     ffi::OsString,
     fs::File,
-    io,
+    io::{self, BufReader},
     os::fd::{AsRawFd as _, RawFd},
     path::PathBuf,
 };
@@ -16,7 +16,6 @@ use rustix::process::{Pid, RawPid, getpid};
 use serde::{Deserialize, Serialize};
 
 use super::spec::Sandbox;
-use crate::files::own_bytes;
 
 /// The description of a container for its stages, which read it from a file.
 #[derive(Serialize, Deserialize)]
@@ -65,7 +64,7 @@ impl InitArgs {
     }
 
     pub(super) fn spec(&self) -> io::Result<ContainerSpec> {
-        Ok(serde_json::from_slice(&own_bytes(self.spec_file()?)?)?)
+        Ok(serde_json::from_reader(BufReader::new(self.spec_file()?))?)
     }
 
     pub(super) fn agent(&self) -> io::Result<Option<File>> {

@@ -5,18 +5,18 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{self, Permissions},
+    fs::{self, File, Metadata},
     io,
-    os::{
-        fd::AsFd as _,
-        unix::fs::{PermissionsExt as _, chown},
-    },
+    os::fd::AsFd as _,
     path::{Path, PathBuf},
 };
 
-use rustix::fs::{AtFlags, FileType, Stat, fstat, statat};
+use rustix::fs::{AtFlags, FileType, statat};
 
-use super::{rootfs::RootFs, times::set_time};
+use super::{
+    metadata::{copy_metadata, set_time},
+    rootfs::RootFs,
+};
 
 /// The type of the file at a mount point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +49,7 @@ pub(super) struct InitLayer {
 enum Entry {
     /// A directory of the image that gets a new entry. The overlay shows it as it is in the topmost layer, so it has
     /// the same owner, mode and time here.
-    Existing(Box<Stat>),
+    Existing(Box<Metadata>),
     New(NodeKind),
 }
 
@@ -89,8 +89,9 @@ impl InitLayer {
         }
         let real = image.real_path(&found)?;
         for known in real.ancestors().filter(|known| known.parent().is_some()) {
-            let stat = Box::new(fstat(image.find_dir(known)?)?);
-            self.entries.insert(known.to_owned(), Entry::Existing(stat));
+            let metadata = File::from(image.find_dir(known)?).metadata()?;
+            let entry = Entry::Existing(Box::new(metadata));
+            self.entries.insert(known.to_owned(), entry);
         }
         self.add_new(&real, rest, point.kind);
         Ok(())
@@ -122,19 +123,11 @@ impl InitLayer {
             let path = target(path);
             match entry {
                 Entry::New(_) => set_time(&path, 0, 0)?,
-                Entry::Existing(stat) => copy_metadata(&path, stat)?,
+                Entry::Existing(metadata) => copy_metadata(metadata, &path)?,
             }
         }
         Ok(())
     }
-}
-
-fn copy_metadata(path: &Path, stat: &Stat) -> io::Result<()> {
-    // A process that may not change owners sees unmapped owners anyway.
-    let _ = chown(path, Some(stat.st_uid), Some(stat.st_gid));
-    fs::set_permissions(path, Permissions::from_mode(stat.st_mode & 0o7777))?;
-    let nanoseconds = i64::try_from(stat.st_mtime_nsec).unwrap_or_default();
-    set_time(path, stat.st_mtime, nanoseconds)
 }
 
 #[cfg(test)]

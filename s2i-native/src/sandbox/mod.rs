@@ -25,19 +25,18 @@
 //! Real root is not put into a user namespace: files in the store would then have owners that no other
 //! user of the store understands. To have one, s2i can be started as an ordinary user.
 
-mod account;
 mod agent;
 mod cgroup;
 mod descriptors;
 mod dev;
 mod direct;
 mod error;
-mod fault;
 pub(crate) mod init;
 mod init_args;
 mod init_layer;
 mod lifeline;
 mod loopback;
+mod metadata;
 pub(crate) mod monitor;
 mod mountinfo;
 mod mounts;
@@ -49,14 +48,15 @@ mod scope;
 mod seccomp;
 mod spawn;
 mod spec;
-mod times;
 
 pub use error::Error;
 pub use running::{Killer, Running};
-pub use spec::{Bind, Direct, Limits, Network, Overlay, Program, Sandbox};
+pub use s2i_build::limits::Limits;
+pub use spec::{Bind, Direct, Network, Overlay, Program, Sandbox};
 
 pub(crate) use cgroup::parent_for as cgroup_parent;
-pub(crate) use overlay::{adopt, unsuited};
-pub(crate) use scope::is_supported as has_scopes;
+pub(crate) use metadata::copy_metadata;
 #[cfg(test)]
-pub(crate) use times::set_time;
+pub(crate) use metadata::set_time;
+pub(crate) use overlay::unsuited;
+pub(crate) use scope::is_supported as has_scopes;

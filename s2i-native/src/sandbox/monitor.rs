@@ -14,47 +14,52 @@ use rustix::{
     pipe::{PipeFlags, pipe_with},
     stdio::{dup2_stderr, dup2_stdin, dup2_stdout},
 };
+use s2i_core::wire::{Failure, OrFailure as _};
 
 use super::{
     descriptors::{close_inherited, sealed},
-    fault::{Fault, OrFault as _},
     init_args::{ContainerSpec, InitArgs},
     spec::{Network, Program},
 };
 use crate::{
+    descriptor::proc_path,
     files::host_bytes,
-    stage::{self, OWN_PROGRAM, Stage, parent},
+    stage::{self, OWN_PROGRAM, Stage, parent, report},
 };
 
 /// Runs the stage.
 pub(crate) fn run(args: &[OsString]) -> ExitCode {
     let (args, spec) = match open(args) {
         Ok(opened) => opened,
-        Err(fault) => return fault.report(&Program::Nothing),
+        Err(failure) => return report::failure(&failure, &Program::Nothing),
     };
     let program = &spec.sandbox.program;
     match start(&args, &spec).and_then(Init::wait) {
         Ok(code) => code,
-        Err(fault) => fault.report(program),
+        Err(failure) => report::failure(&failure, program),
     }
 }
 
-fn open(args: &[OsString]) -> Result<(InitArgs, ContainerSpec), Fault> {
-    let what = || "can't start the container".to_owned();
-    let args = InitArgs::parse(args).or_fault(what)?;
-    args.parent().and_then(parent::die_with).or_fault(what)?;
-    close_inherited().or_fault(what)?;
-    let spec = args.spec().or_fault(what)?;
+fn open(args: &[OsString]) -> Result<(InitArgs, ContainerSpec), Failure> {
+    let operation = "can't start the container";
+    let args = InitArgs::parse(args).or_failure(operation)?;
+    args.parent()
+        .and_then(parent::die_with)
+        .or_failure(operation)?;
+    close_inherited().or_failure(operation)?;
+    let spec = args.spec().or_failure(operation)?;
     Ok((args, spec))
 }
 
-fn start(args: &InitArgs, spec: &ContainerSpec) -> Result<Init, Fault> {
+fn start(args: &InitArgs, spec: &ContainerSpec) -> Result<Init, Failure> {
     // Before there are limits: the memory of this copy does not count as the container's.
     let copy = copy_for(&spec.sandbox.program)
-        .or_fault(|| "can't start the first process of the container".into())?;
+        .or_failure("can't start the first process of the container")?;
     if let Some(procs) = &spec.cgroup {
-        fs::write(procs, "0")
-            .or_fault(|| format!("can't enter a cgroup by `{}`", procs.display()))?;
+        fs::write(procs, "0").or_failure(format_args!(
+            "can't enter a cgroup by `{}`",
+            procs.display()
+        ))?;
     }
     let mut namespaces = CloneFlags::CLONE_NEWNS
         | CloneFlags::CLONE_NEWPID
@@ -64,9 +69,9 @@ fn start(args: &InitArgs, spec: &ContainerSpec) -> Result<Init, Fault> {
     if spec.sandbox.network == Network::None {
         namespaces |= CloneFlags::CLONE_NEWNET;
     }
-    unshare(namespaces).or_fault(|| "can't make namespaces".into())?;
+    unshare(namespaces).or_failure("can't make namespaces")?;
     let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
-    mount_change("/", private).or_fault(|| "can't make mounts private".into())?;
+    mount_change("/", private).or_failure("can't make mounts private")?;
     Init::start(args, copy.as_ref())
 }
 
@@ -81,21 +86,21 @@ struct Init {
 }
 
 impl Init {
-    fn start(args: &InitArgs, copy: Option<&File>) -> Result<Self, Fault> {
-        let what = || "can't start the first process of the container".to_owned();
-        let spec = args.spec_file().or_fault(what)?;
-        let agent = args.agent().or_fault(what)?;
-        let lifeline = pipe_with(PipeFlags::CLOEXEC).or_fault(what)?;
+    fn start(args: &InitArgs, copy: Option<&File>) -> Result<Self, Failure> {
+        let operation = "can't start the first process of the container";
+        let spec = args.spec_file().or_failure(operation)?;
+        let agent = args.agent().or_failure(operation)?;
+        let lifeline = pipe_with(PipeFlags::CLOEXEC).or_failure(operation)?;
         let null = File::options().read(true).write(true).open("/dev/null");
         let args = InitArgs::new(&spec, agent.as_ref(), Some(lifeline.0.as_raw_fd()));
         let mut command = match copy {
-            Some(copy) => Stage::Init.command_of(format!("/proc/self/fd/{}", copy.as_raw_fd())),
+            Some(copy) => Stage::Init.command_of(proc_path(copy)),
             None => Stage::Init.command(),
         };
         let child = command.arg(args.to_arg()).spawn();
         Ok(Self {
-            child: child.or_fault(what)?,
-            null: null.or_fault(what)?,
+            child: child.or_failure(operation)?,
+            null: null.or_failure(operation)?,
             _spec: spec,
             _agent: agent,
             _lifeline: lifeline,
@@ -103,13 +108,13 @@ impl Init {
     }
 
     /// Waits for the container and returns its exit code.
-    fn wait(mut self) -> Result<ExitCode, Fault> {
-        let what = || "lost the first process of the container".to_owned();
+    fn wait(mut self) -> Result<ExitCode, Failure> {
+        let operation = "lost the first process of the container";
         // The streams end when the container closes them, so this process must not hold them.
-        dup2_stdin(&self.null).or_fault(what)?;
-        dup2_stdout(&self.null).or_fault(what)?;
-        dup2_stderr(&self.null).or_fault(what)?;
-        Ok(stage::exit_code(self.child.wait().or_fault(what)?))
+        dup2_stdin(&self.null).or_failure(operation)?;
+        dup2_stdout(&self.null).or_failure(operation)?;
+        dup2_stderr(&self.null).or_failure(operation)?;
+        Ok(stage::exit_code(self.child.wait().or_failure(operation)?))
     }
 }
 

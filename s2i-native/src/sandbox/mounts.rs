@@ -1,6 +1,10 @@
 //! The mounts of a container, and making its root the root.
 
-use std::{fs, io, path::Path};
+use std::{
+    fs::{self, File},
+    io,
+    path::Path,
+};
 
 use rustix::{
     fs::{AtFlags, CWD, Mode, OFlags, StatxFlags, open, statx},
@@ -8,14 +12,14 @@ use rustix::{
     mount::{MountFlags, UnmountFlags, mount_move, mount_remount, unmount},
     process::{chdir, chroot, fchdir, getcwd, pivot_root},
 };
+use s2i_core::wire::{Failure, OrFailure as _};
 
 use super::{
     dev,
-    fault::{Fault, OrFault as _},
     init_layer::{MountPoint, NodeKind},
     overlay::ScratchDir,
     rootfs::{NONE, RootFs},
-    spec::{Limits, Network, Sandbox},
+    spec::{Network, Sandbox},
 };
 use crate::files::host_text;
 
@@ -50,12 +54,11 @@ const HOSTNAME: &str = "/etc/hostname";
 
 /// Mounts the container's root and everything in it, and makes it the root of this process. Only open files of the host
 /// can be reached then.
-pub(super) fn make_root(sandbox: &Sandbox) -> Result<(), Fault> {
+pub(super) fn make_root(sandbox: &Sandbox) -> Result<(), Failure> {
     let scratch = ScratchDir::make(&sandbox.work)?;
     scratch.mount(sandbox, &mount_points(sandbox)?)?;
-    let path = scratch.root();
-    let root = RootFs::open(&path).or_fault(|| "can't open the new root".into())?;
-    generate(&root, sandbox, &scratch.files())?;
+    let root = RootFs::open(&scratch.root).or_failure("can't open the new root")?;
+    generate(&root, sandbox, &scratch.files)?;
     mount_proc(&root)?;
     mount_sys(&root, sandbox)?;
     dev::mount(&root)?;
@@ -79,23 +82,25 @@ pub(super) fn make_root(sandbox: &Sandbox) -> Result<(), Fault> {
         root.bind(&bind.from, &bind.to, flags)?;
     }
     drop(root);
-    enter(&path).or_fault(|| "can't make the container's root the root".into())
+    enter(&scratch.root).or_failure("can't make the container's root the root")
 }
 
 /// Returns all mount points of the container.
-fn mount_points(sandbox: &Sandbox) -> Result<Vec<MountPoint>, Fault> {
-    let dir = |path: &Path| MountPoint::new(path, NodeKind::Dir);
-    let mut points: Vec<_> = ["/dev", "/proc", "/sys"]
-        .map(|path| dir(path.as_ref()))
-        .into();
-    points.extend(
-        [RESOLV_CONF, HOSTS, HOSTNAME].map(|path| MountPoint::new(path.as_ref(), NodeKind::File)),
-    );
-    points.extend(sandbox.overlays.iter().map(|overlay| dir(&overlay.at)));
-    points.extend(sandbox.tmpfs.iter().map(|path| dir(path)));
+fn mount_points(sandbox: &Sandbox) -> Result<Vec<MountPoint>, Failure> {
+    let overlays = sandbox.overlays.iter().map(|overlay| &*overlay.at);
+    let dirs = ["/dev", "/proc", "/sys"].map(Path::new).into_iter();
+    let dirs = dirs
+        .chain(overlays)
+        .chain(sandbox.tmpfs.iter().map(|path| &**path));
+    let files = [RESOLV_CONF, HOSTS, HOSTNAME].map(Path::new).into_iter();
+    let mut points: Vec<_> = dirs
+        .map(|path| MountPoint::new(path, NodeKind::Dir))
+        .chain(files.map(|path| MountPoint::new(path, NodeKind::File)))
+        .collect();
     for bind in &sandbox.binds {
         let metadata = fs::metadata(&bind.from);
-        let metadata = metadata.or_fault(|| format!("can't mount `{}`", bind.from.display()))?;
+        let metadata =
+            metadata.or_failure(format_args!("can't mount `{}`", bind.from.display()))?;
         let kind = if metadata.is_dir() {
             NodeKind::Dir
         } else {
@@ -107,7 +112,7 @@ fn mount_points(sandbox: &Sandbox) -> Result<Vec<MountPoint>, Fault> {
 }
 
 /// Makes and mounts the files with the names of the container and of hosts.
-fn generate(root: &RootFs, sandbox: &Sandbox, dir: &Path) -> Result<(), Fault> {
+fn generate(root: &RootFs, sandbox: &Sandbox, dir: &Path) -> Result<(), Failure> {
     let name = &sandbox.hostname;
     let (servers, hosts) = match sandbox.network {
         Network::Host => {
@@ -124,7 +129,7 @@ fn generate(root: &RootFs, sandbox: &Sandbox, dir: &Path) -> Result<(), Fault> {
     for (path, content) in files {
         let file = Path::new(path).file_name().expect("it is a path of a file");
         let file = dir.join(file);
-        fs::write(&file, content).or_fault(|| format!("can't make `{path}`"))?;
+        fs::write(&file, content).or_failure(format_args!("can't make `{path}`"))?;
         root.bind(&file, Path::new(path), NONE | MountFlags::RDONLY)?;
     }
     Ok(())
@@ -133,9 +138,7 @@ fn generate(root: &RootFs, sandbox: &Sandbox, dir: &Path) -> Result<(), Fault> {
 /// Adds the usual names to a table of hosts.
 fn with_names(hosts: &str, own: &str) -> String {
     let knows = |name: &str| {
-        let entries = hosts
-            .lines()
-            .map(|line| line.split('#').next().unwrap_or_default());
+        let entries = hosts.lines().filter_map(|line| line.split('#').next());
         let mut names = entries.flat_map(|line| line.split_whitespace().skip(1));
         names.any(|known| known == name)
     };
@@ -150,17 +153,17 @@ fn with_names(hosts: &str, own: &str) -> String {
     lines.join("\n") + "\n"
 }
 
-fn mount_proc(root: &RootFs) -> Result<(), Fault> {
+fn mount_proc(root: &RootFs) -> Result<(), Failure> {
     match root.try_mount("proc", "/proc", NONE, "") {
         // The kernel refuses a new instance that would show more than the existing ones.
-        Err(err) if err.kind() == io::ErrorKind::PermissionDenied => Err(Fault::new(format!(
+        Err(err) if err.kind() == io::ErrorKind::PermissionDenied => Err(Failure::os(format!(
             "can't mount a new `/proc`, most likely because this is a container that hides parts of its own: {err}"
         ))),
-        mounted => mounted.or_fault(|| "can't mount proc at `/proc`".into()),
+        mounted => mounted.or_failure("can't mount proc at `/proc`"),
     }
 }
 
-fn mount_sys(root: &RootFs, sandbox: &Sandbox) -> Result<(), Fault> {
+fn mount_sys(root: &RootFs, sandbox: &Sandbox) -> Result<(), Failure> {
     let flags = NONE | MountFlags::RDONLY;
     match root.try_mount("sysfs", "/sys", flags, "") {
         Ok(()) => {}
@@ -170,35 +173,32 @@ fn mount_sys(root: &RootFs, sandbox: &Sandbox) -> Result<(), Fault> {
             // The new one would not show the host's cgroups either.
             cover(root, "/sys/fs/cgroup")?;
         }
-        Err(err) => return Err(err).or_fault(|| "can't mount sysfs at `/sys`".into()),
+        Err(err) => return Err(err).or_failure("can't mount sysfs at `/sys`"),
     }
-    if sandbox.limits != Limits::default() {
+    if !sandbox.limits.is_empty() {
         // So that programs see their limits. Those that can't have them all the same.
         let _ = root.try_mount("cgroup2", "/sys/fs/cgroup", flags, "");
     }
     Ok(())
 }
 
-fn mask(root: &RootFs, path: &str) -> Result<(), Fault> {
-    let what = || format!("can't hide `{path}`");
-    let is_dir = match root.find(Path::new(path)) {
+fn mask(root: &RootFs, path: &str) -> Result<(), Failure> {
+    let found = root.find(Path::new(path)).map(File::from);
+    let metadata = match found.and_then(|found| found.metadata()) {
         Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(()),
-        found => {
-            let stat = found.and_then(|found| Ok(rustix::fs::fstat(found)?));
-            rustix::fs::FileType::from_raw_mode(stat.or_fault(what)?.st_mode).is_dir()
-        }
+        metadata => metadata.or_failure(format_args!("can't hide `{path}`"))?,
     };
-    if is_dir {
+    if metadata.is_dir() {
         return cover(root, path);
     }
     root.bind(Path::new("/dev/null"), Path::new(path), MountFlags::RDONLY)
 }
 
 /// Puts an empty directory over one.
-fn cover(root: &RootFs, path: &str) -> Result<(), Fault> {
+fn cover(root: &RootFs, path: &str) -> Result<(), Failure> {
     match root.try_mount("tmpfs", path, NONE | MountFlags::RDONLY, "mode=755") {
         Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(()),
-        covered => covered.or_fault(|| format!("can't hide `{path}`")),
+        covered => covered.or_failure(format_args!("can't hide `{path}`")),
     }
 }
 
@@ -221,11 +221,8 @@ fn enter(path: &Path) -> io::Result<()> {
 /// Returns whether this process's root is that of the mount namespace. If s2i itself runs in a `chroot`, it is not, and
 /// a process that may call `chroot` gets out of it; so does this function, to find out.
 pub(super) fn is_top() -> io::Result<bool> {
-    let root = open(
-        "/",
-        OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC,
-        Mode::empty(),
-    )?;
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let root = open("/", flags, Mode::empty())?;
     // Any other directory. Outside of its root, a process can go up without limit.
     match chroot("/proc") {
         // Then no process of the container may, either.
@@ -250,8 +247,8 @@ pub(super) fn is_top() -> io::Result<bool> {
 
 /// Returns the ids of the mount and the inode of the current directory.
 fn here() -> io::Result<(u64, u64)> {
-    let what = StatxFlags::MNT_ID | StatxFlags::INO;
-    let stat = statx(CWD, ".", AtFlags::empty(), what)?;
+    let fields = StatxFlags::MNT_ID | StatxFlags::INO;
+    let stat = statx(CWD, ".", AtFlags::empty(), fields)?;
     Ok((stat.stx_mnt_id, stat.stx_ino))
 }
 

@@ -1,9 +1,9 @@
 //! The layers of an image and the directory for what changes, as one file system.
 
 use std::{
-    fmt::Write as _,
+    ffi::CString,
     fs, io,
-    os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink},
+    os::unix::fs::symlink,
     path::{Path, PathBuf},
 };
 
@@ -12,13 +12,13 @@ use rustix::{
     io::Errno,
     mount::{MountFlags, UnmountFlags, mount, unmount},
 };
+use s2i_core::wire::{Failure, OrFailure as _};
 
 use super::{
-    fault::{Fault, OrFault as _},
     init_layer::{InitLayer, MountPoint},
+    metadata::copy_metadata,
     rootfs::RootFs,
     spec::{Overlay, Sandbox},
-    times::set_time,
 };
 
 /// The limit of the kernel, less our own layer.
@@ -54,63 +54,58 @@ pub(crate) fn unsuited(path: &Path) -> io::Result<Option<&'static str>> {
 
 /// A directory in memory, visible in this mount namespace alone, in which a root file system is assembled.
 pub(super) struct ScratchDir {
-    dir: PathBuf,
+    /// The new root.
+    pub(super) root: PathBuf,
+    /// Files that are mounted in it one by one.
+    pub(super) files: PathBuf,
+    /// The layer with mount points.
+    init: PathBuf,
+    /// Links to the directories of overlays.
+    links: PathBuf,
 }
 
 impl ScratchDir {
-    pub(super) fn make(work: &Path) -> Result<Self, Fault> {
-        let what = || format!("can't prepare `{}`", work.display());
+    pub(super) fn make(work: &Path) -> Result<Self, Failure> {
+        let operation = format!("can't prepare `{}`", work.display());
         let dir = work.join("scratch");
         // The kernel's own, which must be in the file system of the changes.
         for dir in [&work.join("overlay"), &dir] {
-            fs::create_dir_all(dir).or_fault(what)?;
+            fs::create_dir_all(dir).or_failure(&operation)?;
         }
         let flags = MountFlags::NOSUID | MountFlags::NODEV;
-        mount("tmpfs", &dir, "tmpfs", flags, c"mode=755").or_fault(what)?;
-        let scratch = Self { dir };
-        for dir in [
-            scratch.links(),
-            scratch.init(),
-            scratch.files(),
-            scratch.root(),
-        ] {
-            fs::create_dir(dir).or_fault(what)?;
+        mount("tmpfs", &dir, "tmpfs", flags, c"mode=755").or_failure(&operation)?;
+        let [root, files, init, links] =
+            ["root", "files", "init", "links"].map(|name| dir.join(name));
+        for dir in [&root, &files, &init, &links] {
+            fs::create_dir(dir).or_failure(&operation)?;
         }
-        Ok(scratch)
-    }
-
-    /// The new root.
-    pub(super) fn root(&self) -> PathBuf {
-        self.dir.join("root")
-    }
-
-    /// For files that are mounted in it one by one.
-    pub(super) fn files(&self) -> PathBuf {
-        self.dir.join("files")
-    }
-
-    fn init(&self) -> PathBuf {
-        self.dir.join("init")
-    }
-
-    fn links(&self) -> PathBuf {
-        self.dir.join("links")
+        Ok(Self {
+            root,
+            files,
+            init,
+            links,
+        })
     }
 
     /// Mounts the root, with all mount points in it.
-    pub(super) fn mount(&self, sandbox: &Sandbox, points: &[MountPoint]) -> Result<(), Fault> {
+    pub(super) fn mount(&self, sandbox: &Sandbox, points: &[MountPoint]) -> Result<(), Failure> {
         check(sandbox)?;
-        self.link(sandbox)
-            .or_fault(|| "can't prepare the layers".into())?;
-        let lowers = lowers(sandbox);
-        let init = self.lacking(sandbox, &lowers, points)?;
-        init.make(&self.init())
-            .or_fault(|| "can't make mount points".into())?;
-        let upper = &sandbox.upper;
-        if let Some(top) = sandbox.lowers.first() {
-            adopt(top, upper).or_fault(|| format!("can't prepare `{}`", upper.display()))?;
-        }
-        let own = format!("{lowers},upperdir=upper,workdir=work");
+        let Sandbox {
+            lowers,
+            upper,
+            work,
+            ..
+        } = sandbox;
+        symlink(&self.init, self.links.join("init"))
+            .and_then(|()| link(&self.links, lowers, upper, &work.join("overlay")))
+            .or_failure("can't prepare the layers")?;
+        let lowerdir = lowerdir(["init".into()], lowers);
+        let init = self.find_missing(sandbox, &lowerdir, points)?;
+        init.make(&self.init)
+            .or_failure("can't make mount points")?;
+        copy_root_metadata(lowers, upper)
+            .or_failure(format_args!("can't prepare `{}`", upper.display()))?;
+        let own = format!("{lowerdir},upperdir=upper,workdir=work");
         self.overlay(sandbox, &own, MountFlags::NODEV)
     }
 
@@ -121,83 +116,54 @@ impl ScratchDir {
         number: usize,
         overlay: &Overlay,
         root: &RootFs,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), Failure> {
         let Overlay {
             lowers,
             upper,
             work,
             at,
         } = overlay;
-        let what = || format!("can't mount layers at `{}`", at.display());
-        let links = self.links().join(format!("over-{number}"));
-        let make = || -> io::Result<()> {
-            fs::create_dir(&links)?;
-            for (number, lower) in lowers.iter().enumerate() {
-                symlink(lower, links.join(number.to_string()))?;
-            }
-            symlink(upper, links.join("upper"))?;
-            symlink(work, links.join("work"))?;
-            std::env::set_current_dir(&links)?;
-            lowers.first().map_or(Ok(()), |top| adopt(top, upper))
-        };
-        make().or_fault(what)?;
-        let names: Vec<_> = (0..lowers.len()).map(|number| number.to_string()).collect();
-        let own = format!("lowerdir={},upperdir=upper,workdir=work", names.join(":"));
+        let operation = format!("can't mount layers at `{}`", at.display());
+        let links = self.links.join(format!("over-{number}"));
+        fs::create_dir(&links)
+            .and_then(|()| link(&links, lowers, upper, work))
+            .and_then(|()| copy_root_metadata(lowers, upper))
+            .or_failure(&operation)?;
+        let own = format!("{},upperdir=upper,workdir=work", lowerdir([], lowers));
         let flags = MountFlags::NODEV | MountFlags::NOSUID;
         let mount =
             |options: &str| root.try_mount("overlay", &at.to_string_lossy(), flags, options);
-        with_options(&own, sandbox.user_xattrs, mount).or_fault(what)
-    }
-
-    /// Options may be no longer than a page, which the paths of a hundred layers are. So they are relative
-    /// paths of links with short names, and need no escapes. The container can see the options, too.
-    fn link(&self, sandbox: &Sandbox) -> io::Result<()> {
-        let links = self.links();
-        for (number, lower) in sandbox.lowers.iter().enumerate() {
-            symlink(lower, links.join(number.to_string()))?;
-        }
-        symlink(self.init(), links.join("init"))?;
-        symlink(&sandbox.upper, links.join("upper"))?;
-        symlink(sandbox.work.join("overlay"), links.join("work"))?;
-        std::env::set_current_dir(links)
+        with_options(&own, sandbox.user_xattrs, mount).or_failure(&operation)
     }
 
     /// Finds the mount points that the image lacks.
-    fn lacking(
+    fn find_missing(
         &self,
         sandbox: &Sandbox,
         lowers: &str,
         points: &[MountPoint],
-    ) -> Result<InitLayer, Fault> {
+    ) -> Result<InitLayer, Failure> {
         if sandbox.lowers.is_empty() {
             return Ok(InitLayer::without_image(points));
         }
-        let what = || "can't look into the image".to_owned();
+        let operation = "can't look into the image";
         self.overlay(sandbox, lowers, MountFlags::RDONLY)?;
-        let init = RootFs::open(&self.root()).and_then(|root| InitLayer::find(&root, points));
-        let init = init.or_fault(what)?;
-        unmount(self.root(), UnmountFlags::empty()).or_fault(what)?;
+        let init = RootFs::open(&self.root).and_then(|root| InitLayer::find(&root, points));
+        let init = init.or_failure(operation)?;
+        unmount(&self.root, UnmountFlags::empty()).or_failure(operation)?;
         Ok(init)
     }
 
-    fn overlay(&self, sandbox: &Sandbox, own: &str, flags: MountFlags) -> Result<(), Fault> {
+    fn overlay(&self, sandbox: &Sandbox, own: &str, flags: MountFlags) -> Result<(), Failure> {
         let mount = |options: &str| -> io::Result<()> {
-            let options = std::ffi::CString::new(options)?;
-            Ok(mount(
-                "overlay",
-                self.root(),
-                "overlay",
-                flags,
-                options.as_c_str(),
-            )?)
+            let options = CString::new(options)?;
+            Ok(mount("overlay", &self.root, "overlay", flags, &*options)?)
         };
-        with_options(own, sandbox.user_xattrs, mount).or_fault(|| {
-            format!(
-                "can't mount {} layers with `{}` as overlay",
-                sandbox.lowers.len(),
-                sandbox.upper.display()
-            )
-        })
+        with_options(own, sandbox.user_xattrs, mount).or_failure(format_args!(
+            "can't mount {} layers with `{}` as overlay",
+            sandbox.lowers.len(),
+            sandbox.upper.display()
+        ))
     }
 }
 
@@ -219,33 +185,49 @@ fn with_options(
     result
 }
 
-fn lowers(sandbox: &Sandbox) -> String {
-    let mut lowers = "lowerdir=init".to_owned();
-    for number in 0..sandbox.lowers.len() {
-        write!(lowers, ":{number}").expect("a String takes all text");
+/// Makes links to the directories of an overlay, and makes their directory the current one.
+///
+/// Options may be no longer than a page, which the paths of a hundred layers are. So they are relative paths of links
+/// with short names, and need no escapes. The container can see the options, too.
+fn link(links: &Path, lowers: &[PathBuf], upper: &Path, work: &Path) -> io::Result<()> {
+    for (number, lower) in lowers.iter().enumerate() {
+        symlink(lower, links.join(number.to_string()))?;
     }
-    lowers
+    symlink(upper, links.join("upper"))?;
+    symlink(work, links.join("work"))?;
+    std::env::set_current_dir(links)
+}
+
+/// Returns the option for these layers, by the names of their links.
+fn lowerdir<const COUNT: usize>(first: [String; COUNT], lowers: &[PathBuf]) -> String {
+    let names = (0..lowers.len()).map(|number| number.to_string());
+    let names: Vec<_> = first.into_iter().chain(names).collect();
+    format!("lowerdir={}", names.join(":"))
 }
 
 /// Checks the sandbox for faults that the kernel would report less clearly.
-fn check(sandbox: &Sandbox) -> Result<(), Fault> {
+fn check(sandbox: &Sandbox) -> Result<(), Failure> {
     let layers = sandbox.lowers.len();
     if layers > MOST_LAYERS {
-        return Err(Fault::new(format!(
+        return Err(Failure::os(format!(
             "the image has {layers} layers, and the kernel takes {MOST_LAYERS} at most"
         )));
     }
     for dir in sandbox.lowers.iter().chain([&sandbox.upper]) {
         let metadata = fs::metadata(dir);
-        let metadata = metadata.or_fault(|| format!("can't use `{}`", dir.display()))?;
+        let metadata = metadata.or_failure(format_args!("can't use `{}`", dir.display()))?;
         if !metadata.is_dir() {
-            return Err(Fault::new(format!("`{}` is no directory", dir.display())));
+            return Err(Failure::os(format!(
+                "`{}` is not a directory",
+                dir.display()
+            )));
         }
     }
     let upper = &sandbox.upper;
-    let unsuited = unsuited(upper).or_fault(|| format!("can't look at `{}`", upper.display()))?;
+    let unsuited =
+        unsuited(upper).or_failure(format_args!("can't look at `{}`", upper.display()))?;
     match unsuited {
-        Some(kind) => Err(Fault::new(format!(
+        Some(kind) => Err(Failure::os(format!(
             "`{}` is in a file system of type {kind}, which can't hold a container; use another directory",
             upper.display()
         ))),
@@ -253,12 +235,10 @@ fn check(sandbox: &Sandbox) -> Result<(), Fault> {
     }
 }
 
-/// Copies owner, mode and time of a directory of the topmost layer to that in the upper directory. Needed for the root
-/// of an overlay, and for every directory that the kernel did not copy itself.
-pub(crate) fn adopt(top: &Path, upper: &Path) -> io::Result<()> {
-    let image = fs::metadata(top)?;
-    // A process that may not change owners sees unmapped owners anyway.
-    let _ = chown(upper, Some(image.uid()), Some(image.gid()));
-    fs::set_permissions(upper, fs::Permissions::from_mode(image.mode() & 0o7777))?;
-    set_time(upper, image.mtime(), image.mtime_nsec())
+/// Gives the upper directory of an overlay the metadata of its topmost layer, as the kernel does for directories below.
+fn copy_root_metadata(lowers: &[PathBuf], upper: &Path) -> io::Result<()> {
+    match lowers.first() {
+        Some(top) => copy_metadata(&fs::metadata(top)?, upper),
+        None => Ok(()),
+    }
 }

@@ -8,14 +8,12 @@ use rustix::{
         set_no_new_privs,
     },
 };
-use s2i_core::Account;
-
-use super::{
-    fault::{Fault, OrFault as _},
-    lifeline::Lifeline,
-    scope, seccomp,
-    spec::Network,
+use s2i_core::{
+    Account,
+    wire::{Failure, OrFailure as _},
 };
+
+use super::{lifeline::Lifeline, scope, seccomp, spec::Network};
 
 /// The capabilities that the agent needs to act for a user other than root: to own its files, to become the user,
 /// to end processes of the user, and to clean up.
@@ -65,21 +63,22 @@ pub(super) fn confine(
     rights: CapabilitySet,
     account: Option<&Account>,
     lifeline: &Lifeline,
-) -> Result<(), Fault> {
-    let bound = bound(rights).or_fault(|| "can't give up capabilities".into())?;
-    clear_ambient_capability_set().or_fault(|| "can't give up ambient capabilities".into())?;
+) -> Result<(), Failure> {
+    let bound = bound(rights).or_failure("can't give up capabilities")?;
+    clear_ambient_capability_set().or_failure("can't give up ambient capabilities")?;
     if let Some(account) = account {
-        account
-            .assume()
-            .or_fault(|| format!("can't become user {}:{}", account.uid, account.gid))?;
+        account.assume().or_failure(format_args!(
+            "can't become user {}:{}",
+            account.uid, account.gid
+        ))?;
     }
     let sets = CapabilitySets {
         effective: bound,
         permitted: bound,
         inheritable: CapabilitySet::empty(),
     };
-    set_capabilities(None, sets).or_fault(|| "can't give up capabilities".into())?;
-    set_no_new_privs(true).or_fault(|| "can't forbid new privileges".into())?;
+    set_capabilities(None, sets).or_failure("can't give up capabilities")?;
+    set_no_new_privs(true).or_failure("can't forbid new privileges")?;
     // The kernel dropped it with the change of the user.
     lifeline.hold()?;
     scope::confine()?;

@@ -6,20 +6,18 @@
 use std::{
     fs::File,
     io,
-    os::fd::{AsRawFd as _, OwnedFd},
+    os::fd::OwnedFd,
     path::{Path, PathBuf},
 };
 
 use rustix::{
-    fs::{Mode, OFlags, ResolveFlags, openat2},
-    io::Errno,
+    fs::{OFlags, ResolveFlags},
     mount::{MountFlags, mount, mount_bind_recursive, mount_remount},
 };
+use s2i_core::wire::{Failure, OrFailure as _};
 
-use super::{
-    fault::{Fault, OrFault as _},
-    mountinfo,
-};
+use super::mountinfo;
+use crate::descriptor::{open_in, proc_path};
 
 /// The flags of a mount without programs, devices or set-user-ID bits.
 pub(super) const NONE: MountFlags = MountFlags::NOSUID
@@ -48,20 +46,12 @@ impl RootFs {
     }
 
     fn find_as(&self, path: &Path, flags: OFlags) -> io::Result<OwnedFd> {
-        let flags = flags | OFlags::PATH | OFlags::CLOEXEC;
-        let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-        loop {
-            match openat2(&self.dir, path, flags, Mode::empty(), resolve) {
-                // A file was renamed meanwhile, and the kernel does not know if that concerns this path.
-                Err(Errno::AGAIN) => {}
-                found => return Ok(found?),
-            }
-        }
+        Ok(open_in(&self.dir, path, flags, ResolveFlags::IN_ROOT)?)
     }
 
     /// Returns the path of an opened file in this root, without links.
     pub(super) fn real_path(&self, found: &OwnedFd) -> io::Result<PathBuf> {
-        let (root, path) = (through_proc(&self.dir), through_proc(found));
+        let (root, path) = (proc_path(&self.dir), proc_path(found));
         let (root, path) = (root.read_link()?, path.read_link()?);
         let within = path.strip_prefix(root).map_err(io::Error::other)?;
         Ok(Path::new("/").join(within))
@@ -74,9 +64,9 @@ impl RootFs {
         at: &str,
         flags: MountFlags,
         options: &str,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), Failure> {
         self.try_mount(kind, at, flags, options)
-            .or_fault(|| format!("can't mount {kind} at `{at}`"))
+            .or_failure(format_args!("can't mount {kind} at `{at}`"))
     }
 
     /// Mounts a file system, for a caller that handles some errors.
@@ -91,7 +81,7 @@ impl RootFs {
         let options = std::ffi::CString::new(options)?;
         Ok(mount(
             kind,
-            through_proc(&mount_point),
+            proc_path(&mount_point),
             kind,
             flags,
             options.as_c_str(),
@@ -99,24 +89,28 @@ impl RootFs {
     }
 
     /// Mounts a file or directory of the host, with all mounts below it, and restricts all of them.
-    pub(super) fn bind(&self, from: &Path, at: &Path, flags: MountFlags) -> Result<(), Fault> {
+    pub(super) fn bind(&self, from: &Path, at: &Path, flags: MountFlags) -> Result<(), Failure> {
         let bind = || -> io::Result<()> {
-            mount_bind_recursive(from, through_proc(&self.find(at)?))?;
+            mount_bind_recursive(from, proc_path(&self.find(at)?))?;
             self.restrict(at, flags)
         };
-        bind().or_fault(|| format!("can't mount `{}` at `{}`", from.display(), at.display()))
+        bind().or_failure(format_args!(
+            "can't mount `{}` at `{}`",
+            from.display(),
+            at.display()
+        ))
     }
 
     /// Makes the file or directory at a path read-only, if there is one.
-    pub(super) fn freeze(&self, at: &Path) -> Result<(), Fault> {
+    pub(super) fn freeze(&self, at: &Path) -> Result<(), Failure> {
         let freeze = || -> io::Result<()> {
             let itself = self.find(at)?;
-            mount_bind_recursive(through_proc(&itself), through_proc(&itself))?;
+            mount_bind_recursive(proc_path(&itself), proc_path(&itself))?;
             self.restrict(at, NONE | MountFlags::RDONLY)
         };
         match freeze() {
             Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(()),
-            frozen => frozen.or_fault(|| format!("can't protect `{}`", at.display())),
+            frozen => frozen.or_failure(format_args!("can't protect `{}`", at.display())),
         }
     }
 
@@ -127,7 +121,7 @@ impl RootFs {
     /// changes the mounts of this namespace meanwhile.
     fn restrict(&self, at: &Path, flags: MountFlags) -> io::Result<()> {
         let top = mountinfo::id_of(&self.find(at)?)?;
-        let root = through_proc(&self.dir).read_link()?;
+        let root = proc_path(&self.dir).read_link()?;
         for mount in mountinfo::tree(top)? {
             let at = mount.point.strip_prefix(&root).map_err(io::Error::other)?;
             let mounted = match self.find(at) {
@@ -138,7 +132,7 @@ impl RootFs {
             // A hidden mount has another one on top.
             if mountinfo::id_of(&mounted)? == mount.id {
                 let flags = MountFlags::BIND | flags | mount.flags;
-                mount_remount(through_proc(&mounted), flags, "")?;
+                mount_remount(proc_path(&mounted), flags, "")?;
             }
         }
         Ok(())
@@ -148,9 +142,4 @@ impl RootFs {
 fn is_out_of_reach(err: &io::Error) -> bool {
     use io::ErrorKind::{NotADirectory, NotFound, PermissionDenied};
     matches!(err.kind(), NotADirectory | NotFound | PermissionDenied)
-}
-
-/// Returns a path to an open file, for calls that take paths only. The file must stay open.
-fn through_proc(found: &OwnedFd) -> PathBuf {
-    PathBuf::from(format!("/proc/self/fd/{}", found.as_raw_fd()))
 }

@@ -20,17 +20,17 @@ use s2i_core::wire::Exit;
 
 use crate::files::host_text;
 
-/// The other ends of the streams that were asked to be pipes: input, output and errors.
+/// The other ends of the standard streams that are pipes: input, output and errors.
 pub(super) type Streams = (Option<ChildStdin>, Option<ChildStdout>, Option<ChildStderr>);
 
 /// A container that has been started. It ends at the latest when this is dropped, and with this process.
 #[derive(Debug)]
 pub struct Running {
-    /// The other ends of the streams that were asked to be pipes.
+    /// The other end of the standard input, if that is a pipe.
     pub stdin: Option<ChildStdin>,
-    /// As above.
+    /// The other end of the standard output, if that is a pipe.
     pub stdout: Option<ChildStdout>,
-    /// As above.
+    /// The other end of the standard error, if that is a pipe.
     pub stderr: Option<ChildStderr>,
     killer: Killer,
     when_ended: Receiver<io::Result<ExitStatus>>,
@@ -56,7 +56,7 @@ impl Running {
         }
     }
 
-    /// A handle that ends the container, for other threads.
+    /// Returns a handle that ends the container, for other threads.
     #[must_use]
     pub fn killer(&self) -> Killer {
         self.killer.clone()
@@ -80,7 +80,7 @@ impl Running {
         }
     }
 
-    /// The same, for at most this time; `None` when it goes on.
+    /// Waits like [`Running::wait`], for at most this time; `None` if the container goes on.
     ///
     /// # Errors
     /// As [`Running::wait`].
@@ -116,7 +116,7 @@ fn exit_of(status: ExitStatus) -> Exit {
     }
 }
 
-/// Ends a container, from any thread and at any time.
+/// A handle that ends a container, from any thread and at any time.
 #[derive(Clone, Debug)]
 pub struct Killer {
     monitor: Pid,
@@ -135,7 +135,7 @@ impl Killer {
     pub fn kill(&self) {
         // With process 1 the kernel ends all others and waits for them, and the monitor waits for that.
         if self.signal(Signal::KILL).is_err() {
-            // There is none yet, or everything has ended already.
+            // There is no process 1 yet, or everything has ended already.
             let _ = pidfd_send_signal(&*self.process, Signal::KILL);
         }
     }
@@ -147,14 +147,14 @@ impl Killer {
     pub fn signal(&self, signal: Signal) -> io::Result<()> {
         let first = self.first_process()?;
         let process = pidfd_open(first, PidfdFlags::empty())?;
-        // Numbers of processes are used again. These two were not, if nothing has ended meanwhile.
+        // Process ids are used again. These two were not, if nothing has ended meanwhile.
         if self.first_process()? != first || self.has_ended() {
             return Err(io::ErrorKind::NotFound.into());
         }
         Ok(pidfd_send_signal(process, signal)?)
     }
 
-    /// Process 1 of the container is the only child that its monitor ever has.
+    /// Returns process 1 of the container, the only child that its monitor ever has.
     fn first_process(&self) -> io::Result<Pid> {
         let pid = self.monitor;
         let children = host_text(format!("/proc/{pid}/task/{pid}/children"))?;

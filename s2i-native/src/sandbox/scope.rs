@@ -9,27 +9,26 @@ use landlock::{
     CompatLevel, Compatible as _, Ruleset, RulesetAttr as _, RulesetError, RulesetStatus, Scope,
 };
 
-use super::fault::{Fault, OrFault as _};
+use s2i_core::wire::{Failure, OrFailure as _};
 
-/// Returns whether this kernel can do it (Linux 6.12, Landlock's ABI 6), and lets this process.
+/// Returns whether this kernel (Linux 6.12, Landlock's ABI 6) can confine this process.
 pub(crate) fn is_supported() -> bool {
     ruleset().is_ok()
 }
 
-/// Confines this process and all that come from it, where the kernel can. It needs `no_new_privs`.
-pub(super) fn confine() -> Result<(), Fault> {
+/// Confines this process and its descendants, where the kernel can. It needs `no_new_privs`.
+pub(super) fn confine() -> Result<(), Failure> {
     // s2i warns of it, once for all containers of a build.
     let Ok(ruleset) = ruleset() else {
         return Ok(());
     };
-    let what = || "can't keep the container from sockets of the host".to_owned();
-    let created = ruleset.create().or_fault(what)?;
-    let status = created.restrict_self().or_fault(what)?;
+    let operation = "can't keep the container from sockets of the host";
+    let created = ruleset.create().or_failure(operation)?;
+    let status = created.restrict_self().or_failure(operation)?;
     match status.ruleset {
         RulesetStatus::FullyEnforced => Ok(()),
-        _ => Err(Fault::new(format!(
-            "{}: Landlock did not take effect",
-            what()
+        _ => Err(Failure::os(format!(
+            "{operation}: Landlock did not take effect"
         ))),
     }
 }

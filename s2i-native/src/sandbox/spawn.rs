@@ -62,8 +62,8 @@ impl Sandbox {
 }
 
 /// Starts the command on a thread that lives as long as the process: the kernel kills the process when the
-/// *thread* that started it ends, and the caller's may end early. The thread keeps `held`, which the process needs.
-fn start<T: Send + 'static>(mut command: Command, held: T) -> Result<Running, Error> {
+/// *thread* that started it ends, and the caller's may end early. The thread keeps `needed`, which the process needs.
+fn start<T: Send + 'static>(mut command: Command, needed: T) -> Result<Running, Error> {
     let (started, when_started) = mpsc::sync_channel(1);
     let (ended, when_ended) = mpsc::sync_channel(1);
     let keep = move || {
@@ -75,16 +75,15 @@ fn start<T: Send + 'static>(mut command: Command, held: T) -> Result<Running, Er
         drop(command);
         let _ = started.send(Ok(running));
         let status = child.wait();
-        drop(held);
+        drop(needed);
         // It fails if the container was dropped.
         let _ = ended.send(status);
     };
     let thread = thread::Builder::new().name("sandbox".into()).spawn(keep);
     let thread = thread.map_err(os("start", "a thread for the container"))?;
-    let lost = || std::io::Error::other("the thread of the container panicked");
-    let (streams, killer) = when_started
-        .recv()
-        .unwrap_or_else(|_| Err(os("start", "the container")(lost())))?;
+    let lost = std::io::Error::other("the thread of the container panicked");
+    let started = when_started.recv();
+    let (streams, killer) = started.unwrap_or_else(|_| Err(os("start", "the container")(lost)))?;
     Ok(Running::new(streams, killer, when_ended, thread))
 }
 

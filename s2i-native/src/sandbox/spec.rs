@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use s2i_build::limits::Limits;
 use serde::{Deserialize, Serialize};
 
 /// A container that can be started.
@@ -24,7 +25,7 @@ pub struct Sandbox {
     pub network: Network,
     /// The name of the machine, as the container sees it.
     pub hostname: String,
-    /// The limits of its resources.
+    /// The limits of its resources. All of them need cgroup v2.
     pub limits: Limits,
     /// Directories of other layers, mounted before everything that follows.
     pub overlays: Vec<Overlay>,
@@ -62,17 +63,6 @@ pub enum Network {
     Host,
     /// A network with a loopback interface alone.
     None,
-}
-
-/// The limits of a container's resources. All of them need cgroup v2.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Limits {
-    /// Bytes of memory; as much again may be swapped out.
-    pub memory: Option<u64>,
-    /// Processes and threads.
-    pub pids: Option<u64>,
-    /// Processors, in thousandths of one.
-    pub cpu_millis: Option<u64>,
 }
 
 /// A file or directory of the host in the container.

@@ -33,7 +33,7 @@ use s2i_core::{
 use thiserror::Error;
 
 /// The most threads that fill files. More gain nothing: they wait for the disk.
-const MOST_WORKERS: usize = 4;
+const MAX_WORKERS: usize = 4;
 
 /// The most open files in the queue.
 const WAITING: usize = 64;
@@ -41,9 +41,9 @@ const WAITING: usize = 64;
 /// The number of bytes between two reports.
 const REPORT_INTERVAL: u64 = 1 << 20;
 
-/// The side that failed.
+/// An error of a copy, by the side that failed.
 #[derive(Debug)]
-pub(super) enum Failure {
+pub(super) enum CopyError {
     /// The tree, or what is in it.
     Tree(io::Error),
     /// The target directory.
@@ -53,7 +53,7 @@ pub(super) enum Failure {
 /// An entry that could not be made.
 #[derive(Debug, Error)]
 #[error("can't make `{path}`")]
-struct NotMade {
+struct EntryError {
     path: String,
     source: io::Error,
 }
@@ -65,7 +65,7 @@ pub(super) fn copy(
     account: &Account,
     report: &(dyn Fn(u64) + Sync),
     cancel: &CancelToken,
-) -> Result<(), Failure> {
+) -> Result<(), CopyError> {
     let shared = &Shared {
         failure: Mutex::default(),
         bytes: AtomicU64::new(0),
@@ -78,7 +78,8 @@ pub(super) fn copy(
         let (jobs, waiting) = sync_channel(WAITING);
         // The threads alone own the receiver: when all of them have ended, the walk fails and does not wait.
         let waiting = Arc::new(Mutex::new(waiting));
-        for _ in 0..workers() {
+        let processors = thread::available_parallelism().map_or(1, usize::from);
+        for _ in 0..processors.min(MAX_WORKERS) {
             let waiting = Arc::clone(&waiting);
             scope.spawn(move || shared.work(&waiting));
         }
@@ -93,15 +94,10 @@ pub(super) fn copy(
             shared,
         };
         let walked = walk_tree(&tree.root, &tree.filter, &mut copying);
-        shared.note(walked.map_err(Failure::Tree));
-        shared.note(copying.leave(0).map_err(Failure::Target));
+        shared.note(walked.map_err(CopyError::Tree));
+        shared.note(copying.leave(0).map_err(CopyError::Target));
     });
     lock(&shared.failure).take().map_or(Ok(()), Err)
-}
-
-fn workers() -> usize {
-    let processors = thread::available_parallelism().map_or(1, usize::from);
-    processors.min(MOST_WORKERS)
 }
 
 /// A directory, shared by the walk and the files that are still to be filled in it.
@@ -194,14 +190,12 @@ impl TreeSink for Copying<'_> {
     fn file(&mut self, path: &[u8], file: TreeFile) -> io::Result<()> {
         let done = self.make_file(path, file.mode());
         let (copy, directory) = self.shared.or_cancel(path, done)?;
-        let path = path.to_vec();
-        let job = Job {
-            path,
+        let sent = self.jobs.send(Job {
+            path: path.to_vec(),
             file,
             copy,
             directory,
-        };
-        let sent = self.jobs.send(job);
+        });
         sent.map_err(|_| ErrorKind::BrokenPipe.into())
     }
 }
@@ -209,7 +203,7 @@ impl TreeSink for Copying<'_> {
 /// The state that all threads share.
 struct Shared<'a> {
     /// The first failure.
-    failure: Mutex<Option<Failure>>,
+    failure: Mutex<Option<CopyError>>,
     /// The number of copied bytes.
     bytes: AtomicU64,
     owner: (Uid, Gid),
@@ -231,7 +225,7 @@ impl Shared<'_> {
         }
     }
 
-    fn fill(&self, job: Job) -> Result<(), Failure> {
+    fn fill(&self, job: Job) -> Result<(), CopyError> {
         let Job {
             path,
             file,
@@ -247,8 +241,8 @@ impl Shared<'_> {
             ErrorKind::StorageFull
             | ErrorKind::QuotaExceeded
             | ErrorKind::FileTooLarge
-            | ErrorKind::ReadOnlyFilesystem => Failure::Target(err),
-            _ => Failure::Tree(err),
+            | ErrorKind::ReadOnlyFilesystem => CopyError::Target(err),
+            _ => CopyError::Tree(err),
         })?;
         let finish = || -> io::Result<()> {
             let (user, group) = self.owner;
@@ -259,7 +253,7 @@ impl Shared<'_> {
             self.set_time(&copy)?;
             self.release(directory)
         };
-        finish().map_err(|err| not_made(&path, err))
+        finish().map_err(|err| entry_error(&path, err))
     }
 
     /// Releases a directory, which is filled when the last owner does so.
@@ -286,7 +280,7 @@ impl Shared<'_> {
     fn or_cancel<T>(&self, path: &[u8], done: io::Result<T>) -> io::Result<T> {
         self.check()?;
         done.map_err(|err| {
-            self.note(Err(not_made(path, err)));
+            self.note(Err(entry_error(path, err)));
             Errno::CANCELED.into()
         })
     }
@@ -300,17 +294,17 @@ impl Shared<'_> {
         Ok(())
     }
 
-    fn note(&self, result: Result<(), Failure>) {
+    fn note(&self, result: Result<(), CopyError>) {
         if let Err(failure) = result {
             lock(&self.failure).get_or_insert(failure);
         }
     }
 }
 
-fn not_made(path: &[u8], source: io::Error) -> Failure {
+fn entry_error(path: &[u8], source: io::Error) -> CopyError {
     let path = String::from_utf8_lossy(path).into_owned();
     let kind = source.kind();
-    Failure::Target(io::Error::new(kind, NotMade { path, source }))
+    CopyError::Target(io::Error::new(kind, EntryError { path, source }))
 }
 
 /// Locks a mutex. A panic leaves no inconsistent state under these locks.
@@ -385,7 +379,7 @@ mod tests {
         }
     }
 
-    fn copy_to(into: &Path, tree: &Tree) -> Result<u64, Failure> {
+    fn copy_to(into: &Path, tree: &Tree) -> Result<u64, CopyError> {
         let reported = AtomicU64::new(0);
         let report = |bytes| {
             reported.fetch_max(bytes, Ordering::Relaxed);
@@ -477,8 +471,8 @@ mod tests {
         let (source, into) = (source(), tempfile::tempdir().unwrap());
         prepare(source.path(), into.path());
         let shown = match copy_to(into.path(), &tree(source.path())).unwrap_err() {
-            Failure::Tree(err) => format!("tree: {}", ErrorChain(&err)),
-            Failure::Target(err) => format!("target: {}", ErrorChain(&err)),
+            CopyError::Tree(err) => format!("tree: {}", ErrorChain(&err)),
+            CopyError::Target(err) => format!("target: {}", ErrorChain(&err)),
         };
         let shown = shown.replace(source.path().to_str().unwrap(), "ROOT");
         assert_eq!(shown, expected);
@@ -514,7 +508,7 @@ mod tests {
         let dir = File::open(into.path()).unwrap().into();
         let tree = tree(source.path());
         let copied = copy(&tree, dir, &account(), &shrink, &CancelToken::default());
-        let Err(Failure::Tree(err)) = copied else {
+        let Err(CopyError::Tree(err)) = copied else {
             panic!("{copied:?}");
         };
         let (begin, end) = (

@@ -22,8 +22,8 @@ use s2i_build::{CancelToken, EngineError, ports::Operation, stream::Tree};
 use s2i_core::{Account, ContainerPath, ImageRef};
 use s2i_oci::overlay::Dialect;
 
-use self::copy::Failure;
-use crate::{error::failed, layers, sandbox::adopt};
+use self::copy::CopyError;
+use crate::{error::failed, layers, sandbox::copy_metadata};
 
 /// The top-level directories over which file systems are mounted.
 const MOUNTED: [&str; 3] = ["dev", "proc", "sys"];
@@ -81,7 +81,7 @@ impl Source {
         }
         // A new entry changes the time of its directory, so this comes last.
         for (top, copy) in &parents {
-            adopt(top, copy)?;
+            copy_metadata(&fs::metadata(top)?, copy)?;
         }
         let made = make_own(&upper.join(below), &account)?;
         let source = self;
@@ -124,12 +124,12 @@ impl StagedSource {
         if let Some(reason) = cancel.reason() {
             return Err(EngineError::Interrupted(reason));
         }
-        copied.map_err(|failure| match failure {
-            Failure::Tree(err) => EngineError::Input {
+        copied.map_err(|err| match err {
+            CopyError::Tree(err) => EngineError::Input {
                 into: source.into,
                 source: err,
             },
-            Failure::Target(err) => failed(Operation::CopySource, image)(err),
+            CopyError::Target(err) => failed(Operation::CopySource, image)(err),
         })
     }
 }
@@ -146,10 +146,7 @@ fn make_own(path: &Path, account: &Account) -> io::Result<Option<OwnedFd>> {
             fs::remove_dir(path)?;
             Ok(None)
         }
-        given => {
-            given?;
-            Ok(Some(dir))
-        }
+        changed => changed.map(|()| Some(dir)).map_err(Into::into),
     }
 }
 

@@ -38,29 +38,19 @@ pub(crate) enum Stage {
 }
 
 impl Stage {
-    const ALL: [Self; 6] = [
-        Self::Monitor,
-        Self::Init,
-        Self::Supervise,
-        Self::RestoreIds,
-        Self::MapIds,
-        Self::Trial,
+    const NAMES: [(&str, Self); 6] = [
+        ("monitor", Self::Monitor),
+        ("init", Self::Init),
+        ("supervise", Self::Supervise),
+        ("restore-ids", Self::RestoreIds),
+        ("map-ids", Self::MapIds),
+        ("trial", Self::Trial),
     ];
-
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Monitor => "monitor",
-            Self::Init => "init",
-            Self::Supervise => "supervise",
-            Self::RestoreIds => "restore-ids",
-            Self::MapIds => "map-ids",
-            Self::Trial => "trial",
-        }
-    }
 
     /// Returns the stage of this name.
     pub(crate) fn named(name: &OsStr) -> Option<Self> {
-        Self::ALL.into_iter().find(|stage| stage.name() == name)
+        let mut names = Self::NAMES.into_iter();
+        names.find_map(|(known, stage)| (known == name).then_some(stage))
     }
 
     /// Returns a command that starts this program as the stage.
@@ -71,7 +61,8 @@ impl Stage {
     /// Returns a command that starts this program as the stage, from a copy of its file.
     pub(crate) fn command_of(self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
-        command.arg0(ARG0).arg(self.name());
+        let names = Self::NAMES.into_iter().filter(|(_, stage)| *stage == self);
+        command.arg0(ARG0).args(names.map(|(name, _)| name));
         match self {
             // They live as long as the container, and `/proc` would show the user's environment, such as tokens.
             Self::Monitor | Self::Init => {

@@ -8,12 +8,20 @@ use std::{
     fmt::Display,
     fs::File,
     io::{self, Write as _},
+    process::ExitCode,
 };
 
 use s2i_core::{
     Printable,
-    wire::{Failure, Frame, Kind},
+    wire::{Failure, FailureKind, Frame, Kind},
 };
+
+use crate::sandbox::Program;
+
+/// The exit codes of `docker run` for a program that was not started.
+const NO_CONTAINER: u8 = 125;
+const NOT_EXECUTABLE: u8 = 126;
+const NOT_FOUND: u8 = 127;
 
 /// Writes a message to standard error, in one line without control sequences. Without a reader it is lost.
 pub(crate) fn line(message: &impl Display) {
@@ -21,9 +29,20 @@ pub(crate) fn line(message: &impl Display) {
     let _ = io::stderr().write_all(line.as_bytes());
 }
 
-/// Writes a failure to standard output, as a frame of the agent's protocol. Without a reader it is lost.
-pub(crate) fn frame(failure: &Failure) {
-    if let Ok(stdout) = rustix::stdio::stdout().try_clone_to_owned() {
-        let _ = Frame::json(Kind::Failure, failure).write_to(&mut File::from(stdout));
+/// Reports the failure of a stage of a container in the way of the program that it did not start, and returns the exit
+/// code. The agent's report is a frame of its protocol on standard output. Without a reader a report is lost.
+pub(crate) fn failure(failure: &Failure, program: &Program) -> ExitCode {
+    match program {
+        Program::Agent { .. } => {
+            if let Ok(stdout) = rustix::stdio::stdout().try_clone_to_owned() {
+                let _ = Frame::json(Kind::Failure, failure).write_to(&mut File::from(stdout));
+            }
+        }
+        Program::Direct(_) | Program::Nothing => line(&format_args!("s2i: {}", failure.message)),
     }
+    ExitCode::from(match failure.kind {
+        FailureKind::NotExecutable => NOT_EXECUTABLE,
+        FailureKind::NotFound => NOT_FOUND,
+        _ => NO_CONTAINER,
+    })
 }

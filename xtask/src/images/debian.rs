@@ -214,7 +214,7 @@ pub(super) fn items(package: &Path) -> Result<Vec<(String, Item)>> {
     let mut package = BufReader::new(file);
     let mut magic = [0; MAGIC.len()];
     package.read_exact(&mut magic)?;
-    ensure!(&magic == MAGIC, "it is no package of Debian");
+    ensure!(&magic == MAGIC, "it is not a package of Debian");
     loop {
         let mut head = [0; 60];
         package
@@ -302,7 +302,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.deb");
         for (bytes, expected) in [
-            (&b"PK\x03\x04PK\x03\x04"[..], "it is no package of Debian"),
+            (&b"PK\x03\x04PK\x03\x04"[..], "it is not a package of Debian"),
             (b"!<arch>\n", "the package has no `data.tar.xz`"),
         ] {
             fs::write(&path, bytes).unwrap();

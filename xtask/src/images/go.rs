@@ -52,7 +52,7 @@ impl Toolchain {
         let file =
             File::open(archive).with_context(|| format!("can't open {}", archive.display()))?;
         let zip =
-            ZipArchive::new(BufReader::new(file)).context("the toolchain is no zip archive")?;
+            ZipArchive::new(BufReader::new(file)).context("the toolchain is not a zip archive")?;
         let names: Vec<_> = (0..zip.len())
             .map(|index| zip.name_for_index(index).unwrap_or_default().to_owned())
             .collect();

@@ -15,7 +15,7 @@ const PLACE: &str = "usr/share/zoneinfo";
 /// languages look for them. Zones with several names are links to the first.
 pub(super) fn add(layer: &mut LayerBuilder, archive: Vec<u8>) -> Result<()> {
     let mut archive = ZipArchive::new(Cursor::new(archive))
-        .context("the toolchain's zone data is no zip archive")?;
+        .context("the toolchain's zone data is not a zip archive")?;
     layer.directories(PLACE, 0o755, Owner::ROOT)?;
     let mut first = BTreeMap::<Vec<u8>, String>::new();
     for index in 0..archive.len() {

@@ -57,7 +57,7 @@ fn check_member(member: &Package, members: &[&str]) -> Vec<String> {
         !dev && !allowed.contains(&dep.name.as_str())
     });
     forbidden
-        .map(|dep| format!("{from} → {} is no arrow of this workspace", dep.name))
+        .map(|dep| format!("{from} → {} is not an arrow of this workspace", dep.name))
         .collect()
 }
 
@@ -77,7 +77,7 @@ mod tests {
         ]);
         assert_eq!(
             check(&of_packages(graph)),
-            ["s2i-core → s2i-build is no arrow of this workspace"]
+            ["s2i-core → s2i-build is not an arrow of this workspace"]
         );
     }
 
@@ -93,8 +93,8 @@ mod tests {
             ("xtask", true, &[]),
         ]);
         let expected = [
-            "s2i-core → s2i-oci is no arrow of this workspace",
-            "s2i-docker → s2i-testkit is no arrow of this workspace",
+            "s2i-core → s2i-oci is not an arrow of this workspace",
+            "s2i-docker → s2i-testkit is not an arrow of this workspace",
         ];
         assert_eq!(check(&of_packages(graph)), expected);
     }

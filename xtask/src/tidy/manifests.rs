@@ -39,7 +39,7 @@ pub(crate) fn check(workspace: &Workspace) -> Vec<String> {
 fn check_manifest(text: &str) -> Vec<String> {
     let manifest: Table = match text.parse() {
         Ok(manifest) => manifest,
-        Err(err) => return vec![format!("is no TOML: {err}")],
+        Err(err) => return vec![format!("is not TOML: {err}")],
     };
     let mut found = Vec::new();
     if !manifest.get("lints").is_some_and(inherits) {

@@ -6,20 +6,19 @@ use std::collections::BTreeMap;
 
 use linux_raw_sys::general::{__NR_chroot, __NR_clone, __NR_clone3, __NR_personality, __NR_socket};
 use rustix::{io::Errno, thread::CapabilitySet};
+use s2i_core::wire::{Failure, OrFailure as _};
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
     SeccompRule, TargetArch, apply_filter, sock_filter,
 };
 
-use super::fault::{Fault, OrFault as _};
-
-/// Lets no other calls through, for the rest of this process's life and for all that come from it.
-pub(super) fn confine(rights: CapabilitySet) -> Result<(), Fault> {
-    let what = || "can't restrict system calls".to_owned();
-    let allowed = allowed(rights).or_fault(what)?;
-    apply_filter(&allowed).or_fault(what)?;
+/// Restricts the system calls of this process and its descendants.
+pub(super) fn confine(rights: CapabilitySet) -> Result<(), Failure> {
+    let operation = "can't restrict system calls";
+    let allowed = allowed(rights).or_failure(operation)?;
+    apply_filter(&allowed).or_failure(operation)?;
     // Where both refuse a call, the error of the later one counts.
-    apply_filter(&unknown()).or_fault(what)
+    apply_filter(&unknown()).or_failure(operation)
 }
 
 /// Refuses what is not let through as something that may not be done. Programs of another architecture, such
@@ -41,7 +40,7 @@ fn allowed(rights: CapabilitySet) -> Result<BpfProgram, seccompiler::Error> {
     Ok(BpfProgram::try_from(filter)?)
 }
 
-/// The first argument is one of these values. The kernel, too, looks at its lower half alone.
+/// Returns the rules that the first argument is one of these values. The kernel, too, looks at its lower half alone.
 fn one_of(values: &[u64]) -> Result<Vec<SeccompRule>, seccompiler::Error> {
     let rule = |value: &u64| {
         let equal = SeccompCmpOp::Eq;

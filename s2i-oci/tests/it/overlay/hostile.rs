@@ -101,7 +101,7 @@ fn trailing_slash_is_refused_except_on_directories() {
     }
     check(
         &tar(&[device(b'4', "a/", 1, 1)]),
-        "the layer's entry `a/` is no directory and has a name that ends with a slash",
+        "the layer's entry `a/` is not a directory and has a name that ends with a slash",
     );
 }
 
@@ -323,7 +323,7 @@ fn invalid_whiteouts_are_refused() {
     // Devices that overlayfs takes for whiteouts, also after the kernel cut their numbers.
     for (major, minor) in [(0, 0), (4096, 0), (0, 1 << 20)] {
         let expected = format!(
-            "the layer's entry `a` is the device {major}/{minor}, which is no valid number"
+            "the layer's entry `a` is the device {major}/{minor}, which is not a valid number"
         );
         check(&tar(&[device(b'3', "a", major, minor)]), &expected);
     }

@@ -37,7 +37,7 @@ fn refused(archive: &[u8]) -> String {
 
 #[test]
 fn archives_without_images_are_refused() {
-    let not_tar = "the archive is no tar archive";
+    let not_tar = "the archive is not a tar archive";
     let cut = "the archive is cut: it stops before its end";
     assert_eq!(refused(b""), cut);
     assert_eq!(refused(&gzip(b"hello")), cut);
@@ -105,7 +105,7 @@ fn ambiguous_archives_are_refused() {
         ),
         (
             raw::typed(b'2', "a", "x"),
-            "has the entry `a`, which is no file and has 1 bytes of contents",
+            "has the entry `a`, which is not a file and has 1 bytes of contents",
         ),
         (
             raw::long(b'L', "a"),
