@@ -194,8 +194,8 @@ pub fn detect(root: &[RootEntry]) -> Vec<Detection> {
 
 fn go(root: &[RootEntry]) -> Option<(Evidence, &str)> {
     let is_code = |name: &&str| {
-        name.strip_suffix(".go")
-            .is_some_and(|stem| !stem.ends_with("_test"))
+        let stem = name.strip_suffix(".go");
+        stem.is_some_and(|stem| !stem.ends_with("_test"))
     };
     let godeps = || {
         let is_it = |entry: &&RootEntry| entry.head.is_none() && entry.name == GODEPS;
@@ -223,23 +223,17 @@ fn binary(root: &[RootEntry]) -> Option<(Evidence, &str)> {
         };
         Some((evidence, &*root.iter().find(is_it)?.name))
     };
+    let is_archive = |name: &str, head: &[u8]| ArchiveFormat::of(name, head).is_some();
     first(Evidence::Program, is_program)
-        .or_else(|| {
-            first(Evidence::Archive, |name, head| {
-                ArchiveFormat::of(name, head).is_some()
-            })
-        })
+        .or_else(|| first(Evidence::Archive, is_archive))
         .or_else(|| Some((Evidence::Marker, file(root, &[INDEX])?)))
 }
 
 /// The first of these names that a regular file has.
 fn file<'a>(root: &'a [RootEntry], names: &[&str]) -> Option<&'a str> {
-    let find = |name: &&str| {
-        root.iter()
-            .filter_map(RootEntry::file)
-            .find(|file| file == name)
-    };
-    names.iter().find_map(find)
+    let files = || root.iter().filter_map(RootEntry::file);
+    let mut names = names.iter();
+    names.find_map(|name| files().find(|file| file == name))
 }
 
 /// Returns whether a file is a program for Linux or a system like it, and not a library or an object.

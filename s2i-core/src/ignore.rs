@@ -19,7 +19,7 @@ pub struct Filter {
     exclude: Option<Regex>,
     rules: Rules,
     /// Directories that no rule can include again.
-    foreign: Vec<String>,
+    excluded: Vec<String>,
 }
 
 /// The rules of ignore files, in their order.
@@ -50,10 +50,7 @@ pub enum ExcludeError {
         source: Box<regex::Error>,
     },
     /// The expression is too long.
-    #[error(
-        "the expression of what is left out has more than {} bytes",
-        bounds::EXPRESSION
-    )]
+    #[error("the exclude expression has more than {} bytes", bounds::EXPRESSION)]
     TooLong,
 }
 
@@ -112,7 +109,7 @@ impl Filter {
     /// Also leaves out the file or directory at this `/`-separated path below the root, regardless of ignore files.
     #[must_use]
     pub fn without(mut self, path: impl Into<String>) -> Self {
-        self.foreign.push(path.into());
+        self.excluded.push(path.into());
         self
     }
 
@@ -173,7 +170,7 @@ impl Filter {
     fn is_excluded(&self, path: &str) -> bool {
         let is_match = |part: &str| {
             let exclude = self.exclude.as_ref();
-            self.foreign.iter().any(|foreign| foreign == part)
+            self.excluded.iter().any(|excluded| excluded == part)
                 || exclude.is_some_and(|exclude| exclude.is_match(part))
         };
         ancestors(path).any(is_match)
@@ -209,9 +206,8 @@ fn parse_line(line: &str) -> Result<Option<Rule>, String> {
         .filter(|part| !part.is_empty() && *part != ".");
     let pattern = parts.collect::<Vec<_>>().join("/");
     if pattern.split('/').any(|part| part == "..") {
-        return Err(
-            "a pattern with `..` can't match anything in the source and was skipped".into(),
-        );
+        let message = "a pattern with `..` can't match anything in the source and was skipped";
+        return Err(message.into());
     }
     if pattern.is_empty() {
         return Err("a pattern of the root alone matches nothing and was skipped".into());
@@ -222,7 +218,8 @@ fn parse_line(line: &str) -> Result<Option<Rule>, String> {
             bounds::PATTERN
         ));
     }
-    let bad = |err: globset::Error| format!("this is not a pattern and was skipped: {}", err.kind());
+    let bad =
+        |err: globset::Error| format!("this is not a pattern and was skipped: {}", err.kind());
     let glob = GlobBuilder::new(&pattern)
         .literal_separator(true)
         .backslash_escape(true)

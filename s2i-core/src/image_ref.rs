@@ -5,6 +5,8 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::image::Digest;
+
 /// A parsed image name. Shown as it was typed; [`normalised`](Self::normalised) is the full form.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -38,7 +40,9 @@ pub enum ImageRefError {
         part: String,
     },
     /// The tag does not follow the grammar.
-    #[error("`{name}`: `{tag}` is not a valid tag (letters, digits, `_`, `.` and `-`, at most 128)")]
+    #[error(
+        "`{name}`: `{tag}` is not a valid tag (letters, digits, `_`, `.` and `-`, at most 128)"
+    )]
     Tag {
         /// The image name as typed.
         name: String,
@@ -68,9 +72,9 @@ pub enum ImageRefError {
 
 impl ImageRef {
     /// The registry of names without one.
-    pub const DEFAULT_REGISTRY: &str = HUB;
+    pub const DEFAULT_REGISTRY: &str = "docker.io";
 
-    /// The registry host, where one was typed.
+    /// Returns the registry host, if one was typed.
     #[must_use]
     pub fn registry(&self) -> Option<&str> {
         self.0.registry.as_deref()
@@ -82,13 +86,13 @@ impl ImageRef {
         &self.0.repository
     }
 
-    /// The tag, where one was typed.
+    /// Returns the tag, if one was typed.
     #[must_use]
     pub fn tag(&self) -> Option<&str> {
         self.0.tag.as_deref()
     }
 
-    /// The digest, where one was typed.
+    /// Returns the digest, if one was typed.
     #[must_use]
     pub fn digest(&self) -> Option<&str> {
         self.0.digest.as_deref()
@@ -124,10 +128,12 @@ impl ImageRef {
 
     fn full_parts(&self) -> (&str, String) {
         let repository = &self.0.repository;
-        match &self.0.registry {
-            Some(registry) if !is_hub(registry) => (registry, repository.clone()),
-            _ if repository.contains('/') => (HUB, repository.clone()),
-            _ => (HUB, format!("library/{repository}")),
+        match self.registry() {
+            Some(registry) if !matches!(registry, Self::DEFAULT_REGISTRY | "index.docker.io") => {
+                (registry, repository.clone())
+            }
+            _ if repository.contains('/') => (Self::DEFAULT_REGISTRY, repository.clone()),
+            _ => (Self::DEFAULT_REGISTRY, format!("library/{repository}")),
         }
     }
 
@@ -158,7 +164,7 @@ impl FromStr for ImageRef {
             Some((rest, digest)) => (rest, Some(digest)),
             None => (typed, None),
         };
-        if let Some(digest) = digest.filter(|digest| !is_digest(digest)) {
+        if let Some(digest) = digest.filter(|digest| digest.parse::<Digest>().is_err()) {
             return Err(ImageRefError::Digest {
                 name: typed.into(),
                 digest: digest.into(),
@@ -182,23 +188,20 @@ impl FromStr for ImageRef {
                 registry: registry.into(),
             });
         }
-        check_repository(typed, registry, repository)?;
-        Ok(Self(Box::new(Parts {
+        check_repository(typed, repository)?;
+        let image = Self(Box::new(Parts {
             typed: typed.into(),
             registry: registry.map(Into::into),
             repository: repository.into(),
             tag: tag.map(Into::into),
             digest: digest.map(Into::into),
-        })))
+        }));
+        // The full form must be a name too.
+        if image.full_parts().1.len() > 255 {
+            return Err(ImageRefError::TooLong(typed.into()));
+        }
+        Ok(image)
     }
-}
-
-/// The registry of names without one.
-const HUB: &str = "docker.io";
-
-/// Returns whether this is one of the names of the default registry.
-fn is_hub(registry: &str) -> bool {
-    matches!(registry, "docker.io" | "index.docker.io")
 }
 
 /// Splits off the first component as the registry if it has a dot or a port, or is `localhost`.
@@ -211,20 +214,7 @@ fn split_registry(path: &str) -> (Option<&str>, &str) {
     }
 }
 
-fn check_repository(
-    typed: &str,
-    registry: Option<&str>,
-    repository: &str,
-) -> Result<(), ImageRefError> {
-    // The full form must be a name too.
-    let implied = match registry {
-        Some(registry) if !is_hub(registry) => "",
-        _ if repository.contains('/') => "",
-        _ => "library/",
-    };
-    if implied.len() + repository.len() > 255 {
-        return Err(ImageRefError::TooLong(typed.into()));
-    }
+fn check_repository(typed: &str, repository: &str) -> Result<(), ImageRefError> {
     if repository.chars().any(|c| c.is_ascii_uppercase()) {
         return Err(ImageRefError::UpperCase(typed.into()));
     }
@@ -255,12 +245,6 @@ fn is_tag(tag: &str) -> bool {
     (1..=128).contains(&tag.len())
         && tag.starts_with(is_word)
         && tag.chars().all(|c| is_word(c) || matches!(c, '.' | '-'))
-}
-
-fn is_digest(digest: &str) -> bool {
-    digest.strip_prefix("sha256:").is_some_and(|hex| {
-        hex.len() == 64 && hex.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f'))
-    })
 }
 
 fn is_registry(registry: &str) -> bool {
@@ -334,7 +318,10 @@ mod tests {
             "go:a b",
             "`go:a b`: `a b` is not a valid tag (letters, digits, `_`, `.` and `-`, at most 128)",
         );
-        check("a//b", "`a//b`: `` is not a valid part of a repository name");
+        check(
+            "a//b",
+            "`a//b`: `` is not a valid part of a repository name",
+        );
         check(
             "a___b",
             "`a___b`: `a___b` is not a valid part of a repository name",

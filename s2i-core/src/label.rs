@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::Diagnostic;
+use crate::{
+    Diagnostic,
+    env_var::{STI_LOCATION, STI_SCRIPTS_URL},
+};
 
 /// The location of an image's scripts, usually `image:///usr/libexec/s2i`.
 pub const SCRIPTS_URL: &str = "io.openshift.s2i.scripts-url";
@@ -113,34 +116,26 @@ impl ImageLabels {
     pub fn read(labels: &BTreeMap<String, String>, env: &[String]) -> (Self, Vec<Diagnostic>) {
         let mut diagnostics = Vec::new();
         let get = |name: &str| labels.get(name).filter(|value| !value.is_empty()).cloned();
-        let mut with_fallbacks = |name: &str, old_label: &str, old_variable: &str| {
-            get(name).or_else(|| {
-                let (old, value) =
-                    get(old_label).map(|value| (old_label, value)).or_else(|| {
-                        let value = env
-                            .iter()
-                            .find_map(|entry| entry.strip_prefix(old_variable)?.strip_prefix('='));
-                        value
-                            .filter(|value| !value.is_empty())
-                            .map(|value| (old_variable, value.to_owned()))
-                    })?;
-                let message =
-                    format!("`{old}` is deprecated, the image should have the label `{name}`");
-                diagnostics.push(Diagnostic::new("labels", message));
-                Some(value)
-            })
+        let variable = |name: &str| {
+            let mut entries = env.iter();
+            let value = entries.find_map(|entry| entry.strip_prefix(name)?.strip_prefix('='))?;
+            (!value.is_empty()).then(|| value.to_owned())
         };
+        let mut with_fallbacks =
+            |name: &str, old_label: &'static str, old_variable: &'static str| {
+                get(name).or_else(|| {
+                    let label = get(old_label).map(|value| (old_label, value));
+                    let old = || Some((old_variable, variable(old_variable)?));
+                    let (old, value) = label.or_else(old)?;
+                    let message =
+                        format!("`{old}` is deprecated, the image should have the label `{name}`");
+                    diagnostics.push(Diagnostic::new("labels", message));
+                    Some(value)
+                })
+            };
         let labels = Self {
-            scripts_url: with_fallbacks(
-                SCRIPTS_URL,
-                SCRIPTS_URL_DEPRECATED,
-                crate::env_var::STI_SCRIPTS_URL,
-            ),
-            destination: with_fallbacks(
-                DESTINATION,
-                DESTINATION_DEPRECATED,
-                crate::env_var::STI_LOCATION,
-            ),
+            scripts_url: with_fallbacks(SCRIPTS_URL, SCRIPTS_URL_DEPRECATED, STI_SCRIPTS_URL),
+            destination: with_fallbacks(DESTINATION, DESTINATION_DEPRECATED, STI_LOCATION),
             assemble_user: get(ASSEMBLE_USER),
             assemble_runtime_user: get(ASSEMBLE_RUNTIME_USER),
             assemble_input_files: get(ASSEMBLE_INPUT_FILES),

@@ -50,13 +50,9 @@ impl Description {
 impl<'a> Entries<'a> {
     /// The entries of an archive that must keep to the rules and the limits.
     pub fn new(stream: &'a mut dyn BufRead, rules: &'a Rules, limits: &'a Limits) -> Self {
-        let limit = if rules.bounds_archive {
-            limits.bytes
-        } else {
-            u64::MAX
-        };
+        let limit = rules.bounds_archive.then_some(limits.bytes);
         Self {
-            input: Input::new(stream, limit),
+            input: Input::new(stream, limit.unwrap_or(u64::MAX)),
             rules,
             limits,
             headers: 0,
@@ -335,10 +331,10 @@ impl Read for Entries<'_> {
 }
 
 /// The number of a user or group. The kernel takes the largest one as "leave unchanged".
-fn owner(what: &'static str, id: u64) -> Result<u32, EntryFault> {
+fn owner(kind: &'static str, id: u64) -> Result<u32, EntryFault> {
     match u32::try_from(id) {
         Ok(id) if id < u32::MAX => Ok(id),
-        _ => Err(EntryFault::Owner(what, id)),
+        _ => Err(EntryFault::Owner(kind, id)),
     }
 }
 

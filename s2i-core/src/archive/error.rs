@@ -176,9 +176,6 @@ pub enum EntryFault {
     /// The name has too many components.
     #[error("is more than {0} directories deep")]
     Deep(usize),
-    /// The name can't be expressed on this platform.
-    #[error("has a name that is not valid Unicode")]
-    NotUnicode,
     /// A user or group that does not exist on Linux.
     #[error("belongs to the {0} {1}, which is not a valid number")]
     Owner(&'static str, u64),

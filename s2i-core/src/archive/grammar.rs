@@ -70,14 +70,14 @@ fn check_numbers(header: &Header) -> Result<(), HeaderFault> {
         ("device number", minor),
     ];
     match fields.into_iter().find(|(_, field)| !is_number(field)) {
-        Some((what, _)) => Err(HeaderFault::Number(what)),
+        Some((name, _)) => Err(HeaderFault::Number(name)),
         None => Ok(()),
     }
 }
 
 /// Returns whether the field is a [`number`], a negative binary one, or left out.
 fn is_number(field: &[u8]) -> bool {
-    if field.iter().all(|byte| matches!(byte, 0 | b' ')) {
+    if is_blank(field) {
         return true;
     }
     match field.split_last_chunk() {
@@ -88,13 +88,15 @@ fn is_number(field: &[u8]) -> bool {
     }
 }
 
-/// The text of a field, which must have nothing but NULs after its first NUL.
+/// Returns whether a field is left out.
+pub(super) fn is_blank(field: &[u8]) -> bool {
+    field.iter().all(|byte| matches!(byte, 0 | b' '))
+}
+
+/// Returns the text of a field, which must have nothing but NULs after its first NUL.
 pub(super) fn text(field: &[u8]) -> Option<&[u8]> {
-    let end = field
-        .iter()
-        .position(|byte| *byte == 0)
-        .unwrap_or(field.len());
-    let (text, rest) = field.split_at(end);
+    let end = field.iter().position(|byte| *byte == 0);
+    let (text, rest) = field.split_at(end.unwrap_or(field.len()));
     rest.iter().all(|byte| *byte == 0).then_some(text)
 }
 
@@ -112,19 +114,13 @@ pub(super) fn number(field: &[u8]) -> Option<u64> {
 fn octal(field: &[u8]) -> Option<u64> {
     let start = field.iter().position(|byte| *byte != b' ')?;
     let field = &field[start..];
-    let digits = field
-        .iter()
-        .position(|byte| !matches!(byte, b'0'..=b'7'))
-        .unwrap_or(field.len());
-    let (digits, rest) = field.split_at(digits);
-    if digits.is_empty() || rest.iter().any(|byte| !matches!(byte, 0 | b' ')) {
+    let end = field.iter().position(|byte| !matches!(byte, b'0'..=b'7'));
+    let (digits, rest) = field.split_at(end.unwrap_or(field.len()));
+    if digits.is_empty() || !is_blank(rest) {
         return None;
     }
-    Some(
-        digits
-            .iter()
-            .fold(0, |sum, digit| sum << 3 | u64::from(digit - b'0')),
-    )
+    let digits = digits.iter().map(|digit| u64::from(digit - b'0'));
+    Some(digits.fold(0, |sum, digit| sum << 3 | digit))
 }
 
 /// The sum of all bytes, the field of the sum itself counting as spaces.
@@ -136,10 +132,8 @@ fn checksum(block: &[u8; BLOCK]) -> u64 {
 /// The text of a GNU long name, without the NULs that end it. Some readers look for the first NUL and
 /// others at the size, so both must give the same.
 pub(super) fn long_name(mut text: Vec<u8>) -> Result<Vec<u8>, ArchiveFault> {
-    let end = text
-        .iter()
-        .position(|byte| *byte == 0)
-        .ok_or(ArchiveFault::LongNameEnd)?;
+    let end = text.iter().position(|byte| *byte == 0);
+    let end = end.ok_or(ArchiveFault::LongNameEnd)?;
     if text[end..].iter().any(|byte| *byte != 0) {
         return Err(ArchiveFault::LongNameNul);
     }
@@ -213,7 +207,7 @@ fn is_signed(digits: &[u8]) -> bool {
 
 /// A number in decimal digits, as PAX has it.
 pub(super) fn decimal(digits: &[u8]) -> Option<u64> {
-    let is_number = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+    let is_number = digits.iter().all(u8::is_ascii_digit);
     str::from_utf8(digits)
         .ok()
         .filter(|_| is_number)?

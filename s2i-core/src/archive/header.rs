@@ -4,7 +4,7 @@ use tar::Header;
 
 use super::{
     HeaderFault,
-    grammar::{self, BLOCK, number, text},
+    grammar::{self, BLOCK, is_blank, number, text},
 };
 
 /// The fields of a header.
@@ -71,16 +71,12 @@ pub(super) fn decode(block: &[u8; BLOCK], takes_no_mode: bool) -> Result<Head, H
 }
 
 /// A number that is 0 where a writer left it out.
-fn number_or_blank(field: &[u8], what: &'static str) -> Result<u64, HeaderFault> {
+fn number_or_blank(field: &[u8], name: &'static str) -> Result<u64, HeaderFault> {
     if is_blank(field) {
         Ok(0)
     } else {
-        number(field).ok_or(HeaderFault::Number(what))
+        number(field).ok_or(HeaderFault::Number(name))
     }
-}
-
-fn is_blank(field: &[u8]) -> bool {
-    field.iter().all(|byte| matches!(byte, 0 | b' '))
 }
 
 /// A time: a [`number`], a negative binary one before 1970, or left out.

@@ -13,10 +13,10 @@
 mod entries;
 mod entry;
 mod error;
+mod extractor;
 mod grammar;
 mod header;
 mod input;
-mod jail;
 mod name;
 mod pax;
 mod records;

@@ -1,6 +1,6 @@
 //! The names that entries may have.
 
-use std::ffi::OsStr;
+use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _};
 
 use super::{EntryFault, Limits, grammar::shown};
 
@@ -48,7 +48,7 @@ pub(super) fn components<'n>(
             _ if part.len() > MAX_COMPONENT => {
                 return Err(EntryFault::LongComponent(MAX_COMPONENT));
             }
-            _ => parts.push(os(part)?),
+            _ => parts.push(OsStr::from_bytes(part)),
         }
         if parts.len() > limits.depth {
             return Err(EntryFault::Deep(limits.depth));
@@ -57,29 +57,8 @@ pub(super) fn components<'n>(
     Ok(parts)
 }
 
-/// The bytes as the platform has them.
-#[cfg(unix)]
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "other platforms can't express every name"
-)]
-pub(super) fn os(bytes: &[u8]) -> Result<&OsStr, EntryFault> {
-    Ok(std::os::unix::ffi::OsStrExt::from_bytes(bytes))
-}
-
-/// The bytes as the platform has them.
-#[cfg(not(unix))]
-pub(super) fn os(bytes: &[u8]) -> Result<&OsStr, EntryFault> {
-    str::from_utf8(bytes)
-        .map(OsStr::new)
-        .map_err(|_| EntryFault::NotUnicode)
-}
-
-/// Joined components, as messages show them.
+/// Returns joined components, as messages show them.
 pub(super) fn shown_path(components: &[&OsStr]) -> String {
-    let parts: Vec<_> = components
-        .iter()
-        .map(|part| part.as_encoded_bytes())
-        .collect();
-    shown(&parts.join(&b'/'))
+    let parts = components.iter().map(|part| part.as_bytes());
+    shown(&parts.collect::<Vec<_>>().join(&b'/'))
 }

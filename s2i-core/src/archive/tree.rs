@@ -1,14 +1,13 @@
 //! Walks a directory and lists its entries, in one way for archives and for copies.
 
 use std::{
-    error::Error,
-    fmt,
     fs::File,
     io::{self, ErrorKind, Read, Write},
     path::PathBuf,
 };
 
-use cap_std::fs::{Dir, Metadata};
+use cap_std::fs::{Dir, Metadata, MetadataExt as _};
+use thiserror::Error;
 
 use super::{
     Limits,
@@ -102,13 +101,11 @@ impl TreeFile {
 
     /// Checks that the file has no more contents.
     fn check_end(&mut self) -> io::Result<()> {
-        match self.read(&mut [0])? {
-            0 => Ok(()),
-            _ => Err(invalid(&format!(
-                "`{}` grew while it was read",
-                self.path.display()
-            ))),
+        if self.read(&mut [0])? == 0 {
+            return Ok(());
         }
+        let path = self.path.display();
+        Err(invalid(&format!("`{path}` grew while it was read")))
     }
 }
 
@@ -212,10 +209,11 @@ impl Visit for Contents<'_> {
         }
         let (file, meta) = leaf.open()?;
         left.take_bytes(meta.len())?;
+        let is_executable = meta.mode() & 0o111 != 0;
         let file = TreeFile {
             file: file.into_std(),
             path: leaf.source(),
-            mode: if is_executable(&meta) { 0o755 } else { 0o644 },
+            mode: if is_executable { 0o755 } else { 0o644 },
             size: meta.len(),
         };
         self.0.file(leaf.path, file)
@@ -241,7 +239,8 @@ impl Visit for Stats<'_> {
 }
 
 /// An error of reading or copying a file.
-#[derive(Debug)]
+#[derive(Debug, Error)]
+#[error("can't {operation} `{}`", path.display())]
 pub(super) struct FileError {
     operation: &'static str,
     path: PathBuf,
@@ -258,26 +257,4 @@ impl FileError {
         };
         io::Error::new(kind, error)
     }
-}
-
-impl fmt::Display for FileError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "can't {} `{}`", self.operation, self.path.display())
-    }
-}
-
-impl Error for FileError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&self.source)
-    }
-}
-
-#[cfg(unix)]
-fn is_executable(meta: &Metadata) -> bool {
-    cap_std::fs::MetadataExt::mode(meta) & 0o111 != 0
-}
-
-#[cfg(not(unix))]
-fn is_executable(_: &Metadata) -> bool {
-    false
 }

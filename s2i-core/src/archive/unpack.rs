@@ -3,6 +3,7 @@
 use std::{
     ffi::OsStr,
     io::{BufRead, Write},
+    os::unix::ffi::OsStrExt as _,
     time::{Duration, SystemTime},
 };
 
@@ -12,9 +13,8 @@ use super::{
     EntryFault, Limits, Rules, UnpackError,
     entries::Entries,
     entry::{Entry, Kind},
+    extractor::{Extractor, Place},
     grammar::shown,
-    jail::{Jail, Place},
-    name::os,
 };
 
 /// The number of entries and bytes that were unpacked.
@@ -44,13 +44,13 @@ pub fn unpack(
     limits: &Limits,
 ) -> Result<Unpacked, UnpackError> {
     let mut entries = Entries::new(archive, &Rules::TREE, limits);
-    let mut jail = Jail::new(into);
+    let mut extractor = Extractor::new(into);
     let mut done = Unpacked::default();
     while let Some(entry) = entries.next_entry()? {
         done.entries += 1;
-        unpack_entry(&entry, &mut entries, &mut jail, limits)?;
+        unpack_entry(&entry, &mut entries, &mut extractor, limits)?;
     }
-    jail.leave(0)?;
+    extractor.leave(0)?;
     done.bytes = entries.bytes();
     Ok(done)
 }
@@ -58,13 +58,12 @@ pub fn unpack(
 fn unpack_entry(
     entry: &Entry,
     entries: &mut Entries<'_>,
-    jail: &mut Jail<'_>,
+    extractor: &mut Extractor<'_>,
     limits: &Limits,
 ) -> Result<(), UnpackError> {
     let refuse = |fault| entry.refuse(fault);
-    let components = Rules::TREE
-        .components(&entry.name, limits)
-        .map_err(refuse)?;
+    let components = Rules::TREE.components(&entry.name, limits);
+    let components = components.map_err(refuse)?;
     let Some((name, parents)) = components.split_last() else {
         return match entry.kind {
             Kind::Directory => Ok(()),
@@ -77,30 +76,27 @@ fn unpack_entry(
         name,
     };
     match entry.kind {
-        Kind::Directory => jail.directory(&place, entry.mode & 0o777, modified(entry)),
-        Kind::Symlink => {
-            let target = os(&entry.target).map_err(refuse)?;
-            jail.symlink(&place, target)
-        }
+        Kind::Directory => extractor.directory(&place, entry.mode & 0o777, modified(entry)),
+        Kind::Symlink => extractor.symlink(&place, OsStr::from_bytes(&entry.target)),
         Kind::HardLink => {
             let target = hard_link_target(entry, limits)?;
             if target == components {
                 return Err(refuse(EntryFault::TargetItself).into());
             }
-            jail.hard_link(&place, &target)
+            extractor.hard_link(&place, &target)
         }
         // The rules let nothing else through.
-        _ => unpack_file(&place, entries, jail),
+        _ => unpack_file(&place, entries, extractor),
     }
 }
 
 fn unpack_file(
     place: &Place<'_>,
     entries: &mut Entries<'_>,
-    jail: &mut Jail<'_>,
+    extractor: &mut Extractor<'_>,
 ) -> Result<(), UnpackError> {
     let entry = place.entry;
-    let mut file = jail.file(place, entry.mode & 0o777)?;
+    let mut file = extractor.file(place, entry.mode & 0o777)?;
     entries.contents(entry, |_, piece| {
         file.write_all(piece).map_err(|err| place.failed(err))
     })?;

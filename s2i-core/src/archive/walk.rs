@@ -10,7 +10,7 @@ use std::{
 use cap_fs_ext::{
     FileTypeExt, FollowSymlinks, OpenOptionsFollowExt, OpenOptionsMaybeDirExt, OpenOptionsSyncExt,
 };
-use cap_std::fs::{Dir, DirEntry, FileType, Metadata, OpenOptions};
+use cap_std::fs::{Dir, DirEntry, FileType, Metadata, MetadataExt as _, OpenOptions};
 
 use super::{EntryFault, Limits, Rules, grammar::shown, tree::FileError, write::invalid};
 use crate::{OpenDir, bounds, ignore::Filter};
@@ -46,11 +46,13 @@ impl Leaf<'_> {
             return Ok((file, meta));
         }
         let path = self.source();
-        let path = path.display();
-        Err(invalid(&format!("`{path}` is not a file any more")))
+        Err(invalid(&format!(
+            "`{}` is not a file any more",
+            path.display()
+        )))
     }
 
-    /// The path for messages.
+    /// Returns the path for messages.
     pub(super) fn source(&self) -> PathBuf {
         self.source.of(self.path)
     }
@@ -94,7 +96,7 @@ fn walk_within(
     let failed = |err| FileError::wrap("read", root.path().to_path_buf(), err);
     let dir = root.dir().try_clone().map_err(failed)?;
     // A removed directory would look empty.
-    if is_removed(&dir.dir_metadata().map_err(failed)?) {
+    if dir.dir_metadata().map_err(failed)?.nlink() == 0 {
         return Err(failed(io::ErrorKind::NotFound.into()));
     }
     let names = read_names(&dir, limits.entries).map_err(failed)?;
@@ -175,9 +177,8 @@ impl Walk<'_> {
         if let Some(kind) = special(kind) {
             let path = self.source.of(&self.path);
             let path = path.display();
-            return Err(invalid(&format!(
-                "`{path}` is {kind}, which can't go into a container"
-            )));
+            let message = format!("`{path}` is {kind}, which can't go into a container");
+            return Err(invalid(&message));
         }
         self.left.take(&self.path, self.most)?;
         let frame = self.frames.last().expect("an entry is in a directory");
@@ -242,10 +243,9 @@ impl Limits {
     }
 
     pub(super) fn take_bytes(&mut self, count: u64) -> io::Result<()> {
-        let left = self.bytes.checked_sub(count);
         let most = Self::default().bytes;
-        self.bytes =
-            left.ok_or_else(|| invalid(&format!("the tree holds more than {most} bytes")))?;
+        let too_large = || invalid(&format!("the tree holds more than {most} bytes"));
+        self.bytes = self.bytes.checked_sub(count).ok_or_else(too_large)?;
         Ok(())
     }
 }
@@ -255,7 +255,7 @@ fn too_many(most: u64) -> io::Error {
 }
 
 /// Opens a file or directory itself, and never waits for the other end of a FIFO.
-fn open(dir: &Dir, name: &OsStr) -> io::Result<(cap_std::fs::File, Metadata)> {
+pub(super) fn open(dir: &Dir, name: &OsStr) -> io::Result<(cap_std::fs::File, Metadata)> {
     let mut options = OpenOptions::new();
     options
         .read(true)
@@ -303,19 +303,8 @@ fn special(kind: FileType) -> Option<&'static str> {
         (kind.is_char_device(), "a character device"),
         (kind.is_block_device(), "a block device"),
     ];
-    kinds
-        .iter()
-        .find_map(|(is_kind, text)| is_kind.then_some(*text))
-}
-
-#[cfg(unix)]
-fn is_removed(directory: &Metadata) -> bool {
-    cap_std::fs::MetadataExt::nlink(directory) == 0
-}
-
-#[cfg(not(unix))]
-fn is_removed(_: &Metadata) -> bool {
-    false
+    let mut kinds = kinds.iter();
+    kinds.find_map(|(is_kind, text)| is_kind.then_some(*text))
 }
 
 #[cfg(test)]

@@ -157,10 +157,8 @@ impl<W: Write> Writer<W> {
     pub fn symlink(&mut self, name: impl AsRef<[u8]>, target: impl AsRef<[u8]>) -> io::Result<()> {
         let (name, target) = (name.as_ref(), target.as_ref());
         if target.is_empty() || target.contains(&0) {
-            return Err(invalid(&format!(
-                "the link `{}` has no valid target",
-                shown(name)
-            )));
+            let message = format!("the link `{}` has no valid target", shown(name));
+            return Err(invalid(&message));
         }
         let entry = self.named(Kind::Symlink, name, 0o777)?;
         let target = target.to_vec();
@@ -303,10 +301,8 @@ impl<W: Write> Writer<W> {
         let parts = Rules::TREE.components(name, &Limits::default());
         let parts = parts.map_err(|fault| invalid(&format!("`{}` {fault}", shown(name))))?;
         if parts.is_empty() || name.ends_with(b"/") {
-            return Err(invalid(&format!(
-                "`{}` is not a name for an entry",
-                shown(name)
-            )));
+            let message = format!("`{}` is not a name for an entry", shown(name));
+            return Err(invalid(&message));
         }
         Ok(self.own(kind, name, mode))
     }

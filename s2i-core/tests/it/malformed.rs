@@ -307,7 +307,10 @@ fn headers() -> Faults {
         (136, b"yesterday\0\0\0", "time"),
         (329, b"devices\0", "device number"),
     ] {
-        add(&mut header(at, bytes), &format!("its {what} is not a number"));
+        add(
+            &mut header(at, bytes),
+            &format!("its {what} is not a number"),
+        );
     }
     add(
         header(345, b"../../../out").gnu(),

@@ -5,17 +5,19 @@
 
 use std::{
     ffi::{OsStr, OsString},
-    fs::File,
+    fs::{File, Permissions},
     io::{self, ErrorKind},
+    os::unix::fs::PermissionsExt as _,
     time::SystemTime,
 };
 
-use cap_fs_ext::{
-    FollowSymlinks, OpenOptionsFollowExt, OpenOptionsMaybeDirExt, OpenOptionsSyncExt,
+use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt as _};
+use cap_std::fs::{
+    Dir, DirBuilder, DirBuilderExt as _, Metadata, MetadataExt as _, OpenOptions,
+    OpenOptionsExt as _,
 };
-use cap_std::fs::{Dir, DirBuilder, Metadata, OpenOptions};
 
-use super::{EntryFault, UnpackError, entry::Entry, grammar::shown, name::shown_path};
+use super::{EntryFault, UnpackError, entry::Entry, grammar::shown, name::shown_path, walk};
 
 /// The mode of directories that the archive has no entry for.
 const IMPLIED_MODE: u32 = 0o755;
@@ -41,7 +43,7 @@ impl Place<'_> {
 }
 
 /// The directory, and the ones below it that are being filled.
-pub(super) struct Jail<'a> {
+pub(super) struct Extractor<'a> {
     root: &'a Dir,
     levels: Vec<Level>,
 }
@@ -62,7 +64,7 @@ struct After {
     is_found: bool,
 }
 
-impl<'a> Jail<'a> {
+impl<'a> Extractor<'a> {
     pub(super) fn new(root: &'a Dir) -> Self {
         Self {
             root,
@@ -86,15 +88,14 @@ impl<'a> Jail<'a> {
             None => make_directory(parent, place.name),
         };
         let dir = dir.map_err(|err| place.failed(err))?;
-        let after = After {
-            mode: Some(mode),
-            modified,
-            is_found: false,
-        };
         self.levels.push(Level {
             name: place.name.into(),
             dir,
-            after,
+            after: After {
+                mode: Some(mode),
+                modified,
+                is_found: false,
+            },
         });
         Ok(())
     }
@@ -105,9 +106,8 @@ impl<'a> Jail<'a> {
         options
             .write(true)
             .create_new(true)
-            .follow(FollowSymlinks::No);
-        #[cfg(unix)]
-        cap_std::fs::OpenOptionsExt::mode(&mut options, mode);
+            .follow(FollowSymlinks::No)
+            .mode(mode);
         let file = self.replace(place, |dir, name| dir.open_with(name, &options))?;
         let meta = file.metadata().map_err(|err| place.failed(err))?;
         let file = file.into_std();
@@ -119,15 +119,8 @@ impl<'a> Jail<'a> {
     }
 
     /// Makes a symbolic link, wherever it leads.
-    #[cfg(unix)]
     pub(super) fn symlink(&mut self, place: &Place<'_>, target: &OsStr) -> Result<(), UnpackError> {
         self.replace(place, |dir, name| dir.symlink_contents(target, name))
-    }
-
-    /// Links to files and to directories differ on this platform, and an archive does not distinguish them.
-    #[cfg(not(unix))]
-    pub(super) fn symlink(&mut self, place: &Place<'_>, _: &OsStr) -> Result<(), UnpackError> {
-        Err(place.failed(ErrorKind::Unsupported.into()))
     }
 
     /// Makes a hard link to a regular file that is there already.
@@ -136,34 +129,26 @@ impl<'a> Jail<'a> {
         place: &Place<'_>,
         target: &[&OsStr],
     ) -> Result<(), UnpackError> {
-        let missing = || -> UnpackError {
-            place
-                .entry
-                .refuse(EntryFault::TargetMissing(shown_path(target)))
-                .into()
-        };
-        let no_file = || -> UnpackError {
-            place
-                .entry
-                .refuse(EntryFault::TargetNotFile(shown_path(target)))
-                .into()
+        let failed = |err| place.failed(err);
+        let refuse = |fault: fn(String) -> EntryFault| -> Result<(), UnpackError> {
+            Err(place.entry.refuse(fault(shown_path(target))).into())
         };
         let Some((name, parents)) = target.split_last() else {
-            return Err(no_file());
+            return refuse(EntryFault::TargetNotFile);
         };
-        let mut source = self.root.try_clone().map_err(|err| place.failed(err))?;
+        let mut source = self.root.try_clone().map_err(failed)?;
         for parent in parents {
-            match kind_of(&source, parent).map_err(|err| place.failed(err))? {
+            match kind_of(&source, parent).map_err(failed)? {
                 Some(found) if found.is_dir() => {}
-                Some(_) => return Err(no_file()),
-                None => return Err(missing()),
+                Some(_) => return refuse(EntryFault::TargetNotFile),
+                None => return refuse(EntryFault::TargetMissing),
             }
-            source = open_directory(&source, parent).map_err(|err| place.failed(err))?;
+            source = open_directory(&source, parent).map_err(failed)?;
         }
-        match kind_of(&source, name).map_err(|err| place.failed(err))? {
+        match kind_of(&source, name).map_err(failed)? {
             Some(found) if found.is_file() => {}
-            Some(_) => return Err(no_file()),
-            None => return Err(missing()),
+            Some(_) => return refuse(EntryFault::TargetNotFile),
+            None => return refuse(EntryFault::TargetMissing),
         }
         self.replace(place, |dir, to| source.hard_link(name, dir, to))
     }
@@ -222,19 +207,13 @@ impl<'a> Jail<'a> {
                 return Err(place.entry.refuse(EntryFault::BelowFile(path())).into());
             }
             Some(found) => {
-                let modified = found
-                    .modified()
-                    .ok()
-                    .map(cap_std::time::SystemTime::into_std);
-                let mode = Some(mode_of(&found)).filter(|mode| mode & FILLING != FILLING);
-                (
-                    open_found(above, name, &found),
-                    After {
-                        mode,
-                        modified,
-                        is_found: true,
-                    },
-                )
+                let modified = found.modified().ok();
+                let after = After {
+                    mode: Some(mode_of(&found)).filter(|mode| mode & FILLING != FILLING),
+                    modified: modified.map(cap_std::time::SystemTime::into_std),
+                    is_found: true,
+                };
+                (open_found(above, name, &found), after)
             }
             None => {
                 let after = After {
@@ -255,12 +234,8 @@ impl<'a> Jail<'a> {
     /// Finishes the directories below this depth.
     pub(super) fn leave(&mut self, depth: usize) -> Result<(), UnpackError> {
         while self.levels.len() > depth {
-            let names: Vec<_> = self
-                .levels
-                .iter()
-                .map(|level| level.name.as_os_str())
-                .collect();
-            let entry = shown_path(&names);
+            let names = self.levels.iter().map(|level| level.name.as_os_str());
+            let entry = shown_path(&names.collect::<Vec<_>>());
             let Some(Level { dir, after, .. }) = self.levels.pop() else {
                 break;
             };
@@ -277,9 +252,8 @@ fn finish(dir: &File, after: &After) -> io::Result<()> {
     if let Some(mode) = after.mode {
         set_mode(dir, mode)?;
     }
-    after
-        .modified
-        .map_or(Ok(()), |modified| dir.set_modified(modified))
+    let set = |modified| dir.set_modified(modified);
+    after.modified.map_or(Ok(()), set)
 }
 
 /// The metadata of the existing entry itself, not of a link's target.
@@ -293,14 +267,8 @@ fn kind_of(dir: &Dir, name: &OsStr) -> io::Result<Option<Metadata>> {
 
 /// Opens a directory in such a way that its mode and times can be set. Fails on everything else.
 fn open_directory(dir: &Dir, name: &OsStr) -> io::Result<Dir> {
-    let mut options = OpenOptions::new();
-    options
-        .read(true)
-        .follow(FollowSymlinks::No)
-        .maybe_dir(true)
-        .nonblock(true);
-    let file = dir.open_with(name, &options)?;
-    if file.metadata()?.is_dir() {
+    let (file, metadata) = walk::open(dir, name)?;
+    if metadata.is_dir() {
         Ok(Dir::from_std_file(file.into_std()))
     } else {
         Err(ErrorKind::NotADirectory.into())
@@ -320,40 +288,16 @@ fn open_found(dir: &Dir, name: &OsStr, found: &Metadata) -> io::Result<Dir> {
 
 /// Makes a directory for the owner alone.
 fn make_directory(dir: &Dir, name: &OsStr) -> io::Result<Dir> {
-    dir.create_dir_with(name, &private_directory())?;
+    let mut builder = DirBuilder::new();
+    dir.create_dir_with(name, builder.mode(FILLING))?;
     open_directory(dir, name)
 }
 
-#[cfg(unix)]
-fn private_directory() -> DirBuilder {
-    let mut builder = DirBuilder::new();
-    cap_std::fs::DirBuilderExt::mode(&mut builder, FILLING);
-    builder
-}
-
-#[cfg(not(unix))]
-fn private_directory() -> DirBuilder {
-    DirBuilder::new()
-}
-
-#[cfg(unix)]
 fn mode_of(found: &Metadata) -> u32 {
-    cap_std::fs::MetadataExt::mode(found) & 0o7777
-}
-
-#[cfg(not(unix))]
-fn mode_of(_: &Metadata) -> u32 {
-    FILLING
+    found.mode() & 0o7777
 }
 
 /// Sets the mode through a handle.
-#[cfg(unix)]
 fn set_mode(file: &File, mode: u32) -> io::Result<()> {
-    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(mode))
-}
-
-#[cfg(not(unix))]
-#[expect(clippy::unnecessary_wraps, reason = "it can fail on Unix")]
-fn set_mode(_: &File, _: u32) -> io::Result<()> {
-    Ok(())
+    file.set_permissions(Permissions::from_mode(mode))
 }
