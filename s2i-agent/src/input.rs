@@ -57,7 +57,7 @@ fn leave(ended_well: bool) -> ! {
 
 fn read_all(sender: &SyncSender<Frame>, spare: &Receiver<Vec<u8>>) -> io::Result<()> {
     let mut stdin = File::from(rustix::stdio::stdin().try_clone_to_owned()?);
-    while let Some(frame) = Frame::read_with(&mut stdin, spare.try_recv().unwrap_or_default())? {
+    while let Some(frame) = Frame::read_from(&mut stdin, spare.try_recv().unwrap_or_default())? {
         if let (Kind::Signal, [number]) = (frame.kind, &frame.payload[..]) {
             processes::signal_script(i32::from(*number));
             continue;

@@ -251,7 +251,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_longer_than_its_bound_is_an_error() {
+    fn input_above_its_bound_is_rejected() {
         assert_eq!(read(&b"12345"[..], 5).unwrap(), b"12345");
         let err = read(io::repeat(1), 5).unwrap_err();
         assert_eq!(err.kind(), io::ErrorKind::FileTooLarge);

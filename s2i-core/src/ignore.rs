@@ -432,7 +432,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_pruned_is_left_out_entirely(text in "[ab*!/\n]{0,20}", dir in "[ab]{1,2}", file in "[ab]{1,2}") {
+        fn pruned_directories_are_left_out_entirely(text in "[ab*!/\n]{0,20}", dir in "[ab]{1,2}", file in "[ab]{1,2}") {
             let (filter, _) = Filter::default().with_ignore_file("f", &text).unwrap();
             let below = format!("{dir}/{file}");
             if filter.prunes(&dir) {

@@ -20,12 +20,6 @@ impl Layout {
         Self { destination }
     }
 
-    /// The destination itself.
-    #[must_use]
-    pub fn destination(&self) -> &ContainerPath {
-        &self.destination
-    }
-
     /// The directory of the source for `assemble`.
     #[must_use]
     pub fn source(&self) -> ContainerPath {
@@ -72,9 +66,6 @@ impl Default for Layout {
         )
     }
 }
-
-/// The directory of s2i's files in a source tree.
-pub const SOURCE_S2I_DIR: &str = ".s2i";
 
 /// The directory of the scripts in a source tree, relative to its root.
 pub const SOURCE_SCRIPTS_DIR: &str = ".s2i/bin";

@@ -48,9 +48,7 @@ pub use container_path::{ContainerPath, ContainerPathError};
 pub use diagnostic::Diagnostic;
 pub use environment::{EnvVar, EnvVarError};
 pub use image_ref::{ImageRef, ImageRefError};
-pub use layout::{
-    IGNORE_FILE, Layout, SOURCE_ENVIRONMENT_FILE, SOURCE_S2I_DIR, SOURCE_SCRIPTS_DIR,
-};
+pub use layout::{IGNORE_FILE, Layout, SOURCE_ENVIRONMENT_FILE, SOURCE_SCRIPTS_DIR};
 pub use open_dir::OpenDir;
 pub use script::Script;
 pub use secret::Secret;

@@ -104,21 +104,13 @@ impl Frame {
         write_frame(out, self.kind, &self.payload)
     }
 
-    /// Reads one frame; `None` when the stream ends before one starts.
+    /// Reads one frame into the memory of a payload that is no longer needed; `None` when the stream ends before one
+    /// starts.
     ///
     /// # Errors
     /// [`io::ErrorKind::UnexpectedEof`] when the stream ends inside a frame, [`io::ErrorKind::InvalidData`] when it
     /// holds something else, and errors of `input`.
-    pub fn read_from(input: &mut impl Read) -> io::Result<Option<Self>> {
-        Self::read_with(input, Vec::new())
-    }
-
-    /// Reads one frame as [`read_from`](Self::read_from) does, into the memory of a payload that is no
-    /// longer needed.
-    ///
-    /// # Errors
-    /// Those of [`read_from`](Self::read_from).
-    pub fn read_with(input: &mut impl Read, mut payload: Vec<u8>) -> io::Result<Option<Self>> {
+    pub fn read_from(input: &mut impl Read, mut payload: Vec<u8>) -> io::Result<Option<Self>> {
         let mut header = [0; HEADER];
         if !read_or_end(input, &mut header)? {
             return Ok(None);
@@ -451,7 +443,7 @@ mod tests {
             prop_assert!(decoder.is_between_frames());
             prop_assert_eq!(&decoded, &frames);
             let mut input = &stream[..];
-            let read: Vec<_> = std::iter::from_fn(|| Frame::read_from(&mut input).unwrap()).collect();
+            let read: Vec<_> = std::iter::from_fn(|| Frame::read_from(&mut input, Vec::new()).unwrap()).collect();
             prop_assert_eq!(&read, &frames);
         }
 
@@ -465,7 +457,7 @@ mod tests {
             }
             let cut = cut.index(stream.len() + 1);
             let mut input = &stream[..cut];
-            let outcome = std::iter::from_fn(|| Frame::read_from(&mut input).transpose()).last();
+            let outcome = std::iter::from_fn(|| Frame::read_from(&mut input, Vec::new()).transpose()).last();
             prop_assert_eq!(outcome.is_some_and(|last| last.is_err()), !ends.contains(&cut));
         }
     }

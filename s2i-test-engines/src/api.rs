@@ -116,6 +116,6 @@ fn call<T>(
     };
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.enable_all().build()?;
-    let failed = || format!("the engine at {url} does not do what it is asked for");
+    let failed = || format!("the engine at {url} failed");
     runtime.block_on(work(docker?)).with_context(failed)
 }

@@ -58,13 +58,10 @@ fn remove_containers(kind: Kind, record: &Record) {
     if !record.processes.iter().all(Process::is_alive) {
         return;
     }
-    let done = match kind {
-        Kind::Docker | Kind::DockerLatest | Kind::Podman | Kind::PodmanUser => {
-            api::remove_containers(&endpoint.url)
-        }
-        Kind::Registry => Ok(()),
-    };
-    if let Err(err) = done {
+    if kind == Kind::Registry {
+        return;
+    }
+    if let Err(err) = api::remove_containers(&endpoint.url) {
         eprintln!("{kind} does not remove its containers: {err:#}");
     }
 }
@@ -97,10 +94,8 @@ fn unmount_below(dir: &Path) -> Result<()> {
 }
 
 fn mounts_below(table: &str, dir: &Path) -> Vec<PathBuf> {
-    let points = table
-        .lines()
-        .filter_map(|line| line.split(' ').nth(4))
-        .map(PathBuf::from);
+    let points = table.lines().filter_map(|line| line.split(' ').nth(4));
+    let points = points.map(PathBuf::from);
     let mut points: Vec<_> = points.filter(|point| point.starts_with(dir)).collect();
     points.reverse();
     points
@@ -126,38 +121,27 @@ fn remove_cgroups(kind: Kind) -> Result<()> {
 
 fn hierarchies() -> Vec<PathBuf> {
     let root = PathBuf::from("/sys/fs/cgroup");
-    let below = fs::read_dir(&root)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|entry| entry.path());
-    below
-        .filter(|path| path.is_dir())
-        .chain([root.clone()])
-        .collect()
+    let below = fs::read_dir(&root).into_iter().flatten().flatten();
+    let below = below.map(|entry| entry.path());
+    let dirs = below.filter(|path| path.is_dir());
+    dirs.chain([root.clone()]).collect()
 }
 
 /// Removes a control group. It is busy for a moment after its last process, so there are several attempts, 0.1 s
 /// apart.
 fn remove_cgroup(group: &Path, attempts: u32) -> io::Result<()> {
-    for child in fs::read_dir(group)?
-        .flatten()
-        .filter(|entry| entry.path().is_dir())
-    {
-        remove_cgroup(&child.path(), attempts)?;
+    let children = fs::read_dir(group)?.flatten().map(|entry| entry.path());
+    for child in children.filter(|path| path.is_dir()) {
+        remove_cgroup(&child, attempts)?;
     }
-    let mut removed = fs::remove_dir(group);
     for _ in 1..attempts {
-        if !removed
-            .as_ref()
-            .is_err_and(|err| err.kind() == io::ErrorKind::ResourceBusy)
-        {
-            break;
+        match fs::remove_dir(group) {
+            Err(err) if err.kind() == io::ErrorKind::ResourceBusy => {}
+            removed => return removed,
         }
         thread::sleep(Duration::from_millis(100));
-        removed = fs::remove_dir(group);
     }
-    removed
+    fs::remove_dir(group)
 }
 
 #[cfg(test)]

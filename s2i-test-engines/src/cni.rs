@@ -1,7 +1,6 @@
 //! The network of Podman's containers, and the chains that its plugins leave in iptables.
 
 use std::{
-    fmt::Write as _,
     io::Write as _,
     process::{Command, Stdio},
 };
@@ -9,8 +8,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
 
-use crate::host;
-use crate::{network::Bridge, state::Record};
+use crate::{host, network::Bridge, state::Record};
 
 /// The prefix of the chains that the plugin for published ports creates.
 const CHAINS: &str = "CNI-";
@@ -55,9 +53,8 @@ pub(crate) fn remove_chains(record: &Record, bridge: Bridge) -> Result<()> {
         .stdin
         .take()
         .context("iptables-restore has no input")?;
-    stdin
-        .write_all(format!("*nat\n{edits}COMMIT\n").as_bytes())
-        .context("can't write to iptables-restore")?;
+    let written = stdin.write_all(format!("*nat\n{edits}COMMIT\n").as_bytes());
+    written.context("can't write to iptables-restore")?;
     drop(stdin);
     let status = child.wait().context("can't wait for iptables-restore")?;
     ensure!(status.success(), "iptables-restore ended with {status}");
@@ -80,41 +77,36 @@ impl Rules {
         let chains = text
             .lines()
             .filter_map(|line| line.strip_prefix(':')?.split(' ').next());
+        let chains = chains.filter(|name| name.starts_with(CHAINS));
         let rules = text.lines().filter_map(|line| line.strip_prefix("-A "));
         Self {
-            chains: chains
-                .filter(|name| name.starts_with(CHAINS))
-                .map(str::to_owned)
-                .collect(),
+            chains: chains.map(str::to_owned).collect(),
             rules: rules.map(str::to_owned).collect(),
         }
     }
 
     /// Returns lines for `iptables-restore`.
     fn removal(&self, before: &[String], subnet: &str) -> String {
-        let containers = self
+        let (containers, base): (Vec<_>, Vec<_>) = self
             .chains
             .iter()
-            .filter(|chain| chain.starts_with(CONTAINERS));
-        let (mut gone, foreign): (Vec<&String>, Vec<&String>) =
-            containers.partition(|chain| self.leads_into(chain, subnet));
-        if foreign.is_empty() {
-            let base = self
-                .chains
-                .iter()
-                .filter(|chain| !chain.starts_with(CONTAINERS) && !before.contains(chain));
-            gone.extend(base);
+            .partition(|chain| chain.starts_with(CONTAINERS));
+        let (mut gone, others): (Vec<_>, Vec<_>) = containers
+            .into_iter()
+            .partition(|chain| self.leads_into(chain, subnet));
+        if others.is_empty() {
+            gone.extend(base.into_iter().filter(|chain| !before.contains(chain)));
         }
         let mut edits = String::new();
         for rule in &self.rules {
             let jumps = gone
                 .iter()
                 .any(|chain| rule.ends_with(&format!("-j {chain}")));
-            let dies_with_its_chain = gone
+            let goes_with_chain = gone
                 .iter()
                 .any(|chain| rule.starts_with(&format!("{chain} ")));
-            if jumps && !dies_with_its_chain {
-                writeln!(edits, "-D {rule}").expect("a string takes all");
+            if jumps && !goes_with_chain {
+                edits.extend(["-D ", rule, "\n"]);
             }
         }
         for action in ["-F", "-X"] {
@@ -128,12 +120,12 @@ impl Rules {
         let network = subnet
             .rsplit_once('.')
             .map_or(subnet, |(network, _)| network);
-        let own = self
+        let destination = format!("--to-destination {network}.");
+        let mut own = self
             .rules
             .iter()
             .filter(|rule| rule.starts_with(&format!("{chain} ")));
-        own.into_iter()
-            .any(|rule| rule.contains(&format!("--to-destination {network}.")))
+        own.any(|rule| rule.contains(&destination))
     }
 }
 

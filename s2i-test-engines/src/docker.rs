@@ -40,10 +40,8 @@ pub(crate) fn start(starting: &mut Starting, programs: &Programs) -> Result<Endp
     bridge.up()?;
     let containerd = starting.write("containerd.toml", &containerd_settings(starting))?;
     let mut command = detached(Path::new("containerd"));
-    command
-        .arg("--config")
-        .arg(containerd)
-        .env("PATH", &programs.path);
+    command.arg("--config").arg(containerd);
+    command.env("PATH", &programs.path);
     starting.spawn("containerd", &mut command)?;
     starting.wait_for_file(CONTAINERD_SOCKET)?;
 
@@ -54,29 +52,18 @@ pub(crate) fn start(starting: &mut Starting, programs: &Programs) -> Result<Endp
 
 fn dockerd(starting: &Starting, programs: &Programs, bridge: Bridge, url: &str) -> Result<Command> {
     let mut command = detached(&programs.dockerd);
-    command
-        .arg("--config-file")
-        .arg(starting.write("daemon.json", "{}\n")?);
+    let config = starting.write("daemon.json", "{}\n")?;
+    command.arg("--config-file").arg(config);
     command
         .arg("--containerd")
         .arg(starting.path(CONTAINERD_SOCKET));
     command.arg("--data-root").arg(starting.path("data"));
     command.arg("--exec-root").arg(starting.path("exec"));
     command.arg("--pidfile").arg(starting.path("docker.pid"));
-    command.args([
-        "--host",
-        url,
-        "--bridge",
-        bridge.name,
-        "--iptables=false",
-        "--ip6tables=false",
-    ]);
-    command.args([
-        "--exec-opt",
-        "native.cgroupdriver=cgroupfs",
-        "--cgroup-parent",
-        &starting.kind().cgroup(),
-    ]);
+    command.args(["--host", url, "--bridge", bridge.name]);
+    command.args(["--iptables=false", "--ip6tables=false"]);
+    command.args(["--exec-opt", "native.cgroupdriver=cgroupfs"]);
+    command.args(["--cgroup-parent", &starting.kind().cgroup()]);
     command
         .env("PATH", &programs.path)
         .env_remove("NOTIFY_SOCKET");

@@ -11,8 +11,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 
-use crate::docker;
-use crate::paths;
+use crate::{docker, paths};
 
 /// A program that is built from a module. Versions are pinned only here.
 struct Built {
@@ -26,7 +25,7 @@ struct Built {
 const MOBY: &str = "v2.0.0-beta.24";
 const RUNC: &str = "v1.5.2";
 /// The linker variable for the version that Docker reports; other programs ignore it.
-const MOBY_TOLD: &str = "github.com/moby/moby/v2/dockerversion.Version";
+const MOBY_VERSION: &str = "github.com/moby/moby/v2/dockerversion.Version";
 
 const BUILT: [Built; 3] = [
     Built {
@@ -55,9 +54,8 @@ const BUILT: [Built; 3] = [
 impl Built {
     /// Returns a separate folder for each version, so that a new pin causes a new build.
     fn dir(&self) -> Result<PathBuf> {
-        let dir = paths::made()
-            .join("engines")
-            .join(format!("{}-{}", self.program, self.version));
+        let name = format!("{}-{}", self.program, self.version);
+        let dir = paths::made().join("engines").join(name);
         std::path::absolute(&dir).with_context(|| format!("can't resolve `{}`", dir.display()))
     }
 
@@ -71,19 +69,16 @@ impl Built {
             self.program, self.version
         );
         let mut command = Command::new("go");
-        let told = format!("-X {MOBY_TOLD}={}", self.version.trim_start_matches('v'));
+        let flags = format!("-X {MOBY_VERSION}={}", self.version.trim_start_matches('v'));
         let package = format!("{}@{}", self.package, self.version);
         command.args([
-            "install", "-v", "-tags", self.tags, "-ldflags", &told, &package,
+            "install", "-v", "-tags", self.tags, "-ldflags", &flags, &package,
         ]);
         command
             .env("GOBIN", self.dir()?)
-            .env("CGO_ENABLED", self.cgo)
-            .current_dir("/");
-        let mut child = command
-            .stderr(Stdio::piped())
-            .spawn()
-            .context("can't start `go`")?;
+            .env("CGO_ENABLED", self.cgo);
+        command.current_dir("/").stderr(Stdio::piped());
+        let mut child = command.spawn().context("can't start `go`")?;
         if let Some(stderr) = child.stderr.take() {
             report(BufReader::new(stderr));
         }
@@ -121,10 +116,8 @@ pub(crate) fn is_built() -> bool {
 
 /// Builds the programs that are not cached.
 pub(crate) fn build() -> Result<()> {
-    BUILT
-        .iter()
-        .filter(|built| !built.is_there())
-        .try_for_each(Built::build)
+    let mut missing = BUILT.iter().filter(|built| !built.is_there());
+    missing.try_for_each(Built::build)
 }
 
 /// Returns the programs of this engine. Those that were built come first on its `PATH`.

@@ -33,13 +33,30 @@ pub fn require(program: &str, install: &str) -> Result<PathBuf> {
 /// # Errors
 /// Fails if the command can't be started or exits with a status other than 0.
 pub fn run(command: &mut Command) -> Result<()> {
-    let status = command
-        .status()
-        .with_context(|| format!("can't start {command:?}"))?;
+    let status = command.status();
+    let status = status.with_context(|| format!("can't start {command:?}"))?;
     if !status.success() {
         bail!("{command:?} ended with {status}");
     }
     Ok(())
+}
+
+/// Runs a command and returns its standard output. An error has its standard error.
+///
+/// # Errors
+/// Fails under the same conditions as [`run`].
+pub fn captured(command: &mut Command) -> Result<Vec<u8>> {
+    let output = command.output();
+    let output = output.with_context(|| format!("can't start {command:?}"))?;
+    if !output.status.success() {
+        let errors = String::from_utf8_lossy(&output.stderr);
+        bail!(
+            "{command:?} ended with {}: {}",
+            output.status,
+            errors.trim()
+        );
+    }
+    Ok(output.stdout)
 }
 
 /// Runs a command and returns its standard output. Its standard error goes to this terminal.

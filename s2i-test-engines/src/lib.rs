@@ -127,9 +127,7 @@ fn start(starting: &mut Starting) -> Result<Endpoint> {
 }
 
 fn require_root() -> Result<()> {
-    ensure!(
-        rustix::process::geteuid().is_root(),
-        "starting and stopping engines takes root"
-    );
+    let is_root = rustix::process::geteuid().is_root();
+    ensure!(is_root, "starting and stopping engines takes root");
     Ok(())
 }

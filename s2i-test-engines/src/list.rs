@@ -3,19 +3,19 @@
 use anyhow::{Context, Result};
 use serde::Serialize;
 
-use crate::{Kind, programs, state::Endpoint};
+use crate::{Kind, programs};
 
 #[derive(Serialize)]
 struct Line {
     kind: Kind,
     state: State,
     #[serde(flatten)]
-    endpoint: Option<Where>,
+    endpoint: Option<Address>,
     missing: Vec<&'static str>,
 }
 
 #[derive(Serialize)]
-struct Where {
+struct Address {
     url: String,
     user: Option<String>,
     version: String,
@@ -35,10 +35,8 @@ enum State {
 pub fn print(json: bool) -> Result<()> {
     let lines: Vec<Line> = Kind::ALL.into_iter().map(line).collect();
     if json {
-        println!(
-            "{}",
-            serde_json::to_string_pretty(&lines).context("can't encode the list")?
-        );
+        let json = serde_json::to_string_pretty(&lines).context("can't encode the list")?;
+        println!("{json}");
         return Ok(());
     }
     for line in lines {
@@ -60,18 +58,14 @@ fn line(kind: Kind) -> Line {
         None if missing.is_empty() => State::Down,
         None => State::MissingPrograms,
     };
-    let endpoint = endpoint.map(
-        |Endpoint {
-             kind: _,
-             url,
-             user,
-             version,
-         }| Where { url, user, version },
-    );
     Line {
         kind,
         state,
-        endpoint,
+        endpoint: endpoint.map(|endpoint| Address {
+            url: endpoint.url,
+            user: endpoint.user,
+            version: endpoint.version,
+        }),
         missing,
     }
 }
@@ -81,11 +75,8 @@ impl Line {
         let head = format!("{:<14}", self.kind);
         match (&self.endpoint, self.state) {
             (Some(at), _) => {
-                let user = at
-                    .user
-                    .as_ref()
-                    .map(|user| format!(" as {user}"))
-                    .unwrap_or_default();
+                let user = at.user.as_ref().map(|user| format!(" as {user}"));
+                let user = user.unwrap_or_default();
                 format!("{head}up       {}  {}{user}", at.url, at.version)
             }
             (None, State::MissingPrograms) => format!("{head}missing  {}", self.missing.join(", ")),
@@ -105,8 +96,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_tells_where_an_engine_is() {
-        let at = Where {
+    fn line_shows_the_address_of_an_engine() {
+        let at = Address {
             url: "unix:///s".into(),
             user: Some("u".into()),
             version: "1".into(),
@@ -124,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_tells_what_is_missing() {
+    fn line_shows_missing_programs() {
         let line = Line {
             kind: Kind::Docker,
             state: State::MissingPrograms,

@@ -11,8 +11,7 @@ use std::{
 
 use anyhow::{Context, Result};
 
-use crate::host;
-use crate::kind::Kind;
+use crate::{host, kind::Kind};
 
 const IP_FORWARD: &str = "/proc/sys/net/ipv4/ip_forward";
 
@@ -28,21 +27,13 @@ pub(crate) struct Bridge {
 impl Bridge {
     /// Returns the bridge for a kind of engine, if it has one.
     pub(crate) fn of(kind: Kind) -> Option<Self> {
-        match kind {
-            Kind::Docker => Some(Self {
-                name: "s2i-docker",
-                net: 1,
-            }),
-            Kind::DockerLatest => Some(Self {
-                name: "s2i-latest",
-                net: 2,
-            }),
-            Kind::Podman => Some(Self {
-                name: "s2i-podman",
-                net: 3,
-            }),
-            Kind::PodmanUser | Kind::Registry => None,
-        }
+        let (name, net) = match kind {
+            Kind::Docker => ("s2i-docker", 1),
+            Kind::DockerLatest => ("s2i-latest", 2),
+            Kind::Podman => ("s2i-podman", 3),
+            Kind::PodmanUser | Kind::Registry => return None,
+        };
+        Some(Self { name, net })
     }
 
     /// Returns the addresses of its containers.
@@ -58,19 +49,13 @@ impl Bridge {
     /// Creates the bridge and its rules.
     pub(crate) fn up(self) -> Result<()> {
         ip(&["link", "add", self.name, "type", "bridge"])?;
-        ip(&[
-            "address",
-            "add",
-            &format!("{}/24", self.gateway()),
-            "dev",
-            self.name,
-        ])?;
+        let address = format!("{}/24", self.gateway());
+        ip(&["address", "add", &address, "dev", self.name])?;
         ip(&["link", "set", self.name, "up"])?;
         // Forwarding stays enabled without the bridge, because engines that started later may rely on it.
         fs::write(IP_FORWARD, "1").with_context(|| format!("can't write {IP_FORWARD}"))?;
-        self.rules()
-            .iter()
-            .try_for_each(|rule| iptables("-I", rule))
+        let rules = self.rules();
+        rules.iter().try_for_each(|rule| iptables("-I", rule))
     }
 
     /// Removes the results of [`Bridge::up`] that exist.
@@ -96,13 +81,9 @@ impl Bridge {
             chain,
             words: [words(matching), words(&comment), words(&["-j", target])].concat(),
         };
+        let outgoing = ["-s", &subnet, "!", "-o", name];
         [
-            rule(
-                "nat",
-                "POSTROUTING",
-                &["-s", &subnet, "!", "-o", name],
-                "MASQUERADE",
-            ),
+            rule("nat", "POSTROUTING", &outgoing, "MASQUERADE"),
             rule("filter", "FORWARD", &["-i", name], "ACCEPT"),
             rule("filter", "FORWARD", &["-o", name], "ACCEPT"),
         ]
@@ -124,10 +105,9 @@ fn iptables(action: &str, rule: &Rule) -> Result<()> {
 }
 
 fn iptables_quiet(action: &str, rule: &Rule) -> bool {
-    iptables_command(action, rule)
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success())
+    let mut command = iptables_command(action, rule);
+    let status = command.stderr(Stdio::null()).status();
+    status.is_ok_and(|status| status.success())
 }
 
 fn iptables_command(action: &str, rule: &Rule) -> Command {

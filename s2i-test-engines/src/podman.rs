@@ -35,38 +35,23 @@ pub(crate) fn start(starting: &mut Starting) -> Result<Endpoint> {
     let bridge = Bridge::of(starting.kind()).context("this kind has no bridge")?;
     bridge.up()?;
     fs::create_dir(starting.path("networks")).context("can't create the folder of networks")?;
-    starting.write(
-        "networks/podman.conflist",
-        &cni::network(bridge, &starting.text("addresses")),
-    )?;
-    let environment = settings(
-        starting,
-        &Folders {
-            graph: "data",
-            run: "run",
-            network: "networks",
-        },
-    )?;
+    let network = cni::network(bridge, &starting.text("addresses"));
+    starting.write("networks/podman.conflist", &network)?;
+    let folders = Folders {
+        graph: "data",
+        run: "run",
+        network: "networks",
+    };
+    let environment = settings(starting, &folders)?;
     let url = format!("unix://{}", starting.text("podman.sock"));
     // A service can raise the limits of its containers only up to its own limits.
     let mut command = detached(Path::new("prlimit"));
-    command.args([
-        "--nofile=4096:4096",
-        "--nproc=4096:4096",
-        "unshare",
-        "--mount",
-        "--propagation",
-        "private",
-    ]);
+    command.args(["--nofile=4096:4096", "--nproc=4096:4096"]);
+    command.args(["unshare", "--mount", "--propagation", "private"]);
     command.args(["sh", "-c", IN_PRIVATE, "sh"]);
     for folder in SHARED {
-        command
-            .arg(
-                starting
-                    .path("private")
-                    .join(folder.trim_start_matches('/').replace('/', "-")),
-            )
-            .arg(folder);
+        let name = folder.trim_start_matches('/').replace('/', "-");
+        command.arg(starting.path("private").join(name)).arg(folder);
     }
     command.args(["--", "podman", "system", "service", "--time=0", &url]);
     command.envs(environment).env_remove("NOTIFY_SOCKET");
@@ -101,18 +86,12 @@ pub(crate) fn settings(
         "[[registry]]\nlocation = {:?}\ninsecure = true\n",
         registry::ADDRESS
     );
+    let containers = starting.write("containers.conf", &containers)?;
+    let storage = starting.write("storage.conf", &storage)?;
+    let registries = starting.write("registries.conf", &registries)?;
     Ok([
-        (
-            "CONTAINERS_CONF",
-            starting.write("containers.conf", &containers)?,
-        ),
-        (
-            "CONTAINERS_STORAGE_CONF",
-            starting.write("storage.conf", &storage)?,
-        ),
-        (
-            "CONTAINERS_REGISTRIES_CONF",
-            starting.write("registries.conf", &registries)?,
-        ),
+        ("CONTAINERS_CONF", containers),
+        ("CONTAINERS_STORAGE_CONF", storage),
+        ("CONTAINERS_REGISTRIES_CONF", registries),
     ])
 }

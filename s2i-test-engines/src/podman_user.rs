@@ -15,6 +15,7 @@ use crate::{
     user::{self, User},
     wait::Starting,
 };
+
 const USER: &str = "s2i-podman";
 const HOME: &str = "home";
 const RUN: &str = "run";
@@ -37,19 +38,11 @@ pub(crate) fn start(starting: &mut Starting) -> Result<Endpoint> {
     let environment = podman::settings(starting, &folders)?;
     // Podman's own systemd unit has its socket at the same place below `XDG_RUNTIME_DIR`.
     let url = format!("unix://{}", starting.text("run/podman/podman.sock"));
-    let (uid, gid) = (
-        format!("--reuid={}", user.uid),
-        format!("--regid={}", user.gid),
-    );
+    let uid = format!("--reuid={}", user.uid);
+    let gid = format!("--regid={}", user.gid);
     let mut command = detached(Path::new("prlimit"));
-    command.args([
-        "--nofile=1024:1024",
-        "--nproc=1024:1024",
-        "setpriv",
-        &uid,
-        &gid,
-        "--init-groups",
-    ]);
+    command.args(["--nofile=1024:1024", "--nproc=1024:1024"]);
+    command.args(["setpriv", &uid, &gid, "--init-groups"]);
     command.args(["podman", "system", "service", "--time=0", &url]);
     command.env_clear().envs(environment);
     command.env("PATH", std::env::var_os("PATH").context("PATH is not set")?);

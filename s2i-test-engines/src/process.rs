@@ -31,38 +31,28 @@ pub(crate) fn detached(program: &Path) -> Command {
 
 /// Starts a command made by [`detached`], with its output in the file `log`.
 pub(crate) fn spawn(command: &mut Command, log: &Path) -> Result<(Process, Child)> {
-    let file = File::options()
-        .create(true)
-        .append(true)
-        .open(log)
-        .with_context(|| format!("can't write `{}`", log.display()))?;
+    let file = File::options().create(true).append(true).open(log);
+    let file = file.with_context(|| format!("can't write `{}`", log.display()))?;
     let copy = file.try_clone().context("can't duplicate a descriptor")?;
     command
         .stdin(Stdio::null())
         .stdout(file)
         .stderr(copy)
         .current_dir("/");
-    let child = command
-        .spawn()
-        .with_context(|| format!("can't start {command:?}"))?;
+    let child = command.spawn();
+    let child = child.with_context(|| format!("can't start {command:?}"))?;
     let pid = i32::try_from(child.id()).context("a process number out of range")?;
     // `setsid` is replaced by its argument: the process ID and the start time stay.
     let Some(stat) = Stat::read(pid) else {
         bail!("{command:?} ended at once")
     };
-    let name = log
-        .file_stem()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
-    Ok((
-        Process {
-            pid,
-            started: stat.started,
-            name,
-        },
-        child,
-    ))
+    let name = log.file_stem().unwrap_or_default().to_string_lossy();
+    let process = Process {
+        pid,
+        started: stat.started,
+        name: name.into_owned(),
+    };
+    Ok((process, child))
 }
 
 impl Process {
@@ -136,36 +126,29 @@ const HELPERS: [&str; 6] = [
 /// Returns the processes that an engine started and did not end: helpers with its folder in their arguments or
 /// environment, processes in its control group, and all descendants of those.
 pub(crate) fn strays(dir: &Path, cgroup: &str) -> Vec<Process> {
-    let all: Vec<(i32, Stat)> = pids()
-        .filter_map(|pid| Some((pid, Stat::read(pid)?)))
-        .collect();
+    let all = pids().filter_map(|pid| Some((pid, Stat::read(pid)?)));
+    let mut all: Vec<(i32, Stat)> = all.collect();
     let below = format!("{}/", dir.display());
-    let mut ours: BTreeSet<i32> = all
+    let strays = all
         .iter()
-        .filter(|(pid, stat)| is_stray(*pid, stat, &below, cgroup))
-        .map(|(pid, _)| *pid)
-        .collect();
+        .filter(|(pid, stat)| is_stray(*pid, stat, &below, cgroup));
+    let mut ours: BTreeSet<i32> = strays.map(|(pid, _)| *pid).collect();
     loop {
-        let more: Vec<i32> = all
-            .iter()
-            .filter(|(pid, stat)| ours.contains(&stat.parent) && !ours.contains(pid))
-            .map(|p| p.0)
-            .collect();
-        if more.is_empty() {
+        let known = ours.len();
+        let children = all.iter().filter(|(_, stat)| ours.contains(&stat.parent));
+        let children: Vec<i32> = children.map(|(pid, _)| *pid).collect();
+        ours.extend(children);
+        if ours.len() == known {
             break;
         }
-        ours.extend(more);
     }
-    let found = all
-        .into_iter()
-        .filter(|(pid, stat)| ours.contains(pid) && stat.state != 'Z');
-    found
-        .map(|(pid, stat)| Process {
-            pid,
-            started: stat.started,
-            name: stat.name,
-        })
-        .collect()
+    all.retain(|(pid, stat)| ours.contains(pid) && stat.state != 'Z');
+    let processes = all.into_iter().map(|(pid, stat)| Process {
+        pid,
+        started: stat.started,
+        name: stat.name,
+    });
+    processes.collect()
 }
 
 fn is_stray(pid: i32, stat: &Stat, below: &str, cgroup: &str) -> bool {
@@ -176,9 +159,8 @@ fn is_stray(pid: i32, stat: &Stat, below: &str, cgroup: &str) -> bool {
     // The service of an ordinary user's Podman is a child process.
     let serves = stat.name == "podman" && read("cmdline").contains("\0system\0service\0");
     if serves || HELPERS.contains(&stat.name.as_str()) {
-        return ["cmdline", "environ"]
-            .iter()
-            .any(|file| read(file).contains(below));
+        let mut files = ["cmdline", "environ"].into_iter();
+        return files.any(|file| read(file).contains(below));
     }
     let groups = read("cgroup");
     let mut paths = groups.lines().filter_map(|line| line.splitn(3, ':').nth(2));

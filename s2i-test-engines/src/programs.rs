@@ -4,14 +4,13 @@ use std::{collections::BTreeSet, path::Path, process::Command};
 
 use anyhow::{Result, bail};
 
-use crate::host;
-use crate::{docker_latest, kind::Kind};
+use crate::{docker_latest, host, kind::Kind};
 
 /// A requirement of an engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Need {
     /// The name of a program on `PATH`, or the path of a file.
-    what: &'static str,
+    name: &'static str,
     source: Source,
 }
 
@@ -23,9 +22,9 @@ enum Source {
     Hand(&'static str),
 }
 
-const fn apt(what: &'static str, package: &'static str) -> Need {
+const fn apt(name: &'static str, package: &'static str) -> Need {
     Need {
-        what,
+        name,
         source: Source::Apt(package),
     }
 }
@@ -53,7 +52,7 @@ const DOCKER: &[Need] = &[
 const DOCKER_LATEST: &[Need] = &[CONTAINERD, SHIM, IP, IPTABLES, SETSID];
 const DOCKER_LATEST_BUILD: &[Need] = &[
     Need {
-        what: "go",
+        name: "go",
         source: Source::Hand("unpack a release of Go, 1.26 or newer, and put its `bin` on PATH"),
     },
     apt("gcc", "gcc"),
@@ -88,20 +87,11 @@ const REGISTRY: &[Need] = &[apt("docker-registry", "docker-registry"), SETSID];
 
 /// Fails with the commands that install the missing programs of these kinds, or runs those commands.
 pub fn check(kinds: &[Kind], install: bool) -> Result<()> {
-    let lacking = |kinds: &[Kind]| {
-        kinds
-            .iter()
-            .flat_map(|kind| missing(*kind))
-            .collect::<Vec<_>>()
-    };
-    let mut needs = lacking(kinds);
-    if install
-        && needs
-            .iter()
-            .any(|need| matches!(need.source, Source::Apt(_)))
-    {
+    let missing = || -> Vec<_> { kinds.iter().flat_map(|kind| missing(*kind)).collect() };
+    let mut needs = missing();
+    if install && !packages(&needs).is_empty() {
         apt_get(&needs)?;
-        needs = lacking(kinds);
+        needs = missing();
     }
     if needs.is_empty() {
         return Ok(());
@@ -111,7 +101,7 @@ pub fn check(kinds: &[Kind], install: bool) -> Result<()> {
 
 /// Returns the names of the missing programs of a kind.
 pub(crate) fn missing_names(kind: Kind) -> Vec<&'static str> {
-    missing(kind).into_iter().map(|need| need.what).collect()
+    missing(kind).into_iter().map(|need| need.name).collect()
 }
 
 fn missing(kind: Kind) -> Vec<Need> {
@@ -125,15 +115,15 @@ fn missing(kind: Kind) -> Vec<Need> {
     if kind == Kind::DockerLatest && !docker_latest::is_built() {
         needs.extend(DOCKER_LATEST_BUILD);
     }
-    needs.retain(|need| !is_there(need.what));
+    needs.retain(|need| !is_there(need.name));
     needs
 }
 
-fn is_there(what: &str) -> bool {
-    if what.starts_with('/') {
-        Path::new(what).exists()
+fn is_there(name: &str) -> bool {
+    if name.starts_with('/') {
+        Path::new(name).exists()
     } else {
-        host::find(what).is_some()
+        host::find(name).is_some()
     }
 }
 
@@ -146,11 +136,9 @@ fn packages(needs: &[Need]) -> BTreeSet<&'static str> {
 }
 
 fn explain(needs: &[Need]) -> String {
-    let names: BTreeSet<String> = needs
-        .iter()
-        .map(|need| format!("`{}`", need.what))
-        .collect();
-    let names = names.into_iter().collect::<Vec<_>>().join(", ");
+    let names = needs.iter().map(|need| format!("`{}`", need.name));
+    let names = names.collect::<BTreeSet<_>>().into_iter();
+    let names = names.collect::<Vec<_>>().join(", ");
     let packages = packages(needs).into_iter().collect::<Vec<_>>().join(" ");
     let by_hand = needs.iter().filter_map(|need| match need.source {
         Source::Apt(_) => None,
@@ -174,11 +162,9 @@ fn apt_get(needs: &[Need]) -> Result<()> {
         command
     };
     host::run(command().arg("update"))?;
-    host::run(
-        command()
-            .args(["install", "--yes", "--no-install-recommends"])
-            .args(packages(needs)),
-    )
+    let mut install = command();
+    install.args(["install", "--yes", "--no-install-recommends"]);
+    host::run(install.args(packages(needs)))
 }
 
 #[cfg(test)]
@@ -186,7 +172,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_missing_comes_with_the_line_that_installs_it() {
+    fn missing_programs_come_with_the_install_command() {
         let text = explain(&[
             apt("dockerd", "docker.io"),
             apt("docker-proxy", "docker.io"),
@@ -205,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_package_holds_is_explained() {
+    fn missing_package_is_reported() {
         let text = explain(&DOCKER_LATEST_BUILD[..1]);
         assert!(
             text.contains("unpack a release of Go") && !text.contains("apt-get"),

@@ -17,11 +17,7 @@ pub(crate) fn start(starting: &mut Starting) -> Result<Endpoint> {
         starting.text("data"),
     );
     let settings = starting.write("config.yml", &settings)?;
-    starting.spawn(
-        "registry",
-        detached(Path::new("docker-registry"))
-            .arg("serve")
-            .arg(settings),
-    )?;
+    let mut registry = detached(Path::new("docker-registry"));
+    starting.spawn("registry", registry.arg("serve").arg(settings))?;
     starting.wait_for_answer(format!("http://{ADDRESS}"), None)
 }

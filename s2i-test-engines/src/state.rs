@@ -36,10 +36,8 @@ impl Endpoint {
         match self.kind {
             Kind::Registry => format!("# push to {}/NAME", self.url.trim_start_matches("http://")),
             Kind::Docker | Kind::DockerLatest | Kind::Podman | Kind::PodmanUser => {
-                format!(
-                    "export DOCKER_HOST={url}\n# or: s2i --url {url}",
-                    url = self.url
-                )
+                let url = &self.url;
+                format!("export DOCKER_HOST={url}\n# or: s2i --url {url}")
             }
         }
     }

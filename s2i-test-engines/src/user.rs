@@ -50,12 +50,8 @@ fn first_free(table: &str) -> u64 {
         let mut fields = line.split(':').skip(1).map(str::parse::<u64>);
         Some(fields.next()?.ok()? + fields.next()?.ok()?)
     };
-    table
-        .lines()
-        .filter_map(end)
-        .max()
-        .unwrap_or(0)
-        .max(100_000)
+    let last = table.lines().filter_map(end).max();
+    last.unwrap_or(0).max(100_000)
 }
 
 /// Returns the user if it exists.
@@ -65,9 +61,8 @@ pub fn find(name: &str) -> Result<Option<User>> {
 }
 
 fn lookup(table: &str, name: &str) -> Option<User> {
-    let line = table
-        .lines()
-        .find(|line| line.split(':').next() == Some(name))?;
+    let mut lines = table.lines();
+    let line = lines.find(|line| line.split(':').next() == Some(name))?;
     let mut ids = line.split(':').skip(2).map(str::parse::<u32>);
     Some(User {
         uid: ids.next()?.ok()?,

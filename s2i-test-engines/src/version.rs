@@ -18,9 +18,7 @@ pub(crate) fn version(endpoint: &Endpoint) -> Result<String> {
 /// Returns the version of the registry's program, because the registry does not report its own.
 fn registry_version() -> Result<String> {
     let text = host::output(Command::new("docker-registry").arg("--version"))?;
-    let version = text
-        .split_whitespace()
-        .last()
-        .context("`docker-registry --version` says nothing")?;
+    let version = text.split_whitespace().last();
+    let version = version.context("`docker-registry --version` prints nothing")?;
     Ok(version.to_owned())
 }

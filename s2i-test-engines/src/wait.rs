@@ -111,16 +111,11 @@ impl Starting {
 
     /// Returns the last lines of all logs.
     pub(crate) fn log_tail(&self) -> String {
-        let logs = self
-            .record
-            .processes
-            .iter()
-            .map(|process| format!("{}.log", process.name()));
-        let texts = logs.map(|log| fs::read_to_string(self.path(&log)).unwrap_or_default());
-        texts
-            .flat_map(|text| last_lines(&text))
-            .collect::<Vec<_>>()
-            .join("\n")
+        let processes = self.record.processes.iter();
+        let logs = processes.map(|process| self.path(&format!("{}.log", process.name())));
+        let texts = logs.map(|log| fs::read_to_string(log).unwrap_or_default());
+        let lines = texts.flat_map(|text| last_lines(&text));
+        lines.collect::<Vec<_>>().join("\n")
     }
 
     fn poll<T>(&mut self, mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
@@ -145,10 +140,8 @@ impl Starting {
 
 fn last_lines(text: &str) -> Vec<String> {
     let skipped = text.lines().count().saturating_sub(LOG_LINES);
-    text.lines()
-        .skip(skipped)
-        .map(|line| format!("  {line}"))
-        .collect()
+    let lines = text.lines().skip(skipped);
+    lines.map(|line| format!("  {line}")).collect()
 }
 
 #[cfg(test)]

@@ -29,9 +29,8 @@ pub fn download(url: &str, to: &Path) -> Result<()> {
         let mut file = File::create(to)?;
         Ok(answer.copy_to(&mut file)?)
     });
-    downloaded
-        .map(drop)
-        .with_context(|| format!("can't download {url}"))
+    downloaded.with_context(|| format!("can't download {url}"))?;
+    Ok(())
 }
 
 fn send(url: &str) -> Result<Response> {

@@ -106,11 +106,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 }
 
 fn runs(args: &Args, target: &str) -> u64 {
-    let usual = if ON_DISK.contains(&target) {
-        RUNS_ON_DISK
-    } else {
-        RUNS
-    };
+    let is_on_disk = ON_DISK.contains(&target);
+    let usual = if is_on_disk { RUNS_ON_DISK } else { RUNS };
     args.runs.unwrap_or(usual)
 }
 
@@ -170,14 +167,9 @@ fn build(address: bool) -> Result<Built> {
     let into = into.join(if address { "address" } else { "plain" });
     let triple = triple()?;
     // With an explicit target, build scripts and macros are compiled without the flags.
-    host::run(
-        cargo
-            .args(["build", "--release", "--locked", "--target", &triple])
-            .arg("--target-dir")
-            .arg(&into)
-            .current_dir(home())
-            .env("RUSTFLAGS", flags),
-    )?;
+    cargo.args(["build", "--release", "--locked", "--target", &triple]);
+    cargo.arg("--target-dir").arg(&into);
+    host::run(cargo.current_dir(home()).env("RUSTFLAGS", flags))?;
     Ok(Built {
         programs: into.join(triple).join("release"),
     })
@@ -193,15 +185,12 @@ fn triple() -> Result<String> {
 /// Creates a temporary directory for the files of a target, in memory if possible. It is removed with its
 /// content, because an aborted target removes nothing.
 fn scratch() -> Result<TempDir> {
-    let memory = Path::new("/dev/shm");
-    let mut builder = tempfile::Builder::new();
-    builder.prefix("s2i-fuzz-");
-    let made = if memory.is_dir() {
-        builder.tempdir_in(memory)
-    } else {
-        builder.tempdir()
-    };
-    made.context("can't make a temporary directory")
+    let memory = Some(PathBuf::from("/dev/shm")).filter(|memory| memory.is_dir());
+    let parent = memory.unwrap_or_else(std::env::temp_dir);
+    let scratch = tempfile::Builder::new()
+        .prefix("s2i-fuzz-")
+        .tempdir_in(parent);
+    scratch.context("can't make a temporary directory")
 }
 
 impl Built {
@@ -222,13 +211,10 @@ impl Built {
     /// Returns the directories of the inputs of earlier runs, and of those that caused failures.
     fn found(target: &str) -> Result<(PathBuf, PathBuf)> {
         let dir = paths::target().join("fuzz");
-        let found = (
-            dir.join("corpus").join(target),
-            dir.join("broken").join(target),
-        );
-        fs::create_dir_all(&found.0)?;
-        fs::create_dir_all(&found.1)?;
-        Ok(found)
+        let [corpus, broken] = ["corpus", "broken"].map(|name| dir.join(name).join(target));
+        fs::create_dir_all(&corpus)?;
+        fs::create_dir_all(&broken)?;
+        Ok((corpus, broken))
     }
 
     fn fuzz(&self, target: &str, runs: u64) -> Result<()> {
@@ -249,10 +235,10 @@ impl Built {
             .stdout(out)
             .status()
             .with_context(|| format!("can't start the target `{target}`"))?;
-        let said = fs::read(&log)?;
-        let said = String::from_utf8_lossy(&said);
+        let output = fs::read(&log)?;
+        let output = String::from_utf8_lossy(&output);
         if !status.success() {
-            let last: Vec<_> = said.lines().rev().take(40).collect();
+            let last: Vec<_> = output.lines().rev().take(40).collect();
             for line in last.iter().rev() {
                 eprintln!("{target}: {line}");
             }
@@ -262,11 +248,11 @@ impl Built {
                 log.display()
             );
         }
-        let numbers = said.lines().filter_map(|line| line.strip_prefix("stat::"));
-        let numbers: Vec<_> = numbers
-            .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
-            .collect();
-        println!("{target}: {}", numbers.join(", "));
+        let numbers = output
+            .lines()
+            .filter_map(|line| line.strip_prefix("stat::"));
+        let numbers = numbers.map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
+        println!("{target}: {}", numbers.collect::<Vec<_>>().join(", "));
         Ok(())
     }
 
@@ -275,10 +261,7 @@ impl Built {
         let corpus = home().join("corpus").join(target);
         fs::create_dir_all(&corpus)?;
         let scratch = scratch()?;
-        host::run(
-            self.command(target, scratch.path(), &broken)
-                .arg("-set_cover_merge=1")
-                .args([corpus, found]),
-        )
+        let mut command = self.command(target, scratch.path(), &broken);
+        host::run(command.arg("-set_cover_merge=1").args([corpus, found]))
     }
 }

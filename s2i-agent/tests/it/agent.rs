@@ -114,7 +114,7 @@ impl Agent {
     }
 
     pub(crate) fn hear(&mut self) -> Option<Frame> {
-        Frame::read_from(&mut self.output).unwrap()
+        Frame::read_from(&mut self.output, Vec::new()).unwrap()
     }
 
     /// Listens up to an answer or a failure.

@@ -70,7 +70,7 @@ fn a_compressed_archive_is_refused() {
 }
 
 #[test]
-fn an_archive_that_is_not_what_its_trailer_says_is_cut() {
+fn archive_that_differs_from_its_trailer_is_rejected() {
     let dir = tempfile::tempdir().unwrap();
     let archive = archive(&[("file", b"content")]);
     let mut agent = Agent::start();
@@ -86,7 +86,7 @@ fn an_archive_that_is_not_what_its_trailer_says_is_cut() {
 }
 
 #[test]
-fn a_file_in_the_place_of_the_directory_is_told() {
+fn file_in_place_of_the_directory_is_reported() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("file");
     fs::write(&path, "").unwrap();
@@ -139,7 +139,7 @@ fn files_directories_and_links_come_out() {
 }
 
 #[test]
-fn what_is_not_there_can_not_be_taken() {
+fn missing_files_are_not_streamed() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("there"), "").unwrap();
     let absent = dir.path().join("absent");

@@ -7,14 +7,14 @@ use s2i_core::wire::{Answer, FailureKind, Kind, MAX_PAYLOAD, Request};
 use crate::agent::{Agent, make_fifo, me, shell};
 
 #[test]
-fn it_says_hello_and_ends_with_its_input() {
+fn agent_sends_hello_and_ends_with_its_input() {
     let mut agent = Agent::start();
     agent.hang_up();
     assert_eq!(agent.wait().code(), Some(0));
 }
 
 #[test]
-fn what_is_no_frame_ends_it() {
+fn invalid_frame_ends_the_agent() {
     let mut agent = Agent::start();
     agent.write(b"GET / HTTP/1.1\r\n\r\n");
     assert_eq!(agent.wait().code(), Some(1));
@@ -38,7 +38,7 @@ fn a_frame_above_the_limit_ends_it_before_it_takes_memory() {
 }
 
 #[test]
-fn a_request_that_nobody_knows_is_refused_and_the_next_is_served() {
+fn unknown_request_is_rejected_and_the_next_is_served() {
     let mut agent = Agent::start();
     agent.say(Kind::Request, b"{\"dance\":{}}");
     let failure = agent.listen().failure();
@@ -51,7 +51,7 @@ fn a_request_that_nobody_knows_is_refused_and_the_next_is_served() {
 }
 
 #[test]
-fn a_signal_for_nobody_is_dropped() {
+fn signal_without_a_script_is_dropped() {
     let mut agent = Agent::start();
     agent.say(Kind::Signal, &[15]);
     agent.say(Kind::Signal, &[200]);

@@ -42,7 +42,7 @@ fn its_own_file_is_gone_once_it_has_started() {
 }
 
 #[test]
-fn what_a_script_hides_in_another_session_ends_with_it() {
+fn processes_in_other_sessions_end_with_the_script() {
     let Some(root) = Root::new() else { return };
     make_fifo(&root.at("alive"));
     let mut agent = root.start();
@@ -117,7 +117,7 @@ fn the_user_owns_the_source_and_has_no_rights_but_its_own() {
 
 /// A user stays the one that was identified, although the image, or what goes into it, could make another one of it.
 #[test]
-fn a_user_that_was_found_stays_who_it_is() {
+fn account_of_a_user_does_not_change() {
     let Some(root) = Root::new() else { return };
     root.put(
         "etc/passwd",
@@ -183,7 +183,7 @@ fn finishing_makes_times_equal_and_leaves_older_ones() {
 }
 
 #[test]
-fn what_is_put_aside_is_whole_and_the_rest_is_removed() {
+fn directories_are_moved_aside_whole_and_the_rest_is_removed() {
     let Some(root) = Root::new() else { return };
     let mut agent = root.start();
     let script = "mkdir -p /src/deep /other /gone-2/full /empty /used; echo u >/used/file; echo x >/src/deep/file; echo y >/file; echo z >/other/file";

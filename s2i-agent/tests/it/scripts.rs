@@ -54,7 +54,7 @@ fn signals_reach_the_script_and_what_it_started() {
 
 /// Else the answer would wait for the child's output to end.
 #[test]
-fn what_a_script_leaves_running_is_ended() {
+fn background_processes_end_with_the_script() {
     let heard = Agent::start().ask(&shell("sleep 1000 & echo done"));
     assert_eq!(
         (heard.stdout(), heard.exit()),
@@ -180,7 +180,7 @@ fn every_way_of_not_starting_has_its_own_words() {
 }
 
 #[test]
-fn users_and_groups_that_the_image_lacks_are_told() {
+fn unknown_users_and_groups_are_rejected() {
     let mut agent = Agent::start();
     for (user, expected) in [
         ("no-such-user", "the image has no user `no-such-user`"),

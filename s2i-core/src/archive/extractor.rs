@@ -25,14 +25,14 @@ const IMPLIED_MODE: u32 = 0o755;
 /// The permissions that the owner needs while a directory is filled.
 const FILLING: u32 = 0o700;
 
-/// An entry and where it goes.
-pub(super) struct Place<'e> {
+/// An entry, and its path below the directory.
+pub(super) struct EntryPath<'e> {
     pub(super) entry: &'e Entry,
     pub(super) parents: &'e [&'e OsStr],
     pub(super) name: &'e OsStr,
 }
 
-impl Place<'_> {
+impl EntryPath<'_> {
     /// The error for a failure of the file system.
     pub(super) fn failed(&self, source: io::Error) -> UnpackError {
         UnpackError::Write {
@@ -75,21 +75,21 @@ impl<'a> Extractor<'a> {
     /// Makes a directory, or takes the one that is there.
     pub(super) fn directory(
         &mut self,
-        place: &Place<'_>,
+        path: &EntryPath<'_>,
         mode: u32,
         modified: Option<SystemTime>,
     ) -> Result<(), UnpackError> {
-        let parent = self.enter(place)?;
-        let dir = match kind_of(parent, place.name).map_err(|err| place.failed(err))? {
-            Some(found) if found.is_dir() => open_found(parent, place.name, &found),
+        let parent = self.enter(path)?;
+        let dir = match kind_of(parent, path.name).map_err(|err| path.failed(err))? {
+            Some(found) if found.is_dir() => open_found(parent, path.name, &found),
             Some(_) => parent
-                .remove_file(place.name)
-                .and_then(|()| make_directory(parent, place.name)),
-            None => make_directory(parent, place.name),
+                .remove_file(path.name)
+                .and_then(|()| make_directory(parent, path.name)),
+            None => make_directory(parent, path.name),
         };
-        let dir = dir.map_err(|err| place.failed(err))?;
+        let dir = dir.map_err(|err| path.failed(err))?;
         self.levels.push(Level {
-            name: place.name.into(),
+            name: path.name.into(),
             dir,
             after: After {
                 mode: Some(mode),
@@ -101,37 +101,41 @@ impl<'a> Extractor<'a> {
     }
 
     /// Makes an empty file with this mode.
-    pub(super) fn file(&mut self, place: &Place<'_>, mode: u32) -> Result<File, UnpackError> {
+    pub(super) fn file(&mut self, path: &EntryPath<'_>, mode: u32) -> Result<File, UnpackError> {
         let mut options = OpenOptions::new();
         options
             .write(true)
             .create_new(true)
             .follow(FollowSymlinks::No)
             .mode(mode);
-        let file = self.replace(place, |dir, name| dir.open_with(name, &options))?;
-        let meta = file.metadata().map_err(|err| place.failed(err))?;
+        let file = self.replace(path, |dir, name| dir.open_with(name, &options))?;
+        let meta = file.metadata().map_err(|err| path.failed(err))?;
         let file = file.into_std();
         // The process's umask removed bits. Checking first costs a tenth of setting the mode every time.
         if mode_of(&meta) != mode {
-            set_mode(&file, mode).map_err(|err| place.failed(err))?;
+            set_mode(&file, mode).map_err(|err| path.failed(err))?;
         }
         Ok(file)
     }
 
     /// Makes a symbolic link, wherever it leads.
-    pub(super) fn symlink(&mut self, place: &Place<'_>, target: &OsStr) -> Result<(), UnpackError> {
-        self.replace(place, |dir, name| dir.symlink_contents(target, name))
+    pub(super) fn symlink(
+        &mut self,
+        path: &EntryPath<'_>,
+        target: &OsStr,
+    ) -> Result<(), UnpackError> {
+        self.replace(path, |dir, name| dir.symlink_contents(target, name))
     }
 
     /// Makes a hard link to a regular file that is there already.
     pub(super) fn hard_link(
         &mut self,
-        place: &Place<'_>,
+        path: &EntryPath<'_>,
         target: &[&OsStr],
     ) -> Result<(), UnpackError> {
-        let failed = |err| place.failed(err);
+        let failed = |err| path.failed(err);
         let refuse = |fault: fn(String) -> EntryFault| -> Result<(), UnpackError> {
-            Err(place.entry.refuse(fault(shown_path(target))).into())
+            Err(path.entry.refuse(fault(shown_path(target))).into())
         };
         let Some((name, parents)) = target.split_last() else {
             return refuse(EntryFault::TargetNotFile);
@@ -150,41 +154,41 @@ impl<'a> Extractor<'a> {
             Some(_) => return refuse(EntryFault::TargetNotFile),
             None => return refuse(EntryFault::TargetMissing),
         }
-        self.replace(place, |dir, to| source.hard_link(name, dir, to))
+        self.replace(path, |dir, to| source.hard_link(name, dir, to))
     }
 
     /// Creates a file that must not exist; an existing file is removed first, unless it is a directory.
     fn replace<T>(
         &mut self,
-        place: &Place<'_>,
+        path: &EntryPath<'_>,
         make: impl Fn(&Dir, &OsStr) -> io::Result<T>,
     ) -> Result<T, UnpackError> {
-        let parent = self.enter(place)?;
-        let result = match make(parent, place.name) {
+        let parent = self.enter(path)?;
+        let result = match make(parent, path.name) {
             Err(err) if err.kind() == ErrorKind::AlreadyExists => {
-                let found = kind_of(parent, place.name).map_err(|err| place.failed(err))?;
+                let found = kind_of(parent, path.name).map_err(|err| path.failed(err))?;
                 if found.is_some_and(|found| found.is_dir()) {
-                    return Err(place.entry.refuse(EntryFault::OnDirectory).into());
+                    return Err(path.entry.refuse(EntryFault::OnDirectory).into());
                 }
                 parent
-                    .remove_file(place.name)
-                    .and_then(|()| make(parent, place.name))
+                    .remove_file(path.name)
+                    .and_then(|()| make(parent, path.name))
             }
             other => other,
         };
-        result.map_err(|err| place.failed(err))
+        result.map_err(|err| path.failed(err))
     }
 
     /// Opens the directory of an entry, creating missing directories.
-    fn enter(&mut self, place: &Place<'_>) -> Result<&Dir, UnpackError> {
+    fn enter(&mut self, path: &EntryPath<'_>) -> Result<&Dir, UnpackError> {
         let levels = self.levels.iter().map(|level| level.name.as_os_str());
         let common = levels
-            .zip(place.parents)
+            .zip(path.parents)
             .take_while(|(level, parent)| level == *parent)
             .count();
         self.leave(common)?;
-        for depth in common..place.parents.len() {
-            let level = self.descend(place, depth)?;
+        for depth in common..path.parents.len() {
+            let level = self.descend(path, depth)?;
             self.levels.push(level);
         }
         Ok(self.current())
@@ -195,16 +199,16 @@ impl<'a> Extractor<'a> {
     }
 
     /// Opens or makes the parent at this depth.
-    fn descend(&self, place: &Place<'_>, depth: usize) -> Result<Level, UnpackError> {
-        let (name, above) = (place.parents[depth], self.current());
-        let failed = |err| place.failed(err);
-        let path = || shown_path(&place.parents[..=depth]);
+    fn descend(&self, path: &EntryPath<'_>, depth: usize) -> Result<Level, UnpackError> {
+        let (name, above) = (path.parents[depth], self.current());
+        let failed = |err| path.failed(err);
+        let parent = || shown_path(&path.parents[..=depth]);
         let (dir, after) = match kind_of(above, name).map_err(failed)? {
             Some(found) if found.is_symlink() => {
-                return Err(place.entry.refuse(EntryFault::BelowLink(path())).into());
+                return Err(path.entry.refuse(EntryFault::BelowLink(parent())).into());
             }
             Some(found) if !found.is_dir() => {
-                return Err(place.entry.refuse(EntryFault::BelowFile(path())).into());
+                return Err(path.entry.refuse(EntryFault::BelowFile(parent())).into());
             }
             Some(found) => {
                 let modified = found.modified().ok();

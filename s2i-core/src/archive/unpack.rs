@@ -13,7 +13,7 @@ use super::{
     EntryFault, Limits, Rules, UnpackError,
     entries::Entries,
     entry::{Entry, Kind},
-    extractor::{Extractor, Place},
+    extractor::{EntryPath, Extractor},
     grammar::shown,
 };
 
@@ -70,38 +70,38 @@ fn unpack_entry(
             _ => Err(refuse(EntryFault::Root).into()),
         };
     };
-    let place = Place {
+    let path = EntryPath {
         entry,
         parents,
         name,
     };
     match entry.kind {
-        Kind::Directory => extractor.directory(&place, entry.mode & 0o777, modified(entry)),
-        Kind::Symlink => extractor.symlink(&place, OsStr::from_bytes(&entry.target)),
+        Kind::Directory => extractor.directory(&path, entry.mode & 0o777, modified(entry)),
+        Kind::Symlink => extractor.symlink(&path, OsStr::from_bytes(&entry.target)),
         Kind::HardLink => {
             let target = hard_link_target(entry, limits)?;
             if target == components {
                 return Err(refuse(EntryFault::TargetItself).into());
             }
-            extractor.hard_link(&place, &target)
+            extractor.hard_link(&path, &target)
         }
         // The rules let nothing else through.
-        _ => unpack_file(&place, entries, extractor),
+        _ => unpack_file(&path, entries, extractor),
     }
 }
 
 fn unpack_file(
-    place: &Place<'_>,
+    path: &EntryPath<'_>,
     entries: &mut Entries<'_>,
     extractor: &mut Extractor<'_>,
 ) -> Result<(), UnpackError> {
-    let entry = place.entry;
-    let mut file = extractor.file(place, entry.mode & 0o777)?;
+    let entry = path.entry;
+    let mut file = extractor.file(path, entry.mode & 0o777)?;
     entries.contents(entry, |_, piece| {
-        file.write_all(piece).map_err(|err| place.failed(err))
+        file.write_all(piece).map_err(|err| path.failed(err))
     })?;
     match modified(entry) {
-        Some(time) => file.set_modified(time).map_err(|err| place.failed(err)),
+        Some(time) => file.set_modified(time).map_err(|err| path.failed(err)),
         None => Ok(()),
     }
 }

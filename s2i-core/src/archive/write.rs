@@ -71,14 +71,12 @@ impl From<ContentError> for io::Error {
 ///
 /// The same calls give the same bytes. [`directory`](Self::directory), [`file`](Self::file) and
 /// [`symlink`](Self::symlink) take names that are relative and `/`-separated, in any encoding; those that the
-/// reader of trees would refuse are an error. Their entries have the writer's owner, which is user and group 0
-/// unless it is set, and no names for it. Output is held back until a buffer is full, and dropped unless
+/// reader of trees would refuse are an error. Their entries belong to user and group 0, without names. Output is held back until a buffer is full, and dropped unless
 /// [`finish`](Self::finish) is called.
 pub struct Writer<W: Write> {
     out: W,
     format: Format,
     mtime: u64,
-    owner: (u32, u32),
     buffer: Vec<u8>,
     filled: usize,
     /// All bytes so far, those in the buffer included.
@@ -105,7 +103,6 @@ impl<W: Write> Writer<W> {
             out,
             format,
             mtime,
-            owner: (0, 0),
             buffer: vec![0; BUFFER],
             filled: 0,
             position: 0,
@@ -114,13 +111,6 @@ impl<W: Write> Writer<W> {
             written: Written::default(),
             is_broken: false,
         }
-    }
-
-    /// Gives the entries that are added from now on this user and group and this modification time (seconds
-    /// since 1970).
-    pub fn set_owner_and_time(&mut self, owner: (u32, u32), mtime: u64) {
-        self.owner = owner;
-        self.mtime = mtime;
     }
 
     /// Adds a directory.
@@ -296,7 +286,7 @@ impl<W: Write> Writer<W> {
         added
     }
 
-    /// An entry of the writer's owner and time with a name that the reader of trees takes.
+    /// Returns an entry of the writer's time with a name that the reader of trees takes.
     fn named(&self, kind: Kind, name: &[u8], mode: u32) -> io::Result<Entry> {
         let parts = Rules::TREE.components(name, &Limits::default());
         let parts = parts.map_err(|fault| invalid(&format!("`{}` {fault}", shown(name))))?;
@@ -307,12 +297,10 @@ impl<W: Write> Writer<W> {
         Ok(self.own(kind, name, mode))
     }
 
-    /// An entry of the writer's owner and time.
+    /// Returns an entry of the writer's time.
     fn own(&self, kind: Kind, name: &[u8], mode: u32) -> Entry {
         Entry {
             mode: mode & 0o7777,
-            uid: self.owner.0,
-            gid: self.owner.1,
             mtime: Time::whole(i64::try_from(self.mtime).unwrap_or(i64::MAX)),
             ..Entry::new(kind, name)
         }
@@ -491,8 +479,8 @@ mod tests {
         let mut header = Header::new_gnu();
         header.set_entry_type(kind);
         header.set_mode(mode);
-        header.set_uid(3_000_000);
-        header.set_gid(7);
+        header.set_uid(0);
+        header.set_gid(0);
         header.set_mtime(1000);
         header.set_size(size);
         header.as_old_mut().name[..name.len()].copy_from_slice(name.as_bytes());
@@ -510,8 +498,7 @@ mod tests {
             text
         };
         let (name, target) = (format!("d/{}", "n".repeat(150)), "t".repeat(120));
-        let mut writer = Writer::new(Vec::new(), 0);
-        writer.set_owner_and_time((3_000_000, 7), 1000);
+        let mut writer = Writer::new(Vec::new(), 1000);
         writer.directory("d", 0o755).unwrap();
         writer.file("d/a", 0o644, 2, &mut &b"xy"[..]).unwrap();
         writer.symlink(&name, &target).unwrap();

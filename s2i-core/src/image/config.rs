@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use super::{Digest, HealthCheck, Platform, health};
@@ -26,11 +26,8 @@ pub struct ImageConfig {
     /// Its layers.
     pub rootfs: RootFs,
     /// The origin of each layer, lowest first.
-    #[serde(
-        default,
-        skip_serializing_if = "Vec::is_empty",
-        deserialize_with = "null_as_default"
-    )]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(deserialize_with = "null_as_default")]
     pub history: Vec<History>,
     /// Fields that have no name here.
     #[serde(flatten)]
@@ -81,22 +78,16 @@ pub struct ContainerConfig {
     #[cfg_attr(feature = "schema", schemars(with = "BTreeMap<String, Value>"))]
     pub exposed_ports: BTreeSet<String>,
     /// Variables as `NAME=VALUE`, in this order.
-    #[serde(
-        skip_serializing_if = "Vec::is_empty",
-        deserialize_with = "null_as_default"
-    )]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(deserialize_with = "null_as_default")]
     pub env: Vec<String>,
     /// The program and the arguments that every command is appended to.
-    #[serde(
-        skip_serializing_if = "Vec::is_empty",
-        deserialize_with = "null_as_default"
-    )]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(deserialize_with = "null_as_default")]
     pub entrypoint: Vec<String>,
     /// The command, or the arguments of the entrypoint.
-    #[serde(
-        skip_serializing_if = "Vec::is_empty",
-        deserialize_with = "null_as_default"
-    )]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(deserialize_with = "null_as_default")]
     pub cmd: Vec<String>,
     /// Directories that engines make volumes for.
     #[serde(skip_serializing_if = "BTreeSet::is_empty", with = "set")]
@@ -106,26 +97,20 @@ pub struct ContainerConfig {
     #[serde(skip_serializing_if = "String::is_empty")]
     pub working_dir: String,
     /// Labels.
-    #[serde(
-        skip_serializing_if = "BTreeMap::is_empty",
-        deserialize_with = "null_as_default"
-    )]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(deserialize_with = "null_as_default")]
     pub labels: BTreeMap<String, String>,
     /// The signal that ends a container, for example `SIGTERM`; empty for the engine's own.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub stop_signal: String,
     /// The health check; not in the OCI specification.
-    #[serde(
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "health::read"
-    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "health::read")]
     pub healthcheck: Option<HealthCheck>,
     /// The `ONBUILD` triggers, instructions that Docker runs when an image is built on this one; not in the
     /// OCI specification.
-    #[serde(
-        skip_serializing_if = "Vec::is_empty",
-        deserialize_with = "read_triggers"
-    )]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(deserialize_with = "read_triggers")]
     pub on_build: Vec<String>,
     /// Fields that have no name here.
     #[serde(flatten)]
@@ -160,10 +145,7 @@ impl ContainerConfig {
     }
 }
 
-fn read_triggers<'de, D>(deserializer: D) -> Result<Vec<String>, D::Error>
-where
-    D: serde::Deserializer<'de>,
-{
+fn read_triggers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     Value::deserialize(deserializer).map(triggers)
 }
 
@@ -183,7 +165,7 @@ fn triggers(value: Value) -> Vec<String> {
 /// Errors of the deserializer.
 pub fn null_as_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
-    D: serde::Deserializer<'de>,
+    D: Deserializer<'de>,
     T: Deserialize<'de> + Default,
 {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
@@ -198,10 +180,8 @@ mod set {
         set: &BTreeSet<String>,
         out: S,
     ) -> Result<S::Ok, S::Error> {
-        out.collect_map(
-            set.iter()
-                .map(|member| (member, BTreeMap::<String, String>::new())),
-        )
+        let empty = BTreeMap::<String, String>::new();
+        out.collect_map(set.iter().map(|member| (member, &empty)))
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(

@@ -49,7 +49,7 @@ pub(crate) fn check(input: &[u8]) {
 fn read(mut stream: &[u8]) -> (Vec<Frame>, End) {
     let mut frames = Vec::new();
     loop {
-        match Frame::read_from(&mut stream) {
+        match Frame::read_from(&mut stream, Vec::new()) {
             Ok(Some(frame)) => frames.push(frame),
             Ok(None) => return (frames, End::BetweenFrames),
             Err(err) if err.kind() == ErrorKind::UnexpectedEof => return (frames, End::InFrame),

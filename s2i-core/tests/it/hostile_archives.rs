@@ -469,7 +469,7 @@ fn a_stream_that_fails_is_no_refusal() {
 }
 
 #[test]
-fn what_is_there_already_is_not_followed_and_directories_are_kept() {
+fn existing_links_are_not_followed_and_directories_are_kept() {
     let sandbox = Sandbox::new();
     let jail = sandbox.jail();
     symlink("../outside", jail.join("link")).unwrap();

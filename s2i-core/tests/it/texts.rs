@@ -57,7 +57,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_shown_is_shown_as_it_is(stream in stream()) {
+    fn printable_text_is_unchanged(stream in stream()) {
         let once = shown([&stream[..]]);
         prop_assert_eq!(shown([once.as_bytes()]), &once[..]);
         for form in [Printable::lines, Printable::line] {

@@ -187,7 +187,7 @@ fn hard_links_become_files() {
 }
 
 #[test]
-fn what_is_no_file_is_named_and_not_waited_for() {
+fn special_files_are_rejected_without_waiting() {
     let what = |what: &str| format!("`ROOT/d/x` is {what}, which can't go into a container");
     let in_dir = |root: &Path| {
         fs::create_dir(root.join("d")).unwrap();
@@ -222,7 +222,7 @@ fn make_node(path: &Path, kind: &str) {
 }
 
 #[test]
-fn what_can_not_be_read_is_named() {
+fn unreadable_files_are_named() {
     check_error(
         |root| fs::remove_dir(root).unwrap(),
         "can't read `ROOT`: entity not found",

@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_given_is_an_error() {
+    fn limits_without_delegation_are_rejected() {
         let temp = hierarchy("memory\n");
         let refused = |own: &str, expected: &str| {
             let err = Cgroup::create_in(temp.path(), own, &LIMITS).err().unwrap();
@@ -193,9 +193,9 @@ mod tests {
             "0::/user.slice/session.scope\n",
             "lets this process limit memory, pids, cpu",
         );
-        refused("4:memory:/\n", "has it not");
+        refused("4:memory:/\n", "limits need cgroup v2");
         fs::remove_file(temp.path().join("cgroup.controllers")).unwrap();
-        refused("0::/user.slice/session.scope\n", "has it not");
+        refused("0::/user.slice/session.scope\n", "limits need cgroup v2");
     }
 
     #[test]

@@ -11,7 +11,7 @@ crate::tests!(
     the_program_of_the_host_can_not_be_written,
     the_agent_can_not_be_written,
     a_changed_root_is_the_same_root,
-    what_is_above_a_root_can_not_be_reached,
+    paths_above_the_root_are_out_of_reach,
 );
 
 fn a_working_directory_stays_inside() {
@@ -88,7 +88,7 @@ fn a_changed_root_is_the_same_root() {
 }
 
 /// Where s2i itself has a root that is not the top of all mounts, as in the chroots of package builders.
-fn what_is_above_a_root_can_not_be_reached() {
+fn paths_above_the_root_are_out_of_reach() {
     if !can_run("a root that is not the top") {
         return;
     }

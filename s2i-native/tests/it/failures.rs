@@ -11,7 +11,7 @@ crate::tests!(
     commands_fail_as_with_docker_run,
     commands_end_as_with_docker_run,
     an_agent_fails_in_a_frame,
-    what_is_missing_on_the_host_is_named,
+    missing_paths_of_the_host_are_named,
 );
 
 /// Command and user, and the exit status and the message that they give.
@@ -92,7 +92,7 @@ fn an_agent_fails_in_a_frame() {
     let outcome = scene.run();
     assert_eq!((outcome.exit, outcome.err.as_str()), (Exit::Code(125), ""));
     let mut frames = outcome.out.as_bytes();
-    let frame = Frame::read_from(&mut frames).unwrap().unwrap();
+    let frame = Frame::read_from(&mut frames, Vec::new()).unwrap().unwrap();
     assert!(frames.is_empty());
     assert_eq!(frame.kind, Kind::Failure);
     let failure: Failure = frame.parse().unwrap();
@@ -100,7 +100,7 @@ fn an_agent_fails_in_a_frame() {
     assert_eq!(failure.message, expected);
 }
 
-fn what_is_missing_on_the_host_is_named() {
+fn missing_paths_of_the_host_are_named() {
     if !can_run("missing directories") {
         return;
     }
@@ -123,7 +123,7 @@ fn what_is_missing_on_the_host_is_named() {
     fs::write(&scene.sandbox.upper, "").unwrap();
     let outcome = scene.run();
     assert!(
-        outcome.err.ends_with("/file` is no directory\n"),
+        outcome.err.ends_with("/file` is not a directory\n"),
         "{outcome:?}"
     );
 }

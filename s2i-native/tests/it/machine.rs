@@ -14,14 +14,14 @@ use crate::scene::{Scene, can_run};
 
 crate::tests!(
     mounts_are_its_own,
-    what_tells_too_much_is_hidden,
+    revealing_paths_are_masked,
     no_open_file_is_inherited,
     processes_are_its_own,
     it_has_a_name,
     without_network_there_is_itself,
     binds_and_memory_are_mounted,
     a_read_only_root_can_not_be_written,
-    what_is_mounted_below_a_bind_is_restricted_too,
+    mounts_below_a_bind_are_restricted,
 );
 
 fn mounts_are_its_own() {
@@ -81,7 +81,7 @@ fn mounts_are_its_own() {
     }
 }
 
-fn what_tells_too_much_is_hidden() {
+fn revealing_paths_are_masked() {
     if !can_run("masks") {
         return;
     }
@@ -234,7 +234,7 @@ fn a_read_only_root_can_not_be_written() {
     assert_eq!(outcome.out, "no\ny\n/new\n", "{outcome:?}");
 }
 
-fn what_is_mounted_below_a_bind_is_restricted_too() {
+fn mounts_below_a_bind_are_restricted() {
     if !can_run("mounts below binds") {
         return;
     }

@@ -28,11 +28,11 @@ crate::tests!(
     numbers_are_the_users_own,
     rights_are_those_of_root_on_the_machine,
     a_single_number_is_enough_for_root,
-    a_probe_tells_what_is_possible,
+    probe_reports_what_is_possible,
     artifacts_are_mounted_for_an_ordinary_user,
     supervised_programs_have_the_ids_of_the_user,
     abstract_sockets_are_out_of_reach_for_a_user,
-    what_is_mounted_below_sys_can_not_be_written,
+    mounts_below_sys_are_read_only,
     a_probe_uses_no_directory_that_others_made,
     a_probe_that_is_killed_leaves_no_directory,
 );
@@ -318,7 +318,7 @@ fn a_single_number_is_enough_for_root() {
     assert!(said.starts_with("s2i: can't become user 1001:7"), "{said}");
 }
 
-fn a_probe_tells_what_is_possible() {
+fn probe_reports_what_is_possible() {
     if !can_enter("probes") {
         return;
     }
@@ -380,7 +380,7 @@ fn abstract_sockets_are_out_of_reach_for_a_user() {
 }
 
 /// The `/sys` of an ordinary user's container is the host's, with what is mounted below it.
-fn what_is_mounted_below_sys_can_not_be_written() {
+fn mounts_below_sys_are_read_only() {
     if !can_enter("mounts below /sys") {
         return;
     }

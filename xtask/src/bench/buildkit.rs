@@ -17,35 +17,23 @@ pub(crate) const TAG: &str = "s2i-bench/buildkit";
 
 /// Returns a client with BuildKit: up to version 22 it is built in, later versions need their plug-in.
 pub(crate) fn client() -> Result<PathBuf> {
-    let speaks = |client: &PathBuf| {
-        let ask = |args: &[&str]| {
-            Command::new(client)
-                .args(args)
-                .stderr(Stdio::null())
-                .output()
-                .ok()
-        };
-        let version =
-            ask(&["--version"]).map(|out| String::from_utf8_lossy(&out.stdout).into_owned());
+    let has_buildkit = |client: &PathBuf| {
+        let output = |args: &[&str]| host::captured(Command::new(client).args(args)).ok();
+        let version = output(&["--version"]).and_then(|text| String::from_utf8(text).ok());
         let major = version.and_then(|text| {
-            text.split_once("version ")?
-                .1
-                .split('.')
-                .next()?
-                .parse::<u32>()
-                .ok()
+            let (_, version) = text.split_once("version ")?;
+            version.split('.').next()?.parse::<u32>().ok()
         });
-        major.is_some_and(|major| major < 23)
-            || ask(&["buildx", "version"]).is_some_and(|out| out.status.success())
+        major.is_some_and(|major| major < 23) || output(&["buildx", "version"]).is_some()
     };
-    host::find_all("docker").find(speaks).context(
-        "no `docker` client that speaks BuildKit is on this machine; install one with: apt-get install docker.io, \
+    host::find_all("docker").find(has_buildkit).context(
+        "no `docker` client with BuildKit is on this machine; install one with: apt-get install docker.io, \
          or measure without it: --alone",
     )
 }
 
 /// Empties the build cache.
-pub(crate) fn forget(url: &str) -> Result<()> {
+pub(crate) fn empty_cache(url: &str) -> Result<()> {
     api::prune_builds(url)
 }
 

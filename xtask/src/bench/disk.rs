@@ -54,10 +54,8 @@ pub(crate) fn is_slow(dir: &Path) -> bool {
     let Some(name) = device.file_name().and_then(|name| name.to_str()) else {
         return false;
     };
-    Path::new("/proc/fs/ext4").join(name).exists()
-        && !Path::new("/proc/fs/jbd2")
-            .join(format!("{name}-8"))
-            .exists()
+    let journal = Path::new("/proc/fs/jbd2").join(format!("{name}-8"));
+    Path::new("/proc/fs/ext4").join(name).exists() && !journal.exists()
 }
 
 /// Starts this command again with a separate disk, which also holds `dir`. Returns the reason if this fails.
@@ -68,10 +66,8 @@ pub(crate) fn change(dir: &Path) -> Result<Infallible> {
     if !Path::new("/dev/loop-control").exists() {
         bail!("the kernel has no loop devices here");
     }
-    if let Some(kind) = Kind::ALL
-        .iter()
-        .find(|kind| s2i_test_engines::endpoint(**kind).is_some())
-    {
+    let is_up = |kind: &&Kind| s2i_test_engines::endpoint(**kind).is_some();
+    if let Some(kind) = Kind::ALL.iter().find(is_up) {
         bail!("{kind} runs already, and has its files elsewhere");
     }
     let made = paths::made();
@@ -87,15 +83,8 @@ pub(crate) fn change(dir: &Path) -> Result<Infallible> {
 /// Continues in [`SCRIPT`].
 fn start(file: &Path, disk: &Path, dir: &Path) -> Result<Infallible> {
     let err = Command::new(host::require("unshare", "apt-get install util-linux")?)
-        .args([
-            "--mount",
-            "--propagation",
-            "private",
-            "sh",
-            "-c",
-            SCRIPT,
-            "sh",
-        ])
+        .args(["--mount", "--propagation", "private"])
+        .args(["sh", "-c", SCRIPT, "sh"])
         .args([file, disk])
         .args(measured(dir))
         .arg("--")
@@ -108,9 +97,8 @@ fn start(file: &Path, disk: &Path, dir: &Path) -> Result<Infallible> {
 /// Returns the directories of all measured files: sources, images and the data of engines.
 fn measured(dir: &Path) -> Vec<PathBuf> {
     let store = Target::private().store();
-    let mut dirs = vec![dir.to_owned(), s2i_test_engines::ROOT.into()];
-    dirs.extend(store);
-    dirs
+    let dirs = [dir.to_owned(), s2i_test_engines::ROOT.into()];
+    dirs.into_iter().chain(store).collect()
 }
 
 /// Creates a file with an empty file system.

@@ -1,7 +1,7 @@
 //! The builder image of both sides: one static program without a base image.
 
 use std::{
-    fs::{self, File},
+    fs::File,
     io::{BufWriter, Write as _},
     path::{Path, PathBuf},
 };
@@ -46,23 +46,13 @@ pub(crate) fn builder(dir: &Path) -> Result<Image> {
     layer.directories("etc", 0o755, Owner::ROOT)?;
     layer.directory("tmp", 0o1777, Owner::ROOT)?;
     layer.directory("app", 0o755, Owner::ROOT)?;
-    layer.file(
-        "etc/passwd",
-        0o644,
-        Owner::ROOT,
-        b"root:x:0:0:root:/:/sbin/nologin\n".to_vec(),
-    )?;
+    let passwd = b"root:x:0:0:root:/:/sbin/nologin\n".to_vec();
+    layer.file("etc/passwd", 0o644, Owner::ROOT, passwd)?;
     // BuildKit needs this file for the groups of the user.
     layer.file("etc/group", 0o644, Owner::ROOT, b"root:x:0:\n".to_vec())?;
     for script in ["assemble", "run", "save-artifacts"] {
-        let bytes =
-            fs::read(&program).with_context(|| format!("can't read {}", program.display()))?;
-        layer.file(
-            &format!("usr/libexec/s2i/{script}"),
-            0o755,
-            Owner::ROOT,
-            bytes,
-        )?;
+        let path = format!("usr/libexec/s2i/{script}");
+        layer.file(&path, 0o755, Owner::ROOT, program.clone())?;
     }
     let config = ImageConfig::new(Platform::linux(arch.go())).with_config(ContainerConfig {
         user: "0".into(),

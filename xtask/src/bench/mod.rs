@@ -81,18 +81,14 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if args.runs == 0 {
         bail!("--runs must be at least 1");
     }
-    let client = if args.alone {
-        None
-    } else {
-        Some(buildkit::client()?)
-    };
+    let client = (!args.alone).then(buildkit::client).transpose()?;
     dist::install_target(Arch::host()?)?;
     let dir = dir()?;
     if disk::is_slow(&dir) {
-        let Err(why) = disk::change(&dir);
+        let Err(err) = disk::change(&dir);
         println!(
-            "note: sides slow each other down by what they remove, because the disk has no journal; \
-             a disk for this alone can't be had: {why:#}"
+            "note: sides slow each other down by the files that they remove, because the disk has no journal; \
+             a disk for this alone is not possible: {err:#}"
         );
     }
     let engine = Choice::make(args.engine.as_deref(), Otherwise::Docker)?;
@@ -259,27 +255,17 @@ fn ratios(medians: &[(&str, f64)]) -> String {
 }
 
 fn report(side: &str, turns: &[Turn]) {
-    let memory = turns
-        .iter()
-        .map(|turn| turn.memory)
-        .max()
-        .unwrap_or_default();
+    let memory = turns.iter().map(|turn| turn.memory).max();
     println!(
         "  {side:<18} {}   peak memory of the client {} MB",
         figures(turns, |turn| turn.wall),
-        memory / 1_000_000
+        memory.unwrap_or_default() / 1_000_000
     );
-    let names = turns
-        .first()
-        .map(|turn| turn.phases.iter().map(|(name, _)| name.clone()))
-        .into_iter()
-        .flatten();
-    for (index, name) in names.enumerate() {
+    let phases = turns.first().into_iter().flat_map(|turn| &turn.phases);
+    for (index, (name, _)) in phases.enumerate() {
         let time = |turn: &Turn| {
-            turn.phases
-                .get(index)
-                .map(|(_, time)| *time)
-                .unwrap_or_default()
+            let phase = turn.phases.get(index);
+            phase.map(|(_, time)| *time).unwrap_or_default()
         };
         println!("    {name:<16} {}", figures(turns, time));
     }

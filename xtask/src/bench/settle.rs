@@ -38,9 +38,9 @@ fn read_all(tree: &Path) -> io::Result<()> {
 fn available() -> Result<usize> {
     const FILE: &str = "/proc/meminfo";
     let text = fs::read_to_string(FILE).with_context(|| format!("can't read {FILE}"))?;
-    let kilobytes = text
+    let value = text
         .lines()
-        .find_map(|line| line.strip_prefix("MemAvailable:"))
-        .and_then(|rest| rest.trim().strip_suffix(" kB")?.parse::<usize>().ok());
-    Ok(kilobytes.with_context(|| format!("{FILE} does not say MemAvailable"))? * 1024)
+        .find_map(|line| line.strip_prefix("MemAvailable:"));
+    let kilobytes = value.and_then(|value| value.trim().strip_suffix(" kB")?.parse::<usize>().ok());
+    Ok(kilobytes.with_context(|| format!("{FILE} has no `MemAvailable`"))? * 1024)
 }

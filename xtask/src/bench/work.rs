@@ -81,7 +81,7 @@ impl Work {
             Self::First(shape) | Self::Again(shape) => source::make(dir, &shape)?,
             Self::Incremental => source::instructions(dir, "incremental", TAKE)?,
         };
-        self.forget(side)?;
+        self.remove_result(side)?;
         settle(&tree)?;
         match side {
             Side::BuildKit { client, url } => {
@@ -101,13 +101,13 @@ impl Work {
 
     /// Removes the result of the previous turn before a first build, which would otherwise have nothing to
     /// store.
-    fn forget(self, side: &Side<'_>) -> Result<()> {
+    fn remove_result(self, side: &Side<'_>) -> Result<()> {
         match (self, side) {
             (Self::First(_), Side::Ours { target, load, .. }) => {
                 let mut targets = std::iter::once(*target).chain(*load);
                 targets.try_for_each(|target| target.remove_images(&ours::TAGS))
             }
-            (Self::First(_), Side::BuildKit { url, .. }) => buildkit::forget(url),
+            (Self::First(_), Side::BuildKit { url, .. }) => buildkit::empty_cache(url),
             (Self::Again(_) | Self::Incremental, _) => Ok(()),
         }
     }

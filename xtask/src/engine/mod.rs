@@ -47,12 +47,11 @@ enum Action {
 pub(crate) fn run(args: &Args) -> Result<()> {
     match &args.action {
         Action::Up { kinds, install } => {
-            let lacking: Vec<Kind> = kinds
+            let down = kinds
                 .iter()
                 .copied()
-                .filter(|kind| endpoint(*kind).is_none())
-                .collect();
-            check_programs(&lacking, *install)?;
+                .filter(|kind| endpoint(*kind).is_none());
+            check_programs(&down.collect::<Vec<_>>(), *install)?;
             for kind in kinds {
                 println!("{}", up(*kind)?.selecting());
             }

@@ -36,9 +36,12 @@ impl Target {
             Self::Api(url) => vec!["--url".into(), url.into()],
             Self::Native(None) => vec!["--engine".into(), NATIVE.into()],
             Self::Native(Some(store)) => {
-                let mut options = Self::Native(None).options();
-                options.extend(["--store".into(), store.into()]);
-                options
+                vec![
+                    "--engine".into(),
+                    NATIVE.into(),
+                    "--store".into(),
+                    store.into(),
+                ]
             }
             Self::NativeUser { .. } => Self::Native(self.store()).options(),
         }

@@ -3,6 +3,8 @@
 use anyhow::Result;
 use s2i_oci::layer::{LayerBuilder, Owner};
 
+use super::put;
+
 /// The user that builds and runs applications. Platforms that choose a user ID of their own always choose group
 /// 0, so that group has the same write permissions as this user.
 pub(super) const APPLICATION: Owner = Owner { uid: 1001, gid: 0 };
@@ -26,13 +28,12 @@ hosts: files dns
 
 /// Adds them. Group 0 can write `passwd`, so that a start script can add the ID under which it runs.
 pub(super) fn add(layer: &mut LayerBuilder) -> Result<()> {
-    layer.directory("etc", 0o755, Owner::ROOT)?;
-    layer.file("etc/passwd", 0o664, Owner::ROOT, PASSWD.as_bytes().to_vec())?;
-    layer.file("etc/group", 0o644, Owner::ROOT, GROUP.as_bytes().to_vec())?;
-    layer.file(
+    put(layer, "etc/passwd", 0o664, PASSWD.as_bytes().to_vec())?;
+    put(layer, "etc/group", 0o644, GROUP.as_bytes().to_vec())?;
+    put(
+        layer,
         "etc/nsswitch.conf",
         0o644,
-        Owner::ROOT,
         NSSWITCH.as_bytes().to_vec(),
     )?;
     layer.directory("tmp", 0o1777, Owner::ROOT)?;

@@ -2,27 +2,21 @@
 
 use anyhow::Result;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use s2i_oci::layer::{LayerBuilder, Owner};
+use s2i_oci::layer::LayerBuilder;
+
+use super::put;
 
 /// Adds Mozilla's list, from a crate that `Cargo.lock` pins, at the path where Go and most other programs look
 /// for it.
 pub(super) fn add(layer: &mut LayerBuilder) -> Result<()> {
-    layer.directories("etc/ssl/certs", 0o755, Owner::ROOT)?;
-    layer.file(
-        "etc/ssl/certs/ca-certificates.crt",
-        0o644,
-        Owner::ROOT,
-        bundle().into_bytes(),
-    )?;
-    Ok(())
+    let path = "etc/ssl/certs/ca-certificates.crt";
+    put(layer, path, 0o644, bundle().into_bytes())
 }
 
 /// Returns all certificates as PEM, sorted by their bytes.
 fn bundle() -> String {
-    let mut certificates: Vec<&[u8]> = webpki_root_certs::TLS_SERVER_ROOT_CERTS
-        .iter()
-        .map(AsRef::as_ref)
-        .collect();
+    let certificates = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter();
+    let mut certificates: Vec<&[u8]> = certificates.map(AsRef::as_ref).collect();
     certificates.sort_unstable();
     certificates.into_iter().map(pem).collect()
 }

@@ -22,7 +22,7 @@ use super::{
     go::{self, Toolchain},
     libraries,
     lock::Lock,
-    megabytes, node, shell, zones,
+    megabytes, node, put, shell, zones,
 };
 use crate::dist::{self, Arch};
 
@@ -137,9 +137,8 @@ impl Composer {
 
     fn add_go(&self, layer: &mut LayerBuilder, definition: &Definition) -> Result<()> {
         self.toolchain()?.add(layer, self.work.path())?;
-        for (place, file) in &definition.files {
-            let path = definition.folder().join(file);
-            layer.file(place, 0o644, Owner::ROOT, path)?;
+        for (path, file) in &definition.files {
+            put(layer, path, 0o644, definition.folder().join(file))?;
         }
         Ok(())
     }
@@ -171,16 +170,11 @@ impl Composer {
     pub(super) fn compress(&self, image: Image) -> Result<Image> {
         let mut compressed = Image::new(image.config().clone());
         for (layer, history) in image.layers().iter().zip(&image.config().history) {
-            let layer = self
-                .layers
-                .values()
-                .find(|known| known.diff_id() == layer.diff_id());
+            let mut layers = self.layers.values();
+            let layer = layers.find(|known| known.diff_id() == layer.diff_id());
             let layer = layer.context("a layer that was composed here")?;
-            let to = layer.path().with_extension("tar.gz");
-            compressed.push(
-                layer.gzip(&to)?,
-                history.created_by.as_deref().unwrap_or_default(),
-            );
+            let layer = layer.gzip(&layer.path().with_extension("tar.gz"))?;
+            compressed.push(layer, history.created_by.as_deref().unwrap_or_default());
         }
         compressed.names = image.names;
         Ok(compressed)
@@ -230,13 +224,7 @@ pub(super) fn size(image: &Image) -> u64 {
 
 fn add_scripts(layer: &mut LayerBuilder, scripts: &BTreeSet<String>, arch: Arch) -> Result<()> {
     let program = dist::scripts(arch)?;
-    layer.directories(SCRIPTS, 0o755, Owner::ROOT)?;
-    layer.file(
-        &format!("{SCRIPTS}/s2i-scripts"),
-        0o755,
-        Owner::ROOT,
-        program,
-    )?;
+    put(layer, &format!("{SCRIPTS}/s2i-scripts"), 0o755, program)?;
     for script in scripts {
         layer.symlink(&format!("{SCRIPTS}/{script}"), "s2i-scripts", Owner::ROOT)?;
     }

@@ -13,9 +13,10 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 use lzma_rust2::XzReader;
-use s2i_oci::layer::{LayerBuilder, Owner};
+use s2i_oci::layer::LayerBuilder;
 use s2i_test_engines::{host, web};
 
+use super::put;
 use crate::dist::Arch;
 
 /// The suite of the packages.
@@ -43,25 +44,18 @@ const KEYS: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 const MAGIC: &[u8; 8] = b"!<arch>\n";
 
 /// Downloads the package at this path below the URL `archive` into `directory`.
-pub(super) fn download(archive: &str, place: &str, directory: &Path) -> Result<PathBuf> {
-    let url = format!("{archive}/{}", place.replace('+', "%2b"));
+pub(super) fn download(archive: &str, path: &str, directory: &Path) -> Result<PathBuf> {
+    let url = format!("{archive}/{}", path.replace('+', "%2b"));
     let to = directory.join("package.deb");
     if !Path::new(HELPER).is_file() {
         web::download(&url, &to)?;
         return Ok(to);
     }
     // This program uses the proxies of apt's configuration.
-    let output = Command::new(HELPER)
-        .args(["-o", "APT::Sandbox::User=root", "download-file", &url])
-        .arg(&to)
-        .output()?;
-    if !output.status.success() || !to.is_file() {
-        bail!(
-            "the download of {url} ended with {}: {}",
-            output.status,
-            String::from_utf8_lossy(&output.stderr).trim()
-        );
-    }
+    let mut helper = Command::new(HELPER);
+    helper.args(["-o", "APT::Sandbox::User=root", "download-file", &url]);
+    host::captured(helper.arg(&to))?;
+    ensure!(to.is_file(), "the download of {url} left no file");
     Ok(to)
 }
 
@@ -82,15 +76,11 @@ pub(super) fn snapshots() -> String {
 fn mirror_of_apt() -> Option<String> {
     let mut apt = Command::new(host::find("apt-get")?);
     let format = "$(ORIGIN) $(LABEL) $(REPO_URI)";
-    let targets = apt
-        .args(["indextargets", "--format", format])
-        .output()
-        .ok()?;
-    let targets = String::from_utf8(targets.stdout).ok()?;
-    let mut urls = targets
-        .lines()
-        .filter_map(|line| line.strip_prefix("Debian Debian "));
-    urls.next().map(str::to_owned)
+    let targets = host::captured(apt.args(["indextargets", "--format", format]));
+    let targets = String::from_utf8(targets.ok()?).ok()?;
+    let mut lines = targets.lines();
+    let url = lines.find_map(|line| line.strip_prefix("Debian Debian "))?;
+    Some(url.to_owned())
 }
 
 /// A package that apt found.
@@ -101,7 +91,7 @@ pub(super) struct Found {
     /// Its version.
     pub(super) version: String,
     /// Its path in the archive, starting with `pool`.
-    pub(super) place: String,
+    pub(super) path: String,
     /// The time of a snapshot with the package at the same path.
     pub(super) snapshot: String,
 }
@@ -131,19 +121,15 @@ pub(super) fn newest(names: &[&str], arch: Arch) -> Result<Vec<Found>> {
             ("APT::Architectures", arch.go().into()),
             ("APT::Sandbox::User", "root".into()),
         ] {
-            command
-                .arg("-o")
-                .arg(format!("{option}={}", value.display()));
+            command.args(["-o".into(), format!("{option}={}", value.display())]);
         }
         command
     };
     host::output(apt().args(["--quiet", "update"]))?;
     let snapshot = snapshot_time(&release(&at("state/lists"))?)?;
     let found = host::output(apt().args(["download", "--print-uris"]).args(names))?;
-    names
-        .iter()
-        .map(|name| parse(&found, name, &snapshot))
-        .collect()
+    let packages = names.iter().map(|name| parse(&found, name, &snapshot));
+    packages.collect()
 }
 
 /// Returns the release file of the suite from apt's lists.
@@ -167,10 +153,10 @@ fn snapshot_time(release: &str) -> Result<String> {
     let date = release.lines().find_map(|line| line.strip_prefix("Date: "));
     let words: Vec<_> = date.unwrap_or_default().split_whitespace().collect();
     let time = match words[..] {
-        [_, day, month, year, ..] => MONTHS
-            .iter()
-            .position(|known| *known == month)
-            .map(|month| format!("{year}{:02}{day:0>2}T235959Z", month + 1)),
+        [_, day, month, year, ..] => {
+            let month = MONTHS.iter().position(|known| *known == month);
+            month.map(|month| format!("{year}{:02}{day:0>2}T235959Z", month + 1))
+        }
         _ => None,
     };
     time.with_context(|| format!("the description of {SUITE} has no date"))
@@ -183,16 +169,13 @@ fn parse(found: &str, name: &str, snapshot: &str) -> Result<Found> {
         .map(|line| line.split(' ').collect::<Vec<_>>());
     let mut lines = lines.filter_map(|words| Some((*words.first()?, *words.get(1)?)));
     let line = lines.find_map(|(url, file)| {
-        let version = file
-            .strip_prefix(name)?
-            .strip_prefix('_')?
-            .split('_')
-            .next()?;
-        let (_, place) = url.trim_matches('\'').split_once("/pool/")?;
+        let version = file.strip_prefix(name)?.strip_prefix('_')?;
+        let version = version.split('_').next()?;
+        let (_, path) = url.trim_matches('\'').split_once("/pool/")?;
         Some(Found {
             name: name.to_owned(),
             version: version.replace("%3a", ":"),
-            place: format!("pool/{}", place.replace("%2b", "+")),
+            path: format!("pool/{}", path.replace("%2b", "+")),
             snapshot: snapshot.to_owned(),
         })
     });
@@ -217,14 +200,11 @@ pub(super) fn items(package: &Path) -> Result<Vec<(String, Item)>> {
     ensure!(&magic == MAGIC, "it is not a package of Debian");
     loop {
         let mut head = [0; 60];
-        package
-            .read_exact(&mut head)
-            .context("the package has no `data.tar.xz`")?;
+        let read = package.read_exact(&mut head);
+        read.context("the package has no `data.tar.xz`")?;
         let head = std::str::from_utf8(&head).context("the package has a bad header")?;
-        let size: u64 = head[48..58]
-            .trim()
-            .parse()
-            .context("the package has a bad header")?;
+        let size: Result<u64, _> = head[48..58].trim().parse();
+        let size = size.context("the package has a bad header")?;
         let mut member = package.by_ref().take(size + size % 2);
         if head[..16].trim() == "data.tar.xz" {
             return unpack(XzReader::new(member.take(size), false));
@@ -260,9 +240,7 @@ fn unpack(archive: impl Read) -> Result<Vec<(String, Item)>> {
 pub(super) fn add_licences(layer: &mut LayerBuilder, items: &[(String, Item)]) -> Result<()> {
     for (name, item) in items {
         if let (Item::File(bytes), true) = (item, name.ends_with("/copyright")) {
-            let (parent, _) = name.rsplit_once('/').context("a file in a directory")?;
-            layer.directories(parent, 0o755, Owner::ROOT)?;
-            layer.file(name, 0o644, Owner::ROOT, bytes.clone())?;
+            put(layer, name, 0o644, bytes.clone())?;
         }
     }
     Ok(())
@@ -279,12 +257,12 @@ mod tests {
         let expected = Found {
             name: "busybox-static".into(),
             version: "1:1.35.0-4+b1".into(),
-            place: "pool/main/b/busybox/busybox-static_1.35.0-4+b1_amd64.deb".into(),
+            path: "pool/main/b/busybox/busybox-static_1.35.0-4+b1_amd64.deb".into(),
             snapshot: "time".into(),
         };
         assert_eq!(parse(found, "busybox-static", "time").unwrap(), expected);
         let other = parse(found, "libstdc++6", "time").unwrap();
-        assert!(other.place.contains("libstdc++6_12.2"));
+        assert!(other.path.contains("libstdc++6_12.2"));
         assert!(parse(found, "busybox", "time").is_err());
     }
 
@@ -298,11 +276,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_package_is_refused() {
+    fn invalid_package_is_rejected() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.deb");
         for (bytes, expected) in [
-            (&b"PK\x03\x04PK\x03\x04"[..], "it is not a package of Debian"),
+            (
+                &b"PK\x03\x04PK\x03\x04"[..],
+                "it is not a package of Debian",
+            ),
             (b"!<arch>\n", "the package has no `data.tar.xz`"),
         ] {
             fs::write(&path, bytes).unwrap();

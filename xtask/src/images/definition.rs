@@ -132,18 +132,18 @@ impl Definition {
             None => (name, None),
         };
         let path = super::folder().join(folder).join("image.toml");
-        let understand = || format!("can't understand {}", path.display());
-        let text = std::fs::read_to_string(&path)
-            .with_context(|| format!("can't read {}", path.display()))?;
-        let mut table = choose(&text, variant).with_context(understand)?;
+        let parse = || format!("can't understand {}", path.display());
+        let text = std::fs::read_to_string(&path);
+        let text = text.with_context(|| format!("can't read {}", path.display()))?;
+        let mut table = choose(&text, variant).with_context(parse)?;
         let version = match table.get("toolchain").and_then(toml::Value::as_str) {
             Some(toolchain) => lock.artifact(toolchain, Arch::Amd64)?.version.clone(),
             None => String::new(),
         };
-        table
-            .iter_mut()
-            .for_each(|(_, value)| fill(value, &version));
-        let definition: Self = table.try_into().with_context(understand)?;
+        for (_, value) in &mut table {
+            fill(value, &version);
+        }
+        let definition: Self = table.try_into().with_context(parse)?;
         Ok(Self {
             name: name.to_owned(),
             ..definition
@@ -191,9 +191,8 @@ fn choose(text: &str, variant: Option<&str>) -> Result<Table> {
         return Ok(table);
     };
     let of = |variants: toml::Value| variants.get(variant)?.as_table().cloned();
-    let with = variants
-        .and_then(of)
-        .with_context(|| format!("it has no variant `{variant}`"))?;
+    let with = variants.and_then(of);
+    let with = with.with_context(|| format!("it has no variant `{variant}`"))?;
     merge(&mut table, with);
     Ok(table)
 }

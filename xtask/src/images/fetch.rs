@@ -38,7 +38,7 @@ fn first<T>(artifact: &Artifact, download: impl Fn(&Source) -> Result<T>) -> Res
         match download(source) {
             Ok(downloaded) => return Ok(downloaded),
             Err(err) => {
-                eprintln!("  not from there: {err:#}");
+                eprintln!("  failed: {err:#}");
                 problems.push(format!("\n  {}: {err:#}", source.package));
             }
         }
@@ -123,17 +123,14 @@ fn get(package: &Package) -> Result<Got> {
         Package::GoModule(module) => go_module(module, directory.path()),
         Package::Pypi(wheel) => pypi(wheel, directory.path()),
         Package::Npm(package) => npm(package, directory.path()),
-        Package::Debian(place) => debian::download(&debian::mirror(), place, directory.path()),
-        Package::DebianSnapshot(place) => {
-            debian::download(&debian::snapshots(), place, directory.path())
+        Package::Debian(path) => debian::download(&debian::mirror(), path, directory.path()),
+        Package::DebianSnapshot(path) => {
+            debian::download(&debian::snapshots(), path, directory.path())
         }
     }?;
     let size = fs::metadata(&path)?.len();
-    eprintln!(
-        "  {} in {:.1} s",
-        megabytes(size),
-        start.elapsed().as_secs_f32()
-    );
+    let seconds = start.elapsed().as_secs_f32();
+    eprintln!("  {} in {seconds:.1} s", megabytes(size));
     Ok(Got {
         path,
         _directory: directory,
@@ -141,9 +138,8 @@ fn get(package: &Package) -> Result<Got> {
 }
 
 /// The output of `go mod download -json`.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
-#[derive(Default)]
 struct Downloaded {
     zip: PathBuf,
     error: String,
@@ -161,38 +157,32 @@ fn go_module(module: &str, directory: &Path) -> Result<PathBuf> {
         return Ok(to);
     }
     let mut go = go()?;
-    let output = go
-        .args(["mod", "download", "-json", module])
-        .current_dir(directory)
-        .output()?;
-    let said = serde_json::from_slice::<Downloaded>(&output.stdout).unwrap_or_default();
-    if !said.error.is_empty() {
-        bail!("{}", said.error);
+    go.args(["mod", "download", "-json", module]);
+    let output = go.current_dir(directory).output()?;
+    let downloaded = serde_json::from_slice::<Downloaded>(&output.stdout).unwrap_or_default();
+    if !downloaded.error.is_empty() {
+        bail!("{}", downloaded.error);
     }
-    if !output.status.success() || said.zip.as_os_str().is_empty() {
+    if !output.status.success() || downloaded.zip.as_os_str().is_empty() {
         bail!(
             "`go mod download` ended with {}: {}",
             output.status,
             String::from_utf8_lossy(&output.stderr).trim()
         );
     }
-    Ok(said.zip)
+    Ok(downloaded.zip)
 }
 
 /// Returns the address of the zip archive of a module at the first of these proxies that has one, as
 /// <https://go.dev/ref/mod#goproxy-protocol> defines it.
 fn module_url(module: &str, proxies: &str) -> Result<String> {
-    let (path, version) = module
-        .split_once('@')
-        .context("it must be `path@version`")?;
+    let parts = module.split_once('@');
+    let (path, version) = parts.context("it must be `path@version`")?;
     let mut proxies = proxies.split([',', '|']);
     let proxy = proxies.find(|proxy| proxy.starts_with("https://") || proxy.starts_with("http://"));
     let proxy = proxy.unwrap_or(GO_PROXY).trim_end_matches('/');
-    Ok(format!(
-        "{proxy}/{}/@v/{}.zip",
-        escaped(path),
-        escaped(version)
-    ))
+    let (path, version) = (escaped(path), escaped(version));
+    Ok(format!("{proxy}/{path}/@v/{version}.zip"))
 }
 
 /// Escapes capital letters as Go's proxies expect them, `!a` for `A`.
@@ -215,50 +205,25 @@ pub(super) fn go() -> Result<Command> {
 
 /// Returns the only file that `pip download` writes to `directory`.
 fn pypi(wheel: &str, directory: &Path) -> Result<PathBuf> {
-    let (requirement, platform) = wheel
-        .split_once(" for ")
-        .context("it must be `name==version for platform`")?;
-    let pip = host::find("pip")
-        .map_or_else(|| host::require("pip3", "apt-get install python3-pip"), Ok)?;
+    let parts = wheel.split_once(" for ");
+    let (requirement, platform) = parts.context("it must be `name==version for platform`")?;
+    let pip3 = || host::require("pip3", "apt-get install python3-pip");
+    let pip = host::find("pip").map_or_else(pip3, Ok)?;
     let mut command = Command::new(pip);
-    command.args([
-        "download",
-        "--quiet",
-        "--disable-pip-version-check",
-        "--no-deps",
-        "--only-binary",
-        ":all:",
-    ]);
-    command
-        .args(["--platform", platform, "--dest"])
-        .arg(directory)
-        .arg(requirement);
-    let output = command.current_dir(directory).output()?;
-    if !output.status.success() {
-        bail!(
-            "`pip download` ended with {}: {}",
-            output.status,
-            String::from_utf8_lossy(&output.stderr).trim()
-        );
-    }
+    command.args(["download", "--quiet", "--disable-pip-version-check"]);
+    command.args(["--no-deps", "--only-binary", ":all:"]);
+    command.args(["--platform", platform, "--dest"]);
+    command.arg(directory).arg(requirement);
+    host::captured(command.current_dir(directory))?;
     only_file(directory).context("`pip download` left no file")
 }
 
 /// Returns the only file that `npm pack` writes to `directory`.
 fn npm(package: &str, directory: &Path) -> Result<PathBuf> {
-    let output = npm_command()?
-        .args(["pack", "--silent", "--pack-destination"])
-        .arg(directory)
-        .arg(package)
-        .current_dir(directory)
-        .output()?;
-    if !output.status.success() {
-        bail!(
-            "`npm pack` ended with {}: {}",
-            output.status,
-            String::from_utf8_lossy(&output.stderr).trim()
-        );
-    }
+    let mut npm = npm_command()?;
+    npm.args(["pack", "--silent", "--pack-destination"]);
+    npm.arg(directory).arg(package);
+    host::captured(npm.current_dir(directory))?;
     only_file(directory).context("`npm pack` left no file")
 }
 

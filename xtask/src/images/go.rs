@@ -12,10 +12,10 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use s2i_oci::layer::{Content, LayerBuilder, Owner};
+use s2i_oci::layer::LayerBuilder;
 use zip::ZipArchive;
 
-use super::{gosource, platform, symbols};
+use super::{gosource, platform, put, symbols};
 use crate::dist::Arch;
 
 /// The directory of the toolchain in the image.
@@ -56,13 +56,10 @@ impl Toolchain {
         let names: Vec<_> = (0..zip.len())
             .map(|index| zip.name_for_index(index).unwrap_or_default().to_owned())
             .collect();
-        let version = names
-            .iter()
-            .filter(|name| name.ends_with("/VERSION"))
-            .min_by_key(|name| name.len());
-        let root = version
-            .context("the toolchain has no file `VERSION`")?
-            .trim_end_matches("VERSION");
+        let versions = names.iter().filter(|name| name.ends_with("/VERSION"));
+        let version = versions.min_by_key(|name| name.len());
+        let version = version.context("the toolchain has no file `VERSION`")?;
+        let root = version.trim_end_matches("VERSION");
         let files = names.iter().enumerate();
         let files = files.filter_map(|(index, name)| Some((index, name.strip_prefix(root)?)));
         let files = files.filter(|(_, name)| !name.is_empty() && !name.ends_with('/'));
@@ -73,26 +70,21 @@ impl Toolchain {
 
     /// Returns one file.
     pub(super) fn file(&mut self, name: &str) -> Result<Vec<u8>> {
-        let found = self
-            .files
-            .binary_search_by(|(_, file)| file.as_str().cmp(name));
-        let index = found
-            .ok()
-            .with_context(|| format!("the toolchain has no file `{name}`"))?;
-        self.read(index)
+        let files = &self.files;
+        let index = files.binary_search_by(|(_, file)| file.as_str().cmp(name));
+        let index = index.ok();
+        self.read(index.with_context(|| format!("the toolchain has no file `{name}`"))?)
     }
 
     fn read(&mut self, file: usize) -> Result<Vec<u8>> {
         let (index, name) = &self.files[file];
-        let mut entry = self
-            .zip
-            .by_index(*index)
-            .with_context(|| format!("`{name}` of the toolchain"))?;
-        let mut bytes = Vec::with_capacity(usize::try_from(entry.size())?);
-        entry
-            .read_to_end(&mut bytes)
-            .with_context(|| format!("`{name}` of the toolchain"))?;
-        Ok(bytes)
+        let mut read = || -> Result<Vec<u8>> {
+            let mut entry = self.zip.by_index(*index)?;
+            let mut bytes = Vec::with_capacity(usize::try_from(entry.size())?);
+            entry.read_to_end(&mut bytes)?;
+            Ok(bytes)
+        };
+        read().with_context(|| format!("`{name}` of the toolchain"))
     }
 
     /// Adds the files that builds need. Programs are stored in `work` until the layer is built.
@@ -100,15 +92,14 @@ impl Toolchain {
         self.add_programs(layer, work, PROGRAMS)?;
         for file in 0..self.files.len() {
             let name = self.files[file].1.clone();
-            let failed = || format!("`{name}` of the toolchain");
-            match part(&name, self.arch) {
-                Some(Part::Plain) => put(layer, &name, 0o644, self.read(file)?)?,
-                Some(Part::Source) => {
-                    if let Some(source) = source(&self.read(file)?).with_context(failed)? {
-                        put(layer, &name, 0o644, source)?;
-                    }
-                }
-                None => {}
+            let content = match part(&name, self.arch) {
+                Some(Part::Plain) => Some(self.read(file)?),
+                Some(Part::Source) => source(&self.read(file)?)
+                    .with_context(|| format!("`{name}` of the toolchain"))?,
+                None => None,
+            };
+            if let Some(content) = content {
+                put(layer, &format!("{GOROOT}/{name}"), 0o644, content)?;
             }
         }
         Ok(())
@@ -132,7 +123,7 @@ impl Toolchain {
             let path = work.join(name.replace('/', "-"));
             fs::write(&path, stripped)
                 .with_context(|| format!("can't write {}", path.display()))?;
-            put(layer, &name, 0o755, path)?;
+            put(layer, &format!("{GOROOT}/{name}"), 0o755, path)?;
         }
         Ok(())
     }
@@ -170,9 +161,8 @@ fn standard_library(name: &str, arch: Arch) -> Option<Part> {
     let (directory, file) = name.rsplit_once('/')?;
     let is_ignored = |part: &str| part == "testdata" || part.starts_with(['_', '.']);
     let is_below = |left_out: &&str| {
-        directory
-            .strip_prefix(left_out)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        let rest = directory.strip_prefix(left_out);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
     if NOT_FOR_APPLICATIONS.iter().any(is_below)
         || directory.split('/').any(is_ignored)
@@ -196,14 +186,6 @@ fn source(bytes: &[u8]) -> Result<Option<Vec<u8>>> {
         bail!("it embeds files, which would have to be in the image with it");
     }
     Ok(Some(source))
-}
-
-fn put(layer: &mut LayerBuilder, name: &str, mode: u32, content: impl Into<Content>) -> Result<()> {
-    let name = format!("{GOROOT}/{name}");
-    let (directory, _) = name.rsplit_once('/').context("a file in a directory")?;
-    layer.directories(directory, 0o755, Owner::ROOT)?;
-    layer.file(&name, mode, Owner::ROOT, content)?;
-    Ok(())
 }
 
 #[cfg(test)]

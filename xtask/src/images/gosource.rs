@@ -32,11 +32,8 @@ pub(super) fn without_comments(source: &[u8]) -> Vec<u8> {
         };
         let token = &rest[..length];
         let is_comment = token.starts_with(b"//") || token.starts_with(b"/*");
-        if is_comment
-            && !DIRECTIVES
-                .iter()
-                .any(|directive| token.starts_with(directive))
-        {
+        let mut directives = DIRECTIVES.iter();
+        if is_comment && !directives.any(|directive| token.starts_with(directive)) {
             for &byte in token {
                 push(&mut out, if byte == b'\n' { byte } else { b' ' });
             }
@@ -65,8 +62,9 @@ fn trim(out: &mut Vec<u8>) {
     }
 }
 
-fn find(text: &[u8], what: &[u8]) -> Option<usize> {
-    text.windows(what.len()).position(|window| window == what)
+fn find(text: &[u8], pattern: &[u8]) -> Option<usize> {
+    text.windows(pattern.len())
+        .position(|window| window == pattern)
 }
 
 /// Returns the length of a literal in these quotes, which ends at the end of the line at the latest.
@@ -86,16 +84,16 @@ fn quoted(text: &[u8], quote: u8) -> usize {
 
 /// Returns whether no build uses the source, because it is a program that its authors run by name.
 pub(super) fn is_ignored(source: &[u8]) -> bool {
-    source
-        .split(|&byte| byte == b'\n')
-        .any(|line| line == b"//go:build ignore")
+    lines(source).any(|line| line == b"//go:build ignore")
 }
 
 /// Returns whether the source embeds files.
 pub(super) fn embeds(source: &[u8]) -> bool {
-    source
-        .split(|&byte| byte == b'\n')
-        .any(|line| line.starts_with(b"//go:embed "))
+    lines(source).any(|line| line.starts_with(b"//go:embed "))
+}
+
+fn lines(source: &[u8]) -> impl Iterator<Item = &[u8]> {
+    source.split(|&byte| byte == b'\n')
 }
 
 #[cfg(test)]

@@ -1,9 +1,12 @@
 //! The C and C++ libraries that Node.js and the modules of applications are linked with.
 
 use anyhow::{Context, Result, bail};
-use s2i_oci::layer::{LayerBuilder, Owner};
+use s2i_oci::layer::LayerBuilder;
 
-use super::debian::{self, Item};
+use super::{
+    debian::{self, Item},
+    put,
+};
 use crate::dist::Arch;
 
 /// The packages of the libraries.
@@ -36,20 +39,12 @@ fn loader(arch: Arch) -> &'static str {
 pub(super) fn add(layer: &mut LayerBuilder, items: &[(String, Item)], arch: Arch) -> Result<()> {
     let triple = format!("{}-linux-gnu", arch.rust());
     let loader = loader(arch);
-    let (_, loader_file) = loader.rsplit_once('/').context("a file in a directory")?;
-    let directory = format!("lib/{triple}");
-    for name in [
-        &*directory,
-        loader.trim_end_matches(loader_file).trim_end_matches('/'),
-    ] {
-        layer.directories(name, 0o755, Owner::ROOT)?;
-    }
     for name in LIBRARIES {
-        let bytes = find(items, &triple, name)?;
-        layer.file(&format!("{directory}/{name}"), 0o644, Owner::ROOT, bytes)?;
+        let path = format!("lib/{triple}/{name}");
+        put(layer, &path, 0o644, find(items, &triple, name)?)?;
     }
-    let bytes = find(items, &triple, loader_file)?;
-    layer.file(loader, 0o755, Owner::ROOT, bytes)?;
+    let (_, loader_file) = loader.rsplit_once('/').context("a file in a directory")?;
+    put(layer, loader, 0o755, find(items, &triple, loader_file)?)?;
     debian::add_licences(layer, items)
 }
 
@@ -57,12 +52,8 @@ pub(super) fn add(layer: &mut LayerBuilder, items: &[(String, Item)], arch: Arch
 fn find(items: &[(String, Item)], triple: &str, name: &str) -> Result<Vec<u8>> {
     let mut name = name.to_owned();
     for _ in 0..8 {
-        let places = [
-            format!("lib/{triple}/{name}"),
-            format!("usr/lib/{triple}/{name}"),
-        ];
-        let found = items.iter().find(|(place, _)| places.contains(place));
-        match found {
+        let paths = ["lib", "usr/lib"].map(|lib| format!("{lib}/{triple}/{name}"));
+        match items.iter().find(|(path, _)| paths.contains(path)) {
             Some((_, Item::File(bytes))) => return Ok(bytes.clone()),
             Some((_, Item::Link(target))) => {
                 let file = target.rsplit('/').next().unwrap_or(target);
@@ -115,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_named() {
+    fn missing_library_is_named() {
         let mut layer = LayerBuilder::new(1);
         let err = add(&mut layer, &[], Arch::Amd64).unwrap_err();
         let expected = "none of libatomic1, libc6, libgcc-s1, libstdc++6 has `libatomic.so.1`";

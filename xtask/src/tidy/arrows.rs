@@ -37,10 +37,10 @@ const DEV_SOURCE: &str = "s2i-cli";
 pub(crate) fn check(workspace: &Workspace) -> Vec<String> {
     let members: Vec<&Package> = workspace.metadata.members().collect();
     let names: Vec<&str> = members.iter().map(|member| member.name.as_str()).collect();
-    members
+    let lines = members
         .iter()
-        .flat_map(|member| check_member(member, &names))
-        .collect()
+        .flat_map(|member| check_member(member, &names));
+    lines.collect()
 }
 
 fn check_member(member: &Package, members: &[&str]) -> Vec<String> {
@@ -48,17 +48,14 @@ fn check_member(member: &Package, members: &[&str]) -> Vec<String> {
     let Some((_, allowed)) = ALLOWED.iter().find(|(name, _)| *name == from) else {
         return vec![format!("{from} has no row in `{}`", file!())];
     };
-    let inside = member
-        .dependencies
-        .iter()
-        .filter(|dep| members.contains(&dep.name.as_str()));
-    let forbidden = inside.filter(|dep| {
+    let forbidden = member.dependencies.iter().filter(|dep| {
         let dev = dep.is_dev() && (dep.name == DEV_TARGET || from == DEV_SOURCE);
-        !dev && !allowed.contains(&dep.name.as_str())
+        let name = dep.name.as_str();
+        members.contains(&name) && !dev && !allowed.contains(&name)
     });
-    forbidden
-        .map(|dep| format!("{from} → {} is not an arrow of this workspace", dep.name))
-        .collect()
+    let lines =
+        forbidden.map(|dep| format!("{from} → {} is not an arrow of this workspace", dep.name));
+    lines.collect()
 }
 
 #[cfg(test)]

@@ -14,11 +14,8 @@ const TABLES: &str = "## Attacks and their tests";
 const NONE: &str = "no test: ";
 
 pub(crate) fn check(workspace: &Workspace) -> Vec<String> {
-    let page = workspace
-        .tracked
-        .iter()
-        .find(|file| file.path == Path::new(PAGE));
-    let Some(page) = page else {
+    let mut tracked = workspace.tracked.iter();
+    let Some(page) = tracked.find(|file| file.path == Path::new(PAGE)) else {
         return vec![format!("{PAGE} is not there")];
     };
     let text = page.text();
@@ -40,10 +37,7 @@ fn tests(line: &str) -> impl Iterator<Item = (&str, &str)> {
     links.filter_map(|link| {
         let (name, rest) = link.split_once("`](")?;
         let (target, _) = rest.split_once(')')?;
-        let is_source = Path::new(target)
-            .extension()
-            .is_some_and(|extension| extension == "rs");
-        is_source.then_some((name, target))
+        (Path::new(target).extension()? == "rs").then_some((name, target))
     })
 }
 

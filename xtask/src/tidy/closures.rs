@@ -25,9 +25,8 @@ pub(crate) fn check(workspace: &Workspace) -> Vec<String> {
         .iter()
         .flat_map(|(member, crates)| crates.iter().map(move |denied| (member, denied)));
     let paths = pairs.filter_map(|(member, denied)| workspace.metadata.path(member, denied));
-    paths
-        .map(|path| format!("denied: {}", path.join(" → ")))
-        .collect()
+    let lines = paths.map(|path| format!("denied: {}", path.join(" → ")));
+    lines.collect()
 }
 
 /// Checks the direct dependencies.
@@ -35,10 +34,10 @@ pub(crate) fn check_direct(workspace: &Workspace) -> Vec<String> {
     let mut found = Vec::new();
     for member in workspace.metadata.members() {
         for dep in member.dependencies.iter().filter(|dep| !dep.is_dev()) {
-            let is_foreign = |(name, owners): &&(&str, &[&str])| {
+            let is_other = |(name, owners): &&(&str, &[&str])| {
                 *name == dep.name && !owners.contains(&member.name.as_str())
             };
-            if let Some((_, owners)) = SOLE.iter().find(is_foreign) {
+            if let Some((_, owners)) = SOLE.iter().find(is_other) {
                 let owners = owners.join(" and ");
                 found.push(format!(
                     "{} → {}: only {owners} may name it",

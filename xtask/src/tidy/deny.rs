@@ -12,13 +12,8 @@ pub(crate) fn run(advisories: bool) -> Result<()> {
         return Ok(());
     }
     let mut command = Command::new("cargo-deny");
-    command.args([
-        "check",
-        "--hide-inclusion-graph",
-        "bans",
-        "licenses",
-        "sources",
-    ]);
+    command.args(["check", "--hide-inclusion-graph"]);
+    command.args(["bans", "licenses", "sources"]);
     if advisories {
         command.arg("advisories");
     }

@@ -3,13 +3,10 @@
 use super::workspace::Workspace;
 
 pub(crate) fn check(workspace: &Workspace) -> Vec<String> {
-    let headless = workspace
-        .sources
-        .iter()
-        .filter(|file| !file.content.starts_with(b"//!"));
-    headless
-        .map(|file| format!("{} does not start with `//!`", file.path.display()))
-        .collect()
+    let sources = workspace.sources.iter();
+    let headless = sources.filter(|file| !file.content.starts_with(b"//!"));
+    let lines = headless.map(|file| format!("{} does not start with `//!`", file.path.display()));
+    lines.collect()
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The lock file of the crate outside of the workspace fits its manifest and the crates of the workspace.
+//! The check that the lock file of the crate outside of the workspace fits its manifest and the workspace.
 
 use std::process::Command;
 
@@ -11,12 +11,8 @@ const FUZZ: &str = "fuzz";
 
 pub(crate) fn check(_: &Workspace) -> Vec<String> {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(paths::root().join(FUZZ)).args([
-        "metadata",
-        "--locked",
-        "--format-version",
-        "1",
-    ]);
+    cargo.current_dir(paths::root().join(FUZZ));
+    cargo.args(["metadata", "--locked", "--format-version", "1"]);
     let output = match cargo.output() {
         Ok(output) => output,
         Err(err) => return vec![format!("{cargo:?} can't be started: {err}")],

@@ -27,11 +27,8 @@ pub(crate) fn check(workspace: &Workspace) -> Vec<String> {
             Ok(text) => check_manifest(&text),
             Err(err) => vec![format!("can't be read: {err}")],
         };
-        found.extend(
-            problems
-                .into_iter()
-                .map(|problem| format!("{}: {problem}", member.name)),
-        );
+        let problems = problems.into_iter();
+        found.extend(problems.map(|problem| format!("{}: {problem}", member.name)));
     }
     found
 }
@@ -45,12 +42,11 @@ fn check_manifest(text: &str) -> Vec<String> {
     if !manifest.get("lints").is_some_and(inherits) {
         found.push("lacks `[lints] workspace = true`".to_owned());
     }
-    let package = manifest.get("package");
     for field in PACKAGE_FIELDS {
-        if !package
-            .and_then(|package| package.get(field))
-            .is_some_and(inherits)
-        {
+        let value = manifest
+            .get("package")
+            .and_then(|package| package.get(field));
+        if !value.is_some_and(inherits) {
             found.push(format!("does not inherit `{field}`"));
         }
     }
@@ -69,18 +65,11 @@ fn check_manifest(text: &str) -> Vec<String> {
 
 /// Returns the dependencies of every kind, for every platform.
 fn dependencies(manifest: &Table) -> impl Iterator<Item = (&String, &Value)> {
-    let platforms = manifest
-        .get("target")
-        .and_then(Value::as_table)
-        .into_iter()
-        .flat_map(Table::values);
+    let platforms = manifest.get("target").and_then(Value::as_table);
+    let platforms = platforms.into_iter().flat_map(Table::values);
     let owners = platforms.filter_map(Value::as_table).chain([manifest]);
-    let tables = owners.flat_map(|owner| {
-        TABLES
-            .iter()
-            .filter_map(move |table| owner.get(*table)?.as_table())
-    });
-    tables.flatten()
+    let tables = owners.flat_map(|owner| TABLES.map(|table| owner.get(table)?.as_table()));
+    tables.flatten().flatten()
 }
 
 fn inherits(value: &Value) -> bool {
@@ -101,12 +90,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_inherited_passes() {
+    fn inherited_fields_pass() {
         check(GOOD, &[]);
     }
 
     #[test]
-    fn what_is_not_inherited_is_found() {
+    fn fields_that_are_not_inherited_are_found() {
         check(
             &GOOD.replace("[lints]\nworkspace = true\n", ""),
             &["lacks `[lints] workspace = true`"],

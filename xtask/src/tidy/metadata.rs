@@ -65,29 +65,20 @@ struct DepKind {
 impl Metadata {
     /// Returns the packages of the workspace.
     pub(crate) fn members(&self) -> impl Iterator<Item = &Package> {
-        self.packages
-            .iter()
-            .filter(|package| self.workspace_members.contains(&package.id))
+        let packages = self.packages.iter();
+        packages.filter(|package| self.workspace_members.contains(&package.id))
     }
 
     /// Returns a shortest path of normal dependencies from a member to the package `to`.
     pub(crate) fn path(&self, member: &str, to: &str) -> Option<Vec<&str>> {
-        let names: BTreeMap<&str, &str> = self
+        let names = self
             .packages
             .iter()
-            .map(|p| (p.id.as_str(), p.name.as_str()))
-            .collect();
-        let nodes: BTreeMap<&str, &Node> = self
-            .resolve
-            .nodes
-            .iter()
-            .map(|node| (node.id.as_str(), node))
-            .collect();
-        let start = self
-            .members()
-            .find(|package| package.name == member)?
-            .id
-            .as_str();
+            .map(|package| (&*package.id, &*package.name));
+        let names: BTreeMap<&str, &str> = names.collect();
+        let nodes = self.resolve.nodes.iter().map(|node| (&*node.id, node));
+        let nodes: BTreeMap<&str, &Node> = nodes.collect();
+        let start = &*self.members().find(|package| package.name == member)?.id;
         let mut reached_from = BTreeMap::from([(start, None)]);
         let mut queue = VecDeque::from([start]);
         while let Some(id) = queue.pop_front() {
@@ -112,10 +103,8 @@ impl Metadata {
 impl Node {
     fn ordinary(&self) -> impl Iterator<Item = &str> {
         let ordinary = |dep: &&NodeDep| dep.dep_kinds.iter().any(|kind| kind.kind.is_none());
-        self.deps
-            .iter()
-            .filter(ordinary)
-            .map(|dep| dep.pkg.as_str())
+        let deps = self.deps.iter().filter(ordinary);
+        deps.map(|dep| dep.pkg.as_str())
     }
 }
 

@@ -9,7 +9,6 @@ mod locks;
 mod manifests;
 mod metadata;
 mod prose;
-mod silenced;
 mod sizes;
 mod streams;
 mod tracked;
@@ -31,7 +30,7 @@ pub(crate) struct Args {
 type Rule = (&'static str, fn(&Workspace) -> Vec<String>);
 
 /// The rules whose violations are errors.
-const RULES: [Rule; 11] = [
+const RULES: [Rule; 10] = [
     ("arrows", arrows::check),
     ("attacks", attacks::check),
     ("closures", closures::check),
@@ -40,7 +39,6 @@ const RULES: [Rule; 11] = [
     ("locks", locks::check),
     ("manifests", manifests::check),
     ("prose", prose::check),
-    ("silenced", silenced::check),
     ("streams", streams::check),
     ("tracked", tracked::check),
 ];

@@ -33,9 +33,9 @@ pub(crate) fn check(workspace: &Workspace) -> Vec<String> {
     for file in sources.filter(|file| is_on_host(file) && !is_writer(file)) {
         for (i, line) in file.text().lines().enumerate() {
             if takes_stream(line) {
-                let place = format!("{}:{}", file.path.display(), i + 1);
+                let (path, line) = (file.path.display(), i + 1);
                 found.push(format!(
-                    "{place}: only the renderer writes to a standard stream"
+                    "{path}:{line}: only the renderer writes to a standard stream"
                 ));
             }
         }
@@ -49,9 +49,8 @@ fn is_on_host(file: &File) -> bool {
 }
 
 fn is_writer(file: &File) -> bool {
-    file.path
-        .to_str()
-        .is_some_and(|path| WRITERS.contains(&path))
+    let path = file.path.to_str();
+    path.is_some_and(|path| WRITERS.contains(&path))
 }
 
 /// Returns whether the code uses a stream other than to inspect it.

@@ -9,17 +9,14 @@ pub(crate) fn check(workspace: &Workspace) -> Vec<String> {
     let mut found = Vec::new();
     for file in &workspace.tracked {
         let path = file.path.display();
-        if file.content.len() > LARGEST {
-            found.push(format!(
-                "{path} has {} bytes, more than {LARGEST}",
-                file.content.len()
-            ));
+        let size = file.content.len();
+        if size > LARGEST {
+            found.push(format!("{path} has {size} bytes, more than {LARGEST}"));
         }
-        for (i, line) in file.text().lines().enumerate() {
+        for (line, number) in file.text().lines().zip(1..) {
             if names(line, &root) {
                 found.push(format!(
-                    "{path}:{}: names the folder of this checkout",
-                    i + 1
+                    "{path}:{number}: names the folder of this checkout"
                 ));
             }
         }

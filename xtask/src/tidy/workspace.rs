@@ -43,46 +43,32 @@ impl Workspace {
         let root = paths::root();
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut command = Command::new(cargo);
-        let json = host::output(
-            command
-                .args(["metadata", "--format-version", "1"])
-                .current_dir(root),
-        )?;
-        let metadata =
-            serde_json::from_str(&json).context("can't read what `cargo metadata` tells")?;
-        let is_source = |file: &File| {
-            file.path
-                .extension()
-                .is_some_and(|extension| extension == "rs")
-        };
-        let mut sources = files(
-            root,
-            &["--cached", "--others", "--exclude-standard", "--", "*.rs"],
-        )?;
-        sources.retain(is_source);
+        command.args(["metadata", "--format-version", "1"]);
+        let json = host::output(command.current_dir(root))?;
+        let metadata = serde_json::from_str(&json);
         Ok(Self {
-            metadata,
+            metadata: metadata.context("can't read the output of `cargo metadata`")?,
             root: root.to_owned(),
             tracked: files(root, &["--cached"])?,
-            sources,
+            sources: files(
+                root,
+                &["--cached", "--others", "--exclude-standard", "--", "*.rs"],
+            )?,
         })
     }
 }
 
 /// Returns the files that `git ls-files` lists, without deleted files and links.
 fn files(root: &Path, args: &[&str]) -> Result<Vec<File>> {
-    let list = host::output(
-        Command::new("git")
-            .args(["ls-files", "-z"])
-            .args(args)
-            .current_dir(root),
-    )?;
+    let mut git = Command::new("git");
+    git.args(["ls-files", "-z"]).args(args);
+    let list = host::output(git.current_dir(root))?;
     let names = list.split_terminator('\0').map(PathBuf::from);
     let names =
         names.filter(|name| fs::symlink_metadata(root.join(name)).is_ok_and(|meta| meta.is_file()));
     let read = |path: PathBuf| {
-        let content = fs::read(root.join(&path))
-            .with_context(|| format!("can't read `{}`", path.display()))?;
+        let content = fs::read(root.join(&path));
+        let content = content.with_context(|| format!("can't read `{}`", path.display()))?;
         Ok(File { path, content })
     };
     names.map(read).collect()
