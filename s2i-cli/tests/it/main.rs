@@ -1,7 +1,23 @@
-//! The command without an engine.
+//! The command as a process, without containers: its texts, events and exit codes.
+//!
+//! [`daemon`] is the model of a Docker daemon that the tests of `s2i-docker` use; in its containers answers a model
+//! of the agent.
 
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
+mod choices;
 mod create;
+#[path = "../../../s2i-docker/tests/it/daemon/mod.rs"]
+#[expect(dead_code, unused_imports, reason = "the tests of s2i-docker use more")]
+mod daemon;
 mod dockerfiles;
+mod events;
+mod exits;
+mod help;
+mod images;
+#[path = "../live/report.rs"]
+#[expect(dead_code, reason = "only live tests report their times")]
+mod report;
+mod scene;
 mod shell;
+mod signals;

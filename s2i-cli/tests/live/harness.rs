@@ -5,7 +5,6 @@ use std::{
     cell::{OnceCell, RefCell},
     ffi::{OsStr, OsString},
     fs,
-    io::Write as _,
     path::{Path, PathBuf},
     process::Command,
     sync::atomic::{AtomicU32, Ordering},
@@ -21,6 +20,8 @@ use crate::{
     process::{Done, Running},
     report,
 };
+
+pub(crate) use crate::report::skip;
 
 /// One live test.
 pub(crate) struct Live {
@@ -65,13 +66,6 @@ pub(crate) fn live_alone() -> Option<Live> {
     let mut live = live()?;
     live.engine.part();
     Some(live)
-}
-
-/// Says that a test does not happen, past the test runner, which hides what successful tests print.
-pub(crate) fn skip(why: &str) {
-    let name = report::test_name();
-    let _ = writeln!(std::io::stderr(), "\n!!! SKIPPED: {name}: {why}");
-    report::skipped(&name, why);
 }
 
 /// Returns whether the run includes tests that take long. Otherwise the test is reported as skipped.

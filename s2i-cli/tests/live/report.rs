@@ -1,6 +1,11 @@
 //! The report of a run, for `cargo xtask test`: the time of each test, and the tests that were skipped.
 
-use std::{fs::OpenOptions, io::Write as _, thread, time::Duration};
+use std::{
+    fs::OpenOptions,
+    io::{self, Write as _},
+    thread,
+    time::Duration,
+};
 
 use serde_json::{Value, json};
 
@@ -17,8 +22,11 @@ pub(crate) fn ran(test: &str, time: Duration) {
     append(&json!({"test": test, "seconds": time.as_secs_f64()}));
 }
 
-/// Adds a test that was skipped, or a part of it.
-pub(crate) fn skipped(test: &str, reason: &str) {
+/// Reports that this test, or a part of it, does not run. It writes past the test runner, which hides the output of
+/// successful tests.
+pub(crate) fn skip(reason: &str) {
+    let test = test_name();
+    let _ = writeln!(io::stderr(), "\n!!! SKIPPED: {test}: {reason}");
     append(&json!({"test": test, "skipped": reason}));
 }
 

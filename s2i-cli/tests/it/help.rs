@@ -1,0 +1,71 @@
+//! The texts of `-h` and `--version`.
+
+use crate::{daemon::Knobs, scene::Scene};
+
+/// Every command, and s2i without one.
+const COMMANDS: [&str; 17] = [
+    "",
+    "build",
+    "usage",
+    "run",
+    "images",
+    "rmi",
+    "tag",
+    "push",
+    "pull",
+    "login",
+    "logout",
+    "load",
+    "export",
+    "prune",
+    "doctor",
+    "exit-codes",
+    "version",
+];
+
+/// The one snapshot in a file: it is long, and `INSTA_UPDATE=always` writes it.
+#[test]
+fn help_of_every_command_is_as_reviewed() {
+    let scene = Scene::new();
+    let mut text = String::new();
+    for command in COMMANDS {
+        let args: Vec<_> = [command, "-h"]
+            .into_iter()
+            .filter(|arg| !arg.is_empty())
+            .collect();
+        let done = scene.s2i(&args).ends_with(0);
+        assert_eq!(done.stderr, "");
+        text += &format!("$ s2i {}\n{}\n", args.join(" "), done.stdout);
+    }
+    insta::assert_snapshot!("help", text);
+}
+
+#[test]
+fn every_command_is_in_the_list() {
+    let scene = Scene::new();
+    let help = scene.s2i(&["-h"]).ends_with(0).stdout;
+    let (_, commands) = help.split_once("\nCommands:\n").unwrap();
+    let (commands, _) = commands.split_once("\n\n").unwrap();
+    let names = commands
+        .lines()
+        .filter_map(|line| line.split_whitespace().next());
+    assert_eq!(
+        names.collect::<Vec<_>>(),
+        [&COMMANDS[1..], &["help"]].concat()
+    );
+}
+
+#[test]
+fn version_is_that_of_the_package() {
+    let scene = Scene::new();
+    let version = env!("CARGO_PKG_VERSION");
+    for option in ["--version", "-V"] {
+        let done = scene.s2i(&[option]).ends_with(0);
+        assert_eq!(done.stdout, format!("s2i {version}\n"));
+    }
+    let scene = Scene::with_engine(Knobs::default());
+    let done = scene.s2i(&["version"]).ends_with(0);
+    let (first, engine) = done.stdout.split_once('\n').unwrap();
+    assert_eq!(first, format!("s2i {version}"));
+    assert!(engine.starts_with("Docker 20.10.24 at unix://"), "{engine}");
+}

@@ -1,0 +1,124 @@
+//! The commands for images: their answers to people and to programs.
+
+use std::fs;
+
+use crate::{
+    daemon::{Endpoint, Fault, Knobs},
+    scene::Scene,
+};
+
+#[test]
+fn images_are_listed_for_people_and_for_programs() {
+    let scene = Scene::with_engine(Knobs::default());
+    let list = scene.s2i(&["images"]).ends_with(0);
+    insta::assert_snapshot!(list.stdout, @"
+    NAME                           ID               SIZE  CREATED
+    <none>                         4             4.24 kB  -
+    registry.test:5000/team/web:1  111111111111  4.24 kB  2023-11-14 22:13
+    s2i/go:latest                  222222222222  4.24 kB  -
+    web:1                          111111111111  4.24 kB  2023-11-14 22:13
+    ");
+    let ids = scene.s2i(&["images", "--quiet"]).ends_with(0);
+    insta::assert_snapshot!(ids.stdout, @"
+    111111111111
+    222222222222
+    4
+    ");
+    let events = scene.s2i(&["images", "--progress", "json"]).ends_with(0);
+    insta::assert_snapshot!(events.stdout, @r#"
+    {"created":1700000000,"event":"image","id":"sha256:1111111111111111111111111111111111111111111111111111111111111111","names":["docker.io/library/web:1","registry.test:5000/team/web:1"],"size":4242}
+    {"created":null,"event":"image","id":"sha256:2222222222222222222222222222222222222222222222222222222222222222","names":["docker.io/s2i/go:latest"],"size":4242}
+    {"created":null,"event":"image","id":"sha256:4","names":[],"size":4242}
+    "#);
+}
+
+#[test]
+fn every_command_answers_people_and_programs() {
+    let scene = Scene::with_engine(Knobs::default());
+    let mut text = String::new();
+    for args in [
+        &["pull", "s2i/go"][..],
+        &["tag", "s2i/go", "other"],
+        &["push", "s2i/go"],
+        &["rmi", "s2i/go"],
+        &["prune"],
+        &["load", "-i", "app/main.go"],
+        &["export", "s2i/go", "-o", "go.tar"],
+        &["version"],
+    ] {
+        let people = scene.s2i(args).ends_with(0);
+        scene.s2i(&["pull", "s2i/go"]).ends_with(0);
+        let programs = scene.s2i(&[args, &["--progress", "json"]].concat());
+        text += &format!(
+            "$ s2i {}\n{}{}",
+            args.join(" "),
+            people.stderr,
+            people.stdout
+        );
+        text += &programs.ends_with(0).stdout;
+    }
+    let socket = scene.daemon().socket().display().to_string();
+    let text = text.replace(&socket, "SOCKET");
+    let text = text.replace(env!("CARGO_PKG_VERSION"), "VERSION");
+    insta::assert_snapshot!(text, @r#"
+    $ s2i pull s2i/go
+    pulling s2i/go
+    sha256:2222222222222222222222222222222222222222222222222222222222222222
+    {"event":"notice","image":"s2i/go","kind":"pulling","text":"pulling s2i/go"}
+    {"event":"progress","text":"latest: Pulling from s2i/go"}
+    {"event":"progress","text":"Status: Downloaded newer image"}
+    {"event":"pulled","id":"sha256:2222222222222222222222222222222222222222222222222222222222222222","image":"s2i/go"}
+    $ s2i tag s2i/go other
+    {"event":"tagged","image":"s2i/go","name":"other"}
+    $ s2i push s2i/go
+    pushing s2i/go
+    s2i/go
+    {"event":"notice","image":"s2i/go","kind":"pushing","text":"pushing s2i/go"}
+    {"event":"progress","text":"The push refers to repository [registry.test/app]"}
+    {"event":"progress","text":"Pushing: 25 %"}
+    {"event":"progress","text":""}
+    {"digest":null,"event":"pushed","image":"s2i/go"}
+    $ s2i rmi s2i/go
+    deleted s2i/go
+    {"event":"removed","image":"s2i/go","what":"deleted s2i/go"}
+    $ s2i prune
+    untagged web@sha256:5
+    deleted sha256:4
+    freed 4.24 kB
+    {"bytes":4242,"event":"pruned","removed":["untagged web@sha256:5","deleted sha256:4"]}
+    $ s2i load -i app/main.go
+    s2i/go:latest
+    {"event":"loaded","image":"s2i/go:latest"}
+    $ s2i export s2i/go -o go.tar
+    {"bytes":10,"event":"exported","file":"DIR/go.tar","image":"s2i/go"}
+    $ s2i version
+    s2i VERSION
+    Docker 20.10.24 at unix://SOCKET (from DOCKER_HOST)
+    {"engine":{"name":"Docker","place":"unix://SOCKET (from DOCKER_HOST)","version":"20.10.24"},"event":"version","s2i":"VERSION"}
+    "#);
+    assert_eq!(scene.read("go.tar"), "an archive");
+}
+
+#[test]
+fn export_writes_a_whole_file_or_none() {
+    let scene = Scene::with_engine(Knobs {
+        fault: Some((Endpoint::Export, 0, Fault::CutAfter)),
+        ..Knobs::default()
+    });
+    scene.s2i(&["pull", "s2i/go"]).ends_with(0);
+    fs::create_dir(scene.path("out")).unwrap();
+    let done = scene.s2i(&["export", "s2i/go", "-o", "out/go.tar"]);
+    done.ends_with(22)
+        .warns("error: the engine failed to export `s2i/go`");
+    assert_eq!(scene.names("out"), [""; 0]);
+}
+
+/// The exit code is that of the first image that can't be removed; the others are removed all the same.
+#[test]
+fn rmi_removes_all_that_it_can() {
+    let scene = Scene::with_engine(Knobs::default());
+    scene.s2i(&["pull", "s2i/go"]).ends_with(0);
+    let done = scene.s2i(&["rmi", "missing", "s2i/go"]).ends_with(21);
+    assert_eq!(done.stdout, "deleted s2i/go\n");
+    done.warns("error: the image `missing` is not in the engine");
+}
