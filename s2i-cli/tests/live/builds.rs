@@ -1,7 +1,6 @@
 //! Plain builds: what gets into the image, and what its config says.
 
 use bollard::models::ImageConfig;
-use s2i_build::plan::BuildPlan;
 use s2i_core::label;
 
 use crate::{
@@ -25,26 +24,6 @@ fn a_directory_becomes_an_image_that_runs() {
     let ran = containers::run(&live, &[&format!("{SCRIPTS}/run"), "one two", "3"]);
     assert_eq!(ran.stdout, "one two\n3\nrun ended\n");
     assert_eq!(ran.code, 0);
-}
-
-#[test]
-fn dry_run_shows_the_plan_and_makes_nothing() {
-    let Some(live) = live() else { return };
-    let source = live.source(&[("page", "hello\n")]);
-    let options = ["--secret", "id=TOKEN,env=PATH", "--dry-run"];
-    let done = live.build(&options, &source).succeeds();
-    done.says("stage build from builder ")
-        .says("  copy source into /tmp/src")
-        .says("    secrets TOKEN")
-        .never_says("==> start");
-    let done = live.build(&["--dry-run=json"], &source).succeeds();
-    let plan: BuildPlan = serde_json::from_str(&done.stream(Stream::Stdout).join("\n")).unwrap();
-    assert_eq!(
-        plan.outputs[0].name,
-        Some(live.image("app").parse().unwrap())
-    );
-    live.s2i(["rmi", &live.image("app")]).ends_with(21);
-    live.nothing_left();
 }
 
 /// Values that quoting on the way would spoil.

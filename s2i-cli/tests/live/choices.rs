@@ -13,7 +13,6 @@ use crate::{
     images::Recipe,
     kit,
     process::{Done, Running, Stream},
-    repository::Repository,
 };
 
 /// Runs `s2i build` where the usual builder is the one that is picked for everything, and no image
@@ -108,77 +107,6 @@ fn one_name_is_the_builder_when_one_has_it() {
     build(&live, &["--incremental"], &source, Some(&other))
         .ends_with(2)
         .says("hint: name it after the builder");
-    live.nothing_left();
-}
-
-#[test]
-fn the_source_that_is_built_is_the_one_that_decides() {
-    let Some(live) = live() else { return };
-    let (app, builder) = (live.image("app"), live.builder());
-    let because = |file: &str| format!("builder {builder}: the source has {file}; {app} is");
-    let root = live.source(&[
-        ("go.mod", "module x\n"),
-        (".s2iignore", "package.json\n"),
-        ("package.json", "{}"),
-        ("site/index.html", "<html>"),
-    ]);
-    let repository = Repository::of(&root);
-    // What is not committed is not built.
-    fs::remove_file(root.join("go.mod")).unwrap();
-    let url = format!("file://{}", repository.root.display());
-    for (options, source, file) in [
-        (&[][..], url.as_str(), "a go.mod"),
-        (&["--context-dir", "site"], &url, "an index.html"),
-        (
-            &["--context-dir", "site", "--copy"],
-            root.to_str().unwrap(),
-            "an index.html",
-        ),
-    ] {
-        build(&live, options, source, Some(&app))
-            .succeeds()
-            .says(&because(file));
-    }
-    build(&live, &["--copy"], &root, Some(&app))
-        .ends_with(18)
-        .says("no builder image can be picked");
-    fs::remove_file(root.join(".s2iignore")).unwrap();
-    build(&live, &["--copy"], &root, Some(&app))
-        .succeeds()
-        .says(&because("a package.json"));
-    build(&live, &["--copy", "--exclude", "json$"], &root, Some(&app)).ends_with(18);
-    fs::copy(env!("CARGO_BIN_EXE_s2i"), root.join("program")).unwrap();
-    build(&live, &["--copy", "--exclude", "json$"], &root, Some(&app))
-        .succeeds()
-        .says(&because("the program program"));
-}
-
-#[test]
-fn a_source_that_says_nothing_is_an_error_with_a_way_out() {
-    let Some(live) = live() else { return };
-    let source = live.source(&[("README.md", "hello")]);
-    build(&live, &[], &source, None)
-        .ends_with(18)
-        .says("a `go.mod`, `go.work`, `Gopkg.toml`, `glide.yaml`, `Godeps` or file of Go (for s2i/go)")
-        .says("hint: name one, with `s2i build SOURCE BUILDER TAG`")
-        .never_says("==> start");
-    live.nothing_left();
-}
-
-#[test]
-fn a_builder_that_was_picked_and_is_missing_is_explained() {
-    let Some(live) = live() else { return };
-    let source = live.source(&[("main.go", "package main\n")]);
-    let missing = live.image("missing");
-    // Nobody listens on this port.
-    for (image, options) in [(&*missing, &["-p", "never"][..]), ("127.0.0.1:9/go", &[])] {
-        build_by(&live, &format!("go = '{image}'"), options, &source, Some(&live.image("app")))
-            .ends_with(21)
-            .says(&format!(
-                "there is no builder image `{image}`, which was picked because the source has the Go file main.go"
-            ))
-            .says("hint: `cargo xtask images` makes the images of s2i");
-    }
     live.nothing_left();
 }
 

@@ -1,7 +1,5 @@
 //! What can go wrong: one clear message, an exit code of its own, nothing left.
 
-use std::{os::unix::net::UnixListener, process::Command};
-
 use serde_json::json;
 
 use crate::{
@@ -160,95 +158,6 @@ fn a_builder_that_is_missing_is_named() {
         .ends_with(21)
         .says(&format!("can't pull the image `{missing}`"))
         .says("hint: ");
-    live.nothing_left();
-}
-
-#[test]
-fn names_that_can_not_be_are_refused() {
-    let Some(live) = live() else { return };
-    let source = live.source(&[("file", "text")]);
-    let source = source.to_str().unwrap();
-    live.s2i(["build", source, live.builder(), "Bad:Tag"])
-        .ends_with(2)
-        .says("`Bad:Tag`: the name of a repository must be lower case");
-    live.s2i(["build", source, live.builder(), live.builder()])
-        .ends_with(18)
-        .says("that is the name of an image that it is built from");
-    live.s2i([
-        "build",
-        source,
-        live.builder(),
-        "a",
-        "--pull-policy",
-        "sometimes",
-    ])
-    .ends_with(2)
-    .says("`sometimes` is no pull policy");
-    live.s2i(["build", "--no-such-flag", source, live.builder(), "a"])
-        .ends_with(2);
-    live.build(&["-E", "not-there"], source)
-        .ends_with(2)
-        .says("can't read");
-    live.nothing_left();
-}
-
-#[test]
-fn a_source_that_is_not_there_is_named() {
-    let Some(live) = live() else { return };
-    live.build(&[], "nowhere")
-        .ends_with(14)
-        .says("/nowhere` does not exist")
-        .says("hint: ");
-    let file = live.path("file");
-    std::fs::write(&file, "text").unwrap();
-    live.build(&[], &file)
-        .ends_with(14)
-        .says("is not a directory");
-    let source = live.source(&[("dir/file", "text")]);
-    live.build(&["--context-dir", "other"], &source)
-        .ends_with(14)
-        .says("the source has no directory `other`");
-    live.build(&["--context-dir", "../tmp"], &source)
-        .ends_with(14)
-        .says("the context directory `../tmp` leads out of the source");
-    live.nothing_left();
-}
-
-#[test]
-fn a_repository_without_a_commit_is_named() {
-    let Some(live) = live() else { return };
-    let source = live.source(&[("file", "text")]);
-    let init = Command::new("git")
-        .arg("init")
-        .arg(&source)
-        .output()
-        .unwrap();
-    assert!(init.status.success(), "{init:?}");
-    live.build(&[], &source)
-        .ends_with(16)
-        .says("has no commit yet")
-        .says("--copy");
-    live.build(&["--copy"], &source).succeeds();
-}
-
-#[test]
-fn an_engine_that_does_not_answer_is_named() {
-    let Some(live) = live() else { return };
-    let source = live.source(&[("file", "text")]);
-    let socket = live.path("dead.sock");
-    for listens_no_more in [false, true] {
-        if listens_no_more {
-            drop(UnixListener::bind(&socket).unwrap());
-        }
-        let url = format!("unix://{}", socket.display());
-        let mut command = live.command();
-        command.args(["build", "--url", &url]).arg(&source);
-        crate::process::Running::start(command.args(["s2i/any", "app"]))
-            .finish()
-            .ends_with(20)
-            .says(&format!("no container engine answers at {url}"))
-            .says("hint: start Docker or Podman");
-    }
     live.nothing_left();
 }
 

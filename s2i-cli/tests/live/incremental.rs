@@ -307,20 +307,3 @@ fn a_split_build_that_is_stopped_leaves_both_images_as_they_were() {
     assert_eq!(ids(), before);
     assert_eq!(live.engine.unnamed(&app), 0);
 }
-
-#[test]
-fn a_tag_without_room_for_the_other_name_is_refused() {
-    let Some(live) = live() else { return };
-    let tag = format!("app:{}", "x".repeat(125));
-    let args = [
-        "build",
-        ".",
-        live.builder(),
-        &tag,
-        "--runtime-image",
-        "nowhere",
-    ];
-    live.s2i([&args[..], &["--incremental"]].concat())
-        .ends_with(2)
-        .says("at most 128");
-}

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::{
     engine::Engine,
-    harness::{Live, live, names_in, skip},
+    harness::{Live, live, skip},
     images::Recipe,
     process::{Done, Running, Stream},
 };
@@ -121,26 +121,6 @@ fn an_archive_goes_out_and_in_again() {
         .s2i(["--progress", "json", "load", "-i", "image.tar"])
         .succeeds();
     assert_eq!(events(&done, "loaded").len(), 1);
-}
-
-#[test]
-fn an_export_that_fails_leaves_nothing() {
-    let Some(live) = live() else { return };
-    let missing = live.image("missing");
-    let file = live.path("image.tar");
-    fs::write(&file, "what was there").unwrap();
-    live.s2i(["export", &missing, "-o", "image.tar"])
-        .ends_with(21);
-    assert_eq!(fs::read_to_string(&file).unwrap(), "what was there");
-    let mut hidden = names_in(&live.path(""));
-    hidden.retain(|name| name.starts_with('.'));
-    assert_eq!(hidden, [""; 0]);
-    live.s2i(["export", live.builder(), "-o", "nowhere/image.tar"])
-        .ends_with(2)
-        .says("can't write");
-    live.s2i(["load", "-i", "nowhere.tar"])
-        .ends_with(2)
-        .says("can't read");
 }
 
 #[test]

@@ -108,19 +108,3 @@ fn the_engine_knows_the_limits_of_a_container() {
     running.finish().ends_with(130);
     live.nothing_left();
 }
-
-#[test]
-fn what_is_no_limit_is_refused_before_anything_starts() {
-    let Some(live) = live() else { return };
-    for (option, value, expected) in [
-        ("--memory", "much", "is no amount of memory"),
-        ("--memory", "5m", "less memory than a container can have"),
-        ("--cpus", "none", "is no number of processors"),
-        ("--pids-limit", "0", "--pids-limit"),
-    ] {
-        for command in [&["build", "."][..], &["run"]] {
-            let args = [command, &[option, value, "nowhere"]].concat();
-            live.s2i(args).ends_with(2).says(expected);
-        }
-    }
-}

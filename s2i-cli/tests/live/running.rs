@@ -102,20 +102,6 @@ fn a_command_that_is_not_there_is_named() {
     live.nothing_left();
 }
 
-#[test]
-fn an_image_that_is_not_there_is_named() {
-    let Some(live) = live() else { return };
-    let missing = live.image("missing");
-    live.s2i(["run", "--pull-policy", "never", &missing])
-        .ends_with(21)
-        .says(&missing);
-    live.s2i(["run", "--read-only", "Bad"])
-        .ends_with(2)
-        .says("`Bad`");
-    live.s2i(["run", "--no-such-option", &missing]).ends_with(2);
-    live.s2i(["run"]).ends_with(2);
-}
-
 /// It ignores the signal, so it is ended after a while.
 #[test]
 fn ctrl_c_ends_an_application() {

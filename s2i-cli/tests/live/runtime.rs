@@ -6,7 +6,6 @@ use crate::{
     images::{Entry, Recipe, SCRIPTS},
     process::Done,
 };
-use s2i_core::label;
 
 /// Builds with the usual builder and a runtime image of this recipe.
 fn build(live: &Live, recipe: &Recipe, options: &[&str], lines: &str) -> Done {
@@ -82,18 +81,6 @@ fn an_artifact_that_is_not_there_is_named() {
     build(&live, &Recipe::runtime(), &options, "write /app/page x")
         .ends_with(24)
         .says("there is no `/app/nothing` to take");
-    live.nothing_left();
-}
-
-#[test]
-fn somebody_must_say_what_the_runtime_image_gets() {
-    let Some(live) = live() else { return };
-    let mut recipe = Recipe::runtime();
-    recipe.labels.remove(label::ASSEMBLE_INPUT_FILES);
-    build(&live, &recipe, &[], "")
-        .ends_with(18)
-        .says("has no label `io.openshift.s2i.assemble-input-files`")
-        .never_says("==> start");
     live.nothing_left();
 }
 

@@ -281,16 +281,6 @@ fn json_tells_the_streams_apart() {
 }
 
 #[test]
-fn quiet_leaves_out_standard_output_alone() {
-    let Some(live) = live() else { return };
-    let source = live.instructions("print to out\neprint to err");
-    live.build(&["--quiet"], source)
-        .succeeds()
-        .says("to err")
-        .never_says("to out");
-}
-
-#[test]
 fn what_a_script_leaves_running_holds_nothing_up() {
     let Some(live) = live() else { return };
     let source = live.instructions("orphan 100\nprint done");

@@ -113,20 +113,6 @@ fn another_token_is_no_reason_to_build_again() {
         .never_says("[redacted]");
 }
 
-#[test]
-fn a_secret_that_is_not_there_stops_the_build() {
-    let Some(live) = live() else { return };
-    let source = live.instructions("print never");
-    live.build(&["--secret", "id=NOWHERE"], &source)
-        .ends_with(2)
-        .says("the variable `NOWHERE` is not set")
-        .never_says("never");
-    live.build(&["--secret", &format!("NPM_TOKEN={TOKEN}")], &source)
-        .ends_with(2)
-        .never_says(TOKEN);
-    live.nothing_left();
-}
-
 /// What is kept is found where what is given was not.
 fn nothing_has_them(live: &Live) {
     nothing_holds(live, &[TOKEN, KEY, LINE], KEPT, &[live.path("certificate")]);

@@ -1,7 +1,6 @@
 //! Stopping `s2i`: gently in every phase and command, at once, by accident, by force.
 
 use std::{
-    ffi::OsString,
     fs::{self, File},
     io::{self, Read as _, Write as _},
     net::TcpListener,
@@ -11,15 +10,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::{
-    fs::{CWD, FileType, Mode, mknodat},
-    process::{Pid, Signal, kill_process},
-};
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{
     harness::{Live, live, live_alone, skip},
     images::{Entry, Recipe},
-    process::{Done, Running, Stream},
+    process::{Done, Running},
     stalls::{self, Daemon},
 };
 
@@ -101,27 +97,6 @@ fn sigterm_stops_assemble() {
 fn a_terminal_that_goes_away_stops_assemble() {
     let Some(live) = live() else { return };
     stop_assemble(&live, Signal::HUP, "SIGHUP", 129);
-}
-
-#[test]
-fn machines_get_an_event() {
-    let Some(live) = live() else { return };
-    let source = live.instructions("print ready\nsleep 60");
-    let running = live.start_build(&["--progress", "json"], source);
-    running.wait_for("ready");
-    running.signal(Signal::INT);
-    let done = running.finish().ends_with(130);
-    let stdout = done.stream(Stream::Stdout);
-    let events = stdout
-        .iter()
-        .map(|line| serde_json::from_str(line).unwrap());
-    let stopping: Vec<serde_json::Value> = events
-        .filter(|event: &serde_json::Value| event["event"] == "stopping")
-        .collect();
-    assert_eq!(
-        stopping,
-        [serde_json::json!({"event": "stopping", "reason": "Ctrl-C"})]
-    );
 }
 
 #[test]
@@ -301,31 +276,6 @@ fn ctrl_c_stops_a_load_from_a_pipe_and_of_a_bomb() {
         let (done, _) = interrupt_and_wait(&live, running);
         done.says("waiting for the engine at ");
     } else {
-        interrupt(&live, running);
-    }
-}
-
-#[test]
-fn ctrl_c_stops_the_opening_of_pipes_without_another_end() {
-    let Some(live) = live_alone() else { return };
-    let builder = live.builder();
-    let pipe = live.path("pipe");
-    mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
-    let pipe = pipe.to_str().unwrap();
-    let source = live.instructions(LONG);
-    let build = |option: &str| live.build_args(builder, &[option], source.as_ref());
-    let text = |args: &[&str]| args.iter().map(Into::into).collect();
-    let commands: [Vec<OsString>; 6] = [
-        text(&["load", "-i", pipe]),
-        text(&["export", builder, "-o", pipe]),
-        text(&["run", "--environment-file", pipe, builder]),
-        build(&format!("--environment-file={pipe}")),
-        build(&format!("--secret=id=TOKEN,src={pipe}")),
-        build(&format!("--trust-ca={pipe}")),
-    ];
-    for command in commands {
-        let running = live.spawn(command);
-        wait_until_at_work(running.id());
         interrupt(&live, running);
     }
 }

@@ -1,14 +1,12 @@
 //! `s2i usage`.
 
-use std::os::unix::net::UnixListener;
-
 use serde_json::{Value, json};
 
 use crate::{
     harness::{Live, live},
     images::{Entry, Recipe},
     kit,
-    process::{Done, Running, Stream},
+    process::{Done, Stream},
 };
 
 /// A builder with a `usage` that does this; without a text, it prints its arguments.
@@ -103,19 +101,6 @@ fn an_image_that_says_nothing_is_named() {
         .ends_with(21)
         .says(&format!("the image `{missing}` is not in the engine"));
     live.nothing_left();
-}
-
-#[test]
-fn an_engine_that_does_not_answer_is_named() {
-    let Some(live) = live() else { return };
-    let socket = live.path("dead.sock");
-    drop(UnixListener::bind(&socket).unwrap());
-    let url = format!("unix://{}", socket.display());
-    let mut command = live.command();
-    Running::start(command.args(["usage", "--url", &url, "s2i/any"]))
-        .finish()
-        .ends_with(20)
-        .says(&format!("no container engine answers at {url}"));
 }
 
 #[test]
