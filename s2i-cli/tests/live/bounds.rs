@@ -11,7 +11,7 @@ use std::{
 use rustix::process::Signal;
 
 use crate::{
-    harness::{Live, live, live_alone},
+    harness::{Live, live, live_native, live_native_alone},
     process::Running,
 };
 
@@ -23,7 +23,7 @@ const PROMPT: Duration = Duration::from_secs(10);
 
 /// A test of the embedded engine, which alone reads what `assemble` leaves.
 fn native() -> Option<Live> {
-    live().filter(|live| live.engine.is_native())
+    live_native("a daemon reads it in its own way")
 }
 
 /// A configuration file.
@@ -138,7 +138,7 @@ fn header(name: &str, size: u64) -> tar::Header {
 
 #[test]
 fn an_archive_of_zeros_is_read_in_little_memory() {
-    let Some(live) = live_alone().filter(|live| live.engine.is_native()) else {
+    let Some(live) = live_native_alone("a daemon has its own limits") else {
         return;
     };
     let size = 2 << 30;
@@ -157,7 +157,7 @@ fn an_archive_of_zeros_is_read_in_little_memory() {
 
 #[test]
 fn an_archive_of_images_has_the_limits_of_a_layer() {
-    let Some(live) = live_alone().filter(|live| live.engine.is_native()) else {
+    let Some(live) = live_native_alone("a daemon has its own limits") else {
         return;
     };
     let mut archive = flate2::write::GzEncoder::new(

@@ -1,6 +1,5 @@
 //! Plain builds: what gets into the image, and what its config says.
 
-use bollard::models::ImageConfig;
 use s2i_core::label;
 
 use crate::{
@@ -16,7 +15,7 @@ fn a_directory_becomes_an_image_that_runs() {
     let source = live.source(&[("page", "hello\n"), ("sub/dir/file", "text")]);
     let done = live.build(&[], &source).succeeds();
     done.says("==> assemble").says(&live.image("app"));
-    let config = config(&live, "app");
+    let config = live.config("app");
     assert_eq!(config.cmd.unwrap(), [format!("{SCRIPTS}/run")]);
     assert_eq!(config.entrypoint.unwrap_or_default(), [""; 0]);
     assert_eq!(config.user.as_deref(), Some("1001:0"));
@@ -46,7 +45,7 @@ fn what_the_builder_says_stays_as_it_is() {
     let description = "what it \"is\" & $does";
     let options = ["--description", description, "-n", "my app"];
     live.build_with(&builder, &options, source).succeeds();
-    let config = config(&live, "app");
+    let config = live.config("app");
     let labels = config.labels.unwrap();
     let made = [
         (label::DESCRIPTION, description),
@@ -92,9 +91,4 @@ fn an_image_without_a_name_is_known_by_its_id() {
     let id = built["id"].as_str().unwrap();
     assert!(live.engine.image(id).is_some(), "{id}");
     live.engine.remove_image(id).unwrap();
-}
-
-fn config(live: &crate::harness::Live, what: &str) -> ImageConfig {
-    let image = live.engine.image(&live.image(what)).expect("the image");
-    image.config.expect("a config")
 }

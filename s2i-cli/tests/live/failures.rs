@@ -36,47 +36,38 @@ fn a_killed_script_is_told() {
 }
 
 #[test]
-fn a_file_that_is_not_executable_is_named() {
+fn script_that_can_not_be_executed_is_named() {
     let Some(live) = live() else { return };
-    let script = Entry::Text(0o644, "#!/bin/sh\n");
-    let recipe = Recipe::builder().with("usr/libexec/s2i/assemble", script);
-    build(&live, &recipe, &[])
-        .ends_with(17)
-        .says("`/usr/libexec/s2i/assemble` is not executable for the user `1001:0`")
-        .says("hint: make it executable in the image");
-    live.nothing_left();
-}
-
-#[test]
-fn a_script_that_is_not_there_is_named() {
-    let Some(live) = live() else { return };
-    let recipe = Recipe::builder().without("usr/libexec/s2i/assemble");
-    build(&live, &recipe, &[])
-        .ends_with(11)
-        .says("there is no `/usr/libexec/s2i/assemble`");
-    live.nothing_left();
-}
-
-#[test]
-fn an_interpreter_that_is_not_there_is_named() {
-    let Some(live) = live() else { return };
-    let script = Entry::Text(0o755, "#!/bin/nowhere -e\n");
-    let recipe = Recipe::builder().with("usr/libexec/s2i/assemble", script);
-    build(&live, &recipe, &[])
-        .ends_with(17)
-        .says("its interpreter or loader `/bin/nowhere` is not in the image");
-    live.nothing_left();
-}
-
-#[test]
-fn a_text_is_no_program() {
-    let Some(live) = live() else { return };
-    let script = Entry::Text(0o755, "echo hello\n");
-    let recipe = Recipe::builder().with("usr/libexec/s2i/assemble", script);
-    build(&live, &recipe, &[])
-        .ends_with(17)
-        .says("`/usr/libexec/s2i/assemble` is not a program");
-    live.nothing_left();
+    let usual = Recipe::builder;
+    let other = |mode, text| usual().with("usr/libexec/s2i/assemble", Entry::Text(mode, text));
+    for (recipe, code, message) in [
+        (
+            other(0o644, "#!/bin/sh\n"),
+            17,
+            "`/usr/libexec/s2i/assemble` is not executable for the user `1001:0`",
+        ),
+        (
+            other(0o755, "#!/bin/nowhere -e\n"),
+            17,
+            "its interpreter or loader `/bin/nowhere` is not in the image",
+        ),
+        (
+            other(0o755, "echo hello\n"),
+            17,
+            "`/usr/libexec/s2i/assemble` is not a program",
+        ),
+        (
+            usual().without("usr/libexec/s2i/assemble"),
+            11,
+            "there is no `/usr/libexec/s2i/assemble`",
+        ),
+    ] {
+        build(&live, &recipe, &[])
+            .ends_with(code)
+            .says(message)
+            .says("hint: ");
+        live.nothing_left();
+    }
 }
 
 #[test]

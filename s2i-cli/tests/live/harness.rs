@@ -12,6 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bollard::models::ImageConfig;
 use tempfile::TempDir;
 
 use crate::{
@@ -77,6 +78,23 @@ pub(crate) fn is_thorough() -> bool {
     is_thorough
 }
 
+/// Starts a test of the embedded engine. With another engine, it is skipped for this reason.
+pub(crate) fn live_native(reason: &str) -> Option<Live> {
+    let live = live()?;
+    if live.engine.is_native() {
+        return Some(live);
+    }
+    skip(reason);
+    None
+}
+
+/// Starts a test of the embedded engine with a store of its own.
+pub(crate) fn live_native_alone(reason: &str) -> Option<Live> {
+    let mut live = live_native(reason)?;
+    live.engine.part();
+    Some(live)
+}
+
 /// Whether containers of the engine can be reached and reach others.
 pub(crate) fn has_network() -> bool {
     std::env::var_os("S2I_TEST_NETWORK").is_some()
@@ -104,6 +122,12 @@ impl Live {
             .succeeds();
         fs::remove_dir_all(dir).unwrap();
         name
+    }
+
+    /// The config of an image of this test.
+    pub(crate) fn config(&self, what: &str) -> ImageConfig {
+        let image = self.engine.image(&self.image(what)).expect("the image");
+        image.config.expect("a config")
     }
 
     /// The usual builder.

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::{
     engine::Engine,
-    harness::{Live, live, skip},
+    harness::{Live, live, live_native, skip},
     images::Recipe,
     process::{Done, Running, Stream},
 };
@@ -135,10 +135,9 @@ fn what_is_no_archive_is_refused() {
 /// In a store of its own, as it is for all images without a name.
 #[test]
 fn pruning_keeps_what_has_a_name() {
-    let Some(live) = live() else { return };
-    if !live.engine.is_native() {
-        return skip("it would take images of other tests");
-    }
+    let Some(live) = live_native("it would take images of other tests") else {
+        return;
+    };
     let s2i = native(&live);
     let archive = Recipe::builder().write("s2i-test/kept", &live.path(""));
     s2i(&["load", "-i", archive.to_str().unwrap()]).succeeds();

@@ -13,7 +13,7 @@ use rustix::process::Signal;
 
 use crate::{
     engine::{GOING, Layer},
-    harness::{Live, live, live_alone, names_in, skip},
+    harness::{Live, live, live_native_alone, names_in, skip},
     process::{Done, Running},
     repository::Repository,
 };
@@ -103,11 +103,10 @@ fn git_ends_with_s2i() {
 
 #[test]
 fn builds_at_once_and_a_prune_meanwhile_lose_nothing() {
-    let Some(live) = live_alone() else { return };
-    if !live.engine.is_native() {
-        skip("a prune of a daemon would take what other tests work with");
+    let Some(live) = live_native_alone("a prune of a daemon would take what other tests work with")
+    else {
         return;
-    }
+    };
     let source = repository(&live);
     build(&live, &source);
     let expected = layer(&live);
@@ -152,8 +151,7 @@ fn a_full_disk_ends_the_build_and_loses_nothing() {
     let at = live.path("small");
     let small = Small::mount(&at);
     let (true, Some(_small)) = (live.engine.is_native(), small) else {
-        skip("it needs the embedded engine, and root to make a small file system");
-        return;
+        return skip("it needs the embedded engine, and root to make a small file system");
     };
     live.engine.give(&at);
     let store = at.join("store");

@@ -66,13 +66,19 @@ fn export(live: &Live, image: &str) -> String {
     file.to_str().unwrap().to_owned()
 }
 
-#[test]
-fn a_layer_is_the_same_on_both() {
-    let Some(live) = live() else { return };
+/// Starts a test that compares the embedded engine to Docker.
+fn live_docker() -> Option<Live> {
+    let live = live()?;
     if live.engine.is_native() || live.engine.is_podman() {
         skip("it compares the embedded engine to Docker; Podman adds entries of its own");
-        return;
+        return None;
     }
+    Some(live)
+}
+
+#[test]
+fn a_layer_is_the_same_on_both() {
+    let Some(live) = live_docker() else { return };
     let beside = Engine::beside();
     let builder = live.load("parity", &builder());
     native(&live, &beside, &["load", "-i", &export(&live, &builder)]).succeeds();
@@ -96,11 +102,7 @@ fn a_layer_is_the_same_on_both() {
 /// The embedded engine copies a source by itself; but through the agent where a directory gives its group away.
 #[test]
 fn a_source_that_stays_is_the_same_on_both() {
-    let Some(live) = live() else { return };
-    if live.engine.is_native() || live.engine.is_podman() {
-        skip("it compares the embedded engine to Docker; Podman adds entries of its own");
-        return;
-    }
+    let Some(live) = live_docker() else { return };
     let beside = Engine::beside();
     let source = live.source(&[
         (
@@ -138,11 +140,7 @@ fn a_source_that_stays_is_the_same_on_both() {
 /// Docker runs `save-artifacts`, and the embedded engine lends what that would write.
 #[test]
 fn an_incremental_build_has_the_same_layer_on_both() {
-    let Some(live) = live() else { return };
-    if live.engine.is_native() || live.engine.is_podman() {
-        skip("it compares the embedded engine to Docker; Podman adds entries of its own");
-        return;
-    }
+    let Some(live) = live_docker() else { return };
     let beside = Engine::beside();
     let builder = live.load("lending", &incremental::lending());
     native(&live, &beside, &["load", "-i", &export(&live, &builder)]).succeeds();
@@ -222,8 +220,7 @@ fn say_plainly(layer: &mut Layer, below: &Layer) {
 fn what_one_built_runs_on_the_other() {
     let Some(live) = live() else { return };
     if live.engine.is_native() {
-        skip("it needs two engines");
-        return;
+        return skip("it needs two engines");
     }
     let beside = Engine::beside();
     let source = live.instructions("write /app/made text");

@@ -10,18 +10,14 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair}
 use serde_json::{Value, json};
 
 use crate::{
-    harness::{Live, live, skip},
+    harness::{Live, live, live_native, skip},
     process::{Done, Running},
     registry::{self, PASSWORD, Registry, USER},
 };
 
 /// Begins a test, where there are the engine and the registry for it.
 fn ready() -> Option<Live> {
-    let live = live()?;
-    if !live.engine.is_native() {
-        skip("a daemon has its own way to registries");
-        return None;
-    }
+    let live = live_native("a daemon has its own way to registries")?;
     registry::is_installed().then_some(live)
 }
 

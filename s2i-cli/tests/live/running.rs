@@ -5,7 +5,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use crate::{
-    harness::{Live, live, skip},
+    harness::{Live, live, live_native},
     images::{Entry, Recipe},
     process::{Done, Running, Stream},
 };
@@ -120,10 +120,9 @@ fn ctrl_c_ends_an_application() {
 
 #[test]
 fn an_application_goes_when_s2i_is_killed() {
-    let Some(live) = live() else { return };
-    if !live.engine.is_native() {
-        return skip("on Docker and Podman it stays until it ends");
-    }
+    let Some(live) = live_native("on Docker and Podman it stays until it ends") else {
+        return;
+    };
     let running = start(&live, &[], "print ready\nsleep 100");
     running.wait_for("ready");
     live.container();

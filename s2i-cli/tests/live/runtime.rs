@@ -23,12 +23,7 @@ fn the_label_of_the_runtime_image_is_enough() {
         .succeeds()
         .says("==> artifacts")
         .says("assemble-runtime in /srv");
-    let config = live
-        .engine
-        .image(&live.image("app"))
-        .unwrap()
-        .config
-        .unwrap();
+    let config = live.config("app");
     let env = config.env.unwrap();
     assert!(env.contains(&"FROM_IMAGE=runtime".to_owned()), "{env:?}");
     assert_eq!(config.cmd.unwrap(), [format!("{SCRIPTS}/run")]);

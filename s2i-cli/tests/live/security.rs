@@ -5,7 +5,7 @@ use std::{ffi::OsStr, fs, os::unix::ffi::OsStrExt as _, process::Command, time::
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 use crate::{
-    harness::{live, skip},
+    harness::{live, live_native, skip},
     images::{Entry, Recipe},
     process::{Running, Stream},
 };
@@ -30,10 +30,9 @@ const WITHOUT_LANDLOCK: &str = r#"
 
 #[test]
 fn what_a_kernel_without_landlock_leaves_open_is_said_once() {
-    let Some(live) = live() else { return };
-    if !live.engine.is_native() {
-        return skip("it is about the embedded engine");
-    }
+    let Some(live) = live_native("it is about the embedded engine") else {
+        return;
+    };
     if !rustix::process::geteuid().is_root() || !cfg!(target_arch = "x86_64") {
         return skip("filters of system calls are made by root here, for one kind of processor");
     }

@@ -2,18 +2,22 @@
 
 use std::{
     fs::{self, File},
-    io::{self, Read as _, Write as _},
+    io::{self, PipeWriter, Read as _, Write as _},
     net::TcpListener,
+    os::fd::AsFd,
     path::Path,
     process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::{
+    io::ioctl_fionread,
+    process::{Pid, Signal, kill_process},
+};
 
 use crate::{
-    harness::{Live, live, live_alone, skip},
+    harness::{Live, live, live_alone, live_native_alone, skip},
     images::{Entry, Recipe},
     process::{Done, Running},
     stalls::{self, Daemon},
@@ -28,20 +32,24 @@ const PROMPT: Duration = Duration::from_secs(10);
 /// What a build does when nothing stops it.
 const LONG: &str = "sleep 60";
 
-/// Waits until the process is at work: signals would end it before as they end every program.
-fn wait_until_at_work(id: u32) {
+/// Waits until a condition holds.
+fn wait_until(mut holds: impl FnMut() -> bool) {
     let start = Instant::now();
-    loop {
-        let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap();
-        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
-        let caught = u64::from_str_radix(caught.unwrap_or_default().trim(), 16).unwrap_or_default();
-        if caught >> (Signal::INT.as_raw() - 1) & 1 == 1 {
-            break;
-        }
-        assert!(start.elapsed() < PROMPT, "it catches no signal");
-        thread::sleep(Duration::from_millis(5));
+    while !holds() {
+        assert!(start.elapsed() < PROMPT, "it does not come to that");
+        thread::sleep(Duration::from_millis(50));
     }
-    thread::sleep(Duration::from_millis(300));
+}
+
+/// Waits until a process has filled a pipe that is not read.
+fn wait_until_full(pipe: impl AsFd) {
+    let mut before = 0;
+    wait_until(|| {
+        let bytes = ioctl_fionread(&pipe).unwrap();
+        let is_full = bytes > 0 && bytes == before;
+        before = bytes;
+        is_full
+    });
 }
 
 /// Sends SIGINT, and makes sure that it is acknowledged, that `s2i` ends soon, and that nothing is left.
@@ -130,10 +138,9 @@ fn ctrl_c_stops_a_pull_that_stalls_or_trickles() {
 
 #[test]
 fn ctrl_c_stops_the_unpacking_of_a_layer() {
-    let Some(live) = live_alone() else { return };
-    if !live.engine.is_native() {
-        return skip("a daemon unpacks before a build");
-    }
+    let Some(live) = live_native_alone("a daemon unpacks before a build") else {
+        return;
+    };
     let image = live.image("large");
     let archive = live.path("large.tar");
     stalls::image_of_zeros(&image, &archive);
@@ -143,7 +150,7 @@ fn ctrl_c_stops_the_unpacking_of_a_layer() {
     let running = live.spawn(live.build_args(&image, &[], source.as_ref()));
     interrupt_in(&live, "start", running);
     let running = live.spawn(["run", &image]);
-    wait_until_at_work(running.id());
+    wait_until(|| !live.engine.unfinished().is_empty());
     interrupt(&live, running);
 }
 
@@ -244,40 +251,52 @@ fn ctrl_c_stops_a_push_and_a_login() {
     live.s2i(["rmi", &name]).succeeds();
     let password = live.path("password");
     fs::write(&password, "secret\n").unwrap();
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let registry = server.local_addr().unwrap().to_string();
     let mut command = live.command();
-    command.args(["login", "-u", "me", "--password-stdin", &server]);
+    command.args(["login", "-u", "me", "--password-stdin", &registry]);
     let running = Running::start_with(&mut command, File::open(password).unwrap().into());
-    wait_until_at_work(running.id());
+    let (_connection, _) = server.accept().unwrap();
     interrupt(&live, running);
+}
+
+/// Starts to load an archive from a pipe.
+fn start_load(live: &Live) -> (Running, PipeWriter) {
+    let (reader, writer) = io::pipe().unwrap();
+    let mut command = live.command();
+    command.args(live.engine.options()).arg("load");
+    (Running::start_with(&mut command, reader.into()), writer)
 }
 
 #[test]
 fn ctrl_c_stops_a_load_from_a_pipe_and_of_a_bomb() {
     let Some(live) = live_alone() else { return };
-    let (reader, mut writer) = io::pipe().unwrap();
-    let mut command = live.command();
-    command.args(live.engine.options()).arg("load");
-    let running = Running::start_with(&mut command, reader.into());
+    let (running, mut writer) = start_load(&live);
     // A directory, and a file that does not come.
     let mut header = tar::Header::new_ustar();
     header.set_path("oci-layout").unwrap();
     header.set_size(1 << 20);
     header.set_cksum();
     writer.write_all(header.as_bytes()).unwrap();
-    wait_until_at_work(running.id());
+    wait_until(|| ioctl_fionread(&writer).unwrap() == 0);
     interrupt(&live, running);
     drop(writer);
-    let bomb = live.path("bomb.tar");
-    fs::write(&bomb, stalls::zeros()).unwrap();
-    let running = live.spawn(["load", "-i", bomb.to_str().unwrap()]);
-    wait_until_at_work(running.id());
-    if live.engine.is_podman() {
-        // It decompresses all of it before it answers.
-        let (done, _) = interrupt_and_wait(&live, running);
-        done.says("waiting for the engine at ");
-    } else {
-        interrupt(&live, running);
-    }
+    let (running, mut writer) = start_load(&live);
+    let bomb = stalls::zeros();
+    // More than a pipe takes: the rest of it was read.
+    let (begin, rest) = bomb.split_at(1 << 20);
+    writer.write_all(begin).unwrap();
+    thread::scope(|scope| {
+        // It fails when the command ends.
+        scope.spawn(move || drop(writer.write_all(rest)));
+        if live.engine.is_podman() {
+            // It decompresses all of it before it answers.
+            let (done, _) = interrupt_and_wait(&live, running);
+            done.says("waiting for the engine at ");
+        } else {
+            interrupt(&live, running);
+        }
+    });
 }
 
 /// `s2i` whose output is not read before its end.
@@ -293,9 +312,10 @@ impl Unread {
         kill_process(Pid::from_child(&self.0), Signal::INT).unwrap();
     }
 
-    /// Waits for the end, and gives the status and what was written to standard error.
-    fn finish(mut self) -> (i32, String) {
+    /// Sends one signal or as many as it takes, and returns the status and what was written to standard error.
+    fn stop(mut self, is_repeated: bool) -> (i32, String) {
         let start = Instant::now();
+        self.signal();
         let status = loop {
             if let Some(status) = self.0.try_wait().unwrap() {
                 break status;
@@ -304,7 +324,10 @@ impl Unread {
                 self.0.kill().unwrap();
                 panic!("it hangs");
             }
-            thread::sleep(Duration::from_millis(5));
+            thread::sleep(Duration::from_millis(50));
+            if is_repeated {
+                self.signal();
+            }
         };
         let mut said = String::new();
         self.0
@@ -323,9 +346,8 @@ fn ctrl_c_stops_an_export_that_is_not_read() {
     let mut command = live.command();
     command.args(live.engine.options());
     let exporting = Unread::start(command.args(["export", live.builder()]));
-    wait_until_at_work(exporting.0.id());
-    exporting.signal();
-    let (code, said) = exporting.finish();
+    wait_until_full(exporting.0.stdout.as_ref().unwrap());
+    let (code, said) = exporting.stop(false);
     assert_eq!(code, 130, "{said}");
     assert!(said.starts_with("stopping (Ctrl-C)"), "{said}");
     assert_eq!(live.engine.unfinished(), [""; 0]);
@@ -341,11 +363,8 @@ fn two_signals_end_a_program_that_hangs() {
     command.args(live.build_args(live.builder(), &[], source.as_ref()));
     let hanging = Unread::start(&mut command);
     live.container();
-    thread::sleep(Duration::from_secs(2));
-    hanging.signal();
-    thread::sleep(Duration::from_millis(500));
-    hanging.signal();
-    let (code, said) = hanging.finish();
+    wait_until_full(hanging.0.stderr.as_ref().unwrap());
+    let (code, said) = hanging.stop(true);
     assert_eq!(code, 130, "{said}");
     live.wait_until_no_container();
     // The next use of the store removes what stayed.
@@ -388,10 +407,10 @@ fn deliver(live: &Live, daemon: &Daemon, source: &Path) -> Running {
 
 #[test]
 fn ctrl_c_stops_a_load_into_a_daemon_or_waits_for_it() {
-    let Some(live) = live_alone() else { return };
-    if !live.engine.is_native() {
-        return skip("only the embedded engine loads its results into others");
-    }
+    let Some(live) = live_native_alone("only the embedded engine loads its results into others")
+    else {
+        return;
+    };
     let source = live.instructions("copy /app");
     // More than sockets take without a reader: what they have got counts as sent.
     let large = fs::File::create(source.join("large")).unwrap();

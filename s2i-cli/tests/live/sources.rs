@@ -9,7 +9,7 @@ use std::{
 use s2i_core::label;
 
 use crate::{
-    harness::{Live, live, skip},
+    harness::{Live, live, live_native},
     images::Recipe,
     process::Running,
     repository::{Daemon, Repository, serve_files},
@@ -44,10 +44,9 @@ fn labels(live: &Live) -> HashMap<String, String> {
 /// The container would be in its own source, and so without end.
 #[test]
 fn a_store_in_the_source_is_no_part_of_it() {
-    let Some(live) = live() else { return };
-    if !live.engine.is_native() {
-        return skip("it has no store that could be in a source");
-    }
+    let Some(live) = live_native("it has no store that could be in a source") else {
+        return;
+    };
     let source = live.source(&[
         ("instructions", "show-list /tmp/src/deep"),
         ("deep/file", "text"),
