@@ -6,106 +6,103 @@ use s2i_build::EngineError;
 use s2i_docker::{Endpoint, Flavour};
 
 use crate::{
-    args::{EngineName, Global},
-    config::Config,
-    error::Error,
-    host::Host,
-    native::{self, Impossible},
+    args::EngineName, config::Config, context::CommandContext, error::Error, finding::Unavailable,
 };
 
 /// The store of the embedded engine for root. Other users have one in their data directory.
 const SYSTEM_STORE: &str = "/var/lib/s2i";
 const OWN_STORE: &str = "s2i";
 
-/// The chosen engine.
+/// The selected engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Chosen {
+pub(crate) enum EngineKind {
     /// Docker or Podman.
     Api(Endpoint),
     /// The embedded engine with the store in this directory.
     Native(PathBuf),
 }
 
-/// The chosen engine and the reason for the choice.
+/// The selected engine and the reason for the choice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Choice {
-    pub(crate) chosen: Chosen,
+    pub(crate) engine: EngineKind,
     /// The reason, as a part of a sentence.
-    pub(crate) because: String,
+    pub(crate) reason: String,
     /// True if the engine was not requested, so that users may not know where their images are.
     pub(crate) is_fallback: bool,
 }
 
-/// Chooses the engine: the one that the command line or the environment selects, or the configuration, or Docker
-/// or Podman if one is named or listens, or else the embedded engine if it can work.
-pub(crate) fn choose(global: &Global, config: &Config, host: &Host) -> Result<Choice, Error> {
-    choose_with(global, config, host, native::possible)
+impl Choice {
+    fn requested(engine: EngineKind, reason: impl Into<String>) -> Self {
+        Self {
+            engine,
+            reason: reason.into(),
+            is_fallback: false,
+        }
+    }
 }
 
-/// Chooses the engine with a custom check of whether the embedded engine can work.
-pub(crate) fn choose_with(
-    global: &Global,
-    config: &Config,
-    host: &Host,
-    native: impl FnOnce(&Path) -> Result<(), Impossible>,
+/// Chooses the engine: the one that the command line or the environment selects, or the configuration, or Docker
+/// or Podman if one is named or listens, or else the embedded engine if `native` finds that it can work.
+pub(crate) fn choose(
+    context: &CommandContext<'_>,
+    native: impl FnOnce(&Path) -> Result<(), Unavailable>,
 ) -> Result<Choice, Error> {
+    let CommandContext {
+        global,
+        config,
+        host,
+    } = context;
     let url = global.url.as_deref();
     if let (Some(EngineName::Native), Some(url)) = (global.engine, url) {
         return Err(Error::UrlOfNative(url.into()));
     }
-    let typed = global.engine.map(|name| (name, "it was asked for".into()));
-    // A URL on the command line is for this command only and takes precedence over the file.
-    let of_file = config.engine.filter(|_| url.is_none());
-    let of_file = of_file.map(|name| (name, file_of(config)));
-    let find = |flavour| Endpoint::find(url, Some(flavour), &host.engine);
-    let (chosen, because) = match typed.or(of_file) {
-        None => return any(url, host, store(global, config, host), native),
-        Some((EngineName::Docker, because)) => (Chosen::Api(find(Flavour::Docker)?), because),
-        Some((EngineName::Podman, because)) => (Chosen::Api(find(Flavour::Podman)?), because),
-        // Opening the engine shows whether it can work.
-        Some((EngineName::Native, because)) => {
-            (Chosen::Native(store(global, config, host)), because)
-        }
+    let (name, reason) = match (global.engine, config.engine) {
+        (Some(name), _) => (name, "it was asked for".into()),
+        // A URL on the command line is for this command only and takes precedence over the file.
+        (None, Some(name)) if url.is_none() => (name, named_by(config)),
+        _ => return any(context, native),
     };
-    Ok(Choice {
-        chosen,
-        because,
-        is_fallback: false,
-    })
+    let find = |flavour| Endpoint::find(url, Some(flavour), &host.engine);
+    let engine = match name {
+        EngineName::Docker => EngineKind::Api(find(Flavour::Docker)?),
+        EngineName::Podman => EngineKind::Api(find(Flavour::Podman)?),
+        // Opening the engine shows whether it can work.
+        EngineName::Native => EngineKind::Native(store(context)),
+    };
+    Ok(Choice::requested(engine, reason))
 }
 
 /// Chooses an engine when none was requested by kind.
 fn any(
-    url: Option<&str>,
-    host: &Host,
-    store: PathBuf,
-    native: impl FnOnce(&Path) -> Result<(), Impossible>,
+    context: &CommandContext<'_>,
+    native: impl FnOnce(&Path) -> Result<(), Unavailable>,
 ) -> Result<Choice, Error> {
-    let api = |endpoint: Endpoint, because| Choice {
-        chosen: Chosen::Api(endpoint),
-        because,
-        is_fallback: false,
-    };
+    let (url, env) = (context.global.url.as_deref(), &context.host.engine);
     // A named endpoint is used or the command fails: with another engine, users would not find their images.
-    if let Some(endpoint) = Endpoint::named(url, None, &host.engine)? {
-        let because = format!("{} names it", endpoint.from);
-        return Ok(api(endpoint, because));
+    if let Some(endpoint) = Endpoint::named(url, None, env)? {
+        let reason = format!("{} names it", endpoint.from);
+        return Ok(Choice::requested(EngineKind::Api(endpoint), reason));
     }
-    let nobody = match Endpoint::listening(None, &host.engine) {
-        Ok(endpoint) => return Ok(api(endpoint, "it is the first that listens".into())),
-        Err(nobody) => reason(nobody),
+    let api = match Endpoint::listening(None, env) {
+        Ok(endpoint) => {
+            let engine = EngineKind::Api(endpoint);
+            return Ok(Choice::requested(engine, "it is the first that listens"));
+        }
+        Err(err) => reason(err),
     };
+    let store = store(context);
     match native(&store) {
         Ok(()) => Ok(Choice {
-            chosen: Chosen::Native(store),
-            because: "neither Docker nor Podman listens".into(),
+            engine: EngineKind::Native(store),
+            reason: "neither Docker nor Podman listens".into(),
             is_fallback: true,
         }),
-        Err(impossible) => Err(Error::NoEngine(Box::new((nobody, impossible)))),
+        Err(native) => Err(Error::NoEngine { api, native }),
     }
 }
 
-fn file_of(config: &Config) -> String {
+fn named_by(config: &Config) -> String {
     let file = config.file.clone().unwrap_or_default();
     format!("{} names it", file.display())
 }
@@ -119,42 +116,48 @@ pub(crate) fn reason(err: EngineError) -> String {
 }
 
 /// Returns the directory of the embedded engine's images.
-pub(crate) fn store(global: &Global, config: &Config, host: &Host) -> PathBuf {
-    let asked = global.store.as_ref().map(|dir| host.working_dir.join(dir));
-    let own = || {
-        let below = host.data_home.as_ref().filter(|_| !host.is_root);
-        below.map_or_else(|| SYSTEM_STORE.into(), |dir| dir.join(OWN_STORE))
-    };
-    asked.or_else(|| config.store.clone()).unwrap_or_else(own)
+pub(crate) fn store(context: &CommandContext<'_>) -> PathBuf {
+    let CommandContext {
+        global,
+        config,
+        host,
+    } = context;
+    match (&global.store, &config.store, &host.data_home) {
+        (Some(dir), _, _) => host.working_dir.join(dir),
+        (None, Some(dir), _) => dir.clone(),
+        (None, None, Some(dir)) if !host.is_root => dir.join(OWN_STORE),
+        _ => SYSTEM_STORE.into(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::native::Missing;
+    use crate::{args::Args, finding::Finding, host::Host};
 
     fn choose(args: &str, config: &str, host: &Host) -> String {
         let words = ["s2i", "images"].into_iter().chain(args.split_whitespace());
-        let args = <crate::args::Args as clap::Parser>::try_parse_from(words).unwrap();
+        let args = <Args as clap::Parser>::try_parse_from(words).unwrap();
         let config = Config::parse(Path::new("/c.toml"), config).unwrap();
         let mut host = host.clone();
         host.engine.configured = config.url.clone().zip(config.file.clone());
-        let impossible = |_: &Path| {
-            Err(Impossible(vec![Missing {
-                what: "no luck".into(),
-                step: None,
-            }]))
+        let context = CommandContext {
+            global: &args.global,
+            config: &config,
+            host: &host,
         };
-        match choose_with(&args.global, &config, &host, impossible) {
-            Ok(choice) => format!("{} because {}", shown(&choice.chosen), choice.because),
+        match super::choose(&context, |_| {
+            Err(Unavailable(vec![Finding::new("no luck", None)]))
+        }) {
+            Ok(choice) => format!("{} because {}", shown(&choice.engine), choice.reason),
             Err(err) => err.to_string(),
         }
     }
 
-    fn shown(chosen: &Chosen) -> String {
-        match chosen {
-            Chosen::Api(endpoint) => endpoint.url.clone(),
-            Chosen::Native(store) => store.display().to_string(),
+    fn shown(engine: &EngineKind) -> String {
+        match engine {
+            EngineKind::Api(endpoint) => endpoint.url.clone(),
+            EngineKind::Native(store) => store.display().to_string(),
         }
     }
 
@@ -167,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn the_command_line_comes_before_the_file() {
+    fn command_line_takes_precedence_over_the_file() {
         let host = user();
         let own = "/home/me/.local/share/s2i";
         for (args, config, expected) in [
@@ -212,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_variable_names_is_used_or_nothing() {
+    fn engine_of_a_variable_has_no_alternative() {
         let mut host = user();
         host.engine.docker_host = Some("unix:///d".into());
         let own = "/home/me/.local/share/s2i";
@@ -245,32 +248,37 @@ mod tests {
     }
 
     #[test]
-    fn the_embedded_engine_is_the_last_resort() {
+    fn embedded_engine_is_the_last_resort() {
         let host = user();
         if Endpoint::listening(None, &host.engine).is_ok() {
             // A daemon listens on a default socket of this machine.
             return;
         }
-        let told = choose("", "", &host);
+        let message = choose("", "", &host);
         assert!(
-            told.starts_with("no container engine can be used; Docker, Podman: nobody"),
-            "{told}"
+            message.starts_with("no container engine can be used; Docker, Podman: "),
+            "{message}"
         );
-        assert!(told.ends_with("the embedded one: no luck"), "{told}");
-        let args = <crate::args::Args as clap::Parser>::try_parse_from(["s2i", "images"]).unwrap();
-        let choice = choose_with(&args.global, &Config::default(), &host, |_| Ok(())).unwrap();
+        assert!(message.ends_with("the embedded one: no luck"), "{message}");
+        let args = <Args as clap::Parser>::try_parse_from(["s2i", "images"]).unwrap();
+        let context = CommandContext {
+            global: &args.global,
+            config: &Config::default(),
+            host: &host,
+        };
+        let choice = super::choose(&context, |_| Ok(())).unwrap();
         assert!(choice.is_fallback);
     }
 
     #[test]
-    fn a_store_is_where_it_is_said_to_be() {
+    fn store_is_in_the_documented_directory() {
         let root = Host {
             is_root: true,
             ..user()
         };
         let native = |args: &str, config: &str, host: &Host| {
-            let told = choose(&format!("--engine native {args}"), config, host);
-            told.split(' ').next().unwrap().to_owned()
+            let choice = choose(&format!("--engine native {args}"), config, host);
+            choice.split(' ').next().unwrap().to_owned()
         };
         assert_eq!(native("", "", &root), "/var/lib/s2i");
         assert_eq!(native("", "", &user()), "/home/me/.local/share/s2i");

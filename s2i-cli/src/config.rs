@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    fmt, io,
+    io,
     num::NonZeroU64,
     path::{Path, PathBuf},
 };
@@ -10,6 +10,7 @@ use std::{
 use s2i_build::request::Builders;
 use s2i_core::{UidRanges, bounds};
 use serde::Deserialize;
+use thiserror::Error;
 
 use crate::{args::EngineName, host::Host};
 
@@ -75,11 +76,11 @@ pub(crate) struct Registry {
 }
 
 /// The reason for a rejected configuration file.
-#[derive(Debug)]
+#[derive(Debug, Error)]
 pub(crate) enum ConfigError {
-    /// The file can't be read.
+    #[error("can't read the configuration `{}`", file.display())]
     Read { file: PathBuf, source: io::Error },
-    /// The file has an invalid line.
+    #[error("{}:{line}: `{text}`: {message}", file.display())]
     Line {
         file: PathBuf,
         /// The line number, from 1.
@@ -97,16 +98,12 @@ impl Config {
         if let Some(file) = &host.config_file {
             return Self::read_file(file);
         }
-        let own = host
-            .config_home
-            .as_ref()
-            .map(|dir| dir.join("s2i/config.toml"));
-        let files = own.into_iter().chain([SYSTEM.into()]);
+        let home = host.config_home.iter();
+        let mut files = home
+            .map(|dir| dir.join("s2i/config.toml"))
+            .chain([SYSTEM.into()]);
         // A parent directory that only others may enter holds no configuration for this user.
-        match files
-            .into_iter()
-            .find(|file| file.symlink_metadata().is_ok())
-        {
+        match files.find(|file| file.symlink_metadata().is_ok()) {
             Some(file) => Self::read_file(&file),
             None => Ok(Self::default()),
         }
@@ -144,31 +141,6 @@ impl Config {
         }
         config.file = Some(file.into());
         Ok(config)
-    }
-}
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Read { file, .. } => {
-                write!(f, "can't read the configuration `{}`", file.display())
-            }
-            Self::Line {
-                file,
-                line,
-                text,
-                message,
-            } => write!(f, "{}:{line}: `{text}`: {message}", file.display()),
-        }
-    }
-}
-
-impl std::error::Error for ConfigError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Read { source, .. } => Some(source),
-            Self::Line { .. } => None,
-        }
     }
 }
 

@@ -8,7 +8,7 @@ use s2i_native::NativeEngine;
 
 use crate::{
     agents,
-    choice::Chosen,
+    choice::EngineKind,
     config::Config,
     credentials::{self, Provider},
     error::Error,
@@ -27,12 +27,15 @@ pub(crate) enum AnyEngine {
 impl AnyEngine {
     /// Opens the engine. Must be called before any thread starts: the embedded engine changes the privileges of
     /// the whole process.
-    pub(crate) fn open(chosen: Chosen, config: &Config, host: &Host) -> Result<Self, Error> {
-        match chosen {
-            Chosen::Api(endpoint) => api(endpoint, host).map(Self::Api),
-            Chosen::Native(store) => {
-                let lacking = native::enter(&store)?;
-                Ok(Self::Native(native::open(store, config, host)?, lacking))
+    pub(crate) fn open(kind: EngineKind, config: &Config, host: &Host) -> Result<Self, Error> {
+        match kind {
+            EngineKind::Api(endpoint) => api(endpoint, host).map(Self::Api),
+            EngineKind::Native(store) => {
+                let restriction = native::enter(&store)?;
+                Ok(Self::Native(
+                    native::open(store, config, host)?,
+                    restriction,
+                ))
             }
         }
     }

@@ -11,6 +11,7 @@ use std::{
 };
 
 use s2i_docker::HostEnv;
+use s2i_native::userns;
 
 /// All properties of the process that affect behaviour.
 #[derive(Clone, Debug, Default)]
@@ -86,7 +87,7 @@ impl Host {
             data_home: path("XDG_DATA_HOME").or_else(|| below_home(".local/share")),
             auth_file: path("REGISTRY_AUTH_FILE"),
             path: env::var_os("PATH"),
-            is_root: crate::native::is_root(),
+            is_root: is_root(),
             stdin_is_terminal: io::stdin().is_terminal(),
             stdout_is_terminal: io::stdout().is_terminal(),
             is_interactive: is_terminal
@@ -105,13 +106,16 @@ fn program() -> OsString {
 }
 
 fn text(name: &str) -> Option<String> {
-    env::var(name)
-        .ok()
-        .filter(|value: &String| !value.is_empty())
+    env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 fn path(name: &str) -> Option<PathBuf> {
     env::var_os(name)
         .filter(|value| !value.is_empty())
         .map(PathBuf::from)
+}
+
+/// Returns whether the user is root of the machine. Root of a user namespace has only the user's privileges.
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root() && !userns::is_inside()
 }

@@ -10,13 +10,15 @@ mod args;
 mod choice;
 mod commands;
 mod config;
+mod context;
 mod credentials;
 mod engine;
 mod error;
 mod exit;
+mod files;
+mod finding;
 mod host;
 mod native;
-mod reading;
 mod render;
 mod request;
 mod secrets;
@@ -24,10 +26,13 @@ mod signals;
 
 use std::process::ExitCode;
 
-use args::{Args, Command};
+use args::{Args, Command, EngineCommand};
 use clap::{CommandFactory as _, Parser as _, error::ErrorKind};
-use commands::Setting;
+use config::Config;
+use context::CommandContext;
+use engine::AnyEngine;
 use error::Error;
+use host::Host;
 use s2i_build::{CancelToken, Notice, context::or_interrupted};
 
 /// The former name of the command, under which the Go tool still runs with a warning.
@@ -54,80 +59,82 @@ fn main() -> ExitCode {
         }
     };
     render::trace(args.global.loglevel);
-    match begin(&args) {
-        Ok(code) => code,
-        Err(err) => {
-            render::error(&err, args.is_json());
-            err.exit_code().into()
-        }
-    }
+    run(&args).unwrap_or_else(|err| {
+        render::error(&err, args.is_json());
+        err.exit_code().into()
+    })
 }
 
 /// Runs the command up to the start of the asynchronous runtime. No thread starts here, because only a process
 /// with a single thread can enter a user namespace.
-fn begin(args: &Args) -> Result<ExitCode, Error> {
-    let mut host = host::Host::read();
-    let config = config::Config::read(&host)?;
+fn run(args: &Args) -> Result<ExitCode, Error> {
+    let mut host = Host::read();
+    let config = Config::read(&host)?;
     host.engine.configured = config.url.clone().zip(config.file.clone());
-    let setting = Setting {
+    let context = CommandContext {
         global: &args.global,
         config: &config,
         host: &host,
     };
     if host.program == OLD_NAME {
-        setting.warn(
+        context.warn(
             OLD_NAME,
             "this name of the command is deprecated; use `s2i`",
         );
     }
-    match &args.command {
-        Command::ExitCodes => commands::exit_codes(),
-        Command::Completion(args) => commands::completion(args),
-        Command::Man(args) => commands::man(args, &setting)?,
-        Command::Create(args) => commands::create(args, &setting)?,
-        Command::Version { .. } => in_runtime(&setting, async |cancel| {
-            or_interrupted(commands::version(&setting), cancel).await
-        })?,
-        Command::Login(args) => in_runtime(&setting, async |cancel| {
-            commands::login(args, &setting, cancel).await
-        })?,
-        Command::Logout(args) => in_runtime(&setting, async |cancel| {
-            or_interrupted(commands::logout(args, &setting), cancel).await
-        })?,
+    let command = match &args.command {
+        Command::WithEngine(command) => command,
+        Command::Login(args) => {
+            return in_runtime(&context, async |cancel| {
+                commands::login(args, &context, cancel).await
+            });
+        }
+        Command::Logout(args) => {
+            return in_runtime(&context, async |cancel| {
+                or_interrupted(commands::logout(args, &context), cancel).await
+            });
+        }
         Command::Doctor => {
-            let before = commands::doctor::Before::find(&setting);
-            return in_runtime(&setting, async |cancel| {
-                or_interrupted(commands::doctor::run(before, &setting), cancel).await
+            let probes = commands::doctor::Probes::new(&context);
+            return in_runtime(&context, async |cancel| {
+                or_interrupted(commands::doctor::run(probes, &context), cancel).await
             });
         }
-        Command::Build(build) if build.as_dockerfile.is_some() => {
-            in_runtime(&setting, async |cancel| {
-                commands::dockerfile(build, &setting, cancel).await
-            })?;
-        }
-        command => {
-            let choice = choice::choose(&args.global, &config, &host)?;
-            if choice.is_fallback {
-                setting.notice(Notice::EmbeddedEngine {
-                    reason: choice.because,
-                });
-            }
-            let engine = engine::AnyEngine::open(choice.chosen, &config, &host)?;
-            return in_runtime(&setting, async |cancel| {
-                commands::run(command, &engine, &setting, cancel).await
+        Command::ExitCodes => return Ok(commands::exit_codes()),
+        Command::Completion(args) => return Ok(commands::completion(args)),
+        Command::Man(args) => return commands::man(args, &context),
+        Command::Create(args) => return commands::create(args, &context),
+        Command::Version { .. } => {
+            return in_runtime(&context, async |cancel| {
+                or_interrupted(commands::version(&context), cancel).await
             });
         }
+    };
+    if let EngineCommand::Build(build) = command
+        && let Some(file) = &build.as_dockerfile
+    {
+        return in_runtime(&context, async |cancel| {
+            commands::dockerfile(build, file, &context, cancel).await
+        });
     }
-    Ok(ExitCode::SUCCESS)
+    let choice = choice::choose(&context, native::check)?;
+    if choice.is_fallback {
+        let reason = choice.reason;
+        context.notice(Notice::EmbeddedEngine { reason });
+    }
+    let engine = AnyEngine::open(choice.engine, &config, &host)?;
+    in_runtime(&context, async |cancel| {
+        commands::run(command, &engine, &context, cancel).await
+    })
 }
 
 /// Runs the asynchronous part, which signals stop from here on.
-fn in_runtime<T>(
-    setting: &Setting<'_>,
-    work: impl AsyncFnOnce(&CancelToken) -> Result<T, Error>,
-) -> Result<T, Error> {
+fn in_runtime(
+    context: &CommandContext<'_>,
+    work: impl AsyncFnOnce(&CancelToken) -> Result<ExitCode, Error>,
+) -> Result<ExitCode, Error> {
     let cancel = CancelToken::default();
-    signals::watch(&cancel, setting.announcer()).map_err(Error::Runtime)?;
+    signals::watch(&cancel, context.announcer()).map_err(Error::Runtime)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

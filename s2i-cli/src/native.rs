@@ -1,66 +1,42 @@
 //! The embedded engine: the check that it can work here, and opening it.
 
-use std::{
-    fmt,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
-use s2i_core::{Diagnostic, ErrorChain, bounds};
+use s2i_core::{Diagnostic, ErrorChain};
 use s2i_docker::Flavour;
 use s2i_native::{
     NativeEngine, Options,
     userns::{self, Plan, Report},
 };
 use s2i_oci::registry;
-use serde::Serialize;
 
-use crate::{agents, config::Config, credentials, error::Error, host::Host};
+use crate::{
+    agents,
+    config::Config,
+    credentials,
+    error::Error,
+    files,
+    finding::{Finding, Unavailable},
+    host::Host,
+};
 
 /// The usual directories of registry certificates.
 const CERTIFICATES: [&str; 2] = ["/etc/docker/certs.d", "/etc/containers/certs.d"];
 
-/// A missing prerequisite, and the step that provides it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Missing {
-    pub(crate) what: String,
-    pub(crate) step: Option<String>,
-}
-
-/// The reasons why the embedded engine can't work here.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Impossible(pub(crate) Vec<Missing>);
-
-impl fmt::Display for Impossible {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let all = self.0.iter().map(|missing| missing.what.as_str());
-        f.write_str(&all.collect::<Vec<_>>().join("; "))
-    }
-}
-
-/// Probes the machine and this store. Takes as long as starting a container.
-pub(crate) fn probe(store: &Path) -> Report {
-    userns::probe(store)
-}
-
-/// Checks that the embedded engine can work here.
-pub(crate) fn possible(store: &Path) -> Result<(), Impossible> {
-    verdict(&probe(store))
+/// Checks that the embedded engine can work here. Takes as long as starting a container.
+pub(crate) fn check(store: &Path) -> Result<(), Unavailable> {
+    verdict(&userns::probe(store))
 }
 
 /// Returns the result of a report.
-pub(crate) fn verdict(report: &Report) -> Result<(), Impossible> {
-    match &report.trial {
-        Ok(()) => Ok(()),
-        Err(why) => Err(Impossible(reasons(report, why))),
-    }
+pub(crate) fn verdict(report: &Report) -> Result<(), Unavailable> {
+    let trial = report.trial.as_ref();
+    trial.map_err(|why| reasons(report, why)).copied()
 }
 
 /// Returns the causes of a failed trial; those that the user can fix come first.
-fn reasons(report: &Report, why: &str) -> Vec<Missing> {
-    let missing = |what: &str, step: &str| Missing {
-        what: what.into(),
-        step: Some(step.into()),
-    };
+fn reasons(report: &Report, why: &str) -> Unavailable {
+    let missing = |text: &str, step| Finding::new(text, Some(step));
     let is_user = report.euid != 0;
     let mut reasons = Vec::new();
     if is_user && report.max_user_namespaces == Some(0) {
@@ -87,15 +63,12 @@ fn reasons(report: &Report, why: &str) -> Vec<Missing> {
             "name a directory on another file system with --store",
         ));
     }
-    reasons.push(Missing {
-        what: why.to_owned(),
-        step: None,
-    });
-    reasons
+    reasons.push(Finding::new(why, None));
+    Unavailable(reasons)
 }
 
 /// Returns the restrictions of the engine on this machine.
-pub(crate) fn drawbacks(report: &Report) -> Vec<Missing> {
+pub(crate) fn drawbacks(report: &Report) -> Vec<Finding> {
     let mut drawbacks = Vec::new();
     if let Plan::Single { why } = &report.plan {
         let step = if report.newuidmap.is_none() || report.newgidmap.is_none() {
@@ -104,33 +77,25 @@ pub(crate) fn drawbacks(report: &Report) -> Vec<Missing> {
             let range = free_range(&["/etc/subuid", "/etc/subgid"].map(read));
             format!("sudo usermod --add-subuids {range} --add-subgids {range} \"$USER\"")
         };
-        drawbacks.push(Missing {
-            what: format!("images with another user than root can't be used: {why}"),
-            step: Some(step),
-        });
+        let text = format!("images with another user than root can't be used: {why}");
+        drawbacks.push(Finding::new(text, Some(&step)));
     }
     if let Err(why) = &report.cgroup {
-        drawbacks.push(Missing {
-            what: format!("no limits for memory, processes and processors: {why}"),
-            step: None,
-        });
+        let text = format!("no limits for memory, processes and processors: {why}");
+        drawbacks.push(Finding::new(text, None));
     }
     if !report.has_seccomp {
-        drawbacks.push(Missing {
-            what: "this kernel can't restrict system calls".into(),
-            step: None,
-        });
+        let text = "this kernel can't restrict system calls";
+        drawbacks.push(Finding::new(text, None));
     }
     if !report.has_scopes {
-        drawbacks.push(Missing {
-            what: "this kernel has no Landlock that can keep containers from abstract sockets: on the network \
-                   `host`, which is the default, they can reach daemons of this machine that listen on one"
-                .into(),
-            step: Some(
-                "s2i build --network none …, or Linux 6.12 or later with `landlock` among the kernel's `lsm`"
-                    .into(),
+        drawbacks.push(Finding::new(
+            "this kernel has no Landlock that can keep containers from abstract sockets: on the network \
+                   `host`, which is the default, they can reach daemons of this machine that listen on one",
+            Some(
+                "s2i build --network none …, or Linux 6.12 or later with `landlock` among the kernel's `lsm`",
             ),
-        });
+        ));
     }
     drawbacks
 }
@@ -155,11 +120,6 @@ fn free_range(tables: &[String]) -> String {
     format!("{first}-{}", first + COUNT - 1)
 }
 
-/// Returns whether the user is root of the machine. Root of a user namespace has only the user's privileges.
-pub(crate) fn is_root() -> bool {
-    rustix::process::geteuid().is_root() && !userns::is_inside()
-}
-
 /// Makes an ordinary user's process root of a user namespace. Returns the restriction that containers have then.
 /// Must be called before any thread starts.
 pub(crate) fn enter(store: &Path) -> Result<Option<Diagnostic>, Error> {
@@ -171,7 +131,7 @@ pub(crate) fn enter(store: &Path) -> Result<Option<Diagnostic>, Error> {
         Ok(_) => Ok(None),
         Err(err) => {
             let why = ErrorChain(&err).to_string();
-            Err(Impossible(reasons(&probe(store), &why)).into())
+            Err(Error::Native(reasons(&userns::probe(store), &why)))
         }
     }
 }
@@ -193,12 +153,7 @@ fn own_certificates(host: &Host) -> impl Iterator<Item = PathBuf> {
 /// Returns the registry options, with the credentials and certificates of Docker and Podman.
 pub(crate) fn registry(config: &Config, host: &Host) -> Result<registry::Options, Error> {
     let own = &config.registry;
-    let extra_ca = own.trust_ca.as_ref().map(|path| {
-        bounds::read_text_file(path, bounds::FILE).map_err(|source| Error::ReadFile {
-            path: path.clone(),
-            source,
-        })
-    });
+    let extra_ca = own.trust_ca.as_deref().map(files::read);
     let usual = registry::Options::default();
     Ok(registry::Options {
         credentials: credentials::store(host, Flavour::Podman),
@@ -221,7 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_free_range_comes_after_all_others() {
+    fn free_range_comes_after_all_others() {
         let tables = |uids: &str, gids: &str| [uids.to_owned(), gids.to_owned()];
         assert_eq!(free_range(&tables("", "broken\n")), "100000-165535");
         let tables = tables("me:100000:65536\n", "you:165536:65536\nme:100000:65536\n");

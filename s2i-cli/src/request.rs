@@ -7,26 +7,29 @@ use s2i_build::{
     plan::PlanError,
     request::{BuildRequest, Builder, PreviousRequest, RuntimeRequest, SourceRequest},
 };
-use s2i_core::{Diagnostic, EnvVar, bounds, environment, mapping::Mapping};
+use s2i_core::{Diagnostic, EnvVar, environment};
 
 use crate::{
-    args::Build, choice, commands::Setting, error::Error, host::Host, reading::reading, secrets,
+    args::Build,
+    choice,
+    context::CommandContext,
+    error::Error,
+    files::{self, interruptible},
+    host::Host,
+    secrets,
 };
 
 /// Returns the requested build, and problems in its files that are not fatal.
 pub(crate) async fn build(
     args: &Build,
-    Setting {
-        host,
-        config,
-        global,
-    }: &Setting<'_>,
+    context: &CommandContext<'_>,
     cancel: &CancelToken,
 ) -> Result<(BuildRequest, Vec<Diagnostic>), Error> {
+    let CommandContext { host, config, .. } = context;
     let file = args.environment_file.as_deref();
     let (env, diagnostics) = variables(&args.env, file, host, cancel).await?;
-    let (typed, surroundings) = (args.secret.clone(), Host::clone(host));
-    let secrets = reading(move || secrets::read(&typed, &surroundings), cancel).await?;
+    let (options, secret_host) = (args.secret.clone(), Host::clone(host));
+    let secrets = interruptible(move || secrets::read(&options, &secret_host), cancel).await?;
     let trust = match args.trust_ca.as_deref() {
         Some(file) => Some(read(file, host, cancel).await?),
         None => None,
@@ -34,15 +37,12 @@ pub(crate) async fn build(
     let request = BuildRequest {
         source: SourceRequest {
             location: args.source.clone(),
-            git_ref: args
-                .git_ref
-                .clone()
-                .filter(|reference| !reference.is_empty()),
-            context_dir: args.context_dir.clone().filter(|dir| !dir.is_empty()),
+            git_ref: not_empty(args.git_ref.as_ref()),
+            context_dir: not_empty(args.context_dir.as_ref()),
             copy: args.copy,
             exclude: args.exclude.clone(),
             // The store changes while the source is read.
-            foreign: vec![choice::store(global, config, host)],
+            foreign: vec![choice::store(context)],
         },
         builder: builder(args),
         builders: config.builders.clone(),
@@ -51,21 +51,22 @@ pub(crate) async fn build(
         runtime: args.runtime_image.clone().map(|image| RuntimeRequest {
             image,
             pull: args.runtime_pull_policy,
-            artifacts: artifacts(args),
+            artifacts: args
+                .runtime_artifact
+                .iter()
+                .flat_map(|list| list.0.clone())
+                .collect(),
         }),
         previous: previous(args)?,
         env,
         secrets,
         trust,
         network: args.network.clone().unwrap_or_default(),
-        limits: args.limited.limits(),
+        limits: args.limits.limits(),
         destination: args.destination.clone(),
-        assemble_user: args.assemble_user.clone().filter(|user| !user.is_empty()),
-        assemble_runtime_user: args
-            .assemble_runtime_user
-            .clone()
-            .filter(|user| !user.is_empty()),
-        allowed_uids: args.allowed.ranges(config),
+        assemble_user: not_empty(args.assemble_user.as_ref()),
+        assemble_runtime_user: not_empty(args.assemble_runtime_user.as_ref()),
+        allowed_uids: args.allowed.or(&config.allowed_uids),
         application_name: args.application_name.clone(),
         description: args.description.clone(),
         keep_source: args.keep_source,
@@ -76,10 +77,10 @@ pub(crate) async fn build(
 }
 
 fn previous(args: &Build) -> Result<Option<PreviousRequest>, Error> {
-    let (is_split, pull) = (args.runtime_image.is_some(), args.incremental_pull_policy);
     if !args.incremental {
         return Ok(None);
     }
+    let (is_split, pull) = (args.runtime_image.is_some(), args.incremental_pull_policy);
     // A single name may turn out to be the builder; then the result has no name.
     match args.tag.as_ref().or(args.builder.as_ref()) {
         Some(tag) => Ok(Some(PreviousRequest::of(tag, is_split, pull)?)),
@@ -95,35 +96,29 @@ fn builder(args: &Build) -> Builder {
     }
 }
 
-fn artifacts(args: &Build) -> Vec<Mapping> {
-    args.runtime_artifact
-        .iter()
-        .flat_map(|list| list.0.clone())
-        .collect()
+/// Returns the value of an option; an empty one counts as left out.
+pub(crate) fn not_empty(value: Option<&String>) -> Option<String> {
+    value.filter(|value| !value.is_empty()).cloned()
 }
 
 /// Returns the variables of the command line and then those of a file, which take precedence.
 pub(crate) async fn variables(
-    typed: &[EnvVar],
+    options: &[EnvVar],
     file: Option<&Path>,
     host: &Host,
     cancel: &CancelToken,
 ) -> Result<(Vec<EnvVar>, Vec<Diagnostic>), Error> {
     let Some(file) = file else {
-        return Ok((typed.to_vec(), Vec::new()));
+        return Ok((options.to_vec(), Vec::new()));
     };
     let text = read(file, host, cancel).await?;
     let (from_file, diagnostics) = environment::parse_file(&file.display().to_string(), &text);
-    Ok((environment::merge([typed, &from_file]), diagnostics))
+    Ok((environment::merge([options, &from_file]), diagnostics))
 }
 
 async fn read(file: &Path, host: &Host, cancel: &CancelToken) -> Result<String, Error> {
     let path = host.working_dir.join(file);
-    let read = move || {
-        let read = bounds::read_text_file(&path, bounds::FILE);
-        read.map_err(|source| Error::ReadFile { path, source })
-    };
-    reading(read, cancel).await
+    interruptible(move || files::read(&path), cancel).await
 }
 
 fn epoch(host: &Host) -> Result<Option<u64>, Error> {

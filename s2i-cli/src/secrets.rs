@@ -1,8 +1,9 @@
 //! The option `--secret`, in the notation of `docker buildx build`: the sources of secret values.
 
-use std::{fmt, fs::File, io, path::PathBuf};
+use std::{fs::File, io, path::PathBuf};
 
 use s2i_core::{EnvVar, EnvVarError, Secret, bounds};
+use thiserror::Error;
 
 use crate::host::Host;
 
@@ -11,61 +12,66 @@ const LONGEST: usize = 128 * 1024;
 
 /// The source of a secret's value.
 #[derive(Debug, PartialEq, Eq)]
-enum Place {
+enum Source {
     Variable(String),
     File(PathBuf),
 }
 
 /// The reason for a rejected secret. No message shows a value, or text in the wrong place that may be one.
-#[derive(Debug)]
+#[derive(Debug, Error)]
 pub(crate) enum SecretError {
-    /// The text has something other than fields.
+    #[error("a part of --secret is none of id=NAME, env=VARIABLE and src=FILE")]
     Syntax,
-    /// The secret has no name.
+    #[error("a --secret has no id=NAME")]
     NoId,
-    /// A name contains a `=`; the text after it may be a value.
+    /// The text after the `=` may be a value.
+    #[error("a --secret has the name of a variable with a `=` in it")]
     Name,
-    /// The secret has two sources.
-    TwoPlaces { id: String },
-    /// The secret is of type file but names none.
+    #[error("the secret `{id}` can't come from env= and from src=")]
+    TwoSources { id: String },
+    #[error("the secret `{id}` is a file, and no src= names it")]
     NoFile { id: String },
-    /// The variable is not set.
+    #[error("the secret `{id}` is missing: the variable `{variable}` is not set")]
     Unset { id: String, variable: String },
-    /// The file can't be read.
+    #[error("can't read the secret `{id}` from `{}`", path.display())]
     Read {
         id: String,
         path: PathBuf,
         source: io::Error,
     },
     /// The value can't be an environment variable.
-    Value { id: String, what: &'static str },
+    #[error("the secret `{id}` {reason}")]
+    Value { id: String, reason: &'static str },
 }
 
 /// Reads the secrets that `--secret` names.
 pub(crate) fn read(typed: &[String], host: &Host) -> Result<Vec<Secret>, SecretError> {
     let secret = |text: &String| {
-        let (id, place) = parse(text)?;
-        let value = match place {
-            Place::Variable(variable) => value_of(&id, &variable, host)?,
-            Place::File(path) => content_of(&id, host.working_dir.join(path))?,
+        let (id, source) = parse(text)?;
+        let value = match source {
+            Source::Variable(variable) => match host.variables.get(&variable) {
+                Some(value) => value,
+                None => return Err(SecretError::Unset { id, variable }),
+            },
+            Source::File(path) => content_of(&id, host.working_dir.join(path))?,
         };
         variable(&id, value)
     };
     typed.iter().map(secret).collect()
 }
 
-fn parse(text: &str) -> Result<(String, Place), SecretError> {
+fn parse(text: &str) -> Result<(String, Source), SecretError> {
     let (mut id, mut variable, mut file, mut kind) = (None, None, None, None);
     for field in text.split(',') {
         let (name, value) = field.split_once('=').ok_or(SecretError::Syntax)?;
-        let place = match name.trim() {
+        let field = match name.trim() {
             "id" => &mut id,
             "env" => &mut variable,
             "src" | "source" => &mut file,
             "type" => &mut kind,
             _ => return Err(SecretError::Syntax),
         };
-        *place = Some(value.to_owned()).filter(|value| !value.is_empty());
+        *field = Some(value.to_owned()).filter(|value| !value.is_empty());
     }
     let id = id.ok_or(SecretError::NoId)?;
     let mut names = std::iter::once(&id).chain(&variable);
@@ -76,25 +82,17 @@ fn parse(text: &str) -> Result<(String, Place), SecretError> {
         // For this type, buildx treats `src` as the name of a variable.
         variable = variable.or_else(|| file.take());
     }
-    let place = match (variable, file) {
-        (Some(_), Some(_)) => return Err(SecretError::TwoPlaces { id }),
-        (Some(variable), None) => Place::Variable(variable),
-        (None, Some(file)) => Place::File(file.into()),
+    let source = match (variable, file) {
+        (Some(_), Some(_)) => return Err(SecretError::TwoSources { id }),
+        (Some(variable), None) => Source::Variable(variable),
+        (None, Some(file)) => Source::File(file.into()),
         (None, None) => match kind.as_deref() {
-            None | Some("env") => Place::Variable(id.clone()),
+            None | Some("env") => Source::Variable(id.clone()),
             Some("file") => return Err(SecretError::NoFile { id }),
             Some(_) => return Err(SecretError::Syntax),
         },
     };
-    Ok((id, place))
-}
-
-fn value_of(id: &str, variable: &str, host: &Host) -> Result<Vec<u8>, SecretError> {
-    let value = host.variables.get(variable);
-    value.ok_or_else(|| SecretError::Unset {
-        id: id.to_owned(),
-        variable: variable.to_owned(),
-    })
+    Ok((id, source))
 }
 
 /// Returns the content of a file without its final line break, which editors add and no token has.
@@ -112,14 +110,14 @@ fn content_of(id: &str, path: PathBuf) -> Result<Vec<u8>, SecretError> {
 }
 
 fn variable(id: &str, value: Vec<u8>) -> Result<Secret, SecretError> {
-    let bad = |what| SecretError::Value {
+    let bad = |reason| SecretError::Value {
         id: id.to_owned(),
-        what,
+        reason,
     };
     if id.len() + value.len() + 2 > LONGEST {
         return Err(bad("is longer than 128 KiB, and no variable can be"));
     }
-    let value = String::from_utf8(value).map_err(|_| bad("is no text in UTF-8"))?;
+    let value = String::from_utf8(value).map_err(|_| bad("is not text in UTF-8"))?;
     let variable = EnvVar::new(id, &value).map_err(|err| match err {
         EnvVarError::Nul(_) => bad("has a NUL byte in it"),
         _ => bad("has a name that no variable can have"),
@@ -127,51 +125,16 @@ fn variable(id: &str, value: Vec<u8>) -> Result<Secret, SecretError> {
     variable.map(Secret::from)
 }
 
-impl fmt::Display for SecretError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Syntax => {
-                f.write_str("a part of --secret is none of id=NAME, env=VARIABLE and src=FILE")
-            }
-            Self::NoId => f.write_str("a --secret has no id=NAME"),
-            Self::Name => f.write_str("a --secret has the name of a variable with a `=` in it"),
-            Self::TwoPlaces { id } => {
-                write!(f, "the secret `{id}` can't come from env= and from src=")
-            }
-            Self::NoFile { id } => write!(f, "the secret `{id}` is a file, and no src= names it"),
-            Self::Unset { id, variable } => write!(
-                f,
-                "the secret `{id}` is not there: the variable `{variable}` is not set"
-            ),
-            Self::Read { id, path, .. } => {
-                write!(f, "can't read the secret `{id}` from `{}`", path.display())
-            }
-            Self::Value { id, what } => write!(f, "the secret `{id}` {what}"),
-        }
-    }
-}
-
-impl std::error::Error for SecretError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Read { source, .. } => Some(source),
-            _ => None,
-        }
-    }
-}
-
 impl SecretError {
     /// Returns the hint for the user.
     pub(crate) fn hint(&self) -> Option<String> {
-        Some(match self {
-            Self::Syntax | Self::NoId | Self::Name => {
-                "for example --secret id=NPM_TOKEN, with the value in the variable NPM_TOKEN; or --secret id=NPM_TOKEN,src=FILE".into()
-            }
-            Self::Unset { id, .. } => {
-                format!("set it, or name a file: --secret id={id},src=FILE")
-            }
-            _ => return None,
-        })
+        match self {
+            Self::Syntax | Self::NoId | Self::Name => Some(
+                "for example --secret id=NPM_TOKEN, with the value in the variable NPM_TOKEN; or --secret id=NPM_TOKEN,src=FILE".into(),
+            ),
+            Self::Unset { id, .. } => Some(format!("set it, or name a file: --secret id={id},src=FILE")),
+            _ => None,
+        }
     }
 }
 
@@ -201,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_comes_from_a_variable_or_a_file() {
+    fn secret_comes_from_a_variable_or_a_file() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("token"), "hunter22\n").unwrap();
         std::fs::write(dir.path().join("key"), "one\r\ntwo\n\r\n").unwrap();
@@ -225,13 +188,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said_without_the_value() {
+    fn messages_do_not_contain_the_value() {
         let dir = tempfile::tempdir().unwrap();
         let path = |name: &str| dir.path().join(name);
         std::fs::write(path("nul"), "hunter22\0").unwrap();
         std::fs::write(path("bytes"), b"hunter22\xff").unwrap();
         std::fs::write(path("long"), VALUE.repeat(LONGEST / VALUE.len() + 1)).unwrap();
-        let said = |typed: &str| {
+        let message = |typed: &str| {
             let err = read(&[typed.to_owned()], &host(dir.path())).unwrap_err();
             let text = ErrorChain(&err).to_string();
             assert!(
@@ -260,8 +223,8 @@ mod tests {
             "id=A=hunter22,env=NPM_TOKEN",
             "id=A,env=NPM_TOKEN=hunter22",
         ];
-        let said: Vec<_> = lines.iter().map(|typed| said(typed)).collect();
-        insta::assert_snapshot!(said.join("\n"), @"
+        let messages: Vec<_> = lines.iter().map(|typed| message(typed)).collect();
+        insta::assert_snapshot!(messages.join("\n"), @"
         a part of --secret is none of id=NAME, env=VARIABLE and src=FILE
         a part of --secret is none of id=NAME, env=VARIABLE and src=FILE
         a part of --secret is none of id=NAME, env=VARIABLE and src=FILE
@@ -271,12 +234,12 @@ mod tests {
         a --secret has no id=NAME
         the secret `A` can't come from env= and from src=
         the secret `A` is a file, and no src= names it
-        the secret `A` is not there: the variable `A` is not set
-        the secret `A` is not there: the variable `B` is not set
+        the secret `A` is missing: the variable `A` is not set
+        the secret `A` is missing: the variable `B` is not set
         can't read the secret `A` from `DIR/none`: No such file or directory (os error 2)
         the secret `A` has a NUL byte in it
-        the secret `A` is no text in UTF-8
-        the secret `A` is no text in UTF-8
+        the secret `A` is not text in UTF-8
+        the secret `A` is not text in UTF-8
         the secret `A` is longer than 128 KiB, and no variable can be
         a --secret has the name of a variable with a `=` in it
         a --secret has the name of a variable with a `=` in it

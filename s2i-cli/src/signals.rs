@@ -18,10 +18,10 @@ use signal_hook::{
 use crate::{error::interrupt_code, render::Announcer};
 
 /// The interval of checks for a second signal and for pending resources.
-const LOOK: Duration = Duration::from_millis(20);
+const INTERVAL: Duration = Duration::from_millis(20);
 
 /// The duration of a clean-up after which its pending resources are listed.
-const PATIENCE: Duration = Duration::from_millis(500);
+const REPORT_AFTER: Duration = Duration::from_millis(500);
 
 /// Passes signals to the token as long as the program runs.
 ///
@@ -31,11 +31,11 @@ pub(crate) fn watch(cancel: &CancelToken, announcer: Announcer) -> io::Result<()
     let signals = Signals::new([SIGHUP, SIGINT, SIGTERM])?;
     let cancel = cancel.clone();
     let thread = thread::Builder::new().name("signals".into());
-    thread.spawn(move || attend(signals, &cancel, announcer))?;
+    thread.spawn(move || handle(signals, &cancel, announcer))?;
     Ok(())
 }
 
-fn attend(mut signals: Signals, cancel: &CancelToken, announcer: Announcer) {
+fn handle(mut signals: Signals, cancel: &CancelToken, announcer: Announcer) {
     let Some(first) = signals.forever().next() else {
         return;
     };
@@ -45,15 +45,15 @@ fn attend(mut signals: Signals, cancel: &CancelToken, announcer: Announcer) {
     let mut pending = Pending::new(announcer);
     loop {
         if let Some(second) = signals.pending().next() {
-            leave(self::reason(second), cancel, announcer);
+            exit(self::reason(second), cancel, announcer);
         }
-        pending.look(cancel.resources().list());
-        thread::sleep(LOOK);
+        pending.update(cancel.resources().list());
+        thread::sleep(INTERVAL);
     }
 }
 
 /// Ends the program regardless of its other threads.
-fn leave(reason: Interrupt, cancel: &CancelToken, announcer: Announcer) -> ! {
+fn exit(reason: Interrupt, cancel: &CancelToken, announcer: Announcer) -> ! {
     announcer.leaving(reason, &cancel.resources().list());
     signal_hook::low_level::exit(interrupt_code(reason).0.into())
 }
@@ -69,30 +69,30 @@ fn reason(signal: i32) -> Interrupt {
 /// Lists the pending resources once, after they have not changed for a while.
 struct Pending {
     announcer: Announcer,
-    seen: Vec<Resource>,
+    resources: Vec<Resource>,
     since: Instant,
-    is_said: bool,
+    is_listed: bool,
 }
 
 impl Pending {
     fn new(announcer: Announcer) -> Self {
         Self {
             announcer,
-            seen: Vec::new(),
+            resources: Vec::new(),
             since: Instant::now(),
-            is_said: false,
+            is_listed: false,
         }
     }
 
-    fn look(&mut self, now: Vec<Resource>) {
-        if now != self.seen {
-            self.seen = now;
+    fn update(&mut self, resources: Vec<Resource>) {
+        if resources != self.resources {
+            self.resources = resources;
             self.since = Instant::now();
-            self.is_said = false;
+            self.is_listed = false;
         }
-        if !self.is_said && !self.seen.is_empty() && self.since.elapsed() >= PATIENCE {
-            self.announcer.waiting(&self.seen);
-            self.is_said = true;
+        if !self.is_listed && !self.resources.is_empty() && self.since.elapsed() >= REPORT_AFTER {
+            self.announcer.waiting(&self.resources);
+            self.is_listed = true;
         }
     }
 }

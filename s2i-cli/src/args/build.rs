@@ -6,11 +6,11 @@ use clap::{Args, ValueEnum};
 use s2i_build::request::{Network, PullPolicy, SourceLocation};
 use s2i_core::{ContainerPath, EnvVar, ImageRef, mapping::MappingList};
 
-use super::{limits::Limited, uids::AllowedUids};
+use super::{limits::LimitArgs, uids::AllowedUids};
 
 const AFTER_HELP: &str = "\
 One name after SOURCE is the BUILDER if the engine has a builder image of that name that s2i has not \
-made itself. Else it is the TAG, and a builder is picked; a line says which it was.
+made itself. Otherwise it is the TAG, and a builder is picked; a line of the output shows the choice.
 
 By the files at the top of the source, the first of these builders is picked:
   s2i/go      for a go.work, a go.mod, files of Go, or a Gopkg.toml, glide.yaml or Godeps
@@ -69,7 +69,7 @@ pub(crate) struct Build {
     #[arg(long, value_name = "NETWORK", value_parser = |text: &str| Ok::<_, Infallible>(Network::from(text)))]
     pub(crate) network: Option<Network>,
     #[command(flatten)]
-    pub(crate) limited: Limited,
+    pub(crate) limits: LimitArgs,
     /// Trust the CA certificates of a PEM file during `assemble`, in addition to the builder's own; the
     /// resulting image does not contain them
     #[arg(long, env = "S2I_TRUST_CA", value_name = "FILE")]

@@ -7,7 +7,7 @@ use s2i_build::limits::{self, Limits};
 
 /// The resource limits of a container.
 #[derive(Clone, Copy, Debug, Args)]
-pub(crate) struct Limited {
+pub(crate) struct LimitArgs {
     /// Limit the memory of each container, for example 512m or 1.5g
     #[arg(long, value_name = "SIZE", value_parser = limits::memory)]
     memory: Option<u64>,
@@ -19,7 +19,7 @@ pub(crate) struct Limited {
     pids_limit: Option<NonZeroU64>,
 }
 
-impl Limited {
+impl LimitArgs {
     /// Returns the limits in the units of the engine.
     pub(crate) fn limits(self) -> Limits {
         Limits {

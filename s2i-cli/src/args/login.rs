@@ -6,9 +6,9 @@ use s2i_oci::registry::registry_name;
 /// Log in to a registry.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The login is shown to the registry first. It is kept where Docker and Podman keep theirs: with the credential \
-helper that their configuration names, else in a file, unencrypted. A file that has a login for the registry \
-gets this one in its place; the first one goes to $REGISTRY_AUTH_FILE, else to ~/.docker/config.json.")]
+The login is verified with the registry first. It is stored where Docker and Podman store theirs: with the \
+credential helper that their configuration names, or else in a file, unencrypted. It replaces a login for the \
+registry in the file that has one; the first login goes to $REGISTRY_AUTH_FILE, or else to ~/.docker/config.json.")]
 pub(crate) struct Login {
     /// Registry, as `host` or `host:port`
     #[arg(default_value = "docker.io", value_parser = registry)]
@@ -37,7 +37,7 @@ fn registry(text: &str) -> Result<String, &'static str> {
 pub(crate) fn user(text: &str) -> Result<String, &'static str> {
     match text {
         "" => Err("it is empty"),
-        text if text.contains(':') => Err("no user has a `:`"),
+        text if text.contains(':') => Err("it contains a `:`"),
         text => Ok(text.into()),
     }
 }

@@ -38,6 +38,7 @@ pub(crate) struct Args {
 
 /// The options of all commands.
 #[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Options of all commands")]
 pub(crate) struct Global {
     /// Address of Docker or Podman: `unix:///path` or `tcp://host:port`
     #[arg(short = 'U', long, global = true, value_name = "URL")]
@@ -77,33 +78,12 @@ pub(crate) enum ProgressStyle {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Build an image from source
-    Build(Box<Build>),
-    /// Show how to use a builder image
-    Usage(Usage),
-    /// Run a container from an image and exit with its status
-    Run(Run),
-    /// List images
-    Images(List),
-    /// Remove images or names of images
-    Rmi(Images),
-    /// Add a name to an image
-    Tag(Tag),
-    /// Push an image to its registry
-    Push(Image),
-    /// Pull an image from its registry
-    Pull(Image),
+    #[command(flatten)]
+    WithEngine(EngineCommand),
     /// Log in to a registry
     Login(Login),
     /// Remove the logins for a registry
     Logout(Logout),
-    /// Load images from an archive into the engine
-    Load(Load),
-    /// Write an image to an archive
-    #[command(visible_alias = "save")]
-    Export(Export),
-    /// Remove images without a name and unused data
-    Prune,
     /// Show the available engines, their features and how to fix problems
     Doctor,
     /// List the exit codes and their meanings
@@ -122,6 +102,34 @@ pub(crate) enum Command {
     },
 }
 
+/// The commands that open an engine.
+#[derive(Debug, Subcommand)]
+pub(crate) enum EngineCommand {
+    /// Build an image from source
+    Build(Box<Build>),
+    /// Show how to use a builder image
+    Usage(Usage),
+    /// Run a container from an image and exit with its status
+    Run(Run),
+    /// List images
+    Images(List),
+    /// Remove images or names of images
+    Rmi(Images),
+    /// Add a name to an image
+    Tag(Tag),
+    /// Push an image to its registry
+    Push(Image),
+    /// Pull an image from its registry
+    Pull(Image),
+    /// Load images from an archive into the engine
+    Load(Load),
+    /// Write an image to an archive
+    #[command(visible_alias = "save")]
+    Export(Export),
+    /// Remove images without a name and unused data
+    Prune,
+}
+
 impl Args {
     pub(crate) fn is_json(&self) -> bool {
         self.global.progress == ProgressStyle::Json
@@ -135,23 +143,27 @@ mod tests {
 
     use super::*;
 
-    fn parse(line: &str) -> Result<Build, String> {
+    fn parse_command(line: &str) -> Result<Command, String> {
         let words = std::iter::once("s2i").chain(line.split_whitespace());
         let args = Args::try_parse_from(words).map_err(|err| err.to_string())?;
-        match args.command {
-            Command::Build(build) => Ok(*build),
+        Ok(args.command)
+    }
+
+    fn parse(line: &str) -> Result<Build, String> {
+        match parse_command(line)? {
+            Command::WithEngine(EngineCommand::Build(build)) => Ok(*build),
             other => Err(format!("{other:?}")),
         }
     }
 
     #[test]
-    fn the_command_line_is_consistent() {
+    fn command_line_is_consistent() {
         <Args as clap::CommandFactory>::command().debug_assert();
     }
 
     /// The short forms and the free order of arguments are those of the Go tool.
     #[test]
-    fn short_forms_and_flags_between_names() {
+    fn short_forms_and_options_between_names_are_accepted() {
         let build = parse(
             "build -c . -e A=1 s2i/go -p never -e B=2 app -r v1 -a /x:y -a /z --runtime-image r",
         )
@@ -174,11 +186,8 @@ mod tests {
 
     /// A repeated option replaces the earlier list, and without the option the configuration applies.
     #[test]
-    fn the_last_list_of_allowed_users_counts() {
-        let config = crate::config::Config {
-            allowed_uids: "5".parse().unwrap(),
-            ..Default::default()
-        };
+    fn last_list_of_allowed_users_counts() {
+        let configured = "5".parse().unwrap();
         for (line, expected) in [
             ("build .", "5"),
             ("build . -u 1-", "1-"),
@@ -186,7 +195,7 @@ mod tests {
             ("build . --allowed-uids=1001,2000- -u 7", "7"),
             ("build . --allowed-uids=", ""),
         ] {
-            let ranges = parse(line).unwrap().allowed.ranges(&config);
+            let ranges = parse(line).unwrap().allowed.or(&configured);
             assert_eq!(ranges.to_string(), expected, "{line}");
         }
         for line in ["build . -u root", "build . -u 5-1", "build . -u -"] {
@@ -217,11 +226,10 @@ mod tests {
     }
 
     #[test]
-    fn usage_asks_one_image() {
-        let line = "s2i usage --json s2i/go -p never -e A=1 -e B=2";
-        let args = Args::try_parse_from(line.split_whitespace()).unwrap();
-        let Command::Usage(usage) = args.command else {
-            panic!("{args:?}")
+    fn usage_takes_one_image() {
+        let command = parse_command("usage --json s2i/go -p never -e A=1 -e B=2").unwrap();
+        let Command::WithEngine(EngineCommand::Usage(usage)) = command else {
+            panic!("{command:?}")
         };
         assert_eq!(usage.image.to_string(), "s2i/go");
         assert_eq!((usage.json, usage.env.len()), (true, 2));
@@ -233,17 +241,16 @@ mod tests {
             "usage go -e A",
             "usage go -p often",
         ] {
-            let words = std::iter::once("s2i").chain(bad.split_whitespace());
-            assert!(Args::try_parse_from(words).is_err(), "{bad}");
+            assert!(parse_command(bad).is_err(), "{bad}");
         }
     }
 
     #[test]
-    fn a_login_is_for_a_registry() {
-        let words = "s2i login https://Index.Docker.io/v1/ -u me --password-stdin";
-        let args = Args::try_parse_from(words.split_whitespace()).unwrap();
-        let Command::Login(login) = args.command else {
-            panic!("{args:?}")
+    fn login_takes_a_registry() {
+        let command =
+            parse_command("login https://Index.Docker.io/v1/ -u me --password-stdin").unwrap();
+        let Command::Login(login) = command else {
+            panic!("{command:?}")
         };
         assert_eq!(login.registry, "docker.io");
         for bad in [
@@ -253,18 +260,17 @@ mod tests {
             "login --password-stdin",
             "logout -u me",
         ] {
-            let words = std::iter::once("s2i").chain(bad.split_whitespace());
-            assert!(Args::try_parse_from(words).is_err(), "{bad}");
+            assert!(parse_command(bad).is_err(), "{bad}");
         }
     }
 
     /// Words after the image belong to the application.
     #[test]
-    fn the_image_ends_the_options_of_run() {
-        let words = "s2i run --read-only -p 80:8080 -e A=1 web --help -e B=2 -- x";
-        let args = Args::try_parse_from(words.split_whitespace()).unwrap();
-        let Command::Run(run) = args.command else {
-            panic!("{args:?}")
+    fn image_ends_the_options_of_run() {
+        let command =
+            parse_command("run --read-only -p 80:8080 -e A=1 web --help -e B=2 -- x").unwrap();
+        let Command::WithEngine(EngineCommand::Run(run)) = command else {
+            panic!("{command:?}")
         };
         let (image, words) = run.image().unwrap();
         assert_eq!(image.to_string(), "web");
@@ -280,13 +286,12 @@ mod tests {
             "run -p 0:80 web",
             "run -p 80:x web",
         ] {
-            let words = std::iter::once("s2i").chain(bad.split_whitespace());
-            assert!(Args::try_parse_from(words).is_err(), "{bad}");
+            assert!(parse_command(bad).is_err(), "{bad}");
         }
     }
 
     #[test]
-    fn where_a_build_is_loaded_needs_an_equals_sign() {
+    fn destination_of_load_needs_an_equals_sign() {
         for (line, expected) in [
             ("build . go app --load", Some(LoadInto::Any)),
             ("build --load . go app", Some(LoadInto::Any)),
@@ -302,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_told_before_anything_starts() {
+    fn invalid_arguments_are_rejected() {
         for (line, expected) in [
             ("build . Go", "must be lower case"),
             ("build . go app:", "is no valid tag"),

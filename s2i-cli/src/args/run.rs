@@ -9,13 +9,13 @@ use s2i_build::{
 };
 use s2i_core::{EnvVar, ImageRef, ImageRefError};
 
-use super::limits::Limited;
+use super::limits::LimitArgs;
 
 /// Run a container from an image and exit with its status.
 #[derive(Debug, Args)]
 #[command(
     override_usage = "s2i run [OPTIONS] <IMAGE> [ARGS]...",
-    after_help = "Whatever comes after IMAGE is for the application, in place of the image's command.",
+    after_help = "All words after IMAGE replace the image's command.",
     disable_help_subcommand = true
 )]
 pub(crate) struct Run {
@@ -35,7 +35,7 @@ pub(crate) struct Run {
     #[arg(long, value_name = "NETWORK", value_parser = |text: &str| Ok::<_, Infallible>(Network::from(text)))]
     pub(crate) network: Option<Network>,
     #[command(flatten)]
-    pub(crate) limited: Limited,
+    pub(crate) limits: LimitArgs,
     /// Mount the root file system read-only, with a temporary writable /tmp
     #[arg(long)]
     pub(crate) read_only: bool,
@@ -49,12 +49,12 @@ pub(crate) struct Run {
     pub(crate) pull_policy: PullPolicy,
 
     #[command(subcommand)]
-    pub(crate) what: What,
+    pub(crate) command: ImageCommand,
 }
 
 /// The image to run, with its arguments.
 #[derive(Debug, Subcommand)]
-pub(crate) enum What {
+pub(crate) enum ImageCommand {
     /// The image, and the arguments that replace its command. As an external subcommand it ends the options of
     /// s2i: all further words belong to the application.
     #[command(external_subcommand)]
@@ -64,7 +64,7 @@ pub(crate) enum What {
 impl Run {
     /// Returns the image and the arguments after it.
     pub(crate) fn image(&self) -> Result<(ImageRef, &[String]), ImageRefError> {
-        let What::Image(words) = &self.what;
+        let ImageCommand::Image(words) = &self.command;
         let (image, args) = words.split_first().ok_or(ImageRefError::Empty)?;
         Ok((image.parse()?, args))
     }

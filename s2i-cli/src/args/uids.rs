@@ -3,8 +3,6 @@
 use clap::Args;
 use s2i_core::UidRanges;
 
-use crate::config::Config;
-
 /// The user IDs that scripts may run as.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct AllowedUids {
@@ -22,8 +20,7 @@ pub(crate) struct AllowedUids {
 
 impl AllowedUids {
     /// Returns the ranges of the option, or else those of the configuration.
-    pub(crate) fn ranges(&self, config: &Config) -> UidRanges {
-        let ranges = self.ranges.as_ref();
-        ranges.unwrap_or(&config.allowed_uids).clone()
+    pub(crate) fn or(&self, configured: &UidRanges) -> UidRanges {
+        self.ranges.as_ref().unwrap_or(configured).clone()
     }
 }

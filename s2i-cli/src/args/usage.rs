@@ -9,9 +9,8 @@ use super::uids::AllowedUids;
 /// Show how to use a builder image.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The script `usage` of the image says it, in a container of its own and without network. With --json \
-there is a JSON object in any case: what the script answers to `--json`, else its text as \
-{\"text\": …}.")]
+The answer is that of the image's script `usage`, which runs in a container without network. With --json \
+it is always a JSON object: the answer of the script to `--json`, or else its text as {\"text\": …}.")]
 pub(crate) struct Usage {
     /// Builder image
     #[arg(value_name = "BUILDER")]

@@ -3,16 +3,15 @@
 use s2i_build::{
     CancelToken, Engine, Outcome,
     context::or_interrupted,
-    event::{Event, EventSink as _},
     ports::{EngineProbe, ImageResolver},
     request::BuildRequest,
     source::LocalAndGit,
 };
 use serde_json::json;
 
-use super::Setting;
 use crate::{
     args::{Build, PlanForm},
+    context::CommandContext,
     error::Error,
     host::Host,
     render::Renderer,
@@ -22,14 +21,14 @@ use crate::{
 pub(crate) async fn run(
     engine: &(impl Engine + EngineProbe),
     args: &Build,
-    setting: &Setting<'_>,
+    context: &CommandContext<'_>,
     cancel: &CancelToken,
 ) -> Result<Outcome, Error> {
     let Inputs {
         source,
         request,
         renderer,
-    } = inputs(engine, args, setting, cancel).await?;
+    } = inputs(engine, args, context, cancel).await?;
     let outcome = s2i_build::build(engine, &source, &request, &renderer, cancel).await?;
     renderer.outcome(&outcome);
     Ok(outcome)
@@ -40,14 +39,14 @@ pub(crate) async fn dry_run(
     engine: &(impl ImageResolver + EngineProbe),
     args: &Build,
     form: PlanForm,
-    setting: &Setting<'_>,
+    context: &CommandContext<'_>,
     cancel: &CancelToken,
 ) -> Result<(), Error> {
     let Inputs {
         source,
         request,
         renderer,
-    } = inputs(engine, args, setting, cancel).await?;
+    } = inputs(engine, args, context, cancel).await?;
     let prepared = s2i_build::prepare(engine, &source, &request, &renderer, cancel).await?;
     let plan = prepared.plan();
     let document = json!(plan);
@@ -69,15 +68,13 @@ struct Inputs {
 async fn inputs(
     engine: &impl EngineProbe,
     args: &Build,
-    setting: &Setting<'_>,
+    context: &CommandContext<'_>,
     cancel: &CancelToken,
 ) -> Result<Inputs, Error> {
-    let Setting { global, host, .. } = setting;
-    let (request, diagnostics) = request::build(args, setting, cancel).await?;
+    let CommandContext { global, host, .. } = context;
+    let (request, diagnostics) = request::build(args, context, cancel).await?;
     let renderer = Renderer::new(global.progress, args.quiet, host);
-    for problem in diagnostics {
-        renderer.event(Event::Warning(problem));
-    }
+    renderer.warnings(diagnostics);
     // The engine is probed before the source is fetched, so that nothing is fetched in vain.
     or_interrupted(engine.probe(), cancel).await?;
     Ok(Inputs {

@@ -3,11 +3,11 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    process::ExitCode,
 };
 
 use s2i_build::{
     BuildContext, BuildError, BuildFailure, CancelToken, EngineError, Resource,
-    event::{Event, EventSink as _},
     facts::ImageFacts,
     plan::DOCKERFILE_SOURCE_DIR,
     ports::ImageResolver,
@@ -18,8 +18,11 @@ use s2i_build::{
 use s2i_core::ImageRef;
 use serde_json::json;
 
-use super::{Setting, build};
-use crate::{args::Build, error::Error, reading::reading, render::Renderer, request};
+use super::build;
+use crate::{
+    args::Build, context::CommandContext, error::Error, files::interruptible, render::Renderer,
+    request,
+};
 
 /// The file name if the argument is a directory.
 const FILE_NAME: &str = "Dockerfile";
@@ -51,24 +54,25 @@ impl ImageResolver for AssumedImages {
 /// Writes the Dockerfile and its context.
 pub(crate) async fn run(
     args: &Build,
-    setting: &Setting<'_>,
+    file: &Path,
+    context: &CommandContext<'_>,
     cancel: &CancelToken,
-) -> Result<(), Error> {
-    let Setting { global, host, .. } = setting;
-    let file = args.as_dockerfile.as_deref();
-    let file = place(&host.working_dir.join(file.unwrap_or(Path::new(FILE_NAME))));
+) -> Result<ExitCode, Error> {
+    let CommandContext { global, host, .. } = context;
+    let mut file = host.working_dir.join(file);
+    if file.is_dir() || file.as_os_str().as_encoded_bytes().ends_with(b"/") {
+        file.push(FILE_NAME);
+    }
     let dir = file.parent().unwrap_or(&host.working_dir).to_owned();
     let source_dir = SourceDir::create(dir.join(DOCKERFILE_SOURCE_DIR), cancel)?;
-    let (mut request, diagnostics) = request::build(args, setting, cancel).await?;
+    let (mut request, diagnostics) = request::build(args, context, cancel).await?;
     if let Builder::Either(builder) = request.builder {
         request.builder = Builder::Named(builder);
     }
     // It may lie in the source.
     request.source.foreign.push(source_dir.outermost.clone());
     let renderer = Renderer::new(global.progress, args.quiet, host);
-    for problem in diagnostics {
-        renderer.event(Event::Warning(problem));
-    }
+    renderer.warnings(diagnostics);
     let images = AssumedImages {
         result: request.tag.clone(),
     };
@@ -76,23 +80,13 @@ pub(crate) async fn run(
     let prepared = s2i_build::prepare(&images, &source, &request, &renderer, cancel).await?;
     let text = prepared.plan().to_dockerfile();
     let text = text.map_err(|err| BuildFailure::from(BuildError::Dockerfile(err)))?;
-    let (tree, path, token) = (prepared.source(), file.clone(), cancel.clone());
-    let write = move || source_dir.complete(tree, &path, &text, &token);
-    reading(write, cancel).await?;
-    let shown = file.display();
     let object = json!({"event": "dockerfile", "file": file});
-    renderer.answer(&format!("{shown}\n"), &object);
-    Ok(())
-}
-
-/// Returns the path of the Dockerfile, which has its usual name in a directory.
-fn place(file: &Path) -> PathBuf {
-    let is_directory = file.is_dir() || file.as_os_str().as_encoded_bytes().ends_with(b"/");
-    if is_directory {
-        file.join(FILE_NAME)
-    } else {
-        file.to_owned()
-    }
+    let answer = format!("{}\n", file.display());
+    let (tree, token) = (prepared.source(), cancel.clone());
+    let write = move || source_dir.complete(tree, &file, &text, &token);
+    interruptible(write, cancel).await?;
+    renderer.answer(&answer, &object);
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The directory of the source beside the Dockerfile. It is removed unless it is completed.
@@ -121,11 +115,11 @@ impl SourceDir {
             is_complete: false,
             _tracked: tracked,
         };
-        created.map_err(dir.failed())?;
+        created.map_err(dir.write_error())?;
         Ok(dir)
     }
 
-    fn failed(&self) -> impl FnOnce(io::Error) -> Error + use<> {
+    fn write_error(&self) -> impl FnOnce(io::Error) -> Error + use<> {
         let path = self.path.clone();
         move |source| Error::WriteFile { path, source }
     }
@@ -138,7 +132,8 @@ impl SourceDir {
         text: &str,
         cancel: &CancelToken,
     ) -> Result<(), Error> {
-        tree.copy_into(&self.path, cancel).map_err(self.failed())?;
+        tree.copy_into(&self.path, cancel)
+            .map_err(self.write_error())?;
         fs::write(file, text).map_err(|source| Error::WriteFile {
             path: file.to_owned(),
             source,

@@ -17,19 +17,18 @@ use s2i_build::{
 use s2i_core::ImageRef;
 use serde_json::json;
 
-use super::Setting;
-use crate::{args::Export, error::Error};
+use crate::{args::Export, context::CommandContext, error::Error};
 
 pub(crate) async fn run(
     engine: &impl ImageTransfer,
     args: &Export,
-    setting: &Setting<'_>,
+    context: &CommandContext<'_>,
     cancel: &CancelToken,
 ) -> Result<(), Error> {
     let image = &args.image;
     let output = args.output.as_deref();
     let Some(output) = output.filter(|output| *output != Path::new("-")) else {
-        if setting.host.stdout_is_terminal {
+        if context.host.stdout_is_terminal {
             return Err(Error::Terminal("standard output"));
         }
         let name = Path::new("standard output");
@@ -37,13 +36,13 @@ pub(crate) async fn run(
         or_interrupted(write(archive, image, io::stdout(), name), cancel).await?;
         return Ok(());
     };
-    let path = setting.host.working_dir.join(output);
+    let path = context.host.working_dir.join(output);
     let archive = engine.export(image, cancel);
     let bytes = or_interrupted(write_file(archive, image, &path), cancel).await?;
     let file = path.display().to_string();
     let object =
         json!({"event": "exported", "image": image.to_string(), "file": file, "bytes": bytes});
-    setting.renderer().answer("", &object);
+    context.renderer().answer("", &object);
     Ok(())
 }
 

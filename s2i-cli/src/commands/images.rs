@@ -4,16 +4,15 @@ use s2i_build::ports::ImageStore;
 use s2i_core::Printable;
 use serde_json::json;
 
-use super::Setting;
-use crate::{args::List, error::Error, render};
+use crate::{args::List, context::CommandContext, error::Error, render};
 
 pub(crate) async fn run(
     engine: &impl ImageStore,
     args: &List,
-    setting: &Setting<'_>,
+    context: &CommandContext<'_>,
 ) -> Result<(), Error> {
     let images = engine.list().await?;
-    let renderer = setting.renderer();
+    let renderer = context.renderer();
     if renderer.is_json() {
         for image in &images {
             let names = &image.names;
@@ -26,9 +25,9 @@ pub(crate) async fn run(
         let ids = images
             .iter()
             .map(|image| render::short_id(&image.id) + "\n");
-        render::data(&Printable::lines(&ids.collect::<String>()));
+        render::write_stdout(&Printable::lines(&ids.collect::<String>()));
     } else {
-        render::data(&Printable::lines(&render::images(&images)));
+        render::write_stdout(&Printable::lines(&render::images(&images)));
     }
     Ok(())
 }

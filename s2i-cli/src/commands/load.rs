@@ -13,18 +13,17 @@ use s2i_build::{
 };
 use serde_json::json;
 
-use super::Setting;
-use crate::{args::Load, error::Error, reading::reading};
+use crate::{args::Load, context::CommandContext, error::Error, files::interruptible};
 
 pub(crate) async fn run(
     engine: &impl ImageTransfer,
     args: &Load,
-    setting: &Setting<'_>,
+    context: &CommandContext<'_>,
     cancel: &CancelToken,
 ) -> Result<(), Error> {
-    let archive = open(args, setting, cancel).await?;
+    let archive = open(args, context, cancel).await?;
     let loaded = engine.load(archive, cancel).await?;
-    let renderer = setting.renderer();
+    let renderer = context.renderer();
     for image in loaded {
         let object = json!({"event": "loaded", "image": image});
         renderer.answer(&format!("{image}\n"), &object);
@@ -34,19 +33,19 @@ pub(crate) async fn run(
 
 async fn open(
     args: &Load,
-    setting: &Setting<'_>,
+    context: &CommandContext<'_>,
     cancel: &CancelToken,
 ) -> Result<ArchiveStream<'static>, Error> {
     let input = args.input.as_ref().filter(|input| *input != Path::new("-"));
     let Some(input) = input else {
-        if setting.host.stdin_is_terminal {
+        if context.host.stdin_is_terminal {
             return Err(Error::Terminal("standard input"));
         }
         return Ok(stream(io::stdin()));
     };
-    let path = setting.host.working_dir.join(input);
+    let path = context.host.working_dir.join(input);
     let open = move || File::open(&path).map_err(|source| Error::ReadFile { path, source });
-    Ok(stream(reading(open, cancel).await?))
+    Ok(stream(interruptible(open, cancel).await?))
 }
 
 fn stream(mut archive: impl Read + Send + 'static) -> ArchiveStream<'static> {

@@ -4,11 +4,15 @@ use std::{
     fs::File,
     io::{self, BufRead as _, Read as _},
     path::Path,
+    process::ExitCode,
 };
 
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 use s2i_build::{
-    CancelToken, EngineError, Interrupt, context::or_interrupted, event::Event, stream::blocking,
+    CancelToken, EngineError, Interrupt,
+    context::or_interrupted,
+    event::{Event, EventSink as _},
+    stream::blocking,
 };
 use s2i_core::{Diagnostic, Printable, Secret, bounds, credential::Credential};
 use s2i_oci::{
@@ -17,19 +21,19 @@ use s2i_oci::{
 };
 use serde_json::{Value, json};
 
-use super::Setting;
-use crate::{args, credentials, error::Error, host::Host, native, render};
+use crate::{args, context::CommandContext, credentials, error::Error, host::Host, native, render};
 
 pub(crate) async fn run(
     args: &args::Login,
-    setting: &Setting<'_>,
+    context: &CommandContext<'_>,
     cancel: &CancelToken,
-) -> Result<(), Error> {
-    let home = credentials::default_file(setting.host).ok_or(Error::NoHome)?;
-    let options = native::registry(setting.config, setting.host)?;
-    let credential = answer(args, setting.host, cancel).await?;
-    let login = log_in(&args.registry, &credential, options, &home, setting);
-    or_interrupted(login, cancel).await
+) -> Result<ExitCode, Error> {
+    let file = credentials::default_file(context.host).ok_or(Error::NoHome)?;
+    let options = native::registry(context.config, context.host)?;
+    let credential = answer(args, context.host, cancel).await?;
+    let login = log_in(&args.registry, &credential, options, &file, context);
+    or_interrupted(login, cancel).await?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Prompts in a separate thread, because the answer may never come.
@@ -78,34 +82,32 @@ async fn log_in(
     registry: &str,
     credential: &Credential,
     options: registry::Options,
-    home: &Path,
-    setting: &Setting<'_>,
+    default_file: &Path,
+    context: &CommandContext<'_>,
 ) -> Result<(), Error> {
     let store = options.credentials.clone();
-    let registries = Registry::new(options).map_err(Error::Registry)?;
-    let outcome = registries.log_in(registry, credential).await;
-    if outcome.map_err(Error::Registry)? == LoginOutcome::NotRequested {
-        setting.tell(Event::Warning(Diagnostic::new(
+    let outcome = Registry::new(options)?.log_in(registry, credential).await?;
+    let renderer = context.renderer();
+    if outcome == LoginOutcome::NotRequested {
+        renderer.event(Event::Warning(Diagnostic::new(
             format!("the registry `{registry}`"),
             "it did not ask for a login, so the password is not verified",
         )));
     }
-    let locations = store.store(registry, credential, home).await;
-    let locations = locations.map_err(Error::Credentials)?;
+    let locations = store.store(registry, credential, default_file).await?;
     let user = credential.user();
-    let known = format!("logged in to `{registry}` as `{}`", Printable::line(user));
+    let login = format!("logged in to `{registry}` as `{}`", Printable::line(user));
     let lines = locations
         .iter()
-        .map(|location| format!("{known}, kept {}\n", place(location)));
+        .map(|location| format!("{login}, kept {}\n", describe(location)));
     let kept: Vec<_> = locations.iter().map(object).collect();
     let object = json!({"event": "logged_in", "registry": registry, "user": user, "kept": kept});
-    let text: String = lines.collect();
-    setting.renderer().answer(&text, &object);
+    renderer.answer(&lines.collect::<String>(), &object);
     Ok(())
 }
 
 /// Returns a location as a part of a sentence.
-pub(super) fn place(location: &CredentialLocation) -> String {
+pub(super) fn describe(location: &CredentialLocation) -> String {
     match location {
         CredentialLocation::File(path) => format!("in `{}`, unencrypted", path.display()),
         CredentialLocation::Helper(name) => format!("by `docker-credential-{name}`"),
@@ -131,7 +133,7 @@ fn ask(user: Option<String>, password_stdin: bool) -> Result<Credential, Error> 
         ask_password()?
     };
     if password.is_empty() {
-        return Err(Error::NoAnswer("password", "it is empty"));
+        return Err(Error::InvalidAnswer("password", "it is empty"));
     }
     let password = Secret::new(password);
     Ok(Credential::Password { user, password })
@@ -142,7 +144,7 @@ fn ask_user() -> Result<String, Error> {
     render::prompt("Username: ");
     let mut answer = io::stdin().lock().take(bounds::PASSWORD);
     answer.read_line(&mut line).map_err(Error::Answer)?;
-    args::user(line.trim()).map_err(|why| Error::NoAnswer("user", why))
+    args::user(line.trim()).map_err(|reason| Error::InvalidAnswer("user", reason))
 }
 
 /// Prompts on the terminal without echo. Ctrl-C counts as an answer and sends no signal.

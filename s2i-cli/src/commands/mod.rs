@@ -1,8 +1,8 @@
 //! The commands, one file each.
 
 mod build;
+mod build_load;
 mod create;
-mod deliver;
 mod dockerfile;
 pub(crate) mod doctor;
 mod export;
@@ -23,7 +23,7 @@ mod version;
 use std::process::ExitCode;
 
 use s2i_build::{
-    CancelToken, Engine, Notice,
+    CancelToken, Engine,
     context::or_interrupted,
     event::{Event, EventSink as _},
     ports::{EngineProbe, ImageTransfer, Launcher},
@@ -31,13 +31,7 @@ use s2i_build::{
 use s2i_core::{Diagnostic, Printable};
 
 use crate::{
-    args::{Command, Global},
-    config::Config,
-    engine::AnyEngine,
-    error::Error,
-    exit,
-    host::Host,
-    render::{self, Announcer, Renderer},
+    args::EngineCommand, context::CommandContext, engine::AnyEngine, error::Error, exit, render,
 };
 
 pub(crate) use create::run as create;
@@ -47,110 +41,74 @@ pub(crate) use logout::run as logout;
 pub(crate) use shell::{completion, man};
 pub(crate) use version::run as version;
 
-/// The context of every command.
-pub(crate) struct Setting<'a> {
-    pub(crate) global: &'a Global,
-    pub(crate) config: &'a Config,
-    pub(crate) host: &'a Host,
-}
-
-impl Setting<'_> {
-    fn renderer(&self) -> Renderer {
-        Renderer::new(self.global.progress, false, self.host)
-    }
-
-    /// Returns the announcer for signals.
-    pub(crate) fn announcer(&self) -> Announcer {
-        Announcer::new(self.renderer().is_json(), self.host.is_interactive)
-    }
-
-    fn tell(&self, event: Event) {
-        self.renderer().event(event);
-    }
-
-    /// Shows a warning about `place`.
-    pub(crate) fn warn(&self, place: impl Into<String>, message: &str) {
-        self.tell(Event::Warning(Diagnostic::new(place, message)));
-    }
-
-    /// Shows a notice.
-    pub(crate) fn notice(&self, notice: Notice) {
-        self.tell(Event::Notice(notice));
-    }
-}
-
 /// Runs a command with the chosen engine.
 pub(crate) async fn run(
-    command: &Command,
+    command: &EngineCommand,
     engine: &AnyEngine,
-    setting: &Setting<'_>,
+    context: &CommandContext<'_>,
     cancel: &CancelToken,
 ) -> Result<ExitCode, Error> {
-    let runs = matches!(
-        command,
-        Command::Build(_) | Command::Run(_) | Command::Usage(_)
-    );
-    if let (AnyEngine::Native(_, Some(lacking)), true) = (engine, runs) {
-        setting.tell(Event::Warning(lacking.clone()));
+    use EngineCommand::{Build, Run, Usage};
+
+    if let (AnyEngine::Native(_, Some(restriction)), Build(_) | Run(_) | Usage(_)) =
+        (engine, command)
+    {
+        let warning = Event::Warning(restriction.clone());
+        context.renderer().event(warning);
     }
     let load = match command {
-        Command::Build(args) => args.load.as_ref().map(|load| (args, load)),
+        Build(args) => args.load.as_ref().map(|destination| (args, destination)),
         _ => None,
     };
     match (engine, load) {
-        (AnyEngine::Native(engine, _), Some((args, load))) => {
-            deliver::run(engine, args, load, setting, cancel).await?;
-            Ok(ExitCode::SUCCESS)
+        (AnyEngine::Native(engine, _), Some((args, destination))) => {
+            build_load::run(engine, args, destination, context, cancel).await
         }
         (AnyEngine::Api(_), Some(_)) => Err(Error::LoadOfApi),
-        (AnyEngine::Api(engine), None) => Box::pin(with(engine, command, setting, cancel)).await,
+        (AnyEngine::Api(engine), None) => Box::pin(with(engine, command, context, cancel)).await,
         (AnyEngine::Native(engine, _), None) => {
-            Box::pin(with(engine, command, setting, cancel)).await
+            Box::pin(with(engine, command, context, cancel)).await
         }
     }
 }
 
 async fn with<E: Engine + EngineProbe + ImageTransfer + Launcher>(
     engine: &E,
-    command: &Command,
-    setting: &Setting<'_>,
+    command: &EngineCommand,
+    context: &CommandContext<'_>,
     cancel: &CancelToken,
 ) -> Result<ExitCode, Error> {
     match command {
-        Command::Build(args) => match args.dry_run {
-            Some(form) => {
-                Box::pin(build::dry_run(engine, args, form, setting, cancel)).await?;
-            }
-            None => drop(Box::pin(build::run(engine, args, setting, cancel)).await?),
+        EngineCommand::Build(args) => match args.dry_run {
+            Some(form) => Box::pin(build::dry_run(engine, args, form, context, cancel)).await?,
+            None => drop(Box::pin(build::run(engine, args, context, cancel)).await?),
         },
-        Command::Run(args) => return run::run(engine, args, setting, cancel).await,
-        Command::Usage(args) => usage::run(engine, args, setting, cancel).await?,
-        Command::Images(args) => or_interrupted(images::run(engine, args, setting), cancel).await?,
-        Command::Rmi(args) => return or_interrupted(rmi::run(engine, args, setting), cancel).await,
-        Command::Tag(args) => or_interrupted(tag::run(engine, args, setting), cancel).await?,
-        Command::Push(args) => push::run(engine, args, setting, cancel).await?,
-        Command::Pull(args) => pull::run(engine, args, setting, cancel).await?,
-        Command::Load(args) => load::run(engine, args, setting, cancel).await?,
-        Command::Export(args) => export::run(engine, args, setting, cancel).await?,
-        Command::Prune => or_interrupted(prune::run(engine, setting), cancel).await?,
-        Command::Completion(_)
-        | Command::Create(_)
-        | Command::Doctor
-        | Command::ExitCodes
-        | Command::Login(_)
-        | Command::Logout(_)
-        | Command::Man(_)
-        | Command::Version { .. } => {
-            unreachable!("these need no engine")
+        EngineCommand::Run(args) => return run::run(engine, args, context, cancel).await,
+        EngineCommand::Usage(args) => usage::run(engine, args, context, cancel).await?,
+        EngineCommand::Images(args) => {
+            or_interrupted(images::run(engine, args, context), cancel).await?;
         }
+        EngineCommand::Rmi(args) => {
+            return or_interrupted(rmi::run(engine, args, context), cancel).await;
+        }
+        EngineCommand::Tag(args) => {
+            or_interrupted(tag::run(engine, args, context), cancel).await?;
+        }
+        EngineCommand::Push(args) => push::run(engine, args, context, cancel).await?,
+        EngineCommand::Pull(args) => pull::run(engine, args, context, cancel).await?,
+        EngineCommand::Load(args) => load::run(engine, args, context, cancel).await?,
+        EngineCommand::Export(args) => export::run(engine, args, context, cancel).await?,
+        EngineCommand::Prune => or_interrupted(prune::run(engine, context), cancel).await?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// `s2i exit-codes`.
-pub(crate) fn exit_codes() {
-    render::data(&Printable::lines("  0  success\n"));
-    for (code, meaning) in &exit::TABLE {
-        render::data(&Printable::lines(&format!("{:>3}  {meaning}\n", code.0)));
-    }
+pub(crate) fn exit_codes() -> ExitCode {
+    let lines = exit::TABLE
+        .iter()
+        .map(|(code, meaning)| format!("{:>3}  {meaning}\n", code.0));
+    let text = "  0  success\n".to_owned() + &lines.collect::<String>();
+    render::write_stdout(&Printable::lines(&text));
+    ExitCode::SUCCESS
 }

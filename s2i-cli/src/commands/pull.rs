@@ -5,21 +5,19 @@ use s2i_build::{
 };
 use serde_json::json;
 
-use super::Setting;
-use crate::{args::Image, error::Error};
+use crate::{args::Image, context::CommandContext, error::Error};
 
 pub(crate) async fn run(
     engine: &impl ImageResolver,
     args: &Image,
-    setting: &Setting<'_>,
+    context: &CommandContext<'_>,
     cancel: &CancelToken,
 ) -> Result<(), Error> {
-    let renderer = setting.renderer();
+    let renderer = context.renderer();
     let progress = Progress::new(&renderer);
     let context = BuildContext::new(&progress, cancel);
     let image = &args.image;
-    let pulling = engine.resolve(image, PullPolicy::Always, context);
-    let id = pulling.await?.id;
+    let id = engine.resolve(image, PullPolicy::Always, context).await?.id;
     let object = json!({"event": "pulled", "image": image.to_string(), "id": id});
     renderer.answer(&format!("{id}\n"), &object);
     Ok(())

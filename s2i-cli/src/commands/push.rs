@@ -3,16 +3,15 @@
 use s2i_build::{BuildContext, CancelToken, event::Progress, ports::ImageTransfer};
 use serde_json::json;
 
-use super::Setting;
-use crate::{args::Image, error::Error};
+use crate::{args::Image, context::CommandContext, error::Error};
 
 pub(crate) async fn run(
     engine: &impl ImageTransfer,
     args: &Image,
-    setting: &Setting<'_>,
+    context: &CommandContext<'_>,
     cancel: &CancelToken,
 ) -> Result<(), Error> {
-    let renderer = setting.renderer();
+    let renderer = context.renderer();
     let progress = Progress::new(&renderer);
     let context = BuildContext::new(&progress, cancel);
     let image = &args.image;

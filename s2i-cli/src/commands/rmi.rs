@@ -5,16 +5,15 @@ use std::process::ExitCode;
 use s2i_build::ports::ImageStore;
 use serde_json::json;
 
-use super::Setting;
-use crate::{args, error::Error, render};
+use crate::{args, context::CommandContext, error::Error, render};
 
 /// Removes all images that can be removed. The exit code is that of the first failure.
 pub(crate) async fn run(
     engine: &impl ImageStore,
     args: &args::Images,
-    setting: &Setting<'_>,
+    context: &CommandContext<'_>,
 ) -> Result<ExitCode, Error> {
-    let renderer = setting.renderer();
+    let renderer = context.renderer();
     let mut failed = None;
     for image in &args.images {
         match engine.remove(image).await.map_err(Error::from) {

@@ -3,17 +3,16 @@
 use s2i_build::ports::ImageStore;
 use serde_json::json;
 
-use super::Setting;
-use crate::{args, error::Error};
+use crate::{args, context::CommandContext, error::Error};
 
 pub(crate) async fn run(
     engine: &impl ImageStore,
     args: &args::Tag,
-    setting: &Setting<'_>,
+    context: &CommandContext<'_>,
 ) -> Result<(), Error> {
     engine.tag(&args.image, &args.name).await?;
     let (image, name) = (args.image.to_string(), args.name.to_string());
     let object = json!({"event": "tagged", "image": image, "name": name});
-    setting.renderer().answer("", &object);
+    context.renderer().answer("", &object);
     Ok(())
 }

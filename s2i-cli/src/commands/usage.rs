@@ -8,23 +8,22 @@ use s2i_build::{
 };
 use serde_json::{Value, json};
 
-use super::Setting;
-use crate::{args::Usage, error::Error, render::Renderer};
+use crate::{args::Usage, context::CommandContext, error::Error, render::Renderer};
 
 pub(crate) async fn run(
     engine: &(impl ImageResolver + Runner),
     args: &Usage,
-    setting: &Setting<'_>,
+    context: &CommandContext<'_>,
     cancel: &CancelToken,
 ) -> Result<(), Error> {
     let request = UsageRequest {
         image: args.image.clone(),
         pull: args.pull_policy,
         env: args.env.clone(),
-        allowed_uids: args.allowed.ranges(setting.config),
+        allowed_uids: args.allowed.or(&context.config.allowed_uids),
         json: args.json,
     };
-    let renderer = setting.renderer();
+    let renderer = context.renderer();
     let events = WithoutHeadings(&renderer);
     let answer = s2i_build::usage(engine, &request, &events, cancel).await?;
     let answer = String::from_utf8_lossy(&answer);
@@ -66,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn there_is_an_object_in_any_case() {
+    fn answer_is_always_an_object() {
         assert_eq!(object("{\"a\": [1]}\n"), json!({"a": [1]}));
         for text in ["", "[1]", "3", "How to use it\n", "{\"a\": 1} more"] {
             assert_eq!(object(text), json!({"text": text}));

@@ -1,20 +1,22 @@
 //! `s2i version`.
 
+use std::process::ExitCode;
+
 use s2i_build::ports::EngineProbe as _;
 use s2i_core::ErrorChain;
 use serde_json::json;
 
-use super::Setting;
 use crate::{
-    choice::{self, Chosen},
+    choice::{self, EngineKind},
+    context::CommandContext,
     engine,
     error::Error,
-    render::Renderer,
+    native,
 };
 
-pub(crate) async fn run(setting: &Setting<'_>) -> Result<(), Error> {
+pub(crate) async fn run(context: &CommandContext<'_>) -> Result<ExitCode, Error> {
     let version = env!("CARGO_PKG_VERSION");
-    let (engine, object) = match describe(setting).await {
+    let (engine, object) = match describe(context).await {
         Ok((name, version, place)) => (
             format!("{name} {version} at {place}"),
             json!({"name": name, "version": version, "place": place}),
@@ -22,25 +24,20 @@ pub(crate) async fn run(setting: &Setting<'_>) -> Result<(), Error> {
         Err(err) => (format!("no engine: {}", ErrorChain(&err)), json!(null)),
     };
     let object = json!({"event": "version", "s2i": version, "engine": object});
-    let Setting { global, host, .. } = setting;
-    let renderer = Renderer::new(global.progress, false, host);
-    renderer.answer(&format!("s2i {version}\n{engine}\n"), &object);
-    Ok(())
+    context
+        .renderer()
+        .answer(&format!("s2i {version}\n{engine}\n"), &object);
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Returns the name, version and address of the engine that would be used.
-async fn describe(setting: &Setting<'_>) -> Result<(String, String, String), Error> {
-    let Setting {
-        global,
-        config,
-        host,
-    } = setting;
-    match choice::choose(global, config, host)?.chosen {
-        Chosen::Api(endpoint) => {
-            let info = engine::api(endpoint, host)?.probe().await?;
+async fn describe(context: &CommandContext<'_>) -> Result<(String, String, String), Error> {
+    match choice::choose(context, native::check)?.engine {
+        EngineKind::Api(endpoint) => {
+            let info = engine::api(endpoint, context.host)?.probe().await?;
             Ok((info.name, info.version, info.endpoint))
         }
-        Chosen::Native(store) => Ok((
+        EngineKind::Native(store) => Ok((
             "the embedded engine".into(),
             env!("CARGO_PKG_VERSION").into(),
             store.display().to_string(),

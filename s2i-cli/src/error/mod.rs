@@ -1,15 +1,16 @@
 //! The top-level error: the message for the user, a hint and the exit code.
 
-use std::{fmt, io, path::PathBuf};
+use std::{io, path::PathBuf};
 
 use s2i_build::{BuildError, BuildFailure, EngineError, Interrupt, SourceError, plan::PlanError};
-use s2i_core::{ImageRefError, Script, wire::FailureKind};
+use s2i_core::{ErrorChain, ImageRefError, Script, wire::FailureKind};
 use s2i_oci::{credentials::CredentialError, registry::RegistryError, store::StoreError};
+use thiserror::Error;
 
 use crate::{
     config::ConfigError,
     exit::{self, Code},
-    native::Impossible,
+    finding::Unavailable,
     secrets::SecretError,
 };
 
@@ -17,54 +18,77 @@ use crate::{
 const NO_PICKED_BUILDER: &str = "`cargo xtask images` makes the images of s2i and puts them into an engine; \
      or name a builder, with `s2i build SOURCE BUILDER TAG`, or as [builders] in the configuration file";
 
+/// The hint for a machine on which no engine works.
+const NO_ENGINE: &str = "`s2i doctor` shows what is missing, and how to get it";
+
 /// The reason for the failure of a command.
-#[derive(Debug)]
+#[derive(Debug, Error)]
 pub(crate) enum Error {
-    /// A build or the engine failed.
+    /// A build or the engine failed. The error of the clean-up is shown apart.
+    #[error("{}", ErrorChain(&.0.error))]
     Build(BuildFailure),
     /// The configuration is invalid.
-    Config(ConfigError),
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// The value of `--secret` is invalid.
-    Secret(SecretError),
+    #[error(transparent)]
+    Secret(#[from] SecretError),
     /// An argument is not a valid image name.
-    Image(ImageRefError),
+    #[error(transparent)]
+    Image(#[from] ImageRefError),
     /// A file from the command line can't be read.
+    #[error("can't read `{}`", path.display())]
     ReadFile { path: PathBuf, source: io::Error },
     /// A file from the command line can't be written.
+    #[error("can't write `{}`", path.display())]
     WriteFile { path: PathBuf, source: io::Error },
     /// The directory for the source beside a Dockerfile exists.
+    #[error("the source can't be written to `{}`, which exists", path.display())]
     ContextExists { path: PathBuf },
     /// An archive would be written to a terminal or read from one.
+    #[error("{0} is a terminal, and an archive is not text")]
     Terminal(&'static str),
     /// `SOURCE_DATE_EPOCH` is not a number.
+    #[error("SOURCE_DATE_EPOCH is `{0}`, not a number of seconds since 1970")]
     Epoch(String),
     /// A URL was given for the embedded engine.
+    #[error("the embedded engine has no URL, and `{0}` was given")]
     UrlOfNative(String),
     /// `--load` was given with an engine other than the embedded one.
+    #[error("--load is for builds of the embedded engine")]
     LoadOfApi,
     /// Neither Docker nor Podman listens, for the given reason, and the embedded engine can't work.
-    NoEngine(Box<(String, Impossible)>),
+    #[error("no container engine can be used; Docker, Podman: {api}; the embedded one: {native}")]
+    NoEngine { api: String, native: Unavailable },
     /// The embedded engine was requested and can't work.
-    Native(Impossible),
+    #[error("the embedded engine can't work here: {0}")]
+    Native(Unavailable),
     /// The registry rejects the login or can't be reached.
-    Registry(RegistryError),
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
     /// Credentials can't be read or stored.
-    Credentials(CredentialError),
+    #[error(transparent)]
+    Credentials(#[from] CredentialError),
     /// There is no file for the login.
+    #[error("there is no file to store a login in")]
     NoHome,
     /// There is neither a terminal nor a pipe to read a password from.
+    #[error("can't ask for a password: standard input is not a terminal")]
     NotInteractive,
     /// The answer to a prompt can't be read.
-    Answer(io::Error),
+    #[error("can't read the answer")]
+    Answer(#[source] io::Error),
     /// The answer to a prompt is invalid, with the reason.
-    NoAnswer(&'static str, &'static str),
+    #[error("that can't be a {0}: {1}")]
+    InvalidAnswer(&'static str, &'static str),
     /// The asynchronous runtime did not start.
-    Runtime(io::Error),
+    #[error("can't start")]
+    Runtime(#[source] io::Error),
 }
 
 impl From<BuildFailure> for Error {
-    fn from(failed: BuildFailure) -> Self {
-        Self::Build(failed)
+    fn from(failure: BuildFailure) -> Self {
+        Self::Build(failure)
     }
 }
 
@@ -74,151 +98,37 @@ impl From<EngineError> for Error {
     }
 }
 
-impl From<ImageRefError> for Error {
-    fn from(err: ImageRefError) -> Self {
-        Self::Image(err)
-    }
-}
-
-impl From<ConfigError> for Error {
-    fn from(err: ConfigError) -> Self {
-        Self::Config(err)
-    }
-}
-
-impl From<SecretError> for Error {
-    fn from(err: SecretError) -> Self {
-        Self::Secret(err)
-    }
-}
-
-impl From<Impossible> for Error {
-    fn from(impossible: Impossible) -> Self {
-        Self::Native(impossible)
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Build(failed) => failed.error.fmt(f),
-            Self::Config(err) => err.fmt(f),
-            Self::Secret(err) => err.fmt(f),
-            Self::Image(err) => err.fmt(f),
-            Self::ReadFile { path, .. } => write!(f, "can't read `{}`", path.display()),
-            Self::WriteFile { path, .. } => write!(f, "can't write `{}`", path.display()),
-            Self::ContextExists { path } => write!(
-                f,
-                "the source can't be written to `{}`, which exists",
-                path.display()
-            ),
-            Self::Terminal(stream) => {
-                write!(f, "{stream} is a terminal, and an archive is no text")
-            }
-            Self::Epoch(text) => write!(
-                f,
-                "SOURCE_DATE_EPOCH is `{text}`, not a number of seconds since 1970"
-            ),
-            Self::UrlOfNative(url) => {
-                write!(f, "the embedded engine has no URL, and `{url}` was given")
-            }
-            Self::LoadOfApi => f.write_str("--load is for builds of the embedded engine"),
-            Self::NoEngine(reasons) => {
-                let (api, native) = &**reasons;
-                write!(
-                    f,
-                    "no container engine can be used; Docker, Podman: {api}; the embedded one: {native}"
-                )
-            }
-            Self::Native(impossible) => {
-                write!(f, "the embedded engine can't work here: {impossible}")
-            }
-            Self::Registry(err) => err.fmt(f),
-            Self::Credentials(err) => err.fmt(f),
-            Self::NoHome => f.write_str("there is nowhere to keep a login"),
-            Self::NotInteractive => {
-                f.write_str("can't ask for a password: standard input is no terminal")
-            }
-            Self::Answer(_) => f.write_str("can't read the answer"),
-            Self::NoAnswer(what, why) => write!(f, "that can't be a {what}: {why}"),
-            Self::Runtime(_) => f.write_str("can't start"),
-        }
-    }
-}
-
-impl std::error::Error for Error {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Build(failed) => std::error::Error::source(&failed.error),
-            Self::Config(err) => std::error::Error::source(err),
-            Self::Secret(err) => std::error::Error::source(err),
-            Self::Registry(err) => std::error::Error::source(err),
-            Self::Credentials(err) => std::error::Error::source(err),
-            Self::ReadFile { source, .. }
-            | Self::WriteFile { source, .. }
-            | Self::Answer(source)
-            | Self::Runtime(source) => Some(source),
-            _ => None,
-        }
-    }
-}
-
 impl Error {
     /// Returns the error of the clean-up after the failure.
     pub(crate) fn cleanup(&self) -> Option<&EngineError> {
         match self {
-            Self::Build(failed) => failed.cleanup.as_ref(),
+            Self::Build(failure) => failure.cleanup.as_ref(),
             _ => None,
         }
     }
 
     /// Returns the hint for the user.
     pub(crate) fn hint(&self) -> Option<String> {
-        match self {
-            Self::Build(failed) => match &failed.error {
-                BuildError::Plan(err) => err.hint(),
-                BuildError::User(refused) => Some(refused.hint()),
-                BuildError::Source(err) => source_hint(err),
-                BuildError::Engine(err) => engine_hint(err),
-                BuildError::NoPickedBuilder { .. } => Some(NO_PICKED_BUILDER.into()),
-                BuildError::Script {
-                    script: Script::Usage,
-                    ..
-                } => Some("what it wrote is above; not every one knows --json".into()),
-                BuildError::Script { .. } => Some("what it wrote is above".into()),
-                BuildError::Dockerfile(_) => {
-                    Some("build it with an engine, without --as-dockerfile".into())
-                }
-                BuildError::PlanReference(_)
-                | BuildError::UnresolvedImage { .. }
-                | BuildError::MissingSecret { .. }
-                | BuildError::MissingTrust { .. } => None,
-            },
-            Self::Secret(err) => err.hint(),
-            Self::Terminal(_) => Some("name a file, or use a pipe".into()),
-            Self::ContextExists { .. } => {
-                Some("remove it, or name a Dockerfile in another directory".into())
-            }
-            Self::UrlOfNative(_) => {
-                Some("leave out --url, or --engine native and S2I_ENGINE".into())
-            }
-            Self::LoadOfApi => Some("the result is in the engine that built it already".into()),
-            Self::Registry(err) => err.hint(),
-            Self::Credentials(err) => err.hint(),
-            Self::NoHome => Some("set HOME, or name a file in REGISTRY_AUTH_FILE".into()),
-            Self::NotInteractive => {
-                Some("put it into a pipe, with --username USER --password-stdin".into())
-            }
-            Self::NoEngine(_) | Self::Native(_) => {
-                Some("`s2i doctor` says what is missing, and how to get it".into())
-            }
-            _ => None,
-        }
+        let hint = match self {
+            Self::Build(failure) => return build_hint(&failure.error),
+            Self::Secret(err) => return err.hint(),
+            Self::Registry(err) => return err.hint(),
+            Self::Credentials(err) => return err.hint(),
+            Self::Terminal(_) => "name a file, or use a pipe",
+            Self::ContextExists { .. } => "remove it, or name a Dockerfile in another directory",
+            Self::UrlOfNative(_) => "leave out --url, or --engine native and S2I_ENGINE",
+            Self::LoadOfApi => "the result is in the engine that built it already",
+            Self::NoHome => "set HOME, or name a file in REGISTRY_AUTH_FILE",
+            Self::NotInteractive => "put it into a pipe, with --username USER --password-stdin",
+            Self::NoEngine { .. } | Self::Native(_) => NO_ENGINE,
+            _ => return None,
+        };
+        Some(hint.into())
     }
 
     pub(crate) fn exit_code(&self) -> Code {
         match self {
-            Self::Build(failed) => build_code(&failed.error),
+            Self::Build(failure) => build_code(&failure.error),
             Self::Config(_)
             | Self::Secret(_)
             | Self::Image(_)
@@ -231,9 +141,9 @@ impl Error {
             | Self::LoadOfApi
             | Self::NotInteractive
             | Self::Answer(_)
-            | Self::NoAnswer(..) => exit::USAGE,
+            | Self::InvalidAnswer(..) => exit::USAGE,
             Self::Registry(_) | Self::Credentials(_) | Self::NoHome => exit::LOGIN,
-            Self::NoEngine(_) | Self::Native(_) => exit::NO_ENGINE,
+            Self::NoEngine { .. } | Self::Native(_) => exit::NO_ENGINE,
             Self::Runtime(_) => exit::INTERNAL,
         }
     }
@@ -306,28 +216,44 @@ pub(crate) fn interrupt_code(reason: Interrupt) -> Code {
     }
 }
 
-fn source_hint(err: &SourceError) -> Option<String> {
+fn build_hint(err: &BuildError) -> Option<String> {
+    let hint = match err {
+        BuildError::Plan(err) => return err.hint(),
+        BuildError::User(refused) => return Some(refused.hint()),
+        BuildError::Source(err) => source_hint(err)?,
+        BuildError::Engine(err) => return engine_hint(err),
+        BuildError::NoPickedBuilder { .. } => NO_PICKED_BUILDER,
+        BuildError::Script {
+            script: Script::Usage,
+            ..
+        } => "its output is above; not every script supports --json",
+        BuildError::Script { .. } => "its output is above",
+        BuildError::Dockerfile(_) => "build it with an engine, without --as-dockerfile",
+        BuildError::PlanReference(_)
+        | BuildError::UnresolvedImage { .. }
+        | BuildError::MissingSecret { .. }
+        | BuildError::MissingTrust { .. } => return None,
+    };
+    Some(hint.into())
+}
+
+fn source_hint(err: &SourceError) -> Option<&'static str> {
     Some(match err {
-        SourceError::Missing { .. } => {
-            "name a directory that exists, or a URL that Git can fetch".into()
-        }
+        SourceError::Missing { .. } => "name a directory that exists, or a URL that Git can fetch",
         SourceError::EmptyRepository { .. } => {
-            "commit something, or build the files as they are with --copy".into()
+            "commit something, or build the files as they are with --copy"
         }
-        SourceError::NoGit { .. } => "install it, for example: apt-get install git".into(),
+        SourceError::NoGit { .. } => "install it, for example: apt-get install git",
         SourceError::RefOfFiles { .. } => {
-            "leave out --copy to build from the Git repository, or leave out the reference".into()
+            "leave out --copy to build from the Git repository, or leave out the reference"
         }
         SourceError::ForeignObjects { .. } => {
             "build the files as they are with --copy, or build as the owner of the repository"
-                .into()
         }
         SourceError::Ignore(_) => {
-            "leave out whole directories, or give an expression with --exclude".into()
+            "leave out whole directories, or give an expression with --exclude"
         }
-        SourceError::NoContextDir { .. } => {
-            "--context-dir is relative to the root of the source".into()
-        }
+        SourceError::NoContextDir { .. } => "--context-dir is relative to the root of the source",
         _ => return None,
     })
 }
@@ -345,35 +271,42 @@ fn engine_hint(err: &EngineError) -> Option<String> {
             "leave out what the image does not need, or raise `{limit}` in the table [limits] of the configuration file"
         ));
     }
-    Some(match err {
-        EngineError::Unreachable { .. } | EngineError::NoEndpoint { .. } => {
-            "start Docker or Podman, name its socket with --url unix:///path/to/socket, or use the engine of s2i itself with --engine native".into()
-        }
+    let hint = match err {
         EngineError::NoSuchImage { image } => {
-            format!("put it there, for example with `s2i load -i FILE`, or allow to pull `{image}` with --pull-policy")
+            return Some(format!(
+                "put it there, for example with `s2i load -i FILE`, or allow to pull `{image}` with --pull-policy"
+            ));
+        }
+        EngineError::Unreachable { .. } | EngineError::NoEndpoint { .. } => {
+            "start Docker or Podman, name its socket with --url unix:///path/to/socket, or use the engine of s2i itself with --engine native"
         }
         EngineError::Pull { .. } => {
-            "check its name, that its registry can be reached, and the login there (`s2i login`); an image of this machine needs no pull".into()
+            "check its name, that its registry can be reached, and the login there (`s2i login`); an image of this machine needs no pull"
         }
-        EngineError::NoAgent { .. } => "build s2i with `cargo xtask dist`, which puts the agents in".into(),
+        EngineError::NoAgent { .. } => {
+            "build s2i with `cargo xtask dist`, which puts the agents in"
+        }
         EngineError::Container { failure, .. } => match failure.kind {
             FailureKind::NotFound => {
-                "is it a builder image, and does its label io.openshift.s2i.scripts-url name the right directory?".into()
+                "is it a builder image, and does its label io.openshift.s2i.scripts-url name the right directory?"
             }
             FailureKind::NoArtifact => {
-                "name what `assemble` makes, with --runtime-artifact /path/in/builder[:directory]".into()
+                "name what `assemble` makes, with --runtime-artifact /path/in/builder[:directory]"
             }
-            FailureKind::NotExecutable => "make it executable in the image: chmod +x".into(),
-            FailureKind::NoSuchUser => "name a user by number, for example --assemble-user 1001".into(),
-            FailureKind::Requirement => "let `assemble` put it there, or use a runtime image that has it".into(),
+            FailureKind::NotExecutable => "make it executable in the image: chmod +x",
+            FailureKind::NoSuchUser => "name a user by number, for example --assemble-user 1001",
+            FailureKind::Requirement => {
+                "let `assemble` put it there, or use a runtime image that has it"
+            }
             _ => return None,
         },
         EngineError::Poured { .. } => {
-            "what it wrote is above; without --incremental, the build does without what it saves".into()
+            "its output is above; without --incremental, the build uses no saved artifacts"
         }
-        EngineError::Lost { .. } => "was it removed by somebody, or out of memory?".into(),
+        EngineError::Lost { .. } => "was it removed, or out of memory?",
         _ => return None,
-    })
+    };
+    Some(hint.into())
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use s2i_oci::{credentials::CredentialError, registry::RegistryError};
 use super::Error;
 use crate::{
     config::{Config, ConfigError},
-    native::{Impossible, Missing},
+    finding::{Finding, Unavailable},
 };
 
 /// Returns the code, the message with its causes, and the hint.
@@ -98,11 +98,11 @@ fn engines() {
     21 can't pull the image `s2i/go`: no such host | check its name, that its registry can be reached, and the login there (`s2i login`); an image of this machine needs no pull
     22 the image `s2i/go` is for s390x, and this s2i has no agent for it | build s2i with `cargo xtask dist`, which puts the agents in
     24 can't send `/tmp/src` into the container: permission denied
-    4 `/usr/libexec/s2i/save-artifacts` in a container of `s2i/go` failed with status 2 | what it wrote is above; without --incremental, the build does without what it saves
+    4 `/usr/libexec/s2i/save-artifacts` in a container of `s2i/go` failed with status 2 | its output is above; without --incremental, the build uses no saved artifacts
     130 stopped by Ctrl-C
     143 stopped by SIGTERM
     129 stopped by SIGHUP
-    23 the container of `s2i/go` ended before its work was done: the connection to the container ended | was it removed by somebody, or out of memory?
+    23 the container of `s2i/go` ended before its work was done: the connection to the container ended | was it removed, or out of memory?
     22 the engine failed to create a container of `s2i/go`: no space left on device
     6 the engine failed to commit the container `s2i/go`: no space left on device
     "#);
@@ -292,9 +292,9 @@ fn the_rest() {
         shown(&Error::Runtime(denied())),
     ];
     insta::assert_snapshot!(text(&lines), @r#"
-    4 `assemble` of `s2i/go` failed with status 3 | what it wrote is above
-    4 `assemble` of `s2i/go` was killed by signal 9 (is there enough memory?) | what it wrote is above
-    4 `usage` of `s2i/go` failed with status 2 | what it wrote is above; not every one knows --json
+    4 `assemble` of `s2i/go` failed with status 3 | its output is above
+    4 `assemble` of `s2i/go` was killed by signal 9 (is there enough memory?) | its output is above
+    4 `usage` of `s2i/go` failed with status 2 | its output is above; not every script supports --json
     11 there is no script `run`: the image `debian` has no label `io.openshift.s2i.scripts-url`, and the source has no `.s2i/bin/run` | use a builder image, or put an executable script into the source as .s2i/bin/run
     11 the image `debian` has no script `usage`: it has no label `io.openshift.s2i.scripts-url` | name an image that builds from source; its scripts and that label make it one
     2 an incremental build finds the one before by the name of its result, and there is none | name it after the builder: `s2i build SOURCE BUILDER TAG --incremental`
@@ -302,7 +302,7 @@ fn the_rest() {
     18 the result can't be called `s2i/go`: that is the name of an image that it is built from | give the result a name of its own
     2 can't read `vars`: permission denied
     2 can't write `image.tar`: permission denied
-    2 standard output is a terminal, and an archive is no text | name a file, or use a pipe
+    2 standard output is a terminal, and an archive is not text | name a file, or use a pipe
     2 `Bad`: the name of a repository must be lower case
     2 SOURCE_DATE_EPOCH is `now`, not a number of seconds since 1970
     1 can't start: permission denied
@@ -326,14 +326,14 @@ fn logins() {
         shown(&Error::NoHome),
         shown(&Error::NotInteractive),
         shown(&Error::Answer(denied())),
-        shown(&Error::NoAnswer("password", "it is empty")),
+        shown(&Error::InvalidAnswer("password", "it is empty")),
     ];
     insta::assert_snapshot!(text(&lines), @"
     25 the registry `r.example` does not accept the user `me` with this password | check both; some registries want a token in place of the password
     25 there is no credential helper `docker-credential-pass` | install it, or remove it from `credsStore` and `credHelpers` of the configuration and log in again
     25 can't write `config.json`: permission denied
-    25 there is nowhere to keep a login | set HOME, or name a file in REGISTRY_AUTH_FILE
-    2 can't ask for a password: standard input is no terminal | put it into a pipe, with --username USER --password-stdin
+    25 there is no file to store a login in | set HOME, or name a file in REGISTRY_AUTH_FILE
+    2 can't ask for a password: standard input is not a terminal | put it into a pipe, with --username USER --password-stdin
     2 can't read the answer: permission denied
     2 that can't be a password: it is empty
     ");
@@ -341,16 +341,15 @@ fn logins() {
 
 #[test]
 fn choosing_an_engine() {
-    let missing = |what: &str| Missing {
-        what: what.into(),
-        step: None,
-    };
-    let impossible = || Impossible(vec![missing("no user namespaces"), missing("no luck")]);
-    let nobody = "nobody listens on /x.sock (not there)".to_owned();
+    let findings = ["no user namespaces", "no luck"];
+    let unavailable = || Unavailable(findings.map(|text| Finding::new(text, None)).into());
     let config = Config::parse("/etc/s2i/config.toml".as_ref(), "engin = 'x'").unwrap_err();
     let lines = [
-        shown(&Error::NoEngine(Box::new((nobody, impossible())))),
-        shown(&Error::Native(impossible())),
+        shown(&Error::NoEngine {
+            api: "no engine listens on /x.sock (not there)".into(),
+            native: unavailable(),
+        }),
+        shown(&Error::Native(unavailable())),
         shown(&Error::UrlOfNative("unix:///x.sock".into())),
         shown(&Error::LoadOfApi),
         shown(&Error::Config(config)),
@@ -360,8 +359,8 @@ fn choosing_an_engine() {
         })),
     ];
     insta::assert_snapshot!(text(&lines), @"
-    20 no container engine can be used; Docker, Podman: nobody listens on /x.sock (not there); the embedded one: no user namespaces; no luck | `s2i doctor` says what is missing, and how to get it
-    20 the embedded engine can't work here: no user namespaces; no luck | `s2i doctor` says what is missing, and how to get it
+    20 no container engine can be used; Docker, Podman: no engine listens on /x.sock (not there); the embedded one: no user namespaces; no luck | `s2i doctor` shows what is missing, and how to get it
+    20 the embedded engine can't work here: no user namespaces; no luck | `s2i doctor` shows what is missing, and how to get it
     2 the embedded engine has no URL, and `unix:///x.sock` was given | leave out --url, or --engine native and S2I_ENGINE
     2 --load is for builds of the embedded engine | the result is in the engine that built it already
     2 /etc/s2i/config.toml:1: `engin = 'x'`: unknown field `engin`, expected one of `engine`, `url`, `store`, `allowed_uids`, `builders`, `registry`, `limits`

@@ -20,10 +20,10 @@ use serde_json::{Value, json};
 use super::{STDOUT, json::printable};
 
 /// The time limit of the wait for a line of JSON that is being written.
-const PATIENCE: Duration = Duration::from_millis(100);
+const LOCK_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// The number of bytes that a ready pipe accepts without blocking.
-const AT_ONCE: usize = 4096;
+const ATOMIC_WRITE: usize = 4096;
 
 /// Reports the progress of an interrupted command.
 #[derive(Clone, Copy, Debug)]
@@ -48,27 +48,30 @@ impl Announcer {
             Interrupt::Terminated | Interrupt::HungUp => "a second signal ends it at once",
         };
         let event = json!({"event": "stopping", "reason": reason.to_string()});
-        self.say(&[format!("stopping ({reason}); {again}")], &event);
+        self.write(&[format!("stopping ({reason}); {again}")], &event);
     }
 
     /// Lists the resources that are removed before the program ends.
     pub(crate) fn waiting(self, resources: &[Resource]) {
         let lines: Vec<_> = resources.iter().map(Resource::pending).collect();
-        self.say(&lines, &json!({"event": "cleaning-up", "pending": lines}));
+        self.write(&lines, &json!({"event": "cleaning-up", "pending": lines}));
     }
 
     /// Lists the resources that stay behind.
     pub(crate) fn leaving(self, reason: Interrupt, resources: &[Resource]) {
         let left: Vec<_> = resources.iter().map(ToString::to_string).collect();
         let mut lines = vec![format!("left at once ({reason})")];
-        lines.extend(left.iter().map(|what| format!("left behind: {what}")));
+        lines.extend(
+            left.iter()
+                .map(|resource| format!("left behind: {resource}")),
+        );
         let event = json!({"event": "left", "reason": reason.to_string(), "left_behind": left});
-        self.say(&lines, &event);
+        self.write(&lines, &event);
     }
 
-    fn say(self, lines: &[String], event: &Value) {
+    fn write(self, lines: &[String], event: &Value) {
         if self.is_json {
-            let _line = whole_line();
+            let _guard = lock_briefly();
             write_now(stdout(), &format!("{}\n", printable(event)));
             return;
         }
@@ -86,11 +89,11 @@ impl Announcer {
 }
 
 /// Waits briefly for the end of a line that another thread writes.
-fn whole_line() -> Option<MutexGuard<'static, ()>> {
-    let deadline = Instant::now() + PATIENCE;
+fn lock_briefly() -> Option<MutexGuard<'static, ()>> {
+    let deadline = Instant::now() + LOCK_TIMEOUT;
     loop {
-        if let Ok(held) = STDOUT.try_lock() {
-            return Some(held);
+        if let Ok(guard) = STDOUT.try_lock() {
+            return Some(guard);
         }
         if Instant::now() >= deadline {
             return None;
@@ -101,7 +104,7 @@ fn whole_line() -> Option<MutexGuard<'static, ()>> {
 
 /// Writes as much as possible without blocking.
 fn write_now(to: BorrowedFd<'_>, text: &str) {
-    for piece in text.as_bytes().chunks(AT_ONCE) {
+    for piece in text.as_bytes().chunks(ATOMIC_WRITE) {
         let mut ready = [PollFd::from_borrowed_fd(to, PollFlags::OUT)];
         let polled = poll(&mut ready, Some(&Timespec::default()));
         let is_ready = polled.is_ok() && ready[0].revents().contains(PollFlags::OUT);
@@ -118,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_full_pipe_stops_nothing() {
+    fn full_pipe_does_not_block() {
         let (reader, writer) = io::pipe().unwrap();
         let piece = "x".repeat(10_000);
         // The capacity of every pipe is far smaller.

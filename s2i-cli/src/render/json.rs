@@ -1,6 +1,6 @@
 //! Events for machines: one JSON object per line, on standard output.
 
-use std::sync::Mutex;
+use std::{sync::Mutex, time::Duration};
 
 use s2i_build::{
     Notice, Outcome,
@@ -15,30 +15,51 @@ use crate::error::Error;
 /// The renderer for machines.
 #[derive(Default)]
 pub(crate) struct Json {
-    state: Mutex<(Lines, Lines)>,
+    state: Mutex<State>,
+}
+
+/// The incomplete lines of the streams of scripts.
+#[derive(Default)]
+struct State {
+    stdout: Lines,
+    stderr: Lines,
+}
+
+impl State {
+    fn push(&mut self, stream: Output, piece: &[u8]) {
+        let (lines, stream) = match stream {
+            Output::Stdout => (self.stdout.push(piece), "stdout"),
+            Output::Stderr => (self.stderr.push(piece), "stderr"),
+        };
+        for line in lines {
+            print_line(stream, &line);
+        }
+    }
+
+    /// Prints the last lines, which have no line break.
+    fn finish(&mut self) {
+        if let Some(line) = self.stdout.finish() {
+            print_line("stdout", &line);
+        }
+        if let Some(line) = self.stderr.finish() {
+            print_line("stderr", &line);
+        }
+    }
 }
 
 impl Json {
     pub(super) fn event(&self, event: Event) {
         let mut state = self.state.lock().expect("no panic under this lock");
-        let (stdout, stderr) = &mut *state;
         match event {
             Event::PhaseStarted(phase) => print(&json!({"event": "phase-started", "phase": phase})),
             Event::PhaseEnded(phase, time) => {
-                finish(stdout, stderr);
-                let milliseconds = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+                state.finish();
+                let milliseconds = milliseconds(time);
                 print(
                     &json!({"event": "phase-ended", "phase": phase, "milliseconds": milliseconds}),
                 );
             }
-            Event::Output(Output::Stdout, piece) => stdout
-                .push(&piece)
-                .iter()
-                .for_each(|line| output("stdout", line)),
-            Event::Output(Output::Stderr, piece) => stderr
-                .push(&piece)
-                .iter()
-                .for_each(|line| output("stderr", line)),
+            Event::Output(stream, piece) => state.push(stream, &piece),
             Event::Notice(notice) => print(&self::notice(&notice)),
             Event::Warning(problem) => {
                 let [place, text] =
@@ -55,24 +76,29 @@ impl Json {
 
     pub(super) fn ended(&self, exit: Exit) {
         let mut state = self.state.lock().expect("no panic under this lock");
-        let (stdout, stderr) = &mut *state;
-        finish(stdout, stderr);
+        state.finish();
         print(&json!({"event": "ended", "exit": exit}));
     }
+}
 
-    pub(super) fn outcome(outcome: &Outcome) {
-        let phases = outcome.times.iter().map(|(phase, time)| {
-            json!({"phase": phase, "milliseconds": u64::try_from(time.as_millis()).unwrap_or(u64::MAX)})
-        });
-        print(&json!({
-            "event": "built",
-            "image": outcome.tag.as_ref().map(ToString::to_string),
-            "id": outcome.image_id,
-            "builder": outcome.builder.to_string(),
-            "size": outcome.size,
-            "phases": phases.collect::<Vec<_>>(),
-        }));
-    }
+/// Prints the event for the result of a build.
+pub(super) fn outcome(outcome: &Outcome) {
+    let phases = outcome
+        .times
+        .iter()
+        .map(|(phase, time)| json!({"phase": phase, "milliseconds": milliseconds(*time)}));
+    print(&json!({
+        "event": "built",
+        "image": outcome.tag.as_ref().map(ToString::to_string),
+        "id": outcome.image_id,
+        "builder": outcome.builder.to_string(),
+        "size": outcome.size,
+        "phases": phases.collect::<Vec<_>>(),
+    }));
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Returns the event of a notice: its kind, its fields and the sentence for people.
@@ -94,24 +120,14 @@ pub(super) fn error(err: &Error) -> Value {
     })
 }
 
-/// Prints the last lines, which have no line break.
-fn finish(stdout: &mut Lines, stderr: &mut Lines) {
-    let rest = [("stdout", stdout.finish()), ("stderr", stderr.finish())];
-    for (stream, line) in rest {
-        if let Some(line) = line {
-            output(stream, &line);
-        }
-    }
-}
-
-fn output(stream: &str, line: &Printable) {
+fn print_line(stream: &str, line: &Printable) {
     print(&json!({"event": "output", "stream": stream, "line": line}));
 }
 
 /// Prints an event as one line. Its texts are made printable, because programs show them to people.
 pub(super) fn print(event: &Value) {
     let line = format!("{}\n", printable(event));
-    super::data(&Printable::lines(&line));
+    super::write_stdout(&Printable::lines(&line));
 }
 
 /// Returns the value with all its texts made printable.
@@ -120,12 +136,10 @@ pub(super) fn printable(value: &Value) -> Value {
     match value {
         Value::String(value) => text(value).into(),
         Value::Array(items) => items.iter().map(printable).collect(),
-        Value::Object(members) => {
-            let members = members.iter();
-            members
-                .map(|(name, value)| (text(name), printable(value)))
-                .collect()
-        }
+        Value::Object(members) => members
+            .iter()
+            .map(|(name, value)| (text(name), printable(value)))
+            .collect(),
         other => other.clone(),
     }
 }
@@ -142,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn every_text_of_an_event_can_be_shown() {
+    fn texts_of_events_are_printable() {
         let event =
             json!({"a\u{1b}[31m": ["b\u{202e}", {"c": "d\u{7}\ne\u{9b}1m"}], "f": 1, "g": null});
         let expected = json!({"a": ["b", {"c": "d\ne"}], "f": 1, "g": null});

@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_whole_whatever_the_pieces() {
+    fn lines_are_complete_for_any_size_of_pieces() {
         let text = "one\r\n  two\n\n10%\r50%\r100%\n\u{1b}]0;title\u{7}thr\u{1b}[31mé\u{9b}0me";
         for size in 1..=text.len() {
             let lines = shown(text.as_bytes(), size);
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_end_is_shown_in_parts() {
+    fn line_without_end_is_split() {
         let text = "x".repeat(2 * LONGEST + 1);
         let lengths: Vec<_> = shown(text.as_bytes(), 1000)
             .iter()

@@ -4,12 +4,12 @@
 //! archives of `s2i export` are written to the standard streams unchanged.
 
 mod announcer;
+mod human;
 mod json;
 mod lines;
 mod notice;
-mod people;
+mod passthrough;
 mod table;
-mod through;
 
 use std::{
     io::{self, Write as _},
@@ -20,7 +20,7 @@ use s2i_build::{
     Outcome,
     event::{Event, EventSink},
 };
-use s2i_core::{ErrorChain, Printable, wire::Exit};
+use s2i_core::{Diagnostic, ErrorChain, Printable, wire::Exit};
 use serde_json::Value;
 use tracing::level_filters::LevelFilter;
 
@@ -28,8 +28,8 @@ use crate::{args::ProgressStyle, error::Error, host::Host};
 
 /// The renderer of the selected style.
 pub(crate) enum Renderer {
-    People(people::People),
-    Through(through::Through),
+    Human(human::Human),
+    Passthrough(passthrough::Passthrough),
     Json(json::Json),
 }
 
@@ -37,33 +37,39 @@ impl Renderer {
     pub(crate) fn new(style: ProgressStyle, quiet: bool, host: &Host) -> Self {
         match style {
             ProgressStyle::Json => Self::Json(json::Json::default()),
-            ProgressStyle::Auto => Self::People(people::People::new(
+            ProgressStyle::Auto => Self::Human(human::Human::new(
                 quiet,
                 host.is_interactive,
                 host.wants_color,
             )),
-            ProgressStyle::Plain => Self::People(people::People::new(quiet, false, false)),
+            ProgressStyle::Plain => Self::Human(human::Human::new(quiet, false, false)),
         }
     }
 
     /// Returns a renderer for `s2i run`, which passes the output of the application on unchanged.
-    pub(crate) fn through(style: ProgressStyle, host: &Host) -> Self {
+    pub(crate) fn passthrough(style: ProgressStyle, host: &Host) -> Self {
         match Self::new(style, false, host) {
-            Self::People(people) => Self::Through(through::Through::new(people)),
+            Self::Human(human) => Self::Passthrough(passthrough::Passthrough(human)),
             other => other,
         }
     }
 
     pub(crate) fn outcome(&self, outcome: &Outcome) {
         match self {
-            Self::People(people) => people.outcome(outcome),
-            Self::Through(_) => {}
-            Self::Json(_) => json::Json::outcome(outcome),
+            Self::Human(human) => human.outcome(outcome),
+            Self::Passthrough(_) => {}
+            Self::Json(_) => json::outcome(outcome),
         }
     }
 
     pub(crate) fn is_json(&self) -> bool {
         matches!(self, Self::Json(_))
+    }
+
+    pub(crate) fn warnings(&self, problems: Vec<Diagnostic>) {
+        for problem in problems {
+            self.event(Event::Warning(problem));
+        }
     }
 
     /// Shows the exit status of an application.
@@ -76,8 +82,8 @@ impl Renderer {
     /// Shows the result of a command: text for people, an object for machines.
     pub(crate) fn answer(&self, text: &str, object: &Value) {
         match self {
-            Self::People(people) => people.answer(text),
-            Self::Through(_) => data(&Printable::lines(text)),
+            Self::Human(human) => human.answer(text),
+            Self::Passthrough(_) => write_stdout(&Printable::lines(text)),
             Self::Json(_) => json::print(object),
         }
     }
@@ -86,8 +92,8 @@ impl Renderer {
 impl EventSink for Renderer {
     fn event(&self, event: Event) {
         match self {
-            Self::People(people) => people.event(event),
-            Self::Through(through) => through.event(event),
+            Self::Human(human) => human.event(event),
+            Self::Passthrough(passthrough) => passthrough.event(event),
             Self::Json(json) => json.event(event),
         }
     }
@@ -100,19 +106,19 @@ pub(crate) use table::{images, short_id};
 static STDOUT: Mutex<()> = Mutex::new(());
 
 /// Writes the result of a command to standard output. A closed pipe is not an error.
-pub(crate) fn data(text: &Printable) {
-    let _whole = STDOUT.lock().unwrap_or_else(PoisonError::into_inner);
+pub(crate) fn write_stdout(text: &Printable) {
+    let _guard = STDOUT.lock().unwrap_or_else(PoisonError::into_inner);
     let _ = io::stdout().write_all(text.as_str().as_bytes());
 }
 
 /// Writes other text for people to standard error, between line breaks and control sequences of s2i.
-fn aside(before: &'static str, text: &Printable, after: &'static str) {
+fn write_stderr(before: &'static str, text: &Printable, after: &'static str) {
     let _ = io::stderr().write_all(format!("{before}{text}{after}").as_bytes());
 }
 
 /// Prints a prompt to standard error.
 pub(crate) fn prompt(question: &'static str) {
-    aside(question, &Printable::default(), "");
+    write_stderr(question, &Printable::default(), "");
 }
 
 /// Writes traces up to a level, from 0 for none to 5 for all, to standard error.
@@ -136,7 +142,7 @@ struct Traces;
 
 impl io::Write for Traces {
     fn write(&mut self, trace: &[u8]) -> io::Result<usize> {
-        aside("", &Printable::lines(&String::from_utf8_lossy(trace)), "");
+        write_stderr("", &Printable::lines(&String::from_utf8_lossy(trace)), "");
         Ok(trace.len())
     }
 
@@ -150,12 +156,12 @@ pub(crate) fn error(err: &Error, json: bool) {
     if json {
         json::print(&json::error(err));
     }
-    aside("error: ", &chain(err), "\n");
+    write_stderr("error: ", &chain(err), "\n");
     if let Some(hint) = err.hint() {
-        aside("hint: ", &Printable::line(&hint), "\n");
+        write_stderr("hint: ", &Printable::line(&hint), "\n");
     }
     if let Some(cleanup) = err.cleanup() {
-        aside("warning: while cleaning up: ", &chain(cleanup), "\n");
+        write_stderr("warning: while cleaning up: ", &chain(cleanup), "\n");
     }
 }
 
@@ -181,7 +187,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_are_read_as_image_listings_have_them() {
+    fn sizes_have_the_units_of_image_listings() {
         assert_eq!(size(999), "999 B");
         assert_eq!(size(1_500), "1.50 kB");
         assert_eq!(size(72_900_000), "72.90 MB");

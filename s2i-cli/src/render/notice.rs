@@ -24,7 +24,7 @@ pub(super) fn sentence(notice: &Notice) -> String {
             format!("a clean build: there is no image `{image}` yet")
         }
         Notice::NoSaveArtifacts { image } => {
-            format!("a clean build: `{image}` does not say where its save-artifacts is")
+            format!("a clean build: `{image}` has no label for its script save-artifacts")
         }
         Notice::VariablesWithheld { names } => format!(
             "assemble alone gets these variables, the image does not: {}",
@@ -75,12 +75,12 @@ fn chosen(builder: &ImageRef, reason: &ChoiceReason) -> String {
             source,
             result: Some(result),
         } => {
-            let why = match result.reason {
+            let reason = match result.reason {
                 ResultReason::NoSuchImage => "the engine has no such image",
                 ResultReason::MadeByS2i => "that image was made by s2i",
             };
             let name = &result.name;
-            format!("builder {builder}: {source}; {name} is the name of the result: {why}")
+            format!("builder {builder}: {source}; {name} is the name of the result: {reason}")
         }
     }
 }
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn sources_and_choices_have_sentences() {
+    fn notices_of_sources_and_choices_have_sentences() {
         let repository = |objects: &[&str]| Notice::SourceRepository {
             location: "app".into(),
             reference: "HEAD".into(),
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn builds_and_transfers_have_sentences() {
+    fn notices_of_builds_and_transfers_have_sentences() {
         let notices = [
             Notice::NoPreviousImage { image: image() },
             Notice::NoSaveArtifacts { image: image() },
@@ -196,7 +196,7 @@ mod tests {
         ];
         insta::assert_snapshot!(text(&notices), @"
         a clean build: there is no image `s2i/go` yet
-        a clean build: `s2i/go` does not say where its save-artifacts is
+        a clean build: `s2i/go` has no label for its script save-artifacts
         assemble alone gets these variables, the image does not: A, B
         nothing has changed since this image was built
         assemble runs as root of its container: the image `s2i/go` has no USER

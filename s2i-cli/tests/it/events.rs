@@ -46,12 +46,8 @@ fn build_reports_its_phases_to_programs() {
     let done = scene.s2i(&[&BUILD[..], &["--progress", "json"]].concat());
     let done = done.ends_with(0);
     assert_eq!(done.stderr, "");
-    let events: String = done
-        .events()
-        .iter()
-        .map(|event| format!("{event}\n"))
-        .collect();
-    insta::assert_snapshot!(events, @r#"
+    let events: Vec<_> = done.events().iter().map(ToString::to_string).collect();
+    insta::assert_snapshot!(events.join("\n"), @r#"
     {"event":"phase-started","phase":"source"}
     {"event":"notice","kind":"source-directory","location":"app","text":"source: the files in app"}
     {"event":"phase-ended","milliseconds":0,"phase":"source"}

@@ -1,6 +1,6 @@
 //! The commands for images: their answers to people and to programs.
 
-use std::fs;
+use std::{fmt::Write as _, fs};
 
 use crate::{
     daemon::{Endpoint, Fault, Knobs},
@@ -49,12 +49,8 @@ fn every_command_answers_people_and_programs() {
         let people = scene.s2i(args).ends_with(0);
         scene.s2i(&["pull", "s2i/go"]).ends_with(0);
         let programs = scene.s2i(&[args, &["--progress", "json"]].concat());
-        text += &format!(
-            "$ s2i {}\n{}{}",
-            args.join(" "),
-            people.stderr,
-            people.stdout
-        );
+        let answer = people.stderr + &people.stdout;
+        let _ = write!(text, "$ s2i {}\n{answer}", args.join(" "));
         text += &programs.ends_with(0).stdout;
     }
     let socket = scene.daemon().socket().display().to_string();

@@ -162,7 +162,7 @@ fn a_container_that_somebody_removes_is_told() {
         .finish()
         .ends_with(23)
         .says("ended before its work was done")
-        .says("hint: was it removed by somebody");
+        .says("hint: was it removed");
     live.nothing_left();
 }
 

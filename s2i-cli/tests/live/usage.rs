@@ -77,7 +77,7 @@ fn a_script_that_fails_is_told_with_what_it_wrote() {
     done.says("so far")
         .says("`usage` of")
         .says("failed with status 3")
-        .says("not every one knows --json");
+        .says("not every script supports --json");
     live.nothing_left();
 }
 

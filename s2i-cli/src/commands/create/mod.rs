@@ -6,12 +6,12 @@ use std::{
     io::{self, ErrorKind, Write as _},
     os::unix::fs::OpenOptionsExt as _,
     path::Path,
+    process::ExitCode,
 };
 
 use serde_json::json;
 
-use super::Setting;
-use crate::{args::Create, error::Error};
+use crate::{args::Create, context::CommandContext, error::Error};
 
 /// The placeholder for the name of the image in the files.
 const IMAGE: &str = "@IMAGE@";
@@ -54,8 +54,8 @@ const FILES: [SkeletonFile; 10] = [
 ///
 /// # Errors
 /// Fails on the first file that can't be written; it is removed then, and the files before it stay.
-pub(crate) fn run(args: &Create, setting: &Setting<'_>) -> Result<(), Error> {
-    let directory = setting.host.working_dir.join(&args.destination);
+pub(crate) fn run(args: &Create, context: &CommandContext<'_>) -> Result<ExitCode, Error> {
+    let directory = context.host.working_dir.join(&args.destination);
     let image = args.image.to_string();
     let (mut text, mut created) = (String::new(), Vec::new());
     for file in FILES {
@@ -66,14 +66,14 @@ pub(crate) fn run(args: &Create, setting: &Setting<'_>) -> Result<(), Error> {
                 created.push(file.path);
             }
             Err(err) if err.kind() == ErrorKind::AlreadyExists => {
-                setting.warn(path.display().to_string(), "exists and is kept as it is");
+                context.warn(path.display().to_string(), "exists and is kept as it is");
             }
             Err(source) => return Err(Error::WriteFile { path, source }),
         }
     }
     let object = json!({"event": "created", "directory": directory, "files": created});
-    setting.renderer().answer(&text, &object);
-    Ok(())
+    context.renderer().answer(&text, &object);
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Creates a file with its directories. A file that can't be written completely is removed.

@@ -1,36 +1,35 @@
 //! Known vulnerabilities of old versions of Docker, its runtimes and Git, and their relevance for `s2i`.
 
-use super::remark;
-use crate::native::Missing;
+use crate::finding::Finding;
 
 /// A vulnerability of all versions before the fix.
 struct Advisory {
     /// The first fixed version of each branch that received the fix, in ascending order.
     fixed: &'static [&'static str],
     names: &'static str,
-    what: &'static str,
-    /// The extent to which builds with s2i can exploit it.
-    but: &'static str,
+    effect: &'static str,
+    /// The extent to which builds with s2i are affected.
+    relevance: &'static str,
 }
 
 const DOCKER: [Advisory; 3] = [
     Advisory {
         fixed: &["19.03.1"],
         names: "CVE-2019-14271",
-        what: "`docker cp` out of a container can run code of its image as root",
-        but: "s2i never copies out of containers that way",
+        effect: "`docker cp` out of a container can run code of its image as root",
+        relevance: "s2i never copies out of containers that way",
     },
     Advisory {
         fixed: &["29.5.1"],
         names: "CVE-2026-41567",
-        what: "a compressed archive that is copied into a container is unpacked by a program of its image, as root",
-        but: "s2i copies one file, uncompressed, and before the container starts",
+        effect: "a compressed archive that is copied into a container is unpacked by a program of its image, as root",
+        relevance: "s2i copies one file, uncompressed, and before the container starts",
     },
     Advisory {
         fixed: &["29.5.1"],
         names: "CVE-2026-41568, CVE-2026-42306",
-        what: "a container can lead what is copied into it elsewhere",
-        but: "s2i copies before the container starts",
+        effect: "a container can lead what is copied into it elsewhere",
+        relevance: "s2i copies before the container starts",
     },
 ];
 
@@ -38,14 +37,14 @@ const RUNC: [Advisory; 2] = [
     Advisory {
         fixed: &["1.1.12"],
         names: "CVE-2024-21626",
-        what: "an image can reach files of the host by its working directory",
-        but: "builds start in `/`, but `s2i run` starts where the image says",
+        effect: "an image can reach files of the host by its working directory",
+        relevance: "builds start in `/`, but `s2i run` starts in the directory that the image names",
     },
     Advisory {
         fixed: &["1.2.8", "1.3.3", "1.4.0-rc.3"],
         names: "CVE-2025-31133, CVE-2025-52565, CVE-2025-52881",
-        what: "a container that shares a mount with another one can write to files of the host while it starts",
-        but: "containers of s2i share none",
+        effect: "a container that shares a mount with another one can write to files of the host while it starts",
+        relevance: "containers of s2i share none",
     },
 ];
 
@@ -55,51 +54,53 @@ const GIT: [Advisory; 2] = [
             "2.39.4", "2.40.2", "2.41.1", "2.42.2", "2.43.4", "2.44.1", "2.45.1",
         ],
         names: "CVE-2024-32002",
-        what: "a clone with submodules can run a hook of the repository",
-        but: "s2i fetches no submodules",
+        effect: "a clone with submodules can run a hook of the repository",
+        relevance: "s2i fetches no submodules",
     },
     Advisory {
         fixed: &[
             "2.43.7", "2.44.4", "2.45.4", "2.46.4", "2.47.3", "2.48.2", "2.49.1", "2.50.1",
         ],
         names: "CVE-2025-48384",
-        what: "a clone with submodules can write one of them elsewhere, and run a hook of it",
-        but: "s2i fetches no submodules",
+        effect: "a clone with submodules can write one of them elsewhere, and run a hook of it",
+        relevance: "s2i fetches no submodules",
     },
 ];
 
 /// Returns the vulnerabilities of this version of Docker.
-pub(super) fn of_docker(version: &str) -> Vec<Missing> {
-    concerned(&DOCKER, "Docker", version)
+pub(super) fn of_docker(version: &str) -> Vec<Finding> {
+    relevant(&DOCKER, "Docker", version)
 }
 
 /// Returns the vulnerabilities of this version of a container runtime.
-pub(super) fn of_runtime(name: &str, version: &str) -> Vec<Missing> {
+pub(super) fn of_runtime(name: &str, version: &str) -> Vec<Finding> {
     match name {
-        "runc" => concerned(&RUNC, name, version),
+        "runc" => relevant(&RUNC, name, version),
         _ => Vec::new(),
     }
 }
 
 /// Returns the vulnerabilities of this version of Git.
-pub(super) fn of_git(version: &str) -> Vec<Missing> {
-    concerned(&GIT, "Git", version)
+pub(super) fn of_git(version: &str) -> Vec<Finding> {
+    relevant(&GIT, "Git", version)
 }
 
-fn concerned(advisories: &[Advisory], program: &str, version: &str) -> Vec<Missing> {
+fn relevant(advisories: &[Advisory], program: &str, version: &str) -> Vec<Finding> {
     let version = Version::parse(version);
-    let concerned = advisories
+    let relevant = advisories
         .iter()
         .filter(|advisory| version.is_before(advisory.fixed));
-    let remarks = concerned.map(|advisory| {
+    let remarks = relevant.map(|advisory| {
         let Advisory {
             fixed,
             names,
-            what,
-            but,
+            effect,
+            relevance,
         } = advisory;
-        remark(
-            format!("{names}, unless your distribution has back-ported the fix: {what}; {but}"),
+        Finding::new(
+            format!(
+                "{names}, unless your distribution has back-ported the fix: {effect}; {relevance}"
+            ),
             Some(&format!(
                 "update {program} to {}, or later",
                 fixed.join(", ")
@@ -152,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn versions_have_the_flaws_of_their_time() {
+    fn docker_has_the_advisories_of_its_version() {
         for (version, count) in [
             ("18.09.9", 3),
             ("19.03.0", 3),
@@ -167,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn fixes_count_in_their_branch() {
+    fn fixes_apply_to_their_branch() {
         for (version, count) in [
             ("1.1.11", 2),
             ("1.1.12+ds1", 1),
@@ -200,17 +201,17 @@ mod tests {
     }
 
     #[test]
-    fn a_remark_says_what_to_do() {
+    fn remark_names_the_fixed_versions() {
         let remarks = of_runtime("runc", "1.3.2");
         let step = remarks[0].step.as_deref();
         assert_eq!(
             step,
             Some("update runc to 1.2.8, 1.3.3, 1.4.0-rc.3, or later")
         );
-        let what = &remarks[0].what;
+        let text = &remarks[0].text;
         assert!(
-            what.contains("unless your distribution has back-ported"),
-            "{what}"
+            text.contains("unless your distribution has back-ported"),
+            "{text}"
         );
     }
 }

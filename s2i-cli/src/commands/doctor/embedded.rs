@@ -4,42 +4,35 @@ use std::path::Path;
 
 use s2i_native::userns::{Plan, Report};
 
-use super::{Finding, Offer, list};
+use super::{EngineReport, Feature, list, yes_or_no};
 use crate::native;
 
 /// The name of the engine, also for `--engine`.
 pub(super) const NAME: &str = "native";
 
-pub(super) fn look(report: &Report, store: &Path) -> Finding {
+pub(super) fn report(report: &Report, store: &Path) -> EngineReport {
     let verdict = native::verdict(report);
     let works = verdict.is_ok();
-    let mut remarks = verdict
-        .err()
-        .map(|impossible| impossible.0)
-        .unwrap_or_default();
+    let mut remarks = verdict.err().map_or_else(Vec::new, |reasons| reasons.0);
     remarks.extend(native::drawbacks(report));
     let limits = match &report.cgroup {
         Ok(_) => "memory, processors, processes",
         Err(_) => "none",
     };
-    let rootless = if report.euid == 0 && !report.is_inside {
-        "no"
-    } else {
-        "yes"
-    };
-    let offers = [
+    let is_rootless = report.euid != 0 || report.is_inside;
+    let features = [
         ("isolation", isolation(report)),
-        ("rootless", rootless.into()),
+        ("rootless", yes_or_no(is_rootless)),
         ("limits", limits.into()),
         ("networks", "host, none".into()),
         ("kernel", report.kernel.clone()),
     ];
-    Finding {
+    EngineReport {
         name: NAME.into(),
         works,
         version: Some(env!("CARGO_PKG_VERSION").into()),
-        place: Some(store.display().to_string()),
-        offers: offers.map(|(name, what)| Offer { name, what }).into(),
+        address: Some(store.display().to_string()),
+        features: features.map(|(name, value)| Feature { name, value }).into(),
         remarks,
     }
 }

@@ -6,57 +6,58 @@ mod embedded;
 mod machine;
 mod text;
 
-use std::{
-    path::{Path, PathBuf},
-    process::ExitCode,
-};
+use std::{path::PathBuf, process::ExitCode};
 
 use s2i_build::stream::blocking;
 use s2i_core::ErrorChain;
-use s2i_native::userns::Report;
+use s2i_native::userns::{self, Report};
 use serde::Serialize;
 
-use super::Setting;
 use crate::{
-    choice::{self, Choice, Chosen},
+    choice::{self, Choice, EngineKind},
+    context::CommandContext,
     error::Error,
     exit,
-    native::Missing,
+    finding::Finding,
+    native,
 };
 
 /// The complete report.
 #[derive(Debug, Serialize)]
-struct Findings {
+struct MachineReport {
     event: &'static str,
     s2i: &'static str,
     /// The configuration file.
     config: Option<String>,
-    engines: Vec<Finding>,
+    engines: Vec<EngineReport>,
     /// The version of Git, if it is installed.
     git: Option<String>,
     /// Remarks about that version.
-    git_remarks: Vec<Missing>,
+    git_remarks: Vec<Finding>,
     store: Store,
-    used: Used,
+    used: EngineInUse,
 }
 
 /// The report on one engine.
 #[derive(Debug, Serialize)]
-struct Finding {
+struct EngineReport {
     name: String,
     works: bool,
     version: Option<String>,
-    place: Option<String>,
-    /// The features of the engine.
-    offers: Vec<Offer>,
+    #[serde(rename = "place")]
+    address: Option<String>,
+    #[serde(rename = "offers")]
+    features: Vec<Feature>,
     /// The missing features and other remarks.
-    remarks: Vec<Missing>,
+    remarks: Vec<Finding>,
 }
 
+/// A feature of an engine.
 #[derive(Debug, PartialEq, Eq, Serialize)]
-struct Offer {
+struct Feature {
     name: &'static str,
-    what: String,
+    #[serde(rename = "what")]
+    value: String,
 }
 
 /// The store of the embedded engine.
@@ -69,31 +70,27 @@ struct Store {
     at_least: bool,
 }
 
-/// The engine that commands would use.
+/// The engine that commands use.
 #[derive(Debug, Serialize)]
-struct Used {
+struct EngineInUse {
     engine: Option<String>,
     /// The reason for the choice, or for the lack of an engine.
-    because: String,
+    #[serde(rename = "because")]
+    reason: String,
 }
 
 /// The inputs for the embedded engine's part, collected before the asynchronous runtime starts.
-pub(crate) struct Before {
+pub(crate) struct Probes {
     report: Report,
     choice: Result<Choice, String>,
     store: PathBuf,
 }
 
-impl Before {
-    pub(crate) fn find(setting: &Setting<'_>) -> Self {
-        let Setting {
-            global,
-            config,
-            host,
-        } = setting;
-        let store = choice::store(global, config, host);
-        let report = crate::native::probe(&store);
-        let choice = choice::choose_with(global, config, host, |_| crate::native::verdict(&report));
+impl Probes {
+    pub(crate) fn new(context: &CommandContext<'_>) -> Self {
+        let store = choice::store(context);
+        let report = userns::probe(&store);
+        let choice = choice::choose(context, |_| native::verdict(&report));
         Self {
             choice: choice.map_err(|err| ErrorChain(&err).to_string()),
             report,
@@ -102,35 +99,31 @@ impl Before {
     }
 }
 
-pub(crate) async fn run(before: Before, setting: &Setting<'_>) -> Result<ExitCode, Error> {
-    let Before {
+pub(crate) async fn run(probes: Probes, context: &CommandContext<'_>) -> Result<ExitCode, Error> {
+    let Probes {
         report,
         choice,
         store,
-    } = before;
-    let mut engines = api::look(setting).await;
-    engines.push(embedded::look(&report, &store));
+    } = probes;
+    let mut engines = api::reports(context).await;
+    engines.push(embedded::report(&report, &store));
     compare(&mut engines);
     let works = engines.iter().any(|engine| engine.works);
-    let path = store.clone();
-    let machine = blocking(move || (machine::git(), machine::store(&path))).await;
+    let machine = blocking(move || (machine::git(), machine::store(&store))).await;
     let (git, store) = machine.map_err(Error::Runtime)?;
-    let findings = Findings {
+    let config = context.config.file.as_deref();
+    let report = MachineReport {
         event: "doctor",
         s2i: env!("CARGO_PKG_VERSION"),
-        config: setting
-            .config
-            .file
-            .as_deref()
-            .map(|file| file.display().to_string()),
+        config: config.map(|file| file.display().to_string()),
         git_remarks: git.as_deref().map(advisories::of_git).unwrap_or_default(),
         git,
         store,
-        used: used(choice, &engines),
+        used: in_use(choice, &engines),
         engines,
     };
-    let object = serde_json::to_value(&findings).expect("plain data");
-    setting.renderer().answer(&text::of(&findings), &object);
+    let object = serde_json::to_value(&report).expect("plain data");
+    context.renderer().answer(&text::of(&report), &object);
     Ok(if works {
         ExitCode::SUCCESS
     } else {
@@ -139,49 +132,37 @@ pub(crate) async fn run(before: Before, setting: &Setting<'_>) -> Result<ExitCod
 }
 
 /// Adds a remark if two of the engines together are faster than one, as measured by `cargo xtask bench`.
-fn compare(engines: &mut [Finding]) {
-    let has_embedded = engines
-        .iter()
-        .any(|engine| engine.works && engine.name == embedded::NAME);
-    let docker = engines
-        .iter_mut()
-        .find(|engine| engine.works && engine.name == "Docker");
+fn compare(engines: &mut [EngineReport]) {
+    let working = |engine: &EngineReport, name| engine.works && engine.name == name;
+    let has_embedded = engines.iter().any(|engine| working(engine, embedded::NAME));
+    let docker = engines.iter_mut().find(|engine| working(engine, "Docker"));
     if let (true, Some(docker)) = (has_embedded, docker) {
-        docker.remarks.push(remark(
+        docker.remarks.push(Finding::new(
             "builds are faster with the embedded engine, which can put the result here",
             Some("s2i build --engine native --load=docker …"),
         ));
     }
 }
 
-fn used(choice: Result<Choice, String>, engines: &[Finding]) -> Used {
+fn in_use(choice: Result<Choice, String>, engines: &[EngineReport]) -> EngineInUse {
     match choice {
-        Ok(Choice {
-            chosen, because, ..
-        }) => {
-            let at = |url: &str| {
-                let is_it = |engine: &&Finding| engine.place.as_deref() == Some(url);
-                engines.iter().find(is_it).map(|engine| engine.name.clone())
+        Ok(Choice { engine, reason, .. }) => {
+            let name = match engine {
+                EngineKind::Native(_) => embedded::NAME.into(),
+                EngineKind::Api(endpoint) => engines
+                    .iter()
+                    .find(|engine| engine.address.as_ref() == Some(&endpoint.url))
+                    .map_or(endpoint.url, |engine| engine.name.clone()),
             };
-            Used {
-                engine: Some(match chosen {
-                    Chosen::Native(_) => embedded::NAME.into(),
-                    Chosen::Api(endpoint) => at(&endpoint.url).unwrap_or(endpoint.url),
-                }),
-                because,
+            EngineInUse {
+                engine: Some(name),
+                reason,
             }
         }
-        Err(because) => Used {
+        Err(reason) => EngineInUse {
             engine: None,
-            because,
+            reason,
         },
-    }
-}
-
-fn remark(what: impl Into<String>, step: Option<&str>) -> Missing {
-    Missing {
-        what: what.into(),
-        step: step.map(str::to_owned),
     }
 }
 
@@ -194,6 +175,6 @@ fn list(words: &[&str]) -> String {
     }
 }
 
-fn is_there(path: &Path) -> bool {
-    path.symlink_metadata().is_ok()
+fn yes_or_no(value: bool) -> String {
+    if value { "yes" } else { "no" }.into()
 }

@@ -1,6 +1,9 @@
-//! Reading of files from the command line, such as a pipe whose writer is slow.
+//! Files of the command line. Opening or reading one may take forever, such as a pipe without a writer.
+
+use std::path::Path;
 
 use s2i_build::{CancelToken, context::or_interrupted, stream::blocking};
+use s2i_core::bounds;
 
 use crate::error::Error;
 
@@ -9,7 +12,7 @@ use crate::error::Error;
 ///
 /// # Errors
 /// Returns the errors of `read`, and the interrupt that stopped it.
-pub(crate) async fn reading<T, E>(
+pub(crate) async fn interruptible<T, E>(
     read: impl FnOnce() -> Result<T, E> + Send + 'static,
     cancel: &CancelToken,
 ) -> Result<T, Error>
@@ -24,4 +27,15 @@ where
             .map_err(Into::into)
     };
     or_interrupted(read, cancel).await
+}
+
+/// Reads a text file of limited size.
+///
+/// # Errors
+/// Returns [`Error::ReadFile`].
+pub(crate) fn read(path: &Path) -> Result<String, Error> {
+    bounds::read_text_file(path, bounds::FILE).map_err(|source| Error::ReadFile {
+        path: path.to_owned(),
+        source,
+    })
 }

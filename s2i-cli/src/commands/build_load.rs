@@ -1,8 +1,11 @@
 //! `s2i build --load`: loads the result of the embedded engine into Docker or Podman.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    process::ExitCode,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use futures_util::TryStreamExt as _;
@@ -16,9 +19,10 @@ use s2i_docker::{DockerEngine, Endpoint, Flavour};
 use s2i_native::NativeEngine;
 use serde_json::json;
 
-use super::{Setting, build};
+use super::build;
 use crate::{
     args::{Build, LoadInto},
+    context::CommandContext,
     engine,
     error::Error,
 };
@@ -26,19 +30,19 @@ use crate::{
 pub(crate) async fn run(
     native: &NativeEngine,
     args: &Build,
-    load: &LoadInto,
-    setting: &Setting<'_>,
+    destination: &LoadInto,
+    context: &CommandContext<'_>,
     cancel: &CancelToken,
-) -> Result<(), Error> {
+) -> Result<ExitCode, Error> {
     // The daemon is probed before the build, which would otherwise be in vain.
-    let api = engine::api(endpoint(load, setting)?, setting.host)?;
+    let api = engine::api(endpoint(destination, context)?, context.host)?;
     let info = or_interrupted(api.probe(), cancel).await?;
-    let outcome = Box::pin(build::run(native, args, setting, cancel)).await?;
-    setting.notice(Notice::Loading {
+    let outcome = Box::pin(build::run(native, args, context, cancel)).await?;
+    context.notice(Notice::Loading {
         engine: info.name.clone(),
         endpoint: info.endpoint.clone(),
     });
-    let delivery = Delivery {
+    let transfer = Transfer {
         native,
         api: &api,
         image: outcome.image_id.parse()?,
@@ -46,20 +50,20 @@ pub(crate) async fn run(
         base: args.runtime_image.clone().unwrap_or(outcome.builder),
         cancel,
     };
-    let bytes = delivery.run().await?;
-    let image = delivery
+    let bytes = transfer.run().await?;
+    let image = transfer
         .name
         .as_ref()
-        .unwrap_or(&delivery.image)
+        .unwrap_or(&transfer.image)
         .to_string();
     let object = json!({"event": "loaded", "image": image, "engine": info.name, "place": info.endpoint, "bytes": bytes});
-    setting.renderer().answer("", &object);
-    Ok(())
+    context.renderer().answer("", &object);
+    Ok(ExitCode::SUCCESS)
 }
 
-fn endpoint(load: &LoadInto, setting: &Setting<'_>) -> Result<Endpoint, EngineError> {
-    let env = &setting.host.engine;
-    match load {
+fn endpoint(destination: &LoadInto, context: &CommandContext<'_>) -> Result<Endpoint, EngineError> {
+    let env = &context.host.engine;
+    match destination {
         LoadInto::Any => Endpoint::find(None, None, env),
         LoadInto::Docker => Endpoint::find(None, Some(Flavour::Docker), env),
         LoadInto::Podman => Endpoint::find(None, Some(Flavour::Podman), env),
@@ -68,7 +72,7 @@ fn endpoint(load: &LoadInto, setting: &Setting<'_>) -> Result<Endpoint, EngineEr
 }
 
 /// The transfer of an image from the embedded engine to a daemon.
-struct Delivery<'a> {
+struct Transfer<'a> {
     native: &'a NativeEngine,
     api: &'a DockerEngine,
     /// The image by ID, because its name may belong to another image by now.
@@ -79,25 +83,25 @@ struct Delivery<'a> {
     cancel: &'a CancelToken,
 }
 
-impl Delivery<'_> {
+impl Transfer<'_> {
     /// Tags the image if the daemon has all layers, otherwise sends the missing layers, or else all of them.
     /// Returns the number of bytes sent.
     async fn run(&self) -> Result<u64, EngineError> {
-        let naming = async {
-            let there = self.holdings().await;
-            let is_named = self.name_it(&there).await;
-            Ok::<_, EngineError>((there, is_named))
+        let tagging = async {
+            let holdings = self.holdings().await;
+            let is_named = self.tag(&holdings).await;
+            Ok::<_, EngineError>((holdings, is_named))
         };
-        let (there, is_named) = or_interrupted(naming, self.cancel).await?;
+        let (holdings, is_named) = or_interrupted(tagging, self.cancel).await?;
         if is_named {
             return Ok(0);
         }
-        if there != Holdings::default() {
-            let sent = self.send(there).await;
+        if holdings != Holdings::default() {
+            let sent = self.send(holdings).await;
             // Some engines accept complete images only. Others do not report a missing layer that another client
             // has removed in the meantime.
             match sent {
-                Ok(bytes) if self.name_it(&self.holdings().await).await => return Ok(bytes),
+                Ok(bytes) if self.tag(&self.holdings().await).await => return Ok(bytes),
                 sent => tracing::debug!(?sent, "an archive of new layers was not enough"),
             }
         }
@@ -111,29 +115,29 @@ impl Delivery<'_> {
         images.extend(self.name.clone());
         let found = self.api.holdings(&images).await;
         found.unwrap_or_else(|why| {
-            tracing::debug!(%why, "it is not known what is there");
+            tracing::debug!(%why, "the layers of the destination are unknown");
             Holdings::default()
         })
     }
 
     /// Tags the image if all its layers are there. Returns false if not, or if the engine refuses.
-    async fn name_it(&self, there: &Holdings) -> bool {
-        let Ok(Some(known)) = self.native.id_at_destination(&self.image, there).await else {
+    async fn tag(&self, holdings: &Holdings) -> bool {
+        let Ok(Some(id)) = self.native.id_at_destination(&self.image, holdings).await else {
             return false;
         };
-        match (&self.name, known.parse()) {
+        match (&self.name, id.parse()) {
             (None, _) => true,
-            (Some(name), Ok(known)) => self.api.tag(&known, name).await.is_ok(),
+            (Some(name), Ok(id)) => self.api.tag(&id, name).await.is_ok(),
             (Some(_), Err(_)) => false,
         }
     }
 
-    async fn send(&self, there: Holdings) -> Result<u64, EngineError> {
+    async fn send(&self, holdings: Holdings) -> Result<u64, EngineError> {
         let bytes = Arc::new(AtomicU64::new(0));
         let sent = Arc::clone(&bytes);
         let names = self.name.iter().cloned().collect();
         let native = self.native;
-        let archive = native.export_missing_layers(&self.image, names, there, self.cancel);
+        let archive = native.export_missing_layers(&self.image, names, holdings, self.cancel);
         let counted = archive.inspect_ok(move |piece| {
             sent.fetch_add(piece.len() as u64, Ordering::Relaxed);
         });

@@ -8,13 +8,13 @@ use s2i_build::{
 };
 use s2i_core::Printable;
 
-use super::{aside, lines::Lines, notice::sentence, size};
+use super::{lines::Lines, notice::sentence, size, write_stderr, write_stdout};
 
 /// Clears the last line of a terminal.
 const CLEAR: &str = "\r\u{1b}[K";
 
 /// The renderer for people, on standard error.
-pub(crate) struct People {
+pub(crate) struct Human {
     quiet: bool,
     interactive: bool,
     color: bool,
@@ -29,7 +29,7 @@ struct State {
     live: Printable,
 }
 
-impl People {
+impl Human {
     pub(super) fn new(quiet: bool, interactive: bool, color: bool) -> Self {
         Self {
             quiet,
@@ -62,7 +62,7 @@ impl People {
             }
             Event::Warning(problem) => {
                 Self::clear(&mut state);
-                aside("warning: ", &Printable::line(&problem.to_string()), "\n");
+                write_stderr("warning: ", &Printable::line(&problem.to_string()), "\n");
             }
             Event::Progress(text) => self.live(&mut state, Printable::line(&text)),
             Event::Uploaded(bytes) => self.live(&mut state, Printable::line(&size(bytes))),
@@ -92,44 +92,41 @@ impl People {
         let mut state = self.state.lock().expect("no panic under this lock");
         self.flush(&mut state);
         Self::clear(&mut state);
-        super::data(&Printable::lines(text));
+        write_stdout(&Printable::lines(text));
     }
 
     fn flush(&self, state: &mut State) {
-        let rest = [
-            state.stdout.finish().filter(|_| !self.quiet),
-            state.stderr.finish(),
-        ];
-        rest.iter()
-            .flatten()
-            .for_each(|line| Self::line(state, line));
+        let stdout = state.stdout.finish().filter(|_| !self.quiet);
+        for line in stdout.into_iter().chain(state.stderr.finish()) {
+            Self::line(state, &line);
+        }
     }
 
     fn line(state: &mut State, text: &Printable) {
         Self::clear(state);
-        aside("", text, "\n");
+        write_stderr("", text, "\n");
     }
 
     fn heading(&self, state: &mut State, text: &Printable) {
         Self::clear(state);
         if self.color {
-            aside("\u{1b}[1m==> ", text, "\u{1b}[0m\n");
+            write_stderr("\u{1b}[1m==> ", text, "\u{1b}[0m\n");
         } else {
-            aside("==> ", text, "\n");
+            write_stderr("==> ", text, "\n");
         }
     }
 
     /// Replaces the live line at the end of the terminal. Without a terminal, nothing is shown.
     fn live(&self, state: &mut State, text: Printable) {
         if self.interactive && state.live != text {
-            aside(CLEAR, &text, "");
+            write_stderr(CLEAR, &text, "");
             state.live = text;
         }
     }
 
     fn clear(state: &mut State) {
         if state.live != Printable::default() {
-            aside(CLEAR, &Printable::default(), "");
+            write_stderr(CLEAR, &Printable::default(), "");
             state.live = Printable::default();
         }
     }

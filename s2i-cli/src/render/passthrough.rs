@@ -4,16 +4,12 @@ use std::io::{self, Write as _};
 
 use s2i_build::event::{Event, Output};
 
-use super::people::People;
+use super::human::Human;
 
 /// Passes the output of the application on and shows other events to people.
-pub(crate) struct Through(People);
+pub(crate) struct Passthrough(pub(super) Human);
 
-impl Through {
-    pub(super) fn new(people: People) -> Self {
-        Self(people)
-    }
-
+impl Passthrough {
     /// Handles an event. A closed pipe is left to the application.
     pub(super) fn event(&self, event: Event) {
         let _ = match event {
