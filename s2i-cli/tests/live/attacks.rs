@@ -51,7 +51,7 @@ fn build_with_runtime_dir(live: &Live, runtime: &Path, options: &[&str], lines: 
 
 /// CVE-2016-3738.
 #[test]
-fn no_socket_of_an_engine_is_in_a_container() {
+fn engine_sockets_are_not_in_containers() {
     let Some(live) = live() else { return };
     let runtime = live.path("runtime");
     let own = runtime.join("podman/podman.sock");
@@ -84,7 +84,7 @@ const LOGIN: &str = "YWRhOkxPR0lOTUFSS0VSNmIxZDhm";
 
 /// CVE-2024-45497.
 #[test]
-fn a_build_neither_sees_nor_changes_files_of_logins() {
+fn login_files_are_neither_visible_nor_changed() {
     let Some(live) = live() else { return };
     let runtime = live.path("runtime");
     let files = [
@@ -123,7 +123,7 @@ fn a_build_neither_sees_nor_changes_files_of_logins() {
 
 /// CVE-2026-41567: an engine that unpacks with a program of the image runs it as root of the machine.
 #[test]
-fn no_program_of_an_image_unpacks_an_archive() {
+fn archives_are_not_unpacked_by_programs_of_the_image() {
     let Some(live) = live() else { return };
     let programs = [
         "bin/tar",
@@ -162,7 +162,7 @@ const MASKED: [(&str, &str, &str); 8] = [
 
 /// CVE-2025-31133, -52565 and -52881: what hides files of the kernel was led elsewhere by links.
 #[test]
-fn links_of_an_image_open_nothing_that_is_masked() {
+fn links_of_an_image_do_not_open_masked_paths() {
     let Some(live) = live() else { return };
     let mut recipe = Recipe::builder();
     let mut lines = Vec::new();
@@ -207,7 +207,7 @@ fn content(dir: &Path) -> Vec<(PathBuf, u32, Vec<u8>)> {
 
 /// CVE-2024-1753.
 #[test]
-fn no_link_in_place_of_a_known_directory_leads_out() {
+fn links_in_place_of_system_directories_do_not_lead_out() {
     let Some(live) = live() else { return };
     let outside = live.path("outside");
     for name in ["src", "scripts", "artifacts", "trust"] {
@@ -313,7 +313,7 @@ fn fail(mut connection: TcpStream) -> std::io::Result<()> {
 
 /// CVE-2024-52005.
 #[test]
-fn text_of_a_remote_steers_no_terminal() {
+fn text_of_a_remote_does_not_control_the_terminal() {
     let Some(live) = live() else { return };
     let url = hostile_server();
     for options in [&[][..], &["--progress", "json"]] {

@@ -34,7 +34,7 @@ fn config(live: &Live, text: &str) -> PathBuf {
 }
 
 #[test]
-fn a_gibibyte_of_holes_is_packed_in_little_memory() {
+fn sparse_gibibyte_is_packed_in_little_memory() {
     let Some(live) = native() else { return };
     let source = live.instructions("write-hole /app/big 1073741824");
     let done = live.build(&[], source).succeeds();
@@ -44,7 +44,7 @@ fn a_gibibyte_of_holes_is_packed_in_little_memory() {
 }
 
 #[test]
-fn each_of_many_files_takes_little_memory() {
+fn many_files_are_packed_in_little_memory() {
     let Some(live) = native() else { return };
     let peak = |files: u64| {
         let source = live.instructions(&format!("make-files /app/files {files}"));
@@ -56,7 +56,7 @@ fn each_of_many_files_takes_little_memory() {
 }
 
 #[test]
-fn a_terabyte_of_holes_is_no_layer() {
+fn sparse_terabyte_is_rejected() {
     let Some(live) = native() else { return };
     let source = live.instructions("write-hole /app/big 1099511627776");
     live.build(&[], source)
@@ -67,7 +67,7 @@ fn a_terabyte_of_holes_is_no_layer() {
 }
 
 #[test]
-fn the_limits_of_the_configuration_hold_for_what_is_built() {
+fn configured_limits_apply_to_the_built_layer() {
     let Some(live) = native() else { return };
     let build = |limits: &str, lines: &str| {
         let source = live.instructions(lines);
@@ -93,7 +93,7 @@ fn the_limits_of_the_configuration_hold_for_what_is_built() {
 
 /// Its archive would be 60 GiB of zeros, which take minutes.
 #[test]
-fn ctrl_c_stops_a_commit() {
+fn ctrl_c_stops_a_large_commit() {
     let Some(live) = native() else { return };
     let source = live.instructions("write-hole /app/big 64424509440");
     let running = live.start_build(&[], source);
@@ -107,7 +107,7 @@ fn ctrl_c_stops_a_commit() {
 
 /// The text of a server, here of a program in the place of SSH.
 #[test]
-fn messages_of_git_fill_neither_the_memory_nor_the_log() {
+fn messages_of_git_are_bounded() {
     let Some(live) = live() else { return };
     let args = live.build_args(
         live.builder(),
@@ -137,7 +137,7 @@ fn header(name: &str, size: u64) -> tar::Header {
 }
 
 #[test]
-fn an_archive_of_zeros_is_read_in_little_memory() {
+fn archive_of_zeros_is_read_in_little_memory() {
     let Some(live) = live_native_alone("a daemon has its own limits") else {
         return;
     };
@@ -156,7 +156,7 @@ fn an_archive_of_zeros_is_read_in_little_memory() {
 }
 
 #[test]
-fn an_archive_of_images_has_the_limits_of_a_layer() {
+fn image_archive_has_the_limits_of_a_layer() {
     let Some(live) = live_native_alone("a daemon has its own limits") else {
         return;
     };

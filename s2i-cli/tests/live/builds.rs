@@ -10,7 +10,7 @@ use crate::{
 };
 
 #[test]
-fn a_directory_becomes_an_image_that_runs() {
+fn directory_is_built_into_an_image_that_runs() {
     let Some(live) = live() else { return };
     let source = live.source(&[("page", "hello\n"), ("sub/dir/file", "text")]);
     let done = live.build(&[], &source).succeeds();
@@ -35,7 +35,7 @@ const AWKWARD: [(&str, &str); 5] = [
 ];
 
 #[test]
-fn what_the_builder_says_stays_as_it_is() {
+fn labels_and_variables_of_the_builder_are_preserved() {
     let Some(live) = live() else { return };
     let mut recipe = Recipe::builder();
     recipe.labels.extend(AWKWARD);
@@ -67,7 +67,7 @@ fn what_the_builder_says_stays_as_it_is() {
 }
 
 #[test]
-fn the_source_stays_where_it_is_asked_to() {
+fn source_is_kept_on_request() {
     let Some(live) = live() else { return };
     let source = live.source(&[("file", "text"), ("dir/other", "text")]);
     live.build(&["--keep-source"], &source).succeeds();
@@ -79,7 +79,7 @@ fn the_source_stays_where_it_is_asked_to() {
 }
 
 #[test]
-fn an_image_without_a_name_is_known_by_its_id() {
+fn image_without_a_name_is_known_by_its_id() {
     let Some(live) = live() else { return };
     let source = live.source(&[("file", "text")]);
     let mut args = live.build_args(live.builder(), &["--progress", "json"], source.as_os_str());

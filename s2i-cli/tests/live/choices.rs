@@ -59,7 +59,7 @@ fn made_by(live: &Live, name: &str) -> String {
 /// A second build of the same name is one of the same kind: what s2i has made has all labels of its
 /// builder.
 #[test]
-fn one_name_is_the_result_when_no_builder_has_it() {
+fn single_name_without_a_builder_is_the_result() {
     let Some(live) = live() else { return };
     let source = live.source(&[("go.mod", "module x\n"), ("package.json", "{}")]);
     let (builder, app) = (live.builder(), live.image("app"));
@@ -85,7 +85,7 @@ fn one_name_is_the_result_when_no_builder_has_it() {
 }
 
 #[test]
-fn one_name_is_the_builder_when_one_has_it() {
+fn single_name_of_a_builder_is_the_builder() {
     let Some(live) = live() else { return };
     let source = live.source(&[("go.mod", "module x\n")]);
     let other = live.load("other", &Recipe::builder());
@@ -111,7 +111,7 @@ fn one_name_is_the_builder_when_one_has_it() {
 }
 
 #[test]
-fn a_sample_needs_no_more_than_its_name() {
+fn sample_builds_with_its_name_alone() {
     let Some(live) = kit::with(&["s2i/go"]) else {
         return;
     };

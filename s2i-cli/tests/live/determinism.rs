@@ -44,7 +44,7 @@ fn without_the_engines(mut layer: Layer, is_podman: bool) -> Layer {
 }
 
 #[test]
-fn a_layer_holds_what_assemble_made_and_nothing_else() {
+fn layer_has_only_the_files_of_assemble() {
     let Some(live) = live() else { return };
     live.build(&[], live.instructions(MAKE_THINGS)).succeeds();
     let layer = live.engine.last_layer(&live.image("app"), &live.path(""));
@@ -76,7 +76,7 @@ fn a_layer_holds_what_assemble_made_and_nothing_else() {
 }
 
 #[test]
-fn the_same_source_gives_the_same_layers() {
+fn same_source_gives_the_same_layers() {
     let Some(live) = live() else { return };
     let source = live.instructions(MAKE_THINGS);
     let is_podman = live.engine.is_podman();
@@ -97,7 +97,7 @@ fn the_same_source_gives_the_same_layers() {
 }
 
 #[test]
-fn times_of_the_source_do_not_matter_and_its_epoch_does() {
+fn layer_depends_on_the_epoch_and_not_on_times_of_the_source() {
     let Some(live) = live() else { return };
     let source = live.instructions("copy /app");
     let mut command = live.command();
@@ -114,7 +114,7 @@ fn times_of_the_source_do_not_matter_and_its_epoch_does() {
 }
 
 #[test]
-fn the_time_of_a_commit_is_the_time_of_the_image() {
+fn image_has_the_time_of_the_commit() {
     let Some(live) = live() else { return };
     let source = live.instructions("copy /app\nshow-env SOURCE_DATE_EPOCH");
     crate::repository::Repository::of(&source);
@@ -126,7 +126,7 @@ fn the_time_of_a_commit_is_the_time_of_the_image() {
 }
 
 #[test]
-fn modes_of_the_source_arrive() {
+fn modes_of_the_source_are_preserved() {
     let Some(live) = live() else { return };
     let source = live.source(&[("program", "text"), ("file", "text")]);
     let mode = |name: &str, mode| {

@@ -16,7 +16,7 @@ fn build(live: &Live, recipe: &Recipe, options: &[&str]) -> Done {
 }
 
 #[test]
-fn a_status_is_told() {
+fn status_of_the_script_is_reported() {
     let Some(live) = live() else { return };
     live.build(&[], live.instructions("print before\nexit 7"))
         .ends_with(4)
@@ -27,7 +27,7 @@ fn a_status_is_told() {
 }
 
 #[test]
-fn a_killed_script_is_told() {
+fn killed_script_is_reported() {
     let Some(live) = live() else { return };
     live.build(&[], live.instructions("kill-self 9"))
         .ends_with(4)
@@ -36,7 +36,7 @@ fn a_killed_script_is_told() {
 }
 
 #[test]
-fn script_that_can_not_be_executed_is_named() {
+fn script_that_can_not_be_executed_is_reported() {
     let Some(live) = live() else { return };
     let usual = Recipe::builder;
     let other = |mode, text| usual().with("usr/libexec/s2i/assemble", Entry::Text(mode, text));
@@ -71,7 +71,7 @@ fn script_that_can_not_be_executed_is_named() {
 }
 
 #[test]
-fn a_user_that_the_image_does_not_know_is_named() {
+fn unknown_user_is_reported() {
     let Some(live) = live() else { return };
     let mut recipe = Recipe::builder();
     recipe.user = "nobody-knows";
@@ -83,7 +83,7 @@ fn a_user_that_the_image_does_not_know_is_named() {
 }
 
 #[test]
-fn an_image_that_is_no_builder_is_refused_before_anything_starts() {
+fn image_without_scripts_is_rejected_before_the_start() {
     let Some(live) = live() else { return };
     let mut recipe = Recipe::builder();
     recipe.labels.clear();
@@ -97,7 +97,7 @@ fn an_image_that_is_no_builder_is_refused_before_anything_starts() {
 /// Other engines refuse such an archive, or take triggers in their usual form alone. The API of Podman does not show
 /// triggers.
 #[test]
-fn images_that_no_container_can_be_of_are_refused_before_anything_starts() {
+fn unusable_images_are_rejected_before_the_start() {
     let Some(live) = live() else { return };
     let mut triggers = Recipe::builder();
     triggers.other.insert("OnBuild", json!(["RUN id"]));
@@ -125,7 +125,7 @@ fn images_that_no_container_can_be_of_are_refused_before_anything_starts() {
 }
 
 #[test]
-fn an_image_without_its_command_is_not_made() {
+fn image_without_its_run_script_is_not_committed() {
     let Some(live) = live() else { return };
     let recipe = Recipe::builder().without("usr/libexec/s2i/run");
     build(&live, &recipe, &[])
@@ -135,7 +135,7 @@ fn an_image_without_its_command_is_not_made() {
 }
 
 #[test]
-fn a_builder_that_is_missing_is_named() {
+fn missing_builder_is_reported() {
     let Some(live) = live() else { return };
     let source = live.source(&[("file", "text")]);
     let missing = live.image("missing");
@@ -153,7 +153,7 @@ fn a_builder_that_is_missing_is_named() {
 }
 
 #[test]
-fn a_container_that_somebody_removes_is_told() {
+fn removed_container_is_reported() {
     let Some(live) = live() else { return };
     let running = live.start_build(&[], live.instructions("print ready\nsleep 60"));
     running.wait_for("ready");
@@ -167,7 +167,7 @@ fn a_container_that_somebody_removes_is_told() {
 }
 
 #[test]
-fn a_container_that_somebody_kills_is_told() {
+fn killed_container_is_reported() {
     let Some(live) = live() else { return };
     let running = live.start_build(&[], live.instructions("print ready\nsleep 60"));
     running.wait_for("ready");

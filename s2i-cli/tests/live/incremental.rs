@@ -34,7 +34,7 @@ fn build(live: &Live, builder: &str, options: &[&str], lines: &str) -> Done {
 }
 
 #[test]
-fn the_second_build_has_what_the_first_one_saved() {
+fn second_build_has_the_artifacts_of_the_first() {
     let Some(live) = live() else { return };
     let builder = builder(&live);
     let first = build(&live, &builder, &["--incremental"], "make-artifacts 150 10");
@@ -67,7 +67,7 @@ fn the_second_build_has_what_the_first_one_saved() {
 
 /// Whatever is wrong with the artifacts, `assemble` sees none of them and the build is done.
 #[test]
-fn a_save_that_fails_makes_a_clean_build_and_a_word_about_it() {
+fn failed_save_leads_to_a_clean_build_with_a_warning() {
     let Some(live) = live() else { return };
     let builder = builder(&live);
     for save in [
@@ -92,7 +92,7 @@ pub(crate) fn lending() -> Recipe {
 
 /// The embedded engine runs no `save-artifacts` then, and the image is none the wiser.
 #[test]
-fn artifacts_that_can_be_lent_are_there_all_the_same() {
+fn mounted_artifacts_are_equal_to_saved_ones() {
     let Some(live) = live() else { return };
     let builder = live.load("lending", &lending());
     build(&live, &builder, &["--incremental"], "make-artifacts 150 10").succeeds();
@@ -130,7 +130,7 @@ fn artifacts_that_can_be_lent_are_there_all_the_same() {
 }
 
 #[test]
-fn an_image_that_saves_nothing_is_no_reason_to_fail() {
+fn image_without_saved_artifacts_is_built_clean() {
     let Some(live) = live() else { return };
     let builder = live.builder().to_owned();
     build(&live, &builder, &[], "print one").succeeds();
@@ -171,7 +171,7 @@ fn images(live: &Live, runtime: &Recipe) -> (String, String) {
 }
 
 #[test]
-fn artifacts_of_a_split_build_are_kept_beside_the_result() {
+fn artifacts_of_a_runtime_image_build_are_kept_beside_the_result() {
     let Some(live) = live() else { return };
     let images = images(&live, &Recipe::runtime());
     let images = (&images.0[..], &images.1[..]);
@@ -232,7 +232,7 @@ fn artifacts_of_a_split_build_are_kept_beside_the_result() {
 
 /// Whatever fails, both names stay what they were.
 #[test]
-fn a_split_build_that_fails_leaves_both_images_as_they_were() {
+fn failed_runtime_image_build_leaves_both_images() {
     let Some(live) = live() else { return };
     let builder = builder(&live);
     let runtime = live.load("runtime", &Recipe::runtime());
@@ -259,7 +259,7 @@ fn a_split_build_that_fails_leaves_both_images_as_they_were() {
 
 /// The same where somebody stops it.
 #[test]
-fn a_split_build_that_is_stopped_leaves_both_images_as_they_were() {
+fn stopped_runtime_image_build_leaves_both_images() {
     let Some(live) = live() else { return };
     let images = images(&live, &Recipe::runtime());
     let images = (&images.0[..], &images.1[..]);

@@ -55,7 +55,7 @@ fn images_are_listed() {
 }
 
 #[test]
-fn an_image_goes_by_its_name_or_its_id() {
+fn image_is_removed_by_name_or_id() {
     let Some(live) = live() else { return };
     let name = live.load("gone", &Recipe::builder());
     live.s2i(["rmi", &name])
@@ -79,7 +79,7 @@ fn an_image_goes_by_its_name_or_its_id() {
 }
 
 #[test]
-fn an_image_gets_one_more_name() {
+fn image_gets_another_name() {
     let Some(live) = live() else { return };
     let name = live.load("first", &Recipe::builder());
     let (more, other) = (live.image("more"), live.load("other", &Recipe::runtime()));
@@ -105,7 +105,7 @@ fn an_image_gets_one_more_name() {
 }
 
 #[test]
-fn an_archive_goes_out_and_in_again() {
+fn exported_image_can_be_loaded() {
     let Some(live) = live() else { return };
     let name = live.load("moved", &Recipe::builder());
     let before = live.engine.image(&name).unwrap().root_fs;
@@ -124,7 +124,7 @@ fn an_archive_goes_out_and_in_again() {
 }
 
 #[test]
-fn what_is_no_archive_is_refused() {
+fn file_that_is_not_an_archive_is_rejected() {
     let Some(live) = live() else { return };
     fs::write(live.path("text"), "no archive\n".repeat(1000)).unwrap();
     live.s2i(["load", "-i", "text"])
@@ -134,7 +134,7 @@ fn what_is_no_archive_is_refused() {
 
 /// In a store of its own, as it is for all images without a name.
 #[test]
-fn pruning_keeps_what_has_a_name() {
+fn prune_keeps_images_with_names() {
     let Some(live) = live_native("it would take images of other tests") else {
         return;
     };
@@ -162,7 +162,7 @@ fn native(live: &Live) -> impl Fn(&[&str]) -> Done {
 }
 
 #[test]
-fn a_build_of_the_embedded_engine_is_loaded_into_another() {
+fn result_of_the_embedded_engine_is_loaded_into_another() {
     let Some(live) = live() else { return };
     let Engine::Api(_) = &live.engine else {
         return skip("it needs Docker or Podman to load into");
@@ -210,7 +210,7 @@ fn a_build_of_the_embedded_engine_is_loaded_into_another() {
 }
 
 #[test]
-fn the_doctor_says_which_engine_is_used() {
+fn doctor_names_the_engine_in_use() {
     let Some(live) = live() else { return };
     let done = live.s2i(["doctor"]).succeeds().says("commands use: ");
     assert!(!done.stream(Stream::Stdout).is_empty());

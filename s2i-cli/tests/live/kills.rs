@@ -51,7 +51,7 @@ fn build(live: &Live, source: &str) -> Done {
 }
 
 #[test]
-fn the_build_after_a_kill_finds_everything_and_leaves_nothing() {
+fn build_after_a_kill_succeeds_and_leaves_nothing() {
     let Some(live) = live() else { return };
     let source = repository(&live);
     build(&live, &source);
@@ -102,7 +102,7 @@ fn git_ends_with_s2i() {
 }
 
 #[test]
-fn builds_at_once_and_a_prune_meanwhile_lose_nothing() {
+fn concurrent_builds_and_a_prune_lose_nothing() {
     let Some(live) = live_native_alone("a prune of a daemon would take what other tests work with")
     else {
         return;
@@ -146,7 +146,7 @@ impl Drop for Small<'_> {
 }
 
 #[test]
-fn a_full_disk_ends_the_build_and_loses_nothing() {
+fn full_disk_ends_the_build_and_loses_nothing() {
     let Some(live) = live() else { return };
     let at = live.path("small");
     let small = Small::mount(&at);

@@ -68,14 +68,14 @@ fn check(live: &Live, done: Done) {
 }
 
 #[test]
-fn a_build_keeps_to_its_limits_or_does_not_begin() {
+fn build_has_its_limits_or_does_not_start() {
     let Some(live) = live() else { return };
     let done = live.build(&OPTIONS, live.instructions(&script()));
     check(&live, done);
 }
 
 #[test]
-fn an_application_keeps_to_its_limits_or_does_not_begin() {
+fn application_has_its_limits_or_does_not_start() {
     let Some(live) = live() else { return };
     let recipe = Recipe::builder().with("do/instructions", Entry::Text(0o644, script().leak()));
     let image = live.load("program", &recipe);
@@ -87,7 +87,7 @@ fn an_application_keeps_to_its_limits_or_does_not_begin() {
 
 /// Not every kernel file shows them, but the engine does.
 #[test]
-fn the_engine_knows_the_limits_of_a_container() {
+fn engine_shows_the_limits_of_a_container() {
     let Some(live) = live() else { return };
     let Some(api) = live.engine.api() else {
         return skip("the embedded engine shows no settings of a container");

@@ -146,7 +146,7 @@ fn build(live: &Live, proxy: &Proxy, url: &str) -> Done {
 }
 
 #[test]
-fn a_module_of_the_team_is_fetched_with_a_token_that_nothing_keeps() {
+fn private_module_is_fetched_with_a_token_that_is_not_stored() {
     let Some(live) = kit::with(&["s2i/go"]) else {
         return;
     };

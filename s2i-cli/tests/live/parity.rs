@@ -77,7 +77,7 @@ fn live_docker() -> Option<Live> {
 }
 
 #[test]
-fn a_layer_is_the_same_on_both() {
+fn layer_is_the_same_on_both_engines() {
     let Some(live) = live_docker() else { return };
     let beside = Engine::beside();
     let builder = live.load("parity", &builder());
@@ -101,7 +101,7 @@ fn a_layer_is_the_same_on_both() {
 
 /// The embedded engine copies a source by itself; but through the agent where a directory gives its group away.
 #[test]
-fn a_source_that_stays_is_the_same_on_both() {
+fn kept_source_is_the_same_on_both_engines() {
     let Some(live) = live_docker() else { return };
     let beside = Engine::beside();
     let source = live.source(&[
@@ -139,7 +139,7 @@ fn a_source_that_stays_is_the_same_on_both() {
 
 /// Docker runs `save-artifacts`, and the embedded engine lends what that would write.
 #[test]
-fn an_incremental_build_has_the_same_layer_on_both() {
+fn incremental_layer_is_the_same_on_both_engines() {
     let Some(live) = live_docker() else { return };
     let beside = Engine::beside();
     let builder = live.load("lending", &incremental::lending());
@@ -217,7 +217,7 @@ fn say_plainly(layer: &mut Layer, below: &Layer) {
 }
 
 #[test]
-fn what_one_built_runs_on_the_other() {
+fn image_of_one_engine_runs_on_the_other() {
     let Some(live) = live() else { return };
     if live.engine.is_native() {
         return skip("it needs two engines");

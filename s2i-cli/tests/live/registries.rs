@@ -88,7 +88,7 @@ fn there_and_back(live: &Live, registry: &str) {
 }
 
 #[test]
-fn with_a_login() {
+fn image_is_pushed_and_pulled_with_a_login() {
     let Some(live) = ready() else { return };
     let dir = tempfile::tempdir().unwrap();
     let registry = Registry::with_login(dir.path(), "");
@@ -96,7 +96,7 @@ fn with_a_login() {
 }
 
 #[test]
-fn with_a_certificate_that_nobody_else_trusts() {
+fn image_is_pushed_and_pulled_with_a_private_certificate() {
     let Some(live) = ready() else { return };
     let dir = tempfile::tempdir().unwrap();
     let mut authority = CertificateParams::new(Vec::new()).unwrap();
@@ -132,7 +132,7 @@ fn with_a_certificate_that_nobody_else_trusts() {
 
 /// A program knows the password, whoever speaks to the registry.
 #[test]
-fn with_a_credential_helper() {
+fn image_is_pushed_and_pulled_with_a_credential_helper() {
     let Some(live) = live() else { return };
     if live.engine.is_podman() {
         return skip("Podman wants to be told which registries have no TLS");

@@ -33,7 +33,7 @@ fn run(live: &Live, options: &[&str], instructions: &'static str) -> Done {
 }
 
 #[test]
-fn all_after_the_image_is_for_the_application() {
+fn words_after_the_image_are_for_the_application() {
     let Some(live) = live() else { return };
     let words = ["/usr/libexec/s2i/run", "--url", "two words", "--", "-e", ""];
     let args = [&["run", "--network", "none", live.builder()], &words[..]].concat();
@@ -44,7 +44,7 @@ fn all_after_the_image_is_for_the_application() {
 }
 
 #[test]
-fn the_status_of_the_application_comes_back() {
+fn status_of_the_application_is_returned() {
     let Some(live) = live() else { return };
     let done = run(&live, &[], "print out\neprint err\nexit 7").ends_with(7);
     assert_eq!(done.stream(Stream::Stdout), ["out"]);
@@ -56,7 +56,7 @@ fn the_status_of_the_application_comes_back() {
 }
 
 #[test]
-fn variables_and_the_user_are_as_asked_for() {
+fn variables_and_user_are_as_requested() {
     let Some(live) = live() else { return };
     let lines = "show-env A\nshow-env FROM_IMAGE\nshow-env B\nshow-id";
     std::fs::write(live.path("variables"), "B=file\n").unwrap();
@@ -79,7 +79,7 @@ fn variables_and_the_user_are_as_asked_for() {
 }
 
 #[test]
-fn a_read_only_application_writes_to_tmp_alone() {
+fn read_only_application_writes_only_to_tmp() {
     let Some(live) = live() else { return };
     run(
         &live,
@@ -93,7 +93,7 @@ fn a_read_only_application_writes_to_tmp_alone() {
 }
 
 #[test]
-fn a_command_that_is_not_there_is_named() {
+fn missing_command_is_reported() {
     let Some(live) = live() else { return };
     let options = ["run", "--network", "none"];
     let done = live.s2i(options.iter().chain(&[live.builder(), "/no/such/program"]));
@@ -119,7 +119,7 @@ fn ctrl_c_ends_an_application() {
 }
 
 #[test]
-fn an_application_goes_when_s2i_is_killed() {
+fn application_ends_when_s2i_is_killed() {
     let Some(live) = live_native("on Docker and Podman it stays until it ends") else {
         return;
     };

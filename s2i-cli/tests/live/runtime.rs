@@ -15,7 +15,7 @@ fn build(live: &Live, recipe: &Recipe, options: &[&str], lines: &str) -> Done {
 }
 
 #[test]
-fn the_label_of_the_runtime_image_is_enough() {
+fn label_of_the_runtime_image_selects_the_artifacts() {
     let Some(live) = live() else { return };
     let lines = "make-dir /app/bin\nwrite /app/bin/program text\nmode /app/bin/program 0755\n\
         write /app/page hello from the runtime image\nmode /app/page 0640\nlink /app/link page\n";
@@ -41,7 +41,7 @@ fn the_label_of_the_runtime_image_is_enough() {
 }
 
 #[test]
-fn the_result_serves_what_the_builder_made() {
+fn runtime_image_serves_the_files_of_the_builder() {
     let Some(live) = live() else { return };
     if !has_network() {
         return skip("containers of this engine have no network");
@@ -52,7 +52,7 @@ fn the_result_serves_what_the_builder_made() {
 }
 
 #[test]
-fn artifacts_can_be_named() {
+fn artifacts_of_the_option_are_copied() {
     let Some(live) = live() else { return };
     let recipe = Recipe::runtime();
     let options = ["--runtime-artifact", "/app/page:static/pages;/app/other"];
@@ -70,7 +70,7 @@ fn artifacts_can_be_named() {
 }
 
 #[test]
-fn an_artifact_that_is_not_there_is_named() {
+fn missing_artifact_is_reported() {
     let Some(live) = live() else { return };
     let options = ["-a", "/app/nothing"];
     build(&live, &Recipe::runtime(), &options, "write /app/page x")
@@ -93,7 +93,7 @@ fn assemble_runtime_is_optional_and_its_failure_counts() {
 }
 
 #[test]
-fn assemble_runtime_has_a_user_of_its_own() {
+fn assemble_runtime_has_its_own_user() {
     let Some(live) = live() else { return };
     let lines = "write /app/page x\nwrite /app/runtime-instructions show-id";
     build(
@@ -112,7 +112,7 @@ fn assemble_runtime_has_a_user_of_its_own() {
 }
 
 #[test]
-fn ctrl_c_in_the_second_container_leaves_neither() {
+fn ctrl_c_in_the_second_container_removes_both() {
     let Some(live) = live() else { return };
     let recipe = Recipe::runtime().with("usr/bin/assemble", Entry::Program);
     let runtime = live.load("runtime", &recipe);

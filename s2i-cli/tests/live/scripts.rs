@@ -29,7 +29,7 @@ fn assemble_runs_as_the_user_of_the_image() {
 }
 
 #[test]
-fn assemble_runs_as_a_number_that_nobody_knows() {
+fn assemble_runs_as_a_uid_without_a_name() {
     let Some(live) = live() else { return };
     if !live.has_user(1_000_620_000) {
         return skip("an ordinary user has no such high numbers to give");
@@ -64,7 +64,7 @@ fn assemble_runs_as_the_user_of_the_label() {
 }
 
 #[test]
-fn assemble_can_be_root() {
+fn assemble_can_run_as_root() {
     let Some(live) = live() else { return };
     let source = live.instructions("show-id\nwrite /usr/new by root");
     live.build(&["--assemble-user", "0"], source)
@@ -91,7 +91,7 @@ const AWKWARD: [&str; 6] = [
 ];
 
 #[test]
-fn variables_arrive_exactly_and_the_command_line_wins() {
+fn variables_are_exact_and_the_command_line_takes_precedence() {
     let Some(live) = live() else { return };
     let names: Vec<_> = (0..AWKWARD.len()).map(|n| format!("AWKWARD{n}")).collect();
     let options: Vec<_> = names
@@ -146,7 +146,7 @@ fn variables_arrive_exactly_and_the_command_line_wins() {
 }
 
 #[test]
-fn a_file_of_variables_wins_over_single_ones() {
+fn variables_of_a_file_take_precedence_over_options() {
     let Some(live) = live() else { return };
     let file = live.path("variables");
     std::fs::write(&file, "# comment\nA=file\nB=file\n").unwrap();
@@ -160,7 +160,7 @@ fn a_file_of_variables_wins_over_single_ones() {
 }
 
 #[test]
-fn the_container_shows_nothing_and_can_little() {
+fn container_is_confined() {
     let Some(live) = live() else { return };
     let Some(api) = live.engine.api() else {
         return skip("the embedded engine shows its containers to nobody");
@@ -213,7 +213,7 @@ fn the_container_shows_nothing_and_can_little() {
 }
 
 #[test]
-fn without_a_network_there_is_none() {
+fn network_none_has_no_network() {
     let Some(live) = live() else { return };
     let source = live.instructions("net-down\nprint silence");
     live.build(&["--network", "none"], source)
@@ -222,7 +222,7 @@ fn without_a_network_there_is_none() {
 }
 
 #[test]
-fn json_tells_the_streams_apart() {
+fn json_separates_the_streams() {
     let Some(live) = live() else { return };
     let source = live.instructions("print to out\neprint to err\nlines 300");
     let done = live.build(&["--progress", "json"], source).succeeds();
@@ -264,7 +264,7 @@ fn json_tells_the_streams_apart() {
 }
 
 #[test]
-fn what_a_script_leaves_running_holds_nothing_up() {
+fn background_process_does_not_delay_the_end() {
     let Some(live) = live() else { return };
     let source = live.instructions("orphan 100\nprint done");
     let running = live.start_build(&[], source);
@@ -275,7 +275,7 @@ fn what_a_script_leaves_running_holds_nothing_up() {
 }
 
 #[test]
-fn a_working_directory_that_the_image_lacks_is_made() {
+fn missing_working_directory_is_created() {
     let Some(live) = live() else { return };
     let mut recipe = Recipe::builder();
     recipe.working_dir = "/not/there";
@@ -287,7 +287,7 @@ fn a_working_directory_that_the_image_lacks_is_made() {
 }
 
 #[test]
-fn an_image_needs_no_tmp() {
+fn image_without_tmp_can_build() {
     let Some(live) = live() else { return };
     let builder = live.load("no-tmp", &Recipe::builder().without("tmp"));
     let source = live.source(&[("page", "hello")]);
@@ -298,7 +298,7 @@ fn an_image_needs_no_tmp() {
 }
 
 #[test]
-fn source_goes_where_the_label_says() {
+fn source_is_uploaded_to_the_directory_of_the_label() {
     let Some(live) = live() else { return };
     let mut recipe = Recipe::builder()
         .label(label::DESTINATION, "/opt/build")
@@ -316,7 +316,7 @@ fn source_goes_where_the_label_says() {
 }
 
 #[test]
-fn scripts_of_the_source_win() {
+fn scripts_of_the_source_take_precedence() {
     let Some(live) = live() else { return };
     let builder = live.load(
         "assistant",

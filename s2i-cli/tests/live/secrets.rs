@@ -57,7 +57,7 @@ fn build(live: &Live, builder: &str, options: &[&str], lines: &str) -> Done {
 }
 
 #[test]
-fn assemble_gets_secrets_and_nothing_keeps_them() {
+fn assemble_gets_secrets_and_nothing_stores_them() {
     let Some(live) = live() else { return };
     let builder = builder(&live);
     for style in ["plain", "json"] {
@@ -80,7 +80,7 @@ fn assemble_gets_secrets_and_nothing_keeps_them() {
 }
 
 #[test]
-fn a_failed_build_does_not_tell_them_either() {
+fn failed_build_does_not_reveal_secrets() {
     // Its source tells them, and others look for them in the store.
     let Some(live) = live_alone() else { return };
     let builder = builder(&live);
@@ -92,7 +92,7 @@ fn a_failed_build_does_not_tell_them_either() {
 }
 
 #[test]
-fn another_token_is_no_reason_to_build_again() {
+fn another_token_does_not_invalidate_the_cache() {
     let Some(live) = live_native("a daemon has no build cache") else {
         return;
     };

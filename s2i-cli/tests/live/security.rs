@@ -11,7 +11,7 @@ use crate::{
 };
 
 #[test]
-fn a_pipe_in_the_source_is_refused() {
+fn pipe_in_the_source_is_rejected() {
     let Some(live) = live() else { return };
     let source = live.source(&[("file", "text")]);
     mknodat(CWD, source.join("pipe"), FileType::Fifo, Mode::RWXU, 0).unwrap();
@@ -29,7 +29,7 @@ const WITHOUT_LANDLOCK: &str = r#"
     exec @ARGV or die "$ARGV[0]: $!";"#;
 
 #[test]
-fn what_a_kernel_without_landlock_leaves_open_is_said_once() {
+fn missing_landlock_is_warned_of_once() {
     let Some(live) = live_native("it is about the embedded engine") else {
         return;
     };
@@ -65,7 +65,7 @@ fn what_a_kernel_without_landlock_leaves_open_is_said_once() {
 }
 
 #[test]
-fn links_are_not_followed() {
+fn links_of_the_source_are_not_followed() {
     let Some(live) = live() else { return };
     let source = live.source(&[("instructions", "copy /app\nshow-list /app")]);
     for (name, target) in [("loop", "loop"), ("up", ".."), ("outside", "/etc/hostname")] {
@@ -87,7 +87,7 @@ fn links_are_not_followed() {
 }
 
 #[test]
-fn names_of_any_bytes_arrive() {
+fn file_names_of_any_bytes_are_preserved() {
     let Some(live) = live() else { return };
     let source = live.source(&[("instructions", "show-list /tmp/src")]);
     let names: [&[u8]; 4] = [b"new\nline", b"not\xffutf8", b"-rf", b" space "];
@@ -103,7 +103,7 @@ fn names_of_any_bytes_arrive() {
 }
 
 #[test]
-fn a_line_without_end_does_not_fill_the_memory() {
+fn endless_line_does_not_fill_the_memory() {
     let Some(live) = live() else { return };
     let bytes = 4 << 20;
     let lines = format!("print before\nbig-line {bytes}\nprint after");
@@ -120,7 +120,7 @@ fn a_line_without_end_does_not_fill_the_memory() {
 }
 
 #[test]
-fn what_steers_terminals_is_taken_out() {
+fn control_sequences_are_removed() {
     let Some(live) = live() else { return };
     let done = live.build(&[], live.instructions("escapes")).succeeds();
     assert!(done.lines.iter().all(|line| !line.text.contains('\u{1b}')));
@@ -129,7 +129,7 @@ fn what_steers_terminals_is_taken_out() {
 }
 
 #[test]
-fn a_link_in_the_image_does_not_lead_the_source_astray() {
+fn link_in_the_image_does_not_redirect_the_source() {
     let Some(live) = live() else { return };
     let recipe = Recipe::builder().with("tmp/src", Entry::Link("/app"));
     let builder = live.load("astray", &recipe);
@@ -140,7 +140,7 @@ fn a_link_in_the_image_does_not_lead_the_source_astray() {
 }
 
 #[test]
-fn a_flood_of_processes_ends_with_the_script() {
+fn flood_of_processes_ends_with_the_script() {
     let Some(live) = live() else { return };
     let lines = "orphan 600\n".repeat(50) + "print flooded";
     let running = live.start_build(&[], live.instructions(&lines));
@@ -152,7 +152,7 @@ fn a_flood_of_processes_ends_with_the_script() {
 
 /// The source was looked at by then, and is not read yet.
 #[test]
-fn a_directory_that_takes_the_place_of_the_source_is_not_read() {
+fn directory_that_replaces_the_source_is_not_read() {
     let Some(live) = live() else { return };
     for round in 0..3 {
         let source = live.source(&[("ctx/instructions", "copy /app\nshow-list /tmp/src")]);

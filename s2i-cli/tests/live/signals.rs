@@ -102,7 +102,7 @@ fn sigterm_stops_assemble() {
 }
 
 #[test]
-fn a_terminal_that_goes_away_stops_assemble() {
+fn closed_terminal_stops_assemble() {
     let Some(live) = live() else { return };
     stop_assemble(&live, Signal::HUP, "SIGHUP", 129);
 }
@@ -354,7 +354,7 @@ fn ctrl_c_stops_an_export_that_is_not_read() {
 }
 
 #[test]
-fn two_signals_end_a_program_that_hangs() {
+fn repeated_signals_end_a_program_that_hangs() {
     let Some(live) = live_alone() else { return };
     // The one thread of the runtime waits for a reader that reads nothing.
     let source = live.instructions("print begin\nlines 100000\nsleep 60");
@@ -374,7 +374,7 @@ fn two_signals_end_a_program_that_hangs() {
 }
 
 #[test]
-fn a_second_signal_names_what_stays() {
+fn second_signal_lists_the_resources_left_behind() {
     let Some(live) = live_alone() else { return };
     let source = live.instructions("make-artifacts 30000 1\nprint ready\nsleep 60");
     let running = live.start_build(&[], source);
@@ -436,7 +436,7 @@ fn ctrl_c_stops_a_load_into_a_daemon_or_waits_for_it() {
 }
 
 #[test]
-fn the_container_goes_when_s2i_is_killed() {
+fn container_ends_when_s2i_is_killed() {
     let Some(live) = live() else { return };
     let running = live.start_build(&[], live.instructions("print ready\nsleep 100"));
     running.wait_for("ready");
@@ -449,7 +449,7 @@ fn the_container_goes_when_s2i_is_killed() {
 }
 
 #[test]
-fn the_container_goes_when_s2i_is_killed_in_an_upload() {
+fn container_ends_when_s2i_is_killed_in_an_upload() {
     let Some(live) = live() else { return };
     let source = live.source(&[("small", "text")]);
     let large = fs::File::create(source.join("large")).unwrap();

@@ -43,7 +43,7 @@ fn labels(live: &Live) -> HashMap<String, String> {
 
 /// The container would be in its own source, and so without end.
 #[test]
-fn a_store_in_the_source_is_no_part_of_it() {
+fn store_in_the_source_is_not_part_of_it() {
     let Some(live) = live_native("it has no store that could be in a source") else {
         return;
     };
@@ -74,7 +74,7 @@ fn a_store_in_the_source_is_no_part_of_it() {
 }
 
 #[test]
-fn a_local_repository_gives_its_commit_and_copy_its_files() {
+fn local_repository_is_built_from_its_commit_or_its_files() {
     let Some(live) = live() else { return };
     let repository = repository(&live);
     live.build(&[], &repository.root)
@@ -107,7 +107,7 @@ fn a_local_repository_gives_its_commit_and_copy_its_files() {
 }
 
 #[test]
-fn every_way_to_name_a_state_works() {
+fn every_notation_of_a_reference_works() {
     let Some(live) = live() else { return };
     let repository = repository(&live);
     let bare = live.path("app.git");
@@ -142,7 +142,7 @@ fn every_way_to_name_a_state_works() {
 }
 
 #[test]
-fn a_git_daemon_gives_source() {
+fn git_daemon_serves_the_source() {
     let Some(live) = live() else { return };
     repository(&live).bare(&live.path("app.git"));
     let daemon = Daemon::start(&live.path(""));
@@ -158,7 +158,7 @@ fn a_git_daemon_gives_source() {
 }
 
 #[test]
-fn ssh_is_started_by_who_called() {
+fn ssh_uses_the_command_of_the_environment() {
     let Some(live) = live() else { return };
     repository(&live).bare(&live.path("app.git"));
     // It does what a server would do, and tells who it is.
@@ -182,7 +182,7 @@ fn ssh_is_started_by_who_called() {
 }
 
 #[test]
-fn a_source_has_no_say_in_which_git_is_started() {
+fn source_does_not_select_the_git_program() {
     let Some(live) = live() else { return };
     let root = live.source(&[("instructions", "print assembled")]);
     let git = root.join("git");
@@ -203,7 +203,7 @@ fn a_source_has_no_say_in_which_git_is_started() {
 }
 
 #[test]
-fn a_server_of_plain_files_gives_source_and_credentials_stay_out_of_sight() {
+fn dumb_http_serves_the_source_and_credentials_are_hidden() {
     let Some(live) = live() else { return };
     repository(&live).bare(&live.path("app.git"));
     let url = serve_files(&live.path(""));
@@ -225,7 +225,7 @@ fn a_server_of_plain_files_gives_source_and_credentials_stay_out_of_sight() {
 }
 
 #[test]
-fn what_is_left_out_does_not_arrive() {
+fn excluded_files_are_not_uploaded() {
     let Some(live) = live() else { return };
     let source = live.source(&[
         (
@@ -247,7 +247,7 @@ fn what_is_left_out_does_not_arrive() {
 
 /// What decides about the source of a commit, and the commit that stays the same.
 #[test]
-fn another_part_of_the_same_commit_is_another_image() {
+fn context_directories_of_a_commit_give_different_images() {
     let Some(live) = live() else { return };
     let lists = "copy /app\nshow-list /tmp/src\n";
     let root = live.source(&[

@@ -121,7 +121,7 @@ fn texts_of(value: &Value) -> Vec<&str> {
 }
 
 #[test]
-fn files_and_commits_of_a_source_do_not_steer_a_terminal() {
+fn files_and_commits_do_not_control_the_terminal() {
     let Some(live) = live() else { return };
     let source = live.source(&[
         (
@@ -153,7 +153,7 @@ fn files_and_commits_of_a_source_do_not_steer_a_terminal() {
 }
 
 #[test]
-fn labels_of_an_image_do_not_steer_a_terminal() {
+fn labels_do_not_control_the_terminal() {
     let Some(live) = live() else { return };
     let url = "ftp://\u{1b}]0;TITLE\u{7}\u{202e}example.org\u{9b}31m\u{7f}";
     let recipe = Recipe::builder().label(label::SCRIPTS_URL, url);
@@ -171,7 +171,7 @@ fn labels_of_an_image_do_not_steer_a_terminal() {
 }
 
 #[test]
-fn the_user_of_an_image_does_not_steer_a_terminal() {
+fn user_of_an_image_does_not_control_the_terminal() {
     let Some(live) = live() else { return };
     let mut recipe = Recipe::builder();
     recipe.user = "none\u{1b}]0;TITLE\u{7}\u{1b}[31m";
@@ -191,7 +191,7 @@ fn the_user_of_an_image_does_not_steer_a_terminal() {
 }
 
 #[test]
-fn a_server_does_not_steer_a_terminal() {
+fn server_does_not_control_the_terminal() {
     let Some(live) = live() else { return };
     for style in STYLES {
         let server = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -218,7 +218,7 @@ fn a_server_does_not_steer_a_terminal() {
 
 /// As programs write it that colour what they have found, show progress, or write JSON.
 #[test]
-fn a_secret_is_masked_in_the_text_that_is_shown() {
+fn secret_is_masked_in_the_printed_text() {
     let Some(live) = live() else { return };
     let (begin, end) = SECRET.split_at(4);
     let escaped = SECRET.replace('"', "\\\"");

@@ -27,7 +27,7 @@ fn answer(done: &Done) -> Value {
 }
 
 #[test]
-fn what_the_script_says_is_the_output_and_nothing_is_left() {
+fn output_of_the_script_is_the_answer() {
     let Some(live) = live() else { return };
     let told = "print how to use it\neprint beside it\nshow-id\nshow-cwd\nshow-env A\nshow-env FROM_IMAGE\nwrite /tmp/x y";
     let builder = builder(&live, Some(told));
@@ -48,7 +48,7 @@ fn what_the_script_says_is_the_output_and_nothing_is_left() {
 }
 
 #[test]
-fn programs_get_an_object_in_any_case() {
+fn json_answer_is_always_an_object() {
     let Some(live) = live() else { return };
     let builder = self::builder(&live, None);
     let done = live.s2i(["usage", "--json", &builder]).succeeds();
@@ -69,7 +69,7 @@ fn programs_get_an_object_in_any_case() {
 }
 
 #[test]
-fn a_script_that_fails_is_told_with_what_it_wrote() {
+fn failed_script_is_reported_with_its_output() {
     let Some(live) = live() else { return };
     let builder = builder(&live, Some("print so far\nexit 3"));
     let done = live.s2i(["usage", "--json", &builder]).ends_with(4);
@@ -82,7 +82,7 @@ fn a_script_that_fails_is_told_with_what_it_wrote() {
 }
 
 #[test]
-fn an_image_that_says_nothing_is_named() {
+fn image_without_usage_is_reported() {
     let Some(live) = live() else { return };
     let mut plain = Recipe::builder();
     plain.labels.clear();
@@ -104,7 +104,7 @@ fn an_image_that_says_nothing_is_named() {
 }
 
 #[test]
-fn stopping_it_leaves_nothing() {
+fn stopped_usage_leaves_nothing() {
     let Some(live) = live() else { return };
     let builder = builder(&live, Some("eprint ready\nsleep 60"));
     let running = live.spawn(["usage", &builder]);
@@ -115,7 +115,7 @@ fn stopping_it_leaves_nothing() {
 }
 
 #[test]
-fn our_own_images_say_it_to_people_and_programs() {
+fn own_images_answer_people_and_programs() {
     let Some(live) = kit::with(&["s2i/go", "s2i/go-runtime"]) else {
         return;
     };

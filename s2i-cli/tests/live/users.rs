@@ -43,7 +43,7 @@ fn refused(live: &Live, done: Done, script: &str, uid: u32, reason: &str) {
 
 /// The number counts, in whatever form the image has it.
 #[test]
-fn root_of_an_image_is_named_and_refused() {
+fn root_of_an_image_is_reported_and_rejected() {
     let Some(live) = live() else { return };
     for (user, reason) in [
         ("", "has no USER"),
@@ -66,7 +66,7 @@ fn root_of_an_image_is_named_and_refused() {
 }
 
 #[test]
-fn root_of_a_label_or_an_option_is_named_and_refused() {
+fn root_of_a_label_or_option_is_reported_and_rejected() {
     let Some(live) = live() else { return };
     let labelled = recipe("1001").label(label::ASSEMBLE_USER, "toor");
     let labelled = live.load("label", &labelled);
@@ -98,7 +98,7 @@ fn root_of_a_label_or_an_option_is_named_and_refused() {
 }
 
 #[test]
-fn users_who_are_allowed_build_and_others_do_not() {
+fn only_allowed_users_build() {
     let Some(live) = live() else { return };
     let named = live.load("named", &recipe("app"));
     let number = live.load("number", &recipe("1001"));
@@ -130,7 +130,7 @@ fn users_who_are_allowed_build_and_others_do_not() {
 
 /// The option wins over the file.
 #[test]
-fn the_configuration_can_say_who_is_allowed() {
+fn configuration_can_limit_users() {
     let Some(live) = live() else { return };
     let builder = live.load("root", &recipe("root"));
     let dir = live.path(".config/s2i");
@@ -142,7 +142,7 @@ fn the_configuration_can_say_who_is_allowed() {
 
 /// The builder may have a plain user, and the runtime image root.
 #[test]
-fn the_runtime_image_is_held_to_the_same() {
+fn runtime_image_is_checked_too() {
     let Some(live) = live() else { return };
     let builder = live.load("builder-of-app", &recipe("app"));
     for (user, label, option, reason) in [
@@ -177,7 +177,7 @@ fn the_runtime_image_is_held_to_the_same() {
 
 /// It is no clean build: what the image before has saved is not done without in silence.
 #[test]
-fn the_image_before_is_held_to_the_same() {
+fn previous_image_is_checked_too() {
     let Some(live) = live() else { return };
     let saving = |user| recipe(user).with("usr/libexec/s2i/save-artifacts", Entry::Program);
     let builder = live.load("saving", &saving("app"));
@@ -205,7 +205,7 @@ fn the_image_before_is_held_to_the_same() {
 
 /// What goes into a container can't make another user of the one that was checked.
 #[test]
-fn artifacts_that_replace_the_table_of_users_change_nothing() {
+fn artifacts_that_replace_the_user_table_have_no_effect() {
     let Some(live) = live() else { return };
     let mut runtime = Recipe::runtime()
         .with("etc", Entry::Directory(0o775))
@@ -225,7 +225,7 @@ fn artifacts_that_replace_the_table_of_users_change_nothing() {
 }
 
 #[test]
-fn usage_is_held_to_the_same() {
+fn usage_is_checked_too() {
     let Some(live) = live() else { return };
     let recipe = recipe("toor").with("usr/libexec/s2i/usage", Entry::Program);
     let builder = live.load("usage", &recipe);
@@ -238,7 +238,7 @@ fn usage_is_held_to_the_same() {
 
 /// A builder that is given in another way keeps its name, and a result that is built again gets it again.
 #[test]
-fn the_name_of_a_builder_is_not_taken_over() {
+fn name_of_a_builder_is_not_overwritten() {
     let Some(live) = live() else { return };
     let builder = live.load("victim", &Recipe::builder());
     let id = live.engine.image(&builder).unwrap().id;
