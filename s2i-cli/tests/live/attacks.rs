@@ -22,7 +22,7 @@ use crate::{
     secrets::nothing_holds,
 };
 
-/// Where engines listen.
+/// The sockets of engines.
 const SOCKETS: [&str; 13] = [
     "/run/buildkit/buildkitd.sock",
     "/run/containerd/containerd.sock",
@@ -71,7 +71,7 @@ fn engine_sockets_are_not_in_containers() {
         .says("XDG_RUNTIME_DIR=None");
 }
 
-/// What is in a file and who may read it since when.
+/// The content, mode and times of a file.
 fn state(path: &Path) -> (Vec<u8>, u32, i64, i64, u64) {
     let found = fs::symlink_metadata(path).unwrap();
     let content = fs::read(path).unwrap();
@@ -148,7 +148,7 @@ fn archives_are_not_unpacked_by_programs_of_the_image() {
     assert!(!Path::new("/").join(canary).exists());
 }
 
-/// What must not be written, or must be empty, whatever leads there.
+/// Paths that must not be writable, or must be empty, through any link.
 const MASKED: [(&str, &str, &str); 8] = [
     ("must-not-write", "pattern", "/proc/sys/kernel/core_pattern"),
     ("must-not-write", "modprobe", "/proc/sys/kernel/modprobe"),
@@ -256,10 +256,10 @@ fn certificate() -> String {
     key.unwrap().cert.pem()
 }
 
-/// What a server writes to make a terminal do something.
+/// Control sequences of a server.
 const STEERING: &str = "\u{1b}]0;title\u{7}\u{1b}[2J\u{1b}[31mred\u{9b}31m\rcovered";
 
-/// A server of Git's own protocol that tells clients what it likes and then fails.
+/// A server of Git's own protocol that sends control sequences and then fails.
 fn hostile_server() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("git://{}/x", listener.local_addr().unwrap());
@@ -306,7 +306,7 @@ fn fail(mut connection: TcpStream) -> std::io::Result<()> {
     read_until(&mut connection, "done")?;
     connection.write_all(&packet(b"NAK\n"))?;
     for band in ["\u{2}", "\u{3}"] {
-        connection.write_all(&packet(format!("{band}said {STEERING}\n").as_bytes()))?;
+        connection.write_all(&packet(format!("{band}hello {STEERING}\n").as_bytes()))?;
     }
     Ok(())
 }
@@ -317,7 +317,7 @@ fn text_of_a_remote_does_not_control_the_terminal() {
     let Some(live) = live() else { return };
     let url = hostile_server();
     for options in [&[][..], &["--progress", "json"]] {
-        let done = live.build(options, &url).ends_with(8).says("said");
+        let done = live.build(options, &url).ends_with(8).says("hello");
         for line in &done.lines {
             let text = &line.text;
             let is_clean = !text.contains(char::is_control) && !text.contains(r"\u00");

@@ -1,4 +1,4 @@
-//! What comes from outside without an end: refused at a limit, and in no more memory than a small thing.
+//! Inputs without an end: they are rejected at a limit, in as little memory as a small input.
 
 use std::{
     fs::{self, File},
@@ -18,7 +18,7 @@ use crate::{
 /// More memory than `s2i` takes for a small build or archive of any kind, in KiB.
 const SMALL: u64 = 64 * 1024;
 
-/// How long cleaning up may take.
+/// The time limit of a cleanup.
 const PROMPT: Duration = Duration::from_secs(10);
 
 /// A test of the embedded engine, which alone reads what `assemble` leaves.

@@ -1,4 +1,4 @@
-//! Plain builds: what gets into the image, and what its config says.
+//! Plain builds: the files and the config of the image.
 
 use s2i_core::label;
 

@@ -63,17 +63,17 @@ fn single_name_without_a_builder_is_the_result() {
     let Some(live) = live() else { return };
     let source = live.source(&[("go.mod", "module x\n"), ("package.json", "{}")]);
     let (builder, app) = (live.builder(), live.image("app"));
-    let told = format!(
+    let choice = format!(
         "builder {builder}: the source has a go.mod, which comes before a package.json; {app} is the name of the result: "
     );
     build(&live, &[], &source, Some(&app))
         .succeeds()
-        .says(&format!("{told}the engine has no such image"));
+        .says(&format!("{choice}the engine has no such image"));
     assert_eq!(made_by(&live, &app), format!("docker.io/{builder}:latest"));
     fs::write(source.join("more"), "text").unwrap();
     build(&live, &["--incremental"], &source, Some(&app))
         .succeeds()
-        .says(&format!("{told}that image was made by s2i"));
+        .says(&format!("{choice}that image was made by s2i"));
     let mut recipe = Recipe::builder();
     recipe.labels.clear();
     let plain = live.load("plain", &recipe);

@@ -22,10 +22,10 @@ use crate::{
     process::{Running, Stream},
 };
 
-/// How long a container may take to start or to answer.
+/// The time in which a container must start or answer.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How a container ended.
+/// The result of a container.
 pub(crate) struct Ran {
     pub(crate) stdout: String,
     pub(crate) code: i64,
@@ -92,29 +92,29 @@ enum Process {
 }
 
 impl Process {
-    /// What it has written, for messages.
-    fn said(&self) -> String {
+    /// The output so far, for messages.
+    fn output(&self) -> String {
         match self {
             Self::Container(container) => {
                 let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
                 let [stdout, stderr] = [container.stdout_to_vec(), container.stderr_to_vec()];
                 text(&stdout.unwrap_or_default()) + &text(&stderr.unwrap_or_default())
             }
-            Self::S2i(running) => running.said(),
+            Self::S2i(running) => running.output(),
         }
     }
 }
 
-/// What a server may do.
+/// The rights of a server.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Rights {
-    /// Whom it runs as, if not as the image says.
+    /// The user, in place of that of the image.
     pub(crate) user: Option<&'static str>,
-    /// Whether it can write to `/tmp` alone.
+    /// True if only `/tmp` is writable.
     pub(crate) read_only: bool,
 }
 
-/// Starts a server, on the port that it is told or 8080.
+/// Starts a server on a port of this machine.
 pub(crate) fn serve(live: &Live) -> Server {
     serve_with(live, Rights::default())
 }
@@ -184,7 +184,7 @@ impl Server {
                     assert!(
                         start.elapsed() < PATIENCE,
                         "{other:?}\n{}",
-                        self.process.said()
+                        self.process.output()
                     );
                     thread::sleep(Duration::from_millis(50));
                 }

@@ -1,4 +1,4 @@
-//! What a layer holds: what assemble made, nothing else, with times that are always the same.
+//! The content of layers: only the files of assemble, with constant times.
 
 use std::{collections::BTreeSet, os::unix::fs::PermissionsExt as _};
 
@@ -19,7 +19,7 @@ const MAKE_THINGS: &str = "make-dir /app/dir\n\
     write /tmp/scratch text\n\
     remove /tmp/scratch\n";
 
-/// What Podman itself makes in every container, to mount things on.
+/// The mount points that Podman creates in every container.
 const PODMAN: [&str; 13] = [
     "dev",
     "etc",
@@ -90,7 +90,7 @@ fn same_source_gives_the_same_layers() {
     let (first, second) = (built(), built());
     assert_eq!(first.1, second.1);
     assert_eq!(first.0.len(), 2);
-    // What Podman makes in a container has the time of the day.
+    // The mount points of Podman have the current time.
     if !is_podman {
         assert_eq!(first.0, second.0);
     }

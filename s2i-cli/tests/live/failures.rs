@@ -1,4 +1,4 @@
-//! What can go wrong: one clear message, an exit code of its own, nothing left.
+//! Failures: one clear message, an exit code, nothing left behind.
 
 use serde_json::json;
 
@@ -74,10 +74,10 @@ fn script_that_can_not_be_executed_is_reported() {
 fn unknown_user_is_reported() {
     let Some(live) = live() else { return };
     let mut recipe = Recipe::builder();
-    recipe.user = "nobody-knows";
+    recipe.user = "unknown";
     build(&live, &recipe, &[])
         .ends_with(19)
-        .says("the image has no user `nobody-knows`")
+        .says("the image has no user `unknown`")
         .says("hint: name a user by number");
     live.nothing_left();
 }

@@ -27,7 +27,7 @@ pub(crate) use crate::report::skip;
 /// One live test.
 pub(crate) struct Live {
     pub(crate) engine: Engine,
-    /// What is unlike in any two tests, also of other processes.
+    /// A part of names that is unique to this test, also among processes.
     unique: String,
     dir: TempDir,
     images: RefCell<Vec<String>>,
@@ -36,7 +36,7 @@ pub(crate) struct Live {
     start: Instant,
 }
 
-/// Begins a live test; without an engine there is none, which is said as loudly as can be.
+/// Starts a live test. Without an engine, the test is skipped, or fails if live tests are required.
 pub(crate) fn live() -> Option<Live> {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let Some(engine) = Engine::from_env() else {
@@ -62,7 +62,7 @@ pub(crate) fn live() -> Option<Live> {
     })
 }
 
-/// Begins one whose embedded engine has a store of its own, for what others would meet in the usual one.
+/// Starts a test whose embedded engine has a store of its own.
 pub(crate) fn live_alone() -> Option<Live> {
     let mut live = live()?;
     live.engine.part();
@@ -95,13 +95,13 @@ pub(crate) fn live_native_alone(reason: &str) -> Option<Live> {
     Some(live)
 }
 
-/// Whether containers of the engine can be reached and reach others.
+/// Returns whether containers of the engine have a network.
 pub(crate) fn has_network() -> bool {
     std::env::var_os("S2I_TEST_NETWORK").is_some()
 }
 
 impl Live {
-    /// A name for an image of this test, which goes away with it.
+    /// Returns the name of an image of this test, which is removed at its end.
     pub(crate) fn image(&self, what: &str) -> String {
         let name = format!("s2i-test/{}-{what}", self.unique);
         if !self.images.borrow().contains(&name) {
@@ -136,7 +136,7 @@ impl Live {
             .get_or_init(|| self.load("builder", &Recipe::builder()))
     }
 
-    /// Whether containers of the engine have this user: those of an ordinary user have few.
+    /// Returns whether containers of the engine have this user. Those of an ordinary user have few.
     pub(crate) fn has_user(&self, number: u64) -> bool {
         let source = self.instructions("show-file /proc/self/uid_map");
         let done = self.build(&[], source).succeeds();
@@ -259,12 +259,12 @@ impl Live {
         assert!(there.is_empty(), "still there: {there:?}");
     }
 
-    /// The containers of this test that nobody removes in this time.
-    fn containers_after(&self, patience: Duration) -> Vec<String> {
+    /// The containers of this test that still exist after this time.
+    fn containers_after(&self, timeout: Duration) -> Vec<String> {
         let start = Instant::now();
         loop {
             let there = self.containers();
-            if there.is_empty() || start.elapsed() >= patience {
+            if there.is_empty() || start.elapsed() >= timeout {
                 return there;
             }
             thread::sleep(Duration::from_millis(20));
@@ -273,7 +273,7 @@ impl Live {
 
     /// The containers that this test left behind.
     fn left_behind(&self) -> Vec<String> {
-        // What another test's `s2i` removes of a dead one looks alive as long as that takes.
+        // The removal of a dead container by another test takes a moment.
         let is_shared = self.engine.is_native();
         self.containers_after(if is_shared { GOING } else { Duration::ZERO })
     }
@@ -295,7 +295,7 @@ impl Drop for Live {
         for name in &containers {
             self.engine.remove_container(name);
         }
-        // What was built last goes first, as older images may be below it.
+        // The newest image is removed first, as it may be based on an older one.
         let images = self.images.take();
         let removed = images
             .iter()
@@ -312,7 +312,7 @@ impl Drop for Live {
     }
 }
 
-/// What is in a directory, in no order.
+/// Returns the names in a directory, in no order.
 pub(crate) fn names_in(dir: &Path) -> Vec<String> {
     let entries = fs::read_dir(dir).unwrap();
     entries

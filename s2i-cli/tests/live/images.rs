@@ -20,7 +20,7 @@ use serde_json::Value;
 /// The time of everything in these images, in seconds since 1970.
 const MTIME: u64 = 315_532_801;
 
-/// Where these images keep their scripts.
+/// The directory of the scripts.
 pub(crate) const SCRIPTS: &str = "/usr/libexec/s2i";
 
 /// The user of these images.
@@ -39,7 +39,7 @@ pub(crate) enum Entry {
     Link(&'static str),
 }
 
-/// What an image is to be; paths are relative to its root.
+/// The description of an image; paths are relative to its root.
 #[derive(Clone, Debug)]
 pub(crate) struct Recipe {
     pub(crate) os: &'static str,
@@ -53,7 +53,7 @@ pub(crate) struct Recipe {
 }
 
 impl Recipe {
-    /// A builder: `/tmp` for everybody, `/app` for user 1001 and the group 0.
+    /// A builder: a world-writable `/tmp`, `/app` for user 1001 and the group 0.
     pub(crate) fn builder() -> Self {
         Self {
             os: "linux",

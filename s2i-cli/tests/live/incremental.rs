@@ -46,7 +46,7 @@ fn second_build_has_the_artifacts_of_the_first() {
         .says("save-artifacts runs")
         .says("\"0\"")
         .says("\"149\"");
-    // What was taken is saved again; what was not is gone with its container.
+    // Copied artifacts are saved again; the others are lost with the container.
     let third = build(
         &live,
         &builder,
@@ -112,7 +112,7 @@ fn mounted_artifacts_are_equal_to_saved_ones() {
     );
     assert_eq!(layer["app/artifacts/1/100"].size, 7);
     assert!(!layer.contains_key("app/artifacts/1/101"));
-    // What the build before did to its own copy is not in the image that lent it.
+    // The previous build changed its copy and not the mounted image.
     let third = build(
         &live,
         &builder,
@@ -120,7 +120,7 @@ fn mounted_artifacts_are_equal_to_saved_ones() {
         "show-list /tmp/artifacts",
     );
     third.succeeds().says("\"more\"");
-    // What is no directory can't be lent, and is asked for as ever.
+    // A path that is not a directory can't be mounted, and is saved as before.
     let link = "make-dir /app/real\nlink /app/artifacts real\nwrite /app/real/it text";
     build(&live, &builder, &[], link).succeeds();
     let done = build(&live, &builder, &["--incremental"], "print done");
@@ -154,7 +154,7 @@ fn split(live: &Live, (builder, runtime): (&str, &str), options: &[&str], lines:
     ];
     let done = live.s2i([&usual[..], options, &last].concat());
     for (name, before) in before {
-        // What lost its name would stay, as it does in every build.
+        // The previous image, which lost its name, would stay.
         if let Some(before) = before
             .flatten()
             .filter(|before| id(name).flatten().as_ref() != Some(before))
@@ -257,7 +257,6 @@ fn failed_runtime_image_build_leaves_both_images() {
     }
 }
 
-/// The same where somebody stops it.
 #[test]
 fn stopped_runtime_image_build_leaves_both_images() {
     let Some(live) = live() else { return };

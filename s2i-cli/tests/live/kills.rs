@@ -1,4 +1,4 @@
-//! What is left when `s2i` is killed, which no program can do anything about at that moment.
+//! The state that a killed `s2i` leaves behind.
 
 use std::{
     fs,
@@ -36,7 +36,7 @@ fn repository(live: &Live) -> String {
     root.to_str().unwrap().to_owned()
 }
 
-/// What was built, but for what Podman dates with the time of the build.
+/// The built layer without the entries that Podman dates with the time of the build.
 fn layer(live: &Live) -> Layer {
     let mut layer = live.engine.last_layer(&live.image("app"), &live.path(""));
     layer.retain(|name, _| name.starts_with("app/"));
@@ -58,7 +58,7 @@ fn build_after_a_kill_succeeds_and_leaves_nothing() {
     let expected = layer(&live);
     for phase in PHASES {
         if matches!(phase, "start" | "commit") && !live.engine.is_native() {
-            skip("what a daemon is doing at this moment, it ends, and nobody is there to take it");
+            skip("a daemon finishes its current operation, and the result stays");
             continue;
         }
         let running = live.start_build(&["--no-cache"], &source);
@@ -81,7 +81,7 @@ fn accept(listener: &TcpListener, running: &Running) -> TcpStream {
         match listener.accept() {
             Ok((stream, _)) => return stream,
             Err(_) if start.elapsed() < GOING => thread::sleep(Duration::from_millis(10)),
-            Err(err) => panic!("{err}: {}", running.said()),
+            Err(err) => panic!("{err}: {}", running.output()),
         }
     }
 }
@@ -89,7 +89,7 @@ fn accept(listener: &TcpListener, running: &Running) -> TcpStream {
 #[test]
 fn git_ends_with_s2i() {
     let Some(live) = live() else { return };
-    // A server that says nothing.
+    // A server that sends nothing.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let source = format!("git://{}/app", listener.local_addr().unwrap());
     let running = live.start_build(&[], &source);

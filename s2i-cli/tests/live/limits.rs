@@ -1,4 +1,4 @@
-//! What containers may use: a limit is kept, or the container does not start.
+//! Limits of containers: a limit is enforced, or the container does not start.
 
 use std::{fs, os::unix::fs::MetadataExt as _, path::Path};
 
@@ -8,14 +8,14 @@ use crate::{
     process::{Done, Line},
 };
 
-/// What is asked for, and what the kernel's files show of it.
+/// The options, and their value in the kernel's files.
 const OPTIONS: [&str; 6] = ["--memory", "64m", "--cpus", "0.5", "--pids-limit", "50"];
 const MEMORY: &str = "67108864";
 
-/// There with version 2 of control groups alone.
+/// The file that exists only with version 2 of control groups.
 const V2: &str = "/sys/fs/cgroup/cgroup.controllers";
 
-/// Where a container of this machine sees its limits for memory and processes.
+/// The files with the limits for memory and processes in a container.
 fn files() -> [&'static str; 2] {
     if Path::new(V2).exists() {
         ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/pids.max"]
@@ -27,14 +27,14 @@ fn files() -> [&'static str; 2] {
     }
 }
 
-/// The limits, and a word before them.
+/// The instructions that print the limits after a first line.
 fn script() -> String {
     let [memory, pids] = files();
     format!("print begun\nshow-file {memory}\nshow-file {pids}")
 }
 
-/// Whether the engine has limits here: the doctor knows of the embedded one, and a daemon of an ordinary user has
-/// them with version 2 of control groups alone.
+/// Returns whether the engine has limits here: `s2i doctor` reports it for the embedded one, and a daemon of an
+/// ordinary user needs version 2 of control groups.
 fn has_limits(live: &Live) -> bool {
     let Some(api) = live.engine.api() else {
         let doctor = live.s2i(["doctor"]).succeeds();

@@ -1,41 +1,41 @@
 //! Builds by the real `s2i` on a real engine.
 //!
-//! | tests | of what |
+//! | tests | subject |
 //! |---|---|
-//! | [`builds`] | plain builds: what gets into the image, what its config says |
-//! | [`scripts`] | who scripts run as, what they see, how their output arrives |
-//! | [`sources`] | directories, repositories, servers on loopback, what is left out |
-//! | [`runtime`] | split builds with a runtime image |
-//! | [`incremental`] | builds that begin with what the build before has saved |
-//! | [`determinism`] | exactly what a layer holds, and that it is always the same |
-//! | [`failures`] | messages, exit codes, nothing left |
+//! | [`builds`] | plain builds: the files and the config of the image |
+//! | [`scripts`] | the users, the environment and the output of scripts |
+//! | [`sources`] | directories, repositories, servers on loopback, excluded files |
+//! | [`runtime`] | builds with a runtime image |
+//! | [`incremental`] | builds with the artifacts of the previous build |
+//! | [`determinism`] | the exact content of layers, and that it is constant |
+//! | [`failures`] | messages, exit codes, cleanup |
 //! | [`signals`] | stopping `s2i` at any time |
 //! | [`kills`] | killing it, and several at once |
 //! | [`parity`] | the embedded engine beside the one under test |
 //! | [`registries`] | pushing and pulling, with logins and certificates |
-//! | [`security`] | sources, scripts and images that mean harm |
-//! | [`attacks`] | attacks that other tools have met |
-//! | [`choices`] | builds without a builder, and with one name that could be two things |
+//! | [`security`] | malicious sources, scripts and images |
+//! | [`attacks`] | attacks that are known from other tools |
+//! | [`choices`] | builds without a builder, and with one ambiguous name |
 //! | [`usage`] | `s2i usage` |
-//! | [`users`] | who scripts run as, and who is refused |
+//! | [`users`] | the users of scripts, and which are rejected |
 //! | [`create`] | the skeleton of a builder image, which passes its own test |
 //! | [`secrets`] | variables that only `assemble` gets |
-//! | [`texts`] | nothing that is shown steers a terminal, and no secret is in it |
+//! | [`texts`] | no control sequences and no secrets in the output |
 //! | [`modules`] | Go modules of a proxy that asks for a token |
 //! | [`running`] | `s2i run` |
-//! | [`bounds`] | how much s2i takes from outside, and what memory it needs for that |
+//! | [`bounds`] | the limits of inputs, and the memory for them |
 //! | [`limits`] | memory, processors and processes of containers |
 //! | [`keeping`] | `images`, `rmi`, `tag`, `load`, `export`, `prune`, `doctor`, and `build --load` |
 //! | [`go`] | real applications with `s2i/go` and `s2i/go-runtime` |
 //! | [`samples`] | every sample application with the images of this project |
-//! | [`tools`] | what build scripts find in builder images |
-//! | [`others`] | the images of this project in the hands of other tools |
+//! | [`tools`] | the tools in builder images |
+//! | [`others`] | the images of this project with other tools |
 //! | [`pages`] | every command of the pages in `docs/` |
 //! | [`big`] | a large source: memory and size |
 //!
-//! They stand on [`harness`] (a test's surroundings), [`process`] (`s2i` as a process), [`engine`] (what
-//! is in the engine), [`images`] (builders made for tests), [`kit`] (those of this project),
-//! [`containers`] (running what was built), [`report`] (times, and what was skipped), [`repository`] (Git) and [`stalls`] (servers and archives that take long).
+//! They use [`harness`] (the environment of a test), [`process`] (`s2i` as a process), [`engine`] (the content of
+//! the engine), [`images`] (builders for tests), [`kit`] (those of this project), [`containers`] (running results),
+//! [`report`] (times and skipped tests), [`repository`] (Git) and [`stalls`] (slow servers and archives).
 //!
 //! `S2I_TEST_ENGINE` names the engine: as `unix:///path`, and then `DOCKER_HOST` names the same one, or
 //! as `native`. The embedded engine works over the store that `S2I_TEST_STORE` names, else over one that

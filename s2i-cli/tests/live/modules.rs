@@ -31,14 +31,14 @@ const GO_MOD: &str = "module example.org/team/greeting\n\ngo 1.24.0\n";
 const SOURCE: &str = r#"// Package greeting knows how the team greets.
 package greeting
 
-// To greets somebody.
+// To returns a greeting.
 func To(name string) string { return "hello, " + name }
 "#;
 
 /// A proxy of one module that asks for the token.
 struct Proxy {
     port: u16,
-    /// Who trusts this trusts the proxy.
+    /// The certificate of the proxy.
     certificate: String,
 }
 
@@ -108,7 +108,7 @@ fn answer(stream: TcpStream, config: Arc<ServerConfig>) -> std::io::Result<()> {
     stream.flush()
 }
 
-/// What the module is made of, as Go's protocol for proxies has it.
+/// Returns a file of the module in Go's protocol for proxies.
 fn file(path: &str) -> Option<Vec<u8>> {
     let name = path.strip_prefix(&format!("/{MODULE}/@v/"))?;
     match name {

@@ -37,7 +37,7 @@ make-artifacts 20 1000
 write /usr/libexec/s2i/new text
 orphan 30";
 
-/// What stands before the name of something that is removed, and what is in a directory with nothing from below.
+/// The prefix of whiteouts, and the entry of an opaque directory.
 const REMOVED: &str = "/.wh.";
 const EMPTIED: &str = "/.wh..wh..opq";
 
@@ -167,7 +167,7 @@ fn incremental_layer_is_the_same_on_both_engines() {
     native(&live, &beside, &["rmi", &app, &builder]).succeeds();
 }
 
-/// What is not the same in the layer of `app` on the builder's, a line each.
+/// Returns the differences between the layers of `app` on the builder's, one line each.
 fn difference(live: &Live, beside: &Engine, builder: &str) -> Vec<String> {
     let (app, scratch) = (live.image("app"), live.path(""));
     let mut layers = [&live.engine, beside].map(|engine| engine.last_layer(&app, &scratch));
@@ -178,7 +178,7 @@ fn difference(live: &Live, beside: &Engine, builder: &str) -> Vec<String> {
     if live.engine.has_containerd_store() {
         let below = live.engine.last_layer(builder, &scratch);
         for layer in &mut layers {
-            say_plainly(layer, &below);
+            normalise(layer, &below);
         }
     }
     let [theirs, ours] = &layers;
@@ -193,9 +193,9 @@ fn difference(live: &Live, beside: &Engine, builder: &str) -> Vec<String> {
         .collect()
 }
 
-/// What containerd says in its own way: each thing that is removed by its name, with no rights, and nothing
-/// of a directory that has not changed.
-fn say_plainly(layer: &mut Layer, below: &Layer) {
+/// Converts the notation of containerd: it has a whiteout without a mode for each removed entry, and no entry
+/// for an unchanged directory.
+fn normalise(layer: &mut Layer, below: &Layer) {
     let emptied: Vec<_> = layer
         .keys()
         .filter_map(|name| name.strip_suffix(EMPTIED).map(str::to_owned))

@@ -79,7 +79,7 @@ impl Running {
         }
     }
 
-    /// Waits for a line with this text and says when it came.
+    /// Waits for a line with this text and returns the time of its arrival.
     pub(crate) fn wait_for(&self, text: &str) -> Instant {
         let start = Instant::now();
         let mut lines = self.transcript.lines.lock().unwrap();
@@ -102,8 +102,8 @@ impl Running {
         }
     }
 
-    /// What it has written, for messages.
-    pub(crate) fn said(&self) -> String {
+    /// The output so far, for messages.
+    pub(crate) fn output(&self) -> String {
         show(&self.transcript.lines.lock().unwrap())
     }
 

@@ -21,7 +21,7 @@ fn ready() -> Option<Live> {
     registry::is_installed().then_some(live)
 }
 
-/// Writes a login that nobody has looked at.
+/// Writes a login without a check.
 fn write_login(live: &Live, registry: &str, password: &str) {
     let entry = json!({"username": USER, "password": password});
     configure(live, &json!({"auths": {registry: entry}}));
@@ -130,12 +130,11 @@ fn image_is_pushed_and_pulled_with_a_private_certificate() {
     there_and_back(&live, &registry);
 }
 
-/// A program knows the password, whoever speaks to the registry.
 #[test]
 fn image_is_pushed_and_pulled_with_a_credential_helper() {
     let Some(live) = live() else { return };
     if live.engine.is_podman() {
-        return skip("Podman wants to be told which registries have no TLS");
+        return skip("Podman needs a configuration of the registries without TLS");
     }
     if !registry::is_installed() {
         return;

@@ -30,7 +30,7 @@ pub(crate) struct Registry {
     child: Child,
 }
 
-/// Whether there is a registry to start; without one the test is skipped.
+/// Returns whether the registry is installed. If not, the test is reported as skipped.
 pub(crate) fn is_installed() -> bool {
     let is_there = Path::new(PROGRAM).exists();
     if !is_there {
@@ -40,7 +40,7 @@ pub(crate) fn is_installed() -> bool {
 }
 
 impl Registry {
-    /// Starts a registry in this directory that asks nobody who they are.
+    /// Starts a registry without logins in this directory.
     pub(crate) fn open(dir: &Path) -> Self {
         Self::start(dir, "", "")
     }
@@ -65,7 +65,7 @@ impl Registry {
             .expect("a registry that starts")
     }
 
-    /// `None` when it ended at once, as when somebody else has its port.
+    /// `None` if it ended at once, for example because its port was taken.
     fn try_start(dir: &Path, auth: &str, http: &str) -> Option<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();

@@ -51,7 +51,7 @@ impl Repository {
     }
 }
 
-/// Git without the configuration of this machine, for repositories of whoever starts `s2i`.
+/// Returns a Git command without the configuration of this machine, for repositories of any user.
 fn git() -> Command {
     let mut command = Command::new("git");
     command.env("GIT_CONFIG_GLOBAL", "/dev/null");

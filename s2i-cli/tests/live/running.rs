@@ -10,10 +10,10 @@ use crate::{
     process::{Done, Running, Stream},
 };
 
-/// The program of the image that does what `instructions` in the directory `TEST_SOURCE` say.
+/// The program that carries out the file `instructions` in the directory `TEST_SOURCE`.
 const PROGRAM: &str = "/usr/libexec/s2i/assemble";
 
-/// What is asked for of every container here.
+/// The arguments of every run.
 const USUAL: [&str; 5] = ["run", "--network", "none", "-e", "TEST_SOURCE=/do"];
 
 /// An image whose program does this.

@@ -12,7 +12,7 @@ use crate::{
     process::Stream,
 };
 
-/// Builds and says who owns `/app/made` in the image.
+/// Builds and returns the owner of `/app/made` in the image.
 fn owner_of_made(live: &Live, builder: &str, options: &[&str]) -> (u64, u64) {
     let source = live.instructions("show-id\nwrite /app/made by assemble");
     let done = live.build_with(builder, options, source).succeeds();
@@ -163,7 +163,7 @@ fn variables_of_a_file_take_precedence_over_options() {
 fn container_is_confined() {
     let Some(live) = live() else { return };
     let Some(api) = live.engine.api() else {
-        return skip("the embedded engine shows its containers to nobody");
+        return skip("the embedded engine shows no containers");
     };
     let source = live.instructions("show-env SECRET\nprint ready\nsleep 60");
     let options = ["-e", "SECRET=hunter2", "--network", "none"];

@@ -1,4 +1,4 @@
-//! Variables that only `assemble` gets: nothing that a build leaves or says has their values.
+//! Variables that only `assemble` gets: no file and no output of a build has their values.
 
 use std::{
     fs::{self, File},
@@ -38,7 +38,7 @@ fn builder(live: &Live) -> String {
     live.load("named", &recipe)
 }
 
-/// Builds with a value in every place where one can be, and says everything that can be said.
+/// Builds with a secret of every source, with all log messages.
 fn build(live: &Live, builder: &str, options: &[&str], lines: &str) -> Done {
     let source = live.instructions(lines);
     fs::write(live.path("certificate"), format!("begin\n{LINE}\n")).unwrap();
@@ -81,7 +81,7 @@ fn assemble_gets_secrets_and_nothing_stores_them() {
 
 #[test]
 fn failed_build_does_not_reveal_secrets() {
-    // Its source tells them, and others look for them in the store.
+    // Its source has the secrets, and other tests search the store for them.
     let Some(live) = live_alone() else { return };
     let builder = builder(&live);
     let lines = format!("{SHOW}eprint {TOKEN}{KEY}\nexit 3");
@@ -121,7 +121,7 @@ fn wait_until_settled(file: &Path) {
     }
 }
 
-/// What is kept is found where what is given was not.
+/// Fails if a secret is found, or if the public value is not.
 fn nothing_has_them(live: &Live) {
     nothing_holds(live, &[TOKEN, KEY, LINE], KEPT, &[live.path("certificate")]);
 }

@@ -57,8 +57,8 @@ fn missing_landlock_is_warned_of_once() {
         let variables = command.get_envs();
         filtered.envs(variables.filter_map(|(name, value)| Some((name, value?))));
         let done = Running::start(&mut filtered).finish().succeeds();
-        let said = done.lines.iter().map(|line| line.text.matches("Landlock"));
-        said.flatten().count()
+        let warnings = done.lines.iter().map(|line| line.text.matches("Landlock"));
+        warnings.flatten().count()
     };
     // The second one has two containers, for it begins with the artifacts of the first.
     assert_eq!(["none", "host", "host"].map(build), [0, 1, 1]);

@@ -23,13 +23,13 @@ use crate::{
     stalls::{self, Daemon},
 };
 
-/// How long an acknowledgement may take on a machine that does much else.
+/// The time limit of an acknowledgement on a busy machine.
 const AT_ONCE: Duration = Duration::from_secs(2);
 
-/// How long cleaning up may take.
+/// The time limit of a cleanup.
 const PROMPT: Duration = Duration::from_secs(10);
 
-/// What a build does when nothing stops it.
+/// The instructions of a build that does not end by itself.
 const LONG: &str = "sleep 60";
 
 /// Waits until a condition holds.
@@ -329,14 +329,14 @@ impl Unread {
                 self.signal();
             }
         };
-        let mut said = String::new();
+        let mut stderr = String::new();
         self.0
             .stderr
             .take()
             .unwrap()
-            .read_to_string(&mut said)
+            .read_to_string(&mut stderr)
             .unwrap();
-        (status.code().unwrap(), said)
+        (status.code().unwrap(), stderr)
     }
 }
 
@@ -347,9 +347,9 @@ fn ctrl_c_stops_an_export_that_is_not_read() {
     command.args(live.engine.options());
     let exporting = Unread::start(command.args(["export", live.builder()]));
     wait_until_full(exporting.0.stdout.as_ref().unwrap());
-    let (code, said) = exporting.stop(false);
-    assert_eq!(code, 130, "{said}");
-    assert!(said.starts_with("stopping (Ctrl-C)"), "{said}");
+    let (code, stderr) = exporting.stop(false);
+    assert_eq!(code, 130, "{stderr}");
+    assert!(stderr.starts_with("stopping (Ctrl-C)"), "{stderr}");
     assert_eq!(live.engine.unfinished(), [""; 0]);
 }
 
@@ -364,8 +364,8 @@ fn repeated_signals_end_a_program_that_hangs() {
     let hanging = Unread::start(&mut command);
     live.container();
     wait_until_full(hanging.0.stderr.as_ref().unwrap());
-    let (code, said) = hanging.stop(true);
-    assert_eq!(code, 130, "{said}");
+    let (code, stderr) = hanging.stop(true);
+    assert_eq!(code, 130, "{stderr}");
     live.wait_until_no_container();
     // The next use of the store removes what stayed.
     live.s2i(["images"]).succeeds();

@@ -1,4 +1,4 @@
-//! Where source comes from: directories, repositories, servers on loopback.
+//! Sources: directories, repositories, servers on loopback.
 
 use std::{
     collections::HashMap,
@@ -15,7 +15,7 @@ use crate::{
     repository::{Daemon, Repository, serve_files},
 };
 
-/// What `assemble` prints to show which state of the source it has.
+/// The instructions that print the state of the source.
 fn state(text: &str) -> String {
     format!("print state: {text}\nmust-not-exist /tmp/src/.git\n")
 }
@@ -161,7 +161,7 @@ fn git_daemon_serves_the_source() {
 fn ssh_uses_the_command_of_the_environment() {
     let Some(live) = live() else { return };
     repository(&live).bare(&live.path("app.git"));
-    // It does what a server would do, and tells who it is.
+    // It acts as the server, and records its user.
     let ssh = live.path("ssh");
     let script = "#!/bin/sh\nid -u >\"$0.user\"\nshift $(($# - 1))\nexec sh -c \"$1\"\n";
     fs::write(&ssh, script).unwrap();
@@ -176,9 +176,9 @@ fn ssh_uses_the_command_of_the_environment() {
         .finish()
         .succeeds()
         .says("state: main");
-    let said = fs::read_to_string(live.path("ssh.user")).unwrap();
+    let user = fs::read_to_string(live.path("ssh.user")).unwrap();
     let caller = fs::metadata(live.path("")).unwrap().uid();
-    assert_eq!(said.trim(), caller.to_string());
+    assert_eq!(user.trim(), caller.to_string());
 }
 
 #[test]
@@ -245,7 +245,6 @@ fn excluded_files_are_not_uploaded() {
         .never_says("\"secret.key\"");
 }
 
-/// What decides about the source of a commit, and the commit that stays the same.
 #[test]
 fn context_directories_of_a_commit_give_different_images() {
     let Some(live) = live() else { return };

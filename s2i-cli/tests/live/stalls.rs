@@ -20,13 +20,13 @@ use serde_json::json;
 
 use crate::images::architecture;
 
-/// How long a server answers nothing, or one byte more.
+/// The interval between two bytes of a slow server.
 const PACE: Duration = Duration::from_millis(100);
 
-/// How large the file is that [`zeros`] repeats.
+/// The size of the file that [`zeros`] repeats.
 const FILE: usize = 16 << 20;
 
-/// How often it does.
+/// The number of repetitions.
 const FILES: usize = 800;
 
 /// Starts a server that takes connections and answers nothing, and gives its address.
@@ -77,8 +77,8 @@ pub(crate) fn zeros() -> Vec<u8> {
     member.finish().unwrap().repeat(FILES)
 }
 
-/// Writes an archive of a builder whose layer is that. What the layer is uncompressed is said wrong, which
-/// shows at its end.
+/// Writes an archive of a builder with that layer. The digest of the uncompressed layer is wrong, which is
+/// found at its end.
 pub(crate) fn image_of_zeros(name: &str, archive: &Path) {
     let layer = zeros();
     let mut config =
@@ -110,7 +110,7 @@ pub(crate) fn image_of_zeros(name: &str, archive: &Path) {
     tar.finish().unwrap();
 }
 
-/// What answers as Docker does, but does not come to the end of a load.
+/// A model of Docker that does not finish a load.
 pub(crate) struct Daemon {
     pub(crate) url: String,
     loading: Receiver<()>,

@@ -1,5 +1,4 @@
-//! What is shown of texts from sources, images and servers: nothing that steers a terminal, and no secret, in
-//! every style.
+//! Texts from sources, images and servers: in every style, no control sequences and no secrets are shown.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -25,7 +24,7 @@ const TITLE: &str = "\u{1b}]0;TITLE\u{7}";
 /// A secret with a character that JSON escapes.
 const SECRET: &str = "s3cr3t\"ABCDEFGHij";
 
-/// How something is shown.
+/// The style of the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Style {
     Plain,

@@ -29,8 +29,8 @@ fn answer(done: &Done) -> Value {
 #[test]
 fn output_of_the_script_is_the_answer() {
     let Some(live) = live() else { return };
-    let told = "print how to use it\neprint beside it\nshow-id\nshow-cwd\nshow-env A\nshow-env FROM_IMAGE\nwrite /tmp/x y";
-    let builder = builder(&live, Some(told));
+    let instructions = "print how to use it\neprint beside it\nshow-id\nshow-cwd\nshow-env A\nshow-env FROM_IMAGE\nwrite /tmp/x y";
+    let builder = builder(&live, Some(instructions));
     let done = live
         .s2i(["usage", &builder, "-e", "A=b", "-p", "never"])
         .succeeds();

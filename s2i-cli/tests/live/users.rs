@@ -1,4 +1,4 @@
-//! Who scripts run as: a line says when it is root, and users that are not allowed are refused.
+//! The users of scripts: root is reported, and users that are not allowed are rejected.
 
 use std::fs;
 
@@ -15,7 +15,7 @@ const PASSWD: &str =
     "root:x:0:0::/:/none\ntoor:x:0:0::/:/none\napp:x:1001:0::/app:/none\n1001:x:0:0::/:/none\n";
 
 /// The line about root, without its reason.
-const TOLD: &str = "runs as root of its container";
+const AS_ROOT: &str = "runs as root of its container";
 
 fn recipe(user: &'static str) -> Recipe {
     let mut recipe = Recipe::builder().with("etc/passwd", Entry::Text(0o644, PASSWD));
@@ -53,7 +53,7 @@ fn root_of_an_image_is_reported_and_rejected() {
         ("toor:0", "has USER `toor:0`, by its table of users"),
     ] {
         let builder = live.load("user", &recipe(user));
-        let expected = format!("assemble {TOLD}: the image `{builder}` {reason}");
+        let expected = format!("assemble {AS_ROOT}: the image `{builder}` {reason}");
         build(&live, &builder, &[])
             .succeeds()
             .says(&expected)
@@ -88,8 +88,8 @@ fn root_of_a_label_or_option_is_reported_and_rejected() {
             "--assemble-user is `root`, by its table of users",
         ),
     ] {
-        let told = build(&live, builder, options).succeeds();
-        told.says(TOLD).says(reason).says("Uid: 0 0 0 0");
+        let done = build(&live, builder, options).succeeds();
+        done.says(AS_ROOT).says(reason).says("Uid: 0 0 0 0");
         live.engine.remove_image(&live.image("app")).unwrap();
         let options = [options, &["-u", "1-65535"]].concat();
         let done = build(&live, builder, &options);
@@ -113,7 +113,7 @@ fn only_allowed_users_build() {
         build(&live, builder, options)
             .succeeds()
             .says("Uid: 1001 1001 1001 1001")
-            .never_says(TOLD);
+            .never_says(AS_ROOT);
     }
     live.engine.remove_image(&live.image("app")).unwrap();
     for (builder, reason) in [
@@ -164,10 +164,12 @@ fn runtime_image_is_checked_too() {
                 .flat_map(|user| ["--assemble-runtime-user", user]),
         );
         let source = live.instructions("print assembled");
-        let told = live.build_with(&builder, &options, &source).succeeds();
-        told.says(&format!("assemble-runtime, if the image has it, {TOLD}: "))
-            .says(reason)
-            .never_says(&format!("assemble {TOLD}"));
+        let done = live.build_with(&builder, &options, &source).succeeds();
+        done.says(&format!(
+            "assemble-runtime, if the image has it, {AS_ROOT}: "
+        ))
+        .says(reason)
+        .never_says(&format!("assemble {AS_ROOT}"));
         live.engine.remove_image(&live.image("app")).unwrap();
         options.extend(["-u", "1-"]);
         let done = live.build_with(&builder, &options, &source);
@@ -203,7 +205,7 @@ fn previous_image_is_checked_too() {
     }
 }
 
-/// What goes into a container can't make another user of the one that was checked.
+/// Files that go into a container can't change the user that was checked.
 #[test]
 fn artifacts_that_replace_the_user_table_have_no_effect() {
     let Some(live) = live() else { return };
@@ -229,7 +231,7 @@ fn usage_is_checked_too() {
     let Some(live) = live() else { return };
     let recipe = recipe("toor").with("usr/libexec/s2i/usage", Entry::Program);
     let builder = live.load("usage", &recipe);
-    live.s2i(["usage", &builder]).succeeds().says(TOLD);
+    live.s2i(["usage", &builder]).succeeds().says(AS_ROOT);
     let done = live.s2i(["usage", &builder, "-u", "1-"]).ends_with(15);
     let done = done.says("`usage` would run as uid 0");
     assert_eq!(done.stream(Stream::Stdout), [""; 0]);
@@ -269,6 +271,6 @@ fn name_of_a_builder_is_not_overwritten() {
     };
     let app = live.image("app");
     build_again(&builder, &app);
-    // What was built can be built on, also under a name that is there.
+    // The result of a build can be a builder, also with an existing name as the result.
     build_again(&app, &live.image("more"));
 }

@@ -54,7 +54,7 @@ impl Api {
             .any(|component| component.name.starts_with("Podman"))
     }
 
-    /// Whether containerd keeps its images, as it does for the newest Docker.
+    /// Returns whether containerd stores the images, as for the newest Docker.
     pub(super) fn has_containerd_store(&self) -> bool {
         let info = self.runtime.block_on(self.docker.info()).unwrap();
         let properties = info.driver_status.unwrap_or_default();
@@ -83,7 +83,7 @@ impl Api {
         }
     }
 
-    /// How many images without a name say that this is what they are called.
+    /// The number of images without a name that have this display name.
     pub(super) fn unnamed(&self, tag: &str) -> usize {
         let label = format!("{}={tag}", s2i_core::label::DISPLAY_NAME);
         let filters = [
@@ -124,7 +124,7 @@ impl Api {
             .collect()
     }
 
-    /// What the engine shows of a container.
+    /// The settings of a container.
     pub(crate) fn container(&self, name: &str) -> ContainerInspectResponse {
         let inspected = self
             .docker

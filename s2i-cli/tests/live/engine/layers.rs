@@ -8,7 +8,7 @@ use std::{
     path::Path,
 };
 
-/// What a layer adds and changes.
+/// The entries of a layer.
 pub(crate) type Layer = BTreeMap<String, LayerFile>;
 
 /// A file of a layer.
@@ -21,13 +21,12 @@ pub(crate) struct LayerFile {
     pub(crate) mtime: u64,
     pub(crate) size: u64,
     pub(crate) target: Option<String>,
-    /// A digest of what is in it.
+    /// A digest of the content.
     pub(crate) content: u64,
     pub(crate) attributes: BTreeMap<String, Vec<u8>>,
 }
 
-/// What each layer of an image in an archive adds and changes, lowest first, by path without slashes
-/// at the ends.
+/// Returns the entries of each layer of an image archive, lowest first, by path without slashes at the ends.
 pub(crate) fn layers(archive: &Path) -> Vec<Layer> {
     let manifest = member(archive, "manifest.json", |bytes| {
         serde_json::from_reader(bytes)

@@ -14,7 +14,7 @@ use self::{api::Api, native::Native};
 /// The variable that names the engine: `unix:///path`, `tcp://host:port` or `native`.
 pub(crate) const VARIABLE: &str = "S2I_TEST_ENGINE";
 
-/// How long something that was ended may still be seen.
+/// The time in which an ended container or process may still be visible.
 pub(crate) const GOING: Duration = Duration::from_secs(15);
 
 /// The engine under test.
@@ -47,7 +47,7 @@ impl Engine {
         }
     }
 
-    /// `s2i`, as whoever uses this engine starts it.
+    /// Returns `s2i`, as the user of this engine starts it.
     pub(crate) fn s2i(&self) -> Command {
         match self {
             Self::Api(_) => Command::new(env!("CARGO_BIN_EXE_s2i")),
@@ -63,7 +63,7 @@ impl Engine {
         }
     }
 
-    /// Gives a directory that `s2i` works with to whoever starts it.
+    /// Makes the user of `s2i` the owner of a directory.
     pub(crate) fn give(&self, dir: &Path) {
         if let Self::Native(native) = self {
             native.give(dir);
@@ -105,7 +105,7 @@ impl Engine {
         }
     }
 
-    /// How many images without a name there are that were made for this one.
+    /// The number of images without a name that were built for this one.
     pub(crate) fn unnamed(&self, tag: &str) -> usize {
         match self {
             Self::Api(api) => api.unnamed(tag),
@@ -129,7 +129,7 @@ impl Engine {
         }
     }
 
-    /// Takes a container away, as somebody else could.
+    /// Removes a container behind the back of `s2i`.
     pub(crate) fn remove_container(&self, name: &str) {
         match self {
             Self::Api(api) => api.remove_container(name),
@@ -145,8 +145,7 @@ impl Engine {
         }
     }
 
-    /// What each layer of an image adds and changes, lowest first, by path without slashes at the
-    /// ends.
+    /// Returns the entries of each layer of an image, lowest first, by path without slashes at the ends.
     pub(crate) fn layers(&self, image: &str, scratch: &Path) -> Vec<Layer> {
         let file = scratch.join("exported.tar");
         match self {
@@ -158,7 +157,7 @@ impl Engine {
         layers
     }
 
-    /// What the highest layer of an image adds and changes.
+    /// Returns the entries of the highest layer of an image.
     pub(crate) fn last_layer(&self, image: &str, scratch: &Path) -> Layer {
         self.layers(image, scratch).pop().unwrap()
     }

@@ -25,10 +25,10 @@ use crate::harness::names_in;
 /// The variable that names a store to use; without it there is one for the tests of a process.
 const STORE: &str = "S2I_TEST_STORE";
 
-/// The variable that names who starts `s2i`; without it, whoever runs the tests.
+/// The variable that names the user of `s2i`; by default, that of the tests.
 const USER: &str = "S2I_TEST_USER";
 
-/// What `s2i` ends with when an image is not there.
+/// The exit code of `s2i` for a missing image.
 const NO_IMAGE: i32 = 21;
 
 /// The store of the embedded engine.
@@ -76,7 +76,7 @@ impl Native {
         self.store = Arc::new(Store::own(self.user.as_ref()));
     }
 
-    /// `s2i` without anything of whoever runs the tests.
+    /// Returns `s2i` without the environment of the tests.
     pub(super) fn s2i(&self) -> Command {
         let mut command = self.program();
         command.env_clear();
@@ -137,7 +137,7 @@ impl Native {
         }
     }
 
-    /// How many images without a name say that this is what they are called.
+    /// The number of images without a name that have this display name.
     pub(super) fn unnamed(&self, tag: &str) -> usize {
         let images = self.store.images();
         let unnamed = images.iter().filter(|image| image.name.is_none());
@@ -198,8 +198,8 @@ impl Native {
             .args(["export", image])
             .stdout(file);
         let output = command.output().unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{said}");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{stderr}");
     }
 }
 
@@ -285,7 +285,7 @@ struct Image {
     config: Value,
 }
 
-/// Whether somebody holds the lock of this directory.
+/// Returns whether a process holds the lock of this directory.
 fn is_live(work: &Path) -> bool {
     let Ok(lock) = File::open(work.join("lock")) else {
         return false;
@@ -307,7 +307,7 @@ fn processes() -> impl Iterator<Item = i32> {
     entries.filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok())
 }
 
-/// Whether it is the first process of a namespace, and not of the machine's own.
+/// Returns whether it is the first process of a namespace other than the initial one.
 fn is_first(pid: i32) -> bool {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let numbers = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
@@ -315,7 +315,7 @@ fn is_first(pid: i32) -> bool {
     numbers.len() > 1 && numbers.last() == Some(&"1")
 }
 
-/// Whether it is a descendant of this process.
+/// Returns whether it is a descendant of this process.
 fn is_below(pid: i32, ancestor: i32) -> bool {
     let mut pid = pid;
     while pid > 1 {
@@ -341,7 +341,7 @@ fn owner(lock: &Path) -> i32 {
     let held = lines
         .into_iter()
         .find(|fields| fields.iter().any(|field| field.ends_with(&inode)));
-    let held = held.unwrap_or_else(|| panic!("nobody holds {}", lock.display()));
+    let held = held.unwrap_or_else(|| panic!("no process holds {}", lock.display()));
     held[4].parse().unwrap()
 }
 
