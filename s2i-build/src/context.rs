@@ -2,6 +2,8 @@
 
 use futures_util::future::{Either, select};
 
+use s2i_core::{Diagnostic, ErrorChain};
+
 use crate::{cancel::CancelToken, event::Progress, ports::EngineError};
 
 /// The context of an operation that takes time.
@@ -29,6 +31,12 @@ impl<'a> BuildContext<'a> {
         work: impl Future<Output = Result<T, E>>,
     ) -> impl Future<Output = Result<T, E>> {
         or_interrupted(work, self.cancel)
+    }
+
+    /// Sends a warning if a resource could not be removed, where that is not a reason to fail.
+    pub fn warn_of_leftover(self, removed: Result<(), EngineError>) {
+        let warning = |err| Diagnostic::new("cleanup", ErrorChain(&err).to_string());
+        self.progress.warn(removed.err().map(warning));
     }
 }
 

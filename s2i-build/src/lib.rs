@@ -36,6 +36,7 @@
 //! }
 //! ```
 
+pub mod agent_container;
 pub mod agents;
 pub mod build;
 pub mod cancel;

@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use s2i_core::{Diagnostic, ErrorChain, Script};
+use s2i_core::{Diagnostic, Script};
 
 use crate::{
     cancel::CancelToken,
@@ -79,11 +79,10 @@ async fn execute<R: Runner>(
     notice_root(&container, plan.script_user(), context.progress);
     let program = program(&plan.run, &plan.user, &plan.image.config, &[]);
     let ran = container.exec(&program, context).await;
-    let left = container.discard().await.err();
+    let discarded = container.discard().await;
     let error = match ran {
         Ok(exit) if exit.is_success() => {
-            let tell = |err| Diagnostic::new("cleanup", ErrorChain(&err).to_string());
-            context.progress.warn(left.map(tell));
+            context.warn_of_leftover(discarded);
             return Ok(());
         }
         Ok(exit) => BuildError::Script {
@@ -93,10 +92,7 @@ async fn execute<R: Runner>(
         },
         Err(err) => err.into(),
     };
-    Err(BuildFailure {
-        error,
-        cleanup: left,
-    })
+    Err(BuildFailure::new(error, discarded))
 }
 
 /// A sink that keeps the standard output of a script, and passes on all other events.

@@ -6,7 +6,7 @@ use s2i_build::{
     ports::{EngineInfo, Operation},
 };
 
-use crate::{DockerEngine, Flavour, error::failed};
+use crate::{DockerEngine, Flavour};
 
 /// The properties of an engine, as it reports them.
 #[derive(Clone, Debug)]
@@ -43,11 +43,9 @@ impl DockerEngine {
         let version = self.version().await?;
         let components = version.components.clone().unwrap_or_default();
         let (flavour, info) = self.flavour_of(version);
-        let endpoint = &self.endpoint.url;
-        let system = self.docker.info().await;
-        let system = system.map_err(failed(Operation::Describe, "itself", endpoint))?;
-        let networks = self.docker.list_networks(None::<ListNetworksOptions>).await;
-        let networks = networks.map_err(failed(Operation::List, "its networks", endpoint))?;
+        let system = self.system().await?;
+        let networks = self.client.list_networks(None::<ListNetworksOptions>).await;
+        let networks = networks.map_err(self.client.failed(Operation::List, "its networks"))?;
         let mut networks: Vec<_> = networks
             .into_iter()
             .filter_map(|network| network.name)

@@ -9,7 +9,7 @@ use std::{
 };
 
 use bollard::{
-    Docker, body_full,
+    body_full,
     container::{AttachContainerResults, LogOutput},
     errors::Error,
     models::ContainerCreateBody,
@@ -24,17 +24,16 @@ use s2i_build::{
     BuildContext, EngineError, Resource,
     ports::Operation,
     resource::Tracked,
-    session::{Piece, Session, Transport},
+    session::{Piece, Transport},
     trace,
 };
 use s2i_core::{Diagnostic, ImageRef};
 use tokio::io::AsyncWriteExt as _;
 
 use crate::{
-    DockerEngine, agent,
-    cleanup::warn_of,
+    agent,
+    client::{Client, cause, is_unreachable, status},
     convert,
-    error::{cause, failed, is_unreachable, status},
 };
 
 /// The time that the engine gets to finish a removal that it has begun.
@@ -43,8 +42,7 @@ const REMOVAL: Duration = Duration::from_secs(30);
 /// The name of a container and the client of its engine.
 #[derive(Clone)]
 pub(crate) struct Handle {
-    pub(crate) docker: Docker,
-    pub(crate) endpoint: String,
+    pub(crate) client: Client,
     pub(crate) name: String,
     pub(crate) image: ImageRef,
     /// Dropped with the last handle, which is after the removal.
@@ -58,65 +56,59 @@ impl Created {
     /// Creates the container and tracks it as the resource that `resource` returns for its name. The call waits for
     /// the engine even after a cancellation, because the engine could create the container later.
     pub(crate) async fn new(
-        engine: &DockerEngine,
+        client: &Client,
         image: ImageRef,
         body: ContainerCreateBody,
         resource: fn(String) -> Resource,
         context: BuildContext<'_>,
     ) -> Result<Self, EngineError> {
-        let (docker, endpoint) = (&engine.docker, &engine.endpoint.url);
         let name = convert::container_name(&image);
         let container = Handle {
-            docker: docker.clone(),
-            endpoint: endpoint.clone(),
+            client: client.clone(),
             _tracked: Arc::new(context.cancel.track(resource(name.clone()))?),
             name,
             image,
         };
         let options = CreateContainerOptionsBuilder::new().name(&container.name);
-        let created = docker.create_container(Some(options.build()), body);
+        let created = client.create_container(Some(options.build()), body);
         let err = match created.await {
             Ok(created) => {
                 let Handle { name, image, .. } = &container;
                 tracing::debug!({ trace::CONTAINER } = %name, { trace::IMAGE } = %image, "made a container");
                 // For example, a limit that the machine can't enforce.
-                let told = |warning| Diagnostic::new(image.to_string(), warning);
+                let warning = |text| Diagnostic::new(image.to_string(), text);
                 context
                     .progress
-                    .warn(created.warnings.into_iter().map(told));
+                    .warn(created.warnings.into_iter().map(warning));
                 return Ok(Self(container));
             }
             Err(err) => err,
         };
         // Without a complete response, the container may exist all the same; its name is known.
-        if status(&err).is_none()
-            && !is_unreachable(&err)
-            && let Err(left) = container.remove().await
-        {
-            warn_of(&left, context.progress);
+        if status(&err).is_none() && !is_unreachable(&err) {
+            context.warn_of_leftover(container.remove().await);
         }
-        let image = container.image.to_string();
-        Err(failed(Operation::CreateContainer, image, endpoint)(err))
+        Err(container.fail(Operation::CreateContainer)(err))
     }
 
     pub(crate) fn handle(&self) -> Handle {
         self.0.clone()
     }
 
-    /// Uploads the agent, attaches to the container, starts it, and resolves the user.
-    pub(crate) async fn start(self, agent: &[u8], user: &str) -> Result<Session, EngineError> {
+    /// Uploads the agent, attaches to the container and starts it.
+    pub(crate) async fn start(self, agent: &[u8]) -> Result<Transport, EngineError> {
         let handle = self.0;
         tracing::debug!({ trace::CONTAINER } = %handle.name, "putting the agent in");
         let options = UploadToContainerOptionsBuilder::new().path("/").build();
         let body = body_full(agent::archive(agent).into());
         let uploading = handle
-            .docker
+            .client
             .upload_to_container(&handle.name, Some(options), body);
         let uploaded = uploading.await;
         uploaded.map_err(handle.fail(Operation::PutAgent))?;
         let attached = handle.attach(true).await?;
         handle.begin().await?;
-        Session::open(handle.image, user, transport(attached)).await
+        Ok(transport(attached))
     }
 }
 
@@ -148,7 +140,7 @@ impl Handle {
             .stderr(true)
             .build();
         let attached = self
-            .docker
+            .client
             .attach_container(&self.name, Some(options))
             .await;
         attached.map_err(self.fail(Operation::AttachToContainer))
@@ -158,13 +150,13 @@ impl Handle {
     pub(crate) async fn begin(&self) -> Result<(), EngineError> {
         tracing::debug!({ trace::CONTAINER } = %self.name, "starting");
         let options = None::<StartContainerOptions>;
-        let started = self.docker.start_container(&self.name, options).await;
+        let started = self.client.start_container(&self.name, options).await;
         started.map_err(self.fail(Operation::StartContainer))
     }
 
     /// Returns a function that adds the operation and the container to an error.
     pub(crate) fn fail(&self, operation: Operation) -> impl FnOnce(Error) -> EngineError {
-        failed(operation, self.image.to_string(), &self.endpoint)
+        self.client.failed(operation, self.image.to_string())
     }
 
     /// Removes the container in any state and waits until it is gone. The engine also removes it by itself when the
@@ -178,7 +170,7 @@ impl Handle {
                 .v(true)
                 .build();
             let removed = self
-                .docker
+                .client
                 .remove_container(&self.name, Some(options))
                 .await;
             match removed {

@@ -3,7 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use bollard::{
-    API_DEFAULT_VERSION, Docker, models::SystemVersion, query_parameters::CreateImageOptionsBuilder,
+    models::{SystemInfo, SystemVersion},
+    query_parameters::CreateImageOptionsBuilder,
 };
 use futures_util::StreamExt as _;
 use s2i_build::{
@@ -17,25 +18,19 @@ use s2i_build::{
 use s2i_core::{Diagnostic, ErrorChain, ImageRef};
 
 use crate::{
-    cleanup::warn_of,
+    backend::{DockerBackend, DockerContainer},
+    client::{Client, Message, cause, is_only_the_end, is_unreachable},
     container::Created,
     convert,
     endpoint::{Endpoint, Flavour, HostEnv},
-    error::{Said, cause, failed, is_only_the_end, is_unreachable},
-    images::inspected,
-    running::DockerContainer,
 };
 
-/// The timeout for the response to a commit or a load. It is practically unlimited, because only a stall would be a
-/// reason to give up, and the API does not show one.
-const PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
-
 /// The timeout of a probe.
-const PROBE: Duration = Duration::from_secs(20);
+const PROBE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Docker or Podman.
 pub struct DockerEngine {
-    pub(crate) docker: Docker,
+    pub(crate) client: Client,
     pub(crate) endpoint: Endpoint,
     agents: Agents,
     pub(crate) credentials: Option<Arc<dyn CredentialProvider>>,
@@ -47,18 +42,8 @@ impl DockerEngine {
     /// # Errors
     /// [`EngineError::NoEndpoint`] when its address can't be used.
     pub fn connect(endpoint: Endpoint, agents: Agents) -> Result<Self, EngineError> {
-        let docker = match endpoint.url.split_once("://") {
-            Some(("unix", path)) => {
-                Docker::connect_with_unix(path, PATIENCE.as_secs(), API_DEFAULT_VERSION)
-            }
-            _ => Docker::connect_with_http(&endpoint.url, PATIENCE.as_secs(), API_DEFAULT_VERSION),
-        };
-        let docker = docker.map_err(|err| EngineError::Unreachable {
-            endpoint: endpoint.url.clone(),
-            source: cause(err),
-        })?;
         Ok(Self {
-            docker,
+            client: Client::new(&endpoint.url)?,
             endpoint,
             agents,
             credentials: None,
@@ -85,23 +70,29 @@ impl DockerEngine {
         Ok(self.flavour_of(self.version().await?))
     }
 
+    /// Queries the properties of the engine.
+    pub(crate) async fn system(&self) -> Result<SystemInfo, EngineError> {
+        let system = self.client.info().await;
+        system.map_err(self.client.failed(Operation::Describe, "itself"))
+    }
+
     /// Queries the version of the engine.
     pub(crate) async fn version(&self) -> Result<SystemVersion, EngineError> {
-        let asked = tokio::time::timeout(PROBE, self.docker.version()).await;
-        let answered = asked.unwrap_or(Err(bollard::errors::Error::RequestTimeoutError));
-        answered.map_err(|err| EngineError::Unreachable {
-            endpoint: self.place(),
+        let version = tokio::time::timeout(PROBE_TIMEOUT, self.client.version()).await;
+        let version = version.unwrap_or(Err(bollard::errors::Error::RequestTimeoutError));
+        version.map_err(|err| EngineError::Unreachable {
+            endpoint: self.address(),
             source: cause(err),
         })
     }
 
-    fn place(&self) -> String {
+    fn address(&self) -> String {
         format!("{} (from {})", self.endpoint.url, self.endpoint.from)
     }
 
     /// Returns the kind of the engine and its description from its version.
     pub(crate) fn flavour_of(&self, version: SystemVersion) -> (Flavour, EngineInfo) {
-        let endpoint = self.place();
+        let endpoint = self.address();
         let components = version.components.unwrap_or_default();
         let is_podman = components
             .iter()
@@ -127,7 +118,7 @@ impl DockerEngine {
     }
 
     async fn inspect(&self, image: &ImageRef) -> Result<Option<ImageFacts>, EngineError> {
-        let inspected = inspected(&self.docker, &self.endpoint.url, image).await?;
+        let inspected = self.client.find_image(image).await?;
         Ok(inspected.map(|inspect| convert::image_facts(image, inspect)))
     }
 
@@ -146,16 +137,12 @@ impl DockerEngine {
             progress.send(Event::Warning(Diagnostic::new(image.to_string(), problem)));
             None
         });
-        let mut pull = self.docker.create_image(Some(options), None, credentials);
+        let mut pull = self.client.create_image(Some(options), None, credentials);
         while let Some(step) = pull.next().await {
             let step = match step {
                 Err(err) if is_only_the_end(&err) => break,
                 Err(err) if is_unreachable(&err) => {
-                    return Err(failed(
-                        Operation::Pull,
-                        image.to_string(),
-                        &self.endpoint.url,
-                    )(err));
+                    return Err(self.client.failed(Operation::Pull, image.to_string())(err));
                 }
                 Err(err) => {
                     return Err(EngineError::Pull {
@@ -203,7 +190,7 @@ impl ImageResolver for DockerEngine {
             let pulled = self.inspect(image).await?;
             pulled.ok_or_else(|| EngineError::Pull {
                 image: image.clone(),
-                source: Said("it is not there after the pull".into()).into(),
+                source: Message("it is not there after the pull".into()).into(),
             })
         };
         context.or_interrupted(find).await
@@ -230,27 +217,18 @@ impl Runner for DockerEngine {
         context.progress.phase(Phase::Start);
         let body = convert::create_body(start);
         let name = image.name.clone();
-        let created = Created::new(self, name, body, Resource::Container, context);
+        let created = Created::new(&self.client, name, body, Resource::Container, context);
         let created = created.await?;
         let handle = created.handle();
+        let backend = DockerBackend {
+            handle: handle.clone(),
+            flavour,
+        };
         let starting = async {
             handle.check_limits(&start.limits).await?;
-            created.start(agent, start.user).await
+            created.start(agent).await
         };
-        match context.or_interrupted(starting).await {
-            Ok(session) => Ok(DockerContainer {
-                handle,
-                session,
-                user: start.user.to_owned(),
-                flavour,
-            }),
-            Err(err) => {
-                if let Err(left) = handle.remove().await {
-                    warn_of(&left, context.progress);
-                }
-                Err(err)
-            }
-        }
+        DockerContainer::open(backend, start, starting, context).await
     }
 }
 

@@ -9,7 +9,7 @@ use s2i_build::{
 };
 use s2i_core::ImageRef;
 
-use crate::{DockerEngine, error::failed, images::inspected};
+use crate::DockerEngine;
 
 /// The entry of the driver status that shows containerd's image store.
 const CONTAINERD: [&str; 2] = ["driver-type", "io.containerd.snapshotter.v1"];
@@ -26,7 +26,7 @@ impl DockerEngine {
     pub async fn holdings(&self, images: &[ImageRef]) -> Result<Holdings, EngineError> {
         let mut found = Vec::new();
         for image in images {
-            found.extend(inspected(&self.docker, &self.endpoint.url, image).await?);
+            found.extend(self.client.find_image(image).await?);
         }
         if !found.is_empty() && self.keeps_archives().await? {
             return self.manifests(&found).await;
@@ -41,9 +41,7 @@ impl DockerEngine {
     }
 
     async fn keeps_archives(&self) -> Result<bool, EngineError> {
-        let system = self.docker.info().await;
-        let system = system.map_err(failed(Operation::Describe, "itself", &self.endpoint.url))?;
-        let status = system.driver_status.unwrap_or_default();
+        let status = self.system().await?.driver_status.unwrap_or_default();
         Ok(status.iter().any(|entry| *entry == CONTAINERD))
     }
 
@@ -57,8 +55,8 @@ impl DockerEngine {
         let options = ListImagesOptionsBuilder::new()
             .manifests(true)
             .filters(&HashMap::from([("reference", names)]));
-        let listed = self.docker.list_images(Some(options.build())).await;
-        let listed = listed.map_err(failed(Operation::List, "its images", &self.endpoint.url))?;
+        let listed = self.client.list_images(Some(options.build())).await;
+        let listed = listed.map_err(self.client.failed(Operation::List, "its images"))?;
         let manifests = listed.into_iter().filter_map(|image| image.manifests);
         let whole = manifests.flatten().filter(|manifest| manifest.available);
         Ok(Holdings {

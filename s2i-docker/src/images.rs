@@ -12,7 +12,6 @@ use std::{
 };
 
 use bollard::{
-    Docker,
     models::{ImageInspect, PushImageInfo},
     query_parameters::{
         ImportImageOptions, ListImagesOptions, PruneImagesOptionsBuilder, PushImageOptionsBuilder,
@@ -32,9 +31,9 @@ use s2i_build::{
 use s2i_core::ImageRef;
 
 use crate::{
-    DockerEngine, convert,
-    error::{failed, is_only_the_end, status},
-    made,
+    DockerEngine,
+    client::{Client, is_only_the_end, status},
+    convert,
 };
 
 /// The number of attempts to list the images of an engine.
@@ -45,7 +44,7 @@ impl ImageStore for DockerEngine {
     async fn list(&self) -> Result<Vec<ImageSummary>, EngineError> {
         let mut attempts = 1;
         let listed = loop {
-            match self.docker.list_images(None::<ListImagesOptions>).await {
+            match self.client.list_images(None::<ListImagesOptions>).await {
                 // Podman inspects one image after the other, and fails when one is removed meanwhile.
                 Err(err) if status(&err) == Some(500) && attempts < LISTINGS => {
                     attempts += 1;
@@ -54,36 +53,34 @@ impl ImageStore for DockerEngine {
                 listed => break listed,
             }
         };
-        let images = listed.map_err(failed(Operation::List, "its images", &self.endpoint.url))?;
+        let images = listed.map_err(self.client.failed(Operation::List, "its images"))?;
         Ok(images.into_iter().map(convert::summary).collect())
     }
 
     async fn remove(&self, image: &ImageRef) -> Result<Vec<String>, EngineError> {
-        let found = find(&self.docker, &self.endpoint.url, image).await?;
+        let found = find(&self.client, image).await?;
         let mut lines = Vec::new();
         for name in found.all_that_is_meant() {
             let removing = self
-                .docker
+                .client
                 .remove_image(&name, None::<RemoveImageOptions>, None);
             let removed = removing.await;
-            let removed =
-                removed.map_err(failed(Operation::RemoveImage, name, &self.endpoint.url))?;
+            let removed = removed.map_err(self.client.failed(Operation::RemoveImage, name))?;
             lines.extend(convert::removed(removed));
         }
         Ok(lines)
     }
 
     async fn tag(&self, image: &ImageRef, name: &ImageRef) -> Result<(), EngineError> {
-        let endpoint = &self.endpoint.url;
-        let found = find(&self.docker, endpoint, image).await?;
-        made::name(&self.docker, endpoint, &found.id, name).await
+        let found = find(&self.client, image).await?;
+        self.client.tag(&found.id, name).await
     }
 
     async fn prune(&self) -> Result<Pruned, EngineError> {
         let filters = HashMap::from([("dangling", vec!["true"])]);
         let options = PruneImagesOptionsBuilder::new().filters(&filters).build();
-        let pruned = self.docker.prune_images(Some(options)).await;
-        let pruned = pruned.map_err(failed(Operation::Prune, "its images", &self.endpoint.url))?;
+        let pruned = self.client.prune_images(Some(options)).await;
+        let pruned = pruned.map_err(self.client.failed(Operation::Prune, "its images"))?;
         let bytes = pruned.space_reclaimed.unwrap_or_default();
         Ok(Pruned {
             removed: convert::removed(pruned.images_deleted.unwrap_or_default()).collect(),
@@ -96,11 +93,11 @@ impl ImageStore for DockerEngine {
         committed: &Committed,
         name: &ImageRef,
     ) -> Result<(), EngineError> {
-        made::name(&self.docker, &self.endpoint.url, &committed.id, name).await
+        self.client.tag(&committed.id, name).await
     }
 
     async fn remove_committed(&self, committed: &Committed) -> Result<(), EngineError> {
-        made::remove(&self.docker, &self.endpoint.url, &committed.id).await
+        self.client.remove(&committed.id).await
     }
 }
 
@@ -111,9 +108,9 @@ impl ImageTransfer for DockerEngine {
         context: BuildContext<'_>,
     ) -> Result<Pushed, EngineError> {
         let push = async {
-            find(&self.docker, &self.endpoint.url, image).await?;
+            find(&self.client, image).await?;
             self.send(image, context.progress).await?;
-            let found = find(&self.docker, &self.endpoint.url, image).await?;
+            let found = find(&self.client, image).await?;
             Ok(Pushed {
                 digest: convert::digest_of(image, &found.digests),
             })
@@ -126,7 +123,7 @@ impl ImageTransfer for DockerEngine {
         archive: ArchiveStream<'static>,
         cancel: &CancelToken,
     ) -> Result<Vec<String>, EngineError> {
-        let _load = cancel.track(Resource::Load(self.endpoint.url.clone()))?;
+        let _load = cancel.track(Resource::Load(self.client.url().into()))?;
         let (archive, is_sent) = with_mark(archive);
         let loading = std::pin::pin!(self.take(archive));
         match select(std::pin::pin!(cancel.cancelled()), loading).await {
@@ -141,16 +138,12 @@ impl ImageTransfer for DockerEngine {
     }
 
     fn export(&self, image: &ImageRef, _cancel: &CancelToken) -> ArchiveStream<'static> {
-        let (docker, endpoint) = (self.docker.clone(), self.endpoint.url.clone());
-        let image = image.clone();
+        let (client, image) = (self.client.clone(), image.clone());
         let open = async move {
-            let found = find(&docker, &endpoint, &image).await;
-            let found = found.map_err(io::Error::other)?;
-            let archive = docker.export_image(&found.one_that_is_meant());
-            let fail = move |err| {
-                io::Error::other(failed(Operation::Export, image.to_string(), &endpoint)(err))
-            };
-            Ok::<_, io::Error>(archive.map_err(fail.clone()))
+            let found = find(&client, &image).await.map_err(io::Error::other)?;
+            let archive = client.export_image(&found.one_that_is_meant());
+            let failed = client.failed(Operation::Export, image.to_string());
+            Ok::<_, io::Error>(archive.map_err(move |err| io::Error::other(failed.clone()(err))))
         };
         futures_util::stream::once(open).try_flatten().boxed()
     }
@@ -159,13 +152,13 @@ impl ImageTransfer for DockerEngine {
 impl DockerEngine {
     async fn take(&self, archive: ArchiveStream<'static>) -> Result<Vec<String>, EngineError> {
         let options = ImportImageOptions::default();
-        let mut load = self.docker.import_image_stream(options, archive, None);
+        let mut load = self.client.import_image_stream(options, archive, None);
         let mut loaded = Vec::new();
         while let Some(step) = load.next().await {
             if step.as_ref().is_err_and(is_only_the_end) {
                 break;
             }
-            let step = step.map_err(failed(Operation::Load, "the archive", &self.endpoint.url))?;
+            let step = step.map_err(self.client.failed(Operation::Load, "the archive"))?;
             // `Loaded image: NAME`, or `Loaded image ID: ID`.
             let line = step.stream.unwrap_or_default();
             let parts = line.trim().split_once(": ");
@@ -187,17 +180,13 @@ impl DockerEngine {
         })?;
         let name = image.name();
         let mut push = self
-            .docker
+            .client
             .push_image(&name, Some(options.build()), credentials);
         while let Some(step) = push.next().await {
             if step.as_ref().is_err_and(is_only_the_end) {
                 break;
             }
-            let step = step.map_err(failed(
-                Operation::Push,
-                image.to_string(),
-                &self.endpoint.url,
-            ))?;
+            let step = step.map_err(self.client.failed(Operation::Push, image.to_string()))?;
             progress.send(Event::Progress(line(&step)));
         }
         Ok(())
@@ -237,22 +226,8 @@ struct Found {
     digests: Vec<String>,
 }
 
-/// Inspects an image; `None` when the engine does not have it.
-pub(crate) async fn inspected(
-    docker: &Docker,
-    endpoint: &str,
-    image: &ImageRef,
-) -> Result<Option<ImageInspect>, EngineError> {
-    let name = image.to_string();
-    match docker.inspect_image(&name).await {
-        Ok(inspect) => Ok(Some(inspect)),
-        Err(err) if status(&err) == Some(404) => Ok(None),
-        Err(err) => Err(failed(Operation::InspectImage, name, endpoint)(err)),
-    }
-}
-
-async fn find(docker: &Docker, endpoint: &str, image: &ImageRef) -> Result<Found, EngineError> {
-    let inspect = inspected(docker, endpoint, image).await?;
+async fn find(client: &Client, image: &ImageRef) -> Result<Found, EngineError> {
+    let inspect = client.find_image(image).await?;
     let inspect = inspect.ok_or_else(|| EngineError::NoSuchImage {
         image: image.clone(),
     })?;

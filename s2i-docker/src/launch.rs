@@ -20,10 +20,9 @@ use s2i_core::wire::Exit;
 
 use crate::{
     DockerEngine,
-    cleanup::warn_of,
+    client::{Message, status},
     container::{Created, Handle},
     convert,
-    error::{Said, status},
 };
 
 /// The grace period between the signal that stops a command and `SIGKILL`.
@@ -37,7 +36,7 @@ impl Launcher for DockerEngine {
     ) -> Result<Exit, EngineError> {
         let body = convert::launch_body(launch);
         let name = launch.image.name.clone();
-        let created = Created::new(self, name, body, Resource::Application, context);
+        let created = Created::new(&self.client, name, body, Resource::Application, context);
         let created = created.await?;
         let handle = created.handle();
         let exit = match context
@@ -48,9 +47,7 @@ impl Launcher for DockerEngine {
             Err(err) => Err(err),
         };
         // The engine removes it when it has ended; this waits for that.
-        if let Err(left) = handle.remove().await {
-            warn_of(&left, context.progress);
-        }
+        context.warn_of_leftover(handle.remove().await);
         exit
     }
 }
@@ -82,12 +79,8 @@ impl Handle {
         for signal in [name_of(reason), "SIGKILL"] {
             let signal = signal.to_owned();
             let options = KillContainerOptions { signal };
-            if self
-                .docker
-                .kill_container(&self.name, Some(options))
-                .await
-                .is_err()
-            {
+            let killed = self.client.kill_container(&self.name, Some(options)).await;
+            if killed.is_err() {
                 // The container has not started, or is gone.
                 break;
             }
@@ -120,7 +113,7 @@ impl Handle {
     async fn end(&self) -> Result<Exit, EngineError> {
         let condition = "next-exit".to_owned();
         let options = WaitContainerOptions { condition };
-        let mut waiting = self.docker.wait_container(&self.name, Some(options));
+        let mut waiting = self.client.wait_container(&self.name, Some(options));
         let code = match waiting.next().await {
             Some(Ok(ended)) => ended.status_code,
             Some(Err(Error::DockerContainerWaitError { code, error })) if error.is_empty() => code,
@@ -135,7 +128,7 @@ impl Handle {
     fn lost(&self, why: impl Into<String>) -> EngineError {
         EngineError::Lost {
             image: self.image.clone(),
-            source: Said(why.into()).into(),
+            source: Message(why.into()).into(),
         }
     }
 }

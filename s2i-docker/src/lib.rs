@@ -20,25 +20,23 @@
 
 mod about;
 mod agent;
-mod cleanup;
+mod backend;
+mod client;
 mod container;
 mod convert;
 mod credentials;
 mod endpoint;
 mod engine;
 mod env;
-mod error;
 mod holdings;
 mod images;
 mod launch;
 mod limits;
-mod made;
-mod running;
 
 pub use about::About;
+pub use backend::{DockerBackend, DockerContainer};
 pub use endpoint::{Endpoint, Flavour, HostEnv, sockets};
 pub use engine::DockerEngine;
-pub use running::DockerContainer;
 
 /// The example of the README.
 #[cfg(doctest)]

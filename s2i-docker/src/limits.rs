@@ -6,7 +6,7 @@
 use bollard::{models::HostConfig, query_parameters::InspectContainerOptions};
 use s2i_build::{EngineError, ports::Operation, request::Limits};
 
-use crate::{container::Handle, convert, error::Said};
+use crate::{client::Message, container::Handle, convert};
 
 impl Handle {
     /// Checks that the container has these limits.
@@ -15,7 +15,7 @@ impl Handle {
             return Ok(());
         }
         let options = None::<InspectContainerOptions>;
-        let found = self.docker.inspect_container(&self.name, options).await;
+        let found = self.client.inspect_container(&self.name, options).await;
         let found = found.map_err(self.fail(Operation::LookAtContainer))?;
         let lacking = lacking(
             &convert::limited(limits),
@@ -24,7 +24,7 @@ impl Handle {
         if lacking.is_empty() {
             return Ok(());
         }
-        let source = Said(format!(
+        let source = Message(format!(
             "it keeps no limit for {} here; for an ordinary user that takes version 2 of control groups",
             lacking.join(" and ")
         ));

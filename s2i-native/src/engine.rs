@@ -14,17 +14,17 @@ use s2i_build::{
         BuildCache, Committed, EngineInfo, EngineProbe, ImageResolver, Operation, Runner, Start,
     },
     request::{self, PullPolicy},
-    session::{Session, Transport},
+    session::Transport,
 };
-use s2i_core::{Diagnostic, ErrorChain, ImageRef, bounds};
+use s2i_core::{Diagnostic, ImageRef, bounds};
 #[cfg(feature = "registry")]
 use s2i_oci::registry::{self, Registry};
 use s2i_oci::store::{Store, StoredImage};
 
 use crate::{
     build_cache,
-    bundle::{ArtifactMount, Bundle, ContainerConfig},
-    container::NativeContainer,
+    bundle::{ArtifactMount, Bundle, ContainerConfig, PreparedBundle},
+    container::{NativeBackend, NativeContainer},
     error::{blocking, failed, no_such_image},
     sandbox::{self, Network, Program, Running},
     source::Source,
@@ -261,20 +261,11 @@ impl Runner for NativeEngine {
             tmpfs: Vec::new(),
             read_only: false,
         };
-        let started = self.start_container(config, Some(agent), context);
-        let (mut bundle, running, transport) = started.await?;
+        let starting = self.start_container(config, Some(agent), context);
+        let (mut bundle, running, transport) = starting.await?;
         bundle.running = Some(running);
-        let opening = Session::open(name.clone(), start.user, transport);
-        match context.or_interrupted(opening).await {
-            Ok(session) => Ok(NativeContainer::new(bundle, session, start.user)),
-            Err(err) => {
-                if let Err(left) = blocking(move || bundle.remove()).await {
-                    let warning = Diagnostic::new("cleanup", ErrorChain(&left).to_string());
-                    context.progress.warn([warning]);
-                }
-                Err(err)
-            }
-        }
+        let backend = NativeBackend(Some(bundle));
+        NativeContainer::open(backend, start, ready(Ok(transport)), context).await
     }
 }
 

@@ -58,7 +58,7 @@ mod supervise;
 mod tracked;
 pub mod userns;
 
-pub use container::NativeContainer;
+pub use container::{NativeBackend, NativeContainer};
 pub use engine::{NativeEngine, Options};
 pub use reexec::reexec;
 pub use supervise::supervised_command;

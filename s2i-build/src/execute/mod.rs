@@ -21,7 +21,7 @@ use crate::{
     plan::{
         BuildPlan, ImageRole, OnNamingFailure, Output, Run, ScriptUser, Stage, StageName, User,
     },
-    ports::{Commit, Committed, Container, EngineError, ImageStore, Program, Runner},
+    ports::{Commit, Committed, Container, ImageStore, Program, Runner},
     resource::{Resource, Tracked},
     source::Fetched,
 };
@@ -108,7 +108,7 @@ impl<E: Runner + ImageStore> Executor<'_, E> {
             containers.insert(stage.name, container);
             let is_needed = |name| self.plan.is_needed(name, index + 1);
             for unneeded in containers.take_unneeded(is_needed) {
-                self.warn_of_leftover(unneeded.discard().await.err());
+                self.context.warn_of_leftover(unneeded.discard().await);
             }
         }
         let mut unnamed = VecDeque::new();
@@ -169,7 +169,7 @@ impl<E: Runner + ImageStore> Executor<'_, E> {
                 self.context
                     .progress
                     .warn([Diagnostic::new(name.to_string(), what)]);
-                self.warn_of_leftover(forgotten.err());
+                self.context.warn_of_leftover(forgotten);
                 Ok(())
             }
         }
@@ -196,7 +196,7 @@ impl<E: Runner + ImageStore> Executor<'_, E> {
         let discarded = container.discard().await;
         match committed {
             Ok(committed) => {
-                self.warn_of_leftover(discarded.err());
+                self.context.warn_of_leftover(discarded);
                 Ok(committed)
             }
             Err(error) => Err(BuildFailure::new(error, discarded)),
@@ -216,12 +216,6 @@ impl<E: Runner + ImageStore> Executor<'_, E> {
         image.resolved().ok_or_else(|| BuildError::UnresolvedImage {
             image: image.reference.clone(),
         })
-    }
-
-    /// Warns about a container or an image that could not be removed. It is not a reason to discard the result.
-    fn warn_of_leftover(&self, error: Option<EngineError>) {
-        let warning = |err| Diagnostic::new("cleanup", ErrorChain(&err).to_string());
-        self.context.progress.warn(error.map(warning));
     }
 }
 

@@ -220,7 +220,7 @@ impl<E: Runner + ImageStore> Executor<'_, E> {
             content: Content::Archive(container.pour(&program, self.context.progress)),
         };
         let copied = into.unpack(input, self.context).await;
-        self.warn_of_leftover(container.discard().await.err());
+        self.context.warn_of_leftover(container.discard().await);
         Ok(copied?)
     }
 

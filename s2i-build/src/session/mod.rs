@@ -58,6 +58,8 @@ pub enum Piece {
 pub struct Session {
     input: Pin<Box<dyn Sink<Bytes, Error = io::Error> + Send>>,
     frames: Frames,
+    /// The user that inputs belong to.
+    user: String,
     uid: u32,
 }
 
@@ -96,6 +98,7 @@ impl Session {
         let mut session = Self {
             input: transport.input,
             frames,
+            user: user.into(),
             uid: 0,
         };
         let frame = session.frames.next().await?;
@@ -106,12 +109,13 @@ impl Session {
             Ok(Hello { version: VERSION }) if frame.kind == Kind::Hello => {}
             _ => return Err(session.frames.lost("the agent speaks another language")),
         }
-        session.uid = session.identify(user).await?;
+        session.uid = session.identify().await?;
         Ok(session)
     }
 
-    async fn identify(&mut self, user: &str) -> Result<u32, EngineError> {
-        self.send(&Request::Identify { user: user.into() }).await?;
+    async fn identify(&mut self) -> Result<u32, EngineError> {
+        let user = self.user.clone();
+        self.send(&Request::Identify { user }).await?;
         let frame = self.frames.next().await?;
         match frame.kind {
             Kind::Failure => Err(self.frames.refused(&frame)),
@@ -170,9 +174,9 @@ impl Session {
         .boxed()
     }
 
-    /// Streams files out with the rights of `user`; see [`Container::read`](crate::Container::read).
-    pub fn read(&mut self, items: Vec<ReadItem>, mtime: u64, user: &str) -> ArchiveStream<'_> {
-        let user = user.to_owned();
+    /// Streams files out with the rights of the user; see [`Container::read`](crate::Container::read).
+    pub fn read(&mut self, items: Vec<ReadItem>, mtime: u64) -> ArchiveStream<'_> {
+        let user = self.user.clone();
         self.stream(Request::Read { items, mtime, user })
     }
 
@@ -191,14 +195,13 @@ impl Session {
         }
     }
 
-    /// Sends an input to be unpacked as `user`, as fast as the agent accepts it. The agent may refuse it at any time.
+    /// Sends an input to be unpacked as the user, as fast as the agent accepts it. The agent may refuse it at any time.
     ///
     /// # Errors
     /// The failure that the agent reports, and errors of reading the input.
     pub async fn unpack(
         &mut self,
         input: Input<'_>,
-        user: &str,
         progress: &Progress<'_>,
     ) -> Result<(), EngineError> {
         let into = &input.into;
@@ -208,7 +211,7 @@ impl Session {
         };
         let request = Request::Unpack {
             into: into.clone(),
-            user: user.into(),
+            user: self.user.clone(),
         };
         let Self { input, frames, .. } = self;
         let answer = {

@@ -1,0 +1,172 @@
+//! The client of the API, whose errors become those of the ports.
+
+use std::{ops::Deref, time::Duration};
+
+use bollard::{
+    API_DEFAULT_VERSION, Docker,
+    errors::Error,
+    models::ImageInspect,
+    query_parameters::{RemoveImageOptionsBuilder, TagImageOptionsBuilder},
+};
+use s2i_build::{
+    EngineError,
+    ports::{BoxError, Operation},
+};
+use s2i_core::ImageRef;
+use thiserror::Error as ThisError;
+
+/// The timeout for the response to a commit or a load. It is practically unlimited, because only a stall would be a
+/// reason to give up, and the API does not show one.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The client of an engine, and the address that its errors name.
+#[derive(Clone)]
+pub(crate) struct Client {
+    docker: Docker,
+    url: String,
+}
+
+impl Deref for Client {
+    type Target = Docker;
+
+    fn deref(&self) -> &Docker {
+        &self.docker
+    }
+}
+
+impl Client {
+    /// Creates the client of an address; the first call connects.
+    pub(crate) fn new(url: &str) -> Result<Self, EngineError> {
+        let timeout = RESPONSE_TIMEOUT.as_secs();
+        let docker = match url.split_once("://") {
+            Some(("unix", path)) => Docker::connect_with_unix(path, timeout, API_DEFAULT_VERSION),
+            _ => Docker::connect_with_http(url, timeout, API_DEFAULT_VERSION),
+        };
+        let docker = docker.map_err(|err| EngineError::Unreachable {
+            endpoint: url.into(),
+            source: cause(err),
+        })?;
+        Ok(Self {
+            docker,
+            url: url.into(),
+        })
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Returns a function that adds the operation and its subject to an error of the API.
+    pub(crate) fn failed<S: Into<String>>(
+        &self,
+        operation: Operation,
+        subject: S,
+    ) -> impl FnOnce(Error) -> EngineError + Clone + use<S> {
+        let (subject, endpoint) = (subject.into(), self.url.clone());
+        move |err| {
+            if is_unreachable(&err) {
+                return EngineError::Unreachable {
+                    endpoint,
+                    source: cause(err),
+                };
+            }
+            EngineError::Failed {
+                operation,
+                subject,
+                source: cause(err),
+            }
+        }
+    }
+
+    /// Inspects an image; `None` when the engine does not have it.
+    pub(crate) async fn find_image(
+        &self,
+        image: &ImageRef,
+    ) -> Result<Option<ImageInspect>, EngineError> {
+        let name = image.to_string();
+        match self.inspect_image(&name).await {
+            Ok(inspect) => Ok(Some(inspect)),
+            Err(err) if status(&err) == Some(404) => Ok(None),
+            Err(err) => Err(self.failed(Operation::InspectImage, name)(err)),
+        }
+    }
+
+    /// Tags the image of this ID.
+    pub(crate) async fn tag(&self, id: &str, name: &ImageRef) -> Result<(), EngineError> {
+        let options = TagImageOptionsBuilder::new()
+            .repo(&name.name())
+            .tag(name.tag_or_latest())
+            .build();
+        let tagged = self.tag_image(id, Some(options)).await;
+        tagged.map_err(self.failed(Operation::TagImage, name.to_string()))
+    }
+
+    /// Removes the image of this ID, with all its names.
+    pub(crate) async fn remove(&self, id: &str) -> Result<(), EngineError> {
+        let options = RemoveImageOptionsBuilder::new().force(true).build();
+        let removed = self.remove_image(id, Some(options), None).await;
+        removed
+            .map(drop)
+            .map_err(self.failed(Operation::RemoveImage, id))
+    }
+}
+
+/// An error message of the engine.
+#[derive(Debug, ThisError)]
+#[error("{0}")]
+pub(crate) struct Message(pub(crate) String);
+
+/// Returns the HTTP status of the engine's error response.
+pub(crate) fn status(err: &Error) -> Option<u16> {
+    match err {
+        Error::DockerResponseServerError { status_code, .. } => Some(*status_code),
+        _ => None,
+    }
+}
+
+/// Returns the engine's message if it responded, else the whole error.
+pub(crate) fn cause(err: Error) -> BoxError {
+    match err {
+        Error::DockerResponseServerError { message, .. } => {
+            Message(message.trim().to_owned()).into()
+        }
+        Error::DockerStreamError { error } => Message(error).into(),
+        // Its text repeats that of its cause.
+        Error::HyperLegacyError { err } => err.into(),
+        err => err.into(),
+    }
+}
+
+/// Returns whether the engine could not be reached.
+pub(crate) fn is_unreachable(err: &Error) -> bool {
+    match err {
+        Error::RequestTimeoutError => true,
+        Error::HyperLegacyError { .. }
+        | Error::HyperResponseError { .. }
+        | Error::HttpClientError { .. }
+        | Error::IOError { .. } => has_connection_cause(err),
+        _ => false,
+    }
+}
+
+/// Returns whether this is the error that bollard makes of the line end after the last value of a stream, when the
+/// two arrive apart, although everything was received.
+///
+/// It is the one place where the text of an error decides: `FramedRead` of tokio-util reports bytes after the last
+/// value as an `io::Error` of the kind `Other` with this text, and bollard reports a stream that was cut as an
+/// `io::Error` of the same kind with the text of hyper's error. Neither has a source or a type of its own.
+pub(crate) fn is_only_the_end(err: &Error) -> bool {
+    matches!(err, Error::IOError { err } if err.to_string() == "bytes remaining on stream")
+}
+
+fn has_connection_cause(err: &Error) -> bool {
+    use std::io::ErrorKind::{ConnectionRefused, NotFound, PermissionDenied};
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(err);
+    while let Some(err) = cause {
+        if let Some(io) = err.downcast_ref::<std::io::Error>() {
+            return matches!(io.kind(), ConnectionRefused | NotFound | PermissionDenied);
+        }
+        cause = err.source();
+    }
+    false
+}
