@@ -126,8 +126,7 @@ async fn plan_build<R: ImageResolver, S: SourceReader>(
         tag: choice.tag.clone(),
         ..request.clone()
     };
-    let given = (&request, &choice);
-    let facts = gather::images(images, &source, given, context).await?;
+    let facts = gather::images(images, &source, &request, &choice, context).await?;
     let planned = plan(&request, &facts)?;
     if let (Some(previous), None) = (&facts.previous, planned.plan.stage(StageName::Previous)) {
         let image = previous.name.clone();

@@ -56,6 +56,9 @@ pub struct ImageFacts {
     pub name: ImageRef,
     /// The ID in the engine: a digest, valid for this engine alone.
     pub id: String,
+    /// The digest by which the registry of the name has the image, `sha256:` and 64 hexadecimal digits, if the engine
+    /// knows it.
+    pub digest: Option<String>,
     /// Its platform.
     pub platform: Platform,
     /// The settings of its containers, [normalised](ContainerConfig::normalised).
@@ -71,6 +74,7 @@ impl ImageFacts {
         Self {
             name: name.clone(),
             id: String::new(),
+            digest: None,
             platform: Platform::of_this_machine(),
             config: ContainerConfig {
                 user: ASSUMED_USER.into(),

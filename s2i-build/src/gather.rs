@@ -73,15 +73,11 @@ pub async fn for_choice<R: ImageResolver>(
 pub async fn images<R: ImageResolver>(
     images: &R,
     source: &Fetched,
-    (request, choice): (&BuildRequest, &Choice),
+    request: &BuildRequest,
+    choice: &Choice,
     context: BuildContext<'_>,
 ) -> Result<Facts, BuildError> {
-    let policy = if choice.is_default_builder {
-        PullPolicy::Never
-    } else {
-        request.builder_pull
-    };
-    let builder = images.resolve(&choice.builder, policy, context);
+    let builder = images.resolve(&choice.builder, choice.pull, context);
     let builder = builder.await.map_err(|err| picked(err, choice))?;
     let runtime = match &request.runtime {
         Some(runtime) => Some(

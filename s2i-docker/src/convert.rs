@@ -275,6 +275,7 @@ pub(crate) fn changes(
 pub(crate) fn image_facts(name: &ImageRef, inspect: ImageInspect) -> ImageFacts {
     ImageFacts {
         name: name.clone(),
+        digest: digest_of(name, inspect.repo_digests.as_deref().unwrap_or_default()),
         id: inspect.id.unwrap_or_default(),
         platform: Platform {
             architecture: inspect.architecture.unwrap_or_default(),

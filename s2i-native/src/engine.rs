@@ -209,6 +209,7 @@ impl ImageResolver for NativeEngine {
         let facts = |stored: &StoredImage| ImageFacts {
             name: image.clone(),
             id: stored.id().to_string(),
+            digest: registry_digest(image, stored),
             platform: stored.config().platform.clone(),
             config: stored.config().config.clone().normalised(),
         };
@@ -285,6 +286,15 @@ impl BuildCache for NativeEngine {
             tracing::debug!(%err, "the build is not cached");
         }
     }
+}
+
+/// Returns the digest by which the registry of this name has the image. An image that was built here has layers that are
+/// not compressed, and the push of it would make another manifest.
+fn registry_digest(name: &ImageRef, image: &StoredImage) -> Option<String> {
+    let name = name.normalised();
+    let has_name = image.names().iter().any(|own| own.normalised() == name);
+    let is_built_here = image.layers().any(|layer| layer.is_plain());
+    (has_name && !is_built_here).then(|| image.manifest_digest().to_string())
 }
 
 /// Returns the warning about sockets that a container with this network can reach, if this kernel does not keep it

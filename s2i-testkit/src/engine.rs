@@ -72,6 +72,7 @@ impl ScriptedEngine {
         let facts = ImageFacts {
             name: name.parse().expect("a valid image name"),
             id: format!("sha256:{name}"),
+            digest: None,
             platform: Platform::linux("amd64"),
             config,
         };

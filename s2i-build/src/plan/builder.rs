@@ -9,7 +9,7 @@ use super::{PlanError, common::labels_of};
 use crate::{
     detect::{Builders, Described},
     facts::{ChoiceFacts, ImageFacts},
-    request::{BuildRequest, Builder},
+    request::{BuildRequest, Builder, PullPolicy},
 };
 
 /// The builder of a build, and the name of its result.
@@ -21,9 +21,9 @@ pub struct Choice {
     pub tag: Option<ImageRef>,
     /// The reason for this builder.
     pub reason: ChoiceReason,
-    /// True for the default of s2i, which neither a request nor a configuration names. Such an image is built on this
-    /// machine; an image of that name in a registry could be of any origin.
-    pub is_default_builder: bool,
+    /// The pull policy of the builder. The default of s2i, which neither a request nor a configuration names, is built
+    /// on this machine and never pulled: an image of that name in a registry could be of any origin.
+    pub pull: PullPolicy,
 }
 
 /// The reason for the choice of a builder.
@@ -86,7 +86,7 @@ enum Role {
     Builder,
     Result(ResultReason),
     /// Neither a builder nor a result of s2i: its owner would lose it.
-    Foreign,
+    Other,
 }
 
 /// Chooses the builder for a request from the facts.
@@ -101,19 +101,19 @@ pub fn choose(request: &BuildRequest, facts: &ChoiceFacts) -> Result<Choice, Pla
             builder: builder.clone(),
             tag: request.tag.clone(),
             reason: ChoiceReason::Named,
-            is_default_builder: false,
+            pull: request.builder_pull,
         }),
         Builder::Detected => detect(request, facts, request.tag.clone(), None),
         Builder::Either(image) => match role(facts.either.as_ref()) {
             Role::Builder if request.previous.is_some() => Err(PlanError::NoTag),
-            Role::Foreign => Err(PlanError::OthersImage {
+            Role::Other => Err(PlanError::OthersImage {
                 image: image.clone(),
             }),
             Role::Builder => Ok(Choice {
                 builder: image.clone(),
                 tag: None,
                 reason: ChoiceReason::OnlyImage,
-                is_default_builder: false,
+                pull: request.builder_pull,
             }),
             Role::Result(reason) => {
                 let result = ResultName {
@@ -135,7 +135,7 @@ fn role(image: Option<&ImageFacts>) -> Role {
         return Role::Result(ResultReason::MadeByS2i);
     }
     if labels_of(image).scripts_url.is_none() {
-        return Role::Foreign;
+        return Role::Other;
     }
     Role::Builder
 }
@@ -149,10 +149,15 @@ fn detect(
     let found = detect::detect(&facts.root);
     let (first, others) = found.split_first().ok_or(PlanError::NoBuilder)?;
     let builder = request.builders.of(first.kind).clone();
+    let is_default = builder == *Builders::default().of(first.kind);
     Ok(Choice {
-        is_default_builder: builder == *Builders::default().of(first.kind),
         builder,
         tag,
+        pull: if is_default {
+            PullPolicy::Never
+        } else {
+            request.builder_pull
+        },
         reason: ChoiceReason::Detected {
             source: SourceEvidence {
                 file: Described(first).to_string(),

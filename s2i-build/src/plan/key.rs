@@ -83,6 +83,7 @@ fn deciding_image(image: &ImageInput) -> Value {
     let ImageInput {
         // The ID identifies the image. Where its name matters, the labels of the result have it.
         reference: _,
+        digest: _,
         id,
         platform,
         config,

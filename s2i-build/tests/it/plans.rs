@@ -28,6 +28,7 @@ pub(crate) fn image(name: &str, change: impl FnOnce(&mut ContainerConfig)) -> Im
     ImageFacts {
         name: name.parse().unwrap(),
         id: format!("sha256:{name}"),
+        digest: None,
         platform: Platform::linux("amd64"),
         config,
     }
@@ -66,9 +67,30 @@ fn planned(request: &BuildRequest, facts: &Facts) -> String {
 }
 
 #[test]
+fn images_are_named_by_digest_where_the_registry_has_one() {
+    let digest = format!("sha256:{}", "1".repeat(64));
+    for (name, expected) in [
+        (
+            "s2i/go",
+            format!("s2i/go@{digest} (sha256:s2i/go, linux/amd64)"),
+        ),
+        (
+            "s2i/go:1",
+            format!("s2i/go:1@{digest} (sha256:s2i/go:1, linux/amd64)"),
+        ),
+    ] {
+        let mut facts = facts();
+        facts.builder = image(name, |_| {});
+        facts.builder.digest = Some(digest.clone());
+        let text = planned(&request(), &facts);
+        assert!(text.contains(&expected), "{text}");
+    }
+}
+
+#[test]
 fn a_plain_build() {
     assert_snapshot!(planned(&request(), &facts()), @r#"
-    stage build from builder s2i/go (sha256:s2i/go), as "1001", network default
+    stage build from builder s2i/go (sha256:s2i/go, linux/amd64), as "1001", network default
       copy source into /tmp/src
       run ["/usr/libexec/s2i/assemble"] in /opt/app-root/src
         env SOURCE_DATE_EPOCH
@@ -89,7 +111,7 @@ fn scripts_of_the_source_come_first_and_stay() {
     let mut facts = facts();
     facts.source.scripts.extend([Script::Run, Script::Assemble]);
     assert_snapshot!(planned(&request(), &facts), @r#"
-    stage build from builder s2i/go (sha256:s2i/go), as "1001", network default
+    stage build from builder s2i/go (sha256:s2i/go, linux/amd64), as "1001", network default
       copy source into /tmp/src
       copy scripts assemble, run into /tmp/scripts
       run ["/tmp/scripts/assemble"] in /opt/app-root/src
@@ -122,7 +144,7 @@ fn the_commit_dates_and_labels_the_image() {
     request.description = Some("A web application".into());
     request.application_name = Some("web".into());
     assert_snapshot!(planned(&request, &facts), @r#"
-    stage build from builder s2i/go (sha256:s2i/go), as "1001", network default
+    stage build from builder s2i/go (sha256:s2i/go, linux/amd64), as "1001", network default
       copy source into /tmp/src
       run ["/usr/libexec/s2i/assemble"] in /opt/app-root/src
         env SOURCE_DATE_EPOCH
@@ -163,7 +185,7 @@ fn flags_win_over_labels_and_the_command_line_over_the_source() {
     request.keep_source = true;
     request.epoch = Some(1);
     assert_snapshot!(planned(&request, &facts), @r#"
-    stage build from builder s2i/go (sha256:s2i/go), as "7" by io.openshift.s2i.assemble-user, network none
+    stage build from builder s2i/go (sha256:s2i/go, linux/amd64), as "7" by io.openshift.s2i.assemble-user, network none
       copy source into /opt/s2i/src
       run ["/usr/libexec/s2i/assemble"] in /opt/app-root/src
         env SOURCE_DATE_EPOCH A LANG
@@ -180,7 +202,7 @@ fn flags_win_over_labels_and_the_command_line_over_the_source() {
     request.destination = Some("/elsewhere".parse().unwrap());
     request.assemble_user = Some("1000620000:0".into());
     assert_snapshot!(planned(&request, &facts).lines().take(4).collect::<Vec<_>>().join("\n"), @r#"
-    stage build from builder s2i/go (sha256:s2i/go), as "1000620000:0" by --assemble-user, network none
+    stage build from builder s2i/go (sha256:s2i/go, linux/amd64), as "1000620000:0" by --assemble-user, network none
       copy source into /elsewhere/src
       run ["/usr/libexec/s2i/assemble"] in /opt/app-root/src
         env SOURCE_DATE_EPOCH A LANG
@@ -240,11 +262,11 @@ pub(crate) fn with_runtime(artifacts: &str, label: Option<&str>) -> (BuildReques
 fn a_runtime_image_gets_what_its_label_says() {
     let (request, facts) = with_runtime("", Some("/opt/app-root/bin"));
     assert_snapshot!(planned(&request, &facts), @r#"
-    stage build from builder s2i/go (sha256:s2i/go), as "1001", network default
+    stage build from builder s2i/go (sha256:s2i/go, linux/amd64), as "1001", network default
       copy source into /tmp/src
       run ["/usr/libexec/s2i/assemble"] in /opt/app-root/src
         env SOURCE_DATE_EPOCH
-    stage runtime from runtime s2i/go-runtime (sha256:s2i/go-runtime), as "1001", network default
+    stage runtime from runtime s2i/go-runtime (sha256:s2i/go-runtime, linux/amd64), as "1001", network default
       copy /opt/app-root/bin as bin of stage build into /opt/app-root
       run ["/usr/libexec/s2i/assemble-runtime"] in /opt/app-root if it exists
         env SOURCE_DATE_EPOCH
@@ -263,12 +285,12 @@ fn the_users_artifacts_win_over_the_label() {
     facts.source.scripts.extend([Script::Run]);
     request.assemble_runtime_user = Some("5".into());
     assert_snapshot!(planned(&request, &facts), @r#"
-    stage build from builder s2i/go (sha256:s2i/go), as "1001", network default
+    stage build from builder s2i/go (sha256:s2i/go, linux/amd64), as "1001", network default
       copy source into /tmp/src
       copy scripts run into /tmp/scripts
       run ["/usr/libexec/s2i/assemble"] in /opt/app-root/src
         env SOURCE_DATE_EPOCH
-    stage runtime from runtime s2i/go-runtime (sha256:s2i/go-runtime), as "5" by --assemble-runtime-user, network default
+    stage runtime from runtime s2i/go-runtime (sha256:s2i/go-runtime, linux/amd64), as "5" by --assemble-runtime-user, network default
       copy /a/b as b, /c as d/e/c of stage build into /opt/app-root
       copy scripts run into /opt/app-root/scripts
       run ["/usr/libexec/s2i/assemble-runtime"] in /opt/app-root if it exists
@@ -297,11 +319,11 @@ fn an_incremental_build_begins_with_what_its_own_result_saved() {
     incremental(&mut request, &mut facts);
     request.limits.pids = Some(100);
     assert_snapshot!(planned(&request, &facts), @r#"
-    stage previous from previous web:1 (sha256:web:1), as "1001", network default, at most 100 processes
+    stage previous from previous web:1 (sha256:web:1, linux/amd64), as "1001", network default, at most 100 processes
       on failure: skip
       run ["/usr/libexec/s2i/save-artifacts"] in /opt/app-root/src
         env SOURCE_DATE_EPOCH
-    stage build from builder s2i/go (sha256:s2i/go), as "1001", network default, at most 100 processes
+    stage build from builder s2i/go (sha256:s2i/go, linux/amd64), as "1001", network default, at most 100 processes
       copy standard output of stage previous into /tmp/artifacts
       copy source into /tmp/src
       run ["/usr/libexec/s2i/assemble"] in /opt/app-root/src
@@ -330,16 +352,16 @@ fn an_incremental_split_build_begins_with_the_builders_container_of_the_one_befo
     let clean = plan(&request, &facts).unwrap();
     incremental(&mut request, &mut facts);
     assert_snapshot!(planned(&request, &facts), @r#"
-    stage previous from previous web:1-build (sha256:web:1-build), as "1001", network default, at most 1073741824 bytes of memory, 0.500 processors
+    stage previous from previous web:1-build (sha256:web:1-build, linux/amd64), as "1001", network default, at most 1073741824 bytes of memory, 0.500 processors
       on failure: skip
       run ["/usr/libexec/s2i/save-artifacts"] in /opt/app-root/src
         env SOURCE_DATE_EPOCH
-    stage build from builder s2i/go (sha256:s2i/go), as "1001", network default, at most 1073741824 bytes of memory, 0.500 processors
+    stage build from builder s2i/go (sha256:s2i/go, linux/amd64), as "1001", network default, at most 1073741824 bytes of memory, 0.500 processors
       copy standard output of stage previous into /tmp/artifacts
       copy source into /tmp/src
       run ["/usr/libexec/s2i/assemble"] in /opt/app-root/src
         env SOURCE_DATE_EPOCH S2I_INCREMENTAL
-    stage runtime from runtime s2i/go-runtime (sha256:s2i/go-runtime), as "1001", network default, at most 1073741824 bytes of memory, 0.500 processors
+    stage runtime from runtime s2i/go-runtime (sha256:s2i/go-runtime, linux/amd64), as "1001", network default, at most 1073741824 bytes of memory, 0.500 processors
       copy /opt/app-root/bin as bin of stage build into /opt/app-root
       run ["/usr/libexec/s2i/assemble-runtime"] in /opt/app-root if it exists
         env SOURCE_DATE_EPOCH

@@ -41,6 +41,7 @@ fn image(name: &str) -> ImageFacts {
     ImageFacts {
         name: name.parse().unwrap(),
         id: format!("sha256:{name}"),
+        digest: None,
         platform: Platform::linux("amd64"),
         config,
     }

@@ -44,6 +44,7 @@ fn image(change: impl FnOnce(&mut ContainerConfig)) -> ImageFacts {
     ImageFacts {
         name: "s2i/go".parse().unwrap(),
         id: "sha256:go".into(),
+        digest: None,
         platform: Platform::linux("amd64"),
         config,
     }

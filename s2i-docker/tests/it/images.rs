@@ -6,6 +6,7 @@ use s2i_build::{
     BuildContext, EngineError,
     event::Progress,
     ports::{Holdings, ImageStore as _, ImageTransfer as _},
+    request::PullPolicy,
 };
 use s2i_core::ImageRef;
 
@@ -217,7 +218,7 @@ async fn a_push_asks_for_one_tag_with_credentials_and_tells_the_digest() {
 }
 
 #[tokio::test]
-async fn a_digest_that_is_not_clear_is_none() {
+async fn only_an_unambiguous_digest_is_known() {
     let digests = [
         "registry.test/web@sha256:1111111111111111111111111111111111111111111111111111111111111111",
         "registry.test/web@sha256:2222222222222222222222222222222222222222222222222222222222222222",
@@ -236,6 +237,13 @@ async fn a_digest_that_is_not_clear_is_none() {
             push(&scene, "registry.test/web").await.unwrap().is_some(),
             has_one
         );
+        let name = "registry.test/web".to_owned();
+        let scene = Scene {
+            image: name,
+            ..scene
+        };
+        let facts = scene.resolve(PullPolicy::Never).await.unwrap();
+        assert_eq!(facts.digest.is_some(), has_one);
     }
 }
 

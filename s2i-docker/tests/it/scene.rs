@@ -188,6 +188,7 @@ pub(crate) fn facts() -> ImageFacts {
     ImageFacts {
         name: "s2i/go".parse().unwrap(),
         id: BUILDER.into(),
+        digest: None,
         platform: Platform::linux("amd64"),
         config: ContainerConfig::default(),
     }

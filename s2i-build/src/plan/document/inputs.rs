@@ -79,7 +79,7 @@ impl ImageInputs {
 
 /// An image, resolved once and used by its ID from then on.
 ///
-/// ID, platform and config are absent in a plan that was made without an engine. Such a plan can be rendered, and not
+/// ID, digest, platform and config are absent in a plan that was made without an engine. Such a plan can be rendered, and not
 /// executed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -91,6 +91,10 @@ pub struct ImageInput {
     /// The ID of the image in the engine that resolved it: a digest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
+    /// The digest by which the registry of the name has the image. It is absent for an image that was built or loaded
+    /// on this machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
     /// The platform that the image is for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub platform: Option<Platform>,
@@ -105,6 +109,7 @@ impl From<&ImageFacts> for ImageInput {
         Self {
             reference: facts.name.clone(),
             id: is_resolved.then(|| facts.id.clone()),
+            digest: facts.digest.clone(),
             platform: is_resolved.then(|| facts.platform.clone()),
             config: is_resolved.then(|| facts.config.clone()),
         }
@@ -118,6 +123,7 @@ impl ImageInput {
         Some(ImageFacts {
             name: self.reference.clone(),
             id: self.id.clone()?,
+            digest: self.digest.clone(),
             platform: self.platform.clone()?,
             config: self.config.clone()?,
         })

@@ -35,8 +35,11 @@ impl BuildPlan {
         write!(f, "stage {name} from {from}")?;
         if let Some(image) = self.inputs.images.get(*from) {
             write!(f, " {}", image.reference)?;
-            if let Some(id) = &image.id {
-                write!(f, " ({id})")?;
+            if let (Some(digest), None) = (&image.digest, image.reference.digest()) {
+                write!(f, "@{digest}")?;
+            }
+            if let (Some(id), Some(platform)) = (&image.id, &image.platform) {
+                write!(f, " ({id}, {platform})")?;
             }
         }
         let limits = limited(limits);
