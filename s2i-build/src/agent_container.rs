@@ -129,8 +129,12 @@ impl<B: Backend> Container for AgentContainer<B> {
         context.or_interrupted(running).await
     }
 
-    fn pour<'a>(&'a mut self, program: &Program, progress: &'a Progress<'_>) -> ArchiveStream<'a> {
-        self.session().pour(program, progress)
+    fn exec_archive<'a>(
+        &'a mut self,
+        program: &Program,
+        progress: &'a Progress<'_>,
+    ) -> ArchiveStream<'a> {
+        self.session().exec_archive(program, progress)
     }
 
     fn read(&mut self, items: Vec<ReadItem>, mtime: u64) -> ArchiveStream<'_> {

@@ -73,7 +73,7 @@ pub async fn build<E: Engine, S: SourceReader>(
     let context = BuildContext::new(&progress, cancel);
     let built = async {
         let prepared = plan_build(engine, source, request, context).await?;
-        let committed = make(engine, &prepared, context).await?;
+        let committed = run_plan(engine, &prepared, context).await?;
         Ok((prepared, committed))
     };
     let built: Result<_, BuildFailure> = built.await;
@@ -153,7 +153,7 @@ fn withheld(request: &BuildRequest, planned: &PlannedBuild) -> Vec<String> {
 }
 
 /// Executes a plan, unless the build cache has its result.
-async fn make<E: Runner + ImageStore + BuildCache>(
+async fn run_plan<E: Runner + ImageStore + BuildCache>(
     engine: &E,
     PreparedBuild {
         request,
@@ -165,26 +165,26 @@ async fn make<E: Runner + ImageStore + BuildCache>(
 ) -> Result<Committed, BuildFailure> {
     let key = plan.key(secrets);
     if let Some(key) = &key
-        && let Some(made) = context
+        && let Some(committed) = context
             .or_interrupted(engine.get(key, request.tag.as_ref()))
             .await?
     {
         context.progress.notice(Notice::Unchanged);
-        return Ok(made);
+        return Ok(committed);
     }
     let materials = Materials {
         source,
         secrets,
         trust: request.trust.as_deref(),
     };
-    let made = execute(engine, plan, &materials, context).await?;
+    let committed = execute(engine, plan, &materials, context).await?;
     // The key does not hold for a source that changed meanwhile. It is too late for a cancellation.
     if let Some(key) = key {
         let fingerprint = async { Ok::<_, BuildError>(source.fingerprint().await) };
         let fingerprint = context.or_interrupted(fingerprint).await;
         if fingerprint.is_ok_and(|found| found == plan.inputs.source.fingerprint) {
-            engine.put(&key, &made).await;
+            engine.put(&key, &committed).await;
         }
     }
-    Ok(made)
+    Ok(committed)
 }

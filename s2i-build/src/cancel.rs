@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_waiting_task_is_woken_and_the_first_reason_stays() {
+    fn cancellation_wakes_tasks_and_keeps_the_first_reason() {
         let token = CancelToken::default();
         let other = token.clone();
         let thread = std::thread::spawn(move || pollster::block_on(other.cancelled()));
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_made_once_it_is_stopped() {
+    fn nothing_is_tracked_after_a_cancellation() {
         let token = CancelToken::default();
         let image = || Resource::Image("id".into());
         let tracked = token.track(image()).unwrap();

@@ -1,6 +1,7 @@
 //! The events of a build, and the progress that sends them.
 
 use std::{
+    fmt,
     sync::Mutex,
     time::{Duration, Instant},
 };
@@ -38,23 +39,9 @@ pub enum Phase {
     Usage,
 }
 
-impl Phase {
-    /// Returns the name, for texts and for JSON.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Source => "source",
-            Self::Images => "images",
-            Self::Start => "start",
-            Self::SaveArtifacts => "save-artifacts",
-            Self::Upload => "upload",
-            Self::Assemble => "assemble",
-            Self::Artifacts => "artifacts",
-            Self::AssembleRuntime => "assemble-runtime",
-            Self::Clean => "clean",
-            Self::Commit => "commit",
-            Self::Usage => "usage",
-        }
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
     }
 }
 
@@ -168,6 +155,13 @@ impl<'a> Progress<'a> {
         self.sink.event(event);
     }
 
+    /// Sends a piece of output, unless it is empty.
+    pub(crate) fn output(&self, output: Output, piece: Vec<u8>) {
+        if !piece.is_empty() {
+            self.send(Event::Output(output, piece));
+        }
+    }
+
     /// Sends a notice.
     pub fn notice(&self, notice: Notice) {
         self.send(Event::Notice(notice));
@@ -200,8 +194,8 @@ mod tests {
     impl EventSink for Names {
         fn event(&self, event: Event) {
             let name = match event {
-                Event::PhaseStarted(phase) => phase.name().to_owned(),
-                Event::PhaseEnded(phase, _) => format!("end of {}", phase.name()),
+                Event::PhaseStarted(phase) => phase.to_string(),
+                Event::PhaseEnded(phase, _) => format!("end of {phase}"),
                 _ => return,
             };
             self.0.lock().unwrap().push(name);
@@ -209,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_phase_that_is_going_on_goes_on() {
+    fn current_phase_is_not_restarted() {
         let names = Names(Mutex::default());
         let progress = Progress::new(&names);
         for phase in [Phase::Start, Phase::Upload, Phase::Upload, Phase::Start] {

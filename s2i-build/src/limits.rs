@@ -32,13 +32,13 @@ const MOST: f64 = 1e15;
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum LimitError {
     /// Not an amount of memory.
-    #[error("`{0}` is no amount of memory, such as 512m or 1.5g")]
+    #[error("`{0}` is not an amount of memory, such as 512m or 1.5g")]
     Memory(String),
     /// Less than engines accept.
     #[error("`{0}` is less memory than a container can have: 6m")]
     LittleMemory(String),
     /// Not a number of processors.
-    #[error("`{0}` is no number of processors from 0.01, such as 1.5")]
+    #[error("`{0}` is not a number of processors from 0.01, such as 1.5")]
     Cpus(String),
 }
 
@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn memory_is_written_as_for_docker() {
+    fn memory_is_parsed_like_docker() {
         for (text, expected) in [
             ("512m", Some(512 << 20)),
             ("1g", Some(1 << 30)),
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn processors_have_parts() {
+    fn fractional_processors_are_parsed() {
         for (text, expected) in [
             ("1.5", Some(1500)),
             ("2", Some(2000)),
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_limited_is_shown() {
+    fn only_set_limits_are_shown() {
         let limits = Limits {
             memory: Some(1 << 20),
             cpu_millis: Some(1500),

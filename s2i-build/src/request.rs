@@ -165,7 +165,7 @@ pub struct SourceRequest {
     /// The regular expression for paths that are left out.
     pub exclude: String,
     /// Directories that are not part of any source, wherever they are: the image stores.
-    pub foreign: Vec<PathBuf>,
+    pub excluded_dirs: Vec<PathBuf>,
 }
 
 impl SourceRequest {
@@ -178,7 +178,7 @@ impl SourceRequest {
             context_dir: None,
             copy: false,
             exclude: s2i_core::ignore::DEFAULT_EXCLUDE.into(),
-            foreign: Vec::new(),
+            excluded_dirs: Vec::new(),
         }
     }
 }
@@ -261,7 +261,7 @@ impl PullPolicy {
 
 /// A text that does not name a [`PullPolicy`].
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("`{0}` is no pull policy; use always, if-not-present or never")]
+#[error("`{0}` is not a pull policy; use always, if-not-present or never")]
 pub struct PullPolicyError(String);
 
 impl FromStr for PullPolicy {

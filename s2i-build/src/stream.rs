@@ -208,7 +208,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn everything_arrives_in_order_and_errors_come_last() {
+    fn pieces_arrive_in_order_before_the_error() {
         let stream = pieces_of(|out| {
             for number in 0..200_000_u32 {
                 out.write_all(&number.to_be_bytes())?;
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn the_writer_stops_when_nobody_listens() {
+    fn writer_stops_when_the_stream_is_dropped() {
         let (sender, receiver) = std::sync::mpsc::channel();
         let stream = pieces_of(move |out| {
             let outcome = std::iter::repeat_with(|| out.write_all(&[0; 1024])).find(Result::is_err);

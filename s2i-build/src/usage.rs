@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// The maximal size of the output of a script that is kept, in bytes.
-const MOST: usize = 1 << 20;
+const MAX_OUTPUT: usize = 1 << 20;
 
 /// Runs the script `usage` of an image, and returns its standard output, up to a mebibyte. Its standard error is sent
 /// as events, and so is its standard output when the script fails.
@@ -35,7 +35,7 @@ pub async fn usage<E: ImageResolver + Runner>(
     let kept = Kept {
         others: events,
         text: Mutex::default(),
-        is_told: AtomicBool::new(false),
+        is_reported: AtomicBool::new(false),
     };
     let progress = Progress::new(&kept);
     let done = phases(engine, request, BuildContext::new(&progress, cancel)).await;
@@ -100,7 +100,7 @@ struct Kept<'a> {
     others: &'a dyn EventSink,
     text: Mutex<Vec<u8>>,
     /// True after the warning that the output is truncated was sent.
-    is_told: AtomicBool,
+    is_reported: AtomicBool,
 }
 
 impl Kept<'_> {
@@ -119,8 +119,8 @@ impl EventSink for Kept<'_> {
             return self.others.event(event);
         };
         let mut text = self.text();
-        let room = MOST - text.len();
-        if piece.len() > room && !self.is_told.swap(true, Ordering::Relaxed) {
+        let room = MAX_OUTPUT - text.len();
+        if piece.len() > room && !self.is_reported.swap(true, Ordering::Relaxed) {
             let message = "it writes more than 1 MiB; the rest is left out";
             let problem = Diagnostic::new(Script::Usage.file_name(), message);
             self.others.event(Event::Warning(problem));

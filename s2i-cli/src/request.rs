@@ -42,7 +42,7 @@ pub(crate) async fn build(
             copy: args.copy,
             exclude: args.exclude.clone(),
             // The store changes while the source is read.
-            foreign: vec![choice::store(context)],
+            excluded_dirs: vec![choice::store(context)],
         },
         builder: builder(args),
         builders: config.builders.clone(),

@@ -86,8 +86,8 @@ fn runtime_version(runtime: &str, components: &[SystemVersionComponents]) -> Opt
     let is_it = |component: &&SystemVersionComponents| {
         component.name == runtime || component.name == of_podman
     };
-    let said = &components.iter().find(is_it)?.version;
-    let mut words = said.split_whitespace();
+    let text = &components.iter().find(is_it)?.version;
+    let mut words = text.split_whitespace();
     // Docker reports `N/A` for an unknown version.
     let version = words.find(|word| word.starts_with(|c: char| c.is_ascii_digit()));
     version.map(str::to_owned)

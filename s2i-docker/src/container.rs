@@ -107,7 +107,7 @@ impl Created {
         let uploaded = uploading.await;
         uploaded.map_err(handle.fail(Operation::PutAgent))?;
         let attached = handle.attach(true).await?;
-        handle.begin().await?;
+        handle.start().await?;
         Ok(transport(attached))
     }
 }
@@ -147,7 +147,7 @@ impl Handle {
     }
 
     /// Starts the container.
-    pub(crate) async fn begin(&self) -> Result<(), EngineError> {
+    pub(crate) async fn start(&self) -> Result<(), EngineError> {
         tracing::debug!({ trace::CONTAINER } = %self.name, "starting");
         let options = None::<StartContainerOptions>;
         let started = self.client.start_container(&self.name, options).await;

@@ -226,7 +226,7 @@ fn healthcheck(check: HealthConfig) -> HealthCheck {
 /// The name of a config entry that Podman can't take. The value is left out, because it may be a secret.
 #[derive(Debug, Error)]
 #[error("the value of `{0}` has a line break, which this engine can't put into an image")]
-pub(crate) struct Unsayable(String);
+pub(crate) struct LineBreak(String);
 
 /// Returns the same config as Dockerfile instructions, for Podman, which ignores the config of a commit request. Labels
 /// that the container has `already` are inherited without an instruction. An instruction could not express all of
@@ -234,7 +234,7 @@ pub(crate) struct Unsayable(String);
 pub(crate) fn changes(
     config: &image::ContainerConfig,
     already: &HashMap<String, String>,
-) -> Result<Vec<String>, Unsayable> {
+) -> Result<Vec<String>, LineBreak> {
     let json = |list: &[String]| serde_json::to_string(list).expect("a list of texts");
     let mut changes = vec![
         format!("ENTRYPOINT {}", json(&config.entrypoint)),
@@ -264,7 +264,7 @@ pub(crate) fn changes(
     changes.extend(signal.map(|signal| format!("STOPSIGNAL {signal}")));
     // An instruction ends with its line, and the next line would be another instruction.
     match changes.iter().find(|change| change.contains(['\n', '\r'])) {
-        Some(change) => Err(Unsayable(
+        Some(change) => Err(LineBreak(
             change.split('=').next().unwrap_or_default().into(),
         )),
         None => Ok(changes),

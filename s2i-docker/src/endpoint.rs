@@ -128,13 +128,13 @@ impl Endpoint {
             Some(("unix", path)) if path.starts_with('/') => {}
             Some(("tcp" | "http", _)) if env.docker_tls => {
                 return no(format!(
-                    "{from} names `{url}` and TLS is asked for, which this s2i does not speak"
+                    "{from} names `{url}` and TLS is requested, which is not supported"
                 ));
             }
             Some(("tcp" | "http", host)) if !host.is_empty() => {}
             Some((scheme @ ("https" | "ssh"), _)) => {
                 return no(format!(
-                    "{from} names `{url}`, and this s2i does not speak {scheme} to engines"
+                    "{from} names `{url}`, and {scheme} is not supported for engines"
                 ));
             }
             _ => {
@@ -165,7 +165,7 @@ fn usual_socket(flavour: Option<Flavour>, env: &HostEnv) -> Result<Endpoint, Eng
         }
     }
     Err(EngineError::NoEndpoint {
-        reason: format!("nobody listens on {}", tried.join(", ")),
+        reason: format!("nothing listens on {}", tried.join(", ")),
     })
 }
 
@@ -195,7 +195,7 @@ fn short(err: &std::io::Error) -> &'static str {
     match err.kind() {
         std::io::ErrorKind::NotFound => "not there",
         std::io::ErrorKind::PermissionDenied => "permission denied",
-        std::io::ErrorKind::ConnectionRefused => "nobody answers",
+        std::io::ErrorKind::ConnectionRefused => "connection refused",
         _ => "can't connect",
     }
 }
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn the_user_wins_over_variables_over_files() {
+    fn option_overrides_variables_and_files() {
         let dir = tempfile::tempdir().unwrap();
         let meta = dir
             .path()
@@ -303,13 +303,13 @@ mod tests {
     }
 
     #[test]
-    fn what_can_not_be_spoken_is_said() {
-        let no = "can't tell which container engine to use: ";
+    fn unsupported_schemes_are_explained() {
+        let no = "no container engine can be chosen: ";
         let env = HostEnv::default();
         check(
             Some("ssh://h"),
             &env,
-            &format!("{no}--url names `ssh://h`, and this s2i does not speak ssh to engines"),
+            &format!("{no}--url names `ssh://h`, and ssh is not supported for engines"),
         );
         check(
             Some("x"),
@@ -323,9 +323,7 @@ mod tests {
         check(
             Some("tcp://h:1"),
             &tls,
-            &format!(
-                "{no}--url names `tcp://h:1` and TLS is asked for, which this s2i does not speak"
-            ),
+            &format!("{no}--url names `tcp://h:1` and TLS is requested, which is not supported"),
         );
     }
 }

@@ -38,7 +38,7 @@ use crate::{
 
 /// The number of attempts to list the images of an engine.
 const LISTINGS: usize = 5;
-const PAUSE: Duration = Duration::from_millis(100);
+const LISTING_PAUSE: Duration = Duration::from_millis(100);
 
 impl ImageStore for DockerEngine {
     async fn list(&self) -> Result<Vec<ImageSummary>, EngineError> {
@@ -48,7 +48,7 @@ impl ImageStore for DockerEngine {
                 // Podman inspects one image after the other, and fails when one is removed meanwhile.
                 Err(err) if status(&err) == Some(500) && attempts < LISTINGS => {
                     attempts += 1;
-                    tokio::time::sleep(PAUSE).await;
+                    tokio::time::sleep(LISTING_PAUSE).await;
                 }
                 listed => break listed,
             }
@@ -60,7 +60,7 @@ impl ImageStore for DockerEngine {
     async fn remove(&self, image: &ImageRef) -> Result<Vec<String>, EngineError> {
         let found = find(&self.client, image).await?;
         let mut lines = Vec::new();
-        for name in found.all_that_is_meant() {
+        for name in found.references_to_remove() {
             let removing = self
                 .client
                 .remove_image(&name, None::<RemoveImageOptions>, None);
@@ -141,7 +141,7 @@ impl ImageTransfer for DockerEngine {
         let (client, image) = (self.client.clone(), image.clone());
         let open = async move {
             let found = find(&client, &image).await.map_err(io::Error::other)?;
-            let archive = client.export_image(&found.one_that_is_meant());
+            let archive = client.export_image(&found.unique_reference());
             let failed = client.failed(Operation::Export, image.to_string());
             Ok::<_, io::Error>(archive.map_err(move |err| io::Error::other(failed.clone()(err))))
         };
@@ -217,8 +217,8 @@ fn line(step: &PushImageInfo) -> String {
 }
 
 /// An image of the engine and the reference that it was found by.
-struct Found {
-    typed: String,
+struct FoundImage {
+    requested: String,
     id: String,
     /// The requested name as the engine lists it, if it is one of the image's names.
     name: Option<String>,
@@ -226,15 +226,15 @@ struct Found {
     digests: Vec<String>,
 }
 
-async fn find(client: &Client, image: &ImageRef) -> Result<Found, EngineError> {
+async fn find(client: &Client, image: &ImageRef) -> Result<FoundImage, EngineError> {
     let inspect = client.find_image(image).await?;
     let inspect = inspect.ok_or_else(|| EngineError::NoSuchImage {
         image: image.clone(),
     })?;
-    Ok(Found::new(image, inspect))
+    Ok(FoundImage::new(image, inspect))
 }
 
-impl Found {
+impl FoundImage {
     fn new(image: &ImageRef, inspect: ImageInspect) -> Self {
         let names = inspect.repo_tags.unwrap_or_default();
         let is_it = |name: &&String| {
@@ -242,7 +242,7 @@ impl Found {
             name.is_ok_and(|name| name.normalised() == image.normalised())
         };
         Self {
-            typed: image.to_string(),
+            requested: image.to_string(),
             id: inspect.id.unwrap_or_default(),
             name: names.iter().find(is_it).cloned(),
             names,
@@ -253,19 +253,19 @@ impl Found {
     /// Returns whether the reference is the ID or a prefix of it.
     fn is_by_id(&self) -> bool {
         let digits = |id: &str| id.strip_prefix("sha256:").unwrap_or(id).to_owned();
-        self.name.is_none() && digits(&self.id).starts_with(&digits(&self.typed))
+        self.name.is_none() && digits(&self.id).starts_with(&digits(&self.requested))
     }
 
     /// Returns the references to remove: an ID stands for all names.
-    fn all_that_is_meant(&self) -> Vec<String> {
+    fn references_to_remove(&self) -> Vec<String> {
         if self.is_by_id() && !self.names.is_empty() {
             return self.names.clone();
         }
-        vec![self.typed.clone()]
+        vec![self.requested.clone()]
     }
 
     /// Returns the reference of this one image. A name without a tag would mean all tags to the engine.
-    fn one_that_is_meant(&self) -> String {
+    fn unique_reference(&self) -> String {
         self.name.clone().unwrap_or_else(|| self.id.clone())
     }
 }

@@ -43,7 +43,7 @@ impl Launcher for DockerEngine {
             .or_interrupted(handle.check_limits(&launch.limits))
             .await
         {
-            Ok(()) => handle.live(context).await,
+            Ok(()) => handle.run(context).await,
             Err(err) => Err(err),
         };
         // The engine removes it when it has ended; this waits for that.
@@ -54,11 +54,11 @@ impl Launcher for DockerEngine {
 
 impl Handle {
     /// Runs a container from its start to its end.
-    async fn live(&self, context: BuildContext<'_>) -> Result<Exit, EngineError> {
+    async fn run(&self, context: BuildContext<'_>) -> Result<Exit, EngineError> {
         let attached = context.or_interrupted(self.attach(false)).await?;
         // The wait is requested before the start: the exit status is lost when the container is removed.
-        let ending = try_join(self.end(), self.begin());
-        let work = try_join(ending, self.tell(attached, context.progress));
+        let ending = try_join(self.wait(), self.start());
+        let work = try_join(ending, self.forward_output(attached, context.progress));
         let work = std::pin::pin!(work);
         let (cancelled, rest) = match select(std::pin::pin!(context.cancel.cancelled()), work).await
         {
@@ -76,7 +76,7 @@ impl Handle {
         reason: Interrupt,
         mut work: Pin<&mut impl Future<Output = Result<T, EngineError>>>,
     ) -> Result<T, EngineError> {
-        for signal in [name_of(reason), "SIGKILL"] {
+        for signal in [signal_of(reason), "SIGKILL"] {
             let signal = signal.to_owned();
             let options = KillContainerOptions { signal };
             let killed = self.client.kill_container(&self.name, Some(options)).await;
@@ -92,7 +92,7 @@ impl Handle {
     }
 
     /// Sends the output of the container as events until it ends.
-    async fn tell(
+    async fn forward_output(
         &self,
         attached: AttachContainerResults,
         progress: &Progress<'_>,
@@ -110,7 +110,7 @@ impl Handle {
     }
 
     /// Waits for the next exit of the container.
-    async fn end(&self) -> Result<Exit, EngineError> {
+    async fn wait(&self) -> Result<Exit, EngineError> {
         let condition = "next-exit".to_owned();
         let options = WaitContainerOptions { condition };
         let mut waiting = self.client.wait_container(&self.name, Some(options));
@@ -120,7 +120,7 @@ impl Handle {
             Some(Err(err)) if status(&err) != Some(404) => {
                 return Err(self.fail(Operation::WaitForContainer)(err));
             }
-            Some(Err(_)) | None => return Err(self.lost("nobody knows its status")),
+            Some(Err(_)) | None => return Err(self.lost("its exit status is not known")),
         };
         Ok(Exit::Code(u8::try_from(code).unwrap_or(u8::MAX)))
     }
@@ -133,7 +133,7 @@ impl Handle {
     }
 }
 
-fn name_of(reason: Interrupt) -> &'static str {
+fn signal_of(reason: Interrupt) -> &'static str {
     match reason {
         Interrupt::Interrupted => "SIGINT",
         Interrupt::Terminated => "SIGTERM",

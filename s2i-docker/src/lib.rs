@@ -28,10 +28,10 @@ mod credentials;
 mod endpoint;
 mod engine;
 mod env;
-mod holdings;
 mod images;
 mod launch;
 mod limits;
+mod stored_content;
 
 pub use about::About;
 pub use backend::{DockerBackend, DockerContainer};

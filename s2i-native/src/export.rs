@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, io};
 
 use s2i_build::{
     CancelToken, EngineError,
-    ports::{Holdings, Operation},
+    ports::{Operation, StoredContent},
     stream::{ArchiveStream, pieces_of},
 };
 use s2i_core::ImageRef;
@@ -27,7 +27,7 @@ impl NativeEngine {
     pub async fn id_at_destination(
         &self,
         image: &ImageRef,
-        there: &Holdings,
+        there: &StoredContent,
     ) -> Result<Option<String>, EngineError> {
         let stored = self.get(image).await?;
         let names = [stored.id(), stored.manifest_digest()].map(|digest| digest.to_string());
@@ -41,7 +41,7 @@ impl NativeEngine {
         &self,
         image: &ImageRef,
         names: Vec<ImageRef>,
-        there: Holdings,
+        there: StoredContent,
         cancel: &CancelToken,
     ) -> ArchiveStream<'static> {
         self.archive(image, Some(names), there, cancel)
@@ -52,7 +52,7 @@ impl NativeEngine {
         &self,
         image: &ImageRef,
         names: Option<Vec<ImageRef>>,
-        there: Holdings,
+        there: StoredContent,
         cancel: &CancelToken,
     ) -> ArchiveStream<'static> {
         let store = cancellable(&self.store, cancel);
@@ -76,7 +76,10 @@ impl NativeEngine {
 }
 
 /// Returns the digests of the layers of the manifests at the destination that this store knows.
-fn layers_of_manifests(store: &Store, there: &Holdings) -> Result<BTreeSet<Digest>, StoreError> {
+fn layers_of_manifests(
+    store: &Store,
+    there: &StoredContent,
+) -> Result<BTreeSet<Digest>, StoreError> {
     if there.images.is_empty() {
         return Ok(BTreeSet::new());
     }

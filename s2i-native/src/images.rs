@@ -5,7 +5,8 @@ use s2i_build::{
     BuildContext, CancelToken, EngineError,
     context::or_interrupted,
     ports::{
-        Committed, Holdings, ImageStore, ImageSummary, ImageTransfer, Operation, Pruned, Pushed,
+        Committed, ImageStore, ImageSummary, ImageTransfer, Operation, Pruned, Pushed,
+        StoredContent,
     },
     stream::ArchiveStream,
 };
@@ -112,7 +113,7 @@ impl ImageTransfer for NativeEngine {
     }
 
     fn export(&self, image: &ImageRef, cancel: &CancelToken) -> ArchiveStream<'static> {
-        self.archive(image, None, Holdings::default(), cancel)
+        self.archive(image, None, StoredContent::default(), cancel)
     }
 }
 

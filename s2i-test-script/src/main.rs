@@ -58,7 +58,7 @@ fn main() -> ExitCode {
         (name, _) if UNPACKERS.contains(&name) => {
             fs::write("/trojan-ran", name).map_err(Into::into)
         }
-        _ => Err(format!("`{name}` is no script").into()),
+        _ => Err(format!("`{name}` is not a script").into()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

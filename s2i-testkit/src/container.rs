@@ -92,7 +92,7 @@ impl Container for ScriptedContainer {
         if let Some(kind) = self.engine.model().refusals.get(&self.image) {
             let failure = Failure {
                 kind: *kind,
-                message: "the test wants it so".into(),
+                message: "the test made it fail".into(),
             };
             let image = self.image.parse().expect("it was the name of an image");
             return Err(EngineError::Container { image, failure });
@@ -102,15 +102,21 @@ impl Container for ScriptedContainer {
         Ok(self.exit())
     }
 
-    fn pour<'a>(&'a mut self, program: &Program, _progress: &'a Progress<'_>) -> ArchiveStream<'a> {
-        let poured =
-            self.engine
-                .operation("pour", Operation::LookAtContainer, &program.argv.join(" "));
+    fn exec_archive<'a>(
+        &'a mut self,
+        program: &Program,
+        _progress: &'a Progress<'_>,
+    ) -> ArchiveStream<'a> {
+        let started = self.engine.operation(
+            "stream",
+            Operation::LookAtContainer,
+            &program.argv.join(" "),
+        );
         self.engine.model().programs.push(program.clone());
-        let end = match (poured, self.exit()) {
+        let end = match (started, self.exit()) {
             (Err(err), _) => Err(std::io::Error::other(err)),
             (Ok(()), Exit::Code(0)) => Ok(Bytes::from_static(&[0; 1024])),
-            (Ok(()), exit) => Err(std::io::Error::other(EngineError::Poured {
+            (Ok(()), exit) => Err(std::io::Error::other(EngineError::ProgramFailed {
                 program: program.argv.join(" "),
                 image: self.image.parse().expect("it was the name of an image"),
                 exit,
@@ -159,7 +165,7 @@ impl Container for ScriptedContainer {
     async fn discard(self) -> Result<(), EngineError> {
         self.engine
             .operation("discard", Operation::RemoveContainer, &self.image)?;
-        self.engine.model().live -= 1;
+        self.engine.model().containers -= 1;
         Ok(())
     }
 }

@@ -28,27 +28,39 @@ use crate::container::{ScriptedContainer, take};
 #[derive(Clone, Default)]
 pub struct ScriptedEngine(Arc<Mutex<Model>>);
 
+/// The state of a scripted engine. A test sets it up before a build, and inspects it afterwards.
 #[derive(Default)]
-pub(crate) struct Model {
-    images: BTreeMap<String, ImageFacts>,
-    users: BTreeMap<String, u32>,
-    pub(crate) exits: BTreeMap<String, Exit>,
-    pub(crate) refusals: BTreeMap<String, FailureKind>,
-    pub(crate) live: usize,
-    pub(crate) tags: Vec<String>,
-    lends: bool,
-    copies: bool,
-    /// The number of images without a name.
-    pub(crate) unnamed: usize,
+pub struct Model {
+    /// The images by their names.
+    pub images: BTreeMap<String, ImageFacts>,
+    /// The numbers of users by their names, in every image.
+    pub users: BTreeMap<String, u32>,
+    /// The exits of programs in containers of an image, if not status 0.
+    pub exits: BTreeMap<String, Exit>,
+    /// The failures of programs in containers of an image that do not start.
+    pub refusals: BTreeMap<String, FailureKind>,
+    /// True if the engine mounts artifacts.
+    pub mounts_artifacts: bool,
+    /// True if the engine copies sources by itself.
+    pub copies_sources: bool,
     /// The results of builds by their keys, if the engine has a build cache.
-    memory: Option<BTreeMap<String, Committed>>,
-    /// The archives of trees that were uploaded to containers.
-    pub(crate) trees: Vec<Vec<u8>>,
-    journal: String,
-    pub(crate) programs: Vec<Program>,
-    operations: usize,
-    fail_at: Vec<usize>,
-    cancel_at: Option<(usize, CancelToken)>,
+    pub cache: Option<BTreeMap<String, Committed>>,
+    /// The numbers of the operations that fail, counted from 0.
+    pub failing: Vec<usize>,
+    /// The token that is cancelled when the operation of this number begins.
+    pub cancel_at: Option<(usize, CancelToken)>,
+    /// The operations so far, one line each.
+    pub journal: String,
+    /// The number of existing containers.
+    pub containers: usize,
+    /// The names that images were given.
+    pub tags: Vec<String>,
+    /// The number of images without a name.
+    pub unnamed: usize,
+    /// The archives of trees that went into containers, in order.
+    pub trees: Vec<Vec<u8>>,
+    /// The programs that ran in containers, in order.
+    pub programs: Vec<Program>,
 }
 
 impl ScriptedEngine {
@@ -79,17 +91,6 @@ impl ScriptedEngine {
         self.model().images.insert(name.into(), facts);
     }
 
-    /// Returns the config of an image.
-    ///
-    /// # Panics
-    /// When there is no such image.
-    #[must_use]
-    pub fn config(&self, image: &str) -> ContainerConfig {
-        let model = self.model();
-        let known = model.images.get(image).expect("an image of the test");
-        known.config.clone()
-    }
-
     /// Gives an image one more name.
     ///
     /// # Panics
@@ -104,57 +105,9 @@ impl ScriptedEngine {
         model.images.insert(other.into(), facts);
     }
 
-    /// Gives a user of this name a number in the tables of every image.
-    pub fn add_user(&self, name: &str, uid: u32) {
-        self.model().users.insert(name.into(), uid);
-    }
-
-    /// Makes the engine mount artifacts.
-    pub fn lends(&self) {
-        self.model().lends = true;
-    }
-
-    /// Makes the engine copy sources by itself.
-    pub fn copies(&self) {
-        self.model().copies = true;
-    }
-
-    /// Gives the engine a build cache.
-    pub fn remembers(&self) {
-        self.model().memory.get_or_insert_default();
-    }
-
-    /// Returns the keys in the build cache.
-    #[must_use]
-    pub fn keys(&self) -> Vec<String> {
-        let model = self.model();
-        model
-            .memory
-            .iter()
-            .flatten()
-            .map(|(key, _)| key.clone())
-            .collect()
-    }
-
-    /// Returns the archives of the trees that were uploaded to containers, in order.
-    #[must_use]
-    pub fn trees(&self) -> Vec<Vec<u8>> {
-        self.model().trees.clone()
-    }
-
-    /// Makes programs in containers of this image end with this status.
-    pub fn script_ends(&self, image: &str, exit: Exit) {
-        self.model().exits.insert(image.into(), exit);
-    }
-
-    /// Makes programs in containers of this image fail to start, with this kind of failure.
-    pub fn script_is_refused(&self, image: &str, kind: FailureKind) {
-        self.model().refusals.insert(image.into(), kind);
-    }
-
     /// Makes the operation of this number, counted from 0, fail. Further calls add further numbers.
     pub fn fail_at(&self, operation: usize) {
-        self.model().fail_at.push(operation);
+        self.model().failing.push(operation);
     }
 
     /// Cancels the token when the operation of this number begins.
@@ -162,16 +115,10 @@ impl ScriptedEngine {
         self.model().cancel_at = Some((operation, token.clone()));
     }
 
-    /// Returns the number of operations so far.
-    #[must_use]
-    pub fn operations(&self) -> usize {
-        self.model().operations
-    }
-
     /// Returns the number of existing containers.
     #[must_use]
     pub fn live_containers(&self) -> usize {
-        self.model().live
+        self.model().containers
     }
 
     /// Returns the names that images were given.
@@ -180,25 +127,17 @@ impl ScriptedEngine {
         self.model().tags.clone()
     }
 
-    /// Returns the number of images without a name.
-    #[must_use]
-    pub fn unnamed_images(&self) -> usize {
-        self.model().unnamed
-    }
-
-    /// Returns the programs that ran in containers, in order.
-    #[must_use]
-    pub fn programs(&self) -> Vec<Program> {
-        self.model().programs.clone()
-    }
-
     /// Returns the journal of operations, one line each.
     #[must_use]
     pub fn journal(&self) -> String {
         self.model().journal.clone()
     }
 
-    pub(crate) fn model(&self) -> MutexGuard<'_, Model> {
+    /// Locks and returns the state. Every call on the engine waits until the result is dropped.
+    ///
+    /// # Panics
+    /// When a panic has happened under this lock.
+    pub fn model(&self) -> MutexGuard<'_, Model> {
         self.0
             .lock()
             .expect("no test goes on after a panic under this lock")
@@ -212,16 +151,15 @@ impl ScriptedEngine {
         subject: &str,
     ) -> Result<(), EngineError> {
         let mut model = self.model();
-        let number = model.operations;
-        model.operations += 1;
+        let number = model.journal.lines().count();
         let _ = writeln!(model.journal, "{name} {subject}");
         if let Some((at, token)) = &model.cancel_at
             && *at == number
         {
             token.cancel(s2i_build::Interrupt::Interrupted);
         }
-        if model.fail_at.contains(&number) {
-            let source = "the test wants it so".into();
+        if model.failing.contains(&number) {
+            let source = "the test made it fail".into();
             return Err(EngineError::Failed {
                 operation,
                 subject: subject.into(),
@@ -288,7 +226,7 @@ impl Runner for ScriptedEngine {
         let image = start.image.name.to_string();
         self.operation("start", Operation::StartContainer, &image)?;
         Self::interrupted(context.cancel)?;
-        let copies = self.model().copies;
+        let copies = self.model().copies_sources;
         let source = start.source.filter(|_| copies);
         if let Some(source) = source {
             let done = self.operation(
@@ -312,12 +250,12 @@ impl Runner for ScriptedEngine {
                 message: format!("the image has no user `{}`", start.user),
             },
         })?;
-        self.model().live += 1;
+        self.model().containers += 1;
         Ok(ScriptedContainer {
             engine: self.clone(),
             uid,
             image,
-            has_artifacts: start.artifacts.is_some() && self.model().lends,
+            has_artifacts: start.artifacts.is_some() && self.model().mounts_artifacts,
             has_source: source.is_some(),
         })
     }
@@ -379,7 +317,7 @@ impl ImageStore for ScriptedEngine {
     }
 
     async fn remove_committed(&self, committed: &Committed) -> Result<(), EngineError> {
-        self.operation("forget", Operation::RemoveImage, &committed.id)?;
+        self.operation("remove-committed", Operation::RemoveImage, &committed.id)?;
         self.model().unnamed -= 1;
         Ok(())
     }
@@ -392,15 +330,13 @@ impl BuildCache for ScriptedEngine {
         _name: Option<&ImageRef>,
     ) -> Result<Option<Committed>, EngineError> {
         let model = self.model();
-        Ok(model
-            .memory
-            .as_ref()
-            .and_then(|memory| memory.get(key).cloned()))
+        let cached = model.cache.as_ref().and_then(|cache| cache.get(key));
+        Ok(cached.cloned())
     }
 
-    async fn put(&self, key: &str, made: &Committed) {
-        if let Some(memory) = &mut self.model().memory {
-            memory.insert(key.to_owned(), made.clone());
+    async fn put(&self, key: &str, result: &Committed) {
+        if let Some(cache) = &mut self.model().cache {
+            cache.insert(key.to_owned(), result.clone());
         }
     }
 }

@@ -18,6 +18,6 @@ mod source;
 mod sources;
 
 pub use container::ScriptedContainer;
-pub use engine::ScriptedEngine;
+pub use engine::{Model, ScriptedEngine};
 pub use source::FixedSource;
 pub use sources::{SOURCES, write_source};

@@ -154,22 +154,22 @@ impl<E: Runner + ImageStore> Executor<'_, E> {
     }
 
     /// Names an image that is not the result.
-    async fn name(&self, output: &Output, made: &Committed) -> Result<(), BuildFailure> {
+    async fn name(&self, output: &Output, image: &Committed) -> Result<(), BuildFailure> {
         let Some(name) = &output.name else {
             return Ok(());
         };
-        let Err(error) = self.engine.tag_committed(made, name).await else {
+        let Err(error) = self.engine.tag_committed(image, name).await else {
             return Ok(());
         };
-        let forgotten = self.engine.remove_committed(made).await;
+        let removed = self.engine.remove_committed(image).await;
         match output.on_naming_failure {
-            OnNamingFailure::Fail => Err(BuildFailure::new(error, forgotten)),
+            OnNamingFailure::Fail => Err(BuildFailure::new(error, removed)),
             OnNamingFailure::Warn => {
-                let what = format!("the artifacts are not kept: {}", ErrorChain(&error));
+                let message = format!("the artifacts are not kept: {}", ErrorChain(&error));
                 self.context
                     .progress
-                    .warn([Diagnostic::new(name.to_string(), what)]);
-                self.context.warn_of_leftover(forgotten);
+                    .warn([Diagnostic::new(name.to_string(), message)]);
+                self.context.warn_of_leftover(removed);
                 Ok(())
             }
         }

@@ -217,7 +217,7 @@ impl<E: Runner + ImageStore> Executor<'_, E> {
         let program = self.program(from, run)?;
         let input = Input {
             into: copy.into.clone(),
-            content: Content::Archive(container.pour(&program, self.context.progress)),
+            content: Content::Archive(container.exec_archive(&program, self.context.progress)),
         };
         let copied = into.unpack(input, self.context).await;
         self.context.warn_of_leftover(container.discard().await);

@@ -24,7 +24,7 @@ pub enum PlanError {
     },
     /// The config of the image is empty.
     #[error(
-        "the config of the image `{image}` is empty: it has no label that says where its scripts are, no user and no command"
+        "the config of the image `{image}` is empty: it has no label for its scripts, no user and no command"
     )]
     NoConfig {
         /// The image.
@@ -50,14 +50,14 @@ pub enum PlanError {
     )]
     NoTag,
     /// The only name in the request is that of an image that is not a builder and was not built by s2i.
-    #[error("`{image}` is an image that is no builder, and that s2i has not made")]
+    #[error("`{image}` is neither a builder nor an image that s2i has built")]
     OthersImage {
         /// The image.
         image: ImageRef,
     },
     /// The label does not point into the image.
     #[error(
-        "the image `{image}` says that its scripts are at `{url}`; only image:///absolute/path is supported"
+        "the label of the image `{image}` names `{url}` for its scripts; only image:///absolute/path is supported"
     )]
     ScriptsUrl {
         /// The image.
@@ -66,7 +66,7 @@ pub enum PlanError {
         url: String,
     },
     /// The config of the image has an invalid path.
-    #[error("the {what} of the image `{image}` is no usable path")]
+    #[error("the {what} of the image `{image}` is not a usable path")]
     ImagePath {
         /// The image.
         image: ImageRef,
@@ -121,7 +121,7 @@ pub enum PlanError {
     },
     /// Neither the request nor the runtime image names the artifacts to copy.
     #[error(
-        "nothing says which artifacts the runtime image `{image}` gets: it has no label `{}`",
+        "no artifacts are named for the runtime image `{image}`: it has no label `{}`",
         label::ASSEMBLE_INPUT_FILES
     )]
     NoArtifacts {

@@ -21,8 +21,8 @@ pub trait BuildCache: Send + Sync {
     }
 
     /// Keeps the image of this key. A failure only costs the time of the next build, so it is not an error.
-    fn put(&self, key: &str, made: &Committed) -> impl Future<Output = ()> + Send {
-        let _ = (key, made);
+    fn put(&self, key: &str, image: &Committed) -> impl Future<Output = ()> + Send {
+        let _ = (key, image);
         std::future::ready(())
     }
 }

@@ -47,7 +47,11 @@ pub trait Container: Send {
 
     /// Runs a program and streams its standard output, which is an archive. The stream fails unless the program ends
     /// with status 0.
-    fn pour<'a>(&'a mut self, program: &Program, progress: &'a Progress<'_>) -> ArchiveStream<'a>;
+    fn exec_archive<'a>(
+        &'a mut self,
+        program: &Program,
+        progress: &'a Progress<'_>,
+    ) -> ArchiveStream<'a>;
 
     /// Streams files out, all with this modification time in seconds since 1970. A missing item fails the stream.
     fn read(&mut self, items: Vec<ReadItem>, mtime: u64) -> ArchiveStream<'_>;

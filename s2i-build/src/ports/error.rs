@@ -33,7 +33,7 @@ pub enum EngineError {
         source: BoxError,
     },
     /// The address of an engine is missing or unusable.
-    #[error("can't tell which container engine to use: {reason}")]
+    #[error("no container engine can be chosen: {reason}")]
     NoEndpoint {
         /// The reason.
         reason: String,
@@ -71,7 +71,7 @@ pub enum EngineError {
     },
     /// A program whose output is an archive did not end with status 0.
     #[error("`{program}` in a container of `{image}` {exit}")]
-    Poured {
+    ProgramFailed {
         /// The program.
         program: String,
         /// The image that the container is of.

@@ -32,7 +32,7 @@ pub use resolver::ImageResolver;
 pub use runner::{Artifacts, Runner, SourceTree, Start};
 pub use source::SourceReader;
 pub use store::{ImageStore, ImageSummary, Pruned};
-pub use transfer::{Holdings, ImageTransfer, Pushed};
+pub use transfer::{ImageTransfer, Pushed, StoredContent};
 
 /// An alias for the ports that a whole build needs of an engine.
 pub trait Engine: ImageResolver + Runner + ImageStore + BuildCache {}

@@ -33,7 +33,7 @@ pub trait ImageTransfer: Send + Sync {
 
 /// The content that an engine has completely and that need not be sent, by digests as text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Holdings {
+pub struct StoredContent {
     /// Images, by the digest that identifies them in the engine: that of the config or that of the manifest. Of an
     /// image that is identified by its manifest, the engine has all blobs of the manifest.
     pub images: BTreeSet<String>,

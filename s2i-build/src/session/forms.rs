@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_is_known_in_any_base64_of_a_text_around_it() {
+    fn secret_is_found_in_base64_of_a_text_around_it() {
         let secret = "p?ss>wörd~1";
         for before in ["", "u", "me", "you", "user:"] {
             for after in ["", "x", "xy", "xyz", "\n"] {
@@ -103,13 +103,13 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_known_in_urls() {
+    fn secret_is_found_in_urls() {
         let forms: Vec<_> = forms("a b/c@d").collect();
         assert!(forms.contains(&"a%20b%2Fc%40d".to_owned()), "{forms:?}");
     }
 
     #[test]
-    fn a_secret_is_known_in_json_and_in_quotes() {
+    fn secret_is_found_in_json_and_in_quotes() {
         let secret = "it's \"<$é😀\\\u{1b}";
         let forms: Vec<_> = forms(secret).collect();
         for expected in [
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn short_parts_give_nothing_away() {
+    fn short_encodings_are_not_masked() {
         let forms: Vec<_> = forms("pass").collect();
         assert!(
             forms

@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_masked_wherever_it_is_cut() {
+    fn secret_is_masked_across_pieces() {
         for (values, text, expected) in [
             (
                 &["hunter22"][..],
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_beginning_of_a_secret_waits() {
+    fn only_a_prefix_of_a_secret_is_held_back() {
         let mut mask = mask(&["hunter22"]);
         assert_eq!(mask.push(b"password: hun"), b"password: ");
         assert_eq!(mask.push(b"gry\nhunter"), b"hungry\n");

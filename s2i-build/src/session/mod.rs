@@ -13,8 +13,9 @@ use std::{io, pin::Pin};
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{
-    Sink, SinkExt as _, Stream, StreamExt as _,
+    Sink, SinkExt as _, Stream, StreamExt as _, TryStreamExt as _,
     future::{Either, select},
+    stream,
 };
 use s2i_core::{
     ContainerPath, ImageRef, bounds, environment,
@@ -23,6 +24,7 @@ use s2i_core::{
         ReadItem, Request, Trailer, VERSION, header,
     },
 };
+use serde::Serialize;
 use thiserror::Error;
 
 use self::mask::Mask;
@@ -32,10 +34,10 @@ use crate::{
     stream::ArchiveStream,
 };
 
-/// The message of an error about a session that ended early.
+/// The reason why a session ended early.
 #[derive(Debug, Error)]
 #[error("{0}")]
-struct Said(String);
+struct Message(String);
 
 /// The streams of an agent.
 pub struct Transport {
@@ -68,7 +70,8 @@ struct Frames {
     image: ImageRef,
     output: Pin<Box<dyn Stream<Item = io::Result<Piece>> + Send>>,
     decoder: Decoder,
-    complaint: String,
+    /// The beginning of the standard error of the agent itself.
+    agent_errors: String,
     /// The masks of both outputs, kept from the first program with secrets on: processes that it left running may still
     /// write after its end.
     stdout: Mask,
@@ -91,7 +94,7 @@ impl Session {
             image,
             output: transport.output,
             decoder: Decoder::default(),
-            complaint: String::new(),
+            agent_errors: String::new(),
             stdout: Mask::default(),
             stderr: Mask::default(),
         };
@@ -107,7 +110,11 @@ impl Session {
         }
         match frame.parse::<Hello>() {
             Ok(Hello { version: VERSION }) if frame.kind == Kind::Hello => {}
-            _ => return Err(session.frames.lost("the agent speaks another language")),
+            _ => {
+                return Err(session
+                    .frames
+                    .lost("the agent has another version of the protocol"));
+            }
         }
         session.uid = session.identify().await?;
         Ok(session)
@@ -115,16 +122,10 @@ impl Session {
 
     async fn identify(&mut self) -> Result<u32, EngineError> {
         let user = self.user.clone();
-        self.send(&Request::Identify { user }).await?;
-        let frame = self.frames.next().await?;
-        match frame.kind {
-            Kind::Failure => Err(self.frames.refused(&frame)),
-            Kind::Answer => match frame.parse() {
-                Ok(Answer::Identified { uid }) => Ok(uid),
-                Ok(other) => Err(self.frames.unexpected(&other)),
-                Err(err) => Err(self.frames.lost(err.to_string())),
-            },
-            kind => Err(self.frames.lost(format!("the agent sent a {kind:?} frame"))),
+        let request = Request::Identify { user };
+        match self.ask(&request, &Progress::new(&())).await? {
+            Answer::Identified { uid } => Ok(uid),
+            other => Err(self.frames.unexpected(&other)),
         }
     }
 
@@ -150,34 +151,50 @@ impl Session {
         }
     }
 
-    /// Runs a program and streams its standard output; see [`Container::pour`](crate::Container::pour).
-    pub fn pour<'a>(
+    /// Runs a program and streams its standard output; see [`Container::exec_archive`](crate::Container::exec_archive).
+    pub fn exec_archive<'a>(
         &'a mut self,
         program: &Program,
         progress: &'a Progress<'_>,
     ) -> ArchiveStream<'a> {
         self.frames.mask(program);
         let name = program.argv.first().cloned().unwrap_or_default();
-        let request = Some(exec(program));
-        let state = (self, request);
-        futures_util::stream::try_unfold(state, move |(session, request)| {
-            let name = name.clone();
-            async move {
-                if let Some(request) = request {
-                    session.send(&request).await.map_err(io::Error::other)?;
-                }
-                let poured = session.frames.poured(&name, progress).await;
-                let piece = poured.map_err(io::Error::other)?;
-                Ok(piece.map(|piece| (piece, (session, None))))
-            }
-        })
-        .boxed()
+        let request = exec(program);
+        let opening = async move {
+            self.send(&request).await.map_err(io::Error::other)?;
+            let state = (&mut self.frames, name);
+            Ok::<_, io::Error>(stream::try_unfold(
+                state,
+                move |(frames, name)| async move {
+                    let piece = frames.stdout(&name, progress).await;
+                    let piece = piece.map_err(io::Error::other)?;
+                    Ok(piece.map(|piece| (piece, (frames, name))))
+                },
+            ))
+        };
+        stream::once(opening).try_flatten().boxed()
     }
 
-    /// Streams files out with the rights of the user; see [`Container::read`](crate::Container::read).
+    /// Streams files out with the rights of the user; see [`Container::read`](crate::Container::read). The stream fails
+    /// when it is truncated.
     pub fn read(&mut self, items: Vec<ReadItem>, mtime: u64) -> ArchiveStream<'_> {
         let user = self.user.clone();
-        self.stream(Request::Read { items, mtime, user })
+        let request = Request::Read { items, mtime, user };
+        let opening = async move {
+            self.send(&request).await.map_err(io::Error::other)?;
+            let state = (&mut self.frames, 0);
+            Ok::<_, io::Error>(stream::try_unfold(
+                state,
+                move |(frames, received)| async move {
+                    let piece = frames.data(received).await?;
+                    Ok(piece.map(|piece| {
+                        let received = received + piece.len() as u64;
+                        (piece, (frames, received))
+                    }))
+                },
+            ))
+        };
+        stream::once(opening).try_flatten().boxed()
     }
 
     /// Prepares the container for the commit.
@@ -242,58 +259,14 @@ impl Session {
     /// Sends a request. The answer shows whether it arrived; a request that is too large is not sent.
     async fn send(&mut self, request: &Request) -> Result<(), EngineError> {
         tracing::trace!(?request, "asking the agent");
-        let frame = Frame::json(Kind::Request, request);
-        let header =
-            header(frame.kind, frame.payload.len()).map_err(|source| EngineError::Failed {
-                operation: Operation::DescribeWork,
-                subject: self.frames.image.to_string(),
-                source: source.into(),
-            })?;
-        let _ = self.input.send(framed(header, &frame.payload)).await;
+        let frame = encode_json(Kind::Request, request);
+        let frame = frame.map_err(|source| EngineError::Failed {
+            operation: Operation::DescribeWork,
+            subject: self.frames.image.to_string(),
+            source: source.into(),
+        })?;
+        let _ = self.input.send(frame).await;
         Ok(())
-    }
-
-    /// Requests files and streams them; the stream fails when it is truncated.
-    fn stream(&mut self, request: Request) -> ArchiveStream<'_> {
-        enum At<'a> {
-            Start(&'a mut Session, Request),
-            Middle(&'a mut Session, u64),
-        }
-        let other = |err: EngineError| io::Error::other(err);
-        futures_util::stream::try_unfold(At::Start(self, request), move |at| async move {
-            let (session, received) = match at {
-                At::Start(session, request) => {
-                    session.send(&request).await.map_err(other)?;
-                    (session, 0)
-                }
-                At::Middle(session, received) => (session, received),
-            };
-            let frame = session.frames.next().await.map_err(other)?;
-            match frame.kind {
-                Kind::Data => {
-                    let received = received + frame.payload.len() as u64;
-                    Ok(Some((
-                        Bytes::from(frame.payload),
-                        At::Middle(session, received),
-                    )))
-                }
-                Kind::End => {
-                    let promised: Trailer = frame.parse()?;
-                    session.frames.next().await.map_err(other)?;
-                    if promised.bytes == received {
-                        Ok(None)
-                    } else {
-                        Err(io::ErrorKind::UnexpectedEof.into())
-                    }
-                }
-                Kind::Failure => Err(other(session.frames.refused(&frame))),
-                kind => Err(io::Error::new(
-                    io::ErrorKind::InvalidData,
-                    format!("a {kind:?} frame"),
-                )),
-            }
-        })
-        .boxed()
     }
 }
 
@@ -331,47 +304,42 @@ async fn send_archive(
     progress: &Progress<'_>,
 ) -> Result<(), Sending> {
     let cut = |_| Sending::Connection;
-    let request = Frame::json(Kind::Request, request);
-    input
-        .feed(whole(&request).map_err(Sending::Archive)?)
-        .await
-        .map_err(cut)?;
+    let request = encode_json(Kind::Request, request).map_err(Sending::Archive)?;
+    input.feed(request).await.map_err(cut)?;
     let mut bytes = 0;
     while let Some(piece) = archive.next().await {
         let piece = piece.map_err(Sending::Archive)?;
         for part in piece.chunks(MAX_PAYLOAD) {
-            let header = header(Kind::Data, part.len()).map_err(Sending::Archive)?;
-            input.feed(framed(header, part)).await.map_err(cut)?;
+            let part = encode(Kind::Data, part).map_err(Sending::Archive)?;
+            input.feed(part).await.map_err(cut)?;
         }
         bytes += piece.len() as u64;
         progress.send(Event::Uploaded(bytes));
     }
-    let trailer = Frame::json(Kind::End, &Trailer { bytes, entries: 0 });
-    input
-        .send(whole(&trailer).map_err(Sending::Archive)?)
-        .await
-        .map_err(cut)
+    let trailer = encode_json(Kind::End, &Trailer { bytes, entries: 0 });
+    let trailer = trailer.map_err(Sending::Archive)?;
+    input.send(trailer).await.map_err(cut)
+}
+
+fn encode_json(kind: Kind, value: &impl Serialize) -> io::Result<Bytes> {
+    encode(kind, &Frame::json(kind, value).payload)
 }
 
 /// Encodes a frame in one piece, so that header and payload are sent together.
-fn whole(frame: &Frame) -> io::Result<Bytes> {
-    Ok(framed(
-        header(frame.kind, frame.payload.len())?,
-        &frame.payload,
-    ))
-}
-
-fn framed(header: [u8; HEADER], payload: &[u8]) -> Bytes {
+fn encode(kind: Kind, payload: &[u8]) -> io::Result<Bytes> {
+    let header = header(kind, payload.len())?;
     let mut frame = BytesMut::with_capacity(HEADER + payload.len());
     frame.extend_from_slice(&header);
     frame.extend_from_slice(payload);
-    frame.freeze()
+    Ok(frame.freeze())
 }
 
-fn tell(output: Output, piece: Vec<u8>, progress: &Progress<'_>) {
-    if !piece.is_empty() {
-        progress.send(Event::Output(output, piece));
-    }
+/// A reply to a request for a program.
+enum Reply {
+    /// A piece of its standard output.
+    Stdout(Vec<u8>),
+    /// The last reply.
+    Answer(Answer),
 }
 
 impl Frames {
@@ -384,7 +352,7 @@ impl Frames {
                 Err(err) => return Err(self.lost(err.to_string())),
             }
             match self.output.next().await {
-                Some(Ok(Piece::Stderr(message))) => self.complain(&message),
+                Some(Ok(Piece::Stderr(message))) => self.note_error(&message),
                 Some(Ok(Piece::Stdout(bytes))) => self.decoder.push(&bytes),
                 Some(Err(err)) => return Err(self.lost(err.to_string())),
                 None => return Err(self.lost("the connection to the container ended")),
@@ -392,47 +360,71 @@ impl Frames {
         }
     }
 
-    async fn answer(&mut self, progress: &Progress<'_>) -> Result<Answer, EngineError> {
+    /// Returns the next reply. Standard error before it is sent as events.
+    async fn reply(&mut self, progress: &Progress<'_>) -> Result<Reply, EngineError> {
         loop {
             let frame = self.next().await?;
-            self.tell_rest_before(frame.kind, progress);
+            if matches!(frame.kind, Kind::Answer | Kind::Failure) {
+                self.flush_masks(progress);
+            }
             match frame.kind {
-                Kind::Stdout => tell(Output::Stdout, self.stdout.push(&frame.payload), progress),
-                Kind::Stderr => tell(Output::Stderr, self.stderr.push(&frame.payload), progress),
-                Kind::Answer => return frame.parse().map_err(|err| self.lost(err.to_string())),
+                Kind::Stdout => return Ok(Reply::Stdout(frame.payload)),
+                Kind::Stderr => progress.output(Output::Stderr, self.stderr.push(&frame.payload)),
+                Kind::Answer => {
+                    let answer = frame.parse();
+                    let answer = answer.map_err(|err| self.lost(err.to_string()))?;
+                    return Ok(Reply::Answer(answer));
+                }
                 Kind::Failure => return Err(self.refused(&frame)),
-                kind => return Err(self.lost(format!("the agent sent a {kind:?} frame"))),
+                kind => return Err(self.unexpected_frame(kind)),
+            }
+        }
+    }
+
+    /// Returns the answer to a request. Output before it is sent as events.
+    async fn answer(&mut self, progress: &Progress<'_>) -> Result<Answer, EngineError> {
+        loop {
+            match self.reply(progress).await? {
+                Reply::Stdout(piece) => progress.output(Output::Stdout, self.stdout.push(&piece)),
+                Reply::Answer(answer) => return Ok(answer),
             }
         }
     }
 
     /// Returns the next piece of a program's standard output; `None` when it has ended with status 0.
-    async fn poured(
+    async fn stdout(
         &mut self,
         program: &str,
         progress: &Progress<'_>,
     ) -> Result<Option<Bytes>, EngineError> {
-        loop {
-            let frame = self.next().await?;
-            self.tell_rest_before(frame.kind, progress);
-            match frame.kind {
-                Kind::Stdout => return Ok(Some(frame.payload.into())),
-                Kind::Stderr => tell(Output::Stderr, self.stderr.push(&frame.payload), progress),
-                Kind::Failure => return Err(self.refused(&frame)),
-                Kind::Answer => match frame.parse() {
-                    Ok(Answer::Exited(Exit::Code(0))) => return Ok(None),
-                    Ok(Answer::Exited(exit)) => {
-                        return Err(EngineError::Poured {
-                            program: program.into(),
-                            image: self.image.clone(),
-                            exit,
-                        });
-                    }
-                    Ok(other) => return Err(self.unexpected(&other)),
-                    Err(err) => return Err(self.lost(err.to_string())),
-                },
-                kind => return Err(self.lost(format!("the agent sent a {kind:?} frame"))),
+        match self.reply(progress).await? {
+            Reply::Stdout(piece) => Ok(Some(piece.into())),
+            Reply::Answer(Answer::Exited(Exit::Code(0))) => Ok(None),
+            Reply::Answer(Answer::Exited(exit)) => Err(EngineError::ProgramFailed {
+                program: program.into(),
+                image: self.image.clone(),
+                exit,
+            }),
+            Reply::Answer(other) => Err(self.unexpected(&other)),
+        }
+    }
+
+    /// Returns the next piece of an archive of files; `None` at its end, which is after this many bytes.
+    async fn data(&mut self, received: u64) -> io::Result<Option<Bytes>> {
+        let frame = self.next().await.map_err(io::Error::other)?;
+        match frame.kind {
+            Kind::Data => Ok(Some(frame.payload.into())),
+            Kind::End => {
+                let trailer: Trailer = frame.parse()?;
+                self.next().await.map_err(io::Error::other)?;
+                if trailer.bytes == received {
+                    Ok(None)
+                } else {
+                    Err(io::ErrorKind::UnexpectedEof.into())
+                }
             }
+            Kind::Failure => Err(io::Error::other(self.refused(&frame))),
+            kind => Err(io::Error::other(self.unexpected_frame(kind))),
         }
     }
 
@@ -445,12 +437,9 @@ impl Frames {
 
     /// Sends the output that was held back because it could have been the beginning of a secret, at the end of a
     /// program.
-    fn tell_rest_before(&mut self, kind: Kind, progress: &Progress<'_>) {
-        if !matches!(kind, Kind::Answer | Kind::Failure) {
-            return;
-        }
-        tell(Output::Stdout, self.stdout.finish(), progress);
-        tell(Output::Stderr, self.stderr.finish(), progress);
+    fn flush_masks(&mut self, progress: &Progress<'_>) {
+        progress.output(Output::Stdout, self.stdout.finish());
+        progress.output(Output::Stderr, self.stderr.finish());
     }
 
     fn refused(&self, frame: &Frame) -> EngineError {
@@ -471,21 +460,25 @@ impl Frames {
         self.lost(format!("the agent answered {answer:?}"))
     }
 
-    fn complain(&mut self, message: &[u8]) {
-        let room = bounds::SHOWN.saturating_sub(self.complaint.len());
+    fn unexpected_frame(&self, kind: Kind) -> EngineError {
+        self.lost(format!("the agent sent a {kind:?} frame"))
+    }
+
+    fn note_error(&mut self, message: &[u8]) {
+        let room = bounds::SHOWN.saturating_sub(self.agent_errors.len());
         let text = String::from_utf8_lossy(message);
-        self.complaint.extend(text.chars().take(room));
+        self.agent_errors.extend(text.chars().take(room));
     }
 
     fn lost(&self, why: impl Into<String>) -> EngineError {
         let mut why = why.into();
-        let complaint = self.complaint.trim();
-        if !complaint.is_empty() {
-            why = format!("{why}; it said: {complaint}");
+        let errors = self.agent_errors.trim();
+        if !errors.is_empty() {
+            why = format!("{why}; its last message: {errors}");
         }
         EngineError::Lost {
             image: self.image.clone(),
-            source: Said(self.stderr.apply(&why)).into(),
+            source: Message(self.stderr.apply(&why)).into(),
         }
     }
 }

@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_sent_is_written_and_what_is_read_arrives() {
+    fn pipes_carry_both_directions() {
         let (reader, writer) = io::pipe().unwrap();
         let Transport { mut input, output } = Transport::over(writer, reader, io::empty());
         let sending = std::thread::spawn(move || {

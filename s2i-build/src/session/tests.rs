@@ -10,9 +10,9 @@ use crate::{event::EventSink, stream::block_on};
 
 /// Collects the events, each output separately.
 #[derive(Default)]
-struct Told(Mutex<[Vec<u8>; 2]>);
+struct Outputs(Mutex<[Vec<u8>; 2]>);
 
-impl EventSink for Told {
+impl EventSink for Outputs {
     fn event(&self, event: Event) {
         let (number, piece) = match event {
             Event::Output(Output::Stdout, piece) => (0, piece),
@@ -23,10 +23,10 @@ impl EventSink for Told {
     }
 }
 
-impl Told {
+impl Outputs {
     fn texts(self) -> [String; 2] {
-        let told = self.0.into_inner().unwrap();
-        told.map(|bytes| String::from_utf8(bytes).unwrap())
+        let outputs = self.0.into_inner().unwrap();
+        outputs.map(|bytes| String::from_utf8(bytes).unwrap())
     }
 }
 
@@ -47,12 +47,12 @@ fn session(frames: &[Frame]) -> (Session, Arc<Mutex<Vec<u8>>>) {
     let identified = Frame::json(Kind::Answer, &Answer::Identified { uid: 1001 });
     let pieces = [&hello, &identified].into_iter().chain(frames);
     let pieces: Vec<_> = pieces
-        .map(|frame| Ok(Piece::Stdout(whole(frame).unwrap())))
+        .map(|frame| Ok(Piece::Stdout(encode(frame.kind, &frame.payload).unwrap())))
         .collect();
-    let asked = Arc::<Mutex<Vec<u8>>>::default();
-    let heard = asked.clone();
+    let requests = Arc::<Mutex<Vec<u8>>>::default();
+    let received = requests.clone();
     let input = sink::unfold((), move |(), bytes: Bytes| {
-        heard.lock().unwrap().extend(&bytes);
+        received.lock().unwrap().extend(&bytes);
         future::ready(Ok::<_, io::Error>(()))
     });
     let transport = Transport {
@@ -60,10 +60,10 @@ fn session(frames: &[Frame]) -> (Session, Arc<Mutex<Vec<u8>>>) {
         output: stream::iter(pieces).boxed(),
     };
     let session = block_on(Session::open("s2i/go".parse().unwrap(), "app", transport)).unwrap();
-    (session, asked)
+    (session, requests)
 }
 
-fn says(kind: Kind, text: &str) -> Frame {
+fn output(kind: Kind, text: &str) -> Frame {
     Frame {
         kind,
         payload: text.as_bytes().to_vec(),
@@ -75,18 +75,18 @@ fn exited() -> Frame {
 }
 
 #[test]
-fn a_secret_reaches_the_program_and_not_the_log() {
-    let (mut session, asked) = session(&[
-        says(Kind::Stdout, "it is hun"),
-        says(Kind::Stderr, "hunter22 hunter"),
-        says(Kind::Stdout, "ter22.\nhunte"),
+fn secret_reaches_the_program_and_not_the_log() {
+    let (mut session, requests) = session(&[
+        output(Kind::Stdout, "it is hun"),
+        output(Kind::Stderr, "hunter22 hunter"),
+        output(Kind::Stdout, "ter22.\nhunte"),
         exited(),
         // A process that still runs during the last request.
-        says(Kind::Stderr, "late: hunter22\n"),
+        output(Kind::Stderr, "late: hunter22\n"),
         Frame::json(Kind::Answer, &Answer::Finished),
     ]);
-    let told = Told::default();
-    let progress = Progress::new(&told);
+    let outputs = Outputs::default();
+    let progress = Progress::new(&outputs);
     let program = program(&[("TOKEN", "hunter22")]);
     block_on(session.exec(&program, &progress)).unwrap();
     let finish = Finish {
@@ -102,45 +102,45 @@ fn a_secret_reaches_the_program_and_not_the_log() {
         "it is [redacted].\nhunte",
         "[redacted] hunterlate: [redacted]\n",
     ];
-    assert_eq!(told.texts(), expected);
-    let asked = String::from_utf8_lossy(&asked.lock().unwrap()).into_owned();
+    assert_eq!(outputs.texts(), expected);
+    let requests = String::from_utf8_lossy(&requests.lock().unwrap()).into_owned();
     assert!(
-        asked.contains("hunter22") && !asked.contains("of-the-image"),
-        "{asked}"
+        requests.contains("hunter22") && !requests.contains("of-the-image"),
+        "{requests}"
     );
 }
 
 #[test]
-fn without_secrets_only_control_sequences_are_taken_out() {
+fn only_control_sequences_are_removed_without_secrets() {
     let (mut session, _) = session(&[
-        says(Kind::Stdout, "hun\u{1b}[3"),
-        says(Kind::Stderr, "10%\r20%\r\n"),
-        says(Kind::Stdout, "1mter22"),
+        output(Kind::Stdout, "hun\u{1b}[3"),
+        output(Kind::Stderr, "10%\r20%\r\n"),
+        output(Kind::Stdout, "1mter22"),
         exited(),
     ]);
-    let told = Told::default();
-    block_on(session.exec(&program(&[]), &Progress::new(&told))).unwrap();
-    assert_eq!(told.texts(), ["hunter22", "10%\r20%\r\n"]);
+    let outputs = Outputs::default();
+    block_on(session.exec(&program(&[]), &Progress::new(&outputs))).unwrap();
+    assert_eq!(outputs.texts(), ["hunter22", "10%\r20%\r\n"]);
 }
 
 /// The errors of an agent may name files that a program has created.
 #[test]
-fn a_secret_is_not_in_errors_either() {
+fn secret_is_masked_in_errors() {
     let failure = Failure {
         kind: s2i_core::wire::FailureKind::Os,
         message: "can't open `/app/hun\u{1b}[1mter22`".into(),
     };
     let (mut refusing, _) = session(&[Frame::json(Kind::Failure, &failure)]);
     let (mut lost, _) = session(&[]);
-    let said = Ok(Piece::Stderr("panicked at hun\u{1b}[0mter22".into()));
-    lost.frames.output = stream::iter([said]).boxed();
-    let told = Told::default();
+    let message = Ok(Piece::Stderr("panicked at hun\u{1b}[0mter22".into()));
+    lost.frames.output = stream::iter([message]).boxed();
+    let outputs = Outputs::default();
     let program = program(&[("TOKEN", "hunter22")]);
     for (session, expected) in [
         (&mut refusing, "can't open `/app/[redacted]`"),
-        (&mut lost, "it said: panicked at [redacted]"),
+        (&mut lost, "its last message: panicked at [redacted]"),
     ] {
-        let failed = block_on(session.exec(&program, &Progress::new(&told))).unwrap_err();
+        let failed = block_on(session.exec(&program, &Progress::new(&outputs))).unwrap_err();
         let text = s2i_core::ErrorChain(&failed).to_string();
         assert!(text.contains(expected), "{text}");
     }
@@ -148,35 +148,39 @@ fn a_secret_is_not_in_errors_either() {
 
 /// `save-artifacts` writes an archive to its standard output, not text.
 #[test]
-fn poured_output_is_no_text() {
+fn streamed_archive_is_not_filtered() {
     let archive = "hunter22\u{1b}[1m\0";
     let (mut session, _) = session(&[
-        says(Kind::Stdout, archive),
-        says(Kind::Stderr, "hun\u{7}ter22"),
+        output(Kind::Stdout, archive),
+        output(Kind::Stderr, "hun\u{7}ter22"),
         exited(),
     ]);
-    let told = Told::default();
-    let progress = Progress::new(&told);
+    let outputs = Outputs::default();
+    let progress = Progress::new(&outputs);
     let program = program(&[("TOKEN", "hunter22")]);
-    let poured = block_on(session.pour(&program, &progress).collect::<Vec<_>>());
-    let poured: Vec<u8> = poured.into_iter().flat_map(Result::unwrap).collect();
-    assert_eq!(poured, archive.as_bytes());
+    let streamed = block_on(
+        session
+            .exec_archive(&program, &progress)
+            .collect::<Vec<_>>(),
+    );
+    let streamed: Vec<u8> = streamed.into_iter().flat_map(Result::unwrap).collect();
+    assert_eq!(streamed, archive.as_bytes());
     drop(progress);
-    assert_eq!(told.texts(), ["", "[redacted]"]);
+    assert_eq!(outputs.texts(), ["", "[redacted]"]);
 }
 
 #[test]
-fn what_waits_is_told_when_a_program_can_not_go_on() {
+fn held_back_output_is_sent_when_the_program_fails() {
     let failure = Failure {
         kind: s2i_core::wire::FailureKind::Os,
         message: "full".into(),
     };
     let (mut session, _) = session(&[
-        says(Kind::Stdout, "hunter"),
+        output(Kind::Stdout, "hunter"),
         Frame::json(Kind::Failure, &failure),
     ]);
-    let told = Told::default();
+    let outputs = Outputs::default();
     let program = program(&[("TOKEN", "hunter22")]);
-    block_on(session.exec(&program, &Progress::new(&told))).unwrap_err();
-    assert_eq!(told.texts(), ["hunter", ""]);
+    block_on(session.exec(&program, &Progress::new(&outputs))).unwrap_err();
+    assert_eq!(outputs.texts(), ["hunter", ""]);
 }

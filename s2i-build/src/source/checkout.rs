@@ -110,20 +110,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_nobody_holds_goes_with_the_next_one() {
+    fn stale_checkout_is_removed() {
         let temp = tempfile::tempdir().unwrap();
         let new = || Checkout::new(temp.path(), &CancelToken::default()).unwrap();
-        let held = new();
-        fs::write(held.path().join("file"), "").unwrap();
+        let used = new();
+        fs::write(used.path().join("file"), "").unwrap();
         let left = temp.path().join(format!("{PREFIX}left"));
         fs::create_dir_all(left.join("a/b")).unwrap();
-        let foreign = temp.path().join("s2i-other");
-        fs::create_dir(&foreign).unwrap();
+        let other = temp.path().join("s2i-other");
+        fs::create_dir(&other).unwrap();
 
         let next = new();
         assert!(!left.exists());
-        assert!(held.path().join("file").exists() && foreign.exists());
-        drop((held, next));
+        assert!(used.path().join("file").exists() && other.exists());
+        drop((used, next));
         assert_eq!(fs::read_dir(temp.path()).unwrap().count(), 1);
     }
 }

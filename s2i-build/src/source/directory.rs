@@ -128,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_search_for_a_file_ends() {
+    fn search_for_a_file_is_bounded() {
         let dir = tempfile::tempdir().unwrap();
         for name in ["a/b", "c"] {
             std::fs::create_dir_all(dir.path().join(name)).unwrap();

@@ -78,7 +78,7 @@ impl SourceReader for LocalAndGit {
         let (request, setting, cancel) = (request.clone(), self.clone(), context.cancel.clone());
         let work = move || match way {
             Way::Copy(dir) => {
-                Fetched::look_at(dir, &request, request.location.public(), None, None)
+                Fetched::inspect(dir, &request, request.location.public(), None, None)
             }
             Way::Local {
                 repository,
@@ -156,7 +156,7 @@ impl LocalAndGit {
         let base =
             OpenDir::open(checkout.path()).map_err(SourceError::io("open", checkout.path()))?;
         let has_submodules = base.dir().exists(".gitmodules");
-        let mut fetched = Fetched::look_at(base, request, location, Some(commit), Some(checkout))?;
+        let mut fetched = Fetched::inspect(base, request, location, Some(commit), Some(checkout))?;
         if has_submodules {
             let message = "the submodules of this repository are not fetched";
             fetched

@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn it_changes_with_the_tree_and_not_without() {
+    fn fingerprint_changes_with_the_tree_alone() {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path();
         fs::create_dir(root.join("a")).unwrap();
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_out_does_not_count() {
+    fn excluded_files_do_not_change_the_fingerprint() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("in"), "").unwrap();
         let first = settled(dir.path());
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_script_links_to_counts() {
+    fn target_of_a_script_link_changes_the_fingerprint() {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path();
         fs::create_dir_all(root.join(".s2i/bin")).unwrap();
@@ -166,7 +166,7 @@ mod tests {
 
     /// The same names, modes and contents.
     #[test]
-    fn another_directory_is_another_tree_by_its_metadata_alone() {
+    fn equal_directories_differ_by_metadata_alone() {
         let temp = tempfile::tempdir().unwrap();
         for name in ["one", "two"] {
             fs::create_dir(temp.path().join(name)).unwrap();

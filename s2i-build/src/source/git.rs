@@ -36,7 +36,7 @@ const UPLOAD_PACK: &str = "--upload-pack=git -c 'safe.directory=*' upload-pack";
 const USUAL_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
 /// Variables that would make Git use other repositories or programs.
-const FOREIGN_VARIABLES: [&str; 8] = [
+const UNSET_VARIABLES: [&str; 8] = [
     "GIT_DIR",
     "GIT_WORK_TREE",
     "GIT_INDEX_FILE",
@@ -258,7 +258,7 @@ impl Git<'_> {
         for setting in SAFE_CONFIG {
             command.args(["-c", setting]);
         }
-        for variable in FOREIGN_VARIABLES {
+        for variable in UNSET_VARIABLES {
             command.env_remove(variable);
         }
         command.args(args);
@@ -441,7 +441,7 @@ mod tests {
     }
 
     #[test]
-    fn of_many_messages_whole_words_of_the_end_are_kept() {
+    fn long_messages_keep_whole_words_of_their_end() {
         let line = "remote: https://me:password@example.org/x\n";
         let all = line.repeat(10_000);
         let kept = messages(all.as_bytes()).unwrap();
@@ -453,7 +453,7 @@ mod tests {
     }
 
     #[test]
-    fn long_subjects_are_cut() {
+    fn long_subjects_are_truncated() {
         assert_eq!(shorten("short"), "short");
         assert_eq!(shorten(&"é".repeat(81)).chars().count(), 80);
     }

@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn directories_and_remotes() {
+    fn directories_and_remotes_are_parsed() {
         check(".", "directory .");
         check("./app:dir", "directory ./app:dir");
         check("app#v1", "directory app#v1");
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_be_an_option_or_a_helper_is_refused() {
+    fn options_and_helpers_are_refused() {
         check("", "the source can't be empty");
         check(
             "ssh://-oProxyCommand=x/y",
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn debug_hides_credentials_too() {
+    fn debug_output_has_no_credentials() {
         let location: SourceLocation = "https://u:hunter2@h/x".parse().unwrap();
         assert_eq!(format!("{location:?}"), "SourceLocation(https://h/x)");
     }

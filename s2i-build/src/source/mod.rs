@@ -89,7 +89,7 @@ pub enum SourceError {
         "the Git repository `{location}` belongs to another user (uid {owner}) and takes its objects from `{}`",
         outside.display()
     )]
-    ForeignObjects {
+    OutsideObjects {
         /// The repository.
         location: String,
         /// The owner of its directory, or of Git's own directory in it.

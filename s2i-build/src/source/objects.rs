@@ -37,7 +37,7 @@ impl Objects {
     /// Finds the objects of the repository in a directory. `git_dir` is Git's own directory.
     ///
     /// # Errors
-    /// [`SourceError::ForeignObjects`] where there is a place outside, and the directory or `.git` in it belongs to
+    /// [`SourceError::OutsideObjects`] where there is a place outside, and the directory or `.git` in it belongs to
     /// another user than root and the caller; [`SourceError::Io`] where Git may follow what can't be followed here.
     pub(super) fn find(dir: &OpenDir, git_dir: &Path, location: &str) -> Result<Self, SourceError> {
         let root = handle_path(dir);
@@ -50,9 +50,9 @@ impl Objects {
         let real_root = canonical(&root)?;
         let outside = Search::new(real_root).run(git_dir)?;
         if let Some(outside) = outside.first()
-            && let Some(owner) = foreign_owner(&root)
+            && let Some(owner) = other_owner(&root)
         {
-            return Err(SourceError::ForeignObjects {
+            return Err(SourceError::OutsideObjects {
                 location: location.into(),
                 owner,
                 outside: outside.clone(),
@@ -66,7 +66,7 @@ impl Objects {
 }
 
 /// Returns the owner of the directory or of `.git` in it, when that is neither root nor the caller.
-fn foreign_owner(root: &Path) -> Option<u32> {
+fn other_owner(root: &Path) -> Option<u32> {
     let own = [0, geteuid().as_raw()];
     let metadata = [root.metadata(), root.join(".git").symlink_metadata()];
     let mut owners = metadata.into_iter().flatten().map(|found| found.uid());

@@ -44,7 +44,7 @@ pub struct Fetched {
 
 impl Fetched {
     /// Inspects the tree in `base`. No link is followed out of it.
-    pub(super) fn look_at(
+    pub(super) fn inspect(
         base: OpenDir,
         request: &SourceRequest,
         location: String,
@@ -55,8 +55,8 @@ impl Fetched {
             Some(context_dir) => open_context(&base, context_dir)?,
             None => base,
         };
-        let foreign =
-            foreign_in(&root, &request.foreign).map_err(SourceError::io("look at", root.path()))?;
+        let excluded_dirs = dirs_below(&root, &request.excluded_dirs)
+            .map_err(SourceError::io("look at", root.path()))?;
         let ignore = read_text(&root, IGNORE_FILE)?;
         let rules = SourceFilter {
             exclude: request.exclude.clone(),
@@ -65,9 +65,9 @@ impl Fetched {
                 .flat_map(|text| text.lines())
                 .map(Into::into)
                 .collect(),
-            excluded_dirs: foreign.clone(),
+            excluded_dirs: excluded_dirs.clone(),
         };
-        let filter = foreign
+        let filter = excluded_dirs
             .into_iter()
             .fold(Filter::excluding(&request.exclude)?, Filter::without);
         let (filter, mut diagnostics) = match ignore {
@@ -208,7 +208,7 @@ pub(super) fn write_scripts(
 
 /// Returns the paths in the tree of those of the directories that are below its root. A source that is inside such a
 /// directory itself is complete.
-fn foreign_in(root: &OpenDir, foreign: &[PathBuf]) -> io::Result<Vec<String>> {
+fn dirs_below(root: &OpenDir, dirs: &[PathBuf]) -> io::Result<Vec<String>> {
     let own = root.dir().dir_metadata()?;
     let is_root = |dir: &Path| {
         let metadata = dir.metadata();
@@ -220,7 +220,7 @@ fn foreign_in(root: &OpenDir, foreign: &[PathBuf]) -> io::Result<Vec<String>> {
         let below = dir.strip_prefix(root).ok()?.to_string_lossy();
         Some(below.into_owned())
     };
-    Ok(foreign.iter().filter_map(below).collect())
+    Ok(dirs.iter().filter_map(below).collect())
 }
 
 /// Opens the directory to build: the context directory, which must lie in the source itself. A link in the source

@@ -92,8 +92,8 @@ fn run(
     (built, notices.0.into_inner().unwrap())
 }
 
-/// Builder, name of the result and what is told, else the error with what to do about it.
-fn told(request: &BuildRequest, files: &str) -> String {
+/// Returns the builder, the name of the result and the notice, or the error with its hint.
+fn chosen(request: &BuildRequest, files: &str) -> String {
     match run(&engine(), request, files) {
         (Ok(outcome), notices) => {
             let tag = outcome.tag.map_or("none".into(), |tag| tag.to_string());
@@ -115,12 +115,12 @@ fn told(request: &BuildRequest, files: &str) -> String {
 }
 
 #[test]
-fn without_a_builder_the_source_decides() {
+fn builder_is_detected_from_the_source() {
     let asked = request(Builder::Detected);
-    assert_snapshot!(told(&asked, "go.mod main.go"), @"by s2i/go, called none: the source has a go.mod");
-    assert_snapshot!(told(&asked, "package.json index.html go.mod"), @"by s2i/go, called none: the source has a go.mod, which comes before a package.json and an index.html");
-    assert_snapshot!(told(&asked, "package.json"), @"by s2i/node, called none: the source has a package.json");
-    assert_snapshot!(told(&asked, "README.md"), @"no builder image can be picked: at its top, the source has none of these: a `go.mod`, `go.work`, `Gopkg.toml`, `glide.yaml`, `Godeps` or file of Go (for s2i/go); a `package.json` or `server.js`, or, without an `index.html`, an `app.js`, `main.js` or `index.js` (for s2i/node); a program for Linux, an archive or an `index.html` (for s2i/binary) | name one, with `s2i build SOURCE BUILDER TAG`, or the directory of the application, with --context-dir");
+    assert_snapshot!(chosen(&asked, "go.mod main.go"), @"by s2i/go, called none: the source has a go.mod");
+    assert_snapshot!(chosen(&asked, "package.json index.html go.mod"), @"by s2i/go, called none: the source has a go.mod, which comes before a package.json and an index.html");
+    assert_snapshot!(chosen(&asked, "package.json"), @"by s2i/node, called none: the source has a package.json");
+    assert_snapshot!(chosen(&asked, "README.md"), @"no builder image can be picked: at its top, the source has none of these: a `go.mod`, `go.work`, `Gopkg.toml`, `glide.yaml`, `Godeps` or file of Go (for s2i/go); a `package.json` or `server.js`, or, without an `index.html`, an `app.js`, `main.js` or `index.js` (for s2i/node); a program for Linux, an archive or an `index.html` (for s2i/binary) | name one, with `s2i build SOURCE BUILDER TAG`, or the directory of the application, with --context-dir");
 }
 
 #[test]
@@ -144,20 +144,23 @@ fn first_kind_of_a_source_picks_the_builder() {
 }
 
 #[test]
-fn one_name_is_the_builder_if_it_can_be() {
+fn single_name_is_the_builder_if_it_is_one() {
     let builder = "other/builder, called none: the only image";
     assert_eq!(
-        told(&either("other/builder"), "go.mod"),
+        chosen(&either("other/builder"), "go.mod"),
         format!("by {builder}")
     );
-    // Whether the source says anything does not matter then.
-    assert_eq!(told(&either("other/builder"), ""), format!("by {builder}"));
-    assert!(told(&either("old-builder"), "").starts_with("by old-builder, called none"));
+    // The files of the source do not matter then.
+    assert_eq!(
+        chosen(&either("other/builder"), ""),
+        format!("by {builder}")
+    );
+    assert!(chosen(&either("old-builder"), "").starts_with("by old-builder, called none"));
     for (name, why) in [("new", "NoSuchImage"), ("app", "MadeByS2i")] {
         let expected = format!("by s2i/go, called {name}: the source has a go.mod; {name}: {why}");
-        assert_eq!(told(&either(name), "go.mod"), expected);
+        assert_eq!(chosen(&either(name), "go.mod"), expected);
     }
-    assert_snapshot!(told(&either("debian"), "go.mod"), @"`debian` is an image that is no builder, and that s2i has not made | to give its name to the result, name the builder too: `s2i build SOURCE BUILDER debian`");
+    assert_snapshot!(chosen(&either("debian"), "go.mod"), @"`debian` is neither a builder nor an image that s2i has built | to give its name to the result, name the builder too: `s2i build SOURCE BUILDER debian`");
 }
 
 #[test]
@@ -169,7 +172,7 @@ fn an_incremental_build_needs_a_name() {
         request.previous = Some(PreviousRequest { image, pull });
         request
     };
-    assert!(told(&incremental("app"), "go.mod").starts_with("by s2i/go, called app"));
+    assert!(chosen(&incremental("app"), "go.mod").starts_with("by s2i/go, called app"));
     let (refused, _) = run(&engine(), &incremental("other/builder"), "go.mod");
     assert!(matches!(
         refused.unwrap_err().error,
@@ -178,12 +181,12 @@ fn an_incremental_build_needs_a_name() {
 }
 
 #[test]
-fn a_builder_that_was_picked_can_be_another_one() {
+fn detected_builder_can_be_configured() {
     let mut asked = request(Builder::Detected);
     asked.builders.go = "other/builder".parse().unwrap();
-    assert!(told(&asked, "go.mod").starts_with("by other/builder"));
+    assert!(chosen(&asked, "go.mod").starts_with("by other/builder"));
     asked.builders.go = "nowhere".parse().unwrap();
-    assert_snapshot!(told(&asked, "main.go"), @"there is no builder image `nowhere`, which was picked because the source has the Go file main.go: the image `nowhere` is not in the engine");
+    assert_snapshot!(chosen(&asked, "main.go"), @"there is no builder image `nowhere`, which was picked because the source has the Go file main.go: the image `nowhere` is not in the engine");
 }
 
 /// The name of the result may be that of an image, but not of the one that it is built from.
@@ -202,7 +205,7 @@ fn the_result_does_not_replace_its_builder() {
 
 /// What is asked of the engine, and that an image that the engine has is not pulled to find out.
 #[test]
-fn an_engine_that_fails_is_no_engine_without_the_image() {
+fn failing_engine_fails_the_choice() {
     let whole = engine();
     run(&whole, &either("new"), "go.mod").0.unwrap();
     assert_snapshot!(whole.journal(), @r#"

@@ -48,7 +48,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_uploaded_and_removed_is_below_the_destination(text in PATH) {
+    fn uploads_and_removals_are_below_the_destination(text in PATH) {
         let mut facts = facts();
         facts.builder = image("s2i/go", |config| {
             config.labels.insert(label::DESTINATION.into(), text.clone());

@@ -72,13 +72,13 @@ fn run(
     pollster::block_on(build(engine, &source(), request, &(), cancel))
 }
 
-fn run_telling(
+fn run_with(
     engine: &ScriptedEngine,
     request: &BuildRequest,
-    told: &dyn EventSink,
+    sink: &dyn EventSink,
 ) -> Result<Outcome, BuildFailure> {
     let cancel = CancelToken::default();
-    pollster::block_on(build(engine, &source(), request, told, &cancel))
+    pollster::block_on(build(engine, &source(), request, sink, &cancel))
 }
 
 fn source() -> FixedSource {
@@ -135,7 +135,7 @@ fn a_split_build_drops_the_builder_before_it_commits() {
 #[test]
 fn an_engine_that_copies_the_source_gets_no_archive_of_it() {
     let engine = engine();
-    engine.copies();
+    engine.model().copies_sources = true;
     let mut request = split_incremental();
     request.trust = Some("certificates".into());
     run(&engine, &request, &CancelToken::default()).unwrap();
@@ -147,7 +147,7 @@ fn an_engine_that_copies_the_source_gets_no_archive_of_it() {
     start s2i/go
     copy the source to /tmp/src
     start web:latest-build
-    pour /usr/libexec/s2i/save-artifacts
+    stream /usr/libexec/s2i/save-artifacts
     unpack into /tmp/artifacts
     discard web:latest-build
     unpack into /tmp/trust
@@ -165,8 +165,8 @@ fn an_engine_that_copies_the_source_gets_no_archive_of_it() {
     assert_eq!(engine.live_containers(), 0);
 }
 
-/// An engine with images that can lend artifacts, those of these names.
-fn lending(labels: &[&str]) -> ScriptedEngine {
+/// Returns an engine whose images of these names have the label for artifacts.
+fn with_artifacts(labels: &[&str]) -> ScriptedEngine {
     let engine = engine();
     for name in labels {
         engine.add_image(name, |config| {
@@ -177,18 +177,18 @@ fn lending(labels: &[&str]) -> ScriptedEngine {
     engine
 }
 
-/// Where artifacts are lent nothing is written and read.
+/// Mounted artifacts are neither written nor read.
 #[test]
-fn an_engine_that_lends_artifacts_needs_no_second_container() {
+fn mounted_artifacts_need_no_second_container() {
     let journal = |engine: &ScriptedEngine| {
         run(engine, &incremental(), &CancelToken::default()).unwrap();
         assert_eq!(engine.live_containers(), 0);
         engine.journal()
     };
-    let engine = lending(&["s2i/go", "web"]);
-    assert!(journal(&engine).contains("pour"));
-    let engine = lending(&["s2i/go", "web"]);
-    engine.lends();
+    let engine = with_artifacts(&["s2i/go", "web"]);
+    assert!(journal(&engine).contains("stream"));
+    let engine = with_artifacts(&["s2i/go", "web"]);
+    engine.model().mounts_artifacts = true;
     assert_snapshot!(journal(&engine), @r#"
     resolve s2i/go
     resolve web
@@ -200,21 +200,21 @@ fn an_engine_that_lends_artifacts_needs_no_second_container() {
     discard s2i/go
     "#);
     for label in ["s2i/go", "web"] {
-        let engine = lending(&[label]);
-        engine.lends();
-        assert!(journal(&engine).contains("pour"), "{label}");
+        let engine = with_artifacts(&[label]);
+        engine.model().mounts_artifacts = true;
+        assert!(journal(&engine).contains("stream"), "{label}");
     }
 }
 
 #[test]
-fn artifacts_that_can_not_be_lent_are_brought_in() {
-    let (engine, told) = (lending(&["s2i/go", "web"]), Warnings::default());
-    engine.lends();
+fn artifacts_that_can_not_be_mounted_are_streamed() {
+    let (engine, sink) = (with_artifacts(&["s2i/go", "web"]), Warnings::default());
+    engine.model().mounts_artifacts = true;
     let start = 3;
     engine.fail_at(start);
-    run_telling(&engine, &incremental(), &told).unwrap();
-    let (journal, warnings) = (engine.journal(), told.0.lock().unwrap().join("\n"));
-    let expected = "start s2i/go\nstart s2i/go\nstart web\npour";
+    run_with(&engine, &incremental(), &sink).unwrap();
+    let (journal, warnings) = (engine.journal(), sink.0.lock().unwrap().join("\n"));
+    let expected = "start s2i/go\nstart s2i/go\nstart web\nstream";
     assert!(journal.contains(expected), "{journal}");
     assert!(
         warnings.contains("artifacts can't be mounted"),
@@ -225,19 +225,19 @@ fn artifacts_that_can_not_be_lent_are_brought_in() {
 
 /// What is wrong with the source is not about artifacts, and would be wrong again.
 #[test]
-fn a_source_that_can_not_be_copied_ends_a_build_with_lent_artifacts() {
-    let (engine, told) = (lending(&["s2i/go", "web"]), Warnings::default());
-    engine.lends();
-    engine.copies();
+fn uncopied_source_fails_a_build_with_mounted_artifacts() {
+    let (engine, sink) = (with_artifacts(&["s2i/go", "web"]), Warnings::default());
+    engine.model().mounts_artifacts = true;
+    engine.model().copies_sources = true;
     let copy = 4;
     engine.fail_at(copy);
-    let failed = run_telling(&engine, &incremental(), &told).unwrap_err();
+    let failed = run_with(&engine, &incremental(), &sink).unwrap_err();
     let journal = engine.journal();
     assert!(
         journal.ends_with("copy the source to /tmp/src\n"),
         "{journal}"
     );
-    assert!(told.0.lock().unwrap().is_empty(), "{failed:?}");
+    assert!(sink.0.lock().unwrap().is_empty(), "{failed:?}");
     assert_eq!(engine.live_containers(), 0);
 }
 
@@ -253,7 +253,7 @@ fn an_incremental_split_build_keeps_the_builders_container_beside_the_result() {
     resolve web:latest
     start s2i/go
     start web:latest-build
-    pour /usr/libexec/s2i/save-artifacts
+    stream /usr/libexec/s2i/save-artifacts
     unpack into /tmp/artifacts
     discard web:latest-build
     unpack into /tmp/src
@@ -268,13 +268,13 @@ fn an_incremental_split_build_keeps_the_builders_container_beside_the_result() {
     discard s2i/go-runtime
     name web:latest-build
     "#);
-    assert_eq!((engine.live_containers(), engine.unnamed_images()), (0, 0));
+    assert_eq!((engine.live_containers(), engine.model().unnamed), (0, 0));
     assert_eq!(engine.tags(), ["web", "web:latest-build"]);
 }
 
 /// Artifacts go from one container straight into the other, before anything else does.
 #[test]
-fn an_incremental_build_pours_from_the_image_before() {
+fn incremental_build_streams_from_the_previous_image() {
     let engine = engine();
     run(&engine, &incremental(), &CancelToken::default()).unwrap();
     assert_snapshot!(engine.journal(), @r#"
@@ -283,7 +283,7 @@ fn an_incremental_build_pours_from_the_image_before() {
     resolve web:latest
     start s2i/go
     start web
-    pour /usr/libexec/s2i/save-artifacts
+    stream /usr/libexec/s2i/save-artifacts
     unpack into /tmp/artifacts
     discard web
     unpack into /tmp/src
@@ -296,16 +296,16 @@ fn an_incremental_build_pours_from_the_image_before() {
 
 /// Whatever goes wrong with the artifacts, the build is done, in a container that has seen none of them.
 #[test]
-fn artifacts_that_can_not_be_had_make_a_clean_build() {
+fn missing_artifacts_make_a_clean_build() {
     let whole = engine();
     run(&whole, &incremental(), &CancelToken::default()).unwrap();
     let names: Vec<String> = whole.journal().lines().map(str::to_owned).collect();
-    for step in ["start web", "pour", "unpack into /tmp/artifacts"] {
-        let (engine, told) = (engine(), Warnings::default());
+    for step in ["start web", "stream", "unpack into /tmp/artifacts"] {
+        let (engine, sink) = (engine(), Warnings::default());
         let number = names.iter().position(|name| name.starts_with(step));
         engine.fail_at(number.unwrap());
-        run_telling(&engine, &incremental(), &told).unwrap();
-        let (journal, warnings) = (engine.journal(), told.0.lock().unwrap());
+        run_with(&engine, &incremental(), &sink).unwrap();
+        let (journal, warnings) = (engine.journal(), sink.0.lock().unwrap());
         let fresh = journal.rfind("start s2i/go").unwrap();
         assert!(fresh > 0, "{step}: {journal}");
         assert!(!journal[fresh..].contains("artifacts"), "{step}: {journal}");
@@ -334,7 +334,10 @@ fn an_optional_script_may_be_missing_but_not_broken() {
         (FailureKind::Os, false),
     ] {
         let engine = engine();
-        engine.script_is_refused("s2i/go-runtime", kind);
+        engine
+            .model()
+            .refusals
+            .insert("s2i/go-runtime".into(), kind);
         let built = run(&engine, &split(), &CancelToken::default());
         assert_eq!(built.is_ok(), expected, "{kind:?}");
         assert_eq!(engine.live_containers(), 0, "{kind:?}");
@@ -342,13 +345,13 @@ fn an_optional_script_may_be_missing_but_not_broken() {
 }
 
 #[test]
-fn a_failing_script_is_told_with_its_status_and_nothing_is_committed() {
+fn failing_script_is_reported_and_nothing_is_committed() {
     for (image, script) in [
         ("s2i/go", Script::Assemble),
         ("s2i/go-runtime", Script::AssembleRuntime),
     ] {
         let engine = engine();
-        engine.script_ends(image, Exit::Code(3));
+        engine.model().exits.insert(image.into(), Exit::Code(3));
         let failed = run(&engine, &split(), &CancelToken::default()).unwrap_err();
         assert!(
             matches!(failed.error, BuildError::Script { script: s, exit: Exit::Code(3), .. } if s == script)
@@ -362,12 +365,12 @@ fn a_failing_script_is_told_with_its_status_and_nothing_is_committed() {
 }
 
 /// Fails every operation in turn. Whatever fails, no container stays; if it is a removal itself, what
-/// was built is kept, and somebody is told.
+/// was built is kept, with a warning.
 #[test]
 fn nothing_is_left_behind_whatever_fails() {
     let copying = || {
         let engine = engine();
-        engine.copies();
+        engine.model().copies_sources = true;
         engine
     };
     let engines: [fn() -> ScriptedEngine; 2] = [engine, copying];
@@ -381,9 +384,9 @@ fn nothing_is_left_behind_whatever_fails() {
         let names: Vec<String> = whole.journal().lines().map(str::to_owned).collect();
         assert!(names.len() >= 5);
         for (number, name) in names.iter().enumerate() {
-            let (engine, told) = (engine(), Warnings::default());
+            let (engine, sink) = (engine(), Warnings::default());
             engine.fail_at(number);
-            let built = run_telling(&engine, request, &told);
+            let built = run_with(&engine, request, &sink);
             if name.starts_with("discard") {
                 built.unwrap();
                 assert_eq!(
@@ -391,7 +394,7 @@ fn nothing_is_left_behind_whatever_fails() {
                     (1, 1),
                     "{name}"
                 );
-                assert_eq!(told.0.lock().unwrap().len(), 1, "{name}");
+                assert_eq!(sink.0.lock().unwrap().len(), 1, "{name}");
             } else {
                 let failed = built.unwrap_err();
                 assert_eq!(engine.live_containers(), 0, "{name}: {}", engine.journal());
@@ -410,11 +413,11 @@ fn an_incremental_split_build_leaves_both_names_or_none() {
     run(&whole, &split_incremental(), &CancelToken::default()).unwrap();
     let names: Vec<String> = whole.journal().lines().map(str::to_owned).collect();
     for (number, name) in names.iter().enumerate() {
-        let (engine, told) = (engine(), Warnings::default());
+        let (engine, sink) = (engine(), Warnings::default());
         engine.fail_at(number);
-        let built = run_telling(&engine, &split_incremental(), &told);
-        let (journal, warnings) = (engine.journal(), told.0.lock().unwrap().join("\n"));
-        assert_eq!(engine.unnamed_images(), 0, "{name}: {journal}");
+        let built = run_with(&engine, &split_incremental(), &sink);
+        let (journal, warnings) = (engine.journal(), sink.0.lock().unwrap().join("\n"));
+        assert_eq!(engine.model().unnamed, 0, "{name}: {journal}");
         let left = usize::from(name.starts_with("discard"));
         assert_eq!(engine.live_containers(), left, "{name}: {journal}");
         let names = match &name[..] {
@@ -433,29 +436,32 @@ fn an_incremental_split_build_leaves_both_names_or_none() {
 }
 
 #[test]
-fn an_image_without_a_name_that_can_not_be_removed_is_told() {
+fn leftover_unnamed_image_is_reported() {
     let engine = engine();
     // The commit of the result, and what removes the other image then.
     engine.fail_at(17);
     engine.fail_at(19);
     let failed = run(&engine, &split_incremental(), &CancelToken::default()).unwrap_err();
     let journal = engine.journal();
-    assert!(journal.ends_with("forget sha256:made\n"), "{journal}");
+    assert!(
+        journal.ends_with("remove-committed sha256:made\n"),
+        "{journal}"
+    );
     assert!(failed.cleanup.is_some(), "{journal}");
 }
 
-/// What a build tells and how it ends where the builder has this user, the option this one, and these are allowed.
+/// Returns the outcome and the notices of a build with this user of the builder, this option and these allowed numbers.
 fn as_user(user: &str, option: Option<&str>, allowed: &str) -> (ScriptedEngine, String) {
     let engine = engine();
     for (name, uid) in [("root", 0), ("toor", 0), ("app", 1001)] {
-        engine.add_user(name, uid);
+        engine.model().users.insert(name.into(), uid);
     }
     engine.add_image("s2i/go", |config| config.user = user.into());
     let mut request = plain();
     request.assemble_user = option.map(str::to_owned);
     request.allowed_uids = allowed.parse().unwrap();
     let notices = Notices::default();
-    let end = match run_telling(&engine, &request, &notices) {
+    let end = match run_with(&engine, &request, &notices) {
         Ok(_) => notices.0.into_inner().unwrap().join("\n"),
         Err(failed) => {
             let is_refusal = matches!(
@@ -471,7 +477,7 @@ fn as_user(user: &str, option: Option<&str>, allowed: &str) -> (ScriptedEngine, 
 
 /// The number counts, whatever text it comes from.
 #[test]
-fn a_line_says_when_a_script_runs_as_root() {
+fn script_as_root_is_noticed() {
     for (user, option, expected) in [
         ("1001", None, ""),
         ("app", None, ""),
@@ -498,12 +504,12 @@ fn a_line_says_when_a_script_runs_as_root() {
             "--assemble-user is `toor`, by its table of users",
         ),
     ] {
-        let (_, told) = as_user(user, option, "");
+        let (_, notices) = as_user(user, option, "");
         let expected = match expected {
             "" => String::new(),
             reason => format!("assemble: {reason}"),
         };
-        assert_eq!(told, expected, "{user} {option:?}");
+        assert_eq!(notices, expected, "{user} {option:?}");
     }
 }
 
@@ -526,7 +532,7 @@ fn a_user_that_is_not_allowed_ends_the_build_before_anything_runs() {
         let (live, tags) = (engine.live_containers(), engine.tags());
         assert_eq!((live, tags.len()), (0, 0), "{user} {option:?}");
         let journal = engine.journal();
-        let went_in = ["unpack", "exec", "pour"].map(|step| journal.contains(step));
+        let went_in = ["unpack", "exec", "stream"].map(|step| journal.contains(step));
         assert_eq!(went_in, [false; 3], "{user} {option:?}: {journal}");
     }
     for (user, option, allowed) in [
@@ -543,14 +549,14 @@ fn a_user_that_is_not_allowed_ends_the_build_before_anything_runs() {
 
 /// Each container has its own user, and the one before may be root's although this builder is not.
 #[test]
-fn every_image_of_a_build_is_held_to_the_allowed_numbers() {
+fn users_of_all_images_are_checked() {
     for (image, script) in [
         ("s2i/go-runtime", "assemble-runtime"),
         ("web:latest-build", "save-artifacts"),
     ] {
         for user in ["", "toor"] {
             let engine = engine();
-            engine.add_user("toor", 0);
+            engine.model().users.insert("toor".into(), 0);
             engine.add_image("s2i/go-runtime", |config| {
                 config.user = "1001".into();
                 let label = label::ASSEMBLE_INPUT_FILES.into();
@@ -560,7 +566,7 @@ fn every_image_of_a_build_is_held_to_the_allowed_numbers() {
             request.allowed_uids = "1-".parse().unwrap();
             let cancel = CancelToken::default();
             run(&engine, &request, &cancel).unwrap();
-            let known = engine.config(image);
+            let known = engine.model().images[image].config.clone();
             engine.add_image(image, |config| {
                 *config = known;
                 config.user = user.into();
@@ -581,7 +587,7 @@ fn every_image_of_a_build_is_held_to_the_allowed_numbers() {
 #[test]
 fn a_container_of_a_refused_user_that_stays_is_reported() {
     let engine = engine();
-    engine.add_user("toor", 0);
+    engine.model().users.insert("toor".into(), 0);
     engine.add_image("s2i/go", |config| config.user = "toor".into());
     let mut request = plain();
     request.allowed_uids = "1-".parse().unwrap();
@@ -636,11 +642,11 @@ impl EventSink for Warnings {
     }
 }
 
-/// A script that fails and a removal that fails are both told.
+/// The failure of a script and that of the removal after it are both in the error.
 #[test]
-fn both_failures_are_told() {
+fn build_and_cleanup_failures_are_reported() {
     let engine = engine();
-    engine.script_ends("s2i/go", Exit::Code(1));
+    engine.model().exits.insert("s2i/go".into(), Exit::Code(1));
     let discard = 5;
     engine.fail_at(discard);
     let failed = run(&engine, &plain(), &CancelToken::default()).unwrap_err();
@@ -649,7 +655,7 @@ fn both_failures_are_told() {
 }
 
 #[test]
-fn an_interrupt_at_any_time_leaves_nothing_and_says_who_it_was() {
+fn interrupt_leaves_nothing_and_keeps_its_reason() {
     for request in [split(), split_incremental()] {
         let whole = engine();
         run(&whole, &request, &CancelToken::default()).unwrap();
@@ -668,7 +674,7 @@ fn an_interrupt_at_any_time_leaves_nothing_and_says_who_it_was() {
                 // Nothing is left to interrupt when the image is there.
                 Ok(_) => assert!(number > until_commit, "{name}"),
             }
-            let left = (engine.live_containers(), engine.unnamed_images());
+            let left = (engine.live_containers(), engine.model().unnamed);
             assert_eq!(left, (0, 0), "{name}: {}", engine.journal());
         }
     }

@@ -203,7 +203,7 @@ const HOOKS: [&str; 9] = [
 
 /// CVE-2024-45496: everything in a repository's own configuration that could run a program, in one.
 #[test]
-fn nothing_that_a_repository_says_runs_a_program() {
+fn repository_settings_run_no_program() {
     let place = Place::new();
     let canary = place.path("canary");
     let touch = format!("touch {}", canary.display());
@@ -236,7 +236,7 @@ fn nothing_that_a_repository_says_runs_a_program() {
     assert!(!canary.exists());
 }
 
-/// A submodule: its name, its path, and what else `.gitmodules` says of it.
+/// A submodule: its name, its path, and the rest of its entry in `.gitmodules`.
 const SUBMODULES: [(&str, &str, &str); 7] = [
     ("plain", "plain", ""),
     // CVE-2018-11235.
@@ -252,7 +252,7 @@ const SUBMODULES: [(&str, &str, &str); 7] = [
 ];
 
 #[test]
-fn no_submodule_is_fetched_whatever_it_is_called() {
+fn no_submodule_is_fetched() {
     for (name, path, more) in SUBMODULES {
         let place = Place::new();
         let canary = place.path("canary");
@@ -278,13 +278,16 @@ fn no_submodule_is_fetched_whatever_it_is_called() {
         assert!(found.contains("main.go=1"), "{found}");
         assert!(!found.contains("inside"), "{path:?}: {found}");
         assert!(!canary.exists(), "{path:?}");
-        let said: Vec<_> = fetched
+        let messages: Vec<_> = fetched
             .diagnostics
             .iter()
             .map(ToString::to_string)
             .collect();
         let expected = "the submodules of this repository are not fetched";
-        assert!(said.iter().any(|line| line.contains(expected)), "{said:?}");
+        assert!(
+            messages.iter().any(|line| line.contains(expected)),
+            "{messages:?}"
+        );
     }
 }
 
@@ -304,9 +307,9 @@ fn repository(dir: &Path) -> String {
     git(&["rev-parse", "HEAD"])
 }
 
-/// CVE-2025-48385: a bundle that a server names is written where it says.
+/// CVE-2025-48385: a bundle that a server names is written to a path of its choice.
 #[test]
-fn no_bundle_is_fetched_that_a_repository_names() {
+fn advertised_bundle_is_not_fetched() {
     let place = Place::new();
     place.write("main.go", "1");
     place.git(&["init", "-q"]);
@@ -338,9 +341,9 @@ fn no_bundle_is_fetched_that_a_repository_names() {
     assert!(!calls.is_empty() && calls.iter().all(|call| call.contains(&off)));
 }
 
-/// CVE-2024-32004: a repository that lacks an object says how Git gets it.
+/// CVE-2024-32004: a repository that lacks an object names the program by which Git gets it.
 #[test]
-fn a_repository_that_lacks_objects_runs_no_program_to_get_them() {
+fn missing_objects_are_not_fetched_lazily() {
     let place = Place::new();
     let canary = place.path("canary");
     place.write("main.go", "1");

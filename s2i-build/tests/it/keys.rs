@@ -225,8 +225,8 @@ const SOURCE: &[Case] = &[
         Same("it leaves out nothing more"),
     ),
     (
-        "foreign",
-        |request, place| request.source.foreign = vec![place.path("app/sub")],
+        "excluded_dirs",
+        |request, place| request.source.excluded_dirs = vec![place.path("app/sub")],
         Same("a checkout has nothing of another directory"),
     ),
 ];
@@ -251,13 +251,13 @@ const FILES: &[Case] = &[
         Other,
     ),
     (
-        "foreign",
-        |request, place| request.source.foreign = vec![place.path("app/sub")],
+        "excluded_dirs",
+        |request, place| request.source.excluded_dirs = vec![place.path("app/sub")],
         Other,
     ),
     (
-        "foreign",
-        |request, place| request.source.foreign = vec![place.path("tmp")],
+        "excluded_dirs",
+        |request, place| request.source.excluded_dirs = vec![place.path("tmp")],
         Same("it is not in the source"),
     ),
 ];
@@ -330,14 +330,20 @@ fn engine(change: impl FnOnce(&mut ContainerConfig)) -> ScriptedEngine {
     for name in ["other", "runtime", "before"] {
         engine.add_image(name, |_| ());
     }
-    engine.remembers();
+    engine.model().cache.get_or_insert_default();
     engine
 }
 
 fn key_of(engine: &ScriptedEngine, source: &LocalAndGit, request: &BuildRequest) -> Option<String> {
     let cancel = CancelToken::default();
     pollster::block_on(build(engine, source, request, &(), &cancel)).unwrap();
-    engine.keys().pop()
+    engine
+        .model()
+        .cache
+        .iter()
+        .flatten()
+        .next_back()
+        .map(|(key, _)| key.clone())
 }
 
 fn key(place: &Place, request: &BuildRequest) -> Option<String> {
@@ -396,7 +402,7 @@ fn every_option_changes_the_key_or_can_not_matter() {
         context_dir,
         copy,
         exclude,
-        foreign,
+        excluded_dirs,
     });
     thread::sleep(Duration::from_secs(2));
     check(&place, &request, &fields, SOURCE);
@@ -419,12 +425,12 @@ fn every_option_of_a_split_build_changes_the_key_or_can_not_matter() {
 }
 
 #[test]
-fn what_decides_about_files_changes_the_key() {
+fn file_rules_change_the_key() {
     let place = place();
     thread::sleep(Duration::from_secs(2));
     let mut request = request(&place);
     request.source.copy = true;
-    let fields = ["location", "context_dir", "exclude", "foreign"];
+    let fields = ["location", "context_dir", "exclude", "excluded_dirs"];
     check(&place, &request, &fields, FILES);
 }
 

@@ -88,7 +88,7 @@ fn images_are_named_by_digest_where_the_registry_has_one() {
 }
 
 #[test]
-fn a_plain_build() {
+fn plain_build_has_one_stage() {
     assert_snapshot!(planned(&request(), &facts()), @r#"
     stage build from builder s2i/go (sha256:s2i/go, linux/amd64), as "1001", network default
       copy source into /tmp/src
@@ -168,7 +168,7 @@ fn the_commit_dates_and_labels_the_image() {
 }
 
 #[test]
-fn flags_win_over_labels_and_the_command_line_over_the_source() {
+fn options_override_labels_and_the_source() {
     let mut facts = facts();
     facts.builder = image("s2i/go", |config| {
         config
@@ -259,7 +259,7 @@ pub(crate) fn with_runtime(artifacts: &str, label: Option<&str>) -> (BuildReques
 }
 
 #[test]
-fn a_runtime_image_gets_what_its_label_says() {
+fn label_of_the_runtime_image_names_the_artifacts() {
     let (request, facts) = with_runtime("", Some("/opt/app-root/bin"));
     assert_snapshot!(planned(&request, &facts), @r#"
     stage build from builder s2i/go (sha256:s2i/go, linux/amd64), as "1001", network default
@@ -280,7 +280,7 @@ fn a_runtime_image_gets_what_its_label_says() {
 }
 
 #[test]
-fn the_users_artifacts_win_over_the_label() {
+fn requested_artifacts_override_the_label() {
     let (mut request, mut facts) = with_runtime("/a/b;/c:d/e", Some("/opt/app-root/bin"));
     facts.source.scripts.extend([Script::Run]);
     request.assemble_runtime_user = Some("5".into());
@@ -314,7 +314,7 @@ pub(crate) fn incremental(request: &mut BuildRequest, facts: &mut Facts) {
 
 /// `assemble` knows that its caches are wanted, and the image knows nothing of that.
 #[test]
-fn an_incremental_build_begins_with_what_its_own_result_saved() {
+fn incremental_build_starts_with_saved_artifacts() {
     let (mut request, mut facts) = (request(), facts());
     incremental(&mut request, &mut facts);
     request.limits.pids = Some(100);
@@ -342,7 +342,7 @@ fn an_incremental_build_begins_with_what_its_own_result_saved() {
 
 /// The result is the one of a build that is not incremental; the builder's container stays beside it.
 #[test]
-fn an_incremental_split_build_begins_with_the_builders_container_of_the_one_before() {
+fn incremental_runtime_build_starts_with_the_kept_builder() {
     let (mut request, mut facts) = with_runtime("", Some("/opt/app-root/bin"));
     request.limits = Limits {
         memory: Some(1 << 30),
@@ -416,10 +416,10 @@ fn the_network_is_the_same_in_every_container() {
     }
 }
 
-/// Both images have to say so, because both scripts have to be ready for it.
+/// Both images need the label, because both scripts have to be ready for it.
 #[test]
-fn artifacts_are_lent_where_both_images_are_made_for_it() {
-    let lent = |previous: &str, builder: &str| {
+fn artifacts_are_mounted_if_both_labels_allow_it() {
+    let mounted = |previous: &str, builder: &str| {
         let (mut request, mut facts) = (request(), facts());
         incremental(&mut request, &mut facts);
         let images = [
@@ -437,7 +437,7 @@ fn artifacts_are_lent_where_both_images_are_made_for_it() {
         saved.mount.as_ref().map(ToString::to_string)
     };
     let cache = "/opt/app-root/cache";
-    assert_eq!(lent(cache, "/elsewhere").as_deref(), Some(cache));
+    assert_eq!(mounted(cache, "/elsewhere").as_deref(), Some(cache));
     for (previous, builder) in [
         ("", cache),
         (cache, ""),
@@ -445,7 +445,7 @@ fn artifacts_are_lent_where_both_images_are_made_for_it() {
         ("cache", cache),
         ("/a/../b\0", cache),
     ] {
-        assert_eq!(lent(previous, builder), None, "{previous} {builder}");
+        assert_eq!(mounted(previous, builder), None, "{previous} {builder}");
     }
 }
 
@@ -485,7 +485,7 @@ fn artifacts_that_can_not_work_are_refused() {
     refused(
         &request,
         &facts,
-        "nothing says which artifacts the runtime image `s2i/go-runtime` gets: it has no label `io.openshift.s2i.assemble-input-files`\nhint: name them with --runtime-artifact /path/in/builder[:directory]",
+        "no artifacts are named for the runtime image `s2i/go-runtime`: it has no label `io.openshift.s2i.assemble-input-files`\nhint: name them with --runtime-artifact /path/in/builder[:directory]",
     );
     let (request, facts) = with_runtime("/a/x;/b/x", None);
     refused(
@@ -524,7 +524,7 @@ fn requests_that_can_not_end_well_are_refused_before_anything_starts() {
     request.description = None;
     for (dir, message) in [
         ("/proc/self/fd/8", "could lead out of the container"),
-        ("relative", "no usable path"),
+        ("relative", "is not a usable path"),
     ] {
         facts.builder.config.working_dir = dir.into();
         assert!(
@@ -605,7 +605,7 @@ fn images_without_scripts_are_refused() {
     refused(
         &request,
         &facts,
-        "the image `s2i/go` says that its scripts are at `https://example.org/s2i`; only image:///absolute/path is supported",
+        "the label of the image `s2i/go` names `https://example.org/s2i` for its scripts; only image:///absolute/path is supported",
     );
 }
 
@@ -626,13 +626,13 @@ fn not_allowed(
     let expected = format!("{start}, and allowed are 1-: {reason}");
     assert_eq!(refusal.to_string(), expected);
     let hint = refusal.hint().unwrap();
-    let says_what_to_do = hint.contains("--assemble-") && hint.contains("--allowed-uids");
-    assert!(says_what_to_do, "{hint}");
+    let has_both_options = hint.contains("--assemble-") && hint.contains("--allowed-uids");
+    assert!(has_both_options, "{hint}");
     request.allowed_uids = "-1001".parse().unwrap();
     plan(&request, &facts).unwrap();
 }
 
-/// Whatever says who a script runs as, and whichever image it is of: a number is judged before anything starts.
+/// A number is checked before anything starts, whatever the origin of the user and the image.
 #[test]
 fn numbers_that_are_not_allowed_are_refused() {
     for (user, reason) in [
@@ -739,7 +739,7 @@ fn images_that_no_container_can_be_of_are_refused() {
     refused(
         &request,
         &empty,
-        "the config of the image `s2i/go` is empty: it has no label that says where its scripts are, no user and no command\nhint: use a builder image; an image that was imported from a plain archive of files has no config",
+        "the config of the image `s2i/go` is empty: it has no label for its scripts, no user and no command\nhint: use a builder image; an image that was imported from a plain archive of files has no config",
     );
     // A source with scripts of its own needs none of the image.
     empty.source.scripts.extend([Script::Assemble, Script::Run]);

@@ -68,9 +68,9 @@ const NOTICE: fn(&Event) -> bool = |event| matches!(event, Event::Notice(_));
 fn engine(copies: bool) -> ScriptedEngine {
     let engine = ScriptedEngine::new();
     engine.add_image("s2i/go", |_| ());
-    engine.remembers();
+    engine.model().cache.get_or_insert_default();
     if copies {
-        engine.copies();
+        engine.model().copies_sources = true;
     }
     engine
 }
@@ -98,8 +98,14 @@ fn run(
     ))
 }
 
+/// Returns the number of uploads and of entries in the build cache.
+fn counts(engine: &ScriptedEngine) -> (usize, usize) {
+    let model = engine.model();
+    (model.trees.len(), model.cache.iter().flatten().count())
+}
+
 fn last_tree(engine: &ScriptedEngine) -> String {
-    listed(&engine.trees().pop().unwrap())
+    listed(engine.model().trees.last().unwrap())
 }
 
 fn quiet<'a>() -> At<'a> {
@@ -166,7 +172,7 @@ fn a_source_that_goes_away_fails_the_build() {
 
 /// The good tree and another one change places while the build runs, and back at its end.
 #[test]
-fn a_result_of_another_tree_is_not_remembered() {
+fn result_of_another_tree_is_not_cached() {
     let place = Place::new();
     for path in ["main", "dir/main", "dir/other", "whole/main"] {
         place.write(path, "good");
@@ -219,7 +225,7 @@ fn a_result_of_another_tree_is_not_remembered() {
 }
 
 #[test]
-fn what_has_not_changed_is_not_built_again() {
+fn unchanged_source_is_not_built_again() {
     let place = Place::new();
     place.write("main", "good");
     thread::sleep(SETTLED);
@@ -227,13 +233,13 @@ fn what_has_not_changed_is_not_built_again() {
     for _ in 0..2 {
         run(&place, &engine, place.request(), &quiet).unwrap();
     }
-    assert_eq!((engine.trees().len(), engine.keys().len()), (1, 1));
+    assert_eq!(counts(&engine), (1, 1));
     // Another directory with the same files has another place and another inode.
     fs::rename(place.path("app"), place.path("other")).unwrap();
     place.write("main", "good");
     thread::sleep(SETTLED);
     run(&place, &engine, place.request(), &quiet).unwrap();
-    assert_eq!((engine.trees().len(), engine.keys().len()), (2, 2));
+    assert_eq!(counts(&engine), (2, 2));
 }
 
 /// A place with two repositories, `app` and `other`.
@@ -298,7 +304,7 @@ fn another_repository_in_the_source_is_not_built() {
             source.to_string().contains("another repository"),
             "{source}"
         );
-        assert!(engine.trees().is_empty());
+        assert!(engine.model().trees.is_empty());
     }
 }
 

@@ -93,7 +93,7 @@ fn key_of(request: &BuildRequest) -> String {
 }
 
 #[test]
-fn who_gets_a_variable_and_what_the_image_keeps() {
+fn variables_reach_only_their_scripts() {
     let all = [
         "NPM_TOKEN",
         "npm_config_//example.org/:_authToken",
@@ -111,7 +111,7 @@ fn who_gets_a_variable_and_what_the_image_keeps() {
         (&all[3..], &all[3..], &all[3..], &all[3..], &[]),
         (&all[..1], &[], &all[..1], &all[..1], &[]),
         (&all[3..], &["X"], &all[..1], &all[..1], &["X", "OTHER"]),
-        // A proxy where somebody logs in.
+        // A proxy with a login.
         (&all[2..3], &[], &[], &all[2..3], &[]),
         (&["PATH"], &[], &[], &[], &[]),
     ] {
@@ -141,7 +141,7 @@ fn who_gets_a_variable_and_what_the_image_keeps() {
 }
 
 #[test]
-fn a_proxy_where_nobody_logs_in_is_kept() {
+fn proxy_without_a_login_is_kept() {
     let mut request = request();
     request.env = vec![variable("HTTPS_PROXY", "http://proxy.example.org:3128")];
     let planned = plan(&request, &facts()).unwrap();
@@ -296,7 +296,7 @@ fn of_all_programs_only_assemble_gets_secrets() {
     };
     let cancel = CancelToken::default();
     pollster::block_on(build(&engine, &source, &request, &(), &cancel)).unwrap();
-    let programs = engine.programs();
+    let programs = engine.model().programs.clone();
     let seen = programs.iter().map(|program| {
         let has = |variable: &EnvVar| variable.value().contains(VALUE);
         let in_env = program.env.iter().any(has);

@@ -22,7 +22,7 @@ use s2i_core::Script;
 use crate::place::{Place, git, names};
 
 #[test]
-fn a_directory_is_taken_as_it_lies_there() {
+fn directory_is_read_with_uncommitted_files() {
     let place = Place::new();
     place.write("main.go", "1");
     place.write("docs/a.md", "2");
@@ -112,13 +112,13 @@ fn branches_tags_commits_and_short_ids() {
 
 /// It would go into the container, which lies in it, without end.
 #[test]
-fn where_images_are_kept_is_no_part_of_a_source() {
+fn image_store_is_not_part_of_the_source() {
     let place = Place::new();
     place.write("main.go", "1");
     place.write("keep/store/blob", "2");
     place.write("keep/other", "3");
-    let with = |foreign: &[&str]| SourceRequest {
-        foreign: foreign.iter().map(|dir| place.path(dir)).collect(),
+    let with = |dirs: &[&str]| SourceRequest {
+        excluded_dirs: dirs.iter().map(|dir| place.path(dir)).collect(),
         ..place.request()
     };
     let rest = "keep keep/other=3 main.go=1";
@@ -156,7 +156,7 @@ fn git_of_a_careful_user() -> Command {
 }
 
 #[test]
-fn a_bare_repository_is_one_that_is_named_explicitly() {
+fn bare_repository_is_accepted_despite_safe_bare_repository() {
     let place = Place::new();
     place.write("main.go", "one");
     place.git(&["init", "-q"]);
@@ -202,7 +202,7 @@ fn a_pipe_and_a_huge_file_in_place_of_an_own_file_are_refused() {
 }
 
 #[test]
-fn what_can_not_be_fetched_is_said() {
+fn failed_fetches_are_explained() {
     let place = Place::new();
     let nowhere = place.path("nowhere");
     place.check(
@@ -286,10 +286,10 @@ fn links_are_not_followed_out_of_the_source() {
     assert!(!text.contains("A=secret"), "{text}");
 }
 
-/// What tells of which kind a source is: not what is left out, nothing that leads out of it, and nothing
+/// The entries that show the kind of a source: not what is left out, nothing that leads out of it, and nothing
 /// that would have to be waited for.
 #[test]
-fn files_at_the_top_are_known_with_their_beginnings() {
+fn root_entries_are_listed_with_their_beginnings() {
     let place = Place::new();
     for (name, text) in [
         ("go.mod", "module x"),

@@ -87,7 +87,7 @@ fn an_image_without_scripts_is_refused() {
         labels.insert(label::SCRIPTS_URL.into(), "https://example.org/".into());
     });
     assert_snapshot!(planned(&request(), &far), @r#"
-    the image `s2i/go` says that its scripts are at `https://example.org/`; only image:///absolute/path is supported
+    the label of the image `s2i/go` names `https://example.org/` for its scripts; only image:///absolute/path is supported
     hint: None
     "#);
 }
@@ -101,7 +101,7 @@ fn a_user_that_is_not_allowed_is_refused() {
     hint: Some("allow this number with --allowed-uids")
     "#);
     let engine = engine();
-    engine.add_user("toor", 0);
+    engine.model().users.insert("toor".into(), 0);
     engine.add_image("s2i/go", |config| config.user = "toor".into());
     let failed = pollster::block_on(usage(&engine, &request, &(), &CancelToken::default()));
     let failed = failed.unwrap_err();
@@ -125,11 +125,11 @@ fn run(
     answer.map(|answer| String::from_utf8(answer).unwrap())
 }
 
-/// Keeps what is told beside the answer.
+/// Records the events beside the result.
 #[derive(Default)]
-struct Told(Mutex<Vec<String>>);
+struct Recorder(Mutex<Vec<String>>);
 
-impl EventSink for Told {
+impl EventSink for Recorder {
     fn event(&self, event: Event) {
         let text = match event {
             Event::Output(Output::Stdout, piece) => String::from_utf8(piece).unwrap(),
@@ -141,11 +141,11 @@ impl EventSink for Told {
 }
 
 #[test]
-fn what_the_script_writes_is_the_answer_and_nothing_else() {
-    let (engine, told) = (engine(), Told::default());
-    let answer = run(&engine, &told, &CancelToken::default()).unwrap();
+fn usage_returns_only_standard_output() {
+    let (engine, recorder) = (engine(), Recorder::default());
+    let answer = run(&engine, &recorder, &CancelToken::default()).unwrap();
     assert_eq!(answer, "hello from the script\n");
-    assert_eq!(*told.0.lock().unwrap(), [""; 0]);
+    assert_eq!(*recorder.0.lock().unwrap(), [""; 0]);
     assert_snapshot!(engine.journal(), @r#"
     resolve s2i/go
     start s2i/go
@@ -159,10 +159,10 @@ fn what_the_script_writes_is_the_answer_and_nothing_else() {
 }
 
 #[test]
-fn what_a_script_that_fails_has_written_is_told() {
-    let (engine, told) = (engine(), Told::default());
-    engine.script_ends("s2i/go", Exit::Code(3));
-    let failed = run(&engine, &told, &CancelToken::default()).unwrap_err();
+fn output_of_a_failing_script_is_sent() {
+    let (engine, recorder) = (engine(), Recorder::default());
+    engine.model().exits.insert("s2i/go".into(), Exit::Code(3));
+    let failed = run(&engine, &recorder, &CancelToken::default()).unwrap_err();
     let is_it = matches!(
         failed.error,
         BuildError::Script {
@@ -172,14 +172,17 @@ fn what_a_script_that_fails_has_written_is_told() {
         }
     );
     assert!(is_it, "{failed:?}");
-    assert_eq!(*told.0.lock().unwrap(), ["hello from the script\n"]);
+    assert_eq!(*recorder.0.lock().unwrap(), ["hello from the script\n"]);
     assert_eq!(engine.live_containers(), 0);
 }
 
 #[test]
-fn a_script_that_is_not_there_is_an_error() {
+fn missing_script_is_an_error() {
     let engine = engine();
-    engine.script_is_refused("s2i/go", FailureKind::NotFound);
+    engine
+        .model()
+        .refusals
+        .insert("s2i/go".into(), FailureKind::NotFound);
     let failed = run(&engine, &(), &CancelToken::default()).unwrap_err();
     let is_it = matches!(
         &failed.error,
@@ -195,13 +198,13 @@ fn nothing_is_left_behind_whatever_fails() {
     run(&whole, &(), &CancelToken::default()).unwrap();
     let journal = whole.journal();
     for (number, name) in journal.lines().enumerate() {
-        let (engine, told) = (engine(), Told::default());
+        let (engine, recorder) = (engine(), Recorder::default());
         engine.fail_at(number);
-        let answer = run(&engine, &told, &CancelToken::default());
+        let answer = run(&engine, &recorder, &CancelToken::default());
         if name.starts_with("discard") {
             answer.unwrap();
             assert_eq!(engine.live_containers(), 1);
-            assert!(told.0.lock().unwrap()[0].starts_with("warning: cleanup"));
+            assert!(recorder.0.lock().unwrap()[0].starts_with("warning: cleanup"));
         } else {
             assert!(answer.unwrap_err().cleanup.is_none(), "{name}");
             assert_eq!(engine.live_containers(), 0, "{name}");

@@ -12,7 +12,7 @@ use futures_util::TryStreamExt as _;
 use s2i_build::{
     CancelToken, EngineError, Notice,
     context::or_interrupted,
-    ports::{EngineProbe as _, Holdings, ImageStore as _, ImageTransfer as _},
+    ports::{EngineProbe as _, ImageStore as _, ImageTransfer as _, StoredContent},
 };
 use s2i_core::ImageRef;
 use s2i_docker::{DockerEngine, Endpoint, Flavour};
@@ -88,41 +88,41 @@ impl Transfer<'_> {
     /// Returns the number of bytes sent.
     async fn run(&self) -> Result<u64, EngineError> {
         let tagging = async {
-            let holdings = self.holdings().await;
-            let is_named = self.tag(&holdings).await;
-            Ok::<_, EngineError>((holdings, is_named))
+            let stored = self.stored_content().await;
+            let is_named = self.tag(&stored).await;
+            Ok::<_, EngineError>((stored, is_named))
         };
-        let (holdings, is_named) = or_interrupted(tagging, self.cancel).await?;
+        let (stored, is_named) = or_interrupted(tagging, self.cancel).await?;
         if is_named {
             return Ok(0);
         }
-        if holdings != Holdings::default() {
-            let sent = self.send(holdings).await;
+        if stored != StoredContent::default() {
+            let sent = self.send(stored).await;
             // Some engines accept complete images only. Others do not report a missing layer that another client
             // has removed in the meantime.
             match sent {
-                Ok(bytes) if self.tag(&self.holdings().await).await => return Ok(bytes),
+                Ok(bytes) if self.tag(&self.stored_content().await).await => return Ok(bytes),
                 sent => tracing::debug!(?sent, "an archive of new layers was not enough"),
             }
         }
-        self.send(Holdings::default()).await
+        self.send(StoredContent::default()).await
     }
 
     /// Returns the layers that the daemon has of the image, its previous build and its base. Without this
     /// information, all layers are sent.
-    async fn holdings(&self) -> Holdings {
+    async fn stored_content(&self) -> StoredContent {
         let mut images = vec![self.base.clone(), self.image.clone()];
         images.extend(self.name.clone());
-        let found = self.api.holdings(&images).await;
+        let found = self.api.stored_content(&images).await;
         found.unwrap_or_else(|why| {
             tracing::debug!(%why, "the layers of the destination are unknown");
-            Holdings::default()
+            StoredContent::default()
         })
     }
 
     /// Tags the image if all its layers are there. Returns false if not, or if the engine refuses.
-    async fn tag(&self, holdings: &Holdings) -> bool {
-        let Ok(Some(id)) = self.native.id_at_destination(&self.image, holdings).await else {
+    async fn tag(&self, stored: &StoredContent) -> bool {
+        let Ok(Some(id)) = self.native.id_at_destination(&self.image, stored).await else {
             return false;
         };
         match (&self.name, id.parse()) {
@@ -132,12 +132,12 @@ impl Transfer<'_> {
         }
     }
 
-    async fn send(&self, holdings: Holdings) -> Result<u64, EngineError> {
+    async fn send(&self, stored: StoredContent) -> Result<u64, EngineError> {
         let bytes = Arc::new(AtomicU64::new(0));
         let sent = Arc::clone(&bytes);
         let names = self.name.iter().cloned().collect();
         let native = self.native;
-        let archive = native.export_missing_layers(&self.image, names, holdings, self.cancel);
+        let archive = native.export_missing_layers(&self.image, names, stored, self.cancel);
         let counted = archive.inspect_ok(move |piece| {
             sent.fetch_add(piece.len() as u64, Ordering::Relaxed);
         });

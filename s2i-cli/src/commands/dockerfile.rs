@@ -70,7 +70,10 @@ pub(crate) async fn run(
         request.builder = Builder::Named(builder);
     }
     // It may lie in the source.
-    request.source.foreign.push(source_dir.outermost.clone());
+    request
+        .source
+        .excluded_dirs
+        .push(source_dir.outermost.clone());
     let renderer = Renderer::new(global.progress, args.quiet, host);
     renderer.warnings(diagnostics);
     let images = AssumedImages {

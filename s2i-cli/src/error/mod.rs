@@ -182,7 +182,7 @@ fn source_code(err: &SourceError) -> Code {
         SourceError::NoGit { .. }
         | SourceError::Git { .. }
         | SourceError::Ignore(_)
-        | SourceError::ForeignObjects { .. }
+        | SourceError::OutsideObjects { .. }
         | SourceError::Io { .. } => exit::FETCH,
     }
 }
@@ -199,7 +199,7 @@ fn engine_code(err: &EngineError) -> Code {
             FailureKind::Requirement => exit::COMMIT,
             FailureKind::Os => exit::ENGINE,
         },
-        EngineError::Poured { .. } => exit::SCRIPT_FAILED,
+        EngineError::ProgramFailed { .. } => exit::SCRIPT_FAILED,
         EngineError::Input { .. } => exit::INPUT,
         EngineError::Interrupted(reason) => interrupt_code(*reason),
         EngineError::Lost { .. } => exit::LOST,
@@ -247,7 +247,7 @@ fn source_hint(err: &SourceError) -> Option<&'static str> {
         SourceError::RefOfFiles { .. } => {
             "leave out --copy to build from the Git repository, or leave out the reference"
         }
-        SourceError::ForeignObjects { .. } => {
+        SourceError::OutsideObjects { .. } => {
             "build the files as they are with --copy, or build as the owner of the repository"
         }
         SourceError::Ignore(_) => {
@@ -300,7 +300,7 @@ fn engine_hint(err: &EngineError) -> Option<String> {
             }
             _ => return None,
         },
-        EngineError::Poured { .. } => {
+        EngineError::ProgramFailed { .. } => {
             "its output is above; without --incremental, the build uses no saved artifacts"
         }
         EngineError::Lost { .. } => "was it removed, or out of memory?",

@@ -61,7 +61,7 @@ fn engines() {
             source: Box::new(denied()),
         }),
         of(EngineError::NoEndpoint {
-            reason: "nobody listens on /x.sock".into(),
+            reason: "nothing listens on /x.sock".into(),
         }),
         of(EngineError::NoSuchImage { image: image() }),
         of(EngineError::Pull {
@@ -76,7 +76,7 @@ fn engines() {
             into: "/tmp/src".parse().unwrap(),
             source: denied(),
         }),
-        of(EngineError::Poured {
+        of(EngineError::ProgramFailed {
             program: "/usr/libexec/s2i/save-artifacts".into(),
             image: image(),
             exit: Exit::Code(2),
@@ -93,7 +93,7 @@ fn engines() {
     ];
     insta::assert_snapshot!(text(&lines), @r#"
     20 no container engine answers at unix:///x.sock: permission denied | start Docker or Podman, name its socket with --url unix:///path/to/socket, or use the engine of s2i itself with --engine native
-    20 can't tell which container engine to use: nobody listens on /x.sock | start Docker or Podman, name its socket with --url unix:///path/to/socket, or use the engine of s2i itself with --engine native
+    20 no container engine can be chosen: nothing listens on /x.sock | start Docker or Podman, name its socket with --url unix:///path/to/socket, or use the engine of s2i itself with --engine native
     21 the image `s2i/go` is not in the engine | put it there, for example with `s2i load -i FILE`, or allow to pull `s2i/go` with --pull-policy
     21 can't pull the image `s2i/go`: no such host | check its name, that its registry can be reached, and the login there (`s2i login`); an image of this machine needs no pull
     22 the image `s2i/go` is for s390x, and this s2i has no agent for it | build s2i with `cargo xtask dist`, which puts the agents in
@@ -174,7 +174,7 @@ fn sources() {
             message: "could not read Username".into(),
         }),
         of(SourceError::BadRef("-h".into())),
-        of(SourceError::ForeignObjects {
+        of(SourceError::OutsideObjects {
             location: "app".into(),
             owner: 1001,
             outside: "/home/me/app/.git".into(),
@@ -235,7 +235,7 @@ fn users_and_images() {
     15 `assemble` would run as uid 0 in a container of `s2i/go`, and allowed are 1-: the image `s2i/go` has no USER | name a user of an allowed number with --assemble-user, or allow this one with --allowed-uids
     15 `assemble-runtime` would run as uid 0 in a container of `s2i/go`, and allowed are 1-: the image `s2i/go` has no USER | name a user of an allowed number with --assemble-runtime-user, or allow this one with --allowed-uids
     15 `usage` would run as uid 0 in a container of `s2i/go`, and allowed are 1-: the image `s2i/go` has no USER | allow this number with --allowed-uids
-    11 the config of the image `debian` is empty: it has no label that says where its scripts are, no user and no command | use a builder image; an image that was imported from a plain archive of files has no config
+    11 the config of the image `debian` is empty: it has no label for its scripts, no user and no command | use a builder image; an image that was imported from a plain archive of files has no config
     18 the image `debian` is for the operating system `windows`, and containers here run Linux | use an image for linux
     "#);
 }

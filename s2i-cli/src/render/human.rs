@@ -44,7 +44,7 @@ impl Human {
         match event {
             Event::PhaseStarted(phase) => {
                 self.flush(&mut state);
-                self.heading(&mut state, &Printable::line(phase.name()));
+                self.heading(&mut state, &Printable::line(&phase.to_string()));
             }
             Event::PhaseEnded(_, _) => self.flush(&mut state),
             Event::Output(Output::Stdout, _) if self.quiet => {}
@@ -73,7 +73,7 @@ impl Human {
         let times = outcome
             .times
             .iter()
-            .map(|(phase, time)| format!("{} {}", phase.name(), seconds(*time)));
+            .map(|(phase, time)| format!("{phase} {}", seconds(*time)));
         let total: Duration = outcome.times.iter().map(|(_, time)| *time).sum();
         let name = outcome
             .tag

@@ -42,7 +42,7 @@ async fn is_interrupted(at: Moment, hangs: bool) -> Daemon {
 
 /// Even when the engine or the agent never answers.
 #[tokio::test]
-async fn whatever_is_waited_for_can_be_stopped() {
+async fn every_wait_can_be_cancelled() {
     for at in [
         Moment::Call(Endpoint::Pull, 0),
         Moment::Call(Endpoint::InspectImage, 0),
@@ -60,9 +60,9 @@ async fn whatever_is_waited_for_can_be_stopped() {
     }
 }
 
-/// These are waited for, because nobody could tell what became of them.
+/// These are waited for, because their outcome would not be known otherwise.
 #[tokio::test]
-async fn what_the_engine_has_begun_is_taken_back() {
+async fn begun_operations_are_undone() {
     let daemon = is_interrupted(Moment::Call(Endpoint::Create, 0), false).await;
     assert_eq!(
         (
@@ -82,7 +82,7 @@ async fn what_the_engine_has_begun_is_taken_back() {
 }
 
 #[tokio::test]
-async fn an_image_that_can_not_be_taken_back_is_said() {
+async fn leftover_image_is_reported() {
     let scene = Scene::new(Knobs {
         fault: Some((Endpoint::RemoveImage, 0, Fault::Status(409, "it is in use"))),
         ..knobs(Moment::Call(Endpoint::Commit, 0), false)
@@ -149,7 +149,7 @@ async fn interrupted_load_of_a_bad_archive_is_an_interrupt() {
 }
 
 #[tokio::test]
-async fn an_archive_that_does_not_end_is_given_up() {
+async fn endless_archive_is_abandoned_on_cancel() {
     let scene = Scene::new(Knobs::default());
     let cancel = scene.cancel.clone();
     let pieces = archive(&[("manifest.json", b"[]")]);

@@ -78,7 +78,7 @@ async fn table(kind: Fault) -> String {
 }
 
 #[tokio::test]
-async fn refused_calls() {
+async fn refused_calls_leave_nothing_behind() {
     assert_snapshot!(table(Fault::Status(500, "no space left")).await, @r#"
     Pull 0: can't pull the image `s2i/go`: no space left
     InspectImage 0: the engine failed to inspect the image `s2i/go`: no space left
@@ -95,7 +95,7 @@ async fn refused_calls() {
 }
 
 #[tokio::test]
-async fn calls_cut_before_they_are_done() {
+async fn calls_cut_before_they_are_done_leave_nothing_behind() {
     assert_snapshot!(table(Fault::CutBefore).await, @r#"
     Pull 0: can't pull the image `s2i/go`: client error (SendRequest): connection closed before message completed
     InspectImage 0: the engine failed to inspect the image `s2i/go`: client error (SendRequest): connection closed before message completed
@@ -112,7 +112,7 @@ async fn calls_cut_before_they_are_done() {
 }
 
 #[tokio::test]
-async fn calls_cut_in_their_answer() {
+async fn calls_cut_in_their_answer_leave_nothing_behind() {
     assert_snapshot!(table(Fault::CutAfter).await, @r#"
     Pull 0: can't pull the image `s2i/go`: error reading a body from connection
     InspectImage 0: the engine failed to inspect the image `s2i/go`: error reading a body from connection: unexpected EOF during chunk size line
@@ -130,7 +130,7 @@ async fn calls_cut_in_their_answer() {
 
 /// Every status that engines give is an error with the engine's own words.
 #[tokio::test]
-async fn other_statuses() {
+async fn other_statuses_are_errors() {
     for (endpoint, nth) in CALLS {
         for status in [400, 401, 403, 404, 409, 503] {
             let tolerated = match endpoint {
@@ -156,9 +156,9 @@ async fn other_statuses() {
     }
 }
 
-/// When the build fails and the container stays, the first error is told and the rest as a warning.
+/// When the build fails and the container stays, the first error is text and the rest as a warning.
 #[tokio::test]
-async fn what_can_not_be_removed_is_said() {
+async fn leftover_container_is_reported() {
     let scene = Scene::new(Knobs {
         fault: Some((Endpoint::Remove, 0, Fault::Status(403, "device is busy"))),
         conduct: Some((Step::Hello, Conduct::Dies("no such file"))),
@@ -175,7 +175,7 @@ async fn what_can_not_be_removed_is_said() {
 }
 
 #[tokio::test]
-async fn nobody_listens() {
+async fn unreachable_engine_is_an_error() {
     let scene = Scene::new(Knobs::default());
     std::fs::remove_file(scene.daemon.socket()).unwrap();
     let err = scene.engine.probe().await.unwrap_err();
@@ -188,7 +188,7 @@ async fn nobody_listens() {
 }
 
 #[tokio::test]
-async fn a_load_that_fails_is_told() {
+async fn failed_load_is_reported() {
     for (knobs, expected) in [
         (
             Knobs {
@@ -229,29 +229,29 @@ async fn an_archive_that_breaks_fails_its_load() {
         .load(broken.boxed(), &scene.cancel)
         .await
         .unwrap_err();
-    let told = chain(&err);
+    let text = chain(&err);
     assert!(
-        told.starts_with("the engine failed to load `the archive`: "),
-        "{told}"
+        text.starts_with("the engine failed to load `the archive`: "),
+        "{text}"
     );
-    assert!(told.contains("the disk went away"), "{told}");
+    assert!(text.contains("the disk went away"), "{text}");
 }
 
 /// Podman is asked for the container's labels before it commits.
 #[tokio::test]
-async fn a_container_that_can_not_be_looked_at_is_not_committed() {
+async fn uninspectable_container_is_not_committed() {
     let scene = Scene::new(Knobs {
         answers: Answers::Podman,
         fault: Some((Endpoint::InspectContainer, 0, Fault::Status(500, "busy"))),
         ..Knobs::default()
     });
     let (committed, cleaned) = scene.build().await;
-    let told = outcome(&committed);
+    let text = outcome(&committed);
     assert!(
-        told.starts_with("the engine failed to inspect the container `s2i_"),
-        "{told}"
+        text.starts_with("the engine failed to inspect the container `s2i_"),
+        "{text}"
     );
-    assert!(told.ends_with(": busy"), "{told}");
+    assert!(text.ends_with(": busy"), "{text}");
     cleaned.unwrap();
     scene.daemon.check();
     assert_eq!(scene.daemon.count(Endpoint::Commit), 0);

@@ -5,7 +5,7 @@ use insta::assert_snapshot;
 use s2i_build::{
     BuildContext, EngineError,
     event::Progress,
-    ports::{Holdings, ImageStore as _, ImageTransfer as _},
+    ports::{ImageStore as _, ImageTransfer as _, StoredContent},
     request::PullPolicy,
 };
 use s2i_core::ImageRef;
@@ -42,7 +42,7 @@ async fn push(scene: &Scene, image: &str) -> Result<Option<String>, String> {
 }
 
 #[tokio::test]
-async fn names_are_whole_and_what_has_none_has_none() {
+async fn names_are_normalised_and_unnamed_images_have_none() {
     for answers in [Answers::Old, Answers::New, Answers::Podman] {
         let scene = with(
             &[],
@@ -120,7 +120,7 @@ async fn a_name_is_removed_as_a_name_and_an_id_as_all_its_names() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_no_image() {
+async fn missing_image_is_an_error() {
     let scene = with(&[], Knobs::default());
     let image = name("nothing");
     let removed = scene.engine.remove(&image).await.unwrap_err();
@@ -147,7 +147,7 @@ async fn what_is_not_there_is_no_image() {
 
 /// By layers where an engine keeps those, by whole manifests where it keeps archives.
 #[tokio::test]
-async fn what_is_there_need_not_be_sent() {
+async fn stored_content_need_not_be_sent() {
     let known = |digests: [&str; 1]| digests.map(str::to_owned).into();
     for answers in [Answers::Old, Answers::New, Answers::Podman] {
         let scene = with(
@@ -158,8 +158,8 @@ async fn what_is_there_need_not_be_sent() {
             },
         );
         let images = [name("s2i/go"), name("nothing")];
-        let there = scene.engine.holdings(&images).await.unwrap();
-        let mut expected = Holdings {
+        let there = scene.engine.stored_content(&images).await.unwrap();
+        let mut expected = StoredContent {
             images: known([BUILDER]),
             layers: known([LAYER]),
         };
@@ -174,8 +174,8 @@ async fn what_is_there_need_not_be_sent() {
             assert_eq!(asked("manifests"), "true");
             assert_eq!(asked("filters"), r#"{"reference":["s2i/go"]}"#);
         }
-        let nothing = scene.engine.holdings(&images[1..]).await.unwrap();
-        assert_eq!(nothing, Holdings::default(), "{answers:?}");
+        let nothing = scene.engine.stored_content(&images[1..]).await.unwrap();
+        assert_eq!(nothing, StoredContent::default(), "{answers:?}");
     }
 }
 
@@ -192,7 +192,7 @@ async fn a_name_is_given_by_id() {
 }
 
 #[tokio::test]
-async fn a_push_asks_for_one_tag_with_credentials_and_tells_the_digest() {
+async fn push_sends_one_tag_and_returns_the_digest() {
     let knobs = Knobs {
         digests: vec![
             "other.test/team/web@sha256:1111111111111111111111111111111111111111111111111111111111111111",
@@ -318,7 +318,7 @@ async fn an_export_that_is_cut_is_never_taken_for_whole() {
 }
 
 #[tokio::test]
-async fn only_what_has_no_name_is_pruned() {
+async fn only_unnamed_images_are_pruned() {
     let scene = with(&[], Knobs::default());
     let pruned = scene.engine.prune().await.unwrap();
     assert_eq!(

@@ -59,7 +59,7 @@ fn written(scene: &Scene, wanted: Output) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn a_command_makes_these_calls() {
+async fn launch_makes_these_calls() {
     let scene = Scene::new(Knobs {
         exit: Exit::Code(3),
         ..Knobs::default()
@@ -147,7 +147,7 @@ async fn a_limit_that_is_left_out_is_no_limit() {
 }
 
 #[tokio::test]
-async fn everything_that_is_asked_for_is_in_the_container() {
+async fn container_has_everything_requested() {
     let scene = Scene::new(Knobs::default());
     let image = facts();
     let port = |host, container| Publish { host, container };
@@ -197,7 +197,7 @@ async fn everything_that_is_asked_for_is_in_the_container() {
 }
 
 #[tokio::test]
-async fn what_it_writes_arrives_whatever_the_pieces() {
+async fn output_arrives_in_any_pieces() {
     let bytes: Vec<u8> = (0..=255).cycle().take(70_000).collect();
     for piece in [1, 7, 4096, 70_000] {
         let scene = Scene::new(Knobs {
@@ -254,7 +254,7 @@ async fn nothing_is_left_when_a_call_fails() {
 }
 
 #[tokio::test]
-async fn a_status_that_nobody_knows_is_no_success() {
+async fn unknown_status_is_an_error() {
     let scene = Scene::new(Knobs {
         fault: Some((Endpoint::Wait, 0, Fault::Status(404, "no such container"))),
         life: Life::UntilKilled,
@@ -266,7 +266,7 @@ async fn a_status_that_nobody_knows_is_no_success() {
 }
 
 #[tokio::test]
-async fn one_that_goes_by_itself_is_fine() {
+async fn self_removed_container_is_no_error() {
     for removal in [Removal::Missing, Removal::Underway(3)] {
         let scene = Scene::new(Knobs {
             removal,
@@ -326,7 +326,7 @@ async fn the_reason_is_passed_on_as_a_signal() {
 }
 
 #[tokio::test]
-async fn one_that_does_not_listen_is_killed() {
+async fn command_that_ignores_the_signal_is_killed() {
     let (scene, exit) = stopped(Life::UntilKilled).await;
     assert_eq!(exit.unwrap(), Exit::Code(137));
     assert_eq!(scene.daemon.model().signals, ["SIGTERM", "SIGKILL"]);

@@ -40,8 +40,8 @@ async fn every_kind_of_failure_arrives_and_ends_the_run() {
         for step in [Step::Identify, Step::Unpack, Step::Exec, Step::Finish] {
             let scene = conducting(step, Conduct::Refuses(failure(kind)));
             let (committed, cleaned) = scene.build().await;
-            let told = outcome(&committed);
-            assert_eq!(told, "in a container of `s2i/go`: there is no `/x`");
+            let text = outcome(&committed);
+            assert_eq!(text, "in a container of `s2i/go`: there is no `/x`");
             assert!(
                 matches!(committed, Err(EngineError::Container { failure, .. }) if failure.kind == kind)
             );
@@ -55,31 +55,35 @@ async fn every_kind_of_failure_arrives_and_ends_the_run() {
 async fn lost(step: Step, conduct: Conduct) -> String {
     let scene = conducting(step, conduct);
     let (committed, cleaned) = scene.build().await;
-    let told = outcome(&committed);
-    assert!(matches!(committed, Err(EngineError::Lost { .. })), "{told}");
+    let text = outcome(&committed);
+    assert!(matches!(committed, Err(EngineError::Lost { .. })), "{text}");
     cleaned.unwrap();
     scene.daemon.check();
-    told
+    text
 }
 
 #[tokio::test]
-async fn an_agent_that_is_not_ours_is_told_from_one_that_died() {
+async fn wrong_agent_and_dead_agent_are_distinguished() {
     let dies = || Conduct::Dies("exec /.s2i-agent: exec format error\x1b[31m\n");
     let lines = [
         lost(Step::Hello, dies()).await,
         lost(Step::Hello, Conduct::Babbles("hello world\n")).await,
-        lost(Step::Hello, Conduct::Says(Kind::Answer, "{}")).await,
-        lost(Step::Identify, Conduct::Says(Kind::Answer, "\"read\"")).await,
-        lost(Step::Unpack, Conduct::Says(Kind::Answer, "{\"unheard\":1}")).await,
-        lost(Step::Exec, Conduct::Says(Kind::Answer, "\"finished\"")).await,
-        lost(Step::Exec, Conduct::Says(Kind::Hello, "{}")).await,
-        lost(Step::Exec, Conduct::Says(Kind::Failure, "?")).await,
+        lost(Step::Hello, Conduct::Sends(Kind::Answer, "{}")).await,
+        lost(Step::Identify, Conduct::Sends(Kind::Answer, "\"read\"")).await,
+        lost(
+            Step::Unpack,
+            Conduct::Sends(Kind::Answer, "{\"unheard\":1}"),
+        )
+        .await,
+        lost(Step::Exec, Conduct::Sends(Kind::Answer, "\"finished\"")).await,
+        lost(Step::Exec, Conduct::Sends(Kind::Hello, "{}")).await,
+        lost(Step::Exec, Conduct::Sends(Kind::Failure, "?")).await,
         lost(Step::Finish, Conduct::Dies("")).await,
     ];
     assert_snapshot!(lines.join("\n"), @r#"
-    the container of `s2i/go` ended before its work was done: the connection to the container ended; it said: exec /.s2i-agent: exec format error
+    the container of `s2i/go` ended before its work was done: the connection to the container ended; its last message: exec /.s2i-agent: exec format error
     the container of `s2i/go` ended before its work was done: a frame of the unknown kind 104
-    the container of `s2i/go` ended before its work was done: the agent speaks another language
+    the container of `s2i/go` ended before its work was done: the agent has another version of the protocol
     the container of `s2i/go` ended before its work was done: the agent answered Read
     the container of `s2i/go` ended before its work was done: Answer frame: unknown variant `unheard`, expected one of `identified`, `unpacked`, `exited`, `read`, `finished` at line 1 column 10
     the container of `s2i/go` ended before its work was done: the agent answered Finished
@@ -99,7 +103,7 @@ async fn another_version_of_the_protocol_is_refused() {
     let err = scene.run().await.map(drop).unwrap_err();
     assert_eq!(
         chain(&err),
-        "the container of `s2i/go` ended before its work was done: the agent speaks another language"
+        "the container of `s2i/go` ended before its work was done: the agent has another version of the protocol"
     );
     scene.daemon.check();
 }
@@ -138,7 +142,7 @@ async fn the_policy_never_pulls_nothing() {
 }
 
 #[tokio::test]
-async fn an_image_that_a_pull_did_not_bring_is_told() {
+async fn image_missing_after_a_pull_is_an_error() {
     let scene = Scene::new(Knobs {
         pull_brings: false,
         ..Knobs::default()

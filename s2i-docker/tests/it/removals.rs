@@ -13,7 +13,7 @@ async fn discard(knobs: Knobs) -> (Scene, Result<(), String>) {
 }
 
 #[tokio::test]
-async fn one_that_is_gone_already_is_fine() {
+async fn missing_container_counts_as_removed() {
     let removal = Removal::Missing;
     let (scene, discarded) = discard(Knobs {
         removal,
@@ -26,7 +26,7 @@ async fn one_that_is_gone_already_is_fine() {
 }
 
 #[tokio::test]
-async fn one_that_goes_is_waited_for() {
+async fn removal_in_progress_is_awaited() {
     let removal = Removal::Underway(3);
     let (scene, discarded) = discard(Knobs {
         removal,
@@ -51,17 +51,17 @@ async fn a_removal_that_fails_once_is_tried_again() {
 }
 
 #[tokio::test]
-async fn a_removal_that_is_forbidden_is_told() {
+async fn forbidden_removal_is_reported() {
     let (scene, discarded) = discard(Knobs {
         fault: Some((Endpoint::Remove, 0, Fault::Status(403, "not yours"))),
         ..Knobs::default()
     })
     .await;
-    let told = discarded.unwrap_err();
+    let text = discarded.unwrap_err();
     assert!(
-        told.starts_with("the engine failed to remove the container `s2i_"),
-        "{told}"
+        text.starts_with("the engine failed to remove the container `s2i_"),
+        "{text}"
     );
-    assert!(told.ends_with(": not yours"), "{told}");
+    assert!(text.ends_with(": not yours"), "{text}");
     assert_eq!(scene.daemon.containers(), 1);
 }

@@ -28,7 +28,7 @@ use s2i_docker::{DockerContainer, DockerEngine, Endpoint};
 
 use crate::daemon::{BUILDER, Daemon, Knobs};
 
-/// What the program gets to know and nobody else.
+/// The value that only the program gets.
 pub(crate) const SECRET: &str = "hunter2-in-the-environment";
 
 /// Keeps every event.
@@ -102,7 +102,7 @@ impl Scene {
         }
     }
 
-    /// With somebody who knows passwords.
+    /// Sets a provider of credentials.
     pub(crate) fn with_credentials(mut self, provider: Arc<dyn CredentialProvider>) -> Self {
         self.engine = self.engine.with_credentials(provider);
         self

@@ -58,12 +58,12 @@ fn a_rootless_socket_is_found_by_its_flavour() {
 
 /// A socket file that its engine left behind is not taken for an engine.
 #[test]
-fn a_socket_that_nobody_listens_on_is_passed_over() {
+fn closed_socket_is_skipped() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("podman/podman.sock");
     drop(listen(&path));
     let shown = found(Flavour::Podman, &env(dir.path()));
-    let passed_over = format!("{} (nobody answers)", path.display());
+    let passed_over = format!("{} (connection refused)", path.display());
     let other = "unix:///run/podman/podman.sock";
     assert!(shown == other || shown.contains(&passed_over), "{shown}");
 }
@@ -87,7 +87,7 @@ fn the_variable_of_each_flavour_wins_over_its_sockets() {
 }
 
 #[tokio::test]
-async fn what_answers_says_what_it_is() {
+async fn probe_returns_the_kind_of_engine() {
     let mut lines = Vec::new();
     for answers in [Answers::Old, Answers::New, Answers::Podman] {
         let daemon = Daemon::start(Knobs {
@@ -105,7 +105,7 @@ async fn what_answers_says_what_it_is() {
 }
 
 #[tokio::test]
-async fn what_answers_says_what_it_offers() {
+async fn about_returns_the_properties() {
     let mut lines = Vec::new();
     for answers in [Answers::Old, Answers::New, Answers::Podman] {
         let scene = crate::scene::Scene::new(Knobs {

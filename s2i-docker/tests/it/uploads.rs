@@ -52,10 +52,7 @@ async fn a_slow_agent_bounds_what_is_taken() {
     finished.discard().await.unwrap();
     assert_eq!(scene.daemon.unpacked(), 64 * MIB);
     let most = most.load(Ordering::SeqCst);
-    assert!(
-        most <= AHEAD,
-        "{most} bytes were taken that nobody had read"
-    );
+    assert!(most <= AHEAD, "{most} bytes were taken that were not read");
     assert!(most > 0);
     let uploaded = scene
         .recorder
@@ -72,7 +69,7 @@ async fn a_slow_agent_bounds_what_is_taken() {
 
 /// Both sides wait for each other unless the refusal is heard while the upload stands still.
 #[tokio::test]
-async fn a_refusal_is_heard_while_nobody_reads() {
+async fn refusal_arrives_during_an_upload() {
     let failure = Failure {
         kind: FailureKind::BadArchive,
         message: "it climbs".into(),
@@ -88,7 +85,7 @@ async fn a_refusal_is_heard_while_nobody_reads() {
         .map(drop)
         .unwrap_err();
     assert!(
-        matches!(&err, EngineError::Container { failure: told, .. } if *told == failure),
+        matches!(&err, EngineError::Container { failure: reported, .. } if *reported == failure),
         "{err:?}"
     );
     scene.daemon.check();
@@ -105,7 +102,7 @@ async fn pieces_larger_than_a_frame_are_cut() {
 }
 
 #[tokio::test]
-async fn a_source_that_can_not_be_read_names_its_place() {
+async fn unreadable_source_names_its_directory() {
     let scene = Scene::new(Knobs::default());
     let broken = stream::iter([
         Ok(Bytes::from_static(&[0; 512])),
@@ -135,7 +132,7 @@ async fn an_environment_larger_than_a_frame_is_refused() {
         .await
         .map(drop)
         .unwrap_err();
-    let told = chain(&err);
-    assert!(told.ends_with("a frame of more than 1 MiB"), "{told}");
+    let text = chain(&err);
+    assert!(text.ends_with("a frame of more than 1 MiB"), "{text}");
     scene.daemon.check();
 }

@@ -57,11 +57,7 @@ pub enum ImageRole {
 
 impl fmt::Display for ImageRole {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Builder => "builder",
-            Self::Runtime => "runtime",
-            Self::Previous => "previous",
-        })
+        self.serialize(f)
     }
 }
 

@@ -45,11 +45,7 @@ pub enum StageName {
 
 impl fmt::Display for StageName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Previous => "previous",
-            Self::Build => "build",
-            Self::Runtime => "runtime",
-        })
+        self.serialize(f)
     }
 }
 

@@ -80,7 +80,7 @@ pub(crate) fn container(host_config: &Value) -> Value {
     })
 }
 
-/// The same list with the manifests of each image, for engines that tell them: one of which all parts are
+/// The same list with the manifests of each image, for engines that list them: one of which all parts are
 /// there, and one of which not.
 pub(crate) fn list_with_manifests(answers: Answers) -> Value {
     let mut images = list(answers);

@@ -48,7 +48,7 @@ impl Call {
         Ok(Some(call))
     }
 
-    /// What the query says of this name, decoded.
+    /// The value of this name in the query, decoded.
     pub(crate) fn asked(&self, name: &str) -> Option<String> {
         let pairs = self
             .query
@@ -154,14 +154,14 @@ impl Reply {
         self
     }
 
-    /// Sends the answer; tells whether the connection goes on.
+    /// Sends the answer; returns whether the connection goes on.
     pub(crate) async fn write(
         self,
         connection: &mut Connection,
         dribble: bool,
     ) -> io::Result<bool> {
         let reply = if dribble { self.dribbled() } else { self };
-        let mut bytes = format!("HTTP/1.1 {} Said\r\n", reply.status).into_bytes();
+        let mut bytes = format!("HTTP/1.1 {} Answer\r\n", reply.status).into_bytes();
         if reply.status == 204 {
             bytes.extend(b"\r\n");
         } else {

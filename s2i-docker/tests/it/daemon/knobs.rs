@@ -138,10 +138,10 @@ pub(crate) enum Conduct {
     StopsReading(Failure),
     /// Complains and ends.
     Dies(&'static str),
-    /// Says something that is no frame.
+    /// Sends bytes that are not a frame.
     Babbles(&'static str),
-    /// Says something that belongs elsewhere.
-    Says(Kind, &'static str),
+    /// Sends a frame that is not expected.
+    Sends(Kind, &'static str),
     /// Sends half of the files and ends as if that was all.
     SendsHalf,
 }
@@ -153,7 +153,7 @@ pub(crate) enum Removal {
     Immediate,
     /// The container was gone already.
     Missing,
-    /// Somebody else removes it, and it is there for so many more calls.
+    /// It is being removed already, and is there for so many more calls.
     Underway(usize),
 }
 
@@ -195,7 +195,7 @@ pub(crate) struct Knobs {
     pub(crate) output: Vec<(Kind, Vec<u8>)>,
     /// What the agent answers a request for files with.
     pub(crate) files: Vec<u8>,
-    /// How much of what the agent says goes into one frame of the daemon, in bytes.
+    /// The maximal number of bytes of the agent's output in one frame of the daemon.
     pub(crate) piece: usize,
     /// Whether others get their turn many times between two frames that the agent reads.
     pub(crate) slow: bool,

@@ -1,7 +1,7 @@
 //! A scripted engine on a Unix socket: a model of containers and images that notes every call.
 //!
 //! It is strict about order. An archive goes only into a container that has not started, nothing
-//! starts that nobody listens to, nothing is committed whose agent has not finished: what breaks a
+//! starts without a listener, nothing is committed whose agent has not finished: what breaks a
 //! rule is kept and fails the test in [`Daemon::check`].
 
 mod answers;

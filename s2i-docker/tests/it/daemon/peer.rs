@@ -42,7 +42,7 @@ impl Peer {
             return Ok(());
         }
         let version = self.daemon.0.knobs.version;
-        self.say(Kind::Hello, &Hello { version }).await?;
+        self.send_json(Kind::Hello, &Hello { version }).await?;
         while let Some(frame) = self.hear().await? {
             if frame.kind != Kind::Request {
                 continue;
@@ -60,7 +60,7 @@ impl Peer {
                 continue;
             }
             let answer = self.answer(step).await?;
-            self.say(Kind::Answer, &answer).await?;
+            self.send_json(Kind::Answer, &answer).await?;
         }
         Ok(())
     }
@@ -95,7 +95,7 @@ impl Peer {
             bytes: promised as u64,
             entries: 1,
         };
-        self.say(Kind::End, &trailer).await
+        self.send_json(Kind::End, &trailer).await
     }
 
     async fn unpack(&mut self) -> io::Result<Trailer> {
@@ -131,23 +131,23 @@ impl Peer {
                 if step == Step::Unpack {
                     self.unpack().await?;
                 }
-                self.say(Kind::Failure, &failure).await?;
+                self.send_json(Kind::Failure, &failure).await?;
                 return Ok(false);
             }
             Conduct::StopsReading(failure) => {
                 self.hear().await?;
-                self.say(Kind::Failure, &failure).await?;
+                self.send_json(Kind::Failure, &failure).await?;
             }
             Conduct::Dies(complaint) => {
                 self.frame(2, complaint.as_bytes()).await?;
                 return Err(io::ErrorKind::ConnectionAborted.into());
             }
             Conduct::Babbles(text) => self.frame(1, text.as_bytes()).await?,
-            Conduct::Says(kind, text) => self.send(kind, text.as_bytes()).await?,
+            Conduct::Sends(kind, text) => self.send(kind, text.as_bytes()).await?,
             Conduct::SendsHalf => {
                 let files = self.daemon.0.knobs.files.clone();
                 self.files(&files[..files.len() / 2], files.len()).await?;
-                self.say(Kind::Answer, &Answer::Read).await?;
+                self.send_json(Kind::Answer, &Answer::Read).await?;
                 return Ok(false);
             }
         }
@@ -168,7 +168,7 @@ impl Peer {
         }
     }
 
-    async fn say(&mut self, kind: Kind, message: &impl Serialize) -> io::Result<()> {
+    async fn send_json(&mut self, kind: Kind, message: &impl Serialize) -> io::Result<()> {
         let frame = Frame::json(kind, message);
         self.send(frame.kind, &frame.payload).await
     }

@@ -38,7 +38,7 @@ impl Daemon {
         stream.shutdown().await
     }
 
-    /// The answer to whoever waits for a container.
+    /// The answer to a wait for a container.
     pub(super) async fn ended(&self, name: &str) -> Reply {
         let code = self.status(name).await;
         Reply::json(200, &json!({"StatusCode": code}))
@@ -57,10 +57,10 @@ impl Daemon {
 }
 
 impl Model {
-    /// A command must not start before somebody waits for its end: its status goes with it.
+    /// A command must not start before its end is waited for: its status goes with it.
     pub(super) fn start(&mut self, name: &str) -> Reply {
         if self.plain.contains_key(name) && !self.seen.contains(&Endpoint::Wait) {
-            return self.violated("a command starts whose end nobody waits for".into());
+            return self.violated("a command starts before a wait for its end".into());
         }
         self.step(name, State::Attached, State::Running, 204)
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use bollard::{models::ImageInspect, query_parameters::ListImagesOptionsBuilder};
 use s2i_build::{
     EngineError,
-    ports::{Holdings, Operation},
+    ports::{Operation, StoredContent},
 };
 use s2i_core::ImageRef;
 
@@ -23,7 +23,7 @@ impl DockerEngine {
     ///
     /// # Errors
     /// Every error that the engine returns.
-    pub async fn holdings(&self, images: &[ImageRef]) -> Result<Holdings, EngineError> {
+    pub async fn stored_content(&self, images: &[ImageRef]) -> Result<StoredContent, EngineError> {
         let mut found = Vec::new();
         for image in images {
             found.extend(self.client.find_image(image).await?);
@@ -31,13 +31,13 @@ impl DockerEngine {
         if !found.is_empty() && self.keeps_archives().await? {
             return self.manifests(&found).await;
         }
-        let mut holdings = Holdings::default();
+        let mut content = StoredContent::default();
         for image in found {
-            holdings.images.extend(image.id);
+            content.images.extend(image.id);
             let layers = image.root_fs.and_then(|root| root.layers);
-            holdings.layers.extend(layers.unwrap_or_default());
+            content.layers.extend(layers.unwrap_or_default());
         }
-        Ok(holdings)
+        Ok(content)
     }
 
     async fn keeps_archives(&self) -> Result<bool, EngineError> {
@@ -46,11 +46,11 @@ impl DockerEngine {
     }
 
     /// Returns the manifests of images that have all their blobs. Engines before API 1.48 list none.
-    async fn manifests(&self, images: &[ImageInspect]) -> Result<Holdings, EngineError> {
+    async fn manifests(&self, images: &[ImageInspect]) -> Result<StoredContent, EngineError> {
         let names = images.iter().flat_map(|image| image.repo_tags.iter());
         let names: Vec<_> = names.flatten().cloned().collect();
         if names.is_empty() {
-            return Ok(Holdings::default());
+            return Ok(StoredContent::default());
         }
         let options = ListImagesOptionsBuilder::new()
             .manifests(true)
@@ -59,7 +59,7 @@ impl DockerEngine {
         let listed = listed.map_err(self.client.failed(Operation::List, "its images"))?;
         let manifests = listed.into_iter().filter_map(|image| image.manifests);
         let whole = manifests.flatten().filter(|manifest| manifest.available);
-        Ok(Holdings {
+        Ok(StoredContent {
             images: whole.map(|manifest| manifest.id).collect(),
             layers: BTreeSet::new(),
         })
