@@ -21,7 +21,7 @@ pub(crate) enum AnyEngine {
     /// Docker or Podman.
     Api(DockerEngine),
     /// The embedded engine, and the restriction that its containers have here.
-    Native(NativeEngine, Option<Diagnostic>),
+    Native(Box<NativeEngine>, Option<Diagnostic>),
 }
 
 impl AnyEngine {
@@ -32,10 +32,8 @@ impl AnyEngine {
             EngineKind::Api(endpoint) => api(endpoint, host).map(Self::Api),
             EngineKind::Native(store) => {
                 let restriction = native::enter(&store)?;
-                Ok(Self::Native(
-                    native::open(store, config, host)?,
-                    restriction,
-                ))
+                let engine = native::open(store, config, host)?;
+                Ok(Self::Native(Box::new(engine), restriction))
             }
         }
     }

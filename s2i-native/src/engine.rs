@@ -23,7 +23,7 @@ use s2i_oci::store::{Store, StoredImage};
 
 use crate::{
     build_cache,
-    bundle::{ArtifactMount, Bundle, ContainerConfig, PreparedBundle},
+    bundle::{ArtifactMount, Bundle, ContainerConfig},
     container::{NativeBackend, NativeContainer},
     error::{blocking, failed, no_such_image},
     sandbox::{self, Network, Program, Running},

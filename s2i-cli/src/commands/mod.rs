@@ -28,7 +28,7 @@ use s2i_build::{
     event::{Event, EventSink as _},
     ports::{EngineProbe, ImageTransfer, Launcher},
 };
-use s2i_core::{Diagnostic, Printable};
+use s2i_core::Printable;
 
 use crate::{
     args::EngineCommand, context::CommandContext, engine::AnyEngine, error::Error, exit, render,
@@ -67,7 +67,7 @@ pub(crate) async fn run(
         (AnyEngine::Api(_), Some(_)) => Err(Error::LoadOfApi),
         (AnyEngine::Api(engine), None) => Box::pin(with(engine, command, context, cancel)).await,
         (AnyEngine::Native(engine, _), None) => {
-            Box::pin(with(engine, command, context, cancel)).await
+            Box::pin(with(&**engine, command, context, cancel)).await
         }
     }
 }

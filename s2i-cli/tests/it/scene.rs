@@ -6,7 +6,6 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-use s2i_build::Agents;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
@@ -57,8 +56,8 @@ impl Scene {
     /// Creates a scene with the model of a Docker daemon for builds. Returns `None`, and reports the test as
     /// skipped, if this s2i has no agent for the containers of the model.
     pub(crate) fn with_builds(knobs: Knobs) -> Option<Self> {
-        let agents: Agents = include!(concat!(env!("OUT_DIR"), "/agents.rs"));
-        if agents.amd64.is_some() {
+        let agents = s2i_agent_bin::agents();
+        if agents.is_ok_and(|agents| agents.amd64.is_some()) {
             return Some(Self::with_engine(knobs));
         }
         crate::report::skip("this s2i has no agent for amd64: `cargo xtask dist` builds it");

@@ -12,7 +12,7 @@ use s2i_oci::{
     registry::Push,
 };
 
-use crate::image::{Image, amd64, named, registry, told};
+use crate::image::{Image, amd64, chain, named, registry};
 
 /// A base image in Docker's form, whose config names these layers.
 fn base(diff_ids: Vec<Digest>, change: impl FnOnce(&mut Manifest)) -> Arc<Image> {
@@ -48,7 +48,7 @@ async fn layer_on_a_base_is_pushed_with_those_of_the_base() {
         .unwrap();
     let layer = layer.build(&dir.path().join("own")).unwrap();
     let expected = vec![of_base, layer.diff_id()];
-    image.push(layer.into_blob(), "own");
+    image.push(layer, "own");
     image.container_config_mut().working_dir = "/srv".into();
 
     let push = Push::from(&image);
@@ -91,7 +91,7 @@ async fn check_refused(base: &Arc<Image>, problem: &str) {
     let dir = tempfile::tempdir().unwrap();
     let name = named(&server, ":1");
     let pulled = registry().image(&name, &amd64(), dir.path()).await;
-    let err = told(&pulled.unwrap_err());
+    let err = chain(&pulled.unwrap_err());
     assert_eq!(
         err,
         format!(

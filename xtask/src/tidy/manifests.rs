@@ -42,10 +42,9 @@ fn check_manifest(text: &str) -> Vec<String> {
     if !manifest.get("lints").is_some_and(inherits) {
         found.push("lacks `[lints] workspace = true`".to_owned());
     }
+    let package = manifest.get("package");
     for field in PACKAGE_FIELDS {
-        let value = manifest
-            .get("package")
-            .and_then(|package| package.get(field));
+        let value = package.and_then(|package| package.get(field));
         if !value.is_some_and(inherits) {
             found.push(format!("does not inherit `{field}`"));
         }
