@@ -1,6 +1,8 @@
 //! Tests of `s2i-oci` from outside.
 
 #[cfg(test)]
+mod common;
+#[cfg(test)]
 mod overlay;
 #[cfg(test)]
 mod readers;

@@ -133,7 +133,8 @@ impl<'a> Download<'a> {
                 Err(err) => err,
             };
             if matches!(err, AttemptError::Final(RegistryError::Digest { .. })) {
-                discard(to);
+                // A file that can't be removed is emptied by the next download.
+                let _ = std::fs::remove_file(to);
             }
             backoff.wait(err).await?;
         }
@@ -219,9 +220,4 @@ fn start(headers: &HeaderMap) -> Option<u64> {
     let range = header_text(headers, CONTENT_RANGE)?;
     let (start, _) = range.strip_prefix("bytes ")?.split_once('-')?;
     start.parse().ok()
-}
-
-/// Removes a file with wrong content. A file that can't be removed is emptied by the next download.
-fn discard(path: &Path) {
-    let _ = std::fs::remove_file(path);
 }

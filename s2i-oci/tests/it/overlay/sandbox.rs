@@ -11,21 +11,8 @@ use super::{
     canary::Canary,
     trees::{Tree, read, show},
 };
+pub(crate) use crate::common::{chain, is_skipped};
 use crate::scratch;
-
-/// Returns whether a test must be skipped because only root can make what it needs; prints so then.
-pub(crate) fn is_skipped() -> bool {
-    let is_root = rustix::process::geteuid().is_root();
-    if !is_root {
-        eprintln!("SKIPPED: only root can make the files of a layer");
-    }
-    !is_root
-}
-
-/// An error with its causes.
-pub(crate) fn chain(err: &dyn std::error::Error) -> String {
-    s2i_core::ErrorChain(err).to_string()
-}
 
 pub(crate) struct Sandbox {
     canary: Canary,

@@ -23,6 +23,7 @@ use s2i_oci::{
 };
 use tempfile::TempDir;
 
+pub(crate) use crate::common::{chain, is_skipped};
 use crate::scratch;
 
 pub(crate) struct Scene {
@@ -181,18 +182,4 @@ pub(crate) fn trees(store: &Store, image: &StoredImage) -> Vec<PathBuf> {
     store
         .trees(image, &|layer| assert!(!layer.again, "{layer:?}"))
         .unwrap()
-}
-
-/// An error with its causes.
-pub(crate) fn chain(err: &dyn std::error::Error) -> String {
-    s2i_core::ErrorChain(err).to_string()
-}
-
-/// Returns whether a test must be skipped because only root can unpack layers, and prints that.
-pub(crate) fn is_skipped() -> bool {
-    let is_root = rustix::process::geteuid().is_root();
-    if !is_root {
-        eprintln!("SKIPPED: only root can make the files of a layer");
-    }
-    !is_root
 }
