@@ -180,7 +180,7 @@ impl Agent {
         self.input = None;
     }
 
-    /// Takes what the agent still says and waits for its end.
+    /// Takes the rest of the agent's output and waits for its end.
     pub(crate) fn wait(mut self) -> ExitStatus {
         while self.hear().is_some() {}
         self.child.wait().unwrap()
@@ -194,7 +194,7 @@ impl Drop for Agent {
     }
 }
 
-/// Who runs the tests, in the notation of requests.
+/// The user that runs the tests, in the notation of requests.
 pub(crate) fn me() -> String {
     rustix::process::geteuid().as_raw().to_string()
 }
@@ -232,7 +232,7 @@ pub(crate) fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
     archive.finish().unwrap().0
 }
 
-/// Makes a pipe with a name: whoever reads it hears when the last process that holds it has ended.
+/// Makes a named pipe: its reader notices when the last process that has it open has ended.
 pub(crate) fn make_fifo(path: &std::path::Path) {
     let made = Command::new("mkfifo").arg(path).status().unwrap();
     assert!(made.success());

@@ -89,7 +89,7 @@ fn the_end_of_the_input_ends_an_upload() {
     assert_eq!(agent.wait().code(), Some(0));
 }
 
-/// A number says who it is, whatever names the tables of the machine have.
+/// A number identifies its user, whatever names the tables of the machine have.
 #[test]
 fn a_user_is_found_by_number_and_by_name() {
     let mut agent = Agent::start();

@@ -9,7 +9,7 @@ use std::{
 
 use crate::agent::Agent;
 
-/// What the root directory has of the host's programs.
+/// The programs of the host in the root directory.
 const PROGRAMS: [&str; 7] = ["sh", "sleep", "touch", "ln", "id", "setsid", "mkdir"];
 
 /// The time that what was there before has, in seconds since 1970.
@@ -18,7 +18,7 @@ pub(crate) const OLD: u64 = 1_000_000_000;
 pub(crate) struct Root(tempfile::TempDir);
 
 impl Root {
-    /// Makes a small root directory, or says why this test does nothing.
+    /// Makes a small root directory, or reports why this test does nothing.
     pub(crate) fn new() -> Option<Self> {
         let probe = Command::new("unshare")
             .args(["--mount", "--pid", "--fork", "--kill-child", "true"])

@@ -2,7 +2,7 @@
 
 use s2i_core::ignore::{DEFAULT_EXCLUDE, Filter};
 
-/// What lies in a directory that is pruned is left out, the root never is, each line gives a rule or at
+/// The content of a pruned directory is left out, the root never is, each line gives a rule or at
 /// most one diagnostic, and without rules that rescue, what is below something left out is left out.
 ///
 /// The input is an ignore file, a NUL, and a path.

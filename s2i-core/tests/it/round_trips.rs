@@ -117,7 +117,7 @@ fn pack(root: &Path) -> Vec<u8> {
     out
 }
 
-/// What the archive keeps of a tree.
+/// The part of a tree that an archive keeps.
 fn normalised(mut nodes: Vec<Node>) -> Vec<Node> {
     for node in &mut nodes {
         node.mtime = MTIME.cast_signed();
@@ -255,7 +255,7 @@ fn listed(archive: &[u8]) -> Vec<Vec<u8>> {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    // It stops reading at the end of the archive, so the rest may find nobody there.
+    // It stops reading at the end of the archive, so the rest may have no reader.
     let _ = child.stdin.take().unwrap().write_all(archive);
     let output = child.wait_with_output().unwrap().stdout;
     output

@@ -8,7 +8,7 @@ use rustix::{
 };
 use s2i_core::wire::{Failure, OrFailure as _};
 
-use super::rootfs::{NONE, RootFs};
+use super::rootfs::{DATA_ONLY, RootFs};
 
 /// Harmless devices. They are the host's own, mounted so that their modes can't be changed:
 /// in a user namespace, none can be made.
@@ -36,9 +36,9 @@ pub(super) fn mount(root: &RootFs) -> Result<(), Failure> {
         }
     }
     mount_pts(root)?;
-    root.mount("tmpfs", "/dev/shm", NONE, "mode=1777,size=65536k")?;
+    root.mount("tmpfs", "/dev/shm", DATA_ONLY, "mode=1777,size=65536k")?;
     // Few programs need it, and some kernels lack it.
-    let _ = root.try_mount("mqueue", "/dev/mqueue", NONE, "");
+    let _ = root.try_mount("mqueue", "/dev/mqueue", DATA_ONLY, "");
     Ok(())
 }
 

@@ -18,7 +18,7 @@ use super::{
     dev,
     init_layer::{MountPoint, NodeKind},
     overlay::ScratchDir,
-    rootfs::{NONE, RootFs},
+    rootfs::{DATA_ONLY, RootFs},
     spec::{Network, Sandbox},
 };
 use crate::files::host_text;
@@ -63,7 +63,7 @@ pub(super) fn make_root(sandbox: &Sandbox) -> Result<(), Failure> {
     mount_sys(&root, sandbox)?;
     dev::mount(&root)?;
     for path in READ_ONLY {
-        root.freeze(Path::new(path))?;
+        root.protect(Path::new(path))?;
     }
     for path in MASKED {
         mask(&root, path)?;
@@ -130,7 +130,7 @@ fn generate(root: &RootFs, sandbox: &Sandbox, dir: &Path) -> Result<(), Failure>
         let file = Path::new(path).file_name().expect("it is a path of a file");
         let file = dir.join(file);
         fs::write(&file, content).or_failure(format_args!("can't make `{path}`"))?;
-        root.bind(&file, Path::new(path), NONE | MountFlags::RDONLY)?;
+        root.bind(&file, Path::new(path), DATA_ONLY | MountFlags::RDONLY)?;
     }
     Ok(())
 }
@@ -154,7 +154,7 @@ fn with_names(hosts: &str, own: &str) -> String {
 }
 
 fn mount_proc(root: &RootFs) -> Result<(), Failure> {
-    match root.try_mount("proc", "/proc", NONE, "") {
+    match root.try_mount("proc", "/proc", DATA_ONLY, "") {
         // The kernel refuses a new instance that would show more than the existing ones.
         Err(err) if err.kind() == io::ErrorKind::PermissionDenied => Err(Failure::os(format!(
             "can't mount a new `/proc`, most likely because this is a container that hides parts of its own: {err}"
@@ -164,7 +164,7 @@ fn mount_proc(root: &RootFs) -> Result<(), Failure> {
 }
 
 fn mount_sys(root: &RootFs, sandbox: &Sandbox) -> Result<(), Failure> {
-    let flags = NONE | MountFlags::RDONLY;
+    let flags = DATA_ONLY | MountFlags::RDONLY;
     match root.try_mount("sysfs", "/sys", flags, "") {
         Ok(()) => {}
         // It shows the network too, which in a user namespace is not ours when it is the host's.
@@ -196,7 +196,7 @@ fn mask(root: &RootFs, path: &str) -> Result<(), Failure> {
 
 /// Puts an empty directory over one.
 fn cover(root: &RootFs, path: &str) -> Result<(), Failure> {
-    match root.try_mount("tmpfs", path, NONE | MountFlags::RDONLY, "mode=755") {
+    match root.try_mount("tmpfs", path, DATA_ONLY | MountFlags::RDONLY, "mode=755") {
         Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(()),
         covered => covered.or_failure(format_args!("can't hide `{path}`")),
     }

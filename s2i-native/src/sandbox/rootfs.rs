@@ -20,7 +20,7 @@ use super::mountinfo;
 use crate::descriptor::{open_in, proc_path};
 
 /// The flags of a mount without programs, devices or set-user-ID bits.
-pub(super) const NONE: MountFlags = MountFlags::NOSUID
+pub(super) const DATA_ONLY: MountFlags = MountFlags::NOSUID
     .union(MountFlags::NODEV)
     .union(MountFlags::NOEXEC);
 
@@ -102,15 +102,15 @@ impl RootFs {
     }
 
     /// Makes the file or directory at a path read-only, if there is one.
-    pub(super) fn freeze(&self, at: &Path) -> Result<(), Failure> {
-        let freeze = || -> io::Result<()> {
+    pub(super) fn protect(&self, at: &Path) -> Result<(), Failure> {
+        let protect = || -> io::Result<()> {
             let itself = self.find(at)?;
             mount_bind_recursive(proc_path(&itself), proc_path(&itself))?;
-            self.restrict(at, NONE | MountFlags::RDONLY)
+            self.restrict(at, DATA_ONLY | MountFlags::RDONLY)
         };
-        match freeze() {
+        match protect() {
             Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(()),
-            frozen => frozen.or_failure(format_args!("can't protect `{}`", at.display())),
+            protected => protected.or_failure(format_args!("can't protect `{}`", at.display())),
         }
     }
 

@@ -26,7 +26,7 @@ crate::tests!(
     supervised_programs_are_killed_without_process_handles,
 );
 
-/// Starts processes that would live for long, and says so.
+/// Starts processes that would live for long, and reports that.
 const LONG: &str = "sleep 4711 & (sleep 4711 &) ; echo started; sleep 4711";
 
 /// The processes of a container, as the host sees them.
@@ -135,7 +135,7 @@ fn wait_until(condition: impl Fn() -> bool) {
     }
 }
 
-/// Whether it still runs; who would collect it may be late.
+/// Returns whether it still runs; its parent may be late to reap it.
 fn is_alive(pid: &str) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let state = stat

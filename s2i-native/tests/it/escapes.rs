@@ -87,7 +87,7 @@ fn a_changed_root_is_the_same_root() {
     );
 }
 
-/// Where s2i itself has a root that is not the top of all mounts, as in the chroots of package builders.
+/// A root of s2i itself that is not the top of all mounts, as in the chroots of package builders.
 fn paths_above_the_root_are_out_of_reach() {
     if !can_run("a root that is not the top") {
         return;

@@ -18,13 +18,13 @@ use s2i_native::sandbox::{Direct, Limits, Network, Program, Running, Sandbox};
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch};
 use tempfile::TempDir;
 
-/// What the image has; Perl makes any system call.
+/// The programs of the image; Perl makes any system call.
 const PROGRAMS: [&str; 16] = [
     "cat", "chmod", "chown", "grep", "id", "ln", "ls", "mkdir", "mkfifo", "mknod", "perl",
     "readlink", "rm", "sh", "sleep", "stat",
 ];
 
-/// Whether containers can be made by this process; says so when not.
+/// Returns whether this process can make containers, and reports if it can't.
 pub(crate) fn can_run(test: &str) -> bool {
     let is_root = rustix::process::geteuid().is_root();
     if !is_root {
@@ -118,7 +118,7 @@ pub(crate) struct Scene {
     pub(crate) temp: TempDir,
 }
 
-/// What came of a container.
+/// The outcome of a container.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) exit: Exit,
@@ -192,7 +192,7 @@ impl Scene {
         Outcome { exit, out, err }
     }
 
-    /// What is in the directory of the changes, by path.
+    /// Returns the entries of the directory of the changes, by path.
     pub(crate) fn changes(&self) -> Vec<String> {
         paths(&self.sandbox.upper)
     }
@@ -241,7 +241,7 @@ pub(crate) fn sandbox(dir: &Path, lowers: Vec<PathBuf>, argv: &[&str]) -> Sandbo
     }
 }
 
-/// What this program does when a test starts it again.
+/// The jobs of this program when a test starts it again.
 pub(crate) fn helper() -> Option<ExitCode> {
     let args: Vec<_> = std::env::args().skip(1).collect();
     let args: Vec<_> = args.iter().map(String::as_str).collect();
@@ -307,7 +307,7 @@ fn write_to_exe() -> ExitCode {
     panic!("{err}");
 }
 
-/// Runs the sandbox that a file has, in a user namespace where it is nobody special.
+/// Runs the sandbox that a file describes, in a user namespace without privileges.
 fn run_helper(spec: &str) -> ExitCode {
     s2i_native::userns::enter().unwrap();
     let sandbox: Sandbox = serde_json::from_slice(&fs::read(spec).unwrap()).unwrap();

@@ -38,7 +38,7 @@ impl Daemon {
         }
     }
 
-    /// A program that says whether it can connect, or the number of the error.
+    /// A program that prints whether it can connect, or the number of the error.
     pub(crate) fn connect(&self) -> String {
         format!(
             r#"socket($s, 1, 1, 0) or die; print connect($s, pack("S", 1) . "\0{}") ? "connected" : $!+0;"#,
@@ -47,7 +47,7 @@ impl Daemon {
     }
 }
 
-/// Whether this kernel can keep containers from such sockets; says so when not.
+/// Returns whether this kernel can keep containers from such sockets, and reports if it can't.
 pub(crate) fn has_scopes(test: &str) -> bool {
     let place = temporary();
     let has = s2i_native::userns::probe(place.path()).has_scopes;

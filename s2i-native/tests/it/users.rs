@@ -171,7 +171,7 @@ impl Home {
     }
 }
 
-/// Whether an ordinary user can have user namespaces here at all.
+/// Returns whether an ordinary user can have user namespaces here.
 fn can_enter(test: &str) -> bool {
     if !can_run(test) {
         return false;
