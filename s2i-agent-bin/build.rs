@@ -46,6 +46,11 @@ fn main() {
         };
         let _ = writeln!(code, "const {name}: Option<&[u8]> = {value};");
     }
+    if is_package && !code.contains("Some") {
+        println!(
+            "cargo:warning=this package has no agents; `cargo xtask package` makes one that has"
+        );
+    }
     let out_dir = PathBuf::from(env::var_os("OUT_DIR").expect("set by cargo"));
     fs::write(out_dir.join("agents.rs"), code).expect("OUT_DIR is writable");
 }

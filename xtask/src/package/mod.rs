@@ -49,10 +49,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     dist::test_script(host)?;
     step(start, "packaging the crates");
-    let packages = {
-        let _staged = agents::stage(&programs)?;
-        Packages::make()?
-    };
+    agents::stage(&programs)?;
+    let packages = Packages::make()?;
     packages.list();
     step(
         start,
