@@ -27,7 +27,7 @@ mod signals;
 use std::process::ExitCode;
 
 use args::{Args, Command, EngineCommand};
-use clap::{CommandFactory as _, Parser as _, error::ErrorKind};
+use clap::{CommandFactory as _, Parser as _};
 use config::Config;
 use context::CommandContext;
 use engine::AnyEngine;
@@ -45,7 +45,7 @@ fn main() -> ExitCode {
     let args = match Args::try_parse() {
         Ok(args) => args,
         // As the Go tool does, s2i without arguments shows the help on standard output.
-        Err(err) if err.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+        Err(_) if std::env::args_os().len() < 2 => {
             let _ = Args::command().print_help();
             return ExitCode::SUCCESS;
         }
