@@ -137,5 +137,5 @@ fn variables_of_the_source_are_bounded() {
     scene.write("app/.s2i/environment", &"no variable\n".repeat(80_000));
     let done = scene.s2i(&plan).ends_with(0);
     assert!(done.stderr.lines().count() < 100);
-    done.warns("79980 more lines are no NAME=VALUE and were skipped");
+    done.warns("79980 more lines are not NAME=VALUE and were skipped");
 }

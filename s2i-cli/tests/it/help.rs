@@ -3,7 +3,7 @@
 use crate::{daemon::Knobs, scene::Scene};
 
 /// The commands, in the order of the help.
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 20] = [
     "build",
     "usage",
     "run",
@@ -19,6 +19,9 @@ const COMMANDS: [&str; 17] = [
     "logout",
     "doctor",
     "exit-codes",
+    "create",
+    "completion",
+    "man",
     "version",
     "help",
 ];
