@@ -242,7 +242,7 @@ mod tests {
         host.engine.docker_host = Some("ssh://d".into());
         let refused = choose("", "", &host);
         assert!(
-            refused.contains("does not speak ssh"),
+            refused.contains("ssh is not supported"),
             "no other is taken: {refused}"
         );
     }

@@ -310,9 +310,9 @@ mod tests {
     fn invalid_arguments_are_rejected() {
         for (line, expected) in [
             ("build . Go", "must be lower case"),
-            ("build . go app:", "is no valid tag"),
+            ("build . go app:", "is not a valid tag"),
             ("build . go app -e A", "has no `=`"),
-            ("build . go app -p often", "is no pull policy"),
+            ("build . go app -p often", "is not a pull policy"),
             ("build . go app -a /x", "--runtime-image"),
             (
                 "build . go app -a /x* --runtime-image r",
