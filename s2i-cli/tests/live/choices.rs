@@ -80,7 +80,7 @@ fn single_name_without_a_builder_is_the_result() {
     let before = live.engine.image(&plain).unwrap().id;
     build(&live, &[], &source, Some(&plain))
         .ends_with(18)
-        .says("is an image that is no builder");
+        .says("is neither a builder nor an image that s2i has built");
     assert_eq!(live.engine.image(&plain).unwrap().id, before);
 }
 
