@@ -25,6 +25,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     ("s2i-testkit", &["s2i-build", "s2i-core"]),
     ("s2i-test-engines", &[]),
+    ("s2i-test-script", &["s2i-core"]),
     ("xtask", &["s2i-core", "s2i-oci", "s2i-test-engines"]),
 ];
 

@@ -19,7 +19,7 @@ const WRITERS: [&str; 5] = [
     "s2i-cli/src/render/announcer.rs",
     "s2i-cli/src/render/mod.rs",
     // The output of an application and an archive, unchanged.
-    "s2i-cli/src/render/through.rs",
+    "s2i-cli/src/render/passthrough.rs",
     "s2i-cli/src/commands/export.rs",
     // The failure of a child process, filtered.
     "s2i-native/src/stage/report.rs",
