@@ -79,25 +79,14 @@ pub enum BuildError {
     #[error(transparent)]
     Dockerfile(#[from] DockerfileError),
     /// An image of the plan was not looked up in an engine.
-    #[error(
-        "the plan has no ID and config of the image `{image}`, so no container can start from it"
-    )]
-    UnresolvedImage {
-        /// The image.
-        image: ImageRef,
-    },
+    #[error("the plan has no ID and config of the image `{0}`, so no container can start from it")]
+    UnresolvedImage(ImageRef),
     /// The value of a secret of the plan was not given.
-    #[error("the plan uses the secret `{id}`, and its value was not given")]
-    MissingSecret {
-        /// The name of the secret.
-        id: String,
-    },
+    #[error("the plan uses the secret `{0}`, and its value was not given")]
+    MissingSecret(String),
     /// The certificates of the plan were not given.
-    #[error("the plan uses certificates with the digest `{digest}`, and these were not given")]
-    MissingTrust {
-        /// The digest in the plan.
-        digest: String,
-    },
+    #[error("the plan uses certificates with the digest `{0}`, and these were not given")]
+    MissingTrust(String),
     /// A script would run as a user who is not allowed, by the tables of its container.
     #[error(transparent)]
     User(#[from] Box<UserRefused>),

@@ -49,18 +49,17 @@ impl Tree {
     /// the stream is dropped.
     #[must_use]
     pub fn into_archive(self) -> ArchiveStream<'static> {
-        pieces_of(move |out| {
-            let options = archive::TreeOptions {
-                filter: &self.filter,
-                mtime: self.mtime,
-                prefix: "",
-            };
-            archive::write_tree(&self.root, &options, out).map(drop)
-        })
+        pieces_of(move |out| archive::write_tree(&self.root, &self.options(), out).map(drop))
     }
-}
 
-impl Tree {
+    fn options(&self) -> archive::TreeOptions<'_> {
+        archive::TreeOptions {
+            filter: &self.filter,
+            mtime: self.mtime,
+            prefix: "",
+        }
+    }
+
     /// Copies the tree into an empty directory. Blocks until that is done or cancelled.
     ///
     /// # Errors
@@ -69,12 +68,7 @@ impl Tree {
         let dir = &Dir::open_ambient_dir(dir, ambient_authority())?;
         let (reader, writer) = io::pipe()?;
         thread::scope(|scope| {
-            let options = archive::TreeOptions {
-                filter: &self.filter,
-                mtime: self.mtime,
-                prefix: "",
-            };
-            let root = &self.root;
+            let (root, options) = (&self.root, self.options());
             let written = scope.spawn(move || {
                 let out = Cancellable { writer, cancel };
                 archive::write_tree(root, &options, &mut BufWriter::with_capacity(PIECE, out))

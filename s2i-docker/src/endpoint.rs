@@ -114,7 +114,21 @@ impl Endpoint {
     /// # Errors
     /// [`EngineError::NoEndpoint`] when none of them does.
     pub fn listening(flavour: Option<Flavour>, env: &HostEnv) -> Result<Self, EngineError> {
-        usual_socket(flavour, env)
+        let mut tried = Vec::new();
+        for (path, connected) in sockets(flavour, env) {
+            match connected {
+                Ok(()) => {
+                    return Ok(Self {
+                        url: format!("unix://{}", path.display()),
+                        from: "its usual socket".into(),
+                    });
+                }
+                Err(err) => tried.push(format!("{} ({})", path.display(), short(&err))),
+            }
+        }
+        Err(EngineError::NoEndpoint {
+            reason: format!("nothing listens on {}", tried.join(", ")),
+        })
     }
 
     fn checked(url: &str, from: &str, env: &HostEnv) -> Result<Self, EngineError> {
@@ -148,25 +162,6 @@ impl Endpoint {
             from: from.into(),
         })
     }
-}
-
-/// Returns the first default socket that accepts connections.
-fn usual_socket(flavour: Option<Flavour>, env: &HostEnv) -> Result<Endpoint, EngineError> {
-    let mut tried = Vec::new();
-    for (path, connected) in sockets(flavour, env) {
-        match connected {
-            Ok(()) => {
-                return Ok(Endpoint {
-                    url: format!("unix://{}", path.display()),
-                    from: "its usual socket".into(),
-                });
-            }
-            Err(err) => tried.push(format!("{} ({})", path.display(), short(&err))),
-        }
-    }
-    Err(EngineError::NoEndpoint {
-        reason: format!("nothing listens on {}", tried.join(", ")),
-    })
 }
 
 /// Tries to connect to each default socket in order, and returns the sockets with the results.

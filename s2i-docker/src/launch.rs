@@ -60,14 +60,11 @@ impl Handle {
         let ending = try_join(self.wait(), self.start());
         let work = try_join(ending, self.forward_output(attached, context.progress));
         let work = std::pin::pin!(work);
-        let (cancelled, rest) = match select(std::pin::pin!(context.cancel.cancelled()), work).await
-        {
-            Either::Right((done, _)) => return done.map(|((exit, ()), ())| exit),
-            Either::Left((reason, work)) => (reason, work),
+        let done = match select(std::pin::pin!(context.cancel.cancelled()), work).await {
+            Either::Right((done, _)) => done,
+            Either::Left((reason, work)) => self.stop(reason, work).await,
         };
-        self.stop(cancelled, rest)
-            .await
-            .map(|((exit, ()), ())| exit)
+        done.map(|((exit, ()), ())| exit)
     }
 
     /// Sends the signal of the interrupt and waits for the end.

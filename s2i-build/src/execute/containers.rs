@@ -32,15 +32,8 @@ impl<C: Container> Containers<C> {
 
     /// Removes and returns the containers of stages that are not needed.
     pub(super) fn take_unneeded(&mut self, is_needed: impl Fn(StageName) -> bool) -> Vec<C> {
-        let (unneeded, needed) = std::mem::take(&mut self.0)
-            .into_iter()
-            .partition(|(name, _)| !is_needed(*name));
-        self.0 = needed;
-        let unneeded: Vec<(StageName, C)> = unneeded;
-        unneeded
-            .into_iter()
-            .map(|(_, container)| container)
-            .collect()
+        let unneeded = self.0.extract_if(.., |(name, _)| !is_needed(*name));
+        unneeded.map(|(_, container)| container).collect()
     }
 
     /// Discards the containers after a failure, the newest first.

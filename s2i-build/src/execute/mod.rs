@@ -45,7 +45,7 @@ impl Materials<'_> {
         let mut secrets = plan.inputs.secrets.iter();
         if let Some(secret) = secrets.find(|secret| !has(&secret.id)) {
             let id = secret.id.clone();
-            return Err(BuildError::MissingSecret { id });
+            return Err(BuildError::MissingSecret(id));
         }
         let digest = self
             .trust
@@ -53,7 +53,7 @@ impl Materials<'_> {
         match &plan.inputs.trust {
             Some(trust) if digest.as_ref() != Some(&trust.digest) => {
                 let digest = trust.digest.clone();
-                Err(BuildError::MissingTrust { digest })
+                Err(BuildError::MissingTrust(digest))
             }
             _ => Ok(()),
         }
@@ -213,9 +213,9 @@ impl<E: Runner + ImageStore> Executor<'_, E> {
     fn image(&self, role: ImageRole) -> Result<ImageFacts, BuildError> {
         let image = self.plan.inputs.images.get(role);
         let image = image.expect("a checked plan has the images of its stages");
-        image.resolved().ok_or_else(|| BuildError::UnresolvedImage {
-            image: image.reference.clone(),
-        })
+        image
+            .resolved()
+            .ok_or_else(|| BuildError::UnresolvedImage(image.reference.clone()))
     }
 }
 

@@ -106,9 +106,7 @@ pub fn choose(request: &BuildRequest, facts: &ChoiceFacts) -> Result<Choice, Pla
         Builder::Detected => detect(request, facts, request.tag.clone(), None),
         Builder::Either(image) => match role(facts.either.as_ref()) {
             Role::Builder if request.previous.is_some() => Err(PlanError::NoTag),
-            Role::Other => Err(PlanError::OthersImage {
-                image: image.clone(),
-            }),
+            Role::Other => Err(PlanError::OthersImage(image.clone())),
             Role::Builder => Ok(Choice {
                 builder: image.clone(),
                 tag: None,

@@ -24,21 +24,15 @@ pub enum PlanError {
     },
     /// The config of the image is empty.
     #[error(
-        "the config of the image `{image}` is empty: it has no label for its scripts, no user and no command"
+        "the config of the image `{0}` is empty: it has no label for its scripts, no user and no command"
     )]
-    NoConfig {
-        /// The image.
-        image: ImageRef,
-    },
+    NoConfig(ImageRef),
     /// The image has no label for its scripts, so it has no `usage`.
     #[error(
-        "the image `{image}` has no script `usage`: it has no label `{}`",
-        label::SCRIPTS_URL
+        "the image `{0}` has no script `usage`: it has no label `{label}`",
+        label = label::SCRIPTS_URL
     )]
-    NoUsage {
-        /// The image.
-        image: ImageRef,
-    },
+    NoUsage(ImageRef),
     /// The kind of the source was not detected.
     #[error(
         "no builder image can be picked: at its top, the source has none of these: {LOOKED_FOR}"
@@ -50,11 +44,8 @@ pub enum PlanError {
     )]
     NoTag,
     /// The only name in the request is that of an image that is not a builder and was not built by s2i.
-    #[error("`{image}` is neither a builder nor an image that s2i has built")]
-    OthersImage {
-        /// The image.
-        image: ImageRef,
-    },
+    #[error("`{0}` is neither a builder nor an image that s2i has built")]
+    OthersImage(ImageRef),
     /// The label does not point into the image.
     #[error(
         "the label of the image `{image}` names `{url}` for its scripts; only image:///absolute/path is supported"
@@ -100,43 +91,26 @@ pub enum PlanError {
     #[error(transparent)]
     User(#[from] Box<UserRefused>),
     /// The image has ONBUILD triggers.
-    #[error("the image `{image}` has ONBUILD triggers, which only a Dockerfile build would run")]
-    OnBuild {
-        /// The image.
-        image: ImageRef,
-    },
+    #[error("the image `{0}` has ONBUILD triggers, which only a Dockerfile build would run")]
+    OnBuild(ImageRef),
     /// The name of the result has a digest.
-    #[error("the result can't be called `{tag}`: a digest is known only after the build")]
-    DigestTag {
-        /// The requested name.
-        tag: ImageRef,
-    },
+    #[error("the result can't be called `{0}`: a digest is known only after the build")]
+    DigestTag(ImageRef),
     /// The result would replace an image that it is built from.
-    #[error(
-        "the result can't be called `{tag}`: that is the name of an image that it is built from"
-    )]
-    TagIsInput {
-        /// The requested name.
-        tag: ImageRef,
-    },
+    #[error("the result can't be called `{0}`: that is the name of an image that it is built from")]
+    TagIsInput(ImageRef),
     /// Neither the request nor the runtime image names the artifacts to copy.
     #[error(
-        "no artifacts are named for the runtime image `{image}`: it has no label `{}`",
-        label::ASSEMBLE_INPUT_FILES
+        "no artifacts are named for the runtime image `{0}`: it has no label `{label}`",
+        label = label::ASSEMBLE_INPUT_FILES
     )]
-    NoArtifacts {
-        /// The runtime image.
-        image: ImageRef,
-    },
+    NoArtifacts(ImageRef),
     /// An invalid artifact.
     #[error("the runtime artifacts can't be used")]
     Artifact(#[source] MappingError),
     /// Two artifacts would be one file.
-    #[error("two artifacts would both be `{name}` in the runtime image")]
-    SameArtifact {
-        /// The path that both would have.
-        name: String,
-    },
+    #[error("two artifacts would both be `{0}` in the runtime image")]
+    SameArtifact(String),
     /// More variables or labels than are accepted.
     #[error("{place} has {count} {what}; at most {} are taken", bounds::VARIABLES)]
     TooMany {
@@ -149,13 +123,10 @@ pub enum PlanError {
     },
     /// The labels are too long.
     #[error(
-        "the labels of the result would have {bytes} bytes; images can have {}",
-        label::SIZE_LIMIT
+        "the labels of the result would have {0} bytes; images can have {label}",
+        label = label::SIZE_LIMIT
     )]
-    Labels {
-        /// Their size in bytes.
-        bytes: usize,
-    },
+    Labels(usize),
 }
 
 impl PlanError {
@@ -168,13 +139,13 @@ impl PlanError {
                     "use a builder image, or put an executable script into the source as .s2i/bin/{script}"
                 )
             }
-            Self::NoConfig { .. } => {
+            Self::NoConfig(_) => {
                 "use a builder image; an image that was imported from a plain archive of files has no config"
                     .into()
             }
             Self::NotLinux { .. } => "use an image for linux".into(),
             Self::User(refused) => refused.hint(),
-            Self::NoUsage { .. } => {
+            Self::NoUsage(_) => {
                 "name an image that builds from source; its scripts and that label make it one"
                     .into()
             }
@@ -184,24 +155,24 @@ impl PlanError {
             Self::NoTag => {
                 "name it after the builder: `s2i build SOURCE BUILDER TAG --incremental`".into()
             }
-            Self::OthersImage { image } => format!(
+            Self::OthersImage(image) => format!(
                 "to give its name to the result, name the builder too: `s2i build SOURCE BUILDER {image}`"
             ),
-            Self::OnBuild { .. } => {
+            Self::OnBuild(_) => {
                 "use an image without ONBUILD, with its scripts in a directory and the label for it"
                     .into()
             }
-            Self::DigestTag { .. } => {
+            Self::DigestTag(_) => {
                 "give a name with an optional tag, for example app:latest".into()
             }
-            Self::TagIsInput { .. } => "give the result a name of its own".into(),
-            Self::NoArtifacts { .. } => {
+            Self::TagIsInput(_) => "give the result a name of its own".into(),
+            Self::NoArtifacts(_) => {
                 "name them with --runtime-artifact /path/in/builder[:directory]".into()
             }
-            Self::SameArtifact { .. } => {
+            Self::SameArtifact(_) => {
                 "give one of them a directory of its own: /path:directory".into()
             }
-            Self::Labels { .. } => {
+            Self::Labels(_) => {
                 "shorten the description, or the labels of the image that is built on".into()
             }
             _ => return None,

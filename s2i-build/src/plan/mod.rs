@@ -131,9 +131,7 @@ fn check_on_build(image: &ImageFacts) -> Result<(), PlanError> {
     if image.config.on_build.is_empty() {
         return Ok(());
     }
-    Err(PlanError::OnBuild {
-        image: image.name.clone(),
-    })
+    Err(PlanError::OnBuild(image.name.clone()))
 }
 
 fn inputs(context: &Context<'_>) -> Inputs {
@@ -197,7 +195,7 @@ fn build_stage(
     Ok(Stage {
         name: StageName::Build,
         from: ImageRole::Builder,
-        user: user::of_assemble(context.request, scripts.image, label),
+        user: user::of_script(Script::Assemble, context.request, scripts.image, label),
         network: context.request.network.clone(),
         limits: context.request.limits,
         steps,

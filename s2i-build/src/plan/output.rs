@@ -54,12 +54,12 @@ pub(super) fn check_name(
     facts: &Facts,
 ) -> Result<(), PlanError> {
     if tag.digest().is_some() {
-        return Err(PlanError::DigestTag { tag: tag.clone() });
+        return Err(PlanError::DigestTag(tag.clone()));
     }
     let is_tagged = |image: &ImageFacts| tagged.is_some_and(|tagged| tagged.id == image.id);
     let is_taken = |image: &ImageFacts| may_be(&image.name, tag) || is_tagged(image);
     if facts.inputs().any(is_taken) {
-        return Err(PlanError::TagIsInput { tag: tag.clone() });
+        return Err(PlanError::TagIsInput(tag.clone()));
     }
     Ok(())
 }
@@ -89,7 +89,7 @@ pub(super) fn config(
         .map(|(name, value)| name.len() + value.len())
         .sum();
     if bytes > label::SIZE_LIMIT {
-        return Err(PlanError::Labels { bytes });
+        return Err(PlanError::Labels(bytes));
     }
     Ok(changes)
 }

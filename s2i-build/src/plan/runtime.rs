@@ -34,7 +34,7 @@ pub(super) fn plan(
     let stage = Stage {
         name: StageName::Runtime,
         from: ImageRole::Runtime,
-        user: user::of_assemble_runtime(context.request, image, label),
+        user: user::of_script(Script::AssembleRuntime, context.request, image, label),
         network: context.request.network.clone(),
         limits: context.request.limits,
         steps: steps(context, &scripts)?,
@@ -100,7 +100,7 @@ fn builder_output(
         .as_ref()
         .is_some_and(|tag| output::may_be(tag, &name))
     {
-        return Err(PlanError::TagIsInput { tag: name });
+        return Err(PlanError::TagIsInput(name));
     }
     let run = builder.find(Script::Run);
     let run = run.or_else(|_| builder.find(Script::Assemble))?;
@@ -130,16 +130,12 @@ fn artifacts(
         _ => asked,
     };
     if mappings.is_empty() {
-        return Err(PlanError::NoArtifacts {
-            image: image.name.clone(),
-        });
+        return Err(PlanError::NoArtifacts(image.name.clone()));
     }
     let items: Vec<ReadItem> = mappings.iter().map(item).collect::<Result<_, _>>()?;
     for (index, item) in items.iter().enumerate() {
         if items[..index].iter().any(|other| other.name == item.name) {
-            return Err(PlanError::SameArtifact {
-                name: item.name.clone(),
-            });
+            return Err(PlanError::SameArtifact(item.name.clone()));
         }
     }
     Ok(items)

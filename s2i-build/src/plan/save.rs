@@ -45,7 +45,7 @@ pub(super) fn plan(
     let stage = Stage {
         name: StageName::Previous,
         from: ImageRole::Previous,
-        user: user::of_save_artifacts(context.request, image),
+        user: user::of_script(Script::SaveArtifacts, context.request, image, None),
         network: context.request.network.clone(),
         limits: context.request.limits,
         steps: vec![Step::Run(run)],

@@ -21,9 +21,9 @@ impl ScriptPaths<'_> {
         }
         match self.in_image(script)? {
             Some(path) => Ok(path),
-            None if self.image.config == ContainerConfig::default() => Err(PlanError::NoConfig {
-                image: self.image.name.clone(),
-            }),
+            None if self.image.config == ContainerConfig::default() => {
+                Err(PlanError::NoConfig(self.image.name.clone()))
+            }
             None => Err(PlanError::NoScript {
                 script,
                 image: self.image.name.clone(),

@@ -44,7 +44,7 @@ pub fn usage(request: &UsageRequest, image: &ImageFacts) -> Result<UsagePlan, Pl
         source: &SourceFacts::default(),
     };
     let path = scripts.find(Script::Usage).map_err(|err| match err {
-        PlanError::NoScript { image, .. } => PlanError::NoUsage { image },
+        PlanError::NoScript { image, .. } => PlanError::NoUsage(image),
         other => other,
     })?;
     let json = request.json.then(|| JSON.to_owned());

@@ -12,52 +12,27 @@ use crate::{facts::ImageFacts, request::BuildRequest};
 const ASSEMBLE_USER: &str = "--assemble-user";
 const ASSEMBLE_RUNTIME_USER: &str = "--assemble-runtime-user";
 
-/// Returns the user of `assemble`: the option wins over the label, which wins over the image's user.
-pub(super) fn of_assemble(
+/// Returns the user of a script: the option wins over the label, which wins over the image's user. The option of
+/// `assemble` is also that of `save-artifacts`.
+pub(super) fn of_script(
+    script: Script,
     request: &BuildRequest,
     image: &ImageFacts,
     label: Option<String>,
 ) -> User {
-    let asked = request.assemble_user.clone();
-    choose(
-        request,
-        image,
-        (ASSEMBLE_USER, asked),
-        (label::ASSEMBLE_USER, label),
-    )
-}
-
-/// Returns the user of `assemble-runtime`, by the same rule.
-pub(super) fn of_assemble_runtime(
-    request: &BuildRequest,
-    image: &ImageFacts,
-    label: Option<String>,
-) -> User {
-    let asked = request.assemble_runtime_user.clone();
-    choose(
-        request,
-        image,
-        (ASSEMBLE_RUNTIME_USER, asked),
-        (label::ASSEMBLE_RUNTIME_USER, label),
-    )
-}
-
-/// Returns the user of `save-artifacts`: the option of `assemble`, or the image's user.
-pub(super) fn of_save_artifacts(request: &BuildRequest, image: &ImageFacts) -> User {
-    of_assemble(request, image, None)
-}
-
-fn choose(
-    request: &BuildRequest,
-    image: &ImageFacts,
-    (option, asked): (&'static str, Option<String>),
-    (label, labelled): (&'static str, Option<String>),
-) -> User {
-    let asked = asked.map(|user| (user, UserOrigin::Option(option.into())));
-    let labelled = labelled.map(|user| (user, UserOrigin::Label(label.into())));
-    let (name, origin) = asked
-        .or(labelled)
-        .unwrap_or_else(|| (image.config.user.clone(), UserOrigin::Image));
+    let (option, requested, label_name) = match script {
+        Script::AssembleRuntime => (
+            ASSEMBLE_RUNTIME_USER,
+            &request.assemble_runtime_user,
+            label::ASSEMBLE_RUNTIME_USER,
+        ),
+        _ => (ASSEMBLE_USER, &request.assemble_user, label::ASSEMBLE_USER),
+    };
+    let (name, origin) = match (requested, label) {
+        (Some(user), _) => (user.clone(), UserOrigin::Option(option.into())),
+        (None, Some(user)) => (user, UserOrigin::Label(label_name.into())),
+        (None, None) => (image.config.user.clone(), UserOrigin::Image),
+    };
     User {
         name,
         origin,

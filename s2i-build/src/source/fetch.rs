@@ -113,7 +113,7 @@ impl LocalAndGit {
             (Kind::Repository(git_dir), _) => {
                 let location = request.location.public();
                 if directory::is_empty_repository(&git_dir) {
-                    return Err(SourceError::EmptyRepository { location });
+                    return Err(SourceError::EmptyRepository(location));
                 }
                 let objects = Objects::find(&dir, &git_dir, &location)?;
                 Ok(Way::Local {
@@ -185,8 +185,8 @@ fn check_unchanged(
 /// Opens the directory of a source.
 fn open(path: PathBuf) -> Result<OpenDir, SourceError> {
     OpenDir::open(&path).map_err(|err| match err.kind() {
-        io::ErrorKind::NotFound => SourceError::Missing { path },
-        io::ErrorKind::NotADirectory => SourceError::NotADirectory { path },
+        io::ErrorKind::NotFound => SourceError::Missing(path),
+        io::ErrorKind::NotADirectory => SourceError::NotADirectory(path),
         _ => SourceError::io("open", path)(err),
     })
 }

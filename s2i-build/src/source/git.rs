@@ -88,11 +88,10 @@ pub(super) fn fetch(git: &Git<'_>, reference: Option<&str>) -> Result<CommitFact
         check_ref(reference)?;
     }
     git.check_owner()?;
-    git.run("init", &["init", "--quiet", "--template=", "."])?;
+    git.run("init", &["--quiet", "--template=", "."])?;
     let shallow = git.ask(
         "fetch",
         &[
-            "fetch",
             "--quiet",
             "--depth=1",
             "--no-tags",
@@ -106,7 +105,7 @@ pub(super) fn fetch(git: &Git<'_>, reference: Option<&str>) -> Result<CommitFact
         Err(_) if git.may_need_everything(reference) => git.fetch_everything(reference)?,
         Err(err) => return Err(err),
     };
-    git.run("checkout", &["checkout", "--quiet", "--detach", &commit])?;
+    git.run("checkout", &["--quiet", "--detach", &commit])?;
     let facts = git.facts(reference)?;
     // The process that served the repository did not check it, and it may have been replaced.
     git.check_owner()?;
@@ -128,14 +127,7 @@ impl Git<'_> {
         let Some(reference) = reference else {
             self.ask(
                 "fetch",
-                &[
-                    "fetch",
-                    "--quiet",
-                    "--no-tags",
-                    "--end-of-options",
-                    self.url,
-                    "HEAD",
-                ],
+                &["--quiet", "--no-tags", "--end-of-options", self.url, "HEAD"],
             )?;
             return Ok("FETCH_HEAD".into());
         };
@@ -145,14 +137,7 @@ impl Git<'_> {
         ];
         self.ask(
             "fetch",
-            &[
-                "fetch",
-                "--quiet",
-                "--end-of-options",
-                self.url,
-                all[0],
-                all[1],
-            ],
+            &["--quiet", "--end-of-options", self.url, all[0], all[1]],
         )?;
         let candidates = [
             format!("refs/remotes/origin/{reference}"),
@@ -163,13 +148,7 @@ impl Git<'_> {
             let commit = format!("{name}^{{commit}}");
             self.run(
                 "rev-parse",
-                &[
-                    "rev-parse",
-                    "--verify",
-                    "--quiet",
-                    "--end-of-options",
-                    &commit,
-                ],
+                &["--verify", "--quiet", "--end-of-options", &commit],
             )
             .ok()
         });
@@ -180,7 +159,7 @@ impl Git<'_> {
 
     fn facts(&self, reference: Option<&str>) -> Result<CommitFacts, SourceError> {
         let format = "--format=%H%x00%an <%ae>%x00%ad%x00%ct%x00%s";
-        let text = self.run("log", &["log", "-1", "--date=default", format])?;
+        let text = self.run("log", &["-1", "--date=default", format])?;
         let mut fields = text.trim_end_matches('\n').split('\0').map(str::to_owned);
         let mut next = || fields.next().unwrap_or_default();
         let (id, author, date, time, subject) = (next(), next(), next(), next(), next());
@@ -198,13 +177,7 @@ impl Git<'_> {
     fn remote_branch(&self) -> String {
         let listed = self.ask(
             "ls-remote",
-            &[
-                "ls-remote",
-                "--symref",
-                "--end-of-options",
-                self.url,
-                "HEAD",
-            ],
+            &["--symref", "--end-of-options", self.url, "HEAD"],
         );
         let branch = listed.ok().and_then(|text| {
             let target = text.lines().find_map(|line| line.strip_prefix("ref: "))?;
@@ -219,19 +192,19 @@ impl Git<'_> {
         branch.unwrap_or_else(|| "HEAD".into())
     }
 
-    /// Runs Git in the checkout.
+    /// Runs a command of Git in the checkout.
     fn run(&self, operation: &'static str, args: &[&str]) -> Result<String, SourceError> {
-        let mut command = self.command(args);
-        command.current_dir(self.checkout);
+        let mut command = self.command(&[operation]);
+        command.args(args).current_dir(self.checkout);
         self.finish(operation, command)
     }
 
-    /// Runs Git for the checkout, in the directory for which the URL of the repository is valid.
+    /// Runs a command of Git for the checkout, in the directory for which the URL of the repository is valid.
     fn ask(&self, operation: &'static str, args: &[&str]) -> Result<String, SourceError> {
-        let (Remote::Local(repository), [subcommand, args @ ..]) = (self.remote, args) else {
+        let Remote::Local(repository) = self.remote else {
             return self.run(operation, args);
         };
-        let mut command = self.command(&[subcommand, UPLOAD_PACK]);
+        let mut command = self.command(&[operation, UPLOAD_PACK]);
         command.args(args);
         command.env("GIT_DIR", self.checkout.join(".git"));
         command.env("GIT_WORK_TREE", self.checkout);
@@ -279,9 +252,7 @@ impl Git<'_> {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         let child = command.spawn().map_err(|err| match err.kind() {
-            ErrorKind::NotFound => SourceError::NoGit {
-                location: self.location.into(),
-            },
+            ErrorKind::NotFound => SourceError::NoGit(self.location.into()),
             _ => self.error(operation, &err.to_string()),
         })?;
         self.wait(operation, child)

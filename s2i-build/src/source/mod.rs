@@ -22,41 +22,23 @@ use crate::cancel::Interrupt;
 #[derive(Debug, Error)]
 pub enum SourceError {
     /// There is no such directory.
-    #[error("the source `{}` does not exist", path.display())]
-    Missing {
-        /// The path of the directory.
-        path: PathBuf,
-    },
+    #[error("the source `{}` does not exist", .0.display())]
+    Missing(PathBuf),
     /// The source is not a directory.
-    #[error("the source `{}` is not a directory", path.display())]
-    NotADirectory {
-        /// The path of the file.
-        path: PathBuf,
-    },
+    #[error("the source `{}` is not a directory", .0.display())]
+    NotADirectory(PathBuf),
     /// The context directory is not in the source.
-    #[error("the source has no directory `{context_dir}`")]
-    NoContextDir {
-        /// The context directory.
-        context_dir: String,
-    },
+    #[error("the source has no directory `{0}`")]
+    NoContextDir(String),
     /// The context directory leads out of the source.
-    #[error("the context directory `{context_dir}` leads out of the source")]
-    ContextDirOutside {
-        /// The context directory.
-        context_dir: String,
-    },
+    #[error("the context directory `{0}` leads out of the source")]
+    ContextDirOutside(String),
     /// The repository has no commit.
-    #[error("the Git repository `{location}` has no commit yet")]
-    EmptyRepository {
-        /// The repository, without credentials.
-        location: String,
-    },
+    #[error("the Git repository `{0}` has no commit yet")]
+    EmptyRepository(String),
     /// `git` is not on this machine.
-    #[error("`git` is needed to fetch `{location}` and is not on this machine")]
-    NoGit {
-        /// The repository, without credentials.
-        location: String,
-    },
+    #[error("`git` is needed to fetch `{0}` and is not on this machine")]
+    NoGit(String),
     /// Git failed.
     #[error("can't fetch `{location}`: git {operation} failed: {message}")]
     Git {

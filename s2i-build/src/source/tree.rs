@@ -232,12 +232,10 @@ fn open_context(base: &OpenDir, context_dir: &str) -> Result<OpenDir, SourceErro
     };
     base.open_dir(Path::new(below))
         .map_err(|err| match err.kind() {
-            _ if is_escape(&err) => SourceError::ContextDirOutside {
-                context_dir: context_dir.into(),
-            },
-            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => SourceError::NoContextDir {
-                context_dir: context_dir.into(),
-            },
+            _ if is_escape(&err) => SourceError::ContextDirOutside(context_dir.into()),
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+                SourceError::NoContextDir(context_dir.into())
+            }
             _ => SourceError::io("open", base.path().join(below))(err),
         })
 }

@@ -199,7 +199,7 @@ fn the_result_does_not_replace_its_builder() {
     let (refused, _) = run(&engine, &either("s2i/go"), "go.mod");
     assert!(matches!(
         refused.unwrap_err().error,
-        BuildError::Plan(PlanError::TagIsInput { .. })
+        BuildError::Plan(PlanError::TagIsInput(_))
     ));
 }
 

@@ -154,20 +154,12 @@ fn sources() {
     let location = || "https://example.org/app".to_owned();
     let exclude = s2i_core::ignore::Filter::excluding("(").unwrap_err();
     let lines = [
-        of(SourceError::Missing { path: "app".into() }),
-        of(SourceError::NotADirectory { path: "app".into() }),
-        of(SourceError::NoContextDir {
-            context_dir: "cmd".into(),
-        }),
-        of(SourceError::ContextDirOutside {
-            context_dir: "../x".into(),
-        }),
-        of(SourceError::EmptyRepository {
-            location: location(),
-        }),
-        of(SourceError::NoGit {
-            location: location(),
-        }),
+        of(SourceError::Missing("app".into())),
+        of(SourceError::NotADirectory("app".into())),
+        of(SourceError::NoContextDir("cmd".into())),
+        of(SourceError::ContextDirOutside("../x".into())),
+        of(SourceError::EmptyRepository(location())),
+        of(SourceError::NoGit(location())),
         of(SourceError::Git {
             location: location(),
             operation: "fetch",
@@ -225,7 +217,7 @@ fn users_and_images() {
         of(refused(Script::Assemble)),
         of(PlanError::User(refused(Script::AssembleRuntime))),
         of(PlanError::User(refused(Script::Usage))),
-        of(PlanError::NoConfig { image: image() }),
+        of(PlanError::NoConfig(image())),
         of(PlanError::NotLinux {
             image: image(),
             os: "windows".into(),
@@ -258,17 +250,13 @@ fn the_rest() {
         script: Script::Run,
         image: "debian".parse().unwrap(),
     };
-    let tag = PlanError::TagIsInput {
-        tag: "s2i/go".parse().unwrap(),
-    };
+    let tag = PlanError::TagIsInput("s2i/go".parse().unwrap());
     let lines = [
         of(script(Script::Assemble, Exit::Code(3))),
         of(script(Script::Assemble, Exit::Signal(9))),
         of(script(Script::Usage, Exit::Code(2))),
         of(no_script),
-        of(PlanError::NoUsage {
-            image: "debian".parse().unwrap(),
-        }),
+        of(PlanError::NoUsage("debian".parse().unwrap())),
         of(PlanError::NoTag),
         of(BuildError::NoPickedBuilder {
             builder: "s2i/go".parse().unwrap(),
