@@ -12,12 +12,12 @@ use s2i_build::{
     ports::{Committed, Operation},
 };
 use s2i_core::{ImageRef, bounds};
-#[cfg(feature = "registry")]
-use s2i_oci::manifest::Descriptor;
 use s2i_oci::{
     Digest,
     store::{Store, StoredImage},
 };
+#[cfg(feature = "registry")]
+use s2i_oci::{layer::gzip_fingerprint, manifest::Descriptor};
 
 use crate::error::failed;
 
@@ -57,7 +57,7 @@ pub(crate) fn put(store: &Store, key: &str, id: &str) -> Result<(), EngineError>
 /// Returns the descriptor of the layer when it is compressed, if it is known.
 #[cfg(feature = "registry")]
 pub(crate) fn get_gzip(store: &Store, diff_id: Digest) -> Option<Descriptor> {
-    let path = path_of(store, &format!("{GZIP}{}", diff_id.hex()));
+    let path = path_of(store, &gzip_key(diff_id));
     let json = bounds::read_file(&path, bounds::FILE).ok()?;
     serde_json::from_slice(&json).ok()
 }
@@ -65,9 +65,16 @@ pub(crate) fn get_gzip(store: &Store, diff_id: Digest) -> Option<Descriptor> {
 /// Stores the descriptor of the compressed layer. After a failure, the layer is compressed again when it is needed.
 #[cfg(feature = "registry")]
 pub(crate) fn put_gzip(store: &Store, diff_id: Digest, as_gzip: &Descriptor) {
-    let path = path_of(store, &format!("{GZIP}{}", diff_id.hex()));
+    let path = path_of(store, &gzip_key(diff_id));
     let json = serde_json::to_vec(as_gzip).expect("plain data");
     let _ = make_dir(&path).and_then(|()| fs::write(path, json));
+}
+
+/// Returns the key of a compressed layer. A later version of s2i may compress the layer differently.
+#[cfg(feature = "registry")]
+fn gzip_key(diff_id: Digest) -> String {
+    let compressor = gzip_fingerprint().hex();
+    format!("{GZIP}{}-{}", &compressor[..8], diff_id.hex())
 }
 
 fn make_dir(path: &Path) -> io::Result<()> {

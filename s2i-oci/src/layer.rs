@@ -9,14 +9,15 @@ use std::{
     fs::File,
     io::{self, BufWriter, Read, Write},
     path::{Path, PathBuf},
+    sync::OnceLock,
 };
 
-use flate2::{Compression, GzBuilder};
+use flate2::{Compression, GzBuilder, write::GzEncoder};
 use s2i_core::archive::{self, ContentError, Time, Writer};
 use thiserror::Error;
 
 use crate::{
-    Blob, HashingWriter,
+    Blob, Digest, HashingWriter,
     compression::decompressed,
     copy::{CopyError, copy},
     manifest::{self, Descriptor},
@@ -382,14 +383,39 @@ pub fn gzip<E: From<io::Error>>(
     write: impl FnOnce(&mut dyn Write) -> Result<(), E>,
 ) -> Result<Descriptor, E> {
     let out = BufWriter::with_capacity(256 * 1024, File::create(at)?);
-    let mut gzip = GzBuilder::new()
-        .mtime(0)
-        .operating_system(255)
-        .write(HashingWriter::new(out), Compression::new(GZIP_LEVEL));
+    let mut gzip = gzip_to(out);
     write(&mut gzip)?;
     let (file, digest, size) = gzip.finish()?.finish();
     file.into_inner().map_err(io::IntoInnerError::into_error)?;
     Ok(Descriptor::new(manifest::LAYER_GZIP, digest, size))
+}
+
+/// Returns the digest of a fixed sample as [`gzip`] of this program compresses it. Other versions of the compressor
+/// have other digests, so it belongs to the key of whatever stores the digest of a compressed layer.
+///
+/// # Panics
+/// Never: the output is not stored.
+#[must_use]
+pub fn gzip_fingerprint() -> Digest {
+    static FINGERPRINT: OnceLock<Digest> = OnceLock::new();
+    *FINGERPRINT.get_or_init(|| {
+        let mut gzip = gzip_to(io::sink());
+        // Numbers as text repeat enough for long and short matches.
+        let written = (0..20_000_u32).try_for_each(|number| {
+            let noise = number.wrapping_mul(2_654_435_761) >> (number % 16);
+            write!(gzip, "{noise} ")
+        });
+        let finished = written.and_then(|()| gzip.finish());
+        let (_, digest, _) = finished.expect("a sink takes everything").finish();
+        digest
+    })
+}
+
+fn gzip_to<W: Write>(out: W) -> GzEncoder<HashingWriter<W>> {
+    GzBuilder::new()
+        .mtime(0)
+        .operating_system(255)
+        .write(HashingWriter::new(out), Compression::new(GZIP_LEVEL))
 }
 
 #[cfg(test)]
@@ -399,7 +425,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::Digest;
 
     fn listing(layer: &Blob) -> Vec<String> {
         let mut archive = tar::Archive::new(File::open(layer.path()).unwrap());
