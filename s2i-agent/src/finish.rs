@@ -25,8 +25,12 @@ pub(crate) fn finish(
 ) -> Result<Answer, Failure> {
     processes::end_all();
     processes::collect_all();
-    for (number, path) in finish.remove.iter().enumerate() {
-        let path = Path::new(path.as_str());
+    let (kept, removed): (Vec<_>, Vec<_>) = finish.remove.iter().partition(|removal| {
+        let unless = removal.unless.as_ref();
+        unless.is_some_and(|program| executable(Path::new(program.as_str())).is_ok())
+    });
+    for (number, removal) in removed.into_iter().enumerate() {
+        let path = Path::new(removal.path.as_str());
         let aside = finish.aside.as_ref();
         if !aside.is_some_and(|aside| put_aside(path, &format!("{aside}{number}"))) {
             remove(path).or_failure(format_args!("can't clean up `{}`", path.display()))?;
@@ -35,7 +39,12 @@ pub(crate) fn finish(
     // Directories that were created for removed files. Those that are not empty stay.
     let requested = finish.made.iter().map(|dir| Path::new(dir.as_str()));
     let made = requested.chain(made.iter().map(PathBuf::as_path));
-    made.rev().for_each(|dir| drop(fs::remove_dir(dir)));
+    let is_kept = |dir: &&Path| {
+        kept.iter()
+            .any(|kept| *dir == Path::new(kept.path.as_str()))
+    };
+    let unneeded = made.rev().filter(|dir| !is_kept(dir));
+    unneeded.for_each(|dir| drop(fs::remove_dir(dir)));
     for path in &finish.require {
         check_executable(Path::new(path.as_str()))?;
     }
@@ -89,11 +98,20 @@ fn remove(path: &Path) -> io::Result<()> {
     })
 }
 
+/// Returns the problem with a program, as a predicate.
+fn executable(path: &Path) -> Result<(), &'static str> {
+    match path.metadata() {
+        Err(_) => Err("not there"),
+        Ok(metadata) if !metadata.is_file() || metadata.mode() & 0o111 == 0 => {
+            Err("not executable")
+        }
+        Ok(_) => Ok(()),
+    }
+}
+
 fn check_executable(path: &Path) -> Result<(), Failure> {
-    let problem = match path.metadata() {
-        Err(_) => "not there",
-        Ok(metadata) if !metadata.is_file() || metadata.mode() & 0o111 == 0 => "not executable",
-        Ok(_) => return Ok(()),
+    let Err(problem) = executable(path) else {
+        return Ok(());
     };
     let path = path.display();
     let message = format!("`{path}` would be the command of the image and is {problem}");

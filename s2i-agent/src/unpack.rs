@@ -1,7 +1,8 @@
 //! The request that unpacks an archive as its user.
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, BufRead as _},
     os::unix::fs::{DirBuilderExt as _, chown},
     path::{Path, PathBuf},
 };
@@ -53,6 +54,10 @@ fn try_unpack(
     }
     make(path, account, made).or_failure(operation)?;
     let work = || {
+        // A program that had nothing to write, such as a `save-artifacts` that found nothing.
+        if archive.fill_buf().or_failure(operation)?.is_empty() {
+            return Ok(archive::Unpacked::default());
+        }
         let dir = Dir::open_ambient_dir(path, ambient_authority()).or_failure(operation)?;
         archive::unpack(archive, &dir, &Limits::default()).map_err(|err| {
             let message = format!("can't unpack into `{into}`: {}", ErrorChain(&err));

@@ -17,7 +17,7 @@ use crate::{ContainerPath, EnvVar};
 
 /// The version of this protocol. Agent and host come from one build, so their versions are equal; a difference means
 /// that the agent was replaced.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 
 /// The most bytes that the payload of one frame may have.
 pub const MAX_PAYLOAD: usize = 1 << 20;
@@ -273,12 +273,31 @@ pub struct ReadItem {
     pub name: String,
 }
 
+/// A path to remove before a commit, with everything below it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Removal {
+    /// The path. One that does not exist is ignored.
+    pub path: ContainerPath,
+    /// A program that needs the path: if it exists and is executable, the path stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unless: Option<ContainerPath>,
+}
+
+impl From<ContainerPath> for Removal {
+    /// Returns the removal of a path that nothing needs.
+    fn from(path: ContainerPath) -> Self {
+        let unless = None;
+        Self { path, unless }
+    }
+}
+
 /// The state in which to leave the container.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finish {
-    /// The paths to remove, with everything below them. A path that does not exist is ignored.
-    pub remove: Vec<ContainerPath>,
-    /// Directories that were created for this container. They are removed if they are empty.
+    /// The paths to remove.
+    pub remove: Vec<Removal>,
+    /// Directories that were created for this container. They are removed if they are empty and not to be kept.
     #[serde(default)]
     pub made: Vec<ContainerPath>,
     /// The prefix of the paths to which removed directories are moved, each with a number appended, so that the process

@@ -8,7 +8,7 @@ use s2i_build::{
     ports::{Commit, Committed},
     session::Session,
 };
-use s2i_core::{ContainerPath, wire::Finish};
+use s2i_core::wire::{Finish, Removal};
 
 use crate::{bundle::Bundle, commit, error::blocking, tracked::or_reason};
 
@@ -32,7 +32,7 @@ impl Backend for NativeBackend {
     fn cleanup(&self, commit: &Commit) -> Finish {
         let bundle = self.0.as_ref().expect("there is one commit");
         // What is mounted can't be removed, and is in no layer.
-        let is_kept = |path: &&ContainerPath| Some(*path) != bundle.artifacts.as_ref();
+        let is_kept = |removal: &&Removal| Some(&removal.path) != bundle.artifacts.as_ref();
         Finish {
             remove: commit.remove.iter().filter(is_kept).cloned().collect(),
             made: bundle.source.iter().cloned().collect(),

@@ -93,7 +93,7 @@ fn save_artifacts() -> Outcome {
     eprintln!("save-artifacts runs");
     match fs::read_to_string("/app/save-instructions") {
         Ok(instructions) => instructions.lines().try_for_each(perform),
-        Err(_) => write_artifacts(),
+        Err(_) => write_archive(Path::new("/app/artifacts")),
     }
 }
 
@@ -105,14 +105,15 @@ fn usage(args: &[String]) -> Outcome {
     Ok(())
 }
 
-fn write_artifacts() -> Outcome {
+/// Writes an archive of a directory to the standard output.
+fn write_archive(dir: &Path) -> Outcome {
     let options = archive::TreeOptions {
         filter: &Filter::default(),
         mtime: 1,
         prefix: "",
     };
     let mut out = io::BufWriter::with_capacity(256 * 1024, io::stdout().lock());
-    archive::write_tree(&OpenDir::open("/app/artifacts")?, &options, &mut out)?;
+    archive::write_tree(&OpenDir::open(dir)?, &options, &mut out)?;
     Ok(out.flush()?)
 }
 
@@ -146,7 +147,8 @@ fn perform(line: &str) -> Outcome {
         "make-artifacts" => make_artifacts(path.parse()?, text.parse()?)?,
         "take-artifacts" => fs::rename("/tmp/artifacts", "/app/artifacts")?,
         "copy-artifacts" => copy_artifacts()?,
-        "write-artifacts" => write_artifacts()?,
+        "write-artifacts" => write_archive(Path::new("/app/artifacts"))?,
+        "write-archive" => write_archive(Path::new(rest))?,
         "show-id" => show_id()?,
         "show-env" => println!("{rest}={:?}", env::var(rest).ok()),
         "show-cwd" => println!("cwd={}", env::current_dir()?.display()),

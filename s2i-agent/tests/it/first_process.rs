@@ -2,7 +2,10 @@
 
 use std::{fs, io::Read as _, os::unix::fs::MetadataExt as _};
 
-use s2i_core::wire::{Answer, Exit, FailureKind, Finish, Request};
+use s2i_core::{
+    ContainerPath,
+    wire::{Answer, Exit, FailureKind, Finish, Removal, Request},
+};
 
 use crate::{
     agent::{archive, exec, make_fifo, unpack},
@@ -22,14 +25,17 @@ fn sh(script: &str, user: &str) -> Request {
 }
 
 fn finish(remove: &[&str], require: &[&str]) -> Request {
-    let paths = |paths: &[&str]| paths.iter().map(|path| path.parse().unwrap()).collect();
     Request::Finish(Finish {
-        remove: paths(remove),
+        remove: remove.iter().map(|path| removal(path)).collect(),
         made: Vec::new(),
         aside: None,
         mtime: Some(EPOCH),
-        require: paths(require),
+        require: require.iter().map(|path| path.parse().unwrap()).collect(),
     })
+}
+
+fn removal(path: &str) -> Removal {
+    path.parse::<ContainerPath>().unwrap().into()
 }
 
 #[test]
@@ -190,7 +196,7 @@ fn directories_are_moved_aside_whole_and_the_rest_is_removed() {
     agent.ask(&sh(script, ""));
     let paths = ["/src", "/file", "/other", "/nothing"];
     let request = Request::Finish(Finish {
-        remove: paths.iter().map(|path| path.parse().unwrap()).collect(),
+        remove: paths.map(removal).into(),
         made: ["/src", "/empty", "/used", "/never"]
             .map(|path| path.parse().unwrap())
             .into(),
@@ -240,6 +246,40 @@ fn finishing_removes_what_must_not_stay_and_what_was_made_for_it() {
     }
     assert!(root.at("made/b/own").exists());
     assert_eq!(fs::read(root.at("victim/file")).unwrap(), b"stays");
+}
+
+/// An empty directory stays as well: a script that lists it must not fail.
+#[test]
+fn paths_stay_for_a_program_that_needs_them() {
+    let Some(root) = Root::new() else { return };
+    let mut agent = root.start();
+    for into in ["/tmp/src", "/tmp/artifacts", "/tmp/other"] {
+        agent.unpack(into, "", b"").answer();
+    }
+    let script = "echo text >/tmp/src/file; echo >/not-executable";
+    assert_eq!(agent.ask(&sh(script, "")).exit(), Exit::Code(0));
+    let removals = [
+        ("/tmp/src", Some("/bin/sh")),
+        ("/tmp/artifacts", Some("/bin/sh")),
+        ("/tmp/other", Some("/not-executable")),
+        ("/not-executable", Some("/bin/missing")),
+    ];
+    let removals = removals.map(|(path, unless)| Removal {
+        unless: unless.map(|program| program.parse().unwrap()),
+        ..removal(path)
+    });
+    let request = Request::Finish(Finish {
+        remove: removals.into(),
+        made: Vec::new(),
+        aside: None,
+        mtime: None,
+        require: Vec::new(),
+    });
+    assert_eq!(agent.ask(&request).answer(), Answer::Finished);
+    assert!(root.at("tmp/src/file").exists());
+    assert!(root.at("tmp/artifacts").exists());
+    assert!(!root.at("tmp/other").exists());
+    assert!(!root.at("not-executable").exists());
 }
 
 #[test]

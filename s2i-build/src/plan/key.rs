@@ -9,7 +9,7 @@ use super::{
 };
 
 /// The version of the execution of plans: it changes the key when the same plan gives another result.
-const VERSION: &str = concat!("s2i ", env!("CARGO_PKG_VERSION"), " plan 2");
+const VERSION: &str = concat!("s2i ", env!("CARGO_PKG_VERSION"), " plan 3");
 
 impl BuildPlan {
     /// Returns the key that an engine stores the result under: a digest of everything in the plan that decides about

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use s2i_core::{ContainerPath, ImageRef, Layout, Script, label};
+use s2i_core::{ContainerPath, ImageRef, Script, label, wire::Removal};
 
 use super::{
     ConfigChanges, OnNamingFailure, Output, PlanError, StageName, common::Context,
@@ -21,7 +21,7 @@ pub(super) fn of_build(
     let run = scripts.find(Script::Run)?;
     Ok(Output {
         stage: StageName::Build,
-        remove: removed(context, scripts.layout),
+        remove: removed(context, scripts),
         config: config(context, scripts.image, &run)?,
         require: vec![run],
         name: context.request.tag.clone(),
@@ -29,13 +29,31 @@ pub(super) fn of_build(
     })
 }
 
-/// Returns the paths that are removed before the commit of the builder's container.
-pub(super) fn removed(context: &Context<'_>, layout: &Layout) -> Vec<ContainerPath> {
-    let mut removed = vec![layout.artifacts(), layout.trust()];
+/// Returns the paths that are removed before the commit of the builder's container. What a `save-artifacts` may read in
+/// the next build stays.
+pub(super) fn removed(context: &Context<'_>, scripts: &ScriptPaths<'_>) -> Vec<Removal> {
+    let layout = scripts.layout;
+    let unless = reader_of_layout(scripts);
+    let read = |path| Removal {
+        path,
+        unless: unless.clone(),
+    };
+    let mut removed = vec![read(layout.artifacts()), layout.trust().into()];
     if !context.request.keep_source {
-        removed.push(layout.source());
+        removed.push(read(layout.source()));
     }
     removed
+}
+
+/// Returns the `save-artifacts` that may read the source and the artifacts of the build before. An image whose label names
+/// another directory promises that its own script reads that one alone; a script of the source has promised nothing.
+fn reader_of_layout(scripts: &ScriptPaths<'_>) -> Option<ContainerPath> {
+    let script = Script::SaveArtifacts;
+    let is_of_source = scripts.source.scripts.contains(&script);
+    if scripts.labels.artifacts.is_some() && !is_of_source {
+        return None;
+    }
+    scripts.find(script).ok()
 }
 
 /// Refuses names that are invalid, or would replace an input of the build.

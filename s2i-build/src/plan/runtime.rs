@@ -106,7 +106,7 @@ fn builder_output(
     let run = run.or_else(|_| builder.find(Script::Assemble))?;
     Ok(Some(Output {
         stage: StageName::Build,
-        remove: output::removed(context, builder.layout),
+        remove: output::removed(context, builder),
         require: Vec::new(),
         config: output::config(context, builder.image, &run)?,
         name: Some(name),

@@ -45,7 +45,12 @@ pub(super) fn plan(
     let stage = Stage {
         name: StageName::Previous,
         from: ImageRole::Previous,
-        user: user::of_script(Script::SaveArtifacts, context.request, image, None),
+        user: user::of_script(
+            Script::SaveArtifacts,
+            context.request,
+            image,
+            labels.assemble_user.clone(),
+        ),
         network: context.request.network.clone(),
         limits: context.request.limits,
         steps: vec![Step::Run(run)],

@@ -5,7 +5,7 @@ use std::fmt;
 use s2i_core::{
     ContainerPath, EnvVar, ImageRef, Secret,
     image::ContainerConfig,
-    wire::{Exit, ReadItem},
+    wire::{Exit, ReadItem, Removal},
 };
 
 use super::EngineError;
@@ -111,8 +111,8 @@ impl fmt::Debug for Content<'_> {
 /// The parameters of a commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Commit {
-    /// Paths that are removed first, with everything below them.
-    pub remove: Vec<ContainerPath>,
+    /// Paths that are removed first.
+    pub remove: Vec<Removal>,
     /// The modification time of all new files, in seconds since 1970.
     pub mtime: u64,
     /// Paths that must exist and be executable.

@@ -58,7 +58,7 @@ proptest! {
         let destination: ContainerPath = if text.is_empty() { "/tmp" } else { &text }.parse().unwrap();
         prop_assert!(is_normalised(&destination));
         let copies = plan.stages.iter().flat_map(Stage::copies).map(|copy| &copy.into);
-        for path in copies.chain(&plan.outputs[0].remove) {
+        for path in copies.chain(plan.outputs[0].remove.iter().map(|removal| &removal.path)) {
             prop_assert!(is_normalised(path), "{}", path);
             prop_assert!(destination.contains(path) && *path != destination, "{} {}", destination, path);
         }

@@ -30,7 +30,8 @@ fn plain_build_is_one_instruction() {
     RUN --mount=type=bind,source=upload/src,target=/run/s2i/src \
         mkdir -p /tmp/src && cp -RP /run/s2i/src/. /tmp/src/ && \
         SOURCE_DATE_EPOCH=315532801 /usr/libexec/s2i/assemble && \
-        rm -rf /tmp/artifacts /tmp/trust /tmp/src && \
+        { test -x /usr/libexec/s2i/save-artifacts || rm -rf /tmp/artifacts /tmp/src; } && \
+        rm -rf /tmp/trust && \
         test -x /usr/libexec/s2i/run
     ENTRYPOINT []
     CMD ["/usr/libexec/s2i/run"]
@@ -57,7 +58,8 @@ fn values_are_quoted_and_secrets_are_mounted() {
         --mount=type=secret,id=TOKEN,mode=0444 \
         mkdir -p '/tmp/it'\''s here/src' && cp -RP /run/s2i/src/. '/tmp/it'\''s here/src'/ && \
         SOURCE_DATE_EPOCH=315532801 TOKEN="$(cat /run/secrets/TOKEN)" /usr/libexec/s2i/assemble && \
-        rm -rf '/tmp/it'\''s here/artifacts' '/tmp/it'\''s here/trust' '/tmp/it'\''s here/src' && \
+        { test -x /usr/libexec/s2i/save-artifacts || rm -rf '/tmp/it'\''s here/artifacts' '/tmp/it'\''s here/src'; } && \
+        rm -rf '/tmp/it'\''s here/trust' && \
         test -x /usr/libexec/s2i/run
     USER 1001
     ENTRYPOINT []

@@ -12,6 +12,7 @@ use s2i_core::{
     image::{ContainerConfig, Platform},
     label,
     mapping::MappingList,
+    wire::Removal,
 };
 
 pub(crate) fn image(name: &str, change: impl FnOnce(&mut ContainerConfig)) -> ImageFacts {
@@ -95,9 +96,9 @@ fn plain_build_has_one_stage() {
       run ["/usr/libexec/s2i/assemble"] in /opt/app-root/src
         env SOURCE_DATE_EPOCH
     image web:1 from stage build, new files of 315532801
-      remove /tmp/artifacts
+      remove /tmp/artifacts unless there is /usr/libexec/s2i/save-artifacts
       remove /tmp/trust
-      remove /tmp/src
+      remove /tmp/src unless there is /usr/libexec/s2i/save-artifacts
       require /usr/libexec/s2i/run
       cmd ["/usr/libexec/s2i/run"] entrypoint []
       label io.k8s.display-name=web:1
@@ -117,9 +118,9 @@ fn scripts_of_the_source_come_first_and_stay() {
       run ["/tmp/scripts/assemble"] in /opt/app-root/src
         env SOURCE_DATE_EPOCH
     image web:1 from stage build, new files of 315532801
-      remove /tmp/artifacts
+      remove /tmp/artifacts unless there is /usr/libexec/s2i/save-artifacts
       remove /tmp/trust
-      remove /tmp/src
+      remove /tmp/src unless there is /usr/libexec/s2i/save-artifacts
       require /tmp/scripts/run
       cmd ["/tmp/scripts/run"] entrypoint []
       label io.k8s.display-name=web:1
@@ -149,9 +150,9 @@ fn the_commit_dates_and_labels_the_image() {
       run ["/usr/libexec/s2i/assemble"] in /opt/app-root/src
         env SOURCE_DATE_EPOCH
     image web:1 from stage build, new files of 1704067200
-      remove /tmp/artifacts
+      remove /tmp/artifacts unless there is /usr/libexec/s2i/save-artifacts
       remove /tmp/trust
-      remove /tmp/src
+      remove /tmp/src unless there is /usr/libexec/s2i/save-artifacts
       require /usr/libexec/s2i/run
       cmd ["/usr/libexec/s2i/run"] entrypoint []
       label io.k8s.description=A web application
@@ -190,7 +191,7 @@ fn options_override_labels_and_the_source() {
       run ["/usr/libexec/s2i/assemble"] in /opt/app-root/src
         env SOURCE_DATE_EPOCH A LANG
     image web:1 from stage build, new files of 1
-      remove /opt/s2i/artifacts
+      remove /opt/s2i/artifacts unless there is /usr/libexec/s2i/save-artifacts
       remove /opt/s2i/trust
       require /usr/libexec/s2i/run
       cmd ["/usr/libexec/s2i/run"] entrypoint []
@@ -231,9 +232,52 @@ fn certificates_are_for_assemble_alone_and_do_not_stay() {
         entries.contains(&"NODE_EXTRA_CA_CERTS=/tmp/trust/ca.pem".into()),
         "{entries:?}"
     );
-    assert!(planned.plan.outputs[0].remove.contains(&copy.into));
+    let removed = Removal::from(copy.into.clone());
+    assert!(planned.plan.outputs[0].remove.contains(&removed));
     let env = result_env(&planned, &facts());
     assert_eq!(env, ["PATH=/bin", "LANG=C"]);
+}
+
+#[test]
+fn source_and_artifacts_stay_for_a_script_that_may_read_them() {
+    let unless = |facts: &Facts| {
+        let planned = plan(&request(), facts).unwrap();
+        let removed = planned.plan.outputs[0].remove.iter();
+        let unless = removed.map(|removal| {
+            let unless = removal.unless.as_ref();
+            (removal.path.to_string(), unless.map(ToString::to_string))
+        });
+        unless.collect::<Vec<_>>()
+    };
+    let removed = |program: Option<&str>| {
+        [("artifacts", program), ("trust", None), ("src", program)]
+            .map(|(name, program)| (format!("/tmp/{name}"), program.map(Into::into)))
+    };
+    let mut facts = facts();
+    let of_image = Some("/usr/libexec/s2i/save-artifacts");
+    assert_eq!(unless(&facts), removed(of_image));
+    let labels = &mut facts.builder.config.labels;
+    labels.insert(label::ARTIFACTS.into(), "/opt/cache".into());
+    assert_eq!(unless(&facts), removed(None));
+    facts.source.scripts.insert(Script::SaveArtifacts);
+    let of_source = Some("/tmp/scripts/save-artifacts");
+    assert_eq!(unless(&facts), removed(of_source));
+}
+
+#[test]
+fn label_names_the_user_of_save_artifacts() {
+    let (mut request, mut facts) = (request(), facts());
+    incremental(&mut request, &mut facts);
+    let previous = facts.previous.as_mut().unwrap();
+    let labels = &mut previous.config.labels;
+    labels.insert(label::ASSEMBLE_USER.into(), "7".into());
+    let user = |request: &BuildRequest| {
+        let planned = plan(request, &facts).unwrap();
+        planned.plan.stages[0].user.name.clone()
+    };
+    assert_eq!(user(&request), "7");
+    request.assemble_user = Some("8".into());
+    assert_eq!(user(&request), "8");
 }
 
 /// The variables of the image that a plan makes of the builder.
@@ -329,9 +373,9 @@ fn incremental_build_starts_with_saved_artifacts() {
       run ["/usr/libexec/s2i/assemble"] in /opt/app-root/src
         env SOURCE_DATE_EPOCH S2I_INCREMENTAL
     image web:1 from stage build, new files of 315532801
-      remove /tmp/artifacts
+      remove /tmp/artifacts unless there is /usr/libexec/s2i/save-artifacts
       remove /tmp/trust
-      remove /tmp/src
+      remove /tmp/src unless there is /usr/libexec/s2i/save-artifacts
       require /usr/libexec/s2i/run
       cmd ["/usr/libexec/s2i/run"] entrypoint []
       label io.k8s.display-name=web:1
@@ -372,9 +416,9 @@ fn incremental_runtime_build_starts_with_the_kept_builder() {
       label io.openshift.s2i.build.image=docker.io/s2i/go:latest
       label io.openshift.s2i.build.source-location=app
     image web:1-build from stage build, new files of 315532801
-      remove /tmp/artifacts
+      remove /tmp/artifacts unless there is /usr/libexec/s2i/save-artifacts
       remove /tmp/trust
-      remove /tmp/src
+      remove /tmp/src unless there is /usr/libexec/s2i/save-artifacts
       cmd ["/usr/libexec/s2i/run"] entrypoint []
       label io.k8s.display-name=web:1
       label io.openshift.s2i.build.image=docker.io/s2i/go:latest

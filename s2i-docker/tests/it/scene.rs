@@ -19,10 +19,10 @@ use s2i_build::{
     stream::ArchiveStream,
 };
 use s2i_core::{
-    EnvVar,
+    ContainerPath, EnvVar,
     archive::Writer,
     image::{ContainerConfig, Platform},
-    wire::Exit,
+    wire::{Exit, Removal},
 };
 use s2i_docker::{DockerContainer, DockerEngine, Endpoint};
 
@@ -220,7 +220,7 @@ pub(crate) fn commit() -> Commit {
     }
     config.exposed_ports.insert("8080/tcp".into());
     Commit {
-        remove: vec!["/tmp/src".parse().unwrap()],
+        remove: vec![Removal::from("/tmp/src".parse::<ContainerPath>().unwrap())],
         mtime: 1_700_000_000,
         require: vec!["/usr/libexec/s2i/run".parse().unwrap()],
         config,

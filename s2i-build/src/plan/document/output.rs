@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use s2i_core::{ContainerPath, EnvVar, ImageRef, environment, image::ContainerConfig};
+use s2i_core::{
+    ContainerPath, EnvVar, ImageRef, environment, image::ContainerConfig, wire::Removal,
+};
 use serde::{Deserialize, Serialize};
 
 use super::StageName;
@@ -16,9 +18,9 @@ pub struct Output {
     /// The stage whose container becomes the image.
     pub stage: StageName,
     /// The paths that are removed first, with everything below them.
-    #[cfg_attr(feature = "schema", schemars(with = "Vec<String>"))]
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<RemovedPath>"))]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub remove: Vec<ContainerPath>,
+    pub remove: Vec<Removal>,
     /// The programs that must exist then, and be executable.
     #[cfg_attr(feature = "schema", schemars(with = "Vec<String>"))]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -32,6 +34,18 @@ pub struct Output {
     /// The consequence when the image exists and can't get its name.
     #[serde(default)]
     pub on_naming_failure: OnNamingFailure,
+}
+
+/// The form of a [`Removal`] in the schema.
+#[cfg(feature = "schema")]
+#[derive(schemars::JsonSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+struct RemovedPath {
+    /// The absolute path.
+    path: String,
+    /// A program that needs the path: if it exists and is executable, the path stays.
+    #[serde(default)]
+    unless: Option<String>,
 }
 
 /// The consequence when an image can't get its name.

@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use s2i_core::{Account, ContainerPath, EnvVar};
+use s2i_core::{Account, ContainerPath, EnvVar, wire::Removal};
 use serde_json::json;
 use thiserror::Error;
 
@@ -161,18 +161,37 @@ fn run(stage: &Stage, output: &Output) -> Result<String, DockerfileError> {
             }
         }
     }
-    let paths = |paths: &[ContainerPath]| {
-        let paths = paths.iter().map(|path| word(path.as_str()));
-        Ok(paths.collect::<Result<Vec<_>, _>>()?.join(" "))
-    };
-    if !output.remove.is_empty() {
-        commands.push(format!("rm -rf {}", paths(&output.remove)?));
-    }
+    commands.extend(removals(&output.remove)?);
     for path in &output.require {
         commands.push(format!("test -x {}", word(path.as_str())?));
     }
     options.push(commands.join(" && \\\n    "));
     Ok(format!("RUN {}", options.join(" \\\n    ")))
+}
+
+/// The commands that remove paths, one for all with the same condition.
+fn removals(removals: &[Removal]) -> Result<Vec<String>, DockerfileError> {
+    let mut conditions: Vec<Option<&ContainerPath>> = Vec::new();
+    for removal in removals {
+        let unless = removal.unless.as_ref();
+        if !conditions.contains(&unless) {
+            conditions.push(unless);
+        }
+    }
+    let command = |unless: Option<&ContainerPath>| {
+        let paths = removals.iter();
+        let paths = paths.filter(|removal| removal.unless.as_ref() == unless);
+        let paths = paths.map(|removal| word(removal.path.as_str()));
+        let paths = paths.collect::<Result<Vec<_>, _>>()?.join(" ");
+        Ok(match unless {
+            Some(program) => {
+                let program = word(program.as_str())?;
+                format!("{{ test -x {program} || rm -rf {paths}; }}")
+            }
+            None => format!("rm -rf {paths}"),
+        })
+    };
+    conditions.into_iter().map(command).collect()
 }
 
 /// A script with the variables that are for it alone.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use s2i_core::EnvVar;
+use s2i_core::{EnvVar, wire::Removal};
 
 use crate::plan::{
     BuildPlan, ConfigChanges, Copy, CopySource, OnNamingFailure, OnStageFailure, Output, Run,
@@ -55,8 +55,11 @@ impl BuildPlan {
         let name = name.map_or_else(|| "without a name".into(), ToString::to_string);
         let (stage, time) = (output.stage, self.times.mtime());
         writeln!(f, "image {name} from stage {stage}, new files of {time}")?;
-        for path in &output.remove {
-            writeln!(f, "  remove {path}")?;
+        for Removal { path, unless } in &output.remove {
+            write!(f, "  remove {path}")?;
+            let mut unless = unless.iter();
+            unless.try_for_each(|program| write!(f, " unless there is {program}"))?;
+            writeln!(f)?;
         }
         for path in &output.require {
             writeln!(f, "  require {path}")?;
