@@ -9,7 +9,10 @@ use std::{
 };
 
 use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, utimensat};
-use s2i_core::wire::{Answer, Failure, FailureKind, Finish, OrFailure as _};
+use s2i_core::{
+    Times,
+    wire::{Answer, Failure, FailureKind, Finish, OrFailure as _},
+};
 
 use crate::processes;
 
@@ -48,10 +51,10 @@ pub(crate) fn finish(
     for path in &finish.require {
         check_executable(Path::new(path.as_str()))?;
     }
-    if let Some(mtime) = finish.mtime {
+    if let Some(times) = finish.times {
         let walk = Walk {
             started,
-            mtime,
+            times,
             mounts: mount_points(),
         };
         walk.directory(Path::new("/"))?;
@@ -131,7 +134,7 @@ fn mount_points() -> HashSet<PathBuf> {
 
 struct Walk {
     started: SystemTime,
-    mtime: u64,
+    times: Times,
     mounts: HashSet<PathBuf>,
 }
 
@@ -154,7 +157,7 @@ impl Walk {
         self.clamp(path)
     }
 
-    /// Sets the time of a file that changed. A file to which the script gave an older time keeps it.
+    /// Sets the time of a file that changed. A file to which the script gave an older time keeps it, up to the latest one.
     fn clamp(&self, path: &Path) -> Result<(), Failure> {
         let clamped = self.try_clamp(path);
         clamped.or_failure(format_args!("can't clean up `{}`", path.display()))
@@ -163,12 +166,15 @@ impl Walk {
     fn try_clamp(&self, path: &Path) -> io::Result<()> {
         let metadata = path.symlink_metadata()?;
         // The engine created files with the same time as this program.
-        let is_new = changed(&metadata) > self.started && metadata.modified()? > self.started;
-        if !is_new {
+        if changed(&metadata) <= self.started {
             return Ok(());
         }
+        let own = metadata.modified()?;
+        let Some(time) = self.times.replacement(own, Some(self.started)) else {
+            return Ok(());
+        };
         let time = Timespec {
-            tv_sec: self.mtime.try_into().unwrap_or(i64::MAX),
+            tv_sec: time.try_into().unwrap_or(i64::MAX),
             tv_nsec: 0,
         };
         let times = Timestamps {

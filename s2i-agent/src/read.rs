@@ -11,7 +11,7 @@ use cap_std::fs::Dir;
 use rustix::fs::OFlags;
 use s2i_core::{
     Account, OpenDir,
-    archive::{TreeOptions, Writer},
+    archive::{Keep, KeptTimes, TreeOptions, Writer},
     ignore::Filter,
     wire::{Answer, Failure, FailureKind, Frame, Kind, OrFailure as _, ReadItem, Trailer},
 };
@@ -24,22 +24,27 @@ use crate::{
 /// Streams the items out with the rights of `account`, which the request calls `user`.
 pub(crate) fn read(
     items: &[ReadItem],
-    mtime: u64,
+    times: KeptTimes,
     user: &str,
     account: &Account,
     output: &Output,
 ) -> Result<Answer, Failure> {
     let operation = format_args!("can't read the artifacts as `{user}`");
-    let trailer = act(account, || archive(items, mtime, output)).or_failure(operation)??;
+    let trailer = act(account, || archive(items, times, output)).or_failure(operation)??;
     let sent = output.frame(&Frame::json(Kind::End, &trailer));
     sent.map(|()| Answer::Read).or_failure(operation)
 }
 
-fn archive(items: &[ReadItem], mtime: u64, output: &Output) -> Result<Trailer, Failure> {
+fn archive(items: &[ReadItem], times: KeptTimes, output: &Output) -> Result<Trailer, Failure> {
     let data = io::BufWriter::with_capacity(256 * 1024, Data { output, bytes: 0 });
-    let mut archive = Writer::new(data, mtime);
+    let mut archive = Writer::new(data, times.times.new);
+    let keep = Keep {
+        // The user of the other container may be another one.
+        modes: false,
+        times: Some(times),
+    };
     for item in items {
-        write(item, mtime, &mut archive).map_err(|err| failure(item, &err))?;
+        write(item, keep, &mut archive).map_err(|err| failure(item, &err))?;
     }
     let operation = "can't send the artifacts";
     let (data, written) = archive.finish().or_failure(operation)?;
@@ -64,7 +69,7 @@ fn failure(item: &ReadItem, err: &io::Error) -> Failure {
 }
 
 /// Writes one item: a tree or a file. A link that is an item itself is followed.
-fn write<W: io::Write>(item: &ReadItem, mtime: u64, archive: &mut Writer<W>) -> io::Result<()> {
+fn write<W: io::Write>(item: &ReadItem, keep: Keep, archive: &mut Writer<W>) -> io::Result<()> {
     let path = Path::new(item.path.as_str());
     // To open a pipe would wait for its other end.
     let mut file = OpenOptions::new()
@@ -75,7 +80,8 @@ fn write<W: io::Write>(item: &ReadItem, mtime: u64, archive: &mut Writer<W>) -> 
     if metadata.is_dir() {
         let options = TreeOptions {
             filter: &Filter::default(),
-            mtime,
+            mtime: archive.mtime(),
+            keep,
             prefix: &item.name,
         };
         let dir = OpenDir::new(Dir::from_std_file(file), path);
@@ -85,7 +91,9 @@ fn write<W: io::Write>(item: &ReadItem, mtime: u64, archive: &mut Writer<W>) -> 
         let reason = "it is neither a file nor a directory";
         return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
     }
-    let is_executable = metadata.permissions().mode() & 0o111 != 0;
-    let mode = if is_executable { 0o755 } else { 0o644 };
-    archive.file(&item.name, mode, metadata.len(), &mut file)
+    let mode = keep.file_mode(metadata.permissions().mode());
+    let time = keep.file_time(metadata.modified()?);
+    archive.at_time(time.unwrap_or(archive.mtime()), |archive| {
+        archive.file(&item.name, mode, metadata.len(), &mut file)
+    })
 }

@@ -2,7 +2,10 @@
 
 use std::{path::PathBuf, time::SystemTime};
 
-use s2i_core::wire::{Answer, Failure, Frame, Hello, Kind, Request, VERSION};
+use s2i_core::{
+    archive::KeptTimes,
+    wire::{Answer, Failure, Frame, Hello, Kind, Request, VERSION},
+};
 
 use crate::{
     account::Accounts, exec, finish, input::Frames, output::Output, processes, read, unpack,
@@ -64,9 +67,11 @@ impl Session {
                 let account = self.accounts.find(&exec.user)?;
                 exec::exec(&exec, &account, &self.output)
             }
-            Request::Read { items, mtime, user } => {
+            Request::Read { items, times, user } => {
                 let account = self.accounts.find(&user)?;
-                read::read(&items, mtime, &user, &account, &self.output)
+                let started = Some(self.started);
+                let times = KeptTimes { times, started };
+                read::read(&items, times, &user, &account, &self.output)
             }
             Request::Finish(finish) => finish::finish(&finish, &self.made, self.started),
         }

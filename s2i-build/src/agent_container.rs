@@ -3,7 +3,10 @@
 //! The agent does everything that happens inside of the container, whatever the engine is. What it can't do, to commit
 //! and to remove its own container, is the [`Backend`] of an engine.
 
-use s2i_core::wire::{Exit, Finish, ReadItem};
+use s2i_core::{
+    Times,
+    wire::{Exit, Finish, ReadItem},
+};
 
 use crate::{
     context::BuildContext,
@@ -25,14 +28,14 @@ pub trait Backend: Send {
         false
     }
 
-    /// Returns the last request to the agent, before a commit. By default the agent removes all paths and sets the time
-    /// of all changes. An engine that can do a part of that faster leaves it out.
+    /// Returns the last request to the agent, before a commit. By default the agent removes all paths and sets the
+    /// times of all changes. An engine that can do a part of that faster leaves it out.
     fn cleanup(&self, commit: &Commit) -> Finish {
         Finish {
             remove: commit.remove.clone(),
             made: Vec::new(),
             aside: None,
-            mtime: Some(commit.mtime),
+            times: Some(commit.times),
             require: commit.require.clone(),
         }
     }
@@ -137,8 +140,8 @@ impl<B: Backend> Container for AgentContainer<B> {
         self.session().exec_archive(program, progress)
     }
 
-    fn read(&mut self, items: Vec<ReadItem>, mtime: u64) -> ArchiveStream<'_> {
-        self.session().read(items, mtime)
+    fn read(&mut self, items: Vec<ReadItem>, times: Times) -> ArchiveStream<'_> {
+        self.session().read(items, times)
     }
 
     async fn commit(

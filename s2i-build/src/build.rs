@@ -54,7 +54,7 @@ impl PreparedBuild {
     /// Returns the files of the source that go into the build.
     #[must_use]
     pub fn source(&self) -> Tree {
-        self.source.tree(self.plan().times.mtime())
+        self.source.tree(self.plan().times)
     }
 }
 
@@ -180,7 +180,7 @@ async fn run_plan<E: Runner + ImageStore + BuildCache>(
     let committed = execute(engine, plan, &materials, context).await?;
     // The key does not hold for a source that changed meanwhile. It is too late for a cancellation.
     if let Some(key) = key {
-        let fingerprint = async { Ok::<_, BuildError>(source.fingerprint().await) };
+        let fingerprint = async { Ok::<_, BuildError>(source.survey().await.fingerprint) };
         let fingerprint = context.or_interrupted(fingerprint).await;
         if fingerprint.is_ok_and(|found| found == plan.inputs.source.fingerprint) {
             engine.put(&key, &committed).await;

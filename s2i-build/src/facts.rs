@@ -115,6 +115,8 @@ pub struct SourceFacts {
     pub environment: Vec<EnvVar>,
     /// The rules that leave files out.
     pub filter: SourceFilter,
+    /// The newest modification time of its files, in seconds since 1970. It is absent for a commit, whose own time counts.
+    pub newest: Option<u64>,
     /// A digest of the files that go into a build. It is absent where the build cache is not used or the digest is not
     /// known.
     pub fingerprint: Option<String>,

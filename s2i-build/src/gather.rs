@@ -11,7 +11,7 @@ use crate::{
     plan::{Choice, ChoiceReason},
     ports::{EngineError, ImageResolver, SourceReader},
     request::{BuildRequest, Builder, PreviousRequest, PullPolicy},
-    source::Fetched,
+    source::{Fetched, Survey},
 };
 
 /// Fetches the source.
@@ -95,12 +95,11 @@ pub async fn images<R: ImageResolver>(
             .progress
             .warn(ImageLabels::read(&image.config.labels, &image.config.env).1);
     }
-    let fingerprint = if request.no_cache {
-        None
-    } else {
-        let fingerprint = async { Ok::<_, BuildError>(source.fingerprint().await) };
-        context.or_interrupted(fingerprint).await?
-    };
+    let survey = async { Ok::<_, BuildError>(source.survey().await) };
+    let Survey {
+        fingerprint,
+        newest,
+    } = context.or_interrupted(survey).await?;
     context.progress.end_phase();
     Ok(Facts {
         builder,
@@ -108,7 +107,8 @@ pub async fn images<R: ImageResolver>(
         previous,
         tagged,
         source: SourceFacts {
-            fingerprint,
+            fingerprint: fingerprint.filter(|_| !request.no_cache),
+            newest,
             ..source.facts.clone()
         },
     })

@@ -72,7 +72,7 @@ pub struct BuildRequest {
     pub keep_source: bool,
     /// True if the build cache is not used.
     pub no_cache: bool,
-    /// The modification time of all new files in the image, in seconds since 1970; else that of the source.
+    /// The latest modification time of files in the image, in seconds since 1970; else they have those of the source.
     pub epoch: Option<u64>,
 }
 

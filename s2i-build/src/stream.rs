@@ -32,8 +32,10 @@ pub struct Tree {
     pub root: Arc<OpenDir>,
     /// The filter that leaves files out.
     pub filter: Arc<Filter>,
-    /// The modification time that every entry gets, in seconds since 1970.
+    /// The modification time of every entry without another one, in seconds since 1970.
     pub mtime: u64,
+    /// The attributes that files keep.
+    pub keep: archive::Keep,
 }
 
 impl fmt::Debug for Tree {
@@ -56,6 +58,7 @@ impl Tree {
         archive::TreeOptions {
             filter: &self.filter,
             mtime: self.mtime,
+            keep: self.keep,
             prefix: "",
         }
     }

@@ -39,6 +39,7 @@ pub mod open_dir;
 mod script;
 pub mod secret;
 pub mod text;
+pub mod times;
 mod uid_ranges;
 pub mod wire;
 
@@ -53,6 +54,7 @@ pub use open_dir::OpenDir;
 pub use script::Script;
 pub use secret::Secret;
 pub use text::Printable;
+pub use times::Times;
 pub use uid_ranges::{UidRangeError, UidRanges};
 
 /// The example of the README.

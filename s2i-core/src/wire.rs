@@ -13,7 +13,7 @@ use std::{
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{ContainerPath, EnvVar};
+use crate::{ContainerPath, EnvVar, Times};
 
 /// The version of this protocol. Agent and host come from one build, so their versions are equal; a difference means
 /// that the agent was replaced.
@@ -241,8 +241,8 @@ pub enum Request {
     Read {
         /// The files and directories to stream, in this order.
         items: Vec<ReadItem>,
-        /// The modification time of every entry, in seconds since 1970.
-        mtime: u64,
+        /// The modification times of the entries. Files that changed since the agent started are new.
+        times: Times,
         /// The user that reads the files, so that files which the container's user can't read stay inside.
         user: String,
     },
@@ -304,9 +304,9 @@ pub struct Finish {
     /// that makes the layer can delete them. A directory that can't be moved there is deleted at once.
     #[serde(default)]
     pub aside: Option<ContainerPath>,
-    /// The modification time, in seconds since 1970, of everything that changed in this container. If it is `None`, the
-    /// process that makes the layer sets the times, and the agent does not look for changes.
-    pub mtime: Option<u64>,
+    /// The modification times of everything that changed in this container. If it is `None`, the process that makes the
+    /// layer sets the times, and the agent does not look for changes.
+    pub times: Option<Times>,
     /// The files that must exist and be executable.
     pub require: Vec<ContainerPath>,
 }

@@ -31,7 +31,7 @@ pub(crate) fn commit(
     };
     let clamp = Clamp {
         after: bundle.started,
-        mtime: commit.mtime,
+        times: commit.times,
     };
     let adopted = bundle.store.adopt(&bundle.upper(), Some(&clamp));
     // The last moment at which a cancelled build leaves no image.
@@ -74,7 +74,7 @@ fn digest(id: &str) -> Result<Digest, EngineError> {
 
 fn config(base: &StoredImage, commit: &Commit, layer: Digest) -> ImageConfig {
     let mut config = base.config().clone();
-    let created = Some(format_timestamp(commit.mtime));
+    let created = Some(format_timestamp(commit.times.new));
     config.created.clone_from(&created);
     config.author = None;
     config.config = commit.config.clone();

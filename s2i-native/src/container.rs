@@ -38,7 +38,7 @@ impl Backend for NativeBackend {
             made: bundle.source.iter().cloned().collect(),
             aside: Some(bundle.aside()),
             // What changed is known here, without a walk through the whole image.
-            mtime: None,
+            times: None,
             require: commit.require.clone(),
         }
     }

@@ -110,6 +110,7 @@ fn write_archive(dir: &Path) -> Outcome {
     let options = archive::TreeOptions {
         filter: &Filter::default(),
         mtime: 1,
+        keep: archive::Keep::default(),
         prefix: "",
     };
     let mut out = io::BufWriter::with_capacity(256 * 1024, io::stdout().lock());

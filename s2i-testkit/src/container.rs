@@ -9,7 +9,7 @@ use s2i_build::{
     stream::ArchiveStream,
 };
 use s2i_core::{
-    ContainerPath,
+    ContainerPath, Times,
     wire::{Exit, Failure, ReadItem},
 };
 
@@ -126,7 +126,7 @@ impl Container for ScriptedContainer {
         stream::iter(pieces).boxed()
     }
 
-    fn read(&mut self, items: Vec<ReadItem>, _mtime: u64) -> ArchiveStream<'_> {
+    fn read(&mut self, items: Vec<ReadItem>, _times: Times) -> ArchiveStream<'_> {
         let names: Vec<_> = items
             .iter()
             .map(|item| format!("{} as {}", item.path, item.name))

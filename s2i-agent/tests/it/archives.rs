@@ -4,15 +4,22 @@ use std::{
     fs,
     os::unix::fs::{PermissionsExt as _, symlink},
     path::Path,
+    time::{Duration, UNIX_EPOCH},
 };
 
 use cap_std::{ambient_authority, fs::Dir};
 use s2i_core::{
+    Times,
     archive::{self, Limits, Writer},
     wire::{Answer, FailureKind, Kind, MAX_PAYLOAD, ReadItem, Request, Trailer},
 };
 
 use crate::agent::{Agent, archive, me, shell, unpack};
+
+const TIMES: Times = Times {
+    new: 1_700_000_000,
+    latest: Some(1_000_000_000),
+};
 
 fn item(path: &Path, name: &str) -> ReadItem {
     ReadItem {
@@ -104,14 +111,25 @@ fn files_directories_and_links_come_out() {
     fs::write(from.join("tool"), "run").unwrap();
     fs::set_permissions(from.join("tool"), fs::Permissions::from_mode(0o700)).unwrap();
     symlink("tool", from.join("named")).unwrap();
+    for (name, time) in [("old", 7), ("late", 1_100_000_000)] {
+        let file = fs::File::create(from.join("tree").join(name)).unwrap();
+        let time = UNIX_EPOCH + Duration::from_secs(time);
+        file.set_modified(time).unwrap();
+    }
+    // Everything else is newer than the agent.
+    let mut agent = Agent::start();
+    for name in ["tree/sub/one", "tool"] {
+        let text = fs::read(from.join(name)).unwrap();
+        fs::write(from.join(name), text).unwrap();
+    }
     let items = vec![
         item(&from.join("tree"), "out/tree"),
         item(&from.join("tool"), "out/tool"),
         item(&from.join("named"), "out/named"),
     ];
-    let heard = Agent::start().ask(&Request::Read {
+    let heard = agent.ask(&Request::Read {
         items,
-        mtime: 1_700_000_000,
+        times: TIMES,
         user: me(),
     });
     assert_eq!(heard.answer(), Answer::Read);
@@ -128,6 +146,16 @@ fn files_directories_and_links_come_out() {
         Path::new("sub/one")
     );
     assert_eq!(fs::read(back.join("named")).unwrap(), b"run");
+    for (name, time) in [
+        ("tree", 1_700_000_000),
+        ("tree/sub/one", 1_700_000_000),
+        ("tool", 1_700_000_000),
+        ("tree/old", 7),
+        ("tree/late", 1_000_000_000),
+    ] {
+        let found = fs::metadata(back.join(name)).unwrap().modified().unwrap();
+        assert_eq!(found, UNIX_EPOCH + Duration::from_secs(time), "{name}");
+    }
     assert_eq!(
         fs::metadata(back.join("tool"))
             .unwrap()
@@ -150,7 +178,7 @@ fn missing_files_are_not_streamed() {
     let mut agent = Agent::start();
     let heard = agent.ask(&Request::Read {
         items,
-        mtime: 1_700_000_000,
+        times: TIMES,
         user: me(),
     });
     let failure = heard.failure();

@@ -3,7 +3,7 @@
 use std::{fs, io::Read as _, os::unix::fs::MetadataExt as _};
 
 use s2i_core::{
-    ContainerPath,
+    ContainerPath, Times,
     wire::{Answer, Exit, FailureKind, Finish, Removal, Request},
 };
 
@@ -29,7 +29,10 @@ fn finish(remove: &[&str], require: &[&str]) -> Request {
         remove: remove.iter().map(|path| removal(path)).collect(),
         made: Vec::new(),
         aside: None,
-        mtime: Some(EPOCH),
+        times: Some(Times {
+            new: EPOCH,
+            latest: None,
+        }),
         require: require.iter().map(|path| path.parse().unwrap()).collect(),
     })
 }
@@ -189,6 +192,28 @@ fn finishing_makes_times_equal_and_leaves_older_ones() {
 }
 
 #[test]
+fn no_file_that_changed_is_later_than_the_latest() {
+    let Some(root) = Root::new() else { return };
+    let mut agent = root.start();
+    let script =
+        "echo 1 > /file; echo 2 > /older; touch -d @5 /older; echo 3 > /later; touch -d @60 /later";
+    assert_eq!(agent.ask(&sh(script, "")).exit(), Exit::Code(0));
+    let request = Request::Finish(Finish {
+        remove: Vec::new(),
+        made: Vec::new(),
+        aside: None,
+        times: Some(Times {
+            new: 40,
+            latest: Some(50),
+        }),
+        require: Vec::new(),
+    });
+    assert_eq!(agent.ask(&request).answer(), Answer::Finished);
+    let times = ["file", "older", "later", "old"].map(|name| root.mtime(name));
+    assert_eq!(times, [40, 5, 50, OLD]);
+}
+
+#[test]
 fn directories_are_moved_aside_whole_and_the_rest_is_removed() {
     let Some(root) = Root::new() else { return };
     let mut agent = root.start();
@@ -201,7 +226,7 @@ fn directories_are_moved_aside_whole_and_the_rest_is_removed() {
             .map(|path| path.parse().unwrap())
             .into(),
         aside: Some("/gone-".parse().unwrap()),
-        mtime: None,
+        times: None,
         require: Vec::new(),
     });
     assert_eq!(agent.ask(&request).answer(), Answer::Finished);
@@ -272,7 +297,7 @@ fn paths_stay_for_a_program_that_needs_them() {
         remove: removals.into(),
         made: Vec::new(),
         aside: None,
-        mtime: None,
+        times: None,
         require: Vec::new(),
     });
     assert_eq!(agent.ask(&request).answer(), Answer::Finished);

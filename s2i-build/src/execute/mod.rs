@@ -185,7 +185,7 @@ impl<E: Runner + ImageStore> Executor<'_, E> {
         let base = self.image(self.stage(output.stage).from)?;
         let commit = Commit {
             remove: output.remove.clone(),
-            mtime: self.plan.times.mtime(),
+            times: self.plan.times,
             require: output.require.clone(),
             config: output.config.applied_to(&base.config),
             tag: name,

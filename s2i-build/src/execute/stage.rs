@@ -129,7 +129,7 @@ impl<E: Runner + ImageStore> Executor<'_, E> {
         stage: &Stage,
         artifacts: Option<Artifacts<'_>>,
     ) -> Result<E::Container, BuildFailure> {
-        let tree = self.materials.source.tree(self.plan.times.mtime());
+        let tree = self.materials.source.tree(self.plan.times);
         let source = stage.copies().find(|copy| copy.from == CopySource::Source);
         let source = source.map(|copy| SourceTree {
             tree: &tree,
@@ -155,19 +155,19 @@ impl<E: Runner + ImageStore> Executor<'_, E> {
         container: &mut E::Container,
         containers: &mut Containers<E::Container>,
     ) -> Result<(), StepFailure> {
-        let (source, mtime) = (self.materials.source, self.plan.times.mtime());
+        let (source, times) = (self.materials.source, self.plan.times);
         let content = match &copy.from {
             CopySource::Stdout(_) if container.has_artifacts() => return Ok(()),
             CopySource::Stdout(saved) => return self.copy_output(saved, copy, container).await,
-            CopySource::Source => Content::Tree(source.tree(mtime)),
-            CopySource::Scripts(scripts) => Content::Archive(source.scripts(scripts, mtime)),
+            CopySource::Source => Content::Tree(source.tree(times)),
+            CopySource::Scripts(scripts) => Content::Archive(source.scripts(scripts, times)),
             CopySource::Trust => {
                 let text = self.materials.trust.unwrap_or_default();
-                Content::Archive(one_file(TRUST_FILE, text, mtime))
+                Content::Archive(one_file(TRUST_FILE, text, times.new))
             }
             CopySource::Stage(paths) => {
                 let from = containers.get_mut(paths.name);
-                Content::Archive(from.read(paths.paths.clone(), mtime))
+                Content::Archive(from.read(paths.paths.clone(), times))
             }
         };
         self.context.progress.phase(copy_phase(stage));

@@ -21,7 +21,7 @@ pub(super) struct Context<'a> {
     pub(super) build_env: Vec<EnvVar>,
     /// Variables of the source and of the user for `assemble` alone.
     pub(super) secrets: Vec<Secret>,
-    /// The time of new files, in seconds since 1970.
+    /// The time that scripts use in place of the clock, in seconds since 1970.
     pub(super) epoch: u64,
 }
 

@@ -18,7 +18,7 @@ mod user;
 mod variables;
 
 use s2i_core::{
-    EnvVar, Layout, Script, Secret, env_var,
+    EnvVar, Layout, Script, Secret, Times, env_var,
     image::{Digest, LINUX},
 };
 
@@ -36,8 +36,8 @@ use crate::{
     request::BuildRequest,
 };
 
-/// The time that new files get when neither the user nor the source has one: the first second of
-/// 1980 that every archive format can hold.
+/// The time of a build when neither the user nor the source has one: the first second of 1980 that every archive format
+/// can hold.
 pub const DEFAULT_EPOCH: u64 = 315_532_801;
 
 /// The name of the file with the certificates of [`CopySource::Trust`].
@@ -95,7 +95,7 @@ pub fn plan(request: &BuildRequest, facts: &Facts) -> Result<PlannedBuild, PlanE
     let plan = BuildPlan {
         version: Version,
         inputs: inputs(&context),
-        times: Times::Fixed(context.epoch),
+        times: times(request, facts),
         stages,
         outputs,
     };
@@ -104,6 +104,18 @@ pub fn plan(request: &BuildRequest, facts: &Facts) -> Result<PlannedBuild, PlanE
         plan,
         secrets: context.secrets,
     })
+}
+
+/// Returns the times of files: no file is later than the time of the request, and new ones are as old as the newest of the
+/// source.
+fn times(request: &BuildRequest, facts: &Facts) -> Times {
+    let commit = facts.source.commit.as_ref().map(|commit| commit.time);
+    let newest = commit.or(facts.source.newest).unwrap_or(DEFAULT_EPOCH);
+    let latest = request.epoch;
+    Times {
+        new: latest.map_or(newest, |latest| newest.min(latest)),
+        latest,
+    }
 }
 
 /// Refuses a request that can't succeed whatever the scripts do.

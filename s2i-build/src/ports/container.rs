@@ -3,7 +3,7 @@
 use std::fmt;
 
 use s2i_core::{
-    ContainerPath, EnvVar, ImageRef, Secret,
+    ContainerPath, EnvVar, ImageRef, Secret, Times,
     image::ContainerConfig,
     wire::{Exit, ReadItem, Removal},
 };
@@ -53,8 +53,8 @@ pub trait Container: Send {
         progress: &'a Progress<'_>,
     ) -> ArchiveStream<'a>;
 
-    /// Streams files out, all with this modification time in seconds since 1970. A missing item fails the stream.
-    fn read(&mut self, items: Vec<ReadItem>, mtime: u64) -> ArchiveStream<'_>;
+    /// Streams files out, with modification times by this rule. A missing item fails the stream.
+    fn read(&mut self, items: Vec<ReadItem>, times: Times) -> ArchiveStream<'_>;
 
     /// Removes the paths of the request and commits the rest as an image, with exactly this config.
     fn commit(
@@ -113,8 +113,8 @@ impl fmt::Debug for Content<'_> {
 pub struct Commit {
     /// Paths that are removed first.
     pub remove: Vec<Removal>,
-    /// The modification time of all new files, in seconds since 1970.
-    pub mtime: u64,
+    /// The modification times of files that changed.
+    pub times: Times,
     /// Paths that must exist and be executable.
     pub require: Vec<ContainerPath>,
     /// The whole config of the image.

@@ -18,7 +18,7 @@ use futures_util::{
     stream,
 };
 use s2i_core::{
-    ContainerPath, ImageRef, bounds, environment,
+    ContainerPath, ImageRef, Times, bounds, environment,
     wire::{
         Answer, Decoder, Exec, Exit, Failure, Finish, Frame, HEADER, Hello, Kind, MAX_PAYLOAD,
         ReadItem, Request, Trailer, VERSION, header,
@@ -177,9 +177,9 @@ impl Session {
 
     /// Streams files out with the rights of the user; see [`Container::read`](crate::Container::read). The stream fails
     /// when it is truncated.
-    pub fn read(&mut self, items: Vec<ReadItem>, mtime: u64) -> ArchiveStream<'_> {
+    pub fn read(&mut self, items: Vec<ReadItem>, times: Times) -> ArchiveStream<'_> {
         let user = self.user.clone();
-        let request = Request::Read { items, mtime, user };
+        let request = Request::Read { items, times, user };
         let opening = async move {
             self.send(&request).await.map_err(io::Error::other)?;
             let state = (&mut self.frames, 0);

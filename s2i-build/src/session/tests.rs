@@ -93,7 +93,7 @@ fn secret_reaches_the_program_and_not_the_log() {
         remove: Vec::new(),
         made: Vec::new(),
         aside: None,
-        mtime: None,
+        times: None,
         require: Vec::new(),
     };
     block_on(session.finish(finish, &progress)).unwrap();

@@ -11,8 +11,8 @@ use std::{
 
 use cap_std::fs::{Metadata, MetadataExt as _};
 use s2i_core::{
-    OpenDir, Script,
-    archive::{self, TreeOptions, stat_tree},
+    OpenDir, Script, Times,
+    archive::{self, Keep, KeptTimes, TreeOptions, stat_tree},
     ignore::Filter,
     image::Hasher,
 };
@@ -32,39 +32,61 @@ pub(super) fn of_contents(
     let options = TreeOptions {
         filter,
         mtime: 0,
+        keep: Keep::default(),
         prefix: "",
     };
     archive::write_tree(root, &options, &mut hash.0)?;
-    write_scripts(root, scripts, 0, &mut hash.0)?;
+    write_scripts(root, scripts, 0, None, &mut hash.0)?;
     Ok(hash.finish())
 }
 
-/// Returns the fingerprint by metadata, without reading the files: the directory itself, and names, sizes, modes,
-/// times and inodes of its entries. `None` for a tree that changed a moment ago.
+/// The facts about the files of a tree at a moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Survey {
+    /// A text that is the same for two trees only if the same files go into a container: a digest of the contents of a
+    /// checkout, else one of the metadata of the files. It is absent where the tree can't be read, or has changed a
+    /// moment ago.
+    pub fingerprint: Option<String>,
+    /// The newest modification time of the files of a directory, in seconds since 1970. It is absent for a checkout, and
+    /// without files.
+    pub newest: Option<u64>,
+}
+
+/// Looks at the metadata of a tree, without reading the files. The fingerprint covers the directory itself, and names,
+/// sizes, modes, times and inodes of its entries.
 pub(super) fn of_metadata(
     root: &OpenDir,
     filter: &Filter,
     scripts: &[Script],
-) -> io::Result<Option<String>> {
+) -> io::Result<Survey> {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let settled = now.unwrap_or_default().saturating_sub(SETTLED);
     let mut hash = Hash::of("metadata");
     // Without its times, which change with excluded files.
     let own = root.dir().dir_metadata()?;
     hash.numbers([own.dev(), own.ino()]);
-    let mut newest = 0;
+    let mut changed = 0;
+    let mut newest = None;
     stat_tree(root, filter, &mut |path, metadata| {
         // The ctime of an entry can't be set by a program, unlike its mtime.
-        newest = newest.max(metadata.ctime());
+        changed = changed.max(metadata.ctime());
+        if metadata.is_file() {
+            newest = newest.max(u64::try_from(metadata.mtime()).ok());
+        }
         hash.0.update(path);
         hash.0.update([0]);
         hash.entry(metadata);
         Ok(())
     })?;
     // The target of a script that is a link may be excluded.
-    write_scripts(root, scripts, 0, &mut hash.0)?;
-    let is_settled = u64::try_from(newest).is_ok_and(|newest| newest < settled.as_secs());
-    Ok(is_settled.then(|| hash.finish()))
+    let (times, started) = (Times::default(), None);
+    let kept = Some(KeptTimes { times, started });
+    write_scripts(root, scripts, 0, kept, &mut hash.0)?;
+    let is_settled = u64::try_from(changed).is_ok_and(|changed| changed < settled.as_secs());
+    Ok(Survey {
+        fingerprint: is_settled.then(|| hash.finish()),
+        newest,
+    })
 }
 
 struct Hash(Hasher);
@@ -111,7 +133,9 @@ mod tests {
             .unwrap()
             .with_ignore_file("f", "ignored")
             .unwrap();
-        of_metadata(&OpenDir::open(root).unwrap(), &filter, scripts).unwrap()
+        of_metadata(&OpenDir::open(root).unwrap(), &filter, scripts)
+            .unwrap()
+            .fingerprint
     }
 
     fn settled(root: &Path) -> String {

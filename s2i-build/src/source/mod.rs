@@ -14,6 +14,7 @@ use std::{io, path::PathBuf};
 use thiserror::Error;
 
 pub use fetch::{LocalAndGit, usual_git};
+pub use fingerprint::Survey;
 pub use tree::Fetched;
 
 use crate::cancel::Interrupt;

@@ -11,14 +11,20 @@ use std::{
 use cap_std::fs::MetadataExt as _;
 use s2i_core::{
     Diagnostic, EnvVar, IGNORE_FILE, OpenDir, SOURCE_ENVIRONMENT_FILE, SOURCE_SCRIPTS_DIR, Script,
-    archive, bounds,
+    Times,
+    archive::{self, Keep, KeptTimes},
+    bounds,
     detect::{self, RootEntry},
     environment,
     ignore::Filter,
     open_dir::is_escape,
 };
 
-use super::{SourceError, checkout::Checkout, fingerprint};
+use super::{
+    SourceError,
+    checkout::Checkout,
+    fingerprint::{self, Survey},
+};
 use crate::{
     facts::{CommitFacts, SourceFacts},
     plan::SourceFilter,
@@ -90,6 +96,7 @@ impl Fetched {
             scripts: scripts_in(&root, &filter),
             environment,
             filter: rules,
+            newest: None,
             fingerprint: None,
         };
         Ok(Self {
@@ -118,39 +125,55 @@ impl Fetched {
         })
     }
 
-    /// Returns the tree as an input of a container.
+    /// Returns the tree as an input of a container. Files of a directory keep their times and modes. Those of a commit have
+    /// neither: their times are all the same, and their modes depend on the user who checks them out.
     #[must_use]
-    pub fn tree(&self, mtime: u64) -> Tree {
+    pub fn tree(&self, times: Times) -> Tree {
         Tree {
             root: Arc::clone(&self.root),
             filter: Arc::clone(&self.filter),
-            mtime,
+            mtime: times.new,
+            keep: Keep {
+                modes: self.checkout.is_none(),
+                times: self.kept_times(times),
+            },
         }
+    }
+
+    fn kept_times(&self, times: Times) -> Option<KeptTimes> {
+        let started = None;
+        self.checkout
+            .is_none()
+            .then_some(KeptTimes { times, started })
     }
 
     /// Returns scripts of the tree as an archive of plain executable files. Links are only followed inside the tree.
     #[must_use]
-    pub fn scripts(&self, scripts: &[Script], mtime: u64) -> ArchiveStream<'static> {
+    pub fn scripts(&self, scripts: &[Script], times: Times) -> ArchiveStream<'static> {
         let (root, scripts) = (Arc::clone(&self.root), scripts.to_vec());
-        pieces_of(move |out| write_scripts(&root, &scripts, mtime, out))
+        let kept = self.kept_times(times);
+        pieces_of(move |out| write_scripts(&root, &scripts, times.new, kept, out))
     }
 
-    /// Returns a fingerprint that is the same for two trees only if the same files go into a container: a digest of the
-    /// contents of a checkout, else one of the metadata of the files. `None` where the tree can't be read, or has
-    /// changed a moment ago.
-    pub async fn fingerprint(&self) -> Option<String> {
-        if let Some(known) = self.checked_out.get() {
-            return Some(known.clone());
-        }
+    /// Looks at all files. What can't be read is missing in the result.
+    pub async fn survey(&self) -> Survey {
         let (root, filter) = (Arc::clone(&self.root), Arc::clone(&self.filter));
         let scripts: Vec<_> = self.facts.scripts.iter().copied().collect();
         if self.checkout.is_none() {
             let found = move || fingerprint::of_metadata(&root, &filter, &scripts);
-            return blocking(found).await.ok()?.ok()?;
+            let found = blocking(found).await.and_then(|found| found);
+            return found.unwrap_or_default();
         }
-        let found = move || fingerprint::of_contents(&root, &filter, &scripts);
-        let found = blocking(found).await.ok()?.ok()?;
-        Some(self.checked_out.get_or_init(|| found).clone())
+        if self.checked_out.get().is_none() {
+            let found = move || fingerprint::of_contents(&root, &filter, &scripts);
+            if let Ok(Ok(found)) = blocking(found).await {
+                self.checked_out.get_or_init(|| found);
+            }
+        }
+        Survey {
+            fingerprint: self.checked_out.get().cloned(),
+            newest: None,
+        }
     }
 
     /// Lists the entries of the root directory that are not left out.
@@ -191,17 +214,22 @@ pub(super) fn write_scripts(
     root: &OpenDir,
     scripts: &[Script],
     mtime: u64,
+    kept: Option<KeptTimes>,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let mut archive = archive::Writer::new(out, mtime);
+    let keep = Keep {
+        modes: false,
+        times: kept,
+    };
     for script in scripts {
-        let content = read_small(root, &format!("{SOURCE_SCRIPTS_DIR}/{script}"))?;
-        archive.file(
-            script.file_name(),
-            0o755,
-            content.len() as u64,
-            &mut &content[..],
-        )?;
+        let file = root.open_file(&format!("{SOURCE_SCRIPTS_DIR}/{script}"))?;
+        let time = keep.file_time(file.metadata()?.modified()?);
+        let content = bounds::read(file, bounds::FILE)?;
+        let (name, size) = (script.file_name(), content.len() as u64);
+        archive.at_time(time.unwrap_or(mtime), |archive| {
+            archive.file(name, 0o755, size, &mut &content[..])
+        })?;
     }
     archive.finish().map(drop)
 }

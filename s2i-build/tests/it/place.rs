@@ -14,6 +14,7 @@ use s2i_build::{
     request::SourceRequest,
     source::{Fetched, LocalAndGit, usual_git},
 };
+use s2i_core::Times;
 use tempfile::TempDir;
 
 /// A place for one test: a source and a directory for checkouts.
@@ -104,7 +105,11 @@ pub(crate) fn git(dir: &Path, args: &[&str]) {
 pub(crate) fn names(fetched: &Fetched) -> String {
     let bytes = pollster::block_on(async {
         use futures_util::StreamExt as _;
-        let pieces: Vec<_> = fetched.tree(0).into_archive().collect().await;
+        let pieces: Vec<_> = fetched
+            .tree(Times::default())
+            .into_archive()
+            .collect()
+            .await;
         pieces
             .into_iter()
             .flat_map(Result::unwrap)

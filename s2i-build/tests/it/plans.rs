@@ -8,7 +8,7 @@ use s2i_build::{
     request::{BuildRequest, Limits, Network, PreviousRequest, PullPolicy, RuntimeRequest},
 };
 use s2i_core::{
-    EnvVar, Script,
+    EnvVar, Script, Times,
     image::{ContainerConfig, Platform},
     label,
     mapping::MappingList,
@@ -236,6 +236,27 @@ fn certificates_are_for_assemble_alone_and_do_not_stay() {
     assert!(planned.plan.outputs[0].remove.contains(&removed));
     let env = result_env(&planned, &facts());
     assert_eq!(env, ["PATH=/bin", "LANG=C"]);
+}
+
+#[test]
+fn times_are_those_of_the_source_up_to_that_of_the_request() {
+    let times = |commit: Option<u64>, newest: Option<u64>, epoch: Option<u64>| {
+        let (mut request, mut facts) = (request(), facts());
+        request.epoch = epoch;
+        facts.source.newest = newest;
+        facts.source.commit = commit.map(|time| CommitFacts {
+            time,
+            ..CommitFacts::default()
+        });
+        let Times { new, latest } = plan(&request, &facts).unwrap().plan.times;
+        (new, latest)
+    };
+    assert_eq!(times(None, Some(50), None), (50, None));
+    assert_eq!(times(None, Some(50), Some(40)), (40, Some(40)));
+    assert_eq!(times(None, Some(50), Some(60)), (50, Some(60)));
+    assert_eq!(times(Some(70), None, None), (70, None));
+    assert_eq!(times(Some(70), None, Some(60)), (60, Some(60)));
+    assert_eq!(times(None, None, None), (315_532_801, None));
 }
 
 #[test]

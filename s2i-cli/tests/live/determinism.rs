@@ -1,13 +1,13 @@
-//! The content of layers: only the files of assemble, with constant times.
+//! The content of layers: only the files of assemble, with the times of the source.
 
 use std::{collections::BTreeSet, os::unix::fs::PermissionsExt as _};
 
 use tar::EntryType;
 
-use crate::{engine::Layer, harness::live};
-
-/// The time of sources without one, in seconds since 1970.
-const EPOCH: u64 = 315_532_801;
+use crate::{
+    engine::Layer,
+    harness::{SOURCE_TIME, live, set_time},
+};
 
 const MAKE_THINGS: &str = "make-dir /app/dir\n\
     write /app/dir/file text\n\
@@ -51,7 +51,7 @@ fn layer_has_only_the_files_of_assemble() {
     let mut layer = without_the_engines(layer, live.engine.is_podman());
     // It is as it was: some engines notice that, some don't.
     if let Some(tmp) = layer.remove("tmp") {
-        assert_eq!((tmp.mode, tmp.mtime), (0o1777, EPOCH));
+        assert_eq!((tmp.mode, tmp.mtime), (0o1777, SOURCE_TIME));
     }
     let names: BTreeSet<_> = layer.keys().map(String::as_str).collect();
     let expected = [
@@ -70,7 +70,7 @@ fn layer_has_only_the_files_of_assemble() {
     assert_eq!(layer["app/link"].kind, EntryType::Symlink);
     assert_eq!(layer["app/link"].target.as_deref(), Some("dir/file"));
     for (name, file) in &layer {
-        assert_eq!(file.mtime, EPOCH, "{name}");
+        assert_eq!(file.mtime, SOURCE_TIME, "{name}");
         assert_eq!((file.uid, file.gid), (1001, 0), "{name}");
     }
 }
@@ -97,20 +97,42 @@ fn same_source_gives_the_same_layers() {
 }
 
 #[test]
-fn layer_depends_on_the_epoch_and_not_on_times_of_the_source() {
+fn no_file_is_later_than_the_epoch() {
     let Some(live) = live() else { return };
-    let source = live.instructions("copy /app");
+    let source = live.source(&[
+        ("instructions", "copy /app"),
+        ("old", "text"),
+        ("new", "text"),
+    ]);
+    set_time(&source.join("old"), 7);
     let mut command = live.command();
     command
         .env("SOURCE_DATE_EPOCH", "1000000000")
         .args(live.engine.options())
-        .args(live.build_args(live.builder(), &[], source.as_os_str()));
+        .args(live.build_args(live.builder(), &["--keep-source"], source.as_os_str()));
     crate::process::Running::start(&mut command)
         .finish()
         .succeeds();
     let layer = live.engine.last_layer(&live.image("app"), &live.path(""));
     assert_eq!(layer["app/instructions"].mtime, 1_000_000_000);
     assert_eq!(layer["app"].mtime, 1_000_000_000);
+    assert_eq!(layer["tmp/src/new"].mtime, 1_000_000_000);
+    assert_eq!(layer["tmp/src/old"].mtime, 7);
+}
+
+/// A server or a browser that has the page of the build before has to notice the change.
+#[test]
+fn changed_page_has_another_time() {
+    let Some(live) = live() else { return };
+    let source = live.source(&[("instructions", "copy /app"), ("page", "text")]);
+    let time = |page: &str, seconds: u64| {
+        std::fs::write(source.join("page"), page).unwrap();
+        set_time(&source.join("page"), seconds);
+        live.build(&[], &source).succeeds();
+        live.engine.last_layer(&live.image("app"), &live.path(""))["app/page"].mtime
+    };
+    assert_eq!(time("text", SOURCE_TIME), SOURCE_TIME);
+    assert_eq!(time("next", SOURCE_TIME + 60), SOURCE_TIME + 60);
 }
 
 #[test]
@@ -126,7 +148,7 @@ fn image_has_the_time_of_the_commit() {
 }
 
 #[test]
-fn modes_of_the_source_are_preserved() {
+fn modes_and_times_of_the_source_are_preserved() {
     let Some(live) = live() else { return };
     let source = live.source(&[("program", "text"), ("file", "text")]);
     let mode = |name: &str, mode| {
@@ -136,13 +158,17 @@ fn modes_of_the_source_are_preserved() {
     mode("program", 0o700);
     mode("file", 0o600);
     std::os::unix::fs::symlink("program", source.join("link")).unwrap();
+    set_time(&source.join("file"), 1_234_567_890);
     live.build(&["--keep-source"], &source).succeeds();
     let layer = live.engine.last_layer(&live.image("app"), &live.path(""));
     for place in ["tmp/src", "app"] {
         let file = |name: &str| &layer[&format!("{place}/{name}")];
-        assert_eq!(file("program").mode & 0o111, 0o111, "{place}");
-        assert_eq!(file("file").mode & 0o111, 0, "{place}");
+        assert_eq!(file("program").mode, 0o700, "{place}");
+        assert_eq!(file("file").mode, 0o600, "{place}");
         assert_eq!(file("link").target.as_deref(), Some("program"), "{place}");
         assert_eq!((file("file").uid, file("file").gid), (1001, 0), "{place}");
     }
+    assert_eq!(layer["tmp/src/file"].mtime, 1_234_567_890);
+    // The copy is a new file.
+    assert_eq!(layer["app/file"].mtime, SOURCE_TIME);
 }

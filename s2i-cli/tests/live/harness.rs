@@ -9,7 +9,7 @@ use std::{
     process::Command,
     sync::atomic::{AtomicU32, Ordering},
     thread,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use bollard::models::ImageConfig;
@@ -23,6 +23,9 @@ use crate::{
 };
 
 pub(crate) use crate::report::skip;
+
+/// The modification time of the files of sources, in seconds since 1970.
+pub(crate) const SOURCE_TIME: u64 = 1_600_000_000;
 
 /// One live test.
 pub(crate) struct Live {
@@ -163,7 +166,8 @@ impl Live {
         for (name, text) in files {
             let path = root.join(name);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, text).unwrap();
+            fs::write(&path, text).unwrap();
+            set_time(&path, SOURCE_TIME);
         }
         root
     }
@@ -310,6 +314,12 @@ impl Drop for Live {
             assert!(problems.is_empty(), "{problems:?}");
         }
     }
+}
+
+/// Sets the modification time of a file, in seconds since 1970.
+pub(crate) fn set_time(path: &Path, seconds: u64) {
+    let time = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+    fs::File::open(path).unwrap().set_modified(time).unwrap();
 }
 
 /// Returns the names in a directory, in no order.

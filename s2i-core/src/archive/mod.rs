@@ -35,6 +35,8 @@ pub use grammar::{BLOCK, shown};
 pub use header::is_header;
 pub use name::Names;
 pub use rules::{End, Rules};
-pub use tree::{TreeFile, TreeOptions, TreeSink, stat_tree, walk_tree, write_tree};
+pub use tree::{
+    Keep, KeptTimes, TreeFile, TreeOptions, TreeSink, stat_tree, walk_tree, write_tree,
+};
 pub use unpack::{Unpacked, unpack};
 pub use write::{ContentError, Format, Writer, Written};

@@ -4,6 +4,7 @@ use std::{
     fs::File,
     io::{self, ErrorKind, Read, Write},
     path::PathBuf,
+    time::SystemTime,
 };
 
 use cap_std::fs::{Dir, Metadata, MetadataExt as _};
@@ -14,9 +15,12 @@ use super::{
     walk::{Leaf, Visit, walk},
     write::{Writer, Written, invalid},
 };
-use crate::{OpenDir, ignore::Filter};
+use crate::{OpenDir, Times, ignore::Filter};
 
 const DIRECTORY_MODE: u32 = 0o755;
+
+/// The bits of a mode that are kept.
+const PERMISSIONS: u32 = 0o777;
 
 /// The number of bytes to copy before the caller may cancel.
 const AT_ONCE: u64 = 32 << 20;
@@ -26,10 +30,51 @@ const AT_ONCE: u64 = 32 << 20;
 pub struct TreeOptions<'a> {
     /// The filter for files that are left out.
     pub filter: &'a Filter,
-    /// The modification time of every entry, in seconds since 1970.
+    /// The modification time of every entry without another one, in seconds since 1970.
     pub mtime: u64,
+    /// The attributes that files keep.
+    pub keep: Keep,
     /// A `/`-separated directory that every entry's name is put below; empty for none.
     pub prefix: &'a str,
+}
+
+/// The attributes that the entries of a tree keep. By default, directories have the mode 0755, files 0755 if any execute
+/// bit is set and 0644 otherwise, and none has its own time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Keep {
+    /// True if files and directories keep their permissions: the nine bits of user, group and others.
+    pub modes: bool,
+    /// The rule by which files keep their times. Directories and links don't: an entry that was left out may have
+    /// changed the time of its directory, and not all readers can set that of a link.
+    pub times: Option<KeptTimes>,
+}
+
+/// The rule by which files keep their times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeptTimes {
+    /// The times of files that are new, and the latest one of others.
+    pub times: Times,
+    /// The time after which files are new; `None` if none is.
+    pub started: Option<SystemTime>,
+}
+
+impl Keep {
+    /// Returns the mode of a file with this one.
+    #[must_use]
+    pub fn file_mode(&self, mode: u32) -> u32 {
+        match mode {
+            mode if self.modes => mode & PERMISSIONS,
+            mode if mode & 0o111 != 0 => 0o755,
+            _ => 0o644,
+        }
+    }
+
+    /// Returns the time of a file that was modified at this time, in seconds since 1970; `None` for that of the tree.
+    #[must_use]
+    pub fn file_time(&self, modified: SystemTime) -> Option<u64> {
+        let KeptTimes { times, started } = self.times?;
+        Some(times.of(modified, started))
+    }
 }
 
 /// A sink for the entries of a [tree](walk_tree) in their order: a directory comes before its contents, and no entry of
@@ -62,6 +107,7 @@ pub struct TreeFile {
     file: File,
     path: PathBuf,
     mode: u32,
+    mtime: Option<u64>,
     size: u64,
 }
 
@@ -70,6 +116,12 @@ impl TreeFile {
     #[must_use]
     pub fn mode(&self) -> u32 {
         self.mode
+    }
+
+    /// The modification time that every copy gets, in seconds since 1970; `None` for that of the tree.
+    #[must_use]
+    pub fn mtime(&self) -> Option<u64> {
+        self.mtime
     }
 
     /// Copies the contents into an empty file, sharing the blocks where the file system supports it. At least every 32
@@ -120,16 +172,20 @@ impl Read for TreeFile {
 
 /// Walks the tree below `root`: depth first, in the order of the names' bytes, without the root.
 ///
-/// Directories have the mode 0755, files 0755 if any execute bit is set and 0644 otherwise. Links are reported and
-/// never followed; hard links become separate files. A directory that is left out is reported if it has an entry that a
-/// rule includes again.
+/// Modes and times are those of `keep`. Links are reported and never followed; hard links become separate files. A
+/// directory that is left out is reported if it has an entry that a rule includes again.
 ///
 /// # Errors
 /// Errors of the file system and of `sink`, with the path in the message; [`ErrorKind::InvalidInput`] for FIFOs,
 /// sockets, devices, files that change while they are read, and names and amounts that the reader of archives would
 /// refuse.
-pub fn walk_tree(root: &OpenDir, filter: &Filter, sink: &mut dyn TreeSink) -> io::Result<()> {
-    walk(root, Vec::new(), filter, &mut Contents(sink))
+pub fn walk_tree(
+    root: &OpenDir,
+    filter: &Filter,
+    keep: Keep,
+    sink: &mut dyn TreeSink,
+) -> io::Result<()> {
+    walk(root, Vec::new(), filter, &mut Contents { sink, keep })
 }
 
 /// Walks the tree below `root` as [`walk_tree`] does, without opening files, and passes the metadata of every entry to
@@ -172,7 +228,9 @@ impl<W: Write> Writer<W> {
                 path.extend_from_slice(part.as_bytes());
                 writer.directory(&path, DIRECTORY_MODE)?;
             }
-            walk(root, path, options.filter, &mut Contents(writer))
+            let keep = options.keep;
+            let mut contents = Contents { sink: writer, keep };
+            walk(root, path, options.filter, &mut contents)
         })
     }
 }
@@ -187,17 +245,28 @@ impl<W: Write> TreeSink for Writer<W> {
     }
 
     fn file(&mut self, name: &[u8], mut file: TreeFile) -> io::Result<()> {
-        self.file(name, file.mode, file.size, &mut file)?;
+        let mtime = file.mtime.unwrap_or(self.mtime());
+        self.at_time(mtime, |writer| {
+            writer.file(name, file.mode, file.size, &mut file)
+        })?;
         file.check_end()
     }
 }
 
 /// A visitor that reads the visited files for a sink.
-struct Contents<'a>(&'a mut dyn TreeSink);
+struct Contents<'a> {
+    sink: &'a mut dyn TreeSink,
+    keep: Keep,
+}
 
 impl Visit for Contents<'_> {
-    fn directory(&mut self, path: &[u8], _: &Dir) -> io::Result<()> {
-        self.0.directory(path, DIRECTORY_MODE)
+    fn directory(&mut self, path: &[u8], dir: &Dir) -> io::Result<()> {
+        let mode = if self.keep.modes {
+            dir.dir_metadata()?.mode() & PERMISSIONS
+        } else {
+            DIRECTORY_MODE
+        };
+        self.sink.directory(path, mode)
     }
 
     fn leaf(&mut self, leaf: &Leaf<'_>, left: &mut Limits) -> io::Result<()> {
@@ -205,18 +274,19 @@ impl Visit for Contents<'_> {
             let target = leaf.dir.read_link_contents(leaf.name);
             let target = target.map_err(|err| leaf.failed(err))?;
             let target = target.as_os_str().as_encoded_bytes();
-            return self.0.symlink(leaf.path, target);
+            return self.sink.symlink(leaf.path, target);
         }
         let (file, meta) = leaf.open()?;
         left.take_bytes(meta.len())?;
-        let is_executable = meta.mode() & 0o111 != 0;
+        let modified = meta.modified().map_err(|err| leaf.failed(err))?;
         let file = TreeFile {
             file: file.into_std(),
             path: leaf.source(),
-            mode: if is_executable { 0o755 } else { 0o644 },
+            mode: self.keep.file_mode(meta.mode()),
+            mtime: self.keep.file_time(modified.into_std()),
             size: meta.len(),
         };
-        self.0.file(leaf.path, file)
+        self.sink.file(leaf.path, file)
     }
 }
 

@@ -278,8 +278,13 @@ impl<W: Write> Writer<W> {
         Ok((self.out, self.written))
     }
 
+    /// Returns the time of entries without another one, in seconds since 1970.
+    pub fn mtime(&self) -> u64 {
+        self.mtime
+    }
+
     /// Adds entries with another time.
-    pub(super) fn at_time<T>(&mut self, mtime: u64, add: impl FnOnce(&mut Self) -> T) -> T {
+    pub fn at_time<T>(&mut self, mtime: u64, add: impl FnOnce(&mut Self) -> T) -> T {
         let before = std::mem::replace(&mut self.mtime, mtime);
         let added = add(self);
         self.mtime = before;

@@ -17,7 +17,7 @@ use std::{
 use proptest::{collection::vec, prelude::*, sample::Index};
 use s2i_core::{
     OpenDir,
-    archive::{Limits, TreeOptions, write_tree},
+    archive::{Keep, Limits, TreeOptions, write_tree},
     ignore::Filter,
 };
 use tempfile::TempDir;
@@ -110,6 +110,7 @@ fn pack(root: &Path) -> Vec<u8> {
     let options = TreeOptions {
         filter: &Filter::default(),
         mtime: MTIME,
+        keep: Keep::default(),
         prefix: "",
     };
     let written = write_tree(&OpenDir::open(root).unwrap(), &options, &mut out).unwrap();

@@ -15,9 +15,10 @@ use std::{
 
 use cap_std::{ambient_authority, fs::Dir};
 use s2i_core::{
-    ErrorChain, OpenDir,
+    ErrorChain, OpenDir, Times,
     archive::{
-        Limits, TreeFile, TreeOptions, TreeSink, Writer, Written, stat_tree, walk_tree, write_tree,
+        Keep, KeptTimes, Limits, TreeFile, TreeOptions, TreeSink, Writer, Written, stat_tree,
+        walk_tree, write_tree,
     },
     ignore::{DEFAULT_EXCLUDE, Filter},
 };
@@ -33,6 +34,7 @@ fn options(filter: &Filter) -> TreeOptions<'_> {
     TreeOptions {
         filter,
         mtime: 1_700_000_000,
+        keep: Keep::default(),
         prefix: "",
     }
 }
@@ -87,6 +89,62 @@ fn list(archive: &[u8]) -> Vec<String> {
         )
     });
     entries.collect()
+}
+
+#[test]
+fn files_keep_their_permissions_and_times_if_they_are_to() {
+    let temp = TempDir::new().unwrap();
+    let root = temp.path();
+    fs::create_dir(root.join("d")).unwrap();
+    for (name, mode, seconds) in [
+        ("d/secret", 0o600, 1_000),
+        ("late", 0o644, 3_000),
+        ("setuid", 0o4711, 2_000),
+    ] {
+        let file = File::create(root.join(name)).unwrap();
+        file.set_permissions(fs::Permissions::from_mode(mode))
+            .unwrap();
+        let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
+        file.set_modified(time).unwrap();
+    }
+    fs::set_permissions(root.join("d"), fs::Permissions::from_mode(0o1750)).unwrap();
+    symlink("late", root.join("link")).unwrap();
+    let filter = Filter::default();
+    let times = Times {
+        new: 2_500,
+        latest: Some(2_500),
+    };
+    let options = TreeOptions {
+        filter: &filter,
+        mtime: times.new,
+        keep: Keep {
+            modes: true,
+            times: Some(KeptTimes {
+                times,
+                started: None,
+            }),
+        },
+        prefix: "",
+    };
+    let mut out = Vec::new();
+    write_tree(&open(root), &options, &mut out).unwrap();
+    let mut archive = tar::Archive::new(&out[..]);
+    let entries = archive.entries().unwrap().map(|entry| {
+        let entry = entry.unwrap();
+        let (mode, time) = (entry.header().mode(), entry.header().mtime());
+        let path = entry.path().unwrap().display().to_string();
+        format!("{:o} {} {path}", mode.unwrap(), time.unwrap())
+    });
+    assert_eq!(
+        entries.collect::<Vec<_>>(),
+        [
+            "750 2500 d",
+            "600 1000 d/secret",
+            "644 2500 late",
+            "777 2500 link",
+            "711 2000 setuid",
+        ]
+    );
 }
 
 #[track_caller]
@@ -322,7 +380,12 @@ fn check_copy(size: u64, then: u64, expected: Result<Vec<u64>, &str>) {
         into: &into,
         go_on: &mut go_on,
     };
-    let copied = walk_tree(&open(temp.path()), &Filter::default(), &mut sink);
+    let copied = walk_tree(
+        &open(temp.path()),
+        &Filter::default(),
+        Keep::default(),
+        &mut sink,
+    );
     let copied = copied.map(|()| told).map_err(|err| {
         let shown = err.to_string();
         shown.replace(temp.path().to_str().unwrap(), "ROOT")
@@ -381,6 +444,7 @@ fn a_tree_that_is_too_deep_is_refused_by_every_walk() {
         let walked = walk_tree(
             &root,
             &filter,
+            Keep::default(),
             &mut Copies {
                 into: temp.path(),
                 go_on: &mut |_| Ok(()),

@@ -19,7 +19,7 @@ use s2i_build::{
     stream::ArchiveStream,
 };
 use s2i_core::{
-    ContainerPath, EnvVar,
+    ContainerPath, EnvVar, Times,
     archive::Writer,
     image::{ContainerConfig, Platform},
     wire::{Exit, Removal},
@@ -221,7 +221,10 @@ pub(crate) fn commit() -> Commit {
     config.exposed_ports.insert("8080/tcp".into());
     Commit {
         remove: vec![Removal::from("/tmp/src".parse::<ContainerPath>().unwrap())],
-        mtime: 1_700_000_000,
+        times: Times {
+            new: 1_700_000_000,
+            latest: None,
+        },
         require: vec!["/usr/libexec/s2i/run".parse().unwrap()],
         config,
         tag: Some("registry.test:5000/team/web:1".parse().unwrap()),

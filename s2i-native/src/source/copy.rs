@@ -70,7 +70,7 @@ pub(super) fn copy(
         failure: Mutex::default(),
         bytes: AtomicU64::new(0),
         owner: (Uid::from_raw(account.uid), Gid::from_raw(account.gid)),
-        mtime: SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(tree.mtime)),
+        mtime: tree.mtime,
         report,
         cancel,
     };
@@ -86,14 +86,17 @@ pub(super) fn copy(
         drop(waiting);
         let root = Level {
             path: Vec::new(),
-            directory: Arc::new(into),
+            directory: Arc::new(Filled {
+                descriptor: into,
+                mode: None,
+            }),
         };
         let mut copying = Copying {
             levels: vec![root],
             jobs,
             shared,
         };
-        let walked = walk_tree(&tree.root, &tree.filter, &mut copying);
+        let walked = walk_tree(&tree.root, &tree.filter, tree.keep, &mut copying);
         shared.note(walked.map_err(CopyError::Tree));
         shared.note(copying.leave(0).map_err(CopyError::Target));
     });
@@ -101,7 +104,14 @@ pub(super) fn copy(
 }
 
 /// A directory, shared by the walk and the files that are still to be filled in it.
-type Directory = Arc<OwnedFd>;
+type Directory = Arc<Filled>;
+
+/// A directory that is filled.
+struct Filled {
+    descriptor: OwnedFd,
+    /// The mode that it gets in the end; until then its owner alone can use it.
+    mode: Option<Mode>,
+}
 
 /// A file to be filled.
 struct Job {
@@ -144,34 +154,45 @@ impl Copying<'_> {
 
     fn make_directory(&mut self, path: &[u8], mode: u32) -> io::Result<()> {
         let (above, name) = self.enter(path)?;
-        let mode = Mode::from_raw_mode(mode);
-        mkdirat(&above, name, mode)?;
+        mkdirat(&above.descriptor, name, Mode::RWXU)?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let directory = openat(&above, name, flags, Mode::empty())?;
+        let descriptor = openat(&above.descriptor, name, flags, Mode::empty())?;
         let (user, group) = self.shared.owner;
-        fchown(&directory, Some(user), Some(group))?;
-        // The mask of the process may have removed bits.
-        fchmod(&directory, mode)?;
+        fchown(&descriptor, Some(user), Some(group))?;
         self.levels.push(Level {
             path: path.to_vec(),
-            directory: Arc::new(directory),
+            directory: Arc::new(Filled {
+                descriptor,
+                mode: Some(Mode::from_raw_mode(mode)),
+            }),
         });
         Ok(())
     }
 
     fn make_symlink(&mut self, path: &[u8], target: &[u8]) -> io::Result<()> {
         let (above, name) = self.enter(path)?;
-        symlinkat(target, &above, name)?;
+        symlinkat(target, &above.descriptor, name)?;
         let (user, group) = self.shared.owner;
         let flags = AtFlags::SYMLINK_NOFOLLOW;
-        Ok(chownat(&above, name, Some(user), Some(group), flags)?)
+        Ok(chownat(
+            &above.descriptor,
+            name,
+            Some(user),
+            Some(group),
+            flags,
+        )?)
     }
 
     fn make_file(&mut self, path: &[u8], mode: u32) -> io::Result<(File, Directory)> {
         let (directory, name) = self.enter(path)?;
         let flags =
             OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let copy = openat(&directory, name, flags, Mode::from_raw_mode(mode))?;
+        let copy = openat(
+            &directory.descriptor,
+            name,
+            flags,
+            Mode::from_raw_mode(mode),
+        )?;
         Ok((File::from(copy), directory))
     }
 }
@@ -207,8 +228,8 @@ struct Shared<'a> {
     /// The number of copied bytes.
     bytes: AtomicU64,
     owner: (Uid, Gid),
-    /// `None` if the time is out of range.
-    mtime: Option<SystemTime>,
+    /// The time of directories, and of files without another one.
+    mtime: u64,
     report: &'a (dyn Fn(u64) + Sync),
     cancel: &'a CancelToken,
 }
@@ -232,7 +253,7 @@ impl Shared<'_> {
             mut copy,
             directory,
         } = job;
-        let mode = file.mode();
+        let (mode, mtime) = (file.mode(), file.mtime().unwrap_or(self.mtime));
         let copied = file.copy_to(&mut copy, &mut |bytes| {
             self.count(bytes);
             self.check()
@@ -250,7 +271,7 @@ impl Shared<'_> {
             if copy.metadata()?.mode() & 0o7777 != mode {
                 fchmod(&copy, Mode::from_raw_mode(mode))?;
             }
-            self.set_time(&copy)?;
+            set_time(&copy, mtime)?;
             self.release(directory)
         };
         finish().map_err(|err| entry_error(&path, err))
@@ -258,14 +279,13 @@ impl Shared<'_> {
 
     /// Releases a directory, which is filled when the last owner does so.
     fn release(&self, directory: Directory) -> io::Result<()> {
-        match Arc::into_inner(directory) {
-            Some(directory) => self.set_time(&File::from(directory)),
-            None => Ok(()),
+        let Some(Filled { descriptor, mode }) = Arc::into_inner(directory) else {
+            return Ok(());
+        };
+        if let Some(mode) = mode {
+            fchmod(&descriptor, mode)?;
         }
-    }
-
-    fn set_time(&self, file: &File) -> io::Result<()> {
-        self.mtime.map_or(Ok(()), |mtime| file.set_modified(mtime))
+        set_time(&File::from(descriptor), self.mtime)
     }
 
     fn count(&self, bytes: u64) {
@@ -301,6 +321,12 @@ impl Shared<'_> {
     }
 }
 
+/// Sets the modification time. One that is out of range is left out.
+fn set_time(file: &File, mtime: u64) -> io::Result<()> {
+    let mtime = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(mtime));
+    mtime.map_or(Ok(()), |mtime| file.set_modified(mtime))
+}
+
 fn entry_error(path: &[u8], source: io::Error) -> CopyError {
     let path = String::from_utf8_lossy(path).into_owned();
     let kind = source.kind();
@@ -326,14 +352,25 @@ mod tests {
 
     use s2i_build::Interrupt;
     use s2i_core::{
-        ErrorChain, OpenDir,
-        archive::{Limits, TreeOptions, unpack, write_tree},
+        ErrorChain, OpenDir, Times,
+        archive::{Keep, KeptTimes, Limits, TreeOptions, unpack, write_tree},
         ignore::Filter,
     };
 
     use super::*;
 
     const MTIME: u64 = 1_700_000_000;
+
+    const KEEP: Keep = Keep {
+        modes: true,
+        times: Some(KeptTimes {
+            times: Times {
+                new: MTIME,
+                latest: None,
+            },
+            started: None,
+        }),
+    };
 
     /// Makes a tree with more files than the queue takes.
     fn source() -> tempfile::TempDir {
@@ -345,9 +382,14 @@ mod tests {
                 let path = deep.join(format!("f{file}"));
                 fs::write(&path, format!("{directory} {file}").repeat(file * 500)).unwrap();
                 let mode = [0o600, 0o644, 0o755, 0o700][file % 4];
-                fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+                fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+                let time = Duration::from_millis(MTIME * 900 + file as u64 * 100);
+                let time = SystemTime::UNIX_EPOCH + time;
+                File::open(path).unwrap().set_modified(time).unwrap();
             }
         }
+        let closed = temp.path().join("d3/with");
+        fs::set_permissions(closed, Permissions::from_mode(0o500)).unwrap();
         fs::create_dir(temp.path().join("empty")).unwrap();
         fs::write(temp.path().join("left-out"), "x").unwrap();
         symlink("/etc/passwd", temp.path().join("absolute")).unwrap();
@@ -361,6 +403,7 @@ mod tests {
             root: Arc::new(OpenDir::open(root).unwrap()),
             filter: Arc::new(filter),
             mtime: MTIME,
+            keep: KEEP,
         }
     }
 
@@ -427,6 +470,7 @@ mod tests {
         let options = TreeOptions {
             filter: &tree.filter,
             mtime: MTIME,
+            keep: KEEP,
             prefix: "",
         };
         let mut archive = Vec::new();

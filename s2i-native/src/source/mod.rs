@@ -201,7 +201,7 @@ mod tests {
     };
 
     use rustix::fs::{FileType, XattrFlags, mknodat, setxattr};
-    use s2i_core::OpenDir;
+    use s2i_core::{OpenDir, archive::Keep};
 
     use super::*;
     use crate::sandbox::set_time;
@@ -247,6 +247,7 @@ mod tests {
                 root: Arc::new(OpenDir::open(upper).unwrap()),
                 filter: Arc::default(),
                 mtime: 0,
+                keep: Keep::default(),
             },
             into: into.parse().unwrap(),
             user: user.into(),

@@ -1,25 +1,28 @@
-//! One modification time for all new files.
+//! Modification times of new files, and the latest one of others.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::Timespec;
+use s2i_core::Times;
 
-/// A modification time for all new files.
+/// The modification times of the files of a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Clamp {
     /// The latest modification time of a file that is not new. File systems take the time from a clock that may lag
     /// some milliseconds: use the modification time of a file that was written at the start, not [`SystemTime::now`].
     pub after: SystemTime,
-    /// The time of new files, in seconds since 1970.
-    pub mtime: u64,
+    /// The time of new files, and the latest one of others.
+    pub times: Times,
 }
 
 impl Clamp {
-    /// Returns the clamped time of a file with this modification time; `None` if the file is not new.
+    /// Returns the time that a file gets in place of this modification time; `None` if it keeps that.
     pub(super) fn clamped(&self, mtime: Timespec) -> Option<Timespec> {
-        let is_new = system_time(mtime).is_some_and(|mtime| mtime > self.after);
-        is_new.then_some(Timespec {
-            tv_sec: i64::try_from(self.mtime).unwrap_or(i64::MAX),
+        let time = self
+            .times
+            .replacement(system_time(mtime)?, Some(self.after))?;
+        Some(Timespec {
+            tv_sec: i64::try_from(time).unwrap_or(i64::MAX),
             tv_nsec: 0,
         })
     }
@@ -41,7 +44,11 @@ mod tests {
 
     #[track_caller]
     fn check(after: SystemTime, mtime: (i64, i64), is_new: bool) {
-        let clamped = Clamp { after, mtime: 7 }.clamped(Timespec {
+        let times = Times {
+            new: 7,
+            latest: None,
+        };
+        let clamped = Clamp { after, times }.clamped(Timespec {
             tv_sec: mtime.0,
             tv_nsec: mtime.1,
         });

@@ -13,6 +13,7 @@ mod inputs;
 mod output;
 mod stage;
 
+use s2i_core::Times;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -36,7 +37,8 @@ pub struct BuildPlan {
     pub version: Version,
     /// The images, the source and all else that the build starts from.
     pub inputs: Inputs,
-    /// The modification times of new files.
+    /// The modification times of files, in seconds since 1970.
+    #[cfg_attr(feature = "schema", schemars(with = "TimesForm"))]
     pub times: Times,
     /// The containers, in the order in which they start. A stage whose standard output another one
     /// [copies](CopySource::Stdout) runs when that copy is due.
@@ -45,22 +47,17 @@ pub struct BuildPlan {
     pub outputs: Vec<Output>,
 }
 
-/// The modification times of files that a build uploads or makes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum Times {
-    /// This one, in seconds since 1970.
-    Fixed(u64),
-}
-
-impl Times {
-    /// Returns the time of a new file, in seconds since 1970.
-    #[must_use]
-    pub fn mtime(self) -> u64 {
-        let Self::Fixed(time) = self;
-        time
-    }
+/// The form of [`Times`] in the schema.
+#[cfg(feature = "schema")]
+#[derive(schemars::JsonSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+struct TimesForm {
+    /// The time of everything that a program makes, and of uploaded directories and links.
+    new: u64,
+    /// The latest time that any other file may have; one that is later gets this time. Without it, files keep their own
+    /// times.
+    #[serde(default)]
+    latest: Option<u64>,
 }
 
 /// The version of the format of a plan: [`Version::CURRENT`] is the only one that can be read.

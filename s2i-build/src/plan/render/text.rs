@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use s2i_core::{EnvVar, wire::Removal};
+use s2i_core::{EnvVar, Times, wire::Removal};
 
 use crate::plan::{
     BuildPlan, ConfigChanges, Copy, CopySource, OnNamingFailure, OnStageFailure, Output, Run,
@@ -53,8 +53,15 @@ impl BuildPlan {
     fn output(&self, output: &Output, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = output.name.as_ref();
         let name = name.map_or_else(|| "without a name".into(), ToString::to_string);
-        let (stage, time) = (output.stage, self.times.mtime());
-        writeln!(f, "image {name} from stage {stage}, new files of {time}")?;
+        let Times { new, latest } = self.times;
+        write!(
+            f,
+            "image {name} from stage {}, new files of {new}",
+            output.stage
+        )?;
+        let mut latest = latest.iter();
+        latest.try_for_each(|latest| write!(f, ", none later than {latest}"))?;
+        writeln!(f)?;
         for Removal { path, unless } in &output.remove {
             write!(f, "  remove {path}")?;
             let mut unless = unless.iter();

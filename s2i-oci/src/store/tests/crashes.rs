@@ -11,7 +11,7 @@ use std::{
 };
 
 use s2i_core::{
-    ImageRef,
+    ImageRef, Times,
     image::{ImageConfig, Platform},
 };
 use tempfile::TempDir;
@@ -112,7 +112,10 @@ fn build(store: &Store, content: &str, tag: Option<&str>) -> Result<StoredImage,
     // The same every time.
     let clamp = Clamp {
         after: SystemTime::UNIX_EPOCH,
-        mtime: 1,
+        times: Times {
+            new: 1,
+            latest: None,
+        },
     };
     let layer = store.adopt(&tree, Some(&clamp))?;
     let mut config = ImageConfig::new(Platform::linux("amd64"));

@@ -15,6 +15,7 @@ use rustix::fs::{
     AtFlags, CWD, FileType, Mode, Timespec, Timestamps, XattrFlags, lsetxattr, mkdirat, mknodat,
     utimensat,
 };
+use s2i_core::Times;
 use s2i_oci::{
     Digest,
     overlay::{Clamp, Dialect, Limits, pack, pack_within},
@@ -195,7 +196,10 @@ fn new_files_get_one_time_in_the_layer_and_in_the_tree() {
     touch(&root.join("new"), 9000, 0);
     let clamp = Clamp {
         after: SystemTime::UNIX_EPOCH + Duration::new(5000, 500),
-        mtime: 3000,
+        times: Times {
+            new: 3000,
+            latest: None,
+        },
     };
     let mut layer = Vec::new();
     let packed = pack(&root, sandbox.dialect, Some(&clamp), &mut layer).unwrap();

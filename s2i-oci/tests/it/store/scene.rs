@@ -11,7 +11,7 @@ use std::{
 use flate2::{Compression, write::GzEncoder};
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use s2i_core::{
-    ImageRef,
+    ImageRef, Times,
     image::{ImageConfig, Platform},
 };
 use s2i_oci::{
@@ -62,7 +62,10 @@ pub(crate) fn name(text: &str) -> ImageRef {
 /// The time that gives the same files the same layer.
 pub(crate) const CLAMP: Clamp = Clamp {
     after: SystemTime::UNIX_EPOCH,
-    mtime: 7,
+    times: Times {
+        new: 7,
+        latest: None,
+    },
 };
 
 /// Builds an image of one layer on others, with one file of this content.
