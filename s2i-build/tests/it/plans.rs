@@ -190,7 +190,7 @@ fn options_override_labels_and_the_source() {
       copy source into /opt/s2i/src
       run ["/usr/libexec/s2i/assemble"] in /opt/app-root/src
         env SOURCE_DATE_EPOCH A LANG
-    image web:1 from stage build, new files of 1
+    image web:1 from stage build, new files of 1, none later than 1
       remove /opt/s2i/artifacts unless there is /usr/libexec/s2i/save-artifacts
       remove /opt/s2i/trust
       require /usr/libexec/s2i/run
