@@ -9,7 +9,7 @@ use crate::{
     context::BuildContext,
     error::{BuildError, BuildFailure},
     event::{EventSink, Phase, Progress},
-    execute::{Materials, execute},
+    execute::{Materials, execute, remove_replaced},
     gather,
     notice::Notice,
     plan::{BuildPlan, ChoiceReason, PlannedBuild, StageName, choose, plan},
@@ -170,6 +170,7 @@ async fn run_plan<E: Runner + ImageStore + BuildCache>(
             .await?
     {
         context.progress.notice(Notice::Unchanged);
+        remove_replaced(engine, plan, context).await;
         return Ok(committed);
     }
     let materials = Materials {

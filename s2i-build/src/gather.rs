@@ -137,9 +137,13 @@ async fn previous<R: ImageResolver>(
     request: &BuildRequest,
     context: BuildContext<'_>,
 ) -> Result<Option<ImageFacts>, BuildError> {
-    let Some(PreviousRequest { image, pull }) = &request.previous else {
+    let Some(PreviousRequest {
+        image, pull, from, ..
+    }) = &request.previous
+    else {
         return Ok(None);
     };
+    let image = from.as_ref().unwrap_or(image);
     match images.resolve(image, *pull, context).await {
         Ok(facts) => Ok(Some(facts)),
         Err(EngineError::NoSuchImage { .. } | EngineError::Pull { .. }) => {

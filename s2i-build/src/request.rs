@@ -202,6 +202,10 @@ pub struct PreviousRequest {
     pub image: ImageRef,
     /// The pull policy.
     pub pull: PullPolicy,
+    /// The image to take the artifacts from, in place of `image`.
+    pub from: Option<ImageRef>,
+    /// True if the images that lose their names to those of this build are removed.
+    pub remove: bool,
 }
 
 /// The suffix of the tag of the image that is committed from the builder's container in a runtime-image build.
@@ -218,7 +222,12 @@ impl PreviousRequest {
         } else {
             tag.clone()
         };
-        Ok(Self { image, pull })
+        Ok(Self {
+            image,
+            pull,
+            from: None,
+            remove: false,
+        })
     }
 }
 

@@ -14,8 +14,14 @@ use s2i_oci::{
 use crate::host::Host;
 
 /// Returns the store of Docker and Podman. The files of the engine in use come first; for the embedded engine those of
-/// Podman, as Podman does.
+/// Podman, as Podman does. A file of the command line replaces them all.
 pub(crate) fn store(host: &Host, flavour: Flavour) -> CredentialStore {
+    if let Some(file) = &host.credential_file {
+        return CredentialStore {
+            files: vec![file.clone()],
+            helper_path: host.path.clone(),
+        };
+    }
     match flavour {
         Flavour::Docker => CredentialStore::docker_first(&env(host)),
         Flavour::Podman => CredentialStore::podman_first(&env(host)),
@@ -72,6 +78,17 @@ mod tests {
         host.auth_file = Some(dockers.clone());
         for flavour in [Flavour::Docker, Flavour::Podman] {
             assert_eq!(store(&host, flavour).files, std::slice::from_ref(&dockers));
+        }
+    }
+
+    #[test]
+    fn file_of_the_command_line_replaces_all_others() {
+        let mut host = Host::default();
+        host.engine.docker_config = Some("/home/me/.docker".into());
+        host.credential_file = Some("/ci/config.json".into());
+        for flavour in [Flavour::Docker, Flavour::Podman] {
+            let files = store(&host, flavour).files;
+            assert_eq!(files, [PathBuf::from("/ci/config.json")]);
         }
     }
 

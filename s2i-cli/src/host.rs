@@ -32,6 +32,8 @@ pub(crate) struct Host {
     pub(crate) data_home: Option<PathBuf>,
     /// `REGISTRY_AUTH_FILE`, which Podman uses.
     pub(crate) auth_file: Option<PathBuf>,
+    /// The file that all logins are read from, if the command line names one.
+    pub(crate) credential_file: Option<PathBuf>,
     /// `PATH`
     pub(crate) path: Option<OsString>,
     /// True if the user is root of the machine.
@@ -86,6 +88,7 @@ impl Host {
             config_home: path("XDG_CONFIG_HOME").or_else(|| below_home(".config")),
             data_home: path("XDG_DATA_HOME").or_else(|| below_home(".local/share")),
             auth_file: path("REGISTRY_AUTH_FILE"),
+            credential_file: None,
             path: env::var_os("PATH"),
             is_root: is_root(),
             stdin_is_terminal: io::stdin().is_terminal(),

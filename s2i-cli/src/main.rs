@@ -27,7 +27,7 @@ mod signals;
 use std::process::ExitCode;
 
 use args::{Args, Command, EngineCommand};
-use clap::{CommandFactory as _, Parser as _};
+use clap::CommandFactory as _;
 use config::Config;
 use context::CommandContext;
 use engine::AnyEngine;
@@ -42,7 +42,7 @@ fn main() -> ExitCode {
     if let Some(code) = s2i_native::reexec() {
         return code;
     }
-    let args = match Args::try_parse() {
+    let args = match args::parse(std::env::args_os()) {
         Ok(args) => args,
         // As the Go tool does, s2i without arguments shows the help on standard output.
         Err(_) if std::env::args_os().len() < 2 => {
@@ -71,6 +71,10 @@ fn run(args: &Args) -> Result<ExitCode, Error> {
     let mut host = Host::read();
     let config = Config::read(&host)?;
     host.engine.configured = config.url.clone().zip(config.file.clone());
+    if let Command::WithEngine(command) = &args.command {
+        let file = command.credential_file();
+        host.credential_file = file.map(|file| host.working_dir.join(file));
+    }
     let context = CommandContext {
         global: &args.global,
         config: &config,

@@ -3,9 +3,8 @@
 use std::path::Path;
 
 use s2i_build::{
-    BuildFailure, CancelToken,
-    plan::PlanError,
-    request::{BuildRequest, Builder, PreviousRequest, RuntimeRequest, SourceRequest},
+    CancelToken,
+    request::{BuildRequest, Builder, RuntimeRequest, SourceRequest},
 };
 use s2i_core::{Diagnostic, EnvVar, environment};
 
@@ -27,7 +26,7 @@ pub(crate) async fn build(
 ) -> Result<(BuildRequest, Vec<Diagnostic>), Error> {
     let CommandContext { host, config, .. } = context;
     let file = args.environment_file.as_deref();
-    let (env, diagnostics) = variables(&args.env, file, host, cancel).await?;
+    let (env, mut diagnostics) = variables(&args.env, file, host, cancel).await?;
     let (options, secret_host) = (args.secret.clone(), Host::clone(host));
     let secrets = interruptible(move || secrets::read(&options, &secret_host), cancel).await?;
     let trust = match args.trust_ca.as_deref() {
@@ -57,13 +56,17 @@ pub(crate) async fn build(
                 .flat_map(|list| list.0.clone())
                 .collect(),
         }),
-        previous: previous(args)?,
+        // A single name may turn out to be the builder; then the result has no name.
+        previous: args.previous.request(
+            args.tag.as_ref().or(args.builder.as_ref()),
+            args.runtime_image.is_some(),
+        )?,
         env,
         secrets,
         trust,
         network: args.network.clone().unwrap_or_default(),
         limits: args.limits.limits(),
-        destination: args.destination.clone(),
+        destination: args.legacy.destination(args.destination.as_ref()),
         assemble_user: not_empty(args.assemble_user.as_ref()),
         assemble_runtime_user: not_empty(args.assemble_runtime_user.as_ref()),
         allowed_uids: args.allowed.or(&config.allowed_uids),
@@ -73,19 +76,8 @@ pub(crate) async fn build(
         no_cache: args.no_cache,
         epoch: epoch(host)?,
     };
+    diagnostics.extend(args.legacy.warnings());
     Ok((request, diagnostics))
-}
-
-fn previous(args: &Build) -> Result<Option<PreviousRequest>, Error> {
-    if !args.incremental {
-        return Ok(None);
-    }
-    let (is_split, pull) = (args.runtime_image.is_some(), args.incremental_pull_policy);
-    // A single name may turn out to be the builder; then the result has no name.
-    match args.tag.as_ref().or(args.builder.as_ref()) {
-        Some(tag) => Ok(Some(PreviousRequest::of(tag, is_split, pull)?)),
-        None => Err(BuildFailure::from(PlanError::NoTag).into()),
-    }
 }
 
 fn builder(args: &Build) -> Builder {

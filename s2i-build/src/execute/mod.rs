@@ -21,7 +21,7 @@ use crate::{
     plan::{
         BuildPlan, ImageRole, OnNamingFailure, Output, Run, ScriptUser, Stage, StageName, User,
     },
-    ports::{Commit, Committed, Container, ImageStore, Program, Runner},
+    ports::{Commit, Committed, Container, EngineError, ImageStore, ImageSummary, Program, Runner},
     resource::{Resource, Tracked},
     source::Fetched,
 };
@@ -83,8 +83,46 @@ pub async fn execute<E: Runner + ImageStore>(
     };
     let mut containers = Containers::default();
     match executor.run(&mut containers).await {
-        Ok(result) => Ok(result),
+        Ok(result) => {
+            remove_replaced(engine, plan, context).await;
+            Ok(result)
+        }
         Err(failure) => Err(containers.discard_all(failure).await),
+    }
+}
+
+/// Removes the images that have lost their names to those of the plan. The build has succeeded, so a failure is a
+/// warning.
+pub(crate) async fn remove_replaced<E: ImageStore>(
+    engine: &E,
+    plan: &BuildPlan,
+    context: BuildContext<'_>,
+) {
+    for id in plan
+        .outputs
+        .iter()
+        .filter_map(|output| output.replaces.as_ref())
+    {
+        if let Err(err) = remove_unnamed(engine, id).await {
+            let message = format!("the previous image is not removed: {}", ErrorChain(&err));
+            context
+                .progress
+                .warn([Diagnostic::new(id.as_str(), message)]);
+        }
+    }
+}
+
+/// Removes an image if it has no name.
+async fn remove_unnamed<E: ImageStore>(engine: &E, id: &str) -> Result<(), EngineError> {
+    let images = engine.list().await?;
+    let unnamed = images
+        .into_iter()
+        .find(|image| image.id == id && image.names.is_empty());
+    match unnamed {
+        Some(ImageSummary { id, size, .. }) => {
+            engine.remove_committed(&Committed { id, size }).await
+        }
+        None => Ok(()),
     }
 }
 

@@ -34,6 +34,9 @@ pub enum ChoiceReason {
     Named,
     /// The one image that the request names is a builder; the result gets no name.
     OnlyImage,
+    /// The engine lacks the one image that the request names, whose name has a registry or a path, as those of
+    /// published builders have; the result gets no name.
+    PublishedImage,
     /// The kind of the source was detected.
     Detected {
         /// The files that it was detected by.
@@ -84,6 +87,8 @@ pub enum ResultReason {
 /// The role of an image whose name could be that of the builder or of the result.
 enum Role {
     Builder,
+    /// Not in the engine, and so named that a registry may have it.
+    Published,
     Result(ResultReason),
     /// Neither a builder nor a result of s2i: its owner would lose it.
     Other,
@@ -104,15 +109,11 @@ pub fn choose(request: &BuildRequest, facts: &ChoiceFacts) -> Result<Choice, Pla
             pull: request.builder_pull,
         }),
         Builder::Detected => detect(request, facts, request.tag.clone(), None),
-        Builder::Either(image) => match role(facts.either.as_ref()) {
-            Role::Builder if request.previous.is_some() => Err(PlanError::NoTag),
+        Builder::Either(image) => match role(image, facts.either.as_ref()) {
+            Role::Builder | Role::Published if request.previous.is_some() => Err(PlanError::NoTag),
             Role::Other => Err(PlanError::OthersImage(image.clone())),
-            Role::Builder => Ok(Choice {
-                builder: image.clone(),
-                tag: None,
-                reason: ChoiceReason::OnlyImage,
-                pull: request.builder_pull,
-            }),
+            Role::Builder => Ok(only(request, image, ChoiceReason::OnlyImage)),
+            Role::Published => Ok(only(request, image, ChoiceReason::PublishedImage)),
             Role::Result(reason) => {
                 let result = ResultName {
                     name: image.clone(),
@@ -124,9 +125,22 @@ pub fn choose(request: &BuildRequest, facts: &ChoiceFacts) -> Result<Choice, Pla
     }
 }
 
+/// Returns the choice of the only image that the request names.
+fn only(request: &BuildRequest, image: &ImageRef, reason: ChoiceReason) -> Choice {
+    Choice {
+        builder: image.clone(),
+        tag: None,
+        reason,
+        pull: request.builder_pull,
+    }
+}
+
 /// Returns the role of an image. An image that s2i has built has the labels of its builder, and one more.
-fn role(image: Option<&ImageFacts>) -> Role {
+fn role(name: &ImageRef, image: Option<&ImageFacts>) -> Role {
     let Some(image) = image else {
+        if name.name().contains('/') {
+            return Role::Published;
+        }
         return Role::Result(ResultReason::NoSuchImage);
     };
     if image.config.labels.contains_key(label::BUILD_IMAGE) {

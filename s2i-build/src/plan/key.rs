@@ -146,6 +146,7 @@ fn deciding_output(output: &Output) -> Value {
         // An image from the cache can get any name.
         name: _,
         on_naming_failure: _,
+        replaces: _,
     } = output;
     json!([stage, remove, require, env, labels, entrypoint, cmd])
 }

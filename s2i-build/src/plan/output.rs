@@ -26,7 +26,14 @@ pub(super) fn of_build(
         require: vec![run],
         name: context.request.tag.clone(),
         on_naming_failure: OnNamingFailure::Fail,
+        replaces: replaced(context.request, context.facts.tagged.as_ref()),
     })
+}
+
+/// Returns the ID of the image that is removed when it has lost its name.
+pub(super) fn replaced(request: &BuildRequest, named: Option<&ImageFacts>) -> Option<String> {
+    let is_removed = request.previous.as_ref()?.remove;
+    named.filter(|_| is_removed).map(|image| image.id.clone())
 }
 
 /// Returns the paths that are removed before the commit of the builder's container. What a `save-artifacts` may read in

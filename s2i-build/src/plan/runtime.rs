@@ -47,6 +47,7 @@ pub(super) fn plan(
         require: vec![run],
         name: context.request.tag.clone(),
         on_naming_failure: OnNamingFailure::Fail,
+        replaces: output::replaced(context.request, context.facts.tagged.as_ref()),
     };
     let builder = builder_output(context, builder)?;
     Ok((stage, std::iter::once(result).chain(builder).collect()))
@@ -92,8 +93,10 @@ fn builder_output(
         return Ok(None);
     };
     let name = previous.image.clone();
-    // The previous image is the one that currently has this name.
-    output::check_name(&name, context.facts.previous.as_ref(), context.facts)?;
+    // The previous image is the one that currently has this name, unless the artifacts are from elsewhere.
+    let named = context.facts.previous.as_ref();
+    let named = named.filter(|_| previous.from.is_none());
+    output::check_name(&name, named, context.facts)?;
     if context
         .request
         .tag
@@ -111,6 +114,7 @@ fn builder_output(
         config: output::config(context, builder.image, &run)?,
         name: Some(name),
         on_naming_failure: OnNamingFailure::Warn,
+        replaces: output::replaced(context.request, named),
     }))
 }
 

@@ -223,7 +223,7 @@ pub(super) fn write_scripts(
         times: kept,
     };
     for script in scripts {
-        let file = root.open_file(&format!("{SOURCE_SCRIPTS_DIR}/{script}"))?;
+        let file = root.open_file(format!("{SOURCE_SCRIPTS_DIR}/{script}"))?;
         let time = keep.file_time(file.metadata()?.modified()?);
         let content = bounds::read(file, bounds::FILE)?;
         let (name, size) = (script.file_name(), content.len() as u64);

@@ -64,6 +64,7 @@ fn shown(reason: &ChoiceReason) -> String {
     match reason {
         ChoiceReason::Named => "named".into(),
         ChoiceReason::OnlyImage => "the only image".into(),
+        ChoiceReason::PublishedImage => "of a registry".into(),
         ChoiceReason::Detected {
             source,
             result: None,
@@ -160,6 +161,9 @@ fn single_name_is_the_builder_if_it_is_one() {
         let expected = format!("by s2i/go, called {name}: the source has a go.mod; {name}: {why}");
         assert_eq!(chosen(&either(name), "go.mod"), expected);
     }
+    // Nothing pulls in this engine.
+    let missing = "the image `team/builder` is not in the engine";
+    assert_eq!(chosen(&either("team/builder"), "go.mod"), missing);
     assert_snapshot!(chosen(&either("debian"), "go.mod"), @"`debian` is neither a builder nor an image that s2i has built | to give its name to the result, name the builder too: `s2i build SOURCE BUILDER debian`");
 }
 
@@ -167,9 +171,8 @@ fn single_name_is_the_builder_if_it_is_one() {
 fn an_incremental_build_needs_a_name() {
     let incremental = |name: &str| {
         let mut request = either(name);
-        let image = name.parse().unwrap();
-        let pull = PullPolicy::Never;
-        request.previous = Some(PreviousRequest { image, pull });
+        let name = name.parse().unwrap();
+        request.previous = PreviousRequest::of(&name, false, PullPolicy::Never).ok();
         request
     };
     assert!(chosen(&incremental("app"), "go.mod").starts_with("by s2i/go, called app"));

@@ -49,10 +49,8 @@ fn split() -> BuildRequest {
 
 fn incremental() -> BuildRequest {
     let mut request = plain();
-    request.previous = Some(PreviousRequest {
-        image: "web".parse().unwrap(),
-        pull: PullPolicy::default(),
-    });
+    let previous = PreviousRequest::of(&"web".parse().unwrap(), false, PullPolicy::default());
+    request.previous = Some(previous.unwrap());
     request
 }
 

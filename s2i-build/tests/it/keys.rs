@@ -284,10 +284,7 @@ const RUNTIME: &[Case] = &[
 ];
 
 fn previous(image: &str) -> PreviousRequest {
-    PreviousRequest {
-        image: image.parse().unwrap(),
-        pull: PullPolicy::Never,
-    }
+    PreviousRequest::of(&image.parse().unwrap(), false, PullPolicy::Never).unwrap()
 }
 
 fn secret(name: &str, value: &str) -> Secret {

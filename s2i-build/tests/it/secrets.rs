@@ -167,10 +167,9 @@ fn everywhere() -> (BuildRequest, Facts) {
         artifacts: Vec::new(),
     });
     facts.runtime = Some(image("s2i/node-runtime"));
-    request.previous = Some(PreviousRequest {
-        image: "web-before".parse().unwrap(),
-        pull: PullPolicy::default(),
-    });
+    let name = "web-before".parse().unwrap();
+    let previous = PreviousRequest::of(&name, false, PullPolicy::default());
+    request.previous = Some(previous.unwrap());
     facts.previous = Some(image("web-before"));
     (request, facts)
 }

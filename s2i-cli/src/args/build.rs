@@ -6,11 +6,15 @@ use clap::{Args, ValueEnum};
 use s2i_build::request::{Network, PullPolicy, SourceLocation};
 use s2i_core::{ContainerPath, EnvVar, ImageRef, mapping::MappingList};
 
-use super::{limits::LimitArgs, uids::AllowedUids};
+use super::{
+    credentials::CredentialArgs, legacy::LegacyOptions, limits::LimitArgs, previous::PreviousArgs,
+    uids::AllowedUids,
+};
 
 const AFTER_HELP: &str = "\
 One name after SOURCE is the BUILDER if the engine has a builder image of that name that s2i has not \
-made itself. Otherwise it is the TAG, and a builder is picked; a line of the output shows the choice.
+made itself, or if the engine has no image of that name and the name has a `/`. Otherwise it is the TAG, \
+and a builder is picked; a line of the output shows the choice.
 
 By the files at the top of the source, the first of these builders is picked:
   s2i/go      for a go.work, a go.mod, files of Go, or a Gopkg.toml, glide.yaml or Godeps
@@ -91,7 +95,7 @@ pub(crate) struct Build {
     pub(crate) runtime_image: Option<ImageRef>,
     /// Artifacts to copy into the runtime image, `SOURCE[:DIRECTORY]`, separated by `;`; by default, those that
     /// its label names
-    #[arg(short = 'a', long, value_name = "PATHS", requires = "runtime_image")]
+    #[arg(short = 'a', long, value_name = "PATHS")]
     pub(crate) runtime_artifact: Vec<MappingList>,
     /// When to pull the runtime image: always, if-not-present or never
     #[arg(long, value_name = "WHEN", default_value = "if-not-present")]
@@ -103,17 +107,8 @@ pub(crate) struct Build {
     /// Do not use the build cache
     #[arg(long)]
     pub(crate) no_cache: bool,
-    /// Start with the artifacts that the previous build saved
-    #[arg(long)]
-    pub(crate) incremental: bool,
-    /// When to pull the image of the previous build: always, if-not-present or never
-    #[arg(
-        long,
-        value_name = "WHEN",
-        default_value = "if-not-present",
-        requires = "incremental"
-    )]
-    pub(crate) incremental_pull_policy: PullPolicy,
+    #[command(flatten)]
+    pub(crate) previous: PreviousArgs,
 
     /// Load the image into Docker or Podman after the build with the embedded engine: docker, podman or a URL;
     /// without a value, into the first one that responds
@@ -138,6 +133,13 @@ pub(crate) struct Build {
     /// Do not show what scripts write to standard output
     #[arg(short, long)]
     pub(crate) quiet: bool,
+    #[command(flatten)]
+    pub(crate) credentials: CredentialArgs,
+    /// Leave out the content of submodules
+    #[arg(long, hide = true)]
+    pub(crate) ignore_submodules: bool,
+    #[command(flatten)]
+    pub(crate) legacy: LegacyOptions,
 }
 
 /// The form in which a plan is shown.

@@ -3,15 +3,23 @@
 
 mod build;
 mod create;
+mod credentials;
 mod images;
+mod legacy;
 mod limits;
 mod login;
+mod parse;
+mod previous;
 mod run;
 mod shell;
 mod uids;
 mod usage;
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{
+    ffi::OsString,
+    num::ParseIntError,
+    path::{Path, PathBuf},
+};
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use serde::Deserialize;
@@ -21,6 +29,7 @@ pub(crate) use self::{
     create::Create,
     images::{Export, Image, Images, List, Load, Tag},
     login::{Login, Logout, user},
+    parse::parse,
     run::Run,
     shell::{Completion, Man},
     usage::Usage,
@@ -50,11 +59,17 @@ pub(crate) struct Global {
     #[arg(long, global = true, env = "S2I_STORE", value_name = "DIR")]
     pub(crate) store: Option<PathBuf>,
     /// Set the log level of s2i itself on standard error, from 0 (off) to 5 (all details)
-    #[arg(long, global = true, default_value_t = 0, value_name = "LEVEL", value_parser = clap::value_parser!(u8).range(0..=5))]
+    #[arg(long, global = true, default_value = "0", value_name = "LEVEL", value_parser = level, allow_hyphen_values = true)]
     pub(crate) loglevel: u8,
     /// Set the style of progress output
     #[arg(long, global = true, default_value = "auto", value_name = "HOW")]
     pub(crate) progress: ProgressStyle,
+}
+
+/// Parses a log level. The Go tool accepts any number, and so a higher one is 5 and a lower one is 0.
+fn level(text: &str) -> Result<u8, ParseIntError> {
+    let level: i32 = text.parse()?;
+    Ok(u8::try_from(level.clamp(0, 5)).unwrap_or_default())
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize)]
@@ -130,6 +145,17 @@ pub(crate) enum EngineCommand {
     Prune,
 }
 
+impl EngineCommand {
+    /// Returns the file that the command reads the logins for registries from, if it names one.
+    pub(crate) fn credential_file(&self) -> Option<&Path> {
+        match self {
+            Self::Build(args) => args.credentials.file(),
+            Self::Usage(args) => args.credentials.file(),
+            _ => None,
+        }
+    }
+}
+
 impl Args {
     pub(crate) fn is_json(&self) -> bool {
         self.global.progress == ProgressStyle::Json
@@ -145,7 +171,7 @@ mod tests {
 
     fn parse_command(line: &str) -> Result<Command, String> {
         let words = std::iter::once("s2i").chain(line.split_whitespace());
-        let args = Args::try_parse_from(words).map_err(|err| err.to_string())?;
+        let args = super::parse(words.map(Into::into)).map_err(|err| err.to_string())?;
         Ok(args.command)
     }
 
@@ -222,7 +248,7 @@ mod tests {
                 "{line}"
             );
         }
-        assert!(parse("build . go app more").is_err());
+        assert!(parse("build . go app more names").is_ok());
     }
 
     #[test]
@@ -306,6 +332,91 @@ mod tests {
         }
     }
 
+    /// All notations of booleans of the Go tool are accepted, and the last one of several counts.
+    #[test]
+    fn flags_may_have_values() {
+        for (flags, expected) in [
+            ("--incremental", true),
+            ("--incremental=true --copy=false", true),
+            ("--incremental=T -cq=1", true),
+            ("--incremental=false", false),
+            ("--incremental=0", false),
+            ("--incremental --incremental=false", false),
+            ("--incremental=false --incremental", true),
+        ] {
+            let build = parse(&format!("build . go app {flags}")).unwrap();
+            assert_eq!(build.previous.incremental, expected, "{flags}");
+        }
+        let build = parse("build -cq . go app").unwrap();
+        assert!(build.copy && build.quiet);
+        for (line, expected) in [
+            ("build . go app --copy=yes", "use true or false"),
+            ("build . go app --copy=", "use true or false"),
+        ] {
+            let message = parse(line).unwrap_err();
+            assert!(message.contains(expected), "{line}: {message}");
+        }
+        // A flag takes no word, so the next one is a name.
+        let build = parse("build --copy false go app").unwrap();
+        assert_eq!(build.builder.unwrap().to_string(), "go");
+        assert!(parse_command("images -q=true --progress=json").is_ok());
+    }
+
+    #[test]
+    fn options_of_a_command_may_come_before_it() {
+        for line in [
+            "--ref v1 build . go app",
+            "--loglevel 5 --ref=v1 -e A=1 build . go app",
+            "-r v1 -c build . go app",
+            "-cr v1 --loglevel=2 build . go app",
+        ] {
+            let build = parse(line).unwrap();
+            assert_eq!(build.git_ref.as_deref(), Some("v1"), "{line}");
+        }
+        // A value may be the name of a command.
+        let build = parse("--ref build build . go").unwrap();
+        assert_eq!(build.git_ref.as_deref(), Some("build"));
+        for bad in [
+            "--no-such build . go",
+            "--json build . go",
+            "--ref build",
+            "-- build .",
+        ] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn old_options_are_accepted() {
+        let build = parse(
+            "build . go app latest --keep-symlinks --save-temp-dir --ignore-submodules=true -l /old \
+             --destination /new -a /x --incremental-pull-policy never --rm",
+        )
+        .unwrap();
+        let destination = build.legacy.destination(build.destination.as_ref());
+        assert_eq!(destination.unwrap().to_string(), "/old");
+        let warnings = build.legacy.warnings();
+        let options: Vec<_> = warnings.iter().map(|warning| &*warning.place).collect();
+        assert_eq!(options, ["--location", "--save-temp-dir"]);
+        let line = "usage go -q --incremental --rm=false --callback-url x --save-temp-dir -d /x -l /y \
+                    --incremental-pull-policy never --runtime-pull-policy always --dockercfg-path f";
+        assert!(parse_command(line).is_ok());
+    }
+
+    #[test]
+    fn level_is_clamped() {
+        for (option, expected) in [("9", 5), ("-1", 0), ("3", 3)] {
+            for line in [
+                format!("--loglevel {option} images"),
+                format!("images --loglevel={option}"),
+            ] {
+                let words = ["s2i"].into_iter().chain(line.split_whitespace());
+                let args = super::parse(words.map(Into::into)).unwrap();
+                assert_eq!(args.global.loglevel, expected, "{line}");
+            }
+        }
+    }
+
     #[test]
     fn invalid_arguments_are_rejected() {
         for (line, expected) in [
@@ -313,7 +424,6 @@ mod tests {
             ("build . go app:", "is not a valid tag"),
             ("build . go app -e A", "has no `=`"),
             ("build . go app -p often", "is not a pull policy"),
-            ("build . go app -a /x", "--runtime-image"),
             (
                 "build . go app -a /x* --runtime-image r",
                 "there are no wildcards",

@@ -4,7 +4,7 @@ use clap::Args;
 use s2i_build::request::PullPolicy;
 use s2i_core::{EnvVar, ImageRef};
 
-use super::uids::AllowedUids;
+use super::{credentials::CredentialArgs, legacy::IgnoredOptions, uids::AllowedUids};
 
 /// Show how to use a builder image.
 #[derive(Debug, Args)]
@@ -26,4 +26,8 @@ pub(crate) struct Usage {
     pub(crate) pull_policy: PullPolicy,
     #[command(flatten)]
     pub(crate) allowed: AllowedUids,
+    #[command(flatten)]
+    pub(crate) credentials: CredentialArgs,
+    #[command(flatten)]
+    pub(crate) ignored: IgnoredOptions,
 }

@@ -67,6 +67,9 @@ fn chosen(builder: &ImageRef, reason: &ChoiceReason) -> String {
         ChoiceReason::OnlyImage => {
             format!("builder {builder}: the engine has this builder image; the result gets no name")
         }
+        ChoiceReason::PublishedImage => format!(
+            "builder {builder}: the engine has no image of this name, which is one of a registry; the result gets no name"
+        ),
         ChoiceReason::Detected {
             source,
             result: None,

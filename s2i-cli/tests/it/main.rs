@@ -15,6 +15,7 @@ mod events;
 mod exits;
 mod help;
 mod images;
+mod legacy;
 #[path = "../live/report.rs"]
 #[expect(dead_code, reason = "only live tests report their times")]
 mod report;

@@ -62,7 +62,7 @@ fn made_by(live: &Live, name: &str) -> String {
 fn single_name_without_a_builder_is_the_result() {
     let Some(live) = live() else { return };
     let source = live.source(&[("go.mod", "module x\n"), ("package.json", "{}")]);
-    let (builder, app) = (live.builder(), live.image("app"));
+    let (builder, app) = (live.builder(), live.image_without_path("app"));
     let choice = format!(
         "builder {builder}: the source has a go.mod, which comes before a package.json; {app} is the name of the result: "
     );
@@ -116,7 +116,7 @@ fn sample_builds_with_its_name_alone() {
         return;
     };
     let sample = kit::sample("go", "plain");
-    let app = live.image("app");
+    let app = live.image_without_path("app");
     build_by(&live, "", &["--copy"], Path::new(&sample), Some(&app))
         .succeeds()
         .says("builder s2i/go: the source has the Go file main.go");

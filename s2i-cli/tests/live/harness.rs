@@ -113,6 +113,13 @@ impl Live {
         name
     }
 
+    /// The same without a `/` in the name.
+    pub(crate) fn image_without_path(&self, what: &str) -> String {
+        let name = format!("s2i-test-{}-{what}", self.unique);
+        self.images.borrow_mut().push(name.clone());
+        name
+    }
+
     /// Puts an image into the engine with `s2i load`.
     pub(crate) fn load(&self, what: &str, recipe: &Recipe) -> String {
         let name = self.image(what);

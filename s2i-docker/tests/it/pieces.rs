@@ -8,6 +8,7 @@ use s2i_build::{
     request::PullPolicy,
 };
 use s2i_core::{
+    Times,
     text::Filter,
     wire::{Exit, Kind, ReadItem},
 };
@@ -145,7 +146,7 @@ async fn files_arrive_whole() {
         };
         let pieces: Vec<_> = finished
             .container
-            .read(vec![item], 0)
+            .read(vec![item], Times::default())
             .try_collect()
             .await
             .unwrap();

@@ -3,7 +3,10 @@
 use futures_util::TryStreamExt as _;
 use insta::assert_snapshot;
 use s2i_build::{Container as _, EngineError, request::PullPolicy};
-use s2i_core::wire::{Failure, FailureKind, Kind, ReadItem};
+use s2i_core::{
+    Times,
+    wire::{Failure, FailureKind, Kind, ReadItem},
+};
 
 use crate::{
     daemon::{Conduct, Endpoint, Knobs, Step},
@@ -121,7 +124,11 @@ async fn files_that_are_cut_are_never_taken_for_whole() {
             path: "/x".parse().unwrap(),
             name: "x".into(),
         }];
-        let read: Result<Vec<_>, _> = finished.container.read(items, 0).try_collect().await;
+        let read: Result<Vec<_>, _> = finished
+            .container
+            .read(items, Times::default())
+            .try_collect()
+            .await;
         lines.push(chain(&read.unwrap_err()));
         finished.discard().await.unwrap();
         scene.daemon.check();

@@ -34,6 +34,9 @@ pub struct Output {
     /// The consequence when the image exists and can't get its name.
     #[serde(default)]
     pub on_naming_failure: OnNamingFailure,
+    /// The ID of the image that has the name now, and that is removed when it has lost it and has no other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<String>,
 }
 
 /// The form of a [`Removal`] in the schema.

@@ -72,9 +72,12 @@ impl BuildPlan {
             writeln!(f, "  require {path}")?;
         }
         fmt::Display::fmt(&output.config, f)?;
-        match output.on_naming_failure {
-            OnNamingFailure::Fail => Ok(()),
-            OnNamingFailure::Warn => writeln!(f, "  on failure to name it: warn"),
+        if output.on_naming_failure == OnNamingFailure::Warn {
+            writeln!(f, "  on failure to name it: warn")?;
+        }
+        match &output.replaces {
+            Some(id) => writeln!(f, "  then remove {id}, unless it has another name"),
+            None => Ok(()),
         }
     }
 }
