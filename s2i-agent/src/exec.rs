@@ -9,7 +9,9 @@ use std::{
 
 use rustix::{
     fs::{Access, access},
+    io::Errno,
     process::{Pid, WaitStatus},
+    thread::{CapabilitySet, capability_is_in_bounding_set, remove_capability_from_bounding_set},
 };
 use s2i_core::{
     Account, bounds,
@@ -32,7 +34,10 @@ pub(crate) fn exec(exec: &Exec, account: &Account, output: &Output) -> Result<An
         exec.cwd
     ))?;
     let program = exec.argv.first().cloned().unwrap_or_default();
-    let spawned = act(account, || command(exec, account).spawn());
+    let spawned = act(account, || {
+        give_up(exec, account)?;
+        command(exec, account).spawn()
+    });
     let spawned = spawned.and_then(|spawned| spawned);
     let mut child = spawned.map_err(|err| match err.kind() {
         io::ErrorKind::PermissionDenied if !may_enter(exec, account) => Failure::os(format!(
@@ -47,6 +52,29 @@ pub(crate) fn exec(exec: &Exec, account: &Account, output: &Output) -> Result<An
     Ok(Answer::Exited(
         exit.or_failure(format_args!("lost `{program}`"))?,
     ))
+}
+
+/// Gives up capabilities, for this thread and the programs that it starts. A user other than root has none.
+fn give_up(exec: &Exec, account: &Account) -> io::Result<()> {
+    if account.uid != 0 || exec.without.is_empty() {
+        return Ok(());
+    }
+    let dropped = exec
+        .without
+        .iter()
+        .fold(0, |bits, capability| bits | capability.bits());
+    for bit in 0..u64::BITS {
+        let one = CapabilitySet::from_bits_retain(dropped & (1 << bit));
+        match capability_is_in_bounding_set(one) {
+            _ if one.is_empty() => {}
+            Ok(true) => remove_capability_from_bounding_set(one)?,
+            Ok(false) => {}
+            // The kernel knows no more of them.
+            Err(Errno::INVAL) => break,
+            Err(err) => return Err(err.into()),
+        }
+    }
+    Ok(())
 }
 
 /// Returns whether the account can enter the working directory. The error of spawning does not distinguish this from a
@@ -123,7 +151,7 @@ fn cannot_start(program: &str, exec: &Exec, err: &io::Error) -> Failure {
             FailureKind::NotExecutable,
             format!("`{program}` is not executable for the user `{user}`"),
         ),
-        _ if err.raw_os_error() == Some(rustix::io::Errno::NOEXEC.raw_os_error()) => (
+        _ if err.raw_os_error() == Some(Errno::NOEXEC.raw_os_error()) => (
             FailureKind::NotExecutable,
             format!(
                 "`{program}` is not a program: it has neither a `#!` line nor a known binary format"

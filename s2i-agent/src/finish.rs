@@ -11,23 +11,30 @@ use std::{
 use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, utimensat};
 use s2i_core::{
     Times,
+    needles::Needles,
     wire::{Answer, Failure, FailureKind, Finish, OrFailure as _},
 };
 
-use crate::processes;
+use crate::{
+    inject::{self, Injections},
+    processes,
+};
 
 /// The longest tick of the kernel. File times lag behind the clock by up to a tick, but never behind each other.
 const TICK: Duration = Duration::from_millis(20);
 
-/// Ends every process, removes the paths of the request, checks the required programs, and sets the modification time
-/// of all files that changed since `started`.
+/// Ends every process, removes the injected files and the paths of the request, checks the required programs, sets the
+/// modification time of all files that changed since `started`, and refuses one with the content of an injected file.
 pub(crate) fn finish(
     finish: &Finish,
     made: &[PathBuf],
+    injections: &mut Injections,
     started: SystemTime,
 ) -> Result<Answer, Failure> {
     processes::end_all();
     processes::collect_all();
+    injections.remove()?;
+    let mounts = mount_points();
     let (kept, removed): (Vec<_>, Vec<_>) = finish.remove.iter().partition(|removal| {
         let unless = removal.unless.as_ref();
         unless.is_some_and(|program| executable(Path::new(program.as_str())).is_ok())
@@ -36,7 +43,8 @@ pub(crate) fn finish(
         let path = Path::new(removal.path.as_str());
         let aside = finish.aside.as_ref();
         if !aside.is_some_and(|aside| put_aside(path, &format!("{aside}{number}"))) {
-            remove(path).or_failure(format_args!("can't clean up `{}`", path.display()))?;
+            remove(path, &mounts)
+                .or_failure(format_args!("can't clean up `{}`", path.display()))?;
         }
     }
     // Directories that were created for removed files. Those that are not empty stay.
@@ -51,11 +59,13 @@ pub(crate) fn finish(
     for path in &finish.require {
         check_executable(Path::new(path.as_str()))?;
     }
-    if let Some(times) = finish.times {
+    let needles = injections.needles();
+    if finish.times.is_some() || !needles.is_empty() {
         let walk = Walk {
             started,
-            times,
-            mounts: mount_points(),
+            times: finish.times,
+            needles,
+            mounts,
         };
         walk.directory(Path::new("/"))?;
     }
@@ -89,8 +99,22 @@ fn put_aside(path: &Path, aside: &str) -> bool {
     metadata.is_ok_and(|metadata| metadata.is_dir()) && fs::rename(path, aside).is_ok()
 }
 
-fn remove(path: &Path) -> io::Result<()> {
+/// Removes a file or a directory. What is mounted is not of this container: it stays, and so do the directories above
+/// it.
+fn remove(path: &Path, mounts: &HashSet<PathBuf>) -> io::Result<()> {
+    let real = match (path.parent(), path.file_name()) {
+        (Some(parent), Some(name)) => fs::canonicalize(parent).map(|parent| parent.join(name)),
+        _ => Ok(path.to_owned()),
+    };
+    let real = real.as_deref().unwrap_or(path);
+    if mounts.contains(real) {
+        return Ok(());
+    }
     let removed = match path.symlink_metadata() {
+        Ok(metadata) if metadata.is_dir() && mounts.iter().any(|mount| mount.starts_with(real)) => {
+            let mut entries = fs::read_dir(real)?;
+            entries.try_for_each(|entry| remove(&entry?.path(), mounts))
+        }
         Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
         Ok(_) => fs::remove_file(path),
         Err(err) => Err(err),
@@ -132,13 +156,14 @@ fn mount_points() -> HashSet<PathBuf> {
         .collect()
 }
 
-struct Walk {
+struct Walk<'a> {
     started: SystemTime,
-    times: Times,
+    times: Option<Times>,
+    needles: &'a Needles,
     mounts: HashSet<PathBuf>,
 }
 
-impl Walk {
+impl Walk<'_> {
     /// Visits the entries of the directory first, because that may change the directory's own time.
     fn directory(&self, path: &Path) -> Result<(), Failure> {
         let operation = format_args!("can't clean up `{}`", path.display());
@@ -151,26 +176,35 @@ impl Walk {
             if entry.file_type().or_failure(operation)?.is_dir() {
                 self.directory(&child)?;
             } else {
-                self.clamp(&child)?;
+                self.leave(&child)?;
             }
         }
-        self.clamp(path)
+        self.leave(path)
     }
 
-    /// Sets the time of a file that changed. A file to which the script gave an older time keeps it, up to the latest one.
-    fn clamp(&self, path: &Path) -> Result<(), Failure> {
-        let clamped = self.try_clamp(path);
-        clamped.or_failure(format_args!("can't clean up `{}`", path.display()))
-    }
-
-    fn try_clamp(&self, path: &Path) -> io::Result<()> {
-        let metadata = path.symlink_metadata()?;
+    /// Checks a file that changed, and sets its time.
+    fn leave(&self, path: &Path) -> Result<(), Failure> {
+        let operation = format_args!("can't clean up `{}`", path.display());
+        let metadata = path.symlink_metadata().or_failure(operation)?;
         // The engine created files with the same time as this program.
         if changed(&metadata) <= self.started {
             return Ok(());
         }
+        if let Some(injected) = inject::find(self.needles, path, &metadata).or_failure(operation)? {
+            let path = path.display();
+            let message = format!("`{path}` has the content of the injected file `{injected}`");
+            return Err(Failure::new(FailureKind::Leak, message));
+        }
+        self.clamp(path, &metadata).or_failure(operation)
+    }
+
+    /// A file to which the script gave an older time keeps it, up to the latest one.
+    fn clamp(&self, path: &Path, metadata: &fs::Metadata) -> io::Result<()> {
+        let Some(times) = self.times else {
+            return Ok(());
+        };
         let own = metadata.modified()?;
-        let Some(time) = self.times.replacement(own, Some(self.started)) else {
+        let Some(time) = times.replacement(own, Some(self.started)) else {
             return Ok(());
         };
         let time = Timespec {

@@ -20,6 +20,7 @@
 mod account;
 mod exec;
 mod finish;
+mod inject;
 mod input;
 mod output;
 mod processes;

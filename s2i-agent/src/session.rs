@@ -8,7 +8,8 @@ use s2i_core::{
 };
 
 use crate::{
-    account::Accounts, exec, finish, input::Frames, output::Output, processes, read, unpack,
+    account::Accounts, exec, finish, inject::Injections, input::Frames, output::Output, processes,
+    read, unpack,
 };
 
 pub(crate) struct Session {
@@ -18,6 +19,7 @@ pub(crate) struct Session {
     accounts: Accounts,
     /// Directories that did not exist before; see [`unpack::unpack`].
     made: Vec<PathBuf>,
+    injections: Injections,
 }
 
 impl Session {
@@ -28,6 +30,7 @@ impl Session {
             started,
             accounts: Accounts::default(),
             made: Vec::new(),
+            injections: Injections::default(),
         }
     }
 
@@ -63,6 +66,10 @@ impl Session {
                 let account = self.accounts.find(&user)?;
                 unpack::unpack(&into, &user, &account, &mut self.frames, &mut self.made)
             }
+            Request::Inject { into, user } => {
+                let account = self.accounts.find(&user)?;
+                self.injections.inject(&into, &account, &mut self.frames)
+            }
             Request::Exec(exec) => {
                 let account = self.accounts.find(&exec.user)?;
                 exec::exec(&exec, &account, &self.output)
@@ -73,7 +80,9 @@ impl Session {
                 let times = KeptTimes { times, started };
                 read::read(&items, times, &user, &account, &self.output)
             }
-            Request::Finish(finish) => finish::finish(&finish, &self.made, self.started),
+            Request::Finish(finish) => {
+                finish::finish(&finish, &self.made, &mut self.injections, self.started)
+            }
         }
     }
 }

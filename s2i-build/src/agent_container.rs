@@ -4,7 +4,7 @@
 //! and to remove its own container, is the [`Backend`] of an engine.
 
 use s2i_core::{
-    Times,
+    ContainerPath, Times,
     wire::{Exit, Finish, ReadItem},
 };
 
@@ -121,6 +121,16 @@ impl<B: Backend> Container for AgentContainer<B> {
     ) -> Result<(), EngineError> {
         let unpacking = self.session().unpack(input, context.progress);
         context.or_interrupted(unpacking).await
+    }
+
+    async fn inject(
+        &mut self,
+        into: &ContainerPath,
+        archive: ArchiveStream<'_>,
+        context: BuildContext<'_>,
+    ) -> Result<(), EngineError> {
+        let injecting = self.session().inject(into, archive, context.progress);
+        context.or_interrupted(injecting).await
     }
 
     async fn exec(

@@ -177,6 +177,7 @@ async fn run_plan<E: Runner + ImageStore + BuildCache>(
         source,
         secrets,
         trust: request.trust.as_deref(),
+        injections: &request.injections,
     };
     let committed = execute(engine, plan, &materials, context).await?;
     // The key does not hold for a source that changed meanwhile. It is too late for a cancellation.

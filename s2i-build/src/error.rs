@@ -87,6 +87,9 @@ pub enum BuildError {
     /// The certificates of the plan were not given.
     #[error("the plan uses certificates with the digest `{0}`, and these were not given")]
     MissingTrust(String),
+    /// The files of an injection of the plan were not given.
+    #[error("the plan injects `{0}`, and these files were not given")]
+    MissingInjection(String),
     /// A script would run as a user who is not allowed, by the tables of its container.
     #[error(transparent)]
     User(#[from] Box<UserRefused>),

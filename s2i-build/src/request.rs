@@ -1,6 +1,6 @@
 //! The request for a build.
 
-use std::{fmt, path::PathBuf, str::FromStr};
+use std::{collections::BTreeMap, fmt, path::PathBuf, str::FromStr};
 
 use s2i_core::{
     ContainerPath, EnvVar, ImageRef, ImageRefError, Secret, UidRanges, mapping::Mapping,
@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 pub use crate::{
+    container_options::{ContainerOptions, HostMount, HostName},
     detect::Builders,
+    injection::Injection,
     limits::Limits,
     source::location::{LocationError, SourceLocation},
 };
@@ -52,6 +54,12 @@ pub struct BuildRequest {
     /// Certificates in PEM that the scripts trust beside those of the image, for networks that intercept TLS. They do
     /// not get into the result.
     pub trust: Option<String>,
+    /// Files that exist while `assemble` runs and are in no image.
+    pub injections: Vec<Injection>,
+    /// The options of the containers. Mounts are for `assemble` and `save-artifacts`.
+    pub container: ContainerOptions,
+    /// Labels of the result; they override all others.
+    pub labels: BTreeMap<String, String>,
     /// The network of the scripts.
     pub network: Network,
     /// The resource limits of each container of the build.
@@ -91,6 +99,9 @@ impl BuildRequest {
             env: Vec::new(),
             secrets: Vec::new(),
             trust: None,
+            injections: Vec::new(),
+            container: ContainerOptions::default(),
+            labels: BTreeMap::new(),
             network: Network::Default,
             limits: Limits::default(),
             destination: None,

@@ -15,7 +15,7 @@ use crate::{
     execute::{admitted, notice_root, program},
     plan::{self, UsagePlan},
     ports::{Container as _, ImageResolver, Runner, Start},
-    request::UsageRequest,
+    request::{ContainerOptions, UsageRequest},
 };
 
 /// The maximal size of the output of a script that is kept, in bytes.
@@ -70,6 +70,7 @@ async fn execute<R: Runner>(
         user: &plan.user.name,
         network: &plan.network,
         limits: plan.limits,
+        options: &ContainerOptions::default(),
         artifacts: None,
         source: None,
     };
@@ -77,7 +78,7 @@ async fn execute<R: Runner>(
     let mut container = admitted(container, plan.script_user()).await?;
     context.progress.phase(Phase::Usage);
     notice_root(&container, plan.script_user(), context.progress);
-    let program = program(&plan.run, &plan.user, &plan.image.config, &[]);
+    let program = program(&plan.run, &plan.user, &plan.image.config);
     let ran = container.exec(&program, context).await;
     let discarded = container.discard().await;
     let error = match ran {

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use s2i_build::{
     CancelToken,
+    injection::{Injection, InjectionError},
     request::{BuildRequest, Builder, RuntimeRequest, SourceRequest},
 };
 use s2i_core::{Diagnostic, EnvVar, environment};
@@ -33,6 +34,8 @@ pub(crate) async fn build(
         Some(file) => Some(read(file, host, cancel).await?),
         None => None,
     };
+    let (injections, warnings) = injections(args, host, cancel).await?;
+    diagnostics.extend(warnings);
     let request = BuildRequest {
         source: SourceRequest {
             location: args.source.clone(),
@@ -64,6 +67,9 @@ pub(crate) async fn build(
         env,
         secrets,
         trust,
+        injections,
+        container: args.container.options(&host.working_dir),
+        labels: args.container.labels.iter().cloned().collect(),
         network: args.network.clone().unwrap_or_default(),
         limits: args.limits.limits(),
         destination: args.legacy.destination(args.destination.as_ref()),
@@ -78,6 +84,28 @@ pub(crate) async fn build(
     };
     diagnostics.extend(args.legacy.warnings());
     Ok((request, diagnostics))
+}
+
+/// Reads the files to inject, and returns problems with them that are not fatal.
+async fn injections(
+    args: &Build,
+    host: &Host,
+    cancel: &CancelToken,
+) -> Result<(Vec<Injection>, Vec<Diagnostic>), Error> {
+    let lists = args.container.inject.iter();
+    let mappings: Vec<_> = lists.flat_map(|list| list.0.clone()).collect();
+    if mappings.is_empty() {
+        return Ok((Vec::new(), Vec::new()));
+    }
+    let base = host.working_dir.clone();
+    let read = move || {
+        let read = mappings
+            .iter()
+            .map(|mapping| Injection::read(mapping, &base));
+        let (injections, warnings): (Vec<_>, Vec<_>) = read.collect::<Result<_, _>>()?;
+        Ok::<_, InjectionError>((injections, warnings.into_iter().flatten().collect()))
+    };
+    interruptible(read, cancel).await
 }
 
 fn builder(args: &Build) -> Builder {

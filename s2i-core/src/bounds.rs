@@ -119,6 +119,12 @@ pub const EXPRESSION: usize = 64 << 10;
 /// Bytes of an exclude expression when it is compiled.
 pub const COMPILED_EXPRESSION: usize = 10 << 20;
 
+/// Bytes of the files of one injection.
+pub const INJECTED: u64 = 64 << 20;
+
+/// Files, links and directories of one injection.
+pub const INJECTED_ENTRIES: usize = 10_000;
+
 /// Bytes of a password on standard input.
 pub const PASSWORD: u64 = 64 << 10;
 

@@ -52,6 +52,17 @@ impl ContainerPath {
         self.0.rsplit('/').next().filter(|name| !name.is_empty())
     }
 
+    /// The directory that it is in, and the last component; `None` for the root.
+    #[must_use]
+    pub fn split(&self) -> Option<(Self, &str)> {
+        let (parent, name) = self
+            .0
+            .rsplit_once('/')
+            .filter(|(_, name)| !name.is_empty())?;
+        let parent = if parent.is_empty() { "/" } else { parent };
+        Some((Self(parent.into()), name))
+    }
+
     /// This path with `relative` below it. An absolute `relative` replaces it.
     ///
     /// # Errors

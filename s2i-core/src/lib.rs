@@ -22,6 +22,7 @@
 mod account;
 pub mod archive;
 pub mod bounds;
+mod capability;
 mod chain;
 mod container_path;
 pub mod credential;
@@ -35,6 +36,7 @@ mod image_ref;
 pub mod label;
 mod layout;
 pub mod mapping;
+pub mod needles;
 pub mod open_dir;
 mod script;
 pub mod secret;
@@ -44,6 +46,7 @@ mod uid_ranges;
 pub mod wire;
 
 pub use account::{Account, AccountError};
+pub use capability::{Capability, CapabilityError};
 pub use chain::ErrorChain;
 pub use container_path::{ContainerPath, ContainerPathError};
 pub use diagnostic::Diagnostic;

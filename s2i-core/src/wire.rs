@@ -13,7 +13,7 @@ use std::{
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{ContainerPath, EnvVar, Times};
+use crate::{Capability, ContainerPath, EnvVar, Times};
 
 /// The version of this protocol. Agent and host come from one build, so their versions are equal; a difference means
 /// that the agent was replaced.
@@ -235,6 +235,14 @@ pub enum Request {
         /// The user that unpacks the archive and owns the files, in the notation of image configs; empty is root.
         user: String,
     },
+    /// Puts the files of the archive that follows into a directory until [`Request::Finish`], which removes them and
+    /// refuses a container in which their content was copied elsewhere. Files of the image come back then.
+    Inject {
+        /// The directory; created if its parent exists.
+        into: ContainerPath,
+        /// The user that owns the files, in the notation of image configs; empty is root.
+        user: String,
+    },
     /// Runs a program and waits for it.
     Exec(Exec),
     /// Streams files out as an archive.
@@ -261,6 +269,9 @@ pub struct Exec {
     pub cwd: ContainerPath,
     /// The user to run as; empty is root.
     pub user: String,
+    /// The capabilities that the program can't have.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub without: Vec<Capability>,
 }
 
 /// One file or directory to stream out.
@@ -320,7 +331,7 @@ pub enum Answer {
         /// The user's number.
         uid: u32,
     },
-    /// The archive was unpacked.
+    /// The archive was unpacked or injected.
     Unpacked(Trailer),
     /// The program ended.
     Exited(Exit),
@@ -420,6 +431,10 @@ pub enum FailureKind {
     NoSuchUser,
     /// The archive is refused.
     BadArchive,
+    /// Files can't be injected there.
+    Injection,
+    /// The content of an injected file is in a file that would be in the image.
+    Leak,
     /// A file of [`Finish::require`] does not exist or is not executable.
     Requirement,
     /// The operating system refused something.

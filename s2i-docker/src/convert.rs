@@ -43,6 +43,16 @@ pub(crate) fn create_body(start: &Start<'_>) -> ContainerCreateBody {
             Some(AGENT_CAPABILITIES.map(str::to_owned).to_vec()),
         )
     };
+    let some = |list: Vec<String>| Some(list).filter(|list| !list.is_empty());
+    // The agent takes capabilities from the programs that it starts, and needs some of them itself.
+    let options = start.options;
+    let mut security_opt = options.security.clone();
+    if !security_opt
+        .iter()
+        .any(|option| option.starts_with(NO_NEW_PRIVILEGES))
+    {
+        security_opt.push(NO_NEW_PRIVILEGES.into());
+    }
     ContainerCreateBody {
         image: Some(start.image.id.clone()),
         user: Some("0:0".into()),
@@ -62,7 +72,9 @@ pub(crate) fn create_body(start: &Start<'_>) -> ContainerCreateBody {
             auto_remove: Some(true),
             cap_drop,
             cap_add,
-            security_opt: Some(vec![NO_NEW_PRIVILEGES.into()]),
+            binds: some(options.mounts.iter().map(ToString::to_string).collect()),
+            extra_hosts: some(options.hosts.iter().map(ToString::to_string).collect()),
+            security_opt: Some(security_opt),
             network_mode: network_mode(start.network),
             log_config: Some(no_log()),
             ..limited(&start.limits)

@@ -9,7 +9,9 @@ use std::{
 };
 
 use futures_channel::mpsc::UnboundedSender;
-use s2i_build::{CancelToken, EngineError, event::Event, ports::Operation, session::Transport};
+use s2i_build::{
+    CancelToken, EngineError, event::Event, ports::Operation, request::HostName, session::Transport,
+};
 use s2i_core::{ContainerPath, ImageRef};
 use s2i_oci::{
     overlay::{Dialect, is_opaque},
@@ -19,7 +21,7 @@ use s2i_oci::{
 use crate::{
     error::failed,
     layers,
-    sandbox::{Limits, Network, Overlay, Program, Running, Sandbox},
+    sandbox::{Bind, Limits, Network, Overlay, Program, Running, Sandbox},
     source::{Source, StagedSource},
     tracked::{TrackedWork, cancellable, or_reason},
 };
@@ -55,6 +57,10 @@ pub(crate) struct ContainerConfig {
     pub(crate) limits: Limits,
     pub(crate) artifacts: Option<ArtifactMount>,
     pub(crate) source: Option<Source>,
+    /// Directories and files of the host.
+    pub(crate) binds: Vec<Bind>,
+    /// Names of hosts beside those of this machine.
+    pub(crate) hosts: Vec<HostName>,
     /// Directories that are empty and not kept.
     pub(crate) tmpfs: Vec<PathBuf>,
     /// True if everything else is read-only.
@@ -179,7 +185,8 @@ impl Bundle {
             limits: config.limits,
             overlays: artifacts.map(|(_, overlay)| overlay).into_iter().collect(),
             tmpfs: config.tmpfs.clone(),
-            binds: Vec::new(),
+            binds: config.binds.clone(),
+            hosts: config.hosts.clone(),
             read_only: config.read_only,
             program: config.program.clone(),
         })

@@ -1,6 +1,9 @@
 //! The engine over the store and the sandbox: images on their way to a build, its containers, and its cache.
 
-use std::{path::PathBuf, sync::Once};
+use std::{
+    path::{Path, PathBuf},
+    sync::Once,
+};
 
 use futures_util::{
     StreamExt as _,
@@ -13,10 +16,10 @@ use s2i_build::{
     ports::{
         BuildCache, Committed, EngineInfo, EngineProbe, ImageResolver, Operation, Runner, Start,
     },
-    request::{self, PullPolicy},
+    request::{self, ContainerOptions, HostMount, PullPolicy},
     session::Transport,
 };
-use s2i_core::{Diagnostic, ImageRef, bounds};
+use s2i_core::{ContainerPath, Diagnostic, ImageRef, bounds};
 #[cfg(feature = "registry")]
 use s2i_oci::registry::{self, Registry};
 use s2i_oci::store::{Store, StoredImage};
@@ -26,7 +29,7 @@ use crate::{
     bundle::{ArtifactMount, Bundle, ContainerConfig},
     container::{NativeBackend, NativeContainer},
     error::{blocking, failed, no_such_image},
-    sandbox::{self, Network, Program, Running},
+    sandbox::{self, Bind, Network, Program, Running},
     source::Source,
 };
 
@@ -232,6 +235,19 @@ impl ImageResolver for NativeEngine {
 impl Runner for NativeEngine {
     type Container = NativeContainer;
 
+    fn check_options(&self, options: &ContainerOptions) -> Result<(), EngineError> {
+        options.mounts.iter().try_for_each(check_mount)?;
+        let known = |option: &&String| option.starts_with("no-new-privileges");
+        match options.security.iter().find(|option| !known(option)) {
+            None => Ok(()),
+            Some(option) => {
+                let reason =
+                    "the embedded engine has its own security options, which can't be changed";
+                Err(failed(Operation::UseSecurityOption, option)(reason))
+            }
+        }
+    }
+
     async fn start(
         &self,
         start: &Start<'_>,
@@ -254,11 +270,17 @@ impl Runner for NativeEngine {
             },
             limits: start.limits,
             artifacts: context.or_interrupted(self.artifacts(start)).await?,
-            source: start.source.map(|source| Source {
-                tree: source.tree.clone(),
-                into: source.into.clone(),
-                user: start.user.to_owned(),
-            }),
+            // What is copied before the mounts would be hidden by them.
+            source: start
+                .source
+                .filter(|source| !is_mounted(start.options, source.into))
+                .map(|source| Source {
+                    tree: source.tree.clone(),
+                    into: source.into.clone(),
+                    user: start.user.to_owned(),
+                }),
+            binds: binds(start.options),
+            hosts: start.options.hosts.clone(),
             tmpfs: Vec::new(),
             read_only: false,
         };
@@ -309,6 +331,51 @@ fn exposure(network: Network, has_scopes: bool) -> Option<Diagnostic> {
              `--network none` prevents that",
         )
     })
+}
+
+/// Refuses a mount that this engine does not have: it has no volumes with names, and no propagation of mounts.
+fn check_mount(mount: &HostMount) -> Result<(), EngineError> {
+    const IGNORED: [&str; 7] = [
+        "z",
+        "Z",
+        "cached",
+        "delegated",
+        "consistent",
+        "private",
+        "rprivate",
+    ];
+    let reason = if !mount.source.starts_with('/') {
+        "the embedded engine mounts directories and files by their absolute paths; it has no volumes with names"
+    } else if !mount
+        .options
+        .iter()
+        .all(|option| IGNORED.contains(&&**option))
+    {
+        "the embedded engine has the options `ro` and `rw` of volumes; `z`, `Z` and those of caches have no effect"
+    } else if !Path::new(&mount.source).exists() {
+        "it does not exist on this machine"
+    } else {
+        return Ok(());
+    };
+    Err(failed(Operation::Mount, &mount.source)(reason))
+}
+
+/// Returns the mounts of a container, those of directories before those below them.
+fn binds(options: &ContainerOptions) -> Vec<Bind> {
+    let bind = |mount: &HostMount| Bind {
+        from: mount.source.clone().into(),
+        to: mount.at.as_str().into(),
+        read_only: mount.read_only,
+    };
+    let mut binds: Vec<_> = options.mounts.iter().map(bind).collect();
+    binds.sort_by(|a, b| a.to.cmp(&b.to));
+    binds
+}
+
+/// Returns whether a directory of the container is mounted from the host, or a part of it.
+fn is_mounted(options: &ContainerOptions, dir: &ContainerPath) -> bool {
+    let mut mounts = options.mounts.iter();
+    mounts.any(|mount| mount.at.contains(dir) || dir.contains(&mount.at))
 }
 
 /// Containers use the host's network, or none: a network of their own would need a program that

@@ -40,6 +40,8 @@ impl Launcher for NativeEngine {
             limits: launch.limits,
             artifacts: None,
             source: None,
+            binds: Vec::new(),
+            hosts: Vec::new(),
             tmpfs: if launch.read_only {
                 vec!["/tmp".into()]
             } else {

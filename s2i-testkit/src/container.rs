@@ -80,6 +80,18 @@ impl Container for ScriptedContainer {
         ScriptedEngine::interrupted(context.cancel)
     }
 
+    async fn inject(
+        &mut self,
+        into: &ContainerPath,
+        archive: ArchiveStream<'_>,
+        context: BuildContext<'_>,
+    ) -> Result<(), EngineError> {
+        self.engine
+            .operation("inject into", Operation::LookAtContainer, into.as_str())?;
+        take(into, archive).await?;
+        ScriptedEngine::interrupted(context.cancel)
+    }
+
     async fn exec(
         &mut self,
         program: &Program,

@@ -208,6 +208,7 @@ pub(crate) fn unpack(into: &str, user: &str) -> Request {
 
 pub(crate) fn exec(argv: &[&str], user: &str) -> Exec {
     Exec {
+        without: Vec::new(),
         argv: argv.iter().map(ToString::to_string).collect(),
         env: Vec::new(),
         cwd: "/".parse().unwrap(),

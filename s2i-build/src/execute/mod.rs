@@ -17,9 +17,11 @@ use crate::{
     error::{BuildError, BuildFailure},
     event::Progress,
     facts::{ImageFacts, variables_of},
+    injection::Injection,
     notice::Notice,
     plan::{
-        BuildPlan, ImageRole, OnNamingFailure, Output, Run, ScriptUser, Stage, StageName, User,
+        BuildPlan, ImageRole, Inject, OnNamingFailure, Output, Run, ScriptUser, Stage, StageName,
+        Step, User,
     },
     ports::{Commit, Committed, Container, EngineError, ImageStore, ImageSummary, Program, Runner},
     resource::{Resource, Tracked},
@@ -36,6 +38,8 @@ pub struct Materials<'a> {
     pub secrets: &'a [Secret],
     /// The certificates, in PEM.
     pub trust: Option<&'a str>,
+    /// The files to inject.
+    pub injections: &'a [Injection],
 }
 
 impl Materials<'_> {
@@ -53,10 +57,27 @@ impl Materials<'_> {
         match &plan.inputs.trust {
             Some(trust) if digest.as_ref() != Some(&trust.digest) => {
                 let digest = trust.digest.clone();
-                Err(BuildError::MissingTrust(digest))
+                return Err(BuildError::MissingTrust(digest));
             }
-            _ => Ok(()),
+            _ => {}
         }
+        let steps = plan.stages.iter().flat_map(|stage| &stage.steps);
+        for step in steps {
+            if let Step::Inject(inject) = step {
+                self.injection(inject)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the files of a step.
+    fn injection(&self, inject: &Inject) -> Result<&Injection, BuildError> {
+        let is_it = |known: &&Injection| {
+            known.digest().to_string() == inject.digest
+                && known.file_name().is_some() == inject.name.is_some()
+        };
+        let missing = || BuildError::MissingInjection(inject.source.clone());
+        self.injections.iter().find(is_it).ok_or_else(missing)
     }
 }
 
@@ -75,6 +96,8 @@ pub async fn execute<E: Runner + ImageStore>(
 ) -> Result<Committed, BuildFailure> {
     plan.check_references()?;
     materials.check(plan)?;
+    let mut options = plan.stages.iter().map(|stage| &stage.options);
+    options.try_for_each(|options| engine.check_options(options))?;
     let executor = Executor {
         engine,
         plan,
@@ -268,20 +291,14 @@ pub(crate) async fn admitted<C: Container>(
     }
 }
 
-/// Returns the program of a plan for a container of an image with this config, with the secrets that it names.
-pub(crate) fn program(
-    run: &Run,
-    user: &User,
-    config: &ContainerConfig,
-    secrets: &[Secret],
-) -> Program {
-    let secrets = secrets
-        .iter()
-        .filter(|secret| run.secrets.iter().any(|name| name == secret.name()));
+/// Returns the program of a plan for a container of an image with this config, without secrets.
+pub(crate) fn program(run: &Run, user: &User, config: &ContainerConfig) -> Program {
     Program {
         argv: run.argv.clone(),
         env: environment::merge([&variables_of(config)[..], &run.env[..]]),
-        secrets: secrets.cloned().collect(),
+        secrets: Vec::new(),
+        masked: Vec::new(),
+        without: Vec::new(),
         cwd: run.cwd.clone(),
         user: user.name.clone(),
     }

@@ -1,7 +1,7 @@
 //! One stage: a container, and its steps from top to bottom.
 
 use s2i_core::{
-    Diagnostic, ErrorChain, Script,
+    Diagnostic, ErrorChain, Script, Secret,
     wire::{Exit, FailureKind},
 };
 use tracing::Instrument as _;
@@ -10,8 +10,10 @@ use super::{Executor, admitted, containers::Containers, inputs::one_file, notice
 use crate::{
     error::{BuildError, BuildFailure},
     event::Phase,
+    injection::Injection,
     plan::{
-        Copy, CopySource, OnStageFailure, Run, SavedArtifacts, Stage, StageName, Step, TRUST_FILE,
+        Copy, CopySource, Inject, OnStageFailure, Run, SavedArtifacts, Stage, StageName, Step,
+        TRUST_FILE,
     },
     ports::{
         Artifacts, Container, Content, EngineError, ImageStore, Input, Program, Runner, SourceTree,
@@ -84,6 +86,7 @@ impl<E: Runner + ImageStore> Executor<'_, E> {
         for step in steps {
             match step {
                 Step::Copy(copy) => self.copy(stage, copy, container, containers).await?,
+                Step::Inject(inject) => self.inject(inject, container).await?,
                 Step::Run(run) => self.exec(stage, run, container).await?,
             }
         }
@@ -140,6 +143,7 @@ impl<E: Runner + ImageStore> Executor<'_, E> {
             user: &stage.user.name,
             network: &stage.network,
             limits: stage.limits,
+            options: &stage.options,
             artifacts,
             source,
         };
@@ -177,6 +181,18 @@ impl<E: Runner + ImageStore> Executor<'_, E> {
         let into = copy.into.clone();
         let input = Input { into, content };
         Ok(container.unpack(input, self.context).await?)
+    }
+
+    async fn inject(
+        &self,
+        inject: &Inject,
+        container: &mut E::Container,
+    ) -> Result<(), StepFailure> {
+        let injection = self.materials.injection(inject)?;
+        let archive = injection.archive(inject.name.as_deref(), self.plan.times.new);
+        Ok(container
+            .inject(&inject.into, archive, self.context)
+            .await?)
     }
 
     /// Runs a stage whose program writes an archive to its standard output, which goes into the container.
@@ -264,12 +280,15 @@ impl<E: Runner + ImageStore> Executor<'_, E> {
 
     fn program(&self, stage: &Stage, run: &Run) -> Result<Program, BuildError> {
         let image = self.image(stage.from)?;
-        Ok(program(
-            run,
-            &stage.user,
-            &image.config,
-            self.materials.secrets,
-        ))
+        let is_used = |secret: &&Secret| run.secrets.iter().any(|name| name == secret.name());
+        let secrets = self.materials.secrets.iter().filter(is_used);
+        let injections = self.materials.injections.iter();
+        Ok(Program {
+            secrets: secrets.cloned().collect(),
+            masked: injections.flat_map(Injection::texts).collect(),
+            without: stage.options.without_capabilities.clone(),
+            ..program(run, &stage.user, &image.config)
+        })
     }
 
     fn warn(&self, stage: StageName, message: String) -> Result<(), BuildError> {

@@ -6,7 +6,7 @@ use s2i_core::{
 use thiserror::Error;
 
 use super::UserRefused;
-use crate::detect::LOOKED_FOR;
+use crate::{container_options::MountError, detect::LOOKED_FOR};
 
 /// The reason why a request can't be planned.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -33,6 +33,18 @@ pub enum PlanError {
         label = label::SCRIPTS_URL
     )]
     NoUsage(ImageRef),
+    /// The destination of an injection is not a path in a container.
+    #[error("can't inject `{source_path}`")]
+    Injection {
+        /// The path on the host.
+        source_path: String,
+        /// The fault of the destination.
+        #[source]
+        source: ContainerPathError,
+    },
+    /// A mount that can't be.
+    #[error(transparent)]
+    Mount(#[from] MountError),
     /// The kind of the source was not detected.
     #[error(
         "no builder image can be picked: at its top, the source has none of these: {LOOKED_FOR}"

@@ -4,9 +4,10 @@ use s2i_core::{Secret, image::Hasher, secret};
 use serde_json::{Value, json};
 
 use super::{
-    BuildPlan, ConfigChanges, Copy, CopySource, ImageInput, ImageInputs, Inputs, Output, Run,
-    SecretInput, SourceInput, Stage, Step, TrustInput, User,
+    BuildPlan, ConfigChanges, Copy, CopySource, ImageInput, ImageInputs, Inject, Inputs, Output,
+    Run, SecretInput, SourceInput, Stage, Step, TrustInput, User,
 };
+use crate::request::ContainerOptions;
 
 /// The version of the execution of plans: it changes the key when the same plan gives another result.
 const VERSION: &str = concat!("s2i ", env!("CARGO_PKG_VERSION"), " plan 3");
@@ -16,11 +17,16 @@ impl BuildPlan {
     /// the result, and of the addresses in secrets.
     ///
     /// There is no key for a build that uses artifacts of the previous one or makes a second image for the next one,
-    /// because these change every time, or where the fingerprint of the source is not known.
+    /// because these change every time, for one with
+    /// mounts of the host, whose files may have changed, or where the fingerprint of the source is not known.
     #[must_use]
     pub fn key(&self, secrets: &[Secret]) -> Option<String> {
         let uses_artifacts = self.stages.iter().any(|stage| stage.saved().is_some());
-        if uses_artifacts || self.outputs.len() > 1 {
+        let uses_host = self
+            .stages
+            .iter()
+            .any(|stage| !stage.options.mounts.is_empty());
+        if uses_artifacts || uses_host || self.outputs.len() > 1 {
             return None;
         }
         let fingerprint = self.inputs.source.fingerprint.as_ref()?;
@@ -102,12 +108,30 @@ fn deciding_stage(stage: &Stage) -> Value {
         },
         network,
         limits,
+        options:
+            ContainerOptions {
+                mounts: _,
+                hosts,
+                without_capabilities,
+                security,
+            },
         steps,
         on_failure,
     } = stage;
     let steps: Vec<_> = steps.iter().map(deciding_step).collect();
     json!([
-        name, from, user, origin, allowed, network, limits, steps, on_failure
+        name,
+        from,
+        user,
+        origin,
+        allowed,
+        network,
+        limits,
+        hosts,
+        without_capabilities,
+        security,
+        steps,
+        on_failure
     ])
 }
 
@@ -120,6 +144,13 @@ fn deciding_step(step: &Step) -> Value {
             | CopySource::Stdout(_)
             | CopySource::Stage(_) => json!([from, into]),
         },
+        Step::Inject(Inject {
+            // The digest identifies the files.
+            source: _,
+            digest,
+            into,
+            name,
+        }) => json!(["inject", digest, into, name]),
         Step::Run(Run {
             script,
             argv,

@@ -23,7 +23,7 @@ use s2i_core::{
 };
 
 pub use builder::{Choice, ChoiceReason, ResultName, ResultReason, SourceEvidence, choose};
-use common::{Context, layout, program, variable};
+use common::{Context, layout, program, variable, working_dir};
 pub use document::*;
 pub use error::PlanError;
 pub use render::{DOCKERFILE_SOURCE_DIR, DockerfileError};
@@ -33,7 +33,7 @@ use variables::Variables;
 
 use crate::{
     facts::{Facts, ImageFacts},
-    request::BuildRequest,
+    request::{BuildRequest, HostMount, Injection},
 };
 
 /// The time of a build when neither the user nor the source has one: the first second of 1980 that every archive format
@@ -122,6 +122,8 @@ fn times(request: &BuildRequest, facts: &Facts) -> Times {
 fn check(request: &BuildRequest, facts: &Facts) -> Result<(), PlanError> {
     output::check_tag(request, facts)?;
     facts.inputs().try_for_each(check_on_build)?;
+    let mut mounts = request.container.mounts.iter();
+    mounts.try_for_each(HostMount::check)?;
     let mut images = facts.inputs().chain(&facts.previous);
     images.try_for_each(check_system)?;
     counts::check(request, facts)
@@ -191,6 +193,9 @@ fn build_stage(
     if context.request.trust.is_some() {
         steps.push(copy(CopySource::Trust, layout.trust()));
     }
+    for injection in &context.request.injections {
+        steps.push(Step::Inject(inject(injection, scripts.image)?));
+    }
     let run = program(
         context,
         Script::Assemble,
@@ -210,8 +215,34 @@ fn build_stage(
         user: user::of_script(Script::Assemble, context.request, scripts.image, label),
         network: context.request.network.clone(),
         limits: context.request.limits,
+        options: context.request.container.clone(),
         steps,
         on_failure: OnStageFailure::Fail,
+    })
+}
+
+/// Returns the step that injects files into a container of the image. A directory goes to its destination; a file gets
+/// the name of its destination, or keeps its own in the working directory.
+fn inject(injection: &Injection, image: &ImageFacts) -> Result<Inject, PlanError> {
+    let working_dir = working_dir(image)?;
+    let bad = |source| PlanError::Injection {
+        source_path: injection.source.clone(),
+        source,
+    };
+    let at = working_dir.join(&injection.destination).map_err(bad)?;
+    let (into, name) = match injection.file_name() {
+        None => (at, None),
+        Some(name) if injection.destination == "." => (at, Some(name.to_owned())),
+        Some(name) => match at.split() {
+            Some((parent, last)) => (parent, Some(last.to_owned())),
+            None => (at, Some(name.to_owned())),
+        },
+    };
+    Ok(Inject {
+        source: injection.source.clone(),
+        digest: injection.digest().to_string(),
+        into,
+        name,
     })
 }
 

@@ -145,5 +145,6 @@ fn generated_labels(request: &BuildRequest, facts: &Facts) -> BTreeMap<String, S
     let known = |(name, value): (&str, Option<String>)| {
         Some((name.to_owned(), value.filter(|v| !v.is_empty())?))
     };
-    labels.into_iter().filter_map(known).collect()
+    let generated = labels.into_iter().filter_map(known);
+    generated.chain(request.labels.clone()).collect()
 }

@@ -13,7 +13,10 @@ use super::{
     common::{Context, labels_of, program, working_dir},
     output, scripts, user,
 };
-use crate::{facts::ImageFacts, request::BuildRequest};
+use crate::{
+    facts::ImageFacts,
+    request::{BuildRequest, ContainerOptions},
+};
 
 /// Returns the stage of the runtime image, and the outputs.
 pub(super) fn plan(
@@ -37,6 +40,10 @@ pub(super) fn plan(
         user: user::of_script(Script::AssembleRuntime, context.request, image, label),
         network: context.request.network.clone(),
         limits: context.request.limits,
+        options: ContainerOptions {
+            mounts: Vec::new(),
+            ..context.request.container.clone()
+        },
         steps: steps(context, &scripts)?,
         on_failure: OnStageFailure::Fail,
     };

@@ -53,6 +53,7 @@ pub(super) fn plan(
         ),
         network: context.request.network.clone(),
         limits: context.request.limits,
+        options: context.request.container.clone(),
         steps: vec![Step::Run(run)],
         on_failure: OnStageFailure::Skip,
     };

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use s2i_core::{
-    ContainerPath, EnvVar, ImageRef, Secret, Times,
+    Capability, ContainerPath, EnvVar, ImageRef, Secret, Times,
     image::ContainerConfig,
     wire::{Exit, ReadItem, Removal},
 };
@@ -35,6 +35,15 @@ pub trait Container: Send {
     fn unpack(
         &mut self,
         input: Input<'_>,
+        context: BuildContext<'_>,
+    ) -> impl Future<Output = Result<(), EngineError>> + Send;
+
+    /// Puts the files of an archive into a directory, which is created if its parent exists. They are removed before
+    /// the commit, which fails if a file that changed has the content of one of them.
+    fn inject(
+        &mut self,
+        into: &ContainerPath,
+        archive: ArchiveStream<'_>,
         context: BuildContext<'_>,
     ) -> impl Future<Output = Result<(), EngineError>> + Send;
 
@@ -76,6 +85,10 @@ pub struct Program {
     pub env: Vec<EnvVar>,
     /// Variables that override those, and whose values are masked in the program's output.
     pub secrets: Vec<Secret>,
+    /// Other texts that are masked in its output.
+    pub masked: Vec<Secret<String>>,
+    /// The capabilities that it can't have.
+    pub without: Vec<Capability>,
     /// The working directory.
     pub cwd: ContainerPath,
     /// The user; see [`Start::user`](super::Start::user).

@@ -6,7 +6,7 @@ use super::{Container, EngineError};
 use crate::{
     context::BuildContext,
     facts::ImageFacts,
-    request::{Limits, Network},
+    request::{ContainerOptions, Limits, Network},
     stream::Tree,
 };
 
@@ -14,6 +14,15 @@ use crate::{
 pub trait Runner: Send + Sync {
     /// The containers of this runner.
     type Container: Container;
+
+    /// Checks that the engine has these options of containers.
+    ///
+    /// # Errors
+    /// [`EngineError`] names the option that it lacks.
+    fn check_options(&self, options: &ContainerOptions) -> Result<(), EngineError> {
+        let _ = options;
+        Ok(())
+    }
 
     /// Starts a container in which nothing of the image runs yet. After an error nothing is left behind.
     fn start(
@@ -34,6 +43,8 @@ pub struct Start<'a> {
     pub network: &'a Network,
     /// The limits of its resources.
     pub limits: Limits,
+    /// Its other options.
+    pub options: &'a ContainerOptions,
     /// A directory of another image, for an engine that can mount it; other engines ignore it.
     pub artifacts: Option<Artifacts<'a>>,
     /// A directory of the host, for an engine that can copy it into the container itself; other engines ignore it, and

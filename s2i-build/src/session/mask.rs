@@ -19,8 +19,11 @@ pub(super) struct Mask {
 }
 
 impl Mask {
-    pub(super) fn new(secrets: &[Secret]) -> Self {
+    pub(super) fn new(secrets: &[Secret], others: &[Secret<String>]) -> Self {
         let mut texts = Vec::new();
+        for text in others {
+            texts.extend(forms(text.reveal()).map(String::into_bytes));
+        }
         for text in secrets.iter().flat_map(Secret::texts) {
             texts.extend(forms(&text).map(String::into_bytes));
         }
@@ -92,7 +95,7 @@ mod tests {
 
     fn mask(values: &[&str]) -> Mask {
         let secrets = values.iter().map(|value| EnvVar::new("S", value).unwrap());
-        Mask::new(&secrets.map(Secret::from).collect::<Vec<_>>())
+        Mask::new(&secrets.map(Secret::from).collect::<Vec<_>>(), &[])
     }
 
     /// Returns the masked form of a text that arrives in pieces of this size.

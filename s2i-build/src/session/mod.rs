@@ -221,18 +221,44 @@ impl Session {
         input: Input<'_>,
         progress: &Progress<'_>,
     ) -> Result<(), EngineError> {
-        let into = &input.into;
         let archive = match input.content {
             Content::Tree(tree) => tree.into_archive(),
             Content::Archive(archive) => archive,
         };
         let request = Request::Unpack {
+            into: input.into.clone(),
+            user: self.user.clone(),
+        };
+        self.upload(&input.into, &request, archive, progress).await
+    }
+
+    /// Sends files that exist until the end; see [`Container::inject`](crate::Container::inject).
+    ///
+    /// # Errors
+    /// Those of [`unpack`](Self::unpack).
+    pub async fn inject(
+        &mut self,
+        into: &ContainerPath,
+        archive: ArchiveStream<'_>,
+        progress: &Progress<'_>,
+    ) -> Result<(), EngineError> {
+        let request = Request::Inject {
             into: into.clone(),
             user: self.user.clone(),
         };
+        self.upload(into, &request, archive, progress).await
+    }
+
+    async fn upload(
+        &mut self,
+        into: &ContainerPath,
+        request: &Request,
+        archive: ArchiveStream<'_>,
+        progress: &Progress<'_>,
+    ) -> Result<(), EngineError> {
         let Self { input, frames, .. } = self;
         let answer = {
-            let sending = std::pin::pin!(send_archive(input, &request, archive, progress));
+            let sending = std::pin::pin!(send_archive(input, request, archive, progress));
             let answering = std::pin::pin!(frames.answer(progress));
             match select(answering, sending).await {
                 Either::Left((answer, _)) => answer,
@@ -278,6 +304,7 @@ fn exec(program: &Program) -> Request {
         env: environment::merge([&program.env[..], &secrets]),
         cwd: program.cwd.clone(),
         user: program.user.clone(),
+        without: program.without.clone(),
     })
 }
 
@@ -429,9 +456,9 @@ impl Frames {
     }
 
     fn mask(&mut self, program: &Program) {
-        if !program.secrets.is_empty() {
-            self.stdout = Mask::new(&program.secrets);
-            self.stderr = Mask::new(&program.secrets);
+        if !program.secrets.is_empty() || !program.masked.is_empty() {
+            self.stdout = Mask::new(&program.secrets, &program.masked);
+            self.stderr = Mask::new(&program.secrets, &program.masked);
         }
     }
 

@@ -36,6 +36,8 @@ fn program(secrets: &[(&str, &str)]) -> Program {
         argv: vec!["/assemble".into()],
         env: vec![EnvVar::new("TOKEN", "of-the-image").unwrap()],
         secrets: secrets.iter().map(secret).collect(),
+        masked: Vec::new(),
+        without: Vec::new(),
         cwd: "/".parse().unwrap(),
         user: String::new(),
     }

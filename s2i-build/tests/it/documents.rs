@@ -1,11 +1,13 @@
 //! The plan as a document: it is read as it was written, and nothing else is.
 
+use std::path::Path;
+
 use proptest::prelude::*;
 use s2i_build::{
     plan::{BuildPlan, PlannedBuild, plan},
-    request::{Limits, Network},
+    request::{ContainerOptions, Injection, Limits, Network},
 };
-use s2i_core::{EnvVar, Script, label};
+use s2i_core::{EnvVar, Script, label, mapping::Mapping};
 use serde_json::{Value, json};
 
 use crate::plans::{facts, incremental, request, with_runtime};
@@ -15,6 +17,9 @@ fn whole() -> BuildPlan {
     let (mut request, mut facts) = with_runtime("/opt/app-root/bin:bin;/etc/app", None);
     incremental(&mut request, &mut facts);
     request.trust = Some("PEM".into());
+    request.injections = vec![injection("keys")];
+    request.container = container_options();
+    request.labels = [("team".into(), "a".into())].into();
     request.secrets = vec![EnvVar::new("TOKEN", "value").unwrap().into()];
     request.env = vec![EnvVar::new("A", "b").unwrap()];
     request.assemble_user = Some("1001:0".into());
@@ -30,6 +35,26 @@ fn whole() -> BuildPlan {
 
 fn planned(PlannedBuild { plan, .. }: PlannedBuild) -> BuildPlan {
     plan
+}
+
+/// This file, injected into a container.
+pub(crate) fn injection(destination: &str) -> Injection {
+    let mapping = Mapping {
+        source: "tests/it/main.rs".into(),
+        destination: destination.into(),
+    };
+    Injection::read(&mapping, Path::new(env!("CARGO_MANIFEST_DIR")))
+        .unwrap()
+        .0
+}
+
+pub(crate) fn container_options() -> ContainerOptions {
+    ContainerOptions {
+        mounts: vec!["/cache:/root/.m2:ro,z".parse().unwrap()],
+        hosts: vec!["db:10.0.0.1".parse().unwrap()],
+        without_capabilities: vec!["CHOWN".parse().unwrap()],
+        security: vec!["seccomp=unconfined".into()],
+    }
 }
 
 fn round_trip(plan: &BuildPlan) -> BuildPlan {
@@ -53,6 +78,7 @@ proptest! {
         scripts in proptest::sample::subsequence(Script::ALL.to_vec(), 0..=5),
         (network, memory, epoch) in (some_network(), any::<Option<u64>>(), any::<Option<u64>>()),
         (has_runtime, is_incremental, has_trust) in any::<(bool, bool, bool)>(),
+        (has_injection, has_options) in any::<(bool, bool)>(),
         (user, uids) in (proptest::option::of("[a-z0-9:]{1,8}"), "([0-9]{1,4}-)?"),
     ) {
         let (mut request, mut facts) = if has_runtime {
@@ -66,6 +92,12 @@ proptest! {
         request.env = values.iter().map(|(name, value)| EnvVar::new(name, value).unwrap()).collect();
         request.secrets = secrets.iter().map(|name| EnvVar::new(name, "x").unwrap().into()).collect();
         request.trust = has_trust.then(|| "PEM".into());
+        if has_injection {
+            request.injections = vec![injection("."), injection("/etc/x")];
+        }
+        if has_options {
+            request.container = container_options();
+        }
         request.network = network;
         request.limits = Limits { memory, ..Limits::default() };
         request.epoch = epoch;

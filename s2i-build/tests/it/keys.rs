@@ -5,15 +5,18 @@ use std::{collections::BTreeSet, process::Command, thread, time::Duration};
 use s2i_build::{
     CancelToken, build,
     request::{
-        BuildRequest, Builder, Builders, Limits, Network, PreviousRequest, PullPolicy,
-        RuntimeRequest, SourceRequest,
+        BuildRequest, Builder, Builders, ContainerOptions, Limits, Network, PreviousRequest,
+        PullPolicy, RuntimeRequest, SourceRequest,
     },
     source::LocalAndGit,
 };
 use s2i_core::{EnvVar, Secret, image::ContainerConfig, mapping::MappingList};
 use s2i_testkit::ScriptedEngine;
 
-use crate::place::Place;
+use crate::{
+    documents::{container_options, injection},
+    place::Place,
+};
 
 /// What a change of an option does to the key.
 #[derive(Clone, Copy)]
@@ -109,6 +112,31 @@ const REQUEST: &[Case] = &[
     (
         "trust",
         |request, _| request.trust = Some("certificate".into()),
+        Other,
+    ),
+    (
+        "injections",
+        |request, _| request.injections = vec![injection("x")],
+        Other,
+    ),
+    (
+        "container",
+        |request, _| request.container = container_options(),
+        Effect::None,
+    ),
+    (
+        "container",
+        |request, _| {
+            request.container = ContainerOptions {
+                mounts: Vec::new(),
+                ..container_options()
+            }
+        },
+        Other,
+    ),
+    (
+        "labels",
+        |request, _| request.labels = [("team".into(), "a".into())].into(),
         Other,
     ),
     (
@@ -380,6 +408,9 @@ fn every_option_changes_the_key_or_can_not_matter() {
         env,
         secrets,
         trust,
+        injections,
+        container,
+        labels,
         network,
         limits,
         destination,

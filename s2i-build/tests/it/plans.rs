@@ -15,6 +15,8 @@ use s2i_core::{
     wire::Removal,
 };
 
+use crate::documents::{container_options, injection};
+
 pub(crate) fn image(name: &str, change: impl FnOnce(&mut ContainerConfig)) -> ImageFacts {
     let mut config = ContainerConfig {
         env: vec!["PATH=/bin".into(), "LANG=C".into()],
@@ -809,4 +811,35 @@ fn images_that_no_container_can_be_of_are_refused() {
     // A source with scripts of its own needs none of the image.
     empty.source.scripts.extend([Script::Assemble, Script::Run]);
     plan(&request, &empty).unwrap();
+}
+
+#[test]
+fn injections_and_options_of_containers_are_in_the_plan() {
+    let mut request = request();
+    request.injections = vec![
+        injection("."),
+        injection("secrets/key"),
+        injection("/etc/keys"),
+    ];
+    request.container = container_options();
+    request.labels = [
+        ("io.k8s.display-name".into(), "mine".into()),
+        ("team".into(), "a".into()),
+    ]
+    .into();
+    let digest = injection(".").digest().to_string();
+    let text = planned(&request, &facts()).replace(&digest, "(digest)");
+    assert_snapshot!(text, @"");
+}
+
+#[test]
+fn destinations_and_mounts_that_can_not_be_are_refused() {
+    let mut request = request();
+    request.injections = vec![injection("../x")];
+    assert_snapshot!(planned(&request, &facts()), @"");
+    request.injections.clear();
+    let mut mount = container_options().mounts.remove(0);
+    mount.at = "/proc".parse().unwrap();
+    request.container.mounts = vec![mount];
+    assert_snapshot!(planned(&request, &facts()), @"");
 }

@@ -271,6 +271,7 @@ fn plan_without_its_secrets_or_certificates_is_not_started() {
         ),
     ] {
         let materials = Materials {
+            injections: &[],
             source: &source,
             secrets,
             trust,

@@ -7,8 +7,8 @@ use s2i_build::request::{Network, PullPolicy, SourceLocation};
 use s2i_core::{ContainerPath, EnvVar, ImageRef, mapping::MappingList};
 
 use super::{
-    credentials::CredentialArgs, legacy::LegacyOptions, limits::LimitArgs, previous::PreviousArgs,
-    uids::AllowedUids,
+    container::ContainerArgs, credentials::CredentialArgs, legacy::LegacyOptions,
+    limits::LimitArgs, previous::PreviousArgs, uids::AllowedUids,
 };
 
 const AFTER_HELP: &str = "\
@@ -72,6 +72,8 @@ pub(crate) struct Build {
     /// Connect the scripts to a network: none, host, or the name of a network of the engine
     #[arg(long, value_name = "NETWORK", value_parser = |text: &str| Ok::<_, Infallible>(Network::from(text)))]
     pub(crate) network: Option<Network>,
+    #[command(flatten)]
+    pub(crate) container: ContainerArgs,
     #[command(flatten)]
     pub(crate) limits: LimitArgs,
     /// Trust the CA certificates of a PEM file during `assemble`, in addition to the builder's own; the

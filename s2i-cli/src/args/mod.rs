@@ -2,6 +2,7 @@
 //! those of Docker.
 
 mod build;
+mod container;
 mod create;
 mod credentials;
 mod images;

@@ -2,7 +2,10 @@
 
 use std::{io, path::PathBuf};
 
-use s2i_build::{BuildError, BuildFailure, EngineError, Interrupt, SourceError, plan::PlanError};
+use s2i_build::{
+    BuildError, BuildFailure, EngineError, Interrupt, SourceError, injection::InjectionError,
+    plan::PlanError,
+};
 use s2i_core::{ErrorChain, ImageRefError, Script, wire::FailureKind};
 use s2i_oci::{credentials::CredentialError, registry::RegistryError, store::StoreError};
 use thiserror::Error;
@@ -36,6 +39,9 @@ pub(crate) enum Error {
     /// An argument is not a valid image name.
     #[error(transparent)]
     Image(#[from] ImageRefError),
+    /// Files can't be injected.
+    #[error(transparent)]
+    Injection(#[from] InjectionError),
     /// A file from the command line can't be read.
     #[error("can't read `{}`", path.display())]
     ReadFile { path: PathBuf, source: io::Error },
@@ -133,6 +139,7 @@ impl Error {
             | Self::Secret(_)
             | Self::Image(_)
             | Self::ReadFile { .. }
+            | Self::Injection(_)
             | Self::WriteFile { .. }
             | Self::ContextExists { .. }
             | Self::Terminal(_)
@@ -164,7 +171,8 @@ fn build_code(err: &BuildError) -> Code {
         BuildError::PlanReference(_)
         | BuildError::UnresolvedImage { .. }
         | BuildError::MissingSecret { .. }
-        | BuildError::MissingTrust { .. } => exit::INTERNAL,
+        | BuildError::MissingTrust { .. }
+        | BuildError::MissingInjection { .. } => exit::INTERNAL,
     }
 }
 
@@ -195,8 +203,10 @@ fn engine_code(err: &EngineError) -> Code {
             FailureKind::NotFound => exit::NO_SCRIPT,
             FailureKind::NotExecutable => exit::NOT_EXECUTABLE,
             FailureKind::NoSuchUser => exit::NO_USER,
-            FailureKind::BadArchive | FailureKind::NoArtifact => exit::INPUT,
-            FailureKind::Requirement => exit::COMMIT,
+            FailureKind::BadArchive | FailureKind::NoArtifact | FailureKind::Injection => {
+                exit::INPUT
+            }
+            FailureKind::Leak | FailureKind::Requirement => exit::COMMIT,
             FailureKind::Os => exit::ENGINE,
         },
         EngineError::ProgramFailed { .. } => exit::SCRIPT_FAILED,
@@ -232,7 +242,8 @@ fn build_hint(err: &BuildError) -> Option<String> {
         BuildError::PlanReference(_)
         | BuildError::UnresolvedImage { .. }
         | BuildError::MissingSecret { .. }
-        | BuildError::MissingTrust { .. } => return None,
+        | BuildError::MissingTrust { .. }
+        | BuildError::MissingInjection { .. } => return None,
     };
     Some(hint.into())
 }
@@ -295,6 +306,12 @@ fn engine_hint(err: &EngineError) -> Option<String> {
             }
             FailureKind::NotExecutable => "make it executable in the image: chmod +x",
             FailureKind::NoSuchUser => "name a user by number, for example --assemble-user 1001",
+            FailureKind::Injection => {
+                "inject into a directory that the image has, or name one whose parent it has"
+            }
+            FailureKind::Leak => {
+                "let `assemble` remove what it copies of injected files; what may be in the image goes into the source"
+            }
             FailureKind::Requirement => {
                 "let `assemble` put it there, or use a runtime image that has it"
             }

@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 use s2i_build::{
     BuildContext,
     ports::{Runner as _, Start},
-    request::{Limits, Network},
+    request::{ContainerOptions, Limits, Network},
 };
 use s2i_core::wire::Request;
 
@@ -285,6 +285,7 @@ async fn a_network_is_passed_on() {
                 memory: Some(6 << 20),
                 ..Limits::default()
             },
+            options: &ContainerOptions::default(),
             artifacts: None,
             source: None,
         };

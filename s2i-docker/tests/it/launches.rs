@@ -8,7 +8,7 @@ use s2i_build::{
     event::{Event, Output, Progress},
     facts::ImageFacts,
     ports::{Launch, Launcher as _, Publish, Runner as _, Start},
-    request::{Limits, Network},
+    request::{ContainerOptions, Limits, Network},
 };
 use s2i_core::{
     EnvVar,
@@ -112,6 +112,7 @@ async fn a_limit_that_is_left_out_is_no_limit() {
         user: "1001",
         network: &Network::Default,
         limits,
+        options: &ContainerOptions::default(),
         artifacts: None,
         source: None,
     };

@@ -15,7 +15,7 @@ use s2i_build::{
     event::{Event, EventSink, Phase, Progress},
     facts::ImageFacts,
     ports::{Commit, Committed, Content, ImageResolver as _, Input, Program, Runner as _, Start},
-    request::{Limits, Network, PullPolicy},
+    request::{ContainerOptions, Limits, Network, PullPolicy},
     stream::ArchiveStream,
 };
 use s2i_core::{
@@ -135,6 +135,7 @@ impl Scene {
             user: &program.user,
             network: &Network::Default,
             limits: Limits::default(),
+            options: &ContainerOptions::default(),
             artifacts: None,
             source: None,
         };
@@ -199,6 +200,8 @@ pub(crate) fn program() -> Program {
         argv: vec!["/usr/libexec/s2i/assemble".into()],
         env: vec![EnvVar::new("TOKEN", SECRET).unwrap()],
         secrets: Vec::new(),
+        masked: Vec::new(),
+        without: Vec::new(),
         cwd: "/opt/app-root".parse().unwrap(),
         user: "1001".into(),
     }

@@ -12,6 +12,7 @@ use rustix::{
     mount::{MountFlags, UnmountFlags, mount_move, mount_remount, unmount},
     process::{chdir, chroot, fchdir, getcwd, pivot_root},
 };
+use s2i_build::{container_options::HOST_GATEWAY, request::HostName};
 use s2i_core::wire::{Failure, OrFailure as _};
 
 use super::{
@@ -123,7 +124,7 @@ fn generate(root: &RootFs, sandbox: &Sandbox, dir: &Path) -> Result<(), Failure>
     };
     let files = [
         (RESOLV_CONF, servers),
-        (HOSTS, with_names(&hosts, name)),
+        (HOSTS, with_names(&hosts, &sandbox.hosts, name)),
         (HOSTNAME, format!("{name}\n")),
     ];
     for (path, content) in files {
@@ -136,13 +137,20 @@ fn generate(root: &RootFs, sandbox: &Sandbox, dir: &Path) -> Result<(), Failure>
 }
 
 /// Adds the usual names to a table of hosts.
-fn with_names(hosts: &str, own: &str) -> String {
+fn with_names(hosts: &str, more: &[HostName], own: &str) -> String {
     let knows = |name: &str| {
         let entries = hosts.lines().filter_map(|line| line.split('#').next());
         let mut names = entries.flat_map(|line| line.split_whitespace().skip(1));
         names.any(|known| known == name)
     };
-    let mut lines: Vec<_> = hosts.lines().map(str::to_owned).collect();
+    let line = |HostName { name, address }: &HostName| match address.as_str() {
+        // Containers have the network of the host.
+        HOST_GATEWAY => format!("127.0.0.1\t{name}"),
+        address => format!("{address}\t{name}"),
+    };
+    // The first entry of a name counts.
+    let mut lines: Vec<_> = more.iter().map(line).collect();
+    lines.extend(hosts.lines().map(str::to_owned));
     if !knows("localhost") {
         lines.push("127.0.0.1\tlocalhost".into());
         lines.push("::1\tlocalhost ip6-localhost ip6-loopback".into());
@@ -271,14 +279,17 @@ mod tests {
 
     #[test]
     fn hosts_have_localhost_and_the_own_name() {
-        let own = with_names("", "box");
+        let own = with_names("", &[], "box");
         assert!(own.starts_with("127.0.0.1\tlocalhost\n") && own.ends_with("\tbox\n"));
         let known = "127.0.0.1 localhost # box\n10.0.0.1 other";
         assert_eq!(
-            with_names(known, "box"),
+            with_names(known, &[], "box"),
             format!("{known}\n127.0.0.1\tbox\n")
         );
         let known = "127.0.0.1 localhost box\n";
-        assert_eq!(with_names(known, "box"), known);
+        assert_eq!(with_names(known, &[], "box"), known);
+        let more = ["db:10.0.0.7", "me:host-gateway"].map(|text| text.parse().unwrap());
+        let hosts = with_names(known, &more, "box");
+        assert_eq!(hosts, format!("10.0.0.7\tdb\n127.0.0.1\tme\n{known}"));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use s2i_build::limits::Limits;
+use s2i_build::{limits::Limits, request::HostName};
 use serde::{Deserialize, Serialize};
 
 /// A container that can be started.
@@ -33,6 +33,9 @@ pub struct Sandbox {
     pub tmpfs: Vec<PathBuf>,
     /// Files and directories of the host, mounted in this order.
     pub binds: Vec<Bind>,
+    /// Names of hosts beside those of this machine.
+    #[serde(default)]
+    pub hosts: Vec<HostName>,
     /// True if everything else is read-only.
     pub read_only: bool,
     /// The first process.

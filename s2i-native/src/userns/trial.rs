@@ -62,6 +62,7 @@ fn try_in(parent: &Path) -> Result<u8, String> {
         fs::create_dir(dir).map_err(|err| format!("can't make `{}`: {err}", dir.display()))?;
     }
     let sandbox = Sandbox {
+        hosts: Vec::new(),
         lowers: Vec::new(),
         upper,
         work,

@@ -223,6 +223,7 @@ pub(crate) fn sandbox(dir: &Path, lowers: Vec<PathBuf>, argv: &[&str]) -> Sandbo
         fs::create_dir(dir).unwrap();
     }
     Sandbox {
+        hosts: Vec::new(),
         lowers,
         upper,
         work,

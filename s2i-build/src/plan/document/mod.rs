@@ -24,8 +24,8 @@ pub use inputs::{
 };
 pub use output::{ConfigChanges, OnNamingFailure, Output};
 pub use stage::{
-    Copy, CopySource, OnStageFailure, Run, SavedArtifacts, Stage, StageName, StagePaths, Step,
-    User, UserOrigin,
+    Copy, CopySource, Inject, OnStageFailure, Run, SavedArtifacts, Stage, StageName, StagePaths,
+    Step, User, UserOrigin,
 };
 
 /// A whole build.

@@ -6,7 +6,7 @@ use s2i_core::{ContainerPath, EnvVar, Script, UidRanges, wire::ReadItem};
 use serde::{Deserialize, Serialize};
 
 use super::ImageRole;
-use crate::request::{Limits, Network};
+use crate::request::{ContainerOptions, Limits, Network};
 
 /// One container of a build.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +23,9 @@ pub struct Stage {
     pub network: Network,
     /// The resources that it may use.
     pub limits: Limits,
+    /// Its other options.
+    #[serde(default, skip_serializing_if = "ContainerOptions::is_empty")]
+    pub options: ContainerOptions,
     /// The steps, in order.
     pub steps: Vec<Step>,
     /// The consequence of a failure in this stage.
@@ -96,6 +99,8 @@ pub enum UserOrigin {
 pub enum Step {
     /// Files go into the container.
     Copy(Copy),
+    /// Files of the host go into the container, and out of it again before anything is committed.
+    Inject(Inject),
     /// A program runs.
     Run(Run),
 }
@@ -110,6 +115,24 @@ pub struct Copy {
     /// The directory that they go into; it is made where it does not exist.
     #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub into: ContainerPath,
+}
+
+/// Files of the host that exist in a container until it is committed, owned by the user of its stage. The commit fails
+/// if a file that changed has the content of one of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Inject {
+    /// The path on the host, as it was given.
+    pub source: String,
+    /// The digest of names, modes and contents, `sha256:` and 64 hexadecimal digits. The content is not in the plan.
+    pub digest: String,
+    /// The directory that the files go into; it is made where its parent exists.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    pub into: ContainerPath,
+    /// The name that a single file gets there; absent for the content of a directory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
 }
 
 /// The origin of copied files.
@@ -207,7 +230,7 @@ impl Stage {
     pub fn runs(&self) -> impl Iterator<Item = &Run> {
         self.steps.iter().filter_map(|step| match step {
             Step::Run(run) => Some(run),
-            Step::Copy(_) => None,
+            Step::Copy(_) | Step::Inject(_) => None,
         })
     }
 
@@ -215,7 +238,7 @@ impl Stage {
     pub fn copies(&self) -> impl Iterator<Item = &Copy> {
         self.steps.iter().filter_map(|step| match step {
             Step::Copy(copy) => Some(copy),
-            Step::Run(_) => None,
+            Step::Run(_) | Step::Inject(_) => None,
         })
     }
 

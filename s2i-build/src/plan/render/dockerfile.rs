@@ -40,6 +40,9 @@ pub enum DockerfileError {
     /// Limits, which belong to the command that builds a Dockerfile.
     #[error("a Dockerfile can't limit memory, processors or processes")]
     Limits,
+    /// Options of containers, which belong to that command too.
+    #[error("a Dockerfile can't have volumes, names of hosts, capabilities or security options")]
+    Options,
     /// A list of allowed users, and a user whose number only the image knows.
     #[error("a Dockerfile can't check that the number of the user `{0}` is an allowed one")]
     User(String),
@@ -95,6 +98,9 @@ fn check_stage(stage: &Stage) -> Result<(), DockerfileError> {
     }
     if !stage.limits.is_empty() {
         return Err(DockerfileError::Limits);
+    }
+    if !stage.options.is_empty() {
+        return Err(DockerfileError::Options);
     }
     // The planner has checked the numbers.
     let user = &stage.user;
@@ -152,6 +158,10 @@ fn run(stage: &Stage, output: &Output) -> Result<String, DockerfileError> {
                 commands.push(format!("mkdir -p {into} && cp -RP {MOUNT}/. {into}/"));
             }
             Step::Copy(Copy { from, .. }) => return Err(DockerfileError::Copy(from.to_string())),
+            Step::Inject(inject) => {
+                let what = format!("the injected `{}`", inject.source);
+                return Err(DockerfileError::Copy(what));
+            }
             Step::Run(run) => {
                 for id in &run.secrets {
                     let id = name(id)?;

@@ -5,10 +5,13 @@ use std::fmt;
 use s2i_core::{EnvVar, Times, wire::Removal};
 
 use crate::plan::{
-    BuildPlan, ConfigChanges, Copy, CopySource, OnNamingFailure, OnStageFailure, Output, Run,
-    Stage, Step, UsagePlan, User, UserOrigin,
+    BuildPlan, ConfigChanges, Copy, CopySource, Inject, OnNamingFailure, OnStageFailure, Output,
+    Run, Stage, Step, UsagePlan, User, UserOrigin,
 };
-use crate::{facts::ImageFacts, request::Limits};
+use crate::{
+    facts::ImageFacts,
+    request::{ContainerOptions, Limits},
+};
 
 impl fmt::Display for BuildPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -30,6 +33,7 @@ impl BuildPlan {
             user,
             network,
             limits,
+            options,
             ..
         } = stage;
         write!(f, "stage {name} from {from}")?;
@@ -44,6 +48,7 @@ impl BuildPlan {
         }
         let limits = limited(limits);
         writeln!(f, ", as {user}, network {network}{limits}")?;
+        container_options(options, f)?;
         match stage.on_failure {
             OnStageFailure::Fail => Ok(()),
             OnStageFailure::Skip => writeln!(f, "  on failure: skip"),
@@ -86,7 +91,24 @@ impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Copy(Copy { from, into }) => writeln!(f, "  copy {from} into {into}"),
+            Self::Inject(inject) => inject.fmt(f),
             Self::Run(run) => run.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for Inject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            source,
+            digest,
+            into,
+            name,
+        } = self;
+        write!(f, "  inject {source} ({digest}) into {into}")?;
+        match name {
+            Some(name) => writeln!(f, " as {name}"),
+            None => writeln!(f),
         }
     }
 }
@@ -169,6 +191,23 @@ fn names(indent: &str, env: &[EnvVar], f: &mut fmt::Formatter<'_>) -> fmt::Resul
     }
     let names: Vec<_> = env.iter().map(EnvVar::name).collect();
     writeln!(f, "{indent}env {}", names.join(" "))
+}
+
+fn container_options(options: &ContainerOptions, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let ContainerOptions {
+        mounts,
+        hosts,
+        without_capabilities,
+        security,
+    } = options;
+    let mut mounts = mounts.iter();
+    mounts.try_for_each(|mount| writeln!(f, "  mount {mount}"))?;
+    let mut hosts = hosts.iter();
+    hosts.try_for_each(|host| writeln!(f, "  host {host}"))?;
+    let mut dropped = without_capabilities.iter();
+    dropped.try_for_each(|capability| writeln!(f, "  without capability {capability}"))?;
+    let mut security = security.iter();
+    security.try_for_each(|option| writeln!(f, "  security option {option}"))
 }
 
 /// Returns nothing where there are no limits.
