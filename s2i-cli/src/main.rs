@@ -75,6 +75,8 @@ fn run(args: &Args) -> Result<ExitCode, Error> {
         let file = command.credential_file();
         host.credential_file = file.map(|file| host.working_dir.join(file));
     }
+    let working_dir = host.working_dir.clone();
+    args.global.tls.apply(&mut host.engine.tls, &working_dir);
     let context = CommandContext {
         global: &args.global,
         config: &config,

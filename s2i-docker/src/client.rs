@@ -12,8 +12,10 @@ use s2i_build::{
     EngineError,
     ports::{BoxError, Operation},
 };
-use s2i_core::ImageRef;
+use s2i_core::{ErrorChain, ImageRef};
 use thiserror::Error as ThisError;
+
+use crate::endpoint::Endpoint;
 
 /// The timeout for the response to a commit or a load. It is practically unlimited, because only a stall would be a
 /// reason to give up, and the API does not show one.
@@ -36,8 +38,19 @@ impl Deref for Client {
 
 impl Client {
     /// Creates the client of an address; the first call connects.
-    pub(crate) fn new(url: &str) -> Result<Self, EngineError> {
+    pub(crate) fn new(Endpoint { url, tls, from }: &Endpoint) -> Result<Self, EngineError> {
         let timeout = RESPONSE_TIMEOUT.as_secs();
+        if let Some(tls) = tls {
+            let docker = tls
+                .connect(url, timeout)
+                .map_err(|err| EngineError::NoEndpoint {
+                    reason: format!("{from} names `{url}`: {}", ErrorChain(&err)),
+                })?;
+            return Ok(Self {
+                docker,
+                url: url.clone(),
+            });
+        }
         let docker = match url.split_once("://") {
             Some(("unix", path)) => Docker::connect_with_unix(path, timeout, API_DEFAULT_VERSION),
             _ => Docker::connect_with_http(url, timeout, API_DEFAULT_VERSION),

@@ -6,6 +6,8 @@ use s2i_build::EngineError;
 use s2i_core::{bounds, image::Digest};
 use serde::Deserialize;
 
+use crate::tls::{Tls, TlsRequest};
+
 /// The environment of the process as far as it matters here. The caller reads it once.
 #[derive(Clone, Debug, Default)]
 pub struct HostEnv {
@@ -15,8 +17,8 @@ pub struct HostEnv {
     pub docker_context: Option<String>,
     /// `DOCKER_CONFIG`, else `~/.docker`.
     pub docker_config: Option<PathBuf>,
-    /// True if `DOCKER_TLS_VERIFY` or `DOCKER_TLS` request TLS.
-    pub docker_tls: bool,
+    /// The request for TLS, of variables or options.
+    pub tls: TlsRequest,
     /// `CONTAINER_HOST`, which Podman's client uses.
     pub container_host: Option<String>,
     /// `XDG_RUNTIME_DIR`
@@ -41,6 +43,8 @@ pub struct Endpoint {
     pub url: String,
     /// The option, variable or file that the address comes from, for messages.
     pub from: String,
+    /// The TLS of the connection; `None` for a plain one.
+    pub tls: Option<Tls>,
 }
 
 /// The default socket of Docker.
@@ -89,22 +93,23 @@ impl Endpoint {
         let set = |value: &Option<String>| value.clone().filter(|value| !value.is_empty());
         let is_docker = flavour != Some(Flavour::Podman);
         let is_podman = flavour != Some(Flavour::Docker);
+        let requested = env.tls.tls();
         let named = if let Some(url) = url {
-            Some((url.to_owned(), "--url".to_owned()))
+            Some((url.to_owned(), "--url".to_owned(), requested))
         } else if let Some(host) = set(&env.docker_host).filter(|_| is_docker) {
-            Some((host, "DOCKER_HOST".into()))
+            Some((host, "DOCKER_HOST".into(), requested))
         } else if let Some(name) = set(&env.docker_context).filter(|_| is_docker) {
             context_host(&name, env)?
         } else if let Some(host) = set(&env.container_host).filter(|_| is_podman) {
-            Some((host, "CONTAINER_HOST".into()))
+            Some((host, "CONTAINER_HOST".into(), requested))
         } else if let Some((url, file)) = &env.configured {
-            Some((url.clone(), file.display().to_string()))
+            Some((url.clone(), file.display().to_string(), requested))
         } else if is_docker {
             context_host(&current_context(env), env)?
         } else {
             None
         };
-        let endpoint = named.map(|(url, from)| Self::checked(&url, &from, env));
+        let endpoint = named.map(|(url, from, tls)| Self::checked(&url, &from, tls));
         endpoint.transpose()
     }
 
@@ -121,6 +126,7 @@ impl Endpoint {
                     return Ok(Self {
                         url: format!("unix://{}", path.display()),
                         from: "its usual socket".into(),
+                        tls: None,
                     });
                 }
                 Err(err) => tried.push(format!("{} ({})", path.display(), short(&err))),
@@ -131,7 +137,7 @@ impl Endpoint {
         })
     }
 
-    fn checked(url: &str, from: &str, env: &HostEnv) -> Result<Self, EngineError> {
+    fn checked(url: &str, from: &str, tls: Option<Tls>) -> Result<Self, EngineError> {
         let no = |reason: String| Err(EngineError::NoEndpoint { reason });
         let url = if url.starts_with('/') {
             format!("unix://{url}")
@@ -139,16 +145,31 @@ impl Endpoint {
             url.to_owned()
         };
         match url.split_once("://") {
-            Some(("unix", path)) if path.starts_with('/') => {}
-            Some(("tcp" | "http", _)) if env.docker_tls => {
-                return no(format!(
-                    "{from} names `{url}` and TLS is requested, which is not supported"
-                ));
+            Some(("unix", path)) if path.starts_with('/') => {
+                if tls.is_some() {
+                    return no(format!(
+                        "{from} names `{url}`, a socket of this machine, and TLS is requested, which is for tcp://host:port"
+                    ));
+                }
             }
             Some(("tcp" | "http", host)) if !host.is_empty() => {}
-            Some((scheme @ ("https" | "ssh"), _)) => {
+            Some(("https", host)) if !host.is_empty() => {
+                let tls = tls.or_else(|| {
+                    let verify = true;
+                    Some(Tls {
+                        verify,
+                        ..Tls::default()
+                    })
+                });
+                return Ok(Self {
+                    url,
+                    from: from.into(),
+                    tls,
+                });
+            }
+            Some(("ssh", _)) => {
                 return no(format!(
-                    "{from} names `{url}`, and {scheme} is not supported for engines"
+                    "{from} names `{url}`, and ssh is not supported for engines"
                 ));
             }
             _ => {
@@ -160,6 +181,7 @@ impl Endpoint {
         Ok(Self {
             url,
             from: from.into(),
+            tls,
         })
     }
 }
@@ -211,10 +233,15 @@ struct ContextMeta {
 #[serde(rename_all = "PascalCase")]
 struct ContextEndpoint {
     host: String,
+    #[serde(default, rename = "SkipTLSVerify")]
+    skip_tls_verify: bool,
 }
 
-/// Returns the host of a Docker context and a description of the context. The default context has none.
-fn context_host(name: &str, env: &HostEnv) -> Result<Option<(String, String)>, EngineError> {
+/// The address of an engine, its origin, and the TLS of the connection.
+type Named = (String, String, Option<Tls>);
+
+/// Returns the host of a Docker context, a description of the context, and its TLS. The default context has none.
+fn context_host(name: &str, env: &HostEnv) -> Result<Option<Named>, EngineError> {
     let Some(dir) = &env.docker_config else {
         return Ok(None);
     };
@@ -222,15 +249,17 @@ fn context_host(name: &str, env: &HostEnv) -> Result<Option<(String, String)>, E
         return Ok(None);
     }
     let from = format!("the Docker context `{name}`");
-    let file = dir
-        .join("contexts/meta")
-        .join(Digest::of(name.as_bytes()).hex())
-        .join("meta.json");
+    let id = Digest::of(name.as_bytes()).hex();
+    let file = dir.join("contexts/meta").join(&id).join("meta.json");
     let meta = bounds::read_file(&file, bounds::FILE)
         .ok()
         .and_then(|bytes| serde_json::from_slice::<ContextMeta>(&bytes).ok());
     match meta.and_then(|mut meta| meta.endpoints.remove("docker")) {
-        Some(endpoint) => Ok(Some((endpoint.host, from))),
+        Some(endpoint) => {
+            let files = dir.join("contexts/tls").join(&id).join("docker");
+            let tls = Tls::of_context(&files, !endpoint.skip_tls_verify);
+            Ok(Some((endpoint.host, from, tls)))
+        }
         None => Err(EngineError::NoEndpoint {
             reason: format!("{from} has no Docker endpoint in {}", file.display()),
         }),
@@ -252,6 +281,8 @@ fn current_context(env: &HostEnv) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     #[track_caller]
@@ -312,13 +343,77 @@ mod tests {
             &format!("{no}--url names `x`, which is neither unix:///path nor tcp://host:port"),
         );
         let tls = HostEnv {
-            docker_tls: true,
+            tls: TlsRequest {
+                tls: true,
+                ..TlsRequest::default()
+            },
             ..HostEnv::default()
         };
+        check(Some("tcp://h:1"), &tls, "tcp://h:1 from --url");
         check(
-            Some("tcp://h:1"),
+            Some("unix:///x.sock"),
             &tls,
-            &format!("{no}--url names `tcp://h:1` and TLS is requested, which is not supported"),
+            &format!(
+                "{no}--url names `unix:///x.sock`, a socket of this machine, and TLS is requested, which is for tcp://host:port"
+            ),
         );
+    }
+
+    fn request(dir: Option<&Path>, tls: bool, verify: bool) -> HostEnv {
+        let dir = dir.map(Path::to_owned);
+        let tls = TlsRequest {
+            tls,
+            verify,
+            dir,
+            ..TlsRequest::default()
+        };
+        HostEnv {
+            tls,
+            ..HostEnv::default()
+        }
+    }
+
+    #[test]
+    fn usual_files_of_tls_count_if_they_exist() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("ca.pem"), "").unwrap();
+        let tls = |env: &HostEnv, url: &str| Endpoint::find(Some(url), None, env).unwrap().tls;
+        let plain = request(Some(dir.path()), false, false);
+        assert_eq!(tls(&plain, "tcp://h:1"), None);
+        assert!(tls(&plain, "https://h:1").unwrap().verify);
+        let found = tls(&request(Some(dir.path()), true, false), "tcp://h:1").unwrap();
+        assert!(!found.verify && found.cert.is_none() && found.key.is_none());
+        assert_eq!(found.ca, Some(dir.path().join("ca.pem")));
+        let mut env = request(Some(dir.path()), false, true);
+        env.tls.ca = Some("/other.pem".into());
+        let found = tls(&env, "tcp://h:1").unwrap();
+        assert!(found.verify);
+        assert_eq!(found.ca, Some("/other.pem".into()));
+    }
+
+    #[test]
+    fn contexts_have_certificates_of_their_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let id = Digest::of(b"lab").hex();
+        let meta = dir.path().join("contexts/meta").join(&id);
+        let files = dir.path().join("contexts/tls").join(&id).join("docker");
+        std::fs::create_dir_all(&meta).unwrap();
+        std::fs::create_dir_all(&files).unwrap();
+        std::fs::write(files.join("key.pem"), "").unwrap();
+        let env = HostEnv {
+            docker_config: Some(dir.path().into()),
+            docker_context: Some("lab".into()),
+            ..HostEnv::default()
+        };
+        for (skip, verify) in [("false", true), ("true", false)] {
+            let text = format!(
+                r#"{{"Name":"lab","Endpoints":{{"docker":{{"Host":"tcp://h:1","SkipTLSVerify":{skip}}}}}}}"#
+            );
+            std::fs::write(meta.join("meta.json"), text).unwrap();
+            let tls = Endpoint::find(None, None, &env).unwrap().tls.unwrap();
+            assert_eq!(tls.verify, verify);
+            assert_eq!(tls.key, Some(files.join("key.pem")));
+            assert_eq!(tls.ca, None);
+        }
     }
 }

@@ -43,7 +43,7 @@ impl DockerEngine {
     /// [`EngineError::NoEndpoint`] when its address can't be used.
     pub fn connect(endpoint: Endpoint, agents: Agents) -> Result<Self, EngineError> {
         Ok(Self {
-            client: Client::new(&endpoint.url)?,
+            client: Client::new(&endpoint)?,
             endpoint,
             agents,
             credentials: None,

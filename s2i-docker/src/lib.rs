@@ -32,11 +32,13 @@ mod images;
 mod launch;
 mod limits;
 mod stored_content;
+mod tls;
 
 pub use about::About;
 pub use backend::{DockerBackend, DockerContainer};
 pub use endpoint::{Endpoint, Flavour, HostEnv, sockets};
 pub use engine::DockerEngine;
+pub use tls::{Tls, TlsRequest};
 
 /// The example of the README.
 #[cfg(doctest)]

@@ -1,6 +1,7 @@
 //! Docker: a `containerd` and a `dockerd` of our own.
 //!
-//! The oldest supported Docker and the newest start in the same way. The configuration in `/etc/docker` and of
+//! The oldest supported Docker and the newest start in the same way; beside its socket, each listens on loopback with
+//! TLS. The configuration in `/etc/docker` and of
 //! the system's containerd is ignored: both daemons get empty configuration files.
 
 use std::{
@@ -11,7 +12,7 @@ use std::{
 
 use anyhow::{Context, Result};
 
-use crate::{host, network::Bridge, process::detached, state::Endpoint, wait::Starting};
+use crate::{host, network::Bridge, process::detached, state::Endpoint, tls, wait::Starting};
 
 const SOCKET: &str = "docker.sock";
 const CONTAINERD_SOCKET: &str = "containerd.sock";
@@ -46,7 +47,9 @@ pub(crate) fn start(starting: &mut Starting, programs: &Programs) -> Result<Endp
     starting.wait_for_file(CONTAINERD_SOCKET)?;
 
     let url = format!("unix://{}", starting.text(SOCKET));
-    starting.spawn("dockerd", &mut dockerd(starting, programs, bridge, &url)?)?;
+    let mut command = dockerd(starting, programs, bridge, &url)?;
+    tls::listen(starting, &mut command)?;
+    starting.spawn("dockerd", &mut command)?;
     starting.wait_for_answer(url, None)
 }
 

@@ -35,6 +35,7 @@ mod process;
 mod programs;
 mod registry;
 mod state;
+mod tls;
 pub mod user;
 mod version;
 mod wait;

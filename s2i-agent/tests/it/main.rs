@@ -15,6 +15,8 @@ mod conversation;
 #[cfg(test)]
 mod first_process;
 #[cfg(test)]
+mod injections;
+#[cfg(test)]
 mod namespace;
 #[cfg(test)]
 mod scripts;

@@ -13,6 +13,7 @@ mod parse;
 mod previous;
 mod run;
 mod shell;
+mod tls;
 mod uids;
 mod usage;
 
@@ -33,6 +34,7 @@ pub(crate) use self::{
     parse::parse,
     run::Run,
     shell::{Completion, Man},
+    tls::TlsArgs,
     usage::Usage,
 };
 
@@ -53,6 +55,8 @@ pub(crate) struct Global {
     /// Address of Docker or Podman: `unix:///path` or `tcp://host:port`
     #[arg(short = 'U', long, global = true, value_name = "URL")]
     pub(crate) url: Option<String>,
+    #[command(flatten)]
+    pub(crate) tls: TlsArgs,
     /// Use this container engine; by default, Docker or Podman if one responds, otherwise the embedded engine
     #[arg(long, global = true, env = "S2I_ENGINE", value_name = "ENGINE")]
     pub(crate) engine: Option<EngineName>,

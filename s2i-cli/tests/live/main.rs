@@ -20,6 +20,8 @@
 //! | [`users`] | the users of scripts, and which are rejected |
 //! | [`create`] | the skeleton of a builder image, which passes its own test |
 //! | [`secrets`] | variables that only `assemble` gets |
+//! | [`injections`] | files, volumes and options that containers have and results do not |
+//! | [`tls`] | TLS to a real daemon, with and without the right certificates |
 //! | [`texts`] | no control sequences and no secrets in the output |
 //! | [`modules`] | Go modules of a proxy that asks for a token |
 //! | [`running`] | `s2i run` |
@@ -60,6 +62,7 @@ mod go;
 mod harness;
 mod images;
 mod incremental;
+mod injections;
 mod keeping;
 mod kills;
 mod kit;
@@ -83,6 +86,7 @@ mod signals;
 mod sources;
 mod stalls;
 mod texts;
+mod tls;
 mod tools;
 mod usage;
 mod users;

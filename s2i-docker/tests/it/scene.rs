@@ -88,6 +88,7 @@ impl Scene {
         let endpoint = Endpoint {
             url: format!("unix://{}", daemon.socket().display()),
             from: "the test".into(),
+            tls: None,
         };
         let agents = Agents {
             amd64: Some(Cow::Borrowed(b"\x7fELF, the agent")),

@@ -51,7 +51,7 @@ impl Peer {
             self.daemon.model().requests.push(request.clone());
             let step = match &request {
                 Request::Identify { .. } => Step::Identify,
-                Request::Unpack { .. } => Step::Unpack,
+                Request::Unpack { .. } | Request::Inject { .. } => Step::Unpack,
                 Request::Exec(_) => Step::Exec,
                 Request::Read { .. } => Step::Read,
                 Request::Finish(_) => Step::Finish,
