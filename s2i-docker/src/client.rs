@@ -177,9 +177,18 @@ fn has_connection_cause(err: &Error) -> bool {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(err);
     while let Some(err) = cause {
         if let Some(io) = err.downcast_ref::<std::io::Error>() {
-            return matches!(io.kind(), ConnectionRefused | NotFound | PermissionDenied);
+            return is_tls(io)
+                || matches!(io.kind(), ConnectionRefused | NotFound | PermissionDenied);
         }
         cause = err.source();
     }
     false
+}
+
+/// Returns whether TLS failed: one of the two sides does not accept the other, or does not know TLS. The error is
+/// inside of others, of which `source` skips some.
+fn is_tls(io: &std::io::Error) -> bool {
+    io.get_ref().is_some_and(|inner| {
+        inner.is::<rustls::Error>() || inner.downcast_ref::<std::io::Error>().is_some_and(is_tls)
+    })
 }

@@ -829,17 +829,39 @@ fn injections_and_options_of_containers_are_in_the_plan() {
     .into();
     let digest = injection(".").digest().to_string();
     let text = planned(&request, &facts()).replace(&digest, "(digest)");
-    assert_snapshot!(text, @"");
+    assert_snapshot!(text, @r#"
+    stage build from builder s2i/go (sha256:s2i/go, linux/amd64), as "1001", network default
+      mount /cache:/root/.m2:ro,z
+      host db:10.0.0.1
+      without capability CHOWN
+      security option seccomp=unconfined
+      copy source into /tmp/src
+      inject tests/it/main.rs ((digest)) into /opt/app-root/src as main.rs
+      inject tests/it/main.rs ((digest)) into /opt/app-root/src/secrets as key
+      inject tests/it/main.rs ((digest)) into /etc as keys
+      run ["/usr/libexec/s2i/assemble"] in /opt/app-root/src
+        env SOURCE_DATE_EPOCH
+    image web:1 from stage build, new files of 315532801
+      remove /tmp/artifacts
+      remove /tmp/trust
+      remove /tmp/src
+      require /usr/libexec/s2i/run
+      cmd ["/usr/libexec/s2i/run"] entrypoint []
+      label io.k8s.display-name=mine
+      label io.openshift.s2i.build.image=docker.io/s2i/go:latest
+      label io.openshift.s2i.build.source-location=app
+      label team=a
+    "#);
 }
 
 #[test]
 fn destinations_and_mounts_that_can_not_be_are_refused() {
     let mut request = request();
     request.injections = vec![injection("../x")];
-    assert_snapshot!(planned(&request, &facts()), @"");
+    assert_snapshot!(planned(&request, &facts()), @"can't inject `tests/it/main.rs`: `/opt/app-root/src/../x` has a `..` in it");
     request.injections.clear();
     let mut mount = container_options().mounts.remove(0);
     mount.at = "/proc".parse().unwrap();
     request.container.mounts = vec![mount];
-    assert_snapshot!(planned(&request, &facts()), @"");
+    assert_snapshot!(planned(&request, &facts()), @"nothing can be mounted at `/proc`, which belongs to the container itself");
 }

@@ -21,12 +21,12 @@ fn injected_files_exist_for_assemble_alone() {
     let Some(live) = live() else { return };
     keys(&live);
     let source = live.instructions(
-        "show-file /opt/keys/token\nshow-file one\nwrite /app/page done\nshow-list /opt/keys",
+        "show-file /keys/token\nshow-file one\nwrite /app/page done\nshow-list /keys",
     );
     for style in ["plain", "json"] {
         let options = ["--loglevel", "5", "--no-cache", "--progress", style];
         let mut all = options.to_vec();
-        all.extend(["-i", "keys:/opt/keys;keys/sub/token:one"]);
+        all.extend(["-i", "keys:/keys;keys/sub/token:one"]);
         live.build(&all, &source)
             .succeeds()
             .says("[redacted]")

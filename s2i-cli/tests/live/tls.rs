@@ -1,6 +1,6 @@
 //! TLS to a real daemon on loopback, which asks clients for a certificate.
 
-use std::{fs, path::PathBuf, process::Command};
+use std::{fs, io::Write as _, net::TcpListener, path::PathBuf, process::Command, thread};
 
 use s2i_core::image::Digest;
 
@@ -85,25 +85,12 @@ fn wrong_certificates_are_errors_that_name_the_fault() {
     let file = |name: &str| daemon.file(name);
     let [ca, cert, key, other] = ["ca.pem", "cert.pem", "key.pem", "other-ca.pem"].map(file);
     for (options, fault) in [
-        // Without TLS the daemon sends an alert, which is no HTTP.
-        (vec![], "no container engine answers"),
-        (vec!["--tlsverify", "--ca", &ca], "CertificateRequired"),
+        (vec!["--tlsverify", "--ca", &ca], "received fatal alert"),
         (
-            vec![
-                "--tlsverify",
-                "--ca",
-                &other,
-                "--cert",
-                &cert,
-                "--key",
-                &key,
-            ],
+            vec!["--tlsverify", "--ca", &other],
             "invalid peer certificate",
         ),
-        (
-            vec!["--tlsverify", "--cert", &cert, "--key", &key],
-            "invalid peer certificate",
-        ),
+        (vec!["--tlsverify"], "invalid peer certificate"),
         (
             vec!["--tlsverify", "--ca", &ca, "--cert", &cert],
             "has no key",
@@ -122,17 +109,33 @@ fn wrong_certificates_are_errors_that_name_the_fault() {
             "has no private key in PEM",
         ),
     ] {
-        let mut all = options.clone();
-        all.extend(["images"]);
         let mut command = daemon.command(&host);
-        let done = Running::start(command.args(&all)).finish();
+        let done = Running::start(command.arg("images").args(&options)).finish();
         done.ends_with(20).says(fault);
     }
+    let mut command = daemon.command(&host);
+    let done = Running::start(command.arg("images")).finish();
+    done.ends_with(22).says("HTTP request to an HTTPS server");
     let plain = daemon.live.engine.options();
     let mut command = daemon.command(&[]);
     let done = Running::start(command.args(plain).args(["images", "--tls"])).finish();
     done.ends_with(20)
         .says("a socket of this machine, and TLS is requested");
+}
+
+#[test]
+fn engine_without_tls_is_not_used_with_it() {
+    let Some(daemon) = Daemon::find() else { return };
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("tcp://{}", listener.local_addr().unwrap());
+    let answering = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+    });
+    let mut command = daemon.command(&[("DOCKER_TLS", "1")]);
+    let done = Running::start(command.args(["images", "--url", &url])).finish();
+    done.ends_with(20).says("no container engine answers");
+    answering.join().unwrap();
 }
 
 /// The attached connection of a build goes through TLS as well.

@@ -306,3 +306,38 @@ async fn a_network_is_passed_on() {
         scene.daemon.model().calls.clear();
     }
 }
+
+#[tokio::test]
+async fn options_of_containers_are_passed_on() {
+    let scene = Scene::new(Knobs::default());
+    let (facts, program) = (facts(), crate::scene::program());
+    let options = ContainerOptions {
+        mounts: vec!["/cache:/root/.m2:ro,z".parse().unwrap()],
+        hosts: vec!["db:10.0.0.1".parse().unwrap()],
+        without_capabilities: vec!["NET_RAW".parse().unwrap()],
+        security: vec!["label=disable".into()],
+    };
+    let start = Start {
+        image: &facts,
+        user: &program.user,
+        network: &Network::Default,
+        limits: Limits::default(),
+        options: &options,
+        artifacts: None,
+        source: None,
+    };
+    scene.engine.check_options(&options).unwrap();
+    let progress = s2i_build::event::Progress::new(&scene.recorder);
+    let context = BuildContext::new(&progress, &scene.cancel);
+    let container = scene.engine.start(&start, context).await.unwrap();
+    s2i_build::Container::discard(container).await.unwrap();
+    let body = body_of(&scene.daemon, Endpoint::Create);
+    let host: serde_json::Value = serde_json::from_str(&body).unwrap();
+    let host = &host["HostConfig"];
+    assert_eq!(host["Binds"], serde_json::json!(["/cache:/root/.m2:ro,z"]));
+    assert_eq!(host["ExtraHosts"], serde_json::json!(["db:10.0.0.1"]));
+    assert_eq!(
+        host["SecurityOpt"],
+        serde_json::json!(["label=disable", "no-new-privileges"])
+    );
+}
