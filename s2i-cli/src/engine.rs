@@ -19,7 +19,7 @@ use crate::{
 /// An engine that is ready for use.
 pub(crate) enum AnyEngine {
     /// Docker or Podman.
-    Api(DockerEngine),
+    Api(Box<DockerEngine>),
     /// The embedded engine, and the restriction that its containers have here.
     Native(Box<NativeEngine>, Option<Diagnostic>),
 }
@@ -29,7 +29,7 @@ impl AnyEngine {
     /// the whole process.
     pub(crate) fn open(kind: EngineKind, config: &Config, host: &Host) -> Result<Self, Error> {
         match kind {
-            EngineKind::Api(endpoint) => api(endpoint, host).map(Self::Api),
+            EngineKind::Api(endpoint) => Ok(Self::Api(Box::new(api(endpoint, host)?))),
             EngineKind::Native(store) => {
                 let restriction = native::enter(&store)?;
                 let engine = native::open(store, config, host)?;

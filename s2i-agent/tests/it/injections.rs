@@ -3,6 +3,7 @@
 use std::{fs, os::unix::fs::MetadataExt as _};
 
 use s2i_core::{
+    ContainerPath, Times,
     archive::Writer,
     wire::{Answer, Exit, FailureKind, Finish, Kind, Request},
 };
@@ -24,7 +25,7 @@ fn finish(mtime: Option<u64>) -> Request {
         remove: Vec::new(),
         made: Vec::new(),
         aside: None,
-        mtime,
+        times: mtime.map(|new| Times { new, latest: None }),
         require: Vec::new(),
     })
 }
@@ -197,11 +198,11 @@ fn what_is_mounted_is_not_removed() {
     let mut agent = root.start();
     let request = Request::Finish(Finish {
         remove: ["/proc", "/proc-like"]
-            .map(|path| path.parse().unwrap())
+            .map(|path| path.parse::<ContainerPath>().unwrap().into())
             .into(),
         made: Vec::new(),
         aside: None,
-        mtime: None,
+        times: None,
         require: Vec::new(),
     });
     assert_eq!(agent.ask(&request).answer(), Answer::Finished);

@@ -65,7 +65,7 @@ pub(crate) async fn run(
             build_load::run(engine, args, destination, context, cancel).await
         }
         (AnyEngine::Api(_), Some(_)) => Err(Error::LoadOfApi),
-        (AnyEngine::Api(engine), None) => Box::pin(with(engine, command, context, cancel)).await,
+        (AnyEngine::Api(engine), None) => Box::pin(with(&**engine, command, context, cancel)).await,
         (AnyEngine::Native(engine, _), None) => {
             Box::pin(with(&**engine, command, context, cancel)).await
         }

@@ -25,13 +25,11 @@ impl Daemon {
         let api = live.engine.api().map(|api| api.url.clone());
         let socket = api.as_deref().and_then(|url| url.strip_prefix("unix://"));
         let dir = PathBuf::from(socket?).parent()?.join("tls");
-        match fs::read_to_string(dir.join("url")) {
-            Ok(url) => Some(Self { live, dir, url }),
-            Err(_) => {
-                skip("this engine does not listen with TLS");
-                None
-            }
-        }
+        let Ok(url) = fs::read_to_string(dir.join("url")) else {
+            skip("this engine does not listen with TLS");
+            return None;
+        };
+        Some(Self { live, dir, url })
     }
 
     /// `s2i` with the variables for this daemon.
