@@ -17,7 +17,7 @@ use crate::{Capability, ContainerPath, EnvVar, Times};
 
 /// The version of this protocol. Agent and host come from one build, so their versions are equal; a difference means
 /// that the agent was replaced.
-pub const VERSION: u32 = 5;
+pub const VERSION: u32 = 6;
 
 /// The most bytes that the payload of one frame may have.
 pub const MAX_PAYLOAD: usize = 1 << 20;
