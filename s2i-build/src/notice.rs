@@ -52,6 +52,15 @@ pub enum Notice {
         /// The names of the variables.
         names: Vec<String>,
     },
+    /// The entry point of an image is not in the result.
+    EntrypointDropped {
+        /// The image.
+        image: ImageRef,
+        /// The entry point.
+        entrypoint: Vec<String>,
+        /// The reason.
+        fault: EntrypointFault,
+    },
     /// The result is an image from the build cache.
     Unchanged,
     /// A script runs as root of its container.
@@ -90,4 +99,16 @@ pub enum Notice {
         /// The registry.
         registry: String,
     },
+}
+
+/// The reason why an entry point can't wrap the command of an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EntrypointFault {
+    /// It does not end as its arguments do.
+    IgnoresArguments,
+    /// It did not end in time.
+    NoEnd,
+    /// The image has no program `true` to try it with.
+    NoProgram,
 }

@@ -55,13 +55,19 @@ pub(crate) fn create_body(start: &Start<'_>) -> ContainerCreateBody {
     }
     ContainerCreateBody {
         image: Some(start.image.id.clone()),
-        user: Some("0:0".into()),
+        // A commit would give an image without a user that of its container.
+        user: Some("0:0".into()).filter(|_| !start.image.config.user.is_empty()),
         entrypoint: Some(vec![agent::PATH.into()]),
         cmd: Some(Vec::new()),
         // The engine would create the image's working directory, with the current time.
         working_dir: Some("/".into()),
-        // The health check of the image would run as root beside the script.
-        healthcheck: Some(health_config(HealthCheck::disabled())),
+        // The health check of the image would run as root beside the script. Without one, a commit would keep this.
+        healthcheck: start
+            .image
+            .config
+            .healthcheck
+            .as_ref()
+            .map(|_| health_config(HealthCheck::disabled())),
         open_stdin: Some(true),
         stdin_once: Some(true),
         attach_stdin: Some(true),
@@ -174,7 +180,6 @@ pub(crate) fn container_config(config: &image::ContainerConfig) -> ContainerConf
     let list = |set: &BTreeSet<String>| {
         Some(set.iter().cloned().collect::<Vec<_>>()).filter(|list| !list.is_empty())
     };
-    let healthcheck = config.healthcheck.clone();
     ContainerConfig {
         env: Some(config.env.clone()),
         cmd: Some(config.cmd.clone()),
@@ -184,9 +189,7 @@ pub(crate) fn container_config(config: &image::ContainerConfig) -> ContainerConf
         labels: Some(config.labels.clone().into_iter().collect()),
         exposed_ports: list(&config.exposed_ports),
         volumes: list(&config.volumes),
-        healthcheck: Some(health_config(
-            healthcheck.unwrap_or_else(HealthCheck::disabled),
-        )),
+        healthcheck: config.healthcheck.clone().map(health_config),
         stop_signal: Some(config.stop_signal.clone()).filter(|signal| !signal.is_empty()),
         ..ContainerConfig::default()
     }
@@ -252,15 +255,9 @@ pub(crate) fn changes(
         format!("ENTRYPOINT {}", json(&config.entrypoint)),
         format!("CMD {}", json(&config.cmd)),
         format!("WORKDIR {}", config.working_dir),
-        format!(
-            "USER {}",
-            if config.user.is_empty() {
-                "0"
-            } else {
-                &config.user
-            }
-        ),
     ];
+    let user = Some(&config.user).filter(|user| !user.is_empty());
+    changes.extend(user.map(|user| format!("USER {user}")));
     changes.extend(config.env.iter().map(|entry| format!("ENV {entry}")));
     let labels = config.labels.iter();
     let labels = labels.filter(|(name, value)| already.get(*name) != Some(*value));

@@ -1,6 +1,9 @@
 //! The scripts of the builder images of live tests: one static program that is `assemble`,
 //! `assemble-runtime`, `save-artifacts`, `usage` or `run` by the name it is started with.
 //!
+//! `true` and `false` do what they do everywhere. `wrapper`, `printer` and `waiter` are entry points: the first becomes
+//! the program that its arguments name, the others print them or only wait.
+//!
 //! `assemble` performs the lines of the file `instructions` in the source; without that file it copies the source to
 //! `/app`. `assemble-runtime` does the same with `app/runtime-instructions` in its working directory.
 //! `save-artifacts` performs `/app/save-instructions`, or else writes `/app/artifacts` to its standard output as an
@@ -55,6 +58,14 @@ fn main() -> ExitCode {
         ("save-artifacts", _) => save_artifacts(),
         ("usage", _) => usage(&args[1..]),
         ("run", _) => run(&args[1..]),
+        ("true", _) => Ok(()),
+        ("false", _) => return ExitCode::FAILURE,
+        ("wrapper", _) => wrap(&args[1..]),
+        ("printer", _) => {
+            println!("{}", args[1..].join(" "));
+            Ok(())
+        }
+        ("waiter", _) => sleep("60"),
         (name, _) if UNPACKERS.contains(&name) => {
             fs::write("/trojan-ran", name).map_err(Into::into)
         }
@@ -67,6 +78,13 @@ fn main() -> ExitCode {
             ExitCode::from(101)
         }
     }
+}
+
+/// Becomes the program that its arguments name.
+fn wrap(args: &[String]) -> Outcome {
+    let (program, args) = args.split_first().ok_or("there are no arguments")?;
+    println!("wrapped");
+    Err(Command::new(program).args(args).exec().into())
 }
 
 fn source() -> PathBuf {

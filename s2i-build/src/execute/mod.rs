@@ -1,6 +1,7 @@
 //! Executes a plan on an engine, from top to bottom, without any choice of its own.
 
 mod containers;
+mod entrypoint;
 mod inputs;
 mod stage;
 
@@ -244,11 +245,12 @@ impl<E: Runner + ImageStore> Executor<'_, E> {
         containers: &mut Containers<E::Container>,
     ) -> Result<Committed, BuildFailure> {
         let base = self.image(self.stage(output.stage).from)?;
+        let config = self.config(output, &base).await?;
         let commit = Commit {
             remove: output.remove.clone(),
             times: self.plan.times,
             require: output.require.clone(),
-            config: output.config.applied_to(&base.config),
+            config,
             tag: name,
         };
         let mut container = containers.take(output.stage);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use s2i_core::{ContainerPath, ImageRef, Script, label, wire::Removal};
 
 use super::{
-    ConfigChanges, OnNamingFailure, Output, PlanError, StageName, common::Context,
+    ConfigChanges, Entrypoint, OnNamingFailure, Output, PlanError, StageName, common::Context,
     scripts::ScriptPaths,
 };
 use crate::{
@@ -105,7 +105,7 @@ pub(super) fn config(
     let changes = ConfigChanges {
         env: context.env.clone(),
         labels: generated_labels(context.request, context.facts),
-        entrypoint: Vec::new(),
+        entrypoint: entrypoint(base),
         cmd: vec![run.to_string()],
     };
     let labels = changes.applied_to(&base.config).labels;
@@ -117,6 +117,16 @@ pub(super) fn config(
         return Err(PlanError::Labels(bytes));
     }
     Ok(changes)
+}
+
+/// Returns the consequence for the entry point of this base. Only its container shows whether it runs its arguments, and
+/// that of an image that was not looked up is not known.
+fn entrypoint(base: &ImageFacts) -> Entrypoint {
+    if base.is_resolved() && base.config.entrypoint.is_empty() {
+        Entrypoint::Drop
+    } else {
+        Entrypoint::KeepIfItRunsArguments
+    }
 }
 
 fn generated_labels(request: &BuildRequest, facts: &Facts) -> BTreeMap<String, String> {

@@ -33,7 +33,6 @@ fn plain_build_is_one_instruction() {
         { test -x /usr/libexec/s2i/save-artifacts || rm -rf /tmp/artifacts /tmp/src; } && \
         rm -rf /tmp/trust && \
         test -x /usr/libexec/s2i/run
-    ENTRYPOINT []
     CMD ["/usr/libexec/s2i/run"]
     "#);
 }
@@ -62,7 +61,6 @@ fn values_are_quoted_and_secrets_are_mounted() {
         rm -rf '/tmp/it'\''s here/trust' && \
         test -x /usr/libexec/s2i/run
     USER 1001
-    ENTRYPOINT []
     CMD ["/usr/libexec/s2i/run"]
     "#);
 }

@@ -102,7 +102,7 @@ fn plain_build_has_one_stage() {
       remove /tmp/trust
       remove /tmp/src unless there is /usr/libexec/s2i/save-artifacts
       require /usr/libexec/s2i/run
-      cmd ["/usr/libexec/s2i/run"] entrypoint []
+      cmd ["/usr/libexec/s2i/run"]
       label io.k8s.display-name=web:1
       label io.openshift.s2i.build.image=docker.io/s2i/go:latest
       label io.openshift.s2i.build.source-location=app
@@ -124,7 +124,7 @@ fn scripts_of_the_source_come_first_and_stay() {
       remove /tmp/trust
       remove /tmp/src unless there is /usr/libexec/s2i/save-artifacts
       require /tmp/scripts/run
-      cmd ["/tmp/scripts/run"] entrypoint []
+      cmd ["/tmp/scripts/run"]
       label io.k8s.display-name=web:1
       label io.openshift.s2i.build.image=docker.io/s2i/go:latest
       label io.openshift.s2i.build.source-location=app
@@ -156,7 +156,7 @@ fn the_commit_dates_and_labels_the_image() {
       remove /tmp/trust
       remove /tmp/src unless there is /usr/libexec/s2i/save-artifacts
       require /usr/libexec/s2i/run
-      cmd ["/usr/libexec/s2i/run"] entrypoint []
+      cmd ["/usr/libexec/s2i/run"]
       label io.k8s.description=A web application
       label io.k8s.display-name=web
       label io.openshift.s2i.build.commit.author=A <a@example.org>
@@ -196,7 +196,7 @@ fn options_override_labels_and_the_source() {
       remove /opt/s2i/artifacts unless there is /usr/libexec/s2i/save-artifacts
       remove /opt/s2i/trust
       require /usr/libexec/s2i/run
-      cmd ["/usr/libexec/s2i/run"] entrypoint []
+      cmd ["/usr/libexec/s2i/run"]
       env A LANG
       label io.k8s.display-name=web:1
       label io.openshift.s2i.build.image=docker.io/s2i/go:latest
@@ -339,7 +339,7 @@ fn label_of_the_runtime_image_names_the_artifacts() {
         env SOURCE_DATE_EPOCH
     image web:1 from stage runtime, new files of 315532801
       require /usr/libexec/s2i/run
-      cmd ["/usr/libexec/s2i/run"] entrypoint []
+      cmd ["/usr/libexec/s2i/run"]
       label io.k8s.display-name=web:1
       label io.openshift.s2i.build.image=docker.io/s2i/go:latest
       label io.openshift.s2i.build.source-location=app
@@ -364,7 +364,7 @@ fn requested_artifacts_override_the_label() {
         env SOURCE_DATE_EPOCH
     image web:1 from stage runtime, new files of 315532801
       require /opt/app-root/scripts/run
-      cmd ["/opt/app-root/scripts/run"] entrypoint []
+      cmd ["/opt/app-root/scripts/run"]
       label io.k8s.display-name=web:1
       label io.openshift.s2i.build.image=docker.io/s2i/go:latest
       label io.openshift.s2i.build.source-location=app
@@ -400,7 +400,7 @@ fn incremental_build_starts_with_saved_artifacts() {
       remove /tmp/trust
       remove /tmp/src unless there is /usr/libexec/s2i/save-artifacts
       require /usr/libexec/s2i/run
-      cmd ["/usr/libexec/s2i/run"] entrypoint []
+      cmd ["/usr/libexec/s2i/run"]
       label io.k8s.display-name=web:1
       label io.openshift.s2i.build.image=docker.io/s2i/go:latest
       label io.openshift.s2i.build.source-location=app
@@ -434,7 +434,7 @@ fn incremental_runtime_build_starts_with_the_kept_builder() {
         env SOURCE_DATE_EPOCH
     image web:1 from stage runtime, new files of 315532801
       require /usr/libexec/s2i/run
-      cmd ["/usr/libexec/s2i/run"] entrypoint []
+      cmd ["/usr/libexec/s2i/run"]
       label io.k8s.display-name=web:1
       label io.openshift.s2i.build.image=docker.io/s2i/go:latest
       label io.openshift.s2i.build.source-location=app
@@ -442,7 +442,7 @@ fn incremental_runtime_build_starts_with_the_kept_builder() {
       remove /tmp/artifacts unless there is /usr/libexec/s2i/save-artifacts
       remove /tmp/trust
       remove /tmp/src unless there is /usr/libexec/s2i/save-artifacts
-      cmd ["/usr/libexec/s2i/run"] entrypoint []
+      cmd ["/usr/libexec/s2i/run"]
       label io.k8s.display-name=web:1
       label io.openshift.s2i.build.image=docker.io/s2i/go:latest
       label io.openshift.s2i.build.source-location=app

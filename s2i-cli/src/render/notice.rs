@@ -1,7 +1,7 @@
 //! The sentences for notices.
 
 use s2i_build::{
-    notice::Notice,
+    notice::{EntrypointFault, Notice},
     plan::{ChoiceReason, ResultReason},
 };
 use s2i_core::ImageRef;
@@ -30,6 +30,11 @@ pub(super) fn sentence(notice: &Notice) -> String {
             "assemble alone gets these variables, the image does not: {}",
             names.join(", ")
         ),
+        Notice::EntrypointDropped {
+            image,
+            entrypoint,
+            fault,
+        } => dropped(image, entrypoint, *fault),
         Notice::Unchanged => "nothing has changed since this image was built".into(),
         Notice::RunsAsRoot {
             script,
@@ -59,6 +64,16 @@ fn repository(location: &str, reference: &str, objects: &[String]) -> String {
     format!(
         "source: {reference} of the Git repository {location}{objects}; uncommitted changes are not built (--copy builds them)"
     )
+}
+
+fn dropped(image: &ImageRef, entrypoint: &[String], fault: EntrypointFault) -> String {
+    let fault = match fault {
+        EntrypointFault::IgnoresArguments => "it does not run its arguments",
+        EntrypointFault::NoEnd => "it did not end with the program `true` as its argument",
+        EntrypointFault::NoProgram => "the image has no program `true` to try it with",
+    };
+    let entrypoint = entrypoint.join(" ");
+    format!("warning: the result has no ENTRYPOINT; `{image}` has `{entrypoint}`, and {fault}")
 }
 
 fn chosen(builder: &ImageRef, reason: &ChoiceReason) -> String {
@@ -181,6 +196,11 @@ mod tests {
             Notice::VariablesWithheld {
                 names: vec!["A".into(), "B".into()],
             },
+            Notice::EntrypointDropped {
+                image: image(),
+                entrypoint: vec!["/bin/echo".into(), "-n".into()],
+                fault: EntrypointFault::IgnoresArguments,
+            },
             Notice::Unchanged,
             root(false, "", UserOrigin::Image),
             root(true, "toor", UserOrigin::Option("--assemble-user".into())),
@@ -201,6 +221,7 @@ mod tests {
         a clean build: there is no image `s2i/go` yet
         a clean build: `s2i/go` has no label for its script save-artifacts
         assemble alone gets these variables, the image does not: A, B
+        warning: the result has no ENTRYPOINT; `s2i/go` has `/bin/echo -n`, and it does not run its arguments
         nothing has changed since this image was built
         assemble runs as root of its container: the image `s2i/go` has no USER
         assemble, if the image has it, runs as root of its container: --assemble-user is `toor`, by its table of users

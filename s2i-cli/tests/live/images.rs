@@ -45,6 +45,7 @@ pub(crate) struct Recipe {
     pub(crate) os: &'static str,
     pub(crate) user: &'static str,
     pub(crate) working_dir: &'static str,
+    pub(crate) entrypoint: Vec<&'static str>,
     pub(crate) env: Vec<&'static str>,
     pub(crate) labels: BTreeMap<&'static str, &'static str>,
     /// Fields of the config that no OCI config has.
@@ -59,6 +60,7 @@ impl Recipe {
             os: "linux",
             user: "1001:0",
             working_dir: "/app",
+            entrypoint: Vec::new(),
             env: vec!["FROM_IMAGE=builder", "PATH=/usr/bin:/bin"],
             labels: BTreeMap::from([(label::SCRIPTS_URL, "image:///usr/libexec/s2i")]),
             other: BTreeMap::new(),
@@ -77,6 +79,7 @@ impl Recipe {
             os: "linux",
             user: "1001:0",
             working_dir: "/srv",
+            entrypoint: Vec::new(),
             env: vec!["FROM_IMAGE=runtime", "PATH=/usr/bin:/bin"],
             labels: BTreeMap::from([
                 (label::SCRIPTS_URL, "image:///usr/libexec/s2i"),
@@ -138,6 +141,7 @@ impl Recipe {
         let config = ImageConfig::new(platform).with_config(ContainerConfig {
             user: self.user.into(),
             working_dir: self.working_dir.into(),
+            entrypoint: self.entrypoint.iter().map(ToString::to_string).collect(),
             env: self.env.iter().map(|entry| (*entry).to_owned()).collect(),
             labels: self
                 .labels

@@ -57,6 +57,7 @@ mod containers;
 mod create;
 mod determinism;
 mod engine;
+mod entrypoints;
 mod failures;
 mod go;
 mod harness;

@@ -22,7 +22,7 @@ pub use inputs::{
     ImageInput, ImageInputs, ImageRole, Inputs, SecretInput, SourceFilter, SourceInput,
     SourceOrigin, TrustInput,
 };
-pub use output::{ConfigChanges, OnNamingFailure, Output};
+pub use output::{ConfigChanges, Entrypoint, OnNamingFailure, Output};
 pub use stage::{
     Copy, CopySource, Inject, OnStageFailure, Run, SavedArtifacts, Stage, StageName, StagePaths,
     Step, User, UserOrigin,

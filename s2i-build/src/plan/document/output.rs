@@ -63,6 +63,19 @@ pub enum OnNamingFailure {
     Warn,
 }
 
+/// The consequence for the entry point of a base.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Entrypoint {
+    /// It is dropped.
+    #[default]
+    Drop,
+    /// It stays if it runs its arguments; otherwise it is dropped with a notice. It is tried in a container of the base
+    /// with the programs `true` and `false` of the image.
+    KeepIfItRunsArguments,
+}
+
 /// The differences of the config of an image from that of its base. All else stays, but triggers of `ONBUILD`, which
 /// have had their effect.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,15 +89,15 @@ pub struct ConfigChanges {
     /// Labels that are added or replaced.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
-    /// The entry point, in place of the base's.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub entrypoint: Vec<String>,
+    /// The consequence for the entry point of the base, which would wrap the command.
+    #[serde(default)]
+    pub entrypoint: Entrypoint,
     /// The command, in place of the base's.
     pub cmd: Vec<String>,
 }
 
 impl ConfigChanges {
-    /// Returns the whole config of an image on this base.
+    /// Returns the whole config of an image on this base, whose entry point runs its arguments.
     #[must_use]
     pub fn applied_to(&self, base: &ContainerConfig) -> ContainerConfig {
         let env = environment::merge([&variables_of(base)[..], &self.env[..]]);
@@ -97,7 +110,10 @@ impl ConfigChanges {
         }
         ContainerConfig {
             env: env.iter().map(EnvVar::to_entry).collect(),
-            entrypoint: self.entrypoint.clone(),
+            entrypoint: match self.entrypoint {
+                Entrypoint::Drop => Vec::new(),
+                Entrypoint::KeepIfItRunsArguments => base.entrypoint,
+            },
             cmd: self.cmd.clone(),
             labels,
             on_build: Vec::new(),

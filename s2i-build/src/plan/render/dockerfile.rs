@@ -82,7 +82,6 @@ impl BuildPlan {
             let own = if own.is_empty() { "root" } else { own };
             line(&mut text, &format!("USER {own}"));
         }
-        line(&mut text, "ENTRYPOINT []");
         line(&mut text, &format!("CMD {}", json!(output.config.cmd)));
         Ok(text)
     }

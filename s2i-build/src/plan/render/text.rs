@@ -5,8 +5,8 @@ use std::fmt;
 use s2i_core::{EnvVar, Times, wire::Removal};
 
 use crate::plan::{
-    BuildPlan, ConfigChanges, Copy, CopySource, Inject, OnNamingFailure, OnStageFailure, Output,
-    Run, Stage, Step, UsagePlan, User, UserOrigin,
+    BuildPlan, ConfigChanges, Copy, CopySource, Entrypoint, Inject, OnNamingFailure,
+    OnStageFailure, Output, Run, Stage, Step, UsagePlan, User, UserOrigin,
 };
 use crate::{
     facts::ImageFacts,
@@ -166,7 +166,10 @@ impl fmt::Display for User {
 
 impl fmt::Display for ConfigChanges {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "  cmd {:?} entrypoint {:?}", self.cmd, self.entrypoint)?;
+        writeln!(f, "  cmd {:?}", self.cmd)?;
+        if self.entrypoint == Entrypoint::KeepIfItRunsArguments {
+            writeln!(f, "  entrypoint of the base if it runs its arguments")?;
+        }
         names("  ", &self.env, f)?;
         let mut labels = self.labels.iter();
         labels.try_for_each(|(name, value)| writeln!(f, "  label {name}={value}"))
