@@ -17,7 +17,7 @@ use s2i_core::{
 };
 use thiserror::Error;
 
-use crate::agent;
+use crate::{agent, endpoint::Flavour};
 
 /// The capabilities that the agent needs to act for a user other than root: to change the owner of files, to become
 /// the user, to kill the user's processes, and to remove the user's files.
@@ -34,7 +34,7 @@ const NO_NEW_PRIVILEGES: &str = "no-new-privileges";
 
 /// Returns the request for the container of a build. It has nothing of the build but the image and the limits:
 /// variables, which may be secrets, go through the agent.
-pub(crate) fn create_body(start: &Start<'_>) -> ContainerCreateBody {
+pub(crate) fn create_body(start: &Start<'_>, flavour: Flavour) -> ContainerCreateBody {
     let (cap_drop, cap_add) = if start.is_for_root() {
         (None, None)
     } else {
@@ -53,21 +53,19 @@ pub(crate) fn create_body(start: &Start<'_>) -> ContainerCreateBody {
     {
         security_opt.push(NO_NEW_PRIVILEGES.into());
     }
+    let config = &start.image.config;
+    // The health check of the image would run as root beside the script. Where there is none, a commit by Docker would
+    // keep that it is disabled. Podman does not show in all versions whether there is one, and its commits leave it out.
+    let has_health_check = config.healthcheck.is_some() || matches!(flavour, Flavour::Podman);
     ContainerCreateBody {
         image: Some(start.image.id.clone()),
         // A commit would give an image without a user that of its container.
-        user: Some("0:0".into()).filter(|_| !start.image.config.user.is_empty()),
+        user: Some("0:0".into()).filter(|_| !config.user.is_empty()),
         entrypoint: Some(vec![agent::PATH.into()]),
         cmd: Some(Vec::new()),
         // The engine would create the image's working directory, with the current time.
         working_dir: Some("/".into()),
-        // The health check of the image would run as root beside the script. Without one, a commit would keep this.
-        healthcheck: start
-            .image
-            .config
-            .healthcheck
-            .as_ref()
-            .map(|_| health_config(HealthCheck::disabled())),
+        healthcheck: has_health_check.then(|| health_config(HealthCheck::disabled())),
         open_stdin: Some(true),
         stdin_once: Some(true),
         attach_stdin: Some(true),

@@ -215,7 +215,7 @@ impl Runner for DockerEngine {
                 architecture: image.platform.architecture.clone(),
             })?;
         context.progress.phase(Phase::Start);
-        let body = convert::create_body(start);
+        let body = convert::create_body(start, flavour);
         let name = image.name.clone();
         let created = Created::new(&self.client, name, body, Resource::Container, context);
         let created = created.await?;

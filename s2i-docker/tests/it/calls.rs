@@ -122,11 +122,6 @@ async fn a_container_for_a_user_gets_nothing_of_the_host() {
       "Entrypoint": [
         "/.s2i-agent"
       ],
-      "Healthcheck": {
-        "Test": [
-          "NONE"
-        ]
-      },
       "HostConfig": {
         "AutoRemove": true,
         "CapAdd": [
@@ -151,7 +146,6 @@ async fn a_container_for_a_user_gets_nothing_of_the_host() {
       "OpenStdin": true,
       "StdinOnce": true,
       "Tty": false,
-      "User": "0:0",
       "WorkingDir": "/"
     }
     "#);
@@ -183,7 +177,6 @@ async fn a_container_for_root_keeps_the_capabilities_of_its_engine_and_no_more()
       "OpenStdin": true,
       "StdinOnce": true,
       "Tty": false,
-      "User": "0:0",
       "WorkingDir": "/"
     }
     "#);
@@ -203,11 +196,6 @@ async fn the_commit_carries_the_whole_config() {
       ],
       "ExposedPorts": {
         "8080/tcp": {}
-      },
-      "Healthcheck": {
-        "Test": [
-          "NONE"
-        ]
       },
       "Labels": {
         "io.k8s.display-name": "two words",
