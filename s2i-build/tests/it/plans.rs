@@ -4,7 +4,7 @@
 use insta::assert_snapshot;
 use s2i_build::{
     facts::{CommitFacts, Facts, ImageFacts, SourceFacts},
-    plan::{CopySource, PlannedBuild, StageName, plan},
+    plan::{CopySource, Entrypoint, PlannedBuild, StageName, plan},
     request::{BuildRequest, Limits, Network, PreviousRequest, PullPolicy, RuntimeRequest},
 };
 use s2i_core::{
@@ -238,6 +238,22 @@ fn certificates_are_for_assemble_alone_and_do_not_stay() {
     assert!(planned.plan.outputs[0].remove.contains(&removed));
     let env = result_env(&planned, &facts());
     assert_eq!(env, ["PATH=/bin", "LANG=C"]);
+}
+
+#[test]
+fn entry_point_of_the_base_is_to_be_tried() {
+    let mut facts = facts();
+    let entrypoint = |facts: &Facts| {
+        let planned = plan(&request(), facts).unwrap();
+        let config = planned.plan.outputs[0].config.clone();
+        let applied = config.applied_to(&facts.builder.config);
+        (config.entrypoint, applied.entrypoint)
+    };
+    assert_eq!(entrypoint(&facts), (Entrypoint::Drop, Vec::new()));
+    let tini = vec!["/tini".to_owned(), "--".to_owned()];
+    facts.builder.config.entrypoint.clone_from(&tini);
+    let kept = (Entrypoint::KeepIfItRunsArguments, tini);
+    assert_eq!(entrypoint(&facts), kept);
 }
 
 #[test]
