@@ -1,6 +1,6 @@
 //! A whole build: gather, choose, plan, execute.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use s2i_core::{ImageRef, Secret};
 
@@ -28,6 +28,8 @@ pub struct Outcome {
     pub tag: Option<ImageRef>,
     /// The builder image.
     pub builder: ImageRef,
+    /// All labels of the image.
+    pub labels: BTreeMap<String, String>,
     /// The size of the image as the engine counts it, in bytes.
     pub size: u64,
     /// The phases in order, with their durations.
@@ -82,6 +84,7 @@ pub async fn build<E: Engine, S: SourceReader>(
     let (prepared, committed) = built?;
     Ok(Outcome {
         image_id: committed.id,
+        labels: prepared.plan().labels_of_result(),
         tag: prepared.request.tag,
         builder: prepared.builder,
         size: committed.size,

@@ -22,7 +22,7 @@ pub(crate) struct CommandContext<'a> {
 
 impl CommandContext<'_> {
     pub(crate) fn renderer(&self) -> Renderer {
-        Renderer::new(self.global.progress, false, self.host)
+        Renderer::new(self.global, false, self.host)
     }
 
     /// Returns the announcer for signals.

@@ -50,6 +50,8 @@ pub(crate) const LOST: Code = Code(23);
 pub(crate) const INPUT: Code = Code(24);
 /// A login was rejected, or can't be checked or stored.
 pub(crate) const LOGIN: Code = Code(25);
+/// A registry is overloaded or too slow: a later try may succeed.
+pub(crate) const TEMPORARY: Code = Code(75);
 /// The terminal was closed (SIGHUP).
 pub(crate) const HUNG_UP: Code = Code(129);
 /// Ctrl-C (SIGINT).
@@ -58,7 +60,7 @@ pub(crate) const INTERRUPTED: Code = Code(130);
 pub(crate) const TERMINATED: Code = Code(143);
 
 /// Every code with its meaning, for `s2i exit-codes`.
-pub(crate) const TABLE: [(Code, &str); 21] = [
+pub(crate) const TABLE: [(Code, &str); 22] = [
     (INTERNAL, "an internal error"),
     (USAGE, "the command line is wrong"),
     (SCRIPT_FAILED, "a script failed: assemble or another one"),
@@ -86,6 +88,10 @@ pub(crate) const TABLE: [(Code, &str); 21] = [
         "an input of a container can't be read or was rejected",
     ),
     (LOGIN, "a login was rejected, or can't be checked or stored"),
+    (
+        TEMPORARY,
+        "a registry is overloaded or too slow; a later try may succeed",
+    ),
     (HUNG_UP, "stopped by SIGHUP"),
     (INTERRUPTED, "stopped by Ctrl-C"),
     (TERMINATED, "stopped by SIGTERM"),

@@ -60,7 +60,7 @@ fn main() -> ExitCode {
     };
     render::trace(args.global.loglevel);
     run(&args).unwrap_or_else(|err| {
-        render::error(&err, args.is_json());
+        render::error(&err, args.reason(&err), args.is_json());
         err.exit_code().into()
     })
 }

@@ -49,7 +49,7 @@ pub(crate) async fn build(
         builder: builder(args),
         builders: config.builders.clone(),
         builder_pull: args.pull_policy,
-        tag: args.tag.clone(),
+        tag: args.name(),
         runtime: args.runtime_image.clone().map(|image| RuntimeRequest {
             image,
             pull: args.runtime_pull_policy,
@@ -61,7 +61,7 @@ pub(crate) async fn build(
         }),
         // A single name may turn out to be the builder; then the result has no name.
         previous: args.previous.request(
-            args.tag.as_ref().or(args.builder.as_ref()),
+            args.name().as_ref().or(args.builder.as_ref()),
             args.runtime_image.is_some(),
         )?,
         env,
@@ -109,7 +109,7 @@ async fn injections(
 }
 
 fn builder(args: &Build) -> Builder {
-    match (&args.builder, &args.tag) {
+    match (&args.builder, args.name()) {
         (Some(builder), Some(_)) => Builder::Named(builder.clone()),
         (Some(either), None) => Builder::Either(either.clone()),
         (None, _) => Builder::Detected,

@@ -78,7 +78,8 @@ impl SourceReader for LocalAndGit {
         let (request, setting, cancel) = (request.clone(), self.clone(), context.cancel.clone());
         let work = move || match way {
             Way::Copy(dir) => {
-                Fetched::inspect(dir, &request, request.location.public(), None, None)
+                let location = setting.absolute_location(&request.location);
+                Fetched::inspect(dir, &request, location, None, None)
             }
             Way::Local {
                 repository,
@@ -129,6 +130,18 @@ impl LocalAndGit {
         }
     }
 
+    /// Returns the location for the label of the image, from which it can be built again in any directory.
+    fn absolute_location(&self, location: &SourceLocation) -> String {
+        match &location.place {
+            Place::Remote(_) => location.public(),
+            Place::Directory(path) => {
+                let path = self.working_dir.join(path);
+                let path = path.canonicalize().unwrap_or(path);
+                path.display().to_string()
+            }
+        }
+    }
+
     /// Fetches and checks out. `check` is called after the last read from the remote.
     fn check_out(
         &self,
@@ -156,6 +169,7 @@ impl LocalAndGit {
         let base =
             OpenDir::open(checkout.path()).map_err(SourceError::io("open", checkout.path()))?;
         let has_submodules = base.dir().exists(".gitmodules");
+        let location = self.absolute_location(&request.location);
         let mut fetched = Fetched::inspect(base, request, location, Some(commit), Some(checkout))?;
         if has_submodules {
             let message = "the submodules of this repository are not fetched";

@@ -8,7 +8,7 @@ use s2i_core::{ContainerPath, EnvVar, ImageRef, mapping::MappingList};
 
 use super::{
     container::ContainerArgs, credentials::CredentialArgs, legacy::LegacyOptions,
-    limits::LimitArgs, previous::PreviousArgs, uids::AllowedUids,
+    limits::LimitArgs, previous::PreviousArgs, result::ResultArgs, uids::AllowedUids,
 };
 
 const AFTER_HELP: &str = "\
@@ -126,6 +126,9 @@ pub(crate) struct Build {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["load", "dry_run"])]
     pub(crate) as_dockerfile: Option<PathBuf>,
 
+    #[command(flatten)]
+    pub(crate) result: ResultArgs,
+
     /// Set the display name of the application
     #[arg(short = 'n', long, value_name = "NAME")]
     pub(crate) application_name: Option<String>,
@@ -142,6 +145,18 @@ pub(crate) struct Build {
     pub(crate) ignore_submodules: bool,
     #[command(flatten)]
     pub(crate) legacy: LegacyOptions,
+}
+
+impl Build {
+    /// Returns the name of the result: the one after the builder, or else the first of `--tag`.
+    pub(crate) fn name(&self) -> Option<ImageRef> {
+        self.names().into_iter().next()
+    }
+
+    /// Returns all names of the result.
+    pub(crate) fn names(&self) -> Vec<ImageRef> {
+        self.result.names(self.tag.as_ref())
+    }
 }
 
 /// The form in which a plan is shown.

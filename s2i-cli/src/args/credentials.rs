@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 /// The file with the logins for pulls and pushes.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct CredentialArgs {
     /// Read the logins for registries from this file of Docker's format only, instead of the files of Docker and
     /// Podman

@@ -11,6 +11,8 @@ mod limits;
 mod login;
 mod parse;
 mod previous;
+mod rebuild;
+mod result;
 mod run;
 mod shell;
 mod tls;
@@ -26,12 +28,15 @@ use std::{
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use serde::Deserialize;
 
+use crate::error::{Error, reason};
+
 pub(crate) use self::{
     build::{Build, LoadInto, PlanForm},
     create::Create,
     images::{Export, Image, Images, List, Load, Tag},
     login::{Login, Logout, user},
     parse::parse,
+    rebuild::Rebuild,
     run::Run,
     shell::{Completion, Man},
     tls::TlsArgs,
@@ -127,6 +132,8 @@ pub(crate) enum Command {
 pub(crate) enum EngineCommand {
     /// Build an image from source
     Build(Box<Build>),
+    /// Build an image again from the source in its labels
+    Rebuild(Box<Rebuild>),
     /// Show how to use a builder image
     Usage(Usage),
     /// Run a container from an image and exit with its status
@@ -155,6 +162,7 @@ impl EngineCommand {
     pub(crate) fn credential_file(&self) -> Option<&Path> {
         match self {
             Self::Build(args) => args.credentials.file(),
+            Self::Rebuild(args) => args.credentials.file(),
             Self::Usage(args) => args.credentials.file(),
             _ => None,
         }
@@ -162,6 +170,17 @@ impl EngineCommand {
 }
 
 impl Args {
+    /// Returns the reason of the Go tool for the failure of a build.
+    pub(crate) fn reason(&self, err: &Error) -> Option<&'static str> {
+        match &self.command {
+            Command::WithEngine(EngineCommand::Build(build)) => {
+                reason::of(err, build.runtime_image.as_ref())
+            }
+            Command::WithEngine(EngineCommand::Rebuild(_)) => reason::of(err, None),
+            _ => None,
+        }
+    }
+
     pub(crate) fn is_json(&self) -> bool {
         self.global.progress == ProgressStyle::Json
     }
@@ -433,7 +452,7 @@ mod tests {
                 "build . go app -a /x* --runtime-image r",
                 "there are no wildcards",
             ),
-            ("build -oProxyCommand=x:y go", "unexpected argument"),
+            ("build -xProxyCommand=x:y go", "unexpected argument"),
             ("build ssh://-x/y go", "starts with `-`"),
         ] {
             let message = parse(line).unwrap_err();

@@ -11,7 +11,7 @@ use s2i_core::ImageRef;
 use crate::error::Error;
 
 /// The image of the previous build.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct PreviousArgs {
     /// Start with the artifacts that the previous build saved
     #[arg(long)]

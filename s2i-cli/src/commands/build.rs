@@ -9,6 +9,7 @@ use s2i_build::{
 };
 use serde_json::json;
 
+use super::callback;
 use crate::{
     args::{Build, PlanForm},
     context::CommandContext,
@@ -23,15 +24,20 @@ pub(crate) async fn run(
     args: &Build,
     context: &CommandContext<'_>,
     cancel: &CancelToken,
-) -> Result<Outcome, Error> {
+) -> Result<(Outcome, Renderer), Error> {
     let Inputs {
         source,
         request,
         renderer,
     } = inputs(engine, args, context, cancel).await?;
-    let outcome = s2i_build::build(engine, &source, &request, &renderer, cancel).await?;
+    renderer.started(&request);
+    let built = s2i_build::build(engine, &source, &request, &renderer, cancel).await;
+    if let Some(url) = args.result.callback_url() {
+        callback::send(url, built.as_ref(), &renderer).await;
+    }
+    let outcome = built?;
     renderer.outcome(&outcome);
-    Ok(outcome)
+    Ok((outcome, renderer))
 }
 
 /// Prints the plan of the build.
@@ -73,7 +79,7 @@ async fn inputs(
 ) -> Result<Inputs, Error> {
     let CommandContext { global, host, .. } = context;
     let (request, diagnostics) = request::build(args, context, cancel).await?;
-    let renderer = Renderer::new(global.progress, args.quiet, host);
+    let renderer = Renderer::new(global, args.quiet, host);
     renderer.warnings(diagnostics);
     // The engine is probed before the source is fetched, so that nothing is fetched in vain.
     or_interrupted(engine.probe(), cancel).await?;

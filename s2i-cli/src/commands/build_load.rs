@@ -19,7 +19,7 @@ use s2i_docker::{DockerEngine, Endpoint, Flavour};
 use s2i_native::NativeEngine;
 use serde_json::json;
 
-use super::build;
+use super::{build, result};
 use crate::{
     args::{Build, LoadInto},
     context::CommandContext,
@@ -37,7 +37,7 @@ pub(crate) async fn run(
     // The daemon is probed before the build, which would otherwise be in vain.
     let api = engine::api(endpoint(destination, context)?, context.host)?;
     let info = or_interrupted(api.probe(), cancel).await?;
-    let outcome = Box::pin(build::run(native, args, context, cancel)).await?;
+    let (outcome, renderer) = Box::pin(build::run(native, args, context, cancel)).await?;
     context.notice(Notice::Loading {
         engine: info.name.clone(),
         endpoint: info.endpoint.clone(),
@@ -47,7 +47,10 @@ pub(crate) async fn run(
         api: &api,
         image: outcome.image_id.parse()?,
         name: outcome.tag.clone(),
-        base: args.runtime_image.clone().unwrap_or(outcome.builder),
+        base: args
+            .runtime_image
+            .clone()
+            .unwrap_or_else(|| outcome.builder.clone()),
         cancel,
     };
     let bytes = transfer.run().await?;
@@ -57,7 +60,11 @@ pub(crate) async fn run(
         .unwrap_or(&transfer.image)
         .to_string();
     let object = json!({"event": "loaded", "image": image, "engine": info.name, "place": info.endpoint, "bytes": bytes});
-    context.renderer().answer("", &object);
+    if renderer.is_json() {
+        renderer.answer("", &object);
+    }
+    result::write_files(&outcome, &result::Names::default(), args, context)?;
+    renderer.completed(&image, context.host);
     Ok(ExitCode::SUCCESS)
 }
 

@@ -74,7 +74,7 @@ pub(crate) async fn run(
         .source
         .excluded_dirs
         .push(source_dir.outermost.clone());
-    let renderer = Renderer::new(global.progress, args.quiet, host);
+    let renderer = Renderer::new(global, args.quiet, host);
     renderer.warnings(diagnostics);
     let images = AssumedImages {
         result: request.tag.clone(),

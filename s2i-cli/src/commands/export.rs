@@ -25,9 +25,19 @@ pub(crate) async fn run(
     context: &CommandContext<'_>,
     cancel: &CancelToken,
 ) -> Result<(), Error> {
-    let image = &args.image;
-    let output = args.output.as_deref();
-    let Some(output) = output.filter(|output| *output != Path::new("-")) else {
+    let output = args.output.as_deref().unwrap_or(Path::new("-"));
+    write_to(engine, &args.image, output, context, cancel).await
+}
+
+/// Writes an image as an archive to a file or, with `-`, to standard output.
+pub(super) async fn write_to(
+    engine: &impl ImageTransfer,
+    image: &ImageRef,
+    output: &Path,
+    context: &CommandContext<'_>,
+    cancel: &CancelToken,
+) -> Result<(), Error> {
+    if output == Path::new("-") {
         if context.host.stdout_is_terminal {
             return Err(Error::Terminal("standard output"));
         }
@@ -35,14 +45,17 @@ pub(crate) async fn run(
         let archive = engine.export(image, cancel);
         or_interrupted(write(archive, image, io::stdout(), name), cancel).await?;
         return Ok(());
-    };
+    }
     let path = context.host.working_dir.join(output);
     let archive = engine.export(image, cancel);
     let bytes = or_interrupted(write_file(archive, image, &path), cancel).await?;
     let file = path.display().to_string();
     let object =
         json!({"event": "exported", "image": image.to_string(), "file": file, "bytes": bytes});
-    context.renderer().answer("", &object);
+    let renderer = context.renderer();
+    if renderer.is_json() {
+        renderer.answer("", &object);
+    }
     Ok(())
 }
 

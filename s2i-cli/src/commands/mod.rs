@@ -2,6 +2,7 @@
 
 mod build;
 mod build_load;
+mod callback;
 mod create;
 mod dockerfile;
 pub(crate) mod doctor;
@@ -13,6 +14,8 @@ mod logout;
 mod prune;
 mod pull;
 mod push;
+mod rebuild;
+mod result;
 mod rmi;
 mod run;
 mod shell;
@@ -48,9 +51,9 @@ pub(crate) async fn run(
     context: &CommandContext<'_>,
     cancel: &CancelToken,
 ) -> Result<ExitCode, Error> {
-    use EngineCommand::{Build, Run, Usage};
+    use EngineCommand::{Build, Rebuild, Run, Usage};
 
-    if let (AnyEngine::Native(_, Some(restriction)), Build(_) | Run(_) | Usage(_)) =
+    if let (AnyEngine::Native(_, Some(restriction)), Build(_) | Rebuild(_) | Run(_) | Usage(_)) =
         (engine, command)
     {
         let warning = Event::Warning(restriction.clone());
@@ -81,8 +84,11 @@ async fn with<E: Engine + EngineProbe + ImageTransfer + Launcher>(
     match command {
         EngineCommand::Build(args) => match args.dry_run {
             Some(form) => Box::pin(build::dry_run(engine, args, form, context, cancel)).await?,
-            None => drop(Box::pin(build::run(engine, args, context, cancel)).await?),
+            None => return Box::pin(result::build(engine, args, context, cancel)).await,
         },
+        EngineCommand::Rebuild(args) => {
+            return Box::pin(rebuild::run(engine, args, context, cancel)).await;
+        }
         EngineCommand::Run(args) => return run::run(engine, args, context, cancel).await,
         EngineCommand::Usage(args) => usage::run(engine, args, context, cancel).await?,
         EngineCommand::Images(args) => {

@@ -25,7 +25,7 @@ pub(crate) async fn run(
                 }
             }
             Err(err) => {
-                render::error(&err, renderer.is_json());
+                render::error(&err, None, renderer.is_json());
                 failed = failed.or(Some(err.exit_code()));
             }
         }

@@ -24,7 +24,7 @@ pub(crate) async fn run<E: ImageResolver + Launcher>(
     let (name, words) = args.image()?;
     let file = args.environment_file.as_deref();
     let (env, diagnostics) = request::variables(&args.env, file, host, cancel).await?;
-    let renderer = Renderer::passthrough(global.progress, host);
+    let renderer = Renderer::passthrough(global, host);
     renderer.warnings(diagnostics);
     let progress = Progress::new(&renderer);
     let context = BuildContext::new(&progress, cancel);
@@ -41,8 +41,13 @@ pub(crate) async fn run<E: ImageResolver + Launcher>(
     };
     let exit = engine.launch(&launch, context).await?;
     renderer.ended(exit);
-    Ok(match exit {
+    Ok(status(exit))
+}
+
+/// Returns the exit code of s2i for that of an application.
+pub(super) fn status(exit: Exit) -> ExitCode {
+    match exit {
         Exit::Code(code) => code.into(),
         Exit::Signal(signal) => u8::try_from(SIGNALLED + signal).unwrap_or(u8::MAX).into(),
-    })
+    }
 }

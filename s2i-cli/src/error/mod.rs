@@ -1,12 +1,14 @@
 //! The top-level error: the message for the user, a hint and the exit code.
 
+pub(crate) mod reason;
+
 use std::{io, path::PathBuf};
 
 use s2i_build::{
     BuildError, BuildFailure, EngineError, Interrupt, SourceError, injection::InjectionError,
     plan::PlanError,
 };
-use s2i_core::{ErrorChain, ImageRefError, Script, wire::FailureKind};
+use s2i_core::{ErrorChain, ImageRef, ImageRefError, Script, wire::FailureKind};
 use s2i_oci::{credentials::CredentialError, registry::RegistryError, store::StoreError};
 use thiserror::Error;
 
@@ -63,6 +65,24 @@ pub(crate) enum Error {
     /// `--load` was given with an engine other than the embedded one.
     #[error("--load is for builds of the embedded engine")]
     LoadOfApi,
+    /// An option needs a name of the result.
+    #[error("{0} needs a name for the resulting image")]
+    NoName(&'static str),
+    /// A name of the result is that of an image of the build.
+    #[error("the result can't be called `{0}`: that is the name of an image that it is built from")]
+    NameOfInput(ImageRef),
+    /// Standard output would get both an archive and events.
+    #[error("standard output can't get an archive and events")]
+    TwoOutputs,
+    /// An image has no label for its source or its builder.
+    #[error("the image `{image}` has no label `{label}`")]
+    NotRebuildable {
+        image: ImageRef,
+        label: &'static str,
+    },
+    /// The labels of an image don't describe a build.
+    #[error("the labels of the image `{image}` describe no build: {reason}")]
+    InvalidLabels { image: ImageRef, reason: String },
     /// Neither Docker nor Podman listens, for the given reason, and the embedded engine can't work.
     #[error("no container engine can be used; Docker, Podman: {api}; the embedded one: {native}")]
     NoEngine { api: String, native: Unavailable },
@@ -123,6 +143,12 @@ impl Error {
             Self::Terminal(_) => "name a file, or use a pipe",
             Self::ContextExists { .. } => "remove it, or name a Dockerfile in another directory",
             Self::UrlOfNative(_) => "leave out --url, or --engine native and S2I_ENGINE",
+            Self::NoName(_) => "name it after the builder, or with --tag",
+            Self::NameOfInput(_) => "give the result a name of its own",
+            Self::TwoOutputs => "name a file for the archive, or leave out --progress json",
+            Self::NotRebuildable { .. } | Self::InvalidLabels { .. } => {
+                "only images that s2i has built can be built again"
+            }
             Self::LoadOfApi => "the result is in the engine that built it already",
             Self::NoHome => "set HOME, or name a file in REGISTRY_AUTH_FILE",
             Self::NotInteractive => "put it into a pipe, with --username USER --password-stdin",
@@ -146,9 +172,15 @@ impl Error {
             | Self::Epoch(_)
             | Self::UrlOfNative(_)
             | Self::LoadOfApi
+            | Self::NoName(_)
+            | Self::TwoOutputs
             | Self::NotInteractive
             | Self::Answer(_)
             | Self::InvalidAnswer(..) => exit::USAGE,
+            Self::NameOfInput(_) | Self::NotRebuildable { .. } | Self::InvalidLabels { .. } => {
+                exit::PLAN
+            }
+            Self::Registry(err) if err.is_temporary() => exit::TEMPORARY,
             Self::Registry(_) | Self::Credentials(_) | Self::NoHome => exit::LOGIN,
             Self::NoEngine { .. } | Self::Native(_) => exit::NO_ENGINE,
             Self::Runtime(_) => exit::INTERNAL,
@@ -196,6 +228,13 @@ fn source_code(err: &SourceError) -> Code {
 }
 
 fn engine_code(err: &EngineError) -> Code {
+    if let EngineError::Pull { source, .. } | EngineError::Failed { source, .. } = err
+        && source
+            .downcast_ref()
+            .is_some_and(RegistryError::is_temporary)
+    {
+        return exit::TEMPORARY;
+    }
     match err {
         EngineError::Unreachable { .. } | EngineError::NoEndpoint { .. } => exit::NO_ENGINE,
         EngineError::NoSuchImage { .. } | EngineError::Pull { .. } => exit::NO_IMAGE,

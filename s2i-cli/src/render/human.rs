@@ -3,12 +3,16 @@
 use std::{sync::Mutex, time::Duration};
 
 use s2i_build::{
-    Outcome,
+    Notice, Outcome,
     event::{Event, Output},
+    ports::Publish,
+    request::BuildRequest,
 };
 use s2i_core::Printable;
 
-use super::{lines::Lines, notice::sentence, size, write_stderr, write_stdout};
+use super::{
+    configuration::table, lines::Lines, notice::sentence, size, write_stderr, write_stdout,
+};
 
 /// Clears the last line of a terminal.
 const CLEAR: &str = "\r\u{1b}[K";
@@ -16,6 +20,8 @@ const CLEAR: &str = "\r\u{1b}[K";
 /// The renderer for people, on standard error.
 pub(crate) struct Human {
     quiet: bool,
+    /// The log level, from 0 to 5.
+    level: u8,
     interactive: bool,
     color: bool,
     state: Mutex<State>,
@@ -30,9 +36,10 @@ struct State {
 }
 
 impl Human {
-    pub(super) fn new(quiet: bool, interactive: bool, color: bool) -> Self {
+    pub(super) fn new(quiet: bool, level: u8, interactive: bool, color: bool) -> Self {
         Self {
             quiet,
+            level,
             interactive,
             color,
             state: Mutex::default(),
@@ -59,6 +66,10 @@ impl Human {
             }
             Event::Notice(notice) => {
                 Self::line(&mut state, &Printable::line(&sentence(&notice)));
+                if let (1.., Notice::SourceDirectory { location }) = (self.level, &notice) {
+                    let line = format!("Copying sources from {location}");
+                    Self::line(&mut state, &Printable::line(&line));
+                }
             }
             Event::Warning(problem) => {
                 Self::clear(&mut state);
@@ -79,13 +90,61 @@ impl Human {
             .tag
             .as_ref()
             .map_or_else(|| "(no name)".into(), ToString::to_string);
-        self.answer(&format!(
-            "image  {name}\nid     {}\nsize   {}\ntime   {} ({})\n",
+        if self.quiet {
+            return;
+        }
+        self.lines(&format!(
+            "image  {name}\nid     {}\nsize   {}\ntime   {} ({})",
             outcome.image_id,
             size(outcome.size),
             seconds(total),
             times.collect::<Vec<_>>().join(", ")
         ));
+    }
+
+    /// Returns whether only errors and the result are wanted.
+    pub(super) fn quiet(&self) -> bool {
+        self.quiet
+    }
+
+    /// Shows the version and the configuration of a build.
+    pub(super) fn started(&self, request: &BuildRequest) {
+        if self.level >= 1 {
+            let version = env!("CARGO_PKG_VERSION");
+            self.lines(&format!("Running S2I version {version}"));
+        }
+        if self.level >= 2 {
+            self.lines(&table(request, self.quiet));
+        }
+    }
+
+    /// Shows the success of a build, and its result to the program that reads standard output.
+    pub(super) fn completed(&self, reference: Option<&str>) {
+        self.lines("Build completed successfully");
+        if let Some(reference) = reference {
+            self.answer(&format!("{reference}\n"));
+        }
+    }
+
+    /// Shows that the result of a build runs. Scripts look for the words about the option.
+    pub(super) fn running(&self, image: &str, ports: &[Publish]) {
+        let ports = ports.iter().map(|port| {
+            format!(
+                "\nport {} is port {} of this machine",
+                port.container, port.host
+            )
+        });
+        let ports: String = ports.collect();
+        self.lines(&format!(
+            "{image} runs as a result of the --run=true option{ports}"
+        ));
+    }
+
+    /// Shows lines to people.
+    fn lines(&self, text: &str) {
+        let mut state = self.state.lock().expect("no panic under this lock");
+        self.flush(&mut state);
+        Self::line(&mut state, &Printable::lines(text));
     }
 
     pub(super) fn answer(&self, text: &str) {

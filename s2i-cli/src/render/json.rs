@@ -4,7 +4,7 @@ use std::{sync::Mutex, time::Duration};
 
 use s2i_build::{
     Notice, Outcome,
-    event::{Event, Output},
+    event::{Event, Output, Phase},
 };
 use s2i_core::{Printable, wire::Exit};
 use serde_json::{Value, json};
@@ -54,10 +54,13 @@ impl Json {
             Event::PhaseStarted(phase) => print(&json!({"event": "phase-started", "phase": phase})),
             Event::PhaseEnded(phase, time) => {
                 state.finish();
-                let milliseconds = milliseconds(time);
-                print(
-                    &json!({"event": "phase-ended", "phase": phase, "milliseconds": milliseconds}),
-                );
+                let mut event = json!({"event": "phase-ended", "phase": phase});
+                event["milliseconds"] = milliseconds(time).into();
+                if let Some((stage, step)) = step(phase) {
+                    event["stage"] = stage.into();
+                    event["step"] = step.into();
+                }
+                print(&event);
             }
             Event::Output(stream, piece) => state.push(stream, &piece),
             Event::Notice(notice) => print(&self::notice(&notice)),
@@ -97,6 +100,17 @@ pub(super) fn outcome(outcome: &Outcome) {
     }));
 }
 
+/// Returns the names of the Go tool for the stage and the step of a build, for phases that it has too.
+fn step(phase: Phase) -> Option<(&'static str, &'static str)> {
+    match phase {
+        Phase::Images => Some(("PullImages", "PullBuilderImage")),
+        Phase::SaveArtifacts => Some(("RetrieveArtifacts", "RetrievePreviousArtifacts")),
+        Phase::Assemble => Some(("Assemble", "AssembleBuildScripts")),
+        Phase::Commit => Some(("CommitContainer", "CommitContainer")),
+        _ => None,
+    }
+}
+
 fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
@@ -110,14 +124,18 @@ fn notice(notice: &Notice) -> Value {
 }
 
 /// Returns the event for the failure of a command.
-pub(super) fn error(err: &Error) -> Value {
-    json!({
+pub(super) fn error(err: &Error, reason: Option<&'static str>) -> Value {
+    let mut event = json!({
         "event": "failed",
         "message": chain(err),
         "hint": err.hint().map(|hint| Printable::line(&hint)),
         "exit_code": err.exit_code().0,
         "cleanup": err.cleanup().map(|err| chain(err)),
-    })
+    });
+    if let Some(reason) = reason {
+        event["reason"] = reason.into();
+    }
+    event
 }
 
 fn print_line(stream: &str, line: &Printable) {

@@ -4,6 +4,7 @@
 //! archives of `s2i export` are written to the standard streams unchanged.
 
 mod announcer;
+mod configuration;
 mod human;
 mod json;
 mod lines;
@@ -19,12 +20,18 @@ use std::{
 use s2i_build::{
     Outcome,
     event::{Event, EventSink},
+    ports::Publish,
+    request::BuildRequest,
 };
 use s2i_core::{Diagnostic, ErrorChain, Printable, wire::Exit};
 use serde_json::Value;
 use tracing::level_filters::LevelFilter;
 
-use crate::{args::ProgressStyle, error::Error, host::Host};
+use crate::{
+    args::{Global, ProgressStyle},
+    error::Error,
+    host::Host,
+};
 
 /// The renderer of the selected style.
 pub(crate) enum Renderer {
@@ -34,21 +41,55 @@ pub(crate) enum Renderer {
 }
 
 impl Renderer {
-    pub(crate) fn new(style: ProgressStyle, quiet: bool, host: &Host) -> Self {
-        match style {
-            ProgressStyle::Json => Self::Json(json::Json::default()),
-            ProgressStyle::Auto => Self::Human(human::Human::new(
+    /// Returns the renderer of a build or another command, with what the log level adds.
+    pub(crate) fn new(global: &Global, quiet: bool, host: &Host) -> Self {
+        let human = |interactive, color| {
+            Self::Human(human::Human::new(
                 quiet,
-                host.is_interactive,
-                host.wants_color,
-            )),
-            ProgressStyle::Plain => Self::Human(human::Human::new(quiet, false, false)),
+                global.loglevel,
+                interactive,
+                color,
+            ))
+        };
+        match global.progress {
+            ProgressStyle::Json => Self::Json(json::Json::default()),
+            ProgressStyle::Auto => human(host.is_interactive, host.wants_color),
+            ProgressStyle::Plain => human(false, false),
+        }
+    }
+
+    /// Shows the start of a build, at the log levels at which the Go tool does.
+    pub(crate) fn started(&self, request: &BuildRequest) {
+        if let Self::Human(human) = self {
+            human.started(request);
+        }
+    }
+
+    /// Shows the success of a build, with the reference by which this engine can run the result.
+    pub(crate) fn completed(&self, reference: &str, host: &Host) {
+        if let Self::Human(human) = self {
+            let is_shown = human.quiet() || !host.stdout_is_terminal;
+            human.completed(is_shown.then_some(reference));
+        }
+    }
+
+    /// Shows the success of a build whose result is an archive on standard output.
+    pub(crate) fn completed_without_reference(&self) {
+        if let Self::Human(human) = self {
+            human.completed(None);
+        }
+    }
+
+    /// Shows that the result of a build runs.
+    pub(crate) fn running(&self, image: &str, ports: &[Publish]) {
+        if let Self::Human(human) = self {
+            human.running(image, ports);
         }
     }
 
     /// Returns a renderer for `s2i run`, which passes the output of the application on unchanged.
-    pub(crate) fn passthrough(style: ProgressStyle, host: &Host) -> Self {
-        match Self::new(style, false, host) {
+    pub(crate) fn passthrough(global: &Global, host: &Host) -> Self {
+        match Self::new(global, false, host) {
             Self::Human(human) => Self::Passthrough(passthrough::Passthrough(human)),
             other => other,
         }
@@ -152,9 +193,9 @@ impl io::Write for Traces {
 }
 
 /// Shows the error of a command.
-pub(crate) fn error(err: &Error, json: bool) {
+pub(crate) fn error(err: &Error, reason: Option<&'static str>, json: bool) {
     if json {
-        json::print(&json::error(err));
+        json::print(&json::error(err, reason));
     }
     write_stderr("error: ", &chain(err), "\n");
     if let Some(hint) = err.hint() {

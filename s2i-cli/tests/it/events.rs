@@ -13,7 +13,8 @@ fn build_reports_its_phases_to_people() {
         return;
     };
     let done = scene.s2i(&BUILD).ends_with(0);
-    insta::assert_snapshot!(done.stderr, @"
+    let (stderr, times) = done.stderr.split_once("time ").unwrap();
+    insta::assert_snapshot!(stderr, @"
     ==> source
     source: the files in app
     ==> images
@@ -25,14 +26,14 @@ fn build_reports_its_phases_to_people() {
     a warning
     ==> clean
     ==> commit
-    ");
-    let (result, times) = done.stdout.split_once("time ").unwrap();
-    insta::assert_snapshot!(result, @"
     image  web
     id     sha256:1111111111111111111111111111111111111111111111111111111111111111
     size   4.24 kB
     ");
+    let (times, last) = times.split_once('\n').unwrap();
     assert!(times.contains(" s (source "), "{times}");
+    assert_eq!(last, "Build completed successfully\n");
+    assert_eq!(done.stdout, "web\n");
     let quiet = scene.s2i(&[&BUILD[..], &["--quiet"]].concat());
     let quiet = quiet.ends_with(0).stderr;
     assert!(quiet.contains("a warning\n") && !quiet.contains("building"));
@@ -55,7 +56,7 @@ fn build_reports_its_phases_to_programs() {
     {"event":"notice","image":"s2i/go","kind":"pulling","text":"pulling s2i/go"}
     {"event":"progress","text":"latest: Pulling from s2i/go"}
     {"event":"progress","text":"Status: Downloaded newer image"}
-    {"event":"phase-ended","milliseconds":0,"phase":"images"}
+    {"event":"phase-ended","milliseconds":0,"phase":"images","stage":"PullImages","step":"PullBuilderImage"}
     {"event":"phase-started","phase":"start"}
     {"event":"phase-ended","milliseconds":0,"phase":"start"}
     {"event":"phase-started","phase":"upload"}
@@ -63,11 +64,11 @@ fn build_reports_its_phases_to_programs() {
     {"event":"phase-started","phase":"assemble"}
     {"event":"output","line":"building","stream":"stdout"}
     {"event":"output","line":"a warning","stream":"stderr"}
-    {"event":"phase-ended","milliseconds":0,"phase":"assemble"}
+    {"event":"phase-ended","milliseconds":0,"phase":"assemble","stage":"Assemble","step":"AssembleBuildScripts"}
     {"event":"phase-started","phase":"clean"}
     {"event":"phase-ended","milliseconds":0,"phase":"clean"}
     {"event":"phase-started","phase":"commit"}
-    {"event":"phase-ended","milliseconds":0,"phase":"commit"}
+    {"event":"phase-ended","milliseconds":0,"phase":"commit","stage":"CommitContainer","step":"CommitContainer"}
     {"builder":"s2i/go","event":"built","id":"sha256:1111111111111111111111111111111111111111111111111111111111111111","image":"web","phases":[{"milliseconds":0,"phase":"source"},{"milliseconds":0,"phase":"images"},{"milliseconds":0,"phase":"start"},{"milliseconds":0,"phase":"upload"},{"milliseconds":0,"phase":"assemble"},{"milliseconds":0,"phase":"clean"},{"milliseconds":0,"phase":"commit"}],"size":4242}
     "#);
 }

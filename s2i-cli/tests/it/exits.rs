@@ -1,6 +1,12 @@
 //! Exit codes and messages: every documented code but that of an internal error is reached.
 
-use std::{collections::BTreeSet, io::Write as _, process::Stdio};
+use std::{
+    collections::BTreeSet,
+    io::{Read as _, Write as _},
+    net::TcpListener,
+    process::Stdio,
+    thread,
+};
 
 use s2i_core::wire::{Exit, Failure, FailureKind};
 
@@ -275,7 +281,7 @@ const OF_AGENT: &[(u8, Step, FailureKind)] = &[
 ];
 
 /// The codes of the other tests here.
-const OTHERS: [u8; 4] = [4, 16, 23, 25];
+const OTHERS: [u8; 5] = [4, 16, 23, 25, 75];
 
 /// Runs commands that fail in a directory in which they leave nothing.
 fn check(scene: &Scene, failing: &[Failing]) {
@@ -380,6 +386,35 @@ fn login_without_a_file_to_store_it_has_its_code() {
     let done = scene.done(&child.wait_with_output().unwrap());
     done.ends_with(25)
         .warns("hint: set HOME, or name a file in REGISTRY_AUTH_FILE\n");
+}
+
+/// A registry that asks for a later try, each time.
+#[test]
+fn overloaded_registry_has_its_code() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let registry = listener.local_addr().unwrap().to_string();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let _ = stream.read(&mut [0; 4096]);
+            let answer = "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 0\r\n\
+                          Content-Length: 0\r\nConnection: close\r\n\r\n";
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    });
+    let scene = Scene::new();
+    let mut command = scene.command(&["login", &registry, "-u", "me", "--password-stdin"]);
+    command.stdin(Stdio::piped());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(b"password\n")
+        .unwrap();
+    let done = scene.done(&child.wait_with_output().unwrap());
+    done.ends_with(75).warns("refuses more requests");
 }
 
 #[test]

@@ -3,8 +3,9 @@
 use crate::{daemon::Knobs, scene::Scene};
 
 /// The commands, in the order of the help.
-const COMMANDS: [&str; 20] = [
+const COMMANDS: [&str; 21] = [
     "build",
+    "rebuild",
     "usage",
     "run",
     "images",

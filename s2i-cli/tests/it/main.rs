@@ -19,6 +19,7 @@ mod legacy;
 #[path = "../live/report.rs"]
 #[expect(dead_code, reason = "only live tests report their times")]
 mod report;
+mod results;
 mod scene;
 mod shell;
 mod signals;

@@ -170,6 +170,23 @@ impl RegistryError {
         }
     }
 
+    /// Returns whether the registry asks for a later try, fails by itself, or is too slow.
+    #[must_use]
+    pub fn is_temporary(&self) -> bool {
+        match self {
+            Self::RateLimited { .. } => true,
+            Self::Other { source, .. } | Self::Login { source, .. } => matches!(
+                source.downcast_ref(),
+                Some(
+                    ProtocolError::Unavailable(_)
+                        | ProtocolError::Stalled(_)
+                        | ProtocolError::Slow { .. }
+                )
+            ),
+            _ => false,
+        }
+    }
+
     /// Returns advice for the user, where there is any.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
@@ -261,6 +278,8 @@ impl From<RegistryError> for AttemptError {
 pub(super) enum ProtocolError {
     #[error("it answered {0}")]
     Status(String),
+    #[error("it answered {0}")]
+    Unavailable(String),
     #[error("nothing moved for {} seconds", .0.as_secs_f32())]
     Stalled(Duration),
     #[error("only {bytes} bytes came in {} seconds", .window.as_secs())]

@@ -13,6 +13,8 @@ mod inputs;
 mod output;
 mod stage;
 
+use std::collections::BTreeMap;
+
 use s2i_core::Times;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -99,6 +101,21 @@ impl BuildPlan {
     #[must_use]
     pub fn stage(&self, name: StageName) -> Option<&Stage> {
         self.stages.iter().find(|stage| stage.name == name)
+    }
+
+    /// Returns all labels of the first image that is made.
+    #[must_use]
+    pub fn labels_of_result(&self) -> BTreeMap<String, String> {
+        let Some(output) = self.outputs.first() else {
+            return BTreeMap::new();
+        };
+        let base = self
+            .stage(output.stage)
+            .and_then(|stage| self.inputs.images.get(stage.from))
+            .and_then(ImageInput::resolved);
+        let mut labels = base.map_or_else(BTreeMap::new, |base| base.config.labels);
+        labels.extend(output.config.labels.clone());
+        labels
     }
 
     /// Returns whether another stage copies the standard output of this one, so that it runs for that copy alone.

@@ -145,6 +145,9 @@ impl Daemon {
                 .knobs
                 .fault
                 .filter(|(at, n, _)| (*at, *n) == (endpoint, nth));
+            if endpoint == Endpoint::Start {
+                self.wait_is_requested(&name).await;
+            }
             let reply = match fault.map(|(_, _, fault)| fault) {
                 Some(Fault::Status(status, message)) => Reply::error(status, message),
                 Some(Fault::CutBefore) => return Ok(()),

@@ -38,6 +38,23 @@ impl Daemon {
         stream.shutdown().await
     }
 
+    /// Gives the wait for a command the time to arrive, because it comes on another connection than the start.
+    pub(super) async fn wait_is_requested(&self, name: &str) {
+        if !self.model().plain.contains_key(name) {
+            return;
+        }
+        let requested = async {
+            loop {
+                let changed = self.0.changed.notified();
+                if self.model().seen.contains(&Endpoint::Wait) {
+                    return;
+                }
+                changed.await;
+            }
+        };
+        let _ = tokio::time::timeout(std::time::Duration::from_secs(1), requested).await;
+    }
+
     /// The answer to a wait for a container.
     pub(super) async fn ended(&self, name: &str) -> Reply {
         let code = self.status(name).await;

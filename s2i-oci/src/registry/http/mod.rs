@@ -156,10 +156,16 @@ impl Http {
             Ok(body) => error_message(&body),
             Err(_) => String::new(),
         };
-        let cause = ProtocolError::Status(match message.as_str() {
+        let answer = match message.as_str() {
             "" => status.to_string(),
             message => format!("{status}: {message}"),
-        });
+        };
+        let is_temporary = status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT;
+        let cause = if is_temporary {
+            ProtocolError::Unavailable(answer)
+        } else {
+            ProtocolError::Status(answer)
+        };
         match status {
             // A storage service refuses a link that has expired.
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(operation.retryable(cause)),
@@ -171,7 +177,7 @@ impl Http {
                 },
                 after,
             }),
-            _ if status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT => {
+            _ if is_temporary => {
                 let error = operation.error(cause);
                 Err(AttemptError::Retryable { error, after })
             }

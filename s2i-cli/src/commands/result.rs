@@ -1,0 +1,201 @@
+//! A build, and the use of its result: names, pushes, files, an archive, a container.
+
+use std::{fs, net::TcpListener, path::Path, process::ExitCode};
+
+use s2i_build::{
+    BuildContext, CancelToken, Engine, Outcome,
+    context::or_interrupted,
+    event::Progress,
+    ports::{EngineProbe, ImageResolver, ImageTransfer, Launch, Launcher, Publish},
+    request::{Network, PullPolicy},
+};
+use s2i_core::{ImageRef, label};
+use serde_json::json;
+
+use super::{build, export, run::status};
+use crate::{args::Build, context::CommandContext, error::Error, render::Renderer};
+
+/// The names of a result, and the digests under which registries have it.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    names: Vec<ImageRef>,
+    /// For each pushed name the reference with its digest, or the name if the engine reports no digest.
+    pushed: Vec<String>,
+    digest: Option<String>,
+}
+
+/// Builds an image and does with it what the command line asks for.
+pub(super) async fn build<E: Engine + EngineProbe + ImageTransfer + Launcher>(
+    engine: &E,
+    args: &Build,
+    context: &CommandContext<'_>,
+    cancel: &CancelToken,
+) -> Result<ExitCode, Error> {
+    check(args, context)?;
+    let (outcome, renderer) = Box::pin(build::run(engine, args, context, cancel)).await?;
+    let names = name(engine, &outcome, args, cancel).await?;
+    let names = if args.result.push {
+        push(engine, names, &renderer, cancel).await?
+    } else {
+        names
+    };
+    let image = match names.names.first() {
+        Some(name) => name.clone(),
+        None => outcome.image_id.parse()?,
+    };
+    write_files(&outcome, &names, args, context)?;
+    if let Some(output) = &args.result.output {
+        export::write_to(engine, &image, output, context, cancel).await?;
+    }
+    let reference = names.pushed.first().cloned();
+    let reference = reference.unwrap_or_else(|| image.to_string());
+    if args.result.is_piped() {
+        renderer.completed_without_reference();
+    } else {
+        renderer.completed(&reference, context.host);
+    }
+    if args.result.run {
+        return launch(engine, &image, &renderer, cancel).await;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Refuses what can't succeed after the build.
+fn check(args: &Build, context: &CommandContext<'_>) -> Result<(), Error> {
+    let names = args.names();
+    if let (Some(option), []) = (args.result.needs_name(), &names[..]) {
+        return Err(Error::NoName(option));
+    }
+    let inputs = || args.builder.iter().chain(&args.runtime_image);
+    let is_input = |name: &&ImageRef| inputs().any(|input| input.normalised() == name.normalised());
+    if let Some(name) = names.iter().skip(1).find(is_input) {
+        return Err(Error::NameOfInput(name.clone()));
+    }
+    if args.result.is_piped() {
+        if context.renderer().is_json() {
+            return Err(Error::TwoOutputs);
+        }
+        if context.host.stdout_is_terminal {
+            return Err(Error::Terminal("standard output"));
+        }
+    }
+    Ok(())
+}
+
+/// Gives the image all names but the first, which it has.
+async fn name(
+    engine: &impl Engine,
+    outcome: &Outcome,
+    args: &Build,
+    cancel: &CancelToken,
+) -> Result<Names, Error> {
+    let names = args.result.names(outcome.tag.as_ref());
+    if let [_, others @ ..] = &names[..] {
+        let id: ImageRef = outcome.image_id.parse()?;
+        for name in others {
+            or_interrupted(engine.tag(&id, name), cancel).await?;
+        }
+    }
+    Ok(Names {
+        names,
+        ..Names::default()
+    })
+}
+
+async fn push(
+    engine: &impl ImageTransfer,
+    mut names: Names,
+    renderer: &Renderer,
+    cancel: &CancelToken,
+) -> Result<Names, Error> {
+    let progress = Progress::new(renderer);
+    let context = BuildContext::new(&progress, cancel);
+    for name in &names.names {
+        let digest = engine.push(name, context).await?.digest;
+        let object = json!({"event": "pushed", "image": name.to_string(), "digest": digest});
+        if renderer.is_json() {
+            renderer.answer("", &object);
+        }
+        names.pushed.push(match &digest {
+            Some(digest) => format!("{}@{digest}", name.name()),
+            None => name.to_string(),
+        });
+        names.digest = names.digest.or(digest);
+    }
+    Ok(names)
+}
+
+/// Writes the files with the ID and the metadata.
+pub(super) fn write_files(
+    outcome: &Outcome,
+    names: &Names,
+    args: &Build,
+    context: &CommandContext<'_>,
+) -> Result<(), Error> {
+    let write = |file: &Path, text: String| {
+        let path = context.host.working_dir.join(file);
+        fs::write(&path, text).map_err(|source| Error::WriteFile { path, source })
+    };
+    if let Some(file) = &args.result.iidfile {
+        write(file, outcome.image_id.clone())?;
+    }
+    if let Some(file) = &args.result.metadata_file {
+        let all: Vec<_> = names.names.iter().map(ToString::to_string).collect();
+        let label = |name| outcome.labels.get(name);
+        let metadata = json!({
+            "id": outcome.image_id,
+            "digest": names.digest,
+            "names": all,
+            "builder": outcome.builder.to_string(),
+            "source": {
+                "location": label(label::BUILD_SOURCE_LOCATION),
+                "context_dir": label(label::BUILD_SOURCE_CONTEXT_DIR),
+                "commit": label(label::BUILD_COMMIT_ID),
+                "ref": label(label::BUILD_COMMIT_REF),
+            },
+        });
+        write(file, format!("{metadata:#}\n"))?;
+    }
+    Ok(())
+}
+
+/// Runs the image with all its ports published until it ends.
+async fn launch(
+    engine: &(impl ImageResolver + Launcher),
+    image: &ImageRef,
+    renderer: &Renderer,
+    cancel: &CancelToken,
+) -> Result<ExitCode, Error> {
+    let progress = Progress::new(renderer);
+    let context = BuildContext::new(&progress, cancel);
+    let facts = engine.resolve(image, PullPolicy::Never, context).await?;
+    let exposed = facts.config.exposed_ports.iter();
+    let ports: Vec<_> = exposed.filter_map(|port| published(port)).collect();
+    renderer.running(&image.to_string(), &ports);
+    let launch = Launch {
+        image: &facts,
+        args: Vec::new(),
+        env: Vec::new(),
+        user: None,
+        network: Network::default(),
+        limits: s2i_build::limits::Limits::default(),
+        ports,
+        read_only: false,
+    };
+    let exit = engine.launch(&launch, context).await?;
+    renderer.ended(exit);
+    Ok(status(exit))
+}
+
+/// Returns a port of this machine for an exposed TCP port of a container.
+fn published(exposed: &str) -> Option<Publish> {
+    let container = exposed
+        .strip_suffix("/tcp")
+        .unwrap_or(exposed)
+        .parse()
+        .ok()?;
+    // The port is free again before the engine listens, which is as good as engines that all support it allow.
+    let listener = TcpListener::bind(("0.0.0.0", 0)).ok()?;
+    let host = listener.local_addr().ok()?.port();
+    Some(Publish { host, container })
+}
