@@ -26,6 +26,10 @@ use crate::{
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Launcher for NativeEngine {
+    fn shares_ports(&self) -> bool {
+        true
+    }
+
     async fn launch(
         &self,
         launch: &Launch<'_>,

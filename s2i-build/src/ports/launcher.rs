@@ -11,6 +11,11 @@ use crate::{
 
 /// Runs the command of an image.
 pub trait Launcher: Send + Sync {
+    /// Returns whether commands listen on the ports of the host, so that a published port can't have another number.
+    fn shares_ports(&self) -> bool {
+        false
+    }
+
     /// Starts the command and waits for it; its output is sent as events. A cancellation passes its reason on as a
     /// signal, and kills the command after ten seconds; its exit is not an error then either. Nothing of the container
     /// is left behind.

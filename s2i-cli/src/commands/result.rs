@@ -170,7 +170,8 @@ async fn launch(
     let context = BuildContext::new(&progress, cancel);
     let facts = engine.resolve(image, PullPolicy::Never, context).await?;
     let exposed = facts.config.exposed_ports.iter();
-    let ports: Vec<_> = exposed.filter_map(|port| published(port)).collect();
+    let ports = exposed.filter_map(|port| published(port, engine.shares_ports()));
+    let ports: Vec<_> = ports.collect();
     renderer.running(&image.to_string(), &ports);
     let launch = Launch {
         image: &facts,
@@ -188,12 +189,16 @@ async fn launch(
 }
 
 /// Returns a port of this machine for an exposed TCP port of a container.
-fn published(exposed: &str) -> Option<Publish> {
+fn published(exposed: &str, is_shared: bool) -> Option<Publish> {
     let container = exposed
         .strip_suffix("/tcp")
         .unwrap_or(exposed)
         .parse()
         .ok()?;
+    if is_shared {
+        let host = container;
+        return Some(Publish { host, container });
+    }
     // The port is free again before the engine listens, which is as good as engines that all support it allow.
     let listener = TcpListener::bind(("0.0.0.0", 0)).ok()?;
     let host = listener.local_addr().ok()?.port();

@@ -414,7 +414,7 @@ fn overloaded_registry_has_its_code() {
         .write_all(b"password\n")
         .unwrap();
     let done = scene.done(&child.wait_with_output().unwrap());
-    done.ends_with(75).warns("refuses more requests");
+    done.ends_with(75).warns("it answered 429");
 }
 
 #[test]

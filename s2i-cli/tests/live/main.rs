@@ -25,6 +25,7 @@
 //! | [`texts`] | no control sequences and no secrets in the output |
 //! | [`modules`] | Go modules of a proxy that asks for a token |
 //! | [`running`] | `s2i run` |
+//! | [`results`] | the use of results, and `s2i rebuild` |
 //! | [`bounds`] | the limits of inputs, and the memory for them |
 //! | [`limits`] | memory, processors and processes of containers |
 //! | [`keeping`] | `images`, `rmi`, `tag`, `load`, `export`, `prune`, `doctor`, and `build --load` |
@@ -77,6 +78,7 @@ mod registries;
 mod registry;
 mod report;
 mod repository;
+mod results;
 mod running;
 mod runtime;
 mod samples;

@@ -161,7 +161,7 @@ impl Http {
             message => format!("{status}: {message}"),
         };
         let is_temporary = status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT;
-        let cause = if is_temporary {
+        let cause = if is_temporary || status == StatusCode::TOO_MANY_REQUESTS {
             ProtocolError::Unavailable(answer)
         } else {
             ProtocolError::Status(answer)
