@@ -10,7 +10,7 @@ use s2i_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::plan::SourceFilter;
+use crate::plan::{SourceFilter, Submodules};
 
 /// The directory of the scripts of a builder that was not looked up.
 const ASSUMED_SCRIPTS: &str = "image:///usr/libexec/s2i";
@@ -109,6 +109,8 @@ pub struct SourceFacts {
     pub context_dir: Option<String>,
     /// The commit, if the source was fetched with Git.
     pub commit: Option<CommitFacts>,
+    /// The treatment of the submodules of the commit.
+    pub submodules: Submodules,
     /// The scripts in its `.s2i/bin`.
     pub scripts: BTreeSet<Script>,
     /// The variables of its `.s2i/environment`.

@@ -27,6 +27,9 @@ pub async fn source<S: SourceReader>(
     let fetching = source.fetch(&request.source, context);
     let fetched = context.or_interrupted(async { Ok::<_, BuildError>(fetching.await?) });
     let mut fetched = fetched.await?;
+    for notice in fetched.notices.drain(..) {
+        context.progress.notice(notice);
+    }
     context
         .progress
         .warn(std::mem::take(&mut fetched.diagnostics));

@@ -30,6 +30,16 @@ pub enum Notice {
         /// The branch, tag or commit; `HEAD` where none was named.
         reference: String,
     },
+    /// Submodules of the source were fetched.
+    SubmodulesFetched {
+        /// Their paths in the source.
+        paths: Vec<String>,
+    },
+    /// Directories of submodules are empty, because the request or the repository leaves them out.
+    SubmodulesLeftOut {
+        /// Their paths in the source.
+        paths: Vec<String>,
+    },
     /// The request left the builder open, and it was chosen.
     BuilderChosen {
         /// The builder.

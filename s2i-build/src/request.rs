@@ -13,6 +13,7 @@ pub use crate::{
     detect::Builders,
     injection::Injection,
     limits::Limits,
+    plan::Submodules,
     source::location::{LocationError, SourceLocation},
 };
 
@@ -173,6 +174,8 @@ pub struct SourceRequest {
     pub context_dir: Option<String>,
     /// True if a directory is copied with its uncommitted changes, even when it is a Git repository.
     pub copy: bool,
+    /// The treatment of submodules. It has no effect on directories, which are taken as they are.
+    pub submodules: Submodules,
     /// The regular expression for paths that are left out.
     pub exclude: String,
     /// Directories that are not part of any source, wherever they are: the image stores.
@@ -188,6 +191,7 @@ impl SourceRequest {
             git_ref: None,
             context_dir: None,
             copy: false,
+            submodules: Submodules::Fetch,
             exclude: s2i_core::ignore::DEFAULT_EXCLUDE.into(),
             excluded_dirs: Vec::new(),
         }

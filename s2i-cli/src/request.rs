@@ -42,6 +42,7 @@ pub(crate) async fn build(
             git_ref: not_empty(args.git_ref.as_ref()),
             context_dir: not_empty(args.context_dir.as_ref()),
             copy: args.copy,
+            submodules: args.submodules.submodules(),
             exclude: args.exclude.clone(),
             // The store changes while the source is read.
             excluded_dirs: vec![choice::store(context)],

@@ -11,6 +11,7 @@ use super::{
     git::{self, Git, Remote},
     location::{Place, SourceLocation},
     objects::Objects,
+    submodules,
 };
 use crate::{
     cancel::CancelToken, context::BuildContext, notice::Notice, ports::SourceReader,
@@ -159,24 +160,20 @@ impl LocalAndGit {
         let git = Git {
             program: self.git,
             remote,
-            url: remote.url(),
             location: &location,
             checkout: checkout.path(),
+            is_submodule: false,
             cancel,
         };
         let commit = git::fetch(&git, reference)?;
         check()?;
+        let found = submodules::complete(&git, &request.location.place, request.submodules)?;
+        let notices = found.into_notices();
         let base =
             OpenDir::open(checkout.path()).map_err(SourceError::io("open", checkout.path()))?;
-        let has_submodules = base.dir().exists(".gitmodules");
         let location = self.absolute_location(&request.location);
         let mut fetched = Fetched::inspect(base, request, location, Some(commit), Some(checkout))?;
-        if has_submodules {
-            let message = "the submodules of this repository are not fetched";
-            fetched
-                .diagnostics
-                .push(s2i_core::Diagnostic::new(".gitmodules", message));
-        }
+        fetched.notices.extend(notices);
         Ok(fetched)
     }
 }

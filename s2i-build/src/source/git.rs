@@ -3,10 +3,10 @@
 
 use std::{
     ffi::OsString,
-    io::{self, ErrorKind, Read},
+    io::{self, BufRead as _, BufReader, ErrorKind, Read},
     os::unix::process::{CommandExt as _, ExitStatusExt as _},
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Child, ChildStdout, Command, Stdio},
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -17,17 +17,36 @@ use s2i_core::{OpenDir, bounds};
 use super::{SourceError, directory::handle_path, location::without_credentials};
 use crate::{cancel::CancelToken, facts::CommitFacts};
 
-/// Overrides of all settings that could run a program or write outside of the checkout.
-const SAFE_CONFIG: [&str; 8] = [
+/// Overrides of all settings that could run a program or write outside of the checkout, and of the filter of Git LFS,
+/// which needs a remote.
+const SAFE_CONFIG: [&str; 10] = [
     "core.hooksPath=/dev/null",
     "core.fsmonitor=false",
     "protocol.ext.allow=never",
-    "protocol.file.allow=user",
     "transfer.bundleURI=false",
     "log.showSignature=false",
     "submodule.recurse=false",
     "fetch.recurseSubmodules=false",
+    "filter.lfs.process=",
+    "filter.lfs.required=false",
+    "filter.lfs.smudge=",
 ];
+
+/// The rule for directories of this machine that the user named. For those that a repository names, the rule of the
+/// user's configuration decides, which Git's default is to refuse.
+const FILES_OF_USER: &str = "protocol.file.allow=user";
+
+/// The mode of a submodule in a tree.
+const SUBMODULE_MODE: &str = "160000";
+
+/// The file that has the addresses of submodules.
+const MODULES_FILE: &str = ".gitmodules";
+
+/// The file that has the filters of files.
+const ATTRIBUTES_FILE: &str = ".gitattributes";
+
+/// The maximal length of a list of files, in bytes.
+const LISTING: u64 = 64 << 20;
 
 /// The program that serves a local repository whose owner was checked.
 const UPLOAD_PACK: &str = "--upload-pack=git -c 'safe.directory=*' upload-pack";
@@ -66,18 +85,36 @@ impl Remote<'_> {
     }
 }
 
+/// A submodule as a tree records it.
+pub(super) struct ModuleLink {
+    pub(super) commit: String,
+    pub(super) path: String,
+}
+
+/// The entries of a tree that need more than a checkout.
+#[derive(Default)]
+pub(super) struct SpecialEntries {
+    pub(super) modules: Vec<ModuleLink>,
+    pub(super) has_modules_file: bool,
+    /// True if `.gitmodules` is a link.
+    pub(super) has_bad_modules_file: bool,
+    /// True if files may have filters.
+    pub(super) has_attributes: bool,
+}
+
 /// One repository and its checkout.
+#[derive(Clone, Copy)]
 pub(super) struct Git<'a> {
     /// Returns the command that starts Git.
     pub(super) program: fn() -> Command,
     /// The repository that it fetches from.
     pub(super) remote: &'a Remote<'a>,
-    /// The URL for Git.
-    pub(super) url: &'a str,
     /// The location for messages, without credentials.
     pub(super) location: &'a str,
     /// The directory of the checkout, which is empty.
     pub(super) checkout: &'a Path,
+    /// True if another repository named this one, so that Git's rules for submodules apply.
+    pub(super) is_submodule: bool,
     pub(super) cancel: &'a CancelToken,
 }
 
@@ -96,7 +133,7 @@ pub(super) fn fetch(git: &Git<'_>, reference: Option<&str>) -> Result<CommitFact
             "--depth=1",
             "--no-tags",
             "--end-of-options",
-            git.url,
+            git.remote.url(),
             reference.unwrap_or("HEAD"),
         ],
     );
@@ -117,9 +154,9 @@ impl Git<'_> {
     /// not all servers allow a fetch by commit ID.
     fn may_need_everything(&self, reference: Option<&str>) -> bool {
         let is_id =
-            |r: &str| (4..=40).contains(&r.len()) && r.chars().all(|c| c.is_ascii_hexdigit());
+            |r: &str| (4..=64).contains(&r.len()) && r.chars().all(|c| c.is_ascii_hexdigit());
         self.cancel.reason().is_none()
-            && (self.url.starts_with("http") || reference.is_some_and(is_id))
+            && (self.remote.url().starts_with("http") || reference.is_some_and(is_id))
     }
 
     /// Fetches all branches and tags, and returns the revision to check out.
@@ -127,7 +164,13 @@ impl Git<'_> {
         let Some(reference) = reference else {
             self.ask(
                 "fetch",
-                &["--quiet", "--no-tags", "--end-of-options", self.url, "HEAD"],
+                &[
+                    "--quiet",
+                    "--no-tags",
+                    "--end-of-options",
+                    self.remote.url(),
+                    "HEAD",
+                ],
             )?;
             return Ok("FETCH_HEAD".into());
         };
@@ -137,7 +180,13 @@ impl Git<'_> {
         ];
         self.ask(
             "fetch",
-            &["--quiet", "--end-of-options", self.url, all[0], all[1]],
+            &[
+                "--quiet",
+                "--end-of-options",
+                self.remote.url(),
+                all[0],
+                all[1],
+            ],
         )?;
         let candidates = [
             format!("refs/remotes/origin/{reference}"),
@@ -173,11 +222,67 @@ impl Git<'_> {
         })
     }
 
+    /// Returns the submodules of the checked out tree, and the files that it has about others.
+    pub(super) fn special_entries(&self) -> Result<SpecialEntries, SourceError> {
+        let mut command = self.command(&["ls-files"]);
+        command.args(["--stage", "-z"]).current_dir(self.checkout);
+        let text = self.finish_with("ls-files", command, only_special)?;
+        let mut found = SpecialEntries::default();
+        for record in text.split_terminator('\0') {
+            let Some((entry, path)) = record.split_once('\t') else {
+                continue;
+            };
+            let mut fields = entry.split(' ').map(str::to_owned);
+            let (mode, commit) = (fields.next(), fields.next());
+            if mode.as_deref() == Some(SUBMODULE_MODE) {
+                found.modules.push(ModuleLink {
+                    commit: commit.unwrap_or_default(),
+                    path: path.into(),
+                });
+            } else if path == MODULES_FILE {
+                found.has_modules_file = true;
+                found.has_bad_modules_file = !entry.starts_with("100");
+            } else {
+                found.has_attributes = true;
+            }
+        }
+        Ok(found)
+    }
+
+    /// Returns the keys and values of `.gitmodules`.
+    pub(super) fn modules_file(&self) -> Result<String, SourceError> {
+        self.settings_in(MODULES_FILE)
+    }
+
+    /// Returns the paths of the checked out files with a filter, each with a NUL byte at its end.
+    pub(super) fn files_with_filter(&self, filter: &str) -> Result<String, SourceError> {
+        let mut command = self.command(&["ls-files", "-z"]);
+        command.arg(format!(":(attr:filter={filter})"));
+        command.current_dir(self.checkout);
+        self.finish_with("ls-files", command, |stream| bounds::read(stream, LISTING))
+    }
+
+    /// Returns the keys and values of a file in the commit that has the format of Git's configuration, as
+    /// `git config --null --list` has them.
+    pub(super) fn settings_in(&self, file: &str) -> Result<String, SourceError> {
+        let blob = format!("--blob=HEAD:{file}");
+        self.run("config", &["--no-includes", "--null", "--list", &blob])
+    }
+
+    /// Returns the URL of the remote `origin` in the configuration of a local repository.
+    pub(super) fn origin_of(&self, repository: &OpenDir) -> Option<String> {
+        let bare = "safe.bareRepository=all";
+        let mut command = self.command(&["-c", bare, "config", "--get", "remote.origin.url"]);
+        command.current_dir(handle_path(repository));
+        let url = self.finish("config", command).ok()?;
+        Some(url.trim_end_matches('\n').to_owned()).filter(|url| !url.is_empty())
+    }
+
     /// Returns the branch of the remote's `HEAD`, or `HEAD`.
     fn remote_branch(&self) -> String {
         let listed = self.ask(
             "ls-remote",
-            &["--symref", "--end-of-options", self.url, "HEAD"],
+            &["--symref", "--end-of-options", self.remote.url(), "HEAD"],
         );
         let branch = listed.ok().and_then(|text| {
             let target = text.lines().find_map(|line| line.strip_prefix("ref: "))?;
@@ -193,9 +298,23 @@ impl Git<'_> {
     }
 
     /// Runs a command of Git in the checkout.
-    fn run(&self, operation: &'static str, args: &[&str]) -> Result<String, SourceError> {
-        let mut command = self.command(&[operation]);
-        command.args(args).current_dir(self.checkout);
+    pub(super) fn run(
+        &self,
+        operation: &'static str,
+        args: &[&str],
+    ) -> Result<String, SourceError> {
+        let args: Vec<_> = [operation].iter().chain(args).copied().collect();
+        self.run_with(operation, &args)
+    }
+
+    /// Runs Git with these arguments in the checkout.
+    pub(super) fn run_with(
+        &self,
+        operation: &'static str,
+        args: &[&str],
+    ) -> Result<String, SourceError> {
+        let mut command = self.command(args);
+        command.current_dir(self.checkout);
         self.finish(operation, command)
     }
 
@@ -231,6 +350,11 @@ impl Git<'_> {
         for setting in SAFE_CONFIG {
             command.args(["-c", setting]);
         }
+        if self.is_submodule {
+            command.env("GIT_PROTOCOL_FROM_USER", "0");
+        } else {
+            command.args(["-c", FILES_OF_USER]);
+        }
         for variable in UNSET_VARIABLES {
             command.env_remove(variable);
         }
@@ -246,7 +370,19 @@ impl Git<'_> {
         command
     }
 
-    fn finish(&self, operation: &'static str, mut command: Command) -> Result<String, SourceError> {
+    fn finish(&self, operation: &'static str, command: Command) -> Result<String, SourceError> {
+        self.finish_with(operation, command, |stream| {
+            bounds::read(stream, bounds::ANSWER)
+        })
+    }
+
+    /// Runs a command, whose output `read` reads.
+    fn finish_with(
+        &self,
+        operation: &'static str,
+        mut command: Command,
+        read: fn(ChildStdout) -> io::Result<Vec<u8>>,
+    ) -> Result<String, SourceError> {
         command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -255,13 +391,16 @@ impl Git<'_> {
             ErrorKind::NotFound => SourceError::NoGit(self.location.into()),
             _ => self.error(operation, &err.to_string()),
         })?;
-        self.wait(operation, child)
+        self.wait(operation, child, read)
     }
 
-    fn wait(&self, operation: &'static str, mut child: Child) -> Result<String, SourceError> {
-        let stdout = collect(child.stdout.take(), |stream| {
-            bounds::read(stream, bounds::ANSWER)
-        });
+    fn wait(
+        &self,
+        operation: &'static str,
+        mut child: Child,
+        read: fn(ChildStdout) -> io::Result<Vec<u8>>,
+    ) -> Result<String, SourceError> {
+        let stdout = collect(child.stdout.take(), read);
         let stderr = collect(child.stderr.take(), messages);
         let mut pause = Duration::from_millis(1);
         let status = loop {
@@ -301,7 +440,7 @@ impl Git<'_> {
     }
 
     fn error(&self, operation: &'static str, text: &str) -> SourceError {
-        let text = text.replace(self.url, self.location);
+        let text = text.replace(self.remote.url(), self.location);
         let words = text
             .split_whitespace()
             .map(without_credentials)
@@ -349,6 +488,32 @@ fn collect<S: Read + Send + 'static>(
 fn finished(collecting: JoinHandle<io::Result<Vec<u8>>>) -> io::Result<String> {
     let bytes = collecting.join().unwrap_or_else(|_| Ok(Vec::new()))?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Returns the records of `git ls-files --stage -z` for [`SpecialEntries`].
+fn only_special(stream: impl Read) -> io::Result<Vec<u8>> {
+    let mut records = BufReader::new(stream);
+    let (mut kept, mut record) = (Vec::new(), Vec::new());
+    let files = [
+        format!("\t{MODULES_FILE}\0"),
+        format!("\t{ATTRIBUTES_FILE}\0"),
+        format!("/{ATTRIBUTES_FILE}\0"),
+    ];
+    let is_file = |record: &[u8]| files.iter().any(|file| record.ends_with(file.as_bytes()));
+    loop {
+        record.clear();
+        let mut part = records.by_ref().take(bounds::ANSWER);
+        if part.read_until(0, &mut record)? == 0 {
+            return Ok(kept);
+        }
+        if record.starts_with(SUBMODULE_MODE.as_bytes()) || is_file(&record) {
+            kept.extend_from_slice(&record);
+        }
+        if kept.len() as u64 > bounds::ANSWER {
+            let text = "there are too many submodules and files of attributes";
+            return Err(io::Error::new(ErrorKind::FileTooLarge, text));
+        }
+    }
 }
 
 /// Returns the end of a program's messages, from a whole word on: a truncated address could hide that it contains a

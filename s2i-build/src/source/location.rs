@@ -63,7 +63,8 @@ impl FromStr for SourceLocation {
     }
 }
 
-fn place(text: &str) -> Result<Place, LocationError> {
+/// Returns the place of a location without a fragment.
+pub(super) fn place(text: &str) -> Result<Place, LocationError> {
     if let Some((scheme, rest)) = text
         .split_once("://")
         .filter(|(scheme, _)| is_scheme(scheme))

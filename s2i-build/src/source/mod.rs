@@ -5,8 +5,11 @@ mod directory;
 mod fetch;
 mod fingerprint;
 mod git;
+mod lfs;
 pub mod location;
+mod modules;
 mod objects;
+mod submodules;
 mod tree;
 
 use std::{io, path::PathBuf};
@@ -15,6 +18,7 @@ use thiserror::Error;
 
 pub use fetch::{LocalAndGit, usual_git};
 pub use fingerprint::Survey;
+pub use modules::SubmoduleError;
 pub use tree::Fetched;
 
 use crate::cancel::Interrupt;
@@ -50,6 +54,33 @@ pub enum SourceError {
         /// The message of Git, on one line, without control characters and credentials.
         message: String,
     },
+    /// A submodule can't be fetched.
+    #[error("can't fetch the submodule `{path}`")]
+    Submodule {
+        /// Its path in the source.
+        path: String,
+        /// The reason.
+        #[source]
+        source: Box<SubmoduleError>,
+    },
+    /// `git-lfs` is not on this machine.
+    #[error("`git-lfs` is needed for the content of {files} and is not on this machine")]
+    NoLfs {
+        /// The first files.
+        files: String,
+    },
+    /// Git LFS has no content for files.
+    #[error("can't fetch the content of {files} with Git LFS")]
+    Lfs {
+        /// The first files.
+        files: String,
+        /// The failure.
+        #[source]
+        source: Option<Box<SourceError>>,
+    },
+    /// A server for Git LFS that is not allowed for sources either.
+    #[error("`.lfsconfig` names the server `{0}`, which is not allowed")]
+    LfsAddress(String),
     /// An invalid name of a branch, tag or commit.
     #[error("`{0}` can't be the name of a branch, tag or commit")]
     BadRef(String),

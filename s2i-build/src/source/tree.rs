@@ -27,6 +27,7 @@ use super::{
 };
 use crate::{
     facts::{CommitFacts, SourceFacts},
+    notice::Notice,
     plan::SourceFilter,
     request::SourceRequest,
     stream::{ArchiveStream, Tree, blocking, pieces_of},
@@ -39,6 +40,8 @@ pub struct Fetched {
     pub facts: SourceFacts,
     /// Soft problems in its files.
     pub diagnostics: Vec<Diagnostic>,
+    /// Findings about it for the user.
+    pub notices: Vec<Notice>,
     /// Opened once; all access is through this handle.
     root: Arc<OpenDir>,
     filter: Arc<Filter>,
@@ -93,6 +96,7 @@ impl Fetched {
             location,
             context_dir: request.context_dir.clone(),
             commit,
+            submodules: request.submodules,
             scripts: scripts_in(&root, &filter),
             environment,
             filter: rules,
@@ -102,6 +106,7 @@ impl Fetched {
         Ok(Self {
             facts,
             diagnostics,
+            notices: Vec::new(),
             root: Arc::new(root),
             filter: Arc::new(filter),
             checkout,
@@ -118,6 +123,7 @@ impl Fetched {
         Ok(Self {
             facts,
             diagnostics: Vec::new(),
+            notices: Vec::new(),
             root: Arc::new(root),
             filter: Arc::default(),
             checkout: None,

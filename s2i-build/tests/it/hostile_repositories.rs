@@ -19,6 +19,8 @@ use s2i_build::{
     source::LocalAndGit,
 };
 
+use s2i_core::ErrorChain;
+
 use crate::place::{Place, names};
 
 /// Git that notes its arguments beside the directory that it works in, a line each and an empty one after the
@@ -236,24 +238,56 @@ fn repository_settings_run_no_program() {
     assert!(!canary.exists());
 }
 
-/// A submodule: its name, its path, and the rest of its entry in `.gitmodules`.
-const SUBMODULES: [(&str, &str, &str); 7] = [
-    ("plain", "plain", ""),
+/// A submodule: its name, its path, its address (empty for a harmless one), more of its entry in `.gitmodules`, and
+/// the error, `None` where it is fetched and nothing more.
+const SUBMODULES: [(&str, &str, &str, &str, Option<&str>); 10] = [
+    ("plain", "plain", "", "", None),
     // CVE-2018-11235.
-    ("../../evil", "named", ""),
+    ("../../evil", "named", "", "", Some("its name")),
     // CVE-2018-17456.
-    ("option", "-evil", "url = -u./payload\n"),
+    ("option", "-evil", "", "", Some("its path")),
+    ("address", "address", "-u./payload", "", Some("its address")),
+    (
+        "host",
+        "host",
+        "ssh://-oProxyCommand=touch/x",
+        "",
+        Some("starts with `-`"),
+    ),
     // CVE-2025-48384: Git reads the path without its end and makes the directory with it.
-    ("end", "end\r", ""),
+    ("end", "end\r", "", "", Some("its path")),
     // CVE-2024-32002: where names have no case, `A` is the link.
-    ("case", "A/modules/evil", ""),
-    ("command", "command", "update = !touch CANARY\n"),
-    ("helper", "helper", "url = ext::touch CANARY\n"),
+    ("case", "A/modules/evil", "", "", None),
+    // CVE-2019-19604.
+    ("command", "command", "", "update = !touch CANARY\n", None),
+    (
+        "helper",
+        "helper",
+        "ext::touch CANARY",
+        "",
+        Some("over `ext`"),
+    ),
+    (
+        "other",
+        "other",
+        "../../../../../../../../x",
+        "",
+        Some("leads above"),
+    ),
 ];
 
+/// Git of a user who allows submodules on this machine.
+fn git_that_allows_files() -> Command {
+    let mut command = Command::new("git");
+    command.env("GIT_CONFIG_COUNT", "1");
+    command.env("GIT_CONFIG_KEY_0", "protocol.file.allow");
+    command.env("GIT_CONFIG_VALUE_0", "always");
+    command
+}
+
 #[test]
-fn no_submodule_is_fetched() {
-    for (name, path, more) in SUBMODULES {
+fn hostile_submodules_are_refused() {
+    for (name, path, url, more, expected) in SUBMODULES {
         let place = Place::new();
         let canary = place.path("canary");
         let inner = place.path("inner");
@@ -262,32 +296,45 @@ fn no_submodule_is_fetched() {
         program(&inner.join(".git/hooks/post-checkout"), &canary);
         place.write("main.go", "1");
         symlink(".git", place.path("app/a")).unwrap();
-        let more = more.replace("CANARY", canary.to_str().unwrap());
-        let modules = format!(
-            "[submodule \"{name}\"]\npath = \"{path}\"\nurl = {}\n{more}",
-            inner.display()
-        );
+        let canary_path = canary.to_str().unwrap();
+        let more = more.replace("CANARY", canary_path);
+        let url = match url {
+            "" => inner.to_str().unwrap().to_owned(),
+            url => url.replace("CANARY", canary_path),
+        };
+        let modules = format!("[submodule \"{name}\"]\npath = \"{path}\"\nurl = {url}\n{more}");
         place.write(".gitmodules", &modules);
         place.git(&["init", "-q"]);
         place.git(&["add", "-A"]);
         let link = format!("160000,{commit},{path}");
         place.git(&["update-index", "--add", "--cacheinfo", &link]);
         place.git(&["commit", "-q", "-m", "A submodule"]);
-        let fetched = place.fetch(&place.request()).unwrap();
-        let found = names(&fetched);
-        assert!(found.contains("main.go=1"), "{found}");
-        assert!(!found.contains("inside"), "{path:?}: {found}");
+        let source = LocalAndGit {
+            git: git_that_allows_files,
+            ..place.source()
+        };
+        let (progress, cancel) = (Progress::new(&()), CancelToken::default());
+        let context = BuildContext::new(&progress, &cancel);
+        let fetched = pollster::block_on(source.fetch(&place.request(), context));
+        match (fetched, expected) {
+            (Ok(fetched), None) => {
+                let found = names(&fetched);
+                assert!(
+                    found.contains(&format!("{path}/inside=")),
+                    "{path}: {found}"
+                );
+            }
+            (Err(err), Some(expected)) => {
+                let text = ErrorChain(&err).to_string();
+                let start = format!("can't fetch the submodule `{path}`: ");
+                assert!(
+                    text.starts_with(&start) && text.contains(expected),
+                    "{text}"
+                );
+            }
+            (fetched, _) => panic!("{path:?}: {:?}", fetched.map(|fetched| fetched.facts)),
+        }
         assert!(!canary.exists(), "{path:?}");
-        let messages: Vec<_> = fetched
-            .diagnostics
-            .iter()
-            .map(ToString::to_string)
-            .collect();
-        let expected = "the submodules of this repository are not fetched";
-        assert!(
-            messages.iter().any(|line| line.contains(expected)),
-            "{messages:?}"
-        );
     }
 }
 

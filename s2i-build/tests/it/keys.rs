@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, process::Command, thread, time::Duration};
 
 use s2i_build::{
     CancelToken, build,
+    plan::Submodules,
     request::{
         BuildRequest, Builder, Builders, ContainerOptions, Limits, Network, PreviousRequest,
         PullPolicy, RuntimeRequest, SourceRequest,
@@ -243,6 +244,11 @@ const SOURCE: &[Case] = &[
     ),
     ("copy", |request, _| request.source.copy = true, Other),
     (
+        "submodules",
+        |request, _| request.source.submodules = Submodules::Ignore,
+        Same("there are none"),
+    ),
+    (
         "exclude",
         |request, _| request.source.exclude = r"\.key$".into(),
         Other,
@@ -429,6 +435,7 @@ fn every_option_changes_the_key_or_can_not_matter() {
         git_ref,
         context_dir,
         copy,
+        submodules,
         exclude,
         excluded_dirs,
     });

@@ -7,6 +7,7 @@
 //! - `keys`: which builds an engine takes for the same
 //! - `races`: sources that change while they are built
 //! - `sources`: directories and Git repositories, with the real `git`
+//! - `submodules`: submodules and files of Git LFS
 //! - `hostile_repositories`: repositories and requests that try to run a program by way of Git
 //! - `destinations`: no text of a user or a label leads an upload out of its directory
 
@@ -24,4 +25,5 @@ mod plans;
 mod races;
 mod secrets;
 mod sources;
+mod submodules;
 mod usages;

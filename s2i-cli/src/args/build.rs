@@ -8,7 +8,8 @@ use s2i_core::{ContainerPath, EnvVar, ImageRef, mapping::MappingList};
 
 use super::{
     container::ContainerArgs, credentials::CredentialArgs, legacy::LegacyOptions,
-    limits::LimitArgs, previous::PreviousArgs, result::ResultArgs, uids::AllowedUids,
+    limits::LimitArgs, previous::PreviousArgs, result::ResultArgs, source::SourceArgs,
+    uids::AllowedUids,
 };
 
 const AFTER_HELP: &str = "\
@@ -54,6 +55,8 @@ pub(crate) struct Build {
     /// Exclude files that match this regular expression; "" excludes nothing
     #[arg(long, value_name = "REGEX", default_value = s2i_core::ignore::DEFAULT_EXCLUDE)]
     pub(crate) exclude: String,
+    #[command(flatten)]
+    pub(crate) submodules: SourceArgs,
 
     /// Set an environment variable for the scripts and in the resulting image
     #[arg(short, long, value_name = "NAME=VALUE")]

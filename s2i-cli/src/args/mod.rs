@@ -15,6 +15,7 @@ mod rebuild;
 mod result;
 mod run;
 mod shell;
+mod source;
 mod tls;
 mod uids;
 mod usage;

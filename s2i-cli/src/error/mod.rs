@@ -223,6 +223,10 @@ fn source_code(err: &SourceError) -> Code {
         | SourceError::Git { .. }
         | SourceError::Ignore(_)
         | SourceError::OutsideObjects { .. }
+        | SourceError::Submodule { .. }
+        | SourceError::NoLfs { .. }
+        | SourceError::Lfs { .. }
+        | SourceError::LfsAddress(_)
         | SourceError::Io { .. } => exit::FETCH,
     }
 }
@@ -300,6 +304,11 @@ fn source_hint(err: &SourceError) -> Option<&'static str> {
         SourceError::OutsideObjects { .. } => {
             "build the files as they are with --copy, or build as the owner of the repository"
         }
+        SourceError::Submodule { .. } => {
+            "mend its entry in .gitmodules, get access to its repository, or leave submodules out with --ignore-submodules"
+        }
+        SourceError::NoLfs { .. } => "install it, for example: apt-get install git-lfs",
+        SourceError::Lfs { .. } => "`git lfs pull` in a clone of the repository must work",
         SourceError::Ignore(_) => {
             "leave out whole directories, or give an expression with --exclude"
         }

@@ -6,6 +6,7 @@ use s2i_build::{
     BuildError, BuildFailure, EngineError, Interrupt, SourceError,
     plan::{PlanError, SourceEvidence, UserOrigin, UserReason, UserRefused},
     ports::Operation,
+    source::SubmoduleError,
 };
 use s2i_core::{
     ErrorChain, ImageRef, Script,
@@ -171,6 +172,22 @@ fn sources() {
             owner: 1001,
             outside: "/home/me/app/.git".into(),
         }),
+        of(SourceError::Submodule {
+            path: "vendor/lib".into(),
+            source: Box::new(SubmoduleError::NoEntry),
+        }),
+        of(SourceError::NoLfs {
+            files: "`a.bin`, `b.bin`".into(),
+        }),
+        of(SourceError::Lfs {
+            files: "`a.bin`".into(),
+            source: Some(Box::new(SourceError::Git {
+                location: location(),
+                operation: "lfs pull",
+                message: "404".into(),
+            })),
+        }),
+        of(SourceError::LfsAddress("file:///srv".into())),
         of(SourceError::Ignore(IgnoreError::TooMany {
             place: ".s2iignore".into(),
         })),
@@ -191,6 +208,10 @@ fn sources() {
     8 can't fetch `https://example.org/app`: git fetch failed: could not read Username
     2 `-h` can't be the name of a branch, tag or commit
     8 the Git repository `app` belongs to another user (uid 1001) and takes its objects from `/home/me/app/.git` | build the files as they are with --copy, or build as the owner of the repository
+    8 can't fetch the submodule `vendor/lib`: `.gitmodules` has no address for it | mend its entry in .gitmodules, get access to its repository, or leave submodules out with --ignore-submodules
+    8 `git-lfs` is needed for the content of `a.bin`, `b.bin` and is not on this machine | install it, for example: apt-get install git-lfs
+    8 can't fetch the content of `a.bin` with Git LFS: can't fetch `https://example.org/app`: git lfs pull failed: 404 | `git lfs pull` in a clone of the repository must work
+    8 `.lfsconfig` names the server `file:///srv`, which is not allowed
     8 `.s2iignore` has more than 10000 rules | leave out whole directories, or give an expression with --exclude
     8 can't read `app/.s2iignore`: permission denied
     130 stopped by Ctrl-C

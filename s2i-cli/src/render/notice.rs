@@ -6,6 +6,9 @@ use s2i_build::{
 };
 use s2i_core::ImageRef;
 
+/// The most names that a sentence lists.
+const SEVERAL: usize = 10;
+
 /// Returns the sentence for a notice. It may contain names from sources, images and servers.
 pub(super) fn sentence(notice: &Notice) -> String {
     match notice {
@@ -19,6 +22,10 @@ pub(super) fn sentence(notice: &Notice) -> String {
             location,
             reference,
         } => format!("source: {reference} of {location}"),
+        Notice::SubmodulesFetched { paths } => format!("source: submodules: {}", several(paths)),
+        Notice::SubmodulesLeftOut { paths } => {
+            format!("source: submodules that are left out: {}", several(paths))
+        }
         Notice::BuilderChosen { builder, reason } => chosen(builder, reason),
         Notice::NoPreviousImage { image } => {
             format!("a clean build: there is no image `{image}` yet")
@@ -53,6 +60,16 @@ pub(super) fn sentence(notice: &Notice) -> String {
         Notice::EmbeddedEngine { reason } => format!("using the embedded engine: {reason}"),
         Notice::Loading { engine, endpoint } => format!("loading it into {engine} at {endpoint}"),
         Notice::NoLogin { registry } => format!("there was no login for `{registry}`"),
+    }
+}
+
+/// Returns a list of names that is short enough for a line.
+fn several(names: &[String]) -> String {
+    match names.split_at_checked(SEVERAL) {
+        Some((first, rest)) if !rest.is_empty() => {
+            format!("{} and {} more", first.join(", "), rest.len())
+        }
+        _ => names.join(", "),
     }
 }
 
@@ -165,6 +182,12 @@ mod tests {
                 location: "https://example.org/app".into(),
                 reference: "v1".into(),
             },
+            Notice::SubmodulesFetched {
+                paths: (0..12).map(|number| format!("lib{number}")).collect(),
+            },
+            Notice::SubmodulesLeftOut {
+                paths: vec!["vendor/lib".into()],
+            },
             Notice::BuilderChosen {
                 builder: image(),
                 reason: ChoiceReason::OnlyImage,
@@ -181,6 +204,8 @@ mod tests {
         source: HEAD of the Git repository app; uncommitted changes are not built (--copy builds them)
         source: HEAD of the Git repository app, which takes objects from /other/.git; uncommitted changes are not built (--copy builds them)
         source: v1 of https://example.org/app
+        source: submodules: lib0, lib1, lib2, lib3, lib4, lib5, lib6, lib7, lib8, lib9 and 2 more
+        source: submodules that are left out: vendor/lib
         builder s2i/go: the engine has this builder image; the result gets no name
         builder s2i/go: the source has a go.mod
         builder s2i/go: the source has a go.mod, which comes before a package.json and an index.html; app is the name of the result: the engine has no such image

@@ -158,12 +158,38 @@ pub enum SourceOrigin {
         reference: String,
         /// The full ID of the commit.
         commit: String,
+        /// The treatment of its submodules.
+        submodules: Submodules,
+        /// The treatment of files that Git LFS keeps outside of the repository.
+        lfs: Lfs,
     },
     /// A directory, as it is.
     Directory {
         /// The path, as it was given.
         path: String,
     },
+}
+
+/// The treatment of the submodules of a Git repository.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Submodules {
+    /// The commits that the tree records are checked out, nested ones too.
+    #[default]
+    Fetch,
+    /// Their directories stay empty.
+    Ignore,
+}
+
+/// The treatment of files that Git LFS keeps outside of the repository.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Lfs {
+    /// The content is in the place of each pointer.
+    #[default]
+    Content,
 }
 
 /// The rules that leave files of a source out.
@@ -190,6 +216,8 @@ impl From<&SourceFacts> for SourceInput {
                 url: location,
                 reference: commit.reference.clone(),
                 commit: commit.id.clone(),
+                submodules: facts.submodules,
+                lfs: Lfs::Content,
             },
             None => SourceOrigin::Directory { path: location },
         };

@@ -21,8 +21,8 @@ use thiserror::Error;
 
 pub use check::PlanReferenceError;
 pub use inputs::{
-    ImageInput, ImageInputs, ImageRole, Inputs, SecretInput, SourceFilter, SourceInput,
-    SourceOrigin, TrustInput,
+    ImageInput, ImageInputs, ImageRole, Inputs, Lfs, SecretInput, SourceFilter, SourceInput,
+    SourceOrigin, Submodules, TrustInput,
 };
 pub use output::{ConfigChanges, Entrypoint, OnNamingFailure, Output};
 pub use stage::{

@@ -1,0 +1,261 @@
+//! Submodules and files of Git LFS, with the real `git`.
+
+use std::{fs, path::Path, process::Command};
+
+use s2i_build::{
+    BuildContext, CancelToken, SourceError,
+    event::Progress,
+    notice::Notice,
+    plan::Submodules,
+    ports::SourceReader as _,
+    request::SourceRequest,
+    source::{Fetched, LocalAndGit, usual_git},
+};
+use s2i_core::ErrorChain;
+
+use crate::place::{Place, git, names};
+
+/// Git of a user who allows submodules on this machine.
+fn git_that_allows_files() -> Command {
+    let mut command = Command::new("git");
+    command.env("GIT_CONFIG_COUNT", "1");
+    command.env("GIT_CONFIG_KEY_0", "protocol.file.allow");
+    command.env("GIT_CONFIG_VALUE_0", "always");
+    command
+}
+
+fn fetch(
+    place: &Place,
+    program: fn() -> Command,
+    request: &SourceRequest,
+) -> Result<Fetched, SourceError> {
+    let source = LocalAndGit {
+        git: program,
+        ..place.source()
+    };
+    let (progress, cancel) = (Progress::new(&()), CancelToken::default());
+    pollster::block_on(source.fetch(request, BuildContext::new(&progress, &cancel)))
+}
+
+#[track_caller]
+fn fails(place: &Place, program: fn() -> Command, expected: &str) {
+    let err = fetch(place, program, &place.request()).unwrap_err();
+    let text = ErrorChain(&err).to_string();
+    let text = text.replace(place.dir.path().to_str().unwrap(), "PLACE");
+    assert!(text.contains(expected), "{text}");
+    let left = fs::read_dir(place.path("tmp")).unwrap().count();
+    assert_eq!(left, 0);
+}
+
+/// Makes a repository with a file; `modules` are the names of its submodules, which lie beside it.
+fn repository(place: &Place, name: &str, modules: &[&str]) {
+    let dir = place.path(name);
+    fs::create_dir_all(&dir).unwrap();
+    fs::write(dir.join("file"), name).unwrap();
+    git(&dir, &["init", "-q"]);
+    for module in modules {
+        let url = format!("../{module}");
+        let allow = "protocol.file.allow=always";
+        git(&dir, &["-c", allow, "submodule", "--quiet", "add", &url]);
+    }
+    commit(&dir);
+}
+
+fn commit(dir: &Path) {
+    git(dir, &["add", "-A"]);
+    git(dir, &["commit", "-q", "-m", "Change"]);
+}
+
+/// A source with a submodule that has one itself.
+fn nested() -> Place {
+    let place = Place::new();
+    repository(&place, "deep", &[]);
+    repository(&place, "lib", &["deep"]);
+    repository(&place, "app", &["lib"]);
+    place
+}
+
+const NESTED: &str = ".gitmodules=[submodule \"lib\"]\n\tpath = lib\n\turl = ../lib file=app lib      lib/.gitmodules=[submodule \"deep\"]\n\tpath = deep\n\turl = ../deep lib/deep      lib/deep/file=deep lib/file=lib";
+
+#[test]
+fn nested_submodules_are_fetched_at_the_recorded_commits() {
+    let place = nested();
+    for name in ["lib", "deep"] {
+        fs::write(place.path(name).join("file"), "later").unwrap();
+        commit(&place.path(name));
+    }
+    // Without the work trees that have them already.
+    let status = Command::new("git")
+        .args(["clone", "-q", "--bare", "app", "bare"])
+        .current_dir(place.dir.path())
+        .status();
+    assert!(status.unwrap().success());
+    let bare = SourceRequest::new(place.path("bare").to_str().unwrap().parse().unwrap());
+    let fetched = fetch(&place, git_that_allows_files, &bare).unwrap();
+    assert_eq!(names(&fetched), NESTED);
+    let expected = Notice::SubmodulesFetched {
+        paths: vec!["lib".into(), "lib/deep".into()],
+    };
+    assert_eq!(fetched.notices, [expected]);
+}
+
+/// The work trees have other commits and changes, and the rule for files of this machine does not matter.
+#[test]
+fn submodules_of_a_work_tree_are_built_from_their_recorded_commits() {
+    let place = Place::new();
+    repository(&place, "lib", &[]);
+    repository(&place, "app", &["lib"]);
+    fs::write(place.path("app/lib/file"), "later").unwrap();
+    commit(&place.path("app/lib"));
+    fs::write(place.path("app/lib/file"), "uncommitted").unwrap();
+    fs::remove_dir_all(place.path("lib")).unwrap();
+    let fetched = fetch(&place, usual_git, &place.request()).unwrap();
+    assert!(names(&fetched).ends_with("file=app lib lib/file=lib"));
+}
+
+#[test]
+fn submodules_on_this_machine_follow_the_rule_of_the_user() {
+    let place = nested();
+    let lib = place.path("app/lib");
+    fs::remove_dir_all(&lib).unwrap();
+    fs::create_dir(&lib).unwrap();
+    let expected = "can't fetch the submodule `lib`: can't fetch `PLACE/lib`: git fetch failed";
+    fails(&place, usual_git, expected);
+}
+
+#[test]
+fn submodules_are_left_out_on_request() {
+    let place = nested();
+    let request = SourceRequest {
+        submodules: Submodules::Ignore,
+        ..place.request()
+    };
+    let fetched = fetch(&place, usual_git, &request).unwrap();
+    assert!(names(&fetched).ends_with("file=app lib"));
+    let paths = vec!["lib".into()];
+    assert_eq!(fetched.notices, [Notice::SubmodulesLeftOut { paths }]);
+}
+
+#[test]
+fn submodule_without_an_entry_is_an_error() {
+    let place = nested();
+    fs::remove_file(place.path("app/.gitmodules")).unwrap();
+    commit(&place.path("app"));
+    let expected = "can't fetch the submodule `lib`: `.gitmodules` has no address for it";
+    fails(&place, git_that_allows_files, expected);
+}
+
+#[test]
+fn submodules_without_end_are_refused() {
+    let place = Place::new();
+    repository(&place, "app", &[]);
+    let app = place.path("app");
+    let entry = "[submodule \"a\"]\npath = a\nurl = ../app\n";
+    fs::write(app.join(".gitmodules"), entry).unwrap();
+    commit(&app);
+    // The submodule is the commit before.
+    let add_level = || {
+        let mut command = Command::new("git");
+        let head = command.args(["rev-parse", "HEAD"]).current_dir(&app);
+        let head = String::from_utf8(head.output().unwrap().stdout).unwrap();
+        let link = format!("160000,{},a", head.trim());
+        git(&app, &["update-index", "--add", "--cacheinfo", &link]);
+        git(&app, &["commit", "-q", "-m", "One more level"]);
+    };
+    for _ in 0..10 {
+        add_level();
+    }
+    assert!(fetch(&place, git_that_allows_files, &place.request()).is_ok());
+    add_level();
+    let fetched = fetch(&place, git_that_allows_files, &place.request());
+    let text = ErrorChain(&fetched.unwrap_err()).to_string();
+    assert!(text.contains("more than 10 levels deep"), "{text}");
+}
+
+const POINTER: &str = "version https://git-lfs.github.com/spec/v1\n     oid sha256:e292f0def1cdcf4f6c105008b52515ac0ad72622d5fc230a02cbd2b7bcb5f4e2\nsize 15\n";
+
+/// The path of the content in Git's own directory.
+const OBJECT: &str =
+    "lfs/objects/e2/92/e292f0def1cdcf4f6c105008b52515ac0ad72622d5fc230a02cbd2b7bcb5f4e2";
+
+/// A source with a file of Git LFS.
+fn large() -> Place {
+    let place = Place::new();
+    place.write(".gitattributes", "*.bin filter=lfs\n");
+    place.write("model.bin", POINTER);
+    // No pointer for Git LFS.
+    place.write("text.txt", POINTER);
+    place.git(&["init", "-q"]);
+    place.commit();
+    place
+}
+
+fn add_content(git_dir: &Path) {
+    let object = git_dir.join(OBJECT);
+    fs::create_dir_all(object.parent().unwrap()).unwrap();
+    fs::write(object, "the large file\n").unwrap();
+}
+
+/// Git of a machine without Git LFS.
+fn git_without_lfs() -> Command {
+    let script = r#"case " $* " in *" lfs "*) exit 1;; esac; exec git "$@""#;
+    let mut command = Command::new("sh");
+    command.args(["-c", script, "git"]);
+    command
+}
+
+fn has_lfs() -> bool {
+    let output = Command::new("git").args(["lfs", "version"]).output();
+    output.unwrap().status.success()
+}
+
+#[test]
+fn pointers_are_an_error_without_git_lfs() {
+    let place = large();
+    let expected = "`git-lfs` is needed for the content of `model.bin` and is not on this machine";
+    fails(&place, git_without_lfs, expected);
+    place.write(".gitattributes", "*.bin -text\n");
+    place.commit();
+    let fetched = fetch(&place, git_without_lfs, &place.request()).unwrap();
+    assert!(names(&fetched).contains("model.bin=version"));
+}
+
+#[test]
+fn content_of_lfs_comes_from_the_repository_or_its_origin() {
+    let place = large();
+    if !has_lfs() {
+        return;
+    }
+    let missing = "can't fetch the content of `model.bin` with Git LFS";
+    fails(&place, usual_git, missing);
+    let origin = place.path("origin");
+    place.git(&["clone", "-q", "--bare", ".", origin.to_str().unwrap()]);
+    add_content(&origin);
+    place.git(&["remote", "add", "origin", origin.to_str().unwrap()]);
+    let with_content = |request: &SourceRequest| {
+        let fetched = fetch(&place, usual_git, request).unwrap();
+        let found = names(&fetched);
+        assert!(
+            found.contains("model.bin=the large file text.txt=version"),
+            "{found}"
+        );
+    };
+    with_content(&place.request());
+    place.git(&["remote", "remove", "origin"]);
+    add_content(&place.path("app/.git"));
+    with_content(&place.request());
+    let bare = SourceRequest::new(origin.to_str().unwrap().parse().unwrap());
+    with_content(&bare);
+}
+
+#[test]
+fn servers_of_lfs_follow_the_rules_for_sources() {
+    let place = large();
+    add_content(&place.path("app/.git"));
+    for url in ["ext::touch x", "ssh://-oProxyCommand=x/y", "relative"] {
+        place.write(".lfsconfig", &format!("[lfs]\nurl = {url}\n"));
+        place.commit();
+        let expected = format!("`.lfsconfig` names the server `{url}`, which is not allowed");
+        fails(&place, usual_git, &expected);
+    }
+}
