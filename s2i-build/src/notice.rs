@@ -40,6 +40,11 @@ pub enum Notice {
         /// Their paths in the source.
         paths: Vec<String>,
     },
+    /// Links of the source lead to nothing in it. They stay links, and may lead to something in the container.
+    DanglingLinks {
+        /// The paths of the first ones in the source.
+        paths: Vec<String>,
+    },
     /// The request left the builder open, and it was chosen.
     BuilderChosen {
         /// The builder.

@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     io::{self, ErrorKind},
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
 };
 
 use cap_fs_ext::OpenOptionsSyncExt as _;
@@ -11,6 +11,8 @@ use cap_std::{
     ambient_authority,
     fs::{Dir, OpenOptions},
 };
+
+use crate::ignore::Filter;
 
 /// An open directory, and the path that messages show for it.
 ///
@@ -20,6 +22,17 @@ use cap_std::{
 pub struct OpenDir {
     dir: Dir,
     path: PathBuf,
+    outer: Option<Outer>,
+}
+
+/// The tree that a directory is a part of. Links in the directory may lead to the rest of it.
+#[derive(Debug)]
+pub(crate) struct Outer {
+    pub(crate) dir: Dir,
+    /// The path of the directory in it, without links.
+    pub(crate) part: PathBuf,
+    /// The paths in it that no link leads to.
+    pub(crate) filter: Filter,
 }
 
 impl OpenDir {
@@ -30,13 +43,44 @@ impl OpenDir {
     pub fn open(path: impl Into<PathBuf>) -> io::Result<Self> {
         let path = path.into();
         let dir = Dir::open_ambient_dir(&path, ambient_authority())?;
-        Ok(Self { dir, path })
+        Ok(Self::new(dir, path))
     }
 
     /// A directory that is open already, with the path for messages.
     pub fn new(dir: Dir, path: impl Into<PathBuf>) -> Self {
         let path = path.into();
-        Self { dir, path }
+        Self {
+            dir,
+            path,
+            outer: None,
+        }
+    }
+
+    /// Opens a directory below this one as a part of it: archives and copies of it have the content of this directory
+    /// in the place of links that lead there, except for what `filter` leaves out.
+    ///
+    /// # Errors
+    /// Those of [`open_dir`](Self::open_dir).
+    pub fn open_part(&self, path: &Path, filter: Filter) -> io::Result<Self> {
+        let part = self.dir.canonicalize(path)?;
+        let mut dir = self.open_dir(path)?;
+        if part
+            .components()
+            .next()
+            .is_some_and(|first| first != Component::CurDir)
+        {
+            let whole = self.dir.try_clone()?;
+            dir.outer = Some(Outer {
+                dir: whole,
+                part,
+                filter,
+            });
+        }
+        Ok(dir)
+    }
+
+    pub(crate) fn outer(&self) -> Option<&Outer> {
+        self.outer.as_ref()
     }
 
     /// The handle.
@@ -59,6 +103,7 @@ impl OpenDir {
         Ok(Self {
             dir: self.dir.open_dir(path)?,
             path: self.path.join(path),
+            outer: None,
         })
     }
 

@@ -153,6 +153,7 @@ impl LocalAndGit {
     ) -> Result<Fetched, SourceError> {
         let checkout = Checkout::new(&self.temp_dir, cancel)?;
         let location = request.location.public();
+        let absolute = self.absolute_location(&request.location);
         let reference = request
             .git_ref
             .as_deref()
@@ -163,6 +164,8 @@ impl LocalAndGit {
             location: &location,
             checkout: checkout.path(),
             is_submodule: false,
+            // Git's own directory is a part of the source.
+            clone_url: request.exclude.is_empty().then_some(&absolute),
             cancel,
         };
         let commit = git::fetch(&git, reference)?;
@@ -171,8 +174,7 @@ impl LocalAndGit {
         let notices = found.into_notices();
         let base =
             OpenDir::open(checkout.path()).map_err(SourceError::io("open", checkout.path()))?;
-        let location = self.absolute_location(&request.location);
-        let mut fetched = Fetched::inspect(base, request, location, Some(commit), Some(checkout))?;
+        let mut fetched = Fetched::inspect(base, request, absolute, Some(commit), Some(checkout))?;
         fetched.notices.extend(notices);
         Ok(fetched)
     }

@@ -14,7 +14,9 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process_group};
 use s2i_core::{OpenDir, bounds};
 
-use super::{SourceError, directory::handle_path, location::without_credentials};
+use super::{
+    SourceError, directory::handle_path, location::without_credentials, reference::Reference,
+};
 use crate::{cancel::CancelToken, facts::CommitFacts};
 
 /// Overrides of all settings that could run a program or write outside of the checkout, and of the filter of Git LFS,
@@ -47,6 +49,12 @@ const ATTRIBUTES_FILE: &str = ".gitattributes";
 
 /// The maximal length of a list of files, in bytes.
 const LISTING: u64 = 64 << 20;
+
+/// All branches and tags of a remote.
+const EVERYTHING: [&str; 2] = [
+    "+refs/heads/*:refs/remotes/origin/*",
+    "+refs/tags/*:refs/tags/*",
+];
 
 /// The program that serves a local repository whose owner was checked.
 const UPLOAD_PACK: &str = "--upload-pack=git -c 'safe.directory=*' upload-pack";
@@ -115,34 +123,36 @@ pub(super) struct Git<'a> {
     pub(super) checkout: &'a Path,
     /// True if another repository named this one, so that Git's rules for submodules apply.
     pub(super) is_submodule: bool,
+    /// The address without credentials that the checkout keeps as its remote, if it is a clone with history and tags.
+    pub(super) clone_url: Option<&'a str>,
     pub(super) cancel: &'a CancelToken,
 }
 
 /// Fetches `reference`, or the remote's `HEAD`, and checks it out. The owner of a local repository is checked before
 /// and afterwards.
 pub(super) fn fetch(git: &Git<'_>, reference: Option<&str>) -> Result<CommitFacts, SourceError> {
-    if let Some(reference) = reference {
-        check_ref(reference)?;
-    }
+    let wanted = Reference::parse(reference.unwrap_or("HEAD"))?;
     git.check_owner()?;
     git.run("init", &["--quiet", "--template=", "."])?;
-    let shallow = git.ask(
-        "fetch",
-        &[
-            "--quiet",
-            "--depth=1",
-            "--no-tags",
-            "--end-of-options",
-            git.remote.url(),
-            reference.unwrap_or("HEAD"),
-        ],
-    );
-    let commit = match shallow {
-        Ok(_) => "FETCH_HEAD".to_owned(),
-        Err(_) if git.may_need_everything(reference) => git.fetch_everything(reference)?,
-        Err(err) => return Err(err),
+    let is_whole = git.clone_url.is_some() || !wanted.ancestor.is_empty();
+    let shallow = if is_whole {
+        None
+    } else {
+        Some(git.fetch_one(&wanted))
     };
-    git.run("checkout", &["--quiet", "--detach", &commit])?;
+    let commit = match shallow {
+        None => match git.fetch_everything(&wanted) {
+            // A commit that no branch and no tag has.
+            Err(_) if wanted.ancestor.is_empty() && git.fetch_one(&wanted).is_ok() => {
+                "FETCH_HEAD".to_owned()
+            }
+            commit => commit?,
+        },
+        Some(Ok(())) => "FETCH_HEAD".to_owned(),
+        Some(Err(_)) if git.may_need_everything(&wanted) => git.fetch_everything(&wanted)?,
+        Some(Err(err)) => return Err(err),
+    };
+    git.check_out(&wanted, &commit)?;
     let facts = git.facts(reference)?;
     // The process that served the repository did not check it, and it may have been replaced.
     git.check_owner()?;
@@ -152,58 +162,98 @@ pub(super) fn fetch(git: &Git<'_>, reference: Option<&str>) -> Result<CommitFact
 impl Git<'_> {
     /// Returns whether all refs may have to be fetched. Servers of plain files do not support shallow fetches, and
     /// not all servers allow a fetch by commit ID.
-    fn may_need_everything(&self, reference: Option<&str>) -> bool {
-        let is_id =
-            |r: &str| (4..=64).contains(&r.len()) && r.chars().all(|c| c.is_ascii_hexdigit());
-        self.cancel.reason().is_none()
-            && (self.remote.url().starts_with("http") || reference.is_some_and(is_id))
+    fn may_need_everything(&self, wanted: &Reference<'_>) -> bool {
+        let id = wanted.base;
+        let is_id = (4..=64).contains(&id.len()) && id.chars().all(|c| c.is_ascii_hexdigit());
+        self.cancel.reason().is_none() && (self.remote.url().starts_with("http") || is_id)
     }
 
-    /// Fetches all branches and tags, and returns the revision to check out.
-    fn fetch_everything(&self, reference: Option<&str>) -> Result<String, SourceError> {
-        let Some(reference) = reference else {
-            self.ask(
+    /// Fetches one commit without its history.
+    fn fetch_one(&self, wanted: &Reference<'_>) -> Result<(), SourceError> {
+        let mut first = None;
+        for name in wanted.names() {
+            let fetched = self.ask(
                 "fetch",
                 &[
                     "--quiet",
+                    "--depth=1",
                     "--no-tags",
                     "--end-of-options",
                     self.remote.url(),
-                    "HEAD",
+                    name,
                 ],
-            )?;
-            return Ok("FETCH_HEAD".into());
-        };
-        let all = [
-            "+refs/heads/*:refs/remotes/origin/*",
-            "+refs/tags/*:refs/tags/*",
-        ];
-        self.ask(
-            "fetch",
-            &[
-                "--quiet",
-                "--end-of-options",
-                self.remote.url(),
-                all[0],
-                all[1],
-            ],
-        )?;
-        let candidates = [
-            format!("refs/remotes/origin/{reference}"),
-            format!("refs/tags/{reference}"),
-            reference.to_owned(),
-        ];
-        let known = candidates.iter().find_map(|name| {
-            let commit = format!("{name}^{{commit}}");
-            self.run(
-                "rev-parse",
-                &["--verify", "--quiet", "--end-of-options", &commit],
-            )
-            .ok()
+            );
+            match fetched {
+                Ok(_) => return Ok(()),
+                Err(err) => first = first.or(Some(err)),
+            }
+        }
+        first.map_or(Ok(()), Err)
+    }
+
+    /// Fetches all branches and tags with their history, and returns the revision to check out.
+    fn fetch_everything(&self, wanted: &Reference<'_>) -> Result<String, SourceError> {
+        let Reference { base, ancestor } = wanted;
+        let mut args = vec!["--quiet", "--end-of-options", self.remote.url()];
+        args.extend(EVERYTHING);
+        if *base == "HEAD" {
+            args.push("+HEAD:refs/remotes/origin/HEAD");
+        }
+        self.ask("fetch", &args)?;
+        let names = wanted.names().flat_map(|name| {
+            [
+                format!("refs/remotes/origin/{name}"),
+                format!("refs/tags/{name}"),
+            ]
         });
+        let known = names
+            .chain([(*base).to_owned()])
+            .find_map(|name| self.commit_of(&format!("{name}{ancestor}")));
         self.cancel.check().map_err(SourceError::Interrupted)?;
-        let id = known.and_then(|output| output.lines().last().map(str::to_owned));
-        id.ok_or_else(|| self.error("rev-parse", &format!("there is no `{reference}`")))
+        known.ok_or_else(|| {
+            let text = format!("there is no `{base}{ancestor}`");
+            self.error("rev-parse", &text)
+        })
+    }
+
+    /// Returns the ID of the commit of a revision that the checkout has.
+    fn commit_of(&self, revision: &str) -> Option<String> {
+        let commit = format!("{revision}^{{commit}}");
+        let args = ["--verify", "--quiet", "--end-of-options", &commit];
+        let output = self.run("rev-parse", &args).ok()?;
+        output.lines().last().map(str::to_owned)
+    }
+
+    /// Checks a commit out: on a branch in a clone, otherwise without one.
+    fn check_out(&self, wanted: &Reference<'_>, commit: &str) -> Result<(), SourceError> {
+        let branch = match self.clone_url {
+            Some(url) => {
+                self.run("config", &["remote.origin.url", url])?;
+                self.run("config", &["remote.origin.fetch", EVERYTHING[0]])?;
+                self.branch_of(wanted)
+            }
+            None => None,
+        };
+        match branch {
+            Some(branch) => self.run("checkout", &["--quiet", "-B", &branch, commit])?,
+            None => self.run("checkout", &["--quiet", "--detach", commit])?,
+        };
+        Ok(())
+    }
+
+    /// Returns the branch of the remote that a reference names.
+    fn branch_of(&self, wanted: &Reference<'_>) -> Option<String> {
+        if !wanted.ancestor.is_empty() {
+            return None;
+        }
+        let branch = match wanted.base {
+            "HEAD" => self.remote_branch(),
+            _ => wanted.names().last()?.to_owned(),
+        };
+        // The remote chose the name of its branch.
+        Reference::parse(&branch).ok()?;
+        self.commit_of(&format!("refs/remotes/origin/{branch}"))?;
+        Some(branch).filter(|branch| branch != "HEAD")
     }
 
     fn facts(&self, reference: Option<&str>) -> Result<CommitFacts, SourceError> {
@@ -527,22 +577,6 @@ fn messages(stream: impl Read) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Checks the rules of `git check-ref-format` that keep a name from being an option or an expression.
-fn check_ref(reference: &str) -> Result<(), SourceError> {
-    let is_bad_char = |c: char| c.is_control() || c.is_whitespace() || "~^:?*[\\".contains(c);
-    let is_bad = reference.is_empty()
-        || reference.starts_with(['-', '/'])
-        || reference.ends_with(['/', '.'])
-        || reference.contains("..")
-        || reference.contains("@{")
-        || reference.contains(is_bad_char);
-    if is_bad {
-        Err(SourceError::BadRef(reference.into()))
-    } else {
-        Ok(())
-    }
-}
-
 /// Shortens a text to 80 characters. The last two are `..` when it was truncated.
 fn shorten(subject: &str) -> String {
     match subject.chars().count() {
@@ -554,27 +588,6 @@ fn shorten(subject: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn refs_that_could_be_options_are_refused() {
-        for bad in [
-            "",
-            "-h",
-            "--upload-pack=x",
-            "a b",
-            "a..b",
-            "a@{1}",
-            "a~1",
-            "x:y",
-            "/a",
-            "a.",
-        ] {
-            assert!(check_ref(bad).is_err(), "{bad}");
-        }
-        for good in ["main", "v1.2.3", "feature/x-y", "0123abc"] {
-            assert!(check_ref(good).is_ok(), "{good}");
-        }
-    }
 
     #[test]
     fn long_messages_keep_whole_words_of_their_end() {

@@ -71,6 +71,14 @@ pub(super) fn place(text: &str) -> Result<Place, LocationError> {
     {
         return url(text, &scheme.to_ascii_lowercase(), rest);
     }
+    if let Some((helper, rest)) = text.split_once("::")
+        && is_http(helper)
+        && rest
+            .split_once("://")
+            .is_some_and(|(scheme, _)| is_http(scheme))
+    {
+        return place(rest);
+    }
     if text.contains("::") && is_scheme(text.split("::").next().unwrap_or_default()) {
         return Err(LocationError::Scheme(
             text.split("::").next().unwrap_or_default().into(),
@@ -96,7 +104,8 @@ fn url(text: &str, scheme: &str, rest: &str) -> Result<Place, LocationError> {
             let authority = rest.split('/').next().unwrap_or_default();
             let path = rest.split_once('/').map_or("", |(_, path)| path);
             check_no_option(text, authority.split('@').chain([path]))?;
-            Ok(Place::Remote(text.into()))
+            // Git looks for a helper of the name of the scheme, as it is written.
+            Ok(Place::Remote(format!("{scheme}://{rest}")))
         }
         _ => Err(LocationError::Scheme(scheme.into())),
     }
@@ -110,6 +119,10 @@ fn check_no_option<'a>(
         return Err(LocationError::Option(without_credentials(text)));
     }
     Ok(())
+}
+
+fn is_http(scheme: &str) -> bool {
+    scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https")
 }
 
 fn is_scheme(text: &str) -> bool {
@@ -212,6 +225,11 @@ mod tests {
         check(
             "ssh://git:pw@example.org/app",
             "remote ssh://git@example.org/app",
+        );
+        check("HTTP://example.org/app", "remote http://example.org/app");
+        check(
+            "http::https://example.org/a",
+            "remote https://example.org/a",
         );
         check(
             "git://127.0.0.1:9418/app",

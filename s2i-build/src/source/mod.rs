@@ -9,6 +9,7 @@ mod lfs;
 pub mod location;
 mod modules;
 mod objects;
+mod reference;
 mod submodules;
 mod tree;
 

@@ -190,6 +190,7 @@ impl Fetching {
             location: &location,
             checkout: &dir,
             is_submodule: matches!(remote, Remote::Url(_)),
+            clone_url: parent.git.clone_url.map(|_| location.as_str()),
             ..*parent.git
         };
         let mut git = of(&remote);

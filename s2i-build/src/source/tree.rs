@@ -33,6 +33,9 @@ use crate::{
     stream::{ArchiveStream, Tree, blocking, pieces_of},
 };
 
+/// The most links that a notice names.
+const MAX_DANGLING: usize = 100;
+
 /// A source tree that was fetched and inspected.
 #[derive(Debug)]
 pub struct Fetched {
@@ -61,7 +64,7 @@ impl Fetched {
         checkout: Option<Checkout>,
     ) -> Result<Self, SourceError> {
         let root = match &request.context_dir {
-            Some(context_dir) => open_context(&base, context_dir)?,
+            Some(context_dir) => open_context(&base, context_dir, request)?,
             None => base,
         };
         let excluded_dirs = dirs_below(&root, &request.excluded_dirs)
@@ -92,6 +95,8 @@ impl Fetched {
             }
             _ => Vec::new(),
         };
+        // What keeps the tree from being read is an error when it goes into a container.
+        let dangling = archive::dangling_links(&root, &filter, MAX_DANGLING).unwrap_or_default();
         let facts = SourceFacts {
             location,
             context_dir: request.context_dir.clone(),
@@ -106,7 +111,11 @@ impl Fetched {
         Ok(Self {
             facts,
             diagnostics,
-            notices: Vec::new(),
+            notices: if dangling.is_empty() {
+                Vec::new()
+            } else {
+                vec![Notice::DanglingLinks { paths: dangling }]
+            },
             root: Arc::new(root),
             filter: Arc::new(filter),
             checkout,
@@ -259,12 +268,21 @@ fn dirs_below(root: &OpenDir, dirs: &[PathBuf]) -> io::Result<Vec<String>> {
 
 /// Opens the directory to build: the context directory, which must lie in the source itself. A link in the source
 /// may lead to it.
-fn open_context(base: &OpenDir, context_dir: &str) -> Result<OpenDir, SourceError> {
+fn open_context(
+    base: &OpenDir,
+    context_dir: &str,
+    request: &SourceRequest,
+) -> Result<OpenDir, SourceError> {
+    let excluded = dirs_below(base, &request.excluded_dirs)
+        .map_err(SourceError::io("look at", base.path()))?;
+    let filter = excluded
+        .into_iter()
+        .fold(Filter::excluding(&request.exclude)?, Filter::without);
     let below = match context_dir.trim_start_matches('/') {
         "" => ".",
         below => below,
     };
-    base.open_dir(Path::new(below))
+    base.open_part(Path::new(below), filter)
         .map_err(|err| match err.kind() {
             _ if is_escape(&err) => SourceError::ContextDirOutside(context_dir.into()),
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {

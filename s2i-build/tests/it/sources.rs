@@ -264,6 +264,58 @@ fn the_context_directory_lies_in_the_source() {
     );
 }
 
+/// Links that leave the context directory have the content of the repository in their place. What leads out of the
+/// repository, to Git's own directory or to nothing stays a link and is named.
+#[test]
+fn links_out_of_the_context_directory_are_followed_in_the_source() {
+    let place = Place::new();
+    fs::write(place.path("secret"), "secret").unwrap();
+    place.write("sub/main.go", "1");
+    place.write("shared/lib/a", "a");
+    place.write("shared/b", "b");
+    place.write("shared/store/key", "key");
+    let app = place.path("app");
+    for (link, target) in [
+        ("sub/dir", "../shared"),
+        ("sub/file", "../shared/b"),
+        ("sub/inside", "main.go"),
+        ("sub/out", "../../secret"),
+        ("sub/absolute", "/etc/passwd"),
+        ("sub/git", "../.git"),
+        ("sub/nothing", "nothing"),
+        ("shared/lib/own", "../b"),
+        ("shared/lib/back", "../../sub/main.go"),
+        ("shared/loop", "../sub"),
+        ("shared/outer", "../../secret"),
+    ] {
+        symlink(target, app.join(link)).unwrap();
+    }
+    place.git(&["init", "-q"]);
+    place.git(&["add", "-A"]);
+    place.git(&["commit", "-q", "-m", "Links"]);
+    for copy in [false, true] {
+        let request = SourceRequest {
+            context_dir: Some("sub".into()),
+            excluded_dirs: vec![app.join("shared/store")],
+            copy,
+            ..place.request()
+        };
+        let mut expected = "absolute dir dir/b=b dir/lib dir/lib/a=a dir/lib/back=1 dir/lib/own \
+             dir/loop dir/outer"
+            .to_owned();
+        // The store of the machine is not in a checkout.
+        if !copy {
+            expected += " dir/store dir/store/key=key";
+        }
+        expected += " file=b git inside main.go=1 nothing out";
+        place.check(&request, Ok(&expected));
+        let fetched = place.fetch(&request).unwrap();
+        let paths = ["absolute", "dir/loop", "dir/outer", "git", "nothing", "out"];
+        let paths = paths.map(str::to_owned).to_vec();
+        assert_eq!(fetched.notices, [Notice::DanglingLinks { paths }]);
+    }
+}
+
 /// A link to a file of the host stays a link; s2i's own files are not read through one.
 #[test]
 fn links_are_not_followed_out_of_the_source() {

@@ -172,6 +172,85 @@ fn submodules_without_end_are_refused() {
     assert!(text.contains("more than 10 levels deep"), "{text}");
 }
 
+#[test]
+fn source_without_exclusions_is_a_clone_with_history() {
+    let place = Place::new();
+    repository(&place, "app", &[]);
+    place.git(&["tag", "v1"]);
+    place.write("file", "second");
+    place.commit();
+    let shown = |reference: Option<&str>| {
+        let request = SourceRequest {
+            exclude: String::new(),
+            git_ref: reference.map(str::to_owned),
+            ..place.request()
+        };
+        let fetched = fetch(&place, usual_git, &request).unwrap();
+        let clone = place.path("clone");
+        let tree = fetched.tree(0);
+        let _ = fs::remove_dir_all(&clone);
+        fs::create_dir(&clone).unwrap();
+        tree.copy_into(&clone, &CancelToken::default()).unwrap();
+        let git = |args: &[&str]| {
+            let mut command = Command::new("git");
+            let output = command.args(args).current_dir(&clone).output().unwrap();
+            assert!(output.status.success(), "{output:?}");
+            String::from_utf8(output.stdout).unwrap().trim().to_owned()
+        };
+        let described = git(&["describe", "--tags"]);
+        let described = described.split("-g").next().unwrap().to_owned();
+        assert_eq!(git(&["status", "--porcelain"]), "");
+        let origin = git(&["config", "remote.origin.url"]);
+        assert_eq!(origin, place.path("app").to_str().unwrap());
+        format!(
+            "{described} {}",
+            git(&["rev-parse", "--abbrev-ref", "HEAD"])
+        )
+    };
+    assert_eq!(shown(None), "v1-1 main");
+    assert_eq!(shown(Some("main")), "v1-1 main");
+    assert_eq!(shown(Some("v1")), "v1 HEAD");
+    assert_eq!(shown(Some("HEAD~1")), "v1 HEAD");
+}
+
+#[test]
+fn ancestors_and_branches_of_origin_are_found() {
+    let place = Place::new();
+    repository(&place, "app", &[]);
+    place.git(&["tag", "-a", "-m", "One", "v1"]);
+    place.write("file", "second");
+    place.commit();
+    place.git(&["branch", "side/x"]);
+    for (reference, expected) in [
+        ("HEAD~1", "app"),
+        ("main^", "app"),
+        ("v1^{commit}", "app"),
+        ("v1^{}", "app"),
+        ("origin/side/x", "second"),
+        ("origin/main~1", "app"),
+        ("refs/remotes/origin/main", "second"),
+        ("HEAD", "second"),
+    ] {
+        let request = SourceRequest {
+            git_ref: Some(reference.into()),
+            ..place.request()
+        };
+        place.check(&request, Ok(&format!("file={expected}")));
+    }
+}
+
+#[test]
+fn location_of_a_directory_is_absolute() {
+    let place = Place::new();
+    place.write("file", "x");
+    for text in ["app", "./tmp/../app"] {
+        let request = SourceRequest::new(text.parse().unwrap());
+        let fetched = place.fetch(&request).unwrap();
+        let expected = place.path("app").canonicalize().unwrap();
+        assert_eq!(fetched.facts.location, expected.to_str().unwrap());
+    }
+}
+
 const POINTER: &str = "version https://git-lfs.github.com/spec/v1\n     oid sha256:e292f0def1cdcf4f6c105008b52515ac0ad72622d5fc230a02cbd2b7bcb5f4e2\nsize 15\n";
 
 /// The path of the content in Git's own directory.

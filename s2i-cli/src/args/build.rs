@@ -143,9 +143,6 @@ pub(crate) struct Build {
     pub(crate) quiet: bool,
     #[command(flatten)]
     pub(crate) credentials: CredentialArgs,
-    /// Leave out the content of submodules
-    #[arg(long, hide = true)]
-    pub(crate) ignore_submodules: bool,
     #[command(flatten)]
     pub(crate) legacy: LegacyOptions,
 }

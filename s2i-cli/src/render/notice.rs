@@ -26,6 +26,9 @@ pub(super) fn sentence(notice: &Notice) -> String {
         Notice::SubmodulesLeftOut { paths } => {
             format!("source: submodules that are left out: {}", several(paths))
         }
+        Notice::DanglingLinks { paths } => {
+            format!("source: links to nothing in it: {}", several(paths))
+        }
         Notice::BuilderChosen { builder, reason } => chosen(builder, reason),
         Notice::NoPreviousImage { image } => {
             format!("a clean build: there is no image `{image}` yet")
@@ -188,6 +191,9 @@ mod tests {
             Notice::SubmodulesLeftOut {
                 paths: vec!["vendor/lib".into()],
             },
+            Notice::DanglingLinks {
+                paths: vec!["current".into()],
+            },
             Notice::BuilderChosen {
                 builder: image(),
                 reason: ChoiceReason::OnlyImage,
@@ -206,6 +212,7 @@ mod tests {
         source: v1 of https://example.org/app
         source: submodules: lib0, lib1, lib2, lib3, lib4, lib5, lib6, lib7, lib8, lib9 and 2 more
         source: submodules that are left out: vendor/lib
+        source: links to nothing in it: current
         builder s2i/go: the engine has this builder image; the result gets no name
         builder s2i/go: the source has a go.mod
         builder s2i/go: the source has a go.mod, which comes before a package.json and an index.html; app is the name of the result: the engine has no such image

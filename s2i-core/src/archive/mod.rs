@@ -17,6 +17,7 @@ mod extractor;
 mod grammar;
 mod header;
 mod input;
+mod links;
 mod name;
 mod pax;
 mod records;
@@ -33,6 +34,7 @@ pub use entry::{Entry, Kind, Time};
 pub use error::{ArchiveFault, EntryFault, HeaderFault, ReadError, UnpackError};
 pub use grammar::{BLOCK, shown};
 pub use header::is_header;
+pub use links::dangling_links;
 pub use name::Names;
 pub use rules::{End, Rules};
 pub use tree::{

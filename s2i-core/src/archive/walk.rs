@@ -12,8 +12,14 @@ use cap_fs_ext::{
 };
 use cap_std::fs::{Dir, DirEntry, FileType, Metadata, MetadataExt as _, OpenOptions};
 
-use super::{EntryFault, Limits, Rules, grammar::shown, tree::FileError, write::invalid};
-use crate::{OpenDir, bounds, ignore::Filter};
+use super::{
+    EntryFault, Limits, Rules,
+    grammar::shown,
+    links::{Target, Whole},
+    tree::FileError,
+    write::invalid,
+};
+use crate::{OpenDir, bounds, ignore::Filter, open_dir::Outer};
 
 /// The visitor of the entries of a tree.
 pub(super) trait Visit {
@@ -34,6 +40,8 @@ pub(super) struct Leaf<'a> {
     pub(super) path: &'a [u8],
     /// Its metadata when the directory was listed.
     pub(super) kind: FileType,
+    /// True for a link that leads to nothing that goes along with it.
+    pub(super) is_dangling: bool,
     /// Its path, for messages.
     source: &'a Source<'a>,
 }
@@ -101,7 +109,15 @@ fn walk_within(
     }
     let names = read_names(&dir, limits.entries).map_err(failed)?;
     let names = names.ok_or_else(|| too_many(limits.entries))?;
+    let outer = root.outer();
+    let place = outer.map(|outer| outer.part.clone()).unwrap_or_default();
+    let wholes = vec![Whole {
+        frame: 0,
+        dir: dir.try_clone().map_err(failed)?,
+        path: place.clone(),
+    }];
     let frames = vec![Frame {
+        place,
         dir,
         names,
         path: prefix.len(),
@@ -115,6 +131,8 @@ fn walk_within(
         filter,
         path: prefix,
         frames,
+        wholes,
+        outer,
         most: limits.entries,
         left: limits,
         visitor,
@@ -129,6 +147,10 @@ struct Walk<'a> {
     path: Vec<u8>,
     /// The directories that it is in.
     frames: Vec<Frame>,
+    /// The root, and the directories that links led to.
+    wholes: Vec<Whole>,
+    /// The tree that the root is a part of.
+    outer: Option<&'a Outer>,
     /// The most entries.
     most: u64,
     /// The bytes and entries that may still come.
@@ -138,6 +160,8 @@ struct Walk<'a> {
 
 struct Frame {
     dir: Dir,
+    /// Its path in the outer tree.
+    place: PathBuf,
     names: Listing,
     /// The length of its name.
     path: usize,
@@ -150,6 +174,8 @@ impl Walk<'_> {
             self.path.truncate(frame.path);
             let Some((name, kind)) = frame.names.next() else {
                 self.frames.pop();
+                let open = self.frames.len();
+                self.wholes.retain(|whole| whole.frame < open);
                 continue;
             };
             if !self.path.is_empty() {
@@ -165,14 +191,59 @@ impl Walk<'_> {
         let path = String::from_utf8_lossy(&self.path[self.source.below..]);
         let is_out = self.filter.leaves_out(&path);
         if kind.is_dir() {
-            if is_out && self.filter.prunes(&path) {
+            if (is_out && self.filter.prunes(&path)) || self.is_unreachable(name) {
                 return Ok(());
             }
             return self.enter(name, is_out);
         }
-        if is_out {
+        if is_out || self.is_unreachable(name) {
             return Ok(());
         }
+        if !kind.is_symlink() {
+            return self.leaf(name, kind, false, None);
+        }
+        match self.target(name)? {
+            Target::Link => self.leaf(name, kind, false, None),
+            Target::Dangling => self.leaf(name, kind, true, None),
+            Target::File(dir, name, kind) => self.leaf(name.as_os_str(), kind, false, Some(&dir)),
+            Target::Directory(dir, place) => self.enter_whole(dir, place),
+        }
+    }
+
+    /// Returns whether the rules for the outer tree leave out an entry of a directory that a link led to.
+    fn is_unreachable(&self, name: &OsStr) -> bool {
+        let (Some(outer), Some(frame)) = (self.outer, self.frames.last()) else {
+            return false;
+        };
+        self.wholes.len() > 1 && {
+            let place = frame.place.join(name);
+            outer.filter.leaves_out(&place.to_string_lossy())
+        }
+    }
+
+    fn target(&self, name: &OsStr) -> io::Result<Target> {
+        let frame = self.frames.last().expect("an entry is in a directory");
+        let whole = self.wholes.last().expect("the root is there");
+        let target = whole.target(self.outer, &frame.place.join(name));
+        let target =
+            target.map_err(|err| FileError::wrap("read", self.source.of(&self.path), err))?;
+        Ok(match target {
+            // It would contain itself.
+            Target::Directory(_, place) if self.frames.iter().any(|f| f.place == place) => {
+                Target::Dangling
+            }
+            target => target,
+        })
+    }
+
+    /// Visits a file or a link; `dir` is the directory that it is in, if a link led there.
+    fn leaf(
+        &mut self,
+        name: &OsStr,
+        kind: FileType,
+        is_dangling: bool,
+        dir: Option<&Dir>,
+    ) -> io::Result<()> {
         self.visit_parents()?;
         if let Some(kind) = special(kind) {
             let path = self.source.of(&self.path);
@@ -183,21 +254,17 @@ impl Walk<'_> {
         self.left.take(&self.path, self.most)?;
         let frame = self.frames.last().expect("an entry is in a directory");
         let leaf = Leaf {
-            dir: &frame.dir,
+            dir: dir.unwrap_or(&frame.dir),
             name,
             path: &self.path,
             kind,
+            is_dangling,
             source: &self.source,
         };
         self.visitor.leaf(&leaf, &mut self.left)
     }
 
     fn enter(&mut self, name: &OsStr, is_out: bool) -> io::Result<()> {
-        // The depth counts for excluded directories too, as they are searched for entries that a rule includes again.
-        if self.frames.len() > bounds::DEPTH {
-            let fault = EntryFault::Deep(bounds::DEPTH);
-            return Err(invalid(&format!("`{}` {fault}", shown(&self.path))));
-        }
         let failed = |err| FileError::wrap("read", self.source.of(&self.path), err);
         let frame = self.frames.last().expect("an entry is in a directory");
         let (file, meta) = open(&frame.dir, name).map_err(failed)?;
@@ -205,6 +272,30 @@ impl Walk<'_> {
             return Err(failed(io::ErrorKind::NotADirectory.into()));
         }
         let dir = Dir::from_std_file(file.into_std());
+        let place = frame.place.join(name);
+        self.push(dir, place)?;
+        if is_out { Ok(()) } else { self.visit_parents() }
+    }
+
+    /// Enters a directory that a link led to.
+    fn enter_whole(&mut self, dir: Dir, place: PathBuf) -> io::Result<()> {
+        let failed = |err| FileError::wrap("read", self.source.of(&self.path), err);
+        self.wholes.push(Whole {
+            frame: self.frames.len(),
+            dir: dir.try_clone().map_err(failed)?,
+            path: place.clone(),
+        });
+        self.push(dir, place)?;
+        self.visit_parents()
+    }
+
+    fn push(&mut self, dir: Dir, place: PathBuf) -> io::Result<()> {
+        // The depth counts for excluded directories too, as they are searched for entries that a rule includes again.
+        if self.frames.len() > bounds::DEPTH {
+            let fault = EntryFault::Deep(bounds::DEPTH);
+            return Err(invalid(&format!("`{}` {fault}", shown(&self.path))));
+        }
+        let failed = |err| FileError::wrap("read", self.source.of(&self.path), err);
         // Names that wait in the directories above take memory as well.
         let waiting: u64 = self.frames.iter().map(|f| f.names.len() as u64).sum();
         let left = self.left.entries.saturating_sub(waiting);
@@ -212,11 +303,12 @@ impl Walk<'_> {
         let names = names.ok_or_else(|| too_many(self.most))?;
         self.frames.push(Frame {
             dir,
+            place,
             names,
             path: self.path.len(),
             is_visited: false,
         });
-        if is_out { Ok(()) } else { self.visit_parents() }
+        Ok(())
     }
 
     /// Visits the directories that have something in them that is visited.
