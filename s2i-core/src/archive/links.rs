@@ -75,9 +75,8 @@ impl Whole {
     /// Returns the target of a link, by its path in the outer tree.
     pub(super) fn target(&self, outer: Option<&Outer>, link: &Path) -> io::Result<Target> {
         let own = link.strip_prefix(&self.path).unwrap_or(link);
-        let err = match self.dir.metadata(own) {
-            Ok(_) => return Ok(Target::Link),
-            Err(err) => err,
+        let Err(err) = self.dir.metadata(own) else {
+            return Ok(Target::Link);
         };
         let Some(outer) = outer.filter(|_| is_escape(&err)) else {
             return Ok(Target::Dangling);
