@@ -22,7 +22,7 @@ use crate::{
     notice::{EntrypointFault, Notice},
     plan::{Entrypoint, Output, Run, Stage},
     ports::{Container, EngineError, ImageStore, Program, Runner, Start},
-    request::Network,
+    request::{ContainerOptions, Network},
 };
 
 /// The directories in which images have the programs `true` and `false`.
@@ -65,6 +65,7 @@ impl<E: Runner + ImageStore> Executor<'_, E> {
             user: &stage.user.name,
             network: &Network::None,
             limits: stage.limits,
+            options: &ContainerOptions::default(),
             artifacts: None,
             source: None,
         };
@@ -138,6 +139,8 @@ impl Trial<'_> {
             argv: argv.collect(),
             env: variables_of(&self.base.config),
             secrets: Vec::new(),
+            masked: Vec::new(),
+            without: Vec::new(),
             cwd: self.run.cwd.clone(),
             user: self.stage.user.name.clone(),
         };
