@@ -18,7 +18,7 @@ use crate::{args::Build, context::CommandContext, error::Error, render::Renderer
 /// The names of a result, and the digests under which registries have it.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    names: Vec<ImageRef>,
+    all: Vec<ImageRef>,
     /// For each pushed name the reference with its digest, or the name if the engine reports no digest.
     pushed: Vec<String>,
     digest: Option<String>,
@@ -39,7 +39,7 @@ pub(super) async fn build<E: Engine + EngineProbe + ImageTransfer + Launcher>(
     } else {
         names
     };
-    let image = match names.names.first() {
+    let image = match names.all.first() {
         Some(name) => name.clone(),
         None => outcome.image_id.parse()?,
     };
@@ -97,7 +97,7 @@ async fn name(
         }
     }
     Ok(Names {
-        names,
+        all: names,
         ..Names::default()
     })
 }
@@ -110,7 +110,7 @@ async fn push(
 ) -> Result<Names, Error> {
     let progress = Progress::new(renderer);
     let context = BuildContext::new(&progress, cancel);
-    for name in &names.names {
+    for name in &names.all {
         let digest = engine.push(name, context).await?.digest;
         let object = json!({"event": "pushed", "image": name.to_string(), "digest": digest});
         if renderer.is_json() {
@@ -140,7 +140,7 @@ pub(super) fn write_files(
         write(file, outcome.image_id.clone())?;
     }
     if let Some(file) = &args.result.metadata_file {
-        let all: Vec<_> = names.names.iter().map(ToString::to_string).collect();
+        let all: Vec<_> = names.all.iter().map(ToString::to_string).collect();
         let label = |name| outcome.labels.get(name);
         let metadata = json!({
             "id": outcome.image_id,

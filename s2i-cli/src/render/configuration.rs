@@ -1,6 +1,7 @@
 //! The table of the configuration of a build, which the Go `s2i` shows at log level 2.
 
 use s2i_build::request::{BuildRequest, Builder, PullPolicy};
+use s2i_core::EnvVar;
 
 /// Returns a row for each setting that is given. Of variables there are only the names, because values may be secret.
 pub(super) fn table(request: &BuildRequest, quiet: bool) -> String {
@@ -8,7 +9,7 @@ pub(super) fn table(request: &BuildRequest, quiet: bool) -> String {
         Builder::Named(image) | Builder::Either(image) => Some(image.to_string()),
         Builder::Detected => None,
     };
-    let names = request.env.iter().map(|variable| variable.name());
+    let names = request.env.iter().map(EnvVar::name);
     let previous = request.previous.as_ref();
     let runtime = request.runtime.as_ref();
     let rows = [
