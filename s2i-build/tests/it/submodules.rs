@@ -187,7 +187,7 @@ fn source_without_exclusions_is_a_clone_with_history() {
         };
         let fetched = fetch(&place, usual_git, &request).unwrap();
         let clone = place.path("clone");
-        let tree = fetched.tree(0);
+        let tree = fetched.tree(s2i_core::Times::default());
         let _ = fs::remove_dir_all(&clone);
         fs::create_dir(&clone).unwrap();
         tree.copy_into(&clone, &CancelToken::default()).unwrap();
