@@ -858,11 +858,11 @@ fn injections_and_options_of_containers_are_in_the_plan() {
       run ["/usr/libexec/s2i/assemble"] in /opt/app-root/src
         env SOURCE_DATE_EPOCH
     image web:1 from stage build, new files of 315532801
-      remove /tmp/artifacts
+      remove /tmp/artifacts unless there is /usr/libexec/s2i/save-artifacts
       remove /tmp/trust
-      remove /tmp/src
+      remove /tmp/src unless there is /usr/libexec/s2i/save-artifacts
       require /usr/libexec/s2i/run
-      cmd ["/usr/libexec/s2i/run"] entrypoint []
+      cmd ["/usr/libexec/s2i/run"]
       label io.k8s.display-name=mine
       label io.openshift.s2i.build.image=docker.io/s2i/go:latest
       label io.openshift.s2i.build.source-location=app

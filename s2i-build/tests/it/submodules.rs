@@ -75,7 +75,7 @@ fn nested() -> Place {
     place
 }
 
-const NESTED: &str = ".gitmodules=[submodule \"lib\"]\n\tpath = lib\n\turl = ../lib file=app lib      lib/.gitmodules=[submodule \"deep\"]\n\tpath = deep\n\turl = ../deep lib/deep      lib/deep/file=deep lib/file=lib";
+const NESTED: &str = ".gitmodules=[submodule \"lib\"]\n\tpath = lib\n\turl = ../lib file=app lib lib/.gitmodules=[submodule \"deep\"]\n\tpath = deep\n\turl = ../deep lib/deep lib/deep/file=deep lib/file=lib";
 
 #[test]
 fn nested_submodules_are_fetched_at_the_recorded_commits() {
@@ -283,11 +283,6 @@ fn git_without_lfs() -> Command {
     command
 }
 
-fn has_lfs() -> bool {
-    let output = Command::new("git").args(["lfs", "version"]).output();
-    output.unwrap().status.success()
-}
-
 #[test]
 fn pointers_are_an_error_without_git_lfs() {
     let place = large();
@@ -297,34 +292,6 @@ fn pointers_are_an_error_without_git_lfs() {
     place.commit();
     let fetched = fetch(&place, git_without_lfs, &place.request()).unwrap();
     assert!(names(&fetched).contains("model.bin=version"));
-}
-
-#[test]
-fn content_of_lfs_comes_from_the_repository_or_its_origin() {
-    let place = large();
-    if !has_lfs() {
-        return;
-    }
-    let missing = "can't fetch the content of `model.bin` with Git LFS";
-    fails(&place, usual_git, missing);
-    let origin = place.path("origin");
-    place.git(&["clone", "-q", "--bare", ".", origin.to_str().unwrap()]);
-    add_content(&origin);
-    place.git(&["remote", "add", "origin", origin.to_str().unwrap()]);
-    let with_content = |request: &SourceRequest| {
-        let fetched = fetch(&place, usual_git, request).unwrap();
-        let found = names(&fetched);
-        assert!(
-            found.contains("model.bin=the large file text.txt=version"),
-            "{found}"
-        );
-    };
-    with_content(&place.request());
-    place.git(&["remote", "remove", "origin"]);
-    add_content(&place.path("app/.git"));
-    with_content(&place.request());
-    let bare = SourceRequest::new(origin.to_str().unwrap().parse().unwrap());
-    with_content(&bare);
 }
 
 #[test]
