@@ -31,13 +31,13 @@ impl Backend for NativeBackend {
 
     fn cleanup(&self, commit: &Commit) -> Finish {
         let bundle = self.0.as_ref().expect("there is one commit");
-        // What is mounted can't be removed, and is in no layer.
+        // Mounts can't be removed, and are in no layer.
         let is_kept = |removal: &&Removal| Some(&removal.path) != bundle.artifacts.as_ref();
         Finish {
             remove: commit.remove.iter().filter(is_kept).cloned().collect(),
             made: bundle.source.iter().cloned().collect(),
             aside: Some(bundle.aside()),
-            // What changed is known here, without a walk through the whole image.
+            // Changes are known here, without a walk through the whole image.
             times: None,
             require: commit.require.clone(),
         }

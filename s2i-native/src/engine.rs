@@ -270,7 +270,7 @@ impl Runner for NativeEngine {
             },
             limits: start.limits,
             artifacts: context.or_interrupted(self.artifacts(start)).await?,
-            // What is copied before the mounts would be hidden by them.
+            // The mounts would hide files that are copied before them.
             source: start
                 .source
                 .filter(|source| !is_mounted(start.options, source.into))

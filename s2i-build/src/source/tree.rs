@@ -95,7 +95,7 @@ impl Fetched {
             }
             _ => Vec::new(),
         };
-        // What keeps the tree from being read is an error when it goes into a container.
+        // A tree that can't be read is an error when it goes into a container.
         let dangling = archive::dangling_links(&root, &filter, MAX_DANGLING).unwrap_or_default();
         let facts = SourceFacts {
             location,

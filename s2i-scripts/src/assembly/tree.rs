@@ -79,7 +79,7 @@ pub(crate) fn make_usable(from: &Path, to: &Path) -> Result<(), Error> {
             Err(err) if err.kind() == ErrorKind::CrossesDevices => {
                 return symlink(from, to).map_err(Error::file("link", to.display()));
             }
-            // What could not be renamed is copied below.
+            // Files that could not be renamed are copied below.
             _ => {}
         }
     }
