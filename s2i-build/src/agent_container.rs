@@ -154,6 +154,15 @@ impl<B: Backend> Container for AgentContainer<B> {
         self.session().read(items, times)
     }
 
+    async fn read_file(
+        &mut self,
+        path: &ContainerPath,
+        context: BuildContext<'_>,
+    ) -> Result<Option<Vec<u8>>, EngineError> {
+        let reading = self.session().read_file(path);
+        context.or_interrupted(reading).await
+    }
+
     async fn commit(
         &mut self,
         commit: &Commit,

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use s2i_core::{ImageRef, Secret};
+use s2i_core::{ImageRef, Script, Secret};
 
 use crate::{
     cancel::CancelToken,
@@ -15,7 +15,8 @@ use crate::{
     plan::{BuildPlan, ChoiceReason, PlannedBuild, StageName, choose, plan},
     ports::{BuildCache, Committed, Engine, ImageResolver, ImageStore, Runner, SourceReader},
     request::BuildRequest,
-    source::Fetched,
+    scripts::ScriptSet,
+    source::{Fetched, SourceError},
     stream::Tree,
 };
 
@@ -44,6 +45,7 @@ pub struct PreparedBuild {
     builder: ImageRef,
     planned: PlannedBuild,
     source: Fetched,
+    scripts: Vec<ScriptSet>,
 }
 
 impl PreparedBuild {
@@ -57,6 +59,26 @@ impl PreparedBuild {
     #[must_use]
     pub fn source(&self) -> Tree {
         self.source.tree(self.plan().times)
+    }
+
+    /// Returns the text of a script that the plan copies from the source.
+    ///
+    /// # Errors
+    /// [`SourceError::Io`](crate::SourceError::Io) when it can't be read.
+    pub fn source_script(&self, script: Script) -> Result<Vec<u8>, SourceError> {
+        self.source.script(script)
+    }
+
+    /// Returns the scripts of URLs.
+    #[must_use]
+    pub fn scripts(&self) -> &[ScriptSet] {
+        &self.scripts
+    }
+
+    /// Returns the certificates that the plan copies, in PEM.
+    #[must_use]
+    pub fn trust(&self) -> Option<&str> {
+        self.request.trust.as_deref()
     }
 }
 
@@ -112,11 +134,11 @@ pub async fn prepare<R: ImageResolver, S: SourceReader>(
 
 async fn plan_build<R: ImageResolver, S: SourceReader>(
     images: &R,
-    source: &S,
+    reader: &S,
     request: &BuildRequest,
     context: BuildContext<'_>,
 ) -> Result<PreparedBuild, BuildFailure> {
-    let source = gather::source(source, request, context).await?;
+    let source = gather::source(reader, request, context).await?;
     let facts = gather::for_choice(images, &source, request, context).await?;
     let choice = choose(request, &facts)?;
     if choice.reason != ChoiceReason::Named {
@@ -129,7 +151,8 @@ async fn plan_build<R: ImageResolver, S: SourceReader>(
         tag: choice.tag.clone(),
         ..request.clone()
     };
-    let facts = gather::images(images, &source, &request, &choice, context).await?;
+    let mut facts = gather::images(images, &source, &request, &choice, context).await?;
+    facts.scripts = gather::scripts(reader, &request, &facts, context).await?;
     let planned = plan(&request, &facts)?;
     if let (Some(previous), None) = (&facts.previous, planned.plan.stage(StageName::Previous)) {
         let image = previous.name.clone();
@@ -144,6 +167,7 @@ async fn plan_build<R: ImageResolver, S: SourceReader>(
         builder: choice.builder,
         planned,
         source,
+        scripts: facts.scripts,
     })
 }
 
@@ -162,6 +186,7 @@ async fn run_plan<E: Runner + ImageStore + BuildCache>(
         request,
         planned: PlannedBuild { plan, secrets },
         source,
+        scripts,
         ..
     }: &PreparedBuild,
     context: BuildContext<'_>,
@@ -181,6 +206,7 @@ async fn run_plan<E: Runner + ImageStore + BuildCache>(
         secrets,
         trust: request.trust.as_deref(),
         injections: &request.injections,
+        scripts,
     };
     let committed = execute(engine, plan, &materials, context).await?;
     // The key does not hold for a source that changed meanwhile. It is too late for a cancellation.

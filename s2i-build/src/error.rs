@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt};
 
-use s2i_core::{ErrorChain, ImageRef, Script, wire::Exit};
+use s2i_core::{ContainerPath, ErrorChain, ImageMetadataError, ImageRef, Script, wire::Exit};
 
 use crate::{
     cancel::Interrupt,
@@ -90,6 +90,18 @@ pub enum BuildError {
     /// The files of an injection of the plan were not given.
     #[error("the plan injects `{0}`, and these files were not given")]
     MissingInjection(String),
+    /// The scripts of the plan were not given.
+    #[error("the plan uses scripts of `{0}`, and these were not given")]
+    MissingScripts(String),
+    /// A script has left labels for the image that can't be used.
+    #[error("the labels in `{path}` of the container can't be used")]
+    LabelsFile {
+        /// The file.
+        path: ContainerPath,
+        /// The reason.
+        #[source]
+        source: ImageMetadataError,
+    },
     /// A script would run as a user who is not allowed, by the tables of its container.
     #[error(transparent)]
     User(#[from] Box<UserRefused>),

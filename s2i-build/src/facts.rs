@@ -3,20 +3,20 @@
 use std::collections::BTreeSet;
 
 use s2i_core::{
-    EnvVar, ImageRef, Script,
+    EnvVar, ImageRef, Script, ScriptsUrl,
     detect::RootEntry,
     image::{ContainerConfig, Platform},
     label,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::plan::{SourceFilter, Submodules};
-
-/// The directory of the scripts of a builder that was not looked up.
-const ASSUMED_SCRIPTS: &str = "image:///usr/libexec/s2i";
+use crate::{
+    plan::{SourceFilter, Submodules},
+    scripts::ScriptSet,
+};
 
 /// The user of a builder that was not looked up.
-const ASSUMED_USER: &str = "1001";
+pub const ASSUMED_USER: &str = "1001";
 
 /// The facts that a plan depends on beside the request.
 #[derive(Clone, Debug)]
@@ -31,6 +31,8 @@ pub struct Facts {
     pub tagged: Option<ImageFacts>,
     /// The source.
     pub source: SourceFacts,
+    /// The scripts of URLs, each URL once.
+    pub scripts: Vec<ScriptSet>,
 }
 
 impl Facts {
@@ -66,11 +68,11 @@ pub struct ImageFacts {
 }
 
 impl ImageFacts {
-    /// Returns a builder that was not looked up, for plans that are rendered and not executed. It has its scripts in
-    /// `/usr/libexec/s2i` and the user 1001, as the Go `s2i` assumes of every builder in a Dockerfile.
+    /// Returns a builder that was not looked up, for plans that are rendered and not executed. It has its scripts at
+    /// this URL and the user 1001, as the Go `s2i` assumes of every builder in a Dockerfile.
     #[must_use]
-    pub fn assumed(name: &ImageRef) -> Self {
-        let scripts = (label::SCRIPTS_URL.into(), ASSUMED_SCRIPTS.into());
+    pub fn assumed(name: &ImageRef, scripts: &ScriptsUrl) -> Self {
+        let scripts = (label::SCRIPTS_URL.into(), scripts.to_string());
         Self {
             name: name.clone(),
             id: String::new(),

@@ -1,6 +1,6 @@
 //! Collects the facts from the ports, and makes no decisions.
 
-use s2i_core::{ImageRef, label::ImageLabels};
+use s2i_core::{Diagnostic, ImageRef, label::ImageLabels};
 
 use crate::{
     context::BuildContext,
@@ -8,9 +8,10 @@ use crate::{
     event::Phase,
     facts::{ChoiceFacts, Facts, ImageFacts, SourceFacts},
     notice::Notice,
-    plan::{Choice, ChoiceReason},
+    plan::{Choice, ChoiceReason, script_urls},
     ports::{EngineError, ImageResolver, SourceReader},
     request::{BuildRequest, Builder, PreviousRequest, PullPolicy},
+    scripts::{FetchedScript, ScriptSet},
     source::{Fetched, Survey},
 };
 
@@ -114,7 +115,40 @@ pub async fn images<R: ImageResolver>(
             newest,
             ..source.facts.clone()
         },
+        scripts: Vec::new(),
     })
+}
+
+/// Fetches the scripts of URLs.
+///
+/// # Errors
+/// Those of the port.
+pub async fn scripts<S: SourceReader>(
+    source: &S,
+    request: &BuildRequest,
+    facts: &Facts,
+    context: BuildContext<'_>,
+) -> Result<Vec<ScriptSet>, BuildError> {
+    let mut sets = Vec::new();
+    for (url, scripts) in script_urls(request, facts) {
+        let fetching = source.fetch_scripts(&url, &scripts, context);
+        let fetching = context.or_interrupted(async { Ok::<_, BuildError>(fetching.await?) });
+        let files = fetching.await?;
+        let set = ScriptSet { url, files };
+        let digests = set.digests().into_iter();
+        let scripts = digests.map(|(script, digest)| FetchedScript { script, digest });
+        context.progress.notice(Notice::ScriptsFetched {
+            url: set.url.to_string(),
+            scripts: scripts.collect(),
+        });
+        if set.url.is_plain_http() {
+            let message = "these scripts came without encryption; compare their digests";
+            let warning = Diagnostic::new(set.url.to_string(), message);
+            context.progress.warn([warning]);
+        }
+        sets.push(set);
+    }
+    Ok(sets)
 }
 
 /// Adds the reason of the choice to the failure of a builder that the user has not named.

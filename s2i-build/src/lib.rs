@@ -56,6 +56,7 @@ pub mod plan;
 pub mod ports;
 pub mod request;
 pub mod resource;
+pub mod scripts;
 pub mod session;
 pub mod source;
 pub mod stream;

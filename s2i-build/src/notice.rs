@@ -3,7 +3,10 @@
 use s2i_core::{ImageRef, Script};
 use serde::Serialize;
 
-use crate::plan::{ChoiceReason, UserReason};
+use crate::{
+    plan::{ChoiceReason, UserReason},
+    scripts::FetchedScript,
+};
 
 /// A decision or a finding for the user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -44,6 +47,13 @@ pub enum Notice {
     DanglingLinks {
         /// The paths of the first ones in the source.
         paths: Vec<String>,
+    },
+    /// Scripts were read from a URL.
+    ScriptsFetched {
+        /// The URL, without credentials.
+        url: String,
+        /// The scripts that were found there.
+        scripts: Vec<FetchedScript>,
     },
     /// The request left the builder open, and it was chosen.
     BuilderChosen {

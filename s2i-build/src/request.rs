@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt, path::PathBuf, str::FromStr};
 
 use s2i_core::{
-    ContainerPath, EnvVar, ImageRef, ImageRefError, Secret, UidRanges, mapping::Mapping,
+    ContainerPath, EnvVar, ImageRef, ImageRefError, ScriptsUrl, Secret, UidRanges, mapping::Mapping,
 };
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -65,6 +65,10 @@ pub struct BuildRequest {
     pub network: Network,
     /// The resource limits of each container of the build.
     pub limits: Limits,
+    /// The directory whose scripts come before those of the source and of the images.
+    pub scripts_url: Option<ScriptsUrl>,
+    /// True if labels of the result name the requested scripts and destination, as those of a Dockerfile do.
+    pub names_places: bool,
     /// Replaces the destination of the builder.
     pub destination: Option<ContainerPath>,
     /// Replaces the user of `assemble`, in the notation of image configs.
@@ -105,6 +109,8 @@ impl BuildRequest {
             labels: BTreeMap::new(),
             network: Network::Default,
             limits: Limits::default(),
+            scripts_url: None,
+            names_places: false,
             destination: None,
             assemble_user: None,
             assemble_runtime_user: None,

@@ -21,10 +21,12 @@ mod host;
 mod native;
 mod render;
 mod request;
+mod s2ifile;
 mod secrets;
 mod signals;
+mod sources;
 
-use std::process::ExitCode;
+use std::{ffi::OsString, process::ExitCode};
 
 use args::{Args, Command, EngineCommand};
 use clap::CommandFactory as _;
@@ -34,6 +36,7 @@ use engine::AnyEngine;
 use error::Error;
 use host::Host;
 use s2i_build::{CancelToken, Notice, context::or_interrupted};
+use s2i_core::Diagnostic;
 
 /// The former name of the command, under which the Go tool still runs with a warning.
 const OLD_NAME: &str = "sti";
@@ -42,7 +45,10 @@ fn main() -> ExitCode {
     if let Some(code) = s2i_native::reexec() {
         return code;
     }
-    let args = match args::parse(std::env::args_os()) {
+    let given = std::env::args_os().collect();
+    let dir = std::env::current_dir().unwrap_or_default();
+    let (words, findings) = s2ifile::restored(given, &dir);
+    let args = match args::parse(words.iter().cloned()) {
         Ok(args) => args,
         // As the Go tool does, s2i without arguments shows the help on standard output.
         Err(_) if std::env::args_os().len() < 2 => {
@@ -59,7 +65,7 @@ fn main() -> ExitCode {
         }
     };
     render::trace(args.global.loglevel);
-    run(&args).unwrap_or_else(|err| {
+    run(&args, &words, findings).unwrap_or_else(|err| {
         render::error(&err, args.reason(&err), args.is_json());
         err.exit_code().into()
     })
@@ -67,7 +73,7 @@ fn main() -> ExitCode {
 
 /// Runs the command up to the start of the asynchronous runtime. No thread starts here, because only a process
 /// with a single thread can enter a user namespace.
-fn run(args: &Args) -> Result<ExitCode, Error> {
+fn run(args: &Args, words: &[OsString], findings: Vec<Diagnostic>) -> Result<ExitCode, Error> {
     let mut host = Host::read();
     let config = Config::read(&host)?;
     host.engine.configured = config.url.clone().zip(config.file.clone());
@@ -109,6 +115,11 @@ fn run(args: &Args) -> Result<ExitCode, Error> {
         Command::ExitCodes => return Ok(commands::exit_codes()),
         Command::Completion(args) => return Ok(commands::completion(args)),
         Command::Man(args) => return commands::man(args, &context),
+        Command::Generate(args) => {
+            return in_runtime(&context, async |cancel| {
+                commands::generate(args, &context, cancel).await
+            });
+        }
         Command::Create(args) => return commands::create(args, &context),
         Command::Version { .. } => {
             return in_runtime(&context, async |cancel| {
@@ -116,8 +127,15 @@ fn run(args: &Args) -> Result<ExitCode, Error> {
             });
         }
     };
+    context.renderer().warnings(findings);
     if let EngineCommand::Build(build) = command
-        && let Some(file) = &build.as_dockerfile
+        && build.config.use_config
+    {
+        let warnings = s2ifile::save(words, build, &host.working_dir)?;
+        context.renderer().warnings(warnings);
+    }
+    if let EngineCommand::Build(build) = command
+        && let Some(file) = &build.dockerfile.as_dockerfile
     {
         return in_runtime(&context, async |cancel| {
             commands::dockerfile(build, file, &context, cancel).await

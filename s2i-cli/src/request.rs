@@ -36,6 +36,10 @@ pub(crate) async fn build(
     };
     let (injections, warnings) = injections(args, host, cancel).await?;
     diagnostics.extend(warnings);
+    if args.scripts.is_deprecated() {
+        let message = "this option is deprecated; use `--scripts-url`";
+        diagnostics.push(Diagnostic::new("--scripts", message));
+    }
     let request = BuildRequest {
         source: SourceRequest {
             location: args.source.clone(),
@@ -73,6 +77,8 @@ pub(crate) async fn build(
         labels: args.container.labels.iter().cloned().collect(),
         network: args.network.clone().unwrap_or_default(),
         limits: args.limits.limits(),
+        scripts_url: args.scripts.url().cloned(),
+        names_places: args.dockerfile.as_dockerfile.is_some(),
         destination: args.legacy.destination(args.destination.as_ref()),
         assemble_user: not_empty(args.assemble_user.as_ref()),
         assemble_runtime_user: not_empty(args.assemble_runtime_user.as_ref()),

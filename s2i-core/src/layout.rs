@@ -70,6 +70,9 @@ impl Default for Layout {
 /// The directory of the scripts in a source tree, relative to its root.
 pub const SOURCE_SCRIPTS_DIR: &str = ".s2i/bin";
 
+/// The deprecated name of [`SOURCE_SCRIPTS_DIR`].
+pub const OLD_SOURCE_SCRIPTS_DIR: &str = ".sti/bin";
+
 /// The environment file of a source tree, relative to its root.
 pub const SOURCE_ENVIRONMENT_FILE: &str = ".s2i/environment";
 

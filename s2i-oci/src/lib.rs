@@ -53,6 +53,8 @@ mod compression;
 mod copy;
 #[cfg(feature = "registry")]
 pub mod credentials;
+#[cfg(feature = "registry")]
+pub mod download;
 mod image;
 pub mod layer;
 pub mod manifest;

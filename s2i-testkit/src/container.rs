@@ -153,6 +153,14 @@ impl Container for ScriptedContainer {
         .boxed()
     }
 
+    async fn read_file(
+        &mut self,
+        path: &ContainerPath,
+        _context: BuildContext<'_>,
+    ) -> Result<Option<Vec<u8>>, EngineError> {
+        Ok(self.engine.model().files.get(path.as_str()).cloned())
+    }
+
     async fn commit(
         &mut self,
         commit: &Commit,
@@ -163,6 +171,7 @@ impl Container for ScriptedContainer {
             .operation("commit", Operation::CommitContainer, &self.image)?;
         ScriptedEngine::interrupted(context.cancel)?;
         let mut model = self.engine.model();
+        model.labels.push(commit.config.labels.clone());
         match &commit.tag {
             Some(tag) => model.tags.push(tag.to_string()),
             None => model.unnamed += 1,

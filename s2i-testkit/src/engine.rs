@@ -53,12 +53,16 @@ pub struct Model {
     pub journal: String,
     /// The number of existing containers.
     pub containers: usize,
+    /// The labels of the images that were committed, in order.
+    pub labels: Vec<BTreeMap<String, String>>,
     /// The names that images were given.
     pub tags: Vec<String>,
     /// The number of images without a name.
     pub unnamed: usize,
     /// The archives of trees that went into containers, in order.
     pub trees: Vec<Vec<u8>>,
+    /// The files of every container that can be read, by their paths.
+    pub files: BTreeMap<String, Vec<u8>>,
     /// The programs that ran in containers, in order.
     pub programs: Vec<Program>,
 }

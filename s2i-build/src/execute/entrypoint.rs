@@ -20,7 +20,7 @@ use crate::{
     event::Progress,
     facts::{ImageFacts, variables_of},
     notice::{EntrypointFault, Notice},
-    plan::{Entrypoint, Output, Run, Stage},
+    plan::{ConfigChanges, Entrypoint, Run, Stage, StageName},
     ports::{Container, EngineError, ImageStore, Program, Runner, Start},
     request::{ContainerOptions, Network},
 };
@@ -32,19 +32,20 @@ const DIRECTORIES: [&str; 2] = ["/bin", "/usr/bin"];
 const LIMIT: Duration = Duration::from_secs(10);
 
 impl<E: Runner + ImageStore> Executor<'_, E> {
-    /// Returns the config of an image on this base. An entry point that does not run its arguments is dropped with a
+    /// Returns the config of an image of a stage with these changes. An entry point that does not run its arguments is dropped with a
     /// notice.
     pub(super) async fn config(
         &self,
-        output: &Output,
+        stage: StageName,
+        changes: &ConfigChanges,
         base: &ImageFacts,
     ) -> Result<ContainerConfig, BuildFailure> {
-        let mut config = output.config.applied_to(&base.config);
-        let is_tried = output.config.entrypoint == Entrypoint::KeepIfItRunsArguments;
+        let mut config = changes.applied_to(&base.config);
+        let is_tried = changes.entrypoint == Entrypoint::KeepIfItRunsArguments;
         if !is_tried || config.entrypoint.is_empty() {
             return Ok(config);
         }
-        if let Err(fault) = self.try_entrypoint(self.stage(output.stage), base).await? {
+        if let Err(fault) = self.try_entrypoint(self.stage(stage), base).await? {
             self.context.progress.notice(Notice::EntrypointDropped {
                 image: base.name.clone(),
                 entrypoint: std::mem::take(&mut config.entrypoint),

@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use s2i_core::{
     Diagnostic, ErrorChain, ImageRef, Secret, environment,
     image::{ContainerConfig, Digest},
+    parse_image_metadata,
 };
 use tracing::Instrument as _;
 
@@ -21,11 +22,12 @@ use crate::{
     injection::Injection,
     notice::Notice,
     plan::{
-        BuildPlan, ImageRole, Inject, OnNamingFailure, Output, Run, ScriptUser, Stage, StageName,
-        Step, User,
+        BuildPlan, ConfigChanges, ImageRole, Inject, OnNamingFailure, Output, Run, ScriptUser,
+        ScriptsInput, Stage, StageName, Step, User,
     },
     ports::{Commit, Committed, Container, EngineError, ImageStore, ImageSummary, Program, Runner},
     resource::{Resource, Tracked},
+    scripts::ScriptSet,
     source::Fetched,
 };
 use containers::Containers;
@@ -41,9 +43,16 @@ pub struct Materials<'a> {
     pub trust: Option<&'a str>,
     /// The files to inject.
     pub injections: &'a [Injection],
+    /// The scripts of URLs.
+    pub scripts: &'a [ScriptSet],
 }
 
 impl Materials<'_> {
+    /// Returns the scripts of a URL, which a plan has without credentials.
+    fn scripts(&self, url: &str) -> Option<&ScriptSet> {
+        self.scripts.iter().find(|set| set.url.to_string() == url)
+    }
+
     /// Returns an error if they lack something that the plan refers to.
     fn check(&self, plan: &BuildPlan) -> Result<(), BuildError> {
         let has = |id: &str| self.secrets.iter().any(|secret| secret.name() == id);
@@ -51,6 +60,13 @@ impl Materials<'_> {
         if let Some(secret) = secrets.find(|secret| !has(&secret.id)) {
             let id = secret.id.clone();
             return Err(BuildError::MissingSecret(id));
+        }
+        let has = |input: &ScriptsInput| {
+            let set = self.scripts(&input.url);
+            set.is_some_and(|set| set.digests() == input.files)
+        };
+        if let Some(input) = plan.inputs.scripts.iter().find(|input| !has(input)) {
+            return Err(BuildError::MissingScripts(input.url.clone()));
         }
         let digest = self
             .trust
@@ -245,7 +261,10 @@ impl<E: Runner + ImageStore> Executor<'_, E> {
         containers: &mut Containers<E::Container>,
     ) -> Result<Committed, BuildFailure> {
         let base = self.image(self.stage(output.stage).from)?;
-        let config = self.config(output, &base).await?;
+        let container = containers.get_mut(output.stage);
+        let changes = self.changes(output, &base, container).await?;
+        let config = self.config(output.stage, &changes, &base).await?;
+        let mut container = containers.take(output.stage);
         let commit = Commit {
             remove: output.remove.clone(),
             times: self.plan.times,
@@ -253,7 +272,6 @@ impl<E: Runner + ImageStore> Executor<'_, E> {
             config,
             tag: name,
         };
-        let mut container = containers.take(output.stage);
         let committing = container.commit(&commit, self.context);
         let committed = committing.instrument(tracing::info_span!("commit")).await;
         let discarded = container.discard().await;
@@ -264,6 +282,29 @@ impl<E: Runner + ImageStore> Executor<'_, E> {
             }
             Err(error) => Err(BuildFailure::new(error, discarded)),
         }
+    }
+
+    /// Returns the changes of the config, with the labels that scripts have left in the container.
+    async fn changes(
+        &self,
+        output: &Output,
+        base: &ImageFacts,
+        container: &mut E::Container,
+    ) -> Result<ConfigChanges, BuildError> {
+        let mut changes = output.config.clone();
+        let Some(path) = &output.labels_file else {
+            return Ok(changes);
+        };
+        let Some(text) = container.read_file(path, self.context).await? else {
+            return Ok(changes);
+        };
+        let labels = parse_image_metadata(&text).map_err(|source| BuildError::LabelsFile {
+            path: path.clone(),
+            source,
+        })?;
+        changes.labels.extend(labels);
+        changes.check_size(&base.config)?;
+        Ok(changes)
     }
 
     /// Returns a stage that an output or another stage refers to.

@@ -165,6 +165,11 @@ impl<E: Runner + ImageStore> Executor<'_, E> {
             CopySource::Stdout(saved) => return self.copy_output(saved, copy, container).await,
             CopySource::Source => Content::Tree(source.tree(times)),
             CopySource::Scripts(scripts) => Content::Archive(source.scripts(scripts, times)),
+            CopySource::Fetched(fetched) => {
+                let set = self.materials.scripts(&fetched.url);
+                let set = set.expect("checked materials have the scripts of the plan");
+                Content::Archive(set.archive(&fetched.scripts, times.new))
+            }
             CopySource::Trust => {
                 let text = self.materials.trust.unwrap_or_default();
                 Content::Archive(one_file(TRUST_FILE, text, times.new))

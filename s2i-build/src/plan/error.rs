@@ -22,6 +22,21 @@ pub enum PlanError {
         /// The image that lacks it.
         image: ImageRef,
     },
+    /// A directory or server lacks a required script.
+    #[error(
+        "there is no script `{script}` at `{url}`, which the label of the image `{image}` names"
+    )]
+    NotAtUrl {
+        /// The script.
+        script: Script,
+        /// The URL.
+        url: String,
+        /// The image.
+        image: ImageRef,
+    },
+    /// The directory or server in the request has no script at all.
+    #[error("there are no scripts at `{0}`")]
+    NoScriptsAtUrl(String),
     /// The config of the image is empty.
     #[error(
         "the config of the image `{0}` is empty: it has no label for its scripts, no user and no command"
@@ -60,7 +75,7 @@ pub enum PlanError {
     OthersImage(ImageRef),
     /// The label does not point into the image.
     #[error(
-        "the label of the image `{image}` names `{url}` for its scripts; only image:///absolute/path is supported"
+        "the label of the image `{image}` names `{url}` for its scripts; only image:///absolute/path and addresses with http:// or https:// are supported"
     )]
     ScriptsUrl {
         /// The image.
@@ -150,6 +165,16 @@ impl PlanError {
                 format!(
                     "use a builder image, or put an executable script into the source as .s2i/bin/{script}"
                 )
+            }
+            Self::NotAtUrl {
+                script: Script::Usage,
+                ..
+            } => "put it there".into(),
+            Self::NotAtUrl { script, .. } => {
+                format!("put the script `{script}` there, or into the source as .s2i/bin/{script}")
+            }
+            Self::NoScriptsAtUrl(_) => {
+                "it has to be the directory of the files `assemble`, `run` and `save-artifacts`".into()
             }
             Self::NoConfig(_) => {
                 "use a builder image; an image that was imported from a plain archive of files has no config"

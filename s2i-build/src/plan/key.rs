@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{
     BuildPlan, ConfigChanges, Copy, CopySource, ImageInput, ImageInputs, Inject, Inputs, Output,
-    Run, SecretInput, SourceInput, Stage, Step, TrustInput, User,
+    Run, ScriptsInput, SecretInput, SourceInput, Stage, Step, TrustInput, User,
 };
 use crate::request::ContainerOptions;
 
@@ -58,6 +58,7 @@ fn deciding(plan: &BuildPlan, fingerprint: &str) -> Value {
                         filter: _,
                         fingerprint: _,
                     },
+                scripts,
                 secrets,
                 trust,
             },
@@ -73,8 +74,13 @@ fn deciding(plan: &BuildPlan, fingerprint: &str) -> Value {
     let images = [Some(builder), runtime.as_ref(), previous.as_ref()];
     let secrets: Vec<_> = secrets.iter().map(|SecretInput { id }| id).collect();
     let trust = trust.as_ref().map(|TrustInput { digest }| digest);
+    let scripts: Vec<_> = scripts
+        .iter()
+        .map(|ScriptsInput { url, files }| (url, files))
+        .collect();
     json!([
         version,
+        scripts,
         images.map(|image| image.map(deciding_image)),
         fingerprint,
         secrets,
@@ -140,6 +146,7 @@ fn deciding_step(step: &Step) -> Value {
         Step::Copy(Copy { from, into }) => match from {
             CopySource::Source
             | CopySource::Scripts(_)
+            | CopySource::Fetched(_)
             | CopySource::Trust
             | CopySource::Stdout(_)
             | CopySource::Stage(_) => json!([from, into]),
@@ -167,6 +174,7 @@ fn deciding_output(output: &Output) -> Value {
         stage,
         remove,
         require,
+        labels_file,
         config:
             ConfigChanges {
                 env,
@@ -179,7 +187,16 @@ fn deciding_output(output: &Output) -> Value {
         on_naming_failure: _,
         replaces: _,
     } = output;
-    json!([stage, remove, require, env, labels, entrypoint, cmd])
+    json!([
+        stage,
+        remove,
+        require,
+        labels_file,
+        env,
+        labels,
+        entrypoint,
+        cmd
+    ])
 }
 
 /// Returns the part of a secret that decides about the result: the addresses of servers, without the logins in them. A

@@ -26,7 +26,11 @@ pub use builder::{Choice, ChoiceReason, ResultName, ResultReason, SourceEvidence
 use common::{Context, layout, program, variable, working_dir};
 pub use document::*;
 pub use error::PlanError;
-pub use render::{DOCKERFILE_SOURCE_DIR, DockerfileError};
+pub use render::{
+    DOCKERFILE_DIR, DOCKERFILE_SOURCE_DIR, DOCKERFILE_TRUST_DIR, DockerfileError, DockerfileForm,
+    dockerfile_scripts_dir,
+};
+pub(crate) use scripts::urls as script_urls;
 pub use usage::{UsagePlan, usage};
 pub use user::{ScriptUser, UserReason, UserRefused};
 use variables::Variables;
@@ -76,7 +80,10 @@ pub fn plan(request: &BuildRequest, facts: &Facts) -> Result<PlannedBuild, PlanE
         labels: &labels,
         layout: &layout,
         source: &facts.source,
+        sets: &facts.scripts,
+        requested: request.scripts_url.as_ref(),
     };
+    scripts.check_requested()?;
     let mut build = build_stage(&context, &scripts)?;
     let mut stages = Vec::new();
     if let Some((previous, artifacts)) = save::plan(&context, &scripts)? {
@@ -165,6 +172,7 @@ fn inputs(context: &Context<'_>) -> Inputs {
             previous: previous.as_ref().map(Into::into),
         },
         source: (&context.facts.source).into(),
+        scripts: context.facts.scripts.iter().map(Into::into).collect(),
         secrets: secrets.collect(),
         trust: context.request.trust.as_ref().map(|text| TrustInput {
             digest: Digest::of(text.as_bytes()).to_string(),
@@ -181,15 +189,13 @@ fn build_stage(
     let path = scripts.find(Script::Assemble)?;
     let copy = |from, into| Step::Copy(Copy { from, into });
     let mut steps = vec![copy(CopySource::Source, layout.source())];
-    let own = scripts.in_source(&[
+    let own = scripts.copied(&[
         Script::Assemble,
         Script::Run,
         Script::SaveArtifacts,
         Script::Usage,
     ]);
-    if !own.is_empty() {
-        steps.push(copy(CopySource::Scripts(own), layout.scripts()));
-    }
+    steps.extend(own.into_iter().map(|own| copy(own, layout.scripts())));
     if context.request.trust.is_some() {
         steps.push(copy(CopySource::Trust, layout.trust()));
     }

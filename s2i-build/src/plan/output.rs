@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use s2i_core::{ContainerPath, ImageRef, Script, label, wire::Removal};
+use s2i_core::{
+    ContainerPath, IMAGE_METADATA_FILE, ImageRef, Script, image::ContainerConfig, label,
+    wire::Removal,
+};
 
 use super::{
     ConfigChanges, Entrypoint, OnNamingFailure, Output, PlanError, StageName, common::Context,
@@ -22,6 +25,7 @@ pub(super) fn of_build(
     Ok(Output {
         stage: StageName::Build,
         remove: removed(context, scripts),
+        labels_file: Some(labels_file()),
         config: config(context, scripts.image, &run)?,
         require: vec![run],
         name: context.request.tag.clone(),
@@ -53,14 +57,18 @@ pub(super) fn removed(context: &Context<'_>, scripts: &ScriptPaths<'_>) -> Vec<R
 }
 
 /// Returns the `save-artifacts` that may read the source and the artifacts of the build before. An image whose label names
-/// another directory promises that its own script reads that one alone; a script of the source has promised nothing.
+/// another directory promises that its own script reads that one alone; a script from elsewhere has promised nothing.
 fn reader_of_layout(scripts: &ScriptPaths<'_>) -> Option<ContainerPath> {
     let script = Script::SaveArtifacts;
-    let is_of_source = scripts.source.scripts.contains(&script);
-    if scripts.labels.artifacts.is_some() && !is_of_source {
+    if scripts.labels.artifacts.is_some() && scripts.is_own(script) {
         return None;
     }
     scripts.find(script).ok()
+}
+
+/// Returns the file in which scripts leave labels for the image.
+pub(super) fn labels_file() -> ContainerPath {
+    IMAGE_METADATA_FILE.parse().expect("a normalised path")
 }
 
 /// Refuses names that are invalid, or would replace an input of the build.
@@ -108,14 +116,7 @@ pub(super) fn config(
         entrypoint: entrypoint(base),
         cmd: vec![run.to_string()],
     };
-    let labels = changes.applied_to(&base.config).labels;
-    let bytes = labels
-        .iter()
-        .map(|(name, value)| name.len() + value.len())
-        .sum();
-    if bytes > label::SIZE_LIMIT {
-        return Err(PlanError::Labels(bytes));
-    }
+    changes.check_size(&base.config)?;
     Ok(changes)
 }
 
@@ -126,6 +127,21 @@ fn entrypoint(base: &ImageFacts) -> Entrypoint {
         Entrypoint::Drop
     } else {
         Entrypoint::KeepIfItRunsArguments
+    }
+}
+
+impl ConfigChanges {
+    /// Refuses more labels than an image can have.
+    pub(crate) fn check_size(&self, base: &ContainerConfig) -> Result<(), PlanError> {
+        let labels = self.applied_to(base).labels;
+        let bytes = labels
+            .iter()
+            .map(|(name, value)| name.len() + value.len())
+            .sum();
+        if bytes > label::SIZE_LIMIT {
+            return Err(PlanError::Labels(bytes));
+        }
+        Ok(())
     }
 }
 
@@ -143,6 +159,14 @@ fn generated_labels(request: &BuildRequest, facts: &Facts) -> BTreeMap<String, S
         (label::BUILD_SOURCE_LOCATION, Some(source.location.clone())),
         (label::BUILD_SOURCE_CONTEXT_DIR, source.context_dir.clone()),
     ];
+    if request.names_places {
+        let scripts = request.scripts_url.as_ref().map(ToString::to_string);
+        let destination = request.destination.as_ref().map(ToString::to_string);
+        labels.extend([
+            (label::SCRIPTS_URL, scripts),
+            (label::DESTINATION, destination),
+        ]);
+    }
     if let Some(commit) = &source.commit {
         labels.extend([
             (label::BUILD_COMMIT_AUTHOR, Some(commit.author.clone())),

@@ -31,6 +31,8 @@ pub(super) fn plan(
         labels: &labels,
         layout: &layout,
         source: &context.facts.source,
+        sets: &context.facts.scripts,
+        requested: context.request.scripts_url.as_ref(),
     };
     let run = scripts.find(Script::Run)?;
     let label = labels.assemble_runtime_user.clone();
@@ -50,6 +52,7 @@ pub(super) fn plan(
     let result = Output {
         stage: StageName::Runtime,
         remove: Vec::new(),
+        labels_file: Some(output::labels_file()),
         config: output::config(context, image, &run)?,
         require: vec![run],
         name: context.request.tag.clone(),
@@ -73,13 +76,11 @@ fn steps(
         from: artifacts,
         into: working_dir(scripts.image)?,
     })];
-    let own = scripts.in_source(&[Script::AssembleRuntime, Script::Run]);
-    if !own.is_empty() {
-        steps.push(Step::Copy(Copy {
-            from: CopySource::Scripts(own),
-            into: scripts.layout.scripts(),
-        }));
-    }
+    let own = scripts.copied(&[Script::AssembleRuntime, Script::Run]);
+    steps.extend(own.into_iter().map(|from| {
+        let into = scripts.layout.scripts();
+        Step::Copy(Copy { from, into })
+    }));
     let script = Script::AssembleRuntime;
     let run = program(context, script, scripts.image, &assemble_runtime, &[])?;
     steps.push(Step::Run(Run {
@@ -118,6 +119,7 @@ fn builder_output(
         stage: StageName::Build,
         remove: output::removed(context, builder),
         require: Vec::new(),
+        labels_file: Some(output::labels_file()),
         config: output::config(context, builder.image, &run)?,
         name: Some(name),
         on_naming_failure: OnNamingFailure::Warn,

@@ -30,6 +30,8 @@ pub(super) fn plan(
         labels: &labels,
         layout: &own,
         source: &context.facts.source,
+        sets: &context.facts.scripts,
+        requested: context.request.scripts_url.as_ref(),
     };
     let Ok(path) = scripts.find(Script::SaveArtifacts) else {
         return Ok(None);
@@ -59,7 +61,7 @@ pub(super) fn plan(
     };
     let from = CopySource::Stdout(SavedArtifacts {
         stage: StageName::Previous,
-        mount: mount(context, &labels, builder.labels),
+        mount: mount(builder, &labels, builder.labels),
     });
     let into = builder.layout.artifacts();
     Ok(Some((stage, Copy { from, into })))
@@ -68,12 +70,12 @@ pub(super) fn plan(
 /// Returns the directory of the previous image that can be mounted. The labels of both images have to allow it, and
 /// they only hold for the scripts of the images, so with a script of the source nothing is mounted.
 fn mount(
-    context: &Context<'_>,
+    scripts: &scripts::ScriptPaths<'_>,
     previous: &ImageLabels,
     builder: &ImageLabels,
 ) -> Option<ContainerPath> {
-    let replaced = &context.facts.source.scripts;
-    if replaced.contains(&Script::SaveArtifacts) || replaced.contains(&Script::Assemble) {
+    let replaced = [Script::SaveArtifacts, Script::Assemble];
+    if !replaced.iter().all(|script| scripts.is_own(*script)) {
         return None;
     }
     builder.artifacts.as_ref()?;

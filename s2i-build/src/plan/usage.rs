@@ -42,6 +42,8 @@ pub fn usage(request: &UsageRequest, image: &ImageFacts) -> Result<UsagePlan, Pl
         labels: &labels_of(image),
         layout: &Layout::default(),
         source: &SourceFacts::default(),
+        sets: &[],
+        requested: None,
     };
     let path = scripts.find(Script::Usage).map_err(|err| match err {
         PlanError::NoScript { image, .. } => PlanError::NoUsage(image),

@@ -65,6 +65,14 @@ pub trait Container: Send {
     /// Streams files out, with modification times by this rule. A missing item fails the stream.
     fn read(&mut self, items: Vec<ReadItem>, times: Times) -> ArchiveStream<'_>;
 
+    /// Returns the content of a file; `None` where there is none. The file may have at most
+    /// [`FILE`](s2i_core::bounds::FILE) bytes.
+    fn read_file(
+        &mut self,
+        path: &ContainerPath,
+        context: BuildContext<'_>,
+    ) -> impl Future<Output = Result<Option<Vec<u8>>, EngineError>> + Send;
+
     /// Removes the paths of the request and commits the rest as an image, with exactly this config.
     fn commit(
         &mut self,

@@ -1,5 +1,9 @@
 //! The port to sources.
 
+use std::{collections::BTreeMap, io};
+
+use s2i_core::{Script, ScriptsUrl};
+
 use crate::{
     context::BuildContext,
     request::SourceRequest,
@@ -17,4 +21,25 @@ pub trait SourceReader: Send + Sync {
         request: &SourceRequest,
         context: BuildContext<'_>,
     ) -> impl Future<Output = Result<Fetched, SourceError>> + Send;
+
+    /// Reads those of the scripts that a directory or a server has. The default implementation has none of them.
+    ///
+    /// # Errors
+    /// [`SourceError`] when it can't be found out whether there is a script, or one is larger than
+    /// [`FILE`](s2i_core::bounds::FILE).
+    fn fetch_scripts(
+        &self,
+        url: &ScriptsUrl,
+        _scripts: &[Script],
+        _context: BuildContext<'_>,
+    ) -> impl Future<Output = Result<BTreeMap<Script, Vec<u8>>, SourceError>> + Send {
+        let url = url.clone();
+        async {
+            let source = io::Error::from(io::ErrorKind::Unsupported);
+            Err(SourceError::Scripts {
+                url,
+                source: source.into(),
+            })
+        }
+    }
 }

@@ -18,10 +18,12 @@ use futures_util::{
     stream,
 };
 use s2i_core::{
-    ContainerPath, ImageRef, Times, bounds, environment,
+    ContainerPath, ImageRef, Times,
+    archive::{Entries, Kind as EntryKind, ReadError, Rules},
+    bounds, environment,
     wire::{
-        Answer, Decoder, Exec, Exit, Failure, Finish, Frame, HEADER, Hello, Kind, MAX_PAYLOAD,
-        ReadItem, Request, Trailer, VERSION, header,
+        Answer, Decoder, Exec, Exit, Failure, FailureKind, Finish, Frame, HEADER, Hello, Kind,
+        MAX_PAYLOAD, ReadItem, Request, Trailer, VERSION, header,
     },
 };
 use serde::Serialize;
@@ -54,6 +56,32 @@ pub enum Piece {
     Stdout(Bytes),
     /// Standard error, which only contains messages about failures of the agent itself.
     Stderr(Bytes),
+}
+
+/// The name of a single file in its archive.
+const FILE_NAME: &str = "file";
+
+/// The bytes of an archive with one file.
+const MOST_OF_FILE: u64 = bounds::FILE + (64 << 10);
+
+/// Returns the content of the file in an archive with one file. An archive of a directory has none.
+fn file_of(mut archive: &[u8]) -> io::Result<Option<Vec<u8>>> {
+    let limits = bounds::Limits::default();
+    let mut entries = Entries::new(&mut archive, &Rules::TREE, &limits);
+    let mut content = None;
+    while let Some(entry) = entries.next_entry().map_err(io::Error::other)? {
+        if entry.name != FILE_NAME.as_bytes() || entry.kind != EntryKind::File {
+            continue;
+        }
+        let mut bytes = Vec::new();
+        let read = entries.contents(&entry, |_, piece| {
+            bytes.extend_from_slice(piece);
+            Ok::<_, ReadError>(())
+        });
+        read.map_err(io::Error::other)?;
+        content = Some(bytes);
+    }
+    Ok(content)
 }
 
 /// A running agent.
@@ -195,6 +223,46 @@ impl Session {
             ))
         };
         stream::once(opening).try_flatten().boxed()
+    }
+
+    /// Returns the content of a file, read with the rights of the user; `None` where there is no file.
+    ///
+    /// # Errors
+    /// The failure that the agent reports; [`EngineError::Failed`] for more than [`bounds::FILE`] bytes.
+    pub async fn read_file(
+        &mut self,
+        path: &ContainerPath,
+    ) -> Result<Option<Vec<u8>>, EngineError> {
+        let image = self.frames.image.clone();
+        let item = ReadItem {
+            path: path.clone(),
+            name: FILE_NAME.into(),
+        };
+        let failed = |source: io::Error| match source.downcast::<EngineError>() {
+            Ok(error) => error,
+            Err(source) => EngineError::Failed {
+                operation: Operation::Read,
+                subject: format!("{path} of {image}"),
+                source: source.into(),
+            },
+        };
+        let mut archive = self.read(vec![item], Times::default());
+        let mut bytes = Vec::new();
+        while let Some(piece) = archive.next().await {
+            match piece.map_err(failed) {
+                Ok(piece) => bytes.extend(piece),
+                Err(EngineError::Container { failure, .. })
+                    if failure.kind == FailureKind::NoArtifact =>
+                {
+                    return Ok(None);
+                }
+                Err(error) => return Err(error),
+            }
+            if bytes.len() as u64 > MOST_OF_FILE {
+                return Err(failed(io::ErrorKind::FileTooLarge.into()));
+            }
+        }
+        file_of(&bytes).map_err(failed)
     }
 
     /// Prepares the container for the commit.

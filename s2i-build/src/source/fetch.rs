@@ -1,8 +1,8 @@
 //! The adapter for directories and Git repositories.
 
-use std::{io, path::PathBuf, process::Command};
+use std::{collections::BTreeMap, io, path::PathBuf, process::Command};
 
-use s2i_core::OpenDir;
+use s2i_core::{OpenDir, Script, ScriptsUrl};
 
 use super::{
     Fetched, SourceError,
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     cancel::CancelToken, context::BuildContext, notice::Notice, ports::SourceReader,
-    request::SourceRequest, stream::blocking,
+    request::SourceRequest, scripts::read_directory, stream::blocking,
 };
 
 /// A reader of sources from directories of this machine and from all that Git can fetch.
@@ -95,6 +95,22 @@ impl SourceReader for LocalAndGit {
             }
         };
         blocking(work).await.map_err(failed())?
+    }
+
+    /// Reads scripts of a directory. Those of a server need another reader.
+    async fn fetch_scripts(
+        &self,
+        url: &ScriptsUrl,
+        scripts: &[Script],
+        _context: BuildContext<'_>,
+    ) -> Result<BTreeMap<Script, Vec<u8>>, SourceError> {
+        let ScriptsUrl::File(dir) = url else {
+            return Err(SourceError::Scripts {
+                url: url.clone(),
+                source: io::Error::from(io::ErrorKind::Unsupported).into(),
+            });
+        };
+        read_directory(&self.working_dir.join(dir), scripts).await
     }
 }
 

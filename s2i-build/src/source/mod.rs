@@ -22,7 +22,9 @@ pub use fingerprint::Survey;
 pub use modules::SubmoduleError;
 pub use tree::Fetched;
 
-use crate::cancel::Interrupt;
+use s2i_core::ScriptsUrl;
+
+use crate::{cancel::Interrupt, ports::BoxError};
 
 /// The reason why the source could not be read.
 #[derive(Debug, Error)]
@@ -112,6 +114,15 @@ pub enum SourceError {
         /// The directory of the objects.
         outside: PathBuf,
     },
+    /// Scripts can't be fetched.
+    #[error("can't fetch the scripts of `{url}`")]
+    Scripts {
+        /// Their URL.
+        url: ScriptsUrl,
+        /// The cause.
+        #[source]
+        source: BoxError,
+    },
     /// An operation of the file system failed.
     #[error("can't {operation} `{}`", path.display())]
     Io {
@@ -129,7 +140,10 @@ pub enum SourceError {
 }
 
 impl SourceError {
-    fn io(operation: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn io(
+        operation: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io {
             operation,

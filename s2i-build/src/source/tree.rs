@@ -10,8 +10,8 @@ use std::{
 
 use cap_std::fs::MetadataExt as _;
 use s2i_core::{
-    Diagnostic, EnvVar, IGNORE_FILE, OpenDir, SOURCE_ENVIRONMENT_FILE, SOURCE_SCRIPTS_DIR, Script,
-    Times,
+    Diagnostic, EnvVar, IGNORE_FILE, OLD_SOURCE_SCRIPTS_DIR, OpenDir, SOURCE_ENVIRONMENT_FILE,
+    SOURCE_SCRIPTS_DIR, Script, Times,
     archive::{self, Keep, KeptTimes},
     bounds,
     detect::{self, RootEntry},
@@ -97,12 +97,14 @@ impl Fetched {
         };
         // A tree that can't be read is an error when it goes into a container.
         let dangling = archive::dangling_links(&root, &filter, MAX_DANGLING).unwrap_or_default();
+        let scripts = scripts_in(&root, &filter);
+        diagnostics.extend(old_scripts(&root, &scripts));
         let facts = SourceFacts {
             location,
             context_dir: request.context_dir.clone(),
             commit,
             submodules: request.submodules,
-            scripts: scripts_in(&root, &filter),
+            scripts,
             environment,
             filter: rules,
             newest: None,
@@ -168,6 +170,16 @@ impl Fetched {
         let (root, scripts) = (Arc::clone(&self.root), scripts.to_vec());
         let kept = self.kept_times(times);
         pieces_of(move |out| write_scripts(&root, &scripts, times.new, kept, out))
+    }
+
+    /// Returns the text of a script of the tree. A link is followed inside the tree only.
+    ///
+    /// # Errors
+    /// [`SourceError::Io`] when it can't be read.
+    pub fn script(&self, script: Script) -> Result<Vec<u8>, SourceError> {
+        let path = script_path(&self.root, script);
+        let read = read_small(&self.root, &path);
+        read.map_err(SourceError::io("read", self.root.path().join(path)))
     }
 
     /// Looks at all files. What can't be read is missing in the result.
@@ -238,7 +250,7 @@ pub(super) fn write_scripts(
         times: kept,
     };
     for script in scripts {
-        let file = root.open_file(format!("{SOURCE_SCRIPTS_DIR}/{script}"))?;
+        let file = root.open_file(script_path(root, *script))?;
         let time = keep.file_time(file.metadata()?.modified()?);
         let content = bounds::read(file, bounds::FILE)?;
         let (name, size) = (script.file_name(), content.len() as u64);
@@ -319,11 +331,37 @@ fn read_small(root: &OpenDir, name: &str) -> io::Result<Vec<u8>> {
     bounds::read(root.open_file(name)?, bounds::FILE)
 }
 
+/// Returns the scripts of the tree that the rules do not leave out.
 fn scripts_in(root: &OpenDir, filter: &Filter) -> BTreeSet<Script> {
     let is_there = |script: &Script| {
-        let path = format!("{SOURCE_SCRIPTS_DIR}/{script}");
-        let metadata = root.dir().metadata(&path);
-        !filter.leaves_out(&path) && metadata.is_ok_and(|metadata| metadata.is_file())
+        let path = script_path(root, *script);
+        !filter.leaves_out(&path) && is_file(root, &path)
     };
     Script::ALL.into_iter().filter(is_there).collect()
+}
+
+/// Returns the path of a script in the tree: in the deprecated directory only if the usual one does not have it.
+fn script_path(root: &OpenDir, script: Script) -> String {
+    let [usual, old] =
+        [SOURCE_SCRIPTS_DIR, OLD_SOURCE_SCRIPTS_DIR].map(|dir| format!("{dir}/{script}"));
+    if !is_file(root, &usual) && is_file(root, &old) {
+        return old;
+    }
+    usual
+}
+
+/// Returns a warning if scripts are in the deprecated directory.
+fn old_scripts(root: &OpenDir, scripts: &BTreeSet<Script>) -> Option<Diagnostic> {
+    let is_old = |script: &Script| script_path(root, *script).starts_with(OLD_SOURCE_SCRIPTS_DIR);
+    let message =
+        format!("scripts in this directory are deprecated; put them into `{SOURCE_SCRIPTS_DIR}`");
+    let mut scripts = scripts.iter();
+    scripts
+        .any(is_old)
+        .then(|| Diagnostic::new(OLD_SOURCE_SCRIPTS_DIR, message))
+}
+
+fn is_file(root: &OpenDir, path: &str) -> bool {
+    let metadata = root.dir().metadata(path);
+    metadata.is_ok_and(|metadata| metadata.is_file())
 }

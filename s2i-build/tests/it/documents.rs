@@ -4,10 +4,12 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use s2i_build::{
+    facts::Facts,
     plan::{BuildPlan, PlannedBuild, plan},
-    request::{ContainerOptions, Injection, Limits, Network},
+    request::{BuildRequest, ContainerOptions, Injection, Limits, Network},
+    scripts::ScriptSet,
 };
-use s2i_core::{EnvVar, Script, label, mapping::Mapping};
+use s2i_core::{EnvVar, Script, ScriptsUrl, label, mapping::Mapping};
 use serde_json::{Value, json};
 
 use crate::plans::{facts, incremental, request, with_runtime};
@@ -26,11 +28,20 @@ fn whole() -> BuildPlan {
     request.allowed_uids = "1-".parse().unwrap();
     request.limits.pids = Some(100);
     facts.source.scripts = Script::ALL.into();
+    fetched(&mut request, &mut facts);
     for image in [&mut facts.builder, facts.previous.as_mut().unwrap()] {
         let labels = &mut image.config.labels;
         labels.insert(label::ARTIFACTS.into(), "/opt/cache".into());
     }
     planned(plan(&request, &facts).unwrap())
+}
+
+/// A URL has one of the scripts.
+fn fetched(request: &mut BuildRequest, facts: &mut Facts) {
+    let url: ScriptsUrl = "https://example.org/s2i".parse().unwrap();
+    request.scripts_url = Some(url.clone());
+    let files = [(Script::Usage, b"#!/bin/sh".to_vec())].into();
+    facts.scripts = vec![ScriptSet { url, files }];
 }
 
 fn planned(PlannedBuild { plan, .. }: PlannedBuild) -> BuildPlan {
@@ -78,7 +89,7 @@ proptest! {
         scripts in proptest::sample::subsequence(Script::ALL.to_vec(), 0..=5),
         (network, memory, epoch) in (some_network(), any::<Option<u64>>(), any::<Option<u64>>()),
         (has_runtime, is_incremental, has_trust) in any::<(bool, bool, bool)>(),
-        (has_injection, has_options) in any::<(bool, bool)>(),
+        (has_injection, has_options, has_url) in any::<(bool, bool, bool)>(),
         (user, uids) in (proptest::option::of("[a-z0-9:]{1,8}"), "([0-9]{1,4}-)?"),
     ) {
         let (mut request, mut facts) = if has_runtime {
@@ -104,6 +115,9 @@ proptest! {
         request.assemble_user = user;
         request.allowed_uids = uids.parse().unwrap();
         facts.source.scripts = scripts.into_iter().collect();
+        if has_url {
+            fetched(&mut request, &mut facts);
+        }
         let Ok(planned) = plan(&request, &facts) else { return Ok(()) };
         prop_assert_eq!(round_trip(&planned.plan), planned.plan.clone());
         prop_assert_eq!(planned.plan.check_references(), Ok(()));
@@ -131,7 +145,11 @@ fn unknown_fields_and_versions_are_refused() {
     let mut refused = 0;
     objects(&document, "", &mut |path| {
         let is_open = path.contains("/images/") && path.contains("/config");
-        if is_open || path.ends_with("/labels") || path.ends_with("/platform") {
+        if is_open
+            || path.ends_with("/labels")
+            || path.ends_with("/files")
+            || path.ends_with("/platform")
+        {
             return;
         }
         let mut changed = document.clone();
@@ -186,6 +204,11 @@ fn references_that_lead_nowhere_are_refused() {
             "/stages/1/steps/1",
             document["stages"][1]["steps"][0].clone(),
             "the stage `build` copies the standard output of more than one stage",
+        ),
+        (
+            "/inputs/scripts",
+            json!([]),
+            "the stage `build` copies scripts of `https://example.org/s2i` that are not among the inputs",
         ),
         ("/outputs", json!([]), "the plan has no output"),
         (

@@ -11,7 +11,7 @@ use s2i_build::{
     request::{BuildRequest, PreviousRequest, PullPolicy, RuntimeRequest},
 };
 use s2i_core::{
-    Script, label,
+    IMAGE_METADATA_FILE, Script, label,
     wire::{Exit, FailureKind},
 };
 use s2i_testkit::{FixedSource, ScriptedEngine};
@@ -105,6 +105,62 @@ fn a_plain_build_is_one_container() {
         (engine.live_containers(), engine.tags()),
         (0, vec!["web".to_owned()])
     );
+}
+
+/// Labels win over those of the build, and their size is checked as well.
+#[test]
+fn labels_that_scripts_leave_are_in_the_image() {
+    let engine = engine();
+    let write = |text: &str| {
+        let files = &mut engine.model().files;
+        files.insert(IMAGE_METADATA_FILE.into(), text.into());
+    };
+    write(r#"{"labels": [{"team": "blue"}, {"io.k8s.display-name": "Shop"}]}"#);
+    run(&engine, &plain(), &CancelToken::default()).unwrap();
+    let labels = engine.model().labels.pop().unwrap();
+    assert_eq!(labels["team"], "blue");
+    assert_eq!(labels[label::DISPLAY_NAME], "Shop");
+    for (text, expected) in [
+        (
+            "{}".to_owned(),
+            "the labels in `/tmp/.s2i/image_metadata.json` of the container can't be used",
+        ),
+        (
+            format!(
+                r#"{{"labels": [{{"a": "{}"}}]}}"#,
+                "x".repeat(label::SIZE_LIMIT)
+            ),
+            "the labels of the result would have 10407 bytes; images can have 10240",
+        ),
+    ] {
+        write(&text);
+        let failure = run(&engine, &plain(), &CancelToken::default()).unwrap_err();
+        assert_eq!(failure.error.to_string(), expected);
+        assert_eq!(engine.live_containers(), 0);
+    }
+    assert_eq!(engine.model().labels.len(), 0);
+}
+
+/// The trial of the entry point has a container of its own.
+#[test]
+fn unusable_labels_end_a_build_before_the_trial_of_the_entry_point() {
+    let engine = ScriptedEngine::new();
+    engine.add_image("s2i/go", |config| {
+        config.user = "1001".into();
+        config.entrypoint = vec!["/tini".into()];
+    });
+    let starts = || engine.journal().matches("start s2i/go\n").count();
+    let files = |text: Option<&str>| {
+        let entry = text.map(|text| (IMAGE_METADATA_FILE.to_owned(), text.into()));
+        engine.model().files = entry.into_iter().collect();
+    };
+    files(Some("{}"));
+    run(&engine, &plain(), &CancelToken::default()).unwrap_err();
+    assert_eq!((starts(), engine.live_containers()), (1, 0));
+    files(Some(r#"{"labels": [{"team": "blue"}]}"#));
+    run(&engine, &plain(), &CancelToken::default()).unwrap();
+    assert_eq!((starts(), engine.live_containers()), (3, 0));
+    assert_eq!(engine.model().labels.pop().unwrap()["team"], "blue");
 }
 
 #[test]

@@ -176,6 +176,16 @@ const REQUEST: &[Case] = &[
         Other,
     ),
     (
+        "scripts_url",
+        |request, _| request.scripts_url = Some("image:///opt/scripts".parse().unwrap()),
+        Other,
+    ),
+    (
+        "names_places",
+        |request, _| request.names_places = true,
+        Same("there is neither a URL nor a destination to name"),
+    ),
+    (
         "destination",
         |request, _| request.destination = Some("/opt".parse().unwrap()),
         Other,
@@ -419,6 +429,8 @@ fn every_option_changes_the_key_or_can_not_matter() {
         labels,
         network,
         limits,
+        scripts_url,
+        names_places,
         destination,
         assemble_user,
         assemble_runtime_user,

@@ -6,9 +6,10 @@ use s2i_build::{
     facts::{CommitFacts, Facts, ImageFacts, SourceFacts},
     plan::{CopySource, Entrypoint, PlannedBuild, StageName, plan},
     request::{BuildRequest, Limits, Network, PreviousRequest, PullPolicy, RuntimeRequest},
+    scripts::ScriptSet,
 };
 use s2i_core::{
-    EnvVar, Script, Times,
+    EnvVar, Script, ScriptsUrl, Times,
     image::{ContainerConfig, Platform},
     label,
     mapping::MappingList,
@@ -54,6 +55,7 @@ pub(crate) fn facts() -> Facts {
         runtime: None,
         previous: None,
         tagged: None,
+        scripts: Vec::new(),
         source,
     }
 }
@@ -129,6 +131,69 @@ fn scripts_of_the_source_come_first_and_stay() {
       label io.openshift.s2i.build.image=docker.io/s2i/go:latest
       label io.openshift.s2i.build.source-location=app
     "#);
+}
+
+/// A script at the requested URL, with its digest among the inputs.
+#[test]
+fn scripts_of_the_requested_url_come_before_those_of_the_source() {
+    let (mut request, mut facts) = (request(), facts());
+    let url: ScriptsUrl = "https://example.org/s2i".parse().unwrap();
+    request.scripts_url = Some(url.clone());
+    facts.source.scripts.extend([Script::Run, Script::Assemble]);
+    let files = [(Script::Assemble, b"one".to_vec())].into();
+    facts.scripts = vec![ScriptSet { url, files }];
+    let text = planned(&request, &facts);
+    assert!(text.contains("copy scripts run into /tmp/scripts\n  copy scripts assemble of https://example.org/s2i into /tmp/scripts\n"), "{text}");
+    let PlannedBuild { plan: with, .. } = plan(&request, &facts).unwrap();
+    assert_eq!(with.inputs.scripts[0].files.len(), 1);
+    facts.scripts[0]
+        .files
+        .insert(Script::Assemble, b"two".to_vec());
+    let PlannedBuild { plan: other, .. } = plan(&request, &facts).unwrap();
+    assert_ne!(with.key(&[]), other.key(&[]));
+    facts.scripts[0].files.clear();
+    assert_snapshot!(planned(&request, &facts), @r"
+    there are no scripts at `https://example.org/s2i`
+    hint: it has to be the directory of the files `assemble`, `run` and `save-artifacts`
+    ");
+}
+
+#[test]
+fn scripts_of_a_requested_directory_of_the_image_replace_all_others() {
+    let (mut request, mut facts) = (request(), facts());
+    request.scripts_url = Some("image:///opt/scripts".parse().unwrap());
+    facts.source.scripts.extend([Script::Run, Script::Assemble]);
+    let text = planned(&request, &facts);
+    assert!(text.contains("run [\"/opt/scripts/assemble\"]"), "{text}");
+    assert!(
+        text.contains("cmd [\"/opt/scripts/run\"]") && !text.contains("copy scripts"),
+        "{text}"
+    );
+}
+
+#[test]
+fn label_may_name_a_server_and_no_directory_of_this_machine() {
+    let (request, mut facts) = (request(), facts());
+    let url = "http://example.org/s2i";
+    let labels = &mut facts.builder.config.labels;
+    labels.insert(label::SCRIPTS_URL.into(), url.into());
+    facts.source.scripts.insert(Script::Run);
+    assert_snapshot!(planned(&request, &facts), @r"
+    there is no script `assemble` at `http://example.org/s2i`, which the label of the image `s2i/go` names
+    hint: put the script `assemble` there, or into the source as .s2i/bin/assemble
+    ");
+    let files = [(Script::Assemble, Vec::new())].into();
+    let url = url.parse().unwrap();
+    facts.scripts = vec![ScriptSet { url, files }];
+    let text = planned(&request, &facts);
+    assert!(text.contains("run [\"/tmp/scripts/assemble\"]"), "{text}");
+    let labels = &mut facts.builder.config.labels;
+    labels.insert(label::SCRIPTS_URL.into(), "file:///etc".into());
+    let text = planned(&request, &facts);
+    assert!(
+        text.starts_with("the label of the image `s2i/go` names `file:///etc`"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -279,8 +344,8 @@ fn times_are_those_of_the_source_up_to_that_of_the_request() {
 
 #[test]
 fn source_and_artifacts_stay_for_a_script_that_may_read_them() {
-    let unless = |facts: &Facts| {
-        let planned = plan(&request(), facts).unwrap();
+    let unless = |request: &BuildRequest, facts: &Facts| {
+        let planned = plan(request, facts).unwrap();
         let removed = planned.plan.outputs[0].remove.iter();
         let unless = removed.map(|removal| {
             let unless = removal.unless.as_ref();
@@ -292,15 +357,21 @@ fn source_and_artifacts_stay_for_a_script_that_may_read_them() {
         [("artifacts", program), ("trust", None), ("src", program)]
             .map(|(name, program)| (format!("/tmp/{name}"), program.map(Into::into)))
     };
-    let mut facts = facts();
+    let (mut request, mut facts) = (request(), facts());
     let of_image = Some("/usr/libexec/s2i/save-artifacts");
-    assert_eq!(unless(&facts), removed(of_image));
+    assert_eq!(unless(&request, &facts), removed(of_image));
     let labels = &mut facts.builder.config.labels;
     labels.insert(label::ARTIFACTS.into(), "/opt/cache".into());
-    assert_eq!(unless(&facts), removed(None));
+    assert_eq!(unless(&request, &facts), removed(None));
     facts.source.scripts.insert(Script::SaveArtifacts);
-    let of_source = Some("/tmp/scripts/save-artifacts");
-    assert_eq!(unless(&facts), removed(of_source));
+    let uploaded = Some("/tmp/scripts/save-artifacts");
+    assert_eq!(unless(&request, &facts), removed(uploaded));
+    facts.source.scripts.clear();
+    let url: ScriptsUrl = "https://example.org/s2i".parse().unwrap();
+    request.scripts_url = Some(url.clone());
+    let files = [(Script::SaveArtifacts, Vec::new())].into();
+    facts.scripts = vec![ScriptSet { url, files }];
+    assert_eq!(unless(&request, &facts), removed(uploaded));
 }
 
 #[test]
@@ -684,11 +755,11 @@ fn images_without_scripts_are_refused() {
         .builder
         .config
         .labels
-        .insert(label::SCRIPTS_URL.into(), "https://example.org/s2i".into());
+        .insert(label::SCRIPTS_URL.into(), "ftp://example.org/s2i".into());
     refused(
         &request,
         &facts,
-        "the label of the image `s2i/go` names `https://example.org/s2i` for its scripts; only image:///absolute/path is supported",
+        "the label of the image `s2i/go` names `ftp://example.org/s2i` for its scripts; only image:///absolute/path and addresses with http:// or https:// are supported",
     );
 }
 

@@ -67,6 +67,7 @@ fn facts() -> Facts {
         runtime: None,
         previous: None,
         tagged: None,
+        scripts: Vec::new(),
         source: SourceFacts {
             location: "app".into(),
             fingerprint: Some("source".into()),
@@ -275,6 +276,7 @@ fn plan_without_its_secrets_or_certificates_is_not_started() {
             source: &source,
             secrets,
             trust,
+            scripts: &[],
         };
         let failed = pollster::block_on(execute(&engine, &plan, &materials, context));
         let message = failed.unwrap_err().to_string();

@@ -55,6 +55,48 @@ fn a_repository_is_built_from_its_commit_and_its_files_with_copy() {
     assert_eq!(commit.id.len(), 40);
 }
 
+/// Scripts of the deprecated directory count where the usual one does not have them.
+#[test]
+fn scripts_of_the_old_directory_are_found_with_a_warning() {
+    let place = Place::new();
+    place.write(".sti/bin/assemble", "old");
+    place.write(".sti/bin/run", "old");
+    let old = place.fetch(&place.request()).unwrap();
+    let warnings: Vec<_> = old.diagnostics.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        warnings,
+        [".sti/bin: scripts in this directory are deprecated; put them into `.s2i/bin`"]
+    );
+    place.write(".s2i/bin/run", "new");
+    let both = place.fetch(&place.request()).unwrap();
+    let scripts: Vec<_> = both.facts.scripts.iter().copied().collect();
+    assert_eq!(scripts, [Script::Assemble, Script::Run]);
+    assert_eq!(both.script(Script::Assemble).unwrap(), b"old");
+    assert_eq!(both.script(Script::Run).unwrap(), b"new");
+}
+
+#[test]
+fn scripts_of_a_directory_are_read_if_they_exist() {
+    let place = Place::new();
+    fs::create_dir(place.path("scripts")).unwrap();
+    fs::write(place.path("scripts/run"), "one").unwrap();
+    let fetch = |url: &str| {
+        let (progress, cancel) = (Progress::new(&()), CancelToken::default());
+        let context = BuildContext::new(&progress, &cancel);
+        let scripts = [Script::Assemble, Script::Run];
+        let url = url.parse().unwrap();
+        pollster::block_on(place.source().fetch_scripts(&url, &scripts, context))
+    };
+    for url in ["file://scripts", "file://./scripts/"] {
+        let files = fetch(url).unwrap();
+        assert_eq!(files, [(Script::Run, b"one".to_vec())].into(), "{url}");
+    }
+    assert!(fetch("file://nowhere").unwrap().is_empty());
+    fs::create_dir(place.path("scripts/assemble")).unwrap();
+    assert!(fetch("file://scripts").is_err());
+    assert!(fetch("http://127.0.0.1:1/").is_err());
+}
+
 #[test]
 fn branches_tags_commits_and_short_ids() {
     let place = Place::new();

@@ -87,8 +87,8 @@ fn an_image_without_scripts_is_refused() {
         labels.insert(label::SCRIPTS_URL.into(), "https://example.org/".into());
     });
     assert_snapshot!(planned(&request(), &far), @r#"
-    the label of the image `s2i/go` names `https://example.org/` for its scripts; only image:///absolute/path is supported
-    hint: None
+    there is no script `usage` at `https://example.org`, which the label of the image `s2i/go` names
+    hint: Some("put it there")
     "#);
 }
 

@@ -7,9 +7,9 @@ use s2i_build::request::{Network, PullPolicy, SourceLocation};
 use s2i_core::{ContainerPath, EnvVar, ImageRef, mapping::MappingList};
 
 use super::{
-    container::ContainerArgs, credentials::CredentialArgs, legacy::LegacyOptions,
-    limits::LimitArgs, previous::PreviousArgs, result::ResultArgs, source::SourceArgs,
-    uids::AllowedUids,
+    container::ContainerArgs, credentials::CredentialArgs, dockerfile::DockerfileArgs,
+    legacy::LegacyOptions, limits::LimitArgs, previous::PreviousArgs, result::ResultArgs,
+    scripts::ScriptArgs, source::SourceArgs, uids::AllowedUids, use_config::UseConfig,
 };
 
 const AFTER_HELP: &str = "\
@@ -88,6 +88,8 @@ pub(crate) struct Build {
     pub(crate) assemble_user: Option<String>,
     #[command(flatten)]
     pub(crate) allowed: AllowedUids,
+    #[command(flatten)]
+    pub(crate) scripts: ScriptArgs,
     /// Upload the source, scripts and artifacts below this directory instead of the builder image's default
     #[arg(short, long, value_name = "PATH")]
     pub(crate) destination: Option<ContainerPath>,
@@ -109,6 +111,8 @@ pub(crate) struct Build {
     #[arg(long, value_name = "USER")]
     pub(crate) assemble_runtime_user: Option<String>,
 
+    #[command(flatten)]
+    pub(crate) config: UseConfig,
     /// Do not use the build cache
     #[arg(long)]
     pub(crate) no_cache: bool,
@@ -125,9 +129,8 @@ pub(crate) struct Build {
     #[arg(long, value_name = "FORM", value_enum, num_args = 0..=1, require_equals = true,
         default_missing_value = "text", conflicts_with = "load")]
     pub(crate) dry_run: Option<PlanForm>,
-    /// Write a Dockerfile, with the source in `upload/src` beside it, instead of building; needs no engine
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["load", "dry_run"])]
-    pub(crate) as_dockerfile: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) dockerfile: DockerfileArgs,
 
     #[command(flatten)]
     pub(crate) result: ResultArgs,

@@ -5,6 +5,7 @@ mod build;
 mod container;
 mod create;
 mod credentials;
+mod dockerfile;
 mod images;
 mod legacy;
 mod limits;
@@ -14,11 +15,13 @@ mod previous;
 mod rebuild;
 mod result;
 mod run;
+mod scripts;
 mod shell;
 mod source;
 mod tls;
 mod uids;
 mod usage;
+mod use_config;
 
 use std::{
     ffi::OsString,
@@ -34,9 +37,10 @@ use crate::error::{Error, reason};
 pub(crate) use self::{
     build::{Build, LoadInto, PlanForm},
     create::Create,
+    dockerfile::{FormArgs, Generate},
     images::{Export, Image, Images, List, Load, Tag},
     login::{Login, Logout, user},
-    parse::parse,
+    parse::{parse, with_command_first, with_go_forms},
     rebuild::Rebuild,
     run::Run,
     shell::{Completion, Man},
@@ -106,6 +110,8 @@ pub(crate) enum ProgressStyle {
 pub(crate) enum Command {
     #[command(flatten)]
     WithEngine(EngineCommand),
+    /// Write a Dockerfile for a builder image
+    Generate(Box<Generate>),
     /// Log in to a registry
     Login(Login),
     /// Remove the logins for a registry

@@ -29,7 +29,7 @@ pub(crate) fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Args, E
 }
 
 /// Lets all flags have values, and the last one of several values count.
-fn with_go_forms(command: Command) -> Command {
+pub(crate) fn with_go_forms(command: Command) -> Command {
     let with_value = |arg: Arg| match arg.get_action() {
         ArgAction::SetTrue => arg
             .action(ArgAction::Set)
@@ -55,7 +55,7 @@ fn boolean(text: &str) -> Result<bool, String> {
 
 /// Moves the name of the command before its options. The name is the first one of a command before which there are only
 /// complete options of this command.
-fn with_command_first(cli: &Command, mut words: Vec<OsString>) -> Vec<OsString> {
+pub(crate) fn with_command_first(cli: &Command, mut words: Vec<OsString>) -> Vec<OsString> {
     let position = (1..words.len()).find(|&index| {
         let command = cli.find_subcommand(&words[index]);
         command.is_some_and(|command| are_options(command, &words[1..index]))

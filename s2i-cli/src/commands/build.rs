@@ -5,7 +5,6 @@ use s2i_build::{
     context::or_interrupted,
     ports::{EngineProbe, ImageResolver},
     request::BuildRequest,
-    source::LocalAndGit,
 };
 use serde_json::json;
 
@@ -14,9 +13,9 @@ use crate::{
     args::{Build, PlanForm},
     context::CommandContext,
     error::Error,
-    host::Host,
     render::Renderer,
     request,
+    sources::Sources,
 };
 
 pub(crate) async fn run(
@@ -66,7 +65,7 @@ pub(crate) async fn dry_run(
 
 /// The inputs of the library, built from those of the command.
 struct Inputs {
-    source: LocalAndGit,
+    source: Sources,
     request: BuildRequest,
     renderer: Renderer,
 }
@@ -84,17 +83,8 @@ async fn inputs(
     // The engine is probed before the source is fetched, so that nothing is fetched in vain.
     or_interrupted(engine.probe(), cancel).await?;
     Ok(Inputs {
-        source: source(host),
+        source: Sources::new(host, request.trust.clone()),
         request,
         renderer,
     })
-}
-
-/// Returns the source reader, with the directories of this process.
-pub(super) fn source(host: &Host) -> LocalAndGit {
-    LocalAndGit {
-        working_dir: host.working_dir.clone(),
-        temp_dir: host.temp_dir.clone(),
-        git: || s2i_native::supervised_command("git"),
-    }
 }

@@ -38,7 +38,7 @@ use crate::{
 };
 
 pub(crate) use create::run as create;
-pub(crate) use dockerfile::run as dockerfile;
+pub(crate) use dockerfile::{generate, run as dockerfile};
 pub(crate) use login::run as login;
 pub(crate) use logout::run as logout;
 pub(crate) use shell::{completion, man};

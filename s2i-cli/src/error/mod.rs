@@ -51,7 +51,7 @@ pub(crate) enum Error {
     #[error("can't write `{}`", path.display())]
     WriteFile { path: PathBuf, source: io::Error },
     /// The directory for the source beside a Dockerfile exists.
-    #[error("the source can't be written to `{}`, which exists", path.display())]
+    #[error("the source can't be written to `{}`, which exists and was not written by s2i", path.display())]
     ContextExists { path: PathBuf },
     /// An archive would be written to a terminal or read from one.
     #[error("{0} is a terminal, and an archive is not text")]
@@ -192,7 +192,11 @@ fn build_code(err: &BuildError) -> Code {
     match err {
         BuildError::Source(err) => source_code(err),
         BuildError::Plan(
-            PlanError::NoScript { .. } | PlanError::NoUsage { .. } | PlanError::NoConfig { .. },
+            PlanError::NoScript { .. }
+            | PlanError::NotAtUrl { .. }
+            | PlanError::NoScriptsAtUrl { .. }
+            | PlanError::NoUsage { .. }
+            | PlanError::NoConfig { .. },
         ) => exit::NO_SCRIPT,
         BuildError::User(_) | BuildError::Plan(PlanError::User(_)) => exit::USER_NOT_ALLOWED,
         BuildError::Plan(PlanError::NoTag) => exit::USAGE,
@@ -204,7 +208,9 @@ fn build_code(err: &BuildError) -> Code {
         | BuildError::UnresolvedImage { .. }
         | BuildError::MissingSecret { .. }
         | BuildError::MissingTrust { .. }
-        | BuildError::MissingInjection { .. } => exit::INTERNAL,
+        | BuildError::MissingInjection { .. }
+        | BuildError::MissingScripts { .. } => exit::INTERNAL,
+        BuildError::LabelsFile { .. } => exit::COMMIT,
     }
 }
 
@@ -227,6 +233,7 @@ fn source_code(err: &SourceError) -> Code {
         | SourceError::NoLfs { .. }
         | SourceError::Lfs { .. }
         | SourceError::LfsAddress(_)
+        | SourceError::Scripts { .. }
         | SourceError::Io { .. } => exit::FETCH,
     }
 }
@@ -281,12 +288,16 @@ fn build_hint(err: &BuildError) -> Option<String> {
             ..
         } => "its output is above; not every script supports --json",
         BuildError::Script { .. } => "its output is above",
-        BuildError::Dockerfile(_) => "build it with an engine, without --as-dockerfile",
+        BuildError::Dockerfile(err) => err.hint(),
         BuildError::PlanReference(_)
         | BuildError::UnresolvedImage { .. }
         | BuildError::MissingSecret { .. }
         | BuildError::MissingTrust { .. }
-        | BuildError::MissingInjection { .. } => return None,
+        | BuildError::MissingInjection { .. }
+        | BuildError::MissingScripts { .. } => return None,
+        BuildError::LabelsFile { .. } => {
+            "let the scripts write `{\"labels\": [{\"name\": \"value\"}]}`, or no such file"
+        }
     };
     Some(hint.into())
 }
@@ -311,6 +322,9 @@ fn source_hint(err: &SourceError) -> Option<&'static str> {
         SourceError::Lfs { .. } => "`git lfs pull` in a clone of the repository must work",
         SourceError::Ignore(_) => {
             "leave out whole directories, or give an expression with --exclude"
+        }
+        SourceError::Scripts { .. } => {
+            "check the address; `--trust-ca` adds an authority, and `--scripts-url` names another directory"
         }
         SourceError::NoContextDir { .. } => "--context-dir is relative to the root of the source",
         _ => return None,

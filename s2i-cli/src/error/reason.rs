@@ -1,6 +1,6 @@
 //! The identifiers of the Go `s2i` for the reasons why builds fail.
 
-use s2i_build::{BuildError, EngineError, plan::PlanError};
+use s2i_build::{BuildError, EngineError, SourceError, plan::PlanError};
 use s2i_core::{ImageRef, Script, wire::FailureKind};
 
 use super::Error;
@@ -14,6 +14,7 @@ pub(crate) fn of(err: &Error, runtime: Option<&ImageRef>) -> Option<&'static str
         return None;
     }
     Some(match &failure.error {
+        BuildError::Source(SourceError::Scripts { .. }) => "InstallScriptsFailed",
         BuildError::Source(_) => "FetchSourceFailed",
         BuildError::Plan(err) => of_plan(err),
         BuildError::User(_) => "AssembleUserForbidden",
@@ -24,13 +25,17 @@ pub(crate) fn of(err: &Error, runtime: Option<&ImageRef>) -> Option<&'static str
         BuildError::Dockerfile(_) => "DockerFileCreationFailed",
         BuildError::NoPickedBuilder { .. } => "PullBuilderImageFailed",
         BuildError::Engine(err) => of_engine(err, runtime),
+        BuildError::LabelsFile { .. } => "ContainerCommitFailed",
         _ => "GenericS2IBuildFailed",
     })
 }
 
 fn of_plan(err: &PlanError) -> &'static str {
     match err {
-        PlanError::NoScript { .. } | PlanError::NoUsage { .. } => "InstallScriptsFailed",
+        PlanError::NoScript { .. }
+        | PlanError::NotAtUrl { .. }
+        | PlanError::NoScriptsAtUrl(_)
+        | PlanError::NoUsage(_) => "InstallScriptsFailed",
         PlanError::OnBuild { .. } => "OnBuildForbidden",
         PlanError::User(_) => "AssembleUserForbidden",
         PlanError::Artifact(_) | PlanError::NoArtifacts { .. } | PlanError::SameArtifact { .. } => {

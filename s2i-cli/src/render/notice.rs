@@ -3,6 +3,7 @@
 use s2i_build::{
     notice::{EntrypointFault, Notice},
     plan::{ChoiceReason, ResultReason},
+    scripts::FetchedScript,
 };
 use s2i_core::ImageRef;
 
@@ -29,6 +30,7 @@ pub(super) fn sentence(notice: &Notice) -> String {
         Notice::DanglingLinks { paths } => {
             format!("source: links to nothing in it: {}", several(paths))
         }
+        Notice::ScriptsFetched { url, scripts } => fetched(url, scripts),
         Notice::BuilderChosen { builder, reason } => chosen(builder, reason),
         Notice::NoPreviousImage { image } => {
             format!("a clean build: there is no image `{image}` yet")
@@ -94,6 +96,17 @@ fn dropped(image: &ImageRef, entrypoint: &[String], fault: EntrypointFault) -> S
     };
     let entrypoint = entrypoint.join(" ");
     format!("warning: the result has no ENTRYPOINT; `{image}` has `{entrypoint}`, and {fault}")
+}
+
+fn fetched(url: &str, scripts: &[FetchedScript]) -> String {
+    if scripts.is_empty() {
+        return format!("there are no scripts at {url}");
+    }
+    let scripts: Vec<_> = scripts
+        .iter()
+        .map(|FetchedScript { script, digest }| format!("{script} ({digest})"))
+        .collect();
+    format!("scripts of {url}: {}", scripts.join(", "))
 }
 
 fn chosen(builder: &ImageRef, reason: &ChoiceReason) -> String {
@@ -175,12 +188,24 @@ mod tests {
             reference: "HEAD".into(),
             objects: objects.iter().map(ToString::to_string).collect(),
         };
+        let fetched = |scripts: &[Script]| Notice::ScriptsFetched {
+            url: "https://example.org/s2i".into(),
+            scripts: scripts
+                .iter()
+                .map(|script| FetchedScript {
+                    script: *script,
+                    digest: "sha256:1".into(),
+                })
+                .collect(),
+        };
         let notices = [
             Notice::SourceDirectory {
                 location: "app".into(),
             },
             repository(&[]),
             repository(&["/other/.git"]),
+            fetched(&[]),
+            fetched(&[Script::Assemble, Script::Run]),
             Notice::SourceRemote {
                 location: "https://example.org/app".into(),
                 reference: "v1".into(),
@@ -209,6 +234,8 @@ mod tests {
         source: the files in app
         source: HEAD of the Git repository app; uncommitted changes are not built (--copy builds them)
         source: HEAD of the Git repository app, which takes objects from /other/.git; uncommitted changes are not built (--copy builds them)
+        there are no scripts at https://example.org/s2i
+        scripts of https://example.org/s2i: assemble (sha256:1), run (sha256:1)
         source: v1 of https://example.org/app
         source: submodules: lib0, lib1, lib2, lib3, lib4, lib5, lib6, lib7, lib8, lib9 and 2 more
         source: submodules that are left out: vendor/lib

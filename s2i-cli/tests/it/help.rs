@@ -3,7 +3,7 @@
 use crate::{daemon::Knobs, scene::Scene};
 
 /// The commands, in the order of the help.
-const COMMANDS: [&str; 21] = [
+const COMMANDS: [&str; 22] = [
     "build",
     "rebuild",
     "usage",
@@ -16,6 +16,7 @@ const COMMANDS: [&str; 21] = [
     "load",
     "export",
     "prune",
+    "generate",
     "login",
     "logout",
     "doctor",

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::{BuildPlan, Copy, CopySource, ImageRole, Stage, StageName, Step};
+use super::{BuildPlan, Copy, CopySource, FetchedScripts, ImageRole, Stage, StageName, Step};
 
 /// An invalid reference in a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -46,6 +46,14 @@ pub enum PlanReferenceError {
     /// A stage copies certificates, and the inputs have none.
     #[error("the stage `{0}` copies certificates, and there are none among the inputs")]
     NoTrust(StageName),
+    /// A stage copies a script of a URL that is not among the inputs.
+    #[error("the stage `{stage}` copies scripts of `{url}` that are not among the inputs")]
+    NoScripts {
+        /// The stage.
+        stage: StageName,
+        /// The URL.
+        url: String,
+    },
     /// The plan has no outputs.
     #[error("the plan has no output")]
     NoOutput,
@@ -84,6 +92,15 @@ impl BuildPlan {
         Ok(())
     }
 
+    fn has_scripts(&self, fetched: &FetchedScripts) -> bool {
+        let mut inputs = self.inputs.scripts.iter();
+        let input = inputs.find(|input| input.url == fetched.url);
+        input.is_some_and(|input| {
+            let mut scripts = fetched.scripts.iter();
+            scripts.all(|script| input.files.contains_key(script))
+        })
+    }
+
     fn check_stage(&self, stage: &Stage, earlier: &[Stage]) -> Result<(), PlanReferenceError> {
         let (name, role) = (stage.name, stage.from);
         let has = |name| earlier.iter().any(|stage| stage.name == name);
@@ -114,7 +131,14 @@ impl BuildPlan {
                 CopySource::Trust if self.inputs.trust.is_none() => {
                     return Err(PlanReferenceError::NoTrust(name));
                 }
-                CopySource::Trust | CopySource::Source | CopySource::Scripts(_) => continue,
+                CopySource::Fetched(fetched) if !self.has_scripts(fetched) => {
+                    let (stage, url) = (name, fetched.url.clone());
+                    return Err(PlanReferenceError::NoScripts { stage, url });
+                }
+                CopySource::Fetched(_)
+                | CopySource::Trust
+                | CopySource::Source
+                | CopySource::Scripts(_) => continue,
             };
             if !has(from) {
                 return Err(PlanReferenceError::NoEarlierStage { stage: name, from });

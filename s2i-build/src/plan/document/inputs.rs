@@ -1,9 +1,9 @@
 //! The inputs of a build: images, source, secrets by name, certificates by digest.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use s2i_core::{
-    ImageRef,
+    ImageRef, Script,
     image::{ContainerConfig, Platform},
 };
 use serde::{Deserialize, Serialize};
@@ -19,6 +19,9 @@ pub struct Inputs {
     pub images: ImageInputs,
     /// The source.
     pub source: SourceInput,
+    /// The scripts of URLs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scripts: Vec<ScriptsInput>,
     /// The secrets that scripts get.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub secrets: Vec<SecretInput>,
@@ -228,6 +231,18 @@ impl From<&SourceFacts> for SourceInput {
             fingerprint: facts.fingerprint.clone(),
         }
     }
+}
+
+/// Scripts of a URL. Their texts are not in the plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ScriptsInput {
+    /// The URL, without credentials.
+    pub url: String,
+    /// The digest of each script, `sha256:` and 64 hexadecimal digits.
+    #[cfg_attr(feature = "schema", schemars(with = "BTreeMap<String, String>"))]
+    pub files: BTreeMap<Script, String>,
 }
 
 /// A secret. Its value is not in the plan.

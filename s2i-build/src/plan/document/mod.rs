@@ -21,13 +21,13 @@ use thiserror::Error;
 
 pub use check::PlanReferenceError;
 pub use inputs::{
-    ImageInput, ImageInputs, ImageRole, Inputs, Lfs, SecretInput, SourceFilter, SourceInput,
-    SourceOrigin, Submodules, TrustInput,
+    ImageInput, ImageInputs, ImageRole, Inputs, Lfs, ScriptsInput, SecretInput, SourceFilter,
+    SourceInput, SourceOrigin, Submodules, TrustInput,
 };
 pub use output::{ConfigChanges, Entrypoint, OnNamingFailure, Output};
 pub use stage::{
-    Copy, CopySource, Inject, OnStageFailure, Run, SavedArtifacts, Stage, StageName, StagePaths,
-    Step, User, UserOrigin,
+    Copy, CopySource, FetchedScripts, Inject, OnStageFailure, Run, SavedArtifacts, Stage,
+    StageName, StagePaths, Step, User, UserOrigin,
 };
 
 /// A whole build.

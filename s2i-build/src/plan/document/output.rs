@@ -25,6 +25,10 @@ pub struct Output {
     #[cfg_attr(feature = "schema", schemars(with = "Vec<String>"))]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub require: Vec<ContainerPath>,
+    /// The file of the container whose labels are added to those of the config, if it exists.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub labels_file: Option<ContainerPath>,
     /// The differences of its config from that of the image that the stage starts from.
     pub config: ConfigChanges,
     /// The name of the image. Without one it is known by its ID alone.

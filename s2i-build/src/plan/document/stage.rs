@@ -142,14 +142,28 @@ pub struct Inject {
 pub enum CopySource {
     /// The source of the build.
     Source,
-    /// These scripts of the directory `.s2i/bin` of the source.
+    /// These scripts of the directory `.s2i/bin` of the source, or of `.sti/bin`.
     Scripts(#[cfg_attr(feature = "schema", schemars(with = "Vec<String>"))] Vec<Script>),
+    /// Scripts of a URL.
+    Fetched(FetchedScripts),
     /// The certificates of the inputs, as the file `ca.pem`.
     Trust,
     /// The archive that the script of another stage writes to its standard output.
     Stdout(SavedArtifacts),
     /// Files of the container of an earlier stage.
     Stage(StagePaths),
+}
+
+/// Scripts of a URL.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct FetchedScripts {
+    /// The URL among the inputs.
+    pub url: String,
+    /// The scripts.
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<String>"))]
+    pub scripts: Vec<Script>,
 }
 
 /// The artifacts that the previous build has saved.

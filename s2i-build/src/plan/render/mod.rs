@@ -3,4 +3,7 @@
 mod dockerfile;
 mod text;
 
-pub use dockerfile::{DOCKERFILE_SOURCE_DIR, DockerfileError};
+pub use dockerfile::{
+    DOCKERFILE_DIR, DOCKERFILE_SOURCE_DIR, DOCKERFILE_TRUST_DIR, DockerfileError, DockerfileForm,
+    dockerfile_scripts_dir,
+};

@@ -121,6 +121,11 @@ impl fmt::Display for CopySource {
                 let names: Vec<_> = scripts.iter().map(ToString::to_string).collect();
                 write!(f, "scripts {}", names.join(", "))
             }
+            Self::Fetched(fetched) => {
+                let scripts = fetched.scripts.iter();
+                let names: Vec<_> = scripts.map(ToString::to_string).collect();
+                write!(f, "scripts {} of {}", names.join(", "), fetched.url)
+            }
             Self::Trust => f.write_str("certificates"),
             Self::Stdout(saved) => {
                 write!(f, "standard output of stage {}", saved.stage)?;

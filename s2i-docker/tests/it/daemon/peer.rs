@@ -2,7 +2,10 @@
 
 use std::{io, sync::atomic::Ordering};
 
-use s2i_core::wire::{Answer, Decoder, Frame, Hello, Kind, Request, Trailer};
+use s2i_core::{
+    IMAGE_METADATA_FILE,
+    wire::{Answer, Decoder, Failure, FailureKind, Frame, Hello, Kind, Request, Trailer},
+};
 use serde::Serialize;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -48,6 +51,11 @@ impl Peer {
                 continue;
             }
             let request: Request = frame.parse()?;
+            if is_labels_file(&request) {
+                let failure = Failure::new(FailureKind::NoArtifact, "there is no such file");
+                self.send_json(Kind::Failure, &failure).await?;
+                continue;
+            }
             self.daemon.model().requests.push(request.clone());
             let step = match &request {
                 Request::Identify { .. } => Step::Identify,
@@ -192,5 +200,15 @@ impl Peer {
             .write_all(&[stream, 0, 0, 0, a, b, c, d])
             .await?;
         self.output.write_all(payload).await
+    }
+}
+
+/// Returns whether a build looks for the labels of scripts, which containers of the model do not have.
+fn is_labels_file(request: &Request) -> bool {
+    match request {
+        Request::Read { items, .. } => items
+            .iter()
+            .any(|item| item.path.as_str() == IMAGE_METADATA_FILE),
+        _ => false,
     }
 }

@@ -1,0 +1,139 @@
+//! The images of a Dockerfile, which no engine has to have: their labels come from their registries, if these can be
+//! asked.
+
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use s2i_build::{
+    BuildContext, EngineError,
+    facts::{ASSUMED_USER, ImageFacts},
+    ports::ImageResolver,
+    request::PullPolicy,
+};
+use s2i_core::{
+    Diagnostic, ErrorChain, ImageRef, ScriptsUrl,
+    image::{ContainerConfig, ImageConfig, Platform},
+    label::{self, ImageLabels},
+};
+use s2i_oci::registry::Registry;
+
+use crate::{context::CommandContext, error::Error, native};
+
+/// The time that the look-up of an image may take.
+const LOOK_UP: Duration = Duration::from_secs(15);
+
+/// Images with the labels of their registries. Each that can't be looked up is assumed to be a builder.
+pub(super) struct LabelledImages {
+    /// The name of the result, which is the only one that is not an image.
+    result: Option<ImageRef>,
+    /// The directory of the scripts of images without a label.
+    scripts: ScriptsUrl,
+    registry: Option<Registry>,
+    /// True after the first failure, so that a machine without a network waits once.
+    failed: AtomicBool,
+}
+
+impl LabelledImages {
+    pub(super) fn new(
+        result: Option<ImageRef>,
+        scripts: ScriptsUrl,
+        asks: bool,
+        context: &CommandContext<'_>,
+    ) -> Result<Self, Error> {
+        let registry = if asks {
+            let options = native::registry(context.config, context.host)?;
+            Some(Registry::new(options)?)
+        } else {
+            None
+        };
+        Ok(Self {
+            result,
+            scripts,
+            registry,
+            failed: AtomicBool::new(false),
+        })
+    }
+
+    /// Returns the image as its registry has it.
+    async fn look_up(&self, image: &ImageRef, context: BuildContext<'_>) -> Option<ImageFacts> {
+        let registry = self.registry.as_ref()?;
+        if self.failed.load(Ordering::Relaxed) {
+            return None;
+        }
+        let platform = Platform::of_this_machine();
+        let found = tokio::time::timeout(LOOK_UP, registry.manifest(image, &platform)).await;
+        let reason = match found {
+            Ok(Ok(pulled)) => match serde_json::from_slice(&pulled.config_bytes) {
+                Ok(config) => return Some(self.labelled(image, &pulled, config)),
+                Err(err) => err.to_string(),
+            },
+            Ok(Err(err)) => ErrorChain(&err).to_string(),
+            Err(_) => format!("there was no answer in {} seconds", LOOK_UP.as_secs()),
+        };
+        self.failed.store(true, Ordering::Relaxed);
+        let scripts = &self.scripts;
+        let message = format!(
+            "its labels are not known, and its scripts are taken to be at {scripts}: {reason}"
+        );
+        let warning = Diagnostic::new(image.to_string(), message);
+        context.progress.warn([warning]);
+        None
+    }
+
+    fn labelled(
+        &self,
+        image: &ImageRef,
+        pulled: &s2i_oci::registry::Pulled,
+        config: ImageConfig,
+    ) -> ImageFacts {
+        let mut own = config.config.normalised();
+        let (labels, _) = ImageLabels::read(&own.labels, &own.env);
+        if labels.scripts_url.is_none() {
+            let scripts = self.scripts.to_string();
+            own.labels.insert(label::SCRIPTS_URL.into(), scripts);
+        }
+        if matches!(own.user.as_str(), "" | "0" | "root") {
+            own.user = ASSUMED_USER.into();
+        }
+        ImageFacts {
+            // Builders of Dockerfiles differ in what a short name means.
+            name: image.normalised().parse().unwrap_or_else(|_| image.clone()),
+            id: pulled.config_digest.to_string(),
+            digest: Some(pulled.manifest_digest.to_string()),
+            platform: config.platform,
+            config: ContainerConfig {
+                // The builder of the Dockerfile runs them.
+                on_build: Vec::new(),
+                ..own
+            },
+        }
+    }
+}
+
+impl ImageResolver for LabelledImages {
+    async fn resolve(
+        &self,
+        image: &ImageRef,
+        policy: PullPolicy,
+        context: BuildContext<'_>,
+    ) -> Result<ImageFacts, EngineError> {
+        // Only the look-up of the result's name never pulls.
+        let is_never = policy == PullPolicy::Never;
+        let mut result = self.result.iter();
+        if is_never && result.any(|result| result.normalised() == image.normalised()) {
+            let image = image.clone();
+            return Err(EngineError::NoSuchImage { image });
+        }
+        let found = async {
+            let found = if is_never {
+                None
+            } else {
+                self.look_up(image, context).await
+            };
+            Ok(found.unwrap_or_else(|| ImageFacts::assumed(image, &self.scripts)))
+        };
+        context.or_interrupted(found).await
+    }
+}
