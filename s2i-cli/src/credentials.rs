@@ -34,6 +34,7 @@ fn env(host: &Host) -> CredentialEnv {
         auth_file: host.auth_file.clone(),
         runtime_dir: host.engine.runtime_dir.clone(),
         config_home: host.config_home.clone(),
+        old_docker_file: host.old_docker_file.clone(),
         path: host.path.clone(),
     }
 }

@@ -34,6 +34,8 @@ pub(crate) struct Host {
     pub(crate) auth_file: Option<PathBuf>,
     /// The file that all logins are read from, if the command line names one.
     pub(crate) credential_file: Option<PathBuf>,
+    /// `~/.dockercfg`, Docker's file of old.
+    pub(crate) old_docker_file: Option<PathBuf>,
     /// `PATH`
     pub(crate) path: Option<OsString>,
     /// True if the user is root of the machine.
@@ -89,6 +91,7 @@ impl Host {
             data_home: path("XDG_DATA_HOME").or_else(|| below_home(".local/share")),
             auth_file: path("REGISTRY_AUTH_FILE"),
             credential_file: None,
+            old_docker_file: below_home(".dockercfg"),
             path: env::var_os("PATH"),
             is_root: is_root(),
             stdin_is_terminal: io::stdin().is_terminal(),

@@ -19,12 +19,23 @@ pub(super) struct DockerConfig {
     auths: BTreeMap<String, AuthEntry>,
     cred_helpers: BTreeMap<String, String>,
     creds_store: Option<String>,
+    /// All other fields. In the old format of Docker, `.dockercfg`, these are the entries for registries.
+    #[serde(flatten)]
+    others: BTreeMap<String, Value>,
 }
 
 impl DockerConfig {
     /// Reads the file; a file that does not exist is an empty one.
     pub(super) fn read(path: &Path) -> Result<Self, CredentialError> {
-        parse(path, &contents(path)?)
+        let mut config: Self = parse(path, &contents(path)?)?;
+        for (key, value) in std::mem::take(&mut config.others) {
+            if is_old_entry(&value)
+                && let Ok(entry) = serde_json::from_value(value)
+            {
+                config.auths.entry(key).or_insert(entry);
+            }
+        }
+        Ok(config)
     }
 
     /// Returns the keys of the entries for this registry.
@@ -101,15 +112,27 @@ fn edit(
     change: impl FnOnce(Vec<String>, &mut Map<String, Value>),
 ) -> Result<(), CredentialError> {
     let bytes = contents(path)?;
-    let config: DockerConfig = parse(path, &bytes)?;
+    let config = DockerConfig::read(path)?;
     let mut whole: Map<String, Value> = parse(path, &bytes)?;
+    let keys: Vec<_> = config.keys(registry).cloned().collect();
+    // An entry of the old format moves to the place of the others.
+    for key in &keys {
+        if whole.get(key).is_some_and(is_old_entry) {
+            whole.remove(key);
+        }
+    }
     let auths = whole.entry("auths").or_insert_with(|| json!({}));
     let auths = auths.as_object_mut().expect("it was read as a map");
-    change(config.keys(registry).cloned().collect(), auths);
+    change(keys, auths);
     replace(path, &whole).map_err(|source| CredentialError::Write {
         path: path.into(),
         source,
     })
+}
+
+/// Returns whether a field of the file is an entry of the old format, which has them at its top.
+fn is_old_entry(value: &Value) -> bool {
+    value.get("auth").is_some_and(Value::is_string)
 }
 
 /// Returns the text of the file, or that of an empty configuration.

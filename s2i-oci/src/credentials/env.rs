@@ -15,6 +15,8 @@ pub struct CredentialEnv {
     pub runtime_dir: Option<PathBuf>,
     /// `XDG_CONFIG_HOME`, else `~/.config`.
     pub config_home: Option<PathBuf>,
+    /// `~/.dockercfg`, Docker's file of old.
+    pub old_docker_file: Option<PathBuf>,
     /// `PATH`
     pub path: Option<OsString>,
 }
@@ -33,6 +35,7 @@ impl CredentialEnv {
             auth_file: path("REGISTRY_AUTH_FILE"),
             runtime_dir: path("XDG_RUNTIME_DIR"),
             config_home: path("XDG_CONFIG_HOME").or_else(|| below_home(".config")),
+            old_docker_file: below_home(".dockercfg"),
             path: env::var_os("PATH"),
         }
     }
@@ -77,7 +80,7 @@ impl CredentialStore {
     }
 
     fn of(files: impl Iterator<Item = PathBuf>, env: &CredentialEnv) -> Self {
-        let mut files: Vec<_> = files.collect();
+        let mut files: Vec<_> = files.chain(env.old_docker_file.clone()).collect();
         // `REGISTRY_AUTH_FILE` may name the same file.
         files.dedup();
         Self {

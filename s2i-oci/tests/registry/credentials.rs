@@ -335,6 +335,30 @@ async fn broken_file_does_not_stop_erasure_in_others() {
     assert!(all.unwrap_err().to_string().contains("not a valid"));
 }
 
+/// The old format has the entries at the top of the file.
+#[tokio::test]
+async fn entries_of_the_old_format_are_read_moved_and_erased() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join(".dockercfg");
+    let old = json!({"https://r.example/v1/": entry("old"), "other.example": entry("other")});
+    fs::write(&file, old.to_string()).unwrap();
+    let store = store(&[&file], None);
+    let image = "r.example/app".parse().unwrap();
+    let found = store.get_for(&image).await.unwrap();
+    assert_eq!(found, Some(credential("old")));
+    let new = credential("new");
+    store.store("r.example", &new, &file).await.unwrap();
+    assert_eq!(
+        read(&file),
+        json!({"other.example": entry("other"), "auths": {"https://r.example/v1/": entry("new")}})
+    );
+    assert_eq!(erase(&store).await.len(), 1);
+    assert_eq!(
+        read(&file),
+        json!({"other.example": entry("other"), "auths": {}})
+    );
+}
+
 #[tokio::test]
 async fn invalid_file_is_not_changed() {
     let dir = tempfile::tempdir().unwrap();
