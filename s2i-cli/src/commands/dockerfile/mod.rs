@@ -57,7 +57,8 @@ pub(crate) async fn run(
     renderer.warnings(diagnostics);
     let source = Sources::new(host, request.trust.clone());
     let form = &args.dockerfile.form;
-    write(&source, &request, form, upload, &renderer, context, cancel).await?;
+    let writing = write(&source, &request, form, upload, &renderer, context, cancel);
+    Box::pin(writing).await?;
     let object = json!({"event": "dockerfile", "file": file});
     renderer.answer(&format!("{}\n", file.display()), &object);
     Ok(ExitCode::SUCCESS)
@@ -83,7 +84,8 @@ pub(crate) async fn generate(
     let renderer = Renderer::new(global, args.quiet, host);
     let source = NoSource(upload.source());
     let (form, renderer) = (&args.form, &renderer);
-    write(&source, &request, form, upload, renderer, context, cancel).await?;
+    let writing = write(&source, &request, form, upload, renderer, context, cancel);
+    Box::pin(writing).await?;
     Ok(ExitCode::SUCCESS)
 }
 

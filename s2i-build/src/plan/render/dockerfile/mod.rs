@@ -7,6 +7,7 @@ mod error;
 mod quote;
 mod stages;
 
+use s2i_core::Script;
 use serde_json::json;
 
 pub use error::DockerfileError;
@@ -79,7 +80,14 @@ impl Dockerfile<'_> {
                 StageName::Runtime => self.runtime(stage)?,
             }
         }
-        self.line(format!("CMD {}", json!(self.result.config.cmd)));
+        let mut command = self.result.config.cmd.clone();
+        let stage = self.plan.stage(self.result.stage);
+        if let (Some(stage), Some(script)) = (stage, command.first_mut())
+            && self.has_copied_script(Script::Run)
+        {
+            *script = self.in_image(stage, script).to_owned();
+        }
+        self.line(format!("CMD {}", json!(command)));
         Ok(self.lines.join("\n") + "\n")
     }
 

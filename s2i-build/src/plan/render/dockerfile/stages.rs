@@ -8,7 +8,7 @@ use super::{
     quote::{paths, plain, variable_name, word},
 };
 use crate::{
-    plan::{Copy, CopySource, ImageRole, Run, Stage, Step},
+    plan::{Copy, CopySource, ImageRole, Run, Stage, StageName, Step},
     request::Network,
 };
 
@@ -99,7 +99,7 @@ impl Dockerfile<'_> {
             for item in &from.paths {
                 let into = copy.into.join(&item.name);
                 let into = into.map_err(|_| DockerfileError::Path(item.name.clone()))?;
-                let paths = paths(item.path.as_str(), into.as_str())?;
+                let paths = paths(item.path.as_str(), self.in_image(stage, into.as_str()))?;
                 self.line(format!("COPY {}--from={BUILD} {paths}", own(user)?));
             }
         }
@@ -107,6 +107,11 @@ impl Dockerfile<'_> {
         self.user(user)?;
         let run = only_run(stage)?;
         let script = program(run)?;
+        let script = if self.has_copied(run) {
+            self.in_image(stage, &script).to_owned()
+        } else {
+            script
+        };
         let script = if run.optional {
             format!("if [ -x {script} ]; then {script}; fi")
         } else {
@@ -138,7 +143,8 @@ impl Dockerfile<'_> {
         let mut copies = stage.copies().filter(|copy| is_scripts(copy));
         if let Some(copy) = copies.next() {
             self.line("# The scripts that are not in the image");
-            let paths = paths(dockerfile_scripts_dir(stage.name), copy.into.as_str())?;
+            let into = self.in_image(stage, copy.into.as_str());
+            let paths = paths(dockerfile_scripts_dir(stage.name), into)?;
             self.line(format!("COPY {}{paths}", own(&stage.user.name)?));
         }
         Ok(())
@@ -291,7 +297,16 @@ impl Dockerfile<'_> {
             return Ok(String::new());
         }
         let paths = self.result.require.iter();
-        let checks = paths.map(|path| Ok(format!(" && \\\n    test -x {}", word(path.as_str())?)));
+        let is_copied = self.has_copied_script(Script::Run);
+        let checks = paths.map(|path| {
+            let path = path.as_str();
+            let path = if is_copied {
+                self.in_image(stage, path)
+            } else {
+                path
+            };
+            Ok(format!(" && \\\n    test -x {}", word(path)?))
+        });
         checks.collect()
     }
 
@@ -312,7 +327,18 @@ impl Dockerfile<'_> {
         })
     }
 
-    fn has_copied_script(&self, script: Script) -> bool {
+    /// Returns a path below the working directory of a runtime image, which a builder of the Dockerfile knows even if
+    /// the image was not looked up.
+    pub(super) fn in_image<'p>(&self, stage: &Stage, path: &'p str) -> &'p str {
+        let image = self.plan.inputs.images.get(stage.from);
+        let is_known = image.is_some_and(|image| image.config.is_some());
+        if is_known || stage.name != StageName::Runtime {
+            return path;
+        }
+        path.trim_start_matches('/')
+    }
+
+    pub(super) fn has_copied_script(&self, script: Script) -> bool {
         let mut stages = self.plan.stages.iter();
         let stage = stages.find(|stage| stage.name == self.result.stage);
         let mut copies = stage.into_iter().flat_map(Stage::copies);
