@@ -342,7 +342,7 @@ mod tests {
         assert_eq!(line, "s2i build --use-config");
         assert_eq!(
             diagnostics,
-            [".s2ifile: it is not used: see line 1, column 2"]
+            [".s2ifile: it is not used: see line 1, column 1"]
         );
     }
 
