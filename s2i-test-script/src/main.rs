@@ -10,6 +10,9 @@
 //! archive. `usage` performs `/usage-instructions`, or else prints its arguments. The verbs are the arms of
 //! [`perform`]. `run` serves `app/page` over HTTP if it exists, or else prints its arguments.
 //!
+//! As `interpret` it is the interpreter of scripts that are written in these verbs, one a line, and begin with
+//! `#!/usr/bin/interpret`. Started with a command, as an ENTRYPOINT is, `entry` prints a line and becomes that command.
+//!
 //! The source is in `/tmp/src` unless `TEST_SOURCE` names another directory. Started with the name of a program
 //! that unpacks archives, it creates the file `/trojan-ran`.
 #![expect(
@@ -23,7 +26,7 @@ use std::{
     io::{self, Read as _, Write as _},
     net::TcpListener,
     os::unix::{
-        fs::{PermissionsExt as _, symlink},
+        fs::{MetadataExt as _, PermissionsExt as _, symlink},
         process::CommandExt as _,
     },
     path::{Path, PathBuf},
@@ -66,6 +69,8 @@ fn main() -> ExitCode {
             Ok(())
         }
         ("waiter", _) => sleep("60"),
+        ("interpret", Some(script)) => interpret(script),
+        ("entry", Some(_)) => enter(&args[1..]),
         (name, _) if UNPACKERS.contains(&name) => {
             fs::write("/trojan-ran", name).map_err(Into::into)
         }
@@ -136,6 +141,19 @@ fn write_archive(dir: &Path) -> Outcome {
     Ok(out.flush()?)
 }
 
+/// Performs the lines of a script after its first one.
+fn interpret(script: &str) -> Outcome {
+    let text = fs::read_to_string(script)?;
+    text.lines().skip(1).try_for_each(perform)
+}
+
+/// Becomes the command.
+fn enter(command: &[String]) -> Outcome {
+    println!("entry begins");
+    io::stdout().flush()?;
+    Err(Command::new(&command[0]).args(&command[1..]).exec().into())
+}
+
 /// Performs one line: a verb and its arguments.
 fn perform(line: &str) -> Outcome {
     let (verb, rest) = line.split_once(' ').unwrap_or((line, ""));
@@ -157,6 +175,7 @@ fn perform(line: &str) -> Outcome {
             path,
             fs::Permissions::from_mode(u32::from_str_radix(text, 8)?),
         )?,
+        "copy-file" => drop(fs::copy(path, text)?),
         "link" => symlink(text, path)?,
         "hard-link" => fs::hard_link(text, path)?,
         "capability" => capability(Path::new(rest))?,
@@ -168,8 +187,16 @@ fn perform(line: &str) -> Outcome {
         "copy-artifacts" => copy_artifacts()?,
         "write-artifacts" => write_archive(Path::new("/app/artifacts"))?,
         "write-archive" => write_archive(Path::new(rest))?,
+        "write-zeros" => io::stdout().write_all(&vec![0; rest.parse()?])?,
+        "if-exists" if Path::new(path).exists() => perform(text)?,
+        "if-exists" => {}
         "show-id" => show_id()?,
         "show-env" => println!("{rest}={:?}", env::var(rest).ok()),
+        "show-mode" => println!(
+            "{rest} has mode {:o}",
+            fs::metadata(rest)?.permissions().mode() & 0o7777
+        ),
+        "show-time" => println!("{rest} is of {}", fs::metadata(rest)?.mtime()),
         "show-cwd" => println!("cwd={}", env::current_dir()?.display()),
         "show-file" => print!("{}", fs::read_to_string(rest)?),
         "show-list" => show_list(Path::new(rest))?,

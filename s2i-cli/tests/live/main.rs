@@ -34,6 +34,8 @@
 //! | [`tools`] | the tools in builder images |
 //! | [`others`] | the images of this project with other tools |
 //! | [`pages`] | every command of the pages in `docs/` |
+//! | [`upstream`] | the scenarios of the Go tool's own tests |
+//! | [`callers`] | the command lines of other tools and of scripts, as they are |
 //! | [`big`] | a large source: memory and size |
 //!
 //! They use [`harness`] (the environment of a test), [`process`] (`s2i` as a process), [`engine`] (the content of
@@ -53,6 +55,7 @@ mod attacks;
 mod big;
 mod bounds;
 mod builds;
+mod callers;
 mod choices;
 mod containers;
 mod create;
@@ -91,5 +94,6 @@ mod stalls;
 mod texts;
 mod tls;
 mod tools;
+mod upstream;
 mod usage;
 mod users;

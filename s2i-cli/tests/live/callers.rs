@@ -1,0 +1,1 @@
+//! The command lines of other tools and of scripts, as they are.

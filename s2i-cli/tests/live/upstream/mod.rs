@@ -1,0 +1,10 @@
+//! placeholder
+mod clean;
+mod commands;
+mod defects;
+mod fixture;
+mod forms;
+mod incremental;
+mod injections;
+mod times;
+mod users;
