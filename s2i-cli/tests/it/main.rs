@@ -23,3 +23,4 @@ mod results;
 mod scene;
 mod shell;
 mod signals;
+mod upstream;

@@ -120,7 +120,7 @@ fn artifacts_come_from_another_image_on_request() {
     assert_eq!(live.engine.image(&stable).unwrap().id, Some(before));
 }
 
-/// The way of the UBI's OpenJDK image: the repository of Maven lies below the directory of the artifacts, is filled by
+/// The way of the UBI's `OpenJDK` image: the repository of Maven lies below the directory of the artifacts, is filled by
 /// `assemble` itself, and is what the next build gets.
 #[test]
 fn artifacts_in_their_own_directory_survive() {

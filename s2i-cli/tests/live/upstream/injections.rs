@@ -146,7 +146,7 @@ fn injected_files_are_not_writable_by_all() {
     });
     let modes: Vec<_> = modes.collect();
     assert_eq!(modes.len(), 2, "{modes:?}");
-    assert!(modes.iter().all(|mode| mode & 0o002 == 0), "{modes:o?}");
+    assert!(modes.iter().all(|mode| mode & 0o002 == 0), "{modes:?}");
 }
 
 /// A file of the image that has the injected bytes would give them to all who have the image.

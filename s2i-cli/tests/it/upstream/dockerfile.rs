@@ -1,0 +1,690 @@
+//! Scenarios 23 to 45 and 57: `--as-dockerfile` and `generate`, without an engine.
+//!
+//! The tests read instructions, so that it does not matter whether a file is copied or mounted, unless it is about that.
+
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
+
+use super::{Done, Place};
+
+/// A builder of a registry that no longer answers.
+const BUILDER: &str = "127.0.0.1:9/acme/node:1";
+
+/// The usual directory of the scripts in an image.
+const SCRIPTS: &str = "/usr/libexec/s2i";
+
+/// The option for builders of images that know no `RUN --mount`.
+const WITHOUT_MOUNTS: &str = "--dockerfile-mounts=false";
+
+/// A place with a repository.
+fn place() -> Place {
+    let place = Place::new();
+    place.write("repository/server.js", "listen();");
+    place.write("repository/lib/a.js", "a();");
+    place.commit("repository");
+    place
+}
+
+/// The instructions of a Dockerfile: comments are left out, and continued lines joined.
+struct Dockerfile(Vec<String>);
+
+impl Dockerfile {
+    fn read(place: &Place, name: &str) -> Self {
+        let text = place.read(name);
+        let mut instructions = Vec::new();
+        let mut current = String::new();
+        for line in text.lines().map(str::trim) {
+            if line.starts_with('#') || (line.is_empty() && current.is_empty()) {
+                continue;
+            }
+            let (part, goes_on) = match line.strip_suffix('\\') {
+                Some(part) => (part.trim_end(), true),
+                None => (line, false),
+            };
+            if !current.is_empty() {
+                current.push(' ');
+            }
+            current.push_str(part);
+            if !goes_on {
+                instructions.push(std::mem::take(&mut current));
+            }
+        }
+        assert!(current.is_empty(), "the last line goes on: {text}");
+        Self(instructions)
+    }
+
+    /// Fails unless an instruction has all of these texts.
+    #[track_caller]
+    fn has(&self, texts: &[&str]) -> &Self {
+        let found = |line: &&String| texts.iter().all(|text| line.contains(text));
+        assert!(
+            self.0.iter().any(|line| found(&line)),
+            "no {texts:?} in {self}"
+        );
+        self
+    }
+
+    #[track_caller]
+    fn lacks(&self, texts: &[&str]) -> &Self {
+        let found = |line: &&String| texts.iter().all(|text| line.contains(text));
+        let found = self.0.iter().find(found);
+        assert!(found.is_none(), "{found:?}");
+        self
+    }
+
+    /// Fails unless `RUN` runs this program, as this user.
+    #[track_caller]
+    fn runs(&self, program: &str, user: &str) -> &Self {
+        let is_run = |line: &String| {
+            let mut words = line.split(|c: char| " \"'[],;()".contains(c));
+            line.starts_with("RUN ") && words.any(|word| word == program)
+        };
+        let place = self.0.iter().position(is_run);
+        let place = place.unwrap_or_else(|| panic!("no RUN of {program} in {self}"));
+        let mut before = self.0[..place].iter().rev();
+        let last = before.find_map(|line| line.strip_prefix("USER "));
+        assert_eq!(last, Some(user), "{self}");
+        self
+    }
+
+    /// The words of the last `CMD`, in the form that needs no shell.
+    #[track_caller]
+    fn command(&self, expected: &str) -> &Self {
+        let mut lines = self.0.iter().rev();
+        let command = lines.find_map(|line| line.strip_prefix("CMD "));
+        assert_eq!(command, Some(&*format!("[\"{expected}\"]")), "{self}");
+        self
+    }
+}
+
+impl std::fmt::Display for Dockerfile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0.join("\n"))
+    }
+}
+
+/// Writes `out/Dockerfile` for the repository.
+#[track_caller]
+fn build(place: &Place, options: &[&str]) -> Dockerfile {
+    build_of(place, "repository", options)
+}
+
+#[track_caller]
+fn build_of(place: &Place, source: &str, options: &[&str]) -> Dockerfile {
+    run(place, source, options).ends_with(0);
+    Dockerfile::read(place, "out/Dockerfile")
+}
+
+fn run(place: &Place, source: &str, options: &[&str]) -> Done {
+    let _ = fs::remove_dir_all(place.path("out"));
+    let line = [
+        "build",
+        source,
+        BUILDER,
+        "--as-dockerfile",
+        "out/Dockerfile",
+    ];
+    place.s2i(&[&line[..], options].concat())
+}
+
+/// Writes an executable script.
+fn script(place: &Place, name: &str) {
+    place.write(name, "#!/bin/sh\nexit 0\n");
+    fs::set_permissions(place.path(name), fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+/// The labels of a build from a repository.
+const LABELS: [&str; 7] = [
+    "build.commit.date",
+    "build.commit.id",
+    "build.commit.ref",
+    "build.commit.message",
+    "build.commit.author",
+    "build.source-location",
+    "build.image",
+];
+
+// Scenario 23.
+#[test]
+fn repository_becomes_a_dockerfile_with_its_labels() {
+    let place = place();
+    let file = build(&place, &[]);
+    file.has(&[&format!("FROM {BUILDER}")]);
+    for label in LABELS {
+        file.has(&["LABEL", &format!("\"io.openshift.s2i.{label}\"=\"")]);
+    }
+    file.has(&[&format!("\"io.openshift.s2i.build.image\"=\"{BUILDER}\"")])
+        .has(&["upload/src"])
+        .has(&["/tmp/src"])
+        .runs(&format!("{SCRIPTS}/assemble"), "1001")
+        .command(&format!("{SCRIPTS}/run"));
+    for name in ["server.js", "lib/a.js"] {
+        assert!(place.path("out/upload/src").join(name).is_file(), "{name}");
+    }
+    // B-17: the repository itself is no part of it.
+    assert!(!place.path("out/upload/src/.git").exists());
+}
+
+// Scenario 24.
+#[test]
+fn path_that_ends_with_a_slash_is_a_directory() {
+    let place = place();
+    let line = ["build", "repository", BUILDER, "--as-dockerfile", "made/"];
+    place.s2i(&line).ends_with(0);
+    Dockerfile::read(&place, "made/Dockerfile").command(&format!("{SCRIPTS}/run"));
+    assert!(place.path("made/upload/src/server.js").is_file());
+}
+
+// Scenario 25.
+#[test]
+fn variables_are_in_the_dockerfile() {
+    let place = place();
+    build(&place, &["-e", "key1=value1", "-e", "key2=value2"])
+        .has(&["ENV", "key1=\"value1\""])
+        .has(&["ENV", "key2=\"value2\""]);
+}
+
+// Scenario 63.
+#[test]
+fn values_are_quoted_for_a_dockerfile() {
+    let place = place();
+    place.write("app/.s2i/environment", "FIRST=of the source\n");
+    let options = ["-e", "QUOTES=a \"b\" $c \\d", "-e", "FIRST=of the line"];
+    let file = build_of(&place, "app", &options);
+    file.has(&["QUOTES=\"a \\\"b\\\" \\$c \\\\d\""]);
+    file.has(&["FIRST=\"of the line\""]);
+}
+
+// Scenario 26.
+#[test]
+fn labels_are_in_the_dockerfile_and_the_own_ones_win() {
+    let place = place();
+    let options = [
+        "--scripts-url",
+        "image:///scripts",
+        "--destination",
+        "/destination",
+        "--label",
+        "label1=value1",
+        "--label",
+        "label2=value2",
+        "--label",
+        "io.openshift.s2i.build.commit.author=shadow",
+    ];
+    let file = build(&place, &options);
+    for pair in [
+        "\"io.openshift.s2i.scripts-url\"=\"image:///scripts\"",
+        "\"io.openshift.s2i.destination\"=\"/destination\"",
+        "\"io.openshift.s2i.build.commit.author\"=\"shadow\"",
+        "\"label1\"=\"value1\"",
+        "\"label2\"=\"value2\"",
+    ] {
+        file.has(&["LABEL", pair]);
+    }
+    file.runs("/scripts/assemble", "1001")
+        .command("/scripts/run");
+}
+
+// Scenario 27.
+#[test]
+fn injections_are_in_the_context_and_in_no_layer() {
+    let place = place();
+    for name in ["one/a", "one/b", "two/c"] {
+        place.write(&format!("injected/{name}"), "secret");
+    }
+    let [one, two] = ["one", "two"].map(|name| place.path("injected").join(name));
+    let [one, two] = [&one, &two].map(|path| path.to_str().unwrap());
+    let options = [
+        "-i",
+        &format!("{one}:injection1"),
+        "-i",
+        &format!("{two}:/destination/injection2"),
+    ];
+    let file = build(&place, &options);
+    file.has(&[
+        &format!("upload/injections{one}"),
+        "/opt/app-root/src/injection1",
+    ])
+    .has(&[
+        &format!("upload/injections{two}"),
+        "/destination/injection2",
+    ]);
+    for name in [format!("{one}/a"), format!("{one}/b"), format!("{two}/c")] {
+        let path = format!("out/upload/injections{name}");
+        assert!(place.path(&path).is_file(), "{path}");
+    }
+    // B-1c: what an earlier layer has can't be removed by a later one.
+    file.lacks(&["COPY ", "upload/injections"]);
+}
+
+/// Fails unless the provided scripts and those of the image are as said.
+#[track_caller]
+fn check_scripts(place: &Place, file: &Dockerfile, own: &[&str], others: &str) {
+    let path = |name: &str| {
+        let dir = if own.contains(&name) {
+            "/destination/scripts"
+        } else {
+            others
+        };
+        format!("{dir}/{name}")
+    };
+    file.has(&["upload/scripts"]).has(&["/destination/scripts"]);
+    file.runs(&path("assemble"), "1001").command(&path("run"));
+    for name in own {
+        let path = place.path("out/upload/scripts").join(name);
+        assert!(path.is_file(), "{}", path.display());
+        let mode = fs::metadata(path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o111, 0o111, "{name}");
+    }
+}
+
+// Scenarios 28 and 29.
+#[test]
+fn scripts_of_the_url_replace_those_of_the_image() {
+    for own in ["assemble", "run"] {
+        let place = place();
+        script(&place, &format!("scripts/{own}"));
+        let url = format!("file://{}", place.path("scripts").display());
+        let file = build(&place, &["--scripts-url", &url, "-d", "/destination"]);
+        check_scripts(&place, &file, &[own], SCRIPTS);
+        assert!(place.path("out/upload/src/server.js").is_file());
+    }
+}
+
+// Scenario 30.
+#[test]
+fn url_without_any_script_is_an_error() {
+    let place = place();
+    fs::create_dir(place.path("scripts")).unwrap();
+    let url = format!("file://{}", place.path("scripts").display());
+    let done = run(&place, "repository", &["--scripts-url", &url]);
+    assert!(matches!(done.code, Some(1..=99)), "{:?}", done.code);
+    assert!(!place.path("out").exists());
+}
+
+// Scenarios 31 and 32.
+#[test]
+fn scripts_of_the_source_replace_those_of_the_image() {
+    for own in ["assemble", "run"] {
+        let place = Place::new();
+        script(&place, &format!("app/.s2i/bin/{own}"));
+        let file = build_of(&place, "app", &["--copy", "-d", "/destination"]);
+        check_scripts(&place, &file, &[own], SCRIPTS);
+    }
+}
+
+// Scenario 33.
+#[test]
+fn scripts_in_the_image_by_the_url_make_others_needless() {
+    let place = Place::new();
+    script(&place, "app/.s2i/bin/assemble");
+    let options = [
+        "--copy",
+        "-d",
+        "/destination",
+        "--scripts-url",
+        "image:///usr/custom/s2i",
+    ];
+    build_of(&place, "app", &options)
+        .lacks(&["upload/scripts"])
+        .lacks(&["/destination/scripts/assemble"])
+        .runs("/usr/custom/s2i/assemble", "1001")
+        .command("/usr/custom/s2i/run");
+}
+
+// Scenarios 34 and 35.
+#[test]
+fn scripts_of_the_image_may_be_in_a_directory() {
+    for own in ["assemble", "run"] {
+        let place = place();
+        script(&place, &format!("scripts/{own}"));
+        let url = format!("file://{}", place.path("scripts").display());
+        let file = build(&place, &["--image-scripts-url", &url, "-d", "/destination"]);
+        check_scripts(&place, &file, &[own], SCRIPTS);
+    }
+}
+
+// Scenario 36.
+#[test]
+fn scripts_of_the_image_may_be_in_another_directory_of_it() {
+    let place = Place::new();
+    script(&place, "app/.s2i/bin/assemble");
+    let options = [
+        "--copy",
+        "-d",
+        "/destination",
+        "--image-scripts-url",
+        "image:///usr/custom/s2i",
+    ];
+    let file = build_of(&place, "app", &options);
+    check_scripts(&place, &file, &["assemble"], "/usr/custom/s2i");
+}
+
+// Scenario 37.
+#[test]
+fn both_urls_work_together() {
+    let place = place();
+    script(&place, "scripts/assemble");
+    let url = format!("file://{}", place.path("scripts").display());
+    let options = [
+        "--scripts-url",
+        &url,
+        "--image-scripts-url",
+        "image:///usr/some/dir",
+        "-d",
+        "/destination",
+    ];
+    let file = build(&place, &options);
+    check_scripts(&place, &file, &["assemble"], "/usr/some/dir");
+}
+
+// Scenario 38.
+#[test]
+fn scripts_of_the_first_url_win() {
+    let place = place();
+    place.write("given/assemble", "#!/bin/sh\necho given\n");
+    place.write("image/assemble", "#!/bin/sh\necho image\n");
+    let [given, image] =
+        ["given", "image"].map(|name| format!("file://{}", place.path(name).display()));
+    let options = [
+        "--scripts-url",
+        &given,
+        "--image-scripts-url",
+        &image,
+        "-d",
+        "/destination",
+    ];
+    let file = build(&place, &options);
+    check_scripts(&place, &file, &["assemble"], SCRIPTS);
+    let text = place.read("out/upload/scripts/assemble");
+    assert_eq!(text, "#!/bin/sh\necho given\n");
+}
+
+/// Fails unless the stage with the saved artifacts is in the form of the Go tool.
+#[track_caller]
+fn check_saving(file: &Dockerfile, from: &str, script: &str, user: &str, dest: &str) {
+    assert_eq!(file.0[0].to_lowercase(), format!("from {from} as cached"));
+    let save = [
+        &format!("if [ -s {script} ]; then {script} > /tmp/artifacts.tar")[..],
+        "else touch /tmp/artifacts.tar; fi",
+    ];
+    file.has(&save).runs(script, user);
+    let second = format!("FROM {BUILDER}");
+    let mut starts = file.0.iter().filter(|line| line.starts_with("FROM "));
+    assert_eq!(starts.next_back(), Some(&second), "{file}");
+    file.has(&["from=cached", "/tmp/artifacts.tar"]).has(&[
+        "if [ -s /tmp/artifacts.tar ]",
+        &format!("mkdir -p {dest}/artifacts"),
+        &format!("tar -xf /tmp/artifacts.tar -C {dest}/artifacts"),
+    ]);
+}
+
+// Scenario 39.
+#[test]
+fn incremental_build_has_a_stage_of_the_image_before() {
+    let place = place();
+    let file = build(&place, &["test:tag", "--incremental"]);
+    let save = format!("{SCRIPTS}/save-artifacts");
+    check_saving(&file, "test:tag", &save, "1001", "/tmp");
+    file.runs(&format!("{SCRIPTS}/assemble"), "1001")
+        .command(&format!("{SCRIPTS}/run"));
+}
+
+#[test]
+fn incremental_build_without_a_name_is_an_error() {
+    let place = place();
+    let done = run(&place, "repository", &["--incremental"]);
+    assert!(matches!(done.code, Some(1..=99)), "{:?}", done.code);
+    assert!(!place.path("out").exists());
+}
+
+// Scenario 40.
+#[test]
+fn save_artifacts_of_the_source_goes_into_the_stage() {
+    let place = Place::new();
+    script(&place, "app/.s2i/bin/save-artifacts");
+    let file = build_of(
+        &place,
+        "app",
+        &["test:tag", "--incremental", "-d", "/destination"],
+    );
+    let save = "/destination/scripts/save-artifacts";
+    check_saving(&file, "test:tag", save, "1001", "/destination");
+    file.has(&["upload/scripts", save]);
+    assert!(place.path("out/upload/scripts/save-artifacts").is_file());
+}
+
+// Scenario 41.
+#[test]
+fn save_artifacts_of_the_url_goes_into_the_stage() {
+    let place = place();
+    script(&place, "scripts/save-artifacts");
+    let url = format!("file://{}", place.path("scripts").display());
+    let options = [
+        "test:tag",
+        "--incremental",
+        "-d",
+        "/destination",
+        "--scripts-url",
+        &url,
+    ];
+    let file = build(&place, &options);
+    let save = "/destination/scripts/save-artifacts";
+    check_saving(&file, "test:tag", save, "1001", "/destination");
+}
+
+// Scenario 42.
+#[test]
+fn stage_may_be_of_another_image() {
+    let place = place();
+    let options = [
+        "test:tag",
+        "--incremental",
+        "--incremental-from-tag",
+        "incremental:tag",
+    ];
+    let file = build(&place, &options);
+    let save = format!("{SCRIPTS}/save-artifacts");
+    check_saving(&file, "incremental:tag", &save, "1001", "/tmp");
+}
+
+// Scenario 43.
+#[test]
+fn user_of_assemble_is_that_of_all_stages() {
+    let place = place();
+    let options = ["test:tag", "--incremental", "--assemble-user", "2250"];
+    let file = build(&place, &options);
+    let save = format!("{SCRIPTS}/save-artifacts");
+    check_saving(&file, "test:tag", &save, "2250", "/tmp");
+    file.runs(&format!("{SCRIPTS}/assemble"), "2250");
+}
+
+// Scenario 44.
+#[test]
+fn source_of_a_directory_is_written_without_what_it_ignores() {
+    let place = Place::new();
+    for name in [
+        "a_file",
+        "bar/a_file",
+        "bar/another_file",
+        "baz/foobar/a_file",
+    ] {
+        place.write(&format!("app/foo/{name}"), "text");
+    }
+    build_of(&place, "app", &[]);
+    let there = |name: &str| place.path("out/upload/src/foo").join(name).exists();
+    assert!(there("a_file") && there("bar/another_file") && there("baz/foobar/a_file"));
+    place.write(
+        "app/.s2iignore",
+        "dummy\n#skip_file\nfoo/bar/another_file\nfoo/baz/foobar",
+    );
+    build_of(&place, "app", &[]);
+    assert!(there("a_file") && there("bar/a_file"));
+    assert!(!there("bar/another_file") && !there("baz/foobar"));
+}
+
+// Scenario 45.
+#[test]
+fn generate_takes_an_image_with_or_without_its_transport() {
+    let place = Place::new();
+    let transport = format!("docker://{BUILDER}");
+    for (image, file) in [(&*transport, "one/Dockerfile"), (BUILDER, "two/Dockerfile")] {
+        place.s2i(&["generate", image, file]).ends_with(0);
+    }
+    let [one, two] = ["one", "two"].map(|dir| place.read(&format!("{dir}/Dockerfile")));
+    assert_eq!(one, two);
+    Dockerfile::read(&place, "one/Dockerfile")
+        .has(&[&format!("FROM {BUILDER}")])
+        .runs(&format!("{SCRIPTS}/assemble"), "1001")
+        .command(&format!("{SCRIPTS}/run"))
+        // B-16: the directory of the source is no description of the image.
+        .lacks(&["io.k8s.description"]);
+    assert!(place.path("one/upload/src").is_dir());
+    let options = ["-e", "A=b", "--assemble-user", "7", "-q"];
+    place
+        .s2i(&[&["generate", BUILDER, "three/Dockerfile"][..], &options].concat())
+        .ends_with(0);
+    Dockerfile::read(&place, "three/Dockerfile")
+        .has(&["A=\"b\""])
+        .runs(&format!("{SCRIPTS}/assemble"), "7");
+    // B-31: a directory is no image of a registry, and no crash.
+    let done = place.s2i(&["generate", "dir:///tmp/image", "four/Dockerfile"]);
+    assert!(matches!(done.code, Some(1..=99)), "{:?}", done.code);
+}
+
+/// B-2: without a source, the ignore file of the working directory is nothing to perform.
+#[test]
+fn generate_performs_no_ignore_file() {
+    let place = Place::new();
+    place.write(".s2iignore", "precious\n");
+    place.write("precious", "text");
+    place
+        .s2i(&["generate", BUILDER, "out/Dockerfile"])
+        .ends_with(0);
+    assert_eq!(place.read("precious"), "text");
+}
+
+// Scenario 57.
+#[test]
+fn dockerfile_of_a_remote_repository_is_written_with_a_line_about_it() {
+    let place = place();
+    let url = format!("file://{}", place.path("repository").display());
+    let line = [
+        "build",
+        &url,
+        BUILDER,
+        "--as-dockerfile=made/Dockerfile",
+        "--loglevel=5",
+    ];
+    place
+        .s2i(&line)
+        .ends_with(0)
+        .warns("Application dockerfile generated in");
+    assert!(place.path("made/upload/src/server.js").is_file());
+}
+
+/// The instructions of the Go tool, for builders of images that don't know `RUN --mount`.
+#[test]
+fn instructions_of_the_go_tool_are_written_on_request() {
+    let place = place();
+    script(&place, "scripts/assemble");
+    let options = ["-s", "file://scripts", WITHOUT_MOUNTS];
+    let file = build(&place, &options);
+    file.has(&["COPY --chown=1001:0 upload/src /tmp/src"])
+        .has(&["COPY --chown=1001:0 upload/scripts /tmp/scripts"])
+        .lacks(&["--mount"])
+        .runs("/tmp/scripts/assemble", "1001")
+        .command(&format!("{SCRIPTS}/run"));
+}
+
+/// B-17: the same build writes the same, into a directory that is there, and leaves nothing of the one before.
+#[test]
+fn dockerfile_is_the_same_when_it_is_written_again() {
+    let place = place();
+    let line = [
+        "build",
+        "repository",
+        BUILDER,
+        "--as-dockerfile",
+        "out/Dockerfile",
+        "-e",
+        "A=b",
+    ];
+    place.s2i(&line).ends_with(0);
+    let first = place.read("out/Dockerfile");
+    fs::remove_file(place.path("repository/lib/a.js")).unwrap();
+    place.s2i(&line).ends_with(0);
+    assert_eq!(place.read("out/Dockerfile"), first);
+    place.s2i(&[&line[..], &["--copy"]].concat()).ends_with(0);
+    assert!(!place.path("out/upload/src/lib/a.js").exists());
+    assert!(place.path("out/upload/src/server.js").exists());
+}
+
+/// B-17: users with a group, and paths with spaces.
+#[test]
+fn users_and_paths_are_written_as_instructions_need_them() {
+    let place = place();
+    script(&place, "scripts/assemble");
+    let options = [
+        "--assemble-user",
+        "1001:0",
+        "-d",
+        "/opt/with space",
+        "-s",
+        "file://scripts",
+        WITHOUT_MOUNTS,
+    ];
+    build(&place, &options)
+        .has(&["--chown=1001:0 "])
+        .lacks(&["1001:0:0"])
+        .lacks(&[" /opt/with space/src"]);
+}
+
+/// The user is checked, and the message names it.
+#[test]
+fn user_that_is_not_allowed_gets_no_dockerfile() {
+    let place = place();
+    run(&place, "repository", &["-u", "1-1000"]).ends_with(15);
+    run(&place, "repository", &["-u", "1-", "--assemble-user", "0"]).ends_with(15);
+    assert!(!place.path("out").exists());
+    build(&place, &["-u", "1000-"]);
+}
+
+#[test]
+fn secrets_are_mounted() {
+    let place = place();
+    place.write("token", "hunter2");
+    build(&place, &["--secret", "id=TOKEN,src=token"])
+        .has(&["RUN ", "--mount=type=secret,id=TOKEN"]);
+    assert!(!place.read("out/Dockerfile").contains("hunter2"));
+}
+
+#[test]
+fn runtime_image_makes_two_stages() {
+    let place = place();
+    let runtime = "127.0.0.1:9/acme/runtime:1";
+    let options = ["--runtime-image", runtime, "-a", "/app/bin:bin;/app/page"];
+    let file = build(&place, &options);
+    let starts: Vec<_> = file
+        .0
+        .iter()
+        .filter(|line| line.starts_with("FROM "))
+        .collect();
+    assert!(starts[0].starts_with(&format!("FROM {BUILDER}")), "{file}");
+    assert!(
+        starts
+            .last()
+            .unwrap()
+            .starts_with(&format!("FROM {runtime}")),
+        "{file}"
+    );
+    file.has(&["--from=", "/app/bin"])
+        .has(&["--from=", "/app/page"]);
+}
+
+#[test]
+fn nothing_is_started_for_a_dockerfile_and_run() {
+    let place = place();
+    let done = run(&place, "repository", &["--run"]);
+    assert!(matches!(done.code, Some(1..=99)), "{:?}", done.code);
+    assert!(!Path::new(&place.path("out")).exists());
+}
