@@ -1,33 +1,48 @@
-//! The check of `docs/security.md`: all linked tests exist, and each attack in its tables has a test or a reason
-//! for the lack of one.
+//! The check of pages whose tables name tests: all linked tests exist, and each row has a test or a reason for the lack
+//! of one.
 
 use std::path::{Component, Path, PathBuf};
 
 use super::workspace::Workspace;
 
-const PAGE: &str = "docs/security.md";
-
-/// The heading of the section with the tables.
-const TABLES: &str = "## Attacks and their tests";
+/// The pages, each with the headings of the sections whose tables name tests.
+const PAGES: [(&str, &[&str]); 2] = [
+    ("docs/security.md", &["## Attacks and their tests"]),
+    (
+        "docs/differences.md",
+        &[
+            "## Differences and their tests",
+            "## Defects of the Go tool",
+        ],
+    ),
+];
 
 /// The text before the reason for the lack of tests.
 const NONE: &str = "no test: ";
 
 pub(crate) fn check(workspace: &Workspace) -> Vec<String> {
-    let mut tracked = workspace.tracked.iter();
-    let Some(page) = tracked.find(|file| file.path == Path::new(PAGE)) else {
-        return vec![format!("{PAGE} is not there")];
+    let pages = PAGES.iter();
+    pages
+        .flat_map(|(page, headings)| check_page(workspace, page, headings))
+        .collect()
+}
+
+fn check_page(workspace: &Workspace, page: &str, headings: &[&str]) -> Vec<String> {
+    let mut files = workspace.tracked.iter();
+    let Some(file) = files.find(|file| file.path == Path::new(page)) else {
+        return vec![format!("{page} is not there")];
     };
-    let text = page.text();
+    let text = file.text();
     let lines = text.lines().zip(1..);
     let missing = lines.flat_map(|(line, number)| {
         tests(line)
-            .filter(|(name, file)| !is_there(workspace, name, file))
-            .map(move |(name, file)| format!("{PAGE}:{number}: no `{name}` in `{file}`"))
+            .filter(|(name, file)| !is_there(workspace, page, name, file))
+            .map(move |(name, file)| format!("{page}:{number}: no `{name}` in `{file}`"))
     });
-    let bare = rows(&text)
+    let rows = headings.iter().flat_map(|heading| rows(&text, heading));
+    let bare = rows
         .filter(|(row, _)| tests(row).next().is_none() && !row.contains(NONE))
-        .map(|(_, number)| format!("{PAGE}:{number}: neither a test nor `{NONE}`"));
+        .map(|(_, number)| format!("{page}:{number}: neither a test nor `{NONE}`"));
     missing.chain(bare).collect()
 }
 
@@ -41,12 +56,12 @@ fn tests(line: &str) -> impl Iterator<Item = (&str, &str)> {
     })
 }
 
-/// Returns the rows of the tables with their line numbers, without the heads.
-fn rows(text: &str) -> impl Iterator<Item = (&str, usize)> {
+/// Returns the rows of the tables below a heading with their line numbers, without the heads.
+fn rows<'t>(text: &'t str, heading: &str) -> impl Iterator<Item = (&'t str, usize)> {
     let lines: Vec<(&str, usize)> = text
         .lines()
         .zip(1..)
-        .skip_while(|(line, _)| *line != TABLES)
+        .skip_while(|(line, _)| *line != heading)
         .skip(1)
         .take_while(|(line, _)| !line.starts_with("## "))
         .collect();
@@ -59,9 +74,9 @@ fn rows(text: &str) -> impl Iterator<Item = (&str, usize)> {
 }
 
 /// Returns whether the file, as named in the page, contains this function.
-fn is_there(workspace: &Workspace, name: &str, file: &str) -> bool {
+fn is_there(workspace: &Workspace, page: &str, name: &str, file: &str) -> bool {
     let mut path = PathBuf::new();
-    for part in Path::new(PAGE).with_file_name(file).components() {
+    for part in Path::new(page).with_file_name(file).components() {
         match part {
             Component::ParentDir => drop(path.pop()),
             part => path.push(part),
@@ -91,15 +106,38 @@ See [`a`](../x/a.rs), [`b`](../x/a.rs) and [this](b.md).
 ## More
 | E | |
 ";
-        let files = [(PAGE, page), ("x/a.rs", "//! A.\nfn a() {}\nfn bb() {}\n")];
+        let both = "\
+## Differences and their tests
+### First
+| old | tests |
+|---|---|
+| A | [`a`](../x/a.rs) |
+## Defects of the Go tool
+| number | tests |
+|---|---|
+| 1 | [`a`](../x/a.rs) |
+| 2 | |
+";
+        let files = [
+            (PAGES[0].0, page),
+            (PAGES[1].0, both),
+            ("x/a.rs", "//! A.\nfn a() {}\nfn bb() {}\n"),
+        ];
         assert_eq!(
             check(&of_files(&files)),
             [
                 "docs/security.md:1: no `b` in `../x/a.rs`",
                 "docs/security.md:7: no `a` in `../x/b.rs`",
                 "docs/security.md:9: neither a test nor `no test: `",
+                "docs/differences.md:10: neither a test nor `no test: `",
             ]
         );
-        assert_eq!(check(&of_files(&[])), ["docs/security.md is not there"]);
+        assert_eq!(
+            check(&of_files(&[])),
+            [
+                "docs/security.md is not there",
+                "docs/differences.md is not there"
+            ]
+        );
     }
 }

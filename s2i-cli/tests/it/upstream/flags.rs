@@ -84,16 +84,14 @@ const OPTIONS: &str = "\
 #[test]
 fn every_option_is_understood() {
     let place = place();
+    // A reference belongs to a repository.
+    place.commit("app");
     let mut wrong = Vec::new();
     for line in OPTIONS.lines() {
         let (name, value) = line.split_once(' ').unwrap_or((line, ""));
         let mut args = vec!["build", "app", "s2i/builder", "web", name];
         if line.contains(' ') {
             args.push(value);
-        }
-        // A reference belongs to a repository.
-        if name == "-r" || name == "--ref" {
-            place.commit("app");
         }
         let done = place.s2i(&args);
         if done.code != Some(NO_ENGINE) {

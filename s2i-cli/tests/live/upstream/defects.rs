@@ -10,8 +10,9 @@ use s2i_core::label;
 use super::fixture;
 use crate::{
     containers,
-    harness::live,
+    harness::{Live, live},
     images::{Entry, Recipe},
+    process::Stream,
     repository::serve_files,
 };
 
@@ -167,4 +168,40 @@ fn long_line_of_the_environment_hides_no_other() {
     ]);
     let done = live.build(&[], source).succeeds();
     done.says("AFTER=Some(\"there\")");
+}
+
+/// B-33: a pull that fails is not made up for by the image that happens to be there.
+#[test]
+fn failed_pull_does_not_fall_back_to_an_old_image() {
+    let Some(live) = live() else { return };
+    let stale = "127.0.0.1:9/s2i-test/stale:1";
+    live.s2i(["tag", live.builder(), stale]).succeeds();
+    let source = live.instructions("print assembled");
+    let done = live.build_with(stale, &["-p", "always"], source);
+    live.engine.remove_image(stale).unwrap();
+    done.ends_with(21).never_says("assembled");
+    live.nothing_left();
+}
+
+/// Events of a build, as JSON.
+fn events(live: &Live, lines: &str, code: i32) -> String {
+    let source = live.instructions(lines);
+    let done = live.build(&["--progress", "json"], source).ends_with(code);
+    done.stream(Stream::Stdout).join("\n")
+}
+
+/// B-34: a reason of failure belongs to a failure, and has the name that the Go tool gives it.
+#[test]
+fn reason_of_failure_is_that_of_a_failure() {
+    let Some(live) = live() else { return };
+    let failed = events(&live, "exit 3", 4);
+    assert!(failed.contains("\"AssembleFailed\""), "{failed}");
+    let built = events(&live, "print assembled", 0);
+    assert!(!built.contains("Failed\""), "{built}");
+    for stage in ["PullImages", "Assemble", "CommitContainer"] {
+        assert!(
+            built.contains(&format!("\"{stage}\"")),
+            "no {stage} in {built}"
+        );
+    }
 }

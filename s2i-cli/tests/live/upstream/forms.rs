@@ -132,7 +132,10 @@ fn password_of_a_url_is_nowhere() {
 fn exclude_of_nothing_keeps_the_history() {
     let Some(live) = live() else { return };
     let root = repository(&live).root;
-    let lines = "show-list /tmp/src/.git\nshow-file /tmp/src/.git/packed-refs\n";
+    let lines = "must-not-exist /tmp/src/.git/shallow\nshow-list /tmp/src/.git
+if-exists /tmp/src/.git/packed-refs show-file /tmp/src/.git/packed-refs
+if-exists /tmp/src/.git/refs/tags/v1 print refs/tags/v1
+";
     fs::write(root.join("instructions"), lines).unwrap();
     let repository = Repository { root };
     repository.commit("third");
