@@ -267,7 +267,9 @@ fn perform(steps: &str) {
     let found = bash(&live, "command -v buildah").output().unwrap();
     let real = String::from_utf8(found.stdout).unwrap();
     let (real, root) = (real.trim(), root.display());
-    let wrapper = format!("#!/bin/sh\nexec {real} --root '{root}' --runroot '{root}/run' \"$@\"\n");
+    let wrapper = format!(
+        "#!/bin/sh\nexec {real} --storage-driver vfs --root '{root}' --runroot '{root}/run' \"$@\"\n"
+    );
     program(&live.path("programs/buildah"), &wrapper);
     fs::create_dir(live.path("gen-source")).unwrap();
     let name = format!("docker.io/{}:latest", live.image("app"));
@@ -284,7 +286,6 @@ fn perform(steps: &str) {
     bash.env("IMAGE", name);
     bash.env("GEN_SOURCE", live.path("gen-source"));
     bash.env("BUILDAH_ISOLATION", "chroot");
-    bash.env("STORAGE_DRIVER", "vfs");
     Running::start(&mut bash).finish().succeeds();
     live.s2i(["load", "-i", &app]).succeeds();
     if !has_network() {
