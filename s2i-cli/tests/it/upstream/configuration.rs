@@ -4,24 +4,23 @@ use std::{fs, os::unix::fs::PermissionsExt as _};
 
 use serde_json::Value;
 
-use super::Place;
+use super::{NO_ENGINE, check_failed};
+use crate::scene::Scene;
 
-const NO_ENGINE: i32 = 20;
-
-fn place() -> Place {
-    let place = Place::new();
-    place.write("app/file", "text");
-    place.write("secret/file", "text");
-    place
+fn scene() -> Scene {
+    let scene = Scene::new();
+    scene.write("app/file", "text");
+    scene.write("secret/file", "text");
+    scene
 }
 
-fn saved(place: &Place) -> Value {
-    serde_json::from_str(&place.read(".s2ifile")).unwrap()
+fn saved(scene: &Scene) -> Value {
+    serde_json::from_str(&scene.read(".s2ifile")).unwrap()
 }
 
 #[test]
 fn build_is_saved_before_the_engine_is_asked() {
-    let place = place();
+    let scene = scene();
     let line = [
         "build",
         "app",
@@ -33,10 +32,10 @@ fn build_is_saved_before_the_engine_is_asked() {
         "-e",
         "C=d",
     ];
-    place
+    scene
         .s2i(&[&line[..], &["--use-config"]].concat())
         .ends_with(NO_ENGINE);
-    let saved = saved(&place);
+    let saved = saved(&scene);
     assert_eq!(saved["source"], "app");
     assert_eq!(saved["builderImage"], "s2i/builder");
     assert_eq!(saved["tag"], "web");
@@ -47,16 +46,16 @@ fn build_is_saved_before_the_engine_is_asked() {
         (&"A=b".into(), &"C=d".into())
     );
     // The names are enough from now on, and what is given counts more.
-    place.s2i(&["build", "--use-config"]).ends_with(NO_ENGINE);
+    scene.s2i(&["build", "--use-config"]).ends_with(NO_ENGINE);
     let line = ["build", "app", "s2i/builder", "other", "--use-config"];
-    place.s2i(&line).ends_with(NO_ENGINE);
-    assert_eq!(self::saved(&place)["tag"], "other");
+    scene.s2i(&line).ends_with(NO_ENGINE);
+    assert_eq!(self::saved(&scene)["tag"], "other");
 }
 
 /// B-36: values may be secrets, so that the file is its owner's alone.
 #[test]
 fn saved_build_is_private() {
-    let place = place();
+    let scene = scene();
     let line = [
         "build",
         "app",
@@ -66,8 +65,8 @@ fn saved_build_is_private() {
         "A=b",
         "--use-config",
     ];
-    place.s2i(&line).ends_with(NO_ENGINE);
-    let mode = fs::metadata(place.path(".s2ifile"))
+    scene.s2i(&line).ends_with(NO_ENGINE);
+    let mode = fs::metadata(scene.path(".s2ifile"))
         .unwrap()
         .permissions()
         .mode();
@@ -77,7 +76,7 @@ fn saved_build_is_private() {
 /// B-32: lists are the same after any number of rounds.
 #[test]
 fn lists_survive_being_saved() {
-    let place = place();
+    let scene = scene();
     let line = [
         "build",
         "app",
@@ -91,29 +90,29 @@ fn lists_survive_being_saved() {
         "--inject",
         "secret:there",
     ];
-    place.s2i(&line).ends_with(NO_ENGINE);
-    let first = saved(&place);
+    scene.s2i(&line).ends_with(NO_ENGINE);
+    let first = saved(&scene);
     for _ in 0..2 {
-        place.s2i(&["build", "--use-config"]).ends_with(NO_ENGINE);
-        assert_eq!(saved(&place), first);
+        scene.s2i(&["build", "--use-config"]).ends_with(NO_ENGINE);
+        assert_eq!(saved(&scene), first);
     }
 }
 
 /// The file may have the old name, and be of another version. B-31: an unknown option in it is no crash.
 #[test]
 fn saved_build_of_the_go_tool_is_read() {
-    let place = place();
+    let scene = scene();
     let text = r#"{"source":"app","builderImage":"s2i/builder","tag":"web",
         "flags":{"env":"A=b,C=d","incremental":"true","copy":"true"}}"#;
-    place.write(".stifile", text);
-    place
+    scene.write(".stifile", text);
+    scene
         .s2i(&["build", "--use-config"])
         .ends_with(NO_ENGINE)
         .warns(".stifile");
-    fs::remove_file(place.path(".stifile")).unwrap();
+    fs::remove_file(scene.path(".stifile")).unwrap();
     let unknown = text.replace("incremental", "no-such-option");
-    place.write(".s2ifile", &unknown);
-    let done = place.s2i(&["build", "--use-config"]);
-    assert!(matches!(done.code, Some(1..=99)), "{:?}", done.code);
+    scene.write(".s2ifile", &unknown);
+    let done = scene.s2i(&["build", "--use-config"]);
+    check_failed(&done);
     done.warns("no-such-option");
 }

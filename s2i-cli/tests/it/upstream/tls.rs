@@ -16,10 +16,8 @@ use rustls::{
     server::WebPkiClientVerifier,
 };
 
-use super::{Done, Place};
-
-/// The exit code of a command whose engine can't be reached.
-const NO_ENGINE: i32 = 20;
+use super::NO_ENGINE;
+use crate::scene::{Done, Scene};
 
 /// Answers requests of one connection.
 fn answer(connection: &mut (impl Read + Write)) {
@@ -90,7 +88,7 @@ struct Certificates {
 }
 
 impl Certificates {
-    fn write(place: &Place) -> Self {
+    fn write(scene: &Scene) -> Self {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -102,13 +100,13 @@ impl Certificates {
             (params.signed_by(&key, &issuer).unwrap(), key)
         };
         let (server, client) = (signed("127.0.0.1"), signed("client"));
-        place.write("certs/ca.pem", &authority.pem());
-        place.write("certs/cert.pem", &client.0.pem());
-        place.write("certs/key.pem", &client.1.serialize_pem());
+        scene.write("certs/ca.pem", &authority.pem());
+        scene.write("certs/cert.pem", &client.0.pem());
+        scene.write("certs/key.pem", &client.1.serialize_pem());
         let stranger = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        place.write(
+        scene.write(
             "other-ca.pem",
             &params.self_signed(&stranger).unwrap().pem(),
         );
@@ -137,18 +135,18 @@ impl Certificates {
 }
 
 /// Lists the images of the engine at a URL.
-fn ask(place: &Place, url: &str, options: &[&str]) -> Done {
-    place.s2i(&[&["--url", url], options, &["images"]].concat())
+fn ask(scene: &Scene, url: &str, options: &[&str]) -> Done {
+    scene.s2i(&[&["--url", url], options, &["images"]].concat())
 }
 
 /// Fails unless each list of options ends with its code.
 #[track_caller]
-fn check(place: &Place, url: &str, cases: &[(&str, i32)]) {
+fn check(scene: &Scene, url: &str, cases: &[(&str, u8)]) {
     let mut wrong = Vec::new();
     for (options, code) in cases {
         let options: Vec<_> = options.split_whitespace().collect();
-        let done = ask(place, url, &options);
-        if done.code != Some(*code) {
+        let done = ask(scene, url, &options);
+        if done.code != Some((*code).into()) {
             wrong.push(format!(
                 "{options:?} ended with {:?}: {}",
                 done.code, done.stderr
@@ -163,8 +161,8 @@ const CLIENT: &str = "--cert certs/cert.pem --key certs/key.pem";
 // Scenario 22, the part of plain connections.
 #[test]
 fn plain_connections_know_no_tls() {
-    let place = Place::new();
-    Certificates::write(&place);
+    let scene = Scene::new();
+    Certificates::write(&scene);
     let cases = [
         ("", 0),
         ("--tls=false --tlsverify=false", 0),
@@ -173,25 +171,25 @@ fn plain_connections_know_no_tls() {
         ("--tls", NO_ENGINE),
         ("--tlsverify --ca certs/ca.pem", NO_ENGINE),
     ];
-    check(&place, &serve_tcp(), &cases);
-    let listener = UnixListener::bind(place.path("engine.sock")).unwrap();
+    check(&scene, &serve_tcp(), &cases);
+    let listener = UnixListener::bind(scene.path("engine.sock")).unwrap();
     thread::spawn(move || {
         for mut connection in listener.incoming().flatten() {
             thread::spawn(move || answer(&mut connection));
         }
     });
-    let url = format!("unix://{}", place.path("engine.sock").display());
-    check(&place, &url, &cases);
+    let url = format!("unix://{}", scene.path("engine.sock").display());
+    check(&scene, &url, &cases);
 }
 
 // Scenario 22, the part of TLS.
 #[test]
 fn server_is_verified_where_that_is_asked_for() {
-    let place = Place::new();
-    let certificates = Certificates::write(&place);
+    let scene = Scene::new();
+    let certificates = Certificates::write(&scene);
     let url = serve_tls(certificates.config(false));
     check(
-        &place,
+        &scene,
         &url,
         &[
             ("", NO_ENGINE),
@@ -209,18 +207,18 @@ fn server_is_verified_where_that_is_asked_for() {
     // Half a pair is a mistake.
     for half in ["--cert certs/cert.pem", "--key certs/key.pem"] {
         let options: Vec<_> = half.split(' ').chain(["--tls"]).collect();
-        assert_ne!(ask(&place, &url, &options).code, Some(0), "{half}");
+        assert_ne!(ask(&scene, &url, &options).code, Some(0), "{half}");
     }
 }
 
 // Scenario 22, the part of certificates of clients.
 #[test]
 fn client_shows_its_certificate() {
-    let place = Place::new();
-    let certificates = Certificates::write(&place);
+    let scene = Scene::new();
+    let certificates = Certificates::write(&scene);
     let url = serve_tls(certificates.config(true));
     check(
-        &place,
+        &scene,
         &url,
         &[
             ("--tls", NO_ENGINE),
@@ -234,21 +232,26 @@ fn client_shows_its_certificate() {
 // Scenario 66: `eval $(minikube docker-env)`.
 #[test]
 fn variables_select_tls() {
-    let place = Place::new();
-    let certificates = Certificates::write(&place);
+    let scene = Scene::new();
+    let certificates = Certificates::write(&scene);
     let url = serve_tls(certificates.config(true));
     let with = |variables: &[(&str, &str)]| {
-        let mut command = place.command();
-        command.env("DOCKER_HOST", &url).arg("images");
-        Place::done(command.envs(variables.iter().copied())).code
+        let mut command = scene.command(&["images"]);
+        command
+            .env("DOCKER_HOST", &url)
+            .envs(variables.iter().copied());
+        scene.done(&command.output().unwrap()).code
     };
-    let certs = place.path("certs");
+    let certs = scene.path("certs");
     let path = ("DOCKER_CERT_PATH", certs.to_str().unwrap());
     assert_eq!(with(&[("DOCKER_TLS_VERIFY", "1"), path]), Some(0));
     assert_eq!(with(&[("DOCKER_TLS", "1"), path]), Some(0));
     // Any value but none means yes.
     assert_eq!(with(&[("DOCKER_TLS_VERIFY", "0"), path]), Some(0));
-    assert_eq!(with(&[("DOCKER_TLS_VERIFY", ""), path]), Some(NO_ENGINE));
-    fs::rename(&certs, place.path(".docker")).unwrap();
+    assert_eq!(
+        with(&[("DOCKER_TLS_VERIFY", ""), path]),
+        Some(NO_ENGINE.into())
+    );
+    fs::rename(&certs, scene.path(".docker")).unwrap();
     assert_eq!(with(&[("DOCKER_TLS_VERIFY", "1")]), Some(0));
 }
