@@ -257,7 +257,7 @@ fn injections_are_in_the_context_and_in_no_layer() {
     file.lacks(&["COPY ", "upload/injections"]);
 }
 
-/// Fails unless the provided scripts and those of the image are as said.
+/// Fails unless these scripts are provided, and the others are in that directory of the image.
 #[track_caller]
 fn check_scripts(scene: &Scene, file: &Dockerfile, own: &[&str], others: &str) {
     let path = |name: &str| {

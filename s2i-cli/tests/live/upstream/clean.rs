@@ -307,7 +307,7 @@ fn callback_gets_the_failure() {
     live.nothing_left();
 }
 
-/// The build is done, whoever does not want to know.
+/// The image is there, and the callback is no part of it.
 #[test]
 fn callback_that_fails_does_not_fail_the_build() {
     let Some(live) = live() else { return };
