@@ -70,7 +70,6 @@ fn main() -> ExitCode {
         }
         ("waiter", _) => sleep("60"),
         ("interpret", Some(script)) => interpret(script),
-        ("entry", Some(_)) => enter(&args[1..]),
         (name, _) if UNPACKERS.contains(&name) => {
             fs::write("/trojan-ran", name).map_err(Into::into)
         }
@@ -145,13 +144,6 @@ fn write_archive(dir: &Path) -> Outcome {
 fn interpret(script: &str) -> Outcome {
     let text = fs::read_to_string(script)?;
     text.lines().skip(1).try_for_each(perform)
-}
-
-/// Becomes the command.
-fn enter(command: &[String]) -> Outcome {
-    println!("entry begins");
-    io::stdout().flush()?;
-    Err(Command::new(&command[0]).args(&command[1..]).exec().into())
 }
 
 /// Performs one line: a verb and its arguments.

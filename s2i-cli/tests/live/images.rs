@@ -47,7 +47,6 @@ pub(crate) struct Recipe {
     pub(crate) working_dir: &'static str,
     pub(crate) entrypoint: Vec<&'static str>,
     pub(crate) env: Vec<&'static str>,
-    pub(crate) entrypoint: Vec<&'static str>,
     pub(crate) labels: BTreeMap<&'static str, &'static str>,
     /// Fields of the config that no OCI config has.
     pub(crate) other: BTreeMap<&'static str, Value>,
@@ -63,7 +62,6 @@ impl Recipe {
             working_dir: "/app",
             entrypoint: Vec::new(),
             env: vec!["FROM_IMAGE=builder", "PATH=/usr/bin:/bin"],
-            entrypoint: Vec::new(),
             labels: BTreeMap::from([(label::SCRIPTS_URL, "image:///usr/libexec/s2i")]),
             other: BTreeMap::new(),
             entries: BTreeMap::from([
@@ -83,7 +81,6 @@ impl Recipe {
             working_dir: "/srv",
             entrypoint: Vec::new(),
             env: vec!["FROM_IMAGE=runtime", "PATH=/usr/bin:/bin"],
-            entrypoint: Vec::new(),
             labels: BTreeMap::from([
                 (label::SCRIPTS_URL, "image:///usr/libexec/s2i"),
                 (label::ASSEMBLE_INPUT_FILES, "/app"),
@@ -146,11 +143,6 @@ impl Recipe {
             working_dir: self.working_dir.into(),
             entrypoint: self.entrypoint.iter().map(ToString::to_string).collect(),
             env: self.env.iter().map(|entry| (*entry).to_owned()).collect(),
-            entrypoint: self
-                .entrypoint
-                .iter()
-                .map(|word| (*word).to_owned())
-                .collect(),
             labels: self
                 .labels
                 .iter()

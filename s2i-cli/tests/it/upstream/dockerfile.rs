@@ -14,7 +14,7 @@ const BUILDER: &str = "127.0.0.1:9/acme/node:1";
 const SCRIPTS: &str = "/usr/libexec/s2i";
 
 /// The option for builders of images that know no `RUN --mount`.
-const WITHOUT_MOUNTS: &str = "--dockerfile-mounts=false";
+const WITHOUT_MOUNTS: &str = "--dockerfile-form=copy";
 
 /// A scene with a repository.
 fn scene() -> Scene {

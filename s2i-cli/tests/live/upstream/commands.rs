@@ -403,9 +403,9 @@ fn status_of_the_application_is_that_of_run() {
 fn entrypoint_that_runs_its_arguments_stays() {
     let Some(live) = live() else { return };
     let recipe = fixture::baked()
-        .with("usr/bin/entry", Entry::Program)
+        .with("usr/bin/wrapper", Entry::Program)
         .with("usr/bin/true", Entry::Program);
-    let recipe = with_entrypoint(recipe, "/usr/bin/entry");
+    let recipe = with_entrypoint(recipe, "/usr/bin/wrapper");
     let builder = live.load("entry", &recipe);
     fixture::build(&live, &builder, &[], &fixture::source(&live)).succeeds();
     let config = live
@@ -414,9 +414,9 @@ fn entrypoint_that_runs_its_arguments_stays() {
         .unwrap()
         .config
         .unwrap();
-    assert_eq!(config.entrypoint.unwrap_or_default(), ["/usr/bin/entry"]);
+    assert_eq!(config.entrypoint.unwrap_or_default(), ["/usr/bin/wrapper"]);
     let ran = containers::run(&live, &[]);
-    assert_eq!(ran.stdout, "entry begins\nrun ended\n");
+    assert_eq!(ran.stdout, "wrapped\nrun ended\n");
 }
 
 /// B-7: an ENTRYPOINT that does something else than its arguments neither wraps `assemble` nor stays.
