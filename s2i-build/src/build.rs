@@ -11,6 +11,7 @@ use crate::{
     event::{EventSink, Phase, Progress},
     execute::{Materials, execute, remove_replaced},
     gather,
+    injection::Injection,
     notice::Notice,
     plan::{BuildPlan, ChoiceReason, PlannedBuild, StageName, choose, plan},
     ports::{BuildCache, Committed, Engine, ImageResolver, ImageStore, Runner, SourceReader},
@@ -73,6 +74,12 @@ impl PreparedBuild {
     #[must_use]
     pub fn scripts(&self) -> &[ScriptSet] {
         &self.scripts
+    }
+
+    /// Returns the files that the plan injects, in its order.
+    #[must_use]
+    pub fn injections(&self) -> &[Injection] {
+        &self.request.injections
     }
 
     /// Returns the certificates that the plan copies, in PEM.

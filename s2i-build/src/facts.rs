@@ -18,6 +18,10 @@ use crate::{
 /// The user of a builder that was not looked up.
 pub const ASSUMED_USER: &str = "1001";
 
+/// The working directory of builders that were not looked up, as the Go `s2i` has it: that of the images of sclorg. Only
+/// relative destinations of injected files depend on it.
+pub const ASSUMED_WORKING_DIR: &str = "/opt/app-root/src";
+
 /// The facts that a plan depends on beside the request.
 #[derive(Clone, Debug)]
 pub struct Facts {

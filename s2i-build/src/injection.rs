@@ -4,9 +4,10 @@ use std::{
     collections::VecDeque,
     fmt, fs,
     io::{self, Write},
-    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, symlink},
     path::{Path, PathBuf},
     sync::Arc,
+    time::SystemTime,
 };
 
 use rustix::fs::OFlags;
@@ -108,6 +109,46 @@ impl Injection {
         let is_file = matches!(&self.content.0[..], [(path, _)] if path.is_empty());
         let name = Path::new(&self.source).file_name();
         name.and_then(|name| name.to_str()).filter(|_| is_file)
+    }
+
+    /// Returns the paths of files and links in their directory, in order; `name` is that of a single file.
+    pub(crate) fn files(&self, name: Option<&str>) -> Vec<String> {
+        let entries = self.content.0.iter();
+        let files = entries.filter(|(_, node)| !matches!(node, Node::Directory));
+        let mut paths: Vec<_> = files
+            .map(|(path, _)| match path.as_str() {
+                "" => name.unwrap_or_default().to_owned(),
+                path => path.to_owned(),
+            })
+            .collect();
+        paths.sort_unstable();
+        paths
+    }
+
+    /// Writes the files into a directory of this machine, which is created; `name` is that of a single file.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn copy_into(&self, dir: &Path, name: Option<&str>, mtime: SystemTime) -> io::Result<()> {
+        fs::create_dir_all(dir)?;
+        for (path, node) in &self.content.0 {
+            let path = match path.as_str() {
+                "" => dir.join(name.unwrap_or_default()),
+                path => dir.join(path),
+            };
+            match node {
+                Node::Directory => fs::create_dir_all(&path)?,
+                Node::Link(target) => symlink(target, &path)?,
+                Node::File { mode, bytes } => {
+                    let mut options = fs::OpenOptions::new();
+                    let mut file = options.write(true).create_new(true).open(&path)?;
+                    file.write_all(bytes)?;
+                    file.set_permissions(fs::Permissions::from_mode(*mode))?;
+                    file.set_modified(mtime)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Returns the digest of names, modes and contents.
@@ -292,8 +333,6 @@ fn failed(path: &Path) -> impl FnOnce(io::Error) -> InjectionError {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::symlink;
-
     use super::*;
 
     fn read(text: &str, base: &Path) -> Result<(Injection, Vec<Diagnostic>), InjectionError> {

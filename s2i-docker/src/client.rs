@@ -154,6 +154,7 @@ pub(crate) fn cause(err: Error) -> BoxError {
 pub(crate) fn is_unreachable(err: &Error) -> bool {
     match err {
         Error::RequestTimeoutError => true,
+        Error::HyperLegacyError { err } if err.is_connect() => true,
         Error::HyperLegacyError { .. }
         | Error::HyperResponseError { .. }
         | Error::HttpClientError { .. }
@@ -176,6 +177,12 @@ fn has_connection_cause(err: &Error) -> bool {
     use std::io::ErrorKind::{ConnectionRefused, NotFound, PermissionDenied};
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(err);
     while let Some(err) = cause {
+        // A server that speaks TLS, or another protocol.
+        if let Some(hyper) = err.downcast_ref::<hyper::Error>()
+            && hyper.is_parse()
+        {
+            return true;
+        }
         if let Some(io) = err.downcast_ref::<std::io::Error>() {
             return is_tls(io)
                 || matches!(io.kind(), ConnectionRefused | NotFound | PermissionDenied);

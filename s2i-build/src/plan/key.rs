@@ -154,6 +154,7 @@ fn deciding_step(step: &Step) -> Value {
         Step::Inject(Inject {
             // The digest identifies the files.
             source: _,
+            files: _,
             digest,
             into,
             name,

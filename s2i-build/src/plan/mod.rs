@@ -27,8 +27,8 @@ use common::{Context, layout, program, variable, working_dir};
 pub use document::*;
 pub use error::PlanError;
 pub use render::{
-    DOCKERFILE_DIR, DOCKERFILE_SOURCE_DIR, DOCKERFILE_TRUST_DIR, DockerfileError, DockerfileForm,
-    dockerfile_scripts_dir,
+    DOCKERFILE_DIR, DOCKERFILE_INJECTIONS_DIR, DOCKERFILE_SOURCE_DIR, DOCKERFILE_TRUST_DIR,
+    DockerfileError, DockerfileForm, dockerfile_scripts_dir,
 };
 pub(crate) use scripts::urls as script_urls;
 pub use usage::{UsagePlan, usage};
@@ -36,7 +36,7 @@ pub use user::{ScriptUser, UserReason, UserRefused};
 use variables::Variables;
 
 use crate::{
-    facts::{Facts, ImageFacts},
+    facts::{ASSUMED_WORKING_DIR, Facts, ImageFacts},
     request::{BuildRequest, HostMount, Injection},
 };
 
@@ -230,7 +230,11 @@ fn build_stage(
 /// Returns the step that injects files into a container of the image. A directory goes to its destination; a file gets
 /// the name of its destination, or keeps its own in the working directory.
 fn inject(injection: &Injection, image: &ImageFacts) -> Result<Inject, PlanError> {
-    let working_dir = working_dir(image)?;
+    let working_dir = if image.is_resolved() {
+        working_dir(image)?
+    } else {
+        ASSUMED_WORKING_DIR.parse().expect("a normalised path")
+    };
     let bad = |source| PlanError::Injection {
         source_path: injection.source.clone(),
         source,
@@ -248,6 +252,7 @@ fn inject(injection: &Injection, image: &ImageFacts) -> Result<Inject, PlanError
         source: injection.source.clone(),
         digest: injection.digest().to_string(),
         into,
+        files: injection.files(name.as_deref()),
         name,
     })
 }

@@ -302,10 +302,6 @@ fn plans_that_a_dockerfile_can_not_express_are_refused() {
             "a Dockerfile can't have volumes, names of hosts, capabilities or security options",
         ),
         (
-            |request| request.injections = vec![injection("keys")],
-            "a Dockerfile can't copy the injected `tests/it/main.rs`",
-        ),
-        (
             |request| {
                 request.assemble_user = Some("app".into());
                 request.allowed_uids = "1-".parse().unwrap();
@@ -334,6 +330,12 @@ fn plans_that_a_dockerfile_can_not_express_are_refused() {
     assert_eq!(
         of(&lines, MOUNT),
         "the value of `io.k8s.description` has a control character, which a Dockerfile can't have"
+    );
+    let mut injected = request();
+    injected.injections = vec![injection("keys")];
+    assert_eq!(
+        of(&injected, COPY),
+        "a Dockerfile without mounts would keep the injected `tests/it/main.rs` in a layer"
     );
     let mut offline = request();
     offline.network = Network::None;

@@ -45,7 +45,7 @@ pub(crate) fn with_go_forms(command: Command) -> Command {
 }
 
 /// Parses a boolean in the notations of Go.
-fn boolean(text: &str) -> Result<bool, String> {
+pub(crate) fn boolean(text: &str) -> Result<bool, String> {
     match text {
         "1" | "t" | "T" | "true" | "True" | "TRUE" => Ok(true),
         "0" | "f" | "F" | "false" | "False" | "FALSE" => Ok(false),

@@ -5,17 +5,19 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use s2i_docker::TlsRequest;
 
+use super::parse::boolean;
+
 /// The options for TLS to Docker or Podman. They replace the variables `DOCKER_TLS`, `DOCKER_TLS_VERIFY` and
 /// `DOCKER_CERT_PATH`.
 #[derive(Debug, Default, Args)]
 pub(crate) struct TlsArgs {
     /// Use TLS for the connection to Docker or Podman, without a check of the engine's certificate
     #[arg(long, global = true, value_name = "BOOL", num_args = 0..=1, require_equals = true,
-        default_missing_value = "true")]
+        default_missing_value = "true", value_parser = boolean)]
     tls: Option<bool>,
     /// Use TLS for the connection to Docker or Podman, and check the engine's certificate
     #[arg(long, global = true, value_name = "BOOL", num_args = 0..=1, require_equals = true,
-        default_missing_value = "true")]
+        default_missing_value = "true", value_parser = boolean)]
     tlsverify: Option<bool>,
     /// Trust the certificates of engines that the authorities in this file have signed
     #[arg(long, global = true, value_name = "FILE")]

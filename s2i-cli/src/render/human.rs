@@ -126,6 +126,14 @@ impl Human {
         }
     }
 
+    /// Shows that the Dockerfile of a build is complete, and its path to the program that reads standard output.
+    pub(super) fn dockerfile(&self, path: &str, is_shown: bool) {
+        self.lines(&format!("Application dockerfile generated in {path}"));
+        if is_shown {
+            self.answer(&format!("{path}\n"));
+        }
+    }
+
     /// Shows that the result of a build runs. Scripts look for the words about the option.
     pub(super) fn running(&self, image: &str, ports: &[Publish]) {
         let ports = ports.iter().map(|port| {

@@ -14,6 +14,7 @@ mod table;
 
 use std::{
     io::{self, Write as _},
+    path::Path,
     sync::{Mutex, PoisonError},
 };
 
@@ -24,7 +25,7 @@ use s2i_build::{
     request::BuildRequest,
 };
 use s2i_core::{Diagnostic, ErrorChain, Printable, wire::Exit};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tracing::level_filters::LevelFilter;
 
 use crate::{
@@ -77,6 +78,18 @@ impl Renderer {
     pub(crate) fn completed_without_reference(&self) {
         if let Self::Human(human) = self {
             human.completed(None);
+        }
+    }
+
+    /// Shows that the Dockerfile of a build is complete.
+    pub(crate) fn dockerfile(&self, file: &Path, host: &Host) {
+        match self {
+            Self::Human(human) => {
+                let is_shown = human.quiet() || !host.stdout_is_terminal;
+                human.dockerfile(&file.display().to_string(), is_shown);
+            }
+            Self::Passthrough(_) => {}
+            Self::Json(_) => json::print(&json!({"event": "dockerfile", "file": file})),
         }
     }
 

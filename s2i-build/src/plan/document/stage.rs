@@ -133,6 +133,8 @@ pub struct Inject {
     /// The name that a single file gets there; absent for the content of a directory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// The paths of the files and links in that directory, in order.
+    pub files: Vec<String>,
 }
 
 /// The origin of copied files.
@@ -253,6 +255,14 @@ impl Stage {
         self.steps.iter().filter_map(|step| match step {
             Step::Copy(copy) => Some(copy),
             Step::Run(_) | Step::Inject(_) => None,
+        })
+    }
+
+    /// Returns the injections of files, in order.
+    pub fn injections(&self) -> impl Iterator<Item = &Inject> {
+        self.steps.iter().filter_map(|step| match step {
+            Step::Inject(inject) => Some(inject),
+            Step::Run(_) | Step::Copy(_) => None,
         })
     }
 

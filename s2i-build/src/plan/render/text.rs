@@ -104,6 +104,7 @@ impl fmt::Display for Inject {
             digest,
             into,
             name,
+            files: _,
         } = self;
         write!(f, "  inject {source} ({digest}) into {into}")?;
         match name {

@@ -11,12 +11,12 @@ use std::{
 use s2i_build::{
     BuildContext, BuildError, BuildFailure, CancelToken, SourceError,
     facts::SourceFacts,
+    plan::PlanError,
     ports::SourceReader,
     request::{BuildRequest, Builder, PullPolicy, SourceRequest},
     source::Fetched,
 };
 use s2i_core::ImageRef;
-use serde_json::json;
 
 use self::{images::LabelledImages, upload::Upload};
 use crate::{
@@ -49,6 +49,9 @@ pub(crate) async fn run(
     let (mut request, diagnostics) = request::build(args, context, cancel).await?;
     if let Builder::Either(builder) = request.builder {
         request.builder = Builder::Named(builder);
+        if request.previous.is_some() {
+            return Err(BuildFailure::from(PlanError::NoTag).into());
+        }
     }
     // They may lie in the source.
     let own = [upload.outermost(), upload.path(), &file].map(Path::to_owned);
@@ -59,8 +62,7 @@ pub(crate) async fn run(
     let form = &args.dockerfile.form;
     let writing = write(&source, &request, form, upload, &renderer, context, cancel);
     Box::pin(writing).await?;
-    let object = json!({"event": "dockerfile", "file": file});
-    renderer.answer(&format!("{}\n", file.display()), &object);
+    renderer.dockerfile(&file, host);
     Ok(ExitCode::SUCCESS)
 }
 

@@ -10,8 +10,8 @@ use std::{
 use s2i_build::{
     BuildFailure, CancelToken, EngineError, PreparedBuild, Resource,
     plan::{
-        CopySource, DOCKERFILE_DIR, DOCKERFILE_SOURCE_DIR, DOCKERFILE_TRUST_DIR, TRUST_FILE,
-        dockerfile_scripts_dir,
+        CopySource, DOCKERFILE_DIR, DOCKERFILE_INJECTIONS_DIR, DOCKERFILE_SOURCE_DIR,
+        DOCKERFILE_TRUST_DIR, Stage, TRUST_FILE, dockerfile_scripts_dir,
     },
     resource::Tracked,
 };
@@ -110,7 +110,7 @@ impl Upload {
         remove_own(&before)
     }
 
-    /// Copies the scripts and certificates of the plan.
+    /// Copies the scripts, certificates and injected files of the plan.
     fn copy_others(&self, prepared: &PreparedBuild) -> Result<(), Error> {
         let plan = prepared.plan();
         let time = SystemTime::UNIX_EPOCH + Duration::from_secs(plan.times.new);
@@ -153,6 +153,12 @@ impl Upload {
                     CopySource::Source | CopySource::Stdout(_) | CopySource::Stage(_) => {}
                 }
             }
+        }
+        let injections = plan.stages.iter().flat_map(Stage::injections);
+        for ((number, inject), injection) in injections.enumerate().zip(prepared.injections()) {
+            let dir = self.unfinished(&format!("{DOCKERFILE_INJECTIONS_DIR}/{number}"));
+            let copied = injection.copy_into(&dir, inject.name.as_deref(), time);
+            copied.map_err(write_error(&dir))?;
         }
         Ok(())
     }

@@ -241,20 +241,33 @@ fn injections_are_in_the_context_and_in_no_layer() {
         &format!("{two}:/destination/injection2"),
     ];
     let file = build(&scene, &options);
-    file.has(&[
-        &format!("upload/injections{one}"),
-        "/opt/app-root/src/injection1",
-    ])
-    .has(&[
-        &format!("upload/injections{two}"),
-        "/destination/injection2",
-    ]);
-    for name in [format!("{one}/a"), format!("{one}/b"), format!("{two}/c")] {
-        let path = format!("out/upload/injections{name}");
+    for (number, files) in [
+        (
+            0,
+            &["injection1/a", "injection1/b"].map(|file| format!("/opt/app-root/src/{file}"))[..],
+        ),
+        (1, &["/destination/injection2/c".to_owned()]),
+    ] {
+        let (into, _) = files[0].rsplit_once('/').unwrap();
+        let from = format!("/run/s2i/injections/{number}");
+        file.has(&[
+            "RUN ",
+            &format!("source={from},target={from}"),
+            &format!("mkdir -p {into} && cp -RPp {from}/. {into}/"),
+            &format!("rm -f {}", files.join(" ")),
+        ]);
+    }
+    for name in ["0/a", "0/b", "1/c"] {
+        let path = format!("out/upload/injections/{name}");
         assert!(scene.path(&path).is_file(), "{path}");
     }
-    // B-1c: what an earlier layer has can't be removed by a later one.
-    file.lacks(&["COPY ", "upload/injections"]);
+    // B-1c: what an earlier layer has can't be removed by a later one. The layer with the files is in no result.
+    let result = file.0.iter().rposition(|line| line.starts_with("FROM "));
+    assert!(
+        !file.0[result.unwrap()..]
+            .iter()
+            .any(|line| line.contains("upload/injections"))
+    );
 }
 
 /// Fails unless these scripts are provided, and the others are in that directory of the image.
@@ -339,8 +352,13 @@ fn scripts_of_the_image_may_be_in_a_directory() {
         let scene = scene();
         script(&scene, &format!("scripts/{own}"));
         let url = format!("file://{}", scene.path("scripts").display());
-        let file = build(&scene, &["--image-scripts-url", &url, "-d", "/destination"]);
-        check_scripts(&scene, &file, &[own], SCRIPTS);
+        let options = ["--image-scripts-url", &url, "-d", "/destination"];
+        check_failed(&run(&scene, "repository", &options));
+        for script in ["assemble", "run"] {
+            self::script(&scene, &format!("scripts/{script}"));
+        }
+        let file = build(&scene, &options);
+        check_scripts(&scene, &file, &["assemble", "run"], SCRIPTS);
     }
 }
 
@@ -384,6 +402,7 @@ fn scripts_of_the_first_url_win() {
     let scene = scene();
     scene.write("given/assemble", "#!/bin/sh\necho given\n");
     scene.write("image/assemble", "#!/bin/sh\necho image\n");
+    script(&scene, "image/run");
     let [given, image] =
         ["given", "image"].map(|name| format!("file://{}", scene.path(name).display()));
     let options = [
@@ -395,7 +414,7 @@ fn scripts_of_the_first_url_win() {
         "/destination",
     ];
     let file = build(&scene, &options);
-    check_scripts(&scene, &file, &["assemble"], SCRIPTS);
+    check_scripts(&scene, &file, &["assemble", "run"], SCRIPTS);
     let text = scene.read("out/upload/scripts/assemble");
     assert_eq!(text, "#!/bin/sh\necho given\n");
 }
@@ -412,10 +431,12 @@ fn check_saving(file: &Dockerfile, from: &str, script: &str, user: &str, dest: &
     let second = format!("FROM {BUILDER}");
     let mut starts = file.0.iter().filter(|line| line.starts_with("FROM "));
     assert_eq!(starts.next_back(), Some(&second), "{file}");
-    file.has(&["from=cached", "/tmp/artifacts.tar"]).has(&[
-        "if [ -s /tmp/artifacts.tar ]",
+    let archive = "/run/s2i/cached/artifacts.tar";
+    file.has(&[
+        "--mount=type=bind,from=cached,source=/tmp,target=/run/s2i/cached",
+        &format!("if [ -s {archive} ]"),
         &format!("mkdir -p {dest}/artifacts"),
-        &format!("tar -xf /tmp/artifacts.tar -C {dest}/artifacts"),
+        &format!("tar -xf {archive} -C {dest}/artifacts"),
     ]);
 }
 
@@ -665,19 +686,14 @@ fn runtime_image_makes_two_stages() {
     let runtime = "127.0.0.1:9/acme/runtime:1";
     let options = ["--runtime-image", runtime, "-a", "/app/bin:bin;/app/page"];
     let file = build(&scene, &options);
-    let starts: Vec<_> = file
-        .0
-        .iter()
-        .filter(|line| line.starts_with("FROM "))
-        .collect();
-    assert!(starts[0].starts_with(&format!("FROM {BUILDER}")), "{file}");
-    assert!(
-        starts
-            .last()
-            .unwrap()
-            .starts_with(&format!("FROM {runtime}")),
-        "{file}"
-    );
+    let starts = file.0.iter().filter(|line| line.starts_with("FROM "));
+    let starts: Vec<_> = starts.collect();
+    let expected = [
+        "FROM scratch as source",
+        &format!("FROM {BUILDER} as build"),
+        &format!("FROM {runtime}"),
+    ];
+    assert_eq!(starts, expected, "{file}");
     file.has(&["--from=", "/app/bin"])
         .has(&["--from=", "/app/page"]);
 }

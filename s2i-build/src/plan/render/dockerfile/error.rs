@@ -4,10 +4,7 @@ use s2i_core::Account;
 use thiserror::Error;
 
 use super::DockerfileForm;
-use crate::{
-    plan::{Stage, Step},
-    request::Network,
-};
+use crate::{plan::Stage, request::Network};
 
 /// A part of a plan that has no form in a Dockerfile.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -24,8 +21,8 @@ pub enum DockerfileError {
     /// Options of containers, which belong to that command too.
     #[error("a Dockerfile can't have volumes, names of hosts, capabilities or security options")]
     Options,
-    /// Injected files.
-    #[error("a Dockerfile can't copy the injected `{0}`")]
+    /// Injected files, in a form without mounts.
+    #[error("a Dockerfile without mounts would keep the injected `{0}` in a layer")]
     Injection(String),
     /// A list of allowed users, and a user whose number only the image knows.
     #[error("a Dockerfile can't check that the number of the user `{0}` is an allowed one")]
@@ -52,7 +49,7 @@ impl DockerfileError {
     #[must_use]
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::Secret(_) | Self::Trust => {
+            Self::Secret(_) | Self::Injection(_) | Self::Trust => {
                 "use --dockerfile-form mount, and a builder that has it: BuildKit or Buildah"
             }
             Self::Network(_) | Self::Limits | Self::Options => {
@@ -75,10 +72,8 @@ pub(super) fn check(stage: &Stage, form: DockerfileForm) -> Result<(), Dockerfil
     if !stage.options.is_empty() {
         return Err(DockerfileError::Options);
     }
-    for step in &stage.steps {
-        if let Step::Inject(inject) = step {
-            return Err(DockerfileError::Injection(inject.source.clone()));
-        }
+    if let (DockerfileForm::Copy, Some(inject)) = (form, stage.injections().next()) {
+        return Err(DockerfileError::Injection(inject.source.clone()));
     }
     // The planner has checked the numbers.
     let user = &stage.user;

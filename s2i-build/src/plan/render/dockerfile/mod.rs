@@ -24,6 +24,10 @@ pub const DOCKERFILE_SOURCE_DIR: &str = "upload/src";
 /// The file of the certificates in the context of a Dockerfile.
 pub const DOCKERFILE_TRUST_DIR: &str = "upload/trust";
 
+/// The directory of injected files in the context of a Dockerfile: one directory for each injection, named by its
+/// number in the order of the plan, from 0.
+pub const DOCKERFILE_INJECTIONS_DIR: &str = "upload/injections";
+
 /// Returns the directory in the context for the scripts that go into this stage.
 #[must_use]
 pub fn dockerfile_scripts_dir(stage: StageName) -> &'static str {

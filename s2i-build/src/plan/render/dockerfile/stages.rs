@@ -3,12 +3,12 @@
 use s2i_core::{Account, ContainerPath, Layout, Script};
 
 use super::{
-    DOCKERFILE_SOURCE_DIR, DOCKERFILE_TRUST_DIR, Dockerfile, DockerfileError, DockerfileForm,
-    dockerfile_scripts_dir,
+    DOCKERFILE_INJECTIONS_DIR, DOCKERFILE_SOURCE_DIR, DOCKERFILE_TRUST_DIR, Dockerfile,
+    DockerfileError, DockerfileForm, dockerfile_scripts_dir,
     quote::{paths, plain, variable_name, word},
 };
 use crate::{
-    plan::{Copy, CopySource, ImageRole, Run, Stage, StageName, Step},
+    plan::{Copy, CopySource, ImageRole, Inject, Run, Stage, StageName, Step},
     request::Network,
 };
 
@@ -135,6 +135,12 @@ impl Dockerfile<'_> {
             "COPY {}{DOCKERFILE_SOURCE_DIR} {MOUNTS}/src",
             own(user)?
         ));
+        if stage.injections().next().is_some() {
+            self.line(format!(
+                "COPY {}{DOCKERFILE_INJECTIONS_DIR} {MOUNTS}/injections",
+                own(user)?
+            ));
+        }
         Ok(())
     }
 
@@ -198,7 +204,7 @@ impl Dockerfile<'_> {
             .then(|| network(stage).trim_end().to_owned())
             .into_iter()
             .collect();
-        let mut commands = Vec::new();
+        let (mut commands, mut injected) = (Vec::new(), Vec::new());
         for step in &stage.steps {
             match step {
                 Step::Copy(Copy { from, into }) => {
@@ -226,10 +232,23 @@ impl Dockerfile<'_> {
                     }
                     commands.push(with_secrets(run)?);
                 }
-                // The check of the stage has refused it.
-                Step::Inject(_) => {}
+                Step::Inject(inject) => {
+                    let from = format!("{MOUNTS}/injections/{}", injected.len());
+                    parts.push(format!(
+                        "--mount=type=bind,from={SOURCE},source={from},target={from}"
+                    ));
+                    let into = word(inject.into.as_str())?;
+                    commands.push(format!("mkdir -p {into} && cp -RPp {from}/. {into}/"));
+                    injected.push(injected_files(inject)?);
+                }
             }
         }
+        commands.extend(
+            injected
+                .into_iter()
+                .filter(|files| !files.is_empty())
+                .map(|files| format!("rm -f {}", files.join(" "))),
+        );
         commands.extend(self.removals(stage)?);
         let commands = commands.join(" && \\\n    ") + &self.required(stage)?;
         parts.push(commands);
@@ -384,6 +403,16 @@ fn network(stage: &Stage) -> &'static str {
 
 fn unpack(archive: &str, into: &str) -> String {
     format!("if [ -s {archive} ]; then mkdir -p {into}; tar -xf {archive} -C {into}; fi")
+}
+
+/// Returns the paths of injected files in the container.
+fn injected_files(inject: &Inject) -> Result<Vec<String>, DockerfileError> {
+    let files = inject.files.iter().map(|file| {
+        let path = inject.into.join(file);
+        let path = path.map_err(|_| DockerfileError::Path(file.clone()))?;
+        word(path.as_str())
+    });
+    files.collect()
 }
 
 fn only_run(stage: &Stage) -> Result<&Run, DockerfileError> {
