@@ -30,6 +30,16 @@ pub(crate) struct Outcome {
     pub(crate) stderr: String,
 }
 
+/// Returns whether the run includes tests that take long, such as those that download. Otherwise the test is reported
+/// as skipped.
+pub(crate) fn is_thorough() -> bool {
+    let is_thorough = env::var_os("S2I_TEST_THOROUGH").is_some();
+    if !is_thorough {
+        skip("`cargo xtask test --thorough` runs it");
+    }
+    is_thorough
+}
+
 impl Image {
     /// An image with a toolchain and without a source. `None`, and a note, where the host has no
     /// Go.
@@ -73,10 +83,9 @@ impl Image {
         Some(self)
     }
 
-    /// Lets the image download, as far as the host may. `None`, and a note, unless `S2I_TEST_NETWORK` is set.
+    /// Lets the image download, as far as the host may. `None`, and a note, unless tests may take long.
     pub(crate) fn online(self) -> Option<Self> {
-        if env::var_os("S2I_TEST_NETWORK").is_none() {
-            skip("S2I_TEST_NETWORK=1 lets a test download packages");
+        if !is_thorough() {
             return None;
         }
         let mut image = self.without("GOPROXY").without("npm_config_offline");

@@ -1,7 +1,7 @@
 //! Applications for Node.js, with the real Node.js and npm of the host.
 //!
 //! - `build`: installation, build and removal, without a network
-//! - `online`: the samples that download, with `S2I_TEST_NETWORK`
+//! - `online`: the samples that download, in thorough runs
 //! - `registry`: packages that need a token
 //! - `start`: the start of applications, and the first process
 
