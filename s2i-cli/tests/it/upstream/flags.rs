@@ -282,6 +282,7 @@ fn mistakes_of_the_user_are_no_success() {
         &["build"][..],
         &["build", "app", "s2i/builder", "web", "-p", "sometimes"],
         &["build", "app", "s2i/builder", "web", "--exclude", "("],
+        &["build", "app", "s2i/builder", "web", "-E", "missing"],
         &["build", "app", "s2i/builder", "web", "--network", ""],
         &[
             "build",
