@@ -47,15 +47,15 @@ impl SourceReader for Sources {
         scripts: &[Script],
         context: BuildContext<'_>,
     ) -> Result<BTreeMap<Script, Vec<u8>>, SourceError> {
-        let failed = |err: s2i_oci::download::DownloadError| SourceError::Scripts {
-            url: url.clone(),
-            source: err.into(),
-        };
         let mut files = BTreeMap::new();
         let mut client = None;
         for script in scripts {
             let Some(address) = url.address(*script) else {
                 return self.files.fetch_scripts(url, scripts, context).await;
+            };
+            let failed = |err: s2i_oci::download::DownloadError| SourceError::Scripts {
+                url: address.to_string(),
+                source: err.into(),
             };
             let client = match &client {
                 Some(client) => client,

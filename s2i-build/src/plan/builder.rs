@@ -109,19 +109,23 @@ pub fn choose(request: &BuildRequest, facts: &ChoiceFacts) -> Result<Choice, Pla
             pull: request.builder_pull,
         }),
         Builder::Detected => detect(request, facts, request.tag.clone(), None),
-        Builder::Either(image) => match role(image, facts.either.as_ref()) {
-            Role::Builder | Role::Published if request.previous.is_some() => Err(PlanError::NoTag),
-            Role::Other => Err(PlanError::OthersImage(image.clone())),
-            Role::Builder => Ok(only(request, image, ChoiceReason::OnlyImage)),
-            Role::Published => Ok(only(request, image, ChoiceReason::PublishedImage)),
-            Role::Result(reason) => {
-                let result = ResultName {
-                    name: image.clone(),
-                    reason,
-                };
-                detect(request, facts, Some(image.clone()), Some(result))
+        Builder::Either(image) => {
+            match role(image, facts.either.as_ref(), request.scripts_url.is_some()) {
+                Role::Builder | Role::Published if request.previous.is_some() => {
+                    Err(PlanError::NoTag)
+                }
+                Role::Other => Err(PlanError::OthersImage(image.clone())),
+                Role::Builder => Ok(only(request, image, ChoiceReason::OnlyImage)),
+                Role::Published => Ok(only(request, image, ChoiceReason::PublishedImage)),
+                Role::Result(reason) => {
+                    let result = ResultName {
+                        name: image.clone(),
+                        reason,
+                    };
+                    detect(request, facts, Some(image.clone()), Some(result))
+                }
             }
-        },
+        }
     }
 }
 
@@ -135,8 +139,9 @@ fn only(request: &BuildRequest, image: &ImageRef, reason: ChoiceReason) -> Choic
     }
 }
 
-/// Returns the role of an image. An image that s2i has built has the labels of its builder, and one more.
-fn role(name: &ImageRef, image: Option<&ImageFacts>) -> Role {
+/// Returns the role of an image. An image that s2i has built has the labels of its builder, and one more. With scripts
+/// from elsewhere, all others can be builders.
+fn role(name: &ImageRef, image: Option<&ImageFacts>, has_scripts: bool) -> Role {
     let Some(image) = image else {
         if name.name().contains('/') {
             return Role::Published;
@@ -146,7 +151,7 @@ fn role(name: &ImageRef, image: Option<&ImageFacts>) -> Role {
     if image.config.labels.contains_key(label::BUILD_IMAGE) {
         return Role::Result(ResultReason::MadeByS2i);
     }
-    if labels_of(image).scripts_url.is_none() {
+    if labels_of(image).scripts_url.is_none() && !has_scripts {
         return Role::Other;
     }
     Role::Builder

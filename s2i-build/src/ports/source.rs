@@ -33,7 +33,7 @@ pub trait SourceReader: Send + Sync {
         _scripts: &[Script],
         _context: BuildContext<'_>,
     ) -> impl Future<Output = Result<BTreeMap<Script, Vec<u8>>, SourceError>> + Send {
-        let url = url.clone();
+        let url = url.to_string();
         async {
             let source = io::Error::from(io::ErrorKind::Unsupported);
             Err(SourceError::Scripts {

@@ -106,7 +106,7 @@ impl SourceReader for LocalAndGit {
     ) -> Result<BTreeMap<Script, Vec<u8>>, SourceError> {
         let ScriptsUrl::File(dir) = url else {
             return Err(SourceError::Scripts {
-                url: url.clone(),
+                url: url.to_string(),
                 source: io::Error::from(io::ErrorKind::Unsupported).into(),
             });
         };

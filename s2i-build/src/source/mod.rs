@@ -22,8 +22,6 @@ pub use fingerprint::Survey;
 pub use modules::SubmoduleError;
 pub use tree::Fetched;
 
-use s2i_core::ScriptsUrl;
-
 use crate::{cancel::Interrupt, ports::BoxError};
 
 /// The reason why the source could not be read.
@@ -117,8 +115,8 @@ pub enum SourceError {
     /// Scripts can't be fetched.
     #[error("can't fetch the scripts of `{url}`")]
     Scripts {
-        /// Their URL.
-        url: ScriptsUrl,
+        /// The URL of one of them, or of their directory.
+        url: String,
         /// The cause.
         #[source]
         source: BoxError,

@@ -36,18 +36,18 @@ pub(super) async fn run<E: Engine + EngineProbe + ImageTransfer + Launcher>(
             label: name,
         })
     };
-    let source = required(label::BUILD_SOURCE_LOCATION)?;
     let builder = required(label::BUILD_IMAGE)?;
-    // The commit is exact; images of older tools may have the branch alone.
-    let commit = label(label::BUILD_COMMIT_ID).or_else(|| label(label::BUILD_COMMIT_REF));
+    let source = required(label::BUILD_SOURCE_LOCATION)?;
+    // A branch may have newer commits, which are what a rebuild is for.
+    let reference = label(label::BUILD_COMMIT_REF).or_else(|| label(label::BUILD_COMMIT_ID));
     let tag = args.tag.as_ref().unwrap_or(&args.image);
     let mut build = build(&source, &builder, tag).map_err(|reason| Error::InvalidLabels {
         image: args.image.clone(),
         reason,
     })?;
     // Files without a commit were copied, even if their directory is a repository.
-    build.copy = commit.is_none();
-    build.git_ref = commit;
+    build.copy = reference.is_none();
+    build.git_ref = reference;
     build.context_dir = label(label::BUILD_SOURCE_CONTEXT_DIR);
     build.pull_policy = args.pull_policy;
     build.destination.clone_from(&args.destination);

@@ -194,14 +194,14 @@ fn failure_of_a_build_has_a_reason() {
 }
 
 #[test]
-fn image_is_built_again_from_its_labels() {
+fn image_without_the_labels_of_s2i_is_not_built_again() {
     let Some(scene) = Scene::with_builds(Knobs::default()) else {
         return;
     };
     scene
         .s2i(&["rebuild", "s2i/go"])
         .ends_with(18)
-        .warns("the image `s2i/go` has no label `io.openshift.s2i.build.source-location`");
+        .warns("the image `s2i/go` has no label `io.openshift.s2i.build.image`");
 }
 
 /// Scripts look for these lines of the Go tool.
