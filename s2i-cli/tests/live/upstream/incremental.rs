@@ -52,8 +52,12 @@ fn previous_image_stays_otherwise() {
     let before = first(&live, &builder, &options);
     second(&live, &builder, &options);
     assert!(fixture::layer(&live).contains_key(MARK));
-    assert!(live.engine.image(&before).is_some(), "{before} is gone");
-    live.engine.remove_image(&before).unwrap();
+    // The embedded engine keeps no image that has lost its last name.
+    let is_kept = live.engine.image(&before).is_some();
+    assert_eq!(is_kept, !live.engine.is_native(), "{before}");
+    if is_kept {
+        live.engine.remove_image(&before).unwrap();
+    }
 }
 
 /// The label decides for `save-artifacts` as for `assemble`.
