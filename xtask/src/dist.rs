@@ -4,6 +4,7 @@ use std::{
     fmt, fs,
     path::{Path, PathBuf},
     process::Command,
+    thread,
 };
 
 use anyhow::{Context, Result, bail};
@@ -120,14 +121,26 @@ impl Profile {
     }
 }
 
-/// Builds everything: the static programs, and then `s2i` with the embedded agents. Returns its path.
+/// Builds everything: the agent, and then `s2i`, which embeds it, and the scripts of images at the same time. Returns
+/// the path of `s2i`.
 pub(crate) fn s2i(arch: Arch, profile: Profile) -> Result<PathBuf> {
-    scripts(arch)?;
     agent(arch)?;
+    thread::scope(|scope| {
+        // Its last step has one thread. Cargo locks only the directory of a target and a profile.
+        let scripts = scope.spawn(|| scripts(arch));
+        let built = command(profile);
+        scripts.join().expect("it does not panic")?;
+        built
+    })?;
+    Ok(profile.program())
+}
+
+/// Builds `s2i` alone.
+fn command(profile: Profile) -> Result<()> {
     match profile {
         Profile::Release => {
             host::run(cargo().args(["build", "--release", "--locked", "--package", "s2i-cli"]))?;
-            install(&paths::target().join("release/s2i"), &profile.program())?;
+            install(&paths::target().join("release/s2i"), &profile.program())
         }
         // The whole workspace, so that the tests after it are built with the same features.
         Profile::Test => host::run(cargo().args([
@@ -137,9 +150,8 @@ pub(crate) fn s2i(arch: Arch, profile: Profile) -> Result<PathBuf> {
             "--test",
             "live",
             "--no-run",
-        ]))?,
+        ])),
     }
-    Ok(profile.program())
 }
 
 /// Adds Rust's target for the static programs if it is missing and rustup is installed. Otherwise fails with the
