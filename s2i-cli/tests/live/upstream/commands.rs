@@ -291,7 +291,12 @@ fn hosts_are_added_for_the_scripts() {
     let mut fields = lines.map(|line| line.split_whitespace().collect::<Vec<_>>());
     assert!(fields.any(|line| line == ["0.0.0.0", "packages.example.org"]));
     let layer = live.engine.last_layer(&app, &live.path(""));
-    assert!(!layer.contains_key("etc/hosts"), "{layer:?}");
+    // Podman leaves the place of its own file, empty.
+    let hosts = layer.get("etc/hosts");
+    assert!(
+        hosts.is_none_or(|file| file.size == 0 && live.engine.is_podman()),
+        "{layer:?}"
+    );
     for bad in ["name", "name:here", ":1.2.3.4"] {
         let done = live.s2i(["build", "source", &builder, &app, "--add-host", bad]);
         done.ends_with(2);
