@@ -10,7 +10,7 @@ use s2i_core::label;
 use super::fixture;
 use crate::{
     containers,
-    harness::{Live, live},
+    harness::{Live, live, skip},
     images::{Entry, Recipe},
     process::Stream,
     repository::serve_files,
