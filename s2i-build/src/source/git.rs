@@ -321,11 +321,16 @@ impl Git<'_> {
 
     /// Returns the URL of the remote `origin` in the configuration of a local repository.
     pub(super) fn origin_of(&self, repository: &OpenDir) -> Option<String> {
+        self.setting_of(repository, "remote.origin.url")
+    }
+
+    /// Returns the value of a key in the configuration of a local repository.
+    pub(super) fn setting_of(&self, repository: &OpenDir, key: &str) -> Option<String> {
         let bare = "safe.bareRepository=all";
-        let mut command = self.command(&["-c", bare, "config", "--get", "remote.origin.url"]);
+        let mut command = self.command(&["-c", bare, "config", "--local", "--get", key]);
         command.current_dir(handle_path(repository));
-        let url = self.finish("config", command).ok()?;
-        Some(url.trim_end_matches('\n').to_owned()).filter(|url| !url.is_empty())
+        let value = self.finish("config", command).ok()?;
+        Some(value.trim_end_matches('\n').to_owned()).filter(|value| !value.is_empty())
     }
 
     /// Returns the branch of the remote's `HEAD`, or `HEAD`.

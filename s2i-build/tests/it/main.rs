@@ -7,7 +7,8 @@
 //! - `keys`: which builds an engine takes for the same
 //! - `races`: sources that change while they are built
 //! - `sources`: directories and Git repositories, with the real `git`
-//! - `submodules`: submodules and files of Git LFS
+//! - `submodules`: submodules, clones and references
+//! - `lfs`: files of Git LFS, with the real `git-lfs`
 //! - `hostile_repositories`: repositories and requests that try to run a program by way of Git
 //! - `destinations`: no text of a user or a label leads an upload out of its directory
 
@@ -20,6 +21,7 @@ mod documents;
 mod executions;
 mod hostile_repositories;
 mod keys;
+mod lfs;
 mod place;
 mod plans;
 mod races;

@@ -14,7 +14,7 @@ use s2i_build::{
     request::SourceRequest,
     source::{Fetched, LocalAndGit, usual_git},
 };
-use s2i_core::Times;
+use s2i_core::{ErrorChain, Times};
 use tempfile::TempDir;
 
 /// A place for one test: a source and a directory for checkouts.
@@ -63,10 +63,7 @@ impl Place {
     }
 
     pub(crate) fn fetch(&self, request: &SourceRequest) -> Result<Fetched, SourceError> {
-        pollster::block_on(self.source().fetch(
-            request,
-            BuildContext::new(&Progress::new(&()), &CancelToken::default()),
-        ))
+        fetch(self, usual_git, request)
     }
 
     /// Fetches and checks that no checkout stays.
@@ -81,6 +78,31 @@ impl Place {
         assert_eq!(shown.as_deref().map_err(String::as_str), expected);
         assert_eq!(fs::read_dir(self.path("tmp")).unwrap().count(), 0);
     }
+}
+
+/// Fetches with another command for Git.
+pub(crate) fn fetch(
+    place: &Place,
+    program: fn() -> Command,
+    request: &SourceRequest,
+) -> Result<Fetched, SourceError> {
+    let source = LocalAndGit {
+        git: program,
+        ..place.source()
+    };
+    let (progress, cancel) = (Progress::new(&()), CancelToken::default());
+    pollster::block_on(source.fetch(request, BuildContext::new(&progress, &cancel)))
+}
+
+/// Checks that the source of the place can't be fetched, with this text in the error, and that no checkout stays.
+#[track_caller]
+pub(crate) fn fails(place: &Place, program: fn() -> Command, expected: &str) {
+    let err = fetch(place, program, &place.request()).unwrap_err();
+    let text = ErrorChain(&err).to_string();
+    let text = text.replace(place.dir.path().to_str().unwrap(), "PLACE");
+    assert!(text.contains(expected), "{text}");
+    let left = fs::read_dir(place.path("tmp")).unwrap().count();
+    assert_eq!(left, 0);
 }
 
 pub(crate) fn git(dir: &Path, args: &[&str]) {

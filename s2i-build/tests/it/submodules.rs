@@ -1,19 +1,13 @@
-//! Submodules and files of Git LFS, with the real `git`.
+//! Submodules, clones and references, with the real `git`.
 
 use std::{fs, path::Path, process::Command};
 
 use s2i_build::{
-    BuildContext, CancelToken, SourceError,
-    event::Progress,
-    notice::Notice,
-    plan::Submodules,
-    ports::SourceReader as _,
-    request::SourceRequest,
-    source::{Fetched, LocalAndGit, usual_git},
+    CancelToken, notice::Notice, plan::Submodules, request::SourceRequest, source::usual_git,
 };
 use s2i_core::ErrorChain;
 
-use crate::place::{Place, git, names};
+use crate::place::{Place, fails, fetch, git, names};
 
 /// Git of a user who allows submodules on this machine.
 fn git_that_allows_files() -> Command {
@@ -22,29 +16,6 @@ fn git_that_allows_files() -> Command {
     command.env("GIT_CONFIG_KEY_0", "protocol.file.allow");
     command.env("GIT_CONFIG_VALUE_0", "always");
     command
-}
-
-fn fetch(
-    place: &Place,
-    program: fn() -> Command,
-    request: &SourceRequest,
-) -> Result<Fetched, SourceError> {
-    let source = LocalAndGit {
-        git: program,
-        ..place.source()
-    };
-    let (progress, cancel) = (Progress::new(&()), CancelToken::default());
-    pollster::block_on(source.fetch(request, BuildContext::new(&progress, &cancel)))
-}
-
-#[track_caller]
-fn fails(place: &Place, program: fn() -> Command, expected: &str) {
-    let err = fetch(place, program, &place.request()).unwrap_err();
-    let text = ErrorChain(&err).to_string();
-    let text = text.replace(place.dir.path().to_str().unwrap(), "PLACE");
-    assert!(text.contains(expected), "{text}");
-    let left = fs::read_dir(place.path("tmp")).unwrap().count();
-    assert_eq!(left, 0);
 }
 
 /// Makes a repository with a file; `modules` are the names of its submodules, which lie beside it.
@@ -248,60 +219,5 @@ fn location_of_a_directory_is_absolute() {
         let fetched = place.fetch(&request).unwrap();
         let expected = place.path("app").canonicalize().unwrap();
         assert_eq!(fetched.facts.location, expected.to_str().unwrap());
-    }
-}
-
-const POINTER: &str = "version https://git-lfs.github.com/spec/v1\n     oid sha256:e292f0def1cdcf4f6c105008b52515ac0ad72622d5fc230a02cbd2b7bcb5f4e2\nsize 15\n";
-
-/// The path of the content in Git's own directory.
-const OBJECT: &str =
-    "lfs/objects/e2/92/e292f0def1cdcf4f6c105008b52515ac0ad72622d5fc230a02cbd2b7bcb5f4e2";
-
-/// A source with a file of Git LFS.
-fn large() -> Place {
-    let place = Place::new();
-    place.write(".gitattributes", "*.bin filter=lfs\n");
-    place.write("model.bin", POINTER);
-    // No pointer for Git LFS.
-    place.write("text.txt", POINTER);
-    place.git(&["init", "-q"]);
-    place.commit();
-    place
-}
-
-fn add_content(git_dir: &Path) {
-    let object = git_dir.join(OBJECT);
-    fs::create_dir_all(object.parent().unwrap()).unwrap();
-    fs::write(object, "the large file\n").unwrap();
-}
-
-/// Git of a machine without Git LFS.
-fn git_without_lfs() -> Command {
-    let script = r#"case " $* " in *" lfs "*) exit 1;; esac; exec git "$@""#;
-    let mut command = Command::new("sh");
-    command.args(["-c", script, "git"]);
-    command
-}
-
-#[test]
-fn pointers_are_an_error_without_git_lfs() {
-    let place = large();
-    let expected = "`git-lfs` is needed for the content of `model.bin` and is not on this machine";
-    fails(&place, git_without_lfs, expected);
-    place.write(".gitattributes", "*.bin -text\n");
-    place.commit();
-    let fetched = fetch(&place, git_without_lfs, &place.request()).unwrap();
-    assert!(names(&fetched).contains("model.bin=version"));
-}
-
-#[test]
-fn servers_of_lfs_follow_the_rules_for_sources() {
-    let place = large();
-    add_content(&place.path("app/.git"));
-    for url in ["ext::touch x", "ssh://-oProxyCommand=x/y", "relative"] {
-        place.write(".lfsconfig", &format!("[lfs]\nurl = {url}\n"));
-        place.commit();
-        let expected = format!("`.lfsconfig` names the server `{url}`, which is not allowed");
-        fails(&place, usual_git, &expected);
     }
 }

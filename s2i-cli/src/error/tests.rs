@@ -183,7 +183,7 @@ fn sources() {
             files: "`a.bin`".into(),
             source: Some(Box::new(SourceError::Git {
                 location: location(),
-                operation: "lfs pull",
+                operation: "lfs fetch",
                 message: "404".into(),
             })),
         }),
