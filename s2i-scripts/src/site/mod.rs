@@ -4,6 +4,7 @@
 mod answer;
 mod request;
 mod server;
+mod validators;
 
 use std::path::Path;
 

@@ -16,8 +16,10 @@ pub(super) struct Request {
     pub(super) method: String,
     /// The path as it was sent, without the query.
     pub(super) path: String,
-    /// The tags of `If-None-Match`, for versions of the file that the client has.
-    pub(super) tags: Option<String>,
+    /// The value of `If-None-Match`: tags of versions of the file that the client has.
+    pub(super) if_none_match: Option<String>,
+    /// The value of `If-Modified-Since`: the time of the version that the client has.
+    pub(super) if_modified_since: Option<String>,
     /// The encodings that the client takes, in lower case.
     pub(super) encodings: String,
     /// Another request may follow on the connection.
@@ -67,7 +69,8 @@ fn parse(bytes: &[u8]) -> httparse::Result<(usize, Option<Request>)> {
     for header in head.headers {
         let value = String::from_utf8_lossy(header.value.trim_ascii());
         match header.name.to_ascii_lowercase().as_str() {
-            "if-none-match" => request.tags = Some(value.into_owned()),
+            "if-none-match" => add(&mut request.if_none_match, &value),
+            "if-modified-since" => add(&mut request.if_modified_since, &value),
             "accept-encoding" => request.encodings = value.to_ascii_lowercase(),
             "connection" if value.eq_ignore_ascii_case("close") => request.keep_alive = false,
             // A body is not read, and must not be taken for the next request.
@@ -77,6 +80,17 @@ fn parse(bytes: &[u8]) -> httparse::Result<(usize, Option<Request>)> {
         }
     }
     Ok(Status::Complete((length, Some(request))))
+}
+
+/// Adds the value of a header. Several lines of it are one list.
+fn add(list: &mut Option<String>, value: &str) {
+    match list {
+        Some(list) => {
+            list.push_str(", ");
+            list.push_str(value);
+        }
+        None => *list = Some(value.into()),
+    }
 }
 
 /// Returns the components of a path; `None` when it is not the path of a public file.
@@ -120,14 +134,14 @@ mod tests {
     #[test]
     fn requests_of_one_connection_are_read_in_turn() {
         let text =
-            b"GET /a%20b?q=1 HTTP/1.1\r\nIf-None-Match: \"x\"\r\nAccept-Encoding: GZIP, br\r\n\r\n\
+            b"GET /a%20b?q=1 HTTP/1.1\r\nIf-None-Match: \"x\"\r\nIf-None-Match:\"y\"\r\nAccept-Encoding: GZIP, br\r\n\r\n\
             HEAD / HTTP/1.0\r\n\r\nPOST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc";
         let (mut stream, mut buffer) = (&text[..], Vec::new());
         let first = read(&mut stream, &mut buffer).unwrap().unwrap();
         assert_eq!((first.path.as_str(), first.keep_alive), ("/a%20b", true));
         assert_eq!(
-            (first.tags.as_deref(), first.encodings.as_str()),
-            (Some("\"x\""), "gzip, br")
+            (first.if_none_match.as_deref(), first.encodings.as_str()),
+            (Some("\"x\", \"y\""), "gzip, br")
         );
         let second = read(&mut stream, &mut buffer).unwrap().unwrap();
         assert_eq!((second.method.as_str(), second.keep_alive), ("HEAD", false));

@@ -1,21 +1,19 @@
 //! The connections of the server: a few threads that take turns.
 
 use std::{
-    collections::HashMap,
     fs::File,
-    io::{self, Write},
+    io::{self, Read as _, Write},
     net::{Ipv4Addr, Ipv6Addr, TcpListener, TcpStream},
-    path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
+    path::Path,
     thread,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use super::{
     answer::{self, Answer, Content},
     request::{self, Request},
+    validators::{Tags, Validators},
 };
-use crate::assembly::tree;
 
 /// The number of connections that are served at once.
 const THREADS: usize = 64;
@@ -25,9 +23,6 @@ const STACK: usize = 128 << 10;
 
 /// The time that a client may send or take nothing.
 const TIMEOUT: Duration = Duration::from_secs(15);
-
-/// The tags of requested files; files of an image do not change.
-type Tags = Mutex<HashMap<PathBuf, String>>;
 
 /// Listens on all addresses.
 pub(super) fn listen(port: u16) -> io::Result<TcpListener> {
@@ -82,7 +77,9 @@ fn reply(
     } else {
         "close"
     };
-    let common = format!("Connection: {connection}\r\nX-Content-Type-Options: nosniff\r\n");
+    let date = httpdate::fmt_http_date(SystemTime::now());
+    let common =
+        format!("Date: {date}\r\nConnection: {connection}\r\nX-Content-Type-Options: nosniff\r\n");
     match answer {
         Answer::Redirect(to) => write!(
             stream,
@@ -108,41 +105,33 @@ fn send(
     common: &str,
     tags: &Tags,
 ) -> io::Result<()> {
-    let tag = tag(&content.path, tags)?;
+    let mut file = File::open(&content.path)?;
+    let length = file.metadata()?.len();
+    let validators = Validators::of(&mut file, &content.path, tags)?;
     let encoding = content.encoding.map_or(String::new(), |encoding| {
         format!("Content-Encoding: {encoding}\r\n")
     });
     let head = format!(
-        "Content-Type: {}\r\nETag: {tag}\r\nCache-Control: no-cache\r\nVary: Accept-Encoding\r\n{encoding}{common}",
-        content.media_type
+        "Content-Type: {}\r\nETag: {}\r\nLast-Modified: {}\r\nCache-Control: no-cache\r\nVary: Accept-Encoding\r\n{encoding}{common}",
+        content.media_type, validators.tag, validators.modified
     );
-    let is_known = |known: &str| known == "*" || known.contains(&tag);
     let status = if content.is_not_found {
         "404 Not Found"
-    } else if request.tags.as_deref().is_some_and(is_known) {
+    } else if validators.are_known(request) {
         return write!(stream, "HTTP/1.1 304 Not Modified\r\n{head}\r\n");
     } else {
         "200 OK"
     };
-    let mut file = File::open(&content.path)?;
-    let length = file.metadata()?.len();
     write!(
         stream,
         "HTTP/1.1 {status}\r\nContent-Length: {length}\r\n{head}\r\n"
     )?;
     if request.method != "HEAD" {
-        io::copy(&mut file, stream)?;
+        // A file in a volume may grow meanwhile.
+        let sent = io::copy(&mut file.take(length), stream)?;
+        if sent < length {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
     }
     Ok(())
-}
-
-/// Returns the tag of the content of a file. Its time would not do: all files of an image have the same.
-fn tag(path: &Path, tags: &Tags) -> io::Result<String> {
-    let cache = || tags.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(tag) = cache().get(path) {
-        return Ok(tag.clone());
-    }
-    let tag = format!("\"{}\"", &tree::digest(path)?[..24]);
-    cache().insert(path.to_owned(), tag.clone());
-    Ok(tag)
 }

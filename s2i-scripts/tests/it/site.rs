@@ -1,6 +1,10 @@
 //! Sites, served by `run` itself.
 
-use std::{fs, os::unix::fs::symlink};
+use std::{
+    fs,
+    os::unix::fs::symlink,
+    time::{Duration, SystemTime},
+};
 
 use s2i_core::Script;
 
@@ -45,6 +49,59 @@ fn site_is_served_with_tags_and_without_files_beside_it() {
         assert!(get(port, path, "").starts_with("HTTP/1.1 404 "), "{path}");
     }
     assert!(get(port, "/a/page", "").ends_with("<h1>home</h1>"));
+    assert_eq!(server.stop(), Some(0));
+}
+
+/// A page of a volume changes while the server runs, as that of another image changes between two runs.
+#[test]
+fn changed_page_has_new_validators_and_an_unchanged_one_is_not_sent_again() {
+    let port = free_port();
+    let image = Image::new().env("PORT", &port.to_string());
+    let write = |text: &str, seconds: u64| {
+        image.write("app-root/src/index.html", text);
+        let page = fs::File::options()
+            .append(true)
+            .open(image.path("app-root/src/index.html"));
+        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        page.unwrap().set_modified(time).unwrap();
+    };
+    write("one", 784_111_777);
+    let mut server = Server::start(&image);
+    let header = |page: &str, name: &str| {
+        let line = page.lines().find_map(|line| line.strip_prefix(name));
+        line.unwrap().to_owned()
+    };
+    let ask = |header: &str| {
+        let answer = get(port, "/", header);
+        answer.split(' ').nth(1).unwrap().to_owned()
+    };
+    let one = get(port, "/", "");
+    let (tag, time) = (header(&one, "ETag: "), header(&one, "Last-Modified: "));
+    assert_eq!(time, "Sun, 06 Nov 1994 08:49:37 GMT");
+    assert!(header(&one, "Date: ").ends_with(" GMT"));
+    let (by_tag, by_time) = (
+        format!("If-None-Match: {tag}\r\n"),
+        format!("If-Modified-Since: {time}\r\n"),
+    );
+    let both = format!("{by_tag}{by_time}");
+    for known in [&by_tag, &by_time, &both] {
+        assert_eq!(ask(known), "304", "{known}");
+    }
+    assert_eq!(ask(&format!("If-None-Match: \"x\"\r\n{by_time}")), "200");
+
+    write("two", 784_111_778);
+    for known in [&by_tag, &by_time, &both] {
+        assert_eq!(ask(known), "200", "{known}");
+    }
+    let two = get(port, "/", "");
+    assert_ne!(header(&two, "ETag: "), tag);
+    assert_eq!(
+        header(&two, "Last-Modified: "),
+        "Sun, 06 Nov 1994 08:49:38 GMT"
+    );
+    // All times may be that of SOURCE_DATE_EPOCH.
+    write("six", 784_111_777);
+    assert_eq!(ask(&both), "200");
     assert_eq!(server.stop(), Some(0));
 }
 
