@@ -1,13 +1,15 @@
 //! The client of the API, whose errors become those of the ports.
 
-use std::{ops::Deref, time::Duration};
+use std::{ops::Deref, path::Path, time::Duration};
 
 use bollard::{
-    API_DEFAULT_VERSION, Docker,
+    Docker,
     errors::Error,
     models::ImageInspect,
     query_parameters::{RemoveImageOptionsBuilder, TagImageOptionsBuilder},
 };
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyperlocal::UnixConnector;
 use s2i_build::{
     EngineError,
     ports::{BoxError, Operation},
@@ -15,7 +17,7 @@ use s2i_build::{
 use s2i_core::{ErrorChain, ImageRef};
 use thiserror::Error as ThisError;
 
-use crate::endpoint::Endpoint;
+use crate::{endpoint::Endpoint, transport};
 
 /// The timeout for the response to a commit or a load. It is practically unlimited, because only a stall would be a
 /// reason to give up, and the API does not show one.
@@ -52,8 +54,11 @@ impl Client {
             });
         }
         let docker = match url.split_once("://") {
-            Some(("unix", path)) => Docker::connect_with_unix(path, timeout, API_DEFAULT_VERSION),
-            _ => Docker::connect_with_http(url, timeout, API_DEFAULT_VERSION),
+            Some(("unix", path)) => unix(path, timeout),
+            Some((_, host)) => {
+                transport::client(HttpConnector::new(), format!("http://{host}"), timeout)
+            }
+            None => transport::client(HttpConnector::new(), format!("http://{url}"), timeout),
         };
         let docker = docker.map_err(|err| EngineError::Unreachable {
             endpoint: url.into(),
@@ -122,6 +127,16 @@ impl Client {
             .map(drop)
             .map_err(self.failed(Operation::RemoveImage, id))
     }
+}
+
+/// Creates the client of a socket.
+fn unix(path: &str, timeout: u64) -> Result<Docker, Error> {
+    if !Path::new(path).exists() {
+        return Err(Error::SocketNotFoundError(path.into()));
+    }
+    // The connector takes the path as the name of a host.
+    let host: String = path.bytes().map(|byte| format!("{byte:02x}")).collect();
+    transport::client(UnixConnector, format!("unix://{host}"), timeout)
 }
 
 /// An error message of the engine.

@@ -5,6 +5,7 @@ use std::{pin::Pin, time::Duration};
 use bollard::{
     container::{AttachContainerResults, LogOutput},
     errors::Error,
+    models::ContainerStateStatusEnum::{DEAD, EXITED, REMOVING},
     query_parameters::{KillContainerOptions, WaitContainerOptions},
 };
 use futures_util::{
@@ -17,16 +18,21 @@ use s2i_build::{
     ports::{Launch, Launcher, Operation},
 };
 use s2i_core::wire::Exit;
+use tokio::sync::Notify;
 
 use crate::{
     DockerEngine,
     client::{Message, status},
     container::{Created, Handle},
     convert,
+    transport::Accepted,
 };
 
 /// The grace period between the signal that stops a command and `SIGKILL`.
 const GRACE: Duration = Duration::from_secs(10);
+
+/// The time between two looks at a container whose output has ended.
+const LOOK: Duration = Duration::from_secs(1);
 
 impl Launcher for DockerEngine {
     async fn launch(
@@ -56,15 +62,61 @@ impl Handle {
     /// Runs a container from its start to its end.
     async fn run(&self, context: BuildContext<'_>) -> Result<Exit, EngineError> {
         let attached = context.or_interrupted(self.attach(false)).await?;
-        // The wait is requested before the start: the exit status is lost when the container is removed.
-        let ending = try_join(self.wait(), self.start());
-        let work = try_join(ending, self.forward_output(attached, context.progress));
-        let work = std::pin::pin!(work);
+        let work = std::pin::pin!(self.start_and_wait(attached, context.progress));
         let done = match select(std::pin::pin!(context.cancel.cancelled()), work).await {
             Either::Right((done, _)) => done,
             Either::Left((reason, work)) => self.stop(reason, work).await,
         };
-        done.map(|((exit, ()), ())| exit)
+        done
+    }
+
+    /// Starts a container, forwards its output and returns its exit status.
+    async fn start_and_wait(
+        &self,
+        attached: AttachContainerResults,
+        progress: &Progress<'_>,
+    ) -> Result<Exit, EngineError> {
+        let accepted = Accepted::default();
+        let mut waiting = std::pin::pin!(self.wait(&accepted));
+        // The next exit is that after the engine has accepted the wait, and the container is removed with its exit status.
+        let watched = std::pin::pin!(accepted.accepted());
+        if let Either::Left((exit, _)) = select(waiting.as_mut(), watched).await {
+            return exit;
+        }
+        self.start().await?;
+        let silent = Notify::new();
+        let output = async {
+            self.forward_output(attached, progress).await?;
+            silent.notify_one();
+            Ok(())
+        };
+        let missed = std::pin::pin!(async {
+            silent.notified().await;
+            self.look_for_end().await
+        });
+        let exit = async { select(waiting, missed).await.factor_first().0 };
+        let (exit, ()) = try_join(exit, output).await?;
+        Ok(exit)
+    }
+
+    /// Looks until a container has ended. Podman accepts a wait before it begins to watch the container, and never
+    /// responds to it if the container ends in between.
+    async fn look_for_end(&self) -> Result<Exit, EngineError> {
+        loop {
+            tokio::time::sleep(LOOK).await;
+            let found = self.client.inspect_container(&self.name, None).await;
+            let state = match found {
+                Ok(found) => found.state.unwrap_or_default(),
+                Err(err) if status(&err) == Some(404) => break,
+                Err(err) => return Err(self.fail(Operation::WaitForContainer)(err)),
+            };
+            if let (Some(EXITED | DEAD | REMOVING), Some(code)) = (state.status, state.exit_code) {
+                return Ok(exit(code));
+            }
+        }
+        // The response to the wait may still be on its way.
+        tokio::time::sleep(GRACE).await;
+        Err(self.lost("it was removed, and its exit status is not known"))
     }
 
     /// Sends the signal of the interrupt and waits for the end.
@@ -107,10 +159,11 @@ impl Handle {
     }
 
     /// Waits for the next exit of the container.
-    async fn wait(&self) -> Result<Exit, EngineError> {
+    async fn wait(&self, accepted: &Accepted) -> Result<Exit, EngineError> {
         let condition = "next-exit".to_owned();
         let options = WaitContainerOptions { condition };
-        let mut waiting = self.client.wait_container(&self.name, Some(options));
+        let client = accepted.mark(&self.client);
+        let mut waiting = client.wait_container(&self.name, Some(options));
         let code = match waiting.next().await {
             Some(Ok(ended)) => ended.status_code,
             Some(Err(Error::DockerContainerWaitError { code, error })) if error.is_empty() => code,
@@ -119,7 +172,7 @@ impl Handle {
             }
             Some(Err(_)) | None => return Err(self.lost("its exit status is not known")),
         };
-        Ok(Exit::Code(u8::try_from(code).unwrap_or(u8::MAX)))
+        Ok(exit(code))
     }
 
     fn lost(&self, why: impl Into<String>) -> EngineError {
@@ -128,6 +181,10 @@ impl Handle {
             source: Message(why.into()).into(),
         }
     }
+}
+
+fn exit(code: i64) -> Exit {
+    Exit::Code(u8::try_from(code).unwrap_or(u8::MAX))
 }
 
 fn signal_of(reason: Interrupt) -> &'static str {

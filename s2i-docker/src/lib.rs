@@ -33,6 +33,7 @@ mod launch;
 mod limits;
 mod stored_content;
 mod tls;
+mod transport;
 
 pub use about::About;
 pub use backend::{DockerBackend, DockerContainer};

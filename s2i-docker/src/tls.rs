@@ -7,9 +7,8 @@ use std::{
     sync::Arc,
 };
 
-use bollard::{API_DEFAULT_VERSION, BollardRequest, Docker, errors::Error};
+use bollard::Docker;
 use hyper_rustls::HttpsConnectorBuilder;
-use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use rustls::{
     ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
     client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
@@ -22,6 +21,8 @@ use rustls::{
 use rustls_platform_verifier::Verifier;
 use s2i_core::bounds;
 use thiserror::Error as ThisError;
+
+use crate::transport;
 
 /// The usual names of the files in a directory with certificates.
 const CA: &str = "ca.pem";
@@ -139,21 +140,8 @@ impl Tls {
             .https_only()
             .enable_http1()
             .build();
-        let mut builder = Client::builder(TokioExecutor::new());
-        builder.pool_max_idle_per_host(0);
-        let client = builder.build(connector);
-        let transport = move |request: BollardRequest| {
-            let response = client.request(request);
-            async { response.await.map_err(Error::from) }
-        };
         let host = url.split_once("://").map_or(url, |(_, host)| host);
-        let url = format!("https://{host}");
-        let docker = Docker::connect_with_custom_transport(
-            transport,
-            Some(url),
-            timeout,
-            API_DEFAULT_VERSION,
-        );
+        let docker = transport::client(connector, format!("https://{host}"), timeout);
         docker.map_err(|err| TlsError::Client(err.into()))
     }
 }

@@ -17,7 +17,7 @@ use s2i_core::{
 
 use crate::{
     calls::{body_of, journal},
-    daemon::{Cancel, Endpoint, Fault, Knobs, Life, Moment, Removal},
+    daemon::{Cancel, Endpoint, Fault, Knobs, Life, Moment, Removal, Waiting},
     scene::{Scene, chain, facts},
 };
 
@@ -259,6 +259,43 @@ async fn unknown_status_is_an_error() {
     let scene = Scene::new(Knobs {
         fault: Some((Endpoint::Wait, 0, Fault::Status(404, "no such container"))),
         life: Life::UntilKilled,
+        ..Knobs::default()
+    });
+    let err = launch(&scene).await.unwrap_err();
+    assert!(matches!(err, EngineError::Lost { .. }), "{err:?}");
+    scene.daemon.check();
+}
+
+/// The daemon accepts a wait late, and a start before that breaks a rule of it.
+#[tokio::test]
+async fn command_that_ends_at_once_is_not_missed() {
+    for code in [0, 1, 255] {
+        let scene = Scene::new(Knobs {
+            exit: Exit::Code(code),
+            output: Vec::new(),
+            ..Knobs::default()
+        });
+        assert_eq!(launch(&scene).await.unwrap(), Exit::Code(code));
+        scene.daemon.check();
+    }
+}
+
+#[tokio::test]
+async fn end_that_the_engine_missed_is_found() {
+    let scene = Scene::new(Knobs {
+        exit: Exit::Code(3),
+        waiting: Waiting::MissedAndKept,
+        ..Knobs::default()
+    });
+    assert_eq!(launch(&scene).await.unwrap(), Exit::Code(3));
+    scene.daemon.check();
+    assert!(!written(&scene, Output::Stdout).is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn end_that_the_engine_missed_with_a_removal_is_an_error() {
+    let scene = Scene::new(Knobs {
+        waiting: Waiting::MissedAndRemoved,
         ..Knobs::default()
     });
     let err = launch(&scene).await.unwrap_err();

@@ -7,6 +7,9 @@ use tokio::{
     net::UnixStream,
 };
 
+/// The end of a body in chunks.
+pub(crate) const END: &[u8] = b"0\r\n\r\n";
+
 pub(crate) type Connection = BufReader<UnixStream>;
 
 /// A request as it arrived.
@@ -154,6 +157,22 @@ impl Reply {
         self
     }
 
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        let mut bytes = format!("HTTP/1.1 {} Answer\r\n", self.status).into_bytes();
+        if self.status == 204 {
+            bytes.extend(b"\r\n");
+            return bytes;
+        }
+        bytes.extend(b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n");
+        for piece in self.pieces.iter().filter(|piece| !piece.is_empty()) {
+            bytes.extend(format!("{:x}\r\n", piece.len()).bytes());
+            bytes.extend(piece);
+            bytes.extend(b"\r\n");
+        }
+        bytes.extend(if self.cut { &b""[..] } else { END });
+        bytes
+    }
+
     /// Sends the answer; returns whether the connection goes on.
     pub(crate) async fn write(
         self,
@@ -161,18 +180,7 @@ impl Reply {
         dribble: bool,
     ) -> io::Result<bool> {
         let reply = if dribble { self.dribbled() } else { self };
-        let mut bytes = format!("HTTP/1.1 {} Answer\r\n", reply.status).into_bytes();
-        if reply.status == 204 {
-            bytes.extend(b"\r\n");
-        } else {
-            bytes.extend(b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n");
-            for piece in reply.pieces.iter().filter(|piece| !piece.is_empty()) {
-                bytes.extend(format!("{:x}\r\n", piece.len()).bytes());
-                bytes.extend(piece);
-                bytes.extend(b"\r\n");
-            }
-            bytes.extend(if reply.cut { &b""[..] } else { b"0\r\n\r\n" });
-        }
+        let bytes = reply.bytes();
         let step = if dribble { 1 } else { bytes.len() };
         for piece in bytes.chunks(step) {
             connection.write_all(piece).await?;

@@ -118,6 +118,17 @@ pub(crate) enum Life {
     UntilKilled,
 }
 
+/// How the wait for the end of a command goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Waiting {
+    #[default]
+    Answered,
+    /// The engine misses the end, and has the container with its status.
+    MissedAndKept,
+    /// The engine misses the end and removes the container.
+    MissedAndRemoved,
+}
+
 /// What goes wrong with a call.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Fault {
@@ -186,6 +197,7 @@ pub(crate) struct Knobs {
     /// What registries know every image by.
     pub(crate) digests: Vec<&'static str>,
     pub(crate) life: Life,
+    pub(crate) waiting: Waiting,
     /// The limits of a container that it leaves out, without a word.
     pub(crate) ignores: Vec<&'static str>,
     /// Whether a pull brings the image.
@@ -223,6 +235,7 @@ impl Default for Knobs {
             tags: Vec::new(),
             digests: Vec::new(),
             life: Life::default(),
+            waiting: Waiting::default(),
             ignores: Vec::new(),
             pull_brings: true,
             version: VERSION,

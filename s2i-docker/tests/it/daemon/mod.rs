@@ -32,7 +32,9 @@ use self::http::{Connection, Reply};
 pub(crate) use self::{
     answers::{BUILDER, LAYER, MADE},
     http::{Call, decoded},
-    knobs::{Answers, Cancel, Conduct, Endpoint, Fault, Knobs, Life, Moment, Removal, Step},
+    knobs::{
+        Answers, Cancel, Conduct, Endpoint, Fault, Knobs, Life, Moment, Removal, Step, Waiting,
+    },
 };
 
 #[derive(Clone)]
@@ -60,6 +62,8 @@ pub(crate) struct Model {
     host_config: serde_json::Value,
     /// The containers of commands, and the status of those that have ended.
     plain: BTreeMap<String, Option<u8>>,
+    /// The containers of commands whose end is watched.
+    watched: BTreeSet<String>,
     /// What commands were sent.
     pub(crate) signals: Vec<String>,
     seen: Vec<Endpoint>,
@@ -145,9 +149,6 @@ impl Daemon {
                 .knobs
                 .fault
                 .filter(|(at, n, _)| (*at, *n) == (endpoint, nth));
-            if endpoint == Endpoint::Start {
-                self.wait_is_requested(&name).await;
-            }
             let reply = match fault.map(|(_, _, fault)| fault) {
                 Some(Fault::Status(status, message)) => Reply::error(status, message),
                 Some(Fault::CutBefore) => return Ok(()),
@@ -157,10 +158,10 @@ impl Daemon {
             if reply.status == 101 && !reply.cut {
                 return self.hijack(connection, &name).await;
             }
-            let reply = match (endpoint, reply.status) {
-                (Endpoint::Wait, 200) if !reply.cut => self.ended(&name).await,
-                _ => reply,
-            };
+            if endpoint == Endpoint::Wait && reply.status == 200 && !reply.cut {
+                self.watch(&name, &mut connection).await?;
+                continue;
+            }
             if !reply.write(&mut connection, self.0.knobs.dribble).await? {
                 break;
             }
@@ -363,7 +364,11 @@ impl Model {
         if !self.containers.contains_key(name) {
             return Reply::error(404, &format!("No such container: {name}"));
         }
-        Reply::json(200, &answers::container(&self.host_config))
+        let mut container = answers::container(&self.host_config);
+        if let Some(Some(code)) = self.plain.get(name) {
+            container["State"] = json!({"Status": "exited", "ExitCode": code});
+        }
+        Reply::json(200, &container)
     }
 
     fn commit(&mut self, call: &Call) -> Reply {

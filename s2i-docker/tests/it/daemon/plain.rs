@@ -1,6 +1,6 @@
 //! The command of an image in a container of the scripted daemon.
 
-use std::io;
+use std::{io, time::Duration};
 
 use s2i_core::wire::{Exit, Kind};
 use serde_json::json;
@@ -8,8 +8,8 @@ use tokio::{io::AsyncWriteExt as _, net::UnixStream};
 
 use super::{
     Call, Daemon, Knobs, Model, State,
-    http::Reply,
-    knobs::{Endpoint, Life},
+    http::{Connection, END, Reply},
+    knobs::{Life, Waiting},
 };
 
 impl Daemon {
@@ -38,27 +38,30 @@ impl Daemon {
         stream.shutdown().await
     }
 
-    /// Gives the wait for a command the time to arrive, because it comes on another connection than the start.
-    pub(super) async fn wait_is_requested(&self, name: &str) {
-        if !self.model().plain.contains_key(name) {
-            return;
-        }
-        let requested = async {
-            loop {
-                let changed = self.0.changed.notified();
-                if self.model().seen.contains(&Endpoint::Wait) {
-                    return;
-                }
-                changed.await;
-            }
-        };
-        let _ = tokio::time::timeout(std::time::Duration::from_secs(1), requested).await;
-    }
-
-    /// The answer to a wait for a container.
-    pub(super) async fn ended(&self, name: &str) -> Reply {
+    /// Responds to a wait: with a head when it watches the container, with the status when that has ended. The head
+    /// comes late, so that a start that does not wait for it breaks a rule.
+    pub(super) async fn watch(&self, name: &str, connection: &mut Connection) -> io::Result<()> {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        self.model().watched.insert(name.to_owned());
+        let mut head = Reply::empty(200).bytes();
+        head.truncate(head.len() - END.len());
+        connection.write_all(&head).await?;
+        connection.flush().await?;
         let code = self.status(name).await;
-        Reply::json(200, &json!({"StatusCode": code}))
+        match self.0.knobs.waiting {
+            Waiting::Answered => {}
+            Waiting::MissedAndKept => std::future::pending().await,
+            Waiting::MissedAndRemoved => {
+                self.model().containers.remove(name);
+                self.0.changed.notify_waiters();
+                std::future::pending().await
+            }
+        }
+        let body = format!("{}\n", json!({"StatusCode": code}));
+        let chunk = format!("{:x}\r\n{body}\r\n", body.len());
+        connection.write_all(chunk.as_bytes()).await?;
+        connection.write_all(END).await?;
+        connection.flush().await
     }
 
     /// Waits for the status of a command.
@@ -74,10 +77,10 @@ impl Daemon {
 }
 
 impl Model {
-    /// A command must not start before its end is waited for: its status goes with it.
+    /// A command must not start before its end is watched: its status goes with it.
     pub(super) fn start(&mut self, name: &str) -> Reply {
-        if self.plain.contains_key(name) && !self.seen.contains(&Endpoint::Wait) {
-            return self.violated("a command starts before a wait for its end".into());
+        if self.plain.contains_key(name) && !self.watched.contains(name) {
+            return self.violated("a command starts before its end is watched".into());
         }
         self.step(name, State::Attached, State::Running, 204)
     }
