@@ -85,6 +85,9 @@ pub enum MountError {
     /// A path that the container can't work without.
     #[error("nothing can be mounted at `{0}`, which belongs to the container itself")]
     System(ContainerPath),
+    /// A path with two mounts.
+    #[error("two volumes can't be mounted at `{0}`")]
+    Twice(ContainerPath),
     /// An unknown option.
     #[error("`{0}` is not an option of a volume; `ro`, `rw`, `z` and `Z` are the usual ones")]
     Option(String),
@@ -120,6 +123,20 @@ impl FromStr for HostMount {
 }
 
 impl HostMount {
+    /// Checks all mounts of a container: each of them, and that no two have the same path.
+    ///
+    /// # Errors
+    /// [`MountError::System`], [`MountError::Twice`].
+    pub fn check_all(mounts: &[Self]) -> Result<(), MountError> {
+        for (number, mount) in mounts.iter().enumerate() {
+            mount.check()?;
+            if mounts[..number].iter().any(|other| other.at == mount.at) {
+                return Err(MountError::Twice(mount.at.clone()));
+            }
+        }
+        Ok(())
+    }
+
     /// Checks that the container has its own root, devices and views of the kernel.
     ///
     /// # Errors
@@ -228,6 +245,17 @@ mod tests {
             };
             assert_eq!(shown, expected, "{text}");
         }
+    }
+
+    #[test]
+    fn path_has_one_mount() {
+        let mounts = |texts: &[&str]| {
+            let mounts = texts.iter().map(|text| text.parse::<HostMount>().unwrap());
+            HostMount::check_all(&mounts.collect::<Vec<_>>())
+        };
+        assert_eq!(mounts(&["/a:/x", "/a:/x/y"]), Ok(()));
+        let twice = mounts(&["/a:/x", "/c:/y", "/b:/x/"]).unwrap_err();
+        assert_eq!(twice.to_string(), "two volumes can't be mounted at `/x`");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The engine over the store and the sandbox: images on their way to a build, its containers, and its cache.
 
 use std::{
+    io::ErrorKind,
     path::{Path, PathBuf},
     sync::Once,
 };
@@ -344,6 +345,7 @@ fn check_mount(mount: &HostMount) -> Result<(), EngineError> {
         "private",
         "rprivate",
     ];
+    let mount_error = failed(Operation::Mount, &mount.source);
     let reason = if !mount.source.starts_with('/') {
         "the embedded engine mounts directories and files by their absolute paths; it has no volumes with names"
     } else if !mount
@@ -352,12 +354,16 @@ fn check_mount(mount: &HostMount) -> Result<(), EngineError> {
         .all(|option| IGNORED.contains(&&**option))
     {
         "the embedded engine has the options `ro` and `rw` of volumes; `z`, `Z` and those of caches have no effect"
-    } else if !Path::new(&mount.source).exists() {
-        "it does not exist on this machine"
+    } else if let Err(err) = Path::new(&mount.source).metadata() {
+        return Err(match err.kind() {
+            ErrorKind::NotFound => mount_error("it does not exist on this machine"),
+            ErrorKind::PermissionDenied => mount_error("this user can't reach it"),
+            _ => failed(Operation::Mount, &mount.source)(err),
+        });
     } else {
         return Ok(());
     };
-    Err(failed(Operation::Mount, &mount.source)(reason))
+    Err(mount_error(reason))
 }
 
 /// Returns the mounts of a container, those of directories before those below them.

@@ -129,8 +129,7 @@ fn times(request: &BuildRequest, facts: &Facts) -> Times {
 fn check(request: &BuildRequest, facts: &Facts) -> Result<(), PlanError> {
     output::check_tag(request, facts)?;
     facts.inputs().try_for_each(check_on_build)?;
-    let mut mounts = request.container.mounts.iter();
-    mounts.try_for_each(HostMount::check)?;
+    HostMount::check_all(&request.container.mounts)?;
     let mut images = facts.inputs().chain(&facts.previous);
     images.try_for_each(check_system)?;
     counts::check(request, facts)

@@ -1,8 +1,11 @@
 //! Files, directories and options that containers of a build have and results do not.
 
-use std::{fs, os::unix::fs::PermissionsExt as _};
+use std::{
+    fs,
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _},
+};
 
-use crate::harness::{Live, live};
+use crate::harness::{Live, live, live_native, skip};
 
 const TOKEN: &str = "4e6a8c0d2b1f3759INJECTED8d6b4f2a0c";
 
@@ -100,7 +103,65 @@ fn volumes_are_mounted_and_not_part_of_the_result() {
     live.build(&["-v", "./data:/proc/x"], &source)
         .ends_with(2)
         .says("nothing can be mounted at `/proc/x`");
+    live.build(&["-v", "./data:/x", "-v", "./data:/x/"], &source)
+        .ends_with(18)
+        .says("two volumes can't be mounted at `/x`");
     live.nothing_left();
+}
+
+/// In the embedded engine of an ordinary user, root of the container is that user.
+#[test]
+fn volumes_are_files_directories_and_links_of_the_user() {
+    let Some(live) = live() else { return };
+    for name in ["own/sub", "inner"] {
+        fs::create_dir_all(live.path(name)).unwrap();
+    }
+    fs::write(live.path("one"), "a file\n").unwrap();
+    fs::write(live.path("inner/two"), "below another volume\n").unwrap();
+    std::os::unix::fs::symlink("own", live.path("link")).unwrap();
+    fs::set_permissions(live.path("own"), fs::Permissions::from_mode(0o700)).unwrap();
+    live.engine.give(&live.path(""));
+    let source = live.instructions(
+        "show-file /etc/one.conf\nshow-file /made/here/sub/two\nwrite /made/here/out x\nwrite /app/page x",
+    );
+    let options = ["--assemble-user", "0", "-v", "./one:/etc/one.conf:ro"];
+    let volumes = ["-v", "./inner:/made/here/sub", "-v", "./link:/made/here"];
+    live.build(&[&options[..], &volumes[..]].concat(), &source)
+        .succeeds()
+        .says("a file")
+        .says("below another volume");
+    let owner = |path: &str| live.path(path).metadata().unwrap().uid();
+    assert_eq!(owner("own/out"), owner("own"));
+    let layer = live.engine.last_layer(&live.image("app"), &live.path(""));
+    for name in layer.keys() {
+        let is_mount_point = name.contains("one.conf") || name.starts_with("made");
+        assert!(!is_mount_point, "{name}");
+    }
+}
+
+#[test]
+fn volumes_that_an_ordinary_user_cannot_mount_are_errors() {
+    let Some(live) = live_native("its daemon is root") else {
+        return;
+    };
+    if std::env::var_os("S2I_TEST_USER").is_none() {
+        return skip("an ordinary user runs it");
+    }
+    // Its owner is the user of the tests, who alone may read it.
+    let theirs = tempfile::tempdir().unwrap();
+    fs::create_dir(theirs.path().join("below")).unwrap();
+    fs::set_permissions(theirs.path(), fs::Permissions::from_mode(0o700)).unwrap();
+    let dir = theirs.path().display();
+    let source = live.instructions("print RAN");
+    live.build(&["-v", &format!("{dir}/below:/data")], &source)
+        .ends_with(22)
+        .says("this user can't reach it")
+        .never_says("RAN");
+    // The directory itself can be mounted, and keeps its rights.
+    let source = live.instructions("must-not-write /data/x");
+    let volume = format!("{dir}:/data");
+    live.build(&["--assemble-user", "0", "-v", &volume], &source)
+        .succeeds();
 }
 
 /// The directories of s2i in a container are removed before the commit; what is mounted below them is not.

@@ -4,12 +4,13 @@ use std::{
     collections::HashMap,
     fs,
     os::unix::fs::{MetadataExt as _, PermissionsExt as _},
+    process::Command,
 };
 
 use s2i_core::label;
 
 use crate::{
-    harness::{Live, live, live_native},
+    harness::{Live, live, live_native, skip},
     images::Recipe,
     process::Running,
     repository::{Daemon, Repository, serve_files},
@@ -71,6 +72,37 @@ fn store_in_the_source_is_not_part_of_it() {
     .succeeds()
     .says("\"file\"")
     .never_says("\"store\"");
+}
+
+#[test]
+fn files_of_lfs_have_their_content_in_the_image() {
+    const DIGEST: &str = "e292f0def1cdcf4f6c105008b52515ac0ad72622d5fc230a02cbd2b7bcb5f4e2";
+    let Some(live) = live() else { return };
+    let version = Command::new("git").args(["lfs", "version"]).output();
+    if !version.unwrap().status.success() {
+        return skip("git-lfs is not on this machine");
+    }
+    let pointer =
+        format!("version https://git-lfs.github.com/spec/v1\noid sha256:{DIGEST}\nsize 15\n");
+    let root = live.source(&[
+        ("instructions", "show-file /tmp/src/model.bin\ncopy /app"),
+        ("model.bin", &pointer),
+        (".gitattributes", "*.bin filter=lfs\n"),
+    ]);
+    let repository = Repository::of(&root);
+    live.engine.give(&root);
+    live.build(&[], &repository.root)
+        .ends_with(8)
+        .says("can't fetch the content of `model.bin` with Git LFS");
+    let dir = root.join(".git/lfs/objects/e2/92");
+    fs::create_dir_all(&dir).unwrap();
+    fs::write(dir.join(DIGEST), "the large file\n").unwrap();
+    live.engine.give(&root);
+    live.build(&[], &repository.root)
+        .succeeds()
+        .says("the large file");
+    let layer = live.engine.last_layer(&live.image("app"), &live.path(""));
+    assert_eq!(layer["app/model.bin"].size, 15);
 }
 
 #[test]

@@ -51,6 +51,10 @@ fn request(source: &FixedSource) -> BuildRequest {
 
 /// Builds once with each kind of answers; gives the scene and the calls of each build.
 async fn builds() -> Vec<(Scene, Vec<Call>)> {
+    builds_with(&[]).await
+}
+
+async fn builds_with(volumes: &[&str]) -> Vec<(Scene, Vec<Call>)> {
     let mut builds = Vec::new();
     for answers in [Answers::Old, Answers::New, Answers::Podman] {
         let dir = tempfile::tempdir().unwrap();
@@ -77,7 +81,9 @@ async fn builds() -> Vec<(Scene, Vec<Call>)> {
             model.ids.insert(kept, KEPT);
             model.ids.insert(RUNTIME.into(), SLIM);
         }
-        let request = request(&source);
+        let mut request = request(&source);
+        let volumes = volumes.iter().map(|volume| volume.parse().unwrap());
+        request.container.mounts = volumes.collect();
         let building = build(
             &scene.engine,
             &source,
@@ -154,6 +160,26 @@ async fn no_container_of_a_build_gets_anything_of_the_machine() {
                 host["SecurityOpt"],
                 serde_json::json!(["no-new-privileges"])
             );
+        }
+    }
+}
+
+#[tokio::test]
+async fn volumes_are_mounted_in_the_containers_of_the_builder_alone() {
+    let volumes = ["/cache:/root/.m2:z", "named:/data:ro"];
+    for (_, calls) in builds_with(&volumes).await {
+        let (runtime, builder): (Vec<_>, Vec<_>) = created(&calls)
+            .into_iter()
+            .partition(|body| body["Image"] == SLIM);
+        assert_eq!((runtime.len(), builder.len()), (1, 2));
+        assert!(runtime[0]["HostConfig"]["Binds"].is_null(), "{runtime:?}");
+        for body in builder {
+            let expected = serde_json::json!(["/cache:/root/.m2:rw,z", "named:/data:ro"]);
+            assert_eq!(body["HostConfig"]["Binds"], expected);
+        }
+        for commit in calls.iter().filter(|call| call.path == "/commit") {
+            let text = format!("{} {}", commit.query, String::from_utf8_lossy(&commit.body));
+            assert!(!text.contains("VOLUME") && !text.contains(".m2"), "{text}");
         }
     }
 }
