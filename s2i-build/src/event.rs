@@ -9,7 +9,10 @@ use std::{
 use s2i_core::Diagnostic;
 use serde::Serialize;
 
-use crate::notice::Notice;
+use crate::{
+    notice::Notice,
+    transfer::{Transfer, TransferKind, TransferReporter},
+};
 
 /// A part of a build that takes time worth naming.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -76,8 +79,10 @@ pub enum Event {
     Warning(Diagnostic),
     /// A line for the progress of a long operation, replaced by the next one.
     Progress(String),
-    /// The number of bytes, of an archive or of files, that were uploaded into the container in this phase.
-    Uploaded(u64),
+    /// A transfer goes on. A long one sends some of these events in a second, a short one none.
+    Transfer(Transfer),
+    /// A transfer ended, completely or not, with this state.
+    TransferEnded(Transfer),
 }
 
 /// Receives events, in order.
@@ -148,6 +153,23 @@ impl<'a> Progress<'a> {
         if let Some((phase, time)) = ended {
             self.sink.event(Event::PhaseEnded(phase, time));
         }
+    }
+
+    /// Starts to report a transfer.
+    #[must_use]
+    pub fn transfer(&self, kind: TransferKind) -> TransferReporter<'a> {
+        TransferReporter::new(self.sink, kind, None, None)
+    }
+
+    /// Starts to report the transfer of a layer.
+    #[must_use]
+    pub fn layer_transfer(
+        &self,
+        kind: TransferKind,
+        layer: String,
+        status: Option<String>,
+    ) -> TransferReporter<'a> {
+        TransferReporter::new(self.sink, kind, Some(layer), status)
     }
 
     /// Sends any other event.

@@ -61,6 +61,7 @@ pub mod session;
 pub mod source;
 pub mod stream;
 pub mod trace;
+pub mod transfer;
 pub mod usage;
 
 pub use agents::Agents;

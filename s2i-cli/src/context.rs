@@ -27,7 +27,7 @@ impl CommandContext<'_> {
 
     /// Returns the announcer for signals.
     pub(crate) fn announcer(&self) -> Announcer {
-        Announcer::new(self.renderer().is_json(), self.host.is_interactive)
+        Announcer::new(self.renderer().is_json())
     }
 
     /// Shows a warning about `subject`.

@@ -164,6 +164,7 @@ fn in_runtime(
         .build()
         .map_err(Error::Runtime)?;
     let done = runtime.block_on(work(&cancel));
+    render::clear_bars();
     if cancel.reason().is_some() {
         // Threads that are still running remove their resources.
         cancel.resources().wait_until_empty();

@@ -23,6 +23,7 @@ use crate::{
     container::Created,
     convert,
     endpoint::{Endpoint, Flavour, HostEnv},
+    transfers,
 };
 
 /// The timeout of a probe.
@@ -138,6 +139,7 @@ impl DockerEngine {
             None
         });
         let mut pull = self.client.create_image(Some(options), None, credentials);
+        let mut steps = transfers::Pull::new(progress);
         while let Some(step) = pull.next().await {
             let step = match step {
                 Err(err) if is_only_the_end(&err) => break,
@@ -152,11 +154,7 @@ impl DockerEngine {
                 }
                 Ok(step) => step,
             };
-            let parts = [step.id, step.status]
-                .into_iter()
-                .flatten()
-                .collect::<Vec<_>>();
-            progress.send(Event::Progress(parts.join(": ")));
+            steps.step(step);
         }
         Ok(())
     }

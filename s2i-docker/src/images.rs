@@ -12,7 +12,7 @@ use std::{
 };
 
 use bollard::{
-    models::{ImageInspect, PushImageInfo},
+    models::ImageInspect,
     query_parameters::{
         ImportImageOptions, ListImagesOptions, PruneImagesOptionsBuilder, PushImageOptionsBuilder,
         RemoveImageOptions,
@@ -24,7 +24,7 @@ use futures_util::{
 };
 use s2i_build::{
     BuildContext, CancelToken, EngineError, Notice, Resource,
-    event::{Event, Progress},
+    event::Progress,
     ports::{Committed, ImageStore, ImageSummary, ImageTransfer, Operation, Pruned, Pushed},
     stream::ArchiveStream,
 };
@@ -33,7 +33,7 @@ use s2i_core::ImageRef;
 use crate::{
     DockerEngine,
     client::{Client, is_only_the_end, status},
-    convert,
+    convert, transfers,
 };
 
 /// The number of attempts to list the images of an engine.
@@ -182,12 +182,13 @@ impl DockerEngine {
         let mut push = self
             .client
             .push_image(&name, Some(options.build()), credentials);
+        let mut steps = transfers::Push::new(progress);
         while let Some(step) = push.next().await {
             if step.as_ref().is_err_and(is_only_the_end) {
                 break;
             }
             let step = step.map_err(self.client.failed(Operation::Push, image.to_string()))?;
-            progress.send(Event::Progress(line(&step)));
+            steps.step(step);
         }
         Ok(())
     }
@@ -202,18 +203,6 @@ fn with_mark(archive: ArchiveStream<'static>) -> (ArchiveStream<'static>, Arc<At
         Poll::Ready(None)
     });
     (archive.chain(end).boxed(), is_sent)
-}
-
-/// Returns the text for a step of a push.
-fn line(step: &PushImageInfo) -> String {
-    let status = step.status.clone().unwrap_or_default();
-    let detail = step.progress_detail.clone().unwrap_or_default();
-    match (detail.current, detail.total) {
-        (Some(current), Some(total)) if (0..=total).contains(&current) && total > 0 => {
-            format!("{status}: {} %", current * 100 / total)
-        }
-        _ => status,
-    }
 }
 
 /// An image of the engine and the reference that it was found by.

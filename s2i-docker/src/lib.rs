@@ -34,6 +34,7 @@ mod limits;
 mod stored_content;
 mod tls;
 mod transport;
+mod transfers;
 
 pub use about::About;
 pub use backend::{DockerBackend, DockerContainer};

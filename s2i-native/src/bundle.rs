@@ -1,6 +1,7 @@
 //! The bundle of a container: its directory in the store, and its processes.
 
 use std::{
+    cell::RefCell,
     ffi::OsString,
     fs, io,
     path::PathBuf,
@@ -8,9 +9,9 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use futures_channel::mpsc::UnboundedSender;
 use s2i_build::{
-    CancelToken, EngineError, event::Event, ports::Operation, request::HostName, session::Transport,
+    CancelToken, EngineError, event::Progress, ports::Operation, request::HostName,
+    session::Transport, transfer::TransferKind,
 };
 use s2i_core::{ContainerPath, ImageRef};
 use s2i_oci::{
@@ -35,6 +36,9 @@ const WORK: &str = "work";
 /// The same two directories for the mounted artifacts.
 const ARTIFACTS_UPPER: &str = "artifacts";
 const ARTIFACTS_WORK: &str = "artifacts-work";
+
+/// The number of digits of a layer's digest that are shown.
+const SHORT_DIGEST: usize = 12;
 
 /// The host name of all containers, so that no build depends on it.
 const HOSTNAME: &str = "s2i";
@@ -100,21 +104,21 @@ pub(crate) struct PreparedBundle {
 }
 
 impl Bundle {
-    /// Makes the bundle of a container. Progress goes to `events`; a cancelled command fails with the reason.
+    /// Makes the bundle of a container. A cancelled command fails with the reason.
     pub(crate) fn prepare(
         store: &Store,
         config: ContainerConfig,
-        events: &UnboundedSender<Event>,
+        progress: &Progress<'_>,
         cancel: &CancelToken,
     ) -> Result<PreparedBundle, EngineError> {
         let store = cancellable(store, cancel);
-        or_reason(Self::prepare_in(&store, config, events, cancel), cancel)
+        or_reason(Self::prepare_in(&store, config, progress, cancel), cancel)
     }
 
     fn prepare_in(
         store: &Store,
         mut config: ContainerConfig,
-        events: &UnboundedSender<Event>,
+        progress: &Progress<'_>,
         cancel: &CancelToken,
     ) -> Result<PreparedBundle, EngineError> {
         let mounted = config.artifacts.iter().map(|mount| &mount.image);
@@ -132,7 +136,7 @@ impl Bundle {
             name: config.name.clone(),
         };
         let source = config.source.take();
-        let sandbox = bundle.sandbox(&config, events)?;
+        let sandbox = bundle.sandbox(&config, progress)?;
         let prepare = |source: Source| {
             source.prepare_upper_dir(&sandbox.lowers, &sandbox.upper, store.dialect())
         };
@@ -165,13 +169,13 @@ impl Bundle {
     fn sandbox(
         &mut self,
         config: &ContainerConfig,
-        events: &UnboundedSender<Event>,
+        progress: &Progress<'_>,
     ) -> Result<Sandbox, EngineError> {
-        let lowers = self.layers(&self.base, events)?;
+        let lowers = self.layers(&self.base, progress)?;
         let work = self.work.path().join(WORK);
         make_dirs(&[&self.upper(), &work])?;
         let artifacts = match &config.artifacts {
-            Some(mount) => self.mount_artifacts(mount, &lowers, events)?,
+            Some(mount) => self.mount_artifacts(mount, &lowers, progress)?,
             None => None,
         };
         self.artifacts = artifacts.as_ref().map(|(at, _)| at.clone());
@@ -196,12 +200,19 @@ impl Bundle {
     fn layers(
         &self,
         image: &StoredImage,
-        events: &UnboundedSender<Event>,
+        progress: &Progress<'_>,
     ) -> Result<Vec<PathBuf>, EngineError> {
+        let transfer = RefCell::new(None);
         let report = |unpacking: Unpacking| {
             let Unpacking { layer, bytes, .. } = unpacking;
-            let text = format!("unpacking {layer} ({bytes} bytes)");
-            let _ = events.unbounded_send(Event::Progress(text));
+            let mut transfer = transfer.borrow_mut();
+            if unpacking.read == 0 {
+                let layer = layer.hex()[..SHORT_DIGEST].to_owned();
+                *transfer = Some(progress.layer_transfer(TransferKind::Unpack, layer, None));
+            }
+            if let Some(transfer) = &*transfer {
+                transfer.report(unpacking.read, Some(bytes));
+            }
         };
         let trees = self.store.trees(image, &report);
         let mut layers = trees.map_err(failed(Operation::UnpackImage, &self.name))?;
@@ -220,12 +231,12 @@ impl Bundle {
         &self,
         mount: &ArtifactMount,
         own: &[PathBuf],
-        events: &UnboundedSender<Event>,
+        progress: &Progress<'_>,
     ) -> Result<Option<(ContainerPath, Overlay)>, EngineError> {
         let dialect = self.store.dialect();
         let cannot = || failed(Operation::FindArtifacts, &mount.directory);
         let [directory, at] = [&mount.directory, &mount.at].map(layers::below_root);
-        let layers = self.layers(&mount.image, events)?;
+        let layers = self.layers(&mount.image, progress)?;
         let lowers = layers::layers_of(&layers, directory, dialect).map_err(cannot())?;
         let is_free = layers::is_free(own, at, dialect).map_err(cannot())?
             && layers::has_parent(own, at, dialect).map_err(cannot())?;

@@ -12,13 +12,14 @@ use futures_util::{
 };
 use s2i_build::{
     Agents, BuildContext, EngineError, Notice,
-    event::{Event, Phase, Progress},
+    event::{Phase, Progress},
     facts::ImageFacts,
     ports::{
         BuildCache, Committed, EngineInfo, EngineProbe, ImageResolver, Operation, Runner, Start,
     },
     request::{self, ContainerOptions, HostMount, PullPolicy},
     session::Transport,
+    transfer::TransferKind,
 };
 use s2i_core::{ContainerPath, Diagnostic, ImageRef, bounds};
 #[cfg(feature = "registry")]
@@ -72,9 +73,6 @@ pub struct NativeEngine {
     /// The warning about sockets that containers can reach, which is given once.
     warned: Once,
 }
-
-/// The sender of the events of blocking work.
-type Events = futures_channel::mpsc::UnboundedSender<Event>;
 
 impl NativeEngine {
     /// Opens the store, and removes the files of builds that were killed.
@@ -155,18 +153,20 @@ impl NativeEngine {
             self.warned.call_once(|| context.progress.warn([exposure]));
         }
         let (store, token) = (self.store.clone(), context.cancel.clone());
-        let prepare = move |events: &Events| Bundle::prepare(&store, config, events, &token);
-        let mut prepared = with_events(context.progress, prepare).await?;
+        let prepare =
+            move |progress: &Progress<'_>| Bundle::prepare(&store, config, progress, &token);
+        let mut prepared = with_progress(context.progress, prepare).await?;
         if let Some(staged) = prepared.staged.take() {
             // The rest of the start counts to it: another phase would take less time than its report.
             context.progress.phase(Phase::Upload);
             let (cancel, image) = (context.cancel.clone(), prepared.bundle.name.clone());
-            let copy = move |events: &Events| {
+            let copy = move |progress: &Progress<'_>| {
                 prepared.bundle.source = Some(staged.path().clone());
-                let report = |bytes| drop(events.unbounded_send(Event::Uploaded(bytes)));
+                let transfer = progress.transfer(TransferKind::Upload);
+                let report = |bytes| transfer.report(bytes, None);
                 staged.copy(&image, &report, &cancel).map(|()| prepared)
             };
-            prepared = with_events(context.progress, copy).await?;
+            prepared = with_progress(context.progress, copy).await?;
         }
         let cancel = context.cancel.clone();
         blocking(move || {
@@ -179,13 +179,16 @@ impl NativeEngine {
     }
 }
 
-/// Runs blocking work and forwards its events meanwhile.
-async fn with_events<T: Send + 'static>(
+/// Runs blocking work with a progress of its own, whose events are forwarded meanwhile.
+async fn with_progress<T: Send + 'static>(
     progress: &Progress<'_>,
-    work: impl FnOnce(&Events) -> Result<T, EngineError> + Send + 'static,
+    work: impl FnOnce(&Progress<'_>) -> Result<T, EngineError> + Send + 'static,
 ) -> Result<T, EngineError> {
     let (sender, events) = futures_channel::mpsc::unbounded();
-    let work = blocking(move || work(&sender));
+    let work = blocking(move || {
+        let send = move |event| drop(sender.unbounded_send(event));
+        work(&Progress::new(&send))
+    });
     let forward = events.for_each(|event| {
         progress.send(event);
         ready(())

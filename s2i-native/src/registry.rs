@@ -8,8 +8,8 @@ use std::{
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use s2i_build::{
     BuildContext, EngineError, Notice,
-    event::{Event, Progress},
     ports::{BoxError, Operation, Pushed},
+    transfer::{TransferKind, TransferReporter},
 };
 use s2i_core::{ImageRef, image::Platform};
 use s2i_oci::{
@@ -47,12 +47,14 @@ impl NativeEngine {
             store: store.clone(),
             work: Arc::new(work.await?),
         };
-        let counter = Counter::new(context.progress, &pulled.manifest.layers);
+        let reporter = context.progress.transfer(TransferKind::Pull);
+        let counter = Counter::new(reporter, &pulled.manifest.layers);
         let layers = pulled.manifest.layers.iter();
         let downloads = layers.map(|layer| self.download(&pulling, layer, &counter));
         let downloads = stream::iter(downloads.collect::<Vec<_>>());
         let downloads = downloads.buffer_unordered(self.registry.parallel());
         downloads.try_collect::<()>().await?;
+        drop(counter);
         let (name, work) = (image.clone(), pulling.work);
         blocking(move || {
             let (manifest, config) = (&pulled.manifest_bytes, &pulled.config_bytes);
@@ -106,7 +108,7 @@ impl NativeEngine {
         });
         let prepared = blocking(move || push::prepare(&store, &stored, &name, &cancel)).await?;
         let blobs = prepared.push.blobs.iter().map(|blob| &blob.descriptor);
-        let counter = Counter::new(context.progress, blobs);
+        let counter = Counter::new(context.progress.transfer(TransferKind::Push), blobs);
         let report = |blob: &Descriptor, bytes| counter.at(blob, bytes);
         let pushed = self.registry.push(image, &prepared.push, &report).await;
         let pushed = pushed.map_err(failed(Operation::Push, image))?;
@@ -131,20 +133,20 @@ struct Pulling<'a> {
     work: Arc<TrackedWork>,
 }
 
-/// Reports the progress of several transfers together.
+/// Reports the transfers of several blobs as one.
 struct Counter<'a> {
-    progress: &'a Progress<'a>,
+    reporter: TransferReporter<'a>,
     total: u64,
     done: Mutex<BTreeMap<Digest, u64>>,
 }
 
 impl<'a> Counter<'a> {
     fn new<'b>(
-        progress: &'a Progress<'a>,
+        reporter: TransferReporter<'a>,
         blobs: impl IntoIterator<Item = &'b Descriptor>,
     ) -> Self {
         Self {
-            progress,
+            reporter,
             total: sum(blobs.into_iter().map(|blob| blob.size)),
             done: Mutex::default(),
         }
@@ -154,9 +156,7 @@ impl<'a> Counter<'a> {
         let mut done = self.done.lock().expect("no panic under this lock");
         done.insert(blob.digest, bytes);
         let sum = sum(done.values().copied());
-        let megabytes = |bytes: u64| format!("{}.{} MB", bytes / 1_000_000, bytes / 100_000 % 10);
-        let text = format!("{} of {}", megabytes(sum), megabytes(self.total));
-        self.progress.send(Event::Progress(text));
+        self.reporter.report(sum, Some(self.total));
     }
 }
 
@@ -167,6 +167,8 @@ fn sum(sizes: impl Iterator<Item = u64>) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use s2i_build::event::Progress;
+
     use super::*;
 
     #[test]
@@ -176,7 +178,7 @@ mod tests {
             size,
             ..Descriptor::of("", &size.to_le_bytes())
         });
-        let counter = Counter::new(&progress, &blobs);
+        let counter = Counter::new(progress.transfer(TransferKind::Pull), &blobs);
         for blob in &blobs {
             counter.at(blob, blob.size);
         }

@@ -31,9 +31,10 @@ use thiserror::Error;
 
 use self::mask::Mask;
 use crate::{
-    event::{Event, Output, Progress},
+    event::{Output, Progress},
     ports::{Content, EngineError, Input, Operation, Program},
     stream::ArchiveStream,
+    transfer::TransferKind,
 };
 
 /// The reason why a session ended early.
@@ -401,6 +402,7 @@ async fn send_archive(
     let cut = |_| Sending::Connection;
     let request = encode_json(Kind::Request, request).map_err(Sending::Archive)?;
     input.feed(request).await.map_err(cut)?;
+    let transfer = progress.transfer(TransferKind::Upload);
     let mut bytes = 0;
     while let Some(piece) = archive.next().await {
         let piece = piece.map_err(Sending::Archive)?;
@@ -409,7 +411,7 @@ async fn send_archive(
             input.feed(part).await.map_err(cut)?;
         }
         bytes += piece.len() as u64;
-        progress.send(Event::Uploaded(bytes));
+        transfer.report(bytes, None);
     }
     let trailer = encode_json(Kind::End, &Trailer { bytes, entries: 0 });
     let trailer = trailer.map_err(Sending::Archive)?;

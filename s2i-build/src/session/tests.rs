@@ -6,7 +6,10 @@ use futures_util::{future, sink, stream};
 use s2i_core::{EnvVar, Secret};
 
 use super::*;
-use crate::{event::EventSink, stream::block_on};
+use crate::{
+    event::{Event, EventSink},
+    stream::block_on,
+};
 
 /// Collects the events, each output separately.
 #[derive(Default)]

@@ -12,7 +12,9 @@ use futures_util::TryStreamExt as _;
 use s2i_build::{
     CancelToken, EngineError, Notice,
     context::or_interrupted,
+    event::Progress,
     ports::{EngineProbe as _, ImageStore as _, ImageTransfer as _, StoredContent},
+    transfer::{TransferKind, reported},
 };
 use s2i_core::ImageRef;
 use s2i_docker::{DockerEngine, Endpoint, Flavour};
@@ -51,6 +53,7 @@ pub(crate) async fn run(
             .runtime_image
             .clone()
             .unwrap_or_else(|| outcome.builder.clone()),
+        progress: &Progress::new(&renderer),
         cancel,
     };
     let bytes = transfer.run().await?;
@@ -87,6 +90,7 @@ struct Transfer<'a> {
     name: Option<ImageRef>,
     /// The base image.
     base: ImageRef,
+    progress: &'a Progress<'a>,
     cancel: &'a CancelToken,
 }
 
@@ -148,7 +152,9 @@ impl Transfer<'_> {
         let counted = archive.inspect_ok(move |piece| {
             sent.fetch_add(piece.len() as u64, Ordering::Relaxed);
         });
-        self.api.load(Box::pin(counted), self.cancel).await?;
+        let load = async |archive| self.api.load(archive, self.cancel).await;
+        let kind = TransferKind::Load;
+        reported(Box::pin(counted), kind, None, self.progress, load).await?;
         Ok(bytes.load(Ordering::Relaxed))
     }
 }

@@ -49,12 +49,12 @@ fn object(answer: &str) -> Value {
     }
 }
 
-/// A renderer that hides phase headings from people, who asked for the text only.
+/// A renderer that hides the phases from people, who asked for the text only.
 struct WithoutHeadings<'a>(&'a Renderer);
 
 impl EventSink for WithoutHeadings<'_> {
     fn event(&self, event: Event) {
-        if self.0.is_json() || !matches!(event, Event::PhaseStarted(_)) {
+        if self.0.is_json() || !matches!(event, Event::PhaseStarted(_) | Event::PhaseEnded(..)) {
             self.0.event(event);
         }
     }

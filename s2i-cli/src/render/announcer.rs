@@ -4,7 +4,7 @@
 use std::{
     fmt::Write as _,
     os::fd::BorrowedFd,
-    sync::MutexGuard,
+    sync::{MutexGuard, mpsc},
     thread,
     time::{Duration, Instant},
 };
@@ -17,9 +17,9 @@ use s2i_build::{Interrupt, Resource};
 use s2i_core::Printable;
 use serde_json::{Value, json};
 
-use super::{STDOUT, json::printable};
+use super::{STDOUT, bars, json::printable};
 
-/// The time limit of the wait for a line of JSON that is being written.
+/// The time limit of the wait for a line or for bars that are being written.
 const LOCK_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// The number of bytes that a ready pipe accepts without blocking.
@@ -29,16 +29,11 @@ const ATOMIC_WRITE: usize = 4096;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Announcer {
     is_json: bool,
-    /// True if the last line of the terminal may be a live line.
-    is_interactive: bool,
 }
 
 impl Announcer {
-    pub(crate) fn new(is_json: bool, is_interactive: bool) -> Self {
-        Self {
-            is_json,
-            is_interactive,
-        }
+    pub(crate) fn new(is_json: bool) -> Self {
+        Self { is_json }
     }
 
     /// Acknowledges the first signal.
@@ -75,16 +70,25 @@ impl Announcer {
             write_now(stdout(), &format!("{}\n", printable(event)));
             return;
         }
-        let clear = if self.is_interactive {
-            "\r\u{1b}[K"
-        } else {
-            ""
-        };
-        let text = lines.iter().fold(clear.to_owned(), |mut text, line| {
+        stop_bars_briefly();
+        let text = lines.iter().fold(String::new(), |mut text, line| {
             let _ = writeln!(text, "{}", Printable::line(line));
             text
         });
         write_now(stderr(), &text);
+    }
+}
+
+/// Removes the bars, and waits briefly for it: the terminal may be stopped, or another thread may wait for it.
+fn stop_bars_briefly() {
+    let (sender, stopped) = mpsc::channel();
+    let thread = thread::Builder::new().name("bars".into());
+    let started = thread.spawn(move || {
+        bars::stop();
+        let _ = sender.send(());
+    });
+    if started.is_ok() {
+        let _ = stopped.recv_timeout(LOCK_TIMEOUT);
     }
 }
 

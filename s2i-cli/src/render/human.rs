@@ -1,4 +1,4 @@
-//! Events for people: a live line on a terminal, plain lines otherwise.
+//! Events for people: lines, and on a terminal bars below them.
 
 use std::{sync::Mutex, time::Duration};
 
@@ -11,11 +11,8 @@ use s2i_build::{
 use s2i_core::Printable;
 
 use super::{
-    configuration::table, lines::Lines, notice::sentence, size, write_stderr, write_stdout,
+    bars, configuration::table, lines::Lines, notice::sentence, size, write_stderr, write_stdout,
 };
-
-/// Clears the last line of a terminal.
-const CLEAR: &str = "\r\u{1b}[K";
 
 /// The renderer for people, on standard error.
 pub(crate) struct Human {
@@ -31,8 +28,6 @@ pub(crate) struct Human {
 struct State {
     stdout: Lines,
     stderr: Lines,
-    /// The live line at the end of the terminal, which the next one replaces.
-    live: Printable,
 }
 
 impl Human {
@@ -51,9 +46,13 @@ impl Human {
         match event {
             Event::PhaseStarted(phase) => {
                 self.flush(&mut state);
-                self.heading(&mut state, &Printable::line(&phase.to_string()));
+                self.heading(&Printable::line(&phase.to_string()));
             }
-            Event::PhaseEnded(_, _) => self.flush(&mut state),
+            Event::PhaseEnded(phase, time) => {
+                self.flush(&mut state);
+                bars::clear();
+                Self::line(&Printable::line(&format!("{phase} took {}", seconds(time))));
+            }
             Event::Output(Output::Stdout, _) if self.quiet => {}
             Event::Output(output, piece) => {
                 let lines = match output {
@@ -61,22 +60,23 @@ impl Human {
                     Output::Stderr => state.stderr.push(&piece),
                 };
                 for line in lines {
-                    Self::line(&mut state, &line);
+                    Self::line(&line);
                 }
             }
             Event::Notice(notice) => {
-                Self::line(&mut state, &Printable::line(&sentence(&notice)));
+                Self::line(&Printable::line(&sentence(&notice)));
                 if let (1.., Notice::SourceDirectory { location }) = (self.level, &notice) {
                     let line = format!("Copying sources from {location}");
-                    Self::line(&mut state, &Printable::line(&line));
+                    Self::line(&Printable::line(&line));
                 }
             }
             Event::Warning(problem) => {
-                Self::clear(&mut state);
                 write_stderr("warning: ", &Printable::line(&problem.to_string()), "\n");
             }
-            Event::Progress(text) => self.live(&mut state, Printable::line(&text)),
-            Event::Uploaded(bytes) => self.live(&mut state, Printable::line(&size(bytes))),
+            Event::Progress(text) if self.interactive => bars::status(&Printable::line(&text)),
+            Event::Transfer(transfer) if self.interactive => bars::transfer(&transfer),
+            Event::TransferEnded(transfer) if self.interactive => bars::end(&transfer),
+            Event::Progress(_) | Event::Transfer(_) | Event::TransferEnded(_) => {}
         }
     }
 
@@ -152,49 +152,32 @@ impl Human {
     fn lines(&self, text: &str) {
         let mut state = self.state.lock().expect("no panic under this lock");
         self.flush(&mut state);
-        Self::line(&mut state, &Printable::lines(text));
+        Self::line(&Printable::lines(text));
     }
 
     pub(super) fn answer(&self, text: &str) {
         let mut state = self.state.lock().expect("no panic under this lock");
         self.flush(&mut state);
-        Self::clear(&mut state);
+        bars::clear();
         write_stdout(&Printable::lines(text));
     }
 
     fn flush(&self, state: &mut State) {
         let stdout = state.stdout.finish().filter(|_| !self.quiet);
         for line in stdout.into_iter().chain(state.stderr.finish()) {
-            Self::line(state, &line);
+            Self::line(&line);
         }
     }
 
-    fn line(state: &mut State, text: &Printable) {
-        Self::clear(state);
+    fn line(text: &Printable) {
         write_stderr("", text, "\n");
     }
 
-    fn heading(&self, state: &mut State, text: &Printable) {
-        Self::clear(state);
+    fn heading(&self, text: &Printable) {
         if self.color {
             write_stderr("\u{1b}[1m==> ", text, "\u{1b}[0m\n");
         } else {
             write_stderr("==> ", text, "\n");
-        }
-    }
-
-    /// Replaces the live line at the end of the terminal. Without a terminal, nothing is shown.
-    fn live(&self, state: &mut State, text: Printable) {
-        if self.interactive && state.live != text {
-            write_stderr(CLEAR, &text, "");
-            state.live = text;
-        }
-    }
-
-    fn clear(state: &mut State) {
-        if state.live != Printable::default() {
-            write_stderr(CLEAR, &Printable::default(), "");
-            state.live = Printable::default();
         }
     }
 }

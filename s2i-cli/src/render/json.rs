@@ -5,6 +5,7 @@ use std::{sync::Mutex, time::Duration};
 use s2i_build::{
     Notice, Outcome,
     event::{Event, Output, Phase},
+    transfer::Transfer,
 };
 use s2i_core::{Printable, wire::Exit};
 use serde_json::{Value, json};
@@ -72,8 +73,8 @@ impl Json {
             Event::Progress(text) => {
                 print(&json!({"event": "progress", "text": Printable::line(&text)}));
             }
-            // There are too many of these events to print each.
-            Event::Uploaded(_) => {}
+            Event::Transfer(transfer) => print(&self::transfer("transfer", &transfer)),
+            Event::TransferEnded(transfer) => print(&self::transfer("transfer-ended", &transfer)),
         }
     }
 
@@ -121,6 +122,13 @@ fn notice(notice: &Notice) -> Value {
     event["event"] = "notice".into();
     event["text"] = json!(Printable::line(&sentence(notice)));
     event
+}
+
+/// Returns an event with the state of a transfer.
+fn transfer(event: &str, transfer: &Transfer) -> Value {
+    let mut object = json!(transfer);
+    object["event"] = event.into();
+    object
 }
 
 /// Returns the event for the failure of a command.

@@ -4,12 +4,14 @@
 //! archives of `s2i export` are written to the standard streams unchanged.
 
 mod announcer;
+mod bars;
 mod configuration;
 mod human;
 mod json;
 mod lines;
 mod notice;
 mod passthrough;
+mod screen;
 mod table;
 
 use std::{
@@ -154,6 +156,7 @@ impl EventSink for Renderer {
 }
 
 pub(crate) use announcer::Announcer;
+pub(crate) use bars::clear as clear_bars;
 pub(crate) use table::{images, short_id};
 
 /// The lock for standard output, which keeps lines from being mixed.
@@ -161,13 +164,16 @@ static STDOUT: Mutex<()> = Mutex::new(());
 
 /// Writes the result of a command to standard output. A closed pipe is not an error.
 pub(crate) fn write_stdout(text: &Printable) {
-    let _guard = STDOUT.lock().unwrap_or_else(PoisonError::into_inner);
-    let _ = io::stdout().write_all(text.as_str().as_bytes());
+    bars::above(|| {
+        let _guard = STDOUT.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = io::stdout().write_all(text.as_str().as_bytes());
+    });
 }
 
 /// Writes other text for people to standard error, between line breaks and control sequences of s2i.
 fn write_stderr(before: &'static str, text: &Printable, after: &'static str) {
-    let _ = io::stderr().write_all(format!("{before}{text}{after}").as_bytes());
+    let text = format!("{before}{text}{after}");
+    bars::above(|| drop(io::stderr().write_all(text.as_bytes())));
 }
 
 /// Prints a prompt to standard error.

@@ -60,7 +60,7 @@ async fn a_slow_agent_bounds_what_is_taken() {
         .iter()
         .rev()
         .find_map(|event| match event {
-            Event::Uploaded(bytes) => Some(*bytes),
+            Event::TransferEnded(transfer) => Some(transfer.bytes),
             _ => None,
         });
     assert_eq!(uploaded, Some(64 * MIB));

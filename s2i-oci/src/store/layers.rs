@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io,
+    io::{self, Read},
     path::{Path, PathBuf},
 };
 
@@ -25,8 +25,32 @@ pub struct Unpacking {
     pub layer: Digest,
     /// The length of the stored archive, in bytes.
     pub bytes: u64,
+    /// The number of its bytes that were read: 0 before it is unpacked.
+    pub read: u64,
     /// True if it was unpacked in an earlier boot, and it is not known whether its tree is on the disk.
     pub again: bool,
+}
+
+/// The number of bytes between two reports of a layer that is unpacked.
+const REPORT_INTERVAL: u64 = 1 << 20;
+
+/// The archive of a layer, with reports of the number of bytes that were read.
+struct Reported<'a> {
+    blob: File,
+    read: u64,
+    report: &'a dyn Fn(u64),
+}
+
+impl Read for Reported<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.blob.read(buffer)?;
+        let before = self.read;
+        self.read += count as u64;
+        if before / REPORT_INTERVAL != self.read / REPORT_INTERVAL {
+            (self.report)(self.read);
+        }
+        Ok(count)
+    }
 }
 
 /// A tree that became a layer, for [`Store::publish`]. It is removed if it is dropped before that.
@@ -61,8 +85,8 @@ impl Adopted {
 }
 
 impl Store {
-    /// Returns the trees of the image's layers, lowest first. Missing ones are unpacked, with a call of `progress`
-    /// before each. A layer that the image has twice is returned once, in its higher position: overlayfs takes no
+    /// Returns the trees of the image's layers, lowest first. Missing ones are unpacked, with calls of
+    /// `progress` before each and for each mebibyte of its archive. A layer that the image has twice is returned once, in its higher position: overlayfs takes no
     /// directory twice, and a higher layer hides itself below.
     ///
     /// The trees stay as long as a [`Work`] of the caller protects the image.
@@ -163,12 +187,21 @@ impl Store {
                 None => StoreError::NoLayer(layer.diff_id),
             });
         };
-        progress(Unpacking {
-            layer: layer.diff_id,
-            bytes: layer.descriptor.size,
-            again: old.is_some(),
-        });
+        let report = |read| {
+            progress(Unpacking {
+                layer: layer.diff_id,
+                bytes: layer.descriptor.size,
+                read,
+                again: old.is_some(),
+            });
+        };
+        report(0);
         let directory = work.path().join(layer.diff_id.hex());
+        let blob = Reported {
+            blob,
+            read: 0,
+            report: &report,
+        };
         let size = self.unpack_blob(layer, blob, &directory)?;
         let record = match &old {
             None => Record::new(size, false, &self.boot),
@@ -187,7 +220,7 @@ impl Store {
     fn unpack_blob(
         &self,
         layer: &StoredLayer,
-        mut blob: File,
+        mut blob: Reported<'_>,
         directory: &Path,
     ) -> Result<Size, StoreError> {
         let tree = directory.join("tree");

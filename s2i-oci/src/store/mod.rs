@@ -19,7 +19,7 @@
 //! let base = store.find(&"example/base".parse()?)?.ok_or("no such image")?;
 //! // From here on, `base` stays.
 //! let work = store.work(&[&base])?;
-//! let lower = store.trees(&base, &|layer| eprintln!("unpacking {}", layer.layer))?;
+//! let lower = store.trees(&base, &|step| eprintln!("{} bytes of {}", step.read, step.layer))?;
 //! # let _ = lower;
 //! // … something runs on `lower` and leaves its changes in `upper` …
 //! let upper = work.path().join("upper");

@@ -48,6 +48,7 @@ fn layers_are_unpacked_once() {
         .map(|layer| Unpacking {
             layer: layer.diff_id,
             bytes: layer.descriptor.size,
+            read: 0,
             again: false,
         })
         .collect();
