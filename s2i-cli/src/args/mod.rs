@@ -76,7 +76,7 @@ pub(crate) struct Global {
     /// Set the log level of s2i itself on standard error, from 0 (off) to 5 (all details)
     #[arg(long, global = true, default_value = "0", value_name = "LEVEL", value_parser = level, allow_hyphen_values = true)]
     pub(crate) loglevel: u8,
-    /// Set the style of progress output
+    /// Show progress as bars on a terminal and as lines elsewhere, always as lines, or as JSON events
     #[arg(long, global = true, default_value = "auto", value_name = "HOW")]
     pub(crate) progress: ProgressStyle,
 }
@@ -98,9 +98,9 @@ pub(crate) enum EngineName {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ProgressStyle {
-    /// Live display on a terminal, plain lines otherwise
+    /// Bars for transfers on a terminal, lines otherwise, with `CI` set and with `TERM=dumb`
     Auto,
-    /// One line per event
+    /// Lines without control characters
     Plain,
     /// One JSON object per event, on standard output
     Json,

@@ -14,18 +14,26 @@ fn build_reports_its_phases_to_people() {
     };
     let done = scene.s2i(&BUILD).ends_with(0);
     let (stderr, times) = done.stderr.split_once("time ").unwrap();
+    let stderr = without_seconds(stderr);
     insta::assert_snapshot!(stderr, @"
     ==> source
     source: the files in app
+    source took … s
     ==> images
     pulling s2i/go
+    images took … s
     ==> start
+    start took … s
     ==> upload
+    upload took … s
     ==> assemble
     building
     a warning
+    assemble took … s
     ==> clean
+    clean took … s
     ==> commit
+    commit took … s
     image  web
     id     sha256:1111111111111111111111111111111111111111111111111111111111111111
     size   4.24 kB
@@ -37,6 +45,15 @@ fn build_reports_its_phases_to_people() {
     let quiet = scene.s2i(&[&BUILD[..], &["--quiet"]].concat());
     let quiet = quiet.ends_with(0).stderr;
     assert!(quiet.contains("a warning\n") && !quiet.contains("building"));
+}
+
+/// Returns the lines with an ellipsis in place of the time that a phase took.
+fn without_seconds(text: &str) -> String {
+    let line = |line: &str| match line.split_once(" took ") {
+        Some((phase, time)) if time.ends_with(" s") => format!("{phase} took … s\n"),
+        _ => format!("{line}\n"),
+    };
+    text.lines().map(line).collect()
 }
 
 #[test]
@@ -60,6 +77,7 @@ fn build_reports_its_phases_to_programs() {
     {"event":"phase-started","phase":"start"}
     {"event":"phase-ended","milliseconds":0,"phase":"start"}
     {"event":"phase-started","phase":"upload"}
+    {"bytes":3072,"event":"transfer-ended","kind":"upload"}
     {"event":"phase-ended","milliseconds":0,"phase":"upload"}
     {"event":"phase-started","phase":"assemble"}
     {"event":"output","line":"building","stream":"stdout"}
@@ -139,4 +157,31 @@ fn variables_of_the_source_are_bounded() {
     let done = scene.s2i(&plan).ends_with(0);
     assert!(done.stderr.lines().count() < 100);
     done.warns("79980 more lines are not NAME=VALUE and were skipped");
+}
+
+/// The work on a layer is one transfer after another, by the words of the engine.
+#[test]
+fn transfers_are_events_for_programs() {
+    let scene = Scene::with_engine(Knobs {
+        pull: vec![
+            "{\"status\":\"Pulling fs layer\",\"progressDetail\":{},\"id\":\"a\"}\r\n",
+            "{\"status\":\"Downloading\",\"progressDetail\":{\"current\":3,\"total\":9},\"id\":\"a\"}\r\n",
+            "{\"status\":\"Downloading\",\"progressDetail\":{\"current\":2,\"total\":4},\"id\":\"b\"}\r\n",
+            "{\"status\":\"Downloading\",\"progressDetail\":{\"current\":9,\"total\":9},\"id\":\"a\"}\r\n",
+            "{\"status\":\"Extracting\",\"progressDetail\":{\"current\":7,\"total\":9},\"id\":\"a\"}\r\n",
+            "{\"status\":\"Extracting\",\"progressDetail\":{\"current\":1},\"id\":\"a\"}\r\n",
+        ],
+        ..Knobs::default()
+    });
+    let args = ["pull", "s2i/go", "--progress", "json"];
+    let events = scene.s2i(&args).ends_with(0).events();
+    let events: Vec<_> = events[1..].iter().map(ToString::to_string).collect();
+    insta::assert_snapshot!(events.join("\n"), @r#"
+    {"event":"progress","text":"a: Pulling fs layer"}
+    {"bytes":9,"event":"transfer-ended","kind":"pull","layer":"a","status":"Downloading","total":9}
+    {"bytes":7,"event":"transfer-ended","kind":"pull","layer":"a","status":"Extracting","total":9}
+    {"event":"progress","text":"a: Extracting"}
+    {"bytes":2,"event":"transfer-ended","kind":"pull","layer":"b","status":"Downloading","total":4}
+    {"event":"pulled","id":"sha256:2222222222222222222222222222222222222222222222222222222222222222","image":"s2i/go"}
+    "#);
 }

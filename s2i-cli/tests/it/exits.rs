@@ -341,7 +341,8 @@ fn failed_script_has_its_code_and_output() {
         return;
     };
     done.ends_with(4)
-        .warns("building\na warning\nerror: `assemble` of `s2i/go` failed with status 7\nhint: ");
+        .warns("building\na warning\nassemble took ")
+        .warns(" s\nerror: `assemble` of `s2i/go` failed with status 7\nhint: ");
 }
 
 #[test]

@@ -24,3 +24,4 @@ mod scene;
 mod shell;
 mod signals;
 mod upstream;
+mod terminal;

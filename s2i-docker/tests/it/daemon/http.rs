@@ -1,6 +1,14 @@
 //! As much of HTTP/1.1 as a client of a container engine uses.
 
-use std::{collections::BTreeMap, io};
+use std::{
+    collections::BTreeMap,
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
@@ -107,6 +115,17 @@ pub(crate) fn decoded(value: &str) -> String {
     String::from_utf8(text).expect("text")
 }
 
+/// A chunk of a body; nothing for an empty piece, which would be the end.
+fn chunk(piece: &[u8]) -> Vec<u8> {
+    if piece.is_empty() {
+        return Vec::new();
+    }
+    [format!("{:x}\r\n", piece.len()).as_bytes(), piece, b"\r\n"].concat()
+}
+
+/// The index of a piece of an answer, which is sent again and again until this is true.
+pub(crate) type Repeat = (usize, Arc<AtomicBool>);
+
 /// An answer: a status and a body in the pieces that it is sent in.
 #[derive(Clone, Debug)]
 pub(crate) struct Reply {
@@ -114,6 +133,8 @@ pub(crate) struct Reply {
     pub(crate) pieces: Vec<Vec<u8>>,
     /// Ends the connection in the middle of the body.
     pub(crate) cut: bool,
+    /// A piece that is sent many times.
+    pub(crate) repeat: Option<Repeat>,
 }
 
 impl Reply {
@@ -137,6 +158,7 @@ impl Reply {
                 .map(|piece| piece.as_bytes().to_vec())
                 .collect(),
             cut: false,
+            repeat: None,
         }
     }
 
@@ -158,19 +180,25 @@ impl Reply {
     }
 
     pub(crate) fn bytes(&self) -> Vec<u8> {
-        let mut bytes = format!("HTTP/1.1 {} Answer\r\n", self.status).into_bytes();
-        if self.status == 204 {
-            bytes.extend(b"\r\n");
-            return bytes;
-        }
-        bytes.extend(b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n");
-        for piece in self.pieces.iter().filter(|piece| !piece.is_empty()) {
-            bytes.extend(format!("{:x}\r\n", piece.len()).bytes());
-            bytes.extend(piece);
-            bytes.extend(b"\r\n");
-        }
-        bytes.extend(if self.cut { &b""[..] } else { END });
+        let mut bytes = self.head();
+        bytes.extend(self.pieces.iter().flat_map(|piece| chunk(piece)));
+        bytes.extend(self.end());
         bytes
+    }
+
+    fn head(&self) -> Vec<u8> {
+        let body = match self.status {
+            204 => "",
+            _ => "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n",
+        };
+        format!("HTTP/1.1 {} Answer\r\n{body}\r\n", self.status).into_bytes()
+    }
+
+    fn end(&self) -> &'static [u8] {
+        if self.cut || self.status == 204 {
+            return b"";
+        }
+        END
     }
 
     /// Sends the answer; returns whether the connection goes on.
@@ -180,7 +208,18 @@ impl Reply {
         dribble: bool,
     ) -> io::Result<bool> {
         let reply = if dribble { self.dribbled() } else { self };
-        let bytes = reply.bytes();
+        let mut bytes = reply.head();
+        for (at, piece) in reply.pieces.iter().enumerate() {
+            bytes.extend(chunk(piece));
+            let repeat = reply.repeat.as_ref().filter(|(piece, _)| *piece == at);
+            while repeat.is_some_and(|(_, is_over)| !is_over.load(Ordering::SeqCst)) {
+                connection.write_all(&bytes).await?;
+                connection.flush().await?;
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                bytes = chunk(piece);
+            }
+        }
+        bytes.extend(reply.end());
         let step = if dribble { 1 } else { bytes.len() };
         for piece in bytes.chunks(step) {
             connection.write_all(piece).await?;

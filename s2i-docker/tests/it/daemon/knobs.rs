@@ -3,6 +3,8 @@
 use s2i_build::CancelToken;
 use s2i_core::wire::{Exit, Failure, Kind, VERSION};
 
+use super::http::Repeat;
+
 /// The calls that s2i may make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Endpoint {
@@ -188,6 +190,8 @@ pub(crate) struct Knobs {
     pub(crate) removal: Removal,
     /// The pieces of the answer to a pull.
     pub(crate) pull: Vec<&'static str>,
+    /// The index of a piece of it that is sent again and again until this is true.
+    pub(crate) repeat: Option<Repeat>,
     /// The pieces of the answer to a load.
     pub(crate) load: Vec<&'static str>,
     /// The pieces of the answer to a push.
@@ -226,6 +230,7 @@ impl Default for Knobs {
                 "{\"status\":\"Pulling from s2i/go\",\"id\":\"latest\"}\r\n",
                 "{\"status\":\"Status: Downloaded newer image\"}\r\n",
             ],
+            repeat: None,
             load: vec!["{\"stream\":\"Loaded image: s2i/go:latest\\n\"}\r\n"],
             push: vec![
                 "{\"status\":\"The push refers to repository [registry.test/app]\"}\r\n",

@@ -305,7 +305,10 @@ impl Model {
             self.images.insert(format!("{image}:{tag}"));
             self.images.insert(image);
         }
-        Reply::pieces(200, &knobs.pull)
+        Reply {
+            repeat: knobs.repeat.clone(),
+            ..Reply::pieces(200, &knobs.pull)
+        }
     }
 
     fn create(&mut self, knobs: &Knobs, call: &Call) -> Reply {
