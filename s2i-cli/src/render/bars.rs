@@ -6,12 +6,11 @@
 
 use std::{
     fmt::Write as _,
-    io::{self, Write as _},
     sync::{LazyLock, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use rustix::{stdio::stderr, termios::tcgetwinsize};
 use s2i_build::transfer::Transfer;
 use s2i_core::Printable;
 
@@ -23,14 +22,8 @@ const COLUMNS: u8 = 16;
 /// The number of times that the bars are drawn in a second at most.
 const DRAWS: u8 = 20;
 
-static BARS: LazyLock<Mutex<Bars>> = LazyLock::new(|| {
-    let size = || {
-        let size = tcgetwinsize(stderr()).ok()?;
-        (size.ws_col > 0 && size.ws_row > 0).then_some((size.ws_col, size.ws_row))
-    };
-    let write = |text: &str| drop(io::stderr().write_all(text.as_bytes()));
-    Mutex::new(Bars::new(Screen::new(size, write)))
-});
+static BARS: LazyLock<Mutex<Bars>> =
+    LazyLock::new(|| Mutex::new(Bars::new(Screen::new(super::screen_size, super::draw))));
 
 fn bars() -> MutexGuard<'static, Bars> {
     BARS.lock().unwrap_or_else(PoisonError::into_inner)
@@ -195,9 +188,91 @@ fn line(label: &str, transfer: &Transfer, bar: &ProgressBar) -> String {
     let rate = bar.per_sec() as u64;
     if rate > 0 {
         let _ = write!(line, " {}/s", size(rate));
-        if transfer.total.is_some_and(|total| total > transfer.bytes) {
-            let _ = write!(line, " {:#} left", HumanDuration(bar.eta()));
+        let left = bar.eta();
+        if transfer.total.is_some() && left >= Duration::from_secs(1) {
+            let _ = write!(line, " {:#} left", HumanDuration(left));
         }
     }
     line
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{num::NonZero, sync::Arc};
+
+    use s2i_build::transfer::TransferKind;
+
+    use super::*;
+
+    /// A terminal with this many columns, and the bars on it.
+    fn terminal(
+        columns: u16,
+        size: fn() -> Option<(u16, u16)>,
+    ) -> (Arc<Mutex<vt100::Parser>>, Bars) {
+        let [rows, columns] = [24, columns].map(|count| NonZero::new(count).unwrap());
+        let terminal = Arc::new(Mutex::new(vt100::Parser::new(rows, columns, 0)));
+        let written = Arc::clone(&terminal);
+        let write = move |text: &str| written.lock().unwrap().process(text.as_bytes());
+        (terminal, Bars::new(Screen::new(size, write)))
+    }
+
+    fn transfer(layer: Option<&str>, total: Option<u64>) -> Transfer {
+        Transfer {
+            kind: TransferKind::Upload,
+            layer: layer.map(Into::into),
+            status: layer.map(|_| "Extracting".into()),
+            bytes: 3_000_000,
+            total,
+        }
+    }
+
+    fn contents(terminal: &Mutex<vt100::Parser>) -> String {
+        terminal.lock().unwrap().screen().contents()
+    }
+
+    #[test]
+    fn lines_and_bars_do_not_mix() {
+        let (terminal, mut bars) = terminal(80, || Some((80, 24)));
+        let line = |text: &str| {
+            let text = format!("{text}\r\n");
+            terminal.lock().unwrap().process(text.as_bytes());
+        };
+        bars.above(|| line("one"));
+        let (upload, layer) = (
+            transfer(None, None),
+            transfer(Some("b\u{1b}[1mcd"), Some(4_000_000)),
+        );
+        bars.transfer(&upload);
+        bars.transfer(&layer);
+        bars.status(&Printable::line("waiting"));
+        bars.above(|| line("two"));
+        bars.above(|| line("three"));
+        let expected = "one\ntwo\nthree\n\
+                        \\ waiting\n\
+                        | upload 3.00 MB\n\
+                        - bcd Extracting           [============>   ] 3.00 MB/4.00 MB";
+        let spinner = |text: &str| text.replace(['/', '|', '\\'], "-");
+        assert_eq!(spinner(&contents(&terminal)), spinner(expected));
+        bars.end(&upload);
+        assert!(!contents(&terminal).contains("upload"));
+        bars.clear();
+        bars.above(|| line("four"));
+        assert_eq!(contents(&terminal).trim_end(), "one\ntwo\nthree\nfour");
+        bars.is_stopped = true;
+        bars.transfer(&upload);
+        bars.status(&Printable::line("waiting"));
+        assert_eq!(contents(&terminal).trim_end(), "one\ntwo\nthree\nfour");
+    }
+
+    #[test]
+    fn more_bars_than_rows_are_cut() {
+        let (terminal, mut bars) = terminal(20, || Some((20, 24)));
+        for layer in 0..40 {
+            bars.transfer(&transfer(Some(&format!("layer {layer:02}")), Some(1 << 60)));
+        }
+        assert_eq!(contents(&terminal).lines().count(), 24);
+        bars.clear();
+        assert_eq!(contents(&terminal), "");
+        assert!(!terminal.lock().unwrap().screen().hide_cursor());
+    }
 }

@@ -173,7 +173,18 @@ pub(crate) fn write_stdout(text: &Printable) {
 /// Writes other text for people to standard error, between line breaks and control sequences of s2i.
 fn write_stderr(before: &'static str, text: &Printable, after: &'static str) {
     let text = format!("{before}{text}{after}");
-    bars::above(|| drop(io::stderr().write_all(text.as_bytes())));
+    bars::above(|| draw(&text));
+}
+
+/// Draws bars on the terminal of standard error.
+fn draw(text: &str) {
+    let _ = io::stderr().write_all(text.as_bytes());
+}
+
+/// Returns the columns and rows of the terminal of standard error, if it reports them.
+fn screen_size() -> Option<(u16, u16)> {
+    let size = rustix::termios::tcgetwinsize(io::stderr()).ok()?;
+    (size.ws_col > 0 && size.ws_row > 0).then_some((size.ws_col, size.ws_row))
 }
 
 /// Prints a prompt to standard error.

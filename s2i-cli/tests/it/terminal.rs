@@ -205,7 +205,10 @@ fn resized_terminal_is_clean_at_the_end() {
     terminal.wait_for(|line| line.contains(BAR));
     for columns in [40, 120, 60] {
         resize(&terminal.controller, columns);
-        terminal.screen.screen_mut().set_size(size(24), size(columns));
+        terminal
+            .screen
+            .screen_mut()
+            .set_size(size(24), size(columns));
         let is_drawn = |line: &str| line.contains("aaaaaaaaaaaa Downloading [===");
         terminal.wait_for(is_drawn);
         let before = terminal.output.len();
