@@ -93,11 +93,11 @@ impl Bars {
             bar.update(|state| state.set_pos(bytes));
             bar.clone()
         } else {
-            let bar = self.multi.add(ProgressBar::no_length());
-            bar.set_style(self.style.clone());
+            let bar = ProgressBar::hidden().with_style(self.style.clone());
             bar.set_position(bytes);
             // The time of these bytes is not known, so the rate is that of all others.
             bar.reset_eta();
+            let bar = self.multi.add(bar);
             self.transfers.push((label.clone(), bar.clone()));
             bar
         };
@@ -121,9 +121,8 @@ impl Bars {
             return;
         }
         let bar = self.status.get_or_insert_with(|| {
-            let bar = self.multi.insert(0, ProgressBar::no_length());
-            bar.set_style(self.style.clone());
-            bar
+            let bar = ProgressBar::hidden().with_style(self.style.clone());
+            self.multi.insert(0, bar)
         });
         bar.set_message(text.to_string());
         bar.tick();
@@ -270,6 +269,9 @@ mod tests {
         for layer in 0..40 {
             bars.transfer(&transfer(Some(&format!("layer {layer:02}")), Some(1 << 60)));
         }
+        // The next one is drawn in any case.
+        std::thread::sleep(Duration::from_millis(200));
+        bars.transfer(&transfer(Some("layer 00"), Some(1 << 60)));
         assert_eq!(contents(&terminal).lines().count(), 24);
         bars.clear();
         assert_eq!(contents(&terminal), "");
