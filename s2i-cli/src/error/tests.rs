@@ -210,7 +210,7 @@ fn sources() {
     8 the Git repository `app` belongs to another user (uid 1001) and takes its objects from `/home/me/app/.git` | build the files as they are with --copy, or build as the owner of the repository
     8 can't fetch the submodule `vendor/lib`: `.gitmodules` has no address for it | mend its entry in .gitmodules, get access to its repository, or leave submodules out with --ignore-submodules
     8 `git-lfs` is needed for the content of `a.bin`, `b.bin` and is not on this machine | install it, for example: apt-get install git-lfs
-    8 can't fetch the content of `a.bin` with Git LFS: can't fetch `https://example.org/app`: git lfs pull failed: 404 | `git lfs pull` in a clone of the repository must work
+    8 can't fetch the content of `a.bin` with Git LFS: can't fetch `https://example.org/app`: git lfs fetch failed: 404 | `git lfs pull` in a clone of the repository must work
     8 `.lfsconfig` names the server `file:///srv`, which is not allowed
     8 `.s2iignore` has more than 10000 rules | leave out whole directories, or give an expression with --exclude
     8 can't read `app/.s2iignore`: permission denied
