@@ -80,6 +80,12 @@ pub(super) fn make_root(sandbox: &Sandbox) -> Result<(), Failure> {
     for bind in &sandbox.binds {
         let mut flags = MountFlags::NOSUID | MountFlags::NODEV;
         flags.set(MountFlags::RDONLY, bind.read_only);
+        let made = root.make_mount_point(&bind.to, kind_of(&bind.from)?);
+        made.or_failure(format_args!(
+            "can't mount `{}` at `{}`",
+            bind.from.display(),
+            bind.to.display()
+        ))?;
         root.bind(&bind.from, &bind.to, flags)?;
     }
     drop(root);
@@ -99,17 +105,20 @@ fn mount_points(sandbox: &Sandbox) -> Result<Vec<MountPoint>, Failure> {
         .chain(files.map(|path| MountPoint::new(path, NodeKind::File)))
         .collect();
     for bind in &sandbox.binds {
-        let metadata = fs::metadata(&bind.from);
-        let metadata =
-            metadata.or_failure(format_args!("can't mount `{}`", bind.from.display()))?;
-        let kind = if metadata.is_dir() {
-            NodeKind::Dir
-        } else {
-            NodeKind::File
-        };
-        points.push(MountPoint::new(&bind.to, kind));
+        points.push(MountPoint::new(&bind.to, kind_of(&bind.from)?));
     }
     Ok(points)
+}
+
+/// Returns the kind of mount point that a file or directory of the host needs.
+fn kind_of(from: &Path) -> Result<NodeKind, Failure> {
+    let metadata = fs::metadata(from);
+    let metadata = metadata.or_failure(format_args!("can't mount `{}`", from.display()))?;
+    Ok(if metadata.is_dir() {
+        NodeKind::Dir
+    } else {
+        NodeKind::File
+    })
 }
 
 /// Makes and mounts the files with the names of the container and of hosts.

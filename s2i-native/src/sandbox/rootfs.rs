@@ -11,12 +11,12 @@ use std::{
 };
 
 use rustix::{
-    fs::{OFlags, ResolveFlags},
+    fs::{Mode, OFlags, ResolveFlags, mkdirat, openat},
     mount::{MountFlags, mount, mount_bind_recursive, mount_remount},
 };
 use s2i_core::wire::{Failure, OrFailure as _};
 
-use super::mountinfo;
+use super::{init_layer::NodeKind, mountinfo};
 use crate::descriptor::{open_in, proc_path};
 
 /// The flags of a mount without programs, devices or set-user-ID bits.
@@ -47,6 +47,28 @@ impl RootFs {
 
     fn find_as(&self, path: &Path, flags: OFlags) -> io::Result<OwnedFd> {
         Ok(open_in(&self.dir, path, flags, ResolveFlags::IN_ROOT)?)
+    }
+
+    /// Creates a mount point of this kind and the directories above it, if they are missing. They are missing where
+    /// another mount covers those of the image, which is a directory of the host.
+    pub(super) fn make_mount_point(&self, at: &Path, kind: NodeKind) -> io::Result<()> {
+        match self.find(at) {
+            Err(err) if err.kind() == io::ErrorKind::NotFound => {}
+            found => return found.map(drop),
+        }
+        let (Some(above), Some(name)) = (at.parent(), at.file_name()) else {
+            return Ok(());
+        };
+        self.make_mount_point(above, NodeKind::Dir)?;
+        let above = self.find_dir(above)?;
+        match kind {
+            NodeKind::Dir => mkdirat(above, name, Mode::from(0o755))?,
+            NodeKind::File => {
+                let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
+                openat(above, name, flags, Mode::from(0o644))?;
+            }
+        }
+        Ok(())
     }
 
     /// Returns the path of an opened file in this root, without links.
