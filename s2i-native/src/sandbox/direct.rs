@@ -3,13 +3,13 @@
 use std::{
     convert::Infallible,
     fs, io,
-    os::unix::process::CommandExt as _,
+    os::{fd::AsFd as _, unix::process::CommandExt as _},
     path::{Path, PathBuf},
     process::Command,
 };
 
 use rustix::{
-    fs::{Access, access},
+    fs::{Access, FileType, Uid, access, fchown, fstat},
     io::Errno,
     thread::CapabilitySet,
 };
@@ -57,6 +57,7 @@ impl Prepared<'_> {
         withheld: CapabilitySet,
         lifeline: &Lifeline,
     ) -> Result<Infallible, Failure> {
+        give_streams(&self.account).or_failure("can't give the streams to the user")?;
         let rights = privileges::of_user(self.account.uid == 0) - withheld;
         privileges::confine(rights, Some(&self.account), lifeline)?;
         let path = self.env.iter().rev().find(|(name, _)| name == "PATH");
@@ -66,6 +67,23 @@ impl Prepared<'_> {
         command.env_clear().envs(self.env);
         Err(cannot_start(&program, &command.exec()))
     }
+}
+
+/// Makes the account the owner of the standard streams that are pipes, so that its programs can open `/dev/stderr`, to
+/// which images link their log files. Docker does the same.
+fn give_streams(account: &Account) -> io::Result<()> {
+    let (stdin, stdout, stderr) = (io::stdin(), io::stdout(), io::stderr());
+    for stream in [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()] {
+        if FileType::from_raw_mode(fstat(stream)?.st_mode) != FileType::Fifo {
+            continue;
+        }
+        match fchown(stream, Some(Uid::from_raw(account.uid)), None) {
+            // A pipe of a user whom this namespace does not have keeps its owner.
+            Ok(()) | Err(Errno::PERM | Errno::INVAL) => {}
+            Err(err) => return Err(err.into()),
+        }
+    }
+    Ok(())
 }
 
 fn environment(direct: &Direct, sandbox: &Sandbox, account: &Account) -> Vec<(String, String)> {

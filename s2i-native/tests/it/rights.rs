@@ -14,6 +14,7 @@ crate::tests!(
     the_ordinary_is_possible,
     devices_do_no_harm,
     the_user_is_the_one_that_was_asked_for,
+    user_can_open_the_standard_streams,
 );
 
 const STATUS: &str = "grep -E '^(Cap|NoNewPrivs|Seccomp:)' /proc/self/status";
@@ -200,4 +201,16 @@ fn the_user_is_the_one_that_was_asked_for() {
         let expected = format!("{expected}\n{home} /bin box b=c\n/made/here\n0:755\n");
         assert_eq!(outcome.out, expected, "{outcome:?}");
     }
+}
+
+/// Images link their log files to `/dev/stdout` and `/dev/stderr`.
+fn user_can_open_the_standard_streams() {
+    if !can_run("streams") {
+        return;
+    }
+    let mut scene = Scene::script("echo out > /dev/stdout && echo err > /dev/stderr");
+    scene.direct().user = "user".into();
+    let outcome = scene.run();
+    assert_eq!(outcome.exit, Exit::Code(0), "{outcome:?}");
+    assert_eq!((&*outcome.out, &*outcome.err), ("out\n", "err\n"));
 }
