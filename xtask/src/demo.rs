@@ -97,24 +97,32 @@ impl Demo<'_> {
         let mut run = self.target.s2i(Profile::Release)?;
         run.args(["run", "--read-only", "--env"]);
         run.args([format!("PORT={port}"), "--publish".into()]);
-        let mut running = run.args([format!("{port}:{port}"), tag.into()]).spawn()?;
-        let asked = ask(&format!("http://127.0.0.1:{port}"), &mut running);
-        // The application receives the signal, and its container ends with it.
-        let pid = running.id().to_string();
-        let stopped = host::run(Command::new("kill").arg(pid));
-        running.wait()?;
-        asked?;
-        stopped
+        run.args([format!("{port}:{port}"), tag.into()]);
+        serve_and_ask(&mut run, &format!("http://127.0.0.1:{port}"), GREETING)
     }
 }
 
-/// Returns an unused port. Another program may take it before its use, and then the demo fails with an error.
-fn free_port() -> Result<u16> {
+/// Returns an unused port. Another program may take it before its use, and then the task fails with an error.
+pub(crate) fn free_port() -> Result<u16> {
     let listener = TcpListener::bind("127.0.0.1:0").context("can't find a free port")?;
     Ok(listener.local_addr()?.port())
 }
 
-fn ask(address: &str, running: &mut Child) -> Result<()> {
+/// Starts a command whose application serves `address`, requests the page there, which must contain a text, and stops the
+/// command.
+pub(crate) fn serve_and_ask(run: &mut Command, address: &str, text: &str) -> Result<()> {
+    let mut running = run.spawn()?;
+    let asked = ask(address, text, &mut running);
+    if running.try_wait()?.is_none() {
+        // The application receives the signal, and its container ends with it.
+        let pid = running.id().to_string();
+        host::run(Command::new("kill").arg(pid))?;
+        running.wait()?;
+    }
+    asked
+}
+
+fn ask(address: &str, text: &str, running: &mut Child) -> Result<()> {
     let start = Instant::now();
     let page = loop {
         match web::get(address) {
@@ -135,8 +143,8 @@ fn ask(address: &str, running: &mut Child) -> Result<()> {
         start.elapsed().as_secs_f64(),
         page.trim()
     );
-    if !page.contains(GREETING) {
-        bail!("the page does not say `{GREETING}`");
+    if !page.contains(text) {
+        bail!("the page does not contain `{text}`");
     }
     Ok(())
 }

@@ -18,6 +18,7 @@ mod package;
 mod setup;
 mod test;
 mod tidy;
+mod wild;
 
 use std::process::ExitCode;
 
@@ -51,6 +52,8 @@ enum Task {
     Test(test::Args),
     /// Check rules that the compiler does not: dependencies between crates, module heads, lints.
     Tidy(tidy::Args),
+    /// Build with the scripts of known builder images, as their authors wrote them.
+    Wild(wild::Args),
 }
 
 fn main() -> ExitCode {
@@ -64,6 +67,7 @@ fn main() -> ExitCode {
         Task::Package(args) => package::run(&args),
         Task::Test(args) => test::run(&args),
         Task::Tidy(args) => tidy::run(&args),
+        Task::Wild(args) => wild::run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -60,7 +60,7 @@ pub(super) fn download(archive: &str, path: &str, directory: &Path) -> Result<Pa
 }
 
 /// Returns the URL of Debian's archive.
-pub(super) fn mirror() -> String {
+pub(crate) fn mirror() -> String {
     let known = std::env::var(MIRROR).ok().or_else(mirror_of_apt);
     let mirror = known.unwrap_or_else(|| ARCHIVE.to_owned());
     mirror.trim_end_matches('/').to_owned()

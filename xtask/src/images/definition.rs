@@ -197,7 +197,8 @@ fn choose(text: &str, variant: Option<&str>) -> Result<Table> {
     Ok(table)
 }
 
-fn merge(table: &mut Table, with: Table) {
+/// Replaces the values of a table, and those of its tables one by one.
+pub(crate) fn merge(table: &mut Table, with: Table) {
     for (key, value) in with {
         match (table.get_mut(&key), value) {
             (Some(toml::Value::Table(table)), toml::Value::Table(with)) => merge(table, with),

@@ -39,6 +39,7 @@ use s2i_oci::{
 use s2i_test_engines::{host, paths};
 
 use self::{compose::Composer, definition::Definition, lock::Lock};
+pub(crate) use self::{debian::mirror, definition::merge};
 use crate::{
     dist::{Arch, Profile},
     engine::{Choice, Otherwise, Target},

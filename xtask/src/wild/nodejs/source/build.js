@@ -1,0 +1,2 @@
+// Fails without the development dependencies.
+require("fs").writeFileSync("built.txt", require("escape-html")("built"));
