@@ -27,8 +27,7 @@ pub(crate) fn client() -> Result<PathBuf> {
         major.is_some_and(|major| major < 23) || output(&["buildx", "version"]).is_some()
     };
     host::find_all("docker").find(has_buildkit).context(
-        "no `docker` client with BuildKit is on this machine; install one with: apt-get install docker.io, \
-         or measure without it: --alone",
+        "no `docker` client with BuildKit is on this machine; install one with: apt-get install docker.io",
     )
 }
 

@@ -8,7 +8,7 @@
 //! first build is compared with a first build. The builder runs as root on both sides, because a bound source
 //! keeps its owner.
 
-mod buildkit;
+pub(crate) mod buildkit;
 mod chart;
 mod disk;
 mod image;
@@ -81,7 +81,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if args.runs == 0 {
         bail!("--runs must be at least 1");
     }
-    let client = (!args.alone).then(buildkit::client).transpose()?;
+    let client = (!args.alone).then(buildkit::client).transpose();
+    let client = client.context("measure without it: --alone")?;
     dist::install_target(Arch::host()?)?;
     let dir = dir()?;
     if disk::is_slow(&dir) {

@@ -76,10 +76,10 @@ impl Composer {
         if !base.exists() {
             let unfinished = made.join("base.new");
             remove(&unfinished)?;
-            let mut make = Command::new("sh");
-            make.args(["-ec", BASE, "sh"]).arg(&unfinished);
-            make.args([&images::mirror(), CERTIFICATES]);
-            host::run(&mut make)?;
+            let mut bootstrap = Command::new("sh");
+            bootstrap.args(["-ec", BASE, "sh"]).arg(&unfinished);
+            bootstrap.args([&images::mirror(), CERTIFICATES]);
+            host::run(&mut bootstrap)?;
             fs::rename(&unfinished, &base)?;
         }
         Ok(Self {

@@ -52,7 +52,7 @@ struct Row {
     image: String,
     scenario: &'static str,
     result: Result<Duration>,
-    /// Whether a line of a script stops such a build.
+    /// True if a line of a script stops such a build.
     stops: bool,
 }
 
@@ -180,7 +180,9 @@ fn table(rows: &[Row]) -> String {
             Err(_) if row.stops => ("stops, see below", String::new()),
             Err(_) => ("fails", String::new()),
         };
-        table += &format!("| {image} | {scenario} | {result} | {seconds} |\n");
+        let row = [image, scenario, result, &seconds];
+        table += &row.map(|cell| format!("| {cell} ")).concat();
+        table += "|\n";
     }
     table
 }

@@ -12,7 +12,7 @@ use anyhow::{Context, Result, ensure};
 use s2i_test_engines::host;
 
 use super::definition::{Definition, folder};
-use crate::{demo, engine::Target};
+use crate::{bench::buildkit, demo, engine::Target};
 
 /// The text in the sample, and that of the second build.
 const ANSWERS: [&str; 2] = ["answer 1", "answer 2"];
@@ -20,7 +20,7 @@ const ANSWERS: [&str; 2] = ["answer 1", "answer 2"];
 /// A user that no image has.
 const BUILD_USER: &str = "1234";
 
-/// A user as OpenShift assigns them.
+/// A user as platforms assign them.
 const RUN_USER: &str = "1000650000";
 
 /// The port of all applications.
@@ -31,7 +31,7 @@ const PORT: u16 = 8080;
 pub(super) enum Scenario {
     /// A first build.
     Clean,
-    /// A build of a changed source after that, with its artifacts. OpenShift's user runs it.
+    /// A build of a changed source after that, with its artifacts. A user as platforms assign them runs it.
     Incremental,
     /// `assemble` and `run` as a user that the image does not have.
     OtherUser,
@@ -190,8 +190,7 @@ impl Builds<'_> {
         let Some(url) = self.target.url() else {
             return self.build_with_buildah(&context);
         };
-        let docker = host::require("docker", "apt-get install docker-cli")?;
-        let mut build = Command::new(docker);
+        let mut build = Command::new(buildkit::client()?);
         build.env("DOCKER_BUILDKIT", "1");
         build.args(["--host", url, "build", "--tag", &self.app()]);
         self.logged(scenario, build.arg(context))
