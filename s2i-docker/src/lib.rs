@@ -33,8 +33,8 @@ mod launch;
 mod limits;
 mod stored_content;
 mod tls;
-mod transport;
 mod transfers;
+mod transport;
 
 pub use about::About;
 pub use backend::{DockerBackend, DockerContainer};

@@ -23,5 +23,5 @@ mod results;
 mod scene;
 mod shell;
 mod signals;
-mod upstream;
 mod terminal;
+mod upstream;
