@@ -135,7 +135,7 @@ fn unix(path: &str, timeout: u64) -> Result<Docker, Error> {
         return Err(Error::SocketNotFoundError(path.into()));
     }
     // The connector takes the path as the name of a host.
-    let host: String = path.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let host = base16ct::lower::encode_string(path.as_bytes());
     transport::client(UnixConnector, format!("unix://{host}"), timeout)
 }
 

@@ -63,11 +63,10 @@ impl Handle {
     async fn run(&self, context: BuildContext<'_>) -> Result<Exit, EngineError> {
         let attached = context.or_interrupted(self.attach(false)).await?;
         let work = std::pin::pin!(self.start_and_wait(attached, context.progress));
-        let done = match select(std::pin::pin!(context.cancel.cancelled()), work).await {
+        match select(std::pin::pin!(context.cancel.cancelled()), work).await {
             Either::Right((done, _)) => done,
             Either::Left((reason, work)) => self.stop(reason, work).await,
-        };
-        done
+        }
     }
 
     /// Starts a container, forwards its output and returns its exit status.
