@@ -14,7 +14,7 @@ const CRATES: [&str; 6] = [
 ];
 
 /// The files that write to the standard streams.
-const WRITERS: [&str; 5] = [
+const WRITERS: [&str; 6] = [
     // Text, filtered.
     "s2i-cli/src/render/announcer.rs",
     "s2i-cli/src/render/mod.rs",
@@ -23,6 +23,8 @@ const WRITERS: [&str; 5] = [
     "s2i-cli/src/commands/export.rs",
     // The failure of a child process, filtered.
     "s2i-native/src/stage/report.rs",
+    // The owner of the streams of an image's command.
+    "s2i-native/src/sandbox/direct.rs",
 ];
 
 const STREAMS: [&str; 3] = ["io::stdout()", "io::stderr()", "rustix::stdio"];
