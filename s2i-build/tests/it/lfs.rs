@@ -29,7 +29,10 @@ fn is_skipped() -> bool {
     let is_missing = !output.unwrap().status.success();
     if is_missing {
         // The macro would not do: the test harness captures its output.
-        drop(writeln!(io::stderr(), "\n!!! SKIPPED: git-lfs is not on this machine\n"));
+        drop(writeln!(
+            io::stderr(),
+            "\n!!! SKIPPED: git-lfs is not on this machine\n"
+        ));
     }
     is_missing
 }

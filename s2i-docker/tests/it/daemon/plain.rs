@@ -54,7 +54,7 @@ impl Daemon {
             Waiting::MissedAndRemoved => {
                 self.model().containers.remove(name);
                 self.0.changed.notify_waiters();
-                std::future::pending().await;
+                std::future::pending::<()>().await;
             }
         }
         let body = format!("{}\n", json!({"StatusCode": code}));
