@@ -3,7 +3,10 @@
 use std::{
     fmt,
     pin::pin,
-    sync::{Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -131,21 +134,25 @@ pub async fn reported<T>(
     consume: impl AsyncFnOnce(ArchiveStream<'static>) -> T,
 ) -> T {
     let reporter = progress.transfer(kind);
-    let (sender, counts) = futures_channel::mpsc::unbounded();
-    let mut bytes = 0;
+    let bytes = Arc::new(AtomicU64::new(0));
+    let (sender, pieces) = futures_channel::mpsc::unbounded();
+    let sum = Arc::clone(&bytes);
     let counted = archive.inspect_ok(move |piece| {
-        bytes += piece.len() as u64;
-        let _ = sender.unbounded_send(bytes);
+        sum.fetch_add(piece.len() as u64, Ordering::Relaxed);
+        let _ = sender.unbounded_send(());
     });
-    let forward = counts.for_each(|bytes| {
-        reporter.report(bytes, total);
+    let report = || reporter.report(bytes.load(Ordering::Relaxed), total);
+    let forward = pieces.for_each(|()| {
+        report();
         ready(())
     });
     // The connection of an engine may keep the archive after the end.
-    match select(pin!(consume(counted.boxed())), pin!(forward)).await {
+    let done = match select(pin!(consume(counted.boxed())), pin!(forward)).await {
         Either::Left((done, _)) => done,
         Either::Right(((), consuming)) => consuming.await,
-    }
+    };
+    report();
+    done
 }
 
 #[cfg(test)]
