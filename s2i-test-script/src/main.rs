@@ -151,7 +151,6 @@ fn perform(line: &str) -> Outcome {
     let (verb, rest) = line.split_once(' ').unwrap_or((line, ""));
     let (path, text) = rest.split_once(' ').unwrap_or((rest, ""));
     match verb {
-        "" => {}
         "copy" => copy(&source(), Path::new(rest))?,
         "print" => println!("{rest}"),
         "eprint" => eprintln!("{rest}"),
@@ -181,7 +180,7 @@ fn perform(line: &str) -> Outcome {
         "write-archive" => write_archive(Path::new(rest))?,
         "write-zeros" => io::stdout().write_all(&vec![0; rest.parse()?])?,
         "if-exists" if Path::new(path).exists() => perform(text)?,
-        "if-exists" => {}
+        "" | "if-exists" => {}
         "show-id" => show_id()?,
         "show-env" => println!("{rest}={:?}", env::var(rest).ok()),
         "show-mode" => println!(
