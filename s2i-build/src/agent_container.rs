@@ -114,6 +114,15 @@ impl<B: Backend> Container for AgentContainer<B> {
         self.backend.has_source()
     }
 
+    async fn identify(
+        &mut self,
+        user: &str,
+        context: BuildContext<'_>,
+    ) -> Result<u32, EngineError> {
+        let identifying = self.session().identify(user);
+        context.or_interrupted(identifying).await
+    }
+
     async fn unpack(
         &mut self,
         input: Input<'_>,

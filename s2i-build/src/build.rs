@@ -160,6 +160,7 @@ async fn plan_build<R: ImageResolver, S: SourceReader>(
     };
     let mut facts = gather::images(images, &source, &request, &choice, context).await?;
     facts.scripts = gather::scripts(reader, &request, &facts, context).await?;
+    facts.trigger_files = gather::trigger_files(&source, &request, &facts, context).await?;
     let planned = plan(&request, &facts)?;
     if let (Some(previous), None) = (&facts.previous, planned.plan.stage(StageName::Previous)) {
         let image = previous.name.clone();

@@ -2,11 +2,11 @@
 
 use std::{error::Error, fmt};
 
-use s2i_core::{ContainerPath, ErrorChain, ImageMetadataError, ImageRef, Script, wire::Exit};
+use s2i_core::{ContainerPath, ErrorChain, ImageMetadataError, ImageRef, wire::Exit};
 
 use crate::{
     cancel::Interrupt,
-    plan::{DockerfileError, PlanError, PlanReferenceError, SourceEvidence, UserRefused},
+    plan::{Command, DockerfileError, PlanError, PlanReferenceError, SourceEvidence, UserRefused},
     ports::EngineError,
     source::SourceError,
 };
@@ -116,11 +116,11 @@ pub enum BuildError {
         #[source]
         source: Box<EngineError>,
     },
-    /// A script ended with a status other than 0.
+    /// A script or trigger ended with a status other than 0.
     #[error("`{script}` of `{image}` {exit}")]
     Script {
-        /// The script.
-        script: Script,
+        /// The script or trigger.
+        script: Command,
         /// The image that it ran in.
         image: ImageRef,
         /// Its exit status.

@@ -28,6 +28,8 @@ pub enum Phase {
     SaveArtifacts,
     /// Uploading source and scripts into the container.
     Upload,
+    /// The `ONBUILD` triggers of the builder.
+    Triggers,
     /// The script `assemble`.
     Assemble,
     /// Copying artifacts from the builder to the runtime image.

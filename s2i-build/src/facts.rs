@@ -1,6 +1,6 @@
 //! The facts that a plan depends on, as plain data.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use s2i_core::{
     EnvVar, ImageRef, Script, ScriptsUrl,
@@ -37,6 +37,19 @@ pub struct Facts {
     pub source: SourceFacts,
     /// The scripts of URLs, each URL once.
     pub scripts: Vec<ScriptSet>,
+    /// The files of the source for the triggers of the builder, by path or pattern.
+    pub trigger_files: BTreeMap<String, Vec<SourceMatch>>,
+}
+
+/// A file or directory of the source that a pattern matches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceMatch {
+    /// The path in the source; `.` for its root.
+    pub path: String,
+    /// True for a directory.
+    pub is_dir: bool,
+    /// True for a file that can be executed.
+    pub is_executable: bool,
 }
 
 impl Facts {

@@ -1,14 +1,16 @@
 //! Collects the facts from the ports, and makes no decisions.
 
+use std::collections::BTreeMap;
+
 use s2i_core::{Diagnostic, ImageRef, label::ImageLabels};
 
 use crate::{
     context::BuildContext,
     error::BuildError,
     event::Phase,
-    facts::{ChoiceFacts, Facts, ImageFacts, SourceFacts},
+    facts::{ChoiceFacts, Facts, ImageFacts, SourceFacts, SourceMatch},
     notice::Notice,
-    plan::{Choice, ChoiceReason, script_urls},
+    plan::{Choice, ChoiceReason, script_urls, trigger_patterns},
     ports::{EngineError, ImageResolver, SourceReader},
     request::{BuildRequest, Builder, PreviousRequest, PullPolicy},
     scripts::{FetchedScript, ScriptSet},
@@ -116,7 +118,23 @@ pub async fn images<R: ImageResolver>(
             ..source.facts.clone()
         },
         scripts: Vec::new(),
+        trigger_files: BTreeMap::new(),
     })
+}
+
+/// Looks for the files of the source that the triggers of the builder need.
+///
+/// # Errors
+/// [`SourceError`](crate::SourceError) when the source can't be read or too many files match.
+pub async fn trigger_files(
+    source: &Fetched,
+    request: &BuildRequest,
+    facts: &Facts,
+    context: BuildContext<'_>,
+) -> Result<BTreeMap<String, Vec<SourceMatch>>, BuildError> {
+    let patterns = trigger_patterns(request, facts);
+    let finding = async { Ok::<_, BuildError>(source.find(patterns).await?) };
+    context.or_interrupted(finding).await
 }
 
 /// Fetches the scripts of URLs.

@@ -1,10 +1,10 @@
 //! Decisions and findings for the user, as data. The renderer has the sentences about them.
 
-use s2i_core::{ImageRef, Script};
+use s2i_core::ImageRef;
 use serde::Serialize;
 
 use crate::{
-    plan::{ChoiceReason, UserReason},
+    plan::{ChoiceReason, Command, UserReason},
     scripts::FetchedScript,
 };
 
@@ -88,10 +88,10 @@ pub enum Notice {
     },
     /// The result is an image from the build cache.
     Unchanged,
-    /// A script runs as root of its container.
+    /// A script or trigger runs as root of its container.
     RunsAsRoot {
-        /// The script.
-        script: Script,
+        /// The script or trigger.
+        script: Command,
         /// True when it runs only if the image has it.
         is_optional: bool,
         /// The origin of the user.

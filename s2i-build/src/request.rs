@@ -17,6 +17,16 @@ pub use crate::{
     source::location::{LocationError, SourceLocation},
 };
 
+/// The treatment of a builder with `ONBUILD` triggers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnBuild {
+    /// They run before `assemble`.
+    #[default]
+    Run,
+    /// The builder is refused.
+    Refuse,
+}
+
 /// The request for one build: typed values, before any look-up.
 ///
 /// [`new`](Self::new) takes the required parts. The methods that start with `with_` set the usual ones of the others,
@@ -77,6 +87,8 @@ pub struct BuildRequest {
     pub assemble_runtime_user: Option<String>,
     /// The uids that the users of scripts may have, whatever the origin of the user.
     pub allowed_uids: UidRanges,
+    /// The treatment of a builder with `ONBUILD` triggers.
+    pub on_build: OnBuild,
     /// The name of the application, for the display-name label.
     pub application_name: Option<String>,
     /// The description of the application, for the description label.
@@ -115,6 +127,7 @@ impl BuildRequest {
             assemble_user: None,
             assemble_runtime_user: None,
             allowed_uids: UidRanges::default(),
+            on_build: OnBuild::Run,
             application_name: None,
             description: None,
             keep_source: false,

@@ -73,11 +73,12 @@ async fn execute<R: Runner>(
         options: &ContainerOptions::default(),
         artifacts: None,
         source: None,
+        others: &[],
     };
     let container = runner.start(&start, context).await?;
     let mut container = admitted(container, plan.script_user()).await?;
     context.progress.phase(Phase::Usage);
-    notice_root(&container, plan.script_user(), context.progress);
+    notice_root(container.uid(), plan.script_user(), context.progress);
     let program = program(&plan.run, &plan.user, &plan.image.config);
     let ran = container.exec(&program, context).await;
     let discarded = container.discard().await;
@@ -87,7 +88,7 @@ async fn execute<R: Runner>(
             return Ok(());
         }
         Ok(exit) => BuildError::Script {
-            script: Script::Usage,
+            script: Script::Usage.into(),
             image: plan.image.name.clone(),
             exit,
         },

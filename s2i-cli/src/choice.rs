@@ -239,10 +239,10 @@ mod tests {
         ] {
             assert_eq!(choose(args, config, &host), expected, "{args} {config}");
         }
-        host.engine.docker_host = Some("ssh://d".into());
+        host.engine.docker_host = Some("ssh://".into());
         let refused = choose("", "", &host);
         assert!(
-            refused.contains("ssh is not supported"),
+            refused.contains("it has no host"),
             "no other is taken: {refused}"
         );
     }

@@ -63,7 +63,10 @@ pub(crate) const TERMINATED: Code = Code(143);
 pub(crate) const TABLE: [(Code, &str); 22] = [
     (INTERNAL, "an internal error"),
     (USAGE, "the command line is wrong"),
-    (SCRIPT_FAILED, "a script failed: assemble or another one"),
+    (
+        SCRIPT_FAILED,
+        "a script failed: assemble or another one, or a trigger",
+    ),
     (
         COMMIT,
         "the finished container could not be committed as an image",

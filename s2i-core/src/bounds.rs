@@ -134,6 +134,15 @@ pub const VARIABLES: usize = 4096;
 /// Diagnostics about the lines of one file; the rest is counted.
 pub const DIAGNOSTICS: usize = 20;
 
+/// Bytes of an `ONBUILD` trigger, and of a word in it with the values of its variables.
+pub const TRIGGER: usize = 64 << 10;
+
+/// `ONBUILD` triggers of an image; Docker allows about as many layers.
+pub const TRIGGERS: usize = 128;
+
+/// Files and directories of a source that the patterns of triggers match.
+pub const MATCHES: usize = 10_000;
+
 /// Bytes of the answer of a program on this machine.
 pub const ANSWER: u64 = 1 << 20;
 

@@ -4,6 +4,8 @@
 //! files too. New here: `**` crosses components, a later line wins over an earlier one, `!` can include files of an
 //! ignored directory again, and `..` can't leave the tree.
 
+use std::borrow::Cow;
+
 use globset::{Glob, GlobBuilder, GlobSet};
 use regex::{Regex, RegexBuilder};
 use thiserror::Error;
@@ -20,6 +22,8 @@ pub struct Filter {
     rules: Rules,
     /// Directories that no rule can include again.
     excluded: Vec<String>,
+    /// The directory that paths are relative to; empty for the source's root.
+    base: String,
 }
 
 /// The rules of ignore files, in their order.
@@ -113,6 +117,23 @@ impl Filter {
         self
     }
 
+    /// Returns the same filter for paths relative to a directory below the root.
+    #[must_use]
+    pub fn below(&self, directory: &str) -> Self {
+        Self {
+            base: self.path(directory).into_owned(),
+            ..self.clone()
+        }
+    }
+
+    /// Returns the path below the source's root.
+    fn path<'p>(&self, path: &'p str) -> Cow<'p, str> {
+        match (self.base.as_str(), path) {
+            ("", path) => path.into(),
+            (base, path) => format!("{base}/{path}").into(),
+        }
+    }
+
     /// Adds the lines of an ignore file, `place` being its name in diagnostics.
     ///
     /// # Errors
@@ -157,14 +178,16 @@ impl Filter {
     /// never left out.
     #[must_use]
     pub fn leaves_out(&self, path: &str) -> bool {
-        !path.is_empty() && (self.is_excluded(path) || self.is_ignored(path))
+        let whole = self.path(path);
+        !path.is_empty() && (self.is_excluded(&whole) || self.is_ignored(&whole))
     }
 
     /// Returns whether everything below this directory is left out as well, so that a walk can skip it.
     #[must_use]
     pub fn prunes(&self, directory: &str) -> bool {
         let may_rescue = self.rules.rescues.contains(&true);
-        self.is_excluded(directory) || (!may_rescue && self.is_ignored(directory))
+        let directory = self.path(directory);
+        self.is_excluded(&directory) || (!may_rescue && self.is_ignored(&directory))
     }
 
     fn is_excluded(&self, path: &str) -> bool {

@@ -34,6 +34,7 @@ pub mod ignore;
 pub mod image;
 mod image_metadata;
 mod image_ref;
+pub mod instruction;
 pub mod label;
 mod layout;
 pub mod mapping;

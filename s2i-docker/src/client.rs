@@ -17,7 +17,7 @@ use s2i_build::{
 use s2i_core::{ErrorChain, ImageRef};
 use thiserror::Error as ThisError;
 
-use crate::{endpoint::Endpoint, transport};
+use crate::{endpoint::Endpoint, ssh::Address, transport};
 
 /// The timeout for the response to a commit or a load. It is practically unlimited, because only a stall would be a
 /// reason to give up, and the API does not show one.
@@ -55,10 +55,16 @@ impl Client {
         }
         let docker = match url.split_once("://") {
             Some(("unix", path)) => unix(path, timeout),
-            Some((_, host)) => {
-                transport::client(HttpConnector::new(), format!("http://{host}"), timeout)
+            Some(("ssh", address)) => {
+                let address = Address::parse(address).map_err(|err| EngineError::NoEndpoint {
+                    reason: format!("{from} names `{url}`: {err}"),
+                })?;
+                address.connect(timeout)
             }
-            None => transport::client(HttpConnector::new(), format!("http://{url}"), timeout),
+            Some((_, host)) => {
+                transport::client(HttpConnector::new(), format!("http://{host}"), 0, timeout)
+            }
+            None => transport::client(HttpConnector::new(), format!("http://{url}"), 0, timeout),
         };
         let docker = docker.map_err(|err| EngineError::Unreachable {
             endpoint: url.into(),
@@ -136,7 +142,7 @@ fn unix(path: &str, timeout: u64) -> Result<Docker, Error> {
     }
     // The connector takes the path as the name of a host.
     let host = base16ct::lower::encode_string(path.as_bytes());
-    transport::client(UnixConnector, format!("unix://{host}"), timeout)
+    transport::client(UnixConnector, format!("unix://{host}"), 0, timeout)
 }
 
 /// An error message of the engine.

@@ -6,7 +6,10 @@ use s2i_build::EngineError;
 use s2i_core::{bounds, image::Digest};
 use serde::Deserialize;
 
-use crate::tls::{Tls, TlsRequest};
+use crate::{
+    ssh::Address,
+    tls::{Tls, TlsRequest},
+};
 
 /// The environment of the process as far as it matters here. The caller reads it once.
 #[derive(Clone, Debug, Default)]
@@ -39,7 +42,7 @@ pub enum Flavour {
 /// An address at which an engine is expected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
-    /// `unix:///path` or `tcp://host:port`.
+    /// `unix:///path`, `tcp://host:port` or `ssh://[user@]host[:port]`.
     pub url: String,
     /// The option, variable or file that the address comes from, for messages.
     pub from: String,
@@ -167,14 +170,17 @@ impl Endpoint {
                     tls,
                 });
             }
-            Some(("ssh", _)) => {
-                return no(format!(
-                    "{from} names `{url}`, and ssh is not supported for engines"
-                ));
+            Some(("ssh", address)) => {
+                Address::parse(address).map_err(|err| EngineError::NoEndpoint {
+                    reason: format!("{from} names `{url}`: {err}"),
+                })?;
+                // The connection is that of SSH; variables for TLS are for other addresses.
+                let (from, tls) = (from.into(), None);
+                return Ok(Self { url, from, tls });
             }
             _ => {
                 return no(format!(
-                    "{from} names `{url}`, which is neither unix:///path nor tcp://host:port"
+                    "{from} names `{url}`, which is neither unix:///path nor tcp://host:port nor ssh://user@host"
                 ));
             }
         }
@@ -333,14 +339,17 @@ mod tests {
         let no = "no container engine can be chosen: ";
         let env = HostEnv::default();
         check(
-            Some("ssh://h"),
+            Some("ssh://h:x"),
             &env,
-            &format!("{no}--url names `ssh://h`, and ssh is not supported for engines"),
+            &format!("{no}--url names `ssh://h:x`: its port is not a number from 1 to 65535"),
         );
+        check(Some("ssh://me@h"), &env, "ssh://me@h from --url");
         check(
             Some("x"),
             &env,
-            &format!("{no}--url names `x`, which is neither unix:///path nor tcp://host:port"),
+            &format!(
+                "{no}--url names `x`, which is neither unix:///path nor tcp://host:port nor ssh://user@host"
+            ),
         );
         let tls = HostEnv {
             tls: TlsRequest {

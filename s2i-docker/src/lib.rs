@@ -31,6 +31,7 @@ mod env;
 mod images;
 mod launch;
 mod limits;
+mod ssh;
 mod stored_content;
 mod tls;
 mod transfers;

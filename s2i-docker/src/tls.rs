@@ -141,7 +141,7 @@ impl Tls {
             .enable_http1()
             .build();
         let host = url.split_once("://").map_or(url, |(_, host)| host);
-        let docker = transport::client(connector, format!("https://{host}"), timeout);
+        let docker = transport::client(connector, format!("https://{host}"), 0, timeout);
         docker.map_err(|err| TlsError::Client(err.into()))
     }
 }

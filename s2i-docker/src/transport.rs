@@ -31,15 +31,16 @@ impl Accepted {
     }
 }
 
-/// Creates the client of the engine at a URL whose scheme the connector knows; the first call connects. `timeout` is
-/// in seconds.
+/// Creates the client of the engine at a URL whose scheme the connector knows; the first call connects. `idle` is the
+/// number of connections that wait for the next request, and `timeout` is in seconds.
 pub(crate) fn client(
     connector: impl Connect + Clone + Send + Sync + 'static,
     url: String,
+    idle: usize,
     timeout: u64,
 ) -> Result<Docker, Error> {
     let mut builder = Client::builder(TokioExecutor::new());
-    builder.pool_max_idle_per_host(0);
+    builder.pool_max_idle_per_host(idle);
     let client = builder.build(connector);
     let transport = move |request: BollardRequest| {
         let mark = request.extensions().get::<Accepted>().cloned();

@@ -2,7 +2,8 @@
 //! `assemble-runtime`, `save-artifacts`, `usage` or `run` by the name it is started with.
 //!
 //! `true` and `false` do what they do everywhere. `wrapper`, `printer` and `waiter` are entry points: the first becomes
-//! the program that its arguments name, the others print them or only wait.
+//! the program that its arguments name, the others print them or only wait. `sh` performs the line after `-c`, or the
+//! lines of a file.
 //!
 //! `assemble` performs the lines of the file `instructions` in the source; without that file it copies the source to
 //! `/app`. `assemble-runtime` does the same with `app/runtime-instructions` in its working directory.
@@ -11,7 +12,7 @@
 //! [`perform`]. `run` serves `app/page` over HTTP if it exists, or else prints its arguments.
 //!
 //! As `interpret` it is the interpreter of scripts that are written in these verbs, one a line, and begin with
-//! `#!/usr/bin/interpret`. Started with a command, as an ENTRYPOINT is, `entry` prints a line and becomes that command.
+//! `#!/usr/bin/interpret`.
 //!
 //! The source is in `/tmp/src` unless `TEST_SOURCE` names another directory. Started with the name of a program
 //! that unpacks archives, it creates the file `/trojan-ran`.
@@ -69,7 +70,8 @@ fn main() -> ExitCode {
             Ok(())
         }
         ("waiter", _) => sleep("60"),
-        ("interpret", Some(script)) => interpret(script),
+        ("sh", Some("-c")) => args[2..].iter().try_for_each(|line| perform(line)),
+        ("sh" | "interpret", Some(script)) => interpret(script),
         (name, _) if UNPACKERS.contains(&name) => {
             fs::write("/trojan-ran", name).map_err(Into::into)
         }
@@ -140,10 +142,11 @@ fn write_archive(dir: &Path) -> Outcome {
     Ok(out.flush()?)
 }
 
-/// Performs the lines of a script after its first one.
+/// Performs the lines of a script, but for the one that names its interpreter.
 fn interpret(script: &str) -> Outcome {
     let text = fs::read_to_string(script)?;
-    text.lines().skip(1).try_for_each(perform)
+    let mut lines = text.lines().filter(|line| !line.starts_with("#!"));
+    lines.try_for_each(perform)
 }
 
 /// Performs one line: a verb and its arguments.

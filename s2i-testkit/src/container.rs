@@ -60,6 +60,18 @@ impl Container for ScriptedContainer {
         self.has_source
     }
 
+    async fn identify(
+        &mut self,
+        user: &str,
+        context: BuildContext<'_>,
+    ) -> Result<u32, EngineError> {
+        self.engine
+            .operation("identify", Operation::LookAtContainer, user)?;
+        ScriptedEngine::interrupted(context.cancel)?;
+        let uid = self.engine.uid_of(user);
+        Ok(uid.unwrap_or_default())
+    }
+
     async fn unpack(
         &mut self,
         input: Input<'_>,

@@ -173,7 +173,7 @@ impl ScriptedEngine {
         Ok(())
     }
 
-    fn uid_of(&self, user: &str) -> Option<u32> {
+    pub(crate) fn uid_of(&self, user: &str) -> Option<u32> {
         let name = user.split(':').next().unwrap_or_default();
         Account::uid_of(user).or_else(|| self.model().users.get(name).copied())
     }

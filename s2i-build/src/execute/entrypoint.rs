@@ -69,6 +69,7 @@ impl<E: Runner + ImageStore> Executor<'_, E> {
             options: &ContainerOptions::default(),
             artifacts: None,
             source: None,
+            others: &[],
         };
         let run = stage.runs().next().expect("a checked stage has a program");
         let container = self.engine.start(&start, self.context).await?;

@@ -348,14 +348,10 @@ pub(crate) fn program(run: &Run, user: &User, config: &ContainerConfig) -> Progr
 }
 
 /// Sends a notice if a script runs as root.
-pub(crate) fn notice_root(
-    container: &impl Container,
-    user: ScriptUser<'_>,
-    progress: &Progress<'_>,
-) {
-    if container.uid() == 0 {
+pub(crate) fn notice_root(uid: u32, user: ScriptUser<'_>, progress: &Progress<'_>) {
+    if uid == 0 {
         progress.notice(Notice::RunsAsRoot {
-            script: user.script(),
+            script: user.command(),
             is_optional: user.is_optional(),
             user: user.reason(),
         });

@@ -12,8 +12,8 @@ use crate::{
     event::Phase,
     injection::Injection,
     plan::{
-        Copy, CopySource, Inject, OnStageFailure, Run, SavedArtifacts, Stage, StageName, Step,
-        TRUST_FILE,
+        Command, Copy, CopySource, Inject, OnStageFailure, Run, SavedArtifacts, Stage, StageName,
+        Step, TRUST_FILE,
     },
     ports::{
         Artifacts, Container, Content, EngineError, ImageStore, Input, Program, Runner, SourceTree,
@@ -133,11 +133,12 @@ impl<E: Runner + ImageStore> Executor<'_, E> {
         artifacts: Option<Artifacts<'_>>,
     ) -> Result<E::Container, BuildFailure> {
         let tree = self.materials.source.tree(self.plan.times);
-        let source = stage.copies().find(|copy| copy.from == CopySource::Source);
-        let source = source.map(|copy| SourceTree {
+        let source = stage.first_source().map(|copy| SourceTree {
             tree: &tree,
             into: &copy.into,
         });
+        let others = stage.runs().filter_map(|run| run.user.as_ref());
+        let others: Vec<_> = others.map(|user| user.name.as_str()).collect();
         let start = Start {
             image: &self.image(stage.from)?,
             user: &stage.user.name,
@@ -146,10 +147,13 @@ impl<E: Runner + ImageStore> Executor<'_, E> {
             options: &stage.options,
             artifacts,
             source,
+            others: &others,
         };
         let container = self.engine.start(&start, self.context).await?;
-        let run = stage.runs().next().expect("a checked stage has a program");
-        admitted(container, self.plan.script_user(stage, run)).await
+        match stage.runs().find(|run| run.user.is_none()) {
+            Some(run) => admitted(container, self.plan.script_user(stage, run)).await,
+            None => Ok(container),
+        }
     }
 
     async fn copy(
@@ -164,6 +168,7 @@ impl<E: Runner + ImageStore> Executor<'_, E> {
             CopySource::Stdout(_) if container.has_artifacts() => return Ok(()),
             CopySource::Stdout(saved) => return self.copy_output(saved, copy, container).await,
             CopySource::Source => Content::Tree(source.tree(times)),
+            CopySource::Paths(paths) => Content::Archive(source.paths(paths, times)),
             CopySource::Scripts(scripts) => Content::Archive(source.scripts(scripts, times)),
             CopySource::Fetched(fetched) => {
                 let set = self.materials.scripts(&fetched.url);
@@ -180,11 +185,14 @@ impl<E: Runner + ImageStore> Executor<'_, E> {
             }
         };
         self.context.progress.phase(copy_phase(stage));
-        if copy.from == CopySource::Source && container.has_source() {
+        if stage.first_source() == Some(copy) && container.has_source() {
             return Ok(());
         }
-        let into = copy.into.clone();
-        let input = Input { into, content };
+        let input = Input {
+            into: copy.into.clone(),
+            content,
+            owner: copy.owner.clone(),
+        };
         Ok(container.unpack(input, self.context).await?)
     }
 
@@ -229,9 +237,9 @@ impl<E: Runner + ImageStore> Executor<'_, E> {
     ) -> Result<(), BuildFailure> {
         let mut container = self.start_with(from, None).await?;
         let run = from.runs().next().expect("a checked stage has a program");
-        self.context.progress.phase(run_phase(run.script));
+        self.context.progress.phase(run_phase(&run.script));
         notice_root(
-            &container,
+            container.uid(),
             self.plan.script_user(from, run),
             self.context.progress,
         );
@@ -239,6 +247,7 @@ impl<E: Runner + ImageStore> Executor<'_, E> {
         let input = Input {
             into: copy.into.clone(),
             content: Content::Archive(container.exec_archive(&program, self.context.progress)),
+            owner: copy.owner.clone(),
         };
         let copied = into.unpack(input, self.context).await;
         self.context.warn_of_leftover(container.discard().await);
@@ -252,14 +261,16 @@ impl<E: Runner + ImageStore> Executor<'_, E> {
         run: &Run,
         container: &mut E::Container,
     ) -> Result<(), StepFailure> {
-        self.context.progress.phase(run_phase(run.script));
+        self.context.progress.phase(run_phase(&run.script));
         let program = self.program(stage, run)?;
         let image = self.image(stage.from)?.name;
-        notice_root(
-            container,
-            self.plan.script_user(stage, run),
-            self.context.progress,
-        );
+        let user = self.plan.script_user(stage, run);
+        let uid = match &run.user {
+            Some(user) => container.identify(&user.name, self.context).await?,
+            None => container.uid(),
+        };
+        user.check(uid).map_err(BuildError::User)?;
+        notice_root(uid, user, self.context.progress);
         let span =
             tracing::info_span!("run", { trace::IMAGE } = %image, { trace::SCRIPT } = %run.script);
         let exec = container.exec(&program, self.context);
@@ -274,7 +285,7 @@ impl<E: Runner + ImageStore> Executor<'_, E> {
         if exit.is_success() {
             return Ok(());
         }
-        let script = run.script;
+        let script = run.script.clone();
         Err(BuildError::Script {
             script,
             image,
@@ -292,7 +303,7 @@ impl<E: Runner + ImageStore> Executor<'_, E> {
             secrets: secrets.cloned().collect(),
             masked: injections.flat_map(Injection::texts).collect(),
             without: stage.options.without_capabilities.clone(),
-            ..program(run, &stage.user, &image.config)
+            ..program(run, stage.user_of(run), &image.config)
         })
     }
 
@@ -320,11 +331,12 @@ fn copy_phase(stage: &Stage) -> Phase {
     }
 }
 
-fn run_phase(script: Script) -> Phase {
-    match script {
-        Script::SaveArtifacts => Phase::SaveArtifacts,
-        Script::AssembleRuntime => Phase::AssembleRuntime,
-        Script::Usage => Phase::Usage,
-        Script::Assemble | Script::Run => Phase::Assemble,
+fn run_phase(command: &Command) -> Phase {
+    match command {
+        Command::Trigger(_) => Phase::Triggers,
+        Command::Script(Script::SaveArtifacts) => Phase::SaveArtifacts,
+        Command::Script(Script::AssembleRuntime) => Phase::AssembleRuntime,
+        Command::Script(Script::Usage) => Phase::Usage,
+        Command::Script(Script::Assemble | Script::Run) => Phase::Assemble,
     }
 }

@@ -34,11 +34,12 @@ pub(super) fn program(
     extra: &[EnvVar],
 ) -> Result<Run, PlanError> {
     Ok(Run {
-        script,
+        script: script.into(),
         argv: vec![path.to_string()],
         env: environment::merge([&[epoch(context)], extra, &context.env[..]]),
         secrets: Vec::new(),
         cwd: working_dir(image)?,
+        user: None,
         optional: false,
     })
 }
@@ -62,7 +63,14 @@ pub(super) fn working_dir(image: &ImageFacts) -> Result<ContainerPath, PlanError
         what: "working directory",
         source,
     };
-    let dir: ContainerPath = dir.parse().map_err(bad)?;
+    checked_dir(image, dir.parse().map_err(bad)?)
+}
+
+/// Returns a working directory, if it can be one.
+pub(super) fn checked_dir(
+    image: &ImageFacts,
+    dir: ContainerPath,
+) -> Result<ContainerPath, PlanError> {
     // A working directory there can lead to a file that the host has open (CVE-2024-21626).
     let proc = "/proc".parse::<ContainerPath>().expect("a normalised path");
     if proc.contains(&dir) {

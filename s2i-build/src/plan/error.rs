@@ -1,7 +1,8 @@
 //! The errors of planning.
 
 use s2i_core::{
-    ContainerPath, ContainerPathError, ImageRef, Script, bounds, label, mapping::MappingError,
+    ContainerPath, ContainerPathError, ImageRef, Script, bounds, instruction::InstructionError,
+    label, mapping::MappingError,
 };
 use thiserror::Error;
 
@@ -117,9 +118,52 @@ pub enum PlanError {
     /// A script would run as a user who is not allowed.
     #[error(transparent)]
     User(#[from] Box<UserRefused>),
-    /// The image has ONBUILD triggers.
-    #[error("the image `{0}` has ONBUILD triggers, which only a Dockerfile build would run")]
+    /// The runtime image has ONBUILD triggers.
+    #[error("the runtime image `{0}` has ONBUILD triggers, which only those of a builder run")]
     OnBuild(ImageRef),
+    /// The builder has ONBUILD triggers, and the request forbids them.
+    #[error("the image `{0}` has ONBUILD triggers, and --block-onbuild is given")]
+    OnBuildBlocked(ImageRef),
+    /// The builder has more triggers than are accepted.
+    #[error("the image `{0}` has more than {most} ONBUILD triggers", most = bounds::TRIGGERS)]
+    TooManyTriggers(ImageRef),
+    /// A trigger that can't be run.
+    #[error("can't run `{trigger}` of the image `{image}`")]
+    Trigger {
+        /// The trigger.
+        trigger: String,
+        /// The builder.
+        image: ImageRef,
+        /// The reason.
+        #[source]
+        source: InstructionError,
+    },
+    /// A trigger with an invalid path in the image.
+    #[error("can't run `{trigger}` of the image `{image}`")]
+    TriggerPath {
+        /// The trigger.
+        trigger: String,
+        /// The builder.
+        image: ImageRef,
+        /// The reason.
+        #[source]
+        source: ContainerPathError,
+    },
+    /// A trigger copies what the source does not have.
+    #[error("`{trigger}` of the image `{image}` needs `{path}`, which the source does not have")]
+    TriggerSource {
+        /// The trigger.
+        trigger: String,
+        /// The builder.
+        image: ImageRef,
+        /// The path or pattern.
+        path: String,
+    },
+    /// Neither the builder nor the source has a command.
+    #[error(
+        "there is no command for the result: the image `{0}` has none, and the source has neither a script `run` nor an executable file `run`, `start`, `exec` or `execute`"
+    )]
+    NoCommand(ImageRef),
     /// The name of the result has a digest.
     #[error("the result can't be called `{0}`: a digest is known only after the build")]
     DigestTag(ImageRef),
@@ -195,9 +239,16 @@ impl PlanError {
             Self::OthersImage(image) => format!(
                 "to give its name to the result, name the builder too: `s2i build SOURCE BUILDER {image}`"
             ),
-            Self::OnBuild(_) => {
+            Self::OnBuild(_) => "use a runtime image without ONBUILD".into(),
+            Self::OnBuildBlocked(_) | Self::Trigger { .. } => {
                 "use an image without ONBUILD, with its scripts in a directory and the label for it"
                     .into()
+            }
+            Self::TriggerSource { .. } => {
+                "add it to the source, and check --exclude and .s2iignore".into()
+            }
+            Self::NoCommand(_) => {
+                "put an executable script into the source as .s2i/bin/run".into()
             }
             Self::DigestTag(_) => {
                 "give a name with an optional tag, for example app:latest".into()

@@ -10,7 +10,7 @@ use super::{
 use crate::request::ContainerOptions;
 
 /// The version of the execution of plans: it changes the key when the same plan gives another result.
-const VERSION: &str = concat!("s2i ", env!("CARGO_PKG_VERSION"), " plan 3");
+const VERSION: &str = concat!("s2i ", env!("CARGO_PKG_VERSION"), " plan 4");
 
 impl BuildPlan {
     /// Returns the key that an engine stores the result under: a digest of everything in the plan that decides about
@@ -143,13 +143,14 @@ fn deciding_stage(stage: &Stage) -> Value {
 
 fn deciding_step(step: &Step) -> Value {
     match step {
-        Step::Copy(Copy { from, into }) => match from {
+        Step::Copy(Copy { from, into, owner }) => match from {
             CopySource::Source
+            | CopySource::Paths(_)
             | CopySource::Scripts(_)
             | CopySource::Fetched(_)
             | CopySource::Trust
             | CopySource::Stdout(_)
-            | CopySource::Stage(_) => json!([from, into]),
+            | CopySource::Stage(_) => json!([from, into, owner]),
         },
         Step::Inject(Inject {
             // The digest identifies the files.
@@ -165,8 +166,9 @@ fn deciding_step(step: &Step) -> Value {
             env,
             secrets,
             cwd,
+            user,
             optional,
-        }) => json!([script, argv, env, secrets, cwd, optional]),
+        }) => json!([script, argv, env, secrets, cwd, user, optional]),
     }
 }
 
@@ -182,6 +184,7 @@ fn deciding_output(output: &Output) -> Value {
                 labels,
                 entrypoint,
                 cmd,
+                after_triggers,
             },
         // An image from the cache can get any name.
         name: _,
@@ -196,7 +199,8 @@ fn deciding_output(output: &Output) -> Value {
         env,
         labels,
         entrypoint,
-        cmd
+        cmd,
+        after_triggers
     ])
 }
 

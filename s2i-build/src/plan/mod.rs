@@ -3,6 +3,7 @@
 //! The [document] is the result; the other modules each make one kind of decision.
 
 mod builder;
+mod command;
 mod common;
 mod counts;
 pub mod document;
@@ -13,6 +14,7 @@ mod render;
 mod runtime;
 mod save;
 mod scripts;
+mod triggers;
 mod usage;
 mod user;
 mod variables;
@@ -23,6 +25,7 @@ use s2i_core::{
 };
 
 pub use builder::{Choice, ChoiceReason, ResultName, ResultReason, SourceEvidence, choose};
+pub use command::{Command, UnknownCommand};
 use common::{Context, layout, program, variable, working_dir};
 pub use document::*;
 pub use error::PlanError;
@@ -31,13 +34,15 @@ pub use render::{
     DockerfileError, DockerfileForm, dockerfile_scripts_dir,
 };
 pub(crate) use scripts::urls as script_urls;
+use triggers::Triggers;
+pub(crate) use triggers::patterns as trigger_patterns;
 pub use usage::{UsagePlan, usage};
 pub use user::{ScriptUser, UserReason, UserRefused};
 use variables::Variables;
 
 use crate::{
     facts::{ASSUMED_WORKING_DIR, Facts, ImageFacts},
-    request::{BuildRequest, HostMount, Injection},
+    request::{BuildRequest, HostMount, Injection, OnBuild},
 };
 
 /// The time of a build when neither the user nor the source has one: the first second of 1980 that every archive format
@@ -46,6 +51,14 @@ pub const DEFAULT_EPOCH: u64 = 315_532_801;
 
 /// The name of the file with the certificates of [`CopySource::Trust`].
 pub const TRUST_FILE: &str = "ca.pem";
+
+/// The scripts that go into the container of a builder where they are not in the image.
+const SCRIPTS: [Script; 4] = [
+    Script::Assemble,
+    Script::Run,
+    Script::SaveArtifacts,
+    Script::Usage,
+];
 
 /// A plan, and the values that it refers to by name.
 #[derive(Clone, Debug)]
@@ -75,8 +88,9 @@ pub fn plan(request: &BuildRequest, facts: &Facts) -> Result<PlannedBuild, PlanE
         secrets: variables.secrets,
         epoch: request.epoch.or(commit_time).unwrap_or(DEFAULT_EPOCH),
     };
+    let triggers = Triggers::of(&facts.builder, &context.env)?;
     let scripts = scripts::ScriptPaths {
-        image: &facts.builder,
+        image: triggers.as_ref().map_or(&facts.builder, |it| &it.image),
         labels: &labels,
         layout: &layout,
         source: &facts.source,
@@ -84,21 +98,30 @@ pub fn plan(request: &BuildRequest, facts: &Facts) -> Result<PlannedBuild, PlanE
         requested: request.scripts_url.as_ref(),
     };
     scripts.check_requested()?;
-    let mut build = build_stage(&context, &scripts)?;
+    let mut build = match &triggers {
+        Some(triggers) => triggers.stage(&context, &scripts)?,
+        None => build_stage(&context, &scripts)?,
+    };
     let mut stages = Vec::new();
     if let Some((previous, artifacts)) = save::plan(&context, &scripts)? {
         stages.push(previous);
         build.steps.insert(0, Step::Copy(artifacts));
     }
     stages.push(build);
-    let outputs = match &facts.runtime {
+    let mut outputs = match &facts.runtime {
         Some(image) => {
             let (runtime, outputs) = runtime::plan(&context, image, &scripts)?;
             stages.push(runtime);
             outputs
         }
-        None => vec![output::of_build(&context, &scripts)?],
+        None => vec![output::of_build(&context, &scripts, triggers.as_ref())?],
     };
+    if let Some(triggers) = triggers {
+        let mut of_build = outputs.iter_mut();
+        if let Some(output) = of_build.find(|output| output.stage == StageName::Build) {
+            output.config.after_triggers = Some(triggers.image.config.into());
+        }
+    }
     let plan = BuildPlan {
         version: Version,
         inputs: inputs(&context),
@@ -128,7 +151,7 @@ fn times(request: &BuildRequest, facts: &Facts) -> Times {
 /// Refuses a request that can't succeed whatever the scripts do.
 fn check(request: &BuildRequest, facts: &Facts) -> Result<(), PlanError> {
     output::check_tag(request, facts)?;
-    facts.inputs().try_for_each(check_on_build)?;
+    check_on_build(request, facts)?;
     HostMount::check_all(&request.container.mounts)?;
     let mut images = facts.inputs().chain(&facts.previous);
     images.try_for_each(check_system)?;
@@ -146,12 +169,16 @@ fn check_system(image: &ImageFacts) -> Result<(), PlanError> {
     })
 }
 
-/// Refuses an image with triggers. They would need a build by the engine, which runs without limits.
-fn check_on_build(image: &ImageFacts) -> Result<(), PlanError> {
-    if image.config.on_build.is_empty() {
-        return Ok(());
+/// Refuses a builder with triggers that the request forbids, and a runtime image with triggers: they are for the source.
+fn check_on_build(request: &BuildRequest, facts: &Facts) -> Result<(), PlanError> {
+    let has_triggers = |image: &&ImageFacts| !image.config.on_build.is_empty();
+    if request.on_build == OnBuild::Refuse && has_triggers(&&facts.builder) {
+        return Err(PlanError::OnBuildBlocked(facts.builder.name.clone()));
     }
-    Err(PlanError::OnBuild(image.name.clone()))
+    match facts.runtime.as_ref().filter(has_triggers) {
+        Some(image) => Err(PlanError::OnBuild(image.name.clone())),
+        None => Ok(()),
+    }
 }
 
 fn inputs(context: &Context<'_>) -> Inputs {
@@ -186,21 +213,11 @@ fn build_stage(
 ) -> Result<Stage, PlanError> {
     let layout = scripts.layout;
     let path = scripts.find(Script::Assemble)?;
-    let copy = |from, into| Step::Copy(Copy { from, into });
+    let copy = |from, into| Step::Copy(Copy::new(from, into));
     let mut steps = vec![copy(CopySource::Source, layout.source())];
-    let own = scripts.copied(&[
-        Script::Assemble,
-        Script::Run,
-        Script::SaveArtifacts,
-        Script::Usage,
-    ]);
+    let own = scripts.copied(&SCRIPTS);
     steps.extend(own.into_iter().map(|own| copy(own, layout.scripts())));
-    if context.request.trust.is_some() {
-        steps.push(copy(CopySource::Trust, layout.trust()));
-    }
-    for injection in &context.request.injections {
-        steps.push(Step::Inject(inject(injection, scripts.image)?));
-    }
+    steps.extend(temporary(context, scripts)?);
     let run = program(
         context,
         Script::Assemble,
@@ -208,9 +225,8 @@ fn build_stage(
         &path,
         &context.build_env,
     )?;
-    let secrets = context.secrets.iter().map(|secret| secret.name().into());
     steps.push(Step::Run(Run {
-        secrets: secrets.collect(),
+        secrets: secret_names(context),
         ..run
     }));
     let label = scripts.labels.assemble_user.clone();
@@ -224,6 +240,25 @@ fn build_stage(
         steps,
         on_failure: OnStageFailure::Fail,
     })
+}
+
+/// Returns the steps for what exists during a build and is in no image: certificates and injected files.
+fn temporary(
+    context: &Context<'_>,
+    scripts: &scripts::ScriptPaths<'_>,
+) -> Result<Vec<Step>, PlanError> {
+    let trust = context.request.trust.iter();
+    let trust = trust.map(|_| Copy::new(CopySource::Trust, scripts.layout.trust()));
+    let mut steps: Vec<_> = trust.map(Step::Copy).collect();
+    for injection in &context.request.injections {
+        steps.push(Step::Inject(inject(injection, scripts.image)?));
+    }
+    Ok(steps)
+}
+
+fn secret_names(context: &Context<'_>) -> Vec<String> {
+    let secrets = context.secrets.iter();
+    secrets.map(|secret| secret.name().into()).collect()
 }
 
 /// Returns the step that injects files into a container of the image. A directory goes to its destination; a file gets

@@ -9,7 +9,7 @@ use s2i_core::{
 
 use super::{
     ConfigChanges, Entrypoint, OnNamingFailure, Output, PlanError, StageName, common::Context,
-    scripts::ScriptPaths,
+    scripts::ScriptPaths, triggers::Triggers,
 };
 use crate::{
     facts::{Facts, ImageFacts},
@@ -20,14 +20,23 @@ use crate::{
 pub(super) fn of_build(
     context: &Context<'_>,
     scripts: &ScriptPaths<'_>,
+    triggers: Option<&Triggers>,
 ) -> Result<Output, PlanError> {
-    let run = scripts.find(Script::Run)?;
+    let mut remove = removed(context, scripts);
+    let (config, require) = if let Some(triggers) = triggers {
+        let source = scripts.layout.source();
+        remove.retain(|removal| removal.path != source || !triggers.use_directory(&source));
+        triggers.command(context, scripts)?
+    } else {
+        let run = scripts.find(Script::Run)?;
+        (config(context, scripts.image, &run)?, vec![run])
+    };
     Ok(Output {
         stage: StageName::Build,
-        remove: removed(context, scripts),
+        remove,
         labels_file: Some(labels_file()),
-        config: config(context, scripts.image, &run)?,
-        require: vec![run],
+        config,
+        require,
         name: context.request.tag.clone(),
         on_naming_failure: OnNamingFailure::Fail,
         replaces: replaced(context.request, context.facts.tagged.as_ref()),
@@ -115,6 +124,7 @@ pub(super) fn config(
         labels: generated_labels(context.request, context.facts),
         entrypoint: entrypoint(base),
         cmd: vec![run.to_string()],
+        after_triggers: None,
     };
     changes.check_size(&base.config)?;
     Ok(changes)

@@ -72,14 +72,12 @@ fn steps(
         name: StageName::Build,
         paths: artifacts(context.request, scripts.image, scripts.labels)?,
     });
-    let mut steps = vec![Step::Copy(Copy {
-        from: artifacts,
-        into: working_dir(scripts.image)?,
-    })];
+    let into = working_dir(scripts.image)?;
+    let mut steps = vec![Step::Copy(Copy::new(artifacts, into))];
     let own = scripts.copied(&[Script::AssembleRuntime, Script::Run]);
     steps.extend(own.into_iter().map(|from| {
         let into = scripts.layout.scripts();
-        Step::Copy(Copy { from, into })
+        Step::Copy(Copy::new(from, into))
     }));
     let script = Script::AssembleRuntime;
     let run = program(context, script, scripts.image, &assemble_runtime, &[])?;

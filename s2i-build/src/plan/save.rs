@@ -37,11 +37,12 @@ pub(super) fn plan(
         return Ok(None);
     };
     let run = Run {
-        script: Script::SaveArtifacts,
+        script: Script::SaveArtifacts.into(),
         argv: vec![path.to_string()],
         env: vec![epoch(context)],
         secrets: Vec::new(),
         cwd: working_dir(image)?,
+        user: None,
         optional: false,
     };
     let stage = Stage {
@@ -64,7 +65,7 @@ pub(super) fn plan(
         mount: mount(builder, &labels, builder.labels),
     });
     let into = builder.layout.artifacts();
-    Ok(Some((stage, Copy { from, into })))
+    Ok(Some((stage, Copy::new(from, into))))
 }
 
 /// Returns the directory of the previous image that can be mounted. The labels of both images have to allow it, and

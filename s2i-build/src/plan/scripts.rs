@@ -49,6 +49,11 @@ impl ScriptPaths<'_> {
         }
     }
 
+    /// Returns whether there is a script, in the image, the source or a URL.
+    pub(super) fn has(&self, script: Script) -> Result<bool, PlanError> {
+        Ok(self.place(script)?.is_some())
+    }
+
     /// Returns the copies of those of the scripts that are not in the image.
     pub(super) fn copied(&self, scripts: &[Script]) -> Vec<CopySource> {
         let mut of_source = Vec::new();

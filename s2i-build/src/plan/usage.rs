@@ -58,11 +58,12 @@ pub fn usage(request: &UsageRequest, image: &ImageFacts) -> Result<UsagePlan, Pl
             allowed: request.allowed_uids.clone(),
         },
         run: Run {
-            script: Script::Usage,
+            script: Script::Usage.into(),
             argv: std::iter::once(path.to_string()).chain(json).collect(),
             env: request.env.clone(),
             secrets: Vec::new(),
             cwd: working_dir(image)?,
+            user: None,
             optional: false,
         },
         network: Network::None,

@@ -6,7 +6,7 @@ use s2i_core::{Account, ImageRef, Script, UidRanges, label};
 use serde::Serialize;
 use thiserror::Error;
 
-use super::{BuildPlan, Run, Stage, User, UserOrigin};
+use super::{BuildPlan, Command, Run, Stage, User, UserOrigin};
 use crate::{facts::ImageFacts, request::BuildRequest};
 
 const ASSEMBLE_USER: &str = "--assemble-user";
@@ -60,7 +60,7 @@ impl BuildPlan {
     pub(crate) fn script_user<'a>(&'a self, stage: &'a Stage, run: &'a Run) -> ScriptUser<'a> {
         let image = self.inputs.images.get(stage.from);
         let image = image.expect("the planner has an image for each stage");
-        ScriptUser::new(&image.reference, run, &stage.user)
+        ScriptUser::new(&image.reference, run, stage.user_of(run))
     }
 
     /// Refuses users whose number is known and not allowed. Names are resolved later, in the container, before anything
@@ -87,7 +87,7 @@ impl ScriptUser<'_> {
             return Ok(());
         }
         Err(Box::new(UserRefused {
-            script: self.run.script,
+            script: self.run.script.clone(),
             uid,
             reason: self.reason(),
             allowed: self.user.allowed.clone(),
@@ -99,10 +99,10 @@ impl ScriptUser<'_> {
         Account::uid_of(&self.user.name).map_or(Ok(()), |uid| self.check(uid))
     }
 
-    /// Returns the script.
+    /// Returns the program.
     #[must_use]
-    pub fn script(self) -> Script {
-        self.run.script
+    pub fn command(self) -> Command {
+        self.run.script.clone()
     }
 
     /// Returns whether the script runs only if the image has it.
@@ -150,6 +150,12 @@ impl fmt::Display for UserReason {
                 )
             }
             UserOrigin::Option(option) => write!(f, "{option} is `{user}`{named}"),
+            UserOrigin::Trigger => {
+                write!(
+                    f,
+                    "a trigger of the image `{image}` has USER `{user}`{named}"
+                )
+            }
         }
     }
 }
@@ -161,8 +167,8 @@ impl fmt::Display for UserReason {
     reason.image
 )]
 pub struct UserRefused {
-    /// The script.
-    pub script: Script,
+    /// The script or trigger.
+    pub script: Command,
     /// The number of the user.
     pub uid: u32,
     /// The user and its origin.
@@ -176,9 +182,11 @@ impl UserRefused {
     #[must_use]
     pub fn hint(&self) -> String {
         let option = match self.script {
-            Script::AssembleRuntime => ASSEMBLE_RUNTIME_USER,
-            Script::Usage => return "allow this number with --allowed-uids".into(),
-            _ => ASSEMBLE_USER,
+            Command::Script(Script::AssembleRuntime) => ASSEMBLE_RUNTIME_USER,
+            Command::Script(Script::Usage) | Command::Trigger(_) => {
+                return "allow this number with --allowed-uids".into();
+            }
+            Command::Script(_) => ASSEMBLE_USER,
         };
         format!(
             "name a user of an allowed number with {option}, or allow this one with --allowed-uids"

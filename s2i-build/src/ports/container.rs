@@ -31,6 +31,13 @@ pub trait Container: Send {
         false
     }
 
+    /// Returns the uid of a user, by the tables of the container when it is asked for first.
+    fn identify(
+        &mut self,
+        user: &str,
+        context: BuildContext<'_>,
+    ) -> impl Future<Output = Result<u32, EngineError>> + Send;
+
     /// Uploads an input.
     fn unpack(
         &mut self,
@@ -110,6 +117,8 @@ pub struct Input<'a> {
     pub into: ContainerPath,
     /// The content.
     pub content: Content<'a>,
+    /// The owner, in the notation of image configs, in place of the container's user.
+    pub owner: Option<String>,
 }
 
 /// The content of an input.

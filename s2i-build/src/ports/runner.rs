@@ -37,8 +37,10 @@ pub trait Runner: Send + Sync {
 pub struct Start<'a> {
     /// The image to start from.
     pub image: &'a ImageFacts,
-    /// The user of all operations in it, in the notation of image configs; empty for root.
+    /// The user of all operations in it without another one, in the notation of image configs; empty for root.
     pub user: &'a str,
+    /// The other users of programs in it.
+    pub others: &'a [&'a str],
     /// The network.
     pub network: &'a Network,
     /// The limits of its resources.
@@ -53,12 +55,16 @@ pub struct Start<'a> {
 }
 
 impl Start<'_> {
-    /// Returns whether the container gets the usual capabilities of root: if its user is root by number, or by the name
-    /// `root`. Another name may turn out to be root's as well; such a container only has the agent's capabilities.
+    /// Returns whether the container gets the usual capabilities of root: if one of its users is root by number, or by
+    /// the name `root`. Another name may turn out to be root's as well; such a container only has the agent's
+    /// capabilities.
     #[must_use]
     pub fn is_for_root(&self) -> bool {
-        let name = self.user.split(':').next();
-        Account::uid_of(self.user) == Some(0) || name == Some("root")
+        let is_root = |user: &str| {
+            let name = user.split(':').next();
+            Account::uid_of(user) == Some(0) || name == Some("root")
+        };
+        is_root(self.user) || self.others.iter().any(|user| is_root(user))
     }
 }
 

@@ -145,12 +145,16 @@ impl Session {
                     .lost("the agent has another version of the protocol"));
             }
         }
-        session.uid = session.identify().await?;
+        session.uid = session.identify(user).await?;
         Ok(session)
     }
 
-    async fn identify(&mut self) -> Result<u32, EngineError> {
-        let user = self.user.clone();
+    /// Returns the uid of a user, by the tables of the container when it is asked for first.
+    ///
+    /// # Errors
+    /// [`EngineError::Container`] when there is no such user.
+    pub async fn identify(&mut self, user: &str) -> Result<u32, EngineError> {
+        let user = user.to_owned();
         let request = Request::Identify { user };
         match self.ask(&request, &Progress::new(&())).await? {
             Answer::Identified { uid } => Ok(uid),
@@ -296,7 +300,7 @@ impl Session {
         };
         let request = Request::Unpack {
             into: input.into.clone(),
-            user: self.user.clone(),
+            user: input.owner.unwrap_or_else(|| self.user.clone()),
         };
         self.upload(&input.into, &request, archive, progress).await
     }

@@ -7,6 +7,7 @@ mod fingerprint;
 mod git;
 mod lfs;
 pub mod location;
+mod matches;
 mod modules;
 mod objects;
 mod reference;

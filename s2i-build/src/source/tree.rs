@@ -1,7 +1,7 @@
 //! A source tree on this machine, and the facts about it.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     io::{self, Write},
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
@@ -24,11 +24,12 @@ use super::{
     SourceError,
     checkout::Checkout,
     fingerprint::{self, Survey},
+    matches::{self, Parts},
 };
 use crate::{
-    facts::{CommitFacts, SourceFacts},
+    facts::{CommitFacts, SourceFacts, SourceMatch},
     notice::Notice,
-    plan::SourceFilter,
+    plan::{SourceFilter, SourcePath},
     request::SourceRequest,
     stream::{ArchiveStream, Tree, blocking, pieces_of},
 };
@@ -170,6 +171,48 @@ impl Fetched {
         let (root, scripts) = (Arc::clone(&self.root), scripts.to_vec());
         let kept = self.kept_times(times);
         pieces_of(move |out| write_scripts(&root, &scripts, times.new, kept, out))
+    }
+
+    /// Looks for files and directories by their paths or patterns; what does not exist or is left out is not found.
+    ///
+    /// # Errors
+    /// [`SourceError::Io`] when a directory can't be read, a pattern is invalid, or more than [`bounds::MATCHES`] match.
+    pub async fn find(
+        &self,
+        patterns: Vec<String>,
+    ) -> Result<BTreeMap<String, Vec<SourceMatch>>, SourceError> {
+        let (root, filter) = (Arc::clone(&self.root), Arc::clone(&self.filter));
+        let find = move || {
+            let find = |pattern: String| {
+                let found = matches::find(&root, &filter, &pattern)
+                    .map_err(|err| SourceError::io("look in the source for", &pattern)(err))?;
+                Ok((pattern, found))
+            };
+            patterns.into_iter().map(find).collect()
+        };
+        let found = blocking(find).await;
+        found.map_err(SourceError::io("read", self.root.path()))?
+    }
+
+    /// Returns parts of the tree as an archive: files, or the content of one directory.
+    #[must_use]
+    pub fn paths(&self, paths: &[SourcePath], times: Times) -> ArchiveStream<'static> {
+        let Tree {
+            root,
+            filter,
+            mtime,
+            keep,
+        } = self.tree(times);
+        let paths = paths.to_vec();
+        pieces_of(move |out| {
+            let parts = Parts {
+                root: &root,
+                filter: &filter,
+                mtime,
+                keep,
+            };
+            parts.write(&paths, out)
+        })
     }
 
     /// Returns the text of a script of the tree. A link is followed inside the tree only.

@@ -408,7 +408,7 @@ fn failing_script_is_reported_and_nothing_is_committed() {
         engine.model().exits.insert(image.into(), Exit::Code(3));
         let failed = run(&engine, &split(), &CancelToken::default()).unwrap_err();
         assert!(
-            matches!(failed.error, BuildError::Script { script: s, exit: Exit::Code(3), .. } if s == script)
+            matches!(failed.error, BuildError::Script { script: ref s, exit: Exit::Code(3), .. } if *s == script)
         );
         assert_eq!(
             failed.error.to_string(),

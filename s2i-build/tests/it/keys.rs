@@ -6,8 +6,8 @@ use s2i_build::{
     CancelToken, build,
     plan::Submodules,
     request::{
-        BuildRequest, Builder, Builders, ContainerOptions, Limits, Network, PreviousRequest,
-        PullPolicy, RuntimeRequest, SourceRequest,
+        BuildRequest, Builder, Builders, ContainerOptions, Limits, Network, OnBuild,
+        PreviousRequest, PullPolicy, RuntimeRequest, SourceRequest,
     },
     source::LocalAndGit,
 };
@@ -199,6 +199,11 @@ const REQUEST: &[Case] = &[
         "assemble_runtime_user",
         |request, _| request.assemble_runtime_user = Some("1002".into()),
         Same("there is no such script in this build; in a split build it matters"),
+    ),
+    (
+        "on_build",
+        |request, _| request.on_build = OnBuild::Refuse,
+        Same("it refuses a build and changes none"),
     ),
     (
         "allowed_uids",
@@ -435,6 +440,7 @@ fn every_option_changes_the_key_or_can_not_matter() {
         assemble_user,
         assemble_runtime_user,
         allowed_uids,
+        on_build,
         application_name,
         description,
         keep_source,

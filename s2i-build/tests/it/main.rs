@@ -9,6 +9,7 @@
 //! - `sources`: directories and Git repositories, with the real `git`
 //! - `submodules`: submodules, clones and references
 //! - `lfs`: files of Git LFS, with the real `git-lfs`
+//! - `triggers`: builders with `ONBUILD` triggers
 //! - `hostile_repositories`: repositories and requests that try to run a program by way of Git
 //! - `destinations`: no text of a user or a label leads an upload out of its directory
 
@@ -28,4 +29,5 @@ mod races;
 mod secrets;
 mod sources;
 mod submodules;
+mod triggers;
 mod usages;

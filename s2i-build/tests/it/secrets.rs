@@ -1,6 +1,9 @@
 //! Variables that only `assemble` gets: where they are in a plan, and where they are not.
 
-use std::{collections::BTreeSet, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use s2i_build::{
     BuildContext, CancelToken, build,
@@ -68,6 +71,7 @@ fn facts() -> Facts {
         previous: None,
         tagged: None,
         scripts: Vec::new(),
+        trigger_files: BTreeMap::new(),
         source: SourceFacts {
             location: "app".into(),
             fingerprint: Some("source".into()),

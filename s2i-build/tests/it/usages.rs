@@ -166,7 +166,7 @@ fn output_of_a_failing_script_is_sent() {
     let is_it = matches!(
         failed.error,
         BuildError::Script {
-            script: Script::Usage,
+            script: plan::Command::Script(Script::Usage),
             exit: Exit::Code(3),
             ..
         }

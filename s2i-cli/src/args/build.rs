@@ -8,8 +8,9 @@ use s2i_core::{ContainerPath, EnvVar, ImageRef, mapping::MappingList};
 
 use super::{
     container::ContainerArgs, credentials::CredentialArgs, dockerfile::DockerfileArgs,
-    legacy::LegacyOptions, limits::LimitArgs, previous::PreviousArgs, result::ResultArgs,
-    scripts::ScriptArgs, source::SourceArgs, uids::AllowedUids, use_config::UseConfig,
+    legacy::LegacyOptions, limits::LimitArgs, on_build::OnBuildArgs, previous::PreviousArgs,
+    result::ResultArgs, scripts::ScriptArgs, source::SourceArgs, uids::AllowedUids,
+    use_config::UseConfig,
 };
 
 const AFTER_HELP: &str = "\
@@ -64,7 +65,7 @@ pub(crate) struct Build {
     /// Read environment variables from a file, one NAME=VALUE per line
     #[arg(short = 'E', long, value_name = "FILE")]
     pub(crate) environment_file: Option<PathBuf>,
-    /// Pass a secret to `assemble` only, and keep it out of images and logs:
+    /// Pass a secret to `assemble` and ONBUILD triggers only, and keep it out of images and logs:
     /// `id=NAME[,env=VARIABLE][,src=FILE]`; by default, the value is that of the environment variable NAME
     #[arg(long, value_name = "id=NAME")]
     pub(crate) secret: Vec<String>,
@@ -88,6 +89,8 @@ pub(crate) struct Build {
     pub(crate) assemble_user: Option<String>,
     #[command(flatten)]
     pub(crate) allowed: AllowedUids,
+    #[command(flatten)]
+    pub(crate) on_build: OnBuildArgs,
     #[command(flatten)]
     pub(crate) scripts: ScriptArgs,
     /// Upload the source, scripts and artifacts below this directory instead of the builder image's default

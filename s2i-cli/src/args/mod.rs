@@ -10,6 +10,7 @@ mod images;
 mod legacy;
 mod limits;
 mod login;
+mod on_build;
 mod parse;
 mod previous;
 mod rebuild;
@@ -62,7 +63,7 @@ pub(crate) struct Args {
 #[derive(Debug, ClapArgs)]
 #[command(next_help_heading = "Options of all commands")]
 pub(crate) struct Global {
-    /// Address of Docker or Podman: `unix:///path` or `tcp://host:port`
+    /// Address of Docker or Podman: `unix:///path`, `tcp://host:port` or `ssh://user@host`
     #[arg(short = 'U', long, global = true, value_name = "URL")]
     pub(crate) url: Option<String>,
     #[command(flatten)]

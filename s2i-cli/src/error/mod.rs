@@ -5,8 +5,9 @@ pub(crate) mod reason;
 use std::{io, path::PathBuf};
 
 use s2i_build::{
-    BuildError, BuildFailure, EngineError, Interrupt, SourceError, injection::InjectionError,
-    plan::PlanError,
+    BuildError, BuildFailure, EngineError, Interrupt, SourceError,
+    injection::InjectionError,
+    plan::{Command, PlanError},
 };
 use s2i_core::{ErrorChain, ImageRef, ImageRefError, Script, wire::FailureKind};
 use s2i_oci::{credentials::CredentialError, registry::RegistryError, store::StoreError};
@@ -196,7 +197,8 @@ fn build_code(err: &BuildError) -> Code {
             | PlanError::NotAtUrl { .. }
             | PlanError::NoScriptsAtUrl { .. }
             | PlanError::NoUsage { .. }
-            | PlanError::NoConfig { .. },
+            | PlanError::NoConfig { .. }
+            | PlanError::NoCommand { .. },
         ) => exit::NO_SCRIPT,
         BuildError::User(_) | BuildError::Plan(PlanError::User(_)) => exit::USER_NOT_ALLOWED,
         BuildError::Plan(PlanError::NoTag) => exit::USAGE,
@@ -284,7 +286,7 @@ fn build_hint(err: &BuildError) -> Option<String> {
         BuildError::Engine(err) => return engine_hint(err),
         BuildError::NoPickedBuilder { .. } => NO_PICKED_BUILDER,
         BuildError::Script {
-            script: Script::Usage,
+            script: Command::Script(Script::Usage),
             ..
         } => "its output is above; not every script supports --json",
         BuildError::Script { .. } => "its output is above",

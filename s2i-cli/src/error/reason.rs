@@ -1,6 +1,9 @@
 //! The identifiers of the Go `s2i` for the reasons why builds fail.
 
-use s2i_build::{BuildError, EngineError, SourceError, plan::PlanError};
+use s2i_build::{
+    BuildError, EngineError, SourceError,
+    plan::{Command, PlanError},
+};
 use s2i_core::{ImageRef, Script, wire::FailureKind};
 
 use super::Error;
@@ -19,9 +22,13 @@ pub(crate) fn of(err: &Error, runtime: Option<&ImageRef>) -> Option<&'static str
         BuildError::Plan(err) => of_plan(err),
         BuildError::User(_) => "AssembleUserForbidden",
         BuildError::Script {
-            script: Script::Assemble | Script::AssembleRuntime,
+            script: Command::Script(Script::Assemble | Script::AssembleRuntime),
             ..
         } => "AssembleFailed",
+        BuildError::Script {
+            script: Command::Trigger(_),
+            ..
+        } => "DockerImageBuildFailed",
         BuildError::Dockerfile(_) => "DockerFileCreationFailed",
         BuildError::NoPickedBuilder { .. } => "PullBuilderImageFailed",
         BuildError::Engine(err) => of_engine(err, runtime),
@@ -36,7 +43,12 @@ fn of_plan(err: &PlanError) -> &'static str {
         | PlanError::NotAtUrl { .. }
         | PlanError::NoScriptsAtUrl(_)
         | PlanError::NoUsage(_) => "InstallScriptsFailed",
-        PlanError::OnBuild { .. } => "OnBuildForbidden",
+        PlanError::OnBuild { .. } | PlanError::OnBuildBlocked { .. } => "OnBuildForbidden",
+        PlanError::NoCommand { .. } => "DockerFileCreationFailed",
+        PlanError::TooManyTriggers { .. }
+        | PlanError::Trigger { .. }
+        | PlanError::TriggerPath { .. }
+        | PlanError::TriggerSource { .. } => "DockerImageBuildFailed",
         PlanError::User(_) => "AssembleUserForbidden",
         PlanError::Artifact(_) | PlanError::NoArtifacts { .. } | PlanError::SameArtifact { .. } => {
             "InvalidArtifactsMapping"

@@ -223,7 +223,7 @@ fn sources() {
 fn users_and_images() {
     let refused = |script| {
         Box::new(UserRefused {
-            script,
+            script: Script::into(script),
             uid: 0,
             reason: UserReason {
                 image: "s2i/go".parse().unwrap(),
@@ -263,7 +263,7 @@ fn a_go_mod() -> SourceEvidence {
 #[test]
 fn the_rest() {
     let script = |script, exit| BuildError::Script {
-        script,
+        script: Script::into(script),
         image: "s2i/go".parse().unwrap(),
         exit,
     };

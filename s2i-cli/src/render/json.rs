@@ -106,6 +106,7 @@ fn step(phase: Phase) -> Option<(&'static str, &'static str)> {
     match phase {
         Phase::Images => Some(("PullImages", "PullBuilderImage")),
         Phase::SaveArtifacts => Some(("RetrieveArtifacts", "RetrievePreviousArtifacts")),
+        Phase::Triggers => Some(("Build", "BuildDockerImage")),
         Phase::Assemble => Some(("Assemble", "AssembleBuildScripts")),
         Phase::Commit => Some(("CommitContainer", "CommitContainer")),
         _ => None,

@@ -166,7 +166,7 @@ mod tests {
 
     fn root(is_optional: bool, user: &str, origin: UserOrigin) -> Notice {
         Notice::RunsAsRoot {
-            script: Script::Assemble,
+            script: Script::Assemble.into(),
             is_optional,
             user: UserReason {
                 image: image(),

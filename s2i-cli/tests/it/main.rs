@@ -23,5 +23,7 @@ mod results;
 mod scene;
 mod shell;
 mod signals;
+mod ssh;
 mod terminal;
+mod triggers;
 mod upstream;

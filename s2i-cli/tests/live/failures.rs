@@ -100,10 +100,12 @@ fn image_without_scripts_is_rejected_before_the_start() {
 fn unusable_images_are_rejected_before_the_start() {
     let Some(live) = live() else { return };
     let mut triggers = Recipe::builder();
-    triggers.other.insert("OnBuild", json!(["RUN id"]));
+    triggers
+        .other
+        .insert("OnBuild", json!(["RUN id", "COPY --from=x a b"]));
     let mut recipes = Vec::new();
     if !live.engine.is_podman() {
-        recipes.push((triggers, "has ONBUILD triggers"));
+        recipes.push((triggers, "s2i does not support `COPY --from`"));
     }
     if live.engine.is_native() {
         let mut windows = Recipe::builder();
@@ -112,7 +114,7 @@ fn unusable_images_are_rejected_before_the_start() {
         for value in [json!("RUN id"), json!({"0": "RUN id"}), json!([1])] {
             let mut triggers = Recipe::builder();
             triggers.other.insert("OnBuild", value);
-            recipes.push((triggers, "has ONBUILD triggers"));
+            recipes.push((triggers, "is not an instruction that a trigger can be"));
         }
     }
     for (recipe, expected) in recipes {

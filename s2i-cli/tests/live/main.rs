@@ -17,6 +17,7 @@
 //! | [`attacks`] | attacks that are known from other tools |
 //! | [`choices`] | builds without a builder, and with one ambiguous name |
 //! | [`usage`] | `s2i usage` |
+//! | [`triggers`] | builders with `ONBUILD` triggers |
 //! | [`users`] | the users of scripts, and which are rejected |
 //! | [`create`] | the skeleton of a builder image, which passes its own test |
 //! | [`secrets`] | variables that only `assemble` gets |
@@ -94,6 +95,7 @@ mod stalls;
 mod texts;
 mod tls;
 mod tools;
+mod triggers;
 mod upstream;
 mod usage;
 mod users;

@@ -13,6 +13,8 @@ mod ignore;
 #[cfg(test)]
 mod image_ref;
 #[cfg(test)]
+mod instruction;
+#[cfg(test)]
 mod seal;
 #[cfg(test)]
 mod unpack;
@@ -43,6 +45,11 @@ fn image_references() {
 #[test]
 fn ignore_files() {
     corpus::each("ignore", ignore::check);
+}
+
+#[test]
+fn instructions() {
+    corpus::each("instruction", instruction::check);
 }
 
 #[test]

@@ -276,6 +276,7 @@ async fn a_network_is_passed_on() {
             options: &ContainerOptions::default(),
             artifacts: None,
             source: None,
+            others: &[],
         };
         let progress = s2i_build::event::Progress::new(&scene.recorder);
         let container = scene
@@ -313,6 +314,7 @@ async fn options_of_containers_are_passed_on() {
         options: &options,
         artifacts: None,
         source: None,
+        others: &[],
     };
     scene.engine.check_options(&options).unwrap();
     let progress = s2i_build::event::Progress::new(&scene.recorder);

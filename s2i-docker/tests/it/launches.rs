@@ -115,6 +115,7 @@ async fn a_limit_that_is_left_out_is_no_limit() {
         options: &ContainerOptions::default(),
         artifacts: None,
         source: None,
+        others: &[],
     };
     let progress = Progress::new(&scene.recorder);
     let started = scene

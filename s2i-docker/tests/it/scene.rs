@@ -139,12 +139,14 @@ impl Scene {
             options: &ContainerOptions::default(),
             artifacts: None,
             source: None,
+            others: &[],
         };
         let progress = Progress::new(&self.recorder);
         let mut container = in_time(self.engine.start(&start, self.context(&progress))).await?;
         let input = Input {
             into: "/tmp/src".parse().unwrap(),
             content: Content::Archive(content),
+            owner: None,
         };
         let work = async {
             progress.phase(Phase::Upload);

@@ -2,7 +2,10 @@
 
 use thiserror::Error;
 
-use super::{BuildPlan, Copy, CopySource, FetchedScripts, ImageRole, Stage, StageName, Step};
+use super::{
+    BuildPlan, Copy, CopySource, Entrypoint, FetchedScripts, ImageRole, Output, Stage, StageName,
+    Step,
+};
 
 /// An invalid reference in a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -92,6 +95,18 @@ impl BuildPlan {
         Ok(())
     }
 
+    /// Returns whether nothing needs a program of this stage: neither a copy of its output nor the trial of the entry
+    /// point of its image.
+    fn may_only_copy(&self, stage: &Stage) -> bool {
+        let is_tried = |output: &&Output| {
+            output.stage == stage.name
+                && output.config.entrypoint == Entrypoint::KeepIfItRunsArguments
+        };
+        !stage.steps.is_empty()
+            && !self.is_streamed(stage.name)
+            && !self.outputs.iter().any(|output| is_tried(&output))
+    }
+
     fn has_scripts(&self, fetched: &FetchedScripts) -> bool {
         let mut inputs = self.inputs.scripts.iter();
         let input = inputs.find(|input| input.url == fetched.url);
@@ -110,7 +125,8 @@ impl BuildPlan {
         if self.inputs.images.get(role).is_none() {
             return Err(PlanReferenceError::NoImage { stage: name, role });
         }
-        if stage.runs().next().is_none() {
+        // A stage of triggers may only copy.
+        if stage.runs().next().is_none() && !self.may_only_copy(stage) {
             return Err(PlanReferenceError::NoRun(name));
         }
         if self.is_streamed(name) && !matches!(stage.steps[..], [Step::Run(_)]) {
@@ -138,6 +154,7 @@ impl BuildPlan {
                 CopySource::Fetched(_)
                 | CopySource::Trust
                 | CopySource::Source
+                | CopySource::Paths(_)
                 | CopySource::Scripts(_) => continue,
             };
             if !has(from) {

@@ -26,8 +26,8 @@ pub use inputs::{
 };
 pub use output::{ConfigChanges, Entrypoint, OnNamingFailure, Output};
 pub use stage::{
-    Copy, CopySource, FetchedScripts, Inject, OnStageFailure, Run, SavedArtifacts, Stage,
-    StageName, StagePaths, Step, User, UserOrigin,
+    Copy, CopySource, FetchedScripts, Inject, OnStageFailure, Run, SavedArtifacts, SourcePath,
+    Stage, StageName, StagePaths, Step, User, UserOrigin,
 };
 
 /// A whole build.
@@ -113,9 +113,8 @@ impl BuildPlan {
             .stage(output.stage)
             .and_then(|stage| self.inputs.images.get(stage.from))
             .and_then(ImageInput::resolved);
-        let mut labels = base.map_or_else(BTreeMap::new, |base| base.config.labels);
-        labels.extend(output.config.labels.clone());
-        labels
+        let base = base.map(|base| base.config).unwrap_or_default();
+        output.config.applied_to(&base).labels
     }
 
     /// Returns whether another stage copies the standard output of this one, so that it runs for that copy alone.

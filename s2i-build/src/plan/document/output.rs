@@ -78,6 +78,8 @@ pub enum Entrypoint {
     /// It stays if it runs its arguments; otherwise it is dropped with a notice. It is tried in a container of the base
     /// with the programs `true` and `false` of the image.
     KeepIfItRunsArguments,
+    /// It stays, because the command is the base's own.
+    Keep,
 }
 
 /// The differences of the config of an image from that of its base. All else stays, but triggers of `ONBUILD`, which
@@ -98,12 +100,16 @@ pub struct ConfigChanges {
     pub entrypoint: Entrypoint,
     /// The command, in place of the base's.
     pub cmd: Vec<String>,
+    /// The config of the base after its `ONBUILD` triggers, which takes the place of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after_triggers: Option<Box<ContainerConfig>>,
 }
 
 impl ConfigChanges {
     /// Returns the whole config of an image on this base, whose entry point runs its arguments.
     #[must_use]
     pub fn applied_to(&self, base: &ContainerConfig) -> ContainerConfig {
+        let base = self.after_triggers.as_deref().unwrap_or(base);
         let env = environment::merge([&variables_of(base)[..], &self.env[..]]);
         let mut labels = base.labels.clone();
         labels.extend(self.labels.clone());
@@ -116,7 +122,7 @@ impl ConfigChanges {
             env: env.iter().map(EnvVar::to_entry).collect(),
             entrypoint: match self.entrypoint {
                 Entrypoint::Drop => Vec::new(),
-                Entrypoint::KeepIfItRunsArguments => base.entrypoint,
+                Entrypoint::KeepIfItRunsArguments | Entrypoint::Keep => base.entrypoint,
             },
             cmd: self.cmd.clone(),
             labels,

@@ -6,6 +6,7 @@ use s2i_core::{ContainerPath, EnvVar, Script, UidRanges, wire::ReadItem};
 use serde::{Deserialize, Serialize};
 
 use super::ImageRole;
+use crate::plan::Command;
 use crate::request::{ContainerOptions, Limits, Network};
 
 /// One container of a build.
@@ -17,7 +18,7 @@ pub struct Stage {
     pub name: StageName,
     /// The image that the container starts from.
     pub from: ImageRole,
-    /// The user of all steps.
+    /// The user of all steps without another one.
     pub user: User,
     /// The network that its programs can reach.
     pub network: Network,
@@ -90,6 +91,8 @@ pub enum UserOrigin {
     Label(Cow<'static, str>),
     /// This option of the command.
     Option(Cow<'static, str>),
+    /// `USER` in a trigger of the image.
+    Trigger,
 }
 
 /// One thing that is done in a container.
@@ -105,7 +108,7 @@ pub enum Step {
     Run(Run),
 }
 
-/// Files that go into a container, owned by the user of its stage.
+/// Files that go into a container.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -115,6 +118,18 @@ pub struct Copy {
     /// The directory that they go into; it is made where it does not exist.
     #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub into: ContainerPath,
+    /// Their owner, in the notation of image configs; the user of the stage by default, and root if it is empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+}
+
+impl Copy {
+    /// Creates a copy for the user of the stage.
+    #[must_use]
+    pub fn new(from: CopySource, into: ContainerPath) -> Self {
+        let owner = None;
+        Self { from, into, owner }
+    }
 }
 
 /// Files of the host that exist in a container until it is committed, owned by the user of its stage. The commit fails
@@ -144,6 +159,8 @@ pub struct Inject {
 pub enum CopySource {
     /// The source of the build.
     Source,
+    /// Parts of the source.
+    Paths(Vec<SourcePath>),
     /// These scripts of the directory `.s2i/bin` of the source, or of `.sti/bin`.
     Scripts(#[cfg_attr(feature = "schema", schemars(with = "Vec<String>"))] Vec<Script>),
     /// Scripts of a URL.
@@ -154,6 +171,17 @@ pub enum CopySource {
     Stdout(SavedArtifacts),
     /// Files of the container of an earlier stage.
     Stage(StagePaths),
+}
+
+/// A file or directory of the source.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct SourcePath {
+    /// The path in the source; `.` for all of it.
+    pub path: String,
+    /// The path that it is copied to, relative to the directory; `.` for the content of a directory.
+    pub name: String,
 }
 
 /// Scripts of a URL.
@@ -210,9 +238,9 @@ struct StagePath {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Run {
-    /// The script that the program is.
+    /// The script that the program is, or `ONBUILD` and the trigger.
     #[cfg_attr(feature = "schema", schemars(with = "String"))]
-    pub script: Script,
+    pub script: Command,
     /// Path and arguments.
     pub argv: Vec<String>,
     /// Variables beside those of the image; with the same name, these win.
@@ -225,6 +253,9 @@ pub struct Run {
     /// The working directory.
     #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub cwd: ContainerPath,
+    /// The user, in place of that of the stage.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<User>,
     /// True if a program that does not exist counts as one that succeeded.
     #[serde(default)]
     pub optional: bool,
@@ -242,6 +273,25 @@ pub(super) struct Variable {
 }
 
 impl Stage {
+    /// Returns the user of a program in it.
+    #[must_use]
+    pub fn user_of<'s>(&'s self, run: &'s Run) -> &'s User {
+        run.user.as_ref().unwrap_or(&self.user)
+    }
+
+    /// Returns the copy of the source that may be there before all programs, for the user of the stage.
+    #[must_use]
+    pub fn first_source(&self) -> Option<&Copy> {
+        let is_before = |step: &&Step| !matches!(step, Step::Run(_));
+        let mut steps = self.steps.iter().take_while(is_before);
+        steps.find_map(|step| match step {
+            Step::Copy(copy) if copy.from == CopySource::Source && copy.owner.is_none() => {
+                Some(copy)
+            }
+            _ => None,
+        })
+    }
+
     /// Returns the programs that run in it, in order.
     pub fn runs(&self) -> impl Iterator<Item = &Run> {
         self.steps.iter().filter_map(|step| match step {

@@ -6,7 +6,7 @@ use s2i_core::{EnvVar, Times, wire::Removal};
 
 use crate::plan::{
     BuildPlan, ConfigChanges, Copy, CopySource, Entrypoint, Inject, OnNamingFailure,
-    OnStageFailure, Output, Run, Stage, Step, UsagePlan, User, UserOrigin,
+    OnStageFailure, Output, Run, SourcePath, Stage, Step, UsagePlan, User, UserOrigin,
 };
 use crate::{
     facts::ImageFacts,
@@ -90,7 +90,12 @@ impl BuildPlan {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Copy(Copy { from, into }) => writeln!(f, "  copy {from} into {into}"),
+            Self::Copy(Copy { from, into, owner }) => {
+                write!(f, "  copy {from} into {into}")?;
+                let mut owner = owner.iter();
+                owner.try_for_each(|owner| write!(f, " for {owner:?}"))?;
+                writeln!(f)
+            }
             Self::Inject(inject) => inject.fmt(f),
             Self::Run(run) => run.fmt(f),
         }
@@ -118,6 +123,13 @@ impl fmt::Display for CopySource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Source => f.write_str("source"),
+            Self::Paths(paths) => {
+                let paths = paths.iter();
+                let paths: Vec<_> = paths
+                    .map(|SourcePath { path, name }| format!("{path} as {name}"))
+                    .collect();
+                write!(f, "{} of source", paths.join(", "))
+            }
             Self::Scripts(scripts) => {
                 let names: Vec<_> = scripts.iter().map(ToString::to_string).collect();
                 write!(f, "scripts {}", names.join(", "))
@@ -147,7 +159,10 @@ impl fmt::Display for CopySource {
 impl fmt::Display for Run {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let optional = if self.optional { " if it exists" } else { "" };
-        writeln!(f, "  run {:?} in {}{optional}", self.argv, self.cwd)?;
+        write!(f, "  run {:?} in {}{optional}", self.argv, self.cwd)?;
+        let mut user = self.user.iter();
+        user.try_for_each(|user| write!(f, ", as {user}"))?;
+        writeln!(f)?;
         names("    ", &self.env, f)?;
         if self.secrets.is_empty() {
             return Ok(());
@@ -163,6 +178,9 @@ impl fmt::Display for User {
         if let UserOrigin::Label(origin) | UserOrigin::Option(origin) = &self.origin {
             write!(f, " by {origin}")?;
         }
+        if self.origin == UserOrigin::Trigger {
+            write!(f, " by a trigger")?;
+        }
         if self.allowed.is_empty() {
             return Ok(());
         }
@@ -173,8 +191,19 @@ impl fmt::Display for User {
 impl fmt::Display for ConfigChanges {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "  cmd {:?}", self.cmd)?;
-        if self.entrypoint == Entrypoint::KeepIfItRunsArguments {
-            writeln!(f, "  entrypoint of the base if it runs its arguments")?;
+        match self.entrypoint {
+            Entrypoint::Drop => {}
+            Entrypoint::KeepIfItRunsArguments => {
+                writeln!(f, "  entrypoint of the base if it runs its arguments")?;
+            }
+            Entrypoint::Keep => writeln!(f, "  entrypoint of the base")?,
+        }
+        if let Some(config) = &self.after_triggers {
+            let (user, dir) = (&config.user, &config.working_dir);
+            writeln!(
+                f,
+                "  user {user:?}, working directory {dir:?} after the triggers"
+            )?;
         }
         names("  ", &self.env, f)?;
         let mut labels = self.labels.iter();

@@ -150,7 +150,10 @@ impl Upload {
                         let text = prepared.trust().unwrap_or_default();
                         write(DOCKERFILE_TRUST_DIR, TRUST_FILE, text.as_bytes(), 0o644)?;
                     }
-                    CopySource::Source | CopySource::Stdout(_) | CopySource::Stage(_) => {}
+                    CopySource::Source
+                    | CopySource::Paths(_)
+                    | CopySource::Stdout(_)
+                    | CopySource::Stage(_) => {}
                 }
             }
         }

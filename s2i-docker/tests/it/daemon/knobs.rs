@@ -200,6 +200,8 @@ pub(crate) struct Knobs {
     pub(crate) tags: Vec<&'static str>,
     /// What registries know every image by.
     pub(crate) digests: Vec<&'static str>,
+    /// The `ONBUILD` triggers of every image.
+    pub(crate) on_build: Vec<&'static str>,
     pub(crate) life: Life,
     pub(crate) waiting: Waiting,
     /// The limits of a container that it leaves out, without a word.
@@ -239,6 +241,7 @@ impl Default for Knobs {
             ],
             tags: Vec::new(),
             digests: Vec::new(),
+            on_build: Vec::new(),
             life: Life::default(),
             waiting: Waiting::default(),
             ignores: Vec::new(),

@@ -295,6 +295,9 @@ impl Model {
         if !knobs.digests.is_empty() {
             image["RepoDigests"] = json!(knobs.digests);
         }
+        if !knobs.on_build.is_empty() {
+            image["Config"]["OnBuild"] = json!(knobs.on_build);
+        }
         Reply::json(200, &image)
     }
 

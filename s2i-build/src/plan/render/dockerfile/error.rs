@@ -1,6 +1,6 @@
 //! The parts of a plan that have no form in a Dockerfile.
 
-use s2i_core::Account;
+use s2i_core::{Account, ImageRef};
 use thiserror::Error;
 
 use super::DockerfileForm;
@@ -21,6 +21,11 @@ pub enum DockerfileError {
     /// Options of containers, which belong to that command too.
     #[error("a Dockerfile can't have volumes, names of hosts, capabilities or security options")]
     Options,
+    /// `ONBUILD` triggers, which `FROM` runs by itself, with the whole context in place of the source.
+    #[error(
+        "`FROM {0}` would run the ONBUILD triggers of the image with the Dockerfile's own directory in place of the source"
+    )]
+    Triggers(ImageRef),
     /// Injected files, in a form without mounts.
     #[error("a Dockerfile without mounts would keep the injected `{0}` in a layer")]
     Injection(String),

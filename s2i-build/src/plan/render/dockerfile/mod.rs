@@ -76,6 +76,11 @@ struct Dockerfile<'a> {
 
 impl Dockerfile<'_> {
     fn write(mut self) -> Result<String, DockerfileError> {
+        let builder = &self.plan.inputs.images.builder;
+        let config = builder.config.as_ref();
+        if config.is_some_and(|config| !config.on_build.is_empty()) {
+            return Err(DockerfileError::Triggers(builder.reference.clone()));
+        }
         for stage in &self.plan.stages {
             error::check(stage, self.form)?;
             match stage.name {

@@ -207,7 +207,7 @@ impl Dockerfile<'_> {
         let (mut commands, mut injected) = (Vec::new(), Vec::new());
         for step in &stage.steps {
             match step {
-                Step::Copy(Copy { from, into }) => {
+                Step::Copy(Copy { from, into, .. }) => {
                     let (mount, name) = match from {
                         CopySource::Source => {
                             (format!("from={SOURCE},source={MOUNTS}/src,"), "src")
@@ -337,7 +337,10 @@ impl Dockerfile<'_> {
 
     /// Returns whether a program is a script that is copied into the container.
     fn has_copied(&self, run: &Run) -> bool {
-        let into = |copy: &Copy| copy.into.join(run.script.file_name());
+        let Some(script) = run.script.script() else {
+            return false;
+        };
+        let into = |copy: &Copy| copy.into.join(script.file_name());
         let stages = self.plan.stages.iter().flat_map(Stage::copies);
         let mut scripts = stages.filter(|copy| is_scripts(copy));
         scripts.any(|copy| {
