@@ -18,6 +18,7 @@ use thiserror::Error;
 
 use crate::{
     Blob, Digest, HashingWriter,
+    blocks::Blocks,
     compression::decompressed,
     copy::{CopyError, copy},
     manifest::{self, Descriptor},
@@ -383,9 +384,9 @@ pub fn gzip<E: From<io::Error>>(
     write: impl FnOnce(&mut dyn Write) -> Result<(), E>,
 ) -> Result<Descriptor, E> {
     let out = BufWriter::with_capacity(256 * 1024, File::create(at)?);
-    let mut gzip = gzip_to(out);
+    let mut gzip = Blocks::new(gzip_to(out));
     write(&mut gzip)?;
-    let (file, digest, size) = gzip.finish()?.finish();
+    let (file, digest, size) = gzip.finish()?.finish()?.finish();
     file.into_inner().map_err(io::IntoInnerError::into_error)?;
     Ok(Descriptor::new(manifest::LAYER_GZIP, digest, size))
 }
@@ -399,13 +400,13 @@ pub fn gzip<E: From<io::Error>>(
 pub fn gzip_fingerprint() -> Digest {
     static FINGERPRINT: OnceLock<Digest> = OnceLock::new();
     *FINGERPRINT.get_or_init(|| {
-        let mut gzip = gzip_to(io::sink());
+        let mut gzip = Blocks::new(gzip_to(io::sink()));
         // Numbers as text repeat enough for long and short matches.
         let written = (0..20_000_u32).try_for_each(|number| {
             let noise = number.wrapping_mul(2_654_435_761) >> (number % 16);
             write!(gzip, "{noise} ")
         });
-        let finished = written.and_then(|()| gzip.finish());
+        let finished = written.and_then(|()| gzip.finish()?.finish());
         let (_, digest, _) = finished.expect("a sink takes everything").finish();
         digest
     })
@@ -425,6 +426,24 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn compression_does_not_depend_on_the_sizes_of_writes() {
+        let numbers = (0..60_000_u32).map(|number| number.wrapping_mul(2_654_435_761) % 5000);
+        let text: String = numbers.map(|number| format!("{number} ")).collect();
+        let dir = tempfile::tempdir().unwrap();
+        let digest = |size: usize| {
+            let at = dir.path().join("layer.gz");
+            let mut pieces = text.as_bytes().chunks(size);
+            gzip(&at, |out| pieces.try_for_each(|piece| out.write_all(piece)))
+                .unwrap()
+                .digest
+        };
+        let whole = digest(text.len());
+        for size in [100, 512, 8192, 65_536, 100_000] {
+            assert_eq!(digest(size), whole, "{size}");
+        }
+    }
 
     fn listing(layer: &Blob) -> Vec<String> {
         let mut archive = tar::Archive::new(File::open(layer.path()).unwrap());

@@ -49,6 +49,7 @@
 //! ```
 
 pub mod archive;
+mod blocks;
 mod compression;
 mod copy;
 #[cfg(feature = "registry")]
