@@ -83,7 +83,7 @@ pub(crate) async fn build(
         assemble_user: not_empty(args.assemble_user.as_ref()),
         assemble_runtime_user: not_empty(args.assemble_runtime_user.as_ref()),
         allowed_uids: args.allowed.or(&config.allowed_uids),
-        on_build: args.on_build.treatment(),
+        on_build: args.triggers.treatment(),
         application_name: args.application_name.clone(),
         description: args.description.clone(),
         keep_source: args.keep_source,

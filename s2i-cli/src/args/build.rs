@@ -90,7 +90,7 @@ pub(crate) struct Build {
     #[command(flatten)]
     pub(crate) allowed: AllowedUids,
     #[command(flatten)]
-    pub(crate) on_build: OnBuildArgs,
+    pub(crate) triggers: OnBuildArgs,
     #[command(flatten)]
     pub(crate) scripts: ScriptArgs,
     /// Upload the source, scripts and artifacts below this directory instead of the builder image's default

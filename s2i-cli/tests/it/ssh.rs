@@ -91,20 +91,23 @@ fn failures_of_ssh_are_reported() {
     let denied = "#!/bin/sh\necho 'me@lab: Permission denied (publickey).' >&2\nexit 255\n";
     for (ssh, expected) in [
         (
-            Some(denied),
+            denied,
             "`ssh lab docker system dial-stdio` ended (exit status: 255): me@lab: Permission denied (publickey).",
         ),
         (
-            Some("#!/bin/sh\nexit 0\n"),
+            "#!/bin/sh\nexit 0\n",
             "`ssh lab docker system dial-stdio` ended (exit status: 0)",
         ),
-        (None, "`ssh` can't be started: "),
     ] {
-        s2i(&scene, ssh, &["images"])
+        s2i(&scene, Some(ssh), &["images"])
             .ends_with(20)
             .warns("ssh://me@lab:2222")
             .warns(expected);
     }
+    fs::remove_file(scene.path("bin/ssh")).unwrap();
+    s2i(&scene, None, &["images"])
+        .ends_with(20)
+        .warns("`ssh` can't be started: ");
 }
 
 #[test]
