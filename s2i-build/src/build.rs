@@ -9,7 +9,7 @@ use crate::{
     context::BuildContext,
     error::{BuildError, BuildFailure},
     event::{EventSink, Phase, Progress},
-    execute::{Materials, execute, remove_replaced},
+    execute::{Materials, execute, name_result, remove_replaced},
     gather,
     injection::Injection,
     notice::Notice,
@@ -28,6 +28,8 @@ pub struct Outcome {
     pub image_id: String,
     /// The name of the image, if it got one.
     pub tag: Option<ImageRef>,
+    /// The other names of the image.
+    pub other_tags: Vec<ImageRef>,
     /// The builder image.
     pub builder: ImageRef,
     /// All labels of the image.
@@ -113,8 +115,9 @@ pub async fn build<E: Engine, S: SourceReader>(
     let (prepared, committed) = built?;
     Ok(Outcome {
         image_id: committed.id,
-        labels: prepared.plan().labels_of_result(),
+        labels: committed.labels,
         tag: prepared.request.tag,
+        other_tags: prepared.request.other_tags,
         builder: prepared.builder,
         size: committed.size,
         times: progress.times(),
@@ -206,6 +209,7 @@ async fn run_plan<E: Runner + ImageStore + BuildCache>(
             .await?
     {
         context.progress.notice(Notice::Unchanged);
+        name_result(engine, plan, &committed).await?;
         remove_replaced(engine, plan, context).await;
         return Ok(committed);
     }

@@ -33,6 +33,8 @@ pub struct Facts {
     pub previous: Option<ImageFacts>,
     /// The image that currently has the name of the result, if there is one.
     pub tagged: Option<ImageFacts>,
+    /// The images that currently have the other names of the result, each by that name.
+    pub other_tagged: Vec<ImageFacts>,
     /// The source.
     pub source: SourceFacts,
     /// The scripts of URLs, each URL once.
@@ -124,6 +126,8 @@ pub fn variables_of(config: &ContainerConfig) -> Vec<EnvVar> {
 pub struct SourceFacts {
     /// The location without credentials, for labels.
     pub location: String,
+    /// The URL of the repository without credentials: of a repository of this machine, that of its `origin`.
+    pub repository: Option<String>,
     /// The directory in it that is built.
     pub context_dir: Option<String>,
     /// The commit, if the source was fetched with Git.
@@ -154,6 +158,8 @@ pub struct CommitFacts {
     pub author: String,
     /// Author date in Git's default format.
     pub date: String,
+    /// The tag of the commit, if it has one: the requested one, else the newest.
+    pub tag: Option<String>,
     /// First line of the message, cut to 80 characters.
     pub subject: String,
     /// Commit time in seconds since 1970.

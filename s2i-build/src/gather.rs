@@ -94,7 +94,14 @@ pub async fn images<R: ImageResolver>(
         None => None,
     };
     let previous = previous(images, request, context).await?;
-    let tagged = tagged(images, request, context).await?;
+    let tagged = match &request.tag {
+        Some(tag) => named(images, tag, context).await?,
+        None => None,
+    };
+    let mut other_tagged = Vec::new();
+    for tag in &request.other_tags {
+        other_tagged.extend(named(images, tag, context).await?);
+    }
     let images = std::iter::once(&builder).chain(&runtime);
     for image in images {
         context
@@ -112,6 +119,7 @@ pub async fn images<R: ImageResolver>(
         runtime,
         previous,
         tagged,
+        other_tagged,
         source: SourceFacts {
             fingerprint: fingerprint.filter(|_| !request.no_cache),
             newest,
@@ -211,15 +219,12 @@ async fn previous<R: ImageResolver>(
     }
 }
 
-/// Looks up the image that currently has the name of the result.
-async fn tagged<R: ImageResolver>(
+/// Looks up the image that currently has a name of the result.
+async fn named<R: ImageResolver>(
     images: &R,
-    request: &BuildRequest,
+    tag: &ImageRef,
     context: BuildContext<'_>,
 ) -> Result<Option<ImageFacts>, BuildError> {
-    let Some(tag) = &request.tag else {
-        return Ok(None);
-    };
     // With a tag it is a name to every engine. Without one it could be a prefix of an ID.
     let name = format!("{}:{}", tag.name(), tag.tag_or_latest());
     let name: ImageRef = name.parse().expect("parts of a name");

@@ -53,6 +53,8 @@ pub struct BuildRequest {
     pub builder_pull: PullPolicy,
     /// The name of the result; without one it only has its ID.
     pub tag: Option<ImageRef>,
+    /// Names that the result gets beside the first one.
+    pub other_tags: Vec<ImageRef>,
     /// The slim image that receives the artifacts.
     pub runtime: Option<RuntimeRequest>,
     /// The image of the previous build, whose saved artifacts this one starts with.
@@ -111,6 +113,7 @@ impl BuildRequest {
             builders: Builders::default(),
             builder_pull: PullPolicy::IfNotPresent,
             tag: None,
+            other_tags: Vec::new(),
             runtime: None,
             previous: None,
             env: Vec::new(),

@@ -55,6 +55,7 @@ pub(crate) async fn build(
         builders: config.builders.clone(),
         builder_pull: args.pull_policy,
         tag: args.name(),
+        other_tags: args.names().into_iter().skip(1).collect(),
         runtime: args.runtime_image.clone().map(|image| RuntimeRequest {
             image,
             pull: args.runtime_pull_policy,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use thiserror::Error;
 
-use crate::bounds;
+use crate::{bounds, label};
 
 /// The path of the file in a container.
 pub const IMAGE_METADATA_FILE: &str = "/tmp/.s2i/image_metadata.json";
@@ -29,6 +29,12 @@ pub enum ImageMetadataError {
     /// It has more labels than are accepted.
     #[error("it has more than {} labels", bounds::VARIABLES)]
     TooMany,
+    /// With its labels, the image would have more bytes of labels than it can have.
+    #[error(
+        "with them, the image would have more than {} bytes of labels",
+        label::SIZE_LIMIT
+    )]
+    TooLong,
 }
 
 #[derive(Deserialize)]

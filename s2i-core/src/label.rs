@@ -54,6 +54,47 @@ pub const BUILD_SOURCE_LOCATION: &str = "io.openshift.s2i.build.source-location"
 /// The directory of the source that was built.
 pub const BUILD_SOURCE_CONTEXT_DIR: &str = "io.openshift.s2i.build.source-context-dir";
 
+/// The URL of the source repository, by the specification of OCI.
+pub const OCI_SOURCE: &str = "org.opencontainers.image.source";
+/// The commit that was built.
+pub const OCI_REVISION: &str = "org.opencontainers.image.revision";
+/// The version of the application.
+pub const OCI_VERSION: &str = "org.opencontainers.image.version";
+/// The time of the image, as RFC 3339 text.
+pub const OCI_CREATED: &str = "org.opencontainers.image.created";
+/// The name of the image that this one is based on.
+pub const OCI_BASE_NAME: &str = "org.opencontainers.image.base.name";
+/// The digest of the image that this one is based on, in its registry.
+pub const OCI_BASE_DIGEST: &str = "org.opencontainers.image.base.digest";
+
+/// The labels of OCI that each build decides. They are also annotations of the manifest.
+pub const OCI: [&str; 6] = [
+    OCI_SOURCE,
+    OCI_REVISION,
+    OCI_VERSION,
+    OCI_CREATED,
+    OCI_BASE_NAME,
+    OCI_BASE_DIGEST,
+];
+
+/// The labels that describe the build of one image, so that an image on its base does not have their values.
+pub const OF_ONE_BUILD: [&str; 14] = [
+    OCI_SOURCE,
+    OCI_REVISION,
+    OCI_VERSION,
+    OCI_CREATED,
+    OCI_BASE_NAME,
+    OCI_BASE_DIGEST,
+    BUILD_IMAGE,
+    BUILD_COMMIT_AUTHOR,
+    BUILD_COMMIT_DATE,
+    BUILD_COMMIT_ID,
+    BUILD_COMMIT_REF,
+    BUILD_COMMIT_MESSAGE,
+    BUILD_SOURCE_LOCATION,
+    BUILD_SOURCE_CONTEXT_DIR,
+];
+
 /// The bytes that all keys and values of an image's labels may have together.
 pub const SIZE_LIMIT: usize = 10_240;
 

@@ -40,10 +40,10 @@ impl Backend for DockerBackend {
             if let Some(tag) = &commit.tag {
                 container.client.tag(&id, tag).await?;
             }
-            container.image_size(&id).await
+            container.committed(&id).await
         };
         match naming.await {
-            Ok(size) => Ok(Committed { id, size }),
+            Ok(committed) => Ok(committed),
             Err(err) => {
                 context.warn_of_leftover(container.client.remove(&id).await);
                 Err(err)
@@ -100,11 +100,16 @@ impl Handle {
         Ok(config.labels.unwrap_or_default())
     }
 
-    /// Returns the size of an image in bytes.
-    async fn image_size(&self, id: &str) -> Result<u64, EngineError> {
+    /// Returns the committed image as the engine has it.
+    async fn committed(&self, id: &str) -> Result<Committed, EngineError> {
         let inspected = self.client.inspect_image(id).await;
         let inspected = inspected.map_err(self.client.failed(Operation::InspectImage, id))?;
         let size = inspected.size.and_then(|size| u64::try_from(size).ok());
-        Ok(size.unwrap_or_default())
+        let labels = inspected.config.and_then(|config| config.labels);
+        Ok(Committed {
+            id: id.to_owned(),
+            size: size.unwrap_or_default(),
+            labels: labels.into_iter().flatten().collect(),
+        })
     }
 }

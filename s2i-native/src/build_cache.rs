@@ -44,6 +44,7 @@ pub(crate) fn get(
     Ok(Some(Committed {
         id: image.id().to_string(),
         size: image.size(),
+        labels: image.config().config.labels.clone(),
     }))
 }
 

@@ -49,6 +49,7 @@ pub(crate) fn commit(
     Ok(Committed {
         id: stored.id().to_string(),
         size: stored.size(),
+        labels: stored.config().config.labels.clone(),
     })
 }
 

@@ -43,7 +43,10 @@ pub(crate) fn prepare(
         let layers = image.layers().map(|layer| compressed(store, &work, layer));
         let layers = layers.collect::<Result<Vec<_>, _>>()?;
         let descriptors = layers.iter().map(|blob| blob.descriptor.clone());
-        let manifest = Manifest::new(image.manifest().config.clone(), descriptors.collect());
+        let manifest = Manifest {
+            annotations: image.manifest().annotations.clone(),
+            ..Manifest::new(image.manifest().config.clone(), descriptors.collect())
+        };
         let bytes = serde_json::to_vec(&manifest).expect("text keys");
         (bytes, manifest::MANIFEST.to_owned(), layers)
     } else {

@@ -124,12 +124,9 @@ impl Image {
     #[must_use]
     pub fn manifest(&self) -> Manifest {
         let config = Descriptor::of(manifest::CONFIG, &self.config.to_json());
-        Manifest::new(
-            config,
-            self.layers
-                .iter()
-                .map(|layer| layer.descriptor.clone())
-                .collect(),
-        )
+        let layers = self.layers.iter().map(|layer| layer.descriptor.clone());
+        let mut manifest = Manifest::new(config, layers.collect());
+        manifest.annotations = manifest::annotations_of(&self.config.config);
+        manifest
     }
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use s2i_core::{
     bounds,
-    image::{Platform, null_as_default},
+    image::{ContainerConfig, Platform, null_as_default},
+    label,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
@@ -147,6 +148,17 @@ impl Manifest {
             None => Ok(manifest),
         }
     }
+}
+
+/// Returns the annotations of the manifest of an image: those of its labels that OCI has specified for annotations too
+/// and that a build decides. Empty ones stand in place of labels of the base.
+#[must_use]
+pub fn annotations_of(config: &ContainerConfig) -> BTreeMap<String, String> {
+    let annotation = |name: &str| {
+        let value = config.labels.get(name).filter(|value| !value.is_empty())?;
+        Some((name.to_owned(), value.clone()))
+    };
+    label::OCI.into_iter().filter_map(annotation).collect()
 }
 
 /// An error for a manifest or an index that can't be used.

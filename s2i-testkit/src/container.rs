@@ -192,6 +192,7 @@ impl Container for ScriptedContainer {
         Ok(Committed {
             id: "sha256:made".into(),
             size: 1,
+            labels: commit.config.labels.clone(),
         })
     }
 

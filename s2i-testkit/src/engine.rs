@@ -315,7 +315,8 @@ impl ImageStore for ScriptedEngine {
     ) -> Result<(), EngineError> {
         self.operation("name", Operation::TagImage, &name.to_string())?;
         let mut model = self.model();
-        model.unnamed -= 1;
+        // It may have a name already.
+        model.unnamed = model.unnamed.saturating_sub(1);
         model.tags.push(name.to_string());
         Ok(())
     }

@@ -5,10 +5,10 @@ mod entrypoint;
 mod inputs;
 mod stage;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use s2i_core::{
-    Diagnostic, ErrorChain, ImageRef, Secret, environment,
+    Diagnostic, ErrorChain, ImageMetadataError, ImageRef, Secret, environment,
     image::{ContainerConfig, Digest},
     parse_image_metadata,
 };
@@ -124,11 +124,25 @@ pub async fn execute<E: Runner + ImageStore>(
     let mut containers = Containers::default();
     match executor.run(&mut containers).await {
         Ok(result) => {
+            name_result(engine, plan, &result).await?;
             remove_replaced(engine, plan, context).await;
             Ok(result)
         }
         Err(failure) => Err(containers.discard_all(failure).await),
     }
+}
+
+/// Gives the result of a plan, which has its first name, the others.
+pub(crate) async fn name_result<E: ImageStore>(
+    engine: &E,
+    plan: &BuildPlan,
+    result: &Committed,
+) -> Result<(), BuildFailure> {
+    let outputs = plan.outputs.first().into_iter();
+    for name in outputs.flat_map(|output| &output.other_names) {
+        engine.tag_committed(result, name).await?;
+    }
+    Ok(())
 }
 
 /// Removes the images that have lost their names to those of the plan. The build has succeeded, so a failure is a
@@ -160,7 +174,9 @@ async fn remove_unnamed<E: ImageStore>(engine: &E, id: &str) -> Result<(), Engin
         .find(|image| image.id == id && image.names.is_empty());
     match unnamed {
         Some(ImageSummary { id, size, .. }) => {
-            engine.remove_committed(&Committed { id, size }).await
+            let labels = BTreeMap::new();
+            let image = Committed { id, size, labels };
+            engine.remove_committed(&image).await
         }
         None => Ok(()),
     }
@@ -303,7 +319,13 @@ impl<E: Runner + ImageStore> Executor<'_, E> {
             source,
         })?;
         changes.labels.extend(labels);
-        changes.check_size(&base.config)?;
+        if changes.check_size(&base.config).is_err() {
+            let source = ImageMetadataError::TooLong;
+            return Err(BuildError::LabelsFile {
+                path: path.clone(),
+                source,
+            });
+        }
         Ok(changes)
     }
 

@@ -1,7 +1,7 @@
 //! The parts of planning that several stages share.
 
 use s2i_core::{
-    ContainerPath, EnvVar, ImageRef, Layout, Script, Secret, env_var, environment,
+    ContainerPath, EnvVar, ImageRef, Layout, Script, Secret, Times, env_var, environment,
     label::ImageLabels,
 };
 
@@ -23,6 +23,8 @@ pub(super) struct Context<'a> {
     pub(super) secrets: Vec<Secret>,
     /// The time that scripts use in place of the clock, in seconds since 1970.
     pub(super) epoch: u64,
+    /// The times of files.
+    pub(super) times: Times,
 }
 
 /// Returns a script as a program in the working directory of its image. `extra` is for this script alone.

@@ -188,6 +188,7 @@ fn deciding_output(output: &Output) -> Value {
             },
         // An image from the cache can get any name.
         name: _,
+        other_names: _,
         on_naming_failure: _,
         replaces: _,
     } = output;

@@ -9,6 +9,7 @@ mod counts;
 pub mod document;
 mod error;
 mod key;
+mod labels;
 mod output;
 mod render;
 mod runtime;
@@ -87,6 +88,7 @@ pub fn plan(request: &BuildRequest, facts: &Facts) -> Result<PlannedBuild, PlanE
         build_env: build_variables(request, &layout),
         secrets: variables.secrets,
         epoch: request.epoch.or(commit_time).unwrap_or(DEFAULT_EPOCH),
+        times: times(request, facts),
     };
     let triggers = Triggers::of(&facts.builder, &context.env)?;
     let scripts = scripts::ScriptPaths {
@@ -125,7 +127,7 @@ pub fn plan(request: &BuildRequest, facts: &Facts) -> Result<PlannedBuild, PlanE
     let plan = BuildPlan {
         version: Version,
         inputs: inputs(&context),
-        times: times(request, facts),
+        times: context.times,
         stages,
         outputs,
     };
@@ -150,7 +152,7 @@ fn times(request: &BuildRequest, facts: &Facts) -> Times {
 
 /// Refuses a request that can't succeed whatever the scripts do.
 fn check(request: &BuildRequest, facts: &Facts) -> Result<(), PlanError> {
-    output::check_tag(request, facts)?;
+    output::check_tags(request, facts)?;
     check_on_build(request, facts)?;
     HostMount::check_all(&request.container.mounts)?;
     let mut images = facts.inputs().chain(&facts.previous);

@@ -1,7 +1,5 @@
 //! The outputs of a build: names, configs, labels.
 
-use std::collections::BTreeMap;
-
 use s2i_core::{
     ContainerPath, IMAGE_METADATA_FILE, ImageRef, Script, image::ContainerConfig, label,
     wire::Removal,
@@ -9,7 +7,7 @@ use s2i_core::{
 
 use super::{
     ConfigChanges, Entrypoint, OnNamingFailure, Output, PlanError, StageName, common::Context,
-    scripts::ScriptPaths, triggers::Triggers,
+    labels, scripts::ScriptPaths, triggers::Triggers,
 };
 use crate::{
     facts::{Facts, ImageFacts},
@@ -38,6 +36,7 @@ pub(super) fn of_build(
         config,
         require,
         name: context.request.tag.clone(),
+        other_names: context.request.other_tags.clone(),
         on_naming_failure: OnNamingFailure::Fail,
         replaces: replaced(context.request, context.facts.tagged.as_ref()),
     })
@@ -81,11 +80,15 @@ pub(super) fn labels_file() -> ContainerPath {
 }
 
 /// Refuses names that are invalid, or would replace an input of the build.
-pub(super) fn check_tag(request: &BuildRequest, facts: &Facts) -> Result<(), PlanError> {
-    let Some(tag) = &request.tag else {
-        return Ok(());
-    };
-    check_name(tag, facts.tagged.as_ref(), facts)
+pub(super) fn check_tags(request: &BuildRequest, facts: &Facts) -> Result<(), PlanError> {
+    if let Some(tag) = &request.tag {
+        check_name(tag, facts.tagged.as_ref(), facts)?;
+    }
+    request.other_tags.iter().try_for_each(|tag| {
+        let mut tagged = facts.other_tagged.iter();
+        let tagged = tagged.find(|image| image.name.normalised() == tag.normalised());
+        check_name(tag, tagged, facts)
+    })
 }
 
 /// Checks one name and the image that currently has it. An input may have been given by its ID, its digest or another
@@ -121,7 +124,7 @@ pub(super) fn config(
 ) -> Result<ConfigChanges, PlanError> {
     let changes = ConfigChanges {
         env: context.env.clone(),
-        labels: generated_labels(context.request, context.facts),
+        labels: labels::generated(context, base),
         entrypoint: entrypoint(base),
         cmd: vec![run.to_string()],
         after_triggers: None,
@@ -153,42 +156,4 @@ impl ConfigChanges {
         }
         Ok(())
     }
-}
-
-fn generated_labels(request: &BuildRequest, facts: &Facts) -> BTreeMap<String, String> {
-    let source = &facts.source;
-    let display_name = request
-        .application_name
-        .clone()
-        .or_else(|| request.tag.as_ref().map(ToString::to_string));
-    let builder = facts.builder.name.normalised();
-    let mut labels = vec![
-        (label::DESCRIPTION, request.description.clone()),
-        (label::DISPLAY_NAME, display_name),
-        (label::BUILD_IMAGE, Some(builder)),
-        (label::BUILD_SOURCE_LOCATION, Some(source.location.clone())),
-        (label::BUILD_SOURCE_CONTEXT_DIR, source.context_dir.clone()),
-    ];
-    if request.names_places {
-        let scripts = request.scripts_url.as_ref().map(ToString::to_string);
-        let destination = request.destination.as_ref().map(ToString::to_string);
-        labels.extend([
-            (label::SCRIPTS_URL, scripts),
-            (label::DESTINATION, destination),
-        ]);
-    }
-    if let Some(commit) = &source.commit {
-        labels.extend([
-            (label::BUILD_COMMIT_AUTHOR, Some(commit.author.clone())),
-            (label::BUILD_COMMIT_DATE, Some(commit.date.clone())),
-            (label::BUILD_COMMIT_ID, Some(commit.id.clone())),
-            (label::BUILD_COMMIT_REF, Some(commit.reference.clone())),
-            (label::BUILD_COMMIT_MESSAGE, Some(commit.subject.clone())),
-        ]);
-    }
-    let known = |(name, value): (&str, Option<String>)| {
-        Some((name.to_owned(), value.filter(|v| !v.is_empty())?))
-    };
-    let generated = labels.into_iter().filter_map(known);
-    generated.chain(request.labels.clone()).collect()
 }

@@ -56,6 +56,7 @@ pub(super) fn plan(
         config: output::config(context, image, &run)?,
         require: vec![run],
         name: context.request.tag.clone(),
+        other_names: context.request.other_tags.clone(),
         on_naming_failure: OnNamingFailure::Fail,
         replaces: output::replaced(context.request, context.facts.tagged.as_ref()),
     };
@@ -120,6 +121,7 @@ fn builder_output(
         labels_file: Some(output::labels_file()),
         config: output::config(context, builder.image, &run)?,
         name: Some(name),
+        other_names: Vec::new(),
         on_naming_failure: OnNamingFailure::Warn,
         replaces: output::replaced(context.request, named),
     }))

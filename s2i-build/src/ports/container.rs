@@ -1,6 +1,6 @@
 //! The port to a container of a build.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use s2i_core::{
     Capability, ContainerPath, EnvVar, ImageRef, Secret, Times,
@@ -160,4 +160,6 @@ pub struct Committed {
     pub id: String,
     /// Its size as the engine counts it, in bytes.
     pub size: u64,
+    /// All its labels.
+    pub labels: BTreeMap<String, String>,
 }

@@ -30,7 +30,7 @@ pub trait ImageStore: Send + Sync {
     /// Removes images without a name and all content that is not used any more.
     fn prune(&self) -> impl Future<Output = Result<Pruned, EngineError>> + Send;
 
-    /// Gives a name to an image that was committed without one. It is identified by its ID, even if that is also the
+    /// Gives one more name, or its first one, to an image that was committed. It is identified by its ID, even if that is also the
     /// name of another image.
     fn tag_committed(
         &self,

@@ -9,7 +9,7 @@ use super::{
     checkout::Checkout,
     directory::{self, Kind},
     git::{self, Git, Remote},
-    location::{Place, SourceLocation},
+    location::{self, Place, SourceLocation},
     objects::Objects,
     submodules,
 };
@@ -185,15 +185,30 @@ impl LocalAndGit {
             cancel,
         };
         let commit = git::fetch(&git, reference)?;
+        let repository = repository(&git, &request.location);
         check()?;
         let found = submodules::complete(&git, &request.location.place, request.submodules)?;
         let notices = found.into_notices();
         let base =
             OpenDir::open(checkout.path()).map_err(SourceError::io("open", checkout.path()))?;
         let mut fetched = Fetched::inspect(base, request, absolute, Some(commit), Some(checkout))?;
+        fetched.facts.repository = repository;
         fetched.notices.extend(notices);
         Ok(fetched)
     }
+}
+
+/// Returns the URL of a repository, without credentials: of one on this machine, that of its `origin`.
+fn repository(git: &Git<'_>, location: &SourceLocation) -> Option<String> {
+    let place = match git.remote {
+        Remote::Url(_) => location.place.clone(),
+        Remote::Local(dir) => location::place(&git.origin_of(dir)?).ok()?,
+    };
+    let origin = SourceLocation {
+        place,
+        fragment: None,
+    };
+    matches!(origin.place, Place::Remote(_)).then(|| origin.public())
 }
 
 /// Fails when a repository or the places of its objects have changed since before Git read it.

@@ -56,6 +56,9 @@ const EVERYTHING: [&str; 2] = [
     "+refs/tags/*:refs/tags/*",
 ];
 
+/// The name of the fetched commit in the checkout.
+const FETCHED: &str = "refs/s2i/fetched";
+
 /// The program that serves a local repository whose owner was checked.
 const UPLOAD_PACK: &str = "--upload-pack=git -c 'safe.directory=*' upload-pack";
 
@@ -168,22 +171,19 @@ impl Git<'_> {
         self.cancel.reason().is_none() && (self.remote.url().starts_with("http") || is_id)
     }
 
-    /// Fetches one commit without its history.
+    /// Fetches one commit without its history. The tags of a source are fetched with it, as Git does for a commit that
+    /// gets a name in the checkout.
     fn fetch_one(&self, wanted: &Reference<'_>) -> Result<(), SourceError> {
         let mut first = None;
         for name in wanted.names() {
-            let fetched = self.ask(
-                "fetch",
-                &[
-                    "--quiet",
-                    "--depth=1",
-                    "--no-tags",
-                    "--end-of-options",
-                    self.remote.url(),
-                    name,
-                ],
-            );
-            match fetched {
+            let named = format!("+{name}:{FETCHED}");
+            let mut args = vec!["--quiet", "--depth=1"];
+            if self.is_submodule || self.clone_url.is_some() {
+                args.extend(["--no-tags", "--end-of-options", self.remote.url(), name]);
+            } else {
+                args.extend(["--end-of-options", self.remote.url(), &named]);
+            }
+            match self.ask("fetch", &args) {
                 Ok(_) => return Ok(()),
                 Err(err) => first = first.or(Some(err)),
             }
@@ -267,9 +267,27 @@ impl Git<'_> {
             reference: reference.map_or_else(|| self.remote_branch(), str::to_owned),
             author,
             date,
+            tag: self.tag(reference),
             subject: shorten(&subject),
             time: time.parse().unwrap_or_default(),
         })
+    }
+
+    /// Returns the tag of the checked out commit: the requested one, or else the newest one, or of several equally new
+    /// ones the highest version.
+    fn tag(&self, reference: Option<&str>) -> Option<String> {
+        let args = [
+            "--points-at=HEAD",
+            "--sort=-version:refname",
+            "--sort=-creatordate",
+            "--format=%(refname:strip=2)",
+            "refs/tags",
+        ];
+        let tags = self.run("for-each-ref", &args).ok()?;
+        let requested = reference.map(|name| name.strip_prefix("refs/tags/").unwrap_or(name));
+        let is_requested = |tag: &&str| Some(*tag) == requested;
+        let tag = tags.lines().find(is_requested);
+        tag.or_else(|| tags.lines().next()).map(str::to_owned)
     }
 
     /// Returns the submodules of the checked out tree, and the files that it has about others.

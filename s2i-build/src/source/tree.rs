@@ -102,6 +102,7 @@ impl Fetched {
         diagnostics.extend(old_scripts(&root, &scripts));
         let facts = SourceFacts {
             location,
+            repository: None,
             context_dir: request.context_dir.clone(),
             commit,
             submodules: request.submodules,

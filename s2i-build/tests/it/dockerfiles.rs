@@ -53,7 +53,8 @@ fn source_is_mounted_and_in_no_layer() {
     FROM s2i/go
     LABEL "io.k8s.display-name"="web:1" \
           "io.openshift.s2i.build.image"="docker.io/s2i/go:latest" \
-          "io.openshift.s2i.build.source-location"="app"
+          "io.openshift.s2i.build.source-location"="app" \
+          "org.opencontainers.image.base.name"="docker.io/s2i/go:latest"
     ARG SOURCE_DATE_EPOCH="315532801"
     USER 1001
     RUN --mount=type=bind,from=source,source=/run/s2i/src,target=/run/s2i/src \
@@ -74,7 +75,8 @@ fn copy_form_is_that_of_the_go_tool() {
     FROM s2i/go
     LABEL "io.k8s.display-name"="web:1" \
           "io.openshift.s2i.build.image"="docker.io/s2i/go:latest" \
-          "io.openshift.s2i.build.source-location"="app"
+          "io.openshift.s2i.build.source-location"="app" \
+          "org.opencontainers.image.base.name"="docker.io/s2i/go:latest"
     ENV A="1" \
         B="2"
     ARG SOURCE_DATE_EPOCH="315532801"
@@ -102,7 +104,8 @@ fn incremental_build_starts_with_the_artifacts_of_the_result() {
     FROM s2i/go
     LABEL "io.k8s.display-name"="web:1" \
           "io.openshift.s2i.build.image"="docker.io/s2i/go:latest" \
-          "io.openshift.s2i.build.source-location"="app"
+          "io.openshift.s2i.build.source-location"="app" \
+          "org.opencontainers.image.base.name"="docker.io/s2i/go:latest"
     ARG SOURCE_DATE_EPOCH="315532801"
     ARG S2I_INCREMENTAL="true"
     COPY --chown=1001:0 --from=cached /tmp/artifacts.tar /tmp/artifacts.tar
@@ -132,7 +135,8 @@ fn incremental_build_starts_with_the_artifacts_of_the_result() {
     FROM s2i/go
     LABEL "io.k8s.display-name"="web:1" \
           "io.openshift.s2i.build.image"="docker.io/s2i/go:latest" \
-          "io.openshift.s2i.build.source-location"="app"
+          "io.openshift.s2i.build.source-location"="app" \
+          "org.opencontainers.image.base.name"="docker.io/s2i/go:latest"
     ARG SOURCE_DATE_EPOCH="315532801"
     ARG S2I_INCREMENTAL="true"
     # The scripts that are not in the image
@@ -168,7 +172,8 @@ fn runtime_image_is_the_last_stage() {
     FROM s2i/go-runtime
     LABEL "io.k8s.display-name"="web:1" \
           "io.openshift.s2i.build.image"="docker.io/s2i/go:latest" \
-          "io.openshift.s2i.build.source-location"="app"
+          "io.openshift.s2i.build.source-location"="app" \
+          "org.opencontainers.image.base.name"="docker.io/s2i/go-runtime:latest"
     ARG SOURCE_DATE_EPOCH="315532801"
     COPY --chown=1001:0 --from=build /opt/app-root/bin /opt/app-root/bin/bin
     COPY --chown=1001:0 --from=build /etc/app /opt/app-root/app
@@ -198,7 +203,8 @@ fn scripts_of_a_url_are_copied_and_the_label_names_it() {
           "io.openshift.s2i.build.image"="docker.io/s2i/go:latest" \
           "io.openshift.s2i.build.source-location"="app" \
           "io.openshift.s2i.destination"="/opt/in" \
-          "io.openshift.s2i.scripts-url"="https://example.org/s2i"
+          "io.openshift.s2i.scripts-url"="https://example.org/s2i" \
+          "org.opencontainers.image.base.name"="docker.io/s2i/go:latest"
     ARG SOURCE_DATE_EPOCH="315532801"
     # The source
     COPY --chown=1001:0 upload/src /opt/in/src
@@ -228,7 +234,8 @@ fn values_are_quoted_and_secrets_are_mounted() {
     LABEL "io.k8s.description"="It \"costs\" \$5 \\ 'now'" \
           "io.k8s.display-name"="web:1" \
           "io.openshift.s2i.build.image"="docker.io/s2i/go:latest" \
-          "io.openshift.s2i.build.source-location"="app"
+          "io.openshift.s2i.build.source-location"="app" \
+          "org.opencontainers.image.base.name"="docker.io/s2i/go:latest"
     ENV GREETING="it's \$HOME"
     ARG SOURCE_DATE_EPOCH="315532801"
     ARG SSL_CERT_DIR="/opt/it's here/trust:/etc/ssl/certs"

@@ -18,6 +18,7 @@ use crate::plans::{facts, incremental, request, with_runtime};
 fn whole() -> BuildPlan {
     let (mut request, mut facts) = with_runtime("/opt/app-root/bin:bin;/etc/app", None);
     incremental(&mut request, &mut facts);
+    request.other_tags = vec!["web:2".parse().unwrap()];
     request.trust = Some("PEM".into());
     request.injections = vec![injection("keys")];
     request.container = container_options();

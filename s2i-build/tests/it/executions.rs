@@ -107,7 +107,7 @@ fn a_plain_build_is_one_container() {
     );
 }
 
-/// Labels win over those of the build, and their size is checked as well.
+/// Labels win over those of the build, and their size is checked as well. The outcome of the build has them.
 #[test]
 fn labels_that_scripts_leave_are_in_the_image() {
     let engine = engine();
@@ -116,10 +116,11 @@ fn labels_that_scripts_leave_are_in_the_image() {
         files.insert(IMAGE_METADATA_FILE.into(), text.into());
     };
     write(r#"{"labels": [{"team": "blue"}, {"io.k8s.display-name": "Shop"}]}"#);
-    run(&engine, &plain(), &CancelToken::default()).unwrap();
+    let outcome = run(&engine, &plain(), &CancelToken::default()).unwrap();
     let labels = engine.model().labels.pop().unwrap();
     assert_eq!(labels["team"], "blue");
     assert_eq!(labels[label::DISPLAY_NAME], "Shop");
+    assert_eq!(outcome.labels, labels);
     for (text, expected) in [
         (
             "{}".to_owned(),
@@ -130,7 +131,7 @@ fn labels_that_scripts_leave_are_in_the_image() {
                 r#"{{"labels": [{{"a": "{}"}}]}}"#,
                 "x".repeat(label::SIZE_LIMIT)
             ),
-            "the labels of the result would have 10407 bytes; images can have 10240",
+            "the labels in `/tmp/.s2i/image_metadata.json` of the container can't be used",
         ),
     ] {
         write(&text);

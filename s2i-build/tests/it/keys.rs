@@ -84,6 +84,11 @@ const REQUEST: &[Case] = &[
         Other,
     ),
     ("tag", |request, _| request.tag = None, Other),
+    (
+        "other_tags",
+        |request, _| request.other_tags = vec!["web:2".parse().unwrap()],
+        Same("an image from the cache can get any name"),
+    ),
     ("runtime", |request, _| split(request), Other),
     (
         "previous",
@@ -424,6 +429,7 @@ fn every_option_changes_the_key_or_can_not_matter() {
         builders,
         builder_pull,
         tag,
+        other_tags,
         runtime,
         previous,
         env,

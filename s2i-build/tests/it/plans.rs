@@ -57,6 +57,7 @@ pub(crate) fn facts() -> Facts {
         runtime: None,
         previous: None,
         tagged: None,
+        other_tagged: Vec::new(),
         scripts: Vec::new(),
         trigger_files: BTreeMap::new(),
         source,
@@ -111,6 +112,7 @@ fn plain_build_has_one_stage() {
       label io.k8s.display-name=web:1
       label io.openshift.s2i.build.image=docker.io/s2i/go:latest
       label io.openshift.s2i.build.source-location=app
+      label org.opencontainers.image.base.name=docker.io/s2i/go:latest
     "#);
 }
 
@@ -133,6 +135,7 @@ fn scripts_of_the_source_come_first_and_stay() {
       label io.k8s.display-name=web:1
       label io.openshift.s2i.build.image=docker.io/s2i/go:latest
       label io.openshift.s2i.build.source-location=app
+      label org.opencontainers.image.base.name=docker.io/s2i/go:latest
     "#);
 }
 
@@ -203,11 +206,13 @@ fn label_may_name_a_server_and_no_directory_of_this_machine() {
 fn the_commit_dates_and_labels_the_image() {
     let mut facts = facts();
     facts.source.context_dir = Some("cmd".into());
+    facts.source.repository = Some("https://example.org/app".into());
     facts.source.commit = Some(CommitFacts {
         id: "0123".into(),
         reference: "main".into(),
         author: "A <a@example.org>".into(),
         date: "Mon Jan 1 00:00:00 2024 +0000".into(),
+        tag: Some("v1".into()),
         subject: "Start".into(),
         time: 1_704_067_200,
     });
@@ -235,7 +240,91 @@ fn the_commit_dates_and_labels_the_image() {
       label io.openshift.s2i.build.image=docker.io/s2i/go:latest
       label io.openshift.s2i.build.source-context-dir=cmd
       label io.openshift.s2i.build.source-location=app
+      label org.opencontainers.image.base.name=docker.io/s2i/go:latest
+      label org.opencontainers.image.created=2024-01-01T00:00:00Z
+      label org.opencontainers.image.revision=0123
+      label org.opencontainers.image.source=https://example.org/app
+      label org.opencontainers.image.version=v1
     "#);
+}
+
+/// The digest is that of the base, which need not be the builder.
+#[test]
+fn labels_of_oci_describe_the_source_and_the_base() {
+    let digest = |digit: &str| format!("sha256:{}", digit.repeat(64));
+    let (request, mut facts) = with_runtime("/opt/app-root/bin", None);
+    facts.builder.digest = Some(digest("1"));
+    let labels = |request: &BuildRequest, facts: &Facts| {
+        let planned = plan(request, facts).unwrap().plan;
+        let labels = planned.outputs[0].config.labels.clone();
+        let is_of_oci = |(name, _): &(String, String)| name.starts_with("org.");
+        labels.into_iter().filter(is_of_oci).collect::<Vec<_>>()
+    };
+    let label =
+        |name: &str, value: &str| (format!("org.opencontainers.image.{name}"), value.into());
+    let base = [label("base.name", "docker.io/s2i/go-runtime:latest")];
+    assert_eq!(labels(&request, &facts), base);
+    facts.runtime.as_mut().unwrap().digest = Some(digest("2"));
+    let base = [&[label("base.digest", &digest("2"))], &base[..]].concat();
+    assert_eq!(labels(&request, &facts), base);
+    // A time that nothing has is no label.
+    facts.source.newest = Some(1_704_067_200);
+    let created = |time| [&base[..], &[label("created", time)]].concat();
+    assert_eq!(labels(&request, &facts), created("2024-01-01T00:00:00Z"));
+    let mut early = request.clone();
+    early.epoch = Some(1_000_000_000);
+    assert_eq!(labels(&early, &facts), created("2001-09-09T01:46:40Z"));
+}
+
+/// An application does not have the source of its builder. Labels of the user win.
+#[test]
+fn labels_about_the_build_of_the_base_are_emptied() {
+    let (mut request, mut facts) = (request(), facts());
+    for name in label::OF_ONE_BUILD {
+        let labels = &mut facts.builder.config.labels;
+        labels.insert(name.into(), "of the builder".into());
+    }
+    let mine = (label::OCI_VERSION.to_owned(), "mine".to_owned());
+    request.labels.extend([mine]);
+    let planned = plan(&request, &facts).unwrap().plan;
+    let base = &facts.builder.config;
+    let labels = planned.outputs[0].config.applied_to(base).labels;
+    let about_build = |name: &&str| !labels[*name].is_empty();
+    let kept: Vec<_> = label::OF_ONE_BUILD
+        .into_iter()
+        .filter(about_build)
+        .collect();
+    assert_eq!(
+        kept,
+        [
+            label::OCI_VERSION,
+            label::OCI_BASE_NAME,
+            label::BUILD_IMAGE,
+            label::BUILD_SOURCE_LOCATION,
+        ]
+    );
+    assert!(!labels.values().any(|value| value == "of the builder"));
+    assert_eq!(labels[label::OCI_VERSION], "mine");
+}
+
+#[test]
+fn no_other_name_of_the_result_is_that_of_an_input() {
+    let (mut request, mut facts) = (request(), facts());
+    request.other_tags = vec!["web:2".parse().unwrap(), "mirror/go".parse().unwrap()];
+    let text = planned(&request, &facts);
+    assert!(text.contains("image web:1 from stage build, new files of 315532801\n  also as web:2\n  also as mirror/go\n"), "{text}");
+    facts.other_tagged = vec![ImageFacts {
+        name: "mirror/go:latest".parse().unwrap(),
+        ..facts.builder.clone()
+    }];
+    let text = planned(&request, &facts);
+    assert!(
+        text.starts_with("the result can't be called `mirror/go`"),
+        "{text}"
+    );
+    request.other_tags = vec!["docker.io/s2i/go:latest".parse().unwrap()];
+    let text = planned(&request, &facts);
+    assert!(text.starts_with("the result can't be called"), "{text}");
 }
 
 #[test]
@@ -269,6 +358,8 @@ fn options_override_labels_and_the_source() {
       label io.k8s.display-name=web:1
       label io.openshift.s2i.build.image=docker.io/s2i/go:latest
       label io.openshift.s2i.build.source-location=app
+      label org.opencontainers.image.base.name=docker.io/s2i/go:latest
+      label org.opencontainers.image.created=1970-01-01T00:00:01Z
     "#);
     request.destination = Some("/elsewhere".parse().unwrap());
     request.assemble_user = Some("1000620000:0".into());
@@ -433,6 +524,7 @@ fn label_of_the_runtime_image_names_the_artifacts() {
       label io.k8s.display-name=web:1
       label io.openshift.s2i.build.image=docker.io/s2i/go:latest
       label io.openshift.s2i.build.source-location=app
+      label org.opencontainers.image.base.name=docker.io/s2i/go-runtime:latest
     "#);
 }
 
@@ -458,6 +550,7 @@ fn requested_artifacts_override_the_label() {
       label io.k8s.display-name=web:1
       label io.openshift.s2i.build.image=docker.io/s2i/go:latest
       label io.openshift.s2i.build.source-location=app
+      label org.opencontainers.image.base.name=docker.io/s2i/go-runtime:latest
     "#);
 }
 
@@ -494,6 +587,7 @@ fn incremental_build_starts_with_saved_artifacts() {
       label io.k8s.display-name=web:1
       label io.openshift.s2i.build.image=docker.io/s2i/go:latest
       label io.openshift.s2i.build.source-location=app
+      label org.opencontainers.image.base.name=docker.io/s2i/go:latest
     "#);
 }
 
@@ -528,6 +622,7 @@ fn incremental_runtime_build_starts_with_the_kept_builder() {
       label io.k8s.display-name=web:1
       label io.openshift.s2i.build.image=docker.io/s2i/go:latest
       label io.openshift.s2i.build.source-location=app
+      label org.opencontainers.image.base.name=docker.io/s2i/go-runtime:latest
     image web:1-build from stage build, new files of 315532801
       remove /tmp/artifacts unless there is /usr/libexec/s2i/save-artifacts
       remove /tmp/trust
@@ -536,6 +631,7 @@ fn incremental_runtime_build_starts_with_the_kept_builder() {
       label io.k8s.display-name=web:1
       label io.openshift.s2i.build.image=docker.io/s2i/go:latest
       label io.openshift.s2i.build.source-location=app
+      label org.opencontainers.image.base.name=docker.io/s2i/go:latest
       on failure to name it: warn
     "#);
     let incremental = plan(&request, &facts).unwrap();
@@ -937,6 +1033,7 @@ fn injections_and_options_of_containers_are_in_the_plan() {
       label io.k8s.display-name=mine
       label io.openshift.s2i.build.image=docker.io/s2i/go:latest
       label io.openshift.s2i.build.source-location=app
+      label org.opencontainers.image.base.name=docker.io/s2i/go:latest
       label team=a
     "#);
 }

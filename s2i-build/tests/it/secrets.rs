@@ -70,6 +70,7 @@ fn facts() -> Facts {
         runtime: None,
         previous: None,
         tagged: None,
+        other_tagged: Vec::new(),
         scripts: Vec::new(),
         trigger_files: BTreeMap::new(),
         source: SourceFacts {

@@ -55,6 +55,66 @@ fn a_repository_is_built_from_its_commit_and_its_files_with_copy() {
     assert_eq!(commit.id.len(), 40);
 }
 
+/// The newest tag of the commit counts, and an annotated tag is newer than its commit; of equally new ones, the highest
+/// version. A requested tag comes first.
+#[test]
+fn commit_has_its_tag() {
+    let place = Place::new();
+    place.write("main.go", "one");
+    place.git(&["init", "-q"]);
+    place.commit();
+    place.git(&["tag", "v0.1"]);
+    place.write("main.go", "two");
+    place.commit();
+    let tag = |reference: Option<&str>, exclude: &str| {
+        let mut request = place.request();
+        request.git_ref = reference.map(str::to_owned);
+        request.exclude = exclude.into();
+        place.fetch(&request).unwrap().facts.commit.unwrap().tag
+    };
+    let usual = place.request().exclude;
+    assert_eq!(tag(None, &usual), None);
+    place.git(&["tag", "v1.9"]);
+    place.git(&["tag", "v1.10"]);
+    place.git(&["tag", "latest"]);
+    for exclude in [&usual, ""] {
+        let tag = |reference| tag(reference, exclude);
+        assert_eq!(tag(None).as_deref(), Some("v1.10"), "{exclude}");
+        assert_eq!(tag(Some("main")).as_deref(), Some("v1.10"), "{exclude}");
+        assert_eq!(tag(Some("latest")).as_deref(), Some("latest"), "{exclude}");
+        assert_eq!(tag(Some("v0.1")).as_deref(), Some("v0.1"), "{exclude}");
+        assert_eq!(tag(Some("HEAD~1")).as_deref(), Some("v0.1"), "{exclude}");
+    }
+    place.git(&["tag", "-a", "-m", "A release", "release"]);
+    assert_eq!(tag(None, &usual).as_deref(), Some("release"));
+}
+
+/// The `origin` of a local repository is its source, unless that is a directory.
+#[test]
+fn repository_is_the_origin_without_credentials() {
+    let place = Place::new();
+    place.write("main.go", "one");
+    let repository = || place.fetch(&place.request()).unwrap().facts.repository;
+    assert_eq!(repository(), None);
+    place.git(&["init", "-q"]);
+    place.commit();
+    assert_eq!(repository(), None);
+    place.git(&["remote", "add", "origin", "/srv/app.git"]);
+    for (url, expected) in [
+        ("/srv/app.git", None),
+        ("file:///srv/app.git", None),
+        ("ext::sh -c id", None),
+        (
+            "https://me:secret@example.org/app.git?token=x",
+            Some("https://example.org/app.git"),
+        ),
+        ("git@example.org:app.git", Some("git@example.org:app.git")),
+    ] {
+        place.git(&["remote", "set-url", "origin", url]);
+        assert_eq!(repository().as_deref(), expected, "{url}");
+    }
+}
+
 /// Scripts of the deprecated directory count where the usual one does not have them.
 #[test]
 fn scripts_of_the_old_directory_are_found_with_a_warning() {

@@ -43,6 +43,7 @@ pub(crate) use self::{
     login::{Login, Logout, user},
     parse::{parse, with_command_first, with_go_forms},
     rebuild::Rebuild,
+    result::ResultArgs,
     run::Run,
     shell::{Completion, Man},
     tls::TlsArgs,

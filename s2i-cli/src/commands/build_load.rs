@@ -36,6 +36,7 @@ pub(crate) async fn run(
     context: &CommandContext<'_>,
     cancel: &CancelToken,
 ) -> Result<ExitCode, Error> {
+    result::prepare_files(args, context)?;
     // The daemon is probed before the build, which would otherwise be in vain.
     let api = engine::api(endpoint(destination, context)?, context.host)?;
     let info = or_interrupted(api.probe(), cancel).await?;
@@ -66,7 +67,7 @@ pub(crate) async fn run(
     if renderer.is_json() {
         renderer.answer("", &object);
     }
-    result::write_files(&outcome, &result::Names::default(), args, context)?;
+    result::write_files(&outcome, &result::Names::of(&outcome), args, context)?;
     renderer.completed(&image, context.host);
     Ok(ExitCode::SUCCESS)
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use reqwest::redirect::{Action, Attempt, Policy};
 use s2i_build::{
     BuildFailure, Outcome,
     event::{Event, EventSink as _},
@@ -13,8 +14,10 @@ use crate::render::Renderer;
 
 /// The number of tries if the server can't be reached.
 const TRIES: usize = 3;
-/// The time that a try may take.
+/// The time that a try may take, with the redirects.
 const TIME_LIMIT: Duration = Duration::from_secs(10);
+/// The number of redirects that are followed.
+const REDIRECTS: usize = 3;
 
 /// Sends the outcome of a build, unless it was interrupted. A failure is a warning.
 pub(super) async fn send(url: &str, built: Result<&Outcome, &BuildFailure>, renderer: &Renderer) {
@@ -30,6 +33,9 @@ pub(super) async fn send(url: &str, built: Result<&Outcome, &BuildFailure>, rend
     }
     let problem = match sent {
         Ok(status) if status.is_success() => return,
+        Ok(status) if status.is_redirection() => {
+            format!("the server answered {status}; redirects to other servers are not followed")
+        }
         Ok(status) => format!("the server answered {status}"),
         Err(err) => ErrorChain(&err.without_url()).to_string(),
     };
@@ -51,10 +57,25 @@ fn body(built: Result<&Outcome, &BuildFailure>) -> String {
 async fn post(url: &str, body: &str) -> reqwest::Result<reqwest::StatusCode> {
     // It fails only if there is a provider already.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let client = reqwest::Client::builder().timeout(TIME_LIMIT).build()?;
+    let client = reqwest::Client::builder()
+        .timeout(TIME_LIMIT)
+        .redirect(Policy::custom(follow))
+        .build()?;
     let request = client
         .post(url)
         .header("Content-Type", "application/json")
         .body(body.to_owned());
+    // The body of the answer is not read.
     Ok(request.send().await?.status())
+}
+
+/// Follows a redirect to the same server. Another one has no part in the build, so it does not get the labels.
+fn follow(attempt: Attempt<'_>) -> Action {
+    let first = attempt.previous().first();
+    let is_same = first.is_some_and(|first| first.origin() == attempt.url().origin());
+    if is_same && attempt.previous().len() <= REDIRECTS {
+        attempt.follow()
+    } else {
+        attempt.stop()
+    }
 }

@@ -1,9 +1,8 @@
 //! `s2i export`.
 
 use std::{
-    fs::{File, Permissions},
+    fs::File,
     io::{self, Write},
-    os::unix::fs::PermissionsExt as _,
     path::Path,
 };
 
@@ -17,7 +16,12 @@ use s2i_build::{
 use s2i_core::ImageRef;
 use serde_json::json;
 
-use crate::{args::Export, context::CommandContext, error::Error};
+use crate::{
+    args::Export,
+    context::CommandContext,
+    error::Error,
+    files::{self, NewFile},
+};
 
 pub(crate) async fn run(
     engine: &impl ImageTransfer,
@@ -69,24 +73,17 @@ async fn write_file(
         path: path.into(),
         source,
     };
-    if path.exists() && !path.is_file() {
+    if files::is_special(path) {
         // Opening a pipe waits for its reader.
         let pipe = path.to_owned();
         let opened = blocking(move || File::options().write(true).open(pipe)).await;
         let file = opened.and_then(|opened| opened).map_err(failed)?;
         return write(archive, image, file, path).await;
     }
-    // The file is replaced at the target of a link, so that the link stays.
-    let target = path.canonicalize().unwrap_or_else(|_| path.into());
-    let dir = target.parent().unwrap_or(Path::new("/"));
-    let file = tempfile::Builder::new()
-        .prefix(".s2i-export-")
-        .permissions(Permissions::from_mode(0o666))
-        .tempfile_in(dir)
-        .map_err(failed)?;
+    let file = NewFile::create(path).map_err(failed)?;
     let out = file.as_file().try_clone().map_err(failed)?;
     let bytes = write(archive, image, out, path).await?;
-    file.persist(&target).map_err(|err| failed(err.error))?;
+    file.persist().map_err(failed)?;
     Ok(bytes)
 }
 

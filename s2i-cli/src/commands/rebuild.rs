@@ -29,7 +29,11 @@ pub(super) async fn run<E: Engine + EngineProbe + ImageTransfer + Launcher>(
     let image = engine
         .resolve(&args.image, args.pull_policy, lookup)
         .await?;
-    let label = |name| image.config.labels.get(name).cloned();
+    // An empty label stands in place of one of the base.
+    let label = |name| {
+        let value = image.config.labels.get(name);
+        value.filter(|value| !value.is_empty()).cloned()
+    };
     let required = |name| {
         label(name).ok_or_else(|| Error::NotRebuildable {
             image: args.image.clone(),

@@ -1,10 +1,9 @@
 //! A build, and the use of its result: names, pushes, files, an archive, a container.
 
-use std::{fs, net::TcpListener, path::Path, process::ExitCode};
+use std::{net::TcpListener, process::ExitCode};
 
 use s2i_build::{
     BuildContext, CancelToken, Engine, Outcome,
-    context::or_interrupted,
     event::Progress,
     ports::{EngineProbe, ImageResolver, ImageTransfer, Launch, Launcher, Publish},
     request::{Network, PullPolicy},
@@ -13,7 +12,13 @@ use s2i_core::{ImageRef, label};
 use serde_json::json;
 
 use super::{build, export, run::status};
-use crate::{args::Build, context::CommandContext, error::Error, render::Renderer};
+use crate::{
+    args::{Build, ResultArgs},
+    context::CommandContext,
+    error::Error,
+    files,
+    render::Renderer,
+};
 
 /// The names of a result, and the digests under which registries have it.
 #[derive(Debug, Default)]
@@ -33,7 +38,7 @@ pub(super) async fn build<E: Engine + EngineProbe + ImageTransfer + Launcher>(
 ) -> Result<ExitCode, Error> {
     check(args, context)?;
     let (outcome, renderer) = Box::pin(build::run(engine, args, context, cancel)).await?;
-    let names = name(engine, &outcome, args, cancel).await?;
+    let names = Names::of(&outcome);
     let names = if args.result.push {
         push(engine, names, &renderer, cancel).await?
     } else {
@@ -62,14 +67,8 @@ pub(super) async fn build<E: Engine + EngineProbe + ImageTransfer + Launcher>(
 
 /// Refuses what can't succeed after the build.
 fn check(args: &Build, context: &CommandContext<'_>) -> Result<(), Error> {
-    let names = args.names();
-    if let (Some(option), []) = (args.result.needs_name(), &names[..]) {
+    if let (Some(option), None) = (args.result.needs_name(), args.name()) {
         return Err(Error::NoName(option));
-    }
-    let inputs = || args.builder.iter().chain(&args.runtime_image);
-    let is_input = |name: &&ImageRef| inputs().any(|input| input.normalised() == name.normalised());
-    if let Some(name) = names.iter().skip(1).find(is_input) {
-        return Err(Error::NameOfInput(name.clone()));
     }
     if args.result.is_piped() {
         if context.renderer().is_json() {
@@ -78,28 +77,38 @@ fn check(args: &Build, context: &CommandContext<'_>) -> Result<(), Error> {
         if context.host.stdout_is_terminal {
             return Err(Error::Terminal("standard output"));
         }
+    } else if let Some(output) = &args.result.output {
+        files::check_writable(&context.host.working_dir.join(output))?;
     }
-    Ok(())
+    prepare_files(args, context)
 }
 
-/// Gives the image all names but the first, which it has.
-async fn name(
-    engine: &impl Engine,
-    outcome: &Outcome,
-    args: &Build,
-    cancel: &CancelToken,
-) -> Result<Names, Error> {
-    let names = args.result.names(outcome.tag.as_ref());
-    if let [_, others @ ..] = &names[..] {
-        let id: ImageRef = outcome.image_id.parse()?;
-        for name in others {
-            or_interrupted(engine.tag(&id, name), cancel).await?;
+/// Checks that the files with the ID and the metadata can be written after the build. An old file with an ID is removed,
+/// as `docker buildx` does, so that a failed build leaves none.
+pub(super) fn prepare_files(args: &Build, context: &CommandContext<'_>) -> Result<(), Error> {
+    let path = |file| context.host.working_dir.join(file);
+    let ResultArgs {
+        iidfile,
+        metadata_file,
+        ..
+    } = &args.result;
+    for file in iidfile.iter().chain(metadata_file) {
+        files::check_writable(&path(file))?;
+    }
+    iidfile
+        .iter()
+        .try_for_each(|file| files::remove(&path(file)))
+}
+
+impl Names {
+    /// Returns the names that the result of a build has.
+    pub(super) fn of(outcome: &Outcome) -> Self {
+        let names = outcome.tag.iter().chain(&outcome.other_tags);
+        Self {
+            all: names.cloned().collect(),
+            ..Self::default()
         }
     }
-    Ok(Names {
-        all: names,
-        ..Names::default()
-    })
 }
 
 async fn push(
@@ -125,23 +134,20 @@ async fn push(
     Ok(names)
 }
 
-/// Writes the files with the ID and the metadata.
+/// Writes the files with the metadata and the ID. Each is complete, and the ID comes last.
 pub(super) fn write_files(
     outcome: &Outcome,
     names: &Names,
     args: &Build,
     context: &CommandContext<'_>,
 ) -> Result<(), Error> {
-    let write = |file: &Path, text: String| {
-        let path = context.host.working_dir.join(file);
-        fs::write(&path, text).map_err(|source| Error::WriteFile { path, source })
-    };
-    if let Some(file) = &args.result.iidfile {
-        write(file, outcome.image_id.clone())?;
-    }
+    let path = |file| context.host.working_dir.join(file);
     if let Some(file) = &args.result.metadata_file {
         let all: Vec<_> = names.all.iter().map(ToString::to_string).collect();
-        let label = |name| outcome.labels.get(name);
+        let label = |name| {
+            let value = outcome.labels.get(name);
+            value.filter(|value| !value.is_empty())
+        };
         let metadata = json!({
             "id": outcome.image_id,
             "digest": names.digest,
@@ -154,7 +160,10 @@ pub(super) fn write_files(
                 "ref": label(label::BUILD_COMMIT_REF),
             },
         });
-        write(file, format!("{metadata:#}\n"))?;
+        files::write(&path(file), &format!("{metadata:#}\n"))?;
+    }
+    if let Some(file) = &args.result.iidfile {
+        files::write(&path(file), &outcome.image_id)?;
     }
     Ok(())
 }

@@ -9,7 +9,9 @@ use s2i_build::{
     injection::InjectionError,
     plan::{Command, PlanError},
 };
-use s2i_core::{ErrorChain, ImageRef, ImageRefError, Script, wire::FailureKind};
+use s2i_core::{
+    ErrorChain, ImageMetadataError, ImageRef, ImageRefError, Script, wire::FailureKind,
+};
 use s2i_oci::{credentials::CredentialError, registry::RegistryError, store::StoreError};
 use thiserror::Error;
 
@@ -69,9 +71,6 @@ pub(crate) enum Error {
     /// An option needs a name of the result.
     #[error("{0} needs a name for the resulting image")]
     NoName(&'static str),
-    /// A name of the result is that of an image of the build.
-    #[error("the result can't be called `{0}`: that is the name of an image that it is built from")]
-    NameOfInput(ImageRef),
     /// Standard output would get both an archive and events.
     #[error("standard output can't get an archive and events")]
     TwoOutputs,
@@ -145,7 +144,6 @@ impl Error {
             Self::ContextExists { .. } => "remove it, or name a Dockerfile in another directory",
             Self::UrlOfNative(_) => "leave out --url, or --engine native and S2I_ENGINE",
             Self::NoName(_) => "name it after the builder, or with --tag",
-            Self::NameOfInput(_) => "give the result a name of its own",
             Self::TwoOutputs => "name a file for the archive, or leave out --progress json",
             Self::NotRebuildable { .. } | Self::InvalidLabels { .. } => {
                 "only images that s2i has built can be built again"
@@ -178,9 +176,7 @@ impl Error {
             | Self::NotInteractive
             | Self::Answer(_)
             | Self::InvalidAnswer(..) => exit::USAGE,
-            Self::NameOfInput(_) | Self::NotRebuildable { .. } | Self::InvalidLabels { .. } => {
-                exit::PLAN
-            }
+            Self::NotRebuildable { .. } | Self::InvalidLabels { .. } => exit::PLAN,
             Self::Registry(err) if err.is_temporary() => exit::TEMPORARY,
             Self::Registry(_) | Self::Credentials(_) | Self::NoHome => exit::LOGIN,
             Self::NoEngine { .. } | Self::Native(_) => exit::NO_ENGINE,
@@ -297,6 +293,10 @@ fn build_hint(err: &BuildError) -> Option<String> {
         | BuildError::MissingTrust { .. }
         | BuildError::MissingInjection { .. }
         | BuildError::MissingScripts { .. } => return None,
+        BuildError::LabelsFile {
+            source: ImageMetadataError::TooLong | ImageMetadataError::TooMany,
+            ..
+        } => "let the scripts leave fewer labels, or shorter ones",
         BuildError::LabelsFile { .. } => {
             "let the scripts write `{\"labels\": [{\"name\": \"value\"}]}`, or no such file"
         }

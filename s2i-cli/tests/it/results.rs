@@ -14,9 +14,10 @@ use crate::{
 };
 
 /// A server that takes one request, which it answers with this status, and returns it.
-fn server(status: &'static str) -> (String, JoinHandle<String>) {
+fn server(status: impl Into<String>) -> (String, JoinHandle<String>) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let url = format!("http://{}/done", listener.local_addr().unwrap());
+    let status = status.into();
     let taken = thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
         let mut text = String::new();
@@ -119,6 +120,7 @@ fn options_that_need_a_name_are_refused_before_the_build() {
         let done = scene.s2i(&["build", "app", "s2i/go", option]).ends_with(2);
         done.warns("needs a name for the resulting image");
     }
+    assert_eq!(scene.daemon().count(Endpoint::Pull), 0);
     let args = [
         "build",
         "app",
@@ -131,7 +133,7 @@ fn options_that_need_a_name_are_refused_before_the_build() {
         .s2i(&args)
         .ends_with(18)
         .warns("the result can't be called");
-    assert_eq!(scene.daemon().count(Endpoint::Pull), 0);
+    assert_eq!(scene.daemon().count(Endpoint::Create), 0);
 }
 
 #[test]
@@ -175,6 +177,84 @@ fn callback_gets_the_outcome() {
         .s2i(&args)
         .ends_with(0)
         .warns("warning: --callback-url: ");
+}
+
+/// Another server has no part in the build, and does not get the labels.
+#[test]
+fn redirect_of_a_callback_to_another_server_is_not_followed() {
+    let scene = Scene::with_engine(Knobs::default());
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let other = listener.local_addr().unwrap();
+    let (url, _taken) = server(format!(
+        "307 Temporary Redirect\r\nLocation: http://{other}/stolen"
+    ));
+    let args = ["build", "none", "s2i/go", "web", "--callback-url", &url];
+    scene
+        .s2i(&args)
+        .ends_with(14)
+        .warns("the server answered 307 Temporary Redirect; redirects to other servers");
+    listener.set_nonblocking(true).unwrap();
+    assert!(listener.accept().is_err());
+}
+
+/// The body of an answer is not read, so one without an end does not matter.
+#[test]
+fn redirect_of_a_callback_to_the_same_server_is_followed() {
+    let scene = Scene::with_engine(Knobs::default());
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let url = format!("http://{}/done", listener.local_addr().unwrap());
+    let taken = thread::spawn(move || {
+        let answers = [
+            "307 Temporary Redirect\r\nConnection: close\r\nContent-Length: 0\r\nLocation: /there",
+            "200 OK",
+        ];
+        answers.map(|answer| {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut text = String::new();
+            while !text.ends_with("}\n") {
+                let mut piece = [0; 4096];
+                let length = stream.read(&mut piece).unwrap();
+                text += &String::from_utf8_lossy(&piece[..length]);
+            }
+            write!(stream, "HTTP/1.1 {answer}\r\n\r\n").unwrap();
+            (stream, text)
+        })
+    });
+    let args = ["build", "none", "s2i/go", "web", "--callback-url", &url];
+    let done = scene.s2i(&args).ends_with(14);
+    assert!(!done.stderr.contains("--callback-url"), "{}", done.stderr);
+    let [(_, first), (_, second)] = taken.join().unwrap();
+    assert!(first.starts_with("POST /done "), "{first}");
+    assert!(second.starts_with("POST /there "), "{second}");
+    assert_eq!(parts(&second).1, json!({"success": false}));
+}
+
+#[test]
+fn files_about_the_result_are_checked_before_the_build() {
+    let scene = Scene::with_engine(Knobs::default());
+    for option in ["--iidfile", "--metadata-file", "--output"] {
+        let done = scene.s2i(&[&BUILD[..], &[option, "none/file"]].concat());
+        done.ends_with(2)
+            .warns("can't write `DIR/none/file`: No such file or directory");
+        let done = scene.s2i(&[&BUILD[..], &[option, "app"]].concat());
+        done.ends_with(2).warns("can't write `DIR/app`: ");
+    }
+    assert_eq!(scene.daemon().model().calls.len(), 0);
+}
+
+/// A failed build leaves no ID of an earlier one, and nothing else.
+#[test]
+fn failed_build_leaves_no_file_with_an_id() {
+    let scene = Scene::with_engine(Knobs::default());
+    scene.write("id", "sha256:of an earlier build");
+    scene.write("about.json", "{}");
+    let args = ["build", "none", "s2i/go", "--iidfile", "id"];
+    let before = scene.names(".");
+    let args = [&args[..], &["--metadata-file", "about.json"]].concat();
+    scene.s2i(&args).ends_with(14);
+    let after: Vec<_> = before.into_iter().filter(|name| name != "id").collect();
+    assert_eq!(scene.names("."), after);
+    assert_eq!(scene.read("about.json"), "{}");
 }
 
 /// The identifiers are those of the Go tool.

@@ -6,6 +6,7 @@ use s2i_core::label;
 
 use crate::{
     harness::{has_network, live, skip},
+    images::Recipe,
     process::Stream,
     repository::Repository,
 };
@@ -72,4 +73,45 @@ fn result_can_be_run() {
         .succeeds()
         .says("as a result of the --run=true option")
         .says("run ended");
+}
+
+/// On every engine, and in the manifest where s2i writes it.
+#[test]
+fn result_has_the_labels_of_oci() {
+    let Some(live) = live() else { return };
+    let source = live.source(&[("file", "text")]);
+    let repository = Repository::of(&source);
+    repository.git(&["tag", "v1"]);
+    let url = "https://me:secret@example.org/app.git";
+    repository.git(&["remote", "add", "origin", url]);
+    let commit = repository.git(&["rev-parse", "HEAD"]);
+    let commit = commit.trim();
+    let archive = live.path("app.tar");
+    let output = archive.display().to_string();
+    let option = format!("{}=mine", label::OCI_VERSION);
+    let mut recipe = Recipe::builder();
+    recipe.labels.extend([
+        (label::OCI_SOURCE, "https://example.org/builder"),
+        (label::OCI_BASE_DIGEST, "sha256:of the builder's base"),
+        (label::BUILD_SOURCE_CONTEXT_DIR, "builder"),
+    ]);
+    let builder = live.load("own-builder", &recipe);
+    for (options, version) in [(&[][..], "v1"), (&["--label", &option], "mine")] {
+        let options = [options, &["-o", &output]].concat();
+        live.build_with(&builder, &options, &source).succeeds();
+        let labels = live.config("app").labels.unwrap();
+        assert_eq!(labels[label::OCI_BASE_DIGEST], "");
+        assert_eq!(labels[label::BUILD_SOURCE_CONTEXT_DIR], "");
+        assert_eq!(labels[label::OCI_SOURCE], "https://example.org/app.git");
+        assert_eq!(labels[label::OCI_REVISION], commit);
+        assert_eq!(labels[label::OCI_VERSION], version);
+        assert_eq!(labels[label::OCI_BASE_NAME], labels[label::BUILD_IMAGE]);
+        assert!(labels[label::OCI_CREATED].ends_with('Z'));
+    }
+    if live.engine.is_native() {
+        let text = fs::read(&archive).unwrap();
+        let text = String::from_utf8_lossy(&text);
+        let annotation = format!("\"annotations\":{{\"{}\"", label::OCI_BASE_NAME);
+        assert!(text.contains(&annotation));
+    }
 }

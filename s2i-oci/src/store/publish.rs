@@ -300,16 +300,20 @@ fn compose(config: &ImageConfig, layers: &[LayerSource]) -> Result<Parts, StoreE
         let problem = "its config names other layers";
         return Err(StoreError::Inconsistent(problem.into()));
     }
-    let config = config.to_json();
+    let config_bytes = config.to_json();
     let layers = layers.map(|StoredLayer { descriptor, .. }| Descriptor {
         media_type: oci_layer(&descriptor.media_type).into(),
         platform: None,
         annotations: BTreeMap::new(),
         ..*descriptor
     });
-    let manifest = Manifest::new(Descriptor::of(manifest::CONFIG, &config), layers.collect());
+    let mut manifest = Manifest::new(
+        Descriptor::of(manifest::CONFIG, &config_bytes),
+        layers.collect(),
+    );
+    manifest.annotations = manifest::annotations_of(&config.config);
     let bytes = serde_json::to_vec(&manifest).expect("text keys");
-    Parts::read(bytes, manifest::MANIFEST, config)
+    Parts::read(bytes, manifest::MANIFEST, config_bytes)
 }
 
 /// Returns the media type in a manifest; an OCI manifest may leave it out.

@@ -13,8 +13,6 @@ mod inputs;
 mod output;
 mod stage;
 
-use std::collections::BTreeMap;
-
 use s2i_core::Times;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -101,20 +99,6 @@ impl BuildPlan {
     #[must_use]
     pub fn stage(&self, name: StageName) -> Option<&Stage> {
         self.stages.iter().find(|stage| stage.name == name)
-    }
-
-    /// Returns all labels of the first image that is made.
-    #[must_use]
-    pub fn labels_of_result(&self) -> BTreeMap<String, String> {
-        let Some(output) = self.outputs.first() else {
-            return BTreeMap::new();
-        };
-        let base = self
-            .stage(output.stage)
-            .and_then(|stage| self.inputs.images.get(stage.from))
-            .and_then(ImageInput::resolved);
-        let base = base.map(|base| base.config).unwrap_or_default();
-        output.config.applied_to(&base).labels
     }
 
     /// Returns whether another stage copies the standard output of this one, so that it runs for that copy alone.

@@ -35,6 +35,10 @@ pub struct Output {
     #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<ImageRef>,
+    /// The names that the image gets beside that.
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<String>"))]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_names: Vec<ImageRef>,
     /// The consequence when the image exists and can't get its name.
     #[serde(default)]
     pub on_naming_failure: OnNamingFailure,

@@ -67,6 +67,9 @@ impl BuildPlan {
         let mut latest = latest.iter();
         latest.try_for_each(|latest| write!(f, ", none later than {latest}"))?;
         writeln!(f)?;
+        for name in &output.other_names {
+            writeln!(f, "  also as {name}")?;
+        }
         for Removal { path, unless } in &output.remove {
             write!(f, "  remove {path}")?;
             let mut unless = unless.iter();

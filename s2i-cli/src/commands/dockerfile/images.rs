@@ -26,8 +26,8 @@ const LOOK_UP: Duration = Duration::from_secs(15);
 
 /// Images with the labels of their registries. Each that can't be looked up is assumed to be a builder.
 pub(super) struct LabelledImages {
-    /// The name of the result, which is the only one that is not an image.
-    result: Option<ImageRef>,
+    /// The names of the result, which are the only ones that are not images.
+    results: Vec<ImageRef>,
     /// The directory of the scripts of images without a label.
     scripts: ScriptsUrl,
     registry: Option<Registry>,
@@ -37,7 +37,7 @@ pub(super) struct LabelledImages {
 
 impl LabelledImages {
     pub(super) fn new(
-        result: Option<ImageRef>,
+        results: Vec<ImageRef>,
         scripts: ScriptsUrl,
         asks: bool,
         context: &CommandContext<'_>,
@@ -49,7 +49,7 @@ impl LabelledImages {
             None
         };
         Ok(Self {
-            result,
+            results,
             scripts,
             registry,
             failed: AtomicBool::new(false),
@@ -119,10 +119,10 @@ impl ImageResolver for LabelledImages {
         policy: PullPolicy,
         context: BuildContext<'_>,
     ) -> Result<ImageFacts, EngineError> {
-        // Only the look-up of the result's name never pulls.
+        // Only the look-up of the result's names never pulls.
         let is_never = policy == PullPolicy::Never;
-        let mut result = self.result.iter();
-        if is_never && result.any(|result| result.normalised() == image.normalised()) {
+        let mut results = self.results.iter();
+        if is_never && results.any(|result| result.normalised() == image.normalised()) {
             let image = image.clone();
             return Err(EngineError::NoSuchImage { image });
         }

@@ -111,7 +111,9 @@ async fn write(
     cancel: &CancelToken,
 ) -> Result<(), Error> {
     let asks = request.builder_pull != PullPolicy::Never;
-    let images = LabelledImages::new(request.tag.clone(), form.image_scripts_url(), asks, context)?;
+    let results = request.tag.iter().chain(&request.other_tags);
+    let results = results.cloned().collect();
+    let images = LabelledImages::new(results, form.image_scripts_url(), asks, context)?;
     let prepared = s2i_build::prepare(&images, source, request, renderer, cancel).await?;
     let text = prepared.plan().to_dockerfile(form.form());
     let text = text.map_err(|err| BuildFailure::from(BuildError::Dockerfile(err)))?;

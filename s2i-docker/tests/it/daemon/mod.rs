@@ -57,6 +57,8 @@ pub(crate) struct Model {
     pub(crate) images: BTreeSet<String>,
     /// The ids of images that are not the usual builder, by name.
     pub(crate) ids: BTreeMap<String, &'static str>,
+    /// The labels of images that do not have the usual ones, by name.
+    pub(crate) labels: BTreeMap<String, serde_json::Value>,
     containers: BTreeMap<String, State>,
     /// What the last container has.
     host_config: serde_json::Value,
@@ -289,6 +291,9 @@ impl Model {
         let usual = if name == MADE { MADE } else { BUILDER };
         let id = self.ids.get(name).copied().unwrap_or(usual);
         let mut image = answers::image(knobs.answers, id, name);
+        if let Some(labels) = self.labels.get(name) {
+            image["Config"]["Labels"] = labels.clone();
+        }
         if !knobs.tags.is_empty() {
             image["RepoTags"] = json!(knobs.tags);
         }
@@ -382,6 +387,11 @@ impl Model {
         match self.containers.get(&name) {
             Some(State::Finished) => {
                 self.images.insert(MADE.to_owned());
+                let body: serde_json::Value =
+                    serde_json::from_slice(&call.body).unwrap_or_default();
+                if !body["Labels"].is_null() {
+                    self.labels.insert(MADE.to_owned(), body["Labels"].clone());
+                }
                 Reply::json(201, &json!({"Id": MADE}))
             }
             other => {
