@@ -150,6 +150,29 @@ fn unix(path: &str, timeout: u64) -> Result<Docker, Error> {
 #[error("{0}")]
 pub(crate) struct Message(pub(crate) String);
 
+/// An error response of the engine.
+#[derive(Debug, ThisError)]
+#[error("{message}")]
+pub struct Refusal {
+    status: u16,
+    message: String,
+}
+
+impl Refusal {
+    /// The HTTP status.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// Returns whether the status is one of those by which engines pass on that a registry asks for fewer requests, or
+    /// can't answer now. Docker answers most failures of a registry with 500, as it does those that are not temporary.
+    #[must_use]
+    pub fn is_temporary(&self) -> bool {
+        matches!(self.status, 429 | 502..=504)
+    }
+}
+
 /// Returns the HTTP status of the engine's error response.
 pub(crate) fn status(err: &Error) -> Option<u16> {
     match err {
@@ -161,9 +184,14 @@ pub(crate) fn status(err: &Error) -> Option<u16> {
 /// Returns the engine's message if it responded, else the whole error.
 pub(crate) fn cause(err: Error) -> BoxError {
     match err {
-        Error::DockerResponseServerError { message, .. } => {
-            Message(message.trim().to_owned()).into()
+        Error::DockerResponseServerError {
+            status_code,
+            message,
+        } => Refusal {
+            status: status_code,
+            message: message.trim().to_owned(),
         }
+        .into(),
         Error::DockerStreamError { error } => Message(error).into(),
         // Its text repeats that of its cause.
         Error::HyperLegacyError { err } => err.into(),

@@ -39,6 +39,7 @@ mod transport;
 
 pub use about::About;
 pub use backend::{DockerBackend, DockerContainer};
+pub use client::Refusal;
 pub use endpoint::{Endpoint, Flavour, HostEnv, sockets};
 pub use engine::DockerEngine;
 pub use tls::{Tls, TlsRequest};

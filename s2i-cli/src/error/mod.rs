@@ -8,10 +8,12 @@ use s2i_build::{
     BuildError, BuildFailure, EngineError, Interrupt, SourceError,
     injection::InjectionError,
     plan::{Command, PlanError},
+    ports::Operation,
 };
 use s2i_core::{
     ErrorChain, ImageMetadataError, ImageRef, ImageRefError, Script, wire::FailureKind,
 };
+use s2i_docker::Refusal;
 use s2i_oci::{credentials::CredentialError, registry::RegistryError, store::StoreError};
 use thiserror::Error;
 
@@ -198,7 +200,10 @@ fn build_code(err: &BuildError) -> Code {
         ) => exit::NO_SCRIPT,
         BuildError::User(_) | BuildError::Plan(PlanError::User(_)) => exit::USER_NOT_ALLOWED,
         BuildError::Plan(PlanError::NoTag) => exit::USAGE,
-        BuildError::NoPickedBuilder { .. } => exit::NO_IMAGE,
+        BuildError::NoPickedBuilder { source, .. } => match engine_code(source) {
+            exit::TEMPORARY => exit::TEMPORARY,
+            _ => exit::NO_IMAGE,
+        },
         BuildError::Plan(_) | BuildError::Dockerfile(_) => exit::PLAN,
         BuildError::Engine(err) => engine_code(err),
         BuildError::Script { .. } => exit::SCRIPT_FAILED,
@@ -244,6 +249,9 @@ fn engine_code(err: &EngineError) -> Code {
     {
         return exit::TEMPORARY;
     }
+    if is_refused_for_now(err) {
+        return exit::TEMPORARY;
+    }
     match err {
         EngineError::Unreachable { .. } | EngineError::NoEndpoint { .. } => exit::NO_ENGINE,
         EngineError::NoSuchImage { .. } | EngineError::Pull { .. } => exit::NO_IMAGE,
@@ -264,6 +272,20 @@ fn engine_code(err: &EngineError) -> Code {
         EngineError::Failed { operation, .. } if operation.is_commit() => exit::COMMIT,
         EngineError::Failed { .. } | EngineError::NoAgent { .. } => exit::ENGINE,
     }
+}
+
+/// Returns whether Docker or Podman has passed on that a registry does not answer now.
+fn is_refused_for_now(err: &EngineError) -> bool {
+    let (EngineError::Pull { source, .. }
+    | EngineError::Failed {
+        operation: Operation::Push,
+        source,
+        ..
+    }) = err
+    else {
+        return false;
+    };
+    source.downcast_ref().is_some_and(Refusal::is_temporary)
 }
 
 pub(crate) fn interrupt_code(reason: Interrupt) -> Code {
@@ -345,6 +367,9 @@ fn engine_hint(err: &EngineError) -> Option<String> {
         return Some(format!(
             "leave out what the image does not need, or raise `{limit}` in the table [limits] of the configuration file"
         ));
+    }
+    if is_refused_for_now(err) {
+        return Some("wait: the registry asks for fewer requests, or does not work now".into());
     }
     let hint = match err {
         EngineError::NoSuchImage { image } => {

@@ -418,6 +418,33 @@ fn overloaded_registry_has_its_code() {
     done.ends_with(75).warns("it answered 429");
 }
 
+/// Engines pass the answer of a registry on by their status, if they do. That of a registry that can't be reached is the
+/// same as that of one that refuses.
+#[test]
+fn engine_passes_on_that_a_registry_is_overloaded() {
+    for (status, code) in [(429, 75), (503, 75), (500, 21), (404, 21)] {
+        let fault = Fault::Status(status, "toomanyrequests: slow down");
+        let scene = Scene::with_engine(Knobs {
+            fault: Some((Endpoint::Pull, 0, fault)),
+            ..Knobs::default()
+        });
+        let done = scene.s2i(&["pull", "other"]).ends_with(code);
+        done.warns("can't pull the image `other`: toomanyrequests: slow down\n");
+    }
+    for (endpoint, args, code) in [
+        (Endpoint::Push, ["push", "s2i/go"], 75),
+        (Endpoint::RemoveImage, ["rmi", "s2i/go"], 22),
+    ] {
+        let fault = Fault::Status(503, "not now");
+        let scene = Scene::with_engine(Knobs {
+            fault: Some((endpoint, 0, fault)),
+            ..Knobs::default()
+        });
+        scene.daemon().model().images.insert("s2i/go".into());
+        scene.s2i(&args).ends_with(code).warns("not now");
+    }
+}
+
 #[test]
 fn every_documented_code_is_reached() {
     let done = Scene::new().s2i(&["exit-codes"]).ends_with(0);
