@@ -50,6 +50,7 @@ pub mod execute;
 pub mod facts;
 pub mod gather;
 pub mod injection;
+pub mod inspect;
 pub mod limits;
 pub mod notice;
 pub mod plan;

@@ -141,14 +141,33 @@ fn run(args: &Args, words: &[OsString], findings: Vec<Diagnostic>) -> Result<Exi
             commands::dockerfile(build, file, &context, cancel).await
         });
     }
-    let choice = choice::choose(&context, native::check)?;
+    with_engine(command, &context)
+}
+
+/// Runs a command with the engine that is chosen for it, or without one if it describes an image of a registry.
+fn with_engine(command: &EngineCommand, context: &CommandContext<'_>) -> Result<ExitCode, Error> {
+    let of_registry = |args| {
+        in_runtime(context, async |cancel| {
+            commands::inspect_registry(args, context, cancel).await
+        })
+    };
+    if let EngineCommand::Inspect(args) = command
+        && args.registry
+    {
+        return of_registry(args);
+    }
+    let choice = match (choice::choose(context, native::check), command) {
+        // Without any engine, the image can only be in its registry.
+        (Err(Error::NoEngine { .. }), EngineCommand::Inspect(args)) => return of_registry(args),
+        (choice, _) => choice?,
+    };
     if choice.is_fallback {
         let reason = choice.reason;
         context.notice(Notice::EmbeddedEngine { reason });
     }
-    let engine = AnyEngine::open(choice.engine, &config, &host)?;
-    in_runtime(&context, async |cancel| {
-        commands::run(command, &engine, &context, cancel).await
+    let engine = AnyEngine::open(choice.engine, context.config, context.host)?;
+    in_runtime(context, async |cancel| {
+        commands::run(command, &engine, context, cancel).await
     })
 }
 

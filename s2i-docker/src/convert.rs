@@ -8,7 +8,7 @@ use bollard::models::{
 };
 use s2i_build::{
     facts::ImageFacts,
-    ports::{ImageSummary, Launch, Publish, Start},
+    ports::{ImageDescription, ImageSummary, Launch, LayerDescription, Publish, Start},
     request::{Limits, Network},
 };
 use s2i_core::{
@@ -291,6 +291,23 @@ pub(crate) fn image_facts(name: &ImageRef, inspect: ImageInspect) -> ImageFacts 
             variant: inspect.variant.filter(|variant| !variant.is_empty()),
         },
         config: settings(inspect.config.unwrap_or_default()),
+    }
+}
+
+/// Converts the response of an image inspection to a description. Engines do not show the sizes of layers in it.
+pub(crate) fn description(name: &ImageRef, inspect: ImageInspect) -> ImageDescription {
+    // The type of the time depends on the features of bollard that any crate of a program has chosen.
+    let json = serde_json::to_value(&inspect).unwrap_or_default();
+    let created = json["Created"].as_str().and_then(image::parse_timestamp);
+    let layers = inspect.root_fs.clone().and_then(|fs| fs.layers);
+    let layer = |digest| LayerDescription { digest, size: None };
+    ImageDescription {
+        names: names(inspect.repo_tags.clone().unwrap_or_default()).collect(),
+        // A time before 1970 stands for none.
+        created: created.filter(|created| *created > 0),
+        size: inspect.size.and_then(|size| u64::try_from(size).ok()),
+        layers: layers.into_iter().flatten().map(layer).collect(),
+        facts: image_facts(name, inspect),
     }
 }
 

@@ -25,7 +25,10 @@ use futures_util::{
 use s2i_build::{
     BuildContext, CancelToken, EngineError, Notice, Resource,
     event::Progress,
-    ports::{Committed, ImageStore, ImageSummary, ImageTransfer, Operation, Pruned, Pushed},
+    ports::{
+        Committed, ImageDescription, ImageInspector, ImageStore, ImageSummary, ImageTransfer,
+        Operation, Pruned, Pushed,
+    },
     stream::ArchiveStream,
 };
 use s2i_core::ImageRef;
@@ -98,6 +101,16 @@ impl ImageStore for DockerEngine {
 
     async fn remove_committed(&self, committed: &Committed) -> Result<(), EngineError> {
         self.client.remove(&committed.id).await
+    }
+}
+
+impl ImageInspector for DockerEngine {
+    async fn describe(&self, image: &ImageRef) -> Result<ImageDescription, EngineError> {
+        let inspect = self.client.find_image(image).await?;
+        let inspect = inspect.ok_or_else(|| EngineError::NoSuchImage {
+            image: image.clone(),
+        })?;
+        Ok(convert::description(image, inspect))
     }
 }
 

@@ -15,7 +15,8 @@ use s2i_build::{
     event::{Phase, Progress},
     facts::ImageFacts,
     ports::{
-        BuildCache, Committed, EngineInfo, EngineProbe, ImageResolver, Operation, Runner, Start,
+        BuildCache, Committed, EngineInfo, EngineProbe, ImageDescription, ImageInspector,
+        ImageResolver, LayerDescription, Operation, Runner, Start,
     },
     request::{self, ContainerOptions, HostMount, PullPolicy},
     session::Transport,
@@ -213,16 +214,9 @@ impl ImageResolver for NativeEngine {
         policy: PullPolicy,
         context: BuildContext<'_>,
     ) -> Result<ImageFacts, EngineError> {
-        let facts = |stored: &StoredImage| ImageFacts {
-            name: image.clone(),
-            id: stored.id().to_string(),
-            digest: registry_digest(image, stored),
-            platform: stored.config().platform.clone(),
-            config: stored.config().config.clone().normalised(),
-        };
         if policy != PullPolicy::Always {
             if let Some(stored) = context.or_interrupted(self.find(image)).await? {
-                return Ok(facts(&stored));
+                return Ok(facts(image, &stored));
             }
             if policy == PullPolicy::Never {
                 return Err(no_such_image(image));
@@ -232,7 +226,35 @@ impl ImageResolver for NativeEngine {
             image: image.clone(),
         });
         let pulled = context.or_interrupted(self.pull(image, context)).await?;
-        Ok(facts(&pulled))
+        Ok(facts(image, &pulled))
+    }
+}
+
+impl ImageInspector for NativeEngine {
+    async fn describe(&self, image: &ImageRef) -> Result<ImageDescription, EngineError> {
+        let stored = self.get(image).await?;
+        let layers = stored.layers().map(|layer| LayerDescription {
+            digest: layer.diff_id.to_string(),
+            size: Some(layer.descriptor.size),
+        });
+        let created = stored.config().created.as_deref();
+        Ok(ImageDescription {
+            facts: facts(image, &stored),
+            names: stored.names().iter().map(ToString::to_string).collect(),
+            created: created.and_then(s2i_core::image::parse_timestamp),
+            size: Some(stored.size()),
+            layers: layers.collect(),
+        })
+    }
+}
+
+fn facts(name: &ImageRef, image: &StoredImage) -> ImageFacts {
+    ImageFacts {
+        name: name.clone(),
+        id: image.id().to_string(),
+        digest: registry_digest(name, image),
+        platform: image.config().platform.clone(),
+        config: image.config().config.clone().normalised(),
     }
 }
 

@@ -4,7 +4,7 @@
 //! runs nothing; the execution of a plan takes a [`Runner`], whose [`Container`] runs the steps of a stage, and the
 //! [`ImageStore`], which names the results. A [`BuildCache`] avoids a build whose inputs have not changed.
 //! [`Engine`] is an alias for the ports of a whole build. Beside building, [`ImageTransfer`] moves images between
-//! engines and registries, a [`Launcher`] starts applications, and an [`EngineProbe`] checks whether an engine
+//! engines and registries, an [`ImageInspector`] describes them, a [`Launcher`] starts applications, and an [`EngineProbe`] checks whether an engine
 //! answers.
 //!
 //! The ports are about images and runs, not about the API of any engine: where an input lies on the host, a run
@@ -13,6 +13,7 @@
 mod cache;
 mod container;
 mod error;
+mod inspector;
 mod launcher;
 mod operation;
 mod probe;
@@ -25,6 +26,7 @@ mod transfer;
 pub use cache::BuildCache;
 pub use container::{Commit, Committed, Container, Content, Input, Program};
 pub use error::{BoxError, EngineError};
+pub use inspector::{ImageDescription, ImageInspector, LayerDescription};
 pub use launcher::{Launch, Launcher, Publish};
 pub use operation::Operation;
 pub use probe::{EngineInfo, EngineProbe};

@@ -21,6 +21,7 @@ mod dockerfiles;
 mod documents;
 mod executions;
 mod hostile_repositories;
+mod inspections;
 mod keys;
 mod lfs;
 mod place;

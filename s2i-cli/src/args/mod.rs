@@ -7,6 +7,7 @@ mod create;
 mod credentials;
 mod dockerfile;
 mod images;
+mod inspect;
 mod legacy;
 mod limits;
 mod login;
@@ -40,6 +41,7 @@ pub(crate) use self::{
     create::Create,
     dockerfile::{FormArgs, Generate},
     images::{Export, Image, Images, List, Load, Tag},
+    inspect::Inspect,
     login::{Login, Logout, user},
     parse::{parse, with_command_first, with_go_forms},
     rebuild::Rebuild,
@@ -145,6 +147,8 @@ pub(crate) enum EngineCommand {
     Rebuild(Box<Rebuild>),
     /// Show how to use a builder image
     Usage(Usage),
+    /// Describe an image: its settings for s2i, its uses and the build that made it
+    Inspect(Inspect),
     /// Run a container from an image and exit with its status
     Run(Run),
     /// List images
@@ -173,6 +177,7 @@ impl EngineCommand {
             Self::Build(args) => args.credentials.file(),
             Self::Rebuild(args) => args.credentials.file(),
             Self::Usage(args) => args.credentials.file(),
+            Self::Inspect(args) => args.credentials.file(),
             _ => None,
         }
     }

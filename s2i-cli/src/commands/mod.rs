@@ -8,6 +8,7 @@ mod dockerfile;
 pub(crate) mod doctor;
 mod export;
 mod images;
+mod inspect;
 mod load;
 mod login;
 mod logout;
@@ -15,6 +16,7 @@ mod prune;
 mod pull;
 mod push;
 mod rebuild;
+mod registry_image;
 mod result;
 mod rmi;
 mod run;
@@ -29,7 +31,7 @@ use s2i_build::{
     CancelToken, Engine,
     context::or_interrupted,
     event::{Event, EventSink as _},
-    ports::{EngineProbe, ImageTransfer, Launcher},
+    ports::{EngineProbe, ImageInspector, ImageTransfer, Launcher},
 };
 use s2i_core::Printable;
 
@@ -39,6 +41,7 @@ use crate::{
 
 pub(crate) use create::run as create;
 pub(crate) use dockerfile::{generate, run as dockerfile};
+pub(crate) use inspect::of_registry as inspect_registry;
 pub(crate) use login::run as login;
 pub(crate) use logout::run as logout;
 pub(crate) use shell::{completion, man};
@@ -75,7 +78,7 @@ pub(crate) async fn run(
     }
 }
 
-async fn with<E: Engine + EngineProbe + ImageTransfer + Launcher>(
+async fn with<E: Engine + EngineProbe + ImageInspector + ImageTransfer + Launcher>(
     engine: &E,
     command: &EngineCommand,
     context: &CommandContext<'_>,
@@ -91,6 +94,9 @@ async fn with<E: Engine + EngineProbe + ImageTransfer + Launcher>(
         }
         EngineCommand::Run(args) => return run::run(engine, args, context, cancel).await,
         EngineCommand::Usage(args) => usage::run(engine, args, context, cancel).await?,
+        EngineCommand::Inspect(args) => {
+            or_interrupted(inspect::run(engine, args, context), cancel).await?;
+        }
         EngineCommand::Images(args) => {
             or_interrupted(images::run(engine, args, context), cancel).await?;
         }

@@ -8,7 +8,7 @@ use s2i_build::{
     BuildError, BuildFailure, EngineError, Interrupt, SourceError,
     injection::InjectionError,
     plan::{Command, PlanError},
-    ports::Operation,
+    ports::{BoxError, Operation},
 };
 use s2i_core::{
     ErrorChain, ImageMetadataError, ImageRef, ImageRefError, Script, wire::FailureKind,
@@ -94,6 +94,12 @@ pub(crate) enum Error {
     /// The registry rejects the login or can't be reached.
     #[error(transparent)]
     Registry(#[from] RegistryError),
+    /// The engine does not have an image that is to be described.
+    #[error("the image `{0}` is not in the engine")]
+    NotInEngine(ImageRef),
+    /// The registry does not give the description of an image.
+    #[error("can't describe the image `{image}`")]
+    Inspect { image: ImageRef, source: BoxError },
     /// Credentials can't be read or stored.
     #[error(transparent)]
     Credentials(#[from] CredentialError),
@@ -141,6 +147,12 @@ impl Error {
             Self::Build(failure) => return build_hint(&failure.error),
             Self::Secret(err) => return err.hint(),
             Self::Registry(err) => return err.hint(),
+            Self::Inspect { source, .. } => {
+                return source.downcast_ref().and_then(RegistryError::hint);
+            }
+            Self::NotInEngine(_) => {
+                "`s2i images` lists those of the engine; --registry asks the registry of the name"
+            }
             Self::Credentials(err) => return err.hint(),
             Self::Terminal(_) => "name a file, or use a pipe",
             Self::ContextExists { .. } => "remove it, or name a Dockerfile in another directory",
@@ -179,6 +191,11 @@ impl Error {
             | Self::Answer(_)
             | Self::InvalidAnswer(..) => exit::USAGE,
             Self::NotRebuildable { .. } | Self::InvalidLabels { .. } => exit::PLAN,
+            Self::Inspect { source, .. } => match source.downcast_ref() {
+                Some(err) if RegistryError::is_temporary(err) => exit::TEMPORARY,
+                _ => exit::NO_IMAGE,
+            },
+            Self::NotInEngine(_) => exit::NO_IMAGE,
             Self::Registry(err) if err.is_temporary() => exit::TEMPORARY,
             Self::Registry(_) | Self::Credentials(_) | Self::NoHome => exit::LOGIN,
             Self::NoEngine { .. } | Self::Native(_) => exit::NO_ENGINE,

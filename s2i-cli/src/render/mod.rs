@@ -7,6 +7,7 @@ mod announcer;
 mod bars;
 mod configuration;
 mod human;
+mod inspection;
 mod json;
 mod lines;
 mod notice;
@@ -157,6 +158,7 @@ impl EventSink for Renderer {
 
 pub(crate) use announcer::Announcer;
 pub(crate) use bars::clear as clear_bars;
+pub(crate) use inspection::inspection;
 pub(crate) use table::{images, short_id};
 
 /// The lock for standard output, which keeps lines from being mixed.
@@ -168,6 +170,11 @@ pub(crate) fn write_stdout(text: &Printable) {
         let _guard = STDOUT.lock().unwrap_or_else(PoisonError::into_inner);
         let _ = io::stdout().write_all(text.as_str().as_bytes());
     });
+}
+
+/// Returns a document as JSON for a command that prints one. Its texts are made printable.
+pub(crate) fn document(value: &Value) -> String {
+    format!("{:#}\n", json::printable(value))
 }
 
 /// Writes other text for people to standard error, between line breaks and control sequences of s2i.

@@ -445,6 +445,33 @@ fn engine_passes_on_that_a_registry_is_overloaded() {
     }
 }
 
+/// A registry that asks for a later try, and one that does not have the image.
+#[test]
+fn image_of_a_registry_that_is_not_described_has_its_code() {
+    for (answer, code, message) in [
+        ("429 Too Many Requests", 75, "refuses more requests"),
+        ("404 Not Found", 21, "has no image"),
+    ] {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let registry = listener.local_addr().unwrap().to_string();
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let _ = stream.read(&mut [0; 4096]);
+                let answer = format!(
+                    "HTTP/1.1 {answer}\r\nRetry-After: 0\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+                );
+                let _ = stream.write_all(answer.as_bytes());
+            }
+        });
+        let image = format!("{registry}/team/go");
+        let done = Scene::new().s2i(&["inspect", "--registry", &image]);
+        done.ends_with(code)
+            .warns(&format!("error: can't describe the image `{image}`: "))
+            .warns(message);
+    }
+}
+
 #[test]
 fn every_documented_code_is_reached() {
     let done = Scene::new().s2i(&["exit-codes"]).ends_with(0);

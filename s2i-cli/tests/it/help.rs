@@ -3,10 +3,11 @@
 use crate::{daemon::Knobs, scene::Scene};
 
 /// The commands, in the order of the help.
-const COMMANDS: [&str; 22] = [
+const COMMANDS: [&str; 23] = [
     "build",
     "rebuild",
     "usage",
+    "inspect",
     "run",
     "images",
     "rmi",

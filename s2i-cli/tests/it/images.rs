@@ -2,6 +2,9 @@
 
 use std::{fmt::Write as _, fs};
 
+use s2i_core::label;
+use serde_json::{Value, json};
+
 use crate::{
     daemon::{Endpoint, Fault, Knobs},
     scene::{Scene, without_amounts},
@@ -30,6 +33,61 @@ fn images_are_listed_for_people_and_for_programs() {
     {"created":null,"event":"image","id":"sha256:2222222222222222222222222222222222222222222222222222222222222222","names":["docker.io/s2i/go:latest"],"size":4242}
     {"created":null,"event":"image","id":"sha256:4","names":[],"size":4242}
     "#);
+}
+
+#[test]
+fn image_is_described_for_people_and_for_programs() {
+    let scene = Scene::with_engine(Knobs::default());
+    let done = scene.s2i(&["inspect", "nothing"]).ends_with(21);
+    done.warns("error: the image `nothing` is not in the engine\nhint: ");
+    scene.daemon().model().images.insert("s2i/go".into());
+    let builder = scene.s2i(&["inspect", "s2i/go"]).ends_with(0);
+    insta::assert_snapshot!(builder.stdout, @"
+    image:             s2i/go
+    id:                sha256:2222222222222222222222222222222222222222222222222222222222222222
+    name:              docker.io/s2i/go:latest
+    platform:          linux/amd64
+    size:              4.24 kB
+    user:              root
+    working directory: /
+    scripts:           image:///usr/libexec/s2i
+    builder:           yes
+    runtime image:     yes; it has no label `io.openshift.s2i.assemble-input-files`, so --runtime-artifact has to name the artifacts
+    rebuild:           no; it has no label `io.openshift.s2i.build.image`; it has no label `io.openshift.s2i.build.source-location`
+    layer:             sha256:5555555555555555555555555555555555555555555555555555555555555555
+    ");
+    let labels = json!({
+        label::BUILD_IMAGE: "docker.io/s2i/go:latest",
+        label::BUILD_SOURCE_LOCATION: "/src/app",
+        label::BUILD_COMMIT_ID: "0123",
+        label::BUILD_COMMIT_MESSAGE: "two\nlines\u{1b}[31m",
+        label::BUILD_COMMIT_REF: "",
+        label::OCI_BASE_NAME: "docker.io/s2i/go-runtime:latest",
+    });
+    for name in ["web", "web:latest-build"] {
+        let mut model = scene.daemon().model();
+        model.images.insert(name.into());
+        model.labels.insert(name.into(), labels.clone());
+    }
+    let result = scene.s2i(&["inspect", "web"]).ends_with(0);
+    let expected = "\
+        built with:        docker.io/s2i/go:latest\n\
+        based on:          docker.io/s2i/go-runtime:latest\n\
+        source:            /src/app\n\
+        commit:            0123\n\
+        message:           two lines\n\
+        saved build:       web:latest-build\n";
+    assert!(result.stdout.contains(expected), "{}", result.stdout);
+    let document = scene.s2i(&["inspect", "--json", "web"]).ends_with(0);
+    let document: Value = serde_json::from_str(&document.stdout).unwrap();
+    let event = scene.s2i(&["inspect", "web", "--progress", "json"]);
+    let mut event = event.ends_with(0).events().pop().unwrap();
+    assert_eq!(event["event"].take(), "inspected");
+    event.as_object_mut().unwrap().remove("event");
+    assert_eq!(document, event);
+    assert_eq!(document["build"]["commit"]["ref"], Value::Null);
+    assert_eq!(document["uses"]["rebuild"]["possible"], true);
+    assert_eq!(document["uses"]["builder"]["possible"], true);
 }
 
 #[test]

@@ -77,7 +77,7 @@ fn result_can_be_run() {
 
 /// On every engine, and in the manifest where s2i writes it.
 #[test]
-fn result_has_the_labels_of_oci() {
+fn result_has_the_labels_of_oci_and_describes_its_build() {
     let Some(live) = live() else { return };
     let source = live.source(&[("file", "text")]);
     let repository = Repository::of(&source);
@@ -114,4 +114,10 @@ fn result_has_the_labels_of_oci() {
         let annotation = format!("\"annotations\":{{\"{}\"", label::OCI_BASE_NAME);
         assert!(text.contains(&annotation));
     }
+    let app = live.image("app");
+    live.s2i(["inspect", &app])
+        .succeeds()
+        .says(&format!("commit:            {commit}"))
+        .says("repository:        https://example.org/app.git")
+        .says("rebuild:           yes");
 }

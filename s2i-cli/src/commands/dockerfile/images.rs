@@ -14,11 +14,11 @@ use s2i_build::{
 };
 use s2i_core::{
     Diagnostic, ErrorChain, ImageRef, ScriptsUrl,
-    image::{ContainerConfig, ImageConfig, Platform},
     label::{self, ImageLabels},
 };
 use s2i_oci::registry::Registry;
 
+use super::super::registry_image::RegistryImage;
 use crate::{context::CommandContext, error::Error, native};
 
 /// The time that the look-up of an image may take.
@@ -62,14 +62,10 @@ impl LabelledImages {
         if self.failed.load(Ordering::Relaxed) {
             return None;
         }
-        let platform = Platform::of_this_machine();
-        let found = tokio::time::timeout(LOOK_UP, registry.manifest(image, &platform)).await;
+        let found = tokio::time::timeout(LOOK_UP, RegistryImage::read(registry, image)).await;
         let reason = match found {
-            Ok(Ok(pulled)) => match serde_json::from_slice(&pulled.config_bytes) {
-                Ok(config) => return Some(self.labelled(image, &pulled, config)),
-                Err(err) => err.to_string(),
-            },
-            Ok(Err(err)) => ErrorChain(&err).to_string(),
+            Ok(Ok(found)) => return Some(self.labelled(image, &found)),
+            Ok(Err(err)) => ErrorChain(&*err).to_string(),
             Err(_) => format!("there was no answer in {} seconds", LOOK_UP.as_secs()),
         };
         self.failed.store(true, Ordering::Relaxed);
@@ -82,13 +78,11 @@ impl LabelledImages {
         None
     }
 
-    fn labelled(
-        &self,
-        image: &ImageRef,
-        pulled: &s2i_oci::registry::Pulled,
-        config: ImageConfig,
-    ) -> ImageFacts {
-        let mut own = config.config.normalised();
+    fn labelled(&self, image: &ImageRef, found: &RegistryImage) -> ImageFacts {
+        // Builders of Dockerfiles differ in what a short name means.
+        let name = image.normalised().parse().unwrap_or_else(|_| image.clone());
+        let mut facts = found.facts(name);
+        let own = &mut facts.config;
         let (labels, _) = ImageLabels::read(&own.labels, &own.env);
         if labels.scripts_url.is_none() {
             let scripts = self.scripts.to_string();
@@ -97,18 +91,9 @@ impl LabelledImages {
         if matches!(own.user.as_str(), "" | "0" | "root") {
             own.user = ASSUMED_USER.into();
         }
-        ImageFacts {
-            // Builders of Dockerfiles differ in what a short name means.
-            name: image.normalised().parse().unwrap_or_else(|_| image.clone()),
-            id: pulled.config_digest.to_string(),
-            digest: Some(pulled.manifest_digest.to_string()),
-            platform: config.platform,
-            config: ContainerConfig {
-                // The builder of the Dockerfile runs them.
-                on_build: Vec::new(),
-                ..own
-            },
-        }
+        // The builder of the Dockerfile runs them.
+        own.on_build.clear();
+        facts
     }
 }
 
