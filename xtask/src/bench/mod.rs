@@ -1,15 +1,17 @@
 //! `cargo xtask bench`: the duration of builds and their phases on the embedded engine, on the embedded engine
 //! with the result loaded into Docker, on Docker, and with BuildKit for the same steps on the same Docker in the
-//! same run.
+//! same run; and of the engine's own commit, which is a part of every build on Docker.
 //!
 //! Figures of different runs or machines can't be compared, but ratios of one run can. Both sides start from the
 //! same builder image, whose `assemble` copies the source to `/app`, and take turns. BuildKit binds the source
 //! with `RUN --mount=type=bind`, as a careful user would, and its cache is emptied before each turn, so that a
 //! first build is compared with a first build. The builder runs as root on both sides, because a bound source
-//! keeps its owner.
+//! keeps its owner. For a runtime image, a second stage copies the result from the first. In one row, BuildKit
+//! builds the Dockerfile that `s2i build --as-dockerfile` writes, which is a part of its time.
 
 pub(crate) mod buildkit;
 mod chart;
+mod commit;
 mod disk;
 mod image;
 mod ours;
@@ -106,7 +108,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     // The cleanup is independent of the result.
     for target in [&native, &engine.target] {
         target.remove_images(&ours::TAGS)?;
-        target.remove_images(&[buildkit::TAG, image::NAME])?;
+        target.remove_images(&[buildkit::TAG, commit::TAG])?;
+        target.remove_images(&image::NAMES)?;
     }
     let rows = measured?;
     println!();
@@ -143,7 +146,7 @@ impl Row {
         let bars = self.medians.iter().map(|(side, seconds)| Bar {
             label: (*side).to_owned(),
             value: *seconds,
-            is_ours: *side != Side::BUILD_KIT,
+            is_ours: !Side::OTHERS.contains(side),
         });
         Group {
             title: self.name.to_owned(),
@@ -153,7 +156,7 @@ impl Row {
     }
 }
 
-/// Returns the directory of the sources and the builder.
+/// Returns the directory of the sources and the images.
 fn dir() -> Result<PathBuf> {
     let dir = paths::made().join("bench");
     fs::create_dir_all(&dir).with_context(|| format!("can't make {}", dir.display()))?;
@@ -168,13 +171,13 @@ fn measure(
     docker: &Target,
     client: Option<&Path>,
 ) -> Result<Vec<Row>> {
-    let builder = image::compose(dir)?;
+    let images = image::compose(dir)?;
     for target in [native, docker] {
         host::run(
             target
                 .s2i(Profile::Release)?
                 .args(["load", "-i"])
-                .arg(&builder),
+                .arg(&images),
         )?;
     }
     println!(
@@ -182,9 +185,10 @@ fn measure(
         args.runs
     );
     let sides = sides(native, docker, client);
+    let has_side = |work: Work| sides.iter().any(|side| work.is_for(side));
     let rows = work::ROWS
         .iter()
-        .filter(|(name, _)| name.contains(&args.row));
+        .filter(|(name, work)| name.contains(&args.row) && has_side(*work));
     rows.map(|(name, work)| compare(name, *work, &sides, args.runs, dir))
         .collect()
 }
@@ -206,7 +210,9 @@ fn sides<'a>(native: &'a Target, docker: &'a Target, client: Option<&'a Path>) -
             target: docker,
             load: None,
         });
-        sides.extend(client.map(|client| Side::BuildKit { client, url }));
+        if let Some(client) = client {
+            sides.extend([Side::BuildKit { client, url }, Side::Commit { client, url }]);
+        }
     }
     sides
 }

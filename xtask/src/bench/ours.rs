@@ -10,8 +10,8 @@ use std::{
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
+use super::Turn;
 use super::watched::Watched;
-use super::{Turn, image};
 use crate::{dist::Profile, engine::Target};
 
 /// The names of results. Loaded results have a separate name, so that they do not take the name of those that
@@ -22,10 +22,11 @@ const LOADED: &str = "s2i-bench/loaded";
 /// Both names.
 pub(crate) const TAGS: [&str; 2] = [BUILT, LOADED];
 
-/// Builds the tree with these additional options, and loads the result into another engine.
+/// Builds the tree with this builder and these additional options, and loads the result into another engine.
 pub(crate) fn build(
     target: &Target,
     load: Option<&Target>,
+    builder: &str,
     options: &[&str],
     tree: &Path,
 ) -> Result<Turn> {
@@ -34,7 +35,7 @@ pub(crate) fn build(
     let url = load.and_then(Target::url);
     let tag = if url.is_some() { LOADED } else { BUILT };
     command.args(url.map(|url| format!("--load={url}")));
-    command.args(options).arg(tree).args([image::NAME, tag]);
+    command.args(options).arg(tree).args([builder, tag]);
     command.stdout(Stdio::piped());
     let start = Instant::now();
     let mut child = command

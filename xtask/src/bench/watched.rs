@@ -1,15 +1,39 @@
-//! The memory of a process.
+//! The time and the memory of a process.
 
 use std::{
     fs,
-    process::Child,
+    process::{Child, Command, Stdio},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
+
+use anyhow::{Context, Result, bail};
+
+use super::Turn;
+
+/// Runs a command without its output, and returns its time and memory.
+pub(crate) fn measure(command: &mut Command) -> Result<Turn> {
+    command.stdout(Stdio::null());
+    let start = Instant::now();
+    let mut child = command
+        .spawn()
+        .with_context(|| format!("can't start {command:?}"))?;
+    let watched = Watched::new(&child);
+    let status = child.wait()?;
+    let wall = start.elapsed();
+    if !status.success() {
+        bail!("{command:?} ended with {status}");
+    }
+    Ok(Turn {
+        wall,
+        memory: watched.most_memory(),
+        phases: Vec::new(),
+    })
+}
 
 /// The peak memory of a process, sampled during its life.
 pub(crate) struct Watched(Arc<AtomicU64>);

@@ -176,6 +176,12 @@ pub(crate) fn load(names: &[&str], target: &Target, s2i: Profile) -> Result<()> 
     run_into(&args, s2i, || Ok(target.clone()))
 }
 
+/// Returns Debian's static busybox.
+pub(crate) fn busybox(arch: Arch) -> Result<Vec<u8>> {
+    let package = fetch::artifact(Lock::read()?.artifact("busybox-static", arch)?)?;
+    shell::find(&debian::items(&package)?, "bin/busybox")
+}
+
 fn write(images: &[Image], to: &Path) -> Result<()> {
     let show = || format!("can't write {}", to.display());
     let mut out = BufWriter::with_capacity(256 * 1024, File::create(to).with_context(show)?);

@@ -62,7 +62,7 @@ pub(super) fn add(layer: &mut LayerBuilder, items: &[(String, Item)]) -> Result<
 }
 
 /// Returns the content of the file with this name, also from `/usr`.
-fn find(items: &[(String, Item)], name: &str) -> Result<Vec<u8>> {
+pub(super) fn find(items: &[(String, Item)], name: &str) -> Result<Vec<u8>> {
     let in_root = |path| str::strip_prefix(path, "usr/").unwrap_or(path);
     let item = items
         .iter()
