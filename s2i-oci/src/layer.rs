@@ -430,7 +430,8 @@ mod tests {
     #[test]
     fn compression_does_not_depend_on_the_sizes_of_writes() {
         let numbers = (0..60_000_u32).map(|number| number.wrapping_mul(2_654_435_761) % 5000);
-        let text: String = numbers.map(|number| format!("{number} ")).collect();
+        let text: Vec<_> = numbers.map(|number| number.to_string()).collect();
+        let text = text.join(" ");
         let dir = tempfile::tempdir().unwrap();
         let digest = |size: usize| {
             let at = dir.path().join("layer.gz");
