@@ -214,12 +214,15 @@ fn uses(image: &ImageFacts, settings: &Settings) -> Uses {
     if image.platform.os != LINUX {
         obstacles.push(format!("it is for {}", image.platform.os));
     }
-    if !image.config.on_build.is_empty() {
-        obstacles.push("it has triggers of ONBUILD".to_owned());
-    }
     let mut of_builder = obstacles.clone();
     let mut scripts = Vec::new();
+    let has_triggers = !image.config.on_build.is_empty();
+    if has_triggers {
+        obstacles.push("it has ONBUILD triggers, which are for a source".to_owned());
+    }
     match settings.scripts_url.as_deref().map(str::parse) {
+        // Triggers need no scripts.
+        None if has_triggers => {}
         None => scripts.push(format!(
             "it has no label `{}`, so the source or --scripts-url has to have the scripts",
             label::SCRIPTS_URL

@@ -19,8 +19,8 @@ use crate::{facts::SourceMatch, plan::SourcePath};
 /// The characters that make a name a pattern.
 const WILDCARDS: [char; 3] = ['*', '?', '['];
 
-/// Returns the files and directories that a path or pattern matches, in the order of their names: none for one that leads
-/// out of the source. Patterns are those of Docker: `*`, `?` and `[…]` stay within one component.
+/// Returns the files and directories that a path or pattern matches, in the order of their names: none for one that
+/// leads out of the source. Patterns are those of Docker: `*`, `?` and `[…]` stay within one component.
 pub(super) fn find(root: &OpenDir, filter: &Filter, pattern: &str) -> io::Result<Vec<SourceMatch>> {
     let parts = pattern.split('/');
     let parts = parts.filter(|part| !part.is_empty() && *part != ".");
@@ -141,5 +141,106 @@ impl Parts<'_> {
         let directory = self.root.open_dir(Path::new(path))?;
         let filter = self.filter.below(path);
         archive::write_tree(&directory, &options(&filter), out).map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::symlink};
+
+    use s2i_core::Times;
+
+    use super::*;
+
+    /// A source with files, links and an ignored directory.
+    fn source() -> (tempfile::TempDir, OpenDir, Filter) {
+        let temp = tempfile::tempdir().unwrap();
+        let root = temp.path().join("root");
+        for path in [
+            "a.json",
+            "b.json",
+            "lib/x.js",
+            "lib/deep/y.js",
+            "lib/key.pem",
+            "{c}",
+        ] {
+            let path = root.join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "text").unwrap();
+        }
+        fs::write(temp.path().join("outside"), "").unwrap();
+        symlink("../outside", root.join("out")).unwrap();
+        symlink("lib", root.join("link")).unwrap();
+        let filter = Filter::excluding(r"\.pem$|^lib/deep").unwrap();
+        let root = OpenDir::open(root).unwrap();
+        (temp, root, filter)
+    }
+
+    #[test]
+    fn patterns_match_what_docker_would_match() {
+        let (_temp, root, filter) = source();
+        let found = |pattern: &str| {
+            let found = find(&root, &filter, pattern).unwrap();
+            let shown = found.into_iter().map(|found| {
+                let end = if found.is_dir { "/" } else { "" };
+                found.path + end
+            });
+            shown.collect::<Vec<_>>().join(" ")
+        };
+        for (pattern, expected) in [
+            (".", "./"),
+            ("/", "./"),
+            ("./a.json", "a.json"),
+            ("/a.json", "a.json"),
+            ("*.json", "a.json b.json"),
+            ("[^b].json", "a.json"),
+            ("?.json", "a.json b.json"),
+            ("{c}", "{c}"),
+            ("{*}", "{c}"),
+            ("{a,b}.json", ""),
+            ("l*", "lib/ link/"),
+            ("lib/*", "lib/x.js"),
+            ("*/x.js", "lib/x.js link/x.js"),
+            ("lib/key.pem", ""),
+            ("lib/deep", ""),
+            ("none", ""),
+            ("a.json/*", ""),
+            ("../outside", ""),
+            ("out", ""),
+        ] {
+            assert_eq!(found(pattern), expected, "{pattern}");
+        }
+        assert!(find(&root, &filter, "[").is_err());
+    }
+
+    #[test]
+    fn parts_have_the_rules_of_the_whole_source() {
+        let (_temp, root, filter) = source();
+        let times = Times::default();
+        let parts = Parts {
+            root: &root,
+            filter: &filter,
+            mtime: times.new,
+            keep: Keep::default(),
+        };
+        let names = |path: &str, name: &str| {
+            let part = SourcePath {
+                path: path.into(),
+                name: name.into(),
+            };
+            let mut bytes = Vec::new();
+            parts.write(&[part], &mut bytes).map(|()| {
+                let mut archive = tar::Archive::new(&bytes[..]);
+                let entries = archive.entries().unwrap();
+                let names =
+                    entries.map(|entry| entry.unwrap().path().unwrap().display().to_string());
+                names.collect::<Vec<_>>().join(" ")
+            })
+        };
+        assert_eq!(names("a.json", "x").unwrap(), "x");
+        assert_eq!(names("lib", ".").unwrap(), "x.js");
+        assert!(names(".", ".").unwrap().contains("lib/x.js"));
+        assert!(names("out", "x").is_err());
+        assert!(names("none", "x").is_err());
     }
 }

@@ -96,6 +96,7 @@ fn triggers_are_steps_before_the_scripts() {
       label io.k8s.display-name=web:1
       label io.openshift.s2i.build.image=docker.io/library/node:latest
       label io.openshift.s2i.build.source-location=app
+      label org.opencontainers.image.base.name=docker.io/library/node:latest
     "#);
     let config = config(&request, &facts);
     assert_eq!(

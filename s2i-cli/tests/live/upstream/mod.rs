@@ -13,7 +13,7 @@
 //! | 6 | scripts in the image | `clean::scripts_of_the_image_are_used` |
 //! | 7 | image without `tar` | `clean::image_without_tar_needs_no_second_image` |
 //! | 8 | callback | `clean::callback_gets_the_labels` |
-//! | 9, 10 | ONBUILD, with and without a name | `clean::image_with_triggers_is_refused_before_anything_starts`, `clean::triggers_can_be_ignored` |
+//! | 9, 10 | ONBUILD, with and without a name | `clean::image_with_triggers_is_built_with_and_without_a_name` |
 //! | 11 | build without a name | `clean::standard_output_is_one_line_that_the_engine_can_run` |
 //! | 12 | image without `tar`, build without a name | `clean::image_without_tar_needs_no_second_image` |
 //! | 13 | allowed users, six images | [`users`], all tests |
@@ -22,7 +22,7 @@
 //! | 16 | incremental as a user | `incremental::artifacts_are_saved_by_the_user_of_the_label` |
 //! | 17 | incremental, scripts in the image | `incremental::scripts_of_the_image_save_artifacts` |
 //! | 18 | incremental without `save-artifacts` | `incremental::build_without_save_artifacts_is_clean_and_removes_the_previous_image` |
-//! | 19 | incremental of an image with ONBUILD | `incremental::incremental_build_of_an_image_with_triggers_is_clean_or_refused` |
+//! | 19 | incremental of an image with ONBUILD | `incremental::incremental_build_of_an_image_with_triggers_works` |
 //! | 20 | injections | [`injections`]`::injected_files_are_there_for_assemble_alone` |
 //! | 21 | injection to a bad destination | `injections::destination_without_a_parent_is_an_error` |
 //! | 22 | TCP, Unix socket, TLS, client certificates | `it::tls`, all tests |
@@ -70,7 +70,7 @@
 //! | 68 | modes and times in archives | [`times`], all tests |
 //! | 69 | values in the log | `crate::texts`, `forms::password_of_a_url_is_nowhere` |
 //! | 70 | callback, failures | `clean::callback_gets_the_failure`, `clean::callback_that_fails_does_not_fail_the_build` |
-//! | 71 | entrypoint of ONBUILD builds | `clean::image_with_triggers_is_refused_before_anything_starts` |
+//! | 71 | entrypoint of ONBUILD builds | `triggers::assemble_and_command_of_the_source_follow_the_triggers` |
 //! | 72 | order of the places of scripts | `commands::scripts_come_from_the_option_then_the_source_then_the_image` |
 //! | 73 | calls of the engine | `s2i-docker/tests/it`: the calls are others by design |
 //!
