@@ -67,7 +67,7 @@ impl PreparedBuild {
     /// Returns the text of a script that the plan copies from the source.
     ///
     /// # Errors
-    /// [`SourceError::Io`](crate::SourceError::Io) when it can't be read.
+    /// [`SourceError::Io`] when it can't be read.
     pub fn source_script(&self, script: Script) -> Result<Vec<u8>, SourceError> {
         self.source.script(script)
     }
