@@ -208,7 +208,7 @@ fn resized_terminal_is_clean_at_the_end() {
     let mut terminal = start(&scene, &["pull", "s2i/go"], 100, &[]);
     terminal.wait_for(|line| line.contains(BAR));
     for columns in [40, 120, 60] {
-        // What is drawn for the old width must not come to a narrower emulator.
+        // Bars that were drawn for the old width must not come to a narrower emulator.
         let is_wider = columns > terminal.columns();
         if is_wider {
             terminal.emulate(columns);

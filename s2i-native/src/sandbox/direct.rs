@@ -69,8 +69,8 @@ impl Prepared<'_> {
     }
 }
 
-/// Makes the account the owner of the standard streams that are pipes, so that its programs can open `/dev/stderr`, to
-/// which images link their log files. Docker does the same.
+/// Makes the account the owner of the standard streams that are pipes, as Docker does, so that its programs can open
+/// `/dev/stderr`. Images have links to it in place of log files.
 fn give_streams(account: &Account) -> io::Result<()> {
     let (stdin, stdout, stderr) = (io::stdin(), io::stdout(), io::stderr());
     for stream in [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()] {

@@ -15,8 +15,8 @@ use s2i_core::bounds;
 use super::{Git, Remote};
 use crate::source::{SourceError, directory::handle_path, location::without_credentials};
 
-/// Overrides of all settings that could run a program or write outside of the checkout, and of the filter of Git LFS,
-/// which needs a remote.
+/// Overrides of all settings that could run a program or write outside of the checkout. The filter of Git LFS is off,
+/// because it needs a remote.
 const SAFE_CONFIG: [&str; 10] = [
     "core.hooksPath=/dev/null",
     "core.fsmonitor=false",

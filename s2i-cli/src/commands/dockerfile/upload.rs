@@ -2,7 +2,7 @@
 
 use std::{
     fs, io,
-    os::unix::fs::PermissionsExt as _,
+    os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
@@ -158,8 +158,13 @@ impl Upload {
             }
         }
         let injections = plan.stages.iter().flat_map(Stage::injections);
+        let private = self.unfinished(DOCKERFILE_INJECTIONS_DIR);
+        if !prepared.injections().is_empty() {
+            let made = fs::DirBuilder::new().mode(0o700).create(&private);
+            made.map_err(write_error(&private))?;
+        }
         for ((number, inject), injection) in injections.enumerate().zip(prepared.injections()) {
-            let dir = self.unfinished(&format!("{DOCKERFILE_INJECTIONS_DIR}/{number}"));
+            let dir = private.join(number.to_string());
             let copied = injection.copy_into(&dir, inject.name.as_deref(), time);
             copied.map_err(write_error(&dir))?;
         }

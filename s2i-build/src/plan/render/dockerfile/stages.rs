@@ -135,12 +135,6 @@ impl Dockerfile<'_> {
             "COPY {}{DOCKERFILE_SOURCE_DIR} {MOUNTS}/src",
             own(user)?
         ));
-        if stage.injections().next().is_some() {
-            self.line(format!(
-                "COPY {}{DOCKERFILE_INJECTIONS_DIR} {MOUNTS}/injections",
-                own(user)?
-            ));
-        }
         Ok(())
     }
 
@@ -233,9 +227,11 @@ impl Dockerfile<'_> {
                     commands.push(with_secrets(run)?);
                 }
                 Step::Inject(inject) => {
-                    let from = format!("{MOUNTS}/injections/{}", injected.len());
+                    // From the context itself: a builder may keep a stage with them as an image.
+                    let number = injected.len();
+                    let from = format!("{MOUNTS}/injections/{number}");
                     parts.push(format!(
-                        "--mount=type=bind,from={SOURCE},source={from},target={from}"
+                        "--mount=type=bind,source={DOCKERFILE_INJECTIONS_DIR}/{number},target={from}"
                     ));
                     let into = word(inject.into.as_str())?;
                     commands.push(format!("mkdir -p {into} && cp -RPp {from}/. {into}/"));
