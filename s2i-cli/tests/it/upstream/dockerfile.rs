@@ -253,7 +253,7 @@ fn injections_are_in_the_context_and_in_no_layer() {
         file.has(&[
             "RUN ",
             &format!("--mount=type=bind,source=upload/injections/{number},target={from}"),
-            &format!("mkdir -p {into} && cp -RPp {from}/. {into}/"),
+            &format!("mkdir -p {into} && cp -RP {from}/. {into}/"),
             &format!("rm -f {}", files.join(" ")),
         ]);
     }

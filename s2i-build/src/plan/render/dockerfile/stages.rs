@@ -234,7 +234,7 @@ impl Dockerfile<'_> {
                         "--mount=type=bind,source={DOCKERFILE_INJECTIONS_DIR}/{number},target={from}"
                     ));
                     let into = word(inject.into.as_str())?;
-                    commands.push(format!("mkdir -p {into} && cp -RPp {from}/. {into}/"));
+                    commands.push(format!("mkdir -p {into} && cp -RP {from}/. {into}/"));
                     injected.push(injected_files(inject)?);
                 }
             }
