@@ -16,7 +16,7 @@ use crate::{
     error::Error,
     files::{self, interruptible},
     host::Host,
-    secrets,
+    s2ifile, secrets,
 };
 
 /// Returns the requested build, and problems in its files that are not fatal.
@@ -49,7 +49,13 @@ pub(crate) async fn build(
             submodules: args.submodules.submodules(),
             exclude: args.exclude.clone(),
             // The store changes while the source is read.
-            excluded_dirs: vec![choice::store(context)],
+            excluded_dirs: std::iter::once(choice::store(context))
+                .chain(
+                    args.config
+                        .use_config
+                        .then(|| host.working_dir.join(s2ifile::FILE)),
+                )
+                .collect(),
         },
         builder: builder(args),
         builders: config.builders.clone(),

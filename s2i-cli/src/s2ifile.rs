@@ -3,9 +3,7 @@
 use std::{
     collections::BTreeMap,
     ffi::OsString,
-    fs::{self, OpenOptions},
     io::{self, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
     path::Path,
 };
 
@@ -18,9 +16,8 @@ use crate::{
     error::Error,
 };
 
-const FILE: &str = ".s2ifile";
+pub(crate) const FILE: &str = ".s2ifile";
 const OLD_FILE: &str = ".stifile";
-const NEW_FILE: &str = ".s2ifile.new";
 
 const OPTION: &str = "--use-config";
 const OPTION_ID: &str = "use_config";
@@ -31,13 +28,14 @@ const ENV: &str = "env";
 const NOT_KEPT: [&str; 2] = ["use-config", "secret"];
 
 /// Parts of names of variables that have secrets.
-const SECRET_NAMES: [&str; 6] = [
+const SECRET_NAMES: [&str; 7] = [
     "token",
-    "password",
-    "passwd",
+    "pass",
+    "pwd",
     "secret",
     "credential",
     "auth",
+    "key",
 ];
 
 /// The content of the file, in the form of the Go `s2i`. Lists are lists here.
@@ -270,30 +268,34 @@ fn add(flags: &mut BTreeMap<String, Value>, name: &str, mut values: Vec<String>)
 fn is_secret(option: &str, value: &str) -> bool {
     let name = value.split('=').next().unwrap_or_default().to_lowercase();
     let is_named = option == ENV && SECRET_NAMES.iter().any(|part| name.contains(part));
-    is_named || secret::credentials(value).next().is_some()
+    is_named || has_login(option, value)
 }
 
-fn write(dir: &Path, file: &S2iFile) -> io::Result<()> {
-    let new = dir.join(NEW_FILE);
-    let mut options = OpenOptions::new();
-    let mut out = options
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&new)?;
-    let written = serde_json::to_writer_pretty(&mut out, file).map_err(io::Error::from);
-    let written = written.and_then(|()| out.write_all(b"\n"));
-    let renamed = written.and_then(|()| fs::rename(&new, dir.join(FILE)));
-    if renamed.is_err() {
-        // The error that led here is the one to report.
-        let _ = fs::remove_file(&new);
+/// Returns whether a value has a login. The names of users in addresses of SSH, digests of images and addresses of mail
+/// are none, and the query of a URL that is asked may be one.
+fn has_login(option: &str, value: &str) -> bool {
+    let mut credentials = secret::credentials(value);
+    if !value.contains("://") {
+        return !value.contains("@sha256:") && credentials.any(|part| part.contains(':'));
     }
-    renamed
+    let is_asked = ["callback-url", "scripts-url"].contains(&option);
+    (is_asked && value.contains('?'))
+        || (!value.starts_with("ssh://") && credentials.next().is_some())
+}
+
+/// Replaces the file by one that only its owner can read.
+fn write(dir: &Path, file: &S2iFile) -> io::Result<()> {
+    let mut new = tempfile::Builder::new().prefix(".s2i-").tempfile_in(dir)?;
+    serde_json::to_writer_pretty(&mut new, file)?;
+    new.write_all(b"\n")?;
+    new.persist(dir.join(FILE))?;
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn words(line: &str) -> Vec<OsString> {

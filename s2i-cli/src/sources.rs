@@ -54,7 +54,7 @@ impl SourceReader for Sources {
                 return self.files.fetch_scripts(url, scripts, context).await;
             };
             let failed = |err: s2i_oci::download::DownloadError| SourceError::Scripts {
-                url: address.clone(),
+                url: format!("{url}/{script}"),
                 source: err.into(),
             };
             let client = match &client {

@@ -23,6 +23,7 @@ use hyper_util::{
     client::legacy::connect::{Connected, Connection},
     rt::TokioIo,
 };
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use s2i_core::bounds;
 use thiserror::Error as ThisError;
 use tokio::{
@@ -111,7 +112,9 @@ impl Address {
     /// so that Ctrl-C does not end it before the cleanup.
     fn command(&self) -> Command {
         let mut command = Command::new(SSH);
-        command.args(["-T", "-o", "BatchMode=yes", "-o", "ConnectTimeout=30"]);
+        command.args(["-T", "-o", "BatchMode=yes"]);
+        // Less than the time of a probe, so that the reason is reported; and a lost machine ends a build.
+        command.args(["-o", "ConnectTimeout=15", "-o", "ServerAliveInterval=30"]);
         if let Some(user) = &self.user {
             command.args(["-l", user]);
         }
@@ -184,6 +187,8 @@ impl<T> Service<T> for Connector {
 /// A connection: one end of a pair of sockets, the other end of which is both standard input and output of the process.
 struct Stream {
     socket: UnixStream,
+    /// The process, which does not end by itself before it has logged in.
+    process: OwnedFd,
     /// The reason of the end of the process.
     ended: oneshot::Receiver<SshError>,
     /// True after the engine has sent something.
@@ -202,6 +207,7 @@ impl Stream {
             .stderr(Stdio::piped())
             .spawn()
             .map_err(|err| io::Error::new(err.kind(), SshError::Start(err)))?;
+        let process = pidfd_open(Pid::from_child(&child), PidfdFlags::empty())?;
         let (sender, ended) = oneshot::channel();
         let host = address.host.clone();
         thread::spawn(move || {
@@ -210,6 +216,7 @@ impl Stream {
         });
         Ok(Self {
             socket: UnixStream::from_std(own)?,
+            process,
             ended,
             is_answered: false,
         })
@@ -235,6 +242,13 @@ impl Stream {
             Err(_) if !self.is_answered => self.failure(context).map(Err),
             result => Poll::Ready(result),
         }
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        // It may have ended.
+        let _ = pidfd_send_signal(&self.process, Signal::TERM);
     }
 }
 
@@ -308,7 +322,7 @@ mod tests {
         let arguments = |text: &str| match Address::parse(text) {
             Ok(address) => {
                 let command = address.command();
-                let arguments = command.get_args().skip(5);
+                let arguments = command.get_args().skip(7);
                 let arguments: Vec<_> = arguments.map(|text| text.to_string_lossy()).collect();
                 arguments.join(" ").replace(" docker system dial-stdio", "")
             }

@@ -16,7 +16,7 @@ use super::{
     SourceError,
     directory::handle_path,
     git::{Git, Remote},
-    location::{Place, place},
+    location::{Place, place, without_credentials},
 };
 
 /// The beginning of a pointer.
@@ -99,6 +99,13 @@ fn pointers(git: &Git<'_>) -> Result<Vec<Pointer>, SourceError> {
 
 impl Pointer {
     fn read(checkout: &Path, path: &str) -> Option<Self> {
+        // The name is not text, so the file can't be read, and may have a pointer.
+        if path.contains(char::REPLACEMENT_CHARACTER) {
+            return Some(Self {
+                path: path.into(),
+                digest: None,
+            });
+        }
         let file = checkout.join(path);
         let metadata = file.symlink_metadata().ok()?;
         if !metadata.is_file() || metadata.len() > POINTER_SIZE {
@@ -141,8 +148,12 @@ fn digest_in(pointer: &str) -> Option<&str> {
 /// Checks the addresses of servers that the repository names by the rules for sources.
 fn check_config(git: &Git<'_>, is_local: bool) -> Result<(), SourceError> {
     let file = git.checkout.join(CONFIG_FILE);
-    if file.symlink_metadata().is_err() {
+    let Ok(metadata) = file.symlink_metadata() else {
         return Ok(());
+    };
+    // Git LFS follows a link, and this check reads the file of the commit.
+    if !metadata.is_file() {
+        return Err(SourceError::LfsConfig);
     }
     let listing = git.settings_in(CONFIG_FILE)?;
     for record in listing.split_terminator('\0') {
@@ -152,7 +163,7 @@ fn check_config(git: &Git<'_>, is_local: bool) -> Result<(), SourceError> {
             continue;
         }
         if !is_allowed(value, is_local) {
-            return Err(SourceError::LfsAddress(value.into()));
+            return Err(SourceError::LfsAddress(without_credentials(value)));
         }
     }
     Ok(())

@@ -55,7 +55,14 @@ fn names(root: &Dir, directory: &str, part: &str) -> io::Result<Vec<String>> {
     let directory = if directory.is_empty() { "." } else { directory };
     let entries = match root.read_dir(directory) {
         Ok(entries) => entries,
-        Err(err) if err.kind() == io::ErrorKind::NotADirectory => return Ok(Vec::new()),
+        Err(err)
+            if matches!(
+                err.kind(),
+                io::ErrorKind::NotADirectory | io::ErrorKind::NotFound
+            ) =>
+        {
+            return Ok(Vec::new());
+        }
         Err(err) => return Err(err),
     };
     let mut names = Vec::new();

@@ -83,6 +83,9 @@ pub enum SourceError {
     /// A server for Git LFS that is not allowed for sources either.
     #[error("`.lfsconfig` names the server `{0}`, which is not allowed")]
     LfsAddress(String),
+    /// A link or a directory in the place of the file that names the server of Git LFS.
+    #[error("`.lfsconfig` is not a regular file")]
+    LfsConfig,
     /// An invalid name of a branch, tag or commit.
     #[error("`{0}` can't be the name of a branch, tag or commit")]
     BadRef(String),

@@ -34,7 +34,9 @@ pub(super) async fn send(url: &str, built: Result<&Outcome, &BuildFailure>, rend
     let problem = match sent {
         Ok(status) if status.is_success() => return,
         Ok(status) if status.is_redirection() => {
-            format!("the server answered {status}; redirects to other servers are not followed")
+            format!(
+                "the server answered {status}; redirects to other servers, and more than three, are not followed"
+            )
         }
         Ok(status) => format!("the server answered {status}"),
         Err(err) => ErrorChain(&err.without_url()).to_string(),

@@ -253,6 +253,7 @@ fn source_code(err: &SourceError) -> Code {
         | SourceError::NoLfs { .. }
         | SourceError::Lfs { .. }
         | SourceError::LfsAddress(_)
+        | SourceError::LfsConfig
         | SourceError::Scripts { .. }
         | SourceError::Io { .. } => exit::FETCH,
     }

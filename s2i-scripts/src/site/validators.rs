@@ -55,6 +55,9 @@ impl Validators {
     }
 }
 
+/// The seconds after which a file has another time when it changes again, on all file systems.
+const SETTLED: i64 = 2;
+
 impl Tags {
     fn of(&self, file: &mut File, path: &Path, metadata: &Metadata) -> io::Result<String> {
         let version: Version = (
@@ -70,10 +73,16 @@ impl Tags {
         {
             return Ok(tag.clone());
         }
+        let now = SystemTime::now();
         let (digest, _) = Digest::of_reader(file)?;
         file.rewind()?;
         let tag = format!("\"{}\"", &digest.hex()[..TAG_DIGITS]);
-        known().insert(path.to_owned(), (version, tag.clone()));
+        // A file that has just changed may change again without another time.
+        let now = now.duration_since(SystemTime::UNIX_EPOCH);
+        let now = now.map_or(0, |now| i64::try_from(now.as_secs()).unwrap_or(i64::MAX));
+        if metadata.ctime() < now - SETTLED {
+            known().insert(path.to_owned(), (version, tag.clone()));
+        }
         Ok(tag)
     }
 }

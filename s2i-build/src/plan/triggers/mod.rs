@@ -156,7 +156,7 @@ impl Triggers {
         } else {
             return Ok(steps);
         };
-        if !self.use_directory(&layout.source()) {
+        if !self.copy_into(&layout.source()) {
             steps.insert(0, copy(CopySource::Source, layout.source()));
         }
         let extra = environment::merge([&self.env[..], &context.build_env]);

@@ -40,8 +40,8 @@ const UPLOAD_PACK: &str = "--upload-pack=git -c 'safe.directory=*' upload-pack";
 /// The `PATH` for Git when the environment has none.
 const USUAL_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
-/// Variables that would make Git use other repositories or programs.
-const UNSET_VARIABLES: [&str; 8] = [
+/// Variables that would make Git use other repositories or programs, or take patterns of paths for names.
+const UNSET_VARIABLES: [&str; 9] = [
     "GIT_DIR",
     "GIT_WORK_TREE",
     "GIT_INDEX_FILE",
@@ -50,6 +50,7 @@ const UNSET_VARIABLES: [&str; 8] = [
     "GIT_NAMESPACE",
     "GIT_EXTERNAL_DIFF",
     "GIT_TEMPLATE_DIR",
+    "GIT_LITERAL_PATHSPECS",
 ];
 
 impl Git<'_> {

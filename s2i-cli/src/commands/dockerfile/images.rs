@@ -91,8 +91,6 @@ impl LabelledImages {
         if matches!(own.user.as_str(), "" | "0" | "root") {
             own.user = ASSUMED_USER.into();
         }
-        // The builder of the Dockerfile runs them.
-        own.on_build.clear();
         facts
     }
 }

@@ -45,7 +45,7 @@ pub(crate) async fn run(
 ) -> Result<ExitCode, Error> {
     let CommandContext { global, host, .. } = context;
     let file = dockerfile(host, file);
-    let upload = Upload::create(&file, cancel)?;
+    let upload = Upload::create(&file, false, cancel)?;
     let (mut request, diagnostics) = request::build(args, context, cancel).await?;
     if let Builder::Either(builder) = request.builder {
         request.builder = Builder::Named(builder);
@@ -75,7 +75,7 @@ pub(crate) async fn generate(
     let CommandContext { global, host, .. } = context;
     let name = &args.builder;
     let builder: ImageRef = name.strip_prefix(TRANSPORT).unwrap_or(name).parse()?;
-    let upload = Upload::create(&dockerfile(host, &args.file), cancel)?;
+    let upload = Upload::create(&dockerfile(host, &args.file), true, cancel)?;
     let nowhere = ".".parse().expect("a directory");
     let request = BuildRequest {
         env: args.env.clone(),

@@ -16,12 +16,17 @@ use s2i_build::{
     resource::Tracked,
 };
 
-use crate::error::Error;
+use s2i_core::bounds;
+
+use crate::{error::Error, files};
 
 /// The file by which s2i knows a directory of its own.
 const MARK: &str = ".s2i";
 
 const MARK_TEXT: &str = "`s2i build --as-dockerfile` has written this directory and replaces it.\n";
+
+/// The content of the mark if the source is the user's own.
+const GENERATED_TEXT: &str = "`s2i generate` has written this directory, for a source in `src`.\n";
 
 /// The name of the directory until it is complete.
 const UNFINISHED: &str = ".s2i-upload";
@@ -43,7 +48,11 @@ pub(super) struct Upload {
 impl Upload {
     /// Creates the directory for this Dockerfile. One of the run before stays until the new one is complete; one that
     /// s2i has not written is an error.
-    pub(super) fn create(file: &Path, cancel: &CancelToken) -> Result<Self, Error> {
+    pub(super) fn create(
+        file: &Path,
+        is_generated: bool,
+        cancel: &CancelToken,
+    ) -> Result<Self, Error> {
         let dir = file.parent().unwrap_or(Path::new("/"));
         let (path, unfinished) = (dir.join(DOCKERFILE_DIR), dir.join(UNFINISHED));
         check_own(&path)?;
@@ -61,10 +70,18 @@ impl Upload {
             is_complete: false,
             _tracked: tracked,
         };
+        // The mark comes first and goes last, so that a directory that a killed run has left is known.
+        let mark = upload.unfinished.join(MARK);
+        let text = if is_generated {
+            GENERATED_TEXT
+        } else {
+            MARK_TEXT
+        };
+        let made = fs::create_dir_all(&upload.unfinished).and_then(|()| fs::write(&mark, text));
+        made.map_err(write_error(&mark))?;
         let source = upload.source();
         fs::create_dir_all(&source).map_err(write_error(&source))?;
-        let mark = upload.unfinished.join(MARK);
-        fs::write(&mark, MARK_TEXT).map_err(write_error(&mark))?;
+        files::check_writable(&upload.file)?;
         Ok(upload)
     }
 
@@ -104,8 +121,12 @@ impl Upload {
         if self.path.exists() {
             fs::rename(&self.path, &before).map_err(write_error(&self.path))?;
         }
-        fs::rename(&self.unfinished, &self.path).map_err(write_error(&self.path))?;
-        fs::write(&self.file, text).map_err(write_error(&self.file))?;
+        if let Err(err) = fs::rename(&self.unfinished, &self.path) {
+            // The error that led here is the one to report.
+            let _ = fs::rename(&before, &self.path);
+            return Err(write_error(&self.path)(err));
+        }
+        files::write(&self.file, text)?;
         self.is_complete = true;
         remove_own(&before)
     }
@@ -186,18 +207,35 @@ fn write_error(path: &Path) -> impl FnOnce(io::Error) -> Error + use<> {
     move |source| Error::WriteFile { path, source }
 }
 
-/// Refuses a directory that s2i has not written: its files would be lost, or mixed with the source.
+/// Refuses a directory that s2i has not written, or in which a user has put a source: its files would be lost.
 fn check_own(path: &Path) -> Result<(), Error> {
-    if path.exists() && !path.join(MARK).is_file() {
-        return Err(Error::ContextExists { path: path.into() });
+    let is_empty =
+        |path: &Path| fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
+    let is_own = match bounds::read_text_file(&path.join(MARK), bounds::FILE) {
+        Ok(text) if text == GENERATED_TEXT => is_empty(&path.join("src")),
+        Ok(_) => true,
+        Err(_) => !path.exists() || is_empty(path),
+    };
+    if is_own {
+        Ok(())
+    } else {
+        Err(Error::ContextExists { path: path.into() })
     }
-    Ok(())
 }
 
 /// Removes a directory that a run before has left.
 fn remove_own(path: &Path) -> Result<(), Error> {
     check_own(path)?;
-    match fs::remove_dir_all(path) {
+    let removed = fs::read_dir(path).and_then(|entries| {
+        for entry in entries {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                fs::remove_dir_all(entry.path())?;
+            }
+        }
+        fs::remove_dir_all(path)
+    });
+    match removed {
         Err(err) if err.kind() != io::ErrorKind::NotFound => Err(write_error(path)(err)),
         _ => Ok(()),
     }

@@ -21,7 +21,7 @@ pub const DOCKERFILE_DIR: &str = "upload";
 /// The directory of the source in the context of a Dockerfile.
 pub const DOCKERFILE_SOURCE_DIR: &str = "upload/src";
 
-/// The file of the certificates in the context of a Dockerfile.
+/// The directory of the certificates in the context of a Dockerfile.
 pub const DOCKERFILE_TRUST_DIR: &str = "upload/trust";
 
 /// The directory of injected files in the context of a Dockerfile: one directory for each injection, named by its

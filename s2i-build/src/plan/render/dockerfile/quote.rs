@@ -49,8 +49,9 @@ pub(super) fn quoted(name: &str, value: &str) -> Result<String, DockerfileError>
 /// Returns the source and the destination of `COPY`.
 pub(super) fn paths(from: &str, into: &str) -> Result<String, DockerfileError> {
     check(into, into)?;
-    // Dockerfiles replace variables and patterns in the list form as well.
-    if from.contains(['$', '\\', '*', '?', '[']) || into.contains(['$', '\\']) {
+    // Dockerfiles replace variables and patterns, and remove quotes, in the list form as well.
+    let replaced = ['$', '\\', '\'', '"'];
+    if from.contains(replaced) || from.contains(['*', '?', '[']) || into.contains(replaced) {
         return Err(DockerfileError::Path(format!("{from} {into}")));
     }
     if is_plain(from) && is_plain(into) {

@@ -39,7 +39,8 @@ impl Dockerfile<'_> {
         }
         self.user(&stage.user.name)?;
         self.line(format!(
-            "RUN if [ -s {script} ]; then {script} > {ARCHIVE}; else touch {ARCHIVE}; fi"
+            "RUN {}if [ -s {script} ]; then {script} > {ARCHIVE}; else touch {ARCHIVE}; fi",
+            network(stage)
         ));
         Ok(())
     }
@@ -173,8 +174,8 @@ impl Dockerfile<'_> {
     fn user(&mut self, user: &str) -> Result<(), DockerfileError> {
         if !is_root(user) {
             self.line(format!("USER {}", plain(user)?));
-        } else if user == "0" {
-            self.line("USER 0");
+        } else if !user.is_empty() {
+            self.line(format!("USER {user}"));
         }
         Ok(())
     }
@@ -216,13 +217,18 @@ impl Dockerfile<'_> {
                         CopySource::Stdout(_) => {
                             unpack(&format!("{MOUNTS}/{name}/artifacts.tar"), &into)
                         }
-                        _ => format!("mkdir -p {into} && cp -RPp {MOUNTS}/{name}/. {into}/"),
+                        CopySource::Source => {
+                            format!("mkdir -p {into} && cp -RPp {MOUNTS}/{name}/. {into}/")
+                        }
+                        _ => format!("mkdir -p {into} && cp -RP {MOUNTS}/{name}/. {into}/"),
                     });
                 }
                 Step::Run(run) => {
                     for id in &run.secrets {
                         let id = variable_name(id)?;
-                        parts.push(format!("--mount=type=secret,id={id},mode=0444"));
+                        parts.push(format!(
+                            "--mount=type=secret,id={id},mode=0444,required=true"
+                        ));
                     }
                     commands.push(with_secrets(run)?);
                 }
@@ -328,7 +334,12 @@ impl Dockerfile<'_> {
     fn image(&self, role: ImageRole) -> Result<String, DockerfileError> {
         let image = self.plan.inputs.images.get(role);
         let image = image.ok_or(DockerfileError::Outputs)?;
-        Ok(image.reference.to_string())
+        let name = image.reference.to_string();
+        // The builder of the Dockerfile would take it for the stage.
+        if [SOURCE, CACHED, BUILD].contains(&name.as_str()) {
+            return Ok(name + ":latest");
+        }
+        Ok(name)
     }
 
     /// Returns whether a program is a script that is copied into the container.
