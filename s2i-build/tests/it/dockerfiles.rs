@@ -247,7 +247,7 @@ fn values_are_quoted_and_secrets_are_mounted() {
         --mount=type=bind,source=upload/trust,target=/run/s2i/trust \
         --mount=type=secret,id=TOKEN,mode=0444,required=true \
         mkdir -p '/opt/it'\''s here/src' && cp -RPp /run/s2i/src/. '/opt/it'\''s here/src'/ && \
-        mkdir -p '/opt/it'\''s here/trust' && cp -RPp /run/s2i/trust/. '/opt/it'\''s here/trust'/ && \
+        mkdir -p '/opt/it'\''s here/trust' && cp -RP /run/s2i/trust/. '/opt/it'\''s here/trust'/ && \
         TOKEN="$(cat /run/secrets/TOKEN)" /usr/libexec/s2i/assemble && \
         { test -x /usr/libexec/s2i/save-artifacts || rm -rf '/opt/it'\''s here/artifacts' '/opt/it'\''s here/src'; } && \
         rm -rf '/opt/it'\''s here/trust' && \
