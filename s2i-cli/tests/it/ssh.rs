@@ -79,8 +79,7 @@ fn build_runs_on_the_engine_of_another_machine() {
     let bridge = bridge(&scene);
     let done = s2i(&scene, Some(&bridge), &BUILD).ends_with(0);
     assert!(done.stderr.contains("==> assemble"), "{done:?}");
-    let expected =
-        "-T -o BatchMode=yes -o ConnectTimeout=15 -o ServerAliveInterval=30 -l me -p 2222 -- lab docker system dial-stdio";
+    let expected = "-T -o BatchMode=yes -o ConnectTimeout=15 -o ServerAliveInterval=30 -l me -p 2222 -- lab docker system dial-stdio";
     let log = scene.read("log");
     assert!(log.lines().all(|line| line == expected), "{log}");
 }
