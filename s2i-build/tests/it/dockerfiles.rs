@@ -257,6 +257,11 @@ fn values_are_quoted_and_secrets_are_mounted() {
     "#);
     assert_eq!(
         of(&request, COPY),
+        "a Dockerfile can't have the path or name `upload/src /opt/it's here/src`"
+    );
+    request.destination = Some("/opt/here".parse().unwrap());
+    assert_eq!(
+        of(&request, COPY),
         "a Dockerfile without mounts would keep the certificates in a layer"
     );
     request.trust = None;
