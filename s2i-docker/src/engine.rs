@@ -16,6 +16,7 @@ use s2i_build::{
     trace,
 };
 use s2i_core::{Diagnostic, ErrorChain, ImageRef};
+use tokio::sync::OnceCell;
 
 use crate::{
     backend::{DockerBackend, DockerContainer},
@@ -35,6 +36,8 @@ pub struct DockerEngine {
     pub(crate) endpoint: Endpoint,
     agents: Agents,
     pub(crate) credentials: Option<Arc<dyn CredentialProvider>>,
+    /// The kind of the engine, once it answered: Docker runs two programs for each query of its version.
+    flavour: OnceCell<Flavour>,
 }
 
 impl DockerEngine {
@@ -48,6 +51,7 @@ impl DockerEngine {
             endpoint,
             agents,
             credentials: None,
+            flavour: OnceCell::new(),
         })
     }
 
@@ -67,8 +71,10 @@ impl DockerEngine {
         self
     }
 
-    pub(crate) async fn flavour(&self) -> Result<(Flavour, EngineInfo), EngineError> {
-        Ok(self.flavour_of(self.version().await?))
+    /// Returns the kind of the engine.
+    async fn flavour(&self) -> Result<Flavour, EngineError> {
+        let query = async || Ok(self.flavour_of(self.version().await?).0);
+        self.flavour.get_or_try_init(query).await.copied()
     }
 
     /// Queries the properties of the engine.
@@ -162,7 +168,10 @@ impl DockerEngine {
 
 impl EngineProbe for DockerEngine {
     async fn probe(&self) -> Result<EngineInfo, EngineError> {
-        self.flavour().await.map(|(_, info)| info)
+        let (flavour, info) = self.flavour_of(self.version().await?);
+        // It is the same one if it is known already.
+        let _ = self.flavour.set(flavour);
+        Ok(info)
     }
 }
 
@@ -203,7 +212,7 @@ impl Runner for DockerEngine {
         start: &Start<'_>,
         context: BuildContext<'_>,
     ) -> Result<DockerContainer, EngineError> {
-        let (flavour, _) = context.or_interrupted(self.flavour()).await?;
+        let flavour = context.or_interrupted(self.flavour()).await?;
         let image = start.image;
         let agent = self
             .agents
