@@ -214,6 +214,8 @@ impl RegistryError {
                 "if it has a certificate of your own, put that of its authority at `/etc/docker/certs.d/{registry}/ca.crt`"
             )),
             Self::Credentials { source, .. } => source.hint(),
+            // The blob may be in another registry.
+            Self::Source { source, .. } => source.get_ref()?.downcast_ref::<Self>()?.hint(),
             _ => None,
         }
     }

@@ -16,6 +16,8 @@ mod logins;
 #[cfg(test)]
 mod mirrors;
 #[cfg(test)]
+mod model;
+#[cfg(test)]
 mod proxies;
 #[cfg(test)]
 mod pulls;
@@ -27,3 +29,5 @@ mod real;
 mod redirects;
 #[cfg(test)]
 mod server;
+#[cfg(test)]
+mod streams;

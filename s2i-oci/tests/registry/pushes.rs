@@ -17,68 +17,9 @@ use s2i_oci::{
 
 use crate::{
     image::{Image, chain, named, options, registry},
-    server::{Reply, Request, Server},
+    model::Model,
+    server::{Reply, Server},
 };
-
-/// The content of a model of a registry: blobs by `repository@digest`, manifests by path.
-#[derive(Clone, Default)]
-struct Store(Arc<Mutex<BTreeMap<String, Vec<u8>>>>);
-
-impl Store {
-    fn with(self, repository: &str, blob: &[u8]) -> Self {
-        let name = format!("{repository}@{}", Digest::of(blob));
-        self.0.lock().unwrap().insert(name, blob.to_vec());
-        self
-    }
-
-    fn has(&self, name: &str) -> bool {
-        self.0.lock().unwrap().contains_key(name)
-    }
-
-    /// The answer of a registry that keeps to the protocol.
-    fn answer(&self, request: &Request) -> Reply {
-        let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));
-        let query = query.replace("%3A", ":").replace("%2F", "/");
-        let parameter = |name: &str| {
-            let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-            pairs
-                .find(|(key, _)| *key == name)
-                .map(|(_, value)| value.to_owned())
-        };
-        let last = path.rsplit('/').next().unwrap();
-        match request.method.as_str() {
-            "HEAD" if self.has(&format!("team/app@{last}")) => Reply::new(200),
-            "HEAD" => Reply::new(404),
-            "POST" => {
-                let (from, digest) = (parameter("from"), parameter("mount"));
-                let (from, digest) = (from.unwrap_or_default(), digest.unwrap_or_default());
-                if self.has(&format!("{from}@{digest}")) {
-                    return Reply::new(201).header("Location", "/somewhere");
-                }
-                let session = format!("/v2/team/app/blobs/uploads/1?state=a%2Bb&for={from}");
-                Reply::new(202).header("Location", &session)
-            }
-            "PUT" if path.contains("/manifests/") => {
-                let digest = Digest::of(&request.body);
-                let mut store = self.0.lock().unwrap();
-                store.insert(path.into(), request.body.clone());
-                Reply::new(201).header("Docker-Content-Digest", &digest)
-            }
-            "PUT" if parameter("digest") == Some(Digest::of(&request.body).to_string()) => {
-                assert!(query.starts_with("state=a%2Bb&"), "{query}");
-                self.clone().with("team/app", &request.body);
-                Reply::new(201)
-            }
-            "DELETE" => Reply::new(204),
-            _ => Reply::new(400),
-        }
-    }
-
-    fn serve(&self) -> Server {
-        let store = self.clone();
-        Server::start(move |request| store.answer(request))
-    }
-}
 
 fn count(blobs: usize, bytes: usize) -> Count {
     let bytes = bytes as u64;
@@ -103,7 +44,7 @@ fn methods(server: &Server) -> Vec<String> {
 
 #[tokio::test]
 async fn missing_blobs_are_sent_before_the_manifest() {
-    let (image, store) = (Image::new(1, 3_000_000), Store::default());
+    let (image, store) = (Image::new(1, 3_000_000), Model::default());
     let server = store.serve();
     let name = named(&server, ":1.0");
     let (size, config) = (image.layer.len(), image.config.len());
@@ -152,7 +93,7 @@ async fn missing_blobs_are_sent_before_the_manifest() {
 
 #[tokio::test]
 async fn empty_blob_is_pushed() {
-    let (image, store) = (Image::new(1, 0), Store::default());
+    let (image, store) = (Image::new(1, 0), Model::default());
     let server = store.serve();
     let pushed = push(&server, &image).await;
     assert_eq!(pushed.unwrap().uploaded.blobs, 2);
@@ -162,7 +103,7 @@ async fn empty_blob_is_pushed() {
 #[tokio::test]
 async fn blobs_are_mounted_from_other_repositories() {
     let image = Image::new(1, 1000);
-    let store = Store::default().with("team/base", &image.layer);
+    let store = Model::default().with("team/base", &image.layer);
     let server = store.serve();
     let mut push = image.push();
     push.mount_from = ["other/base", "team/app", "team/base"]
@@ -203,7 +144,7 @@ async fn blobs_are_mounted_from_other_repositories() {
 
 #[tokio::test]
 async fn temporary_failures_are_retried() {
-    let (image, store) = (Image::new(1, 500_000), Store::default());
+    let (image, store) = (Image::new(1, 500_000), Model::default());
     let model = store.clone();
     let (puts, manifests) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let server = Server::start(move |request| {
@@ -222,7 +163,7 @@ async fn temporary_failures_are_retried() {
 
 #[tokio::test]
 async fn expired_token_is_replaced_before_an_upload() {
-    let (image, store) = (Image::new(1, 1000), Store::default());
+    let (image, store) = (Image::new(1, 1000), Model::default());
     let service = {
         let count = AtomicUsize::new(0);
         Server::start(move |_| {
@@ -272,7 +213,7 @@ async fn invalid_sources_fail_at_once() {
         "Input/output error (os error 5)",
     ];
     for (source, expected) in sources.into_iter().zip(expected) {
-        let server = Store::default().serve();
+        let server = Model::default().serve();
         let mut push = image.push();
         push.blobs[0].open = Arc::new(source);
         let err = registry()
@@ -294,7 +235,7 @@ async fn refusals_of_the_registry_are_shown() {
     // Content with another digest, which the registry detects.
     push.blobs[0].open = Arc::new(|| Ok(Box::new(io::repeat(0).take(1000))));
     let server = Server::start({
-        let store = Store::default();
+        let store = Model::default();
         move |request| match store.answer(request) {
             reply if request.method != "PUT" => reply,
             _ => Reply::new(400)
@@ -315,7 +256,7 @@ async fn refusals_of_the_registry_are_shown() {
 
 #[tokio::test]
 async fn name_with_a_digest_must_match_the_manifest() {
-    let server = Store::default().serve();
+    let server = Model::default().serve();
     let name = named(&server, &format!("@{}", Digest::of(b"other")));
     let err = registry()
         .push(&name, &Image::new(1, 10).push(), &|_, _| ())
@@ -337,7 +278,7 @@ fn hasty() -> Registry {
 
 #[tokio::test]
 async fn long_upload_is_not_a_stall() {
-    let (image, store) = (Image::new(1, 12 * 1024 * 1024), Store::default());
+    let (image, store) = (Image::new(1, 12 * 1024 * 1024), Model::default());
     let model = store.clone();
     let server = Server::paced(Duration::from_millis(20), move |request| {
         model.answer(request)
@@ -359,7 +300,7 @@ async fn long_upload_is_not_a_stall() {
 
 #[tokio::test]
 async fn stalled_upload_is_restarted() {
-    let (image, store) = (Image::new(1, 1000), Store::default());
+    let (image, store) = (Image::new(1, 1000), Model::default());
     let model = store.clone();
     let puts = AtomicUsize::new(0);
     let server = Server::start(move |request| {

@@ -84,15 +84,15 @@ impl Registry {
 type Attempt = (Partial, Result<(), AttemptError>);
 
 /// The download of one blob.
-struct Download<'a> {
-    repository: &'a Repository,
-    blob: &'a Descriptor,
-    operation: Operation,
+pub(super) struct Download<'a> {
+    pub(super) repository: &'a Repository,
+    pub(super) blob: &'a Descriptor,
+    pub(super) operation: Operation,
     progress: &'a (dyn Fn(u64) + Send + Sync),
 }
 
 impl<'a> Download<'a> {
-    fn new(
+    pub(super) fn new(
         repository: &'a Repository,
         blob: &'a Descriptor,
         progress: &'a (dyn Fn(u64) + Send + Sync),
@@ -164,7 +164,7 @@ impl<'a> Download<'a> {
     }
 
     /// Requests the part of the blob from this byte on.
-    async fn request(&self, from: u64) -> Result<Response, AttemptError> {
+    pub(super) async fn request(&self, from: u64) -> Result<Response, AttemptError> {
         let (host, path) = (&self.repository.host, format!("blobs/{}", self.blob.digest));
         let mut request = self.repository.request(Method::GET, &path).await?;
         if from > 0 {
@@ -216,7 +216,7 @@ impl<'a> Download<'a> {
 }
 
 /// Returns the start of a part: the first number in `bytes 5-9/10`.
-fn start(headers: &HeaderMap) -> Option<u64> {
+pub(super) fn start(headers: &HeaderMap) -> Option<u64> {
     let range = header_text(headers, CONTENT_RANGE)?;
     let (start, _) = range.strip_prefix("bytes ")?.split_once('-')?;
     start.parse().ok()

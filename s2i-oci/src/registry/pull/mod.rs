@@ -3,6 +3,7 @@
 mod blob;
 mod document;
 mod partial;
+mod stream;
 
 use reqwest::{
     Method, StatusCode,
