@@ -211,7 +211,7 @@ impl RegistryError {
                 Some("check both; some registries want a token in place of the password".into())
             }
             Self::Tls { registry, .. } => Some(format!(
-                "if it has a certificate of your own, put that of its authority at `/etc/docker/certs.d/{registry}/ca.crt`"
+                "if it has a certificate of your own, put that of its authority at `/etc/docker/certs.d/{registry}/ca.crt`; without one, name it in `insecure` of `[registry]` in the configuration, or use `--tls-verify=false`"
             )),
             Self::Credentials { source, .. } => source.hint(),
             // The blob may be in another registry.

@@ -12,9 +12,9 @@ use tokio::sync::OnceCell;
 use super::{
     auth::Authenticator,
     error::{AttemptError, ProtocolError, RegistryError},
-    http::{Http, base_url, is_loopback},
+    http::{Http, Trust, base_url},
     operation::Operation,
-    options::Options,
+    options::{InsecureObserver, Insecurity, Options},
 };
 use crate::credentials::config::normalized;
 
@@ -27,9 +27,10 @@ pub(super) struct Host {
     pub(super) auth: Authenticator,
     /// `https://HOST/v2/`.
     secure: Url,
-    /// `http://HOST/v2/`, for a host on loopback.
+    /// `http://HOST/v2/`, for a host on loopback, or an insecure one.
     plain: Url,
     base: OnceCell<Url>,
+    observer: InsecureObserver,
     is_down: AtomicBool,
 }
 
@@ -47,27 +48,41 @@ impl Host {
             })
         };
         let secure = url("https")?;
+        let trust = Trust::new(name, &secure, &options.insecure);
         Ok(Self {
             name: name.into(),
-            http: Http::new(name, is_loopback(&secure), options)?,
+            http: Http::new(name, trust, options)?,
             auth: Authenticator::new(options.credentials.clone()),
             secure,
             plain: url("http")?,
             base: OnceCell::new(),
+            observer: options.observer.clone(),
             is_down: AtomicBool::new(false),
         })
     }
 
-    /// Returns the URL of the API. A host on loopback is asked once whether it has TLS.
+    /// Returns the URL of the API. A host on loopback, or an insecure one, is asked once whether it has TLS.
     pub(super) async fn base(&self) -> Result<&Url, AttemptError> {
-        if !self.http.is_loopback {
+        let trust = &self.http.trust;
+        if !trust.is_loopback && !trust.is_insecure() {
             return Ok(&self.secure);
         }
-        let probe = async || {
-            let is_plain = self.http.is_plain(&self.plain).await?;
-            Ok(if is_plain { &self.plain } else { &self.secure }.clone())
-        };
-        self.base.get_or_try_init(probe).await
+        self.base.get_or_try_init(|| self.probe()).await
+    }
+
+    async fn probe(&self) -> Result<Url, AttemptError> {
+        let trust = &self.http.trust;
+        let has_tls = trust.is_insecure() && self.http.has_tls(&self.secure).await;
+        if !has_tls && self.http.is_plain(&self.plain).await? {
+            if !trust.is_loopback {
+                self.observer.observe(&self.name, Insecurity::Unencrypted);
+            }
+            return Ok(self.plain.clone());
+        }
+        if trust.is_insecure() {
+            self.observer.observe(&self.name, Insecurity::Unverified);
+        }
+        Ok(self.secure.clone())
     }
 
     /// Returns whether the URL is of this host, which may see its credentials.

@@ -6,8 +6,9 @@
 //!
 //! - Everything is **verified**: manifests, configs and blobs against their digests and lengths.
 //! - Every download is **resumed**: one that is cut or stalls continues where it ended, also in another process.
-//! - Nothing is **unencrypted**, except to loopback addresses; there is no option for it. A credential goes only to the
-//!   host that it is for and to the token service that this host names.
+//! - Nothing is **unencrypted**, except to loopback addresses and to registries that the caller names as
+//!   [insecure](Options::insecure). A credential goes only to the host that it is for and to the token service that this
+//!   host names.
 //! - Credentials are those of Docker and Podman ([`credentials`](crate::credentials)). They are looked up after a
 //!   challenge of the registry, and are not in logs, errors and `Debug` texts.
 //!
@@ -35,6 +36,6 @@ pub use client::Registry;
 pub use error::{Mismatch, RegistryError};
 pub use host::registry_name;
 pub use login::LoginOutcome;
-pub use options::{LeastRate, Options};
+pub use options::{Insecure, InsecureObserver, Insecurity, LeastRate, Options};
 pub use pull::Pulled;
 pub use push::{Count, OpenBlob, Push, PushBlob, Pushed};

@@ -1,6 +1,12 @@
 //! Options of the client.
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 
 use crate::credentials::CredentialStore;
 
@@ -15,6 +21,10 @@ pub struct Options {
     pub certs_dirs: Vec<PathBuf>,
     /// Authorities that are trusted for every registry, as PEM text, besides the system's own.
     pub extra_ca: Option<String>,
+    /// The registries that are used without a check of their identity, and without TLS if they have none.
+    pub insecure: Insecure,
+    /// The observer of insecure registries.
+    pub observer: InsecureObserver,
     /// The mirrors to pull from before the registry: from the registry's host (`docker.io`) to
     /// `host[:port][/prefix]`, in the order in which they are tried.
     pub mirrors: BTreeMap<String, Vec<String>>,
@@ -35,6 +45,8 @@ impl Default for Options {
             credentials: CredentialStore::default(),
             certs_dirs: Vec::new(),
             extra_ca: None,
+            insecure: Insecure::default(),
+            observer: InsecureObserver::default(),
             mirrors: BTreeMap::new(),
             parallel: 3,
             stall: Duration::from_secs(60),
@@ -53,6 +65,71 @@ impl Options {
             credentials: CredentialStore::from_env(),
             ..Self::default()
         }
+    }
+}
+
+/// A set of insecure registries.
+///
+/// Their certificates are not verified. If such a registry has no TLS, then plain HTTP is used, with the credentials for
+/// it: with the registry's own host on any port, and with other hosts of the set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Insecure {
+    /// The registries of these [names](super::registry_name): `host` or `host:port`.
+    Named(BTreeSet<String>),
+    /// All registries.
+    All,
+}
+
+impl Default for Insecure {
+    fn default() -> Self {
+        Self::Named(BTreeSet::new())
+    }
+}
+
+impl Insecure {
+    /// Returns whether the registry of this name is in the set.
+    #[must_use]
+    pub fn has(&self, registry: &str) -> bool {
+        match self {
+            Self::Named(names) => names.contains(registry),
+            Self::All => true,
+        }
+    }
+}
+
+/// The lack of security of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Insecurity {
+    /// The connection has TLS, and the certificate is not verified.
+    Unverified,
+    /// The connection has no TLS.
+    Unencrypted,
+}
+
+/// The function of an observer.
+type Observe = dyn Fn(&str, Insecurity) + Send + Sync;
+
+/// An observer that gets the name of each insecure registry once, before the first request to it that may have
+/// credentials. Plain HTTP to a loopback address is always allowed, and not reported.
+#[derive(Clone, Default)]
+pub struct InsecureObserver(Option<Arc<Observe>>);
+
+impl InsecureObserver {
+    /// Creates an observer that calls this function.
+    pub fn new(observe: impl Fn(&str, Insecurity) + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(observe)))
+    }
+
+    pub(super) fn observe(&self, registry: &str, insecurity: Insecurity) {
+        if let Some(observe) = &self.0 {
+            observe(registry, insecurity);
+        }
+    }
+}
+
+impl fmt::Debug for InsecureObserver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "Observer" } else { "None" })
     }
 }
 

@@ -12,6 +12,8 @@ mod entries;
 #[cfg(test)]
 mod image;
 #[cfg(test)]
+mod insecure;
+#[cfg(test)]
 mod logins;
 #[cfg(test)]
 mod mirrors;

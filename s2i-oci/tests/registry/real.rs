@@ -12,7 +12,7 @@ use s2i_core::ImageRef;
 use s2i_oci::{
     Digest,
     credentials::CredentialStore,
-    registry::{Options, Registry, RegistryError},
+    registry::{Insecure, Options, Registry, RegistryError},
 };
 
 use crate::{
@@ -260,11 +260,17 @@ async fn registry_with_an_own_authority_is_used() {
     let err = err.unwrap_err();
     assert!(matches!(err, RegistryError::Tls { .. }), "{}", chain(&err));
     assert!(chain(&err).contains("certificate"), "{}", chain(&err));
+    let hint = err.hint().unwrap();
     assert!(
-        err.hint()
-            .unwrap()
-            .contains("/etc/docker/certs.d/127.0.0.1:")
+        hint.contains("/etc/docker/certs.d/127.0.0.1:") && hint.contains("--tls-verify=false"),
+        "{hint}"
     );
+    let insecure = Registry::new(Options {
+        insecure: Insecure::All,
+        ..options()
+    });
+    let pulled = insecure.unwrap().manifest(&name, &amd64()).await.unwrap();
+    assert_eq!(pulled.manifest_bytes, Image::new(1, 3_000_000).manifest);
 }
 
 #[tokio::test]

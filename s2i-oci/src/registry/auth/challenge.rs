@@ -4,8 +4,6 @@ use http_auth::parser::ChallengeParser;
 use reqwest::Url;
 use thiserror::Error;
 
-use crate::registry::http::is_allowed;
-
 /// The authentication that a registry asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Challenge {
@@ -33,14 +31,14 @@ pub enum ChallengeError {
 
 impl Challenge {
     /// Parses the values of the headers `WWW-Authenticate` of one response. Where they offer a choice, a token is
-    /// better than a password in every request. `from_loopback` states whether the registry is on this machine: only
-    /// then the token service may be there without TLS.
+    /// better than a password in every request. `is_allowed` decides whether a token service may be asked at this URL,
+    /// which depends on the registry if the service has no TLS.
     ///
     /// # Errors
     /// [`ChallengeError`].
     pub fn parse<'h>(
         headers: impl IntoIterator<Item = &'h str>,
-        from_loopback: bool,
+        is_allowed: impl Fn(&Url) -> bool,
     ) -> Result<Self, ChallengeError> {
         let mut found = Err(ChallengeError::Unsupported);
         let challenges = headers
@@ -57,7 +55,7 @@ impl Challenge {
             }
             let realm = parameter("realm").and_then(|realm| Url::parse(&realm).ok());
             if let Some(realm) = realm.filter(|_| challenge.scheme.eq_ignore_ascii_case("bearer")) {
-                if !is_allowed(&realm, from_loopback) {
+                if !is_allowed(&realm) {
                     let host = realm.host_str().unwrap_or_default().to_owned();
                     return Err(ChallengeError::NotEncrypted(host));
                 }

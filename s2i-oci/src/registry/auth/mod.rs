@@ -88,7 +88,7 @@ impl Authenticator {
         }
         let values = headers.get_all(WWW_AUTHENTICATE).iter();
         let values = values.filter_map(|value| value.to_str().ok());
-        let challenge = Challenge::parse(values, http.is_loopback);
+        let challenge = Challenge::parse(values, |realm| http.trust.allows(realm));
         state.challenge = Some(challenge.map_err(|err| login_of(operation).error(err))?);
         let token = state.tokens.get(&operation.scope);
         if token.is_some_and(|token| used == Some(&token.header)) {

@@ -19,7 +19,7 @@ use reqwest::{
 use s2i_core::Printable;
 use serde::Deserialize;
 
-pub(super) use address::{base_url, is_allowed, is_loopback};
+pub(super) use address::{Trust, base_url};
 pub(super) use certificates::extra_authorities;
 pub(super) use pace::Pace;
 pub(super) use retry::{ATTEMPTS, Backoff};
@@ -39,8 +39,7 @@ const MESSAGE: usize = 300;
 #[derive(Debug)]
 pub(super) struct Http {
     registry: String,
-    /// True for a registry on this machine: only then HTTP without TLS is allowed.
-    pub(super) is_loopback: bool,
+    pub(super) trust: Trust,
     pub(super) client: Client,
     /// The time that nothing may move.
     pub(super) stall: Duration,
@@ -53,13 +52,13 @@ impl Http {
     /// The client for a registry. Opens no connection.
     pub(super) fn new(
         registry: &str,
-        is_loopback: bool,
+        trust: Trust,
         options: &Options,
     ) -> Result<Self, RegistryError> {
         Ok(Self {
             registry: registry.into(),
-            is_loopback,
-            client: client::client(registry, is_loopback, options)?,
+            client: client::client(registry, &trust, options)?,
+            trust,
             stall: options.stall,
             least_rate: options.least_rate,
             retry_pause: options.retry_pause,
@@ -87,6 +86,12 @@ impl Http {
             }
             Ok(Err(_)) | Err(_) => Ok(false),
         }
+    }
+
+    /// Returns whether a server has TLS at this URL.
+    pub(super) async fn has_tls(&self, url: &Url) -> bool {
+        let sent = self.client.get(url.clone()).send();
+        matches!(tokio::time::timeout(self.stall, sent).await, Ok(Ok(_)))
     }
 
     /// Sends a request and waits for the response, of any status.

@@ -13,7 +13,7 @@ use crate::{
     manifest::Descriptor,
     registry::{
         error::{AttemptError, ProtocolError, RegistryError},
-        http::{header_text, is_allowed},
+        http::header_text,
         operation::Operation,
         repository::Repository,
     },
@@ -150,7 +150,7 @@ impl<'a> Upload<'a> {
         let location = header_text(response.headers(), LOCATION);
         let location = location.and_then(|location| response.url().join(location).ok());
         let location = location.ok_or_else(|| self.operation.error(ProtocolError::NoLocation))?;
-        if is_allowed(&location, self.repository.host.http.is_loopback) {
+        if self.repository.host.http.trust.allows(&location) {
             return Ok(location);
         }
         let host = location.host_str().unwrap_or_default().to_owned();
