@@ -19,6 +19,7 @@ use std::{
 use s2i_core::{
     ImageRef,
     archive::{Entry, Kind, Writer},
+    image::Platform,
 };
 use serde::Serialize;
 use thiserror::Error;
@@ -26,7 +27,7 @@ use thiserror::Error;
 use crate::{
     Blob, Digest, Image,
     copy::{self, CopyError},
-    manifest::{self, Descriptor, IMAGE_NAME, Index, REF_NAME},
+    manifest::{self, Descriptor, IMAGE_NAME, Index, Manifest, REF_NAME},
 };
 
 /// An error of writing an archive.
@@ -107,6 +108,52 @@ pub fn write(images: &[Image], out: &mut dyn Write) -> Result<(), ArchiveError> 
     });
     let items: Vec<_> = items.collect();
     write_items(&items, |layer, out| copy_layer(layer, out), out)
+}
+
+/// An image whose layers are read from streams.
+pub struct Streamed<'a> {
+    /// The manifest.
+    pub manifest: &'a Manifest,
+    /// The platform, for the index.
+    pub platform: Option<Platform>,
+    /// The config that the manifest names, byte by byte.
+    pub config: Vec<u8>,
+    /// The names.
+    pub names: &'a [ImageRef],
+    /// The function that opens a layer, compressed as the manifest has it.
+    pub open: &'a OpenLayer<'a>,
+}
+
+/// Opens a layer of a manifest.
+pub type OpenLayer<'a> = dyn Fn(&Descriptor) -> io::Result<Box<dyn Read + Send>> + 'a;
+
+/// Writes an archive of one image, as [`write()`] does.
+///
+/// # Errors
+/// [`ArchiveError`]; also if the content of a layer has another digest than the manifest.
+pub fn write_streams(image: &Streamed<'_>, out: &mut dyn Write) -> Result<(), ArchiveError> {
+    let bytes = json(image.manifest);
+    let mut descriptor = Descriptor::of(manifest::MANIFEST, &bytes);
+    descriptor.platform.clone_from(&image.platform);
+    let layers = image.manifest.layers.iter();
+    let item = Item {
+        descriptor,
+        manifest: bytes,
+        id: image.manifest.config.digest,
+        config: image.config.clone(),
+        layers: layers.map(|layer| (layer.clone(), Some(layer))).collect(),
+        names: image.names,
+    };
+    let copy = |layer: &&Descriptor, out: &mut dyn Write| {
+        let path = || PathBuf::from(layer.digest.to_string());
+        let wrong = |source| ArchiveError::Layer {
+            path: path(),
+            source,
+        };
+        let mut content = (image.open)(layer).map_err(wrong)?;
+        copy_checked(&mut content, layer, out, &wrong)
+    };
+    write_items(&[item], copy, out)
 }
 
 /// Writes an archive as [`write()`] does, with layers from any source: `copy` writes all bytes of one, and checks them.
@@ -241,9 +288,20 @@ fn copy_layer(layer: &Blob, out: &mut dyn Write) -> Result<(), ArchiveError> {
         path: layer.path().into(),
         source,
     };
-    let Descriptor { digest, size, .. } = *layer.descriptor();
-    let mut file = File::open(layer.path()).map_err(wrong)?.take(size);
-    let (found, read) = copy::copy(&mut file, out).map_err(|err| match err {
+    let mut file = File::open(layer.path()).map_err(wrong)?;
+    copy_checked(&mut file, layer.descriptor(), out, &wrong)
+}
+
+/// Copies the bytes of a blob, and checks them.
+fn copy_checked(
+    content: &mut dyn Read,
+    blob: &Descriptor,
+    out: &mut dyn Write,
+    wrong: &dyn Fn(io::Error) -> ArchiveError,
+) -> Result<(), ArchiveError> {
+    let Descriptor { digest, size, .. } = *blob;
+    let mut content = content.take(size);
+    let (found, read) = copy::copy(&mut content, out).map_err(|err| match err {
         CopyError::Read(err) => wrong(err),
         CopyError::Write(err) => ArchiveError::Write(err),
     })?;

@@ -50,6 +50,7 @@
 
 pub mod archive;
 mod blocks;
+pub mod changes;
 mod compression;
 mod copy;
 #[cfg(feature = "registry")]

@@ -34,7 +34,7 @@ mod error;
 mod list;
 mod meta;
 mod name;
-mod pack;
+pub(crate) mod pack;
 mod stream;
 mod unpack;
 mod xattr;

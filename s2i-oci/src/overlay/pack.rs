@@ -26,7 +26,11 @@ use super::{
     meta,
     xattr::{AttributeReader, Attributes, MOST_IN_ENTRY},
 };
-use crate::Digest;
+use crate::{
+    Digest,
+    changes::{Change, Changes, DirectoryAttributes},
+    layer::Owner,
+};
 
 /// The buffer for the names in a directory.
 const NAMES: usize = 32 << 10;
@@ -79,25 +83,82 @@ pub fn pack_within(
     check: &dyn Fn() -> io::Result<()>,
     out: &mut dyn Write,
 ) -> Result<(Digest, Size), PackError> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let root = openat(CWD, tree, flags, Mode::empty());
     let mut packing = Packing {
         layer: layer(out),
         limits,
         check,
         clamp,
+        kept_clamp: clamp,
+        is_in_use: false,
+        owner: None,
+        is_own: false,
+        given: None,
         xattrs: AttributeReader::new(dialect),
         links: HashMap::new(),
         frames: Vec::new(),
         path: Vec::new(),
     };
-    let root = root.map_err(|err| packing.unreadable(err))?;
+    let root = packing.open_root(tree)?;
     packing.root(root)?;
     packing.run()?;
-    let (out, written) = packing.layer.finish().map_err(PackError::Write)?;
-    let (_, digest, bytes) = out.finish();
-    let files = written.entries;
-    Ok((digest, Size { bytes, files }))
+    packing.finish()
+}
+
+/// The settings of [`pack_changes`].
+pub struct PackChanges<'a> {
+    /// The owner of files that have changed, in place of that of the process that made them.
+    pub owner: Option<OwnerReplacement>,
+    /// The rule for times. It applies to the layer alone: the files keep theirs.
+    pub clamp: Option<&'a Clamp>,
+    /// The rule for the times of directories that have not changed themselves.
+    pub kept_clamp: Option<&'a Clamp>,
+    /// The limits of the layer.
+    pub limits: &'a Limits,
+    /// A function that is called between pieces and entries, and whose error ends the packing.
+    pub check: &'a dyn Fn() -> io::Result<()>,
+}
+
+/// The replacement of an owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OwnerReplacement {
+    /// The owner of files of the process.
+    pub uid: u32,
+    /// Their owner in the layer.
+    pub by: Owner,
+}
+
+/// Writes the changes of the directory tree `root`, which may be in use, as a layer, in the form of [`pack`]. Returns
+/// the digest and the size of the archive.
+///
+/// # Errors
+/// [`PackError`], as for [`pack_within`]; also when a file has gone or has become another one since the changes were
+/// determined.
+pub fn pack_changes(
+    root: &Path,
+    changes: Changes,
+    settings: &PackChanges<'_>,
+    out: &mut dyn Write,
+) -> Result<(Digest, Size), PackError> {
+    let mut packing = Packing {
+        layer: layer(out),
+        limits: settings.limits,
+        check: settings.check,
+        clamp: settings.clamp,
+        kept_clamp: settings.kept_clamp,
+        is_in_use: true,
+        owner: settings.owner,
+        is_own: false,
+        given: None,
+        // The marks of overlayfs are not visible through its mount.
+        xattrs: AttributeReader::new(Dialect::User),
+        links: HashMap::new(),
+        frames: Vec::new(),
+        path: Vec::new(),
+    };
+    let root = packing.open_root(root)?;
+    packing.push(root, Some(changes))?;
+    packing.run()?;
+    packing.finish()
 }
 
 struct Packing<'a> {
@@ -105,6 +166,14 @@ struct Packing<'a> {
     limits: &'a Limits,
     check: &'a dyn Fn() -> io::Result<()>,
     clamp: Option<&'a Clamp>,
+    kept_clamp: Option<&'a Clamp>,
+    /// True for files in use, whose times are not set.
+    is_in_use: bool,
+    owner: Option<OwnerReplacement>,
+    /// True if the entry at hand has changed itself, and not only something below it.
+    is_own: bool,
+    /// The attributes that the entry at hand gets in place of its own.
+    given: Option<DirectoryAttributes>,
     xattrs: AttributeReader,
     /// The first names of files that have more.
     links: HashMap<(u64, u64), Name>,
@@ -116,11 +185,18 @@ struct Packing<'a> {
 
 struct Frame {
     dir: OwnedFd,
-    names: vec::IntoIter<(CString, FileType)>,
+    names: vec::IntoIter<(CString, Item)>,
     /// The length of its path.
     path: usize,
     /// The directory's name, once a file with several names was found in it; `None` for the root as well.
     name: Option<Rc<Name>>,
+}
+
+/// A name of a directory that is to be packed.
+enum Item {
+    /// A file, or a directory with everything in it.
+    Whole(FileType),
+    Change(Change),
 }
 
 /// A name in a directory. A whole path for each entry would take more memory.
@@ -143,24 +219,52 @@ impl Name {
 }
 
 impl Packing<'_> {
+    fn open_root(&self, root: &Path) -> Result<OwnedFd, PackError> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let root = openat(CWD, root, flags, Mode::empty());
+        root.map_err(|err| self.unreadable(err))
+    }
+
+    fn finish(self) -> Result<(Digest, Size), PackError> {
+        let (out, written) = self.layer.finish().map_err(PackError::Write)?;
+        let (_, digest, bytes) = out.finish();
+        let files = written.entries;
+        Ok((digest, Size { bytes, files }))
+    }
+
     fn root(&mut self, root: OwnedFd) -> Result<(), PackError> {
         let found = self.attributes(&root)?;
         if found.is_opaque {
             self.entry(&mark(OPAQUE, OPAQUE_MODE))?;
         }
-        self.push(root)
+        self.push(root, None)
     }
 
     fn run(&mut self) -> Result<(), PackError> {
         while let Some(frame) = self.frames.last_mut() {
             (self.check)().map_err(PackError::Stopped)?;
             self.path.truncate(frame.path);
-            let Some((name, kind)) = frame.names.next() else {
+            let Some((name, item)) = frame.names.next() else {
                 self.frames.pop();
                 continue;
             };
             self.extend(&name)?;
-            self.visit(&name, kind)?;
+            let (kind, below) = match item {
+                Item::Whole(kind) => (kind, None),
+                Item::Change(Change::Removed) => {
+                    self.whiteout(&name)?;
+                    continue;
+                }
+                Item::Change(Change::Changed(below)) => {
+                    (self.is_own, self.given) = (true, None);
+                    (FileType::Unknown, Some(below))
+                }
+                Item::Change(Change::Kept(below, given)) => {
+                    (self.is_own, self.given) = (false, given);
+                    (FileType::Unknown, Some(below))
+                }
+            };
+            self.visit(&name, kind, below)?;
         }
         Ok(())
     }
@@ -185,9 +289,14 @@ impl Packing<'_> {
         Ok(())
     }
 
-    fn visit(&mut self, name: &CStr, kind: FileType) -> Result<(), PackError> {
+    fn visit(
+        &mut self,
+        name: &CStr,
+        kind: FileType,
+        below: Option<Changes>,
+    ) -> Result<(), PackError> {
         match kind {
-            FileType::Directory => self.directory(name),
+            FileType::Directory => self.directory(name, below),
             FileType::RegularFile => self.file(name),
             FileType::Socket => Ok(()),
             FileType::Symlink
@@ -200,25 +309,25 @@ impl Packing<'_> {
                 let stat = stat.map_err(|err| self.unreadable(err))?;
                 match FileType::from_raw_mode(stat.st_mode) {
                     FileType::Unknown => Err(self.fault(PackFault::Type)),
-                    kind => self.visit(name, kind),
+                    kind => self.visit(name, kind, below),
                 }
             }
         }
     }
 
-    fn directory(&mut self, name: &CStr) -> Result<(), PackError> {
+    fn directory(&mut self, name: &CStr, below: Option<Changes>) -> Result<(), PackError> {
         let (dir, stat) = self.open(name, FileType::Directory)?;
         let found = self.attributes(&dir)?;
         let mtime = self.time(&stat, |time| meta::touch(dir.as_fd(), time))?;
         let path = [&self.path, &b"/"[..]].concat();
         self.entry(&Entry {
             xattrs: found.kept,
-            ..entry(Kind::Directory, &path, &stat, mtime)
+            ..self.entry_of(Kind::Directory, &path, &stat, mtime)
         })?;
         if found.is_opaque {
             self.entry(&mark(&[&path, OPAQUE].concat(), OPAQUE_MODE))?;
         }
-        self.push(dir)
+        self.push(dir, below)
     }
 
     fn file(&mut self, name: &CStr) -> Result<(), PackError> {
@@ -232,7 +341,7 @@ impl Packing<'_> {
         self.entry(&Entry {
             size,
             xattrs: found.kept,
-            ..entry(Kind::File, &self.path, &stat, mtime)
+            ..self.entry_of(Kind::File, &self.path, &stat, mtime)
         })?;
         let is_sparse = u64::try_from(stat.st_blocks).unwrap_or(0) < size / BLOCK;
         let mut file = File::from(file);
@@ -254,9 +363,7 @@ impl Packing<'_> {
         }
         // overlayfs gives all its whiteouts one inode.
         if meta::is_whiteout(&stat) {
-            let (dir, name) = self.path.split_at(self.path.len() - name.to_bytes().len());
-            let path = [dir, WHITEOUT, name].concat();
-            return self.entry(&mark(&path, WHITEOUT_MODE));
+            return self.whiteout(name);
         }
         if self.link(&stat)? {
             return Ok(());
@@ -277,8 +384,15 @@ impl Packing<'_> {
         self.entry(&Entry {
             target,
             device: (major(device), minor(device)),
-            ..entry(kind, &self.path, &stat, mtime)
+            ..self.entry_of(kind, &self.path, &stat, mtime)
         })
+    }
+
+    /// Writes the mark of a removed file.
+    fn whiteout(&mut self, name: &CStr) -> Result<(), PackError> {
+        let (dir, name) = self.path.split_at(self.path.len() - name.to_bytes().len());
+        let path = [dir, WHITEOUT, name].concat();
+        self.entry(&mark(&path, WHITEOUT_MODE))
     }
 
     /// Writes a hard link, if the file was written under another name.
@@ -293,9 +407,15 @@ impl Packing<'_> {
             return Ok(false);
         };
         let target = first.path();
+        // The time of a tree was set with its first name.
+        let mtime = match self.clamp.filter(|_| self.is_in_use) {
+            Some(clamp) => clamp.clamped(mtime_of(stat)).unwrap_or(mtime_of(stat)),
+            None => mtime_of(stat),
+        };
+        let mtime = mtime.tv_sec;
         self.entry(&Entry {
             target,
-            ..entry(Kind::HardLink, &self.path, stat, mtime_of(stat).tv_sec)
+            ..self.entry_of(Kind::HardLink, &self.path, stat, mtime)
         })?;
         Ok(true)
     }
@@ -322,9 +442,17 @@ impl Packing<'_> {
         }
     }
 
-    /// Enters a directory.
-    fn push(&mut self, dir: OwnedFd) -> Result<(), PackError> {
-        let names = self.read_names(&dir)?;
+    /// Enters a directory, of which these changes are packed, or everything.
+    fn push(&mut self, dir: OwnedFd, changes: Option<Changes>) -> Result<(), PackError> {
+        let names = match changes {
+            Some(Changes(changes)) => {
+                let items = changes
+                    .into_iter()
+                    .map(|(name, change)| (name, Item::Change(change)));
+                items.collect::<Vec<_>>().into_iter()
+            }
+            None => self.read_names(&dir)?,
+        };
         self.frames.push(Frame {
             dir,
             names,
@@ -336,7 +464,7 @@ impl Packing<'_> {
 
     /// The names in a directory in the order of their bytes. Each is an entry that is still to come, as are the
     /// names that wait in the directories above.
-    fn read_names(&self, dir: &OwnedFd) -> Result<vec::IntoIter<(CString, FileType)>, PackError> {
+    fn read_names(&self, dir: &OwnedFd) -> Result<vec::IntoIter<(CString, Item)>, PackError> {
         let mut buffer = Vec::with_capacity(NAMES);
         let mut listing = RawDir::new(dir, buffer.spare_capacity_mut());
         let waiting: u64 = self.frames.iter().map(|f| f.names.len() as u64).sum();
@@ -351,12 +479,13 @@ impl Packing<'_> {
             if names.len() as u64 >= left {
                 return Err(self.fault(PackFault::Entries(self.limits.entries)));
             }
-            names.push((entry.file_name().to_owned(), entry.file_type()));
+            let item = Item::Whole(entry.file_type());
+            names.push((entry.file_name().to_owned(), item));
             if listing.is_buffer_empty() {
                 (self.check)().map_err(PackError::Stopped)?;
             }
         }
-        names.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        names.sort_unstable_by(|(a, _): &(CString, _), (b, _)| a.cmp(b));
         Ok(names.into_iter())
     }
 
@@ -396,9 +525,20 @@ impl Packing<'_> {
         touch: impl FnOnce(Timespec) -> Result<(), Errno>,
     ) -> Result<i64, PackError> {
         let mtime = mtime_of(stat);
-        let Some(clamped) = self.clamp.and_then(|clamp| clamp.clamped(mtime)) else {
+        if let Some(given) = self.given {
+            return Ok(given.mtime);
+        }
+        let clamp = if self.is_own {
+            self.clamp
+        } else {
+            self.kept_clamp
+        };
+        let Some(clamped) = clamp.and_then(|clamp| clamp.clamped(mtime)) else {
             return Ok(mtime.tv_sec);
         };
+        if self.is_in_use {
+            return Ok(clamped.tv_sec);
+        }
         let touched = touch(clamped).map_err(|err| PackError::Clamp {
             path: self.shown(),
             source: err.into(),
@@ -417,6 +557,25 @@ impl Packing<'_> {
             return Err(self.fault(PackFault::Bytes(bytes)));
         }
         Ok(())
+    }
+
+    /// Returns an entry without contents and extended attributes.
+    fn entry_of(&self, kind: Kind, name: &[u8], stat: &Stat, mtime: i64) -> Entry {
+        let replaced = self
+            .owner
+            .filter(|owner| self.is_own && owner.uid == stat.st_uid);
+        let (mode, uid, gid) = match (self.given, replaced) {
+            (Some(given), _) => (given.mode, given.uid, given.gid),
+            (None, Some(owner)) => (stat.st_mode, owner.by.uid, owner.by.gid),
+            (None, None) => (stat.st_mode, stat.st_uid, stat.st_gid),
+        };
+        Entry {
+            mode: mode & 0o7777,
+            uid,
+            gid,
+            mtime: Time::whole(mtime),
+            ..Entry::new(kind, name)
+        }
     }
 
     fn dir(&self) -> &OwnedFd {
@@ -443,17 +602,6 @@ impl Packing<'_> {
             path: self.shown(),
             fault,
         }
-    }
-}
-
-/// An entry without contents and attributes.
-fn entry(kind: Kind, name: &[u8], stat: &Stat, mtime: i64) -> Entry {
-    Entry {
-        mode: stat.st_mode & 0o7777,
-        uid: stat.st_uid,
-        gid: stat.st_gid,
-        mtime: Time::whole(mtime),
-        ..Entry::new(kind, name)
     }
 }
 
