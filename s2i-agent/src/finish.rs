@@ -10,12 +10,13 @@ use std::{
 
 use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, utimensat};
 use s2i_core::{
-    Times,
+    Times, bounds, mounts,
     needles::Needles,
     wire::{Answer, Failure, FailureKind, Finish, OrFailure as _},
 };
 
 use crate::{
+    account::keeps_own,
     inject::{self, Injections},
     processes,
 };
@@ -146,14 +147,11 @@ fn check_executable(path: &Path) -> Result<(), Failure> {
 }
 
 /// Returns the mount points in the container except the root.
-#[expect(clippy::disallowed_methods, reason = "the kernel bounds the file")]
 fn mount_points() -> HashSet<PathBuf> {
-    let text = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-    let points = text.lines().filter_map(|line| line.split(' ').nth(4));
-    let points = points.filter(|point| *point != "/");
-    points
-        .map(|point| point.replace("\\040", " ").into())
-        .collect()
+    let table = bounds::head_of_file(Path::new("/proc/self/mountinfo"), bounds::FILE);
+    let table = table.unwrap_or_default();
+    let points = mounts::points(&table);
+    points.filter(|point| point != Path::new("/")).collect()
 }
 
 struct Walk<'a> {
@@ -167,7 +165,14 @@ impl Walk<'_> {
     /// Visits the entries of the directory first, because that may change the directory's own time.
     fn directory(&self, path: &Path) -> Result<(), Failure> {
         let operation = format_args!("can't clean up `{}`", path.display());
-        for entry in fs::read_dir(path).or_failure(operation)? {
+        let entries = match fs::read_dir(path) {
+            // The files in it are not of this process.
+            Err(err) if err.kind() == io::ErrorKind::PermissionDenied && keeps_own() => {
+                return Ok(());
+            }
+            entries => entries.or_failure(operation)?,
+        };
+        for entry in entries {
             let entry = entry.or_failure(operation)?;
             let child = entry.path();
             if self.mounts.contains(&child) {

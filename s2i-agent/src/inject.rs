@@ -7,13 +7,13 @@ use std::{
     io::{self, Write as _},
     os::unix::{
         ffi::OsStrExt as _,
-        fs::{DirBuilderExt as _, PermissionsExt as _, chown},
+        fs::{DirBuilderExt as _, PermissionsExt as _},
     },
     path::{Path, PathBuf},
 };
 
 use cap_std::{ambient_authority, fs::Dir};
-use rustix::fs::{AtFlags, Gid, Mode, OFlags, Uid, chownat, mkdirat, openat, renameat, symlinkat};
+use rustix::fs::{CWD, Mode, OFlags, mkdirat, openat, renameat, symlinkat};
 use s2i_core::{
     Account, ContainerPath, ErrorChain,
     archive::{Entries, Entry, Kind, Limits, Rules},
@@ -21,7 +21,10 @@ use s2i_core::{
     wire::{Answer, Failure, FailureKind, OrFailure as _, Trailer},
 };
 
-use crate::input::{Archive, Frames};
+use crate::{
+    account::give,
+    input::{Archive, Frames},
+};
 
 /// An error of the archive or of a file.
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -154,7 +157,7 @@ impl Place {
             }
             let make = || {
                 fs::DirBuilder::new().mode(DIRECTORY_MODE).create(path)?;
-                chown(path, Some(account.uid), Some(account.gid))
+                give(&CWD, path, account)
             };
             make().or_failure(format_args!("can't make `{shown}`"))?;
         } else if !path.is_dir() {
@@ -213,14 +216,14 @@ impl Place {
         }
         mkdirat(&parent, name, Mode::from_raw_mode(DIRECTORY_MODE))?;
         self.dirs.push(path.to_owned());
-        own(&parent, name, account)
+        give(&parent, Path::new(name), account)
     }
 
     fn link(&mut self, path: &Path, entry: &Entry, account: &Account) -> io::Result<()> {
         let (parent, name) = self.parent(path)?;
         symlinkat(OsStr::from_bytes(&entry.target), &parent, name)?;
         self.files.push(path.to_owned());
-        own(&parent, name, account)
+        give(&parent, Path::new(name), account)
     }
 
     fn file(&mut self, path: &Path, entry: &Entry, account: &Account) -> io::Result<File> {
@@ -235,7 +238,7 @@ impl Place {
         self.files.push(path.to_owned());
         let file = File::from(file);
         file.set_permissions(fs::Permissions::from_mode(mode))?;
-        own(&parent, name, account)?;
+        give(&parent, Path::new(name), account)?;
         Ok(file)
     }
 
@@ -268,17 +271,6 @@ impl Place {
         }
         Ok(())
     }
-}
-
-fn own(parent: &Dir, name: &OsStr, account: &Account) -> io::Result<()> {
-    let (uid, gid) = (Uid::from_raw(account.uid), Gid::from_raw(account.gid));
-    Ok(chownat(
-        parent,
-        name,
-        Some(uid),
-        Some(gid),
-        AtFlags::SYMLINK_NOFOLLOW,
-    )?)
 }
 
 /// Returns the name of an injected file whose content is in this file, in its name, or in the target of this link.

@@ -11,6 +11,9 @@
 //! When its standard input ends, the host is gone: it then ends every process and itself, and the engine removes the
 //! container.
 //!
+//! With the argument [`IN_PLACE`](s2i_core::wire::IN_PLACE) it is an ordinary process of a container that it has not set
+//! up: it then acts for every account as what it is, and ends only the processes that it has started.
+//!
 //! ```text
 //! printf '' | s2i-agent | od -c | head -n 1      # sends a hello frame, then ends
 //! ```
@@ -33,6 +36,15 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     // No process in the container may read the memory that the secrets pass through.
     let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
+    if std::env::args_os()
+        .nth(1)
+        .is_some_and(|mode| mode == s2i_core::wire::IN_PLACE)
+    {
+        account::keep_own();
+        if processes::adopt_orphans().is_err() {
+            return ExitCode::FAILURE;
+        }
+    }
     let Ok(output) = output::Output::new() else {
         return ExitCode::FAILURE;
     };

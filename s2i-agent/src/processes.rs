@@ -1,8 +1,28 @@
 //! The processes of the container, of which this one is the first.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{
+    io,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
-use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, getpid, kill_process_group, wait};
+use rustix::process::{
+    Pid, Signal, WaitOptions, WaitStatus, getpid, kill_process, kill_process_group,
+    set_child_subreaper, wait,
+};
+use s2i_core::bounds;
+
+/// True if this process is not the first one of its container and gets the orphans of what it has started.
+static ADOPTS: AtomicBool = AtomicBool::new(false);
+
+/// Makes this process the parent of orphans among the processes that descend from it.
+pub(crate) fn adopt_orphans() -> io::Result<()> {
+    set_child_subreaper(Some(getpid()))?;
+    ADOPTS.store(true, Ordering::Relaxed);
+    Ok(())
+}
 
 /// The running script, and the signal that arrived before its start.
 static SCRIPT: Mutex<Script> = Mutex::new(Script {
@@ -69,8 +89,9 @@ pub(crate) fn wait_for(script: Pid) -> rustix::io::Result<WaitStatus> {
 
 /// Ends every other process of the container and reaps them all.
 ///
-/// For the first process of a PID namespace, "every process" means those in the namespace. Elsewhere, for example in
-/// a test, it would mean the whole machine, so there only the script's process group is ended.
+/// For the first process of a PID namespace, "every process" means those in the namespace. A process that adopts orphans
+/// ends those that descend from it. Elsewhere, for example in a test, it would mean the whole machine, so there only the
+/// script's process group is ended.
 pub(crate) fn end_all() {
     let script = std::mem::take(&mut script().group);
     if getpid().is_init() {
@@ -79,6 +100,39 @@ pub(crate) fn end_all() {
     } else if let Some(script) = script {
         let _ = kill_process_group(script, Signal::KILL);
     }
+    if ADOPTS.load(Ordering::Relaxed) {
+        end_descendants();
+    }
+}
+
+/// Ends the children of this process and reaps them, as long as there are some: the children of each become its own.
+fn end_descendants() {
+    loop {
+        let children = children();
+        if children.is_empty() {
+            return;
+        }
+        for child in children {
+            let _ = kill_process(child, Signal::KILL);
+        }
+        if wait(WaitOptions::empty()).is_err_and(|err| err != rustix::io::Errno::INTR) {
+            return;
+        }
+    }
+}
+
+/// Returns the children of all threads of this process.
+fn children() -> Vec<Pid> {
+    let threads = std::fs::read_dir("/proc/self/task");
+    let threads = threads.into_iter().flatten().flatten();
+    let lists = threads.filter_map(|thread| {
+        let list = bounds::head_of_file(&thread.path().join("children"), bounds::FILE).ok()?;
+        String::from_utf8(list).ok()
+    });
+    let lists: Vec<_> = lists.collect();
+    let pids = lists.iter().flat_map(|list| list.split_whitespace());
+    pids.filter_map(|pid| Pid::from_raw(pid.parse().ok()?))
+        .collect()
 }
 
 /// Reaps processes until no child is left.

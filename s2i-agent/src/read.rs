@@ -11,7 +11,7 @@ use cap_std::fs::Dir;
 use rustix::fs::OFlags;
 use s2i_core::{
     Account, OpenDir,
-    archive::{Keep, KeptTimes, TreeOptions, Writer},
+    archive::{Keep, TreeOptions, Writer},
     ignore::Filter,
     wire::{Answer, Failure, FailureKind, Frame, Kind, OrFailure as _, ReadItem, Trailer},
 };
@@ -24,25 +24,26 @@ use crate::{
 /// Streams the items out with the rights of `account`, which the request calls `user`.
 pub(crate) fn read(
     items: &[ReadItem],
-    times: KeptTimes,
+    mtime: u64,
+    keep: Keep,
     user: &str,
     account: &Account,
     output: &Output,
 ) -> Result<Answer, Failure> {
     let operation = format_args!("can't read the artifacts as `{user}`");
-    let trailer = act(account, || archive(items, times, output)).or_failure(operation)??;
+    let trailer = act(account, || archive(items, mtime, keep, output)).or_failure(operation)??;
     let sent = output.frame(&Frame::json(Kind::End, &trailer));
     sent.map(|()| Answer::Read).or_failure(operation)
 }
 
-fn archive(items: &[ReadItem], times: KeptTimes, output: &Output) -> Result<Trailer, Failure> {
+fn archive(
+    items: &[ReadItem],
+    mtime: u64,
+    keep: Keep,
+    output: &Output,
+) -> Result<Trailer, Failure> {
     let data = io::BufWriter::with_capacity(256 * 1024, Data { output, bytes: 0 });
-    let mut archive = Writer::new(data, times.times.new);
-    let keep = Keep {
-        // The user of the other container may be another one.
-        modes: false,
-        times: Some(times),
-    };
+    let mut archive = Writer::new(data, mtime);
     for item in items {
         write(item, keep, &mut archive).map_err(|err| failure(item, &err))?;
     }

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::SystemTime};
 
 use s2i_core::{
-    archive::KeptTimes,
+    archive::{Keep, KeptTimes},
     wire::{Answer, Failure, Frame, Hello, Kind, Request, VERSION},
 };
 
@@ -74,11 +74,19 @@ impl Session {
                 let account = self.accounts.find(&exec.user)?;
                 exec::exec(&exec, &account, &self.output)
             }
-            Request::Read { items, times, user } => {
+            Request::Read {
+                items,
+                times,
+                keep_modes,
+                user,
+            } => {
                 let account = self.accounts.find(&user)?;
                 let started = Some(self.started);
-                let times = KeptTimes { times, started };
-                read::read(&items, times, &user, &account, &self.output)
+                let keep = Keep {
+                    modes: keep_modes,
+                    times: Some(KeptTimes { times, started }),
+                };
+                read::read(&items, times.new, keep, &user, &account, &self.output)
             }
             Request::Finish(finish) => {
                 finish::finish(&finish, &self.made, &mut self.injections, self.started)

@@ -3,11 +3,12 @@
 use std::{
     fs,
     io::{self, BufRead as _},
-    os::unix::fs::{DirBuilderExt as _, chown},
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
 };
 
 use cap_std::{ambient_authority, fs::Dir};
+use rustix::fs::CWD;
 use s2i_core::{
     Account, ContainerPath, ErrorChain,
     archive::{self, Limits},
@@ -15,7 +16,7 @@ use s2i_core::{
 };
 
 use crate::{
-    account::act,
+    account::{act, give},
     input::{Archive, Frames},
 };
 
@@ -86,5 +87,5 @@ fn make(path: &Path, account: &Account, made: &mut Vec<PathBuf>) -> io::Result<(
     }
     fs::DirBuilder::new().mode(0o755).create(path)?;
     made.push(path.to_owned());
-    chown(path, Some(account.uid), Some(account.gid))
+    give(&CWD, path, account)
 }

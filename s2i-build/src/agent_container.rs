@@ -4,14 +4,14 @@
 //! and to remove its own container, is the [`Backend`] of an engine.
 
 use s2i_core::{
-    ContainerPath, Times,
-    wire::{Exit, Finish, ReadItem},
+    ContainerPath,
+    wire::{Exit, Finish},
 };
 
 use crate::{
     context::BuildContext,
     event::{Phase, Progress},
-    ports::{Commit, Committed, Container, EngineError, Input, Program, Start},
+    ports::{Commit, Committed, Container, EngineError, Files, Input, Program, Start},
     session::{Session, Transport},
     stream::ArchiveStream,
 };
@@ -95,6 +95,11 @@ impl<B: Backend> AgentContainer<B> {
         }
     }
 
+    /// Returns the engine's part.
+    pub fn backend_mut(&mut self) -> &mut B {
+        &mut self.backend
+    }
+
     fn session(&mut self) -> &mut Session {
         let session = self.session.as_mut();
         session.expect("a commit is the last operation")
@@ -159,8 +164,8 @@ impl<B: Backend> Container for AgentContainer<B> {
         self.session().exec_archive(program, progress)
     }
 
-    fn read(&mut self, items: Vec<ReadItem>, times: Times) -> ArchiveStream<'_> {
-        self.session().read(items, times)
+    fn read(&mut self, files: Files) -> ArchiveStream<'_> {
+        self.session().read(files)
     }
 
     async fn read_file(

@@ -219,6 +219,7 @@ async fn run_plan<E: Runner + ImageStore + BuildCache>(
         trust: request.trust.as_deref(),
         injections: &request.injections,
         scripts,
+        artifacts: request.artifact_cache.as_ref(),
     };
     let committed = execute(engine, plan, &materials, context).await?;
     // The key does not hold for a source that changed meanwhile. It is too late for a cancellation.

@@ -87,6 +87,9 @@ pub enum BuildError {
     /// The certificates of the plan were not given.
     #[error("the plan uses certificates with the digest `{0}`, and these were not given")]
     MissingTrust(String),
+    /// The artifact cache of the plan was not given.
+    #[error("the plan uses an artifact cache, and none was given")]
+    MissingArtifactCache,
     /// The files of an injection of the plan were not given.
     #[error("the plan injects `{0}`, and these files were not given")]
     MissingInjection(String),

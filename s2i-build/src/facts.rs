@@ -31,6 +31,8 @@ pub struct Facts {
     pub runtime: Option<ImageFacts>,
     /// The image of the previous build, where it was requested and exists.
     pub previous: Option<ImageFacts>,
+    /// True if the artifact cache of the request has artifacts.
+    pub has_cached_artifacts: bool,
     /// The image that currently has the name of the result, if there is one.
     pub tagged: Option<ImageFacts>,
     /// The images that currently have the other names of the result, each by that name.

@@ -12,7 +12,7 @@ use crate::{
     notice::Notice,
     plan::{Choice, ChoiceReason, script_urls, trigger_patterns},
     ports::{EngineError, ImageResolver, SourceReader},
-    request::{BuildRequest, Builder, PreviousRequest, PullPolicy},
+    request::{ArtifactCache, BuildRequest, Builder, PreviousRequest, PullPolicy},
     scripts::{FetchedScript, ScriptSet},
     source::{Fetched, Survey},
 };
@@ -118,6 +118,10 @@ pub async fn images<R: ImageResolver>(
         builder,
         runtime,
         previous,
+        has_cached_artifacts: request
+            .artifact_cache
+            .as_ref()
+            .is_some_and(ArtifactCache::has_artifacts),
         tagged,
         other_tagged,
         source: SourceFacts {

@@ -38,6 +38,8 @@
 
 pub mod agent_container;
 pub mod agents;
+mod archive_reader;
+mod artifact_cache;
 pub mod build;
 pub mod cancel;
 pub mod container_options;

@@ -112,6 +112,13 @@ pub enum Notice {
         /// The reason.
         reason: String,
     },
+    /// The build is done in the container that s2i runs in.
+    BuildsHere {
+        /// The image that the result is based on.
+        image: ImageRef,
+        /// Its ID.
+        id: String,
+    },
     /// The result is being loaded into another engine.
     Loading {
         /// The kind of the engine.

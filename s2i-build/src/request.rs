@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 pub use crate::{
+    artifact_cache::ArtifactCache,
     container_options::{ContainerOptions, HostMount, HostName},
     detect::Builders,
     injection::Injection,
@@ -25,6 +26,17 @@ pub enum OnBuild {
     Run,
     /// The builder is refused.
     Refuse,
+}
+
+/// The treatment of the script `assemble-runtime`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AssembleRuntime {
+    /// It runs in a container of the runtime image.
+    #[default]
+    Run,
+    /// It does not run, because the engine only adds the artifacts to the runtime image. An image that needs its script
+    /// is refused.
+    Omit,
 }
 
 /// The request for one build: typed values, before any look-up.
@@ -59,6 +71,11 @@ pub struct BuildRequest {
     pub runtime: Option<RuntimeRequest>,
     /// The image of the previous build, whose saved artifacts this one starts with.
     pub previous: Option<PreviousRequest>,
+    /// The directory that keeps the artifacts for the next build, in place of a previous image. It is used and written
+    /// whatever the engine is.
+    pub artifact_cache: Option<ArtifactCache>,
+    /// The treatment of `assemble-runtime` of a runtime image.
+    pub assemble_runtime: AssembleRuntime,
     /// Variables for the scripts and the result; later ones override earlier ones and those of the source.
     pub env: Vec<EnvVar>,
     /// Variables for `assemble` alone, whose values are in no image and no log; later ones override earlier ones and
@@ -116,6 +133,8 @@ impl BuildRequest {
             other_tags: Vec::new(),
             runtime: None,
             previous: None,
+            artifact_cache: None,
+            assemble_runtime: AssembleRuntime::Run,
             env: Vec::new(),
             secrets: Vec::new(),
             trust: None,

@@ -14,6 +14,7 @@ use cap_std::{ambient_authority, fs::Dir};
 use futures_util::{SinkExt as _, Stream, StreamExt as _};
 use s2i_core::{OpenDir, archive, bounds::Limits, ignore::Filter};
 
+pub use crate::archive_reader::ArchiveReader;
 use crate::{CancelToken, EngineError};
 
 /// The size of the pieces that a tree is sent in, in bytes.

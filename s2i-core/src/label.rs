@@ -32,6 +32,18 @@ pub const BUILD_VARIABLES: &str = "io.s2i.build-variables";
 /// artifacts instead of running `save-artifacts`.
 pub const ARTIFACTS: &str = "io.s2i.artifacts";
 
+/// On a runtime image: [`OPTIONAL`] if its `assemble-runtime` changes nothing in the artifacts of the builders that it is
+/// made for. An engine may then add the artifacts to the image without running anything.
+pub const ASSEMBLE_RUNTIME: &str = "io.s2i.assemble-runtime";
+/// The value of [`ASSEMBLE_RUNTIME`].
+pub const OPTIONAL: &str = "optional";
+/// On a builder: the variables that its `assemble` reads, as [`NamePatterns`]. Where a build runs in a container of the
+/// builder that is in use already, `assemble` gets these variables of that container.
+pub const VARIABLES: &str = "io.s2i.variables";
+/// On an image that has s2i beside a builder: the ID of the builder, `sha256:` and 64 hexadecimal digits. Results of
+/// builds in its containers are based on the builder.
+pub const BUILDER_ID: &str = "io.s2i.builder-id";
+
 /// The description of the application, for display.
 pub const DESCRIPTION: &str = "io.k8s.description";
 /// The name of the application, for display.
@@ -115,6 +127,10 @@ pub struct ImageLabels {
     pub artifacts: Option<String>,
     /// [`BUILD_VARIABLES`]
     pub build_variables: NamePatterns,
+    /// [`ASSEMBLE_RUNTIME`]
+    pub assemble_runtime: Option<String>,
+    /// [`VARIABLES`]
+    pub variables: NamePatterns,
 }
 
 /// Patterns for variable names, separated by white space or commas. A trailing `*` matches any suffix, and case is
@@ -182,6 +198,8 @@ impl ImageLabels {
             assemble_input_files: get(ASSEMBLE_INPUT_FILES),
             artifacts: get(ARTIFACTS),
             build_variables: NamePatterns::new(&get(BUILD_VARIABLES).unwrap_or_default()),
+            assemble_runtime: get(ASSEMBLE_RUNTIME),
+            variables: NamePatterns::new(&get(VARIABLES).unwrap_or_default()),
         };
         (labels, diagnostics)
     }

@@ -38,6 +38,8 @@ pub mod instruction;
 pub mod label;
 mod layout;
 pub mod mapping;
+#[cfg(unix)]
+pub mod mounts;
 pub mod needles;
 pub mod open_dir;
 mod script;

@@ -17,7 +17,10 @@ use crate::{Capability, ContainerPath, EnvVar, Times};
 
 /// The version of this protocol. Agent and host come from one build, so their versions are equal; a difference means
 /// that the agent was replaced.
-pub const VERSION: u32 = 6;
+pub const VERSION: u32 = 7;
+
+/// The argument that makes the agent a process of a container that is in use already.
+pub const IN_PLACE: &str = "--in-place";
 
 /// The most bytes that the payload of one frame may have.
 pub const MAX_PAYLOAD: usize = 1 << 20;
@@ -251,6 +254,9 @@ pub enum Request {
         items: Vec<ReadItem>,
         /// The modification times of the entries. Files that changed since the agent started are new.
         times: Times,
+        /// True if the entries keep the permissions of the files.
+        #[serde(default)]
+        keep_modes: bool,
         /// The user that reads the files, so that files which the container's user can't read stay inside.
         user: String,
     },

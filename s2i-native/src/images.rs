@@ -8,13 +8,12 @@ use s2i_build::{
         Committed, ImageStore, ImageSummary, ImageTransfer, Operation, Pruned, Pushed,
         StoredContent,
     },
-    stream::ArchiveStream,
+    stream::{ArchiveReader, ArchiveStream},
 };
 use s2i_core::ImageRef;
 use s2i_oci::store::{Loaded, Store, StoreError, StoredImage};
 
 use crate::{
-    archive::ArchiveReader,
     build_cache, commit,
     engine::NativeEngine,
     error::{blocking, failed},

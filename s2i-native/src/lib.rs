@@ -30,7 +30,6 @@
 
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
-mod archive;
 mod build_cache;
 mod bundle;
 mod commit;

@@ -5,12 +5,12 @@ use futures_util::{StreamExt as _, stream};
 use s2i_build::{
     BuildContext, Container, EngineError,
     event::{Event, Output, Phase, Progress},
-    ports::{Commit, Committed, Content, Input, Operation, Program},
+    ports::{Commit, Committed, Content, Files, Input, Operation, Program},
     stream::ArchiveStream,
 };
 use s2i_core::{
-    ContainerPath, Times,
-    wire::{Exit, Failure, ReadItem},
+    ContainerPath,
+    wire::{Exit, Failure},
 };
 
 use crate::engine::ScriptedEngine;
@@ -150,8 +150,9 @@ impl Container for ScriptedContainer {
         stream::iter(pieces).boxed()
     }
 
-    fn read(&mut self, items: Vec<ReadItem>, _times: Times) -> ArchiveStream<'_> {
-        let names: Vec<_> = items
+    fn read(&mut self, files: Files) -> ArchiveStream<'_> {
+        let names: Vec<_> = files
+            .items
             .iter()
             .map(|item| format!("{} as {}", item.path, item.name))
             .collect();

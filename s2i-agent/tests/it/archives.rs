@@ -128,6 +128,7 @@ fn files_directories_and_links_come_out() {
         item(&from.join("named"), "out/named"),
     ];
     let heard = agent.ask(&Request::Read {
+        keep_modes: false,
         items,
         times: TIMES,
         user: me(),
@@ -177,6 +178,7 @@ fn missing_files_are_not_streamed() {
     ];
     let mut agent = Agent::start();
     let heard = agent.ask(&Request::Read {
+        keep_modes: false,
         items,
         times: TIMES,
         user: me(),

@@ -5,7 +5,11 @@ mod entrypoint;
 mod inputs;
 mod stage;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    path::Path,
+    sync::{Mutex, PoisonError},
+};
 
 use s2i_core::{
     Diagnostic, ErrorChain, ImageMetadataError, ImageRef, Secret, environment,
@@ -15,6 +19,7 @@ use s2i_core::{
 use tracing::Instrument as _;
 
 use crate::{
+    artifact_cache::{ArtifactCache, NewArtifacts},
     context::BuildContext,
     error::{BuildError, BuildFailure},
     event::Progress,
@@ -22,8 +27,8 @@ use crate::{
     injection::Injection,
     notice::Notice,
     plan::{
-        BuildPlan, ConfigChanges, ImageRole, Inject, OnNamingFailure, Output, Run, ScriptUser,
-        ScriptsInput, Stage, StageName, Step, User,
+        BuildPlan, ConfigChanges, CopySource, ImageRole, Inject, OnNamingFailure, Output, Run,
+        ScriptUser, ScriptsInput, Stage, StageName, Step, User,
     },
     ports::{Commit, Committed, Container, EngineError, ImageStore, ImageSummary, Program, Runner},
     resource::{Resource, Tracked},
@@ -45,6 +50,8 @@ pub struct Materials<'a> {
     pub injections: &'a [Injection],
     /// The scripts of URLs.
     pub scripts: &'a [ScriptSet],
+    /// The artifact cache of a plan that copies from it or saves into it.
+    pub artifacts: Option<&'a ArtifactCache>,
 }
 
 impl Materials<'_> {
@@ -80,6 +87,14 @@ impl Materials<'_> {
         }
         let steps = plan.stages.iter().flat_map(|stage| &stage.steps);
         for step in steps {
+            let uses_cache = match step {
+                Step::Copy(copy) => copy.from == CopySource::Cache,
+                Step::Save(_) => true,
+                Step::Run(_) | Step::Inject(_) => false,
+            };
+            if uses_cache && self.artifacts.is_none() {
+                return Err(BuildError::MissingArtifactCache);
+            }
             if let Step::Inject(inject) = step {
                 self.injection(inject)?;
             }
@@ -120,12 +135,14 @@ pub async fn execute<E: Runner + ImageStore>(
         plan,
         materials,
         context,
+        saved: Mutex::default(),
     };
     let mut containers = Containers::default();
     match executor.run(&mut containers).await {
         Ok(result) => {
             name_result(engine, plan, &result).await?;
             remove_replaced(engine, plan, context).await;
+            executor.keep_artifacts();
             Ok(result)
         }
         Err(failure) => Err(containers.discard_all(failure).await),
@@ -187,6 +204,8 @@ struct Executor<'a, E> {
     plan: &'a BuildPlan,
     materials: &'a Materials<'a>,
     context: BuildContext<'a>,
+    /// The artifacts for the artifact cache, until the build has succeeded.
+    saved: Mutex<Option<NewArtifacts>>,
 }
 
 impl<E: Runner + ImageStore> Executor<'_, E> {
@@ -327,6 +346,25 @@ impl<E: Runner + ImageStore> Executor<'_, E> {
             });
         }
         Ok(changes)
+    }
+
+    /// Stores the artifacts for the next build. The build has succeeded, so a failure is a warning.
+    fn keep_artifacts(&self) {
+        let saved = self
+            .saved
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(Err(err)) = saved.map(NewArtifacts::keep) {
+            self.warn_not_kept(&err);
+        }
+    }
+
+    fn warn_not_kept(&self, err: &(dyn std::error::Error + 'static)) {
+        let dir = self.materials.artifacts.map(ArtifactCache::dir);
+        let dir = dir.unwrap_or(Path::new("")).display().to_string();
+        let message = format!("the artifacts are not kept: {}", ErrorChain(err));
+        self.context.progress.warn([Diagnostic::new(dir, message)]);
     }
 
     /// Returns a stage that an output or another stage refers to.

@@ -1,5 +1,7 @@
 //! One stage: a container, and its steps from top to bottom.
 
+use std::sync::PoisonError;
+
 use s2i_core::{
     Diagnostic, ErrorChain, Script, Secret,
     wire::{Exit, FailureKind},
@@ -8,6 +10,7 @@ use tracing::Instrument as _;
 
 use super::{Executor, admitted, containers::Containers, inputs::one_file, notice_root, program};
 use crate::{
+    artifact_cache::ArtifactCache,
     error::{BuildError, BuildFailure},
     event::Phase,
     injection::Injection,
@@ -16,8 +19,8 @@ use crate::{
         Step, TRUST_FILE,
     },
     ports::{
-        Artifacts, Container, Content, EngineError, ImageStore, Input, Program, Runner, SourceTree,
-        Start,
+        Artifacts, Container, Content, EngineError, Files, ImageStore, Input, Program, Runner,
+        SourceTree, Start,
     },
     trace,
 };
@@ -28,6 +31,8 @@ enum StepFailure {
     Fail(BuildFailure),
     /// The output of this stage could not be copied, and the plan continues without it.
     Skip(StageName, EngineError),
+    /// The artifacts of the artifact cache could not be copied, and the plan continues without them.
+    SkipCache(EngineError),
 }
 
 impl<T: Into<BuildFailure>> From<T> for StepFailure {
@@ -44,7 +49,7 @@ impl<E: Runner + ImageStore> Executor<'_, E> {
         stage: &Stage,
         containers: &mut Containers<E::Container>,
     ) -> Result<E::Container, BuildFailure> {
-        let mut skipped = Vec::new();
+        let (mut skipped, mut skips_cache) = (Vec::new(), false);
         loop {
             let saved = stage
                 .saved()
@@ -55,6 +60,7 @@ impl<E: Runner + ImageStore> Executor<'_, E> {
                     from: CopySource::Stdout(saved),
                     ..
                 }) => skipped.contains(&saved.stage),
+                Step::Copy(copy) => skips_cache && copy.from == CopySource::Cache,
                 _ => false,
             };
             let steps = stage.steps.iter().filter(|step| !is_skipped(step));
@@ -72,6 +78,15 @@ impl<E: Runner + ImageStore> Executor<'_, E> {
                     self.warn(name, why)?;
                     skipped.push(name);
                 }
+                Err(StepFailure::SkipCache(error)) => {
+                    let discarded = container.discard().await;
+                    if discarded.is_err() {
+                        return Err(BuildFailure::new(error, discarded));
+                    }
+                    let why = format!("a clean build: {}", ErrorChain(&error));
+                    self.warn(stage.name, why)?;
+                    skips_cache = true;
+                }
             }
         }
     }
@@ -88,6 +103,7 @@ impl<E: Runner + ImageStore> Executor<'_, E> {
                 Step::Copy(copy) => self.copy(stage, copy, container, containers).await?,
                 Step::Inject(inject) => self.inject(inject, container).await?,
                 Step::Run(run) => self.exec(stage, run, container).await?,
+                Step::Save(run) => self.save(stage, run, container).await?,
             }
         }
         Ok(())
@@ -179,9 +195,18 @@ impl<E: Runner + ImageStore> Executor<'_, E> {
                 let text = self.materials.trust.unwrap_or_default();
                 Content::Archive(one_file(TRUST_FILE, text, times.new))
             }
+            CopySource::Cache => {
+                let cache = self.materials.artifacts;
+                let cache = cache.expect("checked materials have the cache of the plan");
+                return self.copy_cached(cache, copy, container).await;
+            }
             CopySource::Stage(paths) => {
                 let from = containers.get_mut(paths.name);
-                Content::Archive(from.read(paths.paths.clone(), times))
+                Content::Archive(from.read(Files {
+                    items: paths.paths.clone(),
+                    times,
+                    keep_modes: paths.keep_modes,
+                }))
             }
         };
         self.context.progress.phase(copy_phase(stage));
@@ -194,6 +219,47 @@ impl<E: Runner + ImageStore> Executor<'_, E> {
             owner: copy.owner.clone(),
         };
         Ok(container.unpack(input, self.context).await?)
+    }
+
+    /// Copies the artifacts of the artifact cache. If they can't be used, the stage starts again without them.
+    async fn copy_cached(
+        &self,
+        cache: &ArtifactCache,
+        copy: &Copy,
+        container: &mut E::Container,
+    ) -> Result<(), StepFailure> {
+        self.context.progress.phase(Phase::Upload);
+        let input = Input {
+            into: copy.into.clone(),
+            content: Content::Archive(cache.read()),
+            owner: copy.owner.clone(),
+        };
+        match container.unpack(input, self.context).await {
+            Err(error @ EngineError::Interrupted(_)) => Err(error.into()),
+            Err(error) => Err(StepFailure::SkipCache(error)),
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// Writes the output of a program to the artifact cache. A failure only costs the time of the next build, so it is a
+    /// warning.
+    async fn save(
+        &self,
+        stage: &Stage,
+        run: &Run,
+        container: &mut E::Container,
+    ) -> Result<(), StepFailure> {
+        self.context.progress.phase(run_phase(&run.script));
+        let program = self.program(stage, run)?;
+        let cache = self.materials.artifacts;
+        let cache = cache.expect("checked materials have the cache of the plan");
+        let archive = container.exec_archive(&program, self.context.progress);
+        let written = async { Ok::<_, EngineError>(cache.write(archive).await) };
+        match self.context.or_interrupted(written).await? {
+            Ok(new) => *self.saved.lock().unwrap_or_else(PoisonError::into_inner) = Some(new),
+            Err(err) => self.warn_not_kept(&err),
+        }
+        Ok(())
     }
 
     async fn inject(

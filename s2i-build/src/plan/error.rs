@@ -170,6 +170,17 @@ pub enum PlanError {
     /// The result would replace an image that it is built from.
     #[error("the result can't be called `{0}`: that is the name of an image that it is built from")]
     TagIsInput(ImageRef),
+    /// The runtime image has a script that must run in it, and the engine only adds files to it.
+    #[error(
+        "the runtime image `{image}` has the script `{path}`, and this engine adds the artifacts to it without running \
+         anything"
+    )]
+    AssembleRuntime {
+        /// The image.
+        image: ImageRef,
+        /// The script.
+        path: ContainerPath,
+    },
     /// Neither the request nor the runtime image names the artifacts to copy.
     #[error(
         "no artifacts are named for the runtime image `{0}`: it has no label `{label}`",
@@ -254,6 +265,11 @@ impl PlanError {
                 "give a name with an optional tag, for example app:latest".into()
             }
             Self::TagIsInput(_) => "give the result a name of its own".into(),
+            Self::AssembleRuntime { .. } => {
+                "use a runtime image without one, or whose label `io.s2i.assemble-runtime` is `optional`, or build with \
+                 `--engine native`, Docker or Podman"
+                    .into()
+            }
             Self::NoArtifacts(_) => {
                 "name them with --runtime-artifact /path/in/builder[:directory]".into()
             }

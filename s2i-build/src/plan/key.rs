@@ -21,7 +21,15 @@ impl BuildPlan {
     /// mounts of the host, whose files may have changed, or where the fingerprint of the source is not known.
     #[must_use]
     pub fn key(&self, secrets: &[Secret]) -> Option<String> {
-        let uses_artifacts = self.stages.iter().any(|stage| stage.saved().is_some());
+        let is_cache = |step: &Step| match step {
+            Step::Copy(copy) => copy.from == CopySource::Cache,
+            Step::Save(_) => true,
+            Step::Inject(_) | Step::Run(_) => false,
+        };
+        let uses_artifacts = self
+            .stages
+            .iter()
+            .any(|stage| stage.saved().is_some() || stage.steps.iter().any(is_cache));
         let uses_host = self
             .stages
             .iter()
@@ -150,6 +158,7 @@ fn deciding_step(step: &Step) -> Value {
             | CopySource::Fetched(_)
             | CopySource::Trust
             | CopySource::Stdout(_)
+            | CopySource::Cache
             | CopySource::Stage(_) => json!([from, into, owner]),
         },
         Step::Inject(Inject {
@@ -160,16 +169,22 @@ fn deciding_step(step: &Step) -> Value {
             into,
             name,
         }) => json!(["inject", digest, into, name]),
-        Step::Run(Run {
-            script,
-            argv,
-            env,
-            secrets,
-            cwd,
-            user,
-            optional,
-        }) => json!([script, argv, env, secrets, cwd, user, optional]),
+        Step::Run(run) => deciding_run(run),
+        Step::Save(run) => json!(["save", deciding_run(run)]),
     }
+}
+
+fn deciding_run(run: &Run) -> Value {
+    let Run {
+        script,
+        argv,
+        env,
+        secrets,
+        cwd,
+        user,
+        optional,
+    } = run;
+    json!([script, argv, env, secrets, cwd, user, optional])
 }
 
 fn deciding_output(output: &Output) -> Value {

@@ -109,6 +109,12 @@ pub fn plan(request: &BuildRequest, facts: &Facts) -> Result<PlannedBuild, PlanE
         stages.push(previous);
         build.steps.insert(0, Step::Copy(artifacts));
     }
+    if let Some(artifacts) = save::cached(&context, &scripts) {
+        build.steps.insert(0, Step::Copy(artifacts));
+    }
+    build
+        .steps
+        .extend(save::into_cache(&context, &scripts)?.map(Step::Save));
     stages.push(build);
     let mut outputs = match &facts.runtime {
         Some(image) => {
@@ -296,8 +302,8 @@ fn inject(injection: &Injection, image: &ImageFacts) -> Result<Inject, PlanError
 /// Returns the variables that s2i sets for `assemble` alone.
 fn build_variables(request: &BuildRequest, layout: &Layout) -> Vec<EnvVar> {
     let trust = request.trust.iter().flat_map(|_| trust_variables(layout));
-    let before = request.previous.iter();
-    let incremental = before.map(|_| variable(env_var::S2I_INCREMENTAL, "true"));
+    let is_incremental = request.previous.is_some() || request.artifact_cache.is_some();
+    let incremental = is_incremental.then(|| variable(env_var::S2I_INCREMENTAL, "true"));
     trust.chain(incremental).collect()
 }
 

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     facts::{Facts, ImageFacts},
-    request::BuildRequest,
+    request::{AssembleRuntime, BuildRequest},
 };
 
 /// Returns the output that commits the builder's container.
@@ -60,6 +60,15 @@ pub(super) fn removed(context: &Context<'_>, scripts: &ScriptPaths<'_>) -> Vec<R
     let mut removed = vec![read(layout.artifacts()), layout.trust().into()];
     if !context.request.keep_source {
         removed.push(read(layout.source()));
+    }
+    if context.request.artifact_cache.is_some() {
+        // They are in the cache.
+        let artifacts = scripts.labels.artifacts.as_ref();
+        removed.extend(
+            artifacts
+                .and_then(|path| path.parse::<ContainerPath>().ok())
+                .map(Removal::from),
+        );
     }
     removed
 }
@@ -125,7 +134,7 @@ pub(super) fn config(
     let changes = ConfigChanges {
         env: context.env.clone(),
         labels: labels::generated(context, base),
-        entrypoint: entrypoint(base),
+        entrypoint: entrypoint(context, base),
         cmd: vec![run.to_string()],
         after_triggers: None,
     };
@@ -134,8 +143,16 @@ pub(super) fn config(
 }
 
 /// Returns the consequence for the entry point of this base. Only its container shows whether it runs its arguments, and
-/// that of an image that was not looked up is not known.
-fn entrypoint(base: &ImageFacts) -> Entrypoint {
+/// that of an image that was not looked up is not known. A runtime image that is not run can't show it.
+fn entrypoint(context: &Context<'_>, base: &ImageFacts) -> Entrypoint {
+    let is_runtime = context
+        .facts
+        .runtime
+        .as_ref()
+        .is_some_and(|image| image.id == base.id);
+    if is_runtime && context.request.assemble_runtime == AssembleRuntime::Omit {
+        return Entrypoint::Drop;
+    }
     if base.is_resolved() && base.config.entrypoint.is_empty() {
         Entrypoint::Drop
     } else {

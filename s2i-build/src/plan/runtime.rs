@@ -2,7 +2,7 @@
 
 use s2i_core::{
     ContainerPath, Layout, Script,
-    label::ImageLabels,
+    label::{self, ImageLabels},
     mapping::{Mapping, MappingList},
     wire::ReadItem,
 };
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     facts::ImageFacts,
-    request::{BuildRequest, ContainerOptions},
+    request::{AssembleRuntime, BuildRequest, ContainerOptions},
 };
 
 /// Returns the stage of the runtime image, and the outputs.
@@ -68,10 +68,13 @@ fn steps(
     context: &Context<'_>,
     scripts: &scripts::ScriptPaths<'_>,
 ) -> Result<Vec<Step>, PlanError> {
-    let assemble_runtime = scripts.find(Script::AssembleRuntime)?;
+    let assemble_runtime = scripts.find(Script::AssembleRuntime);
+    let is_optional = scripts.is_own(Script::AssembleRuntime)
+        && scripts.labels.assemble_runtime.as_deref() == Some(label::OPTIONAL);
     let artifacts = CopySource::Stage(StagePaths {
         name: StageName::Build,
         paths: artifacts(context.request, scripts.image, scripts.labels)?,
+        keep_modes: is_optional,
     });
     let into = working_dir(scripts.image)?;
     let mut steps = vec![Step::Copy(Copy::new(artifacts, into))];
@@ -81,7 +84,18 @@ fn steps(
         Step::Copy(Copy::new(from, into))
     }));
     let script = Script::AssembleRuntime;
-    let run = program(context, script, scripts.image, &assemble_runtime, &[])?;
+    match (context.request.assemble_runtime, &assemble_runtime) {
+        (AssembleRuntime::Omit, Err(_)) => return Ok(steps),
+        (AssembleRuntime::Omit, Ok(_)) if is_optional => return Ok(steps),
+        (AssembleRuntime::Omit, Ok(path)) => {
+            return Err(PlanError::AssembleRuntime {
+                image: scripts.image.name.clone(),
+                path: path.clone(),
+            });
+        }
+        (AssembleRuntime::Run, _) => {}
+    }
+    let run = program(context, script, scripts.image, &assemble_runtime?, &[])?;
     steps.push(Step::Run(Run {
         // A runtime image may need no script beside the artifacts.
         optional: true,

@@ -68,6 +68,35 @@ pub(super) fn plan(
     Ok(Some((stage, Copy::new(from, into))))
 }
 
+/// Returns the copy of the artifacts of the artifact cache, if it has some.
+pub(super) fn cached(context: &Context<'_>, builder: &scripts::ScriptPaths<'_>) -> Option<Copy> {
+    let has_some = context.facts.has_cached_artifacts;
+    has_some.then(|| Copy::new(CopySource::Cache, builder.layout.artifacts()))
+}
+
+/// Returns the run of the builder's `save-artifacts` after `assemble` in the same container, whose output becomes the
+/// artifacts of the artifact cache. Without such a script there is nothing to keep.
+pub(super) fn into_cache(
+    context: &Context<'_>,
+    builder: &scripts::ScriptPaths<'_>,
+) -> Result<Option<Run>, PlanError> {
+    let Ok(path) = builder.find(Script::SaveArtifacts) else {
+        return Ok(None);
+    };
+    if context.request.artifact_cache.is_none() {
+        return Ok(None);
+    }
+    Ok(Some(Run {
+        script: Script::SaveArtifacts.into(),
+        argv: vec![path.to_string()],
+        env: vec![epoch(context)],
+        secrets: Vec::new(),
+        cwd: working_dir(builder.image)?,
+        user: None,
+        optional: false,
+    }))
+}
+
 /// Returns the directory of the previous image that can be mounted. The labels of both images have to allow it, and
 /// they only hold for the scripts of the images, so with a script of the source nothing is mounted.
 fn mount(

@@ -69,8 +69,8 @@ pub trait Container: Send {
         progress: &'a Progress<'_>,
     ) -> ArchiveStream<'a>;
 
-    /// Streams files out, with modification times by this rule. A missing item fails the stream.
-    fn read(&mut self, items: Vec<ReadItem>, times: Times) -> ArchiveStream<'_>;
+    /// Streams files out. A missing item fails the stream.
+    fn read(&mut self, files: Files) -> ArchiveStream<'_>;
 
     /// Returns the content of a file; `None` where there is none. The file may have at most
     /// [`FILE`](s2i_core::bounds::FILE) bytes.
@@ -89,6 +89,17 @@ pub trait Container: Send {
 
     /// Removes the container and everything in it.
     fn discard(self) -> impl Future<Output = Result<(), EngineError>> + Send;
+}
+
+/// Files of a container that are streamed out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Files {
+    /// The files and directories, in this order.
+    pub items: Vec<ReadItem>,
+    /// The rule for their modification times.
+    pub times: Times,
+    /// True if they keep their permissions; otherwise a file has the mode 0644, or 0755 if it can be executed.
+    pub keep_modes: bool,
 }
 
 /// A program in a container.

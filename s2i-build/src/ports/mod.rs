@@ -24,7 +24,7 @@ mod store;
 mod transfer;
 
 pub use cache::BuildCache;
-pub use container::{Commit, Committed, Container, Content, Input, Program};
+pub use container::{Commit, Committed, Container, Content, Files, Input, Program};
 pub use error::{BoxError, EngineError};
 pub use inspector::{ImageDescription, ImageInspector, LayerDescription};
 pub use launcher::{Launch, Launcher, Publish};

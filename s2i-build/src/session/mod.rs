@@ -32,7 +32,7 @@ use thiserror::Error;
 use self::mask::Mask;
 use crate::{
     event::{Output, Progress},
-    ports::{Content, EngineError, Input, Operation, Program},
+    ports::{Content, EngineError, Files, Input, Operation, Program},
     stream::ArchiveStream,
     transfer::TransferKind,
 };
@@ -210,9 +210,18 @@ impl Session {
 
     /// Streams files out with the rights of the user; see [`Container::read`](crate::Container::read). The stream fails
     /// when it is truncated.
-    pub fn read(&mut self, items: Vec<ReadItem>, times: Times) -> ArchiveStream<'_> {
-        let user = self.user.clone();
-        let request = Request::Read { items, times, user };
+    pub fn read(&mut self, files: Files) -> ArchiveStream<'_> {
+        let Files {
+            items,
+            times,
+            keep_modes,
+        } = files;
+        let request = Request::Read {
+            items,
+            times,
+            keep_modes,
+            user: self.user.clone(),
+        };
         let opening = async move {
             self.send(&request).await.map_err(io::Error::other)?;
             let state = (&mut self.frames, 0);
@@ -251,7 +260,11 @@ impl Session {
                 source: source.into(),
             },
         };
-        let mut archive = self.read(vec![item], Times::default());
+        let mut archive = self.read(Files {
+            items: vec![item],
+            times: Times::default(),
+            keep_modes: false,
+        });
         let mut bytes = Vec::new();
         while let Some(piece) = archive.next().await {
             match piece.map_err(failed) {

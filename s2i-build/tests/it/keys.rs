@@ -6,8 +6,8 @@ use s2i_build::{
     CancelToken, build,
     plan::Submodules,
     request::{
-        BuildRequest, Builder, Builders, ContainerOptions, Limits, Network, OnBuild,
-        PreviousRequest, PullPolicy, RuntimeRequest, SourceRequest,
+        ArtifactCache, AssembleRuntime, BuildRequest, Builder, Builders, ContainerOptions, Limits,
+        Network, OnBuild, PreviousRequest, PullPolicy, RuntimeRequest, SourceRequest,
     },
     source::LocalAndGit,
 };
@@ -99,6 +99,18 @@ const REQUEST: &[Case] = &[
         "previous",
         |request, _| request.previous = Some(previous("before")),
         Effect::None,
+    ),
+    (
+        "artifact_cache",
+        |request, place| {
+            request.artifact_cache = Some(ArtifactCache::new(place.path("cache")));
+        },
+        Effect::None,
+    ),
+    (
+        "assemble_runtime",
+        |request, _| request.assemble_runtime = AssembleRuntime::Omit,
+        Same("it is about runtime images"),
     ),
     (
         "env",
@@ -432,6 +444,8 @@ fn every_option_changes_the_key_or_can_not_matter() {
         other_tags,
         runtime,
         previous,
+        artifact_cache,
+        assemble_runtime,
         env,
         secrets,
         trust,

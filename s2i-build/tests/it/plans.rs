@@ -56,6 +56,7 @@ pub(crate) fn facts() -> Facts {
         builder: image("s2i/go", |_| ()),
         runtime: None,
         previous: None,
+        has_cached_artifacts: false,
         tagged: None,
         other_tagged: Vec::new(),
         scripts: Vec::new(),

@@ -69,6 +69,7 @@ fn facts() -> Facts {
         builder: image("s2i/node"),
         runtime: None,
         previous: None,
+        has_cached_artifacts: false,
         tagged: None,
         other_tagged: Vec::new(),
         scripts: Vec::new(),
@@ -282,6 +283,7 @@ fn plan_without_its_secrets_or_certificates_is_not_started() {
             secrets,
             trust,
             scripts: &[],
+            artifacts: None,
         };
         let failed = pollster::block_on(execute(&engine, &plan, &materials, context));
         let message = failed.unwrap_err().to_string();

@@ -4,7 +4,7 @@ use futures_util::TryStreamExt as _;
 use s2i_build::{
     Container as _,
     event::{Event, Output},
-    ports::ImageTransfer as _,
+    ports::{Files, ImageTransfer as _},
     request::PullPolicy,
 };
 use s2i_core::{
@@ -146,7 +146,11 @@ async fn files_arrive_whole() {
         };
         let pieces: Vec<_> = finished
             .container
-            .read(vec![item], Times::default())
+            .read(Files {
+                items: vec![item],
+                times: Times::default(),
+                keep_modes: false,
+            })
             .try_collect()
             .await
             .unwrap();

@@ -2,7 +2,7 @@
 
 use futures_util::TryStreamExt as _;
 use insta::assert_snapshot;
-use s2i_build::{Container as _, EngineError, request::PullPolicy};
+use s2i_build::{Container as _, EngineError, ports::Files, request::PullPolicy};
 use s2i_core::{
     Times,
     wire::{Failure, FailureKind, Kind, ReadItem},
@@ -126,7 +126,11 @@ async fn files_that_are_cut_are_never_taken_for_whole() {
         }];
         let read: Result<Vec<_>, _> = finished
             .container
-            .read(items, Times::default())
+            .read(Files {
+                items,
+                times: Times::default(),
+                keep_modes: false,
+            })
             .try_collect()
             .await;
         lines.push(chain(&read.unwrap_err()));

@@ -5,17 +5,15 @@
 
 use std::{
     collections::BTreeSet,
-    ffi::OsString,
     io,
-    os::{
-        fd::{AsRawFd as _, OwnedFd},
-        unix::ffi::OsStringExt as _,
-    },
+    os::fd::{AsRawFd as _, OwnedFd},
     path::PathBuf,
     str,
 };
 
 use rustix::mount::MountFlags;
+
+use s2i_core::mounts::unescape;
 
 use crate::files::{host_bytes, host_text};
 
@@ -78,19 +76,6 @@ impl Mount {
             flags: flags.fold(MountFlags::empty(), |flags, (_, flag)| flags | *flag),
         })
     }
-}
-
-/// Replaces the three octal digits after each backslash by the byte that they stand for.
-fn unescape(field: &[u8]) -> OsString {
-    let mut pieces = field.split(|byte| *byte == b'\\');
-    let mut bytes = pieces.next().unwrap_or_default().to_vec();
-    for piece in pieces {
-        let (octal, rest) = piece.split_at_checked(3).unwrap_or((piece, b""));
-        let byte = str::from_utf8(octal).map(|octal| u8::from_str_radix(octal, 8));
-        bytes.extend(byte.into_iter().flatten());
-        bytes.extend(rest);
-    }
-    OsString::from_vec(bytes)
 }
 
 /// Returns the number of the mount that something open is in.

@@ -154,6 +154,7 @@ impl BuildPlan {
                 CopySource::Fetched(_)
                 | CopySource::Trust
                 | CopySource::Source
+                | CopySource::Cache
                 | CopySource::Paths(_)
                 | CopySource::Scripts(_) => continue,
             };

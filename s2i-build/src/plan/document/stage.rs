@@ -106,6 +106,9 @@ pub enum Step {
     Inject(Inject),
     /// A program runs.
     Run(Run),
+    /// A program runs that writes an archive to its standard output, which becomes the artifacts of the artifact cache
+    /// when the build has succeeded.
+    Save(Run),
 }
 
 /// Files that go into a container.
@@ -171,6 +174,8 @@ pub enum CopySource {
     Stdout(SavedArtifacts),
     /// Files of the container of an earlier stage.
     Stage(StagePaths),
+    /// The artifacts of the artifact cache.
+    Cache,
 }
 
 /// A file or directory of the source.
@@ -220,6 +225,9 @@ pub struct StagePaths {
     /// The files and directories, each with its path below the directory that it goes into.
     #[cfg_attr(feature = "schema", schemars(with = "Vec<StagePath>"))]
     pub paths: Vec<ReadItem>,
+    /// True if they keep their permissions; otherwise a file has the mode 0644, or 0755 if it can be executed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keep_modes: bool,
 }
 
 /// The form of a [`ReadItem`] in the schema.
@@ -296,7 +304,7 @@ impl Stage {
     pub fn runs(&self) -> impl Iterator<Item = &Run> {
         self.steps.iter().filter_map(|step| match step {
             Step::Run(run) => Some(run),
-            Step::Copy(_) | Step::Inject(_) => None,
+            Step::Copy(_) | Step::Inject(_) | Step::Save(_) => None,
         })
     }
 
@@ -304,7 +312,7 @@ impl Stage {
     pub fn copies(&self) -> impl Iterator<Item = &Copy> {
         self.steps.iter().filter_map(|step| match step {
             Step::Copy(copy) => Some(copy),
-            Step::Run(_) | Step::Inject(_) => None,
+            Step::Run(_) | Step::Inject(_) | Step::Save(_) => None,
         })
     }
 
@@ -312,7 +320,7 @@ impl Stage {
     pub fn injections(&self) -> impl Iterator<Item = &Inject> {
         self.steps.iter().filter_map(|step| match step {
             Step::Inject(inject) => Some(inject),
-            Step::Run(_) | Step::Copy(_) => None,
+            Step::Run(_) | Step::Copy(_) | Step::Save(_) => None,
         })
     }
 

@@ -101,6 +101,10 @@ impl fmt::Display for Step {
             }
             Self::Inject(inject) => inject.fmt(f),
             Self::Run(run) => run.fmt(f),
+            Self::Save(run) => {
+                run.fmt(f)?;
+                writeln!(f, "    and save its standard output in the artifact cache")
+            }
         }
     }
 }
@@ -143,6 +147,7 @@ impl fmt::Display for CopySource {
                 write!(f, "scripts {} of {}", names.join(", "), fetched.url)
             }
             Self::Trust => f.write_str("certificates"),
+            Self::Cache => f.write_str("artifacts of the artifact cache"),
             Self::Stdout(saved) => {
                 write!(f, "standard output of stage {}", saved.stage)?;
                 let mut mount = saved.mount.iter();
@@ -153,7 +158,12 @@ impl fmt::Display for CopySource {
                 let items: Vec<_> = items
                     .map(|item| format!("{} as {}", item.path, item.name))
                     .collect();
-                write!(f, "{} of stage {}", items.join(", "), paths.name)
+                let modes = if paths.keep_modes {
+                    " with their modes"
+                } else {
+                    ""
+                };
+                write!(f, "{} of stage {}{modes}", items.join(", "), paths.name)
             }
         }
     }

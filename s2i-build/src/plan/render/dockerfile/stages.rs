@@ -232,6 +232,8 @@ impl Dockerfile<'_> {
                     }
                     commands.push(with_secrets(run)?);
                 }
+                // The cache of the builder that reads the Dockerfile takes its place.
+                Step::Save(_) => {}
                 Step::Inject(inject) => {
                     // From the context itself: a builder may keep a stage with them as an image.
                     let number = injected.len();

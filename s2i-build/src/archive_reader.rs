@@ -4,26 +4,27 @@ use std::io::{self, Read};
 
 use bytes::{Buf as _, Bytes};
 use futures_util::StreamExt as _;
-use s2i_build::stream::ArchiveStream;
+
+use crate::stream::{ArchiveStream, blocking};
 
 /// The number of pieces that may wait; it bounds the memory.
 const WAITING: usize = 4;
 
-/// The reader, for another thread than that of the stream.
-pub(crate) struct ArchiveReader {
+/// A reader of an archive that arrives as a stream, for another thread than that of the stream.
+pub struct ArchiveReader {
     receiver: std::sync::mpsc::Receiver<io::Result<Bytes>>,
     piece: Bytes,
 }
 
 impl ArchiveReader {
     /// Returns a future that forwards the stream, and the reader that waits for it.
-    pub(crate) fn new(mut archive: ArchiveStream<'static>) -> (impl Future<Output = ()>, Self) {
+    pub fn new(mut archive: ArchiveStream<'_>) -> (impl Future<Output = ()> + Send + '_, Self) {
         let (sender, receiver) = std::sync::mpsc::sync_channel(WAITING);
         let forward = async move {
             while let Some(piece) = archive.next().await {
                 let sender = sender.clone();
                 // The channel blocks while it is full, and the runtime must not.
-                let sent = s2i_build::stream::blocking(move || sender.send(piece)).await;
+                let sent = blocking(move || sender.send(piece)).await;
                 if !matches!(sent, Ok(Ok(()))) {
                     return;
                 }
