@@ -20,6 +20,8 @@ pub(crate) enum EngineKind {
     Api(Endpoint),
     /// The embedded engine with the store in this directory.
     Native(PathBuf),
+    /// The container that s2i runs in.
+    Here,
 }
 
 /// The selected engine and the reason for the choice.
@@ -54,8 +56,14 @@ pub(crate) fn choose(
         host,
     } = context;
     let url = global.url.as_deref();
-    if let (Some(EngineName::Native), Some(url)) = (global.engine, url) {
-        return Err(Error::UrlOfNative(url.into()));
+    let without_url = match global.engine {
+        Some(EngineName::Native) => Some("the embedded engine"),
+        Some(EngineName::Here) => Some("the engine `here`"),
+        _ => None,
+    };
+    if let (Some(engine), Some(url)) = (without_url, url) {
+        let url = url.to_owned();
+        return Err(Error::NoUrl { engine, url });
     }
     let (name, reason) = match (global.engine, config.engine) {
         (Some(name), _) => (name, "it was asked for".into()),
@@ -69,6 +77,7 @@ pub(crate) fn choose(
         EngineName::Podman => EngineKind::Api(find(Flavour::Podman)?),
         // Opening the engine shows whether it can work.
         EngineName::Native => EngineKind::Native(store(context)),
+        EngineName::Here => EngineKind::Here,
     };
     Ok(Choice::requested(engine, reason))
 }
@@ -158,6 +167,7 @@ mod tests {
         match engine {
             EngineKind::Api(endpoint) => endpoint.url.clone(),
             EngineKind::Native(store) => store.display().to_string(),
+            EngineKind::Here => "here".into(),
         }
     }
 

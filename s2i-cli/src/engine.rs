@@ -30,6 +30,7 @@ impl AnyEngine {
     pub(crate) fn open(kind: EngineKind, config: &Config, host: &Host) -> Result<Self, Error> {
         match kind {
             EngineKind::Api(endpoint) => Ok(Self::Api(Box::new(api(endpoint, host)?))),
+            EngineKind::Here => Err(Error::OnlyBuilds),
             EngineKind::Native(store) => {
                 let restriction = native::enter(&store)?;
                 let engine = native::open(store, config, host)?;

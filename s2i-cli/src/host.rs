@@ -56,6 +56,18 @@ pub(crate) struct Host {
 pub(crate) struct Variables(BTreeMap<OsString, OsString>);
 
 impl Variables {
+    /// Returns the variables whose names and values are text, sorted by name.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = (&str, &str)> {
+        let variables = self.0.iter();
+        variables.filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)))
+    }
+
+    /// Returns the value of the first of these variables that is text and not empty.
+    pub(crate) fn first_text(&self, names: &[&str]) -> Option<&str> {
+        let mut values = names.iter().map(|name| self.0.get(OsStr::new(name)));
+        values.find_map(|value| value?.to_str().filter(|value| !value.is_empty()))
+    }
+
     /// Returns the value of a variable, which may be empty.
     pub(crate) fn get(&self, name: &str) -> Option<Vec<u8>> {
         let value = self.0.get(OsStr::new(name))?;

@@ -28,7 +28,8 @@ mod sources;
 
 use std::{ffi::OsString, process::ExitCode};
 
-use args::{Args, Command, EngineCommand};
+use args::{Args, Command, EngineCommand, EngineName};
+use choice::EngineKind;
 use clap::CommandFactory as _;
 use config::Config;
 use context::CommandContext;
@@ -48,7 +49,7 @@ fn main() -> ExitCode {
     let given = std::env::args_os().collect();
     let dir = std::env::current_dir().unwrap_or_default();
     let (words, findings) = s2ifile::restored(given, &dir);
-    let args = match args::parse(words.iter().cloned()) {
+    let mut args = match args::parse(words.iter().cloned()) {
         Ok(args) => args,
         // As the Go tool does, s2i without arguments shows the help on standard output.
         Err(_) if std::env::args_os().len() < 2 => {
@@ -65,7 +66,7 @@ fn main() -> ExitCode {
         }
     };
     render::trace(args.global.loglevel);
-    run(&args, &words, findings).unwrap_or_else(|err| {
+    run(&mut args, &words, findings).unwrap_or_else(|err| {
         render::error(&err, args.reason(&err), args.is_json());
         err.exit_code().into()
     })
@@ -73,9 +74,13 @@ fn main() -> ExitCode {
 
 /// Runs the command up to the start of the asynchronous runtime. No thread starts here, because only a process
 /// with a single thread can enter a user namespace.
-fn run(args: &Args, words: &[OsString], findings: Vec<Diagnostic>) -> Result<ExitCode, Error> {
+fn run(args: &mut Args, words: &[OsString], findings: Vec<Diagnostic>) -> Result<ExitCode, Error> {
     let mut host = Host::read();
     let config = Config::read(&host)?;
+    if args.global.engine.or(config.engine) == Some(EngineName::Here) {
+        args.command.name_result();
+    }
+    let args = &*args;
     host.engine.configured = config.url.clone().zip(config.file.clone());
     if let Command::WithEngine(command) = &args.command {
         let file = command.credential_file();
@@ -164,6 +169,14 @@ fn with_engine(command: &EngineCommand, context: &CommandContext<'_>) -> Result<
     if choice.is_fallback {
         let reason = choice.reason;
         context.notice(Notice::EmbeddedEngine { reason });
+    }
+    if choice.engine == EngineKind::Here {
+        let EngineCommand::Build(args) = command else {
+            return Err(Error::OnlyBuilds);
+        };
+        return in_runtime(context, async |cancel| {
+            Box::pin(commands::build_here(args, context, cancel)).await
+        });
     }
     let engine = AnyEngine::open(choice.engine, context.config, context.host)?;
     in_runtime(context, async |cancel| {

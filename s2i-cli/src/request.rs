@@ -1,11 +1,13 @@
 //! The conversion of command lines to requests.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use s2i_build::{
     CancelToken,
     injection::{Injection, InjectionError},
-    request::{BuildRequest, Builder, RuntimeRequest, SourceRequest},
+    request::{
+        ArtifactCache, AssembleRuntime, BuildRequest, Builder, RuntimeRequest, SourceRequest,
+    },
 };
 use s2i_core::{Diagnostic, EnvVar, environment};
 
@@ -55,6 +57,7 @@ pub(crate) async fn build(
                         .use_config
                         .then(|| host.working_dir.join(s2ifile::FILE)),
                 )
+                .chain(cache_dir(args, host))
                 .collect(),
         },
         builder: builder(args),
@@ -76,6 +79,8 @@ pub(crate) async fn build(
             args.name().as_ref().or(args.builder.as_ref()),
             args.runtime_image.is_some(),
         )?,
+        artifact_cache: cache_dir(args, host).map(ArtifactCache::new),
+        assemble_runtime: AssembleRuntime::Run,
         env,
         secrets,
         trust,
@@ -121,6 +126,12 @@ async fn injections(
         Ok::<_, InjectionError>((injections, warnings.into_iter().flatten().collect()))
     };
     interruptible(read, cancel).await
+}
+
+/// Returns the directory that keeps the artifacts.
+pub(crate) fn cache_dir(args: &Build, host: &Host) -> Option<PathBuf> {
+    let dir = args.previous.cache_dir.as_ref();
+    dir.map(|dir| host.working_dir.join(dir))
 }
 
 fn builder(args: &Build) -> Builder {

@@ -98,6 +98,8 @@ pub(crate) enum EngineName {
     Podman,
     /// The engine embedded in s2i
     Native,
+    /// The container that s2i runs in, whose image is the builder
+    Here,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -179,6 +181,17 @@ impl EngineCommand {
             Self::Usage(args) => args.credentials.file(),
             Self::Inspect(args) => args.credentials.file(),
             _ => None,
+        }
+    }
+}
+
+impl Command {
+    /// Makes the only name of a build that of its result: the builder is known without one.
+    pub(crate) fn name_result(&mut self) {
+        if let Self::WithEngine(EngineCommand::Build(build)) = self
+            && build.name().is_none()
+        {
+            build.tag = build.builder.take();
         }
     }
 }

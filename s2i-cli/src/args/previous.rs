@@ -1,5 +1,7 @@
 //! The options for incremental builds.
 
+use std::path::PathBuf;
+
 use clap::Args;
 use s2i_build::{
     BuildFailure,
@@ -25,6 +27,9 @@ pub(crate) struct PreviousArgs {
     /// Remove the image of the previous build after an incremental build, unless it has other names
     #[arg(long)]
     rm: bool,
+    /// Keep the artifacts for the next build in this directory instead of an image
+    #[arg(long, value_name = "DIR", conflicts_with = "incremental")]
+    pub(crate) cache_dir: Option<PathBuf>,
 }
 
 impl PreviousArgs {

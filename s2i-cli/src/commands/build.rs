@@ -24,11 +24,26 @@ pub(crate) async fn run(
     context: &CommandContext<'_>,
     cancel: &CancelToken,
 ) -> Result<(Outcome, Renderer), Error> {
+    adapted(engine, args, &|_| (), context, cancel).await
+}
+
+/// A change of the request for the engine.
+pub(super) type Adapt<'a> = dyn Fn(&mut BuildRequest) + 'a;
+
+/// Builds an image after a change of the request.
+pub(super) async fn adapted(
+    engine: &(impl Engine + EngineProbe),
+    args: &Build,
+    adapt: &Adapt<'_>,
+    context: &CommandContext<'_>,
+    cancel: &CancelToken,
+) -> Result<(Outcome, Renderer), Error> {
     let Inputs {
         source,
-        request,
+        mut request,
         renderer,
     } = inputs(engine, args, context, cancel).await?;
+    adapt(&mut request);
     renderer.started(&request);
     let built = s2i_build::build(engine, &source, &request, &renderer, cancel).await;
     if let Some(url) = args.result.callback_url() {
@@ -44,14 +59,16 @@ pub(crate) async fn dry_run(
     engine: &(impl ImageResolver + EngineProbe),
     args: &Build,
     form: PlanForm,
+    adapt: &Adapt<'_>,
     context: &CommandContext<'_>,
     cancel: &CancelToken,
 ) -> Result<(), Error> {
     let Inputs {
         source,
-        request,
+        mut request,
         renderer,
     } = inputs(engine, args, context, cancel).await?;
+    adapt(&mut request);
     let prepared = s2i_build::prepare(engine, &source, &request, &renderer, cancel).await?;
     let plan = prepared.plan();
     let document = json!(plan);

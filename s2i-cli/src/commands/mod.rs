@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 mod build;
+mod build_here;
 mod build_load;
 mod callback;
 mod create;
@@ -39,6 +40,7 @@ use crate::{
     args::EngineCommand, context::CommandContext, engine::AnyEngine, error::Error, exit, render,
 };
 
+pub(crate) use build_here::run as build_here;
 pub(crate) use create::run as create;
 pub(crate) use dockerfile::{generate, run as dockerfile};
 pub(crate) use inspect::of_registry as inspect_registry;
@@ -86,7 +88,9 @@ async fn with<E: Engine + EngineProbe + ImageInspector + ImageTransfer + Launche
 ) -> Result<ExitCode, Error> {
     match command {
         EngineCommand::Build(args) => match args.dry_run {
-            Some(form) => Box::pin(build::dry_run(engine, args, form, context, cancel)).await?,
+            Some(form) => {
+                Box::pin(build::dry_run(engine, args, form, &|_| (), context, cancel)).await?;
+            }
             None => return Box::pin(result::build(engine, args, context, cancel)).await,
         },
         EngineCommand::Rebuild(args) => {

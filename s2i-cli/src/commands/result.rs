@@ -36,8 +36,24 @@ pub(super) async fn build<E: Engine + EngineProbe + ImageTransfer + Launcher>(
     context: &CommandContext<'_>,
     cancel: &CancelToken,
 ) -> Result<ExitCode, Error> {
+    let (image, renderer) = without_run(engine, args, &|_| (), context, cancel).await?;
+    if args.result.run {
+        return launch(engine, &image, &renderer, cancel).await;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Builds an image after a change of the request, and does with it what the command line asks for, but does not run it.
+pub(super) async fn without_run<E: Engine + EngineProbe + ImageTransfer>(
+    engine: &E,
+    args: &Build,
+    adapt: &build::Adapt<'_>,
+    context: &CommandContext<'_>,
+    cancel: &CancelToken,
+) -> Result<(ImageRef, Renderer), Error> {
     check(args, context)?;
-    let (outcome, renderer) = Box::pin(build::run(engine, args, context, cancel)).await?;
+    let building = build::adapted(engine, args, adapt, context, cancel);
+    let (outcome, renderer) = Box::pin(building).await?;
     let names = Names::of(&outcome);
     let names = if args.result.push {
         push(engine, names, &renderer, cancel).await?
@@ -59,10 +75,7 @@ pub(super) async fn build<E: Engine + EngineProbe + ImageTransfer + Launcher>(
     } else {
         renderer.completed(&reference, context.host);
     }
-    if args.result.run {
-        return launch(engine, &image, &renderer, cancel).await;
-    }
-    Ok(ExitCode::SUCCESS)
+    Ok((image, renderer))
 }
 
 /// Refuses what can't succeed after the build.

@@ -37,6 +37,11 @@ async fn describe(context: &CommandContext<'_>) -> Result<(String, String, Strin
             let info = engine::api(endpoint, context.host)?.probe().await?;
             Ok((info.name, info.version, info.endpoint))
         }
+        EngineKind::Here => Ok((
+            "the container of s2i".into(),
+            env!("CARGO_PKG_VERSION").into(),
+            "here".into(),
+        )),
         EngineKind::Native(store) => Ok((
             "the embedded engine".into(),
             env!("CARGO_PKG_VERSION").into(),

@@ -14,6 +14,7 @@ use s2i_core::{
     ErrorChain, ImageMetadataError, ImageRef, ImageRefError, Script, wire::FailureKind,
 };
 use s2i_docker::Refusal;
+use s2i_in_place::BaseError;
 use s2i_oci::{credentials::CredentialError, registry::RegistryError, store::StoreError};
 use thiserror::Error;
 
@@ -64,9 +65,23 @@ pub(crate) enum Error {
     /// `SOURCE_DATE_EPOCH` is not a number.
     #[error("SOURCE_DATE_EPOCH is `{0}`, not a number of seconds since 1970")]
     Epoch(String),
-    /// A URL was given for the embedded engine.
-    #[error("the embedded engine has no URL, and `{0}` was given")]
-    UrlOfNative(String),
+    /// A URL was given for an engine that is no service.
+    #[error("{engine} has no URL, and `{url}` was given")]
+    NoUrl { engine: &'static str, url: String },
+    /// The command needs an engine that keeps or runs images.
+    #[error("the engine `here` only builds: it neither keeps images nor starts containers")]
+    OnlyBuilds,
+    /// The result would be lost.
+    #[error("the engine `here` keeps no images, and the result would be lost")]
+    NotKept,
+    /// The image of the own container is not known, or is another one.
+    #[error(transparent)]
+    Base(#[from] BaseError),
+    /// The process does not run in a container.
+    #[error(
+        "the engine `here` builds in the container that s2i runs in, and this process is in none"
+    )]
+    NotInContainer,
     /// `--load` was given with an engine other than the embedded one.
     #[error("--load is for builds of the embedded engine")]
     LoadOfApi,
@@ -156,7 +171,18 @@ impl Error {
             Self::Credentials(err) => return err.hint(),
             Self::Terminal(_) => "name a file, or use a pipe",
             Self::ContextExists { .. } => "remove it, or name a Dockerfile in another directory",
-            Self::UrlOfNative(_) => "leave out --url, or --engine native and S2I_ENGINE",
+            Self::NoUrl { .. } => "leave out --url, or --engine and S2I_ENGINE",
+            Self::Base(BaseError::Unknown) => {
+                "name it as BUILDER, as in `s2i build --engine here SOURCE BUILDER NAME`, or by S2I_JOB_IMAGE"
+            }
+            Self::Base(BaseError::OtherImage { .. }) => {
+                "name the image that the container was started from"
+            }
+            Self::OnlyBuilds => "use it with `s2i build`, or another engine",
+            Self::NotKept => "push it with --push, or write it to an archive with --output FILE",
+            Self::NotInContainer => {
+                "use the embedded engine, --engine native, or start a container of a builder, for example of s2i/go:ci"
+            }
             Self::NoName(_) => "name it after the builder, or with --tag",
             Self::TwoOutputs => "name a file for the archive, or leave out --progress json",
             Self::NotRebuildable { .. } | Self::InvalidLabels { .. } => {
@@ -183,22 +209,27 @@ impl Error {
             | Self::ContextExists { .. }
             | Self::Terminal(_)
             | Self::Epoch(_)
-            | Self::UrlOfNative(_)
+            | Self::NoUrl { .. }
+            | Self::OnlyBuilds
+            | Self::NotKept
             | Self::LoadOfApi
             | Self::NoName(_)
             | Self::TwoOutputs
             | Self::NotInteractive
             | Self::Answer(_)
+            | Self::Base(BaseError::Unknown)
             | Self::InvalidAnswer(..) => exit::USAGE,
             Self::NotRebuildable { .. } | Self::InvalidLabels { .. } => exit::PLAN,
-            Self::Inspect { source, .. } => match source.downcast_ref() {
-                Some(err) if RegistryError::is_temporary(err) => exit::TEMPORARY,
-                _ => exit::NO_IMAGE,
-            },
-            Self::NotInEngine(_) => exit::NO_IMAGE,
+            Self::Inspect { source, .. } | Self::Base(BaseError::Registry { source, .. }) => {
+                match source.downcast_ref() {
+                    Some(err) if RegistryError::is_temporary(err) => exit::TEMPORARY,
+                    _ => exit::NO_IMAGE,
+                }
+            }
+            Self::NotInEngine(_) | Self::Base(_) => exit::NO_IMAGE,
             Self::Registry(err) if err.is_temporary() => exit::TEMPORARY,
             Self::Registry(_) | Self::Credentials(_) | Self::NoHome => exit::LOGIN,
-            Self::NoEngine { .. } | Self::Native(_) => exit::NO_ENGINE,
+            Self::NoEngine { .. } | Self::Native(_) | Self::NotInContainer => exit::NO_ENGINE,
             Self::Runtime(_) => exit::INTERNAL,
         }
     }
@@ -227,6 +258,7 @@ fn build_code(err: &BuildError) -> Code {
         BuildError::PlanReference(_)
         | BuildError::UnresolvedImage { .. }
         | BuildError::MissingSecret { .. }
+        | BuildError::MissingArtifactCache
         | BuildError::MissingTrust { .. }
         | BuildError::MissingInjection { .. }
         | BuildError::MissingScripts { .. } => exit::INTERNAL,
@@ -330,6 +362,7 @@ fn build_hint(err: &BuildError) -> Option<String> {
         BuildError::PlanReference(_)
         | BuildError::UnresolvedImage { .. }
         | BuildError::MissingSecret { .. }
+        | BuildError::MissingArtifactCache
         | BuildError::MissingTrust { .. }
         | BuildError::MissingInjection { .. }
         | BuildError::MissingScripts { .. } => return None,

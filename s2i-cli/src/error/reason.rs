@@ -40,6 +40,7 @@ pub(crate) fn of(err: &Error, runtime: Option<&ImageRef>) -> Option<&'static str
 fn of_plan(err: &PlanError) -> &'static str {
     match err {
         PlanError::NoScript { .. }
+        | PlanError::AssembleRuntime { .. }
         | PlanError::NotAtUrl { .. }
         | PlanError::NoScriptsAtUrl(_)
         | PlanError::NoUsage(_) => "InstallScriptsFailed",

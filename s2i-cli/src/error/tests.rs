@@ -359,7 +359,13 @@ fn choosing_an_engine() {
             native: unavailable(),
         }),
         shown(&Error::Native(unavailable())),
-        shown(&Error::UrlOfNative("unix:///x.sock".into())),
+        shown(&Error::NoUrl {
+            engine: "the embedded engine",
+            url: "unix:///x.sock".into(),
+        }),
+        shown(&Error::OnlyBuilds),
+        shown(&Error::NotKept),
+        shown(&Error::NotInContainer),
         shown(&Error::LoadOfApi),
         shown(&Error::Config(config)),
         shown(&Error::Config(ConfigError::Read {

@@ -63,6 +63,9 @@ pub(super) fn sentence(notice: &Notice) -> String {
         Notice::Pulling { image } => format!("pulling {image}"),
         Notice::Pushing { image } => format!("pushing {image}"),
         Notice::EmbeddedEngine { reason } => format!("using the embedded engine: {reason}"),
+        Notice::BuildsHere { image, id } => {
+            format!("building in this container, on the image `{image}` ({id})")
+        }
         Notice::Loading { engine, endpoint } => format!("loading it into {engine} at {endpoint}"),
         Notice::NoLogin { registry } => format!("there was no login for `{registry}`"),
     }
@@ -267,6 +270,10 @@ mod tests {
             Notice::Pushing { image: image() },
             Notice::EmbeddedEngine {
                 reason: "neither Docker nor Podman listens".into(),
+            },
+            Notice::BuildsHere {
+                image: image(),
+                id: "sha256:1f".into(),
             },
             Notice::Loading {
                 engine: "Docker".into(),

@@ -13,6 +13,10 @@ const DENIED: &[(&str, &[&str])] = &[
     ("s2i-agent", &["tokio", "hyper", "bollard", "clap"]),
     ("s2i-oci", &["bollard", "clap"]),
     ("s2i-native", &["bollard", "clap"]),
+    (
+        "s2i-in-place",
+        &["bollard", "clap", "landlock", "seccompiler"],
+    ),
     ("s2i-docker", &["clap"]),
 ];
 

@@ -4,11 +4,12 @@
 use super::workspace::{File, Workspace};
 
 /// The crates that run on the host.
-const CRATES: [&str; 6] = [
+const CRATES: [&str; 7] = [
     "s2i-build",
     "s2i-cli",
     "s2i-core",
     "s2i-docker",
+    "s2i-in-place",
     "s2i-native",
     "s2i-oci",
 ];

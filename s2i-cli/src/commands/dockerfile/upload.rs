@@ -173,6 +173,7 @@ impl Upload {
                     }
                     CopySource::Source
                     | CopySource::Paths(_)
+                    | CopySource::Cache
                     | CopySource::Stdout(_)
                     | CopySource::Stage(_) => {}
                 }

@@ -149,6 +149,7 @@ fn in_use(choice: Result<Choice, String>, engines: &[EngineReport]) -> EngineInU
         Ok(Choice { engine, reason, .. }) => {
             let name = match engine {
                 EngineKind::Native(_) => embedded::NAME.into(),
+                EngineKind::Here => "the container of s2i".into(),
                 EngineKind::Api(endpoint) => engines
                     .iter()
                     .find(|engine| engine.address.as_ref() == Some(&endpoint.url))

@@ -1,0 +1,99 @@
+//! `s2i build --engine here`: builds in the container that s2i runs in.
+
+use std::process::ExitCode;
+
+use s2i_build::{
+    CancelToken, EngineError, Notice,
+    context::or_interrupted,
+    request::{AssembleRuntime, BuildRequest, Builder},
+};
+use s2i_core::{EnvVar, label::ImageLabels};
+use s2i_in_place::{Base, InPlaceEngine, Options};
+
+use super::{build, result};
+use crate::{
+    agents, args::Build, context::CommandContext, error::Error, host::Host, native, request,
+};
+
+/// The variables of every job that programs read to reach a network.
+const NETWORK: [&str; 8] = [
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "ALL_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "all_proxy",
+];
+
+/// The variables in which CI systems, or the user, have the image of a job.
+const JOB_IMAGE: [&str; 2] = ["S2I_JOB_IMAGE", "CI_JOB_IMAGE"];
+
+pub(crate) async fn run(
+    args: &Build,
+    context: &CommandContext<'_>,
+    cancel: &CancelToken,
+) -> Result<ExitCode, Error> {
+    if args.load.is_some() {
+        return Err(Error::LoadOfApi);
+    }
+    if args.result.run {
+        return Err(Error::OnlyBuilds);
+    }
+    if !args.result.push && args.result.output.is_none() && args.dry_run.is_none() {
+        return Err(Error::NotKept);
+    }
+    let engine = open(args, context)?;
+    let find = async { Ok::<_, Error>(engine.base().await?) };
+    let base = or_interrupted(find, cancel).await?;
+    context.notice(Notice::BuildsHere {
+        image: base.name.clone(),
+        id: base.id.to_string(),
+    });
+    let adapt = |request: &mut BuildRequest| adapt(request, &base, context.host);
+    if let Some(form) = args.dry_run {
+        let planning = build::dry_run(&engine, args, form, &adapt, context, cancel);
+        Box::pin(planning).await?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    result::without_run(&engine, args, &adapt, context, cancel).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn open(args: &Build, context: &CommandContext<'_>) -> Result<InPlaceEngine, Error> {
+    let CommandContext { config, host, .. } = context;
+    let mut options = Options::new(agents::embedded());
+    let named = args.builder.clone();
+    let of_job = || host.variables.first_text(&JOB_IMAGE).map(str::parse);
+    options.image = match named {
+        Some(image) => Some(image),
+        None => of_job().transpose()?,
+    };
+    options.registry = native::registry(config, host)?;
+    options.limits = config.limits.get();
+    options.left_out = request::cache_dir(args, host).into_iter().collect();
+    InPlaceEngine::new(options).map_err(|err| match err {
+        EngineError::NoEndpoint { .. } => Error::NotInContainer,
+        err => err.into(),
+    })
+}
+
+/// Makes the request one for the own container: its image is the builder, its variables are those of `assemble` that
+/// the image names, and a runtime image only receives files.
+fn adapt(request: &mut BuildRequest, base: &Base, host: &Host) {
+    request.builder = Builder::Named(base.name.clone());
+    request.assemble_runtime = AssembleRuntime::Omit;
+    let (labels, _) = ImageLabels::read(&base.config.config.labels, &base.config.config.env);
+    let image: Vec<_> = base.config.config.env.iter().collect();
+    let is_passed = |name: &str| labels.variables.matches(name) || NETWORK.contains(&name);
+    let variables = host.variables.texts().filter_map(|(name, value)| {
+        let variable = EnvVar::new(name, value).ok()?;
+        // Those of the image are there anyway.
+        let is_new = !image.contains(&&variable.to_entry());
+        (is_new && is_passed(variable.name())).then_some(variable)
+    });
+    let mut variables: Vec<_> = variables.collect();
+    variables.append(&mut request.env);
+    request.env = variables;
+}

@@ -1,0 +1,276 @@
+//! A container of another image: a directory that receives files, in which nothing runs.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    io::{BufReader, Read},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use cap_std::{ambient_authority, fs::Dir};
+use futures_util::future::join;
+use rustix::process::geteuid;
+use s2i_build::{
+    BuildContext, EngineError,
+    ports::{Commit, Committed, Content, Input, Operation},
+    stream::{ArchiveReader, ArchiveStream},
+};
+use s2i_core::{Account, ContainerPath, ImageRef, archive};
+use s2i_oci::{
+    changes::{Changes, OwnerReplacement, Packing, Snapshot},
+    layer::Owner,
+    overlay::{Clamp, Limits},
+    registry::Registry,
+};
+use tempfile::TempDir;
+
+use crate::{
+    error::{blocking, check, failed},
+    image::ComposedImage,
+    job::pack,
+    layers::{self, Layer},
+    store::Store,
+};
+
+/// The reason why no program runs in such a container.
+const NOTHING_RUNS: &str = "in place, programs can run in containers of the builder alone";
+
+/// An image that a directory of files is added to.
+pub(crate) struct Composed {
+    pub(crate) name: ImageRef,
+    pub(crate) config: s2i_core::image::ImageConfig,
+    pub(crate) layers: Vec<Layer>,
+    pub(crate) store: Store,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) limits: Limits,
+    /// The root of the files.
+    root: TempDir,
+    owner: Owner,
+    /// The directories that exist in the image, or were made for a copy.
+    parents: BTreeSet<PathBuf>,
+}
+
+impl Composed {
+    pub(crate) fn new(
+        image: (ImageRef, s2i_core::image::ImageConfig, Vec<Layer>),
+        user: &str,
+        store: Store,
+        registry: Arc<Registry>,
+        limits: Limits,
+    ) -> Result<Self, EngineError> {
+        let (name, config, layers) = image;
+        let owner = owner(user, &name)?;
+        let root = tempfile::Builder::new()
+            .prefix("files-")
+            .tempdir_in(store.dir());
+        Ok(Self {
+            root: root.map_err(failed(Operation::StartContainer, &name))?,
+            name,
+            config,
+            layers,
+            store,
+            registry,
+            limits,
+            owner,
+            parents: BTreeSet::new(),
+        })
+    }
+
+    pub(crate) fn uid(&self) -> u32 {
+        self.owner.uid
+    }
+
+    /// Returns the error for a program.
+    pub(crate) fn cannot_run(&self) -> EngineError {
+        failed(Operation::StartContainer, &self.name)(NOTHING_RUNS)
+    }
+
+    /// Returns the uid of a user, which must be a number: the user tables of the image are not read.
+    pub(crate) fn identify(&self, user: &str) -> Result<u32, EngineError> {
+        Ok(owner(user, &self.name)?.uid)
+    }
+
+    pub(crate) async fn unpack(
+        &mut self,
+        input: Input<'_>,
+        context: BuildContext<'_>,
+    ) -> Result<(), EngineError> {
+        let Input {
+            into,
+            content,
+            owner: own,
+        } = input;
+        if let Some(own) = own
+            && owner(&own, &self.name)? != self.owner
+        {
+            let reason = "in place, all files of an image get one owner";
+            return Err(failed(Operation::StartContainer, &self.name)(reason));
+        }
+        let relative = relative(&into);
+        let mut parent = Some(relative.as_path());
+        while let Some(dir) = parent.filter(|dir| *dir != Path::new("")) {
+            self.parents.insert(dir.to_owned());
+            parent = dir.parent();
+        }
+        let path = self.root.path().join(&relative);
+        let archive: ArchiveStream<'_> = match content {
+            Content::Tree(tree) => tree.into_archive(),
+            Content::Archive(archive) => archive,
+        };
+        let (forward, archive) = ArchiveReader::new(archive);
+        let unpacking = async {
+            let unpack = move || unpack(&path, archive).map_err(failed(Operation::Unpack, &into));
+            join(blocking(unpack), forward).await.0
+        };
+        context.or_interrupted(unpacking).await
+    }
+
+    pub(crate) async fn commit(
+        &mut self,
+        commit: &Commit,
+        context: BuildContext<'_>,
+    ) -> Result<Committed, EngineError> {
+        let blobs: Vec<_> = self
+            .layers
+            .iter()
+            .map(|layer| layer.blob(&self.registry))
+            .collect();
+        let committing = Committing {
+            root: self.root.path().to_owned(),
+            parents: self.parents.iter().cloned().collect(),
+            blobs,
+            limits: self.limits,
+            store: self.store.clone(),
+            owner: self.owner,
+        };
+        let (config, layers) = (self.config.clone(), self.layers.clone());
+        let (commit, cancel) = (commit.clone(), context.cancel.clone());
+        blocking(move || {
+            let is_stopped = || check(&cancel);
+            let layer =
+                committing
+                    .run(&commit, &is_stopped)
+                    .map_err(|err| match cancel.reason() {
+                        Some(reason) => EngineError::Interrupted(reason),
+                        None => err,
+                    })?;
+            let image = ComposedImage::new(&config, Some(layers), layer, &commit);
+            Ok(committing.store.add(image, commit.tag.as_ref()))
+        })
+        .await
+    }
+}
+
+fn relative(path: &ContainerPath) -> PathBuf {
+    path.as_str().trim_start_matches('/').into()
+}
+
+/// Returns the owner of files: numbers, because the user tables of the image are not read.
+fn owner(user: &str, image: &ImageRef) -> Result<Owner, EngineError> {
+    let account = Account::find(user, "", "").map_err(|_| {
+        let reason = format!(
+            "in place, the owner of the artifacts is a number, and `{user}` is a name; use --assemble-runtime-user"
+        );
+        failed(Operation::StartContainer, image)(reason)
+    })?;
+    Ok(Owner {
+        uid: account.uid,
+        gid: account.gid,
+    })
+}
+
+fn unpack(path: &Path, archive: impl Read) -> std::io::Result<()> {
+    fs::create_dir_all(path)?;
+    let dir = Dir::open_ambient_dir(path, ambient_authority())?;
+    let mut archive = BufReader::new(archive);
+    let unpacked = archive::unpack(&mut archive, &dir, &Limits::default());
+    unpacked.map(drop).map_err(std::io::Error::other)
+}
+
+/// A commit, on a thread of its own.
+struct Committing {
+    root: PathBuf,
+    parents: Vec<PathBuf>,
+    blobs: Vec<s2i_oci::registry::PushBlob>,
+    limits: Limits,
+    store: Store,
+    owner: Owner,
+}
+
+impl Committing {
+    fn run(
+        &self,
+        commit: &Commit,
+        check: &dyn Fn() -> std::io::Result<()>,
+    ) -> Result<crate::job::PackedLayer, EngineError> {
+        for path in &commit.require {
+            self.require(path)?;
+        }
+        for removal in &commit.remove {
+            let path = self.root.join(relative(&removal.path));
+            let _ = fs::remove_dir_all(path);
+        }
+        let commit_error = failed::<Box<dyn std::error::Error + Send + Sync>>;
+        let all = Snapshot::take(&self.root, &BTreeSet::new(), check);
+        let all =
+            all.map_err(|err| commit_error(Operation::CommitLayer, "the artifacts")(err.into()))?;
+        let mut changes = Changes::all(all);
+        let found = layers::directories(&self.blobs, self.parents.clone(), &self.limits);
+        let found = found.map_err(|err| {
+            commit_error(Operation::Read, "the layers of the runtime image")(err.into())
+        })?;
+        let own = self.store.started();
+        let clamp = Clamp {
+            after: own,
+            times: commit.times,
+        };
+        for (path, attributes) in found {
+            // It gets the artifacts as a new content.
+            let attributes = if self.is_changed(&path) {
+                s2i_oci::changes::DirectoryAttributes {
+                    mtime: i64::try_from(commit.times.new).unwrap_or(i64::MAX),
+                    ..attributes
+                }
+            } else {
+                attributes
+            };
+            changes.keep(&path, attributes);
+        }
+        let packing = Packing {
+            owner: Some(OwnerReplacement {
+                uid: geteuid().as_raw(),
+                by: self.owner,
+            }),
+            clamp: Some(&clamp),
+            kept_clamp: Some(&clamp),
+            limits: &self.limits,
+            check,
+        };
+        let layer = pack(&self.store, &self.root, changes, &packing);
+        layer.map_err(|err| commit_error(Operation::CommitLayer, "the artifacts")(err.into()))
+    }
+
+    /// Returns whether a directory of the image gets an entry of its own.
+    fn is_changed(&self, path: &Path) -> bool {
+        let entries = fs::read_dir(self.root.join(path));
+        entries.into_iter().flatten().flatten().any(|entry| {
+            let child = path.join(entry.file_name());
+            !self.parents.contains(&child)
+        })
+    }
+
+    /// Checks a program that is among the artifacts. Those of the image itself are not read.
+    fn require(&self, path: &ContainerPath) -> Result<(), EngineError> {
+        use std::os::unix::fs::PermissionsExt as _;
+        let file = self.root.join(relative(path));
+        let Ok(metadata) = file.metadata() else {
+            return Ok(());
+        };
+        if metadata.is_file() && metadata.permissions().mode() & 0o111 != 0 {
+            return Ok(());
+        }
+        let reason = "it would be the command of the image and is not executable";
+        Err(failed(Operation::Require, path)(reason))
+    }
+}

@@ -1,0 +1,123 @@
+//! The layers of images, wherever they are.
+
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::{self, BufReader, Read},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use s2i_core::{ImageRef, archive, bounds::Limits};
+use s2i_oci::{
+    Digest,
+    changes::DirectoryAttributes,
+    manifest::Descriptor,
+    overlay::{self, Part},
+    registry::{OpenBlob, PushBlob, Registry},
+};
+
+/// The buffer of a file that is read.
+const BUFFER: usize = 256 << 10;
+
+/// A layer of an image.
+#[derive(Clone, Debug)]
+pub(crate) struct Layer {
+    /// Its form in the manifest.
+    pub(crate) descriptor: Descriptor,
+    pub(crate) source: LayerSource,
+}
+
+/// The place that a layer can be read from.
+#[derive(Clone, Debug)]
+pub(crate) enum LayerSource {
+    /// The repository of this image.
+    Registry(ImageRef),
+    /// A file with its bytes.
+    File(PathBuf),
+}
+
+impl Layer {
+    /// Returns the layer for a push or an archive.
+    pub(crate) fn blob(&self, registry: &Arc<Registry>) -> PushBlob {
+        PushBlob {
+            descriptor: self.descriptor.clone(),
+            open: self.open(registry),
+        }
+    }
+
+    fn open(&self, registry: &Arc<Registry>) -> OpenBlob {
+        match &self.source {
+            LayerSource::Registry(image) => registry.remote_blob(image, &self.descriptor),
+            LayerSource::File(path) => open_file(path.clone()),
+        }
+    }
+
+    /// Returns the repository that the layer is in.
+    pub(crate) fn repository(&self) -> Option<(String, String)> {
+        match &self.source {
+            LayerSource::Registry(image) => Some(image.registry_and_repository()),
+            LayerSource::File(_) => None,
+        }
+    }
+}
+
+/// Opens a file as a blob.
+pub(crate) fn open_file(path: PathBuf) -> OpenBlob {
+    Arc::new(move || -> io::Result<Box<dyn Read + Send>> {
+        Ok(Box::new(BufReader::with_capacity(
+            BUFFER,
+            File::open(&path)?,
+        )))
+    })
+}
+
+/// Returns the attributes that directories have in an image, for those of them that are in it. The layers are read from
+/// the topmost one down, and only until all are found.
+pub(crate) fn directories(
+    layers: &[PushBlob],
+    mut wanted: Vec<PathBuf>,
+    limits: &Limits,
+) -> io::Result<BTreeMap<PathBuf, DirectoryAttributes>> {
+    let mut found = BTreeMap::new();
+    for layer in layers.iter().rev() {
+        if wanted.is_empty() {
+            break;
+        }
+        let mut visit = |part: Part<'_>| {
+            let Part::Entry(entry) = part else { return };
+            if entry.kind != archive::Kind::Directory {
+                return;
+            }
+            let path = path_of(&entry.name);
+            if wanted.contains(&path) {
+                let attributes = DirectoryAttributes {
+                    mode: entry.mode,
+                    uid: entry.uid,
+                    gid: entry.gid,
+                    mtime: entry.mtime.seconds,
+                };
+                found.insert(path, attributes);
+            }
+        };
+        overlay::list(&mut *(layer.open)()?, limits, &mut visit).map_err(io::Error::other)?;
+        wanted.retain(|path| !found.contains_key(path));
+    }
+    Ok(found)
+}
+
+/// Returns the path of an entry, relative to the root.
+pub(crate) fn path_of(name: &[u8]) -> PathBuf {
+    use std::os::unix::ffi::OsStrExt as _;
+    let path = Path::new(std::ffi::OsStr::from_bytes(name));
+    path.components()
+        .filter(|part| matches!(part, std::path::Component::Normal(_)))
+        .collect()
+}
+
+/// Returns the number of layers of `image` that it has in common with an image that has these layers, by the digests of
+/// their uncompressed archives.
+pub(crate) fn common(image: &[Digest], other: &[Digest]) -> usize {
+    let pairs = image.iter().zip(other);
+    pairs.take_while(|(layer, other)| layer == other).count()
+}
