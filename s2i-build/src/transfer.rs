@@ -30,6 +30,8 @@ const INTERVAL: Duration = Duration::from_millis(100);
 pub enum TransferKind {
     /// An image from a registry into the engine.
     Pull,
+    /// A layer that is compressed for a push.
+    Compress,
     /// An image from the engine into a registry.
     Push,
     /// An archive of images into the engine.

@@ -12,12 +12,12 @@ use s2i_build::{
     ports::{Committed, Operation},
 };
 use s2i_core::{ImageRef, bounds};
+#[cfg(feature = "registry")]
+use s2i_oci::manifest::Descriptor;
 use s2i_oci::{
     Digest,
     store::{Store, StoredImage},
 };
-#[cfg(feature = "registry")]
-use s2i_oci::{layer::gzip_fingerprint, manifest::Descriptor};
 
 use crate::error::failed;
 
@@ -26,7 +26,7 @@ const DIR: &str = "cache";
 
 /// The prefix of the files with the descriptors of compressed layers.
 #[cfg(feature = "registry")]
-const GZIP: &str = "gzip-";
+const FORM: &str = "form-";
 
 /// Returns the image of this key, if the store still has it, and tags it.
 pub(crate) fn get(
@@ -55,27 +55,26 @@ pub(crate) fn put(store: &Store, key: &str, id: &str) -> Result<(), EngineError>
     written.map_err(failed(Operation::Write, path.display()))
 }
 
-/// Returns the descriptor of the layer when it is compressed, if it is known.
+/// Returns the descriptor of the compressed layer, if it is known. A later version of s2i may compress the layer
+/// differently, so `fingerprint` is that of the compression.
 #[cfg(feature = "registry")]
-pub(crate) fn get_gzip(store: &Store, diff_id: Digest) -> Option<Descriptor> {
-    let path = path_of(store, &gzip_key(diff_id));
+pub(crate) fn get_form(store: &Store, diff_id: Digest, fingerprint: Digest) -> Option<Descriptor> {
+    let path = path_of(store, &form_key(diff_id, fingerprint));
     let json = bounds::read_file(&path, bounds::FILE).ok()?;
     serde_json::from_slice(&json).ok()
 }
 
 /// Stores the descriptor of the compressed layer. After a failure, the layer is compressed again when it is needed.
 #[cfg(feature = "registry")]
-pub(crate) fn put_gzip(store: &Store, diff_id: Digest, as_gzip: &Descriptor) {
-    let path = path_of(store, &gzip_key(diff_id));
-    let json = serde_json::to_vec(as_gzip).expect("plain data");
+pub(crate) fn put_form(store: &Store, diff_id: Digest, fingerprint: Digest, form: &Descriptor) {
+    let path = path_of(store, &form_key(diff_id, fingerprint));
+    let json = serde_json::to_vec(form).expect("plain data");
     let _ = make_dir(&path).and_then(|()| fs::write(path, json));
 }
 
-/// Returns the key of a compressed layer. A later version of s2i may compress the layer differently.
 #[cfg(feature = "registry")]
-fn gzip_key(diff_id: Digest) -> String {
-    let compressor = gzip_fingerprint().hex();
-    format!("{GZIP}{}-{}", &compressor[..8], diff_id.hex())
+fn form_key(diff_id: Digest, fingerprint: Digest) -> String {
+    format!("{FORM}{}-{}", &fingerprint.hex()[..8], diff_id.hex())
 }
 
 fn make_dir(path: &Path) -> io::Result<()> {

@@ -23,9 +23,12 @@ use s2i_build::{
     transfer::TransferKind,
 };
 use s2i_core::{ContainerPath, Diagnostic, ImageRef, bounds};
-#[cfg(feature = "registry")]
-use s2i_oci::registry::{self, Registry};
 use s2i_oci::store::{Store, StoredImage};
+#[cfg(feature = "registry")]
+use s2i_oci::{
+    layer::Compression,
+    registry::{self, Registry},
+};
 
 use crate::{
     build_cache,
@@ -47,6 +50,9 @@ pub struct Options {
     /// The options for access to registries. By default, there are no credentials.
     #[cfg(feature = "registry")]
     pub registry: registry::Options,
+    /// The compression of layers that were built here, when they are pushed.
+    #[cfg(feature = "registry")]
+    pub compression: Compression,
     /// The limits of a layer that is built or unpacked, and of an archive of images.
     pub limits: bounds::Limits,
 }
@@ -60,6 +66,8 @@ impl Options {
             agents,
             #[cfg(feature = "registry")]
             registry: registry::Options::default(),
+            #[cfg(feature = "registry")]
+            compression: Compression::default(),
             limits: bounds::Limits::default(),
         }
     }
@@ -70,6 +78,8 @@ pub struct NativeEngine {
     pub(crate) store: Store,
     #[cfg(feature = "registry")]
     pub(crate) registry: Registry,
+    #[cfg(feature = "registry")]
+    pub(crate) compression: Compression,
     agents: Agents,
     /// The warning about sockets that containers can reach, which is given once.
     warned: Once,
@@ -86,6 +96,8 @@ impl NativeEngine {
             agents,
             #[cfg(feature = "registry")]
             registry,
+            #[cfg(feature = "registry")]
+            compression,
             limits,
         } = options;
         let opened = Store::open(&store).map_err(failed(Operation::OpenStore, store.display()))?;
@@ -94,6 +106,8 @@ impl NativeEngine {
             #[cfg(feature = "registry")]
             registry: Registry::new(registry)
                 .map_err(failed(Operation::PrepareFor, "registries"))?,
+            #[cfg(feature = "registry")]
+            compression,
             agents,
             warned: Once::new(),
         })
@@ -181,7 +195,7 @@ impl NativeEngine {
 }
 
 /// Runs blocking work with a progress of its own, whose events are forwarded meanwhile.
-async fn with_progress<T: Send + 'static>(
+pub(crate) async fn with_progress<T: Send + 'static>(
     progress: &Progress<'_>,
     work: impl FnOnce(&Progress<'_>) -> Result<T, EngineError> + Send + 'static,
 ) -> Result<T, EngineError> {

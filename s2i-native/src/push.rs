@@ -2,17 +2,23 @@
 
 use std::{
     fs::File,
-    io::{self, BufReader, Read},
+    io::{self, BufReader, Read, Write},
     sync::Arc,
 };
 
-use s2i_build::{CancelToken, EngineError, ports::Operation};
+use s2i_build::{
+    CancelToken, EngineError,
+    event::Progress,
+    ports::Operation,
+    transfer::{TransferKind, TransferReporter},
+};
 use s2i_core::{ImageRef, bounds};
 use s2i_oci::{
-    Digest, layer,
+    Digest,
+    layer::{self, Compression},
     manifest::{self, Descriptor, Manifest},
     registry::{OpenBlob, Push, PushBlob},
-    store::{Store, StoredImage, StoredLayer, Work},
+    store::{Store, StoredImage, StoredLayer},
 };
 
 use crate::{
@@ -28,11 +34,14 @@ pub(crate) struct PreparedPush {
 }
 
 /// Prepares the push of an image. An image that was pulled compressed is pushed as it is; layers that were built here
-/// are compressed. The cache keeps their descriptors, so a layer that the registry already has is not compressed again.
+/// are compressed. The store keeps their compressed forms, and the cache their descriptors, so that a layer that the
+/// registry already has is not compressed again even if its form is gone.
 pub(crate) fn prepare(
     store: &Store,
     image: &StoredImage,
     name: &ImageRef,
+    compression: Compression,
+    progress: &Progress<'_>,
     cancel: &CancelToken,
 ) -> Result<PreparedPush, EngineError> {
     let store = &cancellable(store, cancel);
@@ -40,7 +49,10 @@ pub(crate) fn prepare(
     let work = Arc::new(TrackedWork::make(store, &[image], cancel, cannot)?);
     let config = in_store(store, &image.manifest().config);
     let (push_manifest, media_type, layers) = if image.layers().any(|layer| layer.is_plain()) {
-        let layers = image.layers().map(|layer| compressed(store, &work, layer));
+        let compressor = Compressor::new(store, &work, compression);
+        let compressor = compressor.map_err(failed(Operation::PreparePush, name))?;
+        let layers = image.layers();
+        let layers = layers.map(|layer| compressor.blob(layer, progress));
         let layers = layers.collect::<Result<Vec<_>, _>>()?;
         let descriptors = layers.iter().map(|blob| blob.descriptor.clone());
         let manifest = Manifest {
@@ -84,48 +96,103 @@ fn buffered(file: File) -> Box<dyn Read + Send> {
     Box::new(BufReader::with_capacity(256 * 1024, file))
 }
 
-/// Returns the layer as it is if it is compressed, else compressed with gzip, which all registries and engines support.
-fn compressed(
-    store: &Store,
-    work: &Arc<TrackedWork>,
-    layer: StoredLayer,
-) -> Result<PushBlob, EngineError> {
-    if !layer.is_plain() {
-        return Ok(in_store(store, &layer.descriptor));
+/// Compresses layers that were built here.
+#[derive(Clone)]
+struct Compressor {
+    store: Store,
+    work: Arc<TrackedWork>,
+    compression: Compression,
+    fingerprint: Digest,
+}
+
+impl Compressor {
+    fn new(store: &Store, work: &Arc<TrackedWork>, compression: Compression) -> io::Result<Self> {
+        Ok(Self {
+            store: store.clone(),
+            work: Arc::clone(work),
+            compression,
+            fingerprint: compression.fingerprint()?,
+        })
     }
-    let diff_id = layer.diff_id;
-    let descriptor = if let Some(known) = build_cache::get_gzip(store, diff_id) {
-        known
-    } else {
-        let descriptor = gzip(store, work, &layer);
-        let descriptor = descriptor.map_err(failed(Operation::CompressLayer, diff_id))?;
-        build_cache::put_gzip(store, diff_id, &descriptor);
-        descriptor
-    };
-    let (store, work) = (store.clone(), Arc::clone(work));
-    let open: OpenBlob = Arc::new(move || {
-        let path = gzip_path(&work, diff_id);
-        if !path.is_file() {
-            gzip(&store, &work, &layer)?;
+
+    /// Returns the layer as it is if it is compressed, else in its compressed form, which is made unless its descriptor
+    /// is known.
+    fn blob(&self, layer: StoredLayer, progress: &Progress<'_>) -> Result<PushBlob, EngineError> {
+        let store = &self.store;
+        if !layer.is_plain() {
+            return Ok(in_store(store, &layer.descriptor));
         }
-        Ok(buffered(File::open(path)?))
-    });
-    Ok(PushBlob { descriptor, open })
+        let (diff_id, fingerprint) = (layer.diff_id, self.fingerprint);
+        let descriptor = if let Some(known) = build_cache::get_form(store, diff_id, fingerprint) {
+            known
+        } else {
+            let made = self.compress(&layer, Some(progress));
+            let made = made.map_err(failed(Operation::CompressLayer, diff_id))?;
+            build_cache::put_form(store, diff_id, fingerprint, &made);
+            made
+        };
+        let (compressor, form) = (self.clone(), descriptor.clone());
+        let open: OpenBlob = Arc::new(move || {
+            if let Some(file) = compressor.open(diff_id, &form)? {
+                return Ok(buffered(file));
+            }
+            compressor.compress(&layer, None)?;
+            let file = compressor.open(diff_id, &form)?;
+            Ok(buffered(file.ok_or(io::ErrorKind::NotFound)?))
+        });
+        Ok(PushBlob { descriptor, open })
+    }
+
+    fn open(&self, diff_id: Digest, form: &Descriptor) -> io::Result<Option<File>> {
+        let opened = self.store.open_compressed(diff_id, form);
+        opened.map_err(io::Error::other)
+    }
+
+    /// Compresses a layer into a file of the work directory, which the store then keeps.
+    fn compress(
+        &self,
+        layer: &StoredLayer,
+        progress: Option<&Progress<'_>>,
+    ) -> io::Result<Descriptor> {
+        let file = self.work.path().join(layer.diff_id.hex());
+        let reporter = progress.map(|progress| progress.transfer(TransferKind::Compress));
+        let form = layer::compress(&file, self.compression, |out| {
+            let mut out = Counted {
+                out,
+                bytes: 0,
+                total: layer.descriptor.size,
+                reporter,
+            };
+            let written = self.store.write_layer(layer, &mut out);
+            written.map_err(io::Error::other)
+        })?;
+        let kept = self.store.keep_compressed(layer.diff_id, &form, &file);
+        kept.map_err(io::Error::other)?;
+        Ok(form)
+    }
 }
 
-fn gzip_path(work: &Work, diff_id: Digest) -> std::path::PathBuf {
-    work.path().join(format!("{}.gz", diff_id.hex()))
+/// A writer that reports the number of its bytes.
+struct Counted<'a> {
+    out: &'a mut dyn Write,
+    bytes: u64,
+    total: u64,
+    reporter: Option<TransferReporter<'a>>,
 }
 
-/// Compresses a layer into a file of the work directory, which gets its name once it is complete.
-fn gzip(store: &Store, work: &Work, layer: &StoredLayer) -> io::Result<Descriptor> {
-    let whole = gzip_path(work, layer.diff_id);
-    let unfinished = whole.with_extension("new");
-    let made = layer::gzip(&unfinished, |out| {
-        store.write_layer(layer, out).map_err(io::Error::other)
-    })?;
-    std::fs::rename(unfinished, whole)?;
-    Ok(made)
+impl Write for Counted<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.out.write(bytes)?;
+        self.bytes += count as u64;
+        if let Some(reporter) = &self.reporter {
+            reporter.report(self.bytes, Some(self.total));
+        }
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
 }
 
 /// Returns the other repositories of the registry that images with common layers are named after. The registry may

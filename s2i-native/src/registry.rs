@@ -8,6 +8,7 @@ use std::{
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use s2i_build::{
     BuildContext, EngineError, Notice,
+    event::Progress,
     ports::{BoxError, Operation, Pushed},
     transfer::{TransferKind, TransferReporter},
 };
@@ -19,7 +20,7 @@ use s2i_oci::{
 };
 
 use crate::{
-    engine::NativeEngine,
+    engine::{NativeEngine, with_progress},
     error::{blocking, failed},
     push,
     tracked::{TrackedWork, cancellable},
@@ -106,7 +107,11 @@ impl NativeEngine {
         context.progress.notice(Notice::Pushing {
             image: image.clone(),
         });
-        let prepared = blocking(move || push::prepare(&store, &stored, &name, &cancel)).await?;
+        let compression = self.compression;
+        let prepare = move |progress: &Progress<'_>| {
+            push::prepare(&store, &stored, &name, compression, progress, &cancel)
+        };
+        let prepared = with_progress(context.progress, prepare).await?;
         let blobs = prepared.push.blobs.iter().map(|blob| &blob.descriptor);
         let counter = Counter::new(context.progress.transfer(TransferKind::Push), blobs);
         let report = |blob: &Descriptor, bytes| counter.at(blob, bytes);
@@ -167,8 +172,6 @@ fn sum(sizes: impl Iterator<Item = u64>) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use s2i_build::event::Progress;
-
     use super::*;
 
     #[test]

@@ -14,17 +14,17 @@ const MAGIC: u64 = 4;
 /// The size of the buffer for compressed input.
 const BUFFER: usize = 64 << 10;
 
-/// The compression of a stream.
+/// The format of a stream, by its compression.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Compression {
+pub(crate) enum Format {
     /// No compression, or an unknown one.
     None,
     Gzip,
     Zstd,
 }
 
-impl Compression {
-    /// Returns the compression of a stream that starts with these bytes.
+impl Format {
+    /// Returns the format of a stream that starts with these bytes.
     pub(crate) fn of(start: &[u8]) -> Self {
         match start {
             [0x1f, 0x8b, ..] => Self::Gzip,
@@ -39,12 +39,12 @@ impl Compression {
 pub(crate) fn decompressed<'a>(mut stream: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
     let mut start = Vec::new();
     stream.by_ref().take(MAGIC).read_to_end(&mut start)?;
-    let compression = Compression::of(&start);
+    let compression = Format::of(&start);
     let stream = BufReader::with_capacity(BUFFER, Cursor::new(start).chain(stream));
     Ok(match compression {
-        Compression::None => Box::new(stream),
-        Compression::Gzip => Box::new(MultiGzDecoder::new(stream)),
-        Compression::Zstd => Box::new(Frames {
+        Format::None => Box::new(stream),
+        Format::Gzip => Box::new(MultiGzDecoder::new(stream)),
+        Format::Zstd => Box::new(Frames {
             source: stream,
             decoder: FrameDecoder::new(),
         }),

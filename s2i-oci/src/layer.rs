@@ -7,25 +7,22 @@
 use std::{
     collections::BTreeMap,
     fs::File,
-    io::{self, BufWriter, Read, Write},
+    io::{self, Read, Write},
     path::{Path, PathBuf},
-    sync::OnceLock,
 };
 
-use flate2::{Compression, GzBuilder, write::GzEncoder};
 use s2i_core::archive::{self, ContentError, Time, Writer};
 use thiserror::Error;
 
 use crate::{
-    Blob, Digest, HashingWriter,
-    blocks::Blocks,
+    Blob, HashingWriter,
     compression::decompressed,
+    compressor::Blocks,
     copy::{CopyError, copy},
     manifest::{self, Descriptor},
 };
 
-/// The level that layers are compressed with: of 1 to 9, where most tools have their default.
-pub const GZIP_LEVEL: u32 = 6;
+pub use crate::compressor::{Compression, CompressionError, GZIP_LEVEL};
 
 /// The owner of a file, by number: a layer has no names of users.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -352,19 +349,21 @@ fn open(path: &Path) -> Result<(File, u64), LayerError> {
 }
 
 impl Blob {
-    /// Compresses the layer with [`gzip`] to the file `at`, which is replaced.
+    /// [Compresses](compress) the layer with gzip to the file `at`, which is replaced.
     ///
     /// # Errors
     /// [`LayerError::Read`], also if the file is not the layer any more; [`LayerError::Write`].
     pub fn gzip(&self, at: &Path) -> Result<Self, LayerError> {
         let (file, _) = open(self.path())?;
         let mut content = decompressed(file).map_err(read_error(self.path()))?;
-        let descriptor = gzip(at, |out| match copy(&mut *content, out)? {
-            (found, _) if found == self.diff_id() => Ok(()),
-            _ => Err(CopyError::Read(io::Error::new(
-                io::ErrorKind::InvalidData,
-                "the file has changed",
-            ))),
+        let descriptor = compress(at, Compression::Gzip, |out| {
+            match copy(&mut *content, out)? {
+                (found, _) if found == self.diff_id() => Ok(()),
+                _ => Err(CopyError::Read(io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    "the file has changed",
+                ))),
+            }
         });
         let descriptor = descriptor.map_err(|err| match err {
             CopyError::Read(err) => read_error(self.path())(err),
@@ -374,49 +373,22 @@ impl Blob {
     }
 }
 
-/// Compresses the output of `write` with gzip at [`GZIP_LEVEL`] to the file `at`, which is replaced, and returns its
-/// descriptor as a layer. The gzip header has neither name nor time.
+/// Compresses the output of `write`, on all cores, to the file `at`, which is replaced, and returns its descriptor as a
+/// layer. Equal output gives equal bytes. All layers are compressed here, so that each has one digest per compression.
 ///
 /// # Errors
 /// Errors of `write` and of the file system.
-pub fn gzip<E: From<io::Error>>(
+pub fn compress<E: From<io::Error>>(
     at: &Path,
+    compression: Compression,
     write: impl FnOnce(&mut dyn Write) -> Result<(), E>,
 ) -> Result<Descriptor, E> {
-    let out = BufWriter::with_capacity(256 * 1024, File::create(at)?);
-    let mut gzip = Blocks::new(gzip_to(out));
-    write(&mut gzip)?;
-    let (file, digest, size) = gzip.finish()?.finish()?.finish();
-    file.into_inner().map_err(io::IntoInnerError::into_error)?;
-    Ok(Descriptor::new(manifest::LAYER_GZIP, digest, size))
-}
-
-/// Returns the digest of a fixed sample as [`gzip`] of this program compresses it. Other versions of the compressor
-/// have other digests, so it belongs to the key of whatever stores the digest of a compressed layer.
-///
-/// # Panics
-/// Never: the output is not stored.
-#[must_use]
-pub fn gzip_fingerprint() -> Digest {
-    static FINGERPRINT: OnceLock<Digest> = OnceLock::new();
-    *FINGERPRINT.get_or_init(|| {
-        let mut gzip = Blocks::new(gzip_to(io::sink()));
-        // Numbers as text repeat enough for long and short matches.
-        let written = (0..20_000_u32).try_for_each(|number| {
-            let noise = number.wrapping_mul(2_654_435_761) >> (number % 16);
-            write!(gzip, "{noise} ")
-        });
-        let finished = written.and_then(|()| gzip.finish()?.finish());
-        let (_, digest, _) = finished.expect("a sink takes everything").finish();
-        digest
-    })
-}
-
-fn gzip_to<W: Write>(out: W) -> GzEncoder<HashingWriter<W>> {
-    GzBuilder::new()
-        .mtime(0)
-        .operating_system(255)
-        .write(HashingWriter::new(out), Compression::new(GZIP_LEVEL))
+    let mut blocks = Blocks::new(File::create(at)?, compression)?;
+    let written = write(&mut blocks);
+    // An error of the file is the cause of one in `write`.
+    let (_, digest, size) = blocks.finish()?;
+    written?;
+    Ok(Descriptor::new(compression.media_type(), digest, size))
 }
 
 #[cfg(test)]
@@ -426,25 +398,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    #[test]
-    fn compression_does_not_depend_on_the_sizes_of_writes() {
-        let numbers = (0..60_000_u32).map(|number| number.wrapping_mul(2_654_435_761) % 5000);
-        let text: Vec<_> = numbers.map(|number| number.to_string()).collect();
-        let text = text.join(" ");
-        let dir = tempfile::tempdir().unwrap();
-        let digest = |size: usize| {
-            let at = dir.path().join("layer.gz");
-            let mut pieces = text.as_bytes().chunks(size);
-            gzip(&at, |out| pieces.try_for_each(|piece| out.write_all(piece)))
-                .unwrap()
-                .digest
-        };
-        let whole = digest(text.len());
-        for size in [100, 512, 8192, 65_536, 100_000] {
-            assert_eq!(digest(size), whole, "{size}");
-        }
-    }
+    use crate::Digest;
 
     fn listing(layer: &Blob) -> Vec<String> {
         let mut archive = tar::Archive::new(File::open(layer.path()).unwrap());
@@ -620,7 +574,7 @@ mod tests {
         assert_eq!(blob.descriptor().digest, Digest::of(&bytes));
         assert_eq!(blob.descriptor().size, bytes.len() as u64);
         let (diff_id, size) =
-            Digest::of_reader(&mut flate2::read::GzDecoder::new(bytes.as_slice())).unwrap();
+            Digest::of_reader(&mut flate2::read::MultiGzDecoder::new(bytes.as_slice())).unwrap();
         assert_eq!((diff_id, size), (blob.diff_id(), layer.descriptor().size));
     }
 

@@ -49,9 +49,9 @@
 //! ```
 
 pub mod archive;
-mod blocks;
 pub mod changes;
 mod compression;
+mod compressor;
 mod copy;
 #[cfg(feature = "registry")]
 pub mod credentials;

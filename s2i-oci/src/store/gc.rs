@@ -54,19 +54,19 @@ impl Store {
         self.clean(self.exclusive()?)
     }
 
-    /// Removes the same as [`collect`](Self::collect), and also images without a name and unfinished downloads that no
-    /// process continues.
+    /// Removes the same as [`collect`](Self::collect), and also images without a name, unfinished downloads that no
+    /// process continues, and compressed forms of layers.
     ///
     /// # Errors
     /// As [`collect`](Self::collect).
     pub fn prune(&self) -> Result<Freed, StoreError> {
         // On a full disk, this makes the space that the rest needs. Files that can't be removed are reported later.
         let _ = self.sweep();
-        let partials = self.remove_partials()?;
+        let rest = self.remove_partials()? + self.remove_compressed()?;
         let lock = self.exclusive()?;
         self.unlist(|entry| entry.name.is_none(), &lock)?;
         let mut freed = self.clean(lock)?;
-        freed.bytes += partials;
+        freed.bytes += rest;
         Ok(freed)
     }
 

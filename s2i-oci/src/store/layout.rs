@@ -8,6 +8,7 @@
 //! layers/HEX/        a layer that is unpacked or was built here, by the digest of its plain archive
 //!     tree/          its files, in overlayfs' own form
 //!     layer.json     the record of the tree
+//!     HEX.BOOT       a compressed form, by its digest and the boot in which it was written
 //! work/RANDOM/       the files of a running build, run or import; removed when it ends
 //!     lock           locked as long as its owner lives
 //!     lease.json     the images and blobs that must be kept

@@ -34,6 +34,7 @@
 //! ```
 
 mod blobs;
+mod compressed;
 mod disk;
 mod error;
 mod export;

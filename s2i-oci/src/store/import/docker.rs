@@ -11,7 +11,7 @@ use super::{
     Contents, ImportFault, MAX_IMAGES, Spooled, compression, json, key, name,
 };
 use crate::{
-    compression::Compression,
+    compression::Format,
     manifest::{self, CONFIG, Descriptor, MANIFEST, Manifest},
 };
 
@@ -41,9 +41,9 @@ fn read(contents: &Contents, image: &DockerImage) -> Result<Listing, StoreError>
     let layers = image.layers.iter().map(|layer| {
         let blob = file(contents, layer)?;
         let media_type = match compression(blob)? {
-            Compression::None => manifest::LAYER,
-            Compression::Gzip => manifest::LAYER_GZIP,
-            Compression::Zstd => manifest::LAYER_ZSTD,
+            Format::None => manifest::LAYER,
+            Format::Gzip => manifest::LAYER_GZIP,
+            Format::Zstd => manifest::LAYER_ZSTD,
         };
         Ok(Descriptor::new(media_type, blob.digest, blob.size))
     });

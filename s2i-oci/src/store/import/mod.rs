@@ -33,7 +33,7 @@ use super::{
 };
 use crate::{
     Digest,
-    compression::{Compression, decompressed},
+    compression::{Format, decompressed},
     copy::{CopyError, copy},
     manifest::MAX_JSON,
     overlay::{Limits, SparseWriter},
@@ -269,7 +269,7 @@ fn is_json(start: &[u8]) -> bool {
 /// Returns whether a member that starts with this block can be a layer: an archive, compressed or not.
 fn is_layer(start: &[u8]) -> bool {
     let is_archive = |block: &[u8; BLOCK]| block == &[0; BLOCK] || is_header(block);
-    Compression::of(start) != Compression::None || start.try_into().is_ok_and(is_archive)
+    Format::of(start) != Format::None || start.try_into().is_ok_and(is_archive)
 }
 
 /// The name of a member that a path from the directory `parent` of the archive leads to.
@@ -348,7 +348,7 @@ impl Contents {
             return Ok(None);
         };
         check_length(blob, layer.descriptor.size)?;
-        if compression(blob)? == Compression::None && !layer.is_plain() {
+        if compression(blob)? == Format::None && !layer.is_plain() {
             let fault = ImportFault::Layer {
                 expected: layer.diff_id,
                 found: blob.digest,
@@ -367,12 +367,12 @@ fn json(name: &str, blob: &Spooled) -> Result<Vec<u8>, StoreError> {
     bounds::read_file(&blob.path, MAX_JSON).map_err(disk_error("read", &blob.path))
 }
 
-fn compression(blob: &Spooled) -> Result<Compression, StoreError> {
+fn compression(blob: &Spooled) -> Result<Format, StoreError> {
     let mut start = Vec::new();
     File::open(&blob.path)
         .and_then(|file| file.take(4).read_to_end(&mut start))
         .map_err(disk_error("read", &blob.path))?;
-    Ok(Compression::of(&start))
+    Ok(Format::of(&start))
 }
 
 fn check_length(blob: &Spooled, expected: u64) -> Result<(), ImportFault> {

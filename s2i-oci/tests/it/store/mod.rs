@@ -2,6 +2,7 @@
 
 mod archives;
 mod boots;
+mod compressed;
 mod crowds;
 mod disks;
 mod downloads;
