@@ -19,6 +19,7 @@ pub(crate) fn store(host: &Host, flavour: Flavour) -> CredentialStore {
     if let Some(file) = &host.credential_file {
         return CredentialStore {
             files: vec![file.clone()],
+            auth_config: None,
             helper_path: host.path.clone(),
         };
     }
@@ -32,6 +33,7 @@ fn env(host: &Host) -> CredentialEnv {
     CredentialEnv {
         docker_config: host.engine.docker_config.clone(),
         auth_file: host.auth_file.clone(),
+        auth_config: host.auth_config.clone(),
         runtime_dir: host.engine.runtime_dir.clone(),
         config_home: host.config_home.clone(),
         old_docker_file: host.old_docker_file.clone(),
@@ -87,9 +89,11 @@ mod tests {
         let mut host = Host::default();
         host.engine.docker_config = Some("/home/me/.docker".into());
         host.credential_file = Some("/ci/config.json".into());
+        host.auth_config = Some("{}".to_owned().into());
         for flavour in [Flavour::Docker, Flavour::Podman] {
-            let files = store(&host, flavour).files;
-            assert_eq!(files, [PathBuf::from("/ci/config.json")]);
+            let store = store(&host, flavour);
+            assert_eq!(store.files, [PathBuf::from("/ci/config.json")]);
+            assert_eq!(store.auth_config, None);
         }
     }
 

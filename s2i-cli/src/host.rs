@@ -10,6 +10,7 @@ use std::{
     path::PathBuf,
 };
 
+use s2i_core::Secret;
 use s2i_docker::HostEnv;
 use s2i_native::userns;
 
@@ -32,6 +33,8 @@ pub(crate) struct Host {
     pub(crate) data_home: Option<PathBuf>,
     /// `REGISTRY_AUTH_FILE`, which Podman uses.
     pub(crate) auth_file: Option<PathBuf>,
+    /// `DOCKER_AUTH_CONFIG`, the text of a file with logins.
+    pub(crate) auth_config: Option<Secret<String>>,
     /// The file that all logins are read from, if the command line names one.
     pub(crate) credential_file: Option<PathBuf>,
     /// `~/.dockercfg`, Docker's file of old.
@@ -102,6 +105,7 @@ impl Host {
             config_home: path("XDG_CONFIG_HOME").or_else(|| below_home(".config")),
             data_home: path("XDG_DATA_HOME").or_else(|| below_home(".local/share")),
             auth_file: path("REGISTRY_AUTH_FILE"),
+            auth_config: text("DOCKER_AUTH_CONFIG").map(Secret::new),
             credential_file: None,
             old_docker_file: below_home(".dockercfg"),
             path: env::var_os("PATH"),

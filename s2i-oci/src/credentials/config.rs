@@ -27,7 +27,12 @@ pub(super) struct DockerConfig {
 impl DockerConfig {
     /// Reads the file; a file that does not exist is an empty one.
     pub(super) fn read(path: &Path) -> Result<Self, CredentialError> {
-        let mut config: Self = parse(path, &contents(path)?)?;
+        Self::parse(path, &contents(path)?)
+    }
+
+    /// Reads the text of a file. The path is for errors.
+    pub(super) fn parse(path: &Path, text: &[u8]) -> Result<Self, CredentialError> {
+        let mut config: Self = parse(path, text)?;
         for (key, value) in std::mem::take(&mut config.others) {
             if is_old_entry(&value)
                 && let Ok(entry) = serde_json::from_value(value)

@@ -2,7 +2,9 @@
 
 use std::{env, ffi::OsString, path::PathBuf};
 
-use super::CredentialStore;
+use s2i_core::Secret;
+
+use super::{AUTH_CONFIG, CredentialStore};
 
 /// The variables that name the files of Docker and Podman with credentials, and the directories with helpers.
 #[derive(Clone, Debug, Default)]
@@ -11,6 +13,8 @@ pub struct CredentialEnv {
     pub docker_config: Option<PathBuf>,
     /// `REGISTRY_AUTH_FILE`, which Podman uses.
     pub auth_file: Option<PathBuf>,
+    /// `DOCKER_AUTH_CONFIG`, the text of a file, which GitLab and Docker use.
+    pub auth_config: Option<Secret<String>>,
     /// `XDG_RUNTIME_DIR`
     pub runtime_dir: Option<PathBuf>,
     /// `XDG_CONFIG_HOME`, else `~/.config`.
@@ -29,10 +33,12 @@ impl CredentialEnv {
             let value = env::var_os(name).filter(|value| !value.is_empty());
             value.map(PathBuf::from)
         };
+        let text = |name| env::var(name).ok().filter(|value| !value.is_empty());
         let below_home = |name| path("HOME").map(|home| home.join(name));
         Self {
             docker_config: path("DOCKER_CONFIG").or_else(|| below_home(".docker")),
             auth_file: path("REGISTRY_AUTH_FILE"),
+            auth_config: text(AUTH_CONFIG).map(Secret::new),
             runtime_dir: path("XDG_RUNTIME_DIR"),
             config_home: path("XDG_CONFIG_HOME").or_else(|| below_home(".config")),
             old_docker_file: below_home(".dockercfg"),
@@ -85,6 +91,8 @@ impl CredentialStore {
         files.dedup();
         Self {
             files,
+            // A login in the job is meant to replace what the platform gives to all jobs.
+            auth_config: env.auth_config.clone(),
             helper_path: env.path.clone(),
         }
     }

@@ -16,7 +16,7 @@ use std::{
 };
 
 use s2i_core::{
-    ImageRef,
+    ImageRef, Secret,
     credential::{Credential, server_address},
 };
 
@@ -26,6 +26,9 @@ pub use error::CredentialError;
 use config::DockerConfig;
 use helper::Helper;
 
+/// The variable with the text of a configuration file, as CI platforms give it to jobs.
+const AUTH_CONFIG: &str = "DOCKER_AUTH_CONFIG";
+
 /// The configuration files of Docker and Podman, and the credential helpers that these name.
 ///
 /// Registries are named as in full names of images: `docker.io`, or a host with an optional port in lower case. The
@@ -34,6 +37,8 @@ use helper::Helper;
 pub struct CredentialStore {
     /// The files, all of one format. The first with a credential counts. They need not exist.
     pub files: Vec<PathBuf>,
+    /// The text of another file of this format, which counts after the files: `DOCKER_AUTH_CONFIG`. It is never written.
+    pub auth_config: Option<Secret<String>>,
     /// The directories with credential helpers, as in `PATH`. Relative ones are left out.
     pub helper_path: Option<OsString>,
 }
@@ -65,22 +70,28 @@ impl CredentialStore {
         repository: &str,
     ) -> Result<Option<Credential>, CredentialError> {
         for path in &self.files {
-            if let Some(credential) = self.get_from(path, registry, repository).await? {
-                return Ok(Some(credential));
+            let config = DockerConfig::read(path)?;
+            if let Some(found) = self.get_from(&config, path, registry, repository).await? {
+                return Ok(Some(found));
             }
         }
-        Ok(None)
+        let Some(text) = &self.auth_config else {
+            return Ok(None);
+        };
+        let name = Path::new(AUTH_CONFIG);
+        let config = DockerConfig::parse(name, text.reveal().as_bytes())?;
+        self.get_from(&config, name, registry, repository).await
     }
 
-    /// Looks in one file. The helper of a registry comes first, then the entries of the file, then the helper for all
+    /// Looks in one file, whose path is for errors. The helper of a registry comes first, then the entries of the file, then the helper for all
     /// registries: a login makes an entry in exactly one of them.
     async fn get_from(
         &self,
+        config: &DockerConfig,
         path: &Path,
         registry: &str,
         repository: &str,
     ) -> Result<Option<Credential>, CredentialError> {
-        let config = DockerConfig::read(path)?;
         let server = server_address(registry);
         for name in names(registry, repository) {
             if let Some(helper) = config.own_helper(&name)

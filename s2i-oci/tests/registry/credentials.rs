@@ -37,6 +37,7 @@ fn store(files: &[&Path], helper_path: Option<OsString>) -> CredentialStore {
     CredentialStore {
         files: files.iter().map(|file| file.to_path_buf()).collect(),
         helper_path,
+        auth_config: None,
     }
 }
 

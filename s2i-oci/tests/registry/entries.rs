@@ -20,7 +20,7 @@ fn store(dir: &Path, users: &[(&str, &str)]) -> CredentialStore {
     std::fs::write(&path, config.to_string()).unwrap();
     CredentialStore {
         files: vec![dir.join("absent/auth.json"), path],
-        helper_path: None,
+        ..CredentialStore::default()
     }
 }
 
@@ -68,13 +68,38 @@ async fn most_particular_entry_counts() {
 }
 
 #[tokio::test]
+async fn text_of_the_environment_counts_after_the_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = |name: &str, user: &str| {
+        let auth = STANDARD.encode(format!("{user}:p:w"));
+        serde_json::json!({"auths": {name: {"auth": auth}}}).to_string()
+    };
+    let mut store = store(dir.path(), &[("r.example", "file")]);
+    let image = |text: &str| text.parse().unwrap();
+    for (name, expected) in [("r.example", "file"), ("other.example", "text")] {
+        store.auth_config = Some(config(name, "text").into());
+        let found = store.get_for(&image(&format!("{name}/a"))).await.unwrap();
+        assert_eq!(found.unwrap().user(), expected, "{name}");
+    }
+    let none = store.get_for(&image("third.example/a")).await.unwrap();
+    assert_eq!(none, None);
+    store.auth_config = Some("top-secret".to_owned().into());
+    let err = store.get_for(&image("third.example/a")).await.unwrap_err();
+    assert_eq!(
+        err.to_string(),
+        "`DOCKER_AUTH_CONFIG` is not a valid configuration: see its line 1, column 2"
+    );
+    assert!(!format!("{store:?}").contains("top-secret"));
+}
+
+#[tokio::test]
 async fn all_forms_of_entries_are_read() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("auth.json");
     let image = "r.example/a".parse().unwrap();
     let store = CredentialStore {
         files: vec![path.clone()],
-        helper_path: None,
+        ..CredentialStore::default()
     };
     for (entry, expected) in [
         (r#"{"username": "u", "password": "p"}"#, Ok(Some("u"))),

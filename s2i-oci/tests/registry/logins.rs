@@ -131,7 +131,7 @@ async fn token_service_gets_the_password_or_the_identity_token() {
     let registry = Registry::new(Options {
         credentials: CredentialStore {
             files: vec![file, dir.path().join("config.json")],
-            helper_path: None,
+            ..CredentialStore::default()
         },
         ..options()
     });

@@ -17,7 +17,7 @@ use crate::{
 pub(crate) fn store(dir: &std::path::Path) -> CredentialStore {
     CredentialStore {
         files: vec![dir.join("config.json")],
-        helper_path: None,
+        ..CredentialStore::default()
     }
 }
 
