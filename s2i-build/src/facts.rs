@@ -154,7 +154,7 @@ pub struct SourceFacts {
 pub struct CommitFacts {
     /// Full id.
     pub id: String,
-    /// The requested branch or tag; else the branch that the remote's `HEAD` is on.
+    /// The requested branch or tag; else the branch that the `HEAD` of the remote or of the checkout is on, or `HEAD`.
     pub reference: String,
     /// `Name <e-mail>` of the author.
     pub author: String,
@@ -164,6 +164,7 @@ pub struct CommitFacts {
     pub tag: Option<String>,
     /// First line of the message, cut to 80 characters.
     pub subject: String,
-    /// Commit time in seconds since 1970.
-    pub time: u64,
+    /// Commit time in seconds since 1970. It is absent where only the variables of a CI platform describe the commit, and
+    /// they lack it; the files then have times of their own.
+    pub time: Option<u64>,
 }

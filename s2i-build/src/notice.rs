@@ -8,6 +8,18 @@ use crate::{
     scripts::FetchedScript,
 };
 
+/// The commit of a checkout.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct CheckedOut {
+    /// Its full ID.
+    pub id: String,
+    /// The branch, or `HEAD`.
+    pub reference: String,
+    /// The CI platform whose variables describe it; `None` where it was read from the repository.
+    pub platform: Option<&'static str>,
+}
+
 /// A decision or a finding for the user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
@@ -16,6 +28,15 @@ pub enum Notice {
     SourceDirectory {
         /// The directory.
         location: String,
+    },
+    /// The source is the files of a checkout, because there is no `git` that could check its commit out again.
+    SourceCheckout {
+        /// The directory.
+        location: String,
+        /// The commit that the files are taken to be; `None` where it is not known.
+        commit: Option<CheckedOut>,
+        /// The reason why its repository can't be read, where there is one.
+        problem: Option<String>,
     },
     /// The source is a commit of a Git repository on this machine; uncommitted changes are left out.
     SourceRepository {

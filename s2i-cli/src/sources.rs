@@ -6,7 +6,7 @@ use s2i_build::{
     BuildContext, SourceError,
     ports::SourceReader,
     request::SourceRequest,
-    source::{Fetched, LocalAndGit},
+    source::{Fetched, LocalAndGit, platform::Platform},
 };
 use s2i_core::{Script, ScriptsUrl, bounds};
 use s2i_oci::download::Downloader;
@@ -27,6 +27,10 @@ impl Sources {
             working_dir: host.working_dir.clone(),
             temp_dir: host.temp_dir.clone(),
             git: || s2i_native::supervised_command("git"),
+            platform: Platform::from_variables(|name| {
+                let value = host.variables.get(name)?;
+                String::from_utf8(value).ok()
+            }),
         };
         Self { files, extra_ca }
     }

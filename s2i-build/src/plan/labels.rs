@@ -69,7 +69,11 @@ fn of_oci(context: &Context<'_>, base: &ImageFacts) -> [(&'static str, Option<St
     let Facts { source, .. } = context.facts;
     let commit = source.commit.as_ref();
     // Without any of these, the time of the image is made up.
-    let has_time = commit.is_some() || source.newest.is_some() || context.request.epoch.is_some();
+    let of_commit = commit.and_then(|commit| commit.time);
+    let has_time = of_commit
+        .or(source.newest)
+        .or(context.request.epoch)
+        .is_some();
     let created = has_time.then(|| format_timestamp(context.times.new));
     let digest = base.digest.clone();
     let digest = digest.or_else(|| base.name.digest().map(str::to_owned));

@@ -76,7 +76,7 @@ pub struct PlannedBuild {
 /// [`PlanError`] for every request that can't succeed, before anything is started.
 pub fn plan(request: &BuildRequest, facts: &Facts) -> Result<PlannedBuild, PlanError> {
     check(request, facts)?;
-    let commit_time = facts.source.commit.as_ref().map(|commit| commit.time);
+    let commit_time = facts.source.commit.as_ref().and_then(|commit| commit.time);
     let labels = common::labels_of(&facts.builder);
     counts::check_names(&labels.build_variables, &facts.builder)?;
     let layout = layout(request, &facts.builder, &labels)?;
@@ -147,7 +147,7 @@ pub fn plan(request: &BuildRequest, facts: &Facts) -> Result<PlannedBuild, PlanE
 /// Returns the times of files: no file is later than the time of the request, and new ones are as old as the newest of the
 /// source.
 fn times(request: &BuildRequest, facts: &Facts) -> Times {
-    let commit = facts.source.commit.as_ref().map(|commit| commit.time);
+    let commit = facts.source.commit.as_ref().and_then(|commit| commit.time);
     let newest = commit.or(facts.source.newest).unwrap_or(DEFAULT_EPOCH);
     let latest = request.epoch;
     Times {

@@ -66,18 +66,33 @@ fn git_file(path: &Path, file: &Path) -> io::Result<Option<PathBuf>> {
     Ok(target.filter(|target| target.is_dir()))
 }
 
+/// Returns the common directory of a Git directory, as that of a linked work tree has one, or the directory itself.
+///
+/// # Errors
+/// [`SourceError::Io`] for a file `commondir` that can't be read.
+pub(super) fn common_dir(git_dir: &Path) -> Result<PathBuf, SourceError> {
+    let file = git_dir.join("commondir");
+    let named = read_small(&file).map_err(SourceError::io("read", &file))?;
+    Ok(named.map_or_else(|| git_dir.into(), |named| git_dir.join(path_of(&named))))
+}
+
 /// Returns the path that a file of Git's own contains. Like Git, it removes line ends after the path, but not blanks.
-pub(super) fn path_of(bytes: &[u8]) -> &Path {
+fn path_of(bytes: &[u8]) -> &Path {
     let end = bytes.iter().rposition(|byte| !b"\r\n".contains(byte));
     Path::new(OsStr::from_bytes(&bytes[..end.map_or(0, |last| last + 1)]))
 }
 
-/// Reads a small file of Git's own; `None` where there is none. The call does not wait for a FIFO.
+/// Reads a small file of Git's own, as [`read_bounded`].
+pub(super) fn read_small(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    read_bounded(path, bounds::FILE)
+}
+
+/// Reads a file of Git's own; `None` where there is none. The call does not wait for a FIFO.
 ///
 /// # Errors
 /// Errors of the file system; [`ErrorKind::InvalidInput`] for all but regular files, [`ErrorKind::FileTooLarge`]
-/// for more than [`bounds::FILE`] bytes, [`ErrorKind::InvalidData`] for a NUL byte, where Git would stop.
-pub(super) fn read_small(path: &Path) -> io::Result<Option<Vec<u8>>> {
+/// for more than `most` bytes, [`ErrorKind::InvalidData`] for a NUL byte, where Git would stop.
+pub(super) fn read_bounded(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
     let mut options = OpenOptions::new();
     let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
     options.read(true).custom_flags(flags.bits().cast_signed());
@@ -89,7 +104,7 @@ pub(super) fn read_small(path: &Path) -> io::Result<Option<Vec<u8>>> {
         let text = "it is not a regular file";
         return Err(io::Error::new(ErrorKind::InvalidInput, text));
     }
-    let bytes = bounds::read(file, bounds::FILE)?;
+    let bytes = bounds::read(file, most)?;
     if bytes.contains(&0) {
         let text = "there is a NUL byte in it";
         return Err(io::Error::new(ErrorKind::InvalidData, text));
@@ -97,10 +112,14 @@ pub(super) fn read_small(path: &Path) -> io::Result<Option<Vec<u8>>> {
     Ok(Some(bytes))
 }
 
-/// Returns whether a repository has no commit: no entries in `refs`, and no packed refs.
+/// Returns whether a repository has no commit: no entries in `refs`, no packed refs, and none that is checked out by
+/// itself.
 pub(super) fn is_empty_repository(git_dir: &Path) -> bool {
+    let head = read_small(&git_dir.join("HEAD")).unwrap_or_default();
+    let is_detached = head.is_some_and(|head| !head.starts_with(b"ref:"));
     // A linked work tree keeps its refs in the main repository.
-    !git_dir.join("commondir").exists()
+    !is_detached
+        && !git_dir.join("commondir").exists()
         && !git_dir.join("packed-refs").exists()
         && !may_hold_a_file(git_dir.join("refs"), MAX_REFS)
 }

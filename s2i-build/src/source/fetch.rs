@@ -1,8 +1,13 @@
 //! The adapter for directories and Git repositories.
 
-use std::{collections::BTreeMap, io, path::PathBuf, process::Command};
+use std::{
+    collections::BTreeMap,
+    io,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
-use s2i_core::{OpenDir, Script, ScriptsUrl};
+use s2i_core::{ErrorChain, OpenDir, Script, ScriptsUrl};
 
 use super::{
     Fetched, SourceError,
@@ -11,11 +16,20 @@ use super::{
     git::{self, Git, Remote},
     location::{self, Place, SourceLocation},
     objects::Objects,
+    platform::Platform,
+    repository::{DETACHED, Repository},
     submodules,
 };
 use crate::{
-    cancel::CancelToken, context::BuildContext, notice::Notice, ports::SourceReader,
-    request::SourceRequest, scripts::read_directory, stream::blocking,
+    cancel::CancelToken,
+    context::BuildContext,
+    facts::CommitFacts,
+    notice::{CheckedOut, Notice},
+    plan::Submodules,
+    ports::SourceReader,
+    request::SourceRequest,
+    scripts::read_directory,
+    stream::blocking,
 };
 
 /// A reader of sources from directories of this machine and from all that Git can fetch.
@@ -27,11 +41,13 @@ pub struct LocalAndGit {
     pub temp_dir: PathBuf,
     /// Returns the command that starts Git.
     pub git: fn() -> Command,
+    /// The CI platform whose checkout a directory may be.
+    pub platform: Option<Platform>,
 }
 
 impl LocalAndGit {
-    /// Returns the reader for this process: with its working directory, its directory for temporary files, and the
-    /// `git` in its `PATH`.
+    /// Returns the reader for this process: with its working directory, its directory for temporary files, the `git` in
+    /// its `PATH`, and the CI platform that its variables name.
     ///
     /// # Errors
     /// The working directory does not exist any more or can't be read.
@@ -40,6 +56,7 @@ impl LocalAndGit {
             working_dir: std::env::current_dir()?,
             temp_dir: std::env::temp_dir(),
             git: usual_git,
+            platform: Platform::from_env(),
         })
     }
 }
@@ -53,6 +70,13 @@ pub fn usual_git() -> Command {
 /// The way to read a source, after an inspection of its location.
 enum Way {
     Copy(OpenDir),
+    /// The files of a checkout, which are taken to be those of its commit.
+    WorkTree {
+        dir: OpenDir,
+        commit: Option<KnownCommit>,
+        /// The reason why its repository can't be read.
+        problem: Option<SourceError>,
+    },
     Local {
         repository: OpenDir,
         objects: Objects,
@@ -60,6 +84,15 @@ enum Way {
     Remote {
         url: String,
     },
+}
+
+/// The commit of a checkout that is not made here.
+struct KnownCommit {
+    facts: CommitFacts,
+    /// The address of its repository, without credentials.
+    repository: Option<String>,
+    /// The platform that describes it; `None` where it was read from the repository.
+    platform: Option<&'static str>,
 }
 
 impl SourceReader for LocalAndGit {
@@ -81,6 +114,16 @@ impl SourceReader for LocalAndGit {
             Way::Copy(dir) => {
                 let location = setting.absolute_location(&request.location);
                 Fetched::inspect(dir, &request, location, None, None)
+            }
+            Way::WorkTree { dir, commit, .. } => {
+                let location = setting.absolute_location(&request.location);
+                let (facts, repository) = match commit {
+                    Some(known) => (Some(known.facts), known.repository),
+                    None => (None, None),
+                };
+                let mut fetched = Fetched::inspect(dir, &request, location, facts, None)?;
+                fetched.facts.repository = repository;
+                Ok(fetched)
             }
             Way::Local {
                 repository,
@@ -128,12 +171,18 @@ impl LocalAndGit {
         };
         let reference = request.git_ref.as_ref();
         match (kind, reference.or(request.location.fragment.as_ref())) {
-            (Kind::Repository(git_dir), _) => {
+            (Kind::Repository(git_dir), reference) => {
                 let location = request.location.public();
                 if directory::is_empty_repository(&git_dir) {
                     return Err(SourceError::EmptyRepository(location));
                 }
                 let objects = Objects::find(&dir, &git_dir, &location)?;
+                if reference.is_none()
+                    && Self::can_take_work_tree(&dir, &git_dir, request)
+                    && !git::is_installed(self.git)
+                {
+                    return Ok(self.work_tree(dir, &git_dir));
+                }
                 Ok(Way::Local {
                     repository: dir,
                     objects,
@@ -143,8 +192,68 @@ impl LocalAndGit {
                 reference: reference.clone(),
                 path: dir.path().to_owned(),
             }),
-            (Kind::Plain, None) => Ok(Way::Copy(dir)),
+            (Kind::Plain, None) => Ok(match self.described(&dir) {
+                Some(commit) if !request.copy => Way::WorkTree {
+                    dir,
+                    commit: Some(commit),
+                    problem: None,
+                },
+                _ => Way::Copy(dir),
+            }),
         }
+    }
+
+    /// Returns whether the files of a checkout can stand for its commit: a bare repository has none, and submodules that
+    /// the request leaves out may be among them.
+    fn can_take_work_tree(dir: &OpenDir, git_dir: &Path, request: &SourceRequest) -> bool {
+        let path = directory::handle_path(dir);
+        let has_submodules = path.join(".gitmodules").symlink_metadata().is_ok();
+        git_dir != path && !(has_submodules && request.submodules == Submodules::Ignore)
+    }
+
+    /// Returns the way that takes the files of a checkout: with the commit of its repository, else with that of the
+    /// platform.
+    fn work_tree(&self, dir: OpenDir, git_dir: &Path) -> Way {
+        let described = self.described(&dir);
+        let read = || {
+            let repository = Repository::open(git_dir)?;
+            let mut facts = repository.commit(None)?;
+            if let Some(KnownCommit { facts: known, .. }) = &described
+                && known.id == facts.id
+            {
+                // Platforms check a commit out by itself, and without its tags.
+                if facts.reference == DETACHED && !known.reference.is_empty() {
+                    facts.reference.clone_from(&known.reference);
+                }
+                facts.tag = known.tag.clone().or(facts.tag);
+            }
+            let origin = repository.origin();
+            Ok(KnownCommit {
+                facts,
+                repository: origin.and_then(|url| location::public_url(&url)),
+                platform: None,
+            })
+        };
+        let (commit, problem) = match read() {
+            Ok(commit) => (Some(commit), None),
+            Err(err) => (None, Some(err)),
+        };
+        let commit = commit.or(described);
+        Way::WorkTree {
+            dir,
+            commit,
+            problem,
+        }
+    }
+
+    /// Returns the commit that the platform names, if this directory is its checkout.
+    fn described(&self, dir: &OpenDir) -> Option<KnownCommit> {
+        let platform = self.platform.as_ref()?;
+        platform.is_checkout(dir).then(|| KnownCommit {
+            facts: platform.commit.clone(),
+            repository: platform.repository.clone(),
+            platform: Some(platform.name),
+        })
     }
 
     /// Returns the location for the label of the image, from which it can be built again in any directory.
@@ -200,15 +309,11 @@ impl LocalAndGit {
 
 /// Returns the URL of a repository, without credentials: of one on this machine, that of its `origin`.
 fn repository(git: &Git<'_>, location: &SourceLocation) -> Option<String> {
-    let place = match git.remote {
-        Remote::Url(_) => location.place.clone(),
-        Remote::Local(dir) => location::place(&git.origin_of(dir)?).ok()?,
-    };
-    let origin = SourceLocation {
-        place,
-        fragment: None,
-    };
-    matches!(origin.place, Place::Remote(_)).then(|| origin.public())
+    match (git.remote, &location.place) {
+        (Remote::Local(dir), _) => location::public_url(&git.origin_of(dir)?),
+        (Remote::Url(_), Place::Remote(url)) => location::public_url(url),
+        (Remote::Url(_), Place::Directory(_)) => None,
+    }
 }
 
 /// Fails when a repository or the places of its objects have changed since before Git read it.
@@ -242,6 +347,17 @@ fn notice(way: &Way, location: &SourceLocation, git_ref: Option<&str>) -> Notice
     let (reference, location) = (reference.to_owned(), location.public());
     match way {
         Way::Copy(_) => Notice::SourceDirectory { location },
+        Way::WorkTree {
+            commit, problem, ..
+        } => Notice::SourceCheckout {
+            location,
+            commit: commit.as_ref().map(|known| CheckedOut {
+                id: known.facts.id.clone(),
+                reference: known.facts.reference.clone(),
+                platform: known.platform,
+            }),
+            problem: problem.as_ref().map(|err| ErrorChain(err).to_string()),
+        },
         Way::Local { objects, .. } => {
             let objects = objects.outside.iter();
             let objects = objects.map(|path| path.display().to_string());

@@ -43,8 +43,8 @@ pub(super) fn of_contents(
 /// The facts about the files of a tree at a moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Survey {
-    /// A text that is the same for two trees only if the same files go into a container: a digest of the contents of a
-    /// checkout, else one of the metadata of the files. It is absent where the tree can't be read, or has changed a
+    /// A text that is the same for two trees only if the same files go into a container: a digest of the contents of the
+    /// files of a commit, else one of the metadata of the files. It is absent where the tree can't be read, or has changed a
     /// moment ago.
     pub fingerprint: Option<String>,
     /// The newest modification time of the files of a directory, in seconds since 1970. It is absent for a checkout, and

@@ -157,6 +157,13 @@ pub fn without_credentials(url: &str) -> String {
     }
 }
 
+/// Returns a URL that Git can fetch over a network, without credentials; `None` for all other texts.
+pub(super) fn public_url(text: &str) -> Option<String> {
+    let place = place(text).ok()?;
+    let fragment = None;
+    matches!(place, Place::Remote(_)).then(|| SourceLocation { place, fragment }.public())
+}
+
 impl SourceLocation {
     /// Returns the place as text without credentials and fragment, for labels and messages.
     #[must_use]

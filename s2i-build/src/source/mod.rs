@@ -10,7 +10,9 @@ pub mod location;
 mod matches;
 mod modules;
 mod objects;
+pub mod platform;
 mod reference;
+mod repository;
 mod submodules;
 mod tree;
 
@@ -43,6 +45,15 @@ pub enum SourceError {
     /// The repository has no commit.
     #[error("the Git repository `{0}` has no commit yet")]
     EmptyRepository(String),
+    /// The commit of a repository can't be read.
+    #[error("can't read the commit of `{}`", path.display())]
+    Commit {
+        /// Git's own directory.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        source: BoxError,
+    },
     /// `git` is not on this machine.
     #[error("`git` is needed to fetch `{0}` and is not on this machine")]
     NoGit(String),

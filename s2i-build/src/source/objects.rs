@@ -18,7 +18,7 @@ use s2i_core::OpenDir;
 
 use super::{
     SourceError,
-    directory::{handle_path, path_of, read_small},
+    directory::{common_dir, handle_path, read_small},
 };
 
 /// The maximal number of entries of object directories that are inspected.
@@ -88,11 +88,10 @@ fn existing(path: &Path) -> Result<Option<PathBuf>, SourceError> {
     }
 }
 
-/// Returns the common directory of a Git directory, as that of a linked work tree has one, or the directory itself.
-fn common_dir(git_dir: &Path) -> Result<PathBuf, SourceError> {
-    let file = git_dir.join("commondir");
-    let named = read_small(&file).map_err(SourceError::io("read", &file))?;
-    canonical(&git_dir.join(path_of(&named.unwrap_or_default())))
+/// Returns whether a path leads to something that is neither a file nor a directory.
+fn is_special(path: &Path) -> bool {
+    let found = path.metadata();
+    found.is_ok_and(|found| !found.is_file() && !found.is_dir())
 }
 
 /// Returns the object directories that the `alternates` of one name.
@@ -160,7 +159,7 @@ impl Search {
         let mut stores = Vec::new();
         for git_dir in git_dirs {
             self.is_inside(&git_dir);
-            let common = common_dir(&git_dir)?;
+            let common = canonical(&common_dir(&git_dir)?)?;
             self.is_inside(&common);
             stores.push(common.join("objects"));
         }
@@ -206,6 +205,10 @@ impl Search {
                 let kind = entry.file_type().map_err(failed())?;
                 if kind.is_dir() && is_top {
                     directories.push((entry.path(), false));
+                } else if is_special(&entry.path()) {
+                    // A reader would wait, or read without an end.
+                    let err = io::Error::new(ErrorKind::InvalidInput, "it is not a regular file");
+                    return Err(SourceError::io("read", entry.path())(err));
                 } else if kind.is_symlink()
                     && let Some(target) = existing(&entry.path())?
                     && self.is_inside(&target)

@@ -51,7 +51,7 @@ pub struct Fetched {
     filter: Arc<Filter>,
     /// The checkout, if there is one; removed on drop.
     checkout: Option<Checkout>,
-    /// The fingerprint of a checkout, to which no other process writes.
+    /// The fingerprint of a checkout of this process, to which no other one writes.
     checked_out: OnceLock<String>,
 }
 
@@ -144,6 +144,12 @@ impl Fetched {
         })
     }
 
+    /// Returns whether the files are those of a commit, whose time counts for all of them.
+    fn is_of_commit(&self) -> bool {
+        let commit = self.facts.commit.as_ref();
+        commit.is_some_and(|commit| commit.time.is_some())
+    }
+
     /// Returns the tree as an input of a container. Files of a directory keep their times and modes. Those of a commit have
     /// neither: their times are all the same, and their modes depend on the user who checks them out.
     #[must_use]
@@ -153,7 +159,7 @@ impl Fetched {
             filter: Arc::clone(&self.filter),
             mtime: times.new,
             keep: Keep {
-                modes: self.checkout.is_none(),
+                modes: !self.is_of_commit(),
                 times: self.kept_times(times),
             },
         }
@@ -161,9 +167,7 @@ impl Fetched {
 
     fn kept_times(&self, times: Times) -> Option<KeptTimes> {
         let started = None;
-        self.checkout
-            .is_none()
-            .then_some(KeptTimes { times, started })
+        (!self.is_of_commit()).then_some(KeptTimes { times, started })
     }
 
     /// Returns scripts of the tree as an archive of plain executable files. Links are only followed inside the tree.
@@ -230,19 +234,22 @@ impl Fetched {
     pub async fn survey(&self) -> Survey {
         let (root, filter) = (Arc::clone(&self.root), Arc::clone(&self.filter));
         let scripts: Vec<_> = self.facts.scripts.iter().copied().collect();
-        if self.checkout.is_none() {
+        if !self.is_of_commit() {
             let found = move || fingerprint::of_metadata(&root, &filter, &scripts);
             let found = blocking(found).await.and_then(|found| found);
             return found.unwrap_or_default();
         }
-        if self.checked_out.get().is_none() {
+        let mut fingerprint = self.checked_out.get().cloned();
+        if fingerprint.is_none() {
             let found = move || fingerprint::of_contents(&root, &filter, &scripts);
-            if let Ok(Ok(found)) = blocking(found).await {
-                self.checked_out.get_or_init(|| found);
-            }
+            fingerprint = blocking(found).await.and_then(|found| found).ok();
+        }
+        // Another process may write to a checkout that is not of this process.
+        if let (Some(_), Some(found)) = (&self.checkout, &fingerprint) {
+            self.checked_out.get_or_init(|| found.clone());
         }
         Survey {
-            fingerprint: self.checked_out.get().cloned(),
+            fingerprint,
             newest: None,
         }
     }

@@ -45,6 +45,7 @@ fn calls(place: &Place, location: &str, reference: Option<&str>) -> Vec<Vec<Stri
         working_dir: place.path(""),
         temp_dir: place.path("tmp"),
         git: recording_git,
+        ..place.source()
     };
     let (progress, cancel) = (Progress::new(&()), CancelToken::default());
     let fetch = source.fetch(&request, BuildContext::new(&progress, &cancel));

@@ -7,6 +7,7 @@
 //! - `keys`: which builds an engine takes for the same
 //! - `races`: sources that change while they are built
 //! - `sources`: directories and Git repositories, with the real `git`
+//! - `checkouts`: checkouts of Git repositories without the program `git`
 //! - `submodules`: submodules, clones and references
 //! - `lfs`: files of Git LFS, with the real `git-lfs`
 //! - `triggers`: builders with `ONBUILD` triggers
@@ -15,6 +16,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
+mod checkouts;
 mod choices;
 mod destinations;
 mod dockerfiles;

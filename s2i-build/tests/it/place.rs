@@ -59,6 +59,7 @@ impl Place {
             working_dir: self.dir.path().into(),
             temp_dir: self.path("tmp"),
             git: usual_git,
+            platform: None,
         }
     }
 

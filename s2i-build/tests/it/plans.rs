@@ -215,7 +215,7 @@ fn the_commit_dates_and_labels_the_image() {
         date: "Mon Jan 1 00:00:00 2024 +0000".into(),
         tag: Some("v1".into()),
         subject: "Start".into(),
-        time: 1_704_067_200,
+        time: Some(1_704_067_200),
     });
     let mut request = request();
     request.description = Some("A web application".into());
@@ -423,7 +423,7 @@ fn times_are_those_of_the_source_up_to_that_of_the_request() {
         request.epoch = epoch;
         facts.source.newest = newest;
         facts.source.commit = commit.map(|time| CommitFacts {
-            time,
+            time: Some(time),
             ..CommitFacts::default()
         });
         let Times { new, latest } = plan(&request, &facts).unwrap().plan.times;

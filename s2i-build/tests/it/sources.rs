@@ -635,7 +635,7 @@ fn write_alternates(app: &Path, bytes: &[u8]) {
 }
 
 /// The file that must be named, and how it becomes one that can't be followed.
-const UNREADABLE: [Elsewhere; 8] = [
+const UNREADABLE: [Elsewhere; 9] = [
     ("alternates", |app| {
         write_alternates(app, b"\"../../../other/.git/\\157bjects\"\n");
     }),
@@ -657,6 +657,9 @@ const UNREADABLE: [Elsewhere; 8] = [
         write_alternates(app, b"../../loop\n");
     }),
     ("commondir", |app| mkfifo(&app.join(".git/commondir"))),
+    (".git/objects/info/fifo", |app| {
+        mkfifo(&app.join(".git/objects/info/fifo"));
+    }),
     (".git", |app| {
         fs::remove_dir_all(app.join(".git")).unwrap();
         let long = "/".repeat(1 << 20);

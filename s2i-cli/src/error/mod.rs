@@ -277,7 +277,8 @@ fn source_code(err: &SourceError) -> Code {
             exit::USAGE
         }
         SourceError::Interrupted(reason) => interrupt_code(*reason),
-        SourceError::NoGit { .. }
+        SourceError::Commit { .. }
+        | SourceError::NoGit { .. }
         | SourceError::Git { .. }
         | SourceError::Ignore(_)
         | SourceError::OutsideObjects { .. }
@@ -383,7 +384,12 @@ fn source_hint(err: &SourceError) -> Option<&'static str> {
         SourceError::EmptyRepository { .. } => {
             "commit something, or build the files as they are with --copy"
         }
-        SourceError::NoGit { .. } => "install it, for example: apt-get install git",
+        SourceError::Commit { .. } => {
+            "see what `git log -1` finds, or build the files as they are with --copy"
+        }
+        SourceError::NoGit { .. } => {
+            "install it, for example: apt-get install git; a checkout needs none without a reference"
+        }
         SourceError::RefOfFiles { .. } => {
             "leave out --copy to build from the Git repository, or leave out the reference"
         }

@@ -161,6 +161,10 @@ fn sources() {
         of(SourceError::ContextDirOutside("../x".into())),
         of(SourceError::EmptyRepository(location())),
         of(SourceError::NoGit(location())),
+        of(SourceError::Commit {
+            path: "app/.git".into(),
+            source: "there is no `HEAD`".into(),
+        }),
         of(SourceError::Git {
             location: location(),
             operation: "fetch",
@@ -204,7 +208,8 @@ fn sources() {
     14 the source has no directory `cmd` | --context-dir is relative to the root of the source
     14 the context directory `../x` leads out of the source
     16 the Git repository `https://example.org/app` has no commit yet | commit something, or build the files as they are with --copy
-    8 `git` is needed to fetch `https://example.org/app` and is not on this machine | install it, for example: apt-get install git
+    8 `git` is needed to fetch `https://example.org/app` and is not on this machine | install it, for example: apt-get install git; a checkout needs none without a reference
+    8 can't read the commit of `app/.git`: there is no `HEAD` | see what `git log -1` finds, or build the files as they are with --copy
     8 can't fetch `https://example.org/app`: git fetch failed: could not read Username
     2 `-h` can't be the name of a branch, tag or commit
     8 the Git repository `app` belongs to another user (uid 1001) and takes its objects from `/home/me/app/.git` | build the files as they are with --copy, or build as the owner of the repository

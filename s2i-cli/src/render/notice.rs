@@ -1,7 +1,7 @@
 //! The sentences for notices.
 
 use s2i_build::{
-    notice::{EntrypointFault, Notice},
+    notice::{CheckedOut, EntrypointFault, Notice},
     plan::{ChoiceReason, ResultReason},
     scripts::FetchedScript,
 };
@@ -14,6 +14,11 @@ const SEVERAL: usize = 10;
 pub(super) fn sentence(notice: &Notice) -> String {
     match notice {
         Notice::SourceDirectory { location } => format!("source: the files in {location}"),
+        Notice::SourceCheckout {
+            location,
+            commit,
+            problem,
+        } => checkout(location, commit.as_ref(), problem.as_deref()),
         Notice::SourceRepository {
             location,
             reference,
@@ -79,6 +84,21 @@ fn several(names: &[String]) -> String {
         }
         _ => names.join(", "),
     }
+}
+
+fn checkout(location: &str, commit: Option<&CheckedOut>, problem: Option<&str>) -> String {
+    let problem = problem.map(|problem| format!("; {problem}"));
+    let problem = problem.unwrap_or_default();
+    let Some(commit) = commit else {
+        return format!("source: the files in {location}, without a commit{problem}");
+    };
+    let id = commit.id.get(..12).unwrap_or(&commit.id);
+    let origin = match commit.platform {
+        Some(platform) => format!("by the variables of {platform}"),
+        None => "by its repository, read without `git`".into(),
+    };
+    let reference = &commit.reference;
+    format!("source: the files in {location}, commit {id} of {reference} {origin}{problem}")
 }
 
 fn repository(location: &str, reference: &str, objects: &[String]) -> String {
@@ -201,10 +221,24 @@ mod tests {
                 })
                 .collect(),
         };
+        let checkout = |commit, problem: Option<&str>| Notice::SourceCheckout {
+            location: "app".into(),
+            commit,
+            problem: problem.map(Into::into),
+        };
+        let commit = |platform| CheckedOut {
+            id: "0123456789abcdef".into(),
+            reference: "main".into(),
+            platform,
+        };
         let notices = [
             Notice::SourceDirectory {
                 location: "app".into(),
             },
+            checkout(Some(commit(None)), None),
+            checkout(Some(commit(Some("GitLab"))), None),
+            checkout(Some(commit(Some("GitLab"))), Some("there is no `HEAD`")),
+            checkout(None, Some("there is no `HEAD`")),
             repository(&[]),
             repository(&["/other/.git"]),
             fetched(&[]),
@@ -235,6 +269,10 @@ mod tests {
         ];
         insta::assert_snapshot!(text(&notices), @"
         source: the files in app
+        source: the files in app, commit 0123456789ab of main by its repository, read without `git`
+        source: the files in app, commit 0123456789ab of main by the variables of GitLab
+        source: the files in app, commit 0123456789ab of main by the variables of GitLab; there is no `HEAD`
+        source: the files in app, without a commit; there is no `HEAD`
         source: HEAD of the Git repository app; uncommitted changes are not built (--copy builds them)
         source: HEAD of the Git repository app, which takes objects from /other/.git; uncommitted changes are not built (--copy builds them)
         there are no scripts at https://example.org/s2i

@@ -9,9 +9,10 @@ use std::{
     process::Command,
 };
 
+pub(super) use process::is_installed;
 use s2i_core::{OpenDir, bounds};
 
-use super::{SourceError, directory::handle_path, reference::Reference};
+use super::{SourceError, directory::handle_path, reference::Reference, repository::Repository};
 use crate::{cancel::CancelToken, facts::CommitFacts};
 
 /// The mode of a submodule in a tree.
@@ -215,37 +216,9 @@ impl Git<'_> {
     }
 
     fn facts(&self, reference: Option<&str>) -> Result<CommitFacts, SourceError> {
-        let format = "--format=%H%x00%an <%ae>%x00%ad%x00%ct%x00%s";
-        let text = self.run("log", &["-1", "--date=default", format])?;
-        let mut fields = text.trim_end_matches('\n').split('\0').map(str::to_owned);
-        let mut next = || fields.next().unwrap_or_default();
-        let (id, author, date, time, subject) = (next(), next(), next(), next(), next());
-        Ok(CommitFacts {
-            id,
-            reference: reference.map_or_else(|| self.remote_branch(), str::to_owned),
-            author,
-            date,
-            tag: self.tag(reference),
-            subject: shorten(&subject),
-            time: time.parse().unwrap_or_default(),
-        })
-    }
-
-    /// Returns the tag of the checked out commit: the requested one, or else the newest one, or of several equally new
-    /// ones the highest version.
-    fn tag(&self, reference: Option<&str>) -> Option<String> {
-        let args = [
-            "--points-at=HEAD",
-            "--sort=-version:refname",
-            "--sort=-creatordate",
-            "--format=%(refname:strip=2)",
-            "refs/tags",
-        ];
-        let tags = self.run("for-each-ref", &args).ok()?;
-        let requested = reference.map(|name| name.strip_prefix("refs/tags/").unwrap_or(name));
-        let is_requested = |tag: &&str| Some(*tag) == requested;
-        let tag = tags.lines().find(is_requested);
-        tag.or_else(|| tags.lines().next()).map(str::to_owned)
+        let default = reference.is_none().then(|| self.remote_branch());
+        let reference = reference.or(default.as_deref());
+        Repository::open(&self.checkout.join(".git"))?.commit(reference)
     }
 
     /// Returns the submodules of the checked out tree, and the files that it has about others.
@@ -352,24 +325,5 @@ fn only_special(stream: impl Read) -> io::Result<Vec<u8>> {
             let text = "there are too many submodules and files of attributes";
             return Err(io::Error::new(ErrorKind::FileTooLarge, text));
         }
-    }
-}
-
-/// Shortens a text to 80 characters. The last two are `..` when it was truncated.
-fn shorten(subject: &str) -> String {
-    match subject.chars().count() {
-        0..=80 => subject.into(),
-        _ => subject.chars().take(78).chain("..".chars()).collect(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn long_subjects_are_truncated() {
-        assert_eq!(shorten("short"), "short");
-        assert_eq!(shorten(&"é".repeat(81)).chars().count(), 80);
     }
 }

@@ -9,7 +9,10 @@ use std::{
     time::Duration,
 };
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::{
+    fs::{Access, access},
+    process::{Pid, Signal, kill_process_group},
+};
 use s2i_core::bounds;
 
 use super::{Git, Remote};
@@ -126,6 +129,8 @@ impl Git<'_> {
         // A prompt would hang the build.
         command.env("GIT_TERMINAL_PROMPT", "0").env("LC_ALL", "C");
         command.env("SSH_ASKPASS_REQUIRE", "force");
+        // The other kinds of storage for branches are not read here.
+        command.env("GIT_DEFAULT_REF_FORMAT", "files");
         // A partial clone names the server to fetch from itself.
         command.env("GIT_NO_LAZY_FETCH", "1");
         command
@@ -219,6 +224,16 @@ impl Git<'_> {
             message,
         }
     }
+}
+
+/// Returns whether there is a Git to start.
+pub(in crate::source) fn is_installed(program: fn() -> Command) -> bool {
+    let command = program();
+    let name = command.get_program();
+    let places = absolute(std::env::var_os("PATH"));
+    // An absolute name replaces the directory.
+    let mut paths = std::env::split_paths(&places).map(|place| place.join(name));
+    paths.any(|path| path.is_file() && access(&path, Access::EXEC_OK).is_ok())
 }
 
 /// Returns the absolute directories of `PATH`. Relative ones would depend on the working directory, which is that of
