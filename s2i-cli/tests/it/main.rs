@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 mod choices;
+mod ci;
 mod create;
 #[path = "../../../s2i-docker/tests/it/daemon/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "the tests of s2i-docker use more")]
@@ -16,6 +17,8 @@ mod exits;
 mod help;
 mod images;
 mod legacy;
+#[path = "../live/platforms/mod.rs"]
+mod platforms;
 #[path = "../live/report.rs"]
 #[expect(dead_code, reason = "only live tests report their times")]
 mod report;

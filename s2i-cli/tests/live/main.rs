@@ -34,6 +34,7 @@
 //! | [`samples`] | every sample application with the images of this project |
 //! | [`tools`] | the tools in builder images |
 //! | [`others`] | the images of this project with other tools |
+//! | [`ci`] | the action, the component, the template and the task for CI platforms, as their runners start them |
 //! | [`pages`] | every command of the pages in `docs/` |
 //! | [`upstream`] | the scenarios of the Go tool's own tests |
 //! | [`callers`] | the command lines of other tools and of scripts, as they are |
@@ -41,7 +42,7 @@
 //!
 //! They use [`harness`] (the environment of a test), [`process`] (`s2i` as a process), [`engine`] (the content of
 //! the engine), [`images`] (builders for tests), [`kit`] (those of this project), [`containers`] (running results),
-//! [`report`] (times and skipped tests), [`repository`] (Git) and [`stalls`] (slow servers and archives).
+//! [`platforms`] (the jobs of CI platforms), [`report`] (times and skipped tests), [`repository`] (Git) and [`stalls`] (slow servers and archives).
 //!
 //! `S2I_TEST_ENGINE` names the engine: as `unix:///path`, and then `DOCKER_HOST` names the same one, or
 //! as `native`. The embedded engine works over the store that `S2I_TEST_STORE` names, else over one that
@@ -58,6 +59,7 @@ mod bounds;
 mod builds;
 mod callers;
 mod choices;
+mod ci;
 mod containers;
 mod create;
 mod determinism;
@@ -77,6 +79,7 @@ mod modules;
 mod others;
 mod pages;
 mod parity;
+mod platforms;
 mod process;
 mod registries;
 mod registry;

@@ -82,7 +82,7 @@ const PAGES: [Page; 5] = [
     },
     Page {
         name: "ci.md",
-        images: &["s2i/go", "s2i/scratch"],
+        images: &["s2i/go", "s2i/go:ci", "s2i/scratch"],
         registry: Needs::Login,
         is_usual: false,
     },
