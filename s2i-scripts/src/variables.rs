@@ -121,6 +121,12 @@ variables! { GO:
         "the import path of a source without go.mod; by default that of its import comment";
     GOPRIVATE, ASSEMBLE =>
         "modules that come from their own hosts and not from a public proxy, as in Go's documentation";
+    GOPROXY, ASSEMBLE =>
+        "the proxies that modules come from, as in Go's documentation";
+    GONOPROXY, ASSEMBLE =>
+        "modules that no proxy is asked for; by default those of GOPRIVATE";
+    GOSUMDB, ASSEMBLE =>
+        "the database that has the digests of modules, or `off`";
     NETRC, ASSEMBLE =>
         "a file outside of the image with names and passwords for hosts of modules, such as a mounted secret";
     CGO_ENABLED = "0", ASSEMBLE =>
@@ -146,12 +152,6 @@ variables! { NODE:
         "a token for the registry; it reaches the package manager and nothing of the image";
     NPM_AUTH, ASSEMBLE =>
         "`user:password` for the registry, base64-encoded, where it takes no token";
-    HTTPS_PROXY, ASSEMBLE, ["https_proxy"] =>
-        "the proxy for `https:` addresses; a password in it is never shown";
-    HTTP_PROXY, ASSEMBLE, ["http_proxy"] =>
-        "the proxy for `http:` addresses";
-    NO_PROXY, ASSEMBLE, ["no_proxy"] =>
-        "hosts that are reached without a proxy";
 }
 
 variables! { BINARIES:
@@ -174,6 +174,12 @@ variables! { BUILD:
         "the directory of `src/` and `artifacts/`; must equal the image's label `io.openshift.s2i.destination`";
     APP_ROOT = DEFAULT_APP_ROOT, ALL =>
         "the directory that the image keeps: programs in `bin/`, applications that are more than that in `src/`, caches in `cache/`";
+    HTTPS_PROXY, ASSEMBLE, ["https_proxy"] =>
+        "the proxy for `https:` addresses; a password in it is never shown";
+    HTTP_PROXY, ASSEMBLE, ["http_proxy"] =>
+        "the proxy for `http:` addresses";
+    NO_PROXY, ASSEMBLE, ["no_proxy"] =>
+        "hosts that are reached without a proxy";
     TMPDIR = "/tmp", ASSEMBLE =>
         "the directory of the scratch directory, which only a running build needs";
     SOURCE_DATE_EPOCH = "0", ALL_BUT_RUN =>

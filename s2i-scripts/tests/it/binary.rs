@@ -36,7 +36,8 @@ fn program(machine: u8) -> Vec<u8> {
 const AMD64: u8 = 62;
 const ARM64: u8 = 183;
 
-fn current() -> (u8, &'static str) {
+/// Returns the number and the name of this processor.
+pub(crate) fn current() -> (u8, &'static str) {
     if cfg!(target_arch = "aarch64") {
         (ARM64, "arm64")
     } else {
@@ -46,7 +47,7 @@ fn current() -> (u8, &'static str) {
 
 impl Image {
     /// Adds a program to the source, without the right to execute it.
-    fn binary(self, name: &str, machine: u8) -> Self {
+    pub(crate) fn binary(self, name: &str, machine: u8) -> Self {
         let path = self.path("tmp/src").join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, program(machine)).unwrap();

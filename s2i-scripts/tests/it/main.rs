@@ -7,6 +7,7 @@
 //! - `node`: applications for Node.js
 //! - `ranges`: ranges of versions, compared with npm
 //! - `run`: becoming a program
+//! - `runtime`: what `assemble` leaves for a runtime image
 //! - `server`: applications that run, and their pages
 //! - `site`: sites, served by `run` itself
 
@@ -19,5 +20,6 @@ mod image;
 mod node;
 mod ranges;
 mod run;
+mod runtime;
 mod server;
 mod site;

@@ -192,6 +192,48 @@ fn assemble_runtime_seals_programs() {
 }
 
 #[test]
+fn label_of_each_builder_names_the_variables_of_assemble() {
+    // s2i and the image set these.
+    let set = [
+        "APP_ROOT",
+        "S2I_DESTINATION",
+        "S2I_INCREMENTAL",
+        "SOURCE_DATE_EPOCH",
+    ];
+    for (builder, tools) in [
+        ("go", &["go"][..]),
+        ("node", &["node", "npm"]),
+        ("binary", &[]),
+    ] {
+        let image = tools
+            .iter()
+            .fold(Image::new(), |image, tool| image.program(tool, "/bin/true"));
+        let path = image.path("app-root/bin").to_str().unwrap().to_owned();
+        let usage = image.env("PATH", &path).script(Script::Usage, &["--json"]);
+        let usage: serde_json::Value = serde_json::from_slice(&usage.stdout).unwrap();
+        assert_eq!(usage["image"], builder);
+        let groups = usage["groups"].as_array().unwrap().iter();
+        let read = groups.filter(|group| group["is_read_here"] == true);
+        let variables = read.flat_map(|group| group["variables"].as_array().unwrap());
+        let names = variables.filter_map(|variable| {
+            let scripts = variable["scripts"].as_array().unwrap();
+            let name = variable["name"].as_str().unwrap();
+            let is_listed = scripts.contains(&"assemble".into()) && !set.contains(&name);
+            let aliases = variable["aliases"].as_array().into_iter().flatten();
+            let names = std::iter::once(name).chain(aliases.filter_map(|alias| alias.as_str()));
+            is_listed.then(|| names.collect::<Vec<_>>().join(","))
+        });
+        let label = format!(
+            "\n\"io.s2i.variables\" = \"{}\"\n",
+            names.collect::<Vec<_>>().join(",")
+        );
+        let images = concat!(env!("CARGO_MANIFEST_DIR"), "/../builder-images");
+        let definition = fs::read_to_string(format!("{images}/{builder}/image.toml")).unwrap();
+        assert!(definition.contains(&label), "{builder} lacks{label}");
+    }
+}
+
+#[test]
 fn nested_directory_of_the_application_is_moved_up() {
     let image = Image::new().program("app", "/bin/true");
     let root = image.path("app-root");

@@ -44,6 +44,11 @@ pub(crate) fn plan(facts: &Facts, request: &Request, dirs: &Directories) -> Resu
     reasons.extend(programs.iter().map(reason));
     let bin = dirs.bin();
     let mut steps = vec![Step::MakeDirectory { path: bin.clone() }];
+    // The directory gets its time with the last program, so everything else in it comes first.
+    steps.extend(facts.procfile.as_ref().map(|content| Step::Write {
+        path: below(&bin, PROCFILE),
+        content: content.clone(),
+    }));
     // They may look for other files where they are or where they run.
     if used_trees(facts, &programs).any(|tree| tree.files.iter().any(is_data)) {
         steps.extend(with_data(facts, request, &programs, dirs)?);
@@ -58,10 +63,6 @@ pub(crate) fn plan(facts: &Facts, request: &Request, dirs: &Directories) -> Resu
             steps.push(Step::Seal { path, epoch });
         }
     }
-    steps.extend(facts.procfile.as_ref().map(|content| Step::Write {
-        path: below(&bin, PROCFILE),
-        content: content.clone(),
-    }));
     Ok(Plan {
         recipe: "binary",
         reasons,
@@ -128,14 +129,13 @@ fn with_data(
     }
     steps.extend(install(used_trees(facts, programs), facts, &app)?);
     for program in programs {
-        steps.push(Step::Seal {
-            path: join(&app, &program.entry.path)?,
-            epoch: request.epoch,
-        });
+        let path = join(&dirs.bin(), &program.name)?;
+        let epoch = request.epoch;
         steps.push(Step::Link {
-            path: join(&dirs.bin(), &program.name)?,
+            path: path.clone(),
             target: format!("../src/{}", program.entry.path),
         });
+        steps.push(Step::Seal { path, epoch });
     }
     steps.push(Step::Share { path: app });
     Ok(steps)

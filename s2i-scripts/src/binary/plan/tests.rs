@@ -137,8 +137,8 @@ make /opt/app-root/bin
 remove /tmp/src/server-arm64
 remove /tmp/src/SHA256SUMS
 install /tmp/src/* -> /opt/app-root/src
-seal /opt/app-root/src/server @0
 link /opt/app-root/bin/server -> ../src/server
+seal /opt/app-root/bin/server @0
 share /opt/app-root/src",
     );
 }
@@ -166,8 +166,8 @@ install /tmp/src/* -> /opt/app-root/src
 install /tmp/s2i-scratch/unpacked/0/* -> /opt/app-root/src
 remove /opt/app-root/src/app_linux_amd64.tar.gz
 remove /opt/app-root/src/app_linux_arm64.tar.gz
-seal /opt/app-root/src/app @0
 link /opt/app-root/bin/app -> ../src/app
+seal /opt/app-root/bin/app @0
 share /opt/app-root/src"
     );
 }

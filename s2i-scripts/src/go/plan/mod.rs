@@ -111,14 +111,19 @@ fn go(facts: &Facts, request: &Request, dirs: &Directories, args: Vec<String>) -
     }
 }
 
-/// Returns the steps that install the programs.
+/// Returns the steps that install the programs. The directory of programs gets its time with the last program, so
+/// everything else in it comes first.
 fn install(
     facts: &Facts,
     request: &Request,
     dirs: &Directories,
     outputs: &[ContainerPath],
 ) -> Vec<Step> {
-    let mut steps = Vec::new();
+    let procfile = facts.procfile.as_ref().map(|content| Step::Write {
+        path: below(&dirs.bin(), PROCFILE),
+        content: content.clone(),
+    });
+    let mut steps: Vec<_> = procfile.into_iter().collect();
     let upx = facts.upx.as_ref().filter(|_| request.compress);
     for output in outputs {
         steps.extend(upx.map(|upx| {
@@ -135,10 +140,6 @@ fn install(
             epoch: request.epoch,
         });
     }
-    steps.extend(facts.procfile.as_ref().map(|content| Step::Write {
-        path: below(&dirs.bin(), PROCFILE),
-        content: content.clone(),
-    }));
     if request.keep_cache {
         let caches = facts.environment.caches();
         steps.extend(cache::finish(&caches, request.cache_limit, dirs));

@@ -337,8 +337,8 @@ fn tests_compression_and_processes_are_steps() {
     for part in [
         "# Testing\nmake /tmp/s2i-scratch/tmp\n",
         " go test ./...\n# Building application from source\nmake /opt/app-root/bin\n",
-        " upx --best --lzma /opt/app-root/bin/shop\nseal /opt/app-root/bin/shop @0\n\
-         write /opt/app-root/bin/Procfile \"web: shop --serve\\n\"",
+        "# Installing application\nwrite /opt/app-root/bin/Procfile \"web: shop --serve\\n\"\n",
+        " upx --best --lzma /opt/app-root/bin/shop\nseal /opt/app-root/bin/shop @0",
     ] {
         assert!(text.contains(part), "{part}\n\n{text}");
     }
