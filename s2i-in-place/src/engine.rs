@@ -23,6 +23,7 @@ use s2i_core::{
 };
 use s2i_oci::{
     Digest,
+    layer::Compression,
     registry::{self, Registry, RegistryError},
 };
 use tokio::sync::OnceCell;
@@ -56,6 +57,8 @@ pub struct Options {
     pub image: Option<ImageRef>,
     /// The options for access to registries.
     pub registry: registry::Options,
+    /// The compression of the layer of a result.
+    pub compression: Compression,
     /// The limits of the layer of a result.
     pub limits: bounds::Limits,
     /// Directories of the container that are no part of a result, for example those of a cache.
@@ -72,6 +75,7 @@ impl Options {
             agents,
             image: None,
             registry: registry::Options::default(),
+            compression: Compression::default(),
             limits: bounds::Limits::default(),
             left_out: Vec::new(),
             share: SHARE.into(),
@@ -112,7 +116,7 @@ impl InPlaceEngine {
                 reason: NotInContainer.to_string(),
             });
         }
-        let store = Store::new();
+        let store = Store::new(options.compression);
         let store = store.map_err(failed(Operation::CreateDirectory, "for temporary files"))?;
         let mut left_out = options.left_out;
         left_out.push(store.dir().to_owned());

@@ -233,7 +233,7 @@ pub(crate) fn pack(
 ) -> Result<PackedLayer, std::io::Error> {
     let path = store.new_file();
     let mut diff_id = None;
-    let descriptor = layer::gzip(&path, |out| {
+    let descriptor = layer::compress(&path, store.compression(), |out| {
         let packed = changes::pack(root, changes, packing, out);
         let packed = packed.map_err(|err: PackError| std::io::Error::other(err))?;
         diff_id = Some(packed.0);

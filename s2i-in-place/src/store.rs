@@ -14,6 +14,7 @@ use s2i_build::{
     ports::{Committed, Operation},
 };
 use s2i_core::ImageRef;
+use s2i_oci::layer::Compression;
 use tempfile::TempDir;
 
 use crate::{error::failed, image::ComposedImage};
@@ -27,16 +28,18 @@ struct Inner {
     dir: TempDir,
     /// The time at which the directory was made, by the clock of its file system.
     started: SystemTime,
+    compression: Compression,
     files: AtomicU64,
     images: Mutex<Vec<ComposedImage>>,
 }
 
 impl Store {
-    pub(crate) fn new() -> std::io::Result<Self> {
+    pub(crate) fn new(compression: Compression) -> std::io::Result<Self> {
         let dir = tempfile::Builder::new().prefix("s2i-in-place-").tempdir()?;
         Ok(Self(Arc::new(Inner {
             started: dir.path().metadata()?.modified()?,
             dir,
+            compression,
             files: AtomicU64::default(),
             images: Mutex::default(),
         })))
@@ -45,6 +48,11 @@ impl Store {
     /// Returns the temporary directory, which is removed with the store.
     pub(crate) fn dir(&self) -> &Path {
         self.0.dir.path()
+    }
+
+    /// Returns the compression of new layers.
+    pub(crate) fn compression(&self) -> Compression {
+        self.0.compression
     }
 
     /// Returns the time at which the store was made.
