@@ -1,7 +1,7 @@
 //! A container of another image: a directory that receives files, in which nothing runs.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs,
     io::{BufReader, Read},
     path::{Path, PathBuf},
@@ -18,7 +18,7 @@ use s2i_build::{
 };
 use s2i_core::{Account, ContainerPath, ImageRef, archive};
 use s2i_oci::{
-    changes::{Changes, OwnerReplacement, Packing, Snapshot},
+    changes::{Changes, DirectoryAttributes, OwnerReplacement, Packing, Snapshot},
     layer::Owner,
     overlay::{Clamp, Limits},
     registry::Registry,
@@ -138,7 +138,7 @@ impl Composed {
             .collect();
         let committing = Committing {
             root: self.root.path().to_owned(),
-            parents: self.parents.iter().cloned().collect(),
+            parents: self.parents.clone(),
             blobs,
             limits: self.limits,
             store: self.store.clone(),
@@ -188,10 +188,27 @@ fn unpack(path: &Path, archive: impl Read) -> std::io::Result<()> {
     unpacked.map(drop).map_err(std::io::Error::other)
 }
 
+/// Returns all directories below a directory, relative to it.
+fn directories(root: &Path) -> std::io::Result<BTreeSet<PathBuf>> {
+    let mut found = BTreeSet::new();
+    let mut open = vec![PathBuf::new()];
+    while let Some(dir) = open.pop() {
+        for entry in fs::read_dir(root.join(&dir))? {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                let path = dir.join(entry.file_name());
+                found.insert(path.clone());
+                open.push(path);
+            }
+        }
+    }
+    Ok(found)
+}
+
 /// A commit, on a thread of its own.
 struct Committing {
     root: PathBuf,
-    parents: Vec<PathBuf>,
+    parents: BTreeSet<PathBuf>,
     blobs: Vec<s2i_oci::registry::PushBlob>,
     limits: Limits,
     store: Store,
@@ -216,7 +233,9 @@ impl Committing {
         let all =
             all.map_err(|err| commit_error(Operation::CommitLayer, "the artifacts")(err.into()))?;
         let mut changes = Changes::all(all);
-        let found = layers::directories(&self.blobs, self.parents.clone(), &self.limits);
+        let wanted = directories(&self.root);
+        let wanted = wanted.map_err(|err| commit_error(Operation::Read, "the artifacts")(err.into()))?;
+        let found = layers::directories(&self.blobs, wanted, &self.limits);
         let found = found.map_err(|err| {
             commit_error(Operation::Read, "the layers of the runtime image")(err.into())
         })?;
@@ -225,17 +244,18 @@ impl Committing {
             after: own,
             times: commit.times,
         };
-        for (path, attributes) in found {
-            // It gets the artifacts as a new content.
-            let attributes = if self.is_changed(&path) {
-                s2i_oci::changes::DirectoryAttributes {
+        for (path, attributes) in &found {
+            // An archive sets the time of its directories, and new files change that of the others.
+            let is_changed = !self.parents.contains(path) || self.has_new_files(path, &found);
+            let attributes = if is_changed {
+                DirectoryAttributes {
                     mtime: i64::try_from(commit.times.new).unwrap_or(i64::MAX),
-                    ..attributes
+                    ..*attributes
                 }
             } else {
-                attributes
+                *attributes
             };
-            changes.keep(&path, attributes);
+            changes.keep(path, attributes);
         }
         let packing = Packing {
             owner: Some(OwnerReplacement {
@@ -251,13 +271,15 @@ impl Committing {
         layer.map_err(|err| commit_error(Operation::CommitLayer, "the artifacts")(err.into()))
     }
 
-    /// Returns whether a directory of the image gets an entry of its own.
-    fn is_changed(&self, path: &Path) -> bool {
+    /// Returns whether a directory of the image gets something that the image does not have as a directory.
+    fn has_new_files(
+        &self,
+        path: &Path,
+        found: &BTreeMap<PathBuf, DirectoryAttributes>,
+    ) -> bool {
         let entries = fs::read_dir(self.root.join(path));
-        entries.into_iter().flatten().flatten().any(|entry| {
-            let child = path.join(entry.file_name());
-            !self.parents.contains(&child)
-        })
+        let mut names = entries.into_iter().flatten().flatten().map(|entry| entry.file_name());
+        names.any(|name| !found.contains_key(&path.join(name)))
     }
 
     /// Checks a program that is among the artifacts. Those of the image itself are not read.

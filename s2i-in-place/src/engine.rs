@@ -186,6 +186,12 @@ impl InPlaceEngine {
         }
     }
 
+    /// Returns whether a build has been started, so that its files may be in this container.
+    #[must_use]
+    pub fn has_started(&self) -> bool {
+        self.before.get().is_some()
+    }
+
     fn is_own(&self, id: &str) -> bool {
         let base = self.base.get();
         base.is_some_and(|base| base.id.to_string() == id)

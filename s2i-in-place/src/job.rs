@@ -1,6 +1,7 @@
 //! The own container as that of a build: the agent in it, and the state of its files before.
 
 use std::{
+    fs,
     path::{Path, PathBuf},
     sync::{Arc, OnceLock},
 };
@@ -53,6 +54,8 @@ pub(crate) struct JobBackend {
     before: Arc<Snapshot>,
     agent: Option<AgentProcess>,
     pub(crate) has_artifacts: bool,
+    /// The directories for inputs that did not exist before. They are removed if nothing is committed.
+    inputs: Vec<PathBuf>,
 }
 
 impl JobBackend {
@@ -71,6 +74,7 @@ impl JobBackend {
             warn_of_earlier_changes(&taken, &job, context);
             Arc::clone(before.get_or_init(|| taken))
         };
+        let inputs = inputs(start)?;
         let started = AgentProcess::start(&agent);
         let (agent, transport) = started.map_err(failed(Operation::StartContainer, "the agent"))?;
         let backend = Self {
@@ -78,9 +82,32 @@ impl JobBackend {
             before,
             agent: Some(agent),
             has_artifacts: false,
+            inputs,
         };
         JobContainer::open(backend, start, std::future::ready(Ok(transport)), context).await
     }
+}
+
+/// The directories below the destination of a build.
+const INPUTS: [&str; 3] = ["src", "scripts", "artifacts"];
+
+/// Returns the directories for inputs that do not exist.
+///
+/// # Errors
+/// The source would be mixed with the files of another build.
+fn inputs(start: &Start<'_>) -> Result<Vec<PathBuf>, EngineError> {
+    let Some(source) = &start.source else {
+        return Ok(Vec::new());
+    };
+    let path = Path::new(source.into.as_str());
+    let has_files = fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some());
+    if has_files {
+        let reason = "it has files, perhaps of a build that was killed: remove it, or start a new container";
+        return Err(failed(Operation::Unpack, path.display())(reason));
+    }
+    let destination = path.parent().unwrap_or(path);
+    let paths = INPUTS.iter().map(|name| destination.join(name));
+    Ok(paths.filter(|path| !path.exists()).collect())
 }
 
 async fn snapshot(job: &Job, context: BuildContext<'_>) -> Result<Arc<Snapshot>, EngineError> {
@@ -161,9 +188,10 @@ impl Backend for JobBackend {
             return Ok(());
         };
         blocking(move || {
-            agent
-                .wait()
-                .map_err(failed(Operation::WaitFor, "the agent"))
+            agent.wait().map_err(failed(Operation::WaitFor, "the agent"))?;
+            // Files of another user may be in them, if this process is not the one that made them.
+            self.inputs.iter().for_each(|dir| drop(fs::remove_dir_all(dir)));
+            Ok(())
         })
         .await
     }

@@ -1,7 +1,7 @@
 //! The layers of images, wherever they are.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::File,
     io::{self, BufReader, Read},
     path::{Path, PathBuf},
@@ -76,7 +76,7 @@ pub(crate) fn open_file(path: PathBuf) -> OpenBlob {
 /// the topmost one down, and only until all are found.
 pub(crate) fn directories(
     layers: &[PushBlob],
-    mut wanted: Vec<PathBuf>,
+    mut wanted: BTreeSet<PathBuf>,
     limits: &Limits,
 ) -> io::Result<BTreeMap<PathBuf, DirectoryAttributes>> {
     let mut found = BTreeMap::new();

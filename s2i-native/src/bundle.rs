@@ -197,7 +197,7 @@ impl Bundle {
     }
 
     /// Returns the layers of an image, the topmost first, without those that an opaque one hides.
-    fn layers(
+    pub(crate) fn layers(
         &self,
         image: &StoredImage,
         progress: &Progress<'_>,

@@ -2,6 +2,7 @@
 
 use s2i_build::{
     CancelToken, EngineError,
+    event::Progress,
     ports::{Commit, Committed, Operation},
 };
 use s2i_core::{
@@ -14,7 +15,7 @@ use s2i_oci::{
     store::{LayerSource, NewImage, Store, StoredImage},
 };
 
-use crate::{bundle::Bundle, error::failed};
+use crate::{bundle::Bundle, error::failed, unchanged};
 
 /// The fields that Docker adds to configs of committed images; without meaning elsewhere.
 const CONTAINER_FIELDS: [&str; 3] = ["container", "container_config", "docker_version"];
@@ -33,6 +34,9 @@ pub(crate) fn commit(
         after: bundle.started,
         times: commit.times,
     };
+    let trees = bundle.layers(&bundle.base, &Progress::new(&()))?;
+    let removed = unchanged::remove(&bundle.upper(), &trees, bundle.store.dialect());
+    removed.map_err(failed(Operation::CommitLayer, name()))?;
     let adopted = bundle.store.adopt(&bundle.upper(), Some(&clamp));
     // The last moment at which a cancelled build leaves no image.
     if let Some(reason) = cancel.reason() {

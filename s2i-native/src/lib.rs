@@ -55,6 +55,7 @@ mod source;
 mod stage;
 mod supervise;
 mod tracked;
+mod unchanged;
 pub mod userns;
 
 pub use container::{NativeBackend, NativeContainer};

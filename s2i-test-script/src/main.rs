@@ -142,6 +142,26 @@ fn write_archive(dir: &Path) -> Outcome {
     Ok(out.flush()?)
 }
 
+/// Gives a file the modification time of another one.
+fn take_time(path: &Path, from: &Path) -> Outcome {
+    let time = fs::metadata(from)?.modified()?;
+    Ok(fs::OpenOptions::new()
+        .write(true)
+        .open(path)?
+        .set_modified(time)?)
+}
+
+/// Runs a program and waits for it.
+fn start(line: &str) -> Outcome {
+    let mut words = line.split(' ');
+    let program = words.next().unwrap_or_default();
+    let status = std::process::Command::new(program).args(words).status()?;
+    if status.success() {
+        return Ok(());
+    }
+    Err(format!("`{program}` ended with {status}").into())
+}
+
 /// Performs the lines of a script, but for the one that names its interpreter.
 fn interpret(script: &str) -> Outcome {
     let text = fs::read_to_string(script)?;
@@ -170,6 +190,8 @@ fn perform(line: &str) -> Outcome {
             fs::Permissions::from_mode(u32::from_str_radix(text, 8)?),
         )?,
         "copy-file" => drop(fs::copy(path, text)?),
+        "take-time" => take_time(Path::new(path), Path::new(text))?,
+        "start" => start(rest)?,
         "link" => symlink(text, path)?,
         "hard-link" => fs::hard_link(text, path)?,
         "capability" => capability(Path::new(rest))?,

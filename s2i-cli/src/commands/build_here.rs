@@ -44,6 +44,7 @@ pub(crate) async fn run(
     if !args.result.push && args.result.output.is_none() && args.dry_run.is_none() {
         return Err(Error::NotKept);
     }
+    protect_memory();
     let engine = open(args, context)?;
     let find = async { Ok::<_, Error>(engine.base().await?) };
     let base = or_interrupted(find, cancel).await?;
@@ -57,8 +58,23 @@ pub(crate) async fn run(
         Box::pin(planning).await?;
         return Ok(ExitCode::SUCCESS);
     }
-    result::without_run(&engine, args, &adapt, context, cancel).await?;
+    let built = result::without_run(&engine, args, &adapt, context, cancel).await;
+    if built.is_err() && engine.has_started() {
+        let message = "what `assemble` has changed stays in it: use a new container for the next try";
+        context.warn("this container", message);
+    }
+    built?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Keeps other processes of this user, such as those of `assemble`, from the memory and the variables of s2i, in which the
+/// logins for registries are.
+fn protect_memory() {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+        let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    }
 }
 
 fn open(args: &Build, context: &CommandContext<'_>) -> Result<InPlaceEngine, Error> {

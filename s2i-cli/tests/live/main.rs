@@ -68,6 +68,7 @@ mod entrypoints;
 mod failures;
 mod go;
 mod harness;
+mod here;
 mod images;
 mod incremental;
 mod injections;

@@ -9,7 +9,7 @@ use std::{
 use s2i_core::label;
 
 use crate::{
-    engine::{Engine, Layer},
+    engine::{Engine, Layer, LayerFile},
     harness::{Live, live, skip},
     images::{Entry, Recipe},
     incremental,
@@ -175,9 +175,11 @@ fn difference(live: &Live, beside: &Engine, builder: &str) -> Vec<String> {
     let files = layers.iter_mut().flatten();
     let removed = files.filter(|(name, _)| name.contains(REMOVED));
     removed.for_each(|(_, file)| file.mtime = 0);
-    if live.engine.has_containerd_store() {
-        let below = live.engine.last_layer(builder, &scratch);
-        for layer in &mut layers {
+    let below = live.engine.layers(builder, &scratch);
+    let below: Layer = below.into_iter().flatten().collect();
+    for layer in &mut layers {
+        without_unchanged(layer, &below);
+        if live.engine.has_containerd_store() {
             normalise(layer, &below);
         }
     }
@@ -191,6 +193,20 @@ fn difference(live: &Live, beside: &Engine, builder: &str) -> Vec<String> {
     unlike
         .map(|name| format!("{name}: {:?}, but {:?}", theirs.get(name), ours.get(name)))
         .collect()
+}
+
+/// Removes the directories of the builder in which nothing has changed: Docker has those that overlayfs copied up.
+fn without_unchanged(layer: &mut Layer, below: &Layer) {
+    let names: Vec<_> = layer.keys().rev().cloned().collect();
+    for name in names {
+        let inside = format!("{name}/");
+        let attributes = |file: &LayerFile| (file.kind, file.mode, file.uid, file.gid);
+        let is_same = below.get(&name).map(attributes) == layer.get(&name).map(attributes);
+        let is_dir = layer[&name].kind == tar::EntryType::Directory;
+        if is_dir && is_same && !layer.keys().any(|other| other.starts_with(&inside)) {
+            layer.remove(&name);
+        }
+    }
 }
 
 /// Converts the notation of containerd: it has a whiteout without a mode for each removed entry, and no entry

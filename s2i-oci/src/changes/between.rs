@@ -115,3 +115,131 @@ fn change(before: Option<&Entry>, entry: Entry) -> Option<Change> {
         Some(before) => (before.state != entry.state).then(|| Change::Changed(Changes::default())),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        collections::BTreeSet,
+        fs::{self, File, Permissions},
+        os::unix::fs::{PermissionsExt as _, symlink},
+        path::PathBuf,
+    };
+
+    use super::*;
+
+    fn take(root: &Path, skip: &[&str]) -> Snapshot {
+        let skip: BTreeSet<PathBuf> = skip.iter().map(|name| root.join(name)).collect();
+        Snapshot::take(root, &skip, &|| Ok(())).unwrap()
+    }
+
+    /// Returns the changes, one line each: `-` for what was removed, `+` for what has changed, a blank for the rest.
+    fn lines(changes: &Changes) -> Vec<String> {
+        fn add(changes: &Changes, dir: &str, lines: &mut Vec<String>) {
+            for (name, change) in &changes.0 {
+                let name = format!("{dir}{}", name.to_str().unwrap());
+                let (mark, below) = match change {
+                    Change::Removed => ('-', None),
+                    Change::Changed(below) => ('+', Some(below)),
+                    Change::Kept(below, _) => (' ', Some(below)),
+                };
+                lines.push(format!("{mark} {name}"));
+                below
+                    .into_iter()
+                    .for_each(|below| add(below, &format!("{name}/"), lines));
+            }
+        }
+        let mut found = Vec::new();
+        add(changes, "", &mut found);
+        found
+    }
+
+    #[track_caller]
+    fn check(make: impl Fn(&Path), change: impl Fn(&Path), expected: &[&str]) {
+        let temp = tempfile::tempdir().unwrap();
+        let root = temp.path();
+        for dir in ["dir/deep", "other"] {
+            fs::create_dir_all(root.join(dir)).unwrap();
+        }
+        fs::write(root.join("dir/file"), "text").unwrap();
+        make(root);
+        let before = take(root, &["left-out"]);
+        // Longer than the clock of a file system takes for its next tick.
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        change(root);
+        assert_eq!(
+            lines(&Changes::between(&before, take(root, &["left-out"]))),
+            expected
+        );
+    }
+
+    #[test]
+    fn file_with_the_old_size_and_time_has_changed() {
+        let change = |root: &Path| {
+            let file = root.join("dir/file");
+            let time = file.metadata().unwrap().modified().unwrap();
+            fs::write(&file, "same").unwrap();
+            let opened = File::options().write(true).open(file).unwrap();
+            opened.set_modified(time).unwrap();
+        };
+        check(|_| (), change, &["  dir", "+ dir/file"]);
+    }
+
+    #[test]
+    fn directory_counts_by_its_mode_and_not_by_its_time() {
+        let touch = |root: &Path| {
+            fs::write(root.join("dir/new"), "").unwrap();
+            fs::remove_file(root.join("dir/new")).unwrap();
+        };
+        check(|_| (), touch, &[]);
+        let change = |root: &Path| {
+            fs::set_permissions(root.join("dir"), Permissions::from_mode(0o700)).unwrap();
+        };
+        check(|_| (), change, &["+ dir"]);
+    }
+
+    #[test]
+    fn removals_and_new_types_are_changes() {
+        let change = |root: &Path| {
+            fs::remove_dir_all(root.join("dir/deep")).unwrap();
+            fs::remove_dir(root.join("other")).unwrap();
+            symlink("dir", root.join("other")).unwrap();
+            fs::create_dir_all(root.join("new/empty")).unwrap();
+        };
+        let expected = ["  dir", "- dir/deep", "+ new", "+ new/empty", "+ other"];
+        check(|_| (), change, &expected);
+    }
+
+    #[test]
+    fn left_out_paths_have_no_changes() {
+        let make = |root: &Path| fs::create_dir(root.join("left-out")).unwrap();
+        let change = |root: &Path| fs::write(root.join("left-out/file"), "").unwrap();
+        check(make, change, &[]);
+    }
+
+    #[test]
+    fn target_of_a_link_is_a_change() {
+        let make = |root: &Path| symlink("one", root.join("link")).unwrap();
+        let change = |root: &Path| {
+            fs::remove_file(root.join("link")).unwrap();
+            symlink("two", root.join("link")).unwrap();
+        };
+        check(make, change, &["+ link"]);
+    }
+
+    #[test]
+    fn directories_of_an_image_keep_its_attributes() {
+        let temp = tempfile::tempdir().unwrap();
+        fs::create_dir_all(temp.path().join("opt/app/bin")).unwrap();
+        let mut changes = Changes::all(take(temp.path(), &[]));
+        let attributes = DirectoryAttributes {
+            mode: 0o775,
+            uid: 0,
+            gid: 0,
+            mtime: 7,
+        };
+        for dir in ["opt", "opt/app", "missing"] {
+            changes.keep(Path::new(dir), attributes);
+        }
+        assert_eq!(lines(&changes), ["  opt", "  opt/app", "+ opt/app/bin"]);
+    }
+}

@@ -8,7 +8,7 @@ use std::{ffi::OsString, path::Path, process::Command, time::Duration};
 
 use bollard::models::ImageInspect;
 
-pub(crate) use self::layers::Layer;
+pub(crate) use self::layers::{Layer, LayerFile};
 use self::{api::Api, native::Native};
 
 /// The variable that names the engine: `unix:///path`, `tcp://host:port` or `native`.

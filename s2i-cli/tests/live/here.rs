@@ -1,0 +1,357 @@
+//! Builds in the container that `s2i` itself runs in: a job of Docker, as an ordinary user without any right.
+
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, process::Command};
+
+use s2i_core::label;
+use serde_json::json;
+
+use crate::{
+    engine::{Engine, Layer},
+    harness::{Live, live, skip},
+    images::{Entry, Recipe},
+    process::{Done, Running},
+    registry::{self, PASSWORD, Registry, USER},
+};
+
+/// The client that starts the containers of jobs.
+const DOCKER: &str = "/usr/bin/docker";
+
+/// The user of the builder, and one as clusters give them.
+const USERS: [&str; 2] = ["1001:0", "1000620000:0"];
+
+/// What `assemble` does in most tests: everything that a user without rights can.
+const EVERYTHING: &str = "\
+copy /app
+make-dir /app/made/deep
+write /app/made/deep/file some text
+mode /app/made/deep/file 750
+mode /app/made 2775
+link /app/link ../nowhere
+hard-link /app/made/second /app/made/deep/file
+remove /app/gone
+write /app/changed other
+write /app/temporary text
+remove /app/temporary
+make-dir /tmp/temporary
+remove /tmp/temporary
+orphan 30";
+
+/// A builder whose files a random user of group 0 can change.
+fn builder() -> Recipe {
+    Recipe::builder()
+        .with("app/gone", Entry::Text(0o644, "text"))
+        .with("app/changed", Entry::Text(0o666, "text"))
+        .with("app/unchanged", Entry::Directory(0o775))
+}
+
+/// Docker with a builder, and a registry with a password that has it too.
+struct Machine {
+    live: Live,
+    registry: Registry,
+    /// The builder in the registry.
+    builder: String,
+}
+
+impl Machine {
+    fn ready(recipe: &Recipe) -> Option<Self> {
+        let live = live()?;
+        if live.engine.is_native() || live.engine.is_podman() {
+            skip("Docker starts the containers of jobs");
+            return None;
+        }
+        if !Path::new(DOCKER).exists() || !registry::is_installed() {
+            return None;
+        }
+        let dir = live.path("registry");
+        fs::create_dir(&dir).unwrap();
+        let registry = Registry::with_login(&dir, "");
+        let logins = live.path(".docker");
+        fs::create_dir(&logins).unwrap();
+        let host = format!("127.0.0.1:{}", registry.port);
+        let entry = json!({"username": USER, "password": PASSWORD});
+        let config = json!({"auths": {&host: entry}}).to_string();
+        fs::write(logins.join("config.json"), config).unwrap();
+        let local = live.load("here", recipe);
+        let builder = format!("{host}/team/builder:1");
+        live.s2i(["tag", &local, &builder]).succeeds();
+        live.s2i(["push", &builder]).succeeds();
+        for path in ["", ".docker"] {
+            fs::set_permissions(live.path(path), fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        Some(Self {
+            live,
+            registry,
+            builder,
+        })
+    }
+
+    /// Returns a name in the registry.
+    fn image(&self, name: &str) -> String {
+        format!("127.0.0.1:{}/team/{name}", self.registry.port)
+    }
+
+    /// Returns the command of a job in a container of an image. The programs of this machine that it needs are mounted.
+    fn job(&self, user: &str, options: &[&str], image: &str, source: &Path) -> Command {
+        let mut docker = Command::new(DOCKER);
+        let api = self.live.engine.api().expect("an engine with an API");
+        docker.env("DOCKER_HOST", &api.url);
+        docker.args(["run", "--rm", "--network", "host", "--user", user]);
+        docker.args(["--cap-drop", "ALL", "--security-opt", "no-new-privileges"]);
+        let s2i = Path::new(env!("CARGO_BIN_EXE_s2i"));
+        docker.arg(format!("--volume={}:/usr/bin/s2i:ro", s2i.display()));
+        for library in libraries(s2i) {
+            docker.arg(format!("--volume={library}:{library}:ro"));
+        }
+        docker.arg(format!("--volume={}:/src:ro", source.display()));
+        let logins = self.live.path(".docker");
+        docker.arg(format!("--volume={}:/logins:ro", logins.display()));
+        docker.args(["--env", "DOCKER_CONFIG=/logins", "--env", "CI=true"]);
+        docker.args(options).arg(image);
+        docker
+    }
+
+    /// Builds in a container of the builder, and pushes the result.
+    fn build(&self, user: &str, options: &[&str], source: &Path, app: &str) -> Done {
+        let mut job = self.job(user, &[], &self.builder, source);
+        job.args(["s2i", "build", "--engine", "here", "--copy", "--push"]);
+        job.args(options).args(["/src", &self.builder, app]);
+        Running::start(&mut job).finish()
+    }
+
+    /// Returns the embedded engine with the builder, to compare with.
+    fn beside(&self) -> Engine {
+        let beside = Engine::beside();
+        self.native(&beside, &["pull", &self.builder]).succeeds();
+        beside
+    }
+
+    fn native(&self, engine: &Engine, args: &[&str]) -> Done {
+        let mut command = self.live.command();
+        Running::start(command.args(engine.options()).args(args)).finish()
+    }
+}
+
+/// Returns the files of libraries that a program of this machine needs.
+fn libraries(program: &Path) -> Vec<String> {
+    let listed = Command::new("ldd").arg(program).output().unwrap();
+    let text = String::from_utf8(listed.stdout).unwrap();
+    let words = text.split_whitespace().filter(|word| word.starts_with('/'));
+    words.map(str::to_owned).collect()
+}
+
+fn layer_ids(engine: &Engine, image: &str) -> Vec<String> {
+    let found = engine.image(image).expect("the image");
+    found.root_fs.unwrap().layers.unwrap()
+}
+
+#[test]
+fn layer_is_that_of_the_embedded_engine_whatever_user_runs_it() {
+    let Some(machine) = Machine::ready(&builder()) else {
+        return;
+    };
+    let source = machine
+        .live
+        .source(&[("instructions", EVERYTHING), ("file", "text")]);
+    let beside = machine.beside();
+    let local = machine.live.image("embedded");
+    let source_text = source.to_str().unwrap();
+    let args = [
+        "build",
+        "--copy",
+        "--network",
+        "none",
+        source_text,
+        &machine.builder,
+        &local,
+    ];
+    machine.native(&beside, &args).succeeds();
+    let expected = layer_ids(&beside, &local);
+    for (number, user) in USERS.into_iter().enumerate() {
+        let app = machine.image(&format!("app{number}"));
+        machine
+            .build(user, &[], &source, &app)
+            .succeeds()
+            .says("building in this container")
+            .never_says("have changed since it started");
+        machine.native(&beside, &["pull", &app]).succeeds();
+        let layers = beside.layers(&app, &machine.live.path(""));
+        let layer: &Layer = layers.last().unwrap();
+        assert_eq!(layer_ids(&beside, &app), expected, "{layer:#?}");
+        assert!(layer.contains_key("app/.wh.gone"));
+        assert!(!layer.contains_key("tmp") && !layer.contains_key("app/unchanged"));
+        assert!(layer.values().all(|file| file.uid == 1001 || file.uid == 0));
+        machine.native(&beside, &["rmi", &app]).succeeds();
+    }
+    machine
+        .native(&beside, &["rmi", &local, &machine.builder])
+        .succeeds();
+}
+
+#[test]
+fn artifacts_go_into_a_runtime_image_that_is_not_run() {
+    let Some(machine) = Machine::ready(&builder()) else {
+        return;
+    };
+    let runtime = Recipe::runtime().label(label::ASSEMBLE_RUNTIME, label::OPTIONAL);
+    let local = machine.live.load("runtime", &runtime);
+    let slim = machine.image("runtime:1");
+    machine.live.s2i(["tag", &local, &slim]).succeeds();
+    machine.live.s2i(["push", &slim]).succeeds();
+    let source = machine
+        .live
+        .instructions("write /app/made text\nmode /app/made 640");
+    let app = machine.image("app");
+    let options = ["--runtime-image", &slim];
+    machine
+        .build(USERS[1], &options, &source, &app)
+        .succeeds()
+        .never_says("assemble-runtime runs");
+    let beside = machine.beside();
+    machine.native(&beside, &["pull", &app]).succeeds();
+    let layers = beside.layers(&app, &machine.live.path(""));
+    assert_eq!(layers.len(), 2);
+    assert_eq!(layers[1]["srv/app/made"].mode, 0o640);
+    assert_eq!(layers[1]["srv/app/made"].uid, 1001);
+    assert_eq!(layers[1]["srv"].mode, layers[0]["srv"].mode);
+    machine
+        .native(&beside, &["rmi", &app, &machine.builder])
+        .succeeds();
+
+    // One with a script that has to run is refused before anything starts.
+    let local = machine.live.load("with-script", &Recipe::runtime());
+    let other = machine.image("runtime:2");
+    machine.live.s2i(["tag", &local, &other]).succeeds();
+    machine.live.s2i(["push", &other]).succeeds();
+    machine
+        .build(USERS[0], &["--runtime-image", &other], &source, &app)
+        .ends_with(18)
+        .says("has the script `/usr/libexec/s2i/assemble-runtime`")
+        .never_says("assemble took");
+}
+
+#[test]
+fn artifacts_of_the_previous_image_and_of_a_directory_are_restored() {
+    let Some(machine) = Machine::ready(&crate::incremental::lending()) else {
+        return;
+    };
+    let first = machine.live.instructions("make-artifacts 50 100");
+    let app = machine.image("app");
+    let options = ["--incremental"];
+    machine.build(USERS[1], &options, &first, &app).succeeds();
+    let second = machine.live.instructions("copy-artifacts");
+    machine
+        .build(USERS[1], &options, &second, &app)
+        .succeeds()
+        .never_says("a clean build");
+    let beside = machine.beside();
+    machine.native(&beside, &["pull", &app]).succeeds();
+    let layer = beside.last_layer(&app, &machine.live.path(""));
+    assert!(layer.keys().any(|name| name.starts_with("app/artifacts/")));
+    machine
+        .native(&beside, &["rmi", &app, &machine.builder])
+        .succeeds();
+}
+
+#[test]
+fn other_image_and_missing_builder_are_errors() {
+    let Some(machine) = Machine::ready(&builder()) else {
+        return;
+    };
+    let other = Recipe::builder().with("app/other", Entry::Text(0o644, "text"));
+    let other = other.with("app/more", Entry::Text(0o644, "text"));
+    let local = machine.live.load("other", &other);
+    let named = machine.image("other:1");
+    machine.live.s2i(["tag", &local, &named]).succeeds();
+    machine.live.s2i(["push", &named]).succeeds();
+    let source = machine.live.instructions("write /app/made text");
+    let app = machine.image("app");
+    let run = |image: &str, words: &[&str]| {
+        let mut job = machine.job(USERS[0], &[], image, &source);
+        job.args(["s2i", "build", "--engine", "here", "--copy", "/src"]);
+        Running::start(job.args(words)).finish()
+    };
+    run(&machine.builder, &[&named, &app, "--push"])
+        .ends_with(21)
+        .says("this container is not of the image");
+    run(&machine.builder, &[&app, "--push"])
+        .ends_with(2)
+        .says("the image of this container is not known");
+    run(&machine.builder, &[&machine.builder, &app])
+        .ends_with(2)
+        .says("the result would be lost");
+    run(
+        &machine.builder,
+        &[&machine.builder, &app, "--push", "--network", "none"],
+    )
+    .ends_with(22)
+    .says("in place");
+    // Nothing came into the registry.
+    let beside = Engine::beside();
+    machine.native(&beside, &["pull", &app]).ends_with(21);
+}
+
+#[test]
+fn changes_of_the_job_before_are_a_warning_and_not_in_the_image() {
+    let Some(machine) = Machine::ready(&builder().with("bin/sh", Entry::Program)) else {
+        return;
+    };
+    let source = machine.live.instructions("write /app/made text");
+    let app = machine.image("app");
+    let build = format!(
+        "start s2i build --engine here --copy --push /src {} {app}",
+        machine.builder
+    );
+    let mut job = machine.job(USERS[0], &[], &machine.builder, &source);
+    job.args(["sh", "-c", "sleep 3", "write /app/before text", &build]);
+    Running::start(&mut job)
+        .finish()
+        .succeeds()
+        .says("1 files of this container have changed since it started, for example `/app/before`");
+    let beside = machine.beside();
+    machine.native(&beside, &["pull", &app]).succeeds();
+    let layer = beside.last_layer(&app, &machine.live.path(""));
+    assert!(layer.contains_key("app/made") && !layer.contains_key("app/before"));
+    machine
+        .native(&beside, &["rmi", &app, &machine.builder])
+        .succeeds();
+}
+
+#[test]
+fn refused_push_leaves_nothing_under_the_name() {
+    let Some(machine) = Machine::ready(&builder()) else {
+        return;
+    };
+    let wrong = json!({"auths": {format!("127.0.0.1:{}", machine.registry.port): {"username": USER, "password": "wrong"}}});
+    let source = machine.live.instructions("write /app/made text");
+    let app = machine.image("app");
+    // The builder is found by its config, so only the push needs the login.
+    fs::write(machine.live.path(".docker/config.json"), wrong.to_string()).unwrap();
+    machine
+        .build(USERS[0], &[], &source, &app)
+        .says(&format!("s2i login 127.0.0.1:{}", machine.registry.port))
+        .never_says("wrong\"");
+}
+
+#[test]
+fn without_a_container_the_embedded_engine_is_named() {
+    let Some(live) = live() else { return };
+    if Path::new("/.dockerenv").exists() || Path::new("/run/.containerenv").exists() {
+        return skip("this machine is a container");
+    }
+    let source = live.instructions("write /app/made text");
+    let source = source.to_str().unwrap();
+    let mut command = live.command();
+    command.args([
+        "--engine",
+        "here",
+        "build",
+        source,
+        live.builder(),
+        "app",
+        "--push",
+    ]);
+    Running::start(&mut command)
+        .finish()
+        .ends_with(20)
+        .says("--engine native");
+}
