@@ -1,7 +1,7 @@
 //! The configuration file.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io,
     num::NonZeroU64,
     path::{Path, PathBuf},
@@ -9,6 +9,7 @@ use std::{
 
 use s2i_build::request::Builders;
 use s2i_core::{UidRanges, bounds};
+use s2i_oci::registry::registry_name;
 use serde::Deserialize;
 use thiserror::Error;
 
@@ -69,10 +70,33 @@ pub(crate) struct Registry {
     pub(crate) certificates: Option<PathBuf>,
     /// A PEM file of certificate authorities that are trusted for every registry.
     pub(crate) trust_ca: Option<PathBuf>,
+    /// The registries whose certificates are not verified, and which may have no TLS.
+    pub(crate) insecure: Registries,
     /// The number of blobs that are transferred at the same time.
     pub(crate) parallel: Option<u8>,
     /// The mirrors, `host[:port][/prefix]`, that are tried before a registry, by the registry's host.
     pub(crate) mirrors: BTreeMap<String, Vec<String>>,
+}
+
+/// Names of registries.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "Vec<String>")]
+pub(crate) struct Registries(pub(crate) BTreeSet<String>);
+
+impl TryFrom<Vec<String>> for Registries {
+    type Error = String;
+
+    fn try_from(texts: Vec<String>) -> Result<Self, String> {
+        let name = |text: String| {
+            let name = registry_name(&text);
+            name.ok_or_else(|| format!("`{text}` is not a host with an optional port"))
+        };
+        texts
+            .into_iter()
+            .map(name)
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
 }
 
 /// The reason for a rejected configuration file.
@@ -160,6 +184,7 @@ mod tests {
             allowed_uids = '1-'\n\
             [builders]\ngo = 'example.org/go:1'\n\
             [registry]\ncertificates = 'certs.d'\ntrust_ca = '/ca.pem'\nparallel = 5\n\
+            insecure = ['registry.lan:5000', 'http://Other.lan']\n\
             [registry.mirrors]\n'docker.io' = ['mirror.example.org/hub', 'localhost:5000']\n\
             [limits]\nbytes = 1_000_000\nentries = 10\n";
         let config = Config::parse(Path::new("/etc/s2i/config.toml"), text).unwrap();
@@ -178,6 +203,7 @@ mod tests {
                 certificates: Some("/etc/s2i/certs.d".into()),
                 trust_ca: Some("/ca.pem".into()),
                 parallel: Some(5),
+                insecure: Registries(["registry.lan:5000", "other.lan"].map(str::to_owned).into()),
                 mirrors: [("docker.io".to_owned(), mirrors.to_vec())].into(),
             },
             limits: Limits {
@@ -203,6 +229,11 @@ mod tests {
         refused(
             "\n[registry]\nparallel = 'many'",
             "/etc/s2i/config.toml:3: `parallel = 'many'`: invalid type: string \"many\", expected u8",
+        );
+        refused(
+            "[registry]\ninsecure = ['a.lan', 'a.lan/team']",
+            "/etc/s2i/config.toml:2: `insecure = ['a.lan', 'a.lan/team']`: `a.lan/team` is not a host \
+             with an optional port",
         );
         refused(
             "[limits]\nbytes = 0",

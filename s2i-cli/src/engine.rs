@@ -5,11 +5,12 @@ use std::sync::Arc;
 use s2i_core::Diagnostic;
 use s2i_docker::{DockerEngine, Endpoint};
 use s2i_native::NativeEngine;
+use s2i_oci::layer::Compression;
 
 use crate::{
     agents,
     choice::EngineKind,
-    config::Config,
+    context::CommandContext,
     credentials::{self, Provider},
     error::Error,
     host::Host,
@@ -27,13 +28,22 @@ pub(crate) enum AnyEngine {
 impl AnyEngine {
     /// Opens the engine. Must be called before any thread starts: the embedded engine changes the privileges of
     /// the whole process.
-    pub(crate) fn open(kind: EngineKind, config: &Config, host: &Host) -> Result<Self, Error> {
+    ///
+    /// `compression` is that of layers that are pushed, if it is requested. Docker and Podman have their own, and speak
+    /// to registries as their configuration defines it.
+    pub(crate) fn open(
+        kind: EngineKind,
+        compression: Option<Compression>,
+        context: &CommandContext<'_>,
+    ) -> Result<Self, Error> {
         match kind {
-            EngineKind::Api(endpoint) => Ok(Self::Api(Box::new(api(endpoint, host)?))),
+            EngineKind::Api(_) if compression.is_some() => Err(Error::CompressionOfApi),
+            EngineKind::Api(_) if !context.global.tls_verify => Err(Error::TlsVerifyOfApi),
+            EngineKind::Api(endpoint) => Ok(Self::Api(Box::new(api(endpoint, context.host)?))),
             EngineKind::Here => Err(Error::OnlyBuilds),
             EngineKind::Native(store) => {
                 let restriction = native::enter(&store)?;
-                let engine = native::open(store, config, host)?;
+                let engine = native::open(store, compression, context)?;
                 Ok(Self::Native(Box::new(engine), restriction))
             }
         }

@@ -178,7 +178,7 @@ fn with_engine(command: &EngineCommand, context: &CommandContext<'_>) -> Result<
             Box::pin(commands::build_here(args, context, cancel)).await
         });
     }
-    let engine = AnyEngine::open(choice.engine, context.config, context.host)?;
+    let engine = AnyEngine::open(choice.engine, command.compression(), context)?;
     in_runtime(context, async |cancel| {
         commands::run(command, &engine, context, cancel).await
     })

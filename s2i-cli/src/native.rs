@@ -2,17 +2,21 @@
 
 use std::path::{Path, PathBuf};
 
+use s2i_build::event::{Event, EventSink as _};
 use s2i_core::{Diagnostic, ErrorChain};
 use s2i_docker::Flavour;
 use s2i_native::{
     NativeEngine, Options,
     userns::{self, Plan, Report},
 };
-use s2i_oci::registry;
+use s2i_oci::{
+    layer::Compression,
+    registry::{self, Insecure, InsecureObserver, Insecurity},
+};
 
 use crate::{
     agents,
-    config::Config,
+    context::CommandContext,
     credentials,
     error::Error,
     files,
@@ -137,10 +141,15 @@ pub(crate) fn enter(store: &Path) -> Result<Option<Diagnostic>, Error> {
 }
 
 /// Opens the engine.
-pub(crate) fn open(store: PathBuf, config: &Config, host: &Host) -> Result<NativeEngine, Error> {
+pub(crate) fn open(
+    store: PathBuf,
+    compression: Option<Compression>,
+    context: &CommandContext<'_>,
+) -> Result<NativeEngine, Error> {
     let mut options = Options::new(store, agents::embedded());
-    options.registry = registry(config, host)?;
-    options.limits = config.limits.get();
+    options.registry = registry(context)?;
+    options.compression = compression.unwrap_or_default();
+    options.limits = context.config.limits.get();
     Ok(NativeEngine::open(options)?)
 }
 
@@ -150,9 +159,26 @@ fn own_certificates(host: &Host) -> impl Iterator<Item = PathBuf> {
     host.config_home.clone().into_iter().flat_map(below)
 }
 
-/// Returns the registry options, with the credentials and certificates of Docker and Podman.
-pub(crate) fn registry(config: &Config, host: &Host) -> Result<registry::Options, Error> {
-    let own = &config.registry;
+/// Returns the registry options, with the credentials and certificates of Docker and Podman. Insecure registries are
+/// shown as warnings.
+pub(crate) fn registry(context: &CommandContext<'_>) -> Result<registry::Options, Error> {
+    let (own, host) = (&context.config.registry, context.host);
+    let insecure = if context.global.tls_verify {
+        Insecure::Named(own.insecure.0.clone())
+    } else {
+        Insecure::All
+    };
+    let renderer = context.renderer();
+    let warn = move |registry: &str, insecurity| {
+        let text = match insecurity {
+            Insecurity::Unverified => "its certificate is not verified",
+            Insecurity::Unencrypted => {
+                "connections to it, with logins and images, are not encrypted"
+            }
+        };
+        let subject = format!("the registry `{registry}`");
+        renderer.event(Event::Warning(Diagnostic::new(subject, text)));
+    };
     let extra_ca = own.trust_ca.as_deref().map(files::read);
     let usual = registry::Options::default();
     Ok(registry::Options {
@@ -165,6 +191,8 @@ pub(crate) fn registry(config: &Config, host: &Host) -> Result<registry::Options
             .chain(CERTIFICATES.map(PathBuf::from))
             .collect(),
         extra_ca: extra_ca.transpose()?,
+        insecure,
+        observer: InsecureObserver::new(warn),
         mirrors: own.mirrors.clone(),
         parallel: own.parallel.map_or(usual.parallel, usize::from),
         ..usual

@@ -4,12 +4,24 @@ use std::path::PathBuf;
 
 use clap::Args;
 use s2i_core::{ImageRef, ImageRefError};
+use s2i_oci::layer::Compression;
 
 /// The argument of commands for one image.
 #[derive(Debug, Args)]
 pub(crate) struct Image {
     /// Image, by name or ID
     pub(crate) image: ImageRef,
+}
+
+/// The arguments of `s2i push`.
+#[derive(Debug, Args)]
+pub(crate) struct Push {
+    /// Image, by name or ID
+    pub(crate) image: ImageRef,
+    /// Compress layers that were built here with `gzip`, which is the default, or with `zstd` or `zstd:LEVEL`; for the
+    /// embedded engine
+    #[arg(long, value_name = "HOW")]
+    pub(crate) compression: Option<Compression>,
 }
 
 /// The arguments of `s2i tag`.

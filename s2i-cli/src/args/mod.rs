@@ -31,7 +31,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use s2i_oci::layer::Compression;
 use serde::Deserialize;
 
 use crate::error::{Error, reason};
@@ -40,7 +41,7 @@ pub(crate) use self::{
     build::{Build, LoadInto, PlanForm},
     create::Create,
     dockerfile::{FormArgs, Generate},
-    images::{Export, Image, Images, List, Load, Tag},
+    images::{Export, Image, Images, List, Load, Push, Tag},
     inspect::Inspect,
     login::{Login, Logout, user},
     parse::{parse, with_command_first, with_go_forms},
@@ -74,6 +75,11 @@ pub(crate) struct Global {
     /// Use this container engine; by default, Docker or Podman if one responds, otherwise the embedded engine
     #[arg(long, global = true, env = "S2I_ENGINE", value_name = "ENGINE")]
     pub(crate) engine: Option<EngineName>,
+    /// Verify the certificates of registries; with `false`, any certificate is accepted, and a registry without TLS is
+    /// used without encryption, logins included
+    #[arg(long, global = true, value_name = "BOOL", num_args = 0..=1, require_equals = true,
+        action = ArgAction::Set, default_value = "true", default_missing_value = "true", value_parser = parse::boolean)]
+    pub(crate) tls_verify: bool,
     /// Store the images of the embedded engine in this directory
     #[arg(long, global = true, env = "S2I_STORE", value_name = "DIR")]
     pub(crate) store: Option<PathBuf>,
@@ -160,7 +166,7 @@ pub(crate) enum EngineCommand {
     /// Add a name to an image
     Tag(Tag),
     /// Push an image to its registry
-    Push(Image),
+    Push(Push),
     /// Pull an image from its registry
     Pull(Image),
     /// Load images from an archive into the engine
@@ -180,6 +186,15 @@ impl EngineCommand {
             Self::Rebuild(args) => args.credentials.file(),
             Self::Usage(args) => args.credentials.file(),
             Self::Inspect(args) => args.credentials.file(),
+            _ => None,
+        }
+    }
+
+    /// Returns the compression of layers that are pushed, if it is requested.
+    pub(crate) fn compression(&self) -> Option<Compression> {
+        match self {
+            Self::Build(args) => args.result.compression,
+            Self::Push(args) => args.compression,
             _ => None,
         }
     }

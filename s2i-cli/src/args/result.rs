@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use s2i_core::ImageRef;
+use s2i_oci::layer::Compression;
 
 use super::images::new_name;
 
@@ -16,6 +17,10 @@ pub(crate) struct ResultArgs {
     /// Push the resulting image to the registry in each of its names
     #[arg(long, conflicts_with_all = ["load", "dry_run", "as_dockerfile"])]
     pub(crate) push: bool,
+    /// Compress the layers that are pushed with `gzip`, which is the default, or with `zstd` or `zstd:LEVEL`; for the
+    /// embedded engine
+    #[arg(long, value_name = "HOW", requires = "push")]
+    pub(crate) compression: Option<Compression>,
     /// Write the resulting image as an archive, for `docker load` and OCI tools, to this file or, with `-`, to
     /// standard output
     #[arg(short, long, value_name = "FILE", conflicts_with_all = ["load", "dry_run", "as_dockerfile"])]

@@ -47,7 +47,7 @@ pub(crate) async fn of_registry(
     cancel: &CancelToken,
 ) -> Result<ExitCode, Error> {
     let name = &args.image;
-    let registry = Registry::new(native::registry(context.config, context.host)?)?;
+    let registry = Registry::new(native::registry(context)?)?;
     let read = async {
         let read = RegistryImage::read(&registry, name).await;
         read.map_err(|source| Error::Inspect {

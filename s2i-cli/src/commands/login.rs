@@ -29,7 +29,7 @@ pub(crate) async fn run(
     cancel: &CancelToken,
 ) -> Result<ExitCode, Error> {
     let file = credentials::default_file(context.host).ok_or(Error::NoHome)?;
-    let options = native::registry(context.config, context.host)?;
+    let options = native::registry(context)?;
     let credential = answer(args, context.host, cancel).await?;
     let login = log_in(&args.registry, &credential, options, &file, context);
     or_interrupted(login, cancel).await?;

@@ -3,11 +3,11 @@
 use s2i_build::{BuildContext, CancelToken, event::Progress, ports::ImageTransfer};
 use serde_json::json;
 
-use crate::{args::Image, context::CommandContext, error::Error};
+use crate::{args::Push, context::CommandContext, error::Error};
 
 pub(crate) async fn run(
     engine: &impl ImageTransfer,
-    args: &Image,
+    args: &Push,
     context: &CommandContext<'_>,
     cancel: &CancelToken,
 ) -> Result<(), Error> {

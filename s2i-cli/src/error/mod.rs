@@ -85,6 +85,12 @@ pub(crate) enum Error {
     /// `--load` was given with an engine other than the embedded one.
     #[error("--load is for builds of the embedded engine")]
     LoadOfApi,
+    /// `--compression` was given with an engine other than the embedded one.
+    #[error("--compression is for pushes of the embedded engine")]
+    CompressionOfApi,
+    /// `--tls-verify=false` was given with an engine that connects to registries by itself.
+    #[error("--tls-verify=false can't change how Docker and Podman connect to registries")]
+    TlsVerifyOfApi,
     /// An option needs a name of the result.
     #[error("{0} needs a name for the resulting image")]
     NoName(&'static str),
@@ -188,6 +194,11 @@ impl Error {
             Self::NotRebuildable { .. } | Self::InvalidLabels { .. } => {
                 "only images that s2i has built can be built again"
             }
+            Self::CompressionOfApi => "leave it out, or use --engine native",
+            Self::TlsVerifyOfApi => {
+                "name the registry in `insecure-registries` of Docker's `daemon.json`, or as `insecure` in Podman's \
+                 `registries.conf`; or use --engine native"
+            }
             Self::LoadOfApi => "the result is in the engine that built it already",
             Self::NoHome => "set HOME, or name a file in REGISTRY_AUTH_FILE",
             Self::NotInteractive => "put it into a pipe, with --username USER --password-stdin",
@@ -213,6 +224,8 @@ impl Error {
             | Self::OnlyBuilds
             | Self::NotKept
             | Self::LoadOfApi
+            | Self::CompressionOfApi
+            | Self::TlsVerifyOfApi
             | Self::NoName(_)
             | Self::TwoOutputs
             | Self::NotInteractive

@@ -372,6 +372,8 @@ fn choosing_an_engine() {
         shown(&Error::NotKept),
         shown(&Error::NotInContainer),
         shown(&Error::LoadOfApi),
+        shown(&Error::CompressionOfApi),
+        shown(&Error::TlsVerifyOfApi),
         shown(&Error::Config(config)),
         shown(&Error::Config(ConfigError::Read {
             file: "/etc/s2i/config.toml".into(),
@@ -383,6 +385,8 @@ fn choosing_an_engine() {
     20 the embedded engine can't work here: no user namespaces; no luck | `s2i doctor` shows what is missing, and how to get it
     2 the embedded engine has no URL, and `unix:///x.sock` was given | leave out --url, or --engine native and S2I_ENGINE
     2 --load is for builds of the embedded engine | the result is in the engine that built it already
+    2 --compression is for pushes of the embedded engine | leave it out, or use --engine native
+    2 --tls-verify=false can't change how Docker and Podman connect to registries | name the registry in `insecure-registries` of Docker's `daemon.json`, or as `insecure` in Podman's `registries.conf`; or use --engine native
     2 /etc/s2i/config.toml:1: `engin = 'x'`: unknown field `engin`, expected one of `engine`, `url`, `store`, `allowed_uids`, `builders`, `registry`, `limits`
     2 can't read the configuration `/etc/s2i/config.toml`: permission denied
     ");

@@ -60,6 +60,39 @@ const WITHOUT_ENGINE: &[Failing] = &[
     (2, &["run"], "Usage: s2i run"),
     (
         2,
+        &["push", "app", "--compression", "zstd:20"],
+        "use `gzip`, `zstd` or `zstd:LEVEL` with a level from 1 to 19",
+    ),
+    (
+        2,
+        &["build", ".", "app", "--compression", "zstd"],
+        "the following required arguments were not provided",
+    ),
+    (
+        2,
+        &[
+            "--url",
+            "unix:///nowhere.sock",
+            "push",
+            "app",
+            "--compression",
+            "gzip",
+        ],
+        "--compression is for pushes of the embedded engine",
+    ),
+    (
+        2,
+        &[
+            "--url",
+            "unix:///nowhere.sock",
+            "pull",
+            "app",
+            "--tls-verify=false",
+        ],
+        "--tls-verify=false can't change how Docker and Podman connect to registries",
+    ),
+    (
+        2,
         &["run", "--no-such-option", "web"],
         "unexpected argument '--no-such-option' found",
     ),

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::{
     harness::{Live, live, live_native, skip},
-    process::{Done, Running},
+    process::{Done, Running, Stream},
     registry::{self, PASSWORD, Registry, USER},
 };
 
@@ -163,6 +163,95 @@ fn image_is_pushed_and_pulled_with_a_credential_helper() {
     for verb in ["push", "rmi", "pull", "rmi"] {
         s2i(&[verb, &app]).succeeds().never_says(PASSWORD);
     }
+}
+
+/// Builds an image of this name.
+fn build_app(live: &Live, name: &str) {
+    let source = live.source(&[("instructions", "write /app/made text")]);
+    let options = ["build", "--copy", "--network", "none"];
+    let names = [source.to_str().unwrap(), live.builder(), name];
+    live.s2i([&options[..], &names].concat()).succeeds();
+}
+
+#[test]
+fn registry_without_tls_is_used_only_if_it_is_insecure() {
+    let Some(live) = ready() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let server = Registry::with_login(dir.path(), "");
+    // This address leads to this machine, but is no loopback address.
+    let registry = format!("0.0.0.0:{}", server.port);
+    let app = format!("{registry}/team/app:1");
+    build_app(&live, &app);
+    write_login(&live, &registry, PASSWORD);
+    live.s2i(["push", &app])
+        .ends_with(22)
+        .says("can't make a secure connection")
+        .says("or use `--tls-verify=false`");
+
+    let warning = format!(
+        "the registry `{registry}`: connections to it, with logins and images, are not encrypted"
+    );
+    let insecure = |args: &[&str]| {
+        let done = live
+            .s2i([args, &["--tls-verify=false"]].concat())
+            .succeeds();
+        let lines = done.stream(Stream::Stderr);
+        let warnings = lines.iter().filter(|line| line.contains(&warning));
+        assert_eq!(warnings.count(), 1, "{args:?}: {lines:?}");
+    };
+    insecure(&["push", &app]);
+    insecure(&["inspect", "--registry", &app]);
+    live.s2i(["rmi", &app]).succeeds();
+    insecure(&["pull", &app]);
+
+    // The same with the configuration, for this registry alone.
+    let config = live.path(".config/s2i/config.toml");
+    fs::create_dir_all(config.parent().unwrap()).unwrap();
+    for (name, is_named) in [("registry.example.org", false), (&registry, true)] {
+        fs::write(&config, format!("[registry]\ninsecure = ['{name}']\n")).unwrap();
+        live.engine.give(&live.path(".config"));
+        let code = if is_named { 0 } else { 22 };
+        live.s2i(["push", &app]).ends_with(code);
+    }
+    let login = log_in(&live, &registry, PASSWORD).succeeds();
+    login.says("logged in").says(&warning).never_says(PASSWORD);
+}
+
+#[test]
+fn layers_are_pushed_with_the_requested_compression() {
+    let Some(live) = ready() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let server = Registry::open(dir.path());
+    let registry = format!("127.0.0.1:{}", server.port);
+    let app = format!("{registry}/team/app:1");
+    build_app(&live, &app);
+    for (compression, media_type) in [("zstd:5", "tar+zstd"), ("gzip", "tar+gzip")] {
+        live.s2i(["push", "--compression", compression, &app])
+            .succeeds();
+        let url = format!("http://{registry}/v2/team/app/manifests/1");
+        let mut curl = Command::new("curl");
+        curl.args([
+            "-sf",
+            "-H",
+            "Accept: application/vnd.oci.image.manifest.v1+json",
+            &url,
+        ]);
+        let manifest: Value = serde_json::from_slice(&curl.output().unwrap().stdout).unwrap();
+        let layers = manifest["layers"].as_array().unwrap();
+        let last = layers.last().unwrap()["mediaType"].as_str().unwrap();
+        assert!(last.ends_with(media_type), "{last}");
+        live.s2i(["rmi", &app]).succeeds();
+        live.s2i(["pull", &app]).succeeds();
+        live.s2i(["run", "--pull-policy", "never", &app])
+            .succeeds()
+            .says("run ended");
+        live.s2i(["rmi", &app]).succeeds();
+        build_app(&live, &app);
+    }
+    let zlib = ["push", "--compression", "zlib", &app];
+    live.s2i(zlib)
+        .ends_with(2)
+        .says("use `gzip`, `zstd` or `zstd:LEVEL`");
 }
 
 /// Puts a helper `test` beside the programs of the machine, that knows this registry's password.

@@ -43,7 +43,7 @@ impl LabelledImages {
         context: &CommandContext<'_>,
     ) -> Result<Self, Error> {
         let registry = if asks {
-            let options = native::registry(context.config, context.host)?;
+            let options = native::registry(context)?;
             Some(Registry::new(options)?)
         } else {
             None
