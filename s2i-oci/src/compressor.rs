@@ -21,12 +21,12 @@ use crate::{Digest, HashingWriter, manifest};
 pub const GZIP_LEVEL: u32 = 6;
 /// The size of the blocks of gzip, in bytes. Smaller ones would cost more than a thousandth of the size.
 const GZIP_BLOCK: usize = 512 << 10;
-/// The size of the blocks of zstd, in bytes: about the window of its usual levels.
-const ZSTD_BLOCK: usize = 2 << 20;
+/// The size of the blocks of zstd, in bytes, whose usual levels look back up to twice as far.
+const ZSTD_BLOCK: usize = 1 << 20;
 /// The most bytes of blocks that wait for their compression or for the output. Compressed ones are hardly longer.
-const WAITING: usize = 16 << 20;
-/// The most threads.
-const THREADS: usize = 16;
+const WAITING: usize = 8 << 20;
+/// The most threads, so that a push needs less than 64 MiB of memory on any machine.
+const THREADS: usize = 8;
 /// The size of the buffer of the output, in bytes.
 const BUFFER: usize = 256 << 10;
 
@@ -56,22 +56,23 @@ impl Compression {
         }
     }
 
-    /// Returns the digest of a fixed sample in this compression. Other versions of the compressor have other digests,
-    /// so it belongs to the key of a stored digest of a compressed layer.
+    /// Returns the digest of fixed samples in this compression. Other versions of the compressor have other digests, so
+    /// it belongs to the key of a stored digest of a compressed layer.
     ///
     /// # Errors
-    /// The threads can't be started.
+    /// The compressor can't be used.
     pub fn fingerprint(self) -> io::Result<Digest> {
-        let mut blocks = Blocks::new(io::sink(), self)?;
+        let mut compressor = Compressor::new(self)?;
         // Numbers as text repeat enough for long and short matches.
-        for number in 0..20_000_u32 {
+        let numbers = (0..8_000_u32).map(|number| {
             let noise = number.wrapping_mul(2_654_435_761) >> (number % 16);
-            write!(blocks, "{noise} ")?;
-        }
-        // A block that gzip stores, and the start of the next one.
-        let noise = noise(2 * self.block());
-        blocks.write_all(&noise)?;
-        Ok(blocks.finish()?.1)
+            format!("{noise} ")
+        });
+        let mut compressed = compressor.compress(numbers.collect::<String>().as_bytes())?;
+        compressed.extend(compressor.compress(&noise(2 * SAMPLES * SAMPLE))?);
+        let rule = [self.block(), SAMPLES, SAMPLE].map(|number| number.to_string());
+        compressed.extend(rule.join(" ").into_bytes());
+        Ok(Digest::of(&compressed))
     }
 
     fn block(self) -> usize {
