@@ -7,7 +7,8 @@
 //! with `RUN --mount=type=bind`, as a careful user would, and its cache is emptied before each turn, so that a
 //! first build is compared with a first build. The builder runs as root on both sides, because a bound source
 //! keeps its owner. For a runtime image, a second stage copies the result from the first. In one row, BuildKit
-//! builds the Dockerfile that `s2i build --as-dockerfile` writes, which is a part of its time.
+//! builds the Dockerfile that `s2i build --as-dockerfile` writes, which is a part of its time. Pushes and pulls are
+//! compared with `skopeo` and `crane`, on a registry on loopback.
 
 pub(crate) mod buildkit;
 mod chart;
@@ -15,6 +16,7 @@ mod commit;
 mod disk;
 mod image;
 mod ours;
+mod push;
 mod settle;
 mod source;
 mod watched;
@@ -146,7 +148,7 @@ impl Row {
         let bars = self.medians.iter().map(|(side, seconds)| Bar {
             label: (*side).to_owned(),
             value: *seconds,
-            is_ours: !Side::OTHERS.contains(side),
+            is_ours: !Side::OTHERS.contains(side) && !push::OTHERS.contains(side),
         });
         Group {
             title: self.name.to_owned(),
@@ -189,8 +191,10 @@ fn measure(
     let rows = work::ROWS
         .iter()
         .filter(|(name, work)| name.contains(&args.row) && has_side(*work));
-    rows.map(|(name, work)| compare(name, *work, &sides, args.runs, dir))
-        .collect()
+    let rows = rows.map(|(name, work)| compare(name, *work, &sides, args.runs, dir));
+    let mut rows = rows.collect::<Result<Vec<_>>>()?;
+    rows.extend(push::measure(&args.row, args.runs, native, dir)?);
+    Ok(rows)
 }
 
 fn sides<'a>(native: &'a Target, docker: &'a Target, client: Option<&'a Path>) -> Vec<Side<'a>> {
@@ -225,11 +229,28 @@ fn compare(
     runs: usize,
     dir: &Path,
 ) -> Result<Row> {
-    println!("\n{name}");
     let sides: Vec<&Side<'_>> = sides.iter().filter(|side| work.is_for(side)).collect();
     for side in &sides {
         work.prepare(side, dir)?;
     }
+    take_turns(
+        name,
+        &sides,
+        runs,
+        |side| side.name(),
+        |side| work.turn(side, dir),
+    )
+}
+
+/// Measures the sides in turns, and reports them.
+fn take_turns<S>(
+    name: &'static str,
+    sides: &[S],
+    runs: usize,
+    name_of: impl Fn(&S) -> &'static str,
+    turn: impl Fn(&S) -> Result<Turn>,
+) -> Result<Row> {
+    println!("\n{name}");
     let mut turns: Vec<Vec<Turn>> = sides.iter().map(|_| Vec::new()).collect();
     for run in 0..runs {
         let mut takers: Vec<_> = sides.iter().zip(&mut turns).collect();
@@ -238,13 +259,13 @@ fn compare(
             takers.reverse();
         }
         for (side, turns) in takers {
-            turns.push(work.turn(side, dir)?);
+            turns.push(turn(side)?);
         }
     }
     let mut medians = Vec::new();
     for (side, turns) in sides.iter().zip(&turns) {
-        report(side.name(), turns);
-        medians.push((side.name(), median(turns, |turn| turn.wall).as_secs_f64()));
+        report(name_of(side), turns);
+        medians.push((name_of(side), median(turns, |turn| turn.wall).as_secs_f64()));
     }
     Ok(Row { name, medians })
 }
