@@ -234,7 +234,8 @@ impl Committing {
             all.map_err(|err| commit_error(Operation::CommitLayer, "the artifacts")(err.into()))?;
         let mut changes = Changes::all(all);
         let wanted = directories(&self.root);
-        let wanted = wanted.map_err(|err| commit_error(Operation::Read, "the artifacts")(err.into()))?;
+        let wanted =
+            wanted.map_err(|err| commit_error(Operation::Read, "the artifacts")(err.into()))?;
         let found = layers::directories(&self.blobs, wanted, &self.limits);
         let found = found.map_err(|err| {
             commit_error(Operation::Read, "the layers of the runtime image")(err.into())
@@ -272,13 +273,13 @@ impl Committing {
     }
 
     /// Returns whether a directory of the image gets something that the image does not have as a directory.
-    fn has_new_files(
-        &self,
-        path: &Path,
-        found: &BTreeMap<PathBuf, DirectoryAttributes>,
-    ) -> bool {
+    fn has_new_files(&self, path: &Path, found: &BTreeMap<PathBuf, DirectoryAttributes>) -> bool {
         let entries = fs::read_dir(self.root.join(path));
-        let mut names = entries.into_iter().flatten().flatten().map(|entry| entry.file_name());
+        let mut names = entries
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|entry| entry.file_name());
         names.any(|name| !found.contains_key(&path.join(name)))
     }
 

@@ -102,7 +102,8 @@ fn inputs(start: &Start<'_>) -> Result<Vec<PathBuf>, EngineError> {
     let path = Path::new(source.into.as_str());
     let has_files = fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some());
     if has_files {
-        let reason = "it has files, perhaps of a build that was killed: remove it, or start a new container";
+        let reason =
+            "it has files, perhaps of a build that was killed: remove it, or start a new container";
         return Err(failed(Operation::Unpack, path.display())(reason));
     }
     let destination = path.parent().unwrap_or(path);
@@ -188,9 +189,13 @@ impl Backend for JobBackend {
             return Ok(());
         };
         blocking(move || {
-            agent.wait().map_err(failed(Operation::WaitFor, "the agent"))?;
+            agent
+                .wait()
+                .map_err(failed(Operation::WaitFor, "the agent"))?;
             // Files of another user may be in them, if this process is not the one that made them.
-            self.inputs.iter().for_each(|dir| drop(fs::remove_dir_all(dir)));
+            self.inputs
+                .iter()
+                .for_each(|dir| drop(fs::remove_dir_all(dir)));
             Ok(())
         })
         .await

@@ -60,7 +60,8 @@ pub(crate) async fn run(
     }
     let built = result::without_run(&engine, args, &adapt, context, cancel).await;
     if built.is_err() && engine.has_started() {
-        let message = "what `assemble` has changed stays in it: use a new container for the next try";
+        let message =
+            "what `assemble` has changed stays in it: use a new container for the next try";
         context.warn("this container", message);
     }
     built?;
@@ -86,7 +87,8 @@ fn open(args: &Build, context: &CommandContext<'_>) -> Result<InPlaceEngine, Err
         Some(image) => Some(image),
         None => of_job().transpose()?,
     };
-    options.registry = native::registry(config, host)?;
+    options.registry = native::registry(context)?;
+    options.compression = args.result.compression.unwrap_or_default();
     options.limits = config.limits.get();
     options.left_out = request::cache_dir(args, host).into_iter().collect();
     InPlaceEngine::new(options).map_err(|err| match err {
