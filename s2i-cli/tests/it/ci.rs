@@ -174,14 +174,13 @@ fn action_builds_in_a_container_without_privileges_and_pushes() {
         ("runtime-image", "s2i/scratch"),
         ("context-dir", "cmd"),
         ("env", "A=1\n\nB=two words\n"),
-        ("incremental", "true"),
         ("cache-dir", ".s2i-cache"),
     ];
     let ended = runner.action("push", &inputs).succeeds();
     insta::assert_snapshot!(ended.calls, @"
     s2i <login> <ghcr.io> <--username> <me> <--password-stdin>
       password <job-token> in <state>
-    s2i <build> <--engine> <here> <--push> <--incremental> <--cache-dir> <DIR/work/.s2i-cache> <--runtime-image=s2i/scratch> <--context-dir=cmd> <--env=A=1> <--env=B=two words> <--tag=ghcr.io/team/app:1.0> <--tag=ghcr.io/team/app:latest> <--tag=ghcr.io/team/app:main> <--> <.>
+    s2i <build> <--engine> <here> <--push> <--cache-dir> <DIR/work/.s2i-cache> <--runtime-image=s2i/scratch> <--context-dir=cmd> <--env=A=1> <--env=B=two words> <--tag=ghcr.io/team/app:1.0> <--tag=ghcr.io/team/app:latest> <--tag=ghcr.io/team/app:main> <--> <.>
     ");
     assert_eq!(
         runner.text("output"),
@@ -214,6 +213,9 @@ fn action_does_not_push_pull_requests() {
         }
         assert_eq!(runner.text("output"), "");
     }
+    let previous = [("image", "a"), ("cache-dir", "x"), ("incremental", "true")];
+    let calls = runner.action("push", &previous).succeeds().calls;
+    assert!(calls.contains("<--push> <--incremental> <--tag"), "{calls}");
     let wanted = [("image", "ghcr.io/team/app"), ("push", "true")];
     assert!(
         runner
@@ -341,7 +343,7 @@ fn component_and_template_of_gitlab_are_the_same_job() {
     insta::assert_snapshot!(ended.calls, @"
     s2i <login> <registry.example.org> <--username> <me> <--password-stdin>
       password <correct horse> in <temporary>
-    s2i <build> <--engine> <here> <--push> <--incremental> <--cache-dir> <.s2i-cache> <--runtime-image=s2i/scratch> <--env=A=1> <--env=B=two words> <--tag=registry.example.org/team/colour:0123> <--tag=registry.example.org/team/colour:latest> <--> <.>
+    s2i <build> <--engine> <here> <--push> <--incremental> <--runtime-image=s2i/scratch> <--env=A=1> <--env=B=two words> <--tag=registry.example.org/team/colour:0123> <--tag=registry.example.org/team/colour:latest> <--> <.>
     ");
     assert_eq!(
         runner.text("work/s2i.env"),
@@ -442,15 +444,14 @@ fn task_of_tekton_is_for_restricted_pods() {
     assert!(!text.contains("privileged") && !text.contains("hostPath"));
 }
 
-#[test]
-fn every_block_of_the_page_runs() {
-    let runner = Runner::new();
-    let mut calls = String::new();
+/// Runs the blocks of the page for GitLab and GitHub.
+fn run_jobs(runner: &Runner) -> Vec<String> {
+    let mut calls = Vec::new();
     for block in blocks("gitlab") {
         for job in jobs(&block, &gitlab("push")) {
             let image = job.image.clone().unwrap();
             let ended = runner.run(&job, &gitlab("push")).succeeds();
-            calls += &format!("gitlab {image}\n{}", ended.calls);
+            calls.push(format!("gitlab {image}\n{}", ended.calls));
         }
     }
     for block in blocks("github") {
@@ -458,14 +459,20 @@ fn every_block_of_the_page_runs() {
         workflow.run(&contexts(), |job| {
             let _ = fs::remove_file(runner.path("output"));
             let ended = runner.run(job, &runner.github("push")).succeeds();
-            calls += &format!("github\n{}", ended.calls);
+            calls.push(format!("github\n{}", ended.calls));
             outputs(&runner.path("output"))
         });
     }
+    calls
+}
+
+/// Runs the other blocks of the page.
+fn run_others(runner: &Runner) -> Vec<String> {
+    let mut calls = Vec::new();
     for block in blocks("tekton") {
-        let job = task(&tekton_run(&block), &results(&runner));
+        let job = task(&tekton_run(&block), &results(runner));
         let ended = runner.run(&job, &Values::new()).succeeds();
-        calls += &format!("tekton {}\n{}", job.image.unwrap(), ended.calls);
+        calls.push(format!("tekton {}\n{}", job.image.unwrap(), ended.calls));
     }
     for block in blocks("jenkins") {
         let platform = values(&[
@@ -476,7 +483,7 @@ fn every_block_of_the_page_runs() {
         ]);
         let job = jenkins(&block, &platform);
         let ended = runner.run(&job, &platform).succeeds();
-        calls += &format!("jenkins {}\n{}", job.image.unwrap(), ended.calls);
+        calls.push(format!("jenkins {}\n{}", job.image.unwrap(), ended.calls));
     }
     for block in blocks("woodpecker") {
         let secrets = values(&[
@@ -486,9 +493,20 @@ fn every_block_of_the_page_runs() {
         let job = woodpecker(&block, &secrets);
         let platform = values(&[("CI_COMMIT_SHA", "0123")]);
         let ended = runner.run(&job, &platform).succeeds();
-        calls += &format!("woodpecker {}\n{}", job.image.unwrap(), ended.calls);
+        calls.push(format!(
+            "woodpecker {}\n{}",
+            job.image.unwrap(),
+            ended.calls
+        ));
     }
-    insta::assert_snapshot!(calls, @"
+    calls
+}
+
+#[test]
+fn every_block_of_the_page_runs() {
+    let runner = Runner::new();
+    let calls = [run_jobs(&runner), run_others(&runner)].concat();
+    insta::assert_snapshot!(calls.concat(), @"
     gitlab s2i/go:ci
     s2i <login> <registry.example.org> <-u> <me> <--password-stdin>
       password <correct horse> in <>

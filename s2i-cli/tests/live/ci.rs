@@ -129,20 +129,9 @@ impl Machine {
         assert!(text.contains(&self.commit), "{about:#}");
     }
 
-    /// The variables that all platforms have here: where Go's modules come from is that of this machine.
-    fn platform(&self, pairs: &[(&str, &str)]) -> Values {
-        let mut all = values(pairs);
-        for name in ["GOPROXY", "GOFLAGS", "GOSUMDB"] {
-            if let Ok(value) = std::env::var(name) {
-                all.insert(name.into(), value);
-            }
-        }
-        all
-    }
-
     fn gitlab(&self, tag: &str) -> Values {
         let host = self.host();
-        self.platform(&[
+        platform_variables(&[
             ("CI", "true"),
             ("GITLAB_CI", "true"),
             ("CI_PROJECT_DIR", WORKSPACE),
@@ -158,6 +147,17 @@ impl Machine {
             ("CI_SERVER_FQDN", "gitlab.example.org"),
         ])
     }
+}
+
+/// Returns variables of a platform with those that name the proxy of Go modules here.
+fn platform_variables(pairs: &[(&str, &str)]) -> Values {
+    let mut all = values(pairs);
+    for name in ["GOPROXY", "GOFLAGS", "GOSUMDB"] {
+        if let Ok(value) = std::env::var(name) {
+            all.insert(name.into(), value);
+        }
+    }
+    all
 }
 
 /// Runs a command, which must succeed.
@@ -200,7 +200,7 @@ fn digest_is_an_output_and_the_same_again() {
         return;
     };
     let platform = machine.gitlab("main");
-    let job = component(&values(&[("incremental", "true")]), &platform);
+    let job = component(&Values::new(), &platform);
     let digests: Vec<_> = (0..2)
         .map(|_| {
             machine.run_in_container(&job, &platform);
@@ -264,7 +264,7 @@ fn action_of_github_pushes() {
             shell.env("DOCKER_HOST", &api.url);
             shell.env("PATH", format!("{}:/usr/bin:/bin", bin.display()));
             shell.env("HOME", machine.live.path(""));
-            shell.envs(machine.platform(&[
+            shell.envs(platform_variables(&[
                 ("GITHUB_ACTIONS", "true"),
                 ("GITHUB_ACTOR", USER),
                 ("GITHUB_EVENT_NAME", "push"),
@@ -307,7 +307,7 @@ fn task_of_tekton_pushes() {
     ]);
     for block in blocks("tekton") {
         let parameters = tekton_run(&block.replace(REGISTRY, &host));
-        machine.run_in_container(&task(&parameters, &paths), &machine.platform(&[]));
+        machine.run_in_container(&task(&parameters, &paths), &platform_variables(&[]));
         let digest = fs::read_to_string(machine.live.path("results/digest")).unwrap();
         machine.check(&format!("{host}/team/colour@{digest}"));
     }
@@ -320,7 +320,7 @@ fn jobs_of_jenkins_and_woodpecker_push() {
     };
     let host = machine.host();
     for block in blocks("jenkins") {
-        let platform = machine.platform(&[
+        let platform = platform_variables(&[
             ("JENKINS_URL", "https://ci.example.org/"),
             ("BUILD_NUMBER", "7"),
             ("WORKSPACE", WORKSPACE),
@@ -335,7 +335,7 @@ fn jobs_of_jenkins_and_woodpecker_push() {
     for block in blocks("woodpecker") {
         let secrets = values(&[("registry_user", USER), ("registry_password", PASSWORD)]);
         let job = woodpecker(&block.replace(REGISTRY, &host), &secrets);
-        let platform = machine.platform(&[
+        let platform = platform_variables(&[
             ("CI", "woodpecker"),
             ("CI_WORKSPACE", WORKSPACE),
             ("CI_COMMIT_SHA", &machine.commit),

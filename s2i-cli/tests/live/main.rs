@@ -80,6 +80,7 @@ mod modules;
 mod others;
 mod pages;
 mod parity;
+#[expect(unused_imports, reason = "tests without an engine use more")]
 mod platforms;
 mod process;
 mod registries;

@@ -40,17 +40,12 @@ pub(crate) fn component(inputs: &Values, platform: &Values) -> Job {
 
 /// Returns a job that extends the template with these variables.
 pub(crate) fn template(variables: &Values, platform: &Values) -> Job {
-    let mut job = read_template();
-    job.variables.extend(variables.clone());
-    started(job, platform)
-}
-
-fn read_template() -> Job {
     let source = repository_file("ci/gitlab.yml");
     let document = document(&source);
     let mut job = Job::default();
     read(&mut job, get(&document, ".s2i"), &str::to_owned);
-    job
+    job.variables.extend(variables.clone());
+    started(job, platform)
 }
 
 /// Returns the jobs of a `.gitlab-ci.yml`.
@@ -68,26 +63,31 @@ pub(crate) fn jobs(source: &str, platform: &Values) -> Vec<Job> {
         }
     }
     for (name, node) in document.as_mapping().expect("jobs") {
-        if NO_JOBS.contains(&text(name).as_str()) && node.as_mapping_get("extends").is_none() {
+        if NO_JOBS.contains(&text(name).as_str()) {
             continue;
         }
-        let mut job = Job {
-            image: document
-                .as_mapping_get("image")
-                .and_then(|image| Some(image.as_str()?.to_owned())),
-            ..Job::default()
-        };
         if let Some(extends) = node.as_mapping_get("extends") {
             assert_eq!(text(extends), ".s2i");
-            job = read_template();
+            assert!(
+                node.as_mapping_get("image").is_none() && node.as_mapping_get("script").is_none()
+            );
+            let variables = entries(node, "variables").into_iter();
+            let variables = variables.map(|(name, value)| (name, text(value)));
+            jobs.push(template(&variables.collect(), platform));
+            continue;
         }
+        let image = document.as_mapping_get("image");
+        let mut job = Job {
+            image: image.and_then(|image| Some(image.as_str()?.to_owned())),
+            ..Job::default()
+        };
         read(&mut job, node, &str::to_owned);
         jobs.push(started(job, platform));
     }
     jobs
 }
 
-/// Reads a job, on top of the one that it extends.
+/// Reads a job, on top of the defaults of its file.
 fn read(job: &mut Job, node: &Yaml<'_>, value: &dyn Fn(&str) -> String) {
     if let Some(image) = node.as_mapping_get("image") {
         let name = image.as_mapping_get("name").unwrap_or(image);

@@ -94,12 +94,11 @@ fn expand(text: &str, variables: &Values) -> String {
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('$') {
         result += before;
-        let (name, after) = match after.strip_prefix('{') {
-            Some(after) => after.split_once('}').expect("the end of a name"),
-            None => {
-                let end = after.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-                after.split_at(end.unwrap_or(after.len()))
-            }
+        let (name, after) = if let Some(after) = after.strip_prefix('{') {
+            after.split_once('}').expect("the end of a name")
+        } else {
+            let end = after.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+            after.split_at(end.unwrap_or(after.len()))
         };
         result += variables.get(name).map_or("", String::as_str);
         rest = after;
