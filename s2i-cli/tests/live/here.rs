@@ -317,39 +317,110 @@ fn changes_of_the_job_before_are_a_warning_and_not_in_the_image() {
 }
 
 #[test]
-fn refused_push_leaves_nothing_under_the_name() {
+fn base_is_copied_to_another_registry_and_a_refused_push_leaves_nothing_there() {
     let Some(machine) = Machine::ready(&builder()) else {
         return;
     };
-    let wrong = json!({"auths": {format!("127.0.0.1:{}", machine.registry.port): {"username": USER, "password": "wrong"}}});
+    let dir = machine.live.path("other-registry");
+    fs::create_dir(&dir).unwrap();
+    let other = Registry::with_login(&dir, "");
+    let [own, other] = [machine.registry.port, other.port].map(|port| format!("127.0.0.1:{port}"));
+    let log_in = |password: &str| {
+        let login = |password: &str| json!({"username": USER, "password": password});
+        let config = json!({"auths": {&own: login(PASSWORD), &other: login(password)}});
+        fs::write(machine.live.path(".docker/config.json"), config.to_string()).unwrap();
+    };
     let source = machine.live.instructions("write /app/made text");
-    let app = machine.image("app");
-    // The builder is found by its config, so only the push needs the login.
-    fs::write(machine.live.path(".docker/config.json"), wrong.to_string()).unwrap();
+    let app = format!("{other}/other/app:1");
+    let beside = machine.beside();
+    log_in("wrong horse");
     machine
-        .build(USERS[0], &[], &source, &app)
-        .says(&format!("s2i login 127.0.0.1:{}", machine.registry.port))
-        .never_says("wrong\"");
+        .build(USERS[1], &[], &source, &app)
+        .ends_with(22)
+        .says(&format!("s2i login {other}"))
+        .says("stays in it")
+        .never_says("wrong horse");
+    log_in(PASSWORD);
+    machine.native(&beside, &["pull", &app]).ends_with(21);
+    machine.build(USERS[1], &[], &source, &app).succeeds();
+    machine.native(&beside, &["pull", &app]).succeeds();
+    machine
+        .native(&beside, &["run", &app])
+        .succeeds()
+        .says("run ended");
+    machine
+        .native(&beside, &["rmi", &app, &machine.builder])
+        .succeeds();
+}
+
+#[test]
+fn archive_needs_no_registry_for_the_result() {
+    let Some(machine) = Machine::ready(&builder()) else {
+        return;
+    };
+    let source = machine.live.instructions("write /app/made text");
+    let app = machine.live.image("app");
+    let mut job = machine.job(USERS[1], &[], &machine.builder, &source);
+    job.args(["s2i", "build", "--engine", "here", "--copy", "-o", "-"]);
+    let made = job.args(["/src", &machine.builder, &app]).output().unwrap();
+    assert!(
+        made.status.success(),
+        "{}",
+        String::from_utf8_lossy(&made.stderr)
+    );
+    let archive = machine.live.path("app.tar");
+    fs::write(&archive, made.stdout).unwrap();
+    machine
+        .live
+        .s2i(["load", "-i", archive.to_str().unwrap()])
+        .succeeds();
+    machine.live.s2i(["run", &app]).succeeds().says("run ended");
+}
+
+#[test]
+fn failed_build_leaves_no_source_and_a_killed_one_is_noticed() {
+    let recipe = builder().with("bin/sh", Entry::Program);
+    let Some(machine) = Machine::ready(&recipe) else {
+        return;
+    };
+    let source = machine.live.instructions("exit 3");
+    let build = format!(
+        "s2i build --engine here --copy -o /dev/null /src {} app",
+        machine.builder
+    );
+    let run = |lines: &[&str]| {
+        let mut job = machine.job(USERS[0], &[], &machine.builder, &source);
+        Running::start(job.args(["sh", "-c"]).args(lines)).finish()
+    };
+    run(&[&format!("try {build}"), "must-not-exist /tmp/src"])
+        .succeeds()
+        .says("stays in it");
+    run(&[
+        "make-dir /tmp/src",
+        "write /tmp/src/old text",
+        &format!("start {build}"),
+    ])
+    .says("perhaps of a build that was killed");
 }
 
 #[test]
 fn without_a_container_the_embedded_engine_is_named() {
     let Some(live) = live() else { return };
-    if Path::new("/.dockerenv").exists() || Path::new("/run/.containerenv").exists() {
-        return skip("this machine is a container");
+    if !rustix::process::geteuid().is_root() {
+        return skip("only root can change the root");
     }
-    let source = live.instructions("write /app/made text");
-    let source = source.to_str().unwrap();
-    let mut command = live.command();
-    command.args([
-        "--engine",
-        "here",
-        "build",
-        source,
-        live.builder(),
-        "app",
-        "--push",
-    ]);
+    // Nothing in it marks a container.
+    let root = live.path("root");
+    let s2i = Path::new(env!("CARGO_BIN_EXE_s2i"));
+    for file in libraries(s2i) {
+        let to = root.join(file.trim_start_matches('/'));
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        fs::copy(file, to).unwrap();
+    }
+    fs::copy(s2i, root.join("s2i")).unwrap();
+    let mut command = Command::new("/usr/sbin/chroot");
+    command.env_clear().arg(&root).arg("/s2i");
+    command.args(["--engine", "here", "build", "/", "builder", "app", "--push"]);
     Running::start(&mut command)
         .finish()
         .ends_with(20)
