@@ -233,8 +233,8 @@ impl Registry {
         fs::create_dir_all(data).with_context(|| format!("can't make {}", data.display()))?;
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let settings = format!(
-            "version: 0.1\nlog:\n  level: error\nstorage:\n  filesystem:\n    rootdirectory: {:?}\nhttp:\n  addr: 127.0.0.1:{port}\n",
-            data.join("data"),
+            "version: 0.1\nlog:\n  level: error\nstorage:\n  filesystem:\n    rootdirectory: {}\nhttp:\n  addr: 127.0.0.1:{port}\n",
+            data.join("data").display(),
         );
         let file = data.join("config.yml");
         fs::write(&file, settings).with_context(|| format!("can't write {}", file.display()))?;
