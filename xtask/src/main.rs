@@ -38,7 +38,7 @@ enum Task {
     Bench(bench::Args),
     /// Build the sample application from source, run it and fetch its page.
     Demo(demo::Args),
-    /// Build the static programs for images.
+    /// Build the static programs for images, or the files of a release.
     Dist(dist::Args),
     /// Start, stop and list engines for tests.
     Engine(engine::Args),

@@ -8,6 +8,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
+use s2i_core::label;
 use s2i_oci::{
     Blob, Image,
     layer::{LayerBuilder, Owner},
@@ -15,20 +16,20 @@ use s2i_oci::{
 use s2i_test_engines::paths;
 
 use super::{
-    accounts, certificates,
+    accounts, certificates, command,
     debian::{self, Item},
     definition::{Definition, Part},
     fetch,
     go::{self, Toolchain},
     libraries,
     lock::Lock,
-    megabytes, node, put, shell, zones,
+    megabytes, node, programs, put, shell, zones,
 };
 use crate::dist::{self, Arch};
 
 /// The modification time of every file, in seconds since 1970: the second after the earliest time of a zip
 /// archive, for programs that treat round times as missing.
-const MTIME: u64 = 315_532_801;
+pub(crate) const MTIME: u64 = 315_532_801;
 
 /// The directory of scripts in images.
 const SCRIPTS: &str = "usr/libexec/s2i";
@@ -73,6 +74,12 @@ impl Composer {
     /// Composes an image.
     pub(super) fn compose(&mut self, definition: &Definition) -> Result<Image> {
         let mut image = Image::new(definition.config(self.arch, &self.lock.created));
+        if let Some(builder) = &definition.builder {
+            let builder = self.compose_named(builder)?;
+            let id = builder.id().to_string();
+            let labels = &mut image.container_config_mut().labels;
+            labels.insert(label::BUILDER_ID.to_owned(), id);
+        }
         for &part in &definition.contents {
             let layer = self
                 .layer(part, definition)
@@ -83,11 +90,19 @@ impl Composer {
         Ok(image)
     }
 
+    /// Composes the image of this name.
+    fn compose_named(&mut self, name: &str) -> Result<Image> {
+        let definition = Definition::read(name, &self.lock)?;
+        self.compose(&definition)
+            .with_context(|| format!("the image `{name}`"))
+    }
+
     fn layer(&mut self, part: Part, definition: &Definition) -> Result<Blob> {
         let key = match part {
             Part::Go => (part, definition.files.keys().cloned().collect()),
             Part::Node | Part::Npm => (part, BTreeSet::from([definition.toolchain.clone()])),
             Part::Scripts => (part, definition.scripts.clone()),
+            Part::S2i => (part, definition.builder.iter().cloned().collect()),
             _ => (part, BTreeSet::new()),
         };
         if let Some(layer) = self.layers.get(&key) {
@@ -107,6 +122,9 @@ impl Composer {
             Part::Node => self.add_node(&mut builder, &definition.toolchain)?,
             Part::Npm => self.add_npm(&mut builder, &definition.toolchain)?,
             Part::Scripts => add_scripts(&mut builder, &definition.scripts, self.arch)?,
+            Part::Upx => self.add_programs(&mut builder, &programs::UPX)?,
+            Part::Git => self.add_programs(&mut builder, &programs::GIT)?,
+            Part::S2i => self.add_s2i(&mut builder, definition)?,
         }
         let layer = builder.build(&self.work.path().join(format!("{}.tar", self.layers.len())))?;
         let seconds = start.elapsed().as_secs_f32();
@@ -164,6 +182,23 @@ impl Composer {
 
     fn add_npm(&self, layer: &mut LayerBuilder, toolchain: &str) -> Result<()> {
         node::add_npm(layer, &self.artifact(&node::npm_of(toolchain))?)
+    }
+
+    fn add_programs(&self, layer: &mut LayerBuilder, of: &programs::Programs) -> Result<()> {
+        programs::add(layer, of, &self.items(of.packages)?, self.arch)
+    }
+
+    fn add_s2i(&mut self, layer: &mut LayerBuilder, definition: &Definition) -> Result<()> {
+        command::add(layer, self.arch)?;
+        if let Some(builder) = &definition.builder {
+            command::add_builder(layer, &self.compose_named(builder)?)?;
+        }
+        for name in &definition.images {
+            let image = self.compose_named(name)?;
+            let image = self.compress(image)?;
+            command::add_image(layer, name, image, self.work.path())?;
+        }
+        Ok(())
     }
 
     /// Returns the same image with compressed layers.

@@ -11,7 +11,7 @@ use std::{
     process::Command,
 };
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use lzma_rust2::XzReader;
 use s2i_oci::layer::LayerBuilder;
 use s2i_test_engines::{host, web};
@@ -19,8 +19,8 @@ use s2i_test_engines::{host, web};
 use super::put;
 use crate::dist::Arch;
 
-/// The suite of the packages.
-const SUITE: &str = "bookworm";
+/// The suites of the packages. The second one has those that the first one lacks, because apt prefers the first.
+const SUITES: [&str; 2] = ["bookworm", "bookworm-backports"];
 
 /// The variable with the URL of an archive, which is the parent of `pool` and `dists`.
 const MIRROR: &str = "DEBIAN_MIRROR";
@@ -105,10 +105,8 @@ pub(super) fn newest(names: &[&str], arch: Arch) -> Result<Vec<Found>> {
         fs::create_dir_all(at(name))?;
     }
     let sources = at("sources.list");
-    fs::write(
-        &sources,
-        format!("deb [signed-by={KEYS}] {} {SUITE} main\n", mirror()),
-    )?;
+    let lines = SUITES.map(|suite| format!("deb [signed-by={KEYS}] {} {suite} main\n", mirror()));
+    fs::write(&sources, lines.concat())?;
     let apt = || {
         let mut command = Command::new(&apt);
         for (option, value) in [
@@ -126,27 +124,35 @@ pub(super) fn newest(names: &[&str], arch: Arch) -> Result<Vec<Found>> {
         command
     };
     host::output(apt().args(["--quiet", "update"]))?;
-    let snapshot = snapshot_time(&release(&at("state/lists"))?)?;
+    let snapshot = snapshot_time(&releases(&at("state/lists"))?)?;
     let found = host::output(apt().args(["download", "--print-uris"]).args(names))?;
     let packages = names.iter().map(|name| parse(&found, name, &snapshot));
     packages.collect()
 }
 
-/// Returns the release file of the suite from apt's lists.
-fn release(lists: &Path) -> Result<String> {
+/// Returns the release files of the suites from apt's lists.
+fn releases(lists: &Path) -> Result<Vec<String>> {
+    let mut releases = Vec::new();
     for entry in fs::read_dir(lists)? {
         let path = entry?.path();
         if path.to_string_lossy().ends_with("Release") {
-            return Ok(fs::read_to_string(path)?);
+            releases.push(fs::read_to_string(path)?);
         }
     }
-    bail!("apt has got no description of {SUITE}")
+    Ok(releases)
 }
 
-/// Returns the time of a snapshot with all packages of a release: the end of the day of the release, whose date
+/// Returns the time of a snapshot with all packages of some releases: the end of the day of the newest one, whose date
 /// has the form `Sat, 05 Sep 2026 09:58:40 UTC`. A time without a snapshot stands for the last snapshot before
 /// it.
-fn snapshot_time(release: &str) -> Result<String> {
+fn snapshot_time(releases: &[String]) -> Result<String> {
+    let times = releases.iter().map(|release| end_of_day(release));
+    let newest = times.collect::<Result<Vec<_>>>()?.into_iter().max();
+    newest.with_context(|| format!("apt has got no description of {}", SUITES.join(", ")))
+}
+
+/// Returns the end of the day of a release.
+fn end_of_day(release: &str) -> Result<String> {
     const MONTHS: [&str; 12] = [
         "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
     ];
@@ -159,7 +165,7 @@ fn snapshot_time(release: &str) -> Result<String> {
         }
         _ => None,
     };
-    time.with_context(|| format!("the description of {SUITE} has no date"))
+    time.context("the description of a suite has no date")
 }
 
 /// Finds a package in lines of the form `'URL' NAME_VERSION_ARCH.deb SIZE SHA256:DIGEST`.
@@ -267,11 +273,14 @@ mod tests {
     }
 
     #[test]
-    fn snapshot_is_of_the_day_of_the_release() {
+    fn snapshot_is_of_the_day_of_the_newest_release() {
         let release = "Origin: Debian\nDate: Sat, 5 Sep 2026 09:58:40 UTC\nSuite: stable\n";
-        assert_eq!(snapshot_time(release).unwrap(), "20260905T235959Z");
+        let older = "Date: Fri, 28 Aug 2026 09:58:40 UTC\n";
+        let releases = [older, release, older].map(str::to_owned);
+        assert_eq!(snapshot_time(&releases).unwrap(), "20260905T235959Z");
+        assert!(snapshot_time(&[]).is_err());
         for wrong in ["", "Date: today\n", "Date: Sat, 05 May\n"] {
-            assert!(snapshot_time(wrong).is_err(), "{wrong}");
+            assert!(snapshot_time(&[wrong.to_owned()]).is_err(), "{wrong}");
         }
     }
 

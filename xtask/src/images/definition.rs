@@ -19,7 +19,7 @@ use toml::Table;
 use super::{folder, lock::Lock};
 use crate::dist::Arch;
 
-/// The names of all images: a folder, or a folder and a variant in it.
+/// The names of builder and runtime images: a folder, or a folder and a variant in it.
 pub(super) const NAMES: [&str; 9] = [
     "binary",
     "go",
@@ -32,9 +32,13 @@ pub(super) const NAMES: [&str; 9] = [
     "scratch",
 ];
 
+/// The names of the images that have `s2i` in them. They are composed only on request, because a static `s2i` takes
+/// minutes to compile.
+pub(super) const NAMES_WITH_S2I: [&str; 5] = ["binary:ci", "go:ci", "node:ci", "s2i", "s2i:git"];
+
 /// Returns all names.
-pub(super) fn all() -> Vec<String> {
-    NAMES.map(str::to_owned).to_vec()
+pub(super) fn all() -> impl Iterator<Item = &'static str> {
+    NAMES.into_iter().chain(NAMES_WITH_S2I)
 }
 
 /// The definition of one image.
@@ -44,9 +48,16 @@ pub(super) struct Definition {
     /// The name of the definition: its folder, with the variant if it is one.
     #[serde(skip)]
     pub(super) name: String,
-    /// The artifact whose version the image has: `go`, `node-24`. `None` for an image without artifacts.
+    /// The artifact whose version the image has: `go`, `node-24`, or `s2i` for that of this workspace. Empty for an
+    /// image without a version.
     #[serde(default)]
     pub(super) toolchain: String,
+    /// The builder that the image is, but for its last layers, with `s2i` in them.
+    #[serde(default)]
+    pub(super) builder: Option<String>,
+    /// Images that the layer with `s2i` has as archives, for builds without a registry.
+    #[serde(default)]
+    pub(super) images: Vec<String>,
     /// The names of the image in engines.
     pub(super) names: Vec<ImageRef>,
     /// The maximum total size of its layers in bytes.
@@ -92,6 +103,12 @@ pub(super) enum Part {
     Npm,
     /// The scripts.
     Scripts,
+    /// The packer of executables.
+    Upx,
+    /// Git and the client of OpenSSH.
+    Git,
+    /// `s2i`, with what it has to know about the builder that it is added to.
+    S2i,
 }
 
 impl Part {
@@ -106,6 +123,9 @@ impl Part {
             Self::Node => "node",
             Self::Npm => "npm",
             Self::Scripts => "scripts",
+            Self::Upx => "upx",
+            Self::Git => "git",
+            Self::S2i => "s2i",
         }
     }
 
@@ -120,6 +140,9 @@ impl Part {
             Self::Node => "Node.js",
             Self::Npm => "npm",
             Self::Scripts => "s2i scripts",
+            Self::Upx => "UPX",
+            Self::Git => "Git and OpenSSH client",
+            Self::S2i => "s2i",
         }
     }
 }
@@ -137,6 +160,7 @@ impl Definition {
         let text = text.with_context(|| format!("can't read {}", path.display()))?;
         let mut table = choose(&text, variant).with_context(parse)?;
         let version = match table.get("toolchain").and_then(toml::Value::as_str) {
+            Some("s2i") => env!("CARGO_PKG_VERSION").to_owned(),
             Some(toolchain) => lock.artifact(toolchain, Arch::Amd64)?.version.clone(),
             None => String::new(),
         };
@@ -156,12 +180,14 @@ impl Definition {
         folder().join(name)
     }
 
-    /// Returns the path of the Dockerfile beside the definition.
-    pub(super) fn dockerfile(&self) -> PathBuf {
-        self.folder().join(match self.name.split_once(':') {
+    /// Returns the path of the Dockerfile beside the definition. There is none for an image with a label that depends
+    /// on the content of layers.
+    pub(super) fn dockerfile(&self) -> Option<PathBuf> {
+        let name = match self.name.split_once(':') {
             Some((_, variant)) => format!("Dockerfile.{variant}"),
             None => "Dockerfile".to_owned(),
-        })
+        };
+        self.builder.is_none().then(|| self.folder().join(name))
     }
 
     /// Returns the config of the image, without layers.
@@ -255,13 +281,13 @@ mod tests {
     }
 
     #[test]
-    fn builders_alone_have_a_shell_and_its_licences() {
+    fn runtime_images_alone_have_no_shell_and_its_licences() {
         let lock = Lock::read().unwrap();
-        for name in NAMES {
+        for name in all() {
             let image = Definition::read(name, &lock).unwrap();
             let has_shell = image.contents.contains(&Part::Shell);
-            let is_builder = image.scripts.contains("assemble");
-            assert_eq!(has_shell, is_builder, "{name}");
+            let is_runtime = name.starts_with("scratch") || name.contains("-runtime");
+            assert_eq!(has_shell, !is_runtime, "{name}");
             let licences = &image.labels["org.opencontainers.image.licenses"];
             for licence in ["GPL-2.0-only", "GPL-3.0-or-later"] {
                 assert_eq!(licences.contains(licence), has_shell, "{name}: {licence}");
@@ -272,9 +298,56 @@ mod tests {
     }
 
     #[test]
-    fn all_images_can_be_read_and_follow_the_rules() {
+    fn images_for_jobs_differ_from_their_builders_in_names_and_licences_only() {
         let lock = Lock::read().unwrap();
-        for name in NAMES {
+        let read = |name: &str| Definition::read(name, &lock).unwrap();
+        for name in NAMES_WITH_S2I {
+            let image = read(name);
+            assert_eq!(image.contents.last(), Some(&Part::S2i), "{name}");
+            let Some(builder) = image.builder.as_deref().map(read) else {
+                continue;
+            };
+            assert_eq!(image.folder(), builder.folder(), "{name}");
+            assert!(image.contents.starts_with(&builder.contents), "{name}");
+            assert!(image.dockerfile().is_none(), "{name}");
+            let licences = "org.opencontainers.image.licenses";
+            assert!(
+                image.labels[licences].starts_with(&builder.labels[licences]),
+                "{name}"
+            );
+            let kept = |image: &Definition| {
+                let mut config = image.config(Arch::Amd64, "").config;
+                for label in [licences, "io.s2i.sources"] {
+                    config.labels.remove(label);
+                }
+                config
+            };
+            assert_eq!(kept(&image), kept(&builder), "{name}");
+        }
+    }
+
+    #[test]
+    fn s2i_alone_has_no_scripts() {
+        let lock = Lock::read().unwrap();
+        for name in all() {
+            let image = Definition::read(name, &lock).unwrap();
+            let is_s2i = image.folder().ends_with("s2i");
+            assert_eq!(image.cmd == ["s2i"], is_s2i, "{name}");
+            if is_s2i {
+                assert!(
+                    image.scripts.is_empty() && image.builder.is_none(),
+                    "{name}"
+                );
+                assert_eq!(image.labels["version"], env!("CARGO_PKG_VERSION"), "{name}");
+                assert_eq!(image.user, "1001", "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn all_images_of_builds_can_be_read_and_follow_the_rules() {
+        let lock = Lock::read().unwrap();
+        for name in NAMES.into_iter().chain(["binary:ci", "go:ci", "node:ci"]) {
             let Definition {
                 names,
                 size_limit,

@@ -1,24 +1,25 @@
 //! The Dockerfiles beside the definitions, which build the same images with other tools.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, path::Path};
 
 use anyhow::{Context, Result};
 
 use super::{definition::Definition, folder};
 
-/// Writes the Dockerfile of an image.
+/// Writes the Dockerfile of an image, if it has one.
 pub(super) fn write(definition: &Definition) -> Result<()> {
-    let path = definition.dockerfile();
-    std::fs::write(&path, render(definition))
+    let Some(path) = definition.dockerfile() else {
+        return Ok(());
+    };
+    std::fs::write(&path, render(definition, &path))
         .with_context(|| format!("can't write {}", path.display()))
 }
 
-fn render(definition: &Definition) -> String {
+fn render(definition: &Definition, file: &Path) -> String {
     let Definition { name, names, .. } = definition;
     let tags: Vec<_> = names.iter().map(|name| format!("-t {name}")).collect();
     let tags = tags.join(" ");
-    let file = definition.dockerfile();
-    let file = file.strip_prefix(folder()).unwrap_or(&file).display();
+    let file = file.strip_prefix(folder()).unwrap_or(file).display();
     let mut text = format!(
         "# The image that image.toml describes, as a Dockerfile; `cargo xtask images --update` writes it.\n\
          # The layers come from xtask too, as archives, which keep owners and modes:\n\
@@ -56,18 +57,21 @@ fn render(definition: &Definition) -> String {
 #[cfg(test)]
 mod tests {
     use super::{
-        super::{definition::NAMES, lock::Lock},
+        super::{definition, lock::Lock},
         *,
     };
 
     #[test]
     fn dockerfiles_say_what_the_definitions_say() {
         let lock = Lock::read().unwrap();
-        for name in NAMES {
+        for name in definition::all() {
             let definition = Definition::read(name, &lock).unwrap();
-            let text = std::fs::read_to_string(definition.dockerfile()).unwrap();
+            let Some(path) = definition.dockerfile() else {
+                continue;
+            };
+            let text = std::fs::read_to_string(&path).unwrap();
             assert!(
-                text == render(&definition),
+                text == render(&definition, &path),
                 "{name}: renew it with `cargo xtask images --update`"
             );
         }

@@ -28,7 +28,7 @@ const LIBRARIES: [&str; 11] = [
 ];
 
 /// Returns the path of the dynamic loader that programs contain.
-fn loader(arch: Arch) -> &'static str {
+pub(super) fn loader(arch: Arch) -> &'static str {
     match arch {
         Arch::Amd64 => "lib64/ld-linux-x86-64.so.2",
         Arch::Arm64 => "lib/ld-linux-aarch64.so.1",
@@ -41,15 +41,26 @@ pub(super) fn add(layer: &mut LayerBuilder, items: &[(String, Item)], arch: Arch
     let loader = loader(arch);
     for name in LIBRARIES {
         let path = format!("lib/{triple}/{name}");
-        put(layer, &path, 0o644, find(items, &triple, name)?)?;
+        put(
+            layer,
+            &path,
+            0o644,
+            find_library(items, &PACKAGES, &triple, name)?,
+        )?;
     }
     let (_, loader_file) = loader.rsplit_once('/').context("a file in a directory")?;
-    put(layer, loader, 0o755, find(items, &triple, loader_file)?)?;
+    let bytes = find_library(items, &PACKAGES, &triple, loader_file)?;
+    put(layer, loader, 0o755, bytes)?;
     debian::add_licences(layer, items)
 }
 
-/// Returns the content of the file with this name. Links are followed.
-fn find(items: &[(String, Item)], triple: &str, name: &str) -> Result<Vec<u8>> {
+/// Returns the content of the library with this name, which is in the items of the packages. Links are followed.
+pub(super) fn find_library(
+    items: &[(String, Item)],
+    packages: &[&str],
+    triple: &str,
+    name: &str,
+) -> Result<Vec<u8>> {
     let mut name = name.to_owned();
     for _ in 0..8 {
         let paths = ["lib", "usr/lib"].map(|lib| format!("{lib}/{triple}/{name}"));
@@ -59,7 +70,7 @@ fn find(items: &[(String, Item)], triple: &str, name: &str) -> Result<Vec<u8>> {
                 let file = target.rsplit('/').next().unwrap_or(target);
                 file.clone_into(&mut name);
             }
-            None => bail!("none of {} has `{name}`", PACKAGES.join(", ")),
+            None => bail!("none of {} has `{name}`", packages.join(", ")),
         }
     }
     bail!("`{name}` is a link that leads nowhere")

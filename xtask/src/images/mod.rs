@@ -4,11 +4,13 @@
 //! (`builder-images/images.lock`), `fetch` downloads these, and `compose` creates layers and images. Each other module
 //! has one purpose: `go` selects the parts of a toolchain that builds need, with `platform` and `gosource`, and
 //! `symbols` strips its programs; `node` takes Node.js and npm from npm's packages, and `libraries` their libraries from
-//! packages that `debian` downloads; `shell` has the shell and the tools of builders; `certificates`, `zones` and
-//! `accounts` are parts of every image.
+//! packages that `debian` downloads; `shell` has the shell and the tools of builders; `programs` has programs of Debian
+//! with their libraries, and `command` has `s2i` for the images of jobs; `certificates`, `zones` and `accounts` are parts
+//! of every image.
 
 mod accounts;
 mod certificates;
+mod command;
 mod compose;
 mod debian;
 mod definition;
@@ -20,6 +22,7 @@ mod libraries;
 mod lock;
 mod node;
 mod platform;
+mod programs;
 mod shell;
 mod symbols;
 mod update;
@@ -39,7 +42,7 @@ use s2i_oci::{
 use s2i_test_engines::{host, paths};
 
 use self::{compose::Composer, definition::Definition, lock::Lock};
-pub(crate) use self::{debian::mirror, definition::merge};
+pub(crate) use self::{compose::MTIME, debian::mirror, definition::merge};
 use crate::{
     dist::{Arch, Profile},
     engine::{Choice, Otherwise, Target},
@@ -52,8 +55,8 @@ use crate::{
     reason = "each is an option of its own"
 )]
 pub(crate) struct Args {
-    /// Images to compose; by default, all.
-    #[arg(value_parser = definition::NAMES)]
+    /// Images to compose; by default, all without s2i in them.
+    #[arg(value_parser = clap::builder::PossibleValuesParser::new(definition::all()))]
     names: Vec<String>,
     /// Compose for this processor; by default, for that of this machine.
     #[arg(long, value_enum)]
@@ -101,7 +104,7 @@ fn run_into(args: &Args, s2i: Profile, target: impl FnOnce() -> Result<Target>) 
         return Ok(());
     }
     let names = if args.names.is_empty() {
-        definition::all()
+        definition::NAMES.map(str::to_owned).to_vec()
     } else {
         args.names.clone()
     };
@@ -147,6 +150,16 @@ fn compose_all(
         images.push((definition, image));
     }
     Ok((composer, images))
+}
+
+/// Writes all images for a processor, with compressed layers, to one archive.
+pub(crate) fn archive(arch: Arch, to: &Path) -> Result<()> {
+    let names: Vec<_> = definition::all().collect();
+    let (composer, images) = compose_all(&names, arch)?;
+    let images = images
+        .into_iter()
+        .map(|(_, image)| composer.compress(image));
+    write(&images.collect::<Result<Vec<_>>>()?, to)
 }
 
 /// Composes images for this machine and returns their names and sizes, in bytes and uncompressed.

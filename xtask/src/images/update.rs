@@ -7,12 +7,12 @@ use s2i_test_engines::host;
 
 use super::{
     debian,
-    definition::{Definition, NAMES},
+    definition::{self, Definition},
     dockerfile, fetch,
     go::Toolchain,
     libraries,
     lock::{ANY, Artifact, Lock, Package, Source},
-    node, shell,
+    node, programs, shell,
 };
 use crate::dist::Arch;
 
@@ -42,7 +42,7 @@ pub(super) fn run() -> Result<()> {
         artifacts,
     };
     lock.write()?;
-    for name in NAMES {
+    for name in definition::all() {
         dockerfile::write(&Definition::read(name, &lock)?)?;
     }
     Ok(())
@@ -143,7 +143,14 @@ fn versions_in_npm(package: &str) -> Result<Vec<String>> {
 
 /// Returns the Debian packages for all processors.
 fn debian_packages() -> Result<Vec<Artifact>> {
-    let names = [libraries::PACKAGES.as_slice(), &shell::PACKAGES].concat();
+    let names = [
+        libraries::PACKAGES.as_slice(),
+        &shell::PACKAGES,
+        programs::UPX.packages,
+        programs::GIT.packages,
+    ];
+    let names: BTreeSet<&str> = names.into_iter().flatten().copied().collect();
+    let names: Vec<_> = names.into_iter().collect();
     let mut artifacts = Vec::new();
     for arch in Arch::ALL {
         for found in debian::newest(&names, arch)? {

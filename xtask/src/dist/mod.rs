@@ -1,4 +1,10 @@
-//! Builds of the static programs for images.
+//! Builds of the static programs for images, and of everything that a release has.
+
+mod compiler;
+#[cfg(test)]
+mod installer;
+mod release;
+mod templates;
 
 use std::{
     fmt, fs,
@@ -67,18 +73,30 @@ impl fmt::Display for Arch {
 /// Arguments of `dist`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Build for these processors; by default, for that of this machine
+    /// Build for these processors; by default, for that of this machine, and for all with --release
     #[arg(long, value_enum)]
     arch: Vec<Arch>,
+    /// Make all files of a release in `target/s2i/release`: archives of the static `s2i`, digests, the installer, images
+    #[arg(long)]
+    release: bool,
+    /// The address of the releases, which the installer uses: files of a version are below URL/vVERSION
+    #[arg(long, value_name = "URL", requires = "release")]
+    url: Option<String>,
+    /// Make a release without images
+    #[arg(long, requires = "release")]
+    no_images: bool,
 }
 
 /// `cargo xtask dist`.
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let arches = if args.arch.is_empty() {
-        vec![Arch::host()?]
-    } else {
-        args.arch.clone()
+    let arches = match (args.arch.as_slice(), args.release) {
+        ([], true) => Arch::ALL.to_vec(),
+        ([], false) => vec![Arch::host()?],
+        (arches, _) => arches.to_vec(),
     };
+    if args.release {
+        return release::run(&arches, args.url.as_deref(), !args.no_images);
+    }
     for arch in arches {
         println!("{}", scripts(arch)?.display());
         println!("{}", agent(arch)?.display());
@@ -89,18 +107,32 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 
 /// Builds `s2i-scripts`, the scripts of builder and runtime images, and returns its path.
 pub(crate) fn scripts(arch: Arch) -> Result<PathBuf> {
-    program("s2i-scripts", "s2i-scripts", arch)
+    program("s2i-scripts", "s2i-scripts", arch, DIST)
 }
 
 /// Builds `s2i-agent`, the first process of build containers, and returns its path.
 pub(crate) fn agent(arch: Arch) -> Result<PathBuf> {
-    program("s2i-agent", "s2i-agent", arch)
+    program("s2i-agent", "s2i-agent", arch, DIST)
 }
 
 /// Builds the program for all scripts in the images of tests and benchmarks.
 pub(crate) fn test_script(arch: Arch) -> Result<PathBuf> {
-    program("s2i-test-script", "test-script", arch)
+    program("s2i-test-script", "test-script", arch, DIST)
 }
+
+/// Builds the static `s2i` with the agents for all processors, which takes minutes, and returns its path.
+pub(crate) fn static_s2i(arch: Arch) -> Result<PathBuf> {
+    for arch in Arch::ALL {
+        agent(arch)?;
+    }
+    program("s2i-cli", "s2i", arch, STATIC)
+}
+
+/// The profile of programs inside images: small before fast.
+const DIST: &str = "dist";
+
+/// The profile of the static `s2i`.
+const STATIC: &str = "static";
 
 /// A build of `s2i` with the embedded agents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -178,7 +210,7 @@ fn cargo() -> Command {
 }
 
 /// Builds one static program. Each package is built alone, so that the features of others do not affect it.
-fn program(package: &str, binary: &str, arch: Arch) -> Result<PathBuf> {
+fn program(package: &str, binary: &str, arch: Arch, profile: &str) -> Result<PathBuf> {
     let made = paths::made().join(arch.rust()).join(binary);
     let target = arch.target();
     if !is_installed(&target)? {
@@ -196,12 +228,15 @@ fn program(package: &str, binary: &str, arch: Arch) -> Result<PathBuf> {
     let mut cargo = cargo();
     let neutral = neutral_paths();
     cargo
-        .args(["build", "--locked", "--profile", "dist"])
+        .args(["build", "--locked", "--profile", profile])
         .arg("--config")
         .arg(format!("target.{target}.rustflags = {neutral:?}"))
         .args(["--package", package, "--bin", binary, "--target", &target]);
+    if profile == STATIC {
+        cargo.envs(compiler::variables(arch)?);
+    }
     host::run(&mut cargo)?;
-    let built = paths::target().join(&target).join("dist").join(binary);
+    let built = paths::target().join(&target).join(profile).join(binary);
     install(&built, &made)?;
     Ok(made)
 }
