@@ -18,14 +18,15 @@ pub(super) fn variables(arch: Arch) -> Result<Vec<(String, OsString)>> {
     if is_set(format!("CC_{name}")) || is_set(format!("CC_{target}")) {
         return Ok(Vec::new());
     }
-    let (program, package) = if Arch::host()? == arch {
-        ("cc".to_owned(), "gcc".to_owned())
+    let (program, packages) = if Arch::host()? == arch {
+        ("cc".to_owned(), "gcc libc6-dev".to_owned())
     } else {
         let prefix = format!("{}-linux-gnu", arch.rust());
-        let package = format!("gcc-{}", prefix.replace('_', "-"));
-        (format!("{prefix}-gcc"), package)
+        let package = prefix.replace('_', "-");
+        let packages = format!("gcc-{package} libc6-dev-{arch}-cross");
+        (format!("{prefix}-gcc"), packages)
     };
-    let compiler = host::require(&program, &format!("apt-get install {package} libc6-dev"))?;
+    let compiler = host::require(&program, &format!("apt-get install {packages}"))?;
     // The checks of glibc's headers are functions that musl lacks, and some distributions switch them on.
     let root = paths::root().display();
     let flags = format!("-U_FORTIFY_SOURCE -ffile-prefix-map={root}=/s2i");
