@@ -143,9 +143,9 @@ mod tests {
                     Change::Kept(below, _) => (' ', Some(below)),
                 };
                 lines.push(format!("{mark} {name}"));
-                below
-                    .into_iter()
-                    .for_each(|below| add(below, &format!("{name}/"), lines));
+                if let Some(below) = below {
+                    add(below, &format!("{name}/"), lines);
+                }
             }
         }
         let mut found = Vec::new();
