@@ -85,6 +85,7 @@ impl Session {
                 let keep = Keep {
                     modes: keep_modes,
                     times: Some(KeptTimes { times, started }),
+                    directory_times: keep_modes,
                 };
                 read::read(&items, times.new, keep, &user, &account, &self.output)
             }

@@ -247,14 +247,16 @@ impl Committing {
         };
         for (path, attributes) in &found {
             // An archive sets the time of its directories, and new files change that of the others.
-            let is_changed = !self.parents.contains(path) || self.has_new_files(path, &found);
-            let attributes = if is_changed {
-                DirectoryAttributes {
-                    mtime: i64::try_from(commit.times.new).unwrap_or(i64::MAX),
-                    ..*attributes
-                }
+            let mtime = if !self.parents.contains(path) {
+                self.mtime(path)
+            } else if self.has_new_files(path, &found) {
+                i64::try_from(commit.times.new).unwrap_or(i64::MAX)
             } else {
-                *attributes
+                attributes.mtime
+            };
+            let attributes = DirectoryAttributes {
+                mtime,
+                ..*attributes
             };
             changes.keep(path, attributes);
         }
@@ -270,6 +272,13 @@ impl Committing {
         };
         let layer = pack(&self.store, &self.root, changes, &packing);
         layer.map_err(|err| commit_error(Operation::CommitLayer, "the artifacts")(err.into()))
+    }
+
+    /// Returns the modification time of a directory of the artifacts, in seconds since 1970.
+    fn mtime(&self, path: &Path) -> i64 {
+        use std::os::unix::fs::MetadataExt as _;
+        let metadata = self.root.join(path).symlink_metadata();
+        metadata.map_or(0, |metadata| metadata.mtime())
     }
 
     /// Returns whether a directory of the image gets something that the image does not have as a directory.

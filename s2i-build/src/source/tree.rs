@@ -161,6 +161,7 @@ impl Fetched {
             keep: Keep {
                 modes: !self.is_of_commit(),
                 times: self.kept_times(times),
+                directory_times: false,
             },
         }
     }
@@ -299,6 +300,7 @@ pub(super) fn write_scripts(
     let keep = Keep {
         modes: false,
         times: kept,
+        directory_times: false,
     };
     for script in scripts {
         let file = root.open_file(script_path(root, *script))?;

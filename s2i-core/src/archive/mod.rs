@@ -38,7 +38,8 @@ pub use links::dangling_links;
 pub use name::Names;
 pub use rules::{End, Rules};
 pub use tree::{
-    Keep, KeptTimes, TreeFile, TreeOptions, TreeSink, stat_tree, walk_tree, write_tree,
+    DirectoryAttributes, Keep, KeptTimes, TreeFile, TreeOptions, TreeSink, stat_tree, walk_tree,
+    write_tree,
 };
 pub use unpack::{Unpacked, unpack};
 pub use write::{ContentError, Format, Writer, Written};

@@ -44,9 +44,11 @@ pub struct TreeOptions<'a> {
 pub struct Keep {
     /// True if files and directories keep their permissions: the nine bits of user, group and others.
     pub modes: bool,
-    /// The rule by which files keep their times. Directories and links don't: an entry that was left out may have
-    /// changed the time of its directory, and not all readers can set that of a link.
+    /// The rule by which files keep their times. Links don't: not all readers can set their times. Directories don't
+    /// by default: an entry that was left out may have changed the time of its directory.
     pub times: Option<KeptTimes>,
+    /// True if directories keep their times by the same rule, for a tree of which nothing is left out.
+    pub directory_times: bool,
 }
 
 /// The rule by which files keep their times.
@@ -69,12 +71,39 @@ impl Keep {
         }
     }
 
+    /// Returns the attributes of a directory.
+    fn directory(&self, dir: &Dir) -> io::Result<DirectoryAttributes> {
+        let mut attributes = DirectoryAttributes {
+            mode: DIRECTORY_MODE,
+            mtime: None,
+        };
+        if self.modes || self.directory_times {
+            let metadata = dir.dir_metadata()?;
+            if self.modes {
+                attributes.mode = metadata.mode() & PERMISSIONS;
+            }
+            if self.directory_times {
+                attributes.mtime = self.file_time(metadata.modified()?.into_std());
+            }
+        }
+        Ok(attributes)
+    }
+
     /// Returns the time of a file that was modified at this time, in seconds since 1970; `None` for that of the tree.
     #[must_use]
     pub fn file_time(&self, modified: SystemTime) -> Option<u64> {
         let KeptTimes { times, started } = self.times?;
         Some(times.of(modified, started))
     }
+}
+
+/// The attributes of a directory of a tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DirectoryAttributes {
+    /// The permissions.
+    pub mode: u32,
+    /// The modification time in seconds since 1970; `None` for that of the tree.
+    pub mtime: Option<u64>,
 }
 
 /// A sink for the entries of a [tree](walk_tree) in their order: a directory comes before its contents, and no entry of
@@ -86,7 +115,7 @@ pub trait TreeSink {
     ///
     /// # Errors
     /// The error that ends the walk.
-    fn directory(&mut self, name: &[u8], mode: u32) -> io::Result<()>;
+    fn directory(&mut self, name: &[u8], attributes: DirectoryAttributes) -> io::Result<()>;
 
     /// Takes a symbolic link.
     ///
@@ -223,12 +252,18 @@ impl<W: Write> Writer<W> {
     pub fn tree(&mut self, root: &OpenDir, options: &TreeOptions<'_>) -> io::Result<()> {
         self.at_time(options.mtime, |writer| {
             let mut path = Vec::new();
-            for part in options.prefix.split('/').filter(|part| !part.is_empty()) {
+            let keep = options.keep;
+            let parts = options.prefix.split('/').filter(|part| !part.is_empty());
+            let mut parts = parts.peekable();
+            while let Some(part) = parts.next() {
                 path.extend(path.last().map(|_| b'/'));
                 path.extend_from_slice(part.as_bytes());
-                writer.directory(&path, DIRECTORY_MODE)?;
+                if parts.peek().is_some() {
+                    writer.directory(&path, DIRECTORY_MODE)?;
+                } else {
+                    TreeSink::directory(writer, &path, keep.directory(root.dir())?)?;
+                }
             }
-            let keep = options.keep;
             let mut contents = Contents { sink: writer, keep };
             walk(root, path, options.filter, &mut contents)
         })
@@ -236,8 +271,9 @@ impl<W: Write> Writer<W> {
 }
 
 impl<W: Write> TreeSink for Writer<W> {
-    fn directory(&mut self, name: &[u8], mode: u32) -> io::Result<()> {
-        self.directory(name, mode)
+    fn directory(&mut self, name: &[u8], attributes: DirectoryAttributes) -> io::Result<()> {
+        let mtime = attributes.mtime.unwrap_or(self.mtime());
+        self.at_time(mtime, |writer| writer.directory(name, attributes.mode))
     }
 
     fn symlink(&mut self, name: &[u8], target: &[u8]) -> io::Result<()> {
@@ -261,12 +297,7 @@ struct Contents<'a> {
 
 impl Visit for Contents<'_> {
     fn directory(&mut self, path: &[u8], dir: &Dir) -> io::Result<()> {
-        let mode = if self.keep.modes {
-            dir.dir_metadata()?.mode() & PERMISSIONS
-        } else {
-            DIRECTORY_MODE
-        };
-        self.sink.directory(path, mode)
+        self.sink.directory(path, self.keep.directory(dir)?)
     }
 
     fn leaf(&mut self, leaf: &Leaf<'_>, left: &mut Limits) -> io::Result<()> {

@@ -17,8 +17,8 @@ use cap_std::{ambient_authority, fs::Dir};
 use s2i_core::{
     ErrorChain, OpenDir, Times,
     archive::{
-        Keep, KeptTimes, Limits, TreeFile, TreeOptions, TreeSink, Writer, Written, stat_tree,
-        walk_tree, write_tree,
+        DirectoryAttributes, Keep, KeptTimes, Limits, TreeFile, TreeOptions, TreeSink, Writer,
+        Written, stat_tree, walk_tree, write_tree,
     },
     ignore::{DEFAULT_EXCLUDE, Filter},
 };
@@ -123,6 +123,7 @@ fn files_keep_their_permissions_and_times_if_they_are_to() {
                 times,
                 started: None,
             }),
+            directory_times: false,
         },
         prefix: "",
     };
@@ -351,7 +352,7 @@ struct Copies<'a> {
 }
 
 impl TreeSink for Copies<'_> {
-    fn directory(&mut self, _: &[u8], _: u32) -> io::Result<()> {
+    fn directory(&mut self, _: &[u8], _: DirectoryAttributes) -> io::Result<()> {
         Ok(())
     }
 

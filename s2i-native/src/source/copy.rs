@@ -28,7 +28,7 @@ use rustix::{
 use s2i_build::{CancelToken, stream::Tree};
 use s2i_core::{
     Account,
-    archive::{TreeFile, TreeSink, walk_tree},
+    archive::{DirectoryAttributes, TreeFile, TreeSink, walk_tree},
 };
 use thiserror::Error;
 
@@ -198,7 +198,8 @@ impl Copying<'_> {
 }
 
 impl TreeSink for Copying<'_> {
-    fn directory(&mut self, path: &[u8], mode: u32) -> io::Result<()> {
+    fn directory(&mut self, path: &[u8], attributes: DirectoryAttributes) -> io::Result<()> {
+        let mode = attributes.mode;
         let done = self.make_directory(path, mode);
         self.shared.or_cancel(path, done)
     }
@@ -370,6 +371,7 @@ mod tests {
             },
             started: None,
         }),
+        directory_times: false,
     };
 
     /// Makes a tree with more files than the queue takes.
