@@ -224,7 +224,7 @@ mod tests {
         refused(
             "engine = 'kaniko'",
             "/etc/s2i/config.toml:1: `engine = 'kaniko'`: unknown variant `kaniko`, expected one of \
-             `docker`, `podman`, `native`",
+             `docker`, `podman`, `native`, `here`",
         );
         refused(
             "\n[registry]\nparallel = 'many'",

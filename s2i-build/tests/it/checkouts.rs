@@ -291,6 +291,8 @@ fn tags_are_those_that_git_finds() {
     place.git(&["tag", "v1.10"]);
     place.git(&["tag", "group/v1"]);
     assert_eq!(tag().as_deref(), Some("v1.10"));
+    // Its time has to be later than that of the commit, to a second.
+    std::thread::sleep(std::time::Duration::from_millis(1100));
     place.git(&["tag", "-a", "-m", "A release", "release"]);
     place.git(&["tag", "-a", "-m", "Another commit", "older", "HEAD~1"]);
     assert_eq!(tag().as_deref(), Some("release"));

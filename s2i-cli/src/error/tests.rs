@@ -380,16 +380,19 @@ fn choosing_an_engine() {
             source: denied(),
         })),
     ];
-    insta::assert_snapshot!(text(&lines), @"
+    insta::assert_snapshot!(text(&lines), @r#"
     20 no container engine can be used; Docker, Podman: no engine listens on /x.sock (not there); the embedded one: no user namespaces; no luck | `s2i doctor` shows what is missing, and how to get it
     20 the embedded engine can't work here: no user namespaces; no luck | `s2i doctor` shows what is missing, and how to get it
-    2 the embedded engine has no URL, and `unix:///x.sock` was given | leave out --url, or --engine native and S2I_ENGINE
+    2 the embedded engine has no URL, and `unix:///x.sock` was given | leave out --url, or --engine and S2I_ENGINE
+    2 the engine `here` only builds: it neither keeps images nor starts containers | use it with `s2i build`, or another engine
+    2 the engine `here` keeps no images, and the result would be lost | push it with --push, or write it to an archive with --output FILE
+    20 the engine `here` builds in the container that s2i runs in, and this process is in none | use the embedded engine, --engine native, or start a container of a builder, for example of s2i/go:ci
     2 --load is for builds of the embedded engine | the result is in the engine that built it already
     2 --compression is for pushes of the embedded engine | leave it out, or use --engine native
     2 --tls-verify=false can't change how Docker and Podman connect to registries | name the registry in `insecure-registries` of Docker's `daemon.json`, or as `insecure` in Podman's `registries.conf`; or use --engine native
     2 /etc/s2i/config.toml:1: `engin = 'x'`: unknown field `engin`, expected one of `engine`, `url`, `store`, `allowed_uids`, `builders`, `registry`, `limits`
     2 can't read the configuration `/etc/s2i/config.toml`: permission denied
-    ");
+    "#);
 }
 
 #[test]

@@ -321,7 +321,7 @@ mod tests {
                 registry: "registry.test".into(),
             },
         ];
-        insta::assert_snapshot!(text(&notices), @"
+        insta::assert_snapshot!(text(&notices), @r#"
         a clean build: there is no image `s2i/go` yet
         a clean build: `s2i/go` has no label for its script save-artifacts
         assemble alone gets these variables, the image does not: A, B
@@ -332,8 +332,9 @@ mod tests {
         pulling s2i/go
         pushing s2i/go
         using the embedded engine: neither Docker nor Podman listens
+        building in this container, on the image `s2i/go` (sha256:1f)
         loading it into Docker at unix:///x.sock
         there was no login for `registry.test`
-        ");
+        "#);
     }
 }
