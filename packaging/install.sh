@@ -23,13 +23,17 @@ has() { command -v "$1" >/dev/null 2>&1; }
 
 # Downloads the address $1 to the file $2.
 download() {
+    from=$1 to=$2
+    set --
+    # A redirect must not lead away from TLS.
+    case $from in https://*) set -- --proto-redir =https ;; esac
     if has curl; then
-        curl -fsSL --retry 3 -o "$2" "$1"
+        curl -fsSL --retry 3 "$@" -o "$to" "$from"
     elif has wget; then
-        wget -q -O "$2" "$1"
+        wget -q -O "$to" "$from"
     else
         fail 'neither curl nor wget is here' 'install one of them'
-    fi || fail "can't download $1" 'check S2I_VERSION and S2I_BASE_URL'
+    fi || fail "can't download $from" 'check S2I_VERSION and S2I_BASE_URL'
 }
 
 architecture() {

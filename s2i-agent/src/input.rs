@@ -9,6 +9,7 @@ use std::{
 
 use s2i_core::wire::{Frame, Kind, Trailer};
 
+use crate::account::keeps_own;
 use crate::processes;
 
 /// The number of frames that may wait. It bounds the memory of an upload.
@@ -42,7 +43,10 @@ pub(crate) fn start() -> Frames {
         let ended_well = read_all(&sender, &spare).is_ok();
         // The host is gone or has finished, and no process may outlive it.
         processes::end_all();
-        leave(ended_well);
+        // In a container that stays, the session still has to clean up.
+        if !keeps_own() {
+            leave(ended_well);
+        }
     });
     Frames { arrived, used }
 }

@@ -2,14 +2,19 @@
 
 use std::{path::PathBuf, time::SystemTime};
 
+use rustix::process::geteuid;
 use s2i_core::{
     archive::{Keep, KeptTimes},
-    wire::{Answer, Failure, Frame, Hello, Kind, Request, VERSION},
+    wire::{Answer, Failure, Frame, Hello, Kind, OrFailure as _, Request, VERSION},
 };
 
 use crate::{
-    account::Accounts, exec, finish, inject::Injections, input::Frames, output::Output, processes,
-    read, unpack,
+    account::{Accounts, act, keeps_own},
+    exec, finish,
+    inject::Injections,
+    input::Frames,
+    output::Output,
+    processes, read, unpack,
 };
 
 pub(crate) struct Session {
@@ -40,7 +45,7 @@ impl Session {
         let mut sent = self.output.frame(&Frame::json(Kind::Hello, &hello));
         while sent.is_ok() {
             let Ok(frame) = self.frames.next() else {
-                return;
+                break;
             };
             if frame.kind != Kind::Request {
                 // The rest of an archive whose unpacking failed.
@@ -53,13 +58,22 @@ impl Session {
                 Err(failure) => Frame::json(Kind::Failure, &failure),
             });
         }
+        // After a commit there are none. After a failure the container is removed, unless it is in use.
+        let _ = self.injections.remove();
     }
 
     fn answer(&mut self, frame: &Frame) -> Result<Answer, Failure> {
         let request = frame.parse().map_err(|err| Failure::os(err.to_string()))?;
         match request {
             Request::Identify { user } => {
-                let uid = self.accounts.find(&user)?.uid;
+                let account = self.accounts.find(&user)?;
+                // Without the right to change into the account, it is another one that does the work.
+                let uid = if keeps_own() {
+                    let own = act(&account, || geteuid().as_raw());
+                    own.or_failure(format_args!("can't become the user `{user}`"))?
+                } else {
+                    account.uid
+                };
                 Ok(Answer::Identified { uid })
             }
             Request::Unpack { into, user } => {

@@ -64,9 +64,20 @@ impl ArtifactCache {
             NamedTempFile::with_prefix_in(".artifacts-", dir)
         };
         let mut file = blocking(create).await??;
+        let mut failed = None;
+        // The archive is read to its end in any case: the container sends nothing else before.
         while let Some(piece) = archive.next().await {
             let piece = piece?;
-            file = blocking(move || file.write_all(&piece).map(|()| file)).await??;
+            if failed.is_none() {
+                let write = move || {
+                    let written = file.write_all(&piece).err();
+                    (file, written)
+                };
+                (file, failed) = blocking(write).await?;
+            }
+        }
+        if let Some(err) = failed {
+            return Err(err);
         }
         Ok(NewArtifacts {
             file,

@@ -78,6 +78,8 @@ pub struct BuildRequest {
     pub assemble_runtime: AssembleRuntime,
     /// Variables for the scripts and the result; later ones override earlier ones and those of the source.
     pub env: Vec<EnvVar>,
+    /// Variables for `assemble` alone, which all others override.
+    pub assemble_env: Vec<EnvVar>,
     /// Variables for `assemble` alone, whose values are in no image and no log; later ones override earlier ones and
     /// all other variables.
     pub secrets: Vec<Secret>,
@@ -136,6 +138,7 @@ impl BuildRequest {
             artifact_cache: None,
             assemble_runtime: AssembleRuntime::Run,
             env: Vec::new(),
+            assemble_env: Vec::new(),
             secrets: Vec::new(),
             trust: None,
             injections: Vec::new(),

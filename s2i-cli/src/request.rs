@@ -82,6 +82,7 @@ pub(crate) async fn build(
         artifact_cache: cache_dir(args, host).map(ArtifactCache::new),
         assemble_runtime: AssembleRuntime::Run,
         env,
+        assemble_env: Vec::new(),
         secrets,
         trust,
         injections,

@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     io::{self, Write as _},
-    os::fd::AsRawFd as _,
+    os::{fd::AsRawFd as _, unix::process::CommandExt as _},
     process::{Child, Command, Stdio},
 };
 
@@ -56,6 +56,8 @@ fn spawn(path: &str) -> io::Result<Child> {
         .arg(IN_PLACE)
         // The environment of the job may have secrets. Scripts only get what the plan gives them.
         .env_clear()
+        // A signal for the group of s2i must not end it before it has ended its programs.
+        .process_group(0)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -36,8 +36,18 @@ pub struct Base {
     pub config: ImageConfig,
     /// The layers, lowest first; `None` if there is no place to read them from.
     pub(crate) layers: Option<Vec<Layer>>,
+    /// The reason why its layers can't be read from its registry, if it was looked up there.
+    pub problem: Option<String>,
     /// True if a file in it identifies it.
     pub(crate) is_identified: bool,
+}
+
+impl Base {
+    /// Returns whether there is no place to read its layers from, so that only other images can be the base of a result.
+    #[must_use]
+    pub fn has_no_layers(&self) -> bool {
+        self.layers.is_none()
+    }
 }
 
 /// The image of the own container is not known, or is another one.
@@ -75,6 +85,7 @@ pub enum BaseError {
 }
 
 /// The config of the builder that the own image extends.
+#[derive(Clone)]
 pub(crate) struct OwnConfig {
     id: Digest,
     config: ImageConfig,
@@ -114,6 +125,7 @@ impl OwnConfig {
             digest: None,
             config: self.config,
             layers: None,
+            problem: None,
             is_identified: true,
         }
     }
@@ -182,6 +194,7 @@ fn base(image: &ImageRef, pulled: Pulled, config: ImageConfig, is_identified: bo
         digest: Some(pulled.named),
         layers: Some(layers(image, pulled.manifest.layers)),
         config,
+        problem: None,
         is_identified,
     }
 }

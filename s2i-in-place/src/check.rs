@@ -16,11 +16,20 @@ pub(crate) const MOST: u64 = 64 << 20;
 /// The share of files that may differ: the job may have changed some of them before.
 const DIFFERING: u64 = 10;
 
-/// Compares the files of a layer with those below `root`. Returns the difference, if they are others.
+/// The result of a comparison.
+pub(crate) enum Comparison {
+    /// The layer has no files to compare.
+    NoFiles,
+    Same,
+    /// The files are others; an example.
+    Different(String),
+}
+
+/// Compares the files of a layer with those below `root`.
 ///
 /// It shows that a container is of another image, not that it is of this one: a file is compared by its type and size
 /// alone, which all users can read.
-pub(crate) fn difference(layer: &PushBlob, root: &Path) -> std::io::Result<Option<String>> {
+pub(crate) fn compare(layer: &PushBlob, root: &Path) -> std::io::Result<Comparison> {
     let (mut files, mut differing, mut first) = (0_u64, 0_u64, None);
     let mut visit = |part: Part<'_>| {
         let Part::Entry(entry) = part else { return };
@@ -41,11 +50,14 @@ pub(crate) fn difference(layer: &PushBlob, root: &Path) -> std::io::Result<Optio
     };
     let limits = Limits::default();
     overlay::list(&mut *(layer.open)()?, &limits, &mut visit).map_err(std::io::Error::other)?;
+    if files == 0 {
+        return Ok(Comparison::NoFiles);
+    }
     if differing * DIFFERING <= files {
-        return Ok(None);
+        return Ok(Comparison::Same);
     }
     let example = first.unwrap_or_default();
-    Ok(Some(format!(
+    Ok(Comparison::Different(format!(
         "{differing} of the {files} files of its last layer are not here or have another size, for example `/{}`",
         example.display()
     )))

@@ -10,7 +10,7 @@ use std::{
 
 use cap_std::{ambient_authority, fs::Dir};
 use futures_util::future::join;
-use rustix::process::geteuid;
+use rustix::process::{getegid, geteuid};
 use s2i_build::{
     BuildContext, EngineError,
     ports::{Commit, Committed, Content, Input, Operation},
@@ -226,7 +226,7 @@ impl Committing {
         }
         for removal in &commit.remove {
             let path = self.root.join(relative(&removal.path));
-            let _ = fs::remove_dir_all(path);
+            let _ = fs::remove_dir_all(&path).or_else(|_| fs::remove_file(&path));
         }
         let commit_error = failed::<Box<dyn std::error::Error + Send + Sync>>;
         let all = Snapshot::take(&self.root, &BTreeSet::new(), check);
@@ -263,6 +263,7 @@ impl Committing {
         let packing = Packing {
             owner: Some(OwnerReplacement {
                 uid: geteuid().as_raw(),
+                gid: getegid().as_raw(),
                 by: self.owner,
             }),
             clamp: Some(&clamp),

@@ -17,7 +17,7 @@ use s2i_build::{
     request::{ContainerOptions, Network, PullPolicy},
 };
 use s2i_core::{
-    ImageRef, bounds,
+    ErrorChain, ImageRef, bounds,
     image::{ImageConfig, Platform},
     wire::Exit,
 };
@@ -55,6 +55,9 @@ pub struct Options {
     pub agents: Agents,
     /// The name of the image of the own container, as the user or the CI system gives it.
     pub image: Option<ImageRef>,
+    /// True if the name is that of a CI system: an image with the config of its builder is used even if the registry of
+    /// the name can't describe it.
+    pub is_of_job: bool,
     /// The options for access to registries.
     pub registry: registry::Options,
     /// The compression of the layer of a result.
@@ -74,6 +77,7 @@ impl Options {
         Self {
             agents,
             image: None,
+            is_of_job: false,
             registry: registry::Options::default(),
             compression: Compression::default(),
             limits: bounds::Limits::default(),
@@ -89,6 +93,7 @@ pub struct InPlaceEngine {
     pub(crate) registry: Arc<Registry>,
     agents: Agents,
     image: Option<ImageRef>,
+    is_of_job: bool,
     limits: bounds::Limits,
     share: PathBuf,
     place: Arc<Place>,
@@ -127,6 +132,7 @@ impl InPlaceEngine {
             registry: Arc::new(registry.map_err(failed(Operation::PrepareFor, "registries"))?),
             agents: options.agents,
             image: options.image,
+            is_of_job: options.is_of_job,
             limits: options.limits,
             share: options.share,
             base: OnceCell::new(),
@@ -154,36 +160,53 @@ impl InPlaceEngine {
         let Some(image) = &self.image else {
             return own.map(OwnConfig::into_base).ok_or(BaseError::Unknown);
         };
-        let base = base::look_up(&self.registry, image, own).await?;
-        if !base.is_identified {
-            self.compare(image, &base).await?;
+        let base = match base::look_up(&self.registry, image, own.clone()).await {
+            Err(err @ BaseError::Registry { .. }) => match own.filter(|_| self.is_of_job) {
+                Some(own) => Base {
+                    problem: Some(format!(
+                        "its layers are not known, so only a runtime image can be the base: {}",
+                        ErrorChain(&err)
+                    )),
+                    ..own.into_base()
+                },
+                None => return Err(err),
+            },
+            found => found?,
+        };
+        if base.is_identified || self.compare(image, &base).await? {
+            return Ok(base);
         }
-        Ok(base)
+        let problem = "its files are not compared with those of this container: all of its last layers are large or have no files";
+        Ok(Base {
+            problem: Some(problem.into()),
+            ..base
+        })
     }
 
-    /// Compares the files of this container with the last layer of its image, unless that is large.
-    async fn compare(&self, image: &ImageRef, base: &Base) -> Result<(), BaseError> {
-        let layers = base.layers.iter().flatten();
-        let Some(layer) = layers
-            .last()
-            .filter(|layer| layer.descriptor.size <= check::MOST)
-        else {
-            return Ok(());
-        };
-        let blob = layer.blob(&self.registry);
-        let compare = move || check::difference(&blob, Path::new("/"));
+    /// Compares the files of this container with the last layer of its image that has files, and returns whether there
+    /// is one that is not too large.
+    async fn compare(&self, image: &ImageRef, base: &Base) -> Result<bool, BaseError> {
         let failed = |source: std::io::Error| BaseError::Registry {
             image: image.clone(),
             source: source.into(),
         };
-        let compared = s2i_build::stream::blocking(compare).await;
-        match compared.map_err(failed)?.map_err(failed)? {
-            None => Ok(()),
-            Some(reason) => Err(BaseError::OtherImage {
-                image: image.clone(),
-                reason,
-            }),
+        for layer in base.layers.iter().flatten().rev() {
+            if layer.descriptor.size > check::MOST {
+                return Ok(false);
+            }
+            let blob = layer.blob(&self.registry);
+            let compare = move || check::compare(&blob, Path::new("/"));
+            let compared = s2i_build::stream::blocking(compare).await;
+            match compared.map_err(failed)?.map_err(failed)? {
+                check::Comparison::NoFiles => {}
+                check::Comparison::Same => return Ok(true),
+                check::Comparison::Different(reason) => {
+                    let image = image.clone();
+                    return Err(BaseError::OtherImage { image, reason });
+                }
+            }
         }
+        Ok(false)
     }
 
     /// Returns whether a build has been started, so that its files may be in this container.

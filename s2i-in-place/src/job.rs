@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use rustix::process::geteuid;
+use rustix::process::{getegid, geteuid};
 use s2i_build::{
     BuildContext, CancelToken, EngineError,
     agent_container::{AgentContainer, Backend},
@@ -138,7 +138,7 @@ fn warn_of_earlier_changes(before: &Snapshot, job: &Job, context: BuildContext<'
     let (files, first) = before.changed_since(started + std::time::Duration::from_secs(1));
     if let Some(first) = first {
         let message = format!(
-            "{files} files of this container have changed since it started, for example `{}`; they are not in the image",
+            "{files} files have changed in this container since it started, for example `{}`; the image does not have them",
             first.display()
         );
         let subject = job.base.name.to_string();
@@ -216,6 +216,12 @@ struct Committing {
 
 impl Committing {
     fn run(self, commit: &Commit, cancel: &CancelToken) -> Result<Committed, EngineError> {
+        // A script may have emptied the directory for temporary files.
+        let made = fs::create_dir_all(self.store.dir());
+        made.map_err(failed(
+            Operation::CreateDirectory,
+            self.store.dir().display(),
+        ))?;
         if let Some(agent) = self.agent {
             agent
                 .wait()
@@ -230,8 +236,9 @@ impl Committing {
         let after = self.place.started.unwrap_or(after);
         let kept_clamp = Clamp { after, times };
         let uid = geteuid().as_raw();
-        let owner = (uid != self.owner.uid).then_some(OwnerReplacement {
+        let owner = Some(OwnerReplacement {
             uid,
+            gid: getegid().as_raw(),
             by: self.owner,
         });
         let packing = Packing {

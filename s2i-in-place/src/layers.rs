@@ -84,13 +84,16 @@ pub(crate) fn directories(
         if wanted.is_empty() {
             break;
         }
+        let mut other = None;
         let mut visit = |part: Part<'_>| {
             let Part::Entry(entry) = part else { return };
-            if entry.kind != archive::Kind::Directory {
+            let path = path_of(&entry.name);
+            if !wanted.contains(&path) {
                 return;
             }
-            let path = path_of(&entry.name);
-            if wanted.contains(&path) {
+            if entry.kind != archive::Kind::Directory {
+                other = Some(path);
+            } else {
                 let attributes = DirectoryAttributes {
                     mode: entry.mode,
                     uid: entry.uid,
@@ -101,6 +104,13 @@ pub(crate) fn directories(
             }
         };
         overlay::list(&mut *(layer.open)()?, limits, &mut visit).map_err(io::Error::other)?;
+        if let Some(path) = other {
+            let message = format!(
+                "`/{}` of the image is a file or a link, and would become a directory",
+                path.display()
+            );
+            return Err(io::Error::new(io::ErrorKind::NotADirectory, message));
+        }
         wanted.retain(|path| !found.contains_key(path));
     }
     Ok(found)

@@ -35,7 +35,11 @@ struct Inner {
 
 impl Store {
     pub(crate) fn new(compression: Compression) -> std::io::Result<Self> {
-        let dir = tempfile::Builder::new().prefix("s2i-in-place-").tempdir()?;
+        // Without links, as the paths of a snapshot are.
+        let parent = std::env::temp_dir().canonicalize()?;
+        let dir = tempfile::Builder::new()
+            .prefix("s2i-in-place-")
+            .tempdir_in(parent)?;
         Ok(Self(Arc::new(Inner {
             started: dir.path().metadata()?.modified()?,
             dir,

@@ -304,7 +304,8 @@ fn build_variables(request: &BuildRequest, layout: &Layout) -> Vec<EnvVar> {
     let trust = request.trust.iter().flat_map(|_| trust_variables(layout));
     let is_incremental = request.previous.is_some() || request.artifact_cache.is_some();
     let incremental = is_incremental.then(|| variable(env_var::S2I_INCREMENTAL, "true"));
-    trust.chain(incremental).collect()
+    let of_job = request.assemble_env.iter().cloned();
+    of_job.chain(trust).chain(incremental).collect()
 }
 
 /// Returns the variables that make Go, OpenSSL and Node.js trust the certificates beside those of the image.

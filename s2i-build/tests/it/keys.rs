@@ -101,6 +101,11 @@ const REQUEST: &[Case] = &[
         Effect::None,
     ),
     (
+        "assemble_env",
+        |request, _| request.assemble_env = vec![EnvVar::new("JOB", "1").unwrap()],
+        Other,
+    ),
+    (
         "artifact_cache",
         |request, place| {
             request.artifact_cache = Some(ArtifactCache::new(place.path("cache")));
@@ -447,6 +452,7 @@ fn every_option_changes_the_key_or_can_not_matter() {
         artifact_cache,
         assemble_runtime,
         env,
+        assemble_env,
         secrets,
         trust,
         injections,

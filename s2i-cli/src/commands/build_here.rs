@@ -1,13 +1,13 @@
 //! `s2i build --engine here`: builds in the container that s2i runs in.
 
-use std::process::ExitCode;
+use std::{fs, process::ExitCode};
 
 use s2i_build::{
     CancelToken, EngineError, Notice,
     context::or_interrupted,
     request::{AssembleRuntime, BuildRequest, Builder},
 };
-use s2i_core::{EnvVar, label::ImageLabels};
+use s2i_core::{EnvVar, Secret, label::ImageLabels};
 use s2i_in_place::{Base, InPlaceEngine, Options};
 
 use super::{build, result};
@@ -44,7 +44,10 @@ pub(crate) async fn run(
     if !args.result.push && args.result.output.is_none() && args.dry_run.is_none() {
         return Err(Error::NotKept);
     }
-    protect_memory();
+    if args.previous.incremental && args.runtime_image.is_some() {
+        return Err(Error::IncrementalHere);
+    }
+    prepare_process();
     let engine = open(args, context)?;
     let find = async { Ok::<_, Error>(engine.base().await?) };
     let base = or_interrupted(find, cancel).await?;
@@ -52,6 +55,12 @@ pub(crate) async fn run(
         image: base.name.clone(),
         id: base.id.to_string(),
     });
+    if let Some(problem) = &base.problem {
+        context.warn(base.name.to_string(), problem);
+    }
+    if base.has_no_layers() && args.runtime_image.is_none() {
+        return Err(Error::NoBaseLayers(base.name.clone()));
+    }
     let adapt = |request: &mut BuildRequest| adapt(request, &base, context.host);
     if let Some(form) = args.dry_run {
         let planning = build::dry_run(&engine, args, form, &adapt, context, cancel);
@@ -69,12 +78,13 @@ pub(crate) async fn run(
 }
 
 /// Keeps other processes of this user, such as those of `assemble`, from the memory and the variables of s2i, in which the
-/// logins for registries are.
-fn protect_memory() {
+/// logins for registries are, and makes the modes of new files independent of the job.
+fn prepare_process() {
     #[cfg(target_os = "linux")]
     {
         use rustix::process::{DumpableBehavior, set_dumpable_behavior};
         let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+        rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     }
 }
 
@@ -82,6 +92,7 @@ fn open(args: &Build, context: &CommandContext<'_>) -> Result<InPlaceEngine, Err
     let CommandContext { config, host, .. } = context;
     let mut options = Options::new(agents::embedded());
     let named = args.builder.clone();
+    options.is_of_job = named.is_none();
     let of_job = || host.variables.first_text(&JOB_IMAGE).map(str::parse);
     options.image = match named {
         Some(image) => Some(image),
@@ -90,7 +101,11 @@ fn open(args: &Build, context: &CommandContext<'_>) -> Result<InPlaceEngine, Err
     options.registry = native::registry(context)?;
     options.compression = args.result.compression.unwrap_or_default();
     options.limits = config.limits.get();
-    options.left_out = request::cache_dir(args, host).into_iter().collect();
+    if let Some(dir) = request::cache_dir(args, host) {
+        let made = fs::create_dir_all(&dir).and_then(|()| dir.canonicalize());
+        let dir = made.map_err(|source| Error::WriteFile { path: dir, source })?;
+        options.left_out.push(dir);
+    }
     InPlaceEngine::new(options).map_err(|err| match err {
         EngineError::NoEndpoint { .. } => Error::NotInContainer,
         err => err.into(),
@@ -111,7 +126,14 @@ fn adapt(request: &mut BuildRequest, base: &Base, host: &Host) {
         let is_new = !image.contains(&&variable.to_entry());
         (is_new && is_passed(variable.name())).then_some(variable)
     });
-    let mut variables: Vec<_> = variables.collect();
-    variables.append(&mut request.env);
-    request.env = variables;
+    let variables: Vec<_> = variables.collect();
+    let has_login =
+        |variable: &EnvVar| variable.value().contains('@') && variable.value().contains("://");
+    let (with_login, others): (Vec<_>, Vec<_>) = variables.into_iter().partition(has_login);
+    // Those of the command line come later and win.
+    let secrets = with_login.into_iter().map(Secret::new);
+    request.secrets = secrets
+        .chain(std::mem::take(&mut request.secrets))
+        .collect();
+    request.assemble_env = others;
 }

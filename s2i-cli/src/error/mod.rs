@@ -71,6 +71,14 @@ pub(crate) enum Error {
     /// The command needs an engine that keeps or runs images.
     #[error("the engine `here` only builds: it neither keeps images nor starts containers")]
     OnlyBuilds,
+    /// Both a runtime image and a previous image were given.
+    #[error(
+        "the engine `here` keeps no second image with the artifacts of builds for a runtime image"
+    )]
+    IncrementalHere,
+    /// The base of the result has no layers that can be read.
+    #[error("the layers of `{0}`, the base of the result, can be read from no registry")]
+    NoBaseLayers(ImageRef),
     /// The result would be lost.
     #[error("the engine `here` keeps no images, and the result would be lost")]
     NotKept,
@@ -185,6 +193,12 @@ impl Error {
                 "name the image that the container was started from"
             }
             Self::OnlyBuilds => "use it with `s2i build`, or another engine",
+            Self::IncrementalHere => {
+                "keep them in a directory, with --cache-dir DIR in place of --incremental"
+            }
+            Self::NoBaseLayers(_) => {
+                "name the image of this container by its registry, as BUILDER or in S2I_JOB_IMAGE, or use --runtime-image"
+            }
             Self::NotKept => "push it with --push, or write it to an archive with --output FILE",
             Self::NotInContainer => {
                 "use the embedded engine, --engine native, or start a container of a builder, for example of s2i/go:ci"
@@ -223,6 +237,8 @@ impl Error {
             | Self::NoUrl { .. }
             | Self::OnlyBuilds
             | Self::NotKept
+            | Self::IncrementalHere
+            | Self::NoBaseLayers(_)
             | Self::LoadOfApi
             | Self::CompressionOfApi
             | Self::TlsVerifyOfApi

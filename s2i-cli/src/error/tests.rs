@@ -370,6 +370,8 @@ fn choosing_an_engine() {
         }),
         shown(&Error::OnlyBuilds),
         shown(&Error::NotKept),
+        shown(&Error::IncrementalHere),
+        shown(&Error::NoBaseLayers("s2i/go:ci".parse().unwrap())),
         shown(&Error::NotInContainer),
         shown(&Error::LoadOfApi),
         shown(&Error::CompressionOfApi),

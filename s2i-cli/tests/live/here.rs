@@ -172,7 +172,7 @@ fn layer_is_that_of_the_embedded_engine_whatever_user_runs_it() {
             .build(user, &[], &source, &app)
             .succeeds()
             .says("building in this container")
-            .never_says("have changed since it started");
+            .never_says("have changed in this container");
         machine.native(&beside, &["pull", &app]).succeeds();
         let layers = beside.layers(&app, &machine.live.path(""));
         let layer: &Layer = layers.last().unwrap();
@@ -306,7 +306,7 @@ fn changes_of_the_job_before_are_a_warning_and_not_in_the_image() {
     Running::start(&mut job)
         .finish()
         .succeeds()
-        .says("1 files of this container have changed since it started, for example `/app/before`");
+        .says("have changed in this container since it started, for example `/app/before`");
     let beside = machine.beside();
     machine.native(&beside, &["pull", &app]).succeeds();
     let layer = beside.last_layer(&app, &machine.live.path(""));

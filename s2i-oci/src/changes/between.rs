@@ -101,8 +101,11 @@ fn change(before: Option<&Entry>, entry: Entry) -> Option<Change> {
         None => Some(Change::Changed(Changes::of(&[], entry.below))),
         Some(before) if entry.state.is_dir() => {
             let is_own = entry.state.differs_as_directory(&before.state);
-            let below = if before.is_closed || entry.is_closed {
+            let below = if entry.is_closed {
                 Changes::default()
+            } else if before.is_closed {
+                // What was in it is not known, so all of it is taken.
+                Changes::of(&[], entry.below)
             } else {
                 Changes::of(&before.below, entry.below)
             };

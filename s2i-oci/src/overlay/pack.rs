@@ -123,6 +123,8 @@ pub struct PackChanges<'a> {
 pub struct OwnerReplacement {
     /// The owner of files of the process.
     pub uid: u32,
+    /// Their group. Files of this user with another group keep that, if the user stays the same.
+    pub gid: u32,
     /// Their owner in the layer.
     pub by: Owner,
 }
@@ -561,9 +563,11 @@ impl Packing<'_> {
 
     /// Returns an entry without contents and extended attributes.
     fn entry_of(&self, kind: Kind, name: &[u8], stat: &Stat, mtime: i64) -> Entry {
-        let replaced = self
-            .owner
-            .filter(|owner| self.is_own && owner.uid == stat.st_uid);
+        let is_replaced = |owner: &OwnerReplacement| {
+            let is_of_process = self.is_own && owner.uid == stat.st_uid;
+            is_of_process && (owner.uid != owner.by.uid || owner.gid == stat.st_gid)
+        };
+        let replaced = self.owner.filter(is_replaced);
         let (mode, uid, gid) = match (self.given, replaced) {
             (Some(given), _) => (given.mode, given.uid, given.gid),
             (None, Some(owner)) => (stat.st_mode, owner.by.uid, owner.by.gid),
