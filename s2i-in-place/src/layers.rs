@@ -91,9 +91,7 @@ pub(crate) fn directories(
             if !wanted.contains(&path) {
                 return;
             }
-            if entry.kind != archive::Kind::Directory {
-                other = Some(path);
-            } else {
+            if entry.kind == archive::Kind::Directory {
                 let attributes = DirectoryAttributes {
                     mode: entry.mode,
                     uid: entry.uid,
@@ -101,6 +99,8 @@ pub(crate) fn directories(
                     mtime: entry.mtime.seconds,
                 };
                 found.insert(path, attributes);
+            } else {
+                other = Some(path);
             }
         };
         overlay::list(&mut *(layer.open)()?, limits, &mut visit).map_err(io::Error::other)?;
