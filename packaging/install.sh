@@ -23,17 +23,17 @@ has() { command -v "$1" >/dev/null 2>&1; }
 
 # Downloads the address $1 to the file $2.
 download() {
-    from=$1 to=$2
+    address=$1 into=$2
     set --
     # A redirect must not lead away from TLS.
-    case $from in https://*) set -- --proto-redir =https ;; esac
+    case $address in https://*) set -- --proto-redir =https ;; esac
     if has curl; then
-        curl -fsSL --retry 3 "$@" -o "$to" "$from"
+        curl -fsSL --retry 3 "$@" -o "$into" "$address"
     elif has wget; then
-        wget -q -O "$to" "$from"
+        wget -q -O "$into" "$address"
     else
         fail 'neither curl nor wget is here' 'install one of them'
-    fi || fail "can't download $from" 'check S2I_VERSION and S2I_BASE_URL'
+    fi || fail "can't download $address" 'check S2I_VERSION and S2I_BASE_URL'
 }
 
 architecture() {
