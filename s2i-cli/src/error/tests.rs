@@ -388,6 +388,8 @@ fn choosing_an_engine() {
     2 the embedded engine has no URL, and `unix:///x.sock` was given | leave out --url, or --engine and S2I_ENGINE
     2 the engine `here` only builds: it neither keeps images nor starts containers | use it with `s2i build`, or another engine
     2 the engine `here` keeps no images, and the result would be lost | push it with --push, or write it to an archive with --output FILE
+    2 the engine `here` keeps no second image with the artifacts of builds for a runtime image | keep them in a directory, with --cache-dir DIR in place of --incremental
+    2 the layers of `s2i/go:ci`, the base of the result, can be read from no registry | name the image of this container by its registry, as BUILDER or in S2I_JOB_IMAGE, or use --runtime-image
     20 the engine `here` builds in the container that s2i runs in, and this process is in none | use the embedded engine, --engine native, or start a container of a builder, for example of s2i/go:ci
     2 --load is for builds of the embedded engine | the result is in the engine that built it already
     2 --compression is for pushes of the embedded engine | leave it out, or use --engine native
