@@ -1,6 +1,6 @@
 //! Builds in the container that `s2i` itself runs in: a job of Docker, as an ordinary user without any right.
 
-use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, process::Command};
+use std::{cell::RefCell, fs, os::unix::fs::PermissionsExt as _, path::Path, process::Command};
 
 use s2i_core::label;
 use serde_json::json;
@@ -50,6 +50,16 @@ struct Machine {
     registry: Registry,
     /// The builder in the registry.
     builder: String,
+    /// The names in the registry that images of the engine have.
+    names: RefCell<Vec<String>>,
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        for name in self.names.take() {
+            let _ = self.live.engine.remove_image(&name);
+        }
+    }
 }
 
 impl Machine {
@@ -73,16 +83,24 @@ impl Machine {
         fs::write(logins.join("config.json"), config).unwrap();
         let local = live.load("here", recipe);
         let builder = format!("{host}/team/builder:1");
-        live.s2i(["tag", &local, &builder]).succeeds();
-        live.s2i(["push", &builder]).succeeds();
         for path in ["", ".docker"] {
             fs::set_permissions(live.path(path), fs::Permissions::from_mode(0o755)).unwrap();
         }
-        Some(Self {
+        let machine = Self {
             live,
             registry,
-            builder,
-        })
+            builder: builder.clone(),
+            names: RefCell::default(),
+        };
+        machine.publish(&local, &builder);
+        Some(machine)
+    }
+
+    /// Pushes an image of the engine under this name.
+    fn publish(&self, local: &str, name: &str) {
+        self.names.borrow_mut().push(name.to_owned());
+        self.live.s2i(["tag", local, name]).succeeds();
+        self.live.s2i(["push", name]).succeeds();
     }
 
     /// Returns a name in the registry.
@@ -195,8 +213,7 @@ fn artifacts_go_into_a_runtime_image_that_is_not_run() {
     let runtime = Recipe::runtime().label(label::ASSEMBLE_RUNTIME, label::OPTIONAL);
     let local = machine.live.load("runtime", &runtime);
     let slim = machine.image("runtime:1");
-    machine.live.s2i(["tag", &local, &slim]).succeeds();
-    machine.live.s2i(["push", &slim]).succeeds();
+    machine.publish(&local, &slim);
     let source = machine
         .live
         .instructions("write /app/made text\nmode /app/made 640");
@@ -220,8 +237,7 @@ fn artifacts_go_into_a_runtime_image_that_is_not_run() {
     // One with a script that has to run is refused before anything starts.
     let local = machine.live.load("with-script", &Recipe::runtime());
     let other = machine.image("runtime:2");
-    machine.live.s2i(["tag", &local, &other]).succeeds();
-    machine.live.s2i(["push", &other]).succeeds();
+    machine.publish(&local, &other);
     machine
         .build(USERS[0], &["--runtime-image", &other], &source, &app)
         .ends_with(18)
@@ -261,8 +277,7 @@ fn other_image_and_missing_builder_are_errors() {
     let other = other.with("app/more", Entry::Text(0o644, "text"));
     let local = machine.live.load("other", &other);
     let named = machine.image("other:1");
-    machine.live.s2i(["tag", &local, &named]).succeeds();
-    machine.live.s2i(["push", &named]).succeeds();
+    machine.publish(&local, &named);
     let source = machine.live.instructions("write /app/made text");
     let app = machine.image("app");
     let run = |image: &str, words: &[&str]| {

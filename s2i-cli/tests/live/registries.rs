@@ -215,6 +215,7 @@ fn registry_without_tls_is_used_only_if_it_is_insecure() {
     }
     let login = log_in(&live, &registry, PASSWORD).succeeds();
     login.says("logged in").says(&warning).never_says(PASSWORD);
+    live.s2i(["rmi", &app]).succeeds();
 }
 
 #[test]
@@ -252,6 +253,7 @@ fn layers_are_pushed_with_the_requested_compression() {
     live.s2i(zlib)
         .ends_with(2)
         .says("use `gzip`, `zstd` or `zstd:LEVEL`");
+    live.s2i(["rmi", &app]).succeeds();
 }
 
 /// Puts a helper `test` beside the programs of the machine, that knows this registry's password.
