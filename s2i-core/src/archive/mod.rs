@@ -38,7 +38,7 @@ pub use links::dangling_links;
 pub use name::Names;
 pub use rules::{End, Rules};
 pub use tree::{
-    DirectoryAttributes, Keep, KeptTimes, TreeFile, TreeOptions, TreeSink, stat_tree, walk_tree,
+    Keep, KeptTimes, TreeDirectory, TreeFile, TreeOptions, TreeSink, stat_tree, walk_tree,
     write_tree,
 };
 pub use unpack::{Unpacked, unpack};

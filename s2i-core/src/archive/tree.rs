@@ -72,8 +72,8 @@ impl Keep {
     }
 
     /// Returns the attributes of a directory.
-    fn directory(&self, dir: &Dir) -> io::Result<DirectoryAttributes> {
-        let mut attributes = DirectoryAttributes {
+    fn directory(&self, dir: &Dir) -> io::Result<TreeDirectory> {
+        let mut attributes = TreeDirectory {
             mode: DIRECTORY_MODE,
             mtime: None,
         };
@@ -97,9 +97,9 @@ impl Keep {
     }
 }
 
-/// The attributes of a directory of a tree.
+/// A directory of a tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DirectoryAttributes {
+pub struct TreeDirectory {
     /// The permissions.
     pub mode: u32,
     /// The modification time in seconds since 1970; `None` for that of the tree.
@@ -115,7 +115,7 @@ pub trait TreeSink {
     ///
     /// # Errors
     /// The error that ends the walk.
-    fn directory(&mut self, name: &[u8], attributes: DirectoryAttributes) -> io::Result<()>;
+    fn directory(&mut self, name: &[u8], attributes: TreeDirectory) -> io::Result<()>;
 
     /// Takes a symbolic link.
     ///
@@ -271,7 +271,7 @@ impl<W: Write> Writer<W> {
 }
 
 impl<W: Write> TreeSink for Writer<W> {
-    fn directory(&mut self, name: &[u8], attributes: DirectoryAttributes) -> io::Result<()> {
+    fn directory(&mut self, name: &[u8], attributes: TreeDirectory) -> io::Result<()> {
         let mtime = attributes.mtime.unwrap_or(self.mtime());
         self.at_time(mtime, |writer| writer.directory(name, attributes.mode))
     }

@@ -17,8 +17,8 @@ use cap_std::{ambient_authority, fs::Dir};
 use s2i_core::{
     ErrorChain, OpenDir, Times,
     archive::{
-        DirectoryAttributes, Keep, KeptTimes, Limits, TreeFile, TreeOptions, TreeSink, Writer,
-        Written, stat_tree, walk_tree, write_tree,
+        Keep, KeptTimes, Limits, TreeDirectory, TreeFile, TreeOptions, TreeSink, Writer, Written,
+        stat_tree, walk_tree, write_tree,
     },
     ignore::{DEFAULT_EXCLUDE, Filter},
 };
@@ -352,7 +352,7 @@ struct Copies<'a> {
 }
 
 impl TreeSink for Copies<'_> {
-    fn directory(&mut self, _: &[u8], _: DirectoryAttributes) -> io::Result<()> {
+    fn directory(&mut self, _: &[u8], _: TreeDirectory) -> io::Result<()> {
         Ok(())
     }
 

@@ -28,7 +28,7 @@ use rustix::{
 use s2i_build::{CancelToken, stream::Tree};
 use s2i_core::{
     Account,
-    archive::{DirectoryAttributes, TreeFile, TreeSink, walk_tree},
+    archive::{TreeDirectory, TreeFile, TreeSink, walk_tree},
 };
 use thiserror::Error;
 
@@ -198,7 +198,7 @@ impl Copying<'_> {
 }
 
 impl TreeSink for Copying<'_> {
-    fn directory(&mut self, path: &[u8], attributes: DirectoryAttributes) -> io::Result<()> {
+    fn directory(&mut self, path: &[u8], attributes: TreeDirectory) -> io::Result<()> {
         let mode = attributes.mode;
         let done = self.make_directory(path, mode);
         self.shared.or_cancel(path, done)
