@@ -369,3 +369,39 @@ fn stopped_runtime_image_build_leaves_both_images() {
     assert_eq!(ids(), before);
     assert_eq!(live.engine.unnamed(&app), 0);
 }
+
+#[test]
+fn cache_directory_takes_the_place_of_a_previous_image() {
+    let Some(live) = live() else { return };
+    let builder = live.load("lending", &lending());
+    let dir = live.path("kept");
+    let options = ["--cache-dir", dir.to_str().unwrap()];
+    let archive = dir.join("artifacts.tar");
+    build(&live, &builder, &options, "make-artifacts 3 10").succeeds();
+    let first = std::fs::read(&archive).unwrap();
+    // The image has none: they are in the directory.
+    let layer = live.engine.last_layer(&live.image("app"), &live.path(""));
+    assert!(!layer.contains_key("app/artifacts"), "{layer:?}");
+    build(&live, &builder, &options, "exit 1").ends_with(4);
+    assert_eq!(std::fs::read(&archive).unwrap(), first);
+    build(
+        &live,
+        &builder,
+        &options,
+        "show-list /tmp/artifacts\ncopy-artifacts",
+    )
+    .succeeds()
+    .never_says("a clean build");
+    assert_eq!(std::fs::read(&archive).unwrap(), first);
+    std::fs::write(&archive, "damaged").unwrap();
+    build(
+        &live,
+        &builder,
+        &options,
+        "must-not-exist /tmp/artifacts/0\nmake-artifacts 3 10",
+    )
+    .succeeds()
+    .says("a clean build");
+    assert_eq!(std::fs::read(&archive).unwrap(), first);
+    assert_eq!(std::fs::read_dir(&dir).unwrap().count(), 1);
+}
