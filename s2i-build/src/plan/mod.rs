@@ -85,7 +85,7 @@ pub fn plan(request: &BuildRequest, facts: &Facts) -> Result<PlannedBuild, PlanE
         request,
         facts,
         env: variables.kept,
-        build_env: build_variables(request, &layout),
+        build_env: build_variables(variables.assemble, request, &layout),
         secrets: variables.secrets,
         epoch: request.epoch.or(commit_time).unwrap_or(DEFAULT_EPOCH),
         times: times(request, facts),
@@ -300,12 +300,12 @@ fn inject(injection: &Injection, image: &ImageFacts) -> Result<Inject, PlanError
 }
 
 /// Returns the variables that s2i sets for `assemble` alone.
-fn build_variables(request: &BuildRequest, layout: &Layout) -> Vec<EnvVar> {
+fn build_variables(assemble: Vec<EnvVar>, request: &BuildRequest, layout: &Layout) -> Vec<EnvVar> {
     let trust = request.trust.iter().flat_map(|_| trust_variables(layout));
     let is_incremental = request.previous.is_some() || request.artifact_cache.is_some();
     let incremental = is_incremental.then(|| variable(env_var::S2I_INCREMENTAL, "true"));
-    let of_job = request.assemble_env.iter().cloned();
-    of_job.chain(trust).chain(incremental).collect()
+    let own = trust.chain(incremental);
+    assemble.into_iter().chain(own).collect()
 }
 
 /// Returns the variables that make Go, OpenSSL and Node.js trust the certificates beside those of the image.

@@ -13,7 +13,9 @@ const ADDRESSES: [&str; 3] = ["proxy", "mirror", "registry"];
 pub(super) struct Variables {
     /// For every script and for the result.
     pub(super) kept: Vec<EnvVar>,
-    /// For `assemble` alone.
+    /// For `assemble` alone, and overridden by all others.
+    pub(super) assemble: Vec<EnvVar>,
+    /// For `assemble` alone, without a value in any log.
     pub(super) secrets: Vec<Secret>,
 }
 
@@ -24,10 +26,15 @@ impl Variables {
     /// variable with the name of a secret is never kept.
     pub(super) fn new(source: &SourceFacts, request: &BuildRequest, named: &NamePatterns) -> Self {
         let all = environment::merge([&source.environment[..], &request.env[..]]);
-        let (found, rest): (Vec<_>, Vec<_>) = all
-            .into_iter()
-            .partition(|variable| named.matches(variable.name()) || is_login(variable));
-        let found = found.into_iter().map(Secret::from);
+        let is_secret = |variable: &EnvVar| named.matches(variable.name()) || is_login(variable);
+        let is_overridden = |variable: &EnvVar| all.iter().any(|own| own.name() == variable.name());
+        let assemble = request.assemble_env.iter();
+        let assemble = assemble
+            .filter(|variable| !is_overridden(variable))
+            .cloned();
+        let (hidden, assemble): (Vec<_>, Vec<_>) = assemble.partition(is_secret);
+        let (found, rest): (Vec<_>, Vec<_>) = all.into_iter().partition(is_secret);
+        let found = hidden.into_iter().chain(found).map(Secret::from);
         let all: Vec<Secret> = found.chain(request.secrets.iter().cloned()).collect();
         // The last variable of a name counts.
         let last: HashMap<_, _> = all.iter().map(Secret::name).zip(0..).collect();
@@ -38,6 +45,7 @@ impl Variables {
             .filter(|variable| !last.contains_key(variable.name()));
         Self {
             kept: kept.collect(),
+            assemble,
             secrets: secrets.map(|(_, secret)| secret.clone()).collect(),
         }
     }
@@ -72,5 +80,26 @@ mod tests {
         ] {
             assert_eq!(is_login(&variable.parse().unwrap()), expected, "{variable}");
         }
+    }
+
+    #[test]
+    fn variables_for_assemble_are_overridden_by_all_others_and_hidden_if_they_have_a_login() {
+        let variable = |text: &str| text.parse::<EnvVar>().unwrap();
+        let location = "./app".parse().unwrap();
+        let mut request = BuildRequest::new(location, "builder".parse().unwrap());
+        request.env = vec![variable("MODE=own"), variable("NO_PROXY=own")];
+        request.assemble_env = [
+            "MODE=job",
+            "COMPRESS=true",
+            "HTTP_PROXY=http://me:word@proxy",
+            "NO_PROXY=me:word@host",
+        ]
+        .map(variable)
+        .to_vec();
+        let found = Variables::new(&SourceFacts::default(), &request, &NamePatterns::default());
+        assert_eq!(found.kept, request.env);
+        assert_eq!(found.assemble, [variable("COMPRESS=true")]);
+        let hidden: Vec<_> = found.secrets.iter().map(Secret::name).collect();
+        assert_eq!(hidden, ["HTTP_PROXY"]);
     }
 }

@@ -7,7 +7,7 @@ use s2i_build::{
     context::or_interrupted,
     request::{AssembleRuntime, BuildRequest, Builder},
 };
-use s2i_core::{EnvVar, Secret, label::ImageLabels};
+use s2i_core::{EnvVar, label::ImageLabels};
 use s2i_in_place::{Base, InPlaceEngine, Options};
 
 use super::{build, result};
@@ -122,18 +122,9 @@ fn adapt(request: &mut BuildRequest, base: &Base, host: &Host) {
     let is_passed = |name: &str| labels.variables.matches(name) || NETWORK.contains(&name);
     let variables = host.variables.texts().filter_map(|(name, value)| {
         let variable = EnvVar::new(name, value).ok()?;
-        // Those of the image are there anyway.
+        // The image sets its own anyway.
         let is_new = !image.contains(&&variable.to_entry());
         (is_new && is_passed(variable.name())).then_some(variable)
     });
-    let variables: Vec<_> = variables.collect();
-    let has_login =
-        |variable: &EnvVar| variable.value().contains('@') && variable.value().contains("://");
-    let (with_login, others): (Vec<_>, Vec<_>) = variables.into_iter().partition(has_login);
-    // Those of the command line come later and win.
-    let secrets = with_login.into_iter().map(Secret::new);
-    request.secrets = secrets
-        .chain(std::mem::take(&mut request.secrets))
-        .collect();
-    request.assemble_env = others;
+    request.assemble_env = variables.collect();
 }
