@@ -3,7 +3,7 @@
 use s2i_build::ports::Commit;
 use s2i_core::{
     ImageRef,
-    image::{History, ImageConfig, format_timestamp},
+    image::{ImageConfig, format_timestamp},
 };
 use s2i_oci::{
     Digest,
@@ -11,9 +11,6 @@ use s2i_oci::{
 };
 
 use crate::{job::PackedLayer, layers::Layer};
-
-/// The fields that Docker adds to configs of committed images; without meaning elsewhere.
-const CONTAINER_FIELDS: [&str; 3] = ["container", "container_config", "docker_version"];
 
 /// An image that is not in any registry yet.
 #[derive(Clone, Debug)]
@@ -36,19 +33,8 @@ impl ComposedImage {
         layer: PackedLayer,
         commit: &Commit,
     ) -> Self {
-        let mut config = base.clone();
-        let created = Some(format_timestamp(commit.times.new));
-        config.created.clone_from(&created);
-        config.author = None;
-        config.config = commit.config.clone();
-        let other = &mut config.other;
-        other.retain(|name, _| !CONTAINER_FIELDS.contains(&name.as_str()));
-        config.rootfs.diff_ids.push(layer.diff_id);
-        config.history.push(History {
-            created,
-            created_by: Some("s2i build".into()),
-            ..History::default()
-        });
+        let created = format_timestamp(commit.times.new);
+        let config = base.with_layer(layer.diff_id, commit.config.clone(), created);
         Self {
             names: Vec::new(),
             config_bytes: config.to_json(),

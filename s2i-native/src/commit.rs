@@ -7,7 +7,7 @@ use s2i_build::{
 };
 use s2i_core::{
     ImageRef,
-    image::{History, ImageConfig, format_timestamp},
+    image::{ImageConfig, format_timestamp},
 };
 use s2i_oci::{
     Digest,
@@ -16,9 +16,6 @@ use s2i_oci::{
 };
 
 use crate::{bundle::Bundle, error::failed, unchanged};
-
-/// The fields that Docker adds to configs of committed images; without meaning elsewhere.
-const CONTAINER_FIELDS: [&str; 3] = ["container", "container_config", "docker_version"];
 
 /// Makes the image of a container that has ended.
 pub(crate) fn commit(
@@ -78,20 +75,9 @@ fn digest(id: &str) -> Result<Digest, EngineError> {
 }
 
 fn config(base: &StoredImage, commit: &Commit, layer: Digest) -> ImageConfig {
-    let mut config = base.config().clone();
-    let created = Some(format_timestamp(commit.times.new));
-    config.created.clone_from(&created);
-    config.author = None;
-    config.config = commit.config.clone();
-    let other = &mut config.other;
-    other.retain(|name, _| !CONTAINER_FIELDS.contains(&name.as_str()));
-    config.rootfs.diff_ids.push(layer);
-    config.history.push(History {
-        created,
-        created_by: Some("s2i build".into()),
-        ..History::default()
-    });
-    config
+    let created = format_timestamp(commit.times.new);
+    base.config()
+        .with_layer(layer, commit.config.clone(), created)
 }
 
 #[cfg(test)]

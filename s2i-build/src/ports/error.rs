@@ -9,7 +9,7 @@ use s2i_core::{
 use thiserror::Error;
 
 use super::Operation;
-use crate::cancel::Interrupt;
+use crate::{cancel::Interrupt, stream};
 
 impl From<Interrupt> for EngineError {
     fn from(reason: Interrupt) -> Self {
@@ -111,4 +111,32 @@ pub enum EngineError {
         #[source]
         source: BoxError,
     },
+}
+
+/// Returns a function that makes the cause of a failed operation an [`EngineError::Failed`].
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "most callers make it for this call"
+)]
+pub fn failed<E: Into<BoxError>>(
+    operation: Operation,
+    subject: impl ToString,
+) -> impl FnOnce(E) -> EngineError {
+    let subject = subject.to_string();
+    move |source| EngineError::Failed {
+        operation,
+        subject,
+        source: source.into(),
+    }
+}
+
+/// Runs blocking work of an engine on a thread of its own.
+///
+/// # Errors
+/// Those of the work; [`EngineError::Failed`] when it panics.
+pub async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, EngineError> + Send + 'static,
+) -> Result<T, EngineError> {
+    let done = stream::blocking(work).await;
+    done.map_err(failed(Operation::WaitFor, "a worker thread"))?
 }

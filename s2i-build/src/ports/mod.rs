@@ -25,7 +25,7 @@ mod transfer;
 
 pub use cache::BuildCache;
 pub use container::{Commit, Committed, Container, Content, Files, Input, Program};
-pub use error::{BoxError, EngineError};
+pub use error::{BoxError, EngineError, blocking, failed};
 pub use inspector::{ImageDescription, ImageInspector, LayerDescription};
 pub use launcher::{Launch, Launcher, Publish};
 pub use operation::Operation;

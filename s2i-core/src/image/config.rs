@@ -7,6 +7,9 @@ use serde_json::Value;
 
 use super::{Digest, HealthCheck, Platform, health};
 
+/// The fields that Docker adds to configs of committed images; without meaning elsewhere.
+const CONTAINER_FIELDS: [&str; 3] = ["container", "container_config", "docker_version"];
+
 /// The config of an image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageConfig {
@@ -53,6 +56,26 @@ impl ImageConfig {
     #[must_use]
     pub fn with_config(self, config: ContainerConfig) -> Self {
         Self { config, ..self }
+    }
+
+    /// Returns the config of an image with one more layer, as a build makes it: with these settings for containers, this
+    /// time, and without the fields that describe the container of another build.
+    #[must_use]
+    pub fn with_layer(&self, diff_id: Digest, config: ContainerConfig, created: String) -> Self {
+        let mut built = self.clone();
+        built.created = Some(created.clone());
+        built.author = None;
+        built.config = config;
+        built
+            .other
+            .retain(|name, _| !CONTAINER_FIELDS.contains(&name.as_str()));
+        built.rootfs.diff_ids.push(diff_id);
+        built.history.push(History {
+            created: Some(created),
+            created_by: Some("s2i build".into()),
+            ..History::default()
+        });
+        built
     }
 
     /// Returns the JSON whose digest is the image's ID.
