@@ -41,7 +41,7 @@ fn main() -> ExitCode {
         .is_some_and(|mode| mode == s2i_core::wire::IN_PLACE)
     {
         account::keep_own();
-        // That of the job would decide about the modes of files.
+        // Modes of files must not depend on the umask of the job.
         rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
         if processes::adopt_orphans().is_err() {
             return ExitCode::FAILURE;

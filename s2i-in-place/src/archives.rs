@@ -39,8 +39,8 @@ pub(crate) struct ArchiveFault {
     source: Box<dyn std::error::Error + Send + Sync>,
 }
 
-/// Finds an image by its name in the archives of a directory, and puts its blobs into the directory `into`. An archive
-/// that was left there by an earlier call is used again.
+/// Finds an image by its name in the archives of a directory, and puts its blobs into the directory `into`. Blobs of an
+/// earlier call are used again.
 pub(crate) fn find(
     dir: &Path,
     name: &ImageRef,

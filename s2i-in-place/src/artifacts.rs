@@ -1,6 +1,6 @@
 //! The artifacts of a previous image, from its layers in the registry.
 
-use std::{io, path::Path};
+use std::{io, path::PathBuf};
 
 use s2i_build::stream::{ArchiveStream, pieces_of};
 use s2i_core::{
@@ -13,7 +13,7 @@ use s2i_oci::{
     registry::PushBlob,
 };
 
-use crate::layers::path_of;
+use crate::layers::{is_mark, path_of};
 
 /// Streams the files below a directory of a layer as an archive, with their paths relative to the directory. The archive
 /// of a layer that does not have the directory is empty.
@@ -38,7 +38,7 @@ pub(crate) fn stream(layer: PushBlob, directory: ContainerPath) -> ArchiveStream
 
 struct Copying<'a> {
     archive: Writer<&'a mut dyn io::Write>,
-    directory: std::path::PathBuf,
+    directory: PathBuf,
     /// True while the contents of an entry of the directory come.
     writes: bool,
     failed: Option<io::Error>,
@@ -72,11 +72,8 @@ impl Copying<'_> {
         if entry.parts.is_some() {
             return refuse("a sparse file");
         }
-        let is_mark = Path::new(std::ffi::OsStr::new(&*String::from_utf8_lossy(&name)))
-            .file_name()
-            .is_some_and(|name| name.as_encoded_bytes().starts_with(b".wh."));
-        if is_mark {
-            // What a lower layer has there is not read either.
+        if is_mark(&path_of(&name)) {
+            // Lower layers are not read either, so there is nothing to hide.
             return Ok(());
         }
         let mut copied = Entry {

@@ -29,8 +29,8 @@ pub struct Base {
     pub name: ImageRef,
     /// Its ID: the digest of its config.
     pub id: Digest,
-    /// The digest by which the registry of the name has it; `None` if it is known without its registry, or the name is
-    /// that of an image that extends it.
+    /// The digest by which the registry of the name has it; `None` if it is known without its registry, or if the name
+    /// belongs to an image that extends it.
     pub digest: Option<Digest>,
     /// Its config.
     pub config: ImageConfig,

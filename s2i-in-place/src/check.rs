@@ -8,7 +8,7 @@ use s2i_oci::{
     registry::PushBlob,
 };
 
-use crate::layers::path_of;
+use crate::layers::{is_mark, path_of};
 
 /// The most bytes of a layer that is downloaded for this.
 pub(crate) const MOST: u64 = 64 << 20;
@@ -34,10 +34,7 @@ pub(crate) fn compare(layer: &PushBlob, root: &Path) -> std::io::Result<Comparis
     let mut visit = |part: Part<'_>| {
         let Part::Entry(entry) = part else { return };
         let path = path_of(&entry.name);
-        let is_mark = path
-            .file_name()
-            .is_some_and(|name| name.as_encoded_bytes().starts_with(b".wh."));
-        if entry.kind != Kind::File || is_mark {
+        if entry.kind != Kind::File || is_mark(&path) {
             return;
         }
         files += 1;

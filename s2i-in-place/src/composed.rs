@@ -119,11 +119,14 @@ impl Composed {
             Content::Archive(archive) => archive,
         };
         let (forward, archive) = ArchiveReader::new(archive);
-        let unpacking = async {
-            let unpack = move || unpack(&path, archive).map_err(failed(Operation::Unpack, &into));
-            join(blocking(unpack), forward).await.0
-        };
-        context.or_interrupted(unpacking).await
+        let unpack = move || unpack(&path, archive).map_err(failed(Operation::Unpack, &into));
+        // An interrupt ends the archive, and the thread is waited for: it writes to the directory that is removed then.
+        let forward = context.or_interrupted(async {
+            forward.await;
+            Ok::<_, EngineError>(())
+        });
+        let (unpacked, forwarded) = join(blocking(unpack), forward).await;
+        forwarded.and(unpacked)
     }
 
     pub(crate) async fn commit(

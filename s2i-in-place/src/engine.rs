@@ -316,7 +316,6 @@ impl InPlaceEngine {
         let job = Job {
             base: Arc::clone(&base),
             place: Arc::clone(&self.place),
-            root: "/".into(),
             limits: self.limits,
             store: self.store.clone(),
             owner: owner(start.user)?,
@@ -370,8 +369,9 @@ impl ImageResolver for InPlaceEngine {
         if let Some(composed) = self.store.find(image) {
             return Ok(facts(image, composed.id(), None, &composed.config));
         }
+        // It is short, and an interrupt must not remove the directory that it writes to.
         if policy != PullPolicy::Always
-            && let Some(facts) = context.or_interrupted(self.archived(image)).await?
+            && let Some(facts) = self.archived(image).await?
         {
             return Ok(facts);
         }

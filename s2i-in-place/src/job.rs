@@ -30,6 +30,9 @@ use crate::{
     store::Store,
 };
 
+/// The root of the own container.
+const ROOT: &str = "/";
+
 /// A build in the own container.
 pub(crate) type JobContainer = AgentContainer<JobBackend>;
 
@@ -37,11 +40,10 @@ pub(crate) type JobContainer = AgentContainer<JobBackend>;
 /// has the first one.
 pub(crate) type Before = OnceLock<Arc<Snapshot>>;
 
-/// What a container of the own image needs.
+/// The settings of a build in the own container.
 pub(crate) struct Job {
     pub(crate) base: Arc<Base>,
     pub(crate) place: Arc<Place>,
-    pub(crate) root: PathBuf,
     pub(crate) limits: Limits,
     pub(crate) store: Store,
     /// The owner of new files in the result.
@@ -50,7 +52,7 @@ pub(crate) struct Job {
 
 /// The agent and what its container needs for a commit.
 pub(crate) struct JobBackend {
-    job: Job,
+    job: Arc<Job>,
     before: Arc<Snapshot>,
     agent: Option<AgentProcess>,
     pub(crate) has_artifacts: bool,
@@ -78,7 +80,7 @@ impl JobBackend {
         let started = AgentProcess::start(&agent);
         let (agent, transport) = started.map_err(failed(Operation::StartContainer, "the agent"))?;
         let backend = Self {
-            job,
+            job: Arc::new(job),
             before,
             agent: Some(agent),
             has_artifacts: false,
@@ -112,24 +114,20 @@ fn inputs(start: &Start<'_>) -> Result<Vec<PathBuf>, EngineError> {
 }
 
 async fn snapshot(job: &Job, context: BuildContext<'_>) -> Result<Arc<Snapshot>, EngineError> {
-    let (place, root, cancel) = (
-        Arc::clone(&job.place),
-        job.root.clone(),
-        context.cancel.clone(),
-    );
-    let taken = blocking(move || take(&root, &place, &cancel)).await?;
+    let (place, cancel) = (Arc::clone(&job.place), context.cancel.clone());
+    let taken = blocking(move || take(&place, &cancel)).await?;
     Ok(Arc::new(taken))
 }
 
-fn take(root: &Path, place: &Place, cancel: &CancelToken) -> Result<Snapshot, EngineError> {
-    let taken = Snapshot::take(root, &place.outside, &|| check(cancel));
+fn take(place: &Place, cancel: &CancelToken) -> Result<Snapshot, EngineError> {
+    let taken = Snapshot::take(Path::new(ROOT), &place.outside, &|| check(cancel));
     taken.map_err(|err| match (err, cancel.reason()) {
         (SnapshotError::Stopped(_), Some(reason)) => EngineError::Interrupted(reason),
         (err, _) => failed(Operation::Read, "the files of this container")(err),
     })
 }
 
-/// Files that the job has changed before are not in the result.
+/// Warns of files that the job has changed before, which the result does not have.
 fn warn_of_earlier_changes(before: &Snapshot, job: &Job, context: BuildContext<'_>) {
     let Some(started) = job.place.started else {
         return;
@@ -173,12 +171,7 @@ impl Backend for JobBackend {
         let committing = Committing {
             agent,
             before: Arc::clone(&self.before),
-            base: Arc::clone(&self.job.base),
-            place: Arc::clone(&self.job.place),
-            root: self.job.root.clone(),
-            limits: self.job.limits,
-            store: self.job.store.clone(),
-            owner: self.job.owner,
+            job: Arc::clone(&self.job),
         };
         let (commit, cancel) = (commit.clone(), context.cancel.clone());
         blocking(move || committing.run(&commit, &cancel)).await
@@ -206,55 +199,53 @@ impl Backend for JobBackend {
 struct Committing {
     agent: Option<AgentProcess>,
     before: Arc<Snapshot>,
-    base: Arc<Base>,
-    place: Arc<Place>,
-    root: PathBuf,
-    limits: Limits,
-    store: Store,
-    owner: Owner,
+    job: Arc<Job>,
 }
 
 impl Committing {
     fn run(self, commit: &Commit, cancel: &CancelToken) -> Result<Committed, EngineError> {
+        let Job {
+            base,
+            place,
+            limits,
+            store,
+            owner,
+        } = &*self.job;
         // A script may have emptied the directory for temporary files.
-        let made = fs::create_dir_all(self.store.dir());
-        made.map_err(failed(
-            Operation::CreateDirectory,
-            self.store.dir().display(),
-        ))?;
+        let made = fs::create_dir_all(store.dir());
+        made.map_err(failed(Operation::CreateDirectory, store.dir().display()))?;
         if let Some(agent) = self.agent {
             agent
                 .wait()
                 .map_err(failed(Operation::WaitFor, "the agent"))?;
         }
-        let after = take(&self.root, &self.place, cancel)?;
+        let after = take(place, cancel)?;
         let changes = Changes::between(&self.before, after);
         let times = commit.times;
-        let after = self.store.started();
+        let after = store.started();
         let clamp = Clamp { after, times };
         // The job may have changed other files in a directory before.
-        let after = self.place.started.unwrap_or(after);
+        let after = place.started.unwrap_or(after);
         let kept_clamp = Clamp { after, times };
-        let uid = geteuid().as_raw();
         let owner = Some(OwnerReplacement {
-            uid,
+            uid: geteuid().as_raw(),
             gid: getegid().as_raw(),
-            by: self.owner,
+            by: *owner,
         });
         let packing = Packing {
             owner,
             clamp: Some(&clamp),
             kept_clamp: Some(&kept_clamp),
-            limits: &self.limits,
+            limits,
             check: &|| check(cancel),
         };
-        let layer = pack(&self.store, &self.root, changes, &packing);
+        let layer = pack(store, Path::new(ROOT), changes, &packing);
         let layer = layer.map_err(|err| match cancel.reason() {
             Some(reason) => EngineError::Interrupted(reason),
             None => failed(Operation::CommitLayer, "this container")(ErrorChain(&err).to_string()),
         })?;
-        let image = ComposedImage::new(&self.base.config, self.base.layers.clone(), layer, commit);
-        Ok(self.store.add(image, commit.tag.as_ref()))
+        let image = ComposedImage::new(&base.config, base.layers.clone(), layer, commit);
+        Ok(store.add(image, commit.tag.as_ref()))
     }
 }
 

@@ -2,9 +2,11 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ffi::OsStr,
     fs::File,
     io::{self, BufReader, Read},
-    path::{Path, PathBuf},
+    os::unix::ffi::OsStrExt as _,
+    path::{Component, Path, PathBuf},
     sync::Arc,
 };
 
@@ -63,7 +65,7 @@ impl Layer {
 }
 
 /// Opens a file as a blob.
-pub(crate) fn open_file(path: PathBuf) -> OpenBlob {
+fn open_file(path: PathBuf) -> OpenBlob {
     Arc::new(move || -> io::Result<Box<dyn Read + Send>> {
         Ok(Box::new(BufReader::with_capacity(
             BUFFER,
@@ -84,10 +86,14 @@ pub(crate) fn directories(
         if wanted.is_empty() {
             break;
         }
-        let mut other = None;
+        let (mut other, mut hidden) = (None, Vec::new());
         let mut visit = |part: Part<'_>| {
             let Part::Entry(entry) = part else { return };
             let path = path_of(&entry.name);
+            if is_mark(&path) {
+                hidden.push(path);
+                return;
+            }
             if !wanted.contains(&path) {
                 return;
             }
@@ -111,17 +117,42 @@ pub(crate) fn directories(
             );
             return Err(io::Error::new(io::ErrorKind::NotADirectory, message));
         }
-        wanted.retain(|path| !found.contains_key(path));
+        // Lower layers are not visible there.
+        let is_hidden = |path: &PathBuf| hidden.iter().any(|mark| hides(mark, path));
+        wanted.retain(|path| !found.contains_key(path) && !is_hidden(path));
     }
     Ok(found)
 }
 
+/// The prefix of whiteouts and of the mark of opaque directories.
+const MARK: &[u8] = b".wh.";
+
+/// The mark of an opaque directory.
+const OPAQUE: &str = ".wh..wh..opq";
+
+/// Returns whether an entry of a layer stands for removed files.
+pub(crate) fn is_mark(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default();
+    name.as_encoded_bytes().starts_with(MARK)
+}
+
+/// Returns whether a mark hides a path of lower layers.
+fn hides(mark: &Path, path: &Path) -> bool {
+    let (Some(parent), Some(name)) = (mark.parent(), mark.file_name()) else {
+        return false;
+    };
+    if name == OPAQUE {
+        return path != parent && path.starts_with(parent);
+    }
+    let removed = name.as_encoded_bytes().strip_prefix(MARK);
+    removed.is_some_and(|removed| path.starts_with(parent.join(OsStr::from_bytes(removed))))
+}
+
 /// Returns the path of an entry, relative to the root.
 pub(crate) fn path_of(name: &[u8]) -> PathBuf {
-    use std::os::unix::ffi::OsStrExt as _;
-    let path = Path::new(std::ffi::OsStr::from_bytes(name));
+    let path = Path::new(OsStr::from_bytes(name));
     path.components()
-        .filter(|part| matches!(part, std::path::Component::Normal(_)))
+        .filter(|part| matches!(part, Component::Normal(_)))
         .collect()
 }
 
@@ -130,4 +161,28 @@ pub(crate) fn path_of(name: &[u8]) -> PathBuf {
 pub(crate) fn common(image: &[Digest], other: &[Digest]) -> usize {
     let pairs = image.iter().zip(other);
     pairs.take_while(|(layer, other)| layer == other).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_hide_what_they_stand_for() {
+        for (mark, path, expected) in [
+            ("opt/.wh.app", "opt/app", true),
+            ("opt/.wh.app", "opt/app/bin", true),
+            ("opt/.wh.app", "opt/apps", false),
+            ("opt/.wh..wh..opq", "opt/app", true),
+            ("opt/.wh..wh..opq", "opt", false),
+            (".wh.opt", "opt/app", true),
+            (".wh..wh..opq", "opt", true),
+        ] {
+            assert_eq!(
+                hides(Path::new(mark), Path::new(path)),
+                expected,
+                "{mark} {path}"
+            );
+        }
+    }
 }

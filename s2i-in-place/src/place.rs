@@ -37,10 +37,10 @@ pub struct Place {
 }
 
 impl Place {
-    /// Returns whether a sign of a container is there. A `:ci` image is one, whatever runs it.
+    /// Returns whether there is a sign of a container: a mark of an engine, or the directory of s2i in a `:ci` image.
     #[must_use]
-    pub fn is_container(images: &Path) -> bool {
-        images.is_dir()
+    pub fn is_container(share: &Path) -> bool {
+        share.is_dir()
             || MARKS.iter().any(|mark| Path::new(mark).exists())
             || VARIABLES.iter().any(|name| env::var_os(name).is_some())
     }

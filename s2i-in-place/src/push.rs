@@ -85,7 +85,8 @@ impl InPlaceEngine {
         let report = |blob: &Descriptor, bytes: u64| {
             let mut sent = sent.lock().expect("no panic under this lock");
             sent.insert(blob.digest, bytes);
-            transfer.report(sent.values().sum(), Some(total));
+            let sum = sent.values().copied().fold(0, u64::saturating_add);
+            transfer.report(sum, Some(total));
         };
         let pushed = self.registry.push(name, &push, &report).await;
         let pushed = pushed.map_err(failed(Operation::Push, name))?;

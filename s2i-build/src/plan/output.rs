@@ -143,7 +143,7 @@ pub(super) fn config(
 }
 
 /// Returns the consequence for the entry point of this base. Only its container shows whether it runs its arguments, and
-/// that of an image that was not looked up is not known. A runtime image that is not run can't show it.
+/// and an image that was not looked up has none. The entry point of a runtime image that is not run is not tried.
 fn entrypoint(context: &Context<'_>, base: &ImageFacts) -> Entrypoint {
     let is_runtime = context
         .facts

@@ -66,7 +66,7 @@ struct Ended {
 impl Runner {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        for name in ["bin", "work", "temp", "home"] {
+        for name in ["bin", "checkout", "temp", "home"] {
             fs::create_dir(dir.path().join(name)).unwrap();
         }
         for (name, text) in [("s2i", S2I), ("docker", DOCKER)] {
@@ -98,9 +98,11 @@ impl Runner {
         let path = format!("{}:/usr/bin:/bin", self.path("bin").display());
         command.env("PATH", path).env("HOME", self.path("home"));
         command.env("RECORD", self.path("record"));
-        command.current_dir(self.path("work")).stdin(Stdio::null());
+        command
+            .current_dir(self.path("checkout"))
+            .stdin(Stdio::null());
         let output = command.output().unwrap();
-        let files = ["work/pwned", "pwned"].map(|name| self.path(name).exists());
+        let files = ["checkout/pwned", "pwned"].map(|name| self.path(name).exists());
         assert_eq!(files, [false; 2], "a value was executed");
         let shown = |text: String| text.replace(self.dir.path().to_str().unwrap(), "DIR");
         Ended {
@@ -118,7 +120,7 @@ impl Runner {
             ("GITHUB_ACTOR", "me"),
             ("GITHUB_EVENT_NAME", event),
             ("GITHUB_OUTPUT", self.path("output").to_str().unwrap()),
-            ("GITHUB_WORKSPACE", self.path("work").to_str().unwrap()),
+            ("GITHUB_WORKSPACE", self.path("checkout").to_str().unwrap()),
             ("RUNNER_TEMP", self.path("temp").to_str().unwrap()),
         ])
     }
@@ -180,7 +182,7 @@ fn action_builds_in_a_container_without_privileges_and_pushes() {
     insta::assert_snapshot!(ended.calls, @"
     s2i <login> <ghcr.io> <--username> <me> <--password-stdin>
       password <job-token> in <state>
-    s2i <build> <--engine> <here> <--push> <--cache-dir> <DIR/work/.s2i-cache> <--runtime-image=s2i/scratch> <--context-dir=cmd> <--env=A=1> <--env=B=two words> <--tag=ghcr.io/team/app:1.0> <--tag=ghcr.io/team/app:latest> <--tag=ghcr.io/team/app:main> <--> <.>
+    s2i <build> <--engine> <here> <--push> <--cache-dir> <DIR/checkout/.s2i-cache> <--runtime-image=s2i/scratch> <--context-dir=cmd> <--env=A=1> <--env=B=two words> <--tag=ghcr.io/team/app:1.0> <--tag=ghcr.io/team/app:latest> <--tag=ghcr.io/team/app:main> <--> <.>
     ");
     assert_eq!(
         runner.text("output"),
@@ -190,7 +192,7 @@ fn action_builds_in_a_container_without_privileges_and_pushes() {
         for option in [
             "<--cap-drop> <ALL>",
             "<--security-opt> <no-new-privileges>",
-            "<--volume> <DIR/work:DIR/work:ro>",
+            "<--volume> <DIR/checkout:DIR/checkout:ro>",
             "<s2i/go:ci> <s2i>",
         ] {
             assert!(call.contains(option), "{option} is missing in {call}");
@@ -349,7 +351,7 @@ fn component_and_template_of_gitlab_are_the_same_job() {
     s2i <build> <--engine> <here> <--push> <--incremental> <--runtime-image=s2i/scratch> <--env=A=1> <--env=B=two words> <--tag=registry.example.org/team/colour:0123> <--tag=registry.example.org/team/colour:latest> <--> <.>
     ");
     assert_eq!(
-        runner.text("work/s2i.env"),
+        runner.text("checkout/s2i.env"),
         "S2I_IMAGE_URL=registry.example.org/team/colour:0123@sha256:77\nS2I_IMAGE_DIGEST=sha256:77\n"
     );
 }
@@ -361,7 +363,7 @@ fn pipelines_of_merge_requests_do_not_push() {
     let job = component(&Values::new(), &platform);
     let calls = runner.run(&job, &platform).succeeds().calls;
     assert!(calls.contains("<--output> </dev/null>") && !calls.contains("<--push>"));
-    assert!(!runner.path("work/s2i.env").exists());
+    assert!(!runner.path("checkout/s2i.env").exists());
     let job = component(&values(&[("push", "true")]), &platform);
     assert!(runner.run(&job, &platform).calls.contains("<--push>"));
     let job = component(&values(&[("push", "maybe")]), &platform);
@@ -429,7 +431,7 @@ fn secret_of_kubernetes_is_a_login_for_the_task() {
     job.script += "\nprintf '%s' \"$DOCKER_AUTH_CONFIG\" > login\n";
     let calls = runner.run(&job, &Values::new()).succeeds().calls;
     assert!(calls.contains("<--output> </dev/null>"), "{calls}");
-    assert_eq!(runner.text("work/login"), r#"{"auths": {}}"#);
+    assert_eq!(runner.text("checkout/login"), r#"{"auths": {}}"#);
 }
 
 /// The options that the standard `restricted` for pods asks for.

@@ -19,7 +19,7 @@ const DOCKER: &str = "/usr/bin/docker";
 /// The user of the builder, and one as clusters give them.
 const USERS: [&str; 2] = ["1001:0", "1000620000:0"];
 
-/// What `assemble` does in most tests: everything that a user without rights can.
+/// The instructions of `assemble` in most tests: everything that a user without rights can do.
 const EVERYTHING: &str = "\
 copy /app
 make-dir /app/made/deep
@@ -246,7 +246,7 @@ fn artifacts_go_into_a_runtime_image_that_is_not_run() {
 }
 
 #[test]
-fn artifacts_of_the_previous_image_and_of_a_directory_are_restored() {
+fn artifacts_of_the_previous_image_are_restored() {
     let Some(machine) = Machine::ready(&crate::incremental::lending()) else {
         return;
     };

@@ -104,7 +104,7 @@ fn change(before: Option<&Entry>, entry: Entry) -> Option<Change> {
             let below = if entry.is_closed {
                 Changes::default()
             } else if before.is_closed {
-                // What was in it is not known, so all of it is taken.
+                // Its earlier content is not known, so all of it is taken.
                 Changes::of(&[], entry.below)
             } else {
                 Changes::of(&before.below, entry.below)
