@@ -41,6 +41,7 @@ mod container;
 mod engine;
 mod error;
 mod image;
+mod images;
 mod job;
 mod layers;
 mod place;
