@@ -150,7 +150,8 @@ pub struct SourceFacts {
 }
 
 /// A commit.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct CommitFacts {
     /// Full id.
     pub id: String,

@@ -31,6 +31,7 @@ use std::{ffi::OsString, process::ExitCode};
 use args::{Args, Command, EngineCommand, EngineName};
 use choice::EngineKind;
 use clap::CommandFactory as _;
+use commands::PodBuild;
 use config::Config;
 use context::CommandContext;
 use engine::AnyEngine;
@@ -123,6 +124,16 @@ fn run(args: &mut Args, words: &[OsString], findings: Vec<Diagnostic>) -> Result
         Command::Generate(args) => {
             return in_runtime(&context, async |cancel| {
                 commands::generate(args, &context, cancel).await
+            });
+        }
+        Command::Pod(step) => {
+            let build = PodBuild::of(step)?;
+            let context = CommandContext {
+                global: &build.args().global,
+                ..context
+            };
+            return in_runtime(&context, async |cancel| {
+                commands::pod(step, &build, &context, cancel).await
             });
         }
         Command::Create(args) => return commands::create(args, &context),

@@ -48,6 +48,7 @@ pub mod secret;
 pub mod text;
 pub mod times;
 mod uid_ranges;
+pub mod upload;
 pub mod wire;
 
 pub use account::{Account, AccountError};

@@ -27,6 +27,8 @@ const BLOBS: &str = "blobs/sha256/";
 #[derive(Debug)]
 pub(crate) struct ArchivedImage {
     pub(crate) config: ImageConfig,
+    /// The config, byte by byte.
+    pub(crate) config_bytes: Vec<u8>,
     pub(crate) id: Digest,
     pub(crate) layers: Vec<Layer>,
 }
@@ -89,7 +91,8 @@ fn find_in(path: &Path, name: &ImageRef, into: &Path) -> io::Result<Option<Archi
     };
     let manifest = Manifest::parse(&blob(&descriptor)?, &descriptor.media_type);
     let manifest = manifest.map_err(io::Error::other)?;
-    let config: ImageConfig = serde_json::from_slice(&blob(&manifest.config)?)?;
+    let config_bytes = blob(&manifest.config)?;
+    let config: ImageConfig = serde_json::from_slice(&config_bytes)?;
     if config.rootfs.diff_ids.len() != manifest.layers.len() {
         let message = "the config has another number of layers than the manifest";
         return Err(io::Error::new(io::ErrorKind::InvalidData, message));
@@ -100,6 +103,7 @@ fn find_in(path: &Path, name: &ImageRef, into: &Path) -> io::Result<Option<Archi
     });
     Ok(Some(ArchivedImage {
         config,
+        config_bytes,
         id: manifest.config.digest,
         layers: layers.collect(),
     }))

@@ -34,6 +34,8 @@ pub struct Base {
     pub digest: Option<Digest>,
     /// Its config.
     pub config: ImageConfig,
+    /// The config, byte by byte.
+    pub(crate) config_bytes: Vec<u8>,
     /// The layers, lowest first; `None` if there is no place to read them from.
     pub(crate) layers: Option<Vec<Layer>>,
     /// The reason why its layers can't be read from its registry, if it was looked up there.
@@ -87,8 +89,9 @@ pub enum BaseError {
 /// The config of the builder that the own image extends.
 #[derive(Clone)]
 pub(crate) struct OwnConfig {
-    id: Digest,
     config: ImageConfig,
+    /// The config, byte by byte.
+    bytes: Vec<u8>,
 }
 
 impl OwnConfig {
@@ -105,10 +108,11 @@ impl OwnConfig {
         let bytes = bounds::head_of_file(&path, manifest::MAX_JSON);
         let bytes = bytes.map_err(|err| failed(err.into()))?;
         let config = serde_json::from_slice(&bytes).map_err(|err| failed(err.into()))?;
-        Ok(Some(Self {
-            id: Digest::of(&bytes),
-            config,
-        }))
+        Ok(Some(Self { config, bytes }))
+    }
+
+    fn id(&self) -> Digest {
+        Digest::of(&self.bytes)
     }
 
     fn name(&self) -> ImageRef {
@@ -121,9 +125,10 @@ impl OwnConfig {
     pub(crate) fn into_base(self) -> Base {
         Base {
             name: self.name(),
-            id: self.id,
+            id: self.id(),
             digest: None,
             config: self.config,
+            config_bytes: self.bytes,
             layers: None,
             problem: None,
             is_identified: true,
@@ -162,7 +167,7 @@ pub(crate) async fn look_up(
         return Ok(base(image, pulled, config, false));
     };
     match config.config.labels.get(label::BUILDER_ID) {
-        Some(id) if *id == own.id.to_string() => {
+        Some(id) if *id == own.id().to_string() => {
             let below = own.config.rootfs.diff_ids.len();
             if common(&own.config.rootfs.diff_ids, &config.rootfs.diff_ids) < below {
                 return Err(other(
@@ -180,7 +185,7 @@ pub(crate) async fn look_up(
                 ..own.into_base()
             })
         }
-        None if pulled.config_digest == own.id => Ok(base(image, pulled, config, true)),
+        None if pulled.config_digest == own.id() => Ok(base(image, pulled, config, true)),
         _ => Err(other(
             "the builder that this container has the config of is another one",
         )),
@@ -194,6 +199,7 @@ fn base(image: &ImageRef, pulled: Pulled, config: ImageConfig, is_identified: bo
         digest: Some(pulled.named),
         layers: Some(layers(image, pulled.manifest.layers)),
         config,
+        config_bytes: pulled.config_bytes,
         problem: None,
         is_identified,
     }
@@ -206,7 +212,10 @@ pub(crate) fn layers(image: &ImageRef, descriptors: Vec<Descriptor>) -> Vec<Laye
             media_type: manifest::oci_layer(&layer.media_type).to_owned(),
             ..layer
         },
-        source: LayerSource::Registry(image.clone()),
+        source: LayerSource::Registry {
+            image: image.clone(),
+            copy: None,
+        },
     });
     layers.collect()
 }

@@ -3,12 +3,10 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    io::{BufReader, Read},
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use cap_std::{ambient_authority, fs::Dir};
 use futures_util::future::join;
 use rustix::process::{getegid, geteuid};
 use s2i_build::{
@@ -119,14 +117,17 @@ impl Composed {
             Content::Archive(archive) => archive,
         };
         let (forward, archive) = ArchiveReader::new(archive);
-        let unpack = move || unpack(&path, archive).map_err(failed(Operation::Unpack, &into));
+        let unpack = move || {
+            let unpacked = archive::unpack_to(&path, archive, &Limits::default());
+            unpacked.map_err(failed(Operation::Unpack, &into))
+        };
         // An interrupt ends the archive, and the thread is waited for: it writes to the directory that is removed then.
         let forward = context.or_interrupted(async {
             forward.await;
             Ok::<_, EngineError>(())
         });
         let (unpacked, forwarded) = join(blocking(unpack), forward).await;
-        forwarded.and(unpacked)
+        forwarded.and(unpacked.map(drop))
     }
 
     pub(crate) async fn commit(
@@ -147,7 +148,8 @@ impl Composed {
             store: self.store.clone(),
             owner: self.owner,
         };
-        let (config, layers) = (self.config.clone(), self.layers.clone());
+        let (name, config) = (self.name.clone(), self.config.clone());
+        let layers = self.layers.clone();
         let (commit, cancel) = (commit.clone(), context.cancel.clone());
         blocking(move || {
             let is_stopped = || check(&cancel);
@@ -158,7 +160,7 @@ impl Composed {
                         Some(reason) => EngineError::Interrupted(reason),
                         None => err,
                     })?;
-            let image = ComposedImage::new(&config, Some(layers), layer, &commit);
+            let image = ComposedImage::new((&name, &config), Some(layers), layer, &commit);
             Ok(committing.store.add(image, commit.tag.as_ref()))
         })
         .await
@@ -181,14 +183,6 @@ fn owner(user: &str, image: &ImageRef) -> Result<Owner, EngineError> {
         uid: account.uid,
         gid: account.gid,
     })
-}
-
-fn unpack(path: &Path, archive: impl Read) -> std::io::Result<()> {
-    fs::create_dir_all(path)?;
-    let dir = Dir::open_ambient_dir(path, ambient_authority())?;
-    let mut archive = BufReader::new(archive);
-    let unpacked = archive::unpack(&mut archive, &dir, &Limits::default());
-    unpacked.map(drop).map_err(std::io::Error::other)
 }
 
 /// Returns all directories below a directory, relative to it.
@@ -232,7 +226,7 @@ impl Committing {
             let _ = fs::remove_dir_all(&path).or_else(|_| fs::remove_file(&path));
         }
         let commit_error = failed::<Box<dyn std::error::Error + Send + Sync>>;
-        let all = Snapshot::take(&self.root, &BTreeSet::new(), check);
+        let all = Snapshot::take(&self.root, &BTreeSet::new(), &self.limits, check);
         let all =
             all.map_err(|err| commit_error(Operation::CommitLayer, "the artifacts")(err.into()))?;
         let mut changes = Changes::all(all);

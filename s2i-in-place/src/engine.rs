@@ -2,40 +2,36 @@
 
 use std::{
     collections::BTreeMap,
-    path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    path::PathBuf,
+    sync::{Arc, Mutex},
 };
 
 use s2i_build::{
     Agents, BuildContext, EngineError,
     event::Phase,
-    facts::ImageFacts,
     ports::{
-        BuildCache, Container as _, Content, EngineInfo, EngineProbe, ImageResolver, Input,
-        Operation, Runner, Start,
+        BuildCache, Container as _, Content, EngineInfo, EngineProbe, Input, Operation, Runner,
+        Start,
     },
-    request::{ContainerOptions, Network, PullPolicy},
+    request::{ContainerOptions, Network},
 };
-use s2i_core::{
-    ErrorChain, ImageRef, bounds,
-    image::{ImageConfig, Platform},
-};
+use s2i_core::{ImageRef, bounds};
 use s2i_oci::{
-    Digest,
     layer::Compression,
-    registry::{self, Registry, RegistryError},
+    registry::{self, Registry},
 };
 use tokio::sync::OnceCell;
 
 use crate::{
-    archives, artifacts,
-    base::{self, Base, BaseError, OwnConfig},
-    check,
+    artifacts,
+    base::{Base, BaseError},
     composed::Composed,
     container::{InPlaceContainer, Kind},
-    error::{blocking, failed},
+    error::failed,
     job::{Before, Job, JobBackend, owner},
-    layers::{Layer, common},
+    known::KnownImages,
+    layers::common,
+    lookup::OtherImage,
     place::{NotInContainer, Place},
     store::Store,
 };
@@ -64,6 +60,13 @@ pub struct Options {
     pub left_out: Vec<PathBuf>,
     /// The directory with the config of the builder, as `builder.json`, and the archives `images/*.tar`.
     pub share: PathBuf,
+    /// True if the caller has chosen the image of the container by this name, so that nothing is compared.
+    pub is_certain: bool,
+    /// The directory in which another process has described [the images](crate::KnownImages), if this one can't reach
+    /// registries.
+    pub known: Option<PathBuf>,
+    /// The directory for new layers; otherwise a temporary one.
+    pub work_dir: Option<PathBuf>,
 }
 
 impl Options {
@@ -79,6 +82,9 @@ impl Options {
             limits: bounds::Limits::default(),
             left_out: Vec::new(),
             share: SHARE.into(),
+            is_certain: false,
+            known: None,
+            work_dir: None,
         }
     }
 }
@@ -88,21 +94,18 @@ pub struct InPlaceEngine {
     pub(crate) store: Store,
     pub(crate) registry: Arc<Registry>,
     agents: Agents,
-    image: Option<ImageRef>,
-    is_of_job: bool,
+    pub(crate) image: Option<ImageRef>,
+    pub(crate) is_of_job: bool,
     limits: bounds::Limits,
-    share: PathBuf,
+    pub(crate) share: PathBuf,
     place: Arc<Place>,
-    base: OnceCell<Arc<Base>>,
+    pub(crate) base: OnceCell<Arc<Base>>,
     /// The other images that were looked up, by ID.
-    images: Mutex<BTreeMap<String, Arc<OtherImage>>>,
+    pub(crate) images: Mutex<BTreeMap<String, Arc<OtherImage>>>,
     before: Before,
-}
-
-/// An image that is not that of the own container.
-struct OtherImage {
-    config: ImageConfig,
-    layers: Vec<Layer>,
+    pub(crate) is_certain: bool,
+    /// The images that another process has described, and the directory.
+    pub(crate) known: Option<(KnownImages, PathBuf)>,
 }
 
 impl InPlaceEngine {
@@ -112,16 +115,21 @@ impl InPlaceEngine {
     /// [`EngineError::NoEndpoint`] outside of a container, [`EngineError::Failed`] when there can be no temporary
     /// directory.
     pub fn new(options: Options) -> Result<Self, EngineError> {
-        if !Place::is_container(&options.share) {
+        if !options.is_certain && !Place::is_container(&options.share) {
             return Err(EngineError::NoEndpoint {
                 reason: NotInContainer.to_string(),
             });
         }
-        let store = Store::new(options.compression);
+        let store = Store::new(options.compression, options.work_dir.as_deref());
         let store = store.map_err(failed(Operation::CreateDirectory, "for temporary files"))?;
         let mut left_out = options.left_out;
         left_out.push(store.dir().to_owned());
         let registry = Registry::new(options.registry);
+        let known = options.known.map(|dir| {
+            let known = KnownImages::read(&dir);
+            let known = known.map_err(failed(Operation::Read, dir.display()))?;
+            Ok::<_, EngineError>((known, dir))
+        });
         Ok(Self {
             place: Arc::new(Place::read(&left_out)),
             store,
@@ -134,6 +142,8 @@ impl InPlaceEngine {
             base: OnceCell::new(),
             images: Mutex::default(),
             before: Before::new(),
+            is_certain: options.is_certain,
+            known: known.transpose()?,
         })
     }
 
@@ -146,123 +156,15 @@ impl InPlaceEngine {
         self.base.get_or_try_init(find).await.cloned()
     }
 
-    async fn known_base(&self) -> Result<Arc<Base>, EngineError> {
+    pub(crate) async fn known_base(&self) -> Result<Arc<Base>, EngineError> {
         let base = self.base().await;
         base.map_err(failed(Operation::Describe, "the image of this container"))
-    }
-
-    async fn find_base(&self) -> Result<Base, BaseError> {
-        let own = OwnConfig::read(&self.share)?;
-        let Some(image) = &self.image else {
-            return own.map(OwnConfig::into_base).ok_or(BaseError::Unknown);
-        };
-        let base = match base::look_up(&self.registry, image, own.clone()).await {
-            Err(err @ BaseError::Registry { .. }) => match own.filter(|_| self.is_of_job) {
-                Some(own) => Base {
-                    problem: Some(format!(
-                        "its layers are not known, so only a runtime image can be the base: {}",
-                        ErrorChain(&err)
-                    )),
-                    ..own.into_base()
-                },
-                None => return Err(err),
-            },
-            found => found?,
-        };
-        if base.is_identified || self.compare(image, &base).await? {
-            return Ok(base);
-        }
-        let problem = "its files are not compared with those of this container: all of its last layers are large or have no files";
-        Ok(Base {
-            problem: Some(problem.into()),
-            ..base
-        })
-    }
-
-    /// Compares the files of this container with the last layer of its image that has files, and returns whether there
-    /// is one that is not too large.
-    async fn compare(&self, image: &ImageRef, base: &Base) -> Result<bool, BaseError> {
-        let failed = |source: std::io::Error| BaseError::Registry {
-            image: image.clone(),
-            source: source.into(),
-        };
-        for layer in base.layers.iter().flatten().rev() {
-            if layer.descriptor.size > check::MOST {
-                return Ok(false);
-            }
-            let blob = layer.blob(&self.registry);
-            let compare = move || check::compare(&blob, Path::new("/"));
-            let compared = s2i_build::stream::blocking(compare).await;
-            match compared.map_err(failed)?.map_err(failed)? {
-                check::Comparison::NoFiles => {}
-                check::Comparison::Same => return Ok(true),
-                check::Comparison::Different(reason) => {
-                    let image = image.clone();
-                    return Err(BaseError::OtherImage { image, reason });
-                }
-            }
-        }
-        Ok(false)
     }
 
     /// Returns whether a build has been started, so that its files may be in this container.
     #[must_use]
     pub fn has_started(&self) -> bool {
         self.before.get().is_some()
-    }
-
-    fn is_own(&self, id: &str) -> bool {
-        let base = self.base.get();
-        base.is_some_and(|base| base.id.to_string() == id)
-    }
-
-    fn other(&self, id: &str) -> Option<Arc<OtherImage>> {
-        let images = self.images.lock().unwrap_or_else(PoisonError::into_inner);
-        images.get(id).cloned()
-    }
-
-    fn keep(&self, id: Digest, config: ImageConfig, layers: Vec<Layer>) {
-        let mut images = self.images.lock().unwrap_or_else(PoisonError::into_inner);
-        images.insert(id.to_string(), Arc::new(OtherImage { config, layers }));
-    }
-
-    /// Looks for an image in the archives of the own image.
-    async fn archived(&self, image: &ImageRef) -> Result<Option<ImageFacts>, EngineError> {
-        let (dir, into, name) = (
-            self.share.join("images"),
-            self.store.dir().join("images"),
-            image.clone(),
-        );
-        let found = blocking(move || {
-            archives::find(&dir, &name, &into).map_err(failed(Operation::FindImage, name))
-        });
-        Ok(found.await?.map(|found| {
-            let facts = facts(image, found.id, None, &found.config);
-            self.keep(found.id, found.config, found.layers);
-            facts
-        }))
-    }
-
-    /// Looks up an image in its registry.
-    async fn pulled(&self, image: &ImageRef) -> Result<ImageFacts, EngineError> {
-        let pulled = self
-            .registry
-            .manifest(image, &Platform::of_this_machine())
-            .await;
-        let failed = |source: s2i_build::ports::BoxError| EngineError::Pull {
-            image: image.clone(),
-            source,
-        };
-        let pulled = pulled.map_err(|err: RegistryError| failed(err.into()))?;
-        let config: ImageConfig =
-            serde_json::from_slice(&pulled.config_bytes).map_err(|err| failed(err.into()))?;
-        if config.rootfs.diff_ids.len() != pulled.manifest.layers.len() {
-            return Err(failed("its config has another number of layers".into()));
-        }
-        let facts = facts(image, pulled.config_digest, Some(pulled.named), &config);
-        let layers = base::layers(image, pulled.manifest.layers);
-        self.keep(pulled.config_digest, config, layers);
-        Ok(facts)
     }
 
     /// Unpacks the artifacts of an image into the own container, and returns whether it has some. They are in the one
@@ -330,16 +232,6 @@ impl InPlaceEngine {
     }
 }
 
-fn facts(name: &ImageRef, id: Digest, digest: Option<Digest>, config: &ImageConfig) -> ImageFacts {
-    ImageFacts {
-        name: name.clone(),
-        id: id.to_string(),
-        digest: digest.map(|digest| digest.to_string()),
-        platform: config.platform.clone(),
-        config: config.config.clone().normalised(),
-    }
-}
-
 impl EngineProbe for InPlaceEngine {
     async fn probe(&self) -> Result<EngineInfo, EngineError> {
         let base = self.known_base().await?;
@@ -348,35 +240,6 @@ impl EngineProbe for InPlaceEngine {
             version: env!("CARGO_PKG_VERSION").into(),
             endpoint: format!("this container of {}", base.name),
         })
-    }
-}
-
-impl ImageResolver for InPlaceEngine {
-    async fn resolve(
-        &self,
-        image: &ImageRef,
-        policy: PullPolicy,
-        context: BuildContext<'_>,
-    ) -> Result<ImageFacts, EngineError> {
-        let base = context.or_interrupted(self.known_base()).await?;
-        if base.name.normalised() == image.normalised() {
-            return Ok(facts(&base.name, base.id, base.digest, &base.config));
-        }
-        if let Some(composed) = self.store.find(image) {
-            return Ok(facts(image, composed.id(), None, &composed.config));
-        }
-        // It is short, and an interrupt must not remove the directory that it writes to.
-        if policy != PullPolicy::Always
-            && let Some(facts) = self.archived(image).await?
-        {
-            return Ok(facts);
-        }
-        if policy == PullPolicy::Never {
-            return Err(EngineError::NoSuchImage {
-                image: image.clone(),
-            });
-        }
-        context.or_interrupted(self.pulled(image)).await
     }
 }
 

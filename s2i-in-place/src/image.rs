@@ -16,6 +16,8 @@ use crate::{job::PackedLayer, layers::Layer};
 #[derive(Clone, Debug)]
 pub(crate) struct ComposedImage {
     pub(crate) names: Vec<ImageRef>,
+    /// The name of the base.
+    pub(crate) base: ImageRef,
     pub(crate) config: ImageConfig,
     /// The config, byte by byte.
     pub(crate) config_bytes: Vec<u8>,
@@ -28,7 +30,7 @@ pub(crate) struct ComposedImage {
 impl ComposedImage {
     /// Puts a layer on a base, with the config of a commit.
     pub(crate) fn new(
-        base: &ImageConfig,
+        (name, base): (&ImageRef, &ImageConfig),
         below: Option<Vec<Layer>>,
         layer: PackedLayer,
         commit: &Commit,
@@ -37,6 +39,7 @@ impl ComposedImage {
         let config = base.with_layer(layer.diff_id, commit.config.clone(), created);
         Self {
             names: Vec::new(),
+            base: name.clone(),
             config_bytes: config.to_json(),
             config,
             below,

@@ -114,13 +114,14 @@ fn inputs(start: &Start<'_>) -> Result<Vec<PathBuf>, EngineError> {
 }
 
 async fn snapshot(job: &Job, context: BuildContext<'_>) -> Result<Arc<Snapshot>, EngineError> {
-    let (place, cancel) = (Arc::clone(&job.place), context.cancel.clone());
-    let taken = blocking(move || take(&place, &cancel)).await?;
+    let (place, limits) = (Arc::clone(&job.place), job.limits);
+    let cancel = context.cancel.clone();
+    let taken = blocking(move || take(&place, &limits, &cancel)).await?;
     Ok(Arc::new(taken))
 }
 
-fn take(place: &Place, cancel: &CancelToken) -> Result<Snapshot, EngineError> {
-    let taken = Snapshot::take(Path::new(ROOT), &place.outside, &|| check(cancel));
+fn take(place: &Place, limits: &Limits, cancel: &CancelToken) -> Result<Snapshot, EngineError> {
+    let taken = Snapshot::take(Path::new(ROOT), &place.outside, limits, &|| check(cancel));
     taken.map_err(|err| match (err, cancel.reason()) {
         (SnapshotError::Stopped(_), Some(reason)) => EngineError::Interrupted(reason),
         (err, _) => failed(Operation::Read, "the files of this container")(err),
@@ -219,7 +220,7 @@ impl Committing {
                 .wait()
                 .map_err(failed(Operation::WaitFor, "the agent"))?;
         }
-        let after = take(place, cancel)?;
+        let after = take(place, limits, cancel)?;
         let changes = Changes::between(&self.before, after);
         let times = commit.times;
         let after = store.started();
@@ -244,7 +245,12 @@ impl Committing {
             Some(reason) => EngineError::Interrupted(reason),
             None => failed(Operation::CommitLayer, "this container")(ErrorChain(&err).to_string()),
         })?;
-        let image = ComposedImage::new(&base.config, base.layers.clone(), layer, commit);
+        let image = ComposedImage::new(
+            (&base.name, &base.config),
+            base.layers.clone(),
+            layer,
+            commit,
+        );
         Ok(store.add(image, commit.tag.as_ref()))
     }
 }

@@ -33,8 +33,12 @@ pub(crate) struct Layer {
 /// The place that a layer can be read from.
 #[derive(Clone, Debug)]
 pub(crate) enum LayerSource {
-    /// The repository of this image.
-    Registry(ImageRef),
+    /// The repository of an image.
+    Registry {
+        image: ImageRef,
+        /// A file with its bytes, from which it is read.
+        copy: Option<PathBuf>,
+    },
     /// A file with its bytes.
     File(PathBuf),
 }
@@ -50,15 +54,20 @@ impl Layer {
 
     fn open(&self, registry: &Arc<Registry>) -> OpenBlob {
         match &self.source {
-            LayerSource::Registry(image) => registry.remote_blob(image, &self.descriptor),
-            LayerSource::File(path) => open_file(path.clone()),
+            LayerSource::Registry { image, copy: None } => {
+                registry.remote_blob(image, &self.descriptor)
+            }
+            LayerSource::Registry {
+                copy: Some(path), ..
+            }
+            | LayerSource::File(path) => open_file(path.clone()),
         }
     }
 
     /// Returns the repository that the layer is in.
     pub(crate) fn repository(&self) -> Option<(String, String)> {
         match &self.source {
-            LayerSource::Registry(image) => Some(image.registry_and_repository()),
+            LayerSource::Registry { image, .. } => Some(image.registry_and_repository()),
             LayerSource::File(_) => None,
         }
     }

@@ -43,14 +43,19 @@ mod error;
 mod image;
 mod images;
 mod job;
+mod known;
 mod layers;
+mod lookup;
 mod place;
 mod push;
+mod result;
 mod store;
 
 pub use base::{Base, BaseError};
 pub use engine::{InPlaceEngine, Options};
+pub use known::KnownImages;
 pub use place::{NotInContainer, Place};
+pub use result::ResultError;
 
 /// The example of the README.
 #[cfg(doctest)]

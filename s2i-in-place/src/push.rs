@@ -30,7 +30,7 @@ const NO_LAYERS: &str = "the layers of its base can be read from nowhere; name t
      `s2i build --engine here SOURCE registry.example.org/s2i/go NAME`, or a runtime image";
 
 impl InPlaceEngine {
-    fn composed(&self, image: &ImageRef) -> Result<ComposedImage, EngineError> {
+    pub(crate) fn composed(&self, image: &ImageRef) -> Result<ComposedImage, EngineError> {
         let found = self.store.find(image);
         found.ok_or_else(|| EngineError::NoSuchImage {
             image: image.clone(),

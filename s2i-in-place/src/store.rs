@@ -25,7 +25,9 @@ pub(crate) struct Store(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    dir: TempDir,
+    dir: PathBuf,
+    /// Removes the directory, if it is a temporary one.
+    _temporary: Option<TempDir>,
     /// The time at which the directory was made, by the clock of its file system.
     started: SystemTime,
     compression: Compression,
@@ -34,24 +36,33 @@ struct Inner {
 }
 
 impl Store {
-    pub(crate) fn new(compression: Compression) -> std::io::Result<Self> {
-        // Without links, as the paths of a snapshot are.
-        let parent = std::env::temp_dir().canonicalize()?;
-        let dir = tempfile::Builder::new()
-            .prefix("s2i-in-place-")
-            .tempdir_in(parent)?;
+    /// Creates the store in a directory of the caller, or in a temporary one.
+    pub(crate) fn new(compression: Compression, dir: Option<&Path>) -> std::io::Result<Self> {
+        // Paths are without links, as those of a snapshot are.
+        let (dir, temporary) = if let Some(dir) = dir {
+            (dir.canonicalize()?, None)
+        } else {
+            let parent = std::env::temp_dir().canonicalize()?;
+            let dir = tempfile::Builder::new()
+                .prefix("s2i-in-place-")
+                .tempdir_in(parent)?;
+            (dir.path().to_owned(), Some(dir))
+        };
+        // A file has the time of the clock of this file system.
+        let started = tempfile::tempfile_in(&dir)?.metadata()?.modified()?;
         Ok(Self(Arc::new(Inner {
-            started: dir.path().metadata()?.modified()?,
+            started,
             dir,
+            _temporary: temporary,
             compression,
             files: AtomicU64::default(),
             images: Mutex::default(),
         })))
     }
 
-    /// Returns the temporary directory, which is removed with the store.
+    /// Returns the directory for layers and other files of a build.
     pub(crate) fn dir(&self) -> &Path {
-        self.0.dir.path()
+        &self.0.dir
     }
 
     /// Returns the compression of new layers.

@@ -10,6 +10,7 @@ pub mod location;
 mod matches;
 mod modules;
 mod objects;
+mod origin;
 pub mod platform;
 mod reference;
 mod repository;
@@ -23,6 +24,7 @@ use thiserror::Error;
 pub use fetch::{LocalAndGit, usual_git};
 pub use fingerprint::Survey;
 pub use modules::SubmoduleError;
+pub use origin::Origin;
 pub use tree::Fetched;
 
 use crate::{cancel::Interrupt, ports::BoxError};

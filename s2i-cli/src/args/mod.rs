@@ -13,6 +13,7 @@ mod limits;
 mod login;
 mod on_build;
 mod parse;
+mod pod;
 mod previous;
 mod rebuild;
 mod result;
@@ -45,6 +46,7 @@ pub(crate) use self::{
     inspect::Inspect,
     login::{Login, Logout, user},
     parse::{parse, with_command_first, with_go_forms},
+    pod::Pod,
     rebuild::Rebuild,
     result::ResultArgs,
     run::Run,
@@ -138,6 +140,9 @@ pub(crate) enum Command {
     Completion(Completion),
     /// Write the manual pages of s2i into a directory
     Man(Man),
+    /// Run a step of a build in a pod
+    #[command(subcommand, hide = true)]
+    Pod(Pod),
     /// Show the versions of s2i and the engine
     Version {
         /// Arguments that are accepted and ignored, as by the Go tool

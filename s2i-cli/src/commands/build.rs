@@ -3,7 +3,7 @@
 use s2i_build::{
     CancelToken, Engine, Outcome,
     context::or_interrupted,
-    ports::{EngineProbe, ImageResolver},
+    ports::{EngineProbe, ImageResolver, SourceReader},
     request::BuildRequest,
 };
 use serde_json::json;
@@ -38,20 +38,30 @@ pub(super) async fn adapted(
     context: &CommandContext<'_>,
     cancel: &CancelToken,
 ) -> Result<(Outcome, Renderer), Error> {
-    let Inputs {
-        source,
-        mut request,
-        renderer,
-    } = inputs(engine, args, context, cancel).await?;
+    let (mut request, renderer) = inputs(engine, args, context, cancel).await?;
     adapt(&mut request);
-    renderer.started(&request);
-    let built = s2i_build::build(engine, &source, &request, &renderer, cancel).await;
+    let source = sources(&request, context);
+    let outcome = of_source(engine, &source, &request, args, &renderer, cancel).await?;
+    Ok((outcome, renderer))
+}
+
+/// Builds an image of a request with this reader of sources.
+pub(super) async fn of_source(
+    engine: &impl Engine,
+    source: &impl SourceReader,
+    request: &BuildRequest,
+    args: &Build,
+    renderer: &Renderer,
+    cancel: &CancelToken,
+) -> Result<Outcome, Error> {
+    renderer.started(request);
+    let built = s2i_build::build(engine, source, request, renderer, cancel).await;
     if let Some(url) = args.result.callback_url() {
-        callback::send(url, built.as_ref(), &renderer).await;
+        callback::send(url, built.as_ref(), renderer).await;
     }
     let outcome = built?;
     renderer.outcome(&outcome);
-    Ok((outcome, renderer))
+    Ok(outcome)
 }
 
 /// Prints the plan of the build.
@@ -63,12 +73,9 @@ pub(crate) async fn dry_run(
     context: &CommandContext<'_>,
     cancel: &CancelToken,
 ) -> Result<(), Error> {
-    let Inputs {
-        source,
-        mut request,
-        renderer,
-    } = inputs(engine, args, context, cancel).await?;
+    let (mut request, renderer) = inputs(engine, args, context, cancel).await?;
     adapt(&mut request);
+    let source = sources(&request, context);
     let prepared = s2i_build::prepare(engine, &source, &request, &renderer, cancel).await?;
     let plan = prepared.plan();
     let document = json!(plan);
@@ -80,28 +87,23 @@ pub(crate) async fn dry_run(
     Ok(())
 }
 
-/// The inputs of the library, built from those of the command.
-struct Inputs {
-    source: Sources,
-    request: BuildRequest,
-    renderer: Renderer,
+/// Returns the reader of the sources that command lines name.
+pub(super) fn sources(request: &BuildRequest, context: &CommandContext<'_>) -> Sources {
+    Sources::new(context.host, request.trust.clone())
 }
 
-async fn inputs(
+/// Returns the request, and the renderer for its progress.
+pub(super) async fn inputs(
     engine: &impl EngineProbe,
     args: &Build,
     context: &CommandContext<'_>,
     cancel: &CancelToken,
-) -> Result<Inputs, Error> {
+) -> Result<(BuildRequest, Renderer), Error> {
     let CommandContext { global, host, .. } = context;
     let (request, diagnostics) = request::build(args, context, cancel).await?;
     let renderer = Renderer::new(global, args.quiet, host);
     renderer.warnings(diagnostics);
     // The engine is probed before the source is fetched, so that nothing is fetched in vain.
     or_interrupted(engine.probe(), cancel).await?;
-    Ok(Inputs {
-        source: Sources::new(host, request.trust.clone()),
-        request,
-        renderer,
-    })
+    Ok((request, renderer))
 }

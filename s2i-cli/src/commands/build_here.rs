@@ -79,7 +79,7 @@ pub(crate) async fn run(
 
 /// Keeps other processes of this user, such as those of `assemble`, from the memory and the variables of s2i, in which the
 /// logins for registries are, and makes the modes of new files independent of the job.
-fn prepare_process() {
+pub(super) fn prepare_process() {
     #[cfg(target_os = "linux")]
     {
         use rustix::process::{DumpableBehavior, set_dumpable_behavior};
@@ -114,7 +114,7 @@ fn open(args: &Build, context: &CommandContext<'_>) -> Result<InPlaceEngine, Err
 
 /// Makes the request one for the own container: its image is the builder, its variables are those of `assemble` that
 /// the image names, and a runtime image only receives files.
-fn adapt(request: &mut BuildRequest, base: &Base, host: &Host) {
+pub(super) fn adapt(request: &mut BuildRequest, base: &Base, host: &Host) {
     request.builder = Builder::Named(base.name.clone());
     request.assemble_runtime = AssembleRuntime::Omit;
     let (labels, _) = ImageLabels::read(&base.config.config.labels, &base.config.config.env);

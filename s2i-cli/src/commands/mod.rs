@@ -13,6 +13,7 @@ mod inspect;
 mod load;
 mod login;
 mod logout;
+mod pod;
 mod prune;
 mod pull;
 mod push;
@@ -46,6 +47,7 @@ pub(crate) use dockerfile::{generate, run as dockerfile};
 pub(crate) use inspect::of_registry as inspect_registry;
 pub(crate) use login::run as login;
 pub(crate) use logout::run as logout;
+pub(crate) use pod::{PodBuild, PodError, run as pod};
 pub(crate) use shell::{completion, man};
 pub(crate) use version::run as version;
 

@@ -6,10 +6,7 @@ use std::{
     num::NonZero,
     os::unix::fs::OpenOptionsExt as _,
     process::{Child, Command},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
 
@@ -21,12 +18,15 @@ use rustix::{
 };
 
 use crate::{
-    daemon::Knobs,
+    daemon::{Knobs, Repetition},
     scene::{BUILD, Scene},
 };
 
 /// The time after which something that does not happen fails the test.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The time without output after which nothing more is drawn.
+const SILENCE: Duration = Duration::from_millis(500);
 
 /// A pull whose second piece, half of a layer, comes until the test has seen its bar.
 const PULL: [&str; 4] = [
@@ -49,27 +49,27 @@ struct Terminal {
     screen: vt100::Parser,
     /// All that it wrote.
     output: String,
-    /// Ends the repetition of the second piece.
-    goes_on: Arc<AtomicBool>,
+    /// The control of the repetition of the second piece.
+    repetition: Arc<Repetition>,
 }
 
-fn scene(last: Option<&'static str>) -> (Scene, Arc<AtomicBool>) {
-    let goes_on = Arc::new(AtomicBool::new(false));
+fn scene(last: Option<&'static str>) -> (Scene, Arc<Repetition>) {
+    let repetition = Arc::<Repetition>::default();
     let mut pull = PULL.to_vec();
     if let Some(last) = last {
         *pull.last_mut().unwrap() = last;
     }
     let knobs = Knobs {
         pull,
-        repeat: Some((1, Arc::clone(&goes_on))),
+        repeat: Some((1, Arc::clone(&repetition))),
         ..Knobs::default()
     };
-    (Scene::with_engine(knobs), goes_on)
+    (Scene::with_engine(knobs), repetition)
 }
 
 /// Starts the command on a terminal with this many columns, as the leader of its session.
 fn start(
-    (scene, goes_on): &(Scene, Arc<AtomicBool>),
+    (scene, repetition): &(Scene, Arc<Repetition>),
     args: &[&str],
     columns: u16,
     env: &[(&str, &str)],
@@ -101,7 +101,7 @@ fn start(
         controller: controller.into(),
         screen: vt100::Parser::new(size(24), size(columns), 0),
         output: String::new(),
-        goes_on: Arc::clone(goes_on),
+        repetition: Arc::clone(repetition),
     }
 }
 
@@ -122,9 +122,7 @@ fn resize(controller: impl std::os::fd::AsFd, columns: u16) {
 impl Terminal {
     /// Reads what comes; returns false at the end.
     fn read(&mut self) -> bool {
-        let mut ready = [PollFd::new(&self.controller, PollFlags::IN)];
-        let limit = Timespec::try_from(PATIENCE).unwrap();
-        assert_eq!(poll(&mut ready, Some(&limit)), Ok(1), "{}", self.text());
+        assert!(self.is_ready(PATIENCE), "{}", self.text());
         let mut bytes = [0; 4096];
         // The terminal fails when the last process has closed it.
         let count = self.controller.read(&mut bytes).unwrap_or_default();
@@ -135,11 +133,6 @@ impl Terminal {
 
     fn text(&self) -> String {
         self.screen.screen().contents()
-    }
-
-    fn columns(&self) -> u16 {
-        let (_, columns) = self.screen.screen().size();
-        columns.into()
     }
 
     fn emulate(&mut self, columns: u16) {
@@ -155,9 +148,25 @@ impl Terminal {
         }
     }
 
+    /// Stops the repetition, and waits until nothing more is drawn; or starts it again.
+    fn pause(&mut self, is_paused: bool) {
+        let control = &self.repetition.is_paused;
+        control.store(is_paused, Ordering::SeqCst);
+        while is_paused && self.is_ready(SILENCE) {
+            assert!(self.read(), "{}", self.text());
+        }
+    }
+
+    /// Returns whether there is something to read within this time.
+    fn is_ready(&self, limit: Duration) -> bool {
+        let mut ready = [PollFd::new(&self.controller, PollFlags::IN)];
+        let limit = Timespec::try_from(limit).unwrap();
+        poll(&mut ready, Some(&limit)) == Ok(1)
+    }
+
     /// Lets the pull go on.
     fn go_on(&self) {
-        self.goes_on.store(true, Ordering::SeqCst);
+        self.repetition.is_over.store(true, Ordering::SeqCst);
     }
 
     /// Waits for the end and returns the exit code and the screen, which is clean: the cursor is visible, in an empty
@@ -208,20 +217,16 @@ fn resized_terminal_is_clean_at_the_end() {
     let mut terminal = start(&scene, &["pull", "s2i/go"], 100, &[]);
     terminal.wait_for(|line| line.contains(BAR));
     for columns in [40, 120, 60] {
-        // Bars that were drawn for the old width must not come to a narrower emulator.
-        let is_wider = columns > terminal.columns();
-        if is_wider {
-            terminal.emulate(columns);
-        }
+        // The emulator and the terminal can't change together, so nothing may be drawn meanwhile.
+        terminal.pause(true);
+        terminal.emulate(columns);
         resize(&terminal.controller, columns);
+        terminal.pause(false);
         let shown = &BAR[..BAR.len().min(usize::from(columns) - 5)];
         terminal.wait_for(|line| {
             let is_cut = line.len() <= usize::from(columns) - 3;
             is_cut && line.contains(shown)
         });
-        if !is_wider {
-            terminal.emulate(columns);
-        }
     }
     terminal.go_on();
     let (code, screen, _) = terminal.finish();
@@ -243,7 +248,7 @@ fn interrupt_removes_the_bars() {
     terminal.wait_for(|line| line.contains(BAR));
     terminal.controller.write_all(b"\x03").unwrap();
     let (code, screen, _) = terminal.finish();
-    scene.1.store(true, Ordering::SeqCst);
+    scene.1.is_over.store(true, Ordering::SeqCst);
     assert_eq!(code, Some(130));
     insta::assert_snapshot!(screen, @"
     pulling s2i/go
@@ -284,7 +289,7 @@ fn lines_appear_above_the_bars() {
 #[test]
 fn nothing_but_text_goes_elsewhere() {
     let scene = scene(None);
-    scene.1.store(true, Ordering::SeqCst);
+    scene.1.is_over.store(true, Ordering::SeqCst);
     let args = ["pull", "s2i/go"];
     let plain = ["pull", "s2i/go", "--progress", "plain"];
     for (args, variable) in [

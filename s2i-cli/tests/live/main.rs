@@ -72,6 +72,7 @@ mod here;
 mod images;
 mod incremental;
 mod injections;
+mod jobs;
 mod keeping;
 mod kills;
 mod kit;
@@ -82,6 +83,7 @@ mod pages;
 mod parity;
 #[expect(unused_imports, reason = "tests without an engine use more")]
 mod platforms;
+mod pods;
 mod process;
 mod registries;
 mod registry;

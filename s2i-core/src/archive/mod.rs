@@ -41,5 +41,5 @@ pub use tree::{
     Keep, KeptTimes, TreeDirectory, TreeFile, TreeOptions, TreeSink, stat_tree, walk_tree,
     write_tree,
 };
-pub use unpack::{Unpacked, unpack};
+pub use unpack::{Unpacked, unpack, unpack_to};
 pub use write::{ContentError, Format, Writer, Written};

@@ -2,12 +2,14 @@
 
 use std::{
     ffi::OsStr,
-    io::{BufRead, Write},
+    fs,
+    io::{self, BufRead, BufReader, Write},
     os::unix::ffi::OsStrExt as _,
+    path::Path,
     time::{Duration, SystemTime},
 };
 
-use cap_std::fs::Dir;
+use cap_std::{ambient_authority, fs::Dir};
 
 use super::{
     EntryFault, Limits, Rules, UnpackError,
@@ -16,6 +18,9 @@ use super::{
     extractor::{EntryPath, Extractor},
     grammar::shown,
 };
+
+/// The buffer of a stream that is unpacked.
+const BUFFER: usize = 256 << 10;
 
 /// The number of entries and bytes that were unpacked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,6 +58,17 @@ pub fn unpack(
     extractor.leave(0)?;
     done.bytes = entries.bytes();
     Ok(done)
+}
+
+/// Unpacks an uncompressed archive, as [`unpack`] does, into the directory at a path, which is made if there is none.
+///
+/// # Errors
+/// Errors of the file system and of the stream; [`UnpackError`] as the inner error.
+pub fn unpack_to(path: &Path, archive: impl io::Read, limits: &Limits) -> io::Result<Unpacked> {
+    fs::create_dir_all(path)?;
+    let dir = Dir::open_ambient_dir(path, ambient_authority())?;
+    let mut archive = BufReader::with_capacity(BUFFER, archive);
+    unpack(&mut archive, &dir, limits).map_err(io::Error::other)
 }
 
 fn unpack_entry(

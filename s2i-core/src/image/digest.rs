@@ -52,6 +52,12 @@ impl Digest {
         Ok((digest, size))
     }
 
+    /// Returns the 32 bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     /// Returns the 64 hex digits alone, as blobs are named in an OCI layout.
     #[must_use]
     pub fn hex(&self) -> String {
@@ -100,7 +106,7 @@ impl From<Digest> for String {
 }
 
 /// Computes the digest of bytes that come in parts.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Hasher(Sha256);
 
 impl Hasher {

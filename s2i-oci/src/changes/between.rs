@@ -128,11 +128,13 @@ mod tests {
         path::PathBuf,
     };
 
+    use s2i_core::bounds::Limits;
+
     use super::*;
 
     fn take(root: &Path, skip: &[&str]) -> Snapshot {
         let skip: BTreeSet<PathBuf> = skip.iter().map(|name| root.join(name)).collect();
-        Snapshot::take(root, &skip, &|| Ok(())).unwrap()
+        Snapshot::take(root, &skip, &Limits::default(), &|| Ok(())).unwrap()
     }
 
     /// Returns the changes, one line each: `-` for what was removed, `+` for what has changed, a blank for the rest.

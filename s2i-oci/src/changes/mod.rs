@@ -14,12 +14,13 @@
 //! use s2i_oci::{changes::{self, Changes, Packing, Snapshot}, overlay::Limits};
 //!
 //! # let dir = tempfile::tempdir()?;
-//! let skip = Default::default();
-//! let before = Snapshot::take(dir.path(), &skip, &|| Ok(()))?;
+//! let (skip, limits) = (Default::default(), Limits::default());
+//! let before = Snapshot::take(dir.path(), &skip, &limits, &|| Ok(()))?;
 //! std::fs::create_dir(dir.path().join("bin"))?;
 //! std::fs::write(dir.path().join("bin/app"), "#!/bin/sh\n")?;
-//! let changes = Changes::between(&before, Snapshot::take(dir.path(), &skip, &|| Ok(()))?);
-//! let packing = Packing { owner: None, clamp: None, kept_clamp: None, limits: &Limits::NONE, check: &|| Ok(()) };
+//! let after = Snapshot::take(dir.path(), &skip, &limits, &|| Ok(()))?;
+//! let changes = Changes::between(&before, after);
+//! let packing = Packing { owner: None, clamp: None, kept_clamp: None, limits: &limits, check: &|| Ok(()) };
 //! let mut layer = Vec::new();
 //! let (_, size) = changes::pack(dir.path(), changes, &packing, &mut layer)?;
 //! assert_eq!(size.files, 2);

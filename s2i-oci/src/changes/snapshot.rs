@@ -106,23 +106,24 @@ impl State {
 }
 
 impl Snapshot {
-    /// Takes a snapshot of everything below `root` except the paths of `skip`, which are absolute. `check` is called for
-    /// each directory, and its error stops the snapshot.
+    /// Takes a snapshot of everything below `root` except the paths of `skip`, which are absolute. There may be as many
+    /// entries, and as deep directories, as `limits` has. `check` is called for each directory, and its error stops the
+    /// snapshot.
     ///
     /// # Errors
     /// [`SnapshotError`].
     pub fn take(
         root: &Path,
         skip: &BTreeSet<PathBuf>,
+        limits: &Limits,
         check: &dyn Fn() -> io::Result<()>,
     ) -> Result<Self, SnapshotError> {
-        let limits = Limits::default();
         let mut taking = Taking {
             skip,
             check,
             path: root.to_owned(),
             left: limits.entries,
-            limits,
+            limits: *limits,
         };
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let dir = openat(CWD, root, flags, Mode::empty());

@@ -123,8 +123,17 @@ fn chunk(piece: &[u8]) -> Vec<u8> {
     [format!("{:x}\r\n", piece.len()).as_bytes(), piece, b"\r\n"].concat()
 }
 
-/// The index of a piece of an answer, which is sent again and again until this is true.
-pub(crate) type Repeat = (usize, Arc<AtomicBool>);
+/// The index of a piece of an answer that is sent again and again, and the control of that.
+pub(crate) type Repeat = (usize, Arc<Repetition>);
+
+/// The control of a repetition.
+#[derive(Debug, Default)]
+pub(crate) struct Repetition {
+    /// True if nothing is sent for the moment.
+    pub(crate) is_paused: AtomicBool,
+    /// True if the rest of the answer follows.
+    pub(crate) is_over: AtomicBool,
+}
 
 /// An answer: a status and a body in the pieces that it is sent in.
 #[derive(Clone, Debug)]
@@ -212,9 +221,13 @@ impl Reply {
         for (at, piece) in reply.pieces.iter().enumerate() {
             bytes.extend(chunk(piece));
             let repeat = reply.repeat.as_ref().filter(|(piece, _)| *piece == at);
-            while repeat.is_some_and(|(_, is_over)| !is_over.load(Ordering::SeqCst)) {
-                connection.write_all(&bytes).await?;
-                connection.flush().await?;
+            while let Some((_, control)) = repeat
+                && !control.is_over.load(Ordering::SeqCst)
+            {
+                if !control.is_paused.load(Ordering::SeqCst) {
+                    connection.write_all(&bytes).await?;
+                    connection.flush().await?;
+                }
                 tokio::time::sleep(Duration::from_millis(10)).await;
                 bytes = chunk(piece);
             }

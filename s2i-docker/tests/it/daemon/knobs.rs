@@ -190,7 +190,7 @@ pub(crate) struct Knobs {
     pub(crate) removal: Removal,
     /// The pieces of the answer to a pull.
     pub(crate) pull: Vec<&'static str>,
-    /// The index of a piece of it that is sent again and again until this is true.
+    /// The index of a piece of it that is sent again and again.
     pub(crate) repeat: Option<Repeat>,
     /// The pieces of the answer to a load.
     pub(crate) load: Vec<&'static str>,

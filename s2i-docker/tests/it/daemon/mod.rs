@@ -31,7 +31,7 @@ use tokio::{
 use self::http::{Connection, Reply};
 pub(crate) use self::{
     answers::{BUILDER, LAYER, MADE},
-    http::{Call, decoded},
+    http::{Call, Repetition, decoded},
     knobs::{
         Answers, Cancel, Conduct, Endpoint, Fault, Knobs, Life, Moment, Removal, Step, Waiting,
     },

@@ -1,0 +1,205 @@
+//! `s2i pod`: the steps of a build whose containers are started by someone else, as those of a Kubernetes job are.
+//!
+//! The steps share two directories. `prepare` has the logins, and fills [`INPUT`]: the program itself, the command line
+//! of the build, the source and the [images](s2i_in_place::KnownImages). `assemble` runs in a container of the builder,
+//! has no logins, can only read [`INPUT`], and leaves the result in [`OUTPUT`]. `push` has the logins again.
+
+mod assemble;
+mod prepare;
+mod push;
+mod source;
+mod termination;
+
+use std::{
+    ffi::OsString,
+    fs, io,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use s2i_build::CancelToken;
+use s2i_core::bounds;
+use s2i_in_place::{InPlaceEngine, Options};
+use thiserror::Error;
+
+use crate::{
+    agents,
+    args::{self, Args, Build, Command, EngineCommand, Pod},
+    context::CommandContext,
+    error::Error,
+    exit::{self, Code},
+    native,
+};
+
+/// The directory that `prepare` fills.
+const INPUT: &str = "/.s2i/in";
+
+/// The directory with the result of `assemble`.
+const OUTPUT: &str = "/.s2i/out";
+
+/// The file with the arguments of the build, in [`INPUT`].
+const ARGUMENTS: &str = "arguments.json";
+
+/// The reason why a step fails that has nothing to do with the build itself.
+#[derive(Debug, Error)]
+pub(crate) enum PodError {
+    /// The directories of the pod can't be used.
+    #[error("can't {operation} `{}`", path.display())]
+    File {
+        operation: &'static str,
+        path: PathBuf,
+        source: io::Error,
+    },
+    /// The arguments are not those of a build.
+    #[error("the arguments of the build can't be used: {0}")]
+    Arguments(String),
+    /// The source did not arrive as it was sent.
+    #[error("the source was not received completely")]
+    Upload(#[source] io::Error),
+    /// The build needs a part of the machine that it was requested on.
+    #[error("{0} can't be used in a pod")]
+    Unsupported(&'static str),
+}
+
+impl PodError {
+    fn file(operation: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::File {
+            operation,
+            path,
+            source,
+        }
+    }
+
+    pub(crate) fn exit_code(&self) -> Code {
+        match self {
+            Self::File { .. } => exit::ENGINE,
+            Self::Arguments(_) | Self::Unsupported(_) => exit::USAGE,
+            Self::Upload(_) => exit::FETCH,
+        }
+    }
+}
+
+/// The build that a step belongs to.
+pub(crate) struct PodBuild {
+    /// The command line of the build, parsed.
+    args: Args,
+    words: Vec<String>,
+}
+
+impl PodBuild {
+    /// Parses the arguments of the build: those of `prepare`, or those that it has written.
+    pub(crate) fn of(step: &Pod) -> Result<Self, PodError> {
+        let words = match step {
+            Pod::Prepare { build, .. } => build.clone(),
+            Pod::Assemble | Pod::Push => {
+                let path = Path::new(INPUT).join(ARGUMENTS);
+                let bytes = bounds::read_file(&path, bounds::FILE);
+                let bytes = bytes.map_err(PodError::file("read", &path))?;
+                let parsed = serde_json::from_slice(&bytes);
+                parsed.map_err(|err| PodError::Arguments(err.to_string()))?
+            }
+        };
+        let given = ["s2i", "build"].into_iter().map(OsString::from);
+        let given = given.chain(words.iter().map(OsString::from));
+        let args = args::parse(given);
+        let mut args = args.map_err(|err| PodError::Arguments(err.to_string()))?;
+        if let (Command::WithEngine(EngineCommand::Build(build)), Pod::Prepare { .. } | Pod::Push) =
+            (&mut args.command, step)
+        {
+            // Only `assemble` has their values.
+            build.secret.clear();
+        }
+        let build = Self { args, words };
+        build.check()?;
+        Ok(build)
+    }
+
+    /// Returns the parsed command line.
+    pub(crate) fn args(&self) -> &Args {
+        &self.args
+    }
+
+    fn build(&self) -> Result<&Build, PodError> {
+        match &self.args.command {
+            Command::WithEngine(EngineCommand::Build(build)) => Ok(build),
+            _ => Err(PodError::Arguments(
+                "they are those of another command".into(),
+            )),
+        }
+    }
+
+    /// Refuses options that name a file, a directory or a service of the machine on which the build was requested.
+    fn check(&self) -> Result<(), PodError> {
+        let build = self.build()?;
+        let option = if build.load.is_some() {
+            "--load"
+        } else if build.result.run {
+            "--run"
+        } else if build.result.output.is_some() {
+            "--output"
+        } else if !build.container.inject.is_empty() {
+            "--inject"
+        } else if build.trust_ca.is_some() {
+            "--trust-ca"
+        } else if build.environment_file.is_some() {
+            "--environment-file"
+        } else {
+            return Ok(());
+        };
+        Err(PodError::Unsupported(option))
+    }
+}
+
+/// Runs a step. A failure is written to the termination message of the container.
+pub(crate) async fn run(
+    step: &Pod,
+    build: &PodBuild,
+    context: &CommandContext<'_>,
+    cancel: &CancelToken,
+) -> Result<ExitCode, Error> {
+    let done = match step {
+        Pod::Prepare { receive, .. } => {
+            Box::pin(prepare::run(build, *receive, context, cancel)).await
+        }
+        Pod::Assemble => Box::pin(assemble::run(build, context, cancel)).await,
+        Pod::Push => Box::pin(push::run(build, context, cancel)).await,
+    };
+    if let Err(err) = &done {
+        termination::failed(err);
+    }
+    done?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A step without its options.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Prepare,
+    Assemble,
+    Push,
+}
+
+/// Opens the engine of a step. The containers of a pod are started from the images that the build names.
+fn open(build: &Build, step: Step, context: &CommandContext<'_>) -> Result<InPlaceEngine, Error> {
+    let mut options = Options::new(agents::embedded());
+    options.image.clone_from(&build.builder);
+    options.is_certain = true;
+    options.registry = native::registry(context)?;
+    options.compression = build.result.compression.unwrap_or_default();
+    options.limits = context.config.limits.get();
+    // The only step that writes to it.
+    options.work_dir = (step == Step::Assemble).then(|| OUTPUT.into());
+    options.left_out = vec![INPUT.into(), OUTPUT.into()];
+    // Those that `prepare` has found.
+    options.known = (step != Step::Prepare).then(|| INPUT.into());
+    if let Some(dir) = crate::request::cache_dir(build, context.host) {
+        options.left_out.push(dir);
+    }
+    Ok(InPlaceEngine::new(options)?)
+}
+
+/// Creates a directory, with its parents.
+fn make_dir(path: &Path) -> Result<(), PodError> {
+    fs::create_dir_all(path).map_err(PodError::file("make the directory", path))
+}

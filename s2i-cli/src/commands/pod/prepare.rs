@@ -1,0 +1,80 @@
+//! `s2i pod prepare`.
+
+use std::{fs, io, os::unix::fs::PermissionsExt as _, path::Path};
+
+use s2i_build::{BuildContext, CancelToken, event::Progress};
+
+use super::{
+    ARGUMENTS, INPUT, PodBuild, PodError, Step, make_dir, open,
+    source::{self, Received},
+};
+use crate::{
+    commands::{build, build_here},
+    context::CommandContext,
+    error::Error,
+};
+
+/// The directory of the program, in [`INPUT`].
+const PROGRAMS: &str = "bin";
+
+/// The file of the running program.
+const PROGRAM: &str = "/proc/self/exe";
+
+/// Fills [`INPUT`].
+pub(super) async fn run(
+    pod: &PodBuild,
+    receive: bool,
+    context: &CommandContext<'_>,
+    cancel: &CancelToken,
+) -> Result<(), Error> {
+    let args = pod.build()?;
+    make_dir(&context.host.temp_dir)?;
+    install()?;
+    keep_arguments(&pod.words)?;
+    let engine = open(args, Step::Prepare, context)?;
+    let (mut request, renderer) = build::inputs(&engine, args, context, cancel).await?;
+    let sources = build::sources(&request, context);
+    let progress = Progress::new(&renderer);
+    let build_context = BuildContext::new(&progress, cancel);
+    let origin = if receive {
+        s2i_build::stream::blocking(source::receive)
+            .await
+            .map_err(Error::Runtime)??
+    } else {
+        source::fetch(&sources, &request, build_context).await?
+    };
+    progress.end_phase();
+    let base = engine.base().await?;
+    build_here::adapt(&mut request, &base, context.host);
+    request.source = Received::request(args.exclude.clone())?;
+    let source = Received::new(sources, origin);
+    let prepared = s2i_build::prepare(&engine, &source, &request, &renderer, cancel).await?;
+    drop(prepared);
+    let runtime: Vec<_> = request
+        .runtime
+        .iter()
+        .map(|runtime| runtime.image.clone())
+        .collect();
+    let written = engine.write_images(Path::new(INPUT), &runtime, build_context);
+    written.await?;
+    Ok(())
+}
+
+/// Copies the running program for the steps in other images.
+fn install() -> Result<(), PodError> {
+    let dir = Path::new(INPUT).join(PROGRAMS);
+    make_dir(&dir)?;
+    let path = dir.join("s2i");
+    let install = || -> io::Result<()> {
+        fs::copy(PROGRAM, &path)?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755))
+    };
+    install().map_err(PodError::file("write", &path))
+}
+
+fn keep_arguments(words: &[String]) -> Result<(), PodError> {
+    let path = Path::new(INPUT).join(ARGUMENTS);
+    let bytes = serde_json::to_vec(words).map_err(io::Error::from);
+    let written = bytes.and_then(|bytes| fs::write(&path, bytes));
+    written.map_err(PodError::file("write", path))
+}

@@ -1,0 +1,128 @@
+//! The source of a build in a pod: received or cloned by `prepare`, and read by the later steps.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{self, BufReader, Read},
+    path::Path,
+};
+
+use s2i_build::{
+    BuildContext, SourceError,
+    ports::SourceReader,
+    request::{BuildRequest, SourceLocation, SourceRequest},
+    source::{Fetched, Origin},
+    stream::ArchiveReader,
+};
+use s2i_core::{
+    Script, ScriptsUrl,
+    archive::{self, Limits},
+    bounds,
+    upload::Receiver,
+};
+
+use super::{INPUT, PodError};
+use crate::{error::Error, sources::Sources};
+
+/// The directory with the files, in [`INPUT`].
+const FILES: &str = "source";
+
+/// The file with the origin, in [`INPUT`].
+const ORIGIN: &str = "origin.json";
+
+/// Receives a source on standard input.
+///
+/// # Errors
+/// [`PodError::Upload`] if it is cut or damaged.
+pub(super) fn receive() -> Result<Origin, PodError> {
+    let input = BufReader::with_capacity(1 << 20, io::stdin().lock());
+    let (origin, mut receiver) = Receiver::new(input).map_err(PodError::Upload)?;
+    unpack(&mut receiver)?;
+    receiver.finish().map_err(PodError::Upload)?;
+    keep(&origin)?;
+    Ok(origin)
+}
+
+/// Fetches the source of a request.
+pub(super) async fn fetch(
+    sources: &Sources,
+    request: &BuildRequest,
+    context: BuildContext<'_>,
+) -> Result<Origin, Error> {
+    let fetched = s2i_build::gather::source(sources, request, context).await;
+    let fetched = fetched.map_err(s2i_build::BuildFailure::from)?;
+    let (forward, archive) = ArchiveReader::new(fetched.archive());
+    let unpacked = s2i_build::stream::blocking(move || unpack(archive));
+    let (unpacked, ()) = futures_util::future::join(unpacked, forward).await;
+    unpacked.map_err(Error::Runtime)??;
+    let origin = fetched.origin();
+    keep(&origin)?;
+    Ok(origin)
+}
+
+fn unpack(archive: impl Read) -> Result<(), PodError> {
+    let path = Path::new(INPUT).join(FILES);
+    let unpacked = archive::unpack_to(&path, archive, &Limits::default());
+    unpacked.map(drop).map_err(PodError::Upload)
+}
+
+fn keep(origin: &Origin) -> Result<(), PodError> {
+    let path = Path::new(INPUT).join(ORIGIN);
+    let bytes = serde_json::to_vec(origin).map_err(io::Error::from);
+    let written = bytes.and_then(|bytes| fs::write(&path, bytes));
+    written.map_err(PodError::file("write", path))
+}
+
+/// The reader of a source that `prepare` has put into a directory.
+pub(super) struct Received {
+    sources: Sources,
+    origin: Origin,
+}
+
+impl Received {
+    /// Creates the reader of a source with this origin.
+    pub(super) fn new(sources: Sources, origin: Origin) -> Self {
+        Self { sources, origin }
+    }
+
+    /// Creates the reader of the source that another step has prepared.
+    pub(super) fn read(sources: Sources) -> Result<Self, PodError> {
+        let path = Path::new(INPUT).join(ORIGIN);
+        let read = bounds::read_file(&path, bounds::FILE);
+        let origin = read.and_then(|bytes| Ok(serde_json::from_slice(&bytes)?));
+        let origin = origin.map_err(PodError::file("read", path))?;
+        Ok(Self { sources, origin })
+    }
+
+    /// Returns the request for the source. Its other parts are done.
+    pub(super) fn request(exclude: String) -> Result<SourceRequest, PodError> {
+        let path = Path::new(INPUT).join(FILES).display().to_string();
+        let location: Result<SourceLocation, _> = path.parse();
+        let location = location.map_err(|err| PodError::Arguments(err.to_string()))?;
+        Ok(SourceRequest {
+            copy: true,
+            exclude,
+            ..SourceRequest::new(location)
+        })
+    }
+}
+
+impl SourceReader for Received {
+    async fn fetch(
+        &self,
+        request: &SourceRequest,
+        context: BuildContext<'_>,
+    ) -> Result<Fetched, SourceError> {
+        let fetched = self.sources.fetch(request, context).await?;
+        Ok(fetched.with_origin(self.origin.clone()))
+    }
+
+    async fn fetch_scripts(
+        &self,
+        url: &ScriptsUrl,
+        scripts: &[Script],
+        context: BuildContext<'_>,
+    ) -> Result<BTreeMap<Script, Vec<u8>>, SourceError> {
+        self.sources.fetch_scripts(url, scripts, context).await
+    }
+}
