@@ -313,7 +313,7 @@ fn no_color_leaves_the_bars() {
         return;
     }
     for (env, is_bold) in [(&[("NO_COLOR", "1")][..], false), (&[], true)] {
-        scene.1.store(false, Ordering::SeqCst);
+        scene.1.is_over.store(false, Ordering::SeqCst);
         let args = [&BUILD[..], &["--pull-policy", "always"]].concat();
         let mut terminal = start(&scene, &args, 100, env);
         terminal.wait_for(|line| line.contains(BAR));
