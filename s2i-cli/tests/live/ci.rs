@@ -85,6 +85,18 @@ impl Machine {
         format!("localhost:{}", self.registry.port)
     }
 
+    /// Puts the image of jobs into a registry without logins, from which all can pull, and returns its name there.
+    fn publish_builder(&self) -> (Registry, String) {
+        let dir = self.live.path("public");
+        fs::create_dir(&dir).unwrap();
+        let registry = Registry::open(&dir);
+        let name = format!("localhost:{}/{BUILDER}", registry.port);
+        self.live.s2i(["tag", BUILDER, &name]).succeeds();
+        self.live.s2i(["push", &name]).succeeds();
+        self.live.engine.remove_image(&name).unwrap();
+        (registry, name)
+    }
+
     /// Returns Docker's client for the engine under test.
     fn docker(&self) -> Command {
         let mut docker = Command::new(DOCKER);
@@ -199,7 +211,9 @@ fn digest_is_an_output_and_the_same_again() {
     let Some(machine) = Machine::ready() else {
         return;
     };
-    let platform = machine.gitlab("main");
+    let (_public, image) = machine.publish_builder();
+    let mut platform = machine.gitlab("main");
+    platform.insert("CI_JOB_IMAGE".into(), image);
     let job = component(&Values::new(), &platform);
     let digests: Vec<_> = (0..2)
         .map(|_| {
@@ -222,6 +236,8 @@ fn merge_requests_are_built_and_not_pushed() {
         return;
     };
     let mut platform = machine.gitlab("side");
+    let (_public, image) = machine.publish_builder();
+    platform.insert("CI_JOB_IMAGE".into(), image);
     platform.insert("CI_PIPELINE_SOURCE".into(), "merge_request_event".into());
     let job = component(&Values::new(), &platform);
     machine.run_in_container(&job, &platform);
