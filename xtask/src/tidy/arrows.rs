@@ -10,6 +10,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("s2i-oci", &["s2i-core"]),
     ("s2i-native", &["s2i-build", "s2i-core", "s2i-oci"]),
     ("s2i-in-place", &["s2i-build", "s2i-core", "s2i-oci"]),
+    ("s2i-kube", &["s2i-build", "s2i-core"]),
     ("s2i-agent", &["s2i-core"]),
     ("s2i-agent-bin", &["s2i-build"]),
     ("s2i-scripts", &["s2i-core"]),

@@ -18,6 +18,7 @@ const DENIED: &[(&str, &[&str])] = &[
         &["bollard", "clap", "landlock", "seccompiler"],
     ),
     ("s2i-docker", &["clap"]),
+    ("s2i-kube", &["bollard", "clap"]),
 ];
 
 /// Crates with the only members that may depend on them directly.
