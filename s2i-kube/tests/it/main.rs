@@ -1,0 +1,5 @@
+//! Tests of objects: their texts, and that the systems that read them take them.
+
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
+
+mod documents;
