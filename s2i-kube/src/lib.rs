@@ -6,16 +6,36 @@
 //!
 //! | module | objects |
 //! |---|---|
+//! | [`app`] | the Deployment and the Service of an application |
+//! | [`openshift`] | image streams and builds of OpenShift, and `BUILDER~URL` with all that runs it |
 //! | [`document`] | none: it writes objects as YAML or JSON, and reads them |
 //!
 //! What has to hold is in the types as far as they can express it: a build has one strategy, an inline Dockerfile has
 //! less than 60,000 bytes, a [`Name`] is one that every kind of object may have. The objects satisfy the `restricted`
 //! standard for pods wherever the system that runs them lets them.
+//!
+//! ```
+//! use s2i_kube::{app::{App, AppImage}, document};
+//!
+//! let image = AppImage::Registry("registry.example.org/team/web:1".parse()?);
+//! let mut app = App::new("web".parse()?, image);
+//! app.ports.push("8080:http".parse()?);
+//! let yaml = document::write(&app.objects()?, document::Format::Yaml);
+//! assert!(yaml.starts_with("apiVersion: apps/v1\nkind: Deployment\n"));
+//! assert!(yaml.contains("kind: Service\n"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
+pub mod app;
 pub mod document;
+pub mod labels;
 mod name;
+pub mod openshift;
+mod port;
+mod variable;
 
 pub use name::{Name, NameError, Reference};
+pub use port::{EXPOSE_SERVICES, Port, PortError, Protocol};
 
 /// The example of the README.
 #[cfg(doctest)]

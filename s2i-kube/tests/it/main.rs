@@ -2,4 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
+mod apps;
+mod chains;
 mod documents;
+mod new_apps;
+mod schemas;
