@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`app`] | the Deployment and the Service of an application |
 //! | [`openshift`] | image streams and builds of OpenShift, and `BUILDER~URL` with all that runs it |
+//! | [`lint`](mod@lint) | none: it finds what in the objects of others can't work |
 //! | [`document`] | none: it writes objects as YAML or JSON, and reads them |
 //!
 //! What has to hold is in the types as far as they can express it: a build has one strategy, an inline Dockerfile has
@@ -29,6 +30,7 @@
 pub mod app;
 pub mod document;
 pub mod labels;
+pub mod lint;
 mod name;
 pub mod openshift;
 mod port;

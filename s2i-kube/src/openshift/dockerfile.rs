@@ -12,7 +12,7 @@ use thiserror::Error;
 use super::StreamTag;
 
 /// The length in bytes that an inline Dockerfile has to stay below.
-const INLINE: usize = 60_000;
+pub(crate) const INLINE: usize = 60_000;
 
 /// A Dockerfile in an object, shorter than 60,000 bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]

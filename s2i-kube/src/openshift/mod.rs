@@ -27,6 +27,7 @@ mod webhook;
 
 pub use build_config::{BuildConfig, ImageName, Strategy};
 pub use chain::{Builder, Chain, ChainError, Runtime};
+pub(crate) use dockerfile::INLINE;
 pub use dockerfile::{DockerfileError, ImageFiles, ImagePath, InlineDockerfile, of_artifacts};
 pub use new_app::{
     BuilderAndSourceError, NewApp, NewAppError, builder, builder_and_source, git, import,

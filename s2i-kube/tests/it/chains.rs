@@ -115,6 +115,13 @@ fn a_new_runtime_image_builds_the_last_image_again() {
 }
 
 #[test]
+fn objects_of_chains_have_no_findings() {
+    for chain in [golang(), node()] {
+        assert_eq!(s2i_kube::lint::lint(&chain.objects().unwrap()), []);
+    }
+}
+
+#[test]
 fn binary_source_has_no_triggers() {
     let mut chain = golang();
     chain.source = Source::Binary { context_dir: None };

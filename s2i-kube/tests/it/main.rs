@@ -5,5 +5,6 @@
 mod apps;
 mod chains;
 mod documents;
+mod findings;
 mod new_apps;
 mod schemas;

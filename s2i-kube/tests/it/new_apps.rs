@@ -20,6 +20,7 @@ fn imported_builder_and_all_that_runs_the_application_are_written() {
     app.ports = vec!["8080:http".parse().unwrap()];
     let objects = app.objects().unwrap();
     assert_valid(&objects);
+    assert_eq!(s2i_kube::lint::lint(&objects), []);
     assert_snapshot!("new-app", write(&objects, Format::Yaml));
 }
 
