@@ -8,6 +8,9 @@
 //! |---|---|
 //! | [`app`] | the Deployment and the Service of an application |
 //! | [`openshift`] | image streams and builds of OpenShift, and `BUILDER~URL` with all that runs it |
+//! | [`tekton`] | a Task that builds without privileges |
+//! | [`shipwright`] | a strategy that builds without privileges, builds and runs |
+//! | [`kubesphere`] | templates, builders and runs of KubeSphere's S2I |
 //! | [`lint`](mod@lint) | none: it finds what in the objects of others can't work |
 //! | [`document`] | none: it writes objects as YAML or JSON, and reads them |
 //!
@@ -29,14 +32,19 @@
 
 pub mod app;
 pub mod document;
+pub mod kubesphere;
 pub mod labels;
 pub mod lint;
 mod name;
 pub mod openshift;
+mod pod;
 mod port;
+pub mod shipwright;
+pub mod tekton;
 mod variable;
 
 pub use name::{Name, NameError, Reference};
+pub use pod::AGENT_IMAGE;
 pub use port::{EXPOSE_SERVICES, Port, PortError, Protocol};
 
 /// The example of the README.

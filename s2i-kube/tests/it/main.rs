@@ -6,5 +6,7 @@ mod apps;
 mod chains;
 mod documents;
 mod findings;
+mod kubesphere;
 mod new_apps;
+mod pipelines;
 mod schemas;
