@@ -6,6 +6,7 @@
 //!
 //! - [`Chain`]: the builds of an application, from its builder image to a small image with its artifacts alone.
 //! - [`NewApp`]: the builds, the Deployment and the Service, as `oc new-app BUILDER~URL` makes them.
+//! - [`migrate()`]: builds of OpenShift as commands, for users who leave it.
 //!
 //! ```
 //! use s2i_kube::{document, openshift::{Chain, builder_and_source}};
@@ -20,6 +21,7 @@
 mod build_config;
 mod chain;
 mod dockerfile;
+mod migrate;
 mod new_app;
 mod source;
 mod stream;
@@ -29,6 +31,7 @@ pub use build_config::{BuildConfig, ImageName, Strategy};
 pub use chain::{Builder, Chain, ChainError, Runtime};
 pub(crate) use dockerfile::INLINE;
 pub use dockerfile::{DockerfileError, ImageFiles, ImagePath, InlineDockerfile, of_artifacts};
+pub use migrate::{Migration, migrate};
 pub use new_app::{
     BuilderAndSourceError, NewApp, NewAppError, builder, builder_and_source, git, import,
 };

@@ -7,6 +7,7 @@ mod chains;
 mod documents;
 mod findings;
 mod kubesphere;
+mod migrations;
 mod new_apps;
 mod pipelines;
 mod schemas;
