@@ -83,10 +83,8 @@ fn run(args: &mut Args, words: &[OsString], findings: Vec<Diagnostic>) -> Result
     }
     let args = &*args;
     host.engine.configured = config.url.clone().zip(config.file.clone());
-    if let Command::WithEngine(command) = &args.command {
-        let file = command.credential_file();
-        host.credential_file = file.map(|file| host.working_dir.join(file));
-    }
+    let file = args.command.credential_file();
+    host.credential_file = file.map(|file| host.working_dir.join(file));
     let working_dir = host.working_dir.clone();
     args.global.tls.apply(&mut host.engine.tls, &working_dir);
     let context = CommandContext {
@@ -116,6 +114,12 @@ fn run(args: &mut Args, words: &[OsString], findings: Vec<Diagnostic>) -> Result
             let probes = commands::doctor::Probes::new(&context);
             return in_runtime(&context, async |cancel| {
                 or_interrupted(commands::doctor::run(probes, &context), cancel).await
+            });
+        }
+        #[cfg(feature = "kube")]
+        Command::Kube(args) => {
+            return in_runtime(&context, async |cancel| {
+                commands::kube::run(args, &context, cancel).await
             });
         }
         Command::ExitCodes => return Ok(commands::exit_codes()),

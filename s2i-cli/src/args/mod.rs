@@ -8,6 +8,8 @@ mod credentials;
 mod dockerfile;
 mod images;
 mod inspect;
+#[cfg(feature = "kube")]
+pub(crate) mod kube;
 mod legacy;
 mod limits;
 mod login;
@@ -132,6 +134,9 @@ pub(crate) enum Command {
     Logout(Logout),
     /// Show the available engines, their features and how to fix problems
     Doctor,
+    /// Write objects for Kubernetes and OpenShift, and check them
+    #[cfg(feature = "kube")]
+    Kube(kube::Kube),
     /// List the exit codes and their meanings
     ExitCodes,
     /// Write the skeleton of a builder image into a directory
@@ -184,8 +189,7 @@ pub(crate) enum EngineCommand {
 }
 
 impl EngineCommand {
-    /// Returns the file that the command reads the logins for registries from, if it names one.
-    pub(crate) fn credential_file(&self) -> Option<&Path> {
+    fn credential_file(&self) -> Option<&Path> {
         match self {
             Self::Build(args) => args.credentials.file(),
             Self::Rebuild(args) => args.credentials.file(),
@@ -206,6 +210,16 @@ impl EngineCommand {
 }
 
 impl Command {
+    /// Returns the file that the command reads the logins for registries from, if it names one.
+    pub(crate) fn credential_file(&self) -> Option<&Path> {
+        match self {
+            Self::WithEngine(command) => command.credential_file(),
+            #[cfg(feature = "kube")]
+            Self::Kube(args) => args.credential_file(),
+            _ => None,
+        }
+    }
+
     /// Makes the only name of a build that of its result: the builder is known without one.
     pub(crate) fn name_result(&mut self) {
         if let Self::WithEngine(EngineCommand::Build(build)) = self

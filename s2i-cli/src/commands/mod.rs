@@ -10,6 +10,8 @@ pub(crate) mod doctor;
 mod export;
 mod images;
 mod inspect;
+#[cfg(feature = "kube")]
+pub(crate) mod kube;
 mod load;
 mod login;
 mod logout;

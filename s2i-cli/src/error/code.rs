@@ -47,6 +47,8 @@ impl Error {
                 }
             }
             Self::Pod(err) => err.exit_code(),
+            #[cfg(feature = "kube")]
+            Self::Kube(_) => exit::PLAN,
             Self::Result(_) => exit::COMMIT,
             Self::NotInEngine(_) | Self::Base(_) => exit::NO_IMAGE,
             Self::Registry(err) if err.is_temporary() => exit::TEMPORARY,

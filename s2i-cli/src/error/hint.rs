@@ -20,6 +20,8 @@ impl Error {
         let hint = match self {
             Self::Build(failure) => return build_hint(&failure.error),
             Self::Secret(err) => return err.hint(),
+            #[cfg(feature = "kube")]
+            Self::Kube(err) => return err.hint().map(Into::into),
             Self::Registry(err) => return err.hint(),
             Self::Inspect { source, .. } => {
                 return source.downcast_ref().and_then(RegistryError::hint);

@@ -13,6 +13,8 @@ use s2i_oci::{credentials::CredentialError, registry::RegistryError};
 use thiserror::Error;
 
 pub(crate) use self::code::interrupt_code;
+#[cfg(feature = "kube")]
+use crate::commands::kube::KubeError;
 use crate::{commands::PodError, config::ConfigError, finding::Unavailable, secrets::SecretError};
 
 /// The reason for the failure of a command.
@@ -121,6 +123,10 @@ pub(crate) enum Error {
     /// Credentials can't be read or stored.
     #[error(transparent)]
     Credentials(#[from] CredentialError),
+    /// Objects of Kubernetes can't be written or checked.
+    #[cfg(feature = "kube")]
+    #[error(transparent)]
+    Kube(#[from] KubeError),
     /// There is no file for the login.
     #[error("there is no file to store a login in")]
     NoHome,

@@ -3,7 +3,7 @@
 use crate::{daemon::Knobs, scene::Scene};
 
 /// The commands, in the order of the help.
-const COMMANDS: [&str; 23] = [
+const COMMANDS: [&str; 24] = [
     "build",
     "rebuild",
     "usage",
@@ -21,12 +21,26 @@ const COMMANDS: [&str; 23] = [
     "login",
     "logout",
     "doctor",
+    "kube",
     "exit-codes",
     "create",
     "completion",
     "man",
     "version",
     "help",
+];
+
+/// The commands of `s2i kube`.
+const KUBE: [&str; 9] = [
+    "app",
+    "imagestream",
+    "buildconfig",
+    "new-app",
+    "tekton",
+    "shipwright",
+    "kubesphere",
+    "lint",
+    "import-buildconfig",
 ];
 
 /// The heading of the options that are the same for all commands.
@@ -49,6 +63,11 @@ fn help_of_every_command_is_as_reviewed() {
     let (mut text, common) = help(&scene, &["-h"]);
     for command in COMMANDS.iter().filter(|command| **command != "help") {
         let (own, same) = help(&scene, &[command, "-h"]);
+        assert_eq!(same, common);
+        text += &own;
+    }
+    for command in KUBE {
+        let (own, same) = help(&scene, &["kube", command, "-h"]);
         assert_eq!(same, common);
         text += &own;
     }

@@ -16,6 +16,7 @@ mod events;
 mod exits;
 mod help;
 mod images;
+mod kube;
 mod legacy;
 #[path = "../live/platforms/mod.rs"]
 mod platforms;

@@ -32,7 +32,11 @@ pub(crate) fn stderr(output: &Output) -> String {
 
 /// Returns the names of the commands in the help.
 fn commands(dir: &Path) -> Vec<String> {
-    let help = stdout(&s2i(dir, &["-h"]));
+    commands_in(dir, &["-h"])
+}
+
+fn commands_in(dir: &Path, help: &[&str]) -> Vec<String> {
+    let help = stdout(&s2i(dir, help));
     let (_, commands) = help.split_once("\nCommands:\n").unwrap();
     let (commands, _) = commands.split_once("\n\n").unwrap();
     let names = commands
@@ -117,9 +121,11 @@ fn every_command_has_a_manual_page() {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     pages.sort();
-    let commands = commands(dir.path()).into_iter();
+    let of_kube = commands_in(dir.path(), &["kube", "-h"]).into_iter();
+    let of_kube = of_kube.map(|command| format!("kube-{command}"));
+    let commands = commands(dir.path()).into_iter().chain(of_kube);
     let mut expected: Vec<_> = commands
-        .filter(|command| command != "help")
+        .filter(|command| !command.ends_with("help"))
         .map(|command| format!("s2i-{command}.1"))
         .chain(["s2i.1".into()])
         .collect();

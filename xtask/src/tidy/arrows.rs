@@ -22,6 +22,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "s2i-core",
             "s2i-docker",
             "s2i-in-place",
+            "s2i-kube",
             "s2i-native",
             "s2i-oci",
         ],

@@ -4,12 +4,13 @@
 use super::workspace::{File, Workspace};
 
 /// The crates that run on the host.
-const CRATES: [&str; 7] = [
+const CRATES: [&str; 8] = [
     "s2i-build",
     "s2i-cli",
     "s2i-core",
     "s2i-docker",
     "s2i-in-place",
+    "s2i-kube",
     "s2i-native",
     "s2i-oci",
 ];

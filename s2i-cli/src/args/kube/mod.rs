@@ -1,0 +1,88 @@
+//! The command lines of `s2i kube`.
+
+mod app;
+mod builds;
+mod pipelines;
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use s2i_kube::{Reference, document::Format};
+
+pub(crate) use self::{
+    app::{App, Check, PortArgs},
+    builds::{BuildArgs, BuildConfig, ImageStream, NewApp},
+    pipelines::{Kubesphere, PipelineArgs, Shipwright, Tekton},
+};
+
+/// Write objects for Kubernetes and OpenShift, and check them.
+#[derive(Debug, Args)]
+pub(crate) struct Kube {
+    #[command(subcommand)]
+    pub(crate) command: KubeCommand,
+}
+
+impl Kube {
+    /// Returns the file that the command reads the logins for registries from, if it names one.
+    pub(super) fn credential_file(&self) -> Option<&Path> {
+        match &self.command {
+            KubeCommand::App(args) => args.credentials.file(),
+            KubeCommand::NewApp(args) => args.credentials.file(),
+            _ => None,
+        }
+    }
+}
+
+/// The commands of `s2i kube`. All but the linter write objects to standard output, for `kubectl apply -f -`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum KubeCommand {
+    /// Write the Deployment and the Service of an image
+    App(Box<App>),
+    /// Write an image stream of OpenShift
+    #[command(name = "imagestream")]
+    ImageStream(ImageStream),
+    /// Write the builds of an application for OpenShift, with their image streams
+    #[command(name = "buildconfig")]
+    BuildConfig(Box<BuildConfig>),
+    /// Write the builds of an application for OpenShift and all that runs it, as `oc new-app BUILDER~URL` makes them
+    NewApp(Box<NewApp>),
+    /// Write a Task of Tekton that builds without privileges
+    Tekton(Tekton),
+    /// Write a strategy of Shipwright that builds without privileges, and a build
+    Shipwright(Box<Shipwright>),
+    /// Write a builder of KubeSphere and a run of it
+    Kubesphere(Box<Kubesphere>),
+    /// Find what in objects can't work, and what is a risk
+    Lint(Lint),
+    /// Show the commands that replace the builds of OpenShift in a file
+    #[command(name = "import-buildconfig")]
+    Import(Import),
+}
+
+/// The options of all commands that write objects.
+#[derive(Debug, Args)]
+pub(crate) struct ObjectArgs {
+    /// Write the objects as a stream of YAML documents or as JSON: yaml or json
+    #[arg(short, long, value_name = "FORMAT", default_value = "yaml")]
+    pub(crate) output: Format,
+    /// Put the objects into this namespace; by default, it is that of the client that applies them
+    #[arg(long, value_name = "NAME")]
+    pub(crate) namespace: Option<Reference>,
+}
+
+/// Show the commands that replace the builds of OpenShift in a file.
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    /// File with BuildConfigs and their image streams, as `oc get bc,is -o yaml` writes it; `-` for standard input
+    pub(crate) file: PathBuf,
+}
+
+/// Find what in objects can't work, and what is a risk.
+#[derive(Debug, Args)]
+pub(crate) struct Lint {
+    /// File with objects as YAML or JSON; `-` for standard input
+    pub(crate) file: PathBuf,
+    /// Leave out choices that may be meant, such as tags without a digest
+    #[arg(long)]
+    pub(crate) no_notes: bool,
+}
