@@ -29,6 +29,8 @@ pub enum Resource {
     Image(String),
     /// An archive that an engine loads, by the engine's endpoint.
     Load(String),
+    /// The Job of a build in a cluster, by its name.
+    Job(String),
 }
 
 impl Resource {
@@ -57,6 +59,7 @@ impl Resource {
             Self::Load(endpoint) => {
                 format!("waiting for the engine at {endpoint}, which can't stop to load an archive")
             }
+            Self::Job(name) => format!("removing the Job `{name}` and its pods"),
         }
     }
 }
@@ -91,6 +94,10 @@ impl fmt::Display for Resource {
             Self::Load(endpoint) => {
                 write!(f, "what the engine at {endpoint} has got of an archive")
             }
+            Self::Job(name) => write!(
+                f,
+                "the Job `{name}`, which the cluster ends after its deadline"
+            ),
         }
     }
 }
