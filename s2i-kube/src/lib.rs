@@ -7,6 +7,7 @@
 //! | module | objects |
 //! |---|---|
 //! | [`app`] | the Deployment and the Service of an application |
+//! | [`job`] | the Job of a build in a cluster, and what it needs: secrets, rights, a claim for its cache |
 //! | [`openshift`] | image streams and builds of OpenShift, and `BUILDER~URL` with all that runs it |
 //! | [`tekton`] | a Task that builds without privileges |
 //! | [`shipwright`] | a strategy that builds without privileges, builds and runs |
@@ -32,6 +33,7 @@
 
 pub mod app;
 pub mod document;
+pub mod job;
 pub mod kubesphere;
 pub mod labels;
 pub mod lint;

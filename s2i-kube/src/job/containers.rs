@@ -1,0 +1,101 @@
+//! The containers of a build's pod.
+
+use k8s_openapi::api::core::v1::{Capabilities, Container, EnvVar, SecurityContext};
+
+use super::{BuildJob, JobError, Resources, Source, Step, volumes};
+
+/// The path of the program in the volume, which `prepare` has put there for the steps in images of others.
+const PROGRAM: &str = "/.s2i/in/bin/s2i";
+
+/// Returns the container of a step.
+pub(crate) fn container(build: &BuildJob, step: Step) -> Result<Container, JobError> {
+    let receives = step == Step::Prepare && build.source == Source::Upload;
+    let resources = if step.is_agent() {
+        Resources::of_agent().object()?
+    } else {
+        build.resources.object()?
+    };
+    Ok(Container {
+        name: step.container().to_owned(),
+        image: Some(image(build, step)?),
+        command: (!step.is_agent()).then(|| vec![PROGRAM.to_owned()]),
+        args: Some(args(build, step)),
+        env: env(build, step),
+        resources: Some(resources),
+        security_context: Some(security_context(step)),
+        // The step waits for its input until a client is there, and reads it once.
+        stdin: receives.then_some(true),
+        stdin_once: receives.then_some(true),
+        // A step that could not write its own message is explained by the end of its log.
+        termination_message_policy: Some("FallbackToLogsOnError".to_owned()),
+        volume_mounts: Some(volumes::mounts(build, step)),
+        ..Container::default()
+    })
+}
+
+fn image(build: &BuildJob, step: Step) -> Result<String, JobError> {
+    let image = match step {
+        Step::Prepare | Step::Push => &build.agent,
+        Step::Assemble => &build.builder,
+        Step::AssembleRuntime => build.runtime.as_ref().unwrap_or(&build.builder),
+    };
+    let odd = |c: char| c.is_whitespace() || c.is_control();
+    if image.is_empty() || image.contains(odd) {
+        return Err(JobError::Image {
+            container: step.container(),
+            image: image.clone(),
+        });
+    }
+    Ok(image.clone())
+}
+
+fn args(build: &BuildJob, step: Step) -> Vec<String> {
+    let mut args = vec!["pod".to_owned(), step.container().to_owned()];
+    if step == Step::Prepare {
+        let receive = (build.source == Source::Upload).then(|| "--receive".to_owned());
+        args.extend(receive);
+        args.push("--".to_owned());
+        args.extend(build.args.iter().map(|arg| literal(arg)));
+    }
+    args
+}
+
+/// Returns an argument that Kubernetes leaves as it is: it would replace `$(NAME)` by a variable, and makes `$$` a
+/// single dollar sign.
+pub(crate) fn literal(arg: &str) -> String {
+    arg.replace('$', "$$")
+}
+
+fn env(build: &BuildJob, step: Step) -> Option<Vec<EnvVar>> {
+    if !step.is_agent() {
+        return None;
+    }
+    let logins = build.secrets.has_logins(step).then(volumes::docker_config);
+    // The image is read-only, so temporary files go into the volume.
+    let temporary = EnvVar {
+        name: "TMPDIR".to_owned(),
+        value: Some(volumes::TEMP_DIR.to_owned()),
+        value_from: None,
+    };
+    Some(logins.into_iter().chain([temporary]).collect())
+}
+
+fn security_context(step: Step) -> SecurityContext {
+    // Scripts write into their image: that is the result.
+    SecurityContext {
+        read_only_root_filesystem: step.is_agent().then_some(true),
+        ..restricted()
+    }
+}
+
+/// Returns what the Pod Security level `restricted` wants of a container.
+pub(crate) fn restricted() -> SecurityContext {
+    SecurityContext {
+        allow_privilege_escalation: Some(false),
+        capabilities: Some(Capabilities {
+            drop: Some(vec!["ALL".to_owned()]),
+            ..Capabilities::default()
+        }),
+        ..SecurityContext::default()
+    }
+}

@@ -1,0 +1,178 @@
+//! The volumes of a build's pod, and which step sees what.
+//!
+//! All is below one directory that no image has: a volume over a file of an image would keep it from starting.
+
+use k8s_openapi::api::core::v1::{
+    EmptyDirVolumeSource, EnvVar, KeyToPath, PersistentVolumeClaimVolumeSource, SecretVolumeSource,
+    Volume, VolumeMount,
+};
+
+use super::{BuildJob, JobError, REGISTRY_SECRET_KEY, Step, names};
+
+/// The directory with what steps after `prepare` read: the program, the plan, source and scripts.
+pub const IN_DIR: &str = "/.s2i/in";
+/// The directory with what the steps with scripts write: layers and artifacts.
+pub const OUT_DIR: &str = "/.s2i/out";
+/// The directory for temporary files of the steps of our image, whose own files are read-only.
+pub const TEMP_DIR: &str = "/.s2i/tmp";
+/// The directory with the logins: those to push, or the only ones.
+pub const REGISTRY_DIR: &str = "/.s2i/registry";
+/// The directory with the logins to pull, if those to push are others. `prepare` alone sees it.
+pub const REGISTRY_PULL_DIR: &str = "/.s2i/registry-pull";
+/// The directory with the login of a Git server, `username` and `password`, or `ssh-privatekey` and `known_hosts`.
+pub const GIT_DIR: &str = "/.s2i/git";
+/// The directory with a directory for each secret that `assemble` gets.
+pub const SECRETS_DIR: &str = "/.s2i/secrets";
+/// The directory of the cache between builds.
+pub const CACHE_DIR: &str = "/.s2i/cache";
+
+/// The mode of a secret's files: group 0 reads them, and all steps have that group.
+const SECRET_MODE: i32 = 0o440;
+
+const SHARED: &str = "s2i";
+const REGISTRY: &str = "registry";
+const REGISTRY_PULL: &str = "registry-pull";
+const GIT: &str = "git";
+const CACHE: &str = "cache";
+
+/// Returns the volumes of the pod.
+pub(crate) fn volumes(build: &BuildJob) -> Result<Vec<Volume>, JobError> {
+    let secrets = &build.secrets;
+    let shared = Volume {
+        name: SHARED.to_owned(),
+        empty_dir: Some(EmptyDirVolumeSource {
+            size_limit: Some(build.size_limit.object()),
+            ..EmptyDirVolumeSource::default()
+        }),
+        ..Volume::default()
+    };
+    let mut volumes = vec![shared];
+    // One Secret for both is one volume.
+    volumes.extend(secrets.first_logins().map(|name| logins(REGISTRY, name)));
+    volumes.extend(
+        secrets
+            .second_logins()
+            .map(|name| logins(REGISTRY_PULL, name)),
+    );
+    volumes.extend(secrets.git.as_deref().map(|name| secret(GIT, name, None)));
+    let build_secrets = secrets.build.iter().enumerate();
+    volumes.extend(build_secrets.map(|(i, name)| secret(&numbered(i), name, None)));
+    if let Some(claim) = &build.cache {
+        names::check_object("a claim", claim)?;
+        volumes.push(Volume {
+            name: CACHE.to_owned(),
+            persistent_volume_claim: Some(PersistentVolumeClaimVolumeSource {
+                claim_name: claim.clone(),
+                ..PersistentVolumeClaimVolumeSource::default()
+            }),
+            ..Volume::default()
+        });
+    }
+    Ok(volumes)
+}
+
+/// Returns what the step sees of them.
+pub(crate) fn mounts(build: &BuildJob, step: Step) -> Vec<VolumeMount> {
+    let secrets = &build.secrets;
+    let mut mounts = vec![shared("in", IN_DIR, step != Step::Prepare)];
+    match step {
+        Step::Prepare => {
+            mounts.push(shared("tmp", TEMP_DIR, false));
+            mounts.extend(
+                secrets
+                    .first_logins()
+                    .map(|_| mount(REGISTRY, REGISTRY_DIR, true)),
+            );
+            mounts.extend(
+                secrets
+                    .second_logins()
+                    .map(|_| mount(REGISTRY_PULL, REGISTRY_PULL_DIR, true)),
+            );
+            mounts.extend(secrets.git.as_ref().map(|_| mount(GIT, GIT_DIR, true)));
+            mounts.extend(build.cache.as_ref().map(|_| mount(CACHE, CACHE_DIR, false)));
+        }
+        Step::Assemble => {
+            mounts.push(shared("out", OUT_DIR, false));
+            let build_secrets = secrets.build.iter().enumerate();
+            mounts.extend(
+                build_secrets
+                    .map(|(i, name)| mount(&numbered(i), &format!("{SECRETS_DIR}/{name}"), true)),
+            );
+            mounts.extend(build.cache.as_ref().map(|_| mount(CACHE, CACHE_DIR, false)));
+        }
+        Step::AssembleRuntime => mounts.push(shared("out", OUT_DIR, false)),
+        Step::Push => {
+            mounts.push(shared("out", OUT_DIR, true));
+            mounts.push(shared("tmp", TEMP_DIR, false));
+            mounts.extend(
+                secrets
+                    .push
+                    .as_ref()
+                    .map(|_| mount(REGISTRY, REGISTRY_DIR, true)),
+            );
+        }
+    }
+    mounts
+}
+
+/// Returns the volume with the logins to look images up, for a pod that is no build.
+pub(crate) fn pull_logins(name: &str) -> Volume {
+    logins(REGISTRY, name)
+}
+
+/// Returns the mount of the logins.
+pub(crate) fn logins_mount() -> VolumeMount {
+    mount(REGISTRY, REGISTRY_DIR, true)
+}
+
+/// Returns the variable with the directory of the logins, for programs that look for Docker's configuration.
+pub(crate) fn docker_config() -> EnvVar {
+    EnvVar {
+        name: "DOCKER_CONFIG".to_owned(),
+        value: Some(REGISTRY_DIR.to_owned()),
+        value_from: None,
+    }
+}
+
+fn shared(part: &str, path: &str, read_only: bool) -> VolumeMount {
+    VolumeMount {
+        sub_path: Some(part.to_owned()),
+        ..mount(SHARED, path, read_only)
+    }
+}
+
+fn mount(volume: &str, path: &str, read_only: bool) -> VolumeMount {
+    VolumeMount {
+        name: volume.to_owned(),
+        mount_path: path.to_owned(),
+        read_only: read_only.then_some(true),
+        ..VolumeMount::default()
+    }
+}
+
+fn logins(volume: &str, name: &str) -> Volume {
+    let item = KeyToPath {
+        key: REGISTRY_SECRET_KEY.to_owned(),
+        path: "config.json".to_owned(),
+        mode: None,
+    };
+    secret(volume, name, Some(vec![item]))
+}
+
+fn secret(volume: &str, name: &str, items: Option<Vec<KeyToPath>>) -> Volume {
+    Volume {
+        name: volume.to_owned(),
+        secret: Some(SecretVolumeSource {
+            secret_name: Some(name.to_owned()),
+            default_mode: Some(SECRET_MODE),
+            items,
+            ..SecretVolumeSource::default()
+        }),
+        ..Volume::default()
+    }
+}
+
+/// Returns the name of a build secret's volume: names of Secrets may be too long for one.
+fn numbered(index: usize) -> String {
+    format!("secret-{index}")
+}

@@ -1,0 +1,6 @@
+//! The objects of builds, in whole.
+//!
+//! The golden files are in `snapshots`.
+
+#[cfg(test)]
+mod objects;
