@@ -32,6 +32,8 @@
 //! ```
 
 pub mod app;
+#[cfg(feature = "client")]
+pub mod client;
 pub mod document;
 pub mod job;
 pub mod kubesphere;

@@ -1,0 +1,279 @@
+//! Following a build: one loop over the changes of its objects, its logs, the upload of its source, and the clock.
+
+mod inputs;
+mod seen;
+mod state;
+mod steps;
+
+use std::{collections::VecDeque, time::Duration};
+
+use futures_util::{
+    Stream, StreamExt as _,
+    stream::{BoxStream, SelectAll, unfold},
+};
+use tokio::time::Instant;
+
+pub use self::state::{End, State, StepEnd};
+use self::{inputs::Input, seen::Seen, steps::Steps};
+use super::{
+    cluster::Build,
+    diagnose::{JobSeen, Patience, Reason, Verdict, Waiting, diagnose, is_over},
+    error::ApiError,
+    upload::{OpenSource, UploadError},
+};
+use crate::job::Step;
+
+/// The time between two looks at the clock.
+const TICK: Duration = Duration::from_secs(1);
+
+/// How a build is followed.
+#[derive(Default)]
+pub struct FollowOptions {
+    /// The source, if the build needs one that this client has.
+    pub source: Option<OpenSource>,
+    /// How long the build may stand still.
+    pub patience: Patience,
+    /// Whether the logs of the steps are left out.
+    pub without_logs: bool,
+}
+
+impl std::fmt::Debug for FollowOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FollowOptions")
+            .field("source", &self.source.is_some())
+            .field("patience", &self.patience)
+            .field("without_logs", &self.without_logs)
+            .finish()
+    }
+}
+
+/// A build that is followed.
+pub struct Follow {
+    build: Build,
+    options: FollowOptions,
+    inputs: SelectAll<BoxStream<'static, Input>>,
+    seen: Seen,
+    steps: Steps,
+    pending: VecDeque<State>,
+    /// What the build waited for at last.
+    waiting: Option<Waiting>,
+    /// When something has happened at last.
+    moved: Instant,
+    /// The end of the build, and when it was seen: logs are completed after it.
+    end: Option<(End, Instant)>,
+    done: bool,
+}
+
+impl Follow {
+    /// Starts to follow a build.
+    #[must_use]
+    pub fn new(build: Build, options: FollowOptions) -> Self {
+        let mut inputs = SelectAll::new();
+        inputs.push(inputs::job(&build));
+        inputs.push(inputs::pods(&build));
+        inputs.push(inputs::job_events(&build));
+        inputs.push(inputs::clock(TICK));
+        Self {
+            build,
+            options,
+            inputs,
+            seen: Seen::default(),
+            steps: Steps::default(),
+            pending: VecDeque::new(),
+            waiting: None,
+            moved: Instant::now(),
+            end: None,
+            done: false,
+        }
+    }
+
+    /// Returns the next event, and `None` after the last one. A future that is dropped loses nothing.
+    ///
+    /// # Errors
+    /// A source that can't be read, a right that is missing, and a cluster that can't be reached for three minutes. The
+    /// build goes on then.
+    pub async fn next(&mut self) -> Result<Option<State>, FollowError> {
+        loop {
+            if let Some(state) = self.pending.pop_front() {
+                return Ok(Some(state));
+            }
+            if self.done {
+                return Ok(None);
+            }
+            let Some(input) = self.inputs.next().await else {
+                return Ok(None);
+            };
+            self.take(input)?;
+            self.advance();
+        }
+    }
+
+    /// Returns the events as a stream.
+    pub fn into_stream(self) -> impl Stream<Item = Result<State, FollowError>> {
+        unfold(Some(self), |follow| async {
+            let mut follow = follow?;
+            match follow.next().await {
+                Ok(state) => state.map(|state| (Ok(state), Some(follow))),
+                Err(error) => Some((Err(error), None)),
+            }
+        })
+    }
+
+    fn take(&mut self, input: Input) -> Result<(), FollowError> {
+        let interrupted = match input {
+            Input::Job(change) => self.seen.job(*change?),
+            Input::Pods(change) => self.seen.pod(*change?),
+            Input::Events(change) => self.seen.event(*change?),
+            Input::Clock => None,
+            Input::Log { pod, step, piece } => {
+                let state = self.steps.log(pod, step, piece);
+                self.push(state);
+                None
+            }
+            Input::Sent(sent) => {
+                self.push([State::Upload { sent }]);
+                None
+            }
+            Input::Uploaded(uploaded) => {
+                self.uploaded(uploaded)?;
+                None
+            }
+        };
+        self.push(interrupted.map(State::Interrupted));
+        Ok(())
+    }
+
+    fn uploaded(&mut self, uploaded: Result<u64, UploadError>) -> Result<(), FollowError> {
+        let state = match uploaded {
+            Ok(bytes) => State::Uploaded { bytes },
+            Err(UploadError::Attach(error)) if error.is_temporary() || error.is_not_found() => {
+                State::UploadCut {
+                    words: error.to_string(),
+                }
+            }
+            Err(error @ UploadError::Cut { .. }) => State::UploadCut {
+                words: error.to_string(),
+            },
+            Err(error) => return Err(error.into()),
+        };
+        self.push([state]);
+        Ok(())
+    }
+
+    /// Looks at everything after a change.
+    fn advance(&mut self) {
+        let news = self.steps.look(self.seen.pods());
+        for new in news.started {
+            if !self.options.without_logs {
+                self.inputs.push(inputs::log(
+                    &self.build,
+                    new.pod.clone(),
+                    new.step,
+                    new.ended,
+                ));
+            }
+            if new.step == Step::Prepare
+                && new.waits
+                && let Some(open) = &self.options.source
+            {
+                self.inputs
+                    .push(inputs::source(&self.build, new.pod, open()));
+            }
+        }
+        for uid in news.pods {
+            self.inputs.push(inputs::pod_events(&self.build, &uid));
+        }
+        self.push(news.states);
+        let logs = !self.options.without_logs;
+        let ended = self.steps.ended(logs);
+        self.push(ended);
+        self.judge();
+    }
+
+    fn judge(&mut self) {
+        if let Some((_, since)) = &self.end {
+            let complete = self.options.without_logs || self.steps.logs_are_complete();
+            if complete || since.elapsed() >= state::LOG_TIME {
+                self.finish();
+            }
+            return;
+        }
+        let observed = self.seen.observed();
+        let still = self.moved.elapsed();
+        let finished = match observed.job {
+            JobSeen::Present(job) => is_over(job),
+            JobSeen::Unknown | JobSeen::Deleted => true,
+        };
+        match diagnose(&observed, still, &self.options.patience) {
+            Verdict::Running(_) => self.waiting = None,
+            Verdict::Waiting(waiting) => self.wait(waiting),
+            Verdict::Done(outcome) => {
+                self.end = Some((End::Succeeded(outcome), Instant::now()));
+            }
+            Verdict::Fatal(failure) => {
+                self.end = Some((End::Failed { failure, finished }, Instant::now()));
+            }
+        }
+        if self.end.is_some() {
+            self.steps.all_ended();
+            self.judge();
+        }
+    }
+
+    /// Reports a new reason at once, and one of the moments between two steps only if it lasts.
+    fn wait(&mut self, waiting: Waiting) {
+        let moment = matches!(
+            waiting.reason,
+            Reason::Start | Reason::Controller | Reason::Node
+        );
+        let brief = moment && self.moved.elapsed() < 2 * TICK;
+        let known = self.waiting.as_ref().is_some_and(|known| {
+            let same_step = known.step.is_none() || known.step == waiting.step;
+            known.reason == waiting.reason
+                && same_step
+                && is_only_longer(&known.words, &waiting.words)
+        });
+        if !brief && !known {
+            self.pending.push_back(State::Waiting(waiting.clone()));
+            self.waiting = Some(waiting);
+        }
+    }
+
+    fn finish(&mut self) {
+        if let Some((end, _)) = self.end.take() {
+            let ended = self.steps.ended(false);
+            self.pending.extend(ended);
+            self.pending.push_back(State::Ended(end));
+        }
+        self.done = true;
+        self.inputs.clear();
+    }
+
+    fn push(&mut self, states: impl IntoIterator<Item = State>) {
+        for state in states {
+            self.moved = Instant::now();
+            self.pending.push_back(state);
+        }
+    }
+}
+
+/// Whether two texts differ in numbers alone, as the seconds of a wait.
+fn is_only_longer(known: &str, words: &str) -> bool {
+    let letters = |text: &str| {
+        text.chars()
+            .filter(|c| !c.is_ascii_digit())
+            .collect::<String>()
+    };
+    known == words || letters(known) == letters(words)
+}
+
+/// A build that can't be followed any more.
+#[derive(Debug, thiserror::Error)]
+pub enum FollowError {
+    /// The cluster refuses to describe the build, or can't be reached.
+    #[error(transparent)]
+    Api(#[from] ApiError),
+    /// The source can't be sent.
+    #[error(transparent)]
+    Upload(#[from] UploadError),
+}
