@@ -15,7 +15,7 @@ const SERVER_LABELS: [&str; 4] = [
     "job-name",
 ];
 
-/// Whether `prepare` waits for a source from a client, so that one has to be given to [`run()`](super::run()).
+/// Returns whether `prepare` waits for a source from a client, so that one has to be given to [`run()`](super::run()).
 #[must_use]
 pub fn needs_source(job: &Job) -> bool {
     let pod = job

@@ -69,7 +69,7 @@ where
     }
 }
 
-/// What is bounded of an answer.
+/// The bounded part of an answer.
 #[derive(Clone, Copy, Debug)]
 enum Bound {
     /// All of it.

@@ -34,7 +34,7 @@ pub struct BuildInfo {
     pub created: Option<Timestamp>,
     /// When it has succeeded or failed.
     pub ended: Option<Timestamp>,
-    /// What is built.
+    /// The source, the builder and the name of the result.
     pub facts: Facts,
 }
 
@@ -56,7 +56,7 @@ impl Cluster {
     /// Returns the builds of the namespace, or of one application in it, the newest first.
     ///
     /// # Errors
-    /// What the requests fail with.
+    /// The errors of the requests.
     pub async fn builds(&self, application: Option<&str>) -> Result<Vec<BuildInfo>, ApiError> {
         let operation = self.operation("list", "jobs.batch", None);
         let mut params = ListParams::default()

@@ -20,7 +20,7 @@ impl Build {
     /// Deletes the Job with its pods, and waits until they are gone. A Job that does not exist is no error.
     ///
     /// # Errors
-    /// What the requests fail with, and [`Cause::Timeout`] if a pod does not end; it will, when its node answers again.
+    /// The errors of the requests, and [`Cause::Timeout`] if a pod does not end; it will, when its node answers again.
     pub async fn cancel(&self) -> Result<(), ApiError> {
         let uid = match self.job().await {
             Ok(job) => job.metadata.uid,

@@ -45,7 +45,7 @@ pub enum ConnectError {
     /// A kubeconfig that can't be used.
     #[error("the kubeconfig can't be used: {words}; `kubectl config view` shows what is in it")]
     Config {
-        /// What is wrong with it.
+        /// The reason.
         words: String,
     },
     /// A context that the kubeconfig does not have.
@@ -62,7 +62,7 @@ pub enum ConnectError {
     /// The login or a certificate of the context can't be used.
     #[error("the login of the context can't be used: {words}")]
     Login {
-        /// What is wrong with it.
+        /// The reason.
         words: String,
     },
 }

@@ -1,4 +1,4 @@
-//! What an API server refuses, and why.
+//! The requests that an API server refuses, and its reasons.
 
 use std::fmt;
 
@@ -105,7 +105,7 @@ pub enum Cause {
         code: u16,
         /// The server's words.
         words: String,
-        /// The seconds after which the server wants to be asked again, if it has said so.
+        /// The seconds after which the server wants to be asked again, if it has a wish.
         retry_after: Option<u32>,
     },
     /// No answer came in time.
@@ -125,13 +125,13 @@ pub enum Cause {
         "the answer is not one of Kubernetes: {words}; look whether a proxy or another server has this address"
     )]
     Unexpected {
-        /// What is wrong with it.
+        /// The reason.
         words: String,
     },
 }
 
 impl ApiError {
-    /// Whether a later try may succeed without a change.
+    /// Returns whether a later try may succeed without a change.
     #[must_use]
     pub fn is_temporary(&self) -> bool {
         matches!(
@@ -140,7 +140,7 @@ impl ApiError {
         )
     }
 
-    /// Whether the object does not exist.
+    /// Returns whether the object does not exist.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
         matches!(self.cause, Cause::NotFound { .. })

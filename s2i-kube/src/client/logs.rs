@@ -73,13 +73,13 @@ pub(crate) fn follow(log: Log) -> impl Stream<Item = Piece> + Send {
 struct Following {
     log: Log,
     reader: Option<Reader>,
-    /// Whether the reader was opened after the end of the container, so that its end is that of the log.
+    /// True if the reader was opened after the end of the container, so that its end is that of the log.
     complete: bool,
     /// The time of the last line that was returned.
     last: Option<Timestamp>,
     /// After a new connection, lines up to this time were returned before.
     skip: Option<Timestamp>,
-    /// Whether the piece before belongs to the same line.
+    /// True if the piece before belongs to the same line.
     in_line: bool,
     last_success: Instant,
 }

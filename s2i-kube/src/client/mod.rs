@@ -17,12 +17,13 @@
 //! let mut options = Run::default();
 //! options.source = Some(Box::new(archive));
 //! let cancel = CancelToken::default();
-//! let outcome = run(&submitted.build, options, &cancel, &mut |state| {
+//! let mut show = |state| {
 //!     if let State::Log { step, line, .. } = state {
 //!         println!("{step}: {line}");
 //!     }
-//! });
-//! println!("{:?}", outcome.await?.digest);
+//! };
+//! let outcome = run(&submitted.build, options, &cancel, &mut show).await?;
+//! println!("{:?}", outcome.digest);
 //! # Ok(()) }
 //! ```
 //!

@@ -22,13 +22,13 @@ pub struct Run {
     pub source: Option<OpenSource>,
     /// How long the build may stand still.
     pub patience: Patience,
-    /// What happens to the build if this command is interrupted.
+    /// The fate of the build if this command is interrupted.
     pub on_interrupt: OnInterrupt,
-    /// Whether a build that can't succeed any more stays, for a look at it. The cluster goes on trying then.
+    /// Keeps a build that can't succeed any more, for a look at it. The cluster goes on trying then.
     pub keep_failed: bool,
-    /// Whether the command ends when the build needs it no more: after the source was received.
+    /// Ends the command when the build needs it no more: after the source was received.
     pub detach: bool,
-    /// Whether the logs of the steps are left out.
+    /// Leaves the logs of the steps out.
     pub without_logs: bool,
 }
 
@@ -45,7 +45,7 @@ impl std::fmt::Debug for Run {
     }
 }
 
-/// What happens to a build whose command is interrupted.
+/// The fate of a build whose command is interrupted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnInterrupt {
     /// The Job is deleted: the default for the command that has created it.

@@ -38,7 +38,7 @@ impl Cluster {
     /// pods, and a Job has none yet.
     ///
     /// # Errors
-    /// What the server would refuse, and unknown fields.
+    /// A refusal of the server; unknown fields are one.
     pub async fn dry_run(&self, job: &Job) -> Result<Vec<Warning>, ApiError> {
         self.post(job, true).await.map(|(_, warnings)| warnings)
     }
@@ -46,7 +46,7 @@ impl Cluster {
     /// Lets the server check a Job, and creates it.
     ///
     /// # Errors
-    /// What the server refuses; then there is no Job.
+    /// A refusal of the server; then there is no Job.
     pub async fn submit(&self, job: &Job) -> Result<Submitted, ApiError> {
         let mut warnings = self.dry_run(job).await?;
         let (job, later) = self.post(job, false).await?;

@@ -14,17 +14,17 @@ const POD_SECURITY: &str = "would violate PodSecurity";
 /// A warning of an API server about an object that it has accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Warning {
-    /// What it is about.
+    /// The subject.
     pub kind: WarningKind,
     /// The server's words.
     pub words: String,
 }
 
-/// What a warning is about.
+/// The subject of a warning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WarningKind {
     /// The level of Pod Security of the namespace. If the level is enforced and not only a warning, no pod will be
-    /// created, and this is all that the server says of it.
+    /// created, and this is all that the server writes about it.
     PodSecurity,
     /// Anything else, for example an old version of an API.
     Other,

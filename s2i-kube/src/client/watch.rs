@@ -36,7 +36,7 @@ const LOST: Duration = Duration::from_secs(180);
 /// The code of a server that does not keep the changes since a version any more.
 const GONE: u16 = 410;
 
-/// What to watch.
+/// The objects to watch.
 #[derive(Clone, Debug)]
 pub(crate) enum Selector {
     /// Objects with labels.

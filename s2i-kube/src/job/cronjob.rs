@@ -63,7 +63,7 @@ impl RebuildJob {
     /// Returns the CronJob.
     ///
     /// # Errors
-    /// What the API server would refuse.
+    /// A request that the API server would refuse.
     pub fn object(&self) -> Result<CronJob, JobError> {
         names::check_label("a CronJob", &self.name, names::LABEL - 11)?;
         names::check_label("an application", &self.application, names::LABEL)?;

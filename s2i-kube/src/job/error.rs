@@ -1,4 +1,4 @@
-//! What makes a request for a build in a cluster invalid.
+//! The reasons for which no object can be made of a request.
 
 use thiserror::Error;
 
@@ -13,7 +13,7 @@ pub enum JobError {
          with a letter and ending with a letter or digit; choose another name"
     )]
     Name {
-        /// What was to get the name.
+        /// The object that was to get the name.
         what: &'static str,
         /// The name.
         name: String,

@@ -85,7 +85,7 @@ fn pull_secrets(names: &[String]) -> Option<Vec<LocalObjectReference>> {
 }
 
 impl Step {
-    /// Whether our own program alone runs in the step, in our image.
+    /// Returns whether our own program alone runs in the step, in our image.
     pub(crate) fn is_agent(self) -> bool {
         matches!(self, Self::Prepare | Self::Push)
     }

@@ -1,4 +1,4 @@
-//! Which failures of a pod end the Job at once, and which are tried again.
+//! The policy of failures: some end the Job at once, the others are tried again.
 
 use k8s_openapi::api::batch::v1::{
     PodFailurePolicy, PodFailurePolicyOnExitCodesRequirement,

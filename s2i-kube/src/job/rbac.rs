@@ -17,7 +17,7 @@ pub struct Permission {
     pub group: &'static str,
     /// The resource, with its part after a slash.
     pub resource: &'static str,
-    /// What may be done with it.
+    /// The verbs that are allowed.
     pub verbs: &'static [&'static str],
 }
 

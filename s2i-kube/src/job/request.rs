@@ -15,7 +15,7 @@ const DEADLINE: u32 = 60 * 60;
 /// The default for [`BuildJob::kept`]: a day, so that the log can still be read.
 const KEPT: u32 = 24 * 60 * 60;
 
-/// Where the source comes from.
+/// The origin of the source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
     /// The client, through the input of `prepare`, which waits for it.
@@ -56,7 +56,7 @@ pub struct BuildJob {
     pub object_name: Name,
     /// The namespace; without one the client's.
     pub namespace: Option<String>,
-    /// Where the source comes from.
+    /// The origin of the source.
     pub source: Source,
     /// The arguments of `s2i build` in their canonical form. They can be read in the object, so they must not have
     /// secrets.
@@ -69,7 +69,7 @@ pub struct BuildJob {
     pub runtime: Option<String>,
     /// The user of all steps.
     pub user: PodUser,
-    /// What people see of the build in lists.
+    /// The facts that lists of builds show.
     pub facts: Facts,
     /// The secrets that steps get.
     pub secrets: Secrets,
@@ -138,7 +138,7 @@ impl BuildJob {
     /// Returns the Job.
     ///
     /// # Errors
-    /// What the API server would refuse, or accept and never run.
+    /// A request that the API server would refuse, or accept and never run.
     pub fn object(&self) -> Result<Job, JobError> {
         if let Some(namespace) = &self.namespace {
             names::check_label("a namespace", namespace, names::LABEL)?;

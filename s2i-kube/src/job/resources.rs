@@ -20,9 +20,9 @@ pub struct Amounts {
 /// The resources of a container.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Resources {
-    /// What a node must have free to get the pod. A request of storage protects from eviction.
+    /// The amounts that a node must have free to get the pod. A request of storage protects from eviction.
     pub requests: Amounts,
-    /// What the container may use. Above its memory it is killed; above its processors it becomes slow.
+    /// The most that the container may use. Above its memory it is killed; above its processors it becomes slow.
     pub limits: Amounts,
 }
 

@@ -60,7 +60,7 @@ impl Secrets {
             .map(|_| pull)
     }
 
-    /// Whether the step has logins.
+    /// Returns whether the step has logins.
     pub(crate) fn has_logins(&self, step: Step) -> bool {
         match step {
             Step::Prepare => self.first_logins().is_some(),

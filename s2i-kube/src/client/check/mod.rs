@@ -1,4 +1,4 @@
-//! What a cluster lacks for builds, found before there is one.
+//! A look at a cluster for all that builds need, before there is one.
 
 mod access;
 mod namespace;
@@ -9,10 +9,10 @@ use serde::Serialize;
 
 use super::cluster::Cluster;
 
-/// What to look for.
+/// The needs of builds that not all builds have.
 #[derive(Clone, Debug, Default)]
 pub struct CheckRequest {
-    /// Whether a storage class is needed, for the claim of a cache.
+    /// Looks for a storage class too, for the claim of a cache.
     pub cache: bool,
     /// The storage class of that claim; without one the default of the cluster.
     pub storage_class: Option<String>,
@@ -23,11 +23,11 @@ pub struct CheckRequest {
 pub struct Finding {
     /// How bad it is.
     pub level: Level,
-    /// What was looked at, as `version` or `create jobs.batch`.
+    /// The thing that was looked at, as `version` or `create jobs.batch`.
     pub subject: String,
-    /// What was found.
+    /// The result of the look.
     pub text: String,
-    /// What to do about it.
+    /// The remedy.
     pub remedy: Option<String>,
 }
 

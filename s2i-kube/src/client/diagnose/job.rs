@@ -22,7 +22,7 @@ const LAG: Duration = Duration::from_secs(30);
 const SUCCEEDED: [&str; 2] = ["Complete", "SuccessCriteriaMet"];
 const FAILED: [&str; 2] = ["Failed", "FailureTarget"];
 
-/// Whether the Job creates no pod any more.
+/// Returns whether the Job creates no pod any more.
 pub(crate) fn is_over(job: &Job) -> bool {
     find(job, SUCCEEDED).or_else(|| find(job, FAILED)).is_some()
 }

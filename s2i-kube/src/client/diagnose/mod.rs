@@ -1,4 +1,4 @@
-//! What a build waits for, or why it can't go on.
+//! The reasons for which a build waits or can't go on.
 //!
 //! Kubernetes has no field for this: a Job whose pods a quota refuses is active, and so is one whose image does not
 //! exist. What is known stands in conditions, states of containers and events, in part only as text. All reading of
@@ -36,7 +36,7 @@ pub enum JobSeen<'a> {
     Deleted,
 }
 
-/// What a cluster has written about a build.
+/// All that a cluster has written about a build.
 #[derive(Clone, Copy, Debug)]
 pub struct Observed<'a> {
     /// The Job.

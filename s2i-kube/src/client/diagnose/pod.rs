@@ -29,7 +29,7 @@ pub(crate) fn terminated(status: &ContainerStatus) -> Option<&ContainerStateTerm
     status.state.as_ref()?.terminated.as_ref()
 }
 
-/// Whether a container runs.
+/// Returns whether a container runs.
 pub(crate) fn is_running(status: &ContainerStatus) -> bool {
     status
         .state
@@ -46,7 +46,7 @@ pub(crate) fn current_step(pod: &Pod) -> Option<Step> {
         .map(|(step, _)| step)
 }
 
-/// Whether the step is one that waits for the client's source, and has not ended.
+/// Returns whether the step is one that waits for the client's source, and has not ended.
 pub(crate) fn waits_for_source(pod: &Pod, step: Step) -> bool {
     let containers = pod
         .spec
@@ -67,7 +67,7 @@ pub(crate) fn condition<'a>(pod: &'a Pod, type_: &str) -> Option<&'a PodConditio
     conditions.iter().find(|condition| condition.type_ == type_)
 }
 
-/// Whether the pod has ended or is being deleted, so that only another one can go on.
+/// Returns whether the pod has ended or is being deleted, so that only another one can go on.
 pub(crate) fn is_over(pod: &Pod) -> bool {
     let phase = pod
         .status
@@ -78,7 +78,7 @@ pub(crate) fn is_over(pod: &Pod) -> bool {
 
 /// Returns why the pod has failed, if it has.
 ///
-/// What happened to the pod as a whole comes first: a pod that is ended ends its steps, with codes that mean nothing.
+/// The fate of the pod as a whole comes first: a pod that is ended ends its steps, with codes that mean nothing.
 pub(crate) fn failure(pod: &Pod) -> Option<Failure> {
     let whole = failure_of_pod(pod);
     let step = steps(pod).find_map(|(step, status)| failure_of_step(step, terminated(status)?));

@@ -20,7 +20,7 @@ pub enum Verdict {
     Done(Outcome),
 }
 
-/// What a build waits for.
+/// A wait of a build.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Waiting {
     /// The reason.

@@ -1,4 +1,4 @@
-//! What a build waits for whose Job has not ended.
+//! The state of a build whose Job has not ended.
 
 use std::time::Duration;
 

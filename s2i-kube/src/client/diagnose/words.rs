@@ -5,7 +5,8 @@ use super::failure::Kind;
 /// The most bytes of a text that is shown. Texts of the scheduler name a reason for each node.
 const LONGEST: usize = 2000;
 
-/// What a controller writes about a pod that it could not create. Admission has one reason for all refusals.
+/// Returns the kind of a refusal from the text of the controller that could not create a pod. Admission has one reason
+/// for all refusals.
 pub(crate) fn refusal(message: &str) -> Kind {
     if message.contains("violates PodSecurity") {
         Kind::PodSecurity
@@ -16,7 +17,7 @@ pub(crate) fn refusal(message: &str) -> Kind {
     }
 }
 
-/// Whether the scheduler waits for a claim that one pod can use at a time.
+/// Returns whether the scheduler waits for a claim that one pod can use at a time.
 pub(crate) fn is_claim_in_use(message: &str) -> bool {
     message.contains("ReadWriteOncePod")
 }

@@ -30,7 +30,7 @@ use crate::{
 /// The label of a Job's pods with its name.
 const JOB_NAME_LABEL: &str = "batch.kubernetes.io/job-name";
 
-/// What a follower reads.
+/// An input of a follower.
 #[derive(Debug)]
 pub(crate) enum Input {
     Job(Result<Box<Change<Job>>, ApiError>),

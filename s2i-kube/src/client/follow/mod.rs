@@ -33,7 +33,7 @@ pub struct FollowOptions {
     pub source: Option<OpenSource>,
     /// How long the build may stand still.
     pub patience: Patience,
-    /// Whether the logs of the steps are left out.
+    /// Leaves the logs of the steps out.
     pub without_logs: bool,
 }
 
@@ -55,7 +55,7 @@ pub struct Follow {
     seen: Seen,
     steps: Steps,
     pending: VecDeque<State>,
-    /// What the build waited for at last.
+    /// The last reason of a wait.
     waiting: Option<Waiting>,
     /// When something has happened at last.
     moved: Instant,
@@ -257,7 +257,7 @@ impl Follow {
     }
 }
 
-/// Whether two texts differ in numbers alone, as the seconds of a wait.
+/// Returns whether two texts differ in numbers alone, as the seconds of a wait.
 fn is_only_longer(known: &str, words: &str) -> bool {
     let letters = |text: &str| {
         text.chars()

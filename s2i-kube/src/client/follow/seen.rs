@@ -1,4 +1,4 @@
-//! What is known of a build: the objects, kept up to date.
+//! The objects of a build, kept up to date.
 
 use k8s_openapi::api::{
     batch::v1::Job,

@@ -1,4 +1,4 @@
-//! What happens to a build while it is followed.
+//! The events of a build that is followed.
 
 use std::time::Duration;
 
@@ -97,7 +97,7 @@ pub enum End {
     Failed {
         /// The reason.
         failure: Failure,
-        /// Whether the Job has ended too. If not, the cluster would go on trying.
+        /// True if the Job has ended too. If not, the cluster would go on trying.
         finished: bool,
     },
 }

@@ -37,7 +37,7 @@ struct Known {
     log_is_complete: bool,
 }
 
-/// What is new.
+/// The news of a look at the pods.
 #[derive(Debug, Default)]
 pub(crate) struct News {
     /// The ids of pods.
@@ -51,7 +51,7 @@ pub(crate) struct News {
 pub(crate) struct Started {
     pub(crate) pod: String,
     pub(crate) step: Step,
-    /// Whether it waits for the source.
+    /// True if it waits for the source.
     pub(crate) waits: bool,
     pub(crate) ended: Arc<AtomicBool>,
 }
@@ -154,7 +154,7 @@ impl Steps {
             .for_each(|known| known.ended.store(true, Ordering::Release));
     }
 
-    /// Whether no log is read any more.
+    /// Returns whether no log is read any more.
     pub(crate) fn logs_are_complete(&self) -> bool {
         self.steps.values().all(|known| known.log_is_complete)
     }
