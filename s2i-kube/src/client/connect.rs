@@ -43,7 +43,7 @@ pub enum ConnectError {
     #[error("the kubeconfig `{}` is not a file of up to {KUBECONFIG_BYTES} bytes: set `KUBECONFIG` to another one", .0.display())]
     Unreadable(PathBuf),
     /// A kubeconfig that can't be used.
-    #[error("the kubeconfig can't be used: {words}; `kubectl config view` shows what is in it")]
+    #[error("the kubeconfig can't be used: {words}; `kubectl config view` may show more")]
     Config {
         /// The reason.
         words: String,
@@ -74,7 +74,11 @@ impl Cluster {
     /// # Errors
     /// Without a cluster, or with a kubeconfig that can't be used.
     pub async fn connect(target: &Target) -> Result<Self, ConnectError> {
-        let mut config = find(target).await?;
+        Self::of_files(target, &files()).await
+    }
+
+    async fn of_files(target: &Target, files: &[PathBuf]) -> Result<Self, ConnectError> {
+        let mut config = find(target, files).await?;
         // A repeated request could create a second build: a server may have done what it could not answer.
         config.default_retry = false;
         let namespace = target
@@ -91,9 +95,8 @@ impl Cluster {
     }
 }
 
-async fn find(target: &Target) -> Result<Config, ConnectError> {
-    let files = files();
-    for file in &files {
+async fn find(target: &Target, files: &[PathBuf]) -> Result<Config, ConnectError> {
+    for file in files {
         check_file(file)?;
     }
     if files.is_empty() && target.context.is_none() {
@@ -101,7 +104,7 @@ async fn find(target: &Target) -> Result<Config, ConnectError> {
             pod: innermost(&error),
         });
     }
-    let kubeconfig = read(&files)?;
+    let kubeconfig = read(files)?;
     let known = kubeconfig
         .contexts
         .iter()
@@ -135,9 +138,19 @@ fn read(files: &[PathBuf]) -> Result<Kubeconfig, ConnectError> {
 }
 
 fn unusable(error: &KubeconfigError) -> ConnectError {
-    ConnectError::Config {
-        words: innermost(error),
-    }
+    let words = match error {
+        // The text of the parser shows lines of the file, where tokens are.
+        KubeconfigError::Parse(error) => match error.location() {
+            Some(place) => format!(
+                "line {}, column {} is not as it should be",
+                place.line(),
+                place.column()
+            ),
+            None => "it is not YAML of a kubeconfig".to_owned(),
+        },
+        _ => innermost(error),
+    };
+    ConnectError::Config { words }
 }
 
 /// Returns the files of the kubeconfig that exist.
@@ -166,4 +179,102 @@ fn list(names: &[String]) -> String {
     }
     let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
     names.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KUBECONFIG: &str = r#"
+apiVersion: v1
+kind: Config
+current-context: first
+clusters:
+- {name: c, cluster: {server: "http://127.0.0.1:1"}}
+users:
+- {name: u, user: {token: correct-horse}}
+contexts:
+- {name: first, context: {cluster: c, user: u, namespace: builds}}
+- {name: second, context: {cluster: c, user: u}}
+"#;
+
+    /// Connects with a kubeconfig of this content.
+    async fn connect(
+        content: &str,
+        context: Option<&str>,
+        namespace: Option<&str>,
+    ) -> Result<Cluster, ConnectError> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("config");
+        std::fs::write(&file, content).unwrap();
+        let target = Target {
+            context: context.map(str::to_owned),
+            namespace: namespace.map(str::to_owned),
+        };
+        Cluster::of_files(&target, &[file]).await
+    }
+
+    #[tokio::test]
+    async fn namespace_is_that_of_the_command_or_of_the_context() {
+        let cases = [
+            (None, None, "builds"),
+            (None, Some("other"), "other"),
+            (Some("second"), None, "default"),
+        ];
+        for (context, namespace, expected) in cases {
+            let cluster = connect(KUBECONFIG, context, namespace).await.unwrap();
+            assert_eq!(cluster.namespace(), expected);
+        }
+        let error = connect(KUBECONFIG, None, Some("a/b")).await.unwrap_err();
+        assert!(matches!(error, ConnectError::Namespace(_)), "{error}");
+    }
+
+    #[tokio::test]
+    async fn contexts_are_listed_if_the_wanted_one_is_missing() {
+        let error = connect(KUBECONFIG, Some("third"), None).await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the kubeconfig has no context `third`; it has `first`, `second`"
+        );
+    }
+
+    #[tokio::test]
+    async fn malformed_kubeconfig_is_refused_without_showing_what_is_in_it() {
+        for broken in [
+            "contexts: [",
+            "users: {correct-horse",
+            "users: [{user: {token: correct-horse}, name: [}]",
+        ] {
+            let error = connect(broken, None, None).await.unwrap_err();
+            assert!(matches!(error, ConnectError::Config { .. }), "{error}");
+            assert!(
+                !format!("{error} {error:?}").contains("correct-horse"),
+                "{error}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn kubeconfig_that_is_no_small_file_is_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let large = folder.path().join("large");
+        std::fs::File::create(&large)
+            .unwrap()
+            .set_len(KUBECONFIG_BYTES + 1)
+            .unwrap();
+        for file in [large, folder.path().to_owned()] {
+            let error = Cluster::of_files(&Target::default(), &[file])
+                .await
+                .unwrap_err();
+            assert!(matches!(error, ConnectError::Unreadable(_)), "{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn without_a_kubeconfig_and_a_pod_there_is_no_cluster() {
+        let error = Cluster::of_files(&Target::default(), &[])
+            .await
+            .unwrap_err();
+        assert!(matches!(error, ConnectError::NoConfig { .. }), "{error}");
+    }
 }

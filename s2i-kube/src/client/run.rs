@@ -26,7 +26,8 @@ pub struct Run {
     pub on_interrupt: OnInterrupt,
     /// Keeps a build that can't succeed any more, for a look at it. The cluster goes on trying then.
     pub keep_failed: bool,
-    /// Ends the command when the build needs it no more: after the source was received.
+    /// Ends the command when the build needs it no more: after the source was received. A build whose source comes from
+    /// a repository needs no command at all.
     pub detach: bool,
     /// Leaves the logs of the steps out.
     pub without_logs: bool,

@@ -43,7 +43,8 @@ impl Cluster {
         self.post(job, true).await.map(|(_, warnings)| warnings)
     }
 
-    /// Lets the server check a Job, and creates it.
+    /// Lets the server check a Job, and creates it. A future that is dropped may leave a Job whose name is not known: an
+    /// interrupted command awaits it, and [`run()`](super::run()) then removes the Job.
     ///
     /// # Errors
     /// A refusal of the server; then there is no Job.

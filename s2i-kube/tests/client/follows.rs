@@ -207,6 +207,36 @@ fn finish(server: &Server) {
 }
 
 #[tokio::test(start_paused = true)]
+async fn slow_log_of_a_build_that_has_ended_is_complete() {
+    let server = Server::default();
+    server.replay(Kind::Job, &recorded::jobs()[..2]);
+    server.apply(Kind::Pod, &recorded::pods()[running("assemble")]["object"]);
+    let playing = server.clone();
+    tokio::spawn(async move {
+        sleep(Duration::from_secs(2)).await;
+        for container in ["prepare", "push"] {
+            playing.end_log("fx-ok-lcxrb", container);
+        }
+        playing.replay(Kind::Pod, &recorded::pods()[running("push")..]);
+        playing.replay(Kind::Job, &recorded::jobs()[2..]);
+        for line in recorded::LOG_ASSEMBLE.split_inclusive('\n') {
+            sleep(Duration::from_secs(8)).await;
+            playing.log("fx-ok-lcxrb", "assemble", line);
+        }
+        playing.end_log("fx-ok-lcxrb", "assemble");
+    });
+    let states = follow(&server, FollowOptions::default()).await;
+    assert_eq!(
+        lines(&states, Step::Assemble),
+        without_times(recorded::LOG_ASSEMBLE)
+    );
+    assert!(matches!(
+        states.last(),
+        Some(State::Ended(End::Succeeded(_)))
+    ));
+}
+
+#[tokio::test(start_paused = true)]
 async fn changes_that_the_server_has_forgotten_are_listed() {
     let server = Server::default();
     server.replay(Kind::Job, &recorded::jobs()[..2]);

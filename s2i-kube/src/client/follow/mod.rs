@@ -193,7 +193,9 @@ impl Follow {
     fn judge(&mut self) {
         if let Some((_, since)) = &self.end {
             let complete = self.options.without_logs || self.steps.logs_are_complete();
-            if complete || since.elapsed() >= state::LOG_TIME {
+            // A long log takes its time; one that stands still is left.
+            let still = since.elapsed().min(self.moved.elapsed());
+            if complete || still >= state::LOG_TIME {
                 self.finish();
             }
             return;

@@ -102,5 +102,5 @@ pub enum End {
     },
 }
 
-/// The time that the log of a container may take after its end.
+/// The time for which the log of a container that has ended may stand still.
 pub(crate) const LOG_TIME: Duration = Duration::from_secs(10);

@@ -30,7 +30,7 @@ pub(crate) struct Steps {
 
 #[derive(Debug)]
 struct Known {
-    /// The end, and when it was seen, until it is reported.
+    /// The end, and when it was seen or a line after it, until it is reported.
     end: Option<(StepEnd, Instant)>,
     /// The same for the reader of the log.
     ended: Arc<AtomicBool>,
@@ -125,15 +125,21 @@ impl Steps {
 
     /// Takes a piece of a log.
     pub(crate) fn log(&mut self, pod: String, step: Step, piece: Piece) -> Option<State> {
-        let line = match piece {
-            Piece::Line(line) => return Some(State::Log { pod, step, line }),
+        let known = self.steps.get_mut(&(pod.clone(), step));
+        let state = match piece {
+            Piece::Line(line) => {
+                if let Some((_, since)) = known.and_then(|known| known.end.as_mut()) {
+                    *since = Instant::now();
+                }
+                return Some(State::Log { pod, step, line });
+            }
             Piece::Lost(error) => Some(State::LogLost { step, error }),
             Piece::End => None,
         };
-        if let Some(known) = self.steps.get_mut(&(pod, step)) {
+        if let Some(known) = known {
             known.log_is_complete = true;
         }
-        line
+        state
     }
 
     /// Returns the ends of steps whose logs are complete, or are not waited for.
