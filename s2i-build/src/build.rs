@@ -58,6 +58,12 @@ impl PreparedBuild {
         &self.planned.plan
     }
 
+    /// Returns the source.
+    #[must_use]
+    pub fn fetched(&self) -> &Fetched {
+        &self.source
+    }
+
     /// Returns the files of the source that go into the build.
     #[must_use]
     pub fn source(&self) -> Tree {

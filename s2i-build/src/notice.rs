@@ -140,6 +140,44 @@ pub enum Notice {
         /// Its ID.
         id: String,
     },
+    /// The build is a Job in a cluster.
+    BuildsInCluster {
+        /// The name of the Job.
+        job: String,
+        /// Its namespace.
+        namespace: String,
+    },
+    /// A build in a cluster waits.
+    ClusterWaits {
+        /// What it waits for, in a sentence with the words of the cluster.
+        reason: String,
+    },
+    /// A build in a cluster has a pod.
+    PodCreated {
+        /// The name of the pod.
+        pod: String,
+        /// The number of the try, from 1.
+        attempt: usize,
+    },
+    /// A step of a build in a cluster has started.
+    StepStarted {
+        /// The step.
+        step: String,
+    },
+    /// The source has arrived in a cluster.
+    SourceUploaded {
+        /// Its bytes.
+        bytes: u64,
+    },
+    /// A step of a build in a cluster has ended.
+    StepEnded {
+        /// The step.
+        step: String,
+        /// The seconds that it took, as the node counts them.
+        seconds: Option<u64>,
+        /// Its exit code.
+        code: i32,
+    },
     /// The result is being loaded into another engine.
     Loading {
         /// The kind of the engine.

@@ -50,6 +50,18 @@ pub(crate) const LOST: Code = Code(23);
 pub(crate) const INPUT: Code = Code(24);
 /// A login was rejected, or can't be checked or stored.
 pub(crate) const LOGIN: Code = Code(25);
+/// A cluster refuses a request, does not answer, or lacks something for builds.
+pub(crate) const CLUSTER: Code = Code(30);
+/// A cluster accepts the build and refuses its pod: Pod Security, a quota, another rule.
+pub(crate) const REFUSED: Code = Code(31);
+/// No node of a cluster runs the build, or another build uses its cache.
+pub(crate) const UNSCHEDULABLE: Code = Code(32);
+/// A step of a build in a cluster needed more memory than its limit.
+pub(crate) const OUT_OF_MEMORY: Code = Code(33);
+/// A cluster has ended the pod of a build.
+pub(crate) const EVICTED: Code = Code(34);
+/// A build in a cluster took longer than its deadline.
+pub(crate) const DEADLINE: Code = Code(35);
 /// A registry is overloaded or too slow: a later try may succeed.
 pub(crate) const TEMPORARY: Code = Code(75);
 /// The terminal was closed (SIGHUP).
@@ -60,7 +72,7 @@ pub(crate) const INTERRUPTED: Code = Code(130);
 pub(crate) const TERMINATED: Code = Code(143);
 
 /// Every code with its meaning, for `s2i exit-codes`.
-pub(crate) const TABLE: [(Code, &str); 22] = [
+pub(crate) const TABLE: [(Code, &str); 28] = [
     (INTERNAL, "an internal error"),
     (USAGE, "the command line is wrong"),
     (
@@ -92,6 +104,24 @@ pub(crate) const TABLE: [(Code, &str); 22] = [
     ),
     (LOGIN, "a login was rejected, or can't be checked or stored"),
     (
+        CLUSTER,
+        "a cluster refuses a request, does not answer, or lacks something for builds",
+    ),
+    (REFUSED, "a cluster refuses the pod of a build"),
+    (
+        UNSCHEDULABLE,
+        "no node of a cluster runs the build, or its cache is in use",
+    ),
+    (
+        OUT_OF_MEMORY,
+        "a step in a cluster needed more memory than its limit",
+    ),
+    (EVICTED, "a cluster ended the pod of a build"),
+    (
+        DEADLINE,
+        "a build in a cluster took longer than its deadline",
+    ),
+    (
         TEMPORARY,
         "a registry is overloaded or too slow; a later try may succeed",
     ),
@@ -99,3 +129,8 @@ pub(crate) const TABLE: [(Code, &str); 22] = [
     (INTERRUPTED, "stopped by Ctrl-C"),
     (TERMINATED, "stopped by SIGTERM"),
 ];
+
+/// Returns whether this is the code of a failure.
+pub(crate) fn is_known(code: u8) -> bool {
+    TABLE.iter().any(|(known, _)| known.0 == code)
+}

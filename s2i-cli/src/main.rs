@@ -7,6 +7,7 @@
 
 mod agents;
 mod args;
+mod askpass;
 mod choice;
 mod commands;
 mod config;
@@ -45,6 +46,9 @@ const OLD_NAME: &str = "sti";
 
 fn main() -> ExitCode {
     if let Some(code) = s2i_native::reexec() {
+        return code;
+    }
+    if let Some(code) = askpass::answer() {
         return code;
     }
     let given = std::env::args_os().collect();
@@ -130,6 +134,12 @@ fn run(args: &mut Args, words: &[OsString], findings: Vec<Diagnostic>) -> Result
                 commands::generate(args, &context, cancel).await
             });
         }
+        #[cfg(feature = "kube")]
+        Command::Cluster(command) => {
+            return in_runtime(&context, async |cancel| {
+                commands::cluster(command, &context, cancel).await
+            });
+        }
         Command::Pod(step) => {
             let build = PodBuild::of(step)?;
             let context = CommandContext {
@@ -159,6 +169,15 @@ fn run(args: &mut Args, words: &[OsString], findings: Vec<Diagnostic>) -> Result
     {
         return in_runtime(&context, async |cancel| {
             commands::dockerfile(build, file, &context, cancel).await
+        });
+    }
+    #[cfg(feature = "kube")]
+    if let EngineCommand::Build(build) = command
+        && let Some(place) = &build.cluster.on
+    {
+        return in_runtime(&context, async |cancel| {
+            let building = commands::build_on_cluster(build, place, words, &context, cancel);
+            Box::pin(building).await
         });
     }
     with_engine(command, &context)

@@ -1,6 +1,10 @@
 //! The option `--secret`, in the notation of `docker buildx build`: the sources of secret values.
 
-use std::{fs::File, io, path::PathBuf};
+use std::{
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+};
 
 use s2i_core::{EnvVar, EnvVarError, Secret, bounds};
 use thiserror::Error;
@@ -58,6 +62,42 @@ pub(crate) fn read(typed: &[String], host: &Host) -> Result<Vec<Secret>, SecretE
         variable(&id, value)
     };
     typed.iter().map(secret).collect()
+}
+
+/// Reads the secrets in the files of a directory of directories, as Kubernetes mounts Secrets: each file is one, and its
+/// name is that of the variable. A directory that does not exist has none.
+///
+/// # Errors
+/// [`SecretError`] for a file that can't be read, and for a name or a content that no variable can have.
+pub(crate) fn read_dirs(path: &Path) -> Result<Vec<Secret>, SecretError> {
+    let mut secrets = Vec::new();
+    for dir in entries(path)? {
+        for file in entries(&dir)? {
+            let id = file.file_name().unwrap_or_default().to_string_lossy();
+            // The names that the kubelet keeps for itself are no keys.
+            if !id.starts_with("..") {
+                secrets.push(variable(&id, content_of(&id, file.clone())?)?);
+            }
+        }
+    }
+    Ok(secrets)
+}
+
+/// Returns the paths in a directory, sorted.
+fn entries(dir: &Path) -> Result<Vec<PathBuf>, SecretError> {
+    let failed = |source| SecretError::Read {
+        id: dir.file_name().unwrap_or_default().to_string_lossy().into(),
+        path: dir.to_owned(),
+        source,
+    };
+    let listed = match fs::read_dir(dir) {
+        Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        listed => listed.map_err(failed)?,
+    };
+    let paths = listed.map(|entry| entry.map(|entry| entry.path()));
+    let mut paths = paths.collect::<io::Result<Vec<_>>>().map_err(failed)?;
+    paths.sort();
+    Ok(paths)
 }
 
 fn parse(text: &str) -> Result<(String, Source), SecretError> {

@@ -13,6 +13,9 @@ use super::{
     use_config::UseConfig,
 };
 
+#[cfg(feature = "kube")]
+use super::cluster::ClusterArgs;
+
 const AFTER_HELP: &str = "\
 One name after SOURCE is the BUILDER if the engine has a builder image of that name that s2i has not \
 made itself, or if the engine has no image of that name and the name has a `/`. Otherwise it is the TAG, \
@@ -137,6 +140,9 @@ pub(crate) struct Build {
 
     #[command(flatten)]
     pub(crate) result: ResultArgs,
+    #[cfg(feature = "kube")]
+    #[command(flatten)]
+    pub(crate) cluster: ClusterArgs,
 
     /// Set the display name of the application
     #[arg(short = 'n', long, value_name = "NAME")]

@@ -2,6 +2,10 @@
 //! those of Docker.
 
 mod build;
+#[cfg(feature = "kube")]
+mod canonical;
+#[cfg(feature = "kube")]
+mod cluster;
 mod container;
 mod create;
 mod credentials;
@@ -40,6 +44,11 @@ use serde::Deserialize;
 
 use crate::error::{Error, reason};
 
+#[cfg(feature = "kube")]
+pub(crate) use self::{
+    canonical::build_options,
+    cluster::{Cluster, ClusterArgs, JobArgs, Named, OnCluster, Where},
+};
 pub(crate) use self::{
     build::{Build, LoadInto, PlanForm},
     create::Create,
@@ -145,6 +154,10 @@ pub(crate) enum Command {
     Completion(Completion),
     /// Write the manual pages of s2i into a directory
     Man(Man),
+    /// Check a Kubernetes cluster for builds, and list, follow, remove and repeat builds in it
+    #[cfg(feature = "kube")]
+    #[command(subcommand)]
+    Cluster(Cluster),
     /// Run a step of a build in a pod
     #[command(subcommand, hide = true)]
     Pod(Pod),

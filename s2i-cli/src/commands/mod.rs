@@ -4,6 +4,8 @@ mod build;
 mod build_here;
 mod build_load;
 mod callback;
+#[cfg(feature = "kube")]
+mod cluster;
 mod create;
 mod dockerfile;
 pub(crate) mod doctor;
@@ -44,6 +46,8 @@ use crate::{
 };
 
 pub(crate) use build_here::run as build_here;
+#[cfg(feature = "kube")]
+pub(crate) use cluster::{ClusterError, build_on_cluster, run as cluster};
 pub(crate) use create::run as create;
 pub(crate) use dockerfile::{generate, run as dockerfile};
 pub(crate) use inspect::of_registry as inspect_registry;

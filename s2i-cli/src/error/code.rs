@@ -49,6 +49,8 @@ impl Error {
             Self::Pod(err) => err.exit_code(),
             #[cfg(feature = "kube")]
             Self::Kube(_) => exit::PLAN,
+            #[cfg(feature = "kube")]
+            Self::Cluster(err) => err.exit_code(),
             Self::Result(_) => exit::COMMIT,
             Self::NotInEngine(_) | Self::Base(_) => exit::NO_IMAGE,
             Self::Registry(err) if err.is_temporary() => exit::TEMPORARY,

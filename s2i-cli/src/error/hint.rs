@@ -22,6 +22,8 @@ impl Error {
             Self::Secret(err) => return err.hint(),
             #[cfg(feature = "kube")]
             Self::Kube(err) => return err.hint().map(Into::into),
+            #[cfg(feature = "kube")]
+            Self::Cluster(err) => return err.hint().map(Into::into),
             Self::Registry(err) => return err.hint(),
             Self::Inspect { source, .. } => {
                 return source.downcast_ref().and_then(RegistryError::hint);

@@ -14,7 +14,7 @@ use thiserror::Error;
 
 pub(crate) use self::code::interrupt_code;
 #[cfg(feature = "kube")]
-use crate::commands::kube::KubeError;
+use crate::commands::{ClusterError, kube::KubeError};
 use crate::{commands::PodError, config::ConfigError, finding::Unavailable, secrets::SecretError};
 
 /// The reason for the failure of a command.
@@ -73,6 +73,10 @@ pub(crate) enum Error {
     /// A step of a build in a pod can't hand over its work or take that of another one.
     #[error(transparent)]
     Pod(#[from] PodError),
+    /// A build in a cluster fails.
+    #[cfg(feature = "kube")]
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
     /// The result of another step can't be used.
     #[error(transparent)]
     Result(#[from] ResultError),

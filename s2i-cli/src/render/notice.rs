@@ -71,8 +71,32 @@ pub(super) fn sentence(notice: &Notice) -> String {
         Notice::BuildsHere { image, id } => {
             format!("building in this container, on the image `{image}` ({id})")
         }
+        Notice::BuildsInCluster { job, namespace } => {
+            format!("building in the cluster, as the job `{job}` of the namespace `{namespace}`")
+        }
+        Notice::ClusterWaits { reason } => reason,
+        Notice::PodCreated { pod, attempt: 1 } => format!("the pod is `{pod}`"),
+        Notice::PodCreated { pod, attempt } => format!("the pod of try {attempt} is `{pod}`"),
+        Notice::StepStarted { step } => format!("step {step}"),
+        Notice::SourceUploaded { bytes } => {
+            format!("the source was received: {}", super::size(bytes))
+        }
+        Notice::StepEnded {
+            step,
+            seconds,
+            code,
+        } => step_ended(&step, seconds, code),
         Notice::Loading { engine, endpoint } => format!("loading it into {engine} at {endpoint}"),
         Notice::NoLogin { registry } => format!("there was no login for `{registry}`"),
+    }
+}
+
+fn step_ended(step: &str, seconds: Option<u64>, code: i32) -> String {
+    let time = seconds.map_or_else(String::new, |seconds| format!(" took {seconds} s"));
+    if code == 0 {
+        format!("step {step}{time}")
+    } else {
+        format!("step {step}{time} and ended with {code}")
     }
 }
 
@@ -312,6 +336,35 @@ mod tests {
             Notice::BuildsHere {
                 image: image(),
                 id: "sha256:1f".into(),
+            },
+            Notice::BuildsInCluster {
+                job: "shop-x1y2z".into(),
+                namespace: "builds".into(),
+            },
+            Notice::ClusterWaits {
+                reason: "waiting for an image".into(),
+            },
+            Notice::PodCreated {
+                pod: "shop-x1y2z-abcde".into(),
+                attempt: 1,
+            },
+            Notice::PodCreated {
+                pod: "shop-x1y2z-fghij".into(),
+                attempt: 2,
+            },
+            Notice::StepStarted {
+                step: "assemble".into(),
+            },
+            Notice::SourceUploaded { bytes: 1_200_000 },
+            Notice::StepEnded {
+                step: "assemble".into(),
+                seconds: Some(4),
+                code: 0,
+            },
+            Notice::StepEnded {
+                step: "assemble".into(),
+                seconds: None,
+                code: 4,
             },
             Notice::Loading {
                 engine: "Docker".into(),

@@ -7,6 +7,9 @@ use super::{BuildJob, JobError, Resources, Source, Step, volumes};
 /// The path of the program in the volume, which `prepare` has put there for the steps in images of others.
 const PROGRAM: &str = "/.s2i/in/bin/s2i";
 
+/// The path of the program in our images.
+const AGENT_PROGRAM: &str = "/usr/bin/s2i";
+
 /// Returns the container of a step.
 pub(crate) fn container(build: &BuildJob, step: Step) -> Result<Container, JobError> {
     let receives = step == Step::Prepare && build.source == Source::Upload;
@@ -72,12 +75,32 @@ fn env(build: &BuildJob, step: Step) -> Option<Vec<EnvVar>> {
     }
     let logins = build.secrets.has_logins(step).then(volumes::docker_config);
     // The image is read-only, so temporary files go into the volume.
-    let temporary = EnvVar {
-        name: "TMPDIR".to_owned(),
-        value: Some(volumes::TEMP_DIR.to_owned()),
+    let temporary = variable("TMPDIR", volumes::TEMP_DIR.to_owned());
+    let clones = step == Step::Prepare && build.secrets.git.is_some();
+    let git = clones.then(git_login).into_iter().flatten();
+    Some(logins.into_iter().chain([temporary]).chain(git).collect())
+}
+
+/// Returns the variables that let Git log in with the files of the Secret. Our image has the program that answers its
+/// questions.
+fn git_login() -> [EnvVar; 3] {
+    let dir = volumes::GIT_DIR;
+    let ssh = format!(
+        "ssh -i {dir}/ssh-privatekey -o IdentitiesOnly=yes -o StrictHostKeyChecking=yes -o UserKnownHostsFile={dir}/known_hosts"
+    );
+    [
+        variable("GIT_ASKPASS", AGENT_PROGRAM.to_owned()),
+        variable("S2I_ASKPASS_DIR", dir.to_owned()),
+        variable("GIT_SSH_COMMAND", ssh),
+    ]
+}
+
+fn variable(name: &str, value: String) -> EnvVar {
+    EnvVar {
+        name: name.to_owned(),
+        value: Some(value),
         value_from: None,
-    };
-    Some(logins.into_iter().chain([temporary]).collect())
+    }
 }
 
 fn security_context(step: Step) -> SecurityContext {

@@ -9,7 +9,11 @@ use crate::{
     commands::{build, build_here},
     context::CommandContext,
     error::Error,
+    secrets,
 };
+
+/// The directory with a directory for each Secret of the build.
+const SECRETS: &str = "/.s2i/secrets";
 
 /// Builds in this container, and leaves the result in [`OUTPUT`].
 pub(super) async fn run(
@@ -21,6 +25,7 @@ pub(super) async fn run(
     build_here::prepare_process();
     let engine = open(args, Step::Assemble, context)?;
     let (mut request, renderer) = build::inputs(&engine, args, context, cancel).await?;
+    request.secrets.extend(secrets::read_dirs(SECRETS.as_ref())?);
     let base = engine.base().await?;
     build_here::adapt(&mut request, &base, context.host);
     request.source = Received::request(args.exclude.clone())?;

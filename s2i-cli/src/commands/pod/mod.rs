@@ -129,26 +129,35 @@ impl PodBuild {
         }
     }
 
-    /// Refuses options that name a file, a directory or a service of the machine on which the build was requested.
+    /// Refuses options that a pod can't use.
     fn check(&self) -> Result<(), PodError> {
-        let build = self.build()?;
-        let option = if build.load.is_some() {
-            "--load"
-        } else if build.result.run {
-            "--run"
-        } else if build.result.output.is_some() {
-            "--output"
-        } else if !build.container.inject.is_empty() {
-            "--inject"
-        } else if build.trust_ca.is_some() {
-            "--trust-ca"
-        } else if build.environment_file.is_some() {
-            "--environment-file"
-        } else {
-            return Ok(());
-        };
-        Err(PodError::Unsupported(option))
+        match unsupported(self.build()?) {
+            Some(option) => Err(PodError::Unsupported(option)),
+            None => Ok(()),
+        }
     }
+}
+
+/// Returns the first option of a build that needs a file, a directory or a service of the machine on which it was given.
+pub(super) fn unsupported(build: &Build) -> Option<&'static str> {
+    let options = [
+        (build.load.is_some(), "--load"),
+        (build.result.run, "--run"),
+        (build.result.output.is_some(), "--output"),
+        (!build.container.inject.is_empty(), "--inject"),
+        (build.trust_ca.is_some(), "--trust-ca"),
+        (build.environment_file.is_some(), "--environment-file"),
+    ];
+    let given = options.into_iter().find(|(is_given, _)| *is_given);
+    given.map(|(_, option)| option)
+}
+
+/// Opens an engine that looks up images for a build in a pod.
+pub(super) fn resolver(
+    build: &Build,
+    context: &CommandContext<'_>,
+) -> Result<InPlaceEngine, Error> {
+    open(build, Step::Prepare, context)
 }
 
 /// Runs a step. A failure is written to the termination message of the container.

@@ -1,0 +1,182 @@
+//! `s2i build --on cluster`.
+
+use std::{ffi::OsString, process::ExitCode, sync::Arc};
+
+use s2i_build::{
+    BuildContext, CancelToken, PreparedBuild,
+    event::Progress,
+    facts::ImageFacts,
+    plan::StageName,
+    ports::ImageResolver as _,
+    request::{AssembleRuntime, BuildRequest, Builder, PullPolicy},
+    source::location::Place,
+};
+use s2i_core::{ImageRef, Printable, label::ImageLabels};
+use s2i_in_place::InPlaceEngine;
+use s2i_kube::{
+    client::{Run, RunError},
+    job::{Facts, Source},
+};
+use serde_json::json;
+
+use super::{ClusterError, connect, follow, job, patience, source};
+use crate::{
+    args::{Build, OnCluster, Where},
+    commands::{build, pod, result},
+    context::CommandContext,
+    error::Error,
+    files,
+};
+
+/// Builds in a cluster, and pushes the result.
+pub(crate) async fn run(
+    args: &Build,
+    place: &OnCluster,
+    words: &[OsString],
+    context: &CommandContext<'_>,
+    cancel: &CancelToken,
+) -> Result<ExitCode, Error> {
+    check(args)?;
+    result::prepare_files(args, context)?;
+    let cluster = connect(&Where {
+        context: place.context.clone(),
+        namespace: args.cluster.job.namespace.clone(),
+    })
+    .await?;
+    let engine = pod::resolver(args, context)?;
+    let (mut request, renderer) = build::inputs(&engine, args, context, cancel).await?;
+    let base = engine.base().await?;
+    request.builder = Builder::Named(base.name.clone());
+    request.assemble_runtime = AssembleRuntime::Omit;
+    renderer.started(&request);
+    let (images, prepared) = if matches!(request.source.location.place, Place::Remote(_)) {
+        let progress = Progress::new(&renderer);
+        let looked_up = look_up(&engine, &request, BuildContext::new(&progress, cancel));
+        (looked_up.await?, None)
+    } else {
+        let source = build::sources(&request, context);
+        let prepared = s2i_build::prepare(&engine, &source, &request, &renderer, cancel).await?;
+        (planned(&prepared, &request)?, Some(Arc::new(prepared)))
+    };
+    let (kind, facts) = match &prepared {
+        Some(prepared) => (Source::Upload, facts(prepared)),
+        None => {
+            let source = Some(args.source.public());
+            (Source::Git, Facts { source, ..Facts::default() })
+        }
+    };
+    let job = job::job(args, words, &images, kind, facts)?;
+    let object = job.object().map_err(ClusterError::from)?;
+    let submitted = cluster.submit(&object).await.map_err(ClusterError::from)?;
+    follow::announce(&submitted, &cluster, &renderer);
+    let options = Run {
+        source: prepared.map(source::open),
+        patience: patience(args.cluster.wait),
+        detach: args.cluster.detach,
+        ..Run::default()
+    };
+    let outcome = match follow::run(&submitted.build, options, &renderer, cancel).await {
+        Err(Error::Cluster(ClusterError::Run(RunError::Detached(name)))) => {
+            renderer.answer(&format!("{name}\n"), &json!({"event": "detached", "job": name}));
+            return Ok(ExitCode::SUCCESS);
+        }
+        done => done?,
+    };
+    if let Some(file) = &args.result.metadata_file {
+        let metadata = json!({
+            "digest": outcome.digest,
+            "names": args.names().iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "builder": images.builder.to_string(),
+            "source": {"location": object.metadata.annotations.as_ref().and_then(|all| all.get(s2i_kube::job::SOURCE_ANNOTATION)), "commit": outcome.commit},
+            "job": outcome.job,
+            "pod": outcome.pod,
+            "steps": outcome.steps,
+        });
+        files::write(&context.host.working_dir.join(file), &format!("{metadata:#}\n"))?;
+    }
+    let reference = follow::reference(&outcome).unwrap_or_default();
+    renderer.completed(&Printable::line(&reference).to_string(), context.host);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Refuses options for files and services of this machine.
+fn check(args: &Build) -> Result<(), ClusterError> {
+    if args.builder.is_none() {
+        return Err(ClusterError::Missing("the name of the builder"));
+    }
+    let option = if args.result.iidfile.is_some() {
+        "--iidfile"
+    } else if !args.secret.is_empty() {
+        "--secret"
+    } else if args.previous.incremental && args.runtime_image.is_some() {
+        "--incremental with --runtime-image"
+    } else {
+        return match pod::unsupported(args) {
+            Some(option) => Err(ClusterError::Unsupported(option)),
+            None => Ok(()),
+        };
+    };
+    Err(ClusterError::Unsupported(option))
+}
+
+/// Returns the images of a plan.
+fn planned(prepared: &PreparedBuild, request: &BuildRequest) -> Result<job::Images, Error> {
+    let plan = prepared.plan();
+    let images = &plan.inputs.images;
+    let stage = plan.stage(StageName::Build);
+    let runtime = match (&request.runtime, &images.runtime) {
+        (Some(named), Some(found)) => Some(pinned(&named.image, found.digest.as_deref())?),
+        _ => None,
+    };
+    Ok(job::Images {
+        builder: pinned(&images.builder.reference, images.builder.digest.as_deref())?,
+        runtime,
+        user: stage.map(|stage| stage.user.name.clone()).unwrap_or_default(),
+    })
+}
+
+/// Looks up the images of a build whose source is fetched in the cluster.
+async fn look_up(
+    engine: &InPlaceEngine,
+    request: &BuildRequest,
+    context: BuildContext<'_>,
+) -> Result<job::Images, Error> {
+    let base = engine.base().await?;
+    let builder = engine.resolve(&base.name, PullPolicy::Always, context).await?;
+    let runtime = match &request.runtime {
+        Some(runtime) => {
+            let found = engine.resolve(&runtime.image, PullPolicy::Always, context).await?;
+            Some(pinned(&runtime.image, found.digest.as_deref())?)
+        }
+        None => None,
+    };
+    let user = request.assemble_user.clone().unwrap_or_else(|| user_of(&builder));
+    Ok(job::Images {
+        builder: pinned(&builder.name, builder.digest.as_deref())?,
+        runtime,
+        user,
+    })
+}
+
+/// Returns the user of `assemble` in a builder.
+fn user_of(builder: &ImageFacts) -> String {
+    let (labels, _) = ImageLabels::read(&builder.config.labels, &builder.config.env);
+    labels.assemble_user.unwrap_or_else(|| builder.config.user.clone())
+}
+
+/// Returns the name of an image with the digest by which its registry has it, so that all steps use the same one.
+fn pinned(name: &ImageRef, digest: Option<&str>) -> Result<ImageRef, Error> {
+    match digest {
+        Some(digest) if name.digest().is_none() => Ok(format!("{name}@{digest}").parse()?),
+        _ => Ok(name.clone()),
+    }
+}
+
+fn facts(prepared: &PreparedBuild) -> Facts {
+    let origin = prepared.fetched().origin();
+    Facts {
+        source: Some(origin.location),
+        revision: origin.commit.map(|commit| commit.id),
+        ..Facts::default()
+    }
+}

@@ -1,0 +1,90 @@
+//! The failures of builds in a cluster.
+
+use s2i_kube::{
+    client::{ApiError, ConnectError, Kind, RunError},
+    job::JobError,
+};
+use thiserror::Error;
+
+use crate::{
+    error::interrupt_code,
+    exit::{self, Code},
+};
+
+/// The reason why a build in a cluster fails.
+#[derive(Debug, Error)]
+pub(crate) enum ClusterError {
+    /// The cluster is not known.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// No Job can be made of the request.
+    #[error(transparent)]
+    Job(#[from] JobError),
+    /// The cluster refuses a request or does not answer.
+    #[error(transparent)]
+    Api(#[from] ApiError),
+    /// The build has failed or can't be followed.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// The source of a build was on another machine.
+    #[error("the source of the build `{0}` was uploaded, and the cluster has it no more")]
+    SourceIsGone(String),
+    /// An option that a build in a cluster needs.
+    #[error("a build in a cluster needs {0}")]
+    Missing(&'static str),
+    /// An option that has no meaning in a cluster.
+    #[error("{0} can't be used for a build in a cluster")]
+    Unsupported(&'static str),
+}
+
+impl ClusterError {
+    pub(crate) fn exit_code(&self) -> Code {
+        match self {
+            Self::Connect(_) => exit::NO_ENGINE,
+            Self::Job(_) | Self::Missing(_) | Self::Unsupported(_) | Self::SourceIsGone(_) => {
+                exit::USAGE
+            }
+            Self::Api(_) => exit::CLUSTER,
+            Self::Run(err) => run_code(err),
+        }
+    }
+
+    pub(crate) fn hint(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::SourceIsGone(_) => "start it again with `s2i build --on cluster`",
+            Self::Unsupported("--secret") => {
+                "put the value into a Secret of the namespace, and name it with --build-secret"
+            }
+            Self::Unsupported(_) => {
+                "the file is on this machine; put what the build needs into the source or into a Secret"
+            }
+            _ => return None,
+        })
+    }
+}
+
+fn run_code(err: &RunError) -> Code {
+    match err {
+        RunError::Failed(failure) => match failure.kind {
+            Kind::Script => exit::SCRIPT_FAILED,
+            // The codes of steps are those of this program.
+            Kind::Step => match failure.code.and_then(|code| u8::try_from(code).ok()) {
+                Some(code) if exit::is_known(code) => Code(code),
+                _ => exit::CLUSTER,
+            },
+            Kind::Image => exit::NO_IMAGE,
+            Kind::Upload => exit::FETCH,
+            Kind::OutOfMemory => exit::OUT_OF_MEMORY,
+            Kind::Evicted | Kind::Disrupted => exit::EVICTED,
+            Kind::Deadline => exit::DEADLINE,
+            Kind::Unschedulable | Kind::CacheInUse => exit::UNSCHEDULABLE,
+            Kind::PodSecurity | Kind::Quota | Kind::Refused => exit::REFUSED,
+            Kind::Volume | Kind::Start | Kind::Deleted | Kind::NoResult | Kind::Unknown => {
+                exit::CLUSTER
+            }
+        },
+        RunError::Source(_) => exit::FETCH,
+        RunError::Interrupted(reason) => interrupt_code(*reason),
+        RunError::Follow { .. } | RunError::Cleanup { .. } | RunError::Detached(_) => exit::CLUSTER,
+    }
+}
