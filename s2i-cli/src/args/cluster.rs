@@ -1,8 +1,8 @@
 //! The command line of builds in a Kubernetes cluster.
 
-use std::{convert::Infallible, num::ParseIntError, str::FromStr, time::Duration};
+use std::{num::ParseIntError, str::FromStr, time::Duration};
 
-use clap::{Args, Subcommand, value_parser};
+use clap::{Args, Subcommand};
 
 /// The place of a build that is no engine of this machine: a cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]

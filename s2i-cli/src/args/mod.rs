@@ -44,11 +44,6 @@ use serde::Deserialize;
 
 use crate::error::{Error, reason};
 
-#[cfg(feature = "kube")]
-pub(crate) use self::{
-    canonical::build_options,
-    cluster::{Cluster, ClusterArgs, JobArgs, Named, OnCluster, Where},
-};
 pub(crate) use self::{
     build::{Build, LoadInto, PlanForm},
     create::Create,
@@ -64,6 +59,11 @@ pub(crate) use self::{
     shell::{Completion, Man},
     tls::TlsArgs,
     usage::Usage,
+};
+#[cfg(feature = "kube")]
+pub(crate) use self::{
+    canonical::build_options,
+    cluster::{Cluster, JobArgs, Named, OnCluster, Where},
 };
 
 /// Source code in, runnable container image out, no Dockerfile.

@@ -74,18 +74,18 @@ pub(super) fn sentence(notice: &Notice) -> String {
         Notice::BuildsInCluster { job, namespace } => {
             format!("building in the cluster, as the job `{job}` of the namespace `{namespace}`")
         }
-        Notice::ClusterWaits { reason } => reason,
+        Notice::ClusterWaits { reason } => reason.clone(),
         Notice::PodCreated { pod, attempt: 1 } => format!("the pod is `{pod}`"),
         Notice::PodCreated { pod, attempt } => format!("the pod of try {attempt} is `{pod}`"),
         Notice::StepStarted { step } => format!("step {step}"),
         Notice::SourceUploaded { bytes } => {
-            format!("the source was received: {}", super::size(bytes))
+            format!("the source was received: {}", super::size(*bytes))
         }
         Notice::StepEnded {
             step,
             seconds,
             code,
-        } => step_ended(&step, seconds, code),
+        } => step_ended(step, *seconds, *code),
         Notice::Loading { engine, endpoint } => format!("loading it into {engine} at {endpoint}"),
         Notice::NoLogin { registry } => format!("there was no login for `{registry}`"),
     }

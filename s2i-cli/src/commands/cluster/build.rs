@@ -62,7 +62,13 @@ pub(crate) async fn run(
         Some(prepared) => (Source::Upload, facts(prepared)),
         None => {
             let source = Some(args.source.public());
-            (Source::Git, Facts { source, ..Facts::default() })
+            (
+                Source::Git,
+                Facts {
+                    source,
+                    ..Facts::default()
+                },
+            )
         }
     };
     let job = job::job(args, words, &images, kind, facts)?;
@@ -77,7 +83,10 @@ pub(crate) async fn run(
     };
     let outcome = match follow::run(&submitted.build, options, &renderer, cancel).await {
         Err(Error::Cluster(ClusterError::Run(RunError::Detached(name)))) => {
-            renderer.answer(&format!("{name}\n"), &json!({"event": "detached", "job": name}));
+            renderer.answer(
+                &format!("{name}\n"),
+                &json!({"event": "detached", "job": name}),
+            );
             return Ok(ExitCode::SUCCESS);
         }
         done => done?,
@@ -92,7 +101,10 @@ pub(crate) async fn run(
             "pod": outcome.pod,
             "steps": outcome.steps,
         });
-        files::write(&context.host.working_dir.join(file), &format!("{metadata:#}\n"))?;
+        files::write(
+            &context.host.working_dir.join(file),
+            &format!("{metadata:#}\n"),
+        )?;
     }
     let reference = follow::reference(&outcome).unwrap_or_default();
     renderer.completed(&Printable::line(&reference).to_string(), context.host);
@@ -131,7 +143,9 @@ fn planned(prepared: &PreparedBuild, request: &BuildRequest) -> Result<job::Imag
     Ok(job::Images {
         builder: pinned(&images.builder.reference, images.builder.digest.as_deref())?,
         runtime,
-        user: stage.map(|stage| stage.user.name.clone()).unwrap_or_default(),
+        user: stage
+            .map(|stage| stage.user.name.clone())
+            .unwrap_or_default(),
     })
 }
 
@@ -142,15 +156,22 @@ async fn look_up(
     context: BuildContext<'_>,
 ) -> Result<job::Images, Error> {
     let base = engine.base().await?;
-    let builder = engine.resolve(&base.name, PullPolicy::Always, context).await?;
+    let builder = engine
+        .resolve(&base.name, PullPolicy::Always, context)
+        .await?;
     let runtime = match &request.runtime {
         Some(runtime) => {
-            let found = engine.resolve(&runtime.image, PullPolicy::Always, context).await?;
+            let found = engine
+                .resolve(&runtime.image, PullPolicy::Always, context)
+                .await?;
             Some(pinned(&runtime.image, found.digest.as_deref())?)
         }
         None => None,
     };
-    let user = request.assemble_user.clone().unwrap_or_else(|| user_of(&builder));
+    let user = request
+        .assemble_user
+        .clone()
+        .unwrap_or_else(|| user_of(&builder));
     Ok(job::Images {
         builder: pinned(&builder.name, builder.digest.as_deref())?,
         runtime,
@@ -161,7 +182,9 @@ async fn look_up(
 /// Returns the user of `assemble` in a builder.
 fn user_of(builder: &ImageFacts) -> String {
     let (labels, _) = ImageLabels::read(&builder.config.labels, &builder.config.env);
-    labels.assemble_user.unwrap_or_else(|| builder.config.user.clone())
+    labels
+        .assemble_user
+        .unwrap_or_else(|| builder.config.user.clone())
 }
 
 /// Returns the name of an image with the digest by which its registry has it, so that all steps use the same one.

@@ -74,7 +74,10 @@ fn show<'a>(state: State, progress: &Progress<'a>, upload: &mut Option<TransferR
             progress.send(Event::Output(Output::Stdout, line.into_bytes()));
         }
         State::LogLost { step, error } => {
-            progress.warn([Diagnostic::new(format!("the log of {step}"), error.to_string())]);
+            progress.warn([Diagnostic::new(
+                format!("the log of {step}"),
+                error.to_string(),
+            )]);
         }
         State::StepEnded(end) => progress.notice(Notice::StepEnded {
             step: end.step.to_string(),
@@ -82,7 +85,10 @@ fn show<'a>(state: State, progress: &Progress<'a>, upload: &mut Option<TransferR
             code: end.code,
         }),
         State::Interrupted(error) => {
-            progress.warn([Diagnostic::new("the connection to the cluster", error.to_string())]);
+            progress.warn([Diagnostic::new(
+                "the connection to the cluster",
+                error.to_string(),
+            )]);
         }
         State::Ended(_) => progress.end_phase(),
     }

@@ -55,7 +55,9 @@ pub(super) fn job(
     facts: Facts,
 ) -> Result<BuildJob, ClusterError> {
     let options = &args.cluster.job;
-    let name = args.name().ok_or(ClusterError::Missing("a name for the image, after the builder or with --tag"))?;
+    let name = args.name().ok_or(ClusterError::Missing(
+        "a name for the image, after the builder or with --tag",
+    ))?;
     let user = if options.openshift {
         PodUser::Assigned
     } else {
@@ -103,12 +105,20 @@ fn resources(args: &Build) -> Result<Resources, JobError> {
     let mut resources = Resources::of_scripts();
     if let Some(memory) = limits.memory {
         let memory: s2i_kube::job::Quantity = memory.to_string().parse()?;
-        resources.requests.memory = resources.requests.memory.filter(|request| request.milli() <= memory.milli()).or_else(|| Some(memory.clone()));
+        resources.requests.memory = resources
+            .requests
+            .memory
+            .filter(|request| request.milli() <= memory.milli())
+            .or_else(|| Some(memory.clone()));
         resources.limits.memory = Some(memory);
     }
     if let Some(cpu) = limits.cpu_millis {
         let cpu: s2i_kube::job::Quantity = format!("{cpu}m").parse()?;
-        resources.requests.cpu = resources.requests.cpu.filter(|request| request.milli() <= cpu.milli()).or_else(|| Some(cpu.clone()));
+        resources.requests.cpu = resources
+            .requests
+            .cpu
+            .filter(|request| request.milli() <= cpu.milli())
+            .or_else(|| Some(cpu.clone()));
         resources.limits.cpu = Some(cpu);
     }
     Ok(resources)
@@ -121,7 +131,10 @@ fn arguments(args: &Build, words: &[OsString], images: &Images, source: Source) 
     if source == Source::Git {
         let context = args.context_dir.iter().filter(|dir| !dir.is_empty());
         arguments.extend(context.map(|dir| format!("--context-dir={dir}")));
-        let reference = args.git_ref.iter().filter(|reference| !reference.is_empty());
+        let reference = args
+            .git_ref
+            .iter()
+            .filter(|reference| !reference.is_empty());
         arguments.extend(reference.map(|reference| format!("--ref={reference}")));
     }
     let runtime = images.runtime.iter();

@@ -82,10 +82,17 @@ async fn check(
             text += &format!("         {remedy}\n");
         }
     }
-    let is_bad = findings.iter().any(|finding| finding.level == Level::Problem);
-    let object = json!({"event": "cluster-checked", "namespace": cluster.namespace(), "findings": findings});
+    let is_bad = findings
+        .iter()
+        .any(|finding| finding.level == Level::Problem);
+    let object =
+        json!({"event": "cluster-checked", "namespace": cluster.namespace(), "findings": findings});
     context.renderer().answer(&text, &object);
-    Ok(if is_bad { exit::CLUSTER.into() } else { ExitCode::SUCCESS })
+    Ok(if is_bad {
+        exit::CLUSTER.into()
+    } else {
+        ExitCode::SUCCESS
+    })
 }
 
 async fn list(
@@ -94,7 +101,10 @@ async fn list(
     context: &CommandContext<'_>,
 ) -> Result<ExitCode, Error> {
     let cluster = connect(place).await?;
-    let builds = cluster.builds(application).await.map_err(ClusterError::from)?;
+    let builds = cluster
+        .builds(application)
+        .await
+        .map_err(ClusterError::from)?;
     let text = builds.iter().fold(String::new(), |text, build| {
         let output = build.facts.output.as_deref().unwrap_or_default();
         let status = json!(build.status);
@@ -117,7 +127,8 @@ async fn list(
             })
         })
         .collect();
-    let object = json!({"event": "cluster-builds", "namespace": cluster.namespace(), "builds": objects});
+    let object =
+        json!({"event": "cluster-builds", "namespace": cluster.namespace(), "builds": objects});
     context.renderer().answer(&text, &object);
     Ok(ExitCode::SUCCESS)
 }
@@ -152,11 +163,18 @@ async fn retry(
     cancel: &CancelToken,
 ) -> Result<ExitCode, Error> {
     let cluster = connect(&named.place).await?;
-    let job = cluster.build(&named.name).job().await.map_err(ClusterError::from)?;
+    let job = cluster
+        .build(&named.name)
+        .job()
+        .await
+        .map_err(ClusterError::from)?;
     if needs_source(&job) {
         return Err(ClusterError::SourceIsGone(named.name.clone()).into());
     }
-    let submitted = cluster.retry(&named.name).await.map_err(ClusterError::from)?;
+    let submitted = cluster
+        .retry(&named.name)
+        .await
+        .map_err(ClusterError::from)?;
     let renderer = context.renderer();
     follow::announce(&submitted, &cluster, &renderer);
     let options = Run {

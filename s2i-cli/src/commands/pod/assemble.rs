@@ -25,7 +25,9 @@ pub(super) async fn run(
     build_here::prepare_process();
     let engine = open(args, Step::Assemble, context)?;
     let (mut request, renderer) = build::inputs(&engine, args, context, cancel).await?;
-    request.secrets.extend(secrets::read_dirs(SECRETS.as_ref())?);
+    request
+        .secrets
+        .extend(secrets::read_dirs(SECRETS.as_ref())?);
     let base = engine.base().await?;
     build_here::adapt(&mut request, &base, context.host);
     request.source = Received::request(args.exclude.clone())?;
