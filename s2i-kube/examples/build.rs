@@ -27,7 +27,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut build = BuildJob::new(name, Source::Upload, builder, PodUser::Id(uid.parse()?));
     build.agent.clone_from(agent);
     build.args = vec![".".to_owned(), builder.clone(), image.clone()];
-    build.retries = 0;
     let submitted = cluster.submit(&build.object()?).await?;
     for warning in submitted.warnings {
         println!("warning: {}", warning.words);

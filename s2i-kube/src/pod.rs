@@ -43,6 +43,12 @@ elif [ -f "$LOGINS/.dockerconfigjson" ]; then
 fi
 "#;
 
+/// The push, whose only output is the name of the image with its digest.
+const PUSH: &str = r#"result=`/usr/bin/s2i pod push`
+printf '%s' "${result##*@}" > "$DIGEST_FILE"
+if [ -n "$URL_FILE" ]; then printf '%s' "$IMAGE" > "$URL_FILE"; fi
+"#;
+
 /// The parts of a step in which the pipelines differ.
 pub(crate) struct Step {
     pub(crate) name: &'static str,
@@ -62,9 +68,10 @@ impl Step {
         self.of_agent(&script, &json!([mount("in", false), mount("tmp", false)]))
     }
 
-    /// Returns the step that pushes the image. Its variables name the files that get the results.
-    pub(crate) fn push(self, options: &str) -> Value {
-        let script = format!("set -ef\n{LOGINS}exec {AGENT_PROGRAM} pod push{options}\n");
+    /// Returns the step that pushes the image. Its variables name the files that get the digest and, if the pipeline
+    /// wants it, the name.
+    pub(crate) fn push(self) -> Value {
+        let script = format!("set -ef\n{LOGINS}{PUSH}");
         let mounts = json!([mount("in", true), mount("out", true), mount("tmp", false)]);
         self.of_agent(&script, &mounts)
     }
@@ -93,13 +100,13 @@ impl Step {
     }
 }
 
-/// Returns a step with a script of an image: `assemble` or `assemble-runtime`.
-pub(crate) fn assemble(name: &str, image: &str) -> Value {
+/// Returns the step with user code, in the container of the builder image.
+pub(crate) fn assemble(image: &str) -> Value {
     json!({
-        "name": name,
+        "name": "assemble",
         "image": image,
         "command": [COPIED_PROGRAM],
-        "args": ["pod", name],
+        "args": ["pod", "assemble"],
         "securityContext": restricted(),
         "volumeMounts": [mount("in", true), mount("out", false)],
     })

@@ -91,7 +91,7 @@ impl Strategy {
             ],
             "steps": [
                 prepare(),
-                pod::assemble("assemble", "$(params.builder-image)"),
+                pod::assemble("$(params.builder-image)"),
                 push(),
             ],
             "volumes": [{"name": VOLUME, "emptyDir": {}, "overridable": false}],
@@ -214,10 +214,10 @@ fn push() -> Value {
         name: "push",
         image: "$(params.agent-image)".into(),
         env: vec![
+            ("IMAGE", "$(params.shp-output-image)".into()),
             ("DIGEST_FILE", "$(results.shp-image-digest.path)".into()),
-            ("SIZE_FILE", "$(results.shp-image-size.path)".into()),
         ],
         args: Vec::new(),
     }
-    .push(" --digest-file=\"$DIGEST_FILE\" --size-file=\"$SIZE_FILE\"")
+    .push()
 }

@@ -29,14 +29,12 @@ pub struct Task {
     pub agent_image: ImageRef,
     /// The user ID of all steps, which is that of the builder images; `None` for the ones that `OpenShift` assigns.
     pub uid: Option<u32>,
-    /// Whether the runtime image runs its `assemble-runtime`. Then, the parameter `RUNTIME_IMAGE` is required.
-    pub assemble_runtime: bool,
     /// The size of source and layer together, as a quantity, for example `4Gi`; `None` for no limit.
     pub size_limit: Option<String>,
 }
 
 impl Task {
-    /// A Task for builders with the user 1001, as most have, that never runs `assemble-runtime`.
+    /// A Task for builders with the user 1001, as most have.
     #[must_use]
     pub fn new(name: Name, agent_image: ImageRef) -> Self {
         Self {
@@ -44,7 +42,6 @@ impl Task {
             namespace: None,
             agent_image,
             uid: Some(1001),
-            assemble_runtime: false,
             size_limit: None,
         }
     }
@@ -52,14 +49,8 @@ impl Task {
     /// Returns the Task.
     #[must_use]
     pub fn object(&self) -> Value {
-        let mut steps = vec![
-            prepare(),
-            pod::assemble("assemble", "$(params.BUILDER_IMAGE)"),
-        ];
-        if self.assemble_runtime {
-            steps.push(pod::assemble("assemble-runtime", "$(params.RUNTIME_IMAGE)"));
-        }
-        steps.push(push());
+        let assemble = pod::assemble("$(params.BUILDER_IMAGE)");
+        let steps = [prepare(), assemble, push()];
         let mut spec = json!({
             "description": "Builds an image from source in the container of a builder image, without privileges, and pushes it.",
             "params": self.params(),
@@ -104,13 +95,6 @@ impl Task {
     }
 
     fn params(&self) -> Value {
-        let mut runtime = text(
-            "RUNTIME_IMAGE",
-            "The image that receives the artifacts and becomes the base of the result",
-        );
-        if !self.assemble_runtime {
-            runtime["default"] = json!("");
-        }
         let mut list = text("ENV_VARS", "The variables of the build, each as NAME=VALUE");
         list["type"] = json!("array");
         list["default"] = json!([]);
@@ -120,7 +104,11 @@ impl Task {
                 "The builder image, in whose container assemble runs"
             ),
             text("IMAGE", "The name of the image that is built"),
-            runtime,
+            optional(
+                "RUNTIME_IMAGE",
+                "The image that receives the artifacts and becomes the base of the result",
+                ""
+            ),
             optional(
                 "RUNTIME_ARTIFACTS",
                 "The artifacts for the runtime image; empty for those of its label",
@@ -183,18 +171,18 @@ fn prepare() -> Value {
 }
 
 fn push() -> Value {
-    let options = " --digest-file=\"$DIGEST_FILE\" --url-file=\"$URL_FILE\"";
     let mut step = Step {
         name: "push",
         image: "$(params.AGENT_IMAGE)".into(),
         env: vec![
+            ("IMAGE", "$(params.IMAGE)".into()),
             ("DIGEST_FILE", "$(results.IMAGE_DIGEST.path)".into()),
             ("URL_FILE", "$(results.IMAGE_URL.path)".into()),
             ("LOGINS", LOGINS.into()),
         ],
         args: Vec::new(),
     }
-    .push(options);
+    .push();
     step["workspaces"] = logins();
     step
 }

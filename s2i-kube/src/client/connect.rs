@@ -198,15 +198,15 @@ contexts:
 - {name: second, context: {cluster: c, user: u}}
 "#;
 
-    /// Connects with a kubeconfig of this content.
+    /// Connects with a kubeconfig of this text.
     async fn connect(
-        content: &str,
+        yaml: &str,
         context: Option<&str>,
         namespace: Option<&str>,
     ) -> Result<Cluster, ConnectError> {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("config");
-        std::fs::write(&file, content).unwrap();
+        std::fs::write(&file, yaml).unwrap();
         let target = Target {
             context: context.map(str::to_owned),
             namespace: namespace.map(str::to_owned),

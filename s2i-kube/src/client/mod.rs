@@ -28,7 +28,7 @@
 //! ```
 //!
 //! A build runs without its client once it has its source. [`Cluster::build`] names one that another client has
-//! started: [`run()`] without a source follows it, [`Build::cancel`] ends it, and [`Cluster::retry`] starts it again.
+//! started: [`run()`] with [`Run::watching`] follows it, [`Build::cancel`] ends it, and [`Cluster::retry`] starts it again.
 //!
 //! Nothing here waits for ever without a word: [`diagnose()`] is a function of what the cluster has written about the
 //! build, and returns what it waits for, or why it can't go on. [`Cluster::check`] looks for such reasons before there

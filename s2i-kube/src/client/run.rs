@@ -33,6 +33,18 @@ pub struct Run {
     pub without_logs: bool,
 }
 
+impl Run {
+    /// Returns how a command runs a build that it has not created: it only watches, and leaves the Job in all cases.
+    #[must_use]
+    pub fn watching() -> Self {
+        Self {
+            on_interrupt: OnInterrupt::Leave,
+            keep_failed: true,
+            ..Self::default()
+        }
+    }
+}
+
 impl std::fmt::Debug for Run {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Run")

@@ -9,8 +9,8 @@ use super::secret::MAX_SECRET_BYTES;
 pub enum JobError {
     /// A name that objects of Kubernetes can't have.
     #[error(
-        "`{name}` can't be the name of {what}: it may have up to {longest} small letters, digits and `-`, beginning \
-         with a letter and ending with a letter or digit; choose another name"
+        "`{name}` can't be the name of {what}: it may have up to {longest} small letters, digits and `-`, beginning and \
+         ending with a letter or digit; choose another name"
     )]
     Name {
         /// The object that was to get the name.

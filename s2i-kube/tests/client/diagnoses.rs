@@ -69,6 +69,14 @@ fn script_that_failed_ends_the_build_with_its_step_and_code() {
 }
 
 #[test]
+fn script_that_failed_is_named_after_its_pod_was_deleted_too() {
+    let failed = ended(4, "Error", r#"{"error": "no compiler", "code": 4}"#);
+    let mut scene = Scene::at("assemble", &failed).failed("PodFailurePolicy", "");
+    scene.pods[0]["metadata"]["deletionTimestamp"] = "2026-11-20T20:55:00Z".into();
+    assert_eq!(scene.fatal(0).kind, Kind::Script);
+}
+
+#[test]
 fn failed_step_is_explained_by_the_end_of_its_log_without_a_message() {
     let scene = Scene::at(
         "push",

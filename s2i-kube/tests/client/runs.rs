@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use s2i_build::CancelToken;
-use s2i_kube::client::{Kind as Failure, OnInterrupt, Patience, Run, RunError, run};
+use s2i_kube::client::{Kind as Failure, Patience, Run, RunError, run};
 use serde_json::json;
 
 use super::{
@@ -47,9 +47,7 @@ async fn build_that_is_only_watched_stays() {
             node: Duration::from_secs(20),
             ..Patience::default()
         },
-        on_interrupt: OnInterrupt::Leave,
-        keep_failed: true,
-        ..Run::default()
+        ..Run::watching()
     };
     let error = run(
         &server.build(),

@@ -77,25 +77,12 @@ fn strategy_of_a_namespace_is_of_its_own_kind() {
 }
 
 #[test]
-fn runtime_image_runs_its_script_in_a_step_of_its_own() {
+fn platform_may_assign_the_user_and_the_size_has_a_limit() {
     let mut task = task();
-    task.assemble_runtime = true;
     task.uid = None;
     task.size_limit = Some("4Gi".into());
     let object = task.object();
     assert_valid(std::slice::from_ref(&object));
-    let names: Vec<_> = steps(&object)
-        .iter()
-        .map(|step| step["name"].as_str().unwrap())
-        .collect();
-    assert_eq!(names, ["prepare", "assemble", "assemble-runtime", "push"]);
-    assert_eq!(steps(&object)[2]["image"], "$(params.RUNTIME_IMAGE)");
-    let params = object["spec"]["params"].as_array().unwrap();
-    let runtime = params
-        .iter()
-        .find(|param| param["name"] == "RUNTIME_IMAGE")
-        .unwrap();
-    assert!(runtime["default"].is_null());
     assert!(object["spec"]["stepTemplate"].is_null());
     assert_eq!(object["spec"]["volumes"][0]["emptyDir"]["sizeLimit"], "4Gi");
 }
@@ -195,5 +182,32 @@ fn script_of_a_step_passes_values_on_unchanged() {
             &[]
         ),
         "<pod><prepare><--><--incremental><--tls-verify=false><--></src><b><i>"
+    );
+}
+
+/// Runs the script of the step `push` with a program in place of s2i that writes a name with a digest.
+#[cfg(unix)]
+#[test]
+fn results_of_a_push_are_its_digest_and_its_name() {
+    let object = task().object();
+    let push = &steps(&object)[2];
+    let script = push["command"][2].as_str().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let [digest, url] = ["digest", "url"].map(|name| dir.path().join(name));
+    let run = |program: &str| {
+        let script = script.replace("/usr/bin/s2i pod push", program);
+        let mut command = std::process::Command::new("/bin/sh");
+        command.env_clear().args(["-c", &script, "push"]);
+        command.envs([("IMAGE", "registry.example.org:5000/web:1"), ("LOGINS", "")]);
+        command.envs([("DIGEST_FILE", &digest), ("URL_FILE", &url)]);
+        command.status().unwrap().success()
+    };
+    assert!(!run("false"));
+    assert!(!digest.exists());
+    assert!(run("echo registry.example.org:5000/web@sha256:0a"));
+    assert_eq!(std::fs::read_to_string(digest).unwrap(), "sha256:0a");
+    assert_eq!(
+        std::fs::read_to_string(url).unwrap(),
+        "registry.example.org:5000/web:1"
     );
 }

@@ -73,7 +73,7 @@ pub(crate) struct ObjectArgs {
 /// Show the commands that replace the builds of OpenShift in a file.
 #[derive(Debug, Args)]
 pub(crate) struct Import {
-    /// File with BuildConfigs and their image streams, as `oc get bc,is -o yaml` writes it; `-` for standard input
+    /// File with builds and their image streams, as `oc get bc,is -o yaml` writes it; `-` for standard input
     pub(crate) file: PathBuf,
 }
 

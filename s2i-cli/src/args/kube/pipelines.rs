@@ -39,9 +39,6 @@ pub(crate) struct Tekton {
     /// Name of the Task
     #[arg(default_value = "s2i")]
     pub(crate) name: Name,
-    /// Run the script assemble-runtime of the runtime image, which every run has to name then
-    #[arg(long)]
-    pub(crate) assemble_runtime: bool,
     /// Limit the size of source and layer together, as a quantity, for example 4Gi
     #[arg(long, value_name = "SIZE")]
     pub(crate) size_limit: Option<String>,

@@ -18,7 +18,6 @@ pub(super) fn tekton(args: &Tekton) -> Value {
     let task = tekton::Task {
         namespace: args.objects.namespace.clone(),
         uid: args.agent.uid(),
-        assemble_runtime: args.assemble_runtime,
         size_limit: args.size_limit.clone(),
         ..tekton::Task::new(args.name.clone(), args.agent.agent_image.clone())
     };

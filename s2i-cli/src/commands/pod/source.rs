@@ -15,14 +15,14 @@ use s2i_build::{
     stream::ArchiveReader,
 };
 use s2i_core::{
-    Script, ScriptsUrl,
+    Printable, Script, ScriptsUrl,
     archive::{self, Limits},
     bounds,
     upload::Receiver,
 };
 
 use super::{INPUT, PodError};
-use crate::{error::Error, sources::Sources};
+use crate::{error::Error, render, sources::Sources};
 
 /// The directory with the files, in [`INPUT`].
 const FILES: &str = "source";
@@ -38,8 +38,11 @@ pub(super) fn receive() -> Result<Origin, PodError> {
     let input = BufReader::with_capacity(1 << 20, io::stdin().lock());
     let (origin, mut receiver) = Receiver::new(input).map_err(PodError::Upload)?;
     unpack(&mut receiver)?;
-    receiver.finish().map_err(PodError::Upload)?;
+    let length = receiver.finish().map_err(PodError::Upload)?;
     keep(&origin)?;
+    // The sender waits for this line, which nothing else of the step writes to standard output.
+    let line = format!("received the source: {length} bytes\n");
+    render::write_stdout(&Printable::lines(&line));
     Ok(origin)
 }
 

@@ -11,6 +11,9 @@ use crate::{
 /// The exit code of a step that could not read its input: `s2i exit-codes` lists it.
 pub(crate) const INPUT_REJECTED: i32 = 24;
 
+/// The exit codes of containers that a node has ended: those of SIGKILL and SIGTERM.
+const KILLED: [i32; 2] = [137, 143];
+
 /// Returns the steps that the node has described, in order.
 pub(crate) fn steps(pod: &Pod) -> impl Iterator<Item = (Step, &ContainerStatus)> {
     let status = pod.status.as_ref();
@@ -117,9 +120,9 @@ fn failure_of_pod(pod: &Pod) -> Option<Failure> {
             .or_else(|| condition.reason.clone());
         return Some(Failure::new(Kind::Disrupted, words.unwrap_or_default()));
     }
-    // A pod that was deleted is only known to have failed if a step of it was cut.
+    // A pod may be deleted after its end; it has failed by that only if a step was cut.
     let cut = steps(pod).any(|(_, status)| {
-        is_running(status) || terminated(status).is_some_and(|end| end.exit_code != 0)
+        is_running(status) || terminated(status).is_some_and(|end| KILLED.contains(&end.exit_code))
     });
     let deleted = pod.metadata.deletion_timestamp.is_some() && cut;
     deleted.then(|| Failure::new(Kind::Disrupted, "the pod was deleted"))

@@ -59,6 +59,8 @@ pub struct Follow {
     waiting: Option<Waiting>,
     /// When something has happened at last.
     moved: Instant,
+    /// True from the loss of a connection to the next change.
+    is_interrupted: bool,
     /// The end of the build, and when it was seen: logs are completed after it.
     end: Option<(End, Instant)>,
     done: bool,
@@ -82,6 +84,7 @@ impl Follow {
             pending: VecDeque::new(),
             waiting: None,
             moved: Instant::now(),
+            is_interrupted: false,
             end: None,
             done: false,
         }
@@ -120,27 +123,40 @@ impl Follow {
     }
 
     fn take(&mut self, input: Input) -> Result<(), FollowError> {
-        let interrupted = match input {
-            Input::Job(change) => self.seen.job(*change?),
-            Input::Pods(change) => self.seen.pod(*change?),
-            Input::Events(change) => self.seen.event(*change?),
-            Input::Clock => None,
+        match input {
+            Input::Job(change) => {
+                let interrupted = self.seen.job(*change?);
+                self.connection(interrupted);
+            }
+            Input::Pods(change) => {
+                let interrupted = self.seen.pod(*change?);
+                self.connection(interrupted);
+            }
+            Input::Events(change) => {
+                let interrupted = self.seen.event(*change?);
+                self.connection(interrupted);
+            }
+            Input::Clock => {}
             Input::Log { pod, step, piece } => {
                 let state = self.steps.log(pod, step, piece);
                 self.push(state);
-                None
             }
-            Input::Sent(sent) => {
-                self.push([State::Upload { sent }]);
-                None
-            }
-            Input::Uploaded(uploaded) => {
-                self.uploaded(uploaded)?;
-                None
-            }
-        };
-        self.push(interrupted.map(State::Interrupted));
+            Input::Sent(sent) => self.push([State::Upload { sent }]),
+            Input::Uploaded(uploaded) => self.uploaded(uploaded)?,
+        }
         Ok(())
+    }
+
+    /// Reports a lost connection once, however many streams and tries it takes. It is no progress of the build.
+    fn connection(&mut self, interrupted: Option<ApiError>) {
+        let is_lost = interrupted.is_some();
+        if self.is_interrupted && !is_lost {
+            // Nothing was seen meanwhile, so nothing is known to have stood still.
+            self.moved = Instant::now();
+        }
+        let new = interrupted.filter(|_| !self.is_interrupted);
+        self.pending.extend(new.map(State::Interrupted));
+        self.is_interrupted = is_lost;
     }
 
     fn uploaded(&mut self, uploaded: Result<u64, UploadError>) -> Result<(), FollowError> {
@@ -222,11 +238,11 @@ impl Follow {
         }
     }
 
-    /// Reports a new reason at once, and one of the moments between two steps only if it lasts.
+    /// Reports a new reason: those that need a change elsewhere at once, others if they last.
     fn wait(&mut self, waiting: Waiting) {
-        let moment = matches!(
+        let moment = !matches!(
             waiting.reason,
-            Reason::Start | Reason::Controller | Reason::Node
+            Reason::Cache | Reason::Refused | Reason::Suspended
         );
         let brief = moment && self.moved.elapsed() < 2 * TICK;
         let known = self.waiting.as_ref().is_some_and(|known| {
