@@ -3,7 +3,6 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
-    thread,
     time::Duration,
 };
 
@@ -11,8 +10,9 @@ use anyhow::{Context, Result};
 use rustix::mount::{UnmountFlags, unmount};
 
 use crate::{
-    api, cni,
+    api, cgroups, cni,
     kind::Kind,
+    kubernetes,
     network::Bridge,
     podman_user,
     process::{self, Process},
@@ -28,15 +28,14 @@ pub(crate) fn all(kind: Kind) -> Result<()> {
     let dir = kind.dir();
     let record = Record::load(kind).unwrap_or_default();
     remove_containers(kind, &record);
-    for process in record.processes.iter().rev() {
-        process.end(PATIENCE)?;
-    }
-    for stray in process::strays(&dir, &format!("{}/", kind.cgroup())) {
-        stray.kill()?;
+    if kind == Kind::Kubernetes {
+        kubernetes::stop(&record, &dir)?;
+    } else {
+        end_processes(kind, &record)?;
     }
     unmount_below(&dir)?;
     remove_shim_sockets(&dir)?;
-    remove_cgroups(kind)?;
+    cgroups::remove(kind)?;
     if let Some(bridge) = Bridge::of(kind) {
         cni::remove_chains(&record, bridge)?;
         bridge.down()?;
@@ -50,6 +49,15 @@ pub(crate) fn all(kind: Kind) -> Result<()> {
     }
 }
 
+/// Ends the daemons of an engine, and then the processes that they left.
+fn end_processes(kind: Kind, record: &Record) -> Result<()> {
+    for process in record.processes.iter().rev() {
+        process.end(PATIENCE)?;
+    }
+    let strays = process::strays(&kind.dir(), &format!("{}/", kind.cgroup()));
+    strays.iter().try_for_each(Process::kill)
+}
+
 /// Removes containers through the engine's API. If this fails, their processes and mounts are found without it.
 fn remove_containers(kind: Kind, record: &Record) {
     let Some(endpoint) = &record.endpoint else {
@@ -58,7 +66,8 @@ fn remove_containers(kind: Kind, record: &Record) {
     if !record.processes.iter().all(Process::is_alive) {
         return;
     }
-    if kind == Kind::Registry {
+    // These have no API of Docker.
+    if matches!(kind, Kind::Registry | Kind::Kubernetes) {
         return;
     }
     if let Err(err) = api::remove_containers(&endpoint.url) {
@@ -99,49 +108,6 @@ fn mounts_below(table: &str, dir: &Path) -> Vec<PathBuf> {
     let mut points: Vec<_> = points.filter(|point| point.starts_with(dir)).collect();
     points.reverse();
     points
-}
-
-/// Removes the control groups in every hierarchy of version 1 and in that of version 2.
-fn remove_cgroups(kind: Kind) -> Result<()> {
-    let name = kind.cgroup();
-    let name = name.trim_start_matches('/');
-    for hierarchy in hierarchies() {
-        let group = hierarchy.join(name);
-        if group.is_dir() {
-            remove_cgroup(&group, 50)
-                .with_context(|| format!("can't remove the control group `{}`", group.display()))?;
-        }
-        // Podman has no option for this group, which other Podmans may use too. Then it stays.
-        if kind == Kind::Podman {
-            drop(remove_cgroup(&hierarchy.join("libpod_parent"), 1));
-        }
-    }
-    Ok(())
-}
-
-fn hierarchies() -> Vec<PathBuf> {
-    let root = PathBuf::from("/sys/fs/cgroup");
-    let below = fs::read_dir(&root).into_iter().flatten().flatten();
-    let below = below.map(|entry| entry.path());
-    let dirs = below.filter(|path| path.is_dir());
-    dirs.chain([root.clone()]).collect()
-}
-
-/// Removes a control group. It is busy for a moment after its last process, so there are several attempts, 0.1 s
-/// apart.
-fn remove_cgroup(group: &Path, attempts: u32) -> io::Result<()> {
-    let children = fs::read_dir(group)?.flatten().map(|entry| entry.path());
-    for child in children.filter(|path| path.is_dir()) {
-        remove_cgroup(&child, attempts)?;
-    }
-    for _ in 1..attempts {
-        match fs::remove_dir(group) {
-            Err(err) if err.kind() == io::ErrorKind::ResourceBusy => {}
-            removed => return removed,
-        }
-        thread::sleep(Duration::from_millis(100));
-    }
-    fs::remove_dir(group)
 }
 
 #[cfg(test)]

@@ -2,16 +2,11 @@
 //!
 //! containerd and its shim are those of the host.
 
-use std::{
-    ffi::OsString,
-    io::{BufRead, BufReader},
-    path::PathBuf,
-    process::{Command, Stdio},
-};
+use std::{ffi::OsString, path::PathBuf, process::Command};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 
-use crate::{docker, paths};
+use crate::{docker, go, paths};
 
 /// A program that is built from a module. Versions are pinned only here.
 struct Built {
@@ -77,35 +72,7 @@ impl Built {
         command
             .env("GOBIN", self.dir()?)
             .env("CGO_ENABLED", self.cgo);
-        command.current_dir("/").stderr(Stdio::piped());
-        let mut child = command.spawn().context("can't start `go`")?;
-        if let Some(stderr) = child.stderr.take() {
-            report(BufReader::new(stderr));
-        }
-        let status = child.wait().context("can't wait for `go`")?;
-        ensure!(
-            status.success(),
-            "building {} ended with {status}",
-            self.program
-        );
-        Ok(())
-    }
-}
-
-/// Prints the number of packages that the compiler lists, one per line, and all other lines.
-fn report(lines: impl BufRead) {
-    let mut packages = 0;
-    for line in lines.lines().map_while(Result::ok) {
-        if line.contains(' ') {
-            if !line.starts_with("go: downloading") {
-                eprintln!("{line}");
-            }
-            continue;
-        }
-        packages += 1;
-        if packages % 100 == 0 {
-            eprintln!("  {packages} packages compiled");
-        }
+        go::run(command.current_dir("/"), self.program)
     }
 }
 

@@ -25,16 +25,19 @@ pub enum Kind {
     PodmanUser,
     /// Debian's registry on loopback.
     Registry,
+    /// A Kubernetes of one node with a registry, built from source.
+    Kubernetes,
 }
 
 impl Kind {
     /// All kinds, in the order in which they are listed.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Docker,
         Self::DockerLatest,
         Self::Podman,
         Self::PodmanUser,
         Self::Registry,
+        Self::Kubernetes,
     ];
 
     /// Returns the name for the command line.
@@ -46,6 +49,7 @@ impl Kind {
             Self::Podman => "podman",
             Self::PodmanUser => "podman-user",
             Self::Registry => "registry",
+            Self::Kubernetes => "kubernetes",
         }
     }
 

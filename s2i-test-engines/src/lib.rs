@@ -1,8 +1,8 @@
-//! Container engines and a registry to test against, started and removed on demand.
+//! Container engines, a registry and a Kubernetes to test against, started and removed on demand.
 //!
 //! Each engine has its own folder below [`ROOT`], its own socket, its own bridge and its own NAT rules, so it
 //! does not affect other engines on the host. Debian's Docker 20.10 is the oldest supported version; the newest
-//! Docker is built from source. Starting and stopping an engine requires root.
+//! Docker is built from source, and so is [Kubernetes](kubernetes). Starting and stopping an engine requires root.
 //!
 //! ```no_run
 //! use s2i_test_engines::{Kind, down, up};
@@ -20,12 +20,15 @@
 )]
 
 pub mod api;
+mod cgroups;
 mod clean;
 mod cni;
 mod docker;
 mod docker_latest;
+mod go;
 pub mod host;
 mod kind;
+pub mod kubernetes;
 mod list;
 mod network;
 pub mod paths;
@@ -113,6 +116,7 @@ pub fn endpoint(kind: Kind) -> Option<Endpoint> {
 fn prepare(kind: Kind) -> Result<()> {
     match kind {
         Kind::DockerLatest => docker_latest::build(),
+        Kind::Kubernetes => kubernetes::build(),
         Kind::Docker | Kind::Podman | Kind::PodmanUser | Kind::Registry => Ok(()),
     }
 }
@@ -124,6 +128,7 @@ fn start(starting: &mut Starting) -> Result<Endpoint> {
         Kind::Podman => podman::start(starting),
         Kind::PodmanUser => podman_user::start(starting),
         Kind::Registry => registry::start(starting),
+        Kind::Kubernetes => kubernetes::start(starting),
     }
 }
 

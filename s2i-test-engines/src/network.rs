@@ -31,6 +31,7 @@ impl Bridge {
             Kind::Docker => ("s2i-docker", 1),
             Kind::DockerLatest => ("s2i-latest", 2),
             Kind::Podman => ("s2i-podman", 3),
+            Kind::Kubernetes => ("s2i-kube", 4),
             Kind::PodmanUser | Kind::Registry => return None,
         };
         Some(Self { name, net })

@@ -61,6 +61,14 @@ impl Process {
         &self.name
     }
 
+    /// Returns the processes that it started and that are still its children.
+    pub(crate) fn children(&self) -> Vec<Self> {
+        if !self.is_alive() {
+            return Vec::new();
+        }
+        matching(|pid| Stat::read(pid).is_some_and(|stat| stat.parent == self.pid))
+    }
+
     /// Returns whether the process is still running.
     pub(crate) fn is_alive(&self) -> bool {
         Stat::read(self.pid).is_some_and(|stat| stat.started == self.started && stat.state != 'Z')
@@ -167,6 +175,19 @@ fn is_stray(pid: i32, stat: &Stat, below: &str, cgroup: &str) -> bool {
     paths.any(|path| path.starts_with(cgroup))
 }
 
+/// Returns the running processes whose IDs match.
+pub(crate) fn matching(matches: impl Fn(i32) -> bool) -> Vec<Process> {
+    let all = pids().filter(|pid| matches(*pid));
+    let all = all.filter_map(|pid| Some((pid, Stat::read(pid)?)));
+    let running = all.filter(|(_, stat)| stat.state != 'Z');
+    let processes = running.map(|(pid, stat)| Process {
+        pid,
+        started: stat.started,
+        name: stat.name,
+    });
+    processes.collect()
+}
+
 fn pids() -> impl Iterator<Item = i32> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
@@ -224,6 +245,10 @@ mod tests {
         let log = std::env::temp_dir().join(format!("xtask-process-{}.log", std::process::id()));
         let (process, mut child) = spawn(detached(Path::new("sleep")).arg("60"), &log).unwrap();
         assert!(process.is_alive());
+        let this = i32::try_from(std::process::id()).unwrap();
+        let this = matching(|pid| pid == this).remove(0);
+        assert!(this.children().iter().any(|child| child.pid == process.pid));
+        assert!(process.children().is_empty());
         let other = Process {
             started: process.started + 1,
             ..process.clone()

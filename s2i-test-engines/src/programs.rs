@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, path::Path, process::Command};
 
 use anyhow::{Result, bail};
 
-use crate::{docker_latest, host, kind::Kind};
+use crate::{docker_latest, host, kind::Kind, kubernetes};
 
 /// A requirement of an engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +37,13 @@ const SHIM: Need = apt("containerd-shim-runc-v2", "containerd");
 const RUNC: Need = apt("runc", "runc");
 const PODMAN: Need = apt("podman", "podman");
 const CONMON: Need = apt("conmon", "conmon");
+const UNSHARE: Need = apt("unshare", "util-linux");
+const DOCKER_REGISTRY: Need = apt("docker-registry", "docker-registry");
+const CNI_BRIDGE: Need = apt("/usr/lib/cni/bridge", "containernetworking-plugins");
+const GO: Need = Need {
+    name: "go",
+    source: Source::Hand("unpack a release of Go, 1.26 or newer, and put its `bin` on PATH"),
+};
 const PRLIMIT: Need = apt("prlimit", "util-linux");
 
 const DOCKER: &[Need] = &[
@@ -51,10 +58,7 @@ const DOCKER: &[Need] = &[
 ];
 const DOCKER_LATEST: &[Need] = &[CONTAINERD, SHIM, IP, IPTABLES, SETSID];
 const DOCKER_LATEST_BUILD: &[Need] = &[
-    Need {
-        name: "go",
-        source: Source::Hand("unpack a release of Go, 1.26 or newer, and put its `bin` on PATH"),
-    },
+    GO,
     apt("gcc", "gcc"),
     apt("pkg-config", "pkg-config"),
     apt("/usr/include/seccomp.h", "libseccomp-dev"),
@@ -64,11 +68,11 @@ const PODMAN_ROOT: &[Need] = &[
     PODMAN,
     CONMON,
     RUNC,
-    apt("/usr/lib/cni/bridge", "containernetworking-plugins"),
+    CNI_BRIDGE,
     IP,
     IPTABLES,
     apt("iptables-restore", "iptables"),
-    apt("unshare", "util-linux"),
+    UNSHARE,
     PRLIMIT,
     SETSID,
 ];
@@ -83,7 +87,23 @@ const PODMAN_USER: &[Need] = &[
     PRLIMIT,
     SETSID,
 ];
-const REGISTRY: &[Need] = &[apt("docker-registry", "docker-registry"), SETSID];
+const REGISTRY: &[Need] = &[DOCKER_REGISTRY, SETSID];
+const KUBERNETES: &[Need] = &[
+    CONTAINERD,
+    SHIM,
+    RUNC,
+    CNI_BRIDGE,
+    apt("/usr/lib/cni/host-local", "containernetworking-plugins"),
+    apt("/usr/lib/cni/loopback", "containernetworking-plugins"),
+    DOCKER_REGISTRY,
+    apt("socat", "socat"),
+    apt("bash", "bash"),
+    IP,
+    IPTABLES,
+    UNSHARE,
+    SETSID,
+];
+const KUBERNETES_BUILD: &[Need] = &[GO];
 
 /// Fails with the commands that install the missing programs of these kinds, or runs those commands.
 pub fn check(kinds: &[Kind], install: bool) -> Result<()> {
@@ -111,9 +131,13 @@ fn missing(kind: Kind) -> Vec<Need> {
         Kind::Podman => PODMAN_ROOT.to_vec(),
         Kind::PodmanUser => PODMAN_USER.to_vec(),
         Kind::Registry => REGISTRY.to_vec(),
+        Kind::Kubernetes => KUBERNETES.to_vec(),
     };
     if kind == Kind::DockerLatest && !docker_latest::is_built() {
         needs.extend(DOCKER_LATEST_BUILD);
+    }
+    if kind == Kind::Kubernetes && !kubernetes::is_built() {
+        needs.extend(KUBERNETES_BUILD);
     }
     needs.retain(|need| !is_there(need.name));
     needs

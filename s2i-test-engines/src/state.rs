@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     kind::{Kind, ROOT},
+    kubernetes,
     process::Process,
 };
 
@@ -21,7 +22,7 @@ const FILE: &str = "state.json";
 pub struct Endpoint {
     /// The kind of the engine.
     pub kind: Kind,
-    /// `unix:///…`, or `http://…` for the registry.
+    /// `unix:///…`, or `http://…` for the registry, or `https://…` for the API server of Kubernetes.
     pub url: String,
     /// The ordinary user that runs the engine.
     pub user: Option<String>,
@@ -35,6 +36,7 @@ impl Endpoint {
     pub fn selecting(&self) -> String {
         match self.kind {
             Kind::Registry => format!("# push to {}/NAME", self.url.trim_start_matches("http://")),
+            Kind::Kubernetes => kubernetes::selecting(),
             Kind::Docker | Kind::DockerLatest | Kind::Podman | Kind::PodmanUser => {
                 let url = &self.url;
                 format!("export DOCKER_HOST={url}\n# or: s2i --url {url}")
@@ -127,6 +129,15 @@ mod tests {
         assert_eq!(
             line,
             "export DOCKER_HOST=unix:///x/docker.sock\n# or: s2i --url unix:///x/docker.sock"
+        );
+    }
+
+    #[test]
+    fn kubernetes_is_selected_by_a_file_and_its_registry_has_two_names() {
+        assert_eq!(
+            endpoint(Kind::Kubernetes, "https://127.0.0.1:1").selecting(),
+            "export KUBECONFIG=/var/tmp/s2i-engines/kubernetes/admin.kubeconfig\n\
+             # push to 127.0.0.1:15000/NAME, which is 10.221.4.1:15000/NAME in pods"
         );
     }
 

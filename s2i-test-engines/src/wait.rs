@@ -82,7 +82,7 @@ impl Starting {
     /// Waits until a file, for example a socket, exists.
     pub(crate) fn wait_for_file(&mut self, name: &str) -> Result<()> {
         let path = self.path(name);
-        self.poll(|| {
+        self.wait_until(|| {
             if path.exists() {
                 Ok(())
             } else {
@@ -103,7 +103,7 @@ impl Starting {
             user,
             version: String::new(),
         };
-        endpoint.version = self.poll(|| version(&endpoint))?;
+        endpoint.version = self.wait_until(|| version(&endpoint))?;
         self.record.endpoint = Some(endpoint.clone());
         self.save()?;
         Ok(endpoint)
@@ -118,7 +118,8 @@ impl Starting {
         lines.collect::<Vec<_>>().join("\n")
     }
 
-    fn poll<T>(&mut self, mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
+    /// Repeats an attempt until it succeeds, a process ends, or the time is over.
+    pub(crate) fn wait_until<T>(&mut self, mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
         let until = Instant::now() + PATIENCE;
         loop {
             let err = match attempt() {

@@ -3,7 +3,7 @@
 use std::{fs::File, path::Path, time::Duration};
 
 use anyhow::{Context, Result};
-use reqwest::blocking::{Client, Response};
+use reqwest::blocking::{Client, ClientBuilder, Response};
 
 /// The time limit for connecting to a server.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -33,10 +33,15 @@ pub fn download(url: &str, to: &Path) -> Result<()> {
     Ok(())
 }
 
-fn send(url: &str) -> Result<Response> {
+/// Returns the builder of a client, which works only with a provider of cryptography in this process.
+pub(crate) fn client() -> ClientBuilder {
     // An error means that another provider is already installed.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let client = Client::builder().connect_timeout(TIMEOUT).timeout(LONGEST);
+    Client::builder()
+}
+
+fn send(url: &str) -> Result<Response> {
+    let client = client().connect_timeout(TIMEOUT).timeout(LONGEST);
     let answer = client.build()?.get(url).send()?;
     Ok(answer.error_for_status()?)
 }

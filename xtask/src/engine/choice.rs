@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::fs::chown, path::Path};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::ValueEnum as _;
 use s2i_test_engines::{Kind, ROOT, api, down, endpoint, host, up, user};
 
@@ -59,6 +59,10 @@ impl Choice {
     }
 
     fn of_kind(kind: Kind) -> Result<Self> {
+        ensure!(
+            kind != Kind::Kubernetes,
+            "{kind} has no images of its own; `cargo xtask test --engine {kind}` tests builds on it"
+        );
         let was_up = endpoint(kind).is_some();
         let endpoint = up(kind)?;
         Ok(Self {

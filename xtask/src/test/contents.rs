@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
-use s2i_test_engines::{api, host};
+use s2i_test_engines::{api, host, kubernetes};
 
 use crate::{dist::Profile, engine::Target};
 
@@ -22,6 +22,11 @@ impl Contents {
             Target::Api(url) => api::contents(url).map(Self),
             native => Self::of_store(native, native.store().as_deref()),
         }
+    }
+
+    /// Returns the objects of the Kubernetes among the test engines.
+    pub(super) fn of_kubernetes() -> Result<Self> {
+        kubernetes::contents().map(Self)
     }
 
     fn of_store(target: &Target, store: Option<&Path>) -> Result<Self> {

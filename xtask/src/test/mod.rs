@@ -2,6 +2,7 @@
 //! and a list of the skipped tests.
 
 mod contents;
+mod kubernetes;
 mod report;
 
 use std::{
@@ -13,7 +14,10 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use s2i_test_engines::{Kind, host, paths};
 
-use self::{contents::Contents, report::Report};
+use self::{
+    contents::Contents,
+    report::{Report, other_engines},
+};
 use crate::{
     dist::{self, Arch, Profile},
     engine::{Choice, Otherwise, Target},
@@ -39,7 +43,7 @@ const GOING: Duration = Duration::from_secs(20);
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Use this engine: `native`, `native-user`, a kind of `cargo xtask engine`, or a URL; by default, one that
-    /// responds, otherwise one that is started for the tests
+    /// responds, otherwise one that is started for the tests. With `kubernetes`, only the tests of builds on it run
     #[arg(long)]
     engine: Option<String>,
     /// Run also the tests that take long: every sample and page, a large source
@@ -54,6 +58,9 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<()> {
     let start = Instant::now();
     check_programs()?;
+    if args.engine.as_deref() == Some(Kind::Kubernetes.name()) {
+        return kubernetes::run(args, start);
+    }
     step(start, "finding a container engine");
     let engine = Choice::make(args.engine.as_deref(), Otherwise::Docker)?;
     let target = &engine.target;
@@ -68,9 +75,19 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     step(start, "running the tests");
     let report = Report::new()?;
     let tested = host::run(tests(args, &engine).env("S2I_TEST_REPORT", report.path()));
-    report.show(&engine)?;
+    report.show(other_engines(&engine))?;
+    end(start, tested, &before, || Contents::of(target))
+}
+
+/// Fails if the tests failed or left something in the engine.
+fn end(
+    start: Instant,
+    tested: Result<()>,
+    before: &Contents,
+    now: impl Fn() -> Result<Contents>,
+) -> Result<()> {
     step(start, "looking at what the tests left in the engine");
-    let left = left_behind(target, &before)?;
+    let left = left_behind(before, now)?;
     if left.is_empty() {
         println!("nothing");
     }
@@ -86,10 +103,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 
 /// Returns the leftovers of the tests. Waits for a while, because a container that ends by itself takes a
 /// moment.
-fn left_behind(target: &Target, before: &Contents) -> Result<Vec<String>> {
+fn left_behind(before: &Contents, now: impl Fn() -> Result<Contents>) -> Result<Vec<String>> {
     let start = Instant::now();
     loop {
-        let left = Contents::of(target)?.beyond(before);
+        let left = now()?.beyond(before);
         if left.is_empty() || start.elapsed() > GOING {
             return Ok(left);
         }
@@ -98,12 +115,8 @@ fn left_behind(target: &Target, before: &Contents) -> Result<Vec<String>> {
 }
 
 fn tests(args: &Args, engine: &Choice) -> Command {
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo
-        .current_dir(paths::root())
-        .args(["test", "--workspace", "--locked"])
-        .args(&args.filters)
-        .env("S2I_TEST_REQUIRE_LIVE", "1");
+    let mut cargo = cargo_test(args);
+    cargo.arg("--workspace").args(&args.filters);
     match &engine.target {
         Target::Api(url) => cargo.env("S2I_TEST_ENGINE", url).env("DOCKER_HOST", url),
         native => {
@@ -116,16 +129,28 @@ fn tests(args: &Args, engine: &Choice) -> Command {
                 .env_remove("DOCKER_HOST")
         }
     };
-    for (name, wanted) in [
-        // Containers of the test Podman of an ordinary user start without a network.
-        ("S2I_TEST_NETWORK", engine.kind != Some(Kind::PodmanUser)),
-        ("S2I_TEST_THOROUGH", args.thorough),
-    ] {
-        if wanted {
-            cargo.env(name, "1");
-        } else {
-            cargo.env_remove(name);
-        }
-    }
+    // Containers of the test Podman of an ordinary user start without a network.
+    let has_network = engine.kind != Some(Kind::PodmanUser);
+    switch(&mut cargo, "S2I_TEST_NETWORK", has_network);
     cargo
+}
+
+/// Returns `cargo test` for live tests, without the selection of an engine and of tests.
+fn cargo_test(args: &Args) -> Command {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo
+        .current_dir(paths::root())
+        .args(["test", "--locked"])
+        .env("S2I_TEST_REQUIRE_LIVE", "1");
+    switch(&mut cargo, "S2I_TEST_THOROUGH", args.thorough);
+    cargo
+}
+
+/// Sets a variable that tests look for, or removes that of the user.
+fn switch(command: &mut Command, variable: &str, is_on: bool) {
+    if is_on {
+        command.env(variable, "1");
+    } else {
+        command.env_remove(variable);
+    }
 }

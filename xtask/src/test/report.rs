@@ -40,14 +40,14 @@ impl Report {
         &self.0
     }
 
-    /// Shows the slowest tests and the skipped ones, with the command that runs them.
-    pub(super) fn show(&self, engine: &Choice) -> Result<()> {
+    /// Shows the slowest tests, the skipped ones and those of other engines, with the command that runs them.
+    pub(super) fn show(&self, elsewhere: Vec<(String, String)>) -> Result<()> {
         let text = fs::read_to_string(&self.0)?;
         let lines = text.lines().map(serde_json::from_str);
         let lines: Vec<Line> = lines.collect::<Result<_, _>>()?;
         show_times(&lines);
         let mut not_run = skipped(&lines);
-        not_run.extend(other_engines(engine));
+        not_run.extend(elsewhere);
         if not_run.is_empty() {
             return Ok(());
         }
@@ -102,7 +102,7 @@ fn skipped(lines: &[Line]) -> Vec<(String, String)> {
 }
 
 /// Returns the engines on which the live tests did not run, with the command for each.
-fn other_engines(engine: &Choice) -> Vec<(String, String)> {
+pub(super) fn other_engines(engine: &Choice) -> Vec<(String, String)> {
     let command = |program, package, kind| {
         let install = match host::find(program) {
             Some(_) => String::new(),
