@@ -79,8 +79,11 @@ pub fn up(kind: Kind) -> Result<Endpoint> {
     match start(&mut starting) {
         Ok(endpoint) => Ok(endpoint),
         Err(err) => {
-            let log = starting.log_tail();
-            let err = anyhow!("{kind} does not start: {err:#}; its log ends with:\n{log}");
+            let log = match starting.log_tail() {
+                log if log.is_empty() => log,
+                log => format!("; its log ends with:\n{log}"),
+            };
+            let err = anyhow!("{kind} does not start: {err:#}{log}");
             match clean::all(kind) {
                 Ok(()) => Err(err),
                 Err(left) => Err(err.context(format!("and cleaning up failed: {left:#}"))),
