@@ -1,8 +1,8 @@
 //! Kubernetes: a control plane, one node and a registry.
 //!
-//! The program of all parts is built from source once ([`build`]). The parts run in a PID and a mount namespace of
+//! The program of all parts is built from source once. The parts run in a PID and a mount namespace of
 //! their own, whose first process is `node.sh`: they end with it, and their mounts and the network namespaces of
-//! pods disappear with them. The bridge, its rules, the control groups and the folder remain for [`stop`] and the
+//! pods disappear with them. The bridge, its rules, the control groups and the folder remain for `stop` and the
 //! removal of any engine.
 
 mod build;
