@@ -102,85 +102,93 @@ fn run(args: &mut Args, words: &[OsString], findings: Vec<Diagnostic>) -> Result
             "this name of the command is deprecated; use `s2i`",
         );
     }
-    let command = match &args.command {
-        Command::WithEngine(command) => command,
-        Command::Login(args) => {
-            return in_runtime(&context, async |cancel| {
-                commands::login(args, &context, cancel).await
-            });
+    dispatch(&args.command, words, findings, &context)
+}
+
+/// Runs a command with its context.
+fn dispatch(
+    command: &Command,
+    words: &[OsString],
+    findings: Vec<Diagnostic>,
+    context: &CommandContext<'_>,
+) -> Result<ExitCode, Error> {
+    match command {
+        Command::WithEngine(command) => {
+            context.renderer().warnings(findings);
+            for_engine(command, words, context)
         }
-        Command::Logout(args) => {
-            return in_runtime(&context, async |cancel| {
-                or_interrupted(commands::logout(args, &context), cancel).await
-            });
-        }
+        Command::Login(args) => in_runtime(context, async |cancel| {
+            commands::login(args, context, cancel).await
+        }),
+        Command::Logout(args) => in_runtime(context, async |cancel| {
+            or_interrupted(commands::logout(args, context), cancel).await
+        }),
         Command::Doctor => {
-            let probes = commands::doctor::Probes::new(&context);
-            return in_runtime(&context, async |cancel| {
-                or_interrupted(commands::doctor::run(probes, &context), cancel).await
-            });
+            let probes = commands::doctor::Probes::new(context);
+            in_runtime(context, async |cancel| {
+                or_interrupted(commands::doctor::run(probes, context), cancel).await
+            })
         }
         #[cfg(feature = "kube")]
-        Command::Kube(args) => {
-            return in_runtime(&context, async |cancel| {
-                commands::kube::run(args, &context, cancel).await
-            });
-        }
-        Command::ExitCodes => return Ok(commands::exit_codes()),
-        Command::Completion(args) => return Ok(commands::completion(args)),
-        Command::Man(args) => return commands::man(args, &context),
-        Command::Generate(args) => {
-            return in_runtime(&context, async |cancel| {
-                commands::generate(args, &context, cancel).await
-            });
-        }
+        Command::Kube(args) => in_runtime(context, async |cancel| {
+            commands::kube::run(args, context, cancel).await
+        }),
+        Command::ExitCodes => Ok(commands::exit_codes()),
+        Command::Completion(args) => Ok(commands::completion(args)),
+        Command::Man(args) => commands::man(args, context),
+        Command::Generate(args) => in_runtime(context, async |cancel| {
+            commands::generate(args, context, cancel).await
+        }),
         #[cfg(feature = "kube")]
-        Command::Cluster(command) => {
-            return in_runtime(&context, async |cancel| {
-                commands::cluster(command, &context, cancel).await
-            });
-        }
+        Command::Cluster(command) => in_runtime(context, async |cancel| {
+            Box::pin(commands::cluster(command, context, cancel)).await
+        }),
         Command::Pod(step) => {
             let build = PodBuild::of(step)?;
             let context = CommandContext {
                 global: &build.args().global,
-                ..context
+                ..*context
             };
-            return in_runtime(&context, async |cancel| {
+            in_runtime(&context, async |cancel| {
                 commands::pod(step, &build, &context, cancel).await
-            });
+            })
         }
-        Command::Create(args) => return commands::create(args, &context),
-        Command::Version { .. } => {
-            return in_runtime(&context, async |cancel| {
-                or_interrupted(commands::version(&context), cancel).await
-            });
-        }
-    };
-    context.renderer().warnings(findings);
+        Command::Create(args) => commands::create(args, context),
+        Command::Version { .. } => in_runtime(context, async |cancel| {
+            or_interrupted(commands::version(context), cancel).await
+        }),
+    }
+}
+
+/// Runs a command that opens an engine, unless its options have another way.
+fn for_engine(
+    command: &EngineCommand,
+    words: &[OsString],
+    context: &CommandContext<'_>,
+) -> Result<ExitCode, Error> {
     if let EngineCommand::Build(build) = command
         && build.config.use_config
     {
-        let warnings = s2ifile::save(words, build, &host.working_dir)?;
+        let warnings = s2ifile::save(words, build, &context.host.working_dir)?;
         context.renderer().warnings(warnings);
     }
     if let EngineCommand::Build(build) = command
         && let Some(file) = &build.dockerfile.as_dockerfile
     {
-        return in_runtime(&context, async |cancel| {
-            commands::dockerfile(build, file, &context, cancel).await
+        return in_runtime(context, async |cancel| {
+            commands::dockerfile(build, file, context, cancel).await
         });
     }
     #[cfg(feature = "kube")]
     if let EngineCommand::Build(build) = command
         && let Some(place) = &build.cluster.on
     {
-        return in_runtime(&context, async |cancel| {
-            let building = commands::build_on_cluster(build, place, words, &context, cancel);
+        return in_runtime(context, async |cancel| {
+            let building = commands::build_on_cluster(build, place, words, context, cancel);
             Box::pin(building).await
         });
     }
-    with_engine(command, &context)
+    with_engine(command, context)
 }
 
 /// Runs a command with the engine that is chosen for it, or without one if it describes an image of a registry.

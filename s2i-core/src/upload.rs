@@ -198,20 +198,23 @@ mod tests {
         sent
     }
 
-    fn received(bytes: &[u8]) -> io::Result<Vec<u8>> {
-        let (header, mut receiver) = Receiver::new::<(String, u32)>(bytes)?;
-        assert_eq!(header, ("header".to_owned(), 7));
+    fn received(bytes: &[u8]) -> io::Result<((String, u32), Vec<u8>)> {
+        let (header, mut receiver) = Receiver::new(bytes)?;
         let mut content = Vec::new();
         receiver.read_to_end(&mut content)?;
         receiver.finish()?;
-        Ok(content)
+        Ok((header, content))
     }
 
     #[test]
     fn content_arrives() {
         let long = vec![3; MAX_PIECE + 1];
-        for pieces in [&[][..], &[b"one"], &[b"", b"one", b"", b"two"], &[&long]] {
-            assert_eq!(received(&sent(pieces)).unwrap(), pieces.concat());
+        let cases: [&[&[u8]]; 4] = [&[], &[b"one"], &[b"", b"one", b"", b"two"], &[&long]];
+        for pieces in cases {
+            assert_eq!(
+                received(&sent(pieces)).unwrap(),
+                (("header".into(), 7), pieces.concat())
+            );
         }
     }
 

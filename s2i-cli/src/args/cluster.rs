@@ -65,7 +65,7 @@ pub(crate) struct JobArgs {
     /// Pass each entry of this Secret to `assemble` as a variable; may be given more than once
     #[arg(long, value_name = "SECRET")]
     pub(crate) build_secret: Vec<String>,
-    /// Keep the artifacts of builds in this PersistentVolumeClaim
+    /// Keep the artifacts of builds in this claim of a volume
     #[arg(long, value_name = "CLAIM")]
     pub(crate) cache_claim: Option<String>,
     /// Run the pod with this service account, without a token of it

@@ -18,7 +18,7 @@ use rustix::{
 };
 
 use crate::{
-    daemon::{Knobs, Repetition},
+    daemon::{Knobs, http::Repetition},
     scene::{BUILD, Scene},
 };
 

@@ -55,21 +55,19 @@ pub(crate) async fn run(
         (looked_up.await?, None)
     } else {
         let source = build::sources(&request, context);
-        let prepared = s2i_build::prepare(&engine, &source, &request, &renderer, cancel).await?;
+        let preparing = s2i_build::prepare(&engine, &source, &request, &renderer, cancel);
+        let prepared = Box::pin(preparing).await?;
         (planned(&prepared, &request)?, Some(Arc::new(prepared)))
     };
-    let (kind, facts) = match &prepared {
-        Some(prepared) => (Source::Upload, facts(prepared)),
-        None => {
-            let source = Some(args.source.public());
-            (
-                Source::Git,
-                Facts {
-                    source,
-                    ..Facts::default()
-                },
-            )
-        }
+    let (kind, facts) = if let Some(prepared) = &prepared {
+        (Source::Upload, facts(prepared))
+    } else {
+        let source = Some(args.source.public());
+        let facts = Facts {
+            source,
+            ..Facts::default()
+        };
+        (Source::Git, facts)
     };
     let job = job::job(args, words, &images, kind, facts)?;
     let object = job.object().map_err(ClusterError::from)?;

@@ -6,7 +6,7 @@ mod follow;
 mod job;
 mod source;
 
-use std::process::ExitCode;
+use std::{fmt::Write as _, process::ExitCode};
 
 use s2i_build::{CancelToken, context::or_interrupted};
 use s2i_core::Printable;
@@ -45,7 +45,7 @@ pub(crate) async fn run(
                 removed.map_err(ClusterError::from)?;
                 Ok(ExitCode::SUCCESS)
             };
-            or_interrupted(remove, cancel).await
+            Box::pin(or_interrupted(remove, cancel)).await
         }
         Cluster::Retry(named) => retry(named, context, cancel).await,
     }
@@ -77,9 +77,9 @@ async fn check(
             Level::Unknown => "unknown",
             Level::Problem => "problem",
         };
-        text += &format!("{mark}  {}: {}\n", finding.subject, finding.text);
+        let _ = writeln!(text, "{mark}  {}: {}", finding.subject, finding.text);
         if let Some(remedy) = &finding.remedy {
-            text += &format!("         {remedy}\n");
+            let _ = writeln!(text, "         {remedy}");
         }
     }
     let is_bad = findings

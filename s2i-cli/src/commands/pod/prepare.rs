@@ -48,8 +48,8 @@ pub(super) async fn run(
     build_here::adapt(&mut request, &base, context.host);
     request.source = Received::request(args.exclude.clone())?;
     let source = Received::new(sources, origin);
-    let prepared = s2i_build::prepare(&engine, &source, &request, &renderer, cancel).await?;
-    drop(prepared);
+    let preparing = s2i_build::prepare(&engine, &source, &request, &renderer, cancel);
+    drop(Box::pin(preparing).await?);
     let runtime: Vec<_> = request
         .runtime
         .iter()

@@ -5,7 +5,7 @@
 //! rule is kept and fails the test in [`Daemon::check`].
 
 mod answers;
-mod http;
+pub(crate) mod http;
 mod knobs;
 mod peer;
 mod plain;
@@ -31,7 +31,7 @@ use tokio::{
 use self::http::{Connection, Reply};
 pub(crate) use self::{
     answers::{BUILDER, LAYER, MADE},
-    http::{Call, Repetition, decoded},
+    http::{Call, decoded},
     knobs::{
         Answers, Cancel, Conduct, Endpoint, Fault, Knobs, Life, Moment, Removal, Step, Waiting,
     },
