@@ -140,9 +140,6 @@ pub(crate) struct Build {
 
     #[command(flatten)]
     pub(crate) result: ResultArgs,
-    #[cfg(feature = "kube")]
-    #[command(flatten)]
-    pub(crate) cluster: ClusterArgs,
 
     /// Set the display name of the application
     #[arg(short = 'n', long, value_name = "NAME")]
@@ -157,6 +154,10 @@ pub(crate) struct Build {
     pub(crate) credentials: CredentialArgs,
     #[command(flatten)]
     pub(crate) legacy: LegacyOptions,
+    // It begins a heading, so it is the last one.
+    #[cfg(feature = "kube")]
+    #[command(flatten)]
+    pub(crate) cluster: ClusterArgs,
 }
 
 impl Build {

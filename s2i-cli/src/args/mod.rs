@@ -146,6 +146,10 @@ pub(crate) enum Command {
     /// Write objects for Kubernetes and OpenShift, and check them
     #[cfg(feature = "kube")]
     Kube(kube::Kube),
+    /// Check a Kubernetes cluster for builds, and list, follow, remove and repeat builds in it
+    #[cfg(feature = "kube")]
+    #[command(subcommand)]
+    Cluster(Cluster),
     /// List the exit codes and their meanings
     ExitCodes,
     /// Write the skeleton of a builder image into a directory
@@ -154,10 +158,6 @@ pub(crate) enum Command {
     Completion(Completion),
     /// Write the manual pages of s2i into a directory
     Man(Man),
-    /// Check a Kubernetes cluster for builds, and list, follow, remove and repeat builds in it
-    #[cfg(feature = "kube")]
-    #[command(subcommand)]
-    Cluster(Cluster),
     /// Run a step of a build in a pod
     #[command(subcommand, hide = true)]
     Pod(Pod),

@@ -92,11 +92,11 @@ pub(super) fn sentence(notice: &Notice) -> String {
 }
 
 fn step_ended(step: &str, seconds: Option<u64>, code: i32) -> String {
-    let time = seconds.map_or_else(String::new, |seconds| format!(" took {seconds} s"));
-    if code == 0 {
-        format!("step {step}{time}")
-    } else {
-        format!("step {step}{time} and ended with {code}")
+    match (code, seconds) {
+        (0, Some(seconds)) => format!("step {step} took {seconds} s"),
+        (0, None) => format!("step {step} ended"),
+        (_, Some(seconds)) => format!("step {step} ended with {code} after {seconds} s"),
+        (_, None) => format!("step {step} ended with {code}"),
     }
 }
 
@@ -386,6 +386,14 @@ mod tests {
         pushing s2i/go
         using the embedded engine: neither Docker nor Podman listens
         building in this container, on the image `s2i/go` (sha256:1f)
+        building in the cluster, as the job `shop-x1y2z` of the namespace `builds`
+        waiting for an image
+        the pod is `shop-x1y2z-abcde`
+        the pod of try 2 is `shop-x1y2z-fghij`
+        step assemble
+        the source was received: 1.20 MB
+        step assemble took 4 s
+        step assemble ended with 4
         loading it into Docker at unix:///x.sock
         there was no login for `registry.test`
         "#);

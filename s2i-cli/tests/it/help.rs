@@ -3,7 +3,7 @@
 use crate::{daemon::Knobs, scene::Scene};
 
 /// The commands, in the order of the help.
-const COMMANDS: [&str; 24] = [
+const COMMANDS: [&str; 25] = [
     "build",
     "rebuild",
     "usage",
@@ -22,6 +22,7 @@ const COMMANDS: [&str; 24] = [
     "logout",
     "doctor",
     "kube",
+    "cluster",
     "exit-codes",
     "create",
     "completion",
@@ -42,6 +43,9 @@ const KUBE: [&str; 9] = [
     "lint",
     "import-buildconfig",
 ];
+
+/// The commands of `s2i cluster`.
+const CLUSTER: [&str; 6] = ["check", "list", "logs", "wait", "cancel", "retry"];
 
 /// The heading of the options that are the same for all commands.
 const COMMON: &str = "\nOptions of all commands:\n";
@@ -66,8 +70,10 @@ fn help_of_every_command_is_as_reviewed() {
         assert_eq!(same, common);
         text += &own;
     }
-    for command in KUBE {
-        let (own, same) = help(&scene, &["kube", command, "-h"]);
+    let kube = KUBE.map(|command| ["kube", command, "-h"]);
+    let cluster = CLUSTER.map(|command| ["cluster", command, "-h"]);
+    for command in kube.into_iter().chain(cluster) {
+        let (own, same) = help(&scene, &command);
         assert_eq!(same, common);
         text += &own;
     }

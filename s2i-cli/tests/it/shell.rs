@@ -121,9 +121,11 @@ fn every_command_has_a_manual_page() {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     pages.sort();
-    let of_kube = commands_in(dir.path(), &["kube", "-h"]).into_iter();
-    let of_kube = of_kube.map(|command| format!("kube-{command}"));
-    let commands = commands(dir.path()).into_iter().chain(of_kube);
+    let below = ["kube", "cluster"].into_iter().flat_map(|group| {
+        let commands = commands_in(dir.path(), &[group, "-h"]).into_iter();
+        commands.map(move |command| format!("{group}-{command}"))
+    });
+    let commands = commands(dir.path()).into_iter().chain(below);
     let mut expected: Vec<_> = commands
         .filter(|command| !command.ends_with("help"))
         .map(|command| format!("s2i-{command}.1"))

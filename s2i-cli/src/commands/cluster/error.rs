@@ -88,3 +88,50 @@ fn run_code(err: &RunError) -> Code {
         RunError::Follow { .. } | RunError::Cleanup { .. } | RunError::Detached(_) => exit::CLUSTER,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use s2i_kube::client::Failure;
+
+    use super::*;
+
+    fn code_of(kind: Kind, code: Option<i32>) -> u8 {
+        let failure = Failure {
+            kind,
+            step: None,
+            pod: None,
+            code,
+            words: String::new(),
+        };
+        let err = ClusterError::from(RunError::Failed(Box::new(failure)));
+        err.exit_code().0
+    }
+
+    #[test]
+    fn failures_have_the_codes_of_their_kinds() {
+        for (kind, expected) in [
+            (Kind::Script, 4),
+            (Kind::Upload, 8),
+            (Kind::Image, 21),
+            (Kind::Volume, 30),
+            (Kind::NoResult, 30),
+            (Kind::PodSecurity, 31),
+            (Kind::Quota, 31),
+            (Kind::Unschedulable, 32),
+            (Kind::CacheInUse, 32),
+            (Kind::OutOfMemory, 33),
+            (Kind::Evicted, 34),
+            (Kind::Disrupted, 34),
+            (Kind::Deadline, 35),
+        ] {
+            assert_eq!(code_of(kind, Some(1)), expected, "{kind}");
+        }
+    }
+
+    #[test]
+    fn failed_step_passes_its_code_on() {
+        for (code, expected) in [(Some(11), 11), (Some(250), 30), (Some(-1), 30), (None, 30)] {
+            assert_eq!(code_of(Kind::Step, code), expected);
+        }
+    }
+}
