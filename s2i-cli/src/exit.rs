@@ -131,6 +131,7 @@ pub(crate) const TABLE: [(Code, &str); 28] = [
 ];
 
 /// Returns whether this is the code of a failure.
+#[cfg(feature = "kube")]
 pub(crate) fn is_known(code: u8) -> bool {
     TABLE.iter().any(|(known, _)| known.0 == code)
 }

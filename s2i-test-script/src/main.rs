@@ -223,6 +223,10 @@ fn perform(line: &str) -> Outcome {
         "net-down" => net_down()?,
         "lines" => lines(rest.parse()?),
         "big-line" => big_line(rest.parse()?)?,
+        "use-memory" => drop(std::hint::black_box(vec![
+            1_u8;
+            rest.parse::<usize>()? << 20
+        ])),
         _ => return Err(format!("what is `{line}`?").into()),
     }
     io::stdout().flush()?;

@@ -26,6 +26,9 @@ pub(crate) const SCRIPTS: &str = "/usr/libexec/s2i";
 /// The user of these images.
 pub(crate) const USER: Owner = Owner { uid: 1001, gid: 0 };
 
+/// The variable that names a static `s2i` for images.
+const AGENT: &str = "S2I_TEST_AGENT";
+
 /// One file of an image.
 #[derive(Clone, Debug)]
 pub(crate) enum Entry {
@@ -35,6 +38,8 @@ pub(crate) enum Entry {
     Text(u32, &'static str),
     /// The test program.
     Program,
+    /// The static `s2i` of the tests on Kubernetes.
+    Agent,
     /// A symbolic link.
     Link(&'static str),
 }
@@ -125,6 +130,10 @@ impl Recipe {
                 Entry::Directory(mode) => layer.directory(path, *mode, USER),
                 Entry::Text(mode, text) => {
                     layer.file(path, *mode, Owner::ROOT, text.as_bytes().to_vec())
+                }
+                Entry::Agent => {
+                    let agent = std::env::var_os(AGENT).expect("the variable of a static s2i");
+                    layer.file(path, 0o755, Owner::ROOT, std::fs::read(agent).unwrap())
                 }
                 Entry::Program => layer.file(path, 0o755, Owner::ROOT, program.clone()),
                 Entry::Link(target) => layer.symlink(path, target, Owner::ROOT),

@@ -76,6 +76,7 @@ mod jobs;
 mod keeping;
 mod kills;
 mod kit;
+mod kubernetes;
 mod limits;
 mod modules;
 mod others;

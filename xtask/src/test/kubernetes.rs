@@ -31,10 +31,13 @@ pub(super) fn run(args: &Args, start: Instant) -> Result<()> {
     step(start, "building s2i, its agent and the scripts of images");
     dist::test_script(arch)?;
     dist::s2i(arch, Profile::Test)?;
+    let agent = dist::static_s2i(arch)?;
     let before = Contents::of_kubernetes()?;
     step(start, "running the tests");
     let report = Report::new()?;
-    let tested = host::run(tests(args).env("S2I_TEST_REPORT", report.path()));
+    let mut tests = tests(args);
+    tests.env("S2I_TEST_AGENT", agent);
+    let tested = host::run(tests.env("S2I_TEST_REPORT", report.path()));
     report.show(Vec::new())?;
     end(start, tested, &before, Contents::of_kubernetes)
 }

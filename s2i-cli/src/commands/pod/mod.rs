@@ -153,6 +153,7 @@ pub(super) fn unsupported(build: &Build) -> Option<&'static str> {
 }
 
 /// Opens an engine that looks up images for a build in a pod.
+#[cfg(feature = "kube")]
 pub(super) fn resolver(
     build: &Build,
     context: &CommandContext<'_>,

@@ -30,7 +30,8 @@ impl Engine {
             .ok()
             .filter(|name| !name.is_empty())?;
         Some(match name.as_str() {
-            "native" => Self::Native(Native::new()),
+            // Images for a cluster are made by the embedded engine.
+            "native" | "kubernetes" => Self::Native(Native::new()),
             _ => Self::Api(Api::connect(name)),
         })
     }
