@@ -60,7 +60,7 @@ fn member<T>(archive: &Path, name: &str, read: impl FnOnce(&mut dyn Read) -> T) 
 fn list(layer: &mut dyn Read) -> io::Result<Layer> {
     let mut layer = BufReader::new(layer);
     if layer.fill_buf()?.starts_with(&[0x1f, 0x8b]) {
-        list_plain(flate2::bufread::GzDecoder::new(layer))
+        list_plain(flate2::bufread::MultiGzDecoder::new(layer))
     } else {
         list_plain(layer)
     }
