@@ -337,6 +337,34 @@ mod tests {
                 image: image(),
                 id: "sha256:1f".into(),
             },
+            Notice::Loading {
+                engine: "Docker".into(),
+                endpoint: "unix:///x.sock".into(),
+            },
+            Notice::NoLogin {
+                registry: "registry.test".into(),
+            },
+        ];
+        insta::assert_snapshot!(text(&notices), @r#"
+        a clean build: there is no image `s2i/go` yet
+        a clean build: `s2i/go` has no label for its script save-artifacts
+        assemble alone gets these variables, the image does not: A, B
+        warning: the result has no ENTRYPOINT; `s2i/go` has `/bin/echo -n`, and it does not run its arguments
+        nothing has changed since this image was built
+        assemble runs as root of its container: the image `s2i/go` has no USER
+        assemble, if the image has it, runs as root of its container: --assemble-user is `toor`, by its table of users
+        pulling s2i/go
+        pushing s2i/go
+        using the embedded engine: neither Docker nor Podman listens
+        building in this container, on the image `s2i/go` (sha256:1f)
+        loading it into Docker at unix:///x.sock
+        there was no login for `registry.test`
+        "#);
+    }
+
+    #[test]
+    fn notices_of_builds_in_a_cluster_have_sentences() {
+        let notices = [
             Notice::BuildsInCluster {
                 job: "shop-x1y2z".into(),
                 namespace: "builds".into(),
@@ -366,26 +394,8 @@ mod tests {
                 seconds: None,
                 code: 4,
             },
-            Notice::Loading {
-                engine: "Docker".into(),
-                endpoint: "unix:///x.sock".into(),
-            },
-            Notice::NoLogin {
-                registry: "registry.test".into(),
-            },
         ];
-        insta::assert_snapshot!(text(&notices), @r#"
-        a clean build: there is no image `s2i/go` yet
-        a clean build: `s2i/go` has no label for its script save-artifacts
-        assemble alone gets these variables, the image does not: A, B
-        warning: the result has no ENTRYPOINT; `s2i/go` has `/bin/echo -n`, and it does not run its arguments
-        nothing has changed since this image was built
-        assemble runs as root of its container: the image `s2i/go` has no USER
-        assemble, if the image has it, runs as root of its container: --assemble-user is `toor`, by its table of users
-        pulling s2i/go
-        pushing s2i/go
-        using the embedded engine: neither Docker nor Podman listens
-        building in this container, on the image `s2i/go` (sha256:1f)
+        insta::assert_snapshot!(text(&notices), @"
         building in the cluster, as the job `shop-x1y2z` of the namespace `builds`
         waiting for an image
         the pod is `shop-x1y2z-abcde`
@@ -394,8 +404,6 @@ mod tests {
         the source was received: 1.20 MB
         step assemble took 4 s
         step assemble ended with 4
-        loading it into Docker at unix:///x.sock
-        there was no login for `registry.test`
-        "#);
+        ");
     }
 }

@@ -169,13 +169,14 @@ impl Machine {
         self.s2i(&args)
     }
 
-    fn finish(&self, command: &mut Command) -> Done {
-        Running::start(command).finish()
-    }
-
     fn jobs(&self) -> String {
         self.kubectl(&["get", "jobs,pods", "-o", "name"])
     }
+}
+
+/// Runs a command to its end.
+fn finish(command: &mut Command) -> Done {
+    Running::start(command).finish()
 }
 
 #[test]
@@ -187,9 +188,7 @@ fn build_of_a_user_with_the_role_has_the_layer_of_the_embedded_engine() {
         .live
         .instructions("copy /app\nwrite /app/made text\nmode /app/made 640");
     let app = machine.image("app");
-    let done = machine
-        .finish(&mut machine.build(&source, &[], &app))
-        .succeeds();
+    let done = finish(&mut machine.build(&source, &[], &app)).succeeds();
     let done = done.says("Build completed successfully").says("@sha256:");
     done.never_says("would violate");
     let local = machine.live.image("embedded");
@@ -222,17 +221,13 @@ fn build_of_a_user_with_the_role_has_the_layer_of_the_embedded_engine() {
         machine.live.s2i(["rmi", name]).succeeds();
     }
     let job = machine.kubectl(&["get", "jobs", "-o", "jsonpath={.items[0].metadata.name}"]);
-    machine
-        .finish(&mut machine.s2i(&["cluster", "list"]))
+    finish(&mut machine.s2i(&["cluster", "list"]))
         .succeeds()
         .says(&job);
-    machine
-        .finish(&mut machine.s2i(&["cluster", "logs", &job]))
+    finish(&mut machine.s2i(&["cluster", "logs", &job]))
         .succeeds()
         .says("assemble took");
-    machine
-        .finish(&mut machine.s2i(&["cluster", "cancel", &job]))
-        .succeeds();
+    finish(&mut machine.s2i(&["cluster", "cancel", &job])).succeeds();
     assert_eq!(machine.jobs(), "");
 }
 
@@ -243,9 +238,7 @@ fn failed_script_is_not_tried_again_and_pushes_nothing() {
     };
     let source = machine.live.instructions("print the reason\nexit 3");
     let app = machine.image("app");
-    let done = machine
-        .finish(&mut machine.build(&source, &[], &app))
-        .ends_with(4);
+    let done = finish(&mut machine.build(&source, &[], &app)).ends_with(4);
     done.says("assemble: a script failed");
     let pods = machine.kubectl(&["get", "pods", "-o", "name"]);
     assert_eq!(pods.lines().count(), 1, "{pods}");
@@ -264,9 +257,7 @@ fn image_that_does_not_exist_ends_the_build_and_leaves_nothing() {
     let source = machine.live.instructions("write /app/made text");
     let started = Instant::now();
     let app = machine.image("app");
-    let done = machine
-        .finish(&mut machine.build(&source, &[], &app))
-        .ends_with(21);
+    let done = finish(&mut machine.build(&source, &[], &app)).ends_with(21);
     done.says("an image can't be pulled");
     assert!(started.elapsed() < GIVING_UP, "{:?}", started.elapsed());
     assert_eq!(machine.jobs(), "");
@@ -307,9 +298,7 @@ fn memory_above_the_limit_is_the_reason() {
     };
     let source = machine.live.instructions("use-memory 400");
     let app = machine.image("app");
-    let done = machine
-        .finish(&mut machine.build(&source, &["--memory", "64m"], &app))
-        .ends_with(33);
+    let done = finish(&mut machine.build(&source, &["--memory", "64m"], &app)).ends_with(33);
     done.says("used more memory than its limit");
 }
 
@@ -331,9 +320,7 @@ fn build_secret_reaches_assemble_and_nothing_else() {
         .instructions("show-env TOKEN\nwrite /app/made text");
     let app = machine.image("app");
     let options = ["--build-secret", "npm"];
-    let done = machine
-        .finish(&mut machine.build(&source, &options, &app))
-        .succeeds();
+    let done = finish(&mut machine.build(&source, &options, &app)).succeeds();
     done.says("TOKEN=Some(")
         .says("[redacted]")
         .never_says(value);
