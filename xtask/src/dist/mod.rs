@@ -121,11 +121,34 @@ pub(crate) fn test_script(arch: Arch) -> Result<PathBuf> {
 }
 
 /// Builds the static `s2i` with the agents for all processors, which takes minutes, and returns its path.
-pub(crate) fn static_s2i(arch: Arch) -> Result<PathBuf> {
+pub(crate) fn static_s2i(arch: Arch, place: Place) -> Result<PathBuf> {
     for arch in Arch::ALL {
         agent(arch)?;
     }
-    program("s2i-cli", "s2i", arch, STATIC)
+    match place {
+        Place::Release => program("s2i-cli", "s2i", arch, STATIC),
+        Place::Image => {
+            let made = paths::made().join(arch.rust()).join("in-images/s2i");
+            build(
+                "s2i-cli",
+                "s2i",
+                arch,
+                STATIC,
+                &["--no-default-features"],
+                &made,
+            )?;
+            Ok(made)
+        }
+    }
+}
+
+/// The place of a static `s2i`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// A release: with the client of clusters.
+    Release,
+    /// Images of jobs and of the steps in pods, which have no use for that client.
+    Image,
 }
 
 /// The profile of programs inside images: small before fast.
@@ -209,9 +232,23 @@ fn cargo() -> Command {
     cargo
 }
 
-/// Builds one static program. Each package is built alone, so that the features of others do not affect it.
+/// Builds one static program with its usual features, and returns its path.
 fn program(package: &str, binary: &str, arch: Arch, profile: &str) -> Result<PathBuf> {
     let made = paths::made().join(arch.rust()).join(binary);
+    build(package, binary, arch, profile, &[], &made)?;
+    Ok(made)
+}
+
+/// Builds one static program with these options and copies it. Each package is built alone, so that the features of
+/// others do not affect it.
+fn build(
+    package: &str,
+    binary: &str,
+    arch: Arch,
+    profile: &str,
+    options: &[&str],
+    made: &Path,
+) -> Result<()> {
     let target = arch.target();
     if !is_installed(&target)? {
         if made.is_file() {
@@ -219,7 +256,7 @@ fn program(package: &str, binary: &str, arch: Arch, profile: &str) -> Result<Pat
                 "{}: taken as it is, for Rust's target {target} is not installed",
                 made.display()
             );
-            return Ok(made);
+            return Ok(());
         }
         bail!(
             "can't build {binary} for {arch}; add Rust's target with: rustup target add {target}"
@@ -231,14 +268,14 @@ fn program(package: &str, binary: &str, arch: Arch, profile: &str) -> Result<Pat
         .args(["build", "--locked", "--profile", profile])
         .arg("--config")
         .arg(format!("target.{target}.rustflags = {neutral:?}"))
-        .args(["--package", package, "--bin", binary, "--target", &target]);
+        .args(["--package", package, "--bin", binary, "--target", &target])
+        .args(options);
     if profile == STATIC {
         cargo.envs(compiler::variables(arch)?);
     }
     host::run(&mut cargo)?;
     let built = paths::target().join(&target).join(profile).join(binary);
-    install(&built, &made)?;
-    Ok(made)
+    install(&built, made)
 }
 
 /// Returns compiler options that keep paths of this machine out of programs, so that the same source gives the

@@ -6,14 +6,19 @@ use anyhow::Result;
 use s2i_oci::{Image, layer::LayerBuilder};
 
 use super::put;
-use crate::dist::{self, Arch};
+use crate::dist::{self, Arch, Place};
 
 /// The directory that describes the builder of the container.
 const DIRECTORY: &str = "usr/share/s2i";
 
 /// Adds the static program.
 pub(super) fn add(layer: &mut LayerBuilder, arch: Arch) -> Result<()> {
-    put(layer, "usr/bin/s2i", 0o755, dist::static_s2i(arch)?)
+    put(
+        layer,
+        "usr/bin/s2i",
+        0o755,
+        dist::static_s2i(arch, Place::Image)?,
+    )
 }
 
 /// Adds the config of the builder, byte for byte: its digest is the ID of the builder.

@@ -11,7 +11,7 @@ use s2i_test_engines::{
 
 use super::{Args, cargo_test, contents::Contents, end, report::Report, switch};
 use crate::{
-    dist::{self, Arch, Profile},
+    dist::{self, Arch, Place, Profile},
     setup::step,
 };
 
@@ -31,7 +31,7 @@ pub(super) fn run(args: &Args, start: Instant) -> Result<()> {
     step(start, "building s2i, its agent and the scripts of images");
     dist::test_script(arch)?;
     dist::s2i(arch, Profile::Test)?;
-    let agent = dist::static_s2i(arch)?;
+    let agent = dist::static_s2i(arch, Place::Image)?;
     let before = Contents::of_kubernetes()?;
     step(start, "running the tests");
     let report = Report::new()?;
