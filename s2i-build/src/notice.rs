@@ -149,7 +149,7 @@ pub enum Notice {
     },
     /// A build in a cluster waits.
     ClusterWaits {
-        /// What it waits for, in a sentence with the words of the cluster.
+        /// The reason, in a sentence with the words of the cluster.
         reason: String,
     },
     /// A build in a cluster has a pod.

@@ -194,7 +194,7 @@ impl InPlaceEngine {
                     file.write_all(&piece[..count])?;
                 }
             };
-            copied().map_err(failed(Operation::Read, "a layer"))
+            copied().map_err(failed(Operation::Write, path.display()))
         };
         blocking(copy).await
     }

@@ -52,7 +52,7 @@ pub struct Builder {
     pub builder: ImageRef,
     /// The image that receives the artifacts, with them.
     pub runtime: Option<(ImageRef, MappingList)>,
-    /// Whether a build gets the artifacts of the last image.
+    /// True if a build gets the artifacts of the last image.
     pub incremental: bool,
     /// Variables of the scripts and of the image.
     pub env: Vec<EnvVar>,

@@ -15,7 +15,7 @@ const COPIED_PROGRAM: &str = "/.s2i/in/bin/s2i";
 /// The name of the volume.
 pub(crate) const VOLUME: &str = "s2i";
 
-/// The default image of s2i.
+/// The image of the steps without code of a user, for a source that is uploaded.
 pub const AGENT_IMAGE: &str = "s2i/s2i";
 
 /// The options of a build as arguments. The parameters of a pipeline come in variables, and the variables of the build as

@@ -45,7 +45,7 @@ pub struct Build {
     pub runtime: Option<ImageRef>,
     /// Variables of the scripts and of the image.
     pub env: Vec<EnvVar>,
-    /// Whether a build gets the artifacts of the last image.
+    /// True if a build gets the artifacts of the last image.
     pub incremental: bool,
     /// The name of the image.
     pub output: ImageRef,

@@ -48,46 +48,46 @@ pub(crate) struct ClusterArgs {
 #[derive(Debug, Args)]
 pub(crate) struct JobArgs {
     /// Build in this namespace; by default, in that of the context
-    #[arg(long, value_name = "NAMESPACE")]
+    #[arg(long, requires = "on", value_name = "NAMESPACE")]
     pub(crate) namespace: Option<String>,
     /// Log in to registries with this Secret of the type kubernetes.io/dockerconfigjson
-    #[arg(long, value_name = "SECRET")]
+    #[arg(long, requires = "on", value_name = "SECRET")]
     pub(crate) push_secret: Option<String>,
     /// Look images up with the logins of this Secret; by default, with those of --push-secret
-    #[arg(long, value_name = "SECRET")]
+    #[arg(long, requires = "on", value_name = "SECRET")]
     pub(crate) pull_secret: Option<String>,
     /// Let the nodes pull the images of the build with this Secret; may be given more than once
-    #[arg(long, value_name = "SECRET")]
+    #[arg(long, requires = "on", value_name = "SECRET")]
     pub(crate) image_pull_secret: Vec<String>,
     /// Clone the source with the login in this Secret, kubernetes.io/basic-auth or kubernetes.io/ssh-auth
-    #[arg(long, value_name = "SECRET")]
+    #[arg(long, requires = "on", value_name = "SECRET")]
     pub(crate) git_secret: Option<String>,
     /// Pass each entry of this Secret to `assemble` as a variable; may be given more than once
-    #[arg(long, value_name = "SECRET")]
+    #[arg(long, requires = "on", value_name = "SECRET")]
     pub(crate) build_secret: Vec<String>,
     /// Keep the artifacts of builds in this claim of a volume
-    #[arg(long, value_name = "CLAIM")]
+    #[arg(long, requires = "on", value_name = "CLAIM")]
     pub(crate) cache_claim: Option<String>,
     /// Run the pod with this service account, without a token of it
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, requires = "on", value_name = "NAME")]
     pub(crate) service_account: Option<String>,
     /// Use this image for the steps of s2i itself
-    #[arg(long, value_name = "IMAGE")]
+    #[arg(long, requires = "on", value_name = "IMAGE")]
     pub(crate) agent_image: Option<String>,
     /// Limit the files of the build: source, layers and artifacts
-    #[arg(long, value_name = "SIZE", default_value = "8Gi")]
+    #[arg(long, requires = "on", value_name = "SIZE", default_value = "8Gi")]
     pub(crate) size_limit: String,
     /// End the build after this time, in seconds or as 30m or 2h
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "1h")]
+    #[arg(long, requires = "on", value_name = "TIME", value_parser = duration, default_value = "1h")]
     pub(crate) deadline: Duration,
     /// Try the build again this many times after a failure that is not that of a script
-    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    #[arg(long, requires = "on", value_name = "NUMBER", default_value_t = 1)]
     pub(crate) retries: u32,
     /// Remove the Job and its log this time after its end
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "24h")]
+    #[arg(long, requires = "on", value_name = "TIME", value_parser = duration, default_value = "24h")]
     pub(crate) keep_for: Duration,
     /// Let the platform assign the user of the pod, as OpenShift does
-    #[arg(long)]
+    #[arg(long, requires = "on")]
     pub(crate) openshift: bool,
 }
 
@@ -159,7 +159,12 @@ pub(crate) enum Cluster {
     /// Wait for the end of a build, and print the image
     Wait(Named),
     /// Remove a build and its pods
-    Cancel(Named),
+    Cancel {
+        /// Name of the build's Job
+        name: String,
+        #[command(flatten)]
+        place: Where,
+    },
     /// Start a build again, with a source that the cluster can get by itself
     Retry(Named),
 }

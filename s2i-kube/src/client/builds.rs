@@ -30,9 +30,9 @@ pub struct BuildInfo {
     pub application: Option<String>,
     /// The state.
     pub status: BuildStatus,
-    /// When it was created.
+    /// The time of its creation.
     pub created: Option<Timestamp>,
-    /// When it has succeeded or failed.
+    /// The time of its success or failure.
     pub ended: Option<Timestamp>,
     /// The source, the builder and the name of the result.
     pub facts: Facts,

@@ -24,11 +24,11 @@ pub struct Outcome {
     pub job: String,
     /// The pod that succeeded.
     pub pod: String,
-    /// How long the steps took, in order.
+    /// The durations of the steps, in order.
     pub steps: Vec<StepTime>,
 }
 
-/// How long a step took.
+/// The duration of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct StepTime {
     /// The step.

@@ -15,12 +15,12 @@ use super::{
     upload::{OpenSource, UploadError},
 };
 
-/// How a build is run.
+/// The options for running a build.
 #[derive(Default)]
 pub struct Run {
     /// The source, if the build needs one.
     pub source: Option<OpenSource>,
-    /// How long the build may stand still.
+    /// The times that the build may stand still.
     pub patience: Patience,
     /// The fate of the build if this command is interrupted.
     pub on_interrupt: OnInterrupt,

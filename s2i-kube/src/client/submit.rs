@@ -16,7 +16,7 @@ use super::{
 /// The name under which the server notes who has set which field.
 const FIELD_MANAGER: &str = "s2i";
 
-/// How often an overloaded server is asked again.
+/// The number of times that an overloaded server is asked again.
 const RETRIES: usize = 4;
 
 /// The longest time that an overloaded server may want the client to wait.

@@ -49,7 +49,7 @@ const CONFIRMATION: Duration = Duration::from_secs(600);
 /// The time for the rest of the output after the end of a connection.
 const REST: Duration = Duration::from_secs(2);
 
-/// How often the client tries to attach.
+/// The number of times that the client tries to attach.
 const ATTACHES: usize = 10;
 
 /// The pause between two tries.

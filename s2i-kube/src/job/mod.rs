@@ -41,6 +41,7 @@ mod step;
 mod user;
 mod volumes;
 
+pub use crate::pod::AGENT_IMAGE;
 pub use claim::CacheClaim;
 pub use cronjob::RebuildJob;
 pub use error::JobError;
@@ -65,9 +66,6 @@ pub use user::PodUser;
 pub use volumes::{
     CACHE_DIR, GIT_DIR, IN_DIR, OUT_DIR, REGISTRY_DIR, REGISTRY_PULL_DIR, SECRETS_DIR, TEMP_DIR,
 };
-
-/// The image of the steps without code of a user, for a source that is uploaded.
-pub const AGENT_IMAGE: &str = "s2i/s2i";
 
 /// The image of the same steps with Git, for a source that is cloned in the pod.
 pub const AGENT_GIT_IMAGE: &str = "s2i/s2i:git";

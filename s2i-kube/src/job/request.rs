@@ -81,7 +81,7 @@ pub struct BuildJob {
     pub size_limit: Quantity,
     /// The seconds after which the build is ended, those of waiting included.
     pub deadline: u32,
-    /// How often the build is tried again after a failure that is not the script's.
+    /// The number of times that the build is tried again after a failure that is not the script's.
     pub retries: u32,
     /// The seconds after its end for which the Job and its log are kept.
     pub kept: u32,

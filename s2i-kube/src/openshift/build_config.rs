@@ -39,7 +39,7 @@ pub enum Strategy {
     Source {
         /// The builder image.
         from: ImageName,
-        /// Whether the build gets the artifacts of the image that the last one made.
+        /// True if the build gets the artifacts of the image that the last one made.
         incremental: bool,
         /// Variables of the scripts and of the image.
         env: Vec<EnvVar>,

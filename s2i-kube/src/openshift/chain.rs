@@ -29,7 +29,7 @@ pub struct Chain {
     pub builder: Builder,
     /// Variables of the scripts and of the image.
     pub env: Vec<EnvVar>,
-    /// Whether a build gets the artifacts of the last image.
+    /// True if a build gets the artifacts of the last image.
     pub incremental: bool,
     /// The image that receives the artifacts; `None` if the application runs in its builder.
     pub runtime: Option<Runtime>,

@@ -31,7 +31,7 @@ pub struct ImageFiles {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImagePath {
     source: ContainerPath,
-    /// Whether the files of the directory are copied without it.
+    /// True if the files of the directory are copied without it.
     is_content: bool,
     destination: String,
 }

@@ -115,9 +115,9 @@ pub struct Import {
     pub to: StreamTag,
     /// The image.
     pub from: ImageRef,
-    /// Whether the platform looks for a new image again and again. Only then does a new base image start builds.
+    /// True if the platform looks for a new image again and again. Only then does a new base image start builds.
     pub scheduled: bool,
-    /// Whether the registry may have no trusted certificate.
+    /// True if the registry may have no trusted certificate.
     pub insecure: bool,
 }
 

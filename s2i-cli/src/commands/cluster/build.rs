@@ -116,6 +116,8 @@ fn check(args: &Build) -> Result<(), ClusterError> {
     }
     let option = if args.result.iidfile.is_some() {
         "--iidfile"
+    } else if args.result.callback_url().is_some() {
+        "--callback-url"
     } else if !args.secret.is_empty() {
         "--secret"
     } else if args.previous.incremental && args.runtime_image.is_some() {

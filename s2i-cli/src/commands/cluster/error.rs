@@ -55,6 +55,12 @@ impl ClusterError {
             Self::Unsupported("--secret") => {
                 "put the value into a Secret of the namespace, and name it with --build-secret"
             }
+            Self::Unsupported("--callback-url" | "--iidfile") => {
+                "--metadata-file has the digest of the image, and `--progress json` the events"
+            }
+            Self::Unsupported("--incremental with --runtime-image") => {
+                "keep the artifacts in a claim, with --cache-claim"
+            }
             Self::Unsupported(_) => {
                 "the file is on this machine; put what the build needs into the source or into a Secret"
             }

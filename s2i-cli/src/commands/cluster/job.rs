@@ -12,10 +12,7 @@ use crate::args::{Build, JobArgs, build_options};
 
 /// The options that are no part of the build in the pod: those of its source, which was read already or is in the
 /// arguments, those of its Job, and those of the client.
-const LEFT_OUT: [&str; 21] = [
-    "args_from",
-    "callback_url",
-    "compression_level",
+const LEFT_OUT: [&str; 18] = [
     "context_dir",
     "copy",
     "cpus",
@@ -36,7 +33,7 @@ const LEFT_OUT: [&str; 21] = [
     "wait",
 ];
 
-/// What is known about the images of a build.
+/// The images of a build.
 pub(super) struct Images {
     /// The builder, by digest.
     pub(super) builder: ImageRef,

@@ -38,10 +38,10 @@ pub(crate) async fn run(
         }
         Cluster::Logs(named) => follow(named, true, context, cancel).await,
         Cluster::Wait(named) => follow(named, false, context, cancel).await,
-        Cluster::Cancel(named) => {
+        Cluster::Cancel { name, place } => {
             let remove = async {
-                let cluster = connect(&named.place).await?;
-                let removed = cluster.build(&named.name).cancel().await;
+                let cluster = connect(place).await?;
+                let removed = cluster.build(name).cancel().await;
                 removed.map_err(ClusterError::from)?;
                 Ok(ExitCode::SUCCESS)
             };

@@ -1,4 +1,4 @@
-//! `s2i pod`: the steps of a build whose containers are started by someone else, as those of a Kubernetes job are.
+//! `s2i pod`: the steps of a build whose containers another program starts, as Kubernetes does for a Job.
 //!
 //! The steps share two directories. `prepare` has the logins, and fills [`INPUT`]: the program itself, the command line
 //! of the build, the source and the [images](s2i_in_place::KnownImages). `assemble` runs in a container of the builder,

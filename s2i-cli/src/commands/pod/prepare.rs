@@ -12,6 +12,7 @@ use crate::{
     commands::{build, build_here},
     context::CommandContext,
     error::Error,
+    files,
 };
 
 /// The directory of the program, in [`INPUT`].
@@ -37,9 +38,8 @@ pub(super) async fn run(
     let progress = Progress::new(&renderer);
     let build_context = BuildContext::new(&progress, cancel);
     let origin = if receive {
-        s2i_build::stream::blocking(source::receive)
-            .await
-            .map_err(Error::Runtime)??
+        // The sender may never send anything.
+        files::interruptible(source::receive, cancel).await?
     } else {
         source::fetch(&sources, &request, build_context).await?
     };

@@ -21,7 +21,7 @@ pub struct CheckRequest {
 /// A finding.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// How bad it is.
+    /// The severity.
     pub level: Level,
     /// The thing that was looked at, as `version` or `create jobs.batch`.
     pub subject: String,
@@ -31,7 +31,7 @@ pub struct Finding {
     pub remedy: Option<String>,
 }
 
-/// How bad a finding is.
+/// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Level {

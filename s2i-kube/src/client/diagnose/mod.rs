@@ -47,7 +47,7 @@ pub struct Observed<'a> {
     pub events: &'a [Event],
 }
 
-/// How long a build may stand still.
+/// The times that a build may stand still.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Patience {
     /// The time for a node with enough resources. Clusters that start nodes on demand need minutes.

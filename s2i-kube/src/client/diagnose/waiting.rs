@@ -17,10 +17,10 @@ use super::{
 };
 use crate::job::Step;
 
-/// How often a node has to try to pull an image before it is given up: registries have short failures.
+/// The number of times that a node has to try to pull an image before it is given up: registries have short failures.
 const PULLS: u64 = 3;
 
-/// How often the cluster has to try to create a pod, if the reason of the refusal is not known to be final.
+/// The number of times that the cluster has to try to create a pod, if the reason of the refusal is not known to be final.
 const CREATIONS: u64 = 3;
 
 /// The time without a word of the cluster after which that is shown.

@@ -26,12 +26,12 @@ use crate::job::Step;
 /// The time between two looks at the clock.
 const TICK: Duration = Duration::from_secs(1);
 
-/// How a build is followed.
+/// The options for following a build.
 #[derive(Default)]
 pub struct FollowOptions {
     /// The source, if the build needs one that this client has.
     pub source: Option<OpenSource>,
-    /// How long the build may stand still.
+    /// The times that the build may stand still.
     pub patience: Patience,
     /// Leaves the logs of the steps out.
     pub without_logs: bool,
@@ -57,7 +57,7 @@ pub struct Follow {
     pending: VecDeque<State>,
     /// The last reason of a wait.
     waiting: Option<Waiting>,
-    /// When something has happened at last.
+    /// The time of the last event.
     moved: Instant,
     /// True from the loss of a connection to the next change.
     is_interrupted: bool,
