@@ -7,7 +7,7 @@ use s2i_build::{
     event::Progress,
     facts::ImageFacts,
     plan::StageName,
-    ports::ImageResolver as _,
+    ports::{ImageResolver as _, Runner as _},
     request::{AssembleRuntime, BuildRequest, Builder, PullPolicy},
     source::location::Place,
 };
@@ -45,6 +45,8 @@ pub(crate) async fn run(
     .await?;
     let engine = pod::resolver(args, context)?;
     let (mut request, renderer) = build::inputs(&engine, args, context, cancel).await?;
+    // Before anything is created: the step with scripts would refuse them.
+    engine.check_options(&request.container)?;
     let base = engine.base().await?;
     request.builder = Builder::Named(base.name.clone());
     request.assemble_runtime = AssembleRuntime::Omit;
