@@ -36,9 +36,10 @@ pub(crate) struct ClusterArgs {
     pub(crate) on: Option<OnCluster>,
     #[command(flatten)]
     pub(crate) job: JobArgs,
-    /// Give up when the build waits longer than this time for a node, in seconds or as 5m or 2h
-    #[arg(long, value_name = "TIME", value_parser = duration, requires = "on", default_value = "5m")]
-    pub(crate) wait: Duration,
+    /// Give up when the build waits longer than this time for a node or, only if this is given, for a claim that another
+    /// build uses: in seconds or as 5m or 2h; 5m for a node by default
+    #[arg(long, value_name = "TIME", value_parser = duration, requires = "on")]
+    pub(crate) wait: Option<Duration>,
     /// End when the cluster has the source; the build goes on
     #[arg(long, requires = "on")]
     pub(crate) detach: bool,
@@ -176,7 +177,8 @@ pub(crate) struct Named {
     pub(crate) name: String,
     #[command(flatten)]
     pub(crate) place: Where,
-    /// Give up when the build waits longer than this time for a node
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "5m")]
-    pub(crate) wait: Duration,
+    /// Give up when the build waits longer than this time for a node or, only if this is given, for a claim that another
+    /// build uses; 5m for a node by default
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(crate) wait: Option<Duration>,
 }

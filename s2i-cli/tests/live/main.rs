@@ -99,6 +99,7 @@ mod secrets;
 mod security;
 mod signals;
 mod sources;
+mod ssh;
 mod stalls;
 mod texts;
 mod tls;

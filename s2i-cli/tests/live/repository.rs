@@ -10,6 +10,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use base64::Engine as _;
+
 /// A repository with a work tree.
 pub(crate) struct Repository {
     pub(crate) root: PathBuf,
@@ -107,26 +109,41 @@ impl Drop for Daemon {
 
 /// Serves the plain files below a directory over HTTP for as long as the tests run; returns its URL.
 pub(crate) fn serve_files(base: &Path) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    serve_files_to(base, "127.0.0.1", None)
+}
+
+/// Serves files as [`serve_files`] does, on this address and to the clients with this login alone.
+pub(crate) fn serve_files_to(base: &Path, host: &str, login: Option<(&str, &str)>) -> String {
+    let listener = TcpListener::bind((host, 0)).unwrap();
+    let login = login.map(|(user, password)| {
+        let text = base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
+        format!("authorization: basic {text}").to_lowercase()
+    });
     let url = format!("http://{}", listener.local_addr().unwrap());
     let base = base.to_owned();
     thread::spawn(move || {
         for connection in listener.incoming().flatten() {
             // A client that goes away has no use for an error.
-            let _ = answer(connection, &base);
+            let _ = answer(connection, &base, login.as_deref());
         }
     });
     url
 }
 
-fn answer(mut connection: TcpStream, base: &Path) -> std::io::Result<()> {
-    let mut head = BufReader::new(connection.try_clone()?).lines();
-    let request = head.next().transpose()?.unwrap_or_default();
-    while head
-        .next()
-        .transpose()?
-        .is_some_and(|line| !line.is_empty())
-    {}
+fn answer(mut connection: TcpStream, base: &Path, login: Option<&str>) -> std::io::Result<()> {
+    let lines = BufReader::new(connection.try_clone()?).lines();
+    let head: Vec<_> = lines
+        .map_while(Result::ok)
+        .take_while(|line| !line.is_empty())
+        .collect();
+    let has_login = login.is_none_or(|login| head.iter().any(|line| line.to_lowercase() == login));
+    if !has_login {
+        return connection.write_all(
+            b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"test\"\r\n\
+              Content-Length: 0\r\nConnection: close\r\n\r\n",
+        );
+    }
+    let request = head.first().map(String::as_str).unwrap_or_default();
     let path = request.split(' ').nth(1).unwrap_or_default();
     let path = path.split('?').next().unwrap_or_default();
     match fs::read(base.join(path.trim_start_matches('/'))) {

@@ -89,9 +89,12 @@ pub(crate) fn words(ended: &ContainerStateTerminated) -> Option<String> {
     (!words.is_empty()).then_some(words)
 }
 
-/// Returns the seconds from the start to the end.
+/// Returns the seconds from the start to the end. A container that could not be started has the year 1970 as its start.
 pub(crate) fn seconds(ended: &ContainerStateTerminated) -> Option<u64> {
     let (start, end) = (ended.started_at.as_ref()?, ended.finished_at.as_ref()?);
+    if start.0.as_second() == 0 {
+        return None;
+    }
     u64::try_from(end.0.as_second() - start.0.as_second()).ok()
 }
 

@@ -21,7 +21,7 @@ pub(crate) fn container(build: &BuildJob, step: Step) -> Result<Container, JobEr
     Ok(Container {
         name: step.container().to_owned(),
         image: Some(image(build, step)?),
-        command: (!step.is_agent()).then(|| vec![PROGRAM.to_owned()]),
+        command: Some(vec![program(step).to_owned()]),
         args: Some(args(build, step)),
         env: env(build, step),
         resources: Some(resources),
@@ -34,6 +34,16 @@ pub(crate) fn container(build: &BuildJob, step: Step) -> Result<Container, JobEr
         volume_mounts: Some(volumes::mounts(build, step)),
         ..Container::default()
     })
+}
+
+/// Returns the path of s2i in the container of a step. The entrypoints of images are not used: those of builders are for
+/// applications, and our own image is one for shells too.
+fn program(step: Step) -> &'static str {
+    if step.is_agent() {
+        AGENT_PROGRAM
+    } else {
+        PROGRAM
+    }
 }
 
 fn image(build: &BuildJob, step: Step) -> Result<String, JobError> {

@@ -24,6 +24,8 @@ pub const REVISION_ANNOTATION: &str = "s2i.io/revision";
 pub const BUILDER_ANNOTATION: &str = "s2i.io/builder";
 /// The annotation with the name of the result.
 pub const OUTPUT_ANNOTATION: &str = "s2i.io/output";
+/// The annotation of a pod with the account of its user, a line as in `/etc/passwd`.
+pub(crate) const ACCOUNT_ANNOTATION: &str = "s2i.io/account";
 
 /// Returns the selector of all builds, or of those of one application.
 #[must_use]

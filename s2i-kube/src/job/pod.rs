@@ -29,10 +29,7 @@ pub(crate) fn template(build: &BuildJob) -> Result<PodTemplateSpec, JobError> {
     let push = steps.pop();
     let metadata = ObjectMeta {
         labels: Some(metadata::labels(build)?),
-        annotations: Some(BTreeMap::from([(
-            SAFE_TO_EVICT.to_owned(),
-            "false".to_owned(),
-        )])),
+        annotations: Some(annotations(build)),
         ..ObjectMeta::default()
     };
     let spec = PodSpec {
@@ -53,6 +50,15 @@ pub(crate) fn template(build: &BuildJob) -> Result<PodTemplateSpec, JobError> {
         metadata: Some(metadata),
         spec: Some(spec),
     })
+}
+
+fn annotations(build: &BuildJob) -> BTreeMap<String, String> {
+    let account =
+        volumes::account(build).map(|line| (metadata::ACCOUNT_ANNOTATION.to_owned(), line));
+    [(SAFE_TO_EVICT.to_owned(), "false".to_owned())]
+        .into_iter()
+        .chain(account)
+        .collect()
 }
 
 /// Returns the security context of a pod at the Pod Security level `restricted`.

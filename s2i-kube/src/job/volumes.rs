@@ -1,13 +1,15 @@
 //! The volumes of a build's pod, and which step sees what.
 //!
-//! All is below one directory that no image has: a volume over a file of an image would keep it from starting.
+//! All but the account is below one directory that no image has: a volume over a file of an image would keep it from
+//! starting.
 
 use k8s_openapi::api::core::v1::{
-    EmptyDirVolumeSource, EnvVar, KeyToPath, PersistentVolumeClaimVolumeSource, SecretVolumeSource,
-    Volume, VolumeMount,
+    DownwardAPIVolumeFile, DownwardAPIVolumeSource, EmptyDirVolumeSource, EnvVar, KeyToPath,
+    ObjectFieldSelector, PersistentVolumeClaimVolumeSource, SecretVolumeSource, Volume,
+    VolumeMount,
 };
 
-use super::{BuildJob, JobError, REGISTRY_SECRET_KEY, Step, names};
+use super::{BuildJob, JobError, PodUser, REGISTRY_SECRET_KEY, Step, metadata, names};
 
 /// The directory with what steps after `prepare` read: the program, the plan, source and scripts.
 pub const IN_DIR: &str = "/.s2i/in";
@@ -34,6 +36,10 @@ const REGISTRY: &str = "registry";
 const REGISTRY_PULL: &str = "registry-pull";
 const GIT: &str = "git";
 const CACHE: &str = "cache";
+const ACCOUNT: &str = "account";
+
+/// The file with the accounts of a system, in which OpenSSH looks up the user that it runs as.
+const ACCOUNTS: &str = "/etc/passwd";
 
 /// Returns the volumes of the pod.
 pub(crate) fn volumes(build: &BuildJob) -> Result<Vec<Volume>, JobError> {
@@ -55,6 +61,7 @@ pub(crate) fn volumes(build: &BuildJob) -> Result<Vec<Volume>, JobError> {
             .map(|name| logins(REGISTRY_PULL, name)),
     );
     volumes.extend(secrets.git.as_deref().map(|name| secret(GIT, name, None)));
+    volumes.extend(account(build).map(|_| account_volume()));
     let build_secrets = secrets.build.iter().enumerate();
     volumes.extend(build_secrets.map(|(i, name)| secret(&numbered(i), name, None)));
     if let Some(claim) = &build.cache {
@@ -89,6 +96,10 @@ pub(crate) fn mounts(build: &BuildJob, step: Step) -> Vec<VolumeMount> {
                     .map(|_| mount(REGISTRY_PULL, REGISTRY_PULL_DIR, true)),
             );
             mounts.extend(secrets.git.as_ref().map(|_| mount(GIT, GIT_DIR, true)));
+            mounts.extend(account(build).map(|_| VolumeMount {
+                sub_path: Some(ACCOUNT.to_owned()),
+                ..mount(ACCOUNT, ACCOUNTS, true)
+            }));
             mounts.extend(build.cache.as_ref().map(|_| mount(CACHE, CACHE_DIR, false)));
         }
         Step::Assemble => {
@@ -113,6 +124,36 @@ pub(crate) fn mounts(build: &BuildJob, step: Step) -> Vec<VolumeMount> {
         }
     }
     mounts
+}
+
+/// Returns the account of the pod's user, for a pod that may log in by SSH. A platform that assigns the user adds an
+/// account itself.
+pub(crate) fn account(build: &BuildJob) -> Option<String> {
+    let PodUser::Id(id) = build.user else {
+        return None;
+    };
+    build.secrets.git.as_ref()?;
+    Some(format!("s2i:x:{id}:0:s2i:{TEMP_DIR}:/bin/sh\n"))
+}
+
+/// Returns the volume with the account, which comes from an annotation of the pod: so it needs no object of its own.
+fn account_volume() -> Volume {
+    let item = DownwardAPIVolumeFile {
+        path: ACCOUNT.to_owned(),
+        field_ref: Some(ObjectFieldSelector {
+            field_path: format!("metadata.annotations['{}']", metadata::ACCOUNT_ANNOTATION),
+            ..ObjectFieldSelector::default()
+        }),
+        ..DownwardAPIVolumeFile::default()
+    };
+    Volume {
+        name: ACCOUNT.to_owned(),
+        downward_api: Some(DownwardAPIVolumeSource {
+            items: Some(vec![item]),
+            ..DownwardAPIVolumeSource::default()
+        }),
+        ..Volume::default()
+    }
 }
 
 /// Returns the volume with the logins to look images up, for a pod that is no build.

@@ -98,7 +98,7 @@ fn logins_and_secrets_are_in_the_steps_that_need_them_alone() {
         format!("{}: {}", container.name, paths.join(" "))
     });
     assert_snapshot!(mounts.collect::<Vec<_>>().join("\n"), @r"
-    prepare: in tmp registry git
+    prepare: in tmp registry git /etc/passwd
     assemble: in out secrets/npm
     assemble-runtime: in out
     push: in out tmp registry

@@ -67,7 +67,7 @@ const FOLDERS: [(&str, u32); 14] = [
 /// The first process of the namespaces.
 const NODE: &str = include_str!("../../kubernetes/node.sh");
 
-/// The controllers that run: those of jobs, of claims and of what belongs to every namespace.
+/// The controllers that run: those of jobs, of deployments, of claims and of what belongs to every namespace.
 const CONTROLLERS: &str = include_str!("../../kubernetes/controllers.txt");
 
 /// The addresses of Services. No part forwards them; the API server requires a range.

@@ -6,7 +6,7 @@ mod follow;
 mod job;
 mod source;
 
-use std::{fmt::Write as _, process::ExitCode};
+use std::{fmt::Write as _, process::ExitCode, time::Duration};
 
 use s2i_build::{CancelToken, context::or_interrupted};
 use s2i_core::Printable;
@@ -20,6 +20,9 @@ use crate::{
     error::Error,
     exit,
 };
+
+/// The time that a build may wait for a node, if the command line has no other.
+const NODE_WAIT: Duration = Duration::from_secs(5 * 60);
 
 /// `s2i cluster`.
 pub(crate) async fn run(
@@ -187,10 +190,12 @@ async fn retry(
     Ok(ExitCode::SUCCESS)
 }
 
-/// Returns the time that a build may stand still.
-fn patience(wait: std::time::Duration) -> Patience {
+/// Returns the times that a build may stand still. Builds with one cache are a queue, in which only a command with an
+/// explicit limit gives up.
+fn patience(wait: Option<Duration>) -> Patience {
     Patience {
-        node: wait,
+        node: wait.unwrap_or(NODE_WAIT),
+        cache: wait,
         ..Patience::default()
     }
 }

@@ -9,7 +9,7 @@ use s2i_build::{
 };
 use serde_json::json;
 
-use super::{OUTPUT, PodBuild, Step, open, termination};
+use super::{OUTPUT, PodBuild, Step, open, source, termination};
 use crate::{context::CommandContext, error::Error};
 
 /// Pushes the result under all its names.
@@ -40,6 +40,7 @@ pub(super) async fn run(
         "image": first.to_string(),
         "id": id.to_string(),
         "digest": digest,
+        "commit": source::origin()?.commit.map(|commit| commit.id),
     });
     termination::write(&object);
     let reference = digest.map_or(first.to_string(), |digest| {

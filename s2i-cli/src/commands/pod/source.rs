@@ -5,8 +5,13 @@ use std::{
     fs,
     io::{self, BufReader, Read},
     path::Path,
+    time::Duration,
 };
 
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    stdio::stdin,
+};
 use s2i_build::{
     BuildContext, SourceError,
     ports::SourceReader,
@@ -27,6 +32,9 @@ use crate::{error::Error, render, sources::Sources};
 /// The directory with the files, in [`INPUT`].
 const FILES: &str = "source";
 
+/// The longest time in which a sender sends nothing.
+const SILENCE: Duration = Duration::from_secs(2 * 60);
+
 /// The file with the origin, in [`INPUT`].
 const ORIGIN: &str = "origin.json";
 
@@ -35,7 +43,7 @@ const ORIGIN: &str = "origin.json";
 /// # Errors
 /// [`PodError::Upload`] if it is cut or damaged.
 pub(super) fn receive() -> Result<Origin, PodError> {
-    let input = BufReader::with_capacity(1 << 20, io::stdin().lock());
+    let input = BufReader::with_capacity(1 << 20, TimedInput);
     let (origin, mut receiver) = Receiver::new(input).map_err(PodError::Upload)?;
     unpack(&mut receiver)?;
     let length = receiver.finish().map_err(PodError::Upload)?;
@@ -44,6 +52,25 @@ pub(super) fn receive() -> Result<Origin, PodError> {
     let line = format!("received the source: {length} bytes\n");
     render::write_stdout(&Printable::lines(&line));
     Ok(origin)
+}
+
+/// Standard input that fails if nothing comes for [`SILENCE`]: a sender that was killed before it was connected, or whose
+/// machine was lost, does not close it.
+struct TimedInput;
+
+impl Read for TimedInput {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let silence = Timespec::try_from(SILENCE).map_err(io::Error::other)?;
+        let mut input = [PollFd::from_borrowed_fd(stdin(), PollFlags::IN)];
+        match poll(&mut input, Some(&silence)) {
+            Ok(0) => Err(io::Error::new(
+                io::ErrorKind::TimedOut,
+                format!("nothing was sent for {} s", SILENCE.as_secs()),
+            )),
+            Ok(_) => Ok(rustix::io::read(stdin(), buffer)?),
+            Err(err) => Err(err.into()),
+        }
+    }
 }
 
 /// Fetches the source of a request.
@@ -76,6 +103,14 @@ fn keep(origin: &Origin) -> Result<(), PodError> {
     written.map_err(PodError::file("write", path))
 }
 
+/// Returns the origin of the source that another step has prepared.
+pub(super) fn origin() -> Result<Origin, PodError> {
+    let path = Path::new(INPUT).join(ORIGIN);
+    let read = bounds::read_file(&path, bounds::FILE);
+    let origin = read.and_then(|bytes| Ok(serde_json::from_slice(&bytes)?));
+    origin.map_err(PodError::file("read", path))
+}
+
 /// The reader of a source that `prepare` has put into a directory.
 pub(super) struct Received {
     sources: Sources,
@@ -90,10 +125,7 @@ impl Received {
 
     /// Creates the reader of the source that another step has prepared.
     pub(super) fn read(sources: Sources) -> Result<Self, PodError> {
-        let path = Path::new(INPUT).join(ORIGIN);
-        let read = bounds::read_file(&path, bounds::FILE);
-        let origin = read.and_then(|bytes| Ok(serde_json::from_slice(&bytes)?));
-        let origin = origin.map_err(PodError::file("read", path))?;
+        let origin = origin()?;
         Ok(Self { sources, origin })
     }
 

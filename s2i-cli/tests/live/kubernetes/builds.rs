@@ -1,0 +1,119 @@
+//! Builds that end well, and what they leave.
+
+use rustix::process::Signal;
+
+use super::{Machine, finish};
+use crate::{images::Recipe, process::Running};
+
+#[test]
+fn build_of_a_user_with_the_role_has_the_layer_of_the_embedded_engine() {
+    let Some(machine) = Machine::ready(&Recipe::builder()) else {
+        return;
+    };
+    let source = machine
+        .live
+        .instructions("copy /app\nwrite /app/made text\nmode /app/made 640");
+    let app = machine.image("app");
+    let done = finish(&mut machine.build(&source, &[], &app)).succeeds();
+    let done = done.says("Build completed successfully").says("@sha256:");
+    done.never_says("would violate");
+    let local = machine.live.image("embedded");
+    let text = source.to_str().unwrap();
+    let args = [
+        "--tls-verify=false",
+        "build",
+        "--copy",
+        text,
+        &machine.builder,
+        &local,
+    ];
+    machine.live.s2i(args).succeeds();
+    machine
+        .live
+        .s2i(["--tls-verify=false", "pull", &app])
+        .succeeds();
+    let layers = |name: &str| {
+        machine
+            .live
+            .engine
+            .image(name)
+            .unwrap()
+            .root_fs
+            .unwrap()
+            .layers
+    };
+    assert_eq!(layers(&app), layers(&local));
+    for name in [&app, &machine.builder] {
+        machine.live.s2i(["rmi", name]).succeeds();
+    }
+    let job = machine.kubectl(&["get", "jobs", "-o", "jsonpath={.items[0].metadata.name}"]);
+    finish(&mut machine.s2i(&["cluster", "list"]))
+        .succeeds()
+        .says(&job);
+    finish(&mut machine.s2i(&["cluster", "logs", &job]))
+        .succeeds()
+        .says("assemble took");
+    finish(&mut machine.s2i(&["cluster", "cancel", &job])).succeeds();
+    assert_eq!(machine.jobs(), "");
+}
+
+#[test]
+fn build_secret_reaches_assemble_and_nothing_else() {
+    let Some(machine) = Machine::ready(&Recipe::builder()) else {
+        return;
+    };
+    let value = "hunter22hunter22";
+    machine.kubectl(&[
+        "create",
+        "secret",
+        "generic",
+        "npm",
+        &format!("--from-literal=TOKEN={value}"),
+    ]);
+    let source = machine
+        .live
+        .instructions("show-env TOKEN\nwrite /app/made text");
+    let app = machine.image("app");
+    let options = ["--build-secret", "npm"];
+    let done = finish(&mut machine.build(&source, &options, &app)).succeeds();
+    done.says("TOKEN=Some(")
+        .says("[redacted]")
+        .never_says(value);
+    let objects = machine.kubectl(&["get", "jobs,pods,configmaps,events", "-o", "yaml"]);
+    assert!(!objects.contains(value));
+    machine
+        .live
+        .s2i(["--tls-verify=false", "pull", &app])
+        .succeeds();
+    let layer = machine.live.engine.last_layer(&app, &machine.live.path(""));
+    assert!(layer.contains_key("app/made"), "{layer:#?}");
+    machine.live.s2i(["rmi", &app]).succeeds();
+}
+
+#[test]
+fn interrupted_build_is_removed() {
+    let Some(machine) = Machine::ready(&Recipe::builder()) else {
+        return;
+    };
+    let source = machine.live.instructions("sleep 300");
+    let app = machine.image("app");
+    let running = Running::start(&mut machine.build(&source, &[], &app));
+    running.wait_for("step assemble");
+    running.signal(Signal::INT);
+    running.finish().ends_with(130);
+    assert_eq!(machine.jobs(), "");
+}
+
+#[test]
+fn deleted_pod_is_replaced_and_gets_the_source_again() {
+    let Some(machine) = Machine::ready(&Recipe::builder()) else {
+        return;
+    };
+    let source = machine.live.instructions("sleep 8\nwrite /app/made text");
+    let app = machine.image("app");
+    let running = Running::start(&mut machine.build(&source, &[], &app));
+    running.wait_for("step assemble");
+    let pod = machine.kubectl(&["get", "pods", "-o", "name"]);
+    machine.kubectl(&["delete", "--wait=false", pod.trim()]);
+    running.finish().succeeds().says("the pod of try 2");
+}

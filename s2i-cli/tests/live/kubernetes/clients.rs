@@ -1,0 +1,64 @@
+//! Commands that end before their build does.
+
+use std::{
+    fs::{self, File},
+    io::{self, Read as _},
+};
+
+use rustix::process::Signal;
+
+use super::{Machine, finish};
+use crate::{
+    harness::names_in,
+    images::Recipe,
+    process::{Running, Stream},
+};
+
+#[test]
+fn upload_of_a_killed_client_pushes_nothing() {
+    let Some(machine) = Machine::ready(&Recipe::builder()) else {
+        return;
+    };
+    let source = machine.live.instructions("write /app/made text");
+    // What barely compresses takes a moment to send.
+    let mut random = File::open("/dev/urandom").unwrap().take(400 << 20);
+    let mut file = File::create(source.join("large")).unwrap();
+    io::copy(&mut random, &mut file).unwrap();
+    let app = machine.image("app");
+    let options = ["--retries", "0", "--progress", "json"];
+    let running = Running::start(&mut machine.build(&source, &options, &app));
+    running.wait_for("\"kind\":\"upload\"");
+    running.signal(Signal::KILL);
+    drop(running);
+    // A killed process can't remove its temporary directory.
+    for name in names_in(&machine.live.path("tmp")) {
+        fs::remove_dir_all(machine.live.path("tmp").join(name)).unwrap();
+    }
+    let job = machine.kubectl(&["get", "jobs", "-o", "jsonpath={.items[0].metadata.name}"]);
+    finish(&mut machine.s2i(&["cluster", "wait", &job, "--wait", "60s"]))
+        .says("the source was not received completely");
+    pull_fails(&machine, &app);
+}
+
+#[test]
+fn detached_build_goes_on_without_its_client() {
+    let Some(machine) = Machine::ready(&Recipe::builder()) else {
+        return;
+    };
+    let source = machine.live.instructions("sleep 3\nwrite /app/made text");
+    let app = machine.image("app");
+    let done = finish(&mut machine.build(&source, &["--detach"], &app)).succeeds();
+    let job = done.stream(Stream::Stdout)[0].to_owned();
+    finish(&mut machine.s2i(&["cluster", "wait", &job]))
+        .succeeds()
+        .says("@sha256:");
+    finish(&mut machine.s2i(&["cluster", "retry", &job])).says("source");
+}
+
+/// Checks that the registry has no image of this name.
+fn pull_fails(machine: &Machine, name: &str) {
+    machine
+        .live
+        .s2i(["--tls-verify=false", "pull", name])
+        .ends_with(21);
+}
