@@ -4,8 +4,9 @@
 //! restore a directory before a job and store it after it.
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, Permissions},
     io::{self, BufReader, Write as _},
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -51,7 +52,9 @@ impl ArtifactCache {
         self.archive().is_file()
     }
 
-    fn archive(&self) -> PathBuf {
+    /// Returns the path of the archive.
+    #[must_use]
+    pub fn archive(&self) -> PathBuf {
         self.0.join(ARTIFACTS)
     }
 
@@ -122,8 +125,11 @@ pub(crate) struct NewArtifacts {
 }
 
 impl NewArtifacts {
-    /// Stores the artifacts in place of those of the build before.
+    /// Stores the artifacts in place of those of the build before. Their group can read them: platforms run builds as
+    /// any user, with the group 0.
     pub(crate) fn keep(self) -> io::Result<()> {
+        let permissions = Permissions::from_mode(0o640);
+        self.file.as_file().set_permissions(permissions)?;
         self.file.as_file().sync_data()?;
         self.file.persist(self.path)?;
         Ok(())

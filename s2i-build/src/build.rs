@@ -5,11 +5,12 @@ use std::{collections::BTreeMap, time::Duration};
 use s2i_core::{ImageRef, Script, Secret};
 
 use crate::{
+    artifact_cache::ArtifactCache,
     cancel::CancelToken,
     context::BuildContext,
     error::{BuildError, BuildFailure},
     event::{EventSink, Phase, Progress},
-    execute::{Materials, execute, name_result, remove_replaced},
+    execute::{Materials, execute, execute_builder, execute_runtime, name_result, remove_replaced},
     gather,
     injection::Injection,
     notice::Notice,
@@ -90,10 +91,96 @@ impl PreparedBuild {
         &self.request.injections
     }
 
+    /// Returns whether the plan runs a program in a container of the runtime image.
+    #[must_use]
+    pub fn runs_in_runtime_image(&self) -> bool {
+        let runtime = self.plan().stage(StageName::Runtime);
+        runtime.is_some_and(|stage| stage.runs().next().is_some())
+    }
+
+    fn materials(&self) -> Materials<'_> {
+        Materials {
+            source: &self.source,
+            secrets: &self.planned.secrets,
+            trust: self.trust(),
+            injections: self.injections(),
+            scripts: &self.scripts,
+            artifacts: self.request.artifact_cache.as_ref(),
+        }
+    }
+
     /// Returns the certificates that the plan copies, in PEM.
     #[must_use]
     pub fn trust(&self) -> Option<&str> {
         self.request.trust.as_deref()
+    }
+}
+
+/// Runs the part of a build before the container of the runtime image, and leaves the artifacts in a directory for
+/// [`build_runtime`].
+///
+/// # Errors
+/// [`BuildFailure`], for the same reasons as [`build`].
+pub async fn build_artifacts<E: Runner + ImageStore>(
+    engine: &E,
+    prepared: &PreparedBuild,
+    artifacts: &ArtifactCache,
+    events: &dyn EventSink,
+    cancel: &CancelToken,
+) -> Result<(), BuildFailure> {
+    let progress = Progress::new(events);
+    let context = BuildContext::new(&progress, cancel);
+    let materials = prepared.materials();
+    let done = execute_builder(engine, prepared.plan(), &materials, artifacts, context).await;
+    progress.end_phase();
+    done
+}
+
+/// Runs the container of the runtime image with the artifacts that [`build_artifacts`] has left, and makes the image.
+///
+/// # Errors
+/// [`BuildFailure`], for the same reasons as [`build`].
+pub async fn build_runtime<E: Runner + ImageStore>(
+    engine: &E,
+    prepared: PreparedBuild,
+    artifacts: &ArtifactCache,
+    events: &dyn EventSink,
+    cancel: &CancelToken,
+) -> Result<Outcome, BuildFailure> {
+    let progress = Progress::new(events);
+    let context = BuildContext::new(&progress, cancel);
+    let materials = prepared.materials();
+    let done = execute_runtime(engine, prepared.plan(), &materials, artifacts, context).await;
+    progress.end_phase();
+    Ok(outcome(prepared, done?, &progress))
+}
+
+/// Runs a build that was prepared.
+///
+/// # Errors
+/// [`BuildFailure`], for the same reasons as [`build`].
+pub async fn build_prepared<E: Runner + ImageStore + BuildCache>(
+    engine: &E,
+    prepared: PreparedBuild,
+    events: &dyn EventSink,
+    cancel: &CancelToken,
+) -> Result<Outcome, BuildFailure> {
+    let progress = Progress::new(events);
+    let context = BuildContext::new(&progress, cancel);
+    let done = run_plan(engine, &prepared, context).await;
+    progress.end_phase();
+    Ok(outcome(prepared, done?, &progress))
+}
+
+fn outcome(prepared: PreparedBuild, committed: Committed, progress: &Progress<'_>) -> Outcome {
+    Outcome {
+        image_id: committed.id,
+        labels: committed.labels,
+        tag: prepared.request.tag,
+        other_tags: prepared.request.other_tags,
+        builder: prepared.builder,
+        size: committed.size,
+        times: progress.times(),
     }
 }
 
@@ -119,15 +206,7 @@ pub async fn build<E: Engine, S: SourceReader>(
     // The last output of a script is shown before anything that follows.
     progress.end_phase();
     let (prepared, committed) = built?;
-    Ok(Outcome {
-        image_id: committed.id,
-        labels: committed.labels,
-        tag: prepared.request.tag,
-        other_tags: prepared.request.other_tags,
-        builder: prepared.builder,
-        size: committed.size,
-        times: progress.times(),
-    })
+    Ok(outcome(prepared, committed, &progress))
 }
 
 /// Fetches the source, looks up the images and plans the build, and starts nothing.
@@ -199,15 +278,15 @@ fn withheld(request: &BuildRequest, planned: &PlannedBuild) -> Vec<String> {
 /// Executes a plan, unless the build cache has its result.
 async fn run_plan<E: Runner + ImageStore + BuildCache>(
     engine: &E,
-    PreparedBuild {
+    prepared: &PreparedBuild,
+    context: BuildContext<'_>,
+) -> Result<Committed, BuildFailure> {
+    let PreparedBuild {
         request,
         planned: PlannedBuild { plan, secrets },
         source,
-        scripts,
         ..
-    }: &PreparedBuild,
-    context: BuildContext<'_>,
-) -> Result<Committed, BuildFailure> {
+    } = prepared;
     let key = plan.key(secrets);
     if let Some(key) = &key
         && let Some(committed) = context
@@ -219,15 +298,7 @@ async fn run_plan<E: Runner + ImageStore + BuildCache>(
         remove_replaced(engine, plan, context).await;
         return Ok(committed);
     }
-    let materials = Materials {
-        source,
-        secrets,
-        trust: request.trust.as_deref(),
-        injections: &request.injections,
-        scripts,
-        artifacts: request.artifact_cache.as_ref(),
-    };
-    let committed = execute(engine, plan, &materials, context).await?;
+    let committed = execute(engine, plan, &prepared.materials(), context).await?;
     // The key does not hold for a source that changed meanwhile. It is too late for a cancellation.
     if let Some(key) = key {
         let fingerprint = async { Ok::<_, BuildError>(source.survey().await.fingerprint) };

@@ -68,7 +68,9 @@ pub mod transfer;
 pub mod usage;
 
 pub use agents::Agents;
-pub use build::{Outcome, PreparedBuild, build, prepare};
+pub use build::{
+    Outcome, PreparedBuild, build, build_artifacts, build_prepared, build_runtime, prepare,
+};
 pub use cancel::{CancelToken, Interrupt};
 pub use context::BuildContext;
 pub use credentials::CredentialProvider;

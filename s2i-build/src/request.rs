@@ -37,6 +37,9 @@ pub enum AssembleRuntime {
     /// It does not run, because the engine only adds the artifacts to the runtime image. An image that needs its script
     /// is refused.
     Omit,
+    /// It runs, unless the image declares that its results are complete without it. Then nothing runs in the runtime
+    /// image, and an engine that only adds the artifacts has the same result.
+    RunIfNeeded,
 }
 
 /// The request for one build: typed values, before any look-up.

@@ -3,6 +3,7 @@
 mod containers;
 mod entrypoint;
 mod inputs;
+mod split;
 mod stage;
 
 use std::{
@@ -36,6 +37,7 @@ use crate::{
     source::Fetched,
 };
 use containers::Containers;
+pub use split::{execute_builder, execute_runtime};
 
 /// The inputs that a plan refers to and that are not in it.
 #[derive(Clone, Copy, Debug)]
@@ -126,17 +128,8 @@ pub async fn execute<E: Runner + ImageStore>(
     materials: &Materials<'_>,
     context: BuildContext<'_>,
 ) -> Result<Committed, BuildFailure> {
-    plan.check_references()?;
-    materials.check(plan)?;
-    let mut options = plan.stages.iter().map(|stage| &stage.options);
-    options.try_for_each(|options| engine.check_options(options))?;
-    let executor = Executor {
-        engine,
-        plan,
-        materials,
-        context,
-        saved: Mutex::default(),
-    };
+    check(engine, plan, materials)?;
+    let executor = Executor::new(engine, plan, materials, context);
     let mut containers = Containers::default();
     match executor.run(&mut containers).await {
         Ok(result) => {
@@ -147,6 +140,19 @@ pub async fn execute<E: Runner + ImageStore>(
         }
         Err(failure) => Err(containers.discard_all(failure).await),
     }
+}
+
+/// Checks all that can be checked before anything is started.
+fn check<E: Runner>(
+    engine: &E,
+    plan: &BuildPlan,
+    materials: &Materials<'_>,
+) -> Result<(), BuildFailure> {
+    plan.check_references()?;
+    materials.check(plan)?;
+    let mut options = plan.stages.iter().map(|stage| &stage.options);
+    options.try_for_each(|options| engine.check_options(options))?;
+    Ok(())
 }
 
 /// Gives the result of a plan, which has its first name, the others.
@@ -206,15 +212,43 @@ struct Executor<'a, E> {
     context: BuildContext<'a>,
     /// The artifacts for the artifact cache, until the build has succeeded.
     saved: Mutex<Option<NewArtifacts>>,
+    /// The artifacts of the builder's container, if another process has run it.
+    handed_over: Option<&'a ArtifactCache>,
 }
 
-impl<E: Runner + ImageStore> Executor<'_, E> {
+impl<'a, E: Runner + ImageStore> Executor<'a, E> {
+    fn new(
+        engine: &'a E,
+        plan: &'a BuildPlan,
+        materials: &'a Materials<'a>,
+        context: BuildContext<'a>,
+    ) -> Self {
+        Self {
+            engine,
+            plan,
+            materials,
+            context,
+            saved: Mutex::default(),
+            handed_over: None,
+        }
+    }
+
     async fn run(
         &self,
         containers: &mut Containers<E::Container>,
     ) -> Result<Committed, BuildFailure> {
+        self.run_stages(|_| true, containers).await?;
+        self.make_images(containers).await
+    }
+
+    /// Runs the stages with these names.
+    async fn run_stages(
+        &self,
+        is_wanted: impl Fn(StageName) -> bool,
+        containers: &mut Containers<E::Container>,
+    ) -> Result<(), BuildFailure> {
         for (index, stage) in self.plan.stages.iter().enumerate() {
-            if self.plan.is_streamed(stage.name) {
+            if self.plan.is_streamed(stage.name) || !is_wanted(stage.name) {
                 continue;
             }
             let container = self.run_stage(stage, containers).await?;
@@ -224,6 +258,14 @@ impl<E: Runner + ImageStore> Executor<'_, E> {
                 self.context.warn_of_leftover(unneeded.discard().await);
             }
         }
+        Ok(())
+    }
+
+    /// Commits and names the images of the stages that have run, and returns the result.
+    async fn make_images(
+        &self,
+        containers: &mut Containers<E::Container>,
+    ) -> Result<Committed, BuildFailure> {
         let mut unnamed = VecDeque::new();
         let result = match self.commit_all(&mut unnamed, containers).await {
             Ok(result) => result,

@@ -3,7 +3,7 @@
 use std::sync::PoisonError;
 
 use s2i_core::{
-    Diagnostic, ErrorChain, Script, Secret,
+    Diagnostic, ErrorChain, Script, Secret, Times,
     wire::{Exit, FailureKind},
 };
 use tracing::Instrument as _;
@@ -16,7 +16,7 @@ use crate::{
     injection::Injection,
     plan::{
         Command, Copy, CopySource, Inject, OnStageFailure, Run, SavedArtifacts, Stage, StageName,
-        Step, TRUST_FILE,
+        StagePaths, Step, TRUST_FILE,
     },
     ports::{
         Artifacts, Container, Content, EngineError, Files, ImageStore, Input, Program, Runner,
@@ -200,14 +200,10 @@ impl<E: Runner + ImageStore> Executor<'_, E> {
                 let cache = cache.expect("checked materials have the cache of the plan");
                 return self.copy_cached(cache, copy, container).await;
             }
-            CopySource::Stage(paths) => {
-                let from = containers.get_mut(paths.name);
-                Content::Archive(from.read(Files {
-                    items: paths.paths.clone(),
-                    times,
-                    keep_modes: paths.keep_modes,
-                }))
-            }
+            CopySource::Stage(paths) => Content::Archive(match self.handed_over {
+                Some(artifacts) => artifacts.read(),
+                None => containers.get_mut(paths.name).read(files(paths, times)),
+            }),
         };
         self.context.progress.phase(copy_phase(stage));
         if stage.first_source() == Some(copy) && container.has_source() {
@@ -388,6 +384,15 @@ fn may_be_about_artifacts(error: &EngineError) -> bool {
         error,
         EngineError::Interrupted(_) | EngineError::Input { .. }
     )
+}
+
+/// Returns the files of a stage's container for another stage.
+pub(super) fn files(paths: &StagePaths, times: Times) -> Files {
+    Files {
+        items: paths.paths.clone(),
+        times,
+        keep_modes: paths.keep_modes,
+    }
 }
 
 fn copy_phase(stage: &Stage) -> Phase {

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     facts::{Facts, ImageFacts},
-    request::{AssembleRuntime, BuildRequest},
+    request::BuildRequest,
 };
 
 /// Returns the output that commits the builder's container.
@@ -134,7 +134,7 @@ pub(super) fn config(
     let changes = ConfigChanges {
         env: context.env.clone(),
         labels: labels::generated(context, base),
-        entrypoint: entrypoint(context, base),
+        entrypoint: entrypoint(base),
         cmd: vec![run.to_string()],
         after_triggers: None,
     };
@@ -143,16 +143,8 @@ pub(super) fn config(
 }
 
 /// Returns the consequence for the entry point of this base. Only its container shows whether it runs its arguments, and
-/// and an image that was not looked up has none. The entry point of a runtime image that is not run is not tried.
-fn entrypoint(context: &Context<'_>, base: &ImageFacts) -> Entrypoint {
-    let is_runtime = context
-        .facts
-        .runtime
-        .as_ref()
-        .is_some_and(|image| image.id == base.id);
-    if is_runtime && context.request.assemble_runtime == AssembleRuntime::Omit {
-        return Entrypoint::Drop;
-    }
+/// and an image that was not looked up has none.
+fn entrypoint(base: &ImageFacts) -> Entrypoint {
     if base.is_resolved() && base.config.entrypoint.is_empty() {
         Entrypoint::Drop
     } else {

@@ -8,8 +8,8 @@ use s2i_core::{
 };
 
 use super::{
-    Copy, CopySource, ImageRole, OnNamingFailure, OnStageFailure, Output, PlanError, Run, Stage,
-    StageName, StagePaths, Step,
+    Copy, CopySource, Entrypoint, ImageRole, OnNamingFailure, OnStageFailure, Output, PlanError,
+    Run, Stage, StageName, StagePaths, Step,
     common::{Context, labels_of, program, working_dir},
     output, scripts, user,
 };
@@ -49,11 +49,16 @@ pub(super) fn plan(
         steps: steps(context, &scripts)?,
         on_failure: OnStageFailure::Fail,
     };
+    let mut config = output::config(context, image, &run)?;
+    if stage.runs().next().is_none() {
+        // No container of the image is there to try its entry point in.
+        config.entrypoint = Entrypoint::Drop;
+    }
     let result = Output {
         stage: StageName::Runtime,
         remove: Vec::new(),
         labels_file: Some(output::labels_file()),
-        config: output::config(context, image, &run)?,
+        config,
         require: vec![run],
         name: context.request.tag.clone(),
         other_names: context.request.other_tags.clone(),
@@ -85,15 +90,17 @@ fn steps(
     }));
     let script = Script::AssembleRuntime;
     match (context.request.assemble_runtime, &assemble_runtime) {
-        (AssembleRuntime::Omit, Err(_)) => return Ok(steps),
-        (AssembleRuntime::Omit, Ok(_)) if is_optional => return Ok(steps),
+        (AssembleRuntime::Omit | AssembleRuntime::RunIfNeeded, Err(_)) => return Ok(steps),
+        (AssembleRuntime::Omit | AssembleRuntime::RunIfNeeded, Ok(_)) if is_optional => {
+            return Ok(steps);
+        }
         (AssembleRuntime::Omit, Ok(path)) => {
             return Err(PlanError::AssembleRuntime {
                 image: scripts.image.name.clone(),
                 path: path.clone(),
             });
         }
-        (AssembleRuntime::Run, _) => {}
+        (AssembleRuntime::Run | AssembleRuntime::RunIfNeeded, _) => {}
     }
     let run = program(context, script, scripts.image, &assemble_runtime?, &[])?;
     steps.push(Step::Run(Run {

@@ -10,12 +10,17 @@ pub(crate) enum Pod {
         /// Receive the source on standard input
         #[arg(long)]
         receive: bool,
+        /// The pod has a step in the runtime image
+        #[arg(long)]
+        with_runtime: bool,
         /// The arguments of `s2i build`
         #[arg(last = true, value_name = "ARGS")]
         build: Vec<String>,
     },
     /// Build in this container
     Assemble,
+    /// Run `assemble-runtime` in this container, if the build needs it
+    AssembleRuntime,
     /// Push the result
     Push,
 }

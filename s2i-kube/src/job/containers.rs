@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::core::v1::{Capabilities, Container, EnvVar, SecurityContext};
 
-use super::{BuildJob, JobError, Resources, Source, Step, volumes};
+use super::{BuildJob, JobError, PodUser, Resources, Source, Step, volumes};
 
 /// The path of the program in the volume, which `prepare` has put there for the steps in images of others.
 const PROGRAM: &str = "/.s2i/in/bin/s2i";
@@ -25,7 +25,7 @@ pub(crate) fn container(build: &BuildJob, step: Step) -> Result<Container, JobEr
         args: Some(args(build, step)),
         env: env(build, step),
         resources: Some(resources),
-        security_context: Some(security_context(step)),
+        security_context: Some(security_context(build, step)?),
         // The step waits for its input until a client is there, and reads it once.
         stdin: receives.then_some(true),
         stdin_once: receives.then_some(true),
@@ -67,6 +67,7 @@ fn args(build: &BuildJob, step: Step) -> Vec<String> {
     if step == Step::Prepare {
         let receive = (build.source == Source::Upload).then(|| "--receive".to_owned());
         args.extend(receive);
+        args.extend(build.runtime.as_ref().map(|_| "--with-runtime".to_owned()));
         args.push("--".to_owned());
         args.extend(build.args.iter().map(|arg| literal(arg)));
     }
@@ -113,12 +114,20 @@ fn variable(name: &str, value: String) -> EnvVar {
     }
 }
 
-fn security_context(step: Step) -> SecurityContext {
-    // Scripts write into their image: that is the result.
-    SecurityContext {
+fn security_context(build: &BuildJob, step: Step) -> Result<SecurityContext, JobError> {
+    let user = build
+        .runtime_user
+        .filter(|user| step == Step::AssembleRuntime && *user != build.user);
+    let user = user.map(PodUser::checked).transpose()?;
+    Ok(SecurityContext {
+        run_as_user: match user {
+            Some(PodUser::Id(id)) => Some(id.into()),
+            Some(PodUser::Assigned) | None => None,
+        },
+        // Scripts write into their image: that is the result.
         read_only_root_filesystem: step.is_agent().then_some(true),
         ..restricted()
-    }
+    })
 }
 
 /// Returns what the Pod Security level `restricted` wants of a container.

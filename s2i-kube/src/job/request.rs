@@ -67,6 +67,8 @@ pub struct BuildJob {
     pub builder: String,
     /// The runtime image, if its script `assemble-runtime` has to run.
     pub runtime: Option<String>,
+    /// The user of the step in the runtime image, if it is not that of the pod.
+    pub runtime_user: Option<PodUser>,
     /// The user of all steps.
     pub user: PodUser,
     /// The facts that lists of builds show.
@@ -114,6 +116,7 @@ impl BuildJob {
             agent: agent.to_owned(),
             builder: builder.into(),
             runtime: None,
+            runtime_user: None,
             user,
             facts: Facts::default(),
             secrets: Secrets::default(),

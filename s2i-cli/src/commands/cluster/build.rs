@@ -11,7 +11,10 @@ use s2i_build::{
     request::{AssembleRuntime, BuildRequest, Builder, PullPolicy},
     source::location::Place,
 };
-use s2i_core::{ImageRef, Printable, label::ImageLabels};
+use s2i_core::{
+    ImageRef, Printable,
+    label::{self, ImageLabels},
+};
 use s2i_in_place::InPlaceEngine;
 use s2i_kube::{
     client::{Run, RunError},
@@ -49,7 +52,7 @@ pub(crate) async fn run(
     engine.check_options(&request.container)?;
     let base = engine.base().await?;
     request.builder = Builder::Named(base.name.clone());
-    request.assemble_runtime = AssembleRuntime::Omit;
+    request.assemble_runtime = AssembleRuntime::RunIfNeeded;
     renderer.started(&request);
     let (images, prepared) = if matches!(request.source.location.place, Place::Remote(_)) {
         let progress = Progress::new(&renderer);
@@ -139,7 +142,13 @@ fn planned(prepared: &PreparedBuild, request: &BuildRequest) -> Result<job::Imag
     let images = &plan.inputs.images;
     let stage = plan.stage(StageName::Build);
     let runtime = match (&request.runtime, &images.runtime) {
-        (Some(named), Some(found)) => Some(pinned(&named.image, found.digest.as_deref())?),
+        (Some(named), Some(found)) => Some(job::RuntimeImage {
+            name: pinned(&named.image, found.digest.as_deref())?,
+            user: plan
+                .stage(StageName::Runtime)
+                .filter(|_| prepared.runs_in_runtime_image())
+                .map(|stage| stage.user.name.clone()),
+        }),
         _ => None,
     };
     Ok(job::Images {
@@ -166,7 +175,10 @@ async fn look_up(
             let found = engine
                 .resolve(&runtime.image, PullPolicy::Always, context)
                 .await?;
-            Some(pinned(&runtime.image, found.digest.as_deref())?)
+            Some(job::RuntimeImage {
+                name: pinned(&runtime.image, found.digest.as_deref())?,
+                user: user_of_runtime(request, &found),
+            })
         }
         None => None,
     };
@@ -187,6 +199,18 @@ fn user_of(builder: &ImageFacts) -> String {
     labels
         .assemble_user
         .unwrap_or_else(|| builder.config.user.clone())
+}
+
+/// Returns the user of `assemble-runtime` in a runtime image, if that has scripts and does not declare that its results
+/// are complete without this one.
+fn user_of_runtime(request: &BuildRequest, image: &ImageFacts) -> Option<String> {
+    let (labels, _) = ImageLabels::read(&image.config.labels, &image.config.env);
+    if labels.scripts_url.is_none() || labels.assemble_runtime.as_deref() == Some(label::OPTIONAL) {
+        return None;
+    }
+    let user = request.assemble_runtime_user.clone();
+    let user = user.or(labels.assemble_runtime_user);
+    Some(user.unwrap_or_else(|| image.config.user.clone()))
 }
 
 /// Returns the name of an image with the digest by which its registry has it, so that all steps use the same one.

@@ -37,10 +37,18 @@ const LEFT_OUT: [&str; 18] = [
 pub(super) struct Images {
     /// The builder, by digest.
     pub(super) builder: ImageRef,
-    /// The runtime image, by digest.
-    pub(super) runtime: Option<ImageRef>,
+    /// The runtime image.
+    pub(super) runtime: Option<RuntimeImage>,
     /// The user of `assemble`.
     pub(super) user: String,
+}
+
+/// A runtime image.
+pub(super) struct RuntimeImage {
+    /// The image, by digest.
+    pub(super) name: ImageRef,
+    /// The user of `assemble-runtime`, if that script may run.
+    pub(super) user: Option<String>,
 }
 
 /// Returns the request for the Job.
@@ -63,6 +71,17 @@ pub(super) fn job(
     let builder = images.builder.to_string();
     let mut job = BuildJob::new(name_from_image(&name.to_string()), source, &builder, user);
     job.args = arguments(args, words, images, source);
+    if let Some(RuntimeImage {
+        name,
+        user: Some(user),
+    }) = &images.runtime
+    {
+        job.runtime = Some(name.to_string());
+        job.runtime_user = match job.user {
+            PodUser::Id(_) => Some(PodUser::of_image(user)?),
+            PodUser::Assigned => None,
+        };
+    }
     if let Some(agent) = &options.agent_image {
         job.agent.clone_from(agent);
     }
@@ -135,7 +154,7 @@ fn arguments(args: &Build, words: &[OsString], images: &Images, source: Source) 
         arguments.extend(reference.map(|reference| format!("--ref={reference}")));
     }
     let runtime = images.runtime.iter();
-    arguments.extend(runtime.map(|image| format!("--runtime-image={image}")));
+    arguments.extend(runtime.map(|image| format!("--runtime-image={}", image.name)));
     if args.cluster.job.cache_claim.is_some() {
         arguments.push(format!("--cache-dir={}", s2i_kube::job::CACHE_DIR));
     }

@@ -2,7 +2,11 @@
 
 use std::path::Path;
 
-use s2i_build::CancelToken;
+use s2i_build::{
+    CancelToken, Outcome,
+    request::{ArtifactCache, AssembleRuntime},
+};
+use s2i_in_place::InPlaceEngine;
 
 use super::{OUTPUT, PodBuild, Step, open, source::Received};
 use crate::{
@@ -15,7 +19,7 @@ use crate::{
 /// The directory with a directory for each Secret of the build.
 const SECRETS: &str = "/.s2i/secrets";
 
-/// Builds in this container, and leaves the result in [`OUTPUT`].
+/// Builds in this container, and leaves the result in [`OUTPUT`], or the artifacts for a runtime image with a script.
 pub(super) async fn run(
     pod: &PodBuild,
     context: &CommandContext<'_>,
@@ -30,10 +34,27 @@ pub(super) async fn run(
         .extend(secrets::read_dirs(SECRETS.as_ref())?);
     let base = engine.base().await?;
     build_here::adapt(&mut request, &base, context.host);
+    request.assemble_runtime = AssembleRuntime::RunIfNeeded;
     request.source = Received::request(args.exclude.clone())?;
     let source = Received::read(build::sources(&request, context))?;
-    let building = build::of_source(&engine, &source, &request, args, &renderer, cancel);
+    renderer.started(&request);
+    let preparing = s2i_build::prepare(&engine, &source, &request, &renderer, cancel);
+    let prepared = Box::pin(preparing).await?;
+    if prepared.runs_in_runtime_image() {
+        let artifacts = ArtifactCache::new(OUTPUT);
+        let building =
+            s2i_build::build_artifacts(&engine, &prepared, &artifacts, &renderer, cancel);
+        Box::pin(building).await?;
+        return Ok(());
+    }
+    let building = s2i_build::build_prepared(&engine, prepared, &renderer, cancel);
     let outcome = Box::pin(building).await?;
+    renderer.outcome(&outcome);
+    write_result(&engine, &outcome)
+}
+
+/// Leaves the image of a build in [`OUTPUT`].
+pub(super) fn write_result(engine: &InPlaceEngine, outcome: &Outcome) -> Result<(), Error> {
     let image = match &outcome.tag {
         Some(name) => name.clone(),
         None => outcome.image_id.parse()?,

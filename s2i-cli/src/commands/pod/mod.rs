@@ -2,9 +2,12 @@
 //!
 //! The steps share two directories. `prepare` has the logins, and fills [`INPUT`]: the program itself, the command line
 //! of the build, the source and the [images](s2i_in_place::KnownImages). `assemble` runs in a container of the builder,
-//! has no logins, can only read [`INPUT`], and leaves the result in [`OUTPUT`]. `push` has the logins again.
+//! has no logins, can only read [`INPUT`], and leaves the result in [`OUTPUT`]. If a runtime image has a script of its own,
+//! `assemble` leaves the artifacts there, and `assemble-runtime`, in a container of that image, makes the result. `push`
+//! has the logins again.
 
 mod assemble;
+mod assemble_runtime;
 mod prepare;
 mod push;
 mod source;
@@ -59,6 +62,12 @@ pub(crate) enum PodError {
     /// The build needs a part of the machine that it was requested on.
     #[error("{0} can't be used in a pod")]
     Unsupported(&'static str),
+    /// A script has to run in the runtime image, in which the pod has no container.
+    #[error(
+        "the source has the script `assemble-runtime`, and the pod has no step in the runtime image; build with `--on \
+         cluster` from a checkout, or put the script into the image"
+    )]
+    NoRuntimeStep,
 }
 
 impl PodError {
@@ -74,7 +83,7 @@ impl PodError {
     pub(crate) fn exit_code(&self) -> Code {
         match self {
             Self::File { .. } => exit::ENGINE,
-            Self::Arguments(_) | Self::Unsupported(_) => exit::USAGE,
+            Self::Arguments(_) | Self::Unsupported(_) | Self::NoRuntimeStep => exit::USAGE,
             Self::Upload(_) => exit::FETCH,
         }
     }
@@ -92,7 +101,7 @@ impl PodBuild {
     pub(crate) fn of(step: &Pod) -> Result<Self, PodError> {
         let words = match step {
             Pod::Prepare { build, .. } => build.clone(),
-            Pod::Assemble | Pod::Push => {
+            Pod::Assemble | Pod::AssembleRuntime | Pod::Push => {
                 let path = Path::new(INPUT).join(ARGUMENTS);
                 let bytes = bounds::read_file(&path, bounds::FILE);
                 let bytes = bytes.map_err(PodError::file("read", &path))?;
@@ -104,8 +113,8 @@ impl PodBuild {
         let given = given.chain(words.iter().map(OsString::from));
         let args = args::parse(given);
         let mut args = args.map_err(|err| PodError::Arguments(err.to_string()))?;
-        if let (Command::WithEngine(EngineCommand::Build(build)), Pod::Prepare { .. } | Pod::Push) =
-            (&mut args.command, step)
+        if let Command::WithEngine(EngineCommand::Build(build)) = &mut args.command
+            && !matches!(step, Pod::Assemble)
         {
             // Only `assemble` has their values.
             build.secret.clear();
@@ -169,10 +178,19 @@ pub(crate) async fn run(
     cancel: &CancelToken,
 ) -> Result<ExitCode, Error> {
     let done = match step {
-        Pod::Prepare { receive, .. } => {
-            Box::pin(prepare::run(build, *receive, context, cancel)).await
+        Pod::Prepare {
+            receive,
+            with_runtime,
+            ..
+        } => {
+            let options = prepare::Options {
+                receive: *receive,
+                with_runtime: *with_runtime,
+            };
+            Box::pin(prepare::run(build, &options, context, cancel)).await
         }
         Pod::Assemble => Box::pin(assemble::run(build, context, cancel)).await,
+        Pod::AssembleRuntime => Box::pin(assemble_runtime::run(build, context, cancel)).await,
         Pod::Push => Box::pin(push::run(build, context, cancel)).await,
     };
     if let Err(err) = &done {
@@ -187,19 +205,23 @@ pub(crate) async fn run(
 enum Step {
     Prepare,
     Assemble,
+    AssembleRuntime,
     Push,
 }
 
 /// Opens the engine of a step. The containers of a pod are started from the images that the build names.
 fn open(build: &Build, step: Step, context: &CommandContext<'_>) -> Result<InPlaceEngine, Error> {
     let mut options = Options::new(agents::embedded());
-    options.image.clone_from(&build.builder);
+    let runtime = build.runtime_image.as_ref();
+    let runtime = runtime.filter(|_| step == Step::AssembleRuntime);
+    options.image = runtime.or(build.builder.as_ref()).cloned();
     options.is_certain = true;
     options.registry = native::registry(context)?;
     options.compression = build.result.compression.unwrap_or_default();
     options.limits = context.config.limits.get();
-    // The only step that writes to it.
-    options.work_dir = (step == Step::Assemble).then(|| OUTPUT.into());
+    // The only steps that write to it.
+    let writes = matches!(step, Step::Assemble | Step::AssembleRuntime);
+    options.work_dir = writes.then(|| OUTPUT.into());
     options.left_out = vec![INPUT.into(), OUTPUT.into()];
     // Those that `prepare` has found.
     options.known = (step != Step::Prepare).then(|| INPUT.into());

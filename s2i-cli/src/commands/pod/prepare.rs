@@ -2,7 +2,7 @@
 
 use std::{fs, io, os::unix::fs::PermissionsExt as _, path::Path};
 
-use s2i_build::{BuildContext, CancelToken, event::Progress};
+use s2i_build::{BuildContext, CancelToken, event::Progress, request::AssembleRuntime};
 
 use super::{
     ARGUMENTS, INPUT, PodBuild, PodError, Step, make_dir, open,
@@ -21,10 +21,18 @@ const PROGRAMS: &str = "bin";
 /// The file of the running program.
 const PROGRAM: &str = "/proc/self/exe";
 
+/// The options of the step.
+pub(super) struct Options {
+    /// True if the source comes on standard input.
+    pub(super) receive: bool,
+    /// True if the pod has a step in the runtime image.
+    pub(super) with_runtime: bool,
+}
+
 /// Fills [`INPUT`].
 pub(super) async fn run(
     pod: &PodBuild,
-    receive: bool,
+    options: &Options,
     context: &CommandContext<'_>,
     cancel: &CancelToken,
 ) -> Result<(), Error> {
@@ -37,7 +45,7 @@ pub(super) async fn run(
     let sources = build::sources(&request, context);
     let progress = Progress::new(&renderer);
     let build_context = BuildContext::new(&progress, cancel);
-    let origin = if receive {
+    let origin = if options.receive {
         // The sender may never send anything.
         files::interruptible(source::receive, cancel).await?
     } else {
@@ -46,10 +54,14 @@ pub(super) async fn run(
     progress.end_phase();
     let base = engine.base().await?;
     build_here::adapt(&mut request, &base, context.host);
+    request.assemble_runtime = AssembleRuntime::RunIfNeeded;
     request.source = Received::request(args.exclude.clone())?;
     let source = Received::new(sources, origin);
     let preparing = s2i_build::prepare(&engine, &source, &request, &renderer, cancel);
-    drop(Box::pin(preparing).await?);
+    let prepared = Box::pin(preparing).await?;
+    if prepared.runs_in_runtime_image() && !options.with_runtime {
+        return Err(PodError::NoRuntimeStep.into());
+    }
     let runtime: Vec<_> = request
         .runtime
         .iter()

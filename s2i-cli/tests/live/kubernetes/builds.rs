@@ -32,17 +32,7 @@ fn build_of_a_user_with_the_role_has_the_layer_of_the_embedded_engine() {
         .live
         .s2i(["--tls-verify=false", "pull", &app])
         .succeeds();
-    let layers = |name: &str| {
-        machine
-            .live
-            .engine
-            .image(name)
-            .unwrap()
-            .root_fs
-            .unwrap()
-            .layers
-    };
-    assert_eq!(layers(&app), layers(&local));
+    assert_eq!(machine.layers(&app), machine.layers(&local));
     for name in [&app, &machine.builder] {
         machine.live.s2i(["rmi", name]).succeeds();
     }
@@ -116,4 +106,59 @@ fn deleted_pod_is_replaced_and_gets_the_source_again() {
     let pod = machine.kubectl(&["get", "pods", "-o", "name"]);
     machine.kubectl(&["delete", "--wait=false", pod.trim()]);
     running.finish().succeeds().says("the pod of try 2");
+}
+
+#[test]
+fn script_of_the_runtime_image_runs_in_it_as_its_user() {
+    let Some(machine) = Machine::ready(&Recipe::builder()) else {
+        return;
+    };
+    let runtime = machine.publish("runtime", &Recipe::runtime());
+    let source = machine.live.instructions(
+        "write /app/page text\nwrite-lines /app/runtime-instructions show-id\\nwrite /srv/made text",
+    );
+    let app = machine.image("app");
+    let options = [
+        "--runtime-image",
+        &runtime,
+        "--assemble-runtime-user",
+        "1002:0",
+    ];
+    let done = finish(&mut machine.build(&source, &options, &app)).succeeds();
+    done.says("step assemble-runtime")
+        .says("assemble-runtime in /srv")
+        .says("1002");
+    let local = machine.live.image("embedded");
+    let text = source.to_str().unwrap();
+    let mut args = vec!["--tls-verify=false", "build", "--copy"];
+    args.extend(options);
+    args.extend([text, &machine.builder, &local]);
+    machine.live.s2i(args).succeeds();
+    machine
+        .live
+        .s2i(["--tls-verify=false", "pull", &app])
+        .succeeds();
+    assert_eq!(machine.layers(&app), machine.layers(&local));
+    for name in [&app, &machine.builder, &runtime] {
+        machine.live.s2i(["rmi", name]).succeeds();
+    }
+}
+
+#[test]
+fn failed_script_of_the_runtime_image_pushes_nothing() {
+    let Some(machine) = Machine::ready(&Recipe::builder()) else {
+        return;
+    };
+    let runtime = machine.publish("runtime", &Recipe::runtime());
+    let source = machine
+        .live
+        .instructions("write /app/page text\nwrite /app/runtime-instructions exit 3");
+    let app = machine.image("app");
+    let options = ["--runtime-image", &runtime];
+    let done = finish(&mut machine.build(&source, &options, &app)).ends_with(4);
+    done.says("assemble-runtime: a script failed");
+    machine
+        .live
+        .s2i(["--tls-verify=false", "pull", &app])
+        .ends_with(21);
 }

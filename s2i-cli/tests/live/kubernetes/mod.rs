@@ -111,6 +111,12 @@ impl Machine {
         command
     }
 
+    /// Returns the layers of an image in this machine's engine.
+    fn layers(&self, name: &str) -> Vec<String> {
+        let image = self.live.engine.image(name).unwrap();
+        image.root_fs.unwrap().layers.unwrap_or_default()
+    }
+
     /// Returns the name of the only pod.
     fn pod(&self) -> String {
         let pods = self.kubectl(&["get", "pods", "-o", "jsonpath={.items[*].metadata.name}"]);
