@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::{api::batch::v1::Job, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 
 use super::{cluster::Cluster, error::ApiError, submit::Submitted};
-use crate::job::{NAME_LABEL, Step};
+use crate::job::{BUILDER_ANNOTATION, NAME_LABEL, Step, literal};
 
 /// The labels that a server adds to Jobs and their pods, which belong to one Job.
 const SERVER_LABELS: [&str; 4] = [
@@ -39,6 +39,44 @@ impl Cluster {
         let job = self.build(name).job().await?;
         self.submit(&again(&job)).await
     }
+}
+
+/// The option of a build that names its runtime image.
+const RUNTIME_OPTION: &str = "--runtime-image=";
+
+/// Returns the Job that builds the same source again on other images: where a build names an image, as the image of a
+/// step, in its arguments or for people, `image` returns the one in its place, or `None` to keep it.
+#[must_use]
+pub fn on_images(job: &Job, image: &dyn Fn(&str) -> Option<String>) -> Job {
+    let mut job = again(job);
+    let replace = |text: &mut String| {
+        if let Some(new) = image(text) {
+            *text = new;
+        }
+    };
+    let annotations = job.metadata.annotations.as_mut();
+    if let Some(builder) = annotations.and_then(|all| all.get_mut(BUILDER_ANNOTATION)) {
+        replace(builder);
+    }
+    let pod = job
+        .spec
+        .as_mut()
+        .and_then(|spec| spec.template.spec.as_mut());
+    let steps = pod.and_then(|pod| pod.init_containers.as_mut());
+    for container in steps.into_iter().flatten() {
+        if container.name == Step::Prepare.container() {
+            for arg in container.args.iter_mut().flatten() {
+                let new = match arg.strip_prefix(RUNTIME_OPTION) {
+                    Some(runtime) => image(runtime).map(|new| format!("{RUNTIME_OPTION}{new}")),
+                    None => image(arg),
+                };
+                *arg = new.map_or_else(|| arg.clone(), |new| literal(&new));
+            }
+        } else if let Some(named) = &mut container.image {
+            replace(named);
+        }
+    }
+    job
 }
 
 /// Returns a Job with the same template, without what the server has added.
@@ -86,6 +124,36 @@ mod tests {
 
     use super::*;
     use crate::job::{BuildJob, PodUser, Source};
+
+    #[test]
+    fn job_on_other_images_names_them_in_all_places() {
+        let (old, new) = (
+            "registry.example.org/b:1@sha256:1",
+            "registry.example.org/b:1@sha256:2",
+        );
+        let mut build = BuildJob::new("shop", Source::Git, old, PodUser::Id(1001));
+        build.facts.builder = Some(old.to_owned());
+        build.args = [
+            "-e=A=$(B)",
+            "--runtime-image=r:1",
+            "https://git.example.org/shop",
+            old,
+            "shop:1",
+        ]
+        .map(str::to_owned)
+        .to_vec();
+        let job = build.object().unwrap();
+        let job = on_images(&job, &|image| match image {
+            image if image == old => Some(new.to_owned()),
+            "r:1" => Some("r:2".to_owned()),
+            _ => None,
+        });
+        build.builder = new.to_owned();
+        build.facts.builder = Some(new.to_owned());
+        build.args[1] = "--runtime-image=r:2".to_owned();
+        build.args[3] = new.to_owned();
+        assert_eq!(job, build.object().unwrap());
+    }
 
     #[test]
     fn repeated_job_is_the_one_that_was_submitted() {

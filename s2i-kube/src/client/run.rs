@@ -117,6 +117,10 @@ pub async fn run(
     cancel: &CancelToken,
     sink: &mut (dyn FnMut(State) + Send),
 ) -> Result<Outcome, RunError> {
+    // The cluster gets the source by itself.
+    if options.detach && options.source.is_none() && cancel.reason().is_none() {
+        return Err(RunError::Detached(build.name().to_owned()));
+    }
     let deletes = options.on_interrupt == OnInterrupt::Delete;
     // A token that was cancelled already does not track, but this Job exists and has to go.
     let tracked = deletes.then(|| cancel.track(Resource::Job(build.name().to_owned())));

@@ -8,7 +8,7 @@ use super::{BuildJob, JobError, PodUser, Resources, Source, Step, volumes};
 const PROGRAM: &str = "/.s2i/in/bin/s2i";
 
 /// The path of the program in our images.
-const AGENT_PROGRAM: &str = "/usr/bin/s2i";
+pub(crate) const AGENT_PROGRAM: &str = "/usr/bin/s2i";
 
 /// Returns the container of a step.
 pub(crate) fn container(build: &BuildJob, step: Step) -> Result<Container, JobError> {
@@ -86,7 +86,7 @@ fn env(build: &BuildJob, step: Step) -> Option<Vec<EnvVar>> {
     }
     let logins = build.secrets.has_logins(step).then(volumes::docker_config);
     // The image is read-only, so temporary files go into the volume.
-    let temporary = variable("TMPDIR", volumes::TEMP_DIR.to_owned());
+    let temporary = volumes::temporary();
     let clones = step == Step::Prepare && build.secrets.git.is_some();
     let git = clones.then(git_login).into_iter().flatten();
     Some(logins.into_iter().chain([temporary]).chain(git).collect())

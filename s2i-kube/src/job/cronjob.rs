@@ -2,7 +2,9 @@
 
 use k8s_openapi::api::{
     batch::v1::{CronJob, CronJobSpec, JobSpec, JobTemplateSpec},
-    core::v1::{Container, PodSpec, PodTemplateSpec, SecurityContext},
+    core::v1::{
+        Container, EmptyDirVolumeSource, PodSpec, PodTemplateSpec, SecurityContext, Volume,
+    },
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
@@ -16,7 +18,11 @@ const LATE: i64 = 10 * 60;
 /// The seconds after which the check is ended.
 const DEADLINE: i64 = 10 * 60;
 
-/// A CronJob that looks whether the base of a build has changed, and creates the Job of the build if so.
+/// The container, and the volume for its temporary files.
+const REBUILD: &str = "rebuild";
+
+/// A CronJob that looks whether the base of images has changed, and creates the Jobs of their builds if so. It runs `s2i
+/// cluster rebuild --if-base-changed --detach`.
 #[derive(Clone, Debug)]
 pub struct RebuildJob {
     /// The name of the CronJob; generated names of its Jobs add eleven characters.
@@ -31,8 +37,11 @@ pub struct RebuildJob {
     pub time_zone: Option<String>,
     /// The image with the client.
     pub agent: String,
-    /// The arguments after `s2i cluster rebuild --if-base-changed`: those of the build.
-    pub args: Vec<String>,
+    /// The images; without one all that have a build in the namespace.
+    pub images: Vec<String>,
+    /// The options of `s2i build --on cluster` with which images are built, for example `--push-secret=login`. Without
+    /// one the last Job of an image is repeated, while the cluster keeps it.
+    pub options: Vec<String>,
     /// The service account, which has [`REBUILD_RULES`](super::REBUILD_RULES).
     pub service_account: String,
     /// The Secret with the logins to look images up.
@@ -53,7 +62,8 @@ impl RebuildJob {
             schedule: "0 4 * * *".to_owned(),
             time_zone: None,
             agent: AGENT_KUBE_IMAGE.to_owned(),
-            args: Vec::new(),
+            images: Vec::new(),
+            options: Vec::new(),
             service_account: service_account.into(),
             pull: None,
             user: PodUser::Id(1001),
@@ -96,27 +106,48 @@ impl RebuildJob {
         })
     }
 
+    fn args(&self) -> Vec<String> {
+        let command = ["cluster", "rebuild", "--if-base-changed", "--detach"];
+        let all = self.images.is_empty().then_some("--all");
+        let mut args: Vec<String> = command.into_iter().chain(all).map(str::to_owned).collect();
+        args.extend(self.images.iter().map(|image| containers::literal(image)));
+        if !self.options.is_empty() {
+            args.push("--".to_owned());
+        }
+        let options = self.options.iter();
+        args.extend(options.map(|option| containers::literal(option)));
+        args
+    }
+
     fn template(&self) -> Result<PodTemplateSpec, JobError> {
         names::check_object("a service account", &self.service_account)?;
-        let command = ["cluster", "rebuild", "--if-base-changed"].map(str::to_owned);
         let logins = self.pull.as_deref().map(volumes::pull_logins);
+        let temporary = Volume {
+            name: REBUILD.to_owned(),
+            empty_dir: Some(EmptyDirVolumeSource::default()),
+            ..Volume::default()
+        };
+        let env = logins.as_ref().map(|_| volumes::docker_config());
+        let mounts = logins.as_ref().map(|_| volumes::logins_mount());
         let container = Container {
-            name: "rebuild".to_owned(),
+            name: REBUILD.to_owned(),
             image: Some(self.agent.clone()),
-            args: Some(
-                command
-                    .into_iter()
-                    .chain(self.args.iter().map(|arg| containers::literal(arg)))
-                    .collect(),
-            ),
-            env: logins.as_ref().map(|_| vec![volumes::docker_config()]),
+            command: Some(vec![containers::AGENT_PROGRAM.to_owned()]),
+            args: Some(self.args()),
+            // The image is read-only, so temporary files go into a volume.
+            env: Some(env.into_iter().chain([volumes::temporary()]).collect()),
             resources: Some(Resources::of_agent().object()?),
             security_context: Some(SecurityContext {
                 read_only_root_filesystem: Some(true),
                 ..containers::restricted()
             }),
             termination_message_policy: Some("FallbackToLogsOnError".to_owned()),
-            volume_mounts: logins.as_ref().map(|_| vec![volumes::logins_mount()]),
+            volume_mounts: Some(
+                mounts
+                    .into_iter()
+                    .chain([volumes::temporary_mount(REBUILD)])
+                    .collect(),
+            ),
             ..Container::default()
         };
         let spec = PodSpec {
@@ -127,7 +158,7 @@ impl RebuildJob {
             service_account_name: Some(self.service_account.clone()),
             security_context: Some(pod::security_context(self.user.checked()?)),
             containers: vec![container],
-            volumes: logins.map(|volume| vec![volume]),
+            volumes: Some(logins.into_iter().chain([temporary]).collect()),
             ..PodSpec::default()
         };
         // No labels of a build: the check is none, and lists of builds must not have it.

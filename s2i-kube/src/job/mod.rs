@@ -43,6 +43,8 @@ mod volumes;
 
 pub use crate::pod::AGENT_IMAGE;
 pub use claim::CacheClaim;
+#[cfg(feature = "client")]
+pub(crate) use containers::literal;
 pub use cronjob::RebuildJob;
 pub use error::JobError;
 pub use metadata::{

@@ -53,11 +53,12 @@ pub const CLIENT_RULES: [Permission; 5] = [
     },
 ];
 
-/// The rights of what builds again after its base has changed: it creates Jobs and does not look after them.
+/// The rights of what builds again after its base has changed, by `s2i cluster rebuild --detach`: it looks for the last
+/// Job of the image, creates one, and does not follow it. Without `--detach` it needs [`CLIENT_RULES`].
 pub const REBUILD_RULES: [Permission; 1] = [Permission {
     group: "batch",
     resource: "jobs",
-    verbs: &["create"],
+    verbs: &["create", "get", "list"],
 }];
 
 /// The holder of rights.

@@ -175,6 +175,20 @@ pub(crate) fn docker_config() -> EnvVar {
     }
 }
 
+/// Returns the variable with the directory for temporary files, for a program whose image is read-only.
+pub(crate) fn temporary() -> EnvVar {
+    EnvVar {
+        name: "TMPDIR".to_owned(),
+        value: Some(TEMP_DIR.to_owned()),
+        value_from: None,
+    }
+}
+
+/// Returns the mount of a volume for temporary files, for a pod that is no build.
+pub(crate) fn temporary_mount(volume: &str) -> VolumeMount {
+    mount(volume, TEMP_DIR, false)
+}
+
 fn shared(part: &str, path: &str, read_only: bool) -> VolumeMount {
     VolumeMount {
         sub_path: Some(part.to_owned()),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use s2i_build::CancelToken;
+use s2i_build::{CancelToken, Interrupt};
 use s2i_kube::client::{Kind as Failure, Patience, Run, RunError, run};
 use serde_json::json;
 
@@ -86,4 +86,26 @@ async fn detached_command_ends_when_the_source_was_received() {
         "{error}"
     );
     assert!(server.has(Kind::Job, "fx-ok") && server.received().len() == 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn detached_command_does_not_wait_for_a_source_that_the_cluster_gets() {
+    let server = Server::default();
+    server.replay(Kind::Job, &recorded::jobs()[..2]);
+    let run_with = async |cancel: &CancelToken| {
+        let options = Run {
+            detach: true,
+            ..Run::default()
+        };
+        let done = run(&server.build(), options, cancel, &mut |_| {}).await;
+        done.unwrap_err()
+    };
+    let error = run_with(&CancelToken::default()).await;
+    assert!(matches!(error, RunError::Detached(_)), "{error}");
+    assert!(server.requests().is_empty());
+    let interrupted = CancelToken::default();
+    interrupted.cancel(Interrupt::Interrupted);
+    let error = run_with(&interrupted).await;
+    assert!(matches!(error, RunError::Interrupted(_)), "{error}");
+    assert!(!server.has(Kind::Job, "fx-ok"));
 }

@@ -213,17 +213,26 @@ fn cache_is_a_claim_for_one_pod_at_a_time() {
 fn rebuild_is_this_cron_job() {
     let mut rebuild = RebuildJob::new("shop-rebuild", "rebuilder");
     rebuild.application = "shop".to_owned();
-    rebuild.args = [
-        "https://git.example.org/shop",
-        BUILDER,
-        "registry.example.org/shop:1",
-    ]
-    .map(str::to_owned)
-    .to_vec();
+    rebuild.images = vec!["registry.example.org/shop:1".to_owned()];
+    rebuild.options = vec!["--push-secret=registry-login".to_owned()];
     rebuild.pull = Some("pull-login".to_owned());
     rebuild.time_zone = Some("Europe/Vienna".to_owned());
     assert_snapshot!(json(&rebuild.object().unwrap()));
-    assert_eq!(REBUILD_RULES[0].verbs, ["create"]);
+    rebuild.images.clear();
+    let spec = rebuild.object().unwrap().spec.unwrap().job_template.spec;
+    let args = spec
+        .unwrap()
+        .template
+        .spec
+        .unwrap()
+        .containers
+        .remove(0)
+        .args
+        .unwrap();
+    let command =
+        "cluster rebuild --if-base-changed --detach --all -- --push-secret=registry-login";
+    assert_eq!(args.join(" "), command);
+    assert_eq!(REBUILD_RULES[0].verbs, ["create", "get", "list"]);
 }
 
 #[test]
