@@ -4,6 +4,8 @@ use std::{num::ParseIntError, str::FromStr, time::Duration};
 
 use clap::{Args, Subcommand};
 
+use super::cluster_rebuild::RebuildImages;
+
 /// The place of a build that is no engine of this machine: a cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct OnCluster {
@@ -113,7 +115,7 @@ impl JobArgs {
 }
 
 /// Parses a time: seconds, or a number with `s`, `m` or `h`.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let (number, unit) = match text.char_indices().last() {
         Some((at, 's')) => (&text[..at], 1),
         Some((at, 'm')) => (&text[..at], 60),
@@ -168,6 +170,8 @@ pub(crate) enum Cluster {
     },
     /// Start a build again, with a source that the cluster can get by itself
     Retry(Named),
+    /// Build images again from the Git repositories in their labels
+    Rebuild(RebuildImages),
 }
 
 /// A build in a cluster.

@@ -6,6 +6,8 @@ mod build;
 mod canonical;
 #[cfg(feature = "kube")]
 mod cluster;
+#[cfg(feature = "kube")]
+mod cluster_rebuild;
 mod container;
 mod create;
 mod credentials;
@@ -64,6 +66,7 @@ pub(crate) use self::{
 pub(crate) use self::{
     canonical::build_options,
     cluster::{Cluster, JobArgs, Named, OnCluster, Where},
+    cluster_rebuild::RebuildImages,
 };
 
 /// Source code in, runnable container image out, no Dockerfile.

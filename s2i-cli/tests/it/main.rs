@@ -7,6 +7,7 @@
 
 mod choices;
 mod ci;
+mod cluster;
 mod create;
 #[path = "../../../s2i-docker/tests/it/daemon/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "the tests of s2i-docker use more")]

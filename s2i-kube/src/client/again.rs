@@ -39,15 +39,27 @@ impl Cluster {
         let job = self.build(name).job().await?;
         self.submit(&again(&job)).await
     }
+
+    /// Creates the Job of a build again on other images, under a new name: where the build names an image, as the image
+    /// of a step, in its arguments or for people, `image` returns the one in its place, or `None` to keep it.
+    ///
+    /// # Errors
+    /// Those of [`retry`](Self::retry).
+    pub async fn retry_on(
+        &self,
+        name: &str,
+        image: &(dyn Fn(&str) -> Option<String> + Sync),
+    ) -> Result<Submitted, ApiError> {
+        let job = self.build(name).job().await?;
+        self.submit(&on_images(&job, image)).await
+    }
 }
 
 /// The option of a build that names its runtime image.
 const RUNTIME_OPTION: &str = "--runtime-image=";
 
-/// Returns the Job that builds the same source again on other images: where a build names an image, as the image of a
-/// step, in its arguments or for people, `image` returns the one in its place, or `None` to keep it.
-#[must_use]
-pub fn on_images(job: &Job, image: &dyn Fn(&str) -> Option<String>) -> Job {
+/// Returns the Job that builds the same source again on other images.
+fn on_images(job: &Job, image: &dyn Fn(&str) -> Option<String>) -> Job {
     let mut job = again(job);
     let replace = |text: &mut String| {
         if let Some(new) = image(text) {

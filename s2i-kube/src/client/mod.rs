@@ -55,7 +55,7 @@ mod upload;
 mod warning;
 mod watch;
 
-pub use again::{needs_source, on_images};
+pub use again::needs_source;
 pub use builds::{BuildInfo, BuildStatus};
 pub use check::{CheckRequest, Finding, Level};
 pub use cluster::{Build, Cluster};

@@ -213,10 +213,14 @@ fn user_of_runtime(request: &BuildRequest, image: &ImageFacts) -> Option<String>
     Some(user.unwrap_or_else(|| image.config.user.clone()))
 }
 
-/// Returns the name of an image with the digest by which its registry has it, so that all steps use the same one.
+/// Returns the name of an image with the digest by which its registry has it, so that all steps use the same one. The tag
+/// stays, because it names the image with which a rebuild compares.
 fn pinned(name: &ImageRef, digest: Option<&str>) -> Result<ImageRef, Error> {
     match digest {
-        Some(digest) if name.digest().is_none() => Ok(format!("{name}@{digest}").parse()?),
+        Some(digest) if name.digest().is_none() => {
+            let (repository, tag) = (name.name(), name.tag_or_latest());
+            Ok(format!("{repository}:{tag}@{digest}").parse()?)
+        }
         _ => Ok(name.clone()),
     }
 }

@@ -1,5 +1,6 @@
 //! The failures of builds in a cluster.
 
+use s2i_core::ImageRef;
 use s2i_kube::{
     client::{ApiError, ConnectError, Kind, RunError},
     job::JobError,
@@ -29,6 +30,32 @@ pub(crate) enum ClusterError {
     /// The source of a build was on another machine.
     #[error("the source of the build `{0}` was uploaded, and the cluster has it no more")]
     SourceIsGone(String),
+    /// The source of an image is on another machine.
+    #[error(
+        "the image `{image}` was built from `{location}`, which the cluster can't get by itself"
+    )]
+    SourceElsewhere {
+        /// The image.
+        image: ImageRef,
+        /// The source.
+        location: String,
+    },
+    /// A change of its base can't be found.
+    #[error("the image `{0}` names no digest of its builder, so a change of it can't be found")]
+    UnknownBase(ImageRef),
+    /// Options for builds that are none of `s2i build --on cluster`.
+    #[error("the options after `--` can't be used for a build: {0}")]
+    Options(String),
+    /// Some of several images could not be built again. The reasons were shown.
+    #[error("{failed} of {all} images could not be built again")]
+    Several {
+        /// The number of those.
+        failed: usize,
+        /// The number of all.
+        all: usize,
+        /// The exit code of the first failure.
+        code: Code,
+    },
     /// An option that a build in a cluster needs.
     #[error("a build in a cluster needs {0}")]
     Missing(&'static str),
@@ -41,9 +68,14 @@ impl ClusterError {
     pub(crate) fn exit_code(&self) -> Code {
         match self {
             Self::Connect(_) => exit::NO_ENGINE,
-            Self::Job(_) | Self::Missing(_) | Self::Unsupported(_) | Self::SourceIsGone(_) => {
-                exit::USAGE
-            }
+            Self::Job(_)
+            | Self::Missing(_)
+            | Self::Unsupported(_)
+            | Self::SourceIsGone(_)
+            | Self::SourceElsewhere { .. }
+            | Self::Options(_) => exit::USAGE,
+            Self::UnknownBase(_) => exit::PLAN,
+            Self::Several { code, .. } => *code,
             Self::Api(_) => exit::CLUSTER,
             Self::Run(err) => run_code(err),
         }
@@ -52,6 +84,12 @@ impl ClusterError {
     pub(crate) fn hint(&self) -> Option<&'static str> {
         Some(match self {
             Self::SourceIsGone(_) => "start it again with `s2i build --on cluster`",
+            Self::SourceElsewhere { .. } => {
+                "build it with `s2i build --on cluster` on the machine that has the files"
+            }
+            Self::UnknownBase(_) => "build it again without --if-base-changed",
+            Self::Options(_) => "`s2i build --help` lists them",
+            Self::Several { .. } => "the warnings above have the reasons",
             Self::Unsupported("--secret") => {
                 "put the value into a Secret of the namespace, and name it with --build-secret"
             }

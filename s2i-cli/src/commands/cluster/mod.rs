@@ -4,6 +4,7 @@ mod build;
 mod error;
 mod follow;
 mod job;
+mod rebuild;
 mod source;
 
 use std::{fmt::Write as _, process::ExitCode, time::Duration};
@@ -51,6 +52,7 @@ pub(crate) async fn run(
             Box::pin(or_interrupted(remove, cancel)).await
         }
         Cluster::Retry(named) => retry(named, context, cancel).await,
+        Cluster::Rebuild(args) => Box::pin(rebuild::run(args, context, cancel)).await,
     }
 }
 
