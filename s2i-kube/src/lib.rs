@@ -12,6 +12,7 @@
 //! | [`tekton`] | a Task that builds without privileges |
 //! | [`shipwright`] | a strategy that builds without privileges, builds and runs |
 //! | [`kubesphere`] | templates, builders and runs of KubeSphere's S2I |
+//! | [`s2irun`] | none: it reads what KubeSphere's operator gives to the program that builds, and writes its answer |
 //! | [`lint`](mod@lint) | none: it finds what in the objects of others can't work |
 //! | [`document`] | none: it writes objects as YAML or JSON, and reads them |
 //!
@@ -43,6 +44,7 @@ mod name;
 pub mod openshift;
 mod pod;
 mod port;
+pub mod s2irun;
 pub mod shipwright;
 pub mod tekton;
 mod variable;

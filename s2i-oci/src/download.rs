@@ -1,6 +1,9 @@
-//! Small files of web servers.
+//! Files of web servers.
 
-use std::{io, time::Duration};
+use std::{
+    io::{self, Write},
+    time::Duration,
+};
 
 use reqwest::{Certificate, Client, StatusCode, redirect};
 use thiserror::Error;
@@ -9,6 +12,8 @@ use thiserror::Error;
 const CONNECT: Duration = Duration::from_secs(10);
 /// The time that one file may take.
 const WHOLE: Duration = Duration::from_secs(60);
+/// The time that a large file may take.
+const LARGE: Duration = Duration::from_secs(60 * 60);
 /// The number of redirects that are followed.
 const REDIRECTS: usize = 10;
 
@@ -25,12 +30,15 @@ pub enum DownloadError {
     /// The server answered with an error.
     #[error("the server answered `{0}`")]
     Status(StatusCode),
+    /// The file can't be written.
+    #[error("the file can't be written")]
+    Write(#[source] io::Error),
     /// The file is too large.
     #[error("the file has more than {0} bytes")]
     TooLarge(u64),
 }
 
-/// A client for small files. It uses the proxies of the environment, and follows redirects unless they lead from an
+/// A client for files. It uses the proxies of the environment, and follows redirects unless they lead from an
 /// encrypted connection to a plain one.
 #[derive(Clone, Debug)]
 pub struct Downloader {
@@ -68,22 +76,54 @@ impl Downloader {
     /// # Errors
     /// [`DownloadError`]; a request that takes more than a minute fails.
     pub async fn get(&self, url: &str, most: u64) -> Result<Option<Vec<u8>>, DownloadError> {
-        let failed = |err: reqwest::Error| DownloadError::Request(err.without_url());
-        let mut response = self.client.get(url).send().await.map_err(failed)?;
+        let mut content = Vec::new();
+        let length = self.read(url, WHOLE, most, &mut content).await?;
+        Ok(length.map(|_| content))
+    }
+
+    /// Writes the content of a file of at most `most` bytes, and returns their number; `None` if the server does not have
+    /// it.
+    ///
+    /// # Errors
+    /// [`DownloadError`]; a request that takes more than an hour fails.
+    pub async fn save(
+        &self,
+        url: &str,
+        most: u64,
+        output: &mut impl Write,
+    ) -> Result<Option<u64>, DownloadError> {
+        self.read(url, LARGE, most, output).await
+    }
+
+    async fn read(
+        &self,
+        url: &str,
+        time: Duration,
+        most: u64,
+        output: &mut impl Write,
+    ) -> Result<Option<u64>, DownloadError> {
+        let request = self.client.get(url).timeout(time);
+        let mut response = request.send().await.map_err(failed)?;
         match response.status() {
             StatusCode::OK | StatusCode::CREATED => {}
             StatusCode::NOT_FOUND | StatusCode::GONE => return Ok(None),
             status => return Err(DownloadError::Status(status)),
         }
-        let mut content = Vec::new();
+        let mut length = 0;
         while let Some(piece) = response.chunk().await.map_err(failed)? {
-            content.extend_from_slice(&piece);
-            if content.len() as u64 > most {
+            length += piece.len() as u64;
+            if length > most {
                 return Err(DownloadError::TooLarge(most));
             }
+            output.write_all(&piece).map_err(DownloadError::Write)?;
         }
-        Ok(Some(content))
+        Ok(Some(length))
     }
+}
+
+/// Returns the error without the address.
+fn failed(err: reqwest::Error) -> DownloadError {
+    DownloadError::Request(err.without_url())
 }
 
 fn redirects() -> redirect::Policy {

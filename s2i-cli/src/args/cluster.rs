@@ -172,6 +172,8 @@ pub(crate) enum Cluster {
     Retry(Named),
     /// Build images again from the Git repositories in their labels
     Rebuild(RebuildImages),
+    /// Build what the operator of KubeSphere asks for, in the pod that it has created for it
+    Kubesphere,
 }
 
 /// A build in a cluster.

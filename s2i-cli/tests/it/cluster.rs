@@ -1,4 +1,5 @@
-//! `s2i cluster rebuild`, with a server that is a registry and the API of a cluster.
+//! `s2i cluster rebuild` and `s2i cluster kubesphere`, with a server that is a registry, the API of a cluster, and a web
+//! server.
 
 use std::{
     collections::BTreeMap,
@@ -18,6 +19,7 @@ use tempfile::TempDir;
 use crate::shell::{stderr, stdout};
 
 const JOBS: &str = "/apis/batch/v1/namespaces/builds/jobs";
+const CORE: &str = "/api/v1/namespaces/builds";
 
 /// A server on this machine.
 #[derive(Clone)]
@@ -25,6 +27,8 @@ struct Server {
     address: String,
     files: Arc<Mutex<BTreeMap<String, Vec<u8>>>>,
     posted: Arc<Mutex<Vec<Value>>>,
+    /// The requests that change something, but for those that create Jobs.
+    changes: Arc<Mutex<Vec<(String, Value)>>>,
 }
 
 impl Server {
@@ -34,6 +38,7 @@ impl Server {
             address: listener.local_addr().unwrap().to_string(),
             files: Arc::default(),
             posted: Arc::default(),
+            changes: Arc::default(),
         };
         let serving = server.clone();
         thread::spawn(move || {
@@ -145,6 +150,17 @@ impl Server {
             job["metadata"]["name"] = "shop-new".into();
             return (201, job.to_string().into());
         }
+        let method = line.split(' ').next().unwrap();
+        if !["GET", "HEAD"].contains(&method) {
+            let object = serde_json::from_slice(body).unwrap_or_default();
+            let mut changes = self.changes.lock().unwrap();
+            changes.push((format!("{method} {path}"), object));
+            let body = if body.is_empty() { b"{}" } else { body };
+            return (200, body.to_vec());
+        }
+        if query.contains("watch=") {
+            return (200, Vec::new());
+        }
         let files = self.files.lock().unwrap();
         match files.get(path) {
             Some(content) => (200, content.clone()),
@@ -154,6 +170,24 @@ impl Server {
                 br#"{"kind": "Status", "code": 404, "message": "none"}"#.to_vec(),
             ),
         }
+    }
+
+    /// Makes every Job one that has succeeded, with a pod that has pushed this image.
+    fn end_builds(&self, image: &str, digest: &str) {
+        let done = json!({"apiVersion": "batch/v1", "kind": "Job",
+            "metadata": {"name": "shop-new", "uid": "1"}, "spec": {"template": {"spec": {"containers": []}}},
+            "status": {"conditions": [{"type": "Complete", "status": "True"}]}});
+        self.put_jobs(&[done]);
+        let message = json!({"image": image, "digest": digest}).to_string();
+        let pod = json!({"metadata": {"name": "shop-new-x", "uid": "2"},
+            "spec": {"containers": [{"name": "push"}]},
+            "status": {"phase": "Succeeded", "containerStatuses": [{"name": "push", "ready": false, "restartCount": 0,
+                "image": "", "imageID": "", "state": {"terminated": {"exitCode": 0, "message": message}}}]}});
+        let pods = json!({"apiVersion": "v1", "kind": "PodList", "metadata": {"resourceVersion": "1"}, "items": [pod]});
+        self.put(&format!("{CORE}/pods"), pods.to_string());
+        let events = json!({"apiVersion": "v1", "kind": "EventList", "metadata": {"resourceVersion": "1"}, "items": []});
+        self.put(&format!("{CORE}/events"), events.to_string());
+        self.put(&format!("{CORE}/pods/shop-new-x/log"), "");
     }
 
     fn posted(&self) -> Vec<Value> {
@@ -205,6 +239,13 @@ impl Scene {
         let more = more.as_object().unwrap().clone();
         labels.as_object_mut().unwrap().extend(more);
         self.server.put_image("shop:1", &labels);
+    }
+
+    /// Returns the names of the temporary files that are left.
+    fn names_in_tmp(&self) -> Vec<String> {
+        let files = fs::read_dir(self.home.path().join("tmp")).unwrap();
+        let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+        names.collect()
     }
 
     fn rebuild(&self, args: &[&str]) -> Output {
@@ -416,4 +457,161 @@ fn arguments_are_checked_before_anything_is_built() {
         ends_with(&scene.rebuild(&args), 2, text);
     }
     assert!(scene.server.posted().is_empty());
+}
+
+/// The variables and the configuration of a pod of KubeSphere's operator, whose own name is `run-job-x`.
+fn kubesphere(scene: &Scene, config: &Value) -> Output {
+    let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "run-job-x", "uid": "7"}, "spec": {"containers": [{"name": "s2irun", "image": "registry.example.org/s2i/s2i:kube"}]}});
+    scene
+        .server
+        .put(&format!("{CORE}/pods/run-job-x"), pod.to_string());
+    let home = scene.home.path();
+    fs::write(home.join("config.json"), config.to_string()).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_s2i"));
+    command.env_clear().env("HOME", home).current_dir(home);
+    command.env("KUBECONFIG", home.join("kubeconfig"));
+    fs::create_dir_all(home.join("tmp")).unwrap();
+    command.env("TMPDIR", home.join("tmp"));
+    command.env("S2I_CONFIG_PATH", home.join("config.json"));
+    command
+        .env("POD_NAMESPACE", "builds")
+        .env("POD_NAME", "run-job-x");
+    command.args(["cluster", "kubesphere"]);
+    command.output().unwrap()
+}
+
+/// The configuration of a build, as the operator writes it.
+fn config(scene: &Scene) -> Value {
+    json!({"builderImage": scene.builder, "tag": scene.image, "export": true, "outputBuildResult": true,
+        "sourceUrl": "https://git:correct%20horse@git.example.org/shop.git", "revisionId": "main", "contextDir": "/",
+        "buildVolumes": ["cache:/tmp/artifacts"],
+        "pushAuthentication": {"username": "ci", "password": "battery-staple", "serverAddress": scene.server.address}})
+}
+
+#[test]
+fn build_of_the_operator_is_a_job_and_its_result_is_in_annotations() {
+    let scene = Scene::new();
+    let labels = json!({label::BUILD_COMMIT_ID: "c0ffee", label::BUILD_COMMIT_AUTHOR: "Jane <jane@example.org>"});
+    let digest = scene.server.put_image("shop:1", &labels);
+    scene.server.end_builds(&scene.image, &digest);
+    let done = kubesphere(&scene, &config(&scene));
+    ends_with(&done, 0, "warning: buildVolumes: has no effect");
+    let shown = stdout(&done) + &stderr(&done);
+    let job = scene.server.posted().remove(0);
+    for (what, text) in [("output", &shown), ("Job", &job.to_string())] {
+        assert!(
+            !text.contains("horse") && !text.contains("staple"),
+            "{what}: {text}"
+        );
+    }
+    assert_eq!(job["metadata"]["ownerReferences"][0]["uid"], "7");
+    let spec = &job["spec"]["template"]["spec"];
+    assert_eq!(spec["automountServiceAccountToken"], false);
+    assert_eq!(
+        spec["imagePullSecrets"],
+        json!([{"name": "run-job-x-registry"}])
+    );
+    for step in [&spec["initContainers"][0], &spec["containers"][0]] {
+        assert_eq!(step["image"], "registry.example.org/s2i/s2i:kube");
+        assert_eq!(step["command"], json!(["/usr/bin/s2i"]));
+    }
+    let args = spec["initContainers"][0]["args"].to_string();
+    assert!(
+        args.contains(r#""--ref=main","https://git.example.org/shop.git""#),
+        "{args}"
+    );
+    let changes = scene.server.changes.lock().unwrap().clone();
+    let requests: Vec<_> = changes
+        .iter()
+        .map(|(request, _)| request.as_str())
+        .collect();
+    let secrets = format!("{CORE}/secrets");
+    assert_eq!(
+        requests,
+        [
+            format!("POST {secrets}"),
+            format!("POST {secrets}"),
+            format!("PATCH {CORE}/pods/run-job-x"),
+            format!("DELETE {secrets}/run-job-x-registry"),
+            format!("DELETE {secrets}/run-job-x-git"),
+        ]
+    );
+    assert_eq!(changes[0].1["type"], "kubernetes.io/dockerconfigjson");
+    assert_eq!(changes[1].1["type"], "kubernetes.io/basic-auth");
+    let annotations = &changes[2].1["metadata"]["annotations"];
+    let read =
+        |key: &str| -> Value { serde_json::from_str(annotations[key].as_str().unwrap()).unwrap() };
+    let result = read("s2iBuildResult");
+    assert_eq!(result["imageRepoTags"], json!([scene.image]));
+    assert!(result["imageID"].as_str().unwrap().starts_with("sha256:"));
+    let source = json!({"commitID": "c0ffee", "committerName": "Jane", "committerEmail": "jane@example.org"});
+    assert_eq!(read("s2iBuildSource"), source);
+}
+
+#[test]
+fn failure_of_the_operators_build_is_that_of_s2irun_and_leaves_no_secret() {
+    let scene = Scene::new();
+    let mut config = config(&scene);
+    config["builderImage"] = format!("{}/missing:1", scene.server.address).into();
+    let done = kubesphere(&scene, &config);
+    ends_with(&done, 1, "error: ");
+    let changes = scene.server.changes.lock().unwrap().clone();
+    let deleted = changes
+        .iter()
+        .filter(|(request, _)| request.starts_with("DELETE"));
+    assert_eq!(deleted.count(), 2);
+    assert!(scene.server.posted().is_empty());
+    config["runImage"] = true.into();
+    ends_with(
+        &kubesphere(&scene, &config),
+        1,
+        "`runImage` of the configuration can't be used",
+    );
+    config["isBinaryURL"] = true.into();
+    config["runImage"] = false.into();
+    config["sourceUrl"] = format!("http://{}/missing.war", scene.server.address).into();
+    ends_with(
+        &kubesphere(&scene, &config),
+        1,
+        "can't download the file `missing.war`",
+    );
+}
+
+#[test]
+fn command_for_the_operator_needs_its_pod() {
+    let scene = Scene::new();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_s2i"));
+    command.env_clear().env("HOME", scene.home.path());
+    let output = command.args(["cluster", "kubesphere"]).output().unwrap();
+    ends_with(&output, 1, "S2I_CONFIG_PATH is not set");
+    ends_with(&output, 1, "S2IIMAGENAME");
+}
+
+#[test]
+fn file_of_a_web_server_is_the_source_of_the_operators_build() {
+    let scene = Scene::new();
+    let builder = json!({label::ASSEMBLE_USER: "1001", label::SCRIPTS_URL: "image:///s2i"});
+    scene.server.put_image("go:1", &builder);
+    let digest = scene.server.put_image("shop:1", &json!({}));
+    scene.server.end_builds(&scene.image, &digest);
+    scene.server.put("/files/shop.war", "a program");
+    let mut config = config(&scene);
+    config["isBinaryURL"] = true.into();
+    config["sourceUrl"] = format!("http://a:b@{}/files/shop.war?c=d", scene.server.address).into();
+    config.as_object_mut().unwrap().remove("revisionId");
+    ends_with(
+        &kubesphere(&scene, &config),
+        0,
+        "Build completed successfully",
+    );
+    let job = scene.server.posted().remove(0);
+    let args = job["spec"]["template"]["spec"]["initContainers"][0]["args"].clone();
+    assert_eq!(args[2], "--receive");
+    let changes = scene.server.changes.lock().unwrap().clone();
+    let patched = changes
+        .iter()
+        .find(|(request, _)| request.starts_with("PATCH"));
+    let source = &patched.unwrap().1["metadata"]["annotations"]["s2iBuildSource"];
+    assert_eq!(*source, r#"{"binaryName":"shop.war","binarySize":9}"#);
+    assert!(scene.names_in_tmp().is_empty());
 }

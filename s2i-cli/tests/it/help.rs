@@ -45,7 +45,16 @@ const KUBE: [&str; 9] = [
 ];
 
 /// The commands of `s2i cluster`.
-const CLUSTER: [&str; 6] = ["check", "list", "logs", "wait", "cancel", "retry"];
+const CLUSTER: [&str; 8] = [
+    "check",
+    "list",
+    "logs",
+    "wait",
+    "cancel",
+    "retry",
+    "rebuild",
+    "kubesphere",
+];
 
 /// The heading of the options that are the same for all commands.
 const COMMON: &str = "\nOptions of all commands:\n";

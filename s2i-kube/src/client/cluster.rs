@@ -6,7 +6,7 @@ use k8s_openapi::{
     NamespaceResourceScope,
     api::{
         batch::v1::Job,
-        core::v1::{Event, Pod},
+        core::v1::{Event, Pod, Secret},
     },
 };
 use kube::{Api, Client, Resource, client::ClientBuilder};
@@ -74,6 +74,10 @@ impl Cluster {
     }
 
     pub(crate) fn pods(&self) -> Api<Pod> {
+        self.api()
+    }
+
+    pub(crate) fn secrets(&self) -> Api<Secret> {
         self.api()
     }
 

@@ -49,6 +49,7 @@ mod error;
 mod follow;
 mod logs;
 mod outcome;
+mod own_pod;
 mod run;
 mod submit;
 mod upload;
@@ -66,6 +67,7 @@ pub use diagnose::{
 pub use error::{ApiError, Cause, FieldError, Operation};
 pub use follow::{End, Follow, FollowError, FollowOptions, State, StepEnd};
 pub use outcome::{Outcome, StepTime};
+pub use own_pod::OwnPod;
 pub use run::{OnInterrupt, Run, RunError, run};
 pub use submit::Submitted;
 pub use upload::{ByteStream, OpenSource, UploadError};

@@ -14,7 +14,7 @@ use super::{
 };
 
 /// The name under which the server notes who has set which field.
-const FIELD_MANAGER: &str = "s2i";
+pub(crate) const FIELD_MANAGER: &str = "s2i";
 
 /// The number of times that an overloaded server is asked again.
 const RETRIES: usize = 4;

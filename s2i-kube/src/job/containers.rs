@@ -8,7 +8,7 @@ use super::{BuildJob, JobError, PodUser, Resources, Source, Step, volumes};
 const PROGRAM: &str = "/.s2i/in/bin/s2i";
 
 /// The path of the program in our images.
-pub(crate) const AGENT_PROGRAM: &str = "/usr/bin/s2i";
+const AGENT_PROGRAM: &str = "/usr/bin/s2i";
 
 /// Returns the container of a step.
 pub(crate) fn container(build: &BuildJob, step: Step) -> Result<Container, JobError> {

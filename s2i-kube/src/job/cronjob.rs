@@ -18,6 +18,9 @@ const LATE: i64 = 10 * 60;
 /// The seconds after which the check is ended.
 const DEADLINE: i64 = 10 * 60;
 
+/// The path of the program with the client in our image.
+const PROGRAM: &str = "/usr/bin/s2i-kube";
+
 /// The container, and the volume for its temporary files.
 const REBUILD: &str = "rebuild";
 
@@ -132,7 +135,7 @@ impl RebuildJob {
         let container = Container {
             name: REBUILD.to_owned(),
             image: Some(self.agent.clone()),
-            command: Some(vec![containers::AGENT_PROGRAM.to_owned()]),
+            command: Some(vec![PROGRAM.to_owned()]),
             args: Some(self.args()),
             // The image is read-only, so temporary files go into a volume.
             env: Some(env.into_iter().chain([volumes::temporary()]).collect()),

@@ -53,6 +53,7 @@ pub(crate) fn of_build(build: &BuildJob) -> Result<ObjectMeta, JobError> {
         namespace: build.namespace.clone(),
         labels: Some(labels(build)?),
         annotations: annotations(&build.facts),
+        owner_references: build.placement.owner.clone().map(|owner| vec![owner]),
         ..ObjectMeta::default()
     };
     match &build.object_name {

@@ -30,6 +30,7 @@ mod cronjob;
 mod error;
 mod metadata;
 mod names;
+mod placement;
 mod pod;
 mod policy;
 mod quantity;
@@ -54,9 +55,10 @@ pub use metadata::{
 #[cfg(feature = "client")]
 pub(crate) use names::check_namespace;
 pub use names::name_from_image;
+pub use placement::Placement;
 pub use policy::{SCRIPT_FAILED, UNUSABLE_INPUT};
 pub use quantity::Quantity;
-pub use rbac::{Access, CLIENT_RULES, Permission, REBUILD_RULES, Subject};
+pub use rbac::{Access, CLIENT_RULES, KUBESPHERE_RULES, Permission, REBUILD_RULES, Subject};
 pub use request::{BuildJob, Facts, Name, Source};
 pub use resources::{Amounts, Resources};
 pub use secret::{

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::{
     api::core::v1::{
-        LocalObjectReference, PodSecurityContext, PodSpec, PodTemplateSpec, SeccompProfile,
+        Affinity, LocalObjectReference, PodSecurityContext, PodSpec, PodTemplateSpec,
+        SeccompProfile, Toleration,
     },
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
 
-use super::{BuildJob, JobError, PodUser, Step, containers, metadata, names, volumes};
+use super::{BuildJob, JobError, Placement, PodUser, Step, containers, metadata, names, volumes};
 
 /// The annotation that keeps the autoscaler of nodes from ending the build to save a node.
 const SAFE_TO_EVICT: &str = "cluster-autoscaler.kubernetes.io/safe-to-evict";
@@ -44,6 +45,8 @@ pub(crate) fn template(build: &BuildJob) -> Result<PodTemplateSpec, JobError> {
         init_containers: Some(steps),
         containers: push.into_iter().collect(),
         volumes: Some(volumes::volumes(build)?),
+        affinity: affinity(&build.placement),
+        tolerations: tolerations(&build.placement),
         ..PodSpec::default()
     };
     Ok(PodTemplateSpec {
@@ -81,6 +84,19 @@ pub(crate) fn security_context(user: PodUser) -> PodSecurityContext {
             ..common
         },
     }
+}
+
+fn affinity(placement: &Placement) -> Option<Affinity> {
+    let nodes = placement.nodes.clone()?;
+    Some(Affinity {
+        node_affinity: Some(nodes),
+        ..Affinity::default()
+    })
+}
+
+fn tolerations(placement: &Placement) -> Option<Vec<Toleration>> {
+    let tolerations = placement.tolerations.clone();
+    (!tolerations.is_empty()).then_some(tolerations)
 }
 
 fn pull_secrets(names: &[String]) -> Option<Vec<LocalObjectReference>> {

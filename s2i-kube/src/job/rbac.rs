@@ -61,6 +61,25 @@ pub const REBUILD_RULES: [Permission; 1] = [Permission {
     verbs: &["create", "get", "list"],
 }];
 
+/// The rights of what builds for KubeSphere's operator: it runs builds, puts the logins that the operator gives it into
+/// Secrets, which it can't read, and writes the result into annotations of its own pod.
+pub const KUBESPHERE_RULES: [Permission; 6] = [
+    CLIENT_RULES[0],
+    Permission {
+        group: "",
+        resource: "pods",
+        verbs: &["get", "list", "watch", "patch"],
+    },
+    CLIENT_RULES[2],
+    CLIENT_RULES[3],
+    CLIENT_RULES[4],
+    Permission {
+        group: "",
+        resource: "secrets",
+        verbs: &["create", "delete"],
+    },
+];
+
 /// The holder of rights.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Subject {
@@ -83,7 +102,7 @@ pub struct Access {
     pub namespace: String,
     /// The holder.
     pub subject: Subject,
-    /// The rights: [`CLIENT_RULES`] or [`REBUILD_RULES`].
+    /// The rights: [`CLIENT_RULES`], [`REBUILD_RULES`] or [`KUBESPHERE_RULES`].
     pub rules: &'static [Permission],
 }
 

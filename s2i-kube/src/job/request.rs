@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::batch::v1::{Job, JobSpec};
 
 use super::{
-    AGENT_GIT_IMAGE, AGENT_IMAGE, JobError, PodUser, Quantity, Resources, Secrets, Step, metadata,
-    names, pod, policy,
+    AGENT_GIT_IMAGE, AGENT_IMAGE, JobError, Placement, PodUser, Quantity, Resources, Secrets, Step,
+    metadata, names, pod, policy,
 };
 
 /// The default for [`BuildJob::deadline`]: an hour.
@@ -91,6 +91,8 @@ pub struct BuildJob {
     pub labels: BTreeMap<String, String>,
     /// A service account of the pods; they get no token of it.
     pub service_account: Option<String>,
+    /// The nodes of the pods, and the object that the Job belongs to.
+    pub placement: Placement,
 }
 
 impl BuildJob {
@@ -128,6 +130,7 @@ impl BuildJob {
             kept: KEPT,
             labels: BTreeMap::new(),
             service_account: None,
+            placement: Placement::default(),
         }
     }
 

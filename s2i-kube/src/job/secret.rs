@@ -121,6 +121,12 @@ impl RegistryLogins {
         &self.hosts
     }
 
+    /// Returns them as the content of a `config.json`.
+    #[must_use]
+    pub fn content(&self) -> &Hidden<String> {
+        &self.content
+    }
+
     /// Returns the Secret with them, for builds of the application.
     ///
     /// # Errors

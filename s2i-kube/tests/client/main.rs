@@ -17,6 +17,8 @@ mod follows;
 #[cfg(test)]
 mod obstacles;
 #[cfg(test)]
+mod own_pods;
+#[cfg(test)]
 mod recorded;
 #[cfg(test)]
 mod runs;

@@ -10,4 +10,5 @@ mod kubesphere;
 mod migrations;
 mod new_apps;
 mod pipelines;
+mod s2irun;
 mod schemas;

@@ -1,9 +1,13 @@
 //! One object for each kind and shape of build.
 
 use insta::assert_snapshot;
-use s2i_kube::job::{
-    Access, BuildJob, CLIENT_RULES, CacheClaim, GitKey, GitPassword, JobError, Name, PodUser,
-    REBUILD_RULES, RebuildJob, Source, Subject,
+use s2i_kube::{
+    document,
+    job::{
+        Access, BuildJob, CLIENT_RULES, CacheClaim, GitKey, GitPassword, JobError,
+        KUBESPHERE_RULES, Name, PodUser, REBUILD_RULES, RebuildJob, Source, Subject,
+    },
+    s2irun::SERVICE_ACCOUNT,
 };
 use serde::Serialize;
 
@@ -195,6 +199,24 @@ fn access_of_a_client_is_these_objects() {
         subject.api_group.as_deref(),
         Some("rbac.authorization.k8s.io")
     );
+}
+
+#[test]
+fn access_of_kubespheres_account_is_these_objects() {
+    let access = Access {
+        name: "s2i-kubesphere".to_owned(),
+        namespace: "shop".to_owned(),
+        subject: Subject::ServiceAccount(SERVICE_ACCOUNT.to_owned()),
+        rules: &KUBESPHERE_RULES,
+    };
+    let (account, role, binding) = access.objects().unwrap();
+    assert!(account.is_none());
+    let objects = [document::object(&role), document::object(&binding)];
+    let yaml = document::write(&objects, document::Format::Yaml);
+    assert_snapshot!(yaml);
+    // The page has them for those who have no client at hand.
+    let page = include_str!("../../../docs/kubesphere.md");
+    assert!(page.contains(&yaml), "{yaml}");
 }
 
 #[test]

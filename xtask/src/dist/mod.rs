@@ -145,7 +145,7 @@ pub(crate) fn static_s2i(arch: Arch, place: Place) -> Result<PathBuf> {
 /// The place of a static `s2i`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// A release: with the client of clusters.
+    /// A release, and the image of what runs `s2i cluster` in a cluster: with the client of clusters.
     Release,
     /// Images of jobs and of the steps in pods, which have no use for that client.
     Image,

@@ -1,4 +1,4 @@
-//! `s2i` itself, in the images of jobs whose container is the builder.
+//! `s2i` itself, in the images of jobs whose container is the builder, and of pods.
 
 use std::path::Path;
 
@@ -18,6 +18,17 @@ pub(super) fn add(layer: &mut LayerBuilder, arch: Arch) -> Result<()> {
         "usr/bin/s2i",
         0o755,
         dist::static_s2i(arch, Place::Image)?,
+    )
+}
+
+/// Adds the static program with the client of clusters. It has a name of its own: the steps of a build copy the program
+/// without it into containers that run code of users.
+pub(super) fn add_kube(layer: &mut LayerBuilder, arch: Arch) -> Result<()> {
+    put(
+        layer,
+        "usr/bin/s2i-kube",
+        0o755,
+        dist::static_s2i(arch, Place::Release)?,
     )
 }
 

@@ -124,6 +124,7 @@ impl Composer {
             Part::Scripts => add_scripts(&mut builder, &definition.scripts, self.arch)?,
             Part::Upx => self.add_programs(&mut builder, &programs::UPX)?,
             Part::Git => self.add_programs(&mut builder, &programs::GIT)?,
+            Part::Kube => command::add_kube(&mut builder, self.arch)?,
             Part::S2i => self.add_s2i(&mut builder, definition)?,
         }
         let layer = builder.build(&self.work.path().join(format!("{}.tar", self.layers.len())))?;

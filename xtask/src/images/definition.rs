@@ -34,7 +34,14 @@ pub(super) const NAMES: [&str; 9] = [
 
 /// The names of the images that have `s2i` in them. They are composed only on request, because a static `s2i` takes
 /// minutes to compile.
-pub(super) const NAMES_WITH_S2I: [&str; 5] = ["binary:ci", "go:ci", "node:ci", "s2i", "s2i:git"];
+pub(super) const NAMES_WITH_S2I: [&str; 6] = [
+    "binary:ci",
+    "go:ci",
+    "node:ci",
+    "s2i",
+    "s2i:git",
+    "s2i:kube",
+];
 
 /// Returns all names.
 pub(super) fn all() -> impl Iterator<Item = &'static str> {
@@ -107,6 +114,8 @@ pub(super) enum Part {
     Upx,
     /// Git and the client of OpenSSH.
     Git,
+    /// `s2i` with the client of clusters, beside the one without it.
+    Kube,
     /// `s2i`, with what it has to know about the builder that it is added to.
     S2i,
 }
@@ -125,6 +134,7 @@ impl Part {
             Self::Scripts => "scripts",
             Self::Upx => "upx",
             Self::Git => "git",
+            Self::Kube => "kube",
             Self::S2i => "s2i",
         }
     }
@@ -142,6 +152,7 @@ impl Part {
             Self::Scripts => "s2i scripts",
             Self::Upx => "UPX",
             Self::Git => "Git and OpenSSH client",
+            Self::Kube => "s2i with the client of Kubernetes",
             Self::S2i => "s2i",
         }
     }
@@ -332,7 +343,8 @@ mod tests {
         for name in all() {
             let image = Definition::read(name, &lock).unwrap();
             let is_s2i = image.folder().ends_with("s2i");
-            assert_eq!(image.cmd == ["s2i"], is_s2i, "{name}");
+            let program = image.cmd[0].split('-').next();
+            assert_eq!(program == Some("s2i"), is_s2i, "{name}");
             if is_s2i {
                 assert!(
                     image.scripts.is_empty() && image.builder.is_none(),

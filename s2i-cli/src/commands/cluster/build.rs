@@ -17,8 +17,8 @@ use s2i_core::{
 };
 use s2i_in_place::InPlaceEngine;
 use s2i_kube::{
-    client::{Run, RunError},
-    job::{Facts, Source},
+    client::{Outcome, Run, RunError},
+    job::{Facts, Placement, Source},
 };
 use serde_json::json;
 
@@ -39,6 +39,21 @@ pub(crate) async fn run(
     context: &CommandContext<'_>,
     cancel: &CancelToken,
 ) -> Result<ExitCode, Error> {
+    let anywhere = Placement::default();
+    Box::pin(placed(args, place, words, &anywhere, context, cancel)).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Builds in a cluster, on the nodes of a placement, and pushes the result. There is no outcome if the build goes on
+/// without this command.
+pub(super) async fn placed(
+    args: &Build,
+    place: &OnCluster,
+    words: &[OsString],
+    placement: &Placement,
+    context: &CommandContext<'_>,
+    cancel: &CancelToken,
+) -> Result<Option<Outcome>, Error> {
     check(args)?;
     result::prepare_files(args, context)?;
     let cluster = connect(&Where {
@@ -74,7 +89,8 @@ pub(crate) async fn run(
         };
         (Source::Git, facts)
     };
-    let job = job::job(args, words, &images, kind, facts)?;
+    let mut job = job::job(args, words, &images, kind, facts)?;
+    job.placement.clone_from(placement);
     let object = job.object().map_err(ClusterError::from)?;
     let submitted = cluster.submit(&object).await.map_err(ClusterError::from)?;
     follow::announce(&submitted, &cluster, &renderer);
@@ -90,7 +106,7 @@ pub(crate) async fn run(
                 &format!("{name}\n"),
                 &json!({"event": "detached", "job": name}),
             );
-            return Ok(ExitCode::SUCCESS);
+            return Ok(None);
         }
         done => done?,
     };
@@ -111,7 +127,7 @@ pub(crate) async fn run(
     }
     let reference = follow::reference(&outcome).unwrap_or_default();
     renderer.completed(&Printable::line(&reference).to_string(), context.host);
-    Ok(ExitCode::SUCCESS)
+    Ok(Some(outcome))
 }
 
 /// Refuses options for files and services of this machine.

@@ -1,9 +1,12 @@
 //! The failures of builds in a cluster.
 
+use std::{io, path::PathBuf};
+
 use s2i_core::ImageRef;
 use s2i_kube::{
     client::{ApiError, ConnectError, Kind, RunError},
     job::JobError,
+    s2irun::RunConfigError,
 };
 use thiserror::Error;
 
@@ -56,6 +59,28 @@ pub(crate) enum ClusterError {
         /// The exit code of the first failure.
         code: Code,
     },
+    /// This is no pod of KubeSphere's operator.
+    #[error("{0} is not set, so this is no pod of KubeSphere's operator")]
+    NoOperator(&'static str),
+    /// The configuration of KubeSphere's operator can't be read.
+    #[error("can't read the configuration `{}`", path.display())]
+    RunFile {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        source: io::Error,
+    },
+    /// The configuration of KubeSphere's operator can't be used.
+    #[error(transparent)]
+    RunConfig(#[from] RunConfigError),
+    /// The file of a source can't be downloaded. The address may have a password.
+    #[error("can't download the file `{file}`")]
+    Download {
+        /// The name of the file.
+        file: String,
+        /// The reason.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// An option that a build in a cluster needs.
     #[error("a build in a cluster needs {0}")]
     Missing(&'static str),
@@ -73,7 +98,11 @@ impl ClusterError {
             | Self::Unsupported(_)
             | Self::SourceIsGone(_)
             | Self::SourceElsewhere { .. }
+            | Self::NoOperator(_)
+            | Self::RunFile { .. }
+            | Self::RunConfig(_)
             | Self::Options(_) => exit::USAGE,
+            Self::Download { .. } => exit::FETCH,
             Self::UnknownBase(_) => exit::PLAN,
             Self::Several { code, .. } => *code,
             Self::Api(_) => exit::CLUSTER,
@@ -86,6 +115,9 @@ impl ClusterError {
             Self::SourceIsGone(_) => "start it again with `s2i build --on cluster`",
             Self::SourceElsewhere { .. } => {
                 "build it with `s2i build --on cluster` on the machine that has the files"
+            }
+            Self::NoOperator(_) => {
+                "name the image in the variable S2IIMAGENAME of the operator; `s2i build --on cluster` builds without it"
             }
             Self::UnknownBase(_) => "build it again without --if-base-changed",
             Self::Options(_) => "`s2i build --help` lists them",

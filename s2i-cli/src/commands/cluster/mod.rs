@@ -4,6 +4,7 @@ mod build;
 mod error;
 mod follow;
 mod job;
+mod kubesphere;
 mod rebuild;
 mod source;
 
@@ -52,6 +53,7 @@ pub(crate) async fn run(
             Box::pin(or_interrupted(remove, cancel)).await
         }
         Cluster::Retry(named) => retry(named, context, cancel).await,
+        Cluster::Kubesphere => Box::pin(kubesphere::run(context, cancel)).await,
         Cluster::Rebuild(args) => Box::pin(rebuild::run(args, context, cancel)).await,
     }
 }

@@ -103,6 +103,22 @@ async fn route(server: &Server, request: Request<Incoming>) -> Answered {
         ("GET", ["apis", "batch", "v1", "namespaces", _, "jobs"]) => {
             many(server, Kind::Job, &query)
         }
+        ("GET" | "PATCH", ["api", "v1", "namespaces", _, "pods", pod]) => {
+            let (server, pod) = (server.clone(), (*pod).to_owned());
+            one_pod(&server, &pod, request).await
+        }
+        ("POST", ["api", "v1", "namespaces", _, "secrets"]) => {
+            let secret = body(request).await;
+            let name = secret["metadata"]["name"].as_str().unwrap().to_owned();
+            server.world().secrets.insert(name, secret.clone());
+            json_answer(201, &secret)
+        }
+        ("DELETE", ["api", "v1", "namespaces", _, "secrets", name]) => {
+            match server.world().secrets.remove(*name) {
+                Some(_) => json_answer(200, &json!({"kind": "Status", "status": "Success"})),
+                None => missing(name),
+            }
+        }
         ("GET", ["api", "v1", "namespaces", _, "pods"]) => many(server, Kind::Pod, &query),
         ("GET", ["api", "v1", "namespaces", _, "events"]) => many(server, Kind::Event, &query),
         ("GET", ["api", "v1", "namespaces", _, "pods", pod, "log"]) => {
@@ -116,9 +132,34 @@ async fn route(server: &Server, request: Request<Incoming>) -> Answered {
     }
 }
 
-async fn create(server: &Server, request: Request<Incoming>, query: &str) -> Answered {
+async fn body(request: Request<Incoming>) -> Value {
     let body = request.into_body().collect().await.unwrap().to_bytes();
-    let mut job: Value = serde_json::from_slice(&body).unwrap();
+    serde_json::from_slice(&body).unwrap()
+}
+
+/// Answers with a pod, after a merge of its annotations if that is asked for.
+async fn one_pod(server: &Server, name: &str, request: Request<Incoming>) -> Answered {
+    let Some(mut pod) = server.world().get(Kind::Pod, name).cloned() else {
+        return missing(name);
+    };
+    if request.method() == "PATCH" {
+        assert_eq!(
+            request.headers()[header::CONTENT_TYPE],
+            "application/merge-patch+json"
+        );
+        let patch = body(request).await;
+        assert_eq!(patch.as_object().unwrap().len(), 1, "{patch}");
+        let annotations = patch["metadata"]["annotations"].as_object().unwrap();
+        for (key, value) in annotations {
+            pod["metadata"]["annotations"][key] = value.clone();
+        }
+        server.apply(Kind::Pod, &pod);
+    }
+    json_answer(200, &pod)
+}
+
+async fn create(server: &Server, request: Request<Incoming>, query: &str) -> Answered {
+    let mut job = body(request).await;
     let name = job["metadata"]["generateName"]
         .as_str()
         .map(|prefix| format!("{prefix}x1y2z"));

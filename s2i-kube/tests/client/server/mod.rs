@@ -111,7 +111,7 @@ impl Server {
         self.world().requests.clone()
     }
 
-    fn world(&self) -> MutexGuard<'_, World> {
+    pub(crate) fn world(&self) -> MutexGuard<'_, World> {
         self.0.lock().unwrap()
     }
 }

@@ -60,6 +60,7 @@ pub(crate) struct World {
     pub(crate) requests: Vec<String>,
     pub(crate) receiver: Receiver,
     pub(crate) received: Vec<(String, Vec<u8>)>,
+    pub(crate) secrets: BTreeMap<String, Value>,
 }
 
 #[derive(Default)]

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The images of registries, each looked up once.
-pub(super) struct Current {
+pub(in crate::commands::cluster) struct Current {
     registry: Registry,
     known: RefCell<BTreeMap<String, Digests>>,
 }
@@ -39,7 +39,7 @@ pub(super) struct Compared {
 
 impl Current {
     /// Returns the registries, with the logins and settings of this command.
-    pub(super) fn new(context: &CommandContext<'_>) -> Result<Self, Error> {
+    pub(in crate::commands::cluster) fn new(context: &CommandContext<'_>) -> Result<Self, Error> {
         Ok(Self {
             registry: Registry::new(native::registry(context)?)?,
             known: RefCell::default(),
@@ -47,7 +47,10 @@ impl Current {
     }
 
     /// Reads an image.
-    pub(super) async fn image(&self, name: &ImageRef) -> Result<RegistryImage, Error> {
+    pub(in crate::commands::cluster) async fn image(
+        &self,
+        name: &ImageRef,
+    ) -> Result<RegistryImage, Error> {
         let read = RegistryImage::read(&self.registry, name).await;
         read.map_err(|source| Error::Inspect {
             image: name.clone(),

@@ -10,8 +10,9 @@ use s2i_core::{ErrorChain, ImageRef, Printable};
 use s2i_kube::client::{BuildInfo, BuildStatus, Cluster, Run, RunError, needs_source};
 use serde_json::json;
 
+pub(super) use self::current::Current;
 use self::{
-    current::{Compared, Current, has_changed},
+    current::{Compared, has_changed},
     origin::{Origin, named_by_tag},
 };
 use super::{ClusterError, build_on_cluster, connect, follow, patience};
@@ -264,7 +265,7 @@ fn output(build: &BuildInfo) -> Option<ImageRef> {
 }
 
 /// Parses the command line of a build, whose last argument is the image.
-fn parse(words: &[OsString], image: &ImageRef) -> Result<Box<Build>, ClusterError> {
+pub(super) fn parse(words: &[OsString], image: &ImageRef) -> Result<Box<Build>, ClusterError> {
     let args = args::parse(words.iter().cloned()).map_err(|err| {
         let text = err.to_string();
         let line = text.lines().next().unwrap_or_default();
