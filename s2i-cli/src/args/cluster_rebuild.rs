@@ -35,9 +35,10 @@ pub(crate) struct RebuildImages {
     pub(crate) detach: bool,
     #[command(flatten)]
     pub(crate) place: Where,
-    /// Give up when a build waits longer than this time for a node, in seconds or as 5m or 2h
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "5m")]
-    pub(crate) wait: Duration,
+    /// Give up when a build waits longer than this time for a node or, only if this is given, for a claim that another
+    /// build uses: in seconds or as 5m or 2h; 5m for a node by default
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(crate) wait: Option<Duration>,
     /// Options of `s2i build --on cluster` for the builds; without one, the last Job of an image is repeated, while the
     /// cluster keeps it
     #[arg(last = true, value_name = "OPTION")]

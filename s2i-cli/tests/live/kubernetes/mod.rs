@@ -6,6 +6,7 @@ mod builds;
 mod cache;
 mod clients;
 mod failures;
+mod rebuilds;
 mod sources;
 mod users;
 
@@ -18,7 +19,7 @@ use std::{
 
 use s2i_kube::{
     document::{self, Format, object},
-    job::{Access, CLIENT_RULES, Subject},
+    job::{Access, CLIENT_RULES, Permission, Subject},
 };
 
 use crate::{
@@ -81,7 +82,7 @@ impl Machine {
             "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: {}\n  labels:\n    pod-security.kubernetes.io/enforce: restricted\n",
             machine.namespace
         ));
-        machine.make_user();
+        machine.make_user(&CLIENT_RULES);
         Some(machine)
     }
 
@@ -164,12 +165,12 @@ impl Machine {
     }
 
     /// Makes the account with the generated Role, and a kubeconfig with its token alone.
-    fn make_user(&self) {
+    fn make_user(&self, rules: &'static [Permission]) {
         let access = Access {
             name: "s2i".into(),
             namespace: self.namespace.clone(),
             subject: Subject::NewServiceAccount(ACCOUNT.into()),
-            rules: &CLIENT_RULES,
+            rules,
         };
         let (account, role, binding) = access.objects().unwrap();
         let objects = [object(&account.unwrap()), object(&role), object(&binding)];
