@@ -109,6 +109,21 @@ pub struct InPlaceEngine {
 }
 
 impl InPlaceEngine {
+    /// Refuses a network of the scripts that the container does not have. A build whose container another program starts
+    /// can be refused with this before it is requested.
+    ///
+    /// # Errors
+    /// [`EngineError::Failed`] for no network and for one with a name.
+    pub fn check_network(&self, network: &Network) -> Result<(), EngineError> {
+        match network {
+            Network::None | Network::Named(_) => {
+                let reason = "in place, scripts have the network of the job";
+                Err(failed(Operation::UseNetwork, network)(reason))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Creates the engine. Nothing is looked up yet.
     ///
     /// # Errors
@@ -271,10 +286,7 @@ impl Runner for InPlaceEngine {
         context: BuildContext<'_>,
     ) -> Result<InPlaceContainer, EngineError> {
         let name = &start.image.name;
-        if matches!(start.network, Network::None | Network::Named(_)) {
-            let reason = "in place, scripts have the network of the job";
-            return Err(failed(Operation::UseNetwork, start.network)(reason));
-        }
+        self.check_network(start.network)?;
         if start.limits != s2i_build::limits::Limits::default() {
             let reason = "in place, scripts have the resources of the job";
             return Err(failed(Operation::LimitContainer, name)(reason));

@@ -27,11 +27,13 @@ pub(crate) fn build_options(words: &[OsString], left_out: &[&str]) -> Vec<String
     options(build, matches, left_out)
 }
 
-fn options(command: &Command, matches: &ArgMatches, left_out: &[&str]) -> Vec<String> {
+/// Returns the options of a command that were given, in the same form. The matches may lack some of them.
+pub(super) fn options(command: &Command, matches: &ArgMatches, left_out: &[&str]) -> Vec<String> {
     let given = command.get_arguments().filter(|arg| {
         let id = arg.get_id().as_str();
         !arg.is_positional()
             && !left_out.contains(&id)
+            && matches.try_contains_id(id).unwrap_or_default()
             && matches.value_source(id) == Some(ValueSource::CommandLine)
     });
     let options = given.flat_map(|arg| {

@@ -29,7 +29,8 @@ pub(crate) struct Logout {
     pub(crate) registry: String,
 }
 
-fn registry(text: &str) -> Result<String, &'static str> {
+/// Parses the name of a registry.
+pub(super) fn registry(text: &str) -> Result<String, &'static str> {
     registry_name(text).ok_or("a registry is a host, perhaps with a port")
 }
 

@@ -156,8 +156,13 @@ fn ask_password() -> Result<String, Error> {
 }
 
 /// Reads standard input to its end, without the final line break that many programs add.
-fn read_password() -> io::Result<String> {
+pub(super) fn read_password() -> io::Result<String> {
     let text = bounds::read_text(io::stdin(), bounds::PASSWORD)?;
-    let text = text.strip_suffix('\n').unwrap_or(&text);
-    Ok(text.strip_suffix('\r').unwrap_or(text).to_owned())
+    Ok(without_line_break(&text).to_owned())
+}
+
+/// Returns the text without a final line break.
+pub(super) fn without_line_break(text: &str) -> &str {
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    text.strip_suffix('\r').unwrap_or(text)
 }

@@ -47,7 +47,7 @@ use crate::{
 
 pub(crate) use build_here::run as build_here;
 #[cfg(feature = "kube")]
-pub(crate) use cluster::{ClusterError, build_on_cluster, run as cluster};
+pub(crate) use cluster::{ClusterError, build_on_cluster, repository_job, run as cluster};
 pub(crate) use create::run as create;
 pub(crate) use dockerfile::{generate, run as dockerfile};
 pub(crate) use inspect::of_registry as inspect_registry;

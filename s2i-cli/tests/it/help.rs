@@ -32,8 +32,11 @@ const COMMANDS: [&str; 25] = [
 ];
 
 /// The commands of `s2i kube`.
-const KUBE: [&str; 9] = [
+const KUBE: [&str; 12] = [
     "app",
+    "job",
+    "rbac",
+    "pvc",
     "imagestream",
     "buildconfig",
     "new-app",
@@ -55,6 +58,9 @@ const CLUSTER: [&str; 8] = [
     "rebuild",
     "kubesphere",
 ];
+
+/// The commands of `s2i kube secret`.
+const SECRET: [&str; 3] = ["registry", "git", "build"];
 
 /// The heading of the options that are the same for all commands.
 const COMMON: &str = "\nOptions of all commands:\n";
@@ -81,8 +87,10 @@ fn help_of_every_command_is_as_reviewed() {
     }
     let kube = KUBE.map(|command| ["kube", command, "-h"]);
     let cluster = CLUSTER.map(|command| ["cluster", command, "-h"]);
-    for command in kube.into_iter().chain(cluster) {
-        let (own, same) = help(&scene, &command);
+    let secret = SECRET.map(|command| ["kube", "secret", command, "-h"]);
+    let commands = kube.iter().chain(&cluster).map(|words| &words[..]);
+    for command in commands.chain(secret.iter().map(|words| &words[..])) {
+        let (own, same) = help(&scene, command);
         assert_eq!(same, common);
         text += &own;
     }

@@ -18,9 +18,11 @@ mod exits;
 mod help;
 mod images;
 mod kube;
+mod kube_builds;
 mod legacy;
 #[path = "../live/platforms/mod.rs"]
 mod platforms;
+mod registry;
 #[path = "../live/report.rs"]
 #[expect(dead_code, reason = "only live tests report their times")]
 mod report;

@@ -121,9 +121,10 @@ fn every_command_has_a_manual_page() {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     pages.sort();
-    let below = ["kube", "cluster"].into_iter().flat_map(|group| {
-        let commands = commands_in(dir.path(), &[group, "-h"]).into_iter();
-        commands.map(move |command| format!("{group}-{command}"))
+    let groups = [&["kube"][..], &["kube", "secret"], &["cluster"]];
+    let below = groups.into_iter().flat_map(|group| {
+        let commands = commands_in(dir.path(), &[group, &["-h"]].concat()).into_iter();
+        commands.map(move |command| format!("{}-{command}", group.join("-")))
     });
     let commands = commands(dir.path()).into_iter().chain(below);
     let mut expected: Vec<_> = commands

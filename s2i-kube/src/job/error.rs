@@ -73,7 +73,7 @@ pub enum JobError {
     Zero(&'static str),
     /// Content that is too long for a Secret.
     #[error(
-        "{what} has {bytes} bytes, but a Secret may have {MAX_SECRET_BYTES}: use a file with fewer entries"
+        "{what} has {bytes} bytes, but a Secret may have {MAX_SECRET_BYTES}: make more than one, with fewer entries each"
     )]
     LongSecret {
         /// The content.
@@ -81,17 +81,11 @@ pub enum JobError {
         /// Its length.
         bytes: usize,
     },
-    /// A configuration of Docker that is no JSON object, without the text, which contains passwords.
+    /// A key that entries of a Secret can't have.
     #[error(
-        "the file with registry logins is not a JSON object with `auths`: log in again with `s2i login`"
+        "`{0}` can't be the name of an entry of a secret: it may have up to 253 letters, digits, `-`, `_` and `.`"
     )]
-    NoLogins,
-    /// A registry whose login is in a credential helper of this machine, where a pod can't ask for it.
-    #[error(
-        "the login of `{0}` is in a credential helper of this machine, which no pod can call: store it in a file with \
-         `s2i login`, or create the Secret with `kubectl create secret docker-registry`"
-    )]
-    LoginInHelper(String),
+    Key(String),
     /// A schedule that is not five fields.
     #[error(
         "`{0}` is no schedule: write the five fields of cron (minute, hour, day, month, weekday) or a name as `@daily`"

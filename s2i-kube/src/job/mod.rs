@@ -62,7 +62,7 @@ pub use rbac::{Access, CLIENT_RULES, KUBESPHERE_RULES, Permission, REBUILD_RULES
 pub use request::{BuildJob, Facts, Name, Source};
 pub use resources::{Amounts, Resources};
 pub use secret::{
-    GitKey, GitPassword, MAX_SECRET_BYTES, REGISTRY_SECRET_KEY, REGISTRY_SECRET_TYPE,
+    BuildSecrets, GitKey, GitPassword, MAX_SECRET_BYTES, REGISTRY_SECRET_KEY, REGISTRY_SECRET_TYPE,
     RegistryLogins, Secrets,
 };
 pub use step::Step;

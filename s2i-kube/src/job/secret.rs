@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::{ByteString, api::core::v1::Secret};
-use s2i_core::Secret as Hidden;
-use serde_json::Value;
+use s2i_core::{EnvVar, Secret as Hidden};
 
 use super::{JobError, Step, metadata, names};
 
@@ -70,75 +69,59 @@ impl Secrets {
     }
 }
 
-/// The logins of registries, as Docker's `config.json` has them.
+/// The logins of registries.
 #[derive(Debug)]
 pub struct RegistryLogins {
-    content: Hidden<String>,
-    hosts: Vec<String>,
+    /// The text of a `config.json` of Docker that has them, unencrypted: no pod can call a credential helper.
+    pub config: Hidden<String>,
 }
 
 impl RegistryLogins {
-    /// Reads the content of a `config.json`, and keeps the logins alone: other settings are of no use in a cluster.
-    ///
-    /// # Errors
-    /// Content that has no logins, and logins that are in a credential helper.
-    pub fn parse(content: &[u8]) -> Result<Self, JobError> {
-        check_length("the file with registry logins", content)?;
-        let mut config: Value = serde_json::from_slice(content).map_err(|_| JobError::NoLogins)?;
-        let logins = config
-            .get_mut("auths")
-            .map(Value::take)
-            .ok_or(JobError::NoLogins)?;
-        let entries = logins
-            .as_object()
-            .filter(|entries| !entries.is_empty())
-            .ok_or(JobError::NoLogins)?;
-        let has = |login: &Value, key| {
-            login
-                .get(key)
-                .and_then(Value::as_str)
-                .is_some_and(|value: &str| !value.is_empty())
-        };
-        for (host, login) in entries {
-            if !["auth", "password", "identitytoken"]
-                .into_iter()
-                .any(|key| has(login, key))
-            {
-                return Err(JobError::LoginInHelper(host.clone()));
-            }
-        }
-        let hosts = entries.keys().cloned().collect();
-        let content = serde_json::json!({ "auths": logins }).to_string();
-        Ok(Self {
-            content: Hidden::new(content),
-            hosts,
-        })
-    }
-
-    /// Returns the registries, to show before the logins are copied into a cluster.
-    #[must_use]
-    pub fn hosts(&self) -> &[String] {
-        &self.hosts
-    }
-
-    /// Returns them as the content of a `config.json`.
-    #[must_use]
-    pub fn content(&self) -> &Hidden<String> {
-        &self.content
-    }
-
     /// Returns the Secret with them, for builds of the application.
     ///
     /// # Errors
-    /// A name that a Secret can't have.
+    /// A name that a Secret can't have, and content that is too long.
     pub fn object(
         &self,
         name: &str,
         namespace: Option<&str>,
         application: &str,
     ) -> Result<Secret, JobError> {
-        let data = [(REGISTRY_SECRET_KEY, self.content.reveal().as_bytes())];
+        let data = [(REGISTRY_SECRET_KEY, self.config.reveal().as_bytes())];
         object(name, namespace, application, REGISTRY_SECRET_TYPE, &data)
+    }
+}
+
+/// The secrets of the scripts of a build, which [`Secrets::build`] names.
+#[derive(Debug)]
+pub struct BuildSecrets {
+    /// The variables of `assemble`.
+    pub variables: Vec<Hidden<EnvVar>>,
+}
+
+impl BuildSecrets {
+    /// Returns the Secret with them, one entry for each variable.
+    ///
+    /// # Errors
+    /// A name that a Secret or an entry of it can't have, a name that is there twice, and content that is too long.
+    pub fn object(
+        &self,
+        name: &str,
+        namespace: Option<&str>,
+        application: &str,
+    ) -> Result<Secret, JobError> {
+        let mut seen = BTreeSet::new();
+        for variable in &self.variables {
+            let key = variable.reveal().name();
+            check_data_key(key)?;
+            if !seen.insert(key) {
+                return Err(JobError::DuplicateSecret(key.to_owned()));
+            }
+        }
+        let variables = self.variables.iter().map(Hidden::reveal);
+        let data = variables.map(|variable| (variable.name(), variable.value().as_bytes()));
+        let data: Vec<_> = data.collect();
+        object(name, namespace, application, "Opaque", &data)
     }
 }
 
@@ -219,8 +202,13 @@ fn object(
 ) -> Result<Secret, JobError> {
     names::check_object("a secret", name)?;
     names::check_label("an application", application, names::LABEL)?;
-    for (_, value) in data {
-        check_length("the content of a secret", value)?;
+    let bytes = data
+        .iter()
+        .map(|(key, value)| key.len() + value.len())
+        .sum();
+    if bytes > MAX_SECRET_BYTES {
+        let what = "the content of the secret";
+        return Err(JobError::LongSecret { what, bytes });
     }
     let entry = |(key, value): &(&str, &[u8])| ((*key).to_owned(), ByteString(value.to_vec()));
     let data: BTreeMap<_, _> = data.iter().map(entry).collect();
@@ -232,44 +220,57 @@ fn object(
     })
 }
 
-fn check_length(what: &'static str, content: &[u8]) -> Result<(), JobError> {
-    let bytes = content.len();
-    if bytes > MAX_SECRET_BYTES {
-        return Err(JobError::LongSecret { what, bytes });
-    }
-    Ok(())
+/// Fails unless the text can be the key of an entry.
+fn check_data_key(key: &str) -> Result<(), JobError> {
+    let inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    // The kubelet keeps names with two dots for itself.
+    let fits = !key.is_empty()
+        && key.len() <= names::OBJECT
+        && key.chars().all(inner)
+        && !key.starts_with("..")
+        && key != ".";
+    fits.then_some(())
+        .ok_or_else(|| JobError::Key(key.to_owned()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn build_secrets(variables: &[(&str, &str)]) -> BuildSecrets {
+        let variables = variables.iter();
+        let variables = variables.map(|(name, value)| EnvVar::new(name, value).unwrap().into());
+        BuildSecrets {
+            variables: variables.collect(),
+        }
+    }
+
     #[test]
-    fn only_logins_are_copied() {
-        let config = br#"{"auths": {"registry.example.org": {"auth": "dTpw"}}, "credsStore": "x", "HttpHeaders": {"A": "b"}}"#;
-        let logins = RegistryLogins::parse(config).unwrap();
-        assert_eq!(logins.hosts(), ["registry.example.org"]);
-        let secret = logins.object("login", Some("builds"), "shop").unwrap();
-        let content = &secret.data.unwrap()[REGISTRY_SECRET_KEY].0;
+    fn each_secret_of_a_build_is_an_entry() {
+        let secrets = build_secrets(&[("NPM_TOKEN", "a"), ("npm.key", "b\n")]);
+        let object = secrets.object("npm", Some("builds"), "shop").unwrap();
+        let data = object.data.unwrap();
+        assert_eq!(object.type_.as_deref(), Some("Opaque"));
         assert_eq!(
-            content,
-            br#"{"auths":{"registry.example.org":{"auth":"dTpw"}}}"#
+            (&*data["NPM_TOKEN"].0, &*data["npm.key"].0),
+            (&b"a"[..], &b"b\n"[..])
         );
     }
 
     #[test]
-    fn logins_that_a_pod_cannot_use_are_refused() {
-        let parse = |text: &str| RegistryLogins::parse(text.as_bytes()).unwrap_err();
-        let helper = JobError::LoginInHelper("registry.example.org".to_owned());
-        assert_eq!(
-            parse(r#"{"auths": {"registry.example.org": {}}, "credsStore": "desktop"}"#),
-            helper
-        );
-        for text in ["", "[]", "{}", r#"{"auths": {}}"#, r#"{"auths": []}"#] {
-            assert_eq!(parse(text), JobError::NoLogins, "{text}");
+    fn entries_that_a_secret_cannot_have_are_refused() {
+        let refused = |variables: &[(&str, &str)]| {
+            let refused = build_secrets(variables).object("npm", None, "shop");
+            refused.unwrap_err()
+        };
+        for key in ["a/b", "..a", ".", "ä"] {
+            assert_eq!(refused(&[(key, "1")]), JobError::Key(key.to_owned()));
         }
-        let long = format!(r#"{{"auths": "{}"}}"#, "x".repeat(MAX_SECRET_BYTES));
-        assert!(matches!(parse(&long), JobError::LongSecret { .. }));
+        let twice = refused(&[("A", "1"), ("A", "2")]);
+        assert_eq!(twice, JobError::DuplicateSecret("A".to_owned()));
+        let half = "x".repeat(MAX_SECRET_BYTES / 2);
+        let long = refused(&[("A", &half), ("B", &half)]);
+        assert!(matches!(long, JobError::LongSecret { .. }));
     }
 
     #[test]
@@ -279,11 +280,12 @@ mod tests {
             password: Hidden::new("correct horse".to_owned()),
         };
         assert!(!format!("{login:?}").contains("horse"));
-        let logins = RegistryLogins::parse(
-            br#"{"auths": {"a.example.org": {"password": "correct horse"}}}"#,
-        )
-        .unwrap();
+        let logins = RegistryLogins {
+            config: Hidden::new("correct horse".to_owned()),
+        };
         assert!(!format!("{logins:?}").contains("horse"));
+        let secrets = build_secrets(&[("A", "correct horse")]);
+        assert!(!format!("{secrets:?}").contains("horse"));
     }
 
     #[test]

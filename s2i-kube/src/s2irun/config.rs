@@ -222,7 +222,7 @@ fn logins(
         }));
     }
     logins.retain(|(login, _)| login.is_complete());
-    let (file, left_out) = login::file(logins)?;
+    let (file, left_out) = login::file(logins);
     let text = "is not used: another login for the same registry comes before it";
     warnings.extend(left_out.into_iter().map(|field| warning(field, text)));
     Ok(file)

@@ -67,9 +67,7 @@ fn host(address: &str) -> String {
 
 /// Returns the logins as a file of Docker, each with its registry. Of several for one registry the first one counts; the
 /// fields of the others are returned.
-pub(super) fn file(
-    logins: Vec<(Login, String)>,
-) -> Result<(Option<RegistryLogins>, Vec<&'static str>), RunConfigError> {
+pub(super) fn file(logins: Vec<(Login, String)>) -> (Option<RegistryLogins>, Vec<&'static str>) {
     let mut entries: Map<String, Value> = Map::new();
     let mut left_out = Vec::new();
     for (login, registry) in logins {
@@ -85,10 +83,10 @@ pub(super) fn file(
         }
     }
     if entries.is_empty() {
-        return Ok((None, left_out));
+        return (None, left_out);
     }
-    let content = json!({"auths": entries}).to_string();
-    Ok((Some(RegistryLogins::parse(content.as_bytes())?), left_out))
+    let config = Secret::new(json!({"auths": entries}).to_string());
+    (Some(RegistryLogins { config }), left_out)
 }
 
 /// Divides the URL of a repository into one without a login, and the login.

@@ -88,7 +88,7 @@ async fn each_missing_right_is_named_with_its_remedy() {
         .unwrap();
     assert_eq!(
         remedy,
-        "`s2i kube rbac --namespace builds | kubectl apply -f -`, by an administrator"
+        "`s2i kube rbac --namespace builds --user NAME | kubectl apply -f -`, by an administrator"
     );
 }
 

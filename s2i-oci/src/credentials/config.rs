@@ -204,6 +204,16 @@ impl AuthEntry {
     }
 }
 
+/// Returns the text of a file with these credentials, by registry, and nothing else.
+pub(super) fn document(credentials: &BTreeMap<String, Credential>) -> String {
+    let entries = credentials.iter();
+    let entries = entries.map(|(registry, credential)| {
+        let key = server_address(registry).to_owned();
+        (key, encoded(credential))
+    });
+    json!({ "auths": entries.collect::<Map<_, _>>() }).to_string()
+}
+
 /// Encodes a credential as an entry.
 fn encoded(credential: &Credential) -> Value {
     match credential {

@@ -11,6 +11,7 @@ mod helper;
 mod replace;
 
 use std::{
+    collections::BTreeMap,
     ffi::OsString,
     path::{Path, PathBuf},
 };
@@ -61,6 +62,17 @@ impl CredentialStore {
     pub async fn get_for(&self, image: &ImageRef) -> Result<Option<Credential>, CredentialError> {
         let (registry, repository) = image.registry_and_repository();
         self.get(&registry, &repository).await
+    }
+
+    /// Returns the credential for all repositories of a registry, where there is one.
+    ///
+    /// # Errors
+    /// As [`get_for`](Self::get_for).
+    pub async fn get_for_registry(
+        &self,
+        registry: &str,
+    ) -> Result<Option<Credential>, CredentialError> {
+        self.get(registry, "").await
     }
 
     /// Returns the credential for a repository of a registry, where there is one.
@@ -231,9 +243,32 @@ impl CredentialStore {
     }
 }
 
-/// Returns the names that an entry for this repository can have, most particular first.
+/// Returns the text of a configuration file of Docker with these credentials, by registry, for a client on another
+/// machine. It has no helper, and the credentials are not encrypted.
+///
+/// ```
+/// use s2i_core::{Secret, credential::Credential};
+/// use s2i_oci::credentials::document;
+///
+/// let password = Secret::new("secret".to_owned());
+/// let login = Credential::Password { user: "me".into(), password };
+/// let text = document(&[("docker.io".to_owned(), login)].into());
+/// let expected = r#"{"auths":{"https://index.docker.io/v1/":{"auth":"bWU6c2VjcmV0"}}}"#;
+/// assert_eq!(text.reveal(), expected);
+/// ```
+#[must_use]
+pub fn document(credentials: &BTreeMap<String, Credential>) -> Secret<String> {
+    Secret::new(config::document(credentials))
+}
+
+/// Returns the names that an entry for this repository can have, most particular first. Without a repository, it is the
+/// name of the registry.
 fn names(registry: &str, repository: &str) -> Vec<String> {
-    let full = format!("{registry}/{repository}");
+    let full = if repository.is_empty() {
+        registry.to_owned()
+    } else {
+        format!("{registry}/{repository}")
+    };
     let ends = full.rmatch_indices('/').map(|(at, _)| at);
     let ends = std::iter::once(full.len()).chain(ends);
     ends.map(|end| full[..end].to_owned()).collect()

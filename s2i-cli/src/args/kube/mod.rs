@@ -2,7 +2,10 @@
 
 mod app;
 mod builds;
+mod job;
+mod needs;
 mod pipelines;
+mod secret;
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +15,10 @@ use s2i_kube::{Reference, document::Format};
 pub(crate) use self::{
     app::{App, Check, PortArgs},
     builds::{BuildArgs, BuildConfig, ImageStream, NewApp},
+    job::Job,
+    needs::{ApplicationArgs, Pvc, Rbac},
     pipelines::{Kubesphere, PipelineArgs, Shipwright, Tekton},
+    secret::{BuildSecret, GitSecret, RegistrySecret, Secret},
 };
 
 /// Write objects for Kubernetes and OpenShift, and check them.
@@ -28,6 +34,8 @@ impl Kube {
         match &self.command {
             KubeCommand::App(args) => args.credentials.file(),
             KubeCommand::NewApp(args) => args.credentials.file(),
+            KubeCommand::Job(args) => args.build.args.credentials.file(),
+            KubeCommand::Secret(Secret::Registry(args)) => args.credentials.file(),
             _ => None,
         }
     }
@@ -38,6 +46,15 @@ impl Kube {
 pub(crate) enum KubeCommand {
     /// Write the Deployment and the Service of an image
     App(Box<App>),
+    /// Write the Job of a build of a Git repository, as `s2i build --on cluster` creates it
+    Job(Box<Job>),
+    /// Write a Secret for builds in a cluster: logins for registries, a login for a Git server, or secrets of `assemble`
+    #[command(subcommand)]
+    Secret(Secret),
+    /// Write the rights to build in a namespace: a Role and its binding
+    Rbac(Rbac),
+    /// Write the claim of a volume for the artifacts of builds
+    Pvc(Pvc),
     /// Write an image stream of OpenShift
     #[command(name = "imagestream")]
     ImageStream(ImageStream),
@@ -68,6 +85,13 @@ pub(crate) struct ObjectArgs {
     /// Put the objects into this namespace; by default, it is that of the client that applies them
     #[arg(long, value_name = "NAME")]
     pub(crate) namespace: Option<Reference>,
+}
+
+impl ObjectArgs {
+    /// Returns the namespace that the objects name.
+    pub(crate) fn namespace(&self) -> Option<String> {
+        self.namespace.as_ref().map(ToString::to_string)
+    }
 }
 
 /// Show the commands that replace the builds of OpenShift in a file.

@@ -18,7 +18,7 @@ use s2i_core::{
 use s2i_in_place::InPlaceEngine;
 use s2i_kube::{
     client::{Outcome, Run, RunError},
-    job::{Facts, Placement, Source},
+    job::{BuildJob, Facts, Placement, Source},
 };
 use serde_json::json;
 
@@ -29,6 +29,7 @@ use crate::{
     context::CommandContext,
     error::Error,
     files,
+    render::Renderer,
 };
 
 /// Builds in a cluster, and pushes the result.
@@ -61,35 +62,25 @@ pub(super) async fn placed(
         namespace: args.cluster.job.namespace.clone(),
     })
     .await?;
-    let engine = pod::resolver(args, context)?;
-    let (mut request, renderer) = build::inputs(&engine, args, context, cancel).await?;
-    // Before anything is created: the step with scripts would refuse them.
-    engine.check_options(&request.container)?;
-    let base = engine.base().await?;
-    request.builder = Builder::Named(base.name.clone());
-    request.assemble_runtime = AssembleRuntime::RunIfNeeded;
+    let Looked {
+        engine,
+        request,
+        renderer,
+    } = look(args, context, cancel).await?;
     renderer.started(&request);
-    let (images, prepared) = if matches!(request.source.location.place, Place::Remote(_)) {
+    let (mut job, prepared) = if matches!(request.source.location.place, Place::Remote(_)) {
         let progress = Progress::new(&renderer);
-        let looked_up = look_up(&engine, &request, BuildContext::new(&progress, cancel));
-        (looked_up.await?, None)
+        let build_context = BuildContext::new(&progress, cancel);
+        let job = job_of_repository(&engine, &request, args, words, build_context).await?;
+        (job, None)
     } else {
         let source = build::sources(&request, context);
         let preparing = s2i_build::prepare(&engine, &source, &request, &renderer, cancel);
         let prepared = Box::pin(preparing).await?;
-        (planned(&prepared, &request)?, Some(Arc::new(prepared)))
+        let images = planned(&prepared, &request)?;
+        let job = job::job(args, words, &images, Source::Upload, facts(&prepared))?;
+        (job, Some(Arc::new(prepared)))
     };
-    let (kind, facts) = if let Some(prepared) = &prepared {
-        (Source::Upload, facts(prepared))
-    } else {
-        let source = Some(args.source.public());
-        let facts = Facts {
-            source,
-            ..Facts::default()
-        };
-        (Source::Git, facts)
-    };
-    let mut job = job::job(args, words, &images, kind, facts)?;
     job.placement.clone_from(placement);
     let object = job.object().map_err(ClusterError::from)?;
     let submitted = cluster.submit(&object).await.map_err(ClusterError::from)?;
@@ -114,7 +105,7 @@ pub(super) async fn placed(
         let metadata = json!({
             "digest": outcome.digest,
             "names": args.names().iter().map(ToString::to_string).collect::<Vec<_>>(),
-            "builder": images.builder.to_string(),
+            "builder": job.builder,
             "source": {"location": object.metadata.annotations.as_ref().and_then(|all| all.get(s2i_kube::job::SOURCE_ANNOTATION)), "commit": outcome.commit},
             "job": outcome.job,
             "pod": outcome.pod,
@@ -128,6 +119,64 @@ pub(super) async fn placed(
     let reference = follow::reference(&outcome).unwrap_or_default();
     renderer.completed(&Printable::line(&reference).to_string(), context.host);
     Ok(Some(outcome))
+}
+
+/// Returns the Job of a repository, which the cluster clones. The registries of its images are asked, no cluster is.
+pub(crate) async fn repository_job(
+    args: &Build,
+    words: &[OsString],
+    context: &CommandContext<'_>,
+    cancel: &CancelToken,
+) -> Result<BuildJob, Error> {
+    check(args)?;
+    let looked = look(args, context, cancel).await?;
+    // Only the Job is shown, and on standard output.
+    let progress = Progress::new(&());
+    let build_context = BuildContext::new(&progress, cancel);
+    job_of_repository(&looked.engine, &looked.request, args, words, build_context).await
+}
+
+/// A request for a build in a cluster, and what looks its images up.
+struct Looked {
+    engine: InPlaceEngine,
+    request: BuildRequest,
+    renderer: Renderer,
+}
+
+/// Reads the request, and refuses what the step with scripts would refuse later.
+async fn look(
+    args: &Build,
+    context: &CommandContext<'_>,
+    cancel: &CancelToken,
+) -> Result<Looked, Error> {
+    let engine = pod::resolver(args, context)?;
+    let (mut request, renderer) = build::inputs(&engine, args, context, cancel).await?;
+    engine.check_options(&request.container)?;
+    engine.check_network(&request.network)?;
+    let base = engine.base().await?;
+    request.builder = Builder::Named(base.name.clone());
+    request.assemble_runtime = AssembleRuntime::RunIfNeeded;
+    Ok(Looked {
+        engine,
+        request,
+        renderer,
+    })
+}
+
+async fn job_of_repository(
+    engine: &InPlaceEngine,
+    request: &BuildRequest,
+    args: &Build,
+    words: &[OsString],
+    context: BuildContext<'_>,
+) -> Result<BuildJob, Error> {
+    let looking_up = Box::pin(look_up(engine, request, context));
+    let images = context.or_interrupted(looking_up).await?;
+    let facts = Facts {
+        source: Some(args.source.public()),
+        ..Facts::default()
+    };
+    Ok(job::job(args, words, &images, Source::Git, facts)?)
 }
 
 /// Refuses options for files and services of this machine.

@@ -12,11 +12,12 @@ use crate::args::{Build, JobArgs, build_options};
 
 /// The options that are no part of the build in the pod: those of its source, which was read already or is in the
 /// arguments, those of its Job, and those of the client.
-const LEFT_OUT: [&str; 18] = [
+const LEFT_OUT: [&str; 19] = [
     "context_dir",
     "copy",
     "cpus",
     "detach",
+    "dockercfg_path",
     "engine",
     "git_ref",
     "iidfile",
@@ -147,10 +148,8 @@ fn arguments(args: &Build, words: &[OsString], images: &Images, source: Source) 
     if source == Source::Git {
         let context = args.context_dir.iter().filter(|dir| !dir.is_empty());
         arguments.extend(context.map(|dir| format!("--context-dir={dir}")));
-        let reference = args
-            .git_ref
-            .iter()
-            .filter(|reference| !reference.is_empty());
+        let named = args.git_ref.as_ref().filter(|named| !named.is_empty());
+        let reference = named.or(args.source.fragment.as_ref());
         arguments.extend(reference.map(|reference| format!("--ref={reference}")));
     }
     let runtime = images.runtime.iter();

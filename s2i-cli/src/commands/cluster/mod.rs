@@ -15,7 +15,10 @@ use s2i_core::Printable;
 use s2i_kube::client::{CheckRequest, Level, OnInterrupt, Patience, Run, Target, needs_source};
 use serde_json::json;
 
-pub(crate) use self::{build::run as build_on_cluster, error::ClusterError};
+pub(crate) use self::{
+    build::{repository_job, run as build_on_cluster},
+    error::ClusterError,
+};
 use crate::{
     args::{Cluster, Named, Where},
     context::CommandContext,

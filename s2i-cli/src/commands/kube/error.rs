@@ -4,6 +4,7 @@ use s2i_core::ImageRef;
 use s2i_kube::{
     app::AppError,
     document::ReadError,
+    job::JobError,
     kubesphere::KubeSphereError,
     openshift::{BuilderAndSourceError, ChainError, DockerfileError, NewAppError, StreamTagError},
 };
@@ -24,6 +25,8 @@ pub(crate) enum KubeError {
     Dockerfile(#[from] DockerfileError),
     #[error(transparent)]
     KubeSphere(#[from] KubeSphereError),
+    #[error(transparent)]
+    Job(#[from] JobError),
     #[error("the tag of the builder is not valid")]
     Tag(#[from] StreamTagError),
     #[error("can't read the objects in `{file}`")]
@@ -37,6 +40,18 @@ pub(crate) enum KubeError {
     /// The source is in a directory of this machine.
     #[error("the cluster can't read the directory `{0}`")]
     Directory(String),
+    /// The source of a Job is in a directory of this machine.
+    #[error("a document can't have the directory `{0}` in it")]
+    NotInDocument(String),
+    /// Rights are those in one namespace.
+    #[error("the rights need a namespace")]
+    NoNamespace,
+    /// The rights are those of nothing.
+    #[error("the rights need a user, a group or a service account")]
+    NoSubject,
+    /// A registry without a login that could be copied.
+    #[error("there is no login for `{0}` on this machine")]
+    NoLogin(String),
     /// A URL has a login.
     #[error("the URL `{0}` has a login, and more users may read objects than Secrets")]
     Login(String),
@@ -59,6 +74,11 @@ impl KubeError {
             Self::Directory(_) => {
                 "push it to a Git repository and name its URL; or, for OpenShift, send it with each build: --binary"
             }
+            Self::NotInDocument(_) => {
+                "upload it with `s2i build --on cluster`, or push it to a Git repository and name its URL"
+            }
+            Self::NoNamespace => "name it with --namespace",
+            Self::NoLogin(_) => "log in first: `s2i login REGISTRY`",
             Self::Login(_) => "put the login into a Secret, and name that with --git-secret",
             Self::UserName { .. } | Self::Root(_) => "name the number of another user with --uid",
             _ => return None,

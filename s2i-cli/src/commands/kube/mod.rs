@@ -3,9 +3,12 @@
 mod app;
 mod builds;
 mod error;
+mod job;
 mod lint;
 mod migrate;
+mod needs;
 mod pipelines;
+mod secret;
 mod source;
 
 use std::{io, path::Path, process::ExitCode};
@@ -34,6 +37,19 @@ pub(crate) async fn run(
             let objects = or_interrupted(app::objects(args, context), cancel).await?;
             (objects, &args.objects)
         }
+        KubeCommand::Job(args) => {
+            let job = Box::pin(job::job(args, context, cancel)).await?;
+            (vec![job], &args.objects)
+        }
+        KubeCommand::Secret(args) => {
+            let secret = Box::pin(secret::secret(args, context, cancel)).await?;
+            (vec![secret], args.objects())
+        }
+        KubeCommand::Rbac(args) => {
+            let namespace = args.objects.namespace();
+            (needs::rbac(args, namespace.as_deref())?, &args.objects)
+        }
+        KubeCommand::Pvc(args) => (vec![needs::pvc(args)?], &args.objects),
         KubeCommand::ImageStream(args) => {
             (vec![builds::image_stream(args, context)], &args.objects)
         }

@@ -35,7 +35,7 @@ pub(super) async fn check(cluster: &Cluster) -> Vec<Finding> {
                     full_name(rule)
                 );
                 let remedy = format!(
-                    "`s2i kube rbac --namespace {namespace} | kubectl apply -f -`, by an administrator"
+                    "`s2i kube rbac --namespace {namespace} --user NAME | kubectl apply -f -`, by an administrator"
                 );
                 findings.push(Finding::problem(subject, text, remedy));
             }

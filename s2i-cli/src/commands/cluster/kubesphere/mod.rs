@@ -154,10 +154,7 @@ impl KubeSphere<'_> {
         let place = OnCluster { context: None };
         // The operator gives the logins of registries to this process alone.
         let host = Host {
-            auth_config: config
-                .logins
-                .as_ref()
-                .map(|logins| logins.content().clone()),
+            auth_config: config.logins.as_ref().map(|logins| logins.config.clone()),
             ..self.context.host.clone()
         };
         let context = CommandContext {
