@@ -16,8 +16,10 @@ mod dockerfiles;
 mod events;
 mod exits;
 mod help;
+mod http;
 mod images;
 mod kube;
+mod kube_apply;
 mod kube_builds;
 mod legacy;
 #[path = "../live/platforms/mod.rs"]

@@ -1,6 +1,6 @@
 //! A namespace of a cluster, and a build in it.
 
-use std::{fmt::Debug, time::Duration};
+use std::{borrow::Cow, fmt::Debug, time::Duration};
 
 use k8s_openapi::{
     NamespaceResourceScope,
@@ -97,12 +97,12 @@ impl Cluster {
     pub(crate) fn operation(
         &self,
         verb: &'static str,
-        resource: &'static str,
+        resource: impl Into<Cow<'static, str>>,
         name: Option<&str>,
     ) -> Operation {
         Operation {
             verb,
-            resource,
+            resource: resource.into(),
             name: name.map(str::to_owned),
             namespace: self.namespace.clone(),
         }

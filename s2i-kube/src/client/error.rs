@@ -1,6 +1,6 @@
 //! The requests that an API server refuses, and its reasons.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use kube::core::Status;
 use thiserror::Error;
@@ -11,7 +11,7 @@ pub struct Operation {
     /// The verb, as roles name it.
     pub verb: &'static str,
     /// The resource with its group, as roles name it.
-    pub resource: &'static str,
+    pub resource: Cow<'static, str>,
     /// The name of the object, if the request is about one that exists.
     pub name: Option<String>,
     /// The namespace; empty for objects outside of namespaces.
@@ -80,6 +80,14 @@ pub enum Cause {
     #[error("{words}; choose another name, or delete the object first")]
     Conflict {
         /// The server's words.
+        words: String,
+    },
+    /// Another client has set fields of the object (409).
+    #[error(
+        "{words}; leave these fields to the other client, or take them over with `--force-conflicts`"
+    )]
+    FieldsOfOthers {
+        /// The server's words, which name the client and the fields.
         words: String,
     },
     /// The server refuses fields of the object (422).
@@ -157,6 +165,31 @@ impl Operation {
     }
 }
 
+impl Cause {
+    /// Returns the cause with other words of the server.
+    pub(crate) fn with_words(mut self, change: impl Fn(&str) -> String) -> Self {
+        match &mut self {
+            Self::Invalid { words, fields } => {
+                *words = change(words);
+                for field in fields {
+                    field.words = change(&field.words);
+                }
+            }
+            Self::Unauthorized { words }
+            | Self::Forbidden { words }
+            | Self::NotFound { words }
+            | Self::Conflict { words }
+            | Self::FieldsOfOthers { words }
+            | Self::Refused { words, .. }
+            | Self::Unavailable { words, .. }
+            | Self::Unreachable { words }
+            | Self::Unexpected { words } => *words = change(words),
+            Self::Timeout { .. } => {}
+        }
+        self
+    }
+}
+
 impl From<kube::Error> for Cause {
     fn from(error: kube::Error) -> Self {
         match error {
@@ -190,6 +223,7 @@ impl From<Status> for Cause {
             // A status without a code is not one of an API server.
             0 => Self::Unexpected { words },
             404 | 410 => Self::NotFound { words },
+            409 if details.is_some_and(is_of_others) => Self::FieldsOfOthers { words },
             409 => Self::Conflict { words },
             422 => Self::Invalid {
                 words,
@@ -205,6 +239,12 @@ impl From<Status> for Cause {
             code => Self::Refused { code, words },
         }
     }
+}
+
+/// Returns whether a conflict is one between clients that have set the same fields.
+fn is_of_others(details: &kube::core::response::StatusDetails) -> bool {
+    let mut causes = details.causes.iter();
+    causes.any(|cause| cause.reason == "FieldManagerConflict")
 }
 
 fn fields(details: &kube::core::response::StatusDetails) -> Vec<FieldError> {

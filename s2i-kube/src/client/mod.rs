@@ -34,13 +34,17 @@
 //! build, and returns what it waits for, or why it can't go on. [`Cluster::check`] looks for such reasons before there
 //! is a build.
 //!
+//! [`Cluster::check_objects`] and [`Checked::apply`] apply any objects, such as those of the other modules of this crate.
+//!
 //! Requests have a limit of time and answers one of length. A connection that is lost is made again, and logs go on
 //! where they stopped.
 
 mod again;
+mod apply;
 mod bounded;
 mod builds;
 mod cancel;
+mod change;
 mod check;
 mod cluster;
 mod connect;
@@ -57,6 +61,7 @@ mod warning;
 mod watch;
 
 pub use again::needs_source;
+pub use apply::{Applied, ApplyError, Change, Checked};
 pub use builds::{BuildInfo, BuildStatus};
 pub use check::{CheckRequest, Finding, Level};
 pub use cluster::{Build, Cluster};

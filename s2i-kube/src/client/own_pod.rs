@@ -13,9 +13,9 @@ use kube::{
 use serde_json::json;
 
 use super::{
+    change::FIELD_MANAGER,
     cluster::{Cluster, answer},
     error::{ApiError, Cause, Operation},
-    submit::FIELD_MANAGER,
 };
 use crate::job::Placement;
 

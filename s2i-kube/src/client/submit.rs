@@ -1,26 +1,14 @@
 //! Creating the Job of a build.
 
-use std::time::Duration;
-
-use http::Request;
 use k8s_openapi::api::batch::v1::Job;
-use kube::{Resource as _, client::Body};
-use tokio::time::sleep;
+use kube::Resource as _;
 
 use super::{
-    cluster::{Build, Cluster, answer},
+    change::ChangeRequest,
+    cluster::{Build, Cluster},
     error::{ApiError, Cause, Operation},
-    warning::{Warning, warnings},
+    warning::Warning,
 };
-
-/// The name under which the server notes who has set which field.
-pub(crate) const FIELD_MANAGER: &str = "s2i";
-
-/// The number of times that an overloaded server is asked again.
-const RETRIES: usize = 4;
-
-/// The longest time that an overloaded server may want the client to wait.
-const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// A build that was created.
 #[derive(Debug)]
@@ -75,64 +63,15 @@ impl Cluster {
 
     async fn post(&self, job: &Job, dry_run: bool) -> Result<(Job, Vec<Warning>), ApiError> {
         let operation = self.create();
-        let mut tries = 0;
-        loop {
-            let error = match self.post_once(&operation, job, dry_run).await {
-                Err(error) if tries < RETRIES => error,
-                done => return done,
-            };
-            // Only this code means that nothing was done. After any other one, there may be a Job.
-            let Cause::Unavailable {
-                code: 429,
-                retry_after,
-                ..
-            } = error.cause
-            else {
-                return Err(error);
-            };
-            tries += 1;
-            let wait = Duration::from_secs(retry_after.unwrap_or(1).into());
-            sleep(wait.min(LONGEST_WAIT)).await;
-        }
-    }
-
-    async fn post_once(
-        &self,
-        operation: &Operation,
-        job: &Job,
-        dry_run: bool,
-    ) -> Result<(Job, Vec<Warning>), ApiError> {
-        let unexpected = |words: String| operation.failed(Cause::Unexpected { words });
-        let path = Job::url_path(&(), Some(self.namespace()));
-        let dry = if dry_run { "&dryRun=All" } else { "" };
-        let body = serde_json::to_vec(job).map_err(|error| unexpected(error.to_string()))?;
-        let request = Request::post(format!(
-            "{path}?fieldManager={FIELD_MANAGER}&fieldValidation=Strict{dry}"
-        ))
-        .header(http::header::CONTENT_TYPE, "application/json")
-        .body(Body::from(body))
-        .map_err(|error| unexpected(error.to_string()))?;
-        let exchange = async {
-            let response = self.client.send(request).await?;
-            let (head, body) = response.into_parts();
-            Ok((head, body.collect_bytes().await?))
+        let unexpected = |error: serde_json::Error| {
+            let words = error.to_string();
+            operation.failed(Cause::Unexpected { words })
         };
-        let (head, body) = answer(operation, exchange).await?;
-        if !head.status.is_success() {
-            return Err(operation.failed(refusal(head.status, &body)));
-        }
-        let job = serde_json::from_slice(&body).map_err(|error| unexpected(error.to_string()))?;
-        Ok((job, warnings(&head.headers)))
+        let path = Job::url_path(&(), Some(self.namespace()));
+        let body = serde_json::to_vec(job).map_err(unexpected)?;
+        let request = ChangeRequest::create(&path, dry_run, body);
+        let changed = self.change(&operation, &request).await?;
+        let job = serde_json::from_value(changed.object).map_err(unexpected)?;
+        Ok((job, changed.warnings))
     }
-}
-
-/// Returns the cause of a refusal from the status object in it, or from its code if a proxy has answered.
-fn refusal(code: http::StatusCode, body: &[u8]) -> Cause {
-    let mut status: kube::core::Status = serde_json::from_slice(body).unwrap_or_default();
-    status.code = code.as_u16();
-    if status.message.is_empty() && status.reason.is_empty() {
-        let reason = code.canonical_reason().unwrap_or("unknown code");
-        reason.clone_into(&mut status.message);
-    }
-    status.into()
 }

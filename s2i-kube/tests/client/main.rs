@@ -3,6 +3,8 @@
 //! The clock of the tests stands still: it moves when all tasks wait for it, so nothing here takes time.
 
 #[cfg(test)]
+mod applies;
+#[cfg(test)]
 mod attaches;
 #[cfg(test)]
 mod builds;

@@ -41,7 +41,8 @@ impl Kube {
     }
 }
 
-/// The commands of `s2i kube`. All but the linter write objects to standard output, for `kubectl apply -f -`.
+/// The commands of `s2i kube`. All but the last two write objects to standard output, for `kubectl apply -f -`, or apply
+/// them.
 #[derive(Debug, Subcommand)]
 pub(crate) enum KubeCommand {
     /// Write the Deployment and the Service of an image
@@ -76,6 +77,26 @@ pub(crate) enum KubeCommand {
     Import(Import),
 }
 
+impl KubeCommand {
+    /// Returns the options of a command that writes objects.
+    pub(crate) fn objects(&self) -> Option<&ObjectArgs> {
+        Some(match self {
+            Self::App(args) => &args.objects,
+            Self::Job(args) => &args.objects,
+            Self::Secret(args) => args.objects(),
+            Self::Rbac(args) => &args.objects,
+            Self::Pvc(args) => &args.objects,
+            Self::ImageStream(args) => &args.objects,
+            Self::BuildConfig(args) => &args.objects,
+            Self::NewApp(args) => &args.objects,
+            Self::Tekton(args) => &args.objects,
+            Self::Shipwright(args) => &args.objects,
+            Self::Kubesphere(args) => &args.objects,
+            Self::Lint(_) | Self::Import(_) => return None,
+        })
+    }
+}
+
 /// The options of all commands that write objects.
 #[derive(Debug, Args)]
 pub(crate) struct ObjectArgs {
@@ -85,6 +106,15 @@ pub(crate) struct ObjectArgs {
     /// Put the objects into this namespace; by default, it is that of the client that applies them
     #[arg(long, value_name = "NAME")]
     pub(crate) namespace: Option<Reference>,
+    /// Apply the objects to the cluster instead of writing them: it checks all of them before the first is created
+    #[arg(long, conflicts_with = "output")]
+    pub(crate) apply: bool,
+    /// Apply them to the cluster of this context of the kubeconfig
+    #[arg(long, value_name = "CONTEXT", requires = "apply")]
+    pub(crate) context: Option<String>,
+    /// Take over fields of objects that another client has set
+    #[arg(long, requires = "apply")]
+    pub(crate) force_conflicts: bool,
 }
 
 impl ObjectArgs {

@@ -4,7 +4,7 @@ use std::{io, path::PathBuf};
 
 use s2i_core::ImageRef;
 use s2i_kube::{
-    client::{ApiError, ConnectError, Kind, RunError},
+    client::{ApiError, ApplyError, ConnectError, Kind, RunError},
     job::JobError,
     s2irun::RunConfigError,
 };
@@ -27,6 +27,9 @@ pub(crate) enum ClusterError {
     /// The cluster refuses a request or does not answer.
     #[error(transparent)]
     Api(#[from] ApiError),
+    /// Objects can't be applied.
+    #[error(transparent)]
+    Apply(#[from] ApplyError),
     /// The build has failed or can't be followed.
     #[error(transparent)]
     Run(#[from] RunError),
@@ -105,7 +108,8 @@ impl ClusterError {
             Self::Download { .. } => exit::FETCH,
             Self::UnknownBase(_) => exit::PLAN,
             Self::Several { code, .. } => *code,
-            Self::Api(_) => exit::CLUSTER,
+            Self::Apply(ApplyError::Interrupted { reason, .. }) => interrupt_code(*reason),
+            Self::Api(_) | Self::Apply(_) => exit::CLUSTER,
             Self::Run(err) => run_code(err),
         }
     }

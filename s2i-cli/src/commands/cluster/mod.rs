@@ -61,7 +61,8 @@ pub(crate) async fn run(
     }
 }
 
-async fn connect(place: &Where) -> Result<s2i_kube::client::Cluster, ClusterError> {
+/// Returns the cluster of a command. Nothing is sent yet.
+pub(crate) async fn connect(place: &Where) -> Result<s2i_kube::client::Cluster, ClusterError> {
     let target = Target {
         context: place.context.clone(),
         namespace: place.namespace.clone(),

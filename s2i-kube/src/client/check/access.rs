@@ -72,7 +72,7 @@ async fn ask(cluster: &Cluster, rule: &Permission, verb: &str) -> Result<bool, A
     };
     let operation = Operation {
         verb: "create",
-        resource: "selfsubjectaccessreviews.authorization.k8s.io",
+        resource: "selfsubjectaccessreviews.authorization.k8s.io".into(),
         name: None,
         namespace: String::new(),
     };

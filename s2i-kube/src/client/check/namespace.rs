@@ -17,7 +17,7 @@ pub(super) async fn check(cluster: &Cluster) -> Vec<Finding> {
     let subject = format!("namespace {name}");
     let operation = Operation {
         verb: "get",
-        resource: "namespaces",
+        resource: "namespaces".into(),
         name: Some(name.to_owned()),
         namespace: String::new(),
     };

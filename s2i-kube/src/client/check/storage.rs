@@ -20,7 +20,7 @@ const MOST: u32 = 200;
 pub(super) async fn check(cluster: &Cluster, wanted: Option<&str>) -> Finding {
     let operation = Operation {
         verb: "list",
-        resource: "storageclasses.storage.k8s.io",
+        resource: "storageclasses.storage.k8s.io".into(),
         name: None,
         namespace: String::new(),
     };

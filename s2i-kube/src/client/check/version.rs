@@ -15,7 +15,7 @@ const SUBJECT: &str = "version";
 pub(super) async fn check(cluster: &Cluster) -> Vec<Finding> {
     let operation = Operation {
         verb: "get",
-        resource: "/version",
+        resource: "/version".into(),
         name: None,
         namespace: String::new(),
     };

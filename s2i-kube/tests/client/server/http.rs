@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use super::{
-    Server, attach,
+    Server, attach, objects,
     world::{Answer, Kind, parameter},
 };
 
@@ -27,7 +27,7 @@ const PIPE: usize = 64 * 1024;
 /// The time that pods take to end.
 const END: Duration = Duration::from_secs(3);
 
-type Answered = Response<UnsyncBoxBody<Bytes, Infallible>>;
+pub(crate) type Answered = Response<UnsyncBoxBody<Bytes, Infallible>>;
 
 /// The connection of a client: a new pipe for each request.
 pub(crate) struct Transport(pub(crate) Server);
@@ -94,6 +94,7 @@ async fn route(server: &Server, request: Request<Incoming>) -> Answered {
             200,
             &serde_json::from_str(super::super::recorded::VERSION).unwrap(),
         ),
+        ("GET", ["api", "v1"] | ["apis", _, _]) => objects::kinds(&path),
         ("POST", ["apis", "batch", "v1", "namespaces", _, "jobs"]) => {
             create(server, request, &query).await
         }
@@ -108,7 +109,7 @@ async fn route(server: &Server, request: Request<Incoming>) -> Answered {
             one_pod(&server, &pod, request).await
         }
         ("POST", ["api", "v1", "namespaces", _, "secrets"]) => {
-            let secret = body(request).await;
+            let secret = object(request).await;
             let name = secret["metadata"]["name"].as_str().unwrap().to_owned();
             server.world().secrets.insert(name, secret.clone());
             json_answer(201, &secret)
@@ -118,6 +119,10 @@ async fn route(server: &Server, request: Request<Incoming>) -> Answered {
                 Some(_) => json_answer(200, &json!({"kind": "Status", "status": "Success"})),
                 None => missing(name),
             }
+        }
+        ("PATCH", _) => objects::apply(server, request, &path, &query).await,
+        ("POST", ["apis", _, _, "namespaces", ..]) => {
+            objects::create(server, request, &path, &query).await
         }
         ("GET", ["api", "v1", "namespaces", _, "pods"]) => many(server, Kind::Pod, &query),
         ("GET", ["api", "v1", "namespaces", _, "events"]) => many(server, Kind::Event, &query),
@@ -132,7 +137,8 @@ async fn route(server: &Server, request: Request<Incoming>) -> Answered {
     }
 }
 
-async fn body(request: Request<Incoming>) -> Value {
+/// Returns the object in a request.
+pub(crate) async fn object(request: Request<Incoming>) -> Value {
     let body = request.into_body().collect().await.unwrap().to_bytes();
     serde_json::from_slice(&body).unwrap()
 }
@@ -147,7 +153,7 @@ async fn one_pod(server: &Server, name: &str, request: Request<Incoming>) -> Ans
             request.headers()[header::CONTENT_TYPE],
             "application/merge-patch+json"
         );
-        let patch = body(request).await;
+        let patch = object(request).await;
         assert_eq!(patch.as_object().unwrap().len(), 1, "{patch}");
         let annotations = patch["metadata"]["annotations"].as_object().unwrap();
         for (key, value) in annotations {
@@ -159,7 +165,7 @@ async fn one_pod(server: &Server, name: &str, request: Request<Incoming>) -> Ans
 }
 
 async fn create(server: &Server, request: Request<Incoming>, query: &str) -> Answered {
-    let mut job = body(request).await;
+    let mut job = object(request).await;
     let name = job["metadata"]["generateName"]
         .as_str()
         .map(|prefix| format!("{prefix}x1y2z"));
@@ -223,7 +229,7 @@ pub(crate) fn json_answer(code: u16, body: &Value) -> Answered {
     given(Answer::new(code, body))
 }
 
-fn missing(what: &str) -> Answered {
+pub(crate) fn missing(what: &str) -> Answered {
     let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound", "code": 404,
         "message": format!("{what} not found")});
     json_answer(404, &status)

@@ -3,6 +3,7 @@
 
 mod attach;
 mod http;
+mod objects;
 mod world;
 
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -109,6 +110,16 @@ impl Server {
     /// Returns the requests so far, as `GET /path?query`.
     pub(crate) fn requests(&self) -> Vec<String> {
         self.world().requests.clone()
+    }
+
+    /// Returns the paths of the objects that were applied.
+    pub(crate) fn applied(&self) -> Vec<String> {
+        self.world().applied.keys().cloned().collect()
+    }
+
+    /// Returns an object that was applied.
+    pub(crate) fn object(&self, path: &str) -> Value {
+        self.world().applied[path].clone()
     }
 
     pub(crate) fn world(&self) -> MutexGuard<'_, World> {

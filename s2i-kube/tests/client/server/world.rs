@@ -50,6 +50,8 @@ impl Answer {
 #[derive(Default)]
 pub(crate) struct World {
     version: u64,
+    /// The objects of any kind that were applied, by path.
+    pub(crate) applied: BTreeMap<String, Value>,
     /// Changes up to this version are forgotten.
     compacted: u64,
     objects: BTreeMap<(Kind, String), Value>,
