@@ -32,11 +32,12 @@ const COMMANDS: [&str; 25] = [
 ];
 
 /// The commands of `s2i kube`.
-const KUBE: [&str; 12] = [
+const KUBE: [&str; 13] = [
     "app",
     "job",
     "rbac",
     "pvc",
+    "cronjob",
     "imagestream",
     "buildconfig",
     "new-app",

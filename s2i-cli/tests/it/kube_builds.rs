@@ -1,4 +1,4 @@
-//! `s2i kube job`, `secret`, `rbac` and `pvc`: the objects of builds in a cluster.
+//! `s2i kube job`, `secret`, `rbac`, `pvc` and `cronjob`: the objects of builds in a cluster.
 
 use insta::assert_snapshot;
 use serde_json::{Value, json};
@@ -186,6 +186,60 @@ fn claim_is_for_one_pod_at_a_time() {
     kube(&scene, &["pvc", "cache", "--size", "much"])
         .ends_with(2)
         .warns("is no amount");
+}
+
+#[test]
+fn images_are_looked_at_by_a_cron_job() {
+    let scene = Scene::new();
+    let args = [
+        "cronjob",
+        "registry.example.org/team/shop:2",
+        "--pull-secret",
+        "login",
+        "--time-zone",
+        "Europe/Vienna",
+        "-o",
+        "json",
+        "--",
+        "--push-secret=login",
+        "--env=A=$B",
+    ];
+    let done = kube(&scene, &args).ends_with(0);
+    let job: Value = serde_json::from_str(&done.stdout).unwrap();
+    let pod = &job["spec"]["jobTemplate"]["spec"]["template"]["spec"];
+    assert_eq!(job["metadata"]["name"], "shop-rebuild");
+    assert_eq!(
+        (&job["spec"]["schedule"], &job["spec"]["timeZone"]),
+        (&json!("0 4 * * *"), &json!("Europe/Vienna"))
+    );
+    assert_eq!(pod["serviceAccountName"], "s2i-rebuild");
+    let words = [
+        "cluster",
+        "rebuild",
+        "--if-base-changed",
+        "--detach",
+        "registry.example.org/team/shop:2",
+        "--",
+        "--push-secret=login",
+        "--env=A=$$B",
+    ];
+    assert_eq!(pod["containers"][0]["args"], json!(words));
+    let all = object(
+        &scene,
+        &["cronjob", "--all", "--schedule", "@hourly", "--openshift"],
+    );
+    assert_eq!(all["metadata"]["name"], "s2i-rebuild");
+    let long = format!("registry.example.org/{}:1", "a".repeat(200));
+    let long = object(&scene, &["cronjob", &long]);
+    assert_eq!(long["metadata"]["name"].as_str().unwrap().len(), 52);
+    kube(&scene, &["cronjob"]).ends_with(2).warns("IMAGE");
+    kube(&scene, &["cronjob", "web", "--all"]).ends_with(2);
+    kube(&scene, &["cronjob", "web", "--schedule", "often"])
+        .ends_with(REFUSED)
+        .warns("is no schedule");
+    kube(&scene, &["cronjob", "web", "--uid", "0"])
+        .ends_with(REFUSED)
+        .warns("as root");
 }
 
 /// Two logins, of which one is in a helper.

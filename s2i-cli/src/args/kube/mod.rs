@@ -2,6 +2,7 @@
 
 mod app;
 mod builds;
+mod cronjob;
 mod job;
 mod needs;
 mod pipelines;
@@ -15,6 +16,7 @@ use s2i_kube::{Reference, document::Format};
 pub(crate) use self::{
     app::{App, Check, PortArgs},
     builds::{BuildArgs, BuildConfig, ImageStream, NewApp},
+    cronjob::CronJob,
     job::Job,
     needs::{ApplicationArgs, Pvc, Rbac},
     pipelines::{Kubesphere, PipelineArgs, Shipwright, Tekton},
@@ -56,6 +58,9 @@ pub(crate) enum KubeCommand {
     Rbac(Rbac),
     /// Write the claim of a volume for the artifacts of builds
     Pvc(Pvc),
+    /// Write a CronJob that builds images again after their base has changed
+    #[command(name = "cronjob")]
+    CronJob(Box<CronJob>),
     /// Write an image stream of OpenShift
     #[command(name = "imagestream")]
     ImageStream(ImageStream),
@@ -86,6 +91,7 @@ impl KubeCommand {
             Self::Secret(args) => args.objects(),
             Self::Rbac(args) => &args.objects,
             Self::Pvc(args) => &args.objects,
+            Self::CronJob(args) => &args.objects,
             Self::ImageStream(args) => &args.objects,
             Self::BuildConfig(args) => &args.objects,
             Self::NewApp(args) => &args.objects,
