@@ -42,6 +42,7 @@ pub mod mapping;
 pub mod mounts;
 pub mod needles;
 pub mod open_dir;
+pub mod pod;
 mod script;
 mod scripts_url;
 pub mod secret;

@@ -4,14 +4,9 @@
 //! `assemble` runs in the container of the builder image, with user code and without logins; `push` makes the layer's
 //! image and pushes it.
 
+use s2i_core::pod::{COPIED_PROGRAM, IN_DIR, OUT_DIR, OWN_PROGRAM, TEMP_DIR};
 use serde_json::{Value, json};
 
-/// The directory of everything that belongs to the build. No image has it.
-const ROOT: &str = "/.s2i";
-/// The program in the images of s2i.
-const AGENT_PROGRAM: &str = "/usr/bin/s2i";
-/// The program in all other images.
-const COPIED_PROGRAM: &str = "/.s2i/in/bin/s2i";
 /// The name of the volume.
 pub(crate) const VOLUME: &str = "s2i";
 
@@ -63,16 +58,23 @@ impl Step {
     /// Returns the step that prepares a build.
     pub(crate) fn prepare(self) -> Value {
         let script = format!(
-            "set -ef\n{LOGINS}{PREPARE}exec {AGENT_PROGRAM} pod prepare -- \"$@\" -- \"$SOURCE\" \"$BUILDER_IMAGE\" \"$IMAGE\"\n"
+            "set -ef\n{LOGINS}{PREPARE}exec {OWN_PROGRAM} pod prepare -- \"$@\" -- \"$SOURCE\" \"$BUILDER_IMAGE\" \"$IMAGE\"\n"
         );
-        self.of_agent(&script, &json!([mount("in", false), mount("tmp", false)]))
+        self.of_agent(
+            &script,
+            &json!([mount("in", IN_DIR, false), mount("tmp", TEMP_DIR, false)]),
+        )
     }
 
     /// Returns the step that pushes the image. Its variables name the files that get the digest and, if the pipeline
     /// wants it, the name.
     pub(crate) fn push(self) -> Value {
         let script = format!("set -ef\n{LOGINS}{PUSH}");
-        let mounts = json!([mount("in", true), mount("out", true), mount("tmp", false)]);
+        let mounts = json!([
+            mount("in", IN_DIR, true),
+            mount("out", OUT_DIR, true),
+            mount("tmp", TEMP_DIR, false),
+        ]);
         self.of_agent(&script, &mounts)
     }
 
@@ -81,7 +83,7 @@ impl Step {
             .env
             .into_iter()
             .map(|(name, value)| json!({"name": name, "value": value}));
-        let temporary = json!({"name": "TMPDIR", "value": format!("{ROOT}/tmp")});
+        let temporary = json!({"name": "TMPDIR", "value": TEMP_DIR});
         let env: Vec<Value> = variables.chain([temporary]).collect();
         let mut context = restricted();
         context["readOnlyRootFilesystem"] = json!(true);
@@ -108,15 +110,15 @@ pub(crate) fn assemble(image: &str) -> Value {
         "command": [COPIED_PROGRAM],
         "args": ["pod", "assemble"],
         "securityContext": restricted(),
-        "volumeMounts": [mount("in", true), mount("out", false)],
+        "volumeMounts": [mount("in", IN_DIR, true), mount("out", OUT_DIR, false)],
     })
 }
 
-fn mount(directory: &str, read_only: bool) -> Value {
+fn mount(part: &str, path: &str, read_only: bool) -> Value {
     let mut mount = json!({
         "name": VOLUME,
-        "mountPath": format!("{ROOT}/{directory}"),
-        "subPath": directory,
+        "mountPath": path,
+        "subPath": part,
     });
     if read_only {
         mount["readOnly"] = json!(true);

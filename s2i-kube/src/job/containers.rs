@@ -1,14 +1,9 @@
 //! The containers of a build's pod.
 
 use k8s_openapi::api::core::v1::{Capabilities, Container, EnvVar, SecurityContext};
+use s2i_core::pod::{COPIED_PROGRAM, GIT_DIR, OWN_PROGRAM};
 
 use super::{BuildJob, JobError, PodUser, Resources, Source, Step, volumes};
-
-/// The path of the program in the volume, which `prepare` has put there for the steps in images of others.
-const PROGRAM: &str = "/.s2i/in/bin/s2i";
-
-/// The path of the program in our images.
-const AGENT_PROGRAM: &str = "/usr/bin/s2i";
 
 /// Returns the container of a step.
 pub(crate) fn container(build: &BuildJob, step: Step) -> Result<Container, JobError> {
@@ -40,9 +35,9 @@ pub(crate) fn container(build: &BuildJob, step: Step) -> Result<Container, JobEr
 /// applications, and our own image is one for shells too.
 fn program(step: Step) -> &'static str {
     if step.is_agent() {
-        AGENT_PROGRAM
+        OWN_PROGRAM
     } else {
-        PROGRAM
+        COPIED_PROGRAM
     }
 }
 
@@ -95,12 +90,12 @@ fn env(build: &BuildJob, step: Step) -> Option<Vec<EnvVar>> {
 /// Returns the variables that let Git log in with the files of the Secret. Our image has the program that answers its
 /// questions.
 fn git_login() -> [EnvVar; 3] {
-    let dir = volumes::GIT_DIR;
+    let dir = GIT_DIR;
     let ssh = format!(
         "ssh -i {dir}/ssh-privatekey -o IdentitiesOnly=yes -o StrictHostKeyChecking=yes -o UserKnownHostsFile={dir}/known_hosts"
     );
     [
-        variable("GIT_ASKPASS", AGENT_PROGRAM.to_owned()),
+        variable("GIT_ASKPASS", OWN_PROGRAM.to_owned()),
         variable("S2I_ASKPASS_DIR", dir.to_owned()),
         variable("GIT_SSH_COMMAND", ssh),
     ]

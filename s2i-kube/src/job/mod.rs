@@ -67,9 +67,6 @@ pub use secret::{
 };
 pub use step::Step;
 pub use user::PodUser;
-pub use volumes::{
-    CACHE_DIR, GIT_DIR, IN_DIR, OUT_DIR, REGISTRY_DIR, REGISTRY_PULL_DIR, SECRETS_DIR, TEMP_DIR,
-};
 
 /// The image of the same steps with Git, for a source that is cloned in the pod.
 pub const AGENT_GIT_IMAGE: &str = "s2i/s2i:git";

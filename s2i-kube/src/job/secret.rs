@@ -45,12 +45,12 @@ impl Secrets {
         }
     }
 
-    /// Returns the logins that are in [`REGISTRY_DIR`](super::REGISTRY_DIR).
+    /// Returns the logins that are in [`REGISTRY_DIR`](s2i_core::pod::REGISTRY_DIR).
     pub(crate) fn first_logins(&self) -> Option<&str> {
         self.push.as_deref().or(self.pull.as_deref())
     }
 
-    /// Returns the logins that are in [`REGISTRY_PULL_DIR`](super::REGISTRY_PULL_DIR).
+    /// Returns the logins that are in [`REGISTRY_PULL_DIR`](s2i_core::pod::REGISTRY_PULL_DIR).
     pub(crate) fn second_logins(&self) -> Option<&str> {
         let pull = self.pull.as_deref()?;
         self.push

@@ -9,24 +9,11 @@ use k8s_openapi::api::core::v1::{
     VolumeMount,
 };
 
-use super::{BuildJob, JobError, PodUser, REGISTRY_SECRET_KEY, Step, metadata, names};
+use s2i_core::pod::{
+    CACHE_DIR, GIT_DIR, IN_DIR, OUT_DIR, REGISTRY_DIR, REGISTRY_PULL_DIR, SECRETS_DIR, TEMP_DIR,
+};
 
-/// The directory with what steps after `prepare` read: the program, the plan, source and scripts.
-pub const IN_DIR: &str = "/.s2i/in";
-/// The directory with what the steps with scripts write: layers and artifacts.
-pub const OUT_DIR: &str = "/.s2i/out";
-/// The directory for temporary files of the steps of our image, whose own files are read-only.
-pub const TEMP_DIR: &str = "/.s2i/tmp";
-/// The directory with the logins: those to push, or the only ones.
-pub const REGISTRY_DIR: &str = "/.s2i/registry";
-/// The directory with the logins to pull, if those to push are others. `prepare` alone sees it.
-pub const REGISTRY_PULL_DIR: &str = "/.s2i/registry-pull";
-/// The directory with the login of a Git server, `username` and `password`, or `ssh-privatekey` and `known_hosts`.
-pub const GIT_DIR: &str = "/.s2i/git";
-/// The directory with a directory for each secret that `assemble` gets.
-pub const SECRETS_DIR: &str = "/.s2i/secrets";
-/// The directory of the cache between builds.
-pub const CACHE_DIR: &str = "/.s2i/cache";
+use super::{BuildJob, JobError, PodUser, REGISTRY_SECRET_KEY, Step, metadata, names};
 
 /// The mode of a secret's files: group 0 reads them, and all steps have that group.
 const SECRET_MODE: i32 = 0o440;

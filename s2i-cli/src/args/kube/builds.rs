@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 use s2i_build::source::location::SourceLocation;
-use s2i_core::{EnvVar, ImageRef, mapping::MappingList};
+use s2i_core::{ImageRef, mapping::MappingList};
 use s2i_kube::{
     Name, Reference,
     openshift::{StreamTag, Webhook},
 };
 
-use super::{ObjectArgs, PortArgs};
+use super::{ObjectArgs, PortArgs, RepositoryArgs};
 use crate::args::credentials::CredentialArgs;
 
 /// Write an image stream of OpenShift.
@@ -71,21 +71,8 @@ pub(crate) struct NewApp {
 /// The options of builds.
 #[derive(Debug, Args)]
 pub(crate) struct BuildArgs {
-    /// Build this subdirectory of the source
-    #[arg(long, value_name = "DIR")]
-    pub(crate) context_dir: Option<String>,
-    /// Check out this branch, tag or commit
-    #[arg(short = 'r', long = "ref", value_name = "REF")]
-    pub(crate) git_ref: Option<String>,
-    /// Secret with the login for the repository
-    #[arg(long, value_name = "NAME")]
-    pub(crate) git_secret: Option<Reference>,
-    /// Set an environment variable for the scripts and in the resulting image
-    #[arg(short, long, value_name = "NAME=VALUE")]
-    pub(crate) env: Vec<EnvVar>,
-    /// Start a build with the artifacts of the last image
-    #[arg(long)]
-    pub(crate) incremental: bool,
+    #[command(flatten)]
+    pub(crate) repository: RepositoryArgs,
     /// Build the builder image too, from the Dockerfile in this Git repository
     #[arg(long, value_name = "URL")]
     pub(crate) builder_source: Option<String>,

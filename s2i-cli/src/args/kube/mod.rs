@@ -6,6 +6,7 @@ mod cronjob;
 mod job;
 mod needs;
 mod pipelines;
+mod repository;
 mod secret;
 
 use std::path::{Path, PathBuf};
@@ -19,7 +20,8 @@ pub(crate) use self::{
     cronjob::CronJob,
     job::Job,
     needs::{ApplicationArgs, Pvc, Rbac},
-    pipelines::{Kubesphere, PipelineArgs, Shipwright, Tekton},
+    pipelines::{Kubesphere, Shipwright, Tekton},
+    repository::RepositoryArgs,
     secret::{BuildSecret, GitSecret, RegistrySecret, Secret},
 };
 

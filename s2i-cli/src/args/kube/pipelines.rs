@@ -2,10 +2,10 @@
 
 use clap::Args;
 use s2i_build::source::location::SourceLocation;
-use s2i_core::{EnvVar, ImageRef, mapping::MappingList};
+use s2i_core::{ImageRef, mapping::MappingList};
 use s2i_kube::{Name, Reference};
 
-use super::ObjectArgs;
+use super::{ObjectArgs, RepositoryArgs};
 
 /// The options of the steps of s2i.
 #[derive(Debug, Args)]
@@ -115,21 +115,8 @@ pub(crate) struct Kubesphere {
 /// The options of builds in pipelines.
 #[derive(Debug, Args)]
 pub(crate) struct PipelineArgs {
-    /// Build this subdirectory of the source
-    #[arg(long, value_name = "DIR")]
-    pub(crate) context_dir: Option<String>,
-    /// Check out this branch, tag or commit
-    #[arg(short = 'r', long = "ref", value_name = "REF")]
-    pub(crate) git_ref: Option<String>,
-    /// Secret with the login for the repository
-    #[arg(long, value_name = "NAME")]
-    pub(crate) git_secret: Option<Reference>,
-    /// Set an environment variable for the scripts and in the resulting image
-    #[arg(short, long, value_name = "NAME=VALUE")]
-    pub(crate) env: Vec<EnvVar>,
-    /// Start a build with the artifacts of the last image
-    #[arg(long)]
-    pub(crate) incremental: bool,
+    #[command(flatten)]
+    pub(crate) repository: RepositoryArgs,
     /// Secret with the login for the registry of the result
     #[arg(long, value_name = "NAME")]
     pub(crate) push_secret: Option<Reference>,

@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, time::Duration};
 
-use s2i_core::ImageRef;
+use s2i_core::{ImageRef, pod::CACHE_DIR};
 use s2i_kube::job::{
     BuildJob, Facts, JobError, PodUser, Resources, Secrets, Source, name_from_image,
 };
@@ -155,7 +155,7 @@ fn arguments(args: &Build, words: &[OsString], images: &Images, source: Source) 
     let runtime = images.runtime.iter();
     arguments.extend(runtime.map(|image| format!("--runtime-image={}", image.name)));
     if args.cluster.job.cache_claim.is_some() {
-        arguments.push(format!("--cache-dir={}", s2i_kube::job::CACHE_DIR));
+        arguments.push(format!("--cache-dir={CACHE_DIR}"));
     }
     arguments.push(match source {
         Source::Upload => ".".into(),

@@ -37,10 +37,10 @@ pub(super) fn image_stream(args: &ImageStream, context: &CommandContext<'_>) -> 
 }
 
 pub(super) fn build_config(args: &BuildConfig) -> Result<Vec<Value>, Error> {
-    let options = git_options(&args.build);
+    let options = (&args.build.repository).into();
     let source = if args.binary {
         Source::Binary {
-            context_dir: args.build.context_dir.clone(),
+            context_dir: args.build.repository.context_dir.clone(),
         }
     } else {
         Source::Git(source::git(&args.source, &options)?)
@@ -65,7 +65,7 @@ pub(super) async fn new_app(
         unreachable!("the source of a URL is a repository");
     };
     let name = source::of_url(args.name.as_ref(), &git.uri)?;
-    let git = source::with_options(git, &git_options(&args.build))?;
+    let git = source::with_options(git, &(&args.build.repository).into())?;
     if let Builder::Import(import) = &mut builder {
         import.to.namespace.clone_from(&args.builder_namespace);
         import.insecure = !context.global.tls_verify;
@@ -85,18 +85,10 @@ pub(super) async fn new_app(
     Ok(new.objects().map_err(KubeError::from)?)
 }
 
-fn git_options(args: &BuildArgs) -> GitOptions<'_> {
-    GitOptions {
-        reference: args.git_ref.as_ref(),
-        context_dir: args.context_dir.as_ref(),
-        secret: args.git_secret.as_ref(),
-    }
-}
-
 /// Sets what the options have.
 fn apply(chain: &mut Chain, args: &BuildArgs) -> Result<(), Error> {
-    chain.env.clone_from(&args.env);
-    chain.incremental = args.incremental;
+    chain.env.clone_from(&args.repository.env);
+    chain.incremental = args.repository.incremental;
     chain.push_to.clone_from(&args.push_to);
     chain.push_secret.clone_from(&args.push_secret);
     chain.pull_secret.clone_from(&args.pull_secret);
@@ -124,7 +116,7 @@ fn built(builder: &Builder, url: &str, args: &BuildArgs) -> Result<Builder, Kube
     let options = GitOptions {
         reference: None,
         context_dir: None,
-        secret: args.git_secret.as_ref(),
+        secret: args.repository.git_secret.as_ref(),
     };
     let base = args.builder_base.clone().map(openshift::import);
     let to = match builder {

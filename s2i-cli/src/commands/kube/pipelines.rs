@@ -5,12 +5,9 @@ use s2i_core::mapping::MappingList;
 use s2i_kube::{kubesphere, shipwright, tekton};
 use serde_json::Value;
 
-use super::{
-    KubeError,
-    source::{self, GitOptions},
-};
+use super::{KubeError, source};
 use crate::{
-    args::kube::{Kubesphere, PipelineArgs, Shipwright, Tekton},
+    args::kube::{Kubesphere, Shipwright, Tekton},
     context::CommandContext,
 };
 
@@ -38,7 +35,7 @@ pub(super) fn shipwright(args: &Shipwright) -> Result<Vec<Value>, KubeError> {
     };
     let source = match &location.place {
         Place::Directory(_) => None,
-        Place::Remote(_) => Some(source::git(location, &git_options(&args.build))?),
+        Place::Remote(_) => Some(source::git(location, &(&args.build.repository).into())?),
     };
     let build = shipwright::Build {
         name: source::of_image(args.name.as_ref(), output)?,
@@ -47,8 +44,8 @@ pub(super) fn shipwright(args: &Shipwright) -> Result<Vec<Value>, KubeError> {
         source,
         builder: builder.clone(),
         runtime: args.runtime_image.clone(),
-        env: args.build.env.clone(),
-        incremental: args.build.incremental,
+        env: args.build.repository.env.clone(),
+        incremental: args.build.repository.incremental,
         output: output.clone(),
         push_secret: args.build.push_secret.clone(),
     };
@@ -77,11 +74,11 @@ pub(super) fn kubesphere(
     let builder = kubesphere::Builder {
         name: source::of_image(args.name.as_ref(), &args.image)?,
         namespace: args.objects.namespace.clone(),
-        source: source::git(&args.source, &git_options(&args.build))?,
+        source: source::git(&args.source, &(&args.build.repository).into())?,
         builder: args.builder.clone(),
         runtime,
-        incremental: args.build.incremental,
-        env: args.build.env.clone(),
+        incremental: args.build.repository.incremental,
+        env: args.build.repository.env.clone(),
         output: args.image.clone(),
         push_secret: args.build.push_secret.clone(),
     };
@@ -91,12 +88,4 @@ pub(super) fn kubesphere(
         context.warn("kubesphere", warning);
     }
     Ok(objects)
-}
-
-fn git_options(args: &PipelineArgs) -> GitOptions<'_> {
-    GitOptions {
-        reference: args.git_ref.as_ref(),
-        context_dir: args.context_dir.as_ref(),
-        secret: args.git_secret.as_ref(),
-    }
 }

@@ -5,12 +5,23 @@ use s2i_core::ImageRef;
 use s2i_kube::{Name, Reference, openshift::Git};
 
 use super::KubeError;
+use crate::args::kube::RepositoryArgs;
 
 /// The settings of a repository that options have.
 pub(super) struct GitOptions<'a> {
     pub(super) reference: Option<&'a String>,
     pub(super) context_dir: Option<&'a String>,
     pub(super) secret: Option<&'a Reference>,
+}
+
+impl<'a> From<&'a RepositoryArgs> for GitOptions<'a> {
+    fn from(args: &'a RepositoryArgs) -> Self {
+        Self {
+            reference: args.git_ref.as_ref(),
+            context_dir: args.context_dir.as_ref(),
+            secret: args.git_secret.as_ref(),
+        }
+    }
 }
 
 /// Returns the repository at a location.

@@ -6,9 +6,10 @@ use s2i_build::{
     CancelToken, Outcome,
     request::{ArtifactCache, AssembleRuntime},
 };
+use s2i_core::pod::{OUT_DIR, SECRETS_DIR};
 use s2i_in_place::InPlaceEngine;
 
-use super::{OUTPUT, PodBuild, Step, open, source::Received};
+use super::{PodBuild, Step, open, source::Received};
 use crate::{
     commands::{build, build_here},
     context::CommandContext,
@@ -16,10 +17,7 @@ use crate::{
     secrets,
 };
 
-/// The directory with a directory for each Secret of the build.
-const SECRETS: &str = "/.s2i/secrets";
-
-/// Builds in this container, and leaves the result in [`OUTPUT`], or the artifacts for a runtime image with a script.
+/// Builds in this container, and leaves the result in [`OUT_DIR`], or the artifacts for a runtime image with a script.
 pub(super) async fn run(
     pod: &PodBuild,
     context: &CommandContext<'_>,
@@ -31,7 +29,7 @@ pub(super) async fn run(
     let (mut request, renderer) = build::inputs(&engine, args, context, cancel).await?;
     request
         .secrets
-        .extend(secrets::read_dirs(SECRETS.as_ref())?);
+        .extend(secrets::read_dirs(SECRETS_DIR.as_ref())?);
     let base = engine.base().await?;
     build_here::adapt(&mut request, &base, context.host);
     request.assemble_runtime = AssembleRuntime::RunIfNeeded;
@@ -41,7 +39,7 @@ pub(super) async fn run(
     let preparing = s2i_build::prepare(&engine, &source, &request, &renderer, cancel);
     let prepared = Box::pin(preparing).await?;
     if prepared.runs_in_runtime_image() {
-        let artifacts = ArtifactCache::new(OUTPUT);
+        let artifacts = ArtifactCache::new(OUT_DIR);
         let building =
             s2i_build::build_artifacts(&engine, &prepared, &artifacts, &renderer, cancel);
         Box::pin(building).await?;
@@ -53,12 +51,12 @@ pub(super) async fn run(
     write_result(&engine, &outcome)
 }
 
-/// Leaves the image of a build in [`OUTPUT`].
+/// Leaves the image of a build in [`OUT_DIR`].
 pub(super) fn write_result(engine: &InPlaceEngine, outcome: &Outcome) -> Result<(), Error> {
     let image = match &outcome.tag {
         Some(name) => name.clone(),
         None => outcome.image_id.parse()?,
     };
-    engine.write_result(&image, Path::new(OUTPUT))?;
+    engine.write_result(&image, Path::new(OUT_DIR))?;
     Ok(())
 }

@@ -7,7 +7,9 @@ use s2i_build::{
     request::{ArtifactCache, AssembleRuntime, Builder},
 };
 
-use super::{OUTPUT, PodBuild, PodError, Step, assemble::write_result, open, source::Received};
+use s2i_core::pod::OUT_DIR;
+
+use super::{PodBuild, PodError, Step, assemble::write_result, open, source::Received};
 use crate::{
     commands::{build, build_here},
     context::CommandContext,
@@ -22,7 +24,7 @@ pub(super) async fn run(
     cancel: &CancelToken,
 ) -> Result<(), Error> {
     let args = pod.build()?;
-    let artifacts = ArtifactCache::new(OUTPUT);
+    let artifacts = ArtifactCache::new(OUT_DIR);
     if !artifacts.has_artifacts() {
         return Ok(());
     }

@@ -1,8 +1,8 @@
 //! `s2i pod`: the steps of a build whose containers another program starts, as Kubernetes does for a Job.
 //!
-//! The steps share two directories. `prepare` has the logins, and fills [`INPUT`]: the program itself, the command line
+//! The steps share two directories. `prepare` has the logins, and fills [`IN_DIR`]: the program itself, the command line
 //! of the build, the source and the [images](s2i_in_place::KnownImages). `assemble` runs in a container of the builder,
-//! has no logins, can only read [`INPUT`], and leaves the result in [`OUTPUT`]. If a runtime image has a script of its own,
+//! has no logins, can only read [`IN_DIR`], and leaves the result in [`OUT_DIR`]. If a runtime image has a script of its own,
 //! `assemble` leaves the artifacts there, and `assemble-runtime`, in a container of that image, makes the result. `push`
 //! has the logins again.
 
@@ -21,7 +21,10 @@ use std::{
 };
 
 use s2i_build::CancelToken;
-use s2i_core::bounds;
+use s2i_core::{
+    bounds,
+    pod::{IN_DIR, OUT_DIR},
+};
 use s2i_in_place::{InPlaceEngine, Options};
 use thiserror::Error;
 
@@ -34,13 +37,7 @@ use crate::{
     native,
 };
 
-/// The directory that `prepare` fills.
-const INPUT: &str = "/.s2i/in";
-
-/// The directory with the result of `assemble`.
-const OUTPUT: &str = "/.s2i/out";
-
-/// The file with the arguments of the build, in [`INPUT`].
+/// The file with the arguments of the build, in [`IN_DIR`].
 const ARGUMENTS: &str = "arguments.json";
 
 /// The reason why a step fails that has nothing to do with the build itself.
@@ -102,7 +99,7 @@ impl PodBuild {
         let words = match step {
             Pod::Prepare { build, .. } => build.clone(),
             Pod::Assemble | Pod::AssembleRuntime | Pod::Push => {
-                let path = Path::new(INPUT).join(ARGUMENTS);
+                let path = Path::new(IN_DIR).join(ARGUMENTS);
                 let bytes = bounds::read_file(&path, bounds::FILE);
                 let bytes = bytes.map_err(PodError::file("read", &path))?;
                 let parsed = serde_json::from_slice(&bytes);
@@ -221,10 +218,10 @@ fn open(build: &Build, step: Step, context: &CommandContext<'_>) -> Result<InPla
     options.limits = context.config.limits.get();
     // The only steps that write to it.
     let writes = matches!(step, Step::Assemble | Step::AssembleRuntime);
-    options.work_dir = writes.then(|| OUTPUT.into());
-    options.left_out = vec![INPUT.into(), OUTPUT.into()];
+    options.work_dir = writes.then(|| OUT_DIR.into());
+    options.left_out = vec![IN_DIR.into(), OUT_DIR.into()];
     // Those that `prepare` has found.
-    options.known = (step != Step::Prepare).then(|| INPUT.into());
+    options.known = (step != Step::Prepare).then(|| IN_DIR.into());
     if let Some(dir) = crate::request::cache_dir(build, context.host) {
         options.left_out.push(dir);
     }

@@ -3,9 +3,10 @@
 use std::{fs, io, os::unix::fs::PermissionsExt as _, path::Path};
 
 use s2i_build::{BuildContext, CancelToken, event::Progress, request::AssembleRuntime};
+use s2i_core::pod::{COPIED_PROGRAM, IN_DIR};
 
 use super::{
-    ARGUMENTS, INPUT, PodBuild, PodError, Step, make_dir, open,
+    ARGUMENTS, PodBuild, PodError, Step, make_dir, open,
     source::{self, Received},
 };
 use crate::{
@@ -14,9 +15,6 @@ use crate::{
     error::Error,
     files,
 };
-
-/// The directory of the program, in [`INPUT`].
-const PROGRAMS: &str = "bin";
 
 /// The file of the running program.
 const PROGRAM: &str = "/proc/self/exe";
@@ -29,7 +27,7 @@ pub(super) struct Options {
     pub(super) with_runtime: bool,
 }
 
-/// Fills [`INPUT`].
+/// Fills [`IN_DIR`].
 pub(super) async fn run(
     pod: &PodBuild,
     options: &Options,
@@ -67,25 +65,24 @@ pub(super) async fn run(
         .iter()
         .map(|runtime| runtime.image.clone())
         .collect();
-    let written = engine.write_images(Path::new(INPUT), &runtime, build_context);
+    let written = engine.write_images(Path::new(IN_DIR), &runtime, build_context);
     written.await?;
     Ok(())
 }
 
 /// Copies the running program for the steps in other images.
 fn install() -> Result<(), PodError> {
-    let dir = Path::new(INPUT).join(PROGRAMS);
-    make_dir(&dir)?;
-    let path = dir.join("s2i");
+    let path = Path::new(COPIED_PROGRAM);
+    make_dir(path.parent().unwrap_or(path))?;
     let install = || -> io::Result<()> {
-        fs::copy(PROGRAM, &path)?;
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755))
+        fs::copy(PROGRAM, path)?;
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755))
     };
-    install().map_err(PodError::file("write", &path))
+    install().map_err(PodError::file("write", path))
 }
 
 fn keep_arguments(words: &[String]) -> Result<(), PodError> {
-    let path = Path::new(INPUT).join(ARGUMENTS);
+    let path = Path::new(IN_DIR).join(ARGUMENTS);
     let bytes = serde_json::to_vec(words).map_err(io::Error::from);
     let written = bytes.and_then(|bytes| fs::write(&path, bytes));
     written.map_err(PodError::file("write", path))

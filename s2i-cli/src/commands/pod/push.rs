@@ -7,9 +7,10 @@ use s2i_build::{
     event::Progress,
     ports::{EngineProbe as _, ImageTransfer as _},
 };
+use s2i_core::pod::OUT_DIR;
 use serde_json::json;
 
-use super::{OUTPUT, PodBuild, Step, open, source, termination};
+use super::{PodBuild, Step, open, source, termination};
 use crate::{context::CommandContext, error::Error};
 
 /// Pushes the result under all its names.
@@ -25,7 +26,7 @@ pub(super) async fn run(
     };
     let engine = open(args, Step::Push, context)?;
     engine.probe().await?;
-    let id = engine.read_result(Path::new(OUTPUT), &names)?;
+    let id = engine.read_result(Path::new(OUT_DIR), &names)?;
     let renderer = context.renderer();
     let progress = Progress::new(&renderer);
     let mut digest = None;

@@ -23,19 +23,20 @@ use s2i_core::{
     Printable, Script, ScriptsUrl,
     archive::{self, Limits},
     bounds,
+    pod::IN_DIR,
     upload::Receiver,
 };
 
-use super::{INPUT, PodError};
+use super::PodError;
 use crate::{error::Error, render, sources::Sources};
 
-/// The directory with the files, in [`INPUT`].
+/// The directory with the files, in [`IN_DIR`].
 const FILES: &str = "source";
 
 /// The longest time in which a sender sends nothing.
 const SILENCE: Duration = Duration::from_secs(2 * 60);
 
-/// The file with the origin, in [`INPUT`].
+/// The file with the origin, in [`IN_DIR`].
 const ORIGIN: &str = "origin.json";
 
 /// Receives a source on standard input.
@@ -91,13 +92,13 @@ pub(super) async fn fetch(
 }
 
 fn unpack(archive: impl Read) -> Result<(), PodError> {
-    let path = Path::new(INPUT).join(FILES);
+    let path = Path::new(IN_DIR).join(FILES);
     let unpacked = archive::unpack_to(&path, archive, &Limits::default());
     unpacked.map(drop).map_err(PodError::Upload)
 }
 
 fn keep(origin: &Origin) -> Result<(), PodError> {
-    let path = Path::new(INPUT).join(ORIGIN);
+    let path = Path::new(IN_DIR).join(ORIGIN);
     let bytes = serde_json::to_vec(origin).map_err(io::Error::from);
     let written = bytes.and_then(|bytes| fs::write(&path, bytes));
     written.map_err(PodError::file("write", path))
@@ -105,7 +106,7 @@ fn keep(origin: &Origin) -> Result<(), PodError> {
 
 /// Returns the origin of the source that another step has prepared.
 pub(super) fn origin() -> Result<Origin, PodError> {
-    let path = Path::new(INPUT).join(ORIGIN);
+    let path = Path::new(IN_DIR).join(ORIGIN);
     let read = bounds::read_file(&path, bounds::FILE);
     let origin = read.and_then(|bytes| Ok(serde_json::from_slice(&bytes)?));
     origin.map_err(PodError::file("read", path))
@@ -131,7 +132,7 @@ impl Received {
 
     /// Returns the request for the source. Its other parts are done.
     pub(super) fn request(exclude: String) -> Result<SourceRequest, PodError> {
-        let path = Path::new(INPUT).join(FILES).display().to_string();
+        let path = Path::new(IN_DIR).join(FILES).display().to_string();
         let location: Result<SourceLocation, _> = path.parse();
         let location = location.map_err(|err| PodError::Arguments(err.to_string()))?;
         Ok(SourceRequest {
