@@ -13,7 +13,11 @@ use s2i_oci::registry::registry_name;
 use serde::Deserialize;
 use thiserror::Error;
 
-use crate::{args::EngineName, host::Host};
+use crate::{
+    args::EngineName,
+    builders::{BuilderTable, TemplateFileError},
+    host::Host,
+};
 
 /// The system-wide configuration file.
 const SYSTEM: &str = "/etc/s2i/config.toml";
@@ -34,7 +38,10 @@ pub(crate) struct Config {
     /// The value of `--allowed-uids`.
     pub(crate) allowed_uids: UidRanges,
     /// The images that `s2i build` picks from if no builder is named.
+    #[serde(skip)]
     pub(crate) builders: Builders,
+    #[serde(rename = "builders")]
+    builder_table: BuilderTable,
     /// The registry settings of the embedded engine.
     pub(crate) registry: Registry,
     /// The limits of the embedded engine.
@@ -113,6 +120,12 @@ pub(crate) enum ConfigError {
         text: String,
         message: String,
     },
+    /// A file that `[builders]` names can't be used.
+    #[error("can't use the template `{}`", file.display())]
+    Template {
+        file: PathBuf,
+        source: TemplateFileError,
+    },
 }
 
 impl Config {
@@ -163,6 +176,9 @@ impl Config {
         for path in paths.into_iter().flatten() {
             *path = dir.join(&path);
         }
+        let builders = config.builder_table.read(dir);
+        config.builders =
+            builders.map_err(|(file, source)| ConfigError::Template { file, source })?;
         config.file = Some(file.into());
         Ok(config)
     }
@@ -190,6 +206,7 @@ mod tests {
         let config = Config::parse(Path::new("/etc/s2i/config.toml"), text).unwrap();
         let mirrors = ["mirror.example.org/hub", "localhost:5000"].map(str::to_owned);
         let expected = Config {
+            builder_table: config.builder_table.clone(),
             file: Some("/etc/s2i/config.toml".into()),
             engine: Some(EngineName::Native),
             url: Some("unix:///x.sock".into()),

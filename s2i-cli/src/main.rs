@@ -8,6 +8,7 @@
 mod agents;
 mod args;
 mod askpass;
+mod builders;
 mod choice;
 mod commands;
 mod config;

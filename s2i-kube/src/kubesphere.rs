@@ -7,6 +7,7 @@ use s2i_core::{EnvVar, ImageRef, mapping::MappingList};
 use serde_json::{Value, json};
 use thiserror::Error;
 
+pub use crate::template::{TemplateBuilder, TemplateError, template_builders};
 use crate::{Name, NameError, Reference, labels, openshift::Git};
 
 /// The version of the API.

@@ -47,6 +47,7 @@ mod port;
 pub mod s2irun;
 pub mod shipwright;
 pub mod tekton;
+mod template;
 mod variable;
 
 pub use name::{Name, NameError, Reference};

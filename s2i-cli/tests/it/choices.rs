@@ -69,6 +69,28 @@ fn builder_follows_from_the_files_that_are_built() {
 }
 
 #[test]
+fn builder_may_come_from_a_template_of_kubesphere() {
+    let scene = scene();
+    let template = "kind: S2iBuilderTemplate\nmetadata: {name: go}\nspec: {codeFramework: go, defaultBaseImage: s2i/binary}\n";
+    scene.write("etc/go.yaml", template);
+    scene.write("etc/s2i.toml", "[builders]\ntemplates = ['go.yaml']\n");
+    let run = || {
+        let mut command = scene.command(&["build", "--dry-run", "app", "web"]);
+        let output = command
+            .env("S2I_CONFIG", scene.path("etc/s2i.toml"))
+            .output();
+        scene.done(&output.unwrap())
+    };
+    run()
+        .ends_with(0)
+        .warns("builder s2i/binary: the source has the Go file main.go;");
+    scene.write("etc/go.yaml", "a: [");
+    run()
+        .ends_with(2)
+        .warns("can't use the template `DIR/etc/go.yaml`: the text can't be read as YAML or JSON");
+}
+
+#[test]
 fn source_without_known_files_lists_the_known_ones() {
     let scene = scene();
     scene.write("plain/README.md", "hello");
