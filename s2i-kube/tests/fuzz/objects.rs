@@ -2,11 +2,13 @@
 
 use s2i_kube::{
     document::{Format, read, write},
+    kubesphere::template_builders,
     lint::lint,
 };
 use serde_json::Value;
 
-/// Objects are the same after they were written and read again, in both formats; and the linter takes all of them.
+/// Objects are the same after they were written and read again, in both formats; and the linter and the reader of templates take
+/// all of them.
 pub(crate) fn check(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else {
         return;
@@ -15,6 +17,7 @@ pub(crate) fn check(input: &[u8]) {
         return;
     };
     let _ = lint(&objects);
+    let _ = template_builders(&objects);
     let objects: Vec<Value> = objects.into_iter().filter(stays).collect();
     for format in [Format::Yaml, Format::Json] {
         let written = write(&objects, format);

@@ -132,3 +132,71 @@ fn build() -> Command {
 fn common() -> Command {
     Global::augment_args(Command::new("s2i"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::kube::{Kube, KubeCommand};
+
+    fn job(line: &str) -> Result<Job, String> {
+        let words = ["s2i", "kube", "job"].into_iter();
+        let words = words.chain(line.split_whitespace()).map(OsString::from);
+        let parsed = args::parse(words).map_err(|err| err.to_string())?;
+        match parsed.command {
+            args::Command::Kube(Kube {
+                command: KubeCommand::Job(job),
+            }) => Ok(*job),
+            other => Err(format!("{other:?}")),
+        }
+    }
+
+    #[test]
+    fn left_out_options_are_options_of_builds() {
+        let build = build();
+        for id in LEFT_OUT {
+            let has = build.get_arguments().any(|arg| arg.get_id() == id);
+            assert!(has, "{id}");
+        }
+    }
+
+    #[test]
+    fn words_are_those_of_a_build_in_a_cluster() {
+        let job = job(
+            "-e B=2 https://git.example.org/a go -e A=1 a:1 --incremental -r v1 -o json --tls-verify=false --push-secret s",
+        );
+        let words = [
+            "s2i",
+            "build",
+            "--on=cluster",
+            "--env=B=2",
+            "--env=A=1",
+            "--incremental=true",
+            "--push-secret=s",
+            "--ref=v1",
+            "--tls-verify=false",
+            "--",
+            "https://git.example.org/a",
+            "go",
+            "a:1",
+        ];
+        let build = job.unwrap().build;
+        assert_eq!(build.words, words);
+        assert!(build.args.cluster.on.is_some());
+        assert_eq!(build.args.cluster.job.push_secret.as_deref(), Some("s"));
+    }
+
+    #[test]
+    fn conditions_between_options_of_builds_hold() {
+        for (options, expected) in [
+            ("--incremental-from-tag b", "--incremental"),
+            ("--size-limit", "a value is required"),
+            (
+                "--namespace builds --on cluster",
+                "unexpected argument '--on'",
+            ),
+        ] {
+            let message = job(&format!("https://git.example.org/a go a {options}")).unwrap_err();
+            assert!(message.contains(expected), "{message}");
+        }
+    }
+}
