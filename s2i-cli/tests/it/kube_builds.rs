@@ -156,6 +156,15 @@ fn rights_are_those_of_one_subject_in_one_namespace() {
         assert!(account.contains(text), "{account}");
     }
     assert!(!account.contains("pods/attach"), "{account}");
+    let operator = [
+        "--namespace",
+        "shop",
+        "--service-account",
+        "s2irun",
+        "--kubesphere",
+    ];
+    let page = include_str!("../../../docs/kubesphere.md");
+    assert!(page.contains(&written(&operator).ends_with(0).stdout));
     written(&["--user", "ada"])
         .ends_with(REFUSED)
         .warns("name it with --namespace");

@@ -24,7 +24,10 @@ pub(crate) struct Rbac {
     /// Give the rights of the Job that `s2i kube cronjob` writes, instead of those of users who build
     #[arg(long)]
     pub(crate) rebuild: bool,
-    /// Name of the Role and its binding; by default, s2i-build or, with --rebuild, s2i-rebuild
+    /// Give the rights of builds for the operator of KubeSphere, whose service account is s2irun
+    #[arg(long, conflicts_with = "rebuild")]
+    pub(crate) kubesphere: bool,
+    /// Name of the Role and its binding; by default, s2i-build, s2i-rebuild or s2i-kubesphere
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
     #[command(flatten)]

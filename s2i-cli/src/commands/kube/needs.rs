@@ -3,8 +3,8 @@
 use s2i_kube::{
     document::object,
     job::{
-        Access, CLIENT_RULES, CacheClaim, PodUser, REBUILD_RULES, RebuildJob, Subject,
-        name_from_image,
+        Access, CLIENT_RULES, CacheClaim, KUBESPHERE_RULES, PodUser, REBUILD_RULES, RebuildJob,
+        Subject, name_from_image,
     },
 };
 use serde_json::Value;
@@ -31,6 +31,8 @@ pub(super) fn rbac(args: &Rbac, namespace: Option<&str>) -> Result<Vec<Value>, K
         .find_map(|(name, subject)| name.clone().map(subject));
     let (rules, usual): (&'static [_], _) = if args.rebuild {
         (&REBUILD_RULES, REBUILD)
+    } else if args.kubesphere {
+        (&KUBESPHERE_RULES, "s2i-kubesphere")
     } else {
         (&CLIENT_RULES, "s2i-build")
     };
