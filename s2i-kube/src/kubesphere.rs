@@ -18,7 +18,8 @@ const KEPT: u32 = 3600;
 
 /// The risks of builds with these objects.
 pub const WARNINGS: [&str; 2] = [
-    "KubeSphere's builds use the Docker socket of their node, which is root on it: keep them off nodes with other work",
+    "KubeSphere's builds use the Docker socket of their node, which is root on it: name the image s2i/s2i:kube in the \
+     variable S2IIMAGENAME of its operator, which needs no socket, or keep builds off nodes with other work",
     "KubeSphere's operator copies the logins of these secrets in clear text into a ConfigMap of the namespace: give them \
      rights for this image and this repository alone",
 ];

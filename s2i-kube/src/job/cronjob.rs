@@ -45,6 +45,8 @@ pub struct RebuildJob {
     /// The options of `s2i build --on cluster` with which images are built, for example `--push-secret=login`. Without
     /// one the last Job of an image is repeated, while the cluster keeps it.
     pub options: Vec<String>,
+    /// Whether registries may be without encryption and verified certificates.
+    pub insecure: bool,
     /// The service account, which has [`REBUILD_RULES`](super::REBUILD_RULES).
     pub service_account: String,
     /// The Secret with the logins to look images up.
@@ -67,6 +69,7 @@ impl RebuildJob {
             agent: AGENT_KUBE_IMAGE.to_owned(),
             images: Vec::new(),
             options: Vec::new(),
+            insecure: false,
             service_account: service_account.into(),
             pull: None,
             user: PodUser::Id(1001),
@@ -111,8 +114,14 @@ impl RebuildJob {
 
     fn args(&self) -> Vec<String> {
         let command = ["cluster", "rebuild", "--if-base-changed", "--detach"];
+        let insecure = self.insecure.then_some("--tls-verify=false");
         let all = self.images.is_empty().then_some("--all");
-        let mut args: Vec<String> = command.into_iter().chain(all).map(str::to_owned).collect();
+        let mut args: Vec<String> = command
+            .into_iter()
+            .chain(insecure)
+            .chain(all)
+            .map(str::to_owned)
+            .collect();
         args.extend(self.images.iter().map(|image| containers::literal(image)));
         if !self.options.is_empty() {
             args.push("--".to_owned());

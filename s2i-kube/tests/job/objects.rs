@@ -241,6 +241,7 @@ fn rebuild_is_this_cron_job() {
     rebuild.time_zone = Some("Europe/Vienna".to_owned());
     assert_snapshot!(json(&rebuild.object().unwrap()));
     rebuild.images.clear();
+    rebuild.insecure = true;
     let spec = rebuild.object().unwrap().spec.unwrap().job_template.spec;
     let args = spec
         .unwrap()
@@ -251,8 +252,7 @@ fn rebuild_is_this_cron_job() {
         .remove(0)
         .args
         .unwrap();
-    let command =
-        "cluster rebuild --if-base-changed --detach --all -- --push-secret=registry-login";
+    let command = "cluster rebuild --if-base-changed --detach --tls-verify=false --all -- --push-secret=registry-login";
     assert_eq!(args.join(" "), command);
     assert_eq!(REBUILD_RULES[0].verbs, ["create", "get", "list"]);
 }
