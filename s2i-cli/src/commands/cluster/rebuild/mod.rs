@@ -188,7 +188,8 @@ impl Rebuild<'_> {
                 .iter()
                 .map(|name| format!("--namespace={name}")),
         );
-        words.push(format!("--wait={}s", self.args.wait.as_secs()));
+        let wait = self.args.wait;
+        words.extend(wait.map(|wait| format!("--wait={}s", wait.as_secs())));
         words.extend(self.args.detach.then(|| "--detach".to_owned()));
         words.extend((!self.context.global.tls_verify).then(|| "--tls-verify=false".to_owned()));
         words.extend(options);
