@@ -8,7 +8,6 @@ use k8s_openapi::api::core::v1::{
     ObjectFieldSelector, PersistentVolumeClaimVolumeSource, SecretVolumeSource, Volume,
     VolumeMount,
 };
-
 use s2i_core::pod::{
     CACHE_DIR, GIT_DIR, IN_DIR, OUT_DIR, REGISTRY_DIR, REGISTRY_PULL_DIR, SECRETS_DIR, TEMP_DIR,
 };
