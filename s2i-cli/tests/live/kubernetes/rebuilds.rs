@@ -7,8 +7,11 @@ use s2i_core::label;
 use s2i_kube::job::{KUBESPHERE_RULES, REBUILD_RULES};
 use serde_json::{Value, json};
 
-use super::{Machine, finish};
-use crate::{images::Recipe, repository::serve_files};
+use super::{Machine, finish, sources};
+use crate::{
+    images::Recipe,
+    repository::{serve_files, serve_files_to},
+};
 
 /// A digest that no image has.
 const OTHER: &str = "sha256:1111111111111111111111111111111111111111111111111111111111111111";
@@ -95,4 +98,35 @@ fn image_on_another_builder_gets_a_job_on_the_current_one() {
     // One that is being built is not built twice.
     let done = finish(&mut machine.s2i(&rebuild)).succeeds();
     done.says("is being built by");
+}
+
+#[test]
+fn image_from_a_repository_is_built_again_when_its_builder_has_changed() {
+    let Some(machine) = sources::machine() else {
+        return;
+    };
+    let (root, commit) = sources::repository(&machine);
+    let url = format!("{}/app.git", serve_files_to(&root, machine.host(), None));
+    let app = machine.image("app");
+    finish(&mut sources::build(&machine, &url, &[], &app)).succeeds();
+    let rebuild = ["cluster", "rebuild", "--if-base-changed", &app];
+    let done = finish(&mut machine.s2i(&rebuild)).succeeds();
+    done.says("stands on the current");
+    let changed = Recipe::builder().label("example.org/changed", "yes");
+    machine.publish("builder", &changed);
+    // By its last Job, and by its labels.
+    for options in [&[][..], &["--", "--agent-image", &machine.agent]] {
+        let forced = ["cluster", "rebuild", &app];
+        let words = if options.is_empty() {
+            &rebuild[..]
+        } else {
+            &forced
+        };
+        let done = finish(&mut machine.s2i(&[words, options].concat())).succeeds();
+        done.says("Build completed successfully");
+        let args = ["--tls-verify=false", "inspect", "--registry", &app];
+        machine.live.s2i(args).succeeds().says(commit.trim());
+        let done = finish(&mut machine.s2i(&rebuild)).succeeds();
+        done.says("stands on the current");
+    }
 }

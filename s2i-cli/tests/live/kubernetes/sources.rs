@@ -17,7 +17,7 @@ const GIT_IMAGE: &str = "s2i/s2i:git";
 const PASSWORD: &str = "hunter22hunter22";
 
 /// Returns a machine whose steps have Git.
-fn machine() -> Option<Machine> {
+pub(super) fn machine() -> Option<Machine> {
     let mut machine = Machine::ready(&Recipe::builder())?;
     if machine.live.engine.image(GIT_IMAGE).is_none() {
         skip("`cargo xtask images s2i:git --engine native` composes the image with Git");
@@ -29,7 +29,7 @@ fn machine() -> Option<Machine> {
 
 /// Makes a repository of one commit with instructions, and a bare copy of it. Returns the directory of the copy and the
 /// commit.
-fn repository(machine: &Machine) -> (std::path::PathBuf, String) {
+pub(super) fn repository(machine: &Machine) -> (std::path::PathBuf, String) {
     let source = machine.live.instructions("copy /app\nwrite /app/made text");
     let repository = Repository::of(&source);
     let served = machine.live.path("served");
@@ -37,7 +37,7 @@ fn repository(machine: &Machine) -> (std::path::PathBuf, String) {
     (served, repository.git(&["rev-parse", "HEAD"]))
 }
 
-fn build(machine: &Machine, url: &str, options: &[&str], app: &str) -> Command {
+pub(super) fn build(machine: &Machine, url: &str, options: &[&str], app: &str) -> Command {
     let mut args = vec!["build", "--on", "cluster", "--agent-image", &machine.agent];
     args.extend(options);
     args.extend([url, &machine.builder, app]);
