@@ -16,6 +16,7 @@
 //! | `launch` | starting an application: programs, Procfiles, command lines without a shell, the first process |
 //! | `site` | serving static sites |
 //! | `host` | the process: arguments, environment, streams, other programs, secrets |
+//! | `pins` | versions of tools in files of version managers |
 //! | `directories` | the directories of a run |
 //! | `variables`, [`exit`] | the interface: environment variables and exit codes |
 //!
@@ -69,6 +70,7 @@ mod go;
 mod host;
 mod launch;
 mod node;
+mod pins;
 mod scripts;
 mod site;
 mod variables;

@@ -119,6 +119,8 @@ variables! { GO:
         "flags for every `go` command; they take precedence over those that assemble sets, and so does `-mod`";
     IMPORT_URL, ASSEMBLE, ["BP_GO_BUILD_IMPORT_PATH"] =>
         "the import path of a source without go.mod; by default that of its import comment";
+    GOTOOLCHAIN = "auto", ASSEMBLE =>
+        "`auto` fetches a newer Go where go.mod, `.go-version`, `mise.toml` or `.tool-versions` asks for one; `local` never does, and a version such as `go1.26.0` is the one to use";
     GOPRIVATE, ASSEMBLE =>
         "modules that come from their own hosts and not from a public proxy, as in Go's documentation";
     GOPROXY, ASSEMBLE =>

@@ -1,6 +1,6 @@
 //! Advice about builds of Go that have failed, beside the messages of Go.
 
-use super::{Facts, Request, facts::Query};
+use super::{Facts, Request, query::Query};
 use crate::{Directories, Host, explain::abbreviated};
 
 /// Returns advice about a build that has failed. The tools may have failed too early to give any.

@@ -16,8 +16,12 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Environment {
     pub(crate) layout: Layout,
+    /// The directory of the module, such as `./cmd/web`; `.` is the root.
+    pub(crate) module: String,
     /// The import path of the root, where there is no go.mod that has it.
     pub(crate) import: Option<String>,
+    /// The value of `GOTOOLCHAIN`.
+    pub(crate) toolchain: String,
     /// The name of the cache for compiled packages; it belongs to one toolchain.
     pub(crate) build_cache: String,
 }
@@ -38,7 +42,21 @@ impl Environment {
         };
         import
             .and_then(|import| gopath(dirs).join(&format!("src/{import}")).ok())
+            .or_else(|| dirs.source.join(self.module.trim_start_matches("./")).ok())
             .unwrap_or_else(|| dirs.source.clone())
+    }
+
+    /// Returns the environment for a module below the root.
+    pub(super) fn within(&self, module: &str) -> Self {
+        Self {
+            module: module.to_owned(),
+            ..self.clone()
+        }
+    }
+
+    /// Returns whether the commands are for the root, and not for a module below it.
+    pub(super) fn is_root(&self) -> bool {
+        self.module == "."
     }
 
     /// Returns the variables. Nothing is read from or written to a home directory: there may be none.
@@ -51,7 +69,7 @@ impl Environment {
         let mut env = BTreeMap::from(
             [
                 ("GOCACHE", path(&self.build_cache)),
-                // No settings from a file, no toolchain from the network.
+                // No settings from a file.
                 ("GOENV", "off".to_owned()),
                 // Directories that can be removed again.
                 (
@@ -61,7 +79,7 @@ impl Environment {
                 ("GOMODCACHE", path(MODULES)),
                 ("GOPATH", self.gopath(dirs)),
                 ("GOTMPDIR", dirs.scratch("tmp").to_string()),
-                ("GOTOOLCHAIN", "local".to_owned()),
+                (variables::GOTOOLCHAIN, self.toolchain.clone()),
                 // Go prefers a correct value to its own look at the directory, which may be a link.
                 ("PWD", self.directory(dirs).to_string()),
             ]
@@ -74,6 +92,10 @@ impl Environment {
             if !request.set.contains(&name) {
                 env.insert(name.to_owned(), value);
             }
+        }
+        if !self.is_root() {
+            // Go refuses modules below a workspace that does not name them.
+            env.insert("GOWORK".to_owned(), "off".to_owned());
         }
         if matches!(self.layout, Layout::Gopath { .. }) {
             env.insert("GO111MODULE".to_owned(), "off".to_owned());

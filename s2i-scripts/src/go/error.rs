@@ -12,7 +12,12 @@ use crate::{
 #[derive(Debug, ThisError)]
 pub(crate) enum Error {
     #[error("the source needs Go {needed} and this image has Go {present}")]
-    ToolchainTooOld { needed: String, present: String },
+    ToolchainTooOld {
+        needed: String,
+        present: String,
+        /// The reason that a newer one is not used.
+        reason: Option<String>,
+    },
     #[error("there is no program to build in `{path}`")]
     NoProgram {
         path: String,
@@ -38,8 +43,12 @@ impl Error {
         let toolchain = Explanation::new(exit::TOOLCHAIN);
         let choice = Explanation::new(exit::CHOICE);
         match self {
-            Self::ToolchainTooOld { needed, .. } => toolchain
-                .hint(format!("build with a builder image that has Go {needed} or newer"))
+            Self::ToolchainTooOld { needed, reason, .. } => Explanation {
+                cause: reason.clone(),
+                ..toolchain
+            }
+                .hint("let `assemble` reach a proxy of modules, from which it fetches a newer Go: GOPROXY, HTTPS_PROXY")
+                .hint(format!("or build with a builder image that has Go {needed} or newer"))
                 .hint("or lower the `go` line of go.mod, if the code allows it"),
             Self::NoProgram { elsewhere, .. } => Explanation::new(exit::NOT_RECOGNISED)
                 .cause(match elsewhere[..] {

@@ -4,17 +4,18 @@ use std::{fs, path::Path};
 
 use super::{
     Layout, ModFile, Origin, Request, Version,
-    environment::{Environment, MODULES},
+    environment::Environment,
     layout::{FILES_NAME, import_comment},
-    version,
+    nested::{self, Nested},
+    query::Query,
+    toolchain::{self, LOCAL},
 };
 use crate::{
     Directories, Error, Host,
     assembly::{cache, cache::Caches, execute, tree},
     directories::below,
-    host::Invocation,
     launch::PROCFILE,
-    variables::CGO_ENABLED,
+    pins,
 };
 
 /// The facts that a plan depends on.
@@ -25,8 +26,8 @@ pub(crate) struct Facts {
     pub(crate) go: String,
     /// Its version, if it has one that can be compared.
     pub(crate) toolchain: Option<Version>,
-    /// A newer toolchain that the source prefers.
-    pub(crate) preferred: Option<Version>,
+    /// Warnings about the choice of the toolchain.
+    pub(crate) warnings: Vec<String>,
     /// The content of go.mod, or go.work; empty where there is none.
     pub(crate) module: ModFile,
     /// All main packages.
@@ -50,9 +51,11 @@ pub(crate) struct Program {
     pub(crate) directory: String,
     /// Its import path.
     pub(crate) import: String,
+    /// The directory of its module where that is neither the root nor one of a workspace; otherwise `.`.
+    pub(crate) module: String,
 }
 
-/// Gathers the facts. The version is checked as soon as it is known, before `go` looks at the module.
+/// Gathers the facts. The toolchain is chosen before `go` looks at the module, which an old one refuses.
 pub(crate) fn gather(
     layout: &Layout,
     request: &Request,
@@ -71,20 +74,33 @@ pub(crate) fn gather(
         request,
         dirs,
     };
-    let args = ["env", "GOVERSION", "GOOS", "GOARCH"].map(str::to_owned);
-    let answer = query.run(&args, &environment, host)?;
+    let mut nested = nested::find(source, layout, &module);
+    if !request.targets.is_empty() {
+        let is_asked_for = |nested: &Nested| {
+            let mut targets = request.targets.iter();
+            targets.any(|target| nested.may_have(target))
+        };
+        nested.retain(is_asked_for);
+    }
+    let mut warnings = Vec::new();
+    let answer = choose_toolchain(
+        &query,
+        &mut environment,
+        &module,
+        &nested,
+        &mut warnings,
+        host,
+    )?;
     let (version, platform) = answer.split_once('\n').unwrap_or((answer.as_str(), ""));
-    let toolchain = Version::parse(version);
-    let preferred = version::check(toolchain, &module)?;
     environment.build_cache = cache::plain(&format!("build-{version}-{}", platform.trim()));
     let caches = Caches::find(&environment.caches(), dirs)?;
-    let (programs, cgo_programs) = programs(&query, &environment, &module, host)?;
+    let (programs, cgo_programs) = programs(&query, &environment, &module, &nested, host)?;
     let has = |program| host.find(program).is_some();
     Ok(Facts {
         programs,
         cgo_programs,
-        toolchain,
-        preferred,
+        toolchain: Version::parse(version),
+        warnings,
         module,
         caches,
         origin: Origin::find(source, request.epoch, host),
@@ -97,28 +113,96 @@ pub(crate) fn gather(
     })
 }
 
+/// Lets the environment use the toolchain that the source asks for, and returns its version and platform.
+fn choose_toolchain(
+    query: &Query<'_>,
+    environment: &mut Environment,
+    module: &ModFile,
+    nested: &[Nested],
+    warnings: &mut Vec<String>,
+    host: &mut Host<'_>,
+) -> Result<String, Error> {
+    let answer = query.version(environment, host)?;
+    let Some(present) = answer.lines().next().and_then(Version::parse) else {
+        return Ok(answer);
+    };
+    let request = query.request.toolchain;
+    // Modules below the root count where the user names one of them.
+    let is_named = !query.request.targets.is_empty();
+    let below = nested
+        .iter()
+        .filter(|_| is_named)
+        .map(|known| &known.module);
+    let modules: Vec<_> = [module].into_iter().chain(below).collect();
+    let source = Path::new(query.dirs.source.as_str());
+    let pin = pins::find(source, &[".go-version"], &["go", "golang"]);
+    match toolchain::wanted(present, request, &modules, pin.as_ref()) {
+        None => Ok(answer),
+        Some(wanted) => {
+            let fetched = toolchain::fetch(
+                &wanted,
+                present,
+                request,
+                query,
+                environment,
+                warnings,
+                host,
+            )?;
+            Ok(fetched.unwrap_or(answer))
+        }
+    }
+}
+
 /// Returns the main packages, and if there are none, those that there would be with a C compiler: without one, `go`
-/// does not see packages of which all files use cgo.
+/// does not see packages of which all files use cgo. Modules below the root are looked at where the user names
+/// something in them, and where the root itself has no program.
 fn programs(
     query: &Query<'_>,
     environment: &Environment,
     module: &ModFile,
+    nested: &[Nested],
     host: &mut Host<'_>,
 ) -> Result<(Vec<Program>, Vec<Program>), Error> {
     let format = "-f={{if eq .Name \"main\"}}{{.Dir}}\t{{.ImportPath}}{{end}}";
-    let args = query.list(&["-e", "-find", format], environment, module);
+    let options = ["-e", "-find", format];
     let root = environment.directory(query.dirs);
-    let parse = |list: &str| {
-        let programs = list.lines().filter_map(|line| program(line, root.as_str()));
+    let parse = |list: &str, module: &str| {
+        let programs = list.lines();
+        let programs = programs.filter_map(|line| program(line, root.as_str(), module));
         programs.collect::<Vec<_>>()
     };
-    let programs = parse(&query.run(&args, environment, host)?);
+    let args = query.list(&options, environment, module);
+    let mut programs = parse(&query.run(&args, environment, host)?, ROOT);
+    let roots = roots(&environment.layout, module);
+    let has_default = programs
+        .iter()
+        .any(|program| roots.contains(&program.directory));
+    if !query.request.targets.is_empty() || !has_default {
+        for known in nested {
+            let environment = environment.within(&known.directory);
+            let args = query.list(&options, &environment, &known.module);
+            // What is wrong with a module that is not built does not matter; that of one which is, `go build` reports.
+            let list = host.output_quietly(&query.invocation(&args, &environment));
+            programs.extend(parse(&list.unwrap_or_default(), &known.directory));
+        }
+    }
     let cgo_programs = if programs.is_empty() {
-        parse(&query.run_with_cgo(&args, environment, host))
+        parse(&query.run_with_cgo(&args, environment, host), ROOT)
     } else {
         Vec::new()
     };
     Ok((programs, cgo_programs))
+}
+
+/// The directory of the root.
+pub(super) const ROOT: &str = ".";
+
+/// Returns the roots of the modules that a source has at its root, or that a workspace names.
+pub(super) fn roots(layout: &Layout, module: &ModFile) -> Vec<String> {
+    match layout {
+        Layout::Workspace => module.uses.iter().map(|path| normal(path)).collect(),
+        _ => vec![ROOT.to_owned()],
+    }
 }
 
 /// Returns the environment for a layout, before the toolchain is known.
@@ -138,6 +222,8 @@ fn environment(layout: &Layout, request: &Request, source: &Path) -> Environment
             _ => None,
         },
         layout,
+        module: ROOT.to_owned(),
+        toolchain: LOCAL.to_owned(),
         build_cache: "queries".into(),
     }
 }
@@ -165,17 +251,6 @@ fn read_module(layout: &Layout, dirs: &Directories) -> Result<ModFile, Error> {
     Ok(ModFile::parse(&String::from_utf8_lossy(&text)))
 }
 
-/// Returns the patterns for the packages of a source; the root of a workspace is not a module.
-pub(super) fn patterns(layout: &Layout, module: &ModFile) -> Vec<String> {
-    match layout {
-        Layout::Workspace => {
-            let directories = module.uses.iter().map(|path| normal(path));
-            directories.map(|path| format!("{path}/...")).collect()
-        }
-        _ => vec!["./...".to_owned()],
-    }
-}
-
 /// Returns a directory as `go` wants it on the command line.
 pub(super) fn normal(path: &str) -> String {
     let path = path.strip_prefix("./").unwrap_or(path);
@@ -185,79 +260,17 @@ pub(super) fn normal(path: &str) -> String {
     }
 }
 
-/// Commands that report facts: they use the modules that the previous build has saved, where they lie, and
-/// leave nothing in the caches of the build.
-pub(super) struct Query<'a> {
-    pub(super) go: &'a str,
-    pub(super) request: &'a Request,
-    pub(super) dirs: &'a Directories,
-}
-
-impl Query<'_> {
-    /// Returns the arguments of `go list` for all packages of the source.
-    pub(super) fn list(
-        &self,
-        options: &[&str],
-        environment: &Environment,
-        module: &ModFile,
-    ) -> Vec<String> {
-        let mut args = vec!["list".to_owned()];
-        args.extend(options.iter().map(|&option| option.to_owned()));
-        args.extend(environment.flags(self.request, self.dirs));
-        args.extend(patterns(&environment.layout, module));
-        args
-    }
-
-    pub(super) fn run(
-        &self,
-        args: &[String],
-        environment: &Environment,
-        host: &mut Host<'_>,
-    ) -> Result<String, Error> {
-        host.output(&self.invocation(args, environment))
-    }
-
-    /// Runs a command as if there were a C compiler: files that use cgo are listed only then, and nothing is compiled
-    /// for that. Returns an empty answer where the command fails.
-    pub(super) fn run_with_cgo(
-        &self,
-        args: &[String],
-        environment: &Environment,
-        host: &mut Host<'_>,
-    ) -> String {
-        let mut invocation = self.invocation(args, environment);
-        invocation.env.insert(CGO_ENABLED.into(), "1".into());
-        host.output_quietly(&invocation).unwrap_or_default()
-    }
-
-    fn invocation(&self, args: &[String], environment: &Environment) -> Invocation {
-        let mut env = environment.variables(self.request, self.dirs);
-        let scratch = self.dirs.scratch("queries").to_string();
-        env.insert("GOCACHE".into(), scratch);
-        let saved = below(&self.dirs.artifacts, MODULES).to_string();
-        if Path::new(&saved).exists() {
-            env.insert("GOMODCACHE".into(), saved);
-        }
-        Invocation {
-            program: self.go.to_owned(),
-            args: args.to_vec(),
-            env,
-            directory: environment.directory(self.dirs),
-            advice: Vec::new(),
-        }
-    }
-}
-
 /// Parses a main package from the output of `go list`; `None` outside of the source.
-fn program(line: &str, source: &str) -> Option<Program> {
+fn program(line: &str, source: &str, module: &str) -> Option<Program> {
     let (path, import) = line.split_once('\t')?;
     let directory = match path.strip_prefix(source)? {
-        "" => ".".to_owned(),
+        "" => ROOT.to_owned(),
         below => below.starts_with('/').then(|| format!(".{below}"))?,
     };
     Some(Program {
         directory,
         import: import.to_owned(),
+        module: module.to_owned(),
     })
 }
 
@@ -267,7 +280,7 @@ mod tests {
 
     #[test]
     fn packages_are_relative_to_the_source() {
-        let directory = |line| program(line, "/tmp/src").map(|program| program.directory);
+        let directory = |line| program(line, "/tmp/src", ".").map(|program| program.directory);
         assert_eq!(directory("/tmp/src\tm").as_deref(), Some("."));
         assert_eq!(
             directory("/tmp/src/cmd/web\tm/cmd/web").as_deref(),
@@ -275,15 +288,5 @@ mod tests {
         );
         assert_eq!(directory("/tmp/srcs/web\tm"), None);
         assert_eq!(directory("/opt\tm"), None);
-    }
-
-    #[test]
-    fn workspace_has_a_pattern_for_each_module() {
-        let work = ModFile::parse("use (\n\t.\n\t./a/\n\tb\n)\n");
-        assert_eq!(
-            patterns(&Layout::Workspace, &work),
-            ["./...", "./a/...", "./b/..."]
-        );
-        assert_eq!(patterns(&Layout::Files, &work), ["./..."]);
     }
 }

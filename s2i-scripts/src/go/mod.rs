@@ -8,13 +8,16 @@ pub(crate) mod facts;
 mod flags;
 mod layout;
 pub(crate) mod modfile;
+mod nested;
 mod plan;
+mod query;
 mod request;
 mod template;
+mod toolchain;
 mod version;
 
 pub(crate) use self::diagnose::diagnose;
 pub(crate) use self::{
     error::Error, facts::Facts, layout::Layout, modfile::ModFile, plan::plan, request::Request,
-    template::Origin, version::Version,
+    template::Origin, toolchain::Toolchain, version::Version,
 };

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use s2i_core::ContainerPath;
 
-use super::layout::is_import_path;
+use super::{Toolchain, layout::is_import_path};
 use crate::{Directories, Error, Host, assembly::cache, variables};
 
 /// The request of the user, from the environment.
@@ -17,6 +17,7 @@ pub(crate) struct Request {
     pub(crate) tags: Option<String>,
     pub(crate) goflags: Option<String>,
     pub(crate) import: Option<String>,
+    pub(crate) toolchain: Toolchain,
     pub(crate) test: bool,
     pub(crate) compress: bool,
     /// [`variables::GOPRIVATE`] is set.
@@ -62,6 +63,7 @@ impl Request {
             tags: host.text(variables::GO_TAGS)?,
             goflags: host.text(variables::GOFLAGS)?,
             import,
+            toolchain: Toolchain::read(host)?,
             test: host.switch(variables::GO_TEST, false)?,
             compress: host.switch(variables::COMPRESS_BINARY, false)?,
             is_private: host.variable(variables::GOPRIVATE)?.is_some(),

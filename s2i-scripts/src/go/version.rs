@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use super::{Error, ModFile};
-
 /// A version of Go or of its language, such as `1.24`, `1.25rc1` or `1.26.8`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Version {
@@ -55,6 +53,21 @@ impl Version {
     pub(crate) fn language(self) -> String {
         format!("{}.{}", self.major, self.minor)
     }
+
+    /// Returns whether this is a version of the language, which may have several releases.
+    pub(super) fn is_language(self) -> bool {
+        self.release == Release::Language
+    }
+
+    /// Returns whether this is the version of the language of another version.
+    pub(super) fn is_language_of(self, other: Self) -> bool {
+        self.is_language() && (self.major, self.minor) == (other.major, other.minor)
+    }
+
+    /// Returns whether this is a release, and not one for tests.
+    pub(super) fn is_release(self) -> bool {
+        matches!(self.release, Release::Patch(_))
+    }
 }
 
 impl fmt::Display for Version {
@@ -66,26 +79,6 @@ impl fmt::Display for Version {
             Release::Candidate(number) => write!(f, "rc{number}"),
             Release::Patch(number) => write!(f, ".{number}"),
         }
-    }
-}
-
-/// Checks whether the toolchain can build the module, by its go.mod.
-///
-/// Only the `go` line binds; a newer version of the `toolchain` line is returned, for a message.
-pub(super) fn check(
-    toolchain: Option<Version>,
-    module: &ModFile,
-) -> Result<Option<Version>, Error> {
-    let parse = |text: &Option<String>| text.as_deref().and_then(Version::parse);
-    let Some(present) = toolchain else {
-        return Ok(None);
-    };
-    match parse(&module.go) {
-        Some(needed) if needed > present => Err(Error::ToolchainTooOld {
-            needed: needed.to_string(),
-            present: present.to_string(),
-        }),
-        _ => Ok(parse(&module.toolchain).filter(|preferred| *preferred > present)),
     }
 }
 
@@ -132,42 +125,5 @@ mod tests {
                 "{text}"
             );
         }
-    }
-
-    #[track_caller]
-    fn check_lines(toolchain: &str, go_mod: &str, expected: Result<Option<&str>, &str>) {
-        let result = check(Version::parse(toolchain), &ModFile::parse(go_mod));
-        let result = result
-            .map(|preferred| preferred.map(|version| version.to_string()))
-            .map_err(|err| err.to_string());
-        assert_eq!(
-            result,
-            expected
-                .map(|preferred| preferred.map(str::to_owned))
-                .map_err(str::to_owned)
-        );
-    }
-
-    #[test]
-    fn go_line_binds_and_toolchain_line_does_not() {
-        check_lines("go1.26.8", "go 1.26.8", Ok(None));
-        check_lines(
-            "go1.26.8",
-            "go 1.27",
-            Err("the source needs Go 1.27 and this image has Go 1.26.8"),
-        );
-        check_lines(
-            "go1.26.8",
-            "go 1.26.9",
-            Err("the source needs Go 1.26.9 and this image has Go 1.26.8"),
-        );
-        check_lines(
-            "go1.26.8",
-            "go 1.20\ntoolchain go1.27.0",
-            Ok(Some("1.27.0")),
-        );
-        check_lines("go1.26.8", "go 1.20\ntoolchain default", Ok(None));
-        check_lines("go1.26.8", "module x", Ok(None));
-        check_lines("devel", "go 1.99", Ok(None));
     }
 }

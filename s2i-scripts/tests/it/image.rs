@@ -177,6 +177,12 @@ impl Image {
         self
     }
 
+    /// Takes the source of another image.
+    pub(crate) fn source_of(self, other: &Self) -> Self {
+        copy(&other.path("tmp/src"), &self.path("tmp/src"));
+        self
+    }
+
     /// Returns a path of the image.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.root.path().join(name)

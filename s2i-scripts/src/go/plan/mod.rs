@@ -6,7 +6,11 @@ use std::{collections::BTreeMap, mem};
 
 use s2i_core::ContainerPath;
 
-use super::{Error as GoError, Facts, Layout, Request, facts::patterns, flags};
+use self::programs::Chosen;
+use super::{
+    Error as GoError, Facts, Layout, Request, environment::Environment, facts::ROOT, flags,
+    query::patterns,
+};
 use crate::{
     Directories, Error, Plan,
     assembly::{Phase, Step, cache},
@@ -27,18 +31,23 @@ pub(crate) fn plan(facts: &Facts, request: &Request, dirs: &Directories) -> Resu
     let programs = programs::choose(facts, request, dirs)?;
     let bin = dirs.bin();
     let mut outputs = Vec::new();
-    for (name, package) in &programs {
+    for Chosen {
+        name, directory, ..
+    } in &programs
+    {
         let output = bin.join(name);
-        outputs.push(output.map_err(|err| Error::variable(variables::GO_TARGET, package, &err))?);
+        outputs.push(output.map_err(|err| Error::variable(variables::GO_TARGET, directory, &err))?);
     }
-    let packages: Vec<_> = programs.into_iter().map(|(_, package)| package).collect();
+    let modules = modules(&programs, facts);
     let mut phases = Vec::new();
     phases.extend(facts.caches.restore(dirs, request.keep_cache));
     let mut steps = facts
         .environment
         .preparation(facts.toolchain.as_ref(), dirs);
     if request.test {
-        steps.push(Step::Run(test(facts, request, dirs)));
+        for (environment, _) in &modules {
+            steps.push(Step::Run(test(facts, request, dirs, environment)));
+        }
         phases.push(Phase::new("Testing", mem::take(&mut steps)));
     }
     steps.push(Step::MakeDirectory { path: bin.clone() });
@@ -46,7 +55,11 @@ pub(crate) fn plan(facts: &Facts, request: &Request, dirs: &Directories) -> Resu
         [only] => only.to_string(),
         _ => format!("{bin}/"),
     };
-    steps.push(Step::Run(build(facts, request, dirs, output, &packages)));
+    for (environment, packages) in &modules {
+        let output = output.clone();
+        let invocation = build(facts, request, dirs, environment, output, packages);
+        steps.push(Step::Run(invocation));
+    }
     phases.push(Phase::new("Building application from source", steps));
     phases.push(Phase::new(
         "Installing application",
@@ -54,8 +67,8 @@ pub(crate) fn plan(facts: &Facts, request: &Request, dirs: &Directories) -> Resu
     ));
     Ok(Plan {
         recipe: "go",
-        reasons: reasons(facts, &packages),
-        warnings: Vec::new(),
+        reasons: reasons(facts, &programs),
+        warnings: facts.warnings.clone(),
         application: match &outputs[..] {
             [only] => only.clone(),
             _ => bin,
@@ -64,10 +77,27 @@ pub(crate) fn plan(facts: &Facts, request: &Request, dirs: &Directories) -> Resu
     })
 }
 
+/// Returns the environment of each module that has programs to build, with these programs.
+fn modules(programs: &[Chosen], facts: &Facts) -> Vec<(Environment, Vec<String>)> {
+    let mut modules: Vec<(Environment, Vec<String>)> = Vec::new();
+    for program in programs {
+        let package = program.package();
+        let known = modules
+            .iter_mut()
+            .find(|(environment, _)| environment.module == program.module);
+        match known {
+            Some((_, packages)) => packages.push(package),
+            None => modules.push((facts.environment.within(&program.module), vec![package])),
+        }
+    }
+    modules
+}
+
 fn build(
     facts: &Facts,
     request: &Request,
     dirs: &Directories,
+    environment: &Environment,
     output: String,
     packages: &[String],
 ) -> Invocation {
@@ -81,32 +111,43 @@ fn build(
         None if sets("ldflags") => {}
         None => args.push("-ldflags=-s -w".into()),
     }
-    args.extend(facts.environment.flags(request, dirs));
+    args.extend(environment.flags(request, dirs));
     args.extend(["-o".to_owned(), output]);
     args.extend_from_slice(packages);
-    go(facts, request, dirs, args)
+    go(facts, request, dirs, environment, args)
 }
 
-fn test(facts: &Facts, request: &Request, dirs: &Directories) -> Invocation {
+fn test(
+    facts: &Facts,
+    request: &Request,
+    dirs: &Directories,
+    environment: &Environment,
+) -> Invocation {
     let mut args = vec!["test".to_owned()];
-    args.extend(facts.environment.flags(request, dirs));
-    args.extend(patterns(&facts.environment.layout, &facts.module));
-    let mut test = go(facts, request, dirs, args);
+    args.extend(environment.flags(request, dirs));
+    args.extend(patterns(environment, &facts.module));
+    let mut test = go(facts, request, dirs, environment, args);
     test.advice
         .push("tests need `go vet`, which not every image has; they run only with GO_TEST".into());
     test
 }
 
-fn go(facts: &Facts, request: &Request, dirs: &Directories, args: Vec<String>) -> Invocation {
-    let import = facts.environment.import.as_ref();
+fn go(
+    facts: &Facts,
+    request: &Request,
+    dirs: &Directories,
+    environment: &Environment,
+    args: Vec<String>,
+) -> Invocation {
+    let import = environment.import.as_ref();
     let advice = import.map(|import| {
         format!("if packages are missing: run `go mod init {import} && go mod tidy` in the source, and commit go.mod and go.sum")
     });
     Invocation {
         program: facts.go.clone(),
         args,
-        env: facts.environment.variables(request, dirs),
-        directory: facts.environment.directory(dirs),
+        env: environment.variables(request, dirs),
+        directory: environment.directory(dirs),
         advice: advice.into_iter().collect(),
     }
 }
@@ -148,7 +189,7 @@ fn install(
 }
 
 /// Returns the findings and choices, for users.
-fn reasons(facts: &Facts, packages: &[String]) -> Vec<String> {
+fn reasons(facts: &Facts, programs: &[Chosen]) -> Vec<String> {
     let import = facts.environment.import.as_deref().unwrap_or_default();
     let module = facts.module.module.as_deref().unwrap_or("(without a name)");
     let mut reasons = vec![match &facts.environment.layout {
@@ -162,15 +203,17 @@ fn reasons(facts: &Facts, packages: &[String]) -> Vec<String> {
         Layout::Module { vendored: true } => format!("Go: module {module}, vendored"),
     }];
     if let Some(present) = facts.toolchain {
-        let plural = if packages.len() == 1 { "" } else { "s" };
-        let packages = packages.join(" ");
+        let plural = if programs.len() == 1 { "" } else { "s" };
+        let packages = programs.iter().map(|program| program.directory.as_str());
+        let packages = packages.collect::<Vec<_>>().join(" ");
         reasons.push(format!(
             "building package{plural} {packages} with Go {present}"
         ));
     }
-    if let Some(preferred) = facts.preferred {
+    for program in programs.iter().filter(|program| program.module != ROOT) {
         reasons.push(format!(
-            "go.mod prefers the toolchain {preferred}; its go line accepts this one"
+            "{} is of the module in {}",
+            program.directory, program.module
         ));
     }
     reasons.extend(facts.caches.reasons());

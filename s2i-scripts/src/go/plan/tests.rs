@@ -20,16 +20,19 @@ fn facts(layout: Layout, module: &str, programs: &[&str]) -> Facts {
             Some(below) => format!("{root}/{below}"),
             None => root.clone(),
         },
+        module: ".".into(),
     };
     Facts {
         environment: Environment {
             layout,
+            module: ".".into(),
+            toolchain: "local".into(),
             import: None,
             build_cache: "build-go1.26.8-linux-amd64".into(),
         },
         go: "/usr/local/go/bin/go".into(),
         toolchain: Version::parse("1.26.8"),
-        preferred: None,
+        warnings: Vec::new(),
         programs: programs.iter().map(program).collect(),
         cgo_programs: Vec::new(),
         module,
@@ -237,6 +240,13 @@ fn root_is_built_or_else_all_commands() {
         check_choice(&[".", "./cmd/a"], target, &one(".", "shop"));
     }
     check_choice(&["./tools/gen"], "tools/gen", &one("./tools/gen", "gen"));
+    check_choice(&["./tools/gen"], "", &one("./tools/gen", "gen"));
+    check_choice(&["./cmd"], "", &one("./cmd", "cmd"));
+    check_choice(
+        &["./cmd", "./cmd/a", "./cmds"],
+        "",
+        &several("./cmd ./cmd/a", "cmd a"),
+    );
     check_choice(
         &[".", "./cmd/a", "./x"],
         "x . x",
@@ -253,10 +263,10 @@ fn root_is_built_or_else_all_commands() {
 #[test]
 fn choices_that_only_the_user_can_make_are_errors() {
     check_choice(
-        &["./tools/gen"],
+        &["./tools/gen", "./x"],
         "",
         "there is no program to build in `/tmp/src` | the root is not a `package main`, and there is none below `cmd/`; \
-         programs elsewhere: ./tools/gen | choose with GO_TARGET, for example `-e GO_TARGET=./tools/gen`",
+         programs elsewhere: ./tools/gen, ./x | choose with GO_TARGET, for example `-e GO_TARGET=./tools/gen`",
     );
     check_choice(
         &[],
@@ -291,6 +301,7 @@ fn workspace_has_the_programs_of_its_modules() {
     let program = |directory: &str, import: &str| Program {
         directory: directory.into(),
         import: import.into(),
+        module: ".".into(),
     };
     facts.programs = vec![
         program("./api", "example.com/api/v2"),
@@ -304,6 +315,39 @@ fn workspace_has_the_programs_of_its_modules() {
         "./lib/internal/try",
         &one("./lib/internal/try", "try"),
     );
+}
+
+#[test]
+fn modules_below_the_root_are_built_in_their_own_directories() {
+    let mut facts = facts(MODULE, "module example.com/fleet", &["./cmd/tool"]);
+    facts.programs.push(Program {
+        directory: "./cmd/controller".into(),
+        import: "example.com/fleet/cmd/controller".into(),
+        module: "./cmd/controller".into(),
+    });
+    let request = Request {
+        targets: vec!["./cmd/controller".into()],
+        test: true,
+        ..Request::default()
+    };
+    let text = render(&plan(&facts, &request, &directories()).unwrap());
+    for part in [
+        "./cmd/controller is of the module in ./cmd/controller\n",
+        " GOWORK=off PWD=/tmp/src/cmd/controller ",
+        " go test ./...\n",
+        " -o /opt/app-root/bin/controller .\n",
+    ] {
+        assert!(text.contains(part), "{part}\n\n{text}");
+    }
+    assert_eq!(text.matches("in /tmp/src/cmd/controller ").count(), 2);
+    let text = render(&plan(&facts, &Request::default(), &directories()).unwrap());
+    for part in [
+        "\nin /tmp/src CGO_ENABLED=0 ",
+        " -o /opt/app-root/bin/ ./cmd/tool\nin /tmp/src/cmd/controller CGO_ENABLED=0 ",
+        " -o /opt/app-root/bin/ .\n",
+    ] {
+        assert!(text.contains(part), "{part}\n\n{text}");
+    }
 }
 
 #[test]

@@ -119,7 +119,7 @@ fn plan_is_json_and_is_not_executed() {
 }
 
 #[test]
-fn module_for_a_newer_go_is_refused_first() {
+fn module_for_a_newer_go_is_refused_where_none_can_be_fetched() {
     let Some(image) = Image::with_go() else {
         return;
     };
@@ -130,14 +130,90 @@ fn module_for_a_newer_go_is_refused_first() {
         )
         .source("main.go", TINY);
     let text = image.refuse(12);
+    for part in [
+        "assemble: the source needs Go 1.999 and this image has Go 1.",
+        "; a newer Go could not be fetched\n",
+        "\n  try: or build with a builder image that has Go 1.999 or newer\n",
+    ] {
+        assert!(text.contains(part), "{part}\n\n{text}");
+    }
+    let text = image.env("GOTOOLCHAIN", "local").refuse(12);
     assert!(
         text.starts_with("assemble: the source needs Go 1.999 and this image has Go 1."),
         "{text}"
     );
-    assert!(
-        text.contains("\n  try: build with a builder image that has Go 1.999 or newer\n"),
-        "{text}"
-    );
+}
+
+#[test]
+fn toolchain_that_is_only_preferred_does_not_have_to_be_fetched() {
+    let Some(image) = Image::with_go() else {
+        return;
+    };
+    let image = image
+        .source("go.mod", "module m\n\ngo 1.24\n")
+        .source(".tool-versions", "golang 1.999.1\n")
+        .source("main.go", TINY);
+    let outcome = image.script(Script::Assemble, &[]);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    let warning = "warning: .tool-versions prefers Go 1.999.1, which could not be fetched; Go 1.";
+    assert!(outcome.stderr.contains(warning), "{}", outcome.stderr);
+}
+
+#[test]
+fn newer_toolchain_is_fetched_once_and_saved() {
+    let Some(image) = Image::with_go() else {
+        return;
+    };
+    let Some(image) = image.online() else {
+        return;
+    };
+    let image = image
+        .source("go.mod", "module m\n\ngo 1.24\n\ntoolchain go1.27.0\n")
+        .source(
+            "main.go",
+            "package main\n\nimport \"runtime\"\n\nfunc main() { println(runtime.Version()) }\n",
+        )
+        .env("S2I_KEEP_CACHE", "true");
+    let text = image.assemble();
+    assert!(text.contains(" with Go 1.27.0\n"), "{text}");
+    assert_eq!(image.script(Script::Run, &[]).stderr, "go1.27.0\n");
+    fs::rename(image.path("app-root/cache"), image.path("tmp/artifacts")).unwrap();
+    let image = image.env("GOPROXY", "off");
+    let text = image.assemble();
+    assert!(text.contains(" with Go 1.27.0\n"), "{text}");
+}
+
+#[test]
+fn program_of_a_module_below_the_root_is_built() {
+    let Some(image) = Image::with_go() else {
+        return;
+    };
+    let controller =
+        "package main\n\nimport \"example.com/fleet/api\"\n\nfunc main() { println(api.Name) }\n";
+    let image = image
+        .source("go.mod", "module example.com/fleet\n\ngo 1.24\n")
+        .source("api/api.go", "package api\n\nconst Name = \"fleet\"\n")
+        .source("cmd/controller/go.mod", "module example.com/fleet/cmd/controller\n\ngo 1.24\n\nrequire example.com/fleet v0.0.0\n\nreplace example.com/fleet => ../../\n")
+        .source("cmd/controller/main.go", controller);
+    for target in ["", "./cmd/controller", "./..."] {
+        let image = Image::with_go()
+            .unwrap()
+            .source_of(&image)
+            .env("GO_TARGET", target);
+        let text = image.assemble();
+        assert_eq!(image.list("app-root/bin"), ["controller"], "{text}");
+        assert_eq!(image.script(Script::Run, &[]).stderr, "fleet\n");
+    }
+}
+
+#[test]
+fn only_program_is_built_wherever_it_is() {
+    for directory in ["cmd", "app/main"] {
+        let Some(image) = module() else { return };
+        let image = image.source(&format!("{directory}/main.go"), TINY);
+        image.assemble();
+        assert_eq!(image.script(Script::Run, &[]).stderr, "tiny\n");
+    }
 }
 
 #[test]
