@@ -41,6 +41,8 @@ pub(crate) enum Error {
     Command {
         command: String,
         status: String,
+        /// The end of what it has written.
+        output: String,
         advice: Vec<String>,
     },
     #[error("the file `{path}` holds the value of {variable}")]

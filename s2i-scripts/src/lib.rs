@@ -17,6 +17,8 @@
 //! | `site` | serving static sites |
 //! | `host` | the process: arguments, environment, streams, other programs, secrets |
 //! | `pins` | versions of tools in files of version managers |
+//! | `symptoms` | advice by the messages of tools that failed |
+//! | `globs` | patterns for names |
 //! | `directories` | the directories of a run |
 //! | `variables`, [`exit`] | the interface: environment variables and exit codes |
 //!
@@ -66,6 +68,7 @@ mod directories;
 mod error;
 pub mod exit;
 mod explain;
+mod globs;
 mod go;
 mod host;
 mod launch;
@@ -73,6 +76,7 @@ mod node;
 mod pins;
 mod scripts;
 mod site;
+mod symptoms;
 mod variables;
 
 use self::{assembly::Plan, directories::Directories, error::Error};

@@ -108,11 +108,13 @@ macro_rules! variables {
 
 variables! { GO:
     GO_TARGET, ASSEMBLE, ["BP_GO_TARGETS", "INSTALL_URL", "MAIN_PATH"] =>
-        "the main packages to build, relative to the source, such as `./cmd/web`, separated by commas, or `./...` for all; by default the root, else those below `cmd/`";
+        "the main packages to build, relative to the source, such as `./cmd/web`, separated by commas, or `./...` for all; by default the root, else those in `cmd`, else the only one";
     GO_LDFLAGS = "-s -w", ASSEMBLE, ["BP_GO_BUILD_LDFLAGS"] =>
         "flags for Go's linker, in place of the default; `{{.Version}}`, `{{.Commit}}` and `{{.Date}}` stand for those of the source";
     GO_TAGS, ASSEMBLE =>
         "build tags for Go, separated by commas";
+    GO_KEEP_FILES, ASSEMBLE, ["BP_KEEP_FILES"] =>
+        "the files and directories of the source that programs read when they run, such as `templates,static/*.css`; by default those that the code names and does not embed; `none` keeps none";
     GO_TEST = "false", ASSEMBLE =>
         "`true` runs the tests of the source, which must pass; needs an image with `go vet` in it";
     GOFLAGS, ASSEMBLE, ["BP_GO_BUILD_FLAGS"] =>

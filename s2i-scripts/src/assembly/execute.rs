@@ -35,6 +35,11 @@ pub(crate) fn perform(step: &Step, host: &mut Host<'_>) -> Result<(), Error> {
             fs::write(path.as_str(), content).map_err(Error::file("write", path))
         }
         Step::Move { from, to } => tree::move_tree(from.as_str().as_ref(), to.as_str().as_ref()),
+        Step::Keep { from, to, except } => {
+            let to = to.as_str().as_ref();
+            tree::move_tree(from.as_str().as_ref(), to)?;
+            tree::remove_ending(to, except)
+        }
         Step::Use { from, to } => tree::make_usable(from.as_str().as_ref(), to.as_str().as_ref()),
         Step::Install { from, to } => tree::install(from.as_str().as_ref(), to.as_str().as_ref()),
         Step::Link { path, target } => {

@@ -56,6 +56,12 @@ pub(crate) enum Step {
         from: ContainerPath,
         to: ContainerPath,
     },
+    /// Moves a file or a tree as [`Move`](Self::Move) does, without files whose names have this ending.
+    Keep {
+        from: ContainerPath,
+        to: ContainerPath,
+        except: &'static str,
+    },
     /// Makes a tree available at another path while the build runs, without a copy: by renaming it, or by a
     /// link where it lies in a mount.
     Use {
@@ -126,6 +132,9 @@ impl fmt::Display for Step {
             Self::MakeDirectory { path } => write!(f, "make {path}"),
             Self::Write { path, content } => write!(f, "write {path} {content:?}"),
             Self::Move { from, to } => write!(f, "move {from} -> {to}"),
+            Self::Keep { from, to, except } => {
+                write!(f, "keep {from} -> {to} without .{except}")
+            }
             Self::Use { from, to } => write!(f, "use {from} as {to}"),
             Self::Install { from, to } => write!(f, "install {from}/* -> {to}"),
             Self::Link { path, target } => write!(f, "link {path} -> {target}"),

@@ -86,6 +86,22 @@ pub(crate) fn make_usable(from: &Path, to: &Path) -> Result<(), Error> {
     move_tree(from, to)
 }
 
+/// Removes the files of a tree whose names have this ending, and directories that have nothing else.
+pub(crate) fn remove_ending(path: &Path, ending: &str) -> Result<(), Error> {
+    let data = stat(path)?;
+    if data.is_dir() {
+        for child in children(path)? {
+            remove_ending(&child, ending)?;
+        }
+        if children(path)?.is_empty() {
+            return remove(path);
+        }
+    } else if data.is_file() && path.extension().is_some_and(|known| known == ending) {
+        return remove(path);
+    }
+    Ok(())
+}
+
 fn is_mounted_apart(one: &Path, other: &Path) -> bool {
     let device = |path: &Path| fs::symlink_metadata(path).ok().map(|data| data.dev());
     device(one) != device(other)
@@ -266,6 +282,21 @@ mod tests {
         assert_eq!(fs::read_to_string(path("other/link")).unwrap(), "new");
         remove(&path("other/link")).unwrap();
         assert!(!is_there(&path("other/link")) && is_there(&path("other/lib/new")));
+    }
+
+    #[test]
+    fn files_with_an_ending_go_with_the_directories_that_have_nothing_else() {
+        let root = tempfile::tempdir().unwrap();
+        let path = |name: &str| root.path().join(name);
+        fs::create_dir_all(path("a/code")).unwrap();
+        for name in ["a/code/x.go", "a/x.go", "a/page.html", "a/go"] {
+            fs::write(path(name), "").unwrap();
+        }
+        remove_ending(root.path(), "go").unwrap();
+        assert_eq!(
+            children(&path("a")).unwrap(),
+            [path("a/go"), path("a/page.html")]
+        );
     }
 
     /// `/dev/shm` is a mount of its own on most machines.

@@ -5,7 +5,7 @@ use thiserror::Error as ThisError;
 use crate::{
     exit,
     explain::{Explanation, listed},
-    variables::GO_TARGET,
+    variables::{GO_TAGS, GO_TARGET},
 };
 
 /// The reason that a source of Go cannot be built.
@@ -22,6 +22,8 @@ pub(crate) enum Error {
     NoProgram {
         path: String,
         elsewhere: Vec<String>,
+        /// Main packages that build constraints leave out, with their words.
+        constrained: Vec<(String, String)>,
     },
     #[error("cgo is needed, and this image has no C compiler")]
     NeedsCgo { programs: Vec<String> },
@@ -50,6 +52,22 @@ impl Error {
                 .hint("let `assemble` reach a proxy of modules, from which it fetches a newer Go: GOPROXY, HTTPS_PROXY")
                 .hint(format!("or build with a builder image that has Go {needed} or newer"))
                 .hint("or lower the `go` line of go.mod, if the code allows it"),
+            Self::NoProgram {
+                elsewhere,
+                constrained,
+                ..
+            } if elsewhere.is_empty() && !constrained.is_empty() => {
+                let packages = constrained.iter();
+                let packages = packages.map(|(path, tag)| format!("{path} ({tag})"));
+                let packages: Vec<_> = packages.collect();
+                let tags: Vec<_> = constrained.iter().map(|(_, tag)| tag.clone()).collect();
+                Explanation::new(exit::NOT_RECOGNISED)
+                    .cause(format!(
+                        "build constraints leave out every `package main`: {}",
+                        packages.join(", ")
+                    ))
+                    .choose(GO_TAGS, &tags)
+            }
             Self::NoProgram { elsewhere, .. } => Explanation::new(exit::NOT_RECOGNISED)
                 .cause(match elsewhere[..] {
                     [] => "no package of the source is a `package main`".to_owned(),

@@ -3,11 +3,12 @@
 use std::{fs, path::Path};
 
 use super::{
-    Layout, ModFile, Origin, Request, Version,
+    Kept, Layout, ModFile, Origin, Request, Version,
     environment::Environment,
     layout::{FILES_NAME, import_comment},
     nested::{self, Nested},
     query::Query,
+    scan,
     toolchain::{self, LOCAL},
 };
 use crate::{
@@ -34,6 +35,9 @@ pub(crate) struct Facts {
     pub(crate) programs: Vec<Program>,
     /// Those that there would be with a C compiler, if there are no others.
     pub(crate) cgo_programs: Vec<Program>,
+    /// The directories of main packages with build constraints, where there are no others, with the words of these.
+    pub(crate) constrained: Vec<(String, String)>,
+    pub(crate) kept: Kept,
     pub(crate) caches: Caches,
     pub(crate) origin: Origin,
     pub(crate) procfile: Option<String>,
@@ -95,8 +99,12 @@ pub(crate) fn gather(
     environment.build_cache = cache::plain(&format!("build-{version}-{}", platform.trim()));
     let caches = Caches::find(&environment.caches(), dirs)?;
     let (programs, cgo_programs) = programs(&query, &environment, &module, &nested, host)?;
+    let scan = scan::read(source);
+    let kept = Kept::find(source, &scan, request.keep.as_deref())?;
     let has = |program| host.find(program).is_some();
     Ok(Facts {
+        constrained: scan.constrained.into_iter().collect(),
+        kept,
         programs,
         cgo_programs,
         toolchain: Version::parse(version),

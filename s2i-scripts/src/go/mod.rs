@@ -6,18 +6,20 @@ mod environment;
 mod error;
 pub(crate) mod facts;
 mod flags;
+mod kept;
 mod layout;
 pub(crate) mod modfile;
 mod nested;
 mod plan;
 mod query;
 mod request;
+mod scan;
 mod template;
 mod toolchain;
 mod version;
 
 pub(crate) use self::diagnose::diagnose;
 pub(crate) use self::{
-    error::Error, facts::Facts, layout::Layout, modfile::ModFile, plan::plan, request::Request,
-    template::Origin, toolchain::Toolchain, version::Version,
+    error::Error, facts::Facts, kept::Kept, layout::Layout, modfile::ModFile, plan::plan,
+    request::Request, template::Origin, toolchain::Toolchain, version::Version,
 };

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use s2i_core::ContainerPath;
 
-use super::{Toolchain, layout::is_import_path};
+use super::{Toolchain, flags, layout::is_import_path};
 use crate::{Directories, Error, Host, assembly::cache, variables};
 
 /// The request of the user, from the environment.
@@ -18,6 +18,8 @@ pub(crate) struct Request {
     pub(crate) goflags: Option<String>,
     pub(crate) import: Option<String>,
     pub(crate) toolchain: Toolchain,
+    /// The patterns of [`variables::GO_KEEP_FILES`].
+    pub(crate) keep: Option<Vec<String>>,
     pub(crate) test: bool,
     pub(crate) compress: bool,
     /// [`variables::GOPRIVATE`] is set.
@@ -53,15 +55,17 @@ impl Request {
                 "it is not an import path such as `example.com/shop`",
             ));
         }
+        let list = |text: &str| {
+            let items = text.split([',', ':', ' ']).filter(|item| !item.is_empty());
+            items.map(str::to_owned).collect::<Vec<_>>()
+        };
         let targets = host.variable(variables::GO_TARGET)?.unwrap_or_default();
-        let targets = targets
-            .split([',', ':', ' '])
-            .filter(|target| !target.is_empty());
         Ok(Self {
-            targets: targets.map(str::to_owned).collect(),
+            targets: list(targets),
+            keep: host.variable(variables::GO_KEEP_FILES)?.map(list),
             ldflags: host.text(variables::GO_LDFLAGS)?,
             tags: host.text(variables::GO_TAGS)?,
-            goflags: host.text(variables::GOFLAGS)?,
+            goflags: flags::read(host)?,
             import,
             toolchain: Toolchain::read(host)?,
             test: host.switch(variables::GO_TEST, false)?,

@@ -176,7 +176,7 @@ impl<'io> Host<'io> {
             .args(&invocation.args)
             .envs(&invocation.env)
             .current_dir(invocation.directory.as_str());
-        let (status, text) =
+        let (status, text, tail) =
             process::run(&mut command, output, &mut self.console).map_err(|source| {
                 let program = invocation.program.clone();
                 Error::Start { program, source }
@@ -187,6 +187,7 @@ impl<'io> Host<'io> {
         Err(Error::Command {
             command: invocation.command_line(),
             status: status.to_string(),
+            output: tail,
             advice: invocation.advice.clone(),
         })
     }

@@ -1,6 +1,7 @@
 //! Running a command so that every line of its output passes the console.
 
 use std::{
+    collections::VecDeque,
     io::{self, BufRead as _, BufReader, Read},
     process::{Command, ExitStatus, Stdio},
     sync::mpsc::{self, RecvTimeoutError, Sender},
@@ -16,6 +17,10 @@ const POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// The time in which output may still come after the command has ended: it may have left a process behind
 /// that keeps the stream open.
 const OUTPUT_GRACE: Duration = Duration::from_millis(500);
+
+/// The number of lines, and of bytes of each line, that are kept of the end of the output.
+const TAIL_LINES: usize = 400;
+const TAIL_WIDTH: usize = 2000;
 
 /// The stream that a line goes to.
 #[derive(Clone, Copy)]
@@ -35,12 +40,13 @@ pub(super) enum Output {
     Quiet,
 }
 
-/// Runs the command to its end.
+/// Runs the command to its end. Returns its status, its standard output where that is collected, and the last lines of
+/// both streams.
 pub(super) fn run(
     command: &mut Command,
     output: Output,
     console: &mut Console<'_>,
-) -> io::Result<(ExitStatus, String)> {
+) -> io::Result<(ExitStatus, String, String)> {
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -54,9 +60,17 @@ pub(super) fn run(
         pump(stream, Stream::Err, sender);
     }
     let mut collected = String::new();
+    let mut tail = VecDeque::new();
     let mut end: Option<Instant> = None;
     while end.is_none_or(|end| end.elapsed() <= OUTPUT_GRACE) {
-        match lines.recv_timeout(POLL_INTERVAL) {
+        let received = lines.recv_timeout(POLL_INTERVAL);
+        if let Ok((_, line)) = &received {
+            if tail.len() == TAIL_LINES {
+                tail.pop_front();
+            }
+            tail.push_back(line.chars().take(TAIL_WIDTH).collect::<String>());
+        }
+        match received {
             Ok((Stream::Out, line)) if output == Output::Shown => console.line(line),
             Ok((Stream::Out, line)) => {
                 collected.push_str(&line);
@@ -71,7 +85,8 @@ pub(super) fn run(
             end = child.try_wait()?.map(|_| Instant::now());
         }
     }
-    Ok((child.wait()?, collected))
+    let tail = Vec::from(tail).join("\n");
+    Ok((child.wait()?, collected, tail))
 }
 
 /// Reads lines on a thread of its own, which ends with the stream.

@@ -67,7 +67,15 @@ pub(crate) fn program(
     command.args.extend(words.into_iter().map(OsString::from));
     command.args.extend_from_slice(args);
     command.env.extend(port(host)?);
+    command.directory = files(dirs);
     Ok(Launch::Exec(command))
+}
+
+/// Returns the directory with the files that programs read when they run, if there are any.
+fn files(dirs: &Directories) -> Option<PathBuf> {
+    let path = PathBuf::from(dirs.app().as_str());
+    let mut entries = fs::read_dir(&path).ok()?;
+    entries.next().is_some().then_some(path)
 }
 
 /// Returns the command of the requested process, where a Procfile has it.

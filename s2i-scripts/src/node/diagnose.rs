@@ -12,7 +12,7 @@ use crate::{Directories, assembly::tree, explain::abbreviated};
 const GYP_FILE: &str = "binding.gyp";
 
 /// Returns advice about a build that has failed.
-pub(crate) fn diagnose(facts: &Facts, dirs: &Directories) -> Vec<String> {
+pub(crate) fn diagnose(facts: &Facts, _output: &str, dirs: &Directories) -> Vec<String> {
     if facts.has_compiler {
         return Vec::new();
     }

@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 use super::{Error as NodeError, Manifest, settings};
-use crate::Error;
+use crate::{Error, globs::matches};
 
 /// The depth to which patterns with `**` look.
 const MAX_DEPTH: usize = 8;
@@ -215,18 +215,6 @@ fn subdirectories(path: &Path) -> Vec<String> {
     names
         .filter(|name| name != "node_modules" && !name.starts_with('.'))
         .collect()
-}
-
-/// Returns whether a name matches a pattern, in which `*` is anything.
-fn matches(pattern: &str, name: &str) -> bool {
-    match pattern.split_once('*') {
-        None => pattern == name,
-        Some((before, after)) => name.strip_prefix(before).is_some_and(|rest| {
-            (0..=rest.len())
-                .filter(|&start| rest.is_char_boundary(start))
-                .any(|start| matches(after, &rest[start..]))
-        }),
-    }
 }
 
 #[cfg(test)]

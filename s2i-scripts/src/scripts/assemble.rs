@@ -8,7 +8,7 @@ use crate::{
     assembly::{execute, tree},
     binary,
     detect::{self, Recipe},
-    go, node,
+    go, node, symptoms,
 };
 
 /// Builds the application.
@@ -16,7 +16,7 @@ pub(super) fn assemble(host: &mut Host<'_>) -> Result<(), Error> {
     with_scratch(host, |dirs, host| {
         let start = Instant::now();
         host.console.phase("Looking at the source");
-        let (plan, facts) = plan(dirs, host)?;
+        let (plan, facts) = plan(dirs, host).map_err(with_symptoms)?;
         for reason in &plan.reasons {
             host.console.detail(reason);
         }
@@ -25,8 +25,9 @@ pub(super) fn assemble(host: &mut Host<'_>) -> Result<(), Error> {
         }
         host.console.elapsed(start.elapsed());
         execute::execute(&plan, host).map_err(|mut err| {
-            if let Error::Command { advice, .. } = &mut err {
-                advice.extend(facts.diagnose(dirs, host));
+            if let Error::Command { advice, output, .. } = &mut err {
+                let found = facts.diagnose(output, dirs, host);
+                advice.extend(found);
             }
             err
         })?;
@@ -34,6 +35,14 @@ pub(super) fn assemble(host: &mut Host<'_>) -> Result<(), Error> {
             .phase(&format!("The application is {}", plan.application));
         start::report(host)
     })
+}
+
+/// Adds advice to the error of a command that was to find out a fact.
+fn with_symptoms(mut err: Error) -> Error {
+    if let Error::Command { advice, output, .. } = &mut err {
+        advice.extend(symptoms::advice(output));
+    }
+    err
 }
 
 /// Prints the plan as JSON, without executing it.
@@ -55,10 +64,10 @@ enum Facts {
 
 impl Facts {
     /// Returns advice about a command that has failed.
-    fn diagnose(&self, dirs: &Directories, host: &mut Host<'_>) -> Vec<String> {
+    fn diagnose(&self, output: &str, dirs: &Directories, host: &mut Host<'_>) -> Vec<String> {
         match self {
-            Self::Go(facts) => go::diagnose(&facts.0, &facts.1, dirs, host),
-            Self::Node(facts) => node::diagnose(facts, dirs),
+            Self::Go(facts) => go::diagnose(&facts.0, &facts.1, output, dirs, host),
+            Self::Node(facts) => node::diagnose(facts, output, dirs),
             Self::Binary => Vec::new(),
         }
     }

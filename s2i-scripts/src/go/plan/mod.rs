@@ -68,7 +68,7 @@ pub(crate) fn plan(facts: &Facts, request: &Request, dirs: &Directories) -> Resu
     Ok(Plan {
         recipe: "go",
         reasons: reasons(facts, &programs),
-        warnings: facts.warnings.clone(),
+        warnings: warnings(facts),
         application: match &outputs[..] {
             [only] => only.clone(),
             _ => bin,
@@ -165,6 +165,7 @@ fn install(
         content: content.clone(),
     });
     let mut steps: Vec<_> = procfile.into_iter().collect();
+    steps.extend(kept(facts, dirs));
     let upx = facts.upx.as_ref().filter(|_| request.compress);
     for output in outputs {
         steps.extend(upx.map(|upx| {
@@ -184,6 +185,26 @@ fn install(
     if request.keep_cache {
         let caches = facts.environment.caches();
         steps.extend(cache::finish(&caches, request.cache_limit, dirs));
+    }
+    steps
+}
+
+/// Returns the steps that keep files which programs read when they run, in the directory in which they run.
+fn kept(facts: &Facts, dirs: &Directories) -> Vec<Step> {
+    let paths = facts.kept.paths.iter();
+    let mut steps: Vec<_> = paths
+        .filter_map(|path| {
+            let (from, to) = (dirs.source.join(path).ok()?, dirs.app().join(path).ok()?);
+            Some(if facts.kept.is_requested {
+                Step::Move { from, to }
+            } else {
+                let except = "go";
+                Step::Keep { from, to, except }
+            })
+        })
+        .collect();
+    if !steps.is_empty() {
+        steps.push(Step::Share { path: dirs.app() });
     }
     steps
 }
@@ -210,6 +231,17 @@ fn reasons(facts: &Facts, programs: &[Chosen]) -> Vec<String> {
             "building package{plural} {packages} with Go {present}"
         ));
     }
+    if !facts.kept.paths.is_empty() {
+        let reason = if facts.kept.is_requested {
+            "GO_KEEP_FILES"
+        } else {
+            "the code"
+        };
+        reasons.push(format!(
+            "files for programs that run: {}, because {reason} names them",
+            facts.kept.paths.join(", ")
+        ));
+    }
     for program in programs.iter().filter(|program| program.module != ROOT) {
         reasons.push(format!(
             "{} is of the module in {}",
@@ -218,6 +250,20 @@ fn reasons(facts: &Facts, programs: &[Chosen]) -> Vec<String> {
     }
     reasons.extend(facts.caches.reasons());
     reasons
+}
+
+/// Returns warnings about the result.
+fn warnings(facts: &Facts) -> Vec<String> {
+    let mut warnings = facts.warnings.clone();
+    let left = &facts.kept.left;
+    if !left.is_empty() {
+        warnings.push(format!(
+            "only the program stays, and these are left out: {}; if it reads them when it runs, keep them with `-e GO_KEEP_FILES={}`",
+            left.join(", "),
+            left.join(",")
+        ));
+    }
+    warnings
 }
 
 #[cfg(test)]

@@ -94,6 +94,7 @@ fn default<'a>(facts: &'a Facts, dirs: &Directories) -> Result<Vec<&'a Program>,
         return Err(Error::NoProgram {
             path: dirs.source.to_string(),
             elsewhere: directories(facts),
+            constrained: facts.constrained.clone(),
         });
     }
     Ok(found)

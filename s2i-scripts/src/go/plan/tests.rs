@@ -7,7 +7,7 @@ use crate::{
         testing::{directories, render},
     },
     explain::Explanation,
-    go::{ModFile, Origin, Version, environment::Environment, facts::Program},
+    go::{Kept, ModFile, Origin, Version, environment::Environment, facts::Program},
 };
 
 /// Programs are directories; their import paths are those of the module.
@@ -35,6 +35,8 @@ fn facts(layout: Layout, module: &str, programs: &[&str]) -> Facts {
         warnings: Vec::new(),
         programs: programs.iter().map(program).collect(),
         cgo_programs: Vec::new(),
+        constrained: Vec::new(),
+        kept: Kept::default(),
         module,
         caches: Caches::default(),
         origin: Origin::default(),
