@@ -5,7 +5,11 @@ use std::{fmt::Write as _, io};
 use s2i_core::{ErrorChain, Script};
 use thiserror::Error as ThisError;
 
-use crate::{binary, exit, explain::Explanation, go, launch, node};
+use crate::{
+    binary, exit,
+    explain::{Explanation, abbreviated},
+    go, launch, node,
+};
 
 /// The error that stopped a script.
 ///
@@ -44,6 +48,13 @@ pub(crate) enum Error {
         /// The end of what it has written.
         output: String,
         advice: Vec<String>,
+    },
+    #[error("the build has not made what the image would run: there is no `{}`", expected.join("` or `"))]
+    NoOutput {
+        expected: Vec<String>,
+        /// Directories that have an index.
+        sites: Vec<String>,
+        advice: Option<String>,
     },
     #[error("the file `{path}` holds the value of {variable}")]
     SecretLeft { path: String, variable: String },
@@ -133,6 +144,22 @@ impl Error {
                 cause: Some("its output above has the reason".into()),
                 hints: advice.clone(),
             },
+            Self::NoOutput { sites, advice, .. } => {
+                let explanation = Explanation {
+                    hints: advice.iter().cloned().collect(),
+                    ..Explanation::new(exit::NO_APPLICATION)
+                };
+                let explanation = match sites.first() {
+                    Some(_) => explanation.cause(format!("an index is in {}", abbreviated(sites))),
+                    None => explanation,
+                };
+                explanation
+                    .hint(format!(
+                        "name the directory of a site, for example `-e NODE_STATIC_DIR={}`",
+                        sites.first().map_or("dist", String::as_str)
+                    ))
+                    .hint("or the command that starts a server, for example `-e NODE_CMD='node dist/server.js'`")
+            }
             Self::SecretLeft { variable, .. } => Explanation::new(exit::SECRET)
                 .cause("all users of the image could read it")
                 .hint(format!(

@@ -148,6 +148,8 @@ variables! { NODE:
         "the package of a workspace that is the application, by its name or its directory";
     NODE_STATIC_DIR, ASSEMBLE, ["RAILPACK_SPA_OUTPUT_DIR", "NIXPACKS_SPA_OUT_DIR"] =>
         "the directory that the build script makes a static site in; the image then holds only the site";
+    NODE_STRICT_LOCK = "false", ASSEMBLE =>
+        "`true` makes a lock file that does not fit package.json an error; otherwise it is followed as far as it fits, with a warning";
     NODE_PRUNE = "true", ASSEMBLE =>
         "`false` keeps development dependencies in a production image";
     NPM_MIRROR, ASSEMBLE =>

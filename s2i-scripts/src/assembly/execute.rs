@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{Plan, Step, install_output, search, tree};
-use crate::{Error, Host};
+use crate::{Error, Host, node::modules, symptoms::has_word};
 
 /// Performs every phase, and shows the steps and the time that they took.
 pub(crate) fn execute(plan: &Plan, host: &mut Host<'_>) -> Result<(), Error> {
@@ -16,7 +16,11 @@ pub(crate) fn execute(plan: &Plan, host: &mut Host<'_>) -> Result<(), Error> {
         let start = Instant::now();
         host.console.phase(&phase.title);
         for step in &phase.steps {
-            if let Step::Run(invocation) = step {
+            if let Step::Run(invocation)
+            | Step::RunOr {
+                first: invocation, ..
+            } = step
+            {
                 host.console.detail(invocation.command_line());
             }
             perform(step, host)?;
@@ -48,12 +52,28 @@ pub(crate) fn perform(step: &Step, host: &mut Host<'_>) -> Result<(), Error> {
             symlink(target, path.as_str()).map_err(Error::file("link", path))
         }
         Step::Run(invocation) => host.run(invocation),
-        Step::InstallOutput {
-            output,
-            root,
-            assets,
-            procfile,
-        } => install_output::install_output(output, root, assets, procfile.as_deref(), host),
+        Step::RunOr {
+            first,
+            texts,
+            warning,
+            otherwise,
+        } => match host.run(first) {
+            Err(Error::Command { output, .. })
+                if texts.iter().any(|text| has_word(&output, text)) =>
+            {
+                host.console.note(format_args!("warning: {warning}"));
+                host.console.detail(otherwise.command_line());
+                host.run(otherwise)
+            }
+            result => result,
+        },
+        Step::InstallOutput(outputs) => install_output::install_output(outputs, host),
+        Step::PruneModules { root, packages } => {
+            let packages = packages.iter().map(|path| PathBuf::from(path.as_str()));
+            modules::prune(root.as_str().as_ref(), &packages.collect::<Vec<_>>())
+        }
+        Step::CheckLinks { root } => modules::check_links(root.as_str().as_ref()),
+        Step::RemoveLinks { root } => modules::remove_dangling(root.as_str().as_ref()),
         Step::Remove { path } => tree::remove(path.as_str().as_ref()),
         Step::Purge { path, variables } => {
             let holders = holders(path.as_str().as_ref(), variables, host)?;

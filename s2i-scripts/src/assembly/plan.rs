@@ -79,17 +79,30 @@ pub(crate) enum Step {
         target: String,
     },
     Run(Invocation),
-    /// Replaces the content of a directory with the output that the build has made below it.
-    InstallOutput {
-        output: ContainerPath,
-        root: ContainerPath,
-        /// Other trees that belong to the output.
-        assets: Vec<Asset>,
-        /// The content of a Procfile, where the output alone does not show how it starts.
-        procfile: Option<String>,
+    /// Runs a command, and another one, after a warning, where the first has failed with one of these texts.
+    RunOr {
+        first: Invocation,
+        texts: &'static [&'static str],
+        warning: String,
+        otherwise: Invocation,
     },
+    /// Replaces the content of a directory with the first output that the build has made below it.
+    InstallOutput(Outputs),
     Remove {
         path: ContainerPath,
+    },
+    /// Removes the installed packages for Node.js that these packages of the source do not need in production.
+    PruneModules {
+        root: ContainerPath,
+        packages: Vec<ContainerPath>,
+    },
+    /// Fails when an installed package for Node.js is a link to nothing.
+    CheckLinks {
+        root: ContainerPath,
+    },
+    /// Removes the installed packages for Node.js that are links to nothing.
+    RemoveLinks {
+        root: ContainerPath,
     },
     /// Removes the files of a cache that hold the value of a variable; the tools make them again.
     Purge {
@@ -119,6 +132,33 @@ pub(crate) enum Step {
     },
 }
 
+/// Outputs that a build may make, the best first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Outputs {
+    /// The directory whose content the output replaces.
+    pub(crate) root: ContainerPath,
+    pub(crate) list: Vec<Replacement>,
+    /// It is an error if there is none.
+    pub(crate) is_needed: bool,
+    /// What to do then, where the tool is known for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) advice: Option<String>,
+}
+
+/// An output of a build.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Replacement {
+    pub(crate) path: ContainerPath,
+    /// The file in it without which it is not complete.
+    pub(crate) entry: Option<String>,
+    /// Other trees that belong to it.
+    pub(crate) assets: Vec<Asset>,
+    /// The content of a Procfile, where the output alone does not show how it starts.
+    pub(crate) procfile: Option<String>,
+    /// It needs the rest, and stays where it is; only the Procfile is added.
+    pub(crate) stays: bool,
+}
+
 /// A tree that is moved into the output of a build.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Asset {
@@ -138,28 +178,21 @@ impl fmt::Display for Step {
             Self::Use { from, to } => write!(f, "use {from} as {to}"),
             Self::Install { from, to } => write!(f, "install {from}/* -> {to}"),
             Self::Link { path, target } => write!(f, "link {path} -> {target}"),
-            Self::Run(invocation) => {
-                write!(f, "in {}", invocation.directory)?;
-                invocation
-                    .env
-                    .iter()
-                    .try_for_each(|(name, value)| write!(f, " {name}={}", quote(value)))?;
-                write!(f, " {}", invocation.command_line())
-            }
-            Self::InstallOutput {
-                output,
-                root,
-                assets,
-                procfile,
+            Self::Run(invocation) => write_command(f, invocation),
+            Self::RunOr {
+                first, otherwise, ..
             } => {
-                write!(f, "install output {output} -> {root}")?;
-                assets
-                    .iter()
-                    .try_for_each(|asset| write!(f, ", {} -> {}", asset.from, asset.to))?;
-                procfile
-                    .iter()
-                    .try_for_each(|text| write!(f, ", Procfile {text:?}"))
+                write_command(f, first)?;
+                write!(f, " || {}", otherwise.command_line())
             }
+            Self::InstallOutput(outputs) => outputs.fmt(f),
+            Self::PruneModules { root, packages } => {
+                write!(f, "prune {root} for")?;
+                let mut packages = packages.iter();
+                packages.try_for_each(|path| write!(f, " {path}"))
+            }
+            Self::CheckLinks { root } => write!(f, "check links of {root}"),
+            Self::RemoveLinks { root } => write!(f, "remove links of {root} to nothing"),
             Self::Remove { path } => write!(f, "remove {path}"),
             Self::Purge { path, variables } => {
                 write!(f, "purge {path} of {}", variables.join(", "))
@@ -171,5 +204,40 @@ impl fmt::Display for Step {
             Self::Seal { path, epoch } => write!(f, "seal {path} @{epoch}"),
             Self::Share { path } => write!(f, "share {path}"),
         }
+    }
+}
+
+fn write_command(f: &mut fmt::Formatter<'_>, invocation: &Invocation) -> fmt::Result {
+    write!(f, "in {}", invocation.directory)?;
+    let mut env = invocation.env.iter();
+    env.try_for_each(|(name, value)| write!(f, " {name}={}", quote(value)))?;
+    write!(f, " {}", invocation.command_line())
+}
+
+impl fmt::Display for Outputs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, output) in self.list.iter().enumerate() {
+            let verb = match (index, output.stays) {
+                (0, false) => "install output",
+                (_, false) => ", else",
+                (0, true) => "start output",
+                (_, true) => ", else start",
+            };
+            write!(f, "{verb} {}", output.path)?;
+            if let Some(entry) = &output.entry {
+                write!(f, " with {entry}")?;
+            }
+            for asset in &output.assets {
+                write!(f, ", {} -> {}", asset.from, asset.to)?;
+            }
+            if let Some(text) = &output.procfile {
+                write!(f, ", Procfile {text:?}")?;
+            }
+        }
+        write!(f, " -> {}", self.root)?;
+        if self.is_needed {
+            f.write_str(", or fail")?;
+        }
+        Ok(())
     }
 }

@@ -4,8 +4,25 @@ use std::collections::BTreeMap;
 
 use s2i_core::ContainerPath;
 
-use super::{Facts, Request, facts::Tool, manager::Manager, request::DEVELOPMENT};
-use crate::{Directories, assembly::cache, directories::below, host::Invocation};
+use super::{Facts, Request, diagnose::DRIFT, facts::Tool, manager::Manager, request::DEVELOPMENT};
+use crate::{
+    Directories,
+    assembly::{Step, cache},
+    directories::below,
+    host::Invocation,
+    variables,
+};
+
+/// The role of the lock file in an installation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lock {
+    /// There is none.
+    None,
+    /// It must fit package.json.
+    Strict,
+    /// It is followed as far as it fits.
+    Lenient,
+}
 
 /// The commands of a build.
 pub(super) struct Commands<'a> {
@@ -36,19 +53,43 @@ impl Commands<'_> {
         })
     }
 
-    /// Installs the packages of the source, with those for development unless `production` is set.
-    pub(super) fn install(&self, production: bool) -> Invocation {
-        let has_lock = self.facts.choice.lock.is_some();
+    /// Installs the packages of the source, with those for development unless `production` is set. A lock file that
+    /// does not fit is followed as far as it does, unless the user objects.
+    pub(super) fn install(&self, production: bool) -> Step {
+        let Some(lock) = self.facts.choice.lock else {
+            return Step::Run(self.install_as(production, Lock::None));
+        };
+        let first = self.install_as(production, Lock::Strict);
+        if self.request.strict_lock {
+            return Step::Run(first);
+        }
+        let program = self.facts.choice.manager.program();
+        Step::RunOr {
+            first,
+            texts: &DRIFT,
+            warning: format!(
+                "{lock} DOES NOT FIT package.json. The packages that it lacks are installed in whatever version the registry \
+                 has now, so this build cannot be repeated. Run `{program} install`, and commit {lock}. \
+                 {}=true makes this an error",
+                variables::NODE_STRICT_LOCK
+            ),
+            otherwise: self.install_as(production, Lock::Lenient),
+        }
+    }
+
+    fn install_as(&self, production: bool, lock: Lock) -> Invocation {
+        let has_lock = lock == Lock::Strict;
         let manager = self.facts.choice.manager;
-        let args: &[&str] = match (manager, has_lock) {
-            (Manager::Npm, true) => &["ci"],
-            (Manager::Npm, false) => &["install"],
-            (Manager::Pnpm, true) => &["install", "--frozen-lockfile"],
-            (Manager::Pnpm, false) => &["install", "--no-frozen-lockfile"],
-            (Manager::Yarn, true) => &["install", "--frozen-lockfile", "--non-interactive"],
-            (Manager::Yarn, false) => &["install", "--no-lockfile", "--non-interactive"],
-            (Manager::Berry, true) => &["install", "--immutable"],
-            (Manager::Berry, false) => &["install", "--no-immutable"],
+        let args: &[&str] = match (manager, lock) {
+            (Manager::Npm, Lock::Strict) => &["ci"],
+            (Manager::Npm, Lock::None | Lock::Lenient) => &["install"],
+            (Manager::Pnpm, Lock::Strict) => &["install", "--frozen-lockfile"],
+            (Manager::Pnpm, Lock::None | Lock::Lenient) => &["install", "--no-frozen-lockfile"],
+            (Manager::Yarn, Lock::Strict) => &["install", "--frozen-lockfile", "--non-interactive"],
+            (Manager::Yarn, Lock::Lenient) => &["install", "--non-interactive"],
+            (Manager::Yarn, Lock::None) => &["install", "--no-lockfile", "--non-interactive"],
+            (Manager::Berry, Lock::Strict) => &["install", "--immutable"],
+            (Manager::Berry, Lock::None | Lock::Lenient) => &["install", "--no-immutable"],
         };
         let kind: &[&str] = match (manager, production) {
             (Manager::Npm, false) => &["--include=dev"],
@@ -67,19 +108,7 @@ impl Commands<'_> {
         } else {
             DEVELOPMENT
         };
-        let mut invocation = self.invocation(&[args, kind].concat(), env, self.dirs.app());
-        if let Some(lock) = self.facts.choice.lock {
-            let program = manager.program();
-            invocation.advice.push(format!(
-                "if {lock} does not fit package.json: run `{program} install`, and commit {lock}"
-            ));
-        }
-        if self.request.has_token {
-            invocation.advice.push(
-                "if the registry refuses NPM_TOKEN: where it wants user and password, give them base64-encoded with NPM_AUTH".into(),
-            );
-        }
-        invocation
+        self.invocation(&[args, kind].concat(), env, self.dirs.app())
     }
 
     /// Runs a script of a package.
@@ -115,18 +144,8 @@ impl Commands<'_> {
                 "--offline",
                 "--config.modules-cache-max-age=0",
             ],
-            (Manager::Yarn, _) => vec![
-                "install",
-                "--production",
-                if self.facts.choice.lock.is_some() {
-                    "--frozen-lockfile"
-                } else {
-                    "--no-lockfile"
-                },
-                "--ignore-scripts",
-                "--prefer-offline",
-                "--non-interactive",
-            ],
+            // A second installation would undo what scripts have changed in the packages.
+            (Manager::Yarn, _) => return None,
             (Manager::Berry, package) => {
                 if self.major()? < 4 {
                     return None;

@@ -1,21 +1,138 @@
-//! Advice about installations that have failed, beside the messages of the package manager.
+//! Advice about installations and builds that have failed, by the messages of package managers and shells.
 
 use std::{
     fs,
     path::{Path, PathBuf},
 };
 
-use super::Facts;
-use crate::{Directories, assembly::tree, explain::abbreviated};
+use super::{Facts, Request};
+use crate::{
+    Directories,
+    assembly::tree,
+    explain::abbreviated,
+    symptoms::{self, has_word},
+};
 
 /// The file that makes a package a native add-on, which is compiled.
 const GYP_FILE: &str = "binding.gyp";
 
-/// Returns advice about a build that has failed.
-pub(crate) fn diagnose(facts: &Facts, _output: &str, dirs: &Directories) -> Vec<String> {
-    if facts.has_compiler {
-        return Vec::new();
+/// Returns advice about a build that has failed with this output.
+pub(crate) fn diagnose(
+    facts: &Facts,
+    request: &Request,
+    output: &str,
+    dirs: &Directories,
+) -> Vec<String> {
+    let mut advice: Vec<_> = symptoms::advice(output).into_iter().collect();
+    if request.has_token && LOGIN.iter().any(|code| has_word(output, code)) {
+        advice.push(
+            "if the registry refuses NPM_TOKEN: where it wants user and password, give them base64-encoded with NPM_AUTH".into(),
+        );
     }
+    if let Some(lock) = facts.choice.lock.filter(|_| is_lock_drifted(output)) {
+        let program = facts.choice.manager.program();
+        advice.push(format!(
+            "{lock} does not fit package.json: run `{program} install`, and commit {lock}"
+        ));
+    }
+    let codes = CODES.iter();
+    let known = codes.filter(|(codes, _)| codes.iter().any(|code| has_word(output, code)));
+    advice.extend(known.map(|(_, text)| (*text).to_owned()));
+    advice.extend(missing_program(output).map(|program| {
+        format!(
+            "`{program}` is neither in the image nor a program of an installed package: name its package in package.json"
+        )
+    }));
+    if !facts.has_compiler && COMPILATION.iter().any(|text| output.contains(text)) {
+        advice.extend(compiler(facts, dirs));
+    }
+    advice
+}
+
+/// Codes of registries that refuse a login; some have nothing for strangers.
+const LOGIN: [&str; 5] = ["E401", "E403", "E404", "ENEEDAUTH", "ERR_PNPM_FETCH_401"];
+
+/// Codes of package managers, each with what to do.
+const CODES: &[(&[&str], &str)] = &[
+    (
+        &[
+            "EBADENGINE",
+            "ERR_PNPM_UNSUPPORTED_ENGINE",
+            "ERR_PNPM_BAD_PM_VERSION",
+        ],
+        "a package is for other versions of Node.js or of the package manager: build with an image that has one of them, or name the package manager with NODE_PACKAGE_MANAGER",
+    ),
+    (
+        &["EBADDEVENGINES"],
+        "`devEngines` of package.json wants another tool: name the package manager with NODE_PACKAGE_MANAGER, or build with an image that has the wanted Node.js",
+    ),
+    (
+        &[
+            "E404",
+            "ETARGET",
+            "ERR_PNPM_FETCH_404",
+            "ERR_PNPM_NO_MATCHING_VERSION",
+        ],
+        "the registry does not have a package or a version: correct its name in package.json, or name the registry that has it in .npmrc or with NPM_MIRROR",
+    ),
+    (
+        &["ERESOLVE", "ERR_PNPM_PEER_DEP_ISSUES"],
+        "packages want other versions of each other: change them in package.json, or set `legacy-peer-deps=true` in .npmrc as the author's own installation may have",
+    ),
+    (
+        &["EINTEGRITY", "ERR_PNPM_TARBALL_INTEGRITY", "YN0018"],
+        "a package is not the one that the lock file has the digest of: a registry or a proxy may have changed it",
+    ),
+    (
+        &["ERR_PNPM_IGNORED_BUILDS"],
+        "pnpm runs build scripts only of approved packages: run `pnpm approve-builds`, and commit pnpm-workspace.yaml",
+    ),
+    (
+        &["spawn git", "ERR_PNPM_GIT_RESOLVE"],
+        "a dependency is a Git address, and this image has no `git`: use a version of the registry, or the address of an archive",
+    ),
+    (
+        &["heap out of memory", "ELIFECYCLE 137"],
+        "Node.js had too little memory: give the build more, and its share of it with `-e NODE_OPTIONS=--max-old-space-size=4096`",
+    ),
+];
+
+/// Texts of tools that compile native add-ons.
+const COMPILATION: [&str; 5] = [
+    "gyp ERR!",
+    "npm error gyp",
+    "node-gyp",
+    "make: not found",
+    "prebuild-install warn",
+];
+
+/// Texts of package managers about a lock file that does not fit package.json.
+pub(super) const DRIFT: [&str; 4] = [
+    "EUSAGE",
+    "ERR_PNPM_OUTDATED_LOCKFILE",
+    "Your lockfile needs to be updated",
+    "YN0028",
+];
+
+fn is_lock_drifted(output: &str) -> bool {
+    DRIFT.iter().any(|code| has_word(output, code))
+}
+
+/// Returns the program that a shell has not found.
+fn missing_program(output: &str) -> Option<&str> {
+    output.lines().find_map(|line| {
+        let line = line.trim();
+        let name = match line.strip_suffix(": command not found") {
+            Some(before) => before.rsplit(": ").next()?,
+            None => line.strip_suffix(": not found")?.rsplit(": ").next()?,
+        };
+        let is_name = |c: char| c.is_ascii_alphanumeric() || "-_.@/".contains(c);
+        (!name.is_empty() && name.chars().all(is_name)).then_some(name)
+    })
+}
+
+/// Returns advice about packages that have to be compiled.
+fn compiler(facts: &Facts, dirs: &Directories) -> Vec<String> {
     let app = Path::new(dirs.app().as_str()).to_owned();
     let mut found = addons(&app);
     found.extend(locked(&app));
@@ -96,6 +213,19 @@ fn locked(app: &Path) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn program_that_is_missing_is_named() {
+        for (output, expected) in [
+            ("sh: 1: tsc: not found", Some("tsc")),
+            ("sh: line 1: @x/cli: command not found", Some("@x/cli")),
+            ("bash: vite: command not found\nother", Some("vite")),
+            ("Error: module 'a b': not found", None),
+            ("npm error code E404", None),
+        ] {
+            assert_eq!(missing_program(output), expected, "{output}");
+        }
+    }
 
     #[test]
     fn add_ons_are_named_unless_they_are_compiled() {

@@ -33,6 +33,14 @@ pub(crate) enum Error {
         present: String,
         is_strict: bool,
     },
+    #[error("the dependency `{name}` of {manifest} is `{path}`, which is outside of the source")]
+    OutsidePath {
+        name: String,
+        manifest: String,
+        path: String,
+    },
+    #[error("the installed package `{path}` leads to `{target}`, which does not exist")]
+    DanglingLink { path: String, target: String },
     #[error("there is nothing to start in `{path}`")]
     NothingToStart { path: String },
     #[error("the process `{name}` is not in the Procfile")]
@@ -86,10 +94,18 @@ impl Error {
                 ))
                 .hint(format!("build with a builder image that has Node.js {needed}"))
                 .hint("or change `engines.node` of package.json, if the code allows it"),
+            Self::OutsidePath { path, .. } => choice
+                .cause(format!("only the source itself, or the directory of --context-dir, is sent to the build; `{path}` is not in it"))
+                .hint("build from the directory above both, without --context-dir: choose the application with NODE_WORKSPACE, or its command with NODE_CMD")
+                .hint("or make it a package of a workspace, or an archive: `npm pack`"),
+            Self::DanglingLink { .. } => choice
+                .cause("a package that was linked on another machine, or a directory outside of the source, is not there")
+                .hint("name a version of the registry in package.json, or move the package into the source"),
             Self::NothingToStart { .. } => Explanation::new(exit::NO_APPLICATION)
                 .cause("package.json has no script `start` and no `main` that exists, and there is no Procfile, `server.js`, `app.js`, `main.js`, `index.js` or `index.html`")
                 .hint("add a script `start` to package.json")
-                .hint("or set the command with NODE_CMD, for example `-e NODE_CMD='node app/web.js'`"),
+                .hint("or set the command with NODE_CMD, for example `-e NODE_CMD='node app/web.js'`")
+                .hint("or, for a site, the directory that the build makes it in, with NODE_STATIC_DIR"),
             Self::NoSuchFile { .. } => Explanation::new(exit::NO_APPLICATION)
                 .cause("`main` of package.json names it")
                 .hint("if a build makes it, let the script `build` of package.json, or the one that NPM_BUILD names, do so"),

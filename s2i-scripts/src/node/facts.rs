@@ -9,9 +9,10 @@ use std::{
 
 use super::{
     Manifest, Project, Request,
+    frameworks::{Configs, configured},
     manager::{self, Choice, Evidence, LOCKS, Manager},
     project::Target,
-    range::Version,
+    range::{Range, Version},
     settings::{Npmrc, Yarnrc},
     start,
 };
@@ -20,6 +21,7 @@ use crate::{
     assembly::{cache, cache::Caches, tree},
     host::Invocation,
     launch::PROCFILE,
+    pins::{self, Pin},
 };
 
 /// The number of bytes of a lock file that show its format.
@@ -40,8 +42,10 @@ pub(crate) struct Facts {
     pub(crate) choice: Choice,
     pub(crate) tool: Tool,
     pub(crate) node: Node,
-    /// The version of `.nvmrc` or `.node-version`.
-    pub(crate) preferred: Option<String>,
+    /// The version in a file of a version manager.
+    pub(crate) preferred: Option<Pin>,
+    /// The settings of the tools that build, by the directory of their package; that of the root is empty.
+    pub(super) configs: BTreeMap<String, Configs>,
     pub(crate) npmrc: Npmrc,
     pub(crate) yarnrc: Yarnrc,
     /// The variable `PATH`.
@@ -97,7 +101,7 @@ pub(crate) enum Tool {
     Source { file: String },
     /// There is no package.json, and so nothing to install.
     Unneeded,
-    /// In the registry, from which npm gets this version, or one that begins with it.
+    /// In the registry, from which npm gets this version, one that begins with it, or the newest of a range.
     Registry { npm: String, version: String },
 }
 
@@ -118,19 +122,25 @@ pub(crate) fn gather(
     } else {
         tool(&choice, &yarnrc, dirs, host)?
     };
-    let preferred = [".nvmrc", ".node-version"].map(read).into_iter();
-    let mut preferred = preferred.filter(|text| !text.is_empty());
     let cache_names = cache_names(&choice, &node, root)?;
     let children = tree::children(root)?;
     let names = children
         .iter()
         .filter_map(|path| path.file_name()?.to_str());
     let has_any = |names: &[&str]| names.iter().any(|name| host.find(name).is_some());
+    let homes = project
+        .packages
+        .iter()
+        .map(|package| package.directory.clone());
+    let homes = homes.chain([String::new()]);
     Ok(Facts {
+        configs: homes
+            .map(|home| (home.clone(), configured::read(&root.join(home))))
+            .collect(),
         is_startable: start::is_startable(root, &project.root) || request.has_start,
         is_server: start::is_server(root, &project.root),
         names: names.map(str::to_owned).collect(),
-        preferred: preferred.next().map(|text| text.trim().to_owned()),
+        preferred: pins::find(root, &[".nvmrc", ".node-version"], &["node", "nodejs"]),
         npmrc: Npmrc::parse(&read(".npmrc")),
         path: host.value("PATH"),
         has_shell: has_any(&["sh"]),
@@ -209,7 +219,7 @@ fn tool(
     Ok(Tool::Registry { npm, version })
 }
 
-/// Returns whether a version is the chosen one, of which only the beginning may be given.
+/// Returns whether a version is the chosen one, of which only the beginning may be given, or is in the chosen range.
 fn fits(choice: &Choice, version: Option<&Version>) -> bool {
     let Some(version) = version else {
         return false;
@@ -222,7 +232,9 @@ fn fits(choice: &Choice, version: Option<&Version>) -> bool {
     let is_chosen = choice.version.as_deref().is_none_or(|chosen| {
         let text = version.to_string();
         let rest = text.strip_prefix(chosen);
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        let is_prefix = rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        let range = chosen.parse::<Range>();
+        is_prefix || range.is_ok_and(|range| range.satisfies(version))
     });
     is_kind && is_chosen
 }

@@ -21,12 +21,19 @@ pub(crate) struct Manifest {
     pub(crate) scripts: BTreeMap<String, String>,
     /// The package manager, such as `pnpm@10.2.0`.
     pub(crate) package_manager: Option<String>,
+    /// The package manager that the package is developed with, and its range of versions, if it has one.
+    pub(crate) dev_manager: Option<(String, Option<String>)>,
+    /// The range of versions of Node.js that the package is developed with.
+    pub(crate) dev_node: Option<String>,
     /// The versions of Node.js and others that the package supports.
     pub(crate) engines: BTreeMap<String, String>,
     /// The patterns of a workspace's directories.
     pub(crate) workspaces: Vec<String>,
     pub(crate) dependencies: Vec<String>,
     pub(crate) dev_dependencies: Vec<String>,
+    pub(crate) peers: Vec<String>,
+    /// The dependencies that are files or directories, with their paths.
+    pub(crate) paths: BTreeMap<String, String>,
     /// Its programs: names and files.
     pub(crate) bin: BTreeMap<String, String>,
 }
@@ -48,7 +55,10 @@ impl Manifest {
             }
             bin => texts(bin),
         };
+        let dev = |kind: &str| dev_engine(value.get("devEngines")?.get(kind)?);
         Some(Self {
+            dev_manager: dev("packageManager"),
+            dev_node: dev("runtime").and_then(|(name, range)| range.filter(|_| name == "node")),
             version: text("version"),
             main: text("main"),
             scripts: texts(value.get("scripts")),
@@ -57,6 +67,11 @@ impl Manifest {
             workspaces: patterns(value.get("workspaces")),
             dependencies: [names("dependencies"), names("optionalDependencies")].concat(),
             dev_dependencies: names("devDependencies"),
+            peers: names("peerDependencies"),
+            paths: ["dependencies", "optionalDependencies", "devDependencies"]
+                .into_iter()
+                .flat_map(|field| paths(value.get(field)))
+                .collect(),
             name,
             bin,
         })
@@ -109,6 +124,25 @@ pub(crate) fn find_program(directories: &[PathBuf], name: &str) -> Option<PathBu
     None
 }
 
+/// Returns the name and the range of an entry of `devEngines`, or of the first one of a list.
+fn dev_engine(value: &Value) -> Option<(String, Option<String>)> {
+    let value = match value {
+        Value::Array(list) => list.first()?,
+        value => value,
+    };
+    let text = |name: &str| Some(value.get(name)?.as_str()?.to_owned());
+    Some((text("name")?, text("version")))
+}
+
+/// Returns the dependencies of a list that are files or directories, with their paths.
+fn paths(value: Option<&Value>) -> impl Iterator<Item = (String, String)> {
+    texts(value).into_iter().filter_map(|(name, range)| {
+        let mut schemes = ["file:", "link:", "portal:"].iter();
+        let path = schemes.find_map(|scheme| range.strip_prefix(scheme))?;
+        Some((name, path.trim_start_matches("//").to_owned()))
+    })
+}
+
 fn texts(value: Option<&Value>) -> BTreeMap<String, String> {
     let fields = value.and_then(Value::as_object).into_iter().flatten();
     fields
@@ -145,6 +179,15 @@ mod tests {
         assert_eq!(manifest.bin["b"], "cli.js");
         assert_eq!(manifest.workspaces, ["a/*"]);
         assert!(manifest.needs("x") && !manifest.needs("y"));
+        let manifest = Manifest::parse(
+            r#"{"devEngines":{"packageManager":[{"name":"pnpm","version":"^10"}],"runtime":{"name":"node","version":">=20"}}}"#,
+        );
+        let manifest = manifest.unwrap();
+        assert_eq!(
+            manifest.dev_manager,
+            Some(("pnpm".to_owned(), Some("^10".to_owned())))
+        );
+        assert_eq!(manifest.dev_node.as_deref(), Some(">=20"));
         assert_eq!(Manifest::parse("[]"), None);
         assert_eq!(Manifest::parse("{"), None);
     }

@@ -8,6 +8,7 @@ pub(crate) mod facts;
 mod frameworks;
 pub(crate) mod manager;
 mod manifest;
+pub(crate) mod modules;
 mod plan;
 pub(crate) mod project;
 pub mod range;

@@ -31,6 +31,8 @@ pub(crate) struct Request {
     pub(crate) https_proxy: Option<&'static str>,
     /// The variable with the proxy for `http:`.
     pub(crate) http_proxy: Option<&'static str>,
+    /// A lock file that does not fit package.json is an error.
+    pub(crate) strict_lock: bool,
     /// Packages for other versions of Node.js are refused.
     pub(crate) engine_strict: bool,
     /// Caches stay in the image: [`variables::S2I_KEEP_CACHE`], [`variables::S2I_INCREMENTAL`].
@@ -48,7 +50,7 @@ pub(super) fn environment(host: &Host<'_>) -> Result<(String, bool), Error> {
 }
 
 /// The default of `NODE_ENV`.
-const PRODUCTION: &str = "production";
+pub(super) const PRODUCTION: &str = "production";
 
 /// The value of `NODE_ENV` for development.
 pub(super) const DEVELOPMENT: &str = "development";
@@ -79,6 +81,7 @@ impl Request {
             logins: logins.map(str::to_owned).collect(),
             https_proxy: first(["HTTPS_PROXY", "https_proxy"]),
             http_proxy: first(["HTTP_PROXY", "http_proxy"]),
+            strict_lock: host.switch(variables::NODE_STRICT_LOCK, false)?,
             engine_strict: host.value("npm_config_engine_strict").as_deref() == Some("true"),
             keep_cache: cache::is_kept(host)?,
             cache_limit: cache::limit(host)?,

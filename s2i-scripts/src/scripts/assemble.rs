@@ -58,7 +58,7 @@ pub(super) fn print_plan(host: &mut Host<'_>) -> Result<(), Error> {
 /// The facts of the plan, for advice when it fails.
 enum Facts {
     Go(Box<(go::Facts, go::Request)>),
-    Node(Box<node::Facts>),
+    Node(Box<(node::Facts, node::Request)>),
     Binary,
 }
 
@@ -67,7 +67,7 @@ impl Facts {
     fn diagnose(&self, output: &str, dirs: &Directories, host: &mut Host<'_>) -> Vec<String> {
         match self {
             Self::Go(facts) => go::diagnose(&facts.0, &facts.1, output, dirs, host),
-            Self::Node(facts) => node::diagnose(facts, output, dirs),
+            Self::Node(facts) => node::diagnose(&facts.0, &facts.1, output, dirs),
             Self::Binary => Vec::new(),
         }
     }
@@ -85,7 +85,7 @@ fn plan(dirs: &Directories, host: &mut Host<'_>) -> Result<(Plan, Facts), Error>
             let request = node::Request::read(host)?;
             let facts = node::facts::gather(&request, dirs, host)?;
             let plan = node::plan(&facts, &request, dirs)?;
-            Ok((plan, Facts::Node(Box::new(facts))))
+            Ok((plan, Facts::Node(Box::new((facts, request)))))
         }
         Recipe::Binary => {
             let request = binary::Request::read(host)?;

@@ -60,6 +60,13 @@ pub(super) fn reasons(facts: &Facts, target: Target<'_>, request: &Request) -> V
     reasons
 }
 
+/// Returns the advice to use an image with the version that a source prefers, as the end of a sentence.
+fn images(preferred: &str) -> String {
+    range::major(preferred).map_or_else(String::new, |major| {
+        format!("; build with an image for it, such as `s2i/node:{major}`")
+    })
+}
+
 /// Returns warnings about the result.
 pub(super) fn warnings(facts: &Facts) -> Vec<String> {
     let mut warnings = Vec::new();
@@ -77,12 +84,17 @@ pub(super) fn warnings(facts: &Facts) -> Vec<String> {
             }
         }
     }
-    if let Some(preferred) = &facts.preferred {
+    let pin = facts.preferred.as_ref();
+    let pin = pin.map(|pin| (pin.version.as_str(), pin.file));
+    let dev = facts.project.root.dev_node.as_deref();
+    let dev = dev.map(|range| (range, "devEngines of package.json"));
+    for (preferred, origin) in pin.into_iter().chain(dev) {
         // Names such as `lts/iron` are not ranges.
         let range = preferred.parse::<Range>();
         if range.is_ok_and(|range| range::fit(&range, &facts.node.version) != Fit::Inside) {
+            let names = images(preferred);
             warnings.push(format!(
-                "the source prefers Node.js {preferred}, and this image has {}",
+                "{origin} prefers Node.js {preferred}, and this image has {}{names}",
                 facts.node.version
             ));
         }

@@ -1,6 +1,7 @@
 //! The plan for a build of an application for Node.js. It is made without side effects.
 
 mod messages;
+mod needed;
 mod product;
 
 use s2i_core::ContainerPath;
@@ -9,6 +10,7 @@ use super::{
     Error as NodeError, Facts, Request,
     commands::Commands,
     credentials,
+    frameworks::{self, below as path_below},
     manager::Manager,
     project::{Package, Target},
     range::{self, Fit, Range},
@@ -19,6 +21,9 @@ use crate::{
     directories::below,
     variables,
 };
+
+/// The script that starts an application.
+const START: &str = "start";
 
 /// The build script, unless another is named.
 const BUILD: &str = "build";
@@ -55,8 +60,14 @@ pub(crate) fn plan(facts: &Facts, request: &Request, dirs: &Directories) -> Resu
     let target = facts
         .project
         .target(request.workspace.as_deref(), facts.is_startable)?;
+    check_paths(facts, target)?;
     warnings.extend(engine(facts, target, request)?);
     warnings.extend(messages::warnings(facts));
+    if let Some(tool) = needed_tool(facts, target, request).filter(|_| request.prune) {
+        warnings.push(format!(
+            "the application needs `{tool}` to start, which is in `devDependencies`: these are kept; move it to `dependencies` for a smaller image"
+        ));
+    }
     let planner = Planner {
         commands: Commands {
             facts,
@@ -122,6 +133,33 @@ fn engine(
     }
 }
 
+/// Returns the development dependency that the start of the application needs.
+fn needed_tool(facts: &Facts, target: Target<'_>, request: &Request) -> Option<String> {
+    let manifest = facts.manifest(target);
+    let is_application = !request.has_start && !frameworks::is_for_development(manifest, START);
+    let mut scripts = ["prestart", START].iter().filter(|_| is_application);
+    scripts.find_map(|script| needed::development_dependency(manifest, script))
+}
+
+/// Fails where a package of the application has a dependency that is outside of the source.
+fn check_paths(facts: &Facts, target: Target<'_>) -> Result<(), NodeError> {
+    let packages = facts.project.closure(target).into_iter();
+    let packages = packages.map(|package| (package.directory.as_str(), &package.manifest));
+    for (directory, manifest) in packages.chain([("", &facts.project.root)]) {
+        let mut paths = manifest.paths.iter();
+        if let Some((name, path)) = paths.find(|(_, path)| path_below(directory, path).is_none()) {
+            return Err(NodeError::OutsidePath {
+                name: name.clone(),
+                manifest: format!("{directory}/package.json")
+                    .trim_start_matches('/')
+                    .to_owned(),
+                path: path.clone(),
+            });
+        }
+    }
+    Ok(())
+}
+
 struct Planner<'a> {
     commands: Commands<'a>,
     facts: &'a Facts,
@@ -142,7 +180,7 @@ impl Planner<'_> {
             .any(|name| manifest.scripts.contains_key(*name));
         let is_single = self.facts.project.packages.is_empty();
         // Development dependencies that nothing needs are not even fetched.
-        let is_direct = self.request.prune
+        let is_direct = self.prunes()
             && is_single
             && builds.is_empty()
             && !has_lifecycle
@@ -153,7 +191,10 @@ impl Planner<'_> {
             steps.push(Step::Run(fetch));
             phases.push(Phase::new(title, std::mem::take(&mut steps)));
         }
-        steps.push(Step::Run(self.commands.install(is_direct)));
+        steps.push(self.commands.install(is_direct));
+        steps.push(Step::CheckLinks {
+            root: self.dirs.app(),
+        });
         phases.push(Phase::new("Installing dependencies", steps));
         if !builds.is_empty() {
             let title = format!("Building in {} mode", self.request.env);
@@ -161,13 +202,18 @@ impl Planner<'_> {
             steps.extend(builds);
             phases.push(Phase::new(title, steps));
         }
-        if self.request.prune && !is_direct {
+        if self.prunes() && !is_direct {
             let steps = self.prune();
             if !steps.is_empty() {
                 phases.push(Phase::new("Pruning the development dependencies", steps));
             }
         }
         Ok(())
+    }
+
+    /// Returns whether development dependencies are removed: not where the application needs one to start.
+    fn prunes(&self) -> bool {
+        self.request.prune && needed_tool(self.facts, self.target, self.request).is_none()
     }
 
     /// Returns the build script of the root, else those of the packages that the application needs.
@@ -225,6 +271,16 @@ impl Planner<'_> {
         let name = self.facts.manifest(self.target).name.as_deref();
         let command = self.commands.prune(name.filter(|_| is_package));
         steps.extend(command.map(Step::Run));
+        let root = self.dirs.app();
+        if self.facts.choice.manager == Manager::Yarn {
+            let packages = self.closure.iter();
+            let packages = packages.filter_map(|package| self.path_of(package).ok());
+            steps.push(Step::PruneModules {
+                root: root.clone(),
+                packages: [root.clone()].into_iter().chain(packages).collect(),
+            });
+        }
+        steps.extend(is_package.then_some(Step::RemoveLinks { root }));
         steps
     }
 

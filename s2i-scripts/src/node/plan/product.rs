@@ -4,12 +4,15 @@ use s2i_core::ContainerPath;
 
 use super::{
     super::{
-        frameworks::{self, Product},
+        frameworks::{self, Configs, Kind, Output, Product},
         project::Target,
     },
     Planner,
 };
-use crate::assembly::{Step, cache, plan::Asset};
+use crate::assembly::{
+    Step, cache,
+    plan::{Asset, Outputs, Replacement},
+};
 
 /// The Procfile for the server of Next.js; without the variable it listens on one address alone.
 const NEXT: &str = "web: HOSTNAME=0.0.0.0 node";
@@ -25,38 +28,69 @@ impl Planner<'_> {
         }
         let directory = self.target.directory();
         let home = join(&self.dirs.app(), directory);
-        let install = |output, assets, procfile| Step::InstallOutput {
-            output,
-            root: self.dirs.app(),
-            assets,
-            procfile,
-        };
         let manifest = self.facts.manifest(self.target);
-        match frameworks::product(manifest, self.facts.is_server, self.request) {
-            Product::Application => Vec::new(),
-            Product::Site(directory) => vec![install(join(&home, directory), Vec::new(), None)],
-            Product::Next if self.facts.has_procfile => Vec::new(),
-            Product::Next => {
-                let standalone = join(&home, ".next/standalone");
-                let inside = join(&standalone, directory);
-                let assets = ["public", ".next/static"].map(|name| Asset {
-                    from: join(&home, name),
-                    to: join(&inside, name),
-                });
-                let server = match directory {
-                    "" => "server.js".to_owned(),
-                    directory => format!("{directory}/server.js"),
-                };
-                let procfile = format!("{NEXT} {server}\n");
-                let mut steps = vec![install(standalone, assets.into(), Some(procfile))];
-                // A directory of that name that was there before the build is something else.
-                let is_free = !self.facts.names.iter().any(|name| name == "out");
-                if is_free && self.target == Target::Root {
-                    steps.push(install(join(&home, "out"), Vec::new(), None));
+        let none = Configs::new();
+        let configs = self.facts.configs.get(directory).unwrap_or(&none);
+        let (list, is_needed, advice) =
+            match frameworks::product(manifest, configs, self.facts.is_server, self.request) {
+                Product::Application => return Vec::new(),
+                Product::Next { .. } if self.facts.has_procfile => return Vec::new(),
+                Product::Next { is_needed } => (self.next(&home, is_needed), is_needed, None),
+                Product::Outputs { outputs, advice } => {
+                    let outputs = outputs.into_iter();
+                    let list = outputs.map(|output| replacement(output, &home));
+                    (list.collect(), true, advice.map(str::to_owned))
                 }
-                steps
-            }
+            };
+        vec![Step::InstallOutput(Outputs {
+            root: self.dirs.app(),
+            list,
+            is_needed,
+            advice,
+        })]
+    }
+
+    /// Returns the outputs that Next.js may make.
+    fn next(&self, home: &ContainerPath, is_needed: bool) -> Vec<Replacement> {
+        let directory = self.target.directory();
+        let standalone = join(home, ".next/standalone");
+        let inside = join(&standalone, directory);
+        let assets = ["public", ".next/static"].map(|name| Asset {
+            from: join(home, name),
+            to: join(&inside, name),
+        });
+        let server = match directory {
+            "" => "server.js".to_owned(),
+            directory => format!("{directory}/server.js"),
+        };
+        let mut outputs = vec![Replacement {
+            path: standalone,
+            entry: None,
+            assets: assets.into(),
+            procfile: Some(format!("{NEXT} {server}\n")),
+            stays: false,
+        }];
+        // A directory of that name that was there before the build is something else.
+        let is_free = !self.facts.names.iter().any(|name| name == "out");
+        if is_free && self.target == Target::Root {
+            outputs.push(Replacement {
+                path: join(home, "out"),
+                entry: None,
+                assets: Vec::new(),
+                procfile: None,
+                stays: false,
+            });
         }
+        if is_needed {
+            outputs.push(Replacement {
+                path: join(home, ".next"),
+                entry: Some("BUILD_ID".to_owned()),
+                assets: Vec::new(),
+                procfile: Some("web: next start\n".to_owned()),
+                stays: true,
+            });
+        }
+        outputs
     }
 
     /// Returns the steps that restore the caches of tools.
@@ -82,6 +116,21 @@ impl Planner<'_> {
         tools
             .map(|(used, name)| step(join(&kept, name), join(&home, used)))
             .collect()
+    }
+}
+
+fn replacement(output: Output, home: &ContainerPath) -> Replacement {
+    let (command, stays) = match output.kind {
+        Kind::Site => (None, false),
+        Kind::Server(command) => (Some(command), false),
+        Kind::InPlace(command) => (Some(command), true),
+    };
+    Replacement {
+        path: join(home, &output.directory),
+        entry: output.entry,
+        assets: Vec::new(),
+        procfile: command.map(|command| format!("web: {command}\n")),
+        stays,
     }
 }
 

@@ -1,5 +1,7 @@
 //! Plans as tables: facts and request in, the plan as text out.
 
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::{
     Host,
@@ -13,6 +15,7 @@ use crate::{
         manager::{Choice, Manager},
         settings::{Npmrc, Yarnrc},
     },
+    pins::Pin,
 };
 
 fn choice(manager: Manager) -> Choice {
@@ -46,6 +49,7 @@ fn facts(manager: Manager, package: &str) -> Facts {
             arch: "x64".into(),
         },
         preferred: None,
+        configs: BTreeMap::new(),
         npmrc: Npmrc::default(),
         yarnrc: Yarnrc {
             linker: Some("node-modules".into()),
@@ -93,6 +97,7 @@ fn outline(facts: &Facts, env: &[(&str, &str)]) -> String {
         let directory = words.next().unwrap_or_default();
         let words: Vec<_> = words.skip_while(is_variable).collect();
         let words = words.join(" ").replace(SETTINGS, "PNPM");
+        let words = words.split(" || ").next().unwrap_or_default();
         format!("in {directory}: {words}")
     });
     lines.collect::<Vec<_>>().join("\n")
@@ -114,6 +119,7 @@ install /tmp/src/* -> /opt/app-root/src
 make /tmp/s2i-scratch/home
 make /tmp/s2i-scratch/tmp
 in /opt/app-root/src: npm ci --include=dev
+check links of /opt/app-root/src
 # Building in production mode
 in /opt/app-root/src: npm run build
 # Pruning the development dependencies
@@ -163,7 +169,7 @@ fn every_package_manager_has_its_own_commands() {
             Manager::Yarn,
             "yarn install --frozen-lockfile --non-interactive --production=false",
             "yarn run build",
-            "yarn install --production --frozen-lockfile --ignore-scripts --prefer-offline --non-interactive",
+            "",
         ),
         (
             Manager::Berry,
@@ -173,7 +179,14 @@ fn every_package_manager_has_its_own_commands() {
         ),
     ] {
         let text = outline(&facts(manager, TYPESCRIPT), &[]);
+        if manager == Manager::Yarn {
+            let line = "prune /opt/app-root/src for /opt/app-root/src";
+            assert!(text.lines().any(|known| known == line), "{text}");
+        }
         for expected in [install, run, prune] {
+            if expected.is_empty() {
+                continue;
+            }
             let line = format!("in /opt/app-root/src: {expected}");
             assert!(text.lines().any(|known| known == line), "{line}\n\n{text}");
         }
@@ -181,11 +194,69 @@ fn every_package_manager_has_its_own_commands() {
 }
 
 #[test]
+fn lock_file_that_does_not_fit_is_followed_as_far_as_it_does_unless_the_user_objects() {
+    for (manager, expected) in [
+        (
+            Manager::Npm,
+            "npm ci --include=dev || npm install --include=dev",
+        ),
+        (
+            Manager::Pnpm,
+            "install --frozen-lockfile --prod=false || pnpm PNPM install --no-frozen-lockfile --prod=false",
+        ),
+        (
+            Manager::Yarn,
+            "yarn install --frozen-lockfile --non-interactive --production=false || yarn install --non-interactive --production=false",
+        ),
+        (
+            Manager::Berry,
+            "yarn install --immutable || yarn install --no-immutable",
+        ),
+    ] {
+        let facts = facts(manager, TYPESCRIPT);
+        let text = render(&plan(&facts, &request(&[]), &directories()).unwrap());
+        let text = text.replace(SETTINGS, "PNPM");
+        assert!(text.contains(expected), "{expected}\n\n{text}");
+        let strict = request(&[("NODE_STRICT_LOCK", "true")]);
+        let text = render(&plan(&facts, &strict, &directories()).unwrap());
+        assert!(!text.contains(" || "), "{text}");
+    }
+}
+
+#[test]
+fn tool_that_the_start_needs_keeps_development_dependencies() {
+    let package = r#"{"scripts":{"start":"tsx src/x.ts"},"devDependencies":{"tsx":"4"}}"#;
+    let text = outline(&facts(Manager::Npm, package), &[]);
+    for part in [
+        "! the application needs `tsx` to start, which is in `devDependencies`",
+        ": npm ci --include=dev\n",
+    ] {
+        assert!(text.contains(part), "{part}\n\n{text}");
+    }
+    assert!(!text.contains("Pruning"), "{text}");
+    let text = outline(&facts(Manager::Npm, package), &[("NODE_CMD", "node x")]);
+    assert!(text.contains("npm ci --omit=dev"), "{text}");
+}
+
+#[test]
+fn dependency_outside_of_the_source_is_refused() {
+    let package = r#"{"scripts":{"start":"node ."},"dependencies":{"shared":"file:../shared"}}"#;
+    let text = outline(&facts(Manager::Npm, package), &[]);
+    assert!(
+        text.starts_with("the dependency `shared` of package.json is `../shared`, which is outside of the source: only the source"),
+        "{text}"
+    );
+    let package = package.replace("../shared", "./lib/../shared");
+    let text = outline(&facts(Manager::Npm, &package), &[]);
+    assert!(text.contains("npm ci"), "{text}");
+}
+
+#[test]
 fn development_keeps_everything_and_builds_only_on_request() {
     let npm = facts(Manager::Npm, TYPESCRIPT);
     let text = outline(&npm, &[("DEV_MODE", "true")]);
     assert!(
-        text.contains("npm ci --include=dev\n# Installing application\nshare"),
+        text.contains("npm ci --include=dev\ncheck links of /opt/app-root/src\n# Installing application\nshare"),
         "{text}"
     );
     let text = outline(&npm, &[("DEV_MODE", "true"), ("NPM_BUILD", "build -- --x")]);
@@ -211,12 +282,15 @@ fn missing_lock_file_is_a_warning() {
     let mut facts = facts(Manager::Npm, TYPESCRIPT);
     facts.choice.lock = None;
     facts.names.push("bun.lockb".into());
-    facts.preferred = Some("v22".into());
+    facts.preferred = Some(Pin {
+        version: "v22".into(),
+        file: ".nvmrc",
+    });
     let text = outline(&facts, &[]);
     for part in [
         "! there is no package-lock.json, so the next build may get other versions of packages; commit one\n",
         "! bun.lockb is not read: this image has no Bun\n",
-        "! the source prefers Node.js v22, and this image has 20.20.2\n",
+        "! .nvmrc prefers Node.js v22, and this image has 20.20.2; build with an image for it, such as `s2i/node:22`\n",
         ": npm install --include=dev\n",
     ] {
         assert!(text.contains(part), "{part}\n\n{text}");
@@ -383,7 +457,7 @@ fn sites_and_next_replace_their_source() {
     let site = facts(Manager::Npm, vite);
     let text = outline(&site, &[]);
     assert!(
-        text.contains("install output /opt/app-root/src/dist -> /opt/app-root/src\n"),
+        text.contains("install output /opt/app-root/src/dist with index.html, else /opt/app-root/src/dist/client with index.html -> /opt/app-root/src, or fail\n"),
         "{text}"
     );
     let next =
@@ -392,11 +466,11 @@ fn sites_and_next_replace_their_source() {
     let text = outline(&next, &[]);
     assert!(
         text.contains(
-            "install output /opt/app-root/src/.next/standalone -> /opt/app-root/src, \
+            "install output /opt/app-root/src/.next/standalone, \
              /opt/app-root/src/public -> /opt/app-root/src/.next/standalone/public, \
              /opt/app-root/src/.next/static -> /opt/app-root/src/.next/standalone/.next/static, \
-             Procfile \"web: HOSTNAME=0.0.0.0 node server.js\\n\"\n\
-             install output /opt/app-root/src/out -> /opt/app-root/src\n"
+             Procfile \"web: HOSTNAME=0.0.0.0 node server.js\\n\", \
+             else /opt/app-root/src/out -> /opt/app-root/src\n"
         ),
         "{text}"
     );

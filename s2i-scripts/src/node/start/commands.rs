@@ -1,14 +1,17 @@
 //! The commands that start an application for Node.js.
 
 use std::{
-    collections::BTreeMap,
     ffi::OsString,
     fs::File,
     io::Read as _,
     path::{Path, PathBuf},
 };
 
-use super::super::{Error as NodeError, Manifest, manifest};
+use super::{
+    super::{Error as NodeError, Manifest, Project, manifest, request::PRODUCTION},
+    nested,
+    place::Place,
+};
 use crate::{
     Error, Host,
     host::{CommandSpec, is_executable},
@@ -25,6 +28,23 @@ const MAX_DEPTH: usize = 8;
 /// The files by which Node.js finds packages in archives of Yarn.
 const PNP: [&str; 2] = [".pnp.cjs", ".pnp.loader.mjs"];
 
+/// The script that a build runs.
+const BUILD: &str = "build";
+
+/// Variables that npm makes of the package; [`package_variable`] has their values.
+const PACKAGE_VARIABLES: [&str; 4] = [
+    "npm_package_name",
+    "npm_package_version",
+    "npm_package_main",
+    "npm_lifecycle_event",
+];
+
+/// Programs that restart Node.js when files change, which do not in an image.
+const WATCHERS: [&str; 2] = ["nodemon", "node-dev"];
+
+/// Programs that listen on one address alone unless a variable has another.
+const ADDRESSES: [(&str, &str); 2] = [("fastify", "FASTIFY_ADDRESS"), ("astro", "HOST")];
+
 /// The commands that start an application.
 pub(super) struct StartCommands<'a, 'io> {
     pub(super) host: &'a Host<'io>,
@@ -33,8 +53,11 @@ pub(super) struct StartCommands<'a, 'io> {
     /// The directory of the application.
     pub(super) home: &'a Path,
     pub(super) manifest: &'a Manifest,
+    pub(super) project: &'a Project,
     /// The value of `NODE_ENV`.
     pub(super) env: String,
+    /// The application is under development.
+    pub(super) is_dev: bool,
     /// The commands so far, to be run one after the other.
     pub(super) list: Vec<CommandSpec>,
 }
@@ -42,14 +65,14 @@ pub(super) struct StartCommands<'a, 'io> {
 impl StartCommands<'_, '_> {
     /// Adds a command.
     pub(super) fn add_command(&mut self, command: &str, args: &[OsString]) -> Result<(), Error> {
-        self.add_line(command, None, MAX_DEPTH)?;
+        self.add_line(command, None, &self.place(), MAX_DEPTH)?;
         self.add_args(args);
         Ok(())
     }
 
     /// Adds a script.
     pub(super) fn add_script(&mut self, name: &str, args: &[OsString]) -> Result<(), Error> {
-        self.add_nested_script(name, args, MAX_DEPTH)
+        self.add_nested_script(name, args, &self.place(), MAX_DEPTH)
     }
 
     /// Adds Node.js with a file.
@@ -58,10 +81,19 @@ impl StartCommands<'_, '_> {
             words: vec!["node".to_owned(), file.to_owned()],
             ..Simple::default()
         };
-        let command = self.command(command, self.home, None, file)?;
+        let command = self.command(command, &self.place(), None, file)?;
         self.list.push(command);
         self.add_args(args);
         Ok(())
+    }
+
+    /// Returns the place of the application.
+    fn place(&self) -> Place {
+        Place {
+            directory: self.home.to_owned(),
+            home: self.home.to_owned(),
+            manifest: self.manifest.clone(),
+        }
     }
 
     /// Adds a script with those that npm would run before and after it.
@@ -69,16 +101,17 @@ impl StartCommands<'_, '_> {
         &mut self,
         name: &str,
         args: &[OsString],
+        place: &Place,
         depth: usize,
     ) -> Result<(), Error> {
         if depth == 0 {
             let name = name.to_owned();
             return Err(launch::Error::Recursive { name }.into());
         }
-        let scripts = &self.manifest.scripts;
+        let scripts = &place.manifest.scripts;
         for part in [format!("pre{name}"), name.to_owned(), format!("post{name}")] {
             match scripts.get(&part) {
-                Some(script) => self.add_line(script, Some(&part), depth - 1)?,
+                Some(script) => self.add_line(script, Some(&part), place, depth - 1)?,
                 None if part == name => {
                     return Err(NodeError::NoSuchScript {
                         name: part,
@@ -97,33 +130,53 @@ impl StartCommands<'_, '_> {
     }
 
     /// Adds the commands of a line; that of a shell where it needs one.
-    fn add_line(&mut self, line: &str, script: Option<&str>, depth: usize) -> Result<(), Error> {
+    fn add_line(
+        &mut self,
+        line: &str,
+        script: Option<&str>,
+        place: &Place,
+        depth: usize,
+    ) -> Result<(), Error> {
         let lookup = |name: &str| match name {
             variables::NODE_ENV => Some(self.env.clone()),
-            _ => launch::lookup(name, self.host),
+            name => {
+                package_variable(name, place, script).or_else(|| launch::lookup(name, self.host))
+            }
         };
         let Ok(commands) = words::parse(line, &lookup) else {
             let mut command = launch::shell(line, self.host)?;
-            command.env = self.variables(script)?;
-            command.directory = Some(self.home.to_owned());
+            command.env = self.variables(script, place)?;
+            command.directory = Some(place.directory.clone());
             self.list.push(command);
             return Ok(());
         };
-        let mut directory = self.home.to_owned();
-        for command in commands {
-            if let Some((name, args)) = nested(&command.words, &self.manifest.scripts) {
-                let args: Vec<_> = args.iter().map(OsString::from).collect();
-                self.add_nested_script(name, &args, depth)?;
+        let mut place = place.clone();
+        for mut command in commands {
+            if let Some(nested) = nested::parse(&command.words, &place.manifest) {
+                let there = place.of_script(&nested, self.project, self.app)?;
+                if self.is_built(nested.name, &there) {
+                    continue;
+                }
+                let args: Vec<_> = nested.args.iter().map(OsString::from).collect();
+                self.add_nested_script(nested.name, &args, &there, depth)?;
             } else if let [cd, to] = &command.words[..]
                 && cd == "cd"
             {
-                directory.push(to);
+                place = place.enter(Path::new(to), self.app)?;
             } else {
-                let command = self.command(command, &directory, script, line)?;
+                if !self.is_dev {
+                    without_watcher(&mut command.words);
+                }
+                let command = self.command(command, &place, script, line)?;
                 self.list.push(command);
             }
         }
         Ok(())
+    }
+
+    /// Returns whether a script has been run while the image was built, and the tools that it needs may be gone.
+    fn is_built(&self, script: &str, place: &Place) -> bool {
+        script == BUILD && place.home == self.home && self.env == PRODUCTION
     }
 
     /// Adds arguments to the last command; a shell takes them as its own.
@@ -136,20 +189,24 @@ impl StartCommands<'_, '_> {
     fn command(
         &self,
         command: Simple,
-        directory: &Path,
+        place: &Place,
         script: Option<&str>,
         line: &str,
     ) -> Result<CommandSpec, Error> {
         let Simple { assignments, words } = command;
-        let (program, mut args) = self.find(&words[0], directory, line)?;
+        let (program, mut args) = self.find(&words[0], place, line)?;
         args.extend(words.iter().skip(1).map(OsString::from));
-        let mut env = self.variables(script)?;
+        let mut env = self.variables(script, place)?;
+        for (name, value) in ADDRESSES {
+            let is_for_it = words[0] == name && !self.host.has(value);
+            env.extend(is_for_it.then(|| (value.to_owned(), "0.0.0.0".to_owned())));
+        }
         env.extend(assignments);
         Ok(CommandSpec {
             program,
             args,
             env,
-            directory: Some(directory.to_owned()),
+            directory: Some(place.directory.clone()),
             is_shell: false,
         })
     }
@@ -159,16 +216,16 @@ impl StartCommands<'_, '_> {
     fn find(
         &self,
         word: &str,
-        directory: &Path,
+        place: &Place,
         line: &str,
     ) -> Result<(PathBuf, Vec<OsString>), Error> {
         if matches!(word, "node" | "nodejs") {
             return Ok((self.node()?, self.pnp()));
         }
         let path = if word.contains('/') {
-            Some(directory.join(word)).filter(|path| path.is_file())
+            Some(place.directory.join(word)).filter(|path| path.is_file())
         } else {
-            self.find_program(word)
+            self.find_program(word, place)
         };
         let path = path.ok_or_else(|| launch::Error::NoProgram {
             program: word.to_owned(),
@@ -183,14 +240,18 @@ impl StartCommands<'_, '_> {
     }
 
     /// Returns the directories that may have packages, without duplicates.
-    fn roots(&self) -> Vec<PathBuf> {
-        let mut roots = vec![self.home.to_owned(), self.app.to_owned()];
+    fn roots(&self, place: &Place) -> Vec<PathBuf> {
+        let mut roots = vec![
+            place.home.clone(),
+            self.home.to_owned(),
+            self.app.to_owned(),
+        ];
         roots.dedup();
         roots
     }
 
-    fn find_program(&self, name: &str) -> Option<PathBuf> {
-        let roots = self.roots();
+    fn find_program(&self, name: &str, place: &Place) -> Option<PathBuf> {
+        let roots = self.roots(place);
         let mut links = roots
             .iter()
             .map(|root| root.join("node_modules/.bin").join(name));
@@ -219,20 +280,21 @@ impl StartCommands<'_, '_> {
     }
 
     /// Returns the variables that an application may expect because npm sets them.
-    fn variables(&self, script: Option<&str>) -> Result<Vec<(String, String)>, Error> {
+    fn variables(
+        &self,
+        script: Option<&str>,
+        place: &Place,
+    ) -> Result<Vec<(String, String)>, Error> {
         let mut path = self.host.value("PATH").unwrap_or_default();
-        for root in self.roots().iter().rev() {
+        for root in self.roots(place).iter().rev() {
             path = format!("{}/node_modules/.bin:{path}", root.display());
         }
         let mut env = vec![(variables::NODE_ENV.to_owned(), self.env.clone())];
         env.extend(launch::port(self.host)?);
         env.push(("PATH".to_owned(), path));
-        for (name, value) in [
-            ("npm_package_name", self.manifest.name.as_deref()),
-            ("npm_package_version", self.manifest.version.as_deref()),
-            ("npm_lifecycle_event", script),
-        ] {
-            env.extend(value.map(|value| (name.to_owned(), value.to_owned())));
+        for name in PACKAGE_VARIABLES {
+            let value = package_variable(name, place, script);
+            env.extend(value.map(|value| (name.to_owned(), value)));
         }
         Ok(env)
     }
@@ -261,30 +323,25 @@ impl StartCommands<'_, '_> {
     }
 }
 
-/// Returns the script that a command of a package manager would run, and the arguments for it.
-fn nested<'a>(
-    words: &'a [String],
-    scripts: &BTreeMap<String, String>,
-) -> Option<(&'a str, &'a [String])> {
-    let (manager, rest) = words.split_first()?;
-    let is_npm = manager == "npm";
-    if !matches!(manager.as_str(), "npm" | "pnpm" | "yarn") {
-        return None;
+/// Returns the value of a variable that npm makes of the package.
+fn package_variable(name: &str, place: &Place, script: Option<&str>) -> Option<String> {
+    match name {
+        "npm_package_name" => place.manifest.name.clone(),
+        "npm_package_version" => place.manifest.version.clone(),
+        "npm_package_main" => place.manifest.main.clone(),
+        "npm_lifecycle_event" => script.map(str::to_owned),
+        _ => None,
     }
-    let (name, args) = match rest {
-        [run, name, args @ ..] if matches!(run.as_str(), "run" | "run-script") => (name, args),
-        [start, args @ ..] if start == "start" => (start, args),
-        [name, args @ ..] if !is_npm && scripts.contains_key(name) => (name, args),
-        _ => return None,
-    };
-    if name.starts_with('-') {
-        return None;
-    }
-    match args {
-        [dashes, args @ ..] if dashes == "--" => Some((name, args)),
-        // npm takes arguments before the dashes for its own.
-        [_, ..] if is_npm => None,
-        args => Some((name, args)),
+}
+
+/// Replaces a program that restarts Node.js when files change, where it has no options, by Node.js.
+fn without_watcher(words: &mut Vec<String>) {
+    let is_plain = words.get(1).is_none_or(|word| !word.starts_with('-'));
+    if WATCHERS.contains(&words[0].as_str()) && is_plain {
+        "node".clone_into(&mut words[0]);
+        if words.len() == 1 {
+            words.push(".".to_owned());
+        }
     }
 }
 

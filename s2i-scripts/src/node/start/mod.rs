@@ -1,13 +1,15 @@
 //! The start of an application for Node.js: without npm and without a shell where that is possible.
 
 mod commands;
+mod nested;
+mod place;
 
 use std::{ffi::OsString, path::Path};
 
 use s2i_core::detect::{INDEX, PACKAGE_JSON, node_scripts};
 
 use self::commands::StartCommands;
-use super::{Error as NodeError, Manifest, Project, request::environment};
+use super::{Error as NodeError, Manifest, Project, frameworks, request::environment};
 use crate::{
     Error, Host,
     launch::{self, DEFAULT_PROCESS, Launch, PROCFILE},
@@ -25,6 +27,12 @@ enum Start {
     /// The files of the directory are a site.
     Site,
 }
+
+/// The script that starts an application.
+const START: &str = "start";
+
+/// The script that starts it in production, where the other one is for development.
+pub(super) const START_PRODUCTION: &str = "start:prod";
 
 /// Returns whether a directory of an image has an application for Node.js.
 pub(crate) fn is_application(app: &Path) -> bool {
@@ -75,7 +83,9 @@ pub(crate) fn launch(app: &Path, args: &[OsString], host: &Host<'_>) -> Result<L
         app,
         home: &home,
         manifest,
+        project: &project,
         env,
+        is_dev,
         list: Vec::new(),
     };
     match choose(app, &home, manifest, host)? {
@@ -83,6 +93,10 @@ pub(crate) fn launch(app: &Path, args: &[OsString], host: &Host<'_>) -> Result<L
         Start::Script(name) => commands.add_script(&name, args)?,
         Start::File(file) => commands.add_file(&file, args)?,
         Start::Site => return Ok(Launch::Serve(home)),
+    }
+    if commands.list.is_empty() {
+        let path = home.display().to_string();
+        return Err(NodeError::NothingToStart { path }.into());
     }
     if is_dev {
         commands.watch()?;
@@ -128,8 +142,8 @@ fn choose(app: &Path, home: &Path, manifest: &Manifest, host: &Host<'_>) -> Resu
             (None, None) => {}
         }
     }
-    if manifest.scripts.contains_key("start") {
-        return Ok(Start::Script("start".into()));
+    if let Some(name) = start_script(manifest, host)? {
+        return Ok(Start::Script(name.to_owned()));
     }
     let by_name = || {
         let name = files(home).iter().find(|name| home.join(name).is_file());
@@ -142,11 +156,30 @@ fn choose(app: &Path, home: &Path, manifest: &Manifest, host: &Host<'_>) -> Resu
         let path = home.join(main).display().to_string();
         return Err(NodeError::NoSuchFile { path }.into());
     }
-    if home.join(INDEX).is_file() {
+    // The source of a site that is built is not the site.
+    let is_built = manifest.scripts.contains_key("build");
+    if home.join(INDEX).is_file() && !is_built {
         return Ok(Start::Site);
     }
     let path = home.display().to_string();
     Err(NodeError::NothingToStart { path }.into())
+}
+
+/// Returns the script that starts the application: one for production, where `start` is for development.
+fn start_script(manifest: &Manifest, host: &Host<'_>) -> Result<Option<&'static str>, Error> {
+    let (_, is_dev) = environment(host)?;
+    let scripts = &manifest.scripts;
+    if !scripts.contains_key(START) {
+        return Ok(None);
+    }
+    let has_production = scripts.contains_key(START_PRODUCTION);
+    let is_for_development =
+        !is_dev && has_production && frameworks::is_for_development(manifest, START);
+    Ok(Some(if is_for_development {
+        START_PRODUCTION
+    } else {
+        START
+    }))
 }
 
 /// Returns the file that `main` names, as Node.js finds it.

@@ -132,10 +132,73 @@ fn scripts_run_without_npm() {
             "there is no `yarn` to start `yarn other` with",
         ),
         (r#""start":"yarn s -v","s":"node s""#, "node s -v --x"),
+        (
+            r#""start":"npm run build && node dist/x","build":"tsc""#,
+            "node dist/x --x",
+        ),
+        (
+            r#""start":"nodemon x.js --port 1""#,
+            "node x.js --port 1 --x",
+        ),
+        (r#""start":"nodemon""#, "node . --x"),
+        (
+            r#""start":"nest start","start:prod":"node dist/main""#,
+            "node dist/main --x",
+        ),
+        (
+            r#""start":"node a","start:prod":"node dist/main""#,
+            "node a --x",
+        ),
+        (r#""start":"node $npm_package_name.js""#, "node a.js --x"),
     ] {
         let package = package(&format!("\"scripts\":{{{scripts}}}"));
         assert_eq!(show(&[("package.json", &package)], &[]), expected);
     }
+}
+
+#[test]
+fn directory_and_package_change_together() {
+    let inner = r#"{"name":"inner","main":"main.js","scripts":{"start":"node $npm_package_name.js","web":"node w"},"dependencies":{"tool":"1"}}"#;
+    for (start, expected) in [
+        ("cd backend && npm start", "node inner.js --x"),
+        ("cd backend && yarn web", "node w --x"),
+        ("cd backend/lib && npm start", "node inner.js --x"),
+        ("cd backend && cd .. && npm run other", "node o --x"),
+        ("npm start --prefix backend", "node inner.js --x"),
+        ("yarn --cwd ./backend web", "node w --x"),
+        (
+            "cd backend && tool",
+            "node APP/backend/node_modules/tool/t.js --x",
+        ),
+        (
+            "cd backend && npm run none",
+            "package.json has no script `none`",
+        ),
+    ] {
+        let package = package(&format!(
+            r#""scripts":{{"start":"{start}","other":"node o"}}"#
+        ));
+        let files = [
+            ("package.json", package.as_str()),
+            ("backend/package.json", inner),
+            ("backend/lib/x.js", ""),
+            (
+                "backend/node_modules/tool/package.json",
+                r#"{"name":"tool","bin":"t.js"}"#,
+            ),
+            ("backend/node_modules/tool/t.js", ""),
+        ];
+        assert_eq!(show(&files, &[]), expected, "{start}");
+    }
+}
+
+#[test]
+fn source_of_a_site_is_not_the_site() {
+    let package = package(r#""scripts":{"build":"make"}"#);
+    let files = [("package.json", package.as_str()), ("index.html", "")];
+    assert_eq!(show(&files, &[]), "there is nothing to start in `APP`");
+    let plain = [("package.json", "{}"), ("index.html", "")];
+    assert_eq!(show(&plain, &[]), "serve the files of APP");
 }
 
 #[test]

@@ -81,14 +81,33 @@ fn lock_file_is_followed_and_its_absence_is_a_warning() {
 
     let drifted = Image::with_node().unwrap().sample("node/workspace");
     let package = fs::read_to_string(drifted.path("tmp/src/package.json")).unwrap();
-    let package = package.replacen('{', r#"{"dependencies":{"none":"1.0.0"},"#, 1);
-    let outcome = drifted
+    let package = package.replacen('{', r#"{"dependencies":{"extra":"file:./extra"},"#, 1);
+    let drifted = drifted
         .source("package.json", &package)
-        .script(Script::Assemble, &[]);
-    let text = outcome.stderr;
-    assert_eq!(outcome.code, Some(13), "{text}");
+        .source(
+            "extra/package.json",
+            r#"{"name":"extra","version":"1.0.0"}"#,
+        )
+        .env("NODE_STRICT_LOCK", "true");
+    let text = drifted.script(Script::Assemble, &[]).stderr;
     assert!(text.contains("`npm ci --include=dev` failed"), "{text}");
-    assert!(text.contains("  try: if package-lock.json does not fit package.json: run `npm install`, and commit package-lock.json\n"), "{text}");
+    assert!(text.contains("  try: package-lock.json does not fit package.json: run `npm install`, and commit package-lock.json\n"), "{text}");
+    assert!(!text.contains("compiler"), "{text}");
+
+    let lenient = Image::with_node().unwrap().sample("node/workspace");
+    let lenient = lenient.source("package.json", &package).source(
+        "extra/package.json",
+        r#"{"name":"extra","version":"1.0.0"}"#,
+    );
+    let outcome = lenient.script(Script::Assemble, &[]);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    let warning = "warning: package-lock.json DOES NOT FIT package.json. ";
+    assert!(outcome.stderr.contains(warning), "{}", outcome.stderr);
+    assert!(
+        outcome.text().contains("     npm install --include=dev\n"),
+        "{}",
+        outcome.text()
+    );
 
     let without = Image::with_node()
         .unwrap()

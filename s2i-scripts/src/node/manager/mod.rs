@@ -1,6 +1,10 @@
 //! The package manager that a source is for.
 
-use super::{Error, Manifest, range::major, settings::yaml_value};
+use super::{
+    Error, Manifest,
+    range::{Range, Version, major},
+    settings::yaml_value,
+};
 use crate::variables;
 
 /// A package manager.
@@ -55,7 +59,7 @@ impl Manager {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Choice {
     pub(crate) manager: Manager,
-    /// The version that the source asks for: an exact one, or the beginning of one.
+    /// The version that the source asks for: an exact one, the beginning of one, or a range.
     pub(crate) version: Option<String>,
     /// The part of the source that asks for it.
     pub(crate) reason: &'static str,
@@ -85,7 +89,8 @@ pub(super) const LOCKS: [&str; 6] = [
     "bun.lockb",
 ];
 
-/// Chooses: the request of the user, else `packageManager`, else the lock file, else `engines`, else npm.
+/// Chooses: the request of the user, else `packageManager`, else `devEngines`, else the lock file, else `engines`, else
+/// npm.
 pub(crate) fn choose(
     evidence: &Evidence,
     manifest: &Manifest,
@@ -97,31 +102,95 @@ pub(crate) fn choose(
     if let Some(text) = &manifest.package_manager {
         return parse(text, "packageManager of package.json", evidence);
     }
+    if let Some((name, range)) = &manifest.dev_manager {
+        return by_range(
+            name,
+            range.as_deref(),
+            "devEngines of package.json",
+            evidence,
+        );
+    }
     let mut found = Vec::new();
     for manager in [Manager::Npm, Manager::Pnpm, evidence.yarn()] {
         found.extend(evidence.lock_of(manager).map(|lock| (manager, lock)));
     }
-    let choice = |manager, reason| Choice {
-        manager,
-        version: None,
-        reason,
-        lock: None,
-    };
     let has_engine = |name| manifest.engines.contains_key(name);
     match found[..] {
         [(manager, lock)] => Ok(Choice {
             manager,
-            version: evidence.version_of(manager),
+            version: within(
+                evidence.version_of(manager),
+                manifest.engines.get(manager.program()),
+            ),
             reason: lock,
             lock: Some(lock),
         }),
-        [] if has_engine("pnpm") => Ok(choice(Manager::Pnpm, "engines of package.json")),
-        [] if has_engine("yarn") => Ok(choice(evidence.yarn(), "engines of package.json")),
-        [] => Ok(choice(Manager::Npm, "the absence of other settings")),
+        [] if has_engine("pnpm") || has_engine("yarn") => {
+            let name = if has_engine("pnpm") { "pnpm" } else { "yarn" };
+            let range = manifest.engines.get(name).map(String::as_str);
+            by_range(name, range, "engines of package.json", evidence)
+        }
+        [] => Ok(Choice {
+            manager: Manager::Npm,
+            version: None,
+            reason: "the absence of other settings",
+            lock: None,
+        }),
         _ => Err(Error::SeveralLocks {
             locks: found.iter().map(|(_, lock)| (*lock).to_owned()).collect(),
         }),
     }
+}
+
+/// Returns the choice of a package manager by name, in a range of versions.
+fn by_range(
+    name: &str,
+    range: Option<&str>,
+    reason: &'static str,
+    evidence: &Evidence,
+) -> Result<Choice, Error> {
+    let mut choice = parse(name, reason, evidence)?;
+    let range = range.filter(|range| range.parse::<Range>().is_ok());
+    // Yarn 1 is for ranges that have it, as engines of sources for Yarn 1 often have no upper end.
+    if name == "yarn" && evidence.lock_of(Manager::Yarn).is_none() {
+        let has_one = range.is_none_or(|range| has_major(range, 1));
+        choice.manager = if has_one && !evidence.has_yarnrc {
+            Manager::Yarn
+        } else {
+            Manager::Berry
+        };
+    }
+    let default = match choice.manager {
+        Manager::Npm => None,
+        Manager::Pnpm => Some("10"),
+        Manager::Yarn => Some("1"),
+        Manager::Berry => Some("4"),
+    };
+    let preferred = evidence
+        .version_of(choice.manager)
+        .or_else(|| default.map(str::to_owned));
+    choice.version = within(preferred, range.map(str::to_owned).as_ref());
+    Ok(choice)
+}
+
+/// Returns a preferred major version, or a range where that has no version of it: then the newest of the range is meant.
+fn within(preferred: Option<String>, range: Option<&String>) -> Option<String> {
+    let Some(range) = range.filter(|range| range.parse::<Range>().is_ok()) else {
+        return preferred;
+    };
+    let number = preferred.as_deref().and_then(major);
+    match number {
+        Some(number) if has_major(range, number) => preferred,
+        _ => Some(range.clone()),
+    }
+}
+
+/// Returns whether the newest versions with this major number are in a range.
+fn has_major(range: &str, major: u64) -> bool {
+    let newest = Version::new(major, 999, 999);
+    range
+        .parse::<Range>()
+        .is_ok_and(|range| range.satisfies(&newest))
 }
 
 /// Parses a name with or without a version: `pnpm`, `yarn@4`, `npm@11.2.0+sha512.…`.
@@ -201,110 +270,4 @@ impl Evidence {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn check(locks: &str, package: &str, requested: Option<&str>, expected: &str) {
-        let is_there = |lock: &&&str| locks.split(' ').any(|known| known == **lock);
-        let evidence = Evidence {
-            locks: LOCKS.iter().filter(is_there).copied().collect(),
-            pnpm_lock: "lockfileVersion: '6.0'\n".into(),
-            yarn_lock: if locks.contains("berry") {
-                "\n__metadata:\n  version: 8\n".into()
-            } else {
-                "# yarn lockfile v1\n".into()
-            },
-            has_yarnrc: false,
-        };
-        let manifest = Manifest::parse(package).unwrap();
-        let actual = match choose(&evidence, &manifest, requested) {
-            Ok(choice) => format!(
-                "{} {} {} by {}",
-                choice.manager.title(),
-                choice.version.as_deref().unwrap_or("-"),
-                choice.lock.unwrap_or("-"),
-                choice.reason
-            ),
-            Err(err) => format!("{err}: {}", err.explain().cause.unwrap_or_default()),
-        };
-        assert_eq!(actual, expected);
-    }
-
-    #[test]
-    fn manifest_takes_precedence_over_the_lock_file() {
-        let by_manifest = "packageManager of package.json";
-        check("", "{}", None, "npm - - by the absence of other settings");
-        check(
-            "package-lock.json",
-            "{}",
-            None,
-            "npm - package-lock.json by package-lock.json",
-        );
-        check(
-            "package-lock.json npm-shrinkwrap.json",
-            "{}",
-            None,
-            "npm - npm-shrinkwrap.json by npm-shrinkwrap.json",
-        );
-        check(
-            "pnpm-lock.yaml",
-            "{}",
-            None,
-            "pnpm 8 pnpm-lock.yaml by pnpm-lock.yaml",
-        );
-        check("yarn.lock", "{}", None, "Yarn 1 1 yarn.lock by yarn.lock");
-        check(
-            "yarn.lock berry",
-            "{}",
-            None,
-            "Yarn 4 yarn.lock by yarn.lock",
-        );
-        check(
-            "yarn.lock",
-            r#"{"packageManager":"pnpm@10.2.0+sha512.abc"}"#,
-            None,
-            &format!("pnpm 10.2.0 - by {by_manifest}"),
-        );
-        check(
-            "yarn.lock berry",
-            r#"{"packageManager":"yarn@4.5.1"}"#,
-            None,
-            &format!("Yarn 4.5.1 yarn.lock by {by_manifest}"),
-        );
-        check(
-            "",
-            r#"{"engines":{"pnpm":">=9"}}"#,
-            None,
-            "pnpm - - by engines of package.json",
-        );
-        check(
-            "yarn.lock package-lock.json",
-            r#"{"packageManager":"pnpm@9.1.0"}"#,
-            Some("npm"),
-            "npm - package-lock.json by NODE_PACKAGE_MANAGER",
-        );
-    }
-
-    #[test]
-    fn several_locks_and_unknown_managers_are_errors() {
-        check(
-            "yarn.lock package-lock.json",
-            "{}",
-            None,
-            "there are lock files of several package managers: found package-lock.json, yarn.lock",
-        );
-        check(
-            "",
-            r#"{"packageManager":"bun@1.2.0"}"#,
-            None,
-            "`bun@1.2.0` is not a known package manager: packageManager of package.json names it",
-        );
-        check(
-            "",
-            "{}",
-            Some("npm@https://example.org/x.tgz"),
-            "`npm@https://example.org/x.tgz` is not a known package manager: NODE_PACKAGE_MANAGER names it",
-        );
-    }
-}
+mod tests;
