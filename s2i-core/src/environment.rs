@@ -125,7 +125,13 @@ pub fn parse_file(place: &str, text: &str) -> (Vec<EnvVar>, Vec<Diagnostic>) {
         if line.is_empty() || line.starts_with('#') || line.starts_with("//") {
             continue;
         }
-        match line.parse() {
+        // Files for shells have it in front of names.
+        let line = line.strip_prefix("export ").unwrap_or(line);
+        match line.parse::<EnvVar>() {
+            Ok(variable) if variable.name.contains(char::is_whitespace) => diagnostics.add(
+                index,
+                "the name of this line has white space in it, and the line was skipped",
+            ),
             Ok(variable) => variables.push(variable),
             Err(_) => diagnostics.add(index, "this line is not NAME=VALUE and was skipped"),
         }
@@ -164,12 +170,13 @@ mod tests {
 
     #[test]
     fn a_file_keeps_values_as_they_are_and_reports_what_it_skips() {
-        let text = "# comment\nA=1\n  B = two words, c=d \nnonsense\n// also\n=x\nC=\"quoted\"\r\n";
+        let text = "# comment\nA=1\n  B = two words, c=d \nnonsense\n// also\n=x\nC=\"quoted\"\r\nexport D=4\nset E=5\n";
         let (variables, diagnostics) = parse_file("env", text);
         let entries: Vec<_> = variables.iter().map(EnvVar::to_entry).collect();
-        assert_eq!(entries, ["A=1", "B=two words, c=d", "C=\"quoted\""]);
+        let expected = ["A=1", "B=two words, c=d", "C=\"quoted\"", "D=4"];
+        assert_eq!(entries, expected);
         let places: Vec<_> = diagnostics.iter().map(|d| d.place.as_str()).collect();
-        assert_eq!(places, ["env:4", "env:6"]);
+        assert_eq!(places, ["env:4", "env:6", "env:9"]);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod command;
 mod console;
+mod identity;
 mod process;
 mod secrets;
 
@@ -212,6 +213,12 @@ impl<'io> Host<'io> {
         let mut command = Command::new(program);
         command.env_clear().envs(self.env.iter().cloned());
         command
+    }
+
+    /// Sets a variable for the programs that are started.
+    fn set(&mut self, name: &str, value: &str) {
+        self.env.retain(|(known, _)| known != name);
+        self.env.push((name.into(), value.into()));
     }
 
     fn raw(&self, name: &str) -> Option<&OsStr> {

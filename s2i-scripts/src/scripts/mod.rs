@@ -48,6 +48,9 @@ fn script_of(args: &[OsString]) -> Result<(Script, &[OsString]), Error> {
 
 /// Runs a script, and returns the code to exit with.
 fn run_script(script: Script, args: &[OsString], host: &mut Host<'_>) -> Result<u8, Error> {
+    if matches!(script, Script::Run | Script::Assemble) {
+        host.identify();
+    }
     // Its arguments belong to the application, whatever they look like.
     if script == Script::Run {
         return run::run(args, host);
