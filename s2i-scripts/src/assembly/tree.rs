@@ -108,15 +108,37 @@ fn is_mounted_apart(one: &Path, other: &Path) -> bool {
 }
 
 /// Moves the content of the directory `from` into `to`, in place of what has the same name there. Both
-/// directories stay, for they may be mounts or the working directory of a process.
+/// directories stay, for they may be mounts or the working directory of a process. The owner may write to all
+/// directories of `to` then, also where those of a source are read-only.
 pub(crate) fn install(from: &Path, to: &Path) -> Result<(), Error> {
     make_directory(to)?;
     for child in children(from)? {
         let target = to.join(child.file_name().expect("a child has a name"));
         remove(&target)?;
         move_tree(&child, &target)?;
+        make_writable(&target)?;
     }
     Ok(())
+}
+
+/// Lets the owner write to the directories of a tree; those of another user stay as they are.
+fn make_writable(path: &Path) -> Result<(), Error> {
+    let data = stat(path)?;
+    if !data.is_dir() {
+        return Ok(());
+    }
+    let mode = data.permissions().mode() & 0o7777;
+    if mode & 0o700 != 0o700 {
+        match fs::set_permissions(path, Permissions::from_mode(mode | 0o700)) {
+            Err(err) if err.kind() != ErrorKind::PermissionDenied => {
+                return Err(Error::file("set the mode of", path.display())(err));
+            }
+            _ => {}
+        }
+    }
+    children(path)?
+        .iter()
+        .try_for_each(|child| make_writable(child))
 }
 
 fn merge(from: &Path, to: &Path) -> Result<(), Error> {
@@ -267,9 +289,11 @@ mod tests {
         symlink("nowhere", path("src/lib/broken")).unwrap();
         fs::write(path("app/lib/old"), "old").unwrap();
         fs::write(path("app/kept"), "kept").unwrap();
+        fs::set_permissions(path("src/lib"), Permissions::from_mode(0o555)).unwrap();
         install(&path("src"), &path("app")).unwrap();
         assert!(children(&path("src")).unwrap().is_empty());
         assert!(!is_there(&path("app/lib/old")) && is_there(&path("app/kept")));
+        assert_eq!(stat(&path("app/lib")).unwrap().mode() & 0o777, 0o755);
         assert_eq!(fs::read_to_string(path("app/link")).unwrap(), "new");
         assert_eq!(size(&path("app")).unwrap(), 7);
 

@@ -23,8 +23,8 @@ const LICENCES: [&str; 3] = ["GPL-2", "GPL-3", "LGPL-2.1"];
 const TOOLS: &str = include_str!("../../../builder-images/shell/busybox.txt");
 
 /// The tools that are scripts.
-const SCRIPTS: [&str; 8] = [
-    "cksum", "comm", "env", "install", "nohup", "printenv", "split", "tar",
+const SCRIPTS: [&str; 9] = [
+    "cksum", "comm", "env", "find", "install", "nohup", "printenv", "split", "tar",
 ];
 
 /// Adds the programs from the items of [`PACKAGES`]. `/bin` is a link to `/usr/bin`, so that programs are at
@@ -124,7 +124,7 @@ mod tests {
         for (name, target) in [
             ("bin", "usr/bin"),
             ("usr/bin/sh", "bash"),
-            ("usr/bin/find", "busybox"),
+            ("usr/bin/sed", "busybox"),
         ] {
             assert!(links.contains(&(name.into(), target.into())), "{name}");
         }
@@ -142,12 +142,43 @@ mod tests {
     fn tool_that_busybox_lacks_is_named() {
         let some = TOOLS
             .lines()
-            .filter(|tool| !["find", "xargs"].contains(tool));
+            .filter(|tool| !["sed", "xargs"].contains(tool));
         let err = add(&mut LayerBuilder::new(1), &items(some)).unwrap_err();
-        assert_eq!(err.to_string(), "busybox has no find, xargs");
+        assert_eq!(err.to_string(), "busybox has no sed, xargs");
         let err = add(&mut LayerBuilder::new(1), &[]).unwrap_err();
         let expected = "none of base-files, bash-static, busybox-static has `bin/busybox`";
         assert_eq!(err.to_string(), expected);
+    }
+
+    /// The script starts the `find` of busybox, for which that of this machine stands here.
+    #[test]
+    fn files_that_are_found_are_deleted_and_others_are_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        std::fs::create_dir_all(path("dist/maps")).unwrap();
+        std::fs::create_dir(path("bin")).unwrap();
+        for name in ["dist/a.js", "dist/a.js.map", "dist/maps/b c.map"] {
+            std::fs::write(path(name), "").unwrap();
+        }
+        let busybox = path("bin/busybox");
+        std::fs::write(&busybox, "#!/bin/sh\n\"$@\"\n").unwrap();
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(&busybox, mode).unwrap();
+        let find = |args: &[&str]| {
+            let script = folder().join("shell/find");
+            let status = std::process::Command::new("bash")
+                .arg(script)
+                .args(args)
+                .env("PATH", format!("{}:/usr/bin:/bin", path("bin").display()))
+                .current_dir(dir.path())
+                .status();
+            assert!(status.unwrap().success(), "{args:?}");
+        };
+        find(&["dist", "-name", "*.map", "-delete"]);
+        assert!(path("dist/a.js").exists() && path("dist/maps").exists());
+        assert!(!path("dist/a.js.map").exists() && !path("dist/maps/b c.map").exists());
+        find(&["dist", "-delete"]);
+        assert!(!path("dist").exists());
     }
 
     #[test]
