@@ -8,7 +8,11 @@ use std::{
 };
 
 use super::{Plan, Step, install_output, search, tree};
-use crate::{Error, Host, node::modules, symptoms::has_word};
+use crate::{
+    Error, Host,
+    node::{modules, reuse},
+    symptoms::has_word,
+};
 
 /// Performs every phase, and shows the steps and the time that they took.
 pub(crate) fn execute(plan: &Plan, host: &mut Host<'_>) -> Result<(), Error> {
@@ -71,6 +75,12 @@ pub(crate) fn perform(step: &Step, host: &mut Host<'_>) -> Result<(), Error> {
         Step::PruneModules { root, packages } => {
             let packages = packages.iter().map(|path| PathBuf::from(path.as_str()));
             modules::prune(root.as_str().as_ref(), &packages.collect::<Vec<_>>())
+        }
+        Step::SaveModules { from, to } => reuse::save(from.as_str().as_ref(), to.as_str().as_ref()),
+        Step::RestoreModules { from, to } => {
+            host.console
+                .detail("the packages are those of the previous build: nothing that decides about them has changed");
+            reuse::restore(from.as_str().as_ref(), to.as_str().as_ref())
         }
         Step::CheckLinks { root } => modules::check_links(root.as_str().as_ref()),
         Step::RemoveLinks { root } => modules::remove_dangling(root.as_str().as_ref()),

@@ -96,6 +96,16 @@ pub(crate) enum Step {
         root: ContainerPath,
         packages: Vec<ContainerPath>,
     },
+    /// Copies the installed packages for Node.js into a cache, with a digest.
+    SaveModules {
+        from: ContainerPath,
+        to: ContainerPath,
+    },
+    /// Copies them from a cache into the application.
+    RestoreModules {
+        from: ContainerPath,
+        to: ContainerPath,
+    },
     /// Fails when an installed package for Node.js is a link to nothing.
     CheckLinks {
         root: ContainerPath,
@@ -191,6 +201,8 @@ impl fmt::Display for Step {
                 let mut packages = packages.iter();
                 packages.try_for_each(|path| write!(f, " {path}"))
             }
+            Self::SaveModules { from, to } => write!(f, "save packages of {from} -> {to}"),
+            Self::RestoreModules { from, to } => write!(f, "restore packages {from} -> {to}"),
             Self::CheckLinks { root } => write!(f, "check links of {root}"),
             Self::RemoveLinks { root } => write!(f, "remove links of {root} to nothing"),
             Self::Remove { path } => write!(f, "remove {path}"),

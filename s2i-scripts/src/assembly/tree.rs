@@ -141,6 +141,12 @@ fn make_writable(path: &Path) -> Result<(), Error> {
         .try_for_each(|child| make_writable(child))
 }
 
+/// Copies the tree `from`, so that it becomes `to`; files that `to` has already stay.
+pub(crate) fn copy(from: &Path, to: &Path) -> Result<(), Error> {
+    make_parent(to)?;
+    merge(from, to)
+}
+
 fn merge(from: &Path, to: &Path) -> Result<(), Error> {
     let data = stat(from)?;
     let is_new = !is_there(to);

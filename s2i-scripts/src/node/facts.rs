@@ -13,6 +13,7 @@ use super::{
     manager::{self, Choice, Evidence, LOCKS, Manager},
     project::Target,
     range::{Range, Version},
+    reuse::{self, Part},
     settings::{Npmrc, Yarnrc},
     start,
 };
@@ -59,6 +60,8 @@ pub(crate) struct Facts {
     pub(crate) has_procfile: bool,
     pub(crate) caches: Caches,
     pub(crate) cache_names: CacheNames,
+    /// The parts of the saved cache of installed packages that are as they were.
+    pub(crate) saved_parts: Vec<Part>,
 }
 
 /// The names of the caches of a build.
@@ -70,11 +73,14 @@ pub(crate) struct CacheNames {
     /// The cache of tools of the source. It may hold compiled files, and the lock determines which tools they are: it
     /// belongs to the ABI of Node.js, the processor and the lock.
     pub(crate) tools: String,
+    /// The cache of installed packages, where only files of the source and the tools decide about them.
+    pub(crate) modules: Option<String>,
 }
 
 impl CacheNames {
-    pub(super) fn all(&self) -> [String; 2] {
-        [self.packages.clone(), self.tools.clone()]
+    pub(super) fn all(&self) -> Vec<String> {
+        let names = [self.packages.clone(), self.tools.clone()].into_iter();
+        names.chain(self.modules.clone()).collect()
     }
 }
 
@@ -122,7 +128,11 @@ pub(crate) fn gather(
     } else {
         tool(&choice, &yarnrc, dirs, host)?
     };
-    let cache_names = cache_names(&choice, &node, root)?;
+    let mut cache_names = cache_names(&choice, &node, root)?;
+    cache_names.modules = reuse::cache_name(root, &project, &choice, &tool, &node, host)?;
+    let saved = cache_names.modules.as_ref();
+    let saved = saved.and_then(|name| dirs.artifacts.join(name).ok());
+    let saved_parts = saved.map(|path| reuse::complete_parts(Path::new(path.as_str())));
     let children = tree::children(root)?;
     let names = children
         .iter()
@@ -149,6 +159,7 @@ pub(crate) fn gather(
             && has_any(&["python3", "python"]),
         has_procfile: root.join(PROCFILE).is_file(),
         caches: Caches::find(&cache_names.all(), dirs)?,
+        saved_parts: saved_parts.unwrap_or_default(),
         registry: registry(request, dirs, host),
         cache_names,
         yarnrc,
@@ -203,8 +214,10 @@ fn tool(
     }
     if let Ok(program) = host.tool(choice.manager.program()) {
         // In the source it would read the settings, and may become the version that they name.
-        let version = host.output_quietly(&query(&program, &["--version"], dirs));
-        let version = version.and_then(|text| text.trim().parse().ok());
+        let version = version_beside(&program, choice.manager.program()).or_else(|| {
+            let version = host.output_quietly(&query(&program, &["--version"], dirs));
+            version.and_then(|text| text.trim().parse().ok())
+        });
         if choice.manager == Manager::Npm || fits(choice, version.as_ref()) {
             return Ok(Tool::Present { program, version });
         }
@@ -217,6 +230,16 @@ fn tool(
     let version = choice.version.as_deref().unwrap_or(default).to_owned();
     let npm = host.tool("npm")?;
     Ok(Tool::Registry { npm, version })
+}
+
+/// Returns the version in the package.json of the package that a program belongs to, which saves the time in which the
+/// program starts.
+fn version_beside(program: &str, package: &str) -> Option<Version> {
+    let file = fs::canonicalize(program).ok()?;
+    let home = file.ancestors().skip(2).take(2);
+    let mut manifests = home.filter_map(|path| Manifest::read(path).ok().flatten());
+    let manifest = manifests.find(|manifest| manifest.name.as_deref() == Some(package))?;
+    manifest.version?.parse().ok()
 }
 
 /// Returns whether a version is the chosen one, of which only the beginning may be given, or is in the chosen range.
@@ -266,6 +289,7 @@ fn cache_names(choice: &Choice, node: &Node, root: &Path) -> Result<CacheNames, 
     Ok(CacheNames {
         packages: format!("packages-{manager}"),
         tools: cache::plain(&tools),
+        modules: None,
     })
 }
 

@@ -12,6 +12,17 @@ use serde_json::Value;
 
 use crate::Error;
 
+/// Scripts of a package that its installation runs.
+const LIFECYCLE: [&str; 7] = [
+    "preinstall",
+    "install",
+    "postinstall",
+    "prepublish",
+    "preprepare",
+    "prepare",
+    "postprepare",
+];
+
 /// The fields that matter here. A field of another type than it should have counts as absent, as for npm.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Manifest {
@@ -89,6 +100,12 @@ impl Manifest {
         manifest
             .map(Some)
             .ok_or_else(|| super::Error::Manifest { path }.into())
+    }
+
+    /// Returns whether it has scripts that its installation runs, and that may need development dependencies.
+    pub(crate) fn has_lifecycle(&self) -> bool {
+        let mut names = LIFECYCLE.iter();
+        names.any(|name| self.scripts.contains_key(*name))
     }
 
     /// Returns the names of all dependencies.

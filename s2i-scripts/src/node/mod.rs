@@ -13,6 +13,7 @@ mod plan;
 pub(crate) mod project;
 pub mod range;
 mod request;
+pub(crate) mod reuse;
 pub(crate) mod settings;
 mod start;
 

@@ -14,6 +14,7 @@ use super::{
     manager::Manager,
     project::{Package, Target},
     range::{self, Fit, Range},
+    reuse::Part,
 };
 use crate::{
     Directories, Error, Plan,
@@ -28,21 +29,11 @@ const START: &str = "start";
 /// The build script, unless another is named.
 const BUILD: &str = "build";
 
-/// Scripts of a package that its installation runs, and that may need development dependencies.
-const LIFECYCLE: &[&str] = &[
-    "preinstall",
-    "install",
-    "postinstall",
-    "prepublish",
-    "preprepare",
-    "prepare",
-    "postprepare",
-];
-
 /// Files and directories that an image for production does not need.
-const UNNEEDED: [&str; 4] = [
+const UNNEEDED: [&str; 5] = [
     ".git",
     "node_modules/.cache",
+    "node_modules/.package-lock.json",
     ".next/cache",
     ".yarn/install-state.gz",
 ];
@@ -174,10 +165,7 @@ impl Planner<'_> {
     /// Adds the phases that install packages, build, and remove development dependencies.
     fn install(&self, phases: &mut Vec<Phase>) -> Result<(), Error> {
         let builds = self.builds()?;
-        let manifest = &self.facts.project.root;
-        let has_lifecycle = LIFECYCLE
-            .iter()
-            .any(|name| manifest.scripts.contains_key(*name));
+        let has_lifecycle = self.facts.project.root.has_lifecycle();
         let is_single = self.facts.project.packages.is_empty();
         // Development dependencies that nothing needs are not even fetched.
         let is_direct = self.prunes()
@@ -186,15 +174,40 @@ impl Planner<'_> {
             && !has_lifecycle
             && self.commands.prunes_by_install();
         let mut steps = credentials::files(self.facts, self.request, self.dirs);
-        if let Some(fetch) = self.commands.fetch() {
+        let part = if is_direct {
+            Part::Production
+        } else {
+            Part::All
+        };
+        let is_saved = self.facts.saved_parts.contains(&part);
+        let needs_manager = !is_saved || !builds.is_empty();
+        if let Some(fetch) = self.commands.fetch().filter(|_| needs_manager) {
             let title = format!("Getting {}", self.facts.choice.manager.title());
             steps.push(Step::Run(fetch));
             phases.push(Phase::new(title, std::mem::take(&mut steps)));
         }
-        steps.push(self.commands.install(is_direct));
-        steps.push(Step::CheckLinks {
-            root: self.dirs.app(),
+        let cache = self.facts.cache_names.modules.as_ref();
+        let cache = cache.and_then(|name| {
+            let path = cache::path(name, self.dirs, self.request.keep_cache);
+            path.join(part.name()).ok()
         });
+        match cache {
+            Some(from) if is_saved => steps.push(Step::RestoreModules {
+                from,
+                to: self.dirs.app(),
+            }),
+            cache => {
+                steps.push(self.commands.install(is_direct));
+                steps.push(Step::CheckLinks {
+                    root: self.dirs.app(),
+                });
+                let cache = cache.filter(|_| self.request.keep_cache);
+                steps.extend(cache.map(|to| Step::SaveModules {
+                    from: self.dirs.app(),
+                    to,
+                }));
+            }
+        }
         phases.push(Phase::new("Installing dependencies", steps));
         if !builds.is_empty() {
             let title = format!("Building in {} mode", self.request.env);
@@ -203,7 +216,7 @@ impl Planner<'_> {
             phases.push(Phase::new(title, steps));
         }
         if self.prunes() && !is_direct {
-            let steps = self.prune();
+            let steps = self.prune(is_saved);
             if !steps.is_empty() {
                 phases.push(Phase::new("Pruning the development dependencies", steps));
             }
@@ -248,7 +261,7 @@ impl Planner<'_> {
 
     /// Returns the steps that remove packages of the workspace that the application does not need, and development
     /// dependencies.
-    fn prune(&self) -> Vec<Step> {
+    fn prune(&self, is_saved: bool) -> Vec<Step> {
         let mut steps = Vec::new();
         let project = &self.facts.project;
         let is_package = matches!(self.target, Target::Package(_));
@@ -270,9 +283,9 @@ impl Planner<'_> {
         }
         let name = self.facts.manifest(self.target).name.as_deref();
         let command = self.commands.prune(name.filter(|_| is_package));
-        steps.extend(command.map(Step::Run));
+        steps.extend(command.filter(|_| !is_saved).map(Step::Run));
         let root = self.dirs.app();
-        if self.facts.choice.manager == Manager::Yarn {
+        if self.facts.choice.manager == Manager::Yarn || is_saved {
             let packages = self.closure.iter();
             let packages = packages.filter_map(|package| self.path_of(package).ok());
             steps.push(Step::PruneModules {

@@ -64,7 +64,9 @@ fn facts(manager: Manager, package: &str) -> Facts {
         cache_names: CacheNames {
             packages: format!("packages-{}", manager.program()),
             tools: "tools-abi115-x64".into(),
+            modules: None,
         },
+        saved_parts: Vec::new(),
     }
 }
 
@@ -127,6 +129,7 @@ in /opt/app-root/src: npm prune --omit=dev --ignore-scripts
 # Installing application
 remove /opt/app-root/src/.git
 remove /opt/app-root/src/node_modules/.cache
+remove /opt/app-root/src/node_modules/.package-lock.json
 remove /opt/app-root/src/.next/cache
 remove /opt/app-root/src/.yarn/install-state.gz
 share /opt/app-root/src"
@@ -508,6 +511,39 @@ fn caches_are_restored_and_kept_on_request() {
         "{text}"
     );
     assert!(!text.contains("trim"), "{text}");
+}
+
+#[test]
+fn saved_packages_are_taken_as_they_were() {
+    let mut facts = facts(Manager::Npm, TYPESCRIPT);
+    facts.cache_names.modules = Some("modules-1".into());
+    let env = [("S2I_KEEP_CACHE", "true")];
+    let text = outline(&facts, &env);
+    let save = ": npm ci --include=dev\ncheck links of /opt/app-root/src\n\
+        save packages of /opt/app-root/src -> /opt/app-root/cache/modules-1/all\n";
+    assert!(text.contains(save), "{text}");
+    assert!(!outline(&facts, &[]).contains("save packages"));
+
+    facts.caches.saved = vec!["modules-1".into()];
+    facts.saved_parts = vec![Part::Production];
+    assert!(
+        outline(&facts, &env).contains(save),
+        "the other part is saved"
+    );
+
+    facts.saved_parts = vec![Part::All];
+    let text = outline(&facts, &env);
+    for part in [
+        "move /tmp/artifacts/modules-1 -> /opt/app-root/cache/modules-1\n",
+        "restore packages /opt/app-root/cache/modules-1/all -> /opt/app-root/src\n# Building",
+        "# Pruning the development dependencies\nprune /opt/app-root/src for /opt/app-root/src\n",
+    ] {
+        assert!(text.contains(part), "{part}\n\n{text}");
+    }
+    assert!(
+        !text.contains("npm ci") && !text.contains("npm prune"),
+        "{text}"
+    );
 }
 
 #[test]

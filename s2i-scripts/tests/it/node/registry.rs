@@ -15,7 +15,10 @@ use s2i_core::{Script, archive::Writer};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha512};
 
-use crate::image::{Image, is_thorough};
+use crate::{
+    artifacts::restore,
+    image::{Image, is_thorough},
+};
 
 /// The token, which must not be kept.
 const MARKER: &str = "0123456789abcdefMARKERfedcba9876543";
@@ -286,4 +289,50 @@ fn registry_refuses_requests_without_the_token() {
     let outcome = image.script(Script::Assemble, &[]);
     assert_eq!(outcome.code, Some(13), "{}", outcome.stderr);
     assert_eq!(registry.requests(), ["/all/private 401 Unauthorized"]);
+}
+
+#[test]
+fn packages_of_the_previous_build_are_taken_where_nothing_has_changed() {
+    let registry = Registry::start(vec![Package::private()]);
+    let lock = json!({
+        "name": "sample", "version": "1.0.0", "lockfileVersion": 3, "requires": true,
+        "packages": {
+            "": {"name": "sample", "version": "1.0.0", "license": "MIT", "dependencies": {"private": "^1.0.0"}},
+            "node_modules/private": {
+                "version": "1.0.0",
+                "resolved": format!("{}/private/-/1.0.0.tgz", registry.address()),
+                "integrity": integrity(&archive()),
+            },
+        },
+    });
+    let build = |artifacts: Option<&Image>, lock: &Value| {
+        let image = image(&registry)?
+            .source("package-lock.json", &lock.to_string())
+            .env("NPM_TOKEN", MARKER)
+            .env("S2I_KEEP_CACHE", "true");
+        if let Some(previous) = artifacts {
+            let saved = previous.script(Script::SaveArtifacts, &[]);
+            restore(&saved.stdout, &image, "tmp/artifacts");
+        }
+        let text = image.assemble();
+        let ran = image.script(Script::Run, &[]);
+        assert_eq!(ran.text(), "from the registry\n", "{text}");
+        assert_eq!(holders(&image.path("")), [""; 0]);
+        Some((image, text))
+    };
+    let reused = "the packages are those of the previous build";
+    let Some((first, text)) = build(None, &lock) else {
+        return;
+    };
+    assert!(text.contains("npm ci --omit=dev\n"), "{text}");
+    let (second, text) = build(Some(&first), &lock).unwrap();
+    assert!(text.contains(reused) && !text.contains("npm ci"), "{text}");
+    assert_eq!(second.list("app-root/src"), first.list("app-root/src"));
+    let (third, text) = build(Some(&second), &lock).unwrap();
+    assert!(text.contains(reused), "{text}");
+
+    let mut changed = lock.clone();
+    changed["version"] = "1.0.1".into();
+    let (_, text) = build(Some(&third), &changed).unwrap();
+    assert!(text.contains("npm ci --omit=dev\n"), "{text}");
 }
