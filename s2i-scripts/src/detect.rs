@@ -1,11 +1,13 @@
 //! The recipe for a source, by its kind and the toolchains of the image.
 
+use std::{fs, path::Path};
+
 use s2i_core::{
     OpenDir,
-    detect::{self, RootEntry, SourceKind},
+    detect::{self, PACKAGE_JSON, RootEntry, SourceKind},
 };
 
-use crate::{Directories, Error, Host, go, variables};
+use crate::{Directories, Error, Host, assembly::tree, go, variables};
 
 /// A way to build an application.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,13 +27,40 @@ pub(crate) fn detect(dirs: &Directories, host: &Host<'_>) -> Result<Recipe, Erro
         .and_then(|root| detect::read(&root, |_| false))
         .map_err(Error::file("read the source", path))?;
     let [has_go, has_node] = ["go", "node"].map(|program| host.find(program).is_some());
-    choose(
-        &root,
-        has_go,
-        has_node,
-        host.variable(variables::S2I_RECIPE)?,
-        path,
-    )
+    let requested = host.variable(variables::S2I_RECIPE)?;
+    choose(&root, has_go, has_node, requested, path).map_err(|mut err| {
+        if let Error::NotRecognised { directories, .. } = &mut err {
+            let markers = [("go.mod", has_go), (PACKAGE_JSON, has_node)];
+            let markers = markers.into_iter().filter(|(_, is_built)| *is_built);
+            let markers: Vec<_> = markers.map(|(name, _)| name).collect();
+            find_below(Path::new(path), "", &markers, MAX_DEPTH, directories);
+        }
+        err
+    })
+}
+
+/// The depth to which applications are looked for, for advice.
+const MAX_DEPTH: usize = 3;
+
+/// Adds the directories below a path that have one of these files; not those below such a directory.
+fn find_below(path: &Path, name: &str, markers: &[&str], depth: usize, found: &mut Vec<String>) {
+    for child in tree::children(path).unwrap_or_default() {
+        let last = child.file_name().and_then(|name| name.to_str());
+        let Some(last) = last.filter(|last| !last.starts_with('.') && *last != "node_modules")
+        else {
+            continue;
+        };
+        if !fs::symlink_metadata(&child).is_ok_and(|data| data.is_dir()) {
+            continue;
+        }
+        let name = format!("{name}/{last}");
+        let name = name.trim_start_matches('/');
+        if markers.iter().any(|marker| child.join(marker).is_file()) {
+            found.push(name.to_owned());
+        } else if depth > 1 {
+            find_below(&child, name, markers, depth - 1, found);
+        }
+    }
 }
 
 /// An image with a toolchain builds applications for that toolchain. An image without one packs programs, and
@@ -50,7 +79,13 @@ fn choose(
     let detections = detect::detect(root);
     let is = |kind| detections.iter().any(|detection| detection.kind == kind);
     let (is_go, is_node) = (is(SourceKind::Go), is(SourceKind::Node));
-    let not_recognised = |reason| Err(Error::NotRecognised { path, reason });
+    let not_recognised = |reason| {
+        Err(Error::NotRecognised {
+            path,
+            reason,
+            directories: Vec::new(),
+        })
+    };
     match (requested, has_go, has_node) {
         (Some("go"), ..) | (None, true, _) if is_go => Ok(Recipe::Go(go::Layout::of(root))),
         (Some("node"), ..) => Ok(Recipe::Node),
@@ -124,6 +159,22 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn directories_with_an_application_are_found_for_advice() {
+        let entries = [
+            "api/go.mod",
+            "api/cmd/go.mod",
+            "web/package.json",
+            "a/b/package.json",
+            "x/node_modules/y/package.json",
+        ];
+        let root = crate::assembly::testing::tree(&entries.map(|name| (name, "")));
+        let mut found = Vec::new();
+        let markers = ["go.mod", PACKAGE_JSON];
+        find_below(root.path(), "", &markers, MAX_DEPTH, &mut found);
+        assert_eq!(found, ["a/b", "api", "web"]);
     }
 
     #[test]

@@ -36,7 +36,12 @@ pub(crate) enum Error {
     #[error("there is no source in `{path}`")]
     NoSource { path: String },
     #[error("`{path}` has no application that this image can build")]
-    NotRecognised { path: String, reason: &'static str },
+    NotRecognised {
+        path: String,
+        reason: &'static str,
+        /// Directories below it that have one.
+        directories: Vec<String>,
+    },
     #[error("there is no `{program}` on the PATH")]
     NoToolchain { program: &'static str },
     #[error("cannot start `{program}`")]
@@ -133,9 +138,19 @@ impl Error {
             }
             Self::NoSource { .. } => Explanation::new(exit::NOT_RECOGNISED)
                 .hint("give `s2i build` a directory or a repository with files in it"),
-            Self::NotRecognised { reason, .. } => Explanation::new(exit::NOT_RECOGNISED)
+            Self::NotRecognised {
+                reason,
+                directories,
+                ..
+            } => Explanation::new(exit::NOT_RECOGNISED)
                 .cause(*reason)
-                .hint("if the application is in a subdirectory, name it with `--context-dir`"),
+                .hint(match directories.first() {
+                    None => "if the application is in a subdirectory, name it with `--context-dir`".to_owned(),
+                    Some(first) => format!(
+                        "name the directory of the application, for example `--context-dir {first}`; there are {}",
+                        abbreviated(directories)
+                    ),
+                }),
             Self::NoToolchain { .. } => Explanation::new(exit::TOOLCHAIN)
                 .hint("build with a builder image; a runtime image has no toolchain"),
             Self::Start { source, .. } => Explanation::new(exit::TOOLCHAIN).cause(chain(source)),
