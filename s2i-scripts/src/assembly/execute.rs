@@ -44,8 +44,14 @@ pub(crate) fn perform(step: &Step, host: &mut Host<'_>) -> Result<(), Error> {
         }
         Step::Move { from, to } => tree::move_tree(from.as_str().as_ref(), to.as_str().as_ref()),
         Step::Keep { from, to, except } => {
-            let to = to.as_str().as_ref();
-            tree::move_tree(from.as_str().as_ref(), to)?;
+            let (from, to) = (Path::new(from.as_str()), to.as_str().as_ref());
+            if from.is_symlink() {
+                // What it leads to would not be beside it.
+                let target = from.canonicalize();
+                tree::copy(&target.map_err(Error::file("read", from.display()))?, to)?;
+            } else {
+                tree::move_tree(from, to)?;
+            }
             tree::remove_ending(to, except)
         }
         Step::Use { from, to } => tree::make_usable(from.as_str().as_ref(), to.as_str().as_ref()),
@@ -67,6 +73,7 @@ pub(crate) fn perform(step: &Step, host: &mut Host<'_>) -> Result<(), Error> {
             {
                 host.console.note(format_args!("warning: {warning}"));
                 host.console.detail(otherwise.command_line());
+                host.fell_back = true;
                 host.run(otherwise)
             }
             result => result,
@@ -76,6 +83,8 @@ pub(crate) fn perform(step: &Step, host: &mut Host<'_>) -> Result<(), Error> {
             let packages = packages.iter().map(|path| PathBuf::from(path.as_str()));
             modules::prune(root.as_str().as_ref(), &packages.collect::<Vec<_>>())
         }
+        // These packages are not those of the lock file, which gives the cache its name.
+        Step::SaveModules { .. } if host.fell_back => Ok(()),
         Step::SaveModules { from, to } => reuse::save(from.as_str().as_ref(), to.as_str().as_ref()),
         Step::RestoreModules { from, to } => {
             host.console

@@ -86,19 +86,33 @@ pub(crate) fn gather(
         };
         nested.retain(is_asked_for);
     }
-    let mut warnings = Vec::new();
-    let answer = choose_toolchain(
-        &query,
-        &mut environment,
-        &module,
-        &nested,
-        &mut warnings,
-        host,
-    )?;
-    let (version, platform) = answer.split_once('\n').unwrap_or((answer.as_str(), ""));
-    environment.build_cache = cache::plain(&format!("build-{version}-{}", platform.trim()));
+    // Modules below the root count where the user names one of them, and where nothing else has a program.
+    let mut counted = if request.targets.is_empty() {
+        &[]
+    } else {
+        &nested[..]
+    };
+    let (answer, warnings, programs, cgo_programs) = loop {
+        let mut warnings = Vec::new();
+        let answer = choose_toolchain(
+            &query,
+            &mut environment,
+            &module,
+            counted,
+            &mut warnings,
+            host,
+        )?;
+        let (version, platform) = answer.split_once('\n').unwrap_or((&answer, ""));
+        environment.build_cache = cache::plain(&format!("build-{version}-{}", platform.trim()));
+        let (programs, cgo_programs) = programs(&query, &environment, &module, &nested, host)?;
+        let has_program = !programs.is_empty() || !cgo_programs.is_empty();
+        if has_program || counted.len() == nested.len() {
+            break (answer, warnings, programs, cgo_programs);
+        }
+        counted = &nested;
+    };
+    let version = answer.lines().next().unwrap_or_default();
     let caches = Caches::find(&environment.caches(), dirs)?;
-    let (programs, cgo_programs) = programs(&query, &environment, &module, &nested, host)?;
     let scan = scan::read(source);
     let kept = Kept::find(source, &scan, request.keep.as_deref())?;
     let has = |program| host.find(program).is_some();
@@ -135,12 +149,7 @@ fn choose_toolchain(
         return Ok(answer);
     };
     let request = query.request.toolchain;
-    // Modules below the root count where the user names one of them.
-    let is_named = !query.request.targets.is_empty();
-    let below = nested
-        .iter()
-        .filter(|_| is_named)
-        .map(|known| &known.module);
+    let below = nested.iter().map(|known| &known.module);
     let modules: Vec<_> = [module].into_iter().chain(below).collect();
     let source = Path::new(query.dirs.source.as_str());
     let pin = pins::find(source, &[".go-version"], &["go", "golang"]);

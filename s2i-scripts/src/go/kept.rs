@@ -5,7 +5,10 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use super::{nested::is_ignored, scan::Scan};
+use super::{
+    nested::is_ignored,
+    scan::{LONGEST, Scan},
+};
 use crate::{Error, assembly::tree, globs::matches, variables};
 
 /// Names of directories for files that are read at run time. One of these is kept even where the code names it by a
@@ -62,9 +65,10 @@ impl Kept {
         let mut paths = BTreeSet::new();
         for text in &scan.texts {
             let path = candidate(source, text).filter(|path| !is_embedded(path, scan));
+            let path = path.filter(|path| stays_below(source, path));
             paths.extend(path.filter(|path| has_data(&source.join(path), MAX_DEPTH)));
         }
-        let paths = outermost(paths);
+        let paths = links_first(source, outermost(paths));
         let is_left = |name: &&str| {
             !is_embedded(name, scan)
                 && !paths.iter().any(|path| overlap(path, name))
@@ -103,9 +107,29 @@ fn named(source: &Path, patterns: &[String]) -> Result<Vec<String>, Error> {
         if matches.is_empty() {
             return Err(problem("the source has no such file or directory"));
         }
+        if !matches.iter().all(|path| stays_below(source, path)) {
+            return Err(problem(
+                "it is a link to nothing, or to a file outside of the source",
+            ));
+        }
         found.extend(matches);
     }
-    Ok(outermost(found))
+    Ok(links_first(source, outermost(found)))
+}
+
+/// Returns whether a path is there and, where it is a link, leads to a file of the source.
+fn stays_below(source: &Path, path: &str) -> bool {
+    let resolved = source
+        .canonicalize()
+        .ok()
+        .zip(source.join(path).canonicalize().ok());
+    resolved.is_some_and(|(source, path)| path.starts_with(source))
+}
+
+/// Returns paths with the links before all others: what they lead to is copied before it may be moved.
+fn links_first(source: &Path, mut paths: Vec<String>) -> Vec<String> {
+    paths.sort_by_key(|path| !source.join(path).is_symlink());
+    paths
 }
 
 /// Returns the entries of a directory that match a pattern.
@@ -127,7 +151,7 @@ fn expand(source: &Path, base: &str, part: &str) -> Vec<String> {
 /// root.
 fn candidate(source: &Path, text: &str) -> Option<String> {
     let is_odd = |c: char| c.is_control() || c.is_whitespace() || c == '\\';
-    if text.len() > 200 || text.contains("://") || text.contains(is_odd) {
+    if text.len() > LONGEST || text.contains("://") || text.contains(is_odd) {
         return None;
     }
     let is_absolute = text.starts_with('/');
@@ -254,6 +278,28 @@ mod tests {
             left,
         );
         check(&["docs/"], &[], "docs", left);
+    }
+
+    #[test]
+    fn links_are_first_and_lead_to_files_of_the_source() {
+        let root = write(&[("web/templates/a.html", "a")]);
+        let link = |target: &str, name: &str| {
+            std::os::unix::fs::symlink(target, root.path().join(name)).unwrap();
+        };
+        link("web/templates", "templates");
+        link("/etc", "static");
+        link("nothing", "views");
+        let scan = Scan {
+            texts: ["templates/*.html", "web/templates", "static/", "views/"]
+                .map(str::to_owned)
+                .into(),
+            ..Scan::default()
+        };
+        let kept = Kept::find(root.path(), &scan, None).unwrap();
+        assert_eq!(kept.paths, ["templates", "web/templates"]);
+        for name in ["static", "views"] {
+            assert!(Kept::find(root.path(), &scan, Some(&[name.to_owned()])).is_err());
+        }
     }
 
     #[test]

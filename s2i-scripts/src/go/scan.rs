@@ -16,6 +16,9 @@ const MAX_FILES: usize = 10_000;
 /// The number of bytes of a file that are read.
 const MAX_SIZE: u64 = 1 << 20;
 
+/// The number of bytes of the longest text that may be a path.
+pub(super) const LONGEST: usize = 200;
+
 /// The depth of directories that are looked into.
 const MAX_DEPTH: usize = 12;
 
@@ -157,7 +160,9 @@ impl File {
                     let end = end_of(rest, first);
                     let text = rest.get(1..end.saturating_sub(1)).unwrap_or_default();
                     match imports {
-                        Imports::None if first != '\'' => file.texts.push(text.to_owned()),
+                        Imports::None if first != '\'' && text.len() <= LONGEST => {
+                            file.texts.push(text.to_owned());
+                        }
                         Imports::Next => imports = Imports::None,
                         Imports::None | Imports::Block => {}
                     }

@@ -33,6 +33,8 @@ pub struct Host<'io> {
     args: Vec<OsString>,
     env: Vec<(OsString, OsString)>,
     pub(crate) console: Console<'io>,
+    /// True if a command has failed that another one took the place of.
+    pub(crate) fell_back: bool,
 }
 
 impl<'io> Host<'io> {
@@ -52,6 +54,7 @@ impl<'io> Host<'io> {
             args: args.into_iter().map(Into::into).collect(),
             env,
             console: Console::new(out, err, secrets),
+            fell_back: false,
         }
     }
 

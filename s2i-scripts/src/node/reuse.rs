@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use s2i_core::image::Digest;
+use s2i_core::{bounds, image::Digest};
 
 use super::{
     Project,
@@ -27,6 +27,24 @@ const MODULES: &str = "node_modules";
 
 /// Files of a source that decide about the packages, beside the lock file.
 const FILES: [&str; 4] = ["package.json", ".npmrc", ".yarnrc", ".nvmrc"];
+
+/// The largest lock file that is read, in bytes.
+const MAX_LOCK: u64 = 64 << 20;
+
+/// Packages whose installation makes files of the source.
+const READ_SOURCE: [&str; 1] = ["@prisma/client"];
+
+/// Packages whose installation is only about their own files.
+const OWN_FILES: [&str; 8] = [
+    "@parcel/watcher",
+    "@swc/core",
+    "core-js",
+    "core-js-pure",
+    "esbuild",
+    "fsevents",
+    "sharp",
+    "unrs-resolver",
+];
 
 /// The start of the name of a cache.
 pub(super) const PREFIX: &str = "modules";
@@ -68,6 +86,10 @@ pub(super) fn cache_name(
     let Some(lock) = choice.lock.filter(|_| is_plain && !project.is_bare) else {
         return Ok(None);
     };
+    // npm compiles this one without any script.
+    if root.join("binding.gyp").exists() || may_read_source(&root.join(lock)) {
+        return Ok(None);
+    }
     let version = match tool {
         Tool::Present {
             version: Some(version),
@@ -102,6 +124,24 @@ pub(super) fn cache_name(
     }
     let digest = Digest::of(text.as_bytes()).hex();
     Ok(Some(format!("{PREFIX}-{}", &digest[..16])))
+}
+
+/// Returns whether a package of a lock file may make something of the files of the source when it is installed.
+///
+/// npm notes the packages that have a script for their installation; lock files of others are only searched for the names
+/// of known ones. Without a lock file that can be read, the answer is that one may.
+fn may_read_source(lock: &Path) -> bool {
+    let Ok(text) = bounds::read_text_file(lock, MAX_LOCK) else {
+        return true;
+    };
+    let Ok(json) = serde_json::from_str::<serde_json::Value>(&text) else {
+        return READ_SOURCE.iter().any(|name| text.contains(name));
+    };
+    let packages = json["packages"].as_object();
+    packages.into_iter().flatten().any(|(path, package)| {
+        let name = path.rsplit("node_modules/").next().unwrap_or_default();
+        package["hasInstallScript"] == true && !OWN_FILES.contains(&name)
+    })
 }
 
 /// Adds a line to a text of which a digest is taken.
@@ -235,5 +275,25 @@ mod tests {
         assert!(names.iter().all(|other| other.is_some() && *other != first));
         let local = r#"{"dependencies":{"a":"file:./a"}}"#;
         assert_eq!(name(&[("package.json", local), files[1]], "115", &[]), None);
+    }
+
+    #[test]
+    fn packages_that_read_the_source_when_they_are_installed_are_known() {
+        let reads = |text: &str| {
+            let root = write(&[("lock", text)]);
+            may_read_source(&root.path().join("lock"))
+        };
+        let npm = |name: &str| {
+            format!(
+                r#"{{"packages":{{"":{{}},"node_modules/x/node_modules/{name}":{{"hasInstallScript":true}},"node_modules/plain":{{}}}}}}"#
+            )
+        };
+        assert!(reads(&npm("@prisma/client")));
+        assert!(reads(&npm("unknown")));
+        assert!(!reads(&npm("esbuild")));
+        assert!(!reads(r#"{"packages":{"node_modules/plain":{}}}"#));
+        assert!(reads("\"@prisma/client@^6\":\n  version \"6.0.0\"\n"));
+        assert!(!reads("plain@1:\n  version \"1.0.0\"\n"));
+        assert!(may_read_source(Path::new("/no/such/lock")));
     }
 }

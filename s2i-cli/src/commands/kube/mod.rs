@@ -87,7 +87,7 @@ async fn objects(
             needs::rbac(args, named.as_deref().or(namespace))?
         }
         KubeCommand::Pvc(args) => vec![needs::pvc(args)?],
-        KubeCommand::CronJob(args) => vec![needs::cron_job(args)?],
+        KubeCommand::CronJob(args) => vec![needs::cron_job(args, context)?],
         KubeCommand::ImageStream(args) => vec![builds::image_stream(args, context)],
         KubeCommand::BuildConfig(args) => builds::build_config(args)?,
         KubeCommand::NewApp(args) => or_interrupted(builds::new_app(args, context), cancel).await?,

@@ -10,7 +10,10 @@ use s2i_kube::{
 use serde_json::Value;
 
 use super::KubeError;
-use crate::args::kube::{CronJob, Pvc, Rbac};
+use crate::{
+    args::kube::{CronJob, Pvc, Rbac},
+    context::CommandContext,
+};
 
 /// The name of what builds images again, unless another one follows from an image or is given.
 const REBUILD: &str = "s2i-rebuild";
@@ -58,7 +61,7 @@ pub(super) fn pvc(args: &Pvc) -> Result<Value, KubeError> {
     Ok(object(&claim.object()?))
 }
 
-pub(super) fn cron_job(args: &CronJob) -> Result<Value, KubeError> {
+pub(super) fn cron_job(args: &CronJob, context: &CommandContext<'_>) -> Result<Value, KubeError> {
     let name = args.name.clone().unwrap_or_else(|| usual_name(args));
     let job = RebuildJob {
         application: args.application.or(&name).to_owned(),
@@ -69,6 +72,7 @@ pub(super) fn cron_job(args: &CronJob) -> Result<Value, KubeError> {
         images: args.images.iter().map(ToString::to_string).collect(),
         options: args.options.clone(),
         pull: args.pull_secret.clone(),
+        insecure: !context.global.tls_verify,
         user: if args.openshift {
             PodUser::Assigned
         } else {

@@ -35,6 +35,23 @@ pub(super) enum Product {
     },
 }
 
+impl Product {
+    /// Returns the programs of packages that start an output in its place.
+    pub(super) fn programs(&self) -> Vec<&str> {
+        match self {
+            Self::Application | Self::Next { is_needed: false } => Vec::new(),
+            Self::Next { is_needed: true } => vec!["next"],
+            Self::Outputs { outputs, .. } => {
+                let commands = outputs.iter().filter_map(|output| match &output.kind {
+                    Kind::InPlace(command) => command.split(' ').next(),
+                    Kind::Site | Kind::Server(_) => None,
+                });
+                commands.collect()
+            }
+        }
+    }
+}
+
 /// An output that a build may make.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Output {

@@ -112,12 +112,15 @@ pub(super) fn outputs(
         outputs.push(Output::site("build/client"));
         outputs
     } else if needs("@remix-run/node") || needs("@remix-run/dev") {
-        let command = "remix-serve build/server/index.js";
-        vec![
-            Output::in_place("build/server", "index.js", command),
-            Output::in_place("build", "index.js", "remix-serve build/index.js"),
-            Output::site("build/client"),
-        ]
+        let mut outputs = Vec::new();
+        if needs("@remix-run/serve") {
+            let command = "remix-serve build/server/index.js";
+            outputs.push(Output::in_place("build/server", "index.js", command));
+            let command = "remix-serve build/index.js";
+            outputs.push(Output::in_place("build", "index.js", command));
+        }
+        outputs.push(Output::site("build/client"));
+        outputs
     } else if needs("@nestjs/core") {
         vec![
             Output::in_place("dist", "main.js", "node dist/main"),

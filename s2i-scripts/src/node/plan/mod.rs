@@ -10,7 +10,7 @@ use super::{
     Error as NodeError, Facts, Request,
     commands::Commands,
     credentials,
-    frameworks::{self, below as path_below},
+    frameworks::{self, Configs, below as path_below},
     manager::Manager,
     project::{Package, Target},
     range::{self, Fit, Range},
@@ -129,7 +129,14 @@ fn needed_tool(facts: &Facts, target: Target<'_>, request: &Request) -> Option<S
     let manifest = facts.manifest(target);
     let is_application = !request.has_start && !frameworks::is_for_development(manifest, START);
     let mut scripts = ["prestart", START].iter().filter(|_| is_application);
-    scripts.find_map(|script| needed::development_dependency(manifest, script))
+    let of_script = scripts.find_map(|script| needed::development_dependency(manifest, script));
+    of_script.or_else(|| {
+        let none = Configs::new();
+        let configs = facts.configs.get(target.directory()).unwrap_or(&none);
+        let product = frameworks::product(manifest, configs, facts.is_server, request);
+        let mut programs = product.programs().into_iter();
+        programs.find_map(|program| needed::package_of_program(manifest, program))
+    })
 }
 
 /// Fails where a package of the application has a dependency that is outside of the source.

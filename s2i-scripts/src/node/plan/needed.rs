@@ -12,6 +12,8 @@ const PACKAGES: &[(&str, &str)] = &[
     ("cross-env-shell", "cross-env"),
     ("dotenv", "dotenv-cli"),
     ("dotenvx", "@dotenvx/dotenvx"),
+    ("react-router-serve", "@react-router/serve"),
+    ("remix-serve", "@remix-run/serve"),
     ("run-p", "npm-run-all"),
     ("run-s", "npm-run-all"),
     ("ts-node-esm", "ts-node"),
@@ -32,6 +34,11 @@ const REPLACED: [&str; 2] = ["nodemon", "node-dev"];
 /// Returns the development dependency that a script of a package, or one that it runs, needs.
 pub(super) fn development_dependency(manifest: &Manifest, script: &str) -> Option<String> {
     find(manifest, script, MAX_DEPTH)
+}
+
+/// Returns the development dependency that has a program.
+pub(super) fn package_of_program(manifest: &Manifest, program: &str) -> Option<String> {
+    Some(package(program)).filter(|package| is_development(manifest, package))
 }
 
 fn find(manifest: &Manifest, script: &str, depth: usize) -> Option<String> {

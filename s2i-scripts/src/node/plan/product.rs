@@ -35,10 +35,16 @@ impl Planner<'_> {
             match frameworks::product(manifest, configs, self.facts.is_server, self.request) {
                 Product::Application => return Vec::new(),
                 Product::Next { .. } if self.facts.has_procfile => return Vec::new(),
+                // The user has chosen what starts.
+                Product::Outputs { .. }
+                    if self.facts.has_procfile && self.request.static_dir.is_none() =>
+                {
+                    return Vec::new();
+                }
                 Product::Next { is_needed } => (self.next(&home, is_needed), is_needed, None),
                 Product::Outputs { outputs, advice } => {
                     let outputs = outputs.into_iter();
-                    let list = outputs.map(|output| replacement(output, &home));
+                    let list = outputs.map(|output| self.replacement(output, &home));
                     (list.collect(), true, advice.map(str::to_owned))
                 }
             };
@@ -86,11 +92,34 @@ impl Planner<'_> {
                 path: join(home, ".next"),
                 entry: Some("BUILD_ID".to_owned()),
                 assets: Vec::new(),
-                procfile: Some("web: next start\n".to_owned()),
+                procfile: Some(self.in_place(home, "next start")),
                 stays: true,
             });
         }
         outputs
+    }
+
+    fn replacement(&self, output: Output, home: &ContainerPath) -> Replacement {
+        let (procfile, stays) = match &output.kind {
+            Kind::Site => (None, false),
+            Kind::Server(command) => (Some(format!("web: {command}\n")), false),
+            Kind::InPlace(command) => (Some(self.in_place(home, command)), true),
+        };
+        Replacement {
+            path: join(home, &output.directory),
+            entry: output.entry,
+            assets: Vec::new(),
+            procfile,
+            stays,
+        }
+    }
+
+    /// Returns the Procfile at the root for a command in the directory of the application.
+    fn in_place(&self, home: &ContainerPath, command: &str) -> String {
+        match self.target {
+            Target::Root => format!("web: {command}\n"),
+            Target::Package(_) => format!("web: cd {home} && {command}\n"),
+        }
     }
 
     /// Returns the steps that restore the caches of tools.
@@ -116,21 +145,6 @@ impl Planner<'_> {
         tools
             .map(|(used, name)| step(join(&kept, name), join(&home, used)))
             .collect()
-    }
-}
-
-fn replacement(output: Output, home: &ContainerPath) -> Replacement {
-    let (command, stays) = match output.kind {
-        Kind::Site => (None, false),
-        Kind::Server(command) => (Some(command), false),
-        Kind::InPlace(command) => (Some(command), true),
-    };
-    Replacement {
-        path: join(home, &output.directory),
-        entry: output.entry,
-        assets: Vec::new(),
-        procfile: command.map(|command| format!("web: {command}\n")),
-        stays,
     }
 }
 

@@ -487,6 +487,28 @@ fn sites_and_next_replace_their_source() {
 }
 
 #[test]
+fn procfile_of_the_user_keeps_the_source() {
+    let vite =
+        r#"{"scripts":{"build":"vite build","start":"vite"},"devDependencies":{"vite":"7"}}"#;
+    let mut facts = facts(Manager::Npm, vite);
+    assert!(outline(&facts, &[]).contains("install output"));
+    facts.has_procfile = true;
+    assert!(!outline(&facts, &[]).contains("install output"));
+    assert!(outline(&facts, &[("NODE_STATIC_DIR", "dist")]).contains("install output"));
+}
+
+#[test]
+fn program_that_starts_what_was_built_is_not_pruned() {
+    let package =
+        r#"{"scripts":{"build":"next build","start":"next dev"},"devDependencies":{"next":"15"}}"#;
+    let text = outline(&facts(Manager::Npm, package), &[]);
+    assert!(text.contains("web: next start"), "{text}");
+    assert!(!text.contains("# Pruning"), "{text}");
+    let package = r#"{"scripts":{"build":"next build","start":"next dev"},"dependencies":{"next":"15"},"devDependencies":{"typescript":"5"}}"#;
+    assert!(outline(&facts(Manager::Npm, package), &[]).contains("# Pruning"));
+}
+
+#[test]
 fn caches_are_restored_and_kept_on_request() {
     let mut facts = facts(Manager::Npm, TYPESCRIPT);
     facts.caches.saved = vec!["packages-npm".into(), "tools-abi115-x64".into()];
