@@ -247,3 +247,30 @@ fn value_that_a_terminal_would_hide_is_refused() {
     let error = refused("app web:1 --offline -p 80 -e A=a\u{202e}b", REFUSED);
     assert!(error.contains("can't be printed"), "{error}");
 }
+
+/// Returns the commands in the `sh` blocks of a page.
+fn commands(page: &str) -> Vec<String> {
+    let blocks = page.split("```sh\n").skip(1);
+    let blocks = blocks.filter_map(|block| block.split("```").next());
+    let joined = blocks.map(|block| block.replace("\\\n", " "));
+    let lines = joined.flat_map(|block| block.lines().map(str::to_owned).collect::<Vec<_>>());
+    lines.collect()
+}
+
+#[test]
+fn commands_of_the_page_for_openshift_write_objects_without_problems() {
+    let dir = TempDir::new().unwrap();
+    let commands = commands(include_str!("../../../docs/openshift.md"));
+    assert!(commands.len() > 3, "{commands:?}");
+    for command in commands {
+        let args = command.strip_prefix("s2i kube ").unwrap();
+        let (args, file) = args.split_once(" > ").unwrap_or((args, "objects.yaml"));
+        let output = kube(dir.path(), args);
+        assert!(output.status.success(), "{command}: {}", stderr(&output));
+        if !args.starts_with("lint") {
+            fs::write(dir.path().join(file), stdout(&output)).unwrap();
+            let output = kube(dir.path(), &format!("lint {file}"));
+            assert!(output.status.success(), "{command}: {}", stdout(&output));
+        }
+    }
+}
