@@ -1,4 +1,4 @@
-//! What the messages of tools show about a failure that has nothing to do with the source: networks, certificates,
+//! The causes of failures that have nothing to do with the source, from the messages of tools: networks, certificates,
 //! logins, disks.
 //!
 //! Tools have no other interface for that. The texts decide about advice and nothing else.

@@ -34,7 +34,7 @@ pub(crate) struct ChangeRequest {
 /// The answer to it.
 #[derive(Debug)]
 pub(crate) struct Changed {
-    /// Whether the object is a new one.
+    /// True if the object did not exist before.
     pub(crate) is_new: bool,
     /// The object as the server has stored it, or would store it.
     pub(crate) object: Value,

@@ -45,7 +45,7 @@ pub struct RebuildJob {
     /// The options of `s2i build --on cluster` with which images are built, for example `--push-secret=login`. Without
     /// one the last Job of an image is repeated, while the cluster keeps it.
     pub options: Vec<String>,
-    /// Whether registries may be without encryption and verified certificates.
+    /// True if registries without TLS or with unverified certificates are accepted.
     pub insecure: bool,
     /// The service account, which has [`REBUILD_RULES`](super::REBUILD_RULES).
     pub service_account: String,

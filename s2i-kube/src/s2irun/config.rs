@@ -27,7 +27,7 @@ pub struct RunConfig {
     pub options: Vec<String>,
     /// The logins of registries.
     pub logins: Option<RegistryLogins>,
-    /// Whether the status of the run is to have what was made.
+    /// True if the status of the run gets the result of the build.
     pub reports: bool,
 }
 

@@ -10,7 +10,7 @@ pub const RESULT_ANNOTATION: &str = "s2iBuildResult";
 /// The annotation with the source.
 pub const SOURCE_ANNOTATION: &str = "s2iBuildSource";
 
-/// What a build has made, for the status of a run. The operator adds what the builder of the run has.
+/// The result of a build, for the status of a run. The operator adds the fields that the builder of the run has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BuildReport {
     /// The image.

@@ -13,7 +13,7 @@ fn registries(logins: &RegistryLogins) -> Vec<String> {
     auths.keys().cloned().collect()
 }
 
-/// What the operator makes of an `S2iBuilder` with all that the console of KubeSphere sets, and two Secrets.
+/// The configuration that the operator writes for an `S2iBuilder` with all fields of KubeSphere's console, and two Secrets.
 fn recorded() -> Value {
     json!({
         "displayName": "shop",

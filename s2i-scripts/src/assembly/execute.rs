@@ -46,7 +46,7 @@ pub(crate) fn perform(step: &Step, host: &mut Host<'_>) -> Result<(), Error> {
         Step::Keep { from, to, except } => {
             let (from, to) = (Path::new(from.as_str()), to.as_str().as_ref());
             if from.is_symlink() {
-                // What it leads to would not be beside it.
+                // A link would dangle: its target does not move with it.
                 let target = from.canonicalize();
                 tree::copy(&target.map_err(Error::file("read", from.display()))?, to)?;
             } else {

@@ -150,7 +150,7 @@ pub(crate) struct Outputs {
     pub(crate) list: Vec<Replacement>,
     /// It is an error if there is none.
     pub(crate) is_needed: bool,
-    /// What to do then, where the tool is known for it.
+    /// The advice for that case, if the tool is known for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) advice: Option<String>,
 }

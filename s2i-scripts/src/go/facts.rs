@@ -198,7 +198,7 @@ fn programs(
         for known in nested {
             let environment = environment.within(&known.directory);
             let args = query.list(&options, &environment, &known.module);
-            // What is wrong with a module that is not built does not matter; that of one which is, `go build` reports.
+            // An error in a module that is not built does not matter, and `go build` reports those of the others.
             let list = host.output_quietly(&query.invocation(&args, &environment));
             programs.extend(parse(&list.unwrap_or_default(), &known.directory));
         }

@@ -1,4 +1,4 @@
-//! What files of Go show without Go: the texts in them, what they embed, and their build constraints.
+//! The facts that files of Go have without a toolchain: string literals, embedded paths, and build constraints.
 
 use std::{
     collections::BTreeSet,
@@ -28,7 +28,7 @@ const KNOWN_TAGS: [&str; 14] = [
     "unix", "wasm", "windows",
 ];
 
-/// What the files of a source show.
+/// The facts of all files of a source.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Scan {
     /// The texts in their code.
@@ -123,7 +123,7 @@ fn words(constraint: &str) -> Vec<String> {
         .collect()
 }
 
-/// What one file shows.
+/// The facts of one file.
 #[derive(Debug, Default)]
 struct File {
     package: String,

@@ -16,7 +16,7 @@ pub(crate) enum Toolchain {
     /// The newest that the source asks for, unless the image has it or a newer one.
     #[default]
     Source,
-    /// That of the image.
+    /// The toolchain of the image.
     Local,
     /// This version.
     Version(Version),

@@ -49,7 +49,7 @@ const OWN_FILES: [&str; 8] = [
 /// The start of the name of a cache.
 pub(super) const PREFIX: &str = "modules";
 
-/// Which packages a directory of a cache has.
+/// The packages that a directory of a cache has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
     /// All of them.

@@ -20,7 +20,7 @@ fn upload_of_a_killed_client_pushes_nothing() {
         return;
     };
     let source = machine.live.instructions("write /app/made text");
-    // What barely compresses takes a moment to send.
+    // Random bytes barely compress, so their upload takes long enough to be cut.
     let mut random = File::open("/dev/urandom").unwrap().take(400 << 20);
     let mut file = File::create(source.join("large")).unwrap();
     io::copy(&mut random, &mut file).unwrap();

@@ -30,7 +30,7 @@ pub(super) enum Product {
     /// The first of these outputs that the build has made.
     Outputs {
         outputs: Vec<Output>,
-        /// What to do where there is none of them.
+        /// The advice for a build that has made none of them.
         advice: Option<&'static str>,
     },
 }

@@ -1,4 +1,4 @@
-//! What the builds of known tools make.
+//! The outputs of builds with known tools.
 
 use serde_json::Value;
 

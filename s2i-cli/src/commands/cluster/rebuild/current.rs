@@ -33,7 +33,7 @@ pub(super) struct Compared {
     pub(super) base: Base,
     /// The digest behind the name now.
     pub(super) current: String,
-    /// Whether it is another image; `None` if the old one is not known.
+    /// True if it is another image; `None` if the old one is not known.
     pub(super) changed: Option<bool>,
 }
 

@@ -1,4 +1,4 @@
-//! What an image was built from, as its labels have it.
+//! The source and the images that an image was built from, from its labels.
 
 use std::collections::BTreeMap;
 
