@@ -18,20 +18,8 @@ fn build_of_a_user_with_the_role_has_the_layer_of_the_embedded_engine() {
     let done = done.says("Build completed successfully").says("@sha256:");
     done.never_says("would violate");
     let local = machine.live.image("embedded");
-    let text = source.to_str().unwrap();
-    let args = [
-        "--tls-verify=false",
-        "build",
-        "--copy",
-        text,
-        &machine.builder,
-        &local,
-    ];
-    machine.live.s2i(args).succeeds();
-    machine
-        .live
-        .s2i(["--tls-verify=false", "pull", &app])
-        .succeeds();
+    machine.build_here(&source, &[], &local);
+    machine.pull(&app);
     assert_eq!(machine.layers(&app), machine.layers(&local));
     for name in [&app, &machine.builder] {
         machine.live.s2i(["rmi", name]).succeeds();
@@ -71,10 +59,7 @@ fn build_secret_reaches_assemble_and_nothing_else() {
         .never_says(value);
     let objects = machine.kubectl(&["get", "jobs,pods,configmaps,events", "-o", "yaml"]);
     assert!(!objects.contains(value));
-    machine
-        .live
-        .s2i(["--tls-verify=false", "pull", &app])
-        .succeeds();
+    machine.pull(&app);
     let layer = machine.live.engine.last_layer(&app, &machine.live.path(""));
     assert!(layer.contains_key("app/made"), "{layer:#?}");
     machine.live.s2i(["rmi", &app]).succeeds();
@@ -129,15 +114,8 @@ fn script_of_the_runtime_image_runs_in_it_as_its_user() {
         .says("assemble-runtime in /srv")
         .says("1002");
     let local = machine.live.image("embedded");
-    let text = source.to_str().unwrap();
-    let mut args = vec!["--tls-verify=false", "build", "--copy"];
-    args.extend(options);
-    args.extend([text, &machine.builder, &local]);
-    machine.live.s2i(args).succeeds();
-    machine
-        .live
-        .s2i(["--tls-verify=false", "pull", &app])
-        .succeeds();
+    machine.build_here(&source, &options, &local);
+    machine.pull(&app);
     assert_eq!(machine.layers(&app), machine.layers(&local));
     for name in [&app, &machine.builder, &runtime] {
         machine.live.s2i(["rmi", name]).succeeds();
@@ -157,8 +135,5 @@ fn failed_script_of_the_runtime_image_pushes_nothing() {
     let options = ["--runtime-image", &runtime];
     let done = finish(&mut machine.build(&source, &options, &app)).ends_with(4);
     done.says("assemble-runtime: a script failed");
-    machine
-        .live
-        .s2i(["--tls-verify=false", "pull", &app])
-        .ends_with(21);
+    machine.lacks(&app);
 }

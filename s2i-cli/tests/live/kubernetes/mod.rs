@@ -112,6 +112,26 @@ impl Machine {
         command
     }
 
+    /// Builds with the engine of this machine.
+    fn build_here(&self, source: &std::path::Path, options: &[&str], name: &str) {
+        let mut args = vec!["--tls-verify=false", "build", "--copy"];
+        args.extend(options);
+        args.extend([source.to_str().unwrap(), &self.builder, name]);
+        self.live.s2i(args).succeeds();
+    }
+
+    /// Pulls an image from the registry of the cluster.
+    fn pull(&self, name: &str) {
+        let args = ["--tls-verify=false", "pull", name];
+        self.live.s2i(args).succeeds();
+    }
+
+    /// Checks that the registry of the cluster has no image of this name.
+    fn lacks(&self, name: &str) {
+        let args = ["--tls-verify=false", "pull", name];
+        self.live.s2i(args).ends_with(21);
+    }
+
     /// Returns the layers of an image in this machine's engine.
     fn layers(&self, name: &str) -> Vec<String> {
         let image = self.live.engine.image(name).unwrap();

@@ -29,14 +29,11 @@ fn user_that_the_platform_assigns_builds_the_same_layer() {
     drop(policy);
 }
 
-fn layers(machine: &Machine, name: &str) -> Option<Vec<String>> {
-    machine
-        .live
-        .s2i(["--tls-verify=false", "pull", name])
-        .succeeds();
-    let layers = machine.live.engine.image(name).unwrap().root_fs;
+fn layers(machine: &Machine, name: &str) -> Vec<String> {
+    machine.pull(name);
+    let layers = machine.layers(name);
     machine.live.s2i(["rmi", name]).succeeds();
-    layers.unwrap().layers
+    layers
 }
 
 /// A policy of the cluster that assigns the user and the group of files to each pod of the namespace, as the security
